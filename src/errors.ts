@@ -1,0 +1,97 @@
+/**
+ * Every code a {@link StowageError} can carry. The set is closed: `docs/errors.md` tells the cause and the remedy of each.
+ */
+export const ERROR_CODES = [
+  // what the caller passed
+  'INVALID_ARGUMENT',
+  'INVALID_NAME',
+  'INVALID_PATHSPEC',
+  'UNSERIALIZABLE_ARTIFACT',
+  'ABORTED',
+  // the store as a whole
+  'NO_SUCH_STORE',
+  'NOT_A_STORE',
+  'UNSUPPORTED_FORMAT',
+  'UNKNOWN_STORAGE_SCHEME',
+  // the storage beneath it
+  'STORAGE_NOT_PERMITTED',
+  'STORAGE_FULL',
+  'STORAGE_UNAVAILABLE',
+  'STORAGE_UNSUPPORTED',
+  'STORAGE_FAILED',
+  'STORAGE_CLOSED',
+  'OBJECT_TOO_LARGE',
+  'PRECONDITION_FAILED',
+  // runs, tasks and attempts
+  'RUN_NOT_FOUND',
+  'STEP_NOT_FOUND',
+  'TASK_NOT_FOUND',
+  'ATTEMPT_NOT_FOUND',
+  'ATTEMPT_NOT_DONE',
+  'ATTEMPT_EXISTS',
+  'ATTEMPT_CLOSED',
+  'ATTEMPT_FENCED',
+  'ATTEMPT_DELETED',
+  'SESSION_NOT_FOUND',
+  // artifacts and content
+  'ARTIFACT_NOT_FOUND',
+  'ARTIFACT_INVALID',
+  'UNDECODABLE_ARTIFACT',
+  'UNKNOWN_ENCODING',
+  'CODEC_UNAVAILABLE',
+  'CONTENT_NOT_FOUND',
+  'CONTENT_DAMAGED',
+  'CONTENT_TOO_LARGE',
+  'CONTENT_PURGED',
+  'CONTENT_ERASED',
+  'CONTENT_LOST',
+  'RECORD_DAMAGED',
+] as const;
+
+/** One of {@link ERROR_CODES}. */
+export type StowageErrorCode = (typeof ERROR_CODES)[number];
+
+/** Facts about an error, for programs: names, sizes, digests, the path inside a value. JSON-compatible. */
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+/**
+ * The only error class Stowage throws. Branch on `code`; show `message` to people: it says what happened, to what, and what to do.
+ */
+export class StowageError extends Error {
+  readonly code: StowageErrorCode;
+  readonly details: ErrorDetails;
+
+  constructor(
+    code: StowageErrorCode,
+    message: string,
+    options: { details?: ErrorDetails; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'StowageError';
+    this.code = code;
+    this.details = options.details ?? {};
+  }
+}
+
+/** Whether `error` is a {@link StowageError}, with one of `codes` if any are given. */
+export function isStowageError(error: unknown, ...codes: StowageErrorCode[]): error is StowageError {
+  return error instanceof StowageError && (codes.length === 0 || codes.includes(error.code));
+}
+
+/**
+ * Throws `ABORTED`, with the signal's reason as its cause, once `signal` is aborted.
+ */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw abortError(signal);
+}
+
+/** The error of a call that `signal` ended. */
+export function abortError(signal: AbortSignal): StowageError {
+  return new StowageError(
+    'ABORTED',
+    'The call was aborted by its signal; nothing it had not finished is visible.',
+    {
+      cause: signal.reason,
+    },
+  );
+}

@@ -1,0 +1,181 @@
+/**
+ * What a backend must do, and all that it must do. A backend is one file that imports this one (and `errors.ts`);
+ * `stowage/testing` is the suite it has to pass. Retries, limits and the like are decorators, never part of a backend.
+ *
+ * Object names are `/`-separated paths of non-empty segments, in Unicode NFC, at most 1,024 bytes of UTF-8.
+ * They are written once: `create` never replaces, and no name is used again after it was deleted.
+ * The one exception are advisory objects (beats, hints, cache entries), which `overwrite` replaces.
+ *
+ * Modelled on arrow-rs `object_store` and restic's `backend.Backend`.
+ */
+export interface DataStoreStorage extends AsyncDisposable {
+  /** The kind of storage: `local`, `memory`, `s3`, ... A decorator passes on what it wraps. */
+  readonly type: string;
+  /** What this storage is able to do; frozen. A decorator passes on what it wraps, unless it changes it. */
+  readonly capabilities: StorageCapabilities;
+
+  /**
+   * Reads one object, or the part of it that `range` names. Resolves to `undefined` where there is none.
+   * Atomic: the bytes are those of one whole object, never of a half-written one. Idempotent; may be retried.
+   * The caller owns the returned bytes.
+   *
+   * @throws StowageError `OBJECT_TOO_LARGE` where more than `maxBytes` would have to be returned.
+   */
+  get(name: string, options?: GetOptions): Promise<StoredObject | undefined>;
+
+  /**
+   * Creates an object if its name is free. Of any number of concurrent creates of one name, by any number of
+   * processes, exactly one resolves to `true`; the others resolve to `false` and change nothing.
+   * Atomic: until it is whole, nobody sees it. Not idempotent: whoever retries after a lost response must read
+   * the object, and may count it as its own only if the bytes are equal (the `retry` decorator does).
+   * `body` is not kept after the promise settles. A stream that fails, or a call that is aborted, leaves nothing.
+   */
+  create(
+    name: string,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    options?: CreateOptions,
+  ): Promise<boolean>;
+
+  /**
+   * Writes an advisory object, whatever was there, and returns its new version. Atomic; idempotent without `ifMatch`.
+   *
+   * @throws StowageError `PRECONDITION_FAILED` where the object's version is not `ifMatch` (or the object is gone).
+   */
+  overwrite(name: string, body: Uint8Array, options?: OverwriteOptions): Promise<string>;
+
+  /** Tells length, time and version of an object, or `undefined` where there is none. Idempotent; may be retried. */
+  head(name: string, options?: CallOptions): Promise<ObjectInfo | undefined>;
+
+  /**
+   * Lists the objects whose names begin with `prefix` (which need not end at a `/`), ascending by the bytes of
+   * their names in UTF-8, in pages. What was created before the call began, and not deleted since, is listed;
+   * what is created or deleted meanwhile may be. Names of unfinished writes are never listed.
+   */
+  list(options: ListOptions): AsyncIterable<ListPage>;
+
+  /**
+   * Deletes objects; names that do not exist count as deleted. Idempotent; may be retried.
+   * Resolves to the names that are not confirmed gone (no permission, a lock, a time-out), each with its error;
+   * throws only when aborted or closed.
+   */
+  delete(names: readonly string[], options?: CallOptions): Promise<DeleteFailure[]>;
+
+  /**
+   * Makes objects durable that somebody else wrote and that the caller now relies on (a deduplication hit), by the
+   * next barrier of this instance (see {@link CreateOptions.durability}). Does nothing where visible means durable.
+   */
+  persist(names: readonly string[], options?: CallOptions): Promise<void>;
+
+  /** The object's address in the form other tools of this storage understand (`file:///...`, `s3://...`). */
+  uri(name: string): string;
+
+  /** Finishes what was deferred and frees handles, sockets and timers. Later calls throw `STORAGE_CLOSED`. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What a storage is able to do. The conformance suite tests that each is true. */
+export interface StorageCapabilities {
+  /** `create` lets exactly one of many concurrent writers win. Without it only a single writer is safe. */
+  readonly createIfAbsent: boolean;
+  /** `overwrite` honours `ifMatch`. */
+  readonly ifMatch: boolean;
+  /** `get` reads only the bytes of `range`, rather than all and cutting. */
+  readonly rangeReads: boolean;
+  /** A read costs no network request, so that looking twice is cheap. */
+  readonly localReads: boolean;
+  /** What one instance writes, other processes see. */
+  readonly sharedByProcesses: boolean;
+  /** How names become file names: `exact` as they are, `fold` where the file system merges capitals. Elsewhere `exact`. */
+  readonly nameEncoding: 'exact' | 'fold';
+}
+
+/** What every call takes. */
+export interface CallOptions {
+  /** Ends the call early with `ABORTED`. Default: none. */
+  signal?: AbortSignal | undefined;
+}
+
+/** A part of an object, in bytes. What lies past the object's end is left out; a range wholly past it is empty. */
+export interface ByteRange {
+  offset: number;
+  length: number;
+}
+
+export interface GetOptions extends CallOptions {
+  /** The part to read. Default: all. */
+  range?: ByteRange | undefined;
+  /** The most bytes that may be returned. Default 268,435,456 (256 MiB). */
+  maxBytes?: number | undefined;
+}
+
+/** The default of {@link GetOptions.maxBytes}: 256 MiB. */
+export const DEFAULT_MAX_GET_BYTES: number = 256 * 1024 * 1024;
+
+/** When a created object is safe from a power failure. Storages where visible means durable ignore it. */
+export type Durability =
+  /** When the promise resolves. */
+  | 'immediate'
+  /** Visible when the promise resolves, durable after this instance's next barrier. */
+  | 'deferred'
+  /** All that this instance deferred becomes durable first; only then the object becomes visible; durable when the promise resolves. */
+  | 'barrier';
+
+export interface CreateOptions extends CallOptions {
+  /** Default `immediate`. */
+  durability?: Durability | undefined;
+  /** A media type, for storages that keep one. Default `application/octet-stream`. */
+  contentType?: string | undefined;
+}
+
+export interface OverwriteOptions extends CallOptions {
+  /** Write only if the object's version is this one. Default: write whatever is there. */
+  ifMatch?: string | undefined;
+}
+
+export interface ListOptions extends CallOptions {
+  /** What names must begin with; `''` for all. */
+  prefix: string;
+  /** `all` lists every object below the prefix; `one` stops at the next `/` and lists what lies deeper as folders. Default `all`. */
+  depth?: 'all' | 'one' | undefined;
+  /** Names up to and including this one are left out. Default: none. */
+  startAfter?: string | undefined;
+  /** The most objects and folders to list over all pages. Default: no limit. */
+  limit?: number | undefined;
+  /** Whether `bytes` and `modifiedAtMs` are needed; where they cost extra, they are left out otherwise. Default `false`. */
+  details?: boolean | undefined;
+}
+
+/** One page of a listing: at most 1,000 entries. */
+export interface ListPage {
+  objects: ListedObject[];
+  /** With `depth: 'one'`: the common prefixes below `prefix`, each ending in `/`. */
+  folders: string[];
+}
+
+export interface ListedObject {
+  name: string;
+  /** Length in bytes. Present when `details` was asked for. */
+  bytes?: number;
+  /** Milliseconds since 1970 by the storage's clock. Present when `details` was asked for. */
+  modifiedAtMs?: number;
+}
+
+export interface ObjectInfo {
+  name: string;
+  /** Length in bytes. */
+  bytes: number;
+  /** Milliseconds since 1970, by the storage's clock. */
+  modifiedAtMs: number;
+  /** Changes whenever the object is overwritten (an ETag, a generation). Opaque. */
+  version: string;
+}
+
+export interface StoredObject extends ObjectInfo {
+  /** The bytes read; `bytes` is the length of the whole object, whatever the range. */
+  body: Uint8Array;
+}
+
+export interface DeleteFailure {
+  name: string;
+  error: Error;
+}
