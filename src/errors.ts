@@ -24,6 +24,7 @@ export const ERROR_CODES = [
   'PRECONDITION_FAILED',
   // runs, tasks and attempts
   'RUN_NOT_FOUND',
+  'RUN_EXISTS',
   'STEP_NOT_FOUND',
   'TASK_NOT_FOUND',
   'ATTEMPT_NOT_FOUND',

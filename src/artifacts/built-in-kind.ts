@@ -1,0 +1,51 @@
+import { Buffer } from 'node:buffer';
+import { types } from 'node:util';
+import { elementTypeOf } from './element-types.ts';
+import { ERROR_CLASSES } from './extensions.ts';
+import { classNameOf, isForeign, isIntrinsic } from './intrinsics.ts';
+
+/** The built-in classes an artifact can hold, as the encoder tells them apart. */
+export type BuiltInKind =
+  | 'array'
+  | 'bytes'
+  | 'typed-array'
+  | 'data-view'
+  | 'array-buffer'
+  | 'map'
+  | 'set'
+  | 'date'
+  | 'regexp'
+  | 'error'
+  | 'url'
+  | 'object';
+
+/**
+ * Which built-in `value` is an instance of, and not of a subclass. It goes by what the object is inside as well as by its
+ * prototype: either alone can be made up.
+ */
+export function builtInKind(value: object, prototype: object): BuiltInKind | undefined {
+  if (Array.isArray(value)) return isIntrinsic('Array', prototype) ? 'array' : undefined;
+  if (ArrayBuffer.isView(value)) return viewKind(value, prototype);
+  if (types.isArrayBuffer(value)) return isIntrinsic('ArrayBuffer', prototype) ? 'array-buffer' : undefined;
+  if (types.isMap(value)) return isIntrinsic('Map', prototype) ? 'map' : undefined;
+  if (types.isSet(value)) return isIntrinsic('Set', prototype) ? 'set' : undefined;
+  if (types.isDate(value)) return isIntrinsic('Date', prototype) ? 'date' : undefined;
+  if (types.isRegExp(value)) return isIntrinsic('RegExp', prototype) ? 'regexp' : undefined;
+  if (types.isNativeError(value)) return errorClassOf(prototype) === undefined ? undefined : 'error';
+  if (prototype === URL.prototype) return types.isProxy(value) ? undefined : 'url';
+  return isForeign('Object', prototype) ? 'object' : undefined;
+}
+
+function viewKind(value: ArrayBufferView, prototype: object): BuiltInKind | undefined {
+  if (prototype === Buffer.prototype || isIntrinsic('Uint8Array', prototype)) return 'bytes';
+  if (isIntrinsic('DataView', prototype)) return 'data-view';
+  return elementTypeOf(value) === undefined ? undefined : 'typed-array';
+}
+
+/** The name of the standard error class whose prototype this is. */
+export function errorClassOf(prototype: object): string | undefined {
+  const name = classNameOf(prototype);
+  const Class = name === undefined ? undefined : ERROR_CLASSES.get(name);
+  if (name === undefined || Class === undefined) return undefined;
+  return Class.prototype === prototype || isForeign(name, prototype) ? name : undefined;
+}

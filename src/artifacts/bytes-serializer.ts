@@ -1,0 +1,27 @@
+import { Buffer } from 'node:buffer';
+import { types } from 'node:util';
+import { bytesOfView } from './element-types.ts';
+import { isIntrinsic } from './intrinsics.ts';
+import type { Serializer } from './serializer.ts';
+
+/** `Uint8Array` and `Buffer`: their bytes as they are, uncopied. Both come back as a `Uint8Array`. */
+export const bytesSerializer: Serializer = {
+  id: 'bytes',
+  priority: 400,
+  accepts(value) {
+    if (!types.isUint8Array(value)) return false;
+    const prototype: object | null = Object.getPrototypeOf(value);
+    return prototype === Buffer.prototype || (prototype !== null && isIntrinsic('Uint8Array', prototype));
+  },
+  serialize(value) {
+    return { type: 'Uint8Array', bytes: unshared(bytesOfView(value as Uint8Array)) };
+  },
+  deserialize(bytes) {
+    return bytesOfView(bytes);
+  },
+};
+
+/** `bytes`, or a copy if other threads could change them while they are saved. */
+export function unshared(bytes: Uint8Array): Uint8Array {
+  return types.isSharedArrayBuffer(bytes.buffer) ? bytes.slice() : bytes;
+}

@@ -1,0 +1,63 @@
+import { Buffer } from 'node:buffer';
+import { StowageError } from '../errors.ts';
+import { isNativeFunction } from './intrinsics.ts';
+import type { SerializeContext } from './serializer.ts';
+
+/**
+ * Makes instances of a class savable, at any depth of a value, by turning them into what is savable already.
+ *
+ * `toValue` gives equal values for equal instances and leaves them unchanged; `fromValue` trusts nothing about what it gets.
+ */
+export interface ClassTransformer<T = unknown, V = unknown> {
+  /** Written with every instance; never change what a name means. It need not be the class's own. */
+  readonly name: string;
+  readonly class: abstract new (...args: never[]) => T;
+  toValue(instance: T, context: SerializeContext): V;
+  fromValue(value: V): T;
+}
+
+/** The registered classes, found by prototype when saving and by name when loading. */
+export class ClassTransformers {
+  private readonly byPrototype = new Map<object, ClassTransformer>();
+  private readonly byName = new Map<string, ClassTransformer>();
+
+  /** `INVALID_ARGUMENT` for a name or class that is taken, and for classes of the runtime, whose encoding is fixed. */
+  add<T, V>(transformer: ClassTransformer<T, V>): void {
+    const { name, class: Class } = transformer;
+    if (name === '') throw invalid('A class needs a name that is not empty.');
+    if (typeof Class !== 'function' || typeof Class.prototype !== 'object' || Class.prototype === null) {
+      throw invalid(`What is registered as "${name}" is not a class.`);
+    }
+    if (this.byName.has(name)) {
+      throw invalid(`A class is registered as "${name}" already: choose another name.`);
+    }
+    const prototype = Class.prototype as object;
+    if (this.byPrototype.has(prototype)) {
+      throw invalid(`The class of "${name}" is registered already, under another name.`);
+    }
+    if (isNativeFunction(Class) || prototype === URL.prototype || prototype === Buffer.prototype) {
+      throw invalid(
+        `${name} is a class of the runtime, which has its own encoding: register a class of yours.`,
+      );
+    }
+    const known = transformer as unknown as ClassTransformer;
+    this.byName.set(name, known);
+    this.byPrototype.set(prototype, known);
+  }
+
+  ofPrototype(prototype: object): ClassTransformer | undefined {
+    return this.byPrototype.get(prototype);
+  }
+
+  named(name: string): ClassTransformer | undefined {
+    return this.byName.get(name);
+  }
+
+  get names(): string[] {
+    return [...this.byName.keys()];
+  }
+}
+
+function invalid(message: string): StowageError {
+  return new StowageError('INVALID_ARGUMENT', message);
+}

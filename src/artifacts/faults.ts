@@ -1,0 +1,60 @@
+import { StowageError } from '../errors.ts';
+
+/** Why a part of a value cannot be saved. Whoever walks the value knows where, and makes the user's error of it. */
+export class Refusal extends Error {
+  /** What the part is, to follow "`path` is". */
+  readonly what: string;
+  /** What to do, as a sentence. */
+  readonly remedy: string;
+
+  constructor(what: string, remedy: string, cause?: unknown) {
+    super(what, { cause });
+    this.what = what;
+    this.remedy = remedy;
+  }
+}
+
+/** Why bytes are not a value. */
+export class Malformed extends Error {}
+
+/** `UNSERIALIZABLE_ARTIFACT`: the artifact, the path inside it, and what to do. */
+export function unserializable(artifactName: string, path: string, fault: unknown): StowageError {
+  const refusal = fault instanceof Refusal ? fault : refusalOf(fault);
+  return new StowageError(
+    'UNSERIALIZABLE_ARTIFACT',
+    `Artifact "${artifactName}" cannot be saved: ${path} is ${refusal.what}. ${refusal.remedy}`,
+    { details: { artifact: artifactName, path, reason: refusal.what }, cause: refusal.cause },
+  );
+}
+
+function refusalOf(thrown: unknown): Refusal {
+  if (thrown instanceof RangeError && /call stack/i.test(thrown.message)) {
+    return new Refusal('nested too deeply for the call stack', 'Flatten it, or save its parts.', thrown);
+  }
+  return new Refusal(
+    `not readable: it threw ${describeThrown(thrown)}`,
+    'Save a plain copy of the data in it.',
+    thrown,
+  );
+}
+
+/** `UNDECODABLE_ARTIFACT`: the artifact, and what is wrong with its bytes. */
+export function undecodable(artifactName: string, fault: unknown): StowageError {
+  const reason = fault instanceof Malformed ? fault.message : `decoding threw ${describeThrown(fault)}`;
+  return new StowageError(
+    'UNDECODABLE_ARTIFACT',
+    `Artifact "${artifactName}" cannot be decoded: ${reason}. Its bytes are not what a serializer wrote: save it again, or load it from another attempt.`,
+    {
+      details: { artifact: artifactName, reason },
+      cause: fault instanceof Malformed ? fault.cause : fault,
+    },
+  );
+}
+
+function describeThrown(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return 'something that has no text';
+  }
+}

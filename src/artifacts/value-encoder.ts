@@ -1,0 +1,385 @@
+import { Buffer } from 'node:buffer';
+import { builtInKind, errorClassOf } from './built-in-kind.ts';
+import type { ClassTransformer, ClassTransformers } from './class-transformers.ts';
+import { bytesOfView, type ElementType, elementTypeOf, littleEndian } from './element-types.ts';
+import { expandedBytesAtLeast } from './expanded-size.ts';
+import { EXTENSION, HIDDEN_ERROR_KEYS, MAX_BIGINT_BYTES, type ValueLimits } from './extensions.ts';
+import { Refusal, unserializable } from './faults.ts';
+import { isNativeFunction } from './intrinsics.ts';
+import { MsgpackWriter, tooLarge } from './msgpack-writer.ts';
+import { extraProperty, HOLE, ownData, ownElement, refuseExtraProperties } from './own-data.ts';
+import {
+  refusedAccessor,
+  refusedChange,
+  refusedCycle,
+  refusedDepth,
+  refusedExtraProperty,
+  refusedObject,
+  refusedPrimitive,
+  refusedProtoKey,
+  refusedSymbolKey,
+} from './refused-kinds.ts';
+import type { SerializeContext } from './serializer.ts';
+import { formatPath, type PathStep } from './value-path.ts';
+
+const NOTHING = new Uint8Array(0);
+const EXPANSION_CHECK_BYTES = 32 * 1024 * 1024;
+
+/** A value as MessagePack, and whether JSON would have carried it exactly. */
+export interface EncodedValue {
+  readonly bytes: Uint8Array;
+  readonly jsonExact: boolean;
+}
+
+/**
+ * Walks a value once, and checks and writes it in the same pass (the dialect is that of {@link EXTENSION}).
+ *
+ * Encodes one value at a time: a transformer that saves another artifact meanwhile needs another encoder.
+ */
+export class ValueEncoder {
+  private readonly classes: ClassTransformers;
+  private readonly limits: ValueLimits;
+  private readonly out: MsgpackWriter;
+  // Where the walk is: the containers it is in, and its step inside each. Level 1 is the outermost.
+  private readonly containers: (object | undefined)[] = [];
+  private readonly steps: (PathStep | undefined)[] = [];
+  private depth = 0;
+  private jsonExact = true;
+  private expansionChecked = false;
+  private root: unknown;
+  private context: SerializeContext | undefined;
+
+  constructor(classes: ClassTransformers, limits: ValueLimits) {
+    this.classes = classes;
+    this.limits = limits;
+    this.out = new MsgpackWriter(limits.maxBytes);
+  }
+
+  /** `UNSERIALIZABLE_ARTIFACT`, with the path, for whatever the walk refuses or the value throws. */
+  encode(value: unknown, context: SerializeContext): EncodedValue {
+    this.depth = 0;
+    this.jsonExact = true;
+    this.expansionChecked = false;
+    this.root = value;
+    this.context = context;
+    try {
+      this.out.begin();
+      this.value(value);
+      return { bytes: this.out.finish(), jsonExact: this.jsonExact };
+    } catch (fault) {
+      this.containers.length = 0;
+      const path = formatPath(context.artifactName, this.steps.slice(1, this.depth + 1));
+      throw unserializable(context.artifactName, path, fault);
+    } finally {
+      this.root = undefined;
+      this.context = undefined;
+    }
+  }
+
+  private value(value: unknown): void {
+    switch (typeof value) {
+      case 'string':
+        this.string(value);
+        return;
+      case 'number':
+        if (!Number.isFinite(value) || Object.is(value, -0)) this.jsonExact = false;
+        this.out.number(value);
+        return;
+      case 'boolean':
+        this.out.boolean(value);
+        return;
+      case 'object':
+        if (value === null) this.out.nil();
+        else this.object(value);
+        return;
+      case 'undefined':
+        this.extension(EXTENSION.undefined, NOTHING);
+        return;
+      case 'bigint':
+        this.bigint(value);
+        return;
+      default:
+        throw refusedPrimitive(value);
+    }
+  }
+
+  private string(text: string): void {
+    if (this.out.string(text)) return;
+    this.extension(EXTENSION.utf16, Buffer.from(text, 'utf16le'));
+  }
+
+  private bigint(value: bigint): void {
+    const magnitude = value < 0n ? -value : value;
+    const digits = magnitude === 0n ? '' : magnitude.toString(16);
+    if (digits.length > 2 * MAX_BIGINT_BYTES) {
+      throw new Refusal(`a bigint of more than ${MAX_BIGINT_BYTES} bytes`, 'Save its bytes as a Uint8Array.');
+    }
+    const bytes = Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, 'hex');
+    this.extension(EXTENSION.bigint, bytes, value < 0n ? 1 : 0);
+  }
+
+  private extension(code: number, bytes: Uint8Array, first?: number): void {
+    this.jsonExact = false;
+    this.out.extension(code, bytes, first);
+  }
+
+  private object(value: object): void {
+    const prototype: object | null = Object.getPrototypeOf(value);
+    if (prototype === Object.prototype) this.plainObject(value);
+    else if (prototype === null) this.nullPrototypeObject(value);
+    else if (prototype === Array.prototype && Array.isArray(value)) this.array(value);
+    else this.instance(value, prototype);
+  }
+
+  private instance(value: object, prototype: object): void {
+    const transformer = this.classes.ofPrototype(prototype);
+    if (transformer !== undefined) {
+      this.classInstance(value, transformer);
+      return;
+    }
+    switch (builtInKind(value, prototype)) {
+      case 'array':
+        this.array(value as unknown[]);
+        return;
+      case 'bytes':
+        this.bytes(value as Uint8Array);
+        return;
+      case 'typed-array':
+        this.typedArray(value as ArrayBufferView);
+        return;
+      case 'data-view':
+        this.extension(EXTENSION.dataView, bytesOfView(value as DataView));
+        return;
+      case 'array-buffer':
+        this.arrayBuffer(value as ArrayBuffer);
+        return;
+      case 'map':
+        this.map(value as Map<unknown, unknown>);
+        return;
+      case 'set':
+        this.set(value as Set<unknown>);
+        return;
+      case 'date':
+        this.date(value as Date);
+        return;
+      case 'regexp':
+        this.regexp(value as RegExp);
+        return;
+      case 'error':
+        this.error(value as Error, prototype);
+        return;
+      case 'url':
+        this.url(value as URL);
+        return;
+      case 'object':
+        this.plainObject(value);
+        return;
+      case undefined:
+        throw refusedObject(value, prototype);
+    }
+  }
+
+  private plainObject(value: object): void {
+    this.enter(value);
+    refuseSymbolKeys(value);
+    this.properties(value, Object.keys(value));
+    this.leave();
+  }
+
+  private nullPrototypeObject(value: object): void {
+    this.enter(value);
+    refuseSymbolKeys(value);
+    const begun = this.beginContainer(EXTENSION.nullPrototype);
+    this.properties(value, Object.keys(value));
+    this.out.endContainer(begun);
+    this.leave();
+  }
+
+  private properties(value: object, keys: readonly string[]): void {
+    this.out.mapHeader(keys.length);
+    for (const key of keys) {
+      this.steps[this.depth] = key;
+      if (key === '__proto__') throw refusedProtoKey();
+      this.string(key);
+      this.value(ownData(value, key));
+    }
+  }
+
+  private array(value: readonly unknown[]): void {
+    this.enter(value);
+    const { length } = value;
+    refuseSymbolKeys(value);
+    const extra = extraProperty(value);
+    if (extra !== undefined) {
+      this.steps[this.depth] = extra;
+      throw refusedExtraProperty('an array');
+    }
+    if (length > this.limits.maxBytes) throw tooLarge(this.limits.maxBytes);
+    this.out.arrayHeader(length);
+    for (let index = 0; index < length; index++) {
+      this.steps[this.depth] = index;
+      const element = ownElement(value, index);
+      if (element === HOLE) this.extension(EXTENSION.hole, NOTHING);
+      else this.value(element);
+    }
+    this.leave();
+  }
+
+  private map(value: ReadonlyMap<unknown, unknown>): void {
+    refuseExtraProperties(value, 'a Map');
+    this.enter(value);
+    const begun = this.beginContainer(EXTENSION.map);
+    const { size } = value;
+    this.out.arrayHeader(2 * size);
+    const inKeys = { in: 'map-keys' as const, index: 0, key: undefined };
+    const inValues = { in: 'map-values' as const, index: 0, key: undefined as unknown };
+    let count = 0;
+    for (const [key, item] of Map.prototype.entries.call(value)) {
+      inKeys.index = count;
+      this.steps[this.depth] = inKeys;
+      this.value(key);
+      inValues.index = count;
+      inValues.key = key;
+      this.steps[this.depth] = inValues;
+      this.value(item);
+      if (++count > size) break;
+    }
+    inValues.key = undefined;
+    if (count !== size) throw refusedChange();
+    this.out.endContainer(begun);
+    this.leave();
+  }
+
+  private set(value: ReadonlySet<unknown>): void {
+    refuseExtraProperties(value, 'a Set');
+    this.enter(value);
+    const begun = this.beginContainer(EXTENSION.set);
+    const { size } = value;
+    this.out.arrayHeader(size);
+    const inSet = { in: 'set' as const, index: 0, key: undefined };
+    let count = 0;
+    for (const member of Set.prototype.values.call(value)) {
+      inSet.index = count;
+      this.steps[this.depth] = inSet;
+      this.value(member);
+      if (++count > size) break;
+    }
+    if (count !== size) throw refusedChange();
+    this.out.endContainer(begun);
+    this.leave();
+  }
+
+  private classInstance(value: object, transformer: ClassTransformer): void {
+    this.enter(value);
+    const begun = this.beginContainer(EXTENSION.class);
+    this.out.arrayHeader(2);
+    this.string(transformer.name);
+    this.steps[this.depth] = { in: 'class', className: transformer.name };
+    this.value(transformer.toValue(value, this.context as SerializeContext));
+    this.out.endContainer(begun);
+    this.leave();
+  }
+
+  private error(value: Error, prototype: object): void {
+    const keys = Reflect.ownKeys(value);
+    const enumerable = keys.filter((key) => Object.prototype.propertyIsEnumerable.call(value, key));
+    const symbol = enumerable.find((key) => typeof key === 'symbol');
+    if (symbol !== undefined) throw refusedSymbolKey(symbol);
+    const hidden = HIDDEN_ERROR_KEYS.filter((key) => keys.includes(key) && !enumerable.includes(key));
+    this.enter(value);
+    const begun = this.beginContainer(EXTENSION.error);
+    this.out.arrayHeader(3);
+    this.string(errorClassOf(prototype) as string);
+    this.out.mapHeader(hidden.length);
+    for (const key of hidden) {
+      this.steps[this.depth] = key;
+      this.string(key);
+      this.value(key === 'stack' ? stackOf(value) : ownData(value, key));
+    }
+    this.properties(value, enumerable as string[]);
+    this.out.endContainer(begun);
+    this.leave();
+  }
+
+  private date(value: Date): void {
+    refuseExtraProperties(value, 'a Date');
+    const time = new Uint8Array(8);
+    const view = new DataView(time.buffer);
+    const ms = Date.prototype.getTime.call(value);
+    if (Number.isNaN(ms)) view.setUint32(0, 0x7ff80000);
+    else view.setFloat64(0, ms);
+    this.extension(EXTENSION.date, time);
+  }
+
+  private regexp(value: RegExp): void {
+    refuseExtraProperties(value, 'a RegExp', ['lastIndex']);
+    const begun = this.beginContainer(EXTENSION.regexp);
+    this.out.arrayHeader(2);
+    this.string(value.source);
+    this.string(value.flags);
+    this.out.endContainer(begun);
+  }
+
+  private url(value: URL): void {
+    refuseExtraProperties(value, 'a URL');
+    this.extension(EXTENSION.url, Buffer.from(value.href));
+  }
+
+  private arrayBuffer(value: ArrayBuffer): void {
+    refuseExtraProperties(value, 'an ArrayBuffer');
+    this.extension(EXTENSION.arrayBuffer, new Uint8Array(value));
+  }
+
+  private bytes(value: Uint8Array): void {
+    this.jsonExact = false;
+    this.out.binary(bytesOfView(value));
+  }
+
+  private typedArray(value: ArrayBufferView): void {
+    const { elementBytes, code } = elementTypeOf(value) as ElementType;
+    this.extension(EXTENSION.typedArray, littleEndian(bytesOfView(value), elementBytes), code);
+  }
+
+  private beginContainer(code: number): number {
+    this.jsonExact = false;
+    return this.out.beginContainer(code);
+  }
+
+  private enter(container: object): void {
+    const { containers, depth } = this;
+    for (let level = depth; level > 0; level--) {
+      if (containers[level] === container) throw refusedCycle();
+    }
+    if (depth >= this.limits.maxDepth) throw refusedDepth(this.limits.maxDepth);
+    if (this.out.length > EXPANSION_CHECK_BYTES && !this.expansionChecked) this.checkExpansion();
+    this.depth = depth + 1;
+    containers[this.depth] = container;
+    this.steps[this.depth] = undefined;
+  }
+
+  private leave(): void {
+    // The encoder outlives the value, and must not keep it.
+    this.containers[this.depth--] = undefined;
+  }
+
+  private checkExpansion(): void {
+    this.expansionChecked = true;
+    const { maxBytes, maxDepth } = this.limits;
+    if (expandedBytesAtLeast(this.root, maxDepth) <= maxBytes) return;
+    this.depth = 0;
+    throw tooLarge(maxBytes);
+  }
+}
+
+function refuseSymbolKeys(value: object): void {
+  const symbols = Object.getOwnPropertySymbols(value);
+  if (symbols.length > 0) throw refusedSymbolKey(symbols[0] as symbol);
+}
+
+/** `stack` is a property in some runtimes and a native accessor in others; a user's getter is refused like any. */
+function stackOf(error: Error): unknown {
+  const getter = Object.getOwnPropertyDescriptor(error, 'stack')?.get;
+  if (getter === undefined) return ownData(error, 'stack');
+  if (!isNativeFunction(getter)) throw refusedAccessor();
+  return error.stack;
+}

@@ -1,0 +1,293 @@
+import { decodeRecord } from '../codec/record.ts';
+import { readString, readStrings } from '../codec/record-fields.ts';
+import type { ContentReader } from '../content/content-reader.ts';
+import {
+  type ArtifactTable,
+  decodeDescription,
+  decodeTable,
+  isMovedTable,
+  MAX_DESCRIPTION_BYTES,
+} from '../content/description.ts';
+import {
+  type DoneRecord,
+  decodeAttempt,
+  decodeDone,
+  readSessionFile,
+  SESSION_FILES,
+} from '../content/session-files.ts';
+import { digestHex } from '../digest/blake3.ts';
+import { StowageError } from '../errors.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { type AttemptFiles, attemptBase, listAttempts, type TaskAttempts } from './attempt-files.ts';
+import { type Metadata, readMetadataParts } from './metadata-parts.ts';
+import { formatPathspec, type TaskPath } from './pathspec.ts';
+
+/** Which attempt of a task to read. */
+export interface ReadRule {
+  /**
+   * Default: the latest attempt that was started, which must be done.
+   * A number: that attempt. `latestDone`: the latest attempt that is done, whatever was started since.
+   */
+  attempt?: number | 'latestDone' | undefined;
+  /** Whether an attempt that is open, failed or abandoned may be read. Default `false`. */
+  allowNotDone?: boolean | undefined;
+}
+
+/** How far an attempt got. */
+export type AttemptStatus = 'open' | 'done' | 'failed' | 'abandoned';
+
+/** What is known of an attempt, once it was read. */
+export interface ReadAttempt {
+  path: TaskPath;
+  attempt: number;
+  status: AttemptStatus;
+  /** ISO 8601. */
+  startedAt: string;
+  /** ISO 8601; absent while it is open. */
+  closedAt?: string;
+  done?: DoneRecord;
+  /** Absent for attempts that are open or abandoned: they described nothing. */
+  described?: {
+    table: ArtifactTable;
+    readFrom: readonly string[];
+  };
+  metadata: Metadata;
+  /** Retention gave up the attempt's content; its history and inline values remain. */
+  purged: boolean;
+  /** Why and which artifacts were erased. */
+  erased?: { reason: string; artifacts: readonly string[] };
+}
+
+/** Reads one attempt of a task, chosen by `rule`. Three requests: a LIST, DONE and metadata.json. */
+export async function readTask(
+  storage: DataStoreStorage,
+  reader: ContentReader,
+  path: TaskPath,
+  rule: ReadRule,
+  options: CallOptions,
+): Promise<ReadAttempt> {
+  const attempts = await listAttempts(storage, path, options);
+  if (attempts.size === 0) throw taskNotFound(path);
+  return readAttempt(storage, reader, path, attempts, rule, options);
+}
+
+/** Reads one attempt of a task whose attempts were listed already. */
+export async function readAttempt(
+  storage: DataStoreStorage,
+  reader: ContentReader,
+  path: TaskPath,
+  attempts: TaskAttempts,
+  rule: ReadRule,
+  options: CallOptions,
+): Promise<ReadAttempt> {
+  const source = new AttemptSource(storage, reader, path, options);
+  if (rule.attempt === 'latestDone') return source.latestDone(attempts);
+  const number = rule.attempt ?? Math.max(...attempts.keys());
+  const files = attempts.get(number);
+  if (!files) throw attemptNotFound(path, number, attempts);
+  const found = await source.read(number, files);
+  if (found.status !== 'done' && !rule.allowNotDone) throw notDone(found, rule, attempts);
+  return found;
+}
+
+/** Reads all attempts of a task that are done, oldest first. Deleted ones are left out. */
+export async function readDoneAttempts(
+  storage: DataStoreStorage,
+  reader: ContentReader,
+  path: TaskPath,
+  attempts: TaskAttempts,
+  options: CallOptions,
+): Promise<ReadAttempt[]> {
+  const source = new AttemptSource(storage, reader, path, options);
+  const found: ReadAttempt[] = [];
+  for (const [number, files] of [...attempts].sort(([a], [b]) => a - b)) {
+    if (!files.has('done') || files.has('deleted')) continue;
+    const attempt = await source.read(number, files);
+    if (attempt.status === 'done') found.push(attempt);
+  }
+  return found;
+}
+
+/** A description, and what was erased from it. */
+interface FoundDescription {
+  description: ReturnType<typeof decodeDescription>;
+  erased: ReadAttempt['erased'];
+}
+
+class AttemptSource {
+  readonly #storage: DataStoreStorage;
+  readonly #reader: ContentReader;
+  readonly #path: TaskPath;
+  readonly #options: CallOptions;
+
+  constructor(storage: DataStoreStorage, reader: ContentReader, path: TaskPath, options: CallOptions) {
+    this.#storage = storage;
+    this.#reader = reader;
+    this.#path = path;
+    this.#options = options;
+  }
+
+  async latestDone(attempts: TaskAttempts): Promise<ReadAttempt> {
+    const closed = [...attempts].filter(([, files]) => files.has('done') && !files.has('deleted'));
+    for (const [number, files] of closed.sort(([a], [b]) => b - a)) {
+      const found = await this.read(number, files);
+      if (found.status === 'done') return found;
+    }
+    throw noneDone(this.#path, attempts);
+  }
+
+  async read(number: number, files: AttemptFiles): Promise<ReadAttempt> {
+    if (files.has('deleted')) throw deleted(this.#path, number);
+    const base = attemptBase(this.#path, number);
+    const done = files.has('done') ? await this.#readDone(base) : undefined;
+    if (!done || done.outcome === 'abandoned') return this.#readUndescribed(number, base, done);
+    const described = await this.#readDescription(number, base, done, files);
+    const { description, erased } = described;
+    return {
+      path: this.#path,
+      attempt: number,
+      status: done.outcome,
+      startedAt: description.startedAt,
+      closedAt: done.closedAt,
+      done,
+      described: { table: await this.#resolveTable(description.table), readFrom: description.readFrom },
+      metadata: description.metadata,
+      purged: files.has('purged'),
+      ...(erased ? { erased } : {}),
+    };
+  }
+
+  async #readDone(base: string): Promise<DoneRecord> {
+    const name = base + SESSION_FILES.done;
+    const body = await readSessionFile(this.#storage, name, this.#options);
+    if (!body) throw damage(this.#storage.uri(name), 'it was listed but cannot be read');
+    return decodeDone(body, this.#storage.uri(name));
+  }
+
+  /** An attempt that is open, or that a collector gave up on: attempt.json and what was said of it at once. */
+  async #readUndescribed(number: number, base: string, done: DoneRecord | undefined): Promise<ReadAttempt> {
+    const name = base + SESSION_FILES.attempt;
+    const body = await readSessionFile(this.#storage, name, this.#options);
+    if (!body) throw damage(this.#storage.uri(name), 'the attempt has other files, but this one is missing');
+    const { startedAt } = decodeAttempt(body, this.#storage.uri(name));
+    return {
+      path: this.#path,
+      attempt: number,
+      status: done ? 'abandoned' : 'open',
+      startedAt,
+      ...(done ? { closedAt: done.closedAt, done } : {}),
+      metadata: await readMetadataParts(this.#storage, this.#path, number, this.#options),
+      purged: false,
+    };
+  }
+
+  async #readDescription(
+    number: number,
+    base: string,
+    done: DoneRecord,
+    files: AttemptFiles,
+  ): Promise<FoundDescription> {
+    if (files.has('erased')) return this.#readErased(base);
+    const name = base + SESSION_FILES.metadata;
+    const what = this.#storage.uri(name);
+    const object = await this.#storage.get(name, { ...this.#options, maxBytes: MAX_DESCRIPTION_BYTES });
+    if (!object) return this.#missingDescription(number, base, what);
+    if (digestHex(object.body) !== done.metadataDigest)
+      throw damage(what, 'it is not the one that DONE names');
+    return { description: decodeDescription(object.body, what), erased: undefined };
+  }
+
+  /** Retention marks before it deletes: look again before calling a missing description damage. */
+  async #missingDescription(number: number, base: string, what: string): Promise<FoundDescription> {
+    const files = (await listAttempts(this.#storage, this.#path, this.#options)).get(number);
+    if (files?.has('deleted')) throw deleted(this.#path, number);
+    if (files?.has('erased')) return this.#readErased(base);
+    throw damage(what, 'it is missing, and nothing says that it was given up');
+  }
+
+  async #readErased(base: string): Promise<FoundDescription> {
+    const name = base + SESSION_FILES.erased;
+    const what = this.#storage.uri(name);
+    const object = await this.#storage.get(name, { ...this.#options, maxBytes: MAX_DESCRIPTION_BYTES });
+    if (!object) throw damage(what, 'it was listed but cannot be read');
+    const record = decodeRecord(object.body, what);
+    const erased = {
+      reason: readString(record, 'reason', what),
+      artifacts: readStrings(record, 'erased', what),
+    };
+    return { description: decodeDescription(object.body, what), erased };
+  }
+
+  async #resolveTable(table: ReturnType<typeof decodeDescription>['table']): Promise<ArtifactTable> {
+    if (!isMovedTable(table)) return table;
+    return decodeTable(await this.#reader.load(table, this.#options), table.copy);
+  }
+}
+
+function where(path: TaskPath, attempt?: number): { flow: string; pathspec: string } {
+  return { flow: path.flow, pathspec: formatPathspec(path, attempt) };
+}
+
+function taskNotFound(path: TaskPath): StowageError {
+  const details = where(path);
+  return new StowageError(
+    'TASK_NOT_FOUND',
+    `Flow ${details.flow} has no task ${details.pathspec}. See the tasks of the run with: stowage ls ${path.flow}/${path.run}`,
+    { details },
+  );
+}
+
+function attemptNotFound(path: TaskPath, attempt: number, attempts: TaskAttempts): StowageError {
+  const existing = [...attempts.keys()].sort((a, b) => a - b);
+  const details = { ...where(path), attempt, existing };
+  return new StowageError(
+    'ATTEMPT_NOT_FOUND',
+    `Task ${details.pathspec} of flow ${details.flow} has no attempt ${attempt}; it has ${existing.join(', ')}.`,
+    { details },
+  );
+}
+
+function notDone(found: ReadAttempt, rule: ReadRule, attempts: TaskAttempts): StowageError {
+  const { status, attempt } = found;
+  const details = {
+    ...where(found.path, attempt),
+    status,
+    existing: [...attempts.keys()].sort((a, b) => a - b),
+  };
+  const state = { open: 'is not finished', failed: 'failed', abandoned: 'was given up' }[status as 'open'];
+  const older =
+    rule.attempt === undefined && attempts.size > 1 ? " Older results: pass attempt: 'latestDone'." : '';
+  return new StowageError(
+    'ATTEMPT_NOT_DONE',
+    `Attempt ${details.pathspec} of flow ${details.flow} ${state}, so its results are not to be relied on.${older} To look at it all the same, pass allowNotDone: true.`,
+    { details },
+  );
+}
+
+function noneDone(path: TaskPath, attempts: TaskAttempts): StowageError {
+  const details = { ...where(path), existing: [...attempts.keys()].sort((a, b) => a - b) };
+  return new StowageError(
+    'ATTEMPT_NOT_DONE',
+    `Task ${details.pathspec} of flow ${details.flow} has no attempt that is done (it has ${details.existing.join(', ')}).`,
+    { details },
+  );
+}
+
+function deleted(path: TaskPath, attempt: number): StowageError {
+  const details = where(path, attempt);
+  return new StowageError(
+    'ATTEMPT_DELETED',
+    `Attempt ${details.pathspec} of flow ${details.flow} was deleted; only its number remains, so that it is never used again.`,
+    { details },
+  );
+}
+
+function damage(what: string, why: string): StowageError {
+  return new StowageError(
+    'RECORD_DAMAGED',
+    `${what} is damaged: ${why}. Restore it from a copy of the store.`,
+    {
+      details: { what },
+    },
+  );
+}

@@ -1,0 +1,91 @@
+import { decodeRecord, encodeRecord } from '../codec/record.ts';
+import { checkFormat, readObject } from '../codec/record-fields.ts';
+import { createOwn } from '../content/create-own.ts';
+import type { JsonValue } from '../content/description.ts';
+import { padSequence } from '../content/session-id.ts';
+import { StowageError } from '../errors.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { partialBase } from './attempt-files.ts';
+import type { TaskPath } from './pathspec.ts';
+
+/** What users say of an attempt, beside its artifacts: any JSON. */
+export type Metadata = Record<string, JsonValue>;
+
+const MAX_PART_BYTES = 4 * 1024 * 1024;
+
+/** Writes a part at once, so that a crash keeps what was said. */
+export async function writeMetadataPart(
+  storage: DataStoreStorage,
+  path: TaskPath,
+  attempt: number,
+  sequence: number,
+  metadata: Metadata,
+  options: CallOptions,
+): Promise<void> {
+  const record = encodeRecord({ format: 1, kind: 'metadata-part', metadata });
+  if (record.length > MAX_PART_BYTES) throw tooLarge(record.length);
+  await createOwn(storage, `${partPrefix(path, attempt)}${padSequence(sequence)}.json`, record, {
+    ...options,
+    durability: 'deferred',
+  });
+}
+
+/** The parts of an attempt, merged in the order in which they were written. */
+export async function readMetadataParts(
+  storage: DataStoreStorage,
+  path: TaskPath,
+  attempt: number,
+  { signal }: CallOptions,
+): Promise<Metadata> {
+  const merged: Metadata = {};
+  for await (const page of storage.list({ prefix: partPrefix(path, attempt), signal })) {
+    for (const { name } of page.objects) {
+      const object = await storage.get(name, { signal, maxBytes: MAX_PART_BYTES });
+      if (!object) continue; // removed since it was listed
+      const what = storage.uri(name);
+      const record = decodeRecord(object.body, what);
+      checkFormat(record, what);
+      Object.assign(merged, readObject(record, 'metadata', what));
+    }
+  }
+  return merged;
+}
+
+/**
+ * A copy of what a user passed as metadata, exactly as JSON will hold it.
+ *
+ * @throws StowageError `INVALID_ARGUMENT` for what JSON cannot hold.
+ */
+export function toMetadata(value: unknown): Metadata {
+  const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value);
+  let text: string | undefined;
+  try {
+    text = isRecord ? JSON.stringify(value) : undefined;
+  } catch (cause) {
+    throw notJson(cause);
+  }
+  if (text === undefined) throw notJson();
+  const copy = JSON.parse(text) as Metadata;
+  if (Object.hasOwn(copy, '__proto__')) throw notJson();
+  return copy;
+}
+
+function partPrefix(path: TaskPath, attempt: number): string {
+  return `${partialBase(path, attempt)}.metadata.`;
+}
+
+function notJson(cause?: unknown): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    'Metadata must be an object of JSON values; save anything else as an artifact.',
+    { cause },
+  );
+}
+
+function tooLarge(bytes: number): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    `Metadata of ${bytes} bytes is too large (at most ${MAX_PART_BYTES} a call); save it as an artifact.`,
+    { details: { bytes } },
+  );
+}

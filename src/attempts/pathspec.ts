@@ -1,0 +1,78 @@
+import { StowageError } from '../errors.ts';
+import { validateUserName } from '../storage/names.ts';
+
+/** The names that lead to a task. */
+export interface TaskPath {
+  flow: string;
+  run: string;
+  step: string;
+  task: string;
+}
+
+/** What a pathspec inside a flow names. */
+export interface Pathspec {
+  run: string;
+  step: string;
+  task: string;
+  /** Absent: whichever attempt the reading rules choose. */
+  attempt?: number;
+}
+
+const FORM = '<run>/<step>/<task> or <run>/<step>/<task>/<attempt>';
+
+/**
+ * Reads a pathspec: `run/step/task`, or with an attempt behind it.
+ *
+ * @throws StowageError `INVALID_PATHSPEC`, or `INVALID_NAME` for a part that cannot be a name.
+ */
+export function parsePathspec(text: unknown): Pathspec {
+  if (typeof text !== 'string') throw invalid(text, `a pathspec is text of the form ${FORM}`);
+  const [run, step, task, attempt, ...more] = text.split('/');
+  if (run === undefined || step === undefined || task === undefined || more.length > 0) {
+    throw invalid(text, `it must have the form ${FORM}`);
+  }
+  const path = { ...validateTaskNames({ run, step, task }) };
+  if (attempt === undefined) return path;
+  if (!/^(0|[1-9]\d*)$/.test(attempt)) {
+    throw invalid(
+      text,
+      `its last part must be the number of an attempt, as in ${FORM} (without the flow's name)`,
+    );
+  }
+  return { ...path, attempt: validateAttemptNumber(Number(attempt)) };
+}
+
+/** The pathspec of a task inside its flow, with the attempt behind it if one is given. */
+export function formatPathspec({ run, step, task }: Omit<TaskPath, 'flow'>, attempt?: number): string {
+  return attempt === undefined ? `${run}/${step}/${task}` : `${run}/${step}/${task}/${attempt}`;
+}
+
+/** Checks the names of a task; throws `INVALID_NAME`. */
+export function validateTaskNames<T extends Omit<TaskPath, 'flow'>>({
+  run,
+  step,
+  task,
+}: T): Omit<TaskPath, 'flow'> {
+  return {
+    run: validateUserName(run, 'run id'),
+    step: validateUserName(step, 'step name'),
+    task: validateUserName(task, 'task id'),
+  };
+}
+
+/** Checks the number of an attempt: an integer from 0 on that a JavaScript number holds exactly. */
+export function validateAttemptNumber(attempt: unknown): number {
+  if (Number.isSafeInteger(attempt) && (attempt as number) >= 0) return attempt as number;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    `${String(attempt)} is no attempt; attempts are the integers from 0 to ${Number.MAX_SAFE_INTEGER}.`,
+    { details: { attempt: String(attempt) } },
+  );
+}
+
+function invalid(text: unknown, why: string): StowageError {
+  const shown = typeof text === 'string' ? text.slice(0, 300) : String(text);
+  return new StowageError('INVALID_PATHSPEC', `${JSON.stringify(shown)} is no pathspec: ${why}.`, {
+    details: { pathspec: shown },
+  });
+}

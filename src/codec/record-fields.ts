@@ -1,0 +1,118 @@
+import { StowageError } from '../errors.ts';
+
+/** The format of records that this version of Stowage writes, and the newest it reads. */
+export const RECORD_FORMAT = 1;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Checks a record's field `format`.
+ *
+ * @throws StowageError `UNSUPPORTED_FORMAT` where a newer Stowage wrote it; `RECORD_DAMAGED` where it is no format.
+ */
+export function checkFormat(record: Fields, what: string): void {
+  const format = readInteger(record, 'format', what);
+  if (format > RECORD_FORMAT) {
+    throw new StowageError(
+      'UNSUPPORTED_FORMAT',
+      `${what} has format ${format}; this version of Stowage reads up to ${RECORD_FORMAT}. Upgrade Stowage to read it.`,
+      { details: { record: what, format } },
+    );
+  }
+  if (format !== RECORD_FORMAT) throw wrong(what, 'format', `${RECORD_FORMAT}`);
+}
+
+/*
+ * Each reader returns one field of a record, or of an object inside it, and throws RECORD_DAMAGED, naming the record
+ * and the field, where it is missing or of another type.
+ */
+
+export function readString(record: Fields, field: string, what: string): string {
+  const value = fieldOf(record, field);
+  if (typeof value !== 'string') throw wrong(what, field, 'a string');
+  return value;
+}
+
+/** An integer that is exact in a JavaScript number, from `min` (default 0) on. */
+export function readInteger(record: Fields, field: string, what: string, min = 0): number {
+  const value = fieldOf(record, field);
+  if (!Number.isSafeInteger(value) || (value as number) < min) {
+    throw wrong(what, field, `an integer from ${min} on`);
+  }
+  return value as number;
+}
+
+export function readBoolean(record: Fields, field: string, what: string): boolean {
+  const value = fieldOf(record, field);
+  if (typeof value !== 'boolean') throw wrong(what, field, 'true or false');
+  return value;
+}
+
+/** One of a closed set of strings. */
+export function readOneOf<const T extends string>(
+  record: Fields,
+  field: string,
+  what: string,
+  choices: readonly T[],
+): T {
+  const value = fieldOf(record, field);
+  if (!choices.includes(value as T)) throw wrong(what, field, `one of ${choices.join(', ')}`);
+  return value as T;
+}
+
+export function readObject(record: Fields, field: string, what: string): Record<string, unknown> {
+  const value = fieldOf(record, field);
+  if (!isObject(value)) throw wrong(what, field, 'an object');
+  return value;
+}
+
+export function readArray(record: Fields, field: string, what: string): unknown[] {
+  const value = fieldOf(record, field);
+  if (!Array.isArray(value)) throw wrong(what, field, 'an array');
+  return value;
+}
+
+export function readStrings(record: Fields, field: string, what: string): string[] {
+  const values = readArray(record, field, what);
+  if (!values.every((value) => typeof value === 'string')) throw wrong(what, field, 'an array of strings');
+  return values;
+}
+
+export function readObjects(record: Fields, field: string, what: string): Record<string, unknown>[] {
+  const values = readArray(record, field, what);
+  if (!values.every(isObject)) throw wrong(what, field, 'an array of objects');
+  return values;
+}
+
+/**
+ * A field that may be absent: `undefined` then, else what `read` makes of it.
+ *
+ * @example `readOptional(readString, record, 'parent', what)`
+ */
+export function readOptional<T, Rest extends unknown[]>(
+  read: (record: Fields, field: string, what: string, ...rest: Rest) => T,
+  record: Fields,
+  field: string,
+  what: string,
+  ...rest: Rest
+): T | undefined {
+  return Object.hasOwn(record, field) ? read(record, field, what, ...rest) : undefined;
+}
+
+function fieldOf(record: Fields, field: string): unknown {
+  return Object.hasOwn(record, field) ? record[field] : undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function wrong(what: string, field: string, expected: string): StowageError {
+  return new StowageError(
+    'RECORD_DAMAGED',
+    `${what} is damaged: its field \`${field}\` is not ${expected}.`,
+    {
+      details: { record: what, field },
+    },
+  );
+}

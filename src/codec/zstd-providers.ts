@@ -1,0 +1,119 @@
+import { StowageError } from '../errors.ts';
+import { checkZstdFrame } from './zstd-frame.ts';
+
+/** Where zstd comes from: native code of `zstd-napi`, Node's own, or WebAssembly. Their frames are interchangeable. */
+export type ZstdImplementation = 'napi' | 'node' | 'wasm';
+
+/** One library that can do zstd. All calls are synchronous; frames have their content size in the header. */
+export interface ZstdProvider {
+  readonly implementation: ZstdImplementation;
+  /**
+   * Compresses `bytes` into one frame at the start of `target`, which has room for the worst case.
+   * Returns the frame's length.
+   */
+  compressInto(target: Uint8Array, bytes: Uint8Array, level: number): number;
+  /** Decompresses a checked frame into `target`, which has its exact content size. Returns the bytes written. */
+  decompressInto(target: Uint8Array, frame: Uint8Array): number;
+}
+
+/** Native zstd by `zstd-napi`, an optional dependency; rejects where it is not installed or does not load. */
+async function loadNapi(): Promise<ZstdProvider> {
+  const { default: binding } = await import('zstd-napi/binding.js');
+  const compressor = new binding.CCtx();
+  const decompressor = new binding.DCtx();
+  return {
+    implementation: 'napi',
+    compressInto: (target, bytes, level) => compressor.compress(target, bytes, level),
+    decompressInto: (target, frame) => decompressor.decompress(target, frame),
+  };
+}
+
+/** What Node.js has from 22.15 on; not in the types of the oldest Node.js that is supported. */
+interface NodeZstd {
+  zstdCompressSync(bytes: Uint8Array, options: object): Uint8Array;
+  zstdDecompressSync(bytes: Uint8Array, options: object): Uint8Array;
+  constants: { ZSTD_c_compressionLevel: number };
+}
+
+/** Node's own zstd. */
+async function loadNode(): Promise<ZstdProvider> {
+  const node = (await import('node:zlib')) as unknown as Partial<NodeZstd>;
+  const { zstdCompressSync, zstdDecompressSync, constants } = node;
+  if (!zstdCompressSync || !zstdDecompressSync || !constants) {
+    throw new Error(`Node.js ${process.version} has no zstd; 22.15 and later have.`);
+  }
+  return {
+    implementation: 'node',
+    compressInto(target, bytes, level) {
+      const frame = zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: level } });
+      target.set(frame);
+      return frame.length;
+    },
+    decompressInto(target, frame) {
+      // One output chunk, slightly larger than needed, spares Node from growing and joining several.
+      const raw = zstdDecompressSync(frame, {
+        chunkSize: target.length + 64,
+        maxOutputLength: Math.max(1, target.length),
+      });
+      target.set(raw);
+      return raw.length;
+    },
+  };
+}
+
+/**
+ * zstd compiled to WebAssembly by `@bokuweb/zstd-wasm`: slower, but works everywhere.
+ *
+ * That package has one memory per process, and initializing it again makes its functions read another one. So it is
+ * not initialized where that was done before, and what it compressed is looked at, in case that is done later.
+ */
+async function loadWasm(): Promise<ZstdProvider> {
+  const wasm = await import('@bokuweb/zstd-wasm');
+  const works = (): boolean => {
+    try {
+      checkZstdFrame(wasm.compress(new Uint8Array(1), 1), 1);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  if (!works()) await wasm.init();
+  return {
+    implementation: 'wasm',
+    compressInto(target, bytes, level) {
+      const frame = wasm.compress(bytes, level);
+      try {
+        checkZstdFrame(frame, bytes.length);
+      } catch (error) {
+        throw wasmBroken(error);
+      }
+      target.set(frame);
+      return frame.length;
+    },
+    decompressInto(target, frame) {
+      let raw: Uint8Array;
+      try {
+        raw = wasm.decompress(frame);
+      } catch (error) {
+        throw works() ? error : wasmBroken(error);
+      }
+      target.set(raw);
+      return raw.length;
+    },
+  };
+}
+
+function wasmBroken(cause: unknown): StowageError {
+  return new StowageError(
+    'CODEC_UNAVAILABLE',
+    'The WebAssembly zstd (@bokuweb/zstd-wasm) no longer works in this process. Does other code initialize it again?',
+    { cause },
+  );
+}
+
+/** All providers, fastest first. */
+export const ZSTD_LOADERS: Readonly<Record<ZstdImplementation, () => Promise<ZstdProvider>>> = {
+  napi: loadNapi,
+  node: loadNode,
+  wasm: loadWasm,
+};

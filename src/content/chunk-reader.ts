@@ -1,0 +1,179 @@
+import { openEnvelope } from '../codec/envelope.ts';
+import { digestBytes } from '../digest/blake3.ts';
+import { isStowageError, StowageError } from '../errors.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import {
+  type ChunkColumns,
+  type ChunkGroup,
+  decodeColumns,
+  type Manifest,
+  type PackEntry,
+} from './manifest.ts';
+
+/** Neighbouring chunks of a pack are fetched together up to this size. */
+const RUN_BYTES = 4 * 1024 * 1024;
+/** How many runs are on their way while one is given. */
+const RUNS_AHEAD = 3;
+
+/** Chunks that lie next to each other in one pack, and in the content. */
+interface Run {
+  pack: PackEntry;
+  offset: number;
+  storedBytes: number;
+  chunks: { digest: Uint8Array; length: number; offset: number; storedBytes: number }[];
+  /** Where the run's first chunk begins in the content. */
+  start: number;
+}
+
+/** A half-open stretch of a content, in bytes. */
+export interface Stretch {
+  start: number;
+  end: number;
+}
+
+/**
+ * The bytes of a stretch of a large content, each chunk verified. Only the chunks that are needed are fetched,
+ * in coalesced ranges, a few ahead.
+ *
+ * @throws StowageError `CONTENT_DAMAGED` whose `details.object` is the pack (or manifest) at fault; `CONTENT_NOT_FOUND` where a pack is gone.
+ */
+export async function* readChunks(
+  storage: DataStoreStorage,
+  copy: string,
+  manifest: Manifest,
+  stretch: Stretch,
+  options: CallOptions,
+): AsyncGenerator<Uint8Array> {
+  const pending: { run: Run; chunks: Promise<Uint8Array[]> }[] = [];
+  const give = async function* (): AsyncGenerator<Uint8Array> {
+    const { run, chunks } = pending.shift() as (typeof pending)[number];
+    let at = run.start;
+    for (const chunk of await chunks) {
+      const part = chunk.subarray(Math.max(0, stretch.start - at), Math.max(0, stretch.end - at));
+      at += chunk.length;
+      if (part.length > 0) yield part;
+    }
+  };
+  try {
+    for await (const run of runsOf(storage, copy, manifest, stretch, options)) {
+      const chunks = fetchRun(storage, run, options);
+      chunks.catch(() => {}); // reported when its turn comes
+      pending.push({ run, chunks });
+      if (pending.length > RUNS_AHEAD) yield* give();
+    }
+    while (pending.length > 0) yield* give();
+  } finally {
+    await Promise.allSettled(pending.map(({ chunks }) => chunks));
+  }
+}
+
+async function* runsOf(
+  storage: DataStoreStorage,
+  copy: string,
+  manifest: Manifest,
+  stretch: Stretch,
+  options: CallOptions,
+): AsyncGenerator<Run> {
+  let groupStart = 0;
+  for (const group of manifest.groups) {
+    const groupEnd = groupStart + group.bytes;
+    if (groupEnd > stretch.start && groupStart < stretch.end) {
+      const columns = group.columns ?? (await fetchColumns(storage, copy, manifest, group, options));
+      yield* runsOfGroup(columns, manifest.packs, groupStart, stretch);
+    }
+    groupStart = groupEnd;
+  }
+}
+
+function* runsOfGroup(
+  columns: ChunkColumns,
+  packs: readonly PackEntry[],
+  groupStart: number,
+  stretch: Stretch,
+): Generator<Run> {
+  let run: Run | undefined;
+  let at = groupStart;
+  for (let i = 0; i < columns.lengths.length; i++) {
+    const length = columns.lengths[i] as number;
+    const chunkStart = at;
+    at += length;
+    if (at <= stretch.start || chunkStart >= stretch.end) continue;
+    const pack = packs[columns.packs[i] as number] as PackEntry;
+    const offset = columns.offsets[i] as number;
+    const storedBytes = columns.storedBytes[i] as number;
+    const chunk = { digest: columns.digests.subarray(i * 32, i * 32 + 32), length, offset, storedBytes };
+    const extendsRun =
+      run?.pack === pack &&
+      run.offset + run.storedBytes === offset &&
+      run.storedBytes + storedBytes <= RUN_BYTES;
+    if (run && extendsRun) {
+      run.chunks.push(chunk);
+      run.storedBytes += storedBytes;
+    } else {
+      if (run) yield run;
+      run = { pack, offset, storedBytes, chunks: [chunk], start: chunkStart };
+    }
+  }
+  if (run) yield run;
+}
+
+async function fetchRun(storage: DataStoreStorage, run: Run, options: CallOptions): Promise<Uint8Array[]> {
+  const bytes = await fetchEntry(storage, run.pack, run.offset, run.storedBytes, options);
+  return run.chunks.map(({ digest, length, offset, storedBytes }) => {
+    const start = offset - run.offset;
+    const { raw } = openEntry(bytes.subarray(start, start + storedBytes), 'chunk', run.pack.name);
+    if (raw.length === length && Buffer.compare(digestBytes(raw), digest) === 0) return raw;
+    throw damagedPack(run.pack.name, `the chunk at ${offset} does not match its digest`);
+  });
+}
+
+async function fetchColumns(
+  storage: DataStoreStorage,
+  copy: string,
+  manifest: Manifest,
+  group: ChunkGroup,
+  options: CallOptions,
+): Promise<ChunkColumns> {
+  const { pack: index, offset, storedBytes } = group.at as NonNullable<ChunkGroup['at']>;
+  const pack = manifest.packs[index] as PackEntry;
+  const bytes = await fetchEntry(storage, pack, offset, storedBytes, options);
+  const { raw } = openEntry(bytes, 'group', pack.name);
+  try {
+    return decodeColumns(raw, group, manifest.packs, copy);
+  } catch (error) {
+    if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
+    throw damagedPack(pack.name, `the chunk group at ${offset} does not match its root`);
+  }
+}
+
+async function fetchEntry(
+  storage: DataStoreStorage,
+  pack: PackEntry,
+  offset: number,
+  length: number,
+  { signal }: CallOptions,
+): Promise<Uint8Array> {
+  const object = await storage.get(pack.name, { range: { offset, length }, signal });
+  if (!object) {
+    throw new StowageError('CONTENT_NOT_FOUND', `${pack.name} is gone`, { details: { pack: pack.name } });
+  }
+  if (object.bytes !== pack.bytes || object.body.length !== length) {
+    throw damagedPack(pack.name, `it has ${object.bytes} bytes instead of ${pack.bytes}`);
+  }
+  return object.body;
+}
+
+function openEntry(bytes: Uint8Array, kind: 'chunk' | 'group', pack: string): { raw: Uint8Array } {
+  try {
+    return openEnvelope(bytes, { kind });
+  } catch (error) {
+    if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
+    throw damagedPack(pack, error.message);
+  }
+}
+
+function damagedPack(pack: string, reason: string): StowageError {
+  return new StowageError('CONTENT_DAMAGED', `${pack} is damaged: ${reason}`, {
+    details: { object: pack, pack },
+  });
+}

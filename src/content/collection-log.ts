@@ -1,0 +1,119 @@
+import { decodeRecord, encodeRecord } from '../codec/record.ts';
+import { checkFormat, readArray, readInteger, readString } from '../codec/record-fields.ts';
+import { digestHex } from '../digest/blake3.ts';
+import { StowageError } from '../errors.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { type ContentRef, HERE, readContentRefs } from './content-ref.ts';
+import type { SessionId } from './session-id.ts';
+
+/**
+ * The collector's log as writers see it: the newest `gc/<version>` and what it condemns.
+ * A store that was never collected is at version 0, which is idle.
+ */
+export interface CollectionState {
+  readonly version: number;
+  /** Neither proposed nor final: nothing is about to be deleted, but for names that an earlier deletion could not confirm gone. */
+  readonly idle: boolean;
+  /** Whether a collector has condemned the object of this name (a copy, a pack, a plain object). */
+  isCondemned(objectName: string, place?: string): boolean;
+}
+
+/** What one version of the log says. */
+export interface CollectionVersion {
+  version: number;
+  state: 'idle' | 'proposed' | 'final';
+  /** The collector's own session. */
+  session: SessionId;
+  condemned: readonly ContentRef[];
+  /** Further condemned names, when they are many: `gc/lists/<session>/<k>`, each with the digest of its bytes. */
+  lists: readonly { name: string; digest: string }[];
+}
+
+const HIGHEST_VERSION = 999_999_999_999;
+const versionRegExp = /^gc\/(\d{12})$/;
+const MAX_LIST_BYTES = 64 * 1024 * 1024;
+
+/** Versions count down, so that a LIST of one name finds the newest. */
+export function collectionVersionName(version: number): string {
+  return `gc/${String(HIGHEST_VERSION - version).padStart(12, '0')}`;
+}
+
+export function encodeCollectionVersion(version: CollectionVersion): Uint8Array {
+  return encodeRecord({ format: 1, kind: 'gc-version', ...version });
+}
+
+export function encodeCollectionList(entries: readonly ContentRef[]): Uint8Array {
+  return encodeRecord({ format: 1, kind: 'gc-list', entries });
+}
+
+/** Reads the newest version; remembers it, since versions never change. */
+export class CollectionLog {
+  readonly #storage: DataStoreStorage;
+  #known: CollectionState = stateOf(0, true, []);
+
+  constructor(storage: DataStoreStorage) {
+    this.#storage = storage;
+  }
+
+  /** One LIST, and one GET where the version is new to this process. */
+  async newest(options: CallOptions = {}): Promise<CollectionState> {
+    for (;;) {
+      const version = await this.#newestVersion(options);
+      if (version === this.#known.version) return this.#known;
+      const state = await this.#read(version, options);
+      // A list that is gone was deleted under a newer version: look again.
+      if (state) {
+        this.#known = state;
+        return state;
+      }
+      if (version === (await this.#newestVersion(options))) throw missingList(this.#storage, version);
+    }
+  }
+
+  async #newestVersion({ signal }: CallOptions): Promise<number> {
+    for await (const page of this.#storage.list({ prefix: 'gc/', limit: 1, signal })) {
+      const match = versionRegExp.exec(page.objects[0]?.name ?? '');
+      if (match) return HIGHEST_VERSION - Number(match[1]);
+    }
+    return 0;
+  }
+
+  async #read(version: number, { signal }: CallOptions): Promise<CollectionState | undefined> {
+    const name = collectionVersionName(version);
+    const object = await this.#storage.get(name, { signal, maxBytes: MAX_LIST_BYTES });
+    if (!object) return undefined;
+    const what = this.#storage.uri(name);
+    const record = decodeRecord(object.body, what);
+    checkFormat(record, what);
+    if (readInteger(record, 'version', what) !== version) throw damagedVersion(what);
+    const entries = readContentRefs(record['condemned'], what);
+    for (const list of readArray(record, 'lists', what) as { name: string; digest: string }[]) {
+      const found = await this.#storage.get(String(list.name), { signal, maxBytes: MAX_LIST_BYTES });
+      if (!found) return undefined;
+      if (digestHex(found.body) !== list.digest) throw damagedVersion(this.#storage.uri(list.name));
+      entries.push(...readContentRefs(decodeRecord(found.body, list.name)['entries'], list.name));
+    }
+    return stateOf(version, readString(record, 'state', what) === 'idle', entries);
+  }
+}
+
+function stateOf(version: number, idle: boolean, entries: readonly ContentRef[]): CollectionState {
+  const condemned = new Set(entries.map(({ place, name }) => `${place}\n${name}`));
+  return {
+    version,
+    idle,
+    isCondemned: (objectName, place = HERE) => condemned.has(`${place}\n${objectName}`),
+  };
+}
+
+function damagedVersion(what: string): StowageError {
+  return new StowageError(
+    'RECORD_DAMAGED',
+    `${what}, the collector's log, is damaged; saving stops until it is restored from a copy of the store.`,
+    { details: { what } },
+  );
+}
+
+function missingList(storage: DataStoreStorage, version: number): StowageError {
+  return damagedVersion(storage.uri(collectionVersionName(version)));
+}

@@ -1,0 +1,378 @@
+import { constants } from 'node:buffer';
+import { ENVELOPE_HEADER_BYTES, MAX_ENVELOPE_RAW_BYTES, openEnvelope } from '../codec/envelope.ts';
+import { createHasher, digestHex } from '../digest/blake3.ts';
+import { isStowageError, StowageError } from '../errors.ts';
+import type { ByteRange, CallOptions, DataStoreStorage, StoredObject } from '../storage/contract.ts';
+import { readChunks } from './chunk-reader.ts';
+import { listCopies } from './copies.ts';
+import { markDamaged } from './damage.ts';
+import { decodeLocator, type Locator } from './locator.ts';
+import { decodeManifest, type Manifest, type PackEntry } from './manifest.ts';
+import { type ContentKey, type CopyFolder, parseCopyName } from './object-names.ts';
+import type { ContentAddress, StoredContent } from './stored-content.ts';
+
+/** Plain objects up to this size are verified before their first byte is given. */
+const VERIFY_AT_ONCE_BYTES = 64 * 1024 * 1024;
+const PLAIN_READ_BYTES = 8 * 1024 * 1024;
+
+/** What a copy turned out to be. */
+type OpenedCopy =
+  | { kind: 'blob'; bytes: Uint8Array }
+  | { kind: 'manifest'; manifest: Manifest; objectBytes: number }
+  | { kind: 'locator'; locator: Locator; objectBytes: number };
+
+export interface ReadOptions extends CallOptions {
+  /** The part to read, in bytes of the content. Default: all. */
+  range?: ByteRange | undefined;
+}
+
+/**
+ * Reads contents and verifies every byte against the content's key or the chunk's digest. A copy that is gone or found damaged
+ * is passed over for another one, from where the reading stood; damaged ones are marked.
+ */
+export class ContentReader {
+  readonly #storage: DataStoreStorage;
+
+  constructor(storage: DataStoreStorage) {
+    this.#storage = storage;
+  }
+
+  /**
+   * Reads a content whole into memory.
+   *
+   * @throws StowageError `CONTENT_NOT_FOUND`, `CONTENT_DAMAGED` where no copy is whole, `CONTENT_TOO_LARGE` beyond what one buffer holds.
+   */
+  async load(address: ContentAddress, options: CallOptions = {}): Promise<Uint8Array> {
+    const excluded = new Set<string>();
+    for (;;) {
+      try {
+        return await this.#collect(address, excluded, options);
+      } catch (error) {
+        // A large plain object is found damaged only at its end: start again without it.
+        const late = isStowageError(error, 'CONTENT_DAMAGED') ? error.details['foundAtEnd'] : undefined;
+        if (typeof late !== 'string' || excluded.has(late)) throw error;
+        excluded.add(late);
+      }
+    }
+  }
+
+  /**
+   * Reads a content, or a part of it, piece by piece. Each piece is verified before it is given, except for plain objects
+   * of more than 64 MiB, which are verified at their end.
+   *
+   * @throws StowageError as {@link load}.
+   */
+  stream(address: ContentAddress, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
+    return this.#stream(address, new Set(), options);
+  }
+
+  /** Reads one copy whole and verifies it; throws `CONTENT_DAMAGED` or `CONTENT_NOT_FOUND`. */
+  async verifyCopy(name: string, options: CallOptions = {}): Promise<void> {
+    const key = parseCopyName(name)?.key as ContentKey;
+    const hasher = createHasher();
+    for await (const piece of this.#readCopy(name, { key }, 0, undefined, options)) hasher.update(piece);
+    if (hasher.digestHex() !== key) throw damaged(name, 'its content does not match its key');
+  }
+
+  /** What a manifest or a locator names, for a writer that wants to rely on it; `undefined` where it is gone. */
+  async describeCopy(
+    name: string,
+    options: CallOptions = {},
+  ): Promise<{ stored: StoredContent; packs: PackEntry[]; plain: string | undefined } | undefined> {
+    const opened = await this.#open(name, options);
+    if (!opened) return undefined;
+    if (opened.kind === 'blob') throw damaged(name, 'it is neither a manifest nor a locator');
+    const key = parseCopyName(name)?.key as ContentKey;
+    if (opened.kind === 'locator') {
+      const { plain, bytes } = opened.locator;
+      return {
+        stored: { key, copy: name, bytes, storedBytes: opened.objectBytes + bytes },
+        packs: [],
+        plain,
+      };
+    }
+    const { bytes, root, storedBytes, packs } = opened.manifest;
+    const stored = { key, copy: name, bytes, storedBytes: opened.objectBytes + storedBytes, root };
+    return { stored, packs, plain: undefined };
+  }
+
+  async #collect(address: ContentAddress, excluded: Set<string>, options: CallOptions): Promise<Uint8Array> {
+    let gathered: Uint8Array | undefined;
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    for await (const piece of this.#stream(address, excluded, options)) {
+      if (address.bytes === undefined) pieces.push(piece);
+      else if (address.bytes === piece.length) return piece;
+      else {
+        gathered ??= allocate(address);
+        gathered.set(piece, length);
+      }
+      length += piece.length;
+    }
+    return gathered ?? concat(pieces, length, address);
+  }
+
+  async *#stream(
+    address: ContentAddress,
+    excluded: ReadonlySet<string>,
+    { range, signal }: ReadOptions,
+  ): AsyncGenerator<Uint8Array> {
+    const start = range?.offset ?? 0;
+    const end = range ? start + range.length : undefined;
+    const whole = start === 0 && (end === undefined || end === address.bytes) ? createHasher() : undefined;
+    const candidates = new Candidates(this.#storage, address, excluded, { signal });
+    let offset = start;
+    let failure: StowageError | undefined;
+    for (let name = await candidates.next(); name !== undefined; name = await candidates.next()) {
+      try {
+        for await (const piece of this.#readCopy(name, address, offset, end, { signal })) {
+          whole?.update(piece);
+          offset += piece.length;
+          candidates.progressed();
+          yield piece;
+        }
+        if (whole && whole.digestHex() !== address.key)
+          throw damaged(name, 'its content does not match its key', name);
+        return;
+      } catch (error) {
+        if (!isStowageError(error, 'CONTENT_DAMAGED', 'CONTENT_NOT_FOUND')) throw error;
+        await this.#report(error, candidates.isMarked(name));
+        if (error.details['foundAtEnd'] !== undefined) throw foundAtEnd(error, name);
+        failure = error.code === 'CONTENT_DAMAGED' || candidates.found ? error : failure;
+      }
+    }
+    throw unreadable(address, failure);
+  }
+
+  /** Marks what an error found damaged. */
+  async #report(error: StowageError, alreadyMarked: boolean): Promise<void> {
+    const object = error.details['object'];
+    if (error.code !== 'CONTENT_DAMAGED' || typeof object !== 'string') return;
+    if (alreadyMarked && parseCopyName(object)) return;
+    await markDamaged(this.#storage, object, error.message);
+  }
+
+  /** The bytes of one copy from `offset` on, verified. */
+  async *#readCopy(
+    name: string,
+    address: ContentAddress,
+    offset: number,
+    end: number | undefined,
+    options: CallOptions,
+  ): AsyncGenerator<Uint8Array> {
+    const opened = await this.#open(name, options);
+    if (!opened) throw gone(name);
+    if (opened.kind === 'blob') {
+      if (digestHex(opened.bytes) !== address.key) throw damaged(name, 'its content does not match its key');
+      const part = opened.bytes.subarray(offset, end);
+      if (part.length > 0) yield part;
+    } else if (opened.kind === 'manifest') {
+      const { manifest } = opened;
+      const fits =
+        (address.root ?? manifest.root) === manifest.root &&
+        (address.bytes ?? manifest.bytes) === manifest.bytes;
+      if (!fits) throw damaged(name, 'it describes another content');
+      yield* readChunks(
+        this.#storage,
+        name,
+        manifest,
+        { start: offset, end: end ?? manifest.bytes },
+        options,
+      );
+    } else {
+      yield* this.#readPlain(opened.locator, offset, end, options);
+    }
+  }
+
+  async *#readPlain(
+    { plain, bytes, key }: Locator,
+    offset: number,
+    end: number | undefined,
+    options: CallOptions,
+  ): AsyncGenerator<Uint8Array> {
+    const stop = Math.min(end ?? bytes, bytes);
+    if (bytes <= VERIFY_AT_ONCE_BYTES) {
+      const object = await this.#storage.get(plain, { ...options, maxBytes: bytes });
+      if (!object) throw gone(plain);
+      if (digestHex(object.body) !== key) throw damaged(plain, 'its content does not match its key');
+      if (offset < stop) yield object.body.subarray(offset, stop);
+      return;
+    }
+    const hasher = offset === 0 && stop === bytes ? createHasher() : undefined;
+    for (let at = offset; at < stop; at += PLAIN_READ_BYTES) {
+      const length = Math.min(PLAIN_READ_BYTES, stop - at);
+      const object = await this.#storage.get(plain, { ...options, range: { offset: at, length } });
+      if (!object) throw gone(plain);
+      if (object.bytes !== bytes || object.body.length !== length)
+        throw damaged(plain, 'its length has changed');
+      hasher?.update(object.body);
+      yield object.body;
+    }
+    if (hasher && hasher.digestHex() !== key)
+      throw damaged(plain, 'its content does not match its key', plain);
+  }
+
+  async #open(name: string, options: CallOptions): Promise<OpenedCopy | undefined> {
+    const parsed = parseCopyName(name);
+    if (!parsed) throw damaged(name, 'its name is not that of a copy');
+    const object = await this.#getCopy(name, options);
+    if (!object) return undefined;
+    if (object.body.length !== parsed.bytes) throw damaged(name, 'its length is not the one in its name');
+    try {
+      const { header, raw } = openEnvelope(object.body, { kind: KINDS[parsed.folder] });
+      if (header.kind === 'blob') return { kind: 'blob', bytes: raw };
+      if (header.kind === 'manifest') {
+        return { kind: 'manifest', manifest: decodeManifest(raw, name), objectBytes: object.bytes };
+      }
+      return { kind: 'locator', locator: decodeLocator(raw, parsed.key, name), objectBytes: object.bytes };
+    } catch (error) {
+      if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
+      throw damaged(name, error.message);
+    }
+  }
+
+  async #getCopy(name: string, options: CallOptions): Promise<StoredObject | undefined> {
+    try {
+      return await this.#storage.get(name, {
+        ...options,
+        maxBytes: ENVELOPE_HEADER_BYTES + MAX_ENVELOPE_RAW_BYTES,
+      });
+    } catch (error) {
+      if (!isStowageError(error, 'OBJECT_TOO_LARGE')) throw error;
+      throw damaged(name, 'it is larger than any envelope');
+    }
+  }
+}
+
+const KINDS = { data: ['blob'], manifests: ['manifest', 'locator'] } as const;
+
+/** The names of a key's copies in the order in which a reader tries them: the recorded one, unmarked ones, marked ones. */
+class Candidates {
+  readonly #storage: DataStoreStorage;
+  readonly #address: ContentAddress;
+  readonly #options: CallOptions;
+  readonly #excluded: ReadonlySet<string>;
+  readonly #marked = new Set<string>();
+  #names: string[];
+  #listed = false;
+  /** Names that failed where the reading stands now. */
+  #failed = new Set<string>();
+
+  constructor(
+    storage: DataStoreStorage,
+    address: ContentAddress,
+    excluded: ReadonlySet<string>,
+    options: CallOptions,
+  ) {
+    this.#storage = storage;
+    this.#address = address;
+    this.#excluded = excluded;
+    this.#options = options;
+    this.#names = address.copy === undefined ? [] : [address.copy];
+  }
+
+  /** Whether a listing showed any copy. */
+  get found(): boolean {
+    return this.#listed && this.#names.some((name) => name !== this.#address.copy);
+  }
+
+  isMarked(name: string): boolean {
+    return this.#marked.has(name);
+  }
+
+  /** A byte was read: what failed before may serve again further on. */
+  progressed(): void {
+    const current = [...this.#failed].at(-1);
+    this.#failed = new Set(current === undefined ? [] : [current]);
+  }
+
+  async next(): Promise<string | undefined> {
+    const untried = this.#untried();
+    if (untried !== undefined || this.#listed) return untried;
+    await this.#list();
+    return this.#untried();
+  }
+
+  #untried(): string | undefined {
+    const name = this.#names.find(
+      (candidate) => !this.#failed.has(candidate) && !this.#excluded.has(candidate),
+    );
+    if (name !== undefined) this.#failed.add(name);
+    return name;
+  }
+
+  async #list(): Promise<void> {
+    this.#listed = true;
+    const first: CopyFolder = this.#address.copy?.startsWith('manifests/') ? 'manifests' : 'data';
+    const copies = [
+      ...(await listCopies(this.#storage, first, this.#address.key, this.#options)),
+      ...(await listCopies(
+        this.#storage,
+        first === 'data' ? 'manifests' : 'data',
+        this.#address.key,
+        this.#options,
+      )),
+    ];
+    const known = new Set(this.#names);
+    const fresh = copies.filter(({ name }) => !known.has(name));
+    for (const { name, marked } of copies) if (marked) this.#marked.add(name);
+    this.#names.push(...fresh.filter(({ marked }) => !marked).map(({ name }) => name));
+    this.#names.push(...fresh.filter(({ marked }) => marked).map(({ name }) => name));
+  }
+}
+
+function allocate(address: ContentAddress): Uint8Array {
+  const bytes = address.bytes as number;
+  if (bytes > constants.MAX_LENGTH) throw tooLarge(address, bytes);
+  try {
+    return new Uint8Array(bytes);
+  } catch (cause) {
+    throw tooLarge(address, bytes, cause);
+  }
+}
+
+function concat(pieces: readonly Uint8Array[], length: number, address: ContentAddress): Uint8Array {
+  if (pieces.length === 1) return pieces[0] as Uint8Array;
+  if (length > constants.MAX_LENGTH) throw tooLarge(address, length);
+  return Uint8Array.from(Buffer.concat(pieces, length));
+}
+
+function tooLarge(address: ContentAddress, bytes: number, cause?: unknown): StowageError {
+  return new StowageError(
+    'CONTENT_TOO_LARGE',
+    `Content ${address.key} has ${bytes} bytes, more than memory holds in one piece; read it as a stream.`,
+    { details: { key: address.key, bytes }, cause },
+  );
+}
+
+/** `object` is what to mark; `foundAtEnd`, that bytes were given before the damage was found. */
+function damaged(object: string, reason: string, foundAtEnd?: string): StowageError {
+  return new StowageError('CONTENT_DAMAGED', `${object} is damaged: ${reason}`, {
+    details: { object, ...(foundAtEnd === undefined ? {} : { foundAtEnd }) },
+  });
+}
+
+/** Names the copy whose damage showed only after its bytes had been given. */
+function foundAtEnd({ message, details }: StowageError, copy: string): StowageError {
+  return new StowageError('CONTENT_DAMAGED', message, { details: { ...details, foundAtEnd: copy } });
+}
+
+function gone(name: string): StowageError {
+  return new StowageError('CONTENT_NOT_FOUND', `${name} is gone`, { details: { name } });
+}
+
+function unreadable(address: ContentAddress, failure: StowageError | undefined): StowageError {
+  const { key, copy } = address;
+  if (!failure) {
+    return new StowageError(
+      'CONTENT_NOT_FOUND',
+      `No copy of content ${key} is in the store. It was deleted, or the store is incomplete: save it again, or restore it from a copy of the store.`,
+      { details: { key, copy } },
+    );
+  }
+  return new StowageError(
+    'CONTENT_DAMAGED',
+    `Every copy of content ${key} in the store is damaged or incomplete (${failure.message}). Save the same content again to mend it, or restore it from a copy of the store.`,
+    { details: { key, copy, ...failure.details }, cause: failure },
+  );
+}

@@ -1,0 +1,40 @@
+import { StowageError } from '../errors.ts';
+
+/**
+ * Names one thing that keeps content alive or condemns it: an entry of pins, of a description's `refs`, or of a collector's list.
+ * - `key`: all copies of a content (pins and refs);
+ * - `copy`: one copy, by its object name (a collector's list);
+ * - `pack`, `plain`: an object by its name.
+ */
+export interface ContentRef {
+  /** Where it lies: `''` is the store itself, else the id of another place registered under `elsewhere/`. */
+  place: string;
+  kind: 'key' | 'copy' | 'pack' | 'plain';
+  name: string;
+}
+
+/** The `place` of everything that lies in the store itself. */
+export const HERE = '';
+
+const KINDS: readonly string[] = ['key', 'copy', 'pack', 'plain'];
+
+/** Reads the entries of a record, or throws `RECORD_DAMAGED` naming `what`. */
+export function readContentRefs(value: unknown, what: string): ContentRef[] {
+  if (!Array.isArray(value)) throw damaged(what);
+  return value.map((entry) => {
+    const { place, kind, name } = (entry ?? {}) as Record<string, unknown>;
+    if (typeof place !== 'string' || typeof name !== 'string' || !KINDS.includes(kind as string))
+      throw damaged(what);
+    return { place, kind: kind as ContentRef['kind'], name };
+  });
+}
+
+function damaged(what: string): StowageError {
+  return new StowageError(
+    'RECORD_DAMAGED',
+    `${what} holds an entry that names no content; restore it from a copy of the store.`,
+    {
+      details: { what },
+    },
+  );
+}

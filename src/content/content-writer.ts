@@ -1,0 +1,206 @@
+import { sealEnvelope } from '../codec/envelope.ts';
+import { createHasher, digestHex } from '../digest/blake3.ts';
+import { StowageError, throwIfAborted } from '../errors.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import { validateUserName } from '../storage/names.ts';
+import { type ContentSource, ensureBytes } from './chunk-stream.ts';
+import type { CollectionState } from './collection-log.ts';
+import { CopyFinder, type Wanted, type WholeCopy } from './copy-finder.ts';
+import { createOwn } from './create-own.ts';
+import { packContent, type StoreOptions } from './large-content.ts';
+import { encodeLocator } from './locator.ts';
+import { type ContentKey, type CopyFolder, copyName, plainName } from './object-names.ts';
+import type { StoredContent } from './stored-content.ts';
+import { abortable, readHead } from './stream-head.ts';
+import type { WriterContext } from './writer-context.ts';
+
+/** Content from this size on is cut into chunks; a constant of the format. */
+export const CHUNKED_FROM_BYTES: number = 256 * 1024;
+
+/** How many small contents of one call are looked up and written at once. */
+const CONCURRENCY = 16;
+
+/** A content in memory that is to be stored. */
+export interface ContentInput extends Omit<StoreOptions, 'signal'> {
+  bytes: Uint8Array;
+}
+
+/** A plain object: content as it is, under a URI that any tool opens. */
+export interface StoredPlain extends StoredContent {
+  /** The plain object's name in the store. */
+  plain: string;
+}
+
+/**
+ * Stores contents under one session: what may be relied on is found by the writer's protocol ({@link CopyFinder});
+ * everything else is written under names that carry the session, which protects them.
+ */
+export class ContentWriter {
+  readonly #context: WriterContext;
+  readonly #finder: CopyFinder;
+
+  constructor(context: WriterContext) {
+    this.#context = context;
+    this.#finder = new CopyFinder(context);
+  }
+
+  /** Stores contents that are in memory; results come in the order of `inputs`. Equal ones are stored once. */
+  async saveAll(inputs: readonly ContentInput[], options: CallOptions = {}): Promise<StoredContent[]> {
+    const keys = inputs.map((input) => digestHex(input.bytes));
+    const byKey = new Map(keys.map((key, index) => [key, inputs[index] as ContentInput]));
+    const state = await this.#finder.pinAndReadLog(byKey.keys(), options);
+    const stored = new Map<ContentKey, StoredContent>();
+    const save = async ([key, input]: [ContentKey, ContentInput]): Promise<void> => {
+      stored.set(key, await this.#saveOne(key, input, state, options));
+    };
+    const small = [...byKey].filter(([, input]) => folderFor(input.bytes.length) === 'data');
+    for (let start = 0; start < small.length; start += CONCURRENCY) {
+      await allSettledOrThrow(small.slice(start, start + CONCURRENCY).map(save));
+    }
+    // Large ones one after the other: each may hold two packs in memory.
+    for (const entry of byKey) if (!stored.has(entry[0])) await save(entry);
+    return keys.map((key) => stored.get(key) as StoredContent);
+  }
+
+  /** Stores a content that comes piece by piece, of any length, in bounded memory. */
+  async saveStream(source: AsyncIterable<Uint8Array>, options: StoreOptions = {}): Promise<StoredContent> {
+    const { head, rest } = await readHead(abortable(source, options), CHUNKED_FROM_BYTES);
+    if (!rest) return (await this.saveAll([{ ...options, bytes: head }], options))[0] as StoredContent;
+    const packed = await packContent(this.#context, rest, this.#withDefaults(options));
+    const state = await this.#finder.pinAndReadLog([packed.key], options);
+    return this.#context.shared.locks.run(packed.key, async () => {
+      const hit = await this.#finder.find({ ...packed, folder: 'manifests' }, state, options);
+      if (hit) return hit.stored;
+      return this.#writeCopy('manifests', packed.sealed, { ...packed, plain: undefined }, state, options);
+    });
+  }
+
+  /** Stores a content as a plain object named `file`, or finds one that holds it already, whatever its file is named. */
+  async savePlain(file: string, source: ContentSource, options: CallOptions = {}): Promise<StoredPlain> {
+    validateUserName(file, 'file name');
+    if (!(source instanceof Uint8Array)) {
+      // The key of a stream is known only once its bytes are stored, so it cannot be found before.
+      const state = await this.#context.shared.log.newest(options);
+      return this.#writePlain(file, abortable(source, options), state, options);
+    }
+    const key = digestHex(source);
+    const state = await this.#finder.pinAndReadLog([key], options);
+    return this.#context.shared.locks.run(key, async () => {
+      const hit = await this.#finder.find({ key, bytes: source.length, folder: 'manifests' }, state, options);
+      if (hit?.plain) return { ...hit.stored, plain: hit.plain };
+      return this.#writePlain(file, source, state, options);
+    });
+  }
+
+  /** Finds a whole copy of a content that was stored before, as a writer that wants to rely on it; `undefined` without one. */
+  async rely(content: StoredContent, options: CallOptions = {}): Promise<StoredContent | undefined> {
+    const state = await this.#finder.pinAndReadLog([content.key], options);
+    const folder: CopyFolder = content.copy.startsWith('data/') ? 'data' : 'manifests';
+    return (await this.#finder.find({ ...content, folder }, state, options))?.stored;
+  }
+
+  async #saveOne(
+    key: ContentKey,
+    input: ContentInput,
+    state: CollectionState,
+    options: CallOptions,
+  ): Promise<StoredContent> {
+    const wanted: Wanted = { key, bytes: input.bytes.length, folder: folderFor(input.bytes.length) };
+    return this.#context.shared.locks.run(key, async () => {
+      throwIfAborted(options.signal);
+      const hit = await this.#finder.find(wanted, state, options);
+      if (hit) return hit.stored;
+      if (wanted.folder === 'data') {
+        if (digestHex(input.bytes) !== key) throw changedMeanwhile();
+        const sealed = sealEnvelope('blob', input.bytes, this.#withDefaults(input));
+        const whole = { key, bytes: wanted.bytes, storedBytes: sealed.length, packs: [], plain: undefined };
+        return this.#writeCopy('data', sealed, whole, state, options);
+      }
+      const packed = await packContent(
+        this.#context,
+        input.bytes,
+        this.#withDefaults({ ...input, ...options }),
+      );
+      if (packed.key !== key) throw changedMeanwhile();
+      return this.#writeCopy('manifests', packed.sealed, { ...packed, plain: undefined }, state, options);
+    });
+  }
+
+  async #writePlain(
+    file: string,
+    source: ContentSource,
+    state: CollectionState,
+    options: CallOptions,
+  ): Promise<StoredPlain> {
+    const { session, storage } = this.#context;
+    const plain = plainName(session.id, session.nextSequence(), file);
+    const hasher = createHasher();
+    let bytes = 0;
+    const observe = (piece: unknown): Uint8Array => {
+      ensureBytes(piece);
+      hasher.update(piece);
+      bytes += piece.length;
+      return piece;
+    };
+    const create = { signal: options.signal, durability: 'deferred' } as const;
+    if (source instanceof Uint8Array) await createOwn(storage, plain, observe(source), create);
+    else if (!(await storage.create(plain, mapPieces(source, observe), create)))
+      throw nameTaken(storage.uri(plain));
+    const key = hasher.digestHex();
+    const sealed = sealEnvelope('locator', encodeLocator({ key, plain, bytes }), { compression: 'none' });
+    const whole = { key, bytes, storedBytes: sealed.length + bytes, packs: [], plain };
+    return { ...(await this.#writeCopy('manifests', sealed, whole, state, options)), plain };
+  }
+
+  /** Writes the object that makes a content findable under its key, once all it names is visible. */
+  async #writeCopy(
+    folder: CopyFolder,
+    sealed: Uint8Array,
+    whole: Omit<StoredContent, 'copy'> & Omit<WholeCopy, 'stored'>,
+    state: CollectionState,
+    options: CallOptions,
+  ): Promise<StoredContent> {
+    const { session, storage } = this.#context;
+    const { key, bytes, storedBytes, root, packs, plain } = whole;
+    const copy = copyName(folder, key, session.id, session.nextSequence(), sealed.length);
+    await createOwn(storage, copy, sealed, { signal: options.signal, durability: 'deferred' });
+    const stored = { key, copy, bytes, storedBytes, ...(root === undefined ? {} : { root }) };
+    return this.#finder.learn({ stored, packs, plain }, state).stored;
+  }
+
+  #withDefaults<T extends StoreOptions>(options: T): T {
+    return { ...options, compression: options.compression ?? this.#context.shared.compression };
+  }
+}
+
+function folderFor(bytes: number): CopyFolder {
+  return bytes < CHUNKED_FROM_BYTES ? 'data' : 'manifests';
+}
+
+/** Waits for all, then throws the first failure: nothing goes on in the background. */
+async function allSettledOrThrow(work: Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason;
+}
+
+async function* mapPieces(
+  source: AsyncIterable<Uint8Array>,
+  map: (piece: unknown) => Uint8Array,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of source) yield map(piece);
+}
+
+/** Bytes are not copied before they are saved, so whoever changes them meanwhile is told. */
+function changedMeanwhile(): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    'The bytes were changed while they were being saved; wait for the save to end, or save a copy.',
+  );
+}
+
+function nameTaken(uri: string): StowageError {
+  return new StowageError(
+    'STORAGE_FAILED',
+    `${uri} already exists, though only this session writes it, and a stream cannot be sent twice; save again.`,
+    { details: { uri } },
+  );
+}

@@ -1,0 +1,155 @@
+import { ENVELOPE_HEADER_BYTES, readEnvelopeHeader } from '../codec/envelope.ts';
+import { isStowageError, StowageError } from '../errors.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import type { CollectionState } from './collection-log.ts';
+import { type ContentRef, HERE } from './content-ref.ts';
+import { type ListedCopy, listCopies, lookAt } from './copies.ts';
+import { markDamaged } from './damage.ts';
+import type { ContentKey, CopyFolder } from './object-names.ts';
+import type { KnownCopy, WriterContext } from './writer-context.ts';
+
+/** A copy that was looked at and may be relied on. */
+export type WholeCopy = Omit<KnownCopy, 'version'>;
+
+/** What a writer looks for. */
+export interface Wanted {
+  key: ContentKey;
+  /** Length of the content in bytes. */
+  bytes: number;
+  folder: CopyFolder;
+}
+
+/**
+ * Finds copies that a session may rely on: steps 2 to 4 of the writer's protocol. Nothing is looked for before it is pinned,
+ * and nothing that the newest version of the collector's log condemns is a hit.
+ */
+export class CopyFinder {
+  readonly #context: WriterContext;
+
+  constructor(context: WriterContext) {
+    this.#context = context;
+  }
+
+  /** Steps 2 and 3; the packs of what this process knows are pinned with the keys, so that one request does for both. */
+  async pinAndReadLog(keys: Iterable<ContentKey>, options: CallOptions): Promise<CollectionState> {
+    const { session, shared } = this.#context;
+    const pins: ContentRef[] = [];
+    for (const key of keys) {
+      pins.push({ place: HERE, kind: 'key', name: key });
+      const known = shared.knownCopies.get(key);
+      if (known) pins.push(...pinsOf(known));
+    }
+    await session.pin(pins, options);
+    return shared.log.newest(options);
+  }
+
+  /** Step 4: a copy that is neither condemned nor marked, and whole as far as it is looked at; `undefined` without one. */
+  async find(wanted: Wanted, state: CollectionState, options: CallOptions): Promise<WholeCopy | undefined> {
+    const known = this.#knownCopy(wanted, state);
+    if (known && !this.#looksTwice()) return known;
+    for (const copy of await listCopies(this.#context.storage, wanted.folder, wanted.key, options)) {
+      if (copy.marked || state.isCondemned(copy.name)) continue;
+      const whole = await this.#inspect(copy, wanted, options);
+      if (whole) return this.learn(whole, state);
+    }
+    if (known) this.#context.shared.knownCopies.delete(wanted.key);
+    return undefined;
+  }
+
+  /** Remembers a copy that was written, or seen whole, after `state` was read. */
+  learn(whole: WholeCopy, state: CollectionState): WholeCopy {
+    const { knownCopies } = this.#context.shared;
+    if (state.idle) knownCopies.set(whole.stored.key, { ...whole, version: state.version });
+    return whole;
+  }
+
+  /** What this process knows under an idle version, if that is still the newest one. */
+  #knownCopy({ key, folder }: Wanted, state: CollectionState): WholeCopy | undefined {
+    const known = this.#context.shared.knownCopies.get(key);
+    if (!known || !state.idle || known.version !== state.version) return undefined;
+    const names = [known.stored.copy, ...pinsOf(known).map(({ name }) => name)];
+    const usable = known.stored.copy.startsWith(folder) && !names.some((name) => state.isCondemned(name));
+    return usable ? known : undefined;
+  }
+
+  /** Where looking is cheap, or asked for, every hit is looked at, known or not. */
+  #looksTwice(): boolean {
+    return this.#context.storage.capabilities.localReads || this.#context.shared.verifyHits;
+  }
+
+  /** Looks at a copy and what it names; what is found damaged is marked, and is no hit. */
+  async #inspect(copy: ListedCopy, wanted: Wanted, options: CallOptions): Promise<WholeCopy | undefined> {
+    const { shared, storage } = this.#context;
+    try {
+      const whole =
+        copy.folder === 'data'
+          ? await this.#inspectData(copy, wanted, options)
+          : await this.#inspectDescription(copy, options);
+      if (!whole) return undefined;
+      if (shared.verifyHits) await shared.reader.verifyCopy(copy.name, options);
+      await storage.persist([copy.name], options);
+      return whole;
+    } catch (error) {
+      if (isStowageError(error, 'CONTENT_NOT_FOUND')) return undefined;
+      if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
+      await markDamaged(storage, copy.name, error.message);
+      return undefined;
+    }
+  }
+
+  async #inspectData(copy: ListedCopy, wanted: Wanted, options: CallOptions): Promise<WholeCopy | undefined> {
+    const { storage } = this.#context;
+    if (storage.capabilities.localReads) {
+      const range = { offset: 0, length: ENVELOPE_HEADER_BYTES };
+      const object = await storage.get(copy.name, { signal: options.signal, range });
+      if (!object) return undefined;
+      const { kind, rawBytes, storedBytes } = readEnvelopeHeader(object.body);
+      const fits =
+        kind === 'blob' && rawBytes === wanted.bytes && storedBytes + ENVELOPE_HEADER_BYTES === object.bytes;
+      if (!fits) throw misfit(copy.name);
+    }
+    const { key, name, bytes } = copy;
+    return {
+      stored: { key, copy: name, bytes: wanted.bytes, storedBytes: bytes },
+      packs: [],
+      plain: undefined,
+    };
+  }
+
+  /** What a copy names is pinned, the newest version read again, and only then checked. */
+  async #inspectDescription(copy: ListedCopy, options: CallOptions): Promise<WholeCopy | undefined> {
+    const { session, shared } = this.#context;
+    const whole = await shared.reader.describeCopy(copy.name, options);
+    if (!whole) return undefined;
+    await session.pin(pinsOf(whole), options);
+    const state = await shared.log.newest(options);
+    if (state.isCondemned(copy.name)) return undefined;
+    for (const pack of whole.packs) if (!(await this.#context.mayUsePack(pack, options))) return undefined;
+    if (whole.plain && !(await this.#mayUsePlain(whole.plain, whole.stored.bytes, options))) return undefined;
+    return whole;
+  }
+
+  async #mayUsePlain(plain: string, bytes: number, options: CallOptions): Promise<boolean> {
+    const { shared, storage } = this.#context;
+    const state = await shared.log.newest(options);
+    if (state.isCondemned(plain)) return false;
+    const presence = await lookAt(storage, plain, options);
+    if (presence && presence.bytes !== bytes)
+      await markDamaged(storage, plain, 'its length is not the one recorded');
+    if (presence?.bytes !== bytes || presence.marked) return false;
+    await storage.persist([plain], options);
+    return true;
+  }
+}
+
+function pinsOf({ packs, plain }: WholeCopy): ContentRef[] {
+  const pins: ContentRef[] = packs.map(({ name }) => ({ place: HERE, kind: 'pack', name }));
+  if (plain) pins.push({ place: HERE, kind: 'plain', name: plain });
+  return pins;
+}
+
+function misfit(name: string): StowageError {
+  return new StowageError('CONTENT_DAMAGED', `${name} is not an envelope of the content its name says.`, {
+    details: { copy: name },
+  });
+}

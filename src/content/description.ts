@@ -1,0 +1,153 @@
+import { decodeRecord, encodeRecord } from '../codec/record.ts';
+import {
+  checkFormat,
+  readArray,
+  readInteger,
+  readObject,
+  readObjects,
+  readOptional,
+  readString,
+  readStrings,
+} from '../codec/record-fields.ts';
+import { StowageError } from '../errors.ts';
+import { type ContentRef, readContentRefs } from './content-ref.ts';
+import { isContentKey } from './object-names.ts';
+import { readStoredContent, type StoredContent } from './stored-content.ts';
+
+/** A value that JSON carries exactly. */
+export type JsonValue = null | boolean | number | string | JsonValue[] | { [name: string]: JsonValue };
+
+/** One row of an artifact table. Its bytes lie in `content`, or in the row itself (`inline`). */
+export interface ArtifactEntry {
+  name: string;
+  /** What a person calls the value: `object`, `Float64Array`, ... */
+  type: string;
+  /** The id of the serializer that made the bytes. */
+  encoding: string;
+  /** What that serializer needs beside the bytes. */
+  info?: Record<string, JsonValue>;
+  /** BLAKE3-256 of the serialized bytes, inline or not. */
+  key: string;
+  /** Length of the serialized bytes. */
+  bytes: number;
+  content?: StoredContent;
+  inline?: InlineValue;
+}
+
+/** A small value kept in the row: as plain JSON where JSON carries it exactly, else its serialized bytes. */
+export type InlineValue = { json: JsonValue } | { base64: string };
+
+/** The rows of a description, and the contents that references nested in their values point at. */
+export interface ArtifactTable {
+  artifacts: ArtifactEntry[];
+  refs: ContentRef[];
+}
+
+/** What metadata.json says of a session: whose it is, what it saved, what was said of it, and what it read. */
+export interface Description {
+  session: string;
+  /** The attempt's names, or `loose`. */
+  subject: Record<string, JsonValue>;
+  startedAt: string;
+  /** The table, or the content it was moved to because it is large. */
+  table: ArtifactTable | StoredContent;
+  /** The user's own metadata. */
+  metadata: Record<string, JsonValue>;
+  /** Pathspecs of the attempts whose artifacts were read. */
+  readFrom: string[];
+}
+
+/** An artifact table beyond this many bytes of JSON moves into content. */
+export const MAX_TABLE_BYTES: number = 4 * 1024 * 1024;
+/** The largest description a reader accepts. */
+export const MAX_DESCRIPTION_BYTES: number = 64 * 1024 * 1024;
+
+/** Whether the table lies in content of its own. */
+export function isMovedTable(table: Description['table']): table is StoredContent {
+  return 'key' in table;
+}
+
+export function encodeDescription({ table, ...description }: Description): Uint8Array {
+  const { session, subject, startedAt, metadata, readFrom } = description;
+  const rows = isMovedTable(table) ? { table } : tableFields(table);
+  return encodeRecord({
+    format: 1,
+    kind: 'metadata',
+    session,
+    ...subject,
+    startedAt,
+    ...rows,
+    metadata,
+    readFrom,
+  });
+}
+
+/** Reads metadata.json; throws `RECORD_DAMAGED` or `UNSUPPORTED_FORMAT`, naming `what`. */
+export function decodeDescription(bytes: Uint8Array, what: string): Omit<Description, 'subject'> {
+  const record = decodeRecord(bytes, what);
+  checkFormat(record, what);
+  const moved = readOptional(readObject, record, 'table', what);
+  return {
+    session: readString(record, 'session', what),
+    startedAt: readString(record, 'startedAt', what),
+    table: moved ? readStoredContent(moved, what) : readTable(record, what),
+    metadata: readObject(record, 'metadata', what) as Record<string, JsonValue>,
+    readFrom: readStrings(record, 'readFrom', what),
+  };
+}
+
+/** The content of a table that was moved: a record. */
+export function encodeTable(table: ArtifactTable): Uint8Array {
+  return encodeRecord({ format: 1, kind: 'artifact-table', ...tableFields(table) });
+}
+
+export function decodeTable(bytes: Uint8Array, what: string): ArtifactTable {
+  const record = decodeRecord(bytes, what);
+  checkFormat(record, what);
+  return readTable(record, what);
+}
+
+function tableFields({ artifacts, refs }: ArtifactTable): object {
+  return { artifacts: artifacts.map(entryFields), refs };
+}
+
+/** A row as it stands in the record: flat, with `copy`, `storedBytes` and `root`, or `json` or `base64`. */
+function entryFields({ content, inline, ...entry }: ArtifactEntry): object {
+  if (!content) return { ...entry, ...inline };
+  const { copy, storedBytes, root } = content;
+  return { ...entry, copy, storedBytes, ...(root === undefined ? {} : { root }) };
+}
+
+function readTable(record: Record<string, unknown>, what: string): ArtifactTable {
+  return {
+    artifacts: readObjects(record, 'artifacts', what).map((entry) => readEntry(entry, what)),
+    refs: readContentRefs(readArray(record, 'refs', what), what),
+  };
+}
+
+function readEntry(row: Record<string, unknown>, what: string): ArtifactEntry {
+  const entry: ArtifactEntry = {
+    name: readString(row, 'name', what),
+    type: readString(row, 'type', what),
+    encoding: readString(row, 'encoding', what),
+    key: readString(row, 'key', what),
+    bytes: readInteger(row, 'bytes', what),
+  };
+  const info = row['info'];
+  if (info !== undefined) entry.info = readObject(row, 'info', what) as Record<string, JsonValue>;
+  if ('json' in row) entry.inline = { json: row['json'] as JsonValue };
+  else if ('base64' in row) entry.inline = { base64: readString(row, 'base64', what) };
+  else entry.content = readStoredContent(row, what);
+  if (!isContentKey(entry.key)) throw noKey(what, entry.name);
+  return entry;
+}
+
+function noKey(what: string, artifact: string): StowageError {
+  return new StowageError(
+    'RECORD_DAMAGED',
+    `${what} has no valid key for artifact ${artifact}; restore it from a copy of the store.`,
+    {
+      details: { what, artifact },
+    },
+  );
+}

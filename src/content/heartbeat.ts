@@ -1,0 +1,55 @@
+import { channel } from 'node:diagnostics_channel';
+import { encodeRecord } from '../codec/record.ts';
+import type { DataStoreStorage } from '../storage/contract.ts';
+import type { SessionId } from './session-id.ts';
+
+/** How often the owner of an open session says that it is alive. A collector calls a session silent after 24 hours without a beat. */
+export const BEAT_INTERVAL_MS: number = 10 * 60 * 1000;
+
+/** What the channel `stowage:heartbeat` carries: a beat that could not be written. The next one is tried all the same. */
+export interface HeartbeatFailure {
+  session: SessionId;
+  error: unknown;
+}
+
+const heartbeatChannel = channel('stowage:heartbeat');
+
+/** Overwrites `beats/<session>` while a session is open. Does not keep the process alive. */
+export class Heartbeat {
+  readonly #storage: DataStoreStorage;
+  readonly #session: SessionId;
+  readonly #timer: NodeJS.Timeout;
+  #beating: Promise<void> = Promise.resolve();
+  #beaten = false;
+
+  constructor(storage: DataStoreStorage, session: SessionId, intervalMs: number = BEAT_INTERVAL_MS) {
+    this.#storage = storage;
+    this.#session = session;
+    this.#timer = setInterval(() => {
+      this.#beating = this.#beat();
+    }, intervalMs);
+    this.#timer.unref();
+  }
+
+  /** Ends the beats and removes the last one. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#beating;
+    if (this.#beaten) await this.#storage.delete([this.#name]);
+  }
+
+  get #name(): string {
+    return `beats/${this.#session}`;
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      const beat = { format: 1, kind: 'beat', session: this.#session, at: new Date().toISOString() };
+      await this.#storage.overwrite(this.#name, encodeRecord(beat));
+      this.#beaten = true;
+    } catch (error) {
+      const failure: HeartbeatFailure = { session: this.#session, error };
+      heartbeatChannel.publish(failure);
+    }
+  }
+}

@@ -1,0 +1,169 @@
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
+import type { Compression } from '../codec/envelope.ts';
+import { sealEnvelope } from '../codec/envelope.ts';
+import { createHasher, digestBytes } from '../digest/blake3.ts';
+import { StowageError, throwIfAborted } from '../errors.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import { type ContentSource, chunksOf } from './chunk-stream.ts';
+import { CHUNKER_ID } from './chunker.ts';
+import {
+  type ChunkColumns,
+  type ChunkGroup,
+  columnsToBytes,
+  encodeManifest,
+  GROUP_CHUNKS,
+  groupRoot,
+  type Manifest,
+  manifestRoot,
+  type PackEntry,
+} from './manifest.ts';
+import type { ContentKey } from './object-names.ts';
+import { type PackedEntry, PackWriter } from './pack-writer.ts';
+import type { WriterContext } from './writer-context.ts';
+
+/** The event loop gets a turn after this much content. */
+const YIELD_EVERY_BYTES = 1024 * 1024;
+/** The most chunk groups a manifest may name: with 64 KiB chunks, 8 TiB of content. */
+const MAX_GROUPS = 16_384;
+
+/** A content whose chunks lie in packs, and the manifest that remains to be written under its key. */
+export interface PackedContent {
+  key: ContentKey;
+  bytes: number;
+  root: string;
+  /** The manifest, sealed in its envelope. */
+  sealed: Uint8Array;
+  packs: PackEntry[];
+  /** Envelopes of the chunks, those reused included, and the manifest's. */
+  storedBytes: number;
+}
+
+/** How a content is to be stored. */
+export interface StoreOptions extends CallOptions {
+  compression?: Compression | undefined;
+  /** Width of the content's elements, for byte-grouped compression. */
+  elementBytes?: number | undefined;
+}
+
+/** One chunk's row, before it goes into columns. */
+interface ChunkRow extends PackedEntry {
+  digest: Uint8Array;
+  length: number;
+}
+
+/**
+ * Cuts a content into chunks, packs those that are not stored yet, and describes it. Everything passes through once;
+ * memory is bounded by two packs and 48 bytes a chunk.
+ *
+ * @throws StowageError `CONTENT_TOO_LARGE` beyond about 8 TiB; whatever the source or the storage throws.
+ */
+export async function packContent(
+  context: WriterContext,
+  source: ContentSource,
+  options: StoreOptions,
+): Promise<PackedContent> {
+  const expectedBytes = source instanceof Uint8Array ? source.length : undefined;
+  const packer = new PackWriter(context.storage, context.session, {
+    signal: options.signal,
+    ...(expectedBytes === undefined ? {} : { expectedBytes }),
+  });
+  try {
+    const rows: ChunkRow[] = [];
+    const seen = new Map<string, PackedEntry>();
+    const whole = createHasher();
+    let bytes = 0;
+    let sinceYield = 0;
+    for await (const chunk of chunksOf(source)) {
+      throwIfAborted(options.signal);
+      whole.update(chunk);
+      bytes += chunk.length;
+      sinceYield += chunk.length;
+      const digest = digestBytes(chunk);
+      const id = Buffer.from(digest.buffer, digest.byteOffset, 32).toString('latin1');
+      let entry = seen.get(id);
+      if (!entry) {
+        entry = (await context.reusableChunk(id, options)) ?? (await packer.add('chunk', chunk, options));
+        seen.set(id, entry);
+      }
+      rows.push({ ...entry, digest, length: chunk.length });
+      if (rows.length > MAX_GROUPS * GROUP_CHUNKS) throw tooLarge(bytes);
+      if (sinceYield >= YIELD_EVERY_BYTES) {
+        sinceYield = 0;
+        await yieldToEventLoop();
+      }
+    }
+    const key = whole.digestHex();
+    const manifest = await describe(rows, bytes, packer, options);
+    context.rememberChunks(seen);
+    const sealed = sealEnvelope('manifest', encodeManifest(manifest), { compression: 'none' });
+    const { root, packs } = manifest;
+    return { key, bytes, root, sealed, packs, storedBytes: manifest.storedBytes + sealed.length };
+  } catch (error) {
+    await packer.settle();
+    throw error;
+  }
+}
+
+/** Builds the manifest; the columns of several groups go into the packs as entries of their own. */
+async function describe(
+  rows: readonly ChunkRow[],
+  bytes: number,
+  packer: PackWriter,
+  options: StoreOptions,
+): Promise<Manifest> {
+  const packIndex = new Map<PackEntry, number>();
+  const indexOf = (pack: PackEntry): number => {
+    const known = packIndex.get(pack);
+    if (known !== undefined) return known;
+    packIndex.set(pack, packIndex.size);
+    return packIndex.size - 1;
+  };
+  let storedBytes = 0;
+  const groups: ChunkGroup[] = [];
+  for (let start = 0; start < rows.length; start += GROUP_CHUNKS) {
+    const slice = rows.slice(start, start + GROUP_CHUNKS);
+    const columns = toColumns(slice, indexOf);
+    for (const row of slice) storedBytes += row.storedBytes;
+    const group = {
+      chunks: slice.length,
+      bytes: slice.reduce((total, row) => total + row.length, 0),
+      root: groupRoot(columns.digests, columns.lengths),
+    };
+    if (rows.length <= GROUP_CHUNKS) {
+      groups.push({ ...group, columns, at: undefined });
+    } else {
+      const packed = await packer.add('group', columnsToBytes(columns), { compression: options.compression });
+      storedBytes += packed.storedBytes;
+      const at = { pack: indexOf(packed.pack), offset: packed.offset, storedBytes: packed.storedBytes };
+      groups.push({ ...group, columns: undefined, at });
+    }
+  }
+  await packer.finish();
+  const root = manifestRoot(CHUNKER_ID, groups);
+  // Only now the lengths of the packs are final.
+  await packer.finish();
+  const packs = [...packIndex.keys()].map(({ name, bytes: packBytes }) => ({ name, bytes: packBytes }));
+  return { chunker: CHUNKER_ID, bytes, root, storedBytes, packs, groups };
+}
+
+function toColumns(rows: readonly ChunkRow[], indexOf: (pack: PackEntry) => number): ChunkColumns {
+  const digests = Buffer.alloc(rows.length * 32);
+  rows.forEach((row, index) => {
+    digests.set(row.digest, index * 32);
+  });
+  return {
+    digests,
+    lengths: Uint32Array.from(rows, (row) => row.length),
+    packs: Uint32Array.from(rows, (row) => indexOf(row.pack)),
+    offsets: Uint32Array.from(rows, (row) => row.offset),
+    storedBytes: Uint32Array.from(rows, (row) => row.storedBytes),
+  };
+}
+
+function tooLarge(bytes: number): StowageError {
+  return new StowageError(
+    'CONTENT_TOO_LARGE',
+    `The content has more chunks than a manifest can name (after ${bytes} bytes); save it in parts.`,
+    { details: { bytes } },
+  );
+}

@@ -1,0 +1,113 @@
+import { isStowageError, StowageError } from '../errors.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { createOwn } from './create-own.ts';
+import { encodeDescription } from './description.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { recordError } from './recorded-error.ts';
+import type { WriterSession } from './session.ts';
+import { closeSession, encodeAttempt, type Outcome, SESSION_FILES, thisOwner } from './session-files.ts';
+import type { SessionId } from './session-id.ts';
+import type { StoredContent } from './stored-content.ts';
+
+const SUBJECT = { loose: true };
+
+/** Content that is being saved outside a task: a session with the same records as a task's attempt, under `loose/`. */
+export class LooseSession {
+  readonly session: WriterSession;
+  readonly #storage: DataStoreStorage;
+  readonly #startedAt: string;
+  readonly #heartbeat: Heartbeat;
+
+  constructor(storage: DataStoreStorage, session: WriterSession, startedAt: string) {
+    this.#storage = storage;
+    this.session = session;
+    this.#startedAt = startedAt;
+    this.#heartbeat = new Heartbeat(storage, session.id);
+  }
+
+  /** Closes the session: from now on it keeps `contents`. */
+  async done(contents: readonly StoredContent[], options: CallOptions): Promise<void> {
+    await this.#close('done', contents, undefined, options);
+    await this.#heartbeat.stop();
+  }
+
+  /** Closes the session after a failure, as far as that is still possible: an open session would only keep more for longer. */
+  async fail(error: unknown): Promise<void> {
+    await this.#heartbeat.stop();
+    if (isStowageError(error, 'ATTEMPT_FENCED')) return;
+    // The caller gets the error that made the save fail; a second one would only hide it.
+    await this.#close('failed', [], error, {}).catch(() => {});
+  }
+
+  async #close(
+    outcome: Outcome,
+    contents: readonly StoredContent[],
+    error: unknown,
+    options: CallOptions,
+  ): Promise<void> {
+    const { id } = this.session;
+    const artifacts = contents.map((content, index) => {
+      const { key, bytes } = content;
+      return { name: String(index), type: 'Uint8Array', encoding: 'bytes', key, bytes, content };
+    });
+    const table = { artifacts, refs: [] };
+    const metadata = encodeDescription({
+      session: id,
+      subject: SUBJECT,
+      startedAt: this.#startedAt,
+      table,
+      metadata: {},
+      readFrom: [],
+    });
+    const closedAt = new Date().toISOString();
+    const done = {
+      outcome,
+      session: id,
+      closedAt,
+      ...(error === undefined ? {} : { error: recordError(error) }),
+    };
+    const other = await closeSession(this.#storage, baseName(id), metadata, done, options);
+    if (!other) return;
+    throw new StowageError(
+      'ATTEMPT_FENCED',
+      'Saving took so long without a sign of life that a collector gave up on it; save again.',
+      { details: { session: id, outcome: other.outcome } },
+    );
+  }
+}
+
+/** Step 1 of the writer's protocol for content outside a task. */
+export async function openLooseSession(
+  storage: DataStoreStorage,
+  session: WriterSession,
+  options: CallOptions,
+): Promise<LooseSession> {
+  const startedAt = new Date().toISOString();
+  const record = encodeAttempt({ session: session.id, startedAt, owner: thisOwner(), pins: [] }, SUBJECT);
+  const name = baseName(session.id) + SESSION_FILES.attempt;
+  await createOwn(storage, name, record, { ...options, durability: 'deferred' });
+  return new LooseSession(storage, session, startedAt);
+}
+
+/** Marks a loose session as given up, and then removes its description. */
+export async function releaseLooseSession(
+  storage: DataStoreStorage,
+  session: SessionId,
+  options: CallOptions,
+): Promise<void> {
+  const base = baseName(session);
+  if (!(await storage.head(base + SESSION_FILES.done, options))) {
+    throw new StowageError(
+      'SESSION_NOT_FOUND',
+      `No finished session ${session} of saveBlobs or saveData is in the store; pass the session that the save returned.`,
+      { details: { session } },
+    );
+  }
+  await storage.create(base + SESSION_FILES.deleted, new Uint8Array(0), options);
+  const [failure] = await storage.delete([base + SESSION_FILES.metadata], options);
+  if (failure) throw failure.error;
+}
+
+function baseName(session: SessionId): string {
+  return `loose/${session}`;
+}

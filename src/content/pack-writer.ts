@@ -1,0 +1,104 @@
+import {
+  type Compression,
+  ENVELOPE_HEADER_BYTES,
+  type EnvelopeKind,
+  sealEnvelopeInto,
+} from '../codec/envelope.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { createOwn } from './create-own.ts';
+import type { PackEntry } from './manifest.ts';
+import { packName } from './object-names.ts';
+import type { WriterSession } from './session.ts';
+
+/** A pack is written when it has grown to this. */
+export const PACK_TARGET_BYTES: number = 16 * 1024 * 1024;
+
+/** Where an entry went: its pack's name is final, its pack's length is known once the pack is written. */
+export interface PackedEntry {
+  pack: PackEntry;
+  offset: number;
+  storedBytes: number;
+}
+
+/** Gathers envelopes into packs in the order they come. Holds at most two packs in memory: one filling, one being written. */
+export class PackWriter {
+  readonly #storage: DataStoreStorage;
+  readonly #session: WriterSession;
+  readonly #options: CallOptions;
+  readonly #capacity: number;
+  #buffer: Uint8Array | undefined;
+  #spare: Uint8Array | undefined;
+  #used = 0;
+  #pack: PackEntry | undefined;
+  #writing: Promise<void> = Promise.resolve();
+
+  /** `expectedBytes`, where the content's length is known, keeps the buffer of a small pack small. */
+  constructor(
+    storage: DataStoreStorage,
+    session: WriterSession,
+    options: CallOptions & { expectedBytes?: number },
+  ) {
+    this.#storage = storage;
+    this.#session = session;
+    this.#options = options;
+    this.#capacity = Math.min(
+      PACK_TARGET_BYTES,
+      Math.ceil((options.expectedBytes ?? PACK_TARGET_BYTES) * 1.01),
+    );
+  }
+
+  /** Seals `raw` into the current pack; waits only when two packs are full. */
+  async add(
+    kind: EnvelopeKind,
+    raw: Uint8Array,
+    options: { compression?: Compression | undefined; elementBytes?: number | undefined },
+  ): Promise<PackedEntry> {
+    const room = raw.length + ENVELOPE_HEADER_BYTES;
+    if (this.#used > 0 && this.#used + room > this.#bufferFor(room).length) await this.#flush();
+    const buffer = this.#bufferFor(room);
+    this.#pack ??= { name: packName(this.#session.id, this.#session.nextSequence()), bytes: 0 };
+    const offset = this.#used;
+    this.#used = sealEnvelopeInto(buffer, offset, kind, raw, options);
+    const entry = { pack: this.#pack, offset, storedBytes: this.#used - offset };
+    this.#pack.bytes = this.#used;
+    return entry;
+  }
+
+  /** Writes what is left; afterwards every pack is visible. */
+  async finish(): Promise<void> {
+    await this.#flush();
+    await this.#writing;
+  }
+
+  /** Waits until nothing is being written, whatever its outcome: after a failure nothing must go on in the background. */
+  async settle(): Promise<void> {
+    await this.#writing.catch(() => {});
+  }
+
+  #bufferFor(room: number): Uint8Array {
+    if (this.#used === 0 && (this.#buffer?.length ?? 0) < room) {
+      this.#buffer = Buffer.allocUnsafeSlow(Math.max(this.#capacity, room));
+    }
+    return this.#buffer as Uint8Array;
+  }
+
+  async #flush(): Promise<void> {
+    if (!this.#pack || this.#used === 0) return;
+    const { name } = this.#pack;
+    const full = this.#buffer as Uint8Array;
+    const body = full.subarray(0, this.#used);
+    await this.#writing;
+    const write = createOwn(this.#storage, name, body, {
+      signal: this.#options.signal,
+      durability: 'deferred',
+    });
+    this.#writing = write.then(() => {
+      this.#spare = full;
+    });
+    this.#writing.catch(() => {}); // reported by the next await of #writing
+    this.#buffer = this.#spare;
+    this.#spare = undefined;
+    this.#used = 0;
+    this.#pack = undefined;
+  }
+}

@@ -1,0 +1,143 @@
+import { hostname } from 'node:os';
+import { decodeRecord, encodeRecord } from '../codec/record.ts';
+import {
+  checkFormat,
+  readArray,
+  readInteger,
+  readObject,
+  readOneOf,
+  readOptional,
+  readString,
+} from '../codec/record-fields.ts';
+import { digestHex } from '../digest/blake3.ts';
+import { StowageError } from '../errors.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { type ContentRef, readContentRefs } from './content-ref.ts';
+import { createOwn, holdsBytes } from './create-own.ts';
+import type { JsonValue } from './description.ts';
+import type { SessionId } from './session-id.ts';
+
+/**
+ * The files of a session, beside each other under one base name: a task's attempt, `flows/<flow>/<run>/<step>/<task>/<n>`,
+ * or content saved outside a task, `loose/<session>`.
+ */
+export const SESSION_FILES = {
+  attempt: '.attempt.json',
+  metadata: '.metadata.json',
+  done: '.DONE',
+  deleted: '.DELETED',
+  purged: '.PURGED',
+  erased: '.ERASED.json',
+} as const;
+
+/** What attempt.json says: the session is open, whose it is, and since when. */
+export interface AttemptRecord {
+  session: SessionId;
+  /** ISO 8601, by the owner's clock. */
+  startedAt: string;
+  owner: { host: string; pid: number };
+  /** What the session relies on from the start. */
+  pins: readonly ContentRef[];
+}
+
+/** How a session ended. */
+export type Outcome = 'done' | 'failed' | 'abandoned';
+
+/** An error as DONE keeps it. */
+export interface RecordedError {
+  name: string;
+  message: string;
+  stack?: string;
+  cause?: RecordedError;
+  /** Whether trying again may help, by the word of whoever threw it. */
+  recoverable?: boolean;
+}
+
+/** What DONE says. */
+export interface DoneRecord {
+  outcome: Outcome;
+  session: SessionId;
+  /** BLAKE3-256 of metadata.json's bytes; absent for an abandoned session. */
+  metadataDigest?: string;
+  /** ISO 8601, by the closer's clock. */
+  closedAt: string;
+  error?: RecordedError;
+}
+
+const MAX_RECORD_BYTES = 4 * 1024 * 1024;
+
+/** Who writes: this machine and process. */
+export function thisOwner(): AttemptRecord['owner'] {
+  return { host: hostname(), pid: process.pid };
+}
+
+export function encodeAttempt(record: AttemptRecord, subject: Record<string, JsonValue>): Uint8Array {
+  const { session, startedAt, owner, pins } = record;
+  return encodeRecord({ format: 1, kind: 'attempt', session, ...subject, startedAt, owner, pins });
+}
+
+export function decodeAttempt(bytes: Uint8Array, what: string): AttemptRecord {
+  const record = decodeRecord(bytes, what);
+  checkFormat(record, what);
+  const owner = readObject(record, 'owner', what);
+  return {
+    session: readString(record, 'session', what),
+    startedAt: readString(record, 'startedAt', what),
+    owner: { host: readString(owner, 'host', what), pid: readInteger(owner, 'pid', what) },
+    pins: readContentRefs(readArray(record, 'pins', what), what),
+  };
+}
+
+export function encodeDone({ outcome, session, metadataDigest, closedAt, error }: DoneRecord): Uint8Array {
+  return encodeRecord({ format: 1, kind: 'done', outcome, session, metadataDigest, closedAt, error });
+}
+
+export function decodeDone(bytes: Uint8Array, what: string): DoneRecord {
+  const record = decodeRecord(bytes, what);
+  checkFormat(record, what);
+  const metadataDigest = readOptional(readString, record, 'metadataDigest', what);
+  const error = readOptional(readObject, record, 'error', what);
+  return {
+    outcome: readOneOf(record, 'outcome', what, ['done', 'failed', 'abandoned']),
+    session: readString(record, 'session', what),
+    closedAt: readString(record, 'closedAt', what),
+    ...(metadataDigest === undefined ? {} : { metadataDigest }),
+    ...(error === undefined ? {} : { error: error as unknown as RecordedError }),
+  };
+}
+
+/** Reads a small record of a session; `undefined` where there is none. */
+export async function readSessionFile(
+  storage: DataStoreStorage,
+  name: string,
+  { signal }: CallOptions,
+): Promise<Uint8Array | undefined> {
+  return (await storage.get(name, { signal, maxBytes: MAX_RECORD_BYTES }))?.body;
+}
+
+/**
+ * Describes and closes a session: metadata.json first, then everything the session wrote becomes durable, then DONE.
+ * Resolves to `undefined`, or to the DONE of whoever closed it before.
+ *
+ * @throws StowageError `RECORD_DAMAGED` where a DONE stands that cannot be read.
+ */
+export async function closeSession(
+  storage: DataStoreStorage,
+  base: string,
+  metadata: Uint8Array,
+  done: Omit<DoneRecord, 'metadataDigest'>,
+  options: CallOptions,
+): Promise<DoneRecord | undefined> {
+  await createOwn(storage, base + SESSION_FILES.metadata, metadata, { ...options, durability: 'deferred' });
+  const name = base + SESSION_FILES.done;
+  const body = encodeDone({ ...done, metadataDigest: digestHex(metadata) });
+  if (await storage.create(name, body, { ...options, durability: 'barrier' })) return undefined;
+  if (await holdsBytes(storage, name, body, options.signal)) return undefined; // our own, after a lost response
+  const standing = await readSessionFile(storage, name, options);
+  if (standing) return decodeDone(standing, storage.uri(name));
+  throw new StowageError(
+    'STORAGE_FAILED',
+    `${storage.uri(name)} could not be created and cannot be read; check that no other program changes the store's folders.`,
+    { details: { name } },
+  );
+}

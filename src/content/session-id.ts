@@ -1,0 +1,24 @@
+import { randomBytes } from 'node:crypto';
+
+/** A session's id: 128 random bits in 26 characters `[0-9a-v]`. One writer, one session; never used again. */
+export type SessionId = string;
+
+/** What a session id looks like, for use inside larger patterns. */
+export const SESSION_PATTERN = '[0-7][0-9a-v]{25}';
+
+const sessionRegExp = new RegExp(`^${SESSION_PATTERN}$`);
+
+/** Makes a new session id from 16 random bytes (injectable for tests). */
+export function newSessionId(random: (bytes: number) => Uint8Array = randomBytes): SessionId {
+  const hex = Buffer.from(random(16)).toString('hex');
+  return BigInt(`0x${hex}`).toString(32).padStart(26, '0');
+}
+
+export function isSessionId(text: unknown): text is SessionId {
+  return typeof text === 'string' && sessionRegExp.test(text);
+}
+
+/** Sequence numbers in names are zero-padded to 8 digits, so that names sort as they were written. */
+export function padSequence(sequence: number): string {
+  return String(sequence).padStart(8, '0');
+}

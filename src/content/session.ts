@@ -1,0 +1,49 @@
+import { encodeRecord } from '../codec/record.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import type { ContentRef } from './content-ref.ts';
+import { createOwn } from './create-own.ts';
+import { newSessionId, padSequence, type SessionId } from './session-id.ts';
+
+/**
+ * One writer's session: whatever it writes carries its id, and what it relies on of others it pins first.
+ * A collector spares both for as long as the session is open.
+ */
+export class WriterSession {
+  readonly id: SessionId;
+  readonly #storage: DataStoreStorage;
+  readonly #pinned = new Set<string>();
+  #pinRecords = 0;
+  #sequence = 0;
+
+  constructor(storage: DataStoreStorage, id: SessionId = newSessionId()) {
+    this.#storage = storage;
+    this.id = id;
+  }
+
+  /** A number for the next object of this session. */
+  nextSequence(): number {
+    return this.#sequence++;
+  }
+
+  /** Counts entries as pinned that the session's attempt.json names already. */
+  adoptFirstPins(entries: readonly ContentRef[]): void {
+    for (const entry of entries) this.#pinned.add(pinId(entry));
+  }
+
+  /**
+   * Pins what this session may come to rely on (step 2 of the writer's protocol): one request for all that is new, none otherwise.
+   * Must come before looking for it.
+   */
+  async pin(entries: readonly ContentRef[], { signal }: CallOptions = {}): Promise<void> {
+    const fresh = entries.filter((entry) => !this.#pinned.has(pinId(entry)));
+    if (fresh.length === 0) return;
+    const name = `pins/${this.id}/${padSequence(this.#pinRecords++)}.json`;
+    const record = encodeRecord({ format: 1, kind: 'pins', session: this.id, entries: fresh });
+    await createOwn(this.#storage, name, record, { signal, durability: 'deferred' });
+    for (const entry of fresh) this.#pinned.add(pinId(entry));
+  }
+}
+
+function pinId({ place, kind, name }: ContentRef): string {
+  return `${place}\n${kind}\n${name}`;
+}

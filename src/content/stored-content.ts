@@ -1,0 +1,41 @@
+import { readInteger, readString } from '../codec/record-fields.ts';
+import { StowageError } from '../errors.ts';
+import { type ContentKey, isContentKey, parseCopyName } from './object-names.ts';
+
+/** Where a content was stored, as records keep it. */
+export interface StoredContent {
+  /** BLAKE3-256 of the content, hexadecimal. */
+  key: ContentKey;
+  /** The name of the copy that was written or relied on. Readers fall back to the key's other copies. */
+  copy: string;
+  /** Length of the content in bytes. */
+  bytes: number;
+  /** What the content takes up in the store: envelopes included, chunks that it shares with others counted in full. */
+  storedBytes: number;
+  /** Large contents only: the root of the manifest, by which a part of the content can be verified alone. */
+  root?: string;
+}
+
+/** What a reader needs to find a content: its key, and whatever else is known of it. */
+export type ContentAddress = Pick<StoredContent, 'key'> & Partial<StoredContent>;
+
+/** Reads a stored content from a record, or throws `RECORD_DAMAGED` naming `what`. */
+export function readStoredContent(record: Record<string, unknown>, what: string): StoredContent {
+  const key = readString(record, 'key', what);
+  const copy = readString(record, 'copy', what);
+  const bytes = readInteger(record, 'bytes', what);
+  const storedBytes = readInteger(record, 'storedBytes', what);
+  const root = record['root'];
+  const valid =
+    isContentKey(key) && parseCopyName(copy)?.key === key && (root === undefined || isContentKey(root));
+  if (!valid) {
+    throw new StowageError(
+      'RECORD_DAMAGED',
+      `${what} names no content; restore it from a copy of the store.`,
+      {
+        details: { what },
+      },
+    );
+  }
+  return { key, copy, bytes, storedBytes, ...(root === undefined ? {} : { root: root as string }) };
+}

@@ -1,0 +1,71 @@
+import { abortError, throwIfAborted } from '../errors.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import { ensureBytes } from './chunk-stream.ts';
+
+/** The beginning of a stream. */
+export interface StreamHead {
+  /** All of the stream where `rest` is absent. */
+  head: Uint8Array;
+  /** The whole stream, head included, where it is at least as long as was asked. */
+  rest: AsyncIterable<Uint8Array> | undefined;
+}
+
+/** Reads a stream until `bytes` are there, so that short ones can be handled whole. */
+export async function readHead(source: AsyncIterable<Uint8Array>, bytes: number): Promise<StreamHead> {
+  const iterator = source[Symbol.asyncIterator]();
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  while (length < bytes) {
+    const next = await iterator.next();
+    if (next.done) return { head: Buffer.concat(pieces, length), rest: undefined };
+    // A copy: the source may reuse its buffer for the next piece.
+    pieces.push(Uint8Array.from(next.value));
+    length += next.value.length;
+  }
+  return { head: new Uint8Array(0), rest: continueFrom(pieces, iterator) };
+}
+
+async function* continueFrom(
+  pieces: readonly Uint8Array[],
+  iterator: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* pieces;
+    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+/** The user's stream, checked piece by piece, that ends with `ABORTED` at once when `signal` says so, even while it waits for a piece. */
+export async function* abortable(
+  source: AsyncIterable<Uint8Array>,
+  { signal }: CallOptions,
+): AsyncGenerator<Uint8Array> {
+  throwIfAborted(signal);
+  const iterator = source[Symbol.asyncIterator]();
+  let waiting = false;
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    if (!signal) return;
+    onAbort = () => reject(abortError(signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  aborted.catch(() => {}); // seen by the race below, if it is still on
+  try {
+    for (;;) {
+      waiting = true;
+      const next = await Promise.race([iterator.next(), aborted]);
+      waiting = false;
+      if (next.done) return;
+      ensureBytes(next.value);
+      yield next.value;
+    }
+  } finally {
+    if (onAbort) signal?.removeEventListener('abort', onAbort);
+    const closing = iterator.return?.();
+    // A source that is stuck in a read cannot be waited for.
+    if (waiting) closing?.catch(() => {});
+    else await closing;
+  }
+}

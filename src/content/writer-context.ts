@@ -1,0 +1,109 @@
+import { LRUCache } from 'lru-cache';
+import type { Compression } from '../codec/envelope.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import type { CollectionLog } from './collection-log.ts';
+import type { ContentReader } from './content-reader.ts';
+import { HERE } from './content-ref.ts';
+import { lookAt } from './copies.ts';
+import { KeyLocks } from './key-locks.ts';
+import type { PackEntry } from './manifest.ts';
+import type { ContentKey } from './object-names.ts';
+import type { PackedEntry } from './pack-writer.ts';
+import type { WriterSession } from './session.ts';
+import type { StoredContent } from './stored-content.ts';
+
+const KNOWN_COPIES = 20_000;
+const KNOWN_CHUNKS = 100_000;
+
+/** What this process wrote, or saw whole, after it had read an idle version. */
+export interface KnownCopy {
+  stored: StoredContent;
+  packs: readonly PackEntry[];
+  plain: string | undefined;
+  /** The idle version. */
+  version: number;
+}
+
+/** What the writers of one store in one process share. */
+export interface SharedWriterState {
+  readonly storage: DataStoreStorage;
+  readonly log: CollectionLog;
+  readonly reader: ContentReader;
+  readonly locks: KeyLocks;
+  readonly knownCopies: LRUCache<ContentKey, KnownCopy>;
+  readonly knownChunks: LRUCache<string, PackedEntry>;
+  readonly compression: Compression;
+  readonly verifyHits: boolean;
+}
+
+export function sharedWriterState(
+  storage: DataStoreStorage,
+  log: CollectionLog,
+  reader: ContentReader,
+  options: { compression: Compression; verifyHits: boolean },
+): SharedWriterState {
+  return {
+    storage,
+    log,
+    reader,
+    locks: new KeyLocks(),
+    knownCopies: new LRUCache({ max: KNOWN_COPIES }),
+    knownChunks: new LRUCache({ max: KNOWN_CHUNKS }),
+    ...options,
+  };
+}
+
+/** One session's view of the shared state: which packs of others it may rely on. */
+export class WriterContext {
+  readonly shared: SharedWriterState;
+  readonly session: WriterSession;
+  readonly #usablePacks = new Map<string, Promise<boolean>>();
+
+  constructor(shared: SharedWriterState, session: WriterSession) {
+    this.shared = shared;
+    this.session = session;
+  }
+
+  get storage(): DataStoreStorage {
+    return this.shared.storage;
+  }
+
+  /** Where a chunk lies that this process packed or read before, if this session may rely on that pack. */
+  async reusableChunk(id: string, options: CallOptions): Promise<PackedEntry | undefined> {
+    const known = this.shared.knownChunks.get(id);
+    return known && (await this.mayUsePack(known.pack, options)) ? known : undefined;
+  }
+
+  rememberChunks(chunks: ReadonlyMap<string, PackedEntry>): void {
+    for (const [id, entry] of chunks) this.shared.knownChunks.set(id, entry);
+  }
+
+  /**
+   * Whether a pack may be relied on: it is pinned, the newest version read after that does not condemn it,
+   * and it is there, whole in length and unmarked (step 4 of the writer's protocol). Asked once a session.
+   */
+  mayUsePack(pack: PackEntry, options: CallOptions): Promise<boolean> {
+    let usable = this.#usablePacks.get(pack.name);
+    if (!usable) {
+      usable = this.#checkPack(pack, options);
+      this.#usablePacks.set(pack.name, usable);
+      usable.catch(() => this.#usablePacks.delete(pack.name));
+    }
+    return usable;
+  }
+
+  /** Forgets that a pack could be used, once a reader found it damaged. */
+  distrustPack(name: string): void {
+    this.#usablePacks.set(name, Promise.resolve(false));
+  }
+
+  async #checkPack(pack: PackEntry, options: CallOptions): Promise<boolean> {
+    await this.session.pin([{ place: HERE, kind: 'pack', name: pack.name }], options);
+    const state = await this.shared.log.newest(options);
+    if (state.isCondemned(pack.name)) return false;
+    const presence = await lookAt(this.storage, pack.name, options);
+    if (presence?.bytes !== pack.bytes || presence.marked) return false;
+    await this.storage.persist([pack.name], options);
+    return true;
+  }
+}

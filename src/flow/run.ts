@@ -1,0 +1,107 @@
+import {
+  finishRunRecord,
+  type ListedRun,
+  type RunCreated,
+  type RunFinished,
+  type RunOutcome,
+  readRunCreated,
+  readRunFinished,
+} from '../attempts/runs.ts';
+import { StowageError } from '../errors.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import type { FlowDataStore, GetTasksOptions } from './flow-data-store.ts';
+import type { TaskDataStore } from './task-data-store.ts';
+
+/** Everything that is recorded of a run itself. */
+export interface RunInfo extends RunCreated {
+  /** `open` until somebody finishes the run. */
+  status: 'open' | RunOutcome;
+  finished?: RunFinished;
+}
+
+/** One run of a flow. */
+export class Run {
+  readonly #flow: FlowDataStore;
+  readonly runId: string;
+
+  /** For use by {@link FlowDataStore}. */
+  constructor(flow: FlowDataStore, runId: string) {
+    this.#flow = flow;
+    this.runId = runId;
+  }
+
+  get flowName(): string {
+    return this.#flow.flowName;
+  }
+
+  /**
+   * When and with what the run was made, and how it ended.
+   *
+   * @throws StowageError `RUN_NOT_FOUND`
+   */
+  async info(options: CallOptions = {}): Promise<RunInfo> {
+    const { storage } = this.#flow.caStore;
+    await this.#flow.caStore.prepareToRead(options);
+    const [created, finished] = await Promise.all([
+      readRunCreated(storage, this.flowName, this.runId, options),
+      readRunFinished(storage, this.flowName, this.runId, options),
+    ]);
+    if (!created) throw runNotFound(this.flowName, this.runId);
+    return { ...created, status: finished?.status ?? 'open', ...(finished ? { finished } : {}) };
+  }
+
+  /** The names of the steps that have tasks. */
+  async steps(options: CallOptions = {}): Promise<string[]> {
+    const { storage } = this.#flow.caStore;
+    await this.#flow.caStore.prepareToRead(options);
+    const prefix = `flows/${this.flowName}/${this.runId}/`;
+    const steps: string[] = [];
+    for await (const page of storage.list({ prefix, depth: 'one', signal: options.signal })) {
+      for (const folder of page.folders) steps.push(folder.slice(prefix.length, -1));
+    }
+    return steps;
+  }
+
+  /** The run's tasks that are done, or all with `allowNotDone`; see {@link FlowDataStore.getTaskDataStores}. */
+  async tasks(options: Omit<GetTasksOptions, 'runId'> & CallOptions = {}): Promise<TaskDataStore[]> {
+    return this.#flow.getTaskDataStores({ ...options, runId: this.runId });
+  }
+
+  /**
+   * Records that the run has ended. Tasks may still be opened afterwards; the record says what the engine thought.
+   *
+   * @throws StowageError `RUN_EXISTS` where it was finished before.
+   */
+  async finish(status: RunOutcome = 'done', options: CallOptions & { error?: unknown } = {}): Promise<void> {
+    const { error, signal } = options;
+    const { storage } = this.#flow.caStore;
+    await this.#flow.caStore.prepareToWrite({ signal });
+    if (await finishRunRecord(storage, this.flowName, this.runId, status, error, { signal })) return;
+    throw new StowageError(
+      'RUN_EXISTS',
+      `Run ${this.runId} of flow ${this.flowName} was finished before; its record is not changed.`,
+      { details: { flow: this.flowName, run: this.runId } },
+    );
+  }
+}
+
+/** A run as a listing shows it. */
+export interface RunSummary {
+  run: Run;
+  /** When it was first opened, by the store's clock. */
+  createdAt: Date;
+  /** Whether somebody recorded its end. */
+  isFinished: boolean;
+}
+
+export function toSummary(flow: FlowDataStore, { run, createdAtMs, finished }: ListedRun): RunSummary {
+  return { run: new Run(flow, run), createdAt: new Date(createdAtMs), isFinished: finished };
+}
+
+export function runNotFound(flow: string, run: string): StowageError {
+  return new StowageError(
+    'RUN_NOT_FOUND',
+    `Flow ${flow} has no run ${run} in this store. See its runs with: stowage runs ${flow}`,
+    { details: { flow, run } },
+  );
+}

@@ -1,0 +1,44 @@
+import { StowageError } from '../errors.ts';
+import { type ByteRange, DEFAULT_MAX_GET_BYTES, type GetOptions, type ListOptions } from './contract.ts';
+
+/** A storage that was closed. */
+export function closedError(type: string): StowageError {
+  return new StowageError(
+    'STORAGE_CLOSED',
+    `This ${type} storage was closed; open it again before you use it.`,
+    { details: { type } },
+  );
+}
+
+/**
+ * The part of an object of `bytes` bytes that a `get` with these options returns.
+ *
+ * @throws StowageError `OBJECT_TOO_LARGE`, `INVALID_ARGUMENT`
+ */
+export function readableRange(name: string, bytes: number, options: GetOptions): ByteRange {
+  const { range, maxBytes = DEFAULT_MAX_GET_BYTES } = options;
+  const offset = Math.min(range ? count('range.offset', range.offset) : 0, bytes);
+  const length = Math.min(range ? count('range.length', range.length) : bytes, bytes - offset);
+  if (length <= maxBytes) return { offset, length };
+  throw new StowageError(
+    'OBJECT_TOO_LARGE',
+    `"${name}" has ${length} bytes to read, more than the ${maxBytes} allowed; raise maxBytes or read it by ranges.`,
+    { details: { name, bytes: length, maxBytes } },
+  );
+}
+
+/**
+ * How many entries a listing may give.
+ *
+ * @throws StowageError `INVALID_ARGUMENT`
+ */
+export function listLimit(options: ListOptions): number {
+  return options.limit === undefined ? Number.POSITIVE_INFINITY : count('limit', options.limit);
+}
+
+function count(what: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new StowageError('INVALID_ARGUMENT', `${what} is ${value}; give a whole number of at least 0.`, {
+    details: { what, value: String(value) },
+  });
+}

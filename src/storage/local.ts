@@ -1,0 +1,254 @@
+import { statSync } from 'node:fs';
+import { unlink } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { StowageError, throwIfAborted } from '../errors.ts';
+import { checkBody } from './body-stream.ts';
+import { closedError, listLimit } from './checks.ts';
+import type {
+  CallOptions,
+  CreateOptions,
+  DataStoreStorage,
+  DeleteFailure,
+  GetOptions,
+  ListOptions,
+  ListPage,
+  ObjectInfo,
+  OverwriteOptions,
+  StorageCapabilities,
+  StoredObject,
+} from './contract.ts';
+import { pagesOf } from './list-pages.ts';
+import { claimVersion } from './local/claim.ts';
+import { Durability } from './local/durability.ts';
+import { removeEmptyFolders } from './local/empty-folders.ts';
+import { codeOf, localError } from './local/errors.ts';
+import { nameEncodingOf } from './local/name-encoding.ts';
+import { headFile, isFolder, readFile, versionOf } from './local/reader.ts';
+import { type LocalSystem, REAL_SYSTEM } from './local/system.ts';
+import { walk } from './local/walk.ts';
+import { remove, type Target, Writer } from './local/writer.ts';
+import {
+  encodeObjectName,
+  type NameEncoding,
+  RESERVED_SEGMENT,
+  validateObjectName,
+  validatePrefix,
+} from './names.ts';
+
+/** How many files are deleted at a time. */
+const MAX_CONCURRENT_DELETES = 16;
+
+/** How a {@link LocalStorage} is opened. */
+export interface LocalStorageOptions {
+  /**
+   * Whether what is written survives a power failure. `false` makes writing faster on disks and is meant for tests and
+   * scratch stores: a crash of the machine (not of the process) may then leave torn objects. Default `true`.
+   */
+  fsync?: boolean | undefined;
+  /**
+   * How names become file names in a store that does not exist yet; the record of an existing one decides for it.
+   * Choose `fold` for a store that will be copied to Windows or macOS as a folder. Default: as this file system demands.
+   */
+  names?: NameEncoding | undefined;
+  /** System calls to use in place of the real ones, for tests of what happens when they fail. Default: none. */
+  system?: Partial<LocalSystem> | undefined;
+}
+
+/**
+ * Keeps objects as files in a folder, for any number of processes on one machine (or on a network file system with
+ * hard links). Nothing is created before the first write. Every create is atomic and, by default, survives a power
+ * failure: a file in `tmp/`, fsync, `link()` to its name, fsync of its folder and of the parents of new folders.
+ */
+export class LocalStorage implements DataStoreStorage {
+  readonly type = 'local';
+  readonly capabilities: StorageCapabilities;
+  /** The absolute path of the folder. */
+  readonly root: string;
+  readonly #encoding: NameEncoding;
+  readonly #durability: Durability;
+  readonly #writer: Writer;
+  readonly #tmpFolder: string;
+  #closed = false;
+
+  private constructor(root: string, encoding: NameEncoding, system: LocalSystem, fsync: boolean) {
+    this.root = root;
+    this.#encoding = encoding;
+    this.#tmpFolder = join(root, RESERVED_SEGMENT);
+    this.#durability = new Durability(root, system, fsync);
+    this.#writer = new Writer(this.#tmpFolder, this.#durability, system);
+    this.capabilities = Object.freeze({
+      createIfAbsent: true,
+      ifMatch: true,
+      rangeReads: true,
+      localReads: true,
+      sharedByProcesses: true,
+      nameEncoding: encoding,
+    });
+  }
+
+  /**
+   * Opens the folder at `path`, which need not exist.
+   *
+   * @throws StowageError `NOT_A_STORE` where `path` is a file; `STORAGE_NOT_PERMITTED`
+   */
+  static async open(path: string, options: LocalStorageOptions = {}): Promise<LocalStorage> {
+    if (typeof path !== 'string' || path === '' || path.includes('\0')) {
+      throw new StowageError(
+        'INVALID_ARGUMENT',
+        'A local storage needs the path of a folder; it is empty or no path.',
+      );
+    }
+    const root = resolve(path);
+    checkRoot(root);
+    const { fsync = true, names, system } = options;
+    return new LocalStorage(root, nameEncodingOf(root, names), { ...REAL_SYSTEM, ...system }, fsync);
+  }
+
+  async get(name: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
+    this.#begin(options);
+    return readFile(this.#target('read', name), options);
+  }
+
+  async create(
+    name: string,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    options: CreateOptions = {},
+  ): Promise<boolean> {
+    this.#begin(options);
+    const target = this.#target('create', name);
+    checkBody(body);
+    return this.#writer.create(target, body, options);
+  }
+
+  async overwrite(name: string, body: Uint8Array, options: OverwriteOptions = {}): Promise<string> {
+    this.#begin(options);
+    const target = this.#target('overwrite', name);
+    checkBody(body);
+    const { ifMatch } = options;
+    if (ifMatch === undefined) return versionOf(this.#writer.replace(target, body));
+    return this.#replaceVersion(target, body, ifMatch);
+  }
+
+  async head(name: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
+    this.#begin(options);
+    return headFile(this.#target('read', name));
+  }
+
+  async *list(options: ListOptions): AsyncGenerator<ListPage, void> {
+    this.#begin(options);
+    validatePrefix(options.prefix);
+    for (const page of pagesOf(walk(this.root, this.#encoding, options), listLimit(options))) {
+      yield page;
+      this.#begin(options);
+    }
+  }
+
+  async delete(names: readonly string[], options: CallOptions = {}): Promise<DeleteFailure[]> {
+    this.#begin(options);
+    const failures: DeleteFailure[] = [];
+    const deleted: string[] = [];
+    const waiting = [...names].reverse();
+    const work = async (): Promise<void> => {
+      for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+        this.#begin(options);
+        try {
+          deleted.push(await this.#unlink(name));
+        } catch (error) {
+          failures.push({ name, error: error as Error });
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(MAX_CONCURRENT_DELETES, names.length) }, work));
+    removeEmptyFolders(this.root, deleted);
+    return failures;
+  }
+
+  async persist(names: readonly string[], options: CallOptions = {}): Promise<void> {
+    this.#begin(options);
+    for (const name of names) {
+      const deferred = this.#durability.deferFile(this.#target('persist', name).path);
+      if (deferred) await deferred;
+    }
+  }
+
+  uri(name: string): string {
+    return pathToFileURL(this.#target('address', name).path).href;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#durability.flush();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #begin(options: CallOptions): void {
+    if (this.#closed) throw closedError(this.type);
+    throwIfAborted(options.signal);
+  }
+
+  #target(operation: string, name: string): Target {
+    return {
+      operation,
+      name,
+      path: join(this.root, encodeObjectName(validateObjectName(name), this.#encoding)),
+    };
+  }
+
+  /** Claims the old version, looks once more whether it is the one in place, and replaces it. */
+  #replaceVersion(target: Target, body: Uint8Array, ifMatch: string): string {
+    let claim: string | undefined;
+    try {
+      const stats = this.#writer.replace(target, body, (tmp) => {
+        const nowMs = statSync(tmp).mtimeMs;
+        const newTmpPath = (): string => this.#writer.newTmpPath();
+        claim = claimVersion(this.#tmpFolder, target.name, ifMatch, nowMs, newTmpPath);
+        if (!claim || headFile(target)?.version !== ifMatch) throw preconditionFailed(target.name, ifMatch);
+      });
+      return versionOf(stats);
+    } finally {
+      if (claim) remove(claim);
+    }
+  }
+
+  async #unlink(name: string): Promise<string> {
+    const target = this.#target('delete', name);
+    try {
+      await unlink(target.path);
+    } catch (error) {
+      const isGone = codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR' || isFolder(target.path);
+      if (!isGone) throw localError(error, target);
+    }
+    return target.path;
+  }
+}
+
+function checkRoot(root: string): void {
+  let isDirectory: boolean | undefined;
+  try {
+    isDirectory = statSync(root, { throwIfNoEntry: false })?.isDirectory();
+  } catch (error) {
+    if (codeOf(error) !== 'ENOTDIR') throw localError(error, { operation: 'open', name: root, path: root });
+    isDirectory = false;
+  }
+  if (isDirectory !== false) return;
+  throw new StowageError(
+    'NOT_A_STORE',
+    `${root} is not a folder; give the path of a folder, or of none yet.`,
+    {
+      details: { path: root },
+    },
+  );
+}
+
+function preconditionFailed(name: string, ifMatch: string): StowageError {
+  return new StowageError(
+    'PRECONDITION_FAILED',
+    `"${name}" is not at version ${ifMatch} any more; read it again before you replace it.`,
+    { details: { name, ifMatch } },
+  );
+}

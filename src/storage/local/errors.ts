@@ -1,0 +1,126 @@
+import { isStowageError, StowageError, type StowageErrorCode } from '../../errors.ts';
+
+/** What the code of a failed system call means to the caller, and what to do about it. */
+interface Meaning {
+  code: StowageErrorCode;
+  what: string;
+  remedy: string;
+}
+
+const FULL: Meaning = {
+  code: 'STORAGE_FULL',
+  what: 'the disk or the quota is full',
+  remedy: 'free some space (`stowage gc` removes content that nothing refers to) and try again',
+};
+const NOT_PERMITTED: Meaning = {
+  code: 'STORAGE_NOT_PERMITTED',
+  what: 'this user may not do that there',
+  remedy: 'check the owner and the mode of the folder, and whether it is mounted read-only',
+};
+const BUSY: Meaning = {
+  code: 'STORAGE_UNAVAILABLE',
+  what: 'the system cannot do it at the moment',
+  remedy: 'try again; where it lasts, raise the limit that its cause names or do less at a time',
+};
+const NO_LINKS: Meaning = {
+  code: 'STORAGE_UNSUPPORTED',
+  what: 'the file system cannot make hard links there, so that no write could be made visible at once and whole',
+  remedy: 'put the store on a file system that can (ext4, xfs, btrfs, zfs, APFS, NTFS, tmpfs, NFS)',
+};
+const ACROSS: Meaning = {
+  code: 'STORAGE_UNSUPPORTED',
+  what: 'a folder inside the store lies on another file system than its tmp/',
+  remedy: 'keep the whole store on one file system',
+};
+const OCCUPIED: Meaning = {
+  code: 'INVALID_ARGUMENT',
+  what: 'the name of an object cannot also be a folder of other objects',
+  remedy: 'choose another name',
+};
+const OTHER: Meaning = {
+  code: 'STORAGE_FAILED',
+  what: 'the system call failed',
+  remedy: 'see the cause, and check the disk and its mount',
+};
+
+/**
+ * Which code of the system means what. Those that pass by themselves are `STORAGE_UNAVAILABLE`, which is retried;
+ * `EIO` is none of them: a disk that loses data is not to be tried until it says yes.
+ */
+const MEANINGS: Readonly<Record<string, Meaning>> = {
+  ENOSPC: FULL,
+  EDQUOT: FULL,
+  EACCES: NOT_PERMITTED,
+  EPERM: NOT_PERMITTED,
+  EROFS: NOT_PERMITTED,
+  EAGAIN: BUSY,
+  EBUSY: BUSY,
+  EDEADLK: BUSY,
+  EINTR: BUSY,
+  EMFILE: BUSY,
+  ENFILE: BUSY,
+  ENOBUFS: BUSY,
+  ENOLCK: BUSY,
+  ENOMEM: BUSY,
+  ESTALE: BUSY,
+  ETIMEDOUT: BUSY,
+  EXDEV: ACROSS,
+  ENOTDIR: OCCUPIED,
+  EISDIR: OCCUPIED,
+};
+
+/** Codes of `link` by which a file system says that it has no hard links. (`EPERM` may, see `Writer`.) */
+const MEANINGS_OF_LINK: Readonly<Record<string, Meaning>> = {
+  EMLINK: NO_LINKS,
+  ENOSYS: NO_LINKS,
+  ENOTSUP: NO_LINKS,
+  EOPNOTSUPP: NO_LINKS,
+};
+
+/** The step at which a call failed. */
+export interface FailedStep {
+  /** What was being done: `create`, `read`, `list`, ... */
+  operation: string;
+  /** The object it was done to. */
+  name: string;
+  /** The path the system was asked about. */
+  path: string;
+  /** Which system call it was, where that changes the meaning of its code. */
+  step?: 'link' | 'no-links' | 'fsync' | undefined;
+}
+
+/** The error of a failed system call, for the caller. Errors that are clear already pass as they are. */
+export function localError(error: unknown, at: FailedStep): Error {
+  if (isStowageError(error)) return error;
+  const systemCode = codeOf(error);
+  if (systemCode === undefined) return error instanceof Error ? error : new Error(String(error));
+  const { code, what, remedy } = meaningOf(systemCode, at.step);
+  const { operation, name, path } = at;
+  return new StowageError(
+    code,
+    `Could not ${operation} "${name}" at ${path}: ${what} (${systemCode}); ${remedy}.`,
+    { details: { operation, name, path, systemCode }, cause: error },
+  );
+}
+
+/** The code of a failed system call (`ENOENT`), or `undefined` for any other error. */
+export function codeOf(error: unknown): string | undefined {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' && (syscall !== undefined || /^E[A-Z0-9]+$/.test(code)) ? code : undefined;
+}
+
+/** Whether nothing is at the path: neither it, nor a folder on the way to it. */
+export function isAbsent(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+function meaningOf(systemCode: string, step: FailedStep['step']): Meaning {
+  if (step === 'no-links') return NO_LINKS;
+  if (step === 'fsync') {
+    const what = 'the system could not write it to the disk, and may have lost what it held';
+    const remedy = 'check the disk, open the store anew, and write again what was not finished';
+    return { code: 'STORAGE_FAILED', what, remedy };
+  }
+  return (step === 'link' && MEANINGS_OF_LINK[systemCode]) || MEANINGS[systemCode] || OTHER;
+}

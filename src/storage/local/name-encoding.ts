@@ -1,0 +1,53 @@
+import { readFileSync, type Stats, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { NameEncoding } from '../names.ts';
+
+/** The object in a store's root that says how its names are encoded. */
+const STORE_RECORD = 'stowage.json';
+
+/**
+ * How names are encoded in the store at `root`: as its record says, else `wanted`, else as the file system demands
+ * that a new store would lie on. Writes nothing.
+ */
+export function nameEncodingOf(root: string, wanted: NameEncoding | undefined): NameEncoding {
+  return recordedEncoding(root) ?? wanted ?? (foldsCase(root) ? 'fold' : 'exact');
+}
+
+/** What the record says. One that cannot be read says nothing: checking it is up to those who use the store. */
+function recordedEncoding(root: string): NameEncoding | undefined {
+  try {
+    const record: unknown = JSON.parse(readFileSync(join(root, STORE_RECORD), 'utf8'));
+    const names = (record as { names?: unknown } | null)?.names;
+    return names === 'exact' || names === 'fold' ? names : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the nearest folder that exists answers to its name in the other case as well. */
+function foldsCase(root: string): boolean {
+  for (let path = root; path !== dirname(path); path = dirname(path)) {
+    const name = basename(path);
+    const swapped = swapCase(name);
+    const stats = swapped === name ? undefined : statAt(path);
+    if (!stats) continue;
+    const other = statAt(join(dirname(path), swapped));
+    return other !== undefined && other.ino === stats.ino && other.dev === stats.dev;
+  }
+  return process.platform === 'win32' || process.platform === 'darwin';
+}
+
+function statAt(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function swapCase(text: string): string {
+  return text.replace(/[a-z]/gi, (letter) => {
+    const upper = letter.toUpperCase();
+    return upper === letter ? letter.toLowerCase() : upper;
+  });
+}

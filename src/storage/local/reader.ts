@@ -1,0 +1,112 @@
+import { closeSync, fstatSync, lstatSync, openSync, read, readSync, type Stats, statSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { throwIfAborted } from '../../errors.ts';
+import { readableRange } from '../checks.ts';
+import type { ByteRange, GetOptions, ObjectInfo, StoredObject } from '../contract.ts';
+import { codeOf, isAbsent, localError } from './errors.ts';
+import { SMALL_BODY_BYTES, type Target } from './writer.ts';
+
+const readAsync = promisify(read);
+
+/** The most bytes asked of one system call, so that an abort is noticed between them. */
+const MAX_READ_BYTES = 16 * 1024 * 1024;
+
+/** Reads a file, or a part of it; small ones by synchronous calls. A file never changes once it has its name. */
+export function readFile(
+  target: Target,
+  options: GetOptions,
+): StoredObject | undefined | Promise<StoredObject> {
+  const fd = openFile(target);
+  if (fd === undefined) return undefined;
+  let isReading = false;
+  try {
+    const stats = fstatSync(fd);
+    if (!stats.isFile()) return undefined;
+    const range = readableRange(target.name, stats.size, options);
+    if (range.length > SMALL_BODY_BYTES) {
+      isReading = true;
+      return readLarge(fd, target, stats, range, options);
+    }
+    const body = new Uint8Array(range.length);
+    const bytesRead = readAllSync(fd, body, range.offset);
+    return { ...infoOf(target.name, stats), body: body.subarray(0, bytesRead) };
+  } catch (error) {
+    throw localError(error, target);
+  } finally {
+    if (!isReading) closeSync(fd);
+  }
+}
+
+/** Tells about a file, or `undefined` where there is none. */
+export function headFile(target: Target): ObjectInfo | undefined {
+  try {
+    const stats = statSync(target.path, { throwIfNoEntry: false });
+    return stats?.isFile() ? infoOf(target.name, stats) : undefined;
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw localError(error, target);
+  }
+}
+
+/** Whether a folder is at the path, which is no object. */
+export function isFolder(path: string): boolean {
+  try {
+    return lstatSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** The version of a file: each one that takes a name differs from the one before, see `Writer.replace`. */
+export function versionOf(stats: Stats): string {
+  return `${stats.ino}-${stats.mtimeMs}-${stats.size}`;
+}
+
+function infoOf(name: string, stats: Stats): ObjectInfo {
+  return { name, bytes: stats.size, modifiedAtMs: stats.mtimeMs, version: versionOf(stats) };
+}
+
+function openFile(target: Target): number | undefined {
+  try {
+    return openSync(target.path, 'r');
+  } catch (error) {
+    if (isAbsent(error) || codeOf(error) === 'EISDIR') return undefined;
+    throw localError(error, target);
+  }
+}
+
+async function readLarge(
+  fd: number,
+  target: Target,
+  stats: Stats,
+  range: ByteRange,
+  options: GetOptions,
+): Promise<StoredObject> {
+  try {
+    const body = new Uint8Array(range.length);
+    let bytesRead = 0;
+    while (bytesRead < body.length) {
+      throwIfAborted(options.signal);
+      const length = Math.min(body.length - bytesRead, MAX_READ_BYTES);
+      const result = await readAsync(fd, body, bytesRead, length, range.offset + bytesRead);
+      if (result.bytesRead === 0) break;
+      bytesRead += result.bytesRead;
+    }
+    throwIfAborted(options.signal);
+    return { ...infoOf(target.name, stats), body: body.subarray(0, bytesRead) };
+  } catch (error) {
+    throw localError(error, target);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readAllSync(fd: number, body: Uint8Array, position: number): number {
+  let bytesRead = 0;
+  while (bytesRead < body.length) {
+    const count = readSync(fd, body, bytesRead, body.length - bytesRead, position + bytesRead);
+    if (count === 0) break;
+    bytesRead += count;
+  }
+  return bytesRead;
+}

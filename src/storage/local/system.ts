@@ -1,0 +1,19 @@
+import { fsync, fsyncSync, linkSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import { promisify } from 'node:util';
+
+/** The system calls whose speed or failure matters, so that tests can put others in their place. */
+export interface LocalSystem {
+  /** Milliseconds of a clock that never goes back. */
+  nowMs(): number;
+  fsyncSync(fd: number): void;
+  fsync(fd: number): Promise<void>;
+  linkSync(from: string, to: string): void;
+}
+
+export const REAL_SYSTEM: LocalSystem = {
+  nowMs: () => performance.now(),
+  fsyncSync,
+  fsync: promisify(fsync),
+  linkSync,
+};

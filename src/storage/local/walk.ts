@@ -1,0 +1,124 @@
+import { type Dirent, opendirSync, readdirSync, type Stats, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ListOptions } from '../contract.ts';
+import type { ListEntry } from '../list-pages.ts';
+import { compareNames } from '../name-order.ts';
+import {
+  decodeSegment,
+  encodeObjectName,
+  isObjectSegment,
+  type NameEncoding,
+  RESERVED_SEGMENT,
+} from '../names.ts';
+import { isAbsent, localError } from './errors.ts';
+
+/** A file or folder that was found, by the name of the object or the common prefix (ending in `/`) that it stands for. */
+interface Found {
+  name: string;
+  path: string;
+  isFolder: boolean;
+}
+
+/** A folder that is being gone through. */
+interface Level {
+  found: Found[];
+  next: number;
+}
+
+/**
+ * Finds the objects of a listing, in order: depth first, each folder sorted by whole names, so that `a-b`, `a.b` and
+ * `a/b` come as their bytes demand. Folders that hold nothing to be listed are not read.
+ */
+export function* walk(root: string, encoding: NameEncoding, options: ListOptions): Generator<ListEntry> {
+  const { prefix, startAfter = '', depth = 'all', details = false } = options;
+  const base = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+  if (base.startsWith(`${RESERVED_SEGMENT}/`)) return;
+  const basePath = base ? join(root, encodeObjectName(base.slice(0, -1), encoding)) : root;
+  const read = (name: string, path: string): Level => ({ found: readFolder(name, path, encoding), next: 0 });
+  const levels = [read(base, basePath)];
+  for (let level = levels.at(-1); level; level = levels.at(-1)) {
+    const found = level.found[level.next];
+    level.next += 1;
+    if (!found) {
+      levels.pop();
+    } else if (found.name.startsWith(prefix) && !isLeftOut(found, startAfter, depth)) {
+      if (!found.isFolder) {
+        const object = details ? detailed(found) : { name: found.name };
+        if (object) yield object;
+      } else if (depth === 'all') {
+        levels.push(read(found.name, found.path));
+      } else if (holdsObjects(found, encoding)) {
+        yield found.name;
+      }
+    }
+  }
+}
+
+/** Whether the entry, and all within it, is named `startAfter` or comes before it. */
+function isLeftOut(found: Found, startAfter: string, depth: 'all' | 'one'): boolean {
+  if (startAfter === '' || compareNames(found.name, startAfter) > 0) return false;
+  return !(found.isFolder && depth === 'all' && startAfter.startsWith(found.name));
+}
+
+/** Folders are opened one after another; one that vanished meanwhile held nothing that had to be listed. */
+function readFolder(name: string, path: string, encoding: NameEncoding): Found[] {
+  try {
+    const found: Found[] = [];
+    for (const entry of readdirSync(path, { withFileTypes: true })) {
+      const one = foundAt(name, path, entry, encoding);
+      if (one) found.push(one);
+    }
+    return found.sort((a, b) => compareNames(a.name, b.name));
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw localError(error, { operation: 'list', name, path });
+  }
+}
+
+/** What an entry of a folder stands for; nothing, if its name is none that this storage would give. */
+function foundAt(folder: string, path: string, entry: Dirent, encoding: NameEncoding): Found | undefined {
+  // HFS+ gives names back in NFD.
+  const segment = decodeSegment(entry.name, encoding) ?? decodeSegment(entry.name.normalize('NFC'), encoding);
+  if (segment === undefined || !isObjectSegment(segment)) return undefined;
+  const entryPath = join(path, entry.name);
+  const kind = entry.isSymbolicLink() ? statOf(entryPath) : entry;
+  const isFolder = kind?.isDirectory() ?? false;
+  if (!isFolder && !kind?.isFile()) return undefined;
+  if (folder === '' && segment === RESERVED_SEGMENT) return undefined;
+  return { name: isFolder ? `${folder}${segment}/` : folder + segment, path: entryPath, isFolder };
+}
+
+/** A crash may leave an empty folder behind, which is no common prefix of anything. */
+function holdsObjects(folder: Found, encoding: NameEncoding): boolean {
+  const deeper: Found[] = [];
+  try {
+    const entries = opendirSync(folder.path);
+    try {
+      for (let entry = entries.readSync(); entry; entry = entries.readSync()) {
+        const found = foundAt(folder.name, folder.path, entry, encoding);
+        if (found?.isFolder) deeper.push(found);
+        else if (found) return true;
+      }
+    } finally {
+      entries.closeSync();
+    }
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw localError(error, { operation: 'list', name: folder.name, path: folder.path });
+  }
+  return deeper.some((found) => holdsObjects(found, encoding));
+}
+
+function detailed(found: Found): ListEntry | undefined {
+  const stats = statOf(found.path);
+  return stats && { name: found.name, bytes: stats.size, modifiedAtMs: stats.mtimeMs };
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw localError(error, { operation: 'list', name: path, path });
+  }
+}

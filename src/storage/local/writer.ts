@@ -1,0 +1,254 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  fstatSync,
+  futimesSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  type Stats,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { throwIfAborted } from '../../errors.ts';
+import { isStream } from '../body-stream.ts';
+import type { CreateOptions } from '../contract.ts';
+import type { Durability } from './durability.ts';
+import { codeOf, type FailedStep, localError } from './errors.ts';
+import { removeStaleTmp } from './stale-tmp.ts';
+import type { LocalSystem } from './system.ts';
+import { writeAll, writeAllSync, writeStream } from './write-bytes.ts';
+
+/** Bodies up to this size are written and read by synchronous calls, which are faster and too short to matter. */
+export const SMALL_BODY_BYTES: number = 64 * 1024;
+/** How often a folder that another process removes again and again is made anew. */
+const MAX_FOLDER_ATTEMPTS = 16;
+/** The step by which the modification time of an overwritten object goes on at least; what a double can tell apart. */
+const MIN_MTIME_STEP_MS = 0.002;
+
+/** An object to be written. */
+export interface Target {
+  operation: string;
+  name: string;
+  path: string;
+}
+
+/**
+ * Writes objects: a file in `tmp/`, synced, then linked to its name, which nobody else has (`create`), or renamed to
+ * it, whoever has it (`replace`). Until then nobody sees it; afterwards its name is made durable as asked.
+ */
+export class Writer {
+  readonly #tmpFolder: string;
+  readonly #durability: Durability;
+  readonly #system: LocalSystem;
+  readonly #tmpPrefix = randomBytes(12).toString('hex');
+  #tmpCount = 0;
+  #cleaned = false;
+
+  constructor(tmpFolder: string, durability: Durability, system: LocalSystem) {
+    this.#tmpFolder = tmpFolder;
+    this.#durability = durability;
+    this.#system = system;
+  }
+
+  /** Creates the object if its name is free, and tells whether it was. */
+  async create(
+    target: Target,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    options: CreateOptions,
+  ): Promise<boolean> {
+    const { durability = 'immediate', signal } = options;
+    const tmp = this.newTmpPath();
+    try {
+      const flushed = durability === 'barrier' ? this.#durability.flush() : undefined;
+      flushed?.catch(() => {});
+      const written =
+        isStream(body) || body.length > SMALL_BODY_BYTES
+          ? this.#writeLarge(tmp, target, body, signal)
+          : this.#writeSmall(tmp, target, body);
+      if (written) await written;
+      if (flushed) await flushed;
+      throwIfAborted(signal);
+      if (!this.#link(tmp, target)) return false;
+    } finally {
+      remove(tmp);
+    }
+    // The object is visible now, so that an abort comes too late.
+    const folder = dirname(target.path);
+    const synced =
+      durability === 'deferred' ? this.#durability.deferFolder(folder) : this.#durability.syncFolder(folder);
+    if (synced) await synced;
+    return true;
+  }
+
+  /**
+   * Puts the object in the place of what is there, without making it durable, and returns its file's state, which
+   * differs from that of every file the name had before. `isAllowed` is asked last.
+   */
+  replace(target: Target, body: Uint8Array, isAllowed: (tmp: string) => void = () => {}): Stats {
+    const tmp = this.newTmpPath();
+    try {
+      const stats = this.#writeUnsynced(tmp, target, body);
+      isAllowed(tmp);
+      this.#inFolder(target, () => renameSync(tmp, target.path));
+      return stats;
+    } catch (error) {
+      remove(tmp);
+      throw localError(error, target);
+    }
+  }
+
+  /** A path in `tmp/` that nobody else uses. */
+  newTmpPath(): string {
+    this.#tmpCount += 1;
+    return join(this.#tmpFolder, `${this.#tmpPrefix}-${this.#tmpCount}`);
+  }
+
+  #writeSmall(tmp: string, target: Target, body: Uint8Array): Promise<void> | undefined {
+    const fd = this.#openTmp(tmp, target);
+    let synced: Promise<void> | undefined;
+    try {
+      writeAllSync(fd, body);
+      synced = this.#durability.syncFile(fd, target.name, tmp);
+    } catch (error) {
+      closeSync(fd);
+      throw localError(error, { ...target, path: tmp });
+    }
+    if (synced) return synced.finally(() => closeSync(fd));
+    this.#close(fd, tmp, target);
+    return undefined;
+  }
+
+  async #writeLarge(
+    tmp: string,
+    target: Target,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const fail = (error: unknown): Error => localError(error, { ...target, path: tmp });
+    const fd = this.#openTmp(tmp, target);
+    try {
+      if (isStream(body)) {
+        await writeStream(fd, body, fail, signal);
+      } else {
+        await writeAll(fd, body, signal).catch((error: unknown) => {
+          throw fail(error);
+        });
+      }
+      throwIfAborted(signal);
+      await this.#durability.syncLargeFile(fd, target.name, tmp);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+    this.#close(fd, tmp, target);
+  }
+
+  #writeUnsynced(tmp: string, target: Target, body: Uint8Array): Stats {
+    const fd = this.#openTmp(tmp, target);
+    let stats: Stats;
+    try {
+      writeAllSync(fd, body);
+      stats = advanceMtime(fd, statSync(target.path, { throwIfNoEntry: false }));
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+    this.#close(fd, tmp, target);
+    return stats;
+  }
+
+  #openTmp(tmp: string, target: Target): number {
+    try {
+      const fd = this.#inFolder({ ...target, path: tmp }, () => openSync(tmp, 'wx'));
+      if (!this.#cleaned) {
+        this.#cleaned = true;
+        removeStaleTmp(this.#tmpFolder, fd);
+      }
+      return fd;
+    } catch (error) {
+      throw localError(error, { ...target, path: tmp });
+    }
+  }
+
+  /** A network file system may tell only here that it had no room. */
+  #close(fd: number, tmp: string, target: Target): void {
+    try {
+      closeSync(fd);
+    } catch (error) {
+      throw localError(error, { ...target, path: tmp });
+    }
+  }
+
+  #link(tmp: string, target: Target): boolean {
+    try {
+      this.#inFolder(target, () => this.#system.linkSync(tmp, target.path));
+      return true;
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST')
+        throw localError(error, { ...target, step: this.#linkStep(tmp, error) });
+      const isFolder = lstatSync(target.path, { throwIfNoEntry: false })?.isDirectory();
+      if (isFolder) throw localError(Object.assign(new Error('is a folder'), { code: 'EISDIR' }), target);
+      return false;
+    }
+  }
+
+  /** `EPERM` means that a file system has no links, if not even two names in one folder of ours can be had. */
+  #linkStep(tmp: string, error: unknown): FailedStep['step'] {
+    if (codeOf(error) !== 'EPERM') return 'link';
+    const second = this.newTmpPath();
+    try {
+      this.#system.linkSync(tmp, second);
+      return 'link';
+    } catch (again) {
+      return codeOf(again) === 'EPERM' ? 'no-links' : 'link';
+    } finally {
+      remove(second);
+    }
+  }
+
+  /** Does something to a path, and makes its folder first where that is missing or is removed meanwhile. */
+  #inFolder<T>(target: Target, action: () => T): T {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return action();
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT' || attempt === MAX_FOLDER_ATTEMPTS) throw error;
+      }
+      makeFolder(dirname(target.path), target);
+    }
+  }
+}
+
+/** Removes a file in `tmp/`; one that cannot be removed is removed as stale some day. */
+export function remove(tmp: string): void {
+  try {
+    unlinkSync(tmp);
+  } catch {}
+}
+
+function makeFolder(folder: string, target: FailedStep): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOENT') return;
+    const cause =
+      code === 'EEXIST' ? Object.assign(new Error('is an object'), { code: 'ENOTDIR', cause: error }) : error;
+    throw localError(cause, { ...target, path: folder });
+  }
+}
+
+/**
+ * Versions are made of inode, modification time and length. Inodes are used again and clocks are coarse, so that the
+ * time is moved on where it did not pass.
+ */
+function advanceMtime(fd: number, replaced: Stats | undefined): Stats {
+  const stats = fstatSync(fd);
+  if (!replaced || stats.mtimeMs > replaced.mtimeMs) return stats;
+  const mtimeMs = replaced.mtimeMs + MIN_MTIME_STEP_MS;
+  futimesSync(fd, stats.atimeMs / 1000, mtimeMs / 1000);
+  return fstatSync(fd);
+}

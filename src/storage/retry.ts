@@ -1,0 +1,259 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { abortError, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
+import { isStream } from './body-stream.ts';
+import type {
+  CallOptions,
+  CreateOptions,
+  DataStoreStorage,
+  DeleteFailure,
+  GetOptions,
+  ListOptions,
+  ListPage,
+  ObjectInfo,
+  OverwriteOptions,
+  StoredObject,
+} from './contract.ts';
+import { StorageDecorator, type StorageOperation } from './decorator.ts';
+import { compareNames } from './name-order.ts';
+
+/** When a {@link RetryStorage} tries again, and when it gives up. */
+export interface RetryOptions {
+  /** The most times one call is tried. Default 10. */
+  maxAttempts?: number | undefined;
+  /** The longest one call may take, waits included. Default 120,000 (2 minutes). */
+  budgetMs?: number | undefined;
+  /** The longest wait before the second attempt; it doubles with each. Default 100. */
+  baseDelayMs?: number | undefined;
+  /** The longest wait at all, unless the storage asks for more. Default 20,000. */
+  maxDelayMs?: number | undefined;
+  /** A clock that never goes back, in milliseconds. Default: the process's. */
+  nowMs?: (() => number) | undefined;
+  /** Random numbers from 0 to 1. Default `Math.random`. */
+  random?: (() => number) | undefined;
+  /** Waits; rejects when `signal` is aborted. Default: a timer. */
+  sleep?: ((ms: number, signal?: AbortSignal) => Promise<void>) | undefined;
+}
+
+const TRY_LATER = 'Try again when the storage answers.';
+const STREAM_SPENT = 'Its body is a stream that was read already; call again with a new one.';
+
+/** What is being tried. */
+interface Attempted {
+  operation: StorageOperation;
+  name: string;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Tries again what failed as `STORAGE_UNAVAILABLE`, after waits of random length ("full jitter", AWS Architecture
+ * Blog, "Exponential Backoff And Jitter") or as long as the storage asks for (`details.retryAfterMs`). All other errors
+ * pass at once. When the attempts or the time are used up it throws `STORAGE_UNAVAILABLE` with the last error as cause.
+ *
+ * A response may be lost after the call took effect. A repeated `create` that finds the name taken, or `overwrite`
+ * that finds the version gone, therefore reads the object, and counts it as its own if the bytes are equal. A stream
+ * that was read from cannot be sent again, so that its `create` is not repeated.
+ */
+export class RetryStorage extends StorageDecorator {
+  readonly #options: Required<{ [K in keyof RetryOptions]: NonNullable<RetryOptions[K]> }>;
+
+  constructor(inner: DataStoreStorage, options: RetryOptions = {}) {
+    super(inner);
+    this.#options = {
+      maxAttempts: options.maxAttempts ?? 10,
+      budgetMs: options.budgetMs ?? 120_000,
+      baseDelayMs: options.baseDelayMs ?? 100,
+      maxDelayMs: options.maxDelayMs ?? 20_000,
+      nowMs: options.nowMs ?? (() => performance.now()),
+      random: options.random ?? Math.random,
+      sleep: options.sleep ?? timer,
+    };
+  }
+
+  override get(name: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
+    return this.#retry({ operation: 'get', name, signal: options.signal }, () =>
+      this.inner.get(name, options),
+    );
+  }
+
+  override head(name: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
+    return this.#retry({ operation: 'head', name, signal: options.signal }, () =>
+      this.inner.head(name, options),
+    );
+  }
+
+  override persist(names: readonly string[], options: CallOptions = {}): Promise<void> {
+    const what: Attempted = { operation: 'persist', name: names[0] ?? '', signal: options.signal };
+    return this.#retry(what, () => this.inner.persist(names, options));
+  }
+
+  override create(
+    name: string,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    options: CreateOptions = {},
+  ): Promise<boolean> {
+    const what: Attempted = { operation: 'create', name, signal: options.signal };
+    if (isStream(body)) return this.#createFromStream(what, body, options);
+    return this.#retry(what, async (attempt) => {
+      if (await this.inner.create(name, body, options)) return true;
+      return attempt > 1 && (await this.#bytesEqual(name, body, options)) !== undefined;
+    });
+  }
+
+  override overwrite(name: string, body: Uint8Array, options: OverwriteOptions = {}): Promise<string> {
+    const what: Attempted = { operation: 'overwrite', name, signal: options.signal };
+    return this.#retry(what, async (attempt) => {
+      try {
+        return await this.inner.overwrite(name, body, options);
+      } catch (error) {
+        if (attempt === 1 || !isStowageError(error, 'PRECONDITION_FAILED')) throw error;
+        const own = await this.#bytesEqual(name, body, options);
+        if (own === undefined) throw error;
+        return own;
+      }
+    });
+  }
+
+  override async delete(names: readonly string[], options: CallOptions = {}): Promise<DeleteFailure[]> {
+    let lasting: DeleteFailure[] = [];
+    let left = names;
+    let passing: DeleteFailure[] = [];
+    const what: Attempted = { operation: 'delete', name: names[0] ?? '', signal: options.signal };
+    try {
+      await this.#retry(what, async () => {
+        const failures = await this.inner.delete(left, options);
+        passing = failures.filter((failure) => isUnavailable(failure.error));
+        lasting = lasting.concat(failures.filter((failure) => !isUnavailable(failure.error)));
+        left = passing.map((failure) => failure.name);
+        if (passing[0]) throw passing[0].error;
+      });
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      return lasting.concat(left.map((name) => ({ name, error: error as Error })));
+    }
+    return lasting;
+  }
+
+  /** A page that cannot be had is asked for again after the last name given; each page has a budget of its own. */
+  override async *list(options: ListOptions): AsyncGenerator<ListPage, void> {
+    const what: Attempted = { operation: 'list', name: options.prefix, signal: options.signal };
+    let rest = options;
+    let pages: AsyncIterator<ListPage> | undefined;
+    try {
+      while (true) {
+        const result = await this.#retry(what, async () => {
+          pages ??= this.inner.list(rest)[Symbol.asyncIterator]();
+          try {
+            return await pages.next();
+          } catch (error) {
+            pages = undefined;
+            throw error;
+          }
+        });
+        if (result.done) return;
+        rest = after(result.value, rest);
+        yield result.value;
+      }
+    } finally {
+      await pages?.return?.();
+    }
+  }
+
+  #createFromStream(
+    what: Attempted,
+    stream: AsyncIterable<Uint8Array>,
+    options: CreateOptions,
+  ): Promise<boolean> {
+    let isConsumed = false;
+    const body: AsyncIterable<Uint8Array> = {
+      [Symbol.asyncIterator]: () => {
+        isConsumed = true;
+        return stream[Symbol.asyncIterator]();
+      },
+    };
+    return this.#retry(what, async (attempt) => {
+      try {
+        return await this.inner.create(what.name, body, options);
+      } catch (error) {
+        if (isConsumed && isUnavailable(error))
+          throw new NotRepeatable(this.#givenUp(what, attempt, error, STREAM_SPENT));
+        throw error;
+      }
+    }).catch((error: unknown) => {
+      throw error instanceof NotRepeatable ? error.reason : error;
+    });
+  }
+
+  async #retry<T>(what: Attempted, call: (attempt: number) => Promise<T>): Promise<T> {
+    const { nowMs, maxAttempts, budgetMs, sleep: wait } = this.#options;
+    const endMs = nowMs() + budgetMs;
+    for (let attempt = 1; ; attempt += 1) {
+      throwIfAborted(what.signal);
+      try {
+        return await call(attempt);
+      } catch (error) {
+        if (!isUnavailable(error)) throw error;
+        const delayMs = this.#delayMs(attempt, error);
+        if (attempt >= maxAttempts || nowMs() + delayMs > endMs) throw this.#givenUp(what, attempt, error);
+        await wait(delayMs, what.signal);
+      }
+    }
+  }
+
+  #delayMs(attempt: number, error: StowageError): number {
+    const { baseDelayMs, maxDelayMs, random } = this.#options;
+    const jitteredMs = random() * Math.min(maxDelayMs, baseDelayMs * 2 ** (attempt - 1));
+    const { retryAfterMs } = error.details;
+    return typeof retryAfterMs === 'number' ? Math.max(jitteredMs, retryAfterMs) : jitteredMs;
+  }
+
+  #givenUp(what: Attempted, attempts: number, cause: StowageError, remedy = TRY_LATER): StowageError {
+    const { operation, name } = what;
+    const times = attempts === 1 ? 'once' : `${attempts} times`;
+    return new StowageError(
+      'STORAGE_UNAVAILABLE',
+      `Gave up on ${operation} of "${name}" after trying it ${times}: ${cause.message} ${remedy}`,
+      { details: { ...cause.details, operation, name, attempts }, cause },
+    );
+  }
+
+  /** The version of the object if its bytes are `body`. */
+  async #bytesEqual(name: string, body: Uint8Array, options: CallOptions): Promise<string | undefined> {
+    const { signal } = options;
+    const info = await this.inner.head(name, { signal });
+    if (info?.bytes !== body.length) return undefined;
+    const stored = await this.inner.get(name, { signal, maxBytes: body.length });
+    return stored && Buffer.compare(stored.body, body) === 0 ? stored.version : undefined;
+  }
+}
+
+/** Carries an error past the retries. */
+class NotRepeatable {
+  readonly reason: StowageError;
+
+  constructor(reason: StowageError) {
+    this.reason = reason;
+  }
+}
+
+function isUnavailable(error: unknown): error is StowageError {
+  return isStowageError(error, 'STORAGE_UNAVAILABLE');
+}
+
+/** What is left to list after a page. */
+function after(page: ListPage, options: ListOptions): ListOptions {
+  const object = page.objects.at(-1)?.name ?? '';
+  const folder = page.folders.at(-1) ?? '';
+  const startAfter = compareNames(object, folder) > 0 ? object : folder;
+  const given = page.objects.length + page.folders.length;
+  if (given === 0) return options;
+  return { ...options, startAfter, limit: options.limit === undefined ? undefined : options.limit - given };
+}
+
+async function timer(ms: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (error) {
+    throw signal?.aborted ? abortError(signal) : error;
+  }
+}
