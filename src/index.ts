@@ -14,6 +14,7 @@ export type { Metadata } from './attempts/metadata-parts.ts';
 export type { SaveOptions } from './attempts/open-attempt.ts';
 export { formatPathspec, type Pathspec, parsePathspec } from './attempts/pathspec.ts';
 export type { RunCreated, RunDescription, RunFinished, RunOutcome } from './attempts/runs.ts';
+export type { JsonValue } from './codec/json-value.ts';
 export type { Compression } from './codec/payload.ts';
 export type {
   Blob,
@@ -26,7 +27,6 @@ export { ContentAddressedStore } from './content/content-addressed-store.ts';
 export type { ReadOptions } from './content/content-reader.ts';
 export type { ContentRef } from './content/content-ref.ts';
 export type { DamageMessage } from './content/damage.ts';
-export type { JsonValue } from './content/description.ts';
 export type { HeartbeatFailure } from './content/heartbeat.ts';
 export type { RecordedError } from './content/session-files.ts';
 export type { ContentAddress, StoredContent } from './content/stored-content.ts';
@@ -49,3 +49,17 @@ export type { Run, RunInfo, RunSummary } from './flow/run.ts';
 export type { SchemaOutput, SchemaResult, StandardSchema } from './flow/standard-schema.ts';
 export type { ArtifactInfo, TaskDataStore } from './flow/task-data-store.ts';
 export type * from './storage/contract.ts';
+export { CountStorage, type OperationCount, type StorageCounts } from './storage/count.ts';
+export { StorageDecorator, type StorageOperation } from './storage/decorator.ts';
+export { type Fault, type FaultPlan, FaultStorage } from './storage/fault.ts';
+export { LimitStorage } from './storage/limit.ts';
+export { LocalStorage, type LocalStorageOptions } from './storage/local.ts';
+export { MemoryStorage } from './storage/memory.ts';
+export {
+  type OpenStorageOptions,
+  openStorage,
+  registerStorage,
+  type StorageFactory,
+} from './storage/open.ts';
+export { PrefixStorage } from './storage/prefix.ts';
+export { type RetryOptions, RetryStorage } from './storage/retry.ts';

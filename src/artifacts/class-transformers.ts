@@ -52,10 +52,6 @@ export class ClassTransformers {
   named(name: string): ClassTransformer | undefined {
     return this.byName.get(name);
   }
-
-  get names(): string[] {
-    return [...this.byName.keys()];
-  }
 }
 
 function invalid(message: string): StowageError {

@@ -15,6 +15,8 @@
  *   once, and never `__proto__`.
  * - Everything else: an extension.
  *
+ * Properties that are not enumerable are no part of a value, as in JSON and `structuredClone`; except in an `Error`.
+ *
  * | code | value | payload |
  * |---|---|---|
  * | 1 | `undefined` | none |

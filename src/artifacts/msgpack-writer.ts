@@ -11,6 +11,9 @@ const isWellFormed = (text: string): boolean => (text as string & { isWellFormed
 /**
  * Writes MessagePack tokens, each in its one canonical form (see {@link EXTENSION} for the dialect).
  *
+ * Not `@msgpack/msgpack`'s encoder: that writes -0 as 0 and lone surrogates lossily, leaves NaN's bits to the engine, and would
+ * need a pass before it to check and transform the value. One pass that does both is as fast, and smaller.
+ *
  * Results are carved from a slab that many small ones share: allocating each its own memory costs as much as encoding it.
  */
 export class MsgpackWriter {
@@ -41,6 +44,7 @@ export class MsgpackWriter {
     const { buffer, length } = this.buffer;
     const bytes = new Uint8Array(buffer as ArrayBuffer, this.start, this.position - this.start);
     if (length <= SLAB_BYTES) {
+      this.start = this.position;
       return bytes;
     }
     this.start = 0;

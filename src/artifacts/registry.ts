@@ -4,13 +4,8 @@ import { type ClassTransformer, ClassTransformers } from './class-transformers.t
 import { DEFAULT_LIMITS, type ValueLimits } from './extensions.ts';
 import { Refusal, undecodable, unserializable } from './faults.ts';
 import { msgpackSerializer } from './msgpack-serializer.ts';
-import type {
-  ArtifactEncoding,
-  ContentRef,
-  SerializeContext,
-  SerializedArtifact,
-  Serializer,
-} from './serializer.ts';
+import type { ContentRef } from '../content/content-ref.ts';
+import type { ArtifactEncoding, SerializeContext, SerializedArtifact, Serializer } from './serializer.ts';
 import { stringSerializer } from './string-serializer.ts';
 import { typedArraySerializer } from './typed-array-serializer.ts';
 

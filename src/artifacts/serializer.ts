@@ -1,21 +1,5 @@
-/** What JSON can carry. */
-export type JsonValue =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly JsonValue[]
-  | { readonly [key: string]: JsonValue };
-
-/**
- * Content that a value points at: an object of the store, by where it lies, what it is, and its name. It is written down
- * beside the artifact, so that a collector keeps it without decoding the value.
- */
-export interface ContentRef {
-  readonly place: string;
-  readonly kind: 'key' | 'pack' | 'plain';
-  readonly name: string;
-}
+import type { JsonValue } from '../codec/json-value.ts';
+import type { ContentRef } from '../content/content-ref.ts';
 
 /** What a {@link Serializer} makes of a value. */
 export interface SerializedValue {

@@ -230,9 +230,13 @@ function where(path: TaskPath, attempt?: number): { flow: string; pathspec: stri
 
 function taskNotFound(path: TaskPath): StowageError {
   const details = where(path);
+  const remedy =
+    path.run === path.flow
+      ? 'A pathspec begins with the run, without the name of the flow.'
+      : `See the tasks of the run with: stowage ls ${path.flow}/${path.run}`;
   return new StowageError(
     'TASK_NOT_FOUND',
-    `Flow ${details.flow} has no task ${details.pathspec}. See the tasks of the run with: stowage ls ${path.flow}/${path.run}`,
+    `Flow ${details.flow} has no task ${details.pathspec}. ${remedy}`,
     { details },
   );
 }

@@ -1,7 +1,7 @@
+import type { JsonValue } from '../codec/json-value.ts';
 import { decodeRecord, encodeRecord } from '../codec/record.ts';
 import { checkFormat, readObject } from '../codec/record-fields.ts';
 import { createOwn } from '../content/create-own.ts';
-import type { JsonValue } from '../content/description.ts';
 import { padSequence } from '../content/session-id.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';

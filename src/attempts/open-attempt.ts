@@ -1,5 +1,6 @@
 import type { SerializerRegistry } from '../artifacts/registry.ts';
 import type { SerializedArtifact } from '../artifacts/serializer.ts';
+import type { JsonValue } from '../codec/json-value.ts';
 import type { Compression } from '../codec/payload.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import type { ContentRef } from '../content/content-ref.ts';
@@ -11,7 +12,6 @@ import {
   type Description,
   encodeDescription,
   encodeTable,
-  type JsonValue,
   MAX_TABLE_BYTES,
 } from '../content/description.ts';
 import { BEAT_INTERVAL_MS, Heartbeat } from '../content/heartbeat.ts';

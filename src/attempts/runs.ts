@@ -1,3 +1,4 @@
+import type { JsonValue } from '../codec/json-value.ts';
 import { decodeRecord, encodeRecord } from '../codec/record.ts';
 import {
   checkFormat,
@@ -8,7 +9,6 @@ import {
   readStrings,
 } from '../codec/record-fields.ts';
 import { holdsBytes } from '../content/create-own.ts';
-import type { JsonValue } from '../content/description.ts';
 import { recordError } from '../content/recorded-error.ts';
 import { type RecordedError, thisOwner } from '../content/session-files.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';

@@ -10,8 +10,9 @@ import {
   type PackEntry,
 } from './manifest.ts';
 
-/** Neighbouring chunks of a pack are fetched together up to this size. */
+/** Neighbouring chunks of a pack are fetched together up to this size, and up to this much content, which may be far more. */
 const RUN_BYTES = 4 * 1024 * 1024;
+const RUN_CONTENT_BYTES = 8 * 1024 * 1024;
 /** How many runs are on their way while one is given. */
 const RUNS_AHEAD = 3;
 
@@ -20,6 +21,8 @@ interface Run {
   pack: PackEntry;
   offset: number;
   storedBytes: number;
+  /** What the run's chunks hold. */
+  contentBytes: number;
   chunks: { digest: Uint8Array; length: number; offset: number; storedBytes: number }[];
   /** Where the run's first chunk begins in the content. */
   start: number;
@@ -105,13 +108,15 @@ function* runsOfGroup(
     const extendsRun =
       run?.pack === pack &&
       run.offset + run.storedBytes === offset &&
-      run.storedBytes + storedBytes <= RUN_BYTES;
+      run.storedBytes + storedBytes <= RUN_BYTES &&
+      run.contentBytes + length <= RUN_CONTENT_BYTES;
     if (run && extendsRun) {
       run.chunks.push(chunk);
       run.storedBytes += storedBytes;
+      run.contentBytes += length;
     } else {
       if (run) yield run;
-      run = { pack, offset, storedBytes, chunks: [chunk], start: chunkStart };
+      run = { pack, offset, storedBytes, contentBytes: length, chunks: [chunk], start: chunkStart };
     }
   }
   if (run) yield run;

@@ -1,5 +1,5 @@
 import { decodeRecord, encodeRecord } from '../codec/record.ts';
-import { checkFormat, readArray, readInteger, readString } from '../codec/record-fields.ts';
+import { checkFormat, readInteger, readObjects, readString } from '../codec/record-fields.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
@@ -72,8 +72,12 @@ export class CollectionLog {
 
   async #newestVersion({ signal }: CallOptions): Promise<number> {
     for await (const page of this.#storage.list({ prefix: 'gc/', limit: 1, signal })) {
-      const match = versionRegExp.exec(page.objects[0]?.name ?? '');
+      const [first] = page.objects;
+      if (!first) continue;
+      const match = versionRegExp.exec(first.name);
       if (match) return HIGHEST_VERSION - Number(match[1]);
+      // Only lists may come first, before there is any version. Taking anything else for none would cost content.
+      if (!first.name.startsWith('gc/lists/')) throw foreignName(this.#storage.uri(first.name));
     }
     return 0;
   }
@@ -87,11 +91,14 @@ export class CollectionLog {
     checkFormat(record, what);
     if (readInteger(record, 'version', what) !== version) throw damagedVersion(what);
     const entries = readContentRefs(record['condemned'], what);
-    for (const list of readArray(record, 'lists', what) as { name: string; digest: string }[]) {
-      const found = await this.#storage.get(String(list.name), { signal, maxBytes: MAX_LIST_BYTES });
+    for (const list of readObjects(record, 'lists', what)) {
+      const listName = readString(list, 'name', what);
+      if (!listName.startsWith('gc/lists/')) throw damagedVersion(what);
+      const found = await this.#storage.get(listName, { signal, maxBytes: MAX_LIST_BYTES });
       if (!found) return undefined;
-      if (digestHex(found.body) !== list.digest) throw damagedVersion(this.#storage.uri(list.name));
-      entries.push(...readContentRefs(decodeRecord(found.body, list.name)['entries'], list.name));
+      if (digestHex(found.body) !== list['digest']) throw damagedVersion(this.#storage.uri(listName));
+      for (const entry of readContentRefs(decodeRecord(found.body, listName)['entries'], listName))
+        entries.push(entry);
     }
     return stateOf(version, readString(record, 'state', what) === 'idle', entries);
   }
@@ -110,6 +117,14 @@ function damagedVersion(what: string): StowageError {
   return new StowageError(
     'RECORD_DAMAGED',
     `${what}, the collector's log, is damaged; saving stops until it is restored from a copy of the store.`,
+    { details: { what } },
+  );
+}
+
+function foreignName(what: string): StowageError {
+  return new StowageError(
+    'RECORD_DAMAGED',
+    `${what} is no version of the collector's log, so that the newest one cannot be told; remove it, whoever put it there.`,
     { details: { what } },
   );
 }

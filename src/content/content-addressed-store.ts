@@ -13,6 +13,7 @@ import { WriterSession } from './session.ts';
 import { isSessionId, type SessionId } from './session-id.ts';
 import { StoreFile } from './store-file.ts';
 import type { ContentAddress, StoredContent } from './stored-content.ts';
+import { untilAborted } from './stream-head.ts';
 import { type SharedWriterState, sharedWriterState, WriterContext } from './writer-context.ts';
 
 /** How a store keeps content. */
@@ -101,7 +102,7 @@ export class ContentAddressedStore {
     if (storeOptions.compression !== undefined) checkCompression(storeOptions.compression);
     return this.#loose(options, async (writer) => {
       const saved: StoredContent[] = [];
-      for await (const blob of blobs) {
+      for await (const blob of itemsOf(blobs, { signal })) {
         if (blob instanceof Uint8Array) {
           const input: ContentInput = { ...storeOptions, bytes: blob };
           saved.push(...(await writer.saveAll([input], { signal })));
@@ -189,6 +190,14 @@ function addressOf(key: unknown): ContentAddress {
     'INVALID_ARGUMENT',
     `${JSON.stringify(key)} is no key; a key is 64 hexadecimal digits.`,
   );
+}
+
+/** Asynchronous ones end when they are aborted, even while they wait for the next item. */
+function itemsOf<T>(
+  items: Iterable<T> | AsyncIterable<T>,
+  options: CallOptions,
+): Iterable<T> | AsyncIterable<T> {
+  return Symbol.asyncIterator in items ? untilAborted(items, options) : items;
 }
 
 function checkStream(value: unknown): AsyncIterable<Uint8Array> {

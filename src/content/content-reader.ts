@@ -32,6 +32,7 @@ export interface ReadOptions extends CallOptions {
  */
 export class ContentReader {
   readonly #storage: DataStoreStorage;
+  readonly #foundDamaged = new Set<string>();
 
   constructor(storage: DataStoreStorage) {
     this.#storage = storage;
@@ -96,6 +97,17 @@ export class ContentReader {
     return { stored, packs, plain: undefined };
   }
 
+  /** Whether this process found an object (a copy, a pack, a plain object) damaged: then nothing it knows of it counts. */
+  hasFoundDamaged(name: string): boolean {
+    return this.#foundDamaged.has(name);
+  }
+
+  /** Marks what an error found damaged: the object that it names, else `copy`. */
+  async reportDamage(error: StowageError, copy: string): Promise<void> {
+    const object = error.details['object'];
+    await this.#mark(typeof object === 'string' ? object : copy, error.message);
+  }
+
   async #collect(address: ContentAddress, excluded: Set<string>, options: CallOptions): Promise<Uint8Array> {
     let gathered: Uint8Array | undefined;
     const pieces: Uint8Array[] = [];
@@ -105,10 +117,12 @@ export class ContentReader {
       else if (address.bytes === piece.length) return piece;
       else {
         gathered ??= allocate(address);
+        if (length + piece.length > gathered.length) throw otherLength(address);
         gathered.set(piece, length);
       }
       length += piece.length;
     }
+    if (address.bytes !== undefined && length !== address.bytes) throw otherLength(address);
     return gathered ?? concat(pieces, length, address);
   }
 
@@ -117,6 +131,7 @@ export class ContentReader {
     excluded: ReadonlySet<string>,
     { range, signal }: ReadOptions,
   ): AsyncGenerator<Uint8Array> {
+    if (range) checkRange(range);
     const start = range?.offset ?? 0;
     const end = range ? start + range.length : undefined;
     const whole = start === 0 && (end === undefined || end === address.bytes) ? createHasher() : undefined;
@@ -138,7 +153,8 @@ export class ContentReader {
         if (!isStowageError(error, 'CONTENT_DAMAGED', 'CONTENT_NOT_FOUND')) throw error;
         await this.#report(error, candidates.isMarked(name));
         if (error.details['foundAtEnd'] !== undefined) throw foundAtEnd(error, name);
-        failure = error.code === 'CONTENT_DAMAGED' || candidates.found ? error : failure;
+        // A copy that is gone is none; one whose pack or plain object is gone is not whole.
+        failure = error.code === 'CONTENT_DAMAGED' || error.details['name'] !== name ? error : failure;
       }
     }
     throw unreadable(address, failure);
@@ -149,7 +165,12 @@ export class ContentReader {
     const object = error.details['object'];
     if (error.code !== 'CONTENT_DAMAGED' || typeof object !== 'string') return;
     if (alreadyMarked && parseCopyName(object)) return;
-    await markDamaged(this.#storage, object, error.message);
+    await this.#mark(object, error.message);
+  }
+
+  async #mark(object: string, reason: string): Promise<void> {
+    this.#foundDamaged.add(object);
+    await markDamaged(this.#storage, object, reason);
   }
 
   /** The bytes of one copy from `offset` on, verified. */
@@ -192,7 +213,7 @@ export class ContentReader {
   ): AsyncGenerator<Uint8Array> {
     const stop = Math.min(end ?? bytes, bytes);
     if (bytes <= VERIFY_AT_ONCE_BYTES) {
-      const object = await this.#storage.get(plain, { ...options, maxBytes: bytes });
+      const object = await this.#getUpTo(plain, bytes, 'it is longer than recorded', options);
       if (!object) throw gone(plain);
       if (digestHex(object.body) !== key) throw damaged(plain, 'its content does not match its key');
       if (offset < stop) yield object.body.subarray(offset, stop);
@@ -215,7 +236,8 @@ export class ContentReader {
   async #open(name: string, options: CallOptions): Promise<OpenedCopy | undefined> {
     const parsed = parseCopyName(name);
     if (!parsed) throw damaged(name, 'its name is not that of a copy');
-    const object = await this.#getCopy(name, options);
+    const most = ENVELOPE_HEADER_BYTES + MAX_ENVELOPE_RAW_BYTES;
+    const object = await this.#getUpTo(name, most, 'it is larger than any envelope', options);
     if (!object) return undefined;
     if (object.body.length !== parsed.bytes) throw damaged(name, 'its length is not the one in its name');
     try {
@@ -231,15 +253,17 @@ export class ContentReader {
     }
   }
 
-  async #getCopy(name: string, options: CallOptions): Promise<StoredObject | undefined> {
+  async #getUpTo(
+    name: string,
+    maxBytes: number,
+    tooLong: string,
+    options: CallOptions,
+  ): Promise<StoredObject | undefined> {
     try {
-      return await this.#storage.get(name, {
-        ...options,
-        maxBytes: ENVELOPE_HEADER_BYTES + MAX_ENVELOPE_RAW_BYTES,
-      });
+      return await this.#storage.get(name, { ...options, maxBytes });
     } catch (error) {
       if (!isStowageError(error, 'OBJECT_TOO_LARGE')) throw error;
-      throw damaged(name, 'it is larger than any envelope');
+      throw damaged(name, tooLong);
     }
   }
 }
@@ -269,11 +293,6 @@ class Candidates {
     this.#excluded = excluded;
     this.#options = options;
     this.#names = address.copy === undefined ? [] : [address.copy];
-  }
-
-  /** Whether a listing showed any copy. */
-  get found(): boolean {
-    return this.#listed && this.#names.some((name) => name !== this.#address.copy);
   }
 
   isMarked(name: string): boolean {
@@ -319,6 +338,24 @@ class Candidates {
     this.#names.push(...fresh.filter(({ marked }) => !marked).map(({ name }) => name));
     this.#names.push(...fresh.filter(({ marked }) => marked).map(({ name }) => name));
   }
+}
+
+/** The content is what its key says; it is the record that tells another length. */
+function otherLength({ key, bytes }: ContentAddress): StowageError {
+  return new StowageError(
+    'CONTENT_DAMAGED',
+    `Content ${key} does not have the ${bytes} bytes that its record tells. Load it by its key, and restore the record from a copy of the store.`,
+    { details: { key, bytes } },
+  );
+}
+
+function checkRange({ offset, length }: ByteRange): void {
+  const isRange = Number.isSafeInteger(offset) && offset >= 0 && Number.isSafeInteger(length) && length >= 0;
+  if (isRange) return;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    `The range of ${String(length)} bytes from ${String(offset)} on is none; give whole numbers of at least 0.`,
+  );
 }
 
 function allocate(address: ContentAddress): Uint8Array {

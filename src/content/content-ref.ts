@@ -8,9 +8,9 @@ import { StowageError } from '../errors.ts';
  */
 export interface ContentRef {
   /** Where it lies: `''` is the store itself, else the id of another place registered under `elsewhere/`. */
-  place: string;
-  kind: 'key' | 'copy' | 'pack' | 'plain';
-  name: string;
+  readonly place: string;
+  readonly kind: 'key' | 'copy' | 'pack' | 'plain';
+  readonly name: string;
 }
 
 /** The `place` of everything that lies in the store itself. */

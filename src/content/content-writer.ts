@@ -7,7 +7,7 @@ import { type ContentSource, ensureBytes } from './chunk-stream.ts';
 import type { CollectionState } from './collection-log.ts';
 import { CopyFinder, type Wanted, type WholeCopy } from './copy-finder.ts';
 import { createOwn } from './create-own.ts';
-import { packContent, type StoreOptions } from './large-content.ts';
+import { changedMeanwhile, packContent, type StoreOptions } from './large-content.ts';
 import { encodeLocator } from './locator.ts';
 import { type ContentKey, type CopyFolder, copyName, plainName } from './object-names.ts';
 import type { StoredContent } from './stored-content.ts';
@@ -86,8 +86,10 @@ export class ContentWriter {
     const key = digestHex(source);
     const state = await this.#finder.pinAndReadLog([key], options);
     return this.#context.shared.locks.run(key, async () => {
-      const hit = await this.#finder.find({ key, bytes: source.length, folder: 'manifests' }, state, options);
+      const wanted: Wanted = { key, bytes: source.length, folder: 'manifests', plain: true };
+      const hit = await this.#finder.find(wanted, state, options);
       if (hit?.plain) return { ...hit.stored, plain: hit.plain };
+      if (digestHex(source) !== key) throw changedMeanwhile();
       return this.#writePlain(file, source, state, options);
     });
   }
@@ -147,6 +149,8 @@ export class ContentWriter {
     else if (!(await storage.create(plain, mapPieces(source, observe), create)))
       throw nameTaken(storage.uri(plain));
     const key = hasher.digestHex();
+    // Large bodies are written in the background, from the caller's own bytes.
+    if (source instanceof Uint8Array && digestHex(source) !== key) throw changedMeanwhile();
     const sealed = sealEnvelope('locator', encodeLocator({ key, plain, bytes }), { compression: 'none' });
     const whole = { key, bytes, storedBytes: sealed.length + bytes, packs: [], plain };
     return { ...(await this.#writeCopy('manifests', sealed, whole, state, options)), plain };
@@ -187,14 +191,6 @@ async function* mapPieces(
   map: (piece: unknown) => Uint8Array,
 ): AsyncGenerator<Uint8Array> {
   for await (const piece of source) yield map(piece);
-}
-
-/** Bytes are not copied before they are saved, so whoever changes them meanwhile is told. */
-function changedMeanwhile(): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
-    'The bytes were changed while they were being saved; wait for the save to end, or save a copy.',
-  );
 }
 
 function nameTaken(uri: string): StowageError {

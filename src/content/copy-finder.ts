@@ -17,6 +17,8 @@ export interface Wanted {
   /** Length of the content in bytes. */
   bytes: number;
   folder: CopyFolder;
+  /** Only a plain object will do. Default `false`. */
+  plain?: boolean;
 }
 
 /**
@@ -46,13 +48,13 @@ export class CopyFinder {
   /** Step 4: a copy that is neither condemned nor marked, and whole as far as it is looked at; `undefined` without one. */
   async find(wanted: Wanted, state: CollectionState, options: CallOptions): Promise<WholeCopy | undefined> {
     const known = this.#knownCopy(wanted, state);
-    if (known && !this.#looksTwice()) return known;
+    if (known && !this.#looksTwice() && fits(known, wanted)) return known;
     for (const copy of await listCopies(this.#context.storage, wanted.folder, wanted.key, options)) {
       if (copy.marked || state.isCondemned(copy.name)) continue;
       const whole = await this.#inspect(copy, wanted, options);
-      if (whole) return this.learn(whole, state);
+      if (whole && fits(whole, wanted)) return this.learn(whole, state);
     }
-    if (known) this.#context.shared.knownCopies.delete(wanted.key);
+    if (known && !wanted.plain) this.#context.shared.knownCopies.delete(wanted.key);
     return undefined;
   }
 
@@ -68,7 +70,9 @@ export class CopyFinder {
     const known = this.#context.shared.knownCopies.get(key);
     if (!known || !state.idle || known.version !== state.version) return undefined;
     const names = [known.stored.copy, ...pinsOf(known).map(({ name }) => name)];
-    const usable = known.stored.copy.startsWith(folder) && !names.some((name) => state.isCondemned(name));
+    const lost = (name: string): boolean =>
+      state.isCondemned(name) || this.#context.shared.reader.hasFoundDamaged(name);
+    const usable = known.stored.copy.startsWith(folder) && !names.some(lost);
     return usable ? known : undefined;
   }
 
@@ -92,7 +96,7 @@ export class CopyFinder {
     } catch (error) {
       if (isStowageError(error, 'CONTENT_NOT_FOUND')) return undefined;
       if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
-      await markDamaged(storage, copy.name, error.message);
+      await shared.reader.reportDamage(error, copy.name);
       return undefined;
     }
   }
@@ -140,6 +144,10 @@ export class CopyFinder {
     await storage.persist([plain], options);
     return true;
   }
+}
+
+function fits({ plain }: WholeCopy, wanted: Wanted): boolean {
+  return !wanted.plain || plain !== undefined;
 }
 
 function pinsOf({ packs, plain }: WholeCopy): ContentRef[] {

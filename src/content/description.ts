@@ -1,3 +1,4 @@
+import type { JsonValue } from '../codec/json-value.ts';
 import { decodeRecord, encodeRecord } from '../codec/record.ts';
 import {
   checkFormat,
@@ -13,9 +14,6 @@ import { StowageError } from '../errors.ts';
 import { type ContentRef, readContentRefs } from './content-ref.ts';
 import { isContentKey } from './object-names.ts';
 import { readStoredContent, type StoredContent } from './stored-content.ts';
-
-/** A value that JSON carries exactly. */
-export type JsonValue = null | boolean | number | string | JsonValue[] | { [name: string]: JsonValue };
 
 /** One row of an artifact table. Its bytes lie in `content`, or in the row itself (`inline`). */
 export interface ArtifactEntry {

@@ -75,6 +75,7 @@ export async function packContent(
     let sinceYield = 0;
     for await (const chunk of chunksOf(source)) {
       throwIfAborted(options.signal);
+      await packer.makeRoom(chunk.length);
       whole.update(chunk);
       bytes += chunk.length;
       sinceYield += chunk.length;
@@ -82,7 +83,14 @@ export async function packContent(
       const id = Buffer.from(digest.buffer, digest.byteOffset, 32).toString('latin1');
       let entry = seen.get(id);
       if (!entry) {
-        entry = (await context.reusableChunk(id, options)) ?? (await packer.add('chunk', chunk, options));
+        const known = context.knownChunk(id);
+        if (known && (await context.mayUsePack(known.pack, options))) {
+          entry = known;
+        } else {
+          // While the pack was looked at, the caller's bytes may have become others than those of this digest.
+          if (known && Buffer.compare(digestBytes(chunk), digest) !== 0) throw changedMeanwhile();
+          entry = await packer.add('chunk', chunk, options);
+        }
         seen.set(id, entry);
       }
       rows.push({ ...entry, digest, length: chunk.length });
@@ -158,6 +166,14 @@ function toColumns(rows: readonly ChunkRow[], indexOf: (pack: PackEntry) => numb
     offsets: Uint32Array.from(rows, (row) => row.offset),
     storedBytes: Uint32Array.from(rows, (row) => row.storedBytes),
   };
+}
+
+/** Bytes are not copied before they are saved, so whoever changes them meanwhile is told. */
+export function changedMeanwhile(): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    'The bytes were changed while they were being saved; wait for the save to end, or save a copy.',
+  );
 }
 
 function tooLarge(bytes: number): StowageError {

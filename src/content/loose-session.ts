@@ -17,6 +17,8 @@ export class LooseSession {
   readonly #storage: DataStoreStorage;
   readonly #startedAt: string;
   readonly #heartbeat: Heartbeat;
+  /** The description that the first try to close wrote, or may have written. */
+  #described: Uint8Array | undefined;
 
   constructor(storage: DataStoreStorage, session: WriterSession, startedAt: string) {
     this.#storage = storage;
@@ -36,7 +38,25 @@ export class LooseSession {
     await this.#heartbeat.stop();
     if (isStowageError(error, 'ATTEMPT_FENCED')) return;
     // The caller gets the error that made the save fail; a second one would only hide it.
-    await this.#close('failed', [], error, {}).catch(() => {});
+    const closing = this.#described
+      ? this.#giveUp(this.#described, error)
+      : this.#close('failed', [], error, {});
+    await closing.catch(() => {});
+  }
+
+  /** Closing failed when the description, which names contents, may have been written: it is closed as it stands, and released. */
+  async #giveUp(described: Uint8Array, error: unknown): Promise<void> {
+    await closeSession(this.#storage, baseName(this.session.id), described, this.#done('failed', error), {});
+    await releaseLooseSession(this.#storage, this.session.id, {});
+  }
+
+  #done(outcome: Outcome, error: unknown): Parameters<typeof closeSession>[3] {
+    return {
+      outcome,
+      session: this.session.id,
+      closedAt: new Date().toISOString(),
+      ...(error === undefined ? {} : { error: recordError(error) }),
+    };
   }
 
   async #close(
@@ -59,14 +79,14 @@ export class LooseSession {
       metadata: {},
       readFrom: [],
     });
-    const closedAt = new Date().toISOString();
-    const done = {
-      outcome,
-      session: id,
-      closedAt,
-      ...(error === undefined ? {} : { error: recordError(error) }),
-    };
-    const other = await closeSession(this.#storage, baseName(id), metadata, done, options);
+    this.#described = metadata;
+    const other = await closeSession(
+      this.#storage,
+      baseName(id),
+      metadata,
+      this.#done(outcome, error),
+      options,
+    );
     if (!other) return;
     throw new StowageError(
       'ATTEMPT_FENCED',

@@ -1,8 +1,9 @@
 import { decode, encode } from '@msgpack/msgpack';
 import { ENVELOPE_HEADER_BYTES } from '../codec/envelope.ts';
-import { createHasher } from '../digest/blake3.ts';
+import { createHasher, digestBytes } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
 import { MAX_CHUNK_BYTES } from './chunker.ts';
+import { isBoundedMsgpack } from './msgpack-bounds.ts';
 import { isPackName } from './object-names.ts';
 
 /** Chunks per group: a manifest of more than one group keeps their columns in packs (about 512 MiB of content each). */
@@ -55,6 +56,9 @@ export interface Manifest {
   groups: ChunkGroup[];
 }
 
+const DIGEST_BYTES = 32;
+/** The manifest itself, its groups, one of them, and where that lies. */
+const MAX_DEPTH = 4;
 const GROUP_DOMAIN = new TextEncoder().encode('stowage chunk group 1\n');
 const ROOT_DOMAIN = new TextEncoder().encode('stowage manifest root 1\n');
 
@@ -80,9 +84,12 @@ export function manifestRoot(
   return hasher.digestHex();
 }
 
-/** The raw bytes of a manifest: MessagePack, columns as little-endian binary. */
+/**
+ * The raw bytes of a manifest: MessagePack, columns as little-endian binary, then BLAKE3-256 of that. The root covers only what is
+ * equal for every copy, so that without this digest a flipped bit could accuse a whole pack, or pass for a newer version.
+ */
 export function encodeManifest({ chunker, bytes, root, storedBytes, packs, groups }: Manifest): Uint8Array {
-  return encode({
+  const fields = encode({
     v: 1,
     chunker,
     bytes,
@@ -98,6 +105,7 @@ export function encodeManifest({ chunker, bytes, root, storedBytes, packs, group
         : columnsToBytes(group.columns as ChunkColumns),
     ]),
   });
+  return Buffer.concat([fields, digestBytes(fields)]);
 }
 
 /** The raw bytes of a group's columns, one after the other: digests, lengths, packs, offsets, stored lengths. */
@@ -207,14 +215,12 @@ function ensureEntry(
 }
 
 function decodeMap(raw: Uint8Array, what: string): Record<string, unknown> {
+  const fields = raw.subarray(0, Math.max(0, raw.length - DIGEST_BYTES));
+  ensure(Buffer.compare(digestBytes(fields), raw.subarray(fields.length)) === 0, what);
+  ensure(isBoundedMsgpack(fields, MAX_DEPTH), what);
   let value: unknown;
   try {
-    value = decode(raw, {
-      maxStrLength: 1024,
-      maxArrayLength: raw.length,
-      maxMapLength: 16,
-      maxExtLength: 0,
-    });
+    value = decode(fields, { maxStrLength: 1024, maxMapLength: 16 });
   } catch (cause) {
     throw damaged(what, cause);
   }

@@ -47,14 +47,19 @@ export class PackWriter {
     );
   }
 
-  /** Seals `raw` into the current pack; waits only when two packs are full. */
+  /** Waits until {@link add} can take `rawBytes` at once, so that what is hashed before is what is sealed. */
+  async makeRoom(rawBytes: number): Promise<void> {
+    if (this.#lacks(rawBytes + ENVELOPE_HEADER_BYTES)) await this.#flush();
+  }
+
+  /** Seals `raw` into the current pack; waits only when two packs are full, and {@link makeRoom} did not. */
   async add(
     kind: EnvelopeKind,
     raw: Uint8Array,
     options: { compression?: Compression | undefined; elementBytes?: number | undefined },
   ): Promise<PackedEntry> {
     const room = raw.length + ENVELOPE_HEADER_BYTES;
-    if (this.#used > 0 && this.#used + room > this.#bufferFor(room).length) await this.#flush();
+    if (this.#lacks(room)) await this.#flush();
     const buffer = this.#bufferFor(room);
     this.#pack ??= { name: packName(this.#session.id, this.#session.nextSequence()), bytes: 0 };
     const offset = this.#used;
@@ -73,6 +78,10 @@ export class PackWriter {
   /** Waits until nothing is being written, whatever its outcome: after a failure nothing must go on in the background. */
   async settle(): Promise<void> {
     await this.#writing.catch(() => {});
+  }
+
+  #lacks(room: number): boolean {
+    return this.#used > 0 && this.#used + room > this.#bufferFor(room).length;
   }
 
   #bufferFor(room: number): Uint8Array {

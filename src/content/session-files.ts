@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { JsonValue } from '../codec/json-value.ts';
 import { decodeRecord, encodeRecord } from '../codec/record.ts';
 import {
   checkFormat,
@@ -14,7 +15,6 @@ import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { type ContentRef, readContentRefs } from './content-ref.ts';
 import { createOwn, holdsBytes } from './create-own.ts';
-import type { JsonValue } from './description.ts';
 import type { SessionId } from './session-id.ts';
 
 /**

@@ -32,7 +32,7 @@ export class StoreFile {
   async require(options: CallOptions = {}): Promise<StoreIdentity> {
     this.#identity ??= await this.#read(options);
     if (this.#identity) return this.#identity;
-    const uri = this.#storage.uri('');
+    const uri = this.#storage.uri(NAME).slice(0, -NAME.length);
     throw new StowageError(
       'NO_SUCH_STORE',
       `There is no store at ${uri}. Check the address; a store is made by the first save.`,

@@ -37,11 +37,19 @@ async function* continueFrom(
   }
 }
 
-/** The user's stream, checked piece by piece, that ends with `ABORTED` at once when `signal` says so, even while it waits for a piece. */
+/** The user's stream, checked piece by piece; it ends as {@link untilAborted} does. */
 export async function* abortable(
   source: AsyncIterable<Uint8Array>,
-  { signal }: CallOptions,
+  options: CallOptions,
 ): AsyncGenerator<Uint8Array> {
+  for await (const piece of untilAborted(source, options)) {
+    ensureBytes(piece);
+    yield piece;
+  }
+}
+
+/** What a user's iterable gives; ends with `ABORTED` at once when `signal` says so, even while it waits for the next item. */
+export async function* untilAborted<T>(source: AsyncIterable<T>, { signal }: CallOptions): AsyncGenerator<T> {
   throwIfAborted(signal);
   const iterator = source[Symbol.asyncIterator]();
   let waiting = false;
@@ -58,14 +66,12 @@ export async function* abortable(
       const next = await Promise.race([iterator.next(), aborted]);
       waiting = false;
       if (next.done) return;
-      ensureBytes(next.value);
       yield next.value;
     }
   } finally {
     if (onAbort) signal?.removeEventListener('abort', onAbort);
-    const closing = iterator.return?.();
-    // A source that is stuck in a read cannot be waited for.
-    if (waiting) closing?.catch(() => {});
-    else await closing;
+    // A source that is stuck in a read cannot be waited for. What an iterator written by hand returns need not be a promise.
+    if (waiting) Promise.resolve(iterator.return?.()).catch(() => {});
+    else await iterator.return?.();
   }
 }

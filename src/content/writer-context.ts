@@ -5,6 +5,7 @@ import type { CollectionLog } from './collection-log.ts';
 import type { ContentReader } from './content-reader.ts';
 import { HERE } from './content-ref.ts';
 import { lookAt } from './copies.ts';
+import { markDamaged } from './damage.ts';
 import { KeyLocks } from './key-locks.ts';
 import type { PackEntry } from './manifest.ts';
 import type { ContentKey } from './object-names.ts';
@@ -68,10 +69,9 @@ export class WriterContext {
     return this.shared.storage;
   }
 
-  /** Where a chunk lies that this process packed or read before, if this session may rely on that pack. */
-  async reusableChunk(id: string, options: CallOptions): Promise<PackedEntry | undefined> {
-    const known = this.shared.knownChunks.get(id);
-    return known && (await this.mayUsePack(known.pack, options)) ? known : undefined;
+  /** Where a chunk lies that this process packed before; whether this session may rely on that pack, {@link mayUsePack} tells. */
+  knownChunk(id: string): PackedEntry | undefined {
+    return this.shared.knownChunks.get(id);
   }
 
   rememberChunks(chunks: ReadonlyMap<string, PackedEntry>): void {
@@ -82,7 +82,8 @@ export class WriterContext {
    * Whether a pack may be relied on: it is pinned, the newest version read after that does not condemn it,
    * and it is there, whole in length and unmarked (step 4 of the writer's protocol). Asked once a session.
    */
-  mayUsePack(pack: PackEntry, options: CallOptions): Promise<boolean> {
+  async mayUsePack(pack: PackEntry, options: CallOptions): Promise<boolean> {
+    if (this.shared.reader.hasFoundDamaged(pack.name)) return false;
     let usable = this.#usablePacks.get(pack.name);
     if (!usable) {
       usable = this.#checkPack(pack, options);
@@ -92,16 +93,13 @@ export class WriterContext {
     return usable;
   }
 
-  /** Forgets that a pack could be used, once a reader found it damaged. */
-  distrustPack(name: string): void {
-    this.#usablePacks.set(name, Promise.resolve(false));
-  }
-
   async #checkPack(pack: PackEntry, options: CallOptions): Promise<boolean> {
     await this.session.pin([{ place: HERE, kind: 'pack', name: pack.name }], options);
     const state = await this.shared.log.newest(options);
     if (state.isCondemned(pack.name)) return false;
     const presence = await lookAt(this.storage, pack.name, options);
+    if (presence && presence.bytes !== pack.bytes)
+      await markDamaged(this.storage, pack.name, 'its length is not the one recorded');
     if (presence?.bytes !== pack.bytes || presence.marked) return false;
     await this.storage.persist([pack.name], options);
     return true;

@@ -22,12 +22,12 @@ import {
   readRunCreated,
   readRunFinished,
 } from '../attempts/runs.ts';
+import type { JsonValue } from '../codec/json-value.ts';
 import {
   ContentAddressedStore,
   type ContentStoreOptions,
   type SavedData,
 } from '../content/content-addressed-store.ts';
-import type { JsonValue } from '../content/description.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';

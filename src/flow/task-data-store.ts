@@ -130,9 +130,9 @@ export class TaskDataStore {
    * `CONTENT_PURGED`, `CONTENT_ERASED`, `UNDECODABLE_ARTIFACT`, `UNKNOWN_ENCODING`.
    */
   async loadArtifacts<T extends object = Record<string, unknown>>(
-    names: readonly (keyof T & string)[] = this.names() as (keyof T & string)[],
+    names: readonly (keyof NoInfer<T> & string)[] = this.names() as (keyof T & string)[],
     options: CallOptions = {},
-  ): Promise<T> {
+  ): Promise<NoInfer<T>> {
     const entries = names.map((name) => this.#entry(name));
     const values: [string, unknown][] = new Array(entries.length);
     const fetched: number[] = [];

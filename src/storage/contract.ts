@@ -3,6 +3,9 @@
  * `stowage/testing` is the suite it has to pass. Retries, limits and the like are decorators, never part of a backend.
  *
  * Object names are `/`-separated paths of non-empty segments, in Unicode NFC, at most 1,024 bytes of UTF-8.
+ * `validateObjectName` tells the whole rule: no `.`, `..`, `\`, control character or first segment `tmp`, and no segment
+ * longer than a file name once it is percent-encoded. No object is named like a folder of others: `a` and `a/b` exclude
+ * each other, though not every storage notices.
  * They are written once: `create` never replaces, and no name is used again after it was deleted.
  * The one exception are advisory objects (beats, hints, cache entries), which `overwrite` replaces.
  *
@@ -137,7 +140,7 @@ export interface ListOptions extends CallOptions {
   prefix: string;
   /** `all` lists every object below the prefix; `one` stops at the next `/` and lists what lies deeper as folders. Default `all`. */
   depth?: 'all' | 'one' | undefined;
-  /** Names up to and including this one are left out. Default: none. */
+  /** Names, and with `depth: 'one'` folders, up to and including this one are left out. Default: none. */
   startAfter?: string | undefined;
   /** The most objects and folders to list over all pages. Default: no limit. */
   limit?: number | undefined;

@@ -152,7 +152,7 @@ function damaged(body: Uint8Array, fault: Fault): Uint8Array {
   if (fault.kind === 'truncate') return body.slice(0, fault.bytes);
   if (fault.kind !== 'flip' || body.length === 0) return body;
   const bit = fault.bit % (body.length * 8);
-  const copy = Uint8Array.from(body);
+  const copy = new Uint8Array(body);
   const index = bit >>> 3;
   copy[index] = (copy[index] as number) ^ (1 << (bit & 7));
   return copy;

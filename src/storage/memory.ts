@@ -94,7 +94,7 @@ export class MemoryStorage implements DataStoreStorage {
     this.#begin(options);
     validateObjectName(name);
     checkBody(body);
-    const bytes = isStream(body) ? await collect(body, options.signal) : Uint8Array.from(body);
+    const bytes = isStream(body) ? await collect(body, options.signal) : new Uint8Array(body);
     this.#begin(options);
     if (this.#objects.byName.has(name)) return false;
     this.#objects.put(name, bytes);
@@ -114,7 +114,7 @@ export class MemoryStorage implements DataStoreStorage {
         { details: { name, ifMatch } },
       );
     }
-    return String(this.#objects.put(name, Uint8Array.from(body)).version);
+    return String(this.#objects.put(name, new Uint8Array(body)).version);
   }
 
   async head(name: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
@@ -200,7 +200,7 @@ async function collect(stream: AsyncIterable<Uint8Array>, signal?: AbortSignal):
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of readChunks(stream, signal)) {
-    chunks.push(Uint8Array.from(chunk));
+    chunks.push(new Uint8Array(chunk));
     bytes += chunk.length;
   }
   const all = new Uint8Array(bytes);

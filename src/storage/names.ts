@@ -89,7 +89,7 @@ export function validatePrefix(prefix: unknown): string {
 
 /** Whether `segment` may be part of an object's name. */
 export function isObjectSegment(segment: string): boolean {
-  return segmentProblem(segment) === undefined;
+  return !segment.includes('/') && segmentProblem(segment) === undefined;
 }
 
 /**

@@ -82,6 +82,20 @@ test.prop([plain], { numRuns: propertyRuns })(
   },
 );
 
+describe('long forms', () => {
+  it.each([15, 16, 255, 256, 65535, 65536, 70000])('of %s are what @msgpack/msgpack writes', (length) => {
+    const items = new Array(length).fill(7);
+    const object = Object.fromEntries(items.map((item, index) => [`k${index}`, item]));
+    for (const value of [items, object, 'é'.repeat(length), 'a'.repeat(length), new Uint8Array(length)]) {
+      const bytes = Buffer.from(encode(value));
+      expect(bytes.equals(registry.serialize('a', value, { serializer: 'msgpack' }).bytes)).toBe(true);
+      expect(
+        difference(registry.deserialize('a', { encoding: 'msgpack', type: '' }, bytes), value),
+      ).toBeUndefined();
+    }
+  });
+});
+
 describe('longer forms than the shortest', () => {
   it.each<[string, unknown]>([
     ['ca3fc00000', 1.5],
@@ -168,5 +182,38 @@ describe('the type', () => {
     [new Int8Array(1), 'Int8Array', 'typed-array'],
   ])('of %s is %s, by %s', (value, type, encoding) => {
     expect(registry.serialize('a', value)).toMatchObject({ type, encoding });
+  });
+});
+
+describe('json', () => {
+  it.each<[string, unknown]>([
+    ['null', null],
+    ['a string', 'x'],
+    ['numbers', [0, 1.5, -1e300, 2 ** 53]],
+    ['objects', { b: { constructor: true, 1: [] } }],
+  ])('is offered for %s', (_name, value) => {
+    expect(registry.serialize('a', value).json?.value).toBe(value);
+  });
+
+  it.each<[string, unknown]>([
+    ['undefined', undefined],
+    ['-0', [-0]],
+    ['NaN', [NaN]],
+    ['Infinity', { a: -Infinity }],
+    ['a hole', holey],
+    ['a lone surrogate', ['\ud800']],
+    ['a lone surrogate in a key', { '\ud800': 1 }],
+    ['a date', [new Date(0)]],
+    ['a bigint', 1n],
+    ['bytes', { a: Buffer.from('x') }],
+    ['a Map', new Map()],
+    ['an Error', { cause: new Error('x') }],
+    ['an object without a prototype', { a: Object.create(null) }],
+    ['a URL', [new URL('a:b')]],
+    ['a RegExp', [/x/]],
+    ['an instance', [new Vector(1, 2)]],
+  ])('is not offered for %s', (_name, value) => {
+    expect(registry.serialize('a', value)).not.toHaveProperty('json');
+    expect(registry.serialize('a', 1)).toHaveProperty('json');
   });
 });

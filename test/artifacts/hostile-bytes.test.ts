@@ -132,6 +132,14 @@ describe('declared lengths', () => {
     rejected(...bytes);
   });
 
+  it('are checked before anything is read', () => {
+    const bytes = new Uint8Array(1000);
+    for (const head of [0xdd, 0xdf]) {
+      bytes.set([head, 0xff, 0xff, 0xff, 0xff]);
+      expect(rejected(...bytes)).toMatch(/4294967295 items declared where 995 bytes are left/);
+    }
+  });
+
   it('cannot be promised the same bytes at every level', () => {
     const level = [0xdd, 0, 0x0f, 0xff, 0xff];
     const bytes = new Uint8Array(1024 * 1024 + 5 * 500);
@@ -191,6 +199,7 @@ describe('malformed', () => {
   it.each<[string, number[]]>([
     ['bytes after the value', [1, 1]],
     ['bytes after a payload', [0xd5, 1, 0, 0]],
+    ['a payload that goes on as the next value', [0x92, 0xd4, 1, 5]],
     ['the byte MessagePack never uses', [0xc1]],
     ['an unknown extension', [0xd4, 99, 0]],
     ['the reserved extension of references', [0xd4, 16, 0]],

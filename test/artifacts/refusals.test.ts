@@ -241,9 +241,15 @@ describe('bounds', () => {
     expect(registry.serialize('a', [1]).bytes).toEqual(Uint8Array.of(0x91, 1));
   });
 
-  it('refuses a small graph that stands for a huge tree, early', () => {
-    let laughs: unknown = 'lol';
-    for (let level = 0; level < 100; level++) laughs = new Array(10).fill(laughs);
+  it.each<[string, (inner: unknown) => unknown]>([
+    ['arrays', (inner) => new Array(10).fill(inner)],
+    ['sparse arrays', (inner) => Object.assign(new Array(20), new Array(10).fill(inner))],
+    ['objects', (inner) => Object.fromEntries([...'abcdefghij'].map((key) => [key, inner]))],
+    ['Maps', (inner) => new Map([...'abcdefghij'].map((key) => [key, inner]))],
+    ['Sets', (inner) => new Set([[inner], [inner], [inner], [inner]])],
+  ])('refuses a small graph of %s that stands for a huge tree, early', (_name, wrap) => {
+    let laughs: unknown = ['lol', 1, new Uint8Array(3)];
+    for (let level = 0; level < 100; level++) laughs = wrap(laughs);
     const before = process.memoryUsage().arrayBuffers;
     const begun = performance.now();
     expect(reasonOf(laughs)).toMatch(/too large/);

@@ -93,8 +93,9 @@ export class Durability {
    * running share the next one, since the running one may have begun before what they wait for.
    */
   flush(): Promise<void> | undefined {
+    if (this.#nextFlush) return this.#nextFlush;
     if (!this.#flushing) return this.#flushNow();
-    this.#nextFlush ??= this.#flushing.then(ignore, ignore).then(() => {
+    this.#nextFlush = this.#flushing.then(ignore, ignore).then(() => {
       this.#nextFlush = undefined;
       return this.#flushNow();
     });

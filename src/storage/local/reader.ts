@@ -83,7 +83,8 @@ async function readLarge(
   options: GetOptions,
 ): Promise<StoredObject> {
   try {
-    const body = new Uint8Array(range.length);
+    // Not cleared first, which would take as long as reading it.
+    const body = new Uint8Array(Buffer.allocUnsafeSlow(range.length).buffer);
     let bytesRead = 0;
     while (bytesRead < body.length) {
       throwIfAborted(options.signal);
@@ -93,7 +94,7 @@ async function readLarge(
       bytesRead += result.bytesRead;
     }
     throwIfAborted(options.signal);
-    return { ...infoOf(target.name, stats), body: body.subarray(0, bytesRead) };
+    return { ...infoOf(target.name, stats), body: bytesRead < body.length ? body.slice(0, bytesRead) : body };
   } catch (error) {
     throw localError(error, target);
   } finally {

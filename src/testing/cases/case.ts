@@ -89,6 +89,25 @@ export async function* streamOf(chunks: readonly Uint8Array[], error?: Error): A
   if (error) throw error;
 }
 
+/** Does something, over and over until the rest is done, beside the rest of a case; either may fail the case. */
+export async function beside(over: () => Promise<void>, rest: () => Promise<void>): Promise<void> {
+  let isOver = false;
+  const running = (async () => {
+    while (!isOver) {
+      await over();
+      await new Promise(setImmediate);
+    }
+  })();
+  const settled = running.catch(() => {});
+  try {
+    await rest();
+  } finally {
+    isOver = true;
+    await settled;
+  }
+  await running;
+}
+
 /** Whether anything is listed below the case's base. */
 export async function assertNothingListed(context: CaseContext): Promise<void> {
   assert.deepEqual(await namesOf(context), []);

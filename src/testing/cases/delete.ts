@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { assertBytes, assertRejects, type CaseBody, createAll, namesOf, pagesOf, text } from './case.ts';
+import {
+  assertBytes,
+  assertRejects,
+  beside,
+  type CaseBody,
+  createAll,
+  namesOf,
+  pagesOf,
+  text,
+} from './case.ts';
 
 export const deleteCases: readonly CaseBody[] = [
   {
@@ -63,20 +72,24 @@ export const deleteCases: readonly CaseBody[] = [
     name: 'delete: a create beside deletes in its folder always succeeds',
     async check({ storage, open, base }) {
       const other = await open();
-      const deleting = (async () => {
-        for (let i = 0; i < 100; i += 1) {
-          await other.create(`${base}x/y/z/other-${i}`, text('x'), { durability: 'deferred' });
-          await other.delete([`${base}x/y/z/other-${i}`]);
+      let i = 0;
+      const comeAndGo = async (): Promise<void> => {
+        i += 1;
+        assert.equal(
+          await other.create(`${base}x/y/z/other-${i}`, text('x'), { durability: 'deferred' }),
+          true,
+        );
+        await other.delete([`${base}x/y/z/other-${i}`]);
+      };
+      await beside(comeAndGo, async () => {
+        for (let own = 0; own < 100; own += 1) {
+          const name = `${base}x/y/z/own-${own}`;
+          assert.equal(await storage.create(name, text(`${own}`)), true);
+          assertBytes((await storage.get(name))?.body, text(`${own}`), name);
+          assert.deepEqual(await storage.delete([name]), []);
+          await new Promise(setImmediate);
         }
-      })();
-      for (let i = 0; i < 100; i += 1) {
-        const name = `${base}x/y/z/own-${i}`;
-        assert.equal(await storage.create(name, text(`${i}`)), true);
-        assertBytes((await storage.get(name))?.body, text(`${i}`), name);
-        assert.deepEqual(await storage.delete([name]), []);
-        await new Promise(setImmediate);
-      }
-      await deleting;
+      });
     },
   },
   {

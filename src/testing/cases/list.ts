@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { ListOptions, ListPage } from '../../storage/contract.ts';
 import {
   assertRejects,
+  beside,
   type CaseBody,
   type CaseContext,
   createAll,
@@ -193,24 +194,22 @@ export const listCases: readonly CaseBody[] = [
       ).sort();
       await createAll(context, staying);
       const other = await open();
-      let isBusy = true;
-      const busy = (async () => {
-        for (let i = 0; isBusy; i += 1) {
-          const name = `${base}d${i % 10}/goes/${i}`;
-          await other.create(name, text('x'), { durability: 'deferred' });
-          await other.delete([name]);
-          await new Promise(setImmediate);
+      let i = 0;
+      const comeAndGo = async (): Promise<void> => {
+        i += 1;
+        const name = `${base}d${i % 10}/goes/${i}`;
+        await other.create(name, text('x'), { durability: 'deferred' });
+        await other.delete([name]);
+      };
+      await beside(comeAndGo, async () => {
+        for (let round = 0; round < 20; round += 1) {
+          const listed = await namesOf({ storage, base });
+          assert.deepEqual(
+            listed.filter((name) => name.includes('stays')),
+            staying,
+          );
         }
-      })();
-      for (let i = 0; i < 20; i += 1) {
-        const listed = await namesOf({ storage, base });
-        assert.deepEqual(
-          listed.filter((name) => name.includes('stays')),
-          staying,
-        );
-      }
-      isBusy = false;
-      await busy;
+      });
     },
   },
   {

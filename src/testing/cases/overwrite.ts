@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { isStowageError } from '../../errors.ts';
-import { assertBytes, assertRejects, type CaseBody, pattern, text } from './case.ts';
+import { assertBytes, assertRejects, beside, type CaseBody, pattern, text } from './case.ts';
 
 export const overwriteCases: readonly CaseBody[] = [
   {
@@ -89,21 +89,17 @@ export const overwriteCases: readonly CaseBody[] = [
       const reader = await open();
       const size = 150_000;
       await storage.overwrite(`${base}a`, new Uint8Array(size));
-      let isWriting = true;
-      const reading = (async () => {
-        while (isWriting) {
-          const body = (await reader.get(`${base}a`))?.body;
-          assert.ok(body && body.length === size, 'whole');
-          assertBytes(body, new Uint8Array(size).fill(body[0] as number), 'of one piece');
+      const look = async (): Promise<void> => {
+        const body = (await reader.get(`${base}a`))?.body;
+        assert.ok(body && body.length === size, 'whole');
+        assertBytes(body, new Uint8Array(size).fill(body[0] as number), 'of one piece');
+      };
+      await beside(look, async () => {
+        for (let i = 1; i <= 30; i += 1) {
+          await storage.overwrite(`${base}a`, new Uint8Array(size).fill(i));
           await new Promise(setImmediate);
         }
-      })();
-      for (let i = 1; i <= 30; i += 1) {
-        await storage.overwrite(`${base}a`, new Uint8Array(size).fill(i));
-        await new Promise(setImmediate);
-      }
-      isWriting = false;
-      await reading;
+      });
     },
   },
   {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { assertBytes, assertRejects, type CaseBody, pattern, text } from './case.ts';
+import { assertBytes, assertRejects, beside, type CaseBody, pattern, text } from './case.ts';
 
 const SIZES = [0, 1, 1000, 200_000];
 
@@ -101,17 +101,13 @@ export const readCases: readonly CaseBody[] = [
     async check({ storage, open, base }) {
       const reader = await open();
       const body = pattern(400_000);
-      let isWriting = true;
-      const reading = (async () => {
-        while (isWriting) {
-          const seen = await reader.get(`${base}19`);
-          if (seen) assertBytes(seen.body, body, 'beside its writer');
-          await new Promise(setImmediate);
-        }
-      })();
-      for (let i = 0; i < 20; i += 1) await storage.create(`${base}${i}`, body);
-      isWriting = false;
-      await reading;
+      const look = async (): Promise<void> => {
+        const seen = await reader.get(`${base}19`);
+        if (seen) assertBytes(seen.body, body, 'beside its writer');
+      };
+      await beside(look, async () => {
+        for (let i = 0; i < 20; i += 1) await storage.create(`${base}${i}`, body);
+      });
     },
   },
   {

@@ -1,0 +1,10 @@
+import { listTasks } from './list-tasks.mjs';
+import { loadArtifacts } from './load-artifacts.mjs';
+import { manyTasks, manyTasksAtOnce } from './many-tasks.mjs';
+import { saveArtifacts } from './save-artifacts.mjs';
+
+/**
+ * Work that both sides do. `stowage` prepares as it likes and passes what counts to `timed`; the same `id` in
+ * sides/metaflow_side.py does the same work on the same values.
+ */
+export const MEASUREMENTS = [saveArtifacts, loadArtifacts, manyTasks, manyTasksAtOnce, listTasks];

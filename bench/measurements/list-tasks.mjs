@@ -1,0 +1,20 @@
+import { strictEqual } from 'node:assert';
+import { FlowDataStore } from '../../dist/index.js';
+import { makeTasks, saveTasks } from './many-tasks.mjs';
+
+/** What a join step or a notebook does first: every task of a run, with the names of its artifacts. */
+export const listTasks = {
+  id: 'list',
+  work: 'getTaskDataStores over 100 tasks x 10 artifacts, datastore newly opened',
+  target: 5,
+  makeValues: makeTasks,
+  async stowage({ root, values, timed }) {
+    await saveTasks(root, values, 1);
+    const tasks = await timed(async () => {
+      const flow = await FlowDataStore.open({ flowName: 'Bench', storage: root });
+      return flow.getTaskDataStores({ runId: '1' });
+    });
+    strictEqual(tasks.length, values.length);
+    for (const task of tasks) strictEqual(task.names().length, Object.keys(values[0]).length);
+  },
+};

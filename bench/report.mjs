@@ -1,0 +1,108 @@
+/** What was measured, as tables: rows of text, the first one their head. */
+export function toTables({ environment, speed, requests, startUp }) {
+  const tables = [];
+  if (speed.length > 0)
+    tables.push({ id: 'speed', title: 'Speed, beside Metaflow', rows: speedTable(speed) });
+  if (requests) tables.push({ id: 'requests', title: 'Requests', rows: requestTable(requests) });
+  if (startUp) tables.push({ id: 'start-up', title: 'Start-up', rows: startUpTable(startUp) });
+  return [{ id: 'environment', title: 'Measured on', rows: environmentTable(environment) }, ...tables];
+}
+
+function environmentTable(environment) {
+  return [['what', 'value'], ...Object.entries(environment)];
+}
+
+function speedTable(comparisons) {
+  return [
+    ['work', 'Metaflow', 'Stowage', 'times as fast', 'target', 'in a new process'],
+    ...comparisons.map(({ work, metaflow, stowage, ratio, firstRatio, target, perSecond }) => [
+      work,
+      `${duration(metaflow, perSecond)}${metaflow.recorded ? ' recorded' : ''}`,
+      duration(stowage, perSecond),
+      withRange(ratio, fixed),
+      verdict(String(target), ratio.median >= target),
+      firstRatio ? withRange(firstRatio, fixed) : '',
+    ]),
+  ];
+}
+
+function requestTable(counts) {
+  return [
+    ['work', 'requests', 'of which', 'target', 'Metaflow, as published'],
+    ...counts.map(({ work, requests, by, target, metaflow }) => [
+      work,
+      String(requests),
+      Object.entries(by)
+        .map(([operation, count]) => `${count} ${operation}`)
+        .join(', '),
+      target === undefined ? '' : verdict(String(target), requests <= target),
+      metaflow === undefined ? '' : String(metaflow),
+    ]),
+  ];
+}
+
+function startUpTable(commands) {
+  return [
+    ['work', 'took', 'over bare Node', 'target'],
+    ...commands.map(({ work, ms, overBareMs, targetMs }) => [
+      work,
+      `${withRange(ms, fixed)} ms`,
+      overBareMs ? `${withRange(overBareMs, fixed)} ms` : '',
+      targetMs ? verdict(`${targetMs} ms`, overBareMs.median <= targetMs) : '',
+    ]),
+  ];
+}
+
+function duration({ median, min, max }, perSecond) {
+  if (!perSecond) return `${withRange({ median, min, max }, fixed)} ms`;
+  const rate = (ms) => (perSecond.count / ms) * 1000;
+  const rates = { median: rate(median), min: rate(max), max: rate(min) };
+  return `${withRange(rates, (value) => value.toFixed(0))} ${perSecond.unit}`;
+}
+
+function withRange({ median, min, max }, format) {
+  return min === max ? format(median) : `${format(median)} (${format(min)}-${format(max)})`;
+}
+
+function fixed(number) {
+  return number.toFixed(Math.abs(number) < 100 ? 1 : 0);
+}
+
+function verdict(target, isMet) {
+  return `${target}: ${isMet ? 'met' : 'MISSED'}`;
+}
+
+/** Columns aligned, for a terminal. */
+export function toText(tables) {
+  return tables.map(({ title, rows }) => `${title}\n${alignColumns(rows)}\n`).join('\n');
+}
+
+function alignColumns(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const lines = rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]))
+      .join('  ')
+      .trimEnd(),
+  );
+  lines.splice(1, 0, widths.map((width) => '-'.repeat(width)).join('  '));
+  return lines.map((line) => `  ${line}`).join('\n');
+}
+
+/** Puts each table between its markers in a Markdown text; everything else stays. */
+export function writeTables(markdown, tables) {
+  let text = markdown;
+  for (const { id, rows } of tables) {
+    const begin = `<!-- bench:${id} -->`;
+    const end = `<!-- /bench:${id} -->`;
+    const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+    if (from < 0 || to < from) throw new Error(`the page has no markers ${begin} and ${end}`);
+    text = `${text.slice(0, from)}${begin}\n\n${toMarkdown(rows)}\n\n${text.slice(to)}`;
+  }
+  return text;
+}
+
+function toMarkdown([head, ...body]) {
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...body.map(line)].join('\n');
+}

@@ -1,0 +1,72 @@
+import type { Writable } from 'node:stream';
+import { abortError } from '../errors.ts';
+import { coloured, hasColours, type Paint, plain } from './paint.ts';
+import { type Cell, type Column, tableLines } from './table.ts';
+
+/** A place that takes a command's results, piece by piece. */
+export interface Sink {
+  /** Resolves once there is room for more. */
+  write(piece: string | Uint8Array): Promise<void>;
+}
+
+/** What the command needs of the standard output. */
+export type OutputStream = Writable & { isTTY?: boolean; columns?: number };
+
+/** Where results go: the standard output, at the pace of whoever reads it. */
+export class Output implements Sink {
+  readonly paint: Paint;
+  readonly isTerminal: boolean;
+  /** Columns that a line may take: those of the terminal, or of `COLUMNS`; endless in a file or pipe. */
+  readonly width: number;
+  readonly #stream: OutputStream;
+  readonly #signal: AbortSignal;
+
+  constructor(stream: OutputStream, signal: AbortSignal, options: { color: boolean }) {
+    this.#stream = stream;
+    this.#signal = signal;
+    this.isTerminal = stream.isTTY === true;
+    this.paint = hasColours(stream, options.color) ? coloured : plain;
+    const columns = Number(process.env['COLUMNS']);
+    this.width = columns >= 1 ? columns : (stream.columns ?? Number.POSITIVE_INFINITY);
+  }
+
+  async write(piece: string | Uint8Array): Promise<void> {
+    if (this.#signal.aborted) throw abortError(this.#signal);
+    if (piece.length === 0 || this.#stream.write(piece)) return;
+    await this.#drained();
+  }
+
+  async line(text = ''): Promise<void> {
+    await this.write(`${text}\n`);
+  }
+
+  async table(columns: readonly Column[], rows: readonly (readonly Cell[])[]): Promise<void> {
+    await this.lines(tableLines(columns, rows, this));
+  }
+
+  async lines(lines: readonly string[]): Promise<void> {
+    const AT_ONCE = 500;
+    for (let start = 0; start < lines.length; start += AT_ONCE) {
+      await this.write(`${lines.slice(start, start + AT_ONCE).join('\n')}\n`);
+    }
+  }
+
+  /** One JSON document. */
+  async json(document: unknown): Promise<void> {
+    await this.line(JSON.stringify(document, null, 2));
+  }
+
+  #drained(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (error?: Error): void => {
+        this.#stream.off('drain', settle).off('error', settle);
+        this.#signal.removeEventListener('abort', onAbort);
+        if (error) reject(error);
+        else resolve();
+      };
+      const onAbort = (): void => settle(abortError(this.#signal));
+      this.#stream.once('drain', settle).once('error', settle);
+      this.#signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+}

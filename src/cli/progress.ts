@@ -1,0 +1,30 @@
+const FIRST_AFTER_MS = 400;
+const EVERY_MS = 100;
+
+/** One line on the standard error that tells how far long work has come; nothing unless that is a terminal. */
+export class Progress {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #startedAt: number = performance.now();
+  #shownAt = 0;
+  #isShown = false;
+
+  constructor(stream: NodeJS.WriteStream = process.stderr) {
+    this.#stream = stream;
+  }
+
+  /** `text` is asked for only if it is shown. */
+  update(text: () => string): void {
+    if (!this.#stream.isTTY) return;
+    const now = performance.now();
+    if (now - this.#startedAt < FIRST_AFTER_MS || now - this.#shownAt < EVERY_MS) return;
+    this.#shownAt = now;
+    this.#isShown = true;
+    this.#stream.write(`\r\x1b[K${text().slice(0, Math.max(10, (this.#stream.columns ?? 80) - 1))}`);
+  }
+
+  /** Takes the line away. */
+  end(): void {
+    if (this.#isShown) this.#stream.write('\r\x1b[K');
+    this.#isShown = false;
+  }
+}

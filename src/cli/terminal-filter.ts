@@ -1,0 +1,52 @@
+import { printableLines } from './terminal-text.ts';
+
+const COLOUR = /\x1b\[[\d;]*m/g;
+/** What may be the beginning of a colour, or of a line end, at the end of a piece. */
+const UNFINISHED = /(?:\x1b(?:\[[\d;]{0,32})?|\r)$/;
+
+/**
+ * Makes text that somebody else wrote safe for a terminal, as it streams by: colours pass (or go, without `colours`), and
+ * carriage returns at line ends and of progress bars; every other control character becomes an escape that can be read.
+ */
+export class TerminalFilter {
+  readonly #decoder = new TextDecoder();
+  readonly #colours: boolean;
+  #rest = '';
+  #coloured = false;
+  #endsLine = true;
+
+  constructor(options: { colours: boolean }) {
+    this.#colours = options.colours;
+  }
+
+  push(piece: Uint8Array | string): string {
+    const text = this.#rest + (typeof piece === 'string' ? piece : this.#decoder.decode(piece, { stream: true }));
+    this.#rest = UNFINISHED.exec(text)?.[0] ?? '';
+    return this.#clean(text.slice(0, text.length - this.#rest.length));
+  }
+
+  /** What was held back, the end of colours, and a line end where there was none. */
+  end(): string {
+    const rest = this.#clean(this.#rest + this.#decoder.decode());
+    this.#rest = '';
+    return rest + (this.#coloured ? '\x1b[0m' : '') + (this.#endsLine ? '' : '\n');
+  }
+
+  #clean(text: string): string {
+    if (text === '') return '';
+    this.#endsLine = text.endsWith('\n');
+    let cleaned = '';
+    let from = 0;
+    for (const match of text.matchAll(COLOUR)) {
+      cleaned += cleanText(text.slice(from, match.index));
+      if (this.#colours) cleaned += match[0];
+      this.#coloured ||= this.#colours;
+      from = match.index + match[0].length;
+    }
+    return cleaned + cleanText(text.slice(from));
+  }
+}
+
+function cleanText(text: string): string {
+  return text.split('\r').map(printableLines).join('\r');
+}

@@ -1,0 +1,189 @@
+import { describe, expect, it } from 'vitest';
+import { errorOf, noise, objectNames, openFlow, saveTask } from './fixtures.ts';
+
+const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
+
+describe('the callback form', () => {
+  it('returns what the work returns, and is done', async () => {
+    const flow = await openFlow();
+    expect(await flow.task(spec, () => 42)).toBe(42);
+    expect((await flow.getTaskDataStore('r1/fit/0')).isDone).toBe(true);
+  });
+
+  it('throws what the work throws, and keeps the error with its causes', async () => {
+    const flow = await openFlow();
+    const error = Object.assign(new TypeError('bad input', { cause: new Error('file is empty') }), {
+      recoverable: true,
+    });
+    const work = flow.task(spec, async (task) => {
+      await task.saveArtifacts({ partial: [1] });
+      throw error;
+    });
+    await expect(work).rejects.toBe(error);
+    const task = await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true });
+    expect(task.error).toMatchObject({
+      name: 'TypeError',
+      message: 'bad input',
+      recoverable: true,
+      cause: { message: 'file is empty' },
+    });
+    expect(await task.get('partial')).toEqual([1]);
+  });
+
+  it.each([
+    ['text', 'text'],
+    [{ code: 7 }, '{"code":7}'],
+    [undefined, 'undefined'],
+  ])('keeps %j that is no Error', async (thrown, message) => {
+    const flow = await openFlow();
+    await flow.task(spec, () => Promise.reject(thrown)).catch(() => {});
+    expect((await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true })).error?.message).toBe(message);
+  });
+
+  it('leaves an attempt alone that the work closed itself', async () => {
+    const flow = await openFlow();
+    await flow.task(spec, (task) => task.fail(new Error('by hand')));
+    expect((await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true })).status).toBe('failed');
+  });
+});
+
+describe('a closed attempt', () => {
+  it('never changes', async () => {
+    const flow = await openFlow();
+    const task = await flow.createTaskDataStore(spec);
+    await task.done();
+    const before = await objectNames(flow.storage);
+    await errorOf(task.saveArtifacts({ x: 1 }), 'ATTEMPT_CLOSED');
+    await errorOf(task.saveMetadata({ x: 1 }), 'ATTEMPT_CLOSED');
+    await errorOf(task.saveLogs('task', { stdout: 'x' }), 'ATTEMPT_CLOSED');
+    await errorOf(task.done(), 'ATTEMPT_CLOSED');
+    await errorOf(task.fail(new Error('x')), 'ATTEMPT_CLOSED');
+    await task[Symbol.asyncDispose]();
+    expect(await objectNames(flow.storage)).toEqual(before);
+  });
+
+  it('refuses a save that was still going on when it was closed', async () => {
+    const flow = await openFlow();
+    const task = await flow.createTaskDataStore(spec);
+    const forgotten = task.saveArtifacts({ late: noise(400_000) });
+    const outcome = errorOf(forgotten, 'ATTEMPT_CLOSED');
+    await task.done();
+    await outcome;
+    expect((await flow.getTaskDataStore('r1/fit/0')).names()).toEqual([]);
+  });
+});
+
+describe('an open attempt', () => {
+  it('is failed by disposing of it', async () => {
+    const flow = await openFlow();
+    const task = await flow.createTaskDataStore(spec);
+    await task[Symbol.asyncDispose]();
+    expect((await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true })).error?.message).toContain(
+      'disposed',
+    );
+  });
+
+  it('keeps the last of several values of one name', async () => {
+    const flow = await openFlow();
+    await flow.task(spec, async (task) => {
+      await task.saveArtifacts({ x: 1, y: 1 });
+      await task.saveArtifacts({ x: noise(40_000) });
+      await task.saveArtifacts({ x: 3 });
+    });
+    expect(await (await flow.getTaskDataStore('r1/fit/0')).loadArtifacts()).toEqual({ x: 3, y: 1 });
+  });
+
+  it('keeps values as they were when they were saved', async () => {
+    const flow = await openFlow();
+    const value = { list: [1] };
+    await flow.task(spec, async (task) => {
+      await task.saveArtifacts({ value });
+      value.list.push(2);
+    });
+    const task = await flow.getTaskDataStore('r1/fit/0');
+    const first = await task.get<{ list: number[] }>('value');
+    expect(first).toEqual({ list: [1] });
+    first.list.push(3);
+    expect(await task.get('value')).toEqual({ list: [1] });
+  });
+
+  it('appends logs in order, by source and stream', async () => {
+    const flow = await openFlow();
+    await flow.task(spec, async (task) => {
+      for (let i = 0; i < 12; i++)
+        await task.saveLogs('task', { stdout: `${i}\n`, stderr: Uint8Array.of(33) });
+      await task.saveLogs('runtime', { stdout: 'started' });
+      await errorOf(task.saveLogs('../x', { stdout: '' }), 'INVALID_NAME');
+      await errorOf(task.saveLogs('task', { stdout: 5 as never }), 'INVALID_ARGUMENT');
+    });
+    const task = await flow.getTaskDataStore('r1/fit/0');
+    expect(await task.loadLogs('task')).toBe('0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n');
+    expect(await task.logs()).toEqual([
+      { source: 'runtime', stream: 'stdout', bytes: 7 },
+      { source: 'task', stream: 'stderr', bytes: 12 },
+      { source: 'task', stream: 'stdout', bytes: 26 },
+    ]);
+    expect(await task.loadLogs('nobody')).toBe('');
+  });
+
+  it('merges metadata, later members last, and refuses what JSON cannot hold', async () => {
+    const flow = await openFlow();
+    const cycle: Record<string, unknown> = {};
+    cycle['self'] = cycle;
+    await flow.task(spec, async (task) => {
+      await task.saveMetadata({ a: 1, b: 1 });
+      await task.saveMetadata({ b: 2, when: null });
+      for (const bad of [cycle, [1], 'text', null, { n: 1n }])
+        await errorOf(task.saveMetadata(bad as never), 'INVALID_ARGUMENT');
+    });
+    expect(await (await flow.getTaskDataStore('r1/fit/0')).loadMetadata()).toEqual({
+      a: 1,
+      b: 2,
+      when: null,
+    });
+  });
+
+  it('records what it rests on', async () => {
+    const flow = await openFlow();
+    const source = await flow.getTaskDataStore(await saveTask(flow, { x: 1 }, { stepName: 'load' }));
+    await flow.task(spec, (task) => task.recordRead(source));
+    expect((await flow.getTaskDataStore('r1/fit/0')).readFrom).toEqual(['Test/r1/load/0/0']);
+  });
+});
+
+describe('a large artifact table', () => {
+  it('moves into content, and reads the same', async () => {
+    const flow = await openFlow();
+    const artifacts = Object.fromEntries(
+      Array.from({ length: 16_000 }, (_, i) => [`a${i}`, `${i} ${'v'.repeat(200)}`]),
+    );
+    const pathspec = await saveTask(flow, artifacts);
+    const metadata = await flow.storage.head('flows/Test/r1/fit/0/0.metadata.json');
+    expect(metadata?.bytes).toBeLessThan(5000);
+    const task = await flow.getTaskDataStore(pathspec);
+    expect(task.names()).toHaveLength(16_000);
+    expect(await task.loadArtifacts()).toEqual(artifacts);
+  });
+});
+
+describe('loadTyped', () => {
+  const positive = {
+    '~standard': {
+      version: 1 as const,
+      vendor: 'test',
+      validate: (value: unknown) =>
+        typeof value === 'number' && value > 0
+          ? { value }
+          : { issues: [{ message: 'must be positive', path: ['metrics', { key: 0 }] }] },
+    },
+  };
+
+  it("returns the schema's output, or names artifact and path", async () => {
+    const flow = await openFlow();
+    const task = await flow.getTaskDataStore(await saveTask(flow, { good: 3, bad: -3 }));
+    const typed: { good: number } = await task.loadTyped({ good: positive });
+    expect(typed).toEqual({ good: 3 });
+    const error = await errorOf(task.loadTyped({ bad: positive }), 'ARTIFACT_INVALID');
+    expect(error.message).toContain('bad.metrics[0]: must be positive');
+  });
+});

@@ -1,0 +1,198 @@
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect, it } from 'vitest';
+import { StowageError } from '../../src/errors.ts';
+import { CountStorage } from '../../src/storage/count.ts';
+import { FaultStorage } from '../../src/storage/fault.ts';
+import { LimitStorage } from '../../src/storage/limit.ts';
+import { MemoryStorage } from '../../src/storage/memory.ts';
+import { PrefixStorage } from '../../src/storage/prefix.ts';
+
+const text = (value: string) => new TextEncoder().encode(value);
+
+/** A storage whose `head` ends when told. */
+class Gated extends MemoryStorage {
+  readonly started: string[] = [];
+  readonly gates = new Map<string, () => void>();
+  override async head(name: string) {
+    this.started.push(name);
+    await new Promise<void>((open) => this.gates.set(name, open));
+    return undefined;
+  }
+}
+const settle = () => new Promise((done) => setImmediate(done));
+
+describe('LimitStorage', () => {
+  test.prop([fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 20 })])(
+    'lets through no more than its limit, in order',
+    async (limit, calls) => {
+      const gated = new Gated();
+      const storage = new LimitStorage(gated, limit);
+      const all = Array.from({ length: calls }, (_, i) => storage.head(`n${i}`));
+      for (let done = 0; done < calls; done += 1) {
+        await settle();
+        expect(gated.started).toHaveLength(Math.min(limit + done, calls));
+        gated.gates.get(`n${done}`)?.();
+      }
+      await Promise.all(all);
+      expect(gated.started).toEqual(all.map((_, i) => `n${i}`));
+    },
+  );
+
+  it('frees the place of a call that failed', async () => {
+    const storage = new LimitStorage(new FaultStorage(new MemoryStorage(), () => ({ kind: 'before' })), 1);
+    for (let i = 0; i < 3; i += 1) await expect(storage.get('a')).rejects.toThrow();
+  });
+
+  it('lets a waiting call be aborted, and the others pass', async () => {
+    const gated = new Gated();
+    const storage = new LimitStorage(gated, 1);
+    const controller = new AbortController();
+    const calls = [storage.head('a'), storage.head('b', { signal: controller.signal }), storage.head('c')];
+    await settle();
+    controller.abort();
+    await expect(calls[1]).rejects.toMatchObject({ code: 'ABORTED' });
+    gated.gates.get('a')?.();
+    await settle();
+    expect(gated.started).toEqual(['a', 'c']);
+    gated.gates.get('c')?.();
+    await calls[2];
+  });
+
+  it('holds no place between the pages of a listing', async () => {
+    const storage = new LimitStorage(new MemoryStorage(), 1);
+    await storage.create('a', text('x'));
+    for await (const page of storage.list({ prefix: '' })) {
+      for (const { name } of page.objects) expect(await storage.get(name)).toBeDefined();
+    }
+  });
+
+  it.each([0, -1, 1.5, Number.NaN])('refuses a limit of %s', (limit) => {
+    expect(() => new LimitStorage(new MemoryStorage(), limit)).toThrow(/at least 1/);
+  });
+});
+
+describe('PrefixStorage', () => {
+  it('keeps everything below its prefix, and shows nothing else', async () => {
+    const memory = new MemoryStorage('prefix.test');
+    const storage = new PrefixStorage(memory, 'team/x');
+    await memory.create('team/xy', text('beside'));
+    await memory.create('other', text('beside'));
+    await storage.create('a/b', text('mine'));
+    expect((await memory.get('team/x/a/b'))?.body).toEqual(text('mine'));
+    expect((await storage.get('a/b'))?.name).toBe('a/b');
+    expect((await storage.head('a/b'))?.name).toBe('a/b');
+    expect(storage.uri('a/b')).toBe(memory.uri('team/x/a/b'));
+    const pages = [];
+    for await (const page of storage.list({ prefix: '', depth: 'one' })) pages.push(page);
+    expect(pages).toEqual([{ objects: [], folders: ['a/'] }]);
+  });
+
+  it('reports names as they were given', async () => {
+    const failing = new FaultStorage(new MemoryStorage(), () => ({ kind: 'before' }));
+    const failures = await new PrefixStorage(failing, 'p').delete(['a', '../b']);
+    expect(failures.map((failure) => failure.name).sort()).toEqual(['../b', 'a']);
+  });
+
+  it.each(['', '/', 'a/', '../a', 'tmp'])('refuses the prefix %j', (prefix) => {
+    expect(() => new PrefixStorage(new MemoryStorage(), prefix)).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+    );
+  });
+});
+
+describe('CountStorage', () => {
+  it('counts calls, bytes, names, pages and failures', async () => {
+    const storage = new CountStorage(new MemoryStorage());
+    await storage.create('a', text('12345'));
+    await storage.create(
+      'b',
+      (async function* () {
+        yield text('123');
+        yield text('45678');
+      })(),
+    );
+    await storage.overwrite('c', text('1'));
+    await storage.get('a', { range: { offset: 1, length: 2 } });
+    await storage.get('missing');
+    await storage.head('a');
+    await expect(storage.get('a', { maxBytes: 1 })).rejects.toThrow();
+    for await (const _ of storage.list({ prefix: '' }));
+    for await (const _ of storage.list({ prefix: 'none' }));
+    await storage.delete(['a', 'b']);
+    await storage.persist(['c']);
+    const counts = storage.snapshot();
+    expect(counts.create).toEqual({ calls: 2, failed: 0, bytes: 13, names: 2, pages: 0 });
+    expect(counts.overwrite).toMatchObject({ calls: 1, bytes: 1 });
+    expect(counts.get).toEqual({ calls: 3, failed: 1, bytes: 2, names: 3, pages: 0 });
+    expect(counts.head.calls).toBe(1);
+    expect(counts.list).toEqual({ calls: 2, failed: 0, bytes: 0, names: 3, pages: 1 });
+    expect(counts.delete).toMatchObject({ calls: 1, names: 2 });
+    expect(counts.persist).toMatchObject({ calls: 1, names: 1 });
+    expect(counts.requests).toBe(2 + 1 + 3 + 1 + 2 + 1 + 1);
+    storage.reset();
+    expect(storage.snapshot().requests).toBe(0);
+    expect(counts.create.calls).toBe(2);
+  });
+});
+
+describe('FaultStorage', () => {
+  it('fails before, or after the call took effect', async () => {
+    const memory = new MemoryStorage();
+    const mine = new Error('mine');
+    const storage = new FaultStorage(memory, (operation, name, index) => {
+      if (index === 0) return { kind: 'before' };
+      if (index === 1) return { kind: 'after', error: mine };
+      expect([operation, name, index]).toEqual(['head', 'a', 2]);
+      return undefined;
+    });
+    await expect(storage.create('a', text('x'))).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+    expect(await memory.head('a')).toBeUndefined();
+    await expect(storage.create('a', text('x'))).rejects.toBe(mine);
+    expect(await memory.head('a')).toBeDefined();
+    expect(await storage.head('a')).toBeDefined();
+  });
+
+  it('reports deletes that failed, applied or not', async () => {
+    const memory = new MemoryStorage();
+    const storage = new FaultStorage(memory, (_, name) =>
+      name === 'a' ? { kind: 'before' } : name === 'b' ? { kind: 'after' } : undefined,
+    );
+    for (const name of ['a', 'b', 'c']) await memory.create(name, text(name));
+    const failures = await storage.delete(['a', 'b', 'c']);
+    expect(failures.map((failure) => failure.name)).toEqual(['a', 'b']);
+    expect(failures.every(({ error }) => error instanceof StowageError)).toBe(true);
+    expect(await Promise.all(['a', 'b', 'c'].map(async (name) => !!(await memory.head(name))))).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  test.prop([fc.uint8Array({ minLength: 1, maxLength: 20 }), fc.nat()])(
+    'flips one bit, or cuts the end off',
+    async (body, n) => {
+      const memory = new MemoryStorage();
+      await memory.create('a', body);
+      const flipped = (await new FaultStorage(memory, () => ({ kind: 'flip', bit: n })).get('a'))
+        ?.body as Uint8Array;
+      const bits = body.reduce(
+        (sum, byte, i) => sum + (byte ^ (flipped[i] as number)).toString(2).replaceAll('0', '').length,
+        0,
+      );
+      expect(bits).toBe(1);
+      const bytes = n % body.length;
+      const cut = (await new FaultStorage(memory, () => ({ kind: 'truncate', bytes })).get('a'))?.body;
+      expect(cut).toEqual(body.slice(0, bytes));
+      expect((await memory.get('a'))?.body).toEqual(body);
+    },
+  );
+
+  it('delays a call, which can be aborted meanwhile', async () => {
+    const storage = new FaultStorage(new MemoryStorage(), () => ({ kind: 'delay', ms: 1e6 }));
+    await expect(storage.get('a', { signal: AbortSignal.timeout(5) })).rejects.toMatchObject({
+      code: 'ABORTED',
+    });
+    const short = new FaultStorage(new MemoryStorage(), () => ({ kind: 'delay', ms: 1 }));
+    expect(await short.get('a')).toBeUndefined();
+  });
+});

@@ -1,0 +1,381 @@
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect, it } from 'vitest';
+import type { ListPage } from '../../src/storage/contract.ts';
+import { STALE_CLAIM_MS } from '../../src/storage/local/claim.ts';
+import { localError } from '../../src/storage/local/errors.ts';
+import { STALE_TMP_MS } from '../../src/storage/local/stale-tmp.ts';
+import { LocalStorage } from '../../src/storage/local.ts';
+import { scratchFolder } from './scratch.ts';
+
+const text = (value: string) => new TextEncoder().encode(value);
+const folder = scratchFolder();
+let count = 0;
+function newPath(): string {
+  count += 1;
+  return join(folder, `store ${count}`);
+}
+
+async function listed(storage: LocalStorage, prefix = '', depth: 'all' | 'one' = 'all'): Promise<string[]> {
+  const pages: ListPage[] = [];
+  for await (const page of storage.list({ prefix, depth })) pages.push(page);
+  return pages.flatMap((page) => [...page.objects.map((object) => object.name), ...page.folders]);
+}
+
+function failing(code: string): () => never {
+  return () => {
+    throw Object.assign(new Error(code), { code, syscall: 'test' });
+  };
+}
+
+describe('what lies on the disk', () => {
+  it('nothing, before the first write', async () => {
+    const path = join(newPath(), 'deep');
+    const storage = await LocalStorage.open(path);
+    expect(await storage.get('a/b')).toBeUndefined();
+    expect(await storage.head('a')).toBeUndefined();
+    expect(await listed(storage)).toEqual([]);
+    expect(await storage.delete(['a/b'])).toEqual([]);
+    await storage.persist(['a']);
+    await storage.close();
+    expect(existsSync(join(path, '..'))).toBe(false);
+  });
+
+  it('a file for each object, by its encoded name, and an empty tmp', async () => {
+    const path = newPath();
+    const storage = await LocalStorage.open(path);
+    await storage.create('a/b:c/aux', text('x'));
+    await storage.overwrite('a/É', text('y'));
+    expect(readFileSync(join(path, 'a/b%3Ac/%61ux'), 'utf8')).toBe('x');
+    expect(readFileSync(join(path, 'a/É'), 'utf8')).toBe('y');
+    expect(fileURLToPath(storage.uri('a/b:c/aux'))).toBe(join(path, 'a/b%3Ac/%61ux'));
+    expect(storage.uri('a b')).toMatch(/^file:\/\/\/.*\/a%20b$/);
+    expect(readdirSync(join(path, 'tmp'))).toEqual([]);
+  });
+
+  const name = fc
+    .array(fc.constantFrom('a', 'A', '..', '.', '/', '%2E', '%', '\\', 'é', 'tmp', '~', ' ', '\0'), {
+      minLength: 1,
+      maxLength: 8,
+    })
+    .map((parts) => parts.join(''));
+  test.prop([name], { numRuns: 500 })('never a path outside its folder, whatever the name', async (wild) => {
+    const storage = await LocalStorage.open('/base/store');
+    let path: string;
+    try {
+      path = fileURLToPath(storage.uri(wild));
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'INVALID_ARGUMENT' });
+      return;
+    }
+    expect(path.startsWith('/base/store/')).toBe(true);
+    expect(path.split('/')).not.toContain('..');
+    expect(path.startsWith('/base/store/tmp')).toBe(wild.startsWith('tmp'));
+  });
+
+  it('is listed without what others left there, but through symbolic links', async () => {
+    const path = newPath();
+    const storage = await LocalStorage.open(path);
+    await storage.create('a/b', text('x'));
+    for (const foreign of ['.nfs0001', '.DS_Store', 'a:b', 'AUX', 'x~1', '%2e', '%2E', '%2E%2E', '%2F']) {
+      writeFileSync(join(path, 'a', foreign), 'foreign');
+    }
+    mkdirSync(join(path, 'empty/deeper/.git'), { recursive: true });
+    const elsewhere = newPath();
+    mkdirSync(elsewhere);
+    writeFileSync(join(elsewhere, 'object'), 'x');
+    symlinkSync(elsewhere, join(path, 'linked'));
+    symlinkSync('/nowhere/at/all', join(path, 'broken'));
+    expect(await listed(storage)).toEqual(['a/b', 'linked/object']);
+    expect(await listed(storage, '', 'one')).toEqual(['a/', 'linked/']);
+    expect(await listed(storage, 'tmp/')).toEqual([]);
+    expect((await storage.get('linked/object'))?.body).toEqual(text('x'));
+  });
+
+  it('loses the folders that deletes made empty, but never the root', async () => {
+    const path = newPath();
+    const storage = await LocalStorage.open(path);
+    await storage.create('a/b/c/d', text('x'));
+    await storage.create('a/e', text('x'));
+    await storage.delete(['a/b/c/d']);
+    expect(readdirSync(join(path, 'a'))).toEqual(['e']);
+    await storage.delete(['a/e']);
+    expect(readdirSync(path)).toEqual(['tmp']);
+  });
+
+  it('cannot be both an object and a folder', async () => {
+    const storage = await LocalStorage.open(newPath());
+    await storage.create('a/b', text('x'));
+    for (const call of [
+      () => storage.create('a', text('x')),
+      () => storage.create('a/b/c', text('x')),
+      () => storage.overwrite('a', text('x')),
+      () => storage.overwrite('a/b/c', text('x')),
+    ]) {
+      await expect(call()).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringContaining('folder'),
+      });
+    }
+    expect(await listed(storage)).toEqual(['a/b']);
+  });
+});
+
+describe('opening', () => {
+  it('refuses a file, and what is no path', async () => {
+    const path = newPath();
+    writeFileSync(path, '');
+    await expect(LocalStorage.open(path)).rejects.toMatchObject({ code: 'NOT_A_STORE' });
+    await expect(LocalStorage.open(join(path, 'below'))).rejects.toMatchObject({ code: 'NOT_A_STORE' });
+    for (const wrong of ['', 'a\0b', undefined]) {
+      await expect(LocalStorage.open(wrong as string)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }
+  });
+
+  it.each([
+    ['{"names":"fold"}', 'fold'],
+    ['{"names":"exact","digest":"x"}', 'exact'],
+    ['{"names":"other"}', 'exact'],
+    ['{"names":', 'exact'],
+    ['null', 'exact'],
+    ['', 'exact'],
+  ])('reads the encoding of names from the record %s', async (record, encoding) => {
+    const path = newPath();
+    mkdirSync(path);
+    writeFileSync(join(path, 'stowage.json'), record);
+    const storage = await LocalStorage.open(path);
+    expect(storage.capabilities.nameEncoding).toBe(encoding);
+    await storage.create('A', text('x'));
+    expect(existsSync(join(path, encoding === 'fold' ? '%41' : 'A'))).toBe(true);
+  });
+
+  it('lets the record decide before the option, and the option before the file system', async () => {
+    const path = newPath();
+    expect((await LocalStorage.open(path, { names: 'fold' })).capabilities.nameEncoding).toBe('fold');
+    mkdirSync(path);
+    writeFileSync(join(path, 'stowage.json'), '{"names":"exact"}');
+    expect((await LocalStorage.open(path, { names: 'fold' })).capabilities.nameEncoding).toBe('exact');
+  });
+
+  it('finds that the file system answers to the other case as well', async () => {
+    const path = newPath();
+    mkdirSync(path);
+    // As good as a file system that folds case: the other case leads to the same folder.
+    symlinkSync(path, join(folder, `STORE ${count}`));
+    expect((await LocalStorage.open(path)).capabilities.nameEncoding).toBe('fold');
+    expect((await LocalStorage.open(join(path, 'no/42'))).capabilities.nameEncoding).toBe('fold');
+    expect((await LocalStorage.open(newPath())).capabilities.nameEncoding).toBe('exact');
+  });
+});
+
+describe('unfinished writes', () => {
+  it('are invisible, and removed when they are a day old by the clock of the file system', async () => {
+    const path = newPath();
+    mkdirSync(join(path, 'tmp'), { recursive: true });
+    for (const name of ['old', 'claim-old', 'young']) writeFileSync(join(path, 'tmp', name), 'torn');
+    const oldS = (Date.now() - STALE_TMP_MS - 60_000) / 1000;
+    for (const name of ['old', 'claim-old']) utimesSync(join(path, 'tmp', name), oldS, oldS);
+    const storage = await LocalStorage.open(path);
+    expect(await listed(storage)).toEqual([]);
+    expect(readdirSync(join(path, 'tmp'))).toHaveLength(3);
+    await storage.create('a', text('x'));
+    expect(readdirSync(join(path, 'tmp'))).toEqual(['young']);
+    expect(await listed(storage)).toEqual(['a']);
+  });
+
+  it('leave nothing when stream, abort or link fail', async () => {
+    const path = newPath();
+    const storage = await LocalStorage.open(path, { system: { linkSync: failing('EIO') } });
+    const broken = (async function* () {
+      yield new Uint8Array(1_000_000);
+      throw new Error('broken');
+    })();
+    await expect(storage.create('a', broken)).rejects.toThrow('broken');
+    await expect(storage.create('a', text('x'))).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
+    const signal = AbortSignal.timeout(5);
+    const endless = (async function* () {
+      while (true) yield new Uint8Array(100_000);
+    })();
+    await expect(storage.create('a', endless, { signal })).rejects.toMatchObject({ code: 'ABORTED' });
+    expect(readdirSync(join(path, 'tmp'))).toEqual([]);
+  });
+
+  it('a create finds its way when tmp and folders are removed under it', async () => {
+    const path = newPath();
+    const storage = await LocalStorage.open(path);
+    await storage.create('a/b', text('x'));
+    rmSync(path, { recursive: true });
+    expect(await storage.create('a/b', text('y'))).toBe(true);
+    expect((await storage.get('a/b'))?.body).toEqual(text('y'));
+  });
+
+  it('a file that was cut short beneath the storage is told by its length', async () => {
+    const path = newPath();
+    const storage = await LocalStorage.open(path);
+    await storage.create('a', text('123456'));
+    truncateSync(join(path, 'a'), 3);
+    expect(await storage.get('a')).toMatchObject({ bytes: 3, body: text('123') });
+  });
+});
+
+describe('ifMatch', () => {
+  const claimOf = (path: string) =>
+    readdirSync(join(path, 'tmp')).filter((name) => name.startsWith('claim-'));
+
+  it('leaves no claim behind, whether it held or not', async () => {
+    const path = newPath();
+    const storage = await LocalStorage.open(path);
+    const version = await storage.overwrite('a', text('1'));
+    await storage.overwrite('a', text('2'), { ifMatch: version });
+    await expect(storage.overwrite('a', text('3'), { ifMatch: version })).rejects.toThrow();
+    expect(readdirSync(join(path, 'tmp'))).toEqual([]);
+  });
+
+  it('respects the claim of another process for a minute, then takes over', async () => {
+    const path = newPath();
+    const storage = await LocalStorage.open(path, { system: {} });
+    const version = await storage.overwrite('a', text('1'));
+    // What a process that died between claim and rename leaves behind.
+    const { createHash } = await import('node:crypto');
+    const claim = join(path, 'tmp', `claim-${createHash('sha256').update(`a\0${version}`).digest('hex')}`);
+    writeFileSync(claim, '');
+    await expect(storage.overwrite('a', text('2'), { ifMatch: version })).rejects.toMatchObject({
+      code: 'PRECONDITION_FAILED',
+    });
+    expect(claimOf(path)).toHaveLength(1);
+    const staleS = (Date.now() - STALE_CLAIM_MS - 5_000) / 1000;
+    utimesSync(claim, staleS, staleS);
+    await storage.overwrite('a', text('2'), { ifMatch: version });
+    expect((await storage.get('a'))?.body).toEqual(text('2'));
+    expect(claimOf(path)).toEqual([]);
+  });
+});
+
+describe('errors of the system', () => {
+  const at = { operation: 'create', name: 'the/object', path: '/the/path' };
+  it.each([
+    ['ENOSPC', 'STORAGE_FULL'],
+    ['EDQUOT', 'STORAGE_FULL'],
+    ['EACCES', 'STORAGE_NOT_PERMITTED'],
+    ['EPERM', 'STORAGE_NOT_PERMITTED'],
+    ['EROFS', 'STORAGE_NOT_PERMITTED'],
+    ['EMFILE', 'STORAGE_UNAVAILABLE'],
+    ['ENFILE', 'STORAGE_UNAVAILABLE'],
+    ['EAGAIN', 'STORAGE_UNAVAILABLE'],
+    ['EBUSY', 'STORAGE_UNAVAILABLE'],
+    ['ESTALE', 'STORAGE_UNAVAILABLE'],
+    ['EIO', 'STORAGE_FAILED'],
+    ['EWHATEVER', 'STORAGE_FAILED'],
+  ])('%s is %s, and says what, to what, where and what to do', (systemCode, code) => {
+    const cause = Object.assign(new Error(systemCode), { code: systemCode, syscall: 'open' });
+    const error = localError(cause, at);
+    expect(error).toMatchObject({ code, cause, details: { ...at, systemCode } });
+    expect(error.message).toMatch(new RegExp(`create "the/object" at /the/path: .*${systemCode}.*; \\w+`));
+  });
+
+  it.each([
+    ['EMLINK', 'STORAGE_UNSUPPORTED'],
+    ['ENOSYS', 'STORAGE_UNSUPPORTED'],
+    ['ENOTSUP', 'STORAGE_UNSUPPORTED'],
+    ['EOPNOTSUPP', 'STORAGE_UNSUPPORTED'],
+    ['EPERM', 'STORAGE_UNSUPPORTED'],
+    ['EXDEV', 'STORAGE_UNSUPPORTED'],
+    ['EACCES', 'STORAGE_NOT_PERMITTED'],
+    ['ENOSPC', 'STORAGE_FULL'],
+  ])('%s of every link is %s', async (systemCode, code) => {
+    const path = newPath();
+    const storage = await LocalStorage.open(path, { system: { linkSync: failing(systemCode) } });
+    await expect(storage.create('a', text('x'))).rejects.toMatchObject({ code, cause: { code: systemCode } });
+    expect(readdirSync(join(path, 'tmp'))).toEqual([]);
+  });
+
+  it('EPERM of a link is a matter of permission where links work in tmp', async () => {
+    const path = newPath();
+    const linkSync = (_: string, to: string) => {
+      if (!to.includes('/tmp/')) failing('EPERM')();
+    };
+    const storage = await LocalStorage.open(path, { system: { linkSync } });
+    await expect(storage.create('a', text('x'))).rejects.toMatchObject({ code: 'STORAGE_NOT_PERMITTED' });
+  });
+
+  it('a folder that vanishes every time is given up', async () => {
+    let links = 0;
+    const linkSync = () => {
+      links += 1;
+      failing('ENOENT')();
+    };
+    const storage = await LocalStorage.open(newPath(), { system: { linkSync } });
+    await expect(storage.create('a/b', text('x'))).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
+    expect(links).toBe(16);
+  });
+});
+
+const canMount = process.getuid?.() === 0 && process.platform === 'linux' && tryMount(join(folder, 'probe'));
+
+function tryMount(path: string): boolean {
+  mkdirSync(path);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'stowage-test', path], { stdio: 'pipe' });
+    execFileSync('umount', [path]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+if (!canMount)
+  console.warn(
+    'NOT TESTED: a full disk, because this user cannot mount a small tmpfs (needs root on Linux).',
+  );
+
+describe.skipIf(!canMount)('a full disk', () => {
+  it('is STORAGE_FULL, leaves nothing, and works again once there is room', async () => {
+    const path = newPath();
+    mkdirSync(path);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'stowage-test', path]);
+    try {
+      const storage = await LocalStorage.open(path);
+      expect(await storage.create('room', new Uint8Array(150_000))).toBe(true);
+      const tooMuch = {
+        small: async () => {
+          for (let i = 0; i < 10; i += 1) await storage.create(`small/${i}`, new Uint8Array(60_000));
+        },
+        large: () => storage.create('large', new Uint8Array(300_000)),
+        stream: () =>
+          storage.create(
+            'stream',
+            (async function* () {
+              for (let i = 0; i < 10; i += 1) yield new Uint8Array(100_000);
+            })(),
+          ),
+        overwrite: () => storage.overwrite('overwrite', new Uint8Array(300_000)),
+      };
+      for (const [name, write] of Object.entries(tooMuch)) {
+        await expect(write(), name).rejects.toMatchObject({
+          code: 'STORAGE_FULL',
+          message: expect.stringMatching(/free some space/),
+          cause: { code: 'ENOSPC' },
+        });
+        expect(readdirSync(join(path, 'tmp')), name).toEqual([]);
+      }
+      expect((await storage.get('room'))?.body.length).toBe(150_000);
+      await storage.delete(['room']);
+      expect(await storage.create('large', new Uint8Array(100_000))).toBe(true);
+    } finally {
+      execFileSync('umount', [path]);
+    }
+  });
+});

@@ -1,0 +1,218 @@
+import { fstatSync, linkSync, mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { LocalSystem } from '../../../src/storage/local/system.ts';
+import { LocalStorage } from '../../../src/storage/local.ts';
+import { scratchFolder } from '../scratch.ts';
+
+const bytes = new TextEncoder().encode('x');
+const folder = scratchFolder();
+let count = 0;
+
+interface Disk {
+  /** What happened, in order: `file`, the path of a folder, or `link <path>`. */
+  log: string[];
+  /** Makes the fsync of the folder whose path ends so fail. */
+  failing: string | undefined;
+  system: Partial<LocalSystem>;
+  root: string;
+}
+
+/** Notes every fsync and link; fsyncs run on the main thread, or all but the first in the "pool". */
+function disk(inPool: boolean): Disk {
+  count += 1;
+  const root = join(folder, `store-${count}`);
+  const names = new Map<number, string>();
+  const real = { nowMs: 0 };
+  const note = (fd: number): void => {
+    const { ino } = fstatSync(fd);
+    const what = fstatSync(fd).isDirectory() ? pathOf(root, ino) : 'file';
+    names.set(fd, what);
+    if (one.failing !== undefined && what === one.failing)
+      throw Object.assign(new Error('EIO'), { code: 'EIO' });
+    one.log.push(what);
+  };
+  const one: Disk = {
+    log: [],
+    failing: undefined,
+    root,
+    system: {
+      nowMs: () => (real.nowMs += inPool ? 1 : 0),
+      fsyncSync: note,
+      fsync: async (fd) => {
+        await new Promise(setImmediate);
+        note(fd);
+      },
+      linkSync: (from, to) => {
+        linkSync(from, to);
+        one.log.push(`link ${to.slice(root.length + 1)}`);
+      },
+    },
+  };
+  return one;
+}
+
+/** The path of a folder within the store, `.` for the store, or `above`. */
+function pathOf(root: string, ino: number): string {
+  const search = (path: string, name: string): string | undefined => {
+    if (statSync(path).ino === ino) return name;
+    for (const entry of readdirSync(path, { withFileTypes: true })) {
+      const found =
+        entry.isDirectory() &&
+        search(join(path, entry.name), name === '.' ? entry.name : `${name}/${entry.name}`);
+      if (found) return found;
+    }
+    return undefined;
+  };
+  return search(root, '.') ?? 'above';
+}
+
+describe.each([
+  ['on the main thread', false],
+  ['in the thread pool', true],
+])('fsyncs %s', (_, inPool) => {
+  const open = async (one: Disk) => LocalStorage.open(one.root, { system: one.system });
+  const inStore = (one: Disk) => one.log.filter((entry) => entry !== 'above');
+
+  it('sync the file before its link, then its folder and the parents of new folders', async () => {
+    const one = disk(inPool);
+    const storage = await open(one);
+    await storage.create('a/b/c', bytes);
+    expect(one.log.slice(0, 2)).toEqual(['file', 'link a/b/c']);
+    expect(inStore(one).slice(2).sort()).toEqual(['.', 'a', 'a/b']);
+    expect(one.log).toContain('above');
+    one.log.length = 0;
+    await storage.create('a/b/d', bytes);
+    expect(one.log).toEqual(['file', 'link a/b/d', 'a/b']);
+    one.log.length = 0;
+    await storage.create('a/e/f', new Uint8Array(100_000));
+    expect(one.log.slice(0, 2)).toEqual(['file', 'link a/e/f']);
+    expect(one.log.slice(2).sort()).toEqual(['a', 'a/e']);
+  });
+
+  it('sync the parents of folders that another process made', async () => {
+    const one = disk(inPool);
+    const storage = await open(one);
+    await storage.create('x', bytes);
+    mkdirSync(join(one.root, 'a/b'), { recursive: true });
+    one.log.length = 0;
+    await storage.create('a/b/c', bytes);
+    expect(one.log.slice(2).sort()).toEqual(['.', 'a', 'a/b']);
+  });
+
+  it('sync the parent of a known folder that was removed and made again', async () => {
+    const one = disk(inPool);
+    const storage = await open(one);
+    await storage.create('a/b', bytes);
+    await storage.delete(['a/b']);
+    expect(readdirSync(one.root)).not.toContain('a');
+    await new Promise((done) => setTimeout(done, 20));
+    mkdirSync(join(one.root, 'a'));
+    one.log.length = 0;
+    await storage.create('a/c', bytes);
+    expect(one.log.slice(2).sort()).toEqual(['.', 'a']);
+    rmdirSync(join(one.root, 'tmp'));
+    expect(await storage.create('a/d', bytes)).toBe(true);
+  });
+
+  it('wait for the barrier when deferred, and are all done before its link', async () => {
+    const one = disk(inPool);
+    const storage = await open(one);
+    await storage.create('warm', bytes);
+    one.log.length = 0;
+    await Promise.all(
+      ['a/1', 'a/2', 'b/1'].map((name) => storage.create(name, bytes, { durability: 'deferred' })),
+    );
+    expect(one.log.filter((entry) => entry === 'a' || entry === 'b')).toEqual([]);
+    expect(one.log.filter((entry) => entry === 'file')).toHaveLength(3);
+    one.log.length = 0;
+    await storage.create('c/DONE', bytes, { durability: 'barrier' });
+    const link = one.log.indexOf('link c/DONE');
+    const before = one.log.slice(0, link);
+    expect(before.filter((entry) => entry !== 'file').sort()).toEqual(['.', 'a', 'b']);
+    expect(one.log.slice(link + 1).sort()).toEqual(['.', 'c']);
+  });
+
+  it('of barriers side by side are shared', async () => {
+    const one = disk(inPool);
+    const storage = await open(one);
+    const names = Array.from({ length: 40 }, (_, i) => `d${i % 4}/${i}`);
+    await Promise.all(names.map((name) => storage.create(name, bytes, { durability: 'deferred' })));
+    one.log.length = 0;
+    await Promise.all(names.map((_, i) => storage.create(`e/${i}`, bytes, { durability: 'barrier' })));
+    const folders = one.log.filter((entry) => /^d\d$/.test(entry));
+    expect(folders.length).toBeLessThanOrEqual(8);
+    const firstLink = one.log.findIndex((entry) => entry.startsWith('link'));
+    expect(new Set(one.log.slice(0, firstLink).filter((entry) => /^d\d$/.test(entry))).size).toBe(4);
+  });
+
+  it('persist syncs what another instance wrote, and its folders, by the barrier', async () => {
+    const one = disk(inPool);
+    const other = await LocalStorage.open(one.root, { fsync: false });
+    await other.create('a/b/c', bytes);
+    const storage = await open(one);
+    await storage.persist(['a/b/c', 'a/missing']);
+    expect(one.log).toEqual([]);
+    await storage.create('d', bytes, { durability: 'barrier' });
+    const before = one.log.slice(0, one.log.indexOf('link d')).filter((entry) => entry !== 'above');
+    expect(before.filter((entry) => entry === 'file')).toHaveLength(2);
+    expect(new Set(before)).toEqual(new Set(['file', 'a/b', 'a', '.']));
+  });
+
+  it('of what was deferred are done by close', async () => {
+    const one = disk(inPool);
+    const storage = await open(one);
+    await storage.create('a/b', bytes, { durability: 'deferred' });
+    expect(one.log).not.toContain('a');
+    await storage.close();
+    expect(one.log).toContain('a');
+  });
+
+  it('of a file that fail leave no object, and nothing in tmp', async () => {
+    for (const size of [10, 100_000]) {
+      const one = disk(inPool);
+      one.failing = 'file';
+      const storage = await open(one);
+      await expect(storage.create('a/b', new Uint8Array(size))).rejects.toMatchObject({
+        code: 'STORAGE_FAILED',
+        message: expect.stringMatching(/sync "a\/b" at .*tmp.*EIO/),
+        cause: { code: 'EIO' },
+      });
+      expect(await storage.head('a/b')).toBeUndefined();
+      expect(readdirSync(join(one.root, 'tmp'))).toEqual([]);
+    }
+  });
+
+  it('of a folder that fail are not tried again, and fail every barrier that relies on it', async () => {
+    const one = disk(inPool);
+    const storage = await open(one);
+    await storage.create('a/1', bytes);
+    await storage.create('a/2', bytes, { durability: 'deferred' });
+    one.failing = 'a';
+    await expect(storage.create('DONE', bytes, { durability: 'barrier' })).rejects.toMatchObject({
+      code: 'STORAGE_FAILED',
+    });
+    expect(await storage.head('DONE')).toBeUndefined();
+    one.failing = undefined;
+    one.log.length = 0;
+    await expect(storage.create('DONE', bytes, { durability: 'barrier' })).rejects.toMatchObject({
+      code: 'STORAGE_FAILED',
+    });
+    await expect(storage.create('a/3', bytes)).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
+    expect(one.log).not.toContain('a');
+    expect(await storage.create('b/1', bytes)).toBe(true);
+    await expect(storage.close()).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
+    expect(await (await open(one)).create('DONE', bytes, { durability: 'barrier' })).toBe(true);
+  });
+});
+
+it('without fsync nothing is synced', async () => {
+  const one = disk(false);
+  const storage = await LocalStorage.open(one.root, { system: one.system, fsync: false });
+  await storage.create('a/b', bytes);
+  await storage.create('a/c', new Uint8Array(100_000), { durability: 'deferred' });
+  await storage.persist(['a/b']);
+  await storage.create('a/d', bytes, { durability: 'barrier' });
+  await storage.close();
+  expect(one.log.filter((entry) => !entry.startsWith('link'))).toEqual([]);
+});

@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { LocalStorage } from '../../src/storage/local.ts';
+import { MemoryStorage } from '../../src/storage/memory.ts';
+import { openStorage, registerStorage } from '../../src/storage/open.ts';
+import { scratchFolder } from './scratch.ts';
+
+const folder = scratchFolder();
+const bytes = new TextEncoder().encode('x');
+
+describe('openStorage', () => {
+  it('opens a path and its file URL as the same store, and creates nothing', async () => {
+    const path = join(folder, 'a b%20c');
+    const byPath = await openStorage(path);
+    const byUrl = await openStorage(pathToFileURL(path));
+    const byText = await openStorage(pathToFileURL(path).href, { local: { fsync: false } });
+    for (const storage of [byPath, byUrl, byText]) {
+      expect(storage).toBeInstanceOf(LocalStorage);
+      expect((storage as LocalStorage).root).toBe(path);
+    }
+    expect(existsSync(path)).toBe(false);
+    await byPath.create('x', bytes);
+    expect((await byUrl.get('x'))?.body).toEqual(bytes);
+    expect((await byText.get('x'))?.body).toEqual(bytes);
+  });
+
+  it('takes a drive of Windows for a path', async () => {
+    for (const path of ['C:\\stores', 'd:/stores', 'C:']) {
+      expect((await openStorage(path)).type).toBe('local');
+    }
+  });
+
+  it('opens relative paths from the current folder', async () => {
+    expect(((await openStorage('.stowage')) as LocalStorage).root).toBe(join(process.cwd(), '.stowage'));
+  });
+
+  it('opens memory, fresh or by name', async () => {
+    expect(await openStorage('memory:')).toBeInstanceOf(MemoryStorage);
+    await (await openStorage('memory:')).create('a', bytes);
+    expect(await (await openStorage('memory:')).get('a')).toBeUndefined();
+    await (await openStorage('memory:open.test')).create('a', bytes);
+    expect(await (await openStorage('MEMORY:open.test')).get('a')).toBeDefined();
+  });
+
+  it.each(['foo://bucket', 'foo:bar', 'xx:'])('does not know %s, and says what it knows', async (uri) => {
+    await expect(openStorage(uri)).rejects.toMatchObject({
+      code: 'UNKNOWN_STORAGE_SCHEME',
+      message: expect.stringMatching(/file:.*memory:/),
+    });
+  });
+
+  it.each([
+    '',
+    'file:relative',
+    'file:./relative',
+    'file://host/share',
+    'file:///a%00b',
+    undefined as unknown as string,
+  ])('refuses %j', async (uri) => {
+    await expect(openStorage(uri)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+});
+
+describe('registerStorage', () => {
+  it('adds a scheme, whose factory gets the URI as it was written, and the options', async () => {
+    const seen: unknown[] = [];
+    registerStorage('my-fs', (uri, options) => {
+      seen.push(uri, options);
+      return new MemoryStorage();
+    });
+    await openStorage('my-fs://A/b%20c?d', { 'my-fs': 1 });
+    expect(seen).toEqual(['my-fs://A/b%20c?d', { 'my-fs': 1 }]);
+  });
+
+  it.each(['', 'c', 'a:', '1a', 'a/b'])('refuses %j', (scheme) => {
+    expect(() => registerStorage(scheme, () => new MemoryStorage())).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+    );
+  });
+});
