@@ -90,14 +90,14 @@ export class CollectionLog {
     const record = decodeRecord(object.body, what);
     checkFormat(record, what);
     if (readInteger(record, 'version', what) !== version) throw damagedVersion(what);
-    const entries = readContentRefs(record['condemned'], what);
+    const entries = readContentRefs(record.condemned, what);
     for (const list of readObjects(record, 'lists', what)) {
       const listName = readString(list, 'name', what);
       if (!listName.startsWith('gc/lists/')) throw damagedVersion(what);
       const found = await this.#storage.get(listName, { signal, maxBytes: MAX_LIST_BYTES });
       if (!found) return undefined;
-      if (digestHex(found.body) !== list['digest']) throw damagedVersion(this.#storage.uri(listName));
-      for (const entry of readContentRefs(decodeRecord(found.body, listName)['entries'], listName))
+      if (digestHex(found.body) !== list.digest) throw damagedVersion(this.#storage.uri(listName));
+      for (const entry of readContentRefs(decodeRecord(found.body, listName).entries, listName))
         entries.push(entry);
     }
     return stateOf(version, readString(record, 'state', what) === 'idle', entries);

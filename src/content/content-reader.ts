@@ -50,7 +50,7 @@ export class ContentReader {
         return await this.#collect(address, excluded, options);
       } catch (error) {
         // A large plain object is found damaged only at its end: start again without it.
-        const late = isStowageError(error, 'CONTENT_DAMAGED') ? error.details['foundAtEnd'] : undefined;
+        const late = isStowageError(error, 'CONTENT_DAMAGED') ? error.details.foundAtEnd : undefined;
         if (typeof late !== 'string' || excluded.has(late)) throw error;
         excluded.add(late);
       }
@@ -104,7 +104,7 @@ export class ContentReader {
 
   /** Marks what an error found damaged: the object that it names, else `copy`. */
   async reportDamage(error: StowageError, copy: string): Promise<void> {
-    const object = error.details['object'];
+    const object = error.details.object;
     await this.#mark(typeof object === 'string' ? object : copy, error.message);
   }
 
@@ -152,9 +152,9 @@ export class ContentReader {
       } catch (error) {
         if (!isStowageError(error, 'CONTENT_DAMAGED', 'CONTENT_NOT_FOUND')) throw error;
         await this.#report(error, candidates.isMarked(name));
-        if (error.details['foundAtEnd'] !== undefined) throw foundAtEnd(error, name);
+        if (error.details.foundAtEnd !== undefined) throw foundAtEnd(error, name);
         // A copy that is gone is none; one whose pack or plain object is gone is not whole.
-        failure = error.code === 'CONTENT_DAMAGED' || error.details['name'] !== name ? error : failure;
+        failure = error.code === 'CONTENT_DAMAGED' || error.details.name !== name ? error : failure;
       }
     }
     throw unreadable(address, failure);
@@ -162,7 +162,7 @@ export class ContentReader {
 
   /** Marks what an error found damaged. */
   async #report(error: StowageError, alreadyMarked: boolean): Promise<void> {
-    const object = error.details['object'];
+    const object = error.details.object;
     if (error.code !== 'CONTENT_DAMAGED' || typeof object !== 'string') return;
     if (alreadyMarked && parseCopyName(object)) return;
     await this.#mark(object, error.message);

@@ -131,9 +131,9 @@ function readEntry(row: Record<string, unknown>, what: string): ArtifactEntry {
     key: readString(row, 'key', what),
     bytes: readInteger(row, 'bytes', what),
   };
-  const info = row['info'];
+  const info = row.info;
   if (info !== undefined) entry.info = readObject(row, 'info', what) as Record<string, JsonValue>;
-  if ('json' in row) entry.inline = { json: row['json'] as JsonValue };
+  if ('json' in row) entry.inline = { json: row.json as JsonValue };
   else if ('base64' in row) entry.inline = { base64: readString(row, 'base64', what) };
   else entry.content = readStoredContent(row, what);
   if (!isContentKey(entry.key)) throw noKey(what, entry.name);

@@ -120,13 +120,12 @@ export function columnsToBytes({ digests, lengths, packs, offsets, storedBytes }
  */
 export function decodeManifest(raw: Uint8Array, what: string): Manifest {
   const fields = decodeMap(raw, what);
-  if (Number.isSafeInteger(fields['v']) && (fields['v'] as number) > 1)
-    throw newer(what, `version ${fields['v']}`);
+  if (Number.isSafeInteger(fields.v) && (fields.v as number) > 1) throw newer(what, `version ${fields.v}`);
   const { v, chunker, bytes, root, stored } = fields;
   ensure(v === 1 && typeof chunker === 'string' && isCount(bytes) && isDigest(root) && isCount(stored), what);
-  const packs = readPacks(fields['packs'], what);
-  ensure(Array.isArray(fields['groups']), what);
-  const groups = (fields['groups'] as unknown[]).map((group) => readGroup(group, packs, what));
+  const packs = readPacks(fields.packs, what);
+  ensure(Array.isArray(fields.groups), what);
+  const groups = (fields.groups as unknown[]).map((group) => readGroup(group, packs, what));
   ensure(sum(groups.map((group) => group.bytes)) === bytes, what);
   const manifest = {
     chunker,

@@ -25,7 +25,7 @@ export function readStoredContent(record: Record<string, unknown>, what: string)
   const copy = readString(record, 'copy', what);
   const bytes = readInteger(record, 'bytes', what);
   const storedBytes = readInteger(record, 'storedBytes', what);
-  const root = record['root'];
+  const root = record.root;
   const valid =
     isContentKey(key) && parseCopyName(copy)?.key === key && (root === undefined || isContentKey(root));
   if (!valid) {

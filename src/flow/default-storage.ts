@@ -6,7 +6,7 @@ const SYSROOT_PREFIX = 'STOWAGE_DATASTORE_SYSROOT_';
 export function defaultStorageUri(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): string {
-  const type = environment['STOWAGE_DEFAULT_DATASTORE'] || 'local';
+  const type = environment.STOWAGE_DEFAULT_DATASTORE || 'local';
   const variable = SYSROOT_PREFIX + type.toUpperCase();
   const root = environment[variable];
   if (root) return root;

@@ -53,7 +53,7 @@ describe('hostile names', () => {
       'r1/fit',
       'r1',
       '',
-      'Test/r1/fit/0',
+      'Test/r1/fit/0/x',
       'r1/fit/0/-1',
       'r1/fit/0/01',
       'r1/fit/0/0/0',

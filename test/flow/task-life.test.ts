@@ -129,7 +129,7 @@ describe('an open attempt', () => {
   it('merges metadata, later members last, and refuses what JSON cannot hold', async () => {
     const flow = await openFlow();
     const cycle: Record<string, unknown> = {};
-    cycle['self'] = cycle;
+    cycle.self = cycle;
     await flow.task(spec, async (task) => {
       await task.saveMetadata({ a: 1, b: 1 });
       await task.saveMetadata({ b: 2, when: null });
