@@ -114,6 +114,10 @@ describe('what lies on the disk', () => {
     expect(readdirSync(join(path, 'a'))).toEqual(['e']);
     await storage.delete(['a/e']);
     expect(readdirSync(path)).toEqual(['tmp']);
+    await storage.create('last', text('x'));
+    rmSync(join(path, 'tmp'), { recursive: true });
+    await storage.delete(['last']);
+    expect(readdirSync(path)).toEqual([]);
   });
 
   it('cannot be both an object and a folder', async () => {
@@ -229,6 +233,21 @@ describe('unfinished writes', () => {
     truncateSync(join(path, 'a'), 3);
     expect(await storage.get('a')).toMatchObject({ bytes: 3, body: text('123') });
   });
+});
+
+it('the time of an overwritten object goes on, though the clock stands still or goes back', async () => {
+  const path = newPath();
+  const storage = await LocalStorage.open(path);
+  await storage.overwrite('a', text('x'));
+  const futureS = Math.floor(Date.now() / 1000) + 3600;
+  utimesSync(join(path, 'a'), futureS, futureS);
+  let lastMs = futureS * 1000;
+  for (let i = 0; i < 20; i += 1) {
+    await storage.overwrite('a', text('x'));
+    const modifiedAtMs = (await storage.head('a'))?.modifiedAtMs ?? 0;
+    expect(modifiedAtMs).toBeGreaterThan(lastMs);
+    lastMs = modifiedAtMs;
+  }
 });
 
 describe('ifMatch', () => {

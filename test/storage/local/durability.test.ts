@@ -1,5 +1,6 @@
 import { fstatSync, linkSync, mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import type { LocalSystem } from '../../../src/storage/local/system.ts';
 import { LocalStorage } from '../../../src/storage/local.ts';
@@ -145,6 +146,39 @@ describe.each([
     const firstLink = one.log.findIndex((entry) => entry.startsWith('link'));
     expect(new Set(one.log.slice(0, firstLink).filter((entry) => /^d\d$/.test(entry))).size).toBe(4);
   });
+
+  test.prop(
+    [fc.array(fc.array(fc.nat({ max: 3 }), { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 12 })],
+    {
+      numRuns: 50,
+    },
+  )(
+    'of what was deferred before a barrier began are done before its link, whatever runs beside it',
+    async (tasks) => {
+      const one = disk(inPool);
+      const storage = await open(one);
+      const pause = async (length: number): Promise<void> => {
+        for (let i = 0; i < length; i += 1) await (i % 2 ? Promise.resolve() : new Promise(setImmediate));
+      };
+      await Promise.all(
+        tasks.map(async (pauses, me) => {
+          for (const [i, length] of pauses.entries()) {
+            await storage.create(`d${me}-${i}/x`, bytes, { durability: 'deferred' });
+            await pause(length);
+          }
+          await storage.create(`done/${me}`, bytes, { durability: 'barrier' });
+        }),
+      );
+      for (const [me, pauses] of tasks.entries()) {
+        const beforeLink = one.log.slice(0, one.log.indexOf(`link done/${me}`));
+        for (const i of pauses.keys()) {
+          const sinceMade = beforeLink.slice(beforeLink.indexOf(`link d${me}-${i}/x`));
+          expect(sinceMade).toContain(`d${me}-${i}`);
+          expect(sinceMade).toContain('.');
+        }
+      }
+    },
+  );
 
   it('persist syncs what another instance wrote, and its folders, by the barrier', async () => {
     const one = disk(inPool);
