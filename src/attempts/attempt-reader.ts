@@ -5,8 +5,9 @@ import {
   type ArtifactTable,
   decodeDescription,
   decodeTable,
-  isMovedTable,
   MAX_DESCRIPTION_BYTES,
+  type ReadDescription,
+  readDescription,
 } from '../content/description.ts';
 import {
   type DoneRecord,
@@ -48,7 +49,7 @@ export interface ReadAttempt {
   done?: DoneRecord;
   /** Absent for attempts that are open or abandoned: they described nothing. */
   described?: {
-    table: ArtifactTable;
+    table: () => ArtifactTable;
     readFrom: readonly string[];
   };
   metadata: Metadata;
@@ -85,8 +86,9 @@ export async function readAttempt(
   const number = rule.attempt ?? Math.max(...attempts.keys());
   const files = attempts.get(number);
   if (!files) throw attemptNotFound(path, number, attempts);
+  if (!files.has('done') && !files.has('deleted') && !rule.allowNotDone) throw notDone(path, number, 'open', rule, attempts);
   const found = await source.read(number, files);
-  if (found.status !== 'done' && !rule.allowNotDone) throw notDone(found, rule, attempts);
+  if (found.status !== 'done' && !rule.allowNotDone) throw notDone(path, number, found.status, rule, attempts);
   return found;
 }
 
@@ -110,7 +112,7 @@ export async function readDoneAttempts(
 
 /** A description, and what was erased from it. */
 interface FoundDescription {
-  description: ReturnType<typeof decodeDescription>;
+  description: ReadDescription;
   erased: ReadAttempt['erased'];
 }
 
@@ -160,16 +162,16 @@ class AttemptSource {
   async #readDone(base: string): Promise<DoneRecord> {
     const name = base + SESSION_FILES.done;
     const body = await readSessionFile(this.#storage, name, this.#options);
-    if (!body) throw damage(this.#storage.uri(name), 'it was listed but cannot be read');
-    return decodeDone(body, this.#storage.uri(name));
+    if (!body) throw damage(name, 'it was listed but cannot be read');
+    return decodeDone(body, name);
   }
 
   /** An attempt that is open, or that a collector gave up on: attempt.json and what was said of it at once. */
   async #readUndescribed(number: number, base: string, done: DoneRecord | undefined): Promise<ReadAttempt> {
     const name = base + SESSION_FILES.attempt;
     const body = await readSessionFile(this.#storage, name, this.#options);
-    if (!body) throw damage(this.#storage.uri(name), 'the attempt has other files, but this one is missing');
-    const { startedAt } = decodeAttempt(body, this.#storage.uri(name));
+    if (!body) throw damage(name, 'the attempt has other files, but this one is missing');
+    const { startedAt } = decodeAttempt(body, name);
     return {
       path: this.#path,
       attempt: number,
@@ -189,38 +191,37 @@ class AttemptSource {
   ): Promise<FoundDescription> {
     if (files.has('erased')) return this.#readErased(base);
     const name = base + SESSION_FILES.metadata;
-    const what = this.#storage.uri(name);
     const object = await this.#storage.get(name, { ...this.#options, maxBytes: MAX_DESCRIPTION_BYTES });
-    if (!object) return this.#missingDescription(number, base, what);
+    if (!object) return this.#missingDescription(number, base);
     if (digestHex(object.body) !== done.metadataDigest)
-      throw damage(what, 'it is not the one that DONE names');
-    return { description: decodeDescription(object.body, what), erased: undefined };
+      throw damage(name, 'it is not the one that DONE names');
+    return { description: decodeDescription(object.body, name), erased: undefined };
   }
 
   /** Retention marks before it deletes: look again before calling a missing description damage. */
-  async #missingDescription(number: number, base: string, what: string): Promise<FoundDescription> {
+  async #missingDescription(number: number, base: string): Promise<FoundDescription> {
     const files = (await listAttempts(this.#storage, this.#path, this.#options)).get(number);
     if (files?.has('deleted')) throw deleted(this.#path, number);
     if (files?.has('erased')) return this.#readErased(base);
-    throw damage(what, 'it is missing, and nothing says that it was given up');
+    throw damage(base + SESSION_FILES.metadata, 'it is missing, and nothing says that it was given up');
   }
 
   async #readErased(base: string): Promise<FoundDescription> {
     const name = base + SESSION_FILES.erased;
-    const what = this.#storage.uri(name);
     const object = await this.#storage.get(name, { ...this.#options, maxBytes: MAX_DESCRIPTION_BYTES });
-    if (!object) throw damage(what, 'it was listed but cannot be read');
-    const record = decodeRecord(object.body, what);
+    if (!object) throw damage(name, 'it was listed but cannot be read');
+    const record = decodeRecord(object.body, name);
     const erased = {
-      reason: readString(record, 'reason', what),
-      artifacts: readStrings(record, 'erased', what),
+      reason: readString(record, 'reason', name),
+      artifacts: readStrings(record, 'erased', name),
     };
-    return { description: decodeDescription(object.body, what), erased };
+    return { description: readDescription(record, name), erased };
   }
 
-  async #resolveTable(table: ReturnType<typeof decodeDescription>['table']): Promise<ArtifactTable> {
-    if (!isMovedTable(table)) return table;
-    return decodeTable(await this.#reader.load(table, this.#options), table.copy);
+  async #resolveTable(table: ReadDescription['table']): Promise<() => ArtifactTable> {
+    if (typeof table === 'function') return table;
+    const moved = decodeTable(await this.#reader.load(table, this.#options), table.copy);
+    return () => moved;
   }
 }
 
@@ -251,10 +252,15 @@ function attemptNotFound(path: TaskPath, attempt: number, attempts: TaskAttempts
   );
 }
 
-function notDone(found: ReadAttempt, rule: ReadRule, attempts: TaskAttempts): StowageError {
-  const { status, attempt } = found;
+function notDone(
+  path: TaskPath,
+  attempt: number,
+  status: AttemptStatus,
+  rule: ReadRule,
+  attempts: TaskAttempts,
+): StowageError {
   const details = {
-    ...where(found.path, attempt),
+    ...where(path, attempt),
     status,
     existing: [...attempts.keys()].sort((a, b) => a - b),
   };

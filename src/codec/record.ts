@@ -40,17 +40,14 @@ export function encodeRecord(fields: object): Uint8Array {
  * @throws StowageError `RECORD_DAMAGED`
  */
 export function decodeRecord(bytes: Uint8Array, what: string): DecodedRecord {
-  const bodyBytes = bytes.length - TAIL_BYTES;
-  if (bodyBytes < 2) throw damaged(what, `it has only ${bytes.length} bytes`);
-  const body = bytes.subarray(0, bodyBytes);
-  const buffer = bufferOf(bytes);
-  // Compared literally, so that no flipped bit goes unseen, in the digest's own letters neither.
-  if (buffer.toString('latin1', bodyBytes) !== `${TAIL_START}${digestHex(body)}${TAIL_END}`) {
-    throw damaged(what, 'its digest does not match its bytes');
-  }
-  if (!isUtf8(body)) throw damaged(what, 'it is not UTF-8');
+  ensureDigest(bytes, what);
+  return decodeVerifiedRecord(bytes, what);
+}
 
-  const json = buffer.toString('utf8');
+/** Like {@link decodeRecord}, for bytes whose digest another record names and that were checked against it. */
+export function decodeVerifiedRecord(bytes: Uint8Array, what: string): DecodedRecord {
+  if (!isUtf8(bytes)) throw damaged(what, 'it is not UTF-8');
+  const json = bufferOf(bytes).toString('utf8');
   if (!json.startsWith('{"')) throw damaged(what, 'it is not an object');
   let record: DecodedRecord;
   try {
@@ -61,6 +58,17 @@ export function decodeRecord(bytes: Uint8Array, what: string): DecodedRecord {
   if (hasPrototypeKey(json, () => record)) throw damaged(what, 'it holds a key `__proto__`');
   delete record.digest;
   return record;
+}
+
+function ensureDigest(bytes: Uint8Array, what: string): void {
+  const bodyBytes = bytes.length - TAIL_BYTES;
+  if (bodyBytes < 2) throw damaged(what, `it has only ${bytes.length} bytes`);
+  const body = bytes.subarray(0, bodyBytes);
+  const buffer = bufferOf(bytes);
+  // Compared literally, so that no flipped bit goes unseen, in the digest's own letters neither.
+  if (buffer.toString('latin1', bodyBytes) !== `${TAIL_START}${digestHex(body)}${TAIL_END}`) {
+    throw damaged(what, 'its digest does not match its bytes');
+  }
 }
 
 /**

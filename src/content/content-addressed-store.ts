@@ -1,5 +1,4 @@
 import { type Compression, checkCompression } from '../codec/payload.ts';
-import { prepareCodec } from '../codec/zstd.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { ensureBytes } from './chunk-stream.ts';
@@ -70,12 +69,12 @@ export class ContentAddressedStore {
 
   /** Readies the store for reading: it exists, and its format is known. */
   async prepareToRead(options: CallOptions = {}): Promise<void> {
-    await Promise.all([this.#storeFile.require(options), prepareCodec()]);
+    await this.#storeFile.require(options);
   }
 
   /** Readies the store for writing, and makes it where there is none. */
   async prepareToWrite(options: CallOptions = {}): Promise<void> {
-    await Promise.all([this.#storeFile.ensure(options), prepareCodec()]);
+    await this.#storeFile.ensure(options);
   }
 
   /** The store's id; makes no store. */
@@ -100,9 +99,10 @@ export class ContentAddressedStore {
   ): Promise<SavedBlob[]> {
     const { signal, ...storeOptions } = options;
     if (storeOptions.compression !== undefined) checkCompression(storeOptions.compression);
+    const items = itemsOf(blobs, { signal });
     return this.#loose(options, async (writer) => {
       const saved: StoredContent[] = [];
-      for await (const blob of itemsOf(blobs, { signal })) {
+      for await (const blob of items) {
         if (blob instanceof Uint8Array) {
           const input: ContentInput = { ...storeOptions, bytes: blob };
           saved.push(...(await writer.saveAll([input], { signal })));
@@ -123,9 +123,10 @@ export class ContentAddressedStore {
     files: Iterable<{ name: string; data: Blob }>,
     options: CallOptions = {},
   ): Promise<SavedData[]> {
+    const items = itemsOf(files, {});
     const saved = await this.#loose(options, async (writer) => {
       const stored: StoredPlain[] = [];
-      for (const { name, data } of files) {
+      for await (const { name, data } of items) {
         const source = data instanceof Uint8Array ? data : checkStream(data);
         stored.push(await writer.savePlain(name, source, options));
       }
@@ -197,7 +198,13 @@ function itemsOf<T>(
   items: Iterable<T> | AsyncIterable<T>,
   options: CallOptions,
 ): Iterable<T> | AsyncIterable<T> {
-  return Symbol.asyncIterator in items ? untilAborted(items, options) : items;
+  const isObject = typeof items === 'object' && items !== null;
+  if (isObject && Symbol.asyncIterator in items) return untilAborted(items, options);
+  if (isObject && Symbol.iterator in items) return items;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    'Contents are saved as a list: pass an array, or an iterable, of what is to be saved.',
+  );
 }
 
 function checkStream(value: unknown): AsyncIterable<Uint8Array> {

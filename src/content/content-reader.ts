@@ -1,5 +1,6 @@
 import { constants } from 'node:buffer';
 import { ENVELOPE_HEADER_BYTES, MAX_ENVELOPE_RAW_BYTES, openEnvelope } from '../codec/envelope.ts';
+import { prepareCodec } from '../codec/zstd.ts';
 import { createHasher, digestHex } from '../digest/blake3.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import type { ByteRange, CallOptions, DataStoreStorage, StoredObject } from '../storage/contract.ts';
@@ -45,14 +46,18 @@ export class ContentReader {
    */
   async load(address: ContentAddress, options: CallOptions = {}): Promise<Uint8Array> {
     const excluded = new Set<string>();
+    let failure: StowageError | undefined;
     for (;;) {
       try {
         return await this.#collect(address, excluded, options);
       } catch (error) {
+        if (failure && isStowageError(error, 'CONTENT_NOT_FOUND')) throw unreadable(address, failure);
+        if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
         // A large plain object is found damaged only at its end: start again without it.
-        const late = isStowageError(error, 'CONTENT_DAMAGED') ? error.details.foundAtEnd : undefined;
+        const late = error.details.foundAtEnd;
         if (typeof late !== 'string' || excluded.has(late)) throw error;
         excluded.add(late);
+        failure = error;
       }
     }
   }
@@ -240,6 +245,7 @@ export class ContentReader {
     const object = await this.#getUpTo(name, most, 'it is larger than any envelope', options);
     if (!object) return undefined;
     if (object.body.length !== parsed.bytes) throw damaged(name, 'its length is not the one in its name');
+    await prepareCodec();
     try {
       const { header, raw } = openEnvelope(object.body, { kind: KINDS[parsed.folder] });
       if (header.kind === 'blob') return { kind: 'blob', bytes: raw };

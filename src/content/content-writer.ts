@@ -1,4 +1,5 @@
 import { sealEnvelope } from '../codec/envelope.ts';
+import { prepareCodec } from '../codec/zstd.ts';
 import { createHasher, digestHex } from '../digest/blake3.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
@@ -46,6 +47,7 @@ export class ContentWriter {
 
   /** Stores contents that are in memory; results come in the order of `inputs`. Equal ones are stored once. */
   async saveAll(inputs: readonly ContentInput[], options: CallOptions = {}): Promise<StoredContent[]> {
+    await prepareCodec();
     const keys = inputs.map((input) => digestHex(input.bytes));
     const byKey = new Map(keys.map((key, index) => [key, inputs[index] as ContentInput]));
     const state = await this.#finder.pinAndReadLog(byKey.keys(), options);
@@ -65,6 +67,7 @@ export class ContentWriter {
   /** Stores a content that comes piece by piece, of any length, in bounded memory. */
   async saveStream(source: AsyncIterable<Uint8Array>, options: StoreOptions = {}): Promise<StoredContent> {
     const { head, rest } = await readHead(abortable(source, options), CHUNKED_FROM_BYTES);
+    await prepareCodec();
     if (!rest) return (await this.saveAll([{ ...options, bytes: head }], options))[0] as StoredContent;
     const packed = await packContent(this.#context, rest, this.#withDefaults(options));
     const state = await this.#finder.pinAndReadLog([packed.key], options);
@@ -134,6 +137,7 @@ export class ContentWriter {
     state: CollectionState,
     options: CallOptions,
   ): Promise<StoredPlain> {
+    await prepareCodec();
     const { session, storage } = this.#context;
     const plain = plainName(session.id, session.nextSequence(), file);
     const hasher = createHasher();

@@ -65,14 +65,15 @@ export class CopyFinder {
     return whole;
   }
 
-  /** What this process knows under an idle version, if that is still the newest one. */
+  /** What this process knows under an idle version, if that is still the newest one; what it learned after this session's pins does not count. */
   #knownCopy({ key, folder }: Wanted, state: CollectionState): WholeCopy | undefined {
     const known = this.#context.shared.knownCopies.get(key);
     if (!known || !state.idle || known.version !== state.version) return undefined;
     const names = [known.stored.copy, ...pinsOf(known).map(({ name }) => name)];
     const lost = (name: string): boolean =>
       state.isCondemned(name) || this.#context.shared.reader.hasFoundDamaged(name);
-    const usable = known.stored.copy.startsWith(folder) && !names.some(lost);
+    const isPinned = this.#context.session.hasPinned(pinsOf(known));
+    const usable = known.stored.copy.startsWith(folder) && isPinned && !names.some(lost);
     return usable ? known : undefined;
   }
 

@@ -1,8 +1,8 @@
-import { decode, encode } from '@msgpack/msgpack';
 import { ENVELOPE_HEADER_BYTES } from '../codec/envelope.ts';
 import { createHasher, digestBytes } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
 import { MAX_CHUNK_BYTES } from './chunker.ts';
+import { msgpack } from './msgpack.ts';
 import { isBoundedMsgpack } from './msgpack-bounds.ts';
 import { isPackName } from './object-names.ts';
 
@@ -89,7 +89,7 @@ export function manifestRoot(
  * equal for every copy, so that without this digest a flipped bit could accuse a whole pack, or pass for a newer version.
  */
 export function encodeManifest({ chunker, bytes, root, storedBytes, packs, groups }: Manifest): Uint8Array {
-  const fields = encode({
+  const fields = msgpack().encode({
     v: 1,
     chunker,
     bytes,
@@ -219,7 +219,7 @@ function decodeMap(raw: Uint8Array, what: string): Record<string, unknown> {
   ensure(isBoundedMsgpack(fields, MAX_DEPTH), what);
   let value: unknown;
   try {
-    value = decode(fields, { maxStrLength: 1024, maxMapLength: 16 });
+    value = msgpack().decode(fields, { maxStrLength: 1024, maxMapLength: 16 });
   } catch (cause) {
     throw damaged(what, cause);
   }

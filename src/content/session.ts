@@ -30,6 +30,11 @@ export class WriterSession {
     for (const entry of entries) this.#pinned.add(pinId(entry));
   }
 
+  /** Whether all of `entries` are pinned. */
+  hasPinned(entries: readonly ContentRef[]): boolean {
+    return entries.every((entry) => this.#pinned.has(pinId(entry)));
+  }
+
   /**
    * Pins what this session may come to rely on (step 2 of the writer's protocol): one request for all that is new, none otherwise.
    * Must come before looking for it.

@@ -62,17 +62,17 @@ export class StoreFile {
   }
 
   async #read({ signal }: CallOptions): Promise<StoreIdentity | undefined> {
-    const object = await this.#storage.get(NAME, { signal, maxBytes: MAX_BYTES });
-    if (!object) return undefined;
     const what = this.#storage.uri(NAME);
     try {
+      const object = await this.#storage.get(NAME, { signal, maxBytes: MAX_BYTES });
+      if (!object) return undefined;
       const record = decodeRecord(object.body, what);
       checkFormat(record, what);
       const storeId = readString(record, 'storeId', what);
       const names = readString(record, 'names', what);
       if (isSessionId(storeId) && (names === 'exact' || names === 'fold')) return { storeId, names };
     } catch (error) {
-      if (!isStowageError(error, 'RECORD_DAMAGED')) throw error;
+      if (!isStowageError(error, 'RECORD_DAMAGED', 'OBJECT_TOO_LARGE')) throw error;
       throw notAStore(what, error);
     }
     throw notAStore(what);

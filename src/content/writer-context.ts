@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache';
 import type { Compression } from '../codec/envelope.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { BoundedMap } from './bounded-map.ts';
 import type { CollectionLog } from './collection-log.ts';
 import type { ContentReader } from './content-reader.ts';
 import { HERE } from './content-ref.ts';
@@ -31,8 +31,8 @@ export interface SharedWriterState {
   readonly log: CollectionLog;
   readonly reader: ContentReader;
   readonly locks: KeyLocks;
-  readonly knownCopies: LRUCache<ContentKey, KnownCopy>;
-  readonly knownChunks: LRUCache<string, PackedEntry>;
+  readonly knownCopies: BoundedMap<ContentKey, KnownCopy>;
+  readonly knownChunks: BoundedMap<string, PackedEntry>;
   readonly compression: Compression;
   readonly verifyHits: boolean;
 }
@@ -44,13 +44,13 @@ export function sharedWriterState(
   options: { compression: Compression; verifyHits: boolean },
 ): SharedWriterState {
   return {
+    ...options,
     storage,
     log,
     reader,
     locks: new KeyLocks(),
-    knownCopies: new LRUCache({ max: KNOWN_COPIES }),
-    knownChunks: new LRUCache({ max: KNOWN_CHUNKS }),
-    ...options,
+    knownCopies: new BoundedMap(KNOWN_COPIES),
+    knownChunks: new BoundedMap(KNOWN_CHUNKS),
   };
 }
 

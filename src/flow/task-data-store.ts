@@ -36,14 +36,13 @@ export class TaskDataStore {
   readonly #content: ContentAddressedStore;
   readonly #registry: SerializerRegistry;
   readonly #read: ReadAttempt;
-  readonly #entries: Map<string, ArtifactEntry>;
+  #entriesByName: Map<string, ArtifactEntry> | undefined;
 
   /** For use by {@link FlowDataStore}. */
   constructor(content: ContentAddressedStore, registry: SerializerRegistry, read: ReadAttempt) {
     this.#content = content;
     this.#registry = registry;
     this.#read = read;
-    this.#entries = new Map(read.described?.table.artifacts.map((entry) => [entry.name, entry]));
   }
 
   get flowName(): string {
@@ -217,6 +216,11 @@ export class TaskDataStore {
     const logs = await listLogs(this.#content.storage, this.#read.path, this.attempt, options);
     const log = logs.find((candidate) => candidate.source === source && candidate.stream === stream);
     if (log) yield* readLog(this.#content.storage, log.parts, options);
+  }
+
+  get #entries(): Map<string, ArtifactEntry> {
+    this.#entriesByName ??= new Map(this.#read.described?.table().artifacts.map((entry) => [entry.name, entry]));
+    return this.#entriesByName;
   }
 
   #entry(name: string): ArtifactEntry {

@@ -21,8 +21,10 @@ import { removeStaleTmp } from './stale-tmp.ts';
 import type { LocalSystem } from './system.ts';
 import { writeAll, writeAllSync, writeStream } from './write-bytes.ts';
 
-/** Bodies up to this size are written and read by synchronous calls, which are faster and too short to matter. */
+/** Bodies up to this size are written by synchronous calls, which are faster and too short to matter. */
 export const SMALL_BODY_BYTES: number = 64 * 1024;
+/** How many folders are remembered as made before all are forgotten. */
+const MAX_MADE_FOLDERS = 8_192;
 /** How often a folder that another process removes again and again is made anew. */
 const MAX_FOLDER_ATTEMPTS = 16;
 /** The step by which the modification time of an overwritten object goes on at least; what a double can tell apart. */
@@ -44,6 +46,8 @@ export class Writer {
   readonly #durability: Durability;
   readonly #system: LocalSystem;
   readonly #tmpPrefix = randomBytes(12).toString('hex');
+  /** Folders that were there once: making the others first is cheaper than failing to link into them. */
+  readonly #madeFolders = new Set<string>();
   #tmpCount = 0;
   #cleaned = false;
 
@@ -183,6 +187,12 @@ export class Writer {
   }
 
   #link(tmp: string, target: Target): boolean {
+    const folder = dirname(target.path);
+    if (!this.#madeFolders.has(folder)) {
+      makeFolder(folder, target);
+      if (this.#madeFolders.size >= MAX_MADE_FOLDERS) this.#madeFolders.clear();
+      this.#madeFolders.add(folder);
+    }
     try {
       this.#inFolder(target, () => this.#system.linkSync(tmp, target.path));
       return true;
