@@ -41,13 +41,13 @@ export {
   type CreateRunOptions,
   FlowDataStore,
   type FlowDataStoreOptions,
-  type GetTasksOptions,
   type TaskSpec,
 } from './flow/flow-data-store.ts';
 export type { OpenTaskDataStore } from './flow/open-task-data-store.ts';
 export type { Run, RunInfo, RunSummary } from './flow/run.ts';
 export type { SchemaOutput, SchemaResult, StandardSchema } from './flow/standard-schema.ts';
 export type { ArtifactInfo, TaskDataStore } from './flow/task-data-store.ts';
+export type { GetTasksOptions } from './flow/task-selection.ts';
 export type * from './storage/contract.ts';
 export { CountStorage, type OperationCount, type StorageCounts } from './storage/count.ts';
 export { StorageDecorator, type StorageOperation } from './storage/decorator.ts';

@@ -5,14 +5,21 @@ import { FlowDataStore, isStowageError } from 'stowage';
 const flow = await FlowDataStore.open({ flowName: 'FirstSteps', storage: process.argv[2] });
 const runId = new Date().toISOString();
 const weights = Float64Array.from({ length: 100_000 }, (_, i) => Math.round(1000 * Math.sin(i / 100)));
-const notes = { by: new Map([['auc', 0.91]]), at: new Date(0), none: undefined, text: 'so and so '.repeat(9000) };
+const notes = {
+  by: new Map([['auc', 0.91]]),
+  at: new Date(0),
+  none: undefined,
+  text: 'so and so '.repeat(9000),
+};
 
 await flow.task({ runId, stepName: 'fit', taskId: '0' }, async (task) => {
   await task.saveArtifacts({ weights, notes });
   await task.saveLogs('task', { stdout: `fitted on Node ${process.version}\n` });
 });
 await assert.rejects(
-  flow.task({ runId, stepName: 'judge', taskId: '0' }, (task) => task.saveArtifacts({ model: { act: () => 1 } })),
+  flow.task({ runId, stepName: 'judge', taskId: '0' }, (task) =>
+    task.saveArtifacts({ model: { act: () => 1 } }),
+  ),
   (error) => isStowageError(error, 'UNSERIALIZABLE_ARTIFACT') && error.message.includes('model.act'),
 );
 

@@ -8,7 +8,7 @@ import {
   type StowageErrorCode,
   type TaskDataStore,
 } from 'stowage';
-import { storageConformance } from 'stowage/testing';
+import { type ConformanceCase, storageConformance } from 'stowage/testing';
 
 interface Metrics {
   auc: number;
@@ -18,11 +18,14 @@ declare const metricsSchema: StandardSchema<Metrics>;
 
 export async function fit(runId: string): Promise<number> {
   await using flow = await FlowDataStore.open({ flowName: 'Typed', storage: 'memory:' });
-  const auc: number = await flow.task({ runId, stepName: 'fit', taskId: '0' }, async (task: OpenTaskDataStore) => {
-    await task.saveArtifacts({ model: new Float64Array(10), metrics: { auc: 0.91 } });
-    await task.saveMetadata({ seconds: 1.5 });
-    return 0.91;
-  });
+  const auc: number = await flow.task(
+    { runId, stepName: 'fit', taskId: '0' },
+    async (task: OpenTaskDataStore) => {
+      await task.saveArtifacts({ model: new Float64Array(10), metrics: { auc: 0.91 } });
+      await task.saveMetadata({ seconds: 1.5 });
+      return 0.91;
+    },
+  );
 
   const done: TaskDataStore = await flow.getTaskDataStore(`${runId}/fit/0`, { attempt: 'latestDone' });
   const { metrics } = await done.loadArtifacts<{ metrics: Metrics }>(['metrics']);
@@ -40,4 +43,4 @@ export function isGone(error: unknown): boolean {
   return isStowageError(error, code, 'ATTEMPT_DELETED');
 }
 
-export const cases: number = storageConformance.length;
+export const cases: readonly ConformanceCase[] = storageConformance();

@@ -111,10 +111,11 @@ function nextSteps({ flowName }, { runId }, storage) {
   const command = storage === './.stowage' ? 'npx stowage' : `npx stowage --store ${storage}`;
   return [
     'Look further:',
-    `  ${command} runs ${flowName}`,
-    `  ${command} show ${flowName}/${runId}/fit/horror`,
+    `  ${command} runs`,
+    `  ${command} show ${flowName}/${runId}`,
+    `  ${command} show ${flowName}/${runId}/load/0`,
     `  ${command} log ${flowName}/${runId}/load/0`,
-    `  ${command} get ${flowName}/${runId}/compare/0 payback.svg > payback.svg`,
+    `  ${command} get ${flowName}/${runId}/compare/0 chart > chart.svg`,
     `  ${command} stat`,
   ];
 }

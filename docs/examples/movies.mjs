@@ -127,7 +127,7 @@ async function compare(task) {
   models.sort((a, b) => b.payback - a.payback);
   const surprises = new Map(models.map(({ genre, surprise }) => [genre, surprise]));
   const chart = new TextEncoder().encode(drawChart(models));
-  await task.saveArtifacts({ models, surprises, 'payback.svg': chart });
+  await task.saveArtifacts({ models, surprises, chart });
 }
 
 /**

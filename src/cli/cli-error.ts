@@ -8,7 +8,11 @@ export class CliError extends Error {
   readonly code: CliErrorCode;
   readonly details: ErrorDetails;
 
-  constructor(code: CliErrorCode, message: string, options: { details?: ErrorDetails; cause?: unknown } = {}) {
+  constructor(
+    code: CliErrorCode,
+    message: string,
+    options: { details?: ErrorDetails; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'CliError';
     this.code = code;

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { abortError } from '../errors.ts';
 import { coloured, hasColours, type Paint, plain } from './paint.ts';
 import { type Cell, type Column, tableLines } from './table.ts';
@@ -12,6 +13,9 @@ export interface Sink {
 /** What the command needs of the standard output. */
 export type OutputStream = Writable & { isTTY?: boolean; columns?: number };
 
+/** A terminal takes everything at once: without a pause now and then, Ctrl-C would not be noticed. */
+const PAUSE_AFTER_MS = 20;
+
 /** Where results go: the standard output, at the pace of whoever reads it. */
 export class Output implements Sink {
   readonly paint: Paint;
@@ -20,20 +24,24 @@ export class Output implements Sink {
   readonly width: number;
   readonly #stream: OutputStream;
   readonly #signal: AbortSignal;
+  #pausedAt: number = performance.now();
 
   constructor(stream: OutputStream, signal: AbortSignal, options: { color: boolean }) {
     this.#stream = stream;
     this.#signal = signal;
     this.isTerminal = stream.isTTY === true;
     this.paint = hasColours(stream, options.color) ? coloured : plain;
-    const columns = Number(process.env['COLUMNS']);
+    const columns = Number(process.env.COLUMNS);
     this.width = columns >= 1 ? columns : (stream.columns ?? Number.POSITIVE_INFINITY);
   }
 
   async write(piece: string | Uint8Array): Promise<void> {
     if (this.#signal.aborted) throw abortError(this.#signal);
-    if (piece.length === 0 || this.#stream.write(piece)) return;
-    await this.#drained();
+    if (piece.length === 0) return;
+    if (!this.#stream.write(piece)) await this.#drained();
+    else if (performance.now() - this.#pausedAt > PAUSE_AFTER_MS) await nextTurn();
+    else return;
+    this.#pausedAt = performance.now();
   }
 
   async line(text = ''): Promise<void> {

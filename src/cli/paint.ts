@@ -26,7 +26,7 @@ export function hasColours(
   wanted: boolean,
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): boolean {
-  if (!wanted || environment['NO_COLOR'] || environment['TERM'] === 'dumb') return false;
-  const forced = environment['FORCE_COLOR'];
+  if (!wanted || environment.NO_COLOR || environment.TERM === 'dumb') return false;
+  const forced = environment.FORCE_COLOR;
   return forced ? forced !== '0' : stream.isTTY === true;
 }

@@ -24,7 +24,12 @@ const WHAT = { flow: 'flow name', run: 'run id', step: 'step name', task: 'task 
 export function parseStorePath(text: string | undefined, shortest: number, longest: number): StorePath {
   const parts = text === undefined ? [] : text.replace(/\/$/, '').split('/');
   if (parts.length < shortest || parts.length > longest) {
-    throw usageError(`${JSON.stringify(text ?? '')} is not of the form ${formOf(shortest, longest)}.`, { path: text });
+    throw usageError(
+      `${JSON.stringify(text ?? '')} is not of the form ${formOf(shortest, longest)}; stowage ls shows what there is.`,
+      {
+        path: text,
+      },
+    );
   }
   const path: StorePath = {};
   for (const [index, part] of parts.entries()) {
@@ -38,7 +43,9 @@ export function parseStorePath(text: string | undefined, shortest: number, longe
 /** The number of an attempt, from a path or an option. */
 export function parseAttempt(text: string): number {
   if (/^(0|[1-9]\d{0,14})$/.test(text)) return Number(text);
-  throw usageError(`${JSON.stringify(text)} is no attempt; attempts are numbers from 0 on.`, { attempt: text });
+  throw usageError(`${JSON.stringify(text)} is no attempt; attempts are numbers from 0 on.`, {
+    attempt: text,
+  });
 }
 
 export function formatStorePath({ flow, run, step, task, attempt }: StorePath): string {

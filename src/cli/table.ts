@@ -1,5 +1,5 @@
-import { displayWidth, printable, shorten } from './terminal-text.ts';
 import type { Paint, Style } from './paint.ts';
+import { displayWidth, printable, shorten } from './terminal-text.ts';
 
 /** A column of a table. */
 export interface Column {
@@ -11,51 +11,77 @@ export interface Column {
   shrinks?: boolean;
 }
 
-/** A cell: stored text, which is made printable here, or that with a style. */
-export type Cell = string | { text: string; style: Style };
+/** A cell: stored text, which is made printable here, or that with a style, or after a `lead` without one. */
+export type Cell = string | { text: string; style?: Style; lead?: string };
 
 const GAP = 2;
 const LEAST_WIDTH = 8;
 
-/** The lines of a table, aligned, at most `width` columns wide: columns shrink, then go, then shrink further. */
+/** What a cell shows. */
+interface Shown {
+  lead: string;
+  text: string;
+  style: Style | undefined;
+}
+
+/**
+ * The lines of a table, aligned, at most `width` columns wide: columns shrink, then go, then shrink further.
+ * A row of one cell takes the whole line.
+ */
 export function tableLines(
   columns: readonly Column[],
   rows: readonly (readonly Cell[])[],
   { width, paint }: { width: number; paint: Paint },
 ): string[] {
-  const texts = rows.map((row) => row.map((cell) => printable(typeof cell === 'string' ? cell : cell.text)));
-  const used = columns.map((_, index) => index).filter((index) => texts.some((row) => row[index] !== ''));
+  const shown = rows.map((row) => row.map(toShown));
   const widths = columns.map(({ header }, index) =>
-    texts.reduce((most, row) => Math.max(most, displayWidth(row[index] ?? '')), header.length),
+    shown.reduce((most, row) => Math.max(most, isAlone(row) ? 0 : widthOf(row[index])), header.length),
   );
-  const kept = fit(columns, widths, used, width);
-  const line = (cells: readonly string[], styleOf: (index: number) => Style | undefined): string =>
-    kept
-      .map((index, place) => {
-        const text = shorten(cells[index] ?? '', widths[index] as number);
-        const padding = ' '.repeat((widths[index] as number) - displayWidth(text));
-        const style = styleOf(index);
-        const painted = style === undefined || text === '' ? text : paint(style, text);
-        if (columns[index]?.align === 'right') return padding + painted;
-        return place === kept.length - 1 ? painted : painted + padding;
-      })
-      .join(' '.repeat(GAP))
-      .trimEnd();
-  const header = line(
-    columns.map((column) => column.header),
-    () => 'dim',
-  );
-  const body = texts.map((cells, row) =>
-    line(cells, (index) => {
-      const cell = rows[row]?.[index];
-      return typeof cell === 'object' ? cell.style : undefined;
-    }),
-  );
-  return columns.some((column) => column.header !== '') ? [header, ...body] : body;
+  const used = columns
+    .map((_, index) => index)
+    .filter((index) => shown.some((row) => widthOf(row[index]) > 0));
+  const kept = fitColumns(columns, widths, used, width);
+  const lineOf = (row: readonly Shown[]): string => {
+    const [first] = row;
+    if (first && isAlone(row)) return paintCell(first, width, paint);
+    const cells = kept.map((index) => {
+      const cell = row[index];
+      const columnWidth = widths[index] as number;
+      const painted = cell ? paintCell(cell, columnWidth, paint) : '';
+      const padding = ' '.repeat(Math.max(0, columnWidth - widthOf(cell)));
+      return columns[index]?.align === 'right' ? padding + painted : painted + padding;
+    });
+    return cells.join(' '.repeat(GAP)).trimEnd();
+  };
+  const header = columns.map((column): Shown => ({ lead: '', text: column.header, style: 'dim' }));
+  return [...(columns.some((column) => column.header !== '') ? [lineOf(header)] : []), ...shown.map(lineOf)];
+}
+
+function toShown(cell: Cell): Shown {
+  if (typeof cell === 'string') return { lead: '', text: printable(cell), style: undefined };
+  return { lead: cell.lead ?? '', text: printable(cell.text), style: cell.style };
+}
+
+function isAlone(row: readonly Shown[]): boolean {
+  return row.length === 1;
+}
+
+function widthOf(cell: Shown | undefined): number {
+  return cell ? displayWidth(cell.lead) + displayWidth(cell.text) : 0;
+}
+
+function paintCell({ lead, text, style }: Shown, width: number, paint: Paint): string {
+  const cut = shorten(text, Math.max(1, width - displayWidth(lead)));
+  return lead + (style === undefined || cut === '' ? cut : paint(style, cut));
 }
 
 /** Which columns are shown; `widths` becomes what each is given. */
-function fit(columns: readonly Column[], widths: number[], used: readonly number[], width: number): number[] {
+function fitColumns(
+  columns: readonly Column[],
+  widths: number[],
+  used: readonly number[],
+  width: number,
+): number[] {
   let kept = [...used];
   const excess = (): number =>
     kept.reduce((sum, index) => sum + (widths[index] as number) + GAP, -GAP) - width;
@@ -68,7 +94,7 @@ function fit(columns: readonly Column[], widths: number[], used: readonly number
       widths[widest] = Math.max(least, (widths[widest] as number) - excess());
     }
   };
-  shrinkTo(Math.max(24, Math.floor(width * 0.4)));
+  shrinkTo(Math.max(24, Math.floor(width * 0.65)));
   while (excess() > 0) {
     const orders = kept.map((index) => columns[index]?.dropOrder ?? 0);
     const highest = Math.max(0, ...orders);

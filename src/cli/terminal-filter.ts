@@ -1,8 +1,9 @@
 import { printableLines } from './terminal-text.ts';
 
-const COLOUR = /\x1b\[[\d;]*m/g;
+const ESCAPE = '\u001b';
+const COLOUR: RegExp = new RegExp(`${ESCAPE}\\[[\\d;]*m`, 'g');
 /** What may be the beginning of a colour, or of a line end, at the end of a piece. */
-const UNFINISHED = /(?:\x1b(?:\[[\d;]{0,32})?|\r)$/;
+const UNFINISHED: RegExp = new RegExp(`(?:${ESCAPE}(?:\\[[\\d;]{0,32})?|\\r)$`);
 
 /**
  * Makes text that somebody else wrote safe for a terminal, as it streams by: colours pass (or go, without `colours`), and
@@ -20,7 +21,8 @@ export class TerminalFilter {
   }
 
   push(piece: Uint8Array | string): string {
-    const text = this.#rest + (typeof piece === 'string' ? piece : this.#decoder.decode(piece, { stream: true }));
+    const text =
+      this.#rest + (typeof piece === 'string' ? piece : this.#decoder.decode(piece, { stream: true }));
     this.#rest = UNFINISHED.exec(text)?.[0] ?? '';
     return this.#clean(text.slice(0, text.length - this.#rest.length));
   }

@@ -28,7 +28,8 @@ export class ValueJson {
     const scalar = this.#scalar(value);
     if (scalar !== undefined) this.#text += scalar;
     else if (Array.isArray(value)) yield* this.#writeList(value, depth);
-    else if (ArrayBuffer.isView(value)) yield* this.#writeList(value as unknown as ArrayLike<unknown>, depth, true);
+    else if (ArrayBuffer.isView(value))
+      yield* this.#writeList(value as unknown as ArrayLike<unknown>, depth, true);
     else if (value instanceof Set) yield* this.#writeList([...value], depth, true);
     else if (value instanceof Map) yield* this.#writeList([...value], depth, true);
     else yield* this.#writeObject(this.#entriesOf(value as object), depth);

@@ -53,7 +53,7 @@ interface ChunkRow extends PackedEntry {
 
 /**
  * Cuts a content into chunks, packs those that are not stored yet, and describes it. Everything passes through once;
- * memory is bounded by two packs and 48 bytes a chunk.
+ * memory is bounded by two packs and a few hundred bytes a chunk.
  *
  * @throws StowageError `CONTENT_TOO_LARGE` beyond about 8 TiB; whatever the source or the storage throws.
  */

@@ -221,7 +221,9 @@ function decodeMap(raw: Uint8Array, what: string): Record<string, unknown> {
   try {
     value = msgpack().decode(fields, { maxStrLength: 1024, maxMapLength: 16 });
   } catch (cause) {
-    throw damaged(what, cause);
+    // Only what the decoder says of its input: any other error is a fault of ours, and must not accuse the store.
+    const isOfInput = cause instanceof msgpack().DecodeError || cause instanceof RangeError;
+    throw isOfInput ? damaged(what, cause) : cause;
   }
   ensure(typeof value === 'object' && value !== null && !Array.isArray(value), what);
   return value as Record<string, unknown>;

@@ -66,9 +66,12 @@ export interface DoneRecord {
 
 const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 
+let host: string | undefined;
+
 /** Who writes: this machine and process. */
 export function thisOwner(): AttemptRecord['owner'] {
-  return { host: hostname(), pid: process.pid };
+  host ??= hostname();
+  return { host, pid: process.pid };
 }
 
 export function encodeAttempt(record: AttemptRecord, subject: Record<string, JsonValue>): Uint8Array {

@@ -36,6 +36,7 @@ import { defaultStorageUri } from './default-storage.ts';
 import { OpenTaskDataStore } from './open-task-data-store.ts';
 import { Run, type RunSummary, runNotFound, toSummary } from './run.ts';
 import { TaskDataStore } from './task-data-store.ts';
+import { type GetTasksOptions, readRuleOf } from './task-selection.ts';
 
 /** Options of {@link FlowDataStore.open}. */
 export interface FlowDataStoreOptions extends ContentStoreOptions, CallOptions {
@@ -59,15 +60,6 @@ export interface TaskSpec {
   taskId: string;
   /** The attempt's number, from 0. Default: the next one that nobody has opened. */
   attempt?: number | undefined;
-}
-
-/** Options of {@link FlowDataStore.getTaskDataStores}. */
-export interface GetTasksOptions extends ReadRule {
-  runId: string;
-  /** Only tasks of these steps. Default: all steps. */
-  steps?: readonly string[] | undefined;
-  /** Whether all done attempts of each task are returned, oldest first, rather than one. Default `false`. */
-  includePrior?: boolean | undefined;
 }
 
 /** Options of {@link FlowDataStore.createRun}. */
@@ -171,7 +163,7 @@ export class FlowDataStore implements AsyncDisposable {
    */
   async getTaskDataStore(pathspec: string, options: ReadRule & CallOptions = {}): Promise<TaskDataStore> {
     const { attempt, ...names } = parsePathspec(pathspec);
-    const rule = readRule(attempt === undefined ? options : { ...options, attempt });
+    const rule = readRuleOf(attempt === undefined ? options : { ...options, attempt });
     const { signal } = options;
     await this.caStore.prepareToRead({ signal });
     const path = { flow: this.flowName, ...names };
@@ -187,7 +179,7 @@ export class FlowDataStore implements AsyncDisposable {
   async getTaskDataStores(options: GetTasksOptions & CallOptions): Promise<TaskDataStore[]> {
     const { runId, steps, includePrior = false, signal } = options;
     const run = validateUserName(runId, 'run id');
-    const rule = readRule(options);
+    const rule = readRuleOf(options);
     await this.caStore.prepareToRead({ signal });
     const tasks: ListedTask[] = [];
     for (const step of steps ?? [undefined]) {
@@ -330,11 +322,6 @@ async function failOrReport(task: OpenTaskDataStore, error: unknown): Promise<vo
   } catch (failure) {
     closeFailed.publish({ pathspec: task.pathspec, error, failure });
   }
-}
-
-function readRule({ attempt, allowNotDone }: ReadRule): ReadRule {
-  if (attempt !== undefined && attempt !== 'latestDone') validateAttemptNumber(attempt);
-  return { attempt, allowNotDone };
 }
 
 function checkInline(bytes: number): number {

@@ -7,10 +7,11 @@ import {
   readRunCreated,
   readRunFinished,
 } from '../attempts/runs.ts';
+import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import type { FlowDataStore, GetTasksOptions } from './flow-data-store.ts';
 import type { TaskDataStore } from './task-data-store.ts';
+import type { GetTasksOptions } from './task-selection.ts';
 
 /** Everything that is recorded of a run itself. */
 export interface RunInfo extends RunCreated {
@@ -19,13 +20,20 @@ export interface RunInfo extends RunCreated {
   finished?: RunFinished;
 }
 
+/** What a run needs of its flow. */
+export interface RunOwner {
+  readonly flowName: string;
+  readonly caStore: ContentAddressedStore;
+  getTaskDataStores(options: GetTasksOptions & CallOptions): Promise<TaskDataStore[]>;
+}
+
 /** One run of a flow. */
 export class Run {
-  readonly #flow: FlowDataStore;
+  readonly #flow: RunOwner;
   readonly runId: string;
 
-  /** For use by {@link FlowDataStore}. */
-  constructor(flow: FlowDataStore, runId: string) {
+  /** For use by `FlowDataStore`. */
+  constructor(flow: RunOwner, runId: string) {
     this.#flow = flow;
     this.runId = runId;
   }
@@ -62,7 +70,7 @@ export class Run {
     return steps;
   }
 
-  /** The run's tasks that are done, or all with `allowNotDone`; see {@link FlowDataStore.getTaskDataStores}. */
+  /** The run's tasks that are done, or all with `allowNotDone`; see `FlowDataStore.getTaskDataStores`. */
   async tasks(options: Omit<GetTasksOptions, 'runId'> & CallOptions = {}): Promise<TaskDataStore[]> {
     return this.#flow.getTaskDataStores({ ...options, runId: this.runId });
   }
@@ -94,7 +102,7 @@ export interface RunSummary {
   isFinished: boolean;
 }
 
-export function toSummary(flow: FlowDataStore, { run, createdAtMs, finished }: ListedRun): RunSummary {
+export function toSummary(flow: RunOwner, { run, createdAtMs, finished }: ListedRun): RunSummary {
   return { run: new Run(flow, run), createdAt: new Date(createdAtMs), isFinished: finished };
 }
 

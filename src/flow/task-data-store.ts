@@ -219,7 +219,9 @@ export class TaskDataStore {
   }
 
   get #entries(): Map<string, ArtifactEntry> {
-    this.#entriesByName ??= new Map(this.#read.described?.table().artifacts.map((entry) => [entry.name, entry]));
+    this.#entriesByName ??= new Map(
+      this.#read.described?.table().artifacts.map((entry) => [entry.name, entry]),
+    );
     return this.#entriesByName;
   }
 

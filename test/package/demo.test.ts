@@ -61,7 +61,7 @@ describe('the demo, run twice on one store', () => {
     expect(residuals).toBeInstanceOf(Float64Array);
     const compare = await flow.getTaskDataStore(`${run?.runId}/compare/0`);
     expect(await compare.get('surprises')).toBeInstanceOf(Map);
-    expect(new TextDecoder().decode(await compare.get('payback.svg'))).toMatch(/^<svg .*<\/svg>\n$/);
+    expect(new TextDecoder().decode(await compare.get('chart'))).toMatch(/^<svg .*<\/svg>\n$/);
     const load = await flow.getTaskDataStore(`${run?.runId}/load/0`);
     const films = await load.get<{ released: Date; genre?: string; budget: number }[]>('films');
     expect(films.every(({ released }) => released instanceof Date)).toBe(true);

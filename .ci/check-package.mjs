@@ -1,0 +1,113 @@
+// Packs the package, installs the tarball into empty projects, and works there as a newcomer would.
+// Usage: node .ci/check-package.mjs, after `npm run build`. Prints one line for each check; exit code 1 if one failed.
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const NEWCOMER = fileURLToPath(new URL('newcomer', import.meta.url));
+const isWindows = process.platform === 'win32';
+
+/** How people install it, and whether zstd by native code is there afterwards (`undefined`: where a compiler is). */
+const INSTALLS = [
+  { name: 'plain', options: [], hasNativeZstd: undefined },
+  { name: 'without install scripts', options: ['--ignore-scripts'], hasNativeZstd: false },
+  { name: 'without optional packages', options: ['--omit=optional'], hasNativeZstd: false },
+];
+
+let failures = 0;
+const folder = mkdtempSync(join(tmpdir(), 'stowage-package-'));
+try {
+  checkAll();
+} finally {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+}
+console.log(failures === 0 ? 'The package is fit to publish.' : `${failures} checks of the package failed.`);
+process.exitCode = failures === 0 ? 0 : 1;
+
+function checkAll() {
+  run(ROOT, 'npm', 'pack', '--ignore-scripts', '--silent', '--pack-destination', folder);
+  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'));
+  // One store for all installs: what one codec wrote, the others must read.
+  const store = join(folder, 'store');
+  INSTALLS.forEach(({ name, options, hasNativeZstd }, index) => {
+    const project = join(folder, `project-${index}`);
+    mkdirSync(project);
+    writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
+    const installed = check(`${name}: npm install`, () => {
+      run(project, 'npm', 'install', ...options, join(folder, tarball));
+      if (hasNativeZstd !== undefined) expectNativeZstd(project, hasNativeZstd);
+    });
+    if (installed) checkProject(name, project, store);
+    if (installed && index === 0) checkTypes(name, project);
+  });
+}
+
+function checkProject(name, project, store) {
+  cpSync(NEWCOMER, project, { recursive: true });
+  check(`${name}: a first script`, () => run(project, 'node', 'first-steps.mjs', store));
+  check(`${name}: require() from CommonJS`, () => {
+    const printed = run(project, 'node', '--print', "typeof require('stowage').FlowDataStore.open");
+    if (printed.trim() !== 'function') throw new Error(`printed ${printed}`);
+  });
+  check(`${name}: npx stowage --help`, () => run(project, 'npx', '--no-install', 'stowage', '--help'));
+  check(`${name}: npx stowage runs`, () => {
+    const env = { STOWAGE_DATASTORE_SYSROOT_LOCAL: store };
+    const printed = runWith(env, project, 'npx', '--no-install', 'stowage', 'runs', 'FirstSteps');
+    if (!printed.includes('FirstSteps') && !/\d{4}-\d\d-\d\dT/.test(printed)) throw new Error(printed);
+  });
+}
+
+/** The shipped declarations, by the TypeScript of today and by an older one that many still use. */
+function checkTypes(name, project) {
+  const compilers = ['typescript@7', 'typescript-5@npm:typescript@5.9', '@types/node@20'];
+  check(`${name}: npm install typescript`, () => run(project, 'npm', 'install', '--save-dev', ...compilers));
+  for (const compiler of ['typescript', 'typescript-5']) {
+    const tsc = join('node_modules', compiler, compiler === 'typescript' ? 'bin/tsc' : 'lib/tsc.js');
+    check(`${name}: types by ${compiler}`, () => run(project, 'node', tsc, '-p', '.'));
+  }
+}
+
+function expectNativeZstd(project, expected) {
+  const isThere = existsSync(join(project, 'node_modules/zstd-napi/build/Release/binding.node'));
+  if (isThere !== expected) throw new Error(`native zstd is ${isThere ? 'there' : 'missing'}`);
+}
+
+function check(title, work) {
+  const startedMs = performance.now();
+  let fault;
+  try {
+    work();
+  } catch (error) {
+    fault = error;
+    failures++;
+  }
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  console.log(`${fault ? 'FAILED' : 'ok    '} ${title} (${seconds} s)`);
+  if (fault) console.log(fault.stdout ?? '', fault.stderr ?? '', fault.message);
+  return !fault;
+}
+
+function run(cwd, command, ...args) {
+  return runWith({}, cwd, command, ...args);
+}
+
+/** Runs a command to its end; what it prints is shown only if it fails. */
+function runWith(environment, cwd, command, ...args) {
+  return execFileSync(command === 'node' ? process.execPath : command, args, {
+    cwd,
+    encoding: 'utf8',
+    env: {
+      ...process.env,
+      NO_COLOR: '1',
+      npm_config_audit: 'false',
+      npm_config_fund: 'false',
+      ...environment,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    shell: isWindows && command !== 'node',
+    timeout: 300_000,
+  });
+}

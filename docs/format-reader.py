@@ -1,0 +1,406 @@
+"""Reads a task's artifacts from a Stowage store in a folder, verifies everything, and prints JSON.
+
+Written from docs/format.md alone (its sections are named below), to show that the page suffices.
+
+    pip install blake3 zstandard msgpack
+    python3 format-reader.py <folder> <flow> <run>/<step>/<task>[/<attempt>] [<artifact> ...]
+
+What JSON has no word for is an object with a key "$", as in docs/format-vectors/values.json; long bytes show as their digest.
+"""
+
+import base64
+import json
+import math
+import os
+import re
+import struct
+import sys
+import unicodedata
+
+import msgpack
+import zstandard
+from blake3 import blake3
+
+MAX_SAFE = 2**53 - 1
+ENVELOPE = struct.Struct("<II4sBBBBBB6sQQ8s")
+KINDS = {1: "blob", 2: "manifest", 3: "chunk", 4: "group", 5: "locator"}
+COPY = re.compile(r"(data|manifests)/([0-9a-f]{3})/([0-9a-f]{64})\.[0-7][0-9a-v]{25}-[0-9]{8}\.(0|[1-9][0-9]{0,14})")
+DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]|conin\$|conout\$|clock\$) *(\.|$)", re.IGNORECASE | re.ASCII)
+# The classes of typed arrays in the order of their element types, from 1 on, with the widths of their elements.
+WIDTHS = {"Int8Array": 1, "Uint8ClampedArray": 1, "Int16Array": 2, "Uint16Array": 2, "Int32Array": 4, "Uint32Array": 4,
+          "Float32Array": 4, "Float64Array": 8, "BigInt64Array": 8, "BigUint64Array": 8, "Float16Array": 2}
+ATTEMPT_FILE = re.compile(r"(0|[1-9][0-9]*)(\.attempt\.json|\.metadata\.json|\.DONE|\.DELETED|\.PURGED|\.ERASED\.json)")
+HOLE = {"$": "hole"}
+ERRORS = ("Error", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError", "URIError", "AggregateError")
+
+
+class Damaged(Exception):
+    pass
+
+
+def ensure(condition, what):
+    if not condition:
+        raise Damaged(what)
+
+
+# Section 12: names of files
+
+def percent(match):
+    return "".join(f"%{byte:02X}" for byte in match.group().encode())
+
+
+def encode_segment(segment, names):
+    unsafe = r'[<>:"|?*%~/\\\x00-\x1f\x7f-\x9f]' if names == "exact" else r'[<>:"|?*%~/\\A-Z\x00-\x1f]|[^\x00-\x7e]'
+    encoded = re.sub(r"^[. ]|[. ]\Z", percent, re.sub(unsafe, percent, segment))
+    return re.sub("^.", percent, encoded) if DEVICE.match(encoded) else encoded
+
+
+def decode_segment(file, names):
+    try:
+        segment = re.sub(rb"%([0-9A-F]{2})", lambda m: bytes([int(m[1], 16)]), os.fsencode(file)).decode()
+    except UnicodeDecodeError:
+        return None
+    return segment if encode_segment(segment, names) == file else None
+
+
+class Store:
+    def __init__(self, folder):
+        self.folder, self.names = folder, "exact"
+        record = decode_record(self.get("stowage.json"), "stowage.json")
+        self.names = record["names"]
+        ensure(self.names in ("exact", "fold"), "stowage.json: names")
+
+    def path(self, name):
+        return os.path.join(self.folder, *(encode_segment(segment, self.names) for segment in name.split("/")))
+
+    def get(self, name, offset=0, length=-1):
+        try:
+            with open(self.path(name), "rb") as file:
+                file.seek(offset)
+                return file.read(length)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def list(self, folder):
+        """The names in a folder, and the lengths of those objects."""
+        try:
+            files = sorted(os.listdir(self.path(folder)))
+        except FileNotFoundError:
+            return {}
+        found = {}
+        for file in files:
+            segment = decode_segment(file, self.names) or decode_segment(unicodedata.normalize("NFC", file), self.names)
+            if segment:
+                found[segment] = os.path.getsize(os.path.join(self.path(folder), file))
+        return found
+
+
+# Section 3: records
+
+def decode_record(data, what):
+    ensure(data is not None, f"{what} is missing")
+    body, tail = data[:-77], data[-77:]
+    ensure(tail == b',"digest":"%s"}' % blake3(body).hexdigest().encode(), f"{what}: digest")
+    ensure(body.startswith(b'{"'), f"{what}: no object")
+    try:
+        record = json.loads(data.decode(), parse_int=number, parse_float=number, parse_constant=number,
+                            object_pairs_hook=object_of)
+    except ValueError as error:
+        raise Damaged(f"{what}: {error}") from error
+    ensure(record.get("format") == 1, f"{what}: format {record.get('format')}; a newer Stowage may have written it")
+    return record
+
+
+def number(text):
+    """A number as JavaScript has it: an integer where it is a safe one, else a float."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) <= MAX_SAFE else value
+
+
+def object_of(pairs):
+    ensure(all(key != "__proto__" for key, _ in pairs), "a key __proto__")
+    return dict(pairs)
+
+
+# Section 7: envelopes
+
+def open_envelope(data, kinds, what):
+    ensure(len(data) >= 48, f"{what}: shorter than a header")
+    magic, skip, stwg, version, kind, codec, width, cipher, hash_, reserved, raw, stored, check = ENVELOPE.unpack(data[:48])
+    ensure((magic, skip, stwg) == (0x184D2A57, 40, b"STWG"), f"{what}: no envelope")
+    ensure(check == blake3(data[:40]).digest()[:8], f"{what}: checksum of the header")
+    known = version == 1 and kind in KINDS and codec <= 2 and not (cipher or hash_ or any(reserved))
+    ensure(known, f"{what}: not of version 1; a newer Stowage may have written it")
+    ensure(raw <= 16777216 and (stored == raw if codec == 0 else stored < raw), f"{what}: lengths")
+    ensure(2 <= width <= 16 if codec == 2 else width == 0, f"{what}: element width")
+    ensure(KINDS[kind] in kinds, f"{what}: a {KINDS[kind]}")
+    payload = data[48:]
+    ensure(len(payload) == stored, f"{what}: length of the payload")
+    if codec:
+        payload = decompress(payload, raw, what)
+    if codec == 2:
+        count = raw // width
+        grouped, payload = payload, bytearray(payload)
+        for plane in range(width):
+            payload[plane:count * width:width] = grouped[plane * count:(plane + 1) * count]
+    return KINDS[kind], bytes(payload)
+
+
+def decompress(frame, raw, what):
+    try:
+        ensure(not frame[4] & 0x08, f"{what}: zstd frame")
+        header = zstandard.get_frame_parameters(frame)
+        fits = header.content_size == raw and header.dict_id == 0 and header.window_size <= raw
+        ensure(frame[:4] == b"\x28\xb5\x2f\xfd" and fits, f"{what}: zstd frame")
+        data = zstandard.ZstdDecompressor().decompress(frame, max_output_size=raw, allow_extra_data=False)
+    except (zstandard.ZstdError, IndexError) as error:
+        raise Damaged(f"{what}: {error}") from error
+    ensure(len(data) == raw, f"{what}: raw length")
+    return data
+
+
+# Sections 9 and 10: content
+
+def load(store, key, copy=None, root=None, size=None):
+    """The content `key`, from the copy that is named or any other."""
+    failure = f"{key}: no copy"
+    for name in [copy] * bool(copy) + list_copies(store, key):
+        try:
+            content = read_copy(store, name, key, root)
+            ensure(content is not None and blake3(content).hexdigest() == key, f"{name}: gone, or not of its key")
+            ensure(size is None or len(content) == size, f"{name}: length")
+            return content
+        except Damaged as error:
+            failure = error
+    raise Damaged(failure)
+
+
+def list_copies(store, key):
+    good, bad = [], []
+    for folder in (f"data/{key[:3]}", f"manifests/{key[:3]}"):
+        found = store.list(folder)
+        for name, size in found.items():
+            match = COPY.fullmatch(f"{folder}/{name}")
+            if match and match[3] == key:
+                marked = f"{name}.damaged" in found or size != int(match[4])
+                (bad if marked else good).append(f"{folder}/{name}")
+    return good + bad
+
+
+def read_copy(store, name, key, root):
+    match = COPY.fullmatch(name)
+    ensure(match and match[3].startswith(match[2]) and match[3] == key, f"{name}: no copy of {key}")
+    data = store.get(name)
+    ensure(data is not None and len(data) == int(match[4]), f"{name}: gone, or not as long as its name says")
+    kind, raw = open_envelope(data, ("blob",) if match[1] == "data" else ("manifest", "locator"), name)
+    if kind == "blob":
+        return raw
+    if kind == "manifest":
+        return read_manifest(store, raw, root, name)
+    locator = decode_record(raw, name)
+    ensure(locator["key"] == key and re.fullmatch(r"plain/[0-7][0-9a-v]{25}-\d{8}/[^/]+", locator["plain"]), f"{name}: locator")
+    return store.get(locator["plain"])
+
+
+def read_manifest(store, raw, root, what):
+    fields, digest = raw[:-32], raw[-32:]
+    ensure(blake3(fields).digest() == digest, f"{what}: digest")
+    manifest = msgpack.unpackb(fields)  # bounded by itself: it refuses lengths beyond the input
+    ensure(manifest["v"] == 1, f"{what}: version")
+    hasher = blake3(b"stowage manifest root 1\n" + manifest["chunker"].encode() + b"\n")
+    for chunks, size, group_root, _ in manifest["groups"]:
+        hasher.update(struct.pack("<QI", size, chunks) + group_root)
+    ensure(hasher.digest() == manifest["root"] and root in (None, manifest["root"].hex()), f"{what}: root")
+    content = bytearray()
+    for chunks, size, group_root, where in manifest["groups"]:
+        start = len(content)
+        if isinstance(where, list):
+            _, where = open_envelope(read_entry(store, manifest["packs"], *where), ("group",), what)
+        ensure(1 <= chunks <= 8192 and len(where) == 48 * chunks, f"{what}: columns")
+        ensure(blake3(b"stowage chunk group 1\n" + where[:36 * chunks]).digest() == group_root, f"{what}: group root")
+        numbers = struct.unpack(f"<{4 * chunks}I", where[32 * chunks:])
+        columns = (numbers[i * chunks:(i + 1) * chunks] for i in range(4))
+        for index, (length, pack, offset, stored) in enumerate(zip(*columns)):
+            entry = read_entry(store, manifest["packs"], pack, offset, stored)
+            _, chunk = open_envelope(entry, ("chunk",), f"{what}: chunk {index}")
+            whole = len(chunk) == length <= 262144 and blake3(chunk).digest() == where[32 * index:32 * index + 32]
+            ensure(whole, f"{what}: chunk {index}")
+            content += chunk
+        ensure(len(content) - start == size, f"{what}: bytes of a group")
+    ensure(len(content) == manifest["bytes"], f"{what}: bytes")
+    return bytes(content)
+
+
+def read_entry(store, packs, pack, offset, length):
+    ensure(pack < len(packs), "no such pack")
+    name, size = packs[pack]
+    ensure(re.fullmatch(r"packs/[0-7][0-9a-v]{25}/[0-9]{8}", name) and size <= 67108864, f"{name}: no pack")
+    ensure(length > 48 and offset + length <= size, f"{name}: entry outside the pack")
+    data = store.get(name, offset, length)
+    ensure(data is not None and len(data) == length and os.path.getsize(store.path(name)) == size, f"{name}: gone, or of another length")
+    return data
+
+
+# Section 5: attempts
+
+def list_attempts(store, folder):
+    attempts = {}
+    for name in store.list(folder):
+        if match := ATTEMPT_FILE.fullmatch(name):
+            attempts.setdefault(int(match[1]), set()).add(match[2])
+    return attempts
+
+
+def read_task(store, flow, run, step, task, attempt=None):
+    folder = f"flows/{flow}/{run}/{step}/{task}"
+    attempts = list_attempts(store, folder)
+    ensure(attempts, f"there is no task {folder}")
+    chosen = max(attempts) if attempt is None else attempt
+    ensure(chosen in attempts, f"there is no attempt {chosen}; there are {sorted(attempts)}")
+    files, base = attempts[chosen], f"{folder}/{chosen}"
+    ensure(".DELETED" not in files, f"attempt {chosen} was deleted")
+    ensure(".DONE" in files, f"attempt {chosen} is not finished")
+    done = decode_record(store.get(f"{base}.DONE"), f"{base}.DONE")
+    ensure(done["outcome"] == "done", f"attempt {chosen} is {done['outcome']}")
+    data = store.get(f"{base}.metadata.json")
+    if data is None:  # a mark may have come since
+        files = list_attempts(store, folder)[chosen]
+        ensure(".DELETED" not in files, f"attempt {chosen} was deleted")
+    if ".ERASED.json" in files:
+        data = store.get(f"{base}.ERASED.json")
+    else:
+        ensure(data is not None and blake3(data).hexdigest() == done["metadataDigest"], f"{base}: not what DONE names")
+    description = table = decode_record(data, f"{base}: description")
+    if "table" in description:
+        moved = description["table"]
+        table = decode_record(load(store, moved["key"], moved["copy"], moved.get("root"), moved["bytes"]), f"{base}: table")
+    return chosen, description, table["artifacts"], ".PURGED" in files
+
+
+def read_row(store, row, purged):
+    """The bytes of an artifact, verified."""
+    if "json" in row:
+        value = row["json"]
+        data = value.encode() if row["encoding"] == "string" else msgpack.packb(value)
+    elif "base64" in row:
+        data = base64.b64decode(row["base64"], validate=True)
+    else:
+        ensure(not purged, f"the content of {row['name']} was given up")
+        return load(store, row["key"], row["copy"], row.get("root"), row["bytes"])
+    ensure(blake3(data).hexdigest() == row["key"] and len(data) == row["bytes"], f"{row['name']}: key")
+    return data
+
+
+# Section 11: values
+
+def show(row, data):
+    encoding = row["encoding"]
+    if encoding == "string":
+        return data.decode()
+    if encoding == "msgpack":
+        return decode_value(data)
+    ensure(encoding in ("bytes", "typed-array"), f"unknown encoding {encoding}")
+    return memory(row["type"], data)
+
+
+def memory(name, data):
+    ensure(name in ("Uint8Array", "ArrayBuffer", "DataView") or len(data) % WIDTHS[name] == 0, f"{name}: a part of an element")
+    return {"$": name, **({"hex": data.hex()} if len(data) <= 1024 else {"bytes": len(data), "blake3": blake3(data).hexdigest()})}
+
+
+def decode_value(data):
+    try:
+        value = msgpack.unpackb(data, ext_hook=extension, strict_map_key=False, object_pairs_hook=entries)
+    except (ValueError, IndexError, struct.error, msgpack.UnpackException) as error:
+        raise Damaged(f"msgpack: {error}") from error
+    return plain(value)
+
+
+def entries(pairs):
+    ensure(all(isinstance(key, str) and key != "__proto__" for key, _ in pairs), "a key that is no string")
+    return {key: plain(value) for key, value in pairs}
+
+
+def plain(value, in_array=False):
+    """What msgpack leaves as it is: bytes, numbers, and what is inside arrays."""
+    ensure(in_array or value is not HOLE, "a hole outside an array")
+    if isinstance(value, bytes):
+        return memory("Uint8Array", value)
+    if isinstance(value, list):
+        return [plain(item, True) for item in value]
+    if isinstance(value, int):
+        ensure(abs(value) <= MAX_SAFE, "an integer beyond 2^53 - 1")
+    if isinstance(value, float) and (not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0)):
+        text = "NaN" if math.isnan(value) else "-0" if value == 0 else "Infinity" if value > 0 else "-Infinity"
+        return {"$": "number", "value": text}
+    ensure(value is None or isinstance(value, (int, float, str, dict)), "a timestamp")
+    return value
+
+
+def items(payload, count=None):
+    """The items of an array in a payload, which are no elements of an array of the user's."""
+    values = decode_value(payload)
+    ensure(isinstance(values, list) and count in (None, len(values)) and HOLE not in values, "a payload of another form")
+    return values
+
+
+def extension(code, payload):
+    if code in (1, 2):
+        ensure(payload == b"", "undefined, or a hole")
+        return {"$": "undefined"} if code == 1 else HOLE
+    if code == 3:
+        (ms,) = struct.unpack(">d", payload)
+        ensure(math.isnan(ms) or (ms.is_integer() and abs(ms) <= 8.64e15), "a date out of range")
+        return {"$": "Date", "ms": "NaN" if math.isnan(ms) else int(ms)}
+    if code == 4:
+        sign, magnitude = payload[0], payload[1:]
+        ensure(len(magnitude) <= 1048576 and (magnitude[0] and sign <= 1 if magnitude else sign == 0), "a bigint in another form")
+        value = int.from_bytes(magnitude, "big")
+        return {"$": "bigint", "value": str(-value if sign else value)}
+    if code == 5:
+        return dict(zip(("$", "source", "flags"), ("RegExp", *items(payload, 2))))
+    if code == 6:
+        return {"$": "URL", "href": payload.decode()}
+    if code == 7:
+        flat = items(payload)
+        ensure(len(flat) % 2 == 0, "a Map with a key that has no value")
+        return {"$": "Map", "entries": [list(pair) for pair in zip(flat[::2], flat[1::2])]}
+    if code == 8:
+        return {"$": "Set", "members": items(payload)}
+    if code == 9:
+        name, hidden, properties = items(payload, 3)
+        ensure(name in ERRORS, "an error of an unknown class")
+        return {"$": "Error", "class": name, "hidden": hidden, "properties": properties}
+    if code == 10:
+        ensure(1 <= payload[0] <= len(WIDTHS), "an unknown element type")
+        return memory(list(WIDTHS)[payload[0] - 1], payload[1:])
+    if code in (11, 12):
+        return memory("ArrayBuffer" if code == 11 else "DataView", payload)
+    if code == 13:
+        return payload.decode("utf-16-le", "surrogatepass")
+    if code == 14:
+        return {"$": "null-prototype", "value": decode_value(payload)}
+    if code == 15:
+        return dict(zip(("$", "name", "value"), ("class", *items(payload, 2))))
+    raise Damaged(f"an unknown extension {code}")
+
+
+def main(folder, flow, pathspec, *names):
+    run, step, task, *attempt = pathspec.split("/")
+    store = Store(folder)
+    chosen, description, rows, purged = read_task(store, flow, run, step, task, *map(int, attempt))
+    unknown = set(names) - {row["name"] for row in rows}
+    ensure(not unknown, f"there is no artifact {', '.join(sorted(unknown))}")
+    artifacts = {row["name"]: show(row, read_row(store, row, purged)) for row in rows if not names or row["name"] in names}
+    print(json.dumps({"attempt": chosen, "metadata": description["metadata"], "artifacts": artifacts}))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
+    try:
+        main(*sys.argv[1:])
+    except Damaged as error:
+        sys.exit(f"{error}")
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
+        sys.exit(f"damaged: {error!r}")

@@ -1,0 +1,173 @@
+import type { ListedTask } from '../attempts/attempt-files.ts';
+import { type AttemptStatus, type ReadAttempt, readAttempt } from '../attempts/attempt-reader.ts';
+import type { Metadata } from '../attempts/metadata-parts.ts';
+import type { ArtifactEntry } from '../content/description.ts';
+import type { RecordedError } from '../content/session-files.ts';
+import { isStowageError } from '../errors.ts';
+import type { Invocation } from './invocation.ts';
+import type { Style } from './paint.ts';
+import { Progress } from './progress.ts';
+import { countOf, formatCount } from './sizes.ts';
+import type { OpenStore } from './store.ts';
+import type { Cell } from './table.ts';
+import { durationBetween, formatDuration } from './times.ts';
+
+/** How an attempt is shown: as far as it got, or why nothing is known of it. */
+export type ShownStatus = AttemptStatus | 'deleted' | 'damaged' | 'unreadable';
+
+/** An artifact in `--json`. */
+export interface ArtifactJson {
+  name: string;
+  type: string;
+  encoding: string;
+  key: string;
+  bytes: number;
+  storedBytes: number;
+  inline: boolean;
+}
+
+/** An attempt in `--json`. */
+export interface AttemptJson {
+  attempt: number;
+  status: ShownStatus;
+  startedAt?: string;
+  closedAt?: string;
+  durationMs?: number;
+  error?: RecordedError;
+  /** Retention gave up its content. */
+  purged?: true;
+  erased?: { reason: string; artifacts: readonly string[] };
+  metadata?: Metadata;
+  readFrom?: readonly string[];
+  artifacts: ArtifactJson[];
+  /** Why nothing is known of it. */
+  failure?: { code: string; message: string };
+}
+
+/** A task with all its attempts, oldest first. */
+export interface TaskView {
+  step: string;
+  task: string;
+  attempts: AttemptView[];
+}
+
+/** An attempt, with the rows of its artifact table. */
+export interface AttemptView extends AttemptJson {
+  entries?: readonly ArtifactEntry[];
+}
+
+const CONCURRENCY = 32;
+
+const STYLES: Readonly<Record<ShownStatus, Style>> = {
+  done: 'green',
+  failed: 'red',
+  open: 'yellow',
+  abandoned: 'yellow',
+  deleted: 'dim',
+  damaged: 'red',
+  unreadable: 'red',
+};
+
+/** Reads all attempts of tasks, whatever became of them; what cannot be read is noted and shown as such. */
+export async function* readTasks(
+  invocation: Invocation,
+  store: OpenStore,
+  tasks: readonly ListedTask[],
+): AsyncGenerator<TaskView> {
+  const progress = new Progress();
+  try {
+    for (let start = 0; start < tasks.length; start += CONCURRENCY) {
+      progress.update(() => `reading ${formatCount(start)} of ${countOf(tasks.length, 'task')}`);
+      const slice = tasks.slice(start, start + CONCURRENCY);
+      yield* await Promise.all(slice.map((task) => readTaskView(invocation, store, task)));
+    }
+  } finally {
+    progress.end();
+  }
+}
+
+/** Reads all attempts of one task. */
+export async function readTaskView(
+  invocation: Invocation,
+  store: OpenStore,
+  listed: ListedTask,
+): Promise<TaskView> {
+  const numbers = [...listed.attempts.keys()].sort((a, b) => a - b);
+  const attempts: AttemptView[] = [];
+  for (const number of numbers) attempts.push(await readView(invocation, store, listed, number));
+  return { step: listed.path.step, task: listed.path.task, attempts };
+}
+
+async function readView(
+  invocation: Invocation,
+  store: OpenStore,
+  { path, attempts }: ListedTask,
+  attempt: number,
+): Promise<AttemptView> {
+  if (attempts.get(attempt)?.has('deleted')) return { attempt, status: 'deleted', artifacts: [] };
+  const rule = { attempt, allowNotDone: true };
+  const { signal } = invocation;
+  try {
+    return viewOf(await readAttempt(store.storage, store.content.reader, path, attempts, rule, { signal }));
+  } catch (error) {
+    if (!isStowageError(error) || error.code === 'ABORTED') throw error;
+    if (error.code === 'ATTEMPT_DELETED') return { attempt, status: 'deleted', artifacts: [] };
+    invocation.failed(error);
+    const { code, message } = error;
+    const isDamage = code === 'RECORD_DAMAGED' || code === 'CONTENT_DAMAGED';
+    return {
+      attempt,
+      status: isDamage ? 'damaged' : 'unreadable',
+      artifacts: [],
+      failure: { code, message },
+    };
+  }
+}
+
+function viewOf(read: ReadAttempt): AttemptView {
+  const { attempt, status, startedAt, closedAt, done, described, metadata, purged, erased } = read;
+  const durationMs = durationBetween(startedAt, closedAt);
+  const entries = described?.table().artifacts ?? [];
+  return {
+    attempt,
+    status,
+    startedAt,
+    ...(closedAt === undefined ? {} : { closedAt }),
+    ...(durationMs === undefined ? {} : { durationMs }),
+    ...(done?.error ? { error: done.error } : {}),
+    ...(purged ? { purged } : {}),
+    ...(erased ? { erased } : {}),
+    metadata,
+    readFrom: described?.readFrom ?? [],
+    artifacts: entries.map(artifactJson),
+    entries,
+  };
+}
+
+function artifactJson({ name, type, encoding, key, bytes, content }: ArtifactEntry): ArtifactJson {
+  return { name, type, encoding, key, bytes, storedBytes: content?.storedBytes ?? 0, inline: !content };
+}
+
+/** The attempt without what only this program needs. */
+export function attemptJson({ entries: _, ...attempt }: AttemptView): AttemptJson {
+  return attempt;
+}
+
+/** The attempt that stands for the task: the latest started. */
+export function latestView({ attempts }: TaskView): AttemptView {
+  return attempts.at(-1) as AttemptView;
+}
+
+export function statusCell({ status, purged }: Pick<AttemptJson, 'status' | 'purged'>): Cell {
+  return { text: purged ? `${status}, purged` : status, style: STYLES[status] };
+}
+
+/** How long an attempt took, or has been open. */
+export function durationCell({ durationMs }: Pick<AttemptJson, 'durationMs'>): string {
+  return durationMs === undefined ? '' : formatDuration(durationMs);
+}
+
+/** `Error: what happened`, without the stack. */
+export function errorLine({ name, message }: RecordedError): string {
+  return message === '' ? name : `${name}: ${message}`;
+}

@@ -1,0 +1,60 @@
+import { StowageError } from '../errors.ts';
+import { EXIT, exitCodeOf } from './exit-codes.ts';
+import type { Output } from './output.ts';
+
+/** What every command takes. */
+export interface CommonOptions {
+  /** The store's address. */
+  store?: string;
+  json?: boolean;
+  color: boolean;
+  debug?: boolean;
+}
+
+/** One call of the command line: where results go, what ends it early, and what could not be read on the way. */
+export class Invocation {
+  readonly options: CommonOptions;
+  readonly output: Output;
+  readonly signal: AbortSignal;
+  readonly #failures: Error[] = [];
+  readonly #notes: (text: string) => void;
+
+  constructor(
+    options: CommonOptions,
+    { output, signal, note }: { output: Output; signal: AbortSignal; note: (text: string) => void },
+  ) {
+    this.options = options;
+    this.output = output;
+    this.signal = signal;
+    this.#notes = note;
+  }
+
+  get json(): boolean {
+    return this.options.json === true;
+  }
+
+  /** A sentence on the standard error that is no error; with `--json` nothing is said. */
+  note(text: string): void {
+    if (!this.json) this.#notes(text);
+  }
+
+  /** Something could not be read, and what else was asked for is shown all the same. */
+  failed(error: Error): void {
+    this.#failures.push(error);
+  }
+
+  /** What to report once everything else was shown, and the exit code that says so. */
+  summary(): { error: Error; exitCode: number } | undefined {
+    const worst = this.#failures.find((error) => exitCodeOf(error) === EXIT.corruption) ?? this.#failures[0];
+    if (worst === undefined) return undefined;
+    const exitCode = exitCodeOf(worst) === EXIT.corruption ? EXIT.corruption : EXIT.partial;
+    const others = this.#failures.length - 1;
+    if (others === 0 || !(worst instanceof StowageError)) return { error: worst, exitCode };
+    const { code, details } = worst;
+    const message = `${worst.message} (And ${others} more that could not be read.)`;
+    return {
+      error: new StowageError(code, message, { details: { ...details, others }, cause: worst }),
+      exitCode,
+    };
+  }
+}

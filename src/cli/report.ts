@@ -1,0 +1,39 @@
+import { inspect } from 'node:util';
+import { isStowageError } from '../errors.ts';
+import { CliError } from './cli-error.ts';
+import { printable } from './terminal-text.ts';
+
+/** An error on the standard error: a line for people, or a JSON document; with `--debug` the stack as well. */
+export function report(error: unknown, { json, debug }: { json: boolean; debug: boolean }): void {
+  const message = messageOf(error);
+  if (json) {
+    const details = error instanceof CliError || isStowageError(error) ? error.details : {};
+    process.stderr.write(`${JSON.stringify({ error: { code: codeOf(error), message, details } })}\n`);
+  } else {
+    note(message);
+  }
+  if (debug) process.stderr.write(`${inspect(error, { depth: 8 })}\n`);
+}
+
+/** A sentence on the standard error. */
+export function note(text: string): void {
+  process.stderr.write(`stowage: ${printable(text)}\n`);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof CliError || isStowageError(error) ? error.code : 'UNEXPECTED';
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof CliError) return error.message;
+  if (isStowageError(error)) return `${error.message}${HINTS[error.code] ?? ''}`;
+  const said = error instanceof Error ? error.message : String(error);
+  return `${said} (This is a mistake in stowage; --debug shows where.)`;
+}
+
+/** What to do on the command line, where the library's own remedy speaks to programs. */
+const HINTS: Readonly<Record<string, string>> = {
+  NO_SUCH_STORE: ' Name another with --store <path or URI>, or set STOWAGE_DATASTORE_SYSROOT_LOCAL.',
+  UNKNOWN_ENCODING: ' Its bytes can be had with --bytes.',
+  UNDECODABLE_ARTIFACT: ' Its bytes can be had with --bytes.',
+};

@@ -1,0 +1,17 @@
+import type { ReadRule } from '../attempts/attempt-reader.ts';
+import { validateAttemptNumber } from '../attempts/pathspec.ts';
+
+/** Which tasks of a run to open, and which attempt of each. */
+export interface GetTasksOptions extends ReadRule {
+  runId: string;
+  /** Only tasks of these steps. Default: all steps. */
+  steps?: readonly string[] | undefined;
+  /** Whether all done attempts of each task are returned, oldest first, rather than one. Default `false`. */
+  includePrior?: boolean | undefined;
+}
+
+/** The rule among other options, checked; throws `INVALID_ARGUMENT`. */
+export function readRuleOf({ attempt, allowNotDone }: ReadRule): ReadRule {
+  if (attempt !== undefined && attempt !== 'latestDone') validateAttemptNumber(attempt);
+  return { attempt, allowNotDone };
+}

@@ -1,0 +1,121 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { json, makeStore, RUN, scratchFolder, stowage } from './fixture.ts';
+
+let store: string;
+beforeAll(async () => {
+  store = await makeStore(scratchFolder());
+});
+
+describe('stowage runs', () => {
+  it('lists the runs of all flows, newest first, with status, age and tags', async () => {
+    const { code, stdout, stderr } = await stowage(store, ['runs']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines[0]).toMatch(/^RUN +STATUS +CREATED +TOOK +TAGS$/);
+    expect(lines.slice(1).map((line) => line.split(/ +/)[0])).toEqual([
+      'Other/r3',
+      'Other/r2',
+      'Other/r1',
+      RUN,
+    ]);
+    expect(lines[4]).toMatch(/ done +(just now|\d+ s ago) +\d+.* demo, nightly$/);
+    expect(lines[1]).toMatch(/ open /);
+  });
+
+  it('takes a flow and a limit, and says what it left out', async () => {
+    const { stdout, stderr } = await stowage(store, ['runs', 'Other', '--limit', '2']);
+    expect(stdout).toMatch(/r3[\s\S]*r2/);
+    expect(stdout).not.toMatch(/r1|Train/);
+    expect(stderr).toBe('stowage: 1 older not shown; all of them: --limit all\n');
+    expect((await stowage(store, ['runs', '-n', 'all'])).stderr).toBe('');
+    expect((await stowage(store, ['runs', '-n', '0'])).code).toBe(2);
+  });
+
+  it('--json: one document', async () => {
+    const { total, runs } = await json(store, ['runs', 'Train']);
+    expect(total).toBe(1);
+    expect(runs[0]).toEqual({
+      flow: 'Train',
+      run: '2026-01-31T08:00:00Z',
+      status: 'done',
+      createdAt: expect.stringMatching(/^\d{4}-.*Z$/),
+      finishedAt: expect.stringMatching(/^\d{4}-.*Z$/),
+      durationMs: expect.any(Number),
+      tags: ['demo', 'nightly'],
+      parameters: { epochs: 3 },
+      parents: [],
+    });
+  });
+});
+
+describe('stowage ls', () => {
+  const firstColumn = (stdout: string): string[] =>
+    stdout
+      .trimEnd()
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim().split(/ +/)[0] ?? '');
+
+  it('shows flows, runs, steps and tasks, numbers in names by value', async () => {
+    const run = RUN.split('/')[1];
+    for (const [path, names] of [
+      [[], ['Other', 'Train']],
+      [['Train'], [run]],
+      [['Train/'], [run]],
+      [[RUN], ['fit', 'load', 'report']],
+      [[`${RUN}/fit`], ['2', '10', 'drama']],
+    ] as const) {
+      const { code, stdout } = await stowage(store, ['ls', ...path]);
+      expect(code).toBe(0);
+      expect(firstColumn(stdout)).toEqual(names);
+    }
+  });
+
+  it('shows unfinished and failed tasks rather than refuse', async () => {
+    const { stdout } = await stowage(store, ['ls', `${RUN}/report`]);
+    expect(stdout).toMatch(/^0 +open /m);
+    expect(stdout).toMatch(/^1 +failed /m);
+    const steps = await json(store, ['ls', RUN]);
+    expect(steps).toEqual({
+      path: RUN,
+      kind: 'steps',
+      entries: [
+        { step: 'fit', tasks: 3, done: 3, failed: 0, other: 0 },
+        { step: 'load', tasks: 1, done: 1, failed: 0, other: 0 },
+        { step: 'report', tasks: 2, done: 0, failed: 1, other: 1 },
+      ],
+    });
+  });
+
+  it('shows the attempts of a task, and the artifacts of the latest or of one that is named', async () => {
+    const { stdout } = await stowage(store, ['ls', `${RUN}/fit/drama`]);
+    expect(stdout).toMatch(/^ATTEMPT[\s\S]*0 +failed[\s\S]*1 +done[\s\S]*\n\nARTIFACT[\s\S]*metrics +object/);
+    const { kind, entries } = await json(store, ['ls', `${RUN}/fit/drama`]);
+    expect(kind).toBe('attempts');
+    expect(entries.map(({ status }: { status: string }) => status)).toEqual(['failed', 'done']);
+    const artifacts = await json(store, ['ls', `${RUN}/load/0/0`]);
+    expect(artifacts.kind).toBe('artifacts');
+    expect(artifacts.entries[0]).toEqual({
+      name: 'raw',
+      type: 'Uint8Array',
+      encoding: 'bytes',
+      key: expect.stringMatching(/^[0-9a-f]{64}$/),
+      bytes: 300_000,
+      storedBytes: expect.any(Number),
+      inline: false,
+    });
+  });
+
+  it('--json: flows, runs and tasks', async () => {
+    const flows = await json(store, ['ls']);
+    expect(flows.kind).toBe('flows');
+    expect(flows.entries[0]).toEqual({ flow: 'Other', runs: 3, newestRunAt: expect.any(String) });
+    expect((await json(store, ['ls', 'Other'])).entries.map(({ run }: { run: string }) => run)).toEqual([
+      'r3',
+      'r2',
+      'r1',
+    ]);
+    const [task] = (await json(store, ['ls', `${RUN}/fit`])).entries;
+    expect(task).toMatchObject({ task: '2', attempts: 1, attempt: 0, status: 'done', artifacts: 2 });
+  });
+});

@@ -1,0 +1,107 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { json, makeStore, RUN, scratchFolder, stowage } from './fixture.ts';
+
+let store: string;
+beforeAll(async () => {
+  store = await makeStore(scratchFolder());
+});
+
+describe('stowage show', () => {
+  it('draws a run as a tree, steps in the order in which they began', async () => {
+    const { code, stdout, stderr } = await stowage(store, ['show', RUN]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(
+      /^Train\/2026-01-31T08:00:00Z\ndone, created .*, took .*\ntags: demo, nightly\nepochs = 3\n\n/,
+    );
+    const tree = stdout.split('\n\n')[1] as string;
+    expect(tree.split('\n').map((line) => line.replace(/^([│├└─ ]*(?:Error: )?\S+).*$/, '$1'))).toEqual([
+      '├─ load',
+      '│  └─ 0',
+      '│     ├─ raw',
+      '│     ├─ note',
+      '│     └─ rows',
+      '├─ fit',
+      '│  ├─ 2',
+      '│  │  ├─ weights',
+      '│  │  └─ metrics',
+      '│  ├─ 10',
+      '│  │  ├─ weights',
+      '│  │  └─ metrics',
+      '│  └─ drama',
+      '│     └─ metrics',
+      '└─ report',
+      '   ├─ 0',
+      '   └─ 1',
+      '      ├─ Error: boom',
+      '      └─ partial',
+      '',
+    ]);
+    expect(tree).toMatch(/raw +300 kB +Uint8Array +30\d kB/);
+    expect(tree).toMatch(/drama {2}\(attempt 1\) +done/);
+    expect(tree).toMatch(/─ 0 +open/);
+  });
+
+  it('shows one step', async () => {
+    const { stdout } = await stowage(store, ['show', `${RUN}/fit`]);
+    expect(stdout).toMatch(/└─ fit/);
+    expect(stdout).not.toMatch(/report/);
+  });
+
+  it('shows a task with its attempts, error, metadata, artifacts and logs', async () => {
+    const { stdout } = await stowage(store, ['show', `${RUN}/load/0`]);
+    expect(stdout).toMatch(
+      /ATTEMPT +STATUS[\s\S]*Metadata\nurl = "http:\/\/example.org"\n[\s\S]*Artifacts\n[\s\S]*Logs\nLOG +STREAM +SIZE/,
+    );
+    expect(stdout).toMatch(/^raw +Uint8Array +300 kB +30\d kB +[0-9a-f]{12}$/m);
+    expect(stdout).toMatch(/^task +stdout/m);
+    const failed = await stowage(store, ['show', `${RUN}/fit/drama/0`]);
+    expect(failed.code).toBe(0);
+    expect(failed.stdout).toMatch(
+      /Error of attempt 0\nRangeError: diverged\n[\s\S]*caused by TypeError: NaN in layer 3/,
+    );
+    expect((await stowage(store, ['show', `${RUN}/fit/drama`, '--attempt', '0'])).stdout).toBe(failed.stdout);
+  });
+
+  it('escapes control characters in stored texts', async () => {
+    const { stdout } = await stowage(store, ['show', `${RUN}/load/0`]);
+    expect(stdout).toContain('bad = "\\u001b]0;evil\\u0007"');
+    expect(stdout).not.toContain('\x1b');
+  });
+
+  it('--json: a run, and a task', async () => {
+    const run = await json(store, ['show', RUN]);
+    expect(run).toMatchObject({ flow: 'Train', status: 'done', tags: ['demo', 'nightly'] });
+    expect(run.steps.map(({ step }: { step: string }) => step)).toEqual(['load', 'fit', 'report']);
+    const [open, failed] = run.steps[2].tasks;
+    expect(open).toMatchObject({ task: '0', attempts: [{ attempt: 0, status: 'open', artifacts: [] }] });
+    expect(failed.attempts[0]).toMatchObject({ status: 'failed', error: { name: 'Error', message: 'boom' } });
+
+    const task = await json(store, ['show', `${RUN}/load/0`]);
+    expect(task).toMatchObject({ flow: 'Train', step: 'load', task: '0', attempt: 0 });
+    expect(task.attempts[0].artifacts.map(({ name }: { name: string }) => name)).toEqual([
+      'raw',
+      'note',
+      'rows',
+    ]);
+    expect(task.attempts[0].metadata.url).toBe('http://example.org');
+    expect(task.logs).toContainEqual({ source: 'runtime', stream: 'stdout', bytes: 7 });
+  });
+
+  it('names what does not exist, and what was likely meant', async () => {
+    for (const [path, code, said] of [
+      ['Trian/x', 1, 'The store has no flow Trian. Did you mean Train?'],
+      ['Train/2026-01-31', 1, `Flow Train has no run 2026-01-31. Did you mean 2026-01-31T08:00:00Z?`],
+      [`${RUN}/fitt`, 1, `Run ${RUN} has no step fitt. Did you mean fit?`],
+      [`${RUN}/fit/dramma`, 1, `Step ${RUN}/fit has no task dramma. Did you mean drama?`],
+      [`${RUN}/fit/drama/7`, 1, `Task ${RUN}/fit/drama has no attempt 7; it has 0, 1.`],
+      ['2026-01-31T08:00:00Z/fit', 1, `Did you mean ${RUN}?`],
+      ['Train/zzzzzzzz', 1, 'Flow Train has no run zzzzzzzz. See what it has with: stowage runs Train'],
+      ['Train', 2, 'is not of the form <flow>/<run>[/<step>[/<task>[/<attempt>]]]'],
+      ['Train/..', 2, 'cannot be used'],
+    ] as const) {
+      const { code: exit, stderr, stdout } = await stowage(store, ['show', path]);
+      expect({ exit, stdout }, path).toEqual({ exit: code, stdout: '' });
+      expect(stderr).toContain(said);
+    }
+  });
+});

@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest';
+import { readSources, resolveImport } from '../house/imports.ts';
+
+/** Everything that is loaded before a command runs. */
+function loadedAtStart(entry: string): Set<string> {
+  const sources = readSources();
+  const loaded = new Set<string>();
+  const visit = (file: string): void => {
+    if (loaded.has(file)) return;
+    loaded.add(file);
+    for (const found of sources.get(file)?.imports ?? []) {
+      if (found.kind === 'static') visit(resolveImport(file, found) ?? found.specifier);
+    }
+  };
+  visit(entry);
+  return loaded;
+}
+
+it('help and mistakes are answered without loading the store', () => {
+  const loaded = [...loadedAtStart('cli/main.ts')];
+  expect(loaded).toContain('cli/program.ts');
+  const heavy = loaded.filter((name) => !/^(cli\/[^/]+\.ts|errors\.ts|commander|node:.*)$/.test(name));
+  expect(heavy).toEqual([]);
+});

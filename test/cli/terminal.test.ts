@@ -1,0 +1,84 @@
+import { spawnSync } from 'node:child_process';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { displayWidth } from '../../src/cli/terminal-text.ts';
+import { makeStore, PROGRAM, RUN, scratchFolder, stowage } from './fixture.ts';
+
+let store: string;
+beforeAll(async () => {
+  store = await makeStore(scratchFolder());
+});
+
+/** util-linux's `script` gives a command a terminal. */
+const hasScript =
+  spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ?? false;
+
+/** Runs `stowage` in a terminal; what stands on it, and the exit code. */
+function inTerminal(
+  args: readonly string[],
+  environment: Record<string, string> = {},
+): { screen: string; code: number | null } {
+  const command = [process.execPath, PROGRAM, ...args, '--store', store].map((word) => `'${word}'`).join(' ');
+  const { NO_COLOR: _, FORCE_COLOR: __, COLUMNS: ___, ...inherited } = process.env;
+  const { stdout, status } = spawnSync('script', ['-qec', command, '/dev/null'], {
+    encoding: 'utf8',
+    env: { ...inherited, TERM: 'xterm', ...environment },
+  });
+  return { screen: stdout.replaceAll('\r\n', '\n'), code: status };
+}
+
+describe.runIf(hasScript)('in a terminal', () => {
+  it('has colours, unless told otherwise', () => {
+    expect(inTerminal(['ls']).screen).toContain('\x1b[36mTrain\x1b[39m');
+    expect(inTerminal(['ls', '--no-color']).screen).not.toContain('\x1b');
+    expect(inTerminal(['ls'], { NO_COLOR: '1' }).screen).not.toContain('\x1b');
+    expect(inTerminal(['ls'], { TERM: 'dumb' }).screen).not.toContain('\x1b');
+  });
+
+  it('refuses raw bytes and says what to do', () => {
+    const { screen, code } = inTerminal(['get', `${RUN}/load/0`, 'raw']);
+    expect(code).toBe(2);
+    expect(screen).toMatch(
+      /raw is 300 kB of bytes \(Uint8Array\), which a terminal cannot show. Save it with -o <file>/,
+    );
+    expect(inTerminal(['get', `${RUN}/fit/2`, 'weights', '--bytes']).code).toBe(2);
+  });
+
+  it('shows text with its control characters escaped', () => {
+    expect(inTerminal(['get', `${RUN}/load/0`, 'note']).screen).toBe('héllo\nwörld \n');
+    const log = inTerminal(['log', `${RUN}/load/0`, '--source', 'task', '--stream', 'stdout']).screen;
+    expect(log).toBe('loading\n\x1b[32mgreen\x1b[0m \\x1b]0;evil\\x07\n\x1b[0m');
+  });
+});
+
+describe('at 40 columns', () => {
+  it('no line of a table is longer, and names stay', async () => {
+    for (const args of [
+      ['runs'],
+      ['ls'],
+      ['ls', RUN],
+      ['ls', `${RUN}/fit`],
+      ['ls', `${RUN}/load/0`],
+      ['show', RUN],
+      ['stat'],
+    ]) {
+      const { stdout } = await stowage(store, args, { COLUMNS: '40' });
+      const longest = Math.max(...stdout.split('\n').map(displayWidth));
+      expect(longest, `${args.join(' ')}\n${stdout}`).toBeLessThanOrEqual(40);
+    }
+    expect((await stowage(store, ['ls', 'Train'], { COLUMNS: '40' })).stdout).toContain(
+      '2026-01-31T08:00:00Z',
+    );
+    expect((await stowage(store, ['runs', 'Train'], { COLUMNS: '40' })).stdout).toContain(
+      'Train/2026-01-31T08:00:00Z',
+    );
+  });
+
+  it('a file or pipe gets whole lines', async () => {
+    expect((await stowage(store, ['runs'])).stdout).toContain('demo, nightly');
+  });
+});
+
+it('FORCE_COLOR colours a pipe; a pipe alone does not', async () => {
+  expect((await stowage(store, ['ls'], { FORCE_COLOR: '1' })).stdout).toContain('\x1b[36m');
+  expect((await stowage(store, ['ls'])).stdout).not.toContain('\x1b');
+});

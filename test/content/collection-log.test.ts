@@ -1,0 +1,180 @@
+import { test } from '@fast-check/vitest';
+import { describe, expect } from 'vitest';
+import { encodeRecord } from '../../src/codec/record.ts';
+import {
+  CollectionLog,
+  collectionVersionName,
+  encodeCollectionList,
+  encodeCollectionVersion,
+} from '../../src/content/collection-log.ts';
+import type { ContentRef } from '../../src/content/content-ref.ts';
+import { newSessionId } from '../../src/content/session-id.ts';
+import { digestHex } from '../../src/digest/blake3.ts';
+import type { DataStoreStorage } from '../../src/storage/contract.ts';
+import { MemoryStorage } from '../../src/storage/memory.ts';
+import { contentOf } from './contents.ts';
+import { codeOf, damagesOf, freshStore, ObservedStorage } from './storages.ts';
+
+const session = newSessionId();
+const refs = (...names: string[]): ContentRef[] => names.map((name) => ({ place: '', kind: 'pack', name }));
+
+async function put(
+  storage: DataStoreStorage,
+  version: number,
+  condemned: ContentRef[] = [],
+  lists: { name: string; digest: string }[] = [],
+): Promise<void> {
+  const record = encodeCollectionVersion({ version, state: 'idle', session, condemned, lists });
+  await storage.create(collectionVersionName(version), record);
+}
+
+async function putList(
+  storage: DataStoreStorage,
+  k: number,
+  entries: ContentRef[],
+): Promise<{ name: string; digest: string }> {
+  const name = `gc/lists/${session}/${String(k).padStart(8, '0')}`;
+  const body = encodeCollectionList(entries);
+  await storage.create(name, body);
+  return { name, digest: digestHex(body) };
+}
+
+describe('the newest version', () => {
+  test('of a store that was never collected is 0, idle, also where a collector has begun to write lists', async () => {
+    const storage = new MemoryStorage();
+    expect(await new CollectionLog(storage).newest()).toMatchObject({ version: 0, idle: true });
+    await putList(storage, 0, refs('a'));
+    expect(await new CollectionLog(storage).newest()).toMatchObject({ version: 0, idle: true });
+  });
+
+  test('is found by one LIST of one name, whatever the digits of its number', async () => {
+    const storage = new ObservedStorage(new MemoryStorage());
+    const log = new CollectionLog(storage);
+    for (const version of [1, 2, 9, 10, 11, 99, 100, 123_456]) {
+      await put(storage, version);
+      storage.calls.length = 0;
+      expect((await log.newest()).version).toBe(version);
+      expect(storage.calls).toEqual(['list gc/', `get ${collectionVersionName(version)}`]);
+      storage.calls.length = 0;
+      await log.newest();
+      expect(storage.calls).toEqual(['list gc/']); // versions never change
+    }
+  });
+
+  test('condemns what its entries and its lists name, at their place', async () => {
+    const storage = new MemoryStorage();
+    const lists = [await putList(storage, 0, refs('b', 'c')), await putList(storage, 1, refs('d'))];
+    await put(storage, 1, [...refs('a'), { place: 'far', kind: 'copy', name: 'e' }], lists);
+    const state = await new CollectionLog(storage).newest();
+    expect(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => state.isCondemned(name))).toEqual([
+      true,
+      true,
+      true,
+      true,
+      false,
+      false,
+    ]);
+    expect(state.isCondemned('e', 'far')).toBe(true);
+  });
+
+  test('holds lists of 200,000 names', async () => {
+    const storage = new MemoryStorage();
+    const names = Array.from({ length: 200_000 }, (_, i) => `packs/${i}`);
+    await put(storage, 1, [], [await putList(storage, 0, refs(...names.slice(0, 10)))]);
+    const entries = names.map((name): ContentRef => ({ place: '', kind: 'pack', name }));
+    await put(storage, 2, [], [await putList(storage, 1, entries)]);
+    const state = await new CollectionLog(storage).newest();
+    expect(state.isCondemned('packs/199999')).toBe(true);
+  });
+
+  test('is read again where a list is gone, because a newer one has come', async () => {
+    const storage = new ObservedStorage(new MemoryStorage());
+    const list = await putList(storage, 0, refs('a'));
+    await put(storage, 1, [], [list]);
+    storage.before = async (operation, name) => {
+      if (operation !== 'get' || name !== list.name) return;
+      storage.before = () => {};
+      await put(storage, 2, refs('z'));
+      await storage.delete([list.name]);
+    };
+    const state = await new CollectionLog(storage).newest();
+    expect(state.version).toBe(2);
+    expect([state.isCondemned('a'), state.isCondemned('z')]).toEqual([false, true]);
+  });
+
+  test('is damaged where a list is gone and nothing newer has come: nothing is saved then', async () => {
+    const storage = new MemoryStorage();
+    const list = await putList(storage, 0, refs('a'));
+    await put(storage, 1, [], [list]);
+    await storage.delete([list.name]);
+    expect(await codeOf(new CollectionLog(storage).newest())).toBe('RECORD_DAMAGED');
+    expect(await codeOf(freshStore(storage).saveBlobs([contentOf(10)]))).toBe('RECORD_DAMAGED');
+  });
+});
+
+describe('damage stops saving rather than letting condemned content be relied on', () => {
+  test('any bit of a version or of a list, any truncation', async () => {
+    const whole = new MemoryStorage();
+    const list = await putList(whole, 0, refs('b'));
+    await put(whole, 1, refs('a'), [list]);
+    for (const name of [list.name, collectionVersionName(1)]) {
+      const body = (await whole.get(name))?.body as Uint8Array;
+      for (const { title, apply } of damagesOf(body.length, 300)) {
+        await whole.overwrite(name, apply(body));
+        expect(await codeOf(new CollectionLog(whole).newest()), `${name}, ${title}`).toBe('RECORD_DAMAGED');
+      }
+      await whole.overwrite(name, body);
+    }
+    expect((await new CollectionLog(whole).newest()).version).toBe(1);
+  });
+
+  test('a version under another one’s name', async () => {
+    const storage = new MemoryStorage();
+    const record = { version: 1, state: 'idle', session, condemned: [], lists: [] } as const;
+    await storage.create(collectionVersionName(2), encodeCollectionVersion(record));
+    expect(await codeOf(new CollectionLog(storage).newest())).toBe('RECORD_DAMAGED');
+  });
+
+  test.each(['gc/!notes', 'gc/.DS_Store', 'gc/0', 'gc/00000000000x', 'gc/ 0'])(
+    'a foreign object %j that hides the newest version',
+    async (name) => {
+      const storage = new MemoryStorage();
+      await put(storage, 1, refs('a'));
+      await storage.create(name, new Uint8Array(0));
+      expect(await codeOf(new CollectionLog(storage).newest())).toBe('RECORD_DAMAGED');
+    },
+  );
+
+  test.each<[string, object]>([
+    ['no list of lists', { lists: 5 }],
+    ['a list that is null', { lists: [null] }],
+    ['a list without a name', { lists: [{ digest: 'x' }] }],
+    ['a list with a hostile name', { lists: [{ name: '../../etc/passwd', digest: 'x' }] }],
+    ['a list elsewhere', { lists: [{ name: 'stowage.json', digest: 'x' }] }],
+    ['no entries', { condemned: null }],
+    ['an entry that is null', { condemned: [null] }],
+    ['an entry of an unknown kind', { condemned: [{ place: '', kind: 'run', name: 'x' }] }],
+    ['an entry whose name is a number', { condemned: [{ place: '', kind: 'key', name: 5 }] }],
+    ['no state', { state: undefined }],
+    ['a version that is text', { version: '1' }],
+  ])('a record with a good digest and %s', async (_, change) => {
+    const storage = new MemoryStorage();
+    const fields = {
+      format: 1,
+      kind: 'gc-version',
+      version: 1,
+      state: 'final',
+      session,
+      condemned: [],
+      lists: [],
+    };
+    await storage.create(collectionVersionName(1), encodeRecord({ ...fields, ...change }));
+    expect(await codeOf(new CollectionLog(storage).newest())).toBe('RECORD_DAMAGED');
+  });
+
+  test('a newer format asks for an upgrade', async () => {
+    const storage = new MemoryStorage();
+    await storage.create(collectionVersionName(1), encodeRecord({ format: 2, version: 1 }));
+    expect(await codeOf(new CollectionLog(storage).newest())).toBe('UNSUPPORTED_FORMAT');
+  });
+});

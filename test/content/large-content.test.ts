@@ -1,0 +1,356 @@
+import { test } from '@fast-check/vitest';
+import { describe, expect } from 'vitest';
+import { openEnvelope } from '../../src/codec/envelope.ts';
+import { MIN_CHUNK_BYTES, nextCut } from '../../src/content/chunker.ts';
+import { GEAR } from '../../src/content/gear-table.ts';
+import { decodeManifest, GROUP_CHUNKS, type Manifest } from '../../src/content/manifest.ts';
+import { WriterSession } from '../../src/content/session.ts';
+import type { StoredContent } from '../../src/content/stored-content.ts';
+import { createHasher, digestHex } from '../../src/digest/blake3.ts';
+import type { DataStoreStorage } from '../../src/storage/contract.ts';
+import { LocalStorage } from '../../src/storage/local.ts';
+import { MemoryStorage } from '../../src/storage/memory.ts';
+import { scratchFolder } from '../storage/scratch.ts';
+import { contentOf, KIB, MIB } from './contents.ts';
+import {
+  bodyOf,
+  cloneOf,
+  codeOf,
+  copiesIn,
+  freshStore,
+  namesOf,
+  ObservedStorage,
+  withFlippedBit,
+} from './storages.ts';
+
+const folder = scratchFolder();
+
+async function manifestIn(storage: DataStoreStorage, { copy }: StoredContent): Promise<Manifest> {
+  return decodeManifest(openEnvelope(await bodyOf(storage, copy), { kind: 'manifest' }).raw, copy);
+}
+
+/** Bytes that end a chunk when they stand right after its first 16 KiB: the shortest chunks there are. */
+function shortestCut(): number[] {
+  for (let a = 0; a < 256; a++) {
+    for (let b = 0; b < 256; b++) {
+      for (let c = 0; c < 256; c++) {
+        const hash = [a, b, c].reduce((hash, byte) => ((hash << 1) + (GEAR[byte] as number)) | 0, 0);
+        if (hash >>> 15 === 0) return [a, b, c];
+      }
+    }
+  }
+  throw new Error('no three bytes end a chunk');
+}
+
+/** A content of as many chunks as possible for its length: each is its number, zeros, and what ends it. */
+async function* manyChunks(chunks: number): AsyncGenerator<Uint8Array> {
+  const cut = shortestCut();
+  const length = MIN_CHUNK_BYTES + cut.length;
+  for (let first = 0; first < chunks; first += 64) {
+    const piece = Buffer.alloc(Math.min(64, chunks - first) * length);
+    for (let i = 0; i * length < piece.length; i++) {
+      piece.writeUInt32LE(first + i, i * length);
+      piece.set(cut, i * length + MIN_CHUNK_BYTES);
+    }
+    yield piece;
+  }
+}
+
+describe('a content of more chunks than a group holds', () => {
+  const length = MIN_CHUNK_BYTES + 3;
+
+  test('is made of the shortest chunks there are, so that the test is quick', async () => {
+    const first = (await manyChunks(64).next()).value as Uint8Array;
+    expect(nextCut(first, 0, first.length)).toBe(length);
+    expect(nextCut(first, length, first.length)).toBe(2 * length);
+  });
+
+  test('one group up to 8192 chunks; from 8193 on groups lie in packs; ranges and damage reach across them', async () => {
+    const storage = new MemoryStorage();
+    const store = freshStore(storage);
+    const [single] = await store.saveBlobs([manyChunks(GROUP_CHUNKS)]);
+    const { groups } = await manifestIn(storage, single as StoredContent);
+    expect(groups.map(({ chunks, at }) => [chunks, at])).toEqual([[GROUP_CHUNKS, undefined]]);
+
+    const [saved] = await store.saveBlobs([manyChunks(GROUP_CHUNKS + 100)]);
+    const manifest = await manifestIn(storage, saved as StoredContent);
+    expect(manifest.groups.map(({ chunks }) => chunks)).toEqual([GROUP_CHUNKS, 100]);
+    expect(manifest.groups.every(({ at, columns }) => at && !columns)).toBe(true);
+    // The chunks that both have in common lie in one pack, which the manifest names beside its own.
+    expect(manifest.packs).toHaveLength(2);
+    expect((await namesOf(storage, 'packs/')).length).toBe(2);
+
+    const hasher = createHasher();
+    for await (const piece of freshStore(storage).streamBlob(saved?.key as string)) hasher.update(piece);
+    expect(hasher.digestHex()).toBe(saved?.key);
+
+    const border = GROUP_CHUNKS * length;
+    for (const offset of [border - 10, border, border + 50 * length]) {
+      const parts: Uint8Array[] = [];
+      const range = { offset, length: 20 };
+      for await (const part of freshStore(storage).streamBlob(saved?.key as string, { range }))
+        parts.push(part);
+      const expected = Buffer.concat([
+        await numbered(offset - 20_000, length),
+        await numbered(offset, length),
+      ]);
+      expect(Buffer.concat(parts)).toEqual(expected.subarray(20_000, 20_020));
+    }
+
+    const { at } = manifest.groups[0] as NonNullable<Manifest['groups'][0]>;
+    const pack = manifest.packs[at?.pack as number]?.name as string;
+    const body = await bodyOf(storage, pack);
+    const start = at?.offset as number;
+    for (const place of [
+      start,
+      start + 20,
+      start + 50,
+      start + 1000,
+      start + (at?.storedBytes as number) - 1,
+    ]) {
+      const broken = await cloneOf(storage);
+      await broken.overwrite(pack, withFlippedBit(body, place * 8 + 3));
+      const read = freshStore(broken).streamBlob(saved?.key as string);
+      expect(await codeOf(read.next()), `byte ${place - start}`).toBe('CONTENT_DAMAGED');
+      expect(await namesOf(broken, `${pack}.damaged`)).toHaveLength(1);
+    }
+  });
+
+  /** 20,000 bytes of the content from `offset` on. */
+  async function numbered(offset: number, chunkLength: number): Promise<Buffer> {
+    const first = Math.floor(offset / chunkLength);
+    const chunks = Buffer.alloc(3 * chunkLength);
+    for (let i = 0; i < 3; i++) {
+      chunks.writeUInt32LE(first + i, i * chunkLength);
+      chunks.set(shortestCut(), i * chunkLength + MIN_CHUNK_BYTES);
+    }
+    return chunks.subarray(offset - first * chunkLength, offset - first * chunkLength + 20_000);
+  }
+});
+
+describe('chunks that are stored already', () => {
+  test('are not stored again for near-equal contents of one process, and their packs are named', async () => {
+    const storage = new MemoryStorage();
+    const store = freshStore(storage);
+    const content = contentOf(4 * MIB, 3);
+    const [first] = await store.saveBlobs([content]);
+    const stored = (await bodyOf(storage, (await namesOf(storage, 'packs/'))[0] as string)).length;
+    const edited = Buffer.concat([
+      content.subarray(0, 2 * MIB),
+      contentOf(100, 5),
+      content.subarray(2 * MIB),
+    ]);
+    const [second] = await store.saveBlobs([edited]);
+    const packs = (await manifestIn(storage, second as StoredContent)).packs;
+    expect(packs.map(({ name }) => name)).toContain(
+      (await manifestIn(storage, first as StoredContent)).packs[0]?.name,
+    );
+    const fresh = packs.filter(({ name }) => name.includes(`/${second?.session}/`));
+    expect(fresh).toHaveLength(1);
+    expect(fresh[0]?.bytes).toBeLessThan(stored / 5);
+    expect(
+      Buffer.compare(await freshStore(storage).reader.load({ key: second?.key as string }), edited),
+    ).toBe(0);
+  });
+
+  test('within one content are stored once', async () => {
+    const storage = new MemoryStorage();
+    const half = contentOf(1 * MIB, 8);
+    const content = Buffer.concat([half, half, half]);
+    await freshStore(storage).saveBlobs([content]);
+    const [pack] = await namesOf(storage, 'packs/');
+    expect((await bodyOf(storage, pack as string)).length).toBeLessThan(1.6 * MIB);
+    expect(Buffer.compare(await freshStore(storage).reader.load({ key: digestHex(content) }), content)).toBe(
+      0,
+    );
+  });
+
+  test.each<[string, (storage: MemoryStorage, pack: string) => Promise<unknown>]>([
+    ['gone', (storage, pack) => storage.delete([pack])],
+    ['marked', (storage, pack) => storage.create(`${pack}.damaged`, new Uint8Array(0))],
+    [
+      'cut short',
+      async (storage, pack) => storage.overwrite(pack, (await bodyOf(storage, pack)).subarray(0, 500)),
+    ],
+    ['empty', (storage, pack) => storage.overwrite(pack, new Uint8Array(0))],
+  ])(
+    'are stored again where their pack is %s, and the manifests that name it are no hits',
+    async (_, harm) => {
+      const storage = new MemoryStorage();
+      const store = freshStore(storage);
+      const content = contentOf(600_000);
+      const [first] = await store.saveBlobs([content]);
+      const [pack] = await namesOf(storage, 'packs/');
+      await harm(storage, pack as string);
+      const near = Buffer.concat([content, contentOf(10, 3)]);
+      const saved = [...(await store.saveBlobs([near])), ...(await store.saveBlobs([content]))];
+      for (const blob of saved) {
+        const { packs } = await manifestIn(storage, blob);
+        expect(packs.map(({ name }) => name)).not.toContain(pack);
+      }
+      for (const bytes of [near, content]) {
+        const { reader } = freshStore(storage);
+        expect(Buffer.compare(await reader.load({ key: digestHex(bytes) }), bytes)).toBe(0);
+      }
+      expect(Buffer.compare(await freshStore(storage).reader.load(first as StoredContent), content)).toBe(0);
+    },
+  );
+});
+
+describe('bytes that are changed while they are saved', () => {
+  interface Way {
+    title: string;
+    content: Uint8Array;
+    /** Which bytes are changed. Default: the first, one in the middle, the last. */
+    places?: number[];
+    local?: boolean;
+    prepare?: (
+      storage: MemoryStorage | LocalStorage,
+      store: ReturnType<typeof freshStore>,
+    ) => Promise<unknown>;
+    save: (store: ReturnType<typeof freshStore>, bytes: Uint8Array) => Promise<StoredContent[]>;
+  }
+  const asBlob: Way['save'] = (store, bytes) => store.saveBlobs([bytes]);
+  const WAYS: Way[] = [
+    { title: 'a small content', content: contentOf(3000), save: asBlob },
+    { title: 'a chunked content', content: contentOf(500_000), save: asBlob },
+    {
+      title: 'a content of two packs, in the chunk that no longer fits into the first',
+      content: contentOf(17 * MIB),
+      places: [16 * MIB - 10_000],
+      save: asBlob,
+    },
+    {
+      title: 'a plain object',
+      content: contentOf(3000),
+      save: (store, data) => store.saveData([{ name: 'x', data }]),
+    },
+    {
+      title: 'a large plain object on a local storage',
+      content: contentOf(3 * MIB),
+      local: true,
+      save: (store, data) => store.saveData([{ name: 'x', data }]),
+    },
+    {
+      title: 'a content whose chunks are known, in a pack that is gone',
+      content: contentOf(500_000),
+      prepare: async (storage, store) => {
+        await store.saveBlobs([Buffer.concat([contentOf(500_000), contentOf(70_000, 2)])]);
+        await storage.delete(await namesOf(storage, 'packs/'));
+      },
+      save: asBlob,
+    },
+  ];
+
+  /** Saves, and lets `change` change the bytes at the storage call of this number; tells how many calls there were. */
+  async function saveWhileChanging(way: Way, callToChangeAt: number, place: number): Promise<number> {
+    const path = `${folder}/${way.title}-${callToChangeAt}-${place}`;
+    const inner = way.local ? await LocalStorage.open(path, { fsync: false }) : new MemoryStorage();
+    const storage = new ObservedStorage(inner);
+    const store = freshStore(storage);
+    await store.prepareToWrite();
+    await way.prepare?.(inner, store);
+    const bytes = new Uint8Array(way.content);
+    let calls = 0;
+    storage.before = (operation, name) => {
+      if (calls++ !== callToChangeAt) return;
+      const change = (): void => {
+        bytes[place] = (bytes[place] as number) ^ 0xff;
+      };
+      // What is written in the background changes after the call began.
+      if (way.local && operation === 'create' && name.startsWith('plain/')) setImmediate(change);
+      else change();
+    };
+    let saved: StoredContent[] = [];
+    const code = await codeOf(async () => {
+      saved = await way.save(store, bytes);
+    });
+    const label = `${way.title}, call ${callToChangeAt}, byte ${place}`;
+    if (code !== undefined) expect(code, label).toBe('INVALID_ARGUMENT');
+    const { reader } = freshStore(inner);
+    // Every copy of this save is whole, and what was returned is what was passed, before or after the change.
+    for (const name of await copiesIn(inner)) {
+      if (way.prepare && !saved.some(({ copy }) => copy === name)) continue;
+      expect(await codeOf(reader.verifyCopy(name)), label).toBeUndefined();
+    }
+    for (const { key } of saved) expect(digestHex(await reader.load({ key })), label).toBe(key);
+    await inner.close();
+    return calls;
+  }
+
+  test.each(WAYS)('$title: refused or right, at whichever call of the storage it happens', async (way) => {
+    const last = way.content.length - 1;
+    for (const place of way.places ?? [0, last >>> 1, last]) {
+      let calls = 1;
+      for (let call = 0; call < calls; call++) calls = await saveWhileChanging(way, call, place);
+      expect(calls).toBeGreaterThan(4);
+    }
+  });
+
+  test('at any turn of the event loop’s microtasks', async () => {
+    const content = contentOf(300_000);
+    for (let turns = 0; turns < 120; turns += 3) {
+      const storage = new MemoryStorage();
+      const store = freshStore(storage);
+      await store.prepareToWrite();
+      const bytes = new Uint8Array(content);
+      const saving = codeOf(store.saveBlobs([bytes]));
+      for (let turn = 0; turn < turns; turn++) await null;
+      bytes.fill(0);
+      const code = await saving;
+      if (code !== undefined) expect(code).toBe('INVALID_ARGUMENT');
+      for (const name of await copiesIn(storage)) {
+        expect(await codeOf(freshStore(storage).reader.verifyCopy(name)), `turn ${turns}`).toBeUndefined();
+      }
+    }
+  });
+});
+
+describe('memory', () => {
+  test('chunks that compress a thousandfold are not unfolded all at once: fetched together by their content too', async () => {
+    const memory = new MemoryStorage();
+    async function* sparse(): AsyncGenerator<Uint8Array> {
+      for (let i = 0; i < 192; i++) {
+        const piece = Buffer.alloc(256 * KIB);
+        piece.writeUInt32LE(i + 1, 9);
+        yield piece;
+      }
+    }
+    const [saved] = await freshStore(memory).saveBlobs([sparse()]);
+    const storage = new ObservedStorage(memory);
+    const hasher = createHasher();
+    for await (const piece of freshStore(storage).streamBlob(saved as StoredContent)) hasher.update(piece);
+    expect(hasher.digestHex()).toBe(saved?.key);
+    const fetches = storage.calls.filter((call) => call.startsWith('get packs/')).length;
+    expect((saved?.storedBytes as number) / MIB).toBeLessThan(1);
+    expect((saved?.bytes as number) / fetches / MIB).toBeLessThanOrEqual(16);
+  });
+
+  test('a stream is saved in packs of about 16 MiB, which never hold more than 64', async () => {
+    const storage = new MemoryStorage();
+    async function* pieces(): AsyncGenerator<Uint8Array> {
+      for (let i = 0; i < 40; i++) yield contentOf(1 * MIB, i + 1);
+    }
+    const [saved] = await freshStore(storage).saveBlobs([pieces()]);
+    const { packs, bytes } = await manifestIn(storage, saved as StoredContent);
+    expect(bytes).toBe(40 * MIB);
+    expect(packs.map(({ bytes }) => Math.round(bytes / MIB))).toEqual([16, 16, 8]);
+  });
+
+  test('a session may pack after it failed: nothing of the failure is used', async () => {
+    const storage = new MemoryStorage();
+    const store = freshStore(storage);
+    await store.prepareToWrite();
+    const writer = store.writer(new WriterSession(storage));
+    async function* failing(): AsyncGenerator<Uint8Array> {
+      yield contentOf(1 * MIB);
+      throw new Error('lost');
+    }
+    await expect(writer.saveStream(failing())).rejects.toThrow('lost');
+    const content = contentOf(1 * MIB);
+    await writer.saveAll([{ bytes: content }]);
+    expect(Buffer.compare(await freshStore(storage).reader.load({ key: digestHex(content) }), content)).toBe(
+      0,
+    );
+  });
+});
