@@ -298,7 +298,9 @@ class Candidates {
     this.#address = address;
     this.#excluded = excluded;
     this.#options = options;
-    this.#names = address.copy === undefined ? [] : [address.copy];
+    // The name of anything else is not looked at: it would be found damaged, and marked.
+    const isCopyOfKey = address.copy !== undefined && parseCopyName(address.copy)?.key === address.key;
+    this.#names = isCopyOfKey ? [address.copy as string] : [];
   }
 
   isMarked(name: string): boolean {

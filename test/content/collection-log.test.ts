@@ -1,5 +1,4 @@
-import { test } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { encodeRecord } from '../../src/codec/record.ts';
 import {
   CollectionLog,
@@ -126,6 +125,14 @@ describe('damage stops saving rather than letting condemned content be relied on
       await whole.overwrite(name, body);
     }
     expect((await new CollectionLog(whole).newest()).version).toBe(1);
+  });
+
+  test('a list in the place of another, though each is whole', async () => {
+    const storage = new MemoryStorage();
+    const list = await putList(storage, 0, refs('a'));
+    await put(storage, 1, [], [list]);
+    await storage.overwrite(list.name, encodeCollectionList(refs('b')));
+    expect(await codeOf(new CollectionLog(storage).newest())).toBe('RECORD_DAMAGED');
   });
 
   test('a version under another one’s name', async () => {

@@ -348,8 +348,23 @@ describe('a record that tells another length than the content has', () => {
   });
 });
 
+test.each(['runs/x', '../x', 'packs/0', 'data/000/'])(
+  'an address that names %j, or another content’s copy, accuses nothing',
+  async (foreign) => {
+    const storage = new MemoryStorage();
+    const [saved, other] = await freshStore(storage).saveBlobs([contentOf(100), contentOf(100, 2)]);
+    for (const copy of [foreign, other?.copy as string]) {
+      const address = { key: saved?.key as string, copy };
+      await expectLoads(storage, address, contentOf(100));
+      const absent = { key: 'ab'.repeat(32), copy };
+      expect(await codeOf(freshStore(storage).reader.load(absent))).toBe('CONTENT_NOT_FOUND');
+    }
+    expect((await namesOf(storage)).filter((name) => name.endsWith('.damaged'))).toEqual([]);
+  },
+);
+
 describe('a plain object of more than 64 MiB', () => {
-  const content = contentOf(65 * MIB, 9);
+  const content = contentOf(64 * MIB + 4, 9, 'zeros');
   const key = digestHex(content);
 
   test('is found damaged at its end, wherever that is; another copy is read instead', async () => {
@@ -363,7 +378,7 @@ describe('a plain object of more than 64 MiB', () => {
     await freshStore(storage).saveBlobs([content]);
     await expectLoads(storage, { key }, content);
     await expectLoads(storage, saved as StoredContent, content);
-    await storage.overwrite(plain, content.subarray(0, 65 * MIB - 1));
+    await storage.overwrite(plain, content.subarray(0, 64 * MIB + 3));
     await expectLoads(storage, saved as StoredContent, content);
   });
 });

@@ -1,5 +1,4 @@
-import { test } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createOwn, holdsBytes } from '../../src/content/create-own.ts';
 import { openLooseSession } from '../../src/content/loose-session.ts';
 import { WriterSession } from '../../src/content/session.ts';

@@ -11,7 +11,8 @@ import { LocalStorage } from '../../src/storage/local.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { propertyRuns } from '../property.ts';
 import { scratchFolder } from '../storage/scratch.ts';
-import { anyContent, anyForm, contentOf, streamOf } from './contents.ts';
+import { anyContent, anyForm } from './arbitrary-content.ts';
+import { contentOf, streamOf } from './contents.ts';
 import { codeOf, copiesIn, freshStore, namesOf, ObservedStorage } from './storages.ts';
 import { contentOfSeed } from './workers/content-of-seed.mjs';
 

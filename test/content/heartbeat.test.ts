@@ -1,6 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { test } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { decodeRecord } from '../../src/codec/record.ts';
 import { Heartbeat, type HeartbeatFailure } from '../../src/content/heartbeat.ts';
 import { KeyLocks } from '../../src/content/key-locks.ts';

@@ -1,5 +1,4 @@
-import { test } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openEnvelope } from '../../src/codec/envelope.ts';
 import { MIN_CHUNK_BYTES, nextCut } from '../../src/content/chunker.ts';
 import { GEAR } from '../../src/content/gear-table.ts';
@@ -203,6 +202,8 @@ describe('bytes that are changed while they are saved', () => {
     content: Uint8Array;
     /** Which bytes are changed. Default: the first, one in the middle, the last. */
     places?: number[];
+    /** At which calls of the storage they are changed. Default: at each. */
+    during?: RegExp;
     local?: boolean;
     prepare?: (
       storage: MemoryStorage | LocalStorage,
@@ -218,6 +219,7 @@ describe('bytes that are changed while they are saved', () => {
       title: 'a content of two packs, in the chunk that no longer fits into the first',
       content: contentOf(17 * MIB),
       places: [16 * MIB - 10_000],
+      during: /^create packs/,
       save: asBlob,
     },
     {
@@ -253,7 +255,7 @@ describe('bytes that are changed while they are saved', () => {
     const bytes = new Uint8Array(way.content);
     let calls = 0;
     storage.before = (operation, name) => {
-      if (calls++ !== callToChangeAt) return;
+      if (way.during?.test(`${operation} ${name}`) === false || calls++ !== callToChangeAt) return;
       const change = (): void => {
         bytes[place] = (bytes[place] as number) ^ 0xff;
       };
@@ -283,7 +285,7 @@ describe('bytes that are changed while they are saved', () => {
     for (const place of way.places ?? [0, last >>> 1, last]) {
       let calls = 1;
       for (let call = 0; call < calls; call++) calls = await saveWhileChanging(way, call, place);
-      expect(calls).toBeGreaterThan(4);
+      expect(calls).toBeGreaterThan(1);
     }
   });
 

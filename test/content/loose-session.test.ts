@@ -1,5 +1,4 @@
-import { test } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Blob, SavedBlob } from '../../src/content/content-addressed-store.ts';
 import { type ArtifactEntry, decodeDescription } from '../../src/content/description.ts';
 import { decodeDone } from '../../src/content/session-files.ts';

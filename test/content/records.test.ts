@@ -1,5 +1,4 @@
-import { test } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { decodeRecord, encodeRecord } from '../../src/codec/record.ts';
 import { readContentRefs } from '../../src/content/content-ref.ts';
 import {

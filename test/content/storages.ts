@@ -74,7 +74,7 @@ export async function mergeInto(target: DataStoreStorage, source: DataStoreStora
 
 /** The same bytes with one bit turned over, counted through the bytes. */
 export function withFlippedBit(bytes: Uint8Array, bit: number): Uint8Array {
-  const flipped = bytes.slice();
+  const flipped = new Uint8Array(bytes); // the slice of a Buffer would be a view
   flipped[bit >>> 3] = (flipped[bit >>> 3] as number) ^ (1 << (bit & 7));
   return flipped;
 }
