@@ -38,6 +38,10 @@ class Damaged(Exception):
     pass
 
 
+# What decoders throw for bytes that are not what they must be.
+MALFORMED = (LookupError, TypeError, ValueError, RecursionError, struct.error, msgpack.UnpackException)
+
+
 def ensure(condition, what):
     if not condition:
         raise Damaged(what)
@@ -80,6 +84,9 @@ class Store:
                 return file.read(length)
         except (FileNotFoundError, NotADirectoryError):
             return None
+
+    def size(self, name):
+        return os.path.getsize(self.path(name))
 
     def list(self, folder):
         """The names in a folder, and the lengths of those objects."""
@@ -170,7 +177,7 @@ def load(store, key, copy=None, root=None, size=None):
             ensure(content is not None and blake3(content).hexdigest() == key, f"{name}: gone, or not of its key")
             ensure(size is None or len(content) == size, f"{name}: length")
             return content
-        except Damaged as error:
+        except (Damaged, *MALFORMED) as error:
             failure = error
     raise Damaged(failure)
 
@@ -198,14 +205,17 @@ def read_copy(store, name, key, root):
     if kind == "manifest":
         return read_manifest(store, raw, root, name)
     locator = decode_record(raw, name)
-    ensure(locator["key"] == key and re.fullmatch(r"plain/[0-7][0-9a-v]{25}-\d{8}/[^/]+", locator["plain"]), f"{name}: locator")
+    ensure(locator["key"] == key and re.fullmatch(r"plain/[0-7][0-9a-v]{25}-[0-9]{8}/[^/]+", locator["plain"]), f"{name}: locator")
     return store.get(locator["plain"])
 
 
 def read_manifest(store, raw, root, what):
     fields, digest = raw[:-32], raw[-32:]
     ensure(blake3(fields).digest() == digest, f"{what}: digest")
-    manifest = msgpack.unpackb(fields)  # bounded by itself: it refuses lengths beyond the input
+    try:
+        manifest = msgpack.unpackb(fields)  # refuses lengths beyond its input before it allocates
+    except MALFORMED as error:
+        raise Damaged(f"{what}: {error}") from error
     ensure(manifest["v"] == 1, f"{what}: version")
     hasher = blake3(b"stowage manifest root 1\n" + manifest["chunker"].encode() + b"\n")
     for chunks, size, group_root, _ in manifest["groups"]:
@@ -216,6 +226,8 @@ def read_manifest(store, raw, root, what):
         start = len(content)
         if isinstance(where, list):
             _, where = open_envelope(read_entry(store, manifest["packs"], *where), ("group",), what)
+            ensure(blake3(where[:-32]).digest() == where[-32:], f"{what}: group digest")
+            where = where[:-32]
         ensure(1 <= chunks <= 8192 and len(where) == 48 * chunks, f"{what}: columns")
         ensure(blake3(b"stowage chunk group 1\n" + where[:36 * chunks]).digest() == group_root, f"{what}: group root")
         numbers = struct.unpack(f"<{4 * chunks}I", where[32 * chunks:])
@@ -237,7 +249,7 @@ def read_entry(store, packs, pack, offset, length):
     ensure(re.fullmatch(r"packs/[0-7][0-9a-v]{25}/[0-9]{8}", name) and size <= 67108864, f"{name}: no pack")
     ensure(length > 48 and offset + length <= size, f"{name}: entry outside the pack")
     data = store.get(name, offset, length)
-    ensure(data is not None and len(data) == length and os.path.getsize(store.path(name)) == size, f"{name}: gone, or of another length")
+    ensure(data is not None and len(data) == length and store.size(name) == size, f"{name}: gone, or too short")
     return data
 
 
@@ -311,14 +323,19 @@ def memory(name, data):
 def decode_value(data):
     try:
         value = msgpack.unpackb(data, ext_hook=extension, strict_map_key=False, object_pairs_hook=entries)
-    except (ValueError, IndexError, struct.error, msgpack.UnpackException) as error:
+    except MALFORMED as error:
         raise Damaged(f"msgpack: {error}") from error
     return plain(value)
 
 
 def entries(pairs):
-    ensure(all(isinstance(key, str) and key != "__proto__" for key, _ in pairs), "a key that is no string")
-    return {key: plain(value) for key, value in pairs}
+    keys = [key for key, _ in pairs]
+    are_texts = [isinstance(key, str) or (isinstance(key, dict) and key["$"] == "utf16") for key in keys]
+    ensure(all(are_texts) and "__proto__" not in keys, "a key that is no string")
+    values = [plain(value) for _, value in pairs]
+    if all(isinstance(key, str) for key in keys):
+        return dict(zip(keys, values))
+    return {"$": "object", "entries": [list(pair) for pair in zip(keys, values)]}
 
 
 def plain(value, in_array=False):
@@ -377,7 +394,7 @@ def extension(code, payload):
     if code in (11, 12):
         return memory("ArrayBuffer" if code == 11 else "DataView", payload)
     if code == 13:
-        return payload.decode("utf-16-le", "surrogatepass")
+        return {"$": "utf16", "units": list(struct.unpack(f"<{len(payload) // 2}H", payload))}
     if code == 14:
         return {"$": "null-prototype", "value": decode_value(payload)}
     if code == 15:
@@ -402,5 +419,5 @@ if __name__ == "__main__":
         main(*sys.argv[1:])
     except Damaged as error:
         sys.exit(f"{error}")
-    except (LookupError, TypeError, ValueError, RecursionError) as error:
+    except MALFORMED as error:
         sys.exit(f"damaged: {error!r}")

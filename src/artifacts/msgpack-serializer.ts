@@ -1,7 +1,7 @@
+import type { JsonValue } from '../codec/json-value.ts';
 import type { ClassTransformers } from './class-transformers.ts';
 import type { ValueLimits } from './extensions.ts';
 import { classNameOf } from './intrinsics.ts';
-import type { JsonValue } from '../codec/json-value.ts';
 import type { Serializer } from './serializer.ts';
 import { decodeValue } from './value-decoder.ts';
 import { ValueEncoder } from './value-encoder.ts';

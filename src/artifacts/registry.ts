@@ -1,10 +1,10 @@
+import type { ContentRef } from '../content/content-ref.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import { bytesSerializer } from './bytes-serializer.ts';
 import { type ClassTransformer, ClassTransformers } from './class-transformers.ts';
 import { DEFAULT_LIMITS, type ValueLimits } from './extensions.ts';
 import { Refusal, undecodable, unserializable } from './faults.ts';
 import { msgpackSerializer } from './msgpack-serializer.ts';
-import type { ContentRef } from '../content/content-ref.ts';
 import type { ArtifactEncoding, SerializeContext, SerializedArtifact, Serializer } from './serializer.ts';
 import { stringSerializer } from './string-serializer.ts';
 import { typedArraySerializer } from './typed-array-serializer.ts';

@@ -86,9 +86,11 @@ export async function readAttempt(
   const number = rule.attempt ?? Math.max(...attempts.keys());
   const files = attempts.get(number);
   if (!files) throw attemptNotFound(path, number, attempts);
-  if (!files.has('done') && !files.has('deleted') && !rule.allowNotDone) throw notDone(path, number, 'open', rule, attempts);
+  if (!files.has('done') && !files.has('deleted') && !rule.allowNotDone)
+    throw notDone(path, number, 'open', rule, attempts);
   const found = await source.read(number, files);
-  if (found.status !== 'done' && !rule.allowNotDone) throw notDone(path, number, found.status, rule, attempts);
+  if (found.status !== 'done' && !rule.allowNotDone)
+    throw notDone(path, number, found.status, rule, attempts);
   return found;
 }
 

@@ -1,6 +1,7 @@
 import type { SerializedArtifact } from '../artifacts/serializer.ts';
 import type { JsonValue } from '../codec/json-value.ts';
 import type { InlineValue } from '../content/description.ts';
+import { StowageError } from '../errors.ts';
 
 /** A serialized value as it stands in the artifact table: readable JSON where JSON carries it exactly, else base64. */
 export function toInline(serialized: SerializedArtifact): InlineValue {
@@ -9,15 +10,30 @@ export function toInline(serialized: SerializedArtifact): InlineValue {
   return { base64: Buffer.from(buffer, byteOffset, length).toString('base64') };
 }
 
-/** A copy of a JSON value, so that neither side sees the other's changes. */
-export function cloneJson(value: JsonValue): JsonValue {
+/** Deeper JSON than this is not copied: values are saved with 512 levels at most, and metadata with fewer. */
+const MAX_JSON_DEPTH = 1000;
+
+/**
+ * A copy of a JSON value, so that neither side sees the other's changes.
+ *
+ * @throws StowageError `RECORD_DAMAGED` for JSON deeper than anything that is written.
+ */
+export function cloneJson(value: JsonValue, depth = 0): JsonValue {
   if (typeof value !== 'object' || value === null) return value;
-  if (isList(value)) return value.map(cloneJson);
+  if (depth > MAX_JSON_DEPTH) throw tooDeep();
+  if (isList(value)) return value.map((item) => cloneJson(item, depth + 1));
   const copy: { [name: string]: JsonValue } = {};
-  for (const name of Object.keys(value)) copy[name] = cloneJson(value[name] as JsonValue);
+  for (const name of Object.keys(value)) copy[name] = cloneJson(value[name] as JsonValue, depth + 1);
   return copy;
 }
 
 function isList(value: JsonValue): value is readonly JsonValue[] {
   return Array.isArray(value);
+}
+
+function tooDeep(): StowageError {
+  return new StowageError(
+    'RECORD_DAMAGED',
+    `A record holds JSON of more than ${MAX_JSON_DEPTH} levels, which nothing writes; restore it from a copy of the store.`,
+  );
 }

@@ -12,6 +12,18 @@ import type { TaskPath } from './pathspec.ts';
 export type Metadata = Record<string, JsonValue>;
 
 const MAX_PART_BYTES = 4 * 1024 * 1024;
+/** All that is said of an attempt, added up over its parts. */
+export const MAX_METADATA_BYTES: number = 16 * 1024 * 1024;
+const MAX_DEPTH = 100;
+
+/** The bytes of a part; throws `INVALID_ARGUMENT` where it, or all parts together, become too large to be read again. */
+export function encodeMetadataPart(metadata: Metadata, bytesBefore: number): Uint8Array {
+  const record = encodeRecord({ format: 1, kind: 'metadata-part', metadata });
+  if (record.length > MAX_PART_BYTES) throw tooLarge(record.length, `${MAX_PART_BYTES} a call`);
+  const total = bytesBefore + record.length;
+  if (total > MAX_METADATA_BYTES) throw tooLarge(total, `${MAX_METADATA_BYTES} an attempt`);
+  return record;
+}
 
 /** Writes a part at once, so that a crash keeps what was said. */
 export async function writeMetadataPart(
@@ -19,11 +31,9 @@ export async function writeMetadataPart(
   path: TaskPath,
   attempt: number,
   sequence: number,
-  metadata: Metadata,
+  record: Uint8Array,
   options: CallOptions,
 ): Promise<void> {
-  const record = encodeRecord({ format: 1, kind: 'metadata-part', metadata });
-  if (record.length > MAX_PART_BYTES) throw tooLarge(record.length);
   await createOwn(storage, `${partPrefix(path, attempt)}${padSequence(sequence)}.json`, record, {
     ...options,
     durability: 'deferred',
@@ -66,8 +76,13 @@ export function toMetadata(value: unknown): Metadata {
   }
   if (text === undefined) throw notJson();
   const copy = JSON.parse(text) as Metadata;
-  if (Object.hasOwn(copy, '__proto__')) throw notJson();
+  if (Object.hasOwn(copy, '__proto__') || isDeeper(copy, MAX_DEPTH)) throw notJson();
   return copy;
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }
 
 function partPrefix(path: TaskPath, attempt: number): string {
@@ -77,15 +92,15 @@ function partPrefix(path: TaskPath, attempt: number): string {
 function notJson(cause?: unknown): StowageError {
   return new StowageError(
     'INVALID_ARGUMENT',
-    'Metadata must be an object of JSON values; save anything else as an artifact.',
+    `Metadata must be an object of JSON values, at most ${MAX_DEPTH} levels deep; save anything else as an artifact.`,
     { cause },
   );
 }
 
-function tooLarge(bytes: number): StowageError {
+function tooLarge(bytes: number, most: string): StowageError {
   return new StowageError(
     'INVALID_ARGUMENT',
-    `Metadata of ${bytes} bytes is too large (at most ${MAX_PART_BYTES} a call); save it as an artifact.`,
+    `Metadata of ${bytes} bytes is too large (at most ${most}); save it as an artifact.`,
     { details: { bytes } },
   );
 }

@@ -32,7 +32,7 @@ import { validateUserName } from '../storage/names.ts';
 import { attemptBase, listAttempts } from './attempt-files.ts';
 import { toInline } from './inline-value.ts';
 import { type LogStreams, LogWriter } from './log-parts.ts';
-import { type Metadata, toMetadata, writeMetadataPart } from './metadata-parts.ts';
+import { encodeMetadataPart, type Metadata, toMetadata, writeMetadataPart } from './metadata-parts.ts';
 import { formatPathspec, type TaskPath, validateAttemptNumber } from './pathspec.ts';
 
 /** What attempts of one store share. */
@@ -55,6 +55,8 @@ export interface SaveOptions extends CallOptions {
 export const DEFAULT_MAX_INLINE_BYTES: number = 16 * 1024;
 /** All inline values of an attempt together stay below this. */
 const MAX_INLINE_TOTAL_BYTES = 512 * 1024;
+/** How many attempts an attempt may record that it rests on. */
+const MAX_READ_FROM = 50_000;
 /** How often the next free number is looked for when others keep taking it. */
 const OPEN_TRIES = 16;
 
@@ -73,6 +75,7 @@ export class OpenAttempt {
   #state: State = 'open';
   #inlineBytes = 0;
   #metadataParts = 0;
+  #metadataBytes = 0;
   readonly #metadata: Metadata = {};
   readonly #artifacts = new Map<string, { entry: ArtifactEntry; refs: readonly ContentRef[] }>();
   readonly #readFrom = new Set<string>();
@@ -146,8 +149,10 @@ export class OpenAttempt {
   async saveMetadata(metadata: Metadata, options: CallOptions = {}): Promise<void> {
     this.#ensureOpen('save metadata');
     const part = toMetadata(metadata);
+    const record = encodeMetadataPart(part, this.#metadataBytes);
+    this.#metadataBytes += record.length;
     const sequence = this.#metadataParts++;
-    await writeMetadataPart(this.#storage, this.path, this.#number, sequence, part, options);
+    await writeMetadataPart(this.#storage, this.path, this.#number, sequence, record, options);
     Object.assign(this.#metadata, part);
   }
 
@@ -159,6 +164,12 @@ export class OpenAttempt {
   /** Notes that this attempt's results rest on another attempt's. */
   recordRead(pathspec: string): void {
     this.#ensureOpen('record what was read');
+    if (this.#readFrom.size >= MAX_READ_FROM) {
+      throw new StowageError(
+        'INVALID_ARGUMENT',
+        `An attempt records at most ${MAX_READ_FROM} attempts that it rests on; save a longer list as an artifact.`,
+      );
+    }
     this.#readFrom.add(pathspec);
   }
 

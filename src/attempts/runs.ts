@@ -11,6 +11,7 @@ import {
 import { holdsBytes } from '../content/create-own.ts';
 import { recordError } from '../content/recorded-error.ts';
 import { type RecordedError, thisOwner } from '../content/session-files.ts';
+import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 
 /** What is said of a run when it is made. */
@@ -71,6 +72,13 @@ export async function createRunRecord(
     parameters,
     parents,
   });
+  if (record.length > MAX_RECORD_BYTES) {
+    throw new StowageError(
+      'INVALID_ARGUMENT',
+      `The tags, parameters and parents of a run take ${record.length} bytes, and may take ${MAX_RECORD_BYTES}; save large parameters as artifacts.`,
+      { details: { bytes: record.length } },
+    );
+  }
   if (await storage.create(name, record, { signal, durability: 'deferred' })) return true;
   return holdsBytes(storage, name, record, signal);
 }

@@ -196,7 +196,9 @@ export function openEnvelope(
 }
 
 function damaged(how: string): StowageError {
-  return new StowageError('CONTENT_DAMAGED', `An envelope is damaged: ${how}.`);
+  return new StowageError('CONTENT_DAMAGED', `An envelope is damaged: ${how}.`, {
+    details: { reason: `its envelope: ${how}` },
+  });
 }
 
 function unsupported(field: string, value: number): StowageError {

@@ -60,5 +60,7 @@ function readContentSize(view: DataView, at: number, sizeBytes: number): number 
 }
 
 function damaged(what: string): StowageError {
-  return new StowageError('CONTENT_DAMAGED', `Stored content is damaged: its compressed payload ${what}.`);
+  return new StowageError('CONTENT_DAMAGED', `Stored content is damaged: its compressed payload ${what}.`, {
+    details: { reason: `its compressed payload ${what}` },
+  });
 }

@@ -1,11 +1,12 @@
 import { openEnvelope } from '../codec/envelope.ts';
 import { digestBytes } from '../digest/blake3.ts';
-import { isStowageError, StowageError } from '../errors.ts';
+import { isStowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { damagedObject, objectGone, reasonOf } from './copy-faults.ts';
 import {
   type ChunkColumns,
   type ChunkGroup,
-  decodeColumns,
+  decodeGroup,
   type Manifest,
   type PackEntry,
 } from './manifest.ts';
@@ -128,7 +129,7 @@ async function fetchRun(storage: DataStoreStorage, run: Run, options: CallOption
     const start = offset - run.offset;
     const { raw } = openEntry(bytes.subarray(start, start + storedBytes), 'chunk', run.pack.name);
     if (raw.length === length && Buffer.compare(digestBytes(raw), digest) === 0) return raw;
-    throw damagedPack(run.pack.name, `the chunk at ${offset} does not match its digest`);
+    throw damagedObject(run.pack.name, `the chunk at ${offset} does not match its digest`);
   });
 }
 
@@ -144,10 +145,10 @@ async function fetchColumns(
   const bytes = await fetchEntry(storage, pack, offset, storedBytes, options);
   const { raw } = openEntry(bytes, 'group', pack.name);
   try {
-    return decodeColumns(raw, group, manifest.packs, copy);
+    return decodeGroup(raw, group, manifest.packs, copy);
   } catch (error) {
     if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
-    throw damagedPack(pack.name, `the chunk group at ${offset} does not match its root`);
+    throw damagedObject(pack.name, `the chunk group at ${offset} does not match its root`);
   }
 }
 
@@ -160,10 +161,10 @@ async function fetchEntry(
 ): Promise<Uint8Array> {
   const object = await storage.get(pack.name, { range: { offset, length }, signal });
   if (!object) {
-    throw new StowageError('CONTENT_NOT_FOUND', `${pack.name} is gone`, { details: { pack: pack.name } });
+    throw objectGone(pack.name);
   }
   if (object.bytes !== pack.bytes || object.body.length !== length) {
-    throw damagedPack(pack.name, `it has ${object.bytes} bytes instead of ${pack.bytes}`);
+    throw damagedObject(pack.name, `it has ${object.bytes} bytes instead of ${pack.bytes}`);
   }
   return object.body;
 }
@@ -173,12 +174,6 @@ function openEntry(bytes: Uint8Array, kind: 'chunk' | 'group', pack: string): { 
     return openEnvelope(bytes, { kind });
   } catch (error) {
     if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
-    throw damagedPack(pack, error.message);
+    throw damagedObject(pack, reasonOf(error));
   }
-}
-
-function damagedPack(pack: string, reason: string): StowageError {
-  return new StowageError('CONTENT_DAMAGED', `${pack} is damaged: ${reason}`, {
-    details: { object: pack, pack },
-  });
 }

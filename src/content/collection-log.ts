@@ -97,7 +97,9 @@ export class CollectionLog {
       const found = await this.#storage.get(listName, { signal, maxBytes: MAX_LIST_BYTES });
       if (!found) return undefined;
       if (digestHex(found.body) !== list.digest) throw damagedVersion(this.#storage.uri(listName));
-      for (const entry of readContentRefs(decodeRecord(found.body, listName).entries, listName))
+      const recordOfList = decodeRecord(found.body, listName);
+      checkFormat(recordOfList, listName);
+      for (const entry of readContentRefs(recordOfList.entries, listName))
         entries.push(entry);
     }
     return stateOf(version, readString(record, 'state', what) === 'idle', entries);

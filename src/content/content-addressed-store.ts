@@ -33,7 +33,7 @@ export interface SavedBlob extends StoredContent {
 }
 
 /** A content saved as a plain object outside a task. */
-export interface SavedData extends SavedBlob {
+export interface SavedData extends SavedBlob, StoredPlain {
   /** Where any tool opens it. */
   uri: string;
 }

@@ -5,16 +5,14 @@ import { createHasher, digestHex } from '../digest/blake3.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import type { ByteRange, CallOptions, DataStoreStorage, StoredObject } from '../storage/contract.ts';
 import { readChunks } from './chunk-reader.ts';
-import { listCopies } from './copies.ts';
+import { CopyCandidates } from './copy-candidates.ts';
+import { damagedObject, objectGone, reasonOf } from './copy-faults.ts';
 import { markDamaged } from './damage.ts';
 import { decodeLocator, type Locator } from './locator.ts';
 import { decodeManifest, type Manifest, type PackEntry } from './manifest.ts';
-import { type ContentKey, type CopyFolder, parseCopyName } from './object-names.ts';
+import { type ContentKey, parseCopyName } from './object-names.ts';
+import { readPlain } from './plain-reader.ts';
 import type { ContentAddress, StoredContent } from './stored-content.ts';
-
-/** Plain objects up to this size are verified before their first byte is given. */
-const VERIFY_AT_ONCE_BYTES = 64 * 1024 * 1024;
-const PLAIN_READ_BYTES = 8 * 1024 * 1024;
 
 /** What a copy turned out to be. */
 type OpenedCopy =
@@ -45,31 +43,58 @@ export class ContentReader {
    * @throws StowageError `CONTENT_NOT_FOUND`, `CONTENT_DAMAGED` where no copy is whole, `CONTENT_TOO_LARGE` beyond what one buffer holds.
    */
   async load(address: ContentAddress, options: CallOptions = {}): Promise<Uint8Array> {
-    const excluded = new Set<string>();
-    let failure: StowageError | undefined;
-    for (;;) {
-      try {
-        return await this.#collect(address, excluded, options);
-      } catch (error) {
-        if (failure && isStowageError(error, 'CONTENT_NOT_FOUND')) throw unreadable(address, failure);
-        if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
-        // A large plain object is found damaged only at its end: start again without it.
-        const late = error.details.foundAtEnd;
-        if (typeof late !== 'string' || excluded.has(late)) throw error;
-        excluded.add(late);
-        failure = error;
+    let gathered: Uint8Array | undefined;
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    for await (const piece of this.stream(address, options)) {
+      if (address.bytes === undefined) pieces.push(piece);
+      else if (address.bytes === piece.length) return piece;
+      else {
+        gathered ??= allocate(address);
+        if (length + piece.length > gathered.length) throw otherLength(address);
+        gathered.set(piece, length);
       }
+      length += piece.length;
     }
+    if (address.bytes !== undefined && length !== address.bytes) throw otherLength(address);
+    return gathered ?? concat(pieces, length, address);
   }
 
   /**
-   * Reads a content, or a part of it, piece by piece. Each piece is verified before it is given, except for plain objects
-   * of more than 64 MiB, which are verified at their end.
+   * Reads a content, or a part of it, piece by piece. Each piece is verified before it is given.
    *
    * @throws StowageError as {@link load}.
    */
-  stream(address: ContentAddress, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
-    return this.#stream(address, new Set(), options);
+  async *stream(address: ContentAddress, { range, signal }: ReadOptions = {}): AsyncGenerator<Uint8Array> {
+    if (range) checkRange(range);
+    const start = range?.offset ?? 0;
+    const end = range ? start + range.length : undefined;
+    const whole = start === 0 && (end === undefined || end === address.bytes) ? createHasher() : undefined;
+    const candidates = new CopyCandidates(this.#storage, address, { signal });
+    let offset = start;
+    let failure: StowageError | undefined;
+    let isGiven = false;
+    for (let name = await candidates.next(); name !== undefined; name = await candidates.next()) {
+      try {
+        for await (const piece of this.#readCopy(name, address, offset, end, { signal })) {
+          whole?.update(piece);
+          offset += piece.length;
+          candidates.progressed();
+          yield piece;
+        }
+        isGiven = true;
+        if (whole && whole.digestHex() !== address.key) throw damagedObject(name, OTHER_CONTENT);
+        return;
+      } catch (error) {
+        if (!isStowageError(error, 'CONTENT_DAMAGED', 'CONTENT_NOT_FOUND', 'UNSUPPORTED_FORMAT')) throw error;
+        await this.#report(error, candidates.isMarked(name));
+        // All was given, and is not what the key says: the copy itself lies, and no other can undo that.
+        if (isGiven) throw unreadable(address, error);
+        // A copy that is gone is none; one whose pack or plain object is gone is not whole.
+        failure = error.code === 'CONTENT_DAMAGED' || error.details.name !== name ? error : failure;
+      }
+    }
+    throw unreadable(address, failure);
   }
 
   /** Reads one copy whole and verifies it; throws `CONTENT_DAMAGED` or `CONTENT_NOT_FOUND`. */
@@ -77,7 +102,7 @@ export class ContentReader {
     const key = parseCopyName(name)?.key as ContentKey;
     const hasher = createHasher();
     for await (const piece of this.#readCopy(name, { key }, 0, undefined, options)) hasher.update(piece);
-    if (hasher.digestHex() !== key) throw damaged(name, 'its content does not match its key');
+    if (hasher.digestHex() !== key) throw damagedObject(name, OTHER_CONTENT);
   }
 
   /** What a manifest or a locator names, for a writer that wants to rely on it; `undefined` where it is gone. */
@@ -87,7 +112,7 @@ export class ContentReader {
   ): Promise<{ stored: StoredContent; packs: PackEntry[]; plain: string | undefined } | undefined> {
     const opened = await this.#open(name, options);
     if (!opened) return undefined;
-    if (opened.kind === 'blob') throw damaged(name, 'it is neither a manifest nor a locator');
+    if (opened.kind === 'blob') throw damagedObject(name, 'it is neither a manifest nor a locator');
     const key = parseCopyName(name)?.key as ContentKey;
     if (opened.kind === 'locator') {
       const { plain, bytes } = opened.locator;
@@ -110,59 +135,7 @@ export class ContentReader {
   /** Marks what an error found damaged: the object that it names, else `copy`. */
   async reportDamage(error: StowageError, copy: string): Promise<void> {
     const object = error.details.object;
-    await this.#mark(typeof object === 'string' ? object : copy, error.message);
-  }
-
-  async #collect(address: ContentAddress, excluded: Set<string>, options: CallOptions): Promise<Uint8Array> {
-    let gathered: Uint8Array | undefined;
-    const pieces: Uint8Array[] = [];
-    let length = 0;
-    for await (const piece of this.#stream(address, excluded, options)) {
-      if (address.bytes === undefined) pieces.push(piece);
-      else if (address.bytes === piece.length) return piece;
-      else {
-        gathered ??= allocate(address);
-        if (length + piece.length > gathered.length) throw otherLength(address);
-        gathered.set(piece, length);
-      }
-      length += piece.length;
-    }
-    if (address.bytes !== undefined && length !== address.bytes) throw otherLength(address);
-    return gathered ?? concat(pieces, length, address);
-  }
-
-  async *#stream(
-    address: ContentAddress,
-    excluded: ReadonlySet<string>,
-    { range, signal }: ReadOptions,
-  ): AsyncGenerator<Uint8Array> {
-    if (range) checkRange(range);
-    const start = range?.offset ?? 0;
-    const end = range ? start + range.length : undefined;
-    const whole = start === 0 && (end === undefined || end === address.bytes) ? createHasher() : undefined;
-    const candidates = new Candidates(this.#storage, address, excluded, { signal });
-    let offset = start;
-    let failure: StowageError | undefined;
-    for (let name = await candidates.next(); name !== undefined; name = await candidates.next()) {
-      try {
-        for await (const piece of this.#readCopy(name, address, offset, end, { signal })) {
-          whole?.update(piece);
-          offset += piece.length;
-          candidates.progressed();
-          yield piece;
-        }
-        if (whole && whole.digestHex() !== address.key)
-          throw damaged(name, 'its content does not match its key', name);
-        return;
-      } catch (error) {
-        if (!isStowageError(error, 'CONTENT_DAMAGED', 'CONTENT_NOT_FOUND')) throw error;
-        await this.#report(error, candidates.isMarked(name));
-        if (error.details.foundAtEnd !== undefined) throw foundAtEnd(error, name);
-        // A copy that is gone is none; one whose pack or plain object is gone is not whole.
-        failure = error.code === 'CONTENT_DAMAGED' || error.details.name !== name ? error : failure;
-      }
-    }
-    throw unreadable(address, failure);
+    await this.#mark(typeof object === 'string' ? object : copy, reasonOf(error));
   }
 
   /** Marks what an error found damaged. */
@@ -170,7 +143,7 @@ export class ContentReader {
     const object = error.details.object;
     if (error.code !== 'CONTENT_DAMAGED' || typeof object !== 'string') return;
     if (alreadyMarked && parseCopyName(object)) return;
-    await this.#mark(object, error.message);
+    await this.#mark(object, reasonOf(error));
   }
 
   async #mark(object: string, reason: string): Promise<void> {
@@ -187,9 +160,9 @@ export class ContentReader {
     options: CallOptions,
   ): AsyncGenerator<Uint8Array> {
     const opened = await this.#open(name, options);
-    if (!opened) throw gone(name);
+    if (!opened) throw objectGone(name);
     if (opened.kind === 'blob') {
-      if (digestHex(opened.bytes) !== address.key) throw damaged(name, 'its content does not match its key');
+      if (digestHex(opened.bytes) !== address.key) throw damagedObject(name, OTHER_CONTENT);
       const part = opened.bytes.subarray(offset, end);
       if (part.length > 0) yield part;
     } else if (opened.kind === 'manifest') {
@@ -197,7 +170,7 @@ export class ContentReader {
       const fits =
         (address.root ?? manifest.root) === manifest.root &&
         (address.bytes ?? manifest.bytes) === manifest.bytes;
-      if (!fits) throw damaged(name, 'it describes another content');
+      if (!fits) throw damagedObject(name, 'it describes another content');
       yield* readChunks(
         this.#storage,
         name,
@@ -206,45 +179,23 @@ export class ContentReader {
         options,
       );
     } else {
-      yield* this.#readPlain(opened.locator, offset, end, options);
+      yield* readPlain(
+        this.#storage,
+        opened.locator,
+        { start: offset, end: end ?? opened.locator.bytes },
+        options,
+      );
     }
-  }
-
-  async *#readPlain(
-    { plain, bytes, key }: Locator,
-    offset: number,
-    end: number | undefined,
-    options: CallOptions,
-  ): AsyncGenerator<Uint8Array> {
-    const stop = Math.min(end ?? bytes, bytes);
-    if (bytes <= VERIFY_AT_ONCE_BYTES) {
-      const object = await this.#getUpTo(plain, bytes, 'it is longer than recorded', options);
-      if (!object) throw gone(plain);
-      if (digestHex(object.body) !== key) throw damaged(plain, 'its content does not match its key');
-      if (offset < stop) yield object.body.subarray(offset, stop);
-      return;
-    }
-    const hasher = offset === 0 && stop === bytes ? createHasher() : undefined;
-    for (let at = offset; at < stop; at += PLAIN_READ_BYTES) {
-      const length = Math.min(PLAIN_READ_BYTES, stop - at);
-      const object = await this.#storage.get(plain, { ...options, range: { offset: at, length } });
-      if (!object) throw gone(plain);
-      if (object.bytes !== bytes || object.body.length !== length)
-        throw damaged(plain, 'its length has changed');
-      hasher?.update(object.body);
-      yield object.body;
-    }
-    if (hasher && hasher.digestHex() !== key)
-      throw damaged(plain, 'its content does not match its key', plain);
   }
 
   async #open(name: string, options: CallOptions): Promise<OpenedCopy | undefined> {
     const parsed = parseCopyName(name);
-    if (!parsed) throw damaged(name, 'its name is not that of a copy');
+    if (!parsed) throw damagedObject(name, 'its name is not that of a copy');
     const most = ENVELOPE_HEADER_BYTES + MAX_ENVELOPE_RAW_BYTES;
     const object = await this.#getUpTo(name, most, 'it is larger than any envelope', options);
     if (!object) return undefined;
-    if (object.body.length !== parsed.bytes) throw damaged(name, 'its length is not the one in its name');
+    if (object.body.length !== parsed.bytes)
+      throw damagedObject(name, 'its length is not the one in its name');
     await prepareCodec();
     try {
       const { header, raw } = openEnvelope(object.body, { kind: KINDS[parsed.folder] });
@@ -255,7 +206,7 @@ export class ContentReader {
       return { kind: 'locator', locator: decodeLocator(raw, parsed.key, name), objectBytes: object.bytes };
     } catch (error) {
       if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
-      throw damaged(name, error.message);
+      throw damagedObject(name, reasonOf(error));
     }
   }
 
@@ -269,84 +220,13 @@ export class ContentReader {
       return await this.#storage.get(name, { ...options, maxBytes });
     } catch (error) {
       if (!isStowageError(error, 'OBJECT_TOO_LARGE')) throw error;
-      throw damaged(name, tooLong);
+      throw damagedObject(name, tooLong);
     }
   }
 }
 
+const OTHER_CONTENT = 'its content does not match its key';
 const KINDS = { data: ['blob'], manifests: ['manifest', 'locator'] } as const;
-
-/** The names of a key's copies in the order in which a reader tries them: the recorded one, unmarked ones, marked ones. */
-class Candidates {
-  readonly #storage: DataStoreStorage;
-  readonly #address: ContentAddress;
-  readonly #options: CallOptions;
-  readonly #excluded: ReadonlySet<string>;
-  readonly #marked = new Set<string>();
-  #names: string[];
-  #listed = false;
-  /** Names that failed where the reading stands now. */
-  #failed = new Set<string>();
-
-  constructor(
-    storage: DataStoreStorage,
-    address: ContentAddress,
-    excluded: ReadonlySet<string>,
-    options: CallOptions,
-  ) {
-    this.#storage = storage;
-    this.#address = address;
-    this.#excluded = excluded;
-    this.#options = options;
-    // The name of anything else is not looked at: it would be found damaged, and marked.
-    const isCopyOfKey = address.copy !== undefined && parseCopyName(address.copy)?.key === address.key;
-    this.#names = isCopyOfKey ? [address.copy as string] : [];
-  }
-
-  isMarked(name: string): boolean {
-    return this.#marked.has(name);
-  }
-
-  /** A byte was read: what failed before may serve again further on. */
-  progressed(): void {
-    const current = [...this.#failed].at(-1);
-    this.#failed = new Set(current === undefined ? [] : [current]);
-  }
-
-  async next(): Promise<string | undefined> {
-    const untried = this.#untried();
-    if (untried !== undefined || this.#listed) return untried;
-    await this.#list();
-    return this.#untried();
-  }
-
-  #untried(): string | undefined {
-    const name = this.#names.find(
-      (candidate) => !this.#failed.has(candidate) && !this.#excluded.has(candidate),
-    );
-    if (name !== undefined) this.#failed.add(name);
-    return name;
-  }
-
-  async #list(): Promise<void> {
-    this.#listed = true;
-    const first: CopyFolder = this.#address.copy?.startsWith('manifests/') ? 'manifests' : 'data';
-    const copies = [
-      ...(await listCopies(this.#storage, first, this.#address.key, this.#options)),
-      ...(await listCopies(
-        this.#storage,
-        first === 'data' ? 'manifests' : 'data',
-        this.#address.key,
-        this.#options,
-      )),
-    ];
-    const known = new Set(this.#names);
-    const fresh = copies.filter(({ name }) => !known.has(name));
-    for (const { name, marked } of copies) if (marked) this.#marked.add(name);
-    this.#names.push(...fresh.filter(({ marked }) => !marked).map(({ name }) => name));
-    this.#names.push(...fresh.filter(({ marked }) => marked).map(({ name }) => name));
-  }
-}
 
 /** The content is what its key says; it is the record that tells another length. */
 function otherLength({ key, bytes }: ContentAddress): StowageError {
@@ -390,22 +270,6 @@ function tooLarge(address: ContentAddress, bytes: number, cause?: unknown): Stow
   );
 }
 
-/** `object` is what to mark; `foundAtEnd`, that bytes were given before the damage was found. */
-function damaged(object: string, reason: string, foundAtEnd?: string): StowageError {
-  return new StowageError('CONTENT_DAMAGED', `${object} is damaged: ${reason}`, {
-    details: { object, ...(foundAtEnd === undefined ? {} : { foundAtEnd }) },
-  });
-}
-
-/** Names the copy whose damage showed only after its bytes had been given. */
-function foundAtEnd({ message, details }: StowageError, copy: string): StowageError {
-  return new StowageError('CONTENT_DAMAGED', message, { details: { ...details, foundAtEnd: copy } });
-}
-
-function gone(name: string): StowageError {
-  return new StowageError('CONTENT_NOT_FOUND', `${name} is gone`, { details: { name } });
-}
-
 function unreadable(address: ContentAddress, failure: StowageError | undefined): StowageError {
   const { key, copy } = address;
   if (!failure) {
@@ -415,6 +279,7 @@ function unreadable(address: ContentAddress, failure: StowageError | undefined):
       { details: { key, copy } },
     );
   }
+  if (failure.code === 'UNSUPPORTED_FORMAT') return failure;
   return new StowageError(
     'CONTENT_DAMAGED',
     `Every copy of content ${key} in the store is damaged or incomplete (${failure.message}). Save the same content again to mend it, or restore it from a copy of the store.`,

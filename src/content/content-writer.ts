@@ -11,6 +11,7 @@ import { createOwn } from './create-own.ts';
 import { changedMeanwhile, packContent, type StoreOptions } from './large-content.ts';
 import { encodeLocator } from './locator.ts';
 import { type ContentKey, type CopyFolder, copyName, plainName } from './object-names.ts';
+import { PartDigests } from './plain-parts.ts';
 import type { StoredContent } from './stored-content.ts';
 import { abortable, readHead } from './stream-head.ts';
 import type { WriterContext } from './writer-context.ts';
@@ -141,10 +142,12 @@ export class ContentWriter {
     const { session, storage } = this.#context;
     const plain = plainName(session.id, session.nextSequence(), file);
     const hasher = createHasher();
+    const parts = new PartDigests();
     let bytes = 0;
     const observe = (piece: unknown): Uint8Array => {
       ensureBytes(piece);
       hasher.update(piece);
+      parts.update(piece);
       bytes += piece.length;
       return piece;
     };
@@ -155,7 +158,8 @@ export class ContentWriter {
     const key = hasher.digestHex();
     // Large bodies are written in the background, from the caller's own bytes.
     if (source instanceof Uint8Array && digestHex(source) !== key) throw changedMeanwhile();
-    const sealed = sealEnvelope('locator', encodeLocator({ key, plain, bytes }), { compression: 'none' });
+    const locator = encodeLocator({ key, plain, bytes, parts: parts.finish() });
+    const sealed = sealEnvelope('locator', locator, { compression: 'none' });
     const whole = { key, bytes, storedBytes: sealed.length + bytes, packs: [], plain };
     return { ...(await this.#writeCopy('manifests', sealed, whole, state, options)), plain };
   }

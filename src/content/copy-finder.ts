@@ -95,7 +95,8 @@ export class CopyFinder {
       await storage.persist([copy.name], options);
       return whole;
     } catch (error) {
-      if (isStowageError(error, 'CONTENT_NOT_FOUND')) return undefined;
+      // One that a newer release wrote is whole for it, and none for us.
+      if (isStowageError(error, 'CONTENT_NOT_FOUND', 'UNSUPPORTED_FORMAT')) return undefined;
       if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
       await shared.reader.reportDamage(error, copy.name);
       return undefined;

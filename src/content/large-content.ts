@@ -9,7 +9,7 @@ import { CHUNKER_ID } from './chunker.ts';
 import {
   type ChunkColumns,
   type ChunkGroup,
-  columnsToBytes,
+  encodeGroup,
   encodeManifest,
   GROUP_CHUNKS,
   groupRoot,
@@ -23,8 +23,8 @@ import type { WriterContext } from './writer-context.ts';
 
 /** The event loop gets a turn after this much content. */
 const YIELD_EVERY_BYTES = 1024 * 1024;
-/** The most chunk groups a manifest may name: with 64 KiB chunks, 8 TiB of content. */
-const MAX_GROUPS = 16_384;
+/** The most chunk groups a manifest may name: with 64 KiB chunks, 4 TiB of content. */
+const MAX_GROUPS = 8_192;
 
 /** A content whose chunks lie in packs, and the manifest that remains to be written under its key. */
 export interface PackedContent {
@@ -55,7 +55,7 @@ interface ChunkRow extends PackedEntry {
  * Cuts a content into chunks, packs those that are not stored yet, and describes it. Everything passes through once;
  * memory is bounded by two packs and a few hundred bytes a chunk.
  *
- * @throws StowageError `CONTENT_TOO_LARGE` beyond about 8 TiB; whatever the source or the storage throws.
+ * @throws StowageError `CONTENT_TOO_LARGE` beyond about 4 TiB; whatever the source or the storage throws.
  */
 export async function packContent(
   context: WriterContext,
@@ -140,7 +140,7 @@ async function describe(
     if (rows.length <= GROUP_CHUNKS) {
       groups.push({ ...group, columns, at: undefined });
     } else {
-      const packed = await packer.add('group', columnsToBytes(columns), { compression: options.compression });
+      const packed = await packer.add('group', encodeGroup(columns), { compression: options.compression });
       storedBytes += packed.storedBytes;
       const at = { pack: indexOf(packed.pack), offset: packed.offset, storedBytes: packed.storedBytes };
       groups.push({ ...group, columns: undefined, at });

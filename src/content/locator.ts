@@ -1,7 +1,8 @@
 import { decodeRecord, encodeRecord } from '../codec/record.ts';
-import { readInteger, readString } from '../codec/record-fields.ts';
-import { StowageError } from '../errors.ts';
-import { type ContentKey, isPlainName } from './object-names.ts';
+import { checkFormat, readInteger, readString, readStrings } from '../codec/record-fields.ts';
+import { isStowageError, StowageError } from '../errors.ts';
+import { type ContentKey, isContentKey, isPlainName } from './object-names.ts';
+import { partCount } from './plain-parts.ts';
 
 /** What stands under the key of a plain object, in place of its bytes. */
 export interface Locator {
@@ -10,11 +11,13 @@ export interface Locator {
   plain: string;
   /** The plain object's length. */
   bytes: number;
+  /** BLAKE3-256 of each part of 8 MiB, hexadecimal, so that a part can be verified alone; empty up to 8 MiB. */
+  parts: readonly string[];
 }
 
 /** The payload of a locator's envelope: a record. */
-export function encodeLocator({ key, plain, bytes }: Locator): Uint8Array {
-  return encodeRecord({ format: 1, kind: 'locator', key, plain, bytes });
+export function encodeLocator({ key, plain, bytes, parts }: Locator): Uint8Array {
+  return encodeRecord({ format: 1, kind: 'locator', key, plain, bytes, parts });
 }
 
 /** Reads a locator, or throws `CONTENT_DAMAGED` naming `what`. */
@@ -22,19 +25,20 @@ export function decodeLocator(raw: Uint8Array, key: ContentKey, what: string): L
   let cause: unknown;
   try {
     const record = decodeRecord(raw, what);
+    checkFormat(record, what);
     const plain = readString(record, 'plain', what);
-    if (readString(record, 'key', what) === key && isPlainName(plain)) {
-      return { key, plain, bytes: readInteger(record, 'bytes', what) };
-    }
+    const bytes = readInteger(record, 'bytes', what);
+    const parts = readStrings(record, 'parts', what);
+    const isWhole = parts.length === partCount(bytes) && parts.every(isContentKey);
+    if (readString(record, 'key', what) === key && isPlainName(plain) && isWhole)
+      return { key, plain, bytes, parts };
   } catch (error) {
+    if (isStowageError(error, 'UNSUPPORTED_FORMAT')) throw error;
     cause = error;
   }
   throw new StowageError(
     'CONTENT_DAMAGED',
     `The locator ${what} is damaged; save the content again to mend it.`,
-    {
-      details: { what, key },
-      cause,
-    },
+    { details: { what, key, reason: 'it is no locator of its key' }, cause },
   );
 }

@@ -11,6 +11,9 @@ export const GROUP_CHUNKS = 8192;
 /** The most bytes a pack may have. */
 export const MAX_PACK_BYTES: number = 64 * 1024 * 1024;
 
+/** What a chunk takes in the columns: its digest and four numbers. */
+const CHUNK_ROW_BYTES = 48;
+
 /** A pack that a manifest names. */
 export interface PackEntry {
   name: string;
@@ -113,10 +116,29 @@ export function columnsToBytes({ digests, lengths, packs, offsets, storedBytes }
   return Buffer.concat([digests, ...[lengths, packs, offsets, storedBytes].map(littleEndian)]);
 }
 
+/** The raw bytes of a group that lies in a pack: its columns, then BLAKE3-256 of them, since its root covers only some. */
+export function encodeGroup(columns: ChunkColumns): Uint8Array {
+  const bytes = columnsToBytes(columns);
+  return Buffer.concat([bytes, digestBytes(bytes)]);
+}
+
+/** Reads a group that lay in a pack; throws `CONTENT_DAMAGED`, naming `what`. */
+export function decodeGroup(
+  raw: Uint8Array,
+  group: Pick<ChunkGroup, 'chunks' | 'bytes' | 'root'>,
+  packs: readonly PackEntry[],
+  what: string,
+): ChunkColumns {
+  ensure(raw.length === group.chunks * CHUNK_ROW_BYTES + 32, what);
+  const columns = raw.subarray(0, raw.length - 32);
+  ensure(Buffer.compare(digestBytes(columns), raw.subarray(raw.length - 32)) === 0, what);
+  return decodeColumns(columns, group, packs, what);
+}
+
 /**
  * Reads and checks a manifest; every number in it is bounded before it is used.
  *
- * @throws StowageError `CONTENT_DAMAGED`, naming `what`, or `UNSUPPORTED_FORMAT` for a newer version or chunker.
+ * @throws StowageError `CONTENT_DAMAGED`, naming `what`, or `UNSUPPORTED_FORMAT` for a newer version.
  */
 export function decodeManifest(raw: Uint8Array, what: string): Manifest {
   const fields = decodeMap(raw, what);
@@ -147,7 +169,7 @@ export function decodeColumns(
   what: string,
 ): ChunkColumns {
   const n = group.chunks;
-  ensure(raw.length === n * 48, what);
+  ensure(raw.length === n * CHUNK_ROW_BYTES, what);
   const column = (index: number): Uint32Array => readU32(raw, n * (32 + 4 * index), n);
   const columns: ChunkColumns = {
     digests: raw.slice(0, n * 32),

@@ -27,5 +27,6 @@ function describe(thrown: unknown): string {
 }
 
 function cut(text: string): string {
-  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}…`;
+  // Well-formed, since not every JSON parser takes half a surrogate pair.
+  return (text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}…`).toWellFormed();
 }

@@ -8,6 +8,7 @@ import {
   readDoneAttempts,
   readTask,
 } from '../attempts/attempt-reader.ts';
+import { toMetadata } from '../attempts/metadata-parts.ts';
 import { type AttemptContext, DEFAULT_MAX_INLINE_BYTES, openAttempt } from '../attempts/open-attempt.ts';
 import {
   parsePathspec,
@@ -22,7 +23,6 @@ import {
   readRunCreated,
   readRunFinished,
 } from '../attempts/runs.ts';
-import type { JsonValue } from '../codec/json-value.ts';
 import {
   ContentAddressedStore,
   type ContentStoreOptions,
@@ -332,18 +332,11 @@ function checkInline(bytes: number): number {
   );
 }
 
-function checkRunDescription(description: RunDescription): RunDescription {
-  const { tags, parameters, parents } = description;
-  const areTexts = [...tags, ...parents].every((text) => typeof text === 'string');
-  if (!areTexts)
+function checkRunDescription({ tags, parameters, parents }: RunDescription): RunDescription {
+  const isTexts = (list: unknown): boolean =>
+    Array.isArray(list) && list.every((text) => typeof text === 'string');
+  if (!isTexts(tags) || !isTexts(parents)) {
     throw new StowageError('INVALID_ARGUMENT', 'The tags and parents of a run must be lists of text.');
-  let copy: Record<string, JsonValue>;
-  try {
-    copy = JSON.parse(JSON.stringify(parameters)) as Record<string, JsonValue>;
-  } catch (cause) {
-    throw new StowageError('INVALID_ARGUMENT', 'The parameters of a run must be an object of JSON values.', {
-      cause,
-    });
   }
-  return { tags, parents, parameters: copy };
+  return { tags, parents, parameters: toMetadata(parameters) };
 }

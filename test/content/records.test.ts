@@ -57,7 +57,7 @@ const done = {
   error: { name: 'E', message: 'm' },
 };
 const attempt = { session, startedAt, owner: { host: 'h', pid: 7 }, pins };
-const locator = { key: content.key, plain: plainName(session, 3, 'x'), bytes: 5 };
+const locator = { key: content.key, plain: plainName(session, 3, 'x'), parts: [], bytes: 5 };
 
 /** metadata.json by its own digest; whoever has read DONE compares with that instead. */
 function readVerified(bytes: Uint8Array): unknown {

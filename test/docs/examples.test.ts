@@ -35,7 +35,10 @@ for (const page of ['README.md', 'docs/guide.md']) {
     it.each(examples)('runs its example at line $line', ({ line, code }) => {
       const file = join(folder, `${page.replaceAll('/', '-')}-${line}.mjs`);
       writeFileSync(file, pointAtBuild(code));
-      const { status, stdout, stderr } = spawnSync(process.execPath, [file], { cwd: folder, encoding: 'utf8' });
+      const { status, stdout, stderr } = spawnSync(process.execPath, [file], {
+        cwd: folder,
+        encoding: 'utf8',
+      });
       expect(`${status}${status === 0 ? '' : stderr + stdout}`).toBe('0');
     });
   });

@@ -4,7 +4,13 @@ import { Vector } from '../artifacts/arbitrary-value.ts';
  * A value as `docs/format-vectors/values.json` and `docs/format-reader.py` write it: plain JSON, and objects with a key `$`
  * for what JSON has no word for.
  */
-export type Tagged = null | boolean | number | string | readonly Tagged[] | { readonly [key: string]: Tagged };
+export type Tagged =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Tagged[]
+  | { readonly [key: string]: Tagged };
 
 type Tag = { readonly [key: string]: Tagged };
 
@@ -56,6 +62,10 @@ function instanceOf(tag: Tag): unknown {
       return errorOf(tag);
     case 'null-prototype':
       return objectOf(tag.value as Tag, Object.create(null));
+    case 'utf16':
+      return String.fromCharCode(...(tag.units as number[]));
+    case 'object':
+      return Object.fromEntries(items('entries') as [string, unknown][]);
     case 'class':
       if (tag.name !== 'Vector') throw new Error(`No class ${String(tag.name)}`);
       return new Vector(...(items('value') as [unknown, unknown]));
