@@ -1,23 +1,28 @@
+import type { Writable } from 'node:stream';
 import { inspect } from 'node:util';
 import { isStowageError } from '../errors.ts';
 import { CliError } from './cli-error.ts';
 import { printable } from './terminal-text.ts';
 
 /** An error on the standard error: a line for people, or a JSON document; with `--debug` the stack as well. */
-export function report(error: unknown, { json, debug }: { json: boolean; debug: boolean }): void {
+export function report(
+  error: unknown,
+  { json, debug }: { json: boolean; debug: boolean },
+  stderr: Writable,
+): void {
   const message = messageOf(error);
   if (json) {
     const details = error instanceof CliError || isStowageError(error) ? error.details : {};
-    process.stderr.write(`${JSON.stringify({ error: { code: codeOf(error), message, details } })}\n`);
+    stderr.write(`${JSON.stringify({ error: { code: codeOf(error), message, details } })}\n`);
   } else {
-    note(message);
+    note(message, stderr);
   }
-  if (debug) process.stderr.write(`${inspect(error, { depth: 8 })}\n`);
+  if (debug) stderr.write(`${inspect(error, { depth: 8 })}\n`);
 }
 
 /** A sentence on the standard error. */
-export function note(text: string): void {
-  process.stderr.write(`stowage: ${printable(text)}\n`);
+export function note(text: string, stderr: Writable): void {
+  stderr.write(`stowage: ${printable(text)}\n`);
 }
 
 function codeOf(error: unknown): string {

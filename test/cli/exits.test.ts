@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { encodeRecord } from '../../src/codec/record.ts';
-import { json, makeStore, PROGRAM, RUN, scratchFolder, stowage } from './fixture.ts';
+import { json, makeStore, PROGRAM, RUN, scratchFolder, stowageProcess as stowage } from './fixture.ts';
 
 const folder = scratchFolder();
 let store: string;

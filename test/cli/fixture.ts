@@ -2,8 +2,10 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
+import { runCli } from '../../src/cli/run-cli.ts';
 import { FlowDataStore } from '../../src/index.ts';
 
 /** The built program, as users start it. */
@@ -19,8 +21,35 @@ export interface Ended {
   bytes: Buffer;
 }
 
-/** Runs `stowage` on a store to its end. */
-export async function stowage(
+/** A stream that keeps what it is given. */
+class Kept extends Writable {
+  readonly pieces: Buffer[] = [];
+
+  override _write(piece: Buffer, _encoding: string, done: () => void): void {
+    this.pieces.push(Buffer.from(piece));
+    done();
+  }
+}
+
+const PAINTED = ['NO_COLOR', 'FORCE_COLOR', 'COLUMNS'];
+
+/** Runs `stowage` on a store to its end: all of the program but its process. */
+export async function stowage(store: string | undefined, args: readonly string[]): Promise<Ended> {
+  const all = store === undefined ? [...args] : [...args, '--store', store];
+  const [stdout, stderr] = [new Kept(), new Kept()];
+  const before = { ...process.env };
+  for (const name of PAINTED) delete process.env[name];
+  try {
+    const code = await runCli(all, { stdout, stderr }, new AbortController().signal);
+    const bytes = Buffer.concat(stdout.pieces);
+    return { code, stdout: bytes.toString(), stderr: Buffer.concat(stderr.pieces).toString(), bytes };
+  } finally {
+    for (const name of PAINTED) if (before[name] !== undefined) process.env[name] = before[name];
+  }
+}
+
+/** Runs `stowage` on a store to its end, as a process of its own. */
+export async function stowageProcess(
   store: string | undefined,
   args: readonly string[],
   environment: Record<string, string> = {},
