@@ -99,8 +99,7 @@ export class CollectionLog {
       if (digestHex(found.body) !== list.digest) throw damagedVersion(this.#storage.uri(listName));
       const recordOfList = decodeRecord(found.body, listName);
       checkFormat(recordOfList, listName);
-      for (const entry of readContentRefs(recordOfList.entries, listName))
-        entries.push(entry);
+      for (const entry of readContentRefs(recordOfList.entries, listName)) entries.push(entry);
     }
     return stateOf(version, readString(record, 'state', what) === 'idle', entries);
   }
