@@ -30,6 +30,17 @@ export class LogWriter {
 
   async append(source: string, streams: LogStreams, { signal }: CallOptions): Promise<void> {
     validateLogName(source, 'log source');
+    if (
+      typeof streams !== 'object' ||
+      streams === null ||
+      Array.isArray(streams) ||
+      ArrayBuffer.isView(streams)
+    ) {
+      throw new StowageError(
+        'INVALID_ARGUMENT',
+        `Logs are saved by stream: pass an object such as { stdout: text }, not ${Array.isArray(streams) ? 'a list' : typeof streams}.`,
+      );
+    }
     const parts = Object.entries(streams).map(([stream, data]) => {
       validateLogName(stream, 'log stream');
       return { log: `${source}.${stream}`, body: toBytes(data, stream) };

@@ -62,38 +62,45 @@ export async function readMetadataParts(
 }
 
 /**
- * A copy of what a user passed as metadata, exactly as JSON will hold it.
+ * A copy of what a user passed as metadata, exactly as JSON holds it. Members that are `undefined` are left out.
  *
- * @throws StowageError `INVALID_ARGUMENT` for what JSON cannot hold.
+ * @throws StowageError `INVALID_ARGUMENT` for what JSON cannot hold (`NaN`, a `Map`, a function, ...), naming its path.
  */
-export function toMetadata(value: unknown): Metadata {
-  const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value);
-  let text: string | undefined;
-  try {
-    text = isRecord ? JSON.stringify(value) : undefined;
-  } catch (cause) {
-    throw notJson(cause);
-  }
-  if (text === undefined) throw notJson();
-  const copy = JSON.parse(text) as Metadata;
-  if (Object.hasOwn(copy, '__proto__') || isDeeper(copy, MAX_DEPTH)) throw notJson();
-  return copy;
+export function toMetadata(value: unknown, what = 'metadata'): Metadata {
+  if (!isPlainObject(value)) throw notJson(what);
+  return copyJson(value, what, MAX_DEPTH) as Metadata;
 }
 
-function isDeeper(value: unknown, levels: number): boolean {
+function copyJson(value: unknown, path: string, levels: number): JsonValue {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  if (levels === 0) throw notJson(path);
+  if (Array.isArray(value)) {
+    return Array.from(value, (item, index) => copyJson(item, `${path}[${index}]`, levels - 1));
+  }
+  if (!isPlainObject(value)) throw notJson(path);
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  if (members.some(([name]) => name === '__proto__')) throw notJson(path);
+  return Object.fromEntries(
+    members.map(([name, member]) => [name, copyJson(member, `${path}.${name}`, levels - 1)]),
+  );
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
 }
 
 function partPrefix(path: TaskPath, attempt: number): string {
   return `${partialBase(path, attempt)}.metadata.`;
 }
 
-function notJson(cause?: unknown): StowageError {
+function notJson(path: string): StowageError {
   return new StowageError(
     'INVALID_ARGUMENT',
-    `Metadata must be an object of JSON values, at most ${MAX_DEPTH} levels deep; save anything else as an artifact.`,
-    { cause },
+    `${path} is not what JSON holds: metadata and parameters are objects of JSON values, at most ${MAX_DEPTH} levels deep; save anything else as an artifact.`,
+    { details: { path } },
   );
 }
 

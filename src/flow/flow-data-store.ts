@@ -36,7 +36,7 @@ import { defaultStorageUri } from './default-storage.ts';
 import { OpenTaskDataStore } from './open-task-data-store.ts';
 import { Run, type RunSummary, runNotFound, toSummary } from './run.ts';
 import { TaskDataStore } from './task-data-store.ts';
-import { type GetTasksOptions, readRuleOf } from './task-selection.ts';
+import { checkNameList, type GetTasksOptions, readRuleOf } from './task-selection.ts';
 
 /** Options of {@link FlowDataStore.open}. */
 export interface FlowDataStoreOptions extends ContentStoreOptions, CallOptions {
@@ -95,6 +95,7 @@ export class FlowDataStore implements AsyncDisposable {
    * @throws StowageError `INVALID_NAME` for the flow's name, `INVALID_ARGUMENT`, `UNKNOWN_STORAGE_SCHEME`.
    */
   static async open(options: FlowDataStoreOptions): Promise<FlowDataStore> {
+    checkOptions(options);
     const {
       flowName,
       storage = defaultStorageUri(),
@@ -129,6 +130,12 @@ export class FlowDataStore implements AsyncDisposable {
     work: (task: OpenTaskDataStore) => T | Promise<T>,
     options: CallOptions = {},
   ): Promise<T> {
+    if (typeof work !== 'function') {
+      throw new StowageError(
+        'INVALID_ARGUMENT',
+        'task(spec, work) takes the function that does the work; to close the attempt by hand, use createTaskDataStore(spec).',
+      );
+    }
     const task = await this.createTaskDataStore(spec, options);
     let result: T;
     try {
@@ -180,6 +187,7 @@ export class FlowDataStore implements AsyncDisposable {
     const { runId, steps, includePrior = false, signal } = options;
     const run = validateUserName(runId, 'run id');
     const rule = readRuleOf(options);
+    if (steps !== undefined) checkNameList(steps, 'steps');
     await this.caStore.prepareToRead({ signal });
     const tasks: ListedTask[] = [];
     for (const step of steps ?? [undefined]) {
@@ -324,6 +332,33 @@ async function failOrReport(task: OpenTaskDataStore, error: unknown): Promise<vo
   }
 }
 
+const OPTION_NAMES: Readonly<Record<keyof FlowDataStoreOptions, true>> = {
+  flowName: true,
+  storage: true,
+  serializers: true,
+  maxInlineBytes: true,
+  compression: true,
+  verifyHits: true,
+  signal: true,
+};
+
+/** A misspelt option would else be ignored, and the data go where nobody looks. */
+function checkOptions(options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new StowageError(
+      'INVALID_ARGUMENT',
+      "FlowDataStore.open takes options, at least { flowName: '...' }.",
+    );
+  }
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTION_NAMES, name));
+  if (unknown === undefined) return;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    `FlowDataStore.open has no option ${unknown}; it has ${Object.keys(OPTION_NAMES).join(', ')}.`,
+    { details: { option: unknown } },
+  );
+}
+
 function checkInline(bytes: number): number {
   if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
   throw new StowageError(
@@ -338,5 +373,5 @@ function checkRunDescription({ tags, parameters, parents }: RunDescription): Run
   if (!isTexts(tags) || !isTexts(parents)) {
     throw new StowageError('INVALID_ARGUMENT', 'The tags and parents of a run must be lists of text.');
   }
-  return { tags, parents, parameters: toMetadata(parameters) };
+  return { tags, parents, parameters: toMetadata(parameters, 'parameters') };
 }

@@ -3,7 +3,7 @@ import type { Metadata } from '../attempts/metadata-parts.ts';
 import type { OpenAttempt, SaveOptions } from '../attempts/open-attempt.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import type { TaskDataStore } from './task-data-store.ts';
+import { TaskDataStore } from './task-data-store.ts';
 
 /**
  * One attempt of a task while its owner works on it. Readers see nothing of it before {@link done} or {@link fail};
@@ -81,6 +81,12 @@ export class OpenTaskDataStore implements AsyncDisposable {
 
   /** Notes that this attempt's results rest on those of `task`, for its provenance. */
   recordRead(task: TaskDataStore): void {
+    if (!(task instanceof TaskDataStore)) {
+      throw new StowageError(
+        'INVALID_ARGUMENT',
+        'recordRead takes a task that was opened for reading, by getTaskDataStore.',
+      );
+    }
     this.#attempt.recordRead(`${task.flowName}/${task.pathspec}`);
   }
 

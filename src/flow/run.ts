@@ -58,7 +58,7 @@ export class Run {
     return { ...created, status: finished?.status ?? 'open', ...(finished ? { finished } : {}) };
   }
 
-  /** The names of the steps that have tasks. */
+  /** The names of the steps that have tasks; throws `RUN_NOT_FOUND`. */
   async steps(options: CallOptions = {}): Promise<string[]> {
     const { storage } = this.#flow.caStore;
     await this.#flow.caStore.prepareToRead(options);
@@ -67,6 +67,7 @@ export class Run {
     for await (const page of storage.list({ prefix, depth: 'one', signal: options.signal })) {
       for (const folder of page.folders) steps.push(folder.slice(prefix.length, -1));
     }
+    if (steps.length === 0) await this.info(options); // without tasks it must at least have been made
     return steps;
   }
 
@@ -78,12 +79,15 @@ export class Run {
   /**
    * Records that the run has ended. Tasks may still be opened afterwards; the record says what the engine thought.
    *
-   * @throws StowageError `RUN_EXISTS` where it was finished before.
+   * @throws StowageError `RUN_EXISTS` where it was finished before; `RUN_NOT_FOUND` where nobody opened it.
    */
   async finish(status: RunOutcome = 'done', options: CallOptions & { error?: unknown } = {}): Promise<void> {
     const { error, signal } = options;
     const { storage } = this.#flow.caStore;
     await this.#flow.caStore.prepareToWrite({ signal });
+    if (!(await readRunCreated(storage, this.flowName, this.runId, { signal }))) {
+      throw runNotFound(this.flowName, this.runId);
+    }
     if (await finishRunRecord(storage, this.flowName, this.runId, status, error, { signal })) return;
     throw new StowageError(
       'RUN_EXISTS',

@@ -10,6 +10,7 @@ import type { RecordedError } from '../content/session-files.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { type SchemaOutput, type StandardSchema, validateArtifact } from './standard-schema.ts';
+import { checkNameList } from './task-selection.ts';
 
 /** What the store knows of an artifact without loading it. */
 export interface ArtifactInfo {
@@ -132,6 +133,7 @@ export class TaskDataStore {
     names: readonly (keyof NoInfer<T> & string)[] = this.names() as (keyof T & string)[],
     options: CallOptions = {},
   ): Promise<NoInfer<T>> {
+    checkNameList(names, 'The names to load');
     const entries = names.map((name) => this.#entry(name));
     const values: [string, unknown][] = new Array(entries.length);
     const fetched: number[] = [];

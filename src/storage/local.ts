@@ -228,14 +228,15 @@ export class LocalStorage implements DataStoreStorage {
 }
 
 function checkRoot(root: string): void {
-  let isDirectory: boolean | undefined;
+  let isDirectory: boolean;
   try {
-    isDirectory = statSync(root, { throwIfNoEntry: false })?.isDirectory();
+    isDirectory = statSync(root).isDirectory();
   } catch (error) {
+    if (codeOf(error) === 'ENOENT') return; // made by the first write
     if (codeOf(error) !== 'ENOTDIR') throw localError(error, { operation: 'open', name: root, path: root });
     isDirectory = false;
   }
-  if (isDirectory !== false) return;
+  if (isDirectory) return;
   throw new StowageError(
     'NOT_A_STORE',
     `${root} is not a folder; give the path of a folder, or of none yet.`,

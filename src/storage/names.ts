@@ -41,13 +41,13 @@ const MAX_PLAIN_LOWER_NAME = 240;
  * Checks a name a user gave (of a flow, run, step, task, artifact or file) and returns it unchanged. The rule is the
  * same for every storage, so that any store can be copied to any other.
  *
- * @param what what is being named, for the message: `flow`, `artifact`, ...
+ * @param what what is being named, for the message: `flow name`, `run id`, ...
  * @throws StowageError `INVALID_NAME`
  */
 export function validateUserName(name: unknown, what: string): string {
   const problem = typeof name === 'string' ? userNameProblem(name) : `it is ${kindOf(name)}, not a string`;
   if (problem === undefined) return name as string;
-  throw invalid('INVALID_NAME', `The ${what} name ${shown(name)} cannot be used: ${problem}.`, what, name);
+  throw invalid('INVALID_NAME', `The ${what} ${shown(name)} cannot be used: ${problem}.`, what, name);
 }
 
 /**
@@ -58,7 +58,7 @@ export function validateUserName(name: unknown, what: string): string {
 export function validateLogName(name: unknown, what: string): string {
   if (typeof name === 'string' && LOG_NAME.test(name)) return name;
   const rule = 'use 1 to 32 of the characters A-Z, a-z, 0-9, "_" and "-"';
-  throw invalid('INVALID_NAME', `The ${what} ${shown(name)} of a log cannot be used: ${rule}.`, what, name);
+  throw invalid('INVALID_NAME', `The ${what} ${shown(name)} cannot be used: ${rule}.`, what, name);
 }
 
 /**
