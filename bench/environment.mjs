@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { availableParallelism, cpus, loadavg, release, type } from 'node:os';
+import { availableParallelism, cpus, loadavg, type } from 'node:os';
 
 /** Where and when was measured. The load tells how much others used the machine meanwhile. */
 export function describeEnvironment({ fileSystem, versions, rounds, loadBefore }) {
@@ -10,7 +10,7 @@ export function describeEnvironment({ fileSystem, versions, rounds, loadBefore }
     Metaflow: versions?.metaflow ?? 'not here; recorded figures of 2.19',
     Python: versions?.python ?? '-',
     processor: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${availableParallelism()} cores`,
-    system: `${type()} ${release()}`,
+    system: type(),
     'file system': fileSystem,
     rounds,
     'load average, before and after': `${load(loadBefore)}, ${load(loadavg())}`,

@@ -9,9 +9,9 @@ export type {
   Serializer,
 } from './artifacts/serializer.ts';
 export type { AttemptStatus, ReadRule } from './attempts/attempt-reader.ts';
+export type { SaveOptions } from './attempts/attempt-table.ts';
 export type { LogName, LogStreams } from './attempts/log-parts.ts';
 export type { Metadata } from './attempts/metadata-parts.ts';
-export type { SaveOptions } from './attempts/open-attempt.ts';
 export { formatPathspec, type Pathspec, parsePathspec } from './attempts/pathspec.ts';
 export type { RunCreated, RunDescription, RunFinished, RunOutcome } from './attempts/runs.ts';
 export type { JsonValue } from './codec/json-value.ts';

@@ -17,6 +17,9 @@ export interface LogName {
   stream: string;
 }
 
+/** What is longer is written as several parts, so that each can be read at once. */
+const MAX_PART_BYTES = 8 * 1024 * 1024;
+
 /** Appends to the logs of an attempt; each call adds one part to each stream, and nothing is ever rewritten. */
 export class LogWriter {
   readonly #storage: DataStoreStorage;
@@ -46,12 +49,13 @@ export class LogWriter {
       return { log: `${source}.${stream}`, body: toBytes(data, stream) };
     });
     for (const { log, body } of parts) {
-      const part = this.#parts.get(log) ?? 0;
-      this.#parts.set(log, part + 1);
-      await createOwn(this.#storage, `${this.#base}.${log}.${padSequence(part)}`, body, {
-        signal,
-        durability: 'deferred',
-      });
+      for (let start = 0; start === 0 || start < body.length; start += MAX_PART_BYTES) {
+        const part = this.#parts.get(log) ?? 0;
+        this.#parts.set(log, part + 1);
+        const name = `${this.#base}.${log}.${padSequence(part)}`;
+        const piece = body.subarray(start, start + MAX_PART_BYTES);
+        await createOwn(this.#storage, name, piece, { signal, durability: 'deferred' });
+      }
     }
   }
 }

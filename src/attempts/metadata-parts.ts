@@ -15,6 +15,7 @@ const MAX_PART_BYTES = 4 * 1024 * 1024;
 /** All that is said of an attempt, added up over its parts. */
 export const MAX_METADATA_BYTES: number = 16 * 1024 * 1024;
 const MAX_DEPTH = 100;
+const MAX_VALUES = 1_000_000;
 
 /** The bytes of a part; throws `INVALID_ARGUMENT` where it, or all parts together, become too large to be read again. */
 export function encodeMetadataPart(metadata: Metadata, bytesBefore: number): Uint8Array {
@@ -68,21 +69,23 @@ export async function readMetadataParts(
  */
 export function toMetadata(value: unknown, what = 'metadata'): Metadata {
   if (!isPlainObject(value)) throw notJson(what);
-  return copyJson(value, what, MAX_DEPTH) as Metadata;
+  return copyJson(value, what, MAX_DEPTH, { left: MAX_VALUES }) as Metadata;
 }
 
-function copyJson(value: unknown, path: string, levels: number): JsonValue {
+function copyJson(value: unknown, path: string, levels: number, values: { left: number }): JsonValue {
+  // A value that is reached on many ways is copied as often, so that the values count, not the objects.
+  if (values.left-- === 0) throw notJson(path);
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
   if (typeof value === 'number' && Number.isFinite(value)) return value;
   if (levels === 0) throw notJson(path);
   if (Array.isArray(value)) {
-    return Array.from(value, (item, index) => copyJson(item, `${path}[${index}]`, levels - 1));
+    return Array.from(value, (item, index) => copyJson(item, `${path}[${index}]`, levels - 1, values));
   }
   if (!isPlainObject(value)) throw notJson(path);
   const members = Object.entries(value).filter(([, member]) => member !== undefined);
   if (members.some(([name]) => name === '__proto__')) throw notJson(path);
   return Object.fromEntries(
-    members.map(([name, member]) => [name, copyJson(member, `${path}.${name}`, levels - 1)]),
+    members.map(([name, member]) => [name, copyJson(member, `${path}.${name}`, levels - 1, values)]),
   );
 }
 

@@ -1,19 +1,9 @@
 import type { SerializerRegistry } from '../artifacts/registry.ts';
-import type { SerializedArtifact } from '../artifacts/serializer.ts';
 import type { JsonValue } from '../codec/json-value.ts';
-import type { Compression } from '../codec/payload.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import type { ContentRef } from '../content/content-ref.ts';
 import type { ContentWriter } from '../content/content-writer.ts';
 import { holdsBytes } from '../content/create-own.ts';
-import {
-  type ArtifactEntry,
-  type ArtifactTable,
-  type Description,
-  encodeDescription,
-  encodeTable,
-  MAX_TABLE_BYTES,
-} from '../content/description.ts';
+import { type Description, encodeDescription, encodeTable, MAX_TABLE_BYTES } from '../content/description.ts';
 import { BEAT_INTERVAL_MS, Heartbeat } from '../content/heartbeat.ts';
 import { recordError } from '../content/recorded-error.ts';
 import { WriterSession } from '../content/session.ts';
@@ -25,12 +15,10 @@ import {
   SESSION_FILES,
   thisOwner,
 } from '../content/session-files.ts';
-import { digestHex } from '../digest/blake3.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { validateUserName } from '../storage/names.ts';
 import { attemptBase, listAttempts } from './attempt-files.ts';
-import { toInline } from './inline-value.ts';
+import { AttemptTable, type SaveOptions } from './attempt-table.ts';
 import { type LogStreams, LogWriter } from './log-parts.ts';
 import { encodeMetadataPart, type Metadata, toMetadata, writeMetadataPart } from './metadata-parts.ts';
 import { formatPathspec, type TaskPath, validateAttemptNumber } from './pathspec.ts';
@@ -45,16 +33,8 @@ export interface AttemptContext {
   beatIntervalMs?: number | undefined;
 }
 
-/** How artifacts are saved. */
-export interface SaveOptions extends CallOptions {
-  /** How their content is compressed. Default: the store's setting. */
-  compression?: Compression | undefined;
-}
-
 /** The default of {@link AttemptContext.maxInlineBytes}. */
 export const DEFAULT_MAX_INLINE_BYTES: number = 16 * 1024;
-/** All inline values of an attempt together stay below this. */
-const MAX_INLINE_TOTAL_BYTES = 512 * 1024;
 /** How many attempts an attempt may record that it rests on. */
 const MAX_READ_FROM = 50_000;
 /** How often the next free number is looked for when others keep taking it. */
@@ -71,16 +51,20 @@ export class OpenAttempt {
   #session: WriterSession;
   #writer: ContentWriter;
   #heartbeat: Heartbeat;
-  #logs: LogWriter;
+  readonly #logs: LogWriter;
+  readonly #table: AttemptTable;
   #state: State = 'open';
-  #inlineBytes = 0;
   #metadataParts = 0;
   #metadataBytes = 0;
   readonly #metadata: Metadata = {};
-  readonly #artifacts = new Map<string, { entry: ArtifactEntry; refs: readonly ContentRef[] }>();
   readonly #readFrom = new Set<string>();
+  /** Metadata and logs on their way: they are part of the attempt, so that it is not closed before they are written. */
+  readonly #inFlight = new Set<Promise<void>>();
   /** The description is fixed by the first try to close: a second try must write the same bytes. */
   #description: Uint8Array | undefined;
+  /** After a fence: the new session has yet to find again what the artifacts rest on. */
+  #mustRelyAgain = false;
+  readonly #lost = new Set<string>();
 
   constructor(
     context: AttemptContext,
@@ -96,6 +80,7 @@ export class OpenAttempt {
     this.#session = session;
     this.#writer = context.content.writer(session);
     this.#logs = new LogWriter(this.#storage, path, number);
+    this.#table = new AttemptTable(context.registry, context.maxInlineBytes);
     this.#heartbeat = this.#startHeartbeat();
   }
 
@@ -117,32 +102,10 @@ export class OpenAttempt {
     artifacts: Readonly<Record<string, unknown>>,
     options: SaveOptions = {},
   ): Promise<void> {
-    this.#ensureOpen('save artifacts');
-    throwIfAborted(options.signal);
-    const serialized = serializeAll(this.#context.registry, artifacts);
-    const rows = new Map<string, { entry: ArtifactEntry; refs: readonly ContentRef[] }>();
-    const large: [string, SerializedArtifact][] = [];
-    let inlineBytes = 0;
-    for (const [name, value] of serialized) {
-      const { length } = value.bytes;
-      if (
-        length > this.#context.maxInlineBytes ||
-        this.#inlineBytes + inlineBytes + length > MAX_INLINE_TOTAL_BYTES
-      ) {
-        large.push([name, value]);
-        continue;
-      }
-      inlineBytes += length;
-      const entry = { ...describe(name, value), key: digestHex(value.bytes), inline: toInline(value) };
-      rows.set(name, { entry, refs: value.refs });
-    }
-    if (large.length > 0) await this.#saveContents(large, rows, options);
-    this.#ensureOpen('save artifacts');
-    this.#inlineBytes += inlineBytes;
-    for (const [name] of serialized) {
-      const row = rows.get(name);
-      if (row) this.#artifacts.set(name, row);
-    }
+    const ensureOpen = (): void => this.#ensureOpen('save artifacts');
+    ensureOpen();
+    const target = { session: this.#session, writer: this.#writer };
+    await this.#table.save(artifacts, target, options, ensureOpen);
   }
 
   /** Writes metadata at once, beside the attempt, and once more in its description. */
@@ -152,13 +115,13 @@ export class OpenAttempt {
     const record = encodeMetadataPart(part, this.#metadataBytes);
     this.#metadataBytes += record.length;
     const sequence = this.#metadataParts++;
-    await writeMetadataPart(this.#storage, this.path, this.#number, sequence, record, options);
+    await this.#track(writeMetadataPart(this.#storage, this.path, this.#number, sequence, record, options));
     Object.assign(this.#metadata, part);
   }
 
   async saveLogs(source: string, streams: LogStreams, options: CallOptions = {}): Promise<void> {
     this.#ensureOpen('save logs');
-    await this.#logs.append(source, streams, options);
+    await this.#track(this.#logs.append(source, streams, options));
   }
 
   /** Notes that this attempt's results rest on another attempt's. */
@@ -183,119 +146,121 @@ export class OpenAttempt {
     await this.#close('failed', recordError(error), options);
   }
 
-  get #storage(): DataStoreStorage {
-    return this.#context.content.storage;
+  /** Shows no more signs of life: nobody will close the attempt, and a collector may give up on it. */
+  async letGo(): Promise<void> {
+    await this.#heartbeat.stop();
   }
 
-  get #base(): string {
-    return attemptBase(this.path, this.#number);
+  get #storage(): DataStoreStorage {
+    return this.#context.content.storage;
   }
 
   #startHeartbeat(): Heartbeat {
     return new Heartbeat(this.#storage, this.#session.id, this.#context.beatIntervalMs ?? BEAT_INTERVAL_MS);
   }
 
-  #ensureOpen(what: string): void {
-    if (this.#state === 'open') return;
-    throw new StowageError(
-      'ATTEMPT_CLOSED',
-      `Cannot ${what}: attempt ${this.pathspec} of flow ${this.path.flow} is closed, and a closed attempt never changes. Open a new attempt.`,
-      { details: { pathspec: this.pathspec, flow: this.path.flow } },
-    );
+  async #track(work: Promise<void>): Promise<void> {
+    this.#inFlight.add(work);
+    try {
+      await work;
+    } finally {
+      this.#inFlight.delete(work);
+    }
   }
 
-  async #saveContents(
-    values: readonly [string, SerializedArtifact][],
-    rows: Map<string, { entry: ArtifactEntry; refs: readonly ContentRef[] }>,
-    { compression, signal }: SaveOptions,
-  ): Promise<void> {
-    const refs = values.flatMap(([, value]) => value.refs);
-    await this.#session.pin(refs, { signal });
-    const inputs = values.map(([, { bytes, elementBytes }]) => ({ bytes, elementBytes, compression }));
-    const contents = await this.#writer.saveAll(inputs, { signal });
-    values.forEach(([name, value], index) => {
-      const content = contents[index] as (typeof contents)[number];
-      rows.set(name, { entry: { ...describe(name, value), key: content.key, content }, refs: value.refs });
+  #ensureOpen(what: string): void {
+    if (this.#state === 'open') return;
+    const attempt = `attempt ${this.pathspec} of flow ${this.path.flow}`;
+    const why =
+      this.#state === 'closed'
+        ? `${attempt} is closed, and a closed attempt never changes. Open a new attempt.`
+        : `${attempt} is being closed. If that failed, call done() again, or fail().`;
+    throw new StowageError('ATTEMPT_CLOSED', `Cannot ${what}: ${why}`, {
+      details: { pathspec: this.pathspec, flow: this.path.flow },
     });
   }
 
   async #close(outcome: Outcome, error: RecordedError | undefined, options: CallOptions): Promise<void> {
-    if (this.#state === 'closed')
-      this.#ensureOpen(outcome === 'done' ? 'close it as done' : 'close it as failed');
+    if (this.isClosed) this.#ensureOpen(outcome === 'done' ? 'close it as done' : 'close it as failed');
     throwIfAborted(options.signal);
     this.#state = 'closing';
+    await Promise.allSettled(this.#inFlight);
+    if (this.#mustRelyAgain) await this.#relyAgain(options);
+    if (outcome === 'done' && this.#lost.size > 0) return this.#closeWithLoss(options);
     this.#description ??= await this.#describe(options);
-    const done = {
-      outcome,
-      session: this.#session.id,
-      closedAt: new Date().toISOString(),
-      ...(error ? { error } : {}),
-    };
-    const standing = await closeSession(this.#storage, this.#base, this.#description, done, options);
-    if (standing) {
-      if (standing.session !== this.#session.id) throw fenced(this.pathspec, 'somebody else closed it');
-      // A collector that heard nothing for a day gave up on this attempt. As a failure that is as good as closed.
-      if (standing.outcome === 'abandoned' && outcome === 'done') return this.#closeAsNext(options);
-      // An earlier try of ours had closed it after all, though its answer was lost.
-      if (standing.outcome === 'done' && outcome === 'failed') {
-        this.#state = 'closed';
-        this.#ensureOpen('close it as failed');
-      }
+    const { id } = this.#session;
+    const closedAt = new Date().toISOString();
+    const done = { outcome, session: id, closedAt, ...(error ? { error } : {}) };
+    const base = attemptBase(this.path, this.#number);
+    const standing = await closeSession(this.#storage, base, this.#description, done, options);
+    if (standing && standing.session !== id) throw await this.#fenced('somebody else closed it');
+    // A collector that heard nothing for a day gave up on this attempt. As a failure that is as good as closed.
+    if (standing?.outcome === 'abandoned' && outcome === 'done') {
+      await this.#openNext(options);
+      return this.#close('done', undefined, options);
     }
+    await this.#settle();
+    // An earlier try of ours had closed it after all, though its answer was lost.
+    if (standing?.outcome === 'done' && outcome === 'failed') this.#ensureOpen('close it as failed');
+  }
+
+  async #settle(): Promise<void> {
     this.#state = 'closed';
     await this.#heartbeat.stop();
   }
 
   /**
-   * Closes this attempt's work as the next attempt, after a fence: what the new session relies on is pinned and checked by
-   * the writer's protocol like anything else that others wrote.
+   * Carries this attempt's work over to the next attempt, after a fence: what the new session relies on has to be pinned and
+   * checked by the writer's protocol like anything else that others wrote. Logs stay where they were written.
    */
-  async #closeAsNext(options: CallOptions): Promise<void> {
-    const before = this.pathspec;
-    const session = new WriterSession(this.#storage);
+  async #openNext(options: CallOptions): Promise<void> {
     const next = this.#number + 1;
+    const session = new WriterSession(this.#storage);
     const record = encodeAttempt(
       { session: session.id, startedAt: this.#startedAt, owner: thisOwner(), pins: [] },
       { ...this.path, attempt: next },
     );
-    const opened = await createAttempt(this.#storage, this.path, next, record, options);
-    if (!opened)
-      throw fenced(before, `a collector gave up on it, and attempt ${next} was opened by somebody else`);
+    if (!(await createAttempt(this.#storage, this.path, next, record, options))) {
+      throw await this.#fenced(`a collector gave up on it, and attempt ${next} was opened by somebody else`);
+    }
     await this.#heartbeat.stop();
     this.#number = next;
     this.#session = session;
     this.#writer = this.#context.content.writer(session);
     this.#heartbeat = this.#startHeartbeat();
     this.#description = undefined;
-    const lost = await this.#relyAgain(options);
-    if (lost.length === 0) return this.#close('done', undefined, options);
+    this.#mustRelyAgain = true;
+  }
+
+  async #relyAgain(options: CallOptions): Promise<void> {
+    const target = { session: this.#session, writer: this.#writer };
+    for (const name of await this.#table.relyAgain(target, options)) this.#lost.add(name);
+    this.#mustRelyAgain = false;
+  }
+
+  /** An attempt whose content is gone is never done, however often it is asked. */
+  async #closeWithLoss(options: CallOptions): Promise<never> {
+    const artifacts = [...this.#lost];
     const error = new StowageError(
       'CONTENT_LOST',
-      `Attempt ${before} was silent for so long that a collector gave up on it, and the content of ${lost.join(', ')} is gone since. Run the task again.`,
-      { details: { pathspec: before, artifacts: lost } },
+      `Attempt ${formatPathspec(this.path, this.#number - 1)} was silent for so long that a collector gave up on it, and the content of ${artifacts.join(', ')} is gone since. Run the task again.`,
+      { details: { pathspec: this.pathspec, artifacts } },
     );
     await this.#close('failed', recordError(error), options);
     throw error;
   }
 
-  /** Finds every content again that the artifacts rest on; those that are gone are left out and named. */
-  async #relyAgain(options: CallOptions): Promise<string[]> {
-    const lost: string[] = [];
-    for (const [name, { entry, refs }] of this.#artifacts) {
-      await this.#session.pin(refs, options);
-      if (!entry.content) continue;
-      const content = await this.#writer.rely(entry.content, options);
-      if (content) this.#artifacts.set(name, { entry: { ...entry, content }, refs });
-      else lost.push(name);
-    }
-    for (const name of lost) this.#artifacts.delete(name);
-    return lost;
+  async #fenced(why: string): Promise<StowageError> {
+    await this.#settle();
+    return new StowageError(
+      'ATTEMPT_FENCED',
+      `Attempt ${this.pathspec} cannot be closed any more: ${why}. Its results were not kept; run the task again.`,
+      { details: { pathspec: this.pathspec } },
+    );
   }
 
   async #describe(options: CallOptions): Promise<Uint8Array> {
-    const rows = [...this.#artifacts.values()];
-    const refs = new Map(rows.flatMap((row) => row.refs).map((ref) => [JSON.stringify(ref), ref]));
-    const table: ArtifactTable = { artifacts: rows.map((row) => row.entry), refs: [...refs.values()] };
+    const table = this.#table.toTable();
     const described = encodeDescription(this.#descriptionWith(table));
     if (described.length <= MAX_TABLE_BYTES) return described;
     const [moved] = await this.#writer.saveAll([{ bytes: encodeTable(table) }], options);
@@ -366,30 +331,6 @@ async function nextNumber(storage: DataStoreStorage, path: TaskPath, options: Ca
   return Math.max(-1, ...attempts.keys()) + 1;
 }
 
-function serializeAll(
-  registry: SerializerRegistry,
-  artifacts: Readonly<Record<string, unknown>>,
-): [string, SerializedArtifact][] {
-  if (typeof artifacts !== 'object' || artifacts === null || Array.isArray(artifacts)) {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
-      'Artifacts are saved by name: pass an object such as { model, metrics }.',
-    );
-  }
-  return Object.keys(artifacts).map((name) => {
-    validateUserName(name, 'artifact name');
-    return [name, registry.serialize(name, artifacts[name])];
-  });
-}
-
-function describe(
-  name: string,
-  { type, encoding, info, bytes }: SerializedArtifact,
-): Pick<ArtifactEntry, 'name' | 'type' | 'encoding' | 'info' | 'bytes'> {
-  const shared = { name, type, encoding, bytes: bytes.length };
-  return info === undefined ? shared : { ...shared, info: info as Record<string, JsonValue> };
-}
-
 function exists(path: TaskPath, number: number | undefined): StowageError {
   const pathspec = formatPathspec(path, number);
   const message =
@@ -397,12 +338,4 @@ function exists(path: TaskPath, number: number | undefined): StowageError {
       ? `Others opened attempt after attempt of ${pathspec} of flow ${path.flow} just now; see who else works on this task.`
       : `Attempt ${pathspec} of flow ${path.flow} was opened before; somebody works on it, or did. Leave the number out to open the next one.`;
   return new StowageError('ATTEMPT_EXISTS', message, { details: { flow: path.flow, pathspec } });
-}
-
-function fenced(pathspec: string, why: string): StowageError {
-  return new StowageError(
-    'ATTEMPT_FENCED',
-    `Attempt ${pathspec} cannot be closed any more: ${why}. Its results were not kept; run the task again.`,
-    { details: { pathspec } },
-  );
 }

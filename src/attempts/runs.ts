@@ -1,16 +1,10 @@
 import type { JsonValue } from '../codec/json-value.ts';
 import { decodeRecord, encodeRecord } from '../codec/record.ts';
-import {
-  checkFormat,
-  readObject,
-  readOneOf,
-  readOptional,
-  readString,
-  readStrings,
-} from '../codec/record-fields.ts';
+import { checkFormat, readObject, readOneOf, readStrings, readTime } from '../codec/record-fields.ts';
 import { holdsBytes } from '../content/create-own.ts';
 import { recordError } from '../content/recorded-error.ts';
-import { type RecordedError, thisOwner } from '../content/session-files.ts';
+import { type RecordedError, readRecordedError, thisOwner } from '../content/session-files.ts';
+import { newSessionId } from '../content/session-id.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 
@@ -64,6 +58,7 @@ export async function createRunRecord(
   const record = encodeRecord({
     format: 1,
     kind: 'run',
+    session: newSessionId(),
     flow,
     run,
     createdAt: new Date().toISOString(),
@@ -80,6 +75,8 @@ export async function createRunRecord(
     );
   }
   if (await storage.create(name, record, { signal, durability: 'deferred' })) return true;
+  // Whoever made it may not have got so far as to make it durable, and what is written next rests on it.
+  await storage.persist([name], { signal });
   return holdsBytes(storage, name, record, signal);
 }
 
@@ -92,9 +89,13 @@ export async function finishRunRecord(
   error: unknown,
   { signal }: CallOptions,
 ): Promise<boolean> {
+  if (status !== 'done' && status !== 'failed') {
+    throw new StowageError('INVALID_ARGUMENT', `A run ends as 'done' or 'failed', not as ${String(status)}.`);
+  }
   const record = encodeRecord({
     format: 1,
     kind: 'run-finished',
+    session: newSessionId(),
     status,
     finishedAt: new Date().toISOString(),
     ...(error === undefined ? {} : { error: recordError(error) }),
@@ -116,7 +117,7 @@ export async function readRunCreated(
   const record = decodeRecord(object.body, what);
   checkFormat(record, what);
   return {
-    createdAt: readString(record, 'createdAt', what),
+    createdAt: readTime(record, 'createdAt', what),
     tags: readStrings(record, 'tags', what),
     parameters: readObject(record, 'parameters', what) as RunCreated['parameters'],
     parents: readStrings(record, 'parents', what),
@@ -134,11 +135,11 @@ export async function readRunFinished(
   const what = storage.uri(finishedName(flow, run));
   const record = decodeRecord(object.body, what);
   checkFormat(record, what);
-  const error = readOptional(readObject, record, 'error', what);
+  const error = readRecordedError(record, what);
   return {
     status: readOneOf(record, 'status', what, ['done', 'failed']),
-    finishedAt: readString(record, 'finishedAt', what),
-    ...(error === undefined ? {} : { error: error as unknown as RecordedError }),
+    finishedAt: readTime(record, 'finishedAt', what),
+    ...(error === undefined ? {} : { error }),
   };
 }
 

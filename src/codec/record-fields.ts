@@ -33,6 +33,13 @@ export function readString(record: Fields, field: string, what: string): string 
   return value;
 }
 
+/** A time as ISO 8601, which every reader can parse. */
+export function readTime(record: Fields, field: string, what: string): string {
+  const text = readString(record, field, what);
+  if (text.length > 40 || Number.isNaN(Date.parse(text))) throw wrong(what, field, 'a time');
+  return text;
+}
+
 /** An integer that is exact in a JavaScript number, from `min` (default 0) on. */
 export function readInteger(record: Fields, field: string, what: string, min = 0): number {
   const value = fieldOf(record, field);

@@ -54,6 +54,9 @@ export class ContentAddressedStore {
   constructor(storage: DataStoreStorage, options: ContentStoreOptions = {}) {
     const compression = options.compression ?? 'auto';
     checkCompression(compression);
+    if (options.verifyHits !== undefined && typeof options.verifyHits !== 'boolean') {
+      throw new StowageError('INVALID_ARGUMENT', 'The option verifyHits must be true or false.');
+    }
     this.#storage = storage;
     this.#storeFile = new StoreFile(storage);
     this.reader = new ContentReader(storage);
@@ -123,10 +126,11 @@ export class ContentAddressedStore {
     files: Iterable<{ name: string; data: Blob }>,
     options: CallOptions = {},
   ): Promise<SavedData[]> {
-    const items = itemsOf(files, {});
+    const items = itemsOf(files, { signal: options.signal });
     const saved = await this.#loose(options, async (writer) => {
       const stored: StoredPlain[] = [];
-      for await (const { name, data } of items) {
+      for await (const item of items) {
+        const { name, data } = checkFile(item);
         const source = data instanceof Uint8Array ? data : checkStream(data);
         stored.push(await writer.savePlain(name, source, options));
       }
@@ -141,7 +145,8 @@ export class ContentAddressedStore {
     options: CallOptions = {},
   ): AsyncGenerator<{ key: ContentKey; blob: Uint8Array }> {
     await this.prepareToRead(options);
-    for await (const key of keys) yield { key, blob: await this.reader.load(addressOf(key), options) };
+    for await (const key of itemsOf(keys, options))
+      yield { key, blob: await this.reader.load(addressOf(key), options) };
   }
 
   /** Reads one content, or a part of it, piece by piece, verified; memory stays bounded however long it is. */
@@ -183,6 +188,16 @@ export class ContentAddressedStore {
       throw error;
     }
   }
+}
+
+function checkFile(item: unknown): { name: string; data: Blob } {
+  if (typeof item === 'object' && item !== null && 'name' in item && 'data' in item) {
+    return item as { name: string; data: Blob };
+  }
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    "Files are saved as a list of { name: 'report.html', data: bytes }.",
+  );
 }
 
 function addressOf(key: unknown): ContentAddress {

@@ -4,6 +4,7 @@ import { prepareCodec } from '../codec/zstd.ts';
 import { createHasher, digestHex } from '../digest/blake3.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import type { ByteRange, CallOptions, DataStoreStorage, StoredObject } from '../storage/contract.ts';
+import { BoundedMap } from './bounded-map.ts';
 import { readChunks } from './chunk-reader.ts';
 import { CopyCandidates } from './copy-candidates.ts';
 import { damagedObject, objectGone, reasonOf } from './copy-faults.ts';
@@ -13,6 +14,9 @@ import { decodeManifest, type Manifest, type PackEntry } from './manifest.ts';
 import { type ContentKey, parseCopyName } from './object-names.ts';
 import { readPlain } from './plain-reader.ts';
 import type { ContentAddress, StoredContent } from './stored-content.ts';
+
+/** How many damaged objects a process remembers, beside their marks. */
+const FOUND_DAMAGED = 10_000;
 
 /** What a copy turned out to be. */
 type OpenedCopy =
@@ -31,7 +35,7 @@ export interface ReadOptions extends CallOptions {
  */
 export class ContentReader {
   readonly #storage: DataStoreStorage;
-  readonly #foundDamaged = new Set<string>();
+  readonly #foundDamaged = new BoundedMap<string, true>(FOUND_DAMAGED);
 
   constructor(storage: DataStoreStorage) {
     this.#storage = storage;
@@ -129,7 +133,7 @@ export class ContentReader {
 
   /** Whether this process found an object (a copy, a pack, a plain object) damaged: then nothing it knows of it counts. */
   hasFoundDamaged(name: string): boolean {
-    return this.#foundDamaged.has(name);
+    return this.#foundDamaged.get(name) === true;
   }
 
   /** Marks what an error found damaged: the object that it names, else `copy`. */
@@ -147,7 +151,7 @@ export class ContentReader {
   }
 
   async #mark(object: string, reason: string): Promise<void> {
-    this.#foundDamaged.add(object);
+    this.#foundDamaged.set(object, true);
     await markDamaged(this.#storage, object, reason);
   }
 

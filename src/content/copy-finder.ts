@@ -50,7 +50,9 @@ export class CopyFinder {
     const known = this.#knownCopy(wanted, state);
     if (known && !this.#looksTwice() && fits(known, wanted)) return known;
     for (const copy of await listCopies(this.#context.storage, wanted.folder, wanted.key, options)) {
-      if (copy.marked || state.isCondemned(copy.name)) continue;
+      const isLost =
+        copy.marked || state.isCondemned(copy.name) || this.#context.shared.reader.hasFoundDamaged(copy.name);
+      if (isLost) continue;
       const whole = await this.#inspect(copy, wanted, options);
       if (whole && fits(whole, wanted)) return this.learn(whole, state);
     }
@@ -138,7 +140,7 @@ export class CopyFinder {
   async #mayUsePlain(plain: string, bytes: number, options: CallOptions): Promise<boolean> {
     const { shared, storage } = this.#context;
     const state = await shared.log.newest(options);
-    if (state.isCondemned(plain)) return false;
+    if (state.isCondemned(plain) || shared.reader.hasFoundDamaged(plain)) return false;
     const presence = await lookAt(storage, plain, options);
     if (presence && presence.bytes !== bytes)
       await markDamaged(storage, plain, 'its length is not the one recorded');

@@ -11,6 +11,8 @@ export interface DamageMessage {
   reason: string;
   /** Whether the mark beside it could be written; a reader without write permission leaves none. */
   marked: boolean;
+  /** Why it could not. */
+  error?: unknown;
 }
 
 const damagedChannel = channel('stowage:damaged');
@@ -21,10 +23,12 @@ const damagedChannel = channel('stowage:damaged');
  * the message on the channel `stowage:damaged` tells it.
  */
 export async function markDamaged(storage: DataStoreStorage, name: string, reason: string): Promise<void> {
-  const marked = await storage.create(damagedMarkOf(name), new Uint8Array(0)).then(
-    () => true,
-    () => false,
-  );
-  const message: DamageMessage = { name, uri: storage.uri(name), reason, marked };
+  const message: DamageMessage = { name, uri: storage.uri(name), reason, marked: true };
+  try {
+    await storage.create(damagedMarkOf(name), new Uint8Array(0));
+  } catch (error) {
+    message.marked = false;
+    message.error = error;
+  }
   damagedChannel.publish(message);
 }

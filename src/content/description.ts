@@ -9,6 +9,7 @@ import {
   readOptional,
   readString,
   readStrings,
+  readTime,
 } from '../codec/record-fields.ts';
 import { StowageError } from '../errors.ts';
 import { type ContentRef, readContentRefs } from './content-ref.ts';
@@ -95,7 +96,7 @@ export function readDescription(record: Record<string, unknown>, what: string): 
   const moved = readOptional(readObject, record, 'table', what);
   return {
     session: readString(record, 'session', what),
-    startedAt: readString(record, 'startedAt', what),
+    startedAt: readTime(record, 'startedAt', what),
     table: moved ? readStoredContent(moved, what) : () => readTable(record, what),
     metadata: readObject(record, 'metadata', what) as Record<string, JsonValue>,
     readFrom: readStrings(record, 'readFrom', what),

@@ -6,7 +6,7 @@ import type { SessionId } from './session-id.ts';
 /** How often the owner of an open session says that it is alive. A collector calls a session silent after 24 hours without a beat. */
 export const BEAT_INTERVAL_MS: number = 10 * 60 * 1000;
 
-/** What the channel `stowage:heartbeat` carries: a beat that could not be written. The next one is tried all the same. */
+/** What the channel `stowage:heartbeat` carries: a beat that could not be written (the next one is tried all the same) or removed. */
 export interface HeartbeatFailure {
   session: SessionId;
   error: unknown;
@@ -31,11 +31,18 @@ export class Heartbeat {
     this.#timer.unref();
   }
 
-  /** Ends the beats and removes the last one. */
+  /** Ends the beats and removes the last one. Never throws: what it is called after has happened already. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#beating;
-    if (this.#beaten) await this.#storage.delete([this.#name]);
+    if (!this.#beaten) return;
+    this.#beaten = false;
+    try {
+      const [failure] = await this.#storage.delete([this.#name]);
+      if (failure) this.#tell(failure.error);
+    } catch (error) {
+      this.#tell(error);
+    }
   }
 
   get #name(): string {
@@ -48,8 +55,12 @@ export class Heartbeat {
       await this.#storage.overwrite(this.#name, encodeRecord(beat));
       this.#beaten = true;
     } catch (error) {
-      const failure: HeartbeatFailure = { session: this.#session, error };
-      heartbeatChannel.publish(failure);
+      this.#tell(error);
     }
+  }
+
+  #tell(error: unknown): void {
+    const failure: HeartbeatFailure = { session: this.#session, error };
+    heartbeatChannel.publish(failure);
   }
 }

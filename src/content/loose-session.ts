@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { isStowageError, StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { createOwn } from './create-own.ts';
@@ -10,6 +11,7 @@ import type { SessionId } from './session-id.ts';
 import type { StoredContent } from './stored-content.ts';
 
 const SUBJECT = { loose: true };
+const closeFailed = channel('stowage:close-failed');
 
 /** Content that is being saved outside a task: a session with the same records as a task's attempt, under `loose/`. */
 export class LooseSession {
@@ -37,11 +39,13 @@ export class LooseSession {
   async fail(error: unknown): Promise<void> {
     await this.#heartbeat.stop();
     if (isStowageError(error, 'ATTEMPT_FENCED')) return;
-    // The caller gets the error that made the save fail; a second one would only hide it.
+    // The caller gets the error that made the save fail; a second one would only hide it, and is told by the channel.
     const closing = this.#described
       ? this.#giveUp(this.#described, error)
       : this.#close('failed', [], error, {});
-    await closing.catch(() => {});
+    await closing.catch((failure: unknown) => {
+      closeFailed.publish({ session: this.session.id, error, failure });
+    });
   }
 
   /** Closing failed when the description, which names contents, may have been written: it is closed as it stands, and released. */

@@ -4,11 +4,13 @@ import { decodeRecord, encodeRecord } from '../codec/record.ts';
 import {
   checkFormat,
   readArray,
+  readBoolean,
   readInteger,
   readObject,
   readOneOf,
   readOptional,
   readString,
+  readTime,
 } from '../codec/record-fields.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
@@ -85,7 +87,7 @@ export function decodeAttempt(bytes: Uint8Array, what: string): AttemptRecord {
   const owner = readObject(record, 'owner', what);
   return {
     session: readString(record, 'session', what),
-    startedAt: readString(record, 'startedAt', what),
+    startedAt: readTime(record, 'startedAt', what),
     owner: { host: readString(owner, 'host', what), pid: readInteger(owner, 'pid', what) },
     pins: readContentRefs(readArray(record, 'pins', what), what),
   };
@@ -99,13 +101,37 @@ export function decodeDone(bytes: Uint8Array, what: string): DoneRecord {
   const record = decodeRecord(bytes, what);
   checkFormat(record, what);
   const metadataDigest = readOptional(readString, record, 'metadataDigest', what);
-  const error = readOptional(readObject, record, 'error', what);
+  const error = readRecordedError(record, what);
   return {
     outcome: readOneOf(record, 'outcome', what, ['done', 'failed', 'abandoned']),
     session: readString(record, 'session', what),
-    closedAt: readString(record, 'closedAt', what),
+    closedAt: readTime(record, 'closedAt', what),
     ...(metadataDigest === undefined ? {} : { metadataDigest }),
-    ...(error === undefined ? {} : { error: error as unknown as RecordedError }),
+    ...(error === undefined ? {} : { error }),
+  };
+}
+
+/** How deep causes of a recorded error may lie. */
+const MAX_CAUSES = 16;
+
+/** The member `error` of a record, if it has one; throws `RECORD_DAMAGED` for anything but a recorded error. */
+export function readRecordedError(
+  record: Record<string, unknown>,
+  what: string,
+  member = 'error',
+  depth = 0,
+): RecordedError | undefined {
+  const fields = readOptional(readObject, record, member, what);
+  if (!fields || depth > MAX_CAUSES) return undefined;
+  const stack = readOptional(readString, fields, 'stack', what);
+  const cause = readRecordedError(fields, what, 'cause', depth + 1);
+  const recoverable = readOptional(readBoolean, fields, 'recoverable', what);
+  return {
+    name: readString(fields, 'name', what),
+    message: readString(fields, 'message', what),
+    ...(stack === undefined ? {} : { stack }),
+    ...(cause === undefined ? {} : { cause }),
+    ...(recoverable === undefined ? {} : { recoverable }),
   };
 }
 

@@ -9,7 +9,12 @@ import {
   readTask,
 } from '../attempts/attempt-reader.ts';
 import { toMetadata } from '../attempts/metadata-parts.ts';
-import { type AttemptContext, DEFAULT_MAX_INLINE_BYTES, openAttempt } from '../attempts/open-attempt.ts';
+import {
+  type AttemptContext,
+  DEFAULT_MAX_INLINE_BYTES,
+  type OpenAttempt,
+  openAttempt,
+} from '../attempts/open-attempt.ts';
 import {
   parsePathspec,
   type TaskPath,
@@ -23,12 +28,13 @@ import {
   readRunCreated,
   readRunFinished,
 } from '../attempts/runs.ts';
+import { BoundedMap } from '../content/bounded-map.ts';
 import {
   ContentAddressedStore,
   type ContentStoreOptions,
   type SavedData,
 } from '../content/content-addressed-store.ts';
-import { isStowageError, StowageError } from '../errors.ts';
+import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { openStorage } from '../storage/open.ts';
@@ -68,6 +74,8 @@ export interface CreateRunOptions extends Partial<RunDescription>, CallOptions {
   runId?: string | undefined;
 }
 
+/** How many runs are remembered as made. */
+const KNOWN_RUNS = 10_000;
 /** How many tasks are read at once. */
 const CONCURRENCY = 32;
 
@@ -80,7 +88,7 @@ export class FlowDataStore implements AsyncDisposable {
   readonly caStore: ContentAddressedStore;
   readonly #context: AttemptContext;
   readonly #ownsStorage: boolean;
-  readonly #knownRuns = new Set<string>();
+  readonly #knownRuns = new BoundedMap<string, true>(KNOWN_RUNS);
 
   private constructor(flowName: string, context: AttemptContext, ownsStorage: boolean) {
     this.flowName = flowName;
@@ -104,7 +112,9 @@ export class FlowDataStore implements AsyncDisposable {
       ...contentOptions
     } = options;
     validateUserName(flowName, 'flow name');
+    throwIfAborted(options.signal);
     const isAddress = typeof storage === 'string' || storage instanceof URL;
+    if (!isAddress) checkStorage(storage);
     const opened = isAddress ? await openStorage(storage) : storage;
     const context: AttemptContext = {
       content: new ContentAddressedStore(opened, contentOptions),
@@ -136,16 +146,15 @@ export class FlowDataStore implements AsyncDisposable {
         'task(spec, work) takes the function that does the work; to close the attempt by hand, use createTaskDataStore(spec).',
       );
     }
-    const task = await this.createTaskDataStore(spec, options);
-    let result: T;
+    const attempt = await this.#openAttempt(spec, options);
     try {
-      result = await work(task);
+      const result = await work(new OpenTaskDataStore(attempt));
+      if (!attempt.isClosed) await attempt.done(options);
+      return result;
     } catch (error) {
-      await failOrReport(task, error);
+      await failOrReport(attempt, error);
       throw error;
     }
-    if (!task.isClosed) await task.done(options);
-    return result;
   }
 
   /**
@@ -154,12 +163,7 @@ export class FlowDataStore implements AsyncDisposable {
    * @throws StowageError `ATTEMPT_EXISTS` where the given number is taken; `INVALID_NAME`.
    */
   async createTaskDataStore(spec: TaskSpec, options: CallOptions = {}): Promise<OpenTaskDataStore> {
-    const path = this.#path(spec);
-    const { signal } = options;
-    if (spec.attempt !== undefined) validateAttemptNumber(spec.attempt);
-    await this.caStore.prepareToWrite({ signal });
-    await this.#ensureRun(path.run, { signal });
-    return new OpenTaskDataStore(await openAttempt(this.#context, path, { attempt: spec.attempt, signal }));
+    return new OpenTaskDataStore(await this.#openAttempt(spec, options));
   }
 
   /**
@@ -170,6 +174,12 @@ export class FlowDataStore implements AsyncDisposable {
    */
   async getTaskDataStore(pathspec: string, options: ReadRule & CallOptions = {}): Promise<TaskDataStore> {
     const { attempt, ...names } = parsePathspec(pathspec);
+    if (attempt !== undefined && options.attempt !== undefined && options.attempt !== attempt) {
+      throw new StowageError(
+        'INVALID_ARGUMENT',
+        `The pathspec asks for attempt ${attempt}, the options for ${String(options.attempt)}; give one of them.`,
+      );
+    }
     const rule = readRuleOf(attempt === undefined ? options : { ...options, attempt });
     const { signal } = options;
     await this.caStore.prepareToRead({ signal });
@@ -190,7 +200,7 @@ export class FlowDataStore implements AsyncDisposable {
     if (steps !== undefined) checkNameList(steps, 'steps');
     await this.caStore.prepareToRead({ signal });
     const tasks: ListedTask[] = [];
-    for (const step of steps ?? [undefined]) {
+    for (const step of steps ? new Set(steps) : [undefined]) {
       if (step !== undefined) validateUserName(step, 'step name');
       for await (const task of listTasks(this.storage, { flow: this.flowName, run, step }, { signal }))
         tasks.push(task);
@@ -224,7 +234,7 @@ export class FlowDataStore implements AsyncDisposable {
         { details: { flow: this.flowName, run } },
       );
     }
-    this.#knownRuns.add(run);
+    this.#knownRuns.set(run, true);
     return new Run(this, run);
   }
 
@@ -279,6 +289,20 @@ export class FlowDataStore implements AsyncDisposable {
     await this.close();
   }
 
+  async #openAttempt(spec: TaskSpec, { signal }: CallOptions): Promise<OpenAttempt> {
+    if (typeof spec !== 'object' || spec === null) {
+      throw new StowageError(
+        'INVALID_ARGUMENT',
+        'A task is named by an object: { runId, stepName, taskId }.',
+      );
+    }
+    const path = this.#path(spec);
+    if (spec.attempt !== undefined) validateAttemptNumber(spec.attempt);
+    await this.caStore.prepareToWrite({ signal });
+    await this.#ensureRun(path.run, { signal });
+    return openAttempt(this.#context, path, { attempt: spec.attempt, signal });
+  }
+
   #path({ runId, stepName, taskId }: TaskSpec): TaskPath {
     return { flow: this.flowName, ...validateTaskNames({ run: runId, step: stepName, task: taskId }) };
   }
@@ -289,7 +313,7 @@ export class FlowDataStore implements AsyncDisposable {
 
   /** The first opener of a run in a process creates created.json if absent. */
   async #ensureRun(run: string, options: CallOptions): Promise<void> {
-    if (this.#knownRuns.has(run)) return;
+    if (this.#knownRuns.get(run)) return;
     await createRunRecord(
       this.storage,
       this.flowName,
@@ -297,7 +321,7 @@ export class FlowDataStore implements AsyncDisposable {
       { tags: [], parameters: {}, parents: [] },
       options,
     );
-    this.#knownRuns.add(run);
+    this.#knownRuns.set(run, true);
   }
 
   async #requireRun(run: string, options: CallOptions): Promise<void> {
@@ -322,13 +346,17 @@ export class FlowDataStore implements AsyncDisposable {
   }
 }
 
-/** The user's error is what is thrown; if it could not be recorded, the channel `stowage:close-failed` tells, and the attempt stays open. */
-async function failOrReport(task: OpenTaskDataStore, error: unknown): Promise<void> {
-  if (task.isClosed) return;
+/**
+ * The user's error is what is thrown. If it could not be recorded, the channel `stowage:close-failed` tells; the attempt stays
+ * open then, without signs of life, since nobody is left to close it.
+ */
+async function failOrReport(attempt: OpenAttempt, error: unknown): Promise<void> {
+  if (attempt.isClosed) return;
   try {
-    await task.fail(error);
+    await attempt.fail(error);
   } catch (failure) {
-    closeFailed.publish({ pathspec: task.pathspec, error, failure });
+    await attempt.letGo();
+    closeFailed.publish({ pathspec: attempt.pathspec, error, failure });
   }
 }
 
@@ -359,6 +387,16 @@ function checkOptions(options: unknown): void {
   );
 }
 
+function checkStorage(storage: unknown): void {
+  const isStorage =
+    typeof storage === 'object' && storage !== null && 'create' in storage && 'list' in storage;
+  if (isStorage) return;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    'The option storage must be a path, a URI, or a storage that was opened.',
+  );
+}
+
 function checkInline(bytes: number): number {
   if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
   throw new StowageError(
@@ -367,11 +405,21 @@ function checkInline(bytes: number): number {
   );
 }
 
+/** A parent is `<flow>/<run>`, each a name. */
+function checkParent(parent: string): void {
+  const [flow, run, ...more] = parent.split('/');
+  if (more.length > 0)
+    throw new StowageError('INVALID_ARGUMENT', `The parent ${parent} is not <flow>/<run>.`);
+  validateUserName(flow, 'flow of a parent');
+  validateUserName(run, 'run of a parent');
+}
+
 function checkRunDescription({ tags, parameters, parents }: RunDescription): RunDescription {
   const isTexts = (list: unknown): boolean =>
     Array.isArray(list) && list.every((text) => typeof text === 'string');
   if (!isTexts(tags) || !isTexts(parents)) {
     throw new StowageError('INVALID_ARGUMENT', 'The tags and parents of a run must be lists of text.');
   }
+  parents.forEach(checkParent);
   return { tags, parents, parameters: toMetadata(parameters, 'parameters') };
 }

@@ -1,6 +1,7 @@
+import type { SaveOptions } from '../attempts/attempt-table.ts';
 import type { LogStreams } from '../attempts/log-parts.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
-import type { OpenAttempt, SaveOptions } from '../attempts/open-attempt.ts';
+import type { OpenAttempt } from '../attempts/open-attempt.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { TaskDataStore } from './task-data-store.ts';

@@ -33,6 +33,12 @@ export async function validateArtifact<Output>(
   value: unknown,
   schema: StandardSchema<Output>,
 ): Promise<Output> {
+  if (typeof schema?.['~standard']?.validate !== 'function') {
+    throw new StowageError(
+      'INVALID_ARGUMENT',
+      `The schema for ${name} is no Standard Schema (it has no ~standard.validate).`,
+    );
+  }
   const result = await schema['~standard'].validate(value);
   if (!result.issues) return result.value;
   const issues = result.issues.map(({ path, message }) => ({ path: formatPath(name, path ?? []), message }));

@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import type { SerializerRegistry } from '../artifacts/registry.ts';
 import type { AttemptStatus, ReadAttempt } from '../attempts/attempt-reader.ts';
 import { cloneJson } from '../attempts/inline-value.ts';
@@ -9,6 +10,7 @@ import type { ArtifactEntry } from '../content/description.ts';
 import type { RecordedError } from '../content/session-files.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
+import { validateLogName } from '../storage/names.ts';
 import { type SchemaOutput, type StandardSchema, validateArtifact } from './standard-schema.ts';
 import { checkNameList } from './task-selection.ts';
 
@@ -205,7 +207,12 @@ export class TaskDataStore {
   /** A log as text; `''` where nothing was logged. `stream` is `stdout` unless given. */
   async loadLogs(source: string, stream = 'stdout', options: CallOptions = {}): Promise<string> {
     const pieces: Uint8Array[] = [];
-    for await (const piece of this.streamLogs(source, stream, options)) pieces.push(piece);
+    let bytes = 0;
+    for await (const piece of this.streamLogs(source, stream, options)) {
+      bytes += piece.length;
+      if (bytes > constants.MAX_STRING_LENGTH) throw tooLongForText(source, stream);
+      pieces.push(piece);
+    }
     return Buffer.concat(pieces).toString('utf8');
   }
 
@@ -215,6 +222,8 @@ export class TaskDataStore {
     stream = 'stdout',
     options: CallOptions = {},
   ): AsyncGenerator<Uint8Array> {
+    validateLogName(source, 'log source');
+    validateLogName(stream, 'log stream');
     const logs = await listLogs(this.#content.storage, this.#read.path, this.attempt, options);
     const log = logs.find((candidate) => candidate.source === source && candidate.stream === stream);
     if (log) yield* readLog(this.#content.storage, log.parts, options);
@@ -293,4 +302,12 @@ export class TaskDataStore {
       { details },
     );
   }
+}
+
+function tooLongForText(source: string, stream: string): StowageError {
+  return new StowageError(
+    'CONTENT_TOO_LARGE',
+    `The log ${source}.${stream} is longer than a text can be; read it by streamLogs.`,
+    { details: { source, stream } },
+  );
 }

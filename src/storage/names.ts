@@ -45,7 +45,10 @@ const MAX_PLAIN_LOWER_NAME = 240;
  * @throws StowageError `INVALID_NAME`
  */
 export function validateUserName(name: unknown, what: string): string {
-  const problem = typeof name === 'string' ? userNameProblem(name) : `it is ${kindOf(name)}, not a string`;
+  const problem =
+    typeof name === 'string'
+      ? userNameProblem(name)
+      : `it is ${kindOf(name)}, not a string${typeof name === 'number' ? `; pass '${name}'` : ''}`;
   if (problem === undefined) return name as string;
   throw invalid('INVALID_NAME', `The ${what} ${shown(name)} cannot be used: ${problem}.`, what, name);
 }
@@ -68,7 +71,10 @@ export function validateLogName(name: unknown, what: string): string {
  */
 export function validateObjectName(name: unknown): string {
   if (typeof name === 'string' && isPlainName(name)) return name;
-  const problem = typeof name === 'string' ? objectNameProblem(name) : `it is ${kindOf(name)}, not a string`;
+  const problem =
+    typeof name === 'string'
+      ? objectNameProblem(name)
+      : `it is ${kindOf(name)}, not a string${typeof name === 'number' ? `; pass '${name}'` : ''}`;
   if (problem === undefined) return name as string;
   throw invalid('INVALID_ARGUMENT', `${shown(name)} cannot name an object: ${problem}.`, 'object', name);
 }

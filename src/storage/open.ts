@@ -62,8 +62,8 @@ export async function openStorage(
   const known = [...factories.keys()].sort().map((name) => `${name}:`);
   throw new StowageError(
     'UNKNOWN_STORAGE_SCHEME',
-    `No storage is known for "${scheme}:". Known are ${known.join(', ')} and plain paths; ` +
-      `registerStorage adds one, and a path with a colon is written "./${uri.slice(0, 40)}".`,
+    `This release has no storage for "${scheme}:". It has ${known.join(', ')} and plain paths; registerStorage adds one.` +
+      (uri.includes('://') ? '' : ` A path with a colon is written "./${uri.slice(0, 40)}".`),
     { details: { scheme, known } },
   );
 }

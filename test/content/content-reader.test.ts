@@ -417,3 +417,20 @@ test('an error of the storage is passed on, and marks nothing', async () => {
   expect(await codeOf(freshStore(storage).reader.load(saved as StoredContent))).toBe('STORAGE_UNAVAILABLE');
   expect((await namesOf(memory)).filter((name) => name.endsWith('.damaged'))).toEqual([]);
 });
+
+test('damage whose mark cannot be written is still no hit for the process that found it', async () => {
+  const memory = new MemoryStorage();
+  const storage = new FaultStorage(memory, (operation, name) =>
+    operation === 'create' && name.endsWith('.damaged') ? { kind: 'before' } : undefined,
+  );
+  const store = freshStore(storage);
+  const content = contentOf(20_000);
+  const [saved] = await store.saveBlobs([content]);
+  const copy = saved?.copy as string;
+  const object = await memory.get(copy);
+  await memory.overwrite(copy, withFlippedBit(object?.body as Uint8Array, 8 * 100));
+  expect(await codeOf(store.reader.load(saved as StoredContent))).toBe('CONTENT_DAMAGED');
+  const [again] = await store.saveBlobs([content]);
+  expect(again?.copy).not.toBe(copy);
+  await expectLoads(storage, saved as StoredContent, content);
+});

@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest';
+import type { StowageErrorCode } from '../../src/errors.ts';
+import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { errorOf, noise, objectNames, openFlow, saveTask } from './fixtures.ts';
+
+const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
+
+/** What JavaScript lets people pass, though TypeScript does not. */
+// biome-ignore lint/suspicious/noExplicitAny: the types are what is left out here
+type Untyped = any;
+
+describe('misuse gets a typed error', () => {
+  it.each<[string, (flow: Untyped) => Promise<unknown>, StowageErrorCode]>([
+    ['a task without a spec', (flow) => flow.task(), 'INVALID_ARGUMENT'],
+    ['a task without work', (flow) => flow.task(spec), 'INVALID_ARGUMENT'],
+    ['a number for a name', (flow) => flow.createTaskDataStore({ ...spec, taskId: 7 }), 'INVALID_NAME'],
+    [
+      'steps that are no list',
+      (flow) => flow.getTaskDataStores({ runId: 'r1', steps: 'fit' }),
+      'INVALID_ARGUMENT',
+    ],
+    ['an attempt twice', (flow) => flow.getTaskDataStore('r1/fit/0/0', { attempt: 3 }), 'INVALID_ARGUMENT'],
+    [
+      'an attempt that is no number',
+      (flow) => flow.getTaskDataStore('r1/fit/0', { attempt: '0' }),
+      'INVALID_ARGUMENT',
+    ],
+    ['files that are none', (flow) => flow.saveData([null]), 'INVALID_ARGUMENT'],
+    ['keys that are no list', (flow) => flow.loadData('ab'.repeat(32)).next(), 'INVALID_ARGUMENT'],
+    ['steps of an unknown run', (flow) => flow.run('nobody').steps(), 'RUN_NOT_FOUND'],
+  ])('%s', async (_, call, code) => {
+    const flow = await openFlow();
+    await saveTask(flow, {});
+    const before = await objectNames(flow.storage);
+    await errorOf(() => call(flow), code);
+    expect((await objectNames(flow.storage)).filter((name) => !name.startsWith('loose/'))).toEqual(before);
+  });
+
+  it.each<[string, Untyped]>([
+    ['no options', undefined],
+    ['a misspelt option', { flowName: 'Test', storge: './elsewhere' }],
+    ['a number for a storage', { flowName: 'Test', storage: 5 }],
+    ['null for a storage', { flowName: 'Test', storage: null }],
+    ['an object for a storage', { flowName: 'Test', storage: {} }],
+    ['text for verifyHits', { flowName: 'Test', storage: 'memory:', verifyHits: 'no' }],
+  ])('FlowDataStore.open: %s', async (_, options) => {
+    await errorOf(FlowDataStore.open(options), 'INVALID_ARGUMENT');
+  });
+
+  it('an open task', async () => {
+    const flow = await openFlow();
+    const task: Untyped = await flow.createTaskDataStore(spec);
+    await errorOf(task.saveArtifacts(new Map([['x', 1]])), 'INVALID_ARGUMENT');
+    await errorOf(task.saveArtifacts({ x: 1 }, { compression: 'gzip' }), 'INVALID_ARGUMENT');
+    for (const streams of ['hello', ['x'], null, Uint8Array.of(1), 5]) {
+      await errorOf(task.saveLogs('task', streams), 'INVALID_ARGUMENT');
+    }
+    for (const metadata of [
+      { n: Number.NaN },
+      { m: new Map() },
+      { f: () => 1 },
+      { d: new Date(0) },
+      new Map(),
+    ]) {
+      await errorOf(task.saveMetadata(metadata), 'INVALID_ARGUMENT');
+    }
+    let bomb: unknown = 1;
+    for (let i = 0; i < 60; i++) bomb = [bomb, bomb];
+    await errorOf(task.saveMetadata({ bomb }), 'INVALID_ARGUMENT');
+    await errorOf(async () => task.recordRead('r1/load/0'), 'INVALID_ARGUMENT');
+    await task.saveMetadata({ kept: 1, left: undefined });
+    await task.done();
+    expect(await (await flow.getTaskDataStore('r1/fit/0')).loadMetadata()).toEqual({ kept: 1 });
+  });
+
+  it('a task that is read', async () => {
+    const flow = await openFlow();
+    const task: Untyped = await flow.getTaskDataStore(await saveTask(flow, { a: 1 }));
+    await errorOf(task.loadArtifacts('a'), 'INVALID_ARGUMENT');
+    await errorOf(task.loadTyped({ a: {} }), 'INVALID_ARGUMENT');
+    await errorOf(task.loadLogs('../x'), 'INVALID_NAME');
+  });
+
+  it('a step that is named twice is read once', async () => {
+    const flow = await openFlow();
+    await saveTask(flow, {});
+    expect(await flow.getTaskDataStores({ runId: 'r1', steps: ['fit', 'fit'] })).toHaveLength(1);
+  });
+});
+
+describe('what is too much', () => {
+  it('metadata beyond 16 MiB an attempt is refused, and the attempt stays readable', async () => {
+    const flow = await openFlow();
+    const task = await flow.createTaskDataStore(spec);
+    const text = 'x'.repeat(3_900_000);
+    for (let i = 0; i < 4; i++) await task.saveMetadata({ [`m${i}`]: text });
+    await errorOf(task.saveMetadata({ m4: text }), 'INVALID_ARGUMENT');
+    await task.done();
+    expect(Object.keys(await (await flow.getTaskDataStore('r1/fit/0')).loadMetadata())).toHaveLength(4);
+  });
+
+  it('a long log is written in parts, and read as one', async () => {
+    const flow = await openFlow();
+    const bytes = noise(20_000_000);
+    await flow.task(spec, (task) => task.saveLogs('task', { out: bytes, none: '' }));
+    const task = await flow.getTaskDataStore('r1/fit/0');
+    const pieces: Uint8Array[] = [];
+    for await (const piece of task.streamLogs('task', 'out')) pieces.push(piece);
+    expect(pieces.length).toBe(3);
+    expect(Buffer.compare(Buffer.concat(pieces), bytes)).toBe(0);
+    expect(await task.loadLogs('task', 'none')).toBe('');
+  });
+
+  it('an error text is cut to well-formed text', async () => {
+    const flow = await openFlow();
+    const message = `${'x'.repeat(16 * 1024 - 1)}😀 and more`;
+    await flow.task(spec, () => Promise.reject(new Error(message))).catch(() => {});
+    const { error } = await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true });
+    expect(error?.message.isWellFormed()).toBe(true);
+    expect(error?.message.length).toBeLessThan(message.length);
+  });
+});
