@@ -39,7 +39,7 @@ describe('exit codes', () => {
       [['show'], "missing required argument 'path'"],
       [['ls', 'a', 'b'], 'too many arguments'],
       [['ls', 'a/b/c/d/x'], '"x" is no attempt'],
-      [['ls', '--store', 'foo://bar'], 'No storage is known for "foo:"'],
+      [['ls', '--store', 'foo://bar'], 'has no storage for "foo:"'],
     ] as const) {
       const { code, stdout, stderr } = await stowage(undefined, args);
       expect({ code, stdout }, args.join(' ')).toEqual({ code: 2, stdout: '' });

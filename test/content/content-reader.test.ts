@@ -148,7 +148,13 @@ describe.each(targets)('$title: damage in $object', ({ content, object, save }) 
     await expectLoads(readOnly, saved, content);
     unsubscribe('stowage:damaged', listener);
     expect(messages).toEqual([
-      { name: target, uri: storage.uri(target), reason: expect.any(String), marked: false },
+      {
+        name: target,
+        uri: storage.uri(target),
+        reason: expect.any(String),
+        marked: false,
+        error: expect.any(Error),
+      },
     ]);
     expect((await namesOf(storage)).filter((name) => name.endsWith('.damaged'))).toEqual([]);
   });
