@@ -121,7 +121,7 @@ describe('what was saved is what is loaded', () => {
 });
 
 describe('saveData', () => {
-  test.prop([anyContent, anyForm], { numRuns: Math.ceil(propertyRuns / 4) })(
+  test.prop([anyContent, anyForm], { numRuns: propertyRuns })(
     'the plain object is the content itself, and it is found by key, record and range',
     async (content, form) => {
       const storage = new MemoryStorage();

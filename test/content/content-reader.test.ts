@@ -280,7 +280,7 @@ describe('the order of copies', () => {
   });
 
   test.prop([fc.array(fc.nat(10), { minLength: 2, maxLength: 4 }), fc.infiniteStream(fc.boolean())], {
-    numRuns: Math.ceil(propertyRuns / 8),
+    numRuns: propertyRuns,
   })(
     'a reader goes on from where it stood, over copies whose packs are damaged in different places',
     async (places) => {

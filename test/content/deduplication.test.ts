@@ -49,7 +49,7 @@ describe('equal content is stored once', () => {
   const anySave = fc.record({ store: fc.nat(2), form: anyForm });
 
   test.prop([anyContent, fc.array(anySave, { minLength: 2, maxLength: 6 }), fc.boolean()], {
-    numRuns: Math.ceil(propertyRuns / 2),
+    numRuns: propertyRuns,
   })(
     'by sessions of any store object, one after the other, in any form',
     async (content, saves, localReads) => {
@@ -66,7 +66,7 @@ describe('equal content is stored once', () => {
   );
 
   test.prop([anyContent, fc.array(anyForm, { minLength: 2, maxLength: 8 }), fc.boolean()], {
-    numRuns: Math.ceil(propertyRuns / 4),
+    numRuns: propertyRuns,
   })('by sessions of one store object that save at the same time', async (content, forms, localReads) => {
     const storage = new ObservedStorage(new MemoryStorage(), { localReads });
     const store = freshStore(storage);

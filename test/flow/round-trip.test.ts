@@ -70,7 +70,7 @@ describe('n saves of any mix of equal and different contents', () => {
   });
 
   test.prop([fc.array(arbitrarySave, { minLength: 1, maxLength: 8 }), fc.boolean()], {
-    numRuns: Math.min(propertyRuns, 200),
+    numRuns: propertyRuns,
   })('store each content once, and read back exactly', async (saves, atOnce) => {
     const storage = new MemoryStorage();
     const flows = new Map<string, FlowDataStore>();

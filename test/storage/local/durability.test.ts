@@ -4,6 +4,7 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import type { LocalSystem } from '../../../src/storage/local/system.ts';
 import { LocalStorage } from '../../../src/storage/local.ts';
+import { propertyRuns } from '../../property.ts';
 import { scratchFolder } from '../scratch.ts';
 
 const bytes = new TextEncoder().encode('x');
@@ -150,7 +151,7 @@ describe.each([
   test.prop(
     [fc.array(fc.array(fc.nat({ max: 3 }), { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 12 })],
     {
-      numRuns: 50,
+      numRuns: propertyRuns,
     },
   )(
     'of what was deferred before a barrier began are done before its link, whatever runs beside it',
