@@ -37,12 +37,8 @@ export {
   StowageError,
   type StowageErrorCode,
 } from './errors.ts';
-export {
-  type CreateRunOptions,
-  FlowDataStore,
-  type FlowDataStoreOptions,
-  type TaskSpec,
-} from './flow/flow-data-store.ts';
+export { FlowDataStore } from './flow/flow-data-store.ts';
+export type { CreateRunOptions, FlowDataStoreOptions, TaskSpec } from './flow/flow-options.ts';
 export type { OpenTaskDataStore } from './flow/open-task-data-store.ts';
 export type { Run, RunInfo, RunSummary } from './flow/run.ts';
 export type { SchemaOutput, SchemaResult, StandardSchema } from './flow/standard-schema.ts';

@@ -8,7 +8,6 @@ import {
   readDoneAttempts,
   readTask,
 } from '../attempts/attempt-reader.ts';
-import { toMetadata } from '../attempts/metadata-parts.ts';
 import {
   type AttemptContext,
   DEFAULT_MAX_INLINE_BYTES,
@@ -21,58 +20,27 @@ import {
   validateAttemptNumber,
   validateTaskNames,
 } from '../attempts/pathspec.ts';
-import {
-  createRunRecord,
-  listRuns,
-  type RunDescription,
-  readRunCreated,
-  readRunFinished,
-} from '../attempts/runs.ts';
+import { createRunRecord, listRuns, readRunCreated, readRunFinished } from '../attempts/runs.ts';
 import { BoundedMap } from '../content/bounded-map.ts';
-import {
-  ContentAddressedStore,
-  type ContentStoreOptions,
-  type SavedData,
-} from '../content/content-addressed-store.ts';
+import { ContentAddressedStore, type SavedData } from '../content/content-addressed-store.ts';
 import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { openStorage } from '../storage/open.ts';
 import { defaultStorageUri } from './default-storage.ts';
+import {
+  type CreateRunOptions,
+  checkInline,
+  checkOptions,
+  checkRunDescription,
+  checkStorage,
+  type FlowDataStoreOptions,
+  type TaskSpec,
+} from './flow-options.ts';
 import { OpenTaskDataStore } from './open-task-data-store.ts';
 import { Run, type RunSummary, runNotFound, toSummary } from './run.ts';
 import { TaskDataStore } from './task-data-store.ts';
 import { checkNameList, type GetTasksOptions, readRuleOf } from './task-selection.ts';
-
-/** Options of {@link FlowDataStore.open}. */
-export interface FlowDataStoreOptions extends ContentStoreOptions, CallOptions {
-  /** The flow whose tasks are written and read. */
-  flowName: string;
-  /**
-   * Where the store lies: a path, a URI (`memory:`, `file:`), or a storage, which the caller then closes.
-   * Default: what `STOWAGE_DEFAULT_DATASTORE` and `STOWAGE_DATASTORE_SYSROOT_*` say, else `./.stowage`.
-   */
-  storage?: string | URL | DataStoreStorage | undefined;
-  /** How values become bytes. Default: the built-in serializers. */
-  serializers?: SerializerRegistry | undefined;
-  /** Serialized values up to this many bytes are kept in metadata.json, up to 512 KiB an attempt. Default 16,384; 0 keeps none. */
-  maxInlineBytes?: number | undefined;
-}
-
-/** Which task, and which attempt of it. */
-export interface TaskSpec {
-  runId: string;
-  stepName: string;
-  taskId: string;
-  /** The attempt's number, from 0. Default: the next one that nobody has opened. */
-  attempt?: number | undefined;
-}
-
-/** Options of {@link FlowDataStore.createRun}. */
-export interface CreateRunOptions extends Partial<RunDescription>, CallOptions {
-  /** Default: the time as ISO 8601. */
-  runId?: string | undefined;
-}
 
 /** How many runs are remembered as made. */
 const KNOWN_RUNS = 10_000;
@@ -358,68 +326,4 @@ async function failOrReport(attempt: OpenAttempt, error: unknown): Promise<void>
     await attempt.letGo();
     closeFailed.publish({ pathspec: attempt.pathspec, error, failure });
   }
-}
-
-const OPTION_NAMES: Readonly<Record<keyof FlowDataStoreOptions, true>> = {
-  flowName: true,
-  storage: true,
-  serializers: true,
-  maxInlineBytes: true,
-  compression: true,
-  verifyHits: true,
-  signal: true,
-};
-
-/** A misspelt option would else be ignored, and the data go where nobody looks. */
-function checkOptions(options: unknown): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
-      "FlowDataStore.open takes options, at least { flowName: '...' }.",
-    );
-  }
-  const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTION_NAMES, name));
-  if (unknown === undefined) return;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
-    `FlowDataStore.open has no option ${unknown}; it has ${Object.keys(OPTION_NAMES).join(', ')}.`,
-    { details: { option: unknown } },
-  );
-}
-
-function checkStorage(storage: unknown): void {
-  const isStorage =
-    typeof storage === 'object' && storage !== null && 'create' in storage && 'list' in storage;
-  if (isStorage) return;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
-    'The option storage must be a path, a URI, or a storage that was opened.',
-  );
-}
-
-function checkInline(bytes: number): number {
-  if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
-    `maxInlineBytes must be an integer from 0 on, not ${String(bytes)}.`,
-  );
-}
-
-/** A parent is `<flow>/<run>`, each a name. */
-function checkParent(parent: string): void {
-  const [flow, run, ...more] = parent.split('/');
-  if (more.length > 0)
-    throw new StowageError('INVALID_ARGUMENT', `The parent ${parent} is not <flow>/<run>.`);
-  validateUserName(flow, 'flow of a parent');
-  validateUserName(run, 'run of a parent');
-}
-
-function checkRunDescription({ tags, parameters, parents }: RunDescription): RunDescription {
-  const isTexts = (list: unknown): boolean =>
-    Array.isArray(list) && list.every((text) => typeof text === 'string');
-  if (!isTexts(tags) || !isTexts(parents)) {
-    throw new StowageError('INVALID_ARGUMENT', 'The tags and parents of a run must be lists of text.');
-  }
-  parents.forEach(checkParent);
-  return { tags, parents, parameters: toMetadata(parameters, 'parameters') };
 }
