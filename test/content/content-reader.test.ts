@@ -369,11 +369,11 @@ test.each(['runs/x', '../x', 'packs/0', 'data/000/'])(
   },
 );
 
-describe('a plain object of more than 64 MiB', () => {
+describe('a plain object of many parts', () => {
   const content = contentOf(64 * MIB + 4, 9, 'zeros');
   const key = digestHex(content);
 
-  test('is found damaged at its end, wherever that is; another copy is read instead', async () => {
+  test('is found damaged, wherever that is; another copy is read instead', async () => {
     const storage = new MemoryStorage();
     const [saved] = await freshStore(storage).saveData([{ name: 'video', data: content }]);
     const plain = await onlyName(storage, 'plain/');
@@ -439,4 +439,40 @@ test('damage whose mark cannot be written is still no hit for the process that f
   const [again] = await store.saveBlobs([content]);
   expect(again?.copy).not.toBe(copy);
   await expectLoads(storage, saved as StoredContent, content);
+});
+
+test('a range of a large plain object is verified by its part, before a byte of it is given', async () => {
+  const storage = new MemoryStorage();
+  const content = contentOf(20 * MIB + 5);
+  const [saved] = await freshStore(storage).saveData([{ name: 'video', data: content }]);
+  await storage.overwrite(await onlyName(storage, 'plain/'), withFlippedBit(content, 18 * MIB * 8));
+  const read = async (offset: number, length: number): Promise<Buffer> => {
+    const pieces: Uint8Array[] = [];
+    const stream = freshStore(storage).reader.stream(saved as StoredContent, { range: { offset, length } });
+    const code = await codeOf(async () => {
+      for await (const piece of stream) pieces.push(piece);
+    });
+    return code === undefined ? Buffer.concat(pieces) : Buffer.from(`${code} after ${pieces.length} pieces`);
+  };
+  const [offset, length] = [7 * MIB, 3 * MIB];
+  expect(Buffer.compare(await read(offset, length), content.subarray(offset, offset + length))).toBe(0);
+  expect((await read(17 * MIB, 10)).toString()).toBe('CONTENT_DAMAGED after 0 pieces');
+});
+
+test('a copy that a newer release wrote neither hides a whole one, nor is relied on, nor is marked', async () => {
+  const storage = new MemoryStorage();
+  const content = contentOf(20_000);
+  const [saved] = await freshStore(storage).saveBlobs([content]);
+  const object = await storage.get(saved?.copy as string);
+  const newer = Buffer.from(object?.body as Uint8Array);
+  newer[12] = 2; // the envelope's version, under a checksum that fits
+  Buffer.from(digestHex(newer.subarray(0, 40)), 'hex').copy(newer, 40, 0, 8);
+  await storage.overwrite(saved?.copy as string, newer);
+  expect(await codeOf(freshStore(storage).reader.load({ key: saved?.key as string }))).toBe(
+    'UNSUPPORTED_FORMAT',
+  );
+  const [again] = await freshStore(storage).saveBlobs([content]);
+  expect(again?.copy).not.toBe(saved?.copy);
+  await expectLoads(storage, { key: saved?.key as string }, content);
+  expect((await namesOf(storage)).filter((name) => name.endsWith('.damaged'))).toEqual([]);
 });
