@@ -1,5 +1,6 @@
-import { abortError, throwIfAborted } from '../errors.ts';
+import { throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
+import { nextOrAborted } from '../storage/next-or-aborted.ts';
 import { ensureBytes } from './chunk-stream.ts';
 
 /** The beginning of a stream. */
@@ -53,23 +54,15 @@ export async function* untilAborted<T>(source: AsyncIterable<T>, { signal }: Cal
   throwIfAborted(signal);
   const iterator = source[Symbol.asyncIterator]();
   let waiting = false;
-  let onAbort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    if (!signal) return;
-    onAbort = () => reject(abortError(signal));
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  aborted.catch(() => {}); // seen by the race below, if it is still on
   try {
     for (;;) {
       waiting = true;
-      const next = await Promise.race([iterator.next(), aborted]);
+      const next = await nextOrAborted(iterator, signal);
       waiting = false;
       if (next.done) return;
       yield next.value;
     }
   } finally {
-    if (onAbort) signal?.removeEventListener('abort', onAbort);
     // A source that is stuck in a read cannot be waited for. What an iterator written by hand returns need not be a promise.
     if (waiting) Promise.resolve(iterator.return?.()).catch(() => {});
     else await iterator.return?.();

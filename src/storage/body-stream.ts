@@ -1,4 +1,5 @@
-import { abortError, StowageError, throwIfAborted } from '../errors.ts';
+import { StowageError, throwIfAborted } from '../errors.ts';
+import { nextOrAborted } from './next-or-aborted.ts';
 
 /**
  * Passes on the chunks of a stream until `signal` is aborted, even while the stream keeps silent.
@@ -11,20 +12,17 @@ export async function* readChunks(
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
   throwIfAborted(signal);
-  const aborted = signal && abortion(signal);
   const iterator = stream[Symbol.asyncIterator]();
   let ended = false;
   try {
     while (true) {
-      const next = iterator.next();
-      const result = await (aborted ? Promise.race([next, aborted.promise]) : next);
+      const result = await nextOrAborted(iterator, signal);
       if (result.done) break;
       yield checkedChunk(result.value);
       throwIfAborted(signal);
     }
     ended = true;
   } finally {
-    aborted?.forget();
     // Not awaited: a stream that hangs in `next` hangs in `return` as well.
     if (!ended) Promise.resolve(iterator.return?.()).catch(() => {});
   }
@@ -54,14 +52,4 @@ function checkedChunk(chunk: unknown): Uint8Array {
     'INVALID_ARGUMENT',
     `A stream of bytes yielded ${typeof chunk}, not a Uint8Array; encode what it yields.`,
   );
-}
-
-function abortion(signal: AbortSignal): { promise: Promise<never>; forget: () => void } {
-  let onAbort = (): void => {};
-  const promise = new Promise<never>((_, reject) => {
-    onAbort = () => reject(abortError(signal));
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  promise.catch(() => {});
-  return { promise, forget: () => signal.removeEventListener('abort', onAbort) };
 }
