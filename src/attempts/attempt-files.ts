@@ -1,13 +1,23 @@
 import { SESSION_FILES } from '../content/session-files.ts';
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import type { CallOptions, DataStoreStorage, ListedObject } from '../storage/contract.ts';
+import type { ListedDone } from './metadata-cache.ts';
 import type { TaskPath } from './pathspec.ts';
 
 /** Which files of an attempt a listing showed. */
-export type AttemptFiles = ReadonlySet<AttemptFile>;
+export interface AttemptFiles extends ReadonlySet<AttemptFile> {
+  /** Which DONE it was, where the listing was asked for details. */
+  readonly listedDone?: ListedDone;
+}
 export type AttemptFile = keyof typeof SESSION_FILES;
 
 /** The attempts of a task, by number. */
-export type TaskAttempts = Map<number, Set<AttemptFile>>;
+export type TaskAttempts = Map<number, Set<AttemptFile> & { listedDone?: ListedDone }>;
+
+/** Options of listings of attempts. */
+export interface ListAttemptsOptions extends CallOptions {
+  /** Whether to tell one DONE from another, as a metadata cache needs it; on some storages it costs extra. Default `false`. */
+  details?: boolean | undefined;
+}
 
 const fileBySuffix = new Map(
   Object.entries(SESSION_FILES).map(([file, suffix]) => [suffix as string, file as AttemptFile]),
@@ -37,12 +47,12 @@ export function logBase({ flow, run, step, task }: TaskPath, attempt: number): s
 export async function listAttempts(
   storage: DataStoreStorage,
   path: TaskPath,
-  { signal }: CallOptions,
+  { signal, details }: ListAttemptsOptions,
 ): Promise<TaskAttempts> {
   const prefix = taskPrefix(path);
   const attempts: TaskAttempts = new Map();
-  for await (const page of storage.list({ prefix, signal })) {
-    for (const { name } of page.objects) addAttemptFile(attempts, name.slice(prefix.length));
+  for await (const page of storage.list({ prefix, signal, details })) {
+    for (const object of page.objects) addAttemptFile(attempts, object.name.slice(prefix.length), object);
   }
   return attempts;
 }
@@ -54,37 +64,47 @@ export interface ListedTask {
 }
 
 /**
- * One LIST, paged: the tasks of a run, or of one step of it, in the order of their names.
+ * One LIST, paged: the tasks of a run, or of one step of it, in the order of their names. With a `limit` only so many names are
+ * listed, and a task that they may show in part is left out.
  */
 export async function* listTasks(
   storage: DataStoreStorage,
   { flow, run, step }: { flow: string; run: string; step?: string | undefined },
-  { signal }: CallOptions,
+  { signal, details, limit }: ListAttemptsOptions & { limit?: number | undefined },
 ): AsyncGenerator<ListedTask> {
   const runPrefix = `flows/${flow}/${run}/`;
   const prefix = step === undefined ? runPrefix : `${runPrefix}${step}/`;
   let current: ListedTask | undefined;
-  for await (const page of storage.list({ prefix, signal })) {
-    for (const { name } of page.objects) {
-      const [stepName, task, file, ...more] = name.slice(runPrefix.length).split('/');
+  let names = 0;
+  for await (const page of storage.list({ prefix, signal, details, limit })) {
+    names += page.objects.length;
+    for (const object of page.objects) {
+      const [stepName, task, file, ...more] = object.name.slice(runPrefix.length).split('/');
       if (stepName === undefined || task === undefined || file === undefined || more.length > 0) continue;
       if (current?.path.step !== stepName || current.path.task !== task) {
         if (current && current.attempts.size > 0) yield current;
         current = { path: { flow, run, step: stepName, task }, attempts: new Map() };
       }
-      addAttemptFile(current.attempts, file);
+      addAttemptFile(current.attempts, file, object);
     }
   }
-  if (current && current.attempts.size > 0) yield current;
+  if (current && current.attempts.size > 0 && names !== limit) yield current;
 }
 
-function addAttemptFile(attempts: TaskAttempts, name: string): void {
-  const dot = name.indexOf('.');
-  const file = fileBySuffix.get(name.slice(dot));
-  const number = name.slice(0, dot);
+function addAttemptFile(attempts: TaskAttempts, fileName: string, object: ListedObject): void {
+  const dot = fileName.indexOf('.');
+  const file = fileBySuffix.get(fileName.slice(dot));
+  const number = fileName.slice(0, dot);
   if (!file || !/^(0|[1-9]\d*)$/.test(number)) return;
   const attempt = Number(number);
-  const files = attempts.get(attempt);
+  let files = attempts.get(attempt);
   if (files) files.add(file);
-  else attempts.set(attempt, new Set([file]));
+  else {
+    files = new Set([file]);
+    attempts.set(attempt, files);
+  }
+  const { name, bytes, modifiedAtMs } = object;
+  if (file === 'done' && bytes !== undefined && modifiedAtMs !== undefined) {
+    files.listedDone = { name, bytes, modifiedAtMs };
+  }
 }

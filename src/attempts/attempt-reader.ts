@@ -20,6 +20,7 @@ import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { type AttemptFiles, attemptBase, listAttempts, type TaskAttempts } from './attempt-files.ts';
+import type { ClosedRecords, MetadataCache } from './metadata-cache.ts';
 import { type Metadata, readMetadataParts } from './metadata-parts.ts';
 import { formatPathspec, type TaskPath } from './pathspec.ts';
 
@@ -59,15 +60,22 @@ export interface ReadAttempt {
   erased?: { reason: string; artifacts: readonly string[] };
 }
 
-/** Reads one attempt of a task, chosen by `rule`. Three requests: a LIST, DONE and metadata.json. */
+/** Options of reading attempts. */
+export interface ReadAttemptOptions extends CallOptions {
+  /** Has what closed attempts left for good; used where the attempts were listed with `details`. Default: none. */
+  metadataCache?: MetadataCache | undefined;
+}
+
+/** Reads one attempt of a task, chosen by `rule`. Three requests: a LIST, DONE and metadata.json; the LIST alone where a cache has the others. */
 export async function readTask(
   storage: DataStoreStorage,
   reader: ContentReader,
   path: TaskPath,
   rule: ReadRule,
-  options: CallOptions,
+  options: ReadAttemptOptions,
 ): Promise<ReadAttempt> {
-  const attempts = await listAttempts(storage, path, options);
+  const { signal, metadataCache } = options;
+  const attempts = await listAttempts(storage, path, { signal, details: metadataCache !== undefined });
   if (attempts.size === 0) throw taskNotFound(path);
   return readAttempt(storage, reader, path, attempts, rule, options);
 }
@@ -79,7 +87,7 @@ export async function readAttempt(
   path: TaskPath,
   attempts: TaskAttempts,
   rule: ReadRule,
-  options: CallOptions,
+  options: ReadAttemptOptions,
 ): Promise<ReadAttempt> {
   const source = new AttemptSource(storage, reader, path, options);
   if (rule.attempt === 'latestDone') return source.latestDone(attempts);
@@ -100,7 +108,7 @@ export async function readDoneAttempts(
   reader: ContentReader,
   path: TaskPath,
   attempts: TaskAttempts,
-  options: CallOptions,
+  options: ReadAttemptOptions,
 ): Promise<ReadAttempt[]> {
   const source = new AttemptSource(storage, reader, path, options);
   const found: ReadAttempt[] = [];
@@ -118,17 +126,27 @@ interface FoundDescription {
   erased: ReadAttempt['erased'];
 }
 
+/** DONE as it was read, with metadata.json where a cache had both. */
+type ReadDone = Omit<ClosedRecords, 'metadata'> & Partial<ClosedRecords>;
+
 class AttemptSource {
   readonly #storage: DataStoreStorage;
   readonly #reader: ContentReader;
   readonly #path: TaskPath;
+  readonly #cache: MetadataCache | undefined;
   readonly #options: CallOptions;
 
-  constructor(storage: DataStoreStorage, reader: ContentReader, path: TaskPath, options: CallOptions) {
+  constructor(
+    storage: DataStoreStorage,
+    reader: ContentReader,
+    path: TaskPath,
+    { signal, metadataCache }: ReadAttemptOptions,
+  ) {
     this.#storage = storage;
     this.#reader = reader;
     this.#path = path;
-    this.#options = options;
+    this.#cache = metadataCache;
+    this.#options = { signal };
   }
 
   async latestDone(attempts: TaskAttempts): Promise<ReadAttempt> {
@@ -143,10 +161,11 @@ class AttemptSource {
   async read(number: number, files: AttemptFiles): Promise<ReadAttempt> {
     if (files.has('deleted')) throw deleted(this.#path, number);
     const base = attemptBase(this.#path, number);
-    const done = files.has('done') ? await this.#readDone(base) : undefined;
+    const closed =
+      (await this.#fromCache(files)) ?? (files.has('done') ? await this.#readDone(base) : undefined);
+    const done = closed?.done;
     if (!done || done.outcome === 'abandoned') return this.#readUndescribed(number, base, done);
-    const described = await this.#readDescription(number, base, done, files);
-    const { description, erased } = described;
+    const { description, erased } = await this.#readDescription(number, base, closed, files);
     return {
       path: this.#path,
       attempt: number,
@@ -161,11 +180,17 @@ class AttemptSource {
     };
   }
 
-  async #readDone(base: string): Promise<DoneRecord> {
+  /** What was erased from is not asked for: the cache has it as it was. */
+  async #fromCache(files: AttemptFiles): Promise<ClosedRecords | undefined> {
+    if (!files.listedDone || files.has('erased')) return undefined;
+    return this.#cache?.get(files.listedDone, this.#options);
+  }
+
+  async #readDone(base: string): Promise<ReadDone> {
     const name = base + SESSION_FILES.done;
-    const body = await readSessionFile(this.#storage, name, this.#options);
-    if (!body) throw damage(name, 'it was listed but cannot be read');
-    return decodeDone(body, name);
+    const doneBytes = await readSessionFile(this.#storage, name, this.#options);
+    if (!doneBytes) throw damage(name, 'it was listed but cannot be read');
+    return { done: decodeDone(doneBytes, name), doneBytes };
   }
 
   /** An attempt that is open, or that a collector gave up on: attempt.json and what was said of it at once. */
@@ -188,16 +213,21 @@ class AttemptSource {
   async #readDescription(
     number: number,
     base: string,
-    done: DoneRecord,
+    { done, doneBytes, metadata: cached }: ReadDone,
     files: AttemptFiles,
   ): Promise<FoundDescription> {
     if (files.has('erased')) return this.#readErased(base);
     const name = base + SESSION_FILES.metadata;
+    if (cached) return { description: decodeDescription(cached, name), erased: undefined };
     const object = await this.#storage.get(name, { ...this.#options, maxBytes: MAX_DESCRIPTION_BYTES });
     if (!object) return this.#missingDescription(number, base);
-    if (digestHex(object.body) !== done.metadataDigest)
-      throw damage(name, 'it is not the one that DONE names');
-    return { description: decodeDescription(object.body, name), erased: undefined };
+    const metadata = object.body;
+    if (digestHex(metadata) !== done.metadataDigest) throw damage(name, 'it is not the one that DONE names');
+    const description = decodeDescription(metadata, name);
+    if (files.listedDone) {
+      await this.#cache?.set(files.listedDone, { done, doneBytes, metadata }, this.#options);
+    }
+    return { description, erased: undefined };
   }
 
   /** Retention marks before it deletes: look again before calling a missing description damage. */

@@ -1,10 +1,12 @@
 import { type Compression, checkCompression } from '../codec/payload.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import type { ByteCache } from './byte-cache.ts';
 import { ensureBytes } from './chunk-stream.ts';
 import { CollectionLog } from './collection-log.ts';
 import { ContentReader, type ReadOptions } from './content-reader.ts';
 import { type ContentInput, ContentWriter, type StoredPlain } from './content-writer.ts';
+import { GuardedCache } from './guarded-cache.ts';
 import type { StoreOptions } from './large-content.ts';
 import { openLooseSession, releaseLooseSession } from './loose-session.ts';
 import { type ContentKey, isContentKey } from './object-names.ts';
@@ -49,6 +51,7 @@ export class ContentAddressedStore {
   readonly #storage: DataStoreStorage;
   readonly #shared: SharedWriterState;
   readonly #storeFile: StoreFile;
+  /** @internal */
   readonly reader: ContentReader;
 
   constructor(storage: DataStoreStorage, options: ContentStoreOptions = {}) {
@@ -70,12 +73,30 @@ export class ContentAddressedStore {
     return this.#storage;
   }
 
-  /** Readies the store for reading: it exists, and its format is known. */
+  /**
+   * Has contents that are loaded whole looked for in a cache first, and offered to it after they were read from the store; streams
+   * and ranges pass it by. The caller closes the cache. `undefined` takes it away.
+   *
+   * @throws StowageError `INVALID_ARGUMENT` for anything else.
+   */
+  setBlobCache(cache: ByteCache | undefined): void {
+    this.reader.useCache(cache === undefined ? undefined : new GuardedCache(cache));
+  }
+
+  /**
+   * Readies the store for reading: it exists, and its format is known.
+   *
+   * @internal
+   */
   async prepareToRead(options: CallOptions = {}): Promise<void> {
     await this.#storeFile.require(options);
   }
 
-  /** Readies the store for writing, and makes it where there is none. */
+  /**
+   * Readies the store for writing, and makes it where there is none.
+   *
+   * @internal
+   */
   async prepareToWrite(options: CallOptions = {}): Promise<void> {
     await this.#storeFile.ensure(options);
   }
@@ -85,7 +106,11 @@ export class ContentAddressedStore {
     return (await this.#storeFile.require(options)).storeId;
   }
 
-  /** A writer for a session that is open. */
+  /**
+   * A writer for a session that is open.
+   *
+   * @internal
+   */
   writer(session: WriterSession): ContentWriter {
     return new ContentWriter(new WriterContext(this.#shared, session));
   }

@@ -9,11 +9,13 @@ import { readChunks } from './chunk-reader.ts';
 import { CopyCandidates } from './copy-candidates.ts';
 import { damagedObject, objectGone, reasonOf } from './copy-faults.ts';
 import { markDamaged } from './damage.ts';
+import type { GuardedCache } from './guarded-cache.ts';
 import { decodeLocator, type Locator } from './locator.ts';
 import { decodeManifest, type Manifest, type PackEntry } from './manifest.ts';
 import { type ContentKey, parseCopyName } from './object-names.ts';
 import { readPlain } from './plain-reader.ts';
 import type { ContentAddress, StoredContent } from './stored-content.ts';
+import { isContent } from './whole-content.ts';
 
 /** How many damaged objects a process remembers, beside their marks. */
 const FOUND_DAMAGED = 10_000;
@@ -24,6 +26,7 @@ type OpenedCopy =
   | { kind: 'manifest'; manifest: Manifest; objectBytes: number }
   | { kind: 'locator'; locator: Locator; objectBytes: number };
 
+/** Options of reading a content piece by piece. */
 export interface ReadOptions extends CallOptions {
   /** The part to read, in bytes of the content. Default: all. */
   range?: ByteRange | undefined;
@@ -36,17 +39,37 @@ export interface ReadOptions extends CallOptions {
 export class ContentReader {
   readonly #storage: DataStoreStorage;
   readonly #foundDamaged = new BoundedMap<string, true>(FOUND_DAMAGED);
+  #cache: GuardedCache | undefined;
 
   constructor(storage: DataStoreStorage) {
     this.#storage = storage;
   }
 
+  /** What {@link load} asks before the store, from now on. */
+  useCache(cache: GuardedCache | undefined): void {
+    this.#cache = cache;
+  }
+
   /**
-   * Reads a content whole into memory.
+   * Reads a content whole into memory: from the cache, if there is one and it has it, else from the store. The caller owns
+   * the bytes.
    *
    * @throws StowageError `CONTENT_NOT_FOUND`, `CONTENT_DAMAGED` where no copy is whole, `CONTENT_TOO_LARGE` beyond what one buffer holds.
    */
   async load(address: ContentAddress, options: CallOptions = {}): Promise<Uint8Array> {
+    const cache = this.#cache;
+    if (!cache) return this.#loadFromStore(address, options);
+    const verify = async (bytes: Uint8Array): Promise<Uint8Array | undefined> =>
+      (await isContent(bytes, address, options)) ? bytes : undefined;
+    const { key, bytes } = address;
+    const cached = await cache.get({ key, bytes, verify }, options);
+    if (cached) return cached;
+    const loaded = await this.#loadFromStore(address, options);
+    await cache.set(key, loaded, options);
+    return loaded;
+  }
+
+  async #loadFromStore(address: ContentAddress, options: CallOptions): Promise<Uint8Array> {
     let gathered: Uint8Array | undefined;
     const pieces: Uint8Array[] = [];
     let length = 0;

@@ -1,0 +1,177 @@
+import { performance } from 'node:perf_hooks';
+import { abortError, StowageError, throwIfAborted } from '../errors.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import type { ByteCache } from './byte-cache.ts';
+import { type CacheOperation, reportCacheFailure } from './cache-failures.ts';
+
+/** How long a cache is waited for. */
+export interface CachePatience {
+  /** The longest one call is waited for, beside a second for every 16 MiB that it moves. Default 5,000. */
+  timeoutMs?: number | undefined;
+  /** How long a cache that kept a call waiting for longer is left alone. Default 30,000. */
+  restMs?: number | undefined;
+}
+
+const BYTES_PER_MS = (16 * 1024 * 1024) / 1000;
+
+/** What {@link GuardedCache.get} is asked for. */
+export interface Wanted<T> {
+  key: string;
+  /** Its length, where that is known. */
+  bytes: number | undefined;
+  /** What the bytes turn out to be; `undefined` if they are not what was asked for. */
+  verify: (bytes: Uint8Array) => T | undefined | Promise<T | undefined>;
+}
+
+/**
+ * A cache that can do no harm: what it returns is verified, its errors and its silence are told by the channel
+ * `stowage:cache-failed` and count as a miss, and no memory is shared with it. Abort signals still end the call.
+ *
+ * A call that took too long, or was aborted, may go on in the background; until it ends the cache is not asked again, so that
+ * such calls do not pile up. One that never ends has cost the process its cache.
+ */
+export class GuardedCache {
+  readonly #cache: ByteCache;
+  readonly #timeoutMs: number;
+  readonly #restMs: number;
+  /** Memory that callers own, so that a cache which keeps it does not hand it to two of them. */
+  readonly #handedOut = new WeakSet<ArrayBufferLike>();
+  /** How many calls nobody waits for any more. */
+  #leftBehind = 0;
+  #restsUntilMs = Number.NEGATIVE_INFINITY;
+
+  /** @throws StowageError `INVALID_ARGUMENT` for anything but a cache. */
+  constructor(cache: ByteCache, { timeoutMs = 5000, restMs = 30_000 }: CachePatience = {}) {
+    this.#cache = checkCache(cache);
+    this.#timeoutMs = timeoutMs;
+    this.#restMs = restMs;
+  }
+
+  /** What the cache has, verified; what it has wrongly is deleted and counts as a miss. */
+  async get<T>({ key, bytes, verify }: Wanted<T>, options: CallOptions): Promise<T | undefined> {
+    const found = await this.#call('get', bytes, options, (inner) => this.#cache.get(key, inner));
+    if (found === undefined || found === null) return undefined;
+    if (!(found instanceof Uint8Array)) {
+      reportCacheFailure(this.#cache, 'get', notBytes(found));
+      return undefined;
+    }
+    const verified = await verify(this.#takeOver(found));
+    if (verified !== undefined) return verified;
+    reportCacheFailure(this.#cache, 'verify', otherBytes(key));
+    await this.#call('delete', undefined, options, () => this.#cache.delete(key));
+    return undefined;
+  }
+
+  /**
+   * Offers bytes, and waits: whoever gets them next may change them, and what is waited for does not pile up.
+   * A cache that is slow to write slows down what is loaded for the first time.
+   */
+  async set(key: string, bytes: Uint8Array, options: CallOptions): Promise<void> {
+    this.#handedOut.add(bytes.buffer);
+    await this.#call('set', bytes.length, options, (inner) => this.#cache.set(key, bytes, inner));
+  }
+
+  /** The bytes in memory that is the caller's alone: copied where the cache may keep it, or where it holds more. */
+  #takeOver(bytes: Uint8Array): Uint8Array {
+    const { buffer } = bytes;
+    const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
+    const own = isWhole && !this.#handedOut.has(buffer) ? new Uint8Array(buffer) : new Uint8Array(bytes);
+    this.#handedOut.add(own.buffer);
+    return own;
+  }
+
+  async #call<T>(
+    operation: CacheOperation,
+    bytes: number | undefined,
+    { signal }: CallOptions,
+    work: (options: CallOptions) => Promise<T>,
+  ): Promise<T | undefined> {
+    throwIfAborted(signal);
+    if (this.#leftBehind > 0 || performance.now() < this.#restsUntilMs) return undefined;
+    const limitMs = this.#timeoutMs + (bytes ?? 0) / BYTES_PER_MS;
+    const ending = new AbortController();
+    let isRunning = true;
+    const running = new Promise<T>((begun) => begun(work({ signal: ending.signal })))
+      .catch((error: unknown) => {
+        if (!ending.signal.aborted) reportCacheFailure(this.#cache, operation, error);
+        return undefined;
+      })
+      .finally(() => {
+        isRunning = false;
+      });
+    try {
+      const result = await inTime(running, limitMs, signal);
+      if (result !== TOO_LATE) return result;
+      this.#restsUntilMs = performance.now() + this.#restMs;
+      reportCacheFailure(this.#cache, operation, tooSlow(operation, limitMs));
+      return undefined;
+    } finally {
+      if (isRunning) this.#leaveBehind(running, ending);
+    }
+  }
+
+  #leaveBehind(running: Promise<unknown>, ending: AbortController): void {
+    this.#leftBehind += 1;
+    void running.then(() => {
+      this.#leftBehind -= 1;
+    });
+    ending.abort();
+  }
+}
+
+const TOO_LATE = Symbol('too late');
+
+/** What `running` resolves to, or that it takes longer than `limitMs`; throws `ABORTED` at once when `signal` says so. */
+function inTime<T>(
+  running: Promise<T>,
+  limitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<T | typeof TOO_LATE> {
+  return new Promise((resolve, reject) => {
+    const settle = (end: () => void): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      end();
+    };
+    const onAbort = (): void => settle(() => reject(abortError(signal as AbortSignal)));
+    const timer = setTimeout(() => settle(() => resolve(TOO_LATE)), limitMs);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    running.then(
+      (value) => settle(() => resolve(value)),
+      (error: unknown) => settle(() => reject(error)),
+    );
+  });
+}
+
+function checkCache(cache: unknown): ByteCache {
+  const methods = cache as Partial<Record<string, unknown>> | null | undefined;
+  const isCache = ['get', 'set', 'delete'].every((name) => typeof methods?.[name] === 'function');
+  if (isCache) return cache as ByteCache;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    'A cache is an object with the methods get, set and delete, such as await MemoryCache.open() gives.',
+  );
+}
+
+function notBytes(found: unknown): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    `The cache returned a ${typeof found} instead of a Uint8Array; correct its get.`,
+  );
+}
+
+function otherBytes(key: string): StowageError {
+  return new StowageError(
+    'CONTENT_DAMAGED',
+    `The cache returned other bytes for ${key} than it was given; they were deleted there, and read from the store. Where it happens often, check the cache's disk or memory.`,
+    { details: { key } },
+  );
+}
+
+function tooSlow(operation: CacheOperation, limitMs: number): StowageError {
+  return new StowageError(
+    'STORAGE_UNAVAILABLE',
+    `The cache did not end a ${operation} within ${Math.round(limitMs)} ms, and is left alone for a while; a cache that is slower than the store is better taken away.`,
+    { details: { operation, limitMs } },
+  );
+}

@@ -1,0 +1,58 @@
+import type { LRUCache } from 'lru-cache';
+import { throwIfAborted } from '../errors.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import type { ByteCache } from './byte-cache.ts';
+import { checkCacheOptions } from './cache-options.ts';
+
+/** Options of {@link MemoryCache.open}. */
+export interface MemoryCacheOptions {
+  /** The most memory that its entries take up, in bytes. Default 268,435,456 (256 MiB). */
+  maxBytes?: number | undefined;
+}
+
+const DEFAULT_MAX_BYTES = 256 * 1024 * 1024;
+/** What an entry takes up beside its bytes: its key, its array, and its place in the list. */
+const ENTRY_OVERHEAD_BYTES = 512;
+
+/**
+ * Keeps bytes in this process's memory, and forgets first what was used longest ago. What takes up more than a quarter of
+ * `maxBytes` is not kept. Copies what goes in and what comes out.
+ */
+export class MemoryCache implements ByteCache {
+  readonly #entries: LRUCache<string, Uint8Array>;
+
+  private constructor(entries: LRUCache<string, Uint8Array>) {
+    this.#entries = entries;
+  }
+
+  /** @throws StowageError `INVALID_ARGUMENT` */
+  static async open(options: MemoryCacheOptions = {}): Promise<MemoryCache> {
+    const maxSize = checkCacheOptions('MemoryCache.open', options, ['maxBytes'], DEFAULT_MAX_BYTES);
+    const { LRUCache } = await import('lru-cache');
+    return new MemoryCache(new LRUCache({ maxSize, sizeCalculation: sizeOf }));
+  }
+
+  /** The memory that its entries take up, in bytes, the overhead of each included. */
+  get bytes(): number {
+    return this.#entries.calculatedSize;
+  }
+
+  async get(key: string, { signal }: CallOptions = {}): Promise<Uint8Array | undefined> {
+    throwIfAborted(signal);
+    const kept = this.#entries.get(key);
+    return kept && new Uint8Array(kept);
+  }
+
+  async set(key: string, bytes: Uint8Array, { signal }: CallOptions = {}): Promise<void> {
+    throwIfAborted(signal);
+    if (sizeOf(bytes) <= this.#entries.maxSize / 4) this.#entries.set(key, new Uint8Array(bytes));
+  }
+
+  async delete(key: string): Promise<void> {
+    this.#entries.delete(key);
+  }
+}
+
+function sizeOf(bytes: Uint8Array): number {
+  return bytes.length + ENTRY_OVERHEAD_BYTES;
+}
