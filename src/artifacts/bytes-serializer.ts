@@ -8,6 +8,7 @@ import type { Serializer } from './serializer.ts';
 export const bytesSerializer: Serializer = {
   id: 'bytes',
   priority: 400,
+  description: 'byte arrays (`Uint8Array`, `Buffer`), as they are',
   accepts(value) {
     if (!types.isUint8Array(value)) return false;
     const prototype: object | null = Object.getPrototypeOf(value);

@@ -5,14 +5,14 @@ import type { SerializeContext } from './serializer.ts';
 
 /**
  * Makes instances of a class savable, at any depth of a value, by turning them into what is savable already.
- *
- * `toValue` gives equal values for equal instances and leaves them unchanged; `fromValue` trusts nothing about what it gets.
  */
 export interface ClassTransformer<T = unknown, V = unknown> {
   /** Written with every instance; never change what a name means. It need not be the class's own. */
   readonly name: string;
   readonly class: abstract new (...args: never[]) => T;
+  /** What an instance is saved as: equal for equal instances, which are left unchanged. */
   toValue(instance: T, context: SerializeContext): V;
+  /** Makes an instance of a loaded value, of which nothing is certain. Whatever it throws reaches the user as `UNDECODABLE_ARTIFACT`. */
   fromValue(value: V): T;
 }
 

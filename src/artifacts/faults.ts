@@ -17,6 +17,17 @@ export class Refusal extends Error {
 /** Why bytes are not a value. */
 export class Malformed extends Error {}
 
+/** What a serializer needs and cannot have. */
+export class Unavailable extends Error {
+  /** What to do, as a sentence. */
+  readonly remedy: string;
+
+  constructor(reason: string, remedy: string, cause?: unknown) {
+    super(reason, { cause });
+    this.remedy = remedy;
+  }
+}
+
 /** `UNSERIALIZABLE_ARTIFACT`: the artifact, the path inside it, and what to do. */
 export function unserializable(artifactName: string, path: string, fault: unknown): StowageError {
   const refusal = fault instanceof Refusal ? fault : refusalOf(fault);

@@ -13,6 +13,7 @@ export function msgpackSerializer(classes: ClassTransformers, limits: ValueLimit
   return {
     id: 'msgpack',
     priority: 0,
+    description: 'every other value, as MessagePack',
     accepts: () => true,
     serialize(value, context) {
       const encoder = idle.pop() ?? new ValueEncoder(classes, limits);

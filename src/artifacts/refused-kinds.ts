@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { isArrowTable } from './arrow-table.ts';
 import { Refusal } from './faults.ts';
 import { classNameOf } from './intrinsics.ts';
 
@@ -28,6 +29,12 @@ export function refusedObject(value: object, prototype: object): Refusal {
     );
   }
   if (types.isGeneratorObject(value)) return new Refusal('a generator', 'Save an array of what it yields.');
+  if (isArrowTable(value)) {
+    return new Refusal(
+      'an Apache Arrow table, which is saved only as an artifact of its own',
+      'Save it beside the rest: `{ table, ...others }`, with no other serializer asked for.',
+    );
+  }
   const name = classNameOf(prototype);
   const remedy = `Register the class with \`registerClass({ name, class, toValue, fromValue })\`, or save a plain object with its data.`;
   if (types.isProxy(value))

@@ -58,9 +58,19 @@ export interface DeserializeContext {
 export interface Serializer {
   /** Written to every artifact's record; never change what an id means. */
   readonly id: string;
-  /** The highest priority that accepts a value serializes it. The built-ins have 400, 300, 200 and 0. */
+  /** The highest priority that accepts a value serializes it. The built-ins have 400, 300, 200, 100 and 0. */
   readonly priority: number;
+  /** Which values it is for, in a few words, for people: `Apache Arrow tables, as an IPC stream`. */
+  readonly description?: string;
+  /** Asked of any value there is, possibly twice: quick, and without running code of the value's. */
   accepts(value: unknown): boolean;
+  /**
+   * Makes ready what the others need: imports a library, say. Called before they are, when a value is accepted or about to be
+   * loaded, until it was fulfilled once. Where it is rejected, the artifact is `UNSERIALIZABLE_ARTIFACT` or
+   * `UNKNOWN_ENCODING`, with the reason.
+   */
+  prepare?(): Promise<void>;
+  /** The bytes of a value that it accepts, which is not changed. */
   serialize(value: unknown, context: SerializeContext): SerializedValue;
   /** `bytes` may be kept and shared by the result: no one else changes them. */
   deserialize(
@@ -69,4 +79,26 @@ export interface Serializer {
     type: string,
     context: DeserializeContext,
   ): unknown;
+}
+
+/** Why a serializer is used for a value, or is not. */
+export interface SerializerChoice {
+  id: string;
+  priority: number;
+  /** Whether it is the one that serializes the value. */
+  chosen: boolean;
+  /** A sentence for people. */
+  reason: string;
+}
+
+/** A serializer as people see it. */
+export interface SerializerInfo {
+  id: string;
+  priority: number;
+  /** Which values it is for, in a few words; empty where it does not say. */
+  description: string;
+  /** Whether it can work here. */
+  available: boolean;
+  /** What is missing, and what to do; absent where it is available. */
+  reason?: string;
 }

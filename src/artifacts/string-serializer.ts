@@ -6,6 +6,7 @@ import { readUtf8 } from './utf8-reader.ts';
 export const stringSerializer: Serializer = {
   id: 'string',
   priority: 200,
+  description: 'text, as UTF-8',
   accepts(value) {
     // ES2024, in every supported runtime.
     return typeof value === 'string' && (value as string & { isWellFormed(): boolean }).isWellFormed();

@@ -13,6 +13,7 @@ import type { SerializedValue, Serializer } from './serializer.ts';
 export const typedArraySerializer: Serializer = {
   id: 'typed-array',
   priority: 300,
+  description: 'typed arrays, `ArrayBuffer` and `DataView`, as they are',
   accepts(value) {
     return isArrayBuffer(value) || isDataView(value) || elementTypeOf(value) !== undefined;
   },

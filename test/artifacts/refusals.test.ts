@@ -251,9 +251,7 @@ describe('bounds', () => {
     let laughs: unknown = ['lol', 1, new Uint8Array(3)];
     for (let level = 0; level < 100; level++) laughs = wrap(laughs);
     const before = process.memoryUsage().arrayBuffers;
-    const begun = performance.now();
     expect(reasonOf(laughs)).toMatch(/too large/);
-    expect(performance.now() - begun).toBeLessThan(10_000);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(256 * 1024 ** 2);
   });
 

@@ -33,7 +33,14 @@ describe('a registry', () => {
   it('lists its serializers in the order it tries them', () => {
     const registry = new SerializerRegistry();
     registry.register(csv);
-    expect(registry.list().map(({ id }) => id)).toEqual(['bytes', 'typed-array', 'string', 'csv', 'msgpack']);
+    expect(registry.list().map(({ id }) => id)).toEqual([
+      'bytes',
+      'typed-array',
+      'string',
+      'arrow',
+      'csv',
+      'msgpack',
+    ]);
   });
 
   it('uses a serializer of the user, by priority or by choice', () => {
@@ -49,12 +56,19 @@ describe('a registry', () => {
     expect(registry.serialize('rows', [[1, 2]], { serializer: 'msgpack' }).encoding).toBe('msgpack');
   });
 
-  it('refuses a chosen serializer that is unknown, or does not accept the value', () => {
+  it('refuses a chosen serializer that is unknown, or does not accept the value, and names the artifact', () => {
     const registry = new SerializerRegistry();
-    expect(() => registry.serialize('a', 1, { serializer: 'csv' })).toThrow(code('INVALID_ARGUMENT'));
-    expect(() => registry.serialize('a', 1, { serializer: 'bytes' })).toThrow(
-      code('UNSERIALIZABLE_ARTIFACT'),
+    const unknown = () => registry.serialize('a', 1, { serializer: 'csv' });
+    expect(unknown).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_ARGUMENT',
+        details: expect.objectContaining({ artifact: 'a', serializer: 'csv' }),
+      }),
     );
+    expect(unknown).toThrow(/^Artifact "a" cannot be saved: there is no serializer "csv"; there are bytes, /);
+    const refusing = () => registry.serialize('a', 1, { serializer: 'bytes' });
+    expect(refusing).toThrow(code('UNSERIALIZABLE_ARTIFACT'));
+    expect(refusing).toThrow(/^Artifact "a" .*the serializer "bytes" accepts \(it is for byte arrays/);
   });
 
   it('refuses an id that is taken or empty', () => {
@@ -65,9 +79,9 @@ describe('a registry', () => {
 
   it('tells which serializer is missing', () => {
     const load = () =>
-      new SerializerRegistry().deserialize('t', { encoding: 'arrow', type: 'Table' }, new Uint8Array(0));
+      new SerializerRegistry().deserialize('t', { encoding: 'parquet', type: 'Table' }, new Uint8Array(0));
     expect(load).toThrow(code('UNKNOWN_ENCODING'));
-    expect(load).toThrow(/"arrow".*register/);
+    expect(load).toThrow(/"parquet".*register/);
   });
 
   it.each(['accepts', 'serialize'] as const)('names the artifact when `%s` throws', (method) => {
@@ -101,6 +115,57 @@ describe('a registry', () => {
     expect(() => registry.deserialize('a', { encoding: 'csv', type: '' }, new Uint8Array(0))).toThrow(
       expect.objectContaining({ code: 'UNDECODABLE_ARTIFACT', cause }),
     );
+  });
+});
+
+describe('a serializer that must be prepared', () => {
+  const needy = (prepare: () => Promise<void>): SerializerRegistry => {
+    const registry = new SerializerRegistry();
+    registry.register({ ...csv, prepare });
+    return registry;
+  };
+  const encoding = { encoding: 'csv', type: 'rows' };
+
+  it('is prepared for a value it accepts, or an artifact it wrote, and once only', async () => {
+    let prepared = 0;
+    const registry = needy(async () => {
+      prepared++;
+    });
+    expect(registry.prepareToSave([1, {}, 'text'])).toBeUndefined();
+    expect(registry.prepareToLoad({ encoding: 'msgpack', type: 'array' })).toBeUndefined();
+    expect(prepared).toBe(0);
+    await Promise.all([registry.prepareToSave([1, [[2]]]), registry.prepareToLoad(encoding)]);
+    expect(prepared).toBe(1);
+    expect(registry.prepareToSave([[[2]]])).toBeUndefined();
+    expect(registry.prepareToLoad(encoding)).toBeUndefined();
+    expect(registry.serialize('a', [[2]]).encoding).toBe('csv');
+  });
+
+  it('that fails is reported with the artifact, is tried again, and holds up nothing else', async () => {
+    const cause = new Error('no network');
+    const outcomes = [() => Promise.reject(cause), () => Promise.resolve()];
+    const registry = needy(() => (outcomes.shift() as () => Promise<void>)());
+    await registry.prepareToSave([[[2]], 'text']);
+    expect(() => registry.serialize('a', [[2]])).toThrow(
+      expect.objectContaining({ code: 'UNSERIALIZABLE_ARTIFACT', cause }),
+    );
+    expect(() => registry.deserialize('a', encoding, new Uint8Array(0))).toThrow(
+      expect.objectContaining({ code: 'UNKNOWN_ENCODING', cause }),
+    );
+    expect(() => registry.serialize('a', [[2]])).toThrow(/"csv", which cannot be used here: no network/);
+    expect(registry.serialize('b', 'text').encoding).toBe('string');
+    await registry.prepareToSave([[[2]]]);
+    expect(registry.serialize('a', [[2]]).encoding).toBe('csv');
+  });
+
+  it('whose `accepts` throws is reported when the value is serialized', async () => {
+    const registry = new SerializerRegistry();
+    const accepts = () => {
+      throw new Error('boom');
+    };
+    registry.register({ ...csv, priority: 500, accepts, prepare: async () => undefined });
+    expect(registry.prepareToSave([1])).toBeUndefined();
+    expect(() => registry.serialize('a', 1)).toThrow(/Artifact "a" .*boom/);
   });
 });
 

@@ -1,0 +1,31 @@
+import { types } from 'node:util';
+import type { ArrowTable } from './arrow-library.ts';
+
+/**
+ * Whether `value` is a `Table` of some copy of `apache-arrow`, found without loading it and without running anyone's code. A
+ * program may well hold several copies (of several versions, or an import beside a `require`), so that no class can tell.
+ *
+ * Not so an instance of a subclass: it would come back as less than it was.
+ */
+export function isArrowTable(value: unknown): value is ArrowTable {
+  if (typeof value !== 'object' || value === null || types.isProxy(value)) return false;
+  const prototype: object | null = Object.getPrototypeOf(value);
+  if (prototype === null || prototype === Object.prototype || types.isProxy(prototype)) return false;
+  if (typeof ownValue(prototype, 'getChildAt') !== 'function') return false;
+  if (typeof ownValue(prototype, 'selectAt') !== 'function') return false;
+  const schema = ownValue(value, 'schema');
+  return isList(ownValue(value, 'batches')) && isObject(schema) && isList(ownValue(schema, 'fields'));
+}
+
+/** The value of a property of `object`'s own; none of a getter. */
+function ownValue(object: object, key: string): unknown {
+  return Object.getOwnPropertyDescriptor(object, key)?.value;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !types.isProxy(value);
+}
+
+function isList(value: unknown): boolean {
+  return isObject(value) && Array.isArray(value);
+}
