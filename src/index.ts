@@ -1,5 +1,9 @@
 export type { ClassTransformer } from './artifacts/class-transformers.ts';
-export { SerializerRegistry, type SerializerRegistryOptions } from './artifacts/registry.ts';
+export {
+  type SerializeOptions,
+  SerializerRegistry,
+  type SerializerRegistryOptions,
+} from './artifacts/registry.ts';
 export type {
   ArtifactEncoding,
   DeserializeContext,
@@ -7,15 +11,22 @@ export type {
   SerializedArtifact,
   SerializedValue,
   Serializer,
+  SerializerChoice,
+  SerializerInfo,
 } from './artifacts/serializer.ts';
+export type { ArtifactOptions, Artifacts, NamedArtifact, SaveOptions } from './attempts/artifact-input.ts';
 export type { AttemptStatus, ReadRule } from './attempts/attempt-reader.ts';
-export type { SaveOptions } from './attempts/attempt-table.ts';
-export type { LogName, LogStreams } from './attempts/log-parts.ts';
+export type { LogChoice, LogName } from './attempts/log-names.ts';
+export type { ScrubbedLog } from './attempts/log-scrubbing.ts';
+export type { LogData, LogFile, LogStreams } from './attempts/log-streams.ts';
+export type { SaveLogsOptions } from './attempts/log-writer.ts';
 export type { Metadata } from './attempts/metadata-parts.ts';
 export { formatPathspec, type Pathspec, parsePathspec } from './attempts/pathspec.ts';
 export type { RunCreated, RunDescription, RunFinished, RunOutcome } from './attempts/runs.ts';
 export type { JsonValue } from './codec/json-value.ts';
 export type { Compression } from './codec/payload.ts';
+export type { ByteCache } from './content/byte-cache.ts';
+export type { CacheFailure, CacheOperation } from './content/cache-failures.ts';
 export type {
   Blob,
   ContentStoreOptions,
@@ -27,8 +38,12 @@ export { ContentAddressedStore } from './content/content-addressed-store.ts';
 export type { ReadOptions } from './content/content-reader.ts';
 export type { ContentRef } from './content/content-ref.ts';
 export type { DamageMessage } from './content/damage.ts';
+export { DiskCache, type DiskCacheOptions } from './content/disk-cache.ts';
 export type { HeartbeatFailure } from './content/heartbeat.ts';
+export { MemoryCache, type MemoryCacheOptions } from './content/memory-cache.ts';
+export type { ContentKey } from './content/object-names.ts';
 export type { RecordedError } from './content/session-files.ts';
+export type { SessionId } from './content/session-id.ts';
 export type { ContentAddress, StoredContent } from './content/stored-content.ts';
 export {
   ERROR_CODES,
@@ -39,11 +54,20 @@ export {
 } from './errors.ts';
 export { FlowDataStore } from './flow/flow-data-store.ts';
 export type { CreateRunOptions, FlowDataStoreOptions, TaskSpec } from './flow/flow-options.ts';
+export type { MergeOptions } from './flow/merge-artifacts.ts';
 export type { OpenTaskDataStore } from './flow/open-task-data-store.ts';
+export { ArtifactTooLarge, type RecordOptions } from './flow/record-view.ts';
 export type { Run, RunInfo, RunSummary } from './flow/run.ts';
-export type { SchemaOutput, SchemaResult, StandardSchema } from './flow/standard-schema.ts';
+export type { RunFilter } from './flow/run-selection.ts';
+export type { SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from './flow/standard-schema.ts';
 export type { ArtifactInfo, TaskDataStore } from './flow/task-data-store.ts';
-export type { GetTasksOptions } from './flow/task-selection.ts';
+export type { PrefetchOptions, TaskDataStoreSet } from './flow/task-data-store-set.ts';
+export type {
+  GetNamedTasksOptions,
+  GetTasksOptions,
+  TaskRule,
+  TaskSelection,
+} from './flow/task-selection.ts';
 export type * from './storage/contract.ts';
 export { CountStorage, type OperationCount, type StorageCounts } from './storage/count.ts';
 export { StorageDecorator, type StorageOperation } from './storage/decorator.ts';
@@ -51,6 +75,7 @@ export { type Fault, type FaultPlan, FaultStorage } from './storage/fault.ts';
 export { LimitStorage } from './storage/limit.ts';
 export { LocalStorage, type LocalStorageOptions } from './storage/local.ts';
 export { MemoryStorage } from './storage/memory.ts';
+export type { NameEncoding } from './storage/names.ts';
 export {
   type OpenStorageOptions,
   openStorage,

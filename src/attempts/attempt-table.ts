@@ -1,21 +1,25 @@
 import type { SerializerRegistry } from '../artifacts/registry.ts';
 import type { SerializedArtifact } from '../artifacts/serializer.ts';
-import { type Compression, checkCompression } from '../codec/payload.ts';
 import type { ContentRef } from '../content/content-ref.ts';
-import type { ContentWriter } from '../content/content-writer.ts';
+import { CHUNKED_FROM_BYTES, type ContentWriter } from '../content/content-writer.ts';
 import type { ArtifactEntry, ArtifactTable } from '../content/description.ts';
 import type { WriterSession } from '../content/session.ts';
+import type { StoredContent } from '../content/stored-content.ts';
+import { untilAborted } from '../content/stream-head.ts';
 import { digestHex } from '../digest/blake3.ts';
-import { StowageError, throwIfAborted } from '../errors.ts';
+import { throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import { validateUserName } from '../storage/names.ts';
+import {
+  type ArtifactInput,
+  ArtifactInputs,
+  type ArtifactOptions,
+  type Artifacts,
+  checkArtifacts,
+  inputsOf,
+  isSequence,
+  type SaveOptions,
+} from './artifact-input.ts';
 import { toInline } from './inline-value.ts';
-
-/** How artifacts are saved. */
-export interface SaveOptions extends CallOptions {
-  /** How their content is compressed. Default: the store's setting. */
-  compression?: Compression | undefined;
-}
 
 /** Under which session content is written and relied on. */
 export interface TableWriter {
@@ -24,19 +28,34 @@ export interface TableWriter {
 }
 
 /** A row, and the contents that references inside the value point at. */
-interface Row {
+export interface TableRow {
   entry: ArtifactEntry;
   refs: readonly ContentRef[];
 }
 
 /** All inline values of an attempt together stay below this. */
 export const MAX_INLINE_TOTAL_BYTES: number = 512 * 1024;
+/** How many bytes of small values of a sequence are gathered, so that they are written together. */
+const GATHER_BYTES = 4 * 1024 * 1024;
+const GATHER_COUNT = 256;
+
+/** A value that becomes content. */
+interface LargeValue extends SerializedArtifact {
+  name: string;
+  compression: ArtifactOptions['compression'];
+}
+
+/** Rows on their way into the table: their inline bytes count from the start, and no longer if they do not get there. */
+interface StagedRows {
+  rows: Map<string, TableRow>;
+  inlineBytes: number;
+}
 
 /** The artifacts of an open attempt: what its description will name. */
 export class AttemptTable {
   readonly #registry: SerializerRegistry;
   readonly #maxInlineBytes: number;
-  readonly #rows = new Map<string, Row>();
+  readonly #rows = new Map<string, TableRow>();
   /** Of the rows, and of what is being saved beside. */
   #inlineBytes = 0;
 
@@ -45,52 +64,55 @@ export class AttemptTable {
     this.#maxInlineBytes = maxInlineBytes;
   }
 
-  /** Validates and serializes all values, then writes their content; only then, if `mayName` does not throw, they are named. */
+  /** The names so far. */
+  has(name: string): boolean {
+    return this.#rows.has(name);
+  }
+
+  /**
+   * Validates and serializes all values, then writes their content; only then, if `mayName` does not throw, they are named.
+   * A sequence is taken one value at a time, each serialized and written before the next is asked for.
+   */
   async save(
-    artifacts: Readonly<Record<string, unknown>>,
+    artifacts: Artifacts,
     target: TableWriter,
     options: SaveOptions,
     mayName: () => void,
   ): Promise<void> {
     throwIfAborted(options.signal);
-    if (options.compression !== undefined) checkCompression(options.compression);
-    const serialized = serializeAll(this.#registry, artifacts);
-    const rows = new Map<string, Row>();
-    const large: [string, SerializedArtifact][] = [];
-    let reserved = 0;
-    for (const [name, value] of serialized) {
-      const { length } = value.bytes;
-      if (length > this.#maxInlineBytes || this.#inlineBytes + length > MAX_INLINE_TOTAL_BYTES) {
-        large.push([name, value]);
-        continue;
-      }
-      this.#inlineBytes += length;
-      reserved += length;
-      const entry = { ...describe(name, value), key: digestHex(value.bytes), inline: toInline(value) };
-      rows.set(name, { entry, refs: value.refs });
-    }
-    try {
-      const refs = serialized.flatMap(([, value]) => value.refs);
-      await target.session.pin(refs, options);
-      if (large.length > 0) await saveContents(large, rows, target, options);
-      mayName();
-    } catch (error) {
-      this.#inlineBytes -= reserved;
-      throw error;
-    }
-    for (const [name] of serialized) this.#name(name, rows.get(name) as Row);
+    checkArtifacts(artifacts);
+    const inputs = new ArtifactInputs(options);
+    await this.#stage(mayName, async (staged) => {
+      if (isSequence(artifacts)) await this.#saveSequence(artifacts, inputs, staged, target, options);
+      else await this.#saveBatch(inputsOf(artifacts, inputs), inputs, staged, target, options);
+    });
+  }
+
+  /** Names rows whose content is relied on, or written, already. */
+  async adopt(rows: readonly TableRow[], target: TableWriter, mayName: () => void): Promise<void> {
+    await this.#stage(mayName, async (staged) => {
+      await target.session.pin(rows.flatMap(({ refs }) => refs));
+      for (const row of rows) this.#put(staged, row.entry.name, row);
+    });
   }
 
   /** Finds every content again that the rows rest on, for a new session; those that are gone leave the table, and are named. */
   async relyAgain({ session, writer }: TableWriter, options: CallOptions): Promise<string[]> {
+    const rows = [...this.#rows].filter(([, { entry }]) => entry.content);
+    await session.pin(
+      [...this.#rows.values()].flatMap(({ refs }) => refs),
+      options,
+    );
+    const contents = await writer.relyAll(
+      rows.map(([, { entry }]) => entry.content as StoredContent),
+      options,
+    );
     const lost: string[] = [];
-    for (const [name, { entry, refs }] of this.#rows) {
-      await session.pin(refs, options);
-      if (!entry.content) continue;
-      const content = await writer.rely(entry.content, options);
+    rows.forEach(([name, { entry, refs }], index) => {
+      const content = contents[index];
       if (content) this.#rows.set(name, { entry: { ...entry, content }, refs });
       else lost.push(name);
-    }
+    });
     for (const name of lost) this.#rows.delete(name);
     return lost;
   }
@@ -102,43 +124,143 @@ export class AttemptTable {
     return { artifacts: rows.map((row) => row.entry), refs: [...refs.values()] };
   }
 
-  #name(name: string, row: Row): void {
-    const replaced = this.#rows.get(name);
-    if (replaced?.entry.inline) this.#inlineBytes -= replaced.entry.bytes;
+  async #stage(mayName: () => void, work: (staged: StagedRows) => Promise<void>): Promise<void> {
+    const staged: StagedRows = { rows: new Map(), inlineBytes: 0 };
+    try {
+      await work(staged);
+      mayName();
+    } catch (error) {
+      this.#inlineBytes -= staged.inlineBytes;
+      throw error;
+    }
+    for (const [name, row] of staged.rows) this.#name(name, row);
+  }
+
+  async #saveBatch(
+    batch: readonly ArtifactInput[],
+    inputs: ArtifactInputs,
+    staged: StagedRows,
+    target: TableWriter,
+    options: CallOptions,
+  ): Promise<void> {
+    inputs.checkAllUsed();
+    const loading = this.#registry.prepareToSave(batch.map(({ value }) => value));
+    if (loading) await loading;
+    const refs: ContentRef[] = [];
+    const large: LargeValue[] = [];
+    for (const input of batch) {
+      const value = this.#stageValue(input, staged, refs);
+      if (value) large.push(value);
+    }
+    await target.session.pin(refs, options);
+    if (large.length === 0) return;
+    await this.#writeLarge(large, staged, target, options);
+    // Written or inline, artifacts stand in the order in which they were given.
+    const { rows } = staged;
+    staged.rows = new Map(batch.map(({ name }) => [name, rows.get(name) as TableRow]));
+  }
+
+  async #saveSequence(
+    artifacts: Iterable<unknown> | AsyncIterable<unknown>,
+    inputs: ArtifactInputs,
+    staged: StagedRows,
+    target: TableWriter,
+    options: CallOptions,
+  ): Promise<void> {
+    const order = new Set<string>();
+    let gathered: LargeValue[] = [];
+    let gatheredBytes = 0;
+    const flush = async (): Promise<void> => {
+      const values = gathered;
+      gathered = [];
+      gatheredBytes = 0;
+      await this.#writeLarge(values, staged, target, options);
+    };
+    const items = Symbol.asyncIterator in artifacts ? untilAborted(artifacts, options) : artifacts;
+    for await (const item of items) {
+      throwIfAborted(options.signal);
+      const input = inputs.item(item);
+      const loading = this.#registry.prepareToSave([input.value]);
+      if (loading) await loading;
+      order.add(input.name);
+      const refs: ContentRef[] = [];
+      const value = this.#stageValue(input, staged, refs);
+      await target.session.pin(refs, options);
+      if (!value) {
+        gathered = gathered.filter(({ name }) => name !== input.name);
+      } else if (value.bytes.length >= CHUNKED_FROM_BYTES) {
+        await flush();
+        await this.#writeLarge([value], staged, target, options);
+      } else {
+        // A copy, because whoever gives the values may use the memory of this one for the next.
+        gathered.push({ ...value, bytes: value.bytes.slice() });
+        gatheredBytes += value.bytes.length;
+        if (gatheredBytes >= GATHER_BYTES || gathered.length >= GATHER_COUNT) await flush();
+      }
+    }
+    await flush();
+    inputs.checkAllUsed();
+    const { rows } = staged;
+    staged.rows = new Map([...order].map((name) => [name, rows.get(name) as TableRow]));
+  }
+
+  /** Serializes a value, adds to `refs` what it refers to, and stages its row if it is kept inline; else returns what has to be written. */
+  #stageValue(
+    { name, value, options }: ArtifactInput,
+    staged: StagedRows,
+    refs: ContentRef[],
+  ): LargeValue | undefined {
+    const { serializer, compression } = options;
+    const serialized = this.#registry.serialize(
+      name,
+      value,
+      serializer === undefined ? undefined : { serializer },
+    );
+    const { bytes } = serialized;
+    for (const ref of serialized.refs) refs.push(ref);
+    if (!this.#isInline(name, bytes.length, options, staged)) return { ...serialized, name, compression };
+    const entry = { ...describe(name, serialized), key: digestHex(bytes), inline: toInline(serialized) };
+    this.#put(staged, name, { entry, refs: serialized.refs });
+    return undefined;
+  }
+
+  #isInline(name: string, bytes: number, { inline }: ArtifactOptions, staged: StagedRows): boolean {
+    if (inline === false || (!inline && bytes > this.#maxInlineBytes)) return false;
+    const total = this.#inlineBytes + bytes;
+    if (total <= MAX_INLINE_TOTAL_BYTES) return true;
+    return total - inlineBytesOf(staged.rows.get(name)) <= MAX_INLINE_TOTAL_BYTES;
+  }
+
+  async #writeLarge(
+    values: readonly LargeValue[],
+    staged: StagedRows,
+    { writer }: TableWriter,
+    { signal }: CallOptions,
+  ): Promise<void> {
+    if (values.length === 0) return;
+    const contents = await writer.saveAll(values, { signal });
+    values.forEach((value, index) => {
+      const content = contents[index] as StoredContent;
+      const entry = { ...describe(value.name, value), key: content.key, content };
+      this.#put(staged, value.name, { entry, refs: value.refs });
+    });
+  }
+
+  #put(staged: StagedRows, name: string, row: TableRow): void {
+    const added = inlineBytesOf(row) - inlineBytesOf(staged.rows.get(name));
+    staged.inlineBytes += added;
+    this.#inlineBytes += added;
+    staged.rows.set(name, row);
+  }
+
+  #name(name: string, row: TableRow): void {
+    this.#inlineBytes -= inlineBytesOf(this.#rows.get(name));
     this.#rows.set(name, row);
   }
 }
 
-async function saveContents(
-  values: readonly [string, SerializedArtifact][],
-  rows: Map<string, Row>,
-  { writer }: TableWriter,
-  { compression, signal }: SaveOptions,
-): Promise<void> {
-  const inputs = values.map(([, { bytes, elementBytes }]) => ({ bytes, elementBytes, compression }));
-  const contents = await writer.saveAll(inputs, { signal });
-  values.forEach(([name, value], index) => {
-    const content = contents[index] as (typeof contents)[number];
-    rows.set(name, { entry: { ...describe(name, value), key: content.key, content }, refs: value.refs });
-  });
-}
-
-function serializeAll(
-  registry: SerializerRegistry,
-  artifacts: Readonly<Record<string, unknown>>,
-): [string, SerializedArtifact][] {
-  const isObject = typeof artifacts === 'object' && artifacts !== null;
-  // Lists, Maps and the like have no names, or hide them.
-  if (!isObject || Array.isArray(artifacts) || Symbol.iterator in artifacts) {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
-      'Artifacts are saved by name: pass an object such as { model, metrics }.',
-    );
-  }
-  return Object.keys(artifacts).map((name) => {
-    validateUserName(name, 'artifact name');
-    return [name, registry.serialize(name, artifacts[name])];
-  });
+function inlineBytesOf(row: TableRow | undefined): number {
+  return row?.entry.inline ? row.entry.bytes : 0;
 }
 
 function describe(

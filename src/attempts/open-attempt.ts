@@ -17,9 +17,13 @@ import {
 } from '../content/session-files.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import type { Artifacts, SaveOptions } from './artifact-input.ts';
 import { attemptBase, listAttempts } from './attempt-files.ts';
-import { AttemptTable, type SaveOptions } from './attempt-table.ts';
-import { type LogStreams, LogWriter } from './log-parts.ts';
+import { AttemptTable, type TableRow, type TableWriter } from './attempt-table.ts';
+import type { LogChoice } from './log-names.ts';
+import type { ScrubbedLog } from './log-scrubbing.ts';
+import type { LogStreams } from './log-streams.ts';
+import { LogWriter, type SaveLogsOptions } from './log-writer.ts';
 import { encodeMetadataPart, type Metadata, toMetadata, writeMetadataPart } from './metadata-parts.ts';
 import { formatPathspec, type TaskPath, validateAttemptNumber } from './pathspec.ts';
 
@@ -98,14 +102,22 @@ export class OpenAttempt {
   }
 
   /** Validates and serializes all values, then writes their content, and only then names them. */
-  async saveArtifacts(
-    artifacts: Readonly<Record<string, unknown>>,
-    options: SaveOptions = {},
-  ): Promise<void> {
+  async saveArtifacts(artifacts: Artifacts, options: SaveOptions = {}): Promise<void> {
     const ensureOpen = (): void => this.#ensureOpen('save artifacts');
     ensureOpen();
-    const target = { session: this.#session, writer: this.#writer };
-    await this.#table.save(artifacts, target, options, ensureOpen);
+    await this.#table.save(artifacts, this.#target, options, ensureOpen);
+  }
+
+  /** Names rows whose content `rely` finds, or writes, under this attempt's session. */
+  async adoptArtifacts(rely: (target: TableWriter) => Promise<readonly TableRow[]>): Promise<void> {
+    const ensureOpen = (): void => this.#ensureOpen('save artifacts');
+    ensureOpen();
+    const target = this.#target;
+    await this.#table.adopt(await rely(target), target, ensureOpen);
+  }
+
+  hasArtifact(name: string): boolean {
+    return this.#table.has(name);
   }
 
   /** Writes metadata at once, beside the attempt, and once more in its description. */
@@ -119,9 +131,21 @@ export class OpenAttempt {
     Object.assign(this.#metadata, part);
   }
 
-  async saveLogs(source: string, streams: LogStreams, options: CallOptions = {}): Promise<void> {
+  async saveLogs(source: string, streams: LogStreams, options: SaveLogsOptions = {}): Promise<void> {
     this.#ensureOpen('save logs');
     await this.#track(this.#logs.append(source, streams, options));
+  }
+
+  /** Takes out what logs say so far, and leaves a note. */
+  async scrubLogs(choice: LogChoice, options: CallOptions = {}): Promise<ScrubbedLog[]> {
+    this.#ensureOpen('scrub logs');
+    let scrubbed: ScrubbedLog[] = [];
+    await this.#track(
+      this.#logs.scrub(choice, options).then((logs) => {
+        scrubbed = logs;
+      }),
+    );
+    return scrubbed;
   }
 
   /** Notes that this attempt's results rest on another attempt's. */
@@ -149,6 +173,10 @@ export class OpenAttempt {
   /** Shows no more signs of life: nobody will close the attempt, and a collector may give up on it. */
   async letGo(): Promise<void> {
     await this.#heartbeat.stop();
+  }
+
+  get #target(): TableWriter {
+    return { session: this.#session, writer: this.#writer };
   }
 
   get #storage(): DataStoreStorage {
@@ -184,6 +212,8 @@ export class OpenAttempt {
     if (this.isClosed) this.#ensureOpen(outcome === 'done' ? 'close it as done' : 'close it as failed');
     throwIfAborted(options.signal);
     this.#state = 'closing';
+    // Whoever gives up does not wait for streams, which may have no end now.
+    if (outcome === 'failed') this.#logs.stopStreams();
     await Promise.allSettled(this.#inFlight);
     if (this.#mustRelyAgain) await this.#relyAgain(options);
     if (outcome === 'done' && this.#lost.size > 0) return this.#closeWithLoss(options);
@@ -233,8 +263,7 @@ export class OpenAttempt {
   }
 
   async #relyAgain(options: CallOptions): Promise<void> {
-    const target = { session: this.#session, writer: this.#writer };
-    for (const name of await this.#table.relyAgain(target, options)) this.#lost.add(name);
+    for (const name of await this.#table.relyAgain(this.#target, options)) this.#lost.add(name);
     this.#mustRelyAgain = false;
   }
 

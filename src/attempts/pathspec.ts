@@ -43,7 +43,7 @@ export function parsePathspec(text: unknown): Pathspec {
 }
 
 /** The pathspec of a task inside its flow, with the attempt behind it if one is given. */
-export function formatPathspec({ run, step, task }: Omit<TaskPath, 'flow'>, attempt?: number): string {
+export function formatPathspec({ run, step, task }: Omit<Pathspec, 'attempt'>, attempt?: number): string {
   return attempt === undefined ? `${run}/${step}/${task}` : `${run}/${step}/${task}/${attempt}`;
 }
 

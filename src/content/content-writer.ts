@@ -33,6 +33,9 @@ export interface StoredPlain extends StoredContent {
   plain: string;
 }
 
+/** A content that may be stored already; its length, and the copy that a record names, if any. */
+export type SoughtContent = Pick<StoredContent, 'key' | 'bytes'> & { copy?: string | undefined };
+
 /**
  * Stores contents under one session: what may be relied on is found by the writer's protocol ({@link CopyFinder});
  * everything else is written under names that carry the session, which protects them.
@@ -98,11 +101,45 @@ export class ContentWriter {
     });
   }
 
-  /** Finds a whole copy of a content that was stored before, as a writer that wants to rely on it; `undefined` without one. */
-  async rely(content: StoredContent, options: CallOptions = {}): Promise<StoredContent | undefined> {
-    const state = await this.#finder.pinAndReadLog([content.key], options);
-    const folder: CopyFolder = content.copy.startsWith('data/') ? 'data' : 'manifests';
-    return (await this.#finder.find({ ...content, folder }, state, options))?.stored;
+  /** Finds whole copies of contents that were stored before, as a writer that wants to rely on them; `undefined` for what is gone. */
+  async relyAll(
+    contents: readonly SoughtContent[],
+    options: CallOptions = {},
+  ): Promise<(StoredContent | undefined)[]> {
+    if (contents.length === 0) return [];
+    await prepareCodec();
+    const state = await this.#finder.pinAndReadLog(new Set(contents.map(({ key }) => key)), options);
+    const found: (StoredContent | undefined)[] = new Array(contents.length);
+    for (let start = 0; start < contents.length; start += CONCURRENCY) {
+      const slice = contents.slice(start, start + CONCURRENCY);
+      await allSettledOrThrow(
+        slice.map(async (content, index) => {
+          const wanted = { ...content, folder: folderOf(content) };
+          found[start + index] = (await this.#finder.find(wanted, state, options))?.stored;
+        }),
+      );
+    }
+    return found;
+  }
+
+  /**
+   * Relies on contents that a closed attempt names, without a look at each (section 7, clone and passdown): an idle version is
+   * read, then `stands` tells whether the attempt's description stands without a mark, the keys are pinned, and that version
+   * must still be the newest, and condemn none of the copies. `false` where each has to be looked at ({@link relyAll}).
+   */
+  async relyOnDescribed(
+    contents: readonly StoredContent[],
+    stands: () => Promise<boolean>,
+    options: CallOptions = {},
+  ): Promise<boolean> {
+    const { reader, log, verifyHits } = this.#context.shared;
+    if (verifyHits || this.#context.storage.capabilities.localReads) return false; // looking is cheap, or asked for
+    const before = await log.newest(options);
+    if (!before.idle || !(await stands())) return false;
+    const keys = new Set(contents.map(({ key }) => key));
+    const state = await this.#finder.pinAndReadLog(keys, options);
+    if (!state.idle || state.version !== before.version) return false;
+    return !contents.some(({ copy }) => state.isCondemned(copy) || reader.hasFoundDamaged(copy));
   }
 
   async #saveOne(
@@ -183,6 +220,12 @@ export class ContentWriter {
   #withDefaults<T extends StoreOptions>(options: T): T {
     return { ...options, compression: options.compression ?? this.#context.shared.compression };
   }
+}
+
+/** By the copy that is known, if any: a small plain object's locator is no envelope of content. */
+function folderOf({ copy, bytes }: SoughtContent): CopyFolder {
+  if (copy === undefined) return folderFor(bytes);
+  return copy.startsWith('data/') ? 'data' : 'manifests';
 }
 
 function folderFor(bytes: number): CopyFolder {

@@ -26,6 +26,11 @@ export class MemoryCache implements ByteCache {
   }
 
   /** @throws StowageError `INVALID_ARGUMENT` */
+  /**
+   * Makes a cache; its library is loaded with the first.
+   *
+   * @throws StowageError `INVALID_ARGUMENT`
+   */
   static async open(options: MemoryCacheOptions = {}): Promise<MemoryCache> {
     const maxSize = checkCacheOptions('MemoryCache.open', options, ['maxBytes'], DEFAULT_MAX_BYTES);
     const { LRUCache } = await import('lru-cache');

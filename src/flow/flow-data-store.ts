@@ -1,13 +1,9 @@
 import { channel } from 'node:diagnostics_channel';
 import { SerializerRegistry } from '../artifacts/registry.ts';
-import { type ListedTask, listTasks } from '../attempts/attempt-files.ts';
-import {
-  type ReadAttempt,
-  type ReadRule,
-  readAttempt,
-  readDoneAttempts,
-  readTask,
-} from '../attempts/attempt-reader.ts';
+import type { SerializerInfo } from '../artifacts/serializer.ts';
+import type { ReadAttempt, ReadRule } from '../attempts/attempt-reader.ts';
+import type { LogChoice } from '../attempts/log-names.ts';
+import { type ScrubbedLog, scrubLogs } from '../attempts/log-scrubbing.ts';
 import {
   type AttemptContext,
   DEFAULT_MAX_INLINE_BYTES,
@@ -20,10 +16,11 @@ import {
   validateAttemptNumber,
   validateTaskNames,
 } from '../attempts/pathspec.ts';
-import { createRunRecord, listRuns, readRunCreated, readRunFinished } from '../attempts/runs.ts';
+import { createRunRecord, listRuns, readRunCreated } from '../attempts/runs.ts';
 import { BoundedMap } from '../content/bounded-map.ts';
+import type { ByteCache } from '../content/byte-cache.ts';
 import { ContentAddressedStore, type SavedData } from '../content/content-addressed-store.ts';
-import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
+import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { openStorage } from '../storage/open.ts';
@@ -39,23 +36,26 @@ import {
 } from './flow-options.ts';
 import { OpenTaskDataStore } from './open-task-data-store.ts';
 import { Run, type RunSummary, runNotFound, toSummary } from './run.ts';
+import { checkRunFilter, type RunFilter, selectRuns } from './run-selection.ts';
 import { TaskDataStore } from './task-data-store.ts';
-import { checkNameList, type GetTasksOptions, readRuleOf } from './task-selection.ts';
+import { openSet, type PrefetchOptions, type TaskDataStoreSet } from './task-data-store-set.ts';
+import { TaskOpener } from './task-opener.ts';
+import { isByName, readRuleOf, type TaskSelection } from './task-selection.ts';
 
 /** How many runs are remembered as made. */
 const KNOWN_RUNS = 10_000;
-/** How many tasks are read at once. */
-const CONCURRENCY = 32;
 
 const closeFailed = channel('stowage:close-failed');
 
 /** What users hold: the runs, tasks and content of one flow in one store. */
 export class FlowDataStore implements AsyncDisposable {
+  /** The flow's name. */
   readonly flowName: string;
   /** Content by its digest, for what belongs to no task. */
   readonly caStore: ContentAddressedStore;
   readonly #context: AttemptContext;
   readonly #ownsStorage: boolean;
+  readonly #opener: TaskOpener;
   readonly #knownRuns = new BoundedMap<string, true>(KNOWN_RUNS);
 
   private constructor(flowName: string, context: AttemptContext, ownsStorage: boolean) {
@@ -63,6 +63,7 @@ export class FlowDataStore implements AsyncDisposable {
     this.caStore = context.content;
     this.#context = context;
     this.#ownsStorage = ownsStorage;
+    this.#opener = new TaskOpener(flowName, context.content);
   }
 
   /**
@@ -97,6 +98,16 @@ export class FlowDataStore implements AsyncDisposable {
     return this.caStore.storage;
   }
 
+  /** The store's address, in the form other tools of its storage understand. */
+  get datastoreRoot(): string {
+    return this.storage.uri('stowage.json').slice(0, -'/stowage.json'.length);
+  }
+
+  /** The kind of storage beneath: `local`, `memory`, ... */
+  get type(): string {
+    return this.storage.type;
+  }
+
   /**
    * Runs `work` as an attempt of a task: done when it returns, failed when it throws. Resolves to what `work` returns,
    * and throws what it throws.
@@ -116,7 +127,7 @@ export class FlowDataStore implements AsyncDisposable {
     }
     const attempt = await this.#openAttempt(spec, options);
     try {
-      const result = await work(new OpenTaskDataStore(attempt));
+      const result = await work(new OpenTaskDataStore(attempt, this.caStore));
       if (!attempt.isClosed) await attempt.done(options);
       return result;
     } catch (error) {
@@ -131,7 +142,7 @@ export class FlowDataStore implements AsyncDisposable {
    * @throws StowageError `ATTEMPT_EXISTS` where the given number is taken; `INVALID_NAME`.
    */
   async createTaskDataStore(spec: TaskSpec, options: CallOptions = {}): Promise<OpenTaskDataStore> {
-    return new OpenTaskDataStore(await this.#openAttempt(spec, options));
+    return new OpenTaskDataStore(await this.#openAttempt(spec, options), this.caStore);
   }
 
   /**
@@ -141,48 +152,35 @@ export class FlowDataStore implements AsyncDisposable {
    * `ATTEMPT_DELETED`, `RECORD_DAMAGED`, `NO_SUCH_STORE`.
    */
   async getTaskDataStore(pathspec: string, options: ReadRule & CallOptions = {}): Promise<TaskDataStore> {
-    const { attempt, ...names } = parsePathspec(pathspec);
-    if (attempt !== undefined && options.attempt !== undefined && options.attempt !== attempt) {
-      throw new StowageError(
-        'INVALID_ARGUMENT',
-        `The pathspec asks for attempt ${attempt}, the options for ${String(options.attempt)}; give one of them.`,
-      );
-    }
-    const rule = readRuleOf(attempt === undefined ? options : { ...options, attempt });
     const { signal } = options;
+    const rule = readRuleOf(options);
+    parsePathspec(pathspec);
     await this.caStore.prepareToRead({ signal });
-    const path = { flow: this.flowName, ...names };
-    return this.#toStore(await readTask(this.storage, this.caStore.reader, path, rule, { signal }));
+    return this.#toStore(await this.#opener.open(pathspec, rule, { signal }));
   }
 
   /**
-   * Opens the tasks of a run for reading, in the order of their names. Tasks that the rules do not let be read
-   * (not done, deleted, without the attempt asked for) are left out. One LIST, and two requests a task.
+   * Opens many tasks for reading. Those of a run, or of some of its steps, come in the order of their names; tasks that the rules
+   * do not let be read (not done, deleted, without the attempt asked for) are left out: one LIST, and two requests a task. Tasks
+   * by name come in the order of `pathspecs`, and one that cannot be read is an error, as in {@link getTaskDataStore}.
    *
-   * @throws StowageError `RUN_NOT_FOUND`, `RECORD_DAMAGED`, `NO_SUCH_STORE`.
+   * @throws StowageError `RUN_NOT_FOUND`, `RECORD_DAMAGED`, `NO_SUCH_STORE`; by name also `TASK_NOT_FOUND`, `ATTEMPT_NOT_FOUND`,
+   * `ATTEMPT_NOT_DONE`, `ATTEMPT_DELETED`, `INVALID_PATHSPEC`.
    */
-  async getTaskDataStores(options: GetTasksOptions & CallOptions): Promise<TaskDataStore[]> {
-    const { runId, steps, includePrior = false, signal } = options;
-    const run = validateUserName(runId, 'run id');
-    const rule = readRuleOf(options);
-    if (steps !== undefined) checkNameList(steps, 'steps');
-    await this.caStore.prepareToRead({ signal });
-    const tasks: ListedTask[] = [];
-    for (const step of steps ? new Set(steps) : [undefined]) {
-      if (step !== undefined) validateUserName(step, 'step name');
-      for await (const task of listTasks(this.storage, { flow: this.flowName, run, step }, { signal }))
-        tasks.push(task);
-    }
-    if (tasks.length === 0) await this.#requireRun(run, { signal });
-    const stores: TaskDataStore[] = [];
-    for (let start = 0; start < tasks.length; start += CONCURRENCY) {
-      const slice = tasks.slice(start, start + CONCURRENCY);
-      const read = await Promise.all(
-        slice.map((task) => this.#readListed(task, rule, includePrior, { signal })),
-      );
-      for (const attempts of read) for (const attempt of attempts) stores.push(this.#toStore(attempt));
-    }
-    return stores;
+  async getTaskDataStores(selection: TaskSelection & CallOptions): Promise<TaskDataStore[]> {
+    return (await this.#readSelected(selection)).map((read) => this.#toStore(read));
+  }
+
+  /**
+   * Opens many tasks at once, as {@link getTaskDataStores} does, and fetches the artifacts named by `prefetch`, each content once
+   * however many tasks share it, so that loading them later costs no request.
+   */
+  async getTaskDataStoreSet(
+    selection: TaskSelection & PrefetchOptions & CallOptions,
+  ): Promise<TaskDataStoreSet> {
+    const { signal } = selection;
+    const { registry, content } = this.#context;
+    return openSet(() => this.#readSelected(selection), content, registry, selection, { signal });
   }
 
   /**
@@ -211,25 +209,60 @@ export class FlowDataStore implements AsyncDisposable {
     return new Run(this, validateUserName(runId, 'run id'));
   }
 
-  /** The flow's runs, newest first by the store's clock. One LIST. */
-  async runs(options: CallOptions = {}): Promise<RunSummary[]> {
-    await this.caStore.prepareToRead(options);
-    const listed = await listRuns(this.storage, this.flowName, options);
-    return listed.map((run) => toSummary(this, run));
+  /**
+   * The flow's runs, newest first by the store's clock: all, or those that a filter lets through. One LIST; tags and statuses cost
+   * further requests, see {@link RunFilter}.
+   */
+  async runs(options: RunFilter & CallOptions = {}): Promise<RunSummary[]> {
+    const { signal, ...filter } = options;
+    checkRunFilter(filter);
+    await this.caStore.prepareToRead({ signal });
+    const listed = await listRuns(this.storage, this.flowName, { signal });
+    const selected = await selectRuns(this.storage, listed, filter, { signal });
+    return selected.map((run) => toSummary(this, run));
   }
 
   /**
-   * The newest run that was finished as done, or the newest at all with `status: 'any'`; `undefined` without one.
+   * The newest run that was finished as done, or the newest at all with `status: 'any'`; with `tags` the newest that has all of
+   * them. `undefined` without one.
    */
-  async latestRun(options: CallOptions & { status?: 'done' | 'any' } = {}): Promise<Run | undefined> {
-    const { status = 'done', signal } = options;
-    for (const { run, isFinished } of await this.runs({ signal })) {
-      if (status === 'any') return run;
-      if (!isFinished) continue;
-      const finished = await readRunFinished(this.storage, this.flowName, run.runId, { signal });
-      if (finished?.status === 'done') return run;
-    }
-    return undefined;
+  async latestRun(
+    options: CallOptions & Pick<RunFilter, 'tags'> & { status?: 'done' | 'any' } = {},
+  ): Promise<Run | undefined> {
+    const { status = 'done', tags, signal } = options;
+    const filter: RunFilter = { tags, status: status === 'any' ? undefined : status, limit: 1 };
+    return (await this.runs({ ...filter, signal }))[0]?.run;
+  }
+
+  /** The serializers that values are saved by, in the order in which they are tried, and why one cannot be used. */
+  async serializers(): Promise<SerializerInfo[]> {
+    return this.#context.registry.describe();
+  }
+
+  /**
+   * Keeps contents that are loaded whole in a cache, and looks there first; `undefined` for none. For all flows opened on the same
+   * {@link caStore} only. What a cache returns is verified, and its failures cost speed only.
+   */
+  setBlobCache(cache: ByteCache | undefined): void {
+    this.caStore.setBlobCache(cache);
+  }
+
+  /** Keeps descriptions of closed attempts in a cache, so that opening one again costs one request; `undefined` for none. */
+  setMetadataCache(cache: ByteCache | undefined): void {
+    this.#opener.useMetadataCache(cache);
+  }
+
+  /**
+   * Takes what logs say out of a closed attempt, for good: only a note of when remains. The one thing about a closed attempt that
+   * can change. Idempotent; an attempt that is still open is scrubbed by its owner.
+   *
+   * @throws StowageError `TASK_NOT_FOUND`, `ATTEMPT_NOT_FOUND`, `ATTEMPT_NOT_DONE`; where something could not be deleted, the
+   * storage's error, which names it.
+   */
+  async scrubLogs(pathspec: string, logs: LogChoice = {}, options: CallOptions = {}): Promise<ScrubbedLog[]> {
+    await this.caStore.prepareToRead(options);
+    const { path, attempt } = await this.#opener.closedAttempt(pathspec, options);
+    return scrubLogs(this.storage, path, attempt, logs, options);
   }
 
   /** Saves contents as plain objects that any tool opens at their URI; see {@link ContentAddressedStore.saveData}. */
@@ -292,25 +325,20 @@ export class FlowDataStore implements AsyncDisposable {
     this.#knownRuns.set(run, true);
   }
 
+  async #readSelected(selection: TaskSelection & CallOptions): Promise<ReadAttempt[]> {
+    const byName = isByName(selection);
+    const options = { signal: selection.signal };
+    if (!byName) validateUserName(selection.runId, 'run id');
+    await this.caStore.prepareToRead(options);
+    if (byName) return this.#opener.byName(selection.pathspecs, selection, options);
+    const { read, tasks } = await this.#opener.ofRun(selection, options);
+    if (tasks === 0) await this.#requireRun(selection.runId, options);
+    return read;
+  }
+
   async #requireRun(run: string, options: CallOptions): Promise<void> {
     if (!(await readRunCreated(this.storage, this.flowName, run, options)))
       throw runNotFound(this.flowName, run);
-  }
-
-  async #readListed(
-    { path, attempts }: ListedTask,
-    rule: ReadRule,
-    includePrior: boolean,
-    options: CallOptions,
-  ): Promise<ReadAttempt[]> {
-    const { reader } = this.caStore;
-    if (includePrior) return readDoneAttempts(this.storage, reader, path, attempts, options);
-    try {
-      return [await readAttempt(this.storage, reader, path, attempts, rule, options)];
-    } catch (error) {
-      if (isStowageError(error, 'ATTEMPT_NOT_FOUND', 'ATTEMPT_NOT_DONE', 'ATTEMPT_DELETED')) return [];
-      throw error;
-    }
   }
 }
 

@@ -1,10 +1,19 @@
-import type { SaveOptions } from '../attempts/attempt-table.ts';
-import type { LogStreams } from '../attempts/log-parts.ts';
+import type { ArtifactOptions, Artifacts, SaveOptions } from '../attempts/artifact-input.ts';
+import type { TableRow } from '../attempts/attempt-table.ts';
+import type { ScrubbedLog } from '../attempts/log-scrubbing.ts';
+import type { LogStreams } from '../attempts/log-streams.ts';
+import type { SaveLogsOptions } from '../attempts/log-writer.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
+import { passDown, transfer } from '../attempts/pass-down.ts';
+import { checkCompression } from '../codec/payload.ts';
+import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import { TaskDataStore } from './task-data-store.ts';
+import { validateUserName } from '../storage/names.ts';
+import { agreedArtifacts, type MergeOptions } from './merge-artifacts.ts';
+import { sourceOf, TaskDataStore } from './task-data-store.ts';
+import { checkNameList } from './task-selection.ts';
 
 /**
  * One attempt of a task while its owner works on it. Readers see nothing of it before {@link done} or {@link fail};
@@ -12,24 +21,34 @@ import { TaskDataStore } from './task-data-store.ts';
  */
 export class OpenTaskDataStore implements AsyncDisposable {
   readonly #attempt: OpenAttempt;
+  readonly #content: ContentAddressedStore;
 
-  /** For use by {@link FlowDataStore}. */
-  constructor(attempt: OpenAttempt) {
+  /**
+   * For use by {@link FlowDataStore}.
+   *
+   * @internal
+   */
+  constructor(attempt: OpenAttempt, content: ContentAddressedStore) {
     this.#attempt = attempt;
+    this.#content = content;
   }
 
+  /** The flow's name. */
   get flowName(): string {
     return this.#attempt.path.flow;
   }
 
+  /** The run's id. */
   get runId(): string {
     return this.#attempt.path.run;
   }
 
+  /** The step's name. */
   get stepName(): string {
     return this.#attempt.path.step;
   }
 
+  /** The task's id. */
   get taskId(): string {
     return this.#attempt.path.task;
   }
@@ -44,21 +63,113 @@ export class OpenTaskDataStore implements AsyncDisposable {
     return this.#attempt.pathspec;
   }
 
+  /** Whether `done` or `fail` closed the attempt. */
   get isClosed(): boolean {
     return this.#attempt.isClosed;
   }
 
   /**
-   * Saves values by name; a later value of the same name replaces an earlier one. All are validated and serialized before
-   * anything is written, and none is named unless all could be stored.
+   * Saves values by name; a later value of the same name replaces an earlier one. None is named unless all could be stored.
+   * The values of a record, a list or a Map are all validated and serialized before anything is written. Any other iterable is
+   * taken one value at a time: each is serialized and written before the next is asked for, so that one is in memory at once.
    *
-   * @throws StowageError `UNSERIALIZABLE_ARTIFACT` with the path inside the value, `INVALID_NAME`, `ATTEMPT_CLOSED`, or a storage's error.
+   * @throws StowageError `UNSERIALIZABLE_ARTIFACT` with the path inside the value, `INVALID_NAME`, `INVALID_ARGUMENT`,
+   * `ATTEMPT_CLOSED`, or a storage's error.
    */
-  async saveArtifacts(
-    artifacts: Readonly<Record<string, unknown>>,
-    options: SaveOptions = {},
-  ): Promise<void> {
+  async saveArtifacts(artifacts: Artifacts, options: SaveOptions = {}): Promise<void> {
     await this.#attempt.saveArtifacts(artifacts, options);
+  }
+
+  /**
+   * Saves bytes that come piece by piece, of any length, as an artifact, in bounded memory. It loads as a `Uint8Array`; what is too
+   * large for that is read by `streamArtifact`.
+   *
+   * @throws StowageError `INVALID_NAME`, `INVALID_ARGUMENT` for pieces that are no bytes, `ATTEMPT_CLOSED`; what the source throws.
+   */
+  async saveArtifactStream(
+    name: string,
+    source: AsyncIterable<Uint8Array>,
+    options: Pick<ArtifactOptions, 'compression'> & CallOptions = {},
+  ): Promise<void> {
+    validateUserName(name, 'artifact name');
+    const { compression, signal } = options;
+    if (compression !== undefined) checkCompression(compression);
+    if (typeof source !== 'object' || source === null || !(Symbol.asyncIterator in source)) {
+      throw new StowageError(
+        'INVALID_ARGUMENT',
+        'saveArtifactStream takes an async iterable of bytes, such as a Readable; a value in memory is saved by saveArtifacts.',
+      );
+    }
+    await this.#attempt.adoptArtifacts(async ({ writer }) => {
+      const content = await writer.saveStream(source, { compression, signal });
+      const { key, bytes } = content;
+      return [{ entry: { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content }, refs: [] }];
+    });
+  }
+
+  /**
+   * Takes over all artifacts of another attempt of the same store, and notes it in `readFrom`. Nothing is copied: four requests,
+   * however many there are.
+   *
+   * @throws StowageError `CONTENT_PURGED`, `CONTENT_NOT_FOUND`, `ATTEMPT_CLOSED`; `INVALID_ARGUMENT` for a task of another store.
+   */
+  async clone(origin: TaskDataStore, options: CallOptions = {}): Promise<void> {
+    checkTask(origin, 'clone');
+    await this.#passDown(new Map([[origin, origin.names()]]), options);
+    this.recordRead(origin);
+  }
+
+  /**
+   * Takes over some artifacts of another attempt of the same store, as {@link clone} does.
+   *
+   * @throws StowageError `ARTIFACT_NOT_FOUND`, and as {@link clone}.
+   */
+  async passdownPartial(
+    origin: TaskDataStore,
+    names: readonly string[],
+    options: CallOptions = {},
+  ): Promise<void> {
+    checkTask(origin, 'passdownPartial');
+    checkNameList(names, 'The names to pass down');
+    await this.#passDown(new Map([[origin, names]]), options);
+    this.recordRead(origin);
+  }
+
+  /**
+   * Takes over what several attempts agree on, for a step that joins a fan-out: every artifact whose value is the same, by its digest,
+   * in all inputs that have it. What this attempt saved already is left as it is.
+   *
+   * @throws StowageError `ARTIFACT_CONFLICT` with `details.conflicts`, which attempts hold which key, by artifact: save a value of
+   * your own first, or `exclude` it. `ARTIFACT_NOT_FOUND` for an included name that no input has.
+   */
+  async mergeArtifacts(
+    tasks: Iterable<TaskDataStore>,
+    options: MergeOptions & CallOptions = {},
+  ): Promise<void> {
+    if (typeof tasks !== 'object' || tasks === null || !(Symbol.iterator in tasks))
+      throw notTasks('mergeArtifacts');
+    const inputs = [...tasks];
+    for (const input of inputs) checkTask(input, 'mergeArtifacts');
+    const isSaved = (name: string): boolean => this.#attempt.hasArtifact(name);
+    await this.#passDown(agreedArtifacts(inputs, options, isSaved), options);
+    for (const input of inputs) this.recordRead(input);
+  }
+
+  /**
+   * Copies artifacts of an attempt of another store into this one: all, or those named. Content that this store has is not copied;
+   * the rest goes through piece by piece, verified.
+   *
+   * @throws StowageError `ARTIFACT_NOT_FOUND`, `CONTENT_PURGED`, `CONTENT_DAMAGED`, `ATTEMPT_CLOSED`, and storage's errors.
+   */
+  async transferArtifacts(
+    origin: TaskDataStore,
+    names?: readonly string[],
+    options: CallOptions = {},
+  ): Promise<void> {
+    checkTask(origin, 'transferArtifacts');
+    if (names !== undefined) checkNameList(names, 'The names to transfer');
+    const { content, read, entries } = sourceOf(origin, names ?? origin.names());
+    await this.#attempt.adoptArtifacts((target) => transfer({ content, read }, entries, target, options));
   }
 
   /**
@@ -72,22 +183,28 @@ export class OpenTaskDataStore implements AsyncDisposable {
   }
 
   /**
-   * Appends to the attempt's logs, at once: text or bytes by stream. `source` tells who logs (`task`, `runtime`, ...).
+   * Appends to the attempt's logs, at once. `source` tells who logs (`task`, `runtime`, ...); each of `streams` is text, bytes, a
+   * stream of either (a child's `stdout`), or a file. The attempt is not closed before streams have ended.
    *
-   * @throws StowageError `INVALID_NAME` for a source or stream that is not `[A-Za-z0-9_-]{1,32}`, `ATTEMPT_CLOSED`.
+   * @throws StowageError `INVALID_NAME` for a source or stream that is not `[A-Za-z0-9_-]{1,32}`, `INVALID_ARGUMENT`, `ATTEMPT_CLOSED`.
    */
-  async saveLogs(source: string, streams: LogStreams, options: CallOptions = {}): Promise<void> {
+  async saveLogs(source: string, streams: LogStreams, options: SaveLogsOptions = {}): Promise<void> {
     await this.#attempt.saveLogs(source, streams, options);
+  }
+
+  /**
+   * Takes out what a source logged so far, in one stream or in all, and leaves a note of when. What is logged later stays.
+   *
+   * @throws StowageError `ATTEMPT_CLOSED` (`FlowDataStore.scrubLogs` scrubs then), `INVALID_NAME`; where something could not be
+   * deleted, `STORAGE_NOT_PERMITTED` or `STORAGE_FAILED`, which name it.
+   */
+  async scrubLogs(source: string, stream?: string, options: CallOptions = {}): Promise<ScrubbedLog[]> {
+    return this.#attempt.scrubLogs({ source, stream }, options);
   }
 
   /** Notes that this attempt's results rest on those of `task`, for its provenance. */
   recordRead(task: TaskDataStore): void {
-    if (!(task instanceof TaskDataStore)) {
-      throw new StowageError(
-        'INVALID_ARGUMENT',
-        'recordRead takes a task that was opened for reading, by getTaskDataStore.',
-      );
-    }
+    checkTask(task, 'recordRead');
     this.#attempt.recordRead(`${task.flowName}/${task.pathspec}`);
   }
 
@@ -105,6 +222,19 @@ export class OpenTaskDataStore implements AsyncDisposable {
     await this.#attempt.fail(error, options);
   }
 
+  async #passDown(taken: ReadonlyMap<TaskDataStore, readonly string[]>, options: CallOptions): Promise<void> {
+    const sources = [...taken].map(([origin, names]) => ({ origin, ...sourceOf(origin, names) }));
+    for (const { origin, content } of sources) {
+      if (!(await isSameStore(this.#content, content, options))) throw otherStore(origin);
+    }
+    await this.#attempt.adoptArtifacts(async (target) => {
+      const rows: TableRow[] = [];
+      for (const { content, read, entries } of sources)
+        for (const row of await passDown({ content, read }, entries, target, options)) rows.push(row);
+      return rows;
+    });
+  }
+
   /** Fails the attempt unless it was closed. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.isClosed) return;
@@ -115,4 +245,35 @@ export class OpenTaskDataStore implements AsyncDisposable {
       ),
     );
   }
+}
+
+/** Copies of a store share its id, and are stores of their own. */
+async function isSameStore(
+  a: ContentAddressedStore,
+  b: ContentAddressedStore,
+  options: CallOptions,
+): Promise<boolean> {
+  if (a.storage === b.storage) return true;
+  if (a.storage.uri('stowage.json') !== b.storage.uri('stowage.json')) return false;
+  return (await a.storeId(options)) === (await b.storeId(options));
+}
+
+function checkTask(task: unknown, method: string): void {
+  if (!(task instanceof TaskDataStore)) throw notTasks(method);
+}
+
+function notTasks(method: string): StowageError {
+  const what = method === 'mergeArtifacts' ? 'a list of tasks that were' : 'a task that was';
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    `${method} takes ${what} opened for reading, by getTaskDataStore.`,
+  );
+}
+
+function otherStore(origin: TaskDataStore): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    `${origin.flowName}/${origin.pathspec} lies in another store, so that its content has to be copied: use transferArtifacts.`,
+    { details: { flow: origin.flowName, pathspec: origin.pathspec } },
+  );
 }

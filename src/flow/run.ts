@@ -24,20 +24,26 @@ export interface RunInfo extends RunCreated {
 export interface RunOwner {
   readonly flowName: string;
   readonly caStore: ContentAddressedStore;
-  getTaskDataStores(options: GetTasksOptions & CallOptions): Promise<TaskDataStore[]>;
+  getTaskDataStores(selection: GetTasksOptions & CallOptions): Promise<TaskDataStore[]>;
 }
 
 /** One run of a flow. */
 export class Run {
   readonly #flow: RunOwner;
+  /** The run's id. */
   readonly runId: string;
 
-  /** For use by `FlowDataStore`. */
+  /**
+   * For use by `FlowDataStore`.
+   *
+   * @internal
+   */
   constructor(flow: RunOwner, runId: string) {
     this.#flow = flow;
     this.runId = runId;
   }
 
+  /** The flow's name. */
   get flowName(): string {
     return this.#flow.flowName;
   }

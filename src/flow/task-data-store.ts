@@ -2,15 +2,19 @@ import { constants } from 'node:buffer';
 import type { SerializerRegistry } from '../artifacts/registry.ts';
 import type { AttemptStatus, ReadAttempt } from '../attempts/attempt-reader.ts';
 import { cloneJson } from '../attempts/inline-value.ts';
-import { type LogName, listLogs, readLog } from '../attempts/log-parts.ts';
+import type { LogName } from '../attempts/log-names.ts';
+import { listLogs, logSize, readLog } from '../attempts/log-reader.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
+import type { AttemptSource } from '../attempts/pass-down.ts';
 import { formatPathspec } from '../attempts/pathspec.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import type { ArtifactEntry } from '../content/description.ts';
 import type { RecordedError } from '../content/session-files.ts';
-import { isStowageError, StowageError } from '../errors.ts';
+import { StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateLogName } from '../storage/names.ts';
+import { ArtifactValues, type PrefetchedBytes } from './artifact-values.ts';
+import { ArtifactTooLarge, formatArtifact, type RecordOptions, shownNames } from './record-view.ts';
 import { type SchemaOutput, type StandardSchema, validateArtifact } from './standard-schema.ts';
 import { checkNameList } from './task-selection.ts';
 
@@ -34,32 +38,64 @@ export interface ArtifactInfo {
 /** How many artifacts of one call are fetched at once. */
 const CONCURRENCY = 8;
 
+/** Values beyond this many bytes are not loaded by `format`, unless told otherwise. */
+const FORMAT_MAX_VALUE_BYTES = 1_000;
+
+/** Where a task's artifacts come from: the attempt that was read, its store, and the rows of the artifacts asked for. */
+export interface TaskSource extends AttemptSource {
+  entries: ArtifactEntry[];
+}
+
+/** What writers need of a task that they take artifacts from; throws as `info` does. */
+export let sourceOf: (task: TaskDataStore, names: readonly string[]) => TaskSource;
+
 /** One attempt of a task, as readers see it. It never changes. */
 export class TaskDataStore {
   readonly #content: ContentAddressedStore;
-  readonly #registry: SerializerRegistry;
   readonly #read: ReadAttempt;
+  readonly #values: ArtifactValues;
   #entriesByName: Map<string, ArtifactEntry> | undefined;
 
-  /** For use by {@link FlowDataStore}. */
-  constructor(content: ContentAddressedStore, registry: SerializerRegistry, read: ReadAttempt) {
-    this.#content = content;
-    this.#registry = registry;
-    this.#read = read;
+  static {
+    sourceOf = (task, names) => ({
+      content: task.#content,
+      read: task.#read,
+      entries: [...new Set(names)].map((name) => task.#entry(name)),
+    });
   }
 
+  /**
+   * For use by {@link FlowDataStore}.
+   *
+   * @internal
+   */
+  constructor(
+    content: ContentAddressedStore,
+    registry: SerializerRegistry,
+    read: ReadAttempt,
+    prefetched?: PrefetchedBytes,
+  ) {
+    this.#content = content;
+    this.#read = read;
+    this.#values = new ArtifactValues(content, registry, read, prefetched);
+  }
+
+  /** The flow's name. */
   get flowName(): string {
     return this.#read.path.flow;
   }
 
+  /** The run's id. */
   get runId(): string {
     return this.#read.path.run;
   }
 
+  /** The step's name. */
   get stepName(): string {
     return this.#read.path.step;
   }
 
+  /** The task's id. */
   get taskId(): string {
     return this.#read.path.task;
   }
@@ -74,10 +110,12 @@ export class TaskDataStore {
     return formatPathspec(this.#read.path, this.attempt);
   }
 
+  /** How far the attempt got. */
   get status(): AttemptStatus {
     return this.#read.status;
   }
 
+  /** Whether the attempt is done. */
   get isDone(): boolean {
     return this.status === 'done';
   }
@@ -107,6 +145,7 @@ export class TaskDataStore {
     return [...this.#entries.keys()];
   }
 
+  /** Whether there is an artifact of this name. */
   has(name: string): boolean {
     return this.#entries.has(name);
   }
@@ -140,24 +179,24 @@ export class TaskDataStore {
     const values: [string, unknown][] = new Array(entries.length);
     const fetched: number[] = [];
     entries.forEach((entry, index) => {
-      if (entry.content) fetched.push(index);
-      else values[index] = [entry.name, this.#inlineValue(entry)];
+      if (entry.inline && 'json' in entry.inline)
+        values[index] = [entry.name, this.#values.load(entry, options)];
+      else fetched.push(index);
     });
     for (let start = 0; start < fetched.length; start += CONCURRENCY) {
       await Promise.all(
         fetched.slice(start, start + CONCURRENCY).map(async (index) => {
           const entry = entries[index] as ArtifactEntry;
-          values[index] = [entry.name, await this.#fetchValue(entry, options)];
+          values[index] = [entry.name, await this.#values.load(entry, options)];
         }),
       );
     }
     return Object.fromEntries(values) as T;
   }
 
-  /** Loads one artifact. */
+  /** Loads one artifact; throws as {@link loadArtifacts}. */
   async get<T = unknown>(name: string, options: CallOptions = {}): Promise<T> {
-    const entry = this.#entry(name);
-    return (entry.content ? await this.#fetchValue(entry, options) : this.#inlineValue(entry)) as T;
+    return (await this.#values.load(this.#entry(name), options)) as T;
   }
 
   /**
@@ -177,20 +216,71 @@ export class TaskDataStore {
     return Object.fromEntries(typed) as { -readonly [Name in keyof Schemas]: SchemaOutput<Schemas[Name]> };
   }
 
-  /** Loads all artifacts, one after the other, so that only one is in memory at a time. */
-  async *artifacts(options: CallOptions = {}): AsyncGenerator<{ name: string; value: unknown }> {
-    for (const name of this.names()) yield { name, value: await this.get(name, options) };
+  /** Loads artifacts one after the other, so that only one is in memory at a time: all, or those named. */
+  async *artifacts(
+    options: CallOptions & { names?: readonly string[] | undefined } = {},
+  ): AsyncGenerator<{ name: string; value: unknown }> {
+    const { names = this.names(), signal } = options;
+    checkNameList(names, 'The names to load');
+    for (const name of names) yield { name, value: await this.get(name, { signal }) };
   }
 
   /** The serialized bytes of an artifact, piece by piece, verified: for what is too large for memory. */
   async *streamArtifact(name: string, options: CallOptions = {}): AsyncGenerator<Uint8Array> {
-    const entry = this.#entry(name);
-    if (entry.content) {
-      this.#ensureKept(entry);
-      yield* this.#content.reader.stream(entry.content, options);
-    } else {
-      yield this.#inlineBytes(entry);
-    }
+    yield* this.#values.stream(this.#entry(name), options);
+  }
+
+  /** Whether an artifact is `null` or `undefined`; nothing is loaded. Throws `ARTIFACT_NOT_FOUND`. */
+  isNone(name: string): boolean {
+    const { encoding, type } = this.#entry(name);
+    return encoding === 'msgpack' && (type === 'null' || type === 'undefined');
+  }
+
+  /** The keys of artifacts, in the order of `names`: BLAKE3-256 of their serialized bytes, in hexadecimal. Throws `ARTIFACT_NOT_FOUND`. */
+  keysForArtifacts(names: readonly string[] = this.names()): string[] {
+    checkNameList(names, 'The names');
+    return names.map((name) => this.#entry(name).key);
+  }
+
+  /** How large artifacts are, in bytes: serialized, and stored (see {@link ArtifactInfo}). Throws `ARTIFACT_NOT_FOUND`. */
+  artifactSizes(
+    names: readonly string[] = this.names(),
+  ): Record<string, { bytes: number; storedBytes: number }> {
+    checkNameList(names, 'The names');
+    return Object.fromEntries(
+      names.map((name) => {
+        const { bytes, storedBytes } = this.info(name);
+        return [name, { bytes, storedBytes }];
+      }),
+    );
+  }
+
+  /**
+   * The artifacts as a record, for people: without private ones, whose names begin with `_`, and with an {@link ArtifactTooLarge} in
+   * place of every value beyond `maxValueBytes`, which is not loaded.
+   */
+  async toRecord(options: RecordOptions & CallOptions = {}): Promise<Record<string, unknown>> {
+    const { names = this.names(), maxValueBytes = Number.POSITIVE_INFINITY, signal } = options;
+    checkNameList(names, 'The names');
+    const shown = shownNames(names, options).map((name) => this.info(name));
+    const loaded = await this.loadArtifacts<Record<string, unknown>>(
+      shown.filter(({ bytes }) => bytes <= maxValueBytes).map(({ name }) => name),
+      { signal },
+    );
+    return Object.fromEntries(
+      shown.map(({ name, type, bytes }) => [
+        name,
+        bytes <= maxValueBytes ? loaded[name] : new ArtifactTooLarge(name, type, bytes),
+      ]),
+    );
+  }
+
+  /** The artifacts as text, for people: a line each with its size, type and value, cut where it is long. Options as {@link toRecord}. */
+  async format(options: RecordOptions & CallOptions = {}): Promise<string> {
+    const record = await this.toRecord({ maxValueBytes: FORMAT_MAX_VALUE_BYTES, ...options });
+    return Object.entries(record)
+      .map(([name, value]) => formatArtifact(this.info(name), value))
+      .join('\n');
   }
 
   /** What was said of the attempt by `saveMetadata`. */
@@ -202,6 +292,13 @@ export class TaskDataStore {
   async logs(options: CallOptions = {}): Promise<(LogName & { bytes: number })[]> {
     const logs = await listLogs(this.#content.storage, this.#read.path, this.attempt, options);
     return logs.map(({ source, stream, bytes }) => ({ source, stream, bytes }));
+  }
+
+  /** How long a log is, in bytes; 0 where nothing was logged. `stream` is `stdout` unless given. */
+  async logSize(source: string, stream = 'stdout', options: CallOptions = {}): Promise<number> {
+    validateLogName(source, 'log source');
+    validateLogName(stream, 'log stream');
+    return logSize(this.#content.storage, this.#read.path, this.attempt, { source, stream }, options);
   }
 
   /** A log as text; `''` where nothing was logged. `stream` is `stdout` unless given. */
@@ -256,51 +353,6 @@ export class TaskDataStore {
       return `${where} has no artifact ${name}: it is ${this.status} and described nothing.`;
     const names = this.names();
     return `${where} has no artifact ${name}; it has ${names.length === 0 ? 'none' : names.slice(0, 20).join(', ')}.`;
-  }
-
-  #inlineValue(entry: ArtifactEntry): unknown {
-    const inline = entry.inline as NonNullable<ArtifactEntry['inline']>;
-    if ('json' in inline) return cloneJson(inline.json);
-    return this.#registry.deserialize(entry.name, entry, this.#inlineBytes(entry));
-  }
-
-  #inlineBytes({ name, encoding, inline }: ArtifactEntry): Uint8Array {
-    if (inline && 'base64' in inline) return Uint8Array.from(Buffer.from(inline.base64, 'base64'));
-    return this.#registry.serialize(name, (inline as { json: unknown }).json, { serializer: encoding }).bytes;
-  }
-
-  async #fetchValue(entry: ArtifactEntry, options: CallOptions): Promise<unknown> {
-    this.#ensureKept(entry);
-    const bytes = await this.#load(entry, options);
-    return this.#registry.deserialize(entry.name, entry, bytes);
-  }
-
-  async #load(entry: ArtifactEntry, options: CallOptions): Promise<Uint8Array> {
-    try {
-      return await this.#content.reader.load(entry.content as NonNullable<ArtifactEntry['content']>, options);
-    } catch (error) {
-      if (!isStowageError(error, 'CONTENT_NOT_FOUND', 'CONTENT_DAMAGED', 'CONTENT_TOO_LARGE')) throw error;
-      const details = {
-        ...error.details,
-        flow: this.flowName,
-        pathspec: this.pathspec,
-        artifact: entry.name,
-      };
-      throw new StowageError(error.code, `Artifact ${entry.name} of ${this.pathspec}: ${error.message}`, {
-        details,
-        cause: error,
-      });
-    }
-  }
-
-  #ensureKept(entry: ArtifactEntry): void {
-    if (!this.#read.purged) return;
-    const details = { flow: this.flowName, pathspec: this.pathspec, artifact: entry.name, key: entry.key };
-    throw new StowageError(
-      'CONTENT_PURGED',
-      `The content of artifact ${entry.name} of ${this.pathspec} was given up by retention; its history and its small values remain. Run the task again to have it back.`,
-      { details },
-    );
   }
 }
 

@@ -2,19 +2,52 @@ import type { ReadRule } from '../attempts/attempt-reader.ts';
 import { validateAttemptNumber } from '../attempts/pathspec.ts';
 import { StowageError } from '../errors.ts';
 
-/** Which tasks of a run to open, and which attempt of each. */
-export interface GetTasksOptions extends ReadRule {
+/** Which attempts of the tasks to open. */
+export interface TaskRule extends ReadRule {
+  /**
+   * Whether all attempts of each task are returned that are done (with `allowNotDone` all), oldest first, rather than one; up to
+   * `attempt`, if that is a number. Default `false`.
+   */
+  includePrior?: boolean | undefined;
+}
+
+/** Which tasks of a run to open, and which attempts of each. */
+export interface GetTasksOptions extends TaskRule {
   runId: string;
   /** Only tasks of these steps; a step without tasks adds none. Default: all steps. */
   steps?: readonly string[] | undefined;
-  /** Whether all done attempts of each task are returned, oldest first, rather than one. Default `false`. */
-  includePrior?: boolean | undefined;
 }
+
+/** Which tasks to open, by name, and which attempts of each. */
+export interface GetNamedTasksOptions extends TaskRule {
+  /** Tasks as `run/step/task`, or single attempts as `run/step/task/attempt`; results come in their order. */
+  pathspecs: readonly string[];
+}
+
+/** What `getTaskDataStores` opens: tasks of a run, or tasks by name. */
+export type TaskSelection = GetTasksOptions | GetNamedTasksOptions;
 
 /** The rule among other options, checked; throws `INVALID_ARGUMENT`. */
 export function readRuleOf({ attempt, allowNotDone }: ReadRule): ReadRule {
   if (attempt !== undefined && attempt !== 'latestDone') validateAttemptNumber(attempt);
   return { attempt, allowNotDone };
+}
+
+/** {@link readRuleOf}, with how many attempts of each task are meant. */
+export function taskRuleOf({ includePrior = false, ...rule }: TaskRule): TaskRule {
+  return { ...readRuleOf(rule), includePrior };
+}
+
+/** Whether tasks are chosen by name; throws `INVALID_ARGUMENT` where neither or both ways are. */
+export function isByName(selection: TaskSelection): selection is GetNamedTasksOptions {
+  const isObject = typeof selection === 'object' && selection !== null;
+  const byName = isObject && 'pathspecs' in selection && selection.pathspecs !== undefined;
+  const byRun = isObject && 'runId' in selection && selection.runId !== undefined;
+  if (isObject && byName !== byRun) return byName;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    "Tasks are opened by run, { runId: 'r1', steps: ['fit'] }, or by name, { pathspecs: ['r1/fit/0'] }: give one of the two.",
+  );
 }
 
 /** Checks a list of names; throws `INVALID_ARGUMENT` for anything else, a single name included. */

@@ -104,6 +104,7 @@ export interface ByteRange {
   length: number;
 }
 
+/** Options of {@link DataStoreStorage.get}. */
 export interface GetOptions extends CallOptions {
   /** The part to read. Default: all. */
   range?: ByteRange | undefined;
@@ -123,6 +124,7 @@ export type Durability =
   /** All that this instance deferred becomes durable first; only then the object becomes visible; durable when the promise resolves. */
   | 'barrier';
 
+/** Options of {@link DataStoreStorage.create}. */
 export interface CreateOptions extends CallOptions {
   /** Default `immediate`. */
   durability?: Durability | undefined;
@@ -130,11 +132,13 @@ export interface CreateOptions extends CallOptions {
   contentType?: string | undefined;
 }
 
+/** Options of {@link DataStoreStorage.overwrite}. */
 export interface OverwriteOptions extends CallOptions {
   /** Write only if the object's version is this one. Default: write whatever is there. */
   ifMatch?: string | undefined;
 }
 
+/** Options of {@link DataStoreStorage.list}. */
 export interface ListOptions extends CallOptions {
   /** What names must begin with; `''` for all. */
   prefix: string;
@@ -155,6 +159,7 @@ export interface ListPage {
   folders: string[];
 }
 
+/** An object in a listing. */
 export interface ListedObject {
   name: string;
   /** Length in bytes. Present when `details` was asked for. */
@@ -163,6 +168,7 @@ export interface ListedObject {
   modifiedAtMs?: number;
 }
 
+/** What is known of an object without reading it. */
 export interface ObjectInfo {
   name: string;
   /** Length in bytes. */
@@ -173,11 +179,13 @@ export interface ObjectInfo {
   version: string;
 }
 
+/** An object, or a part of it, as it was read. */
 export interface StoredObject extends ObjectInfo {
   /** The bytes read; `bytes` is the length of the whole object, whatever the range. */
   body: Uint8Array;
 }
 
+/** An object that is not confirmed gone, and why. */
 export interface DeleteFailure {
   name: string;
   error: Error;

@@ -51,7 +51,11 @@ export interface LocalStorageOptions {
    * Choose `fold` for a store that will be copied to Windows or macOS as a folder. Default: as this file system demands.
    */
   names?: NameEncoding | undefined;
-  /** System calls to use in place of the real ones, for tests of what happens when they fail. Default: none. */
+  /**
+   * System calls to use in place of the real ones, for tests of what happens when they fail. Default: none.
+   *
+   * @internal
+   */
   system?: Partial<LocalSystem> | undefined;
 }
 

@@ -40,7 +40,9 @@ export function storageConformance(): ConformanceCase[] {
 
 /** The two functions of a test runner that the suite needs: those of vitest, jest, mocha and `node:test` will do. */
 export interface TestRunner {
+  /** Groups tests under a title. */
   describe(title: string, body: () => void): unknown;
+  /** Adds a test. */
   it(name: string, body: (context?: unknown) => Promise<void>): unknown;
 }
 

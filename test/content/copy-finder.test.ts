@@ -337,8 +337,8 @@ describe('rely, for work that is closed again after a fence', () => {
     const [small, large] = await freshStore(storage).saveBlobs([SMALL, LARGE]);
     const session = new WriterSession(storage);
     const writer = freshStore(storage).writer(session);
-    expect((await writer.rely(small as SavedBlob))?.copy).toBe(small?.copy);
-    expect((await writer.rely(large as SavedBlob))?.copy).toBe(large?.copy);
+    expect((await writer.relyAll([small as SavedBlob]))[0]?.copy).toBe(small?.copy);
+    expect((await writer.relyAll([large as SavedBlob]))[0]?.copy).toBe(large?.copy);
     const pack = await onlyName(storage, 'packs/');
     expect(await pinsIn(storage, session.id)).toEqual([
       `key ${small?.key}`,
@@ -347,8 +347,8 @@ describe('rely, for work that is closed again after a fence', () => {
     ]);
     await writeVersion(storage, 1, 'proposed', [small?.copy as string, pack]);
     const next = freshStore(storage).writer(new WriterSession(storage));
-    expect(await next.rely(small as SavedBlob)).toBeUndefined();
-    expect(await next.rely(large as SavedBlob)).toBeUndefined();
+    expect((await next.relyAll([small as SavedBlob]))[0]).toBeUndefined();
+    expect((await next.relyAll([large as SavedBlob]))[0]).toBeUndefined();
   });
 });
 

@@ -50,7 +50,16 @@ describe('misuse gets a typed error', () => {
   it('an open task', async () => {
     const flow = await openFlow();
     const task: Untyped = await flow.createTaskDataStore(spec);
-    await errorOf(task.saveArtifacts(new Map([['x', 1]])), 'INVALID_ARGUMENT');
+    for (const artifacts of [
+      new Set([1]),
+      [1],
+      new Map([[1, 2]]),
+      'x',
+      null,
+      Uint8Array.of(1),
+      [['a', 1, 2]],
+    ])
+      await errorOf(task.saveArtifacts(artifacts), 'INVALID_ARGUMENT');
     await errorOf(task.saveArtifacts({ x: 1 }, { compression: 'gzip' }), 'INVALID_ARGUMENT');
     for (const streams of ['hello', ['x'], null, Uint8Array.of(1), 5]) {
       await errorOf(task.saveLogs('task', streams), 'INVALID_ARGUMENT');

@@ -1,5 +1,5 @@
-import { type Dirent, opendirSync, readdirSync, type Stats, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { type Dirent, readdirSync, type Stats, statSync } from 'node:fs';
+import { join, sep } from 'node:path';
 import type { ListOptions } from '../contract.ts';
 import type { ListEntry } from '../list-pages.ts';
 import { compareNames } from '../name-order.ts';
@@ -80,7 +80,7 @@ function foundAt(folder: string, path: string, entry: Dirent, encoding: NameEnco
   // HFS+ gives names back in NFD.
   const segment = decodeSegment(entry.name, encoding) ?? decodeSegment(entry.name.normalize('NFC'), encoding);
   if (segment === undefined || !isObjectSegment(segment)) return undefined;
-  const entryPath = join(path, entry.name);
+  const entryPath = path + sep + entry.name; // `join` would normalize each, which takes longer than to read it
   const kind = entry.isSymbolicLink() ? statOf(entryPath) : entry;
   const isFolder = kind?.isDirectory() ?? false;
   if (!isFolder && !kind?.isFile()) return undefined;
@@ -88,25 +88,13 @@ function foundAt(folder: string, path: string, entry: Dirent, encoding: NameEnco
   return { name: isFolder ? `${folder}${segment}/` : folder + segment, path: entryPath, isFolder };
 }
 
-/** A crash may leave an empty folder behind, which is no common prefix of anything. */
+/**
+ * A crash may leave an empty folder behind, which is no common prefix of anything. Folders are read whole: to open one and
+ * read its first entry takes twice as long, unless it holds thousands.
+ */
 function holdsObjects(folder: Found, encoding: NameEncoding): boolean {
-  const deeper: Found[] = [];
-  try {
-    const entries = opendirSync(folder.path);
-    try {
-      for (let entry = entries.readSync(); entry; entry = entries.readSync()) {
-        const found = foundAt(folder.name, folder.path, entry, encoding);
-        if (found?.isFolder) deeper.push(found);
-        else if (found) return true;
-      }
-    } finally {
-      entries.closeSync();
-    }
-  } catch (error) {
-    if (isAbsent(error)) return false;
-    throw localError(error, { operation: 'list', name: folder.name, path: folder.path });
-  }
-  return deeper.some((found) => holdsObjects(found, encoding));
+  const found = readFolder(folder.name, folder.path, encoding);
+  return found.some(({ isFolder }) => !isFolder) || found.some((one) => holdsObjects(one, encoding));
 }
 
 function detailed(found: Found): ListEntry | undefined {

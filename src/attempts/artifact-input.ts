@@ -1,0 +1,169 @@
+import { type Compression, checkCompression } from '../codec/payload.ts';
+import { StowageError } from '../errors.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import { validateUserName } from '../storage/names.ts';
+
+/** How one artifact is saved. */
+export interface ArtifactOptions {
+  /** How its content is compressed. Default: the store's setting. */
+  compression?: Compression | undefined;
+  /** The id of the serializer to use. Default: the first that accepts the value. */
+  serializer?: string | undefined;
+  /**
+   * `true` keeps the value in metadata.json however large it is, as long as all inline values of the attempt stay within
+   * 512 KiB; `false` makes it content however small it is. Default: by its size, see `maxInlineBytes`.
+   */
+  inline?: boolean | undefined;
+}
+
+/** How artifacts are saved: for all of a call, and by name where one differs. */
+export interface SaveOptions extends CallOptions, ArtifactOptions {
+  /** Options of single artifacts, by name; they come before those of the call. Default: none. */
+  artifacts?: Readonly<Record<string, ArtifactOptions>> | undefined;
+}
+
+/** An artifact in an iterable: `[name, value]`, or an object, which may hold options of its own. */
+export type NamedArtifact =
+  | readonly [name: string, value: unknown]
+  | ({ name: string; value: unknown } & ArtifactOptions);
+
+/** What `saveArtifacts` takes: values by name, or an iterable of artifacts. */
+export type Artifacts =
+  | Readonly<Record<string, unknown>>
+  | Iterable<NamedArtifact>
+  | AsyncIterable<NamedArtifact>;
+
+/** An artifact that is about to be saved. */
+export interface ArtifactInput {
+  name: string;
+  value: unknown;
+  options: ArtifactOptions;
+}
+
+const OPTION_NAMES: readonly string[] = ['signal', 'compression', 'serializer', 'inline', 'artifacts'];
+
+/** The options of a call, checked, and which artifact they make of a name and a value. */
+export class ArtifactInputs {
+  readonly #options: ArtifactOptions;
+  readonly #byName: Readonly<Record<string, ArtifactOptions>>;
+  readonly #unused: Set<string>;
+
+  /** @throws StowageError `INVALID_ARGUMENT` */
+  constructor({ artifacts = {}, signal: _, ...shared }: SaveOptions) {
+    checkNames({ artifacts, ...shared }, OPTION_NAMES);
+    checkOptions(shared, 'The options');
+    for (const [name, own] of Object.entries(artifacts)) checkOptions(own, `The options of artifact ${name}`);
+    this.#options = shared;
+    this.#byName = artifacts;
+    this.#unused = new Set(Object.keys(artifacts));
+  }
+
+  /** @throws StowageError `INVALID_NAME` */
+  named(name: string, value: unknown, own?: ArtifactOptions): ArtifactInput {
+    validateUserName(name, 'artifact name');
+    this.#unused.delete(name);
+    const byName = Object.hasOwn(this.#byName, name) ? this.#byName[name] : undefined;
+    return { name, value, options: merge(merge(this.#options, byName), own) };
+  }
+
+  /** @throws StowageError `INVALID_ARGUMENT` for what is no artifact, `INVALID_NAME` */
+  item(item: unknown): ArtifactInput {
+    if (Array.isArray(item) && item.length === 2 && typeof item[0] === 'string') {
+      return this.named(item[0], item[1]);
+    }
+    const isNamed = typeof item === 'object' && item !== null && 'name' in item && 'value' in item;
+    if (!isNamed || typeof item.name !== 'string') throw noArtifact();
+    const { name, value, ...own } = item as { name: string; value: unknown } & ArtifactOptions;
+    checkOptions(own, `The options of artifact ${name}`);
+    return this.named(name, value, own);
+  }
+
+  /** Options for an artifact that was not saved are a mistake in its name. */
+  checkAllUsed(): void {
+    const [name] = this.#unused;
+    if (name === undefined) return;
+    throw new StowageError(
+      'INVALID_ARGUMENT',
+      `The options name an artifact ${name} that is not among those saved; correct the name.`,
+      { details: { artifact: name } },
+    );
+  }
+}
+
+/** Whether artifacts come one after the other, so that they are saved one by one. Lists and Maps are in memory already. */
+export function isSequence(
+  artifacts: Artifacts,
+): artifacts is Iterable<NamedArtifact> | AsyncIterable<NamedArtifact> {
+  if (Array.isArray(artifacts) || artifacts instanceof Map) return false;
+  return Symbol.iterator in artifacts || Symbol.asyncIterator in artifacts;
+}
+
+/**
+ * The artifacts of a record, a list or a Map.
+ *
+ * @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME`
+ */
+export function inputsOf(artifacts: Artifacts, inputs: ArtifactInputs): ArtifactInput[] {
+  if (Array.isArray(artifacts) || artifacts instanceof Map) {
+    const byName = new Map(
+      Array.from(artifacts, (item) => inputs.item(item)).map((input) => [input.name, input]),
+    );
+    return [...byName.values()];
+  }
+  return Object.entries(artifacts).map(([name, value]) => inputs.named(name, value));
+}
+
+/** @throws StowageError `INVALID_ARGUMENT` */
+export function checkArtifacts(artifacts: unknown): asserts artifacts is Artifacts {
+  const isObject = typeof artifacts === 'object' && artifacts !== null;
+  // Sets, typed arrays and the like have no names.
+  if (isObject && !ArrayBuffer.isView(artifacts) && !(artifacts instanceof Set)) return;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    'Artifacts are saved by name: pass an object such as { model, metrics }, or an iterable of [name, value].',
+  );
+}
+
+function merge(base: ArtifactOptions, over: ArtifactOptions | undefined): ArtifactOptions {
+  if (!over) return base;
+  return {
+    compression: over.compression ?? base.compression,
+    serializer: over.serializer ?? base.serializer,
+    inline: over.inline ?? base.inline,
+  };
+}
+
+function checkOptions(options: unknown, what: string): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new StowageError('INVALID_ARGUMENT', `${what} must be an object such as { compression: 'none' }.`);
+  }
+  checkNames(options, ['compression', 'serializer', 'inline']);
+  const { compression, serializer, inline } = options as ArtifactOptions;
+  if (compression !== undefined) checkCompression(compression);
+  if (serializer !== undefined && typeof serializer !== 'string') {
+    throw new StowageError(
+      'INVALID_ARGUMENT',
+      `${what}: serializer must be the id of one, such as 'msgpack'.`,
+    );
+  }
+  if (inline !== undefined && typeof inline !== 'boolean') {
+    throw new StowageError('INVALID_ARGUMENT', `${what}: inline must be true or false.`);
+  }
+}
+
+function checkNames(options: object, known: readonly string[]): void {
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    `Artifacts are saved without an option ${unknown}; there are ${known.join(', ')}.`,
+    { details: { option: unknown } },
+  );
+}
+
+function noArtifact(): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    'An iterable of artifacts gives [name, value], or { name, value }, and nothing else.',
+  );
+}

@@ -1,0 +1,90 @@
+import { StowageError } from '../errors.ts';
+import type { TaskDataStore } from './task-data-store.ts';
+import { checkNameList } from './task-selection.ts';
+
+/** Which artifacts `mergeArtifacts` takes over. */
+export interface MergeOptions {
+  /** Only these; each must be in at least one input. Default: all that the inputs have. Not together with `exclude`. */
+  include?: readonly string[] | undefined;
+  /** All but these. Default none. */
+  exclude?: readonly string[] | undefined;
+}
+
+/**
+ * Which artifacts to take from which input: of equal ones the first input's.
+ *
+ * @throws StowageError `ARTIFACT_CONFLICT`, `ARTIFACT_NOT_FOUND`, `INVALID_ARGUMENT`
+ */
+export function agreedArtifacts(
+  inputs: readonly TaskDataStore[],
+  { include, exclude }: MergeOptions,
+  isSaved: (name: string) => boolean,
+): Map<TaskDataStore, string[]> {
+  if (include !== undefined) checkNameList(include, 'include');
+  if (exclude !== undefined) checkNameList(exclude, 'exclude');
+  if (include && exclude) {
+    throw new StowageError(
+      'INVALID_ARGUMENT',
+      'mergeArtifacts takes either include or exclude: the one says all that is taken, the other all that is not.',
+    );
+  }
+  const left = new Set(exclude);
+  const wanted = new Set(
+    (include ?? inputs.flatMap((input) => input.names())).filter((name) => !left.has(name)),
+  );
+  const agreed = new Map<TaskDataStore, string[]>();
+  const conflicts: Record<string, Record<string, string[]>> = Object.create(null);
+  const absent: string[] = [];
+  for (const name of wanted) {
+    if (isSaved(name)) continue;
+    const holders = inputs.filter((input) => input.has(name));
+    const [first] = holders;
+    if (!first) {
+      absent.push(name);
+      continue;
+    }
+    const byKey = groupByKey(name, holders);
+    if (Object.keys(byKey).length > 1) conflicts[name] = byKey;
+    else if (agreed.has(first)) agreed.get(first)?.push(name);
+    else agreed.set(first, [name]);
+  }
+  if (absent.length > 0) throw notFound(absent);
+  if (Object.keys(conflicts).length > 0) throw conflict({ ...conflicts });
+  return agreed;
+}
+
+/** Equal bytes of different types are different values. */
+function groupByKey(name: string, holders: readonly TaskDataStore[]): Record<string, string[]> {
+  const values = new Map<string, { key: string; holders: string[] }>();
+  for (const holder of holders) {
+    const { key, type, encoding } = holder.info(name);
+    const value = `${encoding} ${type} ${key}`;
+    const same = values.get(value) ?? { key, holders: [] };
+    same.holders.push(`${holder.flowName}/${holder.pathspec}`);
+    values.set(value, same);
+  }
+  const shared = new Set([...values.values()].map(({ key }) => key)).size < values.size;
+  return Object.fromEntries(
+    [...values].map(([value, { key, holders: found }]) => [shared ? value : key, found]),
+  );
+}
+
+function notFound(names: readonly string[]): StowageError {
+  return new StowageError(
+    'ARTIFACT_NOT_FOUND',
+    `No input has the artifacts ${names.join(', ')}, which were to be merged; correct the names in include.`,
+    { details: { artifacts: names } },
+  );
+}
+
+function conflict(conflicts: Record<string, Record<string, string[]>>): StowageError {
+  const [name, byKey] = Object.entries(conflicts)[0] as [string, Record<string, string[]>];
+  const more = Object.keys(conflicts).length - 1;
+  const values = Object.values(byKey).map((holders) => holders[0]);
+  const others = more === 0 ? '' : `, and so do those of ${more} more artifacts`;
+  return new StowageError(
+    'ARTIFACT_CONFLICT',
+    `The values of artifact ${name} differ between ${values.slice(0, 5).join(', ')}${values.length > 5 ? ', ...' : ''}${others}. Save the value that is to hold before merging, or leave it out with exclude.`,
+    { details: { conflicts } },
+  );
+}

@@ -1,0 +1,62 @@
+import { inspect } from 'node:util';
+import { StowageError } from '../errors.ts';
+
+/** What of an attempt is shown, by `toRecord` and `format`. */
+export interface RecordOptions {
+  /** Only these artifacts. Default: all. */
+  names?: readonly string[] | undefined;
+  /** Values whose serialized bytes are more than this are not loaded, and shown as {@link ArtifactTooLarge}. Default: no limit for `toRecord`, 1,000 for `format`. */
+  maxValueBytes?: number | undefined;
+  /** Whether artifacts whose names begin with `_` are shown. Default `false`. */
+  showPrivate?: boolean | undefined;
+}
+
+/** Stands for a value that was too large to be loaded. */
+export class ArtifactTooLarge {
+  readonly name: string;
+  /** What a person calls the value. */
+  readonly type: string;
+  /** Length of its serialized bytes. */
+  readonly bytes: number;
+
+  constructor(name: string, type: string, bytes: number) {
+    this.name = name;
+    this.type = type;
+    this.bytes = bytes;
+  }
+
+  /** For people: `<string of 30000 bytes>`. */
+  toString(): string {
+    return `<${this.type} of ${this.bytes} bytes>`;
+  }
+}
+
+/**
+ * The names to show, of all `names`.
+ *
+ * @throws StowageError `INVALID_ARGUMENT`
+ */
+export function shownNames(
+  names: readonly string[],
+  { showPrivate = false, maxValueBytes }: RecordOptions,
+): string[] {
+  if (maxValueBytes !== undefined && !(maxValueBytes >= 0)) {
+    throw new StowageError(
+      'INVALID_ARGUMENT',
+      `maxValueBytes must be a number from 0 on, not ${String(maxValueBytes)}.`,
+    );
+  }
+  return names.filter((name) => showPrivate || !name.startsWith('_'));
+}
+
+/** One line, or a few, about one artifact. */
+export function formatArtifact(
+  { name, type, bytes }: { name: string; type: string; bytes: number },
+  value: unknown,
+): string {
+  const shown =
+    value instanceof ArtifactTooLarge
+      ? String(value)
+      : inspect(value, { depth: 4, maxArrayLength: 20, maxStringLength: 1_000, breakLength: 100 });
+  return `${name} [${bytes} bytes, ${type}] = ${shown}`;
+}

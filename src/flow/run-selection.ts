@@ -1,0 +1,84 @@
+import { type ListedRun, type RunOutcome, readRunCreated, readRunFinished } from '../attempts/runs.ts';
+import { StowageError } from '../errors.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { checkNameList } from './task-selection.ts';
+
+/** Which runs of a flow. */
+export interface RunFilter {
+  /** Only runs with all of these tags. One more request for each run that is looked at. */
+  tags?: readonly string[] | undefined;
+  /** Only runs that ended so, or that nobody has recorded the end of. One more request for each finished run that is looked at. */
+  status?: 'open' | RunOutcome | undefined;
+  /** Only runs first opened after this time, by the store's clock. */
+  createdAfter?: Date | undefined;
+  /** Only runs first opened before this time, by the store's clock. */
+  createdBefore?: Date | undefined;
+  /** How many runs at most, the newest ones. No more are looked at than that takes. Default: no limit. */
+  limit?: number | undefined;
+}
+
+/** How many runs are looked at at once. */
+const CONCURRENCY = 32;
+const STATUSES: readonly unknown[] = [undefined, 'open', 'done', 'failed'];
+
+/** @throws StowageError `INVALID_ARGUMENT` */
+export function checkRunFilter({ tags, status, createdAfter, createdBefore, limit }: RunFilter): void {
+  if (tags !== undefined) checkNameList(tags, 'tags');
+  if (!STATUSES.includes(status)) {
+    throw new StowageError(
+      'INVALID_ARGUMENT',
+      `The status of a run is open, done or failed, not ${String(status)}.`,
+    );
+  }
+  for (const time of [createdAfter, createdBefore]) {
+    if (time === undefined || (time instanceof Date && !Number.isNaN(time.getTime()))) continue;
+    throw new StowageError('INVALID_ARGUMENT', 'createdAfter and createdBefore must be valid dates.');
+  }
+  if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0)) {
+    throw new StowageError('INVALID_ARGUMENT', `limit must be an integer from 0 on, not ${String(limit)}.`);
+  }
+}
+
+/** The runs that a filter lets through, in their order. Records are read only where the listing does not tell. */
+export async function selectRuns(
+  storage: DataStoreStorage,
+  runs: readonly ListedRun[],
+  filter: RunFilter,
+  options: CallOptions,
+): Promise<ListedRun[]> {
+  const { limit = Number.POSITIVE_INFINITY } = filter;
+  const candidates = runs.filter((run) => isCandidate(run, filter));
+  const selected: ListedRun[] = [];
+  // A search for few begins with few.
+  let size = Math.min(limit, CONCURRENCY);
+  for (let start = 0; start < candidates.length && selected.length < limit; ) {
+    const slice = candidates.slice(start, start + size);
+    const fits = await Promise.all(slice.map((run) => doesFit(storage, run, filter, options)));
+    selected.push(...slice.filter((_, index) => fits[index]));
+    start += size;
+    size = Math.min(size * 2, CONCURRENCY);
+  }
+  return selected.slice(0, limit);
+}
+
+function isCandidate({ createdAtMs, finished }: ListedRun, filter: RunFilter): boolean {
+  const { createdAfter, createdBefore, status } = filter;
+  if (createdAfter && createdAtMs <= createdAfter.getTime()) return false;
+  if (createdBefore && createdAtMs >= createdBefore.getTime()) return false;
+  return status === undefined || finished === (status !== 'open');
+}
+
+async function doesFit(
+  storage: DataStoreStorage,
+  { flow, run }: ListedRun,
+  { tags = [], status }: RunFilter,
+  options: CallOptions,
+): Promise<boolean> {
+  if (status === 'done' || status === 'failed') {
+    const finished = await readRunFinished(storage, flow, run, options);
+    if (finished?.status !== status) return false;
+  }
+  if (tags.length === 0) return true;
+  const created = await readRunCreated(storage, flow, run, options);
+  return tags.every((tag) => created?.tags.includes(tag));
+}

@@ -1,0 +1,202 @@
+import {
+  type ListAttemptsOptions,
+  type ListedTask,
+  listAttempts,
+  listTasks,
+  type TaskAttempts,
+} from '../attempts/attempt-files.ts';
+import { type ReadAttempt, type ReadRule, readAttempt, readTask } from '../attempts/attempt-reader.ts';
+import { MetadataCache } from '../attempts/metadata-cache.ts';
+import { formatPathspec, type Pathspec, parsePathspec, type TaskPath } from '../attempts/pathspec.ts';
+import type { ByteCache } from '../content/byte-cache.ts';
+import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import { isStowageError, StowageError } from '../errors.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { validateUserName } from '../storage/names.ts';
+import { checkNameList, type GetTasksOptions, type TaskRule, taskRuleOf } from './task-selection.ts';
+
+/** How many tasks are read at once. */
+const CONCURRENCY = 32;
+/** How many names a page of a listing holds. */
+const PAGE_NAMES = 1_000;
+
+/** A task that was asked for by name. */
+interface NamedTask {
+  path: TaskPath;
+  rule: TaskRule;
+}
+
+/** Opens attempts of a flow for reading: one, those of a run, or many by name. */
+export class TaskOpener {
+  readonly #flow: string;
+  readonly #content: ContentAddressedStore;
+  #cache: MetadataCache | undefined;
+
+  constructor(flow: string, content: ContentAddressedStore) {
+    this.#flow = flow;
+    this.#content = content;
+  }
+
+  /** Where to look for what closed attempts left for good; `undefined` for nowhere. */
+  useMetadataCache(cache: ByteCache | undefined): void {
+    this.#cache = cache === undefined ? undefined : new MetadataCache(this.#content, cache);
+  }
+
+  /** One task. Three requests. */
+  async open(pathspec: string, rule: ReadRule, options: CallOptions): Promise<ReadAttempt> {
+    const named = this.#named(parsePathspec(pathspec), rule);
+    return this.#readTask(named, options);
+  }
+
+  /** The tasks of a run, in the order of their names, and how many there are; what the rules do not let be read is left out. */
+  async ofRun(
+    { runId, steps, ...rules }: GetTasksOptions,
+    options: CallOptions,
+  ): Promise<{ read: ReadAttempt[]; tasks: number }> {
+    const run = validateUserName(runId, 'run id');
+    if (steps !== undefined) checkNameList(steps, 'steps');
+    const rule = taskRuleOf(rules);
+    const tasks: ListedTask[] = [];
+    for (const step of steps ? new Set(steps) : [undefined]) {
+      if (step !== undefined) validateUserName(step, 'step name');
+      const listed = listTasks(this.#storage, { flow: this.#flow, run, step }, this.#listing(options));
+      for await (const task of listed) tasks.push(task);
+    }
+    const read = await this.#inOrder(tasks, async ({ path, attempts }) => {
+      try {
+        return await this.#read(path, attempts, rule, options);
+      } catch (error) {
+        if (isStowageError(error, 'ATTEMPT_NOT_FOUND', 'ATTEMPT_NOT_DONE', 'ATTEMPT_DELETED')) return [];
+        throw error;
+      }
+    });
+    return { read, tasks: tasks.length };
+  }
+
+  /** Tasks by name, in the order of `pathspecs`; one that cannot be read is an error. */
+  async byName(pathspecs: readonly string[], rules: TaskRule, options: CallOptions): Promise<ReadAttempt[]> {
+    checkNameList(pathspecs, 'pathspecs');
+    const rule = taskRuleOf(rules);
+    const named = pathspecs.map((pathspec) => this.#named(parsePathspec(pathspec), rule));
+    const listed = await this.#listNamed(named, options);
+    return this.#inOrder(named, async (task) => {
+      const attempts = listed.get(taskId(task.path));
+      if (attempts) return this.#read(task.path, attempts, task.rule, options);
+      const found = await listAttempts(this.#storage, task.path, this.#listing(options));
+      // Reading it says what is missing.
+      if (found.size === 0) return [await this.#readTask(task, options)];
+      return this.#read(task.path, found, task.rule, options);
+    });
+  }
+
+  /** Which attempt a pathspec means, the latest started without a number; it must be closed, as done or otherwise. */
+  async closedAttempt(pathspec: string, options: CallOptions): Promise<{ path: TaskPath; attempt: number }> {
+    const { path, attempt, status } = await this.open(pathspec, { allowNotDone: true }, options);
+    if (status !== 'open') return { path, attempt };
+    throw new StowageError(
+      'ATTEMPT_NOT_DONE',
+      `Attempt ${formatPathspec(path, attempt)} of flow ${path.flow} is still open, and its logs are its owner's: wait until it is closed, or scrub them there.`,
+      { details: { flow: path.flow, pathspec: formatPathspec(path, attempt) } },
+    );
+  }
+
+  get #storage(): DataStoreStorage {
+    return this.#content.storage;
+  }
+
+  #named({ attempt, ...names }: Pathspec, rule: TaskRule): NamedTask {
+    if (attempt !== undefined && rule.attempt !== undefined && rule.attempt !== attempt) {
+      throw new StowageError(
+        'INVALID_ARGUMENT',
+        `The pathspec asks for attempt ${attempt}, the options for ${String(rule.attempt)}; give one of them.`,
+      );
+    }
+    return {
+      path: { flow: this.#flow, ...names },
+      rule: attempt === undefined ? rule : { ...rule, attempt },
+    };
+  }
+
+  /**
+   * The attempts of tasks of one step by one LIST of it, where that takes no more pages than listing each would take requests.
+   * Tasks that it does not show are listed by themselves.
+   */
+  async #listNamed(named: readonly NamedTask[], options: CallOptions): Promise<Map<string, TaskAttempts>> {
+    const steps = new Map<string, TaskPath[]>();
+    for (const { path } of named) {
+      const id = `${path.run}/${path.step}`;
+      const group = steps.get(id);
+      if (group) group.push(path);
+      else steps.set(id, [path]);
+    }
+    const listed = new Map<string, TaskAttempts>();
+    for (const paths of steps.values()) {
+      if (paths.length === 1) continue;
+      const wanted = new Set(paths.map(taskId));
+      const limit = paths.length * PAGE_NAMES;
+      for await (const { path, attempts } of listTasks(this.#storage, paths[0] as TaskPath, {
+        ...this.#listing(options),
+        limit,
+      })) {
+        if (wanted.has(taskId(path))) listed.set(taskId(path), attempts);
+        if (listed.size === wanted.size) break;
+      }
+    }
+    return listed;
+  }
+
+  async #read(
+    path: TaskPath,
+    attempts: TaskAttempts,
+    rule: TaskRule,
+    options: CallOptions,
+  ): Promise<ReadAttempt[]> {
+    if (!rule.includePrior) return [await this.#readAttempt(path, attempts, rule, options)];
+    const last = typeof rule.attempt === 'number' ? rule.attempt : Number.POSITIVE_INFINITY;
+    const found: ReadAttempt[] = [];
+    for (const [attempt, files] of [...attempts].sort(([a], [b]) => a - b)) {
+      if (attempt > last || files.has('deleted') || !(files.has('done') || rule.allowNotDone)) continue;
+      const anyStatus = { attempt, allowNotDone: true };
+      const read = await this.#readAttempt(path, attempts, anyStatus, options);
+      if (read.status === 'done' || rule.allowNotDone) found.push(read);
+    }
+    return found;
+  }
+
+  /** A metadata cache has to tell one DONE from another. */
+  #listing({ signal }: CallOptions): ListAttemptsOptions {
+    return { signal, details: this.#cache !== undefined };
+  }
+
+  #readTask({ path, rule }: NamedTask, { signal }: CallOptions): Promise<ReadAttempt> {
+    const options = { signal, metadataCache: this.#cache };
+    return readTask(this.#storage, this.#content.reader, path, rule, options);
+  }
+
+  #readAttempt(
+    path: TaskPath,
+    attempts: TaskAttempts,
+    rule: ReadRule,
+    { signal }: CallOptions,
+  ): Promise<ReadAttempt> {
+    const options = { signal, metadataCache: this.#cache };
+    return readAttempt(this.#storage, this.#content.reader, path, attempts, rule, options);
+  }
+
+  /** Reads many tasks, some at once; what they give comes in their order. */
+  async #inOrder<T>(
+    tasks: readonly T[],
+    read: (task: T) => Promise<readonly ReadAttempt[]>,
+  ): Promise<ReadAttempt[]> {
+    const found: ReadAttempt[] = [];
+    for (let start = 0; start < tasks.length; start += CONCURRENCY) {
+      const slice = await Promise.all(tasks.slice(start, start + CONCURRENCY).map(read));
+      for (const attempts of slice) for (const attempt of attempts) found.push(attempt);
+    }
+    return found;
+  }
+}
+
+function taskId({ run, step, task }: TaskPath): string {
+  return `${run}/${step}/${task}`;
+}
