@@ -1,6 +1,7 @@
 import type { ListedTask } from '../attempts/attempt-files.ts';
 import { type AttemptStatus, type ReadAttempt, readAttempt } from '../attempts/attempt-reader.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
+import type { TaskPath } from '../attempts/pathspec.ts';
 import type { ArtifactEntry } from '../content/description.ts';
 import type { RecordedError } from '../content/session-files.ts';
 import { isStowageError } from '../errors.ts';
@@ -11,6 +12,7 @@ import { countOf, formatCount } from './sizes.ts';
 import type { OpenStore } from './store.ts';
 import type { Cell } from './table.ts';
 import { durationBetween, formatDuration } from './times.ts';
+import { unreadable } from './unreadable.ts';
 
 /** How an attempt is shown: as far as it got, or why nothing is known of it. */
 export type ShownStatus = AttemptStatus | 'deleted' | 'damaged' | 'unreadable';
@@ -44,12 +46,16 @@ export interface AttemptJson {
   failure?: { code: string; message: string };
 }
 
-/** A task with all its attempts, oldest first. */
+/** A task with its attempts, oldest first: all of them, or the latest only. */
 export interface TaskView {
-  step: string;
-  task: string;
+  path: TaskPath;
+  /** How many attempts were started. */
+  started: number;
   attempts: AttemptView[];
 }
+
+/** Which attempts of a task are read. */
+export type WhichAttempts = 'all' | 'latest';
 
 /** An attempt, with the rows of its artifact table. */
 export interface AttemptView extends AttemptJson {
@@ -68,34 +74,38 @@ const STYLES: Readonly<Record<ShownStatus, Style>> = {
   unreadable: 'red',
 };
 
-/** Reads all attempts of tasks, whatever became of them; what cannot be read is noted and shown as such. */
+/** Reads attempts of tasks, whatever became of them; what cannot be read is noted and shown as such. */
 export async function* readTasks(
   invocation: Invocation,
   store: OpenStore,
   tasks: readonly ListedTask[],
+  which: WhichAttempts = 'all',
 ): AsyncGenerator<TaskView> {
   const progress = new Progress();
   try {
     for (let start = 0; start < tasks.length; start += CONCURRENCY) {
       progress.update(() => `reading ${formatCount(start)} of ${countOf(tasks.length, 'task')}`);
       const slice = tasks.slice(start, start + CONCURRENCY);
-      yield* await Promise.all(slice.map((task) => readTaskView(invocation, store, task)));
+      yield* await Promise.all(slice.map((task) => readTaskView(invocation, store, task, which)));
     }
   } finally {
     progress.end();
   }
 }
 
-/** Reads all attempts of one task. */
+/** Reads the attempts of one task. */
 export async function readTaskView(
   invocation: Invocation,
   store: OpenStore,
   listed: ListedTask,
+  which: WhichAttempts = 'all',
 ): Promise<TaskView> {
   const numbers = [...listed.attempts.keys()].sort((a, b) => a - b);
   const attempts: AttemptView[] = [];
-  for (const number of numbers) attempts.push(await readView(invocation, store, listed, number));
-  return { step: listed.path.step, task: listed.path.task, attempts };
+  for (const number of which === 'all' ? numbers : numbers.slice(-1)) {
+    attempts.push(await readView(invocation, store, listed, number));
+  }
+  return { path: listed.path, started: numbers.length, attempts };
 }
 
 async function readView(
@@ -110,17 +120,8 @@ async function readView(
   try {
     return viewOf(await readAttempt(store.storage, store.content.reader, path, attempts, rule, { signal }));
   } catch (error) {
-    if (!isStowageError(error) || error.code === 'ABORTED') throw error;
-    if (error.code === 'ATTEMPT_DELETED') return { attempt, status: 'deleted', artifacts: [] };
-    invocation.failed(error);
-    const { code, message } = error;
-    const isDamage = code === 'RECORD_DAMAGED' || code === 'CONTENT_DAMAGED';
-    return {
-      attempt,
-      status: isDamage ? 'damaged' : 'unreadable',
-      artifacts: [],
-      failure: { code, message },
-    };
+    if (isStowageError(error, 'ATTEMPT_DELETED')) return { attempt, status: 'deleted', artifacts: [] };
+    return { attempt, artifacts: [], ...unreadable(invocation, error) };
   }
 }
 
@@ -144,7 +145,8 @@ function viewOf(read: ReadAttempt): AttemptView {
   };
 }
 
-function artifactJson({ name, type, encoding, key, bytes, content }: ArtifactEntry): ArtifactJson {
+/** An artifact without where its content lies. */
+export function artifactJson({ name, type, encoding, key, bytes, content }: ArtifactEntry): ArtifactJson {
   return { name, type, encoding, key, bytes, storedBytes: content?.storedBytes ?? 0, inline: !content };
 }
 

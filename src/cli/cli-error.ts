@@ -1,9 +1,16 @@
 import type { ErrorDetails } from '../errors.ts';
 
 /** What goes wrong in the command itself, rather than in the store. */
-export type CliErrorCode = 'USAGE' | 'OUTPUT_FAILED';
+export type CliErrorCode =
+  | 'USAGE'
+  /** A file or pipe that it writes to. */
+  | 'OUTPUT_FAILED'
+  /** A file that it reads. */
+  | 'INPUT_FAILED'
+  /** An artifact that cannot be written in the form that was asked for. */
+  | 'NO_SUCH_FORM';
 
-/** An error of the command line: its use, or the file or pipe that it writes to. */
+/** An error of the command line: its use, or the files and pipes that it writes and reads. */
 export class CliError extends Error {
   readonly code: CliErrorCode;
   readonly details: ErrorDetails;

@@ -1,7 +1,7 @@
+import type { ArtifactEntry } from '../content/description.ts';
 import { parseCopyName } from '../content/object-names.ts';
 import type { StoredContent } from '../content/stored-content.ts';
 import { isStowageError } from '../errors.ts';
-import type { AttemptView } from './attempt-view.ts';
 import type { Invocation } from './invocation.ts';
 import type { OpenStore } from './store.ts';
 
@@ -15,18 +15,34 @@ export interface StatJson {
   contents: number;
   /** Serialized bytes of all artifacts, each time one was saved. */
   bytes: number;
-  /** What is stored of them: each content once, compressed, and the inline values. */
+  /** What is left of them once equal contents, and equal parts of large ones, count once. */
+  uniqueBytes: number;
+  /** What is stored of that: compressed, and the inline values. */
   storedBytes: number;
   /** The part of `storedBytes` that inline values are, each time one was saved. */
   inlineBytes: number;
+  /** `bytes / uniqueBytes`; `null` where there is nothing. */
+  dedupRatio: number | null;
+  /** `uniqueBytes / storedBytes`; `null` where there is nothing. */
+  compressionRatio: number | null;
   /** `storedBytes / bytes`; `null` where there is nothing. */
   storedRatio: number | null;
+}
+
+/** What is being counted: a run, a task of it, or an attempt of that. */
+export interface Place {
+  run: string;
+  task?: string;
+  attempt?: number;
 }
 
 /** The objects that a content lies in, with their lengths. */
 type ObjectSizes = ReadonlyMap<string, number>;
 
-/** Counts what attempts refer to, every object of the store once. */
+/**
+ * Counts artifacts, and what they take up. What contents share is known by the objects they lie in, of which each counts once;
+ * but such an object (a pack) may hold much that is not counted here, so that a content never counts more than it takes alone.
+ */
 export class ContentTally {
   readonly #store: OpenStore;
   readonly #invocation: Invocation;
@@ -35,8 +51,12 @@ export class ContentTally {
   readonly #keys = new Set<string>();
   readonly #objects = new Map<string, number>();
   readonly #counts = { runs: 0, tasks: 0, attempts: 0, artifacts: 0 };
+  #last: Place | undefined;
   #bytes = 0;
   #inlineBytes = 0;
+  /** Of different contents: what they are, and what each takes up alone. */
+  #contentBytes = 0;
+  #aloneBytes = 0;
 
   constructor(store: OpenStore, invocation: Invocation, related?: ContentTally) {
     this.#store = store;
@@ -44,49 +64,58 @@ export class ContentTally {
     this.#objectsByKey = related ? related.#objectsByKey : new Map();
   }
 
-  addRun(): void {
-    this.#counts.runs += 1;
+  /** Counts a run, task or attempt, once: they are visited in order. */
+  visit(place: Place): void {
+    const { run, task, attempt } = this.#last ?? {};
+    const isNewRun = place.run !== run;
+    const isNewTask = isNewRun || place.task !== task;
+    if (isNewRun) this.#counts.runs += 1;
+    if (isNewTask && place.task !== undefined) this.#counts.tasks += 1;
+    if ((isNewTask || place.attempt !== attempt) && place.attempt !== undefined) this.#counts.attempts += 1;
+    this.#last = place;
   }
 
-  addTask(): void {
-    this.#counts.tasks += 1;
-  }
-
-  /** Counts an attempt; what retention gave up takes no space and has no size. */
-  async addAttempt({ entries = [], purged }: AttemptView): Promise<void> {
-    this.#counts.attempts += 1;
-    for (const { key, bytes, content } of entries) {
-      this.#counts.artifacts += 1;
-      if (content && purged) continue;
-      this.#bytes += bytes;
-      if (content) await this.#addContent(key, content);
-      else this.#inlineBytes += bytes;
-    }
+  /** Counts an artifact; what retention gave up takes no space and has no size. */
+  async addArtifact({ key, bytes, content }: ArtifactEntry, isPurged: boolean): Promise<void> {
+    this.#counts.artifacts += 1;
+    if (content && isPurged) return;
+    this.#bytes += bytes;
+    if (content) await this.#addContent(key, bytes, content);
+    else this.#inlineBytes += bytes;
   }
 
   json(): StatJson {
     const bytes = this.#bytes;
-    let storedBytes = this.#inlineBytes;
-    for (const length of this.#objects.values()) storedBytes += length;
+    let objectBytes = 0;
+    for (const length of this.#objects.values()) objectBytes += length;
+    const contentStoredBytes = Math.min(objectBytes, this.#aloneBytes);
+    const storedBytes = contentStoredBytes + this.#inlineBytes;
+    const shared = this.#aloneBytes === 0 ? 1 : contentStoredBytes / this.#aloneBytes;
+    const uniqueBytes = Math.round(this.#contentBytes * shared) + this.#inlineBytes;
     return {
       ...this.#counts,
       contents: this.#keys.size,
       bytes,
+      uniqueBytes,
       storedBytes,
       inlineBytes: this.#inlineBytes,
-      storedRatio: bytes === 0 ? null : storedBytes / bytes,
+      dedupRatio: ratio(bytes, uniqueBytes),
+      compressionRatio: ratio(uniqueBytes, storedBytes),
+      storedRatio: ratio(storedBytes, bytes),
     };
   }
 
-  async #addContent(key: string, content: StoredContent): Promise<void> {
+  async #addContent(key: string, bytes: number, content: StoredContent): Promise<void> {
     if (this.#keys.has(key)) return;
     this.#keys.add(key);
+    this.#contentBytes += bytes;
+    this.#aloneBytes += content.storedBytes;
     let objects = this.#objectsByKey.get(key);
     if (!objects) {
       objects = this.#objectsOf(content);
       this.#objectsByKey.set(key, objects);
     }
-    for (const [name, bytes] of await objects) this.#objects.set(name, bytes);
+    for (const [name, length] of await objects) this.#objects.set(name, length);
   }
 
   /** A small content is one object. A large one is a manifest and packs, which it may share with others. */
@@ -106,4 +135,8 @@ export class ContentTally {
       return new Map([[copy, storedBytes]]);
     }
   }
+}
+
+function ratio(part: number, whole: number): number | null {
+  return whole === 0 ? null : part / whole;
 }

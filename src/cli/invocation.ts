@@ -16,6 +16,8 @@ export class Invocation {
   readonly options: CommonOptions;
   readonly output: Output;
   readonly signal: AbortSignal;
+  /** What the process ends with, if nothing goes wrong. */
+  exitCode: number = EXIT.ok;
   readonly #failures: Error[] = [];
   readonly #notes: (text: string) => void;
 

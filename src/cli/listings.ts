@@ -4,7 +4,8 @@ import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { missing } from './not-found.ts';
 import type { Reaching, StorePath } from './store-path.ts';
 
-const byName = new Intl.Collator('en', { numeric: true }).compare;
+/** Orders names, numbers in them by their value. */
+export const byName: (a: string, b: string) => number = new Intl.Collator('en', { numeric: true }).compare;
 
 /** The runs of a flow, or of all flows, newest first; never none of a flow that is named. */
 export async function runsAt(

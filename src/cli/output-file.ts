@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, link, open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { throwIfAborted } from '../errors.ts';
 import { CliError } from './cli-error.ts';
 import type { Sink } from './output.ts';
 
+/** Longer names leave no room for what an unfinished file is called beside them. */
+const MAX_NAME_BYTES = 200;
+
 /**
  * Lets `work` write a file, which takes its name only once it is whole: whatever goes wrong, a file that was there before
- * stays as it was. Devices and pipes are written directly.
+ * stays as it was; without `overwrite` (default `true`), whatever goes well, too. Devices and pipes are written directly.
  *
  * @throws CliError `OUTPUT_FAILED`
  */
@@ -14,19 +18,21 @@ export async function toFile(
   path: string,
   signal: AbortSignal,
   work: (sink: Sink) => Promise<void>,
+  { overwrite = true }: { overwrite?: boolean } = {},
 ): Promise<void> {
   const isSpecial = await describe(path, async () => {
     const stats = await stat(path).catch(ignoreAbsent);
     if (stats?.isDirectory()) throw new Error('it is a folder; name a file in it');
+    if (stats && !overwrite) throw new Error(EXISTS);
     return stats !== undefined && !stats.isFile();
   });
-  const target = isSpecial ? path : `${path}.${randomBytes(4).toString('hex')}.part`;
+  const target = isSpecial ? path : partOf(path);
   const file = await describe(path, () => open(target, isSpecial ? 'w' : 'wx'));
   try {
     await work(fileSink(file, path, signal));
     await describe(path, async () => {
       await file.close();
-      if (!isSpecial) await rename(target, path);
+      if (!isSpecial) await (overwrite ? rename(target, path) : moveToFree(target, path));
     });
   } catch (error) {
     await file.close().catch(() => {});
@@ -45,15 +51,42 @@ function fileSink(file: FileHandle, path: string, signal: AbortSignal): Sink {
   };
 }
 
+/** What a file is called until it is whole. */
+function partOf(path: string): string {
+  const part = `.${randomBytes(4).toString('hex')}.part`;
+  const name = basename(path);
+  return join(dirname(path), Buffer.byteLength(name) > MAX_NAME_BYTES ? part : name + part);
+}
+
+/** `rename` replaces what has appeared meanwhile, and `link` does not; but not every file system has links. */
+async function moveToFree(target: string, path: string): Promise<void> {
+  try {
+    await link(target, path);
+  } catch (error) {
+    if (!NO_LINKS.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    if (await stat(path).catch(ignoreAbsent)) throw new Error(EXISTS);
+    return rename(target, path);
+  }
+  await rm(target);
+}
+
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+const EXISTS = 'it exists already';
+
 /** What goes wrong with the file is told as that. */
 async function describe<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const why = REASONS[code ?? ''] ?? message;
-    throw new CliError('OUTPUT_FAILED', `${path} cannot be written: ${why}.`, { details: { path }, cause });
+    throw cannotWrite(path, cause);
   }
+}
+
+/** The error of a file that cannot be written, with the reason in plain words. */
+export function cannotWrite(path: string, cause: unknown): CliError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const why = REASONS[code ?? ''] ?? message;
+  return new CliError('OUTPUT_FAILED', `${path} cannot be written: ${why}.`, { details: { path }, cause });
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -63,6 +96,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: 'it is not permitted',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
+  EEXIST: EXISTS,
 };
 
 function ignoreAbsent(error: NodeJS.ErrnoException): undefined {

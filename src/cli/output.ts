@@ -32,7 +32,7 @@ export class Output implements Sink {
     this.isTerminal = stream.isTTY === true;
     this.paint = hasColours(stream, options.color) ? coloured : plain;
     const columns = Number(process.env.COLUMNS);
-    this.width = columns >= 1 ? columns : (stream.columns ?? Number.POSITIVE_INFINITY);
+    this.width = columns >= 1 ? columns : stream.columns || Number.POSITIVE_INFINITY; // some terminals have 0
   }
 
   async write(piece: string | Uint8Array): Promise<void> {

@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
+import type { DiffOptions } from './commands/diff.ts';
+import type { PutOptions } from './commands/put.ts';
+import type { Shell } from './completion/scripts.ts';
 import type { Invocation } from './invocation.ts';
 
 /** Runs a command's work under the options that every command takes. */
@@ -10,7 +13,9 @@ Examples:
   stowage runs                            the newest runs of all flows
   stowage show Train/2026-01-31T08:00:00Z a run: its steps, tasks and artifacts
   stowage get Train/r7/fit/0 metrics      an artifact, as JSON or text
-  stowage log Train/r7/fit/0              what a task printed
+  stowage get Train/r7/fit/0 -d results   all artifacts of a task, a file each
+  stowage put Train/r7/load/0 raw=a.csv   a file, as an artifact of a new attempt
+  stowage log Train/r7/fit/0 -f           what a task prints, as it comes
   stowage stat --store ./other --json     how much lies in another store
 
 The store is ./.stowage, unless --store, or STOWAGE_DEFAULT_DATASTORE and
@@ -22,7 +27,7 @@ STOWAGE_DATASTORE_SYSROOT_LOCAL say otherwise.`;
  */
 export function buildProgram(execute: Execute): Command {
   const program = new Command('stowage')
-    .description('Look at what task pipelines stored: runs, tasks, artifacts and logs.')
+    .description('Look at what task pipelines stored: runs, tasks, artifacts and logs; and add to it.')
     .usage('<command> [options]')
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
@@ -39,6 +44,13 @@ export function buildProgram(execute: Execute): Command {
     .description('list runs, newest first')
     .argument('[flow]', 'only runs of this flow')
     .option('-n, --limit <count>', 'how many at most; "all" for no limit', '50')
+    .addOption(
+      new Option('--tag <tag>', 'only runs with this tag; given again, with all of them').argParser(collect),
+    )
+    .addOption(
+      new Option('--status <status>', 'only runs of this status').choices(['open', 'done', 'failed']),
+    )
+    .option('--since <age>', 'only runs made since: an age (12h, 7d) or a date (2026-01-31)')
     .action((flow: string | undefined, options: { limit: string }, command: Command) =>
       execute(command, async (invocation) => {
         const { runs } = await import('./commands/runs.ts');
@@ -50,10 +62,12 @@ export function buildProgram(execute: Execute): Command {
     .command('ls')
     .description('list what lies below a path: flows, runs, steps, tasks, attempts, artifacts')
     .argument('[path]', '<flow>[/<run>[/<step>[/<task>[/<attempt>]]]]')
-    .action((path: string | undefined, _options: object, command: Command) =>
+    .option('-n, --limit <count>', 'how many at most; "all" for no limit; default: 50 runs, or all else')
+    .option('-l, --long', 'of flows: when the newest run was made, which takes a look at each')
+    .action((path: string | undefined, options: object, command: Command) =>
       execute(command, async (invocation) => {
         const { ls } = await import('./commands/ls.ts');
-        await ls(invocation, path);
+        await ls(invocation, path, options);
       }),
     );
 
@@ -71,17 +85,44 @@ export function buildProgram(execute: Execute): Command {
 
   program
     .command('get')
-    .description('write an artifact: values as JSON, strings as text, bytes as they are')
+    .description('write artifacts: values as JSON, strings as text, bytes as they are')
     .argument('<path>', '<flow>/<run>/<step>/<task>[/<attempt>]')
-    .argument('<artifact>', 'the name of the artifact')
+    .argument('[artifact...]', 'names of artifacts; with -d none means all')
     .option('-o, --output <file>', 'write to a file, which appears once it is whole; "-" for stdout')
-    .option('--bytes', 'the serialized bytes as they are; not with --json')
+    .option('-d, --dir <folder>', 'write to a folder, a file for each artifact')
+    .addOption(new Option('--format <form>', 'write it as this').choices(['json', 'csv', 'text', 'bytes']))
+    .option('--bytes', 'the serialized bytes as they are: --format bytes')
+    .option('--force', 'replace files that exist; print any length to a terminal')
     .addOption(attemptOption())
     .option('--allow-not-done', 'read an attempt that failed all the same')
-    .action((path: string, artifact: string, options: object, command: Command) =>
+    .action((path: string, artifacts: string[], options: object, command: Command) =>
       execute(command, async (invocation) => {
         const { get } = await import('./commands/get.ts');
-        await get(invocation, path, artifact, options);
+        await get(invocation, path, artifacts, options);
+      }),
+    );
+
+  program
+    .command('put')
+    .description('save files as the artifacts of a new attempt of a task')
+    .argument('<path>', '<flow>/<run>/<step>/<task>[/<attempt>]; default: the next attempt')
+    .argument('<artifact...>', '<name>=<file>, "-" for stdin')
+    .addOption(
+      new Option('--as <form>', 'what the files become').choices(['bytes', 'text', 'json']).default('bytes'),
+    )
+    .addOption(
+      new Option(
+        '--metadata <key=value>',
+        'metadata of the attempt, as JSON or text; again for more',
+      ).argParser(collect),
+    )
+    .addOption(
+      new Option('--tag <tag>', 'a tag of the run, which is made by this; again for more').argParser(collect),
+    )
+    .action((path: string, artifacts: string[], options: PutOptions, command: Command) =>
+      execute(command, async (invocation) => {
+        const { put } = await import('./commands/put.ts');
+        await put(invocation, path, artifacts, options);
       }),
     );
 
@@ -89,6 +130,8 @@ export function buildProgram(execute: Execute): Command {
     .command('log')
     .description('write the logs of a task, or of all tasks of a step or run')
     .argument('<path>', '<flow>/<run>[/<step>[/<task>[/<attempt>]]]')
+    .option('-f, --follow', 'go on with what is logged, until the end')
+    .option('-n, --tail <lines>', 'only the last lines of each log; "all" for all of them')
     .option('--source <name>', 'only what this source wrote (task, runtime, ...)')
     .option('--stream <name>', 'only this stream (stdout, stderr, ...)')
     .addOption(attemptOption())
@@ -100,13 +143,48 @@ export function buildProgram(execute: Execute): Command {
     );
 
   program
+    .command('diff')
+    .description('tell what differs between two tasks, two steps or two runs, and how')
+    .argument('<a>', '<flow>/<run>[/<step>[/<task>[/<attempt>]]]')
+    .argument('<b>', '<flow>/<run>[/<step>[/<task>[/<attempt>]]]')
+    .option('-n, --limit <count>', 'how many changes of each artifact; "all" for no limit', '20')
+    .option('--max-bytes <size>', 'larger values are not loaded', '10MB')
+    .option('--details', 'of runs and steps: all changes, below the table')
+    .option('--exit-code', 'end with 1 if artifacts or tasks differ')
+    .action((a: string, b: string, options: DiffOptions, command: Command) =>
+      execute(command, async (invocation) => {
+        const { diff } = await import('./commands/diff.ts');
+        await diff(invocation, a, b, options);
+      }),
+    );
+
+  program
     .command('stat')
     .description('count runs, tasks, attempts and artifacts, and the bytes they take')
-    .argument('[path]', '<flow>[/<run>]')
-    .action((path: string | undefined, _options: object, command: Command) =>
+    .argument('[path]', '<flow>[/<run>[/<step>[/<task>]]]')
+    .addOption(
+      new Option('--by <level>', 'what the rows are; default: what lies below the path').choices([
+        'flow',
+        'run',
+        'step',
+        'artifact',
+      ]),
+    )
+    .action((path: string | undefined, options: object, command: Command) =>
       execute(command, async (invocation) => {
         const { stat } = await import('./commands/stat.ts');
-        await stat(invocation, path);
+        await stat(invocation, path, options);
+      }),
+    );
+
+  program
+    .command('completion')
+    .description('print a script that makes a shell complete commands, options, paths and artifacts')
+    .addArgument(new Argument('<shell>', 'bash, zsh or fish').choices(['bash', 'zsh', 'fish']))
+    .action((shell: Shell, _options: object, command: Command) =>
+      execute(command, async (invocation) => {
+        const { completion } = await import('./commands/completion.ts');
+        await completion(invocation, shell);
       }),
     );
 
@@ -115,6 +193,11 @@ export function buildProgram(execute: Execute): Command {
 
 function attemptOption(): Option {
   return new Option('--attempt <n>', 'this attempt, or "latest-done"; default: the latest started');
+}
+
+/** The values of an option that may be given again. */
+function collect(value: string, previous: readonly string[] = []): readonly string[] {
+  return [...previous, value];
 }
 
 function version(): string {

@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream';
 import { type Command, CommanderError } from 'commander';
 import { StowageError } from '../errors.ts';
 import { usageError } from './cli-error.ts';
+import { COMPLETE } from './completion-call.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { type CommonOptions, Invocation } from './invocation.ts';
 import { Output, type OutputStream } from './output.ts';
@@ -29,6 +30,11 @@ export async function runCli(
   { stdout, stderr }: CliStreams,
   signal: AbortSignal,
 ): Promise<number> {
+  if (argv[0] === COMPLETE) {
+    const { answer } = await import('./completion/answer.ts');
+    await answer(argv.slice(1), (text) => stdout.write(text), signal);
+    return EXIT.ok;
+  }
   const asked = askedFor(argv);
   let exitCode: number = EXIT.ok;
   const execute: Execute = async (command, work) => {
@@ -37,20 +43,19 @@ export async function runCli(
     const invocation = new Invocation(options, { output, signal, note: (text) => note(text, stderr) });
     await work(invocation);
     const summary = invocation.summary();
-    if (!summary) return;
-    report(summary.error, asked, stderr);
-    exitCode = summary.exitCode;
+    if (summary) report(summary.error, asked, stderr);
+    exitCode = summary?.exitCode ?? invocation.exitCode;
   };
 
+  const program = buildProgram(execute);
   try {
-    const program = buildProgram(execute);
     divert(program, { stdout, stderr });
     await program.parseAsync(argv, { from: 'user' });
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.code === 'commander.help' && thrown.exitCode !== 0) {
       exitCode = EXIT.usage; // help was printed, for want of a command
     } else if (!(thrown instanceof CommanderError && thrown.exitCode === 0) && !signal.aborted) {
-      const error = thrown instanceof CommanderError ? asUsageError(thrown) : thrown;
+      const error = thrown instanceof CommanderError ? asUsageError(thrown, helpFor(program, argv)) : thrown;
       report(error, asked, stderr);
       exitCode = exitCodeOf(error);
     }
@@ -83,11 +88,17 @@ function divert(program: Command, { stdout, stderr }: CliStreams): void {
   }
 }
 
-function asUsageError({ code, message }: CommanderError): Error {
+/** How to get help for the command that was called, or for the program. */
+function helpFor(program: Command, argv: readonly string[]): string {
+  const called = program.commands.find((command) => argv.includes(command.name()));
+  return called ? `stowage help ${called.name()}` : 'stowage help';
+}
+
+function asUsageError({ code, message }: CommanderError, help: string): Error {
   const text = message
     .replace(/^error: /, '')
     .replace(/\n\(?(Did you mean .*\?)\)?$/, '. $1')
     .replaceAll('\n', ' ');
   const sentence = /[.?!]$/.test(text) ? text : `${text}.`;
-  return usageError(`${sentence} See: stowage help`, { problem: code });
+  return usageError(`${sentence} See: ${help}`, { problem: code });
 }

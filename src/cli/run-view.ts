@@ -1,12 +1,12 @@
 import { type ListedRun, readRunCreated, readRunFinished } from '../attempts/runs.ts';
 import type { JsonValue } from '../codec/json-value.ts';
 import type { RecordedError } from '../content/session-files.ts';
-import { isStowageError } from '../errors.ts';
 import type { Invocation } from './invocation.ts';
 import type { Style } from './paint.ts';
 import type { OpenStore } from './store.ts';
 import type { Cell } from './table.ts';
 import { durationBetween } from './times.ts';
+import { unreadable } from './unreadable.ts';
 
 /** A run in `--json`. */
 export interface RunJson {
@@ -78,12 +78,8 @@ export async function readRun(
       ...(end?.error ? { error: end.error } : {}),
     };
   } catch (error) {
-    if (!isStowageError(error) || error.code === 'ABORTED') throw error;
-    invocation.failed(error);
-    const { code, message } = error;
-    const status = code === 'RECORD_DAMAGED' ? 'damaged' : 'unreadable';
-    const failure = { code, message };
-    return { flow, run, status, createdAt: listedAt, tags: [], parameters: {}, parents: [], failure };
+    const shown = unreadable(invocation, error);
+    return { flow, run, createdAt: listedAt, tags: [], parameters: {}, parents: [], ...shown };
   }
 }
 

@@ -1,4 +1,7 @@
+import { usageError } from './cli-error.ts';
+
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+const SIZE = /^(\d+(?:\.\d+)?) ?(?:([kmgtp]?)(i?)b?)$/i;
 
 /** A number of bytes for people: `0 B`, `999 B`, `1.2 MB`, `340 MB`; powers of 1,000. */
 export function formatBytes(bytes: number): string {
@@ -21,6 +24,12 @@ export function formatPercent(part: number, whole: number): string {
   return `${percent.toFixed(percent >= 99.95 ? 0 : 1)} %`;
 }
 
+/** How many times as much: `1.0x`, `3.2x`, `150x`; `-` of nothing. */
+export function formatRatio(ratio: number | null): string {
+  if (ratio === null) return '-';
+  return `${ratio.toFixed(ratio >= 99.95 ? 0 : 1)}x`;
+}
+
 /** A count with its thousands apart: `12,345`. */
 export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
@@ -29,4 +38,20 @@ export function formatCount(count: number): string {
 /** `1 run`, `2 runs`, `12,345 runs`. */
 export function countOf(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** A size from the command line in bytes: `4096`, `64kB`, `10MB`, `1.5 GB`, in powers of 1,000, and `10MiB` in powers of 1,024. */
+export function parseBytes(text: string, option: string): number {
+  const [, digits = '', unit = '', binary = ''] = SIZE.exec(text) ?? [];
+  const power = ['', 'k', 'm', 'g', 't', 'p'].indexOf(unit.toLowerCase());
+  const bytes = Math.round(Number(digits) * (binary === '' ? 1000 : 1024) ** power);
+  if (digits !== '' && Number.isSafeInteger(bytes) && (binary === '' || unit !== '')) return bytes;
+  throw usageError(`${option} is a size such as 500kB, 10MB or 2GB, not ${JSON.stringify(text)}.`);
+}
+
+/** A count from the command line, from 1 on; `all` is no limit. */
+export function parseLimit(text: string): number {
+  if (text === 'all') return Number.POSITIVE_INFINITY;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw usageError(`--limit is a number from 1 on, or "all", not ${JSON.stringify(text)}.`);
 }

@@ -1,13 +1,14 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import type { DamageMessage } from '../content/damage.ts';
+import { isStowageError } from '../errors.ts';
 import { defaultStorageUri } from '../flow/default-storage.ts';
 import { FlowDataStore } from '../flow/flow-data-store.ts';
 import type { DataStoreStorage } from '../storage/contract.ts';
 import { openStorage } from '../storage/open.ts';
 import type { Invocation } from './invocation.ts';
 
-/** A store that a command reads. */
+/** A store that a command works on. */
 export interface OpenStore {
   readonly storage: DataStoreStorage;
   readonly content: ContentAddressedStore;
@@ -24,7 +25,39 @@ export async function withStore<T>(
   invocation: Invocation,
   work: (store: OpenStore) => Promise<T>,
 ): Promise<T> {
-  const { signal } = invocation;
+  return openFor(invocation, async (store) => {
+    await store.content.prepareToRead(invocation);
+    return work(store);
+  });
+}
+
+/** Opens the store for `work` that writes, and makes it where there is none: a remark says so, since the address may be wrong. */
+export async function withStoreToWrite<T>(
+  invocation: Invocation,
+  work: (store: OpenStore, isNew: boolean) => Promise<T>,
+): Promise<T> {
+  return openFor(invocation, async (store) => {
+    const isNew = !(await exists(store, invocation));
+    if (isNew) {
+      await store.content.prepareToWrite(invocation);
+      const address = store.storage.uri('stowage.json').replace(/\/stowage\.json$/, '');
+      invocation.note(`made a new store at ${address}.`);
+    }
+    return work(store, isNew);
+  });
+}
+
+async function exists({ content }: OpenStore, invocation: Invocation): Promise<boolean> {
+  try {
+    await content.prepareToRead(invocation);
+    return true;
+  } catch (error) {
+    if (isStowageError(error, 'NO_SUCH_STORE')) return false;
+    throw error;
+  }
+}
+
+async function openFor<T>(invocation: Invocation, work: (store: OpenStore) => Promise<T>): Promise<T> {
   subscribe('stowage:damaged', (message) => {
     const { name, uri, reason } = message as DamageMessage;
     invocation.note(`warning: ${reason.includes(name) ? reason : `${uri} is damaged: ${reason}`}`);
@@ -32,7 +65,6 @@ export async function withStore<T>(
   const storage = await openStorage(invocation.options.store ?? defaultStorageUri());
   try {
     const content = new ContentAddressedStore(storage);
-    await content.prepareToRead({ signal });
     return await work({
       storage,
       content,

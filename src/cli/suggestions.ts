@@ -1,5 +1,5 @@
 const MAX_SUGGESTIONS = 3;
-const MAX_COMPARED = 5000;
+const MAX_COMPARED = 20_000;
 
 /** Those of `names` that `wanted` may have meant, the likeliest first; at most three. */
 export function suggest(wanted: string, names: readonly string[]): string[] {

@@ -31,7 +31,15 @@ export class TerminalFilter {
   end(): string {
     const rest = this.#clean(this.#rest + this.#decoder.decode());
     this.#rest = '';
-    return rest + (this.#coloured ? '\x1b[0m' : '') + (this.#endsLine ? '' : '\n');
+    return rest + this.pause();
+  }
+
+  /** The end of colours, and a line end where there was none: something else is shown before this goes on. */
+  pause(): string {
+    const ending = (this.#coloured ? '\x1b[0m' : '') + (this.#endsLine ? '' : '\n');
+    this.#coloured = false;
+    this.#endsLine = true;
+    return ending;
   }
 
   #clean(text: string): string {

@@ -10,10 +10,10 @@ const text = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8')
 const sections = new Map(text.split(/^## /m).map((section) => [section.split('\n')[0] as string, section]));
 const program = buildProgram(async () => {});
 
-/** `stowage get <path> <artifact>` */
+/** `stowage get <path> [artifact...]` */
 function headingOf(command: Command): string {
   const args = command.registeredArguments.map((argument) => {
-    const name = argument.name();
+    const name = argument.name() + (argument.variadic ? '...' : '');
     return argument.required ? `<${name}>` : `[${name}]`;
   });
   return `\`${['stowage', command.name(), ...args].join(' ')}\``;
@@ -56,7 +56,7 @@ describe('docs/cli.md', () => {
   });
 
   it('names only error codes that there are', () => {
-    const own = ['USAGE', 'OUTPUT_FAILED', 'UNEXPECTED'];
+    const own = ['USAGE', 'OUTPUT_FAILED', 'INPUT_FAILED', 'NO_SUCH_FORM', 'UNEXPECTED'];
     const named = [...text.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)].map(([code]) => code);
     const known: readonly string[] = [...ERROR_CODES, ...own, 'NO_COLOR', 'FORCE_COLOR'];
     expect(named.filter((code) => !known.includes(code) && !code.startsWith('STOWAGE_'))).toEqual([]);

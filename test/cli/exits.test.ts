@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { type End, runCli } from '../../src/cli/run-cli.ts';
 import { encodeRecord } from '../../src/codec/record.ts';
-import { json, makeStore, PROGRAM, RUN, scratchFolder, stowageProcess as stowage } from './fixture.ts';
+import { json, makeStore, PROGRAM, RUN, scratchFolder, stowage, stowageProcess } from './fixture.ts';
 
 const folder = scratchFolder();
 let store: string;
@@ -39,6 +41,12 @@ describe('exit codes', () => {
       [['show'], "missing required argument 'path'"],
       [['ls', 'a', 'b'], 'too many arguments'],
       [['ls', 'a/b/c/d/x'], '"x" is no attempt'],
+      [['ls', '-n', 'ten'], '--limit is a number from 1 on, or "all"'],
+      [['dif', 'a/b', 'a/c'], "unknown command 'dif'. Did you mean diff?"],
+      [['diff', 'a/b'], "missing required argument 'b'"],
+      [['diff', 'a/b', 'a/b/c'], 'name two runs, two steps, or two tasks'],
+      [['stat', '--by', 'task'], 'Allowed choices are flow, run, step, artifact.'],
+      [['completion', 'tcsh'], 'Allowed choices are bash, zsh, fish.'],
       [['ls', '--store', 'foo://bar'], 'has no storage for "foo:"'],
     ] as const) {
       const { code, stdout, stderr } = await stowage(undefined, args);
@@ -46,6 +54,7 @@ describe('exit codes', () => {
       expect(stderr).toMatch(/^stowage: .*\n$/);
       expect(stderr).toContain(said);
     }
+    expect((await stowage(undefined, ['diff', 'a/b'])).stderr).toMatch(/ See: stowage help diff\n$/);
     const bare = await stowage(undefined, []);
     expect(bare.code).toBe(2);
     expect(bare.stderr).toMatch(/^Usage: stowage/);
@@ -74,6 +83,7 @@ describe('exit codes', () => {
       ['show', 'a/b'],
       ['get', 'a/b/c/d', 'x'],
       ['log', 'a/b'],
+      ['diff', 'a/b', 'a/c'],
       ['stat'],
     ]) {
       const { code, stdout, stderr } = await stowage(nowhere, args);
@@ -85,7 +95,9 @@ describe('exit codes', () => {
   });
 
   it('finds the store by the environment', async () => {
-    const { code, stdout } = await stowage(undefined, ['ls'], { STOWAGE_DATASTORE_SYSROOT_LOCAL: store });
+    const { code, stdout } = await stowageProcess(undefined, ['ls'], {
+      STOWAGE_DATASTORE_SYSROOT_LOCAL: store,
+    });
     expect(code).toBe(0);
     expect(stdout).toContain('Train');
   });
@@ -160,6 +172,73 @@ describe('exit codes', () => {
     const args = ['show', `${RUN}/nothing`];
     expect((await stowage(store, args)).stderr).not.toMatch(/\n +at /);
     expect((await stowage(store, [...args, '--debug'])).stderr).toMatch(/\n +at /);
+  });
+});
+
+/** A call of every command, and all its output. */
+const EVERY_COMMAND: readonly string[][] = [
+  ['runs'],
+  ['ls'],
+  ['ls', 'Train'],
+  ['ls', RUN],
+  ['ls', `${RUN}/fit`],
+  ['show', RUN],
+  ['show', `${RUN}/load/0`],
+  ['get', `${RUN}/load/0`, 'raw'],
+  ['log', `${RUN}/load/0`],
+  ['diff', `${RUN}/fit/drama/0`, `${RUN}/fit/2`],
+  ['diff', RUN, 'Other/r1'],
+  ['stat'],
+  ['stat', RUN, '--by', 'artifact'],
+  ['completion', 'bash'],
+];
+
+describe('every command', () => {
+  /** Runs it in this process; `onOutput` is called when it writes. */
+  async function runUntil(
+    args: readonly string[],
+    end: AbortController,
+    onOutput: () => void,
+  ): Promise<number> {
+    const stdout = new Writable({
+      write: (_piece, _encoding, done) => {
+        onOutput();
+        done();
+      },
+    });
+    const stderr = new Writable({ write: (_piece, _encoding, done) => done() });
+    return runCli([...args, '--store', store], { stdout, stderr }, end.signal);
+  }
+
+  it.each(EVERY_COMMAND.map((args) => [args.join(' '), args] as const))(
+    'ends with 130 when interrupted: %s',
+    async (_, args) => {
+      const before = new AbortController();
+      before.abort('interrupted' satisfies End);
+      expect(await runUntil(args, before, () => expect.unreachable('wrote something'))).toBe(130);
+
+      const meanwhile = new AbortController();
+      expect(await runUntil(args, meanwhile, () => meanwhile.abort('interrupted' satisfies End))).toBe(130);
+    },
+  );
+
+  it('ends quietly when nobody reads', async () => {
+    const ended = EVERY_COMMAND.map(async (args) => {
+      const child = spawn(process.execPath, [PROGRAM, ...args, '--store', store], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      child.stdout.destroy();
+      let stderr = '';
+      child.stderr.on('data', (piece: Buffer) => {
+        stderr += piece.toString();
+      });
+      const code = await new Promise((resolve) => child.once('close', resolve));
+      return { args, code, stderr };
+    });
+    for (const { args, code, stderr } of await Promise.all(ended)) {
+      expect({ code }, `${args.join(' ')}: ${stderr}`).toEqual({ code: 0 });
+      expect(stderr).not.toMatch(/EPIPE|Error/);
+    }
   });
 });
 

@@ -31,9 +31,41 @@ describe('stowage runs', () => {
     expect((await stowage(store, ['runs', '-n', '0'])).code).toBe(2);
   });
 
+  it('finds runs by tag, status and age, and says what it did not look at', async () => {
+    const runsWith = async (...args: string[]): Promise<string[]> =>
+      (await json(store, ['runs', ...args])).runs.map(({ run }: { run: string }) => run);
+    const [train] = RUN.split('/').slice(1);
+    expect(await runsWith('--tag', 'nightly')).toEqual([train]);
+    expect(await runsWith('--tag', 'nightly', '--tag', 'demo')).toEqual([train]);
+    expect(await runsWith('--tag', 'nightly', '--tag', 'other')).toEqual([]);
+    expect(await runsWith('--status', 'done')).toEqual([train]);
+    expect(await runsWith('--status', 'failed')).toEqual([]);
+    expect(await runsWith('--status', 'open')).toEqual(['r3', 'r2', 'r1']);
+    expect(await runsWith('Other', '--status', 'open', '-n', '2')).toEqual(['r3', 'r2']);
+    expect(await runsWith('--since', '1h', '--tag', 'demo')).toEqual([train]);
+    expect(await runsWith('--since', new Date(Date.now() + 60_000).toISOString())).toEqual([]);
+
+    const some = await stowage(store, ['runs', '--status', 'open', '-n', '1']);
+    expect(some.stderr).toBe('stowage: 2 older not looked at; to look at all: --limit all\n');
+    expect(await json(store, ['runs', '--status', 'open', '-n', '1'])).toMatchObject({ total: 4, unread: 2 });
+    const none = await stowage(store, ['runs', '--tag', 'nigthly']);
+    expect(none).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: 'stowage: none of 4 runs matches. Did you mean nightly?\n',
+    });
+    for (const wrong of [
+      ['--since', 'yesterday'],
+      ['--since', '2026-02-30'],
+      ['--status', 'ended'],
+    ]) {
+      expect((await stowage(store, ['runs', ...wrong])).code, wrong.join(' ')).toBe(2);
+    }
+  });
+
   it('--json: one document', async () => {
-    const { total, runs } = await json(store, ['runs', 'Train']);
-    expect(total).toBe(1);
+    const { total, unread, runs } = await json(store, ['runs', 'Train']);
+    expect({ total, unread }).toEqual({ total: 1, unread: 0 });
     expect(runs[0]).toEqual({
       flow: 'Train',
       run: '2026-01-31T08:00:00Z',
@@ -79,6 +111,7 @@ describe('stowage ls', () => {
     expect(steps).toEqual({
       path: RUN,
       kind: 'steps',
+      total: 3,
       entries: [
         { step: 'fit', tasks: 3, done: 3, failed: 0, other: 0 },
         { step: 'load', tasks: 1, done: 1, failed: 0, other: 0 },
@@ -109,7 +142,12 @@ describe('stowage ls', () => {
   it('--json: flows, runs and tasks', async () => {
     const flows = await json(store, ['ls']);
     expect(flows.kind).toBe('flows');
-    expect(flows.entries[0]).toEqual({ flow: 'Other', runs: 3, newestRunAt: expect.any(String) });
+    expect(flows.entries[0]).toEqual({ flow: 'Other', runs: 3 });
+    expect((await json(store, ['ls', '--long'])).entries[0]).toEqual({
+      flow: 'Other',
+      runs: 3,
+      newestRunAt: expect.any(String),
+    });
     expect((await json(store, ['ls', 'Other'])).entries.map(({ run }: { run: string }) => run)).toEqual([
       'r3',
       'r2',
@@ -117,5 +155,23 @@ describe('stowage ls', () => {
     ]);
     const [task] = (await json(store, ['ls', `${RUN}/fit`])).entries;
     expect(task).toMatchObject({ task: '2', attempts: 1, attempt: 0, status: 'done', artifacts: 2 });
+  });
+
+  it('takes a limit at every level, and says what it left out', async () => {
+    for (const [path, names, remark] of [
+      [[], ['Other'], '1 more not shown'],
+      [['Other'], ['r3'], '2 older not shown'],
+      [[RUN], ['fit'], '2 more not shown'],
+      [[`${RUN}/fit`], ['2'], '2 more not shown'],
+      [[`${RUN}/load/0/0`], ['raw'], '2 more not shown'],
+    ] as const) {
+      const { code, stdout, stderr } = await stowage(store, ['ls', ...path, '-n', '1']);
+      expect(code).toBe(0);
+      expect(firstColumn(stdout)).toEqual(names);
+      expect(stderr).toBe(`stowage: ${remark}; all of them: --limit all\n`);
+      const { total, entries } = await json(store, ['ls', ...path, '-n', '1']);
+      expect(total).toBeGreaterThan(entries.length);
+    }
+    expect((await stowage(store, ['ls', `${RUN}/fit/drama`, '-n', '1'])).stdout).toMatch(/^ +1 +done/m);
   });
 });

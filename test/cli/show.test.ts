@@ -28,6 +28,7 @@ describe('stowage show', () => {
       '│  │  ├─ weights',
       '│  │  └─ metrics',
       '│  └─ drama',
+      '│     ├─ attempt',
       '│     └─ metrics',
       '└─ report',
       '   ├─ 0',
@@ -37,7 +38,7 @@ describe('stowage show', () => {
       '',
     ]);
     expect(tree).toMatch(/raw +300 kB +Uint8Array +30\d kB/);
-    expect(tree).toMatch(/drama {2}\(attempt 1\) +done/);
+    expect(tree).toMatch(/─ drama +done .*\n│ +├─ attempt 1, 1 failed before: RangeError: diverged\n/);
     expect(tree).toMatch(/─ 0 +open/);
   });
 

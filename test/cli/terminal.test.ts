@@ -34,6 +34,18 @@ describe.runIf(hasScript)('in a terminal', () => {
     expect(inTerminal(['ls'], { TERM: 'dumb' }).screen).not.toContain('\x1b');
   });
 
+  it('colours what was added and removed', () => {
+    const { screen, code } = inTerminal(['diff', `${RUN}/fit/2`, `${RUN}/load/0`]);
+    expect(code).toBe(0);
+    expect(screen).toContain('\x1b[36mweights\x1b[39m   \x1b[31mremoved\x1b[39m');
+    expect(screen).toContain('\x1b[32m+ rows: [{"a": 1}, {"a": 2}]\x1b[39m\n');
+    expect(inTerminal(['diff', `${RUN}/fit/2`, `${RUN}/load/0`, '--no-color']).screen).not.toContain('\x1b');
+  });
+
+  it('is not taken for one without columns, though it may not know how many it has', () => {
+    expect(inTerminal(['runs', 'Train']).screen).toContain('demo, nightly');
+  });
+
   it('refuses raw bytes and says what to do', () => {
     const { screen, code } = inTerminal(['get', `${RUN}/load/0`, 'raw']);
     expect(code).toBe(2);
@@ -52,16 +64,26 @@ describe.runIf(hasScript)('in a terminal', () => {
 
 describe('at 40 columns', () => {
   it('no line of a table is longer, and names stay', async () => {
-    for (const args of [
+    const commands: string[][] = [
       ['runs'],
       ['ls'],
       ['ls', RUN],
       ['ls', `${RUN}/fit`],
       ['ls', `${RUN}/load/0`],
+      ['ls', '--long'],
+      ['ls', `${RUN}/fit/drama`],
       ['show', RUN],
+      ['show', `${RUN}/load/0`],
+      ['diff', `${RUN}/load/0`, `${RUN}/fit/2`],
+      ['diff', RUN, 'Other/r1', '--details'],
       ['stat'],
-    ]) {
-      const { stdout } = await stowage(store, args, { COLUMNS: '40' });
+      ['stat', '--by', 'artifact'],
+    ];
+    const narrow = commands.map(async (args) => ({
+      args,
+      ...(await stowage(store, args, { COLUMNS: '40' })),
+    }));
+    for (const { args, stdout } of await Promise.all(narrow)) {
       const longest = Math.max(...stdout.split('\n').map(displayWidth));
       expect(longest, `${args.join(' ')}\n${stdout}`).toBeLessThanOrEqual(40);
     }

@@ -1,12 +1,19 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { coloured, plain } from '../../src/cli/paint.ts';
-import { formatBytes, formatCount, formatPercent } from '../../src/cli/sizes.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatPercent,
+  formatRatio,
+  parseBytes,
+  parseLimit,
+} from '../../src/cli/sizes.ts';
 import { didYouMean, editDistance, suggest } from '../../src/cli/suggestions.ts';
 import { type Column, tableLines } from '../../src/cli/table.ts';
 import { TerminalFilter } from '../../src/cli/terminal-filter.ts';
 import { displayWidth, printable, shorten } from '../../src/cli/terminal-text.ts';
-import { formatAge, formatDuration } from '../../src/cli/times.ts';
+import { formatAge, formatDuration, parseSince } from '../../src/cli/times.ts';
 import { ValueJson } from '../../src/cli/value-json.ts';
 
 /** Control characters, the escape among them, and what turns text around. */
@@ -39,6 +46,86 @@ describe('sizes', () => {
     ]);
     expect([formatCount(1), formatCount(1000), formatCount(1234567)]).toEqual(['1', '1,000', '1,234,567']);
   });
+});
+
+describe('sizes and counts from the command line', () => {
+  it.each([
+    ['0', 0],
+    ['4096', 4096],
+    ['4096B', 4096],
+    ['64kB', 64_000],
+    ['64k', 64_000],
+    ['10 MB', 10_000_000],
+    ['1.5gb', 1_500_000_000],
+    ['2TB', 2e12],
+    ['1KiB', 1024],
+    ['10MiB', 10_485_760],
+  ])('%s', (text, bytes) => expect(parseBytes(text, '--max-bytes')).toBe(bytes));
+
+  it.each(['', 'ten', '-1', '1e3', '10MBs', '1,000', '.5MB', 'MB', '1ib', '9000000PB'])(
+    '%j is none',
+    (text) => {
+      expect(() => parseBytes(text, '--max-bytes')).toThrow(/^--max-bytes is a size such as /);
+    },
+  );
+
+  test.prop([fc.nat(999_999)])('what is shown is what is read', (bytes) => {
+    expect(parseBytes(formatBytes(bytes), 'x')).toBeCloseTo(bytes, -Math.floor(Math.log10(bytes + 1)) + 1);
+  });
+
+  it('counts', () => {
+    expect([parseLimit('all'), parseLimit('1'), parseLimit('250')]).toEqual([
+      Number.POSITIVE_INFINITY,
+      1,
+      250,
+    ]);
+    for (const text of ['0', '-1', '1.5', 'ALL', '', '1e3'])
+      expect(() => parseLimit(text)).toThrow(/--limit/);
+  });
+
+  it('ratios', () => {
+    expect([formatRatio(1), formatRatio(3.25), formatRatio(150.2), formatRatio(null)]).toEqual([
+      '1.0x',
+      '3.3x',
+      '150x',
+      '-',
+    ]);
+  });
+});
+
+describe('times from the command line', () => {
+  const now = Date.parse('2026-02-01T12:00:00Z');
+  it.each([
+    ['45s', '2026-02-01T11:59:15.000Z'],
+    ['30min', '2026-02-01T11:30:00.000Z'],
+    ['30m', '2026-02-01T11:30:00.000Z'],
+    ['12h', '2026-02-01T00:00:00.000Z'],
+    ['1.5 h', '2026-02-01T10:30:00.000Z'],
+    ['7d', '2026-01-25T12:00:00.000Z'],
+    ['2w', '2026-01-18T12:00:00.000Z'],
+    ['2026-01-31', '2026-01-31T00:00:00.000Z'],
+    ['2024-02-29', '2024-02-29T00:00:00.000Z'],
+    ['2026-01-31T08:00', '2026-01-31T08:00:00.000Z'],
+    ['2026-01-31 08:00:30.5', '2026-01-31T08:00:30.500Z'],
+    ['2026-01-31T08:00Z', '2026-01-31T08:00:00.000Z'],
+    ['2026-01-31T08:00+02:00', '2026-01-31T06:00:00.000Z'],
+  ])('%s', (text, iso) => expect(new Date(parseSince(text, '--since', now)).toISOString()).toBe(iso));
+
+  it.each([
+    '',
+    '7',
+    'd',
+    '7y',
+    '-7d',
+    'yesterday',
+    '2026-02-30',
+    '2026-13-01',
+    '2026-1-1',
+    '2026-01-31T25:00',
+    '31.01.2026',
+  ])('%j is none', (text) =>
+    expect(() => parseSince(text, '--since', now)).toThrow(/^--since is an age such as 30min/),
+  );
 });
 
 describe('times', () => {

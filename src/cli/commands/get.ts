@@ -1,49 +1,87 @@
-import type { ArtifactEntry } from '../../content/description.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
 import type { TaskDataStore } from '../../flow/task-data-store.ts';
+import { type ShownFile, saveToFolder } from '../artifact-folder.ts';
+import { type Form, ownForm, writeArtifact } from '../artifact-writer.ts';
 import { attemptRule } from '../choose-attempt.ts';
 import { usageError } from '../cli-error.ts';
 import type { Invocation } from '../invocation.ts';
 import { artifactNotFound, missing } from '../not-found.ts';
 import type { Sink } from '../output.ts';
 import { toFile } from '../output-file.ts';
-import { Progress } from '../progress.ts';
-import { formatBytes, formatPercent } from '../sizes.ts';
+import { formatBytes } from '../sizes.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { formatStorePath, parseStorePath, type Reaching } from '../store-path.ts';
-import { TerminalFilter } from '../terminal-filter.ts';
+import type { Cell, Column } from '../table.ts';
+import { TerminalSink } from '../terminal-sink.ts';
 import { ValueJson } from '../value-json.ts';
 
 /** Options of `stowage get`. */
 export interface GetOptions {
   output?: string;
+  dir?: string;
+  format?: Form;
   bytes?: boolean;
+  force?: boolean;
   attempt?: string;
   allowNotDone?: boolean;
 }
 
-/** How an artifact is written. */
-type Form = 'bytes' | 'text' | 'json';
+/** What is longer floods a terminal, and is asked for twice. */
+const MAX_TERMINAL_BYTES = 1_000_000;
 
-/** `stowage get <flow>/<run>/<step>/<task>[/<attempt>] <artifact>` */
+const FILE_COLUMNS: readonly Column[] = [
+  { header: 'ARTIFACT', shrinks: true },
+  { header: 'FILE', shrinks: true },
+  { header: 'SIZE', align: 'right', dropOrder: 1 },
+];
+
+/** `stowage get <flow>/<run>/<step>/<task>[/<attempt>] [artifact...]` */
 export async function get(
   invocation: Invocation,
   text: string,
-  artifact: string,
+  artifacts: readonly string[],
   options: GetOptions,
 ): Promise<void> {
   const path = parseStorePath(text, 4, 5) as Reaching<'flow' | 'run' | 'step' | 'task'>;
-  if (invocation.json && options.bytes)
-    throw usageError('--bytes and --json are two forms; give one of them.');
+  const form = formOf(options);
+  checkOptions(invocation, artifacts, options, form);
   await withStore(invocation, async (store) => {
     const task = await openTask(invocation, store, path, options);
-    if (!task.has(artifact)) throw noArtifact(task, artifact);
-    const write = (sink: Sink, isTerminal: boolean): Promise<void> =>
-      writeArtifact(invocation, task, artifact, options, sink, isTerminal);
+    for (const artifact of artifacts) if (!task.has(artifact)) throw noArtifact(task, artifact);
+    if (options.dir !== undefined) return getFolder(invocation, task, artifacts, options.dir, options, form);
+    const [artifact] = artifacts;
+    if (artifact === undefined) throw whichArtifact(task, text);
     const { output: file = '-' } = options;
-    if (file === '-') await write(invocation.output, invocation.output.isTerminal);
-    else await toFile(file, invocation.signal, (sink) => write(sink, false));
+    if (file !== '-') {
+      if (/\.csv$/i.test(file) && (form ?? ownForm(task.info(artifact))) === 'json')
+        invocation.note(`${file} holds JSON; for a table: --format csv`);
+      await toFile(file, invocation.signal, (sink) => writeOne(invocation, task, artifact, form, sink));
+    } else if (invocation.output.isTerminal) {
+      await writeToTerminal(invocation, task, artifact, form, options);
+    } else {
+      await writeOne(invocation, task, artifact, form, invocation.output);
+    }
   });
+}
+
+function formOf({ format, bytes }: GetOptions): Form | undefined {
+  if (bytes && format !== undefined && format !== 'bytes')
+    throw usageError(`--bytes and --format ${format} are two forms; give one of them.`);
+  return bytes ? 'bytes' : format;
+}
+
+function checkOptions(
+  { json }: Invocation,
+  artifacts: readonly string[],
+  { dir, output, bytes }: GetOptions,
+  form: Form | undefined,
+): void {
+  if (dir !== undefined && output !== undefined)
+    throw usageError('-o names one file, and -d a folder for many; give one of them.');
+  if (dir === undefined && artifacts.length > 1)
+    throw usageError('Several artifacts are written to a folder; name one with: -d <folder>');
+  if (json && dir === undefined && form !== undefined && form !== 'json')
+    throw usageError(`${bytes ? '--bytes' : `--format ${form}`} and --json are two forms; give one of them.`);
 }
 
 async function openTask(
@@ -95,58 +133,74 @@ function noArtifact(task: TaskDataStore, name: string): Error {
   return artifactNotFound(`${task.flowName}/${task.pathspec}`, name, task.names(), why);
 }
 
-async function writeArtifact(
+function whichArtifact(task: TaskDataStore, path: string): Error {
+  const names = task.names();
+  const where = `${task.flowName}/${task.pathspec}`;
+  if (names.length === 0)
+    return new StowageError('ARTIFACT_NOT_FOUND', hasNone(task), { details: { path: where } });
+  return usageError(
+    `${where} has ${names.join(', ')}. Name the one to write, or write all of them to a folder: stowage get ${path} -d <folder>`,
+    { path: where, existing: names },
+  );
+}
+
+function hasNone({ flowName, pathspec }: TaskDataStore): string {
+  return `${flowName}/${pathspec} has no artifacts.`;
+}
+
+async function getFolder(
+  invocation: Invocation,
+  task: TaskDataStore,
+  artifacts: readonly string[],
+  folder: string,
+  { force = false }: GetOptions,
+  form: Form | undefined,
+): Promise<void> {
+  const { output, signal } = invocation;
+  const names = artifacts.length > 0 ? artifacts : task.names();
+  const { files, failures } = await saveToFolder({ task, signal }, names, { folder, form, overwrite: force });
+  const [failure] = failures;
+  if (failure && failures.length === files.length) throw failure;
+  for (const error of failures) invocation.failed(error);
+  if (invocation.json) return output.json({ ...headOf(task), folder, files });
+  if (files.length === 0) return invocation.note(hasNone(task));
+  await output.table(FILE_COLUMNS, files.map(fileRow));
+}
+
+function fileRow({ artifact, file, bytes, failure }: ShownFile): Cell[] {
+  return [
+    { text: artifact, style: 'cyan' },
+    failure ? { text: 'not written', style: 'red' } : (file ?? ''),
+    bytes === undefined ? '' : formatBytes(bytes),
+  ];
+}
+
+async function writeOne(
   invocation: Invocation,
   task: TaskDataStore,
   name: string,
-  options: GetOptions,
+  form: Form | undefined,
   sink: Sink,
-  isTerminal: boolean,
 ): Promise<void> {
   if (invocation.json) return writeDocument(invocation, task, name, sink);
-  const form = formOf(task.info(name));
-  const isRaw = form === 'bytes' || (options.bytes && form !== 'text');
-  if (isRaw && isTerminal) throw binaryToTerminal(task, name);
-  const safe = isTerminal ? new SafeSink(sink) : undefined;
-  if (isRaw || form === 'text') await streamBytes(invocation, task, name, safe ?? sink);
-  else await writeValue(await task.get(name, invocation), safe ?? sink);
-  await safe?.end();
+  const { signal } = invocation;
+  await writeArtifact({ task, signal }, name, form ?? ownForm(task.info(name)), sink);
 }
 
-/** Bytes and strings lie in the store as they are; everything else is shown as JSON. */
-function formOf({ encoding, type }: Pick<ArtifactEntry, 'encoding' | 'type'>): Form {
-  if (encoding === 'string') return 'text';
-  const isBytes =
-    encoding === 'bytes' || (encoding === 'typed-array' && /^(ArrayBuffer|DataView)$/.test(type));
-  return isBytes ? 'bytes' : 'json';
-}
-
-async function streamBytes(
-  { signal }: Invocation,
+async function writeToTerminal(
+  invocation: Invocation,
   task: TaskDataStore,
   name: string,
-  sink: Sink,
+  form: Form | undefined,
+  { force }: GetOptions,
 ): Promise<void> {
-  const { bytes: total } = task.info(name);
-  const progress = new Progress();
-  let written = 0;
-  try {
-    for await (const piece of task.streamArtifact(name, { signal })) {
-      await sink.write(piece);
-      written += piece.length;
-      progress.update(
-        () => `${formatBytes(written)} of ${formatBytes(total)} (${formatPercent(written, total)})`,
-      );
-    }
-  } finally {
-    progress.end();
-  }
-}
-
-async function writeValue(value: unknown, sink: Sink): Promise<void> {
-  if (typeof value === 'string') return sink.write(value); // one that UTF-8 cannot hold
-  for (const piece of new ValueJson().pieces(value)) await sink.write(piece);
-  await sink.write('\n');
+  const info = task.info(name);
+  const isText = invocation.json || (form ?? ownForm(info)) !== 'bytes' || info.type === 'string';
+  if (!isText) throw binaryToTerminal(task, name);
+  if (info.bytes > MAX_TERMINAL_BYTES && !force) throw floodOfTerminal(task, name);
+  const sink = new TerminalSink(invocation.output);
+  await writeOne(invocation, task, name, form, sink);
+  await sink.end();
 }
 
 /** `--json`: what is known of the artifact, and its value. */
@@ -156,8 +210,7 @@ async function writeDocument(
   name: string,
   sink: Sink,
 ): Promise<void> {
-  const { flowName: flow, runId: run, stepName: step, taskId, attempt, status } = task;
-  const head = { flow, run, step, task: taskId, attempt, status, artifact: task.info(name) };
+  const head = { ...headOf(task), artifact: task.info(name) };
   const value = await task.get(name, invocation);
   await sink.write(`${JSON.stringify(head, null, 2).slice(0, -2)},\n  "value": `);
   const json = new ValueJson();
@@ -165,28 +218,36 @@ async function writeDocument(
   await sink.write(`,\n  "exact": ${json.isExact}\n}\n`);
 }
 
+function headOf({
+  flowName: flow,
+  runId: run,
+  stepName: step,
+  taskId: task,
+  attempt,
+  status,
+}: TaskDataStore): {
+  flow: string;
+  run: string;
+  step: string;
+  task: string;
+  attempt: number;
+  status: string;
+} {
+  return { flow, run, step, task, attempt, status };
+}
+
 function binaryToTerminal(task: TaskDataStore, name: string): Error {
   const { type, bytes } = task.info(name);
   return usageError(
-    `${name} is ${formatBytes(bytes)} of bytes (${type}), which a terminal cannot show. Save it with -o <file>, or pipe it on, as in: | xxd | head`,
+    `${name} is ${formatBytes(bytes)} of bytes (${type}), which a terminal cannot show. Save it with -o <file>, pipe it on, as in | xxd | head, or, if it is text, give --format text.`,
     { artifact: name, type, bytes },
   );
 }
 
-/** Text for a terminal: nothing in a stored value may move its cursor or change its settings. */
-class SafeSink implements Sink {
-  readonly #sink: Sink;
-  readonly #filter = new TerminalFilter({ colours: false });
-
-  constructor(sink: Sink) {
-    this.#sink = sink;
-  }
-
-  async write(piece: string | Uint8Array): Promise<void> {
-    await this.#sink.write(this.#filter.push(piece));
-  }
-
-  async end(): Promise<void> {
-    await this.#sink.write(this.#filter.end());
-  }
+function floodOfTerminal(task: TaskDataStore, name: string): Error {
+  const { type, bytes } = task.info(name);
+  return usageError(
+    `${name} is ${formatBytes(bytes)} (${type}), more than one reads in a terminal. Save it with -o <file>, look at its beginning with | head, or print all of it with --force.`,
+    { artifact: name, type, bytes },
+  );
 }

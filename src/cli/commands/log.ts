@@ -1,30 +1,31 @@
 import { type AttemptFiles, attemptBase, type ListedTask } from '../../attempts/attempt-files.ts';
-import { type LogName, listLogs, readLog } from '../../attempts/log-parts.ts';
+import { validateLogChoice } from '../../attempts/log-names.ts';
+import { type ListedLog, listLogs, readLog } from '../../attempts/log-reader.ts';
 import { decodeDone, readSessionFile, SESSION_FILES } from '../../content/session-files.ts';
 import { type AttemptRule, attemptRule, chooseAttempt } from '../choose-attempt.ts';
 import { usageError } from '../cli-error.ts';
 import type { Invocation } from '../invocation.ts';
 import { latestOf, pathOf, tasksAt } from '../listings.ts';
-import { hasColours } from '../paint.ts';
+import { followAttempt, followTasks } from '../log-follow.ts';
+import { LogText } from '../log-sink.ts';
+import { findTail, parseTail, readTail } from '../log-tail.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { formatStorePath, parseStorePath, type Reaching } from '../store-path.ts';
 import { didYouMean, suggest } from '../suggestions.ts';
-import { TerminalFilter } from '../terminal-filter.ts';
-import { printable } from '../terminal-text.ts';
 
 /** Options of `stowage log`. */
 export interface LogOptions {
+  follow?: boolean;
+  tail?: string;
   source?: string;
   stream?: string;
   attempt?: string;
 }
 
 /** A log that is to be written. */
-interface ChosenLog extends LogName {
+interface ChosenLog extends ListedLog {
   listed: ListedTask;
   attempt: number;
-  bytes: number;
-  parts: readonly string[];
 }
 
 /** `stowage log <flow>/<run>[/<step>[/<task>[/<attempt>]]]` */
@@ -34,6 +35,8 @@ export async function log(invocation: Invocation, text: string, options: LogOpti
   if (typeof rule === 'number' && path.task === undefined) {
     throw usageError('--attempt <number> is for one task; for many, only --attempt latest-done.');
   }
+  const tail = parseTail(options.tail);
+  if (options.follow) return follow(invocation, path, rule, options, tail);
   await withStore(invocation, async (store) => {
     const tasks = await tasksAt(store.storage, path, invocation);
     const found: ChosenLog[] = [];
@@ -43,10 +46,35 @@ export async function log(invocation: Invocation, text: string, options: LogOpti
       ({ source, stream }) => (options.source ?? source) === source && (options.stream ?? stream) === stream,
     );
     if (chosen.length === 0) checkNames(found, options);
-    if (invocation.json) return writeDocument(invocation, store, chosen);
+    if (invocation.json) return writeDocument(invocation, store, chosen, tail);
     if (chosen.length === 0) invocation.note('nothing was logged.');
-    for (const [index, one] of chosen.entries())
-      await writeLog(invocation, store, one, chosen.length > 1, index);
+    const { output } = invocation;
+    const sink = new LogText(output, { ...invocation.options, headed: chosen.length > 1 });
+    for (const one of chosen) {
+      const subject = { ...one, task: pathOf(one.listed) };
+      await sink.begin(subject);
+      for await (const piece of piecesOf(invocation, store, one, tail)) await sink.write(subject, piece);
+      await sink.end(subject);
+    }
+  });
+}
+
+async function follow(
+  invocation: Invocation,
+  path: Reaching<'flow' | 'run'>,
+  rule: AttemptRule,
+  { source, stream }: LogOptions,
+  tail: number | undefined,
+): Promise<void> {
+  const choice = { source, stream };
+  validateLogChoice(choice);
+  if (rule === 'latestDone')
+    throw usageError('--follow waits for what is not done yet; leave --attempt latest-done out.');
+  await withStore(invocation, async (store) => {
+    if (path.task === undefined) return followTasks(invocation, store, path, { choice, tail });
+    const [listed] = await tasksAt(store.storage, path, invocation);
+    if (!listed) return;
+    await followAttempt(invocation, store, { listed, attempt: rule ?? latestOf(listed) }, { choice, tail });
   });
 }
 
@@ -106,44 +134,31 @@ function checkNames(found: readonly ChosenLog[], options: LogOptions): void {
   }
 }
 
-async function writeLog(
-  { output, options, signal }: Invocation,
+async function* piecesOf(
+  { signal }: Invocation,
   { storage }: OpenStore,
-  { listed, attempt, source, stream, parts }: ChosenLog,
-  isHeaded: boolean,
-  index: number,
-): Promise<void> {
-  if (isHeaded) {
-    const where = formatStorePath({ ...pathOf(listed), attempt });
-    const header = `==> ${printable(`${where} ${source} ${stream}`)} <==`;
-    await output.line(`${index === 0 ? '' : '\n'}${output.paint('bold', header)}`);
-  }
-  if (!output.isTerminal) {
-    let last: Uint8Array | undefined;
-    for await (const piece of readLog(storage, parts, { signal })) {
-      await output.write(piece);
-      if (piece.length > 0) last = piece;
-    }
-    if (isHeaded && last && last.at(-1) !== 0x0a) await output.line(); // the next header begins a line
-    return;
-  }
-  const filter = new TerminalFilter({ colours: hasColours({ isTTY: true }, options.color) });
-  for await (const piece of readLog(storage, parts, { signal })) await output.write(filter.push(piece));
-  await output.write(filter.end());
+  chosen: ChosenLog,
+  tail: number | undefined,
+): AsyncGenerator<Uint8Array> {
+  if (tail === undefined) return yield* readLog(storage, chosen.parts, { signal });
+  yield* readTail(storage, await findTail(storage, chosen, tail, { signal }), { signal });
 }
 
 /** `--json`: all logs with their text, piece by piece. */
 async function writeDocument(
-  { output, signal }: Invocation,
-  { storage }: OpenStore,
+  invocation: Invocation,
+  store: OpenStore,
   chosen: readonly ChosenLog[],
+  tail: number | undefined,
 ): Promise<void> {
+  const { output } = invocation;
   await output.write('{\n  "logs": [');
-  for (const [index, { listed, attempt, source, stream, bytes, parts }] of chosen.entries()) {
+  for (const [index, one] of chosen.entries()) {
+    const { listed, attempt, source, stream, bytes } = one;
     const head = JSON.stringify({ ...pathOf(listed), attempt, source, stream, bytes });
     await output.write(`${index === 0 ? '' : ','}\n    ${head.slice(0, -1)},"text":"`);
     const decoder = new TextDecoder();
-    for await (const piece of readLog(storage, parts, { signal })) {
+    for await (const piece of piecesOf(invocation, store, one, tail)) {
       await output.write(JSON.stringify(decoder.decode(piece, { stream: true })).slice(1, -1));
     }
     await output.write(`${JSON.stringify(decoder.decode()).slice(1, -1)}"}`);

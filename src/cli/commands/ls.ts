@@ -1,12 +1,25 @@
+import type { ListedTask } from '../../attempts/attempt-files.ts';
+import { listRuns } from '../../attempts/runs.ts';
+import type { DataStoreStorage } from '../../storage/contract.ts';
 import { ARTIFACT_COLUMNS, artifactRow } from '../artifact-table.ts';
-import type { AttemptView, TaskView } from '../attempt-view.ts';
-import { attemptJson, durationCell, latestView, readTasks, statusCell } from '../attempt-view.ts';
+import { readStatuses } from '../attempt-status.ts';
+import {
+  type AttemptView,
+  attemptJson,
+  durationCell,
+  latestView,
+  readTasks,
+  readTaskView,
+  statusCell,
+  type TaskView,
+} from '../attempt-view.ts';
 import type { Invocation } from '../invocation.ts';
 import { runsAt, tasksAt } from '../listings.ts';
+import { childrenOf } from '../not-found.ts';
 import { readRuns, runStatusCell } from '../run-view.ts';
-import { formatBytes, formatCount } from '../sizes.ts';
+import { formatBytes, formatCount, parseLimit } from '../sizes.ts';
 import { type OpenStore, withStore } from '../store.ts';
-import { parseStorePath, type Reaching } from '../store-path.ts';
+import { formatStorePath, parseStorePath, type Reaching, type StorePath } from '../store-path.ts';
 import type { Cell, Column } from '../table.ts';
 import { ageOf, formatDuration } from '../times.ts';
 
@@ -43,32 +56,88 @@ const TASK_COLUMNS: readonly Column[] = [
 
 const ATTEMPT_COLUMNS: readonly Column[] = [{ header: 'ATTEMPT', align: 'right' }, ...TASK_COLUMNS.slice(1)];
 
+/** Options of `stowage ls`. */
+export interface LsOptions {
+  limit?: string;
+  long?: boolean;
+}
+
+/** A flow, and how much was found out about it. */
+interface FlowJson {
+  flow: string;
+  runs: number;
+  newestRunAt?: string;
+}
+
+/** Runs are many, and each takes a request or two. */
+const DEFAULT_RUNS = '50';
+/** How many listings run at once. */
+const CONCURRENT_LISTINGS = 8;
+
 /** `stowage ls [flow[/run[/step[/task[/attempt]]]]]` */
-export async function ls(invocation: Invocation, text: string | undefined): Promise<void> {
+export async function ls(
+  invocation: Invocation,
+  text: string | undefined,
+  options: LsOptions,
+): Promise<void> {
   const path = parseStorePath(text, 0, 5);
+  const isFlow = path.flow !== undefined && path.run === undefined;
+  const limit = parseLimit(options.limit ?? (isFlow ? DEFAULT_RUNS : 'all'));
   await withStore(invocation, async (store) => {
-    if (path.flow === undefined) return listFlows(invocation, store);
-    if (path.run === undefined) return listRunsOf(invocation, store, path.flow);
-    return listTasksOf(invocation, store, path as Reaching<'flow' | 'run'>);
+    if (path.flow === undefined) return listFlows(invocation, store, limit, options.long ?? false);
+    if (path.run === undefined) return listRunsOf(invocation, store, path.flow, limit);
+    return listTasksOf(invocation, store, path as Reaching<'flow' | 'run'>, limit);
   });
 }
 
-async function listFlows(invocation: Invocation, store: OpenStore): Promise<void> {
-  const flows = new Map<string, { flow: string; runs: number; newestRunAt: string }>();
-  for (const { flow, createdAtMs } of await runsAt(store.storage, undefined, invocation)) {
-    const known = flows.get(flow); // the newest run comes first
-    if (known) known.runs += 1;
-    else flows.set(flow, { flow, runs: 1, newestRunAt: new Date(createdAtMs).toISOString() });
+async function listFlows(
+  invocation: Invocation,
+  { storage }: OpenStore,
+  limit: number,
+  isLong: boolean,
+): Promise<void> {
+  const flows = await childrenOf(storage, 'runs/', invocation);
+  const entries: FlowJson[] = [];
+  const shown = flows.slice(0, limit);
+  for (let start = 0; start < shown.length; start += CONCURRENT_LISTINGS) {
+    const slice = shown.slice(start, start + CONCURRENT_LISTINGS);
+    entries.push(
+      ...(await Promise.all(slice.map((flow) => describeFlow(invocation, storage, flow, isLong)))),
+    );
   }
-  const entries = [...flows.values()].sort((a, b) => (a.flow < b.flow ? -1 : 1));
-  await print(invocation, { path: '', kind: 'flows', entries }, FLOW_COLUMNS, () =>
-    entries.map(({ flow, runs, newestRunAt }) => [name(flow), formatCount(runs), ageOf(newestRunAt)]),
+  if (entries.length === 0) invocation.note('the store has no runs yet.');
+  await print(invocation, { path: '', kind: 'flows', total: flows.length, entries }, FLOW_COLUMNS, () =>
+    entries.map(({ flow, runs, newestRunAt }) => [
+      name(flow),
+      formatCount(runs),
+      newestRunAt === undefined ? '' : ageOf(newestRunAt),
+    ]),
   );
 }
 
-async function listRunsOf(invocation: Invocation, store: OpenStore, flow: string): Promise<void> {
-  const entries = await readRuns(invocation, store, await runsAt(store.storage, flow, invocation));
-  await print(invocation, { path: flow, kind: 'runs', entries }, RUN_COLUMNS, () =>
+/** The times of runs are a file each to look at, where the names of their folders are enough to count them. */
+async function describeFlow(
+  invocation: Invocation,
+  storage: DataStoreStorage,
+  flow: string,
+  isLong: boolean,
+): Promise<FlowJson> {
+  if (!isLong) return { flow, runs: (await childrenOf(storage, `runs/${flow}/`, invocation)).length };
+  const runs = await listRuns(storage, flow, invocation);
+  const [newest] = runs;
+  const newestRunAt = newest && new Date(newest.createdAtMs).toISOString();
+  return { flow, runs: runs.length, ...(newestRunAt === undefined ? {} : { newestRunAt }) };
+}
+
+async function listRunsOf(
+  invocation: Invocation,
+  store: OpenStore,
+  flow: string,
+  limit: number,
+): Promise<void> {
+  const runs = await runsAt(store.storage, flow, invocation);
+  const entries = await readRuns(invocation, store, runs.slice(0, limit));
+  await print(invocation, { path: flow, kind: 'runs', total: runs.length, entries }, RUN_COLUMNS, () =>
     entries.map((run) => [
       name(run.run),
       runStatusCell(run),
@@ -82,33 +151,41 @@ async function listTasksOf(
   invocation: Invocation,
   store: OpenStore,
   path: Reaching<'flow' | 'run'>,
+  limit: number,
 ): Promise<void> {
   const listed = await tasksAt(store.storage, path, invocation);
-  const tasks: TaskView[] = [];
-  for await (const task of readTasks(invocation, store, listed)) tasks.push(task);
-  const { flow, run, step, task, attempt } = path;
-  const [only] = tasks;
-  if (step === undefined) return listSteps(invocation, `${flow}/${run}`, tasks);
-  if (task === undefined || only === undefined) return listStep(invocation, `${flow}/${run}/${step}`, tasks);
-  if (attempt === undefined) return listAttemptsOf(invocation, `${flow}/${run}/${step}/${task}`, only);
-  const view = only.attempts.find((candidate) => candidate.attempt === attempt) as AttemptView;
-  return listArtifacts(invocation, `${flow}/${run}/${step}/${task}/${attempt}`, view);
+  const [only] = listed;
+  if (path.step === undefined || only === undefined) return listSteps(invocation, store, path, listed, limit);
+  if (path.task === undefined) return listStep(invocation, store, path, listed, limit);
+  const task = await readTaskView(invocation, store, only);
+  const { attempt } = path;
+  if (attempt === undefined) return listAttemptsOf(invocation, formatStorePath(path), task, limit);
+  const view = task.attempts.find((candidate) => candidate.attempt === attempt) as AttemptView;
+  return listArtifacts(invocation, formatStorePath(path), view, limit);
 }
 
-async function listSteps(invocation: Invocation, path: string, tasks: readonly TaskView[]): Promise<void> {
-  const steps = new Map<
-    string,
-    { step: string; tasks: number; done: number; failed: number; other: number }
-  >();
-  for (const task of tasks) {
-    const entry = steps.get(task.step) ?? { step: task.step, tasks: 0, done: 0, failed: 0, other: 0 };
-    steps.set(task.step, entry);
-    const { status } = latestView(task);
+async function listSteps(
+  invocation: Invocation,
+  store: OpenStore,
+  path: StorePath,
+  tasks: readonly ListedTask[],
+  limit: number,
+): Promise<void> {
+  const shown = new Set([...new Set(tasks.map((task) => task.path.step))].slice(0, limit));
+  const counted = tasks.filter((task) => shown.has(task.path.step));
+  const statuses = await readStatuses(invocation, store, counted);
+  const steps = new Map([...shown].map((step) => [step, { step, tasks: 0, done: 0, failed: 0, other: 0 }]));
+  for (const [index, status] of statuses.entries()) {
+    const entry = steps.get((counted[index] as ListedTask).path.step) as NonNullable<
+      ReturnType<typeof steps.get>
+    >;
     entry.tasks += 1;
     entry[status === 'done' || status === 'failed' ? status : 'other'] += 1;
   }
   const entries = [...steps.values()];
-  await print(invocation, { path, kind: 'steps', entries }, STEP_COLUMNS, () =>
+  const total = new Set(tasks.map((task) => task.path.step)).size;
+  const document = { path: formatStorePath(path), kind: 'steps', total, entries };
+  await print(invocation, document, STEP_COLUMNS, () =>
     entries.map((entry) => [
       name(entry.step),
       formatCount(entry.tasks),
@@ -119,26 +196,42 @@ async function listSteps(invocation: Invocation, path: string, tasks: readonly T
   );
 }
 
-async function listStep(invocation: Invocation, path: string, tasks: readonly TaskView[]): Promise<void> {
+async function listStep(
+  invocation: Invocation,
+  store: OpenStore,
+  path: StorePath,
+  listed: readonly ListedTask[],
+  limit: number,
+): Promise<void> {
+  const tasks: TaskView[] = [];
+  for await (const task of readTasks(invocation, store, listed.slice(0, limit), 'latest')) tasks.push(task);
   const entries = tasks.map((task) => {
     const latest = latestView(task);
     const { attempt, status, startedAt, closedAt, durationMs, purged, failure } = attemptJson(latest);
     const summary = { attempt, status, startedAt, closedAt, durationMs, purged, failure };
-    return { task: task.task, attempts: task.attempts.length, ...summary, ...sizeOf(latest) };
+    return { task: task.path.task, attempts: task.started, ...summary, ...sizeOf(latest) };
   });
-  await print(invocation, { path, kind: 'tasks', entries }, TASK_COLUMNS, () =>
-    tasks.map((task) => [name(task.task), ...attemptCells(latestView(task), task.attempts.length)]),
+  const document = { path: formatStorePath(path), kind: 'tasks', total: listed.length, entries };
+  await print(invocation, document, TASK_COLUMNS, () =>
+    tasks.map((task) => [name(task.path.task), ...attemptCells(latestView(task), task.started)]),
   );
 }
 
-async function listAttemptsOf(invocation: Invocation, path: string, task: TaskView): Promise<void> {
-  const entries = task.attempts.map((view) => ({
+async function listAttemptsOf(
+  invocation: Invocation,
+  path: string,
+  task: TaskView,
+  limit: number,
+): Promise<void> {
+  const attempts = task.attempts.slice(-limit);
+  const entries = attempts.map((view) => ({
     ...attemptJson(view),
     metadata: undefined,
     readFrom: undefined,
   }));
-  await print(invocation, { path, kind: 'attempts', entries }, ATTEMPT_COLUMNS, () =>
-    task.attempts.map((view) => [String(view.attempt), ...attemptCells(view, undefined)]),
+  const document = { path, kind: 'attempts', total: task.attempts.length, entries };
+  await print(invocation, document, ATTEMPT_COLUMNS, () =>
+    attempts.map((view) => [String(view.attempt), ...attemptCells(view, undefined)]),
   );
   const latest = latestView(task);
   if (invocation.json || latest.artifacts.length === 0) return;
@@ -146,11 +239,15 @@ async function listAttemptsOf(invocation: Invocation, path: string, task: TaskVi
   await invocation.output.table(ARTIFACT_COLUMNS, latest.artifacts.map(artifactRow));
 }
 
-async function listArtifacts(invocation: Invocation, path: string, view: AttemptView): Promise<void> {
-  const entries = view.artifacts;
-  await print(invocation, { path, kind: 'artifacts', entries }, ARTIFACT_COLUMNS, () =>
-    entries.map(artifactRow),
-  );
+async function listArtifacts(
+  invocation: Invocation,
+  path: string,
+  view: AttemptView,
+  limit: number,
+): Promise<void> {
+  const entries = view.artifacts.slice(0, limit);
+  const document = { path, kind: 'artifacts', total: view.artifacts.length, entries };
+  await print(invocation, document, ARTIFACT_COLUMNS, () => entries.map(artifactRow));
 }
 
 function attemptCells(view: AttemptView, attempts: number | undefined): Cell[] {
@@ -174,11 +271,17 @@ function name(text: string): Cell {
 }
 
 async function print(
-  { json, output }: Invocation,
-  document: { path: string; kind: string; entries: readonly object[] },
+  invocation: Invocation,
+  document: { path: string; kind: string; total: number; entries: readonly object[] },
   columns: readonly Column[],
   rows: () => Cell[][],
 ): Promise<void> {
+  const { json, output } = invocation;
   if (json) return output.json(document);
-  if (document.entries.length > 0) await output.table(columns, rows());
+  const { kind, total, entries } = document;
+  if (entries.length > 0) await output.table(columns, rows());
+  const more = total - entries.length;
+  if (more === 0) return;
+  const what = kind === 'runs' || kind === 'attempts' ? 'older not shown' : 'more not shown';
+  invocation.note(`${formatCount(more)} ${what}; all of them: --limit all`);
 }

@@ -1,10 +1,11 @@
 import { validateUserName } from '../../storage/names.ts';
-import { usageError } from '../cli-error.ts';
 import type { Invocation } from '../invocation.ts';
 import { runsAt } from '../listings.ts';
-import { type RunJson, readRuns, runStatusCell } from '../run-view.ts';
-import { formatCount } from '../sizes.ts';
+import { RunFilter, type RunFilterOptions } from '../run-filter.ts';
+import { type RunJson, runStatusCell } from '../run-view.ts';
+import { countOf, formatCount, parseLimit } from '../sizes.ts';
 import { withStore } from '../store.ts';
+import { didYouMean, suggest } from '../suggestions.ts';
 import type { Cell, Column } from '../table.ts';
 import { ageOf, formatDuration } from '../times.ts';
 
@@ -20,24 +21,33 @@ const COLUMNS: readonly Column[] = [
 export async function runs(
   invocation: Invocation,
   flowArgument: string | undefined,
-  options: { limit: string },
+  options: RunFilterOptions & { limit: string },
 ): Promise<void> {
   const flow = flowArgument?.replace(/\/$/, '');
   if (flow !== undefined) validateUserName(flow, 'flow name');
   const limit = parseLimit(options.limit);
+  const filter = new RunFilter(options);
   await withStore(invocation, async (store) => {
     const { signal, output } = invocation;
     const listed = await runsAt(store.storage, flow, { signal });
-    const shown = await readRuns(invocation, store, listed.slice(0, limit));
-    if (invocation.json) return output.json({ total: listed.length, runs: shown });
-    if (shown.length === 0) return invocation.note('the store has no runs yet.');
-    await output.table(COLUMNS, shown.map(runRow));
-    const more = listed.length - shown.length;
-    if (more > 0) invocation.note(`${formatCount(more)} older not shown; all of them: --limit all`);
+    const { runs: shown, unread, seenTags } = await filter.select(invocation, store, listed, limit);
+    if (invocation.json) return output.json({ total: listed.length, unread, runs: shown });
+    if (shown.length > 0) await output.table(COLUMNS, shown.map(runRow));
+    else if (listed.length === 0) invocation.note('the store has no runs yet.');
+    else invocation.note(`none of ${countOf(listed.length, 'run')} matches.${meantTag(options, seenTags)}`);
+    if (unread === 0) return;
+    const what = filter.isEmpty ? 'not shown; all of them' : 'not looked at; to look at all';
+    invocation.note(`${formatCount(unread)} older ${what}: --limit all`);
   });
 }
 
-export function runRow(run: RunJson): Cell[] {
+/** A tag that no run has may be misspelt. */
+function meantTag({ tag = [] }: RunFilterOptions, seen: ReadonlySet<string>): string {
+  const unknown = tag.find((one) => !seen.has(one));
+  return unknown === undefined ? '' : didYouMean(suggest(unknown, [...seen]));
+}
+
+function runRow(run: RunJson): Cell[] {
   return [
     { text: `${run.flow}/${run.run}`, style: 'cyan' },
     runStatusCell(run),
@@ -45,10 +55,4 @@ export function runRow(run: RunJson): Cell[] {
     run.durationMs === undefined ? '' : formatDuration(run.durationMs),
     run.tags.join(', '),
   ];
-}
-
-function parseLimit(text: string): number {
-  if (text === 'all') return Number.POSITIVE_INFINITY;
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw usageError(`--limit is a number from 1 on, or "all", not ${JSON.stringify(text)}.`);
 }

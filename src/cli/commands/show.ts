@@ -1,4 +1,5 @@
-import { type LogName, listLogs } from '../../attempts/log-parts.ts';
+import type { LogName } from '../../attempts/log-names.ts';
+import { listLogs } from '../../attempts/log-reader.ts';
 import type { Metadata } from '../../attempts/metadata-parts.ts';
 import { ARTIFACT_COLUMNS, artifactRow, storedText } from '../artifact-table.ts';
 import {
@@ -16,7 +17,7 @@ import { attemptRule, chooseAttempt } from '../choose-attempt.ts';
 import type { Invocation } from '../invocation.ts';
 import { pathOf, tasksAt } from '../listings.ts';
 import { RUN_STYLES, type RunJson, readRun } from '../run-view.ts';
-import { formatBytes } from '../sizes.ts';
+import { formatBytes, formatCount } from '../sizes.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { formatStorePath, parseStorePath, type Reaching } from '../store-path.ts';
 import type { Cell, Column } from '../table.ts';
@@ -79,7 +80,10 @@ async function showRun(
       ...info,
       steps: [...steps].map(([step, members]) => ({
         step,
-        tasks: members.map(({ task, attempts }) => ({ task, attempts: attempts.map(attemptJson) })),
+        tasks: members.map(({ path: { task }, attempts }) => ({
+          task,
+          attempts: attempts.map(attemptJson),
+        })),
       })),
     });
   }
@@ -111,9 +115,9 @@ async function printRunHead({ output }: Invocation, info: RunJson): Promise<void
 function byStep(tasks: readonly TaskView[]): Map<string, TaskView[]> {
   const steps = new Map<string, TaskView[]>();
   for (const task of tasks) {
-    const members = steps.get(task.step);
+    const members = steps.get(task.path.step);
     if (members) members.push(task);
-    else steps.set(task.step, [task]);
+    else steps.set(task.path.step, [task]);
   }
   return new Map([...steps].sort(([, a], [, b]) => (startOf(a) < startOf(b) ? -1 : 1)));
 }
@@ -129,7 +133,6 @@ function stepNode(step: string, tasks: readonly TaskView[]): TreeNode {
 
 function taskNode(task: TaskView): TreeNode {
   const latest = latestView(task);
-  const label = task.attempts.length > 1 ? `${task.task}  (attempt ${latest.attempt})` : task.task;
   const children: TreeNode[] = latest.artifacts.map((artifact) => ({
     cells: [
       { text: artifact.name, style: 'cyan' },
@@ -139,7 +142,19 @@ function taskNode(task: TaskView): TreeNode {
     ],
   }));
   if (latest.error) children.unshift({ cells: [{ text: errorLine(latest.error), style: 'red' }] });
-  return { cells: [label, statusCell(latest), durationCell(latest)], children };
+  if (task.attempts.length > 1) children.unshift({ cells: [{ text: retriedText(task), style: 'dim' }] });
+  return { cells: [task.path.task, statusCell(latest), durationCell(latest)], children };
+}
+
+/** That a task was tried before, and what became of it: `attempt 3, 2 failed, 1 abandoned before: RangeError: diverged`. */
+function retriedText({ attempts }: TaskView): string {
+  const earlier = attempts.slice(0, -1);
+  const counts = new Map<string, number>();
+  for (const { status } of earlier) counts.set(status, (counts.get(status) ?? 0) + 1);
+  const texts = [...counts].map(([status, count]) => `${formatCount(count)} ${status}`);
+  const error = earlier.findLast((view) => view.error !== undefined)?.error;
+  const why = error ? `: ${errorLine(error)}` : '';
+  return `attempt ${attempts.at(-1)?.attempt}, ${texts.join(', ')} before${why}`;
 }
 
 async function showTask(

@@ -1,34 +1,47 @@
 import type { ListedTask } from '../../attempts/attempt-files.ts';
-import { readTasks } from '../attempt-view.ts';
-import { ContentTally, type StatJson } from '../content-tally.ts';
+import { type AttemptView, readTasks, type TaskView } from '../attempt-view.ts';
+import { ContentTally, type Place, type StatJson } from '../content-tally.ts';
 import type { Invocation } from '../invocation.ts';
 import { runsAt, tasksAt } from '../listings.ts';
-import { formatBytes, formatCount, formatPercent } from '../sizes.ts';
+import { formatBytes, formatCount, formatRatio } from '../sizes.ts';
 import { type OpenStore, withStore } from '../store.ts';
-import { formatStorePath, parseStorePath, type StorePath } from '../store-path.ts';
+import { formatStorePath, parseStorePath, type Reaching, type StorePath } from '../store-path.ts';
 import type { Cell, Column } from '../table.ts';
 
-/** What the rows of `stowage stat` are, by how far the path goes. */
-type By = 'flow' | 'run' | 'step';
+/** What the rows of `stowage stat` may be, in the order of paths. */
+export const STAT_LEVELS = ['flow', 'run', 'step', 'artifact'] as const;
+type By = (typeof STAT_LEVELS)[number];
 
-/** `stowage stat [flow[/run]]` */
-export async function stat(invocation: Invocation, text: string | undefined): Promise<void> {
-  const path = parseStorePath(text, 0, 2);
-  const by: By = path.flow === undefined ? 'flow' : path.run === undefined ? 'run' : 'step';
+/** Options of `stowage stat`. */
+export interface StatOptions {
+  by?: By;
+}
+
+/** How many runs are listed at once. */
+const CONCURRENT_LISTINGS = 16;
+
+/** `stowage stat [flow[/run[/step[/task]]]]` */
+export async function stat(
+  invocation: Invocation,
+  text: string | undefined,
+  options: StatOptions,
+): Promise<void> {
+  const path = parseStorePath(text, 0, 4);
+  const depth = Object.keys(path).length;
+  const by = options.by ?? STAT_LEVELS[Math.min(depth, 3)] ?? 'artifact';
   await withStore(invocation, async (store) => {
-    const total = new ContentTally(store, invocation);
-    const rows = new Map<string, ContentTally>();
-    for (const { flow, run } of await runsOf(invocation, store, path)) {
-      const rowOf = (name: string): ContentTally =>
-        rowFor(rows, name, () => new ContentTally(store, invocation, total));
-      total.addRun();
-      if (by !== 'step') rowOf(by === 'flow' ? flow : run).addRun();
-      const tasks = await tasksAt(store.storage, { flow, run }, invocation);
-      await countTasks(invocation, store, tasks, (step) => rowOf({ flow, run, step }[by]), total);
+    const counted = new Count(store, invocation, by, path);
+    const runs = await runsOf(invocation, store, path);
+    for (let start = 0; start < runs.length; start += CONCURRENT_LISTINGS) {
+      const slice = runs.slice(start, start + CONCURRENT_LISTINGS);
+      const listed = slice.map((run) => tasksAt(store.storage, { ...path, ...run }, invocation));
+      const tasks: ListedTask[] = (await Promise.all(listed)).flat();
+      for await (const task of readTasks(invocation, store, tasks)) await counted.addTask(task);
+      const begun = new Set(tasks.map((task) => runName(task.path)));
+      for (const run of slice) if (!begun.has(runName(run))) counted.addEmptyRun(run);
     }
-    const entries = [...rows].map(([name, tally]) => ({ name, ...tally.json() }));
-    if (by === 'flow') entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-    const document = { path: formatStorePath(path), by, entries, total: total.json() };
+    const entries = counted.entries();
+    const document = { path: formatStorePath(path), by, entries, total: counted.total.json() };
     if (invocation.json) return invocation.output.json(document);
     await print(invocation, by, entries, document.total);
   });
@@ -38,29 +51,73 @@ async function runsOf(
   invocation: Invocation,
   { storage }: OpenStore,
   { flow, run }: StorePath,
-): Promise<{ flow: string; run: string }[]> {
-  return flow !== undefined && run !== undefined ? [{ flow, run }] : runsAt(storage, flow, invocation);
+): Promise<Reaching<'flow' | 'run'>[]> {
+  if (flow !== undefined && run !== undefined) return [{ flow, run }];
+  return (await runsAt(storage, flow, invocation)).map(({ flow, run }) => ({ flow, run }));
 }
 
-async function countTasks(
-  invocation: Invocation,
-  store: OpenStore,
-  tasks: readonly ListedTask[],
-  rowOf: (step: string) => ContentTally,
-  total: ContentTally,
-): Promise<void> {
-  for await (const { step, attempts } of readTasks(invocation, store, tasks)) {
-    for (const tally of [rowOf(step), total]) {
-      tally.addTask();
-      for (const attempt of attempts) await tally.addAttempt(attempt);
+/** The rows by name, and all of them together. */
+class Count {
+  readonly total: ContentTally;
+  readonly #rows = new Map<string, ContentTally>();
+  readonly #newRow: () => ContentTally;
+  readonly #by: By;
+  readonly #path: StorePath;
+
+  constructor(store: OpenStore, invocation: Invocation, by: By, path: StorePath) {
+    this.total = new ContentTally(store, invocation);
+    this.#newRow = () => new ContentTally(store, invocation, this.total);
+    this.#by = by;
+    this.#path = path;
+  }
+
+  /** A run counts although it has no tasks. */
+  addEmptyRun(path: Reaching<'flow' | 'run'>): void {
+    const place = { run: runName(path) };
+    this.total.visit(place);
+    if (this.#by === 'flow' || this.#by === 'run') this.#row(this.#nameOf(path)).visit(place);
+  }
+
+  async addTask({ path, attempts }: TaskView): Promise<void> {
+    const name = this.#nameOf(path);
+    for (const view of attempts) {
+      const place = { run: runName(path), task: `${path.step}/${path.task}`, attempt: view.attempt };
+      this.total.visit(place);
+      if (this.#by !== 'artifact') this.#row(name).visit(place);
+      await this.#addArtifacts(view, place, name);
     }
+  }
+
+  entries(): ({ name: string } & StatJson)[] {
+    const entries = [...this.#rows].map(([name, tally]) => ({ name, ...tally.json() }));
+    if (this.#by === 'flow') entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+    if (this.#by === 'artifact') entries.sort((a, b) => b.storedBytes - a.storedBytes);
+    return entries;
+  }
+
+  async #addArtifacts({ entries = [], purged }: AttemptView, place: Place, name: string): Promise<void> {
+    for (const entry of entries) {
+      const row = this.#row(this.#by === 'artifact' ? entry.name : name);
+      row.visit(place);
+      for (const tally of [this.total, row]) await tally.addArtifact(entry, purged === true);
+    }
+  }
+
+  /** A row's name below the path: steps and runs of different flows are different. */
+  #nameOf({ flow = '', run = '', step = '' }: StorePath): string {
+    const name = { flow, run, step, artifact: '' }[this.#by];
+    return this.#by === 'flow' || this.#path.flow !== undefined ? name : `${flow}/${name}`;
+  }
+
+  #row(name: string): ContentTally {
+    const row = this.#rows.get(name) ?? this.#newRow();
+    this.#rows.set(name, row);
+    return row;
   }
 }
 
-function rowFor(rows: Map<string, ContentTally>, name: string, make: () => ContentTally): ContentTally {
-  const row = rows.get(name) ?? make();
-  rows.set(name, row);
-  return row;
+function runName({ flow, run }: Reaching<'flow' | 'run'>): string {
+  return formatStorePath({ flow, run });
 }
 
 async function print(
@@ -71,22 +128,26 @@ async function print(
 ): Promise<void> {
   const columns: readonly Column[] = [
     { header: by.toUpperCase(), shrinks: true },
-    { header: 'RUNS', align: 'right', dropOrder: 3 },
-    { header: 'TASKS', align: 'right', dropOrder: 2 },
-    { header: 'ATTEMPTS', align: 'right', dropOrder: 5 },
-    { header: 'ARTIFACTS', align: 'right', dropOrder: 4 },
+    { header: 'RUNS', align: 'right', dropOrder: 5 },
+    { header: 'TASKS', align: 'right', dropOrder: 4 },
+    { header: 'ATTEMPTS', align: 'right', dropOrder: 7 },
+    { header: 'ARTIFACTS', align: 'right', dropOrder: 6 },
     { header: 'SIZE', align: 'right' },
+    { header: 'UNIQUE', align: 'right', dropOrder: 3 },
     { header: 'STORED', align: 'right' },
-    { header: '%', align: 'right', dropOrder: 1 },
+    { header: 'DEDUP', align: 'right', dropOrder: 1 },
+    { header: 'COMPRESSION', align: 'right', dropOrder: 2 },
   ];
   const cellsOf = (stat: StatJson): Cell[] => [
-    by === 'flow' ? formatCount(stat.runs) : '',
+    by === 'run' ? '' : formatCount(stat.runs),
     formatCount(stat.tasks),
     formatCount(stat.attempts),
     formatCount(stat.artifacts),
     formatBytes(stat.bytes),
+    formatBytes(stat.uniqueBytes),
     formatBytes(stat.storedBytes),
-    formatPercent(stat.storedBytes, stat.bytes),
+    formatRatio(stat.dedupRatio),
+    formatRatio(stat.compressionRatio),
   ];
   const rows = entries.map((entry): Cell[] => [{ text: entry.name, style: 'cyan' }, ...cellsOf(entry)]);
   await output.table(columns, [...rows, [{ text: 'all', style: 'bold' }, ...cellsOf(total)]]);

@@ -1,0 +1,115 @@
+import { lstat, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isStowageError } from '../errors.ts';
+import { type ArtifactFile, filesOf } from './artifact-files.ts';
+import { type Form, type WriteContext, writeArtifact } from './artifact-writer.ts';
+import { CliError } from './cli-error.ts';
+import type { Sink } from './output.ts';
+import { cannotWrite, toFile } from './output-file.ts';
+
+/** Where artifacts are saved, and how. */
+export interface FolderOptions {
+  /** It is made if it does not exist. */
+  folder: string;
+  /** Default: each artifact's own. */
+  form: Form | undefined;
+  /** Whether files that exist are replaced. */
+  overwrite: boolean;
+}
+
+/** What became of an artifact, in `--json`. */
+export interface ShownFile {
+  artifact: string;
+  form: Form;
+  /** The file with its folder; absent where it was not written. */
+  file?: string;
+  bytes?: number;
+  /** Why it was not written. */
+  failure?: { code: string; message: string };
+}
+
+/**
+ * Writes artifacts to a folder, a file each, one after the other. An artifact that cannot be read, or that cannot take the form,
+ * keeps no other from being written.
+ *
+ * @throws CliError `OUTPUT_FAILED`, before anything is written where a file exists that is not to be replaced
+ */
+export async function saveToFolder(
+  context: WriteContext,
+  names: readonly string[],
+  { folder, form, overwrite }: FolderOptions,
+): Promise<{ files: ShownFile[]; failures: Error[] }> {
+  const { task } = context;
+  const all = filesOf(
+    task.names().map((name) => task.info(name)),
+    form,
+  );
+  const chosen = all.filter(({ artifact }) => names.includes(artifact));
+  if (!overwrite) await ensureNone(folder, chosen);
+  if (chosen.length > 0) await makeFolder(folder);
+  const files: ShownFile[] = [];
+  const failures: Error[] = [];
+  for (const { artifact, file, form: own } of chosen) {
+    const path = join(folder, file);
+    let bytes = 0;
+    const save = async (sink: Sink): Promise<void> => {
+      const counting: Sink = {
+        async write(piece) {
+          bytes += Buffer.byteLength(piece);
+          await sink.write(piece);
+        },
+      };
+      await writeArtifact(context, artifact, own, counting);
+    };
+    try {
+      await toFile(path, context.signal, save, { overwrite });
+      files.push({ artifact, form: own, file: path, bytes });
+    } catch (error) {
+      if (!isOfArtifact(error)) throw error;
+      const { code, message } = error;
+      failures.push(error);
+      files.push({ artifact, form: own, failure: { code, message } });
+    }
+  }
+  return { files, failures };
+}
+
+/** Whether an error concerns one artifact, so that others can be written all the same. */
+function isOfArtifact(error: unknown): error is Error & { code: string } {
+  if (error instanceof CliError) return error.code === 'NO_SUCH_FORM';
+  return isStowageError(error) && error.code !== 'ABORTED';
+}
+
+async function ensureNone(folder: string, files: readonly ArtifactFile[]): Promise<void> {
+  const existing: string[] = [];
+  for (const { file } of files) {
+    const path = join(folder, file);
+    if (await exists(path)) existing.push(path);
+  }
+  const [first] = existing;
+  if (first === undefined) return;
+  const others = existing.length > 1 ? ` and ${existing.length - 1} more of the files` : '';
+  const verb = existing.length > 1 ? 'exist' : 'exists';
+  const message = `${first}${others} ${verb} already, and nothing was written. Name another folder, or replace what is there with --force.`;
+  throw new CliError('OUTPUT_FAILED', message, { details: { folder, existing } });
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false; // that the folder is none shows when it is made
+    throw cannotWrite(path, error);
+  }
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw cannotWrite(folder, code === 'EEXIST' ? new Error('it is no folder', { cause: error }) : error);
+  }
+}

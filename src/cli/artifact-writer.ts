@@ -1,0 +1,139 @@
+import type { ArtifactInfo, TaskDataStore } from '../flow/task-data-store.ts';
+import { CliError } from './cli-error.ts';
+import { writeCsv } from './csv.ts';
+import type { Sink } from './output.ts';
+import { Progress } from './progress.ts';
+import { countOf, formatBytes, formatCount, formatPercent } from './sizes.ts';
+import { toTabular } from './tabular-value.ts';
+import { ValueJson } from './value-json.ts';
+
+/** How an artifact is written. */
+export type Form = 'bytes' | 'json' | 'csv' | 'text';
+
+/** What is written, from where, and until when. */
+export interface WriteContext {
+  task: TaskDataStore;
+  signal: AbortSignal;
+}
+
+/** The form of an artifact that nobody asked for another: bytes and strings lie in the store as they are, the rest is shown as JSON. */
+export function ownForm({ encoding, type }: Pick<ArtifactInfo, 'encoding' | 'type'>): Form {
+  if (type === 'string') return 'text';
+  const isBytes =
+    encoding === 'bytes' || (encoding === 'typed-array' && /^(ArrayBuffer|DataView)$/.test(type));
+  return isBytes ? 'bytes' : 'json';
+}
+
+/**
+ * Writes an artifact in a form; bytes and text as a stream, whatever their length.
+ *
+ * @throws CliError `NO_SUCH_FORM` where it cannot take that form
+ */
+export async function writeArtifact(
+  context: WriteContext,
+  name: string,
+  form: Form,
+  sink: Sink,
+): Promise<void> {
+  if (form === 'bytes') return writeBytes(context, name, sink);
+  if (form === 'text') return writeText(context, name, sink);
+  const value = await context.task.get(name, context);
+  if (form === 'csv') return writeTable(context, name, value, sink);
+  for (const piece of new ValueJson().pieces(value)) await sink.write(piece);
+  await sink.write('\n');
+}
+
+async function writeBytes(
+  { task, signal }: WriteContext,
+  name: string,
+  sink: Sink,
+  check: (piece: Uint8Array) => void = () => {},
+): Promise<void> {
+  const { bytes: total } = task.info(name);
+  const progress = new Progress();
+  let written = 0;
+  try {
+    for await (const piece of task.streamArtifact(name, { signal })) {
+      check(piece);
+      await sink.write(piece);
+      written += piece.length;
+      progress.update(
+        () => `${name}: ${formatBytes(written)} of ${formatBytes(total)} (${formatPercent(written, total)})`,
+      );
+    }
+  } finally {
+    progress.end();
+  }
+}
+
+/** Text is UTF-8; bytes may be as well. */
+async function writeText(context: WriteContext, name: string, sink: Sink): Promise<void> {
+  const info = context.task.info(name);
+  if (info.encoding === 'string') return writeBytes(context, name, sink);
+  if (ownForm(info) === 'bytes') {
+    const utf8 = new Utf8Check(name);
+    await writeBytes(context, name, sink, (piece) => utf8.push(piece));
+    return utf8.end();
+  }
+  const value = await context.task.get(name, context);
+  if (typeof value !== 'string') throw noText(name, `a value of type ${info.type}`, 'json');
+  await sink.write(value); // one that UTF-8 cannot hold
+}
+
+async function writeTable({ signal }: WriteContext, name: string, value: unknown, sink: Sink): Promise<void> {
+  const table = toTabular(value);
+  if (typeof table === 'string') throw noTable(name, table);
+  const progress = new Progress();
+  const onRow = (rows: number): void =>
+    progress.update(() => `${name}: ${formatCount(rows)} of ${countOf(table.rowCount, 'row')}`);
+  try {
+    await writeCsv(table, sink, { signal, onRow });
+  } finally {
+    progress.end();
+  }
+}
+
+/** Ends with `NO_SUCH_FORM` at the first piece that is not UTF-8. */
+class Utf8Check {
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true });
+  readonly #name: string;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  push(piece: Uint8Array): void {
+    this.#decode(piece, true);
+  }
+
+  end(): void {
+    this.#decode(new Uint8Array(0), false);
+  }
+
+  #decode(piece: Uint8Array, stream: boolean): void {
+    try {
+      this.#decoder.decode(piece, { stream });
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      throw noText(this.#name, 'bytes that are not UTF-8', 'bytes');
+    }
+  }
+}
+
+function noText(name: string, what: string, other: Form): CliError {
+  const message = `${name} is no text: it is ${what}. Another form: --format ${other}.`;
+  return new CliError('NO_SUCH_FORM', message, {
+    details: { artifact: name, format: 'text', forms: [other] },
+  });
+}
+
+function noTable(name: string, what: string): CliError {
+  const other = what === 'bytes' || what === 'text' ? what : 'json';
+  const tables =
+    'lists of objects or of lists, typed arrays, columns of equal length by name, and Arrow tables';
+  return new CliError(
+    'NO_SUCH_FORM',
+    `${name} is no table: it is ${what}. Tables are ${tables}. Another form: --format ${other}.`,
+    { details: { artifact: name, format: 'csv', forms: [other] } },
+  );
+}

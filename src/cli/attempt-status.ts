@@ -1,0 +1,49 @@
+import { attemptBase, type ListedTask } from '../attempts/attempt-files.ts';
+import { decodeDone, readSessionFile, SESSION_FILES } from '../content/session-files.ts';
+import type { ShownStatus } from './attempt-view.ts';
+import type { Invocation } from './invocation.ts';
+import { latestOf } from './listings.ts';
+import { Progress } from './progress.ts';
+import { countOf, formatCount } from './sizes.ts';
+import type { OpenStore } from './store.ts';
+import { unreadable } from './unreadable.ts';
+
+const CONCURRENCY = 32;
+
+/** The status of each task's latest attempt, in the order of `tasks`: a listing and DONE tell it, descriptions are not read. */
+export async function readStatuses(
+  invocation: Invocation,
+  store: OpenStore,
+  tasks: readonly ListedTask[],
+): Promise<ShownStatus[]> {
+  const progress = new Progress();
+  const statuses: ShownStatus[] = [];
+  try {
+    for (let start = 0; start < tasks.length; start += CONCURRENCY) {
+      progress.update(() => `reading ${formatCount(start)} of ${countOf(tasks.length, 'task')}`);
+      const slice = tasks.slice(start, start + CONCURRENCY);
+      statuses.push(...(await Promise.all(slice.map((task) => statusOf(invocation, store, task)))));
+    }
+    return statuses;
+  } finally {
+    progress.end();
+  }
+}
+
+async function statusOf(
+  invocation: Invocation,
+  { storage }: OpenStore,
+  listed: ListedTask,
+): Promise<ShownStatus> {
+  const attempt = latestOf(listed);
+  const files = listed.attempts.get(attempt);
+  if (files?.has('deleted')) return 'deleted';
+  if (!files?.has('done')) return 'open';
+  const name = attemptBase(listed.path, attempt) + SESSION_FILES.done;
+  try {
+    const body = await readSessionFile(storage, name, invocation);
+    return body ? decodeDone(body, storage.uri(name)).outcome : 'deleted'; // forgotten since it was listed
+  } catch (error) {
+    return unreadable(invocation, error).status;
+  }
+}

@@ -1,0 +1,178 @@
+import type { Metadata } from '../../attempts/metadata-parts.ts';
+import { isStowageError, StowageError } from '../../errors.ts';
+import type { FlowDataStore } from '../../flow/flow-data-store.ts';
+import type { OpenTaskDataStore } from '../../flow/open-task-data-store.ts';
+import { storedText } from '../artifact-table.ts';
+import { checkInput, type InputForm, readInput, STDIN, streamInput } from '../input-file.ts';
+import type { Invocation } from '../invocation.ts';
+import { Progress } from '../progress.ts';
+import { type InputArgument, parseInputs, parseMetadata } from '../put-arguments.ts';
+import { type PutArtifactJson, readPut } from '../put-report.ts';
+import { formatBytes, formatPercent } from '../sizes.ts';
+import { type OpenStore, withStoreToWrite } from '../store.ts';
+import { formatStorePath, parseStorePath, type Reaching } from '../store-path.ts';
+import type { Cell, Column } from '../table.ts';
+import { printable } from '../terminal-text.ts';
+
+/** Options of `stowage put`. */
+export interface PutOptions {
+  as: InputForm;
+  metadata?: readonly string[];
+  tag?: readonly string[];
+}
+
+/** A file that was checked; what is kept as a value was read already. */
+interface Input extends InputArgument {
+  /** Its length in bytes, if that is known. */
+  bytes: number | undefined;
+  value?: unknown;
+}
+
+type TaskPlace = Reaching<'flow' | 'run' | 'step' | 'task'>;
+
+const COLUMNS: readonly Column[] = [
+  { header: 'ARTIFACT', shrinks: true },
+  { header: 'SIZE', align: 'right' },
+  { header: 'STORED', align: 'right', dropOrder: 1 },
+  { header: 'NEW', align: 'right' },
+];
+
+/** `stowage put <flow>/<run>/<step>/<task>[/<attempt>] <name>=<file> ...` */
+export async function put(
+  invocation: Invocation,
+  text: string,
+  artifacts: readonly string[],
+  options: PutOptions,
+): Promise<void> {
+  const path = parseStorePath(text, 4, 5) as TaskPlace;
+  const metadata = parseMetadata(options.metadata ?? []);
+  // Everything that can be known to be wrong is found before anything is written.
+  const inputs = await readInputs(invocation, parseInputs(artifacts), options.as);
+  await withStoreToWrite(invocation, async (store, isNew) => {
+    const flow = await store.flow(path.flow);
+    if (options.tag) await makeRun(flow, path, options.tag, invocation);
+    const attempt = await save(invocation, flow, path, inputs, metadata, options.as);
+    await report(invocation, store, { ...path, attempt }, isNew);
+  });
+}
+
+async function readInputs(
+  invocation: Invocation,
+  given: readonly InputArgument[],
+  form: InputForm,
+): Promise<Input[]> {
+  const inputs: Input[] = [];
+  for (const input of given) inputs.push({ ...input, bytes: await checkInput(input.file) });
+  const typed = inputs.find(({ file }) => isTyped(file));
+  if (typed) invocation.note(`reading ${typed.name} from the terminal; Ctrl-D ends it.`);
+  if (form === 'bytes') return inputs;
+  for (const input of inputs) input.value = await readInput(input.file, form, invocation);
+  return inputs;
+}
+
+function isTyped(file: string): boolean {
+  return file === STDIN && process.stdin.isTTY;
+}
+
+/** Tags belong to a run from its beginning. */
+async function makeRun(
+  flow: FlowDataStore,
+  path: TaskPlace,
+  tags: readonly string[],
+  { signal }: Invocation,
+): Promise<void> {
+  try {
+    await flow.createRun({ runId: path.run, tags, signal });
+  } catch (error) {
+    if (!isStowageError(error, 'RUN_EXISTS')) throw error;
+    const { details, cause } = error;
+    const run = formatStorePath({ flow: path.flow, run: path.run });
+    const message = `Run ${run} exists already, and tags are given to a run when it is made; leave --tag out.`;
+    throw new StowageError('RUN_EXISTS', message, { details, cause });
+  }
+}
+
+/** Saves everything as one attempt, whose number it resolves to; whatever goes wrong, the attempt does not stay open. */
+async function save(
+  invocation: Invocation,
+  flow: FlowDataStore,
+  { run: runId, step: stepName, task: taskId, attempt }: TaskPlace,
+  inputs: readonly Input[],
+  metadata: Metadata,
+  form: InputForm,
+): Promise<number> {
+  const { signal } = invocation;
+  const task = await flow.createTaskDataStore({ runId, stepName, taskId, attempt }, { signal });
+  try {
+    if (Object.keys(metadata).length > 0) await task.saveMetadata(metadata, { signal });
+    if (form === 'bytes') await saveStreams(invocation, task, inputs);
+    else await task.saveArtifacts(new Map(inputs.map(({ name, value }) => [name, value])), { signal });
+    await task.done({ signal });
+    return task.attempt;
+  } catch (error) {
+    if (!task.isClosed) await fail(invocation, task, error);
+    throw error;
+  }
+}
+
+async function saveStreams(
+  { signal }: Invocation,
+  task: OpenTaskDataStore,
+  inputs: readonly Input[],
+): Promise<void> {
+  const progress = new Progress();
+  try {
+    for (const { name, file, bytes: total } of inputs) {
+      const counted = async function* (): AsyncGenerator<Uint8Array> {
+        let read = 0;
+        for await (const piece of streamInput(file, { signal })) {
+          read += piece.length;
+          // What is typed is on the terminal already.
+          if (!isTyped(file)) progress.update(() => `${name}: ${progressText(read, total)}`);
+          yield piece;
+        }
+      };
+      await task.saveArtifactStream(name, counted(), { signal });
+    }
+  } finally {
+    progress.end();
+  }
+}
+
+function progressText(read: number, total: number | undefined): string {
+  if (total === undefined || total < read) return formatBytes(read);
+  return `${formatBytes(read)} of ${formatBytes(total)} (${formatPercent(read, total)})`;
+}
+
+async function fail(invocation: Invocation, task: OpenTaskDataStore, error: unknown): Promise<void> {
+  const where = `${task.flowName}/${task.pathspec}`;
+  const { signal } = invocation;
+  const why = signal.aborted
+    ? new StowageError('ABORTED', `stowage put was ${String(signal.reason)}.`)
+    : error;
+  try {
+    await task.fail(why);
+    invocation.note(`attempt ${where} is closed as failed.`);
+  } catch (failure) {
+    if (isStowageError(failure, 'ATTEMPT_CLOSED')) return; // it was done after all
+    invocation.note(`attempt ${where} could not be closed as failed: ${(failure as Error).message}`);
+  }
+}
+
+async function report(
+  { output, json, signal }: Invocation,
+  store: OpenStore,
+  place: TaskPlace & { attempt: number },
+  isNew: boolean,
+): Promise<void> {
+  const artifacts = await readPut(store, place, place.attempt, { signal });
+  if (json) return output.json({ ...place, newStore: isNew, artifacts });
+  await output.line(output.paint('bold', printable(formatStorePath(place))));
+  await output.table(COLUMNS, artifacts.map(artifactRow));
+}
+
+function artifactRow(artifact: PutArtifactJson): Cell[] {
+  const { name, bytes, newBytes, inline } = artifact;
+  const news = inline ? '' : newBytes === 0 ? 'known' : formatBytes(newBytes);
+  return [{ text: name, style: 'cyan' }, formatBytes(bytes), storedText(artifact), news];
+}

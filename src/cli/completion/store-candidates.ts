@@ -1,0 +1,126 @@
+import { listAttempts } from '../../attempts/attempt-files.ts';
+import { defaultStorageUri } from '../../flow/default-storage.ts';
+import type { DataStoreStorage } from '../../storage/contract.ts';
+import { openStorage } from '../../storage/open.ts';
+import { parseStorePath } from '../store-path.ts';
+
+/** The most names that are offered: more, nobody looks through. */
+const MAX_NAMES = 300;
+/** The level of tasks: what lies deeper is seldom asked for. */
+const TASK_LEVEL = 3;
+/** Comes behind every name that begins with what stands in front of it. */
+const LAST_CHARACTER = '\u{10ffff}';
+
+/**
+ * Paths that begin with `typed`, one level further: names come out of one LIST of that level. Where there are more than are
+ * offered, some are, and with them those that keep the shell from taking for certain what only the first ones begin with.
+ */
+export async function childrenOfPath(
+  store: string | undefined,
+  typed: string,
+  depth: number,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const parents = typed.split('/');
+  const begun = parents.pop() as string;
+  const level = parents.length;
+  if (level >= depth) return [];
+  return withStorage(store, async (storage) => {
+    if (level > TASK_LEVEL) {
+      const attempts = await attemptNumbers(storage, parents.join('/'), signal);
+      return attempts.filter((name) => name.startsWith(begun)).map((name) => [...parents, name].join('/'));
+    }
+    const folder = [level < 2 ? 'runs' : 'flows', ...parents, ''].join('/');
+    const names = await namesIn(storage, folder, begun, signal);
+    const end = level < TASK_LEVEL && level < depth - 1 ? '/' : '';
+    return names.map((name) => [...parents, name].join('/') + end);
+  });
+}
+
+/** The attempts of a task, the newest first. */
+export async function attemptsOf(
+  store: string | undefined,
+  path: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  return withStorage(store, (storage) => attemptNumbers(storage, path, signal));
+}
+
+/** The artifacts of a task: the only names that a record has to be read for, the description of one attempt. */
+export async function artifactsOf(
+  store: string | undefined,
+  text: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { flow = '', run = '', step = '', task = '', attempt } = parseStorePath(text, 4, 5);
+  const { readTask } = await import('../../attempts/attempt-reader.ts');
+  const { ContentReader } = await import('../../content/content-reader.ts');
+  return withStorage(store, async (storage) => {
+    const rule = { attempt, allowNotDone: true };
+    const read = await readTask(storage, new ContentReader(storage), { flow, run, step, task }, rule, {
+      signal,
+    });
+    return read.described?.table().artifacts.map(({ name }) => name) ?? [];
+  });
+}
+
+async function attemptNumbers(
+  storage: DataStoreStorage,
+  text: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { flow = '', run = '', step = '', task = '' } = parseStorePath(text, 4, 4);
+  const attempts = await listAttempts(storage, { flow, run, step, task }, { signal });
+  return [...attempts.keys()].sort((a, b) => b - a).map(String);
+}
+
+/** The names directly below a folder that begin with `begun`. */
+async function namesIn(
+  storage: DataStoreStorage,
+  folder: string,
+  begun: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const list = async (startAfter: string | undefined, limit: number): Promise<string[]> => {
+    const names: string[] = [];
+    for await (const page of storage.list({
+      prefix: folder + begun,
+      depth: 'one',
+      startAfter,
+      limit,
+      signal,
+    })) {
+      for (const child of page.folders) names.push(child.slice(folder.length, -1));
+    }
+    return names;
+  };
+  const names = await list(undefined, MAX_NAMES);
+  if (names.length < MAX_NAMES) return names;
+  // Each of these begins alike with fewer characters than the one before, so that there are few.
+  for (let prefix = commonPrefix(names); prefix.length > begun.length; prefix = commonPrefix(names)) {
+    const [other] = await list(folder + prefix + LAST_CHARACTER, 1);
+    if (other === undefined) break;
+    names.push(other);
+  }
+  return names;
+}
+
+/** What all names begin with; they are in order. */
+function commonPrefix(names: readonly string[]): string {
+  const [first = '', last = ''] = [names[0], names.at(-1)];
+  let length = 0;
+  while (length < first.length && first[length] === last[length]) length += 1;
+  return first.slice(0, length);
+}
+
+async function withStorage<T>(
+  store: string | undefined,
+  work: (storage: DataStoreStorage) => Promise<T>,
+): Promise<T> {
+  const storage = await openStorage(store ?? defaultStorageUri());
+  try {
+    return await work(storage);
+  } finally {
+    await storage.close();
+  }
+}

@@ -1,0 +1,75 @@
+import { pipeline } from 'node:stream/promises';
+import { types } from 'node:util';
+import { abortError } from '../errors.ts';
+import type { Sink } from './output.ts';
+import type { Tabular } from './tabular-value.ts';
+import { ValueJson } from './value-json.ts';
+
+/**
+ * Writes a table as CSV by RFC 4180, as its rows are made: lines end in CRLF, and a field is quoted if it has to be. Empty text
+ * is `""`, and what is absent is nothing, so that both can be told apart.
+ *
+ * @param onRow is called after each row, for progress
+ */
+export async function writeCsv(
+  table: Tabular,
+  sink: Sink,
+  { signal, onRow }: { signal: AbortSignal; onRow?: (rows: number) => void },
+): Promise<void> {
+  const { stringify } = await import('csv-stringify');
+  const options = { record_delimiter: 'windows', quote_record_delimiter: true, quoted_match: /^$/ } as const;
+  try {
+    await pipeline(
+      textRows(table, onRow),
+      stringify(options),
+      async (pieces: AsyncIterable<Buffer>) => {
+        for await (const piece of pieces) await sink.write(piece);
+      },
+      { signal },
+    );
+  } catch (error) {
+    if (signal.aborted) throw abortError(signal);
+    throw error;
+  }
+}
+
+function* textRows(
+  { header, rows }: Tabular,
+  onRow: ((rows: number) => void) | undefined,
+): Generator<(string | undefined)[]> {
+  if (header && header.length > 0) yield [...header];
+  let count = 0;
+  for (const row of rows()) {
+    const cells = row.map(cellText);
+    // A line with nothing on it is no row to those who read it.
+    if (cells.length === 1) cells[0] ??= '';
+    if (cells.length > 0) yield cells;
+    onRow?.(++count);
+  }
+}
+
+/** A cell without quotes: as people write it, or as JSON what has parts; `undefined` for what is absent. */
+export function cellText(value: unknown): string | undefined {
+  switch (typeof value) {
+    case 'undefined':
+      return undefined;
+    case 'string':
+      return value;
+    case 'number':
+      return Object.is(value, -0) ? '-0' : String(value);
+    case 'object':
+      return value === null ? undefined : objectText(value);
+    default:
+      return String(value);
+  }
+}
+
+function objectText(value: object): string {
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
+  if (value instanceof URL || value instanceof RegExp) return String(value);
+  const json = [...new ValueJson({ compact: true }).pieces(value)].join('');
+  // Bytes are text in JSON.
+  return value instanceof Uint8Array || value instanceof DataView || types.isAnyArrayBuffer(value)
+    ? json.slice(1, -1)
+    : json;
+}

@@ -1,0 +1,28 @@
+/** What became of a part of a value. */
+export interface PathChange {
+  /** Where, from the value on: `auc`, `layers[3].activation`; empty for the value itself. An index counts in what it was found in. */
+  path: string;
+  change: 'added' | 'removed' | 'changed';
+  /** What was there; absent where it was added. */
+  a?: unknown;
+  /** What is there now; absent where it was removed. */
+  b?: unknown;
+  /** Of a part that is told as a whole: how it changed. */
+  note?: string;
+}
+
+/** The changes of a value: all are counted, and the first few kept. */
+export class Changes {
+  readonly shown: PathChange[] = [];
+  total = 0;
+  readonly #limit: number;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  add(change: PathChange): void {
+    this.total += 1;
+    if (this.shown.length < this.#limit) this.shown.push(change);
+  }
+}

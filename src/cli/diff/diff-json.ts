@@ -1,0 +1,66 @@
+import { artifactJson } from '../attempt-view.ts';
+import { formatStorePath } from '../store-path.ts';
+import { ValueJson } from '../value-json.ts';
+import type { PathChange } from './changes.ts';
+import { shortValue } from './short-value.ts';
+import type { ArtifactDiff, Side, TaskDiff } from './task-diff.ts';
+import type { ChangedParts, ValueDiff } from './value-diff.ts';
+
+/** A part that is longer as JSON is given as the text that people see. */
+const MAX_JSON_LENGTH = 2000;
+
+/** A pair of tasks in `--json`. */
+export function taskDiffJson({ a, b, artifacts, same, metadata }: TaskDiff): object {
+  return {
+    ...(a ? { a: sideJson(a) } : {}),
+    ...(b ? { b: sideJson(b) } : {}),
+    change: a && b ? 'changed' : a ? 'removed' : 'added',
+    same,
+    artifacts: artifacts.map(artifactDiffJson),
+    metadata: partsJson(metadata),
+  };
+}
+
+export function partsJson({ total, changes }: ChangedParts): object {
+  return { total, changes: changes.map(changeJson) };
+}
+
+function sideJson({ path, view }: Side): object {
+  return { path: formatStorePath(path), status: view.status };
+}
+
+function artifactDiffJson({ name, change, a, b, how }: ArtifactDiff): object {
+  return {
+    name,
+    change,
+    ...(a ? { a: artifactJson(a) } : {}),
+    ...(b ? { b: artifactJson(b) } : {}),
+    ...(how ? { how: howJson(how) } : {}),
+  };
+}
+
+function howJson(how: ValueDiff): object {
+  return 'changes' in how ? { ...how, ...partsJson(how) } : how;
+}
+
+function changeJson({ path, change, a, b, note }: PathChange): object {
+  return {
+    path,
+    change,
+    ...(change === 'added' ? {} : valueMember('a', a)),
+    ...(change === 'removed' ? {} : valueMember('b', b)),
+    ...(note === undefined ? {} : { note }),
+  };
+}
+
+/** The value as JSON; or as text in a member of another name, where it is long, or JSON has no word for it. */
+function valueMember(name: 'a' | 'b', value: unknown): object {
+  const json = new ValueJson({ compact: true });
+  let text = '';
+  for (const piece of json.pieces(value)) {
+    text += piece;
+    if (text.length > MAX_JSON_LENGTH) break;
+  }
+  const isWhole = text.length <= MAX_JSON_LENGTH && json.isExact;
+  return isWhole ? { [name]: JSON.parse(text) } : { [`${name}Text`]: shortValue(value) };
+}

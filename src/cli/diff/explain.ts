@@ -1,0 +1,80 @@
+import type { ArtifactEntry } from '../../content/description.ts';
+import { isStowageError, type StowageErrorCode } from '../../errors.ts';
+import type { TaskDataStore } from '../../flow/task-data-store.ts';
+import type { Invocation } from '../invocation.ts';
+import { formatBytes } from '../sizes.ts';
+import type { OpenStore } from '../store.ts';
+import { unreadable } from '../unreadable.ts';
+import type { ArtifactDiff, Side, TaskDiff } from './task-diff.ts';
+import { diffValues, type ValueDiff } from './value-diff.ts';
+
+/** Bounds on what is loaded and kept. */
+export interface ExplainLimits {
+  /** Values that are longer when serialized are not loaded. */
+  maxBytes: number;
+  /** How many changes are kept of each artifact. */
+  limit: number;
+}
+
+/** Values that cannot be had, which is nobody's fault: the key alone tells that they differ. */
+const OUT_OF_REACH: readonly StowageErrorCode[] = [
+  'CONTENT_PURGED',
+  'CONTENT_ERASED',
+  'UNKNOWN_ENCODING',
+  'UNDECODABLE_ARTIFACT',
+  'CODEC_UNAVAILABLE',
+];
+
+/** Finds out how the artifacts of one pair of tasks changed; opens the tasks when the first value is needed. */
+export class Explainer {
+  readonly #invocation: Invocation;
+  readonly #store: OpenStore;
+  readonly #limits: ExplainLimits;
+  readonly #task: TaskDiff;
+  readonly #opened = new Map<Side, Promise<TaskDataStore>>();
+
+  constructor(invocation: Invocation, store: OpenStore, task: TaskDiff, limits: ExplainLimits) {
+    this.#invocation = invocation;
+    this.#store = store;
+    this.#limits = limits;
+    this.#task = task;
+  }
+
+  /** How an artifact changed that both have. */
+  async explain({ a, b }: ArtifactDiff): Promise<ValueDiff | undefined> {
+    if (!a || !b) return undefined;
+    const { maxBytes, limit } = this.#limits;
+    const largest = Math.max(a.bytes, b.bytes);
+    if (largest > maxBytes) {
+      const reason = `not compared: ${formatBytes(largest)} are more than --max-bytes ${formatBytes(maxBytes)}`;
+      return { kind: 'unread', reason };
+    }
+    try {
+      const [was, is] = [await this.#load(this.#task.a, a), await this.#load(this.#task.b, b)];
+      return diffValues(was, is, limit);
+    } catch (error) {
+      if (isStowageError(error, ...OUT_OF_REACH)) return { kind: 'unread', reason: error.message };
+      return { kind: 'unread', reason: unreadable(this.#invocation, error).failure.message };
+    }
+  }
+
+  async #load(side: Side | undefined, { name, inline }: ArtifactEntry): Promise<unknown> {
+    if (inline && 'json' in inline) return inline.json; // it is at hand
+    const task = await this.#open(side as Side);
+    return task.get(name, { signal: this.#invocation.signal });
+  }
+
+  #open(side: Side): Promise<TaskDataStore> {
+    const known = this.#opened.get(side);
+    if (known) return known;
+    const { flow, run, step, task, attempt } = side.path;
+    const { signal } = this.#invocation;
+    const opened = this.#store
+      .flow(flow)
+      .then((dataStore) =>
+        dataStore.getTaskDataStore(`${run}/${step}/${task}`, { attempt, allowNotDone: true, signal }),
+      );
+    this.#opened.set(side, opened);
+    return opened;
+  }
+}

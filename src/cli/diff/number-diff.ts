@@ -1,0 +1,72 @@
+import { formatCount } from '../sizes.ts';
+import { differingPart } from './alignment.ts';
+import type { NumberList } from './value-kind.ts';
+
+/** How two lists of numbers differ. */
+export interface NumberDiff {
+  /** How many elements there were, and are. */
+  a: number;
+  b: number;
+  /** Of lists of one length: how many elements differ, where the first of them is, and by how much at most. */
+  differ?: number;
+  first?: number;
+  /** Absent where it is no finite number. */
+  maxDifference?: number;
+  /** Of others: how many elements at the beginning and at the end are the same. */
+  sameHead?: number;
+  sameTail?: number;
+}
+
+/** Compares element by element; NaN equals itself. */
+export function diffNumbers(a: NumberList, b: NumberList): NumberDiff {
+  const sizes = { a: a.length, b: b.length };
+  if (a.length !== b.length) {
+    const { head, aEnd } = differingPart(a, b);
+    return { ...sizes, sameHead: head, sameTail: a.length - aEnd };
+  }
+  let [differ, first, most] = [0, 0, 0];
+  for (let index = 0; index < a.length; index++) {
+    const [x, y] = [a[index] as number | bigint, b[index] as number | bigint];
+    if (x === y || (Number.isNaN(x) && Number.isNaN(y))) continue;
+    if (differ === 0) first = index;
+    differ += 1;
+    most = Math.max(most, distance(x, y));
+  }
+  return { ...sizes, differ, first, ...(Number.isFinite(most) ? { maxDifference: most } : {}) };
+}
+
+/** How far two numbers lie apart; infinitely, where one of them is none. */
+export function distance(x: unknown, y: unknown): number {
+  if (typeof x === 'bigint' && typeof y === 'bigint') return Math.abs(Number(x - y));
+  const areNumbers = typeof x === 'number' && typeof y === 'number';
+  return areNumbers && !Number.isNaN(x - y) ? Math.abs(x - y) : Number.POSITIVE_INFINITY;
+}
+
+/** `3 of 1,000 elements differ, the first at 17, by 0.5 at most` */
+export function numberDiffText({
+  a,
+  b,
+  differ,
+  first,
+  maxDifference,
+  sameHead,
+  sameTail,
+}: NumberDiff): string {
+  if (differ !== undefined) {
+    if (differ === 0) return `${formatCount(a)} elements, of equal value`;
+    const most = maxDifference === undefined ? '' : `, by ${shortNumber(maxDifference)} at most`;
+    return `${formatCount(differ)} of ${formatCount(a)} elements differ, the first at ${first}${most}`;
+  }
+  const [head = 0, tail = 0] = [sameHead, sameTail];
+  const sizes = `${formatCount(a)} -> ${formatCount(b)} elements`;
+  if (head + tail === Math.min(a, b)) {
+    const what = a < b ? 'added' : 'removed';
+    return `${sizes}, ${formatCount(Math.abs(b - a))} ${what} at ${formatCount(head)}`;
+  }
+  return `${sizes}, different from ${formatCount(head)} on${tail === 0 ? '' : `, the last ${formatCount(tail)} the same`}`;
+}
+
+/** At most 3 digits that count. */
+export function shortNumber(number: number): string {
+  return String(Number(number.toPrecision(3)));
+}

@@ -1,0 +1,93 @@
+import { type ByteDiff, byteDiffText, diffBytes } from './byte-diff.ts';
+import { Changes, type PathChange } from './changes.ts';
+import { diffNumbers, type NumberDiff, numberDiffText } from './number-diff.ts';
+import { shortDifference, shortPair, shortValue } from './short-value.ts';
+import { StructureDiff } from './structure-diff.ts';
+import { diffTables, type TableDiff, tableDiffText } from './table-diff.ts';
+import { toTableView } from './table-view.ts';
+import { diffTexts, type TextDiff, textDiffText } from './text-diff.ts';
+import { ValueIds } from './value-ids.ts';
+import { bytesOf, isTypedArray, kindOf } from './value-kind.ts';
+
+/** How two values differ, whose bytes do. */
+export type ValueDiff =
+  | ({ kind: 'text' } & TextDiff)
+  | ({ kind: 'bytes' } & ByteDiff)
+  | ({ kind: 'numbers'; types: readonly [string, string] } & NumberDiff)
+  | ({ kind: 'table' } & TableDiff & ChangedParts)
+  | ({ kind: 'parts' } & ChangedParts)
+  /** The values were not compared, and why. */
+  | { kind: 'unread'; reason: string };
+
+/** The first changes by path, and how many there are. */
+export interface ChangedParts {
+  total: number;
+  changes: readonly PathChange[];
+}
+
+/** Compares two values as people would look at them; keeps the first `limit` changes. */
+export function diffValues(a: unknown, b: unknown, limit: number): ValueDiff {
+  if (typeof a === 'string' && typeof b === 'string' && (isText(a) || isText(b))) {
+    return { kind: 'text', ...diffTexts(a, b, limit) };
+  }
+  const [bytesOfA, bytesOfB] = [bytesOf(a), bytesOf(b)];
+  if (bytesOfA && bytesOfB) return { kind: 'bytes', ...diffBytes(bytesOfA, bytesOfB) };
+  if (isTypedArray(a) && isTypedArray(b)) {
+    return { kind: 'numbers', types: [kindOf(a), kindOf(b)], ...diffNumbers(a, b) };
+  }
+  const ids = new ValueIds();
+  const changes = new Changes(limit);
+  const [tableA, tableB] = [toTableView(a), toTableView(b)];
+  const table = tableA && tableB && diffTables(tableA, tableB, ids, changes);
+  if (table) return { kind: 'table', ...table, total: changes.total, changes: changes.shown };
+  new StructureDiff(changes, ids).compare(a, b);
+  return { kind: 'parts', total: changes.total, changes: changes.shown };
+}
+
+/** How the values differ, in one line. */
+export function valueDiffText(diff: ValueDiff): string {
+  switch (diff.kind) {
+    case 'text':
+      return textDiffText(diff);
+    case 'bytes':
+      return byteDiffText(diff);
+    case 'numbers': {
+      const [a, b] = diff.types;
+      return numberDiffText(diff) + (a === b ? '' : `; ${a} -> ${b}`);
+    }
+    case 'table':
+      return tableDiffText(diff);
+    case 'parts':
+      return partsText(diff);
+    case 'unread':
+      return diff.reason;
+  }
+}
+
+/** A change on one line, behind its path: `0.91 -> 0.93  (+0.02)`. */
+export function changeText({ change, a, b, note }: PathChange): string {
+  if (note !== undefined) return note;
+  if (change === 'removed') return shortValue(a);
+  if (change === 'added') return shortValue(b);
+  const [was, is] = shortPair(a, b);
+  return `${was} -> ${is}${shortDifference(a, b)}`;
+}
+
+/** The path with the name of the value in front: `metrics.auc`, `rows[3]`. */
+export function fullPath(name: string, path: string): string {
+  return path === '' || path.startsWith('[') ? name + path : `${name}.${path}`;
+}
+
+/** The only change, or the first of them. */
+function partsText({ total, changes }: ChangedParts): string {
+  const [first] = changes;
+  if (!first) return 'equal values, in other bytes';
+  const sign = { added: '+ ', removed: '- ', changed: '' }[first.change];
+  const text = `${sign}${first.path}${first.path === '' ? '' : ': '}${changeText(first)}`;
+  return total === 1 ? text : `${text}, and ${total - 1} more`;
+}
+
+/** One line is shown as it was and is. */
+function isText(text: string): boolean {
+  return text.trimEnd().includes('\n');
+}

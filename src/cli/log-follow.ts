@@ -1,0 +1,256 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { attemptBase, type ListedTask } from '../attempts/attempt-files.ts';
+import { followLogs } from '../attempts/log-following.ts';
+import { type LogChoice, logId } from '../attempts/log-names.ts';
+import { listLogs } from '../attempts/log-reader.ts';
+import { readRunFinished } from '../attempts/runs.ts';
+import {
+  decodeDone,
+  type Outcome,
+  type RecordedError,
+  readSessionFile,
+  SESSION_FILES,
+} from '../content/session-files.ts';
+import { abortError } from '../errors.ts';
+import { errorLine } from './attempt-view.ts';
+import type { Invocation } from './invocation.ts';
+import { latestOf, pathOf, tasksAt } from './listings.ts';
+import { LogLines, type LogSink, type LogSubject, LogText, logTitle } from './log-sink.ts';
+import { findTail } from './log-tail.ts';
+import type { OpenStore } from './store.ts';
+import { formatStorePath, type Reaching } from './store-path.ts';
+
+/** What is followed, and how much of what is there already comes first. */
+export interface FollowSettings {
+  choice: LogChoice;
+  /** Only the last lines of each log that is there at the start; `undefined` for all. */
+  tail: number | undefined;
+}
+
+/** An attempt whose logs are followed. */
+interface Followed {
+  listed: ListedTask;
+  attempt: number;
+}
+
+/** How long to wait before looking again: where looking costs a request, less often. */
+const LOCAL_POLL_MS = 200;
+const REMOTE_POLL_MS = 1_000;
+/** New tasks are looked for by a listing of the whole run: it takes at most this part of the time, unless it is very long. */
+const LISTING_SHARE = 0.1;
+const LONGEST_WAIT_MS = 10_000;
+
+/** Writes the logs of an attempt as they grow, until it is closed. */
+export async function followAttempt(
+  invocation: Invocation,
+  store: OpenStore,
+  followed: Followed,
+  settings: FollowSettings,
+): Promise<void> {
+  const { path } = followed.listed;
+  const logs = await listLogs(store.storage, path, followed.attempt, invocation, settings.choice);
+  const follow = new LogFollow(invocation, store, settings, logs.length > 1);
+  await follow.attempt(followed, { isNew: false });
+  if (!follow.hasWritten) invocation.note('nothing was logged.');
+}
+
+/**
+ * Writes the logs of all tasks that a path leads to as they grow, new tasks and attempts as they appear, until the run is
+ * finished.
+ */
+export async function followTasks(
+  invocation: Invocation,
+  store: OpenStore,
+  path: Reaching<'flow' | 'run'>,
+  settings: FollowSettings,
+): Promise<void> {
+  const follow = new LogFollow(invocation, store, settings, true);
+  await follow.tasks(path);
+}
+
+class LogFollow {
+  readonly #invocation: Invocation;
+  readonly #store: OpenStore;
+  readonly #settings: FollowSettings;
+  readonly #text: LogText | undefined;
+  readonly #sink: LogSink;
+  readonly #pollMs: number;
+  /** Ends everything as soon as one log cannot be followed. */
+  readonly #ending = new AbortController();
+  readonly #signal: AbortSignal;
+  /** The latest attempt of each task that was met. */
+  readonly #latest = new Map<string, number>();
+  readonly #running = new Set<Promise<void>>();
+  #fault: { error: unknown } | undefined;
+  #isRunOver = false;
+  #hasSaidThatItWaits = false;
+  /** One piece is written after the other. */
+  #writing: Promise<void> = Promise.resolve();
+  hasWritten = false;
+
+  constructor(invocation: Invocation, store: OpenStore, settings: FollowSettings, headed: boolean) {
+    const { output, options, json, signal } = invocation;
+    this.#invocation = invocation;
+    this.#store = store;
+    this.#settings = settings;
+    this.#text = json ? undefined : new LogText(output, { ...options, headed });
+    this.#sink = this.#text ?? new LogLines(output);
+    this.#pollMs = store.storage.capabilities.localReads ? LOCAL_POLL_MS : REMOTE_POLL_MS;
+    this.#signal = AbortSignal.any([signal, this.#ending.signal]);
+    setMaxListeners(0, this.#signal); // each attempt that is followed waits on it
+  }
+
+  /** Follows one attempt to its end; of one that is new all is written, however little of others was asked for. */
+  async attempt({ listed, attempt }: Followed, { isNew }: { isNew: boolean }): Promise<void> {
+    const { storage } = this.#store;
+    const { choice } = this.#settings;
+    const skips = isNew ? new Map<string, number>() : await this.#skips({ listed, attempt });
+    const doneName = attemptBase(listed.path, attempt) + SESSION_FILES.done;
+    const options = { signal: this.#signal, pollMs: this.#pollMs };
+    const from = !isNew && this.#settings.tail === 0 ? 'end' : 'start';
+    const isOver = async (): Promise<boolean> =>
+      this.#isRunOver || (await storage.head(doneName, options)) !== undefined;
+    const logs = new Map<string, LogSubject>();
+    for await (const { source, stream, bytes } of followLogs(
+      storage,
+      listed.path,
+      attempt,
+      { ...choice, from },
+      isOver,
+      options,
+    )) {
+      const subject = { task: pathOf(listed), attempt, source, stream };
+      logs.set(logTitle(subject), subject);
+      const skipped = Math.min(skips.get(logId(subject)) ?? 0, bytes.length);
+      if (skipped > 0) skips.set(logId(subject), (skips.get(logId(subject)) as number) - skipped);
+      await this.#write(() => this.#sink.write(subject, bytes.subarray(skipped)));
+      this.hasWritten ||= skipped < bytes.length;
+    }
+    for (const subject of logs.values()) await this.#write(() => this.#sink.end(subject));
+    await this.#remarkOnEnd({ listed, attempt }, doneName);
+  }
+
+  async tasks(path: Reaching<'flow' | 'run'>): Promise<void> {
+    const { flow, run } = path;
+    const { storage } = this.#store;
+    const options = { signal: this.#signal };
+    try {
+      for (let isFirst = true; ; isFirst = false) {
+        const startedAt = performance.now();
+        // Asked before the tasks are listed: whatever was logged before the end is written.
+        const finished = await readRunFinished(storage, flow, run, options);
+        this.#isRunOver = finished !== undefined;
+        const tasks = await tasksAt(storage, path, options);
+        const listingMs = performance.now() - startedAt;
+        const followed = tasks.flatMap((listed) => this.#newAttempts(listed, isFirst));
+        // What is complete is written first, one after the other, so that it stays in one piece.
+        for (const one of followed.filter(isClosed)) await this.attempt(one, { isNew: !isFirst });
+        for (const one of followed.filter((other) => !isClosed(other))) this.#start(one, { isNew: !isFirst });
+        if (finished) {
+          await Promise.all(this.#running);
+          return await this.#remark(finished, `run ${formatStorePath({ flow, run })}`);
+        }
+        await this.#remarkOnWaiting(path);
+        await this.#wait(listingMs);
+      }
+    } catch (error) {
+      this.#ending.abort();
+      await Promise.allSettled(this.#running);
+      throw this.#fault ? this.#fault.error : error;
+    }
+  }
+
+  /** The attempts of a task that were not met before: the latest at first, and later on each that was opened since. */
+  #newAttempts(listed: ListedTask, isFirst: boolean): Followed[] {
+    const where = formatStorePath(pathOf(listed));
+    const latest = latestOf(listed);
+    const before = this.#latest.get(where) ?? (isFirst ? latest - 1 : -1);
+    this.#latest.set(where, latest);
+    const numbers = [...listed.attempts.keys()].filter((attempt) => attempt > before);
+    return numbers.sort((a, b) => a - b).map((attempt) => ({ listed, attempt }));
+  }
+
+  /** Follows an attempt beside all others. */
+  #start(followed: Followed, options: { isNew: boolean }): void {
+    const running = this.attempt(followed, options);
+    this.#running.add(running);
+    running.then(
+      () => this.#running.delete(running),
+      (error: unknown) => {
+        this.#fault ??= { error };
+        this.#ending.abort();
+      },
+    );
+  }
+
+  /** How many bytes of each log come before the lines that were asked for. */
+  async #skips({ listed, attempt }: Followed): Promise<Map<string, number>> {
+    const { tail, choice } = this.#settings;
+    const skips = new Map<string, number>();
+    if (tail === undefined || tail === 0) return skips;
+    const { storage } = this.#store;
+    const options = { signal: this.#signal };
+    for (const log of await listLogs(storage, listed.path, attempt, options, choice)) {
+      const { bytes } = await findTail(storage, log, tail, options);
+      skips.set(logId(log), log.bytes - bytes);
+    }
+    return skips;
+  }
+
+  async #write(work: () => Promise<void>): Promise<void> {
+    const before = this.#writing;
+    const writing = before.then(work);
+    // Whoever comes next waits, and meets the same fault by its own writing.
+    this.#writing = writing.catch(() => {});
+    await writing;
+  }
+
+  async #remarkOnEnd({ listed, attempt }: Followed, doneName: string): Promise<void> {
+    const { storage } = this.#store;
+    const body = await readSessionFile(storage, doneName, { signal: this.#signal });
+    if (!body) return; // the run ended before it did
+    const { outcome, error } = decodeDone(body, storage.uri(doneName));
+    await this.#remark({ status: outcome, error }, formatStorePath({ ...pathOf(listed), attempt }));
+  }
+
+  /** Says that something ended otherwise than it should. */
+  async #remark(
+    { status, error }: { status: Outcome; error?: RecordedError | undefined },
+    what: string,
+  ): Promise<void> {
+    if (status === 'done') return;
+    const how = status === 'abandoned' ? 'was given up' : 'failed';
+    await this.#note(`${what} ${how}${error ? `: ${errorLine(error)}` : '.'}`);
+  }
+
+  async #remarkOnWaiting(path: Reaching<'flow' | 'run'>): Promise<void> {
+    if (this.#running.size > 0 || this.#hasSaidThatItWaits) return;
+    this.#hasSaidThatItWaits = true;
+    const run = formatStorePath({ flow: path.flow, run: path.run });
+    await this.#note(
+      `no task is at work; waiting for others, or for the end of run ${run}. Ctrl-C ends this.`,
+    );
+  }
+
+  /** A remark on a line of its own. */
+  async #note(text: string): Promise<void> {
+    await this.#write(async () => {
+      if (this.#invocation.output.isTerminal) await this.#text?.endLine();
+      this.#invocation.note(text);
+    });
+  }
+
+  async #wait(listingMs: number): Promise<void> {
+    try {
+      const waitMs = Math.min(LONGEST_WAIT_MS, listingMs / LISTING_SHARE);
+      await sleep(Math.max(this.#pollMs, waitMs), undefined, { signal: this.#signal });
+    } catch (error) {
+      throw this.#signal.aborted ? abortError(this.#signal) : error;
+    }
+  }
+}
+
+function isClosed({ listed, attempt }: Followed): boolean {
+  return listed.attempts.get(attempt)?.has('done') === true;
+}

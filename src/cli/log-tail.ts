@@ -1,0 +1,67 @@
+import { type ListedLog, readLog } from '../attempts/log-reader.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { usageError } from './cli-error.ts';
+
+const LINE_END = 0x0a;
+
+/** How many lines `--tail` asks for; `undefined` for all. */
+export function parseTail(text: string | undefined): number | undefined {
+  if (text === undefined || text === 'all') return undefined;
+  if (/^(0|[1-9]\d{0,14})$/.test(text)) return Number(text);
+  throw usageError(`--tail is a number of lines from 0 on, or "all", not ${JSON.stringify(text)}.`);
+}
+
+/** Where the last lines of a log begin. */
+export interface TailStart {
+  /** The names of the parts that they lie in. */
+  parts: readonly string[];
+  /** How many bytes of the first of these come before them. */
+  skippedBytes: number;
+  /** How long they are together, in bytes. */
+  bytes: number;
+}
+
+/** Finds the last `lines` lines of a log: its parts are read from the end, one in memory at a time. */
+export async function findTail(
+  storage: DataStoreStorage,
+  { parts }: Pick<ListedLog, 'parts'>,
+  lines: number,
+  { signal }: CallOptions,
+): Promise<TailStart> {
+  if (lines === 0) return { parts: [], skippedBytes: 0, bytes: 0 };
+  let bytes = 0;
+  let ends = 0;
+  for (let index = parts.length - 1; index >= 0; index--) {
+    const object = await storage.get(parts[index] as string, { signal });
+    if (!object) continue; // it was scrubbed or retired since it was listed
+    const { body } = object;
+    // What ends the log ends its last line, and begins none.
+    const end = bytes === 0 && body.at(-1) === LINE_END ? body.length - 1 : body.length;
+    for (let at = lineEndBefore(body, end); at !== -1; at = lineEndBefore(body, at)) {
+      ends += 1;
+      if (ends < lines) continue;
+      const skippedBytes = at + 1;
+      return { parts: parts.slice(index), skippedBytes, bytes: bytes + body.length - skippedBytes };
+    }
+    bytes += body.length;
+  }
+  return { parts, skippedBytes: 0, bytes };
+}
+
+/** The last lines of a log, piece by piece. */
+export async function* readTail(
+  storage: DataStoreStorage,
+  { parts, skippedBytes }: TailStart,
+  options: CallOptions,
+): AsyncGenerator<Uint8Array> {
+  let skipped = skippedBytes;
+  for await (const piece of readLog(storage, parts, options)) {
+    yield piece.subarray(skipped);
+    skipped = 0;
+  }
+}
+
+/** The last line end before `index`, or -1; a search from -1 would begin at the end again. */
+function lineEndBefore(body: Uint8Array, index: number): number {
+  return index <= 0 ? -1 : body.lastIndexOf(LINE_END, index - 1);
+}
