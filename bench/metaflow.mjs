@@ -12,7 +12,10 @@ const VENV = fileURLToPath(new URL('../node_modules/.cache/stowage-bench/venv', 
 const PYTHON = join(VENV, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
 /** Written last, so that an installation that broke off is made anew. */
 const COMPLETE = join(VENV, 'complete.txt');
-const SIDE = fileURLToPath(new URL('./sides/metaflow_side.py', import.meta.url));
+const SCRIPTS = fileURLToPath(new URL('./sides/', import.meta.url));
+const VERSIONS = `import json, metaflow.datastore, platform
+from importlib.metadata import version
+print(json.dumps({"metaflow": version("metaflow"), "python": platform.python_version()}))`;
 
 const run = promisify(execFile);
 
@@ -27,6 +30,7 @@ export const RECORDED_MS = {
 
 /** Metaflow in a virtual environment of its own, made at the first call; `undefined` where Python or pip is not to be had. */
 export async function installMetaflow(log) {
+  let versions;
   try {
     if (!existsSync(COMPLETE)) {
       log(`installing ${PACKAGES.join(', ')} into a virtual environment (once)`);
@@ -35,17 +39,31 @@ export async function installMetaflow(log) {
       await run(PYTHON, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...PACKAGES]);
       writeFileSync(COMPLETE, `${PACKAGES.join('\n')}\n`);
     }
-    await run(PYTHON, ['-c', 'import metaflow.datastore']);
+    versions = JSON.parse((await run(PYTHON, ['-c', VERSIONS])).stdout);
   } catch (error) {
     log(`no Metaflow here, recorded figures stand in for it: ${error.stderr?.trim() || error.message}`);
     return undefined;
   }
   return {
+    versions,
     /** A process that measures Metaflow; `home` is where it may keep settings. */
     start: ({ id, makeValues }, home) =>
-      startSide(PYTHON, [SIDE, id], {
+      startSide(PYTHON, [join(SCRIPTS, 'metaflow_side.py'), id], {
         env: { METAFLOW_HOME: home, METAFLOW_USER: 'bench' },
         firstLine: makeValues(),
       }),
+    /** How one of the scripts is started that use Metaflow as users do: with its metadata, all of it below `root`. */
+    script: (name, args, root) => ({
+      command: PYTHON,
+      args: [join(SCRIPTS, name), ...args],
+      env: {
+        METAFLOW_HOME: root,
+        METAFLOW_USER: 'bench',
+        METAFLOW_DEFAULT_DATASTORE: 'local',
+        METAFLOW_DEFAULT_METADATA: 'local',
+        METAFLOW_DATASTORE_SYSROOT_LOCAL: root,
+        METAFLOW_CLIENT_CACHE_PATH: join(root, 'client-cache'),
+      },
+    }),
   };
 }

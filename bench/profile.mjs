@@ -28,11 +28,19 @@ const times = [];
 const values = measurement.makeValues();
 const scratch = openScratch();
 process.once('exit', scratch.dispose);
+const inFolder = await folders();
 for (let round = -WARMUPS; round < Number(rounds); round += 1) {
   const timed = round < 0 ? (work) => work() : profiled;
-  await scratch.withFolder((root) => measurement.stowage({ root, values, timed }));
+  await inFolder((root) => measurement.stowage({ root, values, timed }));
 }
 print();
+
+async function folders() {
+  const { store, makeStore } = measurement;
+  if (!makeStore) return scratch.withFolder;
+  const path = await scratch.keepFolder(store, (root) => makeStore({ root, values }));
+  return (work) => work(path);
+}
 
 async function profiled(work) {
   await session.post('Profiler.start');

@@ -1,8 +1,14 @@
 /** What was measured, as tables: rows of text, the first one their head. */
-export function toTables({ environment, speed, requests, startUp }) {
+export function toTables({ environment, speed, commands, requests, startUp }) {
   const tables = [];
   if (speed.length > 0)
     tables.push({ id: 'speed', title: 'Speed, beside Metaflow', rows: speedTable(speed) });
+  if (commands)
+    tables.push({
+      id: 'commands',
+      title: "Commands, beside Metaflow's client",
+      rows: commandTable(commands),
+    });
   if (requests) tables.push({ id: 'requests', title: 'Requests', rows: requestTable(requests) });
   if (startUp) tables.push({ id: 'start-up', title: 'Start-up', rows: startUpTable(startUp) });
   return [{ id: 'environment', title: 'Measured on', rows: environmentTable(environment) }, ...tables];
@@ -17,11 +23,23 @@ function speedTable(comparisons) {
     ['work', 'Metaflow', 'Stowage', 'times as fast', 'target', 'in a new process'],
     ...comparisons.map(({ work, metaflow, stowage, ratio, firstRatio, target, perSecond }) => [
       work,
-      `${duration(metaflow, perSecond)}${metaflow.recorded ? ' recorded' : ''}`,
+      metaflow ? `${duration(metaflow, perSecond)}${metaflow.recorded ? ' recorded' : ''}` : '',
       duration(stowage, perSecond),
-      withRange(ratio, fixed),
-      verdict(String(target), ratio.median >= target),
+      ratio ? withRange(ratio, fixed) : '',
+      target && ratio ? verdict(String(target), ratio.median >= target) : '',
       firstRatio ? withRange(firstRatio, fixed) : '',
+    ]),
+  ];
+}
+
+function commandTable(commands) {
+  return [
+    ['work', "Metaflow's client", 'stowage', 'times as fast'],
+    ...commands.map(({ work, metaflow, stowage, ratio }) => [
+      work,
+      metaflow ? duration(metaflow) : '',
+      duration(stowage),
+      ratio ? withRange(ratio, fixed) : '',
     ]),
   ];
 }

@@ -2,6 +2,7 @@ import { FlowDataStore } from '../dist/index.js';
 import { CountStorage } from '../dist/storage/count.js';
 import { StorageDecorator } from '../dist/storage/decorator.js';
 import { MemoryStorage } from '../dist/storage/memory.js';
+import { artifactsOf, makeValues, NAMES } from './measurements/task-set.mjs';
 import { dicts, named, noise } from './values.mjs';
 
 const TASKS = 100;
@@ -56,6 +57,8 @@ export async function countRequests() {
   await saveTask(third, 'warm-too', small, 'warm');
   const largeElsewhere = await counted(() => saveTask(third, 'large-elsewhere', { large }, 'save'));
 
+  const joined = await countTaskSet(open, saveTask, counted);
+
   const row = (work, { requests, by }, more = {}) => ({ work, requests, by, ...more });
   return [
     row('write a task with 20 small artifacts, attempt number given', write, { target: 3, metaflow: 45 }),
@@ -63,6 +66,12 @@ export async function countRequests() {
     row('read that task, all artifacts', secondRead, { target: 3, metaflow: 24 }),
     row('... the first time in a process: stowage.json comes on top', firstRead),
     row(`open all ${TASKS} tasks of a run`, list, { metaflow: 18 * TASKS }),
+    row('open 1,000 tasks x 5 artifacts as a set', joined.open),
+    row(
+      '... and prefetch all five: two inline, two of its own in each task, one shared by all',
+      joined.prefetch,
+    ),
+    row('... then load all 5,000 values', joined.load),
     row('save 20 new artifacts of 20 KiB, as one task', fresh),
     row('... again, equal ones that this process wrote', again),
     row('... again, equal ones that another process wrote', elsewhere),
@@ -70,6 +79,23 @@ export async function countRequests() {
     row('... again, an equal one that this process wrote', largeAgain),
     row('... again, an equal one that another process wrote', largeElsewhere),
   ];
+}
+
+/** The work of the rows `set` and `set-load`. Loading is counted alone: everything was prefetched. */
+async function countTaskSet(open, saveTask, counted) {
+  const values = makeValues();
+  const writer = await open();
+  for (const task of values.summaries.keys())
+    await saveTask(writer, String(task), artifactsOf(values, task), 'join');
+  const reader = await open();
+  const selection = { runId: '1', steps: ['join'] };
+  await reader.getTaskDataStore('1/join/0');
+  const opened = await counted(() => reader.getTaskDataStoreSet(selection));
+  const prefetch = await counted(() => reader.getTaskDataStoreSet({ ...selection, prefetch: NAMES }));
+  const load = await counted(async () => {
+    for (const task of prefetch.result) await task.loadArtifacts(NAMES);
+  });
+  return { open: opened, prefetch, load };
 }
 
 class ObjectStorage extends StorageDecorator {

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { compareCommands } from './commands.mjs';
 import { compare } from './comparison.mjs';
 import { describeEnvironment } from './environment.mjs';
 import { MEASUREMENTS } from './measurements/index.mjs';
@@ -11,7 +12,7 @@ import { countRequests } from './requests.mjs';
 import { openScratch } from './scratch.mjs';
 import { measureStartUp } from './start-up.mjs';
 
-const ROWS = [...MEASUREMENTS.map(({ id }) => id), 'requests', 'start-up'];
+const ROWS = [...MEASUREMENTS.map(({ id }) => id), 'commands', 'requests', 'start-up'];
 const PAGE = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
 const WARMUPS = 6;
 const HELP = `Measures Stowage beside Metaflow. Build first.
@@ -70,14 +71,20 @@ function readOptions() {
 async function measure({ only, processes, rounds, startUps, 'no-metaflow': noMetaflow }) {
   const loadBefore = loadavg();
   const compared = MEASUREMENTS.filter(({ id }) => only.includes(id));
-  const metaflow = noMetaflow || compared.length === 0 ? undefined : await installMetaflow(log);
+  const needsMetaflow = compared.length > 0 || only.includes('commands');
+  const metaflow = noMetaflow || !needsMetaflow ? undefined : await installMetaflow(log);
   const scratch = openScratch();
   process.once('exit', scratch.dispose);
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
   const speed = [];
   for (const measurement of compared) {
-    log(`${measurement.work}: ${processes} x (${WARMUPS} + ${rounds}) rounds`);
+    log(`${measurement.work}: ${processes} x (${measurement.warmups ?? WARMUPS} + ${rounds}) rounds`);
     speed.push(await compare(measurement, { metaflow, scratch, processes, rounds, warmups: WARMUPS }));
+  }
+  let commands;
+  if (only.includes('commands')) {
+    log(`commands: 1 + ${startUps} rounds`);
+    commands = await compareCommands({ metaflow, scratch, rounds: startUps });
   }
   let requests;
   if (only.includes('requests')) {
@@ -91,11 +98,11 @@ async function measure({ only, processes, rounds, startUps, 'no-metaflow': noMet
   }
   const environment = describeEnvironment({
     fileSystem: scratch.fileSystem,
-    versions: speed[0]?.versions,
+    versions: metaflow?.versions,
     rounds: `${processes} pairs of processes, ${WARMUPS} + ${rounds} rounds each`,
     loadBefore,
   });
-  return { environment, speed, requests, startUp };
+  return { environment, speed, commands, requests, startUp };
 }
 
 const options = readOptions();

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -27,6 +27,12 @@ export function openScratch() {
       } finally {
         rmSync(path, { recursive: true, force: true });
       }
+    },
+    /** The path of a folder that `make` filled when its name was first asked for; it stays. */
+    async keepFolder(name, make) {
+      const path = join(folder, name);
+      if (!existsSync(path)) await make(path);
+      return path;
     },
     dispose: () => rmSync(folder, { recursive: true, force: true }),
   };

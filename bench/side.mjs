@@ -25,13 +25,14 @@ export async function startSide(command, args, { env = {}, firstLine } = {}) {
   };
 
   if (firstLine !== undefined) child.stdin.write(`${JSON.stringify(firstLine)}\n`);
-  const { versions } = await nextAnswer();
+  await nextAnswer(); // it is ready
+  const ask = (question) => {
+    child.stdin.write(`${JSON.stringify(question)}\n`);
+    return nextAnswer();
+  };
   return {
-    versions,
-    async measure(root) {
-      child.stdin.write(`${JSON.stringify({ root })}\n`);
-      return (await nextAnswer()).ms;
-    },
+    measure: async (root) => (await ask({ root })).ms,
+    makeStore: (store) => ask({ store }),
     stop: () => child.stdin.end(),
   };
 }

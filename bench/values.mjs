@@ -37,6 +37,12 @@ export function named(values) {
   return Object.fromEntries(values.map((value, index) => [`artifact_${index}`, value]));
 }
 
+/** `count` numbers of six decimals, from the same generator. */
+export function fractions(count, seed = 1) {
+  const random = mulberry32(seed);
+  return Array.from({ length: count }, () => Math.floor(random() * 1e6) / 1e6);
+}
+
 /** `count` bytes that zstd cannot shrink, from the same generator. */
 export function noise(count, seed = 1) {
   const random = mulberry32(seed);

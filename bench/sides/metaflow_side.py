@@ -1,12 +1,12 @@
-"""One side of a comparison: a process that answers each line {"root"} with {"ms"}. See ../side.mjs.
+"""One side of a comparison: a process that answers each line {"root"} with {"ms"}, and {"store"} with {}. See ../side.mjs.
 
 Metaflow is driven by its own datastore classes, without a metadata provider: that one would write another file for each
 artifact, which is no part of the datastore. What is measured is therefore Metaflow at its fastest.
 """
 
+import base64
 import json
 import os
-import platform
 import sys
 import time
 
@@ -14,9 +14,8 @@ import time
 ANSWERS = sys.stdout
 sys.stdout = sys.stderr
 
-from importlib.metadata import version
-
-from metaflow.datastore import FlowDataStore
+import numpy
+from metaflow.datastore import FlowDataStore, TaskDataStoreSet
 from metaflow.plugins.datastores.local_storage import LocalStorage
 
 
@@ -75,7 +74,74 @@ def list_tasks(root, values, timed):
     assert all(len(store._objects) == len(values[0]) for store in stores)
 
 
-MEASUREMENTS = {"save": save, "load": load, "tasks": tasks, "tasks16": tasks, "list": list_tasks}
+# As in measurements/task-set.mjs.
+NAMES = ["summary", "history", "ids", "predictions", "vocabulary"]
+IDS = 5 * 1024
+PREDICTIONS_BYTES = 50 * 1024
+
+
+def artifacts_of(values, noise, task):
+    return {
+        "summary": values["summaries"][task],
+        "history": values["histories"][task],
+        "ids": numpy.frombuffer(noise, "<i4", IDS, 4 * task),
+        "predictions": noise[4 * task : 4 * task + PREDICTIONS_BYTES],
+        "vocabulary": values["vocabulary"],
+    }
+
+
+def make_joined_run(root, values):
+    flow = open_flow(root)
+    noise = base64.b64decode(values["noise"])
+    for task in range(len(values["summaries"])):
+        save_task(flow, "fit", str(task), artifacts_of(values, noise, task))
+
+
+def open_set(root):
+    """With allow_not_done it builds no index of pathspecs, which would load one more artifact of each task."""
+    flow = open_flow(root)
+    return flow, TaskDataStoreSet(flow, "1", prefetch_data_artifacts=NAMES, allow_not_done=True)
+
+
+def assert_equal(loaded, expected):
+    assert set(loaded) == set(NAMES)
+    assert loaded["ids"].dtype == expected["ids"].dtype
+    assert numpy.array_equal(loaded["ids"], expected["ids"])
+    assert all(loaded[name] == expected[name] for name in NAMES if name != "ids")
+
+
+def open_task_set(root, values, timed):
+    flow, stores = timed(lambda: open_set(root))
+    count = len(values["summaries"])
+    assert len(list(stores)) == count
+    assert len(flow.ca_store._blob_cache._preloaded) == 4 * count + 1
+    noise = base64.b64decode(values["noise"])
+    store = next(store for store in stores if store.task_id == "7")
+    assert_equal(dict(store.load_artifacts(NAMES)), artifacts_of(values, noise, 7))
+
+
+def load_task_set(root, values, timed):
+    def work():
+        _, stores = open_set(root)
+        return [(store.task_id, dict(store.load_artifacts(NAMES))) for store in stores]
+
+    loaded = timed(work)
+    assert len(loaded) == len(values["summaries"])
+    noise = base64.b64decode(values["noise"])
+    for task, artifacts in loaded:
+        assert_equal(artifacts, artifacts_of(values, noise, int(task)))
+
+
+STORES = {"set": make_joined_run, "set-load": make_joined_run}
+MEASUREMENTS = {
+    "save": save,
+    "load": load,
+    "tasks": tasks,
+    "tasks16": tasks,
+    "list": list_tasks,
+    "set": open_task_set,
+    "set-load": load_task_set,
+}
 
 
 def answer(message):
@@ -86,8 +152,13 @@ def answer(message):
 def main():
     measure = MEASUREMENTS[sys.argv[1]]
     values = json.loads(sys.stdin.readline())
-    answer({"ready": True, "versions": {"metaflow": version("metaflow"), "python": platform.python_version()}})
+    answer({"ready": True})
     for line in sys.stdin:
+        question = json.loads(line)
+        if "store" in question:
+            STORES[sys.argv[1]](question["store"], values)
+            answer({})
+            continue
         took = []
 
         def timed(work):
@@ -96,7 +167,7 @@ def main():
             took.append((time.perf_counter() - start) * 1000)
             return result
 
-        measure(json.loads(line)["root"], values, timed)
+        measure(question["root"], values, timed)
         answer({"ms": took[-1]})
 
 

@@ -1,4 +1,4 @@
-// One side of a comparison: a process that answers each line {"root"} with {"ms"}. See ../side.mjs.
+// One side of a comparison: a process that answers each line {"root"} with {"ms"}, and {"store"} with {}. See ../side.mjs.
 import { createInterface } from 'node:readline';
 import { MEASUREMENTS } from '../measurements/index.mjs';
 
@@ -6,9 +6,14 @@ const measurement = MEASUREMENTS.find(({ id }) => id === process.argv[2]);
 const values = measurement.makeValues();
 const answer = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
-answer({ ready: true, versions: { node: process.version } });
+answer({ ready: true });
 for await (const line of createInterface({ input: process.stdin })) {
-  const { root } = JSON.parse(line);
+  const { root, store } = JSON.parse(line);
+  if (store) {
+    await measurement.makeStore({ root: store, values });
+    answer({});
+    continue;
+  }
   let ms;
   const timed = async (work) => {
     const start = performance.now();
