@@ -1,7 +1,7 @@
 import type { SerializerRegistry } from '../artifacts/registry.ts';
 import type { JsonValue } from '../codec/json-value.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import type { ContentWriter } from '../content/content-writer.ts';
+import { CHUNKED_FROM_BYTES, type ContentWriter } from '../content/content-writer.ts';
 import { holdsBytes } from '../content/create-own.ts';
 import { type Description, encodeDescription, encodeTable, MAX_TABLE_BYTES } from '../content/description.ts';
 import { BEAT_INTERVAL_MS, Heartbeat } from '../content/heartbeat.ts';
@@ -15,6 +15,7 @@ import {
   SESSION_FILES,
   thisOwner,
 } from '../content/session-files.ts';
+import { abortable, readHead } from '../content/stream-head.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { Artifacts, SaveOptions } from './artifact-input.ts';
@@ -106,6 +107,22 @@ export class OpenAttempt {
     const ensureOpen = (): void => this.#ensureOpen('save artifacts');
     ensureOpen();
     await this.#table.save(artifacts, this.#target, options, ensureOpen);
+  }
+
+  /** Saves bytes that come piece by piece; few ones as if they had been in memory, so that they may be kept inline. */
+  async saveArtifactStream(
+    name: string,
+    source: AsyncIterable<Uint8Array>,
+    { compression, signal }: Pick<SaveOptions, 'compression' | 'signal'>,
+  ): Promise<void> {
+    this.#ensureOpen('save artifacts');
+    const { head, rest } = await readHead(abortable(source, { signal }), CHUNKED_FROM_BYTES);
+    if (!rest) return this.saveArtifacts({ [name]: head }, { compression, signal });
+    await this.adoptArtifacts(async ({ writer }) => {
+      const content = await writer.saveStream(rest, { compression, signal });
+      const { key, bytes } = content;
+      return [{ entry: { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content }, refs: [] }];
+    });
   }
 
   /** Names rows whose content `rely` finds, or writes, under this attempt's session. */

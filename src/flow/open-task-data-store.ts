@@ -100,11 +100,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
         'saveArtifactStream takes an async iterable of bytes, such as a Readable; a value in memory is saved by saveArtifacts.',
       );
     }
-    await this.#attempt.adoptArtifacts(async ({ writer }) => {
-      const content = await writer.saveStream(source, { compression, signal });
-      const { key, bytes } = content;
-      return [{ entry: { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content }, refs: [] }];
-    });
+    await this.#attempt.saveArtifactStream(name, source, { compression, signal });
   }
 
   /**

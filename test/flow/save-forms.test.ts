@@ -235,6 +235,7 @@ describe('saveArtifactStream', () => {
     });
     const task = await flow.getTaskDataStore('r1/fit/0');
     expectSame(await task.loadArtifacts(), { streamed: content, whole: content });
+    expect(task.info('streamed').inline).toBe(bytes <= 16_384);
     const [streamed, whole] = task.keysForArtifacts(['streamed', 'whole']);
     expect(streamed).toBe(whole);
   });
