@@ -154,9 +154,7 @@ export class SerializerRegistry {
    * library is missing here.
    */
   deserialize(artifactName: string, encoding: ArtifactEncoding, bytes: Uint8Array): unknown {
-    const serializer = this.byId.get(encoding.encoding);
-    if (serializer === undefined)
-      throw unknownEncoding(artifactName, encoding.encoding, [...this.byId.keys()]);
+    const serializer = this.known(artifactName, encoding);
     const missing = this.faultOf(serializer);
     if (missing !== undefined) throw unusableEncoding(artifactName, serializer.id, missing);
     try {
@@ -165,6 +163,22 @@ export class SerializerRegistry {
       if (isStowageError(fault, 'UNDECODABLE_ARTIFACT', 'UNKNOWN_ENCODING')) throw fault;
       throw undecodable(artifactName, fault);
     }
+  }
+
+  /**
+   * Checks that the serializer that wrote an artifact is registered.
+   *
+   * @internal
+   * @throws `UNKNOWN_ENCODING`
+   */
+  checkKnown(artifactName: string, encoding: ArtifactEncoding): void {
+    this.known(artifactName, encoding);
+  }
+
+  private known(artifactName: string, { encoding }: ArtifactEncoding): Serializer {
+    const serializer = this.byId.get(encoding);
+    if (serializer === undefined) throw unknownEncoding(artifactName, encoding, [...this.byId.keys()]);
+    return serializer;
   }
 
   private choose(value: unknown, id: string | undefined, artifactName: string): Serializer {

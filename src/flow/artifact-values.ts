@@ -52,8 +52,10 @@ export class ArtifactValues {
     return this.#registry.deserialize(entry.name, entry, bytes);
   }
 
-  #inlineBytes({ name, encoding, inline }: ArtifactEntry): Uint8Array {
+  #inlineBytes(entry: ArtifactEntry): Uint8Array {
+    const { name, encoding, inline } = entry;
     if (inline && 'base64' in inline) return Uint8Array.from(Buffer.from(inline.base64, 'base64'));
+    this.#registry.checkKnown(name, entry);
     return this.#registry.serialize(name, (inline as { json: unknown }).json, { serializer: encoding }).bytes;
   }
 

@@ -232,8 +232,11 @@ export class TaskDataStore {
 
   /** Whether an artifact is `null` or `undefined`; nothing is loaded. Throws `ARTIFACT_NOT_FOUND`. */
   isNone(name: string): boolean {
-    const { encoding, type } = this.#entry(name);
-    return encoding === 'msgpack' && (type === 'null' || type === 'undefined');
+    const { encoding, type, bytes, inline } = this.#entry(name);
+    if (inline && 'json' in inline) return inline.json === null;
+    // By its length as well: a class may have been registered under either name.
+    const isNothing = (type === 'null' && bytes === 1) || (type === 'undefined' && bytes === 3);
+    return encoding === 'msgpack' && isNothing;
   }
 
   /** The keys of artifacts, in the order of `names`: BLAKE3-256 of their serialized bytes, in hexadecimal. Throws `ARTIFACT_NOT_FOUND`. */

@@ -119,6 +119,7 @@ describe('the line of a shell', () => {
     });
     expect(parseBashLine('stowage show Train/2026-01-31T08:0', '')).toMatchObject({ kept: 0 });
     expect(parseBashLine('stowage show "Train/2026:', BREAKS)).toMatchObject({ kept: 0, quote: '"' });
+    expect(parseBashLine('stowage show "Train/20"26', BREAKS)).toMatchObject({ kept: 'Train/20'.length });
     expect(parseBashLine('stowage show my\\:run', BREAKS)).toMatchObject({ current: 'my:run', kept: 0 });
     expect(parseBashLine('stowage get x 2>err.txt >ou', BREAKS)).toMatchObject({
       words: ['get', 'x'],

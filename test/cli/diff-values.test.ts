@@ -157,6 +157,11 @@ describe('how values differ', () => {
     const words = ['one', 'two', 'three', 'four'];
     expect(linesOf(words, ['zero', ...words])).toEqual(['+ v[0]: "zero"']);
     expect(linesOf(words, words.slice(1))).toEqual(['- v[0]: "one"']);
+    expect(linesOf(['apple', 'pear'], ['fig'])).toEqual([
+      '- v[0]: "apple"',
+      '- v[1]: "pear"',
+      '+ v[0]: "fig"',
+    ]);
     const layers = [
       { name: 'in', size: 3 },
       { name: 'hidden', size: [64, 64] },
@@ -332,6 +337,23 @@ describe('how tables differ', () => {
       '- v[id="bob"]: {"id": "bob", "age": 40, "city": "Oslo"}',
       '+ v[id="kim"]: {"id": "kim", "age": 1, "city": "Rome"}',
     ]);
+  });
+
+  it('takes no column for one that tells rows apart, unless it does', () => {
+    const twice = (x: number): object[] => [
+      { id: 1, x: 1 },
+      { id: 1, x },
+      { id: 2, x: 3 },
+    ];
+    expect(linesOf(twice(2), twice(5)).at(-1)).toBe('  v[1].x: 2 -> 5  (+3)');
+    // In a short table any numbers may happen to differ.
+    const short = (b: number): object[] => [
+      { a: 1, b: 1 },
+      { a: 2, b },
+    ];
+    expect(linesOf(short(2), short(5)).at(-1)).toBe('  v[1].b: 2 -> 5  (+3)');
+    const long = (b: number): object[] => [...Array(9).keys()].map((a) => ({ a, b: a === 7 ? b : 0 }));
+    expect(linesOf(long(2), long(5)).at(-1)).toBe('  v[a=7].b: 2 -> 5  (+3)');
   });
 
   it('tells columns that come and go, and does not call all rows changed', () => {

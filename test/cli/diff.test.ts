@@ -227,6 +227,24 @@ load  0       note      changed  1 line removed, 1 added
     ]);
   });
 
+  it('compares two steps by their tasks, whatever the steps are called, and what became of these', async () => {
+    await using flow = await FlowDataStore.open({ flowName: 'Steps', storage: store });
+    for (const [stepName, x] of [
+      ['a', 1],
+      ['b', 2],
+    ] as const) {
+      await flow.task({ runId: 'r', stepName, taskId: '0' }, (task) => task.saveArtifacts({ x }));
+      const second = flow.task({ runId: 'r', stepName, taskId: '1' }, () => {
+        if (x === 2) throw new Error('no');
+      });
+      await second.catch(() => {});
+    }
+    const { stdout } = await stowage(store, ['diff', 'Steps/r/a', 'Steps/r/b']);
+    expect(stdout).toMatch(
+      /^a -> b +0 +x +changed +1 -> 2 {2}\(\+1\)\na -> b +1 +changed +done -> failed\n$/m,
+    );
+  });
+
   it('--json: what is recorded of the runs, too', async () => {
     const { different, run, same, tasks } = await json(store, ['diff', 'Train/r1', 'Train/r2']);
     expect({ different, same }).toEqual({ different: true, same: 2 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { SerializerRegistry } from '../../src/artifacts/registry.ts';
 import { ArtifactTooLarge } from '../../src/flow/record-view.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
@@ -97,5 +98,26 @@ describe('where a store lies', () => {
     const flow = await openFlow();
     expect(flow.type).toBe('memory');
     expect(flow.storage.uri('x/y')).toBe(`${flow.datastoreRoot}/x/y`);
+  });
+});
+
+describe('an artifact of a serializer that is not registered here', () => {
+  it('says so however it is read', async () => {
+    const serializers = new SerializerRegistry();
+    serializers.register({
+      id: 'wrapped',
+      priority: 500,
+      accepts: (value) => typeof value === 'object' && value !== null && 'wrapped' in value,
+      serialize: (value) => {
+        const { wrapped } = value as { wrapped: number };
+        return { type: 'wrapped', bytes: Buffer.from(String(wrapped)), json: { value: { wrapped } } };
+      },
+      deserialize: (bytes) => ({ wrapped: Number(Buffer.from(bytes).toString()) }),
+    });
+    const flow = await openFlow({ serializers });
+    const pathspec = await saveTask(flow, { inline: { wrapped: 5 } });
+    const stranger = await openFlow({ storage: flow.storage });
+    const task = await stranger.getTaskDataStore(pathspec);
+    await errorOf(async () => task.streamArtifact('inline').next(), 'UNKNOWN_ENCODING');
   });
 });
