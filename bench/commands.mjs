@@ -72,8 +72,8 @@ export async function compareCommands({ metaflow, scratch, rounds }) {
 function measureCommand(command, sides, rounds) {
   const ms = { metaflow: [], stowage: [] };
   for (let round = -1; round < rounds; round += 1) {
-    for (const [name, process] of Object.entries(sides)) {
-      const took = runOnce(process(command), command.prints);
+    for (const [name, toProgram] of Object.entries(sides)) {
+      const took = runOnce(toProgram(command), command.prints);
       if (round >= 0) ms[name].push(took); // the first round only fills the caches
     }
   }
@@ -84,26 +84,22 @@ function measureCommand(command, sides, rounds) {
   return { work, stowage, metaflow, ratio: pairedRatios(ms.metaflow, ms.stowage) };
 }
 
-function runOnce(process, prints) {
+function runOnce(program, prints) {
   const start = performance.now();
-  const output = run(process);
+  const output = run(program);
   const ms = performance.now() - start;
   for (const { pattern, count } of prints) {
     const found = output.match(pattern)?.length ?? 0;
     if (found === count) continue;
     throw new Error(
-      `${process.args.join(' ')} printed ${pattern} ${found} times rather than ${count}:\n${output}`,
+      `${program.args.join(' ')} printed ${pattern} ${found} times rather than ${count}:\n${output}`,
     );
   }
   return ms;
 }
 
-function run({ command, args, env }, input = '') {
-  const child = spawnSync(command, args, {
-    env: { ...process.env, ...env },
-    encoding: 'utf8',
-    input,
-  });
+function run({ command, args, env }) {
+  const child = spawnSync(command, args, { env: { ...process.env, ...env }, encoding: 'utf8' });
   if (child.status === 0) return child.stdout;
   throw child.error ?? new Error(`${args.join(' ')} failed with exit code ${child.status}:\n${child.stderr}`);
 }

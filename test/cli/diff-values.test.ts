@@ -162,6 +162,12 @@ describe('how values differ', () => {
       '- v[1]: "pear"',
       '+ v[0]: "fig"',
     ]);
+    const little = [{ a: 1, b: [1], c: [1] }, 'x'];
+    expect(linesOf(little, [{ a: 1, b: [2], c: [2] }]).map((line) => line.slice(0, 6))).toEqual([
+      '- v[0]',
+      '- v[1]',
+      '+ v[0]',
+    ]);
     const layers = [
       { name: 'in', size: 3 },
       { name: 'hidden', size: [64, 64] },
