@@ -2,6 +2,7 @@ import { artifactJson } from '../attempt-view.ts';
 import { formatStorePath } from '../store-path.ts';
 import { ValueJson } from '../value-json.ts';
 import type { PathChange } from './changes.ts';
+import type { Comparison } from './comparison.ts';
 import { shortValue } from './short-value.ts';
 import type { ArtifactDiff, Side, TaskDiff } from './task-diff.ts';
 import type { ChangedParts, ValueDiff } from './value-diff.ts';
@@ -9,8 +10,28 @@ import type { ChangedParts, ValueDiff } from './value-diff.ts';
 /** A part that is longer as JSON is given as the text that people see. */
 const MAX_JSON_LENGTH = 2000;
 
-/** A pair of tasks in `--json`. */
-export function taskDiffJson({ a, b, artifacts, same, metadata }: TaskDiff): object {
+/** What was compared, in `--json`. */
+export function comparisonJson({
+  a,
+  b,
+  kind,
+  runs,
+  tasks,
+  same,
+  isDifferent: different,
+}: Comparison): object {
+  return {
+    a: formatStorePath(a),
+    b: formatStorePath(b),
+    kind,
+    different,
+    ...(runs ? { run: partsJson(runs.changes) } : {}),
+    ...(kind === 'tasks' ? {} : { same }),
+    tasks: tasks.map(taskDiffJson),
+  };
+}
+
+function taskDiffJson({ a, b, artifacts, same, metadata }: TaskDiff): object {
   return {
     ...(a ? { a: sideJson(a) } : {}),
     ...(b ? { b: sideJson(b) } : {}),
@@ -21,7 +42,7 @@ export function taskDiffJson({ a, b, artifacts, same, metadata }: TaskDiff): obj
   };
 }
 
-export function partsJson({ total, changes }: ChangedParts): object {
+function partsJson({ total, changes }: ChangedParts): object {
   return { total, changes: changes.map(changeJson) };
 }
 
