@@ -16,6 +16,7 @@ Examples:
   stowage get Train/r7/fit/0 -d results   all artifacts of a task, a file each
   stowage put Train/r7/load/0 raw=a.csv   a file, as an artifact of a new attempt
   stowage log Train/r7/fit/0 -f           what a task prints, as it comes
+  stowage diff Train/r7 Train/r8          what changed from one run to another
   stowage stat --store ./other --json     how much lies in another store
 
 The store is ./.stowage, unless --store, or STOWAGE_DEFAULT_DATASTORE and
