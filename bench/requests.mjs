@@ -1,7 +1,4 @@
-import { FlowDataStore } from '../dist/index.js';
-import { CountStorage } from '../dist/storage/count.js';
-import { StorageDecorator } from '../dist/storage/decorator.js';
-import { MemoryStorage } from '../dist/storage/memory.js';
+import { CountStorage, FlowDataStore, MemoryStorage, StorageDecorator } from '../dist/index.js';
 import { artifactsOf, makeValues, NAMES } from './measurements/task-set.mjs';
 import { dicts, named, noise } from './values.mjs';
 

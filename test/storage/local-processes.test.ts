@@ -16,7 +16,7 @@ import { LocalStorage } from '../../src/storage/local.ts';
 import { scratchFolder } from './scratch.ts';
 
 const NOBODY = 65_534;
-const built = fileURLToPath(new URL('../../dist/storage/local.js', import.meta.url));
+const built = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
 const folder = scratchFolder();
 chmodSync(folder, 0o755);
 const isRoot = process.getuid?.() === 0;

@@ -1,8 +1,7 @@
 // Waits for a line on standard input, then saves contents, each several times, and prints what was saved as JSON.
 // Usage: node save-contents.mjs STORE SEEDS TIMES; SEEDS is a list such as 1,2,3.
 import { once } from 'node:events';
-import { ContentAddressedStore } from '../../../dist/content/content-addressed-store.js';
-import { LocalStorage } from '../../../dist/storage/local.js';
+import { ContentAddressedStore, LocalStorage } from '../../../dist/index.js';
 import { contentOfSeed } from './content-of-seed.mjs';
 
 const [path, seeds, times] = process.argv.slice(2);
