@@ -1,7 +1,9 @@
+import { types } from 'node:util';
 import { type Compression, checkCompression } from '../codec/payload.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
+import { checkMembers, checkOptionNames } from '../storage/option-names.ts';
 
 /** How one artifact is saved. */
 export interface ArtifactOptions {
@@ -40,7 +42,8 @@ export interface ArtifactInput {
   options: ArtifactOptions;
 }
 
-const OPTION_NAMES: readonly string[] = ['signal', 'compression', 'serializer', 'inline', 'artifacts'];
+const OPTION_NAMES: readonly string[] = ['compression', 'serializer', 'inline', 'artifacts'];
+const ARTIFACT_OPTION_NAMES: readonly string[] = ['compression', 'serializer', 'inline'];
 
 /** The options of a call, checked, and which artifact they make of a name and a value. */
 export class ArtifactInputs {
@@ -49,8 +52,10 @@ export class ArtifactInputs {
   readonly #unused: Set<string>;
 
   /** @throws StowageError `INVALID_ARGUMENT` */
-  constructor({ artifacts = {}, signal: _, ...shared }: SaveOptions) {
-    checkNames({ artifacts, ...shared }, OPTION_NAMES);
+  constructor(options: SaveOptions) {
+    checkOptionNames(options, 'saveArtifacts', OPTION_NAMES);
+    const { artifacts = {}, signal: _, ...shared } = options;
+    if (typeof artifacts !== 'object' || artifacts === null) throw noOptions('artifacts');
     checkOptions(shared, 'The options');
     for (const [name, own] of Object.entries(artifacts)) checkOptions(own, `The options of artifact ${name}`);
     this.#options = shared;
@@ -113,15 +118,34 @@ export function inputsOf(artifacts: Artifacts, inputs: ArtifactInputs): Artifact
   return Object.entries(artifacts).map(([name, value]) => inputs.named(name, value));
 }
 
-/** @throws StowageError `INVALID_ARGUMENT` */
+/**
+ * Only what was made to hold values by name: a promise, a Date or an instance of a class would else be saved as nothing at all.
+ *
+ * @throws StowageError `INVALID_ARGUMENT`
+ */
 export function checkArtifacts(artifacts: unknown): asserts artifacts is Artifacts {
+  if (types.isPromise(artifacts)) {
+    throw new StowageError(
+      'INVALID_ARGUMENT',
+      'A promise was passed in place of artifacts: await it first, and save what it gives.',
+    );
+  }
   const isObject = typeof artifacts === 'object' && artifacts !== null;
   // Sets, typed arrays and the like have no names.
-  if (isObject && !ArrayBuffer.isView(artifacts) && !(artifacts instanceof Set)) return;
+  const isNamed = isObject && !ArrayBuffer.isView(artifacts) && !(artifacts instanceof Set);
+  if (isNamed && (isRecord(artifacts) || Symbol.iterator in artifacts || Symbol.asyncIterator in artifacts)) {
+    return;
+  }
   throw new StowageError(
     'INVALID_ARGUMENT',
     'Artifacts are saved by name: pass an object such as { model, metrics }, or an iterable of [name, value].',
   );
+}
+
+/** Whether an object is no instance of any class, in whatever realm it was made. */
+function isRecord(value: object): boolean {
+  const prototype: object | null = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function merge(base: ArtifactOptions, over: ArtifactOptions | undefined): ArtifactOptions {
@@ -134,10 +158,8 @@ function merge(base: ArtifactOptions, over: ArtifactOptions | undefined): Artifa
 }
 
 function checkOptions(options: unknown, what: string): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new StowageError('INVALID_ARGUMENT', `${what} must be an object such as { compression: 'none' }.`);
-  }
-  checkNames(options, ['compression', 'serializer', 'inline']);
+  if (typeof options !== 'object' || options === null) throw noOptions(what);
+  checkMembers(options, what, ARTIFACT_OPTION_NAMES);
   const { compression, serializer, inline } = options as ArtifactOptions;
   if (compression !== undefined) checkCompression(compression);
   if (serializer !== undefined && typeof serializer !== 'string') {
@@ -151,14 +173,8 @@ function checkOptions(options: unknown, what: string): void {
   }
 }
 
-function checkNames(options: object, known: readonly string[]): void {
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
-    `Artifacts are saved without an option ${unknown}; there are ${known.join(', ')}.`,
-    { details: { option: unknown } },
-  );
+function noOptions(what: string): StowageError {
+  return new StowageError('INVALID_ARGUMENT', `${what} must be an object such as { compression: 'none' }.`);
 }
 
 function noArtifact(): StowageError {

@@ -23,6 +23,7 @@ import { type AttemptFiles, attemptBase, listAttempts, type TaskAttempts } from 
 import type { ClosedRecords, MetadataCache } from './metadata-cache.ts';
 import { type Metadata, readMetadataParts } from './metadata-parts.ts';
 import { formatPathspec, type TaskPath } from './pathspec.ts';
+import { taskNotFound } from './task-not-found.ts';
 
 /** Which attempt of a task to read. */
 export interface ReadRule {
@@ -76,7 +77,7 @@ export async function readTask(
 ): Promise<ReadAttempt> {
   const { signal, metadataCache } = options;
   const attempts = await listAttempts(storage, path, { signal, details: metadataCache !== undefined });
-  if (attempts.size === 0) throw taskNotFound(path);
+  if (attempts.size === 0) throw await taskNotFound(storage, path, { signal });
   return readAttempt(storage, reader, path, attempts, rule, options);
 }
 
@@ -259,19 +260,6 @@ class AttemptSource {
 
 function where(path: TaskPath, attempt?: number): { flow: string; pathspec: string } {
   return { flow: path.flow, pathspec: formatPathspec(path, attempt) };
-}
-
-function taskNotFound(path: TaskPath): StowageError {
-  const details = where(path);
-  const remedy =
-    path.run === path.flow
-      ? 'A pathspec begins with the run, without the name of the flow.'
-      : `See the tasks of the run with: stowage ls ${path.flow}/${path.run}`;
-  return new StowageError(
-    'TASK_NOT_FOUND',
-    `Flow ${details.flow} has no task ${details.pathspec}. ${remedy}`,
-    { details },
-  );
 }
 
 function attemptNotFound(path: TaskPath, attempt: number, attempts: TaskAttempts): StowageError {

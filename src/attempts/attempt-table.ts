@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SerializerRegistry } from '../artifacts/registry.ts';
 import type { SerializedArtifact } from '../artifacts/serializer.ts';
 import type { ContentRef } from '../content/content-ref.ts';
@@ -38,6 +39,8 @@ export const MAX_INLINE_TOTAL_BYTES: number = 512 * 1024;
 /** How many bytes of small values of a sequence are gathered, so that they are written together. */
 const GATHER_BYTES = 4 * 1024 * 1024;
 const GATHER_COUNT = 256;
+/** How long a sequence may go on before others have their turn, in milliseconds. */
+const MAX_TURN_MS = 20;
 
 /** A value that becomes content. */
 interface LargeValue extends SerializedArtifact {
@@ -177,7 +180,13 @@ export class AttemptTable {
       await this.#writeLarge(values, staged, target, options);
     };
     const items = Symbol.asyncIterator in artifacts ? untilAborted(artifacts, options) : artifacts;
+    let turnBegan = performance.now();
     for await (const item of items) {
+      // Small values of a generator that never waits would keep timers and signals from their turn.
+      if (performance.now() - turnBegan > MAX_TURN_MS) {
+        await nextTurn();
+        turnBegan = performance.now();
+      }
       throwIfAborted(options.signal);
       const input = inputs.item(item);
       const loading = this.#registry.prepareToSave([input.value]);

@@ -18,6 +18,7 @@ import {
 import { abortable, readHead } from '../content/stream-head.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { orAborted } from '../storage/next-or-aborted.ts';
 import type { Artifacts, SaveOptions } from './artifact-input.ts';
 import { attemptBase, listAttempts } from './attempt-files.ts';
 import { AttemptTable, type TableRow, type TableWriter } from './attempt-table.ts';
@@ -231,7 +232,7 @@ export class OpenAttempt {
     this.#state = 'closing';
     // Whoever gives up does not wait for streams, which may have no end now.
     if (outcome === 'failed') this.#logs.stopStreams();
-    await Promise.allSettled(this.#inFlight);
+    await orAborted(() => Promise.allSettled(this.#inFlight), options.signal);
     if (this.#mustRelyAgain) await this.#relyAgain(options);
     if (outcome === 'done' && this.#lost.size > 0) return this.#closeWithLoss(options);
     this.#description ??= await this.#describe(options);

@@ -1,6 +1,7 @@
 import { type Compression, checkCompression } from '../codec/payload.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { checkOptionNames } from '../storage/option-names.ts';
 import type { ByteCache } from './byte-cache.ts';
 import { ensureBytes } from './chunk-stream.ts';
 import { CollectionLog } from './collection-log.ts';
@@ -125,6 +126,7 @@ export class ContentAddressedStore {
     blobs: Iterable<Blob> | AsyncIterable<Blob>,
     options: SaveBlobsOptions = {},
   ): Promise<SavedBlob[]> {
+    checkOptionNames(options, 'saveBlobs', ['compression', 'elementBytes']);
     const { signal, ...storeOptions } = options;
     if (storeOptions.compression !== undefined) checkCompression(storeOptions.compression);
     const items = itemsOf(blobs, { signal });
@@ -151,6 +153,7 @@ export class ContentAddressedStore {
     files: Iterable<{ name: string; data: Blob }>,
     options: CallOptions = {},
   ): Promise<SavedData[]> {
+    checkOptionNames(options, 'saveData');
     const items = itemsOf(files, { signal: options.signal });
     const saved = await this.#loose(options, async (writer) => {
       const stored: StoredPlain[] = [];
@@ -169,6 +172,7 @@ export class ContentAddressedStore {
     keys: Iterable<ContentKey> | AsyncIterable<ContentKey>,
     options: CallOptions = {},
   ): AsyncGenerator<{ key: ContentKey; blob: Uint8Array }> {
+    checkOptionNames(options, 'loadBlobs');
     await this.prepareToRead(options);
     for await (const key of itemsOf(keys, options))
       yield { key, blob: await this.reader.load(addressOf(key), options) };
@@ -176,6 +180,7 @@ export class ContentAddressedStore {
 
   /** Reads one content, or a part of it, piece by piece, verified; memory stays bounded however long it is. */
   async *streamBlob(key: ContentKey | ContentAddress, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
+    checkOptionNames(options, 'streamBlob', ['range']);
     await this.prepareToRead(options);
     yield* this.reader.stream(typeof key === 'string' ? addressOf(key) : key, options);
   }
@@ -187,6 +192,7 @@ export class ContentAddressedStore {
    * @throws StowageError `SESSION_NOT_FOUND`
    */
   async release(session: SessionId, options: CallOptions = {}): Promise<void> {
+    checkOptionNames(options, 'release');
     if (!isSessionId(session)) {
       throw new StowageError(
         'INVALID_ARGUMENT',

@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import { SerializerRegistry } from '../artifacts/registry.ts';
 import type { SerializerInfo } from '../artifacts/serializer.ts';
 import type { ReadAttempt, ReadRule } from '../attempts/attempt-reader.ts';
-import type { LogChoice } from '../attempts/log-names.ts';
+import { type LogChoice, validateLogChoice } from '../attempts/log-names.ts';
 import { type ScrubbedLog, scrubLogs } from '../attempts/log-scrubbing.ts';
 import {
   type AttemptContext,
@@ -24,6 +24,7 @@ import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { openStorage } from '../storage/open.ts';
+import { checkMembers, checkOptionNames } from '../storage/option-names.ts';
 import { defaultStorageUri } from './default-storage.ts';
 import {
   type CreateRunOptions,
@@ -42,6 +43,15 @@ import { openSet, type PrefetchOptions, type TaskDataStoreSet } from './task-dat
 import { TaskOpener } from './task-opener.ts';
 import { isByName, readRuleOf, type TaskSelection } from './task-selection.ts';
 
+const TASK_SPEC_NAMES: readonly string[] = ['runId', 'stepName', 'taskId', 'attempt'];
+const SELECTION_NAMES: readonly string[] = [
+  'runId',
+  'steps',
+  'pathspecs',
+  'attempt',
+  'allowNotDone',
+  'includePrior',
+];
 /** How many runs are remembered as made. */
 const KNOWN_RUNS = 10_000;
 
@@ -125,7 +135,7 @@ export class FlowDataStore implements AsyncDisposable {
         'task(spec, work) takes the function that does the work; to close the attempt by hand, use createTaskDataStore(spec).',
       );
     }
-    const attempt = await this.#openAttempt(spec, options);
+    const attempt = await this.#openAttempt(spec, 'task', options);
     try {
       const result = await work(new OpenTaskDataStore(attempt, this.caStore));
       if (!attempt.isClosed) await attempt.done(options);
@@ -142,7 +152,7 @@ export class FlowDataStore implements AsyncDisposable {
    * @throws StowageError `ATTEMPT_EXISTS` where the given number is taken; `INVALID_NAME`.
    */
   async createTaskDataStore(spec: TaskSpec, options: CallOptions = {}): Promise<OpenTaskDataStore> {
-    return new OpenTaskDataStore(await this.#openAttempt(spec, options), this.caStore);
+    return new OpenTaskDataStore(await this.#openAttempt(spec, 'createTaskDataStore', options), this.caStore);
   }
 
   /**
@@ -152,6 +162,7 @@ export class FlowDataStore implements AsyncDisposable {
    * `ATTEMPT_DELETED`, `RECORD_DAMAGED`, `NO_SUCH_STORE`.
    */
   async getTaskDataStore(pathspec: string, options: ReadRule & CallOptions = {}): Promise<TaskDataStore> {
+    checkOptionNames(options, 'getTaskDataStore', ['attempt', 'allowNotDone']);
     const { signal } = options;
     const rule = readRuleOf(options);
     parsePathspec(pathspec);
@@ -168,6 +179,7 @@ export class FlowDataStore implements AsyncDisposable {
    * `ATTEMPT_NOT_DONE`, `ATTEMPT_DELETED`, `INVALID_PATHSPEC`.
    */
   async getTaskDataStores(selection: TaskSelection & CallOptions): Promise<TaskDataStore[]> {
+    checkOptionNames(selection, 'getTaskDataStores', SELECTION_NAMES);
     return (await this.#readSelected(selection)).map((read) => this.#toStore(read));
   }
 
@@ -178,6 +190,7 @@ export class FlowDataStore implements AsyncDisposable {
   async getTaskDataStoreSet(
     selection: TaskSelection & PrefetchOptions & CallOptions,
   ): Promise<TaskDataStoreSet> {
+    checkOptionNames(selection, 'getTaskDataStoreSet', [...SELECTION_NAMES, 'prefetch', 'maxPrefetchBytes']);
     const { signal } = selection;
     const { registry, content } = this.#context;
     return openSet(() => this.#readSelected(selection), content, registry, selection, { signal });
@@ -189,6 +202,7 @@ export class FlowDataStore implements AsyncDisposable {
    * @throws StowageError `RUN_EXISTS`, `INVALID_NAME`
    */
   async createRun(options: CreateRunOptions = {}): Promise<Run> {
+    checkOptionNames(options, 'createRun', ['runId', 'tags', 'parameters', 'parents']);
     const { runId = new Date().toISOString(), tags = [], parameters = {}, parents = [], signal } = options;
     const run = validateUserName(runId, 'run id');
     const description = checkRunDescription({ tags, parameters, parents });
@@ -214,6 +228,7 @@ export class FlowDataStore implements AsyncDisposable {
    * further requests, see {@link RunFilter}.
    */
   async runs(options: RunFilter & CallOptions = {}): Promise<RunSummary[]> {
+    checkOptionNames(options, 'runs', ['tags', 'status', 'createdAfter', 'createdBefore', 'limit']);
     const { signal, ...filter } = options;
     checkRunFilter(filter);
     await this.caStore.prepareToRead({ signal });
@@ -229,6 +244,7 @@ export class FlowDataStore implements AsyncDisposable {
   async latestRun(
     options: CallOptions & Pick<RunFilter, 'tags'> & { status?: 'done' | 'any' } = {},
   ): Promise<Run | undefined> {
+    checkOptionNames(options, 'latestRun', ['status', 'tags']);
     const { status = 'done', tags, signal } = options;
     const filter: RunFilter = { tags, status: status === 'any' ? undefined : status, limit: 1 };
     return (await this.runs({ ...filter, signal }))[0]?.run;
@@ -253,16 +269,19 @@ export class FlowDataStore implements AsyncDisposable {
   }
 
   /**
-   * Takes what logs say out of a closed attempt, for good: only a note of when remains. The one thing about a closed attempt that
-   * can change. Idempotent; an attempt that is still open is scrubbed by its owner.
+   * Takes what logs say out of a closed attempt, for good: only a note of when remains. All logs, unless a source or a stream is
+   * named. The one thing about a closed attempt that can change. Idempotent; an attempt that is still open is scrubbed by its owner.
    *
    * @throws StowageError `TASK_NOT_FOUND`, `ATTEMPT_NOT_FOUND`, `ATTEMPT_NOT_DONE`; where something could not be deleted, the
    * storage's error, which names it.
    */
-  async scrubLogs(pathspec: string, logs: LogChoice = {}, options: CallOptions = {}): Promise<ScrubbedLog[]> {
-    await this.caStore.prepareToRead(options);
-    const { path, attempt } = await this.#opener.closedAttempt(pathspec, options);
-    return scrubLogs(this.storage, path, attempt, logs, options);
+  async scrubLogs(pathspec: string, options: LogChoice & CallOptions = {}): Promise<ScrubbedLog[]> {
+    checkOptionNames(options, 'scrubLogs', ['source', 'stream']);
+    const { signal, ...logs } = options;
+    validateLogChoice(logs);
+    await this.caStore.prepareToRead({ signal });
+    const { path, attempt } = await this.#opener.closedAttempt(pathspec, { signal });
+    return scrubLogs(this.storage, path, attempt, logs, { signal });
   }
 
   /** Saves contents as plain objects that any tool opens at their URI; see {@link ContentAddressedStore.saveData}. */
@@ -290,13 +309,16 @@ export class FlowDataStore implements AsyncDisposable {
     await this.close();
   }
 
-  async #openAttempt(spec: TaskSpec, { signal }: CallOptions): Promise<OpenAttempt> {
+  async #openAttempt(spec: TaskSpec, method: string, options: CallOptions): Promise<OpenAttempt> {
+    checkOptionNames(options, method);
+    const { signal } = options;
     if (typeof spec !== 'object' || spec === null) {
       throw new StowageError(
         'INVALID_ARGUMENT',
         'A task is named by an object: { runId, stepName, taskId }.',
       );
     }
+    checkMembers(spec, 'A task', TASK_SPEC_NAMES);
     const path = this.#path(spec);
     if (spec.attempt !== undefined) validateAttemptNumber(spec.attempt);
     await this.caStore.prepareToWrite({ signal });

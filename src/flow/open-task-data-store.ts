@@ -1,5 +1,6 @@
 import type { ArtifactOptions, Artifacts, SaveOptions } from '../attempts/artifact-input.ts';
 import type { TableRow } from '../attempts/attempt-table.ts';
+import type { LogChoice } from '../attempts/log-names.ts';
 import type { ScrubbedLog } from '../attempts/log-scrubbing.ts';
 import type { LogStreams } from '../attempts/log-streams.ts';
 import type { SaveLogsOptions } from '../attempts/log-writer.ts';
@@ -11,6 +12,7 @@ import type { ContentAddressedStore } from '../content/content-addressed-store.t
 import { StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
+import { checkOptionNames } from '../storage/option-names.ts';
 import { agreedArtifacts, type MergeOptions } from './merge-artifacts.ts';
 import { sourceOf, TaskDataStore } from './task-data-store.ts';
 import { checkNameList } from './task-selection.ts';
@@ -91,6 +93,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
     source: AsyncIterable<Uint8Array>,
     options: Pick<ArtifactOptions, 'compression'> & CallOptions = {},
   ): Promise<void> {
+    checkOptionNames(options, 'saveArtifactStream', ['compression']);
     validateUserName(name, 'artifact name');
     const { compression, signal } = options;
     if (compression !== undefined) checkCompression(compression);
@@ -110,6 +113,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
    * @throws StowageError `CONTENT_PURGED`, `CONTENT_NOT_FOUND`, `ATTEMPT_CLOSED`; `INVALID_ARGUMENT` for a task of another store.
    */
   async clone(origin: TaskDataStore, options: CallOptions = {}): Promise<void> {
+    checkOptionNames(options, 'clone');
     checkTask(origin, 'clone');
     await this.#passDown(new Map([[origin, origin.names()]]), options);
     this.recordRead(origin);
@@ -125,6 +129,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
     names: readonly string[],
     options: CallOptions = {},
   ): Promise<void> {
+    checkOptionNames(options, 'passdownPartial');
     checkTask(origin, 'passdownPartial');
     checkNameList(names, 'The names to pass down');
     await this.#passDown(new Map([[origin, names]]), options);
@@ -142,10 +147,14 @@ export class OpenTaskDataStore implements AsyncDisposable {
     tasks: Iterable<TaskDataStore>,
     options: MergeOptions & CallOptions = {},
   ): Promise<void> {
+    checkOptionNames(options, 'mergeArtifacts', ['include', 'exclude']);
     if (typeof tasks !== 'object' || tasks === null || !(Symbol.iterator in tasks))
       throw notTasks('mergeArtifacts');
     const inputs = [...tasks];
-    for (const input of inputs) checkTask(input, 'mergeArtifacts');
+    for (const input of inputs) {
+      checkTask(input, 'mergeArtifacts');
+      checkDescribed(input);
+    }
     const isSaved = (name: string): boolean => this.#attempt.hasArtifact(name);
     await this.#passDown(agreedArtifacts(inputs, options, isSaved), options);
     for (const input of inputs) this.recordRead(input);
@@ -162,7 +171,9 @@ export class OpenTaskDataStore implements AsyncDisposable {
     names?: readonly string[],
     options: CallOptions = {},
   ): Promise<void> {
+    checkOptionNames(options, 'transferArtifacts');
     checkTask(origin, 'transferArtifacts');
+    checkDescribed(origin);
     if (names !== undefined) checkNameList(names, 'The names to transfer');
     const { content, read, entries } = sourceOf(origin, names ?? origin.names());
     await this.#attempt.adoptArtifacts((target) => transfer({ content, read }, entries, target, options));
@@ -175,6 +186,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
    * @throws StowageError `INVALID_ARGUMENT` for what JSON cannot hold, `ATTEMPT_CLOSED`.
    */
   async saveMetadata(metadata: Metadata, options: CallOptions = {}): Promise<void> {
+    checkOptionNames(options, 'saveMetadata');
     await this.#attempt.saveMetadata(metadata, options);
   }
 
@@ -185,17 +197,21 @@ export class OpenTaskDataStore implements AsyncDisposable {
    * @throws StowageError `INVALID_NAME` for a source or stream that is not `[A-Za-z0-9_-]{1,32}`, `INVALID_ARGUMENT`, `ATTEMPT_CLOSED`.
    */
   async saveLogs(source: string, streams: LogStreams, options: SaveLogsOptions = {}): Promise<void> {
+    checkOptionNames(options, 'saveLogs', ['flushMs']);
     await this.#attempt.saveLogs(source, streams, options);
   }
 
   /**
-   * Takes out what a source logged so far, in one stream or in all, and leaves a note of when. What is logged later stays.
+   * Takes out what logs say so far, and leaves a note of when: all logs, unless a source or a stream is named. What is logged later
+   * stays.
    *
    * @throws StowageError `ATTEMPT_CLOSED` (`FlowDataStore.scrubLogs` scrubs then), `INVALID_NAME`; where something could not be
    * deleted, `STORAGE_NOT_PERMITTED` or `STORAGE_FAILED`, which name it.
    */
-  async scrubLogs(source: string, stream?: string, options: CallOptions = {}): Promise<ScrubbedLog[]> {
-    return this.#attempt.scrubLogs({ source, stream }, options);
+  async scrubLogs(options: LogChoice & CallOptions = {}): Promise<ScrubbedLog[]> {
+    checkOptionNames(options, 'scrubLogs', ['source', 'stream']);
+    const { signal, ...logs } = options;
+    return this.#attempt.scrubLogs(logs, { signal });
   }
 
   /** Notes that this attempt's results rest on those of `task`, for its provenance. */
@@ -210,15 +226,18 @@ export class OpenTaskDataStore implements AsyncDisposable {
    * @throws StowageError `ATTEMPT_CLOSED`, `ATTEMPT_FENCED` or `CONTENT_LOST` where a collector gave up on it meanwhile.
    */
   async done(options: CallOptions = {}): Promise<void> {
+    checkOptionNames(options, 'done');
     await this.#attempt.done(options);
   }
 
   /** Closes the attempt as failed, and keeps the error: name, message, stack, causes, and its `recoverable` if it has one. */
   async fail(error: unknown, options: CallOptions = {}): Promise<void> {
+    checkOptionNames(options, 'fail');
     await this.#attempt.fail(error, options);
   }
 
   async #passDown(taken: ReadonlyMap<TaskDataStore, readonly string[]>, options: CallOptions): Promise<void> {
+    for (const origin of taken.keys()) checkDescribed(origin);
     const sources = [...taken].map(([origin, names]) => ({ origin, ...sourceOf(origin, names) }));
     for (const { origin, content } of sources) {
       if (!(await isSameStore(this.#content, content, options))) throw otherStore(origin);
@@ -256,6 +275,16 @@ async function isSameStore(
 
 function checkTask(task: unknown, method: string): void {
   if (!(task instanceof TaskDataStore)) throw notTasks(method);
+}
+
+/** What an attempt that is open, or was given up, has saved is not known. */
+function checkDescribed({ status, flowName, pathspec }: TaskDataStore): void {
+  if (status === 'done' || status === 'failed') return;
+  throw new StowageError(
+    'ATTEMPT_NOT_DONE',
+    `Attempt ${flowName}/${pathspec} is ${status}, so that it has no artifacts to take over; take those of one that is done.`,
+    { details: { flow: flowName, pathspec, status } },
+  );
 }
 
 function notTasks(method: string): StowageError {

@@ -1,13 +1,14 @@
-import { inspect } from 'node:util';
+import { printable } from '../codec/printable-text.ts';
 import { StowageError } from '../errors.ts';
+import { valueText } from './value-text.ts';
 
 /** What of an attempt is shown, by `toRecord` and `format`. */
 export interface RecordOptions {
-  /** Only these artifacts. Default: all. */
+  /** Only these artifacts, private ones too. Default: all. */
   names?: readonly string[] | undefined;
   /** Values whose serialized bytes are more than this are not loaded, and shown as {@link ArtifactTooLarge}. Default: no limit for `toRecord`, 1,000 for `format`. */
   maxValueBytes?: number | undefined;
-  /** Whether artifacts whose names begin with `_` are shown. Default `false`. */
+  /** Whether artifacts whose names begin with `_` are shown where `names` does not name any. Default `false`. */
   showPrivate?: boolean | undefined;
 }
 
@@ -36,27 +37,25 @@ export class ArtifactTooLarge {
  *
  * @throws StowageError `INVALID_ARGUMENT`
  */
-export function shownNames(
-  names: readonly string[],
-  { showPrivate = false, maxValueBytes }: RecordOptions,
-): string[] {
-  if (maxValueBytes !== undefined && !(maxValueBytes >= 0)) {
+export function shownNames(names: readonly string[], options: RecordOptions): string[] {
+  const { showPrivate = false, maxValueBytes } = options;
+  if (maxValueBytes !== undefined && !(typeof maxValueBytes === 'number' && maxValueBytes >= 0)) {
     throw new StowageError(
       'INVALID_ARGUMENT',
       `maxValueBytes must be a number from 0 on, not ${String(maxValueBytes)}.`,
     );
   }
-  return names.filter((name) => showPrivate || !name.startsWith('_'));
+  // Who names an artifact means it.
+  const showsAll = showPrivate || options.names !== undefined;
+  return names.filter((name) => showsAll || !name.startsWith('_'));
 }
 
-/** One line, or a few, about one artifact. */
+/** One line, or a few of which all but the first are indented, about one artifact. */
 export function formatArtifact(
   { name, type, bytes }: { name: string; type: string; bytes: number },
   value: unknown,
 ): string {
-  const shown =
-    value instanceof ArtifactTooLarge
-      ? String(value)
-      : inspect(value, { depth: 4, maxArrayLength: 20, maxStringLength: 1_000, breakLength: 100 });
-  return `${name} [${bytes} bytes, ${type}] = ${shown}`;
+  const shown = value instanceof ArtifactTooLarge ? printable(String(value)) : valueText(value);
+  // Indented, no stored text looks like the line of another artifact.
+  return `${printable(name)} [${bytes} bytes, ${printable(type)}] = ${shown.replaceAll('\n', '\n  ')}`;
 }

@@ -10,6 +10,7 @@ import {
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
+import { checkOptionNames } from '../storage/option-names.ts';
 import type { TaskDataStore } from './task-data-store.ts';
 import type { GetTasksOptions } from './task-selection.ts';
 
@@ -54,6 +55,7 @@ export class Run {
    * @throws StowageError `RUN_NOT_FOUND`
    */
   async info(options: CallOptions = {}): Promise<RunInfo> {
+    checkOptionNames(options, 'info');
     const { storage } = this.#flow.caStore;
     await this.#flow.caStore.prepareToRead(options);
     const [created, finished] = await Promise.all([
@@ -66,6 +68,7 @@ export class Run {
 
   /** The names of the steps that have tasks; throws `RUN_NOT_FOUND`. */
   async steps(options: CallOptions = {}): Promise<string[]> {
+    checkOptionNames(options, 'steps');
     const { storage } = this.#flow.caStore;
     await this.#flow.caStore.prepareToRead(options);
     const prefix = `flows/${this.flowName}/${this.runId}/`;
@@ -79,6 +82,7 @@ export class Run {
 
   /** The run's tasks that are done, or all with `allowNotDone`; see `FlowDataStore.getTaskDataStores`. */
   async tasks(options: Omit<GetTasksOptions, 'runId'> & CallOptions = {}): Promise<TaskDataStore[]> {
+    checkOptionNames(options, 'tasks', ['steps', 'attempt', 'allowNotDone', 'includePrior']);
     return this.#flow.getTaskDataStores({ ...options, runId: this.runId });
   }
 
@@ -88,6 +92,7 @@ export class Run {
    * @throws StowageError `RUN_EXISTS` where it was finished before; `RUN_NOT_FOUND` where nobody opened it.
    */
   async finish(status: RunOutcome = 'done', options: CallOptions & { error?: unknown } = {}): Promise<void> {
+    checkOptionNames(options, 'finish', ['error']);
     const { error, signal } = options;
     const { storage } = this.#flow.caStore;
     await this.#flow.caStore.prepareToWrite({ signal });

@@ -13,6 +13,7 @@ import type { RecordedError } from '../content/session-files.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateLogName } from '../storage/names.ts';
+import { checkOptionNames } from '../storage/option-names.ts';
 import { ArtifactValues, type PrefetchedBytes } from './artifact-values.ts';
 import { ArtifactTooLarge, formatArtifact, type RecordOptions, shownNames } from './record-view.ts';
 import { type SchemaOutput, type StandardSchema, validateArtifact } from './standard-schema.ts';
@@ -46,7 +47,10 @@ export interface TaskSource extends AttemptSource {
   entries: ArtifactEntry[];
 }
 
-/** What writers need of a task that they take artifacts from; throws as `info` does. */
+/**
+ * What writers need of a task that they take artifacts from; throws as `info` does. Set by the class, so that nothing of it is
+ * public.
+ */
 export let sourceOf: (task: TaskDataStore, names: readonly string[]) => TaskSource;
 
 /** One attempt of a task, as readers see it. It never changes. */
@@ -174,6 +178,7 @@ export class TaskDataStore {
     names: readonly (keyof NoInfer<T> & string)[] = this.names() as (keyof T & string)[],
     options: CallOptions = {},
   ): Promise<NoInfer<T>> {
+    checkOptionNames(options, 'loadArtifacts');
     checkNameList(names, 'The names to load');
     const entries = names.map((name) => this.#entry(name));
     const values: [string, unknown][] = new Array(entries.length);
@@ -196,6 +201,7 @@ export class TaskDataStore {
 
   /** Loads one artifact; throws as {@link loadArtifacts}. */
   async get<T = unknown>(name: string, options: CallOptions = {}): Promise<T> {
+    checkOptionNames(options, 'get');
     return (await this.#values.load(this.#entry(name), options)) as T;
   }
 
@@ -208,6 +214,7 @@ export class TaskDataStore {
     schemas: Schemas,
     options: CallOptions = {},
   ): Promise<{ -readonly [Name in keyof Schemas]: SchemaOutput<Schemas[Name]> }> {
+    checkOptionNames(options, 'loadTyped');
     const values = await this.loadArtifacts<Record<string, unknown>>(Object.keys(schemas), options);
     const typed: [string, unknown][] = [];
     for (const [name, schema] of Object.entries(schemas)) {
@@ -220,6 +227,7 @@ export class TaskDataStore {
   async *artifacts(
     options: CallOptions & { names?: readonly string[] | undefined } = {},
   ): AsyncGenerator<{ name: string; value: unknown }> {
+    checkOptionNames(options, 'artifacts', ['names']);
     const { names = this.names(), signal } = options;
     checkNameList(names, 'The names to load');
     for (const name of names) yield { name, value: await this.get(name, { signal }) };
@@ -227,6 +235,7 @@ export class TaskDataStore {
 
   /** The serialized bytes of an artifact, piece by piece, verified: for what is too large for memory. */
   async *streamArtifact(name: string, options: CallOptions = {}): AsyncGenerator<Uint8Array> {
+    checkOptionNames(options, 'streamArtifact');
     yield* this.#values.stream(this.#entry(name), options);
   }
 
@@ -259,10 +268,11 @@ export class TaskDataStore {
   }
 
   /**
-   * The artifacts as a record, for people: without private ones, whose names begin with `_`, and with an {@link ArtifactTooLarge} in
-   * place of every value beyond `maxValueBytes`, which is not loaded.
+   * The artifacts as a record, for people: without private ones, whose names begin with `_`, unless those are named, and with an
+   * {@link ArtifactTooLarge} in place of every value beyond `maxValueBytes`, which is not loaded.
    */
   async toRecord(options: RecordOptions & CallOptions = {}): Promise<Record<string, unknown>> {
+    checkOptionNames(options, 'toRecord', ['names', 'maxValueBytes', 'showPrivate']);
     const { names = this.names(), maxValueBytes = Number.POSITIVE_INFINITY, signal } = options;
     checkNameList(names, 'The names');
     const shown = shownNames(names, options).map((name) => this.info(name));
@@ -278,9 +288,13 @@ export class TaskDataStore {
     );
   }
 
-  /** The artifacts as text, for people: a line each with its size, type and value, cut where it is long. Options as {@link toRecord}. */
+  /**
+   * The artifacts as text, for people: a line each with its size, type and value, cut where it is long; what has more lines, as an
+   * error's stack has, is indented. Nothing in it can command a terminal. Options as {@link toRecord}.
+   */
   async format(options: RecordOptions & CallOptions = {}): Promise<string> {
-    const record = await this.toRecord({ maxValueBytes: FORMAT_MAX_VALUE_BYTES, ...options });
+    const { maxValueBytes = FORMAT_MAX_VALUE_BYTES } = options;
+    const record = await this.toRecord({ ...options, maxValueBytes });
     return Object.entries(record)
       .map(([name, value]) => formatArtifact(this.info(name), value))
       .join('\n');
@@ -293,12 +307,14 @@ export class TaskDataStore {
 
   /** The logs there are, with their lengths in bytes. */
   async logs(options: CallOptions = {}): Promise<(LogName & { bytes: number })[]> {
+    checkOptionNames(options, 'logs');
     const logs = await listLogs(this.#content.storage, this.#read.path, this.attempt, options);
     return logs.map(({ source, stream, bytes }) => ({ source, stream, bytes }));
   }
 
   /** How long a log is, in bytes; 0 where nothing was logged. `stream` is `stdout` unless given. */
   async logSize(source: string, stream = 'stdout', options: CallOptions = {}): Promise<number> {
+    checkOptionNames(options, 'logSize');
     validateLogName(source, 'log source');
     validateLogName(stream, 'log stream');
     return logSize(this.#content.storage, this.#read.path, this.attempt, { source, stream }, options);
@@ -322,6 +338,7 @@ export class TaskDataStore {
     stream = 'stdout',
     options: CallOptions = {},
   ): AsyncGenerator<Uint8Array> {
+    checkOptionNames(options, 'streamLogs');
     validateLogName(source, 'log source');
     validateLogName(stream, 'log stream');
     const logs = await listLogs(this.#content.storage, this.#read.path, this.attempt, options);

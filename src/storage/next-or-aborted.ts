@@ -1,14 +1,8 @@
 import { abortError } from '../errors.ts';
 
-/**
- * The next item of an iterator, or `ABORTED` as soon as `signal` is aborted, even while the iterator keeps silent. Each item has a
- * listener of its own: a race with one promise for all of them would hold every item until the end.
- */
-export function nextOrAborted<T>(
-  iterator: AsyncIterator<T>,
-  signal: AbortSignal | undefined,
-): Promise<IteratorResult<T>> {
-  if (!signal) return iterator.next();
+/** What `work` comes to, or `ABORTED` as soon as `signal` is aborted, however long the work goes on. */
+export function orAborted<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work();
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(abortError(signal));
     signal.addEventListener('abort', onAbort, { once: true });
@@ -17,10 +11,21 @@ export function nextOrAborted<T>(
       end();
     };
     if (signal.aborted) onAbort();
-    // Whatever an iterator written by hand does, it does to the promise.
-    new Promise<IteratorResult<T>>((begun) => begun(iterator.next())).then(
-      (next) => settle(() => resolve(next)),
+    // What is thrown at once counts like a promise that is rejected.
+    new Promise<T>((begun) => begun(work())).then(
+      (result) => settle(() => resolve(result)),
       (error) => settle(() => reject(error)),
     );
   });
+}
+
+/**
+ * The next item of an iterator, or `ABORTED`. Each item has a listener of its own: a race with one promise for all of them would
+ * hold every item until the end.
+ */
+export function nextOrAborted<T>(
+  iterator: AsyncIterator<T>,
+  signal: AbortSignal | undefined,
+): Promise<IteratorResult<T>> {
+  return orAborted(() => iterator.next(), signal);
 }

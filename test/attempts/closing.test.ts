@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { SerializerRegistry } from '../../src/artifacts/registry.ts';
 import { openAttempt } from '../../src/attempts/open-attempt.ts';
@@ -24,6 +25,21 @@ describe('what is on its way when the attempt is closed', () => {
     const read = await flow.getTaskDataStore('r1/fit/0');
     expect(await read.loadMetadata()).toEqual({ rows: 5 });
     expect(await read.loadLogs('task')).toBe('late\n');
+  });
+});
+
+describe('a log stream without an end', () => {
+  it('does not keep done() from being aborted, nor fail() from closing the attempt', async () => {
+    const flow = await openFlow();
+    const task = await flow.createTaskDataStore(spec);
+    const stream = new PassThrough();
+    stream.write('so far\n');
+    const logging = task.saveLogs('task', { stdout: stream }, { flushMs: 1 });
+    await errorOf(task.done({ signal: AbortSignal.timeout(30) }), 'ABORTED');
+    await task.fail(new Error('no end in sight'));
+    await logging;
+    const read = await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true });
+    expect([read.status, await read.loadLogs('task')]).toEqual(['failed', 'so far\n']);
   });
 });
 

@@ -97,6 +97,124 @@ describe('misuse gets a typed error', () => {
   });
 });
 
+describe('an option that does not exist is refused, not ignored:', () => {
+  const misspelt = { sources: ['x'] };
+
+  it.each<[string, (flow: Untyped) => Promise<unknown>]>([
+    ['task', (flow) => flow.task(spec, () => {}, misspelt)],
+    ['a task spec', (flow) => flow.task({ ...spec, atempt: 3 }, () => {})],
+    ['a signal in a task spec', (flow) => flow.createTaskDataStore({ ...spec, signal: undefined })],
+    ['createTaskDataStore', (flow) => flow.createTaskDataStore(spec, misspelt)],
+    ['getTaskDataStore', (flow) => flow.getTaskDataStore('r1/fit/0', { latestDone: true })],
+    ['getTaskDataStores', (flow) => flow.getTaskDataStores({ runId: 'r1', step: ['fit'] })],
+    ['getTaskDataStoreSet', (flow) => flow.getTaskDataStoreSet({ runId: 'r1', prefech: ['a'] })],
+    ['createRun', (flow) => flow.createRun({ tag: 'x' })],
+    ['runs', (flow) => flow.runs({ tag: ['x'] })],
+    ['latestRun', (flow) => flow.latestRun({ tag: 'x' })],
+    ['scrubLogs', (flow) => flow.scrubLogs('r1/fit/0', misspelt)],
+    ['saveData', (flow) => flow.saveData([], misspelt)],
+    ['loadData', (flow) => flow.loadData([], misspelt).next()],
+    ['saveBlobs', (flow) => flow.caStore.saveBlobs([], misspelt)],
+    ['loadBlobs', (flow) => flow.caStore.loadBlobs([], misspelt).next()],
+    ['streamBlob', (flow) => flow.caStore.streamBlob('ab'.repeat(32), { offset: 5 }).next()],
+    ['release', (flow) => flow.caStore.release('x', misspelt)],
+    ['run.info', (flow) => flow.run('r1').info(misspelt)],
+    ['run.steps', (flow) => flow.run('r1').steps(misspelt)],
+    ['run.tasks', (flow) => flow.run('r1').tasks({ step: ['fit'] })],
+    ['run.finish', (flow) => flow.run('r1').finish('done', misspelt)],
+    ['a signal in place of options', (flow) => flow.runs(new AbortController().signal)],
+    ['text in place of options', (flow) => flow.runs('nightly')],
+  ])('%s', async (_, call) => {
+    const flow = await openFlow();
+    await flow.task(spec, (task) => task.saveLogs('train', { stdout: 'kept' }));
+    const before = await objectNames(flow.storage);
+    await errorOf(() => call(flow), 'INVALID_ARGUMENT');
+    expect(await objectNames(flow.storage)).toEqual(before);
+  });
+
+  it.each<[string, (task: Untyped) => Promise<unknown>]>([
+    ['saveArtifacts', (task) => task.saveArtifacts({ a: 1 }, misspelt)],
+    ['saveArtifacts: artifacts', (task) => task.saveArtifacts({ a: 1 }, { artifacts: null })],
+    ['saveArtifactStream', (task) => task.saveArtifactStream('a', (async function* () {})(), misspelt)],
+    ['saveMetadata', (task) => task.saveMetadata({ a: 1 }, misspelt)],
+    ['saveLogs', (task) => task.saveLogs('train', { stdout: 'x' }, { flushMS: 1 })],
+    ['scrubLogs', (task) => task.scrubLogs(misspelt)],
+    ['scrubLogs by position', (task) => task.scrubLogs('train', 'stdout')],
+    ['done', (task) => task.done(misspelt)],
+    ['fail', (task) => task.fail(new Error('x'), misspelt)],
+  ])('%s', async (_, call) => {
+    const flow = await openFlow();
+    const task = await flow.createTaskDataStore(spec);
+    await task.saveLogs('train', { stdout: 'kept' });
+    await errorOf(() => call(task), 'INVALID_ARGUMENT');
+    await task.done();
+    const read = await flow.getTaskDataStore('r1/fit/0');
+    expect([read.names(), await read.loadLogs('train'), await read.loadMetadata()]).toEqual([[], 'kept', {}]);
+  });
+
+  it.each<[string, (task: Untyped, read: Untyped) => Promise<unknown>]>([
+    ['clone', (task, read) => task.clone(read, misspelt)],
+    ['passdownPartial', (task, read) => task.passdownPartial(read, ['a'], misspelt)],
+    ['mergeArtifacts', (task, read) => task.mergeArtifacts([read], { exlude: ['a'] })],
+    ['transferArtifacts', (task, read) => task.transferArtifacts(read, ['a'], misspelt)],
+    ['loadArtifacts', (_, read) => read.loadArtifacts(['a'], misspelt)],
+    ['get', (_, read) => read.get('a', misspelt)],
+    ['loadTyped', (_, read) => read.loadTyped({}, misspelt)],
+    ['artifacts', (_, read) => read.artifacts({ name: ['a'] }).next()],
+    ['streamArtifact', (_, read) => read.streamArtifact('a', misspelt).next()],
+    ['toRecord', (_, read) => read.toRecord({ naems: ['a'] })],
+    ['format', (_, read) => read.format({ naems: ['a'] })],
+    ['logs', (_, read) => read.logs(misspelt)],
+    ['logSize', (_, read) => read.logSize('train', 'stdout', misspelt)],
+    ['loadLogs', (_, read) => read.loadLogs('train', 'stdout', misspelt)],
+  ])('%s', async (_, call) => {
+    const flow = await openFlow();
+    const read = await flow.getTaskDataStore(await saveTask(flow, { a: 1 }));
+    const task = await flow.createTaskDataStore({ ...spec, taskId: '1' });
+    await errorOf(() => call(task, read), 'INVALID_ARGUMENT');
+    await task.done();
+    expect((await flow.getTaskDataStore('r1/fit/1')).names()).toEqual([]);
+  });
+});
+
+describe('what holds no artifacts is not saved as none:', () => {
+  class Model {
+    weights = [1];
+  }
+
+  it.each<[string, Untyped]>([
+    ['a promise that nobody awaited', Promise.resolve({ model: 1 })],
+    ['a date', new Date(0)],
+    ['an instance of a class', new Model()],
+    ['an error', new Error('x')],
+    ['a weak map', new WeakMap()],
+  ])('%s', async (_, artifacts) => {
+    const flow = await openFlow();
+    const task = await flow.createTaskDataStore(spec);
+    await errorOf(task.saveArtifacts(artifacts), 'INVALID_ARGUMENT');
+    await task.saveArtifacts(Object.assign(Object.create(null), { bare: 1 }));
+    await task.done();
+    expect((await flow.getTaskDataStore('r1/fit/0')).names()).toEqual(['bare']);
+  });
+});
+
+describe('a task that is not there', () => {
+  it.each([
+    ['Test/fit/0', 'without the name of the flow'],
+    ['r9/fit/0', 'stowage runs Test'],
+    ['r1/fti/0', 'has no step fti; it has fit'],
+    ['r1/fit/7', 'has no task 7; it has 0'],
+  ])('%s: the message tells which part, and what there is', async (pathspec, words) => {
+    const flow = await openFlow();
+    await saveTask(flow, {});
+    for (const call of [
+      () => flow.getTaskDataStore(pathspec),
+      () => flow.getTaskDataStores({ pathspecs: [pathspec] }),
+    ])
+      expect((await errorOf(call, 'TASK_NOT_FOUND')).message).toContain(words);
+  });
+});
+
 describe('what is too much', () => {
   it('metadata beyond 16 MiB an attempt is refused, and the attempt stays readable', async () => {
     const flow = await openFlow();

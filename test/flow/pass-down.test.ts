@@ -101,6 +101,34 @@ describe.each(FLOWS)('on %s', (_, open) => {
     expect((await flow.getTaskDataStore('r1/join/0')).names()).toEqual(['small']);
   });
 
+  it('of an attempt that is open nothing is taken over, nor of oneself', async () => {
+    const flow = await open();
+    const task = await flow.createTaskDataStore(spec);
+    await task.saveArtifacts({ a: 1 });
+    const itself = await flow.getTaskDataStore('r1/join/0', { allowNotDone: true });
+    for (const call of [
+      () => task.clone(itself),
+      () => task.passdownPartial(itself, []),
+      () => task.mergeArtifacts([itself]),
+      () => task.transferArtifacts(itself),
+    ])
+      await errorOf(call, 'ATTEMPT_NOT_DONE');
+    await task.done();
+    expect((await flow.getTaskDataStore('r1/join/0')).readFrom).toEqual([]);
+  });
+
+  it('of an attempt that failed is taken over what it had saved', async () => {
+    const flow = await open();
+    const failing = flow.task({ runId: 'r1', stepName: 'fit', taskId: '0' }, async (task) => {
+      await task.saveArtifacts(values);
+      throw new Error('after all');
+    });
+    await failing.catch(() => {});
+    const origin = await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true });
+    await flow.task(spec, (task) => task.clone(origin));
+    expectSame(await (await flow.getTaskDataStore('r1/join/0')).loadArtifacts(), values);
+  });
+
   it('transferArtifacts copies from another store what this one does not have', async () => {
     const there = await openFlow({ flowName: 'There' });
     const origin = await there.getTaskDataStore(await saveTask(there, values));

@@ -136,6 +136,18 @@ describe('an iterable of artifacts', () => {
     await task.done();
   });
 
+  it('that never waits does not keep an abort from its turn', async () => {
+    const flow = await openFlow();
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 30);
+    function* endless() {
+      for (let i = 0; i < 50_000_000; i++) yield [`a${i % 10}`, i] as const;
+    }
+    const task = await flow.createTaskDataStore(spec);
+    await errorOf(task.saveArtifacts(endless(), { signal: controller.signal }), 'ABORTED');
+    await task.done();
+  });
+
   it('does not fill metadata.json past the limit of inline values, nor count what failed', async () => {
     const flow = await openFlow();
     await flow.task(spec, async (task) => {

@@ -1,0 +1,29 @@
+import { StowageError } from '../errors.ts';
+
+/**
+ * Checks that `options` has no members but `signal` and `names`. A misspelt option would else be ignored, and the call do
+ * something else than was meant.
+ *
+ * @throws StowageError `INVALID_ARGUMENT`
+ */
+export function checkOptionNames(options: unknown, method: string, names: readonly string[] = []): void {
+  if (options === undefined) return;
+  const isObject = typeof options === 'object' && options !== null && !Array.isArray(options);
+  if (!isObject || options instanceof AbortSignal) {
+    throw new StowageError(
+      'INVALID_ARGUMENT',
+      `${method} takes its options as an object, such as { signal }.`,
+    );
+  }
+  checkMembers(options, method, ['signal', ...names]);
+}
+
+/** Checks that `object`, which is what `what` takes, has no members but `names`; throws `INVALID_ARGUMENT`. */
+export function checkMembers(object: object, what: string, names: readonly string[]): void {
+  for (const name of Object.keys(object)) {
+    if (names.includes(name)) continue;
+    throw new StowageError('INVALID_ARGUMENT', `${what} has no option ${name}; it has ${names.join(', ')}.`, {
+      details: { option: name },
+    });
+  }
+}
