@@ -17,6 +17,31 @@ export function isArrowTable(value: unknown): value is ArrowTable {
   return isList(ownValue(value, 'batches')) && isObject(schema) && isList(ownValue(schema, 'fields'));
 }
 
+/** Which part of a table `value` is, found likewise: a column's `Vector`, or a `RecordBatch`. */
+export function arrowPartOf(value: object): 'vector' | 'record batch' | undefined {
+  if (types.isProxy(value)) return undefined;
+  const data = ownValue(value, 'data');
+  if (isList(data)) {
+    const isVector =
+      isObject(ownValue(value, 'type')) && hasMethods(value, ['getChildAt', 'toArray', 'memoize']);
+    return isVector ? 'vector' : undefined;
+  }
+  const schema = ownValue(value, 'schema');
+  if (!isObject(data) || !isObject(schema) || !isList(ownValue(schema, 'fields'))) return undefined;
+  return hasMethods(value, ['getChildAt', 'selectAt']) ? 'record batch' : undefined;
+}
+
+/** Whether one prototype of `value` has all these methods: a vector's own prototype may be one of its type. */
+function hasMethods(value: object, names: readonly string[]): boolean {
+  let prototype: object | null = Object.getPrototypeOf(value);
+  while (prototype !== null && !types.isProxy(prototype)) {
+    const owner = prototype;
+    if (names.every((name) => typeof ownValue(owner, name) === 'function')) return true;
+    prototype = Object.getPrototypeOf(prototype);
+  }
+  return false;
+}
+
 /** The value of a property of `object`'s own; none of a getter. */
 function ownValue(object: object, key: string): unknown {
   return Object.getOwnPropertyDescriptor(object, key)?.value;

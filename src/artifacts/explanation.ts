@@ -1,20 +1,25 @@
 import { inspect, types } from 'node:util';
+import { Refusal } from './faults.ts';
 import { classNameOf } from './intrinsics.ts';
 import type { Serializer, SerializerChoice } from './serializer.ts';
 
 /** What became of asking a serializer about a value. */
-type Answer = 'accepts' | 'declines' | { readonly thrown: unknown };
+type Answer = 'accepts' | 'declines' | { readonly thrown: unknown } | Refusal;
+
+/** What a serializer is known to refuse, though it accepts it. */
+export type RefusalOf = (serializer: Serializer, value: unknown) => Refusal | undefined;
 
 /** Why each of `serializers`, which are in the order they are tried, is used for `value` or is not. */
 export function explainChoice(
   serializers: readonly Serializer[],
   value: unknown,
   asked: string | undefined,
+  refusalOf: RefusalOf,
 ): SerializerChoice[] {
   let decided: string | undefined = asked === undefined ? undefined : `"${asked}" was asked for`;
   return serializers.map((serializer) => {
     const { id, priority } = serializer;
-    const answer = ask(serializer, value);
+    const answer = ask(serializer, value, refusalOf);
     if (id !== asked && decided !== undefined) {
       return { id, priority, chosen: false, reason: `It is not tried: ${decided}. ${otherwise(answer)}` };
     }
@@ -31,6 +36,15 @@ export function explainChoice(
         reason: `It does not accept ${nameOf(value)}${only(serializer)}.`,
       };
     }
+    if (answer instanceof Refusal) {
+      decided ??= `"${id}" accepts anything, and refuses this value when it is saved`;
+      return {
+        id,
+        priority,
+        chosen: false,
+        reason: `It accepts anything, but saving is refused: the value is ${answer.what}. ${answer.remedy}`,
+      };
+    }
     decided ??= `"${id}" threw, so that the value cannot be saved`;
     return {
       id,
@@ -41,9 +55,9 @@ export function explainChoice(
   });
 }
 
-function ask(serializer: Serializer, value: unknown): Answer {
+function ask(serializer: Serializer, value: unknown, refusalOf: RefusalOf): Answer {
   try {
-    return serializer.accepts(value) ? 'accepts' : 'declines';
+    return serializer.accepts(value) ? (refusalOf(serializer, value) ?? 'accepts') : 'declines';
   } catch (thrown) {
     return { thrown };
   }
@@ -51,6 +65,7 @@ function ask(serializer: Serializer, value: unknown): Answer {
 
 function otherwise(answer: Answer): string {
   if (answer === 'accepts') return 'It would accept the value too.';
+  if (answer instanceof Refusal) return `It would refuse the value: it is ${answer.what}.`;
   return answer === 'declines' ? 'It would not accept the value.' : 'It would throw.';
 }
 

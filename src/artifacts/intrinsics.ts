@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /**
  * Whether `prototype` is the prototype of the built-in class `name`: this realm's, or that of another (a `node:vm` context,
  * as test runners use). A user's class of the same name is not native code.
@@ -23,11 +25,11 @@ const INTRINSICS = {
 
 /** Whether `prototype` belongs to another realm's built-in class `name`. */
 export function isForeign(name: string, prototype: object): boolean {
-  const owner = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+  const owner = ownerOf(prototype);
   return (
-    typeof owner === 'function' &&
-    owner.name === name &&
-    owner.prototype === prototype &&
+    owner !== undefined &&
+    classNameOf(prototype) === name &&
+    Object.getOwnPropertyDescriptor(owner, 'prototype')?.value === prototype &&
     isNativeFunction(owner)
   );
 }
@@ -41,8 +43,13 @@ export function isNativeFunction(fn: unknown): boolean {
 
 /** The name of the class that `prototype` belongs to, found without running anyone's code. */
 export function classNameOf(prototype: object): string | undefined {
-  const owner = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
-  if (typeof owner !== 'function') return undefined;
+  const owner = ownerOf(prototype);
+  if (owner === undefined) return undefined;
   const name = Object.getOwnPropertyDescriptor(owner, 'name')?.value;
   return typeof name === 'string' && name !== '' ? name : undefined;
+}
+
+function ownerOf(prototype: object): object | undefined {
+  const owner: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+  return typeof owner === 'function' && !types.isProxy(owner) ? owner : undefined;
 }

@@ -1,7 +1,29 @@
 import { types } from 'node:util';
-import { isArrowTable } from './arrow-table.ts';
+import { arrowPartOf, isArrowTable } from './arrow-table.ts';
+import { builtInKind } from './built-in-kind.ts';
+import type { ClassTransformers } from './class-transformers.ts';
 import { Refusal } from './faults.ts';
 import { classNameOf } from './intrinsics.ts';
+
+/**
+ * The refusal of a value whose kind alone tells that it is never saved, found without running anyone's code; what is inside of
+ * others may be refused still. Of what involves a Proxy, whose handler would have to be asked, nothing is told.
+ */
+export function refusedKind(value: unknown, classes: ClassTransformers): Refusal | undefined {
+  if (typeof value === 'symbol' || typeof value === 'function') return refusedPrimitive(value);
+  if (typeof value !== 'object' || value === null || involvesProxy(value)) return undefined;
+  const prototype: object | null = Object.getPrototypeOf(value);
+  const isPlain = prototype === null || prototype === Object.prototype;
+  if (isPlain || classes.ofPrototype(prototype) !== undefined) return undefined;
+  return builtInKind(value, prototype) === undefined ? refusedObject(value, prototype) : undefined;
+}
+
+function involvesProxy(value: object): boolean {
+  for (let link: object | null = value; link !== null; link = Object.getPrototypeOf(link)) {
+    if (types.isProxy(link)) return true;
+  }
+  return false;
+}
 
 /** The refusal of a value of a kind that is never saved as it is. */
 export function refusedPrimitive(value: unknown): Refusal {
@@ -35,6 +57,14 @@ export function refusedObject(value: object, prototype: object): Refusal {
       'Save it beside the rest: `{ table, ...others }`, with no other serializer asked for.',
     );
   }
+  const part = arrowPartOf(value);
+  if (part !== undefined) {
+    const table = part === 'vector' ? 'new Table({ name: vector })' : 'new Table(batch)';
+    return new Refusal(
+      `an Apache Arrow ${part}, of which only whole tables are saved`,
+      `Save a table of it, as an artifact of its own: \`${table}\`.`,
+    );
+  }
   const name = classNameOf(prototype);
   const remedy = `Register the class with \`registerClass({ name, class, toValue, fromValue })\`, or save a plain object with its data.`;
   if (types.isProxy(value))
@@ -53,9 +83,15 @@ function builtInBase(value: object): string | undefined {
   if (types.isDate(value)) return 'Date';
   if (types.isRegExp(value)) return 'RegExp';
   if (types.isNativeError(value)) return 'Error';
-  if (ArrayBuffer.isView(value)) return Object.prototype.toString.call(value).slice(8, -1);
+  if (ArrayBuffer.isView(value)) return nativeTag?.call(value) ?? 'DataView';
   return undefined;
 }
+
+/** Gives the name of a typed array's class, whatever a subclass says. */
+const nativeTag = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  Symbol.toStringTag,
+)?.get;
 
 export function refusedAccessor(): Refusal {
   return new Refusal(

@@ -8,6 +8,7 @@ import { DEFAULT_LIMITS, type ValueLimits } from './extensions.ts';
 import { Refusal, type Unavailable, undecodable, unserializable } from './faults.ts';
 import { msgpackSerializer } from './msgpack-serializer.ts';
 import { Preparations } from './preparations.ts';
+import { refusedKind } from './refused-kinds.ts';
 import type {
   ArtifactEncoding,
   SerializeContext,
@@ -97,13 +98,15 @@ export class SerializerRegistry {
 
   /**
    * Why each serializer, in the order they are tried, is used for a value or is not. The value is not serialized: the one
-   * that is chosen may still refuse what is inside.
+   * that is chosen may still refuse what is inside. None is chosen for a value that is refused itself, as a function is.
    *
    * @throws `INVALID_ARGUMENT` when the serializer asked for does not exist.
    */
   explain(value: unknown, options: SerializeOptions = {}): SerializerChoice[] {
     if (options.serializer !== undefined) this.named(options.serializer);
-    return explainChoice(this.ordered, value, options.serializer);
+    return explainChoice(this.ordered, value, options.serializer, ({ id }) =>
+      id === 'msgpack' ? refusedKind(value, this.classes) : undefined,
+    );
   }
 
   /**

@@ -10,7 +10,7 @@ export interface CacheFile {
   path: string;
   /** What it takes up on disk, in bytes. */
   sizeBytes: number;
-  /** When it was written, or used an hour or longer after that. */
+  /** When it was written, or used five minutes or longer after that. */
   modifiedAtMs: number;
   /** A file that somebody writes, or was writing when they ended. */
   isTemporary: boolean;
@@ -73,7 +73,7 @@ export class DiskCacheFolder {
       await this.#write(key, bytes, options);
     } catch (error) {
       if (!isAbsent(error)) throw error;
-      await mkdir(dirname(this.#pathOf(key)), { recursive: true, mode: 0o700 });
+      await makeFolder(dirname(this.#pathOf(key)));
       await this.#write(key, bytes, options);
     }
   }
@@ -148,6 +148,30 @@ async function fileAt(path: string): Promise<CacheFile | undefined> {
     modifiedAtMs: stats.mtimeMs,
     isTemporary: path.endsWith('.tmp'),
   };
+}
+
+/**
+ * Makes a folder, and those above it that are missing, one by one. Node's recursive `mkdir` never ends where nothing can be made
+ * in a folder that is there, as in `/proc`.
+ */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await makeOne(path);
+  } catch (error) {
+    const above = dirname(path);
+    if (!isAbsent(error) || above === path) throw error;
+    await makeFolder(above);
+    await makeOne(path);
+  }
+}
+
+/** Makes a folder, unless something has its name: whether that is a folder, whoever writes into it finds out. */
+async function makeOne(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 /** What a file of this length takes up. */

@@ -27,16 +27,18 @@ const KEPT_SHARE = 0.9;
 const UNSEEN_SHARE = 1 / 16;
 const UNSEEN_SHARE_WHILE_LOOKING = 1 / 32;
 /** How much older the last noted use of an entry must be before a new one is noted, so that hits do not cost a write each. */
-const TOUCH_AFTER_MS = 60 * 60 * 1000;
+const TOUCH_AFTER_MS = 5 * 60 * 1000;
 /** How long nothing is written after a write failed: a full disk stays full for a while. */
 const PAUSE_MS = 30_000;
 
 /**
- * Keeps bytes as files in a folder, which any number of processes may share, and forgets first what was used longest ago. What
- * takes up more than a quarter of `maxBytes` is not kept. Folders and files are readable by their owner alone.
+ * Keeps bytes as files in a folder, which any number of processes may share, and forgets first what was used longest ago; a use
+ * counts from five minutes after the last that counted. What takes up more than a quarter of `maxBytes` is not kept. Folders and
+ * files are readable by their owner alone.
  *
  * What goes wrong on the disk costs speed only, and is told by the channel `stowage:cache-failed`: what cannot be read is a
- * miss; after a write that failed none is tried for 30 seconds; a folder that was deleted is made again by the next write.
+ * miss; after a write that failed, be it that the folder cannot be made, none is tried for 30 seconds; a folder that was deleted
+ * is made again by the next write.
  * What is written is not synced: after a power failure an entry may be damaged, which its reader notices.
  *
  * When it is opened, and whenever it has written `maxBytes`/16, it looks at the whole folder in the background and removes what

@@ -2,7 +2,7 @@ import * as arrow from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
 import { SerializerRegistry } from '../../src/artifacts/registry.ts';
 import { contentOf } from './arbitrary-table.ts';
-import { loaded, measures, registry, saved } from './arrow-fixture.ts';
+import { loaded, measures, registry, requiredArrow, saved } from './arrow-fixture.ts';
 
 describe('a table that cannot be saved', () => {
   const refused = (path = 't') =>
@@ -87,5 +87,55 @@ describe('a table that cannot be saved', () => {
     });
     expect(() => saved(table)).toThrow(refused());
     expect(() => saved(table)).toThrow(/boom/);
+  });
+});
+
+describe('a part of a table', () => {
+  const numbers = arrow.vectorFromArray([1, 2]);
+  const table = new arrow.Table({ numbers });
+
+  it.each<[string, unknown]>([
+    ['an imported copy', numbers],
+    ['another copy', requiredArrow.vectorFromArray([1])],
+    ['several chunks', numbers.concat(numbers)],
+    ['texts', arrow.vectorFromArray(['x', 'y'])],
+    ['values that it remembers', arrow.vectorFromArray(['x', 'y'], new arrow.Utf8()).memoize()],
+  ])('is refused with the way to a table: a vector of %s', (_name, vector) => {
+    expect(() => saved(vector)).toThrow(
+      /t is an Apache Arrow vector, .* Save a table of it, as an artifact of its own: `new Table\(\{ name: vector \}\)`\.$/,
+    );
+    expect(() => saved({ inside: [vector] })).toThrow(/t\.inside\[0\] is an Apache Arrow vector/);
+  });
+
+  it('is refused with the way to a table: a record batch', () => {
+    for (const batch of [table.batches[0], requiredArrow.tableFromArrays({ a: [1] }).batches[0]]) {
+      expect(() => saved(batch)).toThrow(/Apache Arrow record batch, .*: `new Table\(batch\)`\.$/);
+    }
+  });
+
+  it('is saved in the way that is told', () => {
+    expect(loaded(saved(new arrow.Table({ name: numbers }))).toArray()).toHaveLength(2);
+    expect(loaded(saved(new arrow.Table(table.batches[0] as arrow.RecordBatch))).numRows).toBe(2);
+  });
+
+  it('is not taken for one by less than its shape, nor by asking it', () => {
+    const trap = () => {
+      throw new Error('trap');
+    };
+    class Reading {
+      data = [1];
+      type = {};
+      getChildAt(): void {}
+    }
+    expect(() => saved(new Reading())).toThrow(/class Reading, which is not registered/);
+    const like = (own: object) =>
+      Object.assign(Object.create({ getChildAt: trap, selectAt: trap, toArray: trap, memoize: trap }), own);
+    for (const value of [
+      like({ data: [], type: new Proxy({}, { get: trap }) }),
+      like({ data: {}, schema: { fields: {} } }),
+      Object.defineProperty(like({ type: {} }), 'data', { get: trap }),
+    ]) {
+      expect(() => saved(value)).toThrow(/an object of an unknown prototype/);
+    }
   });
 });

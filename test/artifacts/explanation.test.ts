@@ -1,7 +1,9 @@
 import { fc, test } from '@fast-check/vitest';
+import * as arrow from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
 import { SerializerRegistry } from '../../src/artifacts/registry.ts';
 import type { Serializer } from '../../src/artifacts/serializer.ts';
+import type { StowageError } from '../../src/errors.ts';
 import { propertyRuns } from '../property.ts';
 
 const lines: Serializer = {
@@ -24,18 +26,54 @@ const chosen = (registry: SerializerRegistry, value: unknown, serializer?: strin
     .filter((choice) => choice.chosen)
     .map(({ id }) => id);
 
-test.prop([fc.anything({ withMap: true, withTypedArray: true, withDate: true })], { numRuns: propertyRuns })(
-  'the one that is explained to be chosen is the one that serializes',
+const anyRefused = fc.constantFrom<unknown>(
+  () => 1,
+  class Model {},
+  Symbol('s'),
+  Promise.resolve(1),
+  new WeakMap(),
+  new WeakRef({}),
+  Object(1),
+  new SharedArrayBuffer(8),
+  (function* () {})(),
+  new (class Model {})(),
+  new (class Names extends Map {})(),
+  new (class Floats extends Float64Array {})(2),
+  Object.create({}),
+  arrow.vectorFromArray([1]),
+  new arrow.Table({ a: arrow.vectorFromArray([1]) }).batches[0],
+);
+
+test.prop([fc.oneof(fc.anything({ withMap: true, withTypedArray: true, withDate: true }), anyRefused)], {
+  numRuns: propertyRuns,
+})(
+  'the one that is explained to be chosen is the one that serializes; where there is none, the refusal is told',
   (value) => {
     const registry = registryWith(lines);
     const [id] = chosen(registry, value);
     let encoding: string;
     try {
       ({ encoding } = registry.serialize('a', value));
-    } catch {
-      encoding = 'msgpack'; // The only one that accepts what it refuses.
+    } catch (error) {
+      const { path, reason } = (error as StowageError).details as { path: string; reason: string };
+      if (id === undefined) {
+        expect(path).toBe('a');
+        expect(registry.explain(value).at(-1)?.reason).toContain(
+          `saving is refused: the value is ${reason}. `,
+        );
+        return;
+      }
+      encoding = 'msgpack'; // The only one that accepts what it refuses: something inside of the value.
     }
     expect(id).toBe(encoding);
+  },
+);
+
+test.prop([anyRefused], { numRuns: propertyRuns })(
+  'none is chosen for what is refused by its kind',
+  (value) => {
+    expect(chosen(registryWith(lines), value)).toEqual([]);
+    expect(chosen(registryWith(lines), value, 'msgpack')).toEqual([]);
   },
 );
 
@@ -133,10 +171,50 @@ describe('an explanation', () => {
       null,
       undefined,
       1n,
-      Symbol('s'),
     ]) {
       expect(chosen(registryWith(), value)).toEqual(['msgpack']);
     }
+    const Trapped = Object.defineProperty(class {}, 'name', { get: trap });
+    for (const value of [
+      new Trapped(),
+      Object.create({ constructor: new Proxy(class {}, { get: trap, getOwnPropertyDescriptor: trap }) }),
+      Object.defineProperty(new (class extends Int8Array {})(1), Symbol.toStringTag, { get: trap }),
+      Object.defineProperty(new (class Thing {})(), 'data', { get: trap }),
+    ]) {
+      expect(chosen(registryWith(), value)).toEqual([]);
+    }
+  });
+
+  it('tells why what msgpack accepts would be refused', () => {
+    const reasons = (value: unknown, serializer?: string) =>
+      Object.fromEntries(
+        registryWith()
+          .explain(value, { serializer })
+          .map(({ id, reason }) => [id, reason]),
+      );
+    expect(reasons(() => 1).msgpack).toBe(
+      'It accepts anything, but saving is refused: the value is a function. Save what it returns, or the name it is found under, or leave it out.',
+    );
+    expect(reasons(() => 1, 'string').msgpack).toBe(
+      'It is not tried: "string" was asked for. It would refuse the value: it is a function.',
+    );
+    const never = { ...lines, id: 'never', priority: -1 };
+    expect(registryWith(never).explain(Symbol('s')).at(-1)?.reason).toMatch(
+      /^It is not tried: "msgpack" accepts anything, and refuses this value when it is saved\./,
+    );
+  });
+
+  it('chooses msgpack for an instance of a registered class', () => {
+    class Point {}
+    const registry = registryWith();
+    expect(chosen(registry, new Point())).toEqual([]);
+    registry.registerClass({
+      name: 'Point',
+      class: Point,
+      toValue: () => null,
+      fromValue: () => new Point(),
+    });
+    expect(chosen(registry, new Point())).toEqual(['msgpack']);
   });
 });
 

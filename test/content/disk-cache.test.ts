@@ -10,77 +10,20 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
-  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { DiskCache } from '../../src/content/disk-cache.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { propertyRuns } from '../property.ts';
-import { scratchFolder } from '../storage/scratch.ts';
 import { failuresOf, keyOf } from './caches.ts';
 import { contentOf, KIB } from './contents.ts';
+import { BLOCK, filesIn, isSame, look, newFolder, pathOf, put, sizeOf } from './disk-cache-files.ts';
 import { codeOf } from './storages.ts';
 import { contentOfSeed } from './workers/content-of-seed.mjs';
-
-const BLOCK = 4 * KIB;
-const HOUR_MS = 60 * 60 * 1000;
-
-const scratch = scratchFolder();
-let folders = 0;
-
-function newFolder(): string {
-  return join(scratch, String(folders++));
-}
-
-function pathOf(folder: string, key: string): string {
-  return join(folder, key.slice(0, 2), `${key}.cached`);
-}
-
-/** Puts a file, and the folders that it needs. */
-function put(path: string, bytes: Uint8Array = new Uint8Array(1), ageMs = 0): string {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, bytes);
-  age(path, ageMs);
-  return path;
-}
-
-function age(path: string, ageMs: number): void {
-  const seconds = (Date.now() - ageMs) / 1000;
-  utimesSync(path, seconds, seconds);
-}
-
-/** All files below a folder, without those that links lead to. */
-function filesIn(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  const files: string[] = [];
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) files.push(...filesIn(path));
-    else if (entry.isFile()) files.push(path);
-  }
-  return files.sort();
-}
-
-/** What the files of a folder take up; one may vanish meanwhile. */
-function sizeOf(folder: string): number {
-  const sizes = filesIn(folder).map((path) => statSync(path, { throwIfNoEntry: false })?.size ?? 0);
-  return sizes.reduce((total, size) => total + Math.max(1, Math.ceil(size / BLOCK)) * BLOCK, 0);
-}
-
-/** Has a cache look at its folder, as each one does when it is opened. */
-async function look(folder: string, maxBytes: number): Promise<void> {
-  await (await DiskCache.open(folder, { maxBytes })).close();
-}
-
-/** Compares bytes as bytes: element by element it takes seconds. */
-function isSame(found: Uint8Array | undefined, bytes: Uint8Array): boolean {
-  return found !== undefined && Buffer.compare(found, bytes) === 0;
-}
 
 const bytesOf = (key: number): Uint8Array => contentOf(key * 2500, key + 1);
 
@@ -148,128 +91,7 @@ describe('a disk cache, as a map', () => {
   });
 });
 
-describe('what stays', () => {
-  it('is what was used last', async () => {
-    const folder = newFolder();
-    await using cache = await DiskCache.open(folder);
-    for (let key = 0; key < 10; key++) {
-      await cache.set(keyOf(key), contentOf(BLOCK));
-      age(pathOf(folder, keyOf(key)), (20 - key) * HOUR_MS);
-    }
-    // The oldest, but used now.
-    await cache.get(keyOf(0));
-    await look(folder, 6 * BLOCK);
-    const left = Array.from({ length: 10 }, (_, key) => existsSync(pathOf(folder, keyOf(key))));
-    expect(left.map((isLeft, key) => (isLeft ? key : -1)).filter((key) => key >= 0)).toEqual([0, 6, 7, 8, 9]);
-  });
-
-  it('is no less than there is room for, though all were used in one minute', async () => {
-    const folder = newFolder();
-    for (let key = 0; key < 100; key++) put(pathOf(folder, keyOf(key)), contentOf(BLOCK), 5 * HOUR_MS);
-    await look(folder, 50 * BLOCK);
-    expect(filesIn(folder)).toHaveLength(45);
-  });
-
-  it('has its use noted once an hour, so that hits do not cost a write each', async () => {
-    const folder = newFolder();
-    await using cache = await DiskCache.open(folder);
-    const path = pathOf(folder, keyOf(1));
-    await cache.set(keyOf(1), contentOf(10));
-    age(path, HOUR_MS / 2);
-    const noted = statSync(path).mtimeMs;
-    await cache.get(keyOf(1));
-    expect(statSync(path).mtimeMs).toBe(noted);
-    age(path, 2 * HOUR_MS);
-    await cache.get(keyOf(1));
-    expect(Date.now() - statSync(path).mtimeMs).toBeLessThan(HOUR_MS / 2);
-  });
-
-  it('counts small entries as the blocks they take up', async () => {
-    const folder = newFolder();
-    for (let key = 0; key < 40; key++) put(pathOf(folder, keyOf(key)));
-    await look(folder, 20 * BLOCK);
-    expect(filesIn(folder)).toHaveLength(18);
-  });
-
-  it('is bounded in a process that only writes, without being opened again', async () => {
-    const folder = newFolder();
-    await using cache = await DiskCache.open(folder, { maxBytes: 64 * BLOCK });
-    for (let key = 0; key < 400; key++) {
-      await cache.set(keyOf(key), contentOf(BLOCK));
-      await sleep(1);
-      expect(sizeOf(folder)).toBeLessThanOrEqual(64 * BLOCK);
-    }
-    expect(sizeOf(folder)).toBeGreaterThan(0);
-  });
-
-  it('is bounded though most of it was written while the cache looked', async () => {
-    const folder = newFolder();
-    for (let key = 0; key < 57; key++) put(pathOf(folder, keyOf(key)), contentOf(BLOCK), HOUR_MS);
-    const cache = await DiskCache.open(folder, { maxBytes: 64 * BLOCK });
-    await cache.set(keyOf(60), contentOf(16 * BLOCK));
-    await cache.close();
-    expect(sizeOf(folder)).toBeLessThanOrEqual(64 * BLOCK);
-    expect(existsSync(pathOf(folder, keyOf(60)))).toBe(true);
-  });
-
-  it('does not make way for one entry of more than a quarter', async () => {
-    const folder = newFolder();
-    await using cache = await DiskCache.open(folder, { maxBytes: 64 * BLOCK });
-    await cache.set(keyOf(1), contentOf(16 * BLOCK));
-    await cache.set(keyOf(2), contentOf(16 * BLOCK + 1));
-    expect(filesIn(folder)).toEqual([pathOf(folder, keyOf(1))]);
-    // As a larger cache in the same folder would have left it.
-    put(pathOf(folder, keyOf(2)), contentOf(16 * BLOCK + 1));
-    expect(await cache.get(keyOf(2))).toBeUndefined();
-  });
-});
-
 describe('files of others', () => {
-  it('are left alone and do not count', async () => {
-    const folder = newFolder();
-    /** Whether no other key of this test has the same folder. */
-    const isAlone = (key: string): boolean =>
-      !Array.from({ length: 20 }, (_, i) => keyOf(i)).some((other) => other.startsWith(key.slice(0, 2)));
-    const key = keyOf(1);
-    const shard = join(folder, key.slice(0, 2));
-    const linked = Array.from({ length: 100 }, (_, i) => keyOf(100 + i)).find(isAlone) as string;
-    const elsewhere = put(pathOf(newFolder(), linked));
-    const others = [
-      put(join(folder, 'report.csv'), contentOf(100_000)),
-      put(join(folder, `${key}.cached`)),
-      // As restic, git and others name theirs.
-      put(join(shard, key), contentOf(100_000)),
-      put(join(shard, key.slice(2)), contentOf(100_000)),
-      put(join(shard, `${key}.cached.bak`)),
-      put(join(shard, `${key}.tmp`), contentOf(10), 30 * HOUR_MS),
-      put(join(shard, 'notes.cached')),
-      put(join(folder, 'zz', `${key}.cached`)),
-      put(join(folder, key.slice(0, 3), `${key}.cached`)),
-      put(join(folder, shard === join(folder, '00') ? '01' : '00', `${key}.cached`)),
-      put(join(shard, `${keyOf(1).slice(0, 2)}${keyOf(2).slice(2)}.cached`, 'inside')),
-    ].sort();
-    symlinkSync(dirname(elsewhere), join(folder, linked.slice(0, 2)));
-    for (let i = 2; i < 20; i++) put(pathOf(folder, keyOf(i)), contentOf(BLOCK));
-    await look(folder, 10 * BLOCK);
-    expect(filesIn(folder).filter((path) => others.includes(path))).toEqual(others);
-    expect(filesIn(folder)).toHaveLength(others.length + 9);
-    await look(folder, 1);
-    expect(filesIn(folder)).toEqual(others);
-    expect(existsSync(elsewhere)).toBe(true);
-  });
-
-  it('unfinished writes are removed once they are old', async () => {
-    const folder = newFolder();
-    const entry = pathOf(folder, keyOf(1));
-    const fresh = put(`${entry}.0123456789abcdef.tmp`, contentOf(BLOCK), HOUR_MS / 2);
-    put(`${entry}.fedcba9876543210.tmp`, contentOf(BLOCK), 2 * HOUR_MS);
-    await look(folder, 100 * BLOCK);
-    expect(filesIn(folder)).toEqual([fresh]);
-    put(entry, contentOf(BLOCK));
-    await look(folder, 1);
-    expect(filesIn(folder)).toEqual([fresh]);
-  });
-
   it('of a store are safe: its folder is refused, and every folder in it', async () => {
     const store = newFolder();
     put(join(store, 'stowage.json'));
@@ -354,6 +176,37 @@ describe('what happens to the folder costs speed only', () => {
     expect(await cache.get(keyOf(1))).toBeUndefined();
     await cache.set(keyOf(1), contentOf(10));
     expect(isSame(await cache.get(keyOf(1)), contentOf(10))).toBe(true);
+  });
+
+  it.skipIf(!existsSync('/proc/self'))(
+    'in a place where none can be made, a write ends, and is told',
+    () => {
+      // In a process of its own: a call that never ends would take the one of the tests with it.
+      const script = `
+      import { subscribe } from 'node:diagnostics_channel';
+      import { DiskCache } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)};
+      subscribe('stowage:cache-failed', ({ operation, error }) => console.log(operation, error.code, error.syscall));
+      const cache = await DiskCache.open('/proc/nope/cache');
+      await cache.set('ab'.repeat(32), new Uint8Array(10));
+      console.log(await cache.get('ab'.repeat(32)));
+      await cache.close();`;
+      const args = ['--input-type=module', '--eval', script];
+      const { stdout } = spawnSync(process.execPath, args, {
+        encoding: 'utf8',
+        timeout: 20_000,
+        killSignal: 'SIGKILL',
+      });
+      expect(stdout).toBe('set ENOENT mkdir\nundefined\n');
+    },
+    30_000,
+  );
+
+  it('made by many writes at once, it keeps them all', async () => {
+    const folder = join(newFolder(), 'a', 'b');
+    await using cache = await DiskCache.open(folder);
+    const keys = Array.from({ length: 20 }, (_, key) => keyOf(key));
+    await Promise.all(keys.map((key) => cache.set(key, contentOf(10))));
+    expect(filesIn(folder)).toEqual(keys.map((key) => pathOf(folder, key)).sort());
   });
 
   it('an entry that is something else is a miss, and the others are kept', async () => {

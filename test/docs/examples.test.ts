@@ -1,53 +1,33 @@
-import { execFile, spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type Block, blocksOf } from './page-blocks.ts';
+import { brokenPromises, promisesIn } from './printed-output.ts';
+import { readerFolder, runProgram } from './reader-folder.ts';
 
 /**
  * Every example of the documentation is type-checked, and run as a reader would run it: in an empty folder, with the package
- * installed. Two kinds are type-checked only, and a reader sees which: a block without an import goes on where the example
+ * installed. What a comment behind `console.log(...);` says is what it prints. Two kinds are type-checked only, and a reader sees which: a block without an import goes on where the example
  * above it ends, and a block whose first line is `// not run: ...` needs what that line says.
  */
 const root = join(import.meta.dirname, '../..');
-const folder = mkdtempSync(join(tmpdir(), 'stowage-docs-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = readerFolder();
 
 const PAGES = ['README.md', 'docs/guide.md', 'docs/cookbook.md', 'docs/errors.md', 'docs/metaflow.md'];
 const REFERENCE = readdirSync(join(root, 'docs/api')).map((file) => `docs/api/${file}`);
 /** What else a page may show, so that no example hides behind a word for its language that nobody knows. */
 const OTHER_LANGUAGES = ['sh', 'json', 'text', 'python', 'mermaid'];
-
-interface Block {
-  language: string;
-  /** The line of the page that its code begins at, from 1. */
-  line: number;
-  code: string;
-}
+/** What the text above an example has its reader make, by what the example calls it. */
+const MADE_BEFORE: Readonly<Record<string, Record<string, string>>> = {
+  "'converted'": { 'converted/r1/load/0/rows.json': '[1, 2]' },
+};
 
 interface Example extends Block {
   page: string;
   /** Of the file that it is compiled as, without its ending. */
   name: string;
   isRun: boolean;
-}
-
-function blocksOf(page: string): Block[] {
-  const text = readFileSync(join(root, page), 'utf8');
-  return [...text.matchAll(/^[ \t]*```(.*)\n([\s\S]*?)^[ \t]*```[ \t]*$/gm)].map((match) => ({
-    language: (match[1] as string).trim(),
-    line: text.slice(0, match.index).split('\n').length + 1,
-    code: match[2] as string,
-  }));
 }
 
 function standsAlone({ code }: Block): boolean {
@@ -82,18 +62,6 @@ function atLine(line: number, code: string): string {
 function goingOn(above: Block | undefined, { line, code }: Block): string {
   const before = above ? atLine(above.line, above.code) : '';
   return `${before}${'\n'.repeat(line - 1 - before.split('\n').length)}{\n${code}}\nexport {};\n`;
-}
-
-/** The folder of a package that depends on this one, and on all that this one's tests have. */
-function install(): void {
-  const packages = readdirSync(join(root, 'node_modules')).filter((name) => !name.startsWith('.'));
-  mkdirSync(join(folder, 'node_modules'));
-  for (const name of packages) link(join(root, 'node_modules', name), name);
-  link(root, 'stowage');
-}
-
-function link(target: string, name: string): void {
-  symlinkSync(target, join(folder, 'node_modules', name), 'junction');
 }
 
 /** Compiles all examples at once; what the compiler says, by example. */
@@ -133,26 +101,31 @@ function compile(examples: readonly Example[]): Map<string, string[]> {
   return faults;
 }
 
-/** Runs an example: JavaScript as it stands, TypeScript as it was compiled. */
-function run({ name, language }: Example): Promise<string> {
+/** Runs an example, JavaScript as it stands and TypeScript as it was compiled: how it ends, and what it promised and did not print. */
+async function run({ name, language, code }: Example): Promise<{ ending: string; broken: string[] }> {
   const file = language === 'js' ? join(folder, `${name}.mjs`) : join(folder, 'compiled', `${name}.mjs`);
   const cwd = join(folder, name);
   mkdirSync(cwd);
-  return new Promise((resolve) => {
-    execFile(process.execPath, [file], { cwd, encoding: 'utf8' }, (error, stdout, stderr) =>
-      resolve(error ? `${error.message}\n${stderr}${stdout}` : 'ends well'),
-    );
-  });
+  for (const [word, files] of Object.entries(MADE_BEFORE)) if (code.includes(word)) makeFiles(cwd, files);
+  const { ending, printed } = await runProgram(file, cwd);
+  return { ending, broken: brokenPromises(promisesIn(readFileSync(file, 'utf8')), printed) };
+}
+
+function makeFiles(cwd: string, files: Record<string, string>): void {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(cwd, path)), { recursive: true });
+    writeFileSync(join(cwd, path), text);
+  }
 }
 
 const pages = [...PAGES, ...REFERENCE].filter((page) => existsSync(join(root, page)));
 const examples = pages.flatMap(examplesOf);
-install();
 const faults = compile(examples);
 
 describe.each(pages)('%s', (page) => {
   const own = examples.filter((example) => example.page === page);
   const toRun = own.filter(({ isRun }) => isRun);
+  const notRun = own.filter(({ isRun }) => !isRun);
 
   it('names the language of each block', () => {
     const known = ['js', 'ts', ...OTHER_LANGUAGES];
@@ -163,8 +136,13 @@ describe.each(pages)('%s', (page) => {
     expect(faults.get(name) ?? []).toEqual([]);
   });
 
+  it('promises no output of an example that is not run', () => {
+    const lines = blocksOf(page).filter(({ line }) => notRun.some((example) => example.line === line));
+    expect(lines.flatMap(({ code }) => promisesIn(code))).toEqual([]);
+  });
+
   it.concurrent.each(toRun)('runs its example at line $line', async (example) => {
-    expect(await run(example)).toBe('ends well');
+    expect(await run(example)).toEqual({ ending: 'ends well', broken: [] });
   });
 });
 

@@ -145,10 +145,10 @@ describe('format', () => {
   it('shows a table by its rows and columns', async () => {
     const year = arrow.vectorFromArray([2001, 2002], new arrow.Int32());
     const rating = arrow.makeVector(Float64Array.of(1, 2));
-    const table = new arrow.Table({ year, rating, '\x1b\n': rating });
+    const table = new arrow.Table({ year, rating, '\x1b\n': arrow.vectorFromArray([true, null]) });
     const task = await taskWith({ table });
     expect(await task.format({ maxValueBytes: 100_000 })).toBe(
-      `table [${task.info('table').bytes} bytes, Table] = Table of 2 rows: year Int32, rating Float64, \\x1b\\n Float64`,
+      `table [${task.info('table').bytes} bytes, Table] = Table of 2 rows: year Int32, rating Float64, \\x1b\\n Bool`,
     );
   });
 

@@ -1,0 +1,141 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { FlowDataStore, type OpenTaskDataStore } from '../../src/index.ts';
+import { noise, scratchFolder, stowage } from '../cli/fixture.ts';
+
+/**
+ * What docs/cli.md shows of a command, behind a `$`, is what the command writes on a store like the one that it was shown for. Times,
+ * sizes, and how wide columns are, may differ.
+ */
+const page = readFileSync(join(import.meta.dirname, '../../docs/cli.md'), 'utf8');
+const [FIRST, SECOND] = ['2026-01-31T08:00:00Z', '2026-02-01T08:00:00Z'] as const;
+const base = scratchFolder();
+
+/** What is told by a transcript, and cannot be had here. */
+const NOT_RUN = [
+  'stowage log Train/r9/fit -f -n 1', // while tasks are at work; test/cli/log-tail.test.ts follows them
+  'stowage stat', // sums over 61 runs
+  // Shows that a new store has content already, which none has.
+  'stowage put Train/r8/load/0 raw=raw.bin notes=notes.md --metadata source=s3://bucket/raw --tag imported',
+];
+
+const transcripts = [...page.matchAll(/^ {4}\$ (stowage .*)\n((?: {4}.*\n|\n(?= {4}))*)/gm)].map(
+  ([, command = '', output = '']) => ({ command, output: output.replace(/^ {4}/gm, '') }),
+);
+
+type Work = (task: OpenTaskDataStore) => Promise<unknown>;
+const diverges: Work = () => Promise.reject(new RangeError('diverged'));
+const saves =
+  (artifacts: Record<string, unknown>): Work =>
+  (task) =>
+    task.saveArtifacts(artifacts);
+
+/** Makes a run of the flow Train of these attempts, by step and task. */
+async function makeRun(
+  store: string,
+  runId: string,
+  attempts: readonly (readonly [string, Work])[],
+  parameters = { epochs: 3 },
+): Promise<void> {
+  await using flow = await FlowDataStore.open({ flowName: 'Train', storage: store });
+  const run = await flow.createRun({ runId, tags: ['demo', 'nightly'], parameters });
+  for (const [task, work] of attempts) {
+    const [stepName = '', taskId = ''] = task.split('/');
+    await flow.task({ runId, stepName, taskId }, work).catch((error: unknown) => {
+      if (!(error instanceof RangeError)) throw error;
+    });
+  }
+  await run.finish();
+}
+
+const raw = noise(1_500_000);
+const note = 'loaded from example.org\n\n';
+const weights = new Float64Array(noise(400_000).slice().buffer);
+const load: Work = async (task) => {
+  await task.saveArtifacts({ raw, note });
+  await task.saveLogs('task', { stdout: 'loading\n', stderr: 'a warning\n' });
+};
+const fit = saves({ weights, metrics: { auc: 0.91 } });
+/** What JSON has no word for is told by its size. */
+const drama = saves({ metrics: { auc: Number.NaN } });
+
+/** The elements of `rows`, and of the 50,000 weights the first of which every 1,000th is greater by `step`. */
+function compared(count: number, auc: number, changed: number, step: number): Record<string, unknown> {
+  const rows = Array.from({ length: count }, (_, i) => ({ id: `r${i}`, x: i * 1.5 }));
+  (rows[50] as { x: number }).x += changed;
+  const values = Float64Array.from({ length: 50_000 }, (_, i) => i / 8 + (i % 1_000 === 0 ? step : 0));
+  return { weights: values, metrics: { auc, epochs: 3, loss: 1 }, rows };
+}
+
+/** Makes the store of each command. */
+const STORES: Readonly<Record<string, (store: string) => Promise<void>>> = {
+  'stowage runs Train': (store) => makeRun(store, FIRST, []),
+  [`stowage ls Train/${FIRST}/fit`]: (store) =>
+    makeRun(store, FIRST, [
+      ['fit/2', fit],
+      ['fit/10', fit],
+      ['fit/drama', diverges],
+      ['fit/drama', drama],
+    ]),
+  [`stowage show Train/${FIRST}`]: (store) =>
+    makeRun(store, FIRST, [
+      ['load/0', load],
+      ['fit/2', saves({ weights })],
+      ['fit/drama', diverges],
+      ['fit/drama', drama],
+    ]),
+  'stowage get Train/r7/load/0 -d load': (store) => makeRun(store, 'r7', [['load/0', load]]),
+  [`stowage log Train/${FIRST} --stream stderr`]: (store) => makeRun(store, FIRST, [['load/0', load]]),
+  [`stowage diff Train/${FIRST}/fit/2 Train/${SECOND}/fit/2`]: async (store) => {
+    await makeRun(store, FIRST, [['fit/2', saves(compared(100, 0.91, 0, 0))]]);
+    await makeRun(store, SECOND, [['fit/2', saves({ ...compared(101, 0.93, 1, 0.001), seed: 1 })]]);
+  },
+  [`stowage diff Train/${FIRST} Train/${SECOND}`]: async (store) => {
+    const same = ['load/0', 'fit/0', 'fit/1'].map((task) => [task, saves({ x: 1 })] as const);
+    await makeRun(store, FIRST, [
+      ...same,
+      ['fit/2', saves({ metrics: { auc: 0.91 } })],
+      ['fit/drama', diverges],
+    ]);
+    const other = saves({ metrics: { auc: 0.93 } });
+    const tasks = [...same, ['fit/2', other], ['fit/drama', drama], ['fit/new', saves({ x: 2 })]] as const;
+    await makeRun(store, SECOND, tasks, { epochs: 4 });
+  },
+};
+
+/** Lines without what differs each time. */
+function normal(text: string): string[] {
+  const same = text
+    .replace(/\b\d+(\.\d+)? (ms|s|min|h|d)( ago)?(?!\w)|\bjust now\b|\bnow\b/g, '<time>')
+    .replace(/\b\d+(\.\d+)? [kMG]?B\b/g, '<size>')
+    .replaceAll('<size> -> <size>', '<size>');
+  return same
+    .split('\n')
+    .map((line) => line.replace(/ +/g, ' ').trim())
+    .filter((line) => line !== '');
+}
+
+describe('the transcripts of docs/cli.md', () => {
+  it('are all run, but for what cannot be had', () => {
+    const commands = transcripts.map(({ command }) => command);
+    expect(commands.sort()).toEqual([...Object.keys(STORES), ...NOT_RUN].sort());
+  });
+
+  it.each(transcripts.filter(({ command }) => !NOT_RUN.includes(command)))('$command', async (transcript) => {
+    const { command, output } = transcript;
+    const folder = join(base, String(transcripts.indexOf(transcript)));
+    mkdirSync(folder);
+    const store = join(folder, 'store');
+    await STORES[command]?.(store);
+    const args = command.split(' ').slice(1);
+    const located = args.map((arg) => (arg === 'load' ? join(folder, arg) : arg));
+    const { code, stdout, stderr } = await stowage(store, located);
+    expect(code, stderr).toBe(0);
+    // Remarks go elsewhere than what is written.
+    const shown = normal(output);
+    const isRemark = (line: string): boolean => line.startsWith('stowage: ');
+    expect(normal(stdout.replaceAll(`${folder}/`, ''))).toEqual(shown.filter((line) => !isRemark(line)));
+    expect(normal(stderr)).toEqual(shown.filter(isRemark));
+  });
+});
