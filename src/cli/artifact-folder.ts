@@ -5,7 +5,8 @@ import { type ArtifactFile, filesOf } from './artifact-files.ts';
 import { type Form, type WriteContext, writeArtifact } from './artifact-writer.ts';
 import { CliError } from './cli-error.ts';
 import type { Sink } from './output.ts';
-import { cannotWrite, toFile } from './output-file.ts';
+import { toFile } from './output-file.ts';
+import { cannotWrite } from './write-errors.ts';
 
 /** Where artifacts are saved, and how. */
 export interface FolderOptions {

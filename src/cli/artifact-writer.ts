@@ -37,7 +37,7 @@ export async function writeArtifact(
 ): Promise<void> {
   if (form === 'bytes') return writeBytes(context, name, sink);
   if (form === 'text') return writeText(context, name, sink);
-  const value = await context.task.get(name, context);
+  const value = await context.task.get(name, { signal: context.signal });
   if (form === 'csv') return writeTable(context, name, value, sink);
   for (const piece of new ValueJson().pieces(value)) await sink.write(piece);
   await sink.write('\n');
@@ -75,7 +75,7 @@ async function writeText(context: WriteContext, name: string, sink: Sink): Promi
     await writeBytes(context, name, sink, (piece) => utf8.push(piece));
     return utf8.end();
   }
-  const value = await context.task.get(name, context);
+  const value = await context.task.get(name, { signal: context.signal });
   if (typeof value !== 'string') throw noText(name, `a value of type ${info.type}`, 'json');
   await sink.write(value); // one that UTF-8 cannot hold
 }

@@ -30,8 +30,8 @@ export function chooseAttempt<A extends { attempt: number; status: string }>(
       ? attempts.findLast(({ status }) => status === 'done')
       : attempts.find(({ attempt }) => attempt === rule);
   if (chosen) return chosen;
-  const details = { path: where, existing };
   if (rule === 'latestDone') throw noneDone(where, existing);
+  const details = { path: where, missing: 'attempt', existing };
   const message = `Task ${where} has no attempt ${rule}; it has ${existing.join(', ')}.`;
   throw new StowageError('ATTEMPT_NOT_FOUND', message, { details });
 }

@@ -1,11 +1,9 @@
 #!/usr/bin/env node
-import { EXIT } from './exit-codes.ts';
-import { report } from './report.ts';
 import { askedFor, type End, exitCodeOfEnd, runCli } from './run-cli.ts';
+import { outputFailed } from './write-errors.ts';
 
 const ending = new AbortController();
 const argv = process.argv.slice(2);
-const asked = askedFor(argv);
 
 function endBy(end: End): void {
   // A second signal does not wait.
@@ -16,19 +14,16 @@ function endBy(end: End): void {
 process.on('SIGINT', () => endBy('interrupted'));
 process.on('SIGTERM', () => endBy('terminated'));
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (ending.signal.aborted) return;
   // Whoever read had enough (`| head`).
-  if (error.code === 'EPIPE' || error.code === 'EOF') {
-    if (!ending.signal.aborted) ending.abort('pipe closed' satisfies End);
-    return;
-  }
-  report(error, asked, process.stderr);
-  process.exitCode = EXIT.failed;
+  const isClosed = error.code === 'EPIPE' || error.code === 'EOF';
+  ending.abort((isClosed ? 'pipe closed' : outputFailed(error)) satisfies End);
 });
 process.stderr.on('error', () => {}); // nowhere left to tell
 // What dependencies warn of is not for those who use the command.
-if (!asked.debug) process.removeAllListeners('warning');
+if (!askedFor(argv).debug) process.removeAllListeners('warning');
 
 const exitCode = await runCli(argv, process, ending.signal);
 // What nobody reads any more would keep the process waiting.
 if (ending.signal.aborted) process.exit(exitCode);
-process.exitCode ||= exitCode;
+process.exitCode = exitCode;

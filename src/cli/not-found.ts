@@ -60,7 +60,7 @@ export function artifactNotFound(
   const others = existing.slice(0, MAX_EXISTING).join(', ');
   const remedy = didYouMean(suggestions) || (existing.length > 0 ? ` It has ${others}.` : why);
   return new StowageError('ARTIFACT_NOT_FOUND', `${where} has no artifact ${name}.${remedy}`, {
-    details: { path: where, artifact: name, suggestions, existing },
+    details: { path: where, artifact: name, missing: 'artifact', suggestions, existing },
   });
 }
 

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { type FileHandle, link, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { throwIfAborted } from '../errors.ts';
-import { CliError } from './cli-error.ts';
 import type { Sink } from './output.ts';
+import { cannotWrite, EXISTS } from './write-errors.ts';
 
 /** Longer names leave no room for what an unfinished file is called beside them. */
 const MAX_NAME_BYTES = 200;
@@ -71,7 +71,6 @@ async function moveToFree(target: string, path: string): Promise<void> {
 }
 
 const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
-const EXISTS = 'it exists already';
 
 /** What goes wrong with the file is told as that. */
 async function describe<T>(path: string, work: () => Promise<T>): Promise<T> {
@@ -81,23 +80,6 @@ async function describe<T>(path: string, work: () => Promise<T>): Promise<T> {
     throw cannotWrite(path, cause);
   }
 }
-
-/** The error of a file that cannot be written, with the reason in plain words. */
-export function cannotWrite(path: string, cause: unknown): CliError {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  const why = REASONS[code ?? ''] ?? message;
-  return new CliError('OUTPUT_FAILED', `${path} cannot be written: ${why}.`, { details: { path }, cause });
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'its folder does not exist',
-  ENOTDIR: 'its folder is a file',
-  EACCES: 'it is not permitted',
-  EPERM: 'it is not permitted',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'the disk is full',
-  EEXIST: EXISTS,
-};
 
 function ignoreAbsent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error;

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { abortError } from '../errors.ts';
 import { coloured, hasColours, type Paint, plain } from './paint.ts';
 import { type Cell, type Column, tableLines } from './table.ts';
+import { outputFailed } from './write-errors.ts';
 
 /** A place that takes a command's results, piece by piece. */
 export interface Sink {
@@ -12,6 +13,29 @@ export interface Sink {
 
 /** What the command needs of the standard output. */
 export type OutputStream = Writable & { isTTY?: boolean; columns?: number };
+
+/** Columns that a line may take: those of `COLUMNS`, or of the terminal; a file or pipe, and some terminals, have none. */
+export function widthOf({ columns }: { columns?: number }): number | undefined {
+  const asked = Number(process.env.COLUMNS);
+  return asked >= 1 ? asked : columns || undefined;
+}
+
+/**
+ * Resolves once all that was written has gone out, or the call is ended.
+ *
+ * @throws CliError `OUTPUT_FAILED`
+ */
+export async function flushed(stream: Writable, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve, reject) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    stream.write('', (error) => {
+      if (!error) return resolve();
+      // The stream emits it as well, a moment later, and knows better what it was.
+      setImmediate(() => reject(outputFailed(error)));
+    });
+  });
+}
 
 /** A terminal takes everything at once: without a pause now and then, Ctrl-C would not be noticed. */
 const PAUSE_AFTER_MS = 20;
@@ -31,14 +55,13 @@ export class Output implements Sink {
     this.#signal = signal;
     this.isTerminal = stream.isTTY === true;
     this.paint = hasColours(stream, options.color) ? coloured : plain;
-    const columns = Number(process.env.COLUMNS);
-    this.width = columns >= 1 ? columns : stream.columns || Number.POSITIVE_INFINITY; // some terminals have 0
+    this.width = widthOf(stream) ?? Number.POSITIVE_INFINITY;
   }
 
   async write(piece: string | Uint8Array): Promise<void> {
     if (this.#signal.aborted) throw abortError(this.#signal);
     if (piece.length === 0) return;
-    if (!this.#stream.write(piece)) await this.#drained();
+    if (!this.#push(piece)) await this.#drained();
     else if (performance.now() - this.#pausedAt > PAUSE_AFTER_MS) await nextTurn();
     else return;
     this.#pausedAt = performance.now();
@@ -64,12 +87,21 @@ export class Output implements Sink {
     await this.line(JSON.stringify(document, null, 2));
   }
 
+  /** Some streams throw where others emit `error`. */
+  #push(piece: string | Uint8Array): boolean {
+    try {
+      return this.#stream.write(piece);
+    } catch (error) {
+      throw outputFailed(error);
+    }
+  }
+
   #drained(): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (error?: Error): void => {
         this.#stream.off('drain', settle).off('error', settle);
         this.#signal.removeEventListener('abort', onAbort);
-        if (error) reject(error);
+        if (error) reject(outputFailed(error));
         else resolve();
       };
       const onAbort = (): void => settle(abortError(this.#signal));

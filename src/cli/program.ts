@@ -3,23 +3,24 @@ import { Argument, Command, Option } from 'commander';
 import type { DiffOptions } from './commands/diff.ts';
 import type { PutOptions } from './commands/put.ts';
 import type { Shell } from './completion/scripts.ts';
+import { exampleLines, fitted, HELP_LAYOUT, helpWidthOf } from './help-layout.ts';
 import type { Invocation } from './invocation.ts';
 
 /** Runs a command's work under the options that every command takes. */
 export type Execute = (command: Command, work: (invocation: Invocation) => Promise<void>) => Promise<void>;
 
-const EXAMPLES = `
-Examples:
-  stowage runs                            the newest runs of all flows
-  stowage show Train/2026-01-31T08:00:00Z a run: its steps, tasks and artifacts
-  stowage get Train/r7/fit/0 metrics      an artifact, as JSON or text
-  stowage get Train/r7/fit/0 -d results   all artifacts of a task, a file each
-  stowage put Train/r7/load/0 raw=a.csv   a file, as an artifact of a new attempt
-  stowage log Train/r7/fit/0 -f           what a task prints, as it comes
-  stowage diff Train/r7 Train/r8          what changed from one run to another
-  stowage stat --store ./other --json     how much lies in another store
+const EXAMPLES = [
+  ['stowage runs', 'the newest runs of all flows'],
+  ['stowage show Train/2026-01-31T08:00:00Z', 'a run: its steps, tasks and artifacts'],
+  ['stowage get Train/r7/fit/0 metrics', 'an artifact, as JSON or text'],
+  ['stowage get Train/r7/fit/0 -d results', 'all artifacts of a task, a file each'],
+  ['stowage put Train/r7/load/0 raw=a.csv', 'a file, as artifact of a new attempt'],
+  ['stowage log Train/r7/fit/0 -f', 'what a task prints, as it comes'],
+  ['stowage diff Train/r7 Train/r8', 'what changed from one run to another'],
+  ['stowage stat --store ./other --json', 'how much lies in another store'],
+] as const;
 
-The store is ./.stowage, unless --store, or STOWAGE_DEFAULT_DATASTORE and
+const WHICH_STORE = `The store is ./.stowage, unless --store, or STOWAGE_DEFAULT_DATASTORE and
 STOWAGE_DATASTORE_SYSROOT_LOCAL say otherwise.`;
 
 /**
@@ -37,8 +38,11 @@ export function buildProgram(execute: Execute): Command {
     .option('--json', 'one JSON document instead of tables')
     .option('--no-color', 'no colours (as NO_COLOR)')
     .option('--debug', 'errors with their stacks, and warnings')
-    .configureHelp({ showGlobalOptions: true })
-    .addHelpText('after', EXAMPLES);
+    .configureHelp(HELP_LAYOUT)
+    .addHelpText('after', ({ command, error }) => {
+      const width = helpWidthOf(command, error);
+      return `\nExamples:\n${exampleLines(EXAMPLES, width)}\n\n${fitted(WHICH_STORE, width)}`;
+    });
 
   program
     .command('runs')

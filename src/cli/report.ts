@@ -2,13 +2,18 @@ import type { Writable } from 'node:stream';
 import { inspect } from 'node:util';
 import { isStowageError } from '../errors.ts';
 import { CliError } from './cli-error.ts';
+import { widthOf } from './output.ts';
 import { printable } from './terminal-text.ts';
+import { wrapWords } from './wrap.ts';
+
+/** What is needed of the standard error. */
+export type ReportStream = Writable & { isTTY?: boolean; columns?: number };
 
 /** An error on the standard error: a line for people, or a JSON document; with `--debug` the stack as well. */
 export function report(
   error: unknown,
   { json, debug }: { json: boolean; debug: boolean },
-  stderr: Writable,
+  stderr: ReportStream,
 ): void {
   const message = messageOf(error);
   if (json) {
@@ -20,9 +25,21 @@ export function report(
   if (debug) stderr.write(`${inspect(error, { depth: 8 })}\n`);
 }
 
-/** A sentence on the standard error. */
-export function note(text: string, stderr: Writable): void {
-  stderr.write(`stowage: ${printable(text)}\n`);
+/** A sentence on the standard error. A terminal gets it in lines that fit, files and pipes in one. */
+export function note(text: string, stderr: ReportStream): void {
+  const line = `stowage: ${printable(text)}`;
+  const width = stderr.isTTY ? widthOf(stderr) : undefined;
+  stderr.write(`${width === undefined ? line : wrapSentence(line, width)}\n`);
+}
+
+/** A command at the end, which somebody may want to copy, stays whole, as do addresses and paths. */
+function wrapSentence(line: string, width: number): string {
+  const command = /(?<=: )stowage \S.*$/.exec(line)?.[0] ?? '';
+  const words = line
+    .slice(0, line.length - command.length)
+    .trimEnd()
+    .split(' ');
+  return wrapWords(command === '' ? words : [...words, command], width).join('\n');
 }
 
 function codeOf(error: unknown): string {

@@ -1,27 +1,30 @@
-import type { Writable } from 'node:stream';
 import { type Command, CommanderError } from 'commander';
 import { StowageError } from '../errors.ts';
-import { usageError } from './cli-error.ts';
+import { CliError, usageError } from './cli-error.ts';
 import { COMPLETE } from './completion-call.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { type CommonOptions, Invocation } from './invocation.ts';
-import { Output, type OutputStream } from './output.ts';
+import { flushed, Output, type OutputStream, widthOf } from './output.ts';
 import { buildProgram, type Execute } from './program.ts';
-import { note, report } from './report.ts';
+import { note, type ReportStream, report } from './report.ts';
+import { didYouMean, suggest } from './suggestions.ts';
 
-/** Why a command is ended early: the reason of its signal. */
-export type End = 'pipe closed' | 'interrupted' | 'terminated';
+/** Why a command is ended early: the reason of its signal; an error where the standard output takes no more. */
+export type End = 'pipe closed' | 'interrupted' | 'terminated' | CliError;
 
-const EXIT_OF_END: Readonly<Record<End, number>> = {
+const EXIT_OF_END: Readonly<Record<Exclude<End, CliError>, number>> = {
   'pipe closed': EXIT.ok,
   interrupted: EXIT.interrupted,
   terminated: EXIT.terminated,
 };
 
+/** How wide help is in a file or pipe. */
+const HELP_WIDTH = 80;
+
 /** Where a call of the command line writes. */
 export interface CliStreams {
   stdout: OutputStream;
-  stderr: Writable;
+  stderr: ReportStream;
 }
 
 /** Runs one call of the command line, and resolves to its exit code; never throws. */
@@ -49,20 +52,25 @@ export async function runCli(
 
   const program = buildProgram(execute);
   try {
-    divert(program, { stdout, stderr });
-    await program.parseAsync(argv, { from: 'user' });
-  } catch (thrown) {
-    if (thrown instanceof CommanderError && thrown.code === 'commander.help' && thrown.exitCode !== 0) {
-      exitCode = EXIT.usage; // help was printed, for want of a command
-    } else if (!(thrown instanceof CommanderError && thrown.exitCode === 0) && !signal.aborted) {
-      const error = thrown instanceof CommanderError ? asUsageError(thrown, helpFor(program, argv)) : thrown;
-      report(error, asked, stderr);
-      exitCode = exitCodeOf(error);
-    }
+    const helpInstead = divert(program, { stdout, stderr });
+    await program.parseAsync(argv, { from: 'user' }).catch((thrown: unknown) => {
+      if (!(thrown instanceof CommanderError)) throw thrown;
+      if (thrown.exitCode === 0) return; // help, or the version
+      if (thrown.code !== 'commander.help') throw asUsageError(thrown, helpFor(program, argv));
+      const error = noCommand(program, argv);
+      if (asked.json || error.details.command !== undefined) throw error;
+      stderr.write(helpInstead());
+      exitCode = EXIT.usage;
+    });
+    await flushed(stdout, signal);
+  } catch (error) {
+    if (!signal.aborted) report(error, asked, stderr);
+    exitCode = exitCodeOf(error);
   }
   if (!signal.aborted) return exitCode;
   const end = signal.reason as End;
-  if (end !== 'pipe closed') report(new StowageError('ABORTED', `${end}.`), asked, stderr);
+  if (end instanceof CliError) report(end, asked, stderr);
+  else if (end !== 'pipe closed') report(new StowageError('ABORTED', `${end}.`), asked, stderr);
   return exitCodeOfEnd(end);
 }
 
@@ -72,20 +80,38 @@ export function askedFor(argv: readonly string[]): { json: boolean; debug: boole
 }
 
 export function exitCodeOfEnd(end: End): number {
-  return EXIT_OF_END[end];
+  return end instanceof CliError ? exitCodeOf(end) : EXIT_OF_END[end];
 }
 
-/** Commander reports by throwing, and {@link runCli} says it; help that was asked for is a result. */
-function divert(program: Command, { stdout, stderr }: CliStreams): void {
-  const writeOut = (text: string): void => {
-    stdout.write(text);
+/**
+ * Commander reports by throwing, and {@link runCli} says it; help that was asked for is a result. Returns what gives the help
+ * that commander would print in place of an error.
+ */
+function divert(program: Command, { stdout, stderr }: CliStreams): () => string {
+  let helpInstead = '';
+  const output = {
+    writeOut: (text: string): void => {
+      stdout.write(text);
+    },
+    writeErr: (text: string): void => {
+      helpInstead += text;
+    },
+    outputError: () => {},
+    getOutHelpWidth: () => widthOf(stdout) ?? HELP_WIDTH,
+    getErrHelpWidth: () => widthOf(stderr) ?? HELP_WIDTH,
   };
-  const writeErr = (text: string): void => {
-    stderr.write(text);
-  };
-  for (const command of [program, ...program.commands]) {
-    command.exitOverride().configureOutput({ writeOut, writeErr, outputError: () => {} });
-  }
+  for (const command of [program, ...program.commands]) command.exitOverride().configureOutput(output);
+  return () => helpInstead;
+}
+
+/** No command was named, or `help` one that there is not, whose name is in the details. */
+function noCommand(program: Command, argv: readonly string[]): CliError {
+  const words = argv[0] === 'help' ? argv.slice(1).filter((word) => !word.startsWith('-')) : [];
+  const [command] = words;
+  if (command === undefined) return usageError('Name a command. See: stowage help');
+  const names = program.commands.map((one) => one.name());
+  const meant = didYouMean(suggest(command, names));
+  return usageError(`unknown command '${command}'.${meant} See: stowage help`, { command });
 }
 
 /** How to get help for the command that was called, or for the program. */

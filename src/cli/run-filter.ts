@@ -1,6 +1,6 @@
 import type { ListedRun } from '../attempts/runs.ts';
 import type { Invocation } from './invocation.ts';
-import { type RunJson, readRuns } from './run-view.ts';
+import { type RunJson, type RunWanted, readWantedRuns } from './run-view.ts';
 import type { OpenStore } from './store.ts';
 import { parseSince } from './times.ts';
 
@@ -18,7 +18,7 @@ export interface RunFilterOptions {
 export interface SelectedRuns {
   runs: RunJson[];
   unread: number;
-  /** Tags of all runs that were read, chosen or not. */
+  /** Tags of all runs that were read, chosen or not, where tags are looked for. */
   seenTags: ReadonlySet<string>;
 }
 
@@ -52,14 +52,14 @@ export class RunFilter {
     const candidates = listed.filter((run) => this.#mayPass(run));
     const runs: RunJson[] = [];
     const seenTags = new Set<string>();
+    const isWanted = this.#isWanted(seenTags);
     let next = 0;
     while (next < candidates.length && runs.length < limit) {
-      const count = this.isEmpty ? limit : AT_ONCE;
-      for (const run of await readRuns(invocation, store, candidates.slice(next, next + count))) {
+      const slice = candidates.slice(next, next + (this.isEmpty ? limit : AT_ONCE));
+      for (const run of await readWantedRuns(invocation, store, slice, isWanted)) {
         if (runs.length === limit) break;
         next += 1;
-        for (const tag of run.tags) seenTags.add(tag);
-        if (this.#passes(run)) runs.push(run);
+        if (run && this.#passes(run)) runs.push(run);
       }
     }
     return { runs, unread: candidates.length - next, seenTags };
@@ -74,11 +74,30 @@ export class RunFilter {
     return this.#status === undefined || finished === (this.#status !== 'open');
   }
 
+  /** What tags and times tell, before the end of the run is read; notes the tags. Nothing where the filter has neither. */
+  #isWanted(seenTags: Set<string>): RunWanted | undefined {
+    if (this.#tags.length === 0 && !Number.isFinite(this.#createdSinceMs)) return undefined;
+    return (created) => {
+      const { tags = [], createdAt = '' } = created ?? {};
+      for (const tag of tags) seenTags.add(tag);
+      return this.#hasTags(tags) && this.#isSince(createdAt);
+    };
+  }
+
+  /** A run whose record could not be read has no tags, and perhaps no time. */
   #passes({ status, tags, createdAt }: RunJson): boolean {
     return (
       (this.#status === undefined || status === this.#status) &&
-      this.#tags.every((tag) => tags.includes(tag)) &&
-      (createdAt === '' || Date.parse(createdAt) >= this.#createdSinceMs)
+      this.#hasTags(tags) &&
+      this.#isSince(createdAt)
     );
+  }
+
+  #hasTags(tags: readonly string[]): boolean {
+    return this.#tags.every((tag) => tags.includes(tag));
+  }
+
+  #isSince(createdAt: string): boolean {
+    return createdAt === '' || Date.parse(createdAt) >= this.#createdSinceMs;
   }
 }

@@ -1,4 +1,10 @@
-import { type ListedRun, readRunCreated, readRunFinished } from '../attempts/runs.ts';
+import {
+  type ListedRun,
+  type RunCreated,
+  type RunFinished,
+  readRunCreated,
+  readRunFinished,
+} from '../attempts/runs.ts';
 import type { JsonValue } from '../codec/json-value.ts';
 import type { RecordedError } from '../content/session-files.ts';
 import type { Invocation } from './invocation.ts';
@@ -36,33 +42,54 @@ export const RUN_STYLES: Readonly<Record<RunJson['status'], Style>> = {
   unreadable: 'red',
 };
 
+/** Whether a run is to be shown, as far as its created.json tells; `undefined` where there is none. */
+export type RunWanted = (created: RunCreated | undefined) => boolean;
+
+type RunToRead = Omit<ListedRun, 'createdAtMs'> & { createdAtMs?: number };
+
 /** Reads what is recorded of runs; what cannot be read is noted and shown as such. */
 export async function readRuns(
   invocation: Invocation,
   store: OpenStore,
   runs: readonly ListedRun[],
 ): Promise<RunJson[]> {
-  const read: RunJson[] = [];
+  return (await readWantedRuns(invocation, store, runs, undefined)) as RunJson[];
+}
+
+/** Like {@link readRuns}; of a run that is not wanted no more is read than what says so, and `undefined` stands for it. */
+export async function readWantedRuns(
+  invocation: Invocation,
+  store: OpenStore,
+  runs: readonly ListedRun[],
+  isWanted: RunWanted | undefined,
+): Promise<(RunJson | undefined)[]> {
+  const read: (RunJson | undefined)[] = [];
   for (let start = 0; start < runs.length; start += CONCURRENCY) {
     const slice = runs.slice(start, start + CONCURRENCY);
-    read.push(...(await Promise.all(slice.map((run) => readRun(invocation, store, run)))));
+    read.push(...(await Promise.all(slice.map((run) => readIf(invocation, store, run, isWanted)))));
   }
   return read;
 }
 
 /** Reads what is recorded of a run. */
-export async function readRun(
+export async function readRun(invocation: Invocation, store: OpenStore, run: RunToRead): Promise<RunJson> {
+  return (await readIf(invocation, store, run, undefined)) as RunJson;
+}
+
+async function readIf(
   invocation: Invocation,
   { storage }: OpenStore,
-  { flow, run, createdAtMs, finished }: Omit<ListedRun, 'createdAtMs'> & { createdAtMs?: number },
-): Promise<RunJson> {
+  { flow, run, createdAtMs, finished }: RunToRead,
+  isWanted: RunWanted | undefined,
+): Promise<RunJson | undefined> {
   const { signal } = invocation;
   const listedAt = createdAtMs === undefined ? '' : new Date(createdAtMs).toISOString();
+  const readEnd = async (): Promise<RunFinished | undefined> =>
+    finished ? readRunFinished(storage, flow, run, { signal }) : undefined;
   try {
-    const [created, end] = await Promise.all([
-      readRunCreated(storage, flow, run, { signal }),
-      finished ? readRunFinished(storage, flow, run, { signal }) : undefined,
-    ]);
+    const reading = readRunCreated(storage, flow, run, { signal });
+    if (isWanted && !isWanted(await reading)) return undefined;
+    const [created, end] = await Promise.all([reading, readEnd()]);
     const { createdAt = listedAt, tags = [], parameters = {}, parents = [] } = created ?? {};
     const durationMs = durationBetween(createdAt, end?.finishedAt);
     return {

@@ -164,7 +164,7 @@ Metadata
       ['Train/r1/fit/3', 'Train/r2/fit/2', 1, 'Step Train/r1/fit has no task 3.'],
       ['Train/r1/fit/2', 'Train/r2/fitt/2', 1, 'Did you mean fit?'],
       ['Train/r1', 'Train/r2/fit', 2, 'name two runs, two steps, or two tasks'],
-      ['Train', 'Train', 2, 'is not of the form <flow>/<run>'],
+      ['Train', 'Train', 2, 'Train is a flow; its runs: stowage runs Train'],
     ] as const) {
       const { code: exit, stdout, stderr } = await stowage(store, ['diff', a, b]);
       expect({ exit, stdout }, `${a} ${b}`).toEqual({ exit: code, stdout: '' });

@@ -1,5 +1,15 @@
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -58,6 +68,13 @@ describe('exit codes', () => {
     const bare = await stowage(undefined, []);
     expect(bare.code).toBe(2);
     expect(bare.stderr).toMatch(/^Usage: stowage/);
+    expect(JSON.parse((await stowage(undefined, ['--json'])).stderr)).toEqual({
+      error: { code: 'USAGE', message: 'Name a command. See: stowage help', details: {} },
+    });
+    expect(await stowage(undefined, ['help', 'shwo'])).toMatchObject({
+      code: 2,
+      stderr: "stowage: unknown command 'shwo'. Did you mean show? See: stowage help\n",
+    });
     const document = await stowage(undefined, ['ls', '--jsn', '--json']);
     expect(JSON.parse(document.stderr)).toMatchObject({
       error: { code: 'USAGE', message: expect.any(String) },
@@ -65,7 +82,7 @@ describe('exit codes', () => {
   });
 
   it('0: help and version', async () => {
-    for (const args of [['--help'], ['help', 'get'], ['get', '--help']]) {
+    for (const args of [['--help'], ['help', 'get'], ['get', '--help'], ['get', '--help', '--json']]) {
       expect(await stowage(undefined, args)).toMatchObject({
         code: 0,
         stderr: '',
@@ -239,6 +256,36 @@ describe('every command', () => {
       expect({ code }, `${args.join(' ')}: ${stderr}`).toEqual({ code: 0 });
       expect(stderr).not.toMatch(/EPIPE|Error/);
     }
+  });
+});
+
+describe.runIf(existsSync('/dev/full'))('a standard output that is full', () => {
+  /** What is said on the standard error. */
+  async function intoFull(args: readonly string[]): Promise<{ code: number | null; stderr: string }> {
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, [PROGRAM, ...args, '--store', store], {
+      stdio: ['ignore', full, 'pipe'],
+    });
+    closeSync(full);
+    let stderr = '';
+    child.stderr?.on('data', (piece: Buffer) => {
+      stderr += piece.toString();
+    });
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    return { code, stderr };
+  }
+
+  it.each([['ls'], ['--help'], ['get', `${RUN}/load/0`, 'raw']])('is one error: %s', async (...args) => {
+    expect(await intoFull(args)).toEqual({
+      code: 1,
+      stderr: 'stowage: The standard output cannot be written: the disk is full.\n',
+    });
+  });
+
+  it('is one document with --json', async () => {
+    const { code, stderr } = await intoFull(['ls', '--json']);
+    expect(code).toBe(1);
+    expect(JSON.parse(stderr).error.code).toBe('OUTPUT_FAILED');
   });
 });
 

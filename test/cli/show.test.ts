@@ -97,7 +97,8 @@ describe('stowage show', () => {
       [`${RUN}/fit/drama/7`, 1, `Task ${RUN}/fit/drama has no attempt 7; it has 0, 1.`],
       ['2026-01-31T08:00:00Z/fit', 1, `Did you mean ${RUN}?`],
       ['Train/zzzzzzzz', 1, 'Flow Train has no run zzzzzzzz. See what it has with: stowage runs Train'],
-      ['Train', 2, 'is not of the form <flow>/<run>[/<step>[/<task>[/<attempt>]]]'],
+      ['Train', 2, 'Train is a flow; its runs: stowage runs Train'],
+      ['', 2, 'The flow name "" cannot be used: it is empty'],
       ['Train/..', 2, 'cannot be used'],
     ] as const) {
       const { code: exit, stderr, stdout } = await stowage(store, ['show', path]);

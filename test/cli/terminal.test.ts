@@ -95,6 +95,44 @@ describe('at 40 columns', () => {
     );
   });
 
+  it('no line of help is longer', async () => {
+    const names = ['runs', 'ls', 'show', 'get', 'put', 'log', 'diff', 'stat', 'completion'];
+    for (const args of [['--help'], ...names.map((name) => [name, '--help'])]) {
+      const { stdout } = await stowage(undefined, args, { COLUMNS: '40' });
+      const longest = Math.max(...stdout.split('\n').map(displayWidth));
+      expect(longest, `${args.join(' ')}\n${stdout}`).toBeLessThanOrEqual(40);
+    }
+    const { stdout } = await stowage(undefined, ['get', '--help'], { COLUMNS: '40' });
+    expect(stdout).toContain('\n  --allow-not-done\n    read an attempt that failed all the\n    same\n');
+  });
+
+  it.runIf(hasScript)('errors are wrapped between words; a path, and a command to copy, stay whole', () => {
+    const { screen } = inTerminal(['show', `${RUN}/nowhere-near-anything`], { COLUMNS: '40' });
+    expect(screen).toBe(
+      [
+        `stowage: Run`,
+        RUN,
+        'has no step nowhere-near-anything. See',
+        'what it has with:',
+        `stowage ls ${RUN}`,
+        '',
+      ]
+        .join('\n')
+        .replace(`Run\n${RUN}`, `Run ${RUN}`),
+    );
+  });
+
+  it('errors in a file or pipe are one line', async () => {
+    const { stderr } = await stowage(store, ['show', `${RUN}/nowhere-near-anything`], { COLUMNS: '40' });
+    expect(stderr).toMatch(/^stowage: .*\n$/);
+  });
+
+  it('help in a file or pipe has 80 columns', async () => {
+    const { stdout } = await stowage(undefined, ['--help']);
+    expect(Math.max(...stdout.split('\n').map(displayWidth))).toBeLessThanOrEqual(80);
+    expect(stdout).toMatch(/^ {2}stowage put .* {3}a file, as artifact of a new attempt$/m);
+  });
+
   it('a file or pipe gets whole lines', async () => {
     expect((await stowage(store, ['runs'])).stdout).toContain('demo, nightly');
   });

@@ -16,7 +16,7 @@ const base = scratchFolder();
 const NOT_RUN = [
   'stowage log Train/r9/fit -f -n 1', // while tasks are at work; test/cli/log-tail.test.ts follows them
   'stowage stat', // sums over 61 runs
-  // Shows that a new store has content already, which none has.
+  // Saves files that lie nowhere; test/cli/put.test.ts makes them.
   'stowage put Train/r8/load/0 raw=raw.bin notes=notes.md --metadata source=s3://bucket/raw --tag imported',
 ];
 

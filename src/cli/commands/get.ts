@@ -8,6 +8,7 @@ import type { Invocation } from '../invocation.ts';
 import { artifactNotFound, missing } from '../not-found.ts';
 import type { Sink } from '../output.ts';
 import { toFile } from '../output-file.ts';
+import { reachTask } from '../reach.ts';
 import { formatBytes } from '../sizes.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { formatStorePath, parseStorePath, type Reaching } from '../store-path.ts';
@@ -42,11 +43,11 @@ export async function get(
   artifacts: readonly string[],
   options: GetOptions,
 ): Promise<void> {
-  const path = parseStorePath(text, 4, 5) as Reaching<'flow' | 'run' | 'step' | 'task'>;
+  const path = parseStorePath(text, 1, 5);
   const form = formOf(options);
   checkOptions(invocation, artifacts, options, form);
   await withStore(invocation, async (store) => {
-    const task = await openTask(invocation, store, path, options);
+    const task = await openTask(invocation, store, await reachTask(store.storage, path, invocation), options);
     for (const artifact of artifacts) if (!task.has(artifact)) throw noArtifact(task, artifact);
     if (options.dir !== undefined) return getFolder(invocation, task, artifacts, options.dir, options, form);
     const [artifact] = artifacts;
@@ -211,7 +212,7 @@ async function writeDocument(
   sink: Sink,
 ): Promise<void> {
   const head = { ...headOf(task), artifact: task.info(name) };
-  const value = await task.get(name, invocation);
+  const value = await task.get(name, { signal: invocation.signal });
   await sink.write(`${JSON.stringify(head, null, 2).slice(0, -2)},\n  "value": `);
   const json = new ValueJson();
   for (const piece of json.pieces(value, 1)) await sink.write(piece);

@@ -9,8 +9,9 @@ import { latestOf, pathOf, tasksAt } from '../listings.ts';
 import { followAttempt, followTasks } from '../log-follow.ts';
 import { LogText } from '../log-sink.ts';
 import { findTail, parseTail, readTail } from '../log-tail.ts';
+import { reachRun } from '../reach.ts';
 import { type OpenStore, withStore } from '../store.ts';
-import { formatStorePath, parseStorePath, type Reaching } from '../store-path.ts';
+import { formatStorePath, parseStorePath, type StorePath } from '../store-path.ts';
 import { didYouMean, suggest } from '../suggestions.ts';
 
 /** Options of `stowage log`. */
@@ -30,7 +31,7 @@ interface ChosenLog extends ListedLog {
 
 /** `stowage log <flow>/<run>[/<step>[/<task>[/<attempt>]]]` */
 export async function log(invocation: Invocation, text: string, options: LogOptions): Promise<void> {
-  const path = parseStorePath(text, 2, 5) as Reaching<'flow' | 'run'>;
+  const path = parseStorePath(text, 1, 5);
   const rule = attemptRule(path, options.attempt);
   if (typeof rule === 'number' && path.task === undefined) {
     throw usageError('--attempt <number> is for one task; for many, only --attempt latest-done.');
@@ -38,7 +39,7 @@ export async function log(invocation: Invocation, text: string, options: LogOpti
   const tail = parseTail(options.tail);
   if (options.follow) return follow(invocation, path, rule, options, tail);
   await withStore(invocation, async (store) => {
-    const tasks = await tasksAt(store.storage, path, invocation);
+    const tasks = await tasksAt(store.storage, await reachRun(store.storage, path, invocation), invocation);
     const found: ChosenLog[] = [];
     for (const task of tasks)
       found.push(...(await logsOf(invocation, store, task, rule, path.task !== undefined)));
@@ -61,7 +62,7 @@ export async function log(invocation: Invocation, text: string, options: LogOpti
 
 async function follow(
   invocation: Invocation,
-  path: Reaching<'flow' | 'run'>,
+  givenPath: StorePath,
   rule: AttemptRule,
   { source, stream }: LogOptions,
   tail: number | undefined,
@@ -71,6 +72,7 @@ async function follow(
   if (rule === 'latestDone')
     throw usageError('--follow waits for what is not done yet; leave --attempt latest-done out.');
   await withStore(invocation, async (store) => {
+    const path = await reachRun(store.storage, givenPath, invocation);
     if (path.task === undefined) return followTasks(invocation, store, path, { choice, tail });
     const [listed] = await tasksAt(store.storage, path, invocation);
     if (!listed) return;

@@ -16,6 +16,7 @@ import {
 import { attemptRule, chooseAttempt } from '../choose-attempt.ts';
 import type { Invocation } from '../invocation.ts';
 import { pathOf, tasksAt } from '../listings.ts';
+import { reachRun } from '../reach.ts';
 import { RUN_STYLES, type RunJson, readRun } from '../run-view.ts';
 import { formatBytes, formatCount } from '../sizes.ts';
 import { type OpenStore, withStore } from '../store.ts';
@@ -55,10 +56,10 @@ export async function show(
   text: string,
   options: { attempt?: string },
 ): Promise<void> {
-  const path = parseStorePath(text, 2, 5);
-  await withStore(invocation, (store) =>
+  const path = parseStorePath(text, 1, 5);
+  await withStore(invocation, async (store) =>
     path.task === undefined
-      ? showRun(invocation, store, path as Reaching<'flow' | 'run'>)
+      ? showRun(invocation, store, await reachRun(store.storage, path, invocation))
       : showTask(invocation, store, path as Reaching<'flow' | 'run' | 'step' | 'task'>, options),
   );
 }

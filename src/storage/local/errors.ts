@@ -10,7 +10,8 @@ interface Meaning {
 const FULL: Meaning = {
   code: 'STORAGE_FULL',
   what: 'the disk or the quota is full',
-  remedy: 'free some space (`stowage gc` removes content that nothing refers to) and try again',
+  remedy:
+    'free some space there (other files, or a whole store that nobody needs any more) or raise the quota, and try again',
 };
 const NOT_PERMITTED: Meaning = {
   code: 'STORAGE_NOT_PERMITTED',

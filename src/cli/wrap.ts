@@ -1,0 +1,18 @@
+import { displayWidth } from './terminal-text.ts';
+
+/** The words in lines of at most `width` columns; one that is wider has a line of its own, and stays whole. */
+export function wrapWords(words: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  let line: string | undefined;
+  for (const word of words) {
+    if (line === undefined) {
+      line = word;
+    } else if (displayWidth(line) + 1 + displayWidth(word) <= width) {
+      line += ` ${word}`;
+    } else {
+      lines.push(line);
+      line = word;
+    }
+  }
+  return line === undefined ? lines : [...lines, line];
+}
