@@ -1,9 +1,17 @@
 import { Writable } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { LogLines, type LogSubject, LogText } from '../../src/cli/log-sink.ts';
 import { Output } from '../../src/cli/output.ts';
 
 const { signal } = new AbortController();
+
+// What the one who runs the tests wants of colours is not meant here.
+beforeAll(() => {
+  vi.stubEnv('NO_COLOR', undefined).stubEnv('TERM', 'xterm');
+});
+afterAll(() => {
+  vi.unstubAllEnvs();
+});
 
 function logOf(task: string): LogSubject {
   return { task: { flow: 'F', run: 'r', step: 's', task }, attempt: 0, source: 'task', stream: 'stdout' };
