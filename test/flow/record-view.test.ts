@@ -177,7 +177,8 @@ describe('format', () => {
     }
     const about = { name: 'a', type: 'T', bytes: 1 };
     expect(formatArtifact(about, new Loud())).toBe('a [1 bytes, T] = Loud { id: 7 }');
-    expect(formatArtifact(about, [new Broken()])).toMatch(/= <cannot be shown: .*boom/);
+    // Newer releases of Node show it, older ones throw.
+    expect(formatArtifact(about, [new Broken()])).toMatch(/= (<cannot be shown: .*boom|\[ Broken \{\} \]$)/);
   });
 });
 
