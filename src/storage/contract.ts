@@ -98,6 +98,19 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Runs a step, and again while it fails as `STORAGE_UNAVAILABLE`, for as long as the one who passed it has patience. */
+export type RepeatStep = <T>(step: () => Promise<T>) => Promise<T>;
+
+/** What calls take that a storage may have to split into several requests. */
+export interface TransferOptions extends CallOptions {
+  /**
+   * How to run a step of the call that can be repeated by itself, such as sending one part of a large object, so that a
+   * passing fault does not begin the whole call again; a stream could not even be read again. The `retry` decorator
+   * passes its policy here. A storage that takes every call in one step ignores it. Default: each step runs once.
+   */
+  repeatStep?: RepeatStep | undefined;
+}
+
 /** A part of an object, in bytes. What lies past the object's end is left out; a range wholly past it is empty. */
 export interface ByteRange {
   offset: number;
@@ -105,7 +118,7 @@ export interface ByteRange {
 }
 
 /** Options of {@link DataStoreStorage.get}. */
-export interface GetOptions extends CallOptions {
+export interface GetOptions extends TransferOptions {
   /** The part to read. Default: all. */
   range?: ByteRange | undefined;
   /** The most bytes that may be returned. Default 268,435,456 (256 MiB). */
@@ -125,7 +138,7 @@ export type Durability =
   | 'barrier';
 
 /** Options of {@link DataStoreStorage.create}. */
-export interface CreateOptions extends CallOptions {
+export interface CreateOptions extends TransferOptions {
   /** Default `immediate`. */
   durability?: Durability | undefined;
   /** A media type, for storages that keep one. Default `application/octet-stream`. */

@@ -1,12 +1,27 @@
 import { fileURLToPath } from 'node:url';
 import { StowageError } from '../errors.ts';
+import type { AzureStorageOptions } from './azure/options.ts';
 import type { DataStoreStorage } from './contract.ts';
+import type { GcsStorageOptions } from './gcs/options.ts';
+import { LimitStorage } from './limit.ts';
 import { LocalStorage, type LocalStorageOptions } from './local.ts';
 import { MemoryStorage } from './memory.ts';
+import { type RetryOptions, RetryStorage } from './retry.ts';
+import type { S3StorageOptions } from './s3/options.ts';
 
 /** Options for the storage that {@link openStorage} finds, by kind; those of other kinds are ignored. */
 export interface OpenStorageOptions {
   local?: LocalStorageOptions | undefined;
+  /** What the address does not say of a bucket of S3. */
+  s3?: Omit<S3StorageOptions, 'bucket' | 'prefix'> | undefined;
+  /** What the address does not say of a container of Azure. */
+  azure?: Omit<AzureStorageOptions, 'container' | 'prefix'> | undefined;
+  /** What the address does not say of a bucket of Google Cloud Storage. */
+  gcs?: Omit<GcsStorageOptions, 'bucket' | 'prefix'> | undefined;
+  /** How passing faults of a storage in a cloud are retried. */
+  retry?: RetryOptions | undefined;
+  /** The most calls to a storage in a cloud that are under way at a time; further ones wait. Default 64. */
+  maxInFlight?: number | undefined;
   [kind: string]: unknown;
 }
 
@@ -19,9 +34,20 @@ export type StorageFactory = (
 /** At least two letters before the colon, because one is a drive of Windows (`C:\stores`). */
 const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
 
+const DEFAULT_MAX_IN_FLIGHT = 64;
+
 const factories = new Map<string, StorageFactory>([
   ['file', (uri, options) => LocalStorage.open(pathOf(uri), options.local)],
   ['memory', (uri) => new MemoryStorage(uri.slice('memory:'.length))],
+  ['s3', openS3],
+  ['s3a', openS3],
+  ['s3n', openS3],
+  ['az', openAzure],
+  ['azure', openAzure],
+  ['abfs', openAzure],
+  ['abfss', openAzure],
+  ['gs', openGcs],
+  ['gcs', openGcs],
 ]);
 
 /**
@@ -43,7 +69,12 @@ export function registerStorage(scheme: string, factory: StorageFactory): void {
 
 /**
  * Opens a storage by its address: a path, `file:///path`, `memory:` (a new one), `memory:name` (one that this process
- * shares by name), or a URI of a registered scheme. Creates nothing.
+ * shares by name), `s3://bucket/prefix` (also `s3a:`, `s3n:`; see `S3Storage` of `stowage/s3`), `az://container/prefix`
+ * (also `azure:`, `abfs:`, `abfss:`; see `AzureStorage` of `stowage/azure`), `gs://bucket/prefix` (also `gcs:`; see `GcsStorage`
+ * of `stowage/gcs`), or a URI of a registered scheme. Creates nothing.
+ *
+ * Around a storage in a cloud lie a `RetryStorage` and, within it, a `LimitStorage`: a call that waits to be tried again
+ * takes no place from others.
  *
  * @throws StowageError `UNKNOWN_STORAGE_SCHEME`, `INVALID_ARGUMENT`, and what the storage itself throws
  */
@@ -66,6 +97,26 @@ export async function openStorage(
       (uri.includes('://') ? '' : ` A path with a colon is written "./${uri.slice(0, 40)}".`),
     { details: { scheme, known } },
   );
+}
+
+async function openS3(uri: string, options: OpenStorageOptions): Promise<DataStoreStorage> {
+  const { S3Storage } = await import('./s3.ts');
+  return resilient(await S3Storage.open(uri, options.s3), options);
+}
+
+async function openAzure(uri: string, options: OpenStorageOptions): Promise<DataStoreStorage> {
+  const { AzureStorage } = await import('./azure.ts');
+  return resilient(await AzureStorage.open(uri, options.azure), options);
+}
+
+async function openGcs(uri: string, options: OpenStorageOptions): Promise<DataStoreStorage> {
+  const { GcsStorage } = await import('./gcs.ts');
+  return resilient(await GcsStorage.open(uri, options.gcs), options);
+}
+
+function resilient(storage: DataStoreStorage, options: OpenStorageOptions): DataStoreStorage {
+  const limited = new LimitStorage(storage, options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT);
+  return new RetryStorage(limited, options.retry);
 }
 
 function pathOf(uri: string): string {

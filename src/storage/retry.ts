@@ -12,6 +12,7 @@ import type {
   ListPage,
   ObjectInfo,
   OverwriteOptions,
+  RepeatStep,
   StoredObject,
 } from './contract.ts';
 import { StorageDecorator, type StorageOperation } from './decorator.ts';
@@ -53,6 +54,9 @@ interface Attempted {
  * A response may be lost after the call took effect. A repeated `create` that finds the name taken, or `overwrite`
  * that finds the version gone, therefore reads the object, and counts it as its own if the bytes are equal. A stream
  * that was read from cannot be sent again, so that its `create` is not repeated.
+ *
+ * Large objects go in parts. A storage repeats each part by itself, by the same policy (`TransferOptions.repeatStep`),
+ * with attempts and a budget of its own; when a part is given up, so is the call.
  */
 export class RetryStorage extends StorageDecorator {
   readonly #options: Required<{ [K in keyof RetryOptions]: NonNullable<RetryOptions[K]> }>;
@@ -71,9 +75,9 @@ export class RetryStorage extends StorageDecorator {
   }
 
   override get(name: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
-    return this.#retry({ operation: 'get', name, signal: options.signal }, () =>
-      this.inner.get(name, options),
-    );
+    const what: Attempted = { operation: 'get', name, signal: options.signal };
+    const inSteps = { ...options, repeatStep: this.#stepsOf(what) };
+    return this.#retry(what, () => this.inner.get(name, inSteps)).catch(throwReason);
   }
 
   override head(name: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
@@ -93,11 +97,12 @@ export class RetryStorage extends StorageDecorator {
     options: CreateOptions = {},
   ): Promise<boolean> {
     const what: Attempted = { operation: 'create', name, signal: options.signal };
-    if (isStream(body)) return this.#createFromStream(what, body, options);
+    const inSteps = { ...options, repeatStep: this.#stepsOf(what) };
+    if (isStream(body)) return this.#createFromStream(what, body, inSteps);
     return this.#retry(what, async (attempt) => {
-      if (await this.inner.create(name, body, options)) return true;
+      if (await this.inner.create(name, body, inSteps)) return true;
       return attempt > 1 && (await this.#bytesEqual(name, body, options)) !== undefined;
-    });
+    }).catch(throwReason);
   }
 
   override overwrite(name: string, body: Uint8Array, options: OverwriteOptions = {}): Promise<string> {
@@ -179,9 +184,15 @@ export class RetryStorage extends StorageDecorator {
           throw new NotRepeatable(this.#givenUp(what, attempt, error, STREAM_SPENT));
         throw error;
       }
-    }).catch((error: unknown) => {
-      throw error instanceof NotRepeatable ? error.reason : error;
-    });
+    }).catch(throwReason);
+  }
+
+  /** What was given up as a step is not begun again as a whole. */
+  #stepsOf(what: Attempted): RepeatStep {
+    return (step) =>
+      this.#retry(what, step).catch((error: unknown) => {
+        throw isUnavailable(error) ? new NotRepeatable(error) : error;
+      });
   }
 
   async #retry<T>(what: Attempted, call: (attempt: number) => Promise<T>): Promise<T> {
@@ -234,6 +245,10 @@ class NotRepeatable {
   constructor(reason: StowageError) {
     this.reason = reason;
   }
+}
+
+function throwReason(error: unknown): never {
+  throw error instanceof NotRepeatable ? error.reason : error;
 }
 
 function isUnavailable(error: unknown): error is StowageError {

@@ -1,0 +1,83 @@
+import { isStowageError } from '../../errors.ts';
+import { isStream, readChunks } from '../body-stream.ts';
+import { closedError } from '../checks.ts';
+import type { CreateOptions } from '../contract.ts';
+import { LinkedAbort } from '../object-store/linked-abort.ts';
+import { partBytesAt } from '../object-store/part-sizes.ts';
+import { partsOfBytes, partsOfStream } from '../object-store/stream-parts.ts';
+import type { AzureBlocks } from './blocks.ts';
+import type { AzureDownloads, Target } from './downloads.ts';
+import type { AzurePuts } from './puts.ts';
+import { createOwn, newWriteId, type Writing } from './writing.ts';
+
+/** Bytes that are in memory anyway go by one request up to this many parts: one is cheaper than six. */
+const PARTS_IN_ONE_PUT = 4;
+
+/** Creates blobs, each by one request or in blocks, as its length demands. */
+export class AzureUploads {
+  readonly #puts: AzurePuts;
+  readonly #blocks: AzureBlocks;
+  readonly #downloads: AzureDownloads;
+  readonly #partBytes: number;
+  readonly #underWay = new Map<LinkedAbort, Promise<unknown>>();
+
+  constructor(puts: AzurePuts, blocks: AzureBlocks, downloads: AzureDownloads, partBytes: number) {
+    this.#puts = puts;
+    this.#blocks = blocks;
+    this.#downloads = downloads;
+    this.#partBytes = partBytes;
+  }
+
+  async create(
+    target: Target,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    options: CreateOptions,
+  ): Promise<boolean> {
+    const { contentType = 'application/octet-stream', repeatStep: repeat = (step) => step() } = options;
+    const call = new LinkedAbort(options.signal);
+    const reading = new LinkedAbort(call.signal);
+    const writing: Writing = { ...target, contentType, writeId: newWriteId(), repeat, call, reading };
+    const created = isStream(body) ? this.#fromStream(writing, body) : this.#fromBytes(writing, body);
+    this.#underWay.set(call, created);
+    try {
+      return await created;
+    } catch (error) {
+      throw isStowageError(call.signal.reason, 'STORAGE_CLOSED') ? call.signal.reason : error;
+    } finally {
+      this.#underWay.delete(call);
+      call.release();
+    }
+  }
+
+  /** Ends what is under way. */
+  async close(): Promise<void> {
+    const ending = [...this.#underWay.values()];
+    for (const call of this.#underWay.keys()) call.abort(closedError('azure'));
+    await Promise.allSettled(ending);
+  }
+
+  async #fromBytes(writing: Writing, body: Uint8Array): Promise<boolean> {
+    if (body.length <= this.#partBytes * PARTS_IN_ONE_PUT) return this.#puts.create(writing, body);
+    return this.#blocks.create(writing, partsOfBytes(body, this.#bytesAt));
+  }
+
+  async #fromStream(writing: Writing, body: AsyncIterable<Uint8Array>): Promise<boolean> {
+    const blocks = partsOfStream(readChunks(body, writing.reading.signal), this.#bytesAt);
+    try {
+      const first = (await blocks.next()).value as Uint8Array;
+      if (first.length === this.#partBytes) {
+        return await this.#blocks.create(writing, startingWith(first, blocks));
+      }
+      return await createOwn(writing, this.#downloads, () => this.#puts.create(writing, first));
+    } finally {
+      await blocks.return();
+    }
+  }
+
+  readonly #bytesAt = (index: number): number => partBytesAt(index, this.#partBytes);
+}
+
+async function* startingWith<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T, void> {
+  yield first;
+  yield* rest;
+}

@@ -1,0 +1,116 @@
+import { StowageError } from '../../errors.ts';
+
+/** How the objects of a `GcsStorage` are reached and kept. */
+export interface GcsStorageOptions {
+  /** The bucket, which must exist. */
+  bucket: string;
+  /** What the names of all objects in the bucket begin with, `/`-separated. Default: nothing. */
+  prefix?: string | undefined;
+  /** The project of the credentials, which spares looking for it. Default: what the SDK finds. */
+  projectId?: string | undefined;
+  /** The project that pays for requests to a bucket whose requester pays. Default: the bucket's own. */
+  userProject?: string | undefined;
+  /** The path of a key file: of a service account, or of workload identity federation. Default: see `credentials`. */
+  keyFilename?: string | undefined;
+  /**
+   * What a key file holds. Default: the SDK's own chain (`GOOGLE_APPLICATION_CREDENTIALS`, what
+   * `gcloud auth application-default login` left, the service account of the machine).
+   */
+  credentials?: Readonly<Record<string, unknown>> | undefined;
+  /**
+   * The server, for one that is not `https://storage.googleapis.com`: a private endpoint, an emulator. Other hosts than
+   * those of `googleapis.com` are sent credentials only if they are given above. Default: `STORAGE_EMULATOR_HOST`, else
+   * Google.
+   */
+  apiEndpoint?: string | undefined;
+  /**
+   * A `Storage` of `@google-cloud/storage` 7, for credentials of one's own kind: it says where requests go and who sends
+   * them, in place of the options above. Its retries, agents and interceptors are not used. Default: one is made.
+   */
+  client?: GcsClient | undefined;
+  /**
+   * The key of Cloud KMS to encrypt by: `projects/<p>/locations/<l>/keyRings/<r>/cryptoKeys/<k>`. Default: as the bucket
+   * does.
+   */
+  kmsKeyName?: string | undefined;
+  /** The storage class of what is written. All can be read at once; the colder ones cost more to read and to delete early. Default: the bucket's. */
+  storageClass?: GcsStorageClass | undefined;
+  /** The longest time in which nothing is sent or received before a request fails. Default 60,000 (1 minute). */
+  requestTimeoutMs?: number | undefined;
+  /**
+   * How large the parts are in which large objects are moved: a multiple of 262,144 (256 KiB), at most 1 GiB. Default
+   * 8,388,608 (8 MiB).
+   */
+  partBytes?: number | undefined;
+  /** How many parts of `partBytes` may be under way at a time, of all calls together, in each direction. Default 8. */
+  concurrency?: number | undefined;
+}
+
+/** What is used of the `Storage` of `@google-cloud/storage` 7, so that nobody needs that package to read these types. */
+export interface GcsClient {
+  /** Where requests go: `https://storage.googleapis.com`. */
+  readonly apiEndpoint: string;
+  /** Whether that was chosen by somebody. */
+  readonly customEndpoint?: boolean | undefined;
+  readonly useAuthWithCustomEndpoint?: boolean | undefined;
+  readonly authClient: {
+    /** Finds the credentials, and renews them when they are about to expire. */
+    getRequestHeaders(url?: string): Promise<Readonly<Record<string, string>>>;
+  };
+}
+
+/** The storage classes of Cloud Storage. */
+export type GcsStorageClass = 'STANDARD' | 'NEARLINE' | 'COLDLINE' | 'ARCHIVE';
+
+/** {@link GcsStorageOptions} with every default that does not depend on the surroundings. */
+export interface CheckedGcsOptions extends GcsStorageOptions {
+  prefix: string;
+  requestTimeoutMs: number;
+  partBytes: number;
+  concurrency: number;
+}
+
+/** What a `client` decides already. */
+const CLIENT_OPTIONS = ['projectId', 'keyFilename', 'credentials', 'apiEndpoint'] as const;
+const KNOWN_OPTIONS: readonly string[] = [
+  ...['bucket', 'prefix', 'projectId', 'userProject', 'keyFilename', 'credentials', 'apiEndpoint', 'client'],
+  ...['kmsKeyName', 'storageClass', 'requestTimeoutMs', 'partBytes', 'concurrency'],
+];
+const STORAGE_CLASSES: readonly unknown[] = ['STANDARD', 'NEARLINE', 'COLDLINE', 'ARCHIVE'];
+const MIB = 1024 * 1024;
+/** What all parts of a resumable upload but the last must be multiples of. */
+const PART_UNIT_BYTES = 256 * 1024;
+
+/** @throws StowageError `INVALID_ARGUMENT` */
+export function checkGcsOptions(options: GcsStorageOptions): CheckedGcsOptions {
+  const unknown = Object.keys(options).filter((option) => !KNOWN_OPTIONS.includes(option));
+  if (unknown.length > 0)
+    throw invalid(`no option is called ${unknown.join(', ')}; the options are ${KNOWN_OPTIONS.join(', ')}`);
+  const { bucket, storageClass } = options;
+  if (typeof bucket !== 'string' || !/^[A-Za-z0-9._-]+$/.test(bucket)) {
+    throw invalid(`${JSON.stringify(bucket)} is no name of a bucket`);
+  }
+  const decided = CLIENT_OPTIONS.find((option) => options[option] !== undefined);
+  if (options.client && decided)
+    throw invalid(`the client decides what ${decided} says; leave one of them out`);
+  if (storageClass !== undefined && !STORAGE_CLASSES.includes(storageClass)) {
+    throw invalid(`storageClass is ${String(storageClass)}; it can be ${STORAGE_CLASSES.join(', ')}`);
+  }
+  const { prefix = '', requestTimeoutMs = 60_000, partBytes = 8 * MIB, concurrency = 8 } = options;
+  checkCount('requestTimeoutMs', requestTimeoutMs, 1, 2 ** 31 - 1);
+  checkCount('partBytes', partBytes, PART_UNIT_BYTES, 1024 * MIB);
+  if (partBytes % PART_UNIT_BYTES !== 0) {
+    throw invalid(`partBytes is ${partBytes}; give a multiple of ${PART_UNIT_BYTES} (256 KiB)`);
+  }
+  checkCount('concurrency', concurrency, 1, 1000);
+  return { ...options, prefix, requestTimeoutMs, partBytes, concurrency };
+}
+
+function checkCount(option: string, value: number, min: number, max: number): void {
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return;
+  throw invalid(`${option} is ${String(value)}; give a whole number from ${min} to ${max}`);
+}
+
+function invalid(why: string): StowageError {
+  return new StowageError('INVALID_ARGUMENT', `A Cloud Storage bucket cannot be opened: ${why}.`);
+}

@@ -1,0 +1,201 @@
+import { throwIfAborted } from '../errors.ts';
+import { checkBody } from './body-stream.ts';
+import { closedError } from './checks.ts';
+import type {
+  CallOptions,
+  CreateOptions,
+  DataStoreStorage,
+  DeleteFailure,
+  GetOptions,
+  ListOptions,
+  ListPage,
+  ObjectInfo,
+  OverwriteOptions,
+  StorageCapabilities,
+  StoredObject,
+} from './contract.ts';
+import { validatePrefix } from './names.ts';
+import { ObjectKeys } from './object-store/object-keys.ts';
+import { TransferBudget } from './object-store/transfer-budget.ts';
+import { parseS3Address, s3Uri } from './s3/address.ts';
+import { connect } from './s3/client.ts';
+import { ConditionalWrites } from './s3/conditional-writes.ts';
+import { deleteObjects } from './s3/deletes.ts';
+import { S3Downloads, type Target } from './s3/downloads.ts';
+import { listObjects } from './s3/listing.ts';
+import { S3MultipartUploads } from './s3/multipart.ts';
+import { type CheckedS3Options, checkS3Options, type S3StorageOptions } from './s3/options.ts';
+import { S3Puts } from './s3/puts.ts';
+import { S3Requests } from './s3/requests.ts';
+import { abortUpload, findUploads, type UnfinishedUpload } from './s3/unfinished-uploads.ts';
+import { S3Uploads } from './s3/uploads.ts';
+
+export type { S3StorageOptions, StorageClass } from './s3/options.ts';
+export type { UnfinishedUpload } from './s3/unfinished-uploads.ts';
+
+/**
+ * Keeps objects in a bucket of S3, or of a server that speaks its protocol, for any number of processes on any number of
+ * machines. `openStorage('s3://bucket/prefix')` puts retries and a limit of calls around it; alone it tries each request
+ * once.
+ *
+ * A create is one request with `If-None-Match: *`, or from 8 MiB (a stream) or 32 MiB (bytes) on an upload in parts that
+ * is completed with it. The signature of a request covers the SHA-256 of its body, so that no server stores bytes that
+ * were changed on their way.
+ *
+ * `capabilities` say what this storage promises. Servers are not taken at their word: before its first write it tries
+ * whether the server honours conditions, and refuses to write (`STORAGE_UNSUPPORTED`) where it does not. A reader writes
+ * nothing, and needs no permission to.
+ *
+ * A version is an ETag and a mark that `overwrite` leaves, so that it changes with every write; `ifMatch` compares the
+ * ETag, which is the same again once the same bytes are written again.
+ */
+export class S3Storage implements DataStoreStorage {
+  readonly type = 's3';
+  readonly capabilities: StorageCapabilities;
+  readonly #keys: ObjectKeys;
+  readonly #requests: S3Requests;
+  readonly #downloads: S3Downloads;
+  readonly #puts: S3Puts;
+  readonly #uploads: S3Uploads;
+  #closing: Promise<void> | undefined;
+
+  private constructor(options: CheckedS3Options, keys: ObjectKeys, requests: S3Requests) {
+    const { partBytes, concurrency, singleWriter } = options;
+    const newBudget = (): TransferBudget => new TransferBudget(partBytes * concurrency);
+    this.#keys = keys;
+    this.#requests = requests;
+    const conditions = new ConditionalWrites(requests, keys, singleWriter);
+    const downloads = new S3Downloads(requests, newBudget(), partBytes);
+    const multipart = new S3MultipartUploads(requests, downloads, conditions, options, newBudget());
+    this.#downloads = downloads;
+    this.#puts = new S3Puts(requests, downloads, conditions, options);
+    this.#uploads = new S3Uploads(this.#puts, multipart, downloads, conditions, partBytes);
+    this.capabilities = Object.freeze({
+      createIfAbsent: !singleWriter,
+      ifMatch: !singleWriter,
+      rangeReads: true,
+      localReads: false,
+      sharedByProcesses: true,
+      nameEncoding: 'exact',
+    });
+  }
+
+  /**
+   * Loads the AWS SDK and finds the credentials; sends nothing to the bucket. With an address
+   * (`s3://bucket/prefix?endpoint=...&region=...&forcePathStyle=true`), what it says goes before the options.
+   *
+   * @throws StowageError `INVALID_ARGUMENT`, `STORAGE_CREDENTIALS`; `STORAGE_UNSUPPORTED` for a directory bucket, or where
+   *   the SDK is not installed
+   */
+  static async open(options: S3StorageOptions): Promise<S3Storage>;
+  /** The same, by an address. */
+  static async open(
+    address: string,
+    options?: Omit<S3StorageOptions, 'bucket' | 'prefix'>,
+  ): Promise<S3Storage>;
+  static async open(
+    target: string | S3StorageOptions,
+    more: Omit<S3StorageOptions, 'bucket' | 'prefix'> = {},
+  ): Promise<S3Storage> {
+    const options = checkS3Options(
+      typeof target === 'string' ? { ...more, ...parseS3Address(target) } : target,
+    );
+    const keys = new ObjectKeys(options.prefix);
+    const connection = await connect(options);
+    return new S3Storage(options, keys, await S3Requests.to(options.bucket, connection));
+  }
+
+  async get(name: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
+    this.#begin(options);
+    return this.#downloads.get(this.#target(name), options);
+  }
+
+  async create(
+    name: string,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    options: CreateOptions = {},
+  ): Promise<boolean> {
+    this.#begin(options);
+    const target = this.#target(name);
+    checkBody(body);
+    return this.#uploads.create(target, body, options);
+  }
+
+  async overwrite(name: string, body: Uint8Array, options: OverwriteOptions = {}): Promise<string> {
+    this.#begin(options);
+    const target = this.#target(name);
+    checkBody(body);
+    return this.#puts.overwrite(target, body, options);
+  }
+
+  async head(name: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
+    this.#begin(options);
+    return this.#downloads.head(this.#target(name), options);
+  }
+
+  async *list(options: ListOptions): AsyncGenerator<ListPage, void> {
+    this.#begin(options);
+    validatePrefix(options.prefix);
+    for await (const page of listObjects(this.#requests, this.#keys, options)) {
+      yield page;
+      this.#begin(options);
+    }
+  }
+
+  async delete(names: readonly string[], options: CallOptions = {}): Promise<DeleteFailure[]> {
+    this.#begin(options);
+    return deleteObjects(this.#requests, this.#keys, names, options);
+  }
+
+  /** Does nothing: what is visible in S3 is durable. */
+  async persist(names: readonly string[], options: CallOptions = {}): Promise<void> {
+    this.#begin(options);
+    for (const name of names) this.#keys.keyOf(name);
+  }
+
+  uri(name: string): string {
+    return s3Uri(this.#requests.bucket, this.#keys.keyOf(name));
+  }
+
+  /**
+   * Finds uploads in parts that were begun at least so long ago and never ended, because a process died: their parts cost
+   * storage, and nothing else shows them. Choose an age that no upload under way reaches: a day or more.
+   *
+   * @param olderThanMs in milliseconds, by this machine's clock, which S3 does not let differ much from its own
+   */
+  async *findUnfinishedUploads(
+    olderThanMs: number,
+    options: CallOptions = {},
+  ): AsyncGenerator<UnfinishedUpload, void> {
+    this.#begin(options);
+    yield* findUploads(this.#requests, this.#keys, Date.now() - olderThanMs, options);
+  }
+
+  /** Aborts an unfinished upload and frees its parts; one that is gone counts as aborted. */
+  async abortUpload(
+    upload: Pick<UnfinishedUpload, 'name' | 'uploadId'>,
+    options: CallOptions = {},
+  ): Promise<void> {
+    this.#begin(options);
+    await abortUpload(this.#requests, this.#keys, upload, options);
+  }
+
+  /** Creates that are under way end with `STORAGE_CLOSED`, and their unfinished uploads are aborted. */
+  close(): Promise<void> {
+    this.#closing ??= this.#uploads.close().then(() => this.#requests.close());
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #begin(options: CallOptions): void {
+    if (this.#closing) throw closedError(this.type);
+    throwIfAborted(options.signal);
+  }
+
+  #target(name: string): Target {
+    return { name, key: this.#keys.keyOf(name) };
+  }
+}

@@ -1,0 +1,138 @@
+import { StowageError } from '../../errors.ts';
+import type { ObjectKeys } from '../object-store/object-keys.ts';
+import { s3CodeOf, statusOf } from './errors.ts';
+import type { S3Requests } from './requests.ts';
+
+const NAME = 'conditional-writes';
+const BODY = Buffer.from(
+  'Stowage wrote this to see whether the server honours conditional writes. Nothing reads it.\n',
+);
+const NO_ETAG = '"00000000000000000000000000000000"';
+
+/** Whether S3 refused a write because of its condition. */
+export function isRefused(error: unknown): boolean {
+  return statusOf(error) === 412;
+}
+
+/** Whether S3 refused an `If-Match` because there is no object to match. */
+export function isRefusedOrMissing(error: unknown): boolean {
+  return isRefused(error) || s3CodeOf(error) === 'NoSuchKey';
+}
+
+/**
+ * Makes sure, once and before the first write that relies on it, that the server honours conditions: many servers take
+ * the headers and ignore them. What tries them out is an object below `tmp/`, which no listing shows; it stays, so that
+ * later it costs one request. Reading tries nothing, so that readers need no permission to write. AWS is taken at its
+ * word, and a single writer does without.
+ */
+export class ConditionalWrites {
+  readonly #requests: S3Requests;
+  readonly #key: string;
+  readonly #singleWriter: boolean;
+  #create: Promise<void> | undefined;
+  #complete: Promise<void> | undefined;
+  #replace: Promise<void> | undefined;
+
+  constructor(requests: S3Requests, keys: ObjectKeys, singleWriter: boolean) {
+    this.#requests = requests;
+    this.#key = keys.reservedKeyOf(NAME);
+    this.#singleWriter = singleWriter;
+  }
+
+  /** What a request that creates an object says. */
+  get ifAbsent(): { IfNoneMatch?: string } {
+    return this.#singleWriter ? {} : { IfNoneMatch: '*' };
+  }
+
+  /** `If-None-Match: *` when an object is put. @throws StowageError `STORAGE_UNSUPPORTED` */
+  async ensureCreate(): Promise<void> {
+    if (!this.#needsTrial) return;
+    this.#create ??= this.#tryCreate();
+    await this.#create.catch((error: unknown) => {
+      this.#create = undefined;
+      throw error;
+    });
+  }
+
+  /** `If-None-Match: *` when an upload in parts is completed. @throws StowageError `STORAGE_UNSUPPORTED` */
+  async ensureComplete(): Promise<void> {
+    if (!this.#needsTrial) return;
+    this.#complete ??= this.#tryComplete();
+    await this.#complete.catch((error: unknown) => {
+      this.#complete = undefined;
+      throw error;
+    });
+  }
+
+  /** `If-Match` when an object is put. @throws StowageError `STORAGE_UNSUPPORTED` */
+  async ensureReplace(): Promise<void> {
+    if (!this.#needsTrial) return;
+    this.#replace ??= this.#tryReplace();
+    await this.#replace.catch((error: unknown) => {
+      this.#replace = undefined;
+      throw error;
+    });
+  }
+
+  get #needsTrial(): boolean {
+    return !this.#singleWriter && !this.#requests.isAws;
+  }
+
+  async #tryCreate(): Promise<void> {
+    // The first one may find that the object is there: then the server has shown already that it looks.
+    const isHonoured = !(await this.#put({ IfNoneMatch: '*' })) || !(await this.#put({ IfNoneMatch: '*' }));
+    if (!isHonoured) throw this.#unsupported('If-None-Match when an object is put');
+  }
+
+  async #tryReplace(): Promise<void> {
+    await this.ensureCreate();
+    if (await this.#put({ IfMatch: NO_ETAG })) throw this.#unsupported('If-Match when an object is put');
+  }
+
+  async #tryComplete(): Promise<void> {
+    await this.ensureCreate();
+    const { bucket: Bucket } = this.#requests;
+    const request = { operation: 'create', name: `tmp/${NAME}` };
+    const object = { Bucket, Key: this.#key };
+    const { UploadId } = await this.#requests.send(
+      request,
+      (s3) => new s3.CreateMultipartUploadCommand(object),
+    );
+    const upload = { ...object, UploadId };
+    try {
+      const part = { ...upload, PartNumber: 1, Body: BODY };
+      const { ETag } = await this.#requests.send(request, (s3) => new s3.UploadPartCommand(part));
+      const whole = { ...upload, IfNoneMatch: '*', MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] } };
+      await this.#requests.send(request, (s3) => new s3.CompleteMultipartUploadCommand(whole), isRefused);
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      await this.#requests.send(request, (s3) => new s3.AbortMultipartUploadCommand(upload));
+      return;
+    }
+    throw this.#unsupported('If-None-Match when an upload in parts is completed');
+  }
+
+  /** Whether the server wrote the object, whatever the condition. */
+  async #put(condition: { IfNoneMatch: string } | { IfMatch: string }): Promise<boolean> {
+    const request = { operation: 'create', name: `tmp/${NAME}` };
+    const object = { Bucket: this.#requests.bucket, Key: this.#key, Body: BODY, ...condition };
+    try {
+      await this.#requests.send(request, (s3) => new s3.PutObjectCommand(object), isRefused);
+      return true;
+    } catch (error) {
+      if (isRefused(error)) return false;
+      throw error;
+    }
+  }
+
+  #unsupported(what: string): StowageError {
+    const { place } = this.#requests;
+    return new StowageError(
+      'STORAGE_UNSUPPORTED',
+      `The server of ${place} ignores ${what}. Of several writers that create one object each would believe to have ` +
+        'done it, and the last one would destroy what the others wrote. Use a server that honours it (AWS S3, MinIO, ' +
+        'Cloudflare R2, versitygw, ...); or, if there is only ever one writer at a time, open the store with singleWriter: true.',
+      { details: { place, ignored: what } },
+    );
+  }
+}

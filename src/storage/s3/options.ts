@@ -1,0 +1,121 @@
+import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
+import { StowageError } from '../../errors.ts';
+
+/** How the objects of an `S3Storage` are reached and kept. */
+export interface S3StorageOptions {
+  /** The bucket, which must exist; a name or the ARN of an access point. */
+  bucket: string;
+  /** What the keys of all objects begin with, `/`-separated. Default: nothing. */
+  prefix?: string | undefined;
+  /**
+   * The server, for one that is not AWS: `https://<account>.r2.cloudflarestorage.com`, `http://localhost:9000`. Default:
+   * what the AWS SDK finds in `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` or the shared configuration; else AWS.
+   */
+  endpoint?: string | undefined;
+  /** The bucket's region. Default: what the AWS SDK finds (`AWS_REGION`, the profile); with an endpoint, `us-east-1`. */
+  region?: string | undefined;
+  /** Whether the bucket is named in the path rather than the host. Default: with an endpoint `true`, on AWS `false`. */
+  forcePathStyle?: boolean | undefined;
+  /** Keys, or a provider of them. Default: the AWS SDK's own chain (environment, profiles, SSO, instance roles). */
+  credentials?: S3ClientConfig['credentials'] | undefined;
+  /**
+   * A client to use, for proxies, agents or signing of one's own. It should have `maxAttempts: 1`, because retries are the
+   * business of `RetryStorage`. Closing the storage does not destroy it. Default: one is made from the options above.
+   */
+  client?: S3Client | undefined;
+  /** How objects are encrypted at rest: `AES256`, `aws:kms` or `aws:kms:dsse`. Default: as the bucket does. */
+  serverSideEncryption?: 'AES256' | 'aws:kms' | 'aws:kms:dsse' | undefined;
+  /** The key of AWS KMS to encrypt by; implies `aws:kms`. Default: the account's own. */
+  sseKmsKeyId?: string | undefined;
+  /** The storage class of what is written; none that has to be restored before it can be read. Default: `STANDARD`. */
+  storageClass?: StorageClass | undefined;
+  /** The longest time in which nothing is sent or received before a request fails. Default 60,000 (1 minute). */
+  requestTimeoutMs?: number | undefined;
+  /**
+   * How large the parts are in which large objects are moved: 5 MiB to 1 GiB. Those of a stream double in size after every
+   * 700, so that 10,000 hold 5 TiB; a service that wants parts of one size (Cloudflare R2) takes streams of at most 700
+   * parts. Default 8,388,608 (8 MiB).
+   */
+  partBytes?: number | undefined;
+  /** How many parts of `partBytes` may be under way at a time, of all calls together, in each direction. Default 8. */
+  concurrency?: number | undefined;
+  /**
+   * Whether nobody else writes to the store at the same time, which makes do with servers that cannot create an object
+   * only if it is absent. `create` then looks first and writes afterwards; `capabilities` say so. Two writers can then
+   * destroy each other's work. Default `false`: such servers are refused.
+   */
+  singleWriter?: boolean | undefined;
+}
+
+/** The storage classes of S3 whose objects can be read at once. */
+export type StorageClass =
+  | 'STANDARD'
+  | 'STANDARD_IA'
+  | 'ONEZONE_IA'
+  | 'INTELLIGENT_TIERING'
+  | 'GLACIER_IR'
+  | 'REDUCED_REDUNDANCY'
+  | 'EXPRESS_ONEZONE';
+
+/** {@link S3StorageOptions} with every default that does not depend on the surroundings. */
+export interface CheckedS3Options extends S3StorageOptions {
+  prefix: string;
+  requestTimeoutMs: number;
+  partBytes: number;
+  concurrency: number;
+  singleWriter: boolean;
+}
+
+const KNOWN_OPTIONS: readonly string[] = [
+  ...['bucket', 'prefix', 'endpoint', 'region', 'forcePathStyle', 'credentials', 'client'],
+  ...['serverSideEncryption', 'sseKmsKeyId', 'storageClass'],
+  ...['requestTimeoutMs', 'partBytes', 'concurrency', 'singleWriter'],
+];
+const MIB = 1024 * 1024;
+
+/** @throws StowageError `INVALID_ARGUMENT`; `STORAGE_UNSUPPORTED` for a directory bucket */
+export function checkS3Options(options: S3StorageOptions): CheckedS3Options {
+  const unknown = Object.keys(options).filter((option) => !KNOWN_OPTIONS.includes(option));
+  if (unknown.length > 0)
+    throw invalid(`no option is called ${unknown.join(', ')}; the options are ${KNOWN_OPTIONS.join(', ')}`);
+  const { bucket, storageClass } = options;
+  if (typeof bucket !== 'string' || !(bucket.startsWith('arn:') || /^[A-Za-z0-9._-]+$/.test(bucket))) {
+    throw invalid(`${JSON.stringify(bucket)} is no name of a bucket`);
+  }
+  if (bucket.endsWith('--x-s3')) {
+    throw new StowageError(
+      'STORAGE_UNSUPPORTED',
+      `"${bucket}" is a directory bucket (S3 Express), which does not list names in order; use a general purpose bucket.`,
+      { details: { bucket } },
+    );
+  }
+  if (storageClass === ('GLACIER' as string) || storageClass === ('DEEP_ARCHIVE' as string)) {
+    throw invalid(
+      `objects of the storage class ${storageClass} cannot be read before they are restored; choose GLACIER_IR`,
+    );
+  }
+  const { endpoint } = options;
+  if (endpoint !== undefined && !(/^https?:\/\//i.test(endpoint) && URL.canParse(endpoint))) {
+    throw invalid(`the endpoint "${endpoint}" is no URL; write https://host or http://host:port`);
+  }
+  const {
+    prefix = '',
+    requestTimeoutMs = 60_000,
+    partBytes = 8 * MIB,
+    concurrency = 8,
+    singleWriter = false,
+  } = options;
+  checkCount('requestTimeoutMs', requestTimeoutMs, 1, 2 ** 31 - 1);
+  checkCount('partBytes', partBytes, 5 * MIB, 1024 * MIB);
+  checkCount('concurrency', concurrency, 1, 1000);
+  return { ...options, prefix, requestTimeoutMs, partBytes, concurrency, singleWriter };
+}
+
+function checkCount(option: string, value: number, min: number, max: number): void {
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return;
+  throw invalid(`${option} is ${String(value)}; give a whole number from ${min} to ${max}`);
+}
+
+function invalid(why: string): StowageError {
+  return new StowageError('INVALID_ARGUMENT', `An S3 storage cannot be opened: ${why}.`);
+}
