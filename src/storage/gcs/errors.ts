@@ -97,7 +97,7 @@ const UNSUPPORTED: Meaning = {
 const FULL: Meaning = {
   code: 'STORAGE_FULL',
   what: 'no space or quota is left',
-  remedy: 'make room (`stowage gc` removes content that nothing refers to), and try again',
+  remedy: 'make room, and try again',
 };
 
 /** What the `reason` in an answer's body means, whatever its status. Only `STORAGE_UNAVAILABLE` is retried. */

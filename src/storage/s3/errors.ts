@@ -95,7 +95,7 @@ const CHANGED: Meaning = {
 const FULL: Meaning = {
   code: 'STORAGE_FULL',
   what: 'no space or quota is left',
-  remedy: 'make room (`stowage gc` removes content that nothing refers to), and try again',
+  remedy: 'make room, and try again',
 };
 const ARCHIVED: Meaning = {
   code: 'STORAGE_FAILED',
