@@ -7,6 +7,8 @@ import {
   copyPrefix,
   damagedMarkOf,
   isDamagedMark,
+  type PackPlace,
+  packPlaceOf,
   parseCopyName,
 } from './object-names.ts';
 
@@ -63,4 +65,49 @@ export async function lookAt(
     }
   }
   return bytes === undefined ? undefined : { bytes, marked };
+}
+
+/** Packs this far apart in their session's count are looked at together; a page has room for ten times as many. */
+const NEAR = 100;
+
+/** One LIST for packs that lie near each other, as those of one content do, rather than one for each. What is gone is left out. */
+export async function lookAtPacks(
+  storage: DataStoreStorage,
+  names: readonly string[],
+  { signal }: CallOptions = {},
+): Promise<Map<string, ObjectPresence>> {
+  const found = new Map<string, ObjectPresence>();
+  for (const near of neighbours(names)) {
+    const [first = '', last = ''] = [near[0], near.at(-1)];
+    if (near.length === 1) {
+      const presence = await lookAt(storage, first, { signal });
+      if (presence) found.set(first, presence);
+      continue;
+    }
+    const prefix = first.slice(0, first.lastIndexOf('/') + 1);
+    // A name that comes before the first one, and after every other before it.
+    const startAfter = first.slice(0, -1);
+    for await (const page of storage.list({ prefix, startAfter, details: true, signal })) {
+      for (const { name, bytes = 0 } of page.objects) {
+        const marked = isDamagedMark(name) ? found.get(name.slice(0, -damagedMarkOf('').length)) : undefined;
+        if (marked) marked.marked = true;
+        else if (near.includes(name)) found.set(name, { bytes, marked: false });
+      }
+      if ((page.objects.at(-1)?.name ?? '') >= damagedMarkOf(last)) break;
+    }
+  }
+  return found;
+}
+
+function neighbours(names: readonly string[]): string[][] {
+  const groups: string[][] = [];
+  let before: PackPlace | undefined;
+  for (const name of [...new Set(names)].sort()) {
+    const place = packPlaceOf(name);
+    const isNear = place.session === before?.session && place.sequence - before.sequence <= NEAR;
+    if (isNear) groups.at(-1)?.push(name);
+    else groups.push([name]);
+    before = place;
+  }
+  return groups;
 }

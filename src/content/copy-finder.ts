@@ -132,14 +132,19 @@ export class CopyFinder {
     await session.pin(pinsOf(whole), options);
     const state = await shared.log.newest(options);
     if (state.isCondemned(copy.name)) return undefined;
-    for (const pack of whole.packs) if (!(await this.#context.mayUsePack(pack, options))) return undefined;
-    if (whole.plain && !(await this.#mayUsePlain(whole.plain, whole.stored.bytes, options))) return undefined;
+    if (!(await this.#context.mayUsePacks(whole.packs, options, state))) return undefined;
+    if (whole.plain && !(await this.#mayUsePlain(whole.plain, whole.stored.bytes, state, options)))
+      return undefined;
     return whole;
   }
 
-  async #mayUsePlain(plain: string, bytes: number, options: CallOptions): Promise<boolean> {
+  async #mayUsePlain(
+    plain: string,
+    bytes: number,
+    state: CollectionState,
+    options: CallOptions,
+  ): Promise<boolean> {
     const { shared, storage } = this.#context;
-    const state = await shared.log.newest(options);
     if (state.isCondemned(plain) || shared.reader.hasFoundDamaged(plain)) return false;
     const presence = await lookAt(storage, plain, options);
     if (presence && presence.bytes !== bytes)

@@ -60,6 +60,18 @@ export function packName(session: SessionId, sequence: number): string {
   return `packs/${session}/${padSequence(sequence)}`;
 }
 
+/** Which of its session's objects a pack is. */
+export interface PackPlace {
+  session: string;
+  sequence: number;
+}
+
+/** Takes the name of a pack apart. */
+export function packPlaceOf(name: string): PackPlace {
+  const [, session = '', sequence = ''] = name.split('/');
+  return { session, sequence: Number(sequence) };
+}
+
 export function isPackName(name: unknown): name is string {
   return typeof name === 'string' && packRegExp.test(name);
 }

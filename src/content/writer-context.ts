@@ -1,10 +1,10 @@
 import type { Compression } from '../codec/envelope.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { BoundedMap } from './bounded-map.ts';
-import type { CollectionLog } from './collection-log.ts';
+import type { CollectionLog, CollectionState } from './collection-log.ts';
 import type { ContentReader } from './content-reader.ts';
-import { HERE } from './content-ref.ts';
-import { lookAt } from './copies.ts';
+import { type ContentRef, HERE } from './content-ref.ts';
+import { lookAtPacks } from './copies.ts';
 import { markDamaged } from './damage.ts';
 import { KeyLocks } from './key-locks.ts';
 import type { PackEntry } from './manifest.ts';
@@ -78,30 +78,63 @@ export class WriterContext {
     for (const [id, entry] of chunks) this.shared.knownChunks.set(id, entry);
   }
 
+  /** {@link mayUsePacks} of one. */
+  mayUsePack(pack: PackEntry, options: CallOptions): Promise<boolean> {
+    return this.mayUsePacks([pack], options);
+  }
+
   /**
-   * Whether a pack may be relied on: it is pinned, the newest version read after that does not condemn it,
-   * and it is there, whole in length and unmarked (step 4 of the writer's protocol). Asked once a session.
+   * Whether packs may be relied on: they are pinned, the newest version read after that condemns none, and they are there, whole
+   * in length and unmarked (step 4 of the writer's protocol). Each is asked about once a session; those of one call together.
+   *
+   * @param readAfterPins the newest version, where they were pinned and it was read after that
    */
-  async mayUsePack(pack: PackEntry, options: CallOptions): Promise<boolean> {
-    if (this.shared.reader.hasFoundDamaged(pack.name)) return false;
-    let usable = this.#usablePacks.get(pack.name);
-    if (!usable) {
-      usable = this.#checkPack(pack, options);
-      this.#usablePacks.set(pack.name, usable);
-      usable.catch(() => this.#usablePacks.delete(pack.name));
+  async mayUsePacks(
+    packs: readonly PackEntry[],
+    options: CallOptions,
+    readAfterPins?: CollectionState,
+  ): Promise<boolean> {
+    if (packs.some(({ name }) => this.shared.reader.hasFoundDamaged(name))) return false;
+    const fresh = packs.filter(({ name }) => !this.#usablePacks.has(name));
+    if (fresh.length > 0) {
+      const checked = this.#checkPacks(fresh, options, readAfterPins);
+      for (const { name } of fresh) {
+        const usable = checked.then((names) => names.has(name));
+        this.#usablePacks.set(name, usable);
+        usable.catch(() => this.#usablePacks.delete(name));
+      }
     }
+    const usable = await Promise.all(packs.map(({ name }) => this.#usablePacks.get(name)));
+    return usable.every(Boolean);
+  }
+
+  /** The names of those that are usable. */
+  async #checkPacks(
+    packs: readonly PackEntry[],
+    options: CallOptions,
+    readAfterPins: CollectionState | undefined,
+  ): Promise<Set<string>> {
+    const state = readAfterPins ?? (await this.#pinAndReadLog(packs, options));
+    const spared = packs.filter(({ name }) => !state.isCondemned(name));
+    const presences = await lookAtPacks(
+      this.storage,
+      spared.map(({ name }) => name),
+      options,
+    );
+    const usable = new Set<string>();
+    for (const { name, bytes } of spared) {
+      const presence = presences.get(name);
+      if (presence && presence.bytes !== bytes)
+        await markDamaged(this.storage, name, 'its length is not the one recorded');
+      if (presence?.bytes === bytes && !presence.marked) usable.add(name);
+    }
+    await this.storage.persist([...usable], options);
     return usable;
   }
 
-  async #checkPack(pack: PackEntry, options: CallOptions): Promise<boolean> {
-    await this.session.pin([{ place: HERE, kind: 'pack', name: pack.name }], options);
-    const state = await this.shared.log.newest(options);
-    if (state.isCondemned(pack.name)) return false;
-    const presence = await lookAt(this.storage, pack.name, options);
-    if (presence && presence.bytes !== pack.bytes)
-      await markDamaged(this.storage, pack.name, 'its length is not the one recorded');
-    if (presence?.bytes !== pack.bytes || presence.marked) return false;
-    await this.storage.persist([pack.name], options);
-    return true;
+  async #pinAndReadLog(packs: readonly PackEntry[], options: CallOptions): Promise<CollectionState> {
+    const pins = packs.map(({ name }): ContentRef => ({ place: HERE, kind: 'pack', name }));
+    await this.session.pin(pins, options);
+    return this.shared.log.newest(options);
   }
 }
