@@ -125,10 +125,11 @@ export class AzureDownloads {
     return { ...info, body: new Uint8Array(0) };
   }
 
-  /** What the first request asks for: no more than may be returned, and than one part. */
+  /** What the first request asks for: no more than may be returned, and one part of what is longer than two. */
   #firstOf(name: string, { range, maxBytes = DEFAULT_MAX_GET_BYTES }: GetOptions): ByteRange {
     const wanted = readableRange(name, Number.MAX_SAFE_INTEGER, { range, maxBytes: Number.MAX_SAFE_INTEGER });
-    return { offset: wanted.offset, length: Math.min(wanted.length, maxBytes, this.#partBytes) };
+    const first = wanted.length <= 2 * this.#partBytes ? wanted.length : this.#partBytes;
+    return { offset: wanted.offset, length: Math.min(first, maxBytes) };
   }
 
   async #readByRanges(target: Target, whole: Part, firstBytes: number, options: GetOptions): Promise<void> {

@@ -197,12 +197,13 @@ export class GcsDownloads {
   }
 }
 
-/** What the first request asks for: no more than may be returned, nor than one part. @throws StowageError `INVALID_ARGUMENT` */
+/** What the first request asks for: no more than may be returned, and one part of what is longer than two. @throws StowageError `INVALID_ARGUMENT` */
 function firstOf(name: string, options: GetOptions, partBytes: number): ByteRange {
   const { maxBytes = DEFAULT_MAX_GET_BYTES } = options;
   const anything = { ...options, maxBytes: Number.MAX_SAFE_INTEGER };
   const { offset, length } = readableRange(name, Number.MAX_SAFE_INTEGER, anything);
-  return { offset, length: Math.min(length, partBytes, Math.max(maxBytes, 1)) };
+  const first = length <= 2 * partBytes ? length : partBytes;
+  return { offset, length: Math.min(first, Math.max(maxBytes, 1)) };
 }
 
 function* partsOf(first: Answer, body: Uint8Array, partBytes: number): Generator<Part> {
