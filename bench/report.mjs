@@ -1,5 +1,7 @@
+import { priceOf } from './wire/request-kinds.mjs';
+
 /** What was measured, as tables: rows of text, the first one their head. */
-export function toTables({ environment, speed, commands, requests, startUp }) {
+export function toTables({ environment, speed, commands, requests, wire, startUp }) {
   const tables = [];
   if (speed.length > 0)
     tables.push({ id: 'speed', title: 'Speed, beside Metaflow', rows: speedTable(speed) });
@@ -10,6 +12,7 @@ export function toTables({ environment, speed, commands, requests, startUp }) {
       rows: commandTable(commands),
     });
   if (requests) tables.push({ id: 'requests', title: 'Requests', rows: requestTable(requests) });
+  if (wire) tables.push({ id: 'wire', title: 'Requests on the wire', rows: wireTable(wire) });
   if (startUp) tables.push({ id: 'start-up', title: 'Start-up', rows: startUpTable(startUp) });
   return [{ id: 'environment', title: 'Measured on', rows: environmentTable(environment) }, ...tables];
 }
@@ -57,6 +60,49 @@ function requestTable(counts) {
       metaflow === undefined ? '' : String(metaflow),
     ]),
   ];
+}
+
+function wireTable(counts) {
+  const requests = (kinds) => (kinds ? String(sum(Object.values(kinds))) : '');
+  const dollars = (kinds) => (kinds ? `$${(priceOf(kinds) * 1e6).toFixed(2)}` : '');
+  return [
+    [
+      'work',
+      'calls',
+      'S3',
+      'of which',
+      'a million',
+      'Metaflow on S3',
+      'of which',
+      'a million',
+      'Azure',
+      'Google',
+    ],
+    ...counts.map(({ work, calls, s3, metaflow, azure, gcs }) => [
+      work,
+      requests(calls),
+      requests(s3),
+      kindsOf(s3),
+      dollars(s3),
+      requests(metaflow),
+      kindsOf(metaflow),
+      dollars(metaflow),
+      requests(azure),
+      requests(gcs),
+    ]),
+  ];
+}
+
+/** In one order, whatever came first. */
+function kindsOf(counts = {}) {
+  return Object.entries(counts)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([kind, count]) => `${count} ${kind}`)
+    .join(', ');
+}
+
+function sum(numbers) {
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 function startUpTable(commands) {

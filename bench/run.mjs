@@ -11,8 +11,9 @@ import { toTables, toText, writeTables } from './report.mjs';
 import { countRequests } from './requests.mjs';
 import { openScratch } from './scratch.mjs';
 import { measureStartUp } from './start-up.mjs';
+import { countOnTheWire } from './wire/index.mjs';
 
-const ROWS = [...MEASUREMENTS.map(({ id }) => id), 'commands', 'requests', 'start-up'];
+const ROWS = [...MEASUREMENTS.map(({ id }) => id), 'commands', 'requests', 'wire', 'start-up'];
 const PAGE = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
 const WARMUPS = 6;
 const HELP = `Measures Stowage beside Metaflow. Build first.
@@ -71,7 +72,7 @@ function readOptions() {
 async function measure({ only, processes, rounds, startUps, 'no-metaflow': noMetaflow }) {
   const loadBefore = loadavg();
   const compared = MEASUREMENTS.filter(({ id }) => only.includes(id));
-  const needsMetaflow = compared.length > 0 || only.includes('commands');
+  const needsMetaflow = compared.length > 0 || only.includes('commands') || only.includes('wire');
   const metaflow = noMetaflow || !needsMetaflow ? undefined : await installMetaflow(log);
   const scratch = openScratch();
   process.once('exit', scratch.dispose);
@@ -91,6 +92,11 @@ async function measure({ only, processes, rounds, startUps, 'no-metaflow': noMet
     log('requests');
     requests = await countRequests();
   }
+  let wire;
+  if (only.includes('wire')) {
+    log('requests on the wire');
+    wire = await scratch.withFolder((folder) => countOnTheWire({ folder, metaflow, log }));
+  }
   let startUp;
   if (only.includes('start-up')) {
     log(`start-up: 1 + ${startUps} rounds`);
@@ -102,7 +108,7 @@ async function measure({ only, processes, rounds, startUps, 'no-metaflow': noMet
     rounds: `${processes} pairs of processes, ${WARMUPS} + ${rounds} rounds each`,
     loadBefore,
   });
-  return { environment, speed, commands, requests, startUp };
+  return { environment, speed, commands, requests, wire, startUp };
 }
 
 const options = readOptions();

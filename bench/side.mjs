@@ -31,6 +31,7 @@ export async function startSide(command, args, { env = {}, firstLine } = {}) {
     return nextAnswer();
   };
   return {
+    ask,
     measure: async (root) => (await ask({ root })).ms,
     makeStore: (store) => ask({ store }),
     stop: () => child.stdin.end(),

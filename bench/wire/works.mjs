@@ -1,0 +1,97 @@
+import { dicts, muchNoise, named, noise } from '../values.mjs';
+
+export const TASKS = 100;
+const MIB = 1024 * 1024;
+/** Decimal, as people and prices count. */
+const HUGE_BYTES = 100_000_000;
+
+/** The works by their ids, in the order of the page. */
+export const WORKS = {
+  'write, first': 'write a task with 20 small artifacts, the first in a process',
+  write: '... each further one',
+  'read, first': 'read that task, all artifacts, the first in a process',
+  read: '... each further one',
+  list: `open all ${TASKS} tasks of a run`,
+  '20 new': 'save 20 new artifacts of 20 KiB, as one task',
+  '20 known': '... again, equal ones that this process saved',
+  '20 elsewhere': '... again, equal ones that another process saved',
+  'large new': 'save a new artifact of 32 MiB, as one task',
+  'large known': '... again, an equal one that this process saved',
+  'large elsewhere': '... again, an equal one that another process saved',
+  'huge up': 'save an artifact of 100 MB, as one task',
+  'huge down': 'open that task and load it',
+};
+
+/**
+ * Does the work that requests are counted for, and counts it twice: at the storage contract, and on the wire. `open` opens the same
+ * place anew, as another process would; `take` gives the requests on the wire since it was called last, by kind.
+ */
+export async function countWorks({ library, open, take }) {
+  const { CountStorage, FlowDataStore } = library;
+  const works = {};
+  const closing = [];
+  const newProcess = async () => {
+    const counter = new CountStorage(await open());
+    const flow = await FlowDataStore.open({ flowName: 'Bench', storage: counter });
+    closing.push(flow, counter);
+    return { counter, flow };
+  };
+  const counted = async (id, { counter }, work) => {
+    counter.reset();
+    await take();
+    const result = await work();
+    works[id] = { calls: callsOf(counter.snapshot()), wire: await take() };
+    return result;
+  };
+  const save = async ({ flow }, taskId, artifacts) => {
+    const task = await flow.createTaskDataStore({ runId: '1', stepName: 'map', taskId, attempt: 0 });
+    await task.saveArtifacts(artifacts);
+    await task.done();
+  };
+  const load = async ({ flow }, taskId) => {
+    const task = await flow.getTaskDataStore(`1/map/${taskId}`);
+    return task.loadArtifacts();
+  };
+
+  const small = named(dicts(20));
+  const medium = named(Array.from({ length: 20 }, (_, i) => noise(20 * 1024, i)));
+  const large = { large: muchNoise(32 * MIB, 3) };
+  const huge = { huge: muchNoise(HUGE_BYTES, 5) };
+  const writer = await newProcess();
+  await counted('write, first', writer, () => save(writer, '0', small));
+  await counted('write', writer, () => save(writer, '1', small));
+  for (let task = 2; task < TASKS; task += 1) await save(writer, String(task), small);
+
+  const reader = await newProcess();
+  await counted('read, first', reader, () => load(reader, '0'));
+  await counted('read', reader, () => load(reader, '1'));
+  const listed = await counted('list', reader, () => reader.flow.getTaskDataStores({ runId: '1' }));
+  if (listed.length !== TASKS) throw new Error(`${listed.length} tasks were listed, not ${TASKS}`);
+
+  await counted('20 new', writer, () => save(writer, 'new', medium));
+  await counted('20 known', writer, () => save(writer, 'known', medium));
+  const other = await newProcess();
+  await save(other, 'warm', small);
+  await counted('20 elsewhere', other, () => save(other, 'elsewhere', medium));
+
+  await counted('large new', writer, () => save(writer, 'large', large));
+  await counted('large known', writer, () => save(writer, 'large-known', large));
+  await counted('large elsewhere', other, () => save(other, 'large-elsewhere', large));
+
+  await counted('huge up', writer, () => save(writer, 'huge', huge));
+  const down = await counted('huge down', reader, () => load(reader, 'huge'));
+  if (Buffer.compare(down.huge, huge.huge) !== 0) throw new Error('other bytes came down than went up');
+
+  for (const opened of closing) await opened.close();
+  return works;
+}
+
+/** `persist` is no request: where visible means durable it does nothing. */
+function callsOf({ requests: _, persist: __, ...operations }) {
+  const calls = {};
+  for (const [operation, { calls: count, pages }] of Object.entries(operations)) {
+    const requests = operation === 'list' ? Math.max(count, pages) : count;
+    if (requests > 0) calls[operation] = requests;
+  }
+  return calls;
+}

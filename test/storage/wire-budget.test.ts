@@ -1,0 +1,114 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { startCountingProxy } from '../../bench/wire/counting-proxy.mjs';
+import { countKinds, KIND_OF } from '../../bench/wire/request-kinds.mjs';
+import { countWorks, type WORKS } from '../../bench/wire/works.mjs';
+import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import type { DataStoreStorage } from '../../src/storage/contract.ts';
+import { CountStorage } from '../../src/storage/count.ts';
+import { openStorage } from '../../src/storage/open.ts';
+import { useAzurite } from '../servers/azure-containers.ts';
+import { describeOnFakeGcs } from '../servers/gcs-buckets.ts';
+import { s3Servers, useS3Server } from '../servers/s3-servers.ts';
+
+/** How many requests each work takes, whatever the service. docs/benchmarks.md shows them, and what they cost. */
+const BUDGET: Record<keyof typeof WORKS, number> = {
+  'write, first': 6,
+  write: 3,
+  'read, first': 4,
+  read: 3,
+  list: 201,
+  '20 new': 45,
+  '20 known': 5,
+  '20 elsewhere': 25,
+  'large new': 10,
+  'large known': 5,
+  'large elsewhere': 10,
+  'huge up': 13,
+  'huge down': 16,
+};
+const LONGEST_MS = 180_000;
+
+type Counts = Record<string, { calls: Record<string, number>; wire: Record<string, number> }>;
+
+describe('requests on the wire', () => {
+  const proxies: { stop(): void }[] = [];
+  afterEach(() => {
+    for (const proxy of proxies.splice(0)) proxy.stop();
+  });
+
+  async function countThrough(
+    service: keyof typeof KIND_OF,
+    target: string,
+    open: (url: string) => Promise<DataStoreStorage>,
+  ): Promise<Counts> {
+    const proxy = await startCountingProxy(target);
+    proxies.push(proxy);
+    const take = () => countKinds(proxy.take(), KIND_OF[service]);
+    return countWorks({ library: { CountStorage, FlowDataStore }, open: () => open(proxy.url), take });
+  }
+
+  /** `probes` are requests that come before a process's first write, to see whether the server honours conditions. */
+  function expectBudget(counts: Counts, probes: number): void {
+    const totals = (side: 'calls' | 'wire') =>
+      Object.fromEntries(Object.entries(counts).map(([id, count]) => [id, sum(count[side])]));
+    expect(totals('calls')).toEqual(BUDGET);
+    expect(totals('wire')).toEqual({ ...BUDGET, 'write, first': BUDGET['write, first'] + probes });
+  }
+
+  for (const server of s3Servers().filter(({ isReal }) => isReal)) {
+    describe(`of S3, on ${server.name}`, () => {
+      const inUse = useS3Server(server);
+      it(
+        'are those of the calls, and two to try the server before the first write',
+        async () => {
+          const { bucket, endpoint, prefix, ...access } = await inUse.newPlace();
+          const counts = await countThrough('s3', endpoint, (url) =>
+            openStorage(`s3://${bucket}/${prefix}store`, { s3: { ...access, endpoint: url } }),
+          );
+          expectBudget(counts, 2);
+          // What costs: a LIST as much as a PUT, a GET a twelfth.
+          expect(counts.write?.wire).toEqual({ PUT: 3 });
+          expect(counts.read?.wire).toEqual({ GET: 2, LIST: 1 });
+          expect(counts['20 known']?.wire).toEqual({ PUT: 4, LIST: 1 });
+          expect(counts['huge down']?.wire).toEqual({ GET: 15, LIST: 1 });
+        },
+        LONGEST_MS,
+      );
+    });
+  }
+
+  describe('of Azure', () => {
+    const azurite = useAzurite();
+    it(
+      'are those of the calls',
+      async () => {
+        const { connectionString, container } = await azurite.newPlace();
+        const { origin } = new URL(azurite.endpoint());
+        const counts = await countThrough('azure', origin, (url) => {
+          const through = connectionString.replace(origin, url);
+          return openStorage(`az://${container}/store`, { azure: { connectionString: through } });
+        });
+        expectBudget(counts, 0);
+      },
+      LONGEST_MS,
+    );
+  });
+
+  describeOnFakeGcs('of Google Cloud Storage', (server) => {
+    it(
+      'are those of the calls, and three to try the server before the first write',
+      async () => {
+        const { bucket } = await server.newPlace();
+        const counts = await countThrough('gcs', server.url(), (url) =>
+          openStorage(`gs://${bucket}/store`, { gcs: { apiEndpoint: url } }),
+        );
+        expectBudget(counts, 3);
+      },
+      LONGEST_MS,
+    );
+  });
+});
+
+function sum(counts: Record<string, number>): number {
+  return Object.values(counts).reduce((total, count) => total + count, 0);
+}
