@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Argument, Command, Option } from 'commander';
 import type { DiffOptions } from './commands/diff.ts';
 import type { PutOptions } from './commands/put.ts';
+import type { UploadsOptions } from './commands/uploads.ts';
 import type { Shell } from './completion/scripts.ts';
 import { exampleLines, fitted, HELP_LAYOUT, helpWidthOf } from './help-layout.ts';
 import type { Invocation } from './invocation.ts';
@@ -179,6 +180,18 @@ export function buildProgram(execute: Execute): Command {
       execute(command, async (invocation) => {
         const { stat } = await import('./commands/stat.ts');
         await stat(invocation, path, options);
+      }),
+    );
+
+  program
+    .command('uploads')
+    .description('find uploads that were begun and never ended, and remove them')
+    .option('--older-than <age>', 'only those begun so long ago (12h, 7d)', '7d')
+    .option('--yes', 'remove them; without it they are only shown')
+    .action((options: UploadsOptions, command: Command) =>
+      execute(command, async (invocation) => {
+        const { uploads } = await import('./commands/uploads.ts');
+        await uploads(invocation, options);
       }),
     );
 

@@ -56,6 +56,13 @@ export function durationBetween(from: string | undefined, to: string | undefined
   return Number.isFinite(ms) ? ms : undefined;
 }
 
+/** An age from the command line, in milliseconds: `45s`, `30min`, `12h`, `7d`, `2w`. */
+export function parseAge(text: string, option: string): number {
+  const [, count, unit] = AGE.exec(text) ?? [];
+  if (count !== undefined && unit !== undefined) return Number(count) * (AGE_UNITS[unit] as number);
+  throw usageError(`${option} is an age such as 30min, 12h or 7d, not ${JSON.stringify(text)}.`);
+}
+
 /**
  * A moment from the command line, in milliseconds since 1970: an age (`45s`, `30min`, `12h`, `7d`, `2w`), or an ISO 8601 date or
  * time, which is UTC unless it says otherwise.

@@ -24,6 +24,7 @@ import type {
   OverwriteOptions,
   StorageCapabilities,
   StoredObject,
+  UnfinishedWrites,
 } from './contract.ts';
 import { validatePrefix } from './names.ts';
 import { TransferBudget } from './object-store/transfer-budget.ts';
@@ -31,6 +32,7 @@ import { TransferBudget } from './object-store/transfer-budget.ts';
 export type { AzureAccessTier, AzureStorageOptions, AzureTokenCredential } from './azure/options.ts';
 
 /** Azure Blob Storage, like Azurite, honours all conditions, on every kind of account. */
+const UNFINISHED: UnfinishedWrites = Object.freeze({ kind: 'expiring', afterMs: 7 * 24 * 60 * 60 * 1000 });
 const CAPABILITIES: StorageCapabilities = Object.freeze({
   createIfAbsent: true,
   ifMatch: true,
@@ -57,6 +59,8 @@ const CAPABILITIES: StorageCapabilities = Object.freeze({
 export class AzureStorage implements DataStoreStorage {
   readonly type = 'azure';
   readonly capabilities: StorageCapabilities = CAPABILITIES;
+  /** Blocks that nobody commits are gone a week after the last one. */
+  readonly unfinished: UnfinishedWrites = UNFINISHED;
   readonly #names: BlobNames;
   readonly #requests: AzureRequests;
   readonly #downloads: AzureDownloads;

@@ -16,6 +16,11 @@ export interface DataStoreStorage extends AsyncDisposable {
   readonly type: string;
   /** What this storage is able to do; frozen. A decorator passes on what it wraps, unless it changes it. */
   readonly capabilities: StorageCapabilities;
+  /**
+   * What becomes of writes that neither ended nor were taken back, because a process died: no listing shows what they left, but it
+   * takes space. Left out by a storage that keeps nothing of them. A decorator passes on what it wraps.
+   */
+  readonly unfinished?: UnfinishedWrites | undefined;
 
   /**
    * Reads one object, or the part of it that `range` names. Resolves to `undefined` where there is none.
@@ -90,6 +95,45 @@ export interface StorageCapabilities {
   readonly sharedByProcesses: boolean;
   /** How names become file names: `exact` as they are, `fold` where the file system merges capitals. Elsewhere `exact`. */
   readonly nameEncoding: 'exact' | 'fold';
+}
+
+/** What a storage keeps of writes that never ended: it either removes them itself after a time, or lists them for others to remove. */
+export type UnfinishedWrites = ExpiringWrites | ListedWrites;
+
+/** They cannot be listed, and need not be: the storage removes them by itself. */
+export interface ExpiringWrites {
+  readonly kind: 'expiring';
+  /** How long after its last part one is removed, in milliseconds. */
+  readonly afterMs: number;
+}
+
+/** They stay until somebody removes them. */
+export interface ListedWrites {
+  readonly kind: 'listed';
+  /** Finds those that were begun at least so long ago; a day is an age that no write under way reaches. */
+  find(options: FindUnfinishedOptions): AsyncIterable<UnfinishedWrite>;
+  /** Frees what one holds. One that is gone counts as removed. Idempotent. */
+  remove(write: UnfinishedWrite, options?: CallOptions): Promise<void>;
+}
+
+/** Options of {@link ListedWrites.find}. */
+export interface FindUnfinishedOptions extends CallOptions {
+  /** In milliseconds, by this machine's clock. */
+  olderThanMs: number;
+  /** Whether `bytes` are needed, which may cost a request for each. Default `false`. */
+  details?: boolean | undefined;
+}
+
+/** A write that was begun and never ended. */
+export interface UnfinishedWrite {
+  /** The object that it would have become; the file that it left, where no more is known. */
+  name: string;
+  /** Tells it from others of the same name. */
+  id: string;
+  /** Milliseconds since 1970, by the storage's clock. */
+  startedAtMs: number;
+  /** What it takes up. Present when `details` was asked for, and the storage tells. */
+  bytes?: number;
 }
 
 /** What every call takes. */

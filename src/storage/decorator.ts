@@ -10,6 +10,7 @@ import type {
   OverwriteOptions,
   StorageCapabilities,
   StoredObject,
+  UnfinishedWrites,
 } from './contract.ts';
 
 /** The operations of a storage that reach what it stores. */
@@ -29,6 +30,10 @@ export abstract class StorageDecorator implements DataStoreStorage {
 
   get capabilities(): StorageCapabilities {
     return this.inner.capabilities;
+  }
+
+  get unfinished(): UnfinishedWrites | undefined {
+    return this.inner.unfinished;
   }
 
   get(name: string, options?: GetOptions): Promise<StoredObject | undefined> {

@@ -13,6 +13,7 @@ import type {
   OverwriteOptions,
   StorageCapabilities,
   StoredObject,
+  UnfinishedWrites,
 } from './contract.ts';
 import { gcsUri, parseGcsAddress } from './gcs/address.ts';
 import { connect, type GcsConnection } from './gcs/client.ts';
@@ -30,6 +31,7 @@ import { TransferBudget } from './object-store/transfer-budget.ts';
 
 export type { GcsClient, GcsStorageClass, GcsStorageOptions } from './gcs/options.ts';
 
+const UNFINISHED: UnfinishedWrites = Object.freeze({ kind: 'expiring', afterMs: 7 * 24 * 60 * 60 * 1000 });
 const CAPABILITIES: StorageCapabilities = Object.freeze({
   createIfAbsent: true,
   ifMatch: true,
@@ -57,6 +59,8 @@ const CAPABILITIES: StorageCapabilities = Object.freeze({
 export class GcsStorage implements DataStoreStorage {
   readonly type = 'gcs';
   readonly capabilities: StorageCapabilities = CAPABILITIES;
+  /** Sessions of uploads end by themselves after a week. */
+  readonly unfinished: UnfinishedWrites = UNFINISHED;
   readonly #keys: ObjectKeys;
   readonly #requests: GcsRequests;
   readonly #downloads: GcsDownloads;

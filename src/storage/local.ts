@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { StowageError, throwIfAborted } from '../errors.ts';
+import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { checkBody } from './body-stream.ts';
 import { closedError, listLimit } from './checks.ts';
 import type {
@@ -10,6 +10,7 @@ import type {
   CreateOptions,
   DataStoreStorage,
   DeleteFailure,
+  FindUnfinishedOptions,
   GetOptions,
   ListOptions,
   ListPage,
@@ -17,6 +18,8 @@ import type {
   OverwriteOptions,
   StorageCapabilities,
   StoredObject,
+  UnfinishedWrite,
+  UnfinishedWrites,
 } from './contract.ts';
 import { pagesOf } from './list-pages.ts';
 import { claimVersion } from './local/claim.ts';
@@ -25,6 +28,7 @@ import { removeEmptyFolders } from './local/empty-folders.ts';
 import { codeOf, localError } from './local/errors.ts';
 import { nameEncodingOf } from './local/name-encoding.ts';
 import { headFile, isFolder, readFile, versionOf } from './local/reader.ts';
+import { findTmp } from './local/stale-tmp.ts';
 import { type LocalSystem, REAL_SYSTEM } from './local/system.ts';
 import { walk } from './local/walk.ts';
 import { remove, type Target, Writer } from './local/writer.ts';
@@ -67,6 +71,12 @@ export interface LocalStorageOptions {
 export class LocalStorage implements DataStoreStorage {
   readonly type = 'local';
   readonly capabilities: StorageCapabilities;
+  /** Files in `tmp/`, which the first write of a process removes once they are a day old. */
+  readonly unfinished: UnfinishedWrites = {
+    kind: 'listed',
+    find: (options) => this.#findUnfinished(options),
+    remove: (write, options) => this.#removeUnfinished(write, options),
+  };
   /** The absolute path of the folder. */
   readonly root: string;
   readonly #encoding: NameEncoding;
@@ -193,6 +203,34 @@ export class LocalStorage implements DataStoreStorage {
   #begin(options: CallOptions): void {
     if (this.#closed) throw closedError(this.type);
     throwIfAborted(options.signal);
+  }
+
+  async *#findUnfinished(options: FindUnfinishedOptions): AsyncGenerator<UnfinishedWrite, void> {
+    this.#begin(options);
+    const target = this.#tmpTarget('find the unfinished', '');
+    try {
+      for await (const { file, bytes, modifiedAtMs } of findTmp(this.#tmpFolder)) {
+        this.#begin(options);
+        if (modifiedAtMs > Date.now() - options.olderThanMs) continue;
+        yield { name: `${RESERVED_SEGMENT}/${file}`, id: file, startedAtMs: modifiedAtMs, bytes };
+      }
+    } catch (error) {
+      throw isStowageError(error) ? error : localError(error, target);
+    }
+  }
+
+  async #removeUnfinished({ id }: UnfinishedWrite, options: CallOptions = {}): Promise<void> {
+    this.#begin(options);
+    const target = this.#tmpTarget('remove the unfinished', basename(id));
+    try {
+      await unlink(target.path);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw localError(error, target);
+    }
+  }
+
+  #tmpTarget(operation: string, file: string): Target {
+    return { operation, name: `${RESERVED_SEGMENT}/${file}`, path: join(this.#tmpFolder, file) };
   }
 
   #target(operation: string, name: string): Target {

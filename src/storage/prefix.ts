@@ -10,6 +10,7 @@ import type {
   ObjectInfo,
   OverwriteOptions,
   StoredObject,
+  UnfinishedWrites,
 } from './contract.ts';
 import { StorageDecorator } from './decorator.ts';
 import { validateObjectName, validatePrefix } from './names.ts';
@@ -22,6 +23,21 @@ export class PrefixStorage extends StorageDecorator {
   constructor(inner: DataStoreStorage, prefix: string) {
     super(inner);
     this.#prefix = `${validateObjectName(prefix)}/`;
+  }
+
+  override get unfinished(): UnfinishedWrites | undefined {
+    const { unfinished } = this.inner;
+    if (unfinished?.kind !== 'listed') return unfinished;
+    const prefix = this.#prefix;
+    return {
+      kind: 'listed',
+      find: async function* (options) {
+        for await (const write of unfinished.find(options)) {
+          if (write.name.startsWith(prefix)) yield { ...write, name: write.name.slice(prefix.length) };
+        }
+      },
+      remove: (write, options) => unfinished.remove({ ...write, name: prefix + write.name }, options),
+    };
   }
 
   override async get(name: string, options?: GetOptions): Promise<StoredObject | undefined> {

@@ -6,6 +6,7 @@ import type {
   CreateOptions,
   DataStoreStorage,
   DeleteFailure,
+  FindUnfinishedOptions,
   GetOptions,
   ListOptions,
   ListPage,
@@ -13,6 +14,8 @@ import type {
   OverwriteOptions,
   StorageCapabilities,
   StoredObject,
+  UnfinishedWrite,
+  UnfinishedWrites,
 } from './contract.ts';
 import { validatePrefix } from './names.ts';
 import { ObjectKeys } from './object-store/object-keys.ts';
@@ -27,7 +30,7 @@ import { S3MultipartUploads } from './s3/multipart.ts';
 import { type CheckedS3Options, checkS3Options, type S3StorageOptions } from './s3/options.ts';
 import { S3Puts } from './s3/puts.ts';
 import { S3Requests } from './s3/requests.ts';
-import { abortUpload, findUploads, type UnfinishedUpload } from './s3/unfinished-uploads.ts';
+import { abortUpload, findUploads, type UnfinishedUpload, uploadedBytes } from './s3/unfinished-uploads.ts';
 import { S3Uploads } from './s3/uploads.ts';
 
 export type { S3StorageOptions, StorageClass } from './s3/options.ts';
@@ -52,6 +55,12 @@ export type { UnfinishedUpload } from './s3/unfinished-uploads.ts';
 export class S3Storage implements DataStoreStorage {
   readonly type = 's3';
   readonly capabilities: StorageCapabilities;
+  /** Uploads in parts, which stay unless the bucket has a rule against it (`AbortIncompleteMultipartUpload`). */
+  readonly unfinished: UnfinishedWrites = {
+    kind: 'listed',
+    find: (options) => this.#findUnfinished(options),
+    remove: ({ name, id }, options) => this.abortUpload({ name, uploadId: id }, options),
+  };
   readonly #keys: ObjectKeys;
   readonly #requests: S3Requests;
   readonly #downloads: S3Downloads;
@@ -188,6 +197,17 @@ export class S3Storage implements DataStoreStorage {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async *#findUnfinished(options: FindUnfinishedOptions): AsyncGenerator<UnfinishedWrite, void> {
+    for await (const upload of this.findUnfinishedUploads(options.olderThanMs, options)) {
+      const { name, uploadId: id, startedAtMs } = upload;
+      if (!options.details) yield { name, id, startedAtMs };
+      else {
+        const bytes = await uploadedBytes(this.#requests, this.#keys, upload, options);
+        yield { name, id, startedAtMs, bytes };
+      }
+    }
   }
 
   #begin(options: CallOptions): void {

@@ -15,6 +15,7 @@ const base = scratchFolder();
 /** What is told by a transcript, and cannot be had here. */
 const NOT_RUN = [
   'stowage log Train/r9/fit -f -n 1', // while tasks are at work; test/cli/log-tail.test.ts follows them
+  'stowage uploads', // what a dead process left; test/cli/uploads.test.ts leaves it
   'stowage stat', // sums over 61 runs
   // Saves files that lie nowhere; test/cli/put.test.ts makes them.
   'stowage put Train/r8/load/0 raw=raw.bin notes=notes.md --metadata source=s3://bucket/raw --tag imported',

@@ -1,4 +1,5 @@
 import { fstatSync, opendirSync, statSync, unlinkSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Unfinished writes of this age belong to nobody any more. */
@@ -26,6 +27,21 @@ export function removeStaleTmp(folder: string, justWritten: number): void {
   } catch {
     // The write that brought us here does not depend on it.
   }
+}
+
+/** The files of unfinished writes in `folder`, whoever writes them. What vanishes meanwhile is left out. */
+export async function* findTmp(
+  folder: string,
+): AsyncGenerator<{ file: string; bytes: number; modifiedAtMs: number }, void> {
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(nothingIfMissing)) {
+    const stats = entry.isFile() && statSync(join(folder, entry.name), { throwIfNoEntry: false });
+    if (stats) yield { file: entry.name, bytes: stats.size, modifiedAtMs: stats.mtimeMs };
+  }
+}
+
+function nothingIfMissing(error: unknown): [] {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+  throw error;
 }
 
 function removeIfStale(path: string, nowMs: number): void {

@@ -1,0 +1,111 @@
+import type { DataStoreStorage, ListedWrites, UnfinishedWrite } from '../../storage/contract.ts';
+import type { Invocation } from '../invocation.ts';
+import { countOf, formatBytes } from '../sizes.ts';
+import { withStore } from '../store.ts';
+import type { Cell, Column } from '../table.ts';
+import { formatAge, formatDuration, parseAge } from '../times.ts';
+
+/** Options of `stowage uploads`. */
+export interface UploadsOptions {
+  olderThan: string;
+  yes?: boolean;
+}
+
+/** An unfinished upload in the JSON of `stowage uploads`. */
+interface UploadJson {
+  name: string;
+  id: string;
+  startedAt: string;
+  /** What it takes up; `null` where the storage does not tell. */
+  bytes: number | null;
+  removed: boolean;
+}
+
+const COLUMNS: readonly Column[] = [
+  { header: 'OBJECT', shrinks: true },
+  { header: 'BEGUN' },
+  { header: 'SIZE', align: 'right', dropOrder: 1 },
+  { header: '' },
+];
+/** What is younger may be under way. */
+const SURELY_DEAD_MS = 24 * 60 * 60 * 1000;
+
+/** `stowage uploads` */
+export async function uploads(invocation: Invocation, options: UploadsOptions): Promise<void> {
+  const olderThanMs = parseAge(options.olderThan, '--older-than');
+  await withStore(invocation, async ({ storage }) => {
+    const { unfinished } = storage;
+    if (unfinished?.kind !== 'listed') return explainWhyNone(invocation, storage);
+    const found: UploadJson[] = [];
+    const asked = { olderThanMs, details: true, signal: invocation.signal };
+    for await (const write of unfinished.find(asked)) {
+      const removed = options.yes === true && (await remove(invocation, unfinished, write));
+      found.push(toJson(write, removed));
+    }
+    await print(invocation, options, found);
+    if (olderThanMs < SURELY_DEAD_MS && !options.yes && found.length > 0) {
+      invocation.note('some may be under way: a writer that goes on fails if its upload is removed.');
+    }
+  });
+}
+
+/** What cannot be removed is told at the end, and the others are removed all the same. */
+async function remove(
+  invocation: Invocation,
+  unfinished: ListedWrites,
+  write: UnfinishedWrite,
+): Promise<boolean> {
+  try {
+    await unfinished.remove(write, invocation);
+    return true;
+  } catch (error) {
+    if (invocation.signal.aborted) throw error;
+    invocation.failed(error as Error);
+    return false;
+  }
+}
+
+async function explainWhyNone(invocation: Invocation, { type, unfinished }: DataStoreStorage): Promise<void> {
+  const expireAfterMs = unfinished?.kind === 'expiring' ? unfinished.afterMs : null;
+  if (invocation.json) return invocation.output.json({ listed: false, expireAfterMs, uploads: [] });
+  if (expireAfterMs === null)
+    return invocation.note(`a store of kind ${type} keeps nothing of uploads that never ended.`);
+  const time = formatDuration(expireAfterMs);
+  invocation.note(
+    `nothing to do: in a store of kind ${type} they cannot be listed, and are gone by themselves after ${time}.`,
+  );
+}
+
+async function print(
+  invocation: Invocation,
+  { olderThan, yes }: UploadsOptions,
+  found: readonly UploadJson[],
+): Promise<void> {
+  if (invocation.json) return invocation.output.json({ listed: true, expireAfterMs: null, uploads: found });
+  if (found.length === 0) return invocation.note(`no upload older than ${olderThan} is unfinished.`);
+  await invocation.output.table(
+    COLUMNS,
+    found.map((upload) => row(upload, yes === true)),
+  );
+  const bytes = found.reduce((sum, upload) => sum + (upload.bytes ?? 0), 0);
+  const all = `${countOf(found.length, 'unfinished upload')}, ${formatBytes(bytes)}`;
+  if (!yes) return invocation.note(`${all}: nothing was removed; --yes removes them.`);
+  const removed = found.filter((upload) => upload.removed).length;
+  invocation.note(`${all}: ${removed === found.length ? 'all' : removed} removed.`);
+}
+
+function row({ name, startedAt, bytes, removed }: UploadJson, wasAsked: boolean): Cell[] {
+  const age = formatAge(Date.now() - Date.parse(startedAt));
+  const size = bytes === null ? '-' : formatBytes(bytes);
+  if (!wasAsked) return [{ text: name, style: 'cyan' }, age, size, ''];
+  return [
+    { text: name, style: 'cyan' },
+    age,
+    size,
+    removed ? 'removed' : { text: 'not removed', style: 'red' },
+  ];
+}
+
+function toJson({ name, id, startedAtMs, bytes }: UnfinishedWrite, removed: boolean): UploadJson {
+  return { name, id, startedAt: new Date(startedAtMs).toISOString(), bytes: bytes ?? null, removed };
+}

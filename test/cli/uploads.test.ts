@@ -1,0 +1,142 @@
+import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { openStorage } from '../../src/storage/open.ts';
+import { useAzurite } from '../servers/azure-containers.ts';
+import { describeOnFakeGcs } from '../servers/gcs-buckets.ts';
+import { newClient, unfinishedKeys } from '../servers/s3-buckets.ts';
+import { s3Servers, useS3Server } from '../servers/s3-servers.ts';
+import { json, noise, scratchFolder, stowage } from './fixture.ts';
+
+afterEach(() => vi.unstubAllEnvs());
+
+async function makeStore(storage: string): Promise<void> {
+  await using flow = await FlowDataStore.open({ flowName: 'Train', storage });
+  await flow.task({ runId: 'r1', stepName: 'fit', taskId: '0' }, (task) => task.saveArtifacts({ x: 1 }));
+}
+
+for (const server of s3Servers().filter(({ isReal }) => isReal)) {
+  describe(`stowage uploads, on ${server.name}`, () => {
+    const inUse = useS3Server(server);
+
+    /** A store, and what a process left there that died after it had sent two parts. */
+    async function placeWithUpload() {
+      const place = await inUse.newPlace();
+      const { endpoint, region, credentials, bucket, prefix } = place;
+      vi.stubEnv('AWS_ENDPOINT_URL', endpoint);
+      vi.stubEnv('AWS_REGION', region);
+      vi.stubEnv('AWS_ACCESS_KEY_ID', credentials.accessKeyId);
+      vi.stubEnv('AWS_SECRET_ACCESS_KEY', credentials.secretAccessKey);
+      const store = `s3://${bucket}/${prefix}store`;
+      await makeStore(store);
+      const { s3, client } = await newClient(place);
+      const begin = async (key: string): Promise<void> => {
+        const object = { Bucket: bucket, Key: prefix + key };
+        const { UploadId } = await client.send(new s3.CreateMultipartUploadCommand(object));
+        for (const PartNumber of [1, 2]) {
+          const Body = noise(5 * 1024 * 1024, PartNumber);
+          await client.send(new s3.UploadPartCommand({ ...object, UploadId, PartNumber, Body }));
+        }
+      };
+      await begin('store/plain/left-behind');
+      await begin('elsewhere/not-ours');
+      return { place, store, name: 'plain/left-behind' };
+    }
+
+    it('shows what a dead process left, and removes it only when told to', async () => {
+      const { place, store, name } = await placeWithUpload();
+      const old = await stowage(store, ['uploads']);
+      expect(old).toMatchObject({ code: 0, stdout: '' });
+      expect(old.stderr).toBe('stowage: no upload older than 7d is unfinished.\n');
+
+      const shown = await stowage(store, ['uploads', '--older-than', '0s']);
+      expect(shown.stdout).toMatch(/plain\/left-behind .* 10\.5 MB\n$/);
+      expect(shown.stderr).toContain(
+        '1 unfinished upload, 10.5 MB: nothing was removed; --yes removes them.',
+      );
+      expect(shown.stderr).toContain('some may be under way');
+      expect(await unfinishedKeys(place)).toHaveLength(2);
+
+      const { listed, uploads } = await json(store, ['uploads', '--older-than', '0s', '--yes']);
+      expect(listed).toBe(true);
+      expect(uploads).toMatchObject([{ name, bytes: 10 * 1024 * 1024, removed: true }]);
+      expect(Date.parse(uploads[0].startedAt)).toBeGreaterThan(Date.now() - 600_000);
+      // Those of other stores stay.
+      expect(await unfinishedKeys(place)).toEqual([`${place.prefix}elsewhere/not-ours`]);
+      expect(await json(store, ['uploads', '--older-than', '0s'])).toMatchObject({ uploads: [] });
+    });
+
+    it('tells of one that somebody else removed meanwhile as removed', async () => {
+      const { store } = await placeWithUpload();
+      await using storage = await openStorage(store);
+      const { unfinished } = storage;
+      if (unfinished?.kind !== 'listed') throw new Error('S3 lists them.');
+      for await (const write of unfinished.find({ olderThanMs: -60_000 })) {
+        await unfinished.remove(write);
+        await unfinished.remove(write);
+      }
+      for await (const write of unfinished.find({ olderThanMs: -60_000 })) expect.fail(write.name);
+    });
+  });
+}
+
+describe('stowage uploads, in a folder', () => {
+  const folder = scratchFolder();
+
+  it('shows and removes files of writes that never ended', async () => {
+    const store = join(folder, 'store');
+    await makeStore(store);
+    mkdirSync(join(store, 'tmp'), { recursive: true });
+    const file = join(store, 'tmp', 'left-behind');
+    writeFileSync(file, new Uint8Array(2_000_000));
+    const weekAgo = Date.now() / 1000 - 8 * 24 * 3600;
+    utimesSync(file, weekAgo, weekAgo);
+    const shown = await stowage(store, ['uploads']);
+    expect(shown).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/tmp\/left-behind +8 d ago +2\.0 MB\n$/),
+    });
+    expect(existsSync(file)).toBe(true);
+    const removed = await stowage(store, ['uploads', '--yes']);
+    expect(removed.stdout).toMatch(/tmp\/left-behind +8 d ago +2\.0 MB +removed\n$/);
+    expect(removed.stderr).toBe('stowage: 1 unfinished upload, 2.0 MB: all removed.\n');
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it('wants an age, and a store', async () => {
+    const store = join(folder, 'other');
+    const wrong = await stowage(store, ['uploads', '--older-than', 'yesterday']);
+    expect(wrong).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--older-than is an age such as'),
+    });
+    expect((await stowage(store, ['uploads'])).code).toBe(10);
+  });
+});
+
+describe('stowage uploads, where they cannot be listed', () => {
+  const azurite = useAzurite();
+  const note = (type: string): string =>
+    `stowage: nothing to do: in a store of kind ${type} they cannot be listed, and are gone by themselves after 7 d.\n`;
+
+  it('says of Azure that they go by themselves', async () => {
+    const { connectionString, container } = await azurite.newPlace();
+    vi.stubEnv('AZURE_STORAGE_CONNECTION_STRING', connectionString);
+    const store = `az://${container}/store`;
+    await makeStore(store);
+    expect(await stowage(store, ['uploads', '--yes'])).toMatchObject({ code: 0, stderr: note('azure') });
+    const weekMs = 7 * 24 * 60 * 60 * 1000;
+    expect(await json(store, ['uploads'])).toEqual({ listed: false, expireAfterMs: weekMs, uploads: [] });
+  });
+
+  describeOnFakeGcs('of Google', (server) => {
+    it('says of Google that they go by themselves', async () => {
+      const { bucket } = await server.newPlace();
+      vi.stubEnv('STORAGE_EMULATOR_HOST', server.url());
+      const store = `gs://${bucket}/store`;
+      await makeStore(store);
+      expect(await stowage(store, ['uploads'])).toMatchObject({ code: 0, stderr: note('gcs') });
+    });
+  });
+});
