@@ -21,8 +21,9 @@ const EXAMPLES = [
   ['stowage stat --store ./other --json', 'how much lies in another store'],
 ] as const;
 
-const WHICH_STORE = `The store is ./.stowage, unless --store, or STOWAGE_DEFAULT_DATASTORE and
-STOWAGE_DATASTORE_SYSROOT_LOCAL say otherwise.`;
+const WHICH_STORE = `The store is ./.stowage, unless --store says otherwise, or
+STOWAGE_DEFAULT_DATASTORE (local, s3, azure, gs) and the kind's
+STOWAGE_DATASTORE_SYSROOT_LOCAL, _S3, _AZURE or _GS.`;
 
 /**
  * The whole command line. The commands themselves, and with them the store, are loaded when one runs, so that help and

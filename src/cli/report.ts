@@ -55,7 +55,7 @@ function messageOf(error: unknown): string {
 
 /** What to do on the command line, where the library's own remedy speaks to programs. */
 const HINTS: Readonly<Record<string, string>> = {
-  NO_SUCH_STORE: ' Name another with --store <path or URI>, or set STOWAGE_DATASTORE_SYSROOT_LOCAL.',
+  NO_SUCH_STORE: ' Name another with --store <path or URI>, or in the environment (see stowage --help).',
   UNKNOWN_ENCODING: ' Its bytes can be had with --bytes.',
   UNDECODABLE_ARTIFACT: ' Its bytes can be had with --bytes.',
 };
