@@ -1,11 +1,18 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { StowageError } from '../../src/errors.ts';
+import type {
+  DataStoreStorage,
+  ListedWrites,
+  UnfinishedWrite,
+  UnfinishedWrites,
+} from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { LimitStorage } from '../../src/storage/limit.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { PrefixStorage } from '../../src/storage/prefix.ts';
+import { RetryStorage } from '../../src/storage/retry.ts';
 
 const text = (value: string) => new TextEncoder().encode(value);
 
@@ -194,5 +201,49 @@ describe('FaultStorage', () => {
     });
     const short = new FaultStorage(new MemoryStorage(), () => ({ kind: 'delay', ms: 1 }));
     expect(await short.get('a')).toBeUndefined();
+  });
+});
+
+describe('what is unfinished', () => {
+  /** A storage of which two writers died. */
+  class Left extends MemoryStorage {
+    readonly writes = ['a/b', 'a/b/c', 'z'].map((name, i) => ({ name, id: String(i), startedAtMs: i }));
+    readonly unfinished: UnfinishedWrites = {
+      kind: 'listed',
+      find: ({ olderThanMs }) => from(this.writes.filter(({ startedAtMs }) => startedAtMs >= olderThanMs)),
+      remove: async ({ name, id }) => {
+        const at = this.writes.findIndex((write) => write.name === name && write.id === id);
+        this.writes.splice(at, 1);
+      },
+    };
+  }
+  async function* from<T>(values: readonly T[]): AsyncGenerator<T> {
+    yield* values;
+  }
+  const listed = ({ unfinished }: DataStoreStorage): ListedWrites => {
+    if (unfinished?.kind !== 'listed') throw new Error('They are listed.');
+    return unfinished;
+  };
+
+  it('is passed on through every decorator', () => {
+    const storage = new Left();
+    for (const outer of [
+      new CountStorage(storage),
+      new LimitStorage(storage, 1),
+      new RetryStorage(storage),
+    ]) {
+      expect(outer.unfinished).toBe(storage.unfinished);
+    }
+    expect(new RetryStorage(new MemoryStorage()).unfinished).toBeUndefined();
+  });
+
+  it('is only that below the prefix, and removed under its own name', async () => {
+    const storage = new Left();
+    const { find, remove } = listed(new PrefixStorage(storage, 'a'));
+    const found: UnfinishedWrite[] = [];
+    for await (const write of find({ olderThanMs: 0 })) found.push(write);
+    expect(found.map(({ name }) => name)).toEqual(['b', 'b/c']);
+    await remove(found[1] as UnfinishedWrite);
+    expect(storage.writes.map(({ name }) => name)).toEqual(['a/b', 'z']);
   });
 });
