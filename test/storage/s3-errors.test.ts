@@ -95,7 +95,7 @@ for (const server of s3Servers()) {
 
     it('names that a prefix makes too long are INVALID_NAME before anything is sent', async () => {
       const place = await inUse.newPlace();
-      const prefix = [place.prefix, ...Array.from({ length: 4 }, () => 'p'.repeat(100))]
+      const prefix = [place.prefix, ...Array.from({ length: 4 }, () => 'p'.repeat(80))]
         .filter(Boolean)
         .join('/');
       await withStorage({ ...place, prefix, singleWriter }, async (storage) => {
