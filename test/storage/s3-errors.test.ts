@@ -238,6 +238,31 @@ describe('a server that is not there', () => {
     await proxy.stop();
   });
 
+  it.each([200, 301, 403, 404])('is another server, which answers %i: STORAGE_FAILED', async (status) => {
+    const proxy = await startFaultyProxy('http://127.0.0.1:9');
+    for (const body of [
+      '<!doctype html><p>Welcome<br>',
+      '404 page not found',
+      '{"detail":"Not Found"}',
+      '',
+    ]) {
+      proxy.plan = () => ({ kind: 'answer', status, headers: { 'content-type': 'text/html' }, body });
+      await withStorage({ ...options, endpoint: proxy.url }, async (storage) => {
+        for (const call of [
+          () => storage.get('stowage.json'),
+          () => storage.create('a', text('x')),
+          () => storage.overwrite('a', text('x')),
+        ]) {
+          const error = await errorOf(call, 'STORAGE_FAILED');
+          expect(error.message).toMatch(/does not speak the protocol of S3.*correct the endpoint/);
+        }
+        // An answer to HEAD says too little to be known by, unless it is a success.
+        if (status === 200 || status === 404) await errorOf(storage.head('a'), 'STORAGE_FAILED');
+      });
+    }
+    await proxy.stop();
+  });
+
   it('keeps silent: STORAGE_UNAVAILABLE after the time-out', async () => {
     const proxy = await startFaultyProxy('http://127.0.0.1:9');
     proxy.plan = () => ({ kind: 'silence' });
