@@ -56,11 +56,9 @@ const ways = {
 };
 const { [way]: chosen } = ways;
 
-/** How far memory rises above where it was, while work is done. */
+/** How far memory rises above where it was before all, while work is done. */
 async function growth(work) {
-  globalThis.gc();
-  const start = process.memoryUsage.rss();
-  let peak = start;
+  let peak = process.memoryUsage.rss();
   const timer = setInterval(() => {
     peak = Math.max(peak, process.memoryUsage.rss());
   }, 5);
@@ -79,6 +77,8 @@ await chosen.save('warm', content(1)); // SDK, codecs and connections are loaded
 await read('warm', 1);
 const total = Number(mebibytes);
 const sent = createHash('sha256');
+globalThis.gc();
+const start = process.memoryUsage.rss();
 const up = await growth(() => chosen.save('large', content(total, sent)));
 let received;
 const down = await growth(async () => {
