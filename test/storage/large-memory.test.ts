@@ -27,6 +27,8 @@ describe('a large content on Azure goes up and down within 256 MiB', () => {
 describeOnFakeGcs('a large content on Google Cloud Storage goes up and down within 256 MiB', (server) => {
   it.each(WAYS)('as %s', { timeout: TIMEOUT_MS }, async (way) => {
     const { bucket, apiEndpoint } = await server.newPlace();
-    await expectBoundedMemory(`gs://${bucket}`, { gcs: { apiEndpoint } }, way);
+    // For each range fake-gcs-server copies the whole object: one of 2 GiB takes it a quarter of an hour, packs of 16 MiB do not.
+    const most = way === 'artifact' ? undefined : 256;
+    await expectBoundedMemory(`gs://${bucket}`, { gcs: { apiEndpoint } }, way, most);
   });
 });

@@ -106,6 +106,21 @@ for (const server of s3Servers()) {
       expect(proxy.seen.filter((line) => line.startsWith('GET'))).toHaveLength(5);
     });
 
+    it('a body whose checksum is another is an error that passes, and read again', async () => {
+      const other: ProxyFault = {
+        kind: 'answer',
+        status: 200,
+        headers: { etag: '"a"', 'x-amz-checksum-crc32': 'AAAAAA==' },
+        body: 'changed on its way',
+      };
+      proxy.plan = onRequests(/^GET /, other, other);
+      await expect(bare.get('first')).rejects.toMatchObject({
+        code: 'STORAGE_UNAVAILABLE',
+        message: expect.stringMatching(/bytes that arrived are not those that were sent/),
+      });
+      expect((await storage.get('first'))?.body).toEqual(text('x'));
+    });
+
     it('parts are of one object, though it is replaced while they are read', async () => {
       const [old, young] = [noise(11 * MIB, 1), noise(11 * MIB, 2)];
       await bare.overwrite('beat', old);

@@ -184,6 +184,9 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   MethodNotAllowed: UNSUPPORTED,
 };
 
+/** What the SDK says when the checksum that came with a body is not that of the body. */
+const OTHER_CHECKSUM = /^Checksum mismatch/;
+
 /** An error of the SDK, as far as it is looked at here. */
 interface SdkError extends Error {
   Code?: string;
@@ -269,6 +272,7 @@ function meaningOf(
   if (s3Code === 'RequestTimeTooSkewed' && error?.$metadata?.clockSkewCorrected) return BUSY;
   const known = MEANINGS[s3Code];
   if (known) return known;
+  if (error && OTHER_CHECKSUM.test(error.message)) return CHANGED;
   const code = codeOfStatus(status);
   if (status !== undefined && !isOfS3 && code !== 'STORAGE_UNAVAILABLE') return NOT_S3;
   if (status === 301 || status === 307 || status === 308) return REGION;
