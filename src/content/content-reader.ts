@@ -101,7 +101,8 @@ export class ContentReader {
     let offset = start;
     let failure: StowageError | undefined;
     let isGiven = false;
-    for (let name = await candidates.next(); name !== undefined; name = await candidates.next()) {
+    let isSuspect = false;
+    for (let name = await candidates.next(); name !== undefined; ) {
       try {
         for await (const piece of this.#readCopy(name, address, offset, end, { signal })) {
           whole?.update(piece);
@@ -114,11 +115,16 @@ export class ContentReader {
         return;
       } catch (error) {
         if (!isStowageError(error, 'CONTENT_DAMAGED', 'CONTENT_NOT_FOUND', 'UNSUPPORTED_FORMAT')) throw error;
-        await this.#report(error, candidates.isMarked(name));
+        const isMarked = candidates.isMarked(name);
+        // Bytes may have been changed on their way: a mark stays, so that only what is damaged twice gets one.
+        isSuspect = !isSuspect && error.code === 'CONTENT_DAMAGED' && !isGiven && !isMarked;
+        if (isSuspect) continue;
+        await this.#report(error, isMarked);
         // All was given, and is not what the key says: the copy itself lies, and no other can undo that.
         if (isGiven) throw unreadable(address, error);
         // A copy that is gone is none; one whose pack or plain object is gone is not whole.
         failure = error.code === 'CONTENT_DAMAGED' || error.details.name !== name ? error : failure;
+        name = await candidates.next();
       }
     }
     throw unreadable(address, failure);

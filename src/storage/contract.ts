@@ -3,9 +3,9 @@
  * `stowage/testing` is the suite it has to pass. Retries, limits and the like are decorators, never part of a backend.
  *
  * Object names are `/`-separated paths of non-empty segments, in Unicode NFC, at most 1,024 bytes of UTF-8.
- * `validateObjectName` tells the whole rule: no `.`, `..`, `\`, control character or first segment `tmp`, and no segment
- * longer than a file name once it is percent-encoded. No object is named like a folder of others: `a` and `a/b` exclude
- * each other, though not every storage notices.
+ * `validateObjectName` tells the whole rule: no `.`, `..`, `\`, control character, U+FFFE, U+FFFF or first segment `tmp`,
+ * and no segment longer than a file name once it is percent-encoded. No object is named like a folder of others: `a` and
+ * `a/b` exclude each other, though not every storage notices.
  * They are written once: `create` never replaces, and no name is used again after it was deleted.
  * The one exception are advisory objects (beats, hints, cache entries), which `overwrite` replaces.
  *

@@ -18,6 +18,8 @@ export const MAX_ENCODED_SEGMENT_BYTES = 255;
 export const RESERVED_SEGMENT = 'tmp';
 
 const CONTROL = /\p{Cc}/u;
+/** XML 1.0 has no way to write them, so that a bucket of S3 or Azure could not list a name that holds one. */
+const NO_CHARACTER = /[\ufffe\uffff]/;
 const SEPARATOR = /[/\\]/;
 const NOT_ASCII = /\P{ASCII}/u;
 /** With the `u` flag, only surrogates without a partner. */
@@ -183,6 +185,8 @@ function segmentProblem(segment: string): string | undefined {
   const control = CONTROL.exec(segment);
   if (control) return `it contains the control character ${codePoint(control[0])}; remove it`;
   if (!NOT_ASCII.test(segment)) return undefined;
+  const none = NO_CHARACTER.exec(segment);
+  if (none) return `it contains ${codePoint(none[0])}, which is no character; remove it`;
   if (LONE_SURROGATE.test(segment)) return 'it contains half of a surrogate pair; repair its encoding';
   if (segment.normalize('NFC') !== segment) return "it is not in Unicode NFC; pass name.normalize('NFC')";
   return undefined;

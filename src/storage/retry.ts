@@ -52,8 +52,8 @@ interface Attempted {
  * pass at once. When the attempts or the time are used up it throws `STORAGE_UNAVAILABLE` with the last error as cause.
  *
  * A response may be lost after the call took effect. A repeated `create` that finds the name taken, or `overwrite`
- * that finds the version gone, therefore reads the object, and counts it as its own if the bytes are equal. A stream
- * that was read from cannot be sent again, so that its `create` is not repeated.
+ * that finds the version gone, therefore reads the object, with attempts and a budget for that alone, and counts it as
+ * its own if the bytes are equal. A stream that was read from cannot be sent again, so that its `create` is not repeated.
  *
  * Large objects go in parts. A storage repeats each part by itself, by the same policy (`TransferOptions.repeatStep`),
  * with attempts and a budget of its own; when a part is given up, so is the call.
@@ -101,7 +101,7 @@ export class RetryStorage extends StorageDecorator {
     if (isStream(body)) return this.#createFromStream(what, body, inSteps);
     return this.#retry(what, async (attempt) => {
       if (await this.inner.create(name, body, inSteps)) return true;
-      return attempt > 1 && (await this.#bytesEqual(name, body, options)) !== undefined;
+      return attempt > 1 && (await this.#bytesEqual(what, body)) !== undefined;
     }).catch(throwReason);
   }
 
@@ -112,11 +112,11 @@ export class RetryStorage extends StorageDecorator {
         return await this.inner.overwrite(name, body, options);
       } catch (error) {
         if (attempt === 1 || !isStowageError(error, 'PRECONDITION_FAILED')) throw error;
-        const own = await this.#bytesEqual(name, body, options);
+        const own = await this.#bytesEqual(what, body);
         if (own === undefined) throw error;
         return own;
       }
-    });
+    }).catch(throwReason);
   }
 
   override async delete(names: readonly string[], options: CallOptions = {}): Promise<DeleteFailure[]> {
@@ -228,12 +228,17 @@ export class RetryStorage extends StorageDecorator {
     );
   }
 
-  /** The version of the object if its bytes are `body`. */
-  async #bytesEqual(name: string, body: Uint8Array, options: CallOptions): Promise<string | undefined> {
-    const { signal } = options;
-    const info = await this.inner.head(name, { signal });
+  /**
+   * The version of the object if its bytes are `body`. Each of its two requests is repeated by itself: were the write sent
+   * again whenever one of them fails, a third of them failing would use up the attempts of one write in forty.
+   */
+  async #bytesEqual(what: Attempted, body: Uint8Array): Promise<string | undefined> {
+    const { name, signal } = what;
+    const repeat = this.#stepsOf(what);
+    const info = await repeat(() => this.inner.head(name, { signal }));
     if (info?.bytes !== body.length) return undefined;
-    const stored = await this.inner.get(name, { signal, maxBytes: body.length });
+    const inSteps = { signal, maxBytes: body.length, repeatStep: repeat };
+    const stored = await repeat(() => this.inner.get(name, inSteps));
     return stored && Buffer.compare(stored.body, body) === 0 ? stored.version : undefined;
   }
 }

@@ -95,6 +95,23 @@ describe.each(targets)('$title: damage in $object', ({ content, object, save }) 
     }
   });
 
+  test('that was done on its way, once, is read again, and nothing is marked', async () => {
+    for (const kind of ['flip', 'truncate'] as const) {
+      const storage = await cloneOf(whole);
+      let reads = 0;
+      const once = new FaultStorage(storage, (operation, name) => {
+        if (operation !== 'get' || name !== target || reads++ > 0) return undefined;
+        return kind === 'flip' ? { kind, bit: 777 } : { kind, bytes: 7 };
+      });
+      for (const address of [{ key: saved.key }, saved]) {
+        reads = 0;
+        await expectLoads(once, address, content);
+        expect(reads, kind).toBeGreaterThan(1);
+      }
+      expect(await namesOf(storage)).toEqual(await namesOf(whole));
+    }
+  });
+
   test('is mended by saving, though no reader has found it', async () => {
     const body = await bodyOf(whole, target);
     // What cannot be seen from outside is found by verifyHits.

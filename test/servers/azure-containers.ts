@@ -34,7 +34,7 @@ export function useAzurite(): AzuriteInUse {
         connectionString: azurite().connectionString,
         container: `test-${randomBytes(8).toString('hex')}`,
       };
-      await clientOf(place).create();
+      await clientOf(place).createIfNotExists();
       return place;
     },
   };
@@ -43,7 +43,8 @@ export function useAzurite(): AzuriteInUse {
 /** A client of the tests' own, for what a storage does not do: making containers, looking at blocks, writing behind its back. */
 export function clientOf({ connectionString, container }: AzurePlace): ContainerClient {
   return BlobServiceClient.fromConnectionString(connectionString, {
-    retryOptions: { maxTries: 1 },
+    // Azurite hangs up connections that were idle, maybe as a request is on its way.
+    retryOptions: { maxTries: 3, retryDelayInMs: 10 },
   }).getContainerClient(container);
 }
 

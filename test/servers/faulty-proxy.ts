@@ -12,6 +12,8 @@ export type ProxyFault =
   | { kind: 'flip' }
   /** The answer's body ends after half of its bytes, with the connection. */
   | { kind: 'cut' }
+  /** One bit of the answer's body is turned over, in its middle. */
+  | { kind: 'flip answer' }
   /** Nothing ever happens. */
   | { kind: 'silence' }
   /** Somebody in between answers. */
@@ -88,11 +90,17 @@ function forward(
       return;
     }
     outgoing.writeHead(back.statusCode ?? 502, back.headers);
-    if (fault?.kind !== 'cut') {
+    const half = Number(back.headers['content-length']) >> 1;
+    if (fault?.kind === 'flip answer') {
+      back.pipe(bitFlipper(half)).pipe(outgoing);
+      return;
+    }
+    // There is nothing to cut off an answer without a body, or of an unknown length.
+    if (fault?.kind !== 'cut' || !(half > 0)) {
       back.pipe(outgoing);
       return;
     }
-    let left = Number(back.headers['content-length']) >> 1;
+    let left = half;
     back.on('data', (chunk: Buffer) => {
       outgoing.write(chunk.subarray(0, left));
       left -= chunk.length;
@@ -102,16 +110,16 @@ function forward(
   // The target hangs up, or the client does: the other one learns it the same way.
   onward.on('error', () => incoming.socket.destroy());
   incoming.on('close', () => incoming.complete || onward.destroy());
-  if (fault?.kind === 'flip') incoming.pipe(bitFlipper()).pipe(onward);
+  if (fault?.kind === 'flip') incoming.pipe(bitFlipper(0)).pipe(onward);
   else incoming.pipe(onward);
 }
 
-function bitFlipper(): Transform {
-  let isDone = false;
+function bitFlipper(offset: number): Transform {
+  let left = offset;
   return new Transform({
     transform(chunk: Buffer, _, done) {
-      if (!isDone) chunk[0] = (chunk[0] as number) ^ 1;
-      isDone = true;
+      if (left >= 0 && left < chunk.length) chunk[left] = (chunk[left] as number) ^ 1;
+      left -= chunk.length;
       done(null, chunk);
     },
   });

@@ -51,7 +51,11 @@ describe('a flow in a container', () => {
       ['v1', 'v1.', '😀'].map((id) => `${runId}/fit/${id}/0`).sort(),
     );
 
-    // The second task's weights are the first one's.
+    await other.task({ runId, stepName: 'clone', taskId: 'v1.' }, (copy) => copy.clone(reader));
+    const clone = await flow.getTaskDataStore(`${runId}/clone/v1.`);
+    expectSame(await clone.loadArtifacts(['weights', 'small']), { weights, small });
+
+    // The second task's weights are the first one's, and the clone's as well.
     expect(await objectNames(other.storage, 'manifests/')).toHaveLength(1);
     expect(await uncommittedBlocks(place)).toEqual({});
     await flow.close();

@@ -76,9 +76,18 @@ describe('names of blobs', () => {
   });
 
   it('that dots make too long are refused', () => {
-    const long = `${'x'.repeat(200)}/${'d./'.repeat(270)}x`;
+    const long = `${'./'.replace('.', `${'d'.repeat(3)}.`).repeat(190)}${'x'.repeat(70)}`;
     expect(() => new BlobNames('').blobNameOf(long)).toThrow(
-      expect.objectContaining({ code: 'INVALID_NAME' }),
+      expect.objectContaining({ code: 'INVALID_NAME', message: expect.stringMatching(/1024.*dots/) }),
+    );
+  });
+
+  it('of more segments than Azure takes are refused before anything is sent', () => {
+    const names = new BlobNames('p/q');
+    const fits = Array.from({ length: 252 }, () => 's').join('/');
+    expect(names.blobNameOf(fits)).toBe(`p/q/${fits}`);
+    expect(() => names.blobNameOf(`${fits}/s`)).toThrow(
+      expect.objectContaining({ code: 'INVALID_NAME', message: expect.stringMatching(/255 segments.*254/) }),
     );
   });
 });

@@ -65,7 +65,7 @@ describeOnFakeGcs('what the service refuses', (server) => {
   });
 
   it('names that a prefix makes too long are INVALID_NAME before anything is sent', async () => {
-    const prefix = Array.from({ length: 4 }, () => 'p'.repeat(100)).join('/');
+    const prefix = Array.from({ length: 4 }, () => 'p'.repeat(80)).join('/');
     await withStorage({ ...(await server.newPlace()), prefix }, async (storage) => {
       const name = Array.from({ length: 4 }, () => 'n'.repeat(200)).join('/');
       for (const call of [

@@ -230,7 +230,24 @@ describeOnFakeGcs('a storage whose way to the service is bad', (server) => {
     });
     await bare.overwrite('a', after);
     replace();
+    proxy.seen.length = 0;
     expect(sha256((await storage.get('a'))?.body)).toBe(sha256(after));
+    // All of it anew, in four parts, and none of the old parts over and over; and the bucket once, which might be gone.
+    expect(count(CONTENT)).toBeLessThanOrEqual(8);
+  });
+
+  it('what is replaced during every read is given up, as often as any call, and the error says so', async () => {
+    await bare.overwrite('a', noise(3 * PART, 7));
+    sessions.tamper = ({ path }) =>
+      path.includes('generation=') ? { path: path.replace(/generation=\d+/, 'generation=1') } : undefined;
+    proxy.seen.length = 0;
+    const few = new RetryStorage(bare, { sleep: async () => {}, maxAttempts: 3 });
+    await expect(few.get('a')).rejects.toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+      message: expect.stringMatching(/3 times.*replaced or deleted while it was read/),
+      details: { operation: 'get', name: 'a', attempts: 3 },
+    });
+    expect(count(CONTENT)).toBeLessThanOrEqual(9);
   });
 
   it('alone, it tries once and says that the server was not reached', async () => {

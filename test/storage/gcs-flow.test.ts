@@ -62,13 +62,25 @@ describeOnFakeGcs('a flow', (server) => {
     );
     expect((await storedBytes(storages[0] as DataStoreStorage)) - before).toBeLessThan(100_000);
 
+    const beforeClone = await storedBytes(storages[0] as DataStoreStorage);
+    await other.task({ runId: 'r1', stepName: 'clone', taskId: '0' }, (copy) => copy.clone(read));
+    const clone = await reader.getTaskDataStore('r1/clone/0');
+    const cloned = await clone.loadArtifacts<{ weights: Uint8Array; metrics: object }>(['weights', 'metrics']);
+    expect(Buffer.compare(cloned.weights, weights)).toBe(0);
+    expect((await storedBytes(storages[0] as DataStoreStorage)) - beforeClone).toBeLessThan(10_000);
+
     // A failed attempt, and the next one.
     const flaky = { runId: 'r1', stepName: 'flaky', taskId: '0' };
     const failing = other.task(flaky, () => Promise.reject(new Error('out of luck')));
     await expect(failing).rejects.toThrow('out of luck');
     await other.task(flaky, (again) => again.saveArtifacts({ answer: 42 }));
     const tasks = await reader.getTaskDataStores({ runId: 'r1' });
-    expect(tasks.map(({ stepName }) => stepName).sort()).toEqual([...Array(5).fill('again'), 'fit', 'flaky']);
+    expect(tasks.map(({ stepName }) => stepName).sort()).toEqual([
+      ...Array(5).fill('again'),
+      'clone',
+      'fit',
+      'flaky',
+    ]);
     expect(await reader.latestRun()).toBeUndefined();
     await run.finish();
     expect((await reader.latestRun())?.runId).toBe('r1');

@@ -110,7 +110,7 @@ describe('validateUserName', () => {
     const isValid =
       name !== '.' &&
       name !== '..' &&
-      !/[/\\]|\p{Cc}/u.test(name) &&
+      !/[/\\\ufffe\uffff]|\p{Cc}/u.test(name) &&
       name.normalize('NFC') === name &&
       Buffer.byteLength(name) <= 128 &&
       encodeSegment(name, 'fold').length <= 240;
@@ -141,6 +141,8 @@ describe('validateUserName', () => {
     ['a\nb', 'U+000A'],
     ['a\x7f', 'U+007F'],
     ['a\u0085', 'U+0085'],
+    ['a\ufffe', 'U+FFFE'],
+    ['\uffff', 'U+FFFF'],
     ['a\ud83d', 'surrogate'],
     ['e\u0301', 'NFC'],
     ['x'.repeat(129), '129 bytes'],

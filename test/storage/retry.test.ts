@@ -75,6 +75,42 @@ describe('RetryStorage', () => {
     },
   );
 
+  it('knows its own write again though looking for it fails as often as anything may', async () => {
+    for (const operation of ['create', 'overwrite'] as const) {
+      const reads = { head: 3, get: 3 };
+      let writes = 0;
+      const { storage, memory } = setUp(
+        (called) => {
+          if (called === operation) return writes++ === 0 ? { kind: 'after' } : undefined;
+          if (called !== 'head' && called !== 'get') return undefined;
+          reads[called] -= 1;
+          return reads[called] >= 0 ? { kind: 'before' } : undefined;
+        },
+        { maxAttempts: 4 },
+      );
+      const version = await memory.overwrite('beat', text('1'));
+      const isOwn =
+        operation === 'create'
+          ? await storage.create('a', text('x'))
+          : (await storage.overwrite('beat', text('2'), { ifMatch: version })) !== version;
+      expect({ operation, isOwn, writes }).toEqual({ operation, isOwn: true, writes: 2 });
+    }
+  });
+
+  it('looks for its own write no longer than it may, and says what it was about', async () => {
+    let writes = 0;
+    const { storage, calls } = setUp(
+      (operation) =>
+        operation === 'head' ? { kind: 'before' } : writes++ === 0 ? { kind: 'after' } : undefined,
+      { maxAttempts: 4 },
+    );
+    await expect(storage.create('a', text('x'))).rejects.toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+      details: { operation: 'create', name: 'a', attempts: 4 },
+    });
+    expect(calls).toEqual(['create a', 'create a', 'head a', 'head a', 'head a', 'head a']);
+  });
+
   it('waits longer each time, up to the longest wait, by the random share', async () => {
     const { storage, waitsMs } = setUp(first(9, { kind: 'before' }), { baseDelayMs: 100, maxDelayMs: 2_000 });
     await storage.head('a');

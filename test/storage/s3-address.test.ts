@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { MemoryStorage } from '../../src/storage/memory.ts';
 import { ObjectKeys } from '../../src/storage/object-store/object-keys.ts';
 import { parseS3Address, s3Uri } from '../../src/storage/s3/address.ts';
 import { checkS3Options } from '../../src/storage/s3/options.ts';
+import { objectNames } from '../flow/fixtures.ts';
 
 const invalid = expect.objectContaining({ code: 'INVALID_ARGUMENT' });
 
@@ -108,9 +111,36 @@ describe('keys', () => {
   });
 
   it('have at most 1,024 bytes, counted in UTF-8', () => {
-    const keys = new ObjectKeys(Array.from({ length: 5 }, () => 'é'.repeat(80)).join('/'));
+    const keys = new ObjectKeys(Array.from({ length: 5 }, () => 'é'.repeat(38)).join('/'));
     const room = 1024 - Buffer.byteLength(keys.prefix);
-    expect(keys.keyOf('x'.repeat(room))).toHaveLength(keys.prefix.length + room);
-    expect(() => keys.keyOf('x'.repeat(room + 1))).toThrow(expect.objectContaining({ code: 'INVALID_NAME' }));
+    const long = Array.from({ length: 4 }, () => 'x'.repeat(210)).join('/');
+    expect(Buffer.byteLength(keys.keyOf(long.slice(0, room)))).toBe(1024);
+    expect(() => keys.keyOf(long.slice(0, room + 1))).toThrow(
+      expect.objectContaining({ code: 'INVALID_NAME', message: expect.stringMatching(/1025 bytes.*1024/) }),
+    );
+  });
+
+  it('have room for all that a store names behind the longest prefix', async () => {
+    const storage = new MemoryStorage();
+    const name = 'n'.repeat(128);
+    const flow = await FlowDataStore.open({ flowName: name, storage });
+    const spec = { runId: name, stepName: name, taskId: name, attempt: Number.MAX_SAFE_INTEGER };
+    await flow.task(spec, async (task) => {
+      await task.saveArtifacts({ [name]: new Uint8Array(300_000) });
+      await task.saveMetadata({ [name]: 1 });
+      await task.saveLogs('s'.repeat(32), { stdout: 'x' });
+    });
+    await flow.saveData([{ name, data: new Uint8Array(10) }]);
+    await flow.close();
+    const longest = (await objectNames(storage)).sort((a, b) => b.length - a.length)[0] as string;
+    const keys = new ObjectKeys(`${'p'.repeat(199)}/${'q'.repeat(199)}`);
+    expect(keys.keyOf(longest).length).toBeLessThanOrEqual(1024);
+    expect(longest.length).toBeGreaterThan(550);
+    expect(() => new ObjectKeys(`${'p'.repeat(199)}/${'q'.repeat(200)}`)).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringMatching(/401 bytes.*at most 400/),
+      }),
+    );
   });
 });

@@ -95,7 +95,7 @@ for (const server of s3Servers()) {
 
     it('names that a prefix makes too long are INVALID_NAME before anything is sent', async () => {
       const place = await inUse.newPlace();
-      const prefix = [place.prefix, ...Array.from({ length: 4 }, () => 'p'.repeat(100))]
+      const prefix = [place.prefix, ...Array.from({ length: 4 }, () => 'p'.repeat(80))]
         .filter(Boolean)
         .join('/');
       await withStorage({ ...place, prefix, singleWriter }, async (storage) => {
@@ -235,6 +235,31 @@ describe('a server that is not there', () => {
       const error = await errorOf(storage.get('a'), 'STORAGE_FAILED');
       expect(error.message).toMatch(/TLS.*https or http/);
     });
+    await proxy.stop();
+  });
+
+  it.each([200, 301, 403, 404])('is another server, which answers %i: STORAGE_FAILED', async (status) => {
+    const proxy = await startFaultyProxy('http://127.0.0.1:9');
+    for (const body of [
+      '<!doctype html><p>Welcome<br>',
+      '404 page not found',
+      '{"detail":"Not Found"}',
+      '',
+    ]) {
+      proxy.plan = () => ({ kind: 'answer', status, headers: { 'content-type': 'text/html' }, body });
+      await withStorage({ ...options, endpoint: proxy.url }, async (storage) => {
+        for (const call of [
+          () => storage.get('stowage.json'),
+          () => storage.create('a', text('x')),
+          () => storage.overwrite('a', text('x')),
+        ]) {
+          const error = await errorOf(call, 'STORAGE_FAILED');
+          expect(error.message).toMatch(/does not speak the protocol of S3.*correct the endpoint/);
+        }
+        // An answer to HEAD says too little to be known by, unless it is a success.
+        if (status === 200 || status === 404) await errorOf(storage.head('a'), 'STORAGE_FAILED');
+      });
+    }
     await proxy.stop();
   });
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RetryStorage } from '../../src/storage/retry.ts';
 import { S3Storage } from '../../src/storage/s3.ts';
-import { noise } from '../flow/fixtures.ts';
+import { errorOf, noise } from '../flow/fixtures.ts';
 import { type FaultyProxy, type ProxyFault, startFaultyProxy } from '../servers/faulty-proxy.ts';
 import { unfinishedKeys } from '../servers/s3-buckets.ts';
 import { s3Servers, useS3Server } from '../servers/s3-servers.ts';
@@ -106,6 +106,21 @@ for (const server of s3Servers()) {
       expect(proxy.seen.filter((line) => line.startsWith('GET'))).toHaveLength(5);
     });
 
+    it('a body whose checksum is another is an error that passes, and read again', async () => {
+      const other: ProxyFault = {
+        kind: 'answer',
+        status: 200,
+        headers: { etag: '"a"', 'x-amz-checksum-crc32': 'AAAAAA==' },
+        body: 'changed on its way',
+      };
+      proxy.plan = onRequests(/^GET /, other, other);
+      await expect(bare.get('first')).rejects.toMatchObject({
+        code: 'STORAGE_UNAVAILABLE',
+        message: expect.stringMatching(/bytes that arrived are not those that were sent/),
+      });
+      expect((await storage.get('first'))?.body).toEqual(text('x'));
+    });
+
     it('parts are of one object, though it is replaced while they are read', async () => {
       const [old, young] = [noise(11 * MIB, 1), noise(11 * MIB, 2)];
       await bare.overwrite('beat', old);
@@ -122,6 +137,29 @@ for (const server of s3Servers()) {
       await bare.overwrite('beat', old);
       gets = 0;
       expect(sha256((await storage.get('beat'))?.body)).toBe(sha256(young));
+      // All of it anew, in three parts, and none of the old parts over and over.
+      expect(gets).toBeLessThanOrEqual(6);
+    });
+
+    it('what is replaced during every read is given up, as often as any call, and the error says so', async () => {
+      const [old, young] = [noise(11 * MIB, 1), noise(11 * MIB, 2)];
+      await bare.overwrite('beat', old);
+      let gets = 0;
+      let isBusy = false;
+      proxy.plan = async (method, path) => {
+        if (method !== 'GET' || !path.includes('/beat')) return undefined;
+        gets += 1;
+        if (isBusy) return undefined;
+        isBusy = true;
+        await bare.overwrite('beat', gets % 2 === 0 ? old : young);
+        isBusy = false;
+        return undefined;
+      };
+      const few = new RetryStorage(bare, { sleep: async () => {}, maxAttempts: 3 });
+      const error = await errorOf(few.get('beat'), 'STORAGE_UNAVAILABLE');
+      expect(error.details).toMatchObject({ operation: 'get', name: 'beat', attempts: 3 });
+      expect(error.message).toMatch(/replaced or deleted while it was read/);
+      expect(gets).toBeLessThanOrEqual(9);
     });
 
     it('waits as long as the server asks for', async () => {

@@ -56,6 +56,15 @@ for (const server of s3Servers()) {
       expect(await first.loadLogs('task', 'stderr')).toBe('about to crash\n');
       expect((await reader.runs()).map(({ run }) => run.runId)).toEqual(['r1']);
       expect(await reader.getTaskDataStores({ runId: 'r1' })).toHaveLength(1);
+
+      const names = async () =>
+        (await objectNames(reader.storage)).filter((name) => /^(data|packs)\//.test(name));
+      const before = await names();
+      await using cloner = await open();
+      await cloner.task({ ...spec, stepName: 'clone' }, (copy) => copy.clone(task));
+      const clone = await reader.getTaskDataStore('r1/clone/0');
+      expectSame(await clone.loadArtifacts(), values);
+      expect(await names()).toEqual(before);
     });
 
     it('stores equal content once, whoever saves it', async () => {

@@ -3,6 +3,8 @@ import { ObjectKeys } from '../object-store/object-keys.ts';
 
 /** The most characters in the name of a blob. */
 const MAX_CHARACTERS = 1024;
+/** The most segments between the slashes of one. */
+const MAX_SEGMENTS = 254;
 /** The end of a segment that Azure would cut off, or that stands for one. */
 const TO_ENCODE = /(?:\.|%(?:25)*2E)(?=\/|$)/g;
 const ENCODED = /%(?:25)*2E(?=\/|$)/g;
@@ -27,6 +29,15 @@ export class BlobNames {
   blobNameOf(name: string): string {
     const key = this.#keys.keyOf(name);
     const blobName = encode(key);
+    const segments = key.split('/').length;
+    if (segments > MAX_SEGMENTS) {
+      throw new StowageError(
+        'INVALID_NAME',
+        `"${name.slice(0, 60)}..." has ${segments} segments with the prefix "${this.#keys.prefix}", more than the ` +
+          `${MAX_SEGMENTS} that a blob's name may have; use fewer, or shorten the prefix in the store's address.`,
+        { details: { name, prefix: this.#keys.prefix, segments, maxSegments: MAX_SEGMENTS } },
+      );
+    }
     if (blobName === key || blobName.length <= MAX_CHARACTERS) return blobName;
     throw new StowageError(
       'INVALID_NAME',

@@ -3,6 +3,11 @@ import { isObjectSegment, RESERVED_SEGMENT, validateObjectName, validatePrefix }
 
 /** What all of S3, Azure and GCS take, in bytes of UTF-8. */
 const MAX_KEY_BYTES = 1024;
+/**
+ * The most bytes of a prefix. A store's own names take up to 616 (of a trace, with four names of 128 bytes each), so that
+ * all of them fit behind it: a task is not opened where its last record could not be written.
+ */
+const MAX_PREFIX_BYTES = 400;
 
 /** How names of objects become the keys of a bucket: a prefix goes before them, nothing else changes. */
 export class ObjectKeys {
@@ -10,7 +15,7 @@ export class ObjectKeys {
   readonly prefix: string;
 
   /**
-   * @param prefix as a user wrote it: slashes at its ends do not count
+   * @param prefix as a user wrote it: slashes at its ends do not count; at most 400 bytes of UTF-8
    * @throws StowageError `INVALID_ARGUMENT` where no object could have it before its name
    */
   constructor(prefix: string) {
@@ -25,6 +30,15 @@ export class ObjectKeys {
         { details: { prefix } },
       );
     }
+    const bytes = Buffer.byteLength(this.prefix);
+    if (bytes <= MAX_PREFIX_BYTES) return;
+    throw new StowageError(
+      'INVALID_ARGUMENT',
+      `The prefix "${this.prefix.slice(0, 60)}..." is ${bytes} bytes of UTF-8, its last slash included. The names that a ` +
+        `store puts behind it may need the other ${MAX_KEY_BYTES - MAX_PREFIX_BYTES} of the ${MAX_KEY_BYTES} that a key may ` +
+        `have; shorten it to at most ${MAX_PREFIX_BYTES}.`,
+      { details: { prefix, bytes, maxBytes: MAX_PREFIX_BYTES } },
+    );
   }
 
   /** @throws StowageError `INVALID_ARGUMENT`; `INVALID_NAME` where the prefix leaves no room for the name */

@@ -117,7 +117,8 @@ export class ConditionalWrites {
     const request = { operation: 'create', name: `tmp/${NAME}` };
     const object = { Bucket: this.#requests.bucket, Key: this.#key, Body: BODY, ...condition };
     try {
-      await this.#requests.send(request, (s3) => new s3.PutObjectCommand(object), isRefused);
+      const answer = await this.#requests.send(request, (s3) => new s3.PutObjectCommand(object), isRefused);
+      if (!answer.ETag) throw this.#requests.notS3('a write without an ETag', request);
       return true;
     } catch (error) {
       if (isRefused(error)) return false;

@@ -7,8 +7,6 @@ import type { S3Requests } from './requests.ts';
 
 /** The most keys that one request deletes. */
 const MAX_KEYS = 1000;
-/** What XML 1.0, the form of the request, has no way to write. */
-const NOT_IN_XML = /[\ufffe\uffff]/;
 
 /** Deletes objects, many with each request, and tells which are not confirmed gone. */
 export async function deleteObjects(
@@ -42,9 +40,8 @@ export async function deleteObjects(
 }
 
 function batchesOf(keys: readonly string[]): string[][] {
-  const batches = keys.filter((key) => NOT_IN_XML.test(key)).map((key) => [key]);
-  const others = keys.filter((key) => !NOT_IN_XML.test(key));
-  for (let i = 0; i < others.length; i += MAX_KEYS) batches.push(others.slice(i, i + MAX_KEYS));
+  const batches: string[][] = [];
+  for (let i = 0; i < keys.length; i += MAX_KEYS) batches.push(keys.slice(i, i + MAX_KEYS));
   return batches;
 }
 

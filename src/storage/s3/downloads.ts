@@ -8,7 +8,7 @@ import { readBeginningInto, readBodyInto } from '../object-store/read-body.ts';
 import type { TransferBudget } from '../object-store/transfer-budget.ts';
 import { transferParts } from '../object-store/transfer-parts.ts';
 import { s3CodeOf, statusOf } from './errors.ts';
-import type { S3Requests } from './requests.ts';
+import type { S3Request, S3Requests } from './requests.ts';
 import { versionOf } from './version.ts';
 
 /** An object, by its name and its key. */
@@ -79,6 +79,7 @@ export class S3Downloads {
         (s3) => new s3.HeadObjectCommand(object),
         isUnexplained,
       );
+      this.#expectETag(answer, request);
       return infoOf(name, answer, answer.ContentLength ?? 0);
     } catch (error) {
       if (!isUnexplained(error)) throw error;
@@ -161,11 +162,12 @@ export class S3Downloads {
       ? { Range: `bytes=${range.offset}-${range.offset + range.length - 1}` }
       : { ChecksumMode: 'ENABLED' as const };
     const object = { Bucket: this.#requests.bucket, Key: key, ...part, ...(etag && { IfMatch: etag }) };
+    const request = { operation: 'get', name, signal, hasBody: true };
     try {
-      const request = { operation: 'get', name, signal, hasBody: true };
       const answer = await this.#requests.send(request, (s3) => new s3.GetObjectCommand(object), isExpected);
       // The SDK's check of a body that is given up would end the process, were nobody to listen to its complaint.
       (answer.Body as unknown as EventEmitter).on('error', () => {});
+      this.#expectETag(answer, request);
       if (range && !isOfRange(answer, range)) throw this.#ignoresRanges(name, range, answer);
       return answer;
     } catch (error) {
@@ -174,6 +176,11 @@ export class S3Downloads {
       if (isMissing(error)) return undefined;
       throw error;
     }
+  }
+
+  /** Some page that answers whatever is asked has none. */
+  #expectETag({ ETag }: Answer | HeadObjectCommandOutput, request: S3Request): void {
+    if (!ETag) throw this.#requests.notS3('an object without an ETag', request);
   }
 
   /** The part of a range that the first request asks for. */
@@ -225,8 +232,7 @@ function unlimited(options: GetOptions): GetOptions {
 }
 
 function isMissing(error: unknown): boolean {
-  const code = s3CodeOf(error);
-  return statusOf(error) === 404 && (code === undefined || code === 'NoSuchKey');
+  return statusOf(error) === 404 && s3CodeOf(error) === 'NoSuchKey';
 }
 
 function isExpected(error: unknown): boolean {

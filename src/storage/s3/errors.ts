@@ -35,7 +35,8 @@ const WRONG_CREDENTIALS: Meaning = {
   code: 'STORAGE_CREDENTIALS',
   what: 'the access key or its secret is wrong',
   remedy:
-    'check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the credentials passed, and that they belong to this endpoint',
+    'check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN, where there is one), or the credentials ' +
+    'passed, and that they belong to this endpoint',
 };
 const EXPIRED_CREDENTIALS: Meaning = {
   code: 'STORAGE_CREDENTIALS',
@@ -107,6 +108,11 @@ const UPLOAD_GONE: Meaning = {
   what: 'somebody removed the unfinished upload',
   remedy: 'save again, and let lifecycle rules and clean-ups abort only uploads that are days old',
 };
+const NOT_S3: Meaning = {
+  code: 'STORAGE_FAILED',
+  what: 'what answers there does not speak the protocol of S3',
+  remedy: 'correct the endpoint, and see that no proxy stands before it that answers by itself',
+};
 const UNSUPPORTED: Meaning = {
   code: 'STORAGE_UNSUPPORTED',
   what: 'the server does not know how to do that',
@@ -128,6 +134,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   SignatureDoesNotMatch: WRONG_CREDENTIALS,
   InvalidSecurity: WRONG_CREDENTIALS,
   InvalidToken: WRONG_CREDENTIALS,
+  InvalidTokenId: WRONG_CREDENTIALS, // MinIO
+  InvalidClientTokenId: WRONG_CREDENTIALS,
   NotSignedUp: WRONG_CREDENTIALS,
   ExpiredToken: EXPIRED_CREDENTIALS,
   ExpiredTokenException: EXPIRED_CREDENTIALS,
@@ -176,6 +184,9 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   MethodNotAllowed: UNSUPPORTED,
 };
 
+/** What the SDK says when the checksum that came with a body is not that of the body. */
+const OTHER_CHECKSUM = /^Checksum mismatch/;
+
 /** An error of the SDK, as far as it is looked at here. */
 interface SdkError extends Error {
   Code?: string;
@@ -193,6 +204,15 @@ export function statusOf(error: unknown): number | undefined {
   return (error as SdkError).$metadata?.httpStatusCode;
 }
 
+/** An answer that succeeded, but is not one of S3. */
+export function notS3Error(said: string, { operation, name, place }: FailedRequest): StowageError {
+  return new StowageError(
+    NOT_S3.code,
+    `The ${operation} of "${name}" failed: ${NOT_S3.what} (${place}; ${said}). To do: ${NOT_S3.remedy}.`,
+    { details: { operation, name, place } },
+  );
+}
+
 /** What a failed request comes to. @param wasReached whether the server ever answered */
 export function s3Error(cause: unknown, request: FailedRequest, wasReached: boolean): StowageError {
   const error = cause as SdkError;
@@ -201,7 +221,9 @@ export function s3Error(cause: unknown, request: FailedRequest, wasReached: bool
     const lost = connectionError(error, request, wasReached);
     if (lost) return lost;
   }
-  return errorOfCode(s3CodeOf(error) ?? error.name, error.message, request, error);
+  // What the SDK says on further lines is for those who debug it; the cause has it.
+  const said = error.message.split('\n', 1)[0] as string;
+  return errorOfCode(s3CodeOf(error) ?? error.name, said, request, error);
 }
 
 /** What an error that S3 tells of one key among many comes to. */
@@ -214,7 +236,8 @@ export function errorOfCode(
   const error = cause as SdkError | undefined;
   const status = error && statusOf(error);
   const headers = error?.$response?.headers ?? {};
-  const meaning = meaningOf(s3Code, status, error);
+  const isOfS3 = error === undefined || s3CodeOf(error) !== undefined || request.operation === 'head';
+  const meaning = meaningOf(s3Code, status, error, isOfS3);
   const { operation, name, place } = request;
   const region = meaning === REGION ? headers['x-amz-bucket-region'] : undefined;
   const waitMs = retryAfterMs(headers['retry-after']);
@@ -238,14 +261,22 @@ export function errorOfCode(
   );
 }
 
-function meaningOf(s3Code: string, status: number | undefined, error: SdkError | undefined): Meaning {
+/** @param isOfS3 whether the answer says what S3 says of errors, or is one that has no body to say it */
+function meaningOf(
+  s3Code: string,
+  status: number | undefined,
+  error: SdkError | undefined,
+  isOfS3: boolean,
+): Meaning {
   // The SDK has set its own clock by the answer, so that the next signature will be valid.
   if (s3Code === 'RequestTimeTooSkewed' && error?.$metadata?.clockSkewCorrected) return BUSY;
   const known = MEANINGS[s3Code];
   if (known) return known;
+  if (error && OTHER_CHECKSUM.test(error.message)) return CHANGED;
+  const code = codeOfStatus(status);
+  if (status !== undefined && !isOfS3 && code !== 'STORAGE_UNAVAILABLE') return NOT_S3;
   if (status === 301 || status === 307 || status === 308) return REGION;
   if (status === 429) return SLOW_DOWN;
-  const code = codeOfStatus(status);
   for (const meaning of [BUSY, NOT_PERMITTED, FULL, UNSUPPORTED]) if (meaning.code === code) return meaning;
   return { code, what: 'the request failed', remedy: 'see the cause' };
 }

@@ -33,7 +33,9 @@ export class S3Puts {
     if (this.#options.singleWriter && (await this.#head(writing))) return false;
     const object = { ...objectOf(writing, this.#options), Body: body, ...this.#conditions.ifAbsent };
     try {
-      await this.#requests.send(requestOf(writing), (s3) => new s3.PutObjectCommand(object), isRefused);
+      const request = requestOf(writing);
+      const answer = await this.#requests.send(request, (s3) => new s3.PutObjectCommand(object), isRefused);
+      if (!answer.ETag) throw this.#requests.notS3('a write without an ETag', request);
       return true;
     } catch (error) {
       if (isRefused(error)) return false;
@@ -56,6 +58,7 @@ export class S3Puts {
         (s3) => new s3.PutObjectCommand(object),
         isNotMatched,
       );
+      if (!answer.ETag) throw this.#requests.notS3('a write without an ETag', request);
       return versionOf(answer.ETag, writeId);
     } catch (error) {
       throw isNotMatched(error) ? preconditionFailed(target.name, ifMatch ?? '') : error;

@@ -7,7 +7,7 @@ import type {
 import { abortError, isStowageError, throwIfAborted } from '../../errors.ts';
 import { LinkedAbort } from '../object-store/linked-abort.ts';
 import { hostOf, type S3Connection, type S3Sdk } from './client.ts';
-import { s3CodeOf, s3Error, statusOf } from './errors.ts';
+import { notS3Error, s3CodeOf, s3Error, statusOf } from './errors.ts';
 
 /** What a request is for. */
 export interface S3Request {
@@ -95,6 +95,11 @@ export class S3Requests {
     if (request.signal?.aborted) return abortError(request.signal);
     if (isStowageError(error) || !(error instanceof Error)) return error;
     return s3Error(error, { ...request, place: this.place }, this.#wasReached);
+  }
+
+  /** An answer that S3 would not give. */
+  notS3(said: string, request: S3Request): Error {
+    return notS3Error(said, { ...request, place: this.place });
   }
 
   close(): void {
