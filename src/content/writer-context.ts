@@ -3,7 +3,6 @@ import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { BoundedMap } from './bounded-map.ts';
 import type { CollectionLog } from './collection-log.ts';
 import type { ContentReader } from './content-reader.ts';
-import { HERE } from './content-ref.ts';
 import { lookAt } from './copies.ts';
 import { markDamaged } from './damage.ts';
 import { KeyLocks } from './key-locks.ts';
@@ -25,9 +24,13 @@ export interface KnownCopy {
   version: number;
 }
 
-/** What the writers of one store in one process share. */
+/** What the writers of one store in one process share, for one place. */
 export interface SharedWriterState {
+  /** Where they write: `HERE`, or the id of another place. */
+  readonly place: string;
+  /** The objects of that place. */
   readonly storage: DataStoreStorage;
+  /** The collector's log, which lies in the store itself for all places. */
   readonly log: CollectionLog;
   readonly reader: ContentReader;
   readonly locks: KeyLocks;
@@ -38,13 +41,14 @@ export interface SharedWriterState {
 }
 
 export function sharedWriterState(
-  storage: DataStoreStorage,
+  { place, storage }: Pick<SharedWriterState, 'place' | 'storage'>,
   log: CollectionLog,
   reader: ContentReader,
   options: { compression: Compression; verifyHits: boolean },
 ): SharedWriterState {
   return {
     ...options,
+    place,
     storage,
     log,
     reader,
@@ -67,6 +71,10 @@ export class WriterContext {
 
   get storage(): DataStoreStorage {
     return this.shared.storage;
+  }
+
+  get place(): string {
+    return this.shared.place;
   }
 
   /** Where a chunk lies that this process packed before; whether this session may rely on that pack, {@link mayUsePack} tells. */
@@ -94,9 +102,9 @@ export class WriterContext {
   }
 
   async #checkPack(pack: PackEntry, options: CallOptions): Promise<boolean> {
-    await this.session.pin([{ place: HERE, kind: 'pack', name: pack.name }], options);
+    await this.session.pin([{ place: this.place, kind: 'pack', name: pack.name }], options);
     const state = await this.shared.log.newest(options);
-    if (state.isCondemned(pack.name)) return false;
+    if (state.isCondemned(pack.name, this.place)) return false;
     const presence = await lookAt(this.storage, pack.name, options);
     if (presence && presence.bytes !== pack.bytes)
       await markDamaged(this.storage, pack.name, 'its length is not the one recorded');

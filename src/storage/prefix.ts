@@ -9,6 +9,7 @@ import type {
   ListPage,
   ObjectInfo,
   OverwriteOptions,
+  PersistOptions,
   StoredObject,
 } from './contract.ts';
 import { StorageDecorator } from './decorator.ts';
@@ -74,7 +75,7 @@ export class PrefixStorage extends StorageDecorator {
     );
   }
 
-  override async persist(names: readonly string[], options?: CallOptions): Promise<void> {
+  override async persist(names: readonly string[], options?: PersistOptions): Promise<void> {
     return this.inner.persist(
       names.map((name) => this.#within(name)),
       options,

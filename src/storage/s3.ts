@@ -11,6 +11,7 @@ import type {
   ListPage,
   ObjectInfo,
   OverwriteOptions,
+  PersistOptions,
   StorageCapabilities,
   StoredObject,
 } from './contract.ts';
@@ -148,7 +149,7 @@ export class S3Storage implements DataStoreStorage {
   }
 
   /** Does nothing: what is visible in S3 is durable. */
-  async persist(names: readonly string[], options: CallOptions = {}): Promise<void> {
+  async persist(names: readonly string[], options: PersistOptions = {}): Promise<void> {
     this.#begin(options);
     for (const name of names) this.#keys.keyOf(name);
   }
