@@ -64,7 +64,10 @@ function knownAddress(given: string, root: string, type: string): CanonicalAddre
     const uri = pathToFileURL(realPathOf(fileURLToPath(root))).href;
     return { identity: uri, uri };
   }
-  if (type === 'memory' && root === 'memory:') throw nameless();
+  if (type === 'memory') {
+    if (root === 'memory:') throw nameless();
+    return { identity: root, uri: decodeURIComponent(root) }; // names stand in addresses as they are
+  }
   if (type === 'azure') return { identity: root, uri: azureUri(given, root) };
   const service = SERVICES[type];
   if (!service) return { identity: root, uri: root };
