@@ -5,23 +5,23 @@ import { checkOptionNames } from '../storage/option-names.ts';
 import type { ByteCache } from './byte-cache.ts';
 import { ensureBytes } from './chunk-stream.ts';
 import { CollectionLog } from './collection-log.ts';
+import { ContentPlaces } from './content-places.ts';
 import { ContentReader, type ReadOptions } from './content-reader.ts';
 import { HERE } from './content-ref.ts';
-import { type ContentInput, ContentWriter, type StoredPlain } from './content-writer.ts';
+import type { ContentInput, ContentWriter, StoredPlain } from './content-writer.ts';
 import { GuardedCache } from './guarded-cache.ts';
 import type { StoreOptions } from './large-content.ts';
 import { openLooseSession, releaseLooseSession } from './loose-session.ts';
 import { type ContentKey, isContentKey } from './object-names.ts';
-import { PlaceReader } from './place-reader.ts';
-import { type OpenPlace, type Place, Places } from './places.ts';
+import { type OpenPlace, type PlaceInfo, Places } from './places.ts';
 import { checkRawDataPath, type RawDataPathOptions } from './raw-data-path.ts';
 import { WriterSession } from './session.ts';
 import { isSessionId, type SessionId } from './session-id.ts';
-import { SessionWriters } from './session-writers.ts';
+import type { SessionWriters } from './session-writers.ts';
 import { StoreFile } from './store-file.ts';
 import type { ContentAddress, StoredContent } from './stored-content.ts';
 import { untilAborted } from './stream-head.ts';
-import { type SharedWriterState, sharedWriterState, WriterContext } from './writer-context.ts';
+import { sharedWriterState } from './writer-context.ts';
 
 /** How a store keeps content. */
 export interface ContentStoreOptions extends RawDataPathOptions {
@@ -45,13 +45,6 @@ export interface SaveBlobsOptions
 /** Options of {@link ContentAddressedStore.saveData}. */
 export interface SaveDataOptions extends CallOptions, RawDataPathOptions {}
 
-/** What reads contents at one place, and what the writers of that place share. */
-interface PlacedContent {
-  storage: DataStoreStorage;
-  reader: ContentReader;
-  shared: SharedWriterState;
-}
-
 /** A content saved outside a task. */
 export interface SavedBlob extends StoredContent {
   /** The session that keeps it, until `release(session)`. */
@@ -73,10 +66,9 @@ export type Blob = Uint8Array | AsyncIterable<Uint8Array>;
  */
 export class ContentAddressedStore implements AsyncDisposable {
   readonly #storage: DataStoreStorage;
-  readonly #shared: SharedWriterState;
   readonly #storeFile: StoreFile;
   readonly #places: Places;
-  readonly #elsewhere = new Map<string, PlacedContent>();
+  readonly #content: ContentPlaces;
   /** @internal */
   readonly reader: ContentReader;
   /**
@@ -104,12 +96,12 @@ export class ContentAddressedStore implements AsyncDisposable {
     this.#storeFile = new StoreFile(storage);
     this.#places = new Places(storage, this.#storeFile, { open: options.openPlace, home: address });
     this.reader = new ContentReader(storage, HERE, async (place, callOptions) => {
-      return (await this.#at(place, callOptions)).reader;
+      return (await this.#content.at(place, callOptions)).reader;
     });
-    this.#shared = sharedWriterState({ place: HERE, storage }, new CollectionLog(storage), this.reader, {
-      compression,
-      verifyHits: options.verifyHits ?? false,
-    });
+    const settings = { compression, verifyHits: options.verifyHits ?? false };
+    const log = new CollectionLog(storage);
+    const shared = sharedWriterState({ place: HERE, storage }, log, this.reader, settings);
+    this.#content = new ContentPlaces({ storage, reader: this.reader, shared }, this.#places);
   }
 
   get storage(): DataStoreStorage {
@@ -150,12 +142,12 @@ export class ContentAddressedStore implements AsyncDisposable {
   }
 
   /**
-   * A writer for a session that is open.
+   * The writer of the store itself, for a session that is open.
    *
    * @internal
    */
   writer(session: WriterSession): ContentWriter {
-    return new ContentWriter(new WriterContext(this.#shared, session));
+    return this.#content.writerHere(session);
   }
 
   /**
@@ -164,18 +156,7 @@ export class ContentAddressedStore implements AsyncDisposable {
    * @internal
    */
   writers(session: WriterSession): SessionWriters {
-    const register = (rawDataPath: string, options: CallOptions): Promise<string> =>
-      this.registerPlace(rawDataPath, options);
-    return new SessionWriters(
-      {
-        register,
-        open: async (writing, place, options) => {
-          const { storage, shared } = await this.#at(place, options);
-          return { storage, writer: new ContentWriter(new WriterContext(shared, writing)) };
-        },
-      },
-      session,
-    );
+    return this.#content.writers(session);
   }
 
   /**
@@ -192,7 +173,7 @@ export class ContentAddressedStore implements AsyncDisposable {
    *
    * @internal
    */
-  place(id: string, options: CallOptions): Promise<Place> {
+  place(id: string, options: CallOptions): Promise<PlaceInfo> {
     return this.#places.find(id, options);
   }
 
@@ -202,7 +183,7 @@ export class ContentAddressedStore implements AsyncDisposable {
    * @internal
    */
   async readerAt(place: string = HERE, options: CallOptions = {}): Promise<ContentReader> {
-    return (await this.#at(place, options)).reader;
+    return (await this.#content.at(place, options)).reader;
   }
 
   /**
@@ -255,7 +236,7 @@ export class ContentAddressedStore implements AsyncDisposable {
       return stored;
     });
     const withUri = async (content: StoredPlain & { session: SessionId }): Promise<SavedData> => {
-      const { storage } = await this.#at(content.place ?? HERE, { signal });
+      const { storage } = await this.#content.at(content.place ?? HERE, { signal });
       return { ...content, uri: storage.uri(content.plain) };
     };
     return Promise.all(saved.map(withUri));
@@ -302,32 +283,20 @@ export class ContentAddressedStore implements AsyncDisposable {
     await releaseLooseSession(this.#storage, session, options);
   }
 
+  /** The other places that hold content of this store (`rawDataPath`): one LIST, and one GET each. */
+  async places(options: CallOptions = {}): Promise<PlaceInfo[]> {
+    checkOptionNames(options, 'places');
+    await this.prepareToRead(options);
+    return this.#places.list(options);
+  }
+
   /** Closes the storages of other places that were opened; the store's own belongs to whoever opened it. */
   async close(): Promise<void> {
-    this.#elsewhere.clear();
-    await this.#places.close();
+    await this.#content.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  async #at(place: string, options: CallOptions): Promise<PlacedContent> {
-    if (place === HERE) return { storage: this.#storage, reader: this.reader, shared: this.#shared };
-    const known = this.#elsewhere.get(place);
-    if (known) return known;
-    const opened = await this.#places.find(place, options);
-    const first = this.#elsewhere.get(place) ?? this.#contentOf(opened);
-    this.#elsewhere.set(place, first);
-    return first;
-  }
-
-  #contentOf(place: Place): PlacedContent {
-    const { id, storage } = place;
-    const reader = new PlaceReader(place, this.#places);
-    const { log, compression, verifyHits } = this.#shared;
-    const shared = sharedWriterState({ place: id, storage }, log, reader, { compression, verifyHits });
-    return { storage, reader, shared };
   }
 
   /** Runs `save` under a session of its own: nothing is visible of it unless all of it was saved. */

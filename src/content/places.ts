@@ -25,10 +25,16 @@ import type { StoreFile } from './store-file.ts';
 /** Opens the storage at an address that a record holds. */
 export type OpenPlace = (uri: string) => DataStoreStorage | Promise<DataStoreStorage>;
 
-/** Another place, opened. */
-export interface Place {
+/** Another place that holds content of a store. */
+export interface PlaceInfo {
+  /** By what records name it. */
   readonly id: string;
+  /** The address that was given for it, in the form that opens it from anywhere. */
   readonly uri: string;
+}
+
+/** Another place, opened. */
+export interface Place extends PlaceInfo {
   /** The objects of this store there. */
   readonly storage: DataStoreStorage;
 }
@@ -94,8 +100,23 @@ export class Places {
     if (owner.storeId !== storeId || owner.place !== id) throw strayPlace(id, uri, owner.storeUri);
   }
 
+  /** All places that are registered, opened or not. */
+  async list({ signal }: CallOptions): Promise<PlaceInfo[]> {
+    const places: PlaceInfo[] = [];
+    for await (const page of this.#home.list({ prefix: 'elsewhere/', signal })) {
+      for (const { name } of page.objects) {
+        const id = name.slice('elsewhere/'.length, -'.json'.length);
+        const record = isPlaceId(id) ? await this.#read(id, { signal }) : undefined;
+        if (record) places.push({ id, uri: record.uri });
+      }
+    }
+    return places;
+  }
+
   /** Closes what was opened for places. */
   async close(): Promise<void> {
+    // What is being registered opens something yet.
+    await Promise.allSettled(this.#registered.values());
     const opened = [...this.#opened.values()];
     this.#opened.clear();
     this.#registered.clear();
@@ -113,7 +134,7 @@ export class Places {
       const { identity, uri } = canonicalAddress(rawDataPath, opened);
       const home = this.#homeIdentity();
       if (identity === home) return HERE;
-      if (home !== undefined && identity.startsWith(`${home}/`)) throw withinStore(rawDataPath, root);
+      if (home !== undefined && isWithin(identity, home)) throw withinStore(rawDataPath, root);
       const id = placeIdOf(identity);
       const record = await this.#registerAtHome({ id, uri, names: opened.capabilities.nameEncoding });
       const place = await shared(this.#opened, id, async () => {
@@ -180,9 +201,9 @@ export class Places {
     return (await this.#read(place.id)) ?? record; // somebody else was first
   }
 
-  async #read(id: string): Promise<PlaceRecord | undefined> {
+  async #read(id: string, { signal }: CallOptions = {}): Promise<PlaceRecord | undefined> {
     const name = placeRecordName(id);
-    const object = await this.#home.get(name, { maxBytes: MAX_PLACE_RECORD_BYTES });
+    const object = await this.#home.get(name, { signal, maxBytes: MAX_PLACE_RECORD_BYTES });
     if (!object) return undefined;
     const what = this.#home.uri(name);
     const record = decodePlace(object.body, what);
@@ -228,6 +249,13 @@ function shared<T>(running: Map<string, Promise<T>>, key: string, work: () => Pr
     if (running.get(key) === begun) running.delete(key);
   });
   return begun;
+}
+
+/** Whether a prefix lies below another one of the same server. */
+function isWithin(identity: string, home: string): boolean {
+  const [path = '', server] = identity.split('?');
+  const [homePath = '', homeServer] = home.split('?');
+  return server === homeServer && path.startsWith(`${homePath}/`);
 }
 
 function withoutSlashes(address: string): string {

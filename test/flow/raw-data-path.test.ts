@@ -145,6 +145,7 @@ describe('content elsewhere', () => {
     const record = decodeRecord((await storage.get(elsewhere as string))?.body as Uint8Array, 'place');
     const id = elsewhere?.slice('elsewhere/'.length, -'.json'.length);
     expect(record).toMatchObject({ format: 1, kind: 'place', place: id, uri: rawDataPath, names: 'exact' });
+    expect(await flow.caStore.places()).toEqual([{ id, uri: rawDataPath }]);
     const storeId = await flow.caStore.storeId();
     const owner = await raw.get(`${storeId}/${id}/owner.json`);
     expect(decodeRecord(owner?.body as Uint8Array, 'owner')).toMatchObject({
