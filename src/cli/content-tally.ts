@@ -13,7 +13,7 @@ export interface StatJson {
   tasks: number;
   attempts: number;
   artifacts: number;
-  /** Different contents that artifacts refer to, inline values not among them. */
+  /** Different contents that artifacts refer to, inline values not among them; what lies at two places counts at each. */
   contents: number;
   /** Serialized bytes of all artifacts, each time one was saved. */
   bytes: number;
