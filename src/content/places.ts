@@ -136,12 +136,17 @@ export class Places {
       if (identity === home) return HERE;
       if (home !== undefined && isWithin(identity, home)) throw withinStore(rawDataPath, root);
       const id = placeIdOf(identity);
-      const record = await this.#registerAtHome({ id, uri, names: opened.capabilities.nameEncoding });
+      const { nameEncoding } = opened.capabilities;
+      const known = await this.#read(id);
+      const record = known ?? { place: id, uri, names: nameEncoding };
       const place = await shared(this.#opened, id, async () => {
-        isKept = record.names === opened.capabilities.nameEncoding;
+        isKept = record.names === nameEncoding;
         return isKept ? this.#placeOn(opened, record) : this.#open(record);
       });
-      await this.#mark(place);
+      // Reaches the place before it is registered, so that no place is that never was one.
+      const isMarked = await this.#isMarked(place);
+      await this.#registerAtHome(record, known !== undefined);
+      if (!isMarked) await this.#mark(place);
       return id;
     } finally {
       if (!isKept) await opened.close();
@@ -188,17 +193,11 @@ export class Places {
   }
 
   /** Before anything lies there, so that all that is there is found by who checks or collects the store. */
-  async #registerAtHome(place: { id: string; uri: string; names: NameEncoding }): Promise<PlaceRecord> {
-    const known = await this.#read(place.id);
-    const name = placeRecordName(place.id);
-    if (known) {
-      // Whoever registered it may not have got so far as to make it durable.
-      await this.#home.persist([name]);
-      return known;
-    }
-    const record = { place: place.id, uri: place.uri, names: place.names };
-    if (await this.#home.create(name, encodePlace(record))) return record;
-    return (await this.#read(place.id)) ?? record; // somebody else was first
+  async #registerAtHome(record: PlaceRecord, isKnown: boolean): Promise<void> {
+    const name = placeRecordName(record.place);
+    if (!isKnown && (await this.#home.create(name, encodePlace(record)))) return;
+    // Whoever registered it may not have got so far as to make it durable.
+    await this.#home.persist([name]);
   }
 
   async #read(id: string, { signal }: CallOptions = {}): Promise<PlaceRecord | undefined> {
@@ -215,18 +214,23 @@ export class Places {
     );
   }
 
-  async #mark(place: Place): Promise<void> {
-    const { id, storage } = place;
+  async #isMarked(place: Place): Promise<boolean> {
     try {
       await this.checkOwner(place, {});
     } catch (error) {
-      if (!isStowageError(error, 'PLACE_NOT_FOUND')) throw error;
-      const { storeId } = await this.#storeFile.require();
-      const record = encodePlaceOwner({ place: id, storeId, storeUri: rootOf(this.#home) });
-      if (await storage.create(OWNER_NAME, record)) return;
-      await this.checkOwner(place, {}); // somebody else was first
+      if (isStowageError(error, 'PLACE_NOT_FOUND')) return false;
+      throw error;
     }
-    await storage.persist([OWNER_NAME]);
+    await place.storage.persist([OWNER_NAME]);
+    return true;
+  }
+
+  async #mark(place: Place): Promise<void> {
+    const { storeId } = await this.#storeFile.require();
+    const record = encodePlaceOwner({ place: place.id, storeId, storeUri: rootOf(this.#home) });
+    if (await place.storage.create(OWNER_NAME, record)) return;
+    await this.checkOwner(place, {}); // somebody else was first
+    await place.storage.persist([OWNER_NAME]);
   }
 
   #homeIdentity(): string | undefined {

@@ -94,6 +94,7 @@ for (const server of s3Servers().filter(({ isReal }) => isReal)) {
       const error = await errorOf(writer.flow.createRun({ runId: 'r1', rawDataPath }), 'NO_SUCH_BUCKET');
       expect(error.message).toContain('gs://no-such-');
       expect(error.message).toContain('rawDataPath');
+      expect(await objectNames(writer.flow.storage, 'elsewhere/')).toEqual([]);
     });
   });
 }

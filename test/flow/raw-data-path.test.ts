@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { fc, test } from '@fast-check/vitest';
@@ -7,6 +7,7 @@ import { decodeRecord, encodeRecord } from '../../src/codec/record.ts';
 import { collectionVersionName, encodeCollectionVersion } from '../../src/content/collection-log.ts';
 import { decodeAttempt, encodeDone } from '../../src/content/session-files.ts';
 import { newSessionId } from '../../src/content/session-id.ts';
+import { StowageError } from '../../src/errors.ts';
 import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
@@ -554,25 +555,28 @@ describe('a place', () => {
     }
   });
 
-  it.skipIf(process.getuid?.() === 0)(
-    'is read without permission to write, there and in the store',
-    async () => {
-      const folder = scratchFolder();
-      const writer = await openFlow({ storage: join(folder, 'store') });
-      await writer.task({ ...spec, rawDataPath: join(folder, 'raw') }, (task) => task.saveArtifacts(large()));
-      const folders = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
-        entry.isDirectory(),
-      );
-      const paths = [folder, ...folders.map((entry) => join(entry.parentPath, entry.name))];
-      for (const path of paths) chmodSync(path, 0o555);
-      try {
-        const reader = await openFlow({ storage: join(folder, 'store') });
-        expectSame(await (await reader.getTaskDataStore('r1/fit/0')).loadArtifacts(), large());
-      } finally {
-        for (const path of paths) chmodSync(path, 0o755);
-      }
-    },
-  );
+  it('is read without permission to write, there and in the store, though a copy is damaged', async () => {
+    const { storage, raw, rawDataPath } = newPlace();
+    const flow = await openFlow({ storage });
+    await flow.task({ ...spec, rawDataPath }, (task) => task.saveArtifacts(large()));
+    const [copy] = (await objectNames(raw)).filter((name) => name.includes('/data/'));
+    const { body } = (await raw.get(copy as string)) ?? {};
+    await raw.delete([copy as string]);
+    await raw.create(copy as string, Uint8Array.from(body as Uint8Array).fill(0, 60));
+    await raw.create((copy as string).replace(/-\d{8}\./, '-99999999.'), body as Uint8Array);
+    const readOnly = (inner: DataStoreStorage): DataStoreStorage => {
+      const observed = new ObservedStorage(inner);
+      observed.before = (operation) => {
+        if (operation === 'create')
+          throw new StowageError('STORAGE_NOT_PERMITTED', 'Nothing may be written.');
+      };
+      return observed;
+    };
+    const reader = await openFlow({ storage: readOnly(storage), openPlace: () => readOnly(raw) });
+    expectSame(await (await reader.getTaskDataStore('r1/fit/0')).loadArtifacts(), large());
+    const writing = reader.task({ ...spec, taskId: '1' }, () => undefined);
+    await errorOf(writing, 'STORAGE_NOT_PERMITTED');
+  });
 });
 
 describe('damage at a place', () => {
