@@ -16,6 +16,8 @@ import re
 import struct
 import sys
 import unicodedata
+import urllib.parse
+import urllib.request
 
 import msgpack
 import zstandard
@@ -74,6 +76,10 @@ class Store:
         self.names = record["names"]
         ensure(self.names in ("exact", "fold"), "stowage.json: names")
 
+    def at(self, place):
+        """This store's objects at another place (section 4), or its own without one."""
+        return self if place is None else Elsewhere(self, place)
+
     def path(self, name):
         return os.path.join(self.folder, *(encode_segment(segment, self.names) for segment in name.split("/")))
 
@@ -100,6 +106,20 @@ class Store:
             if segment:
                 found[segment] = os.path.getsize(os.path.join(self.path(folder), file))
         return found
+
+
+class Elsewhere(Store):
+    def __init__(self, store, place):
+        ensure(re.fullmatch("[0-9a-f]{32}", place), f"{place}: no place")
+        name = f"elsewhere/{place}.json"
+        record = decode_record(store.get(name), name)
+        url = urllib.parse.urlsplit(record["uri"])
+        ensure(record["place"] == place and record["names"] in ("exact", "fold"), name)
+        ensure(url.scheme == "file", f"{record['uri']}: this reader reads folders only")
+        store_id = decode_record(store.get("stowage.json"), "stowage.json")["storeId"]
+        self.folder, self.names = os.path.join(urllib.request.url2pathname(url.path), store_id, place), record["names"]
+        owner = decode_record(self.get("owner.json"), f"{record['uri']}: owner.json")
+        ensure(owner["storeId"] == store_id and owner["place"] == place, f"{record['uri']}: of another store")
 
 
 # Section 3: records
@@ -298,7 +318,7 @@ def read_row(store, row, purged):
         data = base64.b64decode(row["base64"], validate=True)
     else:
         ensure(not purged, f"the content of {row['name']} was given up")
-        return load(store, row["key"], row["copy"], row.get("root"), row["bytes"])
+        return load(store.at(row.get("place")), row["key"], row["copy"], row.get("root"), row["bytes"])
     ensure(blake3(data).hexdigest() == row["key"] and len(data) == row["bytes"], f"{row['name']}: key")
     return data
 

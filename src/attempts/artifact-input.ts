@@ -1,12 +1,13 @@
 import { types } from 'node:util';
 import { type Compression, checkCompression } from '../codec/payload.ts';
+import { checkRawDataPath, type RawDataPathOptions } from '../content/raw-data-path.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { checkMembers, checkOptionNames } from '../storage/option-names.ts';
 
 /** How one artifact is saved. */
-export interface ArtifactOptions {
+export interface ArtifactOptions extends RawDataPathOptions {
   /** How its content is compressed. Default: the store's setting. */
   compression?: Compression | undefined;
   /** The id of the serializer to use. Default: the first that accepts the value. */
@@ -42,8 +43,8 @@ export interface ArtifactInput {
   options: ArtifactOptions;
 }
 
-const OPTION_NAMES: readonly string[] = ['compression', 'serializer', 'inline', 'artifacts'];
-const ARTIFACT_OPTION_NAMES: readonly string[] = ['compression', 'serializer', 'inline'];
+const ARTIFACT_OPTION_NAMES: readonly string[] = ['compression', 'serializer', 'inline', 'rawDataPath'];
+const OPTION_NAMES: readonly string[] = [...ARTIFACT_OPTION_NAMES, 'artifacts'];
 
 /** The options of a call, checked, and which artifact they make of a name and a value. */
 export class ArtifactInputs {
@@ -154,13 +155,15 @@ function merge(base: ArtifactOptions, over: ArtifactOptions | undefined): Artifa
     compression: over.compression ?? base.compression,
     serializer: over.serializer ?? base.serializer,
     inline: over.inline ?? base.inline,
+    rawDataPath: over.rawDataPath ?? base.rawDataPath,
   };
 }
 
 function checkOptions(options: unknown, what: string): void {
   if (typeof options !== 'object' || options === null) throw noOptions(what);
   checkMembers(options, what, ARTIFACT_OPTION_NAMES);
-  const { compression, serializer, inline } = options as ArtifactOptions;
+  const { compression, serializer, inline, rawDataPath } = options as ArtifactOptions;
+  checkRawDataPath(rawDataPath);
   if (compression !== undefined) checkCompression(compression);
   if (serializer !== undefined && typeof serializer !== 'string') {
     throw new StowageError(

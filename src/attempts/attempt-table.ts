@@ -4,7 +4,8 @@ import type { SerializedArtifact } from '../artifacts/serializer.ts';
 import type { ContentRef } from '../content/content-ref.ts';
 import { CHUNKED_FROM_BYTES, type ContentWriter } from '../content/content-writer.ts';
 import type { ArtifactEntry, ArtifactTable } from '../content/description.ts';
-import type { WriterSession } from '../content/session.ts';
+import { checkRawDataPath } from '../content/raw-data-path.ts';
+import type { SessionWriters } from '../content/session-writers.ts';
 import type { StoredContent } from '../content/stored-content.ts';
 import { untilAborted } from '../content/stream-head.ts';
 import { digestHex } from '../digest/blake3.ts';
@@ -24,8 +25,9 @@ import { toInline } from './inline-value.ts';
 
 /** Under which session content is written and relied on. */
 export interface TableWriter {
-  session: WriterSession;
-  writer: ContentWriter;
+  writers: SessionWriters;
+  /** Where content goes unless a call or an artifact says otherwise; in the store itself without it. */
+  rawDataPath: string | undefined;
 }
 
 /** A row, and the contents that references inside the value point at. */
@@ -46,6 +48,7 @@ const MAX_TURN_MS = 20;
 interface LargeValue extends SerializedArtifact {
   name: string;
   compression: ArtifactOptions['compression'];
+  rawDataPath: string | undefined;
 }
 
 /** Rows on their way into the table: their inline bytes count from the start, and no longer if they do not get there. */
@@ -94,19 +97,19 @@ export class AttemptTable {
   /** Names rows whose content is relied on, or written, already. */
   async adopt(rows: readonly TableRow[], target: TableWriter, mayName: () => void): Promise<void> {
     await this.#stage(mayName, async (staged) => {
-      await target.session.pin(rows.flatMap(({ refs }) => refs));
+      await target.writers.session.pin(rows.flatMap(({ refs }) => refs));
       for (const row of rows) this.#put(staged, row.entry.name, row);
     });
   }
 
   /** Finds every content again that the rows rest on, for a new session; those that are gone leave the table, and are named. */
-  async relyAgain({ session, writer }: TableWriter, options: CallOptions): Promise<string[]> {
+  async relyAgain({ writers }: TableWriter, options: CallOptions): Promise<string[]> {
     const rows = [...this.#rows].filter(([, { entry }]) => entry.content);
-    await session.pin(
+    await writers.session.pin(
       [...this.#rows.values()].flatMap(({ refs }) => refs),
       options,
     );
-    const contents = await writer.relyAll(
+    const contents = await writers.relyAll(
       rows.map(([, { entry }]) => entry.content as StoredContent),
       options,
     );
@@ -155,7 +158,7 @@ export class AttemptTable {
       const value = this.#stageValue(input, staged, refs);
       if (value) large.push(value);
     }
-    await target.session.pin(refs, options);
+    await target.writers.session.pin(refs, options);
     if (large.length === 0) return;
     await this.#writeLarge(large, staged, target, options);
     // Written or inline, artifacts stand in the order in which they were given.
@@ -194,7 +197,7 @@ export class AttemptTable {
       order.add(input.name);
       const refs: ContentRef[] = [];
       const value = this.#stageValue(input, staged, refs);
-      await target.session.pin(refs, options);
+      await target.writers.session.pin(refs, options);
       if (!value) {
         gathered = gathered.filter(({ name }) => name !== input.name);
       } else if (value.bytes.length >= CHUNKED_FROM_BYTES) {
@@ -227,7 +230,9 @@ export class AttemptTable {
     );
     const { bytes } = serialized;
     for (const ref of serialized.refs) refs.push(ref);
-    if (!this.#isInline(name, bytes.length, options, staged)) return { ...serialized, name, compression };
+    if (!this.#isInline(name, bytes.length, options, staged)) {
+      return { ...serialized, name, compression, rawDataPath: checkRawDataPath(options.rawDataPath) };
+    }
     const entry = { ...describe(name, serialized), key: digestHex(bytes), inline: toInline(serialized) };
     this.#put(staged, name, { entry, refs: serialized.refs });
     return undefined;
@@ -243,16 +248,25 @@ export class AttemptTable {
   async #writeLarge(
     values: readonly LargeValue[],
     staged: StagedRows,
-    { writer }: TableWriter,
+    target: TableWriter,
     { signal }: CallOptions,
   ): Promise<void> {
-    if (values.length === 0) return;
-    const contents = await writer.saveAll(values, { signal });
-    values.forEach((value, index) => {
-      const content = contents[index] as StoredContent;
-      const entry = { ...describe(value.name, value), key: content.key, content };
-      this.#put(staged, value.name, { entry, refs: value.refs });
-    });
+    const byWriter = new Map<ContentWriter, LargeValue[]>();
+    // Every place is found before anything is written.
+    for (const value of values) {
+      const writer = await target.writers.to(value.rawDataPath ?? target.rawDataPath, { signal });
+      const group = byWriter.get(writer);
+      if (group) group.push(value);
+      else byWriter.set(writer, [value]);
+    }
+    for (const [writer, group] of byWriter) {
+      const contents = await writer.saveAll(group, { signal });
+      group.forEach((value, index) => {
+        const content = contents[index] as StoredContent;
+        const entry = { ...describe(value.name, value), key: content.key, content };
+        this.#put(staged, value.name, { entry, refs: value.refs });
+      });
+    }
   }
 
   #put(staged: StagedRows, name: string, row: TableRow): void {

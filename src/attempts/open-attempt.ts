@@ -1,10 +1,11 @@
 import type { SerializerRegistry } from '../artifacts/registry.ts';
 import type { JsonValue } from '../codec/json-value.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { CHUNKED_FROM_BYTES, type ContentWriter } from '../content/content-writer.ts';
+import { CHUNKED_FROM_BYTES } from '../content/content-writer.ts';
 import { holdsBytes } from '../content/create-own.ts';
 import { type Description, encodeDescription, encodeTable, MAX_TABLE_BYTES } from '../content/description.ts';
 import { BEAT_INTERVAL_MS, Heartbeat } from '../content/heartbeat.ts';
+import { checkRawDataPath } from '../content/raw-data-path.ts';
 import { recordError } from '../content/recorded-error.ts';
 import { WriterSession } from '../content/session.ts';
 import {
@@ -15,6 +16,7 @@ import {
   SESSION_FILES,
   thisOwner,
 } from '../content/session-files.ts';
+import type { SessionWriters } from '../content/session-writers.ts';
 import { abortable, readHead } from '../content/stream-head.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
@@ -55,7 +57,8 @@ export class OpenAttempt {
   readonly #startedAt: string;
   #number: number;
   #session: WriterSession;
-  #writer: ContentWriter;
+  #writers: SessionWriters;
+  readonly #rawDataPath: string | undefined;
   #heartbeat: Heartbeat;
   readonly #logs: LogWriter;
   readonly #table: AttemptTable;
@@ -78,13 +81,15 @@ export class OpenAttempt {
     number: number,
     session: WriterSession,
     startedAt: string,
+    rawDataPath?: string,
   ) {
     this.#context = context;
+    this.#rawDataPath = rawDataPath;
     this.path = path;
     this.#startedAt = startedAt;
     this.#number = number;
     this.#session = session;
-    this.#writer = context.content.writer(session);
+    this.#writers = context.content.writers(session);
     this.#logs = new LogWriter(this.#storage, path, number);
     this.#table = new AttemptTable(context.registry, context.maxInlineBytes);
     this.#heartbeat = this.#startHeartbeat();
@@ -114,12 +119,13 @@ export class OpenAttempt {
   async saveArtifactStream(
     name: string,
     source: AsyncIterable<Uint8Array>,
-    { compression, signal }: Pick<SaveOptions, 'compression' | 'signal'>,
+    { compression, rawDataPath, signal }: Pick<SaveOptions, 'compression' | 'rawDataPath' | 'signal'>,
   ): Promise<void> {
     this.#ensureOpen('save artifacts');
     const { head, rest } = await readHead(abortable(source, { signal }), CHUNKED_FROM_BYTES);
-    if (!rest) return this.saveArtifacts({ [name]: head }, { compression, signal });
-    await this.adoptArtifacts(async ({ writer }) => {
+    if (!rest) return this.saveArtifacts({ [name]: head }, { compression, rawDataPath, signal });
+    await this.adoptArtifacts(async ({ writers }) => {
+      const writer = await writers.to(checkRawDataPath(rawDataPath) ?? this.#rawDataPath, { signal });
       const content = await writer.saveStream(rest, { compression, signal });
       const { key, bytes } = content;
       return [{ entry: { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content }, refs: [] }];
@@ -194,7 +200,7 @@ export class OpenAttempt {
   }
 
   get #target(): TableWriter {
-    return { session: this.#session, writer: this.#writer };
+    return { writers: this.#writers, rawDataPath: this.#rawDataPath };
   }
 
   get #storage(): DataStoreStorage {
@@ -240,6 +246,7 @@ export class OpenAttempt {
     const closedAt = new Date().toISOString();
     const done = { outcome, session: id, closedAt, ...(error ? { error } : {}) };
     const base = attemptBase(this.path, this.#number);
+    await this.#writers.persistElsewhere(options);
     const standing = await closeSession(this.#storage, base, this.#description, done, options);
     if (standing && standing.session !== id) throw await this.#fenced('somebody else closed it');
     // A collector that heard nothing for a day gave up on this attempt. As a failure that is as good as closed.
@@ -274,7 +281,7 @@ export class OpenAttempt {
     await this.#heartbeat.stop();
     this.#number = next;
     this.#session = session;
-    this.#writer = this.#context.content.writer(session);
+    this.#writers = this.#context.content.writers(session);
     this.#heartbeat = this.#startHeartbeat();
     this.#description = undefined;
     this.#mustRelyAgain = true;
@@ -310,7 +317,9 @@ export class OpenAttempt {
     const table = this.#table.toTable();
     const described = encodeDescription(this.#descriptionWith(table));
     if (described.length <= MAX_TABLE_BYTES) return described;
-    const [moved] = await this.#writer.saveAll([{ bytes: encodeTable(table) }], options);
+    // It is metadata, and stays in the store itself.
+    const writer = await this.#writers.at();
+    const [moved] = await writer.saveAll([{ bytes: encodeTable(table) }], options);
     return encodeDescription(this.#descriptionWith(moved as NonNullable<typeof moved>));
   }
 
@@ -330,6 +339,8 @@ export class OpenAttempt {
 export interface OpenAttemptOptions extends CallOptions {
   /** The attempt's number, from 0. Default: the next one that nobody has opened. */
   attempt?: number | undefined;
+  /** The address of the place that its content goes to. Default: the store itself. */
+  rawDataPath?: string | undefined;
 }
 
 /**
@@ -354,7 +365,7 @@ export async function openAttempt(
       { ...path, attempt: number },
     );
     if (await createAttempt(storage, path, number, record, { signal })) {
-      return new OpenAttempt(context, path, number, session, startedAt);
+      return new OpenAttempt(context, path, number, session, startedAt, options.rawDataPath);
     }
     if (options.attempt !== undefined) throw exists(path, number);
   }

@@ -21,7 +21,7 @@ export interface AttemptSource {
 const GATHER_BYTES = 8 * 1024 * 1024;
 
 /**
- * Rows of another attempt of the same store, whose content is relied on, not copied. References inside values belong to the
+ * Rows of another attempt of the same store, whose content is relied on where it lies, not copied. References inside values belong to the
  * table as a whole, so that all of the source's are kept.
  *
  * @throws StowageError `CONTENT_PURGED`, `CONTENT_NOT_FOUND`
@@ -29,19 +29,19 @@ const GATHER_BYTES = 8 * 1024 * 1024;
 export async function passDown(
   { content, read }: AttemptSource,
   entries: readonly ArtifactEntry[],
-  { session, writer }: TableWriter,
+  { writers }: TableWriter,
   options: CallOptions,
 ): Promise<TableRow[]> {
   const refs = read.described?.table().refs ?? [];
   const stored = entries.filter((entry) => entry.content);
   const contents = stored.map((entry) => entry.content as StoredContent);
-  await session.pin(refs, options);
+  await writers.session.pin(refs, options);
   if (contents.length === 0) return entries.map((entry) => ({ entry, refs }));
   if (read.purged) throw purged(read, stored);
   const stands = (): Promise<boolean> => stillStands(content, read, options);
-  if (await writer.relyOnDescribed(contents, stands, options))
+  if (await writers.relyOnDescribed(contents, stands, options))
     return entries.map((entry) => ({ entry, refs }));
-  const found = await writer.relyAll(contents, options);
+  const found = await writers.relyAll(contents, options);
   const foundByKey = new Map(contents.map(({ key }, index) => [key, found[index]]));
   return entries.map((entry) => {
     if (!entry.content) return { entry, refs };
@@ -65,17 +65,18 @@ export async function transfer(
   const refs = source.read.described?.table().refs ?? [];
   const stored = entries.filter((entry) => entry.content);
   if (source.read.purged && stored.length > 0) throw purged(source.read, stored);
-  await transferRefs(source, refs, target.writer, options);
-  await target.session.pin(refs, options);
+  await transferRefs(source, refs, await target.writers.at(), options);
+  await target.writers.session.pin(refs, options);
   const sought = stored.map(({ key, bytes }) => ({ key, bytes }));
-  const known = await target.writer.relyAll(sought, options);
+  const writer = await target.writers.to(sought.length === 0 ? undefined : target.rawDataPath, options);
+  const known = await writer.relyAll(sought, options);
   const contents = new Map<string, StoredContent>();
   stored.forEach(({ key }, index) => {
     const found = known[index];
     if (found) contents.set(key, found);
   });
   const absent = stored.filter(({ key }) => !contents.has(key));
-  await copyContents(source.content, absent, target.writer, contents, options);
+  await copyContents(source.content, absent, writer, contents, options);
   return entries.map((entry) => {
     if (!entry.content) return { entry, refs };
     return { entry: { ...entry, content: contents.get(entry.key) as StoredContent }, refs };

@@ -1,6 +1,14 @@
 import type { JsonValue } from '../codec/json-value.ts';
 import { decodeRecord, encodeRecord } from '../codec/record.ts';
-import { checkFormat, readObject, readOneOf, readStrings, readTime } from '../codec/record-fields.ts';
+import {
+  checkFormat,
+  readObject,
+  readOneOf,
+  readOptional,
+  readString,
+  readStrings,
+  readTime,
+} from '../codec/record-fields.ts';
 import { holdsBytes } from '../content/create-own.ts';
 import { recordError } from '../content/recorded-error.ts';
 import { type RecordedError, readRecordedError, thisOwner } from '../content/session-files.ts';
@@ -22,6 +30,11 @@ export interface RunDescription {
 export interface RunCreated extends RunDescription {
   /** ISO 8601, by the creator's clock. */
   createdAt: string;
+  /**
+   * The address of the place that content of its tasks goes to, unless they say otherwise; `''` is the store itself, whatever a
+   * process prefers. Absent where nobody said.
+   */
+  rawDataPath?: string;
 }
 
 /** How a run ended. */
@@ -46,14 +59,22 @@ export interface ListedRun {
 
 const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 
-/** Creates created.json; `false` where the run exists already. */
+/** What came of making a run. */
+export interface RunMade {
+  /** Whether it was made now, rather than before. */
+  isNew: boolean;
+  /** What created.json says of where content goes, whoever wrote it. */
+  rawDataPath: string | undefined;
+}
+
+/** Creates created.json, or finds out what the one that is there says. */
 export async function createRunRecord(
   storage: DataStoreStorage,
   flow: string,
   run: string,
-  { tags, parameters, parents }: RunDescription,
+  { tags, parameters, parents, rawDataPath }: RunDescription & Pick<RunCreated, 'rawDataPath'>,
   { signal }: CallOptions,
-): Promise<boolean> {
+): Promise<RunMade> {
   const name = createdName(flow, run);
   const record = encodeRecord({
     format: 1,
@@ -66,6 +87,7 @@ export async function createRunRecord(
     tags,
     parameters,
     parents,
+    rawDataPath,
   });
   if (record.length > MAX_RECORD_BYTES) {
     throw new StowageError(
@@ -74,10 +96,14 @@ export async function createRunRecord(
       { details: { bytes: record.length } },
     );
   }
-  if (await storage.create(name, record, { signal, durability: 'deferred' })) return true;
+  if (await storage.create(name, record, { signal, durability: 'deferred' }))
+    return { isNew: true, rawDataPath };
   // Whoever made it may not have got so far as to make it durable, and what is written next rests on it.
   await storage.persist([name], { signal });
-  return holdsBytes(storage, name, record, signal);
+  const standing = await storage.get(name, { signal, maxBytes: MAX_RECORD_BYTES });
+  if (!standing) throw vanished(storage.uri(name));
+  if (Buffer.compare(standing.body, record) === 0) return { isNew: true, rawDataPath }; // our own, after a lost response
+  return { isNew: false, rawDataPath: decodeCreated(standing.body, storage.uri(name)).rawDataPath };
 }
 
 /** Creates finished.json; `false` where the run was finished before. */
@@ -112,15 +138,19 @@ export async function readRunCreated(
   { signal }: CallOptions,
 ): Promise<RunCreated | undefined> {
   const object = await storage.get(createdName(flow, run), { signal, maxBytes: MAX_RECORD_BYTES });
-  if (!object) return undefined;
-  const what = storage.uri(createdName(flow, run));
-  const record = decodeRecord(object.body, what);
+  return object && decodeCreated(object.body, storage.uri(createdName(flow, run)));
+}
+
+function decodeCreated(bytes: Uint8Array, what: string): RunCreated {
+  const record = decodeRecord(bytes, what);
   checkFormat(record, what);
+  const rawDataPath = readOptional(readString, record, 'rawDataPath', what);
   return {
     createdAt: readTime(record, 'createdAt', what),
     tags: readStrings(record, 'tags', what),
     parameters: readObject(record, 'parameters', what) as RunCreated['parameters'],
     parents: readStrings(record, 'parents', what),
+    ...(rawDataPath === undefined ? {} : { rawDataPath }),
   };
 }
 
@@ -165,6 +195,14 @@ export async function listRuns(
     }
   }
   return [...runs.values()].sort((a, b) => b.createdAtMs - a.createdAtMs || (a.run < b.run ? 1 : -1));
+}
+
+function vanished(what: string): StowageError {
+  return new StowageError(
+    'STORAGE_FAILED',
+    `${what} exists and cannot be read; check that no other program changes the store's folders.`,
+    { details: { what } },
+  );
 }
 
 function createdName(flow: string, run: string): string {

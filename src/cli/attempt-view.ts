@@ -26,6 +26,8 @@ export interface ArtifactJson {
   bytes: number;
   storedBytes: number;
   inline: boolean;
+  /** The place that its content lies at, if not in the store itself. */
+  place?: string;
 }
 
 /** An attempt in `--json`. */
@@ -145,9 +147,11 @@ function viewOf(read: ReadAttempt): AttemptView {
   };
 }
 
-/** An artifact without where its content lies. */
+/** An artifact without the names of its content's objects. */
 export function artifactJson({ name, type, encoding, key, bytes, content }: ArtifactEntry): ArtifactJson {
-  return { name, type, encoding, key, bytes, storedBytes: content?.storedBytes ?? 0, inline: !content };
+  const { storedBytes = 0, place } = content ?? {};
+  const stored = { storedBytes, inline: !content, ...(place === undefined ? {} : { place }) };
+  return { name, type, encoding, key, bytes, ...stored };
 }
 
 /** The attempt without what only this program needs. */

@@ -1,7 +1,9 @@
+import { HERE } from '../content/content-ref.ts';
 import type { ArtifactEntry } from '../content/description.ts';
 import { parseCopyName } from '../content/object-names.ts';
 import type { StoredContent } from '../content/stored-content.ts';
 import { isStowageError } from '../errors.ts';
+import { CONTENT_FAULTS } from '../flow/artifact-values.ts';
 import type { Invocation } from './invocation.ts';
 import type { OpenStore } from './store.ts';
 
@@ -11,7 +13,7 @@ export interface StatJson {
   tasks: number;
   attempts: number;
   artifacts: number;
-  /** Different contents that artifacts refer to, inline values not among them. */
+  /** Different contents that artifacts refer to, inline values not among them; what lies at two places counts at each. */
   contents: number;
   /** Serialized bytes of all artifacts, each time one was saved. */
   bytes: number;
@@ -106,31 +108,34 @@ export class ContentTally {
   }
 
   async #addContent(key: string, bytes: number, content: StoredContent): Promise<void> {
-    if (this.#keys.has(key)) return;
-    this.#keys.add(key);
+    // What lies at two places is stored twice.
+    const id = `${content.place ?? HERE}/${key}`;
+    if (this.#keys.has(id)) return;
+    this.#keys.add(id);
     this.#contentBytes += bytes;
     this.#aloneBytes += content.storedBytes;
-    let objects = this.#objectsByKey.get(key);
+    let objects = this.#objectsByKey.get(id);
     if (!objects) {
       objects = this.#objectsOf(content);
-      this.#objectsByKey.set(key, objects);
+      this.#objectsByKey.set(id, objects);
     }
-    for (const [name, length] of await objects) this.#objects.set(name, length);
+    for (const [name, length] of await objects) this.#objects.set(`${content.place ?? HERE}/${name}`, length);
   }
 
   /** A small content is one object. A large one is a manifest and packs, which it may share with others. */
-  async #objectsOf({ copy, storedBytes }: StoredContent): Promise<ObjectSizes> {
+  async #objectsOf({ copy, storedBytes, place }: StoredContent): Promise<ObjectSizes> {
     const parsed = parseCopyName(copy);
     if (parsed?.folder !== 'manifests') return new Map([[copy, storedBytes]]);
     try {
-      const described = await this.#store.content.reader.describeCopy(copy, this.#invocation);
+      const reader = await this.#store.content.readerAt(place, this.#invocation);
+      const described = await reader.describeCopy(copy, this.#invocation);
       if (!described) return new Map([[copy, storedBytes]]);
       const sizes = new Map([[copy, parsed.bytes]]);
       for (const { name, bytes } of described.packs) sizes.set(name, bytes);
       if (described.plain !== undefined) sizes.set(described.plain, described.stored.bytes);
       return sizes;
     } catch (error) {
-      if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
+      if (!isStowageError(error, ...CONTENT_FAULTS)) throw error;
       this.#invocation.failed(error);
       return new Map([[copy, storedBytes]]);
     }

@@ -40,13 +40,14 @@ export async function readPut(
 
 /** The objects that an artifact's content lies in: one, or a manifest and packs. */
 async function objectsOf(
-  { content: { reader } }: OpenStore,
+  store: OpenStore,
   { content }: ArtifactEntry,
   options: CallOptions,
 ): Promise<(readonly [name: string, bytes: number])[]> {
   if (!content) return [];
   const copy = parseCopyName(content.copy);
   if (copy?.folder !== 'manifests') return [[content.copy, content.storedBytes]];
+  const reader = await store.content.readerAt(content.place, options);
   const described = await reader.describeCopy(content.copy, options);
   const packs = described?.packs.map(({ name, bytes }) => [name, bytes] as const) ?? [];
   return [[content.copy, copy.bytes], ...packs];

@@ -26,6 +26,8 @@ export interface RunJson {
   tags: readonly string[];
   parameters: Readonly<Record<string, JsonValue>>;
   parents: readonly string[];
+  /** Where content of its tasks goes, if not to the store itself. */
+  rawDataPath?: string;
   error?: RecordedError;
   /** Why little is known of it. */
   failure?: { code: string; message: string };
@@ -102,6 +104,7 @@ async function readIf(
       tags,
       parameters,
       parents,
+      ...(created?.rawDataPath ? { rawDataPath: created.rawDataPath } : {}),
       ...(end?.error ? { error: end.error } : {}),
     };
   } catch (error) {

@@ -62,15 +62,23 @@ async function openFor<T>(invocation: Invocation, work: (store: OpenStore) => Pr
     const { name, uri, reason } = message as DamageMessage;
     invocation.note(`warning: ${reason.includes(name) ? reason : `${uri} is damaged: ${reason}`}`);
   });
-  const storage = await openStorage(invocation.options.store ?? defaultStorageUri());
+  const address = invocation.options.store ?? defaultStorageUri();
+  const storage = await openStorage(address);
+  const content = new ContentAddressedStore(storage, {}, address);
+  const flows: FlowDataStore[] = [];
   try {
-    const content = new ContentAddressedStore(storage);
     return await work({
       storage,
       content,
-      flow: (flowName) => FlowDataStore.open({ flowName, storage }),
+      flow: async (flowName) => {
+        const flow = await FlowDataStore.open({ flowName, storage });
+        flows.push(flow);
+        return flow;
+      },
     });
   } finally {
+    for (const flow of flows) await flow.close();
+    await content.close();
     await storage.close();
   }
 }

@@ -3,7 +3,7 @@ import { checkFormat, readInteger, readObjects, readString } from '../codec/reco
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { type ContentRef, HERE, readContentRefs } from './content-ref.ts';
+import { type ContentRef, readContentRefs } from './content-ref.ts';
 import type { SessionId } from './session-id.ts';
 
 /**
@@ -14,8 +14,8 @@ export interface CollectionState {
   readonly version: number;
   /** Neither proposed nor final: nothing is about to be deleted, but for names that an earlier deletion could not confirm gone. */
   readonly idle: boolean;
-  /** Whether a collector has condemned the object of this name (a copy, a pack, a plain object). */
-  isCondemned(objectName: string, place?: string): boolean;
+  /** Whether a collector has condemned the object of this name (a copy, a pack, a plain object) at this place. */
+  isCondemned(objectName: string, place: string): boolean;
 }
 
 /** What one version of the log says. */
@@ -110,7 +110,7 @@ function stateOf(version: number, idle: boolean, entries: readonly ContentRef[])
   return {
     version,
     idle,
-    isCondemned: (objectName, place = HERE) => condemned.has(`${place}\n${objectName}`),
+    isCondemned: (objectName, place) => condemned.has(`${place}\n${objectName}`),
   };
 }
 

@@ -5,29 +5,45 @@ import { checkOptionNames } from '../storage/option-names.ts';
 import type { ByteCache } from './byte-cache.ts';
 import { ensureBytes } from './chunk-stream.ts';
 import { CollectionLog } from './collection-log.ts';
+import { ContentPlaces } from './content-places.ts';
 import { ContentReader, type ReadOptions } from './content-reader.ts';
-import { type ContentInput, ContentWriter, type StoredPlain } from './content-writer.ts';
+import { HERE } from './content-ref.ts';
+import type { ContentInput, ContentWriter, StoredPlain } from './content-writer.ts';
 import { GuardedCache } from './guarded-cache.ts';
 import type { StoreOptions } from './large-content.ts';
 import { openLooseSession, releaseLooseSession } from './loose-session.ts';
 import { type ContentKey, isContentKey } from './object-names.ts';
+import { type OpenPlace, type PlaceInfo, Places } from './places.ts';
+import { checkRawDataPath, type RawDataPathOptions } from './raw-data-path.ts';
 import { WriterSession } from './session.ts';
 import { isSessionId, type SessionId } from './session-id.ts';
+import type { SessionWriters } from './session-writers.ts';
 import { StoreFile } from './store-file.ts';
 import type { ContentAddress, StoredContent } from './stored-content.ts';
 import { untilAborted } from './stream-head.ts';
-import { type SharedWriterState, sharedWriterState, WriterContext } from './writer-context.ts';
+import { sharedWriterState } from './writer-context.ts';
 
 /** How a store keeps content. */
-export interface ContentStoreOptions {
+export interface ContentStoreOptions extends RawDataPathOptions {
   /** How content is compressed unless a call says otherwise. Default `auto`: zstd where a sample shrinks by 5 %, raw elsewhere. */
   compression?: Compression | undefined;
   /** Whether a deduplication hit is read and verified in full, rather than looked at. Default `false`. */
   verifyHits?: boolean | undefined;
+  /**
+   * Opens the storages of other places that hold content of this store (`rawDataPath`), for writing and reading: by the address
+   * that was given, and later by the one that the store keeps of it. What it returns is closed with the store.
+   * Default: `openStorage`, which finds credentials in the environment.
+   */
+  openPlace?: OpenPlace | undefined;
 }
 
 /** Options of {@link ContentAddressedStore.saveBlobs}. */
-export type SaveBlobsOptions = Pick<StoreOptions, 'signal' | 'compression' | 'elementBytes'>;
+export interface SaveBlobsOptions
+  extends Pick<StoreOptions, 'signal' | 'compression' | 'elementBytes'>,
+    RawDataPathOptions {}
+
+/** Options of {@link ContentAddressedStore.saveData}. */
+export interface SaveDataOptions extends CallOptions, RawDataPathOptions {}
 
 /** A content saved outside a task. */
 export interface SavedBlob extends StoredContent {
@@ -48,26 +64,44 @@ export type Blob = Uint8Array | AsyncIterable<Uint8Array>;
  * Keeps contents under the BLAKE3 digest of their bytes, each once. What is saved here directly belongs to a session of its own
  * and is kept until `release(session)`; task code saves artifacts instead, which belong to their attempt.
  */
-export class ContentAddressedStore {
+export class ContentAddressedStore implements AsyncDisposable {
   readonly #storage: DataStoreStorage;
-  readonly #shared: SharedWriterState;
   readonly #storeFile: StoreFile;
+  readonly #places: Places;
+  readonly #content: ContentPlaces;
   /** @internal */
   readonly reader: ContentReader;
+  /**
+   * Where content goes unless something narrower says otherwise.
+   *
+   * @internal
+   */
+  readonly rawDataPath: string | undefined;
 
-  constructor(storage: DataStoreStorage, options: ContentStoreOptions = {}) {
+  /** `address` is that by which the storage was opened, where there is one. */
+  constructor(storage: DataStoreStorage, options: ContentStoreOptions = {}, address?: string) {
     const compression = options.compression ?? 'auto';
     checkCompression(compression);
     if (options.verifyHits !== undefined && typeof options.verifyHits !== 'boolean') {
       throw new StowageError('INVALID_ARGUMENT', 'The option verifyHits must be true or false.');
     }
+    if (options.openPlace !== undefined && typeof options.openPlace !== 'function') {
+      throw new StowageError(
+        'INVALID_ARGUMENT',
+        'The option openPlace must be a function that opens a storage by its address.',
+      );
+    }
+    this.rawDataPath = checkRawDataPath(options.rawDataPath);
     this.#storage = storage;
     this.#storeFile = new StoreFile(storage);
-    this.reader = new ContentReader(storage);
-    this.#shared = sharedWriterState(storage, new CollectionLog(storage), this.reader, {
-      compression,
-      verifyHits: options.verifyHits ?? false,
+    this.#places = new Places(storage, this.#storeFile, { open: options.openPlace, home: address });
+    this.reader = new ContentReader(storage, HERE, async (place, callOptions) => {
+      return (await this.#content.at(place, callOptions)).reader;
     });
+    const settings = { compression, verifyHits: options.verifyHits ?? false };
+    const log = new CollectionLog(storage);
+    const shared = sharedWriterState({ place: HERE, storage }, log, this.reader, settings);
+    this.#content = new ContentPlaces({ storage, reader: this.reader, shared }, this.#places);
   }
 
   get storage(): DataStoreStorage {
@@ -108,12 +142,48 @@ export class ContentAddressedStore {
   }
 
   /**
-   * A writer for a session that is open.
+   * The writer of the store itself, for a session that is open.
    *
    * @internal
    */
   writer(session: WriterSession): ContentWriter {
-    return new ContentWriter(new WriterContext(this.#shared, session));
+    return this.#content.writerHere(session);
+  }
+
+  /**
+   * The writers of a session that is open, for every place.
+   *
+   * @internal
+   */
+  writers(session: WriterSession): SessionWriters {
+    return this.#content.writers(session);
+  }
+
+  /**
+   * The id of the place at an address, registered in the store and marked at the place; `''` for the store itself.
+   *
+   * @internal
+   */
+  registerPlace(rawDataPath: string, options: CallOptions): Promise<string> {
+    return this.#places.register(rawDataPath, options);
+  }
+
+  /**
+   * A place that a record names.
+   *
+   * @internal
+   */
+  place(id: string, options: CallOptions): Promise<PlaceInfo> {
+    return this.#places.find(id, options);
+  }
+
+  /**
+   * Reads what lies at a place; at the store itself without one.
+   *
+   * @internal
+   */
+  async readerAt(place: string = HERE, options: CallOptions = {}): Promise<ContentReader> {
+    return (await this.#content.at(place, options)).reader;
   }
 
   /**
@@ -126,8 +196,8 @@ export class ContentAddressedStore {
     blobs: Iterable<Blob> | AsyncIterable<Blob>,
     options: SaveBlobsOptions = {},
   ): Promise<SavedBlob[]> {
-    checkOptionNames(options, 'saveBlobs', ['compression', 'elementBytes']);
-    const { signal, ...storeOptions } = options;
+    checkOptionNames(options, 'saveBlobs', ['compression', 'elementBytes', 'rawDataPath']);
+    const { signal, rawDataPath: _, ...storeOptions } = options;
     if (storeOptions.compression !== undefined) checkCompression(storeOptions.compression);
     const items = itemsOf(blobs, { signal });
     return this.#loose(options, async (writer) => {
@@ -137,7 +207,7 @@ export class ContentAddressedStore {
           const input: ContentInput = { ...storeOptions, bytes: blob };
           saved.push(...(await writer.saveAll([input], { signal })));
         } else {
-          saved.push(await writer.saveStream(checkStream(blob), options));
+          saved.push(await writer.saveStream(checkStream(blob), { ...storeOptions, signal }));
         }
       }
       return saved;
@@ -151,38 +221,48 @@ export class ContentAddressedStore {
    */
   async saveData(
     files: Iterable<{ name: string; data: Blob }>,
-    options: CallOptions = {},
+    options: SaveDataOptions = {},
   ): Promise<SavedData[]> {
-    checkOptionNames(options, 'saveData');
-    const items = itemsOf(files, { signal: options.signal });
+    checkOptionNames(options, 'saveData', ['rawDataPath']);
+    const { signal } = options;
+    const items = itemsOf(files, { signal });
     const saved = await this.#loose(options, async (writer) => {
       const stored: StoredPlain[] = [];
       for await (const item of items) {
         const { name, data } = checkFile(item);
         const source = data instanceof Uint8Array ? data : checkStream(data);
-        stored.push(await writer.savePlain(name, source, options));
+        stored.push(await writer.savePlain(name, source, { signal }));
       }
       return stored;
     });
-    return saved.map((content) => ({ ...content, uri: this.#storage.uri(content.plain) }));
+    const withUri = async (content: StoredPlain & { session: SessionId }): Promise<SavedData> => {
+      const { storage } = await this.#content.at(content.place ?? HERE, { signal });
+      return { ...content, uri: storage.uri(content.plain) };
+    };
+    return Promise.all(saved.map(withUri));
   }
 
-  /** Loads contents by their keys, one after the other, verified. */
+  /**
+   * Loads contents, one after the other, verified: by what saving them returned, or by their keys alone, which finds what lies in
+   * the store itself, not what a `rawDataPath` sent elsewhere.
+   */
   async *loadBlobs(
-    keys: Iterable<ContentKey> | AsyncIterable<ContentKey>,
+    keys: Iterable<ContentKey | ContentAddress> | AsyncIterable<ContentKey | ContentAddress>,
     options: CallOptions = {},
   ): AsyncGenerator<{ key: ContentKey; blob: Uint8Array }> {
     checkOptionNames(options, 'loadBlobs');
     await this.prepareToRead(options);
-    for await (const key of itemsOf(keys, options))
-      yield { key, blob: await this.reader.load(addressOf(key), options) };
+    for await (const item of itemsOf(keys, options)) {
+      const address = addressOf(item);
+      yield { key: address.key, blob: await this.reader.load(address, options) };
+    }
   }
 
   /** Reads one content, or a part of it, piece by piece, verified; memory stays bounded however long it is. */
   async *streamBlob(key: ContentKey | ContentAddress, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
     checkOptionNames(options, 'streamBlob', ['range']);
     await this.prepareToRead(options);
-    yield* this.reader.stream(typeof key === 'string' ? addressOf(key) : key, options);
+    yield* this.reader.stream(addressOf(key), options);
   }
 
   /**
@@ -203,15 +283,35 @@ export class ContentAddressedStore {
     await releaseLooseSession(this.#storage, session, options);
   }
 
+  /** The other places that hold content of this store (`rawDataPath`): one LIST, and one GET each. */
+  async places(options: CallOptions = {}): Promise<PlaceInfo[]> {
+    checkOptionNames(options, 'places');
+    await this.prepareToRead(options);
+    return this.#places.list(options);
+  }
+
+  /** Closes the storages of other places that were opened; the store's own belongs to whoever opened it. */
+  async close(): Promise<void> {
+    await this.#content.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   /** Runs `save` under a session of its own: nothing is visible of it unless all of it was saved. */
   async #loose<T extends StoredContent>(
-    options: CallOptions,
+    { signal, ...where }: CallOptions & RawDataPathOptions,
     save: (writer: ContentWriter) => Promise<T[]>,
   ): Promise<(T & { session: SessionId })[]> {
+    const options = { signal };
+    const rawDataPath = checkRawDataPath(where.rawDataPath) ?? this.rawDataPath;
     await this.prepareToWrite(options);
     const loose = await openLooseSession(this.#storage, new WriterSession(this.#storage), options);
+    const writers = this.writers(loose.session);
     try {
-      const saved = await save(this.writer(loose.session));
+      const saved = await save(await writers.to(rawDataPath, options));
+      await writers.persistElsewhere(options);
       await loose.done(saved, options);
       return saved.map((content) => ({ ...content, session: loose.session.id }));
     } catch (error) {
@@ -231,11 +331,13 @@ function checkFile(item: unknown): { name: string; data: Blob } {
   );
 }
 
-function addressOf(key: unknown): ContentAddress {
-  if (isContentKey(key)) return { key };
+function addressOf(content: unknown): ContentAddress {
+  if (isContentKey(content)) return { key: content };
+  const isAddress = typeof content === 'object' && content !== null && 'key' in content;
+  if (isAddress && isContentKey(content.key)) return content as ContentAddress;
   throw new StowageError(
     'INVALID_ARGUMENT',
-    `${JSON.stringify(key)} is no key; a key is 64 hexadecimal digits.`,
+    `${JSON.stringify(isAddress ? content.key : content)} is no key; a key is 64 hexadecimal digits.`,
   );
 }
 

@@ -6,6 +6,7 @@ import { isStowageError, StowageError } from '../errors.ts';
 import type { ByteRange, CallOptions, DataStoreStorage, StoredObject } from '../storage/contract.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { readChunks } from './chunk-reader.ts';
+import { HERE } from './content-ref.ts';
 import { CopyCandidates } from './copy-candidates.ts';
 import { damagedObject, objectGone, reasonOf } from './copy-faults.ts';
 import { markDamaged } from './damage.ts';
@@ -13,8 +14,9 @@ import type { GuardedCache } from './guarded-cache.ts';
 import { decodeLocator, type Locator } from './locator.ts';
 import { decodeManifest, type Manifest, type PackEntry } from './manifest.ts';
 import { type ContentKey, parseCopyName } from './object-names.ts';
+import { unknownPlace } from './place-errors.ts';
 import { readPlain } from './plain-reader.ts';
-import type { ContentAddress, StoredContent } from './stored-content.ts';
+import { type ContentAddress, placeMember, type StoredContent } from './stored-content.ts';
 import { isContent } from './whole-content.ts';
 
 /** How many damaged objects a process remembers, beside their marks. */
@@ -32,17 +34,25 @@ export interface ReadOptions extends CallOptions {
   range?: ByteRange | undefined;
 }
 
+/** Finds who reads what lies at another place. */
+export type ReaderAt = (place: string, options: CallOptions) => Promise<ContentReader>;
+
 /**
  * Reads contents and verifies every byte against the content's key or the chunk's digest. A copy that is gone or found damaged
  * is passed over for another one, from where the reading stood; damaged ones are marked.
  */
 export class ContentReader {
   readonly #storage: DataStoreStorage;
+  readonly #place: string;
+  readonly #readerAt: ReaderAt;
   readonly #foundDamaged = new BoundedMap<string, true>(FOUND_DAMAGED);
   #cache: GuardedCache | undefined;
 
-  constructor(storage: DataStoreStorage) {
+  /** Of the place whose objects are in `storage`; what lies elsewhere is left to `readerAt`. */
+  constructor(storage: DataStoreStorage, place: string = HERE, readerAt: ReaderAt = nowhereElse) {
     this.#storage = storage;
+    this.#place = place;
+    this.#readerAt = readerAt;
   }
 
   /** What {@link load} asks before the store, from now on. */
@@ -54,7 +64,8 @@ export class ContentReader {
    * Reads a content whole into memory: from the cache, if there is one and it has it, else from the store. The caller owns
    * the bytes.
    *
-   * @throws StowageError `CONTENT_NOT_FOUND`, `CONTENT_DAMAGED` where no copy is whole, `CONTENT_TOO_LARGE` beyond what one buffer holds.
+   * @throws StowageError `CONTENT_NOT_FOUND`, `CONTENT_DAMAGED` where no copy is whole, `CONTENT_TOO_LARGE` beyond what one buffer
+   * holds; `PLACE_NOT_FOUND`, `PLACE_UNREACHABLE` and `PLACE_NOT_OURS` for what lies elsewhere.
    */
   async load(address: ContentAddress, options: CallOptions = {}): Promise<Uint8Array> {
     const cache = this.#cache;
@@ -92,7 +103,13 @@ export class ContentReader {
    *
    * @throws StowageError as {@link load}.
    */
-  async *stream(address: ContentAddress, { range, signal }: ReadOptions = {}): AsyncGenerator<Uint8Array> {
+  async *stream(address: ContentAddress, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
+    const { place = HERE } = address;
+    if (place === this.#place) yield* this.#streamHere(address, options);
+    else yield* (await this.#readerAt(place, { signal: options.signal })).stream(address, options);
+  }
+
+  async *#streamHere(address: ContentAddress, { range, signal }: ReadOptions): AsyncGenerator<Uint8Array> {
     if (range) checkRange(range);
     const start = range?.offset ?? 0;
     const end = range ? start + range.length : undefined;
@@ -150,13 +167,26 @@ export class ContentReader {
     if (opened.kind === 'locator') {
       const { plain, bytes } = opened.locator;
       return {
-        stored: { key, copy: name, bytes, storedBytes: opened.objectBytes + bytes },
+        stored: {
+          key,
+          copy: name,
+          bytes,
+          storedBytes: opened.objectBytes + bytes,
+          ...placeMember(this.#place),
+        },
         packs: [],
         plain,
       };
     }
     const { bytes, root, storedBytes, packs } = opened.manifest;
-    const stored = { key, copy: name, bytes, storedBytes: opened.objectBytes + storedBytes, root };
+    const stored = {
+      key,
+      copy: name,
+      bytes,
+      storedBytes: opened.objectBytes + storedBytes,
+      root,
+      ...placeMember(this.#place),
+    };
     return { stored, packs, plain: undefined };
   }
 
@@ -260,6 +290,10 @@ export class ContentReader {
 
 const OTHER_CONTENT = 'its content does not match its key';
 const KINDS = { data: ['blob'], manifests: ['manifest', 'locator'] } as const;
+
+const nowhereElse: ReaderAt = async (place) => {
+  throw unknownPlace(place, 'that is read');
+};
 
 /** The content is what its key says; it is the record that tells another length. */
 function otherLength({ key, bytes }: ContentAddress): StowageError {

@@ -12,7 +12,7 @@ import { changedMeanwhile, packContent, type StoreOptions } from './large-conten
 import { encodeLocator } from './locator.ts';
 import { type ContentKey, type CopyFolder, copyName, plainName } from './object-names.ts';
 import { PartDigests } from './plain-parts.ts';
-import type { StoredContent } from './stored-content.ts';
+import { placeMember, type StoredContent } from './stored-content.ts';
 import { abortable, readHead } from './stream-head.ts';
 import type { WriterContext } from './writer-context.ts';
 
@@ -34,7 +34,7 @@ export interface StoredPlain extends StoredContent {
 }
 
 /** A content that may be stored already; its length, and the copy that a record names, if any. */
-export type SoughtContent = Pick<StoredContent, 'key' | 'bytes'> & { copy?: string | undefined };
+export type SoughtContent = Pick<StoredContent, 'key' | 'bytes' | 'place'> & { copy?: string | undefined };
 
 /**
  * Stores contents under one session: what may be relied on is found by the writer's protocol ({@link CopyFinder});
@@ -139,7 +139,8 @@ export class ContentWriter {
     const keys = new Set(contents.map(({ key }) => key));
     const state = await this.#finder.pinAndReadLog(keys, options);
     if (!state.idle || state.version !== before.version) return false;
-    return !contents.some(({ copy }) => state.isCondemned(copy) || reader.hasFoundDamaged(copy));
+    const { place } = this.#context;
+    return !contents.some(({ copy }) => state.isCondemned(copy, place) || reader.hasFoundDamaged(copy));
   }
 
   async #saveOne(
@@ -213,7 +214,14 @@ export class ContentWriter {
     const { key, bytes, storedBytes, root, packs, plain } = whole;
     const copy = copyName(folder, key, session.id, session.nextSequence(), sealed.length);
     await createOwn(storage, copy, sealed, { signal: options.signal, durability: 'deferred' });
-    const stored = { key, copy, bytes, storedBytes, ...(root === undefined ? {} : { root }) };
+    const stored = {
+      key,
+      copy,
+      bytes,
+      storedBytes,
+      ...(root === undefined ? {} : { root }),
+      ...placeMember(this.#context.place),
+    };
     return this.#finder.learn({ stored, packs, plain }, state).stored;
   }
 

@@ -2,10 +2,11 @@ import { ENVELOPE_HEADER_BYTES, readEnvelopeHeader } from '../codec/envelope.ts'
 import { isStowageError, StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { CollectionState } from './collection-log.ts';
-import { type ContentRef, HERE } from './content-ref.ts';
+import type { ContentRef } from './content-ref.ts';
 import { type ListedCopy, listCopies, lookAt } from './copies.ts';
 import { markDamaged } from './damage.ts';
 import type { ContentKey, CopyFolder } from './object-names.ts';
+import { placeMember } from './stored-content.ts';
 import type { KnownCopy, WriterContext } from './writer-context.ts';
 
 /** A copy that was looked at and may be relied on. */
@@ -37,9 +38,9 @@ export class CopyFinder {
     const { session, shared } = this.#context;
     const pins: ContentRef[] = [];
     for (const key of keys) {
-      pins.push({ place: HERE, kind: 'key', name: key });
+      pins.push({ place: shared.place, kind: 'key', name: key });
       const known = shared.knownCopies.get(key);
-      if (known) pins.push(...pinsOf(known));
+      if (known) pins.push(...this.#pinsOf(known));
     }
     await session.pin(pins, options);
     return shared.log.newest(options);
@@ -50,9 +51,7 @@ export class CopyFinder {
     const known = this.#knownCopy(wanted, state);
     if (known && !this.#looksTwice() && fits(known, wanted)) return known;
     for (const copy of await listCopies(this.#context.storage, wanted.folder, wanted.key, options)) {
-      const isLost =
-        copy.marked || state.isCondemned(copy.name) || this.#context.shared.reader.hasFoundDamaged(copy.name);
-      if (isLost) continue;
+      if (copy.marked || this.#isLost(copy.name, state)) continue;
       const whole = await this.#inspect(copy, wanted, options);
       if (whole && fits(whole, wanted)) return this.learn(whole, state);
     }
@@ -71,12 +70,24 @@ export class CopyFinder {
   #knownCopy({ key, folder }: Wanted, state: CollectionState): WholeCopy | undefined {
     const known = this.#context.shared.knownCopies.get(key);
     if (!known || !state.idle || known.version !== state.version) return undefined;
-    const names = [known.stored.copy, ...pinsOf(known).map(({ name }) => name)];
-    const lost = (name: string): boolean =>
-      state.isCondemned(name) || this.#context.shared.reader.hasFoundDamaged(name);
-    const isPinned = this.#context.session.hasPinned(pinsOf(known));
-    const usable = known.stored.copy.startsWith(folder) && isPinned && !names.some(lost);
-    return usable ? known : undefined;
+    const pins = this.#pinsOf(known);
+    const names = [known.stored.copy, ...pins.map(({ name }) => name)];
+    const isPinned = this.#context.session.hasPinned(pins);
+    const isWhole = !names.some((name) => this.#isLost(name, state));
+    return known.stored.copy.startsWith(folder) && isPinned && isWhole ? known : undefined;
+  }
+
+  /** Condemned, or found damaged by this process. */
+  #isLost(name: string, state: CollectionState): boolean {
+    const { place, reader } = this.#context.shared;
+    return state.isCondemned(name, place) || reader.hasFoundDamaged(name);
+  }
+
+  #pinsOf({ packs, plain }: WholeCopy): ContentRef[] {
+    const { place } = this.#context;
+    const pins: ContentRef[] = packs.map(({ name }) => ({ place, kind: 'pack', name }));
+    if (plain) pins.push({ place, kind: 'plain', name: plain });
+    return pins;
   }
 
   /** Where looking is cheap, or asked for, every hit is looked at, known or not. */
@@ -118,7 +129,13 @@ export class CopyFinder {
     }
     const { key, name, bytes } = copy;
     return {
-      stored: { key, copy: name, bytes: wanted.bytes, storedBytes: bytes },
+      stored: {
+        key,
+        copy: name,
+        bytes: wanted.bytes,
+        storedBytes: bytes,
+        ...placeMember(this.#context.place),
+      },
       packs: [],
       plain: undefined,
     };
@@ -129,9 +146,9 @@ export class CopyFinder {
     const { session, shared } = this.#context;
     const whole = await shared.reader.describeCopy(copy.name, options);
     if (!whole) return undefined;
-    await session.pin(pinsOf(whole), options);
+    await session.pin(this.#pinsOf(whole), options);
     const state = await shared.log.newest(options);
-    if (state.isCondemned(copy.name)) return undefined;
+    if (state.isCondemned(copy.name, shared.place)) return undefined;
     if (!(await this.#context.mayUsePacks(whole.packs, options, state))) return undefined;
     if (whole.plain && !(await this.#mayUsePlain(whole.plain, whole.stored.bytes, state, options)))
       return undefined;
@@ -144,8 +161,8 @@ export class CopyFinder {
     state: CollectionState,
     options: CallOptions,
   ): Promise<boolean> {
-    const { shared, storage } = this.#context;
-    if (state.isCondemned(plain) || shared.reader.hasFoundDamaged(plain)) return false;
+    const { storage } = this.#context;
+    if (this.#isLost(plain, state)) return false;
     const presence = await lookAt(storage, plain, options);
     if (presence && presence.bytes !== bytes)
       await markDamaged(storage, plain, 'its length is not the one recorded');
@@ -157,12 +174,6 @@ export class CopyFinder {
 
 function fits({ plain }: WholeCopy, wanted: Wanted): boolean {
   return !wanted.plain || plain !== undefined;
-}
-
-function pinsOf({ packs, plain }: WholeCopy): ContentRef[] {
-  const pins: ContentRef[] = packs.map(({ name }) => ({ place: HERE, kind: 'pack', name }));
-  if (plain) pins.push({ place: HERE, kind: 'plain', name: plain });
-  return pins;
 }
 
 function misfit(name: string): StowageError {

@@ -119,13 +119,13 @@ function tableFields({ artifacts, refs }: ArtifactTable): object {
 }
 
 /**
- * A row as it stands in the record: flat, with `copy`, `storedBytes` and `root`, or `json` or `base64`.
+ * A row as it stands in the record: flat, with `copy`, `storedBytes`, `root` and `place`, or `json` or `base64`.
  * Written out member by member: a thousand rows by rest and spread take a millisecond.
  */
 function entryFields({ name, type, encoding, info, key, bytes, content, inline }: ArtifactEntry): object {
   if (content) {
-    const { copy, storedBytes, root } = content;
-    return { name, type, encoding, info, key, bytes, copy, storedBytes, root };
+    const { copy, storedBytes, root, place } = content;
+    return { name, type, encoding, info, key, bytes, copy, storedBytes, root, place };
   }
   if (inline && 'json' in inline) return { name, type, encoding, info, key, bytes, json: inline.json };
   return { name, type, encoding, info, key, bytes, base64: inline?.base64 };

@@ -1,6 +1,8 @@
 import { readInteger, readString } from '../codec/record-fields.ts';
 import { StowageError } from '../errors.ts';
+import { HERE } from './content-ref.ts';
 import { type ContentKey, isContentKey, parseCopyName } from './object-names.ts';
+import { isPlaceId } from './place-records.ts';
 
 /** Where a content was stored, as records keep it. */
 export interface StoredContent {
@@ -14,6 +16,8 @@ export interface StoredContent {
   storedBytes: number;
   /** Large contents only: the root of the manifest, by which a part of the content can be verified alone. */
   root?: string;
+  /** Where it lies: the id of a place registered under `elsewhere/`. Absent where it lies in the store itself. */
+  place?: string;
 }
 
 /** What a reader needs to find a content: its key, and whatever else is known of it. */
@@ -25,9 +29,12 @@ export function readStoredContent(record: Record<string, unknown>, what: string)
   const copy = readString(record, 'copy', what);
   const bytes = readInteger(record, 'bytes', what);
   const storedBytes = readInteger(record, 'storedBytes', what);
-  const root = record.root;
+  const { root, place } = record;
   const valid =
-    isContentKey(key) && parseCopyName(copy)?.key === key && (root === undefined || isContentKey(root));
+    isContentKey(key) &&
+    parseCopyName(copy)?.key === key &&
+    (root === undefined || isContentKey(root)) &&
+    (place === undefined || isPlaceId(place));
   if (!valid) {
     throw new StowageError(
       'RECORD_DAMAGED',
@@ -37,5 +44,17 @@ export function readStoredContent(record: Record<string, unknown>, what: string)
       },
     );
   }
-  return { key, copy, bytes, storedBytes, ...(root === undefined ? {} : { root: root as string }) };
+  return {
+    key,
+    copy,
+    bytes,
+    storedBytes,
+    ...(root === undefined ? {} : { root: root as string }),
+    ...(place === undefined ? {} : { place: place as string }),
+  };
+}
+
+/** The member `place` of a content, which those in the store itself do not have. */
+export function placeMember(place: string): { place?: string } {
+  return place === HERE ? {} : { place };
 }

@@ -3,7 +3,7 @@ import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { BoundedMap } from './bounded-map.ts';
 import type { CollectionLog, CollectionState } from './collection-log.ts';
 import type { ContentReader } from './content-reader.ts';
-import { type ContentRef, HERE } from './content-ref.ts';
+import type { ContentRef } from './content-ref.ts';
 import { lookAtPacks } from './copies.ts';
 import { markDamaged } from './damage.ts';
 import { KeyLocks } from './key-locks.ts';
@@ -25,9 +25,13 @@ export interface KnownCopy {
   version: number;
 }
 
-/** What the writers of one store in one process share. */
+/** What the writers of one store in one process share, for one place. */
 export interface SharedWriterState {
+  /** Where they write: `HERE`, or the id of another place. */
+  readonly place: string;
+  /** The objects of that place. */
   readonly storage: DataStoreStorage;
+  /** The collector's log, which lies in the store itself for all places. */
   readonly log: CollectionLog;
   readonly reader: ContentReader;
   readonly locks: KeyLocks;
@@ -38,13 +42,14 @@ export interface SharedWriterState {
 }
 
 export function sharedWriterState(
-  storage: DataStoreStorage,
+  { place, storage }: Pick<SharedWriterState, 'place' | 'storage'>,
   log: CollectionLog,
   reader: ContentReader,
   options: { compression: Compression; verifyHits: boolean },
 ): SharedWriterState {
   return {
     ...options,
+    place,
     storage,
     log,
     reader,
@@ -67,6 +72,10 @@ export class WriterContext {
 
   get storage(): DataStoreStorage {
     return this.shared.storage;
+  }
+
+  get place(): string {
+    return this.shared.place;
   }
 
   /** Where a chunk lies that this process packed before; whether this session may rely on that pack, {@link mayUsePack} tells. */
@@ -115,7 +124,7 @@ export class WriterContext {
     readAfterPins: CollectionState | undefined,
   ): Promise<Set<string>> {
     const state = readAfterPins ?? (await this.#pinAndReadLog(packs, options));
-    const spared = packs.filter(({ name }) => !state.isCondemned(name));
+    const spared = packs.filter(({ name }) => !state.isCondemned(name, this.place));
     const presences = await lookAtPacks(
       this.storage,
       spared.map(({ name }) => name),
@@ -133,7 +142,7 @@ export class WriterContext {
   }
 
   async #pinAndReadLog(packs: readonly PackEntry[], options: CallOptions): Promise<CollectionState> {
-    const pins = packs.map(({ name }): ContentRef => ({ place: HERE, kind: 'pack', name }));
+    const pins = packs.map(({ name }): ContentRef => ({ place: this.place, kind: 'pack', name }));
     await this.session.pin(pins, options);
     return this.shared.log.newest(options);
   }

@@ -4,11 +4,21 @@ import { cloneJson } from '../attempts/inline-value.ts';
 import { formatPathspec } from '../attempts/pathspec.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import type { ArtifactEntry } from '../content/description.ts';
-import { isStowageError, StowageError } from '../errors.ts';
+import { isStowageError, StowageError, type StowageErrorCode } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 
 /** Serialized bytes that were fetched before anybody asked, by key. They are not changed. */
 export type PrefetchedBytes = ReadonlyMap<string, Uint8Array>;
+
+/** What is wrong with one content, rather than with the store. */
+export const CONTENT_FAULTS: readonly StowageErrorCode[] = [
+  'CONTENT_NOT_FOUND',
+  'CONTENT_DAMAGED',
+  'CONTENT_TOO_LARGE',
+  'PLACE_NOT_FOUND',
+  'PLACE_UNREACHABLE',
+  'PLACE_NOT_OURS',
+];
 
 /** The values of one attempt's artifacts. */
 export class ArtifactValues {
@@ -67,7 +77,7 @@ export class ArtifactValues {
     try {
       return await this.#content.reader.load(entry.content as NonNullable<ArtifactEntry['content']>, options);
     } catch (error) {
-      if (!isStowageError(error, 'CONTENT_NOT_FOUND', 'CONTENT_DAMAGED', 'CONTENT_TOO_LARGE')) throw error;
+      if (!isStowageError(error, ...CONTENT_FAULTS)) throw error;
       const details = { ...error.details, ...this.#where(entry) };
       const { pathspec } = details;
       throw new StowageError(error.code, `Artifact ${entry.name} of ${pathspec}: ${error.message}`, {

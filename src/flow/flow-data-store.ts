@@ -16,10 +16,16 @@ import {
   validateAttemptNumber,
   validateTaskNames,
 } from '../attempts/pathspec.ts';
-import { createRunRecord, listRuns, readRunCreated } from '../attempts/runs.ts';
+import { createRunRecord, listRuns, type RunMade, readRunCreated } from '../attempts/runs.ts';
 import { BoundedMap } from '../content/bounded-map.ts';
 import type { ByteCache } from '../content/byte-cache.ts';
-import { ContentAddressedStore, type SavedData } from '../content/content-addressed-store.ts';
+import {
+  ContentAddressedStore,
+  type SaveDataOptions,
+  type SavedData,
+} from '../content/content-addressed-store.ts';
+import { HERE } from '../content/content-ref.ts';
+import { checkRawDataPath } from '../content/raw-data-path.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
@@ -43,7 +49,7 @@ import { openSet, type PrefetchOptions, type TaskDataStoreSet } from './task-dat
 import { TaskOpener } from './task-opener.ts';
 import { isByName, readRuleOf, type TaskSelection } from './task-selection.ts';
 
-const TASK_SPEC_NAMES: readonly string[] = ['runId', 'stepName', 'taskId', 'attempt'];
+const TASK_SPEC_NAMES: readonly string[] = ['runId', 'stepName', 'taskId', 'attempt', 'rawDataPath'];
 const SELECTION_NAMES: readonly string[] = [
   'runId',
   'steps',
@@ -66,7 +72,7 @@ export class FlowDataStore implements AsyncDisposable {
   readonly #context: AttemptContext;
   readonly #ownsStorage: boolean;
   readonly #opener: TaskOpener;
-  readonly #knownRuns = new BoundedMap<string, true>(KNOWN_RUNS);
+  readonly #knownRuns = new BoundedMap<string, Pick<RunMade, 'rawDataPath'>>(KNOWN_RUNS);
 
   private constructor(flowName: string, context: AttemptContext, ownsStorage: boolean) {
     this.flowName = flowName;
@@ -96,7 +102,7 @@ export class FlowDataStore implements AsyncDisposable {
     if (!isAddress) checkStorage(storage);
     const opened = isAddress ? await openStorage(storage) : storage;
     const context: AttemptContext = {
-      content: new ContentAddressedStore(opened, contentOptions),
+      content: new ContentAddressedStore(opened, contentOptions, isAddress ? String(storage) : undefined),
       registry: serializers ?? new SerializerRegistry(),
       maxInlineBytes: checkInline(maxInlineBytes ?? DEFAULT_MAX_INLINE_BYTES),
     };
@@ -202,19 +208,23 @@ export class FlowDataStore implements AsyncDisposable {
    * @throws StowageError `RUN_EXISTS`, `INVALID_NAME`
    */
   async createRun(options: CreateRunOptions = {}): Promise<Run> {
-    checkOptionNames(options, 'createRun', ['runId', 'tags', 'parameters', 'parents']);
+    checkOptionNames(options, 'createRun', ['runId', 'tags', 'parameters', 'parents', 'rawDataPath']);
     const { runId = new Date().toISOString(), tags = [], parameters = {}, parents = [], signal } = options;
+    const address = checkRawDataPath(options.rawDataPath);
     const run = validateUserName(runId, 'run id');
     const description = checkRunDescription({ tags, parameters, parents });
     await this.caStore.prepareToWrite({ signal });
-    if (!(await createRunRecord(this.storage, this.flowName, run, description, { signal }))) {
+    const rawDataPath = address && (await this.#registerPlace(address, { signal }));
+    const record = { ...description, ...(rawDataPath === undefined ? {} : { rawDataPath }) };
+    const made = await createRunRecord(this.storage, this.flowName, run, record, { signal });
+    if (!made.isNew) {
       throw new StowageError(
         'RUN_EXISTS',
         `Flow ${this.flowName} has a run ${run} already. Choose another id, or open it with run(${JSON.stringify(run)}).`,
         { details: { flow: this.flowName, run } },
       );
     }
-    this.#knownRuns.set(run, true);
+    this.#knownRuns.set(run, made);
     return new Run(this, run);
   }
 
@@ -287,7 +297,7 @@ export class FlowDataStore implements AsyncDisposable {
   /** Saves contents as plain objects that any tool opens at their URI; see {@link ContentAddressedStore.saveData}. */
   async saveData(
     files: Parameters<ContentAddressedStore['saveData']>[0],
-    options: CallOptions = {},
+    options: SaveDataOptions = {},
   ): Promise<SavedData[]> {
     return this.caStore.saveData(files, options);
   }
@@ -300,8 +310,9 @@ export class FlowDataStore implements AsyncDisposable {
     return this.caStore.loadBlobs(keys, options);
   }
 
-  /** Closes the storage, unless the caller passed it in. */
+  /** Closes the storage, unless the caller passed it in, and those of other places that were opened. */
   async close(): Promise<void> {
+    await this.caStore.close();
     if (this.#ownsStorage) await this.storage.close();
   }
 
@@ -321,9 +332,11 @@ export class FlowDataStore implements AsyncDisposable {
     checkMembers(spec, 'A task', TASK_SPEC_NAMES);
     const path = this.#path(spec);
     if (spec.attempt !== undefined) validateAttemptNumber(spec.attempt);
+    const own = checkRawDataPath(spec.rawDataPath);
     await this.caStore.prepareToWrite({ signal });
-    await this.#ensureRun(path.run, { signal });
-    return openAttempt(this.#context, path, { attempt: spec.attempt, signal });
+    const run = await this.#ensureRun(path.run, { signal });
+    const rawDataPath = own ?? run.rawDataPath ?? this.caStore.rawDataPath;
+    return openAttempt(this.#context, path, { attempt: spec.attempt, rawDataPath, signal });
   }
 
   #path({ runId, stepName, taskId }: TaskSpec): TaskPath {
@@ -334,17 +347,25 @@ export class FlowDataStore implements AsyncDisposable {
     return new TaskDataStore(this.caStore, this.#context.registry, read);
   }
 
-  /** The first opener of a run in a process creates created.json if absent. */
-  async #ensureRun(run: string, options: CallOptions): Promise<void> {
-    if (this.#knownRuns.get(run)) return;
-    await createRunRecord(
+  /** What created.json keeps of an address: that of the place it leads to, which is registered; of the store itself nothing. */
+  async #registerPlace(address: string, options: CallOptions): Promise<string> {
+    const place = await this.caStore.registerPlace(address, options);
+    return place === HERE ? HERE : (await this.caStore.place(place, options)).uri;
+  }
+
+  /** The first opener of a run in a process creates created.json if absent, or reads what it says. */
+  async #ensureRun(run: string, options: CallOptions): Promise<Pick<RunMade, 'rawDataPath'>> {
+    const known = this.#knownRuns.get(run);
+    if (known) return known;
+    const made = await createRunRecord(
       this.storage,
       this.flowName,
       run,
       { tags: [], parameters: {}, parents: [] },
       options,
     );
-    this.#knownRuns.set(run, true);
+    this.#knownRuns.set(run, made);
+    return made;
   }
 
   async #readSelected(selection: TaskSelection & CallOptions): Promise<ReadAttempt[]> {

@@ -2,6 +2,7 @@ import type { SerializerRegistry } from '../artifacts/registry.ts';
 import { toMetadata } from '../attempts/metadata-parts.ts';
 import type { RunDescription } from '../attempts/runs.ts';
 import type { ContentStoreOptions } from '../content/content-addressed-store.ts';
+import type { RawDataPathOptions } from '../content/raw-data-path.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
@@ -22,7 +23,7 @@ export interface FlowDataStoreOptions extends ContentStoreOptions, CallOptions {
 }
 
 /** Which task, and which attempt of it. */
-export interface TaskSpec {
+export interface TaskSpec extends RawDataPathOptions {
   runId: string;
   stepName: string;
   taskId: string;
@@ -31,7 +32,7 @@ export interface TaskSpec {
 }
 
 /** Options of `FlowDataStore.createRun`. */
-export interface CreateRunOptions extends Partial<RunDescription>, CallOptions {
+export interface CreateRunOptions extends Partial<RunDescription>, RawDataPathOptions, CallOptions {
   /** Default: the time as ISO 8601. */
   runId?: string | undefined;
 }
@@ -43,6 +44,8 @@ const OPTION_NAMES: Readonly<Record<keyof FlowDataStoreOptions, true>> = {
   maxInlineBytes: true,
   compression: true,
   verifyHits: true,
+  rawDataPath: true,
+  openPlace: true,
   signal: true,
 };
 

@@ -9,6 +9,7 @@ import type { OpenAttempt } from '../attempts/open-attempt.ts';
 import { passDown, transfer } from '../attempts/pass-down.ts';
 import { checkCompression } from '../codec/payload.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import { checkRawDataPath } from '../content/raw-data-path.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
@@ -91,11 +92,12 @@ export class OpenTaskDataStore implements AsyncDisposable {
   async saveArtifactStream(
     name: string,
     source: AsyncIterable<Uint8Array>,
-    options: Pick<ArtifactOptions, 'compression'> & CallOptions = {},
+    options: Pick<ArtifactOptions, 'compression' | 'rawDataPath'> & CallOptions = {},
   ): Promise<void> {
-    checkOptionNames(options, 'saveArtifactStream', ['compression']);
+    checkOptionNames(options, 'saveArtifactStream', ['compression', 'rawDataPath']);
     validateUserName(name, 'artifact name');
-    const { compression, signal } = options;
+    const { compression, rawDataPath, signal } = options;
+    checkRawDataPath(rawDataPath);
     if (compression !== undefined) checkCompression(compression);
     if (typeof source !== 'object' || source === null || !(Symbol.asyncIterator in source)) {
       throw new StowageError(
@@ -103,7 +105,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
         'saveArtifactStream takes an async iterable of bytes, such as a Readable; a value in memory is saved by saveArtifacts.',
       );
     }
-    await this.#attempt.saveArtifactStream(name, source, { compression, signal });
+    await this.#attempt.saveArtifactStream(name, source, { compression, rawDataPath, signal });
   }
 
   /**

@@ -5,6 +5,7 @@ import type { ContentAddressedStore } from '../content/content-addressed-store.t
 import type { StoredContent } from '../content/stored-content.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
+import { CONTENT_FAULTS } from './artifact-values.ts';
 import { TaskDataStore } from './task-data-store.ts';
 import { checkNameList } from './task-selection.ts';
 
@@ -118,7 +119,7 @@ async function fetchIfWhole(
   try {
     return await content.reader.load(address, options);
   } catch (error) {
-    if (isStowageError(error, 'CONTENT_NOT_FOUND', 'CONTENT_DAMAGED', 'CONTENT_TOO_LARGE')) return undefined;
+    if (isStowageError(error, ...CONTENT_FAULTS)) return undefined;
     throw error;
   }
 }

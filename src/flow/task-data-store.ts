@@ -34,6 +34,8 @@ export interface ArtifactInfo {
   storedBytes: number;
   /** Whether the value is kept in metadata.json itself. */
   inline: boolean;
+  /** The id of the place that its content lies at, by `rawDataPath`; absent for what lies in the store itself. */
+  place?: string;
 }
 
 /** How many artifacts of one call are fetched at once. */
@@ -165,6 +167,7 @@ export class TaskDataStore {
       bytes,
       storedBytes: content?.storedBytes ?? 0,
       inline: content === undefined,
+      ...(content?.place === undefined ? {} : { place: content.place }),
     };
   }
 

@@ -22,6 +22,7 @@ import type {
   ListPage,
   ObjectInfo,
   OverwriteOptions,
+  PersistOptions,
   StorageCapabilities,
   StoredObject,
   UnfinishedWrites,
@@ -147,7 +148,7 @@ export class AzureStorage implements DataStoreStorage {
   }
 
   /** Does nothing: what is visible in Azure is durable. */
-  async persist(names: readonly string[], options: CallOptions = {}): Promise<void> {
+  async persist(names: readonly string[], options: PersistOptions = {}): Promise<void> {
     this.#begin(options);
     for (const name of names) this.#names.blobNameOf(name);
   }

@@ -70,9 +70,10 @@ export interface DataStoreStorage extends AsyncDisposable {
 
   /**
    * Makes objects durable that somebody else wrote and that the caller now relies on (a deduplication hit), by the
-   * next barrier of this instance (see {@link CreateOptions.durability}). Does nothing where visible means durable.
+   * next barrier of this instance (see {@link CreateOptions.durability}), or as a barrier itself (see
+   * {@link PersistOptions.durability}), with or without names. Does nothing where visible means durable.
    */
-  persist(names: readonly string[], options?: CallOptions): Promise<void>;
+  persist(names: readonly string[], options?: PersistOptions): Promise<void>;
 
   /** The object's address in the form other tools of this storage understand (`file:///...`, `s3://...`). */
   uri(name: string): string;
@@ -187,6 +188,12 @@ export interface CreateOptions extends TransferOptions {
   durability?: Durability | undefined;
   /** A media type, for storages that keep one. Default `application/octet-stream`. */
   contentType?: string | undefined;
+}
+
+/** Options of {@link DataStoreStorage.persist}. */
+export interface PersistOptions extends CallOptions {
+  /** `barrier`: the objects, and all that this instance deferred, are durable when the promise resolves. Default `deferred`. */
+  durability?: 'deferred' | 'barrier' | undefined;
 }
 
 /** Options of {@link DataStoreStorage.overwrite}. */

@@ -8,6 +8,7 @@ import type {
   ListPage,
   ObjectInfo,
   OverwriteOptions,
+  PersistOptions,
   StoredObject,
 } from './contract.ts';
 import { StorageDecorator, type StorageOperation } from './decorator.ts';
@@ -106,7 +107,7 @@ export class CountStorage extends StorageDecorator {
     return this.#counted('delete', names.length, () => this.inner.delete(names, options));
   }
 
-  override persist(names: readonly string[], options?: CallOptions): Promise<void> {
+  override persist(names: readonly string[], options?: PersistOptions): Promise<void> {
     return this.#counted('persist', names.length, () => this.inner.persist(names, options));
   }
 

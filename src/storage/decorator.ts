@@ -8,6 +8,7 @@ import type {
   ListPage,
   ObjectInfo,
   OverwriteOptions,
+  PersistOptions,
   StorageCapabilities,
   StoredObject,
   UnfinishedWrites,
@@ -64,7 +65,7 @@ export abstract class StorageDecorator implements DataStoreStorage {
     return this.inner.delete(names, options);
   }
 
-  persist(names: readonly string[], options?: CallOptions): Promise<void> {
+  persist(names: readonly string[], options?: PersistOptions): Promise<void> {
     return this.inner.persist(names, options);
   }
 

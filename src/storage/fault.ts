@@ -10,6 +10,7 @@ import type {
   ListPage,
   ObjectInfo,
   OverwriteOptions,
+  PersistOptions,
   StoredObject,
 } from './contract.ts';
 import { StorageDecorator, type StorageOperation } from './decorator.ts';
@@ -104,7 +105,7 @@ export class FaultStorage extends StorageDecorator {
     return failures;
   }
 
-  override persist(names: readonly string[], options?: CallOptions): Promise<void> {
+  override persist(names: readonly string[], options?: PersistOptions): Promise<void> {
     return this.#faulty('persist', names[0] ?? '', options, () => this.inner.persist(names, options));
   }
 

@@ -9,6 +9,7 @@ import type {
   ListPage,
   ObjectInfo,
   OverwriteOptions,
+  PersistOptions,
   StoredObject,
 } from './contract.ts';
 import { StorageDecorator } from './decorator.ts';
@@ -69,7 +70,7 @@ export class LimitStorage extends StorageDecorator {
     return this.#limited(options, () => this.inner.delete(names, options));
   }
 
-  override persist(names: readonly string[], options?: CallOptions): Promise<void> {
+  override persist(names: readonly string[], options?: PersistOptions): Promise<void> {
     return this.#limited(options, () => this.inner.persist(names, options));
   }
 

@@ -16,6 +16,7 @@ import type {
   ListPage,
   ObjectInfo,
   OverwriteOptions,
+  PersistOptions,
   StorageCapabilities,
   StoredObject,
   UnfinishedWrite,
@@ -178,12 +179,13 @@ export class LocalStorage implements DataStoreStorage {
     return failures;
   }
 
-  async persist(names: readonly string[], options: CallOptions = {}): Promise<void> {
+  async persist(names: readonly string[], options: PersistOptions = {}): Promise<void> {
     this.#begin(options);
     for (const name of names) {
       const deferred = this.#durability.deferFile(this.#target('persist', name).path);
       if (deferred) await deferred;
     }
+    if (options.durability === 'barrier') await this.#durability.flush();
   }
 
   uri(name: string): string {

@@ -11,6 +11,7 @@ import type {
   ListPage,
   ObjectInfo,
   OverwriteOptions,
+  PersistOptions,
   StorageCapabilities,
   StoredObject,
 } from './contract.ts';
@@ -145,7 +146,7 @@ export class MemoryStorage implements DataStoreStorage {
     return failures;
   }
 
-  async persist(names: readonly string[], options: CallOptions = {}): Promise<void> {
+  async persist(names: readonly string[], options: PersistOptions = {}): Promise<void> {
     this.#begin(options);
     names.forEach(validateObjectName);
   }

@@ -9,6 +9,7 @@ import type {
   ListPage,
   ObjectInfo,
   OverwriteOptions,
+  PersistOptions,
   StoredObject,
   UnfinishedWrites,
 } from './contract.ts';
@@ -90,7 +91,7 @@ export class PrefixStorage extends StorageDecorator {
     );
   }
 
-  override async persist(names: readonly string[], options?: CallOptions): Promise<void> {
+  override async persist(names: readonly string[], options?: PersistOptions): Promise<void> {
     return this.inner.persist(
       names.map((name) => this.#within(name)),
       options,

@@ -12,6 +12,7 @@ import type {
   ListPage,
   ObjectInfo,
   OverwriteOptions,
+  PersistOptions,
   RepeatStep,
   StoredObject,
 } from './contract.ts';
@@ -86,7 +87,7 @@ export class RetryStorage extends StorageDecorator {
     );
   }
 
-  override persist(names: readonly string[], options: CallOptions = {}): Promise<void> {
+  override persist(names: readonly string[], options: PersistOptions = {}): Promise<void> {
     const what: Attempted = { operation: 'persist', name: names[0] ?? '', signal: options.signal };
     return this.#retry(what, () => this.inner.persist(names, options));
   }

@@ -12,6 +12,7 @@ import type {
   ListPage,
   ObjectInfo,
   OverwriteOptions,
+  PersistOptions,
   StorageCapabilities,
   StoredObject,
   UnfinishedWrite,
@@ -157,7 +158,7 @@ export class S3Storage implements DataStoreStorage {
   }
 
   /** Does nothing: what is visible in S3 is durable. */
-  async persist(names: readonly string[], options: CallOptions = {}): Promise<void> {
+  async persist(names: readonly string[], options: PersistOptions = {}): Promise<void> {
     this.#begin(options);
     for (const name of names) this.#keys.keyOf(name);
   }

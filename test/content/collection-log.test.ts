@@ -65,7 +65,7 @@ describe('the newest version', () => {
     const lists = [await putList(storage, 0, refs('b', 'c')), await putList(storage, 1, refs('d'))];
     await put(storage, 1, [...refs('a'), { place: 'far', kind: 'copy', name: 'e' }], lists);
     const state = await new CollectionLog(storage).newest();
-    expect(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => state.isCondemned(name))).toEqual([
+    expect(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => state.isCondemned(name, ''))).toEqual([
       true,
       true,
       true,
@@ -83,7 +83,7 @@ describe('the newest version', () => {
     const entries = names.map((name): ContentRef => ({ place: '', kind: 'pack', name }));
     await put(storage, 2, [], [await putList(storage, 1, entries)]);
     const state = await new CollectionLog(storage).newest();
-    expect(state.isCondemned('packs/199999')).toBe(true);
+    expect(state.isCondemned('packs/199999', '')).toBe(true);
   });
 
   test('is read again where a list is gone, because a newer one has come', async () => {
@@ -98,7 +98,7 @@ describe('the newest version', () => {
     };
     const state = await new CollectionLog(storage).newest();
     expect(state.version).toBe(2);
-    expect([state.isCondemned('a'), state.isCondemned('z')]).toEqual([false, true]);
+    expect([state.isCondemned('a', ''), state.isCondemned('z', '')]).toEqual([false, true]);
   });
 
   test('is damaged where a list is gone and nothing newer has come: nothing is saved then', async () => {

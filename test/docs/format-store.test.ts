@@ -94,8 +94,8 @@ describe('what a reader finds in store.json', () => {
     const lists = [...storeObjects].filter(([name]) => name.startsWith('gc/lists/'));
     const [entry] = decodeRecord(lists[0]?.[1] as Uint8Array, 'a list').entries as { name: string }[];
     expect(state).toMatchObject({ version: 1, idle: true });
-    expect(state.isCondemned(entry?.name as string)).toBe(true);
-    expect(state.isCondemned(`packs/${lists[0]?.[0].slice(9, 35)}/00000000`)).toBe(false);
+    expect(state.isCondemned(entry?.name as string, '')).toBe(true);
+    expect(state.isCondemned(`packs/${lists[0]?.[0].slice(9, 35)}/00000000`, '')).toBe(false);
   });
 
   it.each(['exact', 'fold'] as const)('is the same in a folder, named %s', async (names) => {

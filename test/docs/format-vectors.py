@@ -93,6 +93,10 @@ for case in manifest["cases"]:
 for case in manifest["refused"]:
     refused(lambda: reader.read_manifest(Packs(manifest["cases"][0]["packObjects"]), bytes.fromhex(case["raw"]), None, ""), case["name"])
 
+elsewhere = vectors("elsewhere")
+for case in elsewhere["ids"]:
+    same(reader.blake3(b"stowage place 1\n" + case["identity"].encode()).hexdigest()[:32], case["place"], case["identity"])
+
 # Section 8, which the reader does not need.
 chunker = vectors("chunker")
 table = reader.blake3(b"stowage gear table 1").digest(length=1024)

@@ -57,13 +57,18 @@ async function expectWholeCopies(flow: FlowDataStore): Promise<void> {
 }
 
 describe('a process that is killed', () => {
-  it('at any moment leaves every closed attempt readable, and no other visible', async () => {
-    const store = join(scratchFolder(), 'store');
+  it.each([
+    ['', undefined],
+    [', with its content elsewhere', 'raw'],
+  ])('at any moment leaves every closed attempt readable, and no other visible%s', async (_, raw) => {
+    const folder = scratchFolder();
+    const store = join(folder, 'store');
+    const elsewhere = raw === undefined ? [] : [join(folder, raw)];
     const closed = new Set<string>();
     for (let kill = 0; kill < KILLS; kill++) {
       const workers = [
-        start('save-tasks.mjs', store, 'r1', String(2 * kill)),
-        start('save-tasks.mjs', store, 'r1', String(2 * kill + 1)),
+        start('save-tasks.mjs', store, 'r1', String(2 * kill), ...elsewhere),
+        start('save-tasks.mjs', store, 'r1', String(2 * kill + 1), ...elsewhere),
       ];
       await untilTheySpeak(workers);
       await sleep(Math.random() * 60);
@@ -87,6 +92,7 @@ describe('a process that is killed', () => {
       await errorOf(flow.getTaskDataStore(task.pathspec), 'ATTEMPT_NOT_DONE');
     }
     await expectWholeCopies(flow);
+    if (raw) expect(await objectNames(flow.storage, 'data/')).toEqual([]);
     expect((await objectNames(flow.storage)).filter((name) => name.startsWith('tmp'))).toEqual([]);
   });
 });

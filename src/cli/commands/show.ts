@@ -108,6 +108,7 @@ async function printRunHead({ output }: Invocation, info: RunJson): Promise<void
     await output.line(printable(`${name} = ${JSON.stringify(value)}`));
   }
   if (info.parents.length > 0) await output.line(printable(`parents: ${info.parents.join(', ')}`));
+  if (info.rawDataPath) await output.line(printable(`content at: ${info.rawDataPath}`));
   if (info.error) await output.line(paint('red', printable(errorLine(info.error))));
   await output.line();
 }

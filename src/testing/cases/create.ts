@@ -179,6 +179,8 @@ export const createCases: readonly CaseBody[] = [
         assertBytes((await other.get(`${base}${durability}/a`))?.body, text(durability), durability);
       }
       await storage.persist([`${base}deferred/a`, `${base}missing`]);
+      await storage.persist([`${base}deferred/a`], { durability: 'barrier' });
+      await storage.persist([], { durability: 'barrier' });
       assert.equal(await storage.create(`${base}done`, text(''), { durability: 'barrier' }), true);
     },
   },

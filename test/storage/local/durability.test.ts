@@ -135,6 +135,22 @@ describe.each([
     expect(one.log.slice(link + 1).sort()).toEqual(['.', 'c']);
   });
 
+  it('are all done when persist is the barrier, names or not', async () => {
+    const one = disk(inPool);
+    const storage = await open(one);
+    await storage.create('warm', bytes);
+    await storage.create('a/1', bytes, { durability: 'deferred' });
+    await storage.create('b/1', bytes, { durability: 'deferred' });
+    one.log.length = 0;
+    await storage.persist([]);
+    expect(one.log).toEqual([]);
+    await storage.persist([], { durability: 'barrier' });
+    expect(one.log.sort()).toEqual(['.', 'a', 'b']);
+    one.log.length = 0;
+    await storage.persist(['b/1'], { durability: 'barrier' });
+    expect(one.log.sort()).toEqual(['b', 'file']);
+  });
+
   it('of barriers side by side are shared', async () => {
     const one = disk(inPool);
     const storage = await open(one);

@@ -1,0 +1,47 @@
+import { isStowageError, StowageError } from '../errors.ts';
+
+/** That a record names a place which the store does not know. */
+export function unknownPlace(place: string, storeUri: string): StowageError {
+  return new StowageError(
+    'PLACE_NOT_FOUND',
+    `Content lies at a place ${JSON.stringify(place)} that the store ${storeUri} does not know: elsewhere/${place}.json is missing. Restore it from a copy of the store, or read the store that the content was copied from.`,
+    { details: { place } },
+  );
+}
+
+/** That a place holds nothing of this store: it was moved, emptied, or is not mounted. */
+export function unmarkedPlace(place: string, placeUri: string): StowageError {
+  return new StowageError(
+    'PLACE_NOT_FOUND',
+    `${placeUri}, where content of the store lies (rawDataPath), holds nothing of this store: it was moved or emptied, or is not mounted here. Make it available again at that address, or open the store with openPlace that finds it where it is now.`,
+    { details: { place, placeUri } },
+  );
+}
+
+/** That the storage of a place cannot be opened. */
+export function unreachablePlace(place: string | undefined, placeUri: string, cause: unknown): StowageError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new StowageError(
+    'PLACE_UNREACHABLE',
+    `${placeUri}, where content of the store lies (rawDataPath), cannot be opened: ${why} Where it needs options, such as credentials, open the store with openPlace.`,
+    { details: { ...(isStowageError(cause) ? cause.details : {}), place, placeUri }, cause },
+  );
+}
+
+/** That what lies under this store's name at a place says that it is another's. */
+export function strayPlace(place: string, placeUri: string, storeUri: string): StowageError {
+  return new StowageError(
+    'PLACE_NOT_OURS',
+    `What lies at ${placeUri} under this store's name is marked as that of another one, ${storeUri}. Choose another rawDataPath, and see who wrote there.`,
+    { details: { place, placeUri, storeUri } },
+  );
+}
+
+/** That an address leads into the store itself. */
+export function withinStore(rawDataPath: string, storeUri: string): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    `rawDataPath ${rawDataPath} lies within the store ${storeUri}; choose a place beside it, or leave it out to keep content in the store.`,
+    { details: { rawDataPath } },
+  );
+}

@@ -1,0 +1,267 @@
+import { isStowageError, StowageError } from '../errors.ts';
+import { canonicalAddress, rootOf } from '../storage/canonical-address.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import type { NameEncoding } from '../storage/names.ts';
+import { orAborted } from '../storage/next-or-aborted.ts';
+import { openStorage } from '../storage/open.ts';
+import { HERE } from './content-ref.ts';
+import { strayPlace, unknownPlace, unmarkedPlace, unreachablePlace, withinStore } from './place-errors.ts';
+import {
+  decodePlace,
+  decodePlaceOwner,
+  encodePlace,
+  encodePlaceOwner,
+  isPlaceId,
+  MAX_PLACE_RECORD_BYTES,
+  OWNER_NAME,
+  type PlaceRecord,
+  placeIdOf,
+  placePrefix,
+  placeRecordName,
+} from './place-records.ts';
+import { PlaceStorage } from './place-storage.ts';
+import type { StoreFile } from './store-file.ts';
+
+/** Opens the storage at an address that a record holds. */
+export type OpenPlace = (uri: string) => DataStoreStorage | Promise<DataStoreStorage>;
+
+/** Another place that holds content of a store. */
+export interface PlaceInfo {
+  /** By what records name it. */
+  readonly id: string;
+  /** The address that was given for it, in the form that opens it from anywhere. */
+  readonly uri: string;
+}
+
+/** Another place, opened. */
+export interface Place extends PlaceInfo {
+  /** The objects of this store there. */
+  readonly storage: DataStoreStorage;
+}
+
+/** What a store is told of its places. */
+export interface PlacesOptions {
+  /** How addresses are opened. Default: `openStorage`. */
+  open?: OpenPlace | undefined;
+  /** The address by which the store itself was opened, where there is one. */
+  home?: string | undefined;
+}
+
+/**
+ * The places beside a store that hold content of it. Each is registered in the store before anything refers to it, marked at
+ * the place as the store's, and known by an id that follows from where it is, so that all spellings of an address, and all
+ * processes, mean one place. What was opened stays open until {@link close}.
+ */
+export class Places {
+  readonly #home: DataStoreStorage;
+  readonly #storeFile: StoreFile;
+  readonly #options: PlacesOptions;
+  /** Ids by the addresses that were asked for. */
+  readonly #registered = new Map<string, Promise<string>>();
+  readonly #opened = new Map<string, Promise<Place>>();
+
+  constructor(home: DataStoreStorage, storeFile: StoreFile, options: PlacesOptions = {}) {
+    this.#home = home;
+    this.#storeFile = storeFile;
+    this.#options = options;
+  }
+
+  /**
+   * The id of the place at an address, for writers: registered and marked, if it was not. The store itself is `HERE`.
+   * Four requests the first time, two for each process that finds it registered, none after that.
+   *
+   * @throws StowageError `INVALID_ARGUMENT` for an address inside the store; `PLACE_NOT_OURS`, `PLACE_UNREACHABLE`, and what
+   * opening a storage throws
+   */
+  async register(rawDataPath: string, { signal }: CallOptions): Promise<string> {
+    // Many callers wait for one registration, which none of them may end for the others.
+    return orAborted(() => shared(this.#registered, rawDataPath, () => this.#register(rawDataPath)), signal);
+  }
+
+  /**
+   * A place that a record names.
+   *
+   * @throws StowageError `PLACE_NOT_FOUND` where no such place is registered, `PLACE_UNREACHABLE` where it cannot be opened
+   */
+  async find(id: string, { signal }: CallOptions): Promise<Place> {
+    return orAborted(() => shared(this.#opened, id, () => this.#find(id)), signal);
+  }
+
+  /**
+   * Says why content is missing at a place, if it is the place that is wrong.
+   *
+   * @throws StowageError `PLACE_NOT_FOUND` where nothing marks it as this store's, `PLACE_NOT_OURS`
+   */
+  async checkOwner({ id, uri, storage }: Place, { signal }: CallOptions): Promise<void> {
+    const object = await storage.get(OWNER_NAME, { signal, maxBytes: MAX_PLACE_RECORD_BYTES });
+    if (!object) throw unmarkedPlace(id, uri);
+    const owner = decodePlaceOwner(object.body, storage.uri(OWNER_NAME));
+    const { storeId } = await this.#storeFile.require({ signal });
+    if (owner.storeId !== storeId || owner.place !== id) throw strayPlace(id, uri, owner.storeUri);
+  }
+
+  /** All places that are registered, opened or not. */
+  async list({ signal }: CallOptions): Promise<PlaceInfo[]> {
+    const places: PlaceInfo[] = [];
+    for await (const page of this.#home.list({ prefix: 'elsewhere/', signal })) {
+      for (const { name } of page.objects) {
+        const id = name.slice('elsewhere/'.length, -'.json'.length);
+        const record = isPlaceId(id) ? await this.#read(id, { signal }) : undefined;
+        if (record) places.push({ id, uri: record.uri });
+      }
+    }
+    return places;
+  }
+
+  /** Closes what was opened for places. */
+  async close(): Promise<void> {
+    // What is being registered opens something yet.
+    await Promise.allSettled(this.#registered.values());
+    const opened = [...this.#opened.values()];
+    this.#opened.clear();
+    this.#registered.clear();
+    for (const place of await Promise.allSettled(opened)) {
+      if (place.status === 'fulfilled') await place.value.storage.close();
+    }
+  }
+
+  async #register(rawDataPath: string): Promise<string> {
+    const root = rootOf(this.#home);
+    if (withoutSlashes(rawDataPath) === withoutSlashes(root)) return HERE;
+    const opened = await this.#openForWriting(rawDataPath);
+    let isKept = false;
+    try {
+      const { identity, uri } = canonicalAddress(rawDataPath, opened);
+      const home = this.#homeIdentity();
+      if (identity === home) return HERE;
+      if (home !== undefined && isWithin(identity, home)) throw withinStore(rawDataPath, root);
+      const id = placeIdOf(identity);
+      const { nameEncoding } = opened.capabilities;
+      const known = await this.#read(id);
+      const record = known ?? { place: id, uri, names: nameEncoding };
+      const place = await shared(this.#opened, id, async () => {
+        isKept = record.names === nameEncoding;
+        return isKept ? this.#placeOn(opened, record) : this.#open(record);
+      });
+      // Reaches the place before it is registered, so that no place is that never was one.
+      const isMarked = await this.#isMarked(place);
+      await this.#registerAtHome(record, known !== undefined);
+      if (!isMarked) await this.#mark(place);
+      return id;
+    } finally {
+      if (!isKept) await opened.close();
+    }
+  }
+
+  async #openForWriting(rawDataPath: string): Promise<DataStoreStorage> {
+    try {
+      return await this.#openStorage(rawDataPath);
+    } catch (error) {
+      if (isStowageError(error)) throw error;
+      throw unreachablePlace(undefined, rawDataPath, error);
+    }
+  }
+
+  async #find(id: string): Promise<Place> {
+    const record = isPlaceId(id) ? await this.#read(id) : undefined;
+    if (!record) throw unknownPlace(id, rootOf(this.#home));
+    return this.#open(record);
+  }
+
+  async #open(record: PlaceRecord): Promise<Place> {
+    try {
+      return await this.#placeOn(await this.#openStorage(record.uri, record.names), record);
+    } catch (error) {
+      throw unreachablePlace(record.place, record.uri, error);
+    }
+  }
+
+  async #placeOn(opened: DataStoreStorage, { place: id, uri }: PlaceRecord): Promise<Place> {
+    const { storeId } = await this.#storeFile.require();
+    return { id, uri, storage: new PlaceStorage(opened, placePrefix(storeId, id), id, uri) };
+  }
+
+  async #openStorage(uri: string, names?: NameEncoding): Promise<DataStoreStorage> {
+    const { open } = this.#options;
+    const opened = open ? await open(uri) : await openStorage(uri, { local: { names } });
+    const isStorage = typeof opened === 'object' && opened !== null && 'create' in opened && 'list' in opened;
+    if (isStorage) return opened;
+    throw new StowageError(
+      'INVALID_ARGUMENT',
+      `openPlace gave no storage for ${uri}; return one that is open.`,
+    );
+  }
+
+  /** Before anything lies there, so that all that is there is found by who checks or collects the store. */
+  async #registerAtHome(record: PlaceRecord, isKnown: boolean): Promise<void> {
+    const name = placeRecordName(record.place);
+    if (!isKnown && (await this.#home.create(name, encodePlace(record)))) return;
+    // Whoever registered it may not have got so far as to make it durable.
+    await this.#home.persist([name]);
+  }
+
+  async #read(id: string, { signal }: CallOptions = {}): Promise<PlaceRecord | undefined> {
+    const name = placeRecordName(id);
+    const object = await this.#home.get(name, { signal, maxBytes: MAX_PLACE_RECORD_BYTES });
+    if (!object) return undefined;
+    const what = this.#home.uri(name);
+    const record = decodePlace(object.body, what);
+    if (record.place === id) return record;
+    throw new StowageError(
+      'RECORD_DAMAGED',
+      `${what} describes another place than its name says; restore it from a copy of the store.`,
+      { details: { what } },
+    );
+  }
+
+  async #isMarked(place: Place): Promise<boolean> {
+    try {
+      await this.checkOwner(place, {});
+    } catch (error) {
+      if (isStowageError(error, 'PLACE_NOT_FOUND')) return false;
+      throw error;
+    }
+    await place.storage.persist([OWNER_NAME]);
+    return true;
+  }
+
+  async #mark(place: Place): Promise<void> {
+    const { storeId } = await this.#storeFile.require();
+    const record = encodePlaceOwner({ place: place.id, storeId, storeUri: rootOf(this.#home) });
+    if (await place.storage.create(OWNER_NAME, record)) return;
+    await this.checkOwner(place, {}); // somebody else was first
+    await place.storage.persist([OWNER_NAME]);
+  }
+
+  #homeIdentity(): string | undefined {
+    try {
+      return canonicalAddress(this.#options.home ?? rootOf(this.#home), this.#home).identity;
+    } catch (error) {
+      if (isStowageError(error, 'INVALID_ARGUMENT')) return undefined; // in memory, without a name
+      throw error;
+    }
+  }
+}
+
+/** Runs `work` once for a key, until it fails: then the next caller tries again. */
+function shared<T>(running: Map<string, Promise<T>>, key: string, work: () => Promise<T>): Promise<T> {
+  const known = running.get(key);
+  if (known) return known;
+  const begun = work();
+  running.set(key, begun);
+  begun.catch(() => {
+    if (running.get(key) === begun) running.delete(key);
+  });
+  return begun;
+}
+
+/** Whether a prefix lies below another one of the same server. */
+function isWithin(identity: string, home: string): boolean {
+  const [path = '', server] = identity.split('?');
+  const [homePath = '', homeServer] = home.split('?');
+  return server === homeServer && path.startsWith(`${homePath}/`);
+}
+
+function withoutSlashes(address: string): string {
+  return address.replace(/\/+$/, '');
+}

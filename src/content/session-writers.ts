@@ -1,0 +1,101 @@
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { HERE } from './content-ref.ts';
+import type { ContentWriter, SoughtContent } from './content-writer.ts';
+import type { WriterSession } from './session.ts';
+import type { StoredContent } from './stored-content.ts';
+
+/** A writer of one place, and the storage that it writes to. */
+export interface WriterAt {
+  writer: ContentWriter;
+  storage: DataStoreStorage;
+}
+
+/** What the writers of a session need of their store. */
+export interface WriterSource {
+  /** The id of the place at an address, registered. */
+  register(rawDataPath: string, options: CallOptions): Promise<string>;
+  /** A writer for the session at a place. */
+  open(session: WriterSession, place: string, options: CallOptions): Promise<WriterAt>;
+}
+
+/**
+ * The writers of one session, one for each place that it writes to or relies on. All pin in the store itself, under the one
+ * session, and read the one log of the collector.
+ */
+export class SessionWriters {
+  readonly session: WriterSession;
+  readonly #source: WriterSource;
+  readonly #byPlace = new Map<string, WriterAt>();
+
+  constructor(source: WriterSource, session: WriterSession) {
+    this.#source = source;
+    this.session = session;
+  }
+
+  /** The writer of a place that a record names; of the store itself by default. */
+  async at(place: string = HERE, options: CallOptions = {}): Promise<ContentWriter> {
+    const known = this.#byPlace.get(place);
+    if (known) return known.writer;
+    const opened = await this.#source.open(this.session, place, options);
+    // Another call may have been faster, and its writer knows already what this session may rely on.
+    const first = this.#byPlace.get(place) ?? opened;
+    this.#byPlace.set(place, first);
+    return first.writer;
+  }
+
+  /** The writer of the place at an address; of the store itself without one, or where it is empty. */
+  async to(rawDataPath: string = HERE, options: CallOptions = {}): Promise<ContentWriter> {
+    return this.at(rawDataPath === HERE ? HERE : await this.#source.register(rawDataPath, options), options);
+  }
+
+  /** Finds whole copies of contents again, each at its place; see `ContentWriter.relyAll`. */
+  async relyAll(
+    contents: readonly SoughtContent[],
+    options: CallOptions,
+  ): Promise<(StoredContent | undefined)[]> {
+    const found: (StoredContent | undefined)[] = new Array(contents.length);
+    for (const [place, indexes] of indexesByPlace(contents)) {
+      const writer = await this.at(place, options);
+      const sought = indexes.map((index) => contents[index] as SoughtContent);
+      const relied = await writer.relyAll(sought, options);
+      indexes.forEach((index, at) => {
+        found[index] = relied[at];
+      });
+    }
+    return found;
+  }
+
+  /** Relies on what a closed attempt names, each content at its place; see `ContentWriter.relyOnDescribed`. */
+  async relyOnDescribed(
+    contents: readonly StoredContent[],
+    stands: () => Promise<boolean>,
+    options: CallOptions,
+  ): Promise<boolean> {
+    for (const [place, indexes] of indexesByPlace(contents)) {
+      const writer = await this.at(place, options);
+      const described = indexes.map((index) => contents[index] as StoredContent);
+      if (!(await writer.relyOnDescribed(described, stands, options))) return false;
+    }
+    return true;
+  }
+
+  /**
+   * Makes durable what this session wrote, or relies on, at other places. Comes before DONE, whose own barrier is for the store
+   * itself alone.
+   */
+  async persistElsewhere({ signal }: CallOptions): Promise<void> {
+    for (const [place, { storage }] of this.#byPlace) {
+      if (place !== HERE) await storage.persist([], { signal, durability: 'barrier' });
+    }
+  }
+}
+
+function indexesByPlace(contents: readonly { place?: string }[]): Map<string, number[]> {
+  const byPlace = new Map<string, number[]>();
+  contents.forEach(({ place = HERE }, index) => {
+    const indexes = byPlace.get(place);
+    if (indexes) indexes.push(index);
+    else byPlace.set(place, [index]);
+  });
+  return byPlace;
+}
