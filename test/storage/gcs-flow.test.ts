@@ -65,7 +65,10 @@ describeOnFakeGcs('a flow', (server) => {
     const beforeClone = await storedBytes(storages[0] as DataStoreStorage);
     await other.task({ runId: 'r1', stepName: 'clone', taskId: '0' }, (copy) => copy.clone(read));
     const clone = await reader.getTaskDataStore('r1/clone/0');
-    const cloned = await clone.loadArtifacts<{ weights: Uint8Array; metrics: object }>(['weights', 'metrics']);
+    const cloned = await clone.loadArtifacts<{ weights: Uint8Array; metrics: object }>([
+      'weights',
+      'metrics',
+    ]);
     expect(Buffer.compare(cloned.weights, weights)).toBe(0);
     expect((await storedBytes(storages[0] as DataStoreStorage)) - beforeClone).toBeLessThan(10_000);
 
