@@ -1,4 +1,6 @@
+import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openStorage } from '../../src/storage/open.ts';
 import { RetryStorage } from '../../src/storage/retry.ts';
@@ -6,7 +8,7 @@ import { connect } from '../../src/storage/s3/client.ts';
 import { checkS3Options, type S3StorageOptions } from '../../src/storage/s3/options.ts';
 import { S3Requests } from '../../src/storage/s3/requests.ts';
 import { S3Storage } from '../../src/storage/s3.ts';
-import { errorOf } from '../flow/fixtures.ts';
+import { errorOf, scratchFolder } from '../flow/fixtures.ts';
 import { type FaultyProxy, startFaultyProxy } from '../servers/faulty-proxy.ts';
 import { s3Servers, useS3Server } from '../servers/s3-servers.ts';
 
@@ -44,6 +46,27 @@ describe('the surroundings', () => {
   it('without credentials are STORAGE_CREDENTIALS, and say what to set', async () => {
     const error = await errorOf(openStorage('s3://data?region=us-east-1'), 'STORAGE_CREDENTIALS');
     expect(error.message).toMatch(/no credentials were found.*AWS_ACCESS_KEY_ID/);
+  });
+
+  it('with a role that may not be assumed are STORAGE_CREDENTIALS, and no matter of the bucket', async () => {
+    const folder = scratchFolder();
+    const role = 'role_arn = arn:aws:iam::123456789012:role/reader\nsource_profile = base';
+    const keys = 'aws_access_key_id = key\naws_secret_access_key = secret';
+    writeFileSync(
+      join(folder, 'config'),
+      `[default]\nregion = us-east-1\n${role}\n[profile base]\n${keys}\n`,
+    );
+    vi.stubEnv('AWS_CONFIG_FILE', join(folder, 'config'));
+    const tokens = await startFaultyProxy('http://127.0.0.1:9');
+    const said = '<Error><Code>AccessDenied</Code><Message>User is not authorized.</Message></Error>';
+    tokens.plan = () => ({ kind: 'answer', status: 403, body: `<ErrorResponse>${said}</ErrorResponse>` });
+    vi.stubEnv('AWS_ENDPOINT_URL_STS', tokens.url);
+    const error = await errorOf(openStorage('s3://data'), 'STORAGE_CREDENTIALS');
+    expect(error.message).toMatch(/gives out credentials refuses.*AWS_ROLE_ARN/);
+    expect(tokens.seen.length).toBeGreaterThan(0);
+    await tokens.stop();
+    await new Promise(setImmediate);
+    expect(warnings.filter((warning) => warning.includes('NodeVersionSupport'))).toEqual([]);
   });
 
   it('without a region are INVALID_ARGUMENT on AWS, and do with an endpoint', async () => {

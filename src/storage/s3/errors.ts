@@ -38,6 +38,11 @@ const WRONG_CREDENTIALS: Meaning = {
     'check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN, where there is one), or the credentials ' +
     'passed, and that they belong to this endpoint',
 };
+const NOT_GIVEN: Meaning = {
+  code: 'STORAGE_CREDENTIALS',
+  what: 'the service that gives out credentials refuses, before anything was sent to the bucket',
+  remedy: 'check the profile and its role (AWS_PROFILE, AWS_ROLE_ARN), and that this user may assume it',
+};
 const EXPIRED_CREDENTIALS: Meaning = {
   code: 'STORAGE_CREDENTIALS',
   what: 'the credentials have expired',
@@ -237,7 +242,7 @@ export function errorOfCode(
   const status = error && statusOf(error);
   const headers = error?.$response?.headers ?? {};
   const isOfS3 = error === undefined || s3CodeOf(error) !== undefined || request.operation === 'head';
-  const meaning = meaningOf(s3Code, status, error, isOfS3);
+  const meaning = askedForCredentials(request, meaningOf(s3Code, status, error, isOfS3));
   const { operation, name, place } = request;
   const region = meaning === REGION ? headers['x-amz-bucket-region'] : undefined;
   const waitMs = retryAfterMs(headers['retry-after']);
@@ -259,6 +264,11 @@ export function errorOfCode(
       cause,
     },
   );
+}
+
+/** Opening sends nothing to the bucket: who refuses then is whoever was asked for credentials. */
+function askedForCredentials({ operation }: FailedRequest, meaning: Meaning): Meaning {
+  return operation === 'open' && (meaning === NOT_PERMITTED || meaning === NOT_S3) ? NOT_GIVEN : meaning;
 }
 
 /** @param isOfS3 whether the answer says what S3 says of errors, or is one that has no body to say it */
