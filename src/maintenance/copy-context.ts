@@ -1,0 +1,20 @@
+import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import type { Lanes } from './bounded-work.ts';
+import type { CopyReport } from './copy-report.ts';
+import type { Staging } from './staging.ts';
+
+/** What the parts of one copy share. */
+export interface CopyContext {
+  readonly source: ContentAddressedStore;
+  readonly target: ContentAddressedStore;
+  readonly sourceId: string;
+  /** Absent in a dry run into a store that does not exist yet. */
+  readonly targetId: string | undefined;
+  readonly staging: Staging;
+  readonly report: CopyReport;
+  /** Large contents take turns: each takes two packs of memory. */
+  readonly lanes: Lanes;
+  readonly dryRun: boolean;
+  readonly options: CallOptions;
+}
