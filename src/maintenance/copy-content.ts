@@ -85,11 +85,8 @@ export async function stageContents(
     await copySmall(context, small.slice(start, start + SMALL_AT_ONCE), writer, stored);
   }
   for (const content of absent.filter((one) => !goesTogether(one))) {
-    await context.lanes.run(async () => {
-      throwIfAborted(options.signal);
-      const copied = await copyLarge(context, content, writer);
-      stored.set(copied.key, copied);
-    });
+    const copied = await copyOnce(context, content, writer);
+    stored.set(copied.key, copied);
   }
   return { contents, stored, writer, contentBytes: sum(stored), bytesDeduplicated };
 }
@@ -120,6 +117,26 @@ async function copySmall(
   for (const content of await writer.saveAll(await Promise.all(loading), options)) {
     stored.set(content.key, content);
   }
+}
+
+/** One after the other; what another task has in common with this one is written once. */
+async function copyOnce(
+  context: CopyContext,
+  content: SourceContent,
+  writer: ContentWriter,
+): Promise<StoredContent> {
+  const { turns, written, options } = context;
+  const { key, bytes } = content.address;
+  return turns.run('large', async () => {
+    throwIfAborted(options.signal);
+    if (written.get(key) && bytes !== undefined) {
+      const [found] = await writer.relyAll([toSought(content)], options);
+      if (found) return found;
+    }
+    const copied = await copyLarge(context, content, writer);
+    written.set(key, true);
+    return copied;
+  });
 }
 
 async function copyLarge(

@@ -1,6 +1,8 @@
 import { listTasks } from '../attempts/attempt-files.ts';
 import { type ListedRun, listRuns } from '../attempts/runs.ts';
+import { BoundedMap } from '../content/bounded-map.ts';
 import { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import { KeyLocks } from '../content/key-locks.ts';
 import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { runNotFound } from '../flow/run.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
@@ -8,7 +10,7 @@ import { CountStorage } from '../storage/count.ts';
 import { validateUserName } from '../storage/names.ts';
 import { openStorage } from '../storage/open.ts';
 import { checkOptionNames } from '../storage/option-names.ts';
-import { BoundedWork, Lanes } from './bounded-work.ts';
+import { BoundedWork } from './bounded-work.ts';
 import type { CopyContext } from './copy-context.ts';
 import { copyLooseSessions } from './copy-loose.ts';
 import { type CopyProgress, CopyReport, type CopyResult } from './copy-report.ts';
@@ -35,8 +37,8 @@ export interface CopyOptions extends CallOptions {
 
 const OPTION_NAMES = ['from', 'to', 'flowName', 'runId', 'concurrency', 'dryRun', 'onProgress'];
 const DEFAULT_CONCURRENCY = 4;
-/** How many large contents are on their way at a time. */
-const LARGE_AT_ONCE = 2;
+/** How many large contents are remembered as written. */
+const REMEMBERED = 10_000;
 /** How many runs may wait for their last tasks while the next ones are begun. */
 const RUNS_AT_ONCE = 16;
 
@@ -89,7 +91,6 @@ async function copyBetween(
 
   const report = new CopyReport(counted, countedTarget, onProgress);
   const staging = new Staging(target, options);
-  const lanes = new Lanes(LARGE_AT_ONCE);
   const context: CopyContext = {
     source,
     target,
@@ -97,7 +98,8 @@ async function copyBetween(
     targetId,
     staging,
     report,
-    lanes,
+    turns: new KeyLocks(),
+    written: new BoundedMap(REMEMBERED),
     dryRun,
     options,
   };

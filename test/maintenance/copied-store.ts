@@ -16,7 +16,8 @@ export async function readAll(storage: DataStoreStorage): Promise<Record<string,
       created: await readRunCreated(storage, flow, run, {}),
       finished: await readRunFinished(storage, flow, run, {}),
     };
-    for await (const task of listTasks(storage, { flow, run }, {})) Object.assign(all, await readOne(content, task));
+    for await (const task of listTasks(storage, { flow, run }, {}))
+      Object.assign(all, await readOne(content, task));
   }
   return all;
 }
@@ -57,5 +58,16 @@ async function said(
     artifacts[name] = { ...row, inline, isContent: content !== undefined };
   }
   const { readFrom } = described ?? {};
-  return { status, startedAt, closedAt, error: done?.error, artifacts, refs: table?.refs, readFrom, metadata, purged, erased };
+  return {
+    status,
+    startedAt,
+    closedAt,
+    error: done?.error,
+    artifacts,
+    refs: table?.refs,
+    readFrom,
+    metadata,
+    purged,
+    erased,
+  };
 }

@@ -105,7 +105,9 @@ function contentText({
 }
 
 function tellProblems(invocation: Invocation, { problems, attempts, sessions }: CopyResult): void {
-  for (const { error } of problems.slice(0, MAX_TOLD)) invocation.note(error.message);
+  for (const { path, kind, error } of problems.slice(0, MAX_TOLD)) {
+    invocation.note(kind === 'refused' ? error.message : `${path} was not copied: ${error.message}`);
+  }
   const all = Math.max(
     problems.length,
     attempts.refused + attempts.failed + sessions.refused + sessions.failed,
