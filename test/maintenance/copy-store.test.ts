@@ -365,16 +365,16 @@ describe('what the target holds already', () => {
     const to = new MemoryStorage();
     const other = await openFlow({ storage: to });
     const observed = new ObservedStorage(to);
+    let working: Awaited<ReturnType<FlowDataStore['createTaskDataStore']>> | undefined;
     observed.before = async (operation, name) => {
       if (operation !== 'create' || name !== `${BASE}.attempt.json`) return;
-      await (
-        await other.createTaskDataStore({ runId: 'r1', stepName: 'fit', taskId: '0', attempt: 0 })
-      ).done();
+      working = await other.createTaskDataStore({ runId: 'r1', stepName: 'fit', taskId: '0', attempt: 0 });
     };
-    expect((await copyStore({ from, to: observed })).problems).toMatchObject([
-      { error: { code: 'ATTEMPT_EXISTS' } },
-    ]);
-    expect((await other.getTaskDataStore('r1/fit/0')).names()).toEqual([]);
+    const { problems } = await copyStore({ from, to: observed });
+    expect(problems).toMatchObject([{ error: { code: 'ATTEMPT_EXISTS' } }]);
+    await working?.saveArtifacts({ mine: true });
+    await working?.done();
+    expect(await (await other.getTaskDataStore('r1/fit/0')).get('mine')).toBe(true);
   });
 
   it('another run of the same name is refused as a whole', async () => {
