@@ -304,7 +304,9 @@ function keyRef(name: string): ContentRef {
 /** The row, with its content where the target has it. Content that was given up lies nowhere, and the row says of it what it said. */
 function moved(row: ArtifactEntry, stored: StoredContents): ArtifactEntry {
   if (!row.content) return row;
-  const { key, copy, bytes, storedBytes, root } = stored.get(row.key) ?? row.content;
+  const found = stored.get(row.key);
+  if (found) return { ...row, content: found };
+  const { key, copy, bytes, storedBytes, root } = row.content;
   return { ...row, content: { key, copy, bytes, storedBytes, ...(root === undefined ? {} : { root }) } };
 }
 
