@@ -71,6 +71,8 @@ export type {
   TaskRule,
   TaskSelection,
 } from './flow/task-selection.ts';
+export type { CopyCounts, CopyProblem, CopyProgress, CopyResult } from './maintenance/copy-report.ts';
+export { type CopyOptions, copyStore } from './maintenance/copy-store.ts';
 export type * from './storage/contract.ts';
 export { CountStorage, type OperationCount, type StorageCounts } from './storage/count.ts';
 export { StorageDecorator, type StorageOperation } from './storage/decorator.ts';

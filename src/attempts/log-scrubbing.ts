@@ -19,7 +19,8 @@ export interface LogScrub extends ScrubbedLog {
 
 /** All of what is left in the place of a log. A part that says this holds nothing else, whoever wrote it. */
 const NOTE = /^\[scrubbed \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\]\n$/;
-const NOTE_BYTES = 36;
+/** How long a scrub's note is. */
+export const NOTE_BYTES = 36;
 /** How often others may take the number of the note. */
 const MAX_TRIES = 16;
 /** How many names an error message lists. */
@@ -111,7 +112,12 @@ export function toScrubbedLogs(
   );
 }
 
-async function isNote(storage: DataStoreStorage, name: string, { signal }: CallOptions): Promise<boolean> {
+/** Whether a part of a log is the note that a scrub left. */
+export async function isNote(
+  storage: DataStoreStorage,
+  name: string,
+  { signal }: CallOptions,
+): Promise<boolean> {
   const found = await storage.get(name, { signal, range: { offset: 0, length: NOTE_BYTES } });
   return found?.bytes === NOTE_BYTES && NOTE.test(Buffer.from(found.body).toString('latin1'));
 }

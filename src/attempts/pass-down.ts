@@ -145,7 +145,8 @@ async function stillStands(
   return !givenUp && files?.has('done') === true && files.has('metadata');
 }
 
-function elementBytesOf({ encoding, type }: ArtifactEntry): number | undefined {
+/** How wide the elements of an artifact's bytes are, for byte-grouped compression. */
+export function elementBytesOf({ encoding, type }: ArtifactEntry): number | undefined {
   if (encoding !== 'typed-array') return undefined;
   const width = ELEMENT_TYPES.find(({ name }) => name === type)?.elementBytes;
   return width === 1 ? undefined : width;

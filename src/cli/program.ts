@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Argument, Command, Option } from 'commander';
+import type { StoreCopyOptions } from './commands/copy.ts';
 import type { DiffOptions } from './commands/diff.ts';
 import type { PutOptions } from './commands/put.ts';
 import type { UploadsOptions } from './commands/uploads.ts';
@@ -19,6 +20,7 @@ const EXAMPLES = [
   ['stowage log Train/r7/fit/0 -f', 'what a task prints, as it comes'],
   ['stowage diff Train/r7 Train/r8', 'what changed from one run to another'],
   ['stowage stat --store ./other --json', 'how much lies in another store'],
+  ['stowage copy ./.stowage s3://bucket/s', 'all of it to a bucket; again: what is new'],
 ] as const;
 
 const WHICH_STORE = `The store is ./.stowage, unless --store says otherwise, or
@@ -194,6 +196,22 @@ export function buildProgram(execute: Execute): Command {
         const { uploads } = await import('./commands/uploads.ts');
         await uploads(invocation, options);
       }),
+    );
+
+  program
+    .command('copy')
+    .description('copy a run, a flow or a whole store to another store; only what is missing there')
+    .argument('<from>', 'the store to read: a path or a URI')
+    .argument('<to>', 'the store to write, which is made if there is none')
+    .argument('[path]', '<flow>[/<run>]; default: the whole store')
+    .option('--dry-run', 'tell what would be copied, and write nothing')
+    .option('--concurrency <count>', 'how many tasks at a time', '4')
+    .action(
+      (from: string, to: string, path: string | undefined, options: StoreCopyOptions, command: Command) =>
+        execute(command, async (invocation) => {
+          const { copy } = await import('./commands/copy.ts');
+          await copy(invocation, from, to, path, options);
+        }),
     );
 
   program

@@ -25,6 +25,8 @@ const CONCURRENCY = 16;
 /** A content in memory that is to be stored. */
 export interface ContentInput extends Omit<StoreOptions, 'signal'> {
   bytes: Uint8Array;
+  /** It was looked for just now, and was not there. Default `false`. */
+  isAbsent?: boolean;
 }
 
 /** A plain object: content as it is, under a URI that any tool opens. */
@@ -33,8 +35,11 @@ export interface StoredPlain extends StoredContent {
   plain: string;
 }
 
-/** A content that may be stored already; its length, and the copy that a record names, if any. */
-export type SoughtContent = Pick<StoredContent, 'key' | 'bytes' | 'place'> & { copy?: string | undefined };
+/** A content that may be stored already; its length, the copy that a record names, if any, and whether only a plain object will do. */
+export type SoughtContent = Pick<StoredContent, 'key' | 'bytes' | 'place'> & {
+  copy?: string | undefined;
+  plain?: boolean;
+};
 
 /**
  * Stores contents under one session: what may be relied on is found by the writer's protocol ({@link CopyFinder});
@@ -149,7 +154,8 @@ export class ContentWriter {
     state: CollectionState,
     options: CallOptions,
   ): Promise<StoredContent> {
-    const wanted: Wanted = { key, bytes: input.bytes.length, folder: folderFor(input.bytes.length) };
+    const { bytes, isAbsent } = input;
+    const wanted: Wanted = { key, bytes: bytes.length, folder: folderFor(bytes.length), isAbsent };
     return this.#context.shared.locks.run(key, async () => {
       throwIfAborted(options.signal);
       const hit = await this.#finder.find(wanted, state, options);
@@ -231,7 +237,8 @@ export class ContentWriter {
 }
 
 /** By the copy that is known, if any: a small plain object's locator is no envelope of content. */
-function folderOf({ copy, bytes }: SoughtContent): CopyFolder {
+function folderOf({ copy, bytes, plain }: SoughtContent): CopyFolder {
+  if (plain) return 'manifests';
   if (copy === undefined) return folderFor(bytes);
   return copy.startsWith('data/') ? 'data' : 'manifests';
 }

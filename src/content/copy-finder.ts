@@ -20,6 +20,8 @@ export interface Wanted {
   folder: CopyFolder;
   /** Only a plain object will do. Default `false`. */
   plain?: boolean;
+  /** It was looked for just now, and was not there: only what this process has seen since counts. Default `false`. */
+  isAbsent?: boolean | undefined;
 }
 
 /**
@@ -50,6 +52,7 @@ export class CopyFinder {
   async find(wanted: Wanted, state: CollectionState, options: CallOptions): Promise<WholeCopy | undefined> {
     const known = this.#knownCopy(wanted, state);
     if (known && !this.#looksTwice() && fits(known, wanted)) return known;
+    if (wanted.isAbsent && !this.#looksTwice()) return undefined;
     for (const copy of await listCopies(this.#context.storage, wanted.folder, wanted.key, options)) {
       if (copy.marked || this.#isLost(copy.name, state)) continue;
       const whole = await this.#inspect(copy, wanted, options);

@@ -40,6 +40,16 @@ export interface AttemptRecord {
   owner: { host: string; pid: number };
   /** What the session relies on from the start. */
   pins: readonly ContentRef[];
+  /** Of a session that a copy between stores writes: whose result it copies. */
+  origin?: SessionOrigin;
+}
+
+/** Where a result that was copied from store to store was made first: it tells copies of one result, however they came about. */
+export interface SessionOrigin {
+  /** The id of that store. */
+  store: string;
+  /** The session that made it. */
+  session: SessionId;
 }
 
 /** How a session ended. */
@@ -64,6 +74,8 @@ export interface DoneRecord {
   /** ISO 8601, by the closer's clock. */
   closedAt: string;
   error?: RecordedError;
+  /** As in attempt.json. */
+  origin?: SessionOrigin;
 }
 
 const MAX_RECORD_BYTES = 4 * 1024 * 1024;
@@ -77,8 +89,8 @@ export function thisOwner(): AttemptRecord['owner'] {
 }
 
 export function encodeAttempt(record: AttemptRecord, subject: Record<string, JsonValue>): Uint8Array {
-  const { session, startedAt, owner, pins } = record;
-  return encodeRecord({ format: 1, kind: 'attempt', session, ...subject, startedAt, owner, pins });
+  const { session, startedAt, owner, pins, origin } = record;
+  return encodeRecord({ format: 1, kind: 'attempt', session, ...subject, startedAt, owner, pins, origin });
 }
 
 export function decodeAttempt(bytes: Uint8Array, what: string): AttemptRecord {
@@ -90,11 +102,13 @@ export function decodeAttempt(bytes: Uint8Array, what: string): AttemptRecord {
     startedAt: readTime(record, 'startedAt', what),
     owner: { host: readString(owner, 'host', what), pid: readInteger(owner, 'pid', what) },
     pins: readContentRefs(readArray(record, 'pins', what), what),
+    ...readOrigin(record, what),
   };
 }
 
-export function encodeDone({ outcome, session, metadataDigest, closedAt, error }: DoneRecord): Uint8Array {
-  return encodeRecord({ format: 1, kind: 'done', outcome, session, metadataDigest, closedAt, error });
+export function encodeDone(record: DoneRecord): Uint8Array {
+  const { outcome, session, metadataDigest, closedAt, error, origin } = record;
+  return encodeRecord({ format: 1, kind: 'done', outcome, session, metadataDigest, closedAt, error, origin });
 }
 
 export function decodeDone(bytes: Uint8Array, what: string): DoneRecord {
@@ -108,6 +122,15 @@ export function decodeDone(bytes: Uint8Array, what: string): DoneRecord {
     closedAt: readTime(record, 'closedAt', what),
     ...(metadataDigest === undefined ? {} : { metadataDigest }),
     ...(error === undefined ? {} : { error }),
+    ...readOrigin(record, what),
+  };
+}
+
+function readOrigin(record: Record<string, unknown>, what: string): { origin?: SessionOrigin } {
+  const origin = readOptional(readObject, record, 'origin', what);
+  if (!origin) return {};
+  return {
+    origin: { store: readString(origin, 'store', what), session: readString(origin, 'session', what) },
   };
 }
 

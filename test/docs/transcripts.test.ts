@@ -87,6 +87,13 @@ const STORES: Readonly<Record<string, (store: string) => Promise<void>>> = {
       ['fit/drama', drama],
     ]),
   'stowage get Train/r7/load/0 -d load': (store) => makeRun(store, 'r7', [['load/0', load]]),
+  'stowage copy .stowage mirror Train': (store) =>
+    makeRun(store, FIRST, [
+      ['load/0', load],
+      ['fit/2', fit],
+      ['fit/drama', diverges],
+      ['fit/drama', drama],
+    ]),
   [`stowage log Train/${FIRST} --stream stderr`]: (store) => makeRun(store, FIRST, [['load/0', load]]),
   [`stowage diff Train/${FIRST}/fit/2 Train/${SECOND}/fit/2`]: async (store) => {
     await makeRun(store, FIRST, [['fit/2', saves(compared(100, 0.91, 0, 0))]]);
@@ -130,8 +137,9 @@ describe('the transcripts of docs/cli.md', () => {
     const store = join(folder, 'store');
     await STORES[command]?.(store);
     const args = command.split(' ').slice(1);
-    const located = args.map((arg) => (arg === 'load' ? join(folder, arg) : arg));
-    const { code, stdout, stderr } = await stowage(store, located);
+    const places: Record<string, string> = { load: join(folder, 'load'), mirror: join(folder, 'mirror') };
+    const located = args.map((arg) => (arg === '.stowage' ? store : (places[arg] ?? arg)));
+    const { code, stdout, stderr } = await stowage(args[0] === 'copy' ? undefined : store, located);
     expect(code, stderr).toBe(0);
     // Remarks go elsewhere than what is written.
     const shown = normal(output);

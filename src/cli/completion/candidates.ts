@@ -139,7 +139,9 @@ async function completeArgument(context: Context, command: Command, word: string
   if (argument.argChoices) return startingWith(word, argument.argChoices.map(plain));
   const depth = depthOf(argument);
   if (depth > 0) {
-    const paths = await childrenOfPath(store, word, depth, signal);
+    // `copy` names its stores itself.
+    const [from] = command.registeredArguments[0]?.name() === 'from' ? args : [store];
+    const paths = await childrenOfPath(from, word, depth, signal);
     return { ...NOTHING, candidates: paths.map(plain) };
   }
   const [file] = /^[^=]+=/s.exec(word) ?? [];
@@ -159,7 +161,7 @@ function depthOf(argument: Argument): number {
 
 function filesFor(what: string): Completion {
   if (what === 'file') return { ...NOTHING, kind: 'files' };
-  return what === 'folder' || what === 'uri' ? { ...NOTHING, kind: 'folders' } : NOTHING;
+  return ['folder', 'uri', 'from', 'to'].includes(what) ? { ...NOTHING, kind: 'folders' } : NOTHING;
 }
 
 function startingWith(word: string, candidates: readonly Candidate[]): Completion {

@@ -1,0 +1,48 @@
+/** Work of which only so much goes on at a time. The first failure ends what is to come; what was begun is waited for. */
+export class BoundedWork {
+  readonly #limit: number;
+  readonly #running = new Set<Promise<void>>();
+  readonly #onFailure: (error: unknown) => void;
+  #failure: { error: unknown } | undefined;
+
+  /** @param onFailure told of the first failure, so that it can end what goes on */
+  constructor(limit: number, onFailure: (error: unknown) => void = () => {}) {
+    this.#limit = limit;
+    this.#onFailure = onFailure;
+  }
+
+  /** Begins work as soon as there is room; the promise of it resolves when it ended, whether well or badly. */
+  async begin(work: () => Promise<void>): Promise<{ ended: Promise<void> }> {
+    while (this.#running.size >= this.#limit) await Promise.race(this.#running);
+    this.throwIfFailed();
+    const ended = this.#tracked(work);
+    this.#running.add(ended);
+    ended.then(() => this.#running.delete(ended));
+    return { ended };
+  }
+
+  /** Waits for all that was begun, and throws the first failure. */
+  async finish(): Promise<void> {
+    await this.settle();
+    this.throwIfFailed();
+  }
+
+  /** Waits for all that was begun. */
+  async settle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.race(this.#running);
+  }
+
+  throwIfFailed(): void {
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  async #tracked(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (this.#failure) return;
+      this.#failure = { error };
+      this.#onFailure(error);
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ReadAttempt } from '../attempts/attempt-reader.ts';
+import type { Metadata } from '../attempts/metadata-parts.ts';
+import type { ArtifactTable } from '../content/description.ts';
+import type { DoneRecord, SessionOrigin } from '../content/session-files.ts';
+
+/** What a session that is closed left: everything that a copy of it says again. */
+export interface ClosedResult {
+  done: DoneRecord;
+  /** ISO 8601. */
+  startedAt: string;
+  /** Absent where nothing is described: the session was abandoned, or everything of it was given up. */
+  described?: { table: ArtifactTable; metadata: Metadata; readFrom: readonly string[] };
+  /** Retention gave up the content. */
+  purged: boolean;
+  /** Retention gave up everything. */
+  deleted: boolean;
+  erased?: { reason: string; artifacts: readonly string[] };
+}
+
+/** The session that made a result first, wherever that was. */
+export function originOf({ origin, session }: DoneRecord, storeId: string): SessionOrigin {
+  return origin ?? { store: storeId, session };
+}
+
+/** A closed attempt that was read. */
+export function toResult({
+  done,
+  startedAt,
+  described,
+  metadata,
+  purged,
+  erased,
+}: ReadAttempt): ClosedResult {
+  const description = described && {
+    described: { table: described.table(), metadata, readFrom: described.readFrom },
+  };
+  return {
+    done: done as DoneRecord,
+    startedAt,
+    ...description,
+    purged,
+    deleted: false,
+    ...(erased ? { erased } : {}),
+  };
+}
+
+/**
+ * Whether two closed sessions have the same result: how they ended, which artifacts they have, and what was said of them. When they
+ * ran does not count, nor where their content lies.
+ */
+export function isSameResult(a: ClosedResult, b: ClosedResult): boolean {
+  return isDeepStrictEqual(comparable(a), comparable(b));
+}
+
+function comparable({ done, described, erased }: ClosedResult): object {
+  const { outcome, error } = done;
+  return {
+    outcome,
+    error: error && [error.name, error.message],
+    described: described && comparableDescription(described),
+    erased: erased?.artifacts,
+  };
+}
+
+/** What two descriptions must agree on to be the same. */
+export function comparableDescription({
+  table,
+  metadata,
+  readFrom,
+}: NonNullable<ClosedResult['described']>): object {
+  const { artifacts, refs } = table;
+  return {
+    artifacts: new Map(
+      artifacts.map(({ name, type, encoding, info, key, bytes }) => [
+        name,
+        { type, encoding, info, key, bytes },
+      ]),
+    ),
+    refs: new Set(refs.map(({ place, kind, name }) => `${place}\n${kind}\n${name}`)),
+    metadata,
+    readFrom: new Set(readFrom),
+  };
+}

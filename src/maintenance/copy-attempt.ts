@@ -1,0 +1,225 @@
+import type { AttemptFiles } from '../attempts/attempt-files.ts';
+import { attemptBase, listAttempts, partialBase } from '../attempts/attempt-files.ts';
+import { readAttempt } from '../attempts/attempt-reader.ts';
+import { formatPathspec, type TaskPath } from '../attempts/pathspec.ts';
+import type { JsonValue } from '../codec/json-value.ts';
+import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import { createOwn } from '../content/create-own.ts';
+import {
+  type DoneRecord,
+  decodeAttempt,
+  decodeDone,
+  readSessionFile,
+  SESSION_FILES,
+} from '../content/session-files.ts';
+import { isStowageError, StowageError } from '../errors.ts';
+import type { CallOptions, ListedObject } from '../storage/contract.ts';
+import { type ClosedResult, isSameResult, originOf, toResult } from './closed-result.ts';
+import {
+  type CopiedSession,
+  copiedSessionId,
+  givenUp,
+  refused,
+  writeCopiedSession,
+} from './copied-session.ts';
+import { contentsOf, stageContents } from './copy-content.ts';
+import type { CopyContext } from './copy-context.ts';
+import { copyLogs } from './copy-logs.ts';
+
+/** An attempt of the source, as listings of both stores showed it. */
+export interface AttemptToCopy {
+  path: TaskPath;
+  attempt: number;
+  files: AttemptFiles;
+  /** What the target has of it. */
+  targetFiles: AttemptFiles | undefined;
+  /** The task's log parts. */
+  logs: readonly ListedObject[];
+  targetLogs: readonly ListedObject[];
+}
+
+/**
+ * Copies one attempt that is closed in the source. Its DONE is read first, and the target's written last.
+ *
+ * @throws StowageError `ATTEMPT_EXISTS`, `ATTEMPT_FENCED` where the target holds something else under its number; what reading
+ * and writing throw
+ */
+export async function copyAttempt(
+  context: CopyContext,
+  attempt: AttemptToCopy,
+): Promise<'copied' | 'present' | 'open'> {
+  if (!attempt.files.has('done')) return 'open';
+  try {
+    return await copyClosed(context, attempt);
+  } catch (error) {
+    if (!isStowageError(error, 'CONTENT_NOT_FOUND', 'CONTENT_DAMAGED', 'RECORD_DAMAGED', 'ATTEMPT_DELETED'))
+      throw error;
+    // Retention may have given it up meanwhile; then that is what there is to copy.
+    const files = (await listAttempts(context.source.storage, attempt.path, context.options)).get(
+      attempt.attempt,
+    );
+    if (!files || files.size === attempt.files.size) throw error;
+    return copyClosed(context, { ...attempt, files });
+  }
+}
+
+async function copyClosed(context: CopyContext, attempt: AttemptToCopy): Promise<'copied' | 'present'> {
+  const { targetFiles } = attempt;
+  if (targetFiles?.has('done')) {
+    await checkPresent(context, attempt, targetFiles);
+    if (!context.dryRun) await logsOf(context, attempt);
+    if (isOutlived(attempt.files, targetFiles)) context.report.outlived += 1;
+    return 'present';
+  }
+  const { path, attempt: number } = attempt;
+  const result = await readResult(context.source, attempt, attempt.files, context.options);
+  const origin = originOf(result.done, context.sourceId);
+  if (targetFiles) await checkInterrupted(context, attempt, origin.session);
+  const staged = result.described && !result.purged ? await contentsOf(context, result.described.table) : [];
+  if (context.dryRun || context.targetId === undefined) {
+    for (const { address } of staged) context.report.contentBytes += address.bytes ?? 0;
+    return 'copied';
+  }
+  const copy: CopiedSession = {
+    base: attemptBase(path, number),
+    subject: { ...path, attempt: number } as Record<string, JsonValue>,
+    session: copiedSessionId(context.targetId, origin),
+    origin,
+    what: whatOf(attempt),
+  };
+  const alongside = async (): Promise<void> => {
+    await logsOf(context, attempt);
+    if (result.done.outcome === 'abandoned') await copyParts(context, path, number);
+  };
+  await copySession(context, copy, result, staged, alongside);
+  return 'copied';
+}
+
+/** Brings content to the target first, and only then opens, describes and closes the session that refers to it. */
+export async function copySession(
+  context: CopyContext,
+  copy: CopiedSession,
+  result: ClosedResult,
+  contents: Awaited<ReturnType<typeof contentsOf>>,
+  alongside?: () => Promise<void>,
+): Promise<void> {
+  if (contents.length === 0) return writeCopiedSession(context, copy, result, undefined, alongside);
+  await context.staging.use(contents.length, async (writer) => {
+    const staged = await stageContents(context, contents, writer);
+    await writeCopiedSession(context, copy, result, staged, alongside);
+    context.report.contentBytes += staged.contentBytes;
+    context.report.bytesDeduplicated += staged.bytesDeduplicated;
+  });
+}
+
+/** The target has the attempt closed: it must be the same, or have the same result. */
+async function checkPresent(
+  context: CopyContext,
+  attempt: AttemptToCopy,
+  targetFiles: AttemptFiles,
+): Promise<void> {
+  const { source, target, sourceId, targetId = '', options } = context;
+  const [ours, theirs] = await Promise.all([
+    readDone(source, attempt, options),
+    readDone(target, attempt, options),
+  ]);
+  const origin = originOf(ours, sourceId).session;
+  if (originOf(theirs, targetId).session === origin) {
+    if (theirs.outcome === 'abandoned' && ours.outcome !== 'abandoned') throw givenUp(whatOf(attempt));
+    return;
+  }
+  if (ours.outcome === 'abandoned' && theirs.outcome === 'abandoned') return;
+  if (theirs.outcome === 'abandoned') {
+    // What a copy left open carries its mark in attempt.json only; the one who gave up on it did not know.
+    if ((await copiedFrom(context, attempt)) === origin) throw givenUp(whatOf(attempt));
+    throw refused(whatOf(attempt), 'was given up there');
+  }
+  if (targetFiles.has('deleted')) throw refused(whatOf(attempt), 'was another attempt there, and is deleted');
+  const [result, standing] = await Promise.all([
+    readResult(source, attempt, attempt.files, options),
+    readResult(target, attempt, targetFiles, options),
+  ]);
+  if (!isSameResult(result, standing)) throw refused(whatOf(attempt), 'has another result there');
+}
+
+/** The target has the attempt open: a copy of the same must have been interrupted. */
+async function checkInterrupted(context: CopyContext, attempt: AttemptToCopy, origin: string): Promise<void> {
+  if ((await copiedFrom(context, attempt)) === origin) return;
+  throw refused(whatOf(attempt), 'is open there: somebody works on it, or did');
+}
+
+/** Whose copy the target's attempt.json says that it opens, if it is one. */
+async function copiedFrom(
+  { target, options }: CopyContext,
+  attempt: AttemptToCopy,
+): Promise<string | undefined> {
+  const name = attemptBase(attempt.path, attempt.attempt) + SESSION_FILES.attempt;
+  const standing = await readSessionFile(target.storage, name, options);
+  return standing && decodeAttempt(standing, target.storage.uri(name)).origin?.session;
+}
+
+async function readDone(
+  { storage }: ContentAddressedStore,
+  { path, attempt }: Pick<AttemptToCopy, 'path' | 'attempt'>,
+  options: CallOptions,
+): Promise<DoneRecord> {
+  const name = attemptBase(path, attempt) + SESSION_FILES.done;
+  const bytes = await readSessionFile(storage, name, options);
+  if (bytes) return decodeDone(bytes, storage.uri(name));
+  throw new StowageError(
+    'RECORD_DAMAGED',
+    `${storage.uri(name)} is damaged: it was listed but cannot be read. Restore it from a copy of the store.`,
+    { details: { what: name } },
+  );
+}
+
+async function readResult(
+  store: ContentAddressedStore,
+  { path, attempt }: Pick<AttemptToCopy, 'path' | 'attempt'>,
+  files: AttemptFiles,
+  options: CallOptions,
+): Promise<ClosedResult> {
+  if (!files.has('deleted')) {
+    const attempts = new Map([[attempt, new Set(files)]]);
+    const rule = { attempt, allowNotDone: true };
+    return toResult(await readAttempt(store.storage, store.reader, path, attempts, rule, options));
+  }
+  const done = await readDone(store, { path, attempt }, options);
+  const name = attemptBase(path, attempt) + SESSION_FILES.attempt;
+  const opened = await readSessionFile(store.storage, name, options);
+  const startedAt = opened ? decodeAttempt(opened, store.storage.uri(name)).startedAt : done.closedAt;
+  return { done, startedAt, purged: false, deleted: true };
+}
+
+async function logsOf(
+  context: CopyContext,
+  { path, attempt, logs, targetLogs }: AttemptToCopy,
+): Promise<void> {
+  await copyLogs(context, path, attempt, logs, targetLogs);
+}
+
+/** What was said of an attempt that nobody described in the end. */
+async function copyParts(
+  { source, target, options }: CopyContext,
+  path: TaskPath,
+  attempt: number,
+): Promise<void> {
+  const prefix = `${partialBase(path, attempt)}.metadata.`;
+  for await (const page of source.storage.list({ prefix, ...options })) {
+    for (const { name } of page.objects) {
+      const part = await source.storage.get(name, options);
+      if (part) await createOwn(target.storage, name, part.body, { ...options, durability: 'deferred' });
+    }
+  }
+}
+
+/** The source gave up what the target still has. */
+function isOutlived(files: AttemptFiles, targetFiles: AttemptFiles): boolean {
+  if (targetFiles.has('deleted')) return false;
+  if (files.has('deleted') || (files.has('erased') && !targetFiles.has('erased'))) return true;
+  return files.has('purged') && !targetFiles.has('purged');
+}
+
+function whatOf({ path, attempt }: Pick<AttemptToCopy, 'path' | 'attempt'>): string {
+  return `Attempt ${path.flow}/${formatPathspec(path, attempt)}`;
+}

@@ -1,0 +1,177 @@
+import { elementBytesOf } from '../attempts/pass-down.ts';
+import { HERE } from '../content/content-ref.ts';
+import {
+  CHUNKED_FROM_BYTES,
+  type ContentInput,
+  type ContentWriter,
+  type SoughtContent,
+} from '../content/content-writer.ts';
+import type { ArtifactTable } from '../content/description.ts';
+import type { ContentKey } from '../content/object-names.ts';
+import type { ContentAddress, StoredContent } from '../content/stored-content.ts';
+import { StowageError, throwIfAborted } from '../errors.ts';
+import type { CopyContext } from './copy-context.ts';
+
+/** A content that the source refers to. */
+export interface SourceContent {
+  address: ContentAddress;
+  elementBytes: number | undefined;
+  /** The file name of a plain object, which is to be one in the target, too. */
+  file: string | undefined;
+}
+
+/** Where the target has each content, by its key. */
+export type StoredContents = Map<ContentKey, StoredContent>;
+
+/** Contents that lie in the target, and what it takes to look for them again. */
+export interface StagedContents {
+  contents: readonly SourceContent[];
+  stored: StoredContents;
+  writer: ContentWriter;
+  /** Their length. */
+  contentBytes: number;
+  /** The length of those that the target had already. */
+  bytesDeduplicated: number;
+}
+
+/** How many small contents are in memory at a time. */
+const SMALL_AT_ONCE = 16;
+/** Progress is told after so much of a large content. */
+const TOLD_EVERY_BYTES = 8 * 1024 * 1024;
+
+/**
+ * The contents that a table refers to, each once.
+ *
+ * @throws StowageError `INVALID_ARGUMENT` for what has no other name than that in its own store
+ */
+export async function contentsOf(
+  { source, options }: CopyContext,
+  { artifacts, refs }: ArtifactTable,
+): Promise<SourceContent[]> {
+  const contents = new Map<ContentKey, SourceContent>();
+  for (const entry of artifacts) {
+    const address = entry.content;
+    if (!address || contents.has(address.key)) continue;
+    // Of what lies among the manifests, plain objects alone have no root.
+    const mayBePlain = address.root === undefined && address.copy.startsWith('manifests/');
+    const plain = mayBePlain ? (await source.reader.describeCopy(address.copy, options))?.plain : undefined;
+    const file = plain?.split('/').at(-1);
+    contents.set(address.key, { address, elementBytes: elementBytesOf(entry), file });
+  }
+  for (const { place, kind, name } of refs) {
+    if (place !== HERE || kind !== 'key') throw fixed(name);
+    if (!contents.has(name))
+      contents.set(name, { address: { key: name }, elementBytes: undefined, file: undefined });
+  }
+  return [...contents.values()];
+}
+
+/** Has all contents in the target, under the session of `writer`: what is there is found, the rest is read, verified and written. */
+export async function stageContents(
+  context: CopyContext,
+  contents: readonly SourceContent[],
+  writer: ContentWriter,
+): Promise<StagedContents> {
+  const { options } = context;
+  const stored: StoredContents = new Map();
+  const sized = contents.filter(({ address }) => address.bytes !== undefined);
+  const known = await writer.relyAll(sized.map(toSought), options);
+  for (const content of known) if (content) stored.set(content.key, content);
+  const bytesDeduplicated = sum(stored);
+  const absent = contents.filter(({ address }) => !stored.has(address.key));
+  const goesTogether = ({ address, file }: SourceContent): boolean => isSmall(address) && file === undefined;
+  const small = absent.filter(goesTogether);
+  for (let start = 0; start < small.length; start += SMALL_AT_ONCE) {
+    await copySmall(context, small.slice(start, start + SMALL_AT_ONCE), writer, stored);
+  }
+  for (const content of absent.filter((one) => !goesTogether(one))) {
+    const copied = await copyOnce(context, content, writer);
+    stored.set(copied.key, copied);
+  }
+  return { contents, stored, writer, contentBytes: sum(stored), bytesDeduplicated };
+}
+
+function sum(stored: StoredContents): number {
+  let bytes = 0;
+  for (const content of stored.values()) bytes += content.bytes;
+  return bytes;
+}
+
+/** What a writer looks for, to find a content again. */
+export function toSought({ address, file }: SourceContent): SoughtContent {
+  const sought = { key: address.key, bytes: address.bytes as number };
+  return file === undefined ? sought : { ...sought, plain: true };
+}
+
+async function copySmall(
+  { source, options }: CopyContext,
+  contents: readonly SourceContent[],
+  writer: ContentWriter,
+  stored: StoredContents,
+): Promise<void> {
+  throwIfAborted(options.signal);
+  const loading = contents.map(async ({ address, elementBytes }): Promise<ContentInput> => {
+    return { bytes: await source.reader.load(address, options), elementBytes, isAbsent: true };
+  });
+  await Promise.allSettled(loading); // nothing goes on in the background after a failure
+  for (const content of await writer.saveAll(await Promise.all(loading), options)) {
+    stored.set(content.key, content);
+  }
+}
+
+/** One after the other; what another task has in common with this one is written once. */
+async function copyOnce(
+  context: CopyContext,
+  content: SourceContent,
+  writer: ContentWriter,
+): Promise<StoredContent> {
+  const { turns, written, options } = context;
+  const { key, bytes } = content.address;
+  return turns.run('large', async () => {
+    throwIfAborted(options.signal);
+    if (written.get(key) && bytes !== undefined) {
+      const [found] = await writer.relyAll([toSought(content)], options);
+      if (found) return found;
+    }
+    const copied = await copyLarge(context, content, writer);
+    written.set(key, true);
+    return copied;
+  });
+}
+
+async function copyLarge(
+  context: CopyContext,
+  { address, elementBytes, file }: SourceContent,
+  writer: ContentWriter,
+): Promise<StoredContent> {
+  const { options, source } = context;
+  if (file !== undefined && isSmall(address)) {
+    return writer.savePlain(file, await source.reader.load(address, options), options);
+  }
+  const bytes = told(context, source.reader.stream(address, options));
+  if (file !== undefined) return writer.savePlain(file, bytes, options);
+  return writer.saveStream(bytes, { ...options, elementBytes });
+}
+
+async function* told({ report }: CopyContext, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let untold = 0;
+  for await (const piece of pieces) {
+    yield piece;
+    untold += piece.length;
+    if (untold < TOLD_EVERY_BYTES) continue;
+    untold = 0;
+    report.progressed();
+  }
+}
+
+function isSmall({ bytes }: ContentAddress): boolean {
+  return bytes !== undefined && bytes < CHUNKED_FROM_BYTES;
+}
+
+function fixed(name: string): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    `A value refers to ${name}, which has no other name than that in its own store, so that it cannot be copied. Load the value and save it in the other store.`,
+    { details: { name } },
+  );
+}

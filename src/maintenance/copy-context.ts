@@ -1,0 +1,23 @@
+import type { BoundedMap } from '../content/bounded-map.ts';
+import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import type { KeyLocks } from '../content/key-locks.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import type { CopyReport } from './copy-report.ts';
+import type { Staging } from './staging.ts';
+
+/** What the parts of one copy share. */
+export interface CopyContext {
+  readonly source: ContentAddressedStore;
+  readonly target: ContentAddressedStore;
+  readonly sourceId: string;
+  /** Absent in a dry run into a store that does not exist yet. */
+  readonly targetId: string | undefined;
+  readonly staging: Staging;
+  readonly report: CopyReport;
+  /** Large contents take turns: each takes two packs of memory, and finds what the one before it wrote. */
+  readonly turns: KeyLocks;
+  /** Large contents that were written just now. */
+  readonly written: BoundedMap<string, true>;
+  readonly dryRun: boolean;
+  readonly options: CallOptions;
+}

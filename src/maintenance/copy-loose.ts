@@ -1,0 +1,120 @@
+import { decodeDescription, decodeTable, MAX_DESCRIPTION_BYTES } from '../content/description.ts';
+import { decodeAttempt, decodeDone, readSessionFile, SESSION_FILES } from '../content/session-files.ts';
+import { isSessionId } from '../content/session-id.ts';
+import { digestHex } from '../digest/blake3.ts';
+import { StowageError } from '../errors.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import type { BoundedWork } from './bounded-work.ts';
+import { type ClosedResult, originOf } from './closed-result.ts';
+import { type CopiedSession, refused } from './copied-session.ts';
+import { copySession } from './copy-attempt.ts';
+import { contentsOf } from './copy-content.ts';
+import type { CopyContext } from './copy-context.ts';
+
+/** Copies what was saved outside tasks and not released since. Sessions keep their ids, by which users release them. */
+export async function copyLooseSessions(context: CopyContext, work: BoundedWork): Promise<void> {
+  const { source, target, report, options } = context;
+  const there = listSessions(target.storage, options)[Symbol.asyncIterator]();
+  let other = await there.next();
+  for await (const { session, files } of listSessions(source.storage, options)) {
+    while (!other.done && other.value.session < session) other = await there.next();
+    const targetFiles = !other.done && other.value.session === session ? other.value.files : undefined;
+    if (files.has(SESSION_FILES.deleted)) continue;
+    await work.begin(async () => {
+      await report.count(report.sessions, `loose/${session}`, () =>
+        copyLoose(context, session, files, targetFiles),
+      );
+    });
+  }
+  await there.return?.(undefined);
+}
+
+async function copyLoose(
+  context: CopyContext,
+  session: string,
+  files: ReadonlySet<string>,
+  targetFiles: ReadonlySet<string> | undefined,
+): Promise<'copied' | 'present' | 'open' | 'nothing'> {
+  if (!files.has(SESSION_FILES.done)) return 'open';
+  // An id is never used again, so that what has it is the same.
+  if (targetFiles?.has(SESSION_FILES.done)) return 'present';
+  const result = await readLoose(context, session);
+  // A session that failed keeps nothing.
+  if (result?.done.outcome !== 'done' || !result.described) return 'nothing';
+  const copy: CopiedSession = {
+    base: `loose/${session}`,
+    subject: { loose: true },
+    session,
+    origin: originOf(result.done, context.sourceId),
+    what: `Session ${session}`,
+  };
+  if (targetFiles) await checkInterrupted(context, copy);
+  const contents = await contentsOf(context, result.described.table);
+  if (context.dryRun) for (const { address } of contents) context.report.contentBytes += address.bytes ?? 0;
+  else await copySession(context, copy, result, contents);
+  return 'copied';
+}
+
+/** `undefined` where it was released since it was listed. */
+async function readLoose(
+  { source, options }: CopyContext,
+  session: string,
+): Promise<ClosedResult | undefined> {
+  const { storage, reader } = source;
+  const base = `loose/${session}`;
+  const doneName = base + SESSION_FILES.done;
+  const bytes = await readSessionFile(storage, doneName, options);
+  if (!bytes) throw damaged(storage.uri(doneName), 'it was listed but cannot be read');
+  const done = decodeDone(bytes, storage.uri(doneName));
+  const name = base + SESSION_FILES.metadata;
+  const what = storage.uri(name);
+  const described = await storage.get(name, { ...options, maxBytes: MAX_DESCRIPTION_BYTES });
+  if (!described) {
+    if (done.outcome !== 'done' || (await storage.head(base + SESSION_FILES.deleted, options)))
+      return undefined;
+    throw damaged(what, 'it is missing, and nothing says that it was given up');
+  }
+  if (digestHex(described.body) !== done.metadataDigest)
+    throw damaged(what, 'it is not the one that DONE names');
+  const { startedAt, table, metadata, readFrom } = decodeDescription(described.body, what);
+  const rows = typeof table === 'function' ? table() : decodeTable(await reader.load(table, options), what);
+  return { done, startedAt, described: { table: rows, metadata, readFrom }, purged: false, deleted: false };
+}
+
+async function checkInterrupted({ target, options }: CopyContext, copy: CopiedSession): Promise<void> {
+  const name = copy.base + SESSION_FILES.attempt;
+  const standing = await readSessionFile(target.storage, name, options);
+  if (standing && decodeAttempt(standing, target.storage.uri(name)).origin) return;
+  throw refused(copy.what, 'is open there, and no copy');
+}
+
+/** The sessions outside tasks, and the suffixes of their files. */
+async function* listSessions(
+  storage: DataStoreStorage,
+  options: CallOptions,
+): AsyncGenerator<{ session: string; files: ReadonlySet<string> }> {
+  let current: { session: string; files: Set<string> } | undefined;
+  for await (const page of storage.list({ prefix: 'loose/', ...options })) {
+    for (const { name } of page.objects) {
+      const dot = name.indexOf('.');
+      const session = name.slice('loose/'.length, dot);
+      if (dot === -1 || !isSessionId(session)) continue;
+      if (current?.session !== session) {
+        if (current) yield current;
+        current = { session, files: new Set() };
+      }
+      current.files.add(name.slice(dot));
+    }
+  }
+  if (current) yield current;
+}
+
+function damaged(what: string, why: string): StowageError {
+  return new StowageError(
+    'RECORD_DAMAGED',
+    `${what} is damaged: ${why}. Restore it from a copy of the store.`,
+    {
+      details: { what },
+    },
+  );
+}

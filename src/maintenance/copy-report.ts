@@ -1,0 +1,173 @@
+import { isStowageError, type StowageError, type StowageErrorCode } from '../errors.ts';
+import type { CountStorage } from '../storage/count.ts';
+
+/** What became of the attempts, or sessions outside tasks, that a copy looked at. */
+export interface CopyCounts {
+  /** Written to the target; in a dry run, those that would be. */
+  copied: number;
+  /** In the target already, with the same result. */
+  present: number;
+  /** The target holds something else under the same name, and keeps it. */
+  refused: number;
+  /** Could not be read, or written. */
+  failed: number;
+  /** Still open in the source, so that there is no result to copy yet. */
+  open: number;
+}
+
+/** Something that was not copied, and why. */
+export interface CopyProblem {
+  /** `<flow>/<run>`, or `<flow>/<run>/<step>/<task>/<n>`, or `loose/<session>`. */
+  path: string;
+  /** `refused`: the target holds something else there. `failed`: it could not be read or written. */
+  kind: 'refused' | 'failed';
+  /** What happened, and what to do. */
+  error: StowageError;
+}
+
+/** What a copy did. */
+export interface CopyResult {
+  /** Whether nothing was written, and the rest tells what would have been. */
+  dryRun: boolean;
+  /** The runs that were looked at. */
+  runs: number;
+  attempts: CopyCounts;
+  /** Content saved outside tasks; only where a whole store is copied. */
+  sessions: CopyCounts;
+  /** The length of the content of what was copied, before compression, each content as often as it is referred to; inline values are none. */
+  contentBytes: number;
+  /** The part of {@link contentBytes} that the target had already. */
+  bytesDeduplicated: number;
+  /** Bytes of objects that were read from the source. */
+  bytesRead: number;
+  /** Bytes of objects that were written to the target. */
+  bytesWritten: number;
+  /** Attempts that the source gave up since (deleted, purged, erased in part), and the target still has as they were. */
+  outlived: number;
+  /** What was not copied, at most the first 1,000; the counts are exact. */
+  problems: CopyProblem[];
+}
+
+/** How far a copy has come. */
+export interface CopyProgress {
+  runsDone: number;
+  runs: number;
+  /** Attempts that were looked at to the end. */
+  attemptsDone: number;
+  /** Attempts that the listings have shown so far. */
+  attempts: number;
+  bytesRead: number;
+  bytesWritten: number;
+}
+
+const MAX_PROBLEMS = 1_000;
+
+/** The target holds something else; it is not a failure of either store. */
+const REFUSALS: readonly StowageErrorCode[] = ['ATTEMPT_EXISTS', 'ATTEMPT_FENCED', 'RUN_EXISTS'];
+/** What is wrong with one attempt and may be right with the next. Everything else ends the copy. */
+const OF_ONE_ATTEMPT: readonly StowageErrorCode[] = [
+  ...REFUSALS,
+  'INVALID_ARGUMENT',
+  'INVALID_NAME',
+  'UNSUPPORTED_FORMAT',
+  'OBJECT_TOO_LARGE',
+  'ATTEMPT_DELETED',
+  'CODEC_UNAVAILABLE',
+  'CONTENT_NOT_FOUND',
+  'CONTENT_DAMAGED',
+  'CONTENT_TOO_LARGE',
+  'CONTENT_PURGED',
+  'CONTENT_LOST',
+  'RECORD_DAMAGED',
+  'STORAGE_FAILED',
+];
+
+/** Keeps count of a copy. */
+export class CopyReport {
+  readonly attempts: CopyCounts = noCounts();
+  readonly sessions: CopyCounts = noCounts();
+  runs = 0;
+  runsDone = 0;
+  attemptsFound = 0;
+  contentBytes = 0;
+  bytesDeduplicated = 0;
+  outlived = 0;
+  readonly #problems: CopyProblem[] = [];
+  readonly #source: CountStorage;
+  readonly #target: CountStorage;
+  readonly #onProgress: ((progress: CopyProgress) => void) | undefined;
+
+  constructor(
+    source: CountStorage,
+    target: CountStorage,
+    onProgress: ((progress: CopyProgress) => void) | undefined,
+  ) {
+    this.#source = source;
+    this.#target = target;
+    this.#onProgress = onProgress;
+  }
+
+  /** Tells whoever asked how far it is. */
+  progressed(): void {
+    if (!this.#onProgress) return;
+    const { copied, present, refused, failed, open } = this.attempts;
+    this.#onProgress({
+      runsDone: this.runsDone,
+      runs: this.runs,
+      attemptsDone: copied + present + refused + failed + open,
+      attempts: this.attemptsFound,
+      ...this.#bytes(),
+    });
+  }
+
+  /**
+   * Runs the copy of one thing and counts what becomes of it; throws what ends the whole copy.
+   *
+   * @returns whether the target has it now
+   */
+  async count(
+    counts: CopyCounts | undefined,
+    path: string,
+    copy: () => Promise<'copied' | 'present' | 'open' | 'nothing'>,
+  ): Promise<boolean> {
+    try {
+      const outcome = await copy();
+      if (counts && outcome !== 'nothing') counts[outcome] += 1;
+      return true;
+    } catch (error) {
+      if (!isStowageError(error, ...OF_ONE_ATTEMPT)) throw error;
+      const kind = REFUSALS.includes(error.code) ? 'refused' : 'failed';
+      if (counts) counts[kind] += 1;
+      if (this.#problems.length < MAX_PROBLEMS) this.#problems.push({ path, kind, error });
+      return false;
+    } finally {
+      this.progressed();
+    }
+  }
+
+  result(dryRun: boolean): CopyResult {
+    const { runs, attempts, sessions, contentBytes, bytesDeduplicated, outlived } = this;
+    return {
+      dryRun,
+      runs,
+      attempts,
+      sessions,
+      contentBytes,
+      bytesDeduplicated,
+      ...this.#bytes(),
+      outlived,
+      problems: this.#problems,
+    };
+  }
+
+  #bytes(): { bytesRead: number; bytesWritten: number } {
+    return {
+      bytesRead: this.#source.snapshot().get.bytes,
+      bytesWritten: this.#target.snapshot().create.bytes,
+    };
+  }
+}
+
+function noCounts(): CopyCounts {
+  return { copied: 0, present: 0, refused: 0, failed: 0, open: 0 };
+}

@@ -1,0 +1,196 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type ListedTask, listTasks } from '../attempts/attempt-files.ts';
+import { formatPathspec } from '../attempts/pathspec.ts';
+import { readRunCreated, readRunFinished } from '../attempts/runs.ts';
+import { decodeRecord, encodeRecord } from '../codec/record.ts';
+import { holdsBytes } from '../content/create-own.ts';
+import { StowageError } from '../errors.ts';
+import type { CallOptions, DataStoreStorage, ListedObject } from '../storage/contract.ts';
+import { compareNames } from '../storage/name-order.ts';
+import type { BoundedWork } from './bounded-work.ts';
+import { type AttemptToCopy, copyAttempt } from './copy-attempt.ts';
+import type { CopyContext } from './copy-context.ts';
+
+/** A run of the source. */
+export interface RunToCopy {
+  flow: string;
+  run: string;
+}
+
+const MAX_RECORD_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Copies a run: created.json first, then its tasks, each with its attempts from the first to the last, so that readers of the target see
+ * nothing that the source did not say at some time; then finished.json, which was read before the tasks were listed, unless
+ * something of the run could not be copied.
+ *
+ * @param tasks where the tasks are copied
+ * @returns what is left to do once the tasks were begun: to wait for them, and to finish the run
+ */
+export async function copyRun(
+  context: CopyContext,
+  { flow, run }: RunToCopy,
+  tasks: BoundedWork,
+): Promise<() => Promise<void>> {
+  const { report } = context;
+  const path = `${flow}/${run}`;
+  const isSame = await report.count(undefined, path, () => copyRecord(context, flow, run, CREATED));
+  const ended: Promise<void>[] = [];
+  let isComplete = isSame;
+  // Read before the tasks: all that were closed when it was written are listed then.
+  const isFinished =
+    isSame && (await context.source.storage.head(nameOf(flow, run, FINISHED), context.options));
+  if (isSame) {
+    for await (const task of listRun(context, { flow, run })) {
+      report.attemptsFound += task.length;
+      const copying = await tasks.begin(async () => {
+        for (const attempt of task) if (!(await copyCounted(context, attempt))) isComplete = false;
+      });
+      ended.push(copying.ended);
+    }
+  }
+  return async () => {
+    await Promise.all(ended);
+    tasks.throwIfFailed();
+    if (isFinished && isComplete) {
+      await report.count(undefined, path, () => copyRecord(context, flow, run, FINISHED));
+    }
+    report.runsDone += 1;
+    report.progressed();
+  };
+}
+
+function copyCounted(context: CopyContext, attempt: AttemptToCopy): Promise<boolean> {
+  const path = `${attempt.path.flow}/${formatPathspec(attempt.path, attempt.attempt)}`;
+  return context.report.count(context.report.attempts, path, () => copyAttempt(context, attempt));
+}
+
+/** The tasks of a run in the source, each with its attempts in their order, and what the target has of them: four LISTs side by side. */
+async function* listRun(context: CopyContext, run: RunToCopy): AsyncGenerator<AttemptToCopy[]> {
+  const { source, target, options } = context;
+  const targetTasks = new SideBySide(listTasks(target.storage, run, options), taskId);
+  const logs = new SideBySide(listLogs(source.storage, run, options), ({ id }) => id);
+  const targetLogs = new SideBySide(listLogs(target.storage, run, options), ({ id }) => id);
+  try {
+    for await (const task of listTasks(source.storage, run, options)) {
+      const id = taskId(task);
+      const there = await targetTasks.at(id);
+      const beside = {
+        logs: (await logs.at(id))?.parts ?? [],
+        targetLogs: (await targetLogs.at(id))?.parts ?? [],
+      };
+      const attempts = [...task.attempts].sort(([a], [b]) => a - b);
+      yield attempts.map(([attempt, files]) => ({
+        path: task.path,
+        attempt,
+        files,
+        targetFiles: there?.attempts.get(attempt),
+        ...beside,
+      }));
+    }
+  } finally {
+    for (const listing of [targetTasks, logs, targetLogs]) await listing.close();
+  }
+}
+
+/** Goes along with another listing of the same order. */
+class SideBySide<T> {
+  readonly #items: AsyncIterator<T>;
+  readonly #idOf: (item: T) => string;
+  #current: IteratorResult<T> | undefined;
+
+  constructor(items: AsyncIterable<T>, idOf: (item: T) => string) {
+    this.#items = items[Symbol.asyncIterator]();
+    this.#idOf = idOf;
+  }
+
+  /** The item of this id, if there is one; ids are asked for in their order. */
+  async at(id: string): Promise<T | undefined> {
+    this.#current ??= await this.#items.next();
+    while (!this.#current.done) {
+      const order = compareNames(this.#idOf(this.#current.value), id);
+      if (order === 0) return this.#current.value;
+      if (order > 0) return undefined;
+      this.#current = await this.#items.next();
+    }
+    return undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.#items.return?.();
+  }
+}
+
+function taskId({ path: { step, task } }: ListedTask): string {
+  return `${step}/${task}/`;
+}
+
+/** The log parts of a run, by task. */
+async function* listLogs(
+  storage: DataStoreStorage,
+  { flow, run }: RunToCopy,
+  options: CallOptions,
+): AsyncGenerator<{ id: string; parts: ListedObject[] }> {
+  const prefix = `logs/${flow}/${run}/`;
+  let current: { id: string; parts: ListedObject[] } | undefined;
+  for await (const page of storage.list({ prefix, details: true, ...options })) {
+    for (const object of page.objects) {
+      const id = object.name.slice(prefix.length, object.name.lastIndexOf('/') + 1);
+      if (current?.id !== id) {
+        if (current) yield current;
+        current = { id, parts: [] };
+      }
+      current.parts.push(object);
+    }
+  }
+  if (current) yield current;
+}
+
+const CREATED = {
+  file: 'created.json',
+  read: readRunCreated,
+  what: 'is another run there, which was made by somebody else: nothing of it was copied',
+};
+const FINISHED = {
+  file: 'finished.json',
+  read: readRunFinished,
+  what: 'ended otherwise there',
+};
+
+function nameOf(flow: string, run: string, { file }: { file: string }): string {
+  return `runs/${flow}/${run}/${file}`;
+}
+
+/** Copies a record of a run as it is; the target may have it, if it says the same. */
+async function copyRecord(
+  { source, target, dryRun, options }: CopyContext,
+  flow: string,
+  run: string,
+  record: typeof CREATED | typeof FINISHED,
+): Promise<'copied' | 'present'> {
+  const name = nameOf(flow, run, record);
+  const ours = await source.storage.get(name, { ...options, maxBytes: MAX_RECORD_BYTES });
+  if (!ours) return 'present';
+  const body = withoutPlace(ours.body, source.storage.uri(name));
+  const standing = await target.storage.get(name, { ...options, maxBytes: MAX_RECORD_BYTES });
+  if (standing && Buffer.compare(standing.body, body) === 0) return 'present';
+  if (!standing) {
+    if (dryRun || (await target.storage.create(name, body, { ...options, durability: 'barrier' })))
+      return 'copied';
+    if (await holdsBytes(target.storage, name, body, options.signal)) return 'copied';
+  }
+  const said = await record.read(source.storage, flow, run, options);
+  const theirs = await record.read(target.storage, flow, run, options);
+  if (isDeepStrictEqual(said, theirs)) return 'present';
+  throw new StowageError(
+    'RUN_EXISTS',
+    `Run ${flow}/${run} ${record.what}. Copy into another store, or compare the two runs.`,
+    { details: { flow, run } },
+  );
+}
+
+/** Where the source's content was to lie does not concern the target. */
+function withoutPlace(body: Uint8Array, what: string): Uint8Array {
+  const { rawDataPath, ...record } = decodeRecord(body, what);
+  return rawDataPath === undefined ? body : encodeRecord(record);
+}

@@ -1,0 +1,208 @@
+import { listTasks } from '../attempts/attempt-files.ts';
+import { type ListedRun, listRuns } from '../attempts/runs.ts';
+import { BoundedMap } from '../content/bounded-map.ts';
+import { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import { KeyLocks } from '../content/key-locks.ts';
+import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
+import { runNotFound } from '../flow/run.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { CountStorage } from '../storage/count.ts';
+import { validateUserName } from '../storage/names.ts';
+import { openStorage } from '../storage/open.ts';
+import { checkOptionNames } from '../storage/option-names.ts';
+import { BoundedWork } from './bounded-work.ts';
+import type { CopyContext } from './copy-context.ts';
+import { copyLooseSessions } from './copy-loose.ts';
+import { type CopyProgress, CopyReport, type CopyResult } from './copy-report.ts';
+import { copyRun, type RunToCopy } from './copy-run.ts';
+import { Staging } from './staging.ts';
+
+/** What {@link copyStore} copies, and how. */
+export interface CopyOptions extends CallOptions {
+  /** The store to read: an address as `openStorage` takes it, or a storage, which stays open. */
+  from: string | URL | DataStoreStorage;
+  /** The store to write, which is made where there is none: an address, or a storage, which stays open. */
+  to: string | URL | DataStoreStorage;
+  /** Only the runs of this flow. Default: all flows, and what was saved outside tasks. */
+  flowName?: string | undefined;
+  /** Only this run; needs `flowName`. Default: all runs. */
+  runId?: string | undefined;
+  /** How many tasks are copied at a time: more wait less, and hold more in memory. Default 4. */
+  concurrency?: number | undefined;
+  /** Reads and compares, and writes nothing. Default `false`. */
+  dryRun?: boolean | undefined;
+  /** Told after each attempt, and now and then during long ones. What it throws ends the copy. Default: nobody. */
+  onProgress?: ((progress: CopyProgress) => void) | undefined;
+}
+
+const OPTION_NAMES = ['from', 'to', 'flowName', 'runId', 'concurrency', 'dryRun', 'onProgress'];
+const DEFAULT_CONCURRENCY = 4;
+/** How many large contents are remembered as written. */
+const REMEMBERED = 10_000;
+/** How many runs may wait for their last tasks while the next ones are begun. */
+const RUNS_AT_ONCE = 16;
+
+/**
+ * Copies a run, a flow or a whole store to another store, wherever the two lie. Only what the target lacks is written, and what is
+ * read is verified. The source is only read, and may be written meanwhile: attempts that are open are left for the next
+ * copy. In the target each attempt appears whole or not at all, under its own number. A copy that was interrupted, by whatever, goes on when it
+ * is made again; several at once do no harm.
+ *
+ * What the target holds under the same name with another result is refused: it stays, and the rest is copied. Nothing is
+ * ever deleted in the target but the text of logs that were scrubbed in the source.
+ *
+ * Resolves also where something was refused or could not be read: see `problems` of the result.
+ *
+ * @throws StowageError `NO_SUCH_STORE`, `NOT_A_STORE`, `RUN_NOT_FOUND` of the source; `INVALID_ARGUMENT`, `INVALID_NAME`; `ABORTED`; and
+ * what ends work on a storage as a whole (`STORAGE_UNAVAILABLE`, `STORAGE_NOT_PERMITTED`, `STORAGE_FULL`, `NO_SUCH_BUCKET`, ...)
+ */
+export async function copyStore(options: CopyOptions): Promise<CopyResult> {
+  checkCopyOptions(options);
+  throwIfAborted(options.signal);
+  const { from, to } = options;
+  const opened: DataStoreStorage[] = [];
+  const open = async (place: CopyOptions['from']): Promise<DataStoreStorage> => {
+    if (!isAddress(place)) return place;
+    const storage = await openStorage(place);
+    opened.push(storage);
+    return storage;
+  };
+  try {
+    return await copyBetween(await open(from), await open(to), options);
+  } finally {
+    for (const storage of opened) await storage.close();
+  }
+}
+
+async function copyBetween(
+  from: DataStoreStorage,
+  to: DataStoreStorage,
+  { flowName, runId, concurrency, dryRun = false, onProgress, signal }: CopyOptions,
+): Promise<CopyResult> {
+  const [counted, countedTarget] = [new CountStorage(from), new CountStorage(to)];
+  const ending = new AbortController();
+  const options = { signal: signal ? AbortSignal.any([signal, ending.signal]) : ending.signal };
+  const source = new ContentAddressedStore(counted);
+  const target = new ContentAddressedStore(countedTarget);
+  const sourceId = await source.storeId(options);
+  const runs = await runsOf(source.storage, flowName, runId, options);
+  const targetId = await prepareTarget(target, dryRun, options);
+  if (sourceId === targetId && from.uri('stowage.json') === to.uri('stowage.json')) throw sameStore(from);
+
+  const report = new CopyReport(counted, countedTarget, onProgress);
+  const staging = new Staging(target, options);
+  const context: CopyContext = {
+    source,
+    target,
+    sourceId,
+    targetId,
+    staging,
+    report,
+    turns: new KeyLocks(),
+    written: new BoundedMap(REMEMBERED),
+    dryRun,
+    options,
+  };
+  report.runs = runs.length;
+  // Whatever ends the copy ends what goes on beside it.
+  const onFailure = (error: unknown): void => ending.abort(error);
+  const tasks = new BoundedWork(concurrency ?? DEFAULT_CONCURRENCY, onFailure);
+  const finishing = new BoundedWork(RUNS_AT_ONCE, onFailure);
+  try {
+    for (const run of runs) {
+      const finish = await copyRun(context, run, tasks);
+      await finishing.begin(finish);
+    }
+    if (flowName === undefined) await copyLooseSessions(context, tasks);
+    await tasks.finish();
+    await finishing.finish();
+  } catch (error) {
+    ending.abort(error);
+    await tasks.settle();
+    await finishing.settle();
+    await staging.close(error);
+    throw ending.signal.reason; // what came first: the rest may be no more than its consequence
+  }
+  await staging.close();
+  return report.result(dryRun);
+}
+
+/** Oldest first, since readers tell the order of runs by when the store first saw them. */
+async function runsOf(
+  storage: DataStoreStorage,
+  flow: string | undefined,
+  run: string | undefined,
+  options: CallOptions,
+): Promise<RunToCopy[]> {
+  if (flow !== undefined && run !== undefined) {
+    if (await storage.head(`runs/${flow}/${run}/created.json`, options)) return [{ flow, run }];
+    for await (const _task of listTasks(storage, { flow, run }, options)) return [{ flow, run }];
+    throw runNotFound(flow, run);
+  }
+  const runs: ListedRun[] = await listRuns(storage, flow, options);
+  if (runs.length === 0 && flow !== undefined) throw flowNotFound(flow);
+  return runs.reverse().map(({ flow: flowName, run: runId }) => ({ flow: flowName, run: runId }));
+}
+
+/** The target's id; it is made where there is none, unless nothing is to be written. */
+async function prepareTarget(
+  target: ContentAddressedStore,
+  dryRun: boolean,
+  options: CallOptions,
+): Promise<string | undefined> {
+  if (!dryRun) await target.prepareToWrite(options);
+  try {
+    return await target.storeId(options);
+  } catch (error) {
+    if (dryRun && isStowageError(error, 'NO_SUCH_STORE')) return undefined;
+    throw error;
+  }
+}
+
+function checkCopyOptions(options: CopyOptions): void {
+  if (options === undefined) throw invalid('copyStore takes options, at least { from, to }.');
+  checkOptionNames(options, 'copyStore', OPTION_NAMES);
+  const { from, to, flowName, runId, concurrency, dryRun, onProgress } = options;
+  if (!isPlace(from) || !isPlace(to)) {
+    throw invalid('copyStore takes { from, to }: two addresses of stores, or storages that were opened.');
+  }
+  if (flowName !== undefined) validateUserName(flowName, 'flow name');
+  if (runId !== undefined) validateUserName(runId, 'run id');
+  if (runId !== undefined && flowName === undefined) throw invalid('A runId needs its flowName.');
+  if (concurrency !== undefined && !(Number.isSafeInteger(concurrency) && concurrency >= 1)) {
+    throw invalid(`concurrency must be an integer from 1 on, not ${String(concurrency)}.`);
+  }
+  if (dryRun !== undefined && typeof dryRun !== 'boolean') throw invalid('dryRun must be true or false.');
+  if (onProgress !== undefined && typeof onProgress !== 'function')
+    throw invalid('onProgress must be a function.');
+}
+
+function isAddress(place: CopyOptions['from']): place is string | URL {
+  return typeof place === 'string' || place instanceof URL;
+}
+
+function isPlace(place: unknown): boolean {
+  if (isAddress(place as CopyOptions['from'])) return true;
+  return typeof place === 'object' && place !== null && 'create' in place && 'list' in place;
+}
+
+function invalid(message: string): StowageError {
+  return new StowageError('INVALID_ARGUMENT', message);
+}
+
+function sameStore(storage: DataStoreStorage): StowageError {
+  const uri = storage.uri('stowage.json').replace(/\/stowage\.json$/, '');
+  return new StowageError('INVALID_ARGUMENT', `${uri} is both the source and the target; name two stores.`, {
+    details: { uri },
+  });
+}
+
+function flowNotFound(flow: string): StowageError {
+  return new StowageError(
+    'RUN_NOT_FOUND',
+    `Flow ${flow} has no runs in the source. See what there is with: stowage ls`,
+    {
+      details: { flow },
+    },
+  );
+}
