@@ -54,7 +54,8 @@ export async function contentsOf(
     if (!address || contents.has(address.key)) continue;
     // Of what lies among the manifests, plain objects alone have no root.
     const mayBePlain = address.root === undefined && address.copy.startsWith('manifests/');
-    const plain = mayBePlain ? (await source.reader.describeCopy(address.copy, options))?.plain : undefined;
+    const reader = mayBePlain ? await source.readerAt(address.place, options) : undefined;
+    const plain = (await reader?.describeCopy(address.copy, options))?.plain;
     const file = plain?.split('/').at(-1);
     contents.set(address.key, { address, elementBytes: elementBytesOf(entry), file });
   }

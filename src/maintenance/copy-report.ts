@@ -78,6 +78,9 @@ const OF_ONE_ATTEMPT: readonly StowageErrorCode[] = [
   'CONTENT_TOO_LARGE',
   'CONTENT_PURGED',
   'CONTENT_LOST',
+  'PLACE_NOT_FOUND',
+  'PLACE_UNREACHABLE',
+  'PLACE_NOT_OURS',
   'RECORD_DAMAGED',
   'STORAGE_FAILED',
 ];
@@ -93,16 +96,16 @@ export class CopyReport {
   bytesDeduplicated = 0;
   outlived = 0;
   readonly #problems: CopyProblem[] = [];
-  readonly #source: CountStorage;
+  readonly #sources: readonly CountStorage[];
   readonly #target: CountStorage;
   readonly #onProgress: ((progress: CopyProgress) => void) | undefined;
 
   constructor(
-    source: CountStorage,
+    sources: readonly CountStorage[],
     target: CountStorage,
     onProgress: ((progress: CopyProgress) => void) | undefined,
   ) {
-    this.#source = source;
+    this.#sources = sources;
     this.#target = target;
     this.#onProgress = onProgress;
   }
@@ -162,7 +165,7 @@ export class CopyReport {
 
   #bytes(): { bytesRead: number; bytesWritten: number } {
     return {
-      bytesRead: this.#source.snapshot().get.bytes,
+      bytesRead: this.#sources.reduce((sum, source) => sum + source.snapshot().get.bytes, 0),
       bytesWritten: this.#target.snapshot().create.bytes,
     };
   }

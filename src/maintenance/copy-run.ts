@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type ListedTask, listTasks } from '../attempts/attempt-files.ts';
 import { formatPathspec } from '../attempts/pathspec.ts';
-import { readRunCreated, readRunFinished } from '../attempts/runs.ts';
+import { type RunCreated, type RunFinished, readRunCreated, readRunFinished } from '../attempts/runs.ts';
 import { decodeRecord, encodeRecord } from '../codec/record.ts';
 import { holdsBytes } from '../content/create-own.ts';
 import { StowageError } from '../errors.ts';
@@ -181,12 +181,17 @@ async function copyRecord(
   }
   const said = await record.read(source.storage, flow, run, options);
   const theirs = await record.read(target.storage, flow, run, options);
-  if (isDeepStrictEqual(said, theirs)) return 'present';
+  if (isDeepStrictEqual(wherever(said), wherever(theirs))) return 'present';
   throw new StowageError(
     'RUN_EXISTS',
     `Run ${flow}/${run} ${record.what}. Copy into another store, or compare the two runs.`,
     { details: { flow, run } },
   );
+}
+
+/** What a record says of the run, wherever its content lies. */
+function wherever(record: RunCreated | RunFinished | undefined): unknown {
+  return record && { ...record, rawDataPath: undefined };
 }
 
 /** Where the source's content was to lie does not concern the target. */

@@ -3,6 +3,7 @@ import { type ListedRun, listRuns } from '../attempts/runs.ts';
 import { BoundedMap } from '../content/bounded-map.ts';
 import { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { KeyLocks } from '../content/key-locks.ts';
+import type { OpenPlace } from '../content/places.ts';
 import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { runNotFound } from '../flow/run.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
@@ -27,6 +28,11 @@ export interface CopyOptions extends CallOptions {
   flowName?: string | undefined;
   /** Only this run; needs `flowName`. Default: all runs. */
   runId?: string | undefined;
+  /**
+   * Opens the places elsewhere at which content of the source lies (`rawDataPath`). Default: `openStorage`, which finds credentials in the
+   * environment. In the target all content lies in the store itself.
+   */
+  openPlace?: OpenPlace | undefined;
   /** How many tasks are copied at a time: more wait less, and hold more in memory. Default 4. */
   concurrency?: number | undefined;
   /** Reads and compares, and writes nothing. Default `false`. */
@@ -35,7 +41,7 @@ export interface CopyOptions extends CallOptions {
   onProgress?: ((progress: CopyProgress) => void) | undefined;
 }
 
-const OPTION_NAMES = ['from', 'to', 'flowName', 'runId', 'concurrency', 'dryRun', 'onProgress'];
+const OPTION_NAMES = ['from', 'to', 'flowName', 'runId', 'openPlace', 'concurrency', 'dryRun', 'onProgress'];
 const DEFAULT_CONCURRENCY = 4;
 /** How many large contents are remembered as written. */
 const REMEMBERED = 10_000;
@@ -77,19 +83,25 @@ export async function copyStore(options: CopyOptions): Promise<CopyResult> {
 async function copyBetween(
   from: DataStoreStorage,
   to: DataStoreStorage,
-  { flowName, runId, concurrency, dryRun = false, onProgress, signal }: CopyOptions,
+  { flowName, runId, openPlace = openStorage, concurrency, dryRun = false, onProgress, signal }: CopyOptions,
 ): Promise<CopyResult> {
   const [counted, countedTarget] = [new CountStorage(from), new CountStorage(to)];
   const ending = new AbortController();
   const options = { signal: signal ? AbortSignal.any([signal, ending.signal]) : ending.signal };
-  const source = new ContentAddressedStore(counted);
+  const sources = [counted];
+  const openCounted: OpenPlace = async (uri) => {
+    const place = new CountStorage(await openPlace(uri));
+    sources.push(place);
+    return place;
+  };
+  await using source = new ContentAddressedStore(counted, { openPlace: openCounted });
   const target = new ContentAddressedStore(countedTarget);
   const sourceId = await source.storeId(options);
   const runs = await runsOf(source.storage, flowName, runId, options);
   const targetId = await prepareTarget(target, dryRun, options);
   if (sourceId === targetId && from.uri('stowage.json') === to.uri('stowage.json')) throw sameStore(from);
 
-  const report = new CopyReport(counted, countedTarget, onProgress);
+  const report = new CopyReport(sources, countedTarget, onProgress);
   const staging = new Staging(target, options);
   const context: CopyContext = {
     source,
@@ -162,7 +174,7 @@ async function prepareTarget(
 function checkCopyOptions(options: CopyOptions): void {
   if (options === undefined) throw invalid('copyStore takes options, at least { from, to }.');
   checkOptionNames(options, 'copyStore', OPTION_NAMES);
-  const { from, to, flowName, runId, concurrency, dryRun, onProgress } = options;
+  const { from, to, flowName, runId, openPlace, concurrency, dryRun, onProgress } = options;
   if (!isPlace(from) || !isPlace(to)) {
     throw invalid('copyStore takes { from, to }: two addresses of stores, or storages that were opened.');
   }
@@ -173,6 +185,8 @@ function checkCopyOptions(options: CopyOptions): void {
     throw invalid(`concurrency must be an integer from 1 on, not ${String(concurrency)}.`);
   }
   if (dryRun !== undefined && typeof dryRun !== 'boolean') throw invalid('dryRun must be true or false.');
+  if (openPlace !== undefined && typeof openPlace !== 'function')
+    throw invalid('openPlace must be a function that opens a storage by its address.');
   if (onProgress !== undefined && typeof onProgress !== 'function')
     throw invalid('onProgress must be a function.');
 }
