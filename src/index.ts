@@ -23,6 +23,25 @@ export type { SaveLogsOptions } from './attempts/log-writer.ts';
 export type { Metadata } from './attempts/metadata-parts.ts';
 export { formatPathspec, type Pathspec, parsePathspec } from './attempts/pathspec.ts';
 export type { RunCreated, RunDescription, RunFinished, RunOutcome } from './attempts/runs.ts';
+export {
+  type AutoVersion,
+  autoVersion,
+  type CodeOptions,
+  type SourceFunction,
+} from './cache/auto-version.ts';
+export { CACHE_DIGEST, type CacheDigest } from './cache/cache-digest.ts';
+export {
+  type CacheKey,
+  type CacheKeyParts,
+  type CacheScope,
+  cacheKey,
+  type KeyParts,
+  type TaskKeyParts,
+} from './cache/cache-key.ts';
+export { explainKeys, type KeyDifference } from './cache/explain-keys.ts';
+export type { JsonSchema, TaskSchemas } from './cache/interface-digest.ts';
+export { type DescribableSchema, jsonSchemasOf, type SchemaPair } from './cache/json-schemas.ts';
+export type { KeyListing } from './cache/key-listing.ts';
 export type { JsonValue } from './codec/json-value.ts';
 export type { Compression } from './codec/payload.ts';
 export type { ByteCache } from './content/byte-cache.ts';

@@ -99,11 +99,20 @@ function targetOf(document: JsonSchema, reference: string): unknown {
   if (reference !== '#' && !reference.startsWith('#/')) return undefined;
   let target: unknown = document;
   for (const part of reference.split('/').slice(1)) {
-    const name = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
-    if (typeof target !== 'object' || target === null || !Object.hasOwn(target, name)) return undefined;
+    const name = decoded(part)?.replaceAll('~1', '/').replaceAll('~0', '~');
+    if (name === undefined || typeof target !== 'object' || target === null || !Object.hasOwn(target, name))
+      return undefined;
     target = (target as Record<string, unknown>)[name];
   }
   return target;
+}
+
+function decoded(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
 }
 
 function byText(a: unknown, b: unknown): number {

@@ -1,3 +1,5 @@
+import { throwIfAborted } from '../errors.ts';
+import { checkOptionNames } from '../storage/option-names.ts';
 import type { JsonSchema, TaskSchemas } from './interface-digest.ts';
 import { invalidTask } from './key-fault.ts';
 
@@ -43,17 +45,28 @@ const importConverter: ImportValibotConverter = () => {
  * The JSON Schemas of a task's schemas, by the means of the libraries they are of: of the input schema what it takes, of the
  * output schema what it gives. What a library leaves out of them (zod: refinements) changes no key.
  *
- * @throws StowageError `INVALID_ARGUMENT`, with the task, for a schema that has no JSON Schema: give such a task an
- * `interfaceVersion`.
+ * @throws StowageError `INVALID_ARGUMENT`, with the task, for a schema that has no JSON Schema (transforms to an untold type,
+ * classes, custom checks): give such a task an `interfaceVersion`; `ABORTED`.
  */
 export async function jsonSchemasOf(
   taskName: string,
   schemas: SchemaPair,
-  importValibot: ImportValibotConverter = importConverter,
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<TaskSchemas> {
+  checkOptionNames(options, 'jsonSchemasOf');
+  throwIfAborted(options.signal);
+  return convertSchemas(taskName, schemas, importConverter);
+}
+
+/** As {@link jsonSchemasOf}, with the converter that `importValibot` gives. */
+export async function convertSchemas(
+  taskName: string,
+  schemas: SchemaPair,
+  importValibot: ImportValibotConverter,
 ): Promise<TaskSchemas> {
   const convert = (side: Side): Promise<JsonSchema> | undefined => {
     const schema = schemas[side];
-    return schema && jsonSchemaOf(taskName, side, schema, importValibot);
+    return schema === undefined ? undefined : jsonSchemaOf(taskName, side, schema, importValibot);
   };
   return { input: await convert('input'), output: await convert('output') };
 }
