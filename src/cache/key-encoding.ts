@@ -22,9 +22,9 @@ import { unkeyable } from './key-fault.ts';
 import { KeySink } from './key-sink.ts';
 
 /** What the bytes of a value begin with, so that no other use of BLAKE3 gives its digest. */
-const VALUE_DOMAIN = 'stowage cache value 1\0';
+const VALUE_DOMAIN = 'stowage cache value 1\n';
 
-const KEY_DOMAIN = 'stowage cache key 1\0';
+const KEY_DOMAIN = 'stowage cache key 1\n';
 
 /** The first byte of every part of an encoded value: what it is. Part of the format. */
 const TAG = {
