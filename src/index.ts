@@ -24,9 +24,9 @@ export type { Metadata } from './attempts/metadata-parts.ts';
 export { formatPathspec, type Pathspec, parsePathspec } from './attempts/pathspec.ts';
 export type { RunCreated, RunDescription, RunFinished, RunOutcome } from './attempts/runs.ts';
 export {
-  type AutoVersion,
   autoVersion,
   type CodeOptions,
+  type CodeVersion,
   type SourceFunction,
 } from './cache/auto-version.ts';
 export { CACHE_DIGEST, type CacheDigest } from './cache/cache-digest.ts';

@@ -5,6 +5,7 @@ import { isNativeFunction } from '../artifacts/intrinsics.ts';
 import { SerializerRegistry } from '../artifacts/registry.ts';
 import { createHasher } from '../digest/blake3.ts';
 import { throwIfAborted } from '../errors.ts';
+import { checkOptionNames } from '../storage/option-names.ts';
 import { canonicalSource } from './canonical-source.ts';
 import { valueDigest } from './key-encoding.ts';
 import { invalidTask } from './key-fault.ts';
@@ -29,7 +30,7 @@ export interface CodeOptions {
 }
 
 /** A version made of code. */
-export interface AutoVersion {
+export interface CodeVersion {
   readonly digest: string;
   /** The digest of each part, for `explainKeys`. */
   readonly places: KeyListing;
@@ -48,7 +49,8 @@ const known = new WeakMap<SourceFunction, Promise<string>>();
  * @throws StowageError `INVALID_ARGUMENT`, with the task, for functions without source (of the runtime, or bound), source that
  * cannot be parsed, and files that cannot be read; `ABORTED`.
  */
-export async function autoVersion(taskName: string, options: CodeOptions): Promise<AutoVersion> {
+export async function autoVersion(taskName: string, options: CodeOptions): Promise<CodeVersion> {
+  checkOptionNames(options, 'autoVersion', ['run', 'dependsOn', 'salt']);
   const { run, dependsOn = [], salt, signal } = options;
   throwIfAborted(signal);
   if (!Array.isArray(dependsOn)) {
@@ -67,6 +69,7 @@ export async function autoVersion(taskName: string, options: CodeOptions): Promi
     digests.push(digest);
     places[`version.${place}`] = digest.slice(0, LISTED_DIGITS);
   }
+  if (salt !== undefined && typeof salt !== 'string') throw invalidTask(taskName, 'a salt is a string.');
   if (salt !== undefined) places['version.salt'] = digestOf(taskName, salt).slice(0, LISTED_DIGITS);
   const parts = { run: runDigest, dependsOn: digests, ...(salt === undefined ? {} : { salt }) };
   return { digest: digestOf(taskName, parts), places };

@@ -1,6 +1,6 @@
 import { SerializerRegistry } from '../artifacts/registry.ts';
 import { checkMembers } from '../storage/option-names.ts';
-import type { AutoVersion } from './auto-version.ts';
+import type { CodeVersion } from './auto-version.ts';
 import { canonicalSchema, type TaskSchemas } from './interface-digest.ts';
 import { recordDigest, valueDigest } from './key-encoding.ts';
 import { invalidTask } from './key-fault.ts';
@@ -13,7 +13,7 @@ export type CacheScope = 'global' | { readonly flow: string } | { readonly name:
 export interface TaskKeyParts {
   readonly taskName: string;
   /** The user's own; or one made of code, by `autoVersion`. */
-  readonly version: string | AutoVersion;
+  readonly version: string | CodeVersion;
   /** Default: `global`. */
   readonly scope?: CacheScope | undefined;
   /** What the task takes and gives: JSON Schemas, or a version of the user's where there are none. Default: nothing. */
@@ -209,7 +209,7 @@ export class TaskKeys {
     );
   }
 
-  private checkedVersion(version: string | AutoVersion): KeyParts['version'] {
+  private checkedVersion(version: string | CodeVersion): KeyParts['version'] {
     if (typeof version === 'string' && version !== '') return version;
     if (typeof version === 'object' && typeof version?.digest === 'string') return { auto: version.digest };
     throw invalidTask(this.taskName, 'a version is a string that is not empty, or what `autoVersion` gives.');
