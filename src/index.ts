@@ -1,3 +1,4 @@
+export { CACHE_DIGEST, type CacheDigest } from './artifacts/cache-digest.ts';
 export type { ClassTransformer } from './artifacts/class-transformers.ts';
 export {
   type SerializeOptions,
@@ -29,7 +30,6 @@ export {
   type CodeVersion,
   type SourceFunction,
 } from './cache/auto-version.ts';
-export { CACHE_DIGEST, type CacheDigest } from './cache/cache-digest.ts';
 export {
   type CacheKey,
   type CacheKeyParts,

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { builtInKind, errorClassOf } from '../artifacts/built-in-kind.ts';
+import { CACHE_DIGEST, type CacheDigest, hasCacheDigest } from '../artifacts/cache-digest.ts';
 import type { ClassTransformer } from '../artifacts/class-transformers.ts';
 import { bytesOfView, type ElementType, elementTypeOf, littleEndian } from '../artifacts/element-types.ts';
 import { expandedBytesAtLeast } from '../artifacts/expanded-size.ts';
@@ -17,7 +18,6 @@ import {
 import type { SerializerRegistry } from '../artifacts/registry.ts';
 import type { SerializeContext } from '../artifacts/serializer.ts';
 import { formatPath, type PathStep } from '../artifacts/value-path.ts';
-import { CACHE_DIGEST, type CacheDigest, hasCacheDigest } from './cache-digest.ts';
 import { unkeyable } from './key-fault.ts';
 import { KeySink } from './key-sink.ts';
 

@@ -1,7 +1,7 @@
 import { builtInKind } from '../artifacts/built-in-kind.ts';
+import { hasCacheDigest } from '../artifacts/cache-digest.ts';
 import type { SerializerRegistry } from '../artifacts/registry.ts';
 import { formatPath, type PathStep } from '../artifacts/value-path.ts';
-import { hasCacheDigest } from './cache-digest.ts';
 import { type KeySubject, valueDigest } from './key-encoding.ts';
 
 /**

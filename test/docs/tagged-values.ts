@@ -1,4 +1,4 @@
-import { CACHE_DIGEST } from '../../src/cache/cache-digest.ts';
+import { CACHE_DIGEST } from '../../src/artifacts/cache-digest.ts';
 import { Vector } from '../artifacts/arbitrary-value.ts';
 
 /**
