@@ -8,9 +8,16 @@ export function unkeyable(taskName: string, path: string, fault: unknown): Stowa
     : refusalOf(fault);
   return new StowageError(
     'UNKEYABLE_VALUE',
-    `Task "${taskName}" has no cache key: ${path} is ${what}. ${remedy} If it does not change the result, leave its member of the input out by \`ignoredInputs\`.`,
+    `Task "${taskName}" has no cache key: ${path} is ${what}. ${remedy}${isInInput(path) ? IGNORE : ''}`,
     { details: { task: taskName, path, reason: what }, cause },
   );
+}
+
+const IGNORE =
+  ' If it does not change the result, name the member of the input that holds it in `ignoredInputs`.';
+
+function isInInput(path: string): boolean {
+  return path.includes('input.') || path.includes('input[');
 }
 
 /** What a serializer refuses is told in its own words, without the name of an artifact that there is not. */

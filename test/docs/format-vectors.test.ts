@@ -410,7 +410,7 @@ describe('keys.json', () => {
   });
 
   test('every tag', () => {
-    const source = readFileSync(join(root, 'src/cache/key-encoding.ts'), 'utf8');
+    const source = readFileSync(join(root, 'src/cache/key-tags.ts'), 'utf8');
     const letters = [...source.matchAll(/^ {2}\w+: 0x\w\w, \/\/ (\w)$/gm)].map((match) => match[1] as string);
     const section = page.slice(page.indexOf('## 16.'));
     const told = [...section.matchAll(/^\| ((?:`\w`(?:, )?)+) \|/gm)].flatMap((row) =>
