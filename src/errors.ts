@@ -7,6 +7,7 @@ export const ERROR_CODES = [
   'INVALID_NAME',
   'INVALID_PATHSPEC',
   'UNSERIALIZABLE_ARTIFACT',
+  'UNKEYABLE_VALUE',
   'ABORTED',
   // the store as a whole
   'NO_SUCH_STORE',

@@ -1,3 +1,4 @@
+export { CACHE_DIGEST, type CacheDigest } from './artifacts/cache-digest.ts';
 export type { ClassTransformer } from './artifacts/class-transformers.ts';
 export {
   type SerializeOptions,
@@ -23,6 +24,24 @@ export type { SaveLogsOptions } from './attempts/log-writer.ts';
 export type { Metadata } from './attempts/metadata-parts.ts';
 export { formatPathspec, type Pathspec, parsePathspec } from './attempts/pathspec.ts';
 export type { RunCreated, RunDescription, RunFinished, RunOutcome } from './attempts/runs.ts';
+export {
+  autoVersion,
+  type CodeOptions,
+  type CodeVersion,
+  type SourceFunction,
+} from './cache/auto-version.ts';
+export {
+  type CacheKey,
+  type CacheKeyParts,
+  type CacheScope,
+  cacheKey,
+  type KeyParts,
+  type TaskKeyParts,
+} from './cache/cache-key.ts';
+export { explainKeys, type KeyDifference } from './cache/explain-keys.ts';
+export type { JsonSchema, TaskSchemas } from './cache/interface-digest.ts';
+export { type DescribableSchema, jsonSchemasOf, type SchemaPair } from './cache/json-schemas.ts';
+export type { KeyListing } from './cache/key-listing.ts';
 export type { JsonValue } from './codec/json-value.ts';
 export type { Compression } from './codec/payload.ts';
 export type { ByteCache } from './content/byte-cache.ts';

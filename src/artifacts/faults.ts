@@ -30,7 +30,7 @@ export class Unavailable extends Error {
 
 /** `UNSERIALIZABLE_ARTIFACT`: the artifact, the path inside it, and what to do. */
 export function unserializable(artifactName: string, path: string, fault: unknown): StowageError {
-  const refusal = fault instanceof Refusal ? fault : refusalOf(fault);
+  const refusal = refusalOf(fault);
   return new StowageError(
     'UNSERIALIZABLE_ARTIFACT',
     `Artifact "${artifactName}" cannot be saved: ${path} is ${refusal.what}. ${refusal.remedy}`,
@@ -38,7 +38,9 @@ export function unserializable(artifactName: string, path: string, fault: unknow
   );
 }
 
-function refusalOf(thrown: unknown): Refusal {
+/** What is thrown while a value is walked, as a refusal of the part that the walk is at. */
+export function refusalOf(thrown: unknown): Refusal {
+  if (thrown instanceof Refusal) return thrown;
   if (thrown instanceof RangeError && /call stack/i.test(thrown.message)) {
     return new Refusal('nested too deeply for the call stack', 'Flatten it, or save its parts.', thrown);
   }

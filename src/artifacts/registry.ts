@@ -44,7 +44,10 @@ export interface SerializeOptions {
  * A new registry has `bytes`, `typed-array`, `string`, `arrow`, and `msgpack` for everything else.
  */
 export class SerializerRegistry {
-  private readonly classes = new ClassTransformers();
+  /** @internal */
+  readonly classes: ClassTransformers = new ClassTransformers();
+  /** @internal */
+  readonly limits: ValueLimits;
   private readonly preparations = new Preparations();
   private readonly byId = new Map<string, Serializer>();
   private ordered: readonly Serializer[] = [];
@@ -54,6 +57,7 @@ export class SerializerRegistry {
     const limits = { ...DEFAULT_LIMITS, ...given };
     checkLimit('maxBytes', limits.maxBytes, LARGEST_MAX_BYTES);
     checkLimit('maxDepth', limits.maxDepth, LARGEST_MAX_DEPTH);
+    this.limits = limits;
     this.register(bytesSerializer);
     this.register(typedArraySerializer);
     this.register(stringSerializer);

@@ -97,6 +97,103 @@ elsewhere = vectors("elsewhere")
 for case in elsewhere["ids"]:
     same(reader.blake3(b"stowage place 1\n" + case["identity"].encode()).hexdigest()[:32], case["place"], case["identity"])
 
+# Section 16, which the reader does not need.
+def leb128(count):
+    return bytes([count]) if count < 128 else bytes([count % 128 | 128]) + leb128(count // 128)
+
+
+def utf16(text):
+    return text.encode("utf-16-be", "surrogatepass")
+
+
+def key_string(text):
+    try:
+        data = text.encode()
+        return b"s" + leb128(len(data)) + data
+    except UnicodeEncodeError:
+        data = text.encode("utf-16-le", "surrogatepass")
+        return b"w" + leb128(len(data)) + data
+
+
+def key_double(value):
+    return bytes.fromhex("7ff8000000000000") if value != value else struct.pack(">d", value)
+
+
+def key_members(value):
+    members = b"".join(key_string(name) + key_value(value[name]) for name in sorted(value, key=utf16))
+    return leb128(len(value)) + members
+
+
+def key_sorted(tag, digests):
+    return tag + leb128(len(digests)) + b"".join(sorted(digests))
+
+
+def key_value(value):
+    if value is None or isinstance(value, bool):
+        return {None: b"n", True: b"t", False: b"f"}[value]
+    if isinstance(value, (int, float)):
+        return b"d" + key_double(float(value))
+    if isinstance(value, str):
+        return key_string(value)
+    if isinstance(value, list):
+        return b"L" + leb128(len(value)) + b"".join(map(key_value, value))
+    tag = value.get("$")
+    if tag is None:
+        return b"O" + key_members(value)
+    if tag in ("undefined", "hole"):
+        return {"undefined": b"u", "hole": b"h"}[tag]
+    if tag == "number":
+        return b"d" + key_double(float(value["value"]))
+    if tag == "utf16":
+        return key_string(struct.pack(f"<{len(value['units'])}H", *value["units"]).decode("utf-16-le", "surrogatepass"))
+    if tag == "bigint":
+        number = int(value["value"])
+        data = abs(number).to_bytes((abs(number).bit_length() + 7) // 8, "big")
+        return b"i" + bytes([number < 0]) + leb128(len(data)) + data
+    if tag == "Date":
+        return b"D" + key_double(float(value["ms"]))
+    if tag == "RegExp":
+        return b"R" + key_string(value["source"]) + key_string(value["flags"])
+    if tag == "URL":
+        return b"U" + key_string(value["href"])
+    if tag == "null-prototype":
+        return b"N" + key_members(value["value"])
+    if tag == "Map":
+        return key_sorted(b"M", [key_digest(key) + key_digest(item) for key, item in value["entries"]])
+    if tag == "Set":
+        return key_sorted(b"S", [key_digest(member) for member in value["members"]])
+    if tag == "Error":
+        hidden = {name: item for name, item in value["hidden"].items() if name != "stack"}
+        return b"E" + key_string(value["class"]) + key_members(hidden) + key_members(value["properties"])
+    if tag == "class":
+        return b"C" + key_string(value["name"]) + key_value(value["value"])
+    if tag == "cache-digest":
+        return b"F" + key_string(value["digest"])
+    data = bytes.fromhex(value["hex"])
+    letters = {"Uint8Array": b"b", "ArrayBuffer": b"A", "DataView": b"V"}
+    letter = letters.get(tag) or b"T" + bytes([list(reader.WIDTHS).index(tag) + 1])
+    return letter + leb128(len(data)) + data
+
+
+def key_digest(value, domain=b"stowage cache value 1\n"):
+    return reader.blake3(domain + key_value(value)).digest()
+
+
+keys = vectors("keys")
+for case in keys["values"]:
+    same(key_digest(case["value"]).hex(), case["digest"], case["name"])
+for case in keys["schemas"]:
+    same(key_digest(case["canonical"]).hex(), case["digest"], "a schema")
+for case in keys["keys"]:
+    call, parts = case["call"], case["parts"]
+    ignored = call.get("ignoredInputs", [])
+    counted = {name: item for name, item in call["input"].items() if name not in ignored}
+    same(key_digest(counted).hex(), parts["input"], "an input")
+    for name in ("config", "salt"):
+        if name in call:
+            same(key_digest(call[name]).hex(), parts[name], name)
+    same(key_digest(parts, b"stowage cache key 1\n").hex(), case["key"], "a key")
+
 # Section 8, which the reader does not need.
 chunker = vectors("chunker")
 table = reader.blake3(b"stowage gear table 1").digest(length=1024)

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it, test } from 'vitest';
 import chunkerVectors from '../../docs/format-vectors/chunker.json' with { type: 'json' };
 import envelopeVectors from '../../docs/format-vectors/envelope.json' with { type: 'json' };
+import keyVectors from '../../docs/format-vectors/keys.json' with { type: 'json' };
 import manifestVectors from '../../docs/format-vectors/manifest.json' with { type: 'json' };
 import nameVectors from '../../docs/format-vectors/names.json' with { type: 'json' };
 import recordVectors from '../../docs/format-vectors/record.json' with { type: 'json' };
@@ -10,6 +11,9 @@ import valueVectors from '../../docs/format-vectors/values.json' with { type: 'j
 import { DEFAULT_LIMITS } from '../../src/artifacts/extensions.ts';
 import { SerializerRegistry } from '../../src/artifacts/registry.ts';
 import { toInline } from '../../src/attempts/inline-value.ts';
+import { type CacheKeyParts, cacheKey, keyOfParts } from '../../src/cache/cache-key.ts';
+import { canonicalSchema } from '../../src/cache/interface-digest.ts';
+import { valueDigest } from '../../src/cache/key-encoding.ts';
 import { type EnvelopeKind, openEnvelope, sealEnvelope } from '../../src/codec/envelope.ts';
 import type { Compression } from '../../src/codec/payload.ts';
 import { decodeRecord, encodeRecord } from '../../src/codec/record.ts';
@@ -393,5 +397,41 @@ describe('values.json', () => {
 
   test.each(valueVectors.refused)('$name is refused', ({ bytes }) => {
     expect(codeOf(() => asMsgpack(bytes))).toBe('UNDECODABLE_ARTIFACT');
+  });
+});
+
+describe('keys.json', () => {
+  const registry = new SerializerRegistry();
+  registry.registerClass(vectorTransformer);
+  const digestOf = (value: unknown): string => valueDigest(value, { taskName: 't', root: 'input' }, registry);
+
+  test.each(keyVectors.values as { name: string; value: Tagged; digest: string }[])('$name', (vector) => {
+    expect(digestOf(fromTagged(vector.value))).toBe(vector.digest);
+  });
+
+  test('every tag', () => {
+    const source = readFileSync(join(root, 'src/cache/key-tags.ts'), 'utf8');
+    const letters = [...source.matchAll(/^ {2}\w+: 0x\w\w, \/\/ (\w)$/gm)].map((match) => match[1] as string);
+    const section = page.slice(page.indexOf('## 16.'));
+    const told = [...section.matchAll(/^\| ((?:`\w`(?:, )?)+) \|/gm)].flatMap((row) =>
+      (row[1] as string).match(/\w/g),
+    );
+    expect(told.sort()).toEqual(letters.sort());
+    expect(letters.length).toBe(25);
+  });
+
+  test.each(keyVectors.schemas)('$schema', ({ schema, canonical, digest }) => {
+    expect(canonicalSchema(schema)).toEqual(canonical);
+    expect(digestOf(canonical)).toBe(digest);
+  });
+
+  test.each(keyVectors.keys)('$key', ({ call, parts, key }) => {
+    const { input, config, ...others } = call as unknown as CacheKeyParts & {
+      input: Tagged;
+      config?: Tagged;
+    };
+    const given = config === undefined ? {} : { config: fromTagged(config) };
+    expect(cacheKey({ ...others, ...given, input: fromTagged(input) })).toMatchObject({ key, parts });
+    expect(keyOfParts(parts as never)).toBe(key);
   });
 });

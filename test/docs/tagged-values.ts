@@ -1,3 +1,4 @@
+import { CACHE_DIGEST } from '../../src/artifacts/cache-digest.ts';
 import { Vector } from '../artifacts/arbitrary-value.ts';
 
 /**
@@ -62,6 +63,8 @@ function instanceOf(tag: Tag): unknown {
       return errorOf(tag);
     case 'null-prototype':
       return objectOf(tag.value as Tag, Object.create(null));
+    case 'cache-digest':
+      return { [CACHE_DIGEST]: () => text('digest') };
     case 'utf16':
       return String.fromCharCode(...(tag.units as number[]));
     case 'object':

@@ -1,0 +1,237 @@
+import { SerializerRegistry } from '../artifacts/registry.ts';
+import { checkMembers } from '../storage/option-names.ts';
+import type { CodeVersion } from './auto-version.ts';
+import { canonicalSchema, type TaskSchemas } from './interface-digest.ts';
+import { recordDigest, valueDigest } from './key-encoding.ts';
+import { invalidTask } from './key-fault.ts';
+import { type KeyListing, listPlaces } from './key-listing.ts';
+
+/** Whose calls share results: everybody's, those of one flow, or those who name the same. */
+export type CacheScope = 'global' | { readonly flow: string } | { readonly name: string };
+
+/** What the calls of one task have in common, for their keys. */
+export interface TaskKeyParts {
+  readonly taskName: string;
+  /** The user's own; or one made of code, by `autoVersion`. */
+  readonly version: string | CodeVersion;
+  /** Default: `global`. */
+  readonly scope?: CacheScope | undefined;
+  /** What the task takes and gives: JSON Schemas, or a version of the user's where there are none. Default: nothing. */
+  readonly interface?: TaskSchemas | { readonly version: string } | undefined;
+  /** What the result depends on beside the input: any value that can be saved. Default: nothing. */
+  readonly config?: unknown;
+  /** Members of the input, which must be an object then, that the result does not depend on. Default: none. */
+  readonly ignoredInputs?: readonly string[] | undefined;
+  /** Knows the classes that values hold, and the serializers of others. Default: a new one. */
+  readonly serializers?: SerializerRegistry | undefined;
+}
+
+/** Everything a call's key is made of. */
+export interface CacheKeyParts extends TaskKeyParts {
+  /** Any value that can be saved; parsed already where there is a schema. */
+  readonly input: unknown;
+  /** Tells a call from others that are equal. Default: none. */
+  readonly salt?: string | undefined;
+}
+
+/** What the key is the digest of. The parts that a task does not have are absent. */
+export interface KeyParts {
+  readonly task: string;
+  readonly scope: CacheScope;
+  /** The text; or the digest of code. */
+  readonly version: string | { readonly auto: string };
+  readonly interface?: { readonly version: string } | { readonly schemas: string };
+  /** The digest of the configuration. */
+  readonly config?: string;
+  readonly ignoredInputs?: readonly string[];
+  /** The digest of the input, without those that are ignored. */
+  readonly input: string;
+  /** The digest of the salt. */
+  readonly salt?: string;
+}
+
+/** A cache key, with what it is made of. It is plain JSON. */
+export interface CacheKey {
+  /** 64 hexadecimal digits: BLAKE3 over `parts`. */
+  readonly key: string;
+  readonly parts: KeyParts;
+  /** What lies where inside the parts that are digests, for `explainKeys`; names and digests only, and only so many. */
+  readonly places: {
+    readonly version?: KeyListing;
+    readonly interface?: KeyListing;
+    readonly config?: KeyListing;
+    readonly input?: KeyListing;
+  };
+}
+
+const TASK_OPTIONS = ['taskName', 'version', 'scope', 'interface', 'config', 'ignoredInputs', 'serializers'];
+
+/**
+ * The key of a call: equal for calls that mean the same, whoever makes them and wherever, and different for all others.
+ *
+ * Object keys, Map entries and Set members count in no order; types count (`1`, `"1"`, `1n` and `true` differ; so do `null`,
+ * `undefined` and what is absent, `0` and `-0`, a Map and an object, an `Uint8Array` and an array). An Arrow table, or what another
+ * serializer with a `prepare` saves, needs `await serializers.prepareToSave([...])` before.
+ *
+ * @throws StowageError `UNKEYABLE_VALUE`, with the task and the path inside the value; `INVALID_ARGUMENT`, for members of
+ * `ignoredInputs` that are none of the input.
+ */
+export function cacheKey(parts: CacheKeyParts): CacheKey {
+  const { input, salt, ...ofTask } = parts;
+  return new TaskKeys(ofTask).keyOf(input, salt);
+}
+
+/** Makes the keys of one task's calls: what they have in common is worked out once. */
+export class TaskKeys {
+  readonly taskName: string;
+  private readonly registry: SerializerRegistry;
+  private readonly ignored: readonly string[];
+  private readonly inputNames: readonly string[];
+  private readonly common: Omit<KeyParts, 'input' | 'salt'>;
+  private readonly commonPlaces: CacheKey['places'];
+
+  /** Throws as {@link cacheKey}. */
+  constructor(parts: TaskKeyParts) {
+    const { taskName, version, scope = 'global', serializers = new SerializerRegistry() } = parts;
+    if (typeof taskName !== 'string' || taskName === '')
+      throw invalidTask(String(taskName), 'a task needs a name.');
+    checkMembers(parts, `Task "${taskName}"`, TASK_OPTIONS);
+    this.taskName = taskName;
+    this.registry = serializers;
+    this.ignored = [...new Set(parts.ignoredInputs ?? [])].sort();
+    const of = this.interfaceOf(parts.interface);
+    this.inputNames = of.inputNames;
+    const config = parts.config === undefined ? undefined : this.digestOf('config', parts.config);
+    this.common = {
+      task: taskName,
+      scope: this.checkedScope(scope),
+      version: this.checkedVersion(version),
+      ...(of.part === undefined ? {} : { interface: of.part }),
+      ...(config === undefined ? {} : { config }),
+      ...(this.ignored.length === 0 ? {} : { ignoredInputs: this.ignored }),
+    };
+    this.commonPlaces = {
+      ...(typeof version === 'string' ? {} : { version: version.places }),
+      ...(of.places === undefined ? {} : { interface: of.places }),
+      ...(config === undefined ? {} : { config: this.placesOf('config', parts.config) }),
+    };
+  }
+
+  /** The key of a call. */
+  keyOf(input: unknown, salt?: string): CacheKey {
+    const counted = this.counted(input);
+    const { key, parts } = this.keyWithoutPlaces(counted, salt);
+    return { key, parts, places: { ...this.commonPlaces, input: this.placesOf('input', counted) } };
+  }
+
+  /** As {@link keyOf}, in half the time, without what explains a difference inside the input. */
+  briefKeyOf(input: unknown, salt?: string): CacheKey {
+    return { ...this.keyWithoutPlaces(this.counted(input), salt), places: this.commonPlaces };
+  }
+
+  /** To be awaited before the key of `input` is made, unless it is `undefined`. It is never rejected. */
+  prepare(input: unknown): Promise<void> | undefined {
+    const isPlain =
+      typeof input === 'object' && input !== null && Object.getPrototypeOf(input) === Object.prototype;
+    return this.registry.prepareToSave(isPlain ? Object.values(input) : [input]);
+  }
+
+  private keyWithoutPlaces(counted: unknown, salt: string | undefined): Pick<CacheKey, 'key' | 'parts'> {
+    if (salt !== undefined && typeof salt !== 'string')
+      throw invalidTask(this.taskName, 'a salt is a string.');
+    const parts: KeyParts = {
+      ...this.common,
+      input: this.digestOf('input', counted),
+      ...(salt === undefined ? {} : { salt: this.digestOf('salt', salt) }),
+    };
+    return { key: keyOfParts(parts), parts };
+  }
+
+  /** The input without what is ignored. */
+  private counted(input: unknown): unknown {
+    const { ignored } = this;
+    if (ignored.length === 0) return input;
+    if (typeof input !== 'object' || input === null || !isPlainObject(input)) {
+      throw invalidTask(
+        this.taskName,
+        '`ignoredInputs` names members of its input, which is no plain object. Pass an object, or ignore nothing.',
+      );
+    }
+    const unknown = ignored.filter((name) => !Object.hasOwn(input, name) && !this.inputNames.includes(name));
+    if (unknown.length > 0) {
+      throw invalidTask(
+        this.taskName,
+        `\`ignoredInputs\` names ${unknown.join(', ')}, which its input does not have; it has ${Object.keys(input).join(', ') || 'no members'}. Correct the name; a member that may be absent is known by an input schema, or passed as undefined.`,
+        { unknown },
+      );
+    }
+    const counted: Record<string, unknown> = Object.create(Object.getPrototypeOf(input));
+    for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(input))) {
+      if (!ignored.includes(name)) Object.defineProperty(counted, name, descriptor);
+    }
+    return counted;
+  }
+
+  private interfaceOf(given: TaskKeyParts['interface']): {
+    part?: NonNullable<KeyParts['interface']>;
+    places?: KeyListing;
+    inputNames: readonly string[];
+  } {
+    if (given === undefined) return { inputNames: [] };
+    if ('version' in given) {
+      const { version } = given;
+      if (typeof version !== 'string') throw invalidTask(this.taskName, '`interfaceVersion` is a string.');
+      return { part: { version }, inputNames: [] };
+    }
+    checkMembers(given, `The interface of task "${this.taskName}"`, ['input', 'output']);
+    const { input, output } = given;
+    if (input === undefined && output === undefined) return { inputNames: [] };
+    const schemas = {
+      ...(input === undefined ? {} : { input: canonicalSchema(input) }),
+      ...(output === undefined ? {} : { output: canonicalSchema(output) }),
+    };
+    const properties = typeof input === 'object' ? input.properties : undefined;
+    return {
+      part: { schemas: this.digestOf('interface', schemas) },
+      places: this.placesOf('interface', schemas),
+      inputNames: Object.keys(properties ?? {}),
+    };
+  }
+
+  private checkedScope(scope: CacheScope): CacheScope {
+    if (scope === 'global') return scope;
+    const [[kind, name] = [], ...others] = Object.entries(scope ?? {});
+    const isNamed = typeof scope === 'object' && (kind === 'flow' || kind === 'name') && others.length === 0;
+    if (isNamed && typeof name === 'string' && name !== '') return { [kind]: name } as unknown as CacheScope;
+    throw invalidTask(
+      this.taskName,
+      'a scope is "global", { flow } or { name }, with a name that is not empty.',
+    );
+  }
+
+  private checkedVersion(version: string | CodeVersion): KeyParts['version'] {
+    if (typeof version === 'string' && version !== '') return version;
+    if (typeof version === 'object' && typeof version?.digest === 'string') return { auto: version.digest };
+    throw invalidTask(this.taskName, 'a version is a string that is not empty, or what `autoVersion` gives.');
+  }
+
+  private digestOf(root: string, value: unknown): string {
+    return valueDigest(value, { taskName: this.taskName, root }, this.registry);
+  }
+
+  private placesOf(root: string, value: unknown): KeyListing {
+    return listPlaces(value, { taskName: this.taskName, root }, this.registry);
+  }
+}
+
+const plainRegistry = new SerializerRegistry();
+
+/** The key that `parts` have: recomputed from what a cache entry says, it tells whether the entry is what it is named. */
+export function keyOfParts(parts: KeyParts): string {
+  return recordDigest(parts, { taskName: parts.task, root: 'key' }, plainRegistry);
+}
+
+function isPlainObject(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+}

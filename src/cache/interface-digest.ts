@@ -1,0 +1,125 @@
+import type { JsonValue } from '../codec/json-value.ts';
+
+/** A JSON Schema: an object, or `true` or `false`. */
+export type JsonSchema = boolean | { readonly [keyword: string]: unknown };
+
+/** The JSON Schemas of what a task takes and gives; those it has. */
+export interface TaskSchemas {
+  readonly input?: JsonSchema | undefined;
+  readonly output?: JsonSchema | undefined;
+}
+
+/** What describes, and neither checks nor changes a value. */
+const DESCRIPTIVE = [
+  '$comment',
+  '$schema',
+  '$id',
+  'id',
+  'title',
+  'description',
+  'markdownDescription',
+  'examples',
+  'deprecated',
+  'readOnly',
+  'writeOnly',
+  // They are reached by references.
+  '$defs',
+  'definitions',
+];
+const HOLDS_SCHEMA = [
+  'additionalItems',
+  'additionalProperties',
+  'contains',
+  'contentSchema',
+  'else',
+  'if',
+  'items',
+  'not',
+  'propertyNames',
+  'then',
+  'unevaluatedItems',
+  'unevaluatedProperties',
+];
+const HOLDS_SCHEMAS = ['allOf', 'anyOf', 'items', 'oneOf', 'prefixItems'];
+const HOLDS_NAMED_SCHEMAS = ['dependentSchemas', 'patternProperties', 'properties'];
+/** Their order says nothing. */
+const UNORDERED = ['enum', 'required', 'type'];
+
+/**
+ * A JSON Schema without what only describes, and whatever names its definitions have: they are numbered as they are met, so
+ * that schemas that ask for the same are the same. The order of keys does not matter, for none matters in a key.
+ */
+export function canonicalSchema(schema: JsonSchema): JsonValue {
+  const numbers = new Map<unknown, number>();
+  const definitions: JsonValue[] = [];
+
+  const refer = (target: unknown): JsonValue => {
+    let number = numbers.get(target);
+    if (number === undefined) {
+      number = numbers.size;
+      numbers.set(target, number);
+      definitions[number] = null;
+      definitions[number] = visit(target);
+    }
+    return { $ref: number };
+  };
+
+  const visit = (node: unknown): JsonValue => {
+    if (!isObject(node)) return node as JsonValue;
+    const { $ref } = node;
+    const target = typeof $ref === 'string' ? targetOf(schema, $ref) : undefined;
+    const canonical: Record<string, JsonValue> = {};
+    for (const keyword of Object.keys(node).sort()) {
+      if (DESCRIPTIVE.includes(keyword) || (keyword === '$ref' && target !== undefined)) continue;
+      canonical[keyword] = keywordValue(keyword, node[keyword]);
+    }
+    if (target === undefined) return canonical;
+    const reference = refer(target);
+    // Nothing beside the reference: the reference itself.
+    return Object.keys(canonical).length === 0 ? reference : { ...canonical, ...(reference as object) };
+  };
+
+  const keywordValue = (keyword: string, value: unknown): JsonValue => {
+    if (Array.isArray(value)) {
+      if (HOLDS_SCHEMAS.includes(keyword)) return value.map(visit);
+      return UNORDERED.includes(keyword) ? [...value].sort(byText) : value;
+    }
+    if (HOLDS_SCHEMA.includes(keyword)) return visit(value);
+    if (!HOLDS_NAMED_SCHEMAS.includes(keyword) || !isObject(value)) return value as JsonValue;
+    const names = Object.keys(value).sort();
+    return Object.fromEntries(names.map((name) => [name, visit(value[name])]));
+  };
+
+  const root = visit(schema);
+  return definitions.length === 0 ? root : { schema: root, definitions };
+}
+
+/** What a reference inside the same document leads to; `undefined` for one that leads elsewhere, or nowhere. */
+function targetOf(document: JsonSchema, reference: string): unknown {
+  if (reference !== '#' && !reference.startsWith('#/')) return undefined;
+  let target: unknown = document;
+  for (const part of reference.split('/').slice(1)) {
+    const name = decoded(part)?.replaceAll('~1', '/').replaceAll('~0', '~');
+    if (name === undefined || typeof target !== 'object' || target === null || !Object.hasOwn(target, name))
+      return undefined;
+    target = (target as Record<string, unknown>)[name];
+  }
+  return target;
+}
+
+function decoded(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
+}
+
+function byText(a: unknown, b: unknown): number {
+  const [left, right] = [JSON.stringify(a), JSON.stringify(b)];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

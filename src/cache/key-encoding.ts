@@ -1,0 +1,404 @@
+import { Buffer } from 'node:buffer';
+import { builtInKind, errorClassOf } from '../artifacts/built-in-kind.ts';
+import { CACHE_DIGEST, type CacheDigest, hasCacheDigest } from '../artifacts/cache-digest.ts';
+import type { ClassTransformer } from '../artifacts/class-transformers.ts';
+import { bytesOfView, type ElementType, elementTypeOf, littleEndian } from '../artifacts/element-types.ts';
+import { expandedBytesAtLeast } from '../artifacts/expanded-size.ts';
+import { HIDDEN_ERROR_KEYS } from '../artifacts/extensions.ts';
+import { Refusal } from '../artifacts/faults.ts';
+import { extraProperty, HOLE, ownData, ownElement, refuseExtraProperties } from '../artifacts/own-data.ts';
+import {
+  refusedChange,
+  refusedCycle,
+  refusedExtraProperty,
+  refusedObject,
+  refusedPrimitive,
+  refusedSymbolKey,
+} from '../artifacts/refused-kinds.ts';
+import type { SerializerRegistry } from '../artifacts/registry.ts';
+import type { SerializeContext } from '../artifacts/serializer.ts';
+import { formatPath, type PathStep } from '../artifacts/value-path.ts';
+import { unkeyable } from './key-fault.ts';
+import { KeySink } from './key-sink.ts';
+import { KEY_DOMAIN, TAG, VALUE_DOMAIN } from './key-tags.ts';
+
+const EXPANSION_CHECK_BYTES = 32 * 1024 * 1024;
+
+/** Sinks that no walk uses: their memory is worth more than they are. */
+const idleSinks: KeySink[] = [];
+const MAX_IDLE_SINKS = 8;
+
+/** The members of errors that count beside those that are enumerable: all that are saved but the stack, which tells of the place it was made at. */
+const ERROR_KEYS = HIDDEN_ERROR_KEYS.filter((key) => key !== 'stack');
+
+/** Who asks for the digest of a value, and by what name its root is known in paths. */
+export interface KeySubject {
+  readonly taskName: string;
+  /** `input`, `config`. */
+  readonly root: string;
+}
+
+/**
+ * The digest by which a value counts in cache keys: BLAKE3 over a canonical, length-prefixed encoding (docs/format.md, section
+ * "Cache keys"), which is hashed as it is written. Object keys, Map entries and Set members are sorted; everything else counts.
+ *
+ * @throws StowageError `UNKEYABLE_VALUE`, with the task and the path inside the value.
+ */
+export function valueDigest(value: unknown, subject: KeySubject, registry: SerializerRegistry): string {
+  return new KeyWalk(subject, registry).digest(value, VALUE_DOMAIN);
+}
+
+/** As {@link valueDigest}, of what a key is made of. */
+export function recordDigest(value: unknown, subject: KeySubject, registry: SerializerRegistry): string {
+  return new KeyWalk(subject, registry).digest(value, KEY_DOMAIN);
+}
+
+/** One walk through one value. */
+class KeyWalk {
+  private readonly subject: KeySubject;
+  private readonly registry: SerializerRegistry;
+  private readonly containers: (object | undefined)[] = [];
+  private readonly steps: (PathStep | undefined)[] = [];
+  private depth = 0;
+  private sink: KeySink;
+  private finished = 0;
+  private root: unknown;
+  private expansionChecked = false;
+
+  constructor(subject: KeySubject, registry: SerializerRegistry) {
+    this.subject = subject;
+    this.registry = registry;
+    this.sink = idleSinks.pop() ?? new KeySink();
+  }
+
+  digest(value: unknown, domain: string): string {
+    this.root = value;
+    this.sink.begin(domain);
+    try {
+      this.value(value);
+      return this.sink.finish();
+    } catch (fault) {
+      const path = formatPath(this.subject.root, this.steps.slice(1, this.depth + 1));
+      throw unkeyable(this.subject.taskName, path, fault);
+    } finally {
+      if (idleSinks.length < MAX_IDLE_SINKS) idleSinks.push(this.sink);
+    }
+  }
+
+  private value(value: unknown): void {
+    switch (typeof value) {
+      case 'string':
+        this.string(value);
+        return;
+      case 'number':
+        this.sink.byte(TAG.number);
+        this.sink.double(value);
+        return;
+      case 'boolean':
+        this.sink.byte(value ? TAG.true : TAG.false);
+        return;
+      case 'object':
+        if (value === null) this.sink.byte(TAG.null);
+        else this.object(value);
+        return;
+      case 'undefined':
+        this.sink.byte(TAG.undefined);
+        return;
+      case 'bigint':
+        this.bigint(value);
+        return;
+      default:
+        throw refusedPrimitive(value);
+    }
+  }
+
+  private string(text: string): void {
+    this.sink.string(text, TAG.string, TAG.utf16);
+  }
+
+  private bigint(value: bigint): void {
+    const digits = (value < 0n ? -value : value).toString(16);
+    this.sink.byte(TAG.bigint);
+    this.sink.byte(value < 0n ? 1 : 0);
+    const even = digits.length % 2 === 0 ? digits : `0${digits}`;
+    this.sink.bytes(Buffer.from(value === 0n ? '' : even, 'hex'));
+  }
+
+  private object(value: object): void {
+    const prototype: object | null = Object.getPrototypeOf(value);
+    if (prototype === Object.prototype) this.plainObject(value, TAG.object);
+    else if (prototype === null) this.plainObject(value, TAG.nullPrototype);
+    else if (prototype === Array.prototype && Array.isArray(value)) this.array(value);
+    else this.instance(value, prototype);
+  }
+
+  private instance(value: object, prototype: object): void {
+    if (hasCacheDigest(value)) {
+      this.explicit(value);
+      return;
+    }
+    const transformer = this.registry.classes.ofPrototype(prototype);
+    if (transformer !== undefined) {
+      this.classInstance(value, transformer);
+      return;
+    }
+    switch (builtInKind(value, prototype)) {
+      case 'array':
+        this.array(value as unknown[]);
+        return;
+      case 'bytes':
+        this.memory(TAG.bytes, bytesOfView(value as Uint8Array));
+        return;
+      case 'typed-array':
+        this.typedArray(value as ArrayBufferView);
+        return;
+      case 'data-view':
+        this.memory(TAG.dataView, bytesOfView(value as DataView));
+        return;
+      case 'array-buffer':
+        refuseExtraProperties(value, 'an ArrayBuffer');
+        this.memory(TAG.arrayBuffer, new Uint8Array(value as ArrayBuffer));
+        return;
+      case 'map':
+        this.map(value as Map<unknown, unknown>);
+        return;
+      case 'set':
+        this.set(value as Set<unknown>);
+        return;
+      case 'date':
+        refuseExtraProperties(value, 'a Date');
+        this.sink.byte(TAG.date);
+        this.sink.double(Date.prototype.getTime.call(value));
+        return;
+      case 'regexp':
+        refuseExtraProperties(value, 'a RegExp', ['lastIndex']);
+        this.sink.byte(TAG.regexp);
+        this.string((value as RegExp).source);
+        this.string((value as RegExp).flags);
+        return;
+      case 'error':
+        this.error(value as Error, prototype);
+        return;
+      case 'url':
+        refuseExtraProperties(value, 'a URL');
+        this.sink.byte(TAG.url);
+        this.string((value as URL).href);
+        return;
+      case 'object':
+        this.plainObject(value, TAG.object);
+        return;
+      case undefined:
+        this.serialized(value, prototype);
+    }
+  }
+
+  private plainObject(value: object, tag: number): void {
+    const [symbol] = Object.getOwnPropertySymbols(value);
+    if (symbol !== undefined) {
+      if (!hasCacheDigest(value)) throw refusedSymbolKey(symbol);
+      this.explicit(value);
+      return;
+    }
+    this.enter(value);
+    this.sink.byte(tag);
+    this.properties(value, Object.keys(value));
+    this.leave();
+  }
+
+  /** In the order of their UTF-16 units, which is JavaScript's own. */
+  private properties(value: object, keys: string[]): void {
+    keys.sort();
+    this.sink.count(keys.length);
+    for (const key of keys) {
+      this.steps[this.depth] = key;
+      this.string(key);
+      this.value(ownData(value, key));
+    }
+  }
+
+  private array(value: readonly unknown[]): void {
+    this.enter(value);
+    const [symbol] = Object.getOwnPropertySymbols(value);
+    if (symbol !== undefined) throw refusedSymbolKey(symbol);
+    const extra = extraProperty(value);
+    if (extra !== undefined) {
+      this.steps[this.depth] = extra;
+      throw refusedExtraProperty('an array');
+    }
+    const { length } = value;
+    const { maxBytes } = this.registry.limits;
+    if (length > maxBytes) throw tooLarge(maxBytes);
+    this.sink.byte(TAG.array);
+    this.sink.count(length);
+    for (let index = 0; index < length; index++) {
+      this.steps[this.depth] = index;
+      const element = ownElement(value, index);
+      if (element === HOLE) this.sink.byte(TAG.hole);
+      else this.value(element);
+      // An array inside an array enters by itself; a long one of numbers or holes does not.
+      if ((index & 0xffff) === 0xffff) this.checkSize();
+    }
+    this.leave();
+  }
+
+  private map(value: ReadonlyMap<unknown, unknown>): void {
+    refuseExtraProperties(value, 'a Map');
+    this.enter(value);
+    const { size } = value;
+    const entries: string[] = [];
+    for (const [key, item] of Map.prototype.entries.call(value)) {
+      const index = entries.length;
+      if (index === size) throw refusedChange();
+      this.steps[this.depth] = { in: 'map-keys', index, key: undefined };
+      const keyDigest = this.digestOf(key);
+      this.steps[this.depth] = { in: 'map-values', index, key };
+      entries.push(keyDigest + this.digestOf(item));
+    }
+    this.sorted(TAG.map, entries);
+    this.leave();
+  }
+
+  private set(value: ReadonlySet<unknown>): void {
+    refuseExtraProperties(value, 'a Set');
+    this.enter(value);
+    const { size } = value;
+    const members: string[] = [];
+    for (const member of Set.prototype.values.call(value)) {
+      const index = members.length;
+      if (index === size) throw refusedChange();
+      this.steps[this.depth] = { in: 'set', index, key: undefined };
+      members.push(this.digestOf(member));
+    }
+    this.sorted(TAG.set, members);
+    this.leave();
+  }
+
+  /** Digests stand for what has no order of its own, so that it can be sorted without being held. */
+  private sorted(tag: number, digests: string[]): void {
+    digests.sort();
+    this.sink.byte(tag);
+    this.sink.count(digests.length);
+    for (const digest of digests) this.sink.bulk(Buffer.from(digest, 'hex'));
+  }
+
+  /** The digest of a part, as if it stood alone. */
+  private digestOf(value: unknown): string {
+    const outer = this.sink;
+    this.sink = idleSinks.pop() ?? new KeySink();
+    this.sink.begin(VALUE_DOMAIN);
+    try {
+      this.value(value);
+      this.finished += this.sink.length;
+      return this.sink.finish();
+    } finally {
+      if (idleSinks.length < MAX_IDLE_SINKS) idleSinks.push(this.sink);
+      this.sink = outer;
+    }
+  }
+
+  private classInstance(value: object, transformer: ClassTransformer): void {
+    this.enter(value);
+    this.sink.byte(TAG.class);
+    this.string(transformer.name);
+    this.steps[this.depth] = { in: 'class', className: transformer.name };
+    this.value(transformer.toValue(value, this.context()));
+    this.leave();
+  }
+
+  private error(value: Error, prototype: object): void {
+    const keys = Reflect.ownKeys(value);
+    const enumerable = keys.filter((key) => Object.prototype.propertyIsEnumerable.call(value, key));
+    const symbol = enumerable.find((key) => typeof key === 'symbol');
+    if (symbol !== undefined) throw refusedSymbolKey(symbol);
+    this.enter(value);
+    this.sink.byte(TAG.error);
+    this.string(errorClassOf(prototype) as string);
+    this.properties(
+      value,
+      ERROR_KEYS.filter((key) => keys.includes(key) && !enumerable.includes(key)),
+    );
+    this.properties(value, enumerable as string[]);
+    this.leave();
+  }
+
+  private typedArray(value: ArrayBufferView): void {
+    const { elementBytes, code } = elementTypeOf(value) as ElementType;
+    this.sink.byte(TAG.typedArray);
+    this.sink.byte(code);
+    this.sink.bytes(littleEndian(bytesOfView(value), elementBytes));
+  }
+
+  private memory(tag: number, bytes: Uint8Array): void {
+    this.sink.byte(tag);
+    this.sink.bytes(bytes);
+  }
+
+  private explicit(value: CacheDigest): void {
+    const digest: unknown = value[CACHE_DIGEST]();
+    if (typeof digest !== 'string' || digest === '') {
+      throw new Refusal(
+        'an object whose cache digest is no text',
+        'Let its method `[CACHE_DIGEST]` return a string that is not empty.',
+      );
+    }
+    this.sink.byte(TAG.digest);
+    this.string(digest);
+  }
+
+  /**
+   * What only a serializer of its own can save, an Arrow table for example, by its bytes. Where artifacts are saved by such:
+   * the value itself, or a member of it.
+   */
+  private serialized(value: object, prototype: object): void {
+    const serializer =
+      this.depth <= 1 ? this.registry.list().find((candidate) => candidate.accepts(value)) : undefined;
+    if (serializer === undefined || serializer.id === 'msgpack') throw refusedObject(value, prototype);
+    const { encoding, type, info, bytes } = this.registry.serialize(this.subject.root, value);
+    this.sink.byte(TAG.serialized);
+    this.string(encoding);
+    this.string(type);
+    this.value(info ?? null);
+    this.sink.bytes(bytes);
+  }
+
+  private context(): SerializeContext {
+    return { artifactName: this.subject.root, addRef: () => {} };
+  }
+
+  private enter(container: object): void {
+    const { containers, depth } = this;
+    for (let level = depth; level > 0; level--) {
+      if (containers[level] === container) throw refusedCycle();
+    }
+    const { maxDepth } = this.registry.limits;
+    if (depth >= maxDepth) {
+      throw new Refusal(`nested deeper than ${maxDepth} levels`, 'Flatten it, or raise `maxDepth`.');
+    }
+    this.checkSize();
+    this.depth = depth + 1;
+    containers[this.depth] = container;
+    this.steps[this.depth] = undefined;
+  }
+
+  private leave(): void {
+    this.containers[this.depth--] = undefined;
+  }
+
+  private checkSize(): void {
+    const length = this.finished + this.sink.length;
+    const { maxBytes, maxDepth } = this.registry.limits;
+    if (length > maxBytes) throw tooLarge(maxBytes);
+    if (length < EXPANSION_CHECK_BYTES || this.expansionChecked) return;
+    this.expansionChecked = true;
+    if (expandedBytesAtLeast(this.root, maxDepth) <= maxBytes) return;
+    this.depth = 0;
+    throw tooLarge(maxBytes);
+  }
+}
+
+function tooLarge(maxBytes: number): Refusal {
+  return new Refusal(
+    `too large, or where the whole becomes so: its cache key would take more than ${maxBytes} bytes to make`,
+    'Pass its parts as files or bytes, give it a digest of its own (`CACHE_DIGEST`), or raise `maxBytes`; an object that is reached several times counts each time.',
+  );
+}

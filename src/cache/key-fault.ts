@@ -1,0 +1,41 @@
+import { refusalOf } from '../artifacts/faults.ts';
+import { isStowageError, StowageError } from '../errors.ts';
+
+/** `UNKEYABLE_VALUE`: the task, the path inside its input or configuration, and what to do. */
+export function unkeyable(taskName: string, path: string, fault: unknown): StowageError {
+  const { what, remedy, cause } = isStowageError(fault, 'UNSERIALIZABLE_ARTIFACT')
+    ? refusedArtifact(fault)
+    : refusalOf(fault);
+  return new StowageError(
+    'UNKEYABLE_VALUE',
+    `Task "${taskName}" has no cache key: ${path} is ${what}. ${remedy}${isInInput(path) ? IGNORE : ''}`,
+    { details: { task: taskName, path, reason: what }, cause },
+  );
+}
+
+const IGNORE =
+  ' If it does not change the result, name the member of the input that holds it in `ignoredInputs`.';
+
+function isInInput(path: string): boolean {
+  return path.includes('input.') || path.includes('input[');
+}
+
+/** What a serializer refuses is told in its own words, without the name of an artifact that there is not. */
+function refusedArtifact(fault: StowageError): { what: string; remedy: string; cause: unknown } {
+  const what = String(fault.details.reason);
+  const remedy = fault.message.slice(fault.message.indexOf(what) + what.length).replace(/^\. /, '');
+  return { what, remedy, cause: fault };
+}
+
+/** `INVALID_ARGUMENT` about how a task is defined or called. */
+export function invalidTask(
+  taskName: string,
+  message: string,
+  details: Readonly<Record<string, unknown>> = {},
+  cause?: unknown,
+): StowageError {
+  return new StowageError('INVALID_ARGUMENT', `Task "${taskName}": ${message}`, {
+    details: { task: taskName, ...details },
+    cause,
+  });
+}
