@@ -23,6 +23,24 @@ export type { SaveLogsOptions } from './attempts/log-writer.ts';
 export type { Metadata } from './attempts/metadata-parts.ts';
 export { formatPathspec, type Pathspec, parsePathspec } from './attempts/pathspec.ts';
 export type { RunCreated, RunDescription, RunFinished, RunOutcome } from './attempts/runs.ts';
+export type { CacheKey } from './cache/cache-names.ts';
+export type { CacheEntry, CacheEntrySource, NewCacheEntry, SignatureFault } from './cache/entry.ts';
+export type { CacheStatistics, ListEntriesOptions, ListedEntry } from './cache/entry-listing.ts';
+export type { CacheHit, CacheMiss, CacheMissReason, EntryRule, SeenEntry } from './cache/entry-reader.ts';
+export type { CacheStored, NotStoredReason } from './cache/entry-writer.ts';
+export type { Lease } from './cache/lease.ts';
+export type { Patience } from './cache/patience.ts';
+export type { CacheSigningKey, CacheSigningKeys } from './cache/signing.ts';
+export {
+  type Acquired,
+  type AcquireOptions,
+  type LookupOptions,
+  type PatientOptions,
+  type StoreEntryOptions,
+  TaskCache,
+  type TaskCacheOptions,
+} from './cache/task-cache.ts';
+export type { TaskCacheFailure, TaskCacheOperation } from './cache/task-cache-failures.ts';
 export type { JsonValue } from './codec/json-value.ts';
 export type { Compression } from './codec/payload.ts';
 export type { ByteCache } from './content/byte-cache.ts';
@@ -38,6 +56,7 @@ export { ContentAddressedStore } from './content/content-addressed-store.ts';
 export type { ReadOptions } from './content/content-reader.ts';
 export type { ContentRef } from './content/content-ref.ts';
 export type { DamageMessage } from './content/damage.ts';
+export type { ArtifactEntry, ArtifactTable, InlineValue } from './content/description.ts';
 export { DiskCache, type DiskCacheOptions } from './content/disk-cache.ts';
 export type { HeartbeatFailure } from './content/heartbeat.ts';
 export { MemoryCache, type MemoryCacheOptions } from './content/memory-cache.ts';

@@ -1,0 +1,118 @@
+import { isStowageError } from '../errors.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import type { ContentReader } from './content-reader.ts';
+import { type ContentRef, HERE } from './content-ref.ts';
+import { type ListedCopy, listCopies, lookAt, type ObjectPresence } from './copies.ts';
+import type { PackEntry } from './manifest.ts';
+import { type CopyFolder, damagedMarkOf } from './object-names.ts';
+import type { ContentAddress } from './stored-content.ts';
+
+/** What a look at a content tells: a copy that can be read, none, none that is whole, or none that this release reads. */
+export type Presence = 'whole' | 'gone' | 'damaged' | 'newer-format';
+
+/**
+ * Looks whether contents can still be read, at any depth: a copy, and all packs or the plain object that it names. Nothing is
+ * read but manifests and locators, so that what is damaged inside, unmarked, shows only when it is loaded.
+ *
+ * Requests for each content: one LIST where it is small; one LIST, one GET, and one LIST for each session that wrote packs of it
+ * where it is large; two LISTs and a GET where it is a plain object. A content of which only the key is known may take one LIST
+ * more, and so does every folder without a copy. An instance looks at each pack once: make a new one for each look.
+ */
+export class ContentPresence {
+  readonly #storage: DataStoreStorage;
+  readonly #reader: ContentReader;
+  readonly #packs = new Map<string, Promise<Map<string, ObjectPresence>>>();
+
+  constructor(storage: DataStoreStorage, reader: ContentReader) {
+    this.#storage = storage;
+    this.#reader = reader;
+  }
+
+  /** Of a content: of its recorded copy, or any other. */
+  async ofContent(address: ContentAddress, options: CallOptions): Promise<Presence> {
+    const first: CopyFolder = address.copy?.startsWith('manifests/') ? 'manifests' : 'data';
+    const found = new Set<Presence>();
+    for (const folder of [first, first === 'data' ? 'manifests' : 'data'] as const) {
+      for (const copy of await listCopies(this.#storage, folder, address.key, options)) {
+        const presence = await this.#ofCopy(copy, address, options);
+        if (presence === 'whole') return 'whole';
+        found.add(presence);
+      }
+    }
+    if (found.has('newer-format')) return 'newer-format';
+    return found.has('damaged') ? 'damaged' : 'gone';
+  }
+
+  /** Of what a reference names: a content by its key, or a pack or plain object by its name. */
+  async ofRef({ place, kind, name }: ContentRef, options: CallOptions): Promise<Presence> {
+    if (place !== HERE) return 'gone';
+    if (kind === 'key') return this.ofContent({ key: name }, options);
+    return this.#verdict(name, await lookAt(this.#storage, name, options));
+  }
+
+  async #ofCopy(copy: ListedCopy, address: ContentAddress, options: CallOptions): Promise<Presence> {
+    if (copy.marked || this.#reader.hasFoundDamaged(copy.name)) return 'damaged';
+    if (copy.folder === 'data') return 'whole';
+    try {
+      const described = await this.#reader.describeCopy(copy.name, options);
+      if (!described) return 'gone';
+      const { stored, packs, plain } = described;
+      const fits =
+        (address.root ?? stored.root) === stored.root && (address.bytes ?? stored.bytes) === stored.bytes;
+      if (!fits) return 'damaged';
+      return plain === undefined
+        ? await this.#ofPacks(packs, options)
+        : this.#verdict(plain, await lookAt(this.#storage, plain, options), stored.bytes);
+    } catch (error) {
+      if (isStowageError(error, 'UNSUPPORTED_FORMAT')) return 'newer-format';
+      if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
+      await this.#reader.reportDamage(error, copy.name);
+      return 'damaged';
+    }
+  }
+
+  async #ofPacks(packs: readonly PackEntry[], options: CallOptions): Promise<Presence> {
+    for (const { name, bytes } of packs) {
+      const folder = name.slice(0, name.lastIndexOf('/') + 1);
+      const ofFolder = packs.filter((pack) => pack.name.startsWith(folder));
+      const presence = this.#verdict(name, await this.#look(folder, name, ofFolder, options), bytes);
+      if (presence !== 'whole') return presence;
+    }
+    return 'whole';
+  }
+
+  /** A session's packs are listed together; one alone by its name. */
+  async #look(
+    folder: string,
+    name: string,
+    packs: readonly PackEntry[],
+    options: CallOptions,
+  ): Promise<ObjectPresence | undefined> {
+    const prefix = packs.length === 1 ? name : folder;
+    let listing = this.#packs.get(prefix);
+    if (!listing) {
+      listing = this.#listPacks(prefix, options);
+      this.#packs.set(prefix, listing);
+    }
+    return (await listing).get(name);
+  }
+
+  async #listPacks(prefix: string, { signal }: CallOptions): Promise<Map<string, ObjectPresence>> {
+    const packs = new Map<string, ObjectPresence>();
+    const names = new Set<string>();
+    for await (const page of this.#storage.list({ prefix, details: true, signal })) {
+      for (const { name, bytes } of page.objects) {
+        names.add(name);
+        packs.set(name, { bytes: bytes as number, marked: false });
+      }
+    }
+    for (const [name, pack] of packs) pack.marked = names.has(damagedMarkOf(name));
+    return packs;
+  }
+
+  #verdict(name: string, presence: ObjectPresence | undefined, bytes = presence?.bytes): Presence {
+    if (!presence) return 'gone';
+    const isWhole = !presence.marked && presence.bytes === bytes && !this.#reader.hasFoundDamaged(name);
+    return isWhole ? 'whole' : 'damaged';
+  }
+}
