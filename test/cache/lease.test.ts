@@ -141,6 +141,28 @@ describe('a lease', () => {
     await next.release();
   });
 
+  it('that is lower than the token of an entry does not replace it, though no lease tells', async () => {
+    const storage = new MemoryStorage();
+    const cache = cacheOf(storage);
+    const early = await held(cache);
+    await early.release();
+    const next = await held(cache);
+    await cache.store(key, inlineEntry('next', { expiresAt: '2020-01-01T00:00:00.000Z' }), { lease: next });
+    await next.release();
+    await storage.delete([...(await namesOf(storage, 'cache/'))].filter((name) => parseLeaseName(name)));
+    const { seen } = await cache.lookup(key);
+    const fenced = { stored: false, reason: 'fenced' };
+    expect(await cache.store(key, inlineEntry('late'), { lease: early, replaces: seen })).toEqual(fenced);
+    expect(await cache.store(key, inlineEntry('late'), { lease: early })).toEqual(fenced);
+    // Without a lease the entry is replaced, and keeps its token, so that the late one is fenced all the same.
+    expect(await cache.store(key, inlineEntry('mine'), { replaces: seen })).toEqual({ stored: true });
+    const found = await cache.lookup(key);
+    expect([heldBy(found.entry), found.entry?.leaseToken]).toEqual(['mine', 2]);
+    expect(await cache.store(key, inlineEntry('late'), { lease: early, replaces: found.seen })).toEqual(
+      fenced,
+    );
+  });
+
   it('cannot be used for another key', async () => {
     const cache = cacheOf(new MemoryStorage());
     const lease = await held(cache);
