@@ -50,7 +50,7 @@ export interface CacheHit {
 export interface CacheMiss {
   status: 'miss';
   reason: CacheMissReason;
-  /** What to pass to `store` as `replaces`; absent where there is no entry, or nothing is known of it. */
+  /** What to pass to `store` as `replaces`; absent where there is no entry, nothing is known of it, or a newer release wrote it. */
   seen?: SeenEntry;
   /** The entry that does not count, where it can be read and its signature holds. */
   entry?: CacheEntry;
@@ -128,7 +128,8 @@ export class EntryReader {
     if (!found) return { status: 'miss', reason: 'absent' };
     if ('problem' in found) {
       const { problem, seen, error } = found;
-      return { status: 'miss', reason: problem, seen, error };
+      // What a newer release wrote is not to be replaced: two releases would take turns at it.
+      return { status: 'miss', reason: problem, error, ...(problem === 'newer-format' ? {} : { seen }) };
     }
     const { entry, seen } = found;
     if (this.#isExpired(entry, rule)) return { status: 'miss', reason: 'expired', seen, entry };

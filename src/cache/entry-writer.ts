@@ -64,15 +64,19 @@ export class EntryWriter {
     { key, entry, replaces, lease, maxAgeMs }: EntryWrite,
     options: CallOptions,
   ): Promise<CacheStored> {
-    if (lease && !(await lease.isNewest(options))) {
-      const found = await this.#entries.find(key, options);
-      const verdict = await this.#entries.judge(found, { maxAgeMs }, options);
+    const fenced = async (): Promise<CacheStored> => {
+      const verdict = await this.#entries.judge(
+        await this.#entries.find(key, options),
+        { maxAgeMs },
+        options,
+      );
       return { stored: false, reason: 'fenced', ...(verdict.status === 'hit' ? { winner: verdict } : {}) };
-    }
+    };
+    if (lease && !(await lease.isNewest(options))) return fenced();
     const createdAt = new Date(this.#wallClockMs()).toISOString();
     let seen = replaces;
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (lease && seen && seen.token > lease.token) return { stored: false, reason: 'fenced' };
+      if (lease && seen && seen.token > lease.token) return fenced();
       // Without a lease the token stays: whoever held a lower one may replace this entry no more than the one before.
       const leaseToken = lease?.token ?? seen?.token ?? 0;
       const body = encodeEntry({ ...entry, key, createdAt, leaseToken }, this.#signer);

@@ -71,30 +71,21 @@ export class ContentPresence {
     }
   }
 
+  /** The packs of a session are listed together; one alone by its name. */
   async #ofPacks(packs: readonly PackEntry[], options: CallOptions): Promise<Presence> {
+    const perSession = new Map<string, number>();
+    for (const { name } of packs) perSession.set(folderOf(name), (perSession.get(folderOf(name)) ?? 0) + 1);
     for (const { name, bytes } of packs) {
-      const folder = name.slice(0, name.lastIndexOf('/') + 1);
-      const ofFolder = packs.filter((pack) => pack.name.startsWith(folder));
-      const presence = this.#verdict(name, await this.#look(folder, name, ofFolder, options), bytes);
+      const prefix = perSession.get(folderOf(name)) === 1 ? name : folderOf(name);
+      let listing = this.#packs.get(prefix);
+      if (!listing) {
+        listing = this.#listPacks(prefix, options);
+        this.#packs.set(prefix, listing);
+      }
+      const presence = this.#verdict(name, (await listing).get(name), bytes);
       if (presence !== 'whole') return presence;
     }
     return 'whole';
-  }
-
-  /** A session's packs are listed together; one alone by its name. */
-  async #look(
-    folder: string,
-    name: string,
-    packs: readonly PackEntry[],
-    options: CallOptions,
-  ): Promise<ObjectPresence | undefined> {
-    const prefix = packs.length === 1 ? name : folder;
-    let listing = this.#packs.get(prefix);
-    if (!listing) {
-      listing = this.#listPacks(prefix, options);
-      this.#packs.set(prefix, listing);
-    }
-    return (await listing).get(name);
   }
 
   async #listPacks(prefix: string, { signal }: CallOptions): Promise<Map<string, ObjectPresence>> {
@@ -115,4 +106,8 @@ export class ContentPresence {
     const isWhole = !presence.marked && presence.bytes === bytes && !this.#reader.hasFoundDamaged(name);
     return isWhole ? 'whole' : 'damaged';
   }
+}
+
+function folderOf(name: string): string {
+  return name.slice(0, name.lastIndexOf('/') + 1);
 }

@@ -164,8 +164,9 @@ describe('an entry', () => {
     const newer = encodeRecord({ format: 2, kind: 'cache-entry', key, anything: [1] });
     await storage.create(entryName(key), newer);
     const cache = new TaskCache(contentOf(storage));
-    expect(await cache.lookup(key)).toMatchObject({ status: 'miss', reason: 'newer-format' });
-    expect(await cache.store(key, inlineEntry('mine'))).toMatchObject({
+    const miss = await cache.lookup(key);
+    expect(miss).toMatchObject({ status: 'miss', reason: 'newer-format' });
+    expect(await cache.store(key, inlineEntry('mine'), { replaces: miss.seen })).toMatchObject({
       stored: false,
       reason: 'newer-format',
     });

@@ -158,9 +158,9 @@ describe('a lease', () => {
     expect(await cache.store(key, inlineEntry('mine'), { replaces: seen })).toEqual({ stored: true });
     const found = await cache.lookup(key);
     expect([heldBy(found.entry), found.entry?.leaseToken]).toEqual(['mine', 2]);
-    expect(await cache.store(key, inlineEntry('late'), { lease: early, replaces: found.seen })).toEqual(
-      fenced,
-    );
+    const late = await cache.store(key, inlineEntry('late'), { lease: early, replaces: found.seen });
+    expect(late).toMatchObject(fenced);
+    expect(heldBy(late.stored ? undefined : late.winner?.entry)).toBe('mine');
   });
 
   it('cannot be used for another key', async () => {

@@ -14,8 +14,7 @@ import { EntrySigner } from '../../src/cache/signing.ts';
 import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 
-const [{ secret: secretHex }] = vectors.signatures as [{ secret: string }];
-const secret = Buffer.from(secretHex, 'hex');
+const secret = Buffer.from(vectors.signatures[0]?.secret ?? '', 'hex');
 
 describe('cache.json', () => {
   test.each(vectors.names)('names of the key $key', ({ key, token, entry, lease, released }) => {
