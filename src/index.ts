@@ -23,7 +23,7 @@ export type { SaveLogsOptions } from './attempts/log-writer.ts';
 export type { Metadata } from './attempts/metadata-parts.ts';
 export { formatPathspec, type Pathspec, parsePathspec } from './attempts/pathspec.ts';
 export type { RunCreated, RunDescription, RunFinished, RunOutcome } from './attempts/runs.ts';
-export type { CacheKey } from './cache/cache-names.ts';
+export type { EntryKey } from './cache/cache-names.ts';
 export type { CacheEntry, CacheEntrySource, NewCacheEntry, SignatureFault } from './cache/entry.ts';
 export type { CacheStatistics, ListEntriesOptions, ListedEntry } from './cache/entry-listing.ts';
 export type { CacheHit, CacheMiss, CacheMissReason, EntryRule, SeenEntry } from './cache/entry-reader.ts';

@@ -1,7 +1,7 @@
 import { isContentKey } from '../content/object-names.ts';
 
 /** A cache key: BLAKE3-256 of what a task was called with, 64 hexadecimal digits. */
-export type CacheKey = string;
+export type EntryKey = string;
 
 /** The folder of all entries and leases. */
 export const CACHE_FOLDER = 'cache/';
@@ -13,26 +13,26 @@ const entryRegExp = /^cache\/([0-9a-f]{3})\/([0-9a-f]{64})\.json$/;
 const leaseRegExp = /^cache\/[0-9a-f]{3}\/[0-9a-f]{64}\.lease\.(\d{12})\.(json|released)$/;
 
 /** What the names of a key's entry and leases begin with. */
-export function keyPrefix(key: CacheKey): string {
+export function keyPrefix(key: EntryKey): string {
   return `${CACHE_FOLDER}${key.slice(0, 3)}/${key}.`;
 }
 
-export function entryName(key: CacheKey): string {
+export function entryName(key: EntryKey): string {
   return `${keyPrefix(key)}json`;
 }
 
 /** The key whose entry an object is; `undefined` for all others. */
-export function parseEntryName(name: string): CacheKey | undefined {
+export function parseEntryName(name: string): EntryKey | undefined {
   const [, shard, key] = entryRegExp.exec(name) ?? [];
   return key?.startsWith(shard as string) ? key : undefined;
 }
 
-export function leaseName(key: CacheKey, token: number): string {
+export function leaseName(key: EntryKey, token: number): string {
   return `${leaseBase(key, token)}.json`;
 }
 
 /** The name of the empty object that says a lease has ended. */
-export function releasedName(key: CacheKey, token: number): string {
+export function releasedName(key: EntryKey, token: number): string {
   return `${leaseBase(key, token)}.released`;
 }
 
@@ -42,10 +42,10 @@ export function parseLeaseName(name: string): { token: number; kind: 'json' | 'r
   return token === undefined ? undefined : { token: Number(token), kind: kind as 'json' | 'released' };
 }
 
-export function isCacheKey(key: unknown): key is CacheKey {
+export function isCacheKey(key: unknown): key is EntryKey {
   return isContentKey(key);
 }
 
-function leaseBase(key: CacheKey, token: number): string {
+function leaseBase(key: EntryKey, token: number): string {
   return `${keyPrefix(key)}lease.${String(token).padStart(TOKEN_DIGITS, '0')}`;
 }

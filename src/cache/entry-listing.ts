@@ -1,11 +1,11 @@
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { CACHE_FOLDER, type CacheKey, parseEntryName } from './cache-names.ts';
+import { CACHE_FOLDER, type EntryKey, parseEntryName } from './cache-names.ts';
 import type { CacheEntry } from './entry.ts';
 import type { CacheMissReason, EntryReader } from './entry-reader.ts';
 
 /** An entry that a listing showed. */
 export interface ListedEntry {
-  key: CacheKey;
+  key: EntryKey;
   /** The entry object's length. */
   bytes: number;
   /** When it was written, in milliseconds since 1970, by the store's clock. */

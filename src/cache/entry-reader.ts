@@ -1,8 +1,9 @@
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { ContentPresence, type Presence } from '../content/presence.ts';
+import { HERE } from '../content/content-ref.ts';
+import { ContentPresence, type PlaceOfContent, type Presence } from '../content/presence.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import { type CacheKey, entryName } from './cache-names.ts';
+import { type EntryKey, entryName } from './cache-names.ts';
 import {
   type CacheEntry,
   decodeEntry,
@@ -90,7 +91,7 @@ export class EntryReader {
   }
 
   /** One GET: what lies under the key's name; `undefined` where nothing does. */
-  async find(key: CacheKey, { signal }: CallOptions): Promise<FoundEntry | undefined> {
+  async find(key: EntryKey, { signal }: CallOptions): Promise<FoundEntry | undefined> {
     const { storage } = this.#content;
     const name = entryName(key);
     try {
@@ -104,7 +105,7 @@ export class EntryReader {
   }
 
   /** What the bytes under a key's name are. */
-  read(key: CacheKey, bytes: Uint8Array, version: string): FoundEntry {
+  read(key: EntryKey, bytes: Uint8Array, version: string): FoundEntry {
     const what = this.#content.storage.uri(entryName(key));
     const seen = { version, token: 0 };
     try {
@@ -138,6 +139,16 @@ export class EntryReader {
     return { status: 'hit', entry, seen };
   }
 
+  async #contentAt(place: string): Promise<PlaceOfContent> {
+    const { storage, reader } = this.#content;
+    if (place === HERE) return { storage, reader };
+    throw new StowageError(
+      'STORAGE_UNAVAILABLE',
+      `Content that a cache entry refers to lies at ${place}, which cannot be reached from here, so that the entry is taken for a miss.`,
+      { details: { place } },
+    );
+  }
+
   #isExpired({ createdAt, expiresAt }: CacheEntry, { maxAgeMs }: EntryRule): boolean {
     const nowMs = this.#wallClockMs();
     if (expiresAt !== undefined && Date.parse(expiresAt) <= nowMs) return true;
@@ -150,8 +161,7 @@ export class EntryReader {
     { table }: CacheEntry,
     options: CallOptions,
   ): Promise<(Pick<CacheMiss, 'reason' | 'content'> & { reason: CacheMissReason }) | undefined> {
-    const { storage, reader } = this.#content;
-    const presence = new ContentPresence(storage, reader);
+    const presence = new ContentPresence((place) => this.#contentAt(place));
     const looks = new Map<
       string,
       { content: NonNullable<CacheMiss['content']>; look: () => Promise<Presence> }
@@ -159,11 +169,12 @@ export class EntryReader {
     for (const { name, content } of table.artifacts) {
       if (!content) continue;
       const look = (): Promise<Presence> => presence.ofContent(content, options);
-      looks.set(content.key, { content: { artifact: name, name: content.key }, look });
+      looks.set(`\n${content.key}`, { content: { artifact: name, name: content.key }, look });
     }
     for (const ref of table.refs) {
-      if (looks.has(ref.name)) continue;
-      looks.set(ref.name, { content: { name: ref.name }, look: () => presence.ofRef(ref, options) });
+      const id = `${ref.place}\n${ref.name}`;
+      if (looks.has(id)) continue;
+      looks.set(id, { content: { name: ref.name }, look: () => presence.ofRef(ref, options) });
     }
     const waiting = [...looks.values()];
     let lost: { reason: CacheMissReason; content: NonNullable<CacheMiss['content']> } | undefined;

@@ -1,7 +1,7 @@
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { isStowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import { type CacheKey, entryName } from './cache-names.ts';
+import { type EntryKey, entryName } from './cache-names.ts';
 import { encodeEntry, type NewCacheEntry } from './entry.ts';
 import type { CacheHit, EntryReader, EntryRule, SeenEntry } from './entry-reader.ts';
 import type { Lease } from './lease.ts';
@@ -31,7 +31,7 @@ export type CacheStored =
 
 /** What is stored, and in place of what. */
 export interface EntryWrite extends EntryRule {
-  key: CacheKey;
+  key: EntryKey;
   entry: NewCacheEntry;
   /** The entry to replace, if it is still the same. */
   replaces: SeenEntry | undefined;
@@ -96,7 +96,7 @@ export class EntryWriter {
 
   /** `false` where the entry is another one by now, or gone. */
   async #replace(
-    key: CacheKey,
+    key: EntryKey,
     body: Uint8Array,
     version: string,
     { signal }: CallOptions,

@@ -11,7 +11,7 @@ import {
 } from '../codec/record-fields.ts';
 import { type ArtifactTable, readTable, tableFields } from '../content/description.ts';
 import { StowageError } from '../errors.ts';
-import { type CacheKey, entryName, MAX_TOKEN } from './cache-names.ts';
+import { type EntryKey, entryName, MAX_TOKEN } from './cache-names.ts';
 import type { EntrySignature, EntrySigner } from './signing.ts';
 
 /** The attempt whose result an entry names. */
@@ -48,7 +48,7 @@ export interface NewCacheEntry {
 
 /** A cache entry: the result of a task for one key, and where it came from. */
 export interface CacheEntry extends NewCacheEntry {
-  key: CacheKey;
+  key: EntryKey;
   /** ISO 8601, by the clock of whoever stored it. */
   createdAt: string;
   /** The token of the lease under which it was stored; 0 without one. */
@@ -104,7 +104,7 @@ export function encodeEntry(
  *
  * @throws StowageError `RECORD_DAMAGED`, which an entry of another key is too, or `UNSUPPORTED_FORMAT`.
  */
-export function decodeEntry(bytes: Uint8Array, key: CacheKey, what: string): CacheEntry {
+export function decodeEntry(bytes: Uint8Array, key: EntryKey, what: string): CacheEntry {
   const record = decodeRecord(bytes, what);
   checkFormat(record, what);
   readOneOf(record, 'kind', what, ['cache-entry']);
@@ -135,7 +135,7 @@ function optional<Name extends string, T>(name: Name, value: T | undefined): { [
 /** What is wrong with an entry's signature; `undefined` where it holds. */
 export function signatureFault(
   bytes: Uint8Array,
-  key: CacheKey,
+  key: EntryKey,
   signer: EntrySigner,
 ): SignatureFault | undefined {
   const split = splitSignature(bytes);
@@ -144,7 +144,7 @@ export function signatureFault(
 }
 
 /** What is signed are the record's bytes up to the member `signature`, its last but the digest. */
-function signatureOf(fields: object, key: CacheKey, signer: EntrySigner): EntrySignature {
+function signatureOf(fields: object, key: EntryKey, signer: EntrySigner): EntrySignature {
   const json = JSON.stringify(fields);
   return signer.sign(entryName(key), Buffer.from(json.slice(0, -1), 'utf8'));
 }

@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { newSessionId, type SessionId } from '../content/session-id.ts';
 import { abortError, isStowageError, type StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { type CacheKey, leaseName, MAX_TOKEN, releasedName } from './cache-names.ts';
+import { type EntryKey, leaseName, MAX_TOKEN, releasedName } from './cache-names.ts';
 import type { CacheHit, EntryReader, EntryRule, SeenEntry } from './entry-reader.ts';
-import { type KeyListing, listKey, namesBelow } from './key-listing.ts';
 import { Lease } from './lease.ts';
+import { type LeaseListing, listLeases, namesBelow } from './lease-listing.ts';
 import { decodeLease, encodeLease, MAX_LEASE_BYTES } from './lease-record.ts';
 import { Patience } from './patience.ts';
 
@@ -21,7 +21,7 @@ export interface LeaseClock {
 
 /** What is asked for in the queue of a key. */
 export interface QueueRequest extends EntryRule, CallOptions {
-  key: CacheKey;
+  key: EntryKey;
   /** After how long without a beat our lease may be taken over. */
   leaseMs: number;
   /** The entry that does not count, so that only another one is a result. */
@@ -129,7 +129,7 @@ export class LeaseQueue {
 
   /** One look at the key, and what follows from it. */
   async #round(options: CallOptions): Promise<Round> {
-    const listing = await listKey(this.#storage, this.#request.key, options);
+    const listing = await listLeases(this.#storage, this.#request.key, options);
     const isOpen = listing.highest > 0 && !listing.released;
     if (isOpen && this.#asked !== undefined && listing.highest === this.#asked) {
       const record = await this.#readLease(this.#asked, options);
@@ -210,14 +210,14 @@ export class LeaseQueue {
     const created = await this.#storage.create(leaseName(key, token), record, options);
     if (!created) return { end: undefined, hurry: true };
     // A token far behind may have been free again, since the objects of ended leases are deleted below the newest.
-    const listing = await listKey(this.#storage, key, options);
+    const listing = await listLeases(this.#storage, key, options);
     if (listing.highest === token && !listing.released) return { end: this.#hold(token, listing) };
     this.#asked = undefined;
     if (listing.highest > token) await this.#storage.delete([leaseName(key, token)], options);
     return { end: undefined, hurry: true };
   }
 
-  #hold(token: number, listing: KeyListing): Lease {
+  #hold(token: number, listing: LeaseListing): Lease {
     const { key, leaseMs, patienceMs } = this.#request;
     const earlier = namesBelow(listing, token);
     const dead = this.#watched?.session;

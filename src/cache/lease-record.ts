@@ -10,11 +10,11 @@ import {
 import { thisOwner } from '../content/session-files.ts';
 import { isSessionId, type SessionId } from '../content/session-id.ts';
 import { StowageError } from '../errors.ts';
-import type { CacheKey } from './cache-names.ts';
+import type { EntryKey } from './cache-names.ts';
 
 /** What a lease says: who runs the task of a key, and how long its silence is to be borne. */
 export interface LeaseRecord {
-  key: CacheKey;
+  key: EntryKey;
   token: number;
   /** The owner's; its beat is `beats/<session>`. */
   session: SessionId;

@@ -1,8 +1,8 @@
 import { Heartbeat } from '../content/heartbeat.ts';
 import type { SessionId } from '../content/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { type CacheKey, releasedName } from './cache-names.ts';
-import { listKey } from './key-listing.ts';
+import { type EntryKey, releasedName } from './cache-names.ts';
+import { listLeases } from './lease-listing.ts';
 import { Patience } from './patience.ts';
 import { reportTaskCacheFailure } from './task-cache-failures.ts';
 
@@ -11,7 +11,7 @@ const BEATS_PER_LEASE = 4;
 
 /** What a lease that is held was made of. */
 export interface HeldLease {
-  key: CacheKey;
+  key: EntryKey;
   token: number;
   session: SessionId;
   leaseMs: number;
@@ -25,7 +25,7 @@ export interface HeldLease {
  * carries a higher one.
  */
 export class Lease implements AsyncDisposable {
-  readonly key: CacheKey;
+  readonly key: EntryKey;
   /** Grows with every lease of the key, and is never given twice. */
   readonly token: number;
   readonly #storage: DataStoreStorage;
@@ -46,7 +46,7 @@ export class Lease implements AsyncDisposable {
 
   /** One LIST: whether nobody was given a later lease of the key. */
   async isNewest(options: CallOptions = {}): Promise<boolean> {
-    return (await listKey(this.#storage, this.key, options)).highest <= this.token;
+    return (await listLeases(this.#storage, this.key, options)).highest <= this.token;
   }
 
   /**

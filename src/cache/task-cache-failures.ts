@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import type { DataStoreStorage } from '../storage/contract.ts';
-import type { CacheKey } from './cache-names.ts';
+import type { EntryKey } from './cache-names.ts';
 
 /** During what the cache of tasks failed. */
 export type TaskCacheOperation = 'lookup' | 'store' | 'acquire' | 'release';
@@ -11,7 +11,7 @@ export interface TaskCacheFailure {
   /** What went wrong: `unavailable`, or what is wrong with an entry (`damaged`, `forged`, ...). */
   reason: string;
   /** The first key that it happened to. */
-  key: CacheKey;
+  key: EntryKey;
   /** Where the store lies. */
   uri: string;
   error?: unknown;

@@ -2,7 +2,7 @@ import type { ContentAddressedStore } from '../content/content-addressed-store.t
 import { abortError, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { checkMembers, checkOptionNames } from '../storage/option-names.ts';
-import { type CacheKey, entryName, isCacheKey } from './cache-names.ts';
+import { type EntryKey, entryName, isCacheKey } from './cache-names.ts';
 import type { NewCacheEntry } from './entry.ts';
 import {
   type CacheStatistics,
@@ -112,7 +112,7 @@ export class TaskCache {
    *
    * @throws StowageError `INVALID_ARGUMENT`, `ABORTED`
    */
-  async lookup(key: CacheKey, options: LookupOptions = {}): Promise<CacheHit | CacheMiss> {
+  async lookup(key: EntryKey, options: LookupOptions = {}): Promise<CacheHit | CacheMiss> {
     checkOptionNames(options, 'lookup', ['maxAgeMs', 'patience']);
     checkKey(key);
     checkRule(options);
@@ -136,7 +136,7 @@ export class TaskCache {
    *
    * @throws StowageError `INVALID_ARGUMENT` for wrong arguments, `ABORTED`
    */
-  async store(key: CacheKey, entry: NewCacheEntry, options: StoreEntryOptions = {}): Promise<CacheStored> {
+  async store(key: EntryKey, entry: NewCacheEntry, options: StoreEntryOptions = {}): Promise<CacheStored> {
     checkOptionNames(options, 'store', ['maxAgeMs', 'patience', 'replaces', 'lease']);
     checkKey(key);
     checkRule(options);
@@ -159,7 +159,7 @@ export class TaskCache {
    *
    * @throws StowageError `INVALID_ARGUMENT`, `ABORTED`
    */
-  async acquire(key: CacheKey, options: AcquireOptions = {}): Promise<Acquired> {
+  async acquire(key: EntryKey, options: AcquireOptions = {}): Promise<Acquired> {
     checkOptionNames(options, 'acquire', ['maxAgeMs', 'patience', 'seen', 'leaseMs']);
     checkKey(key);
     checkRule(options);
@@ -178,7 +178,7 @@ export class TaskCache {
    *
    * @throws StowageError what the storage fails with: what cannot be deleted still counts.
    */
-  async evict(key: CacheKey, options: CallOptions = {}): Promise<void> {
+  async evict(key: EntryKey, options: CallOptions = {}): Promise<void> {
     checkOptionNames(options, 'evict');
     checkKey(key);
     throwIfAborted(options.signal);
@@ -207,7 +207,7 @@ export class TaskCache {
   /** What a call resolves to, or what it failed with; only an aborted signal throws. */
   async #harmless<T extends object>(
     operation: TaskCacheOperation,
-    key: CacheKey,
+    key: EntryKey,
     { signal }: CallOptions,
     work: () => Promise<T>,
   ): Promise<T | { failed: unknown }> {
@@ -223,7 +223,7 @@ export class TaskCache {
 
   #report(
     operation: TaskCacheOperation,
-    key: CacheKey,
+    key: EntryKey,
     { reason, error }: { reason: string; error?: unknown },
   ): void {
     reportTaskCacheFailure(this.#content.storage, { operation, reason, key, error });

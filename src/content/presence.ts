@@ -10,6 +10,15 @@ import type { ContentAddress } from './stored-content.ts';
 /** What a look at a content tells: a copy that can be read, none, none that is whole, or none that this release reads. */
 export type Presence = 'whole' | 'gone' | 'damaged' | 'newer-format';
 
+/** Where contents lie, and who reads them there. */
+export interface PlaceOfContent {
+  storage: DataStoreStorage;
+  reader: ContentReader;
+}
+
+/** Finds a place by its id; {@link HERE} is the store itself. Throws where it cannot be reached. */
+export type ContentAt = (place: string, options: CallOptions) => Promise<PlaceOfContent>;
+
 /**
  * Looks whether contents can still be read, at any depth: a copy, and all packs or the plain object that it names. Nothing is
  * read but manifests and locators, so that what is damaged inside, unmarked, shows only when it is loaded.
@@ -19,22 +28,22 @@ export type Presence = 'whole' | 'gone' | 'damaged' | 'newer-format';
  * more, and so does every folder without a copy. An instance looks at each pack once: make a new one for each look.
  */
 export class ContentPresence {
-  readonly #storage: DataStoreStorage;
-  readonly #reader: ContentReader;
+  readonly #at: ContentAt;
   readonly #packs = new Map<string, Promise<Map<string, ObjectPresence>>>();
 
-  constructor(storage: DataStoreStorage, reader: ContentReader) {
-    this.#storage = storage;
-    this.#reader = reader;
+  constructor(at: ContentAt) {
+    this.#at = at;
   }
 
   /** Of a content: of its recorded copy, or any other. */
   async ofContent(address: ContentAddress, options: CallOptions): Promise<Presence> {
+    const { place = HERE } = address as { place?: string };
+    const at = await this.#at(place, options);
     const first: CopyFolder = address.copy?.startsWith('manifests/') ? 'manifests' : 'data';
     const found = new Set<Presence>();
     for (const folder of [first, first === 'data' ? 'manifests' : 'data'] as const) {
-      for (const copy of await listCopies(this.#storage, folder, address.key, options)) {
-        const presence = await this.#ofCopy(copy, address, options);
+      for (const copy of await listCopies(at.storage, folder, address.key, options)) {
+        const presence = await this.#ofCopy(at, copy, address, options);
         if (presence === 'whole') return 'whole';
         found.add(presence);
       }
@@ -45,67 +54,84 @@ export class ContentPresence {
 
   /** Of what a reference names: a content by its key, or a pack or plain object by its name. */
   async ofRef({ place, kind, name }: ContentRef, options: CallOptions): Promise<Presence> {
-    if (place !== HERE) return 'gone';
-    if (kind === 'key') return this.ofContent({ key: name }, options);
-    return this.#verdict(name, await lookAt(this.#storage, name, options));
+    if (kind === 'key') return this.ofContent({ key: name, place } as ContentAddress, options);
+    const { storage, reader } = await this.#at(place, options);
+    return verdict(reader, name, await lookAt(storage, name, options));
   }
 
-  async #ofCopy(copy: ListedCopy, address: ContentAddress, options: CallOptions): Promise<Presence> {
-    if (copy.marked || this.#reader.hasFoundDamaged(copy.name)) return 'damaged';
+  async #ofCopy(
+    at: PlaceOfContent,
+    copy: ListedCopy,
+    address: ContentAddress,
+    options: CallOptions,
+  ): Promise<Presence> {
+    const { storage, reader } = at;
+    if (copy.marked || reader.hasFoundDamaged(copy.name)) return 'damaged';
     if (copy.folder === 'data') return 'whole';
     try {
-      const described = await this.#reader.describeCopy(copy.name, options);
+      const described = await reader.describeCopy(copy.name, options);
       if (!described) return 'gone';
       const { stored, packs, plain } = described;
       const fits =
         (address.root ?? stored.root) === stored.root && (address.bytes ?? stored.bytes) === stored.bytes;
       if (!fits) return 'damaged';
-      return plain === undefined
-        ? await this.#ofPacks(packs, options)
-        : this.#verdict(plain, await lookAt(this.#storage, plain, options), stored.bytes);
+      if (plain === undefined) return await this.#ofPacks(at, packs, options);
+      return verdict(reader, plain, await lookAt(storage, plain, options), stored.bytes);
     } catch (error) {
       if (isStowageError(error, 'UNSUPPORTED_FORMAT')) return 'newer-format';
       if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
-      await this.#reader.reportDamage(error, copy.name);
+      await reader.reportDamage(error, copy.name);
       return 'damaged';
     }
   }
 
-  /** The packs of a session are listed together; one alone by its name. */
-  async #ofPacks(packs: readonly PackEntry[], options: CallOptions): Promise<Presence> {
+  async #ofPacks(
+    { storage, reader }: PlaceOfContent,
+    packs: readonly PackEntry[],
+    options: CallOptions,
+  ): Promise<Presence> {
     const perSession = new Map<string, number>();
     for (const { name } of packs) perSession.set(folderOf(name), (perSession.get(folderOf(name)) ?? 0) + 1);
     for (const { name, bytes } of packs) {
       const prefix = perSession.get(folderOf(name)) === 1 ? name : folderOf(name);
       let listing = this.#packs.get(prefix);
       if (!listing) {
-        listing = this.#listPacks(prefix, options);
+        listing = listPacks(storage, prefix, options);
         this.#packs.set(prefix, listing);
       }
-      const presence = this.#verdict(name, (await listing).get(name), bytes);
+      const presence = verdict(reader, name, (await listing).get(name), bytes);
       if (presence !== 'whole') return presence;
     }
     return 'whole';
   }
+}
 
-  async #listPacks(prefix: string, { signal }: CallOptions): Promise<Map<string, ObjectPresence>> {
-    const packs = new Map<string, ObjectPresence>();
-    const names = new Set<string>();
-    for await (const page of this.#storage.list({ prefix, details: true, signal })) {
-      for (const { name, bytes } of page.objects) {
-        names.add(name);
-        packs.set(name, { bytes: bytes as number, marked: false });
-      }
+async function listPacks(
+  storage: DataStoreStorage,
+  prefix: string,
+  { signal }: CallOptions,
+): Promise<Map<string, ObjectPresence>> {
+  const packs = new Map<string, ObjectPresence>();
+  const names = new Set<string>();
+  for await (const page of storage.list({ prefix, details: true, signal })) {
+    for (const { name, bytes } of page.objects) {
+      names.add(name);
+      packs.set(name, { bytes: bytes as number, marked: false });
     }
-    for (const [name, pack] of packs) pack.marked = names.has(damagedMarkOf(name));
-    return packs;
   }
+  for (const [name, pack] of packs) pack.marked = names.has(damagedMarkOf(name));
+  return packs;
+}
 
-  #verdict(name: string, presence: ObjectPresence | undefined, bytes = presence?.bytes): Presence {
-    if (!presence) return 'gone';
-    const isWhole = !presence.marked && presence.bytes === bytes && !this.#reader.hasFoundDamaged(name);
-    return isWhole ? 'whole' : 'damaged';
-  }
+function verdict(
+  reader: ContentReader,
+  name: string,
+  presence: ObjectPresence | undefined,
+  bytes: number | undefined = presence?.bytes,
+): Presence {
+  if (!presence) return 'gone';
+  const isWhole = !presence.marked && presence.bytes === bytes && !reader.hasFoundDamaged(name);
+  return isWhole ? 'whole' : 'damaged';
 }
 
 function folderOf(name: string): string {

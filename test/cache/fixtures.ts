@@ -1,4 +1,5 @@
 import { readTask } from '../../src/attempts/attempt-reader.ts';
+import { resultOf } from '../../src/cache/attempt-result.ts';
 import { entryName } from '../../src/cache/cache-names.ts';
 import { type CacheEntry, decodeEntry, type NewCacheEntry } from '../../src/cache/entry.ts';
 import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
@@ -54,10 +55,7 @@ export async function entryOfTask(
   const path = { flow: 'Train', run: 'r1', step: 'judge', task };
   await flow.task({ runId: 'r1', stepName: 'judge', taskId: task }, (open) => open.saveArtifacts(artifacts));
   const read = await readTask(storage, flow.caStore.reader, path, {}, {});
-  const { done, described, attempt } = read;
-  if (!done?.metadataDigest || !described) throw new Error('the task is not done');
-  const source = { ...path, attempt, session: done.session, metadataDigest: done.metadataDigest };
-  return { ...about(), source, table: described.table() };
+  return { ...about(), ...resultOf(read) };
 }
 
 export function contentOf(storage: DataStoreStorage): ContentAddressedStore {

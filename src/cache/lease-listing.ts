@@ -1,8 +1,8 @@
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { type CacheKey, entryName, keyPrefix, parseLeaseName } from './cache-names.ts';
+import { type EntryKey, entryName, keyPrefix, parseLeaseName } from './cache-names.ts';
 
 /** What one LIST shows of a key: its entry, and its leases. */
-export interface KeyListing {
+export interface LeaseListing {
   hasEntry: boolean;
   /** The highest token there is, 0 without one. */
   highest: number;
@@ -13,12 +13,12 @@ export interface KeyListing {
 }
 
 /** One LIST: what there is of a key. */
-export async function listKey(
+export async function listLeases(
   storage: DataStoreStorage,
-  key: CacheKey,
+  key: EntryKey,
   { signal }: CallOptions,
-): Promise<KeyListing> {
-  const listing: KeyListing = { hasEntry: false, highest: 0, released: true, leaseNames: new Map() };
+): Promise<LeaseListing> {
+  const listing: LeaseListing = { hasEntry: false, highest: 0, released: true, leaseNames: new Map() };
   for await (const page of storage.list({ prefix: keyPrefix(key), signal })) {
     for (const { name } of page.objects) {
       if (name === entryName(key)) listing.hasEntry = true;
@@ -34,6 +34,6 @@ export async function listKey(
 }
 
 /** The objects of leases whose token is below `token`. */
-export function namesBelow({ leaseNames }: KeyListing, token: number): string[] {
+export function namesBelow({ leaseNames }: LeaseListing, token: number): string[] {
   return [...leaseNames].flatMap(([other, names]) => (other < token ? names : []));
 }
