@@ -38,10 +38,28 @@ export {
   type KeyParts,
   type TaskKeyParts,
 } from './cache/cache-key.ts';
+export type { EntryKey } from './cache/cache-names.ts';
+export type { CacheEntry, CacheEntrySource, NewCacheEntry, SignatureFault } from './cache/entry.ts';
+export type { CacheStatistics, ListEntriesOptions, ListedEntry } from './cache/entry-listing.ts';
+export type { CacheHit, CacheMiss, CacheMissReason, EntryRule, SeenEntry } from './cache/entry-reader.ts';
+export type { CacheStored, NotStoredReason } from './cache/entry-writer.ts';
 export { explainKeys, type KeyDifference } from './cache/explain-keys.ts';
 export type { JsonSchema, TaskSchemas } from './cache/interface-digest.ts';
 export { type DescribableSchema, jsonSchemasOf, type SchemaPair } from './cache/json-schemas.ts';
 export type { KeyListing } from './cache/key-listing.ts';
+export type { Lease } from './cache/lease.ts';
+export type { Patience } from './cache/patience.ts';
+export type { CacheSigningKey, CacheSigningKeys } from './cache/signing.ts';
+export {
+  type Acquired,
+  type AcquireOptions,
+  type LookupOptions,
+  type PatientOptions,
+  type StoreEntryOptions,
+  TaskCache,
+  type TaskCacheOptions,
+} from './cache/task-cache.ts';
+export type { TaskCacheFailure, TaskCacheOperation } from './cache/task-cache-failures.ts';
 export type { JsonValue } from './codec/json-value.ts';
 export type { Compression } from './codec/payload.ts';
 export type { ByteCache } from './content/byte-cache.ts';
@@ -58,6 +76,7 @@ export { ContentAddressedStore } from './content/content-addressed-store.ts';
 export type { ReadOptions } from './content/content-reader.ts';
 export type { ContentRef } from './content/content-ref.ts';
 export type { DamageMessage } from './content/damage.ts';
+export type { ArtifactEntry, ArtifactTable, InlineValue } from './content/description.ts';
 export { DiskCache, type DiskCacheOptions } from './content/disk-cache.ts';
 export type { HeartbeatFailure } from './content/heartbeat.ts';
 export { MemoryCache, type MemoryCacheOptions } from './content/memory-cache.ts';

@@ -5,7 +5,7 @@ import { checkOptionNames } from '../storage/option-names.ts';
 import type { ByteCache } from './byte-cache.ts';
 import { ensureBytes } from './chunk-stream.ts';
 import { CollectionLog } from './collection-log.ts';
-import { ContentPlaces } from './content-places.ts';
+import { ContentPlaces, type PlacedContent } from './content-places.ts';
 import { ContentReader, type ReadOptions } from './content-reader.ts';
 import { HERE } from './content-ref.ts';
 import type { ContentInput, ContentWriter, StoredPlain } from './content-writer.ts';
@@ -184,6 +184,15 @@ export class ContentAddressedStore implements AsyncDisposable {
    */
   async readerAt(place: string = HERE, options: CallOptions = {}): Promise<ContentReader> {
     return (await this.#content.at(place, options)).reader;
+  }
+
+  /**
+   * A place as those see it who look whether contents are there.
+   *
+   * @internal
+   */
+  contentAt(place: string, options: CallOptions): Promise<PlacedContent> {
+    return this.#content.at(place, options);
   }
 
   /**

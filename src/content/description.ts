@@ -114,7 +114,8 @@ export function decodeTable(bytes: Uint8Array, what: string): ArtifactTable {
   return readTable(record, what);
 }
 
-function tableFields({ artifacts, refs }: ArtifactTable): object {
+/** The members `artifacts` and `refs` of a record that holds a table. */
+export function tableFields({ artifacts, refs }: ArtifactTable): object {
   return { artifacts: artifacts.map(entryFields), refs };
 }
 
@@ -131,7 +132,8 @@ function entryFields({ name, type, encoding, info, key, bytes, content, inline }
   return { name, type, encoding, info, key, bytes, base64: inline?.base64 };
 }
 
-function readTable(record: Record<string, unknown>, what: string): ArtifactTable {
+/** The table in the members `artifacts` and `refs` of a record; throws `RECORD_DAMAGED`, naming `what`. */
+export function readTable(record: Record<string, unknown>, what: string): ArtifactTable {
   return {
     artifacts: readObjects(record, 'artifacts', what).map((entry) => readEntry(entry, what)),
     refs: readContentRefs(readArray(record, 'refs', what), what),

@@ -1,8 +1,9 @@
 import { performance } from 'node:perf_hooks';
-import { abortError, StowageError, throwIfAborted } from '../errors.ts';
+import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { ByteCache } from './byte-cache.ts';
 import { type CacheOperation, reportCacheFailure } from './cache-failures.ts';
+import { inTime, TOO_LATE } from './in-time.ts';
 
 /** How long a cache is waited for. */
 export interface CachePatience {
@@ -117,30 +118,6 @@ export class GuardedCache {
     });
     ending.abort();
   }
-}
-
-const TOO_LATE = Symbol('too late');
-
-/** What `running` resolves to, or that it takes longer than `limitMs`; throws `ABORTED` at once when `signal` says so. */
-function inTime<T>(
-  running: Promise<T>,
-  limitMs: number,
-  signal: AbortSignal | undefined,
-): Promise<T | typeof TOO_LATE> {
-  return new Promise((resolve, reject) => {
-    const settle = (end: () => void): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-      end();
-    };
-    const onAbort = (): void => settle(() => reject(abortError(signal as AbortSignal)));
-    const timer = setTimeout(() => settle(() => resolve(TOO_LATE)), limitMs);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    running.then(
-      (value) => settle(() => resolve(value)),
-      (error: unknown) => settle(() => reject(error)),
-    );
-  });
 }
 
 function checkCache(cache: unknown): ByteCache {

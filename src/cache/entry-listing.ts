@@ -1,0 +1,106 @@
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { CACHE_FOLDER, type EntryKey, parseEntryName } from './cache-names.ts';
+import type { CacheEntry } from './entry.ts';
+import type { CacheMissReason, EntryReader } from './entry-reader.ts';
+
+/** An entry that a listing showed. */
+export interface ListedEntry {
+  key: EntryKey;
+  /** The entry object's length. */
+  bytes: number;
+  /** When it was written, in milliseconds since 1970, by the store's clock. */
+  modifiedAtMs: number;
+  /** Absent where it cannot be read, or does not count for its signature. */
+  entry?: CacheEntry;
+  /** What is wrong with it. */
+  problem?: CacheMissReason;
+  error?: unknown;
+}
+
+/** Which entries to list. */
+export interface ListEntriesOptions extends CallOptions {
+  /** What keys must begin with: hexadecimal digits. Default: all. */
+  keyPrefix?: string | undefined;
+}
+
+/** What the cache of a store holds. */
+export interface CacheStatistics {
+  entries: number;
+  /** Of the entry objects, inline values included; contents belong to the attempts. */
+  bytes: number;
+  /** Entries that cannot be read, or do not count for their signature. */
+  unreadable: number;
+  /** How long the runs took that stored the entries, as far as they say so. */
+  durationMs: number;
+  /** By the name of the task, ascending. */
+  tasks: Map<string, { entries: number; bytes: number; durationMs: number }>;
+}
+
+/** How many entries are read ahead. */
+const READ_AHEAD = 16;
+
+/** The entries of a store, ascending by key: one LIST, paged, and one GET for each. Whether their content exists is not looked at. */
+export async function* listEntries(
+  storage: DataStoreStorage,
+  entries: EntryReader,
+  { keyPrefix = '', signal }: ListEntriesOptions,
+): AsyncGenerator<ListedEntry> {
+  const pending: Promise<ListedEntry | undefined>[] = [];
+  const give = async function* (): AsyncGenerator<ListedEntry> {
+    const listed = await (pending.shift() as (typeof pending)[number]);
+    if (listed) yield listed;
+  };
+  // Keys lie in folders by their first digits.
+  const folder = keyPrefix.length < 3 ? keyPrefix : `${keyPrefix.slice(0, 3)}/${keyPrefix}`;
+  for await (const page of storage.list({ prefix: CACHE_FOLDER + folder, details: true, signal })) {
+    for (const { name, bytes = 0, modifiedAtMs = 0 } of page.objects) {
+      const key = parseEntryName(name);
+      if (key === undefined) continue;
+      const reading = read(entries, { key, bytes, modifiedAtMs }, { signal });
+      reading.catch(() => {}); // thrown when its turn comes
+      pending.push(reading);
+      if (pending.length > READ_AHEAD) yield* give();
+    }
+  }
+  while (pending.length > 0) yield* give();
+}
+
+/** Counts what {@link listEntries} gives. */
+export async function countEntries(listed: AsyncIterable<ListedEntry>): Promise<CacheStatistics> {
+  const statistics: CacheStatistics = {
+    entries: 0,
+    bytes: 0,
+    unreadable: 0,
+    durationMs: 0,
+    tasks: new Map(),
+  };
+  for await (const { bytes, entry } of listed) {
+    statistics.entries += 1;
+    statistics.bytes += bytes;
+    if (!entry) {
+      statistics.unreadable += 1;
+      continue;
+    }
+    const { task, durationMs = 0 } = entry;
+    const ofTask = statistics.tasks.get(task) ?? { entries: 0, bytes: 0, durationMs: 0 };
+    ofTask.entries += 1;
+    ofTask.bytes += bytes;
+    ofTask.durationMs += durationMs;
+    statistics.durationMs += durationMs;
+    statistics.tasks.set(task, ofTask);
+  }
+  statistics.tasks = new Map([...statistics.tasks].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return statistics;
+}
+
+/** `undefined` where it was deleted since it was listed. */
+async function read(
+  entries: EntryReader,
+  listed: ListedEntry,
+  options: CallOptions,
+): Promise<ListedEntry | undefined> {
+  const found = await entries.find(listed.key, options);
+  if (!found) return undefined;
+  if ('problem' in found) return { ...listed, problem: found.problem, error: found.error };
+  return { ...listed, entry: found.entry };
+}

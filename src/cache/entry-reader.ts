@@ -1,0 +1,194 @@
+import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import { HERE } from '../content/content-ref.ts';
+import { ContentPresence, type Presence } from '../content/presence.ts';
+import { isStowageError, StowageError } from '../errors.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import { type EntryKey, entryName } from './cache-names.ts';
+import {
+  type CacheEntry,
+  decodeEntry,
+  MAX_ENTRY_BYTES,
+  type SignatureFault,
+  signatureFault,
+} from './entry.ts';
+import type { EntrySigner } from './signing.ts';
+
+/**
+ * Why a lookup is no hit:
+ * - `absent`: there is no entry;
+ * - `expired`: it is older than it may be;
+ * - `purged`: content that it refers to is gone;
+ * - `unsigned`, `forged`: a signing key is set, and the entry has no signature, or one that does not hold;
+ * - `newer-format`: a newer release wrote the entry, or its content;
+ * - `damaged`: the entry is no entry of this key, or all copies of a content are known to be damaged;
+ * - `unavailable`: the storage failed, or took longer than `cacheTimeoutMs`.
+ */
+export type CacheMissReason =
+  | 'absent'
+  | 'expired'
+  | 'purged'
+  | SignatureFault
+  | 'newer-format'
+  | 'damaged'
+  | 'unavailable';
+
+/** The entry that was seen at a lookup, whatever was wrong with it: what a store may replace. */
+export interface SeenEntry {
+  /** The object's version, by the storage. */
+  version: string;
+  /** The token of the lease under which it was stored; 0 where it could not be read. */
+  token: number;
+}
+
+/** An entry whose content can still be read. */
+export interface CacheHit {
+  status: 'hit';
+  entry: CacheEntry;
+  seen: SeenEntry;
+}
+
+/** That a task has to run, and why. */
+export interface CacheMiss {
+  status: 'miss';
+  reason: CacheMissReason;
+  /** What to pass to `store` as `replaces`; absent where there is no entry, nothing is known of it, or a newer release wrote it. */
+  seen?: SeenEntry;
+  /** The entry that does not count, where it can be read and its signature holds. */
+  entry?: CacheEntry;
+  /** `purged`, `damaged`: the content that cannot be read, by the artifact that holds it or the key or name that a value refers to. */
+  content?: { artifact?: string; name: string };
+  error?: unknown;
+}
+
+/** Which entries count. */
+export interface EntryRule {
+  /** An entry of this age or more is no hit, in milliseconds. Default: any age. */
+  maxAgeMs?: number | undefined;
+}
+
+/** What lies under an entry's name. */
+export type FoundEntry =
+  | { entry: CacheEntry; seen: SeenEntry }
+  | { problem: CacheMiss['reason']; seen: SeenEntry; error: unknown };
+
+/** How many contents are looked at together. */
+const LOOKS_AT_ONCE = 16;
+
+/** Reads entries, and judges whether they count. */
+export class EntryReader {
+  readonly #content: ContentAddressedStore;
+  readonly #signer: EntrySigner | undefined;
+  readonly #wallClockMs: () => number;
+
+  constructor(
+    content: ContentAddressedStore,
+    signer: EntrySigner | undefined,
+    wallClockMs: () => number = Date.now,
+  ) {
+    this.#content = content;
+    this.#signer = signer;
+    this.#wallClockMs = wallClockMs;
+  }
+
+  /** One GET: what lies under the key's name; `undefined` where nothing does. */
+  async find(key: EntryKey, { signal }: CallOptions): Promise<FoundEntry | undefined> {
+    const { storage } = this.#content;
+    const name = entryName(key);
+    try {
+      const object = await storage.get(name, { signal, maxBytes: MAX_ENTRY_BYTES });
+      return object && this.read(key, object.body, object.version);
+    } catch (error) {
+      if (!isStowageError(error, 'OBJECT_TOO_LARGE')) throw error;
+      const info = await storage.head(name, { signal });
+      return info && { problem: 'damaged', seen: { version: info.version, token: 0 }, error };
+    }
+  }
+
+  /** What the bytes under a key's name are. */
+  read(key: EntryKey, bytes: Uint8Array, version: string): FoundEntry {
+    const what = this.#content.storage.uri(entryName(key));
+    const seen = { version, token: 0 };
+    try {
+      const entry = decodeEntry(bytes, key, what);
+      const fault = this.#signer && signatureFault(bytes, key, this.#signer);
+      if (fault) return { problem: fault, seen, error: notSigned(fault, what) };
+      return { entry, seen: { version, token: entry.leaseToken } };
+    } catch (error) {
+      if (isStowageError(error, 'UNSUPPORTED_FORMAT')) return { problem: 'newer-format', seen, error };
+      if (isStowageError(error, 'RECORD_DAMAGED')) return { problem: 'damaged', seen, error };
+      throw error;
+    }
+  }
+
+  /** Whether what was found is a hit. Costs no request for entries without content. */
+  async judge(
+    found: FoundEntry | undefined,
+    rule: EntryRule,
+    options: CallOptions,
+  ): Promise<CacheHit | CacheMiss> {
+    if (!found) return { status: 'miss', reason: 'absent' };
+    if ('problem' in found) {
+      const { problem, seen, error } = found;
+      // What a newer release wrote is not to be replaced: two releases would take turns at it.
+      return { status: 'miss', reason: problem, error, ...(problem === 'newer-format' ? {} : { seen }) };
+    }
+    const { entry, seen } = found;
+    if (this.#isExpired(entry, rule)) return { status: 'miss', reason: 'expired', seen, entry };
+    const lost = await this.#findLost(entry, options);
+    if (lost) return { status: 'miss', ...lost, seen, entry };
+    return { status: 'hit', entry, seen };
+  }
+
+  #isExpired({ createdAt, expiresAt }: CacheEntry, { maxAgeMs }: EntryRule): boolean {
+    const nowMs = this.#wallClockMs();
+    if (expiresAt !== undefined && Date.parse(expiresAt) <= nowMs) return true;
+    // An entry from the future was made by a clock ahead of ours: it is new.
+    return maxAgeMs !== undefined && Math.max(0, nowMs - Date.parse(createdAt)) >= maxAgeMs;
+  }
+
+  /** The first content found that cannot be read. */
+  async #findLost(
+    { table }: CacheEntry,
+    options: CallOptions,
+  ): Promise<(Pick<CacheMiss, 'reason' | 'content'> & { reason: CacheMissReason }) | undefined> {
+    const presence = new ContentPresence((place, inner) => this.#content.contentAt(place, inner));
+    const looks = new Map<
+      string,
+      { content: NonNullable<CacheMiss['content']>; look: () => Promise<Presence> }
+    >();
+    for (const { name, content } of table.artifacts) {
+      if (!content) continue;
+      const look = (): Promise<Presence> => presence.ofContent(content, options);
+      looks.set(`${content.place ?? HERE}\n${content.key}`, {
+        content: { artifact: name, name: content.key },
+        look,
+      });
+    }
+    for (const ref of table.refs) {
+      const id = `${ref.place}\n${ref.name}`;
+      if (looks.has(id)) continue;
+      looks.set(id, { content: { name: ref.name }, look: () => presence.ofRef(ref, options) });
+    }
+    const waiting = [...looks.values()];
+    let lost: { reason: CacheMissReason; content: NonNullable<CacheMiss['content']> } | undefined;
+    const work = async (): Promise<void> => {
+      for (let next = waiting.pop(); next && !lost; next = waiting.pop()) {
+        const found = await next.look();
+        if (found !== 'whole') lost ??= { reason: REASONS[found], content: next.content };
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(LOOKS_AT_ONCE, looks.size) }, work));
+    return lost;
+  }
+}
+
+const REASONS = { gone: 'purged', damaged: 'damaged', 'newer-format': 'newer-format' } as const;
+
+function notSigned(fault: SignatureFault, what: string): StowageError {
+  const how = fault === 'unsigned' ? 'has no signature' : 'has a signature that none of the keys made';
+  return new StowageError(
+    'RECORD_DAMAGED',
+    `${what} ${how}, so that it does not count. Whoever stores entries needs a key of the same ring; if all do, somebody else wrote it.`,
+    { details: { record: what, fault } },
+  );
+}

@@ -1,0 +1,121 @@
+import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import { isStowageError } from '../errors.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import { type EntryKey, entryName } from './cache-names.ts';
+import { encodeEntry, type NewCacheEntry } from './entry.ts';
+import type { CacheHit, EntryReader, EntryRule, SeenEntry } from './entry-reader.ts';
+import type { Lease } from './lease.ts';
+import type { EntrySigner } from './signing.ts';
+
+/**
+ * Why an entry was not stored:
+ * - `exists`: somebody else's is there, and counts (`winner`);
+ * - `fenced`: somebody was given a later lease of the key;
+ * - `newer-format`: what is there was written by a newer release, and is left;
+ * - `contended`: it changed each time it was to be replaced;
+ * - `invalid`: it cannot be written; `error` tells why;
+ * - `unavailable`: the storage failed, or took longer than `cacheTimeoutMs`. The entry may have been stored all the same.
+ */
+export type NotStoredReason = 'exists' | 'fenced' | 'newer-format' | 'contended' | 'invalid' | 'unavailable';
+
+/** How storing an entry went. */
+export type CacheStored =
+  | { stored: true }
+  | {
+      stored: false;
+      reason: NotStoredReason;
+      /** The entry that counts instead: return its value, so that all callers have the same. */
+      winner?: CacheHit;
+      error?: unknown;
+    };
+
+/** What is stored, and in place of what. */
+export interface EntryWrite extends EntryRule {
+  key: EntryKey;
+  entry: NewCacheEntry;
+  /** The entry to replace, if it is still the same. */
+  replaces: SeenEntry | undefined;
+  lease: Lease | undefined;
+}
+
+const MAX_TRIES = 5;
+
+/** Stores entries: the first one is created, later ones replace just what was seen. */
+export class EntryWriter {
+  readonly #content: ContentAddressedStore;
+  readonly #entries: EntryReader;
+  readonly #signer: EntrySigner | undefined;
+  readonly #wallClockMs: () => number;
+
+  constructor(
+    content: ContentAddressedStore,
+    entries: EntryReader,
+    signer: EntrySigner | undefined,
+    wallClockMs: () => number,
+  ) {
+    this.#content = content;
+    this.#entries = entries;
+    this.#signer = signer;
+    this.#wallClockMs = wallClockMs;
+  }
+
+  /** One request, two with a lease; more where somebody else was first. */
+  async write(
+    { key, entry, replaces, lease, maxAgeMs }: EntryWrite,
+    options: CallOptions,
+  ): Promise<CacheStored> {
+    const fenced = async (): Promise<CacheStored> => {
+      const verdict = await this.#entries.judge(
+        await this.#entries.find(key, options),
+        { maxAgeMs },
+        options,
+      );
+      return { stored: false, reason: 'fenced', ...(verdict.status === 'hit' ? { winner: verdict } : {}) };
+    };
+    if (lease && !(await lease.isNewest(options))) return fenced();
+    const createdAt = new Date(this.#wallClockMs()).toISOString();
+    let seen = replaces;
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      if (lease && seen && seen.token > lease.token) return fenced();
+      // Without a lease the token stays: whoever held a lower one may replace this entry no more than the one before.
+      const leaseToken = lease?.token ?? seen?.token ?? 0;
+      const body = encodeEntry({ ...entry, key, createdAt, leaseToken }, this.#signer);
+      const isStored = seen
+        ? await this.#replace(key, body, seen.version, options)
+        : await this.#content.storage.create(entryName(key), body, options);
+      if (isStored) return { stored: true };
+      const found = await this.#entries.find(key, options);
+      if (found && 'problem' in found && found.problem === 'newer-format')
+        return { stored: false, reason: 'newer-format', error: found.error };
+      const verdict = await this.#entries.judge(found, { maxAgeMs }, options);
+      if (verdict.status === 'hit') return { stored: false, reason: 'exists', winner: verdict };
+      seen = found?.seen;
+    }
+    return { stored: false, reason: 'contended' };
+  }
+
+  /** `false` where the entry is another one by now, or gone. */
+  async #replace(
+    key: EntryKey,
+    body: Uint8Array,
+    version: string,
+    { signal }: CallOptions,
+  ): Promise<boolean> {
+    const { storage } = this.#content;
+    const name = entryName(key);
+    if (!storage.capabilities.ifMatch) {
+      // As near as such a storage comes: an entry that is stored in between is lost, which costs a run.
+      if ((await storage.head(name, { signal }))?.version !== version) return false;
+    }
+    try {
+      await storage.overwrite(name, body, {
+        signal,
+        ...(storage.capabilities.ifMatch ? { ifMatch: version } : {}),
+      });
+      return true;
+    } catch (error) {
+      if (isStowageError(error, 'PRECONDITION_FAILED')) return false;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,252 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { newSessionId, type SessionId } from '../content/session-id.ts';
+import { abortError, isStowageError, type StowageError, throwIfAborted } from '../errors.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { type EntryKey, leaseName, MAX_TOKEN, releasedName } from './cache-names.ts';
+import type { CacheHit, EntryReader, EntryRule, SeenEntry } from './entry-reader.ts';
+import { Lease } from './lease.ts';
+import { type LeaseListing, listLeases, namesBelow } from './lease-listing.ts';
+import { decodeLease, encodeLease, MAX_LEASE_BYTES } from './lease-record.ts';
+import { Patience } from './patience.ts';
+
+/** Clock and chance of the waiting, for tests. */
+export interface LeaseClock {
+  /** A clock that never goes back. */
+  nowMs(): number;
+  sleep(ms: number, signal: AbortSignal | undefined): Promise<void>;
+  /** From 0 to 1. */
+  random(): number;
+}
+
+/** What is asked for in the queue of a key. */
+export interface QueueRequest extends EntryRule, CallOptions {
+  key: EntryKey;
+  /** After how long without a beat our lease may be taken over. */
+  leaseMs: number;
+  /** The entry that does not count, so that only another one is a result. */
+  seen: SeenEntry | undefined;
+  patience: Patience;
+  /** How long releasing may take. */
+  patienceMs: number;
+}
+
+/** The lease of somebody else, as this process saw it. Its age is measured here, so that no two clocks are compared. */
+interface Watched {
+  token: number;
+  session: SessionId | undefined;
+  leaseMs: number;
+  beat: string | undefined;
+  /** When the beat had been seen for the first time. */
+  sinceMs: number;
+  lookedAtMs: number;
+}
+
+type Round = { end: Lease | CacheHit } | { end: undefined; hurry: boolean; failure?: StowageError };
+
+const SHORTEST_WAIT_MS = 50;
+const LONGEST_WAIT_MS = 2000;
+/** How often a beat is looked at within the time after which it counts as missing. */
+const LOOKS_PER_LEASE = 8;
+
+const REAL_CLOCK: LeaseClock = {
+  nowMs: () => performance.now(),
+  random: Math.random,
+  sleep: async (ms, signal) => {
+    try {
+      await sleep(ms, undefined, { signal });
+    } catch (error) {
+      throw signal?.aborted ? abortError(signal) : error;
+    }
+  },
+};
+
+/** One caller's way to a lease, or to the result of somebody else's run. */
+export class LeaseQueue {
+  readonly #storage: DataStoreStorage;
+  readonly #entries: EntryReader;
+  readonly #request: QueueRequest;
+  readonly #clock: LeaseClock;
+  readonly #session = newSessionId();
+  /** The version of an entry that is no result. */
+  #known: string | undefined;
+  /** The highest token that an entry was seen with. */
+  #entryToken: number;
+  #watched: Watched | undefined;
+  /** A token that was asked for, and may be ours. */
+  #asked: number | undefined;
+
+  constructor(
+    storage: DataStoreStorage,
+    entries: EntryReader,
+    request: QueueRequest,
+    clock: LeaseClock = REAL_CLOCK,
+  ) {
+    this.#storage = storage;
+    this.#entries = entries;
+    this.#request = request;
+    this.#clock = clock;
+    this.#known = request.seen?.version;
+    this.#entryToken = request.seen?.token ?? 0;
+  }
+
+  /**
+   * Waits for either. Four requests where nobody is in the way: LIST, create, LIST, and a GET if there is an entry; one or two for each look at
+   * somebody else's lease, which is taken over when its owner is silent for as long as it said.
+   *
+   * @throws StowageError `ABORTED`, and what the storage throws when the patience is over.
+   */
+  async enter(): Promise<Lease | CacheHit> {
+    const { patience, signal } = this.#request;
+    try {
+      for (let waits = 0; ; waits++) {
+        const round = await this.#tryRound();
+        if (round.end) return round.end;
+        if (round.hurry) waits = 0;
+        const waitMs = this.#waitMs(waits);
+        if (round.failure && !patience.spent(waitMs)) throw round.failure;
+        await this.#clock.sleep(waitMs, signal);
+      }
+    } catch (error) {
+      this.#giveUpWhatMayBeOurs();
+      throw error;
+    }
+  }
+
+  /** A round that may be made again where the storage fails for a while; all the time is there again after one that succeeds. */
+  async #tryRound(): Promise<Round> {
+    const { patience, signal } = this.#request;
+    try {
+      const round = await patience.spend({ signal }, (options) => this.#round(options));
+      if (!round.end) patience.renew();
+      return round;
+    } catch (failure) {
+      throwIfAborted(signal);
+      if (!isStowageError(failure, 'STORAGE_UNAVAILABLE')) throw failure;
+      return { end: undefined, hurry: false, failure };
+    }
+  }
+
+  /** One look at the key, and what follows from it. */
+  async #round(options: CallOptions): Promise<Round> {
+    const listing = await listLeases(this.#storage, this.#request.key, options);
+    const isOpen = listing.highest > 0 && !listing.released;
+    if (isOpen && this.#asked !== undefined && listing.highest === this.#asked) {
+      const record = await this.#readLease(this.#asked, options);
+      if (record?.session === this.#session) return { end: this.#hold(this.#asked, listing) };
+      this.#asked = undefined;
+    }
+    const mayWait = isOpen && !(await this.#isSilent(listing.highest, options));
+    // An entry that was there before counts once its owner has gone; a first one at once.
+    const isNews = listing.hasEntry && (!mayWait || this.#known === undefined);
+    const hit = isNews ? await this.#findResult(options) : undefined;
+    if (hit) return { end: hit };
+    if (mayWait) return { end: undefined, hurry: false };
+    return this.#take(Math.max(listing.highest, this.#entryToken) + 1, options);
+  }
+
+  async #findResult(options: CallOptions): Promise<CacheHit | undefined> {
+    const { key, maxAgeMs } = this.#request;
+    const found = await this.#entries.find(key, options);
+    if (!found || found.seen.version === this.#known) return undefined;
+    const verdict = await this.#entries.judge(found, { maxAgeMs }, options);
+    if (verdict.status === 'hit') return verdict;
+    this.#known = found.seen.version;
+    this.#entryToken = Math.max(this.#entryToken, found.seen.token);
+    return undefined;
+  }
+
+  /** Whether the owner of an open lease is silent for longer than it said that it would ever be. */
+  async #isSilent(token: number, options: CallOptions): Promise<boolean> {
+    let watched = this.#watched;
+    if (watched?.token !== token) {
+      const record = await this.#readLease(token, options);
+      const leaseMs = record?.leaseMs ?? this.#request.leaseMs;
+      const beat = await this.#beatOf(record?.session, options);
+      const nowMs = this.#clock.nowMs();
+      watched = { token, session: record?.session, leaseMs, beat, sinceMs: nowMs, lookedAtMs: nowMs };
+      this.#watched = watched;
+      return false;
+    }
+    const nowMs = this.#clock.nowMs();
+    if (nowMs - watched.lookedAtMs < watched.leaseMs / LOOKS_PER_LEASE) return false;
+    watched.lookedAtMs = nowMs;
+    const beat = await this.#beatOf(watched.session, options);
+    if (beat !== watched.beat) {
+      watched.beat = beat;
+      watched.sinceMs = this.#clock.nowMs();
+      return false;
+    }
+    // Measured from after the first sight of the beat to before the last one: for so long it surely was the same.
+    return nowMs - watched.sinceMs >= watched.leaseMs;
+  }
+
+  async #beatOf(session: SessionId | undefined, { signal }: CallOptions): Promise<string | undefined> {
+    if (session === undefined) return undefined;
+    return (await this.#storage.head(beatName(session), { signal }))?.version;
+  }
+
+  /** Somebody's lease; `undefined` where it is gone or garbage, whose owner then has our own time to end it. */
+  async #readLease(
+    token: number,
+    { signal }: CallOptions,
+  ): Promise<ReturnType<typeof decodeLease> | undefined> {
+    const name = leaseName(this.#request.key, token);
+    try {
+      const object = await this.#storage.get(name, { signal, maxBytes: MAX_LEASE_BYTES });
+      return object && decodeLease(object.body, this.#storage.uri(name));
+    } catch (error) {
+      if (isStowageError(error, 'RECORD_DAMAGED', 'UNSUPPORTED_FORMAT', 'OBJECT_TOO_LARGE')) return undefined;
+      throw error;
+    }
+  }
+
+  /** Creates the lease of a token, and makes sure that nobody went past it meanwhile. */
+  async #take(token: number, options: CallOptions): Promise<Round> {
+    const { key, leaseMs } = this.#request;
+    if (token > MAX_TOKEN) throw new RangeError(`The leases of cache key ${key} have used up all tokens.`);
+    const record = encodeLease({ key, token, session: this.#session, leaseMs });
+    this.#asked = token;
+    const created = await this.#storage.create(leaseName(key, token), record, options);
+    if (!created) return { end: undefined, hurry: true };
+    // A token far behind may have been free again, since the objects of ended leases are deleted below the newest.
+    const listing = await listLeases(this.#storage, key, options);
+    if (listing.highest === token && !listing.released) return { end: this.#hold(token, listing) };
+    this.#asked = undefined;
+    if (listing.highest > token) await this.#storage.delete([leaseName(key, token)], options);
+    return { end: undefined, hurry: true };
+  }
+
+  #hold(token: number, listing: LeaseListing): Lease {
+    const { key, leaseMs, patienceMs } = this.#request;
+    const earlier = namesBelow(listing, token);
+    const dead = this.#watched?.session;
+    if (dead !== undefined) earlier.push(beatName(dead));
+    this.#asked = undefined;
+    return new Lease(this.#storage, { key, token, session: this.#session, leaseMs, earlier }, patienceMs);
+  }
+
+  /** A lease that was asked for last, and may exist, would keep others waiting until it expires. */
+  #giveUpWhatMayBeOurs(): void {
+    if (this.#asked === undefined) return;
+    const { key, patienceMs } = this.#request;
+    const name = releasedName(key, this.#asked);
+    const giveUp = async (): Promise<void> => {
+      const token = this.#asked as number;
+      await new Patience(patienceMs).spend({}, async (options) => {
+        const record = await this.#readLease(token, options);
+        if (record?.session === this.#session) await this.#storage.create(name, new Uint8Array(0), options);
+      });
+    };
+    giveUp().catch(() => {}); // the lease expires
+  }
+
+  #waitMs(waits: number): number {
+    const longestMs = Math.min(LONGEST_WAIT_MS, SHORTEST_WAIT_MS * 2 ** Math.min(waits, 10));
+    return SHORTEST_WAIT_MS / 5 + this.#clock.random() * longestMs;
+  }
+}
+
+function beatName(session: SessionId): string {
+  return `beats/${session}`;
+}

@@ -1,0 +1,82 @@
+import { Heartbeat } from '../content/heartbeat.ts';
+import type { SessionId } from '../content/session-id.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { type EntryKey, releasedName } from './cache-names.ts';
+import { listLeases } from './lease-listing.ts';
+import { Patience } from './patience.ts';
+import { reportTaskCacheFailure } from './task-cache-failures.ts';
+
+/** How many beats fit into the time after which an owner counts as dead. */
+const BEATS_PER_LEASE = 4;
+
+/** What a lease that is held was made of. */
+export interface HeldLease {
+  key: EntryKey;
+  token: number;
+  session: SessionId;
+  leaseMs: number;
+  /** Objects of earlier leases, which go when this one ends. */
+  earlier: readonly string[];
+}
+
+/**
+ * The right to run the task of a key, until it is released, or its owner is silent for `leaseMs`. It says so while it is held by
+ * overwriting `beats/<session>`. Holding one is no proof: what counts is that an entry stored with its token replaces none that
+ * carries a higher one.
+ */
+export class Lease implements AsyncDisposable {
+  readonly key: EntryKey;
+  /** Grows with every lease of the key, and is never given twice. */
+  readonly token: number;
+  readonly #storage: DataStoreStorage;
+  readonly #heartbeat: Heartbeat;
+  readonly #earlier: readonly string[];
+  readonly #patienceMs: number;
+  #releasing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(storage: DataStoreStorage, held: HeldLease, patienceMs: number) {
+    this.key = held.key;
+    this.token = held.token;
+    this.#storage = storage;
+    this.#earlier = held.earlier;
+    this.#patienceMs = patienceMs;
+    this.#heartbeat = new Heartbeat(storage, held.session, Math.ceil(held.leaseMs / BEATS_PER_LEASE));
+  }
+
+  /** One LIST: whether nobody was given a later lease of the key. */
+  async isNewest(options: CallOptions = {}): Promise<boolean> {
+    return (await listLeases(this.#storage, this.key, options)).highest <= this.token;
+  }
+
+  /**
+   * Ends the lease, so that those who wait go on: after the result was stored, or the run failed. What cannot be done within
+   * `cacheTimeoutMs` is left; then the others wait until the lease expires. Never throws; further calls do nothing.
+   */
+  release(): Promise<void> {
+    this.#releasing ??= this.#release();
+    return this.#releasing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
+
+  async #release(): Promise<void> {
+    try {
+      const patience = new Patience(this.#patienceMs);
+      await patience.spend({}, async ({ signal }) => {
+        // The lease itself stays, so that its token is not given again.
+        await this.#storage.create(releasedName(this.key, this.token), new Uint8Array(0), { signal });
+        await this.#heartbeat.stop();
+        if (this.#earlier.length === 0) return;
+        const [failure] = await this.#storage.delete(this.#earlier, { signal });
+        if (failure) throw failure.error;
+      });
+    } catch (error) {
+      void this.#heartbeat.stop();
+      const { key } = this;
+      reportTaskCacheFailure(this.#storage, { operation: 'release', reason: 'unavailable', key, error });
+    }
+  }
+}

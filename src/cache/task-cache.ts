@@ -1,0 +1,269 @@
+import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import { abortError, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import { checkMembers, checkOptionNames } from '../storage/option-names.ts';
+import { type EntryKey, entryName, isCacheKey } from './cache-names.ts';
+import type { NewCacheEntry } from './entry.ts';
+import {
+  type CacheStatistics,
+  countEntries,
+  type ListEntriesOptions,
+  type ListedEntry,
+  listEntries,
+} from './entry-listing.ts';
+import {
+  type CacheHit,
+  type CacheMiss,
+  EntryReader,
+  type EntryRule,
+  type SeenEntry,
+} from './entry-reader.ts';
+import { type CacheStored, EntryWriter } from './entry-writer.ts';
+import { Lease } from './lease.ts';
+import { LeaseQueue } from './lease-queue.ts';
+import { MAX_LEASE_MS } from './lease-record.ts';
+import { Patience } from './patience.ts';
+import { CACHE_KEY_VARIABLE, type CacheSigningKeys, EntrySigner } from './signing.ts';
+import { reportTaskCacheFailure, type TaskCacheOperation } from './task-cache-failures.ts';
+
+/** How a cache of tasks behaves. */
+export interface TaskCacheOptions {
+  /** The longest a call to the cache may keep a task waiting, not counting another process's run. Default 10,000. */
+  cacheTimeoutMs?: number | undefined;
+  /**
+   * The ring by which entries are signed and verified; `false` for none. With one, an entry without a signature that holds is a
+   * miss. Default: what the environment variable `STOWAGE_CACHE_KEY` holds, none if it is not set.
+   */
+  signingKeys?: CacheSigningKeys | false | undefined;
+  /** The time, in milliseconds since 1970, by which entries age. Default `Date.now`. */
+  nowMs?: (() => number) | undefined;
+}
+
+/** What calls take that together may keep a task waiting no longer than `cacheTimeoutMs`. */
+export interface PatientOptions extends CallOptions {
+  /** The patience that several calls share, by `cache.patience()`. Default: one of the call's own. */
+  patience?: Patience | undefined;
+}
+
+/** Options of {@link TaskCache.lookup}. */
+export interface LookupOptions extends PatientOptions, EntryRule {}
+
+/** Options of {@link TaskCache.store}. */
+export interface StoreEntryOptions extends PatientOptions, EntryRule {
+  /** What the lookup saw (`seen`), to be replaced if it is still there. Default: only a first entry is stored. */
+  replaces?: SeenEntry | undefined;
+  /** The lease under which the task ran. Default: none. */
+  lease?: Lease | undefined;
+}
+
+/** Options of {@link TaskCache.acquire}. */
+export interface AcquireOptions extends PatientOptions, EntryRule {
+  /** What the lookup saw (`seen`), so that only another entry is a result. Default: nothing. */
+  seen?: SeenEntry | undefined;
+  /** After how long without a sign of life our lease may be taken over, in milliseconds; 20 to 3,600,000. Default 60,000. */
+  leaseMs?: number | undefined;
+}
+
+/** How waiting for a key ended. */
+export type Acquired =
+  /** Run the task, store its result with the lease, release the lease. */
+  | { status: 'held'; lease: Lease }
+  /** Somebody else ran it. */
+  | CacheHit
+  /** The cache failed: run the task without a lease. */
+  | { status: 'unserialized'; error: unknown };
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+const DEFAULT_LEASE_MS = 60_000;
+const MIN_LEASE_MS = 20;
+const MAX_TIMEOUT_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Keeps the results of tasks by their keys, in a store beside the attempts that produced them. It never fails a task: what goes wrong
+ * is a miss, or a result that is not stored, and is told once by the channel `stowage:task-cache-failed`; only an aborted signal throws.
+ */
+export class TaskCache {
+  readonly #content: ContentAddressedStore;
+  readonly #timeoutMs: number;
+  readonly #entries: EntryReader;
+  readonly #writer: EntryWriter;
+
+  /** @throws StowageError `INVALID_ARGUMENT` for options that cannot be used, of the environment too. */
+  constructor(content: ContentAddressedStore, options: TaskCacheOptions = {}) {
+    checkMembers(options, 'The cache of tasks', ['cacheTimeoutMs', 'signingKeys', 'nowMs']);
+    const { cacheTimeoutMs = DEFAULT_TIMEOUT_MS, signingKeys, nowMs = Date.now } = options;
+    checkMs('cacheTimeoutMs', cacheTimeoutMs, 1, MAX_TIMEOUT_MS);
+    const signer = signerOf(signingKeys);
+    this.#content = content;
+    this.#timeoutMs = cacheTimeoutMs;
+    this.#entries = new EntryReader(content, signer, nowMs);
+    this.#writer = new EntryWriter(content, this.#entries, signer, nowMs);
+  }
+
+  /** Patience for several calls: together they keep a task waiting for `cacheTimeoutMs` at most. */
+  patience(): Patience {
+    return new Patience(this.#timeoutMs);
+  }
+
+  /**
+   * The entry of a key, if it counts and all content that it refers to, at any depth, is still there; else why not. One GET where
+   * the values are inline; beside it, for each content, one LIST (small), two LISTs and a GET (a plain object), or a LIST, a GET and a LIST
+   * for each session that wrote packs of it (from 256 KiB on).
+   *
+   * @throws StowageError `INVALID_ARGUMENT`, `ABORTED`
+   */
+  async lookup(key: EntryKey, options: LookupOptions = {}): Promise<CacheHit | CacheMiss> {
+    checkOptionNames(options, 'lookup', ['maxAgeMs', 'patience']);
+    checkKey(key);
+    checkRule(options);
+    const { maxAgeMs, patience = this.patience() } = options;
+    const result = await this.#harmless('lookup', key, options, () =>
+      patience.spend(options, async (inner) =>
+        this.#entries.judge(await this.#entries.find(key, inner), { maxAgeMs }, inner),
+      ),
+    );
+    if (!('failed' in result)) {
+      if (result.status === 'miss' && !ORDINARY.has(result.reason)) this.#report('lookup', key, result);
+      return result;
+    }
+    return { status: 'miss', reason: 'unavailable', error: result.failed };
+  }
+
+  /**
+   * Stores the result of a run. The first entry of a key is created; who comes later gets that one as `winner`. An entry that did not
+   * count is replaced if it is still the one that `replaces` tells, never by a lease that another one has overtaken.
+   * One request, two with a lease, if nobody else was first.
+   *
+   * @throws StowageError `INVALID_ARGUMENT` for wrong arguments, `ABORTED`
+   */
+  async store(key: EntryKey, entry: NewCacheEntry, options: StoreEntryOptions = {}): Promise<CacheStored> {
+    checkOptionNames(options, 'store', ['maxAgeMs', 'patience', 'replaces', 'lease']);
+    checkKey(key);
+    checkRule(options);
+    const { maxAgeMs, replaces, lease, patience = this.patience() } = options;
+    if (lease !== undefined && lease.key !== key) throw new StowageError('INVALID_ARGUMENT', OTHER_LEASE);
+    const write = { key, entry, replaces, lease, maxAgeMs };
+    const result = await this.#harmless('store', key, options, () =>
+      patience.spend(options, async (inner) => {
+        await this.#content.prepareToWrite(inner);
+        return this.#writer.write(write, inner);
+      }),
+    );
+    if (!('failed' in result)) return result;
+    return { stored: false, reason: reasonOf(result.failed), error: result.failed };
+  }
+
+  /**
+   * Waits until this process may run the task of a key, or somebody else has. Of all that wait one is given the lease; when it is
+   * released without a result, or its owner is silent for as long as it said, the next one is.
+   *
+   * @throws StowageError `INVALID_ARGUMENT`, `ABORTED`
+   */
+  async acquire(key: EntryKey, options: AcquireOptions = {}): Promise<Acquired> {
+    checkOptionNames(options, 'acquire', ['maxAgeMs', 'patience', 'seen', 'leaseMs']);
+    checkKey(key);
+    checkRule(options);
+    const { maxAgeMs, seen, leaseMs = DEFAULT_LEASE_MS, patience = this.patience(), signal } = options;
+    checkMs('leaseMs', leaseMs, MIN_LEASE_MS, MAX_LEASE_MS);
+    const request = { key, maxAgeMs, seen, leaseMs, patience, signal, patienceMs: this.#timeoutMs };
+    const result = await this.#harmless('acquire', key, options, () =>
+      new LeaseQueue(this.#content.storage, this.#entries, request).enter(),
+    );
+    if ('failed' in result) return { status: 'unserialized', error: result.failed };
+    return result instanceof Lease ? { status: 'held', lease: result } : result;
+  }
+
+  /**
+   * Deletes the entry of a key, so that the next call is a miss. Idempotent. The key's leases stay, so that none of their tokens is given again.
+   *
+   * @throws StowageError what the storage fails with: what cannot be deleted still counts.
+   */
+  async evict(key: EntryKey, options: CallOptions = {}): Promise<void> {
+    checkOptionNames(options, 'evict');
+    checkKey(key);
+    throwIfAborted(options.signal);
+    const [failure] = await this.#content.storage.delete([entryName(key)], options);
+    if (failure) throw failure.error;
+  }
+
+  /** All entries, ascending by key, also those that do not count. One LIST, paged, and one GET each. */
+  entries(options: ListEntriesOptions = {}): AsyncGenerator<ListedEntry> {
+    checkOptionNames(options, 'entries', ['keyPrefix']);
+    const { keyPrefix = '' } = options;
+    if (typeof keyPrefix !== 'string' || !/^[0-9a-f]{0,64}$/.test(keyPrefix)) {
+      throw new StowageError(
+        'INVALID_ARGUMENT',
+        'keyPrefix is the beginning of a cache key: up to 64 of the digits 0-9 and a-f.',
+      );
+    }
+    return listEntries(this.#content.storage, this.#entries, options);
+  }
+
+  /** Counts the entries, by their tasks. */
+  async statistics(options: ListEntriesOptions = {}): Promise<CacheStatistics> {
+    return countEntries(this.entries(options));
+  }
+
+  /** What a call resolves to, or what it failed with; only an aborted signal throws. */
+  async #harmless<T extends object>(
+    operation: TaskCacheOperation,
+    key: EntryKey,
+    { signal }: CallOptions,
+    work: () => Promise<T>,
+  ): Promise<T | { failed: unknown }> {
+    throwIfAborted(signal);
+    try {
+      return await work();
+    } catch (error) {
+      if (signal?.aborted) throw abortError(signal);
+      this.#report(operation, key, { reason: reasonOf(error), error });
+      return { failed: error };
+    }
+  }
+
+  #report(
+    operation: TaskCacheOperation,
+    key: EntryKey,
+    { reason, error }: { reason: string; error?: unknown },
+  ): void {
+    reportTaskCacheFailure(this.#content.storage, { operation, reason, key, error });
+  }
+}
+
+/** What happens to caches that are well. */
+const ORDINARY: ReadonlySet<string> = new Set(['absent', 'expired', 'purged']);
+const OTHER_LEASE =
+  'The lease is that of another key; store each result with the lease that was acquired for its key.';
+
+/** Arguments are checked before; what is invalid later is the entry. */
+function reasonOf(error: unknown): 'invalid' | 'unavailable' {
+  return isStowageError(error, 'INVALID_ARGUMENT') ? 'invalid' : 'unavailable';
+}
+
+function signerOf(keys: CacheSigningKeys | false | undefined): EntrySigner | undefined {
+  if (keys === false) return undefined;
+  const ring = keys ?? process.env[CACHE_KEY_VARIABLE];
+  return ring === undefined || (keys === undefined && ring === '') ? undefined : new EntrySigner(ring);
+}
+
+function checkKey(key: unknown): void {
+  if (isCacheKey(key)) return;
+  throw new StowageError('INVALID_ARGUMENT', 'A cache key is 64 of the digits 0-9 and a-f.');
+}
+
+function checkRule({ maxAgeMs }: EntryRule): void {
+  if (maxAgeMs === undefined || (typeof maxAgeMs === 'number' && maxAgeMs >= 0)) return;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    `maxAgeMs is ${String(maxAgeMs)}; give milliseconds, 0 or more.`,
+  );
+}
+
+function checkMs(what: string, value: unknown, min: number, max: number): void {
+  if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) return;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    `${what} is ${String(value)}; give whole milliseconds from ${min} to ${max}.`,
+    { details: { what } },
+  );
+}

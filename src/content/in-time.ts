@@ -1,0 +1,26 @@
+import { abortError } from '../errors.ts';
+
+/** What {@link inTime} resolves to when the time is over. */
+export const TOO_LATE: unique symbol = Symbol('too late');
+
+/** What `running` resolves to, or that it takes longer than `limitMs`; throws `ABORTED` at once when `signal` says so. */
+export function inTime<T>(
+  running: Promise<T>,
+  limitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<T | typeof TOO_LATE> {
+  return new Promise((resolve, reject) => {
+    const settle = (end: () => void): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      end();
+    };
+    const onAbort = (): void => settle(() => reject(abortError(signal as AbortSignal)));
+    const timer = setTimeout(() => settle(() => resolve(TOO_LATE)), limitMs);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    running.then(
+      (value) => settle(() => resolve(value)),
+      (error: unknown) => settle(() => reject(error)),
+    );
+  });
+}

@@ -1,0 +1,135 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { TaskCache } from '../../src/cache/task-cache.ts';
+import { openFlow, scratchFolder } from '../flow/fixtures.ts';
+import { contentOf, heldBy, keyOf } from './fixtures.ts';
+
+/** How often an owner is killed: `STOWAGE_KILLS=100 npx vitest run test/cache/lease-processes.test.ts` looks harder. */
+const KILLS = Number(process.env.STOWAGE_KILLS ?? 10);
+
+interface Worker {
+  name: string;
+  child: ChildProcess;
+  lines(): string[];
+  closed: Promise<unknown>;
+}
+
+interface Plan {
+  store: string;
+  key: string;
+  leaseMs: number;
+  runMs: number;
+}
+
+/** A process that calls the task as soon as it is told to. */
+async function start(name: string, { store, key, leaseMs, runMs }: Plan): Promise<Worker> {
+  const script = join(import.meta.dirname, 'workers', 'run-serialized.mjs');
+  const args = [script, store, key, String(leaseMs), String(runMs), name];
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout?.on('data', (data) => {
+    text += data;
+  });
+  const worker = { name, child, lines: () => text.split('\n').slice(0, -1), closed: once(child, 'close') };
+  await untilIt(worker, 'ready');
+  return worker;
+}
+
+function go({ child }: Worker): void {
+  child.stdin?.on('error', () => {});
+  child.stdin?.write('go\n');
+}
+
+/** Waits until a worker has said something that begins so; the rest of the line. */
+async function untilIt(worker: Worker, says: string): Promise<string> {
+  for (;;) {
+    const line = worker.lines().find((each) => each.startsWith(says));
+    if (line !== undefined) return line.slice(says.length + 1);
+    if (worker.child.exitCode !== null) throw new Error(`a worker ended, having said: ${worker.lines()}`);
+    await sleep(2);
+  }
+}
+
+/** The last thing a worker said: how it went, and the value it has. */
+function result({ lines }: Worker): string[] {
+  return lines().at(-1)?.split(' ') ?? [];
+}
+
+async function planOf(leaseMs: number, runMs: number): Promise<Plan> {
+  return { store: join(scratchFolder(), 'store'), key: keyOf('a'), leaseMs, runMs };
+}
+
+/** What ran to its end, by the token it ran under, and the value of the entry. */
+async function aftermath({ store, key }: Plan): Promise<{ doneTokens: string[]; value: unknown }> {
+  const flow = await openFlow({ storage: store, flowName: 'Train' });
+  const done = await flow.getTaskDataStores({ runId: 'r1', includePrior: true });
+  const doneTokens = done.map(({ taskId }) => taskId);
+  const found = await new TaskCache(contentOf(flow.storage)).lookup(key);
+  return { doneTokens, value: heldBy(found.entry) };
+}
+
+describe('processes that call one serialized task', () => {
+  it('at once: it runs once, and all 16 get the same value', async () => {
+    const plan = await planOf(60_000, 200);
+    const workers = await Promise.all(Array.from({ length: 16 }, (_, i) => start(`w${i}`, plan)));
+    for (const worker of workers) go(worker);
+    await Promise.all(workers.map(({ closed }) => closed));
+    const { doneTokens, value } = await aftermath(plan);
+    expect(doneTokens).toEqual(['1']);
+    expect(new Set(workers.map((worker) => result(worker)[1]))).toEqual(new Set([value]));
+    expect(workers.filter((worker) => result(worker)[0] === 'stored')).toHaveLength(1);
+  });
+
+  it(
+    'whose owner is killed at any moment: another one completes, and no token runs twice',
+    async () => {
+      for (let kill = 0; kill < KILLS; kill++) {
+        const plan = await planOf(800, 40);
+        const workers = await Promise.all([0, 1, 2].map((i) => start(`w${i}`, plan)));
+        for (const worker of workers) go(worker);
+        const owner = await Promise.race(
+          workers.map(async (worker) => {
+            await untilIt(worker, 'running').catch(() => new Promise(() => {}));
+            return worker;
+          }),
+        );
+        await sleep(Math.random() * 60);
+        owner.child.kill('SIGKILL');
+        await Promise.all(workers.map(({ closed }) => closed));
+        const { doneTokens, value } = await aftermath(plan);
+        for (const worker of workers.filter((each) => each !== owner)) {
+          const [how, has] = result(worker);
+          // One that got no turn for longer than the lease may have been overtaken too.
+          if (how === 'fenced') continue;
+          expect(['stored', 'waited', 'hit', 'exists']).toContain(how);
+          expect(has).toBe(value);
+        }
+        expect(doneTokens.length).toBeGreaterThan(0);
+        expect(new Set(doneTokens).size).toBe(doneTokens.length);
+      }
+    },
+    60_000 + 10_000 * KILLS,
+  );
+
+  it.skipIf(process.platform === 'win32')(
+    'whose owner is frozen: another one takes over, and the late one cannot overwrite',
+    async () => {
+      const plan = await planOf(200, 50);
+      const frozen = await start('frozen', { ...plan, runMs: 2000 });
+      go(frozen);
+      expect(await untilIt(frozen, 'running')).toBe('1');
+      frozen.child.kill('SIGSTOP');
+      const next = await start('next', plan);
+      go(next);
+      await next.closed;
+      expect(next.lines()).toEqual(['ready', 'running 2', 'stored next']);
+      frozen.child.kill('SIGCONT');
+      await frozen.closed;
+      expect(result(frozen)).toEqual(['fenced', 'next']);
+      expect((await aftermath(plan)).value).toBe('next');
+    },
+  );
+});
