@@ -93,6 +93,18 @@ export {
   StowageError,
   type StowageErrorCode,
 } from './errors.ts';
+export type { UnrecordedTask } from './flow/cached-task/attempt-recording.ts';
+export type { CachedTask, CallArguments } from './flow/cached-task/cached-task.ts';
+export type {
+  CachedCallOptions,
+  CachedTaskOptions,
+  CacheMode,
+  TaskRetry,
+} from './flow/cached-task/cached-task-options.ts';
+export type { MapOptions, MapOutcome, MapProgress } from './flow/cached-task/map-calls.ts';
+export type { CallPlan } from './flow/cached-task/plan-calls.ts';
+export type { CachedResult, Provenance } from './flow/cached-task/result.ts';
+export type { CachedTaskContext, CachedTaskFiles } from './flow/cached-task/task-context.ts';
 export { FlowDataStore } from './flow/flow-data-store.ts';
 export type { CreateRunOptions, FlowDataStoreOptions, TaskSpec } from './flow/flow-options.ts';
 export type { MergeOptions } from './flow/merge-artifacts.ts';

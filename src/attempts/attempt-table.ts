@@ -38,6 +38,7 @@ export interface TableRow {
 
 /** All inline values of an attempt together stay below this. */
 export const MAX_INLINE_TOTAL_BYTES: number = 512 * 1024;
+const NOTHING: ReadonlySet<string> = new Set();
 /** How many bytes of small values of a sequence are gathered, so that they are written together. */
 const GATHER_BYTES = 4 * 1024 * 1024;
 const GATHER_COUNT = 256;
@@ -123,9 +124,9 @@ export class AttemptTable {
     return lost;
   }
 
-  /** The table as a description holds it. */
-  toTable(): ArtifactTable {
-    const rows = [...this.#rows.values()];
+  /** The table as a description holds it, but for what is `omitted`. */
+  toTable(omitted: ReadonlySet<string> = NOTHING): ArtifactTable {
+    const rows = [...this.#rows.values()].filter(({ entry }) => !omitted.has(entry.name));
     const refs = new Map(rows.flatMap((row) => row.refs).map((ref) => [JSON.stringify(ref), ref]));
     return { artifacts: rows.map((row) => row.entry), refs: [...refs.values()] };
   }

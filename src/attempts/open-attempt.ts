@@ -3,7 +3,13 @@ import type { JsonValue } from '../codec/json-value.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { CHUNKED_FROM_BYTES } from '../content/content-writer.ts';
 import { holdsBytes } from '../content/create-own.ts';
-import { type Description, encodeDescription, encodeTable, MAX_TABLE_BYTES } from '../content/description.ts';
+import {
+  type ArtifactTable,
+  type Description,
+  encodeDescription,
+  encodeTable,
+  MAX_TABLE_BYTES,
+} from '../content/description.ts';
 import { BEAT_INTERVAL_MS, Heartbeat } from '../content/heartbeat.ts';
 import { checkRawDataPath } from '../content/raw-data-path.ts';
 import { recordError } from '../content/recorded-error.ts';
@@ -16,8 +22,10 @@ import {
   SESSION_FILES,
   thisOwner,
 } from '../content/session-files.ts';
+import type { SessionId } from '../content/session-id.ts';
 import type { SessionWriters } from '../content/session-writers.ts';
 import { abortable, readHead } from '../content/stream-head.ts';
+import { digestHex } from '../digest/blake3.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { orAborted } from '../storage/next-or-aborted.ts';
@@ -39,6 +47,14 @@ export interface AttemptContext {
   maxInlineBytes: number;
   /** How often an open attempt shows that it is alive, in milliseconds. */
   beatIntervalMs?: number | undefined;
+}
+
+/** A closed attempt, so that it cannot be taken for another one. */
+export interface ClosedAttempt extends TaskPath {
+  attempt: number;
+  session: SessionId;
+  /** BLAKE3-256 of its metadata.json. */
+  metadataDigest: string;
 }
 
 /** The default of {@link AttemptContext.maxInlineBytes}. */
@@ -106,6 +122,25 @@ export class OpenAttempt {
 
   get isClosed(): boolean {
     return this.#state === 'closed';
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /**
+   * What the attempt was closed with, for whoever names its result elsewhere: rows but for those `omitted`; `undefined` before
+   * it is closed.
+   */
+  closedAs(omitted: ReadonlySet<string>): { source: ClosedAttempt; table: ArtifactTable } | undefined {
+    if (!this.isClosed || !this.#description) return undefined;
+    const source = {
+      ...this.path,
+      attempt: this.#number,
+      session: this.#session.id,
+      metadataDigest: digestHex(this.#description),
+    };
+    return { source, table: this.#table.toTable(omitted) };
   }
 
   /** Validates and serializes all values, then writes their content, and only then names them. */

@@ -28,7 +28,7 @@ import { reportTaskCacheFailure, type TaskCacheOperation } from './task-cache-fa
 
 /** How a cache of tasks behaves. */
 export interface TaskCacheOptions {
-  /** The longest a call to the cache may keep a task waiting, not counting another process's run. Default 10,000. */
+  /** The longest a call to the cache may keep a task waiting, not counting another process's run. Default 60,000. */
   cacheTimeoutMs?: number | undefined;
   /**
    * The ring by which entries are signed and verified; `false` for none. With one, an entry without a signature that holds is a
@@ -73,7 +73,7 @@ export type Acquired =
   /** The cache failed: run the task without a lease. */
   | { status: 'unserialized'; error: unknown };
 
-const DEFAULT_TIMEOUT_MS = 10_000;
+const DEFAULT_TIMEOUT_MS = 60_000;
 const DEFAULT_LEASE_MS = 60_000;
 const MIN_LEASE_MS = 20;
 const MAX_TIMEOUT_MS = 24 * 60 * 60 * 1000;
@@ -100,9 +100,9 @@ export class TaskCache {
     this.#writer = new EntryWriter(content, this.#entries, signer, nowMs);
   }
 
-  /** Patience for several calls: together they keep a task waiting for `cacheTimeoutMs` at most. */
-  patience(): Patience {
-    return new Patience(this.#timeoutMs);
+  /** Patience for several calls: together they keep a task waiting for `limitMs` at most; default `cacheTimeoutMs`. */
+  patience(limitMs: number = this.#timeoutMs): Patience {
+    return new Patience(limitMs);
   }
 
   /**

@@ -17,6 +17,7 @@ import {
   validateTaskNames,
 } from '../attempts/pathspec.ts';
 import { createRunRecord, listRuns, type RunMade, readRunCreated } from '../attempts/runs.ts';
+import type { TaskCache, TaskCacheOptions } from '../cache/task-cache.ts';
 import { BoundedMap } from '../content/bounded-map.ts';
 import type { ByteCache } from '../content/byte-cache.ts';
 import {
@@ -31,6 +32,10 @@ import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { openStorage } from '../storage/open.ts';
 import { checkMembers, checkOptionNames } from '../storage/option-names.ts';
+import type { CachedTask } from './cached-task/cached-task.ts';
+import type { CachedTaskOptions } from './cached-task/cached-task-options.ts';
+import { CachedTasks } from './cached-task/cached-tasks.ts';
+import { withinTask } from './cached-task/current-task.ts';
 import { defaultStorageUri } from './default-storage.ts';
 import {
   type CreateRunOptions,
@@ -72,14 +77,24 @@ export class FlowDataStore implements AsyncDisposable {
   readonly #context: AttemptContext;
   readonly #ownsStorage: boolean;
   readonly #opener: TaskOpener;
+  readonly #cachedTasks: CachedTasks;
   readonly #knownRuns = new BoundedMap<string, Pick<RunMade, 'rawDataPath'>>(KNOWN_RUNS);
 
-  private constructor(flowName: string, context: AttemptContext, ownsStorage: boolean) {
+  private constructor(
+    flowName: string,
+    context: AttemptContext,
+    ownsStorage: boolean,
+    cache: TaskCacheOptions | undefined,
+  ) {
     this.flowName = flowName;
     this.caStore = context.content;
     this.#context = context;
     this.#ownsStorage = ownsStorage;
     this.#opener = new TaskOpener(flowName, context.content);
+    const { content, registry } = context;
+    const openAttempt = (spec: TaskSpec, options: CallOptions): Promise<OpenTaskDataStore> =>
+      this.createTaskDataStore(spec, options);
+    this.#cachedTasks = new CachedTasks({ flow: this, flowName, content, registry, openAttempt, cache });
   }
 
   /**
@@ -94,6 +109,7 @@ export class FlowDataStore implements AsyncDisposable {
       storage = defaultStorageUri(),
       serializers,
       maxInlineBytes,
+      cache,
       ...contentOptions
     } = options;
     validateUserName(flowName, 'flow name');
@@ -106,7 +122,7 @@ export class FlowDataStore implements AsyncDisposable {
       registry: serializers ?? new SerializerRegistry(),
       maxInlineBytes: checkInline(maxInlineBytes ?? DEFAULT_MAX_INLINE_BYTES),
     };
-    return new FlowDataStore(flowName, context, isAddress);
+    return new FlowDataStore(flowName, context, isAddress, cache);
   }
 
   /** The storage beneath. */
@@ -143,13 +159,33 @@ export class FlowDataStore implements AsyncDisposable {
     }
     const attempt = await this.#openAttempt(spec, 'task', options);
     try {
-      const result = await work(new OpenTaskDataStore(attempt, this.caStore));
+      const store = new OpenTaskDataStore(attempt, this.caStore);
+      const current = { flow: this, runId: store.runId, task: store, keys: [] };
+      const result = await withinTask(current, () => work(store));
       if (!attempt.isClosed) await attempt.done(options);
       return result;
     } catch (error) {
       await failOrReport(attempt, error);
       throw error;
     }
+  }
+
+  /**
+   * Makes a function whose results are kept: called with what it was called with before, in whatever process and run, it returns
+   * the result of then. A miss runs the function as an attempt of a task, `<run>/<name>/<key>`, within the run of the task that calls
+   * it, else within one of this process.
+   *
+   * @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME`
+   */
+  cachedTask<Input, Result, CallInput = Input, Output = Awaited<Result>>(
+    options: CachedTaskOptions<CallInput, Input, Result, Output>,
+  ): CachedTask<CallInput, Output> {
+    return this.#cachedTasks.define(options);
+  }
+
+  /** The results of cached tasks by their keys, for engines of one's own. */
+  get cache(): TaskCache {
+    return this.#cachedTasks.cache;
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { SerializerRegistry } from '../artifacts/registry.ts';
 import { toMetadata } from '../attempts/metadata-parts.ts';
 import type { RunDescription } from '../attempts/runs.ts';
+import type { TaskCacheOptions } from '../cache/task-cache.ts';
 import type { ContentStoreOptions } from '../content/content-addressed-store.ts';
 import type { RawDataPathOptions } from '../content/raw-data-path.ts';
 import { StowageError } from '../errors.ts';
@@ -20,6 +21,8 @@ export interface FlowDataStoreOptions extends ContentStoreOptions, CallOptions {
   serializers?: SerializerRegistry | undefined;
   /** Serialized values up to this many bytes are kept in metadata.json, up to 512 KiB an attempt. Default 16,384; 0 keeps none. */
   maxInlineBytes?: number | undefined;
+  /** The cache of tasks: its signing keys, and how long it may keep a task waiting. Default: see {@link TaskCacheOptions}. */
+  cache?: TaskCacheOptions | undefined;
 }
 
 /** Which task, and which attempt of it. */
@@ -42,6 +45,7 @@ const OPTION_NAMES: Readonly<Record<keyof FlowDataStoreOptions, true>> = {
   storage: true,
   serializers: true,
   maxInlineBytes: true,
+  cache: true,
   compression: true,
   verifyHits: true,
   rawDataPath: true,

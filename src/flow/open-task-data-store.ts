@@ -18,6 +18,9 @@ import { agreedArtifacts, type MergeOptions } from './merge-artifacts.ts';
 import { sourceOf, TaskDataStore } from './task-data-store.ts';
 import { checkNameList } from './task-selection.ts';
 
+/** What cached tasks need of an attempt that they write. Set by the class, so that nothing of it is public. */
+export let attemptOf: (task: OpenTaskDataStore) => OpenAttempt;
+
 /**
  * One attempt of a task while its owner works on it. Readers see nothing of it before {@link done} or {@link fail};
  * afterwards nothing changes.
@@ -25,6 +28,10 @@ import { checkNameList } from './task-selection.ts';
 export class OpenTaskDataStore implements AsyncDisposable {
   readonly #attempt: OpenAttempt;
   readonly #content: ContentAddressedStore;
+
+  static {
+    attemptOf = (task) => task.#attempt;
+  }
 
   /**
    * For use by {@link FlowDataStore}.

@@ -3,12 +3,12 @@ import { formatPath, type PathStep } from '../artifacts/value-path.ts';
 import { StowageError } from '../errors.ts';
 
 /** A schema that follows Standard Schema v1 (https://standardschema.dev): zod, valibot, arktype and others. */
-export interface StandardSchema<Output = unknown> {
+export interface StandardSchema<Output = unknown, Input = unknown> {
   readonly '~standard': {
     readonly version: 1;
     readonly vendor: string;
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
-    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
   };
 }
 
@@ -29,6 +29,16 @@ export type SchemaOutput<Schema> = Schema extends StandardSchema<infer Output> ?
 
 const BRIEF = { depth: 0, breakLength: Infinity } as const;
 
+/** What a value that is validated is called, and the error it gets where it is not what it should be. */
+export interface Validated {
+  /** How a message names it: `Artifact model`. */
+  title: string;
+  /** What paths inside it begin with. */
+  root: string;
+  code: 'ARTIFACT_INVALID' | 'INPUT_INVALID' | 'OUTPUT_INVALID';
+  details: Readonly<Record<string, unknown>>;
+}
+
 /**
  * Validates an artifact.
  *
@@ -46,29 +56,40 @@ export async function validateArtifact<Output>(
       `The schema for ${name} is no Standard Schema (it has no ~standard.validate).`,
     );
   }
-  const result = await validate(name, value, schema);
+  const artifact = { title: `Artifact ${name}`, root: name, details: { artifact: name } };
+  return validateValue(value, schema, { ...artifact, code: 'ARTIFACT_INVALID' });
+}
+
+/** What a schema makes of a value; throws the error that `validated` says, with each path inside it, where it is not to its liking. */
+export async function validateValue<Output>(
+  value: unknown,
+  schema: StandardSchema<Output>,
+  validated: Validated,
+): Promise<Output> {
+  const { title, root, code, details } = validated;
+  const result = await validate(value, schema, validated);
   if (!result.issues) return result.value;
   // Lists of a library's own class may be anything but a plain array when they are mapped.
-  const issues = Array.from(result.issues, ({ path, message }) => ({ path: pathOf(name, path), message }));
+  const issues = Array.from(result.issues, ({ path, message }) => ({ path: pathOf(root, path), message }));
   throw new StowageError(
-    'ARTIFACT_INVALID',
-    `Artifact ${name} is not what its schema asks for: ${issues.map(({ path, message }) => `${path}: ${message}`).join('; ')}`,
-    { details: { artifact: name, issues } },
+    code,
+    `${title} is not what its schema asks for: ${issues.map(({ path, message }) => `${path}: ${message}`).join('; ')}`,
+    { details: { ...details, issues } },
   );
 }
 
 async function validate<Output>(
-  name: string,
   value: unknown,
   schema: StandardSchema<Output>,
+  { title, code, details }: Validated,
 ): Promise<SchemaResult<Output>> {
   try {
     return await schema['~standard'].validate(value);
   } catch (cause) {
     throw new StowageError(
-      'ARTIFACT_INVALID',
-      `Artifact ${name} cannot be checked: its schema threw ${cause instanceof Error ? cause : inspect(cause, BRIEF)}`,
-      { details: { artifact: name }, cause },
+      code,
+      `${title} cannot be checked: its schema threw ${cause instanceof Error ? cause : inspect(cause, BRIEF)}`,
+      { details, cause },
     );
   }
 }

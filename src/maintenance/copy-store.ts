@@ -73,17 +73,27 @@ export async function copyStore(options: CopyOptions): Promise<CopyResult> {
     opened.push(storage);
     return storage;
   };
+  const { openPlace = openStorage } = options;
+  const openToClose: OpenPlace = async (uri) => {
+    const storage = await openPlace(uri);
+    opened.push(storage);
+    return storage;
+  };
   try {
-    return await copyBetween(await open(from), await open(to), options);
+    return await copyBetween(await open(from), await open(to), { ...options, openPlace: openToClose });
   } finally {
     for (const storage of opened) await storage.close();
   }
 }
 
+interface CopyBetweenOptions extends Omit<CopyOptions, 'from' | 'to'> {
+  openPlace: OpenPlace;
+}
+
 async function copyBetween(
   from: DataStoreStorage,
   to: DataStoreStorage,
-  { flowName, runId, openPlace = openStorage, concurrency, dryRun = false, onProgress, signal }: CopyOptions,
+  { flowName, runId, openPlace, concurrency, dryRun = false, onProgress, signal }: CopyBetweenOptions,
 ): Promise<CopyResult> {
   const [counted, countedTarget] = [new CountStorage(from), new CountStorage(to)];
   const ending = new AbortController();
@@ -94,7 +104,7 @@ async function copyBetween(
     sources.push(place);
     return place;
   };
-  await using source = new ContentAddressedStore(counted, { openPlace: openCounted });
+  const source = new ContentAddressedStore(counted, { openPlace: openCounted });
   const target = new ContentAddressedStore(countedTarget);
   const sourceId = await source.storeId(options);
   const runs = await runsOf(source.storage, flowName, runId, options);

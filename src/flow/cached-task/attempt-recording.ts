@@ -1,0 +1,194 @@
+import { channel } from 'node:diagnostics_channel';
+import { createReadStream } from 'node:fs';
+import type { Patience } from '../../cache/patience.ts';
+import { isStowageError, StowageError } from '../../errors.ts';
+import type { CallOptions } from '../../storage/contract.ts';
+import { attemptOf, type OpenTaskDataStore } from '../open-task-data-store.ts';
+import { TaskLog } from './task-log.ts';
+
+/** The artifacts that every attempt of a cached task has. */
+export const INPUT_ARTIFACT = 'input';
+/** See {@link INPUT_ARTIFACT}. */
+export const OUTPUT_ARTIFACT = 'output';
+
+/** What the channel `stowage:cached-task-unrecorded` carries: a task ran, and its attempt could not be recorded. */
+export interface UnrecordedTask {
+  task: string;
+  /** `run/step/task/attempt`, where the attempt was opened. */
+  pathspec: string | undefined;
+  error: unknown;
+}
+
+const unrecorded = channel('stowage:cached-task-unrecorded');
+
+/** Tells by the channel `stowage:cached-task-unrecorded` what has cost a record, and nothing else. */
+export function tellUnrecorded(message: UnrecordedTask): void {
+  unrecorded.publish(message);
+}
+
+/** How an attempt is opened, and how long recording it may keep the task waiting. */
+export interface RecordingOptions {
+  taskName: string;
+  /** `undefined` where nothing is to be written. */
+  open: ((options: CallOptions) => Promise<OpenTaskDataStore>) | undefined;
+  patience: Patience;
+  signal: AbortSignal;
+}
+
+/**
+ * The attempt that a run of a cached task writes. A store that is down or slow costs the record, never the task: from its first
+ * failure on nothing more is recorded, and the channel `stowage:cached-task-unrecorded` tells why.
+ */
+export class AttemptRecording {
+  readonly #options: RecordingOptions;
+  #attempt: OpenTaskDataStore | undefined;
+  #log: TaskLog | undefined;
+  #failure: { error: unknown } | undefined;
+
+  private constructor(options: RecordingOptions) {
+    this.#options = options;
+  }
+
+  /** Opens an attempt, and saves what is passed to the task, before the task may change it. */
+  static async begin(options: RecordingOptions, input: unknown): Promise<AttemptRecording> {
+    const recording = new AttemptRecording(options);
+    const { open } = options;
+    if (!open) return recording;
+    await recording.#within(async (signal) => {
+      const attempt = await open({ signal });
+      if (recording.#failure) return giveUp(attempt, recording.#failure.error);
+      recording.#attempt = attempt;
+      await recording.#saveInput(attempt, input, { signal });
+    }, options.signal);
+    return recording;
+  }
+
+  /** The attempt, where it could be opened. */
+  get attempt(): OpenTaskDataStore | undefined {
+    return this.#attempt;
+  }
+
+  /** `run/step/task/attempt`; `undefined` where it could not be opened. */
+  get pathspec(): string | undefined {
+    return this.#attempt?.pathspec;
+  }
+
+  /** What kept the attempt from being recorded. */
+  get failure(): { error: unknown } | undefined {
+    return this.#failure;
+  }
+
+  /** Adds a line to the attempt's log. */
+  log(...values: unknown[]): void {
+    if (!this.#attempt || this.#failure) return;
+    this.#log ??= new TaskLog(this.#attempt);
+    this.#log.write(...values);
+  }
+
+  /** Saves a file as an artifact; throws what is wrong with the file or the name. */
+  async saveFile(name: string, path: string): Promise<void> {
+    if (name === INPUT_ARTIFACT || name === OUTPUT_ARTIFACT) {
+      throw new StowageError(
+        'INVALID_NAME',
+        `A file of a cached task cannot be named ${name}: the task's own ${name} has that name.`,
+        { details: { name } },
+      );
+    }
+    const source = createReadStream(path);
+    let sourceError: unknown;
+    source.on('error', (error) => {
+      sourceError = error;
+    });
+    const attempt = this.#attempt;
+    if (!attempt || this.#failure) {
+      source.destroy();
+      return;
+    }
+    const { signal } = this.#options;
+    try {
+      await attempt.saveArtifactStream(name, source, { signal });
+    } catch (error) {
+      if (sourceError !== undefined) throw sourceError;
+      if (signal.aborted || isStowageError(error, 'INVALID_NAME')) throw error;
+      this.#fail(error);
+    }
+  }
+
+  /**
+   * Saves what the task came to, and closes the attempt as done. Resolves to the closed attempt, if it could be recorded.
+   *
+   * @throws StowageError `UNSERIALIZABLE_ARTIFACT` for a value that cannot be saved, naming the task.
+   */
+  async done(output: unknown): Promise<OpenTaskDataStore | undefined> {
+    const attempt = this.#attempt;
+    if (!attempt) return undefined;
+    await this.#within(async (signal) => {
+      await this.#saveOutput(attempt, output, { signal });
+      await this.#log?.end();
+      await attempt.done({ signal });
+    }, this.#options.signal);
+    return this.#failure ? undefined : attempt;
+  }
+
+  /** Closes the attempt as failed. What keeps it from that is told by the channel; the task's own error is what counts. */
+  async fail(error: unknown): Promise<void> {
+    const attempt = this.#attempt;
+    if (!attempt || this.#failure) return;
+    // Not by the caller's signal: it may be what ended the task, and the attempt is to say so.
+    await this.#within(async (signal) => {
+      await this.#log?.end();
+      await attempt.fail(error, { signal });
+    }, undefined);
+  }
+
+  /** What counts in the key by a digest of its own need not be something that can be saved. */
+  async #saveInput(attempt: OpenTaskDataStore, input: unknown, options: CallOptions): Promise<void> {
+    try {
+      await attempt.saveArtifacts({ [INPUT_ARTIFACT]: input }, options);
+    } catch (error) {
+      if (!isStowageError(error, 'UNSERIALIZABLE_ARTIFACT')) throw error;
+      this.log(`The input is not recorded: ${error.message}`);
+    }
+  }
+
+  async #saveOutput(attempt: OpenTaskDataStore, output: unknown, options: CallOptions): Promise<void> {
+    try {
+      await attempt.saveArtifacts({ [OUTPUT_ARTIFACT]: output }, options);
+    } catch (error) {
+      if (!isStowageError(error, 'UNSERIALIZABLE_ARTIFACT')) throw error;
+      const task = this.#options.taskName;
+      throw new StowageError(
+        'UNSERIALIZABLE_ARTIFACT',
+        `The result of task "${task}" cannot be saved: ${error.message}`,
+        { details: { ...error.details, task }, cause: error },
+      );
+    }
+  }
+
+  async #within(
+    work: (signal: AbortSignal) => Promise<void>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if (this.#failure) return;
+    try {
+      await this.#options.patience.spend({ signal }, (options) => work(options.signal));
+    } catch (error) {
+      if (isStowageError(error, 'UNSERIALIZABLE_ARTIFACT') || signal?.aborted) throw error;
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure) return;
+    this.#failure = { error };
+    tellUnrecorded({ task: this.#options.taskName, pathspec: this.pathspec, error });
+    if (this.#attempt) giveUp(this.#attempt, error);
+  }
+}
+
+/** Closes an attempt as failed if that is still possible, while nobody waits for it; it shows no more signs of life either way. */
+function giveUp(task: OpenTaskDataStore, error: unknown): void {
+  const attempt = attemptOf(task);
+  if (attempt.isClosed) return;
+  attempt.fail(error).catch(() => attempt.letGo());
+}

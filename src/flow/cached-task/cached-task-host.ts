@@ -1,0 +1,26 @@
+import type { SerializerRegistry } from '../../artifacts/registry.ts';
+import type { TaskCache } from '../../cache/task-cache.ts';
+import type { ContentAddressedStore } from '../../content/content-addressed-store.ts';
+import type { CallOptions } from '../../storage/contract.ts';
+import type { TaskSpec } from '../flow-options.ts';
+import type { OpenTaskDataStore } from '../open-task-data-store.ts';
+import type { TaskDataStore } from '../task-data-store.ts';
+import type { CachedResult, Provenance } from './result.ts';
+import type { SingleFlight } from './single-flight.ts';
+
+/** What cached tasks need of their flow. */
+export interface CachedTaskHost {
+  readonly flowName: string;
+  readonly cache: TaskCache;
+  readonly content: ContentAddressedStore;
+  readonly registry: SerializerRegistry;
+  /** What current tasks are told by: the flow store itself. */
+  readonly flow: object;
+  /** Calls that are under way. */
+  readonly flights: SingleFlight<CachedResult<unknown>>;
+  /** The run of calls that are made outside any task: one per process and flow store. */
+  processRun(): string;
+  openAttempt(spec: TaskSpec, options: CallOptions): Promise<OpenTaskDataStore>;
+  /** The attempt that a result comes from, of whatever flow. */
+  openSource(source: Provenance, options: CallOptions): Promise<TaskDataStore>;
+}

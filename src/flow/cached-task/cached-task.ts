@@ -1,0 +1,122 @@
+import type { CacheKey } from '../../cache/cache-key.ts';
+import { throwIfAborted } from '../../errors.ts';
+import type { CallOptions } from '../../storage/contract.ts';
+import { checkOptionNames } from '../../storage/option-names.ts';
+import { type CachedCallOptions, checkCallOptions } from './cached-task-options.ts';
+import { currentTask, noteRead, refuseOwnCall } from './current-task.ts';
+import { checkConcurrency, checkInputs, type MapOptions, type MapOutcome, mapCalls } from './map-calls.ts';
+import { type CallPlan, planCalls } from './plan-calls.ts';
+import { recordHit } from './record-hit.ts';
+import { resolveCall } from './resolve-call.ts';
+import type { CachedResult } from './result.ts';
+import type { TaskDefinition } from './task-definition.ts';
+
+/** The arguments of a call: the input may be left out where it may be `undefined`. */
+export type CallArguments<Input> = undefined extends Input
+  ? [input?: Input, options?: CachedCallOptions]
+  : [input: Input, options?: CachedCallOptions];
+
+/**
+ * A function whose results are kept: called with what it was called with before, in whatever process, it returns the result of
+ * then. Made by `FlowDataStore.cachedTask`.
+ */
+export interface CachedTask<Input, Output> {
+  /**
+   * The task's result, of this run or of an earlier one; a drop-in for the function itself.
+   *
+   * @throws what the function throws; StowageError `INPUT_INVALID`, `OUTPUT_INVALID`, `UNKEYABLE_VALUE`, `UNSERIALIZABLE_ARTIFACT`,
+   * `INVALID_ARGUMENT`, `ABORTED`. Never what the cache or the store fails with.
+   */
+  (...args: CallArguments<Input>): Promise<Output>;
+  /** The task's name. */
+  readonly taskName: string;
+  /** The result, with whether it is a hit, where it came from, and whether it was stored. Throws as the call itself. */
+  detailed(...args: CallArguments<Input>): Promise<CachedResult<Output>>;
+  /**
+   * Which of many calls would be hits; runs nothing and writes nothing. What each lookup costs, see `TaskCache.lookup`.
+   *
+   * @throws StowageError as a call does for an input that is not valid.
+   */
+  plan(
+    inputs: Iterable<Input> | AsyncIterable<Input>,
+    options?: Pick<CachedCallOptions, 'salt'> & Pick<MapOptions, 'concurrency' | 'signal'>,
+  ): Promise<CallPlan>;
+  /**
+   * Calls with each of many inputs, some at once, and yields what became of each, in the order of the inputs. A call that fails does
+   * not end the others.
+   */
+  map(
+    inputs: Iterable<Input> | AsyncIterable<Input>,
+    options?: Omit<CachedCallOptions, 'signal'> & MapOptions,
+  ): AsyncGenerator<MapOutcome<CachedResult<Output>>>;
+  /** The key of a call, for `explainKeys`, `FlowDataStore.cache` and `stowage cache explain`. */
+  keyOf(input: Input, options?: Pick<CachedCallOptions, 'salt' | 'signal'>): Promise<CacheKey>;
+  /** Forgets the result of a call, so that the next one runs; idempotent. Throws what the storage fails with. */
+  evict(input: Input, options?: Pick<CachedCallOptions, 'salt' | 'signal'>): Promise<void>;
+}
+
+/** Makes the function that a definition describes. */
+export function toCachedTask<CallInput, Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+): CachedTask<CallInput, Output> {
+  const { name, host } = definition;
+
+  const callWith = async (
+    input: unknown,
+    given: CachedCallOptions | undefined,
+  ): Promise<CachedResult<Output>> => {
+    const { mode = 'auto', salt, runId, recordHit: isRecorded, signal } = checkCallOptions(name, given);
+    throwIfAborted(signal);
+    const keyed = await definition.keyed(input, salt);
+    const enclosing = currentTask(host.flow);
+    refuseOwnCall(name, keyed.brief.key, enclosing);
+    const run = runId ?? enclosing?.runId ?? host.processRun();
+    const call = { ...keyed, mode, runId: run, within: enclosing?.keys ?? [] };
+    const resolve = (inner: AbortSignal): Promise<CachedResult<Output>> =>
+      resolveCall(definition, call, inner);
+    // What is not to be shared with later calls is not shared with those beside it either.
+    const result =
+      mode === 'off'
+        ? await resolve(signal ?? new AbortController().signal)
+        : ((await host.flights.run(`${mode} ${keyed.brief.key}`, resolve, signal)) as CachedResult<Output>);
+    const isToRecord = result.hit && isRecorded && mode !== 'readonly';
+    const recorded = isToRecord ? await recordHit(definition, result, run, { signal }) : result.recorded;
+    noteRead(enclosing, result.provenance);
+    return { ...result, recorded };
+  };
+
+  const task = async (...[input, options]: CallArguments<CallInput>): Promise<Output> =>
+    (await callWith(input, options)).value;
+  const methods: Omit<CachedTask<CallInput, Output>, never> = {
+    taskName: name,
+    detailed: (...[input, options]) => callWith(input, options),
+    plan: async (inputs, options = {}) => {
+      checkOptionNames(options, 'plan', ['salt', 'concurrency']);
+      checkInputs(inputs, 'plan');
+      checkConcurrency(options.concurrency);
+      return planCalls(definition, inputs, options);
+    },
+    map: (inputs, options = {}) => {
+      const { concurrency, onProgress, signal, ...callOptions } = options;
+      checkInputs(inputs, 'map');
+      checkConcurrency(concurrency);
+      checkCallOptions(name, callOptions);
+      const call = (input: CallInput, inner: AbortSignal): Promise<CachedResult<Output>> =>
+        callWith(input, { ...callOptions, signal: inner });
+      return mapCalls(inputs, call, { concurrency, onProgress, signal });
+    },
+    keyOf: async (input, options = {}) => {
+      checkOptionNames(options, 'keyOf', ['salt']);
+      return (await definition.keyed(input, options.salt)).full();
+    },
+    evict: async (input, options: Pick<CachedCallOptions, 'salt'> & CallOptions = {}) => {
+      checkOptionNames(options, 'evict', ['salt']);
+      const { brief } = await definition.keyed(input, options.salt);
+      await host.cache.evict(brief.key, { signal: options.signal });
+    },
+  };
+  return Object.defineProperty(Object.assign(task, methods), 'name', { value: name }) as CachedTask<
+    CallInput,
+    Output
+  >;
+}

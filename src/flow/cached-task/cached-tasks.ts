@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto';
+import type { SerializerRegistry } from '../../artifacts/registry.ts';
+import { TaskCache, type TaskCacheOptions } from '../../cache/task-cache.ts';
+import type { ContentAddressedStore } from '../../content/content-addressed-store.ts';
+import { isStowageError } from '../../errors.ts';
+import type { CallOptions } from '../../storage/contract.ts';
+import type { TaskSpec } from '../flow-options.ts';
+import type { OpenTaskDataStore } from '../open-task-data-store.ts';
+import { TaskDataStore } from '../task-data-store.ts';
+import { TaskOpener } from '../task-opener.ts';
+import { type CachedTask, toCachedTask } from './cached-task.ts';
+import type { CachedTaskHost } from './cached-task-host.ts';
+import type { CachedTaskOptions } from './cached-task-options.ts';
+import type { CachedResult, Provenance } from './result.ts';
+import { SingleFlight } from './single-flight.ts';
+import { TaskDefinition } from './task-definition.ts';
+
+/** What a flow gives its cached tasks. */
+export interface CachedTasksOptions {
+  flow: object;
+  flowName: string;
+  content: ContentAddressedStore;
+  registry: SerializerRegistry;
+  openAttempt: (spec: TaskSpec, options: CallOptions) => Promise<OpenTaskDataStore>;
+  cache: TaskCacheOptions | undefined;
+}
+
+/** The cached tasks of one flow in one store. */
+export class CachedTasks implements CachedTaskHost {
+  readonly flow: object;
+  readonly flowName: string;
+  readonly content: ContentAddressedStore;
+  readonly registry: SerializerRegistry;
+  /** Shared by all tasks of the flow: what makes calls identical is their key. */
+  readonly flights: SingleFlight<CachedResult<unknown>> = new SingleFlight();
+  readonly #openAttempt: CachedTasksOptions['openAttempt'];
+  readonly #cacheOptions: TaskCacheOptions | undefined;
+  #cache: TaskCache | undefined;
+  #processRun: string | undefined;
+
+  constructor({ flow, flowName, content, registry, openAttempt, cache }: CachedTasksOptions) {
+    this.flow = flow;
+    this.flowName = flowName;
+    this.content = content;
+    this.registry = registry;
+    this.#openAttempt = openAttempt;
+    this.#cacheOptions = cache;
+  }
+
+  /** Made when it is first asked for: whoever has no cached task needs no valid `STOWAGE_CACHE_KEY`. */
+  get cache(): TaskCache {
+    this.#cache ??= new TaskCache(this.content, this.#cacheOptions);
+    return this.#cache;
+  }
+
+  define<CallInput, Input, Result, Output>(
+    options: CachedTaskOptions<CallInput, Input, Result, Output>,
+  ): CachedTask<CallInput, Output> {
+    return toCachedTask(
+      new TaskDefinition(this, options as CachedTaskOptions<unknown, Input, unknown, Output>),
+    );
+  }
+
+  async openAttempt(spec: TaskSpec, options: CallOptions): Promise<OpenTaskDataStore> {
+    try {
+      // As a rule it is the first, so that none have to be listed.
+      return await this.#openAttempt({ ...spec, attempt: 0 }, options);
+    } catch (error) {
+      if (!isStowageError(error, 'ATTEMPT_EXISTS')) throw error;
+      return this.#openAttempt(spec, options);
+    }
+  }
+
+  processRun(): string {
+    this.#processRun ??= `${new Date().toISOString()}-${randomBytes(3).toString('hex')}`;
+    return this.#processRun;
+  }
+
+  async openSource({ flowName, pathspec }: Provenance, options: CallOptions): Promise<TaskDataStore> {
+    const read = await new TaskOpener(flowName, this.content).open(pathspec, {}, options);
+    return new TaskDataStore(this.content, this.registry, read);
+  }
+}

@@ -1,0 +1,36 @@
+import type { CacheMissReason, SeenEntry } from '../../cache/entry-reader.ts';
+import type { Lease } from '../../cache/lease.ts';
+import type { Patience } from '../../cache/patience.ts';
+import type { OpenTaskDataStore } from '../open-task-data-store.ts';
+import type { CacheMode } from './cached-task-options.ts';
+import type { KeyedCall } from './task-definition.ts';
+
+/** One call on its way. */
+export interface Call extends KeyedCall {
+  mode: CacheMode;
+  /** The run under which a miss is recorded. */
+  runId: string;
+  /** The keys of the cached calls within which it was made. */
+  within: readonly string[];
+}
+
+/** What the lookup left for those who run. */
+export interface Looked {
+  seen: SeenEntry | undefined;
+  missReason: CacheMissReason | undefined;
+}
+
+/** A try that came to a result. */
+export interface TriedCall<Output> {
+  value: Output;
+  durationMs: number;
+  /** The closed attempt, where it could be recorded. */
+  attempt: OpenTaskDataStore | undefined;
+}
+
+/** How a call is run: what the cache may still take, and the lease under which it is. */
+export interface RunOptions {
+  patience: Patience;
+  signal: AbortSignal;
+  lease: Lease | undefined;
+}

@@ -1,0 +1,86 @@
+import { formatPathspec } from '../../attempts/pathspec.ts';
+import type { CacheEntry } from '../../cache/entry.ts';
+import type { CacheHit, CacheMissReason } from '../../cache/entry-reader.ts';
+import type { Patience } from '../../cache/patience.ts';
+import { reportTaskCacheFailure } from '../../cache/task-cache-failures.ts';
+import type { ArtifactEntry } from '../../content/description.ts';
+import { isStowageError, StowageError } from '../../errors.ts';
+import { ArtifactValues } from '../artifact-values.ts';
+import { OUTPUT_ARTIFACT } from './attempt-recording.ts';
+import type { CachedTaskHost } from './cached-task-host.ts';
+import type { Provenance } from './result.ts';
+
+/** The value of an entry, or why it cannot be had, which makes it a miss. */
+export type LoadedHit = { value: unknown; provenance: Provenance } | { reason: CacheMissReason };
+
+/** Loads the value that an entry keeps, as long as there is patience. */
+export async function loadHit(
+  { content, registry }: CachedTaskHost,
+  { entry }: CacheHit,
+  { patience, signal }: { patience: Patience; signal: AbortSignal },
+): Promise<LoadedHit> {
+  const { run, step, task, flow, attempt } = entry.source;
+  const read = {
+    path: { flow, run, step, task },
+    attempt,
+    status: 'done' as const,
+    startedAt: entry.createdAt,
+    metadata: {},
+    purged: false,
+  };
+  try {
+    const row = loadableOutput(entry);
+    if (!row) throw withoutOutput(entry);
+    const values = new ArtifactValues(content, registry, read, undefined);
+    const value = await patience.spend({ signal }, async (options) => values.load(row, options));
+    return { value, provenance: provenanceOf(entry) };
+  } catch (error) {
+    if (signal.aborted) throw error;
+    const reason = reasonOf(error);
+    if (reason !== 'purged') {
+      reportTaskCacheFailure(content.storage, { operation: 'lookup', reason, key: entry.key, error });
+    }
+    return { reason };
+  }
+}
+
+/** The row of the value; absent in an entry that something else than a cached task stored. */
+export function loadableOutput({ table }: CacheEntry): ArtifactEntry | undefined {
+  return table.artifacts.find(({ name }) => name === OUTPUT_ARTIFACT);
+}
+
+/** Where an entry comes from. */
+export function provenanceOf({ source, createdAt, durationMs }: CacheEntry): Provenance {
+  const { flow, run, step, task, attempt } = source;
+  return {
+    flowName: flow,
+    runId: run,
+    stepName: step,
+    taskId: task,
+    attempt,
+    pathspec: formatPathspec({ run, step, task }, attempt),
+    storedAt: new Date(createdAt),
+    durationMs,
+  };
+}
+
+function reasonOf(error: unknown): CacheMissReason {
+  if (isStowageError(error, 'CONTENT_NOT_FOUND', 'CONTENT_PURGED')) return 'purged';
+  if (isStowageError(error, 'UNSUPPORTED_FORMAT')) return 'newer-format';
+  const isDamaged = isStowageError(
+    error,
+    'CONTENT_DAMAGED',
+    'RECORD_DAMAGED',
+    'UNDECODABLE_ARTIFACT',
+    'UNKNOWN_ENCODING',
+  );
+  return isDamaged ? 'damaged' : 'unavailable';
+}
+
+function withoutOutput({ key, task }: CacheEntry): StowageError {
+  return new StowageError(
+    'RECORD_DAMAGED',
+    `The cache entry of task "${task}" has no artifact ${OUTPUT_ARTIFACT}: it was stored by something else than a cached task.`,
+    { details: { key } },
+  );
+}

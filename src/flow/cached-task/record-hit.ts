@@ -1,0 +1,38 @@
+import type { CallOptions } from '../../storage/contract.ts';
+import { attemptOf } from '../open-task-data-store.ts';
+import { tellUnrecorded } from './attempt-recording.ts';
+import type { CachedResult } from './result.ts';
+import type { TaskDefinition } from './task-definition.ts';
+
+/**
+ * Records a hit as an attempt of the caller's run that shares the content of the first: a clone. Resolves to its pathspec, or to
+ * `undefined` where it could not be written, which costs the record only.
+ */
+export async function recordHit<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+  { key, provenance }: CachedResult<Output>,
+  runId: string,
+  { signal }: CallOptions,
+): Promise<string | undefined> {
+  const { host, name, checked } = definition;
+  if (!provenance) return undefined;
+  const spec = { runId, stepName: name, taskId: key.slice(0, 20) };
+  try {
+    return await host.cache.patience(checked.cacheTimeoutMs).spend({ signal }, async (options) => {
+      const source = await host.openSource(provenance, options);
+      const attempt = await host.openAttempt(spec, options);
+      try {
+        await attempt.clone(source, options);
+        await attempt.done(options);
+      } catch (error) {
+        await attemptOf(attempt).letGo();
+        throw error;
+      }
+      return attempt.pathspec;
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    tellUnrecorded({ task: name, pathspec: undefined, error });
+    return undefined;
+  }
+}

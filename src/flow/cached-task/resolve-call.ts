@@ -1,0 +1,184 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Patience } from '../../cache/patience.ts';
+import { abortError, isStowageError, StowageError } from '../../errors.ts';
+import { AttemptRecording } from './attempt-recording.ts';
+import type { Call, Looked, RunOptions, TriedCall } from './call.ts';
+import { withinTask } from './current-task.ts';
+import { type LoadedHit, loadHit } from './load-hit.ts';
+import type { CachedResult } from './result.ts';
+import { storeResult } from './store-result.ts';
+import { runTry } from './task-context.ts';
+import type { TaskDefinition } from './task-definition.ts';
+
+/** Finds the result of a call, or runs the task and stores what it returns. */
+export async function resolveCall<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+  call: Call,
+  signal: AbortSignal,
+): Promise<CachedResult<Output>> {
+  const { host, checked } = definition;
+  const { mode, brief } = call;
+  const patience = host.cache.patience(checked.cacheTimeoutMs);
+  const looked: Looked = { seen: undefined, missReason: undefined };
+  if (mode !== 'off') {
+    const found = await host.cache.lookup(brief.key, { maxAgeMs: checked.maxAgeMs, patience, signal });
+    looked.seen = found.seen;
+    if (mode !== 'refresh') {
+      if (found.status === 'hit') {
+        const loaded = await loadHit(host, found, { patience, signal });
+        if ('provenance' in loaded) return toHit(call, loaded);
+        looked.missReason = loaded.reason;
+      } else {
+        looked.missReason = found.reason;
+      }
+    }
+  }
+  // Where nothing could be looked up, nobody can be waited for either.
+  const isAlone = mode === 'off' || mode === 'readonly' || looked.missReason === 'unavailable';
+  if (!definition.serialize || isAlone) {
+    return runAndStore(definition, call, looked, { patience, signal, lease: undefined });
+  }
+  return resolveSerialized(definition, call, looked, { patience, signal });
+}
+
+/** Runs under a lease, or takes the result of who had it. */
+async function resolveSerialized<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+  call: Call,
+  looked: Looked,
+  { patience, signal }: { patience: Patience; signal: AbortSignal },
+): Promise<CachedResult<Output>> {
+  const { host, checked } = definition;
+  const acquired = await host.cache.acquire(call.brief.key, {
+    maxAgeMs: checked.maxAgeMs,
+    seen: looked.seen,
+    leaseMs: checked.leaseMs,
+    patience,
+    signal,
+  });
+  if (acquired.status === 'hit') {
+    const loaded = await loadHit(host, acquired, { patience, signal });
+    if ('provenance' in loaded) return toHit(call, loaded);
+    looked.missReason = loaded.reason;
+    looked.seen = acquired.seen;
+  }
+  const lease = acquired.status === 'held' ? acquired.lease : undefined;
+  try {
+    return await runAndStore(definition, call, looked, { patience, signal, lease });
+  } finally {
+    await lease?.release();
+  }
+}
+
+async function runAndStore<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+  call: Call,
+  looked: Looked,
+  options: RunOptions,
+): Promise<CachedResult<Output>> {
+  // Before the function may change its input.
+  const isStored = call.mode === 'auto' || call.mode === 'refresh';
+  const key = isStored ? call.full() : call.brief;
+  const tried = await runWithRetries(definition, call, options);
+  return storeResult(definition, { ...call, brief: key }, tried, looked, options);
+}
+
+async function runWithRetries<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+  call: Call,
+  options: RunOptions,
+): Promise<TriedCall<Output>> {
+  const { attempts, when, delayMs } = definition.checked.retry;
+  for (let tries = 1; ; tries++) {
+    try {
+      return await runOnce(definition, call, tries - 1, options);
+    } catch (error) {
+      if (options.signal.aborted || tries >= attempts || isOwnFault(error) || !when(error)) throw error;
+      refuseChangedInput(definition.name, call, error);
+      const waitMs = typeof delayMs === 'function' ? delayMs(tries) : delayMs;
+      await wait(waitMs, options.signal);
+    }
+  }
+}
+
+/** One try, with an attempt of its own. */
+async function runOnce<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+  call: Call,
+  attempt: number,
+  { patience, signal }: RunOptions,
+): Promise<TriedCall<Output>> {
+  const { host, name } = definition;
+  const spec = { runId: call.runId, stepName: name, taskId: call.brief.key.slice(0, TASK_ID_DIGITS) };
+  const recording = await AttemptRecording.begin(
+    {
+      taskName: name,
+      open: call.mode === 'readonly' ? undefined : (inner) => host.openAttempt(spec, inner),
+      patience,
+      signal,
+    },
+    definition.recordedInput(call.input),
+  );
+  const within = {
+    flow: host.flow,
+    runId: call.runId,
+    task: recording.attempt,
+    keys: [...call.within, call.brief.key],
+  };
+  try {
+    const beganMs = performance.now();
+    const returned = await withinTask(within, () =>
+      runTry((context) => definition.run(call.input, context), { recording, attempt, signal }),
+    );
+    const durationMs = Math.round(performance.now() - beganMs);
+    const value = await definition.parseOutput(returned);
+    return { value, durationMs, attempt: await recording.done(value) };
+  } catch (error) {
+    await recording.fail(error);
+    throw error;
+  }
+}
+
+function toHit<Output>(
+  { brief }: Call,
+  { value, provenance }: Extract<LoadedHit, { provenance: unknown }>,
+): CachedResult<Output> {
+  return {
+    value: value as Output,
+    hit: true,
+    stored: true,
+    key: brief.key,
+    provenance,
+    recorded: undefined,
+    missReason: undefined,
+    notStoredReason: undefined,
+    durationMs: provenance.durationMs,
+  };
+}
+
+/** As many digits of the key as name a task: 80 bits. */
+const TASK_ID_DIGITS = 20;
+
+/** What comes out the same however often it is tried. */
+function isOwnFault(error: unknown): boolean {
+  return isStowageError(error, 'OUTPUT_INVALID', 'UNSERIALIZABLE_ARTIFACT');
+}
+
+/** Tried again with another input, it would come to a result of that one. */
+function refuseChangedInput(task: string, { brief, full }: Call, cause: unknown): void {
+  if (full().key === brief.key) return;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    `Task "${task}" failed and cannot be tried again, because it changed its input. Have it work on a copy.`,
+    { details: { task }, cause },
+  );
+}
+
+async function wait(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (error) {
+    throw signal.aborted ? abortError(signal) : error;
+  }
+}

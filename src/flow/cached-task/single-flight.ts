@@ -1,0 +1,48 @@
+import { orAborted } from '../../storage/next-or-aborted.ts';
+
+/** Work that several callers wait for. */
+interface Flight<T> {
+  result: Promise<T>;
+  waiting: number;
+  controller: AbortController;
+}
+
+/**
+ * Runs identical calls of one process once. A caller that is aborted leaves the others to wait; the work itself is aborted when
+ * nobody waits for it any more, and is not joined from then on.
+ */
+export class SingleFlight<T> {
+  readonly #flights = new Map<string, Flight<T>>();
+
+  /** What `work` comes to, whether this call began it or joined it. */
+  async run(
+    key: string,
+    work: (signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const flight = this.#flights.get(key) ?? this.#begin(key, work);
+    flight.waiting += 1;
+    try {
+      return await orAborted(() => flight.result, signal);
+    } finally {
+      flight.waiting -= 1;
+      if (flight.waiting === 0 && this.#flights.get(key) === flight) {
+        this.#flights.delete(key);
+        flight.controller.abort(signal?.reason);
+      }
+    }
+  }
+
+  #begin(key: string, work: (signal: AbortSignal) => Promise<T>): Flight<T> {
+    const controller = new AbortController();
+    const result = new Promise<T>((begun) => begun(work(controller.signal)));
+    const flight: Flight<T> = { result, waiting: 0, controller };
+    this.#flights.set(key, flight);
+    const land = (): void => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    };
+    // Also when everybody has gone: what the work threw then is nobody's.
+    result.then(land, land);
+    return flight;
+  }
+}

@@ -1,0 +1,63 @@
+import { formatPathspec } from '../../attempts/pathspec.ts';
+import type { NewCacheEntry } from '../../cache/entry.ts';
+import type { JsonValue } from '../../codec/json-value.ts';
+import { attemptOf } from '../open-task-data-store.ts';
+import { INPUT_ARTIFACT } from './attempt-recording.ts';
+import type { Call, Looked, RunOptions, TriedCall } from './call.ts';
+import { loadHit } from './load-hit.ts';
+import type { CachedResult, Provenance } from './result.ts';
+import type { TaskDefinition } from './task-definition.ts';
+
+/** What the entry of a call says is the same for all of them but for the attempt; its input is not part of the result. */
+const NOT_RESULT: ReadonlySet<string> = new Set([INPUT_ARTIFACT]);
+
+/** Stores the result of a run, unless the mode forbids it; whoever was not first returns the result of who was. */
+export async function storeResult<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+  call: Call,
+  { value, durationMs, attempt }: TriedCall<Output>,
+  { seen, missReason }: Looked,
+  { patience, signal, lease }: RunOptions,
+): Promise<CachedResult<Output>> {
+  const { host, checked, name } = definition;
+  const { key } = call.brief;
+  const closed = attempt && attemptOf(attempt).closedAs(NOT_RESULT);
+  const ran = { value, hit: false, key, missReason, durationMs, recorded: attempt?.pathspec };
+  if (!closed || call.mode === 'off' || call.mode === 'readonly') {
+    const isUnrecorded = !closed && call.mode !== 'readonly';
+    const provenance = closed && toProvenance(closed.source, durationMs);
+    return { ...ran, stored: false, provenance, notStoredReason: isUnrecorded ? 'unrecorded' : undefined };
+  }
+  const entry: NewCacheEntry = {
+    task: name,
+    scope: definition.scopeText,
+    version: definition.versionText,
+    keyDescription: call.brief as unknown as JsonValue,
+    source: closed.source,
+    table: closed.table,
+    durationMs,
+  };
+  const storing = { maxAgeMs: checked.maxAgeMs, replaces: seen, lease, patience, signal };
+  const outcome = await host.cache.store(key, entry, storing);
+  const own = { ...ran, provenance: toProvenance(closed.source, durationMs) };
+  if (outcome.stored) return { ...own, stored: true, notStoredReason: undefined };
+  const notStored = { ...own, stored: false, notStoredReason: outcome.reason };
+  if (!outcome.winner) return notStored;
+  const winner = await loadHit(host, outcome.winner, { patience, signal });
+  if (!('provenance' in winner)) return notStored;
+  return { ...notStored, value: winner.value as Output, provenance: winner.provenance };
+}
+
+function toProvenance(source: NewCacheEntry['source'], durationMs: number): Provenance {
+  const { flow, run, step, task, attempt } = source;
+  return {
+    flowName: flow,
+    runId: run,
+    stepName: step,
+    taskId: task,
+    attempt,
+    pathspec: formatPathspec({ run, step, task }, attempt),
+    storedAt: new Date(),
+    durationMs,
+  };
+}

@@ -1,0 +1,56 @@
+import { channel } from 'node:diagnostics_channel';
+import type { AttemptRecording } from './attempt-recording.ts';
+import { WorkFolder } from './work-folder.ts';
+
+/** What a cached task's function gets beside its input. */
+export interface CachedTaskContext {
+  /** Adds a line to the log of the attempt, formatted as `console.log` does. Never waits, never throws. */
+  readonly log: (...values: unknown[]) => void;
+  /** Aborted when the caller, and everybody who waits for the same call, was. */
+  readonly signal: AbortSignal;
+  /** Which try of this call it is, from 0; see `retry`. */
+  readonly attempt: number;
+  /** The attempt that is recorded, `run/step/task/attempt`; `undefined` where the store could not be written. */
+  readonly pathspec: string | undefined;
+  /** An empty folder of this try's own, removed when it ends. Made when it is first asked for. */
+  readonly workDir: string;
+  /** Keeps files with the attempt. */
+  readonly files: CachedTaskFiles;
+}
+
+/** Files that a cached task keeps beside its output. */
+export interface CachedTaskFiles {
+  /**
+   * Saves a file as an artifact of the attempt, streamed, whatever its size. It is no part of the cached value; it is read from the
+   * attempt that the result's `provenance` names.
+   *
+   * @throws StowageError `INVALID_NAME`; and the file system's error for a file that cannot be read.
+   */
+  save(name: string, path: string): Promise<void>;
+}
+
+/** A work folder that could not be removed is no fault of the task's result. */
+const folderLeft = channel('stowage:work-folder-left');
+
+/** Runs one try of a task's function, with a context of its own. */
+export async function runTry<T>(
+  work: (context: CachedTaskContext) => T | Promise<T>,
+  { recording, attempt, signal }: { recording: AttemptRecording; attempt: number; signal: AbortSignal },
+): Promise<T> {
+  const folder = new WorkFolder();
+  const context: CachedTaskContext = {
+    log: (...values) => recording.log(...values),
+    signal,
+    attempt,
+    pathspec: recording.pathspec,
+    get workDir() {
+      return folder.path;
+    },
+    files: { save: (name, path) => recording.saveFile(name, path) },
+  };
+  try {
+    return await work(context);
+  } finally {
+    await folder.remove().catch((error: unknown) => folderLeft.publish({ path: folder.path, error }));
+  }
+}

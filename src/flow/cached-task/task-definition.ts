@@ -1,0 +1,126 @@
+import { autoVersion } from '../../cache/auto-version.ts';
+import { type CacheKey, type CacheScope, TaskKeys } from '../../cache/cache-key.ts';
+import { type DescribableSchema, jsonSchemasOf } from '../../cache/json-schemas.ts';
+import { validateValue } from '../standard-schema.ts';
+import type { CachedTaskHost } from './cached-task-host.ts';
+import { type CachedTaskOptions, type CheckedTaskOptions, checkTaskOptions } from './cached-task-options.ts';
+import type { CachedTaskContext } from './task-context.ts';
+
+/** A call's input, parsed, and its key. */
+export interface KeyedCall {
+  input: unknown;
+  /** Enough to look for a result. */
+  brief: CacheKey;
+  /** With what explains a difference, as entries keep it. */
+  full(): CacheKey;
+}
+
+/** A cached task as its options describe it: how its inputs become keys, and what is done on a miss. */
+export class TaskDefinition<Input, Output> {
+  readonly host: CachedTaskHost;
+  readonly name: string;
+  readonly checked: CheckedTaskOptions;
+  readonly serialize: boolean;
+  readonly #options: CachedTaskOptions<unknown, Input, unknown, Output>;
+  #keys: Promise<TaskKeys> | undefined;
+  #version = '';
+
+  /** @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME` */
+  constructor(host: CachedTaskHost, options: CachedTaskOptions<unknown, Input, unknown, Output>) {
+    this.checked = checkTaskOptions(options);
+    this.host = host;
+    this.name = this.checked.name;
+    this.serialize = options.serialize ?? false;
+    this.#options = { ...options };
+  }
+
+  /** The scope as entries tell it. */
+  get scopeText(): string {
+    const scope = this.#scope();
+    if (scope === 'global') return scope;
+    return 'flow' in scope ? `flow ${scope.flow}` : scope.name;
+  }
+
+  /** The version as entries tell it, known once there was a key. */
+  get versionText(): string {
+    return this.#version;
+  }
+
+  /** Parses an input and makes its key. */
+  async keyed(given: unknown, salt: string | undefined): Promise<KeyedCall> {
+    const keys = await this.#taskKeys();
+    const { input: schema } = this.#options;
+    const input = schema
+      ? await validateValue(given, schema, {
+          title: `The input of task "${this.name}"`,
+          root: 'input',
+          code: 'INPUT_INVALID',
+          details: { task: this.name },
+        })
+      : given;
+    const preparing = keys.prepare(input);
+    if (preparing) await preparing;
+    return { input, brief: keys.briefKeyOf(input, salt), full: () => keys.keyOf(input, salt) };
+  }
+
+  /** The input as it is recorded: without what does not count. */
+  recordedInput(input: unknown): unknown {
+    const { ignoredInputs = [] } = this.#options;
+    if (ignoredInputs.length === 0) return input;
+    const members = Object.entries(input as object).filter(([name]) => !ignoredInputs.includes(name));
+    return Object.fromEntries(members);
+  }
+
+  run(input: unknown, context: CachedTaskContext): unknown {
+    return this.#options.run(input as Input, context);
+  }
+
+  /** What is returned and stored of what the function returned. */
+  async parseOutput(value: unknown): Promise<Output> {
+    const { output: schema } = this.#options;
+    if (!schema) return value as Output;
+    return validateValue(value, schema, {
+      title: `The result of task "${this.name}"`,
+      root: 'output',
+      code: 'OUTPUT_INVALID',
+      details: { task: this.name },
+    });
+  }
+
+  #scope(): CacheScope {
+    const { scope = 'flow' } = this.#options;
+    if (scope === 'global') return scope;
+    return scope === 'flow' ? { flow: this.host.flowName } : { name: scope };
+  }
+
+  /** Made once; after a failure, such as a file that could not be read, anew. */
+  #taskKeys(): Promise<TaskKeys> {
+    this.#keys ??= this.#makeKeys().catch((error: unknown) => {
+      this.#keys = undefined;
+      throw error;
+    });
+    return this.#keys;
+  }
+
+  async #makeKeys(): Promise<TaskKeys> {
+    const { name } = this;
+    const { version, run, dependsOn, salt, input, output, interfaceVersion, config, ignoredInputs } =
+      this.#options;
+    const code = version === 'auto' ? await autoVersion(name, { run, dependsOn, salt }) : undefined;
+    this.#version = code ? `auto ${code.digest.slice(0, 12)}` : version;
+    const schemas = {
+      input: input as DescribableSchema | undefined,
+      output: output as DescribableSchema | undefined,
+    };
+    return new TaskKeys({
+      taskName: name,
+      version: code ?? version,
+      scope: this.#scope(),
+      interface:
+        interfaceVersion === undefined ? await jsonSchemasOf(name, schemas) : { version: interfaceVersion },
+      config: salt === undefined || code ? config : { salt, config },
+      ignoredInputs,
+      serializers: this.host.registry,
+    });
+  }
+}
