@@ -8,7 +8,11 @@ export type CliErrorCode =
   /** A file that it reads. */
   | 'INPUT_FAILED'
   /** An artifact that cannot be written in the form that was asked for. */
-  | 'NO_SUCH_FORM';
+  | 'NO_SUCH_FORM'
+  /** An entry that the cache does not have. */
+  | 'NO_SUCH_ENTRY'
+  /** A cache entry that does not say what its key was made of. */
+  | 'NOT_EXPLAINED';
 
 /** An error of the command line: its use, or the files and pipes that it writes and reads. */
 export class CliError extends Error {

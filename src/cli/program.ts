@@ -1,15 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { Argument, Command, Option } from 'commander';
+import { addCacheCommands } from './cache-program.ts';
 import type { StoreCopyOptions } from './commands/copy.ts';
 import type { DiffOptions } from './commands/diff.ts';
 import type { PutOptions } from './commands/put.ts';
 import type { UploadsOptions } from './commands/uploads.ts';
 import type { Shell } from './completion/scripts.ts';
+import type { Execute } from './execute.ts';
 import { exampleLines, fitted, HELP_LAYOUT, helpWidthOf } from './help-layout.ts';
-import type { Invocation } from './invocation.ts';
-
-/** Runs a command's work under the options that every command takes. */
-export type Execute = (command: Command, work: (invocation: Invocation) => Promise<void>) => Promise<void>;
 
 const EXAMPLES = [
   ['stowage runs', 'the newest runs of all flows'],
@@ -21,6 +19,7 @@ const EXAMPLES = [
   ['stowage diff Train/r7 Train/r8', 'what changed from one run to another'],
   ['stowage stat --store ./other --json', 'how much lies in another store'],
   ['stowage copy ./.stowage s3://bucket/s', 'all of it to a bucket; again: what is new'],
+  ['stowage cache explain 3f01a2b3', 'why a cached task ran again'],
 ] as const;
 
 const WHICH_STORE = `The store is ./.stowage, unless --store says otherwise, or
@@ -185,6 +184,8 @@ export function buildProgram(execute: Execute): Command {
         await stat(invocation, path, options);
       }),
     );
+
+  addCacheCommands(program, execute);
 
   program
     .command('uploads')

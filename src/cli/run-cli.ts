@@ -2,10 +2,11 @@ import { type Command, CommanderError } from 'commander';
 import { StowageError } from '../errors.ts';
 import { CliError, usageError } from './cli-error.ts';
 import { COMPLETE } from './completion-call.ts';
+import type { Execute } from './execute.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { type CommonOptions, Invocation } from './invocation.ts';
 import { flushed, Output, type OutputStream, widthOf } from './output.ts';
-import { buildProgram, type Execute } from './program.ts';
+import { buildProgram } from './program.ts';
 import { note, type ReportStream, report } from './report.ts';
 import { didYouMean, suggest } from './suggestions.ts';
 
@@ -53,7 +54,7 @@ export async function runCli(
   const program = buildProgram(execute);
   try {
     const helpInstead = divert(program, { stdout, stderr });
-    await program.parseAsync(argv, { from: 'user' }).catch((thrown: unknown) => {
+    await program.parseAsync(helpOfGroup(program, argv), { from: 'user' }).catch((thrown: unknown) => {
       if (!(thrown instanceof CommanderError)) throw thrown;
       if (thrown.exitCode === 0) return; // help, or the version
       if (thrown.code !== 'commander.help') throw asUsageError(thrown, helpFor(program, argv));
@@ -100,24 +101,47 @@ function divert(program: Command, { stdout, stderr }: CliStreams): () => string 
     getOutHelpWidth: () => widthOf(stdout) ?? HELP_WIDTH,
     getErrHelpWidth: () => widthOf(stderr) ?? HELP_WIDTH,
   };
-  for (const command of [program, ...program.commands]) command.exitOverride().configureOutput(output);
+  for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])])
+    command.exitOverride().configureOutput(output);
   return () => helpInstead;
+}
+
+/** `help cache ls` is what commander knows as `cache help ls`. */
+function helpOfGroup(program: Command, argv: readonly string[]): readonly string[] {
+  const [help, name, command, ...rest] = argv;
+  const group = program.commands.find((one) => one.name() === name && one.commands.length > 0);
+  const isAsked = help === 'help' && group !== undefined && command !== undefined && !command.startsWith('-');
+  return isAsked ? [group.name(), 'help', command, ...rest] : argv;
 }
 
 /** No command was named, or `help` one that there is not, whose name is in the details. */
 function noCommand(program: Command, argv: readonly string[]): CliError {
-  const words = argv[0] === 'help' ? argv.slice(1).filter((word) => !word.startsWith('-')) : [];
-  const [command] = words;
-  if (command === undefined) return usageError('Name a command. See: stowage help');
-  const names = program.commands.map((one) => one.name());
+  const group = calledIn(program, argv);
+  const see = `See: ${helpFor(program, argv)}`;
+  const names = group.commands.map((one) => one.name());
+  const asked = argv.includes('help') ? argv.slice(argv.indexOf('help') + 1) : [];
+  const command = asked.find((word) => !word.startsWith('-') && word !== group.name());
+  if (command === undefined) {
+    const which = group === program ? '' : ` of ${group.name()}: ${names.join(', ')}`;
+    return usageError(`Name a command${which}. ${see}`);
+  }
   const meant = didYouMean(suggest(command, names));
-  return usageError(`unknown command '${command}'.${meant} See: stowage help`, { command });
+  return usageError(`unknown command '${command}'.${meant} ${see}`, { command });
 }
 
 /** How to get help for the command that was called, or for the program. */
 function helpFor(program: Command, argv: readonly string[]): string {
-  const called = program.commands.find((command) => argv.includes(command.name()));
-  return called ? `stowage help ${called.name()}` : 'stowage help';
+  const names: string[] = [];
+  for (let called = calledIn(program, argv); called.parent; called = called.parent)
+    names.unshift(called.name());
+  return ['stowage help', ...names].join(' ');
+}
+
+/** The command that was called, as far as there is one. */
+function calledIn(program: Command, argv: readonly string[]): Command {
+  let called = program;
+  for (const word of argv) called = called.commands.find((command) => command.name() === word) ?? called;
+  return called;
 }
 
 function asUsageError({ code, message }: CommanderError, help: string): Error {

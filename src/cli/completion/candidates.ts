@@ -1,5 +1,5 @@
 import type { Argument, Command, Option } from 'commander';
-import { artifactsOf, attemptsOf, childrenOfPath } from './store-candidates.ts';
+import { artifactsOf, attemptsOf, cacheKeysFrom, childrenOfPath } from './store-candidates.ts';
 
 /** What a word may become. */
 export interface Candidate {
@@ -76,7 +76,9 @@ function read(program: Command, words: readonly string[]): Omit<Context, 'signal
       if (takesValue && !value) context.pending = option;
       if (value && option?.long === '--store') context.store = value;
     } else if (context.command) {
-      context.args.push(word);
+      const inside = context.args.length === 0 ? memberOf(context.command, word) : undefined;
+      if (inside) context.command = inside;
+      else context.args.push(word);
     } else {
       context.command = commandOf(program, word);
     }
@@ -84,10 +86,14 @@ function read(program: Command, words: readonly string[]): Omit<Context, 'signal
   return context;
 }
 
+/** A command of a group: `ls` of `cache`. */
+function memberOf(group: Command, name: string): Command | undefined {
+  return group.commands.find((command) => command.name() === name);
+}
+
 /** `help` is none of the commands that the program lists. */
 function commandOf(program: Command, name: string): Command {
-  const known = program.commands.find((command) => command.name() === name);
-  return known ?? program.createCommand(name);
+  return memberOf(program, name) ?? program.createCommand(name);
 }
 
 function optionOf(
@@ -132,11 +138,20 @@ async function completeValue(
 
 async function completeArgument(context: Context, command: Command, word: string): Promise<Completion> {
   const { args, store, signal, program } = context;
-  if (command.name() === 'help') return startingWith(word, commandsOf(program));
+  if (command.name() === 'help') {
+    const group = args[0] === undefined ? program : memberOf(program, args[0]);
+    return group ? startingWith(word, commandsOf(group)) : NOTHING;
+  }
+  if (command.commands.length > 0)
+    return args.length === 0 ? startingWith(word, commandsOf(command)) : NOTHING;
   const known = command.registeredArguments;
   const argument = known[args.length] ?? (known.at(-1)?.variadic ? known.at(-1) : undefined);
   if (!argument) return NOTHING;
   if (argument.argChoices) return startingWith(word, argument.argChoices.map(plain));
+  if (/\bkey$/.test(argument.name())) {
+    const keys = await cacheKeysFrom(store, word, signal);
+    return startingWith(word, keys.filter((key) => !args.includes(key)).map(plain));
+  }
   const depth = depthOf(argument);
   if (depth > 0) {
     // `copy` names its stores itself.

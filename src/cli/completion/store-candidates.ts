@@ -1,4 +1,5 @@
 import { listAttempts } from '../../attempts/attempt-files.ts';
+import { CACHE_FOLDER, parseEntryName } from '../../cache/cache-names.ts';
 import { defaultStorageUri } from '../../flow/default-storage.ts';
 import type { DataStoreStorage } from '../../storage/contract.ts';
 import { openStorage } from '../../storage/open.ts';
@@ -6,6 +7,8 @@ import { parseStorePath } from '../store-path.ts';
 
 /** The most names that are offered: more, nobody looks through. */
 const MAX_NAMES = 300;
+/** As many digits of a cache key are offered. */
+const KEY_DIGITS = 12;
 /** The level of tasks: what lies deeper is seldom asked for. */
 const TASK_LEVEL = 3;
 /** Comes behind every name that begins with what stands in front of it. */
@@ -64,6 +67,33 @@ export async function artifactsOf(
   });
 }
 
+/** Keys of the cache that begin with `begun`, as far as people type them: one LIST. */
+export async function cacheKeysFrom(
+  store: string | undefined,
+  begun: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  if (!/^[0-9a-f]{0,64}$/.test(begun)) return [];
+  return withStorage(store, async (storage) => {
+    const keys = await someOfMany(begun, async (behind, most) => {
+      const found: string[] = [];
+      const startAfter = behind === undefined ? undefined : cachePathOf(behind) + LAST_CHARACTER;
+      for await (const page of storage.list({ prefix: cachePathOf(begun), startAfter, signal })) {
+        // Leases lie between the entries.
+        found.push(...page.objects.flatMap(({ name }) => parseEntryName(name) ?? []));
+        if (found.length >= most) break;
+      }
+      return found.slice(0, most);
+    });
+    return keys.map((key) => key.slice(0, Math.max(KEY_DIGITS, begun.length)));
+  });
+}
+
+/** Where the entries lie whose keys begin with `begun`. */
+function cachePathOf(begun: string): string {
+  return CACHE_FOLDER + (begun.length < 3 ? begun : `${begun.slice(0, 3)}/${begun}`);
+}
+
 async function attemptNumbers(
   storage: DataStoreStorage,
   text: string,
@@ -81,24 +111,32 @@ async function namesIn(
   begun: string,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const list = async (startAfter: string | undefined, limit: number): Promise<string[]> => {
+  return someOfMany(begun, async (behind, most) => {
     const names: string[] = [];
     for await (const page of storage.list({
       prefix: folder + begun,
       depth: 'one',
-      startAfter,
-      limit,
+      startAfter: behind === undefined ? undefined : folder + behind + LAST_CHARACTER,
+      limit: most,
       signal,
     })) {
       for (const child of page.folders) names.push(child.slice(folder.length, -1));
     }
     return names;
-  };
+  });
+}
+
+/** The first of the names that begin with `begun`, and some that have less in common with them, if there are more. */
+async function someOfMany(
+  begun: string,
+  /** At most `most` of them, in order: all, or those behind whatever begins with `behind`. */
+  list: (behind: string | undefined, most: number) => Promise<string[]>,
+): Promise<string[]> {
   const names = await list(undefined, MAX_NAMES);
   if (names.length < MAX_NAMES) return names;
   // Each of these begins alike with fewer characters than the one before, so that there are few.
   for (let prefix = commonPrefix(names); prefix.length > begun.length; prefix = commonPrefix(names)) {
-    const [other] = await list(folder + prefix + LAST_CHARACTER, 1);
+    const [other] = await list(prefix, 1);
     if (other === undefined) break;
     names.push(other);
   }
