@@ -49,8 +49,9 @@ export class EntryFilter {
   didYouMean(): string {
     const [task, scope] = [this.#task, this.#scope];
     if (task !== undefined && !this.#seenTasks.has(task)) return meant(task, this.#seenTasks);
+    const names = [...this.#seenScopes].map((seen) => seen.replace(/^flow /, ''));
     if (scope !== undefined && ![...this.#seenScopes].some((seen) => isOfScope(seen, scope)))
-      return meant(scope, this.#seenScopes);
+      return meant(scope.replace(/^flow /, ''), names);
     return '';
   }
 }
@@ -60,6 +61,6 @@ function isOfScope(scope: string | undefined, wanted: string): boolean {
   return scope === wanted || scope === `flow ${wanted}`;
 }
 
-function meant(wanted: string, seen: ReadonlySet<string>): string {
+function meant(wanted: string, seen: Iterable<string>): string {
   return didYouMean(suggest(wanted, [...seen]));
 }
