@@ -5,6 +5,7 @@ import type { TaskCache } from '../../cache/task-cache.ts';
 import { storedKeyOf } from '../cache/entry-key.ts';
 import { type EntryJson, entryJson, shortKey, storedAtMs } from '../cache/entry-view.ts';
 import { findEntry } from '../cache/find-entry.ts';
+import { keyDistance } from '../cache/key-distance.ts';
 import { readEntries, withCache } from '../cache/open-cache.ts';
 import { unreadableEntry } from '../cache/problem-tally.ts';
 import { CliError } from '../cli-error.ts';
@@ -71,9 +72,8 @@ async function nearestTo(
     const other = storedKeyOf(listed.entry);
     if (!other) continue;
     among += 1;
-    const differences = explainKeys(other, described);
     const hasOtherInput = other.parts.input === described.parts.input ? 0 : 1;
-    const rank = [differences.length, hasOtherInput, -storedAtMs(listed)];
+    const rank = [keyDistance(other, described), hasOtherInput, -storedAtMs(listed)];
     if (!best || isBefore(rank, best.rank)) best = { entry: entryJson(listed), key: other, rank };
   }
   if (best) return { nearest: best, among };
