@@ -137,10 +137,16 @@ function helpFor(program: Command, argv: readonly string[]): string {
   return ['stowage help', ...names].join(' ');
 }
 
-/** The command that was called, as far as there is one. */
+/** The command that was called, or that help is asked for, as far as there is one. */
 function calledIn(program: Command, argv: readonly string[]): Command {
+  const isName = (word: string, index: number): boolean =>
+    !word.startsWith('-') && word !== 'help' && argv[index - 1] !== '--store';
   let called = program;
-  for (const word of argv) called = called.commands.find((command) => command.name() === word) ?? called;
+  for (const word of argv.filter(isName)) {
+    const next = called.commands.find((command) => command.name() === word);
+    if (!next) break;
+    called = next;
+  }
   return called;
 }
 

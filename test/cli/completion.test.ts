@@ -9,6 +9,7 @@ import { parseBashLine, quoteForBash } from '../../src/cli/completion/shell-line
 import { buildProgram } from '../../src/cli/program.ts';
 import { FlowDataStore, openStorage, registerStorage } from '../../src/index.ts';
 import { CountStorage } from '../../src/storage/count.ts';
+import { makeCache } from './cache-fixture.ts';
 import { makeStore, PROGRAM, RUN, scratchFolder, stowage } from './fixture.ts';
 
 const BREAKS = ' \t\n"\'><=;|&(:';
@@ -142,6 +143,10 @@ describe('what a word may become', () => {
     expect(await valuesFor('stowage runs --status=d')).toEqual(['done']);
     expect(await valuesFor('stowage stat --by ')).toEqual(['flow', 'run', 'step', 'artifact']);
     expect(await valuesFor('stowage completion ')).toEqual([...SHELLS]);
+    expect(await valuesFor('stowage cache ')).toEqual(['ls', 'show', 'explain', 'evict', 'stats', 'help']);
+    expect(await valuesFor('stowage cache e')).toEqual(['explain', 'evict']);
+    expect(await valuesFor('stowage help cache e')).toEqual(['explain', 'evict']);
+    expect(await valuesFor('stowage cache ls --s')).toEqual(['--scope', '--since', '--store']);
     expect(await valuesFor('stowage nonsense ')).toEqual([]);
     expect((await completions('stowage get a/b/c/d x -o ')).kind).toBe('files');
     expect(await completions('stowage ls --store=')).toMatchObject({ kind: 'folders', lead: '--store=' });
@@ -171,6 +176,27 @@ describe('what a word may become', () => {
     expect(await valuesFor(`stowage get ${RUN}/load/0 raw `)).toEqual(['note', 'rows']);
     expect(await valuesFor(`stowage get ${RUN}/report/1/0 p`)).toEqual(['partial']);
     expect(await valuesFor(`stowage show ${RUN}/fit/drama --attempt `)).toEqual(['latest-done', '1', '0']);
+  });
+
+  it('keys of the cache, as far as people type them, by one listing', async () => {
+    const cached = join(folder, 'cached');
+    const { first, second, newer, embedded } = await makeCache(cached);
+    const all = [first, second, newer, embedded].map((key) => key.slice(0, 12)).sort();
+    expect(await valuesFor('stowage cache show ', cached)).toEqual(all);
+    expect(await valuesFor(`stowage cache show ${first.slice(0, 2)}`, cached)).toContain(first.slice(0, 12));
+    expect(await valuesFor(`stowage cache show ${first.slice(0, 8)}`, cached)).toEqual([first.slice(0, 12)]);
+    expect(await valuesFor(`stowage cache show ${first.slice(0, 20)}`, cached)).toEqual([first.slice(0, 20)]);
+    expect(await valuesFor(`stowage cache explain ${all[0]} `, cached)).toEqual(all.slice(1));
+    expect(await valuesFor(`stowage cache evict ${all[0]} ${all[1]} `, cached)).toEqual(all.slice(2));
+    expect(await valuesFor(`stowage cache explain ${all[0]} ${all[1]} `, cached)).toEqual([]);
+    expect(await valuesFor('stowage cache show x', cached)).toEqual([]);
+    let counted: CountStorage | undefined;
+    registerStorage('completed-cache', async () => {
+      counted = new CountStorage(await openStorage(cached));
+      return counted;
+    });
+    await valuesFor('stowage cache show ', 'completed-cache:');
+    expect(counted?.snapshot()).toMatchObject({ requests: 1, list: { calls: 1 } });
   });
 
   it('costs one listing of the level, and for artifacts one description', async () => {

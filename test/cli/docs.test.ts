@@ -9,6 +9,10 @@ const text = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8')
 /** The page by heading. */
 const sections = new Map(text.split(/^## /m).map((section) => [section.split('\n')[0] as string, section]));
 const program = buildProgram(async () => {});
+/** Those of groups in place of the groups. */
+const commands = program.commands.flatMap((command) =>
+  command.commands.length > 0 ? command.commands : [command],
+);
 
 /** `stowage get <path> [artifact...]` */
 function headingOf(command: Command): string {
@@ -16,7 +20,13 @@ function headingOf(command: Command): string {
     const name = argument.name() + (argument.variadic ? '...' : '');
     return argument.required ? `<${name}>` : `[${name}]`;
   });
-  return `\`${['stowage', command.name(), ...args].join(' ')}\``;
+  return `\`${['stowage', nameOf(command), ...args].join(' ')}\``;
+}
+
+/** `cache ls` */
+function nameOf(command: Command): string {
+  const { parent } = command;
+  return parent === null || parent === program ? command.name() : `${parent.name()} ${command.name()}`;
 }
 
 /** A row of a table that begins with the option's flags. */
@@ -27,12 +37,11 @@ function documents(section: string | undefined, flags: string): boolean {
 
 describe('docs/cli.md', () => {
   it('has a section for each command, and no other', () => {
-    const commands = [...program.commands.map(headingOf), '`stowage help [command]`'];
     const documented = [...sections.keys()].filter((heading) => heading.startsWith('`'));
-    expect(documented).toEqual(commands);
+    expect(documented).toEqual([...commands.map(headingOf), '`stowage help [command]`']);
   });
 
-  it.each(program.commands.map((command) => [command.name(), command] as const))(
+  it.each(commands.map((command) => [nameOf(command), command] as const))(
     'names every option of %s',
     (_, command) => {
       const section = sections.get(headingOf(command));
@@ -56,7 +65,15 @@ describe('docs/cli.md', () => {
   });
 
   it('names only error codes that there are', () => {
-    const own = ['USAGE', 'OUTPUT_FAILED', 'INPUT_FAILED', 'NO_SUCH_FORM', 'UNEXPECTED'];
+    const own = [
+      'USAGE',
+      'OUTPUT_FAILED',
+      'INPUT_FAILED',
+      'NO_SUCH_FORM',
+      'NO_SUCH_ENTRY',
+      'NOT_EXPLAINED',
+      'UNEXPECTED',
+    ];
     const named = [...text.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)].map(([code]) => code);
     const known: readonly string[] = [...ERROR_CODES, ...own, 'NO_COLOR', 'FORCE_COLOR'];
     expect(named.filter((code) => !known.includes(code) && !code.startsWith('STOWAGE_'))).toEqual([]);

@@ -18,6 +18,7 @@ import { usageError } from '../cli-error.ts';
 import type { Invocation } from '../invocation.ts';
 import { formatBytes } from '../sizes.ts';
 import { formatDuration } from '../times.ts';
+import { wrapWords } from '../wrap.ts';
 
 /** Options of `stowage cache evict`. */
 export interface EvictOptions extends EntryFilterOptions {
@@ -52,11 +53,12 @@ export async function cacheEvict(
     if (invocation.json) return output.json(eviction.json());
     const { entries, evicted } = eviction;
     if (entries === 0) return invocation.note(`no entry matches.${filter.didYouMean()}`);
-    if (yes) return output.line(`evicted ${entryCount(evicted)}${worthOf(eviction)}`);
+    const say = (text: string): Promise<void> => output.lines(wrapWords(text.split(' '), output.width));
+    if (yes) return say(`evicted ${entryCount(evicted)}${worthOf(eviction)}`);
     await output.table(ENTRY_COLUMNS, shown.items().map(entryRow));
     const left = entries - Math.min(entries, MAX_SHOWN);
     if (left > 0) await output.line(`... and ${entryCount(left)} more`);
-    await output.line(`would evict ${entryCount(entries)}${worthOf(eviction)}`);
+    await say(`would evict ${entryCount(entries)}${worthOf(eviction)}`);
     invocation.note('nothing was evicted; to do it: --yes');
   });
 }
