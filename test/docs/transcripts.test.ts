@@ -69,6 +69,39 @@ function compared(count: number, auc: number, changed: number, step: number): Re
   return { weights: values, metrics: { auc, epochs: 3, loss: 1 }, rows };
 }
 
+const DAY_MS = 86_400_000;
+
+/** Runs a cached task once, some days ago. */
+async function cached(
+  store: string,
+  { runId, version, prompt, days }: { runId: string; version: string; prompt: string; days: number },
+): Promise<void> {
+  const cache = { nowMs: () => Date.now() - days * DAY_MS };
+  await using flow = await FlowDataStore.open({ flowName: 'Train', storage: store, cache });
+  const judge = flow.cachedTask({
+    name: 'judge',
+    version,
+    config: { temperature: 0 },
+    run: async (input: { prompt: string; of: { id: number } }) => ({ verdict: `${input.prompt} Yes.` }),
+  });
+  await judge.detailed({ prompt, of: { id: 1 } }, { runId });
+}
+
+/** Two results of version 3 of the task `judge`, and one of version 4; their keys are the same each time. */
+async function makeCache(store: string): Promise<void> {
+  await cached(store, { runId: 'r7', version: '3', prompt: 'Is it so?', days: 40 });
+  await cached(store, { runId: 'r7', version: '3', prompt: 'Is it?', days: 39 });
+  await cached(store, { runId: 'r8', version: '4', prompt: 'Is it so?', days: 0.1 });
+}
+
+const CACHE_COMMANDS = [
+  'stowage cache ls',
+  'stowage cache show 878d96ba',
+  'stowage cache explain 3f7753c9',
+  'stowage cache evict --task judge --older-than 30d',
+  'stowage cache stats',
+];
+
 /** Makes the store of each command. */
 const STORES: Readonly<Record<string, (store: string) => Promise<void>>> = {
   'stowage runs Train': (store) => makeRun(store, FIRST, []),
@@ -110,6 +143,7 @@ const STORES: Readonly<Record<string, (store: string) => Promise<void>>> = {
     const tasks = [...same, ['fit/2', other], ['fit/drama', drama], ['fit/new', saves({ x: 2 })]] as const;
     await makeRun(store, SECOND, tasks, { epochs: 4 });
   },
+  ...Object.fromEntries(CACHE_COMMANDS.map((command) => [command, makeCache])),
 };
 
 /** Lines without what differs each time. */
