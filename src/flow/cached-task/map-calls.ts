@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { StowageError, throwIfAborted } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { nextOrAborted } from '../../storage/next-or-aborted.ts';
@@ -46,6 +47,7 @@ export async function* mapCalls<Input, Result extends { hit: boolean }>(
   throwIfAborted(signal);
   const stop = new AbortController();
   const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  setMaxListeners(0, either); // each call waits on it
   const source = iteratorOf(inputs);
   const progress = { done: 0, hits: 0, failed: 0, total: Array.isArray(inputs) ? inputs.length : undefined };
   const outcomes: Promise<MapOutcome<Result>>[] = [];
