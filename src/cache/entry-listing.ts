@@ -1,7 +1,8 @@
+import { isStowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { CACHE_FOLDER, type EntryKey, parseEntryName } from './cache-names.ts';
 import type { CacheEntry } from './entry.ts';
-import type { CacheMissReason, EntryReader } from './entry-reader.ts';
+import type { CacheMissReason, EntryReader, FoundEntry } from './entry-reader.ts';
 
 /** An entry that a listing showed. */
 export interface ListedEntry {
@@ -99,7 +100,15 @@ async function read(
   listed: ListedEntry,
   options: CallOptions,
 ): Promise<ListedEntry | undefined> {
-  const found = await entries.find(listed.key, options);
+  let found: FoundEntry | undefined;
+  try {
+    found = await entries.find(listed.key, options);
+  } catch (error) {
+    // One object that cannot be read, while the storage is there, hides none of the others.
+    if (!isStowageError(error, 'STORAGE_NOT_PERMITTED') && !isStowageError(error, 'STORAGE_FAILED'))
+      throw error;
+    return { ...listed, problem: 'unavailable', error };
+  }
   if (!found) return undefined;
   if ('problem' in found) return { ...listed, problem: found.problem, error: found.error };
   return { ...listed, entry: found.entry };

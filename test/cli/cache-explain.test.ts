@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import { fc, test } from '@fast-check/vitest';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { FlowDataStore } from '../../src/index.ts';
+import { keyDistance } from '../../src/cli/cache/key-distance.ts';
+import { cacheKey, FlowDataStore } from '../../src/index.ts';
 import { inlineEntry, keyOf } from '../cache/fixtures.ts';
 import { type CachedKeys, makeCache, withCacheOf } from './cache-fixture.ts';
 import { json, scratchFolder, stowage } from './fixture.ts';
@@ -90,4 +92,29 @@ describe('stowage cache explain', () => {
     // They are not in the way of others.
     expect(await json(copy, ['cache', 'explain', first])).toMatchObject({ among: 2 });
   });
+});
+
+describe('how far two keys are from each other', () => {
+  const inputs = fc.jsonValue({ maxDepth: 3 });
+  const keyFor = (input: unknown, version: string) => cacheKey({ taskName: 'judge', version, input });
+
+  test.prop([inputs, inputs, fc.constantFrom('1', '2')])(
+    'is 0 for equal keys only, and the same from either side',
+    (a, b, version) => {
+      const [one, other] = [keyFor(a, '1'), keyFor(b, version)];
+      expect(keyDistance(one, other) === 0).toBe(one.key === other.key);
+      expect(keyDistance(one, other)).toBe(keyDistance(other, one));
+    },
+  );
+
+  test.prop([fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 2, maxLength: 8 }), fc.nat(7)])(
+    'counts the places that differ',
+    (names, count) => {
+      const changed = Math.min(count, names.length);
+      const input = Object.fromEntries(names.map((name) => [`m${name}`, 0]));
+      const other = Object.fromEntries(names.map((name, index) => [`m${name}`, index < changed ? 1 : 0]));
+      expect(keyDistance(keyFor(input, '1'), keyFor(other, '1'))).toBe(changed);
+      expect(keyDistance(keyFor(input, '1'), keyFor(other, '2'))).toBe(changed + 1);
+    },
+  );
 });

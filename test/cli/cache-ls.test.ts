@@ -4,8 +4,9 @@ import { fc, test } from '@fast-check/vitest';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Newest } from '../../src/cli/cache/newest.ts';
 import { encodeRecord } from '../../src/codec/record.ts';
-import { FlowDataStore, openStorage, registerStorage } from '../../src/index.ts';
+import { FlowDataStore, openStorage, registerStorage, StowageError } from '../../src/index.ts';
 import { CountStorage } from '../../src/storage/count.ts';
+import { FaultStorage } from '../../src/storage/fault.ts';
 import { inlineEntry, keyOf } from '../cache/fixtures.ts';
 import { type CachedKeys, entryFile, makeCache, SECRET, withCacheOf } from './cache-fixture.ts';
 import { json, scratchFolder, stowage } from './fixture.ts';
@@ -169,6 +170,28 @@ describe('a cache with entries that cannot be read', () => {
     expect(code).toBe(3);
     expect(stdout).toMatch(new RegExp(`^${newer.slice(0, 12)} +newer-format`, 'm'));
     expect((await stowage(copy, ['cache', 'show', newer])).stdout).toContain('a newer release wrote it');
+  });
+
+  it('3: one that the storage does not give hides no other', async () => {
+    const { first } = keys;
+    const error = new StowageError('STORAGE_NOT_PERMITTED', 'The entry may not be read.');
+    registerStorage('cache-denied', async () => {
+      const isDenied = (operation: string, name: string): boolean =>
+        operation === 'get' && name.includes(first);
+      return new FaultStorage(await openStorage(store), (operation, name) =>
+        isDenied(operation, name) ? { kind: 'before', error } : undefined,
+      );
+    });
+    const { code, stdout, stderr } = await stowage('cache-denied:', ['cache', 'ls']);
+    expect({ code, stderr }).toEqual({ code: 3, stderr: 'stowage: The entry may not be read.\n' });
+    expect(stdout).toMatch(new RegExp(`^${first.slice(0, 12)} +unavailable`, 'm'));
+    expect(stdout.trim().split('\n')).toHaveLength(1 + 4);
+    const shown = await stowage('cache-denied:', ['cache', 'show', first]);
+    expect(shown).toMatchObject({ code: 3, stdout: expect.stringContaining('the storage failed') });
+    expect(await json('cache-denied:', ['cache', 'evict', first])).toMatchObject({
+      entries: 1,
+      unreadable: 1,
+    });
   });
 
   it('shows that one has expired', async () => {

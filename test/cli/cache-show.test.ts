@@ -109,6 +109,8 @@ describe('stowage cache show', () => {
     expect(forged.stdout).toContain('no hit: its signature is of no key in STOWAGE_CACHE_KEY');
     expect(forged.stdout).toMatch(/^signature +by 2026-03, forged$/m);
     expect(await json(signed, ['cache', 'show', key])).toMatchObject({ status: 'forged', verified: false });
+    const explained = await stowage(signed, ['cache', 'explain', key]);
+    expect(explained).toMatchObject({ code: 1, stderr: expect.stringContaining('is forged') });
 
     vi.stubEnv('STOWAGE_CACHE_KEY', '');
     expect((await stowage(signed, ['cache', 'show', key])).stdout).toContain(

@@ -26,6 +26,8 @@ export class ProblemTally {
       const count = this.counts.get(problem) ?? 0;
       if (count > 0) invocation.failed(unreadableEntry(this.#first.get(problem), count));
     }
+    const unavailable = this.#first.get('unavailable');
+    if (isStowageError(unavailable)) invocation.failed(unavailable);
     const unsigned = (this.counts.get('unsigned') ?? 0) + (this.counts.get('forged') ?? 0);
     if (unsigned === 0) return;
     invocation.note(

@@ -45,15 +45,18 @@ export async function cacheExplain(
 
 /** @throws StowageError for an entry that cannot be read; CliError `NOT_EXPLAINED` */
 function keyed(listed: ListedEntry): KeyedEntry {
-  if (!listed.entry) throw unreadableEntry(listed.error);
-  const key = storedKeyOf(listed.entry);
-  const entry = entryJson(listed);
-  if (key) return { entry, key };
-  throw new CliError(
-    'NOT_EXPLAINED',
-    `Entry ${shortKey(listed.key)} of ${entry.task} does not say what its key was made of: it was not stored by a cached task of Stowage.`,
-    { details: { key: listed.key } },
-  );
+  const { key, entry, problem, error } = listed;
+  if (problem === 'unsigned' || problem === 'forged') {
+    throw notExplained(key, `is ${problem}: what it says its key was made of is not to be relied on`);
+  }
+  if (!entry) throw unreadableEntry(error);
+  const described = storedKeyOf(entry);
+  if (described) return { entry: entryJson(listed), key: described };
+  throw notExplained(key, `of ${entry.task} does not say what its key was made of: no cached task stored it`);
+}
+
+function notExplained(key: string, why: string): CliError {
+  return new CliError('NOT_EXPLAINED', `Entry ${shortKey(key)} ${why}.`, { details: { key } });
 }
 
 /**
