@@ -1,11 +1,13 @@
 // @ts-check
-/** What the film pipeline shows: its chart, and what the store knows of a run. Everything here is read from the store. */
+/** What the film pipeline shows: its chart, what ran and what did not, and what the store knows of a run. */
 
 /**
  * @typedef {import('stowage').FlowDataStore} FlowDataStore
  * @typedef {import('stowage').Run} Run
  * @typedef {import('stowage').TaskDataStore} TaskDataStore
- * @typedef {{ genre: string, payback: number, surprise: { title: string, released: Date, factor: number } }} Model
+ * @typedef {{ genre: string, payback: number, between: number[],
+ *   surprise: { title: string, released: Date, factor: number } }} Model
+ * @typedef {import('stowage').CachedResult<unknown> & { of: string }} Step A call's result, and what it is of.
  * @typedef {{ content: number, records: number }} StoreSize Bytes.
  */
 
@@ -26,14 +28,11 @@ export async function measureStore(storage) {
 }
 
 /**
- * Prints a run: its tasks and attempts, its results, what it takes up, and what to look at next.
+ * Prints a run: its attempts, which of them ran, its results, what it takes up, and what to look at next.
  *
- * @param {FlowDataStore} flow
- * @param {Run} run
- * @param {StoreSize} before
- * @param {string} storage
+ * @param {{ flow: FlowDataStore, run: Run, steps: Step[], tookMs: number, sizeBefore: StoreSize, storage: string }} shown
  */
-export async function printRun(flow, run, before, storage) {
+export async function printRun({ flow, run, steps, tookMs, sizeBefore, storage }) {
   const { status, tags, parameters } = await run.info();
   const settings = Object.entries(parameters).map(([name, value]) => `${name} ${value}`);
   const attempts = await allAttempts(flow, run);
@@ -42,14 +41,16 @@ export async function printRun(flow, run, before, storage) {
     `Run ${run.runId} of ${flow.flowName} in ${storage}: ${status}`,
     `tags: ${tags.join(', ')}; parameters: ${settings.join(', ')}`,
     '',
-    row('step', 'task/attempt', 'status', 'artifacts', 'bytes', 'stored'),
-    ...attempts.map(describeAttempt),
+    row('step', 'of', 'attempt', 'result', 'bytes', 'stored'),
+    ...attempts.map((attempt) => describeAttempt(attempt, steps)),
     '',
-    ...(await describeResults(flow, run)),
+    ...describeTime(steps, tookMs),
     '',
-    ...describeSizes(done, before, await measureStore(flow.storage)),
+    ...(await describeResults(attempts)),
     '',
-    ...nextSteps(flow, run, storage),
+    ...describeSizes(done, sizeBefore, await measureStore(flow.storage)),
+    '',
+    ...nextSteps(flow, run, attempts, storage),
   ];
   console.log(lines.join('\n'));
 }
@@ -67,26 +68,38 @@ async function allAttempts(flow, run) {
   return attempts.sort((a, b) => a.startedAt.getTime() - b.startedAt.getTime());
 }
 
-/** @param {TaskDataStore} task */
-function describeAttempt(task) {
-  const { stepName, taskId, attempt, status, error } = task;
+/** @param {TaskDataStore} task @param {Step[]} steps */
+function describeAttempt(task, steps) {
+  const { stepName, taskId, attempt, error } = task;
+  const step = steps.find(({ key }) => key.startsWith(taskId));
   const infos = task.names().map((name) => task.info(name));
-  const shown = error ? `${error.name}: ${error.message}` : formatNames(task.names());
+  const took = formatTime(step?.durationMs ?? 0);
+  const result = step?.hit ? `hit, saved ${took}` : `ran, took ${took}`;
+  const shown = error ? `${error.name}: ${error.message}` : result;
   const bytes = sum(infos.map((info) => info.bytes));
   const stored = sum(infos.map((info) => info.storedBytes));
-  return row(stepName, `${taskId}/${attempt}`, status, shown, formatBytes(bytes), formatBytes(stored));
+  return row(stepName, step?.of ?? '', `${attempt}`, shown, formatBytes(bytes), formatBytes(stored));
 }
 
-/** @param {FlowDataStore} flow @param {Run} run */
-async function describeResults(flow, run) {
-  const compare = await flow.getTaskDataStore(`${run.runId}/compare/0`);
-  /** @type {Model[]} */
-  const models = await compare.get('models');
+/** What hits save is how long their functions ran; what it took to find them is in what all calls took. @param {Step[]} steps @param {number} tookMs */
+function describeTime(steps, tookMs) {
+  const hits = steps.filter(({ hit }) => hit);
+  const saved = formatTime(sum(hits.map(({ durationMs = 0 }) => durationMs)));
+  return [
+    `${hits.length} of ${steps.length} calls were hits, which saved ${saved}; all calls took ${formatTime(tookMs)}.`,
+  ];
+}
+
+/** @param {TaskDataStore[]} attempts */
+async function describeResults(attempts) {
+  /** @type {{ models: Model[] } | undefined} */
+  const joined = await attempts.find(({ stepName }) => stepName === 'compare')?.get('output');
   return [
     'Gross for each dollar of budget (median), and the film that most beat its model:',
-    ...models.map(({ genre, payback, surprise: { title, released, factor } }) => {
+    ...(joined?.models ?? []).map(({ genre, payback, between, surprise: { title, released, factor } }) => {
+      const range = between.map((number) => number.toFixed(2)).join('-');
       const film = `${title} (${released.getUTCFullYear()})`;
-      return `  ${genre.padEnd(19)} ${payback.toFixed(2)}   ${film.padEnd(36)} ${factor.toFixed(0).padStart(4)} times`;
+      return `  ${genre.padEnd(19)} ${payback.toFixed(2)} (${range}) ${film.padEnd(35)} ${factor.toFixed(0).padStart(3)} x`;
     }),
   ];
 }
@@ -106,16 +119,20 @@ function describeSizes(done, before, after) {
   ];
 }
 
-/** @param {FlowDataStore} flow @param {Run} run @param {string} storage */
-function nextSteps({ flowName }, { runId }, storage) {
+/** @param {FlowDataStore} flow @param {Run} run @param {TaskDataStore[]} attempts @param {string} storage */
+function nextSteps({ flowName }, { runId }, attempts, storage) {
   const command = storage === './.stowage' ? 'npx stowage' : `npx stowage --store ${storage}`;
+  const task = (/** @type {string} */ step) => {
+    const { taskId } = attempts.find(({ stepName }) => stepName === step) ?? {};
+    return `${flowName}/${runId}/${step}/${taskId}`;
+  };
   return [
     'Look further:',
     `  ${command} runs`,
     `  ${command} show ${flowName}/${runId}`,
-    `  ${command} show ${flowName}/${runId}/load/0`,
-    `  ${command} log ${flowName}/${runId}/load/0`,
-    `  ${command} get ${flowName}/${runId}/compare/0 chart > chart.svg`,
+    `  ${command} show ${task('load')}`,
+    `  ${command} log ${task('load')}`,
+    `  ${command} get ${task('compare')} chart > chart.svg`,
     `  ${command} stat`,
   ];
 }
@@ -139,24 +156,19 @@ export function drawChart(models) {
 
 /** @param {string[]} cells */
 function row(...cells) {
-  const [step, task, status, artifacts, bytes, stored] = cells;
-  const left = `${step.padEnd(8)} ${task.padEnd(20)} ${status.padEnd(7)} ${artifacts.padEnd(24)}`;
+  const [step, of, attempt, result, bytes, stored] = cells;
+  const left = `${step.padEnd(8)} ${of.padEnd(19)} ${attempt.padEnd(8)} ${result.padEnd(24)}`;
   return `${left} ${bytes.padStart(8)} ${stored.padStart(8)}`.trimEnd();
-}
-
-/** As many names as a column of 24 holds, and how many more there are. @param {readonly string[]} names */
-function formatNames(names) {
-  for (let shown = names.length; shown > 0; shown--) {
-    const more = shown < names.length ? ` +${names.length - shown}` : '';
-    const text = names.slice(0, shown).join(', ') + more;
-    if (text.length <= 24) return text;
-  }
-  return `${names.length} artifacts`;
 }
 
 /** @param {readonly number[]} numbers */
 function sum(numbers) {
   return numbers.reduce((total, number) => total + number, 0);
+}
+
+/** @param {number} ms */
+function formatTime(ms) {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
 }
 
 /** @param {number} bytes */

@@ -2,25 +2,28 @@
 /**
  * What does a film's budget buy? A small pipeline over the 3,201 films of the package `vega-datasets`:
  *
- *     load -> split -> fit (a task for each genre) -> compare
+ *     load -> split -> fit (a call for each genre) -> compare
  *
- * Stowage keeps what the steps produce; running them is this script's own business. Start it by `npm run demo`, or
- * `node docs/examples/movies.mjs <store>`, and start it twice: the second run stores almost nothing new.
+ * Each step is a cached task. Start it by `npm run demo`, or `node docs/examples/movies.mjs <store>`, and start it twice: the
+ * second run finds every result, runs nothing, and stores no content. Then change the body of a function, and start it again: that
+ * step runs, and those whose inputs are other ones now. Steps behind one that comes to what it came to before do not.
  */
 import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { linearRegression, linearRegressionLine, median, rSquared } from 'simple-statistics';
+import { join } from 'node:path';
+import { linearRegression, linearRegressionLine, median, quantile, rSquared } from 'simple-statistics';
 import { FlowDataStore } from 'stowage';
 import { drawChart, measureStore, printRun } from './movies-report.mjs';
 
 /**
- * @typedef {import('stowage').OpenTaskDataStore} Task
+ * @typedef {import('stowage').CachedTaskContext} Context
  * @typedef {{ title: string, genre: string | undefined, released: Date, budget: number, gross: number,
  *   rating: number }} Film `NaN` where the source has no number.
  * @typedef {{ title: string[], released: Date[], budget: Float64Array, gross: Float64Array }} Films
  *   Columns of equal length.
  * @typedef {{ genre: string, films: number, slope: number, intercept: number, r2: number, payback: number,
- *   surprise: { title: string, released: Date, factor: number } }} Model
+ *   between: number[], surprise: { title: string, released: Date, factor: number } }} Model
  */
 
 const storage = process.argv[2] ?? './.stowage';
@@ -28,15 +31,63 @@ const parameters = { minFilms: 100, minBudget: 100_000 };
 
 // Values up to 1 KiB lie in a task's description; larger ones are content, which tasks and runs share.
 const flow = await FlowDataStore.open({ flowName: 'Movies', storage, maxInlineBytes: 1024 });
+
+// A step is known by its name, its input, and its code: that of the function and of what `dependsOn` names.
+const load = flow.cachedTask({
+  name: 'load',
+  version: 'auto',
+  dependsOn: [toFilm],
+  // Where the films come from is another address every time, and changes nothing of them.
+  ignoredInputs: ['url'],
+  retry: { attempts: 2 },
+  run: loadFilms,
+});
+const split = flow.cachedTask({
+  name: 'split',
+  version: 'auto',
+  dependsOn: [toColumns],
+  config: parameters,
+  run: splitByGenre,
+});
+const fit = flow.cachedTask({
+  name: 'fit',
+  version: 'auto',
+  dependsOn: [
+    resampledMedians,
+    randomNumbers,
+    linearRegression,
+    linearRegressionLine,
+    median,
+    quantile,
+    rSquared,
+  ],
+  run: fitModel,
+});
+const compare = flow.cachedTask({
+  name: 'compare',
+  version: 'auto',
+  dependsOn: [drawChart],
+  run: compareModels,
+});
+
 const sizeBefore = await measureStore(flow.storage);
 const run = await flow.createRun({ tags: ['demo'], parameters });
 const site = await serveFilms();
+/** @type {import('./movies-report.mjs').Step[]} */
+const steps = [];
+const beganMs = performance.now();
 
 try {
-  await attempt('load', '0', load);
-  const genres = await attempt('split', '0', split);
-  await Promise.all([...genres].map((genre) => attempt('fit', genre, fit)));
-  await attempt('compare', '0', compare);
+  const films = await step(load, 'films', { source: site.source, url: site.url });
+  const genres = await step(split, 'films', films);
+  const fits = await Promise.all(
+    [...genres].map(([genre, columns]) => step(fit, genre, { genre, films: columns })),
+  );
+  await step(
+    compare,
+    'models',
+    fits.map(({ model }) => model),
+  );
   await run.finish();
 } catch (error) {
   await run.finish('failed', { error });
@@ -44,104 +95,116 @@ try {
 } finally {
   site.close();
 }
-await printRun(flow, run, sizeBefore, storage);
+const tookMs = performance.now() - beganMs;
+await printRun({ flow, run, steps, tookMs, sizeBefore, storage });
 await flow.close();
 
 /**
- * Runs a task, and once more if it fails. Each try is an attempt of its own, and the failed one stays on record.
+ * The result of a cached task, as part of this run: what it is a hit of becomes an attempt of this run too, which shares its content.
  *
- * @template T
- * @param {string} stepName
- * @param {string} taskId
- * @param {(task: Task) => Promise<T>} work
+ * @template Output
+ * @param {import('stowage').CachedTask<any, Output>} task
+ * @param {string} of
+ * @param {unknown} input
  */
-async function attempt(stepName, taskId, work) {
-  const spec = { runId: run.runId, stepName, taskId };
-  return flow.task(spec, work).catch(() => flow.task(spec, work));
+async function step(task, of, input) {
+  const result = await task.detailed(input, { runId: run.runId, recordHit: true });
+  steps.push({ of, ...result });
+  return result.value;
 }
 
-/** Fetches the films. A connection that breaks off makes `fetch` throw, and so fails the attempt. @param {Task} task */
-async function load(task) {
-  await task.saveLogs('task', { stdout: `GET ${site.url}\n` });
-  const response = await fetch(site.url);
-  await task.saveMetadata({ url: site.url, status: response.status });
-  const source = new Uint8Array(await response.arrayBuffer());
-  const rows = JSON.parse(new TextDecoder().decode(source));
-  await task.saveArtifacts({ source, films: rows.map(toFilm) });
-  await task.saveLogs('task', { stdout: `${rows.length} films in ${source.length} bytes\n` });
+/**
+ * Fetches the films. A connection that breaks off makes `fetch` throw; the failed attempt stays on record, and the next one follows.
+ *
+ * @param {{ source: string, url: string }} input
+ * @param {Context} ctx
+ * @returns {Promise<Film[]>}
+ */
+async function loadFilms({ source, url }, { log, signal }) {
+  log(`GET ${url} (${source})`);
+  const response = await fetch(url, { signal });
+  const body = await response.text();
+  const rows = JSON.parse(body);
+  log(`${rows.length} films in ${body.length} characters`);
+  return rows.map(toFilm);
 }
 
-/** Columns for each genre that has enough films. @param {Task} task */
-async function split(task) {
+/** Columns for each genre that has enough films. @param {Film[]} films @returns {Map<string, Films>} */
+function splitByGenre(films) {
+  const { minFilms, minBudget } = parameters;
   /** @type {Map<string, Film[]>} */
   const byGenre = new Map();
-  for (const film of await read(task, 'load/0', 'films')) {
-    const isKnown = film.genre && film.budget >= parameters.minBudget && film.gross > 0;
-    if (isKnown) byGenre.set(film.genre, [...(byGenre.get(film.genre) ?? []), film]);
+  for (const film of films) {
+    const { genre, budget, gross } = film;
+    const isUseful = budget >= minBudget && gross > 0;
+    if (genre && isUseful) byGenre.set(genre, [...(byGenre.get(genre) ?? []), film]);
   }
-  const kept = [...byGenre].filter(([, films]) => films.length >= parameters.minFilms);
-  const names = new Map(kept.map(([genre]) => [taskIdOf(genre), genre]));
-  const columns = kept.map(([genre, films]) => [taskIdOf(genre), toColumns(films)]);
-  await task.saveArtifacts({ names, ...Object.fromEntries(columns) });
-  return names.keys();
+  const kept = [...byGenre].filter(([, those]) => those.length >= minFilms);
+  return new Map(kept.map(([genre, those]) => [genre, toColumns(those)]));
 }
 
-/** Gross by budget, both as powers of ten, by linear regression. @param {Task} task */
-async function fit(task) {
-  /** @type {Films} */
-  const films = await read(task, 'split/0', task.taskId);
-  const genres = await read(task, 'split/0', 'names');
+/**
+ * Gross by budget, both as powers of ten, by linear regression; and what a dollar brought in, with how sure that is.
+ *
+ * @param {{ genre: string, films: Films }} input
+ * @param {Context} ctx
+ * @returns {{ model: Model, residuals: Float64Array }}
+ */
+function fitModel({ genre, films }, { log }) {
   const points = Array.from(films.budget, (budget, i) => [Math.log10(budget), Math.log10(films.gross[i])]);
   const { m: slope, b: intercept } = linearRegression(points);
   const predict = linearRegressionLine({ m: slope, b: intercept });
   const residuals = Float64Array.from(points, ([x, y]) => y - predict(x));
   const best = residuals.indexOf(Math.max(...residuals));
-  /** @type {Model} */
+  const paybacks = Array.from(films.budget, (budget, i) => films.gross[i] / budget);
+  log(`${genre}: gross ~ budget^${slope.toFixed(2)}`);
   const model = {
-    genre: genres.get(task.taskId),
+    genre,
     films: points.length,
     slope,
     intercept,
     r2: rSquared(points, predict),
-    payback: median(Array.from(films.budget, (budget, i) => films.gross[i] / budget)),
+    payback: median(paybacks),
+    between: quantile(resampledMedians(paybacks), [0.05, 0.95]),
     surprise: {
       title: films.title[best],
       released: films.released[best],
       factor: 10 ** residuals[best],
     },
   };
-  // The films are content that `split` saved already: they are named once more here, and stored once.
-  await task.saveArtifacts({ model, residuals, films });
-  await task.saveMetadata({ films: model.films, r2: model.r2 });
-  await task.saveLogs('task', { stdout: `${model.genre}: gross ~ budget^${slope.toFixed(2)}\n` });
-}
-
-/** Joins the models, best payback first, and draws them. @param {Task} task */
-async function compare(task) {
-  /** @type {Model[]} */
-  const models = [];
-  for (const fitted of await run.tasks({ steps: ['fit'] })) {
-    task.recordRead(fitted);
-    models.push(await fitted.get('model'));
-  }
-  models.sort((a, b) => b.payback - a.payback);
-  const surprises = new Map(models.map(({ genre, surprise }) => [genre, surprise]));
-  const chart = new TextEncoder().encode(drawChart(models));
-  await task.saveArtifacts({ models, surprises, chart });
+  return { model, residuals };
 }
 
 /**
- * An artifact of an earlier step of this run, noted as something that `task` rests on.
+ * Joins the models, best payback first, and draws them into a file, which is kept beside the result.
  *
- * @param {Task} task
- * @param {string} path
- * @param {string} name
- * @returns {Promise<any>}
+ * @param {Model[]} models
+ * @param {Context} ctx
  */
-async function read(task, path, name) {
-  const source = await flow.getTaskDataStore(`${run.runId}/${path}`);
-  task.recordRead(source);
-  return source.get(name);
+async function compareModels(models, { workDir, files }) {
+  const sorted = models.toSorted((a, b) => b.payback - a.payback);
+  const surprises = new Map(sorted.map(({ genre, surprise }) => [genre, surprise]));
+  const chart = join(workDir, 'chart.svg');
+  await writeFile(chart, drawChart(sorted));
+  await files.save('chart', chart);
+  return { models: sorted, surprises };
+}
+
+/** The medians of 10,000 samples with replacement (the bootstrap). @param {number[]} numbers */
+function resampledMedians(numbers) {
+  const next = randomNumbers(1);
+  const sample = () => numbers.map(() => numbers[Math.floor(next() * numbers.length)]);
+  return Array.from({ length: 10_000 }, () => median(sample()));
+}
+
+/** The same numbers below 1 for the same seed (mulberry32): what is cached must not be up to chance. @param {number} seed */
+function randomNumbers(seed) {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
 }
 
 /** @param {Record<string, any>} row @returns {Film} */
@@ -169,14 +232,11 @@ function toColumns(films) {
   };
 }
 
-/** A name may hold no slash: `Thriller/Suspense` -> `thriller-suspense`. @param {string} genre */
-function taskIdOf(genre) {
-  return genre.toLowerCase().replaceAll(/[^a-z]+/g, '-');
-}
-
 /** Serves the films over HTTP, and breaks off the first answer in the middle, as networks do. */
 async function serveFilms() {
-  const body = readFileSync(new URL('../data/movies.json', import.meta.resolve('vega-datasets')));
+  const folder = new URL('../', import.meta.resolve('vega-datasets'));
+  const body = readFileSync(new URL('data/movies.json', folder));
+  const { name, version } = JSON.parse(readFileSync(new URL('package.json', folder), 'utf8'));
   let answers = 0;
   const server = createServer((_request, response) => {
     response.writeHead(200, { 'content-length': body.length });
@@ -185,5 +245,6 @@ async function serveFilms() {
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-  return { url: `http://127.0.0.1:${port}/movies.json`, close: () => server.close() };
+  const url = `http://127.0.0.1:${port}/movies.json`;
+  return { source: `${name} ${version}`, url, close: () => server.close() };
 }

@@ -1,9 +1,24 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FlowDataStore } from '../../src/index.ts';
-import { type Finished, runNode } from './built.ts';
+import { FlowDataStore, type TaskDataStore } from '../../src/index.ts';
+import { readerFolder } from '../docs/reader-folder.ts';
+import { type Finished, ROOT, runNode } from './built.ts';
+
+const EXAMPLES = join(ROOT, 'docs/examples');
+const GENRES = ['Action', 'Adventure', 'Comedy', 'Drama', 'Horror', 'Romantic Comedy', 'Thriller/Suspense'];
+const ALL = ['compare models', ...GENRES.map((genre) => `fit ${genre}`), 'load films', 'split films'];
+
+/** The calls of which the demo printed that they ran, or were hits: step and what it is of. */
+function callsThat(which: 'ran' | 'hit', { code, stdout, stderr }: Finished): string[] {
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const rows = stdout.matchAll(/^(load|split|fit|compare) +(\S.*?) +\d+ +(ran, took|hit, saved) /gm);
+  return [...rows]
+    .filter(([, , , result]) => result?.startsWith(which))
+    .map(([, step, of]) => `${step} ${of}`)
+    .sort();
+}
 
 describe('the demo, run twice on one store', () => {
   let folder: string;
@@ -21,6 +36,12 @@ describe('the demo, run twice on one store', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
+  /** The tasks of a step of a run, the newest run being 0. */
+  async function tasksOf(age: number, step: string): Promise<TaskDataStore[]> {
+    const runs = await flow.runs();
+    return flow.getTaskDataStores({ runId: runs[age]?.run.runId as string, steps: [step] });
+  }
+
   it('ends well, and says so on a page of 80 columns', () => {
     for (const { code, stdout, stderr } of runs) {
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -31,41 +52,123 @@ describe('the demo, run twice on one store', () => {
     }
   });
 
+  it('runs each step once; the second time all are hits, which save what they took', () => {
+    const [first, second] = runs as [Finished, Finished];
+    expect([callsThat('ran', first), callsThat('hit', first)]).toEqual([ALL, []]);
+    expect([callsThat('ran', second), callsThat('hit', second)]).toEqual([[], ALL]);
+    expect(first.stdout).toMatch(/^0 of 10 calls were hits, which saved 0 ms; all calls took \d/m);
+    expect(second.stdout).toMatch(/^10 of 10 calls were hits, which saved [1-9].*; all calls took \d/m);
+  });
+
   it('stores no content and few records the second time', () => {
     expect(runs[0]?.stdout).toMatch(/New by this run: +\d{3}\.\d kB of content/);
     expect(runs[1]?.stdout).toMatch(/New by this run: +0 B of content, \d\d\.\d kB of records/);
   });
 
   it('keeps the attempt that failed, why, and the one that succeeded', async () => {
-    const latest = await flow.latestRun();
-    const tasks = await latest?.tasks();
-    expect(tasks?.map(({ stepName }) => stepName).sort()).toEqual(
-      ['compare', ...Array(7).fill('fit'), 'load', 'split'].sort(),
-    );
-    const first = await flow.getTaskDataStore(`${latest?.runId}/load/0/0`, { allowNotDone: true });
-    const second = await flow.getTaskDataStore(`${latest?.runId}/load/0`);
+    const [second] = await tasksOf(1, 'load');
+    const { runId, stepName, taskId } = second as TaskDataStore;
+    const first = await flow.getTaskDataStore(`${runId}/${stepName}/${taskId}/0`, { allowNotDone: true });
     expect(first).toMatchObject({ status: 'failed', error: { name: 'TypeError', message: 'terminated' } });
-    expect(await first.loadLogs('task')).toMatch(/^GET http/);
+    expect(await first.loadLogs('task')).toMatch(/^GET http:.* \(vega-datasets [\d.]+\)\n$/);
     expect(second).toMatchObject({ status: 'done', attempt: 1 });
-    expect(await second.loadLogs('task')).toContain('3201 films in 1399981 bytes');
+    expect(await second?.loadLogs('task')).toContain('3201 films in ');
+  });
+
+  it('has each hit as an attempt of its own run, which shares the content', async () => {
+    for (const [step, count] of Object.entries({ load: 1, split: 1, fit: 7, compare: 1 })) {
+      const [hits, ran] = [await tasksOf(0, step), await tasksOf(1, step)];
+      expect(hits.length).toBe(count);
+      const keysOf = (tasks: TaskDataStore[]) => tasks.map((task) => [task.taskId, task.info('output').key]);
+      expect(keysOf(hits)).toEqual(keysOf(ran));
+    }
   });
 
   it('brings back values of many types', async () => {
-    const run = await flow.latestRun();
-    const fit = await flow.getTaskDataStore(`${run?.runId}/fit/horror`);
-    const { model, residuals } = await fit.loadArtifacts<{ model: object; residuals: Float64Array }>([
-      'model',
-      'residuals',
-    ]);
-    expect(model).toMatchObject({ genre: 'Horror', surprise: { title: 'The Blair Witch Project' } });
-    expect(residuals).toBeInstanceOf(Float64Array);
-    const compare = await flow.getTaskDataStore(`${run?.runId}/compare/0`);
-    expect(await compare.get('surprises')).toBeInstanceOf(Map);
-    expect(new TextDecoder().decode(await compare.get('chart'))).toMatch(/^<svg .*<\/svg>\n$/);
-    const load = await flow.getTaskDataStore(`${run?.runId}/load/0`);
-    const films = await load.get<{ released: Date; genre?: string; budget: number }[]>('films');
+    const fits = await tasksOf(0, 'fit');
+    const outputs = await Promise.all(
+      fits.map((task) => task.get<{ model: { genre: string }; residuals: Float64Array }>('output')),
+    );
+    expect(outputs.find(({ model }) => model.genre === 'Horror')).toMatchObject({
+      model: { surprise: { title: 'The Blair Witch Project', released: expect.any(Date) } },
+      residuals: expect.any(Float64Array),
+    });
+    const [compare] = await tasksOf(0, 'compare');
+    expect(await compare?.get('output')).toMatchObject({ surprises: expect.any(Map) });
+    expect(new TextDecoder().decode(await compare?.get('chart'))).toMatch(/^<svg .*<\/svg>\n$/);
+    const [load] = await tasksOf(0, 'load');
+    const films = (await load?.get<{ released: Date; genre?: string; budget: number }[]>('output')) ?? [];
+    expect(films.length).toBe(3201);
     expect(films.every(({ released }) => released instanceof Date)).toBe(true);
     expect(films.some((film) => 'genre' in film && film.genre === undefined)).toBe(true);
     expect(films.some(({ budget }) => Number.isNaN(budget))).toBe(true);
+  });
+});
+
+describe('the demo, run again after an edit', () => {
+  const folder = readerFolder();
+  const reader = join(folder, 'examples');
+  const before = join(folder, 'store');
+
+  beforeAll(async () => {
+    await mkdir(reader);
+    for (const file of ['movies.mjs', 'movies-report.mjs'])
+      await cp(join(EXAMPLES, file), join(reader, file));
+    const { code } = await runNode([join(reader, 'movies.mjs'), before]);
+    expect(code).toBe(0);
+  });
+
+  const edits: { title: string; file?: string; from: string; to: string; ran: string[] }[] = [
+    {
+      title: 'of comments and layout, runs nothing',
+      from: "  const chart = join(workDir, 'chart.svg');",
+      to: "  const chart = // in the attempt's own folder\n    join(workDir, 'chart.svg');",
+      ran: [],
+    },
+    {
+      title: "of one function's body, runs that step and those whose inputs changed",
+      from: 'payback: median(paybacks),',
+      to: 'payback: median(paybacks) + 1,',
+      ran: ['compare models', ...GENRES.map((genre) => `fit ${genre}`)],
+    },
+    {
+      title: 'after which a step comes to the same, ends there',
+      from: 'return rows.map(toFilm);',
+      to: 'const films = rows.map(toFilm);\n  return films;',
+      ran: ['load films'],
+    },
+    {
+      title: 'of a function that a step depends on, runs that step',
+      from: 'Array.from({ length: 10_000 }, () => median(sample()))',
+      to: 'Array.from({ length: 10_000 }, sample).map((drawn) => median(drawn))',
+      ran: GENRES.map((genre) => `fit ${genre}`),
+    },
+    {
+      title: 'in another file, runs the step that depends on it',
+      file: 'movies-report.mjs',
+      from: 'fill="steelblue"',
+      to: 'fill="teal"',
+      ran: ['compare models'],
+    },
+    {
+      title: 'of the configuration, runs of a fan-out only what is new',
+      from: 'minFilms: 100',
+      to: 'minFilms: 40',
+      ran: ['compare models', 'fit Musical', 'split films'],
+    },
+  ];
+
+  it.each(edits)('$title', async ({ file = 'movies.mjs', from, to, ran }) => {
+    const text = await readFile(join(reader, file), 'utf8');
+    expect(text.split(from).length).toBe(2);
+    const store = join(folder, 'edited-store');
+    await cp(before, store, { recursive: true });
+    try {
+      await writeFile(join(reader, file), text.replace(from, to));
+      expect(callsThat('ran', await runNode([join(reader, 'movies.mjs'), store]))).toEqual(ran);
+    } finally {
+      await writeFile(join(reader, file), text);
+      await rm(store, { recursive: true });
+    }
   });
 });

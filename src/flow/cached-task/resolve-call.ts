@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Patience } from '../../cache/patience.ts';
 import { abortError, isStowageError, StowageError } from '../../errors.ts';
@@ -127,11 +126,9 @@ async function runOnce<Input, Output>(
     keys: [...call.within, call.brief.key],
   };
   try {
-    const beganMs = performance.now();
-    const returned = await withinTask(within, () =>
+    const { returned, durationMs } = await withinTask(within, () =>
       runTry((context) => definition.run(call.input, context), { recording, attempt, signal }),
     );
-    const durationMs = Math.round(performance.now() - beganMs);
     const value = await definition.parseOutput(returned);
     return { value, durationMs, attempt: await recording.done(value) };
   } catch (error) {

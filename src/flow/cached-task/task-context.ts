@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
+import { performance } from 'node:perf_hooks';
 import type { AttemptRecording } from './attempt-recording.ts';
 import { WorkFolder } from './work-folder.ts';
 
@@ -32,11 +33,17 @@ export interface CachedTaskFiles {
 /** A work folder that could not be removed is no fault of the task's result. */
 const folderLeft = channel('stowage:work-folder-left');
 
+/** What a function returned, and how long it ran, in whole milliseconds. */
+export interface Returned<T> {
+  returned: T;
+  durationMs: number;
+}
+
 /** Runs one try of a task's function, with a context of its own. */
 export async function runTry<T>(
   work: (context: CachedTaskContext) => T | Promise<T>,
   { recording, attempt, signal }: { recording: AttemptRecording; attempt: number; signal: AbortSignal },
-): Promise<T> {
+): Promise<Returned<T>> {
   const folder = new WorkFolder();
   const context: CachedTaskContext = {
     log: (...values) => recording.log(...values),
@@ -48,9 +55,19 @@ export async function runTry<T>(
     },
     files: { save: (name, path) => recording.saveFile(name, path) },
   };
+  const beganMs = performance.now();
+  const sinceThen = (): number => Math.round(performance.now() - beganMs);
   try {
-    return await work(context);
+    const working = work(context);
+    // Without anything to wait for it has ended: what has this thread until we go on is not its time.
+    const endedMs = isThenable(working) ? undefined : sinceThen();
+    const returned = await working;
+    return { returned, durationMs: endedMs ?? sinceThen() };
   } finally {
     await folder.remove().catch((error: unknown) => folderLeft.publish({ path: folder.path, error }));
   }
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
