@@ -1,7 +1,7 @@
-import { setMaxListeners } from 'node:events';
 import { StowageError, throwIfAborted } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { nextOrAborted } from '../../storage/next-or-aborted.ts';
+import { LinkedAbort } from '../../storage/object-store/linked-abort.ts';
 
 /** How many results may be ready before the next in order, for each call that may be under way. */
 const READY_PER_CALL = 8;
@@ -45,9 +45,7 @@ export async function* mapCalls<Input, Result extends { hit: boolean }>(
   { concurrency = DEFAULT_CONCURRENCY, onProgress, signal }: MapOptions,
 ): AsyncGenerator<MapOutcome<Result>> {
   throwIfAborted(signal);
-  const stop = new AbortController();
-  const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-  setMaxListeners(0, either); // each call waits on it
+  const stop = new LinkedAbort(signal);
   const source = iteratorOf(inputs);
   const progress = { done: 0, hits: 0, failed: 0, total: Array.isArray(inputs) ? inputs.length : undefined };
   const outcomes: Promise<MapOutcome<Result>>[] = [];
@@ -57,7 +55,7 @@ export async function* mapCalls<Input, Result extends { hit: boolean }>(
   let wake: () => void = () => {};
   const begin = (input: Input): void => {
     underWay += 1;
-    const outcome = settle(index++, call(input, either)).then((settled) => {
+    const outcome = settle(index++, call(input, stop.signal)).then((settled) => {
       underWay -= 1;
       progress.done += 1;
       if (!settled.ok) progress.failed += 1;
@@ -99,6 +97,7 @@ export async function* mapCalls<Input, Result extends { hit: boolean }>(
     }
   } finally {
     stop.abort();
+    stop.release();
     // Not waited for: an iterator that is being asked for its next item answers only after that.
     if (!isExhausted) source.return(undefined).catch(() => {});
   }

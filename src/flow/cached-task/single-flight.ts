@@ -1,4 +1,5 @@
 import { orAborted } from '../../storage/next-or-aborted.ts';
+import { LinkedAbort } from '../../storage/object-store/linked-abort.ts';
 
 /** Work that several callers wait for. */
 interface Flight<T> {
@@ -22,9 +23,12 @@ export class SingleFlight<T> {
   ): Promise<T> {
     const flight = this.#flights.get(key) ?? this.#begin(key, work);
     flight.waiting += 1;
+    // Many calls may share one signal.
+    const link = signal && new LinkedAbort(signal);
     try {
-      return await orAborted(() => flight.result, signal);
+      return await orAborted(() => flight.result, link?.signal);
     } finally {
+      link?.release();
       flight.waiting -= 1;
       if (flight.waiting === 0 && this.#flights.get(key) === flight) {
         this.#flights.delete(key);
