@@ -32,7 +32,9 @@ export async function loadHit(
     const row = loadableOutput(entry);
     if (!row) throw withoutOutput(entry);
     const values = new ArtifactValues(content, registry, read, undefined);
-    const value = await patience.spend({ signal }, async (options) => values.load(row, options));
+    const value = row.content
+      ? await patience.spend({ signal }, async (options) => values.load(row, options))
+      : await values.load(row, { signal }); // the entry has it: nothing is asked for
     return { value, provenance: provenanceOf(entry) };
   } catch (error) {
     if (signal.aborted) throw error;
