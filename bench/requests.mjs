@@ -95,14 +95,15 @@ async function countTaskSet(open, saveTask, counted) {
   return { open: opened, prefetch, load };
 }
 
-class ObjectStorage extends StorageDecorator {
+/** A storage in memory that says of itself what S3 says. */
+export class ObjectStorage extends StorageDecorator {
   get capabilities() {
     return { ...super.capabilities, localReads: false, sharedByProcesses: true };
   }
 }
 
 /** `persist` is no request: where visible means durable, as on an object storage, it does nothing. */
-function requestsOf({ requests, ...operations }) {
+export function requestsOf({ requests, ...operations }) {
   const by = {};
   for (const [operation, { calls, pages }] of Object.entries(operations)) {
     const count = operation === 'list' ? Math.max(calls, pages) : calls;
