@@ -92,6 +92,25 @@ describe('a cached task', () => {
     expect(seen.runs).toBe(1);
   });
 
+  it('counts of synchronous work no time in which other work had the thread', async () => {
+    const flow = await openFlow();
+    const task = flow.cachedTask({
+      name: 'busy',
+      version: '1',
+      run: (n: number) => {
+        const untilMs = performance.now() + 10;
+        while (performance.now() < untilMs);
+        return n;
+      },
+    });
+    const beganMs = performance.now();
+    const results = await Promise.all(Array.from({ length: 8 }, (_, n) => task.detailed(n)));
+    const tookMs = performance.now() - beganMs;
+    const ranMs = results.reduce((sum, { durationMs = 0 }) => sum + durationMs, 0);
+    expect(ranMs).toBeGreaterThanOrEqual(8 * 10);
+    expect(ranMs).toBeLessThanOrEqual(tookMs + 8 * 0.5); // each is rounded
+  });
+
   it('runs once for calls that are made at the same time', async () => {
     const flow = await openFlow();
     const { task, seen } = counted(flow);
