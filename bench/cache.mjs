@@ -54,7 +54,8 @@ async function main() {
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
   const s3 = await startS3(`${scratch.folder}/s3`);
   if (!s3) log('without S3: `npm run servers` installs versitygw');
-  const sides = await startSides(scratch, s3);
+  const { peers, python } = await findPeers(log);
+  const sides = await startSides(scratch, s3, peers);
   let measured;
   try {
     measured = await measure(sides);
@@ -64,6 +65,7 @@ async function main() {
   }
   const environment = describeEnvironment({
     fileSystem: scratch.fileSystem,
+    versions: { python },
     rounds: `${WARMUPS} + ${rounds}, all sides in turn`,
     loadBefore,
   });
@@ -77,13 +79,13 @@ async function main() {
 }
 
 /** A process for each, whose store is its own. They live until the end, as workers do. */
-async function startSides(scratch, s3) {
+async function startSides(scratch, s3, peers) {
   const node = (store) => [process.execPath, [STOWAGE, store]];
   const started = [
     { name: 'Stowage', command: node(`${scratch.folder}/stowage`), calls: CALLS },
     ...(s3 ? [{ name: 'Stowage on S3', command: node(s3.address), calls: S3_CALLS, env: s3.env }] : []),
   ];
-  for (const [name, command] of Object.entries(await findPeers(log))) {
+  for (const [name, command] of Object.entries(peers)) {
     started.push({ name, command: command(`${scratch.folder}/${name.replace(' ', '-')}`), calls: CALLS });
   }
   const sides = [];

@@ -8,7 +8,7 @@ export function cacheTables({ environment, measured, requests }) {
 }
 
 function environmentTable(environment) {
-  const shown = Object.entries(environment).filter(([what]) => !['Metaflow', 'Python'].includes(what));
+  const shown = Object.entries(environment).filter(([what]) => what !== 'Metaflow');
   return [['what', 'value'], ...shown];
 }
 
