@@ -133,6 +133,7 @@ function nextSteps({ flowName }, { runId }, attempts, storage) {
     `  ${command} show ${task('load')}`,
     `  ${command} log ${task('load')}`,
     `  ${command} get ${task('compare')} chart > chart.svg`,
+    `  ${command} cache stats`,
     `  ${command} stat`,
   ];
 }

@@ -18,7 +18,7 @@ const EXAMPLES = [
   ['stowage log Train/r7/fit/0 -f', 'what a task prints, as it comes'],
   ['stowage diff Train/r7 Train/r8', 'what changed from one run to another'],
   ['stowage stat --store ./other --json', 'how much lies in another store'],
-  ['stowage copy ./.stowage s3://bucket/s', 'all of it to a bucket; again: what is new'],
+  ['stowage copy ./.stowage s3://bucket/s', 'what is new, to a bucket'],
   ['stowage cache explain 3f01a2b3', 'why a cached task ran again'],
 ] as const;
 
