@@ -63,6 +63,13 @@ export interface ListedTask {
   attempts: TaskAttempts;
 }
 
+/** Options of listings of tasks. */
+export interface ListTasksOptions extends ListAttemptsOptions {
+  limit?: number | undefined;
+  /** Told of each page before the tasks that end on it are yielded: what is read from then on is newer than the page. */
+  onPage?: (() => void) | undefined;
+}
+
 /**
  * One LIST, paged: the tasks of a run, or of one step of it, in the order of their names. With a `limit` only so many names are
  * listed, and a task that they may show in part is left out.
@@ -70,7 +77,7 @@ export interface ListedTask {
 export async function* listTasks(
   storage: DataStoreStorage,
   { flow, run, step }: { flow: string; run: string; step?: string | undefined },
-  { signal, details, limit }: ListAttemptsOptions & { limit?: number | undefined },
+  { signal, details, limit, onPage }: ListTasksOptions,
 ): AsyncGenerator<ListedTask> {
   const runPrefix = `flows/${flow}/${run}/`;
   const prefix = step === undefined ? runPrefix : `${runPrefix}${step}/`;
@@ -78,6 +85,7 @@ export async function* listTasks(
   let names = 0;
   for await (const page of storage.list({ prefix, signal, details, limit })) {
     names += page.objects.length;
+    onPage?.();
     for (const object of page.objects) {
       const [stepName, task, file, ...more] = object.name.slice(runPrefix.length).split('/');
       if (stepName === undefined || task === undefined || file === undefined || more.length > 0) continue;

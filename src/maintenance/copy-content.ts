@@ -6,10 +6,11 @@ import {
   type ContentWriter,
   type SoughtContent,
 } from '../content/content-writer.ts';
+import { CopyCandidates } from '../content/copy-candidates.ts';
 import type { ArtifactTable } from '../content/description.ts';
 import type { ContentKey } from '../content/object-names.ts';
 import type { ContentAddress, StoredContent } from '../content/stored-content.ts';
-import { StowageError, throwIfAborted } from '../errors.ts';
+import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import type { CopyContext } from './copy-context.ts';
 
 /** A content that the source refers to. */
@@ -45,18 +46,14 @@ const TOLD_EVERY_BYTES = 8 * 1024 * 1024;
  * @throws StowageError `INVALID_ARGUMENT` for what has no other name than that in its own store
  */
 export async function contentsOf(
-  { source, options }: CopyContext,
+  context: CopyContext,
   { artifacts, refs }: ArtifactTable,
 ): Promise<SourceContent[]> {
   const contents = new Map<ContentKey, SourceContent>();
   for (const entry of artifacts) {
     const address = entry.content;
     if (!address || contents.has(address.key)) continue;
-    // Of what lies among the manifests, plain objects alone have no root.
-    const mayBePlain = address.root === undefined && address.copy.startsWith('manifests/');
-    const reader = mayBePlain ? await source.readerAt(address.place, options) : undefined;
-    const plain = (await reader?.describeCopy(address.copy, options))?.plain;
-    const file = plain?.split('/').at(-1);
+    const file = await fileOf(context, address);
     contents.set(address.key, { address, elementBytes: elementBytesOf(entry), file });
   }
   for (const { place, kind, name } of refs) {
@@ -65,6 +62,24 @@ export async function contentsOf(
       contents.set(name, { address: { key: name }, elementBytes: undefined, file: undefined });
   }
   return [...contents.values()];
+}
+
+/** The name of the file, where the content is a plain object, by the first copy that tells: the recorded one may be damaged or gone. */
+async function fileOf({ source, options }: CopyContext, address: StoredContent): Promise<string | undefined> {
+  // Of what lies among the manifests, plain objects alone have no root.
+  if (address.root !== undefined || !address.copy.startsWith('manifests/')) return undefined;
+  const { storage, reader } = await source.contentAt(address.place ?? HERE, options);
+  const copies = new CopyCandidates(storage, address, options);
+  for (let name = await copies.next(); name !== undefined; name = await copies.next()) {
+    if (!name.startsWith('manifests/')) continue;
+    try {
+      const plain = (await reader.describeCopy(name, options))?.plain;
+      if (plain !== undefined) return plain.split('/').at(-1);
+    } catch (error) {
+      if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
+    }
+  }
+  return undefined; // reading it will say what is wrong, if anything is
 }
 
 /** Has all contents in the target, under the session of `writer`: what is there is found, the rest is read, verified and written. */

@@ -6,7 +6,7 @@ import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { BoundedWork } from './bounded-work.ts';
 import { type ClosedResult, originOf } from './closed-result.ts';
-import { type CopiedSession, refused } from './copied-session.ts';
+import { type CopiedSession, givenUp, refused } from './copied-session.ts';
 import { copySession } from './copy-attempt.ts';
 import { contentsOf } from './copy-content.ts';
 import type { CopyContext } from './copy-context.ts';
@@ -36,11 +36,13 @@ async function copyLoose(
   targetFiles: ReadonlySet<string> | undefined,
 ): Promise<'copied' | 'present' | 'open' | 'nothing'> {
   if (!files.has(SESSION_FILES.done)) return 'open';
-  // An id is never used again, so that what has it is the same.
-  if (targetFiles?.has(SESSION_FILES.done)) return 'present';
+  // An id is never used again, so that what has it is the same, unless it was given up before it was whole.
+  const isThere = targetFiles?.has(SESSION_FILES.done) ?? false;
+  if (isThere && !(await isAbandoned(context, session))) return 'present';
   const result = await readLoose(context, session);
   // A session that failed keeps nothing.
   if (result?.done.outcome !== 'done' || !result.described) return 'nothing';
+  if (isThere) throw givenUp(`Session ${session}`);
   const copy: CopiedSession = {
     base: `loose/${session}`,
     subject: { loose: true },
@@ -53,6 +55,13 @@ async function copyLoose(
   if (context.dryRun) for (const { address } of contents) context.report.contentBytes += address.bytes ?? 0;
   else await copySession(context, copy, result, contents);
   return 'copied';
+}
+
+/** Whether a collector of the target gave up on what a copy had left open there. */
+async function isAbandoned({ target, options }: CopyContext, session: string): Promise<boolean> {
+  const name = `loose/${session}${SESSION_FILES.done}`;
+  const standing = await readSessionFile(target.storage, name, options);
+  return standing !== undefined && decodeDone(standing, target.storage.uri(name)).outcome === 'abandoned';
 }
 
 /** `undefined` where it was released since it was listed. */

@@ -65,16 +65,28 @@ function copyCounted(context: CopyContext, attempt: AttemptToCopy): Promise<bool
   return context.report.count(context.report.attempts, path, () => copyAttempt(context, attempt));
 }
 
-/** The tasks of a run in the source, each with its attempts in their order, and what the target has of them: four LISTs side by side. */
+/**
+ * The tasks of a run in the source, each with its attempts in their order, and what the target has of them: four LISTs side by side. That of
+ * the source's logs begins anew with each page of tasks: an older one might lack the last logs of an attempt that closed since.
+ */
 async function* listRun(context: CopyContext, run: RunToCopy): AsyncGenerator<AttemptToCopy[]> {
   const { source, target, options } = context;
   const targetTasks = new SideBySide(listTasks(target.storage, run, options), taskId);
-  const logs = new SideBySide(listLogs(source.storage, run, options), ({ id }) => id);
-  const targetLogs = new SideBySide(listLogs(target.storage, run, options), ({ id }) => id);
+  let logs: SideBySide<ListedLogs> | undefined;
+  let isOutdated = true;
+  const onPage = (): void => {
+    isOutdated = true;
+  };
+  const targetLogs = new SideBySide(listLogs(target.storage, run, options), idOfLogs);
   try {
-    for await (const task of listTasks(source.storage, run, options)) {
+    for await (const task of listTasks(source.storage, run, { ...options, onPage })) {
       const id = taskId(task);
       const there = await targetTasks.at(id);
+      if (isOutdated || !logs) {
+        await logs?.close();
+        logs = new SideBySide(listLogs(source.storage, run, options, id), idOfLogs);
+        isOutdated = false;
+      }
       const beside = {
         logs: (await logs.at(id))?.parts ?? [],
         targetLogs: (await targetLogs.at(id))?.parts ?? [],
@@ -89,7 +101,7 @@ async function* listRun(context: CopyContext, run: RunToCopy): AsyncGenerator<At
       }));
     }
   } finally {
-    for (const listing of [targetTasks, logs, targetLogs]) await listing.close();
+    for (const listing of [targetTasks, logs, targetLogs]) await listing?.close();
   }
 }
 
@@ -125,15 +137,27 @@ function taskId({ path: { step, task } }: ListedTask): string {
   return `${step}/${task}/`;
 }
 
-/** The log parts of a run, by task. */
+/** The log parts of a task. */
+interface ListedLogs {
+  id: string;
+  parts: ListedObject[];
+}
+
+function idOfLogs({ id }: ListedLogs): string {
+  return id;
+}
+
+/** The log parts of a run, by task; with `first` from that task on. */
 async function* listLogs(
   storage: DataStoreStorage,
   { flow, run }: RunToCopy,
   options: CallOptions,
-): AsyncGenerator<{ id: string; parts: ListedObject[] }> {
+  first?: string,
+): AsyncGenerator<ListedLogs> {
   const prefix = `logs/${flow}/${run}/`;
-  let current: { id: string; parts: ListedObject[] } | undefined;
-  for await (const page of storage.list({ prefix, details: true, ...options })) {
+  const startAfter = first === undefined ? undefined : prefix + first;
+  let current: ListedLogs | undefined;
+  for await (const page of storage.list({ prefix, startAfter, details: true, ...options })) {
     for (const object of page.objects) {
       const id = object.name.slice(prefix.length, object.name.lastIndexOf('/') + 1);
       if (current?.id !== id) {

@@ -3,13 +3,14 @@ import { encodeRecord } from '../../src/codec/record.ts';
 import { collectionVersionName, encodeCollectionVersion } from '../../src/content/collection-log.ts';
 import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
 import { encodeDone, SESSION_FILES } from '../../src/content/session-files.ts';
-import { newSessionId } from '../../src/content/session-id.ts';
+import { newSessionId, type SessionId } from '../../src/content/session-id.ts';
 import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
 import { type CopyOptions, copyStore } from '../../src/maintenance/copy-store.ts';
-import type { DataStoreStorage } from '../../src/storage/contract.ts';
+import type { DataStoreStorage, ListOptions, ListPage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
+import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { bodyOf, namesOf, ObservedStorage } from '../content/storages.ts';
+import { bodyOf, namesOf, ObservedStorage, withFlippedBit } from '../content/storages.ts';
 import { errorOf, noise, openFlow, saveTask, scratchFolder } from '../flow/fixtures.ts';
 import { readAll } from './copied-store.ts';
 import { expectCopied } from './stores.ts';
@@ -26,6 +27,31 @@ async function newStore(): Promise<{ flow: FlowDataStore; from: MemoryStorage }>
 async function replace(storage: DataStoreStorage, name: string, body: Uint8Array): Promise<void> {
   await storage.delete([name]);
   expect(await storage.create(name, body)).toBe(true);
+}
+
+/** Lists in short pages, so that something can happen between two of them. */
+class PagedStorage extends StorageDecorator {
+  /** Awaited after each page. */
+  afterPage: (prefix: string) => unknown = () => {};
+  readonly #names: number;
+
+  constructor(inner: DataStoreStorage, names: number) {
+    super(inner);
+    this.#names = names;
+  }
+
+  override async *list(options: ListOptions): AsyncGenerator<ListPage, void> {
+    const limit = this.#names;
+    for (let { startAfter } = options, seen = limit; seen === limit; ) {
+      seen = 0;
+      for await (const page of this.inner.list({ ...options, startAfter, limit })) {
+        yield page;
+        seen += page.objects.length;
+        startAfter = page.objects.at(-1)?.name;
+      }
+      await this.afterPage(options.prefix);
+    }
+  }
 }
 
 describe('a copy of a store', () => {
@@ -213,6 +239,20 @@ describe('what was given up', () => {
     expect((await copied.createTaskDataStore({ runId: 'r1', stepName: 'fit', taskId: '0' })).attempt).toBe(1);
   });
 
+  it('an attempt that is deleted while it is copied is copied as deleted', async () => {
+    const { flow, from } = await newStore();
+    await saveTask(flow, { a: noise(30_000) });
+    const observed = new ObservedStorage(from);
+    observed.before = async (operation, name) => {
+      if (operation !== 'get' || name !== `${BASE}.DONE`) return;
+      await from.create(`${BASE}.DELETED`, new Uint8Array(0));
+      await from.delete([`${BASE}.metadata.json`]);
+    };
+    const to = new MemoryStorage();
+    expect(await copyStore({ from: observed, to })).toMatchObject({ attempts: { copied: 1 }, problems: [] });
+    await errorOf((await openFlow({ storage: to })).getTaskDataStore('r1/fit/0'), 'ATTEMPT_DELETED');
+  });
+
   it('an attempt of which something was erased comes without it', async () => {
     const { flow, from } = await newStore();
     await saveTask(flow, { a: noise(30_000), name: 'Ada' });
@@ -307,6 +347,22 @@ describe('logs', () => {
     await (await openFlow({ storage: to })).scrubLogs('r1/fit/0', {});
     await copyStore({ from, to });
     expect(await logOf(to)).toEqual([expect.stringMatching(/^\[scrubbed /)]);
+  });
+
+  it('that are written while the run is listed come with the DONE that closes them', async () => {
+    const { flow, from } = await newStore();
+    for (const taskId of ['0', '1']) await saveTask(flow, { a: 1 }, { taskId });
+    const task = await flow.createTaskDataStore({ runId: 'r1', stepName: 'fit', taskId: '2' });
+    await task.saveLogs('task', { stdout: 'one\n' });
+    const paged = new PagedStorage(from, 4);
+    let isOpen = true;
+    paged.afterPage = async (prefix) => {
+      if (!prefix.startsWith('flows/') || !isOpen) return;
+      isOpen = false;
+      await task.saveLogs('task', { stdout: 'two\n' });
+      await task.done();
+    };
+    await expectCopied(paged, new MemoryStorage());
   });
 
   it('that go while they are copied are looked at again', async () => {
@@ -423,7 +479,40 @@ describe('what the target holds already', () => {
   });
 });
 
+describe('content saved outside tasks', () => {
+  it('whose copy a collector gave up on is told as what it is, and not as present', async () => {
+    const { flow, from } = await newStore();
+    const [blob] = await flow.caStore.saveBlobs([noise(30_000)]);
+    const session = blob?.session as string;
+    const to = new MemoryStorage();
+    const observed = new ObservedStorage(to);
+    observed.before = async (operation, name) => {
+      if (operation !== 'create' || name !== `loose/${session}.DONE`) return;
+      const closedAt = new Date().toISOString();
+      await to.create(name, encodeDone({ outcome: 'abandoned', session: session as SessionId, closedAt }));
+    };
+    for (const target of [observed, to]) {
+      const { sessions, problems } = await copyStore({ from, to: target });
+      expect(sessions).toMatchObject({ present: 0, refused: 1 });
+      expect(problems).toMatchObject([{ kind: 'refused', error: { code: 'ATTEMPT_FENCED' } }]);
+    }
+  });
+});
+
 describe('a source that is damaged', () => {
+  it('is copied from whole copies, plain objects as such', async () => {
+    const { flow, from } = await newStore();
+    const data = noise(3_000);
+    await flow.caStore.saveData([{ name: 'a.txt', data }]);
+    const [locator = ''] = await namesOf(from, 'manifests/');
+    await replace(from, locator, withFlippedBit(await bodyOf(from, locator), 300));
+    await flow.caStore.saveData([{ name: 'a.txt', data }]);
+    const to = new MemoryStorage();
+    expect(await copyStore({ from, to })).toMatchObject({ sessions: { copied: 2, failed: 0 }, problems: [] });
+    const plain = await namesOf(to, 'plain/');
+    expect(plain.map((name) => name.split('/')[2])).toEqual(['a.txt']);
+  });
+
   it('costs the attempts that it concerns, and no other', async () => {
     const { flow, from } = await newStore();
     for (const taskId of ['0', '1', '2'])
