@@ -48,8 +48,8 @@ export interface PlacesOptions {
 }
 
 /**
- * The places beside a store that hold content of it. Each is registered in the store before anything refers to it, marked at
- * the place as the store's, and known by an id that follows from where it is, so that all spellings of an address, and all
+ * The places beside a store that hold content of it. Each is marked at the place as the store's and registered in the
+ * store before anything refers to it, and known by an id that follows from where it is, so that all spellings of an address, and all
  * processes, mean one place. What was opened stays open until {@link close}.
  */
 export class Places {
@@ -70,8 +70,8 @@ export class Places {
    * The id of the place at an address, for writers: registered and marked, if it was not. The store itself is `HERE`.
    * Four requests the first time, two for each process that finds it registered, none after that.
    *
-   * @throws StowageError `INVALID_ARGUMENT` for an address inside the store; `PLACE_NOT_OURS`, `PLACE_UNREACHABLE`, and what
-   * opening a storage throws
+   * @throws StowageError `INVALID_ARGUMENT` for an address inside the store; `PLACE_NOT_FOUND` where a place was moved or emptied, or is
+   * not mounted; `PLACE_NOT_OURS`, `PLACE_UNREACHABLE`, and what opening a storage throws
    */
   async register(rawDataPath: string, { signal }: CallOptions): Promise<string> {
     // Many callers wait for one registration, which none of them may end for the others.
@@ -143,10 +143,13 @@ export class Places {
         isKept = record.names === nameEncoding;
         return isKept ? this.#placeOn(opened, record) : this.#open(record);
       });
-      // Reaches the place before it is registered, so that no place is that never was one.
-      const isMarked = await this.#isMarked(place);
+      // Marked before it is registered: a place that is registered and bears no mark is not the one that was, but an empty folder
+      // where it was mounted, say. What is written there would be hidden as soon as the place comes back.
+      if (!(await this.#isMarked(place))) {
+        if (known) throw unmarkedPlace(id, record.uri);
+        await this.#mark(place);
+      }
       await this.#registerAtHome(record, known !== undefined);
-      if (!isMarked) await this.#mark(place);
       return id;
     } finally {
       if (!isKept) await opened.close();

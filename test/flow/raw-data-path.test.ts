@@ -127,7 +127,7 @@ describe('content elsewhere', () => {
     expect(counts).toEqual([4, 0, 2 + 2]);
   });
 
-  it('is registered and marked before anything refers to it', async () => {
+  it('is marked and registered before anything refers to it', async () => {
     const { storage, raw, rawDataPath } = newPlace();
     const home = new ObservedStorage(storage);
     const place = new ObservedStorage(raw);
@@ -138,8 +138,9 @@ describe('content elsewhere', () => {
     await flow.task({ ...spec, rawDataPath }, (task) => task.saveArtifacts({ value: noise(20_000) }));
     const first = (pattern: RegExp): number => order.findIndex((name) => pattern.test(name));
     expect(first(/^elsewhere\//)).toBeGreaterThan(-1);
-    expect(first(/^elsewhere\//)).toBeLessThan(first(/^raw\/.*\/owner\.json$/));
-    expect(first(/owner\.json$/)).toBeLessThan(first(/^raw\/.*\/data\//));
+    expect(first(/^raw\/.*\/owner\.json$/)).toBeGreaterThan(-1);
+    expect(first(/^raw\/.*\/owner\.json$/)).toBeLessThan(first(/^elsewhere\//));
+    expect(first(/^elsewhere\//)).toBeLessThan(first(/^raw\/.*\/data\//));
     expect(first(/^pins\//)).toBeLessThan(first(/^raw\/.*\/data\//));
     expect(first(/^raw\/.*\/data\//)).toBeLessThan(first(/\.DONE$/));
     const [elsewhere] = await objectNames(storage, 'elsewhere/');
@@ -511,6 +512,25 @@ describe('a place', () => {
     expectSame(await (await moved.getTaskDataStore('r1/fit/0')).loadArtifacts(), large());
     renameSync(join(folder, 'moved'), join(folder, 'raw'));
     expectSame(await task.loadArtifacts(), large());
+  });
+
+  it('that is not there takes no new content, which would be hidden when it comes back', async () => {
+    const folder = scratchFolder();
+    const home = join(folder, 'store');
+    const rawDataPath = join(folder, 'raw');
+    const save = async (taskId: string) =>
+      (await openFlow({ storage: home })).task({ ...spec, taskId, rawDataPath }, (task) =>
+        task.saveArtifacts({ value: noise(20_000, Number(taskId) + 1) }),
+      );
+    await save('0');
+    renameSync(rawDataPath, join(folder, 'moved'));
+    const error = await errorOf(save('1'), 'PLACE_NOT_FOUND');
+    expect(error.message).toContain(pathToFileURL(rawDataPath).href);
+    expect(readdirSync(folder).sort()).toEqual(['moved', 'store']);
+    renameSync(join(folder, 'moved'), rawDataPath);
+    await save('2');
+    const reader = await openFlow({ storage: home });
+    expectSame(await (await reader.getTaskDataStore('r1/fit/2')).get('value'), noise(20_000, 3));
   });
 
   it('that cannot be opened or reached, or is not registered, is a typed error', async () => {
