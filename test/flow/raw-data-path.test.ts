@@ -530,7 +530,9 @@ describe('a place', () => {
     renameSync(join(folder, 'moved'), rawDataPath);
     await save('2');
     const reader = await openFlow({ storage: home });
-    expectSame(await (await reader.getTaskDataStore('r1/fit/2')).get('value'), noise(20_000, 3));
+    expectSame(await (await reader.getTaskDataStore('r1/fit/2')).loadArtifacts(), {
+      value: noise(20_000, 3),
+    });
   });
 
   it('that cannot be opened or reached, or is not registered, is a typed error', async () => {
