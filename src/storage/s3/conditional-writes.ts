@@ -14,6 +14,12 @@ export function isRefused(error: unknown): boolean {
   return statusOf(error) === 412;
 }
 
+/** Whether a client, one that was passed in, sent the request more than once: then what refused the last one may be the first. */
+export function wasRepeated(error: unknown): boolean {
+  const { attempts = 1 } = (error as { $metadata?: { attempts?: number } }).$metadata ?? {};
+  return attempts > 1;
+}
+
 /** Whether S3 refused an `If-Match` because there is no object to match. */
 export function isRefusedOrMissing(error: unknown): boolean {
   return isRefused(error) || s3CodeOf(error) === 'NoSuchKey';

@@ -1,6 +1,6 @@
 import { isStowageError, type StowageError } from '../../errors.ts';
 import type { OverwriteOptions } from '../contract.ts';
-import { type ConditionalWrites, isRefused, isRefusedOrMissing } from './conditional-writes.ts';
+import { type ConditionalWrites, isRefused, isRefusedOrMissing, wasRepeated } from './conditional-writes.ts';
 import type { S3Downloads, Target } from './downloads.ts';
 import type { CheckedS3Options } from './options.ts';
 import type { S3Requests } from './requests.ts';
@@ -38,7 +38,7 @@ export class S3Puts {
       if (!answer.ETag) throw this.#requests.notS3('a write without an ETag', request);
       return true;
     } catch (error) {
-      if (isRefused(error)) return false;
+      if (isRefused(error)) return wasRepeated(error) && (await this.#isOwn(writing));
       if (hasHungUp(error)) return this.#lookWhoWrote(writing, error);
       throw error;
     }
@@ -85,6 +85,11 @@ export class S3Puts {
     const info = await this.#head(writing);
     if (!info) throw lost;
     return writeIdOf(info.version) === writing.writeId;
+  }
+
+  async #isOwn(writing: Writing): Promise<boolean> {
+    const info = await this.#head(writing);
+    return info !== undefined && writeIdOf(info.version) === writing.writeId;
   }
 
   #head(writing: Writing): ReturnType<S3Downloads['head']> {
