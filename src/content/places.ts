@@ -259,7 +259,7 @@ function shared<T>(running: Map<string, Promise<T>>, key: string, work: () => Pr
 }
 
 /** Whether a prefix lies below another one of the same server. */
-function isWithin(identity: string, home: string): boolean {
+export function isWithin(identity: string, home: string): boolean {
   const [path = '', server] = identity.split('?');
   const [homePath = '', homeServer] = home.split('?');
   return server === homeServer && path.startsWith(`${homePath}/`);

@@ -3,7 +3,7 @@ import { isNote, NOTE_BYTES } from '../attempts/log-scrubbing.ts';
 import { formatPathspec, type TaskPath } from '../attempts/pathspec.ts';
 import { holdsBytes } from '../content/create-own.ts';
 import { StowageError } from '../errors.ts';
-import type { DataStoreStorage, ListedObject } from '../storage/contract.ts';
+import type { CallOptions, DataStoreStorage, ListedObject } from '../storage/contract.ts';
 import type { CopyContext } from './copy-context.ts';
 
 /** A part of a log that a listing showed. */
@@ -48,40 +48,37 @@ async function copyLog(
   parts: readonly ListedPart[],
   there: readonly ListedPart[],
 ): Promise<boolean> {
-  const last = parts.at(-1);
-  if (!last) return true;
-  const isScrubbed = await isScrub(source.storage, parts, options.signal);
-  const isScrubbedThere = await isScrub(target.storage, there, options.signal);
-  if (isScrubbedThere && !isScrubbed) return true;
-  if (!isScrubbedThere) {
-    const lengths = new Map(there.map(({ name, bytes }) => [name, bytes]));
-    for (const { name, bytes } of isScrubbed ? [last] : parts) {
-      if (lengths.has(name) && lengths.get(name) === bytes) continue;
-      const part = await source.storage.get(name, options);
-      if (!part) return false;
-      const isNew = await target.storage.create(name, part.body, { ...options, durability: 'deferred' });
-      if (!isNew && !(await holdsBytes(target.storage, name, part.body, options.signal))) {
-        throw otherText(path, attempt, name);
-      }
+  const note = await lastNote(source.storage, parts, options);
+  const noteThere = await lastNote(target.storage, there, options);
+  const lengths = new Map(there.map(({ name, bytes }) => [name, bytes]));
+  for (const { name, sequence, bytes } of parts) {
+    const isScrubbed = note !== undefined && sequence < note;
+    const isScrubbedThere = noteThere !== undefined && sequence <= noteThere;
+    if (isScrubbed || isScrubbedThere || (lengths.has(name) && lengths.get(name) === bytes)) continue;
+    const part = await source.storage.get(name, options);
+    if (!part) return false;
+    const isNew = await target.storage.create(name, part.body, { ...options, durability: 'deferred' });
+    if (!isNew && !(await holdsBytes(target.storage, name, part.body, options.signal))) {
+      throw otherText(path, attempt, name);
     }
   }
-  if (!isScrubbed) return true;
-  const text = there.filter(({ sequence }) => sequence < last.sequence).map(({ name }) => name);
+  const text =
+    note === undefined ? [] : there.filter(({ sequence }) => sequence < note).map(({ name }) => name);
   const [failure] = text.length === 0 ? [] : await target.storage.delete(text, options);
   if (failure) throw failure.error;
   return true;
 }
 
-/** A note at the end, or nothing at the beginning. */
-async function isScrub(
+/** Where a log was scrubbed last: the number of the note; what comes before it is text that was given up. */
+async function lastNote(
   storage: DataStoreStorage,
   parts: readonly ListedPart[],
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  const last = parts.at(-1);
-  if (!last) return false;
-  if (parts[0] && parts[0].sequence > 0) return true;
-  return last.bytes === NOTE_BYTES && isNote(storage, last.name, { signal });
+  { signal }: CallOptions,
+): Promise<number | undefined> {
+  for (const { name, bytes, sequence } of parts.toReversed()) {
+    if (bytes === NOTE_BYTES && (await isNote(storage, name, { signal }))) return sequence;
+  }
+  return undefined;
 }
 
 function byLog(names: LogPartNames, objects: readonly ListedObject[]): Map<string, ListedPart[]> {

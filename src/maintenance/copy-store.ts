@@ -3,9 +3,10 @@ import { type ListedRun, listRuns } from '../attempts/runs.ts';
 import { BoundedMap } from '../content/bounded-map.ts';
 import { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { KeyLocks } from '../content/key-locks.ts';
-import type { OpenPlace } from '../content/places.ts';
+import { isWithin, type OpenPlace } from '../content/places.ts';
 import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { runNotFound } from '../flow/run.ts';
+import { canonicalAddress, rootOf } from '../storage/canonical-address.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { CountStorage } from '../storage/count.ts';
 import { validateUserName } from '../storage/names.ts';
@@ -80,7 +81,10 @@ export async function copyStore(options: CopyOptions): Promise<CopyResult> {
     return storage;
   };
   try {
-    return await copyBetween(await open(from), await open(to), { ...options, openPlace: openToClose });
+    const [source, target] = [await open(from), await open(to)];
+    const identities = { from: identityOf(from, source), to: identityOf(to, target) };
+    refuseNested(source, target, identities);
+    return await copyBetween(source, target, { ...options, identities, openPlace: openToClose });
   } finally {
     for (const storage of opened) await storage.close();
   }
@@ -88,13 +92,21 @@ export async function copyStore(options: CopyOptions): Promise<CopyResult> {
 
 interface CopyBetweenOptions extends Omit<CopyOptions, 'from' | 'to'> {
   openPlace: OpenPlace;
+  identities: Identities;
+}
+
+/** Where the two stores lie, whatever they are called by. */
+interface Identities {
+  from: string;
+  to: string;
 }
 
 async function copyBetween(
   from: DataStoreStorage,
   to: DataStoreStorage,
-  { flowName, runId, openPlace, concurrency, dryRun = false, onProgress, signal }: CopyBetweenOptions,
+  copying: CopyBetweenOptions,
 ): Promise<CopyResult> {
+  const { flowName, runId, openPlace, identities, concurrency, dryRun = false, onProgress, signal } = copying;
   const [counted, countedTarget] = [new CountStorage(from), new CountStorage(to)];
   const ending = new AbortController();
   const options = { signal: signal ? AbortSignal.any([signal, ending.signal]) : ending.signal };
@@ -109,7 +121,7 @@ async function copyBetween(
   const sourceId = await source.storeId(options);
   const runs = await runsOf(source.storage, flowName, runId, options);
   const targetId = await prepareTarget(target, dryRun, options);
-  if (sourceId === targetId && from.uri('stowage.json') === to.uri('stowage.json')) throw sameStore(from);
+  if (sourceId === targetId && identities.from === identities.to) throw sameStore(from);
 
   const report = new CopyReport(sources, countedTarget, onProgress);
   const staging = new Staging(target, options);
@@ -212,6 +224,23 @@ function isPlace(place: unknown): boolean {
 
 function invalid(message: string): StowageError {
   return new StowageError('INVALID_ARGUMENT', message);
+}
+
+/** Where a store lies; of a storage that cannot be found again by an address, what it says of its objects. */
+function identityOf(given: CopyOptions['from'], storage: DataStoreStorage): string {
+  const root = rootOf(storage);
+  // Two of the same name that none of them has are told apart by the ids of their stores alone.
+  if (storage.type === 'memory') return root;
+  return canonicalAddress(isAddress(given) ? String(given) : root, storage).identity;
+}
+
+/** A store inside another one would lie in its listings. */
+function refuseNested(source: DataStoreStorage, target: DataStoreStorage, { from, to }: Identities): void {
+  if (!isWithin(from, to) && !isWithin(to, from)) return;
+  const [inner, outer] = isWithin(from, to) ? [source, target] : [target, source];
+  throw invalid(
+    `${rootOf(inner)} lies inside ${rootOf(outer)}; name two stores of which neither is inside the other.`,
+  );
 }
 
 function sameStore(storage: DataStoreStorage): StowageError {

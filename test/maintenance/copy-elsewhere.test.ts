@@ -1,11 +1,11 @@
-import { renameSync } from 'node:fs';
+import { renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { copyStore } from '../../src/maintenance/copy-store.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { namesOf } from '../content/storages.ts';
-import { expectSame, noise, openFlow, scratchFolder } from '../flow/fixtures.ts';
+import { errorOf, expectSame, noise, openFlow, saveTask, scratchFolder } from '../flow/fixtures.ts';
 
 const values = { small: noise(50_000), large: noise(700_000, 3), inline: { a: 1 } };
 
@@ -53,4 +53,14 @@ it('a place that is away fails its attempts, the others are copied, and a copy t
   expect(result.problems[0]?.error.code).toBe('PLACE_NOT_FOUND');
   const again = await copyStore({ from, to, openPlace: () => openStorage(moved) });
   expect(again).toMatchObject({ problems: [], attempts: { copied: 1, present: 1 } });
+});
+
+it('a store by another name for itself, and a store inside another, are refused', async () => {
+  const folder = scratchFolder();
+  const [store, link] = [join(folder, 'store'), join(folder, 'link')];
+  await saveTask(await openFlow({ storage: store }), values);
+  symlinkSync(store, link);
+  expect((await errorOf(copyStore({ from: store, to: link }), 'INVALID_ARGUMENT')).message).toContain('both');
+  const inside = await errorOf(copyStore({ from: store, to: join(store, 'deep') }), 'INVALID_ARGUMENT');
+  expect(inside.message).toContain('lies inside');
 });

@@ -324,6 +324,20 @@ describe('logs', () => {
     expect(await logOf(to)).toEqual([expect.stringMatching(/^\[scrubbed /)]);
   });
 
+  it('that were scrubbed while the task went on come as the note and all that was logged later', async () => {
+    const { flow, from } = await newStore();
+    await flow.task({ runId: 'r1', stepName: 'fit', taskId: '0' }, async (task) => {
+      await task.saveLogs('task', { stdout: 'secret\n' });
+      await task.scrubLogs();
+      await task.saveLogs('task', { stdout: 'one\n' });
+      await task.saveLogs('task', { stdout: 'two\n' });
+    });
+    const to = new MemoryStorage();
+    await expectCopied(from, to);
+    const task = await (await openFlow({ storage: to })).getTaskDataStore('r1/fit/0');
+    expect(await task.loadLogs('task', 'stdout')).toMatch(/^\[scrubbed .*\]\none\ntwo\n$/);
+  });
+
   it('that were scrubbed after they were copied are scrubbed in the target', async () => {
     const { flow, from, to } = await logged();
     await expectCopied(from, to);

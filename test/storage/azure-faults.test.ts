@@ -60,6 +60,21 @@ describe('a storage whose way to Azure is bad', () => {
     'a block': FIRST_BLOCK,
     'the commit': COMMIT,
   };
+  it('a client that is passed in and repeats by itself makes no false conflict of an answer that was lost', async () => {
+    const connectionString = place.connectionString.replace(azurite.endpoint(), through(proxy.url));
+    const containerClient = clientOf({ ...place, connectionString });
+    const passedIn = await AzureStorage.open({ containerClient, partBytes: PART });
+    proxy.plan = onRequests(/^PUT .*\/mine$/, { kind: 'answer lost' });
+    expect(await passedIn.create('mine', text('x'))).toBe(true);
+    proxy.plan = onRequests(COMMIT, { kind: 'answer lost' });
+    const parts = (async function* () {
+      yield body;
+    })();
+    expect(await passedIn.create('mine-too', parts)).toBe(true);
+    expect(await passedIn.create('mine', text('y'))).toBe(false);
+    await passedIn.close();
+  });
+
   for (const kind of ['lost', 'answer lost'] as const) {
     it.each(Object.entries(requestsOfALargeCreate))(
       `a stream is stored though %s was hit: ${kind}, twice`,

@@ -9,6 +9,8 @@ import type { CheckedAzureOptions } from './options.ts';
 /** A client of one container. */
 export interface AzureConnection {
   container: ContainerClient;
+  /** Whether it may send a request again by itself, as one that was passed in does by the SDK's default. */
+  mayRepeat: boolean;
   /** When the SAS expires, in milliseconds since 1970, where there is one that says it. */
   sasExpiresAtMs?: number | undefined;
   /** Frees what was made for it. */
@@ -21,7 +23,8 @@ const MAX_SOCKETS = 128;
 export async function connect(options: CheckedAzureOptions): Promise<AzureConnection> {
   if (options.containerClient) {
     const { containerClient: container } = options;
-    return { container, sasExpiresAtMs: expiryOf(new URL(container.url).search.slice(1)), close() {} };
+    const sasExpiresAtMs = expiryOf(new URL(container.url).search.slice(1));
+    return { container, mayRepeat: true, sasExpiresAtMs, close() {} };
   }
   const sdk = await loadSdk();
   const { endpoint, credential, sas } = await findAccount(sdk, options);
@@ -31,6 +34,7 @@ export async function connect(options: CheckedAzureOptions): Promise<AzureConnec
   const url = `${endpoint}/${options.container}${sas === undefined ? '' : `?${sas}`}`;
   return {
     container: new sdk.ContainerClient(url, pipeline),
+    mayRepeat: false,
     sasExpiresAtMs: expiryOf(sas ?? ''),
     close: () => agents.destroy(),
   };

@@ -28,6 +28,11 @@ export class AzureRequests {
     this.place = `container "${containerName}" at ${new URL(url).host}`;
   }
 
+  /** Whether what refused a request may be an earlier try of the same. */
+  get mayRepeat(): boolean {
+    return this.#connection.mayRepeat;
+  }
+
   get containerUrl(): string {
     return this.#connection.container.url;
   }

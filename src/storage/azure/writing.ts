@@ -73,7 +73,7 @@ export async function sendIfAbsent(
     await requests.send(request, send, isConflict);
     return true;
   } catch (error) {
-    if (isTaken(error)) return false;
+    if (isTaken(error)) return requests.mayRepeat && ((await isOwn(writing, downloads)) ?? false);
     // A lease, a policy or a blob of another kind is in the way: what is there may be a blob of this name, or not.
     if (isConflict(error) && (await downloads.head(writing, { signal: request.signal }))) return false;
     throw requests.errorOf(error, request);
