@@ -160,8 +160,9 @@ export class FlowDataStore implements AsyncDisposable {
     const attempt = await this.#openAttempt(spec, 'task', options);
     try {
       const store = new OpenTaskDataStore(attempt, this.caStore);
-      const current = { flow: this, runId: store.runId, task: store, keys: [] };
-      const result = await withinTask(current, () => work(store));
+      const result = await withinTask({ flow: this, runId: store.runId, task: store, key: undefined }, () =>
+        work(store),
+      );
       if (!attempt.isClosed) await attempt.done(options);
       return result;
     } catch (error) {

@@ -65,7 +65,7 @@ export interface CachedTaskOptions<CallInput, Input, Result, Output> {
   retry?: TaskRetry | undefined;
   /**
    * The longest that looking for a result and recording one may keep a call waiting together, in milliseconds. Large outputs need
-   * longer. Default: that of the flow's cache, 60,000.
+   * longer; files that the function itself saves, and `recordHit`, are not counted. Default: that of the flow's cache, 60,000.
    */
   cacheTimeoutMs?: number | undefined;
 }
@@ -223,12 +223,14 @@ function checkRetry(task: string, retry: TaskRetry | undefined): CheckedRetry {
     );
   if (when !== undefined && typeof when !== 'function')
     throw invalid(`retry.when of task ${task} must be a function.`);
-  const isDelay =
-    typeof delayMs === 'function' ||
-    (typeof delayMs === 'number' && delayMs >= 0 && delayMs <= MAX_TIMEOUT_MS);
-  if (delayMs !== undefined && !isDelay)
+  if (delayMs !== undefined && typeof delayMs !== 'function' && !isDelay(delayMs))
     throw invalid(`retry.delayMs of task ${task} must be milliseconds, or a function that returns them.`);
   return { attempts, when: when ?? isRecoverable, delayMs: delayMs ?? 0 };
+}
+
+/** Whether a timer can wait that long. */
+export function isDelay(ms: unknown): ms is number {
+  return typeof ms === 'number' && ms >= 0 && ms <= MAX_TIMEOUT_MS;
 }
 
 function isRecoverable(error: unknown): boolean {

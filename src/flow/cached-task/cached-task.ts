@@ -1,6 +1,7 @@
 import type { CacheKey } from '../../cache/cache-key.ts';
 import { throwIfAborted } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
+import { orAborted } from '../../storage/next-or-aborted.ts';
 import { checkOptionNames } from '../../storage/option-names.ts';
 import { type CachedCallOptions, checkCallOptions } from './cached-task-options.ts';
 import { currentTask, noteRead, refuseOwnCall } from './current-task.ts';
@@ -43,7 +44,7 @@ export interface CachedTask<Input, Output> {
   ): Promise<CallPlan>;
   /**
    * Calls with each of many inputs, some at once, and yields what became of each, in the order of the inputs. A call that fails does
-   * not end the others.
+   * not end the others. Each input is to be an object of its own: one that is filled anew for each row would be changed under its call.
    */
   map(
     inputs: Iterable<Input> | AsyncIterable<Input>,
@@ -69,17 +70,20 @@ export function toCachedTask<CallInput, Input, Output>(
     throwIfAborted(signal);
     const keyed = await definition.keyed(input, salt);
     const enclosing = currentTask(host.flow);
-    refuseOwnCall(name, keyed.brief.key, enclosing);
+    refuseOwnCall(host.flow, name, keyed.brief.key);
     const run = runId ?? enclosing?.runId ?? host.processRun();
-    const call = { ...keyed, mode, runId: run, within: enclosing?.keys ?? [] };
+    const call = { ...keyed, mode, runId: run };
     const resolve = (inner: AbortSignal): Promise<CachedResult<Output>> =>
       resolveCall(definition, call, inner);
     // What is not to be shared with later calls is not shared with those beside it either.
     const result =
       mode === 'off'
-        ? await resolve(signal ?? new AbortController().signal)
+        ? await orAborted(() => resolve(signal ?? new AbortController().signal), signal)
         : ((await host.flights.run(`${mode} ${keyed.brief.key}`, resolve, signal)) as CachedResult<Output>);
-    const isToRecord = result.hit && isRecorded && mode !== 'readonly';
+    // A call that joined that of another run has no attempt of its own yet.
+    const isElsewhere =
+      result.hit || (result.recorded !== undefined && !result.recorded.startsWith(`${run}/`));
+    const isToRecord = isElsewhere && isRecorded && mode !== 'readonly';
     const recorded = isToRecord ? await recordHit(definition, result, run, { signal }) : result.recorded;
     noteRead(enclosing, result.provenance);
     return { ...result, recorded };

@@ -10,8 +10,6 @@ export interface Call extends KeyedCall {
   mode: CacheMode;
   /** The run under which a miss is recorded. */
   runId: string;
-  /** The keys of the cached calls within which it was made. */
-  within: readonly string[];
 }
 
 /** What the lookup left for those who run. */

@@ -10,31 +10,47 @@ export interface CurrentTask {
   readonly runId: string;
   /** Absent where its attempt could not be recorded. */
   readonly task: OpenTaskDataStore | undefined;
-  /** The keys of the cached calls within which it runs, its own last. */
-  readonly keys: readonly string[];
+  /** The key of the cached call that it runs for; absent for tasks that are not cached. */
+  readonly key: string | undefined;
 }
 
-const current = new AsyncLocalStorage<CurrentTask>();
+interface EnteredTask extends CurrentTask {
+  readonly enclosing: EnteredTask | undefined;
+  /** Whether it has ended. What it began may go on for long (a pool, a server), and is no part of it any more. */
+  isOver: boolean;
+}
 
-/** The task of `flow` within which the caller runs, if any. */
+const current = new AsyncLocalStorage<EnteredTask>();
+
+/** The task of `flow` within which the caller runs, if any: the innermost one that has not ended. */
 export function currentTask(flow: object): CurrentTask | undefined {
-  const found = current.getStore();
-  return found?.flow === flow ? found : undefined;
+  return innermost((task) => task.flow === flow);
 }
 
 /** Runs `work` within a task, so that cached tasks it calls are recorded in its run, and among what it read. */
-export function withinTask<T>(task: CurrentTask, work: () => T): T {
-  return current.run(task, work);
+export async function withinTask<T>(task: CurrentTask, work: () => T | Promise<T>): Promise<T> {
+  const entered: EnteredTask = { ...task, enclosing: innermost(() => true), isOver: false };
+  try {
+    return await current.run(entered, work);
+  } finally {
+    entered.isOver = true;
+  }
 }
 
 /** Whoever waits for his own end waits forever. */
-export function refuseOwnCall(task: string, key: string, enclosing: CurrentTask | undefined): void {
-  if (!enclosing?.keys.includes(key)) return;
+export function refuseOwnCall(flow: object, task: string, key: string): void {
+  if (!innermost((outer) => outer.flow === flow && outer.key === key)) return;
   throw new StowageError(
     'INVALID_ARGUMENT',
     `Task "${task}" calls itself with the input that it was called with, and would wait for its own end. Call the plain function, or call it with another input.`,
     { details: { task, key } },
   );
+}
+
+function innermost(isIt: (task: CurrentTask) => boolean): EnteredTask | undefined {
+  let found = current.getStore();
+  while (found && (found.isOver || !isIt(found))) found = found.enclosing;
+  return found;
 }
 
 /** Notes that a task rests on a result, for its provenance. */

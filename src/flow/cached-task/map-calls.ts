@@ -35,7 +35,8 @@ export type MapOutcome<Result> =
 
 /**
  * Calls with each of many inputs, a bounded number at a time, and yields what became of each in the order of the inputs. One that
- * fails does not end the others. Inputs are taken as they are needed; when the consumer stops, calls under way are aborted.
+ * fails does not end the others. Inputs are taken as they are needed; when the consumer stops, calls under way are aborted. When the
+ * inputs' iterator throws, what was begun is yielded first.
  *
  * @throws StowageError `ABORTED`; and what the inputs' iterator throws.
  */
@@ -52,6 +53,7 @@ export async function* mapCalls<Input, Result extends { hit: boolean }>(
   let underWay = 0;
   let index = 0;
   let isExhausted = false;
+  let broken: { error: unknown } | undefined;
   let wake: () => void = () => {};
   const begin = (input: Input): void => {
     underWay += 1;
@@ -71,21 +73,27 @@ export async function* mapCalls<Input, Result extends { hit: boolean }>(
     !isExhausted && underWay < concurrency && outcomes.length < concurrency * READY_PER_CALL;
   let taking: Promise<'taken'> | undefined;
   const take = async (): Promise<'taken'> => {
-    const next = await nextOrAborted(source, signal);
+    try {
+      const next = await nextOrAborted(source, either);
+      if (next.done) isExhausted = true;
+      else begin(next.value);
+    } catch (error) {
+      // Thrown when those before have had their turn: they cost more than an input that cannot be read.
+      broken = { error };
+      isExhausted = true;
+    }
     taking = undefined;
-    if (next.done) isExhausted = true;
-    else begin(next.value);
     return 'taken';
   };
   try {
     for (;;) {
       // Neither an input that is long in coming holds back a result, nor the other way round.
-      if (hasRoom() && !taking) {
-        taking = take();
-        taking.catch(() => {}); // told by the race, unless nobody waits any more
-      }
+      if (hasRoom()) taking ??= take();
       const first = outcomes[0];
-      if (!first && !taking) return;
+      if (!first && !taking) {
+        if (broken) throw broken.error;
+        return;
+      }
       const room = new Promise<'room'>((resolve) => {
         wake = () => resolve('room');
       });

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Lease } from '../../cache/lease.ts';
 import type { Patience } from '../../cache/patience.ts';
 import { abortError, isStowageError, StowageError } from '../../errors.ts';
 import { AttemptRecording } from './attempt-recording.ts';
+import { isDelay } from './cached-task-options.ts';
 import type { Call, Looked, RunOptions, TriedCall } from './call.ts';
 import { withinTask } from './current-task.ts';
 import { type LoadedHit, loadHit } from './load-hit.ts';
@@ -23,7 +25,10 @@ export async function resolveCall<Input, Output>(
   if (mode !== 'off') {
     const found = await host.cache.lookup(brief.key, { maxAgeMs: checked.maxAgeMs, patience, signal });
     looked.seen = found.seen;
-    if (mode !== 'refresh') {
+    if (mode === 'refresh') {
+      // What is there is not known then, and must be taken neither for a result of somebody who refreshes too.
+      if (found.status === 'miss' && found.reason === 'unavailable') looked.missReason = found.reason;
+    } else {
       if (found.status === 'hit') {
         const loaded = await loadHit(host, found, { patience, signal });
         if ('provenance' in loaded) return toHit(call, loaded);
@@ -66,8 +71,14 @@ async function resolveSerialized<Input, Output>(
   try {
     return await runAndStore(definition, call, looked, { patience, signal, lease });
   } finally {
-    await lease?.release();
+    if (lease) await releaseWithin(patience, lease);
   }
+}
+
+/** What takes longer than there is patience left goes on while nobody waits. */
+async function releaseWithin(patience: Patience, lease: Lease): Promise<void> {
+  const released = lease.release();
+  await patience.spend({}, () => released).catch(() => {});
 }
 
 async function runAndStore<Input, Output>(
@@ -79,6 +90,7 @@ async function runAndStore<Input, Output>(
   // Before the function may change its input.
   const isStored = call.mode === 'auto' || call.mode === 'refresh';
   const key = isStored ? call.full() : call.brief;
+  if (key.key !== call.brief.key) throw changedMeanwhile(definition.name);
   const tried = await runWithRetries(definition, call, options);
   return storeResult(definition, { ...call, brief: key }, tried, looked, options);
 }
@@ -95,7 +107,8 @@ async function runWithRetries<Input, Output>(
     } catch (error) {
       if (options.signal.aborted || tries >= attempts || isOwnFault(error) || !when(error)) throw error;
       refuseChangedInput(definition.name, call, error);
-      const waitMs = typeof delayMs === 'function' ? delayMs(tries) : delayMs;
+      const waitMs: unknown = typeof delayMs === 'function' ? delayMs(tries) : delayMs;
+      if (!isDelay(waitMs)) throw wrongDelay(definition.name, waitMs, error);
       await wait(waitMs, options.signal);
     }
   }
@@ -123,9 +136,11 @@ async function runOnce<Input, Output>(
     flow: host.flow,
     runId: call.runId,
     task: recording.attempt,
-    keys: [...call.within, call.brief.key],
+    key: call.brief.key,
   };
   try {
+    // Looking, waiting and recording took their time.
+    if (call.isChanged()) throw changedMeanwhile(name);
     const { returned, durationMs } = await withinTask(within, () =>
       runTry((context) => definition.run(call.input, context), { recording, attempt, signal }),
     );
@@ -159,15 +174,33 @@ const TASK_ID_DIGITS = 20;
 
 /** What comes out the same however often it is tried. */
 function isOwnFault(error: unknown): boolean {
-  return isStowageError(error, 'OUTPUT_INVALID', 'UNSERIALIZABLE_ARTIFACT');
+  const isChanged = isStowageError(error, 'INVALID_ARGUMENT') && error.details.input === 'changed';
+  return isChanged || isStowageError(error, 'OUTPUT_INVALID', 'UNSERIALIZABLE_ARTIFACT');
+}
+
+/** The result would be that of another input than the key's. */
+function changedMeanwhile(task: string): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    `The input of task "${task}" was changed before the task could run with it. Pass each call an object of its own, and leave it as it is until the call has ended.`,
+    { details: { task, input: 'changed' } },
+  );
 }
 
 /** Tried again with another input, it would come to a result of that one. */
-function refuseChangedInput(task: string, { brief, full }: Call, cause: unknown): void {
-  if (full().key === brief.key) return;
+function refuseChangedInput(task: string, call: Call, cause: unknown): void {
+  if (!call.isChanged()) return;
   throw new StowageError(
     'INVALID_ARGUMENT',
     `Task "${task}" failed and cannot be tried again, because it changed its input. Have it work on a copy.`,
+    { details: { task }, cause },
+  );
+}
+
+function wrongDelay(task: string, delay: unknown, cause: unknown): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    `Task "${task}" failed and cannot be tried again, because retry.delayMs returned ${String(delay)}, which is not a number of milliseconds.`,
     { details: { task }, cause },
   );
 }

@@ -38,7 +38,12 @@ export async function storeResult<Input, Output>(
     durationMs,
   };
   const storing = { maxAgeMs: checked.maxAgeMs, replaces: seen, lease, patience, signal };
-  const outcome = await host.cache.store(key, entry, storing);
+  let outcome = await host.cache.store(key, entry, storing);
+  // The lookup could not tell what there was to replace; what is there now may be what was to be run anew.
+  const isUnseen = call.mode === 'refresh' && seen === undefined;
+  if (isUnseen && !outcome.stored && outcome.reason === 'exists' && outcome.winner) {
+    outcome = await host.cache.store(key, entry, { ...storing, replaces: outcome.winner.seen });
+  }
   const own = { ...ran, provenance: toProvenance(closed.source, durationMs) };
   if (outcome.stored) return { ...own, stored: true, notStoredReason: undefined };
   const notStored = { ...own, stored: false, notStoredReason: outcome.reason };

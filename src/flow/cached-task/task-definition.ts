@@ -1,5 +1,6 @@
-import { autoVersion } from '../../cache/auto-version.ts';
+import { autoVersion, type CodeVersion } from '../../cache/auto-version.ts';
 import { type CacheKey, type CacheScope, TaskKeys } from '../../cache/cache-key.ts';
+import type { TaskSchemas } from '../../cache/interface-digest.ts';
 import { type DescribableSchema, jsonSchemasOf } from '../../cache/json-schemas.ts';
 import { validateValue } from '../standard-schema.ts';
 import type { CachedTaskHost } from './cached-task-host.ts';
@@ -13,6 +14,8 @@ export interface KeyedCall {
   brief: CacheKey;
   /** With what explains a difference, as entries keep it. */
   full(): CacheKey;
+  /** Whether the input is another one by now: whoever called may have changed it since. */
+  isChanged(): boolean;
 }
 
 /** A cached task as its options describe it: how its inputs become keys, and what is done on a miss. */
@@ -22,7 +25,8 @@ export class TaskDefinition<Input, Output> {
   readonly checked: CheckedTaskOptions;
   readonly serialize: boolean;
   readonly #options: CachedTaskOptions<unknown, Input, unknown, Output>;
-  #keys: Promise<TaskKeys> | undefined;
+  #keys: TaskKeys | undefined;
+  #making: Promise<TaskKeys> | undefined;
   #version = '';
 
   /** @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME` */
@@ -46,9 +50,9 @@ export class TaskDefinition<Input, Output> {
     return this.#version;
   }
 
-  /** Parses an input and makes its key. */
+  /** Parses an input and makes its key: at once where that can be, so that what the caller does to the input next does not count. */
   async keyed(given: unknown, salt: string | undefined): Promise<KeyedCall> {
-    const keys = await this.#taskKeys();
+    const keys = this.#keys ?? this.#keysAtOnce() ?? (await this.#keysInTime());
     const { input: schema } = this.#options;
     const input = schema
       ? await validateValue(given, schema, {
@@ -60,7 +64,13 @@ export class TaskDefinition<Input, Output> {
       : given;
     const preparing = keys.prepare(input);
     if (preparing) await preparing;
-    return { input, brief: keys.briefKeyOf(input, salt), full: () => keys.keyOf(input, salt) };
+    const brief = keys.briefKeyOf(input, salt);
+    return {
+      input,
+      brief,
+      full: () => keys.keyOf(input, salt),
+      isChanged: () => keys.briefKeyOf(input, salt).key !== brief.key,
+    };
   }
 
   /** The input as it is recorded: without what does not count. */
@@ -93,34 +103,47 @@ export class TaskDefinition<Input, Output> {
     return scope === 'flow' ? { flow: this.host.flowName } : { name: scope };
   }
 
-  /** Made once; after a failure, such as a file that could not be read, anew. */
-  #taskKeys(): Promise<TaskKeys> {
-    this.#keys ??= this.#makeKeys().catch((error: unknown) => {
-      this.#keys = undefined;
-      throw error;
-    });
-    return this.#keys;
+  /** Without code to read and schemas to describe there is nothing to wait for. */
+  #keysAtOnce(): TaskKeys | undefined {
+    const { version, input, output, interfaceVersion } = this.#options;
+    const isDescribed = interfaceVersion === undefined && (input !== undefined || output !== undefined);
+    return version === 'auto' || isDescribed ? undefined : this.#makeKeys(version, {});
   }
 
-  async #makeKeys(): Promise<TaskKeys> {
+  /** Made once; after a failure, such as a file that could not be read, anew. */
+  #keysInTime(): Promise<TaskKeys> {
+    this.#making ??= this.#describe().catch((error: unknown) => {
+      this.#making = undefined;
+      throw error;
+    });
+    return this.#making;
+  }
+
+  async #describe(): Promise<TaskKeys> {
     const { name } = this;
-    const { version, run, dependsOn, salt, input, output, interfaceVersion, config, ignoredInputs } =
-      this.#options;
+    const { version, run, dependsOn, salt, input, output, interfaceVersion } = this.#options;
     const code = version === 'auto' ? await autoVersion(name, { run, dependsOn, salt }) : undefined;
-    this.#version = code ? `auto ${code.digest.slice(0, 12)}` : version;
     const schemas = {
       input: input as DescribableSchema | undefined,
       output: output as DescribableSchema | undefined,
     };
-    return new TaskKeys({
-      taskName: name,
-      version: code ?? version,
+    const described = interfaceVersion === undefined ? await jsonSchemasOf(name, schemas) : {};
+    return this.#makeKeys(code ?? version, described);
+  }
+
+  #makeKeys(version: string | CodeVersion, schemas: TaskSchemas): TaskKeys {
+    const { salt, interfaceVersion, config, ignoredInputs } = this.#options;
+    const isCode = typeof version !== 'string';
+    this.#version = isCode ? `auto ${version.digest.slice(0, 12)}` : version;
+    this.#keys = new TaskKeys({
+      taskName: this.name,
+      version,
       scope: this.#scope(),
-      interface:
-        interfaceVersion === undefined ? await jsonSchemasOf(name, schemas) : { version: interfaceVersion },
-      config: salt === undefined || code ? config : { salt, config },
+      interface: interfaceVersion === undefined ? schemas : { version: interfaceVersion },
+      config: salt === undefined || isCode ? config : { salt, config },
       ignoredInputs,
       serializers: this.host.registry,
     });
+    return this.#keys;
   }
 }

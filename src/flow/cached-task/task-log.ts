@@ -24,7 +24,7 @@ export class TaskLog {
   /** Adds a line, formatted as `console.log` does. What comes after the end is dropped. */
   write(...values: unknown[]): void {
     if (this.#isEnded) return;
-    const line = `${format(...values)}\n`;
+    const line = `${formatted(values)}\n`;
     if (this.#waitingLength + line.length > MAX_WAITING) this.#dropped += 1;
     else {
       this.#waiting.push(line);
@@ -49,7 +49,7 @@ export class TaskLog {
 
   async *#lines(): AsyncGenerator<string> {
     for (;;) {
-      if (this.#waiting.length > 0) {
+      if (this.#waiting.length > 0 || this.#dropped > 0) {
         const text = this.#waiting.join('') + this.#droppedNote();
         this.#waiting = [];
         this.#waitingLength = 0;
@@ -67,8 +67,17 @@ export class TaskLog {
 
   #droppedNote(): string {
     if (this.#dropped === 0) return '';
-    const note = `[${this.#dropped} lines were dropped: they came faster than they could be written]\n`;
+    const note = `[${this.#dropped} lines were dropped: they were too long, or came faster than they could be written]\n`;
     this.#dropped = 0;
     return note;
+  }
+}
+
+/** What a value does when it is printed is no fault of the task that prints it. */
+function formatted(values: unknown[]): string {
+  try {
+    return format(...values);
+  } catch {
+    return '[a value that cannot be printed]';
   }
 }
