@@ -1,4 +1,5 @@
 import { type } from 'arktype';
+import * as v from 'valibot';
 import { expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
 import { errorOf, objectNames, openFlow } from '../fixtures.ts';
@@ -59,4 +60,52 @@ it('a schema that changes makes other keys, and one whose descriptions change do
   const plain = await keyOf(z.object({ n: z.number() }));
   expect(await keyOf(z.object({ n: z.number().describe('how many') }))).toBe(plain);
   expect(await keyOf(z.object({ n: z.number().max(9) }))).not.toBe(plain);
+});
+
+it('types are those of the schemas: what is passed, what the function gets, what it returns, what comes out', async () => {
+  const flow = await openFlow();
+  const withZod = flow.cachedTask({
+    name: 'zod',
+    version: '1',
+    input: z.object({ n: z.string().transform(Number) }),
+    output: z.number().transform(String),
+    interfaceVersion: '1',
+    run: (input) => {
+      expectTypeOf(input).toEqualTypeOf<{ n: number }>();
+      return input.n * 2;
+    },
+  });
+  expectTypeOf(withZod).parameter(0).toEqualTypeOf<{ n: string }>();
+  expect([await withZod({ n: '2' }), await withZod({ n: '2' })]).toEqual(['4', '4']);
+  expectTypeOf(await withZod({ n: '2' })).toEqualTypeOf<string>();
+  const withValibot = flow.cachedTask({
+    name: 'valibot',
+    version: '1',
+    input: v.object({ n: v.optional(v.number(), 5) }),
+    output: v.object({ twice: v.number() }),
+    run: (input) => {
+      expectTypeOf(input).toEqualTypeOf<{ n: number }>();
+      return { twice: input.n * 2, more: 'is left out' };
+    },
+  });
+  expectTypeOf(withValibot).parameter(0).toEqualTypeOf<{ n?: number | undefined }>();
+  expect([await withValibot({}), await withValibot({ n: 5 })]).toEqual([{ twice: 10 }, { twice: 10 }]);
+  expect((await withValibot.detailed({ n: 5 })).hit).toBe(true);
+  const withArktype = flow.cachedTask({
+    name: 'arktype',
+    version: '1',
+    input: type({ n: 'string.numeric.parse' }),
+    output: type({ twice: 'number' }),
+    interfaceVersion: '1',
+    run: (input) => {
+      expectTypeOf(input).toEqualTypeOf<{ n: number }>();
+      return { twice: input.n * 2 };
+    },
+  });
+  expectTypeOf(withArktype).parameter(0).toEqualTypeOf<{ n: string }>();
+  expect(await withArktype({ n: '21' })).toEqual({ twice: 42 });
+  const without = flow.cachedTask({ name: 'none', version: '1', run: () => new Map<string, number>() });
+  expectTypeOf(await without()).toEqualTypeOf<Map<string, number>>();
+  // @ts-expect-error The input is not optional.
+  await errorOf(withZod(), 'INPUT_INVALID');
 });
