@@ -11,7 +11,7 @@ export const INPUT_ARTIFACT = 'input';
 /** See {@link INPUT_ARTIFACT}. */
 export const OUTPUT_ARTIFACT = 'output';
 
-/** What the channel `stowage:cached-task-unrecorded` carries: a task ran, and its attempt could not be recorded. */
+/** What the channel `stowage:cached-task-unrecorded` carries: a task ran, and not all of it could be recorded. */
 export interface UnrecordedTask {
   task: string;
   /** `run/step/task/attempt`, where the attempt was opened. */
@@ -187,7 +187,7 @@ export class AttemptRecording {
 }
 
 /** Closes an attempt as failed if that is still possible, while nobody waits for it; it shows no more signs of life either way. */
-function giveUp(task: OpenTaskDataStore, error: unknown): void {
+export function giveUp(task: OpenTaskDataStore, error: unknown): void {
   const attempt = attemptOf(task);
   if (attempt.isClosed) return;
   attempt.fail(error).catch(() => attempt.letGo());

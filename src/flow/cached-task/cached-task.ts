@@ -2,6 +2,7 @@ import type { CacheKey } from '../../cache/cache-key.ts';
 import { throwIfAborted } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { orAborted } from '../../storage/next-or-aborted.ts';
+import { LinkedAbort } from '../../storage/object-store/linked-abort.ts';
 import { checkOptionNames } from '../../storage/option-names.ts';
 import { type CachedCallOptions, checkCallOptions } from './cached-task-options.ts';
 import { currentTask, noteRead, refuseOwnCall } from './current-task.ts';
@@ -56,6 +57,19 @@ export interface CachedTask<Input, Output> {
   evict(input: Input, options?: Pick<CachedCallOptions, 'salt' | 'signal'>): Promise<void>;
 }
 
+/** Many calls may share one signal. */
+async function alone<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const caller = new LinkedAbort(signal);
+  try {
+    return await orAborted(() => work(caller.signal), caller.signal);
+  } finally {
+    caller.release();
+  }
+}
+
 /** Makes the function that a definition describes. */
 export function toCachedTask<CallInput, Input, Output>(
   definition: TaskDefinition<Input, Output>,
@@ -78,14 +92,14 @@ export function toCachedTask<CallInput, Input, Output>(
     // What is not to be shared with later calls is not shared with those beside it either.
     const result =
       mode === 'off'
-        ? await orAborted(() => resolve(signal ?? new AbortController().signal), signal)
+        ? await alone(resolve, signal)
         : ((await host.flights.run(`${mode} ${keyed.brief.key}`, resolve, signal)) as CachedResult<Output>);
     // A call that joined that of another run has no attempt of its own yet.
     const isElsewhere =
       result.hit || (result.recorded !== undefined && !result.recorded.startsWith(`${run}/`));
     const isToRecord = isElsewhere && isRecorded && mode !== 'readonly';
     const recorded = isToRecord ? await recordHit(definition, result, run, { signal }) : result.recorded;
-    noteRead(enclosing, result.provenance);
+    noteRead(name, enclosing, result.provenance);
     return { ...result, recorded };
   };
 

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { StowageError } from '../../errors.ts';
 import { attemptOf, type OpenTaskDataStore } from '../open-task-data-store.ts';
+import { tellUnrecorded } from './attempt-recording.ts';
 import type { Provenance } from './result.ts';
 
 /** The task within which code runs. */
@@ -53,9 +54,21 @@ function innermost(isIt: (task: CurrentTask) => boolean): EnteredTask | undefine
   return found;
 }
 
-/** Notes that a task rests on a result, for its provenance. */
-export function noteRead(enclosing: CurrentTask | undefined, provenance: Provenance | undefined): void {
-  if (!enclosing?.task || !provenance) return;
-  const attempt = attemptOf(enclosing.task);
-  if (attempt.isOpen) attempt.recordRead(`${provenance.flowName}/${provenance.pathspec}`);
+const full = new WeakSet<OpenTaskDataStore>();
+
+/** Notes that a task rests on a result, for its provenance. An attempt that can note no more of them is told of once. */
+export function noteRead(
+  name: string,
+  enclosing: CurrentTask | undefined,
+  provenance: Provenance | undefined,
+): void {
+  const task = enclosing?.task;
+  if (!task || !provenance || full.has(task)) return;
+  const attempt = attemptOf(task);
+  try {
+    if (attempt.isOpen) attempt.recordRead(`${provenance.flowName}/${provenance.pathspec}`);
+  } catch (error) {
+    full.add(task);
+    tellUnrecorded({ task: name, pathspec: task.pathspec, error });
+  }
 }

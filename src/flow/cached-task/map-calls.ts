@@ -74,7 +74,7 @@ export async function* mapCalls<Input, Result extends { hit: boolean }>(
   let taking: Promise<'taken'> | undefined;
   const take = async (): Promise<'taken'> => {
     try {
-      const next = await nextOrAborted(source, either);
+      const next = await nextOrAborted(source, stop.signal);
       if (next.done) isExhausted = true;
       else begin(next.value);
     } catch (error) {

@@ -1,6 +1,5 @@
 import type { CallOptions } from '../../storage/contract.ts';
-import { attemptOf } from '../open-task-data-store.ts';
-import { tellUnrecorded } from './attempt-recording.ts';
+import { giveUp, tellUnrecorded } from './attempt-recording.ts';
 import type { CachedResult } from './result.ts';
 import type { TaskDefinition } from './task-definition.ts';
 
@@ -25,7 +24,7 @@ export async function recordHit<Input, Output>(
         await attempt.clone(source, options);
         await attempt.done(options);
       } catch (error) {
-        await attemptOf(attempt).letGo();
+        giveUp(attempt, error);
         throw error;
       }
       return attempt.pathspec;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { attemptOf } from '../../../src/flow/open-task-data-store.ts';
 import { StorageDecorator } from '../../../src/storage/decorator.ts';
 import { FaultStorage } from '../../../src/storage/fault.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
@@ -253,5 +254,34 @@ describe('what a task says', () => {
       await lazy().catch(() => {});
       expect(kept.late).toThrow('has ended');
     }
+  });
+});
+
+describe('many calls in one task', () => {
+  it('make Node.js warn of no leak, though they share a signal', async () => {
+    const flow = await openFlow();
+    const task = flow.cachedTask({ name: 'shared', version: '1', run: (n: number) => sleep(1, n) });
+    const warnings: Error[] = [];
+    const listen = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', listen);
+    const { signal } = new AbortController();
+    const inputs = Array.from({ length: 40 }, (_, n) => n);
+    for (const mode of ['off', 'auto', 'readonly'] as const) {
+      await Promise.all(inputs.map((n) => task(n, { mode, signal })));
+      for await (const { ok } of task.map(inputs, { mode, concurrency: 40, signal })) expect(ok).toBe(true);
+    }
+    await sleep(0);
+    process.off('warning', listen);
+    expect(warnings).toEqual([]);
+  });
+
+  it('are not refused when the task can note no more of what it read', async () => {
+    const flow = await openFlow();
+    const task = flow.cachedTask({ name: 'noted', version: '1', run: (n: number) => n });
+    const values = await flow.task({ runId: 'r1', stepName: 's', taskId: '0' }, async (outer) => {
+      for (let i = 0; i < 50_000; i++) attemptOf(outer).recordRead(`Test/r/s/${i}/0`);
+      return [await task(1), await task(2), await task(1)];
+    });
+    expect(values).toEqual([1, 2, 1]);
   });
 });
