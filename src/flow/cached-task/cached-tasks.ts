@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { SerializerRegistry } from '../../artifacts/registry.ts';
 import { TaskCache, type TaskCacheOptions } from '../../cache/task-cache.ts';
 import type { ContentAddressedStore } from '../../content/content-addressed-store.ts';
-import { isStowageError } from '../../errors.ts';
+import { isStowageError, StowageError } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import type { TaskSpec } from '../flow-options.ts';
 import type { OpenTaskDataStore } from '../open-task-data-store.ts';
@@ -76,8 +76,21 @@ export class CachedTasks implements CachedTaskHost {
     return this.#processRun;
   }
 
-  async openSource({ flowName, pathspec }: Provenance, options: CallOptions): Promise<TaskDataStore> {
+  async openSource(
+    { flowName, pathspec, metadataDigest }: Provenance,
+    options: CallOptions,
+  ): Promise<TaskDataStore> {
     const read = await new TaskOpener(flowName, this.content).open(pathspec, {}, options);
+    // An entry may be signed, attempts are not: what was planted in its place is not to be recorded as the result.
+    if (read.done?.metadataDigest !== metadataDigest) throw notTheSource(flowName, pathspec);
     return new TaskDataStore(this.content, this.registry, read);
   }
+}
+
+function notTheSource(flowName: string, pathspec: string): StowageError {
+  return new StowageError(
+    'RECORD_DAMAGED',
+    `${pathspec} of flow ${flowName} is not the attempt that its cache entry names, so that the hit is not recorded: its metadata.json is another one. Somebody replaced it; evict the entry.`,
+    { details: { flow: flowName, pathspec } },
+  );
 }

@@ -53,7 +53,7 @@ export function loadableOutput({ table }: CacheEntry): ArtifactEntry | undefined
 
 /** Where an entry comes from. */
 export function provenanceOf({ source, createdAt, durationMs }: CacheEntry): Provenance {
-  const { flow, run, step, task, attempt } = source;
+  const { flow, run, step, task, attempt, metadataDigest } = source;
   return {
     flowName: flow,
     runId: run,
@@ -61,6 +61,7 @@ export function provenanceOf({ source, createdAt, durationMs }: CacheEntry): Pro
     taskId: task,
     attempt,
     pathspec: formatPathspec({ run, step, task }, attempt),
+    metadataDigest,
     storedAt: new Date(createdAt),
     durationMs,
   };

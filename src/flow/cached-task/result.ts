@@ -10,6 +10,8 @@ export interface Provenance {
   attempt: number;
   /** `run/step/task/attempt`, as `getTaskDataStore` of that flow takes it. */
   pathspec: string;
+  /** BLAKE3-256 of the attempt's metadata.json: an attempt that has another one is not the one that was cached. */
+  metadataDigest: string;
   /** When the result was stored, by the clock of whoever did. */
   storedAt: Date;
   /** How long the function ran then, in milliseconds. */

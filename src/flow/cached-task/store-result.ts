@@ -54,7 +54,7 @@ export async function storeResult<Input, Output>(
 }
 
 function toProvenance(source: NewCacheEntry['source'], durationMs: number): Provenance {
-  const { flow, run, step, task, attempt } = source;
+  const { flow, run, step, task, attempt, metadataDigest } = source;
   return {
     flowName: flow,
     runId: run,
@@ -62,6 +62,7 @@ function toProvenance(source: NewCacheEntry['source'], durationMs: number): Prov
     taskId: task,
     attempt,
     pathspec: formatPathspec({ run, step, task }, attempt),
+    metadataDigest,
     storedAt: new Date(),
     durationMs,
   };

@@ -110,6 +110,28 @@ describe('a cache', () => {
     expect(await other.detailed()).toMatchObject({ value: 3, missReason: 'forged' });
   });
 
+  it('whose hit is recorded records what the entry names, not what was planted in its place', async () => {
+    const storage = new MemoryStorage();
+    const call = async (value: string, where: MemoryStorage, runId: string) =>
+      (await openFlow({ storage: where }))
+        .cachedTask({ name: 'planted', version: '1', run: () => value })
+        .detailed(undefined, { runId, recordHit: true });
+    await call('own', storage, 'r1');
+    const planted = new MemoryStorage();
+    await call('planted', planted, 'r1');
+    for (const name of await objectNames(planted, 'flows/')) {
+      await storage.delete([name]);
+      await storage.create(name, (await planted.get(name))?.body as Uint8Array);
+    }
+    const unrecorded = heard<{ error: { code: string } }>('stowage:cached-task-unrecorded');
+    expect(await call('again', storage, 'r2')).toMatchObject({
+      value: 'own',
+      hit: true,
+      recorded: undefined,
+    });
+    expect(unrecorded.map(({ error }) => error.code)).toEqual(['RECORD_DAMAGED']);
+  });
+
   it('that is aborted throws, and records the abort with the attempt', async () => {
     const flow = await openFlow();
     const controller = new AbortController();
