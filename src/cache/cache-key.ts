@@ -22,6 +22,8 @@ export interface TaskKeyParts {
   readonly config?: unknown;
   /** Members of the input, which must be an object then, that the result does not depend on. Default: none. */
   readonly ignoredInputs?: readonly string[] | undefined;
+  /** Tells all calls of the task from those of others that are equal. Default: none. */
+  readonly taskSalt?: string | undefined;
   /** Knows the classes that values hold, and the serializers of others. Default: a new one. */
   readonly serializers?: SerializerRegistry | undefined;
 }
@@ -46,7 +48,7 @@ export interface KeyParts {
   readonly ignoredInputs?: readonly string[];
   /** The digest of the input, without those that are ignored. */
   readonly input: string;
-  /** The digest of the salt. */
+  /** The digest of the salts of the task and of the call. */
   readonly salt?: string;
 }
 
@@ -64,7 +66,16 @@ export interface CacheKey {
   };
 }
 
-const TASK_OPTIONS = ['taskName', 'version', 'scope', 'interface', 'config', 'ignoredInputs', 'serializers'];
+const TASK_OPTIONS = [
+  'taskName',
+  'version',
+  'scope',
+  'interface',
+  'config',
+  'ignoredInputs',
+  'taskSalt',
+  'serializers',
+];
 
 /**
  * The key of a call: equal for calls that mean the same, whoever makes them and wherever, and different for all others.
@@ -86,6 +97,7 @@ export class TaskKeys {
   readonly taskName: string;
   private readonly registry: SerializerRegistry;
   private readonly ignored: readonly string[];
+  private readonly taskSalt: string | undefined;
   private readonly inputNames: readonly string[];
   private readonly common: Omit<KeyParts, 'input' | 'salt'>;
   private readonly commonPlaces: CacheKey['places'];
@@ -99,6 +111,9 @@ export class TaskKeys {
     this.taskName = taskName;
     this.registry = serializers;
     this.ignored = [...new Set(parts.ignoredInputs ?? [])].sort();
+    if (parts.taskSalt !== undefined && typeof parts.taskSalt !== 'string')
+      throw invalidTask(this.taskName, 'a salt is a string.');
+    this.taskSalt = parts.taskSalt;
     const of = this.interfaceOf(parts.interface);
     this.inputNames = of.inputNames;
     const config = parts.config === undefined ? undefined : this.digestOf('config', parts.config);
@@ -142,9 +157,19 @@ export class TaskKeys {
     const parts: KeyParts = {
       ...this.common,
       input: this.digestOf('input', counted),
-      ...(salt === undefined ? {} : { salt: this.digestOf('salt', salt) }),
+      ...this.saltOf(salt),
     };
     return { key: keyOfParts(parts), parts };
+  }
+
+  /** That of a task is told from that of a call by its type. */
+  private saltOf(salt: string | undefined): Pick<KeyParts, 'salt'> {
+    const { taskSalt } = this;
+    if (taskSalt !== undefined) {
+      const both = { task: taskSalt, ...(salt === undefined ? {} : { call: salt }) };
+      return { salt: this.digestOf('salt', both) };
+    }
+    return salt === undefined ? {} : { salt: this.digestOf('salt', salt) };
   }
 
   /** The input without what is ignored. */

@@ -140,7 +140,8 @@ export class TaskDefinition<Input, Output> {
       version,
       scope: this.#scope(),
       interface: interfaceVersion === undefined ? schemas : { version: interfaceVersion },
-      config: salt === undefined || isCode ? config : { salt, config },
+      config,
+      taskSalt: isCode ? undefined : salt,
       ignoredInputs,
       serializers: this.host.registry,
     });

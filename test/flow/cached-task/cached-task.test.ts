@@ -171,6 +171,21 @@ describe('a cached task', () => {
     expect(await isHit({})).toBe(true);
   });
 
+  it('no salt of a task is taken for a config, or for the salt of a call', async () => {
+    const flow = await openFlow();
+    const keyOf = async (options: object, salt?: string) =>
+      (await counted(flow, options).task.keyOf({ n: 1 }, { salt })).key;
+    const keys = [
+      await keyOf({ salt: 's', config: 1 }),
+      await keyOf({ config: { salt: 's', config: 1 } }),
+      await keyOf({ salt: 's' }),
+      await keyOf({}, 's'),
+      await keyOf({ salt: 's' }, 's'),
+      await keyOf({}),
+    ];
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
   it('keeps what happened to its modes: refresh replaces, readonly and off store nothing', async () => {
     const flow = await openFlow();
     let runs = 0;
