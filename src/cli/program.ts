@@ -185,8 +185,6 @@ export function buildProgram(execute: Execute): Command {
       }),
     );
 
-  addCacheCommands(program, execute);
-
   program
     .command('uploads')
     .description('find uploads that were begun and never ended, and remove them')
@@ -214,6 +212,8 @@ export function buildProgram(execute: Execute): Command {
           await copy(invocation, from, to, path, options);
         }),
     );
+
+  addCacheCommands(program, execute);
 
   program
     .command('completion')
