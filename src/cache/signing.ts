@@ -73,6 +73,13 @@ export class EntrySigner {
   }
 }
 
+/** What signs by a ring, or by that of the environment where none is given; `undefined` where there is none. */
+export function signerOf(keys: CacheSigningKeys | false | undefined): EntrySigner | undefined {
+  if (keys === false) return undefined;
+  const ring = keys ?? process.env[CACHE_KEY_VARIABLE];
+  return ring === undefined || (keys === undefined && ring === '') ? undefined : new EntrySigner(ring);
+}
+
 /** The name is covered too, so that an entry cannot be moved to another key. */
 function hmac(key: KeyObject, name: string, signed: Uint8Array): Buffer {
   return createHmac('sha256', key).update(`${DOMAIN}${name}\n`).update(signed).digest();

@@ -23,7 +23,7 @@ import { Lease } from './lease.ts';
 import { LeaseQueue } from './lease-queue.ts';
 import { MAX_LEASE_MS } from './lease-record.ts';
 import { Patience } from './patience.ts';
-import { CACHE_KEY_VARIABLE, type CacheSigningKeys, EntrySigner } from './signing.ts';
+import { type CacheSigningKeys, signerOf } from './signing.ts';
 import { reportTaskCacheFailure, type TaskCacheOperation } from './task-cache-failures.ts';
 
 /** How a cache of tasks behaves. */
@@ -238,12 +238,6 @@ const OTHER_LEASE =
 /** Arguments are checked before; what is invalid later is the entry. */
 function reasonOf(error: unknown): 'invalid' | 'unavailable' {
   return isStowageError(error, 'INVALID_ARGUMENT') ? 'invalid' : 'unavailable';
-}
-
-function signerOf(keys: CacheSigningKeys | false | undefined): EntrySigner | undefined {
-  if (keys === false) return undefined;
-  const ring = keys ?? process.env[CACHE_KEY_VARIABLE];
-  return ring === undefined || (keys === undefined && ring === '') ? undefined : new EntrySigner(ring);
 }
 
 function checkKey(key: unknown): void {

@@ -34,6 +34,11 @@ export interface CopyResult {
   attempts: CopyCounts;
   /** Content saved outside tasks; only where a whole store is copied. */
   sessions: CopyCounts;
+  /**
+   * Entries of the cache whose attempts the target has. `refused` are those that are left out: their attempt is another one there,
+   * or they are signed by a key that is not set here; `failed` those that cannot be read. They cost a run each, and are no problems.
+   */
+  entries: CopyCounts;
   /** The length of the content of what was copied, before compression, each content as often as it is referred to; inline values are none. */
   contentBytes: number;
   /** The part of {@link contentBytes} that the target had already. */
@@ -89,6 +94,7 @@ const OF_ONE_ATTEMPT: readonly StowageErrorCode[] = [
 export class CopyReport {
   readonly attempts: CopyCounts = noCounts();
   readonly sessions: CopyCounts = noCounts();
+  readonly entries: CopyCounts = noCounts();
   runs = 0;
   runsDone = 0;
   attemptsFound = 0;
@@ -149,12 +155,13 @@ export class CopyReport {
   }
 
   result(dryRun: boolean): CopyResult {
-    const { runs, attempts, sessions, contentBytes, bytesDeduplicated, outlived } = this;
+    const { runs, attempts, sessions, entries, contentBytes, bytesDeduplicated, outlived } = this;
     return {
       dryRun,
       runs,
       attempts,
       sessions,
+      entries,
       contentBytes,
       bytesDeduplicated,
       ...this.#bytes(),

@@ -13,6 +13,7 @@ import { validateUserName } from '../storage/names.ts';
 import { openStorage } from '../storage/open.ts';
 import { checkOptionNames } from '../storage/option-names.ts';
 import { BoundedWork } from './bounded-work.ts';
+import { copyCacheEntries } from './copy-cache.ts';
 import type { CopyContext } from './copy-context.ts';
 import { copyLooseSessions } from './copy-loose.ts';
 import { type CopyProgress, CopyReport, type CopyResult } from './copy-report.ts';
@@ -150,6 +151,9 @@ async function copyBetween(
     if (flowName === undefined) await copyLooseSessions(context, tasks);
     await tasks.finish();
     await finishing.finish();
+    // Behind the attempts that they name.
+    await copyCacheEntries(context, { flow: flowName, run: runId }, tasks);
+    await tasks.finish();
   } catch (error) {
     ending.abort(error);
     await tasks.settle();

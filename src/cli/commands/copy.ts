@@ -79,6 +79,8 @@ async function report(invocation: Invocation, result: CopyResult): Promise<void>
   const rows = [row('attempts', result.attempts)];
   if (Object.values(result.sessions).some((count) => count > 0))
     rows.push(row('outside tasks', result.sessions));
+  if (Object.values(result.entries).some((count) => count > 0))
+    rows.push(row('cache entries', result.entries));
   await output.table(columns, rows);
   await output.line(contentText(result));
   if (result.outlived > 0) {
