@@ -15,6 +15,12 @@ interface Level {
   see: string;
 }
 
+/** Options of {@link missing}. */
+interface MissingOptions extends CallOptions {
+  /** What `--store` has to name in the commands of the message, if it has to. */
+  store?: string | undefined;
+}
+
 /** How many existing names an error carries in its details. */
 const MAX_EXISTING = 20;
 
@@ -25,9 +31,9 @@ const MAX_EXISTING = 20;
 export async function missing(
   storage: DataStoreStorage,
   path: StorePath,
-  options: CallOptions,
+  options: MissingOptions,
 ): Promise<StowageError | undefined> {
-  for (const level of levelsOf(path)) {
+  for (const level of levelsOf(path, options)) {
     const names = await childrenOf(storage, level.folder, options);
     if (names.includes(level.name)) continue;
     if (level.what === 'flow') return noFlow(storage, path, level, names, options);
@@ -64,10 +70,11 @@ export function artifactNotFound(
   });
 }
 
-function levelsOf({ flow, run, step, task }: StorePath): Level[] {
+function levelsOf({ flow, run, step, task }: StorePath, { store }: MissingOptions): Level[] {
   const levels: Level[] = [];
+  const where = store === undefined ? '' : ` --store ${store}`;
   const add = (name: string | undefined, level: Omit<Level, 'name'>): void => {
-    if (name !== undefined) levels.push({ name, ...level });
+    if (name !== undefined) levels.push({ name, ...level, see: `${level.see}${where}` });
   };
   add(flow, { what: 'flow', folder: 'runs/', code: 'RUN_NOT_FOUND', parent: 'The store', see: 'stowage ls' });
   add(run, {

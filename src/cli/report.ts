@@ -55,7 +55,6 @@ function messageOf(error: unknown): string {
 
 /** What to do on the command line, where the library's own remedy speaks to programs. */
 const HINTS: Readonly<Record<string, string>> = {
-  NO_SUCH_STORE: ' Name another with --store <path or URI>, or in the environment (see stowage --help).',
   UNKNOWN_ENCODING: ' Its bytes can be had with --bytes.',
   UNDECODABLE_ARTIFACT: ' Its bytes can be had with --bytes.',
 };

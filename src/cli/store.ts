@@ -1,7 +1,7 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import type { DamageMessage } from '../content/damage.ts';
-import { isStowageError } from '../errors.ts';
+import { isStowageError, StowageError } from '../errors.ts';
 import { defaultStorageUri } from '../flow/default-storage.ts';
 import { FlowDataStore } from '../flow/flow-data-store.ts';
 import type { DataStoreStorage } from '../storage/contract.ts';
@@ -76,9 +76,17 @@ async function openFor<T>(invocation: Invocation, work: (store: OpenStore) => Pr
         return flow;
       },
     });
+  } catch (error) {
+    throw isStowageError(error, 'NO_SUCH_STORE') ? withRemedy(error) : error;
   } finally {
     for (const flow of flows) await flow.close();
     await content.close();
     await storage.close();
   }
+}
+
+/** Here, as a command that is given its stores as arguments takes no `--store`. */
+function withRemedy(error: StowageError): StowageError {
+  const remedy = 'Name another with --store <path or URI>, or in the environment (see stowage --help).';
+  return new StowageError(error.code, `${error.message} ${remedy}`, { details: error.details, cause: error });
 }

@@ -39,9 +39,22 @@ describe('stowage copy', () => {
     expect((await copy(from, to, 'Other/r2')).stdout).toMatch(/^attempts +1 +0 /m);
     expect((await json(to, ['runs'])).runs.map(({ run }: { run: string }) => run)).toEqual(['r2']);
     expect((await copy(from, to, 'Other')).stdout).toMatch(/^attempts +2 +1 /m);
-    expect((await copy(from, to, 'Nobody')).code).toBe(1);
-    expect((await copy(from, to, 'Other/r9')).stderr).toContain('has no run r9');
     expect((await copy(from, to, 'Other/r2/only')).code).toBe(2);
+  });
+
+  it('tells what the source does not have, what was meant, and how to see what it has', async () => {
+    const to = newTarget();
+    const flow = await copy(from, to, 'Otehr');
+    expect(flow).toMatchObject({ code: 1, stdout: '' });
+    expect(flow.stderr).toContain('has no flow Otehr. Did you mean Other?');
+    const run = await copy(from, to, 'Other/nothing-like-it');
+    expect(run).toMatchObject({ code: 1, stdout: '' });
+    expect(run.stderr).toContain('has no run nothing-like-it');
+    expect(run.stderr).toContain(`stowage runs Other --store ${from}`);
+    const store = await copy(join(from, 'nowhere'), to);
+    expect(store).toMatchObject({ code: 10, stdout: '' });
+    expect(store.stderr).not.toContain('--store');
+    expect((await stowage(to, ['runs'])).code).toBe(10);
   });
 
   it('--dry-run tells what would be copied, and makes nothing', async () => {

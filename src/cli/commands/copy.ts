@@ -1,13 +1,17 @@
 import { subscribe } from 'node:diagnostics_channel';
 import type { DamageMessage } from '../../content/damage.ts';
+import { isStowageError, type StowageError } from '../../errors.ts';
 import type { CopyCounts, CopyProgress, CopyResult } from '../../maintenance/copy-report.ts';
 import { copyStore } from '../../maintenance/copy-store.ts';
+import type { CallOptions } from '../../storage/contract.ts';
+import { openStorage } from '../../storage/open.ts';
 import { usageError } from '../cli-error.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Invocation } from '../invocation.ts';
+import { missing } from '../not-found.ts';
 import { Progress } from '../progress.ts';
 import { countOf, formatBytes, formatCount } from '../sizes.ts';
-import { parseStorePath } from '../store-path.ts';
+import { parseStorePath, type StorePath } from '../store-path.ts';
 import type { Cell, Column } from '../table.ts';
 
 /** Options of `stowage copy`. */
@@ -30,7 +34,8 @@ export async function copy(
   const { options, signal } = invocation;
   if (options.store !== undefined)
     throw usageError('stowage copy names both stores itself; leave --store out.');
-  const { flow: flowName, run: runId } = parseStorePath(text, 0, 2);
+  const path = parseStorePath(text, 0, 2);
+  const { flow: flowName, run: runId } = path;
   const tasks = parseConcurrency(concurrency);
   subscribe('stowage:damaged', (message) => {
     const { uri, reason } = message as DamageMessage;
@@ -41,10 +46,27 @@ export async function copy(
   let result: CopyResult;
   try {
     result = await copyStore({ from, to, flowName, runId, concurrency: tasks, dryRun, signal, onProgress });
+  } catch (error) {
+    if (!isStowageError(error, 'RUN_NOT_FOUND')) throw error;
+    throw (await missingInSource(from, path, { signal })) ?? error;
   } finally {
     progress.end();
   }
   await report(invocation, result);
+}
+
+/** What was likely meant, and how to see what the source has, which need not be the default store. */
+async function missingInSource(
+  from: string,
+  path: StorePath,
+  options: CallOptions,
+): Promise<StowageError | undefined> {
+  const source = await openStorage(from);
+  try {
+    return await missing(source, path, { ...options, store: from });
+  } finally {
+    await source.close();
+  }
 }
 
 function parseConcurrency(text: string): number {
@@ -102,7 +124,7 @@ function contentText({
   bytesWritten,
 }: CopyResult): string {
   const content = `content ${formatBytes(contentBytes)}`;
-  if (dryRun) return `${content}, before what the target has of it; nothing was written.`;
+  if (dryRun) return `${content}, less what the target has of it already; nothing was written.`;
   return `${content}, of which ${formatBytes(bytesDeduplicated)} was there; read ${formatBytes(bytesRead)}, wrote ${formatBytes(bytesWritten)}.`;
 }
 
