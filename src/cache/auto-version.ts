@@ -143,5 +143,7 @@ async function fileDigest(
 
 function nameOf(fn: SourceFunction): string {
   const name: unknown = Object.getOwnPropertyDescriptor(fn, 'name')?.value;
-  return typeof name === 'string' && name !== '' ? name : 'anonymous';
+  // What is bound is called after what it binds, which may have no name.
+  const trimmed = typeof name === 'string' ? name.trim() : '';
+  return trimmed === '' ? 'anonymous' : trimmed;
 }

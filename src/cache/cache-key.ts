@@ -110,7 +110,7 @@ export class TaskKeys {
     checkMembers(parts, `Task "${taskName}"`, TASK_OPTIONS);
     this.taskName = taskName;
     this.registry = serializers;
-    this.ignored = [...new Set(parts.ignoredInputs ?? [])].sort();
+    this.ignored = this.checkedNames(parts.ignoredInputs);
     if (parts.taskSalt !== undefined && typeof parts.taskSalt !== 'string')
       throw invalidTask(this.taskName, 'a salt is a string.');
     this.taskSalt = parts.taskSalt;
@@ -231,6 +231,16 @@ export class TaskKeys {
     throw invalidTask(
       this.taskName,
       'a scope is "global", { flow } or { name }, with a name that is not empty.',
+    );
+  }
+
+  private checkedNames(names: readonly string[] | undefined = []): string[] {
+    // A text would be taken for its letters.
+    if (Array.isArray(names) && names.every((name) => typeof name === 'string'))
+      return [...new Set(names)].sort();
+    throw invalidTask(
+      this.taskName,
+      "`ignoredInputs` is a list of names of members of its input: ['traceId'].",
     );
   }
 

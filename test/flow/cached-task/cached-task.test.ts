@@ -508,9 +508,20 @@ describe('bad input', () => {
     expect(await objectNames(flow.storage, 'cache/')).toEqual([]);
     const ignored = await errorOf(define({ ignoredInputs: ['nope'] })({ a: 1 }), 'INVALID_ARGUMENT');
     expect(ignored.message).toContain('nope');
+    // A text would be taken for its letters: of one letter it would be ignored silently.
+    const text = await errorOf((async () => define({ ignoredInputs: 'a' })({ a: 1 }))(), 'INVALID_ARGUMENT');
+    expect(text.message).toContain('list of names');
     await errorOf(define({ version: 'auto', run: Math.max })(1), 'INVALID_ARGUMENT');
     const bound = define({ version: 'auto', run: function twice() {}.bind(null) });
     expect((await errorOf(bound(1), 'INVALID_ARGUMENT')).message).toContain('picky');
+    const nameless = define({
+      version: 'auto',
+      run: (
+        () => () =>
+          1
+      )().bind(null),
+    });
+    expect((await errorOf(nameless(1), 'INVALID_ARGUMENT')).message).toContain('(bound) is bound');
   });
 
   it('of options is refused when the task is defined, or called', async () => {
