@@ -349,6 +349,7 @@ export class FlowDataStore implements AsyncDisposable {
 
   /** Closes the storage, unless the caller passed it in, and those of other places that were opened. */
   async close(): Promise<void> {
+    this.#cachedTasks.close();
     await this.caStore.close();
     if (this.#ownsStorage) await this.storage.close();
   }

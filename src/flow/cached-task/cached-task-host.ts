@@ -18,6 +18,8 @@ export interface CachedTaskHost {
   readonly flow: object;
   /** Calls that are under way. */
   readonly flights: SingleFlight<CachedResult<unknown>>;
+  /** Throws `STORAGE_CLOSED` once the flow was closed: a call would run, and not be recorded. */
+  ensureOpen(task: string): void;
   /** The run of calls that are made outside any task: one per process and flow store. */
   processRun(): string;
   openAttempt(spec: TaskSpec, options: CallOptions): Promise<OpenTaskDataStore>;

@@ -82,6 +82,7 @@ export function toCachedTask<CallInput, Input, Output>(
   ): Promise<CachedResult<Output>> => {
     const { mode = 'auto', salt, runId, recordHit: isRecorded, signal } = checkCallOptions(name, given);
     throwIfAborted(signal);
+    host.ensureOpen(name);
     const keyed = await definition.keyed(input, salt);
     const enclosing = currentTask(host.flow);
     refuseOwnCall(host.flow, name, keyed.brief.key);
@@ -112,6 +113,7 @@ export function toCachedTask<CallInput, Input, Output>(
       checkOptionNames(options, 'plan', ['salt', 'concurrency']);
       checkInputs(inputs, 'plan');
       checkConcurrency(options.concurrency);
+      host.ensureOpen(name);
       return planCalls(definition, inputs, options);
     },
     map: (inputs, options = {}) => {

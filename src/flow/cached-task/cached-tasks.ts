@@ -37,6 +37,7 @@ export class CachedTasks implements CachedTaskHost {
   readonly #cacheOptions: TaskCacheOptions | undefined;
   #cache: TaskCache | undefined;
   #processRun: string | undefined;
+  #isClosed = false;
 
   constructor({ flow, flowName, content, registry, openAttempt, cache }: CachedTasksOptions) {
     this.flow = flow;
@@ -45,9 +46,10 @@ export class CachedTasks implements CachedTaskHost {
     this.registry = registry;
     this.#openAttempt = openAttempt;
     this.#cacheOptions = cache;
+    if (cache !== undefined) this.#cache = new TaskCache(content, cache);
   }
 
-  /** Made when it is first asked for: whoever has no cached task needs no valid `STOWAGE_CACHE_KEY`. */
+  /** Without options made when it is first asked for: whoever has no cached task needs no valid `STOWAGE_CACHE_KEY`. */
   get cache(): TaskCache {
     this.#cache ??= new TaskCache(this.content, this.#cacheOptions);
     return this.#cache;
@@ -69,6 +71,20 @@ export class CachedTasks implements CachedTaskHost {
       if (!isStowageError(error, 'ATTEMPT_EXISTS')) throw error;
       return this.#openAttempt(spec, options);
     }
+  }
+
+  ensureOpen(task: string): void {
+    if (!this.#isClosed) return;
+    throw new StowageError(
+      'STORAGE_CLOSED',
+      `Task "${task}" was called after its flow had been closed. Await all calls before close().`,
+      { details: { task, flow: this.flowName } },
+    );
+  }
+
+  /** No further call is taken. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   processRun(): string {

@@ -285,3 +285,14 @@ describe('many calls in one task', () => {
     expect(values).toEqual([1, 2, 1]);
   });
 });
+
+it('a call after the flow was closed is refused, and runs nothing unseen', async () => {
+  const flow = await openFlow();
+  let runs = 0;
+  const task = flow.cachedTask({ name: 'late', version: '1', run: () => ++runs });
+  await flow.close();
+  expect((await errorOf(task(), 'STORAGE_CLOSED')).message).toContain('"late"');
+  await errorOf(task.plan([undefined]), 'STORAGE_CLOSED');
+  for await (const outcome of task.map([undefined])) expect(outcome.ok).toBe(false);
+  expect(runs).toBe(0);
+});
