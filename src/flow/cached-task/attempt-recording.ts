@@ -108,7 +108,7 @@ export class AttemptRecording {
     try {
       await attempt.saveArtifactStream(name, source, { signal });
     } catch (error) {
-      if (sourceError !== undefined) throw sourceError;
+      if (sourceError !== undefined) throw unreadable(name, path, sourceError);
       if (signal.aborted || isStowageError(error, 'INVALID_NAME')) throw error;
       this.#fail(error);
     }
@@ -184,6 +184,15 @@ export class AttemptRecording {
     tellUnrecorded({ task: this.#options.taskName, pathspec: this.pathspec, error });
     if (this.#attempt) giveUp(this.#attempt, error);
   }
+}
+
+function unreadable(name: string, path: string, cause: unknown): StowageError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    `The file ${path} cannot be read, to be kept as ${name}: ${why}. A relative path begins at the working directory.`,
+    { details: { name, path }, cause },
+  );
 }
 
 /** Closes an attempt as failed if that is still possible, while nobody waits for it; it shows no more signs of life either way. */

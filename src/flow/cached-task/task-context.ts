@@ -25,7 +25,7 @@ export interface CachedTaskFiles {
    * Saves a file as an artifact of the attempt, streamed, whatever its size. It is no part of the cached value; it is read from the
    * attempt that the result's `provenance` names.
    *
-   * @throws StowageError `INVALID_NAME`; and the file system's error for a file that cannot be read.
+   * @throws StowageError `INVALID_NAME`; `INVALID_ARGUMENT` for a file that cannot be read.
    */
   save(name: string, path: string): Promise<void>;
 }
