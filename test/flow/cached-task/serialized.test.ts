@@ -7,8 +7,8 @@ import { expect, it } from 'vitest';
 import { objectNames, openFlow, scratchFolder } from '../fixtures.ts';
 
 const PROCESSES = 16;
-/** `STOWAGE_LEASE_KILLS=100` is the long run. */
-const KILLS = Number(process.env.STOWAGE_LEASE_KILLS ?? 5);
+/** `STOWAGE_KILLS=100` looks harder. */
+const KILLS = Number(process.env.STOWAGE_KILLS ?? 5);
 
 interface Caller {
   child: ChildProcess;
