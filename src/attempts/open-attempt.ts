@@ -1,8 +1,5 @@
-import type { SerializerRegistry } from '../artifacts/registry.ts';
 import type { JsonValue } from '../codec/json-value.ts';
-import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { CHUNKED_FROM_BYTES } from '../content/content-writer.ts';
-import { holdsBytes } from '../content/create-own.ts';
 import {
   type ArtifactTable,
   type Description,
@@ -19,7 +16,6 @@ import {
   encodeAttempt,
   type Outcome,
   type RecordedError,
-  SESSION_FILES,
   thisOwner,
 } from '../content/session-files.ts';
 import type { SessionId } from '../content/session-id.ts';
@@ -30,7 +26,9 @@ import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { orAborted } from '../storage/next-or-aborted.ts';
 import type { Artifacts, SaveOptions } from './artifact-input.ts';
-import { attemptBase, listAttempts } from './attempt-files.ts';
+import type { AttemptContext } from './attempt-context.ts';
+import { attemptBase } from './attempt-files.ts';
+import { attemptExists, createAttempt, nextNumber } from './attempt-number.ts';
 import { AttemptTable, type TableRow, type TableWriter } from './attempt-table.ts';
 import type { LogChoice } from './log-names.ts';
 import type { ScrubbedLog } from './log-scrubbing.ts';
@@ -38,16 +36,6 @@ import type { LogStreams } from './log-streams.ts';
 import { LogWriter, type SaveLogsOptions } from './log-writer.ts';
 import { encodeMetadataPart, type Metadata, toMetadata, writeMetadataPart } from './metadata-parts.ts';
 import { formatPathspec, type TaskPath, validateAttemptNumber } from './pathspec.ts';
-
-/** What attempts of one store share. */
-export interface AttemptContext {
-  content: ContentAddressedStore;
-  registry: SerializerRegistry;
-  /** Serialized values up to this many bytes are kept in metadata.json. */
-  maxInlineBytes: number;
-  /** How often an open attempt shows that it is alive, in milliseconds. */
-  beatIntervalMs?: number | undefined;
-}
 
 /** A closed attempt, so that it cannot be taken for another one. */
 export interface ClosedAttempt extends TaskPath {
@@ -57,8 +45,6 @@ export interface ClosedAttempt extends TaskPath {
   metadataDigest: string;
 }
 
-/** The default of {@link AttemptContext.maxInlineBytes}. */
-export const DEFAULT_MAX_INLINE_BYTES: number = 16 * 1024;
 /** How many attempts an attempt may record that it rests on. */
 const MAX_READ_FROM = 50_000;
 /** How often the next free number is looked for when others keep taking it. */
@@ -402,33 +388,7 @@ export async function openAttempt(
     if (await createAttempt(storage, path, number, record, { signal })) {
       return new OpenAttempt(context, path, number, session, startedAt, options.rawDataPath);
     }
-    if (options.attempt !== undefined) throw exists(path, number);
+    if (options.attempt !== undefined) throw attemptExists(path, number);
   }
-  throw exists(path, undefined);
-}
-
-async function createAttempt(
-  storage: DataStoreStorage,
-  path: TaskPath,
-  number: number,
-  record: Uint8Array,
-  { signal }: CallOptions,
-): Promise<boolean> {
-  const name = attemptBase(path, number) + SESSION_FILES.attempt;
-  if (await storage.create(name, record, { signal, durability: 'deferred' })) return true;
-  return holdsBytes(storage, name, record, signal);
-}
-
-async function nextNumber(storage: DataStoreStorage, path: TaskPath, options: CallOptions): Promise<number> {
-  const attempts = await listAttempts(storage, path, options);
-  return Math.max(-1, ...attempts.keys()) + 1;
-}
-
-function exists(path: TaskPath, number: number | undefined): StowageError {
-  const pathspec = formatPathspec(path, number);
-  const message =
-    number === undefined
-      ? `Others opened attempt after attempt of ${pathspec} of flow ${path.flow} just now; see who else works on this task.`
-      : `Attempt ${pathspec} of flow ${path.flow} was opened before; somebody works on it, or did. Leave the number out to open the next one.`;
-  return new StowageError('ATTEMPT_EXISTS', message, { details: { flow: path.flow, pathspec } });
+  throw attemptExists(path, undefined);
 }

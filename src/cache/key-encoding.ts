@@ -19,14 +19,10 @@ import type { SerializerRegistry } from '../artifacts/registry.ts';
 import type { SerializeContext } from '../artifacts/serializer.ts';
 import { formatPath, type PathStep } from '../artifacts/value-path.ts';
 import { unkeyable } from './key-fault.ts';
-import { KeySink } from './key-sink.ts';
+import { borrowSink, type KeySink, returnSink } from './key-sink.ts';
 import { KEY_DOMAIN, TAG, VALUE_DOMAIN } from './key-tags.ts';
 
 const EXPANSION_CHECK_BYTES = 32 * 1024 * 1024;
-
-/** Sinks that no walk uses: their memory is worth more than they are. */
-const idleSinks: KeySink[] = [];
-const MAX_IDLE_SINKS = 8;
 
 /** The members of errors that count beside those that are enumerable: all that are saved but the stack, which tells of the place it was made at. */
 const ERROR_KEYS = HIDDEN_ERROR_KEYS.filter((key) => key !== 'stack');
@@ -68,7 +64,7 @@ class KeyWalk {
   constructor(subject: KeySubject, registry: SerializerRegistry) {
     this.subject = subject;
     this.registry = registry;
-    this.sink = idleSinks.pop() ?? new KeySink();
+    this.sink = borrowSink();
   }
 
   digest(value: unknown, domain: string): string {
@@ -81,7 +77,7 @@ class KeyWalk {
       const path = formatPath(this.subject.root, this.steps.slice(1, this.depth + 1));
       throw unkeyable(this.subject.taskName, path, fault);
     } finally {
-      if (idleSinks.length < MAX_IDLE_SINKS) idleSinks.push(this.sink);
+      returnSink(this.sink);
     }
   }
 
@@ -284,14 +280,14 @@ class KeyWalk {
   /** The digest of a part, as if it stood alone. */
   private digestOf(value: unknown): string {
     const outer = this.sink;
-    this.sink = idleSinks.pop() ?? new KeySink();
+    this.sink = borrowSink();
     this.sink.begin(VALUE_DOMAIN);
     try {
       this.value(value);
       this.finished += this.sink.length;
       return this.sink.finish();
     } finally {
-      if (idleSinks.length < MAX_IDLE_SINKS) idleSinks.push(this.sink);
+      returnSink(this.sink);
       this.sink = outer;
     }
   }

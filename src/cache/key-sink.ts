@@ -157,6 +157,20 @@ export class KeySink {
   }
 }
 
+/** Sinks that nobody uses: their memory is worth more than they are. */
+const idle: KeySink[] = [];
+const MAX_IDLE = 8;
+
+/** A sink, to be returned after its use. */
+export function borrowSink(): KeySink {
+  return idle.pop() ?? new KeySink();
+}
+
+/** Keeps a sink for the next who needs one. */
+export function returnSink(sink: KeySink): void {
+  if (idle.length < MAX_IDLE) idle.push(sink);
+}
+
 function isLowSurrogate(unit: number): boolean {
   return unit >= 0xdc00 && unit <= 0xdfff;
 }

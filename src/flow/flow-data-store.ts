@@ -1,31 +1,25 @@
-import { channel } from 'node:diagnostics_channel';
 import { SerializerRegistry } from '../artifacts/registry.ts';
 import type { SerializerInfo } from '../artifacts/serializer.ts';
+import { type AttemptContext, DEFAULT_MAX_INLINE_BYTES } from '../attempts/attempt-context.ts';
 import type { ReadAttempt, ReadRule } from '../attempts/attempt-reader.ts';
+import { failOrReport } from '../attempts/fail-or-report.ts';
 import { type LogChoice, validateLogChoice } from '../attempts/log-names.ts';
 import { type ScrubbedLog, scrubLogs } from '../attempts/log-scrubbing.ts';
-import {
-  type AttemptContext,
-  DEFAULT_MAX_INLINE_BYTES,
-  type OpenAttempt,
-  openAttempt,
-} from '../attempts/open-attempt.ts';
+import { type OpenAttempt, openAttempt } from '../attempts/open-attempt.ts';
 import {
   parsePathspec,
   type TaskPath,
   validateAttemptNumber,
   validateTaskNames,
 } from '../attempts/pathspec.ts';
-import { createRunRecord, listRuns, type RunMade, readRunCreated } from '../attempts/runs.ts';
+import { listRuns, readRunCreated } from '../attempts/runs.ts';
 import type { TaskCache, TaskCacheOptions } from '../cache/task-cache.ts';
-import { BoundedMap } from '../content/bounded-map.ts';
 import type { ByteCache } from '../content/byte-cache.ts';
 import {
   ContentAddressedStore,
   type SaveDataOptions,
   type SavedData,
 } from '../content/content-addressed-store.ts';
-import { HERE } from '../content/content-ref.ts';
 import { checkRawDataPath } from '../content/raw-data-path.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
@@ -46,6 +40,7 @@ import {
   type FlowDataStoreOptions,
   type TaskSpec,
 } from './flow-options.ts';
+import { KnownRuns } from './known-runs.ts';
 import { OpenTaskDataStore } from './open-task-data-store.ts';
 import { Run, type RunSummary, runNotFound, toSummary } from './run.ts';
 import { checkRunFilter, type RunFilter, selectRuns } from './run-selection.ts';
@@ -63,11 +58,6 @@ const SELECTION_NAMES: readonly string[] = [
   'allowNotDone',
   'includePrior',
 ];
-/** How many runs are remembered as made. */
-const KNOWN_RUNS = 10_000;
-
-const closeFailed = channel('stowage:close-failed');
-
 /** What users hold: the runs, tasks and content of one flow in one store. */
 export class FlowDataStore implements AsyncDisposable {
   /** The flow's name. */
@@ -78,7 +68,7 @@ export class FlowDataStore implements AsyncDisposable {
   readonly #ownsStorage: boolean;
   readonly #opener: TaskOpener;
   readonly #cachedTasks: CachedTasks;
-  readonly #knownRuns = new BoundedMap<string, Pick<RunMade, 'rawDataPath'>>(KNOWN_RUNS);
+  readonly #runs: KnownRuns;
 
   private constructor(
     flowName: string,
@@ -91,6 +81,7 @@ export class FlowDataStore implements AsyncDisposable {
     this.#context = context;
     this.#ownsStorage = ownsStorage;
     this.#opener = new TaskOpener(flowName, context.content);
+    this.#runs = new KnownRuns(flowName, context.content);
     const { content, registry } = context;
     const openAttempt = (spec: TaskSpec, options: CallOptions): Promise<OpenTaskDataStore> =>
       this.createTaskDataStore(spec, options);
@@ -251,17 +242,7 @@ export class FlowDataStore implements AsyncDisposable {
     const run = validateUserName(runId, 'run id');
     const description = checkRunDescription({ tags, parameters, parents });
     await this.caStore.prepareToWrite({ signal });
-    const rawDataPath = address && (await this.#registerPlace(address, { signal }));
-    const record = { ...description, ...(rawDataPath === undefined ? {} : { rawDataPath }) };
-    const made = await createRunRecord(this.storage, this.flowName, run, record, { signal });
-    if (!made.isNew) {
-      throw new StowageError(
-        'RUN_EXISTS',
-        `Flow ${this.flowName} has a run ${run} already. Choose another id, or open it with run(${JSON.stringify(run)}).`,
-        { details: { flow: this.flowName, run } },
-      );
-    }
-    this.#knownRuns.set(run, made);
+    await this.#runs.create(run, description, address, { signal });
     return new Run(this, run);
   }
 
@@ -372,7 +353,7 @@ export class FlowDataStore implements AsyncDisposable {
     if (spec.attempt !== undefined) validateAttemptNumber(spec.attempt);
     const own = checkRawDataPath(spec.rawDataPath);
     await this.caStore.prepareToWrite({ signal });
-    const run = await this.#ensureRun(path.run, { signal });
+    const run = await this.#runs.ensure(path.run, { signal });
     const rawDataPath = own ?? run.rawDataPath ?? this.caStore.rawDataPath;
     return openAttempt(this.#context, path, { attempt: spec.attempt, rawDataPath, signal });
   }
@@ -383,27 +364,6 @@ export class FlowDataStore implements AsyncDisposable {
 
   #toStore(read: ReadAttempt): TaskDataStore {
     return new TaskDataStore(this.caStore, this.#context.registry, read);
-  }
-
-  /** What created.json keeps of an address: that of the place it leads to, which is registered; of the store itself nothing. */
-  async #registerPlace(address: string, options: CallOptions): Promise<string> {
-    const place = await this.caStore.registerPlace(address, options);
-    return place === HERE ? HERE : (await this.caStore.place(place, options)).uri;
-  }
-
-  /** The first opener of a run in a process creates created.json if absent, or reads what it says. */
-  async #ensureRun(run: string, options: CallOptions): Promise<Pick<RunMade, 'rawDataPath'>> {
-    const known = this.#knownRuns.get(run);
-    if (known) return known;
-    const made = await createRunRecord(
-      this.storage,
-      this.flowName,
-      run,
-      { tags: [], parameters: {}, parents: [] },
-      options,
-    );
-    this.#knownRuns.set(run, made);
-    return made;
   }
 
   async #readSelected(selection: TaskSelection & CallOptions): Promise<ReadAttempt[]> {
@@ -420,19 +380,5 @@ export class FlowDataStore implements AsyncDisposable {
   async #requireRun(run: string, options: CallOptions): Promise<void> {
     if (!(await readRunCreated(this.storage, this.flowName, run, options)))
       throw runNotFound(this.flowName, run);
-  }
-}
-
-/**
- * The user's error is what is thrown. If it could not be recorded, the channel `stowage:close-failed` tells; the attempt stays
- * open then, without signs of life, since nobody is left to close it.
- */
-async function failOrReport(attempt: OpenAttempt, error: unknown): Promise<void> {
-  if (attempt.isClosed) return;
-  try {
-    await attempt.fail(error);
-  } catch (failure) {
-    await attempt.letGo();
-    closeFailed.publish({ pathspec: attempt.pathspec, error, failure });
   }
 }

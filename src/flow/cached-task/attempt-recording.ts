@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import { createReadStream } from 'node:fs';
+import { failOrReport } from '../../attempts/fail-or-report.ts';
 import type { Patience } from '../../cache/patience.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
@@ -197,7 +198,5 @@ function unreadable(name: string, path: string, cause: unknown): StowageError {
 
 /** Closes an attempt as failed if that is still possible, while nobody waits for it; it shows no more signs of life either way. */
 export function giveUp(task: OpenTaskDataStore, error: unknown): void {
-  const attempt = attemptOf(task);
-  if (attempt.isClosed) return;
-  attempt.fail(error).catch(() => attempt.letGo());
+  void failOrReport(attemptOf(task), error);
 }

@@ -1,0 +1,39 @@
+import { holdsBytes } from '../content/create-own.ts';
+import { SESSION_FILES } from '../content/session-files.ts';
+import { StowageError } from '../errors.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { attemptBase, listAttempts } from './attempt-files.ts';
+import { formatPathspec, type TaskPath } from './pathspec.ts';
+
+/** Creates attempt.json: who does owns the number. `false` where it is taken. */
+export async function createAttempt(
+  storage: DataStoreStorage,
+  path: TaskPath,
+  number: number,
+  record: Uint8Array,
+  { signal }: CallOptions,
+): Promise<boolean> {
+  const name = attemptBase(path, number) + SESSION_FILES.attempt;
+  if (await storage.create(name, record, { signal, durability: 'deferred' })) return true;
+  return holdsBytes(storage, name, record, signal);
+}
+
+/** One LIST: the next number that nobody has opened. */
+export async function nextNumber(
+  storage: DataStoreStorage,
+  path: TaskPath,
+  options: CallOptions,
+): Promise<number> {
+  const attempts = await listAttempts(storage, path, options);
+  return Math.max(-1, ...attempts.keys()) + 1;
+}
+
+/** That a number, or one after the other, is taken. */
+export function attemptExists(path: TaskPath, number: number | undefined): StowageError {
+  const pathspec = formatPathspec(path, number);
+  const message =
+    number === undefined
+      ? `Others opened attempt after attempt of ${pathspec} of flow ${path.flow} just now; see who else works on this task.`
+      : `Attempt ${pathspec} of flow ${path.flow} was opened before; somebody works on it, or did. Leave the number out to open the next one.`;
+  return new StowageError('ATTEMPT_EXISTS', message, { details: { flow: path.flow, pathspec } });
+}
