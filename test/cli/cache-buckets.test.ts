@@ -6,8 +6,8 @@ import { s3Servers, useS3Server } from '../servers/s3-servers.ts';
 import { makeCache } from './cache-fixture.ts';
 import { json, stowage } from './fixture.ts';
 
-for (const server of s3Servers().filter(({ isReal }) => isReal)) {
-  describe(`stowage cache on a bucket of ${server.name}`, () => {
+for (const server of s3Servers()) {
+  describe.runIf(server.isReal)(`stowage cache on a bucket of ${server.name}`, () => {
     const inUse = useS3Server(server);
 
     it('lists, shows, explains, counts and evicts', async () => {
