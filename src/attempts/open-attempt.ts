@@ -24,18 +24,18 @@ import { abortable, readHead } from '../content/stream-head.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { orAborted } from '../storage/next-or-aborted.ts';
 import type { Artifacts, SaveOptions } from './artifact-input.ts';
 import type { AttemptContext } from './attempt-context.ts';
 import { attemptBase } from './attempt-files.ts';
-import { attemptExists, createAttempt, nextNumber } from './attempt-number.ts';
+import { createAttempt } from './attempt-number.ts';
 import { AttemptTable, type TableRow, type TableWriter } from './attempt-table.ts';
 import type { LogChoice } from './log-names.ts';
 import type { ScrubbedLog } from './log-scrubbing.ts';
 import type { LogStreams } from './log-streams.ts';
 import { LogWriter, type SaveLogsOptions } from './log-writer.ts';
 import { encodeMetadataPart, type Metadata, toMetadata, writeMetadataPart } from './metadata-parts.ts';
-import { formatPathspec, type TaskPath, validateAttemptNumber } from './pathspec.ts';
+import { formatPathspec, type TaskPath } from './pathspec.ts';
+import { WorkUnderWay } from './work-under-way.ts';
 
 /** A closed attempt, so that it cannot be taken for another one. */
 export interface ClosedAttempt extends TaskPath {
@@ -47,10 +47,9 @@ export interface ClosedAttempt extends TaskPath {
 
 /** How many attempts an attempt may record that it rests on. */
 const MAX_READ_FROM = 50_000;
-/** How often the next free number is looked for when others keep taking it. */
-const OPEN_TRIES = 16;
 
-type State = 'open' | 'closing' | 'closed';
+/** `ending`: done() waits for what was begun before it. */
+type State = 'open' | 'ending' | 'closing' | 'closed';
 
 /** One attempt of a task, while its owner writes it. Nothing of it is visible to readers before it is closed. */
 export class OpenAttempt {
@@ -69,8 +68,7 @@ export class OpenAttempt {
   #metadataBytes = 0;
   readonly #metadata: Metadata = {};
   readonly #readFrom = new Set<string>();
-  /** Metadata and logs on their way: they are part of the attempt, so that it is not closed before they are written. */
-  readonly #inFlight = new Set<Promise<void>>();
+  readonly #underWay = new WorkUnderWay();
   /** The description is fixed by the first try to close: a second try must write the same bytes. */
   #description: Uint8Array | undefined;
   /** After a fence: the new session has yet to find again what the artifacts rest on. */
@@ -131,9 +129,7 @@ export class OpenAttempt {
 
   /** Validates and serializes all values, then writes their content, and only then names them. */
   async saveArtifacts(artifacts: Artifacts, options: SaveOptions = {}): Promise<void> {
-    const ensureOpen = (): void => this.#ensureOpen('save artifacts');
-    ensureOpen();
-    await this.#table.save(artifacts, this.#target, options, ensureOpen);
+    await this.#saving((mayName) => this.#table.save(artifacts, this.#target, options, mayName));
   }
 
   /** Saves bytes that come piece by piece; few ones as if they had been in memory, so that they may be kept inline. */
@@ -142,23 +138,33 @@ export class OpenAttempt {
     source: AsyncIterable<Uint8Array>,
     { compression, rawDataPath, signal }: Pick<SaveOptions, 'compression' | 'rawDataPath' | 'signal'>,
   ): Promise<void> {
-    this.#ensureOpen('save artifacts');
-    const { head, rest } = await readHead(abortable(source, { signal }), CHUNKED_FROM_BYTES);
-    if (!rest) return this.saveArtifacts({ [name]: head }, { compression, rawDataPath, signal });
-    await this.adoptArtifacts(async ({ writers }) => {
-      const writer = await writers.to(checkRawDataPath(rawDataPath) ?? this.#rawDataPath, { signal });
+    await this.#saving(async (mayName) => {
+      const target = this.#target;
+      const { head, rest } = await readHead(abortable(source, { signal }), CHUNKED_FROM_BYTES);
+      if (!rest) {
+        const options = { compression, rawDataPath, signal };
+        return this.#table.save({ [name]: head }, target, options, mayName);
+      }
+      const writer = await target.writers.to(checkRawDataPath(rawDataPath) ?? this.#rawDataPath, { signal });
       const content = await writer.saveStream(rest, { compression, signal });
       const { key, bytes } = content;
-      return [{ entry: { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content }, refs: [] }];
+      const entry = { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content } as const;
+      await this.#table.adopt([{ entry, refs: [] }], target, mayName);
     });
   }
 
-  /** Names rows whose content `rely` finds, or writes, under this attempt's session. */
-  async adoptArtifacts(rely: (target: TableWriter) => Promise<readonly TableRow[]>): Promise<void> {
-    const ensureOpen = (): void => this.#ensureOpen('save artifacts');
-    ensureOpen();
-    const target = this.#target;
-    await this.#table.adopt(await rely(target), target, ensureOpen);
+  /** Names rows whose content `rely` finds, or writes, under this attempt's session, and the attempts that they rest on. */
+  async adoptArtifacts(
+    rely: (target: TableWriter) => Promise<readonly TableRow[]>,
+    readFrom: readonly string[] = [],
+  ): Promise<void> {
+    await this.#saving(async (mayName) => {
+      const target = this.#target;
+      await this.#table.adopt(await rely(target), target, () => {
+        mayName();
+        for (const pathspec of readFrom) this.#addReadFrom(pathspec);
+      });
+    });
   }
 
   hasArtifact(name: string): boolean {
@@ -172,30 +178,31 @@ export class OpenAttempt {
     const record = encodeMetadataPart(part, this.#metadataBytes);
     this.#metadataBytes += record.length;
     const sequence = this.#metadataParts++;
-    await this.#track(writeMetadataPart(this.#storage, this.path, this.#number, sequence, record, options));
-    Object.assign(this.#metadata, part);
+    const writing = async (): Promise<void> => {
+      await writeMetadataPart(this.#storage, this.path, this.#number, sequence, record, options);
+      Object.assign(this.#metadata, part);
+    };
+    await this.#underWay.add('metadata', writing());
   }
 
   async saveLogs(source: string, streams: LogStreams, options: SaveLogsOptions = {}): Promise<void> {
     this.#ensureOpen('save logs');
-    await this.#track(this.#logs.append(source, streams, options));
+    await this.#underWay.add('logs', this.#logs.append(source, streams, options));
   }
 
   /** Takes out what logs say so far, and leaves a note. */
   async scrubLogs(choice: LogChoice, options: CallOptions = {}): Promise<ScrubbedLog[]> {
     this.#ensureOpen('scrub logs');
-    let scrubbed: ScrubbedLog[] = [];
-    await this.#track(
-      this.#logs.scrub(choice, options).then((logs) => {
-        scrubbed = logs;
-      }),
-    );
-    return scrubbed;
+    return this.#underWay.add('logs', this.#logs.scrub(choice, options));
   }
 
   /** Notes that this attempt's results rest on another attempt's. */
   recordRead(pathspec: string): void {
     this.#ensureOpen('record what was read');
+    this.#addReadFrom(pathspec);
+  }
+
+  #addReadFrom(pathspec: string): void {
     if (this.#readFrom.size >= MAX_READ_FROM) {
       throw new StowageError(
         'INVALID_ARGUMENT',
@@ -232,13 +239,13 @@ export class OpenAttempt {
     return new Heartbeat(this.#storage, this.#session.id, this.#context.beatIntervalMs ?? BEAT_INTERVAL_MS);
   }
 
-  async #track(work: Promise<void>): Promise<void> {
-    this.#inFlight.add(work);
-    try {
-      await work;
-    } finally {
-      this.#inFlight.delete(work);
-    }
+  /** Work that names artifacts, and asks before it does: what was begun before done() may, though done() waits for it by then. */
+  async #saving(work: (mayName: () => void) => Promise<void>): Promise<void> {
+    this.#ensureOpen('save artifacts');
+    const mayName = (): void => {
+      if (this.#state !== 'ending') this.#ensureOpen('save artifacts');
+    };
+    await this.#underWay.add('artifacts', work(mayName));
   }
 
   #ensureOpen(what: string): void {
@@ -246,8 +253,8 @@ export class OpenAttempt {
     const attempt = `attempt ${this.pathspec} of flow ${this.path.flow}`;
     const why =
       this.#state === 'closed'
-        ? `${attempt} is closed, and a closed attempt never changes. Open a new attempt.`
-        : `${attempt} is being closed. If that failed, call done() again, or fail().`;
+        ? `${attempt} is closed, and a closed attempt never changes. Open a new attempt; if this belongs to that one, await it before it is closed.`
+        : `${attempt} is being closed: await what belongs to it before that. If closing failed, call done() again, or fail().`;
     throw new StowageError('ATTEMPT_CLOSED', `Cannot ${what}: ${why}`, {
       details: { pathspec: this.pathspec, flow: this.path.flow },
     });
@@ -256,10 +263,16 @@ export class OpenAttempt {
   async #close(outcome: Outcome, error: RecordedError | undefined, options: CallOptions): Promise<void> {
     if (this.isClosed) this.#ensureOpen(outcome === 'done' ? 'close it as done' : 'close it as failed');
     throwIfAborted(options.signal);
+    if (outcome === 'done') {
+      // A save that nobody awaited is part of the attempt all the same: done without it would be done with a part of its results.
+      this.#state = 'ending';
+      await this.#underWay.succeeded(options);
+    } else {
+      // Whoever gives up does not wait for saves and streams, which may have no end now.
+      this.#logs.stopStreams();
+    }
     this.#state = 'closing';
-    // Whoever gives up does not wait for streams, which may have no end now.
-    if (outcome === 'failed') this.#logs.stopStreams();
-    await orAborted(() => Promise.allSettled(this.#inFlight), options.signal);
+    await this.#underWay.settled(['metadata', 'logs'], options);
     if (this.#mustRelyAgain) await this.#relyAgain(options);
     if (outcome === 'done' && this.#lost.size > 0) return this.#closeWithLoss(options);
     this.#description ??= await this.#describe(options);
@@ -354,41 +367,4 @@ export class OpenAttempt {
       readFrom: [...this.#readFrom],
     };
   }
-}
-
-/** Which attempt to open. */
-export interface OpenAttemptOptions extends CallOptions {
-  /** The attempt's number, from 0. Default: the next one that nobody has opened. */
-  attempt?: number | undefined;
-  /** The address of the place that its content goes to. Default: the store itself. */
-  rawDataPath?: string | undefined;
-}
-
-/**
- * Step 1 of a task's life: creates attempt.json, so that two workers never own one attempt.
- *
- * @throws StowageError `ATTEMPT_EXISTS` where the given number is taken.
- */
-export async function openAttempt(
-  context: AttemptContext,
-  path: TaskPath,
-  options: OpenAttemptOptions,
-): Promise<OpenAttempt> {
-  const { storage } = context.content;
-  const { signal } = options;
-  if (options.attempt !== undefined) validateAttemptNumber(options.attempt);
-  for (let tries = 0; tries < OPEN_TRIES; tries++) {
-    const number = options.attempt ?? (await nextNumber(storage, path, { signal }));
-    const session = new WriterSession(storage);
-    const startedAt = new Date().toISOString();
-    const record = encodeAttempt(
-      { session: session.id, startedAt, owner: thisOwner(), pins: [] },
-      { ...path, attempt: number },
-    );
-    if (await createAttempt(storage, path, number, record, { signal })) {
-      return new OpenAttempt(context, path, number, session, startedAt, options.rawDataPath);
-    }
-    if (options.attempt !== undefined) throw attemptExists(path, number);
-  }
-  throw attemptExists(path, undefined);
 }

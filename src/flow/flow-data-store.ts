@@ -1,11 +1,12 @@
 import { SerializerRegistry } from '../artifacts/registry.ts';
 import type { SerializerInfo } from '../artifacts/serializer.ts';
 import { type AttemptContext, DEFAULT_MAX_INLINE_BYTES } from '../attempts/attempt-context.ts';
+import { openAttempt } from '../attempts/attempt-opening.ts';
 import type { ReadAttempt, ReadRule } from '../attempts/attempt-reader.ts';
 import { failOrReport } from '../attempts/fail-or-report.ts';
 import { type LogChoice, validateLogChoice } from '../attempts/log-names.ts';
 import { type ScrubbedLog, scrubLogs } from '../attempts/log-scrubbing.ts';
-import { type OpenAttempt, openAttempt } from '../attempts/open-attempt.ts';
+import type { OpenAttempt } from '../attempts/open-attempt.ts';
 import {
   parsePathspec,
   type TaskPath,

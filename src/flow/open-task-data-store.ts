@@ -124,8 +124,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
   async clone(origin: TaskDataStore, options: CallOptions = {}): Promise<void> {
     checkOptionNames(options, 'clone');
     checkTask(origin, 'clone');
-    await this.#passDown(new Map([[origin, origin.names()]]), options);
-    this.recordRead(origin);
+    await this.#passDown(new Map([[origin, origin.names()]]), [origin], options);
   }
 
   /**
@@ -141,8 +140,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
     checkOptionNames(options, 'passdownPartial');
     checkTask(origin, 'passdownPartial');
     checkNameList(names, 'The names to pass down');
-    await this.#passDown(new Map([[origin, names]]), options);
-    this.recordRead(origin);
+    await this.#passDown(new Map([[origin, names]]), [origin], options);
   }
 
   /**
@@ -165,8 +163,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
       checkDescribed(input);
     }
     const isSaved = (name: string): boolean => this.#attempt.hasArtifact(name);
-    await this.#passDown(agreedArtifacts(inputs, options, isSaved), options);
-    for (const input of inputs) this.recordRead(input);
+    await this.#passDown(agreedArtifacts(inputs, options, isSaved), inputs, options);
   }
 
   /**
@@ -226,11 +223,12 @@ export class OpenTaskDataStore implements AsyncDisposable {
   /** Notes that this attempt's results rest on those of `task`, for its provenance. */
   recordRead(task: TaskDataStore): void {
     checkTask(task, 'recordRead');
-    this.#attempt.recordRead(`${task.flowName}/${task.pathspec}`);
+    this.#attempt.recordRead(fullPathspec(task));
   }
 
   /**
-   * Closes the attempt as done. Everything it saved is durable before it becomes visible.
+   * Closes the attempt as done. Everything it saved is durable before it becomes visible. What was begun before, awaited or not, is
+   * waited for; with an artifact or metadata that cannot be saved the attempt is not done, and that error is thrown.
    *
    * @throws StowageError `ATTEMPT_CLOSED`, `ATTEMPT_FENCED` or `CONTENT_LOST` where a collector gave up on it meanwhile.
    */
@@ -239,24 +237,31 @@ export class OpenTaskDataStore implements AsyncDisposable {
     await this.#attempt.done(options);
   }
 
-  /** Closes the attempt as failed, and keeps the error: name, message, stack, causes, and its `recoverable` if it has one. */
+  /**
+   * Closes the attempt as failed, and keeps the error: name, message, stack, causes, and its `recoverable` if it has one. Saves of artifacts
+   * that are still under way are not waited for, and throw `ATTEMPT_CLOSED`.
+   */
   async fail(error: unknown, options: CallOptions = {}): Promise<void> {
     checkOptionNames(options, 'fail');
     await this.#attempt.fail(error, options);
   }
 
-  async #passDown(taken: ReadonlyMap<TaskDataStore, readonly string[]>, options: CallOptions): Promise<void> {
+  async #passDown(
+    taken: ReadonlyMap<TaskDataStore, readonly string[]>,
+    readFrom: readonly TaskDataStore[],
+    options: CallOptions,
+  ): Promise<void> {
     for (const origin of taken.keys()) checkDescribed(origin);
     const sources = [...taken].map(([origin, names]) => ({ origin, ...sourceOf(origin, names) }));
-    for (const { origin, content } of sources) {
-      if (!(await isSameStore(this.#content, content, options))) throw otherStore(origin);
-    }
     await this.#attempt.adoptArtifacts(async (target) => {
+      for (const { origin, content } of sources) {
+        if (!(await isSameStore(this.#content, content, options))) throw otherStore(origin);
+      }
       const rows: TableRow[] = [];
       for (const { content, read, entries } of sources)
         for (const row of await passDown({ content, read }, entries, target, options)) rows.push(row);
       return rows;
-    });
+    }, readFrom.map(fullPathspec));
   }
 
   /** Fails the attempt unless it was closed. */
@@ -269,6 +274,10 @@ export class OpenTaskDataStore implements AsyncDisposable {
       ),
     );
   }
+}
+
+function fullPathspec(task: TaskDataStore): string {
+  return `${task.flowName}/${task.pathspec}`;
 }
 
 /** Copies of a store share its id, and are stores of their own. */

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { SerializerRegistry } from '../../src/artifacts/registry.ts';
-import { openAttempt } from '../../src/attempts/open-attempt.ts';
+import { openAttempt } from '../../src/attempts/attempt-opening.ts';
 import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
 import { decodeAttempt, encodeDone, readSessionFile } from '../../src/content/session-files.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';

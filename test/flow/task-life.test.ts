@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { digestHex } from '../../src/digest/blake3.ts';
 import { errorOf, noise, objectNames, openFlow, saveTask } from './fixtures.ts';
 
 const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
@@ -62,14 +63,66 @@ describe('a closed attempt', () => {
     expect(await objectNames(flow.storage)).toEqual(before);
   });
 
-  it('refuses a save that was still going on when it was closed', async () => {
+  it('refuses a save that was still going on when it was closed as failed', async () => {
     const flow = await openFlow();
     const task = await flow.createTaskDataStore(spec);
     const forgotten = task.saveArtifacts({ late: noise(400_000) });
     const outcome = errorOf(forgotten, 'ATTEMPT_CLOSED');
-    await task.done();
-    await outcome;
-    expect((await flow.getTaskDataStore('r1/fit/0')).names()).toEqual([]);
+    await task.fail(new Error('given up'));
+    expect((await outcome).message).toContain('await');
+    expect((await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true })).names()).toEqual([]);
+  });
+});
+
+describe('a forgotten await', () => {
+  it('does not make an attempt done without what its work began to save', async () => {
+    const flow = await openFlow();
+    await flow.task({ ...spec, stepName: 'load' }, (task) =>
+      task.saveArtifacts({ passed: 1, down: noise(40_000) }),
+    );
+    const loaded = await flow.getTaskDataStore('r1/load/0');
+    const saves: Promise<void>[] = [];
+    await flow.task(spec, (task) => {
+      saves.push(...[1, 2, 3].map((n) => task.saveArtifacts({ [`small${n}`]: n })));
+      saves.push(task.saveArtifacts({ large: noise(400_000) }));
+      saves.push(task.saveArtifactStream('pieces', pieces(4)));
+      saves.push(task.saveArtifacts(sequence()));
+      saves.push(task.clone(loaded));
+      saves.push(task.saveMetadata({ rows: 3 }));
+    });
+    const task = await flow.getTaskDataStore('r1/fit/0');
+    expect(task.names().sort()).toEqual(
+      ['down', 'large', 'passed', 'pieces', 'small1', 'small2', 'small3', 'x', 'y'].sort(),
+    );
+    expect(digestHex(await task.get<Uint8Array>('large'))).toBe(digestHex(noise(400_000)));
+    expect(task.readFrom).toEqual([`${flow.flowName}/r1/load/0/0`]);
+    expect(await task.loadMetadata()).toMatchObject({ rows: 3 });
+    await Promise.all(saves); // all of them ended well, too
+  });
+
+  it('fails the attempt where the save fails that nobody awaited', async () => {
+    const flow = await openFlow();
+    const saves: Promise<void>[] = [];
+    const work = flow.task(spec, (task) => {
+      saves.push(task.saveArtifacts({ fine: noise(40_000) }), task.saveArtifacts(breaking()));
+      for (const save of saves) save.catch(() => {});
+    });
+    await expect(work).rejects.toThrow('no more of it');
+    const task = await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true });
+    expect([task.status, task.error?.message]).toEqual(['failed', 'no more of it']);
+  });
+
+  it('of a save without an end does not keep done() from being aborted, nor fail() from closing the attempt', async () => {
+    const flow = await openFlow();
+    const task = await flow.createTaskDataStore(spec);
+    const forgotten = errorOf(task.saveArtifactStream('endless', endless()), 'ATTEMPT_CLOSED');
+    await errorOf(task.done({ signal: AbortSignal.timeout(30) }), 'ABORTED');
+    await errorOf(task.saveArtifacts({ late: 1 }), 'ATTEMPT_CLOSED');
+    await task.fail(new Error('no end in sight'));
+    end();
+    await forgotten;
+    const read = await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true });
+    expect([read.status, read.names()]).toEqual(['failed', []]);
   });
 });
 
@@ -187,3 +240,27 @@ describe('loadTyped', () => {
     expect(error.message).toContain('bad.metrics[0]: must be positive');
   });
 });
+
+async function* pieces(count: number): AsyncGenerator<Uint8Array> {
+  for (let i = 0; i < count; i++) yield noise(10_000);
+}
+
+async function* sequence(): AsyncGenerator<[string, unknown]> {
+  yield ['x', 1];
+  yield ['y', noise(40_000)];
+}
+
+async function* breaking(): AsyncGenerator<[string, unknown]> {
+  yield ['x', 1];
+  throw new Error('no more of it');
+}
+
+let end: () => void = () => {};
+
+/** One piece, and the next one when `end` is called. */
+async function* endless(): AsyncGenerator<Uint8Array> {
+  yield noise(10);
+  await new Promise<void>((resolve) => {
+    end = resolve;
+  });
+}

@@ -1,0 +1,47 @@
+import { WriterSession } from '../content/session.ts';
+import { encodeAttempt, thisOwner } from '../content/session-files.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import type { AttemptContext } from './attempt-context.ts';
+import { attemptExists, createAttempt, nextNumber } from './attempt-number.ts';
+import { OpenAttempt } from './open-attempt.ts';
+import { type TaskPath, validateAttemptNumber } from './pathspec.ts';
+
+/** How often the next free number is looked for when others keep taking it. */
+const OPEN_TRIES = 16;
+
+/** Which attempt to open. */
+export interface OpenAttemptOptions extends CallOptions {
+  /** The attempt's number, from 0. Default: the next one that nobody has opened. */
+  attempt?: number | undefined;
+  /** The address of the place that its content goes to. Default: the store itself. */
+  rawDataPath?: string | undefined;
+}
+
+/**
+ * Step 1 of a task's life: creates attempt.json, so that two workers never own one attempt.
+ *
+ * @throws StowageError `ATTEMPT_EXISTS` where the given number is taken.
+ */
+export async function openAttempt(
+  context: AttemptContext,
+  path: TaskPath,
+  options: OpenAttemptOptions,
+): Promise<OpenAttempt> {
+  const { storage } = context.content;
+  const { signal } = options;
+  if (options.attempt !== undefined) validateAttemptNumber(options.attempt);
+  for (let tries = 0; tries < OPEN_TRIES; tries++) {
+    const number = options.attempt ?? (await nextNumber(storage, path, { signal }));
+    const session = new WriterSession(storage);
+    const startedAt = new Date().toISOString();
+    const record = encodeAttempt(
+      { session: session.id, startedAt, owner: thisOwner(), pins: [] },
+      { ...path, attempt: number },
+    );
+    if (await createAttempt(storage, path, number, record, { signal })) {
+      return new OpenAttempt(context, path, number, session, startedAt, options.rawDataPath);
+    }
+    if (options.attempt !== undefined) throw attemptExists(path, number);
+  }
+  throw attemptExists(path, undefined);
+}
