@@ -1,38 +1,18 @@
-import { throwIfAborted } from '../errors.ts';
-import { checkBody } from './body-stream.ts';
-import { closedError } from './checks.ts';
 import type {
   CallOptions,
-  CreateOptions,
   DataStoreStorage,
-  DeleteFailure,
   FindUnfinishedOptions,
-  GetOptions,
-  ListOptions,
-  ListPage,
-  ObjectInfo,
-  OverwriteOptions,
-  PersistOptions,
-  StorageCapabilities,
-  StoredObject,
   UnfinishedWrite,
   UnfinishedWrites,
 } from './contract.ts';
-import { validatePrefix } from './names.ts';
 import { ObjectKeys } from './object-store/object-keys.ts';
-import { TransferBudget } from './object-store/transfer-budget.ts';
-import { parseS3Address, s3Uri } from './s3/address.ts';
+import { CONDITIONAL, ObjectStorage } from './object-store/object-storage.ts';
+import { parseS3Address } from './s3/address.ts';
 import { connect } from './s3/client.ts';
-import { ConditionalWrites } from './s3/conditional-writes.ts';
-import { deleteObjects } from './s3/deletes.ts';
-import { S3Downloads, type Target } from './s3/downloads.ts';
-import { listObjects } from './s3/listing.ts';
-import { S3MultipartUploads } from './s3/multipart.ts';
 import { type CheckedS3Options, checkS3Options, type S3StorageOptions } from './s3/options.ts';
-import { S3Puts } from './s3/puts.ts';
 import { S3Requests } from './s3/requests.ts';
+import { s3Service } from './s3/service.ts';
 import { abortUpload, findUploads, type UnfinishedUpload, uploadedBytes } from './s3/unfinished-uploads.ts';
-import { S3Uploads } from './s3/uploads.ts';
 
 export type { S3StorageOptions, StorageClass } from './s3/options.ts';
 export type { UnfinishedUpload } from './s3/unfinished-uploads.ts';
@@ -53,9 +33,8 @@ export type { UnfinishedUpload } from './s3/unfinished-uploads.ts';
  * A version is an ETag and a mark that `overwrite` leaves, so that it changes with every write; `ifMatch` compares the
  * ETag, which is the same again once the same bytes are written again.
  */
-export class S3Storage implements DataStoreStorage {
+export class S3Storage extends ObjectStorage implements DataStoreStorage {
   readonly type = 's3';
-  readonly capabilities: StorageCapabilities;
   /** Uploads in parts, which stay unless the bucket has a rule against it (`AbortIncompleteMultipartUpload`). */
   readonly unfinished: UnfinishedWrites = {
     kind: 'listed',
@@ -64,30 +43,13 @@ export class S3Storage implements DataStoreStorage {
   };
   readonly #keys: ObjectKeys;
   readonly #requests: S3Requests;
-  readonly #downloads: S3Downloads;
-  readonly #puts: S3Puts;
-  readonly #uploads: S3Uploads;
-  #closing: Promise<void> | undefined;
 
   private constructor(options: CheckedS3Options, keys: ObjectKeys, requests: S3Requests) {
-    const { partBytes, concurrency, singleWriter } = options;
-    const newBudget = (): TransferBudget => new TransferBudget(partBytes * concurrency);
+    const { singleWriter } = options;
+    const capabilities = { ...CONDITIONAL, createIfAbsent: !singleWriter, ifMatch: !singleWriter };
+    super(s3Service(options, keys, requests), Object.freeze(capabilities));
     this.#keys = keys;
     this.#requests = requests;
-    const conditions = new ConditionalWrites(requests, keys, singleWriter);
-    const downloads = new S3Downloads(requests, newBudget(), partBytes);
-    const multipart = new S3MultipartUploads(requests, downloads, conditions, options, newBudget());
-    this.#downloads = downloads;
-    this.#puts = new S3Puts(requests, downloads, conditions, options);
-    this.#uploads = new S3Uploads(this.#puts, multipart, downloads, conditions, partBytes);
-    this.capabilities = Object.freeze({
-      createIfAbsent: !singleWriter,
-      ifMatch: !singleWriter,
-      rangeReads: true,
-      localReads: false,
-      sharedByProcesses: true,
-      nameEncoding: 'exact',
-    });
   }
 
   /**
@@ -115,58 +77,6 @@ export class S3Storage implements DataStoreStorage {
     return new S3Storage(options, keys, await S3Requests.to(options.bucket, connection));
   }
 
-  async get(name: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
-    this.#begin(options);
-    return this.#downloads.get(this.#target(name), options);
-  }
-
-  async create(
-    name: string,
-    body: Uint8Array | AsyncIterable<Uint8Array>,
-    options: CreateOptions = {},
-  ): Promise<boolean> {
-    this.#begin(options);
-    const target = this.#target(name);
-    checkBody(body);
-    return this.#uploads.create(target, body, options);
-  }
-
-  async overwrite(name: string, body: Uint8Array, options: OverwriteOptions = {}): Promise<string> {
-    this.#begin(options);
-    const target = this.#target(name);
-    checkBody(body);
-    return this.#puts.overwrite(target, body, options);
-  }
-
-  async head(name: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
-    this.#begin(options);
-    return this.#downloads.head(this.#target(name), options);
-  }
-
-  async *list(options: ListOptions): AsyncGenerator<ListPage, void> {
-    this.#begin(options);
-    validatePrefix(options.prefix);
-    for await (const page of listObjects(this.#requests, this.#keys, options)) {
-      yield page;
-      this.#begin(options);
-    }
-  }
-
-  async delete(names: readonly string[], options: CallOptions = {}): Promise<DeleteFailure[]> {
-    this.#begin(options);
-    return deleteObjects(this.#requests, this.#keys, names, options);
-  }
-
-  /** Does nothing: what is visible in S3 is durable. */
-  async persist(names: readonly string[], options: PersistOptions = {}): Promise<void> {
-    this.#begin(options);
-    for (const name of names) this.#keys.keyOf(name);
-  }
-
-  uri(name: string): string {
-    return s3Uri(this.#requests.bucket, this.#keys.keyOf(name));
-  }
-
   /**
    * Finds uploads in parts that were begun at least so long ago and never ended, because a process died: their parts cost
    * storage, and nothing else shows them. Choose an age that no upload under way reaches: a day or more.
@@ -177,7 +87,7 @@ export class S3Storage implements DataStoreStorage {
     olderThanMs: number,
     options: CallOptions = {},
   ): AsyncGenerator<UnfinishedUpload, void> {
-    this.#begin(options);
+    this.begin(options);
     yield* findUploads(this.#requests, this.#keys, Date.now() - olderThanMs, options);
   }
 
@@ -186,18 +96,8 @@ export class S3Storage implements DataStoreStorage {
     upload: Pick<UnfinishedUpload, 'name' | 'uploadId'>,
     options: CallOptions = {},
   ): Promise<void> {
-    this.#begin(options);
+    this.begin(options);
     await abortUpload(this.#requests, this.#keys, upload, options);
-  }
-
-  /** Creates that are under way end with `STORAGE_CLOSED`, and their unfinished uploads are aborted. */
-  close(): Promise<void> {
-    this.#closing ??= this.#uploads.close().then(() => this.#requests.close());
-    return this.#closing;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 
   async *#findUnfinished(options: FindUnfinishedOptions): AsyncGenerator<UnfinishedWrite, void> {
@@ -209,14 +109,5 @@ export class S3Storage implements DataStoreStorage {
         yield { name, id, startedAtMs, bytes };
       }
     }
-  }
-
-  #begin(options: CallOptions): void {
-    if (this.#closing) throw closedError(this.type);
-    throwIfAborted(options.signal);
-  }
-
-  #target(name: string): Target {
-    return { name, key: this.#keys.keyOf(name) };
   }
 }

@@ -54,7 +54,7 @@ export class AzureBlocks {
     );
     await this.#requests.send(requestOf(writing), (container, call) =>
       container
-        .getBlockBlobClient(writing.blobName)
+        .getBlockBlobClient(writing.key)
         .stageBlock(id, block, block.length, { ...call, ...checksumOf(block) }),
     );
     return id;
@@ -64,7 +64,7 @@ export class AzureBlocks {
     const blob = writtenBlob(writing, this.#options);
     return sendIfAbsent(writing, this.#requests, this.#downloads, (container, call) =>
       container
-        .getBlockBlobClient(writing.blobName)
+        .getBlockBlobClient(writing.key)
         .commitBlockList(ids, { ...call, ...blob, conditions: { ifNoneMatch: '*' } }),
     );
   }

@@ -11,18 +11,13 @@ import {
   type StoredObject,
 } from '../contract.ts';
 import { LinkedAbort } from '../object-store/linked-abort.ts';
+import type { Target } from '../object-store/object-storage.ts';
 import { readBodyInto } from '../object-store/read-body.ts';
 import type { TransferBudget } from '../object-store/transfer-budget.ts';
 import { transferParts } from '../object-store/transfer-parts.ts';
 import { azureCodeOf, statusOf } from './errors.ts';
 import { refuseHierarchy } from './hierarchy.ts';
 import type { AzureRequests } from './requests.ts';
-
-/** An object, by its name and that of its blob. */
-export interface Target {
-  name: string;
-  blobName: string;
-}
 
 /** The answer to a GET. Its body must be read to the end, or given up by `dismiss`. */
 type Answer = BlobDownloadResponseParsed;
@@ -94,7 +89,7 @@ export class AzureDownloads {
     try {
       return await this.#requests.send(
         request,
-        (container, call) => container.getBlobClient(target.blobName).getProperties(call),
+        (container, call) => container.getBlobClient(target.key).getProperties(call),
         (error) => isMissing(error) || isUnexplained(error),
       );
     } catch (error) {
@@ -176,7 +171,7 @@ export class AzureDownloads {
   }
 
   async #ask(
-    { name, blobName }: Target,
+    { name, key }: Target,
     { offset, length }: ByteRange,
     signal: AbortSignal,
     ifMatch?: string,
@@ -186,7 +181,7 @@ export class AzureDownloads {
       const answer = await this.#requests.send(
         request,
         (container, call) =>
-          container.getBlobClient(blobName).download(offset, length, {
+          container.getBlobClient(key).download(offset, length, {
             ...call,
             maxRetryRequests: 0,
             ...(ifMatch !== undefined && { conditions: { ifMatch } }),

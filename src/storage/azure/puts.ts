@@ -1,6 +1,7 @@
 import { isStowageError, type StowageError } from '../../errors.ts';
 import type { OverwriteOptions } from '../contract.ts';
-import { type AzureDownloads, isMissing, type Target } from './downloads.ts';
+import type { Target } from '../object-store/object-storage.ts';
+import { type AzureDownloads, isMissing } from './downloads.ts';
 import type { CheckedAzureOptions } from './options.ts';
 import type { AzureRequests } from './requests.ts';
 import {
@@ -34,7 +35,7 @@ export class AzurePuts {
     try {
       return await sendIfAbsent(writing, this.#requests, this.#downloads, (container, call) =>
         container
-          .getBlockBlobClient(writing.blobName)
+          .getBlockBlobClient(writing.key)
           .upload(body, body.length, { ...call, ...blob, conditions: { ifNoneMatch: '*' } }),
       );
     } catch (error) {
@@ -59,7 +60,7 @@ export class AzurePuts {
       const answer = await this.#requests.send(
         { operation: 'overwrite', name: target.name, signal },
         (container, call) =>
-          container.getBlockBlobClient(target.blobName).upload(body, body.length, { ...call, ...blob }),
+          container.getBlockBlobClient(target.key).upload(body, body.length, { ...call, ...blob }),
         isNotMatched,
       );
       return answer.etag ?? '';

@@ -3,10 +3,11 @@ import { isStream, readChunks } from '../body-stream.ts';
 import { closedError } from '../checks.ts';
 import type { CreateOptions } from '../contract.ts';
 import { LinkedAbort } from '../object-store/linked-abort.ts';
+import type { Target } from '../object-store/object-storage.ts';
 import { partBytesAt } from '../object-store/part-sizes.ts';
 import { partsOfBytes, partsOfStream } from '../object-store/stream-parts.ts';
 import type { AzureBlocks } from './blocks.ts';
-import type { AzureDownloads, Target } from './downloads.ts';
+import type { AzureDownloads } from './downloads.ts';
 import type { AzurePuts } from './puts.ts';
 import { createOwn, newWriteId, type Writing } from './writing.ts';
 

@@ -9,6 +9,7 @@ import {
   type StoredObject,
 } from '../contract.ts';
 import { LinkedAbort } from '../object-store/linked-abort.ts';
+import type { Target } from '../object-store/object-storage.ts';
 import { readBodyInto } from '../object-store/read-body.ts';
 import type { TransferBudget } from '../object-store/transfer-budget.ts';
 import { transferParts } from '../object-store/transfer-parts.ts';
@@ -16,7 +17,7 @@ import { Crc32c } from './crc32c.ts';
 import { changedError } from './errors.ts';
 import type { HttpAnswer } from './http.ts';
 import type { GcsCall, GcsRequests } from './requests.ts';
-import { infoOf, type ObjectResource, type Target, wholeSeconds } from './resource.ts';
+import { infoOf, type ObjectResource, wholeSeconds } from './resource.ts';
 
 /** The beginning of a content's answer. */
 interface Answer extends HttpAnswer {

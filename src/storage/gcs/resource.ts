@@ -1,11 +1,5 @@
 import type { ObjectInfo } from '../contract.ts';
 
-/** An object, by its name and its key. */
-export interface Target {
-  name: string;
-  key: string;
-}
-
 /** What the JSON API tells of an object, as far as it was asked for. Numbers of 64 bits are strings. */
 export interface ObjectResource {
   name?: string;

@@ -4,6 +4,7 @@ import { isStream, readChunks } from '../body-stream.ts';
 import { closedError } from '../checks.ts';
 import type { CreateOptions, OverwriteOptions, RepeatStep } from '../contract.ts';
 import { LinkedAbort } from '../object-store/linked-abort.ts';
+import type { Target } from '../object-store/object-storage.ts';
 import { partsOfBytes, partsOfStream } from '../object-store/stream-parts.ts';
 import { TransferBudget } from '../object-store/transfer-budget.ts';
 import { transferParts } from '../object-store/transfer-parts.ts';
@@ -15,7 +16,7 @@ import { changedError } from './errors.ts';
 import type { NewObject } from './new-object.ts';
 import type { CheckedGcsOptions } from './options.ts';
 import type { GcsCall, GcsRequests } from './requests.ts';
-import { type Target, writeIdOf } from './resource.ts';
+import { writeIdOf } from './resource.ts';
 import { putObject, type Sent } from './simple-upload.ts';
 import { type Progress, UploadSession } from './upload-session.ts';
 

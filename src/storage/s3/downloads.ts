@@ -4,18 +4,13 @@ import { StowageError } from '../../errors.ts';
 import { readableRange } from '../checks.ts';
 import type { ByteRange, CallOptions, GetOptions, ObjectInfo, StoredObject } from '../contract.ts';
 import { LinkedAbort } from '../object-store/linked-abort.ts';
+import type { Target } from '../object-store/object-storage.ts';
 import { readBeginningInto, readBodyInto } from '../object-store/read-body.ts';
 import type { TransferBudget } from '../object-store/transfer-budget.ts';
 import { transferParts } from '../object-store/transfer-parts.ts';
 import { s3CodeOf, statusOf } from './errors.ts';
 import type { S3Request, S3Requests } from './requests.ts';
 import { versionOf } from './version.ts';
-
-/** An object, by its name and its key. */
-export interface Target {
-  name: string;
-  key: string;
-}
 
 /** The answer to a GET; its body must be read to the end, or its request aborted. */
 type Answer = GetObjectCommandOutput;

@@ -1,7 +1,8 @@
 import { isStowageError, type StowageError } from '../../errors.ts';
 import type { OverwriteOptions } from '../contract.ts';
+import type { Target } from '../object-store/object-storage.ts';
 import { type ConditionalWrites, isRefused, isRefusedOrMissing, wasRepeated } from './conditional-writes.ts';
-import type { S3Downloads, Target } from './downloads.ts';
+import type { S3Downloads } from './downloads.ts';
 import type { CheckedS3Options } from './options.ts';
 import type { S3Requests } from './requests.ts';
 import { etagOf, newWriteId, versionOf, writeIdOf } from './version.ts';
