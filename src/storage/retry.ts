@@ -25,6 +25,11 @@ export interface RetryOptions {
   maxAttempts?: number | undefined;
   /** The longest one call may take, waits included. Default 120,000 (2 minutes). */
   budgetMs?: number | undefined;
+  /**
+   * The longest one call may take, waits included, while its storage cannot be reached and never answered: the address may be wrong, and
+   * waiting in vain. No longer than `budgetMs`. Default 2,000 (2 seconds).
+   */
+  firstContactBudgetMs?: number | undefined;
   /** The longest wait before the second attempt; it doubles with each. Default 100. */
   baseDelayMs?: number | undefined;
   /** The longest wait at all, unless the storage asks for more. Default 20,000. */
@@ -52,6 +57,9 @@ interface Attempted {
  * Blog, "Exponential Backoff And Jitter") or as long as the storage asks for (`details.retryAfterMs`). All other errors
  * pass at once. When the attempts or the time are used up it throws `STORAGE_UNAVAILABLE` with the last error as cause.
  *
+ * Where nothing was ever reached (`details.neverAnswered`) it gives up sooner: a server that restarts is waited for, one that is
+ * not there is not.
+ *
  * A response may be lost after the call took effect. A repeated `create` that finds the name taken, or `overwrite`
  * that finds the version gone, therefore reads the object, with attempts and a budget for that alone, and counts it as
  * its own if the bytes are equal. A stream that was read from cannot be sent again, so that its `create` is not repeated.
@@ -67,6 +75,7 @@ export class RetryStorage extends StorageDecorator {
     this.#options = {
       maxAttempts: options.maxAttempts ?? 10,
       budgetMs: options.budgetMs ?? 120_000,
+      firstContactBudgetMs: options.firstContactBudgetMs ?? 2_000,
       baseDelayMs: options.baseDelayMs ?? 100,
       maxDelayMs: options.maxDelayMs ?? 20_000,
       nowMs: options.nowMs ?? (() => performance.now()),
@@ -197,8 +206,8 @@ export class RetryStorage extends StorageDecorator {
   }
 
   async #retry<T>(what: Attempted, call: (attempt: number) => Promise<T>): Promise<T> {
-    const { nowMs, maxAttempts, budgetMs, sleep: wait } = this.#options;
-    const endMs = nowMs() + budgetMs;
+    const { nowMs, maxAttempts, sleep: wait } = this.#options;
+    const startMs = nowMs();
     for (let attempt = 1; ; attempt += 1) {
       throwIfAborted(what.signal);
       try {
@@ -206,10 +215,16 @@ export class RetryStorage extends StorageDecorator {
       } catch (error) {
         if (!isUnavailable(error)) throw error;
         const delayMs = this.#delayMs(attempt, error);
+        const endMs = startMs + this.#budgetMs(error);
         if (attempt >= maxAttempts || nowMs() + delayMs > endMs) throw this.#givenUp(what, attempt, error);
         await wait(delayMs, what.signal);
       }
     }
+  }
+
+  #budgetMs(error: StowageError): number {
+    const { budgetMs, firstContactBudgetMs } = this.#options;
+    return error.details.neverAnswered === true ? Math.min(budgetMs, firstContactBudgetMs) : budgetMs;
   }
 
   #delayMs(attempt: number, error: StowageError): number {

@@ -36,8 +36,12 @@ export interface FaultyProxy {
   stop(): Promise<void>;
 }
 
-/** Starts a proxy before a server of this process's own; it stands in for faults that no server has on demand. */
-export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
+/**
+ * Starts a proxy before a server of this process's own; it stands in for faults that no server has on demand.
+ *
+ * @param port where it listens; that of one that was stopped, say. Default: a free one
+ */
+export async function startFaultyProxy(target: string, port = 0): Promise<FaultyProxy> {
   const seen: string[] = [];
   const server = createServer(async (incoming, outgoing) => {
     const { method = '', url = '' } = incoming;
@@ -48,7 +52,9 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
     else if (fault?.kind === 'answer') answer(incoming, outgoing, fault);
     else forward(target, incoming, outgoing, fault);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, '127.0.0.1', resolve);
+  });
   const proxy: FaultyProxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,

@@ -144,6 +144,33 @@ describe('RetryStorage', () => {
     expect(waitsMs).toEqual([100, 200, 400]);
   });
 
+  describe('a storage that never answered', () => {
+    const nobody = new StowageError('STORAGE_UNAVAILABLE', 'refused', { details: { neverAnswered: true } });
+    const silent: FaultPlan = () => ({ kind: 'before', error: nobody });
+
+    it('is given up within two seconds', async () => {
+      const { storage, waitsMs } = setUp(silent);
+      await expect(storage.get('a')).rejects.toMatchObject({ details: { attempts: 5, neverAnswered: true } });
+      expect(waitsMs).toEqual([100, 200, 400, 800]);
+    });
+
+    it('is given up when its options say so', async () => {
+      const patient = setUp(silent, { firstContactBudgetMs: 120_000 });
+      await expect(patient.storage.get('a')).rejects.toMatchObject({ details: { attempts: 10 } });
+      const hasty = setUp(silent, { firstContactBudgetMs: 0 });
+      await expect(hasty.storage.get('a')).rejects.toMatchObject({ details: { attempts: 1 } });
+      const short = setUp(silent, { budgetMs: 500 });
+      await expect(short.storage.get('a')).rejects.toMatchObject({ details: { attempts: 3 } });
+    });
+
+    it('gets the whole budget for anything else that goes wrong', async () => {
+      const { storage } = setUp((_, __, index) =>
+        index < 4 ? { kind: 'before', error: nobody } : { kind: 'before' },
+      );
+      await expect(storage.get('a')).rejects.toMatchObject({ details: { attempts: 10 } });
+    });
+  });
+
   it.each(['STORAGE_FAILED', 'STORAGE_FULL', 'STORAGE_NOT_PERMITTED'] as const)(
     'passes %s at once',
     async (code) => {

@@ -9,19 +9,23 @@ export interface FailedRequest {
   place: string;
 }
 
-/** Codes of Node.js for a connection that may come about, or hold, the next time. */
-const PASSING = new Set([
-  'ECONNRESET',
+/** Codes of Node.js for a host that cannot be found or reached, or refuses: now, or for good. */
+const UNREACHABLE = new Set([
   'ECONNREFUSED',
-  'ECONNABORTED',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ESOCKETTIMEDOUT',
   'EAI_AGAIN',
   'EHOSTUNREACH',
   'EHOSTDOWN',
   'ENETUNREACH',
   'ENETDOWN',
+]);
+/** Codes of Node.js for a connection that may come about, or hold, the next time. */
+const PASSING = new Set([
+  ...UNREACHABLE,
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ESOCKETTIMEDOUT',
   'EADDRNOTAVAIL',
   'EMFILE',
   'ENFILE',
@@ -36,7 +40,8 @@ const TLS = /^(CERT_|ERR_TLS|ERR_SSL|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_
 const PASSING_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /**
- * What an error of the connection, rather than of the service, means; `undefined` where it is no such error.
+ * What an error of the connection, rather than of the service, means; `undefined` where it is no such error. Of a host that
+ * never answered `details.neverAnswered` tells the retries that it may not be there at all.
  *
  * @param wasReached whether the host ever answered: if not, a name that cannot be resolved is a wrong one
  */
@@ -49,14 +54,18 @@ export function connectionError(
   const code = codeOf(cause);
   const what = `The ${operation} of "${name}" did not reach ${place}`;
   const details = { operation, name, place, cause: code };
-  const failure = (kind: StowageErrorCode, why: string): StowageError =>
-    new StowageError(kind, `${what}: ${why}`, { details, cause });
+  const failure = (kind: StowageErrorCode, why: string, more = {}): StowageError =>
+    new StowageError(kind, `${what}: ${why}`, { details: { ...details, ...more }, cause });
   if (code === 'ENOTFOUND' && !wasReached) {
     return failure('STORAGE_FAILED', 'there is no host of that name; correct the endpoint or region.');
   }
   if (code !== undefined && TLS.test(code)) {
     const why = `TLS failed (${code}); check that the endpoint says https or http as the server does, and its certificate.`;
     return failure('STORAGE_FAILED', why);
+  }
+  if (code !== undefined && UNREACHABLE.has(code) && !wasReached) {
+    const why = `${code}. Nothing has ever answered there: check the endpoint, and that its server runs.`;
+    return failure('STORAGE_UNAVAILABLE', why, { neverAnswered: true });
   }
   if (code === 'ENOTFOUND' || (code !== undefined && (PASSING.has(code) || PASSING_NAMES.has(code)))) {
     return failure(
