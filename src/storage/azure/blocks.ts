@@ -1,9 +1,10 @@
+import { createOwn } from '../object-store/own-writes.ts';
 import type { TransferBudget } from '../object-store/transfer-budget.ts';
 import { transferParts } from '../object-store/transfer-parts.ts';
 import type { AzureDownloads } from './downloads.ts';
 import type { CheckedAzureOptions } from './options.ts';
 import type { AzureRequests } from './requests.ts';
-import { checksumOf, createOwn, requestOf, sendIfAbsent, type Writing, writtenBlob } from './writing.ts';
+import { checksumOf, isOwn, requestOf, sendIfAbsent, type Writing, writtenBlob } from './writing.ts';
 
 /** The ids of all blocks of a blob must be of one length, those of other writers and releases too: this can never change. */
 const NUMBER_DIGITS = 6;
@@ -42,7 +43,11 @@ export class AzureBlocks {
       budget: this.#budget,
       stop: reading,
     });
-    return createOwn(writing, this.#downloads, () => this.#commit(writing, ids));
+    return createOwn(
+      repeat,
+      () => this.#commit(writing, ids),
+      () => isOwn(writing, this.#downloads),
+    );
   }
 
   /** Blocks of several writers of one name lie together; the write's own id keeps them apart. */

@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream';
 import type { BlobDownloadResponseParsed, BlobGetPropertiesResponse } from '@azure/storage-blob';
-import { StowageError } from '../../errors.ts';
 import { readableRange } from '../checks.ts';
 import {
   type ByteRange,
@@ -10,6 +9,7 @@ import {
   type ObjectInfo,
   type StoredObject,
 } from '../contract.ts';
+import { replacedMeanwhile } from '../object-store/changed-meanwhile.ts';
 import { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { Target } from '../object-store/object-storage.ts';
 import { readBodyInto } from '../object-store/read-body.ts';
@@ -66,7 +66,7 @@ export class AzureDownloads {
       else await this.#readByRanges(target, whole, wanted.length, options);
       return { ...this.#infoOf(target.name, answer, bytes), body: whole.into };
     } catch (error) {
-      throw error instanceof Replaced ? replaced(target.name) : error;
+      throw error instanceof Replaced ? replacedMeanwhile(target.name) : error;
     } finally {
       if (typeof answer === 'object') dismiss(answer);
       call.release();
@@ -116,7 +116,7 @@ export class AzureDownloads {
   async #getNothing(target: Target, options: GetOptions): Promise<StoredObject | undefined> {
     const info = await this.head(target, options);
     if (!info) return undefined;
-    if (readableRange(target.name, info.bytes, options).length > 0) throw replaced(target.name);
+    if (readableRange(target.name, info.bytes, options).length > 0) throw replacedMeanwhile(target.name);
     return { ...info, body: new Uint8Array(0) };
   }
 
@@ -232,12 +232,4 @@ function streamOf(answer: Answer): Readable {
 /** Gives up what was not read of a body, and its connection; does nothing after the end. */
 function dismiss(answer: Answer): void {
   streamOf(answer).destroy();
-}
-
-function replaced(name: string): StowageError {
-  return new StowageError(
-    'STORAGE_UNAVAILABLE',
-    `"${name}" was replaced or deleted while it was read; read it again.`,
-    { details: { operation: 'get', name } },
-  );
 }

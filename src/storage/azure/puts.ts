@@ -1,6 +1,7 @@
-import { isStowageError, type StowageError } from '../../errors.ts';
 import type { OverwriteOptions } from '../contract.ts';
+import { preconditionFailed } from '../object-store/changed-meanwhile.ts';
 import type { Target } from '../object-store/object-storage.ts';
+import { createOrLook } from '../object-store/own-writes.ts';
 import { type AzureDownloads, isMissing } from './downloads.ts';
 import type { CheckedAzureOptions } from './options.ts';
 import type { AzureRequests } from './requests.ts';
@@ -9,14 +10,12 @@ import {
   isOwn,
   isRefused,
   newWriteId,
-  preconditionFailed,
   sendIfAbsent,
   type Writing,
   writtenBlob,
 } from './writing.ts';
 
 const ETAG = /^"[^"]+"$/;
-const HUNG_UP = ['ECONNRESET', 'EPIPE', 'ECONNABORTED'];
 
 /** Writes blobs that go by one request. */
 export class AzurePuts {
@@ -32,16 +31,14 @@ export class AzurePuts {
 
   async create(writing: Writing, body: Uint8Array): Promise<boolean> {
     const blob = { ...writtenBlob(writing, this.#options), ...checksumOf(body) };
-    try {
-      return await sendIfAbsent(writing, this.#requests, this.#downloads, (container, call) =>
-        container
-          .getBlockBlobClient(writing.key)
-          .upload(body, body.length, { ...call, ...blob, conditions: { ifNoneMatch: '*' } }),
-      );
-    } catch (error) {
-      if (hasHungUp(error)) return this.#lookWhoWrote(writing, error);
-      throw error;
-    }
+    const send: Parameters<AzureRequests['send']>[1] = (container, call) =>
+      container
+        .getBlockBlobClient(writing.key)
+        .upload(body, body.length, { ...call, ...blob, conditions: { ifNoneMatch: '*' } });
+    return createOrLook(
+      () => sendIfAbsent(writing, this.#requests, this.#downloads, send),
+      () => isOwn(writing, this.#downloads),
+    );
   }
 
   async overwrite(target: Target, body: Uint8Array, options: OverwriteOptions): Promise<string> {
@@ -68,18 +65,4 @@ export class AzurePuts {
       throw isNotMatched(error) ? preconditionFailed(target.name, ifMatch ?? '') : error;
     }
   }
-
-  /**
-   * A service that refuses a write may hang up on whoever is still sending its body, and the answer is lost with the
-   * connection; or the write took effect. The blob tells, or the error of looking for it.
-   */
-  async #lookWhoWrote(writing: Writing, lost: StowageError): Promise<boolean> {
-    const isMine = await isOwn(writing, this.#downloads);
-    if (isMine === undefined) throw lost;
-    return isMine;
-  }
-}
-
-function hasHungUp(error: unknown): error is StowageError {
-  return isStowageError(error, 'STORAGE_UNAVAILABLE') && HUNG_UP.includes(String(error.details.cause));
 }

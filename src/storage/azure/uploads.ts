@@ -1,18 +1,15 @@
-import { isStowageError } from '../../errors.ts';
-import { isStream, readChunks } from '../body-stream.ts';
-import { closedError } from '../checks.ts';
+import { isStream } from '../body-stream.ts';
 import type { CreateOptions } from '../contract.ts';
 import { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { Target } from '../object-store/object-storage.ts';
+import { createOwn } from '../object-store/own-writes.ts';
 import { partBytesAt } from '../object-store/part-sizes.ts';
-import { partsOfBytes, partsOfStream } from '../object-store/stream-parts.ts';
+import { sendBytes, sendStream, type WaysToSend } from '../object-store/send-by-size.ts';
+import { UploadsUnderWay } from '../object-store/uploads-under-way.ts';
 import type { AzureBlocks } from './blocks.ts';
 import type { AzureDownloads } from './downloads.ts';
 import type { AzurePuts } from './puts.ts';
-import { createOwn, newWriteId, type Writing } from './writing.ts';
-
-/** Bytes that are in memory anyway go by one request up to this many parts: one is cheaper than six. */
-const PARTS_IN_ONE_PUT = 4;
+import { isOwn, newWriteId, type Writing } from './writing.ts';
 
 /** Creates blobs, each by one request or in blocks, as its length demands. */
 export class AzureUploads {
@@ -20,7 +17,7 @@ export class AzureUploads {
   readonly #blocks: AzureBlocks;
   readonly #downloads: AzureDownloads;
   readonly #partBytes: number;
-  readonly #underWay = new Map<LinkedAbort, Promise<unknown>>();
+  readonly #underWay = new UploadsUnderWay('azure');
 
   constructor(puts: AzurePuts, blocks: AzureBlocks, downloads: AzureDownloads, partBytes: number) {
     this.#puts = puts;
@@ -29,56 +26,41 @@ export class AzureUploads {
     this.#partBytes = partBytes;
   }
 
-  async create(
+  create(
     target: Target,
     body: Uint8Array | AsyncIterable<Uint8Array>,
     options: CreateOptions,
   ): Promise<boolean> {
     const { contentType = 'application/octet-stream', repeatStep: repeat = (step) => step() } = options;
-    const call = new LinkedAbort(options.signal);
-    const reading = new LinkedAbort(call.signal);
-    const writing: Writing = { ...target, contentType, writeId: newWriteId(), repeat, call, reading };
-    const created = isStream(body) ? this.#fromStream(writing, body) : this.#fromBytes(writing, body);
-    this.#underWay.set(call, created);
-    try {
-      return await created;
-    } catch (error) {
-      throw isStowageError(call.signal.reason, 'STORAGE_CLOSED') ? call.signal.reason : error;
-    } finally {
-      this.#underWay.delete(call);
-      call.release();
-    }
+    return this.#underWay.run(options.signal, (call) => {
+      const reading = new LinkedAbort(call.signal);
+      const writing: Writing = { ...target, contentType, writeId: newWriteId(), repeat, call, reading };
+      return isStream(body) ? this.#fromStream(writing, body) : sendBytes(body, this.#waysOf(writing));
+    });
   }
 
   /** Ends what is under way. */
-  async close(): Promise<void> {
-    const ending = [...this.#underWay.values()];
-    for (const call of this.#underWay.keys()) call.abort(closedError('azure'));
-    await Promise.allSettled(ending);
+  close(): Promise<void> {
+    return this.#underWay.close();
   }
 
-  async #fromBytes(writing: Writing, body: Uint8Array): Promise<boolean> {
-    if (body.length <= this.#partBytes * PARTS_IN_ONE_PUT) return this.#puts.create(writing, body);
-    return this.#blocks.create(writing, partsOfBytes(body, this.#bytesAt));
+  #fromStream(writing: Writing, body: AsyncIterable<Uint8Array>): Promise<boolean> {
+    const { repeat, reading } = writing;
+    const ways = this.#waysOf(writing);
+    const byOneRequest = (first: Uint8Array): Promise<boolean> =>
+      createOwn(
+        repeat,
+        () => ways.byOneRequest(first),
+        () => isOwn(writing, this.#downloads),
+      );
+    return sendStream(body, reading.signal, { ...ways, byOneRequest });
   }
 
-  async #fromStream(writing: Writing, body: AsyncIterable<Uint8Array>): Promise<boolean> {
-    const blocks = partsOfStream(readChunks(body, writing.reading.signal), this.#bytesAt);
-    try {
-      const first = (await blocks.next()).value as Uint8Array;
-      if (first.length === this.#partBytes) {
-        return await this.#blocks.create(writing, startingWith(first, blocks));
-      }
-      return await createOwn(writing, this.#downloads, () => this.#puts.create(writing, first));
-    } finally {
-      await blocks.return();
-    }
+  #waysOf(writing: Writing): WaysToSend {
+    return {
+      bytesAt: (index) => partBytesAt(index, this.#partBytes),
+      byOneRequest: (body) => this.#puts.create(writing, body),
+      inParts: (blocks) => this.#blocks.create(writing, blocks),
+    };
   }
-
-  readonly #bytesAt = (index: number): number => partBytesAt(index, this.#partBytes);
-}
-
-async function* startingWith<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T, void> {
-  yield first;
-  yield* rest;
 }

@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { StowageError } from '../../errors.ts';
 import type { RepeatStep } from '../contract.ts';
 import type { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { Target } from '../object-store/object-storage.ts';
@@ -81,35 +80,9 @@ export async function sendIfAbsent(
   }
 }
 
-/** Repeats what creates a blob; after a lost response "exists" may mean that it was this very write. */
-export async function createOwn(
-  writing: Writing,
-  downloads: AzureDownloads,
-  create: () => Promise<boolean>,
-): Promise<boolean> {
-  const { repeat } = writing;
-  let wasLost = false;
-  const isCreated = await repeat(() =>
-    create().catch((error: unknown) => {
-      wasLost = true;
-      throw error;
-    }),
-  );
-  if (isCreated || !wasLost) return isCreated;
-  return (await repeat(() => isOwn(writing, downloads))) ?? false;
-}
-
 /** Whether Azure refused a write because of its condition; a lease gives 412 as well. */
 export function isRefused(error: unknown): boolean {
   return azureCodeOf(error) === 'ConditionNotMet';
-}
-
-export function preconditionFailed(name: string, ifMatch: string): StowageError {
-  return new StowageError(
-    'PRECONDITION_FAILED',
-    `"${name}" is not at version ${ifMatch} any more; read it again before you replace it.`,
-    { details: { name, ifMatch } },
-  );
 }
 
 /**

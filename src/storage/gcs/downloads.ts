@@ -8,6 +8,7 @@ import {
   type ObjectInfo,
   type StoredObject,
 } from '../contract.ts';
+import { replacedMeanwhile } from '../object-store/changed-meanwhile.ts';
 import { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { Target } from '../object-store/object-storage.ts';
 import { readBodyInto } from '../object-store/read-body.ts';
@@ -75,7 +76,7 @@ export class GcsDownloads {
       if (body.length === first.info.bytes) await this.#check(first, body, call);
       return { ...first.info, body };
     } catch (error) {
-      throw error instanceof Replaced ? replaced(name) : this.#requests.errorOf(error, call);
+      throw error instanceof Replaced ? replacedMeanwhile(name) : this.#requests.errorOf(error, call);
     } finally {
       // Read to its end it is over already.
       answer?.body.destroy();
@@ -103,7 +104,7 @@ export class GcsDownloads {
   async #getNothing(target: Target, options: GetOptions): Promise<StoredObject | undefined> {
     const info = await this.head(target, options);
     if (!info) return undefined;
-    if (readableRange(target.name, info.bytes, options).length > 0) throw replaced(target.name);
+    if (readableRange(target.name, info.bytes, options).length > 0) throw replacedMeanwhile(target.name);
     return { ...info, body: new Uint8Array(0) };
   }
 
@@ -230,12 +231,4 @@ function partOf({ status, headers }: HttpAnswer): (ByteRange & { total: number }
   const [, first, last, total] = CONTENT_RANGE.exec(headers['content-range'] ?? '') ?? [];
   if (total === undefined) return undefined;
   return { offset: Number(first), length: Number(last) - Number(first) + 1, total: Number(total) };
-}
-
-function replaced(name: string): StowageError {
-  return new StowageError(
-    'STORAGE_UNAVAILABLE',
-    `"${name}" was replaced or deleted while it was read; read it again.`,
-    { details: { operation: 'get', name } },
-  );
 }

@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { isStowageError, StowageError } from '../../errors.ts';
-import { isStream, readChunks } from '../body-stream.ts';
-import { closedError } from '../checks.ts';
+import { StowageError } from '../../errors.ts';
+import { isStream } from '../body-stream.ts';
 import type { CreateOptions, OverwriteOptions, RepeatStep } from '../contract.ts';
-import { LinkedAbort } from '../object-store/linked-abort.ts';
+import { preconditionFailed } from '../object-store/changed-meanwhile.ts';
+import type { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { Target } from '../object-store/object-storage.ts';
-import { partsOfBytes, partsOfStream } from '../object-store/stream-parts.ts';
+import { createOwn } from '../object-store/own-writes.ts';
+import { sendBytes, sendStream, type WaysToSend } from '../object-store/send-by-size.ts';
 import { TransferBudget } from '../object-store/transfer-budget.ts';
 import { transferParts } from '../object-store/transfer-parts.ts';
+import { UploadsUnderWay } from '../object-store/uploads-under-way.ts';
 import type { ConditionalWrites } from './conditional-writes.ts';
 import { Crc32c } from './crc32c.ts';
 import { deleteObject } from './deletes.ts';
@@ -21,8 +23,6 @@ import { putObject, type Sent } from './simple-upload.ts';
 import { type Progress, UploadSession } from './upload-session.ts';
 
 const DEFAULT_CONTENT_TYPE = 'application/octet-stream';
-/** Bytes that are in memory anyway go by one request up to this many parts: one is cheaper than five. */
-const PARTS_IN_ONE_PUT = 4;
 /** What a generation looks like; `0` would mean that there must be no object. */
 const GENERATION = /^[1-9]\d{0,18}$/;
 
@@ -61,7 +61,7 @@ export class GcsUploads {
   readonly #conditions: ConditionalWrites;
   readonly #budget: TransferBudget;
   readonly #options: CheckedGcsOptions;
-  readonly #underWay = new Map<LinkedAbort, Promise<unknown>>();
+  readonly #underWay = new UploadsUnderWay('gcs');
 
   constructor(requests: GcsRequests, { downloads, conditions, budget, options }: UploadParts) {
     this.#requests = requests;
@@ -78,22 +78,20 @@ export class GcsUploads {
   ): Promise<boolean> {
     const { contentType = DEFAULT_CONTENT_TYPE, repeatStep: repeat = (step) => step(), signal } = options;
     checkContentType(contentType);
-    const stop = new LinkedAbort(signal);
     const object = { key: target.key, contentType, ifGenerationMatch: '0' };
-    const creating = { ...target, object, repeat, signal, stop };
-    const created = isStream(body)
-      ? this.#createFromStream(creating, body)
-      : this.#createFromBytes(creating, body);
-    this.#underWay.set(stop, created);
-    try {
-      return await created;
-    } catch (error) {
-      // `stop` is aborted by a part that failed, which is the error then, or by the end of the storage.
-      throw isStowageError(stop.signal.reason, 'STORAGE_CLOSED') ? stop.signal.reason : error;
-    } finally {
-      this.#underWay.delete(stop);
-      stop.release();
-    }
+    return this.#underWay.run(signal, async (stop) => {
+      const creating = { ...target, object, repeat, signal, stop };
+      await this.#conditions.ensureCreate();
+      if (!isStream(body)) return sendBytes(body, this.#waysOf(creating));
+      const own = withWriteId(creating);
+      const byOneRequest = (first: Uint8Array): Promise<boolean> =>
+        createOwn(
+          repeat,
+          () => this.#put(own, first),
+          () => this.#isOwn(own),
+        );
+      return sendStream(body, stop.signal, { ...this.#waysOf(own), byOneRequest });
+    });
   }
 
   async overwrite(target: Target, body: Uint8Array, options: OverwriteOptions): Promise<string> {
@@ -111,34 +109,16 @@ export class GcsUploads {
   }
 
   /** Ends what is under way, and resolves when its unfinished uploads are gone. */
-  async close(): Promise<void> {
-    const ending = [...this.#underWay.values()];
-    for (const stop of this.#underWay.keys()) stop.abort(closedError('gcs'));
-    await Promise.allSettled(ending);
+  close(): Promise<void> {
+    return this.#underWay.close();
   }
 
-  async #createFromBytes(creating: Creating, body: Uint8Array): Promise<boolean> {
-    const { partBytes } = this.#options;
-    await this.#conditions.ensureCreate();
-    if (body.length <= partBytes * PARTS_IN_ONE_PUT) return this.#put(creating, body);
-    return this.#createInParts(
-      creating,
-      partsOfBytes(body, () => partBytes),
-    );
-  }
-
-  async #createFromStream(creating: Creating, body: AsyncIterable<Uint8Array>): Promise<boolean> {
-    const { partBytes } = this.#options;
-    await this.#conditions.ensureCreate();
-    const parts = partsOfStream(readChunks(body, creating.stop.signal), () => partBytes);
-    try {
-      const first = (await parts.next()).value as Uint8Array;
-      if (first.length === partBytes) return await this.#createInParts(creating, startingWith(first, parts));
-      const own = withWriteId(creating);
-      return await this.#createOwn(own, () => this.#put(own, first));
-    } finally {
-      await parts.return();
-    }
+  #waysOf(creating: Creating): WaysToSend {
+    return {
+      bytesAt: () => this.#options.partBytes,
+      byOneRequest: (body) => this.#put(creating, body),
+      inParts: (parts) => this.#createInParts(withWriteId(creating), parts),
+    };
   }
 
   async #put(creating: Creating, body: Uint8Array): Promise<boolean> {
@@ -150,8 +130,7 @@ export class GcsUploads {
   }
 
   /** The object comes to be with the last part. However it ends, no session is left. */
-  async #createInParts(given: Creating, parts: AsyncIterable<Uint8Array>): Promise<boolean> {
-    const creating = withWriteId(given);
+  async #createInParts(creating: Creating, parts: AsyncIterable<Uint8Array>): Promise<boolean> {
     const { object, repeat } = creating;
     const call = callOf(creating);
     await repeat(() => this.#conditions.ensureSession());
@@ -234,26 +213,14 @@ export class GcsUploads {
       await this.#verified(creating, { ...sent, resource: progress.resource }, callOf(creating));
       return true;
     }
-    const isOwn = await this.#isOwn(creating);
+    const isOwn = await creating.repeat(() => this.#isOwn(creating));
     if (isOwn !== undefined) return isOwn;
     throw sessionGone(creating.name);
   }
 
-  /** Repeats what creates an object; after a lost response "taken" may mean that it was this very write. */
-  async #createOwn(creating: Creating, create: () => Promise<boolean>): Promise<boolean> {
-    let wasLost = false;
-    const isCreated = await creating.repeat(() =>
-      create().catch((error: unknown) => {
-        wasLost = true;
-        throw error;
-      }),
-    );
-    return isCreated || (wasLost && (await this.#isOwn(creating)) === true);
-  }
-
   /** Whether the object is what this very write created; `undefined` where there is none. */
-  async #isOwn({ repeat, signal, object, ...target }: Creating): Promise<boolean | undefined> {
-    const resource = await repeat(() => this.#downloads.resource(target, { signal }));
+  async #isOwn({ signal, object, name, key }: Creating): Promise<boolean | undefined> {
+    const resource = await this.#downloads.resource({ name, key }, { signal });
     return resource && writeIdOf(resource) === object.writeId;
   }
 
@@ -295,11 +262,6 @@ function isGeneration(version: string): boolean {
   return GENERATION.test(version) && BigInt(version) < 2n ** 63n;
 }
 
-async function* startingWith<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T, void> {
-  yield first;
-  yield* rest;
-}
-
 function stalled(name: string): StowageError {
   return new StowageError(
     'STORAGE_UNAVAILABLE',
@@ -313,13 +275,5 @@ function sessionGone(name: string): StowageError {
     'STORAGE_UNAVAILABLE',
     `The upload of "${name}" ended before it was whole: its session broke, or it took more than a week. Upload it again.`,
     { details: { operation: 'create', name } },
-  );
-}
-
-function preconditionFailed(name: string, ifMatch: string): StowageError {
-  return new StowageError(
-    'PRECONDITION_FAILED',
-    `"${name}" is not at version ${ifMatch} any more; read it again before you replace it.`,
-    { details: { name, ifMatch } },
   );
 }

@@ -3,6 +3,7 @@ import type { GetObjectCommandOutput, HeadObjectCommandOutput } from '@aws-sdk/c
 import { StowageError } from '../../errors.ts';
 import { readableRange } from '../checks.ts';
 import type { ByteRange, CallOptions, GetOptions, ObjectInfo, StoredObject } from '../contract.ts';
+import { replacedMeanwhile } from '../object-store/changed-meanwhile.ts';
 import { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { Target } from '../object-store/object-storage.ts';
 import { readBeginningInto, readBodyInto } from '../object-store/read-body.ts';
@@ -56,7 +57,7 @@ export class S3Downloads {
       isReadToItsEnd = isOnePart || answer.ContentLength === this.#partBytes;
       return { ...infoOf(target.name, answer, bytes), body };
     } catch (error) {
-      if (error instanceof Replaced) throw replaced(target.name);
+      if (error instanceof Replaced) throw replacedMeanwhile(target.name);
       throw this.#requests.errorOf(error, { operation: 'get', name: target.name, signal: options.signal });
     } finally {
       if (!isReadToItsEnd) first.abort();
@@ -95,7 +96,7 @@ export class S3Downloads {
   async #getNothing(target: Target, options: GetOptions): Promise<StoredObject | undefined> {
     const info = await this.head(target, options);
     if (!info) return undefined;
-    if (readableRange(target.name, info.bytes, options).length > 0) throw replaced(target.name);
+    if (readableRange(target.name, info.bytes, options).length > 0) throw replacedMeanwhile(target.name);
     return { ...info, body: new Uint8Array(0) };
   }
 
@@ -238,12 +239,4 @@ function isExpected(error: unknown): boolean {
 function isUnexplained(error: unknown): boolean {
   const status = statusOf(error) ?? 0;
   return s3CodeOf(error) === undefined && status >= 400 && status < 500;
-}
-
-function replaced(name: string): StowageError {
-  return new StowageError(
-    'STORAGE_UNAVAILABLE',
-    `"${name}" was replaced or deleted while it was read; read it again.`,
-    { details: { operation: 'get', name } },
-  );
 }

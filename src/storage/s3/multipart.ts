@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CompletedPart } from '@aws-sdk/client-s3';
 import { isStowageError } from '../../errors.ts';
+import { createOwn } from '../object-store/own-writes.ts';
 import type { TransferBudget } from '../object-store/transfer-budget.ts';
 import { transferParts } from '../object-store/transfer-parts.ts';
 import { type ConditionalWrites, isRefused, wasRepeated } from './conditional-writes.ts';
@@ -8,8 +9,7 @@ import type { S3Downloads } from './downloads.ts';
 import { s3CodeOf } from './errors.ts';
 import type { CheckedS3Options } from './options.ts';
 import type { S3Requests } from './requests.ts';
-import { writeIdOf } from './version.ts';
-import { createOwn, objectOf, requestOf, type Writing } from './writing.ts';
+import { isOwn, objectOf, requestOf, type Writing } from './writing.ts';
 
 const ABORT_AGAIN_AFTER_MS = [100, 300, 1000, 3000];
 
@@ -53,7 +53,11 @@ export class S3MultipartUploads {
         budget: this.#budget,
         stop: reading,
       });
-      isCreated = await createOwn(writing, this.#downloads, () => this.#complete(writing, uploadId, sent));
+      isCreated = await createOwn(
+        repeat,
+        () => this.#complete(writing, uploadId, sent),
+        () => isOwn(writing, this.#downloads),
+      );
       return isCreated;
     } finally {
       if (!isCreated) await this.#abandon(writing, uploadId);
@@ -91,7 +95,7 @@ export class S3MultipartUploads {
       await this.#requests.send(request, (s3) => new s3.CompleteMultipartUploadCommand(whole), isOver);
       return true;
     } catch (error) {
-      if (isOver(error) && wasRepeated(error) && (await this.#isOwn(writing))) return true;
+      if (isOver(error) && wasRepeated(error) && (await isOwn(writing, this.#downloads))) return true;
       if (isRefused(error)) return false;
       // Gone with an upload is what it became, by a request whose response was lost; or somebody removed it.
       if (isOver(error) && (await this.#isThere(writing))) return false;
@@ -122,11 +126,6 @@ export class S3MultipartUploads {
 
   async #isThere(writing: Writing): Promise<boolean> {
     return (await this.#downloads.head(writing, { signal: writing.call.signal })) !== undefined;
-  }
-
-  async #isOwn(writing: Writing): Promise<boolean> {
-    const info = await this.#downloads.head(writing, { signal: writing.call.signal });
-    return info !== undefined && writeIdOf(info.version) === writing.writeId;
   }
 
   #upload({ key }: Writing, uploadId: string): { Bucket: string; Key: string; UploadId: string } {

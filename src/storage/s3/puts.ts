@@ -1,14 +1,13 @@
-import { isStowageError, type StowageError } from '../../errors.ts';
 import type { OverwriteOptions } from '../contract.ts';
+import { preconditionFailed } from '../object-store/changed-meanwhile.ts';
 import type { Target } from '../object-store/object-storage.ts';
+import { createOrLook } from '../object-store/own-writes.ts';
 import { type ConditionalWrites, isRefused, isRefusedOrMissing, wasRepeated } from './conditional-writes.ts';
 import type { S3Downloads } from './downloads.ts';
 import type { CheckedS3Options } from './options.ts';
 import type { S3Requests } from './requests.ts';
-import { etagOf, newWriteId, versionOf, writeIdOf } from './version.ts';
-import { objectOf, preconditionFailed, requestOf, type Writing } from './writing.ts';
-
-const HUNG_UP = ['ECONNRESET', 'EPIPE', 'ECONNABORTED'];
+import { etagOf, newWriteId, versionOf } from './version.ts';
+import { isOwn, objectOf, requestOf, type Writing } from './writing.ts';
 
 /** Writes objects that go by one request. */
 export class S3Puts {
@@ -31,18 +30,16 @@ export class S3Puts {
 
   async create(writing: Writing, body: Uint8Array): Promise<boolean> {
     await this.#conditions.ensureCreate();
-    if (this.#options.singleWriter && (await this.#head(writing))) return false;
-    const object = { ...objectOf(writing, this.#options), Body: body, ...this.#conditions.ifAbsent };
-    try {
-      const request = requestOf(writing);
-      const answer = await this.#requests.send(request, (s3) => new s3.PutObjectCommand(object), isRefused);
-      if (!answer.ETag) throw this.#requests.notS3('a write without an ETag', request);
-      return true;
-    } catch (error) {
-      if (isRefused(error)) return wasRepeated(error) && (await this.#isOwn(writing));
-      if (hasHungUp(error)) return this.#lookWhoWrote(writing, error);
-      throw error;
+    if (
+      this.#options.singleWriter &&
+      (await this.#downloads.head(writing, { signal: writing.call.signal }))
+    ) {
+      return false;
     }
+    return createOrLook(
+      () => this.#put(writing, body),
+      () => isOwn(writing, this.#downloads),
+    );
   }
 
   async overwrite(target: Target, body: Uint8Array, options: OverwriteOptions): Promise<string> {
@@ -78,26 +75,16 @@ export class S3Puts {
     return {};
   }
 
-  /**
-   * A server that refuses a write may hang up on whoever is still sending its body, and the answer is lost with the
-   * connection; or the write took effect. The object tells, or the error of looking for it.
-   */
-  async #lookWhoWrote(writing: Writing, lost: StowageError): Promise<boolean> {
-    const info = await this.#head(writing);
-    if (!info) throw lost;
-    return writeIdOf(info.version) === writing.writeId;
+  async #put(writing: Writing, body: Uint8Array): Promise<boolean> {
+    const object = { ...objectOf(writing, this.#options), Body: body, ...this.#conditions.ifAbsent };
+    const request = requestOf(writing);
+    try {
+      const answer = await this.#requests.send(request, (s3) => new s3.PutObjectCommand(object), isRefused);
+      if (!answer.ETag) throw this.#requests.notS3('a write without an ETag', request);
+      return true;
+    } catch (error) {
+      if (isRefused(error)) return wasRepeated(error) && (await isOwn(writing, this.#downloads)) === true;
+      throw error;
+    }
   }
-
-  async #isOwn(writing: Writing): Promise<boolean> {
-    const info = await this.#head(writing);
-    return info !== undefined && writeIdOf(info.version) === writing.writeId;
-  }
-
-  #head(writing: Writing): ReturnType<S3Downloads['head']> {
-    return this.#downloads.head(writing, { signal: writing.call.signal });
-  }
-}
-
-function hasHungUp(error: unknown): error is StowageError {
-  return isStowageError(error, 'STORAGE_UNAVAILABLE') && HUNG_UP.includes(String(error.details.cause));
 }

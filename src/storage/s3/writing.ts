@@ -1,5 +1,4 @@
 import type { PutObjectCommandInput } from '@aws-sdk/client-s3';
-import { StowageError } from '../../errors.ts';
 import type { RepeatStep } from '../contract.ts';
 import type { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { Target } from '../object-store/object-storage.ts';
@@ -46,29 +45,8 @@ export function objectOf(
   };
 }
 
-/** Repeats what creates an object; after a lost response "exists" may mean that it was this very write. */
-export async function createOwn(
-  writing: Writing,
-  downloads: S3Downloads,
-  create: () => Promise<boolean>,
-): Promise<boolean> {
-  const { repeat, call, writeId } = writing;
-  let wasLost = false;
-  const isCreated = await repeat(() =>
-    create().catch((error: unknown) => {
-      wasLost = true;
-      throw error;
-    }),
-  );
-  if (isCreated || !wasLost) return isCreated;
-  const info = await repeat(() => downloads.head(writing, { signal: call.signal }));
-  return info !== undefined && writeIdOf(info.version) === writeId;
-}
-
-export function preconditionFailed(name: string, ifMatch: string): StowageError {
-  return new StowageError(
-    'PRECONDITION_FAILED',
-    `"${name}" is not at version ${ifMatch} any more; read it again before you replace it.`,
-    { details: { name, ifMatch } },
-  );
+/** Whether the object there is now was left by this very write; `undefined` where there is none. */
+export async function isOwn(writing: Writing, downloads: S3Downloads): Promise<boolean | undefined> {
+  const info = await downloads.head(writing, { signal: writing.call.signal });
+  return info && writeIdOf(info.version) === writing.writeId;
 }
