@@ -1,17 +1,11 @@
-import { StowageError, type StowageErrorCode } from '../../errors.ts';
+import type { StowageError } from '../../errors.ts';
+import { failureOf, type Meaning } from '../object-store/meaning.ts';
 import {
   codeOfStatus,
   connectionError,
   type FailedRequest,
   retryAfterMs,
 } from '../object-store/transport-errors.ts';
-
-/** What an error of Azure means to the caller, and what to do about it. */
-interface Meaning {
-  code: StowageErrorCode;
-  what: string;
-  remedy: string;
-}
 
 const NO_CONTAINER: Meaning = {
   code: 'NO_SUCH_BUCKET',
@@ -268,29 +262,19 @@ export function azureError(
     if (lost) return lost;
   }
   const meaning = meaningOf(error, azureCode, surroundings);
-  const { operation, name, place } = request;
   const waitMs = retryAfterMs(headerOf(error, 'retry-after'));
   const requestId = headerOf(error, 'x-ms-request-id');
   const said = [firstLineOf(error.message), error.details?.authenticationErrorDetail]
     .filter(Boolean)
     .join(' ');
-  const about = [place, azureCode, status && `HTTP ${status}`, said].filter(Boolean).join('; ');
-  return new StowageError(
-    meaning.code,
-    `The ${operation} of "${name}" failed: ${meaning.what} (${about}). To do: ${meaning.remedy}.`,
-    {
-      details: {
-        operation,
-        name,
-        place,
-        azureCode,
-        ...(status !== undefined && { status }),
-        ...(requestId !== undefined && { requestId }),
-        ...(waitMs !== undefined && { retryAfterMs: waitMs }),
-      },
-      cause,
-    },
-  );
+  const about = [request.place, azureCode, status && `HTTP ${status}`, said].filter(Boolean).join('; ');
+  const more = {
+    azureCode,
+    ...(status !== undefined && { status }),
+    ...(requestId !== undefined && { requestId }),
+    ...(waitMs !== undefined && { retryAfterMs: waitMs }),
+  };
+  return failureOf(meaning, about, request, more, cause);
 }
 
 function meaningOf(error: SdkError, azureCode: string, surroundings: AzureSurroundings): Meaning {

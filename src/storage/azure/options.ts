@@ -1,5 +1,6 @@
 import type { ContainerClient } from '@azure/storage-blob';
 import { StowageError } from '../../errors.ts';
+import { checkOptionsKnown, checkTransfers } from '../object-store/transfer-options.ts';
 
 /** How the objects of an `AzureStorage` are reached and kept. */
 export interface AzureStorageOptions {
@@ -70,14 +71,11 @@ const KNOWN_OPTIONS: readonly string[] = [
 const TIERS: readonly unknown[] = ['Hot', 'Cool', 'Cold'] satisfies AzureAccessTier[];
 /** 3 to 63 lower-case letters, digits and single hyphens between them. */
 const CONTAINER = /^(?=.{3,63}$)[a-z0-9]+(?:-[a-z0-9]+)*$/;
-const MIB = 1024 * 1024;
+const MIN_PART_BYTES = 1024 * 1024;
 
 /** @throws StowageError `INVALID_ARGUMENT` */
 export function checkAzureOptions(options: AzureStorageOptions): CheckedAzureOptions {
-  const unknown = Object.keys(options).filter((option) => !KNOWN_OPTIONS.includes(option));
-  if (unknown.length > 0) {
-    throw invalid(`no option is called ${unknown.join(', ')}; the options are ${KNOWN_OPTIONS.join(', ')}`);
-  }
+  checkOptionsKnown(options, KNOWN_OPTIONS, invalid);
   const given = CREDENTIALS.filter((option) => options[option] !== undefined);
   if (given.length > 1) throw invalid(`${given.join(' and ')} are given; choose one of them`);
   const { containerClient, account, endpoint, tier } = options;
@@ -90,11 +88,7 @@ export function checkAzureOptions(options: AzureStorageOptions): CheckedAzureOpt
       `the tier ${JSON.stringify(tier)} is none of ${TIERS.join(', ')}; blobs of others cannot be read at once`,
     );
   }
-  const { prefix = '', requestTimeoutMs = 60_000, partBytes = 8 * MIB, concurrency = 8 } = options;
-  checkCount('requestTimeoutMs', requestTimeoutMs, 1, 2 ** 31 - 1);
-  checkCount('partBytes', partBytes, MIB, 1024 * MIB);
-  checkCount('concurrency', concurrency, 1, 1000);
-  return { ...options, container, prefix, requestTimeoutMs, partBytes, concurrency };
+  return { ...options, container, ...checkTransfers(options, MIN_PART_BYTES, invalid) };
 }
 
 function containerOf({ container, containerClient }: AzureStorageOptions): string {
@@ -107,11 +101,6 @@ function containerOf({ container, containerClient }: AzureStorageOptions): strin
   throw invalid(
     `${JSON.stringify(name)} is no name of a container: 3 to 63 lower-case letters, digits and single hyphens`,
   );
-}
-
-function checkCount(option: string, value: number, min: number, max: number): void {
-  if (Number.isSafeInteger(value) && value >= min && value <= max) return;
-  throw invalid(`${option} is ${String(value)}; give a whole number from ${min} to ${max}`);
 }
 
 function invalid(why: string): StowageError {

@@ -1,4 +1,5 @@
-import { StowageError, type StowageErrorCode } from '../../errors.ts';
+import type { StowageError } from '../../errors.ts';
+import { failureOf, type Meaning } from '../object-store/meaning.ts';
 import {
   codeOfStatus,
   connectionError,
@@ -6,13 +7,6 @@ import {
   retryAfterMs,
 } from '../object-store/transport-errors.ts';
 import type { HttpAnswer } from './http.ts';
-
-/** What an error of Cloud Storage means to the caller, and what to do about it. */
-interface Meaning {
-  code: StowageErrorCode;
-  what: string;
-  remedy: string;
-}
 
 const NO_BUCKET: Meaning = {
   code: 'NO_SUCH_BUCKET',
@@ -227,15 +221,11 @@ function failure(
   meaning: Meaning,
   about: string,
   said: string,
-  { operation, name, place }: FailedRequest,
-  more: Readonly<Record<string, unknown>> = {},
+  request: FailedRequest,
+  more?: Readonly<Record<string, unknown>>,
   cause?: unknown,
 ): StowageError {
-  return new StowageError(
-    meaning.code,
-    `The ${operation} of "${name}" failed: ${meaning.what} (${place}; ${about}; ${said}). To do: ${meaning.remedy}.`,
-    { details: { operation, name, place, ...more }, cause },
-  );
+  return failureOf(meaning, `${request.place}; ${about}; ${said}`, request, more, cause);
 }
 
 function parsed(text: string): ErrorBody | undefined {

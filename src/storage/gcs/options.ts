@@ -1,4 +1,5 @@
 import { StowageError } from '../../errors.ts';
+import { checkOptionsKnown, checkTransfers } from '../object-store/transfer-options.ts';
 
 /** How the objects of a `GcsStorage` are reached and kept. */
 export interface GcsStorageOptions {
@@ -77,15 +78,12 @@ const KNOWN_OPTIONS: readonly string[] = [
   ...['kmsKeyName', 'storageClass', 'requestTimeoutMs', 'partBytes', 'concurrency'],
 ];
 const STORAGE_CLASSES: readonly unknown[] = ['STANDARD', 'NEARLINE', 'COLDLINE', 'ARCHIVE'];
-const MIB = 1024 * 1024;
 /** What all parts of a resumable upload but the last must be multiples of. */
 const PART_UNIT_BYTES = 256 * 1024;
 
 /** @throws StowageError `INVALID_ARGUMENT` */
 export function checkGcsOptions(options: GcsStorageOptions): CheckedGcsOptions {
-  const unknown = Object.keys(options).filter((option) => !KNOWN_OPTIONS.includes(option));
-  if (unknown.length > 0)
-    throw invalid(`no option is called ${unknown.join(', ')}; the options are ${KNOWN_OPTIONS.join(', ')}`);
+  checkOptionsKnown(options, KNOWN_OPTIONS, invalid);
   const { bucket, storageClass } = options;
   if (typeof bucket !== 'string' || !/^[A-Za-z0-9._-]+$/.test(bucket)) {
     throw invalid(`${JSON.stringify(bucket)} is no name of a bucket`);
@@ -96,19 +94,11 @@ export function checkGcsOptions(options: GcsStorageOptions): CheckedGcsOptions {
   if (storageClass !== undefined && !STORAGE_CLASSES.includes(storageClass)) {
     throw invalid(`storageClass is ${String(storageClass)}; it can be ${STORAGE_CLASSES.join(', ')}`);
   }
-  const { prefix = '', requestTimeoutMs = 60_000, partBytes = 8 * MIB, concurrency = 8 } = options;
-  checkCount('requestTimeoutMs', requestTimeoutMs, 1, 2 ** 31 - 1);
-  checkCount('partBytes', partBytes, PART_UNIT_BYTES, 1024 * MIB);
-  if (partBytes % PART_UNIT_BYTES !== 0) {
-    throw invalid(`partBytes is ${partBytes}; give a multiple of ${PART_UNIT_BYTES} (256 KiB)`);
+  const transfers = checkTransfers(options, PART_UNIT_BYTES, invalid);
+  if (transfers.partBytes % PART_UNIT_BYTES !== 0) {
+    throw invalid(`partBytes is ${transfers.partBytes}; give a multiple of ${PART_UNIT_BYTES} (256 KiB)`);
   }
-  checkCount('concurrency', concurrency, 1, 1000);
-  return { ...options, prefix, requestTimeoutMs, partBytes, concurrency };
-}
-
-function checkCount(option: string, value: number, min: number, max: number): void {
-  if (Number.isSafeInteger(value) && value >= min && value <= max) return;
-  throw invalid(`${option} is ${String(value)}; give a whole number from ${min} to ${max}`);
+  return { ...options, ...transfers };
 }
 
 function invalid(why: string): StowageError {

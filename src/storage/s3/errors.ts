@@ -1,17 +1,11 @@
-import { StowageError, type StowageErrorCode } from '../../errors.ts';
+import type { StowageError } from '../../errors.ts';
+import { failureOf, type Meaning } from '../object-store/meaning.ts';
 import {
   codeOfStatus,
   connectionError,
   type FailedRequest,
   retryAfterMs,
 } from '../object-store/transport-errors.ts';
-
-/** What an error of S3 means to the caller, and what to do about it. */
-interface Meaning {
-  code: StowageErrorCode;
-  what: string;
-  remedy: string;
-}
 
 const NO_BUCKET: Meaning = {
   code: 'NO_SUCH_BUCKET',
@@ -210,12 +204,8 @@ export function statusOf(error: unknown): number | undefined {
 }
 
 /** An answer that succeeded, but is not one of S3. */
-export function notS3Error(said: string, { operation, name, place }: FailedRequest): StowageError {
-  return new StowageError(
-    NOT_S3.code,
-    `The ${operation} of "${name}" failed: ${NOT_S3.what} (${place}; ${said}). To do: ${NOT_S3.remedy}.`,
-    { details: { operation, name, place } },
-  );
+export function notS3Error(said: string, request: FailedRequest): StowageError {
+  return failureOf(NOT_S3, `${request.place}; ${said}`, request);
 }
 
 /** What a failed request comes to. @param wasReached whether the server ever answered */
@@ -243,27 +233,17 @@ export function errorOfCode(
   const headers = error?.$response?.headers ?? {};
   const isOfS3 = error === undefined || s3CodeOf(error) !== undefined || request.operation === 'head';
   const meaning = askedForCredentials(request, meaningOf(s3Code, status, error, isOfS3));
-  const { operation, name, place } = request;
   const region = meaning === REGION ? headers['x-amz-bucket-region'] : undefined;
   const waitMs = retryAfterMs(headers['retry-after']);
   const about = [s3Code, status && `HTTP ${status}`, region && `region ${region}`].filter(Boolean).join(', ');
-  return new StowageError(
-    meaning.code,
-    `The ${operation} of "${name}" failed: ${meaning.what} (${place}; ${about}; ${said}). To do: ${meaning.remedy}.`,
-    {
-      details: {
-        operation,
-        name,
-        place,
-        s3Code,
-        ...(status !== undefined && { status }),
-        ...(error?.$metadata?.requestId && { requestId: error.$metadata.requestId }),
-        ...(region && { region }),
-        ...(waitMs !== undefined && { retryAfterMs: waitMs }),
-      },
-      cause,
-    },
-  );
+  const more = {
+    s3Code,
+    ...(status !== undefined && { status }),
+    ...(error?.$metadata?.requestId && { requestId: error.$metadata.requestId }),
+    ...(region && { region }),
+    ...(waitMs !== undefined && { retryAfterMs: waitMs }),
+  };
+  return failureOf(meaning, `${request.place}; ${about}; ${said}`, request, more, cause);
 }
 
 /** Opening sends nothing to the bucket: who refuses then is whoever was asked for credentials. */

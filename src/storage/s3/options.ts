@@ -1,5 +1,6 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { StowageError } from '../../errors.ts';
+import { checkOptionsKnown, checkTransfers } from '../object-store/transfer-options.ts';
 
 /** How the objects of an `S3Storage` are reached and kept. */
 export interface S3StorageOptions {
@@ -71,13 +72,11 @@ const KNOWN_OPTIONS: readonly string[] = [
   ...['serverSideEncryption', 'sseKmsKeyId', 'storageClass'],
   ...['requestTimeoutMs', 'partBytes', 'concurrency', 'singleWriter'],
 ];
-const MIB = 1024 * 1024;
+const MIN_PART_BYTES = 5 * 1024 * 1024;
 
 /** @throws StowageError `INVALID_ARGUMENT`; `STORAGE_UNSUPPORTED` for a directory bucket */
 export function checkS3Options(options: S3StorageOptions): CheckedS3Options {
-  const unknown = Object.keys(options).filter((option) => !KNOWN_OPTIONS.includes(option));
-  if (unknown.length > 0)
-    throw invalid(`no option is called ${unknown.join(', ')}; the options are ${KNOWN_OPTIONS.join(', ')}`);
+  checkOptionsKnown(options, KNOWN_OPTIONS, invalid);
   const { bucket, storageClass } = options;
   if (typeof bucket !== 'string' || !(bucket.startsWith('arn:') || /^[A-Za-z0-9._-]+$/.test(bucket))) {
     throw invalid(`${JSON.stringify(bucket)} is no name of a bucket`);
@@ -98,22 +97,8 @@ export function checkS3Options(options: S3StorageOptions): CheckedS3Options {
   if (endpoint !== undefined && !(/^https?:\/\//i.test(endpoint) && URL.canParse(endpoint))) {
     throw invalid(`the endpoint "${endpoint}" is no URL; write https://host or http://host:port`);
   }
-  const {
-    prefix = '',
-    requestTimeoutMs = 60_000,
-    partBytes = 8 * MIB,
-    concurrency = 8,
-    singleWriter = false,
-  } = options;
-  checkCount('requestTimeoutMs', requestTimeoutMs, 1, 2 ** 31 - 1);
-  checkCount('partBytes', partBytes, 5 * MIB, 1024 * MIB);
-  checkCount('concurrency', concurrency, 1, 1000);
-  return { ...options, prefix, requestTimeoutMs, partBytes, concurrency, singleWriter };
-}
-
-function checkCount(option: string, value: number, min: number, max: number): void {
-  if (Number.isSafeInteger(value) && value >= min && value <= max) return;
-  throw invalid(`${option} is ${String(value)}; give a whole number from ${min} to ${max}`);
+  const transfers = checkTransfers(options, MIN_PART_BYTES, invalid);
+  return { ...options, ...transfers, singleWriter: options.singleWriter ?? false };
 }
 
 function invalid(why: string): StowageError {
