@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { abortError, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { isStream } from './body-stream.ts';
+import { closedError } from './checks.ts';
 import type {
   CallOptions,
   CreateOptions,
@@ -18,6 +19,7 @@ import type {
 } from './contract.ts';
 import { StorageDecorator, type StorageOperation } from './decorator.ts';
 import { compareNames } from './name-order.ts';
+import { LinkedAbort } from './object-store/linked-abort.ts';
 
 /** When a {@link RetryStorage} tries again, and when it gives up. */
 export interface RetryOptions {
@@ -69,6 +71,7 @@ interface Attempted {
  */
 export class RetryStorage extends StorageDecorator {
   readonly #options: Required<{ [K in keyof RetryOptions]: NonNullable<RetryOptions[K]> }>;
+  readonly #waits = new Set<LinkedAbort>();
 
   constructor(inner: DataStoreStorage, options: RetryOptions = {}) {
     super(inner);
@@ -174,6 +177,12 @@ export class RetryStorage extends StorageDecorator {
     }
   }
 
+  /** Calls that wait to be tried again end with `STORAGE_CLOSED`. */
+  override close(): Promise<void> {
+    for (const wait of this.#waits) wait.abort(closedError(this.type));
+    return super.close();
+  }
+
   #createFromStream(
     what: Attempted,
     stream: AsyncIterable<Uint8Array>,
@@ -206,7 +215,7 @@ export class RetryStorage extends StorageDecorator {
   }
 
   async #retry<T>(what: Attempted, call: (attempt: number) => Promise<T>): Promise<T> {
-    const { nowMs, maxAttempts, sleep: wait } = this.#options;
+    const { nowMs, maxAttempts } = this.#options;
     const startMs = nowMs();
     for (let attempt = 1; ; attempt += 1) {
       throwIfAborted(what.signal);
@@ -217,8 +226,21 @@ export class RetryStorage extends StorageDecorator {
         const delayMs = this.#delayMs(attempt, error);
         const endMs = startMs + this.#budgetMs(error);
         if (attempt >= maxAttempts || nowMs() + delayMs > endMs) throw this.#givenUp(what, attempt, error);
-        await wait(delayMs, what.signal);
+        await this.#wait(delayMs, what.signal);
       }
+    }
+  }
+
+  async #wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const wait = new LinkedAbort(signal);
+    this.#waits.add(wait);
+    try {
+      await this.#options.sleep(ms, wait.signal);
+    } catch (error) {
+      throw isStowageError(wait.signal.reason, 'STORAGE_CLOSED') ? wait.signal.reason : error;
+    } finally {
+      this.#waits.delete(wait);
+      wait.release();
     }
   }
 

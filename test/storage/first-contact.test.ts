@@ -1,22 +1,11 @@
-import { describe, expect, it } from 'vitest';
-import { AzureStorage } from '../../src/storage/azure.ts';
+import { expect, it } from 'vitest';
 import type { DataStoreStorage, ListPage } from '../../src/storage/contract.ts';
-import { GcsStorage } from '../../src/storage/gcs.ts';
 import { RetryStorage } from '../../src/storage/retry.ts';
-import { S3Storage } from '../../src/storage/s3.ts';
 import { errorOf } from '../flow/fixtures.ts';
-import { useAzurite } from '../servers/azure-containers.ts';
 import { startFaultyProxy } from '../servers/faulty-proxy.ts';
-import { describeOnFakeGcs } from '../servers/gcs-buckets.ts';
-import { s3Servers, useS3Server } from '../servers/s3-servers.ts';
+import { describeOnServices } from './far-services.ts';
 
 const text = (value: string) => new TextEncoder().encode(value);
-
-/** The way to a service: the origin of its endpoint, and a storage that goes through another one. */
-interface Way {
-  origin: string;
-  openThrough: (origin: string) => Promise<DataStoreStorage>;
-}
 
 /** Retries that wait in a time of their own, as long as they may. */
 function patience(onWait: (waits: number) => Promise<void> = async () => {}) {
@@ -29,7 +18,7 @@ function patience(onWait: (waits: number) => Promise<void> = async () => {}) {
   return { waitsMs, options: { sleep, nowMs: () => nowMs, random: () => 1 } };
 }
 
-function describeFirstContact(findWay: () => Promise<Way>): void {
+describeOnServices('first contact', (findWay) => {
   it('is given up soon where nobody listens', async () => {
     const { origin, openThrough } = await findWay();
     const proxy = await startFaultyProxy(origin);
@@ -70,37 +59,5 @@ function describeFirstContact(findWay: () => Promise<Way>): void {
     expect((await storage.get('a'))?.body).toEqual(text('x'));
     await storage.close();
     await proxy.stop();
-  });
-}
-
-for (const server of s3Servers()) {
-  describe(`first contact with ${server.name}`, () => {
-    const inUse = useS3Server(server);
-    describeFirstContact(async () => {
-      const place = await inUse.newPlace();
-      const singleWriter = !server.isReal;
-      const openThrough = (endpoint: string) => S3Storage.open({ ...place, endpoint, singleWriter });
-      return { origin: place.endpoint, openThrough };
-    });
-  });
-}
-
-describe('first contact with Azure', () => {
-  const azurite = useAzurite();
-  describeFirstContact(async () => {
-    const place = await azurite.newPlace();
-    const { origin, pathname } = new URL(azurite.endpoint());
-    return {
-      origin,
-      openThrough: (through) => AzureStorage.open({ ...place, endpoint: through + pathname }),
-    };
-  });
-});
-
-describeOnFakeGcs('first contact with Cloud Storage', (server) => {
-  describeFirstContact(async () => {
-    const place = await server.newPlace();
-    const openThrough = (apiEndpoint: string) => GcsStorage.open({ ...place, apiEndpoint });
-    return { origin: place.apiEndpoint, openThrough };
   });
 });

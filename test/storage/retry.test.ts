@@ -193,6 +193,14 @@ describe('RetryStorage', () => {
     await expect(storage.get('a', { signal: controller.signal })).rejects.toMatchObject({ code: 'ABORTED' });
   });
 
+  it('ends with STORAGE_CLOSED while it waits, when it is closed', async () => {
+    const { storage } = setUp(always, { sleep: undefined, baseDelayMs: 1e6, maxDelayMs: 1e6, budgetMs: 1e9 });
+    const reading = storage.get('a').catch((error: unknown) => error);
+    await new Promise(setImmediate);
+    await storage.close();
+    expect(await reading).toMatchObject({ code: 'STORAGE_CLOSED' });
+  });
+
   describe('create', () => {
     it('is its own after a lost response', async () => {
       const { storage } = setUp(first(1, { kind: 'after' }));

@@ -228,6 +228,28 @@ for (const server of s3Servers()) {
       expect(await unfinishedKeys(place)).toEqual([]);
     });
 
+    it('is refused, too, by an answer to the completion that began as a success', async () => {
+      const late: ProxyFault = {
+        kind: 'answer',
+        status: 200,
+        body: '<?xml version="1.0" encoding="UTF-8"?><Error><Code>PreconditionFailed</Code><Message>It exists.</Message></Error>',
+      };
+      proxy.plan = onRequests(/^POST .*uploadId=/, late);
+      expect(await bare.create('late', streamOf(body))).toBe(false);
+      expect(await unfinishedKeys(place)).toEqual([]);
+    });
+
+    it('leaves no upload of its trial of conditions that failed', async () => {
+      for (const matches of [/^PUT .*partNumber=1&/, /^POST .*uploadId=/]) {
+        const other = await S3Storage.open({ ...place, endpoint: proxy.url, partBytes: 5 * MIB });
+        proxy.plan = onRequests(matches, { kind: 'lost' });
+        const error = await errorOf(other.create('a', streamOf(body)), 'STORAGE_UNAVAILABLE');
+        expect(error.details.name).toBe('tmp/conditional-writes');
+        expect(await unfinishedKeys(place)).toEqual([]);
+        await other.close();
+      }
+    });
+
     const gone: ProxyFault = {
       kind: 'answer',
       status: 404,

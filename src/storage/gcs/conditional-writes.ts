@@ -1,5 +1,6 @@
 import { StowageError } from '../../errors.ts';
 import type { ObjectKeys } from '../object-store/object-keys.ts';
+import { TriedOnce } from '../object-store/tried-once.ts';
 import { Crc32c } from './crc32c.ts';
 import type { NewObject } from './new-object.ts';
 import type { CheckedGcsOptions } from './options.ts';
@@ -24,7 +25,7 @@ export class ConditionalWrites {
   readonly #requests: GcsRequests;
   readonly #options: CheckedGcsOptions;
   readonly #key: string;
-  readonly #tried = new Map<() => Promise<void>, Promise<void>>();
+  readonly #trials = new TriedOnce();
 
   constructor(requests: GcsRequests, keys: ObjectKeys, options: CheckedGcsOptions) {
     this.#requests = requests;
@@ -32,29 +33,23 @@ export class ConditionalWrites {
     this.#key = keys.reservedKeyOf(NAME);
   }
 
-  /** `ifGenerationMatch=0` for an object that goes by one request. @throws StowageError `STORAGE_UNSUPPORTED` */
-  ensureCreate(): Promise<void> {
-    return this.#ensure(this.#tryCreate);
+  /** `ifGenerationMatch=0` for an object that goes by one request. @throws StowageError `STORAGE_UNSUPPORTED`, `ABORTED` */
+  ensureCreate(signal: AbortSignal | undefined): Promise<void> {
+    return this.#ensure(this.#tryCreate, signal);
   }
 
-  /** `ifGenerationMatch=0` for an object that goes in parts. @throws StowageError `STORAGE_UNSUPPORTED` */
-  ensureSession(): Promise<void> {
-    return this.#ensure(this.#trySession);
+  /** `ifGenerationMatch=0` for an object that goes in parts. @throws StowageError `STORAGE_UNSUPPORTED`, `ABORTED` */
+  ensureSession(signal: AbortSignal | undefined): Promise<void> {
+    return this.#ensure(this.#trySession, signal);
   }
 
-  /** `ifGenerationMatch=<generation>`. @throws StowageError `STORAGE_UNSUPPORTED` */
-  ensureReplace(): Promise<void> {
-    return this.#ensure(this.#tryReplace);
+  /** `ifGenerationMatch=<generation>`. @throws StowageError `STORAGE_UNSUPPORTED`, `ABORTED` */
+  ensureReplace(signal: AbortSignal | undefined): Promise<void> {
+    return this.#ensure(this.#tryReplace, signal);
   }
 
-  async #ensure(attempt: () => Promise<void>): Promise<void> {
-    if (this.#requests.isGoogle) return;
-    const trying = this.#tried.get(attempt) ?? attempt();
-    this.#tried.set(attempt, trying);
-    await trying.catch((error: unknown) => {
-      this.#tried.delete(attempt);
-      throw error;
-    });
+  async #ensure(trial: () => Promise<void>, signal?: AbortSignal): Promise<void> {
+    if (!this.#requests.isGoogle) await this.#trials.ensure(trial, signal);
   }
 
   readonly #tryCreate = async (): Promise<void> => {
@@ -64,18 +59,19 @@ export class ConditionalWrites {
   };
 
   readonly #tryReplace = async (): Promise<void> => {
-    await this.ensureCreate();
+    await this.#ensure(this.#tryCreate);
     if (await this.#put(NO_GENERATION)) throw this.#unsupported('ifGenerationMatch');
   };
 
   readonly #trySession = async (): Promise<void> => {
-    await this.ensureCreate();
+    await this.#ensure(this.#tryCreate);
     const call = { operation: 'create', name: `tmp/${NAME}` };
     const session = await UploadSession.begin(this.#requests, this.#object('0'), call, this.#options);
     if (!session) return;
-    const { state } = await session.send(BODY, 0, {
-      bytes: BODY.length,
-      crc32c: new Crc32c().update(BODY).toString(),
+    const whole = { bytes: BODY.length, crc32c: new Crc32c().update(BODY).toString() };
+    const { state } = await session.send(BODY, 0, whole).catch(async (error: unknown) => {
+      await session.cancel();
+      throw error;
     });
     if (state !== 'refused') throw this.#unsupported('ifGenerationMatch=0 of a resumable upload');
   };

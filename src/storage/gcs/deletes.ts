@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../../errors.ts';
+import { isStowageError } from '../../errors.ts';
 import type { CallOptions, DeleteFailure } from '../contract.ts';
 import type { ObjectKeys } from '../object-store/object-keys.ts';
 import type { GcsCall, GcsRequests } from './requests.ts';
@@ -17,16 +17,15 @@ export async function deleteObjects(
   const waiting = [...new Set(names)].values();
   const work = async (): Promise<void> => {
     for (const name of waiting) {
-      if (signal?.aborted) return;
       try {
         await deleteObject(requests, keys.keyOf(name), { operation: 'delete', name, signal });
       } catch (error) {
+        if (isStowageError(error, 'ABORTED', 'STORAGE_CLOSED')) throw error;
         failures.push({ name, error: error as Error });
       }
     }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, work));
-  throwIfAborted(signal);
   return failures;
 }
 

@@ -1,4 +1,6 @@
 import { abortError, isStowageError, throwIfAborted } from '../../errors.ts';
+import { closedError } from '../checks.ts';
+import { orAborted } from '../next-or-aborted.ts';
 import { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { FailedRequest } from '../object-store/transport-errors.ts';
 import type { GcsConnection } from './client.ts';
@@ -33,6 +35,7 @@ export class GcsRequests {
   readonly #keyPrefix: string;
   #wasReached = false;
   #hasBucket = false;
+  #isClosed = false;
 
   constructor(options: CheckedGcsOptions, connection: GcsConnection, keyPrefix: string) {
     this.bucket = options.bucket;
@@ -69,6 +72,7 @@ export class GcsRequests {
    * destroyed.
    */
   async send(request: GcsRequest, expected: readonly number[] = []): Promise<HttpAnswer> {
+    if (this.#isClosed) throw closedError('gcs');
     throwIfAborted(request.signal);
     const link = new LinkedAbort(request.signal);
     let answer: HttpAnswer | undefined;
@@ -135,14 +139,18 @@ export class GcsRequests {
     return notGcsError(said, this.#failed(call));
   }
 
+  /** What is sent later fails. */
   close(): void {
+    this.#isClosed = true;
     this.#connections.close();
   }
 
   async #exchange(request: GcsRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const { method, body } = request;
     const url = withQuery(request.url, { ...request.query, userProject: this.#userProject });
-    const credentials = await orAborted(this.#credentialsFor(url, request), signal);
+    // They are looked for in many places, which may take long; the one who looks cannot be told to stop.
+    const credentials = await orAborted(() => this.#credentialsFor(url, request), signal);
+    if (this.#isClosed) throw closedError('gcs');
     const headers = { ...request.headers, ...credentials };
     const answer = await this.#connections.send({ method, url, headers, body }, signal);
     this.#wasReached = true;
@@ -160,14 +168,6 @@ export class GcsRequests {
   #failed({ operation, name }: GcsCall): FailedRequest {
     return { operation, name, place: this.place };
   }
-}
-
-/** Credentials are looked for in many places, which may take long; the one who looks cannot be told to stop. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    promise.then(resolve, reject);
-  });
 }
 
 async function textOf({ body }: HttpAnswer): Promise<string> {

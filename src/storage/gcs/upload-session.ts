@@ -14,6 +14,7 @@ export type Progress =
   /** The session is over, and does not say how it ended. */
   | { state: 'gone' };
 
+const MOST_CANCELLING_MS = 10_000;
 const KEPT = /^bytes=0-(\d+)$/;
 
 /**
@@ -84,7 +85,8 @@ export class UploadSession {
   /** Ends the session, and frees what it keeps. Where even that fails it stays until it expires. */
   async cancel(): Promise<void> {
     const { name } = this.#call;
-    const call: GcsCall = { operation: 'cancel the upload', name };
+    const signal = AbortSignal.timeout(MOST_CANCELLING_MS);
+    const call: GcsCall = { operation: 'cancel the upload', name, signal };
     await this.#requests
       .send({ ...call, method: 'DELETE', url: this.#url }, [404, 410, 412, 499])
       .then((answer) => answer.body.resume())

@@ -81,7 +81,7 @@ export class GcsUploads {
     const object = { key: target.key, contentType, ifGenerationMatch: '0' };
     return this.#underWay.run(signal, async (stop) => {
       const creating = { ...target, object, repeat, signal, stop };
-      await this.#conditions.ensureCreate();
+      await this.#conditions.ensureCreate(stop.signal);
       if (!isStream(body)) return sendBytes(body, this.#waysOf(creating));
       const own = withWriteId(creating);
       const byOneRequest = (first: Uint8Array): Promise<boolean> =>
@@ -99,7 +99,7 @@ export class GcsUploads {
     const { name, key } = target;
     if (ifMatch !== undefined) {
       if (!isGeneration(ifMatch)) throw preconditionFailed(name, ifMatch);
-      await this.#conditions.ensureReplace();
+      await this.#conditions.ensureReplace(signal);
     }
     const call = { operation: 'overwrite', name, signal };
     const object = { key, contentType: DEFAULT_CONTENT_TYPE, ifGenerationMatch: ifMatch };
@@ -133,7 +133,7 @@ export class GcsUploads {
   async #createInParts(creating: Creating, parts: AsyncIterable<Uint8Array>): Promise<boolean> {
     const { object, repeat } = creating;
     const call = callOf(creating);
-    await repeat(() => this.#conditions.ensureSession());
+    await repeat(() => this.#conditions.ensureSession(creating.stop.signal));
     const session = await repeat(() => UploadSession.begin(this.#requests, object, call, this.#options));
     if (!session) return false;
     let isCreated = false;

@@ -1,5 +1,6 @@
 import { StowageError } from '../../errors.ts';
 import type { ObjectKeys } from '../object-store/object-keys.ts';
+import { TriedOnce } from '../object-store/tried-once.ts';
 import { s3CodeOf, statusOf } from './errors.ts';
 import type { S3Requests } from './requests.ts';
 
@@ -9,9 +10,12 @@ const BODY = Buffer.from(
 );
 const NO_ETAG = '"00000000000000000000000000000000"';
 
-/** Whether S3 refused a write because of its condition. */
+/**
+ * Whether S3 refused a write because of its condition. The answer to a completion may begin, with 200, before that is known; the
+ * SDK then makes another status of it.
+ */
 export function isRefused(error: unknown): boolean {
-  return statusOf(error) === 412;
+  return statusOf(error) === 412 || s3CodeOf(error) === 'PreconditionFailed';
 }
 
 /** Whether a client, one that was passed in, sent the request more than once: then what refused the last one may be the first. */
@@ -35,9 +39,7 @@ export class ConditionalWrites {
   readonly #requests: S3Requests;
   readonly #key: string;
   readonly #singleWriter: boolean;
-  #create: Promise<void> | undefined;
-  #complete: Promise<void> | undefined;
-  #replace: Promise<void> | undefined;
+  readonly #trials = new TriedOnce();
 
   constructor(requests: S3Requests, keys: ObjectKeys, singleWriter: boolean) {
     this.#requests = requests;
@@ -50,53 +52,38 @@ export class ConditionalWrites {
     return this.#singleWriter ? {} : { IfNoneMatch: '*' };
   }
 
-  /** `If-None-Match: *` when an object is put. @throws StowageError `STORAGE_UNSUPPORTED` */
-  async ensureCreate(): Promise<void> {
-    if (!this.#needsTrial) return;
-    this.#create ??= this.#tryCreate();
-    await this.#create.catch((error: unknown) => {
-      this.#create = undefined;
-      throw error;
-    });
+  /** `If-None-Match: *` when an object is put. @throws StowageError `STORAGE_UNSUPPORTED`, `ABORTED` */
+  ensureCreate(signal: AbortSignal | undefined): Promise<void> {
+    return this.#ensure(this.#tryCreate, signal);
   }
 
-  /** `If-None-Match: *` when an upload in parts is completed. @throws StowageError `STORAGE_UNSUPPORTED` */
-  async ensureComplete(): Promise<void> {
-    if (!this.#needsTrial) return;
-    this.#complete ??= this.#tryComplete();
-    await this.#complete.catch((error: unknown) => {
-      this.#complete = undefined;
-      throw error;
-    });
+  /** `If-None-Match: *` when an upload in parts is completed. @throws StowageError `STORAGE_UNSUPPORTED`, `ABORTED` */
+  ensureComplete(signal: AbortSignal | undefined): Promise<void> {
+    return this.#ensure(this.#tryComplete, signal);
   }
 
-  /** `If-Match` when an object is put. @throws StowageError `STORAGE_UNSUPPORTED` */
-  async ensureReplace(): Promise<void> {
-    if (!this.#needsTrial) return;
-    this.#replace ??= this.#tryReplace();
-    await this.#replace.catch((error: unknown) => {
-      this.#replace = undefined;
-      throw error;
-    });
+  /** `If-Match` when an object is put. @throws StowageError `STORAGE_UNSUPPORTED`, `ABORTED` */
+  ensureReplace(signal: AbortSignal | undefined): Promise<void> {
+    return this.#ensure(this.#tryReplace, signal);
   }
 
-  get #needsTrial(): boolean {
-    return !this.#singleWriter && !this.#requests.isAws;
+  async #ensure(trial: () => Promise<void>, signal?: AbortSignal): Promise<void> {
+    if (!this.#singleWriter && !this.#requests.isAws) await this.#trials.ensure(trial, signal);
   }
 
-  async #tryCreate(): Promise<void> {
+  readonly #tryCreate = async (): Promise<void> => {
     // The first one may find that the object is there: then the server has shown already that it looks.
     const isHonoured = !(await this.#put({ IfNoneMatch: '*' })) || !(await this.#put({ IfNoneMatch: '*' }));
     if (!isHonoured) throw this.#unsupported('If-None-Match when an object is put');
-  }
+  };
 
-  async #tryReplace(): Promise<void> {
-    await this.ensureCreate();
+  readonly #tryReplace = async (): Promise<void> => {
+    await this.#ensure(this.#tryCreate);
     if (await this.#put({ IfMatch: NO_ETAG })) throw this.#unsupported('If-Match when an object is put');
-  }
+  };
 
-  async #tryComplete(): Promise<void> {
-    await this.ensureCreate();
+  readonly #tryComplete = async (): Promise<void> => {
+    await this.#ensure(this.#tryCreate);
     const { bucket: Bucket } = this.#requests;
     const request = { operation: 'create', name: `tmp/${NAME}` };
     const object = { Bucket, Key: this.#key };
@@ -105,18 +92,20 @@ export class ConditionalWrites {
       (s3) => new s3.CreateMultipartUploadCommand(object),
     );
     const upload = { ...object, UploadId };
+    const abort = () => this.#requests.send(request, (s3) => new s3.AbortMultipartUploadCommand(upload));
     try {
       const part = { ...upload, PartNumber: 1, Body: BODY };
       const { ETag } = await this.#requests.send(request, (s3) => new s3.UploadPartCommand(part));
       const whole = { ...upload, IfNoneMatch: '*', MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] } };
       await this.#requests.send(request, (s3) => new s3.CompleteMultipartUploadCommand(whole), isRefused);
     } catch (error) {
-      if (!isRefused(error)) throw error;
-      await this.#requests.send(request, (s3) => new s3.AbortMultipartUploadCommand(upload));
-      return;
+      if (isRefused(error)) return void (await abort());
+      // Nobody looks for unfinished uploads below tmp/. What went wrong before is what has to be told.
+      await abort().catch(() => {});
+      throw error;
     }
     throw this.#unsupported('If-None-Match when an upload in parts is completed');
-  }
+  };
 
   /** Whether the server wrote the object, whatever the condition. */
   async #put(condition: { IfNoneMatch: string } | { IfMatch: string }): Promise<boolean> {

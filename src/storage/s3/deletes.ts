@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { StowageError } from '../../errors.ts';
+import { isStowageError, type StowageError } from '../../errors.ts';
 import type { CallOptions, DeleteFailure } from '../contract.ts';
 import type { ObjectKeys } from '../object-store/object-keys.ts';
 import { errorOfCode } from './errors.ts';
@@ -32,7 +32,7 @@ export async function deleteObjects(
       const failed = await deleteBatch(requests, batch, request);
       failures.push(...failed.map(({ key, error }) => ({ name: nameOfKey.get(key) ?? key, error })));
     } catch (error) {
-      if (options.signal?.aborted) throw error;
+      if (isStowageError(error, 'ABORTED', 'STORAGE_CLOSED')) throw error;
       failures.push(...batch.map((key) => ({ name: nameOfKey.get(key) as string, error: error as Error })));
     }
   }

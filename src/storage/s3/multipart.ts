@@ -12,6 +12,7 @@ import type { S3Requests } from './requests.ts';
 import { isOwn, objectOf, requestOf, type Writing } from './writing.ts';
 
 const ABORT_AGAIN_AFTER_MS = [100, 300, 1000, 3000];
+const MOST_ABANDONING_MS = 10_000;
 
 /** Writes objects that go in parts, side by side. */
 export class S3MultipartUploads {
@@ -40,8 +41,8 @@ export class S3MultipartUploads {
    * unfinished upload is left.
    */
   async create(writing: Writing, parts: AsyncIterable<Uint8Array>): Promise<boolean> {
-    const { repeat, reading } = writing;
-    await repeat(() => this.#conditions.ensureComplete());
+    const { repeat, call, reading } = writing;
+    await repeat(() => this.#conditions.ensureComplete(call.signal));
     if (await repeat(() => this.#isThere(writing))) return false;
     const uploadId = await repeat(() => this.#begin(writing));
     let isCreated = false;
@@ -106,19 +107,21 @@ export class S3MultipartUploads {
   /**
    * A part that is under way at the server can outlive the abort of its upload, which then has to be repeated, as S3 says.
    * When a part fails the others are therefore let end; but a call that is aborted cuts them off, and looks again.
-   * Where all is in vain the upload stays behind, invisible, until somebody aborts what `findUnfinishedUploads` finds.
+   * It takes no longer than a request may, or ten seconds. Where all is in vain the upload stays behind, invisible, until
+   * somebody aborts what `findUnfinishedUploads` finds.
    */
   async #abandon(writing: Writing, uploadId: string): Promise<void> {
     const upload = this.#upload(writing, uploadId);
-    const request = { operation: 'abort the upload', name: writing.name };
+    const signal = AbortSignal.timeout(Math.min(this.#options.requestTimeoutMs, MOST_ABANDONING_MS));
+    const request = { operation: 'abort the upload', name: writing.name, signal };
     for (const waitMs of ABORT_AGAIN_AFTER_MS) {
       try {
         await this.#requests.send(request, (s3) => new s3.AbortMultipartUploadCommand(upload));
         if (!writing.call.signal.aborted) return;
-        await sleep(waitMs);
+        await sleep(waitMs, undefined, { signal });
         await this.#requests.send(request, (s3) => new s3.ListPartsCommand(upload));
       } catch (error) {
-        if (!isStowageError(error, 'STORAGE_UNAVAILABLE')) return;
+        if (signal.aborted || !isStowageError(error, 'STORAGE_UNAVAILABLE')) return;
         await sleep(waitMs);
       }
     }

@@ -29,7 +29,7 @@ export class S3Puts {
   }
 
   async create(writing: Writing, body: Uint8Array): Promise<boolean> {
-    await this.#conditions.ensureCreate();
+    await this.#conditions.ensureCreate(writing.call.signal);
     if (
       this.#options.singleWriter &&
       (await this.#downloads.head(writing, { signal: writing.call.signal }))
@@ -68,7 +68,7 @@ export class S3Puts {
     version: string,
     signal: AbortSignal | undefined,
   ): Promise<{ IfMatch?: string }> {
-    await this.#conditions.ensureReplace();
+    await this.#conditions.ensureReplace(signal);
     if (!this.#options.singleWriter) return { IfMatch: etagOf(version) };
     const info = await this.#downloads.head(target, { signal });
     if (info?.version !== version) throw preconditionFailed(target.name, version);

@@ -5,6 +5,7 @@ import type {
   ServiceOutputTypes,
 } from '@aws-sdk/client-s3';
 import { abortError, isStowageError, throwIfAborted } from '../../errors.ts';
+import { closedError } from '../checks.ts';
 import { LinkedAbort } from '../object-store/linked-abort.ts';
 import { hostOf, type S3Connection, type S3Sdk } from './client.ts';
 import { notS3Error, s3CodeOf, s3Error, statusOf } from './errors.ts';
@@ -34,6 +35,7 @@ export class S3Requests {
   readonly #host: string;
   #wasReached = false;
   #hasAnswered = false;
+  #isClosed = false;
 
   private constructor(bucket: string, connection: S3Connection, host: string) {
     this.bucket = bucket;
@@ -71,6 +73,7 @@ export class S3Requests {
     expected: (error: unknown) => boolean = () => false,
   ): Promise<Output> {
     const { signal } = request;
+    if (this.#isClosed) throw closedError('s3');
     throwIfAborted(signal);
     const { sdk, client } = this.#connection;
     const link = request.hasBody ? undefined : new LinkedAbort(signal);
@@ -102,7 +105,9 @@ export class S3Requests {
     return notS3Error(said, { ...request, place: this.place });
   }
 
+  /** What is sent later fails. */
   close(): void {
+    this.#isClosed = true;
     if (this.#connection.isOwn) this.#connection.client.destroy();
   }
 }

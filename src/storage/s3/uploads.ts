@@ -56,8 +56,8 @@ export class S3Uploads {
 
   /** Nothing is read of the stream before it is known that it can be written; afterwards it could not be read again. */
   async #fromStream(writing: Writing, body: AsyncIterable<Uint8Array>): Promise<boolean> {
-    await this.#conditions.ensureCreate();
-    const { repeat, reading } = writing;
+    const { repeat, call, reading } = writing;
+    await this.#conditions.ensureCreate(call.signal);
     const ways = this.#waysOf(writing);
     const byOneRequest = (first: Uint8Array): Promise<boolean> =>
       createOwn(
