@@ -1,6 +1,7 @@
-import { lstat, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { isStowageError } from '../errors.ts';
+import { makeFolders } from '../storage/local/make-folders.ts';
 import { type ArtifactFile, filesOf } from './artifact-files.ts';
 import { type Form, type WriteContext, writeArtifact } from './artifact-writer.ts';
 import { CliError } from './cli-error.ts';
@@ -47,7 +48,7 @@ export async function saveToFolder(
   );
   const chosen = all.filter(({ artifact }) => names.includes(artifact));
   if (!overwrite) await ensureNone(folder, chosen);
-  if (chosen.length > 0) await makeFolder(folder);
+  if (chosen.length > 0) makeFolder(folder);
   const files: ShownFile[] = [];
   const failures: Error[] = [];
   for (const { artifact, file, form: own } of chosen) {
@@ -106,11 +107,12 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-async function makeFolder(folder: string): Promise<void> {
+function makeFolder(folder: string): void {
   try {
-    await mkdir(folder, { recursive: true });
+    makeFolders(resolve(folder));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw cannotWrite(folder, code === 'EEXIST' ? new Error('it is no folder', { cause: error }) : error);
+    const why: Record<string, string> = { EEXIST: 'it is no folder', ENOENT: 'no folder can be made there' };
+    throw cannotWrite(folder, why[code ?? ''] ? new Error(why[code ?? ''], { cause: error }) : error);
   }
 }

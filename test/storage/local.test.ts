@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -340,6 +340,34 @@ describe('errors of the system', () => {
     await expect(storage.create('a/b', text('x'))).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
     expect(links).toBe(16);
   });
+
+  it.skipIf(!existsSync('/proc/self'))(
+    'a place where no folder can be made is refused, rather than tried for ever',
+    () => {
+      // In a process of its own: a call that never ends would take the one of the tests with it.
+      const script = `
+        import { openStorage } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)};
+        const storage = await openStorage('/proc/nope/store');
+        const tell = ({ code, message }) => code + ': ' + message;
+        for (const body of [new Uint8Array(1), new Uint8Array(100_000)]) {
+          console.log(await storage.create('a/b', body).catch(tell));
+        }
+        console.log(await storage.overwrite('a/b', new Uint8Array(1)).catch(tell));
+        await storage.close();`;
+      const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+        encoding: 'utf8',
+        timeout: 20_000,
+        killSignal: 'SIGKILL',
+      });
+      const refused =
+        /^STORAGE_FAILED: Could not (create|overwrite) "a\/b" at \/proc\/nope\/store\/tmp\/[^ ]+: its folder cannot be made/;
+      const lines = stdout.trim().split('\n');
+      expect(lines, stderr).toEqual(
+        [refused, refused, refused].map((pattern) => expect.stringMatching(pattern)),
+      );
+    },
+    30_000,
+  );
 });
 
 const canMount = process.getuid?.() === 0 && process.platform === 'linux' && tryMount(join(folder, 'probe'));

@@ -38,6 +38,11 @@ const OCCUPIED: Meaning = {
   what: 'the name of an object cannot also be a folder of other objects',
   remedy: 'choose another name',
 };
+const NO_FOLDER: Meaning = {
+  code: 'STORAGE_FAILED',
+  what: 'its folder cannot be made, or is removed again and again',
+  remedy: 'choose a folder in which folders can be made, and see who removes them there',
+};
 const OTHER: Meaning = {
   code: 'STORAGE_FAILED',
   what: 'the system call failed',
@@ -66,6 +71,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   ESTALE: BUSY,
   ETIMEDOUT: BUSY,
   EXDEV: ACROSS,
+  ENOENT: NO_FOLDER,
   ENOTDIR: OCCUPIED,
   EISDIR: OCCUPIED,
 };

@@ -4,7 +4,6 @@ import {
   fstatSync,
   futimesSync,
   lstatSync,
-  mkdirSync,
   openSync,
   renameSync,
   type Stats,
@@ -17,6 +16,7 @@ import { isStream } from '../body-stream.ts';
 import type { CreateOptions } from '../contract.ts';
 import type { Durability } from './durability.ts';
 import { codeOf, type FailedStep, localError } from './errors.ts';
+import { makeFolders } from './make-folders.ts';
 import { removeStaleTmp } from './stale-tmp.ts';
 import type { LocalSystem } from './system.ts';
 import { writeAll, writeAllSync, writeStream } from './write-bytes.ts';
@@ -241,7 +241,7 @@ export function remove(tmp: string): void {
 
 function makeFolder(folder: string, target: FailedStep): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolders(folder);
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENOENT') return;

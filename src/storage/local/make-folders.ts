@@ -1,0 +1,29 @@
+import { mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { codeOf } from './errors.ts';
+
+/**
+ * Makes a folder, and those above it that are missing; one that is there is left as it is. One by one, since Node's recursive
+ * `mkdir` never ends where nothing can be made in a folder that is there, as in `/proc`.
+ *
+ * @throws the system's error: `ENOENT` where a folder cannot be made, or was removed meanwhile; `EEXIST` where something else has its name
+ */
+export function makeFolders(path: string): void {
+  try {
+    makeOne(path);
+  } catch (error) {
+    const above = dirname(path);
+    if (codeOf(error) !== 'ENOENT' || above === path) throw error;
+    makeFolders(above);
+    makeOne(path);
+  }
+}
+
+function makeOne(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    const mayBeThere = codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR';
+    if (!mayBeThere || !statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error;
+  }
+}
