@@ -69,6 +69,8 @@ export async function lookAt(
 
 /** Packs this far apart in their session's count are looked at together; a page has room for ten times as many. */
 const NEAR = 100;
+/** How many LISTs for packs of several sessions are under way at a time. */
+const LISTS_AT_ONCE = 16;
 
 /** One LIST for packs that lie near each other, as those of one content do, rather than one for each. What is gone is left out. */
 export async function lookAtPacks(
@@ -77,24 +79,41 @@ export async function lookAtPacks(
   { signal }: CallOptions = {},
 ): Promise<Map<string, ObjectPresence>> {
   const found = new Map<string, ObjectPresence>();
-  for (const near of neighbours(names)) {
-    const [first = '', last = ''] = [near[0], near.at(-1)];
-    if (near.length === 1) {
-      const presence = await lookAt(storage, first, { signal });
-      if (presence) found.set(first, presence);
-      continue;
+  const groups = neighbours(names);
+  for (let start = 0; start < groups.length; start += LISTS_AT_ONCE) {
+    const looks = groups
+      .slice(start, start + LISTS_AT_ONCE)
+      .map((near) => lookAtNear(storage, near, { signal }));
+    await Promise.allSettled(looks); // nothing goes on in the background after a failure
+    for (const seen of await Promise.all(looks))
+      for (const [name, presence] of seen) found.set(name, presence);
+  }
+  return found;
+}
+
+/** Of packs of one session, in their order. */
+async function lookAtNear(
+  storage: DataStoreStorage,
+  near: readonly string[],
+  { signal }: CallOptions,
+): Promise<Map<string, ObjectPresence>> {
+  const found = new Map<string, ObjectPresence>();
+  const [first = '', last = ''] = [near[0], near.at(-1)];
+  if (near.length === 1) {
+    const presence = await lookAt(storage, first, { signal });
+    if (presence) found.set(first, presence);
+    return found;
+  }
+  const prefix = first.slice(0, first.lastIndexOf('/') + 1);
+  // A name that comes before the first one, and after every other before it.
+  const startAfter = first.slice(0, -1);
+  for await (const page of storage.list({ prefix, startAfter, details: true, signal })) {
+    for (const { name, bytes = 0 } of page.objects) {
+      const marked = isDamagedMark(name) ? found.get(name.slice(0, -damagedMarkOf('').length)) : undefined;
+      if (marked) marked.marked = true;
+      else if (near.includes(name)) found.set(name, { bytes, marked: false });
     }
-    const prefix = first.slice(0, first.lastIndexOf('/') + 1);
-    // A name that comes before the first one, and after every other before it.
-    const startAfter = first.slice(0, -1);
-    for await (const page of storage.list({ prefix, startAfter, details: true, signal })) {
-      for (const { name, bytes = 0 } of page.objects) {
-        const marked = isDamagedMark(name) ? found.get(name.slice(0, -damagedMarkOf('').length)) : undefined;
-        if (marked) marked.marked = true;
-        else if (near.includes(name)) found.set(name, { bytes, marked: false });
-      }
-      if ((page.objects.at(-1)?.name ?? '') >= damagedMarkOf(last)) break;
-    }
+    if ((page.objects.at(-1)?.name ?? '') >= damagedMarkOf(last)) break;
   }
   return found;
 }

@@ -8,13 +8,15 @@ import { lookAtPacks } from './copies.ts';
 import { markDamaged } from './damage.ts';
 import { KeyLocks } from './key-locks.ts';
 import type { PackEntry } from './manifest.ts';
-import type { ContentKey } from './object-names.ts';
+import { type ContentKey, packPlaceOf } from './object-names.ts';
 import type { PackedEntry } from './pack-writer.ts';
 import type { WriterSession } from './session.ts';
 import type { StoredContent } from './stored-content.ts';
 
 const KNOWN_COPIES = 20_000;
 const KNOWN_CHUNKS = 100_000;
+/** How many packs of one content are asked about together. */
+const ASKED_TOGETHER = 100;
 
 /** What this process wrote, or saw whole, after it had read an idle version. */
 export interface KnownCopy {
@@ -37,6 +39,8 @@ export interface SharedWriterState {
   readonly locks: KeyLocks;
   readonly knownCopies: BoundedMap<ContentKey, KnownCopy>;
   readonly knownChunks: BoundedMap<string, PackedEntry>;
+  /** Packs that hold the chunks of one content, for each of them, in the order in which the content needs them. */
+  readonly packsTogether: WeakMap<PackEntry, readonly PackEntry[]>;
   readonly compression: Compression;
   readonly verifyHits: boolean;
 }
@@ -56,6 +60,7 @@ export function sharedWriterState(
     locks: new KeyLocks(),
     knownCopies: new BoundedMap(KNOWN_COPIES),
     knownChunks: new BoundedMap(KNOWN_CHUNKS),
+    packsTogether: new WeakMap(),
   };
 }
 
@@ -84,11 +89,32 @@ export class WriterContext {
   }
 
   rememberChunks(chunks: ReadonlyMap<string, PackedEntry>): void {
-    for (const [id, entry] of chunks) this.shared.knownChunks.set(id, entry);
+    const packs = new Set<PackEntry>();
+    for (const [id, entry] of chunks) {
+      this.shared.knownChunks.set(id, entry);
+      packs.add(entry.pack);
+    }
+    const inOrder = [...packs];
+    for (let start = 0; start < inOrder.length; start += ASKED_TOGETHER) {
+      const together = inOrder.slice(start, start + ASKED_TOGETHER);
+      for (const pack of together) this.shared.packsTogether.set(pack, together);
+    }
   }
 
-  /** {@link mayUsePacks} of one. */
-  mayUsePack(pack: PackEntry, options: CallOptions): Promise<boolean> {
+  /**
+   * Whether a pack of {@link knownChunk} may be relied on. One that this session wrote may: its name carries the session, which protects
+   * it. Of others those of the same content are asked about at once, by {@link mayUsePacks}, since who needs one of them is likely to need the
+   * next: what is pinned in vain costs nothing.
+   */
+  async mayUsePack(pack: PackEntry, options: CallOptions): Promise<boolean> {
+    const { packsTogether, reader } = this.shared;
+    if (reader.hasFoundDamaged(pack.name)) return false;
+    if (this.#isOwn(pack)) return true;
+    if (!this.#usablePacks.has(pack.name)) {
+      const together = packsTogether.get(pack) ?? [pack];
+      const others = together.filter((other) => !this.#isOwn(other) && !reader.hasFoundDamaged(other.name));
+      await this.mayUsePacks(others, options);
+    }
     return this.mayUsePacks([pack], options);
   }
 
@@ -115,6 +141,10 @@ export class WriterContext {
     }
     const usable = await Promise.all(packs.map(({ name }) => this.#usablePacks.get(name)));
     return usable.every(Boolean);
+  }
+
+  #isOwn({ name }: PackEntry): boolean {
+    return packPlaceOf(name).session === this.session.id;
   }
 
   /** The names of those that are usable. */

@@ -152,6 +152,62 @@ describe('chunks that are stored already', () => {
     ).toBe(0);
   });
 
+  test('in several packs of one content: all are pinned by one request, and looked at by one LIST', async () => {
+    const memory = new MemoryStorage();
+    const storage = new ObservedStorage(memory);
+    const store = freshStore(storage);
+    const content = contentOf(34 * MIB, 4);
+    await store.saveBlobs([content]);
+    const packs = await namesOf(memory, 'packs/');
+    expect(packs).toHaveLength(3);
+    storage.calls.length = 0;
+    const [edited] = await store.saveBlobs([Buffer.concat([contentOf(100, 6), content])]);
+    const { packs: named } = await manifestIn(memory, edited as StoredContent);
+    expect(named.map(({ name }) => name)).toEqual(expect.arrayContaining(packs));
+    const asked = storage.calls.filter((call) => /^(create pins|list (gc|packs))/.test(call));
+    const session = packs[0]?.split('/')[1];
+    // The key of the new content comes first, before the one look for it.
+    expect(asked).toEqual([
+      expect.stringMatching(/^create pins\/.*\/00000000\.json$/),
+      'list gc/',
+      expect.stringMatching(/^create pins\/.*\/00000001\.json$/),
+      'list gc/',
+      `list packs/${session}/`,
+    ]);
+  });
+
+  test('in packs of one content, of which one is gone: the others are reused, and only what it held is stored again', async () => {
+    const storage = new MemoryStorage();
+    const store = freshStore(storage);
+    const content = contentOf(34 * MIB, 4);
+    await store.saveBlobs([content]);
+    const packs = await namesOf(storage, 'packs/');
+    await storage.delete([packs[1] as string]);
+    const near = Buffer.concat([content, contentOf(100, 6)]);
+    const [saved] = await store.saveBlobs([near]);
+    const named = (await manifestIn(storage, saved as StoredContent)).packs;
+    expect(named.map(({ name }) => name)).toEqual(expect.arrayContaining([packs[0], packs[2]]));
+    expect(named.map(({ name }) => name)).not.toContain(packs[1]);
+    const loaded = await freshStore(storage).reader.load({ key: digestHex(near) });
+    expect(Buffer.compare(loaded, near)).toBe(0);
+  });
+
+  test('in a pack of the same session are reused without a look: the session protects what bears its name', async () => {
+    const storage = new ObservedStorage(new MemoryStorage());
+    const store = freshStore(storage);
+    const content = contentOf(1 * MIB, 4);
+    const contents = [content, Buffer.concat([content, contentOf(100, 6)])];
+    const [first, second] = await store.saveBlobs(contents);
+    expect(await namesOf(storage, 'packs/')).toHaveLength(2);
+    const pack = (await manifestIn(storage, first as StoredContent)).packs[0];
+    expect((await manifestIn(storage, second as StoredContent)).packs[0]).toEqual(pack);
+    expect(storage.calls.filter((call) => /^list packs/.test(call))).toEqual(['list packs/']); // the one above
+    for (const bytes of contents) {
+      const loaded = await freshStore(storage).reader.load({ key: digestHex(bytes) });
+      expect(Buffer.compare(loaded, bytes)).toBe(0);
+    }
+  });
+
   test('within one content are stored once', async () => {
     const storage = new MemoryStorage();
     const half = contentOf(1 * MIB, 8);
