@@ -68,14 +68,21 @@ export class Places {
 
   /**
    * The id of the place at an address, for writers: registered and marked, if it was not. The store itself is `HERE`.
-   * Four requests the first time, two for each process that finds it registered, none after that.
+   * Four requests the first time, two for each process that finds it registered, none after that; but a place that is read without
+   * requests, a folder, is looked at again each time.
    *
    * @throws StowageError `INVALID_ARGUMENT` for an address inside the store; `PLACE_NOT_FOUND` where a place was moved or emptied, or is
    * not mounted; `PLACE_NOT_OURS`, `PLACE_UNREACHABLE`, and what opening a storage throws
    */
   async register(rawDataPath: string, { signal }: CallOptions): Promise<string> {
+    const known = this.#registered.has(rawDataPath);
     // Many callers wait for one registration, which none of them may end for the others.
-    return orAborted(() => shared(this.#registered, rawDataPath, () => this.#register(rawDataPath)), signal);
+    const id = await orAborted(
+      () => shared(this.#registered, rawDataPath, () => this.#register(rawDataPath)),
+      signal,
+    );
+    if (known && id !== HERE) await this.#lookAgain(id, { signal });
+    return id;
   }
 
   /**
@@ -226,6 +233,13 @@ export class Places {
     }
     await place.storage.persist([OWNER_NAME]);
     return true;
+  }
+
+  /** A folder may be moved or unmounted under a process, and is then made anew by whoever writes there. */
+  async #lookAgain(id: string, options: CallOptions): Promise<void> {
+    const { uri, storage } = await this.find(id, options);
+    if (!storage.capabilities.localReads || (await storage.head(OWNER_NAME, options))) return;
+    throw unmarkedPlace(id, uri);
   }
 
   async #mark(place: Place): Promise<void> {

@@ -106,7 +106,7 @@ describe('content elsewhere', () => {
     expect(counted.snapshot()).toMatchObject({ requests: 3, create: { calls: 3 } });
   });
 
-  it('takes four requests to register, two to find registered, and none to name again', async () => {
+  it('takes four requests to register, two to find registered, and none to name again, but a look where that costs none', async () => {
     const { storage, rawDataPath } = newPlace();
     const counts: number[] = [];
     const open = async () => {
@@ -124,7 +124,7 @@ describe('content elsewhere', () => {
       counts.push(home.snapshot().requests - 1 + place.snapshot().requests);
     }
     // Whatever the backend, what was found is made durable once more, which sends nothing to a bucket.
-    expect(counts).toEqual([4, 0, 2 + 2]);
+    expect(counts).toEqual([4, 1, 2 + 2]);
   });
 
   it('is marked and registered before anything refers to it', async () => {
@@ -533,6 +533,29 @@ describe('a place', () => {
     expectSame(await (await reader.getTaskDataStore('r1/fit/2')).loadArtifacts(), {
       value: noise(20_000, 3),
     });
+  });
+
+  it('that goes away under a process that wrote there takes no new content from it, either, until it is back', async () => {
+    const folder = scratchFolder();
+    const [home, rawDataPath, moved] = [join(folder, 'store'), join(folder, 'raw'), join(folder, 'moved')];
+    const flow = await openFlow({ storage: home, rawDataPath });
+    const value = (n: number) => ({ value: noise(20_000, n + 1) });
+    const save = (taskId: number) =>
+      flow.task({ ...spec, taskId: String(taskId) }, (task) => task.saveArtifacts(value(taskId)));
+    await save(0);
+    renameSync(rawDataPath, moved);
+    const open = await flow.createTaskDataStore({ ...spec, taskId: '1' });
+    await errorOf(open.saveArtifacts(value(1)), 'PLACE_NOT_FOUND');
+    await errorOf(flow.caStore.saveBlobs([noise(20_000, 9)]), 'PLACE_NOT_FOUND');
+    await errorOf(save(2), 'PLACE_NOT_FOUND');
+    expect(readdirSync(folder).sort()).toEqual(['moved', 'store']);
+    renameSync(moved, rawDataPath);
+    await open.saveArtifacts(value(1));
+    await open.done();
+    await save(3);
+    const reader = await openFlow({ storage: home });
+    for (const taskId of [0, 1, 3])
+      expectSame(await (await reader.getTaskDataStore(`r1/fit/${taskId}`)).loadArtifacts(), value(taskId));
   });
 
   it('that cannot be opened or reached, or is not registered, is a typed error', async () => {
