@@ -89,6 +89,16 @@ const OF_ONE_ATTEMPT: readonly StowageErrorCode[] = [
   'RECORD_DAMAGED',
   'STORAGE_FAILED',
 ];
+/**
+ * What is wrong with a place elsewhere, at which the source has content of some attempts, rather than with a store. One that does not
+ * answer is not among them: it would be waited for anew by each attempt.
+ */
+const OF_A_PLACE: readonly StowageErrorCode[] = [
+  'NO_SUCH_BUCKET',
+  'STORAGE_CREDENTIALS',
+  'STORAGE_NOT_PERMITTED',
+  'STORAGE_UNSUPPORTED',
+];
 
 /** Keeps count of a copy. */
 export class CopyReport {
@@ -144,7 +154,7 @@ export class CopyReport {
       if (counts && outcome !== 'nothing') counts[outcome] += 1;
       return true;
     } catch (error) {
-      if (!isStowageError(error, ...OF_ONE_ATTEMPT)) throw error;
+      if (!isOfOneAttempt(error)) throw error;
       const kind = REFUSALS.includes(error.code) ? 'refused' : 'failed';
       if (counts) counts[kind] += 1;
       if (this.#problems.length < MAX_PROBLEMS) this.#problems.push({ path, kind, error });
@@ -176,6 +186,12 @@ export class CopyReport {
       bytesWritten: this.#target.snapshot().create.bytes,
     };
   }
+}
+
+function isOfOneAttempt(error: unknown): error is StowageError {
+  if (!isStowageError(error)) return false;
+  if (OF_ONE_ATTEMPT.includes(error.code)) return true;
+  return error.details.placeUri !== undefined && OF_A_PLACE.includes(error.code);
 }
 
 function noCounts(): CopyCounts {

@@ -6,6 +6,8 @@ import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { LimitStorage } from '../../src/storage/limit.ts';
 import { LocalStorage } from '../../src/storage/local.ts';
+import { MemoryStorage } from '../../src/storage/memory.ts';
+import { openStorage } from '../../src/storage/open.ts';
 import { RetryStorage } from '../../src/storage/retry.ts';
 import { S3Storage } from '../../src/storage/s3.ts';
 import { errorOf, noise, openFlow, saveTask, scratchFolder } from '../flow/fixtures.ts';
@@ -85,6 +87,33 @@ for (const server of s3Servers())
       await copyStore({ from: flow.storage, to: bucket });
       expect(bucket.snapshot().requests).toBeLessThanOrEqual(20 + 6);
       await bucket.close();
+    });
+
+    it('of content at a place whose bucket is gone, or locked, fails its attempts, and the others are copied', async () => {
+      const { bucket, prefix, endpoint, region, ...access } = await s3.newPlace();
+      const rawDataPath = `s3://${bucket}/${prefix}raw?endpoint=${endpoint}&region=${region}`;
+      const open = (changes: object) => (uri: string) =>
+        openStorage(uri, { s3: { credentials: { ...access.credentials, ...changes } } });
+      const flow = await openFlow({ openPlace: open({}) });
+      const spec = { runId: 'r1', stepName: 'fit' };
+      for (const [taskId, where] of Object.entries({ 0: { rawDataPath }, 1: {}, 2: { rawDataPath } }))
+        await flow.task({ ...spec, taskId, ...where }, (task) =>
+          task.saveArtifacts({ small: noise(30_000, Number(taskId) + 1) }),
+        );
+      const from = flow.storage;
+      const to = new MemoryStorage();
+      const locked = await copyStore({ from, to, openPlace: open({ secretAccessKey: 'wrong' }) });
+      expect(locked.attempts).toMatchObject({ copied: 1, failed: 2 });
+      expect(locked.problems.map(({ error }) => error.code)).toEqual(Array(2).fill('STORAGE_CREDENTIALS'));
+      const nowhere = rawDataPath.replace(bucket, 'no-such-bucket-here');
+      const gone = await copyStore({ from, to, openPlace: () => open({})(nowhere) });
+      expect(gone.attempts).toMatchObject({ present: 1, failed: 2 });
+      expect(gone.problems.map(({ error }) => error.code)).toEqual(Array(2).fill('NO_SUCH_BUCKET'));
+      expect(gone.problems[0]?.error.details.placeUri).toContain(bucket);
+      const found = await copyStore({ from, to, openPlace: open({}) });
+      expect(found).toMatchObject({ problems: [], attempts: { copied: 2, present: 1 } });
+      const task = await (await openFlow({ storage: to })).getTaskDataStore('r1/fit/2');
+      expect(await task.get('small')).toEqual(noise(30_000, 3));
     });
 
     it('to a bucket that does not exist says so, and to where nobody may write', async () => {
