@@ -58,6 +58,9 @@ export class ContentPlaces {
           const { storage, shared } = await this.at(place, options);
           return { storage, writer: new ContentWriter(new WriterContext(shared, writing)) };
         },
+        check: async (place, options) => {
+          await this.#places.checkOwner(await this.#places.find(place, options), options);
+        },
       },
       session,
     );

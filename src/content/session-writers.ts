@@ -16,6 +16,8 @@ export interface WriterSource {
   register(rawDataPath: string, options: CallOptions): Promise<string>;
   /** A writer for the session at a place. */
   open(session: WriterSession, place: string, options: CallOptions): Promise<WriterAt>;
+  /** Throws where content is missing at a place because the place itself is. */
+  check(place: string, options: CallOptions): Promise<void>;
 }
 
 /**
@@ -48,7 +50,11 @@ export class SessionWriters {
     return this.at(rawDataPath === HERE ? HERE : await this.#source.register(rawDataPath, options), options);
   }
 
-  /** Finds whole copies of contents again, each at its place; see `ContentWriter.relyAll`. */
+  /**
+   * Finds whole copies of contents again, each at its place; see `ContentWriter.relyAll`.
+   *
+   * @throws StowageError `PLACE_NOT_FOUND` where one is missing because its place is
+   */
   async relyAll(
     contents: readonly SoughtContent[],
     options: CallOptions,
@@ -58,6 +64,7 @@ export class SessionWriters {
       const writer = await this.at(place, options);
       const sought = indexes.map((index) => contents[index] as SoughtContent);
       const relied = await writer.relyAll(sought, options);
+      if (place !== HERE && relied.includes(undefined)) await this.#source.check(place, options);
       indexes.forEach((index, at) => {
         found[index] = relied[at];
       });

@@ -558,6 +558,23 @@ describe('a place', () => {
       expectSame(await (await reader.getTaskDataStore(`r1/fit/${taskId}`)).loadArtifacts(), value(taskId));
   });
 
+  it('that is not there is told by who passes its content on, rather than that the content is lost', async () => {
+    const folder = scratchFolder();
+    const [rawDataPath, moved] = [join(folder, 'raw'), join(folder, 'moved')];
+    const flow = await openFlow({ storage: join(folder, 'store') });
+    await flow.task({ ...spec, rawDataPath }, (task) => task.saveArtifacts(large()));
+    renameSync(rawDataPath, moved);
+    const reader = await openFlow({ storage: join(folder, 'store') });
+    const source = await reader.getTaskDataStore('r1/fit/0');
+    const task = await reader.createTaskDataStore({ ...spec, stepName: 'join' });
+    const error = await errorOf(task.clone(source), 'PLACE_NOT_FOUND');
+    expect(error.message).toContain(pathToFileURL(rawDataPath).href);
+    renameSync(moved, rawDataPath);
+    await task.clone(source);
+    await task.done();
+    expectSame(await (await reader.getTaskDataStore('r1/join/0')).loadArtifacts(), large());
+  });
+
   it('that cannot be opened or reached, or is not registered, is a typed error', async () => {
     const { storage, raw, rawDataPath } = newPlace();
     const flow = await openFlow({ storage });

@@ -341,6 +341,29 @@ describe('errors of the system', () => {
     expect(links).toBe(16);
   });
 
+  it('a path that is too long, or whose links lead nowhere or in circles, says so', async () => {
+    const path = newPath();
+    mkdirSync(path);
+    symlinkSync(join(path, 'nowhere'), join(path, 'dangling'));
+    symlinkSync(join(path, 'circle'), join(path, 'circle'));
+    const attempt = async (...at: string[]) =>
+      (await LocalStorage.open(join(path, ...at))).create('a/b', text('x'));
+    await expect(attempt('x'.repeat(300))).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('a folder with a shorter path'),
+    });
+    await expect(attempt('circle')).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('round in a circle'),
+    });
+    for (const at of [['dangling'], ['dangling', 'deep']]) {
+      await expect(attempt(...at)).rejects.toMatchObject({
+        code: 'STORAGE_FAILED',
+        message: expect.stringContaining('a link on the way leads nowhere'),
+      });
+    }
+  });
+
   it.skipIf(!existsSync('/proc/self'))(
     'a place where no folder can be made is refused, rather than tried for ever',
     () => {

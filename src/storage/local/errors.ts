@@ -40,8 +40,18 @@ const OCCUPIED: Meaning = {
 };
 const NO_FOLDER: Meaning = {
   code: 'STORAGE_FAILED',
-  what: 'its folder cannot be made, or is removed again and again',
-  remedy: 'choose a folder in which folders can be made, and see who removes them there',
+  what: 'its folder cannot be made, or is removed again and again, or a link on the way leads nowhere',
+  remedy: 'choose a folder in which folders can be made, and see who removes them',
+};
+const TOO_LONG: Meaning = {
+  code: 'INVALID_ARGUMENT',
+  what: 'the path is longer than the system takes',
+  remedy: 'put the store in a folder with a shorter path',
+};
+const IN_CIRCLES: Meaning = {
+  code: 'INVALID_ARGUMENT',
+  what: 'its links lead round in a circle',
+  remedy: 'mend the links, or give the path of a folder',
 };
 const OTHER: Meaning = {
   code: 'STORAGE_FAILED',
@@ -72,6 +82,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   ETIMEDOUT: BUSY,
   EXDEV: ACROSS,
   ENOENT: NO_FOLDER,
+  ENAMETOOLONG: TOO_LONG,
+  ELOOP: IN_CIRCLES,
   ENOTDIR: OCCUPIED,
   EISDIR: OCCUPIED,
 };

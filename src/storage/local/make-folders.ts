@@ -23,7 +23,13 @@ function makeOne(path: string): void {
   try {
     mkdirSync(path);
   } catch (error) {
-    const mayBeThere = codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR';
-    if (!mayBeThere || !statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error;
+    const code = codeOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw error;
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats?.isDirectory()) return;
+    // What has the name and leads nowhere is a link; or it was removed since.
+    throw code === 'EEXIST' && !stats ? Object.assign(new Error(NOWHERE), { code: 'ENOENT', path }) : error;
   }
 }
+
+const NOWHERE = 'a link on the way leads nowhere';
