@@ -1,4 +1,5 @@
 import { StowageError } from '../errors.ts';
+import { addressText } from '../storage/address-text.ts';
 
 /** Where content goes that is not to lie in the store itself. */
 export interface RawDataPathOptions {
@@ -17,7 +18,7 @@ export interface RawDataPathOptions {
  */
 export function checkRawDataPath(rawDataPath: unknown): string | undefined {
   if (rawDataPath === undefined) return undefined;
-  const text = rawDataPath instanceof URL ? rawDataPath.href : rawDataPath;
+  const text = rawDataPath instanceof URL ? addressText(rawDataPath) : rawDataPath;
   if (typeof text === 'string' && text !== '' && !text.includes('\0')) return text;
   throw new StowageError(
     'INVALID_ARGUMENT',

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { StowageError } from '../errors.ts';
+import { addressText } from './address-text.ts';
 import type { AzureStorageOptions } from './azure/options.ts';
 import type { DataStoreStorage } from './contract.ts';
 import type { GcsStorageOptions } from './gcs/options.ts';
@@ -71,7 +72,8 @@ export function registerStorage(scheme: string, factory: StorageFactory): void {
  * Opens a storage by its address: a path, `file:///path`, `memory:` (a new one), `memory:name` (one that this process
  * shares by name), `s3://bucket/prefix` (also `s3a:`, `s3n:`; see `S3Storage` of `stowage/s3`), `az://container/prefix`
  * (also `azure:`, `abfs:`, `abfss:`; see `AzureStorage` of `stowage/azure`), `gs://bucket/prefix` (also `gcs:`; see `GcsStorage`
- * of `stowage/gcs`), or a URI of a registered scheme. Creates nothing.
+ * of `stowage/gcs`), or a URI of a registered scheme. In the address of a bucket nothing is percent-decoded; a `URL` object, which
+ * encodes what it is given, means the address that it was made of. Creates nothing.
  *
  * Around a storage in a cloud lie a `RetryStorage` and, within it, a `LimitStorage`: a call that waits to be tried again
  * takes no place from others.
@@ -82,7 +84,7 @@ export async function openStorage(
   uriOrPath: string | URL,
   options: OpenStorageOptions = {},
 ): Promise<DataStoreStorage> {
-  const uri = uriOrPath instanceof URL ? uriOrPath.href : uriOrPath;
+  const uri = addressText(uriOrPath);
   if (typeof uri !== 'string' || uri === '') {
     throw new StowageError('INVALID_ARGUMENT', 'The address of a storage is empty; give a path or a URI.');
   }
