@@ -127,9 +127,8 @@ export class Places {
     const opened = [...this.#opened.values()];
     this.#opened.clear();
     this.#registered.clear();
-    for (const place of await Promise.allSettled(opened)) {
-      if (place.status === 'fulfilled') await place.value.storage.close();
-    }
+    const places = (await Promise.allSettled(opened)).filter((place) => place.status === 'fulfilled');
+    await closeAll(places.map(({ value }) => value.storage));
   }
 
   async #register(rawDataPath: string): Promise<string> {
@@ -193,13 +192,7 @@ export class Places {
 
   async #openStorage(uri: string, names?: NameEncoding): Promise<DataStoreStorage> {
     const { open } = this.#options;
-    const opened = open ? await open(uri) : await openStorage(uri, { local: { names } });
-    const isStorage = typeof opened === 'object' && opened !== null && 'create' in opened && 'list' in opened;
-    if (isStorage) return opened;
-    throw new StowageError(
-      'INVALID_ARGUMENT',
-      `openPlace gave no storage for ${uri}; return one that is open.`,
-    );
+    return open ? checkPlaceStorage(await open(uri), uri) : openStorage(uri, { local: { names } });
   }
 
   /** Before anything lies there, so that all that is there is found by who checks or collects the store. */
@@ -277,6 +270,26 @@ export function isWithin(identity: string, home: string): boolean {
   const [path = '', server] = identity.split('?');
   const [homePath = '', homeServer] = home.split('?');
   return server === homeServer && path.startsWith(`${homePath}/`);
+}
+
+/**
+ * What `openPlace` gave for an address.
+ *
+ * @throws StowageError `INVALID_ARGUMENT` for what is no storage
+ */
+export function checkPlaceStorage(opened: unknown, uri: string): DataStoreStorage {
+  const isStorage = typeof opened === 'object' && opened !== null && 'create' in opened && 'list' in opened;
+  if (isStorage) return opened as DataStoreStorage;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    `openPlace gave no storage for ${uri}; return one that is open.`,
+  );
+}
+
+/** Closes all, whatever becomes of one, and then throws the first failure. */
+export async function closeAll(storages: readonly DataStoreStorage[]): Promise<void> {
+  const closings = await Promise.allSettled(storages.map((storage) => storage.close()));
+  for (const closing of closings) if (closing.status === 'rejected') throw closing.reason;
 }
 
 function withoutSlashes(address: string): string {

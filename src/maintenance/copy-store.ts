@@ -3,7 +3,7 @@ import { type ListedRun, listRuns } from '../attempts/runs.ts';
 import { BoundedMap } from '../content/bounded-map.ts';
 import { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { KeyLocks } from '../content/key-locks.ts';
-import { isWithin, type OpenPlace } from '../content/places.ts';
+import { checkPlaceStorage, closeAll, isWithin, type OpenPlace } from '../content/places.ts';
 import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { runNotFound } from '../flow/run.ts';
 import { canonicalAddress, rootOf } from '../storage/canonical-address.ts';
@@ -77,18 +77,22 @@ export async function copyStore(options: CopyOptions): Promise<CopyResult> {
   };
   const { openPlace = openStorage } = options;
   const openToClose: OpenPlace = async (uri) => {
-    const storage = await openPlace(uri);
+    const storage = checkPlaceStorage(await openPlace(uri), uri);
     opened.push(storage);
     return storage;
   };
+  let result: CopyResult;
   try {
     const [source, target] = [await open(from), await open(to)];
     const identities = { from: identityOf(from, source), to: identityOf(to, target) };
     refuseNested(source, target, identities);
-    return await copyBetween(source, target, { ...options, identities, openPlace: openToClose });
-  } finally {
-    for (const storage of opened) await storage.close();
+    result = await copyBetween(source, target, { ...options, identities, openPlace: openToClose });
+  } catch (error) {
+    await closeAll(opened).catch(() => {}); // what ended the copy is what is told
+    throw error;
   }
+  await closeAll(opened);
+  return result;
 }
 
 interface CopyBetweenOptions extends Omit<CopyOptions, 'from' | 'to'> {

@@ -55,6 +55,25 @@ it('a place that is away fails its attempts, the others are copied, and a copy t
   expect(again).toMatchObject({ problems: [], attempts: { copied: 1, present: 1 } });
 });
 
+it.each<[string, unknown]>([
+  ['nothing', undefined],
+  ['an address', 's3://bucket/raw'],
+  ['an object', {}],
+])('an openPlace that gives %s fails what lies there, and is told', async (_, given) => {
+  const from = new MemoryStorage();
+  const flow = await openFlow({ storage: from });
+  await flow.task({ runId: 'r1', stepName: 'fit', taskId: '0', rawDataPath: 'memory:copy-nowhere' }, (task) =>
+    task.saveArtifacts(values),
+  );
+  const openPlace = (() => given) as unknown as () => MemoryStorage;
+  const { attempts, problems } = await copyStore({ from, to: new MemoryStorage(), openPlace });
+  expect(attempts.failed).toBe(1);
+  expect(problems[0]?.error).toMatchObject({
+    code: 'PLACE_UNREACHABLE',
+    message: expect.stringContaining('openPlace gave no storage for memory:copy-nowhere'),
+  });
+});
+
 it('a store by another name for itself, and a store inside another, are refused', async () => {
   const folder = scratchFolder();
   const [store, link] = [join(folder, 'store'), join(folder, 'link')];
