@@ -1,11 +1,7 @@
 import { HERE } from '../content/content-ref.ts';
 import type { ArtifactEntry } from '../content/description.ts';
-import { parseCopyName } from '../content/object-names.ts';
 import type { StoredContent } from '../content/stored-content.ts';
-import { isStowageError } from '../errors.ts';
-import { CONTENT_FAULTS } from '../flow/artifact-values.ts';
-import type { Invocation } from './invocation.ts';
-import type { OpenStore } from './store.ts';
+import type { ContentObjectsFinder } from './content-objects.ts';
 
 /** What there is below a path, and what it takes up, in `--json`. */
 export interface StatJson {
@@ -15,6 +11,8 @@ export interface StatJson {
   artifacts: number;
   /** Different contents that artifacts refer to, inline values not among them; what lies at two places counts at each. */
   contents: number;
+  /** Of these, the large ones that could not be looked at, and are counted by what their records say. */
+  unseenContents: number;
   /** Serialized bytes of all artifacts, each time one was saved. */
   bytes: number;
   /** What is left of them once equal contents, and equal parts of large ones, count once. */
@@ -38,18 +36,12 @@ export interface Place {
   attempt?: number;
 }
 
-/** The objects that a content lies in, with their lengths. */
-type ObjectSizes = ReadonlyMap<string, number>;
-
 /**
  * Counts artifacts, and what they take up. What contents share is known by the objects they lie in, of which each counts once;
  * but such an object (a pack) may hold much that is not counted here, so that a content never counts more than it takes alone.
  */
 export class ContentTally {
-  readonly #store: OpenStore;
-  readonly #invocation: Invocation;
-  /** What the contents seen so far lie in, shared by all tallies of a command. */
-  readonly #objectsByKey: Map<string, Promise<ObjectSizes>>;
+  readonly #finder: ContentObjectsFinder;
   readonly #keys = new Set<string>();
   readonly #objects = new Map<string, number>();
   readonly #counts = { runs: 0, tasks: 0, attempts: 0, artifacts: 0 };
@@ -59,11 +51,11 @@ export class ContentTally {
   /** Of different contents: what they are, and what each takes up alone. */
   #contentBytes = 0;
   #aloneBytes = 0;
+  #unseenContents = 0;
 
-  constructor(store: OpenStore, invocation: Invocation, related?: ContentTally) {
-    this.#store = store;
-    this.#invocation = invocation;
-    this.#objectsByKey = related ? related.#objectsByKey : new Map();
+  /** All tallies of a command share one finder. */
+  constructor(finder: ContentObjectsFinder) {
+    this.#finder = finder;
   }
 
   /** Counts a run, task or attempt, once: they are visited in order. */
@@ -97,6 +89,7 @@ export class ContentTally {
     return {
       ...this.#counts,
       contents: this.#keys.size,
+      unseenContents: this.#unseenContents,
       bytes,
       uniqueBytes,
       storedBytes,
@@ -114,31 +107,9 @@ export class ContentTally {
     this.#keys.add(id);
     this.#contentBytes += bytes;
     this.#aloneBytes += content.storedBytes;
-    let objects = this.#objectsByKey.get(id);
-    if (!objects) {
-      objects = this.#objectsOf(content);
-      this.#objectsByKey.set(id, objects);
-    }
-    for (const [name, length] of await objects) this.#objects.set(`${content.place ?? HERE}/${name}`, length);
-  }
-
-  /** A small content is one object. A large one is a manifest and packs, which it may share with others. */
-  async #objectsOf({ copy, storedBytes, place }: StoredContent): Promise<ObjectSizes> {
-    const parsed = parseCopyName(copy);
-    if (parsed?.folder !== 'manifests') return new Map([[copy, storedBytes]]);
-    try {
-      const reader = await this.#store.content.readerAt(place, this.#invocation);
-      const described = await reader.describeCopy(copy, this.#invocation);
-      if (!described) return new Map([[copy, storedBytes]]);
-      const sizes = new Map([[copy, parsed.bytes]]);
-      for (const { name, bytes } of described.packs) sizes.set(name, bytes);
-      if (described.plain !== undefined) sizes.set(described.plain, described.stored.bytes);
-      return sizes;
-    } catch (error) {
-      if (!isStowageError(error, ...CONTENT_FAULTS)) throw error;
-      this.#invocation.failed(error);
-      return new Map([[copy, storedBytes]]);
-    }
+    const { sizes, isSeen } = await this.#finder.objectsOf(content);
+    if (!isSeen) this.#unseenContents += 1;
+    for (const [name, length] of sizes) this.#objects.set(`${content.place ?? HERE}/${name}`, length);
   }
 }
 

@@ -1,8 +1,9 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { FlowDataStore } from '../../src/index.ts';
+import { FlowDataStore, openStorage, registerStorage } from '../../src/index.ts';
+import { FaultStorage } from '../../src/storage/fault.ts';
 import { json, noise, scratchFolder, stowage } from './fixture.ts';
 
 const folder = scratchFolder();
@@ -60,5 +61,87 @@ describe('a run whose content lies elsewhere', () => {
     const { stdout } = await stowage(store, ['get', 'Train/r1/fit/0', 'note']);
     expect(stdout).toContain('hello');
     renameSync(`${raw}-moved`, raw);
+  });
+
+  describe('is counted by what its records say, and that is told, where the place', () => {
+    /** What `stat` tells of the run while its place is not there, beside the numbers. */
+    const statOf = async (): Promise<{ stderr: string; unseen: unknown; same: boolean }> => {
+      const { code, stderr } = await stowage(store, ['stat', 'Train/r1/fit']);
+      expect(code).toBe(0);
+      const { entries, total, unseen } = await json(store, ['stat', 'Train/r1/fit']);
+      const ofEntries = entries.map((one: { name: string; unseenContents: number }) => [
+        one.name,
+        one.unseenContents,
+      ]);
+      expect(ofEntries).toEqual([
+        ['large', 1],
+        ['small', 0],
+        ['same', 0],
+        ['note', 0],
+      ]);
+      expect(total).toMatchObject({ unseenContents: 1, contents: 3, bytes: 640_005 });
+      return { stderr, unseen, same: total.storedBytes > 640_000 && total.storedBytes < 642_000 };
+    };
+    const unseen = (code: string): unknown => [
+      { contents: 1, place: expect.any(String), failure: { code, message: expect.any(String) } },
+    ];
+    const REMARK = '1 large content could not be looked at, and is counted by what its record says: ';
+
+    it('is gone, or an empty folder', async () => {
+      renameSync(raw, `${raw}-moved`);
+      try {
+        const gone = await statOf();
+        expect(gone).toMatchObject({ unseen: unseen('PLACE_NOT_FOUND'), same: true });
+        expect(gone.stderr).toContain(`${REMARK}${pathToFileURL(raw).href}, where content`);
+        mkdirSync(raw);
+        expect(await statOf()).toEqual(gone);
+        rmdirSync(raw);
+        writeFileSync(raw, 'no folder');
+        expect(await statOf()).toMatchObject({ unseen: unseen('PLACE_UNREACHABLE'), same: true });
+      } finally {
+        rmSync(raw, { recursive: true, force: true });
+        renameSync(`${raw}-moved`, raw);
+      }
+    });
+
+    it('is a bucket that does not answer, which is asked once', async () => {
+      let asked = 0;
+      let isDown = false;
+      registerStorage('down', async () => {
+        const kept = await openStorage('memory:down');
+        return new FaultStorage(kept, (operation) => {
+          if (!isDown) return undefined;
+          if (operation === 'get') asked += 1;
+          return { kind: 'before' };
+        });
+      });
+      const other = join(folder, 'other');
+      await using flow = await FlowDataStore.open({ flowName: 'Far', storage: other, rawDataPath: 'down:' });
+      await flow.task({ runId: 'r', stepName: 's', taskId: '0' }, (task) =>
+        task.saveArtifacts({ a: noise(600_000, 2), b: noise(600_000, 3) }),
+      );
+      isDown = true;
+      const { total, unseen: found } = await json(other, ['stat']);
+      expect(total).toMatchObject({ contents: 2, unseenContents: 2, bytes: 1_200_000 });
+      expect(found).toMatchObject([{ contents: 2, failure: { code: 'STORAGE_UNAVAILABLE' } }]);
+      expect(asked).toBe(1);
+    });
+  });
+
+  it('is counted in part where some of its content is gone, from the store itself as well', async () => {
+    const lossy = join(folder, 'lossy');
+    await using flow = await FlowDataStore.open({ flowName: 'Lossy', storage: lossy });
+    await flow.task({ runId: 'r', stepName: 's', taskId: '0' }, (task) =>
+      task.saveArtifacts({ gone: noise(600_000, 4), here: noise(600_000, 5) }),
+    );
+    const attempt = await json(lossy, ['show', 'Lossy/r/s/0']);
+    const { key } = attempt.attempts[0].artifacts.find(({ name }: { name: string }) => name === 'gone');
+    rmSync(join(lossy, 'manifests', key.slice(0, 3)), { recursive: true });
+    const { code, stderr } = await stowage(lossy, ['stat']);
+    expect(code).toBe(0);
+    expect(stderr).toContain(`counted by what its record says: No copy of content ${key}`);
+    const { total, unseen } = await json(lossy, ['stat']);
+    expect(total).toMatchObject({ contents: 2, unseenContents: 1 });
+    expect(unseen).toMatchObject([{ contents: 1, failure: { code: 'CONTENT_NOT_FOUND' } }]);
   });
 });

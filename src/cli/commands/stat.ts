@@ -1,5 +1,6 @@
 import type { ListedTask } from '../../attempts/attempt-files.ts';
 import { type AttemptView, readTasks, type TaskView } from '../attempt-view.ts';
+import { ContentObjectsFinder } from '../content-objects.ts';
 import { ContentTally, type Place, type StatJson } from '../content-tally.ts';
 import type { Invocation } from '../invocation.ts';
 import { runsAt, tasksAt } from '../listings.ts';
@@ -30,7 +31,8 @@ export async function stat(
   const depth = Object.keys(path).length;
   const by = options.by ?? STAT_LEVELS[Math.min(depth, 3)] ?? 'artifact';
   await withStore(invocation, async (store) => {
-    const counted = new Count(store, invocation, by, path);
+    const finder = new ContentObjectsFinder(store, invocation);
+    const counted = new Count(finder, by, path);
     const runs = await runsOf(invocation, store, path);
     for (let start = 0; start < runs.length; start += CONCURRENT_LISTINGS) {
       const slice = runs.slice(start, start + CONCURRENT_LISTINGS);
@@ -41,9 +43,11 @@ export async function stat(
       for (const run of slice) if (!begun.has(runName(run))) counted.addEmptyRun(run);
     }
     const entries = counted.entries();
-    const document = { path: formatStorePath(path), by, entries, total: counted.total.json() };
+    const total = counted.total.json();
+    const document = { path: formatStorePath(path), by, entries, total, unseen: finder.unseen() };
     if (invocation.json) return invocation.output.json(document);
-    await print(invocation, by, entries, document.total);
+    await print(invocation, by, entries, total);
+    finder.tellUnseen();
   });
 }
 
@@ -64,9 +68,9 @@ class Count {
   readonly #by: By;
   readonly #path: StorePath;
 
-  constructor(store: OpenStore, invocation: Invocation, by: By, path: StorePath) {
-    this.total = new ContentTally(store, invocation);
-    this.#newRow = () => new ContentTally(store, invocation, this.total);
+  constructor(finder: ContentObjectsFinder, by: By, path: StorePath) {
+    this.total = new ContentTally(finder);
+    this.#newRow = () => new ContentTally(finder);
     this.#by = by;
     this.#path = path;
   }

@@ -1,0 +1,105 @@
+import { HERE } from '../content/content-ref.ts';
+import { parseCopyName } from '../content/object-names.ts';
+import { placeMember, type StoredContent } from '../content/stored-content.ts';
+import { isStowageError, type StowageError } from '../errors.ts';
+import { CONTENT_FAULTS } from '../flow/artifact-values.ts';
+import type { Invocation } from './invocation.ts';
+import { countOf } from './sizes.ts';
+import type { OpenStore } from './store.ts';
+
+/** What a content lies in. */
+export interface ContentObjects {
+  /** Names of objects, with their lengths. */
+  readonly sizes: ReadonlyMap<string, number>;
+  /** Whether they could be looked at; else the sizes are what the attempt recorded. */
+  readonly isSeen: boolean;
+}
+
+/** Contents that could not be looked at, all for one reason, in `--json`. */
+export interface UnseenJson {
+  contents: number;
+  /** Where they lie, if not in the store itself. */
+  place?: string;
+  /** Of the first of them. */
+  failure: { code: string; message: string };
+}
+
+/** Looks up what contents lie in, once each. One that cannot be looked at is told of, and is no reason to fail. */
+export class ContentObjectsFinder {
+  readonly #store: OpenStore;
+  readonly #invocation: Invocation;
+  readonly #known = new Map<string, Promise<ContentObjects>>();
+  readonly #unseen = new Map<string, UnseenJson>();
+  /** Why nothing at a place can be looked at. It is not asked again: each time may take as long as the first. */
+  readonly #unreachable = new Map<string, StowageError>();
+
+  constructor(store: OpenStore, invocation: Invocation) {
+    this.#store = store;
+    this.#invocation = invocation;
+  }
+
+  /** What a content lies in. */
+  objectsOf(content: StoredContent): Promise<ContentObjects> {
+    const id = `${content.place ?? HERE}/${content.key}`;
+    const objects = this.#known.get(id) ?? this.#find(content);
+    this.#known.set(id, objects);
+    return objects;
+  }
+
+  /** What could not be looked at. */
+  unseen(): UnseenJson[] {
+    return [...this.#unseen.values()];
+  }
+
+  /** Says of how many contents no more is known than what was recorded, and why. Damage is reported by itself. */
+  tellUnseen(): void {
+    for (const { contents, failure } of this.#unseen.values()) {
+      if (failure.code === 'CONTENT_DAMAGED') continue;
+      const [is, its] = contents === 1 ? ['is', 'its record says'] : ['are', 'their records say'];
+      this.#invocation.note(
+        `${countOf(contents, 'large content')} could not be looked at, and ${is} counted by what ${its}: ${failure.message}`,
+      );
+    }
+  }
+
+  /** A small content is one object. A large one is a manifest and packs, which it may share with others. */
+  async #find(content: StoredContent): Promise<ContentObjects> {
+    const { copy, storedBytes, place = HERE } = content;
+    const parsed = parseCopyName(copy);
+    const recorded = new Map([[copy, storedBytes]]);
+    if (parsed?.folder !== 'manifests') return { sizes: recorded, isSeen: true };
+    try {
+      const before = this.#unreachable.get(place);
+      if (before) throw before;
+      const reader = await this.#store.content.readerAt(place, this.#invocation);
+      const described = await reader.describeCopy(copy, this.#invocation);
+      if (!described) {
+        // Another copy may serve. If none does this tells whether the content is gone, or the whole place.
+        const range = { offset: 0, length: 1 };
+        for await (const _ of reader.stream(content, { range, signal: this.#invocation.signal })) break;
+        return { sizes: recorded, isSeen: true };
+      }
+      const sizes = new Map([[copy, parsed.bytes]]);
+      for (const { name, bytes } of described.packs) sizes.set(name, bytes);
+      if (described.plain !== undefined) sizes.set(described.plain, described.stored.bytes);
+      return { sizes, isSeen: true };
+    } catch (error) {
+      this.#failed(place, error);
+      return { sizes: recorded, isSeen: false };
+    }
+  }
+
+  /** @throws what is no fault of a content or another place */
+  #failed(place: string, error: unknown): void {
+    if (!isStowageError(error) || error.code === 'ABORTED') throw error;
+    const isOfContent = isStowageError(error, 'CONTENT_NOT_FOUND', 'CONTENT_DAMAGED', 'UNSUPPORTED_FORMAT');
+    if (!isOfContent && place === HERE && !isStowageError(error, ...CONTENT_FAULTS)) throw error;
+    if (!isOfContent) this.#unreachable.set(place, error);
+    if (error.code === 'CONTENT_DAMAGED') this.#invocation.failed(error);
+    const { code, message } = error;
+    const id = `${place}/${code}`;
+    const unseen = this.#unseen.get(id) ?? { contents: 0, ...placeMember(place), failure: { code, message } };
+    unseen.contents += 1;
+    this.#unseen.set(id, unseen);
+  }
+}
