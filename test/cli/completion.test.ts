@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fc, test } from '@fast-check/vitest';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Completion, complete } from '../../src/cli/completion/candidates.ts';
 import { completionScript, SHELLS, type Shell } from '../../src/cli/completion/scripts.ts';
 import { parseBashLine, quoteForBash } from '../../src/cli/completion/shell-line.ts';
@@ -28,6 +28,8 @@ beforeAll(async () => {
   );
 });
 
+afterEach(() => vi.unstubAllEnvs());
+
 const isThere: Readonly<Record<Shell, boolean>> = {
   bash: spawnSync('bash', ['--version']).status === 0,
   zsh: spawnSync('zsh', ['--version']).status === 0,
@@ -40,10 +42,49 @@ if (without.length > 0)
 function run(shell: string, args: readonly string[], script: string): string[] {
   const { stdout, stderr, status } = spawnSync(shell, [...args, script], {
     encoding: 'utf8',
+    timeout: 60_000,
     env: { ...process.env, STOWAGE_DATASTORE_SYSROOT_LOCAL: store },
   });
   expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
   return stdout.split('\n').slice(0, -1);
+}
+
+/**
+ * What lines become by the Tab key in a zsh of its own, on a terminal of its own. The key is bound to what completes the line and then
+ * tells it, between two marks: the rest of what a terminal is sent is of no matter.
+ */
+function inZsh(lines: readonly string[]): string[] {
+  const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+  const setup = [
+    'PROMPT= RPROMPT=',
+    `path=(${quoted(folder)} $path)`,
+    `cd ${quoted(folder)}`,
+    'autoload -Uz compinit',
+    'compinit -u -D',
+    'source <(stowage completion zsh)',
+    `report() { zle complete-word; print -rn -- "<""<$BUFFER>"">"; BUFFER=; }`,
+    'zle -N report',
+    `bindkey '^I' report`,
+  ].join('; ');
+  const script = `zmodload zsh/zpty
+    zpty z zsh -f -i
+    zpty -w z ${quoted(setup)}
+    for line in ${lines.map(quoted).join(' ')}; do
+      zpty -w -n z "$line"$'\t'
+      zpty -r z out '*<<*>>*'
+      print -r -- "\${\${out##*<<}%%>>*}"
+    done`;
+  return run('zsh', ['-f', '-c'], script);
+}
+
+/** What fish would put in place of the word at the end of a line. */
+function inFish(line: string): string[] {
+  const quoted = line.replaceAll('\\', '\\\\').replaceAll("'", "\\'");
+  return run(
+    'fish',
+    ['-N', '-c'],
+    `'${command}' completion fish | source; set -x PATH '${folder}' $PATH; cd '${folder}'; complete -C '${quoted}'`,
+  );
 }
 
 /** What Bash is told to put in place of what readline takes for the word at the end of `line`. */
@@ -169,6 +210,20 @@ describe('what a word may become', () => {
     expect(await valuesFor(`stowage stat ${RUN}/fit/drama/`)).toEqual([]);
     expect(await valuesFor(`stowage diff ${RUN} Other/r`)).toEqual(['Other/r1/', 'Other/r2/', 'Other/r3/']);
     expect(await valuesFor('stowage show Other/r1/nothing/')).toEqual([]);
+  });
+
+  it('out of a store in the home folder, which the shell names to the program in full', async () => {
+    vi.stubEnv('HOME', folder);
+    const values = async (line: string): Promise<string[]> => {
+      const { words, current } = parseBashLine(line, BREAKS);
+      const program = buildProgram(async () => {});
+      const { candidates } = await complete(program, words, current, AbortSignal.timeout(10_000));
+      return candidates.map(({ value }) => value);
+    };
+    expect(await values('stowage --store ~/store show Tr')).toEqual(['Train/']);
+    expect(await values('stowage copy ~/store ./mirror Tr')).toEqual(['Train/']);
+    // No shell finds a home behind "=".
+    expect(await values('stowage --store=~/store show Tr')).toEqual([]);
   });
 
   it('artifacts and attempts of the task on the line', async () => {
@@ -298,24 +353,47 @@ describe.runIf(isThere.bash)('in Bash', () => {
 });
 
 describe.runIf(isThere.zsh)('in zsh', () => {
-  it('defines a function that asks the program', () => {
-    const script = `compset() { : }; compadd() { print -l -- "\${(P@)@[-1]}" }; compdef() { : }
-      words=('${command}' show Train/2026-01-31T08:0) CURRENT=3 PREFIX=Train/2026-01-31T08:0
-      source <('${command}' completion zsh)
-      _stowage`;
-    expect(run('zsh', ['-f', '-c'], script)).toEqual([`${RUN}/`]);
+  it('completes commands, paths, values and files', () => {
+    const completed = {
+      'stowage stat --b': 'stowage stat --by ',
+      'stowage show Tr': 'stowage show Train/',
+      'stowage show Train/2026-01-31T08:0': `stowage show ${RUN}/`,
+      [`stowage get ${RUN}/load/0 ra`]: `stowage get ${RUN}/load/0 raw `,
+      'stowage runs --status=d': 'stowage runs --status=done ',
+      'stowage ls --store=sto': 'stowage ls --store=store/',
+      'stowage get a/b/c/d x -o stor': 'stowage get a/b/c/d x -o store/',
+      'stowage show nothing-like-this': 'stowage show nothing-like-this',
+    };
+    expect(inZsh(Object.keys(completed))).toEqual(Object.values(completed));
+  });
+
+  it('quotes as the line does', () => {
+    const completed = {
+      'stowage show it': 'stowage show it\\\'s\\ \\$5\\ \\&\\ a\\"b/',
+      'stowage show it\\\'s\\ \\$5\\ \\&\\ a\\"b/m': 'stowage show it\\\'s\\ \\$5\\ \\&\\ a\\"b/my\\ run/',
+      'stowage show "it\'s': 'stowage show "it\'s \\$5 & a\\"b/',
+      "stowage show 'Train/20": `stowage show '${RUN}/`,
+    };
+    expect(inZsh(Object.keys(completed))).toEqual(Object.values(completed));
   });
 });
 
 describe.runIf(isThere.fish)('in fish', () => {
-  it('completes', () => {
-    const script = (line: string): string =>
-      `'${command}' completion fish | source; set -x PATH '${folder}' $PATH; complete -C '${line}'`;
-    expect(run('fish', ['-N', '-c'], script('stowage show Train/2026'))).toEqual([`${RUN}/`]);
-    expect(run('fish', ['-N', '-c'], script('stowage runs --status='))).toEqual([
-      '--status=done',
-      '--status=failed',
-      '--status=open',
-    ]);
+  it('completes commands, paths, values and files', () => {
+    expect(inFish('stowage stat --b')).toEqual([expect.stringMatching(/^--by\t/)]);
+    expect(inFish('stowage show Train/2026')).toEqual([`${RUN}/`]);
+    expect(inFish(`stowage get ${RUN}/load/0 ra`)).toEqual(['raw']);
+    expect(inFish('stowage runs --status=')).toEqual(['--status=done', '--status=failed', '--status=open']);
+    expect(inFish('stowage ls --store=sto')).toEqual(['--store=store/']);
+    expect(inFish('stowage get a/b/c/d x -o stor')).toEqual(['store/']);
+    expect(inFish('stowage show nothing-like-this')).toEqual([]);
+  });
+
+  it('takes the quotes of the word for what they mean, open ones too', () => {
+    const flow = 'it\'s $5 & a"b';
+    expect(inFish('stowage show it\\\'s\\ \\$5\\ \\&\\ a\\"b/m')).toEqual([`${flow}/my run/`]);
+    expect(inFish('stowage show "it')).toEqual([`${flow}/`]);
+    expect(inFish("stowage show 'Train/20")).toEqual([`${RUN}/`]);
+    expect(inFish('stowage show "Train/20"')).toEqual([`${RUN}/`]);
   });
 });

@@ -1,3 +1,4 @@
+import { homedir } from 'node:os';
 import type { Argument, Command, Option } from 'commander';
 import { artifactsOf, attemptsOf, cacheKeysFrom, childrenOfPath } from './store-candidates.ts';
 
@@ -64,7 +65,7 @@ function read(program: Command, words: readonly string[]): Omit<Context, 'signal
   };
   for (const word of words) {
     if (context.pending) {
-      if (context.pending.long === '--store') context.store = word;
+      if (context.pending.long === '--store') context.store = expandHome(word);
       context.pending = undefined;
     } else if (!context.isLiteral && /^-./.test(word)) {
       if (word === '--') context.isLiteral = true;
@@ -84,6 +85,11 @@ function read(program: Command, words: readonly string[]): Omit<Context, 'signal
     }
   }
   return context;
+}
+
+/** A folder as the shell will give it to the program: on the line it is still `~/data`. */
+function expandHome(address: string): string {
+  return address.replace(/^~(?=\/|$)/, () => homedir());
 }
 
 /** A command of a group: `ls` of `cache`. */
@@ -155,8 +161,8 @@ async function completeArgument(context: Context, command: Command, word: string
   const depth = depthOf(argument);
   if (depth > 0) {
     // `copy` names its stores itself.
-    const [from] = command.registeredArguments[0]?.name() === 'from' ? args : [store];
-    const paths = await childrenOfPath(from, word, depth, signal);
+    const [from = ''] = command.registeredArguments[0]?.name() === 'from' ? args : [];
+    const paths = await childrenOfPath(from === '' ? store : expandHome(from), word, depth, signal);
     return { ...NOTHING, candidates: paths.map(plain) };
   }
   const [file] = /^[^=]+=/s.exec(word) ?? [];

@@ -69,14 +69,17 @@ fi
 
 const FISH = `# Completions of stowage for fish: save it as ~/.config/fish/completions/stowage.fish
 function __stowage_complete
-    set -l words (commandline -opc) (commandline -ct)
+    set -l word (commandline -ct)
+    # The word at the cursor is as it is typed, its last quote perhaps open yet; those before it are without their quotes.
+    set -l literal (string unescape -- "$word"; or string unescape -- "$word"'"'; or string unescape -- "$word'"; or echo -- "$word")
+    set -l words (commandline -opc) "$literal"
     set -l program stowage
     string match -q '*/*' -- $words[1]; and set program (string replace -r '^~/' "$HOME/" -- $words[1])
     set -l lines ($program ${COMPLETE} fish $words[2..-1] 2>/dev/null)
     set -l lead $lines[2]
     switch "$lines[1]"
         case files folders
-            set -l typed (string sub -s (math (string length -- "$lead") + 1) -- $words[-1])
+            set -l typed (string sub -s (math (string length -- "$lead") + 1) -- "$word")
             set -l found (__fish_complete_path "$typed" '')
             test "$lines[1]" = folders; and set found (__fish_complete_directories "$typed" '')
             for file in $found
