@@ -1,6 +1,7 @@
 import { StowageError } from '../errors.ts';
 import { usageError } from './cli-error.ts';
 import { parseAttempt, type StorePath } from './store-path.ts';
+import { listed } from './suggestions.ts';
 
 /** Which attempt of a task was asked for: a number, the latest that is done, or (`undefined`) the latest started. */
 export type AttemptRule = number | 'latestDone' | undefined;
@@ -32,14 +33,14 @@ export function chooseAttempt<A extends { attempt: number; status: string }>(
   if (chosen) return chosen;
   if (rule === 'latestDone') throw noneDone(where, existing);
   const details = { path: where, missing: 'attempt', existing };
-  const message = `Task ${where} has no attempt ${rule}; it has ${existing.join(', ')}.`;
+  const message = `Task ${where} has no attempt ${rule}; it has ${listed(existing)}.`;
   throw new StowageError('ATTEMPT_NOT_FOUND', message, { details });
 }
 
 function noneDone(where: string, existing: readonly number[]): StowageError {
   return new StowageError(
     'ATTEMPT_NOT_DONE',
-    `Task ${where} has no attempt that is done (it has ${existing.join(', ')}). See why with: stowage show ${where}`,
+    `Task ${where} has no attempt that is done (it has ${listed(existing)}). See why with: stowage show ${where}`,
     { details: { path: where, existing } },
   );
 }

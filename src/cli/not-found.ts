@@ -3,7 +3,7 @@ import { listRuns } from '../attempts/runs.ts';
 import { StowageError, type StowageErrorCode } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { StorePath } from './store-path.ts';
-import { didYouMean, suggest } from './suggestions.ts';
+import { didYouMean, listed, suggest } from './suggestions.ts';
 
 /** A level of a path: what its names are called, where they are listed, and how to see them all. */
 interface Level {
@@ -22,7 +22,7 @@ interface MissingOptions extends CallOptions {
 }
 
 /** How many existing names an error carries in its details. */
-const MAX_EXISTING = 20;
+export const MAX_EXISTING = 20;
 
 /**
  * The error that says which part of a path does not exist, and what was likely meant; `undefined` where all of it does.
@@ -63,10 +63,15 @@ export function artifactNotFound(
   why: string,
 ): StowageError {
   const suggestions = suggest(name, existing);
-  const others = existing.slice(0, MAX_EXISTING).join(', ');
-  const remedy = didYouMean(suggestions) || (existing.length > 0 ? ` It has ${others}.` : why);
+  const remedy = didYouMean(suggestions) || (existing.length > 0 ? ` It has ${listed(existing)}.` : why);
   return new StowageError('ARTIFACT_NOT_FOUND', `${where} has no artifact ${name}.${remedy}`, {
-    details: { path: where, artifact: name, missing: 'artifact', suggestions, existing },
+    details: {
+      path: where,
+      artifact: name,
+      missing: 'artifact',
+      suggestions,
+      existing: existing.slice(0, MAX_EXISTING),
+    },
   });
 }
 
@@ -138,7 +143,7 @@ async function missingAttempt(
   const existing = [...attempts.keys()].sort((a, b) => a - b);
   return new StowageError(
     'ATTEMPT_NOT_FOUND',
-    `Task ${flow}/${run}/${step}/${task} has no attempt ${attempt}; it has ${existing.join(', ')}.`,
+    `Task ${flow}/${run}/${step}/${task} has no attempt ${attempt}; it has ${listed(existing)}.`,
     { details: { ...path, missing: 'attempt', existing } },
   );
 }

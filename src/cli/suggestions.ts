@@ -1,5 +1,9 @@
+import { formatCount } from './sizes.ts';
+
 const MAX_SUGGESTIONS = 3;
 const MAX_COMPARED = 20_000;
+/** As many names a message may hold. */
+const MAX_LISTED = 20;
 
 /** Those of `names` that `wanted` may have meant, the likeliest first; at most three. */
 export function suggest(wanted: string, names: readonly string[]): string[] {
@@ -12,6 +16,13 @@ export function suggest(wanted: string, names: readonly string[]): string[] {
   }
   ranked.sort((a, b) => a.distance - b.distance);
   return ranked.slice(0, MAX_SUGGESTIONS).map(({ name }) => name);
+}
+
+/** `a, b, c`; of very many, the first: `a, b and 998 more`. */
+export function listed(names: readonly (string | number)[]): string {
+  const shown = names.slice(0, MAX_LISTED).join(', ');
+  const more = names.length - MAX_LISTED;
+  return more > 0 ? `${shown} and ${formatCount(more)} more` : shown;
 }
 
 /** ` Did you mean a or b?`, or nothing. */

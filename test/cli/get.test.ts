@@ -119,6 +119,21 @@ describe('stowage get', () => {
     const none = await stowage(store, ['get', `${RUN}/report/1`, 'partial', '--attempt', 'latest-done']);
     expect(none).toMatchObject({ code: 1 });
     expect(none.stderr).toContain(`No attempt of task ${RUN}/report/1 is done.`);
+    const older = await stowage(store, ['get', `${RUN}/fit/drama/0`, 'metrics']);
+    expect(older.stderr).toMatch(`stowage: Attempt 0 of task ${RUN}/fit/drama failed. To read it`);
+  });
+
+  it('names some of very many artifacts', async () => {
+    const many = join(folder, 'many');
+    await using flow = await FlowDataStore.open({ flowName: 'Many', storage: many });
+    const artifacts = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`artifact${i}`, i]));
+    await flow.task({ runId: 'r', stepName: 's', taskId: '0' }, (task) => task.saveArtifacts(artifacts));
+    for (const args of [[], ['x']]) {
+      const { stderr } = await stowage(many, ['get', 'Many/r/s/0', ...args]);
+      expect(stderr).toContain('artifact18, artifact19 and 980 more.');
+      const shown = JSON.parse((await stowage(many, ['get', 'Many/r/s/0', ...args, '--json'])).stderr);
+      expect(shown.error.details).toMatchObject({ missing: 'artifact', existing: { length: 20 } });
+    }
   });
 
   it('names an artifact that was likely meant', async () => {

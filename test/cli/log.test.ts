@@ -57,6 +57,8 @@ describe('stowage log', () => {
     const wrong = await stowage(store, ['log', `${RUN}/load/0`, '--source', 'runtim']);
     expect(wrong.code).toBe(2);
     expect(wrong.stderr).toContain('Did you mean runtime?');
+    const none = await stowage(store, ['log', `${RUN}/load/0`, '--stream', 'trace']);
+    expect(none.stderr).toBe('stowage: No log has the stream trace. What there is: stdout, stderr.\n');
     expect((await stowage(store, ['log', RUN, '--attempt', '0'])).code).toBe(2);
     expect(
       (await stowage(store, ['log', RUN, '--attempt', 'latest-done', '--stream', 'stderr'])).stdout,

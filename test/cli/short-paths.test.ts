@@ -37,6 +37,19 @@ describe('a path that ends before what the command is for', () => {
     );
   });
 
+  it('a path of a run where a flow is asked for', async () => {
+    expect((await said('runs', RUN)).stderr).toBe(
+      `stowage: "${RUN}" is not of the form [<flow>]; stowage ls shows what there is.\n`,
+    );
+  });
+
+  it('an attempt without its task', async () => {
+    for (const command of ['show', 'log']) {
+      const { code, stderr } = await said(command, RUN, '--attempt', '0');
+      expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('is for one task') });
+    }
+  });
+
   it('a run or step in place of a task', async () => {
     expect(await said('get', RUN, 'metrics')).toEqual({
       code: 2,

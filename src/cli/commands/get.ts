@@ -2,16 +2,17 @@ import { isStowageError, StowageError } from '../../errors.ts';
 import type { TaskDataStore } from '../../flow/task-data-store.ts';
 import { type ShownFile, saveToFolder } from '../artifact-folder.ts';
 import { type Form, ownForm, writeArtifact } from '../artifact-writer.ts';
-import { attemptRule } from '../choose-attempt.ts';
+import { type AttemptRule, attemptRule } from '../choose-attempt.ts';
 import { usageError } from '../cli-error.ts';
 import type { Invocation } from '../invocation.ts';
-import { artifactNotFound, missing } from '../not-found.ts';
+import { artifactNotFound, MAX_EXISTING, missing } from '../not-found.ts';
 import type { Sink } from '../output.ts';
 import { toFile } from '../output-file.ts';
 import { reachTask } from '../reach.ts';
 import { formatBytes } from '../sizes.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { formatStorePath, parseStorePath, type Reaching } from '../store-path.ts';
+import { listed } from '../suggestions.ts';
 import type { Cell, Column } from '../table.ts';
 import { TerminalSink } from '../terminal-sink.ts';
 import { ValueJson } from '../value-json.ts';
@@ -101,18 +102,20 @@ async function openTask(
   } catch (error) {
     if (isStowageError(error, 'TASK_NOT_FOUND'))
       throw (await missing(store.storage, path, { signal })) ?? error;
-    if (isStowageError(error, 'ATTEMPT_NOT_DONE')) throw notDone(error, where, attempt === undefined);
+    if (isStowageError(error, 'ATTEMPT_NOT_DONE')) throw notDone(error, where, attempt);
     throw error;
   }
 }
 
 /** The library speaks of its own options; here they have other names. */
-function notDone({ details, cause }: StowageError, where: string, mayFallBack: boolean): StowageError {
+function notDone({ details, cause }: StowageError, where: string, rule: AttemptRule): StowageError {
   const { status, existing } = details as { status?: string; existing: readonly number[] };
   const state =
     { open: 'is not finished', failed: 'failed', abandoned: 'was given up' }[status ?? ''] ?? 'is not done';
-  const subject = status === undefined ? `No attempt of task ${where} is done` : `Task ${where} ${state}`;
-  const older = mayFallBack && existing.length > 1 ? ' For an older result: --attempt latest-done.' : '';
+  const which = typeof rule === 'number' ? `Attempt ${rule} of task` : 'Task';
+  const subject = status === undefined ? `No attempt of task ${where} is done` : `${which} ${where} ${state}`;
+  const older =
+    rule === undefined && existing.length > 1 ? ' For an older result: --attempt latest-done.' : '';
   const all = status === 'failed' ? ' To read it all the same: --allow-not-done.' : '';
   return new StowageError(
     'ATTEMPT_NOT_DONE',
@@ -140,8 +143,8 @@ function whichArtifact(task: TaskDataStore, path: string): Error {
   if (names.length === 0)
     return new StowageError('ARTIFACT_NOT_FOUND', hasNone(task), { details: { path: where } });
   return usageError(
-    `${where} has ${names.join(', ')}. Name the one to write, or write all of them to a folder: stowage get ${path} -d <folder>`,
-    { path: where, existing: names },
+    `${where} has ${listed(names)}. Name the one to write, or write all of them to a folder: stowage get ${path} -d <folder>`,
+    { path: where, missing: 'artifact', existing: names.slice(0, MAX_EXISTING) },
   );
 }
 

@@ -12,7 +12,7 @@ import { findTail, parseTail, readTail } from '../log-tail.ts';
 import { reachRun } from '../reach.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { formatStorePath, parseStorePath, type StorePath } from '../store-path.ts';
-import { didYouMean, suggest } from '../suggestions.ts';
+import { didYouMean, listed as listedNames, suggest } from '../suggestions.ts';
 
 /** Options of `stowage log`. */
 export interface LogOptions {
@@ -131,7 +131,7 @@ function checkNames(found: readonly ChosenLog[], options: LogOptions): void {
     const wanted = options[what];
     const names = [...new Set(found.map((one) => one[what]))];
     if (wanted === undefined || names.includes(wanted)) continue;
-    const remedy = didYouMean(suggest(wanted, names)) || ` There are ${names.join(', ')}.`;
+    const remedy = didYouMean(suggest(wanted, names)) || ` What there is: ${listedNames(names)}.`;
     throw usageError(`No log has the ${what} ${wanted}.${remedy}`, { [what]: wanted, existing: names });
   }
 }

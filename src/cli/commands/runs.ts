@@ -1,10 +1,10 @@
-import { validateUserName } from '../../storage/names.ts';
 import type { Invocation } from '../invocation.ts';
 import { runsAt } from '../listings.ts';
 import { RunFilter, type RunFilterOptions } from '../run-filter.ts';
 import { type RunJson, runStatusCell } from '../run-view.ts';
 import { countOf, formatCount, parseLimit } from '../sizes.ts';
 import { withStore } from '../store.ts';
+import { parseStorePath } from '../store-path.ts';
 import { didYouMean, suggest } from '../suggestions.ts';
 import type { Cell, Column } from '../table.ts';
 import { ageOf, formatDuration } from '../times.ts';
@@ -23,8 +23,7 @@ export async function runs(
   flowArgument: string | undefined,
   options: RunFilterOptions & { limit: string },
 ): Promise<void> {
-  const flow = flowArgument?.replace(/\/$/, '');
-  if (flow !== undefined) validateUserName(flow, 'flow name');
+  const { flow } = parseStorePath(flowArgument, 0, 1);
   const limit = parseLimit(options.limit);
   const filter = new RunFilter(options);
   await withStore(invocation, async (store) => {

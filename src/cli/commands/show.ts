@@ -14,6 +14,7 @@ import {
   type TaskView,
 } from '../attempt-view.ts';
 import { attemptRule, chooseAttempt } from '../choose-attempt.ts';
+import { usageError } from '../cli-error.ts';
 import type { Invocation } from '../invocation.ts';
 import { pathOf, tasksAt } from '../listings.ts';
 import { reachRun } from '../reach.ts';
@@ -57,6 +58,8 @@ export async function show(
   options: { attempt?: string },
 ): Promise<void> {
   const path = parseStorePath(text, 1, 5);
+  if (options.attempt !== undefined && path.task === undefined)
+    throw usageError('--attempt is for one task: name it in the path.');
   await withStore(invocation, async (store) =>
     path.task === undefined
       ? showRun(invocation, store, await reachRun(store.storage, path, invocation))
