@@ -27,6 +27,7 @@ export function toTabular(value: unknown): Tabular | string {
   if (isList(value)) return fromColumns([[ONLY_COLUMN, value]]);
   if (value instanceof Map) return fromColumns([...value]);
   if (isPlainObject(value)) return fromColumns(Object.entries(value));
+  if (value instanceof Set) return 'a Set';
   return typeof value === 'string' ? 'text' : 'a single value';
 }
 

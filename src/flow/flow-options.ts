@@ -93,8 +93,8 @@ export function checkInline(bytes: number): number {
 /** A parent is `<flow>/<run>`, each a name. */
 function checkParent(parent: string): void {
   const [flow, run, ...more] = parent.split('/');
-  if (more.length > 0)
-    throw new StowageError('INVALID_ARGUMENT', `The parent ${parent} is not <flow>/<run>.`);
+  if (run === undefined || more.length > 0)
+    throw new StowageError('INVALID_ARGUMENT', `The parent ${JSON.stringify(parent)} is not <flow>/<run>.`);
   validateUserName(flow, 'flow of a parent');
   validateUserName(run, 'run of a parent');
 }

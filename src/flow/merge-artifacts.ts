@@ -81,7 +81,7 @@ function conflict(conflicts: Record<string, Record<string, string[]>>): StowageE
   const [name, byKey] = Object.entries(conflicts)[0] as [string, Record<string, string[]>];
   const more = Object.keys(conflicts).length - 1;
   const values = Object.values(byKey).map((holders) => holders[0]);
-  const others = more === 0 ? '' : `, and so do those of ${more} more artifacts`;
+  const others = more === 0 ? '' : `, and so do those of ${more} more`;
   return new StowageError(
     'ARTIFACT_CONFLICT',
     `The values of artifact ${name} differ between ${values.slice(0, 5).join(', ')}${values.length > 5 ? ', ...' : ''}${others}. Save the value that is to hold before merging, or leave it out with exclude.`,

@@ -155,6 +155,7 @@ describe('a table', () => {
     ['a', 'text'],
     [1, 'a single value'],
     [null, 'a single value'],
+    [new Set([1, 2]), 'a Set'],
     [Uint8Array.of(1), 'bytes'],
     [new ArrayBuffer(1), 'bytes'],
     [{}, 'an object without columns'],

@@ -46,6 +46,12 @@ describe('hostile names', () => {
     await task.done();
   });
 
+  it.each(['r1', 'Test/r1/fit', ''])('tells that %j is no parent of a run', async (parent) => {
+    const flow = await openFlow();
+    const error = await errorOf(flow.createRun({ runId: 'r2', parents: [parent] }), 'INVALID_ARGUMENT');
+    expect(error.message).toBe(`The parent "${parent}" is not <flow>/<run>.`);
+  });
+
   it('tells what is wrong with a pathspec', async () => {
     const flow = await openFlow();
     await saveTask(flow, {});
