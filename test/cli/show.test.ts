@@ -1,9 +1,12 @@
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { FlowDataStore } from '../../src/index.ts';
 import { json, makeStore, RUN, scratchFolder, stowage } from './fixture.ts';
 
+const scratch = scratchFolder();
 let store: string;
 beforeAll(async () => {
-  store = await makeStore(scratchFolder());
+  store = await makeStore(scratch);
 });
 
 describe('stowage show', () => {
@@ -86,6 +89,16 @@ describe('stowage show', () => {
     ]);
     expect(task.attempts[0].metadata.url).toBe('http://example.org');
     expect(task.logs).toContainEqual({ source: 'runtime', stream: 'stdout', bytes: 7 });
+  });
+
+  it('shows attempts with any number that the library takes', async () => {
+    const numbered = join(scratch, 'numbered');
+    await using flow = await FlowDataStore.open({ flowName: 'Test', storage: numbered });
+    const attempt = Number.MAX_SAFE_INTEGER;
+    const task = { runId: 'r', stepName: 's', taskId: '0', attempt };
+    await flow.task(task, (one) => one.saveArtifacts({ x: 1 }));
+    expect(await json(numbered, ['show', `Test/r/s/0/${attempt}`])).toMatchObject({ attempt });
+    expect((await stowage(numbered, ['show', 'Test/r/s/0/9007199254740993'])).code).toBe(2);
   });
 
   it('names what does not exist, and what was likely meant', async () => {
