@@ -1,9 +1,10 @@
 import { SerializerRegistry } from '../artifacts/registry.ts';
+import { isStowageError } from '../errors.ts';
 import { checkMembers } from '../storage/option-names.ts';
 import type { CodeVersion } from './auto-version.ts';
-import { canonicalSchema, type TaskSchemas } from './interface-digest.ts';
+import { canonicalSchema, memberNames, type TaskSchemas } from './interface-digest.ts';
 import { recordDigest, valueDigest } from './key-encoding.ts';
-import { invalidTask } from './key-fault.ts';
+import { invalidTask, unkeyable } from './key-fault.ts';
 import { type KeyListing, listPlaces } from './key-listing.ts';
 
 /** Whose calls share results: everybody's, those of one flow, or those who name the same. */
@@ -146,9 +147,19 @@ export class TaskKeys {
 
   /** To be awaited before the key of `input` is made, unless it is `undefined`. It is never rejected. */
   prepare(input: unknown): Promise<void> | undefined {
-    const isPlain =
-      typeof input === 'object' && input !== null && Object.getPrototypeOf(input) === Object.prototype;
-    return this.registry.prepareToSave(isPlain ? Object.values(input) : [input]);
+    return this.registry.prepareToSave(this.toPrepare(input));
+  }
+
+  /** The input, or what its members hold. Runs no getter, and none is asked for what is ignored. */
+  private toPrepare(input: unknown): unknown[] {
+    if (typeof input !== 'object' || input === null) return [];
+    try {
+      if (!isPlainObject(input)) return [input];
+      const names = Object.keys(input).filter((name) => !this.ignored.includes(name));
+      return names.map((name) => Object.getOwnPropertyDescriptor(input, name)?.value);
+    } catch {
+      return []; // a Proxy that throws: making the key tells where
+    }
   }
 
   private keyWithoutPlaces(counted: unknown, salt: string | undefined): Pick<CacheKey, 'key' | 'parts'> {
@@ -174,8 +185,17 @@ export class TaskKeys {
 
   /** The input without what is ignored. */
   private counted(input: unknown): unknown {
+    if (this.ignored.length === 0) return input;
+    try {
+      return this.withoutIgnored(input);
+    } catch (fault) {
+      if (isStowageError(fault)) throw fault;
+      throw unkeyable(this.taskName, 'input', fault); // a Proxy that throws
+    }
+  }
+
+  private withoutIgnored(input: unknown): object {
     const { ignored } = this;
-    if (ignored.length === 0) return input;
     if (typeof input !== 'object' || input === null || !isPlainObject(input)) {
       throw invalidTask(
         this.taskName,
@@ -186,7 +206,7 @@ export class TaskKeys {
     if (unknown.length > 0) {
       throw invalidTask(
         this.taskName,
-        `\`ignoredInputs\` names ${unknown.join(', ')}, which its input does not have; it has ${Object.keys(input).join(', ') || 'no members'}. Correct the name; a member that may be absent is known by an input schema, or passed as undefined.`,
+        `\`ignoredInputs\` names ${unknown.join(', ')}, which its input does not have; it has ${Object.keys(input).join(', ') || 'no members'}. Correct the name; a member that may be absent is known by the JSON Schema of the input, or passed as undefined.`,
         { unknown },
       );
     }
@@ -215,11 +235,10 @@ export class TaskKeys {
       ...(input === undefined ? {} : { input: canonicalSchema(input) }),
       ...(output === undefined ? {} : { output: canonicalSchema(output) }),
     };
-    const properties = typeof input === 'object' ? input.properties : undefined;
     return {
       part: { schemas: this.digestOf('interface', schemas) },
       places: this.placesOf('interface', schemas),
-      inputNames: Object.keys(properties ?? {}),
+      inputNames: input === undefined ? [] : memberNames(input),
     };
   }
 

@@ -42,6 +42,8 @@ const HOLDS_SCHEMA = [
 ];
 const HOLDS_SCHEMAS = ['allOf', 'anyOf', 'items', 'oneOf', 'prefixItems'];
 const HOLDS_NAMED_SCHEMAS = ['dependentSchemas', 'patternProperties', 'properties'];
+/** What a value has to fit all, some or one of. */
+const COMPOSED = ['allOf', 'anyOf', 'oneOf'];
 /** Their order says nothing. */
 const UNORDERED = ['enum', 'required', 'type'];
 
@@ -92,6 +94,24 @@ export function canonicalSchema(schema: JsonSchema): JsonValue {
 
   const root = visit(schema);
   return definitions.length === 0 ? root : { schema: root, definitions };
+}
+
+/** The names that a schema knows for members of an object: its own, and those of what it refers to or is composed of. */
+export function memberNames(schema: JsonSchema): string[] {
+  const names = new Set<string>();
+  const visited = new Set<unknown>();
+  const visit = (node: unknown): void => {
+    if (!isObject(node) || visited.has(node)) return;
+    visited.add(node);
+    if (isObject(node.properties)) for (const name of Object.keys(node.properties)) names.add(name);
+    if (typeof node.$ref === 'string') visit(targetOf(schema, node.$ref));
+    for (const keyword of COMPOSED) {
+      const parts = node[keyword];
+      if (Array.isArray(parts)) parts.forEach(visit);
+    }
+  };
+  visit(schema);
+  return [...names];
 }
 
 /** What a reference inside the same document leads to; `undefined` for one that leads elsewhere, or nowhere. */

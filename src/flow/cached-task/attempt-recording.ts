@@ -1,9 +1,11 @@
 import { channel } from 'node:diagnostics_channel';
-import { createReadStream } from 'node:fs';
+import type { ReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { failOrReport } from '../../attempts/fail-or-report.ts';
 import type { Patience } from '../../cache/patience.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
+import { validateUserName } from '../../storage/names.ts';
 import { attemptOf, type OpenTaskDataStore } from '../open-task-data-store.ts';
 import { TaskLog } from './task-log.ts';
 
@@ -55,12 +57,19 @@ export class AttemptRecording {
     const recording = new AttemptRecording(options);
     const { open } = options;
     if (!open) return recording;
-    await recording.#within(async (signal) => {
+    const work = async (signal: AbortSignal): Promise<void> => {
       const attempt = await open({ signal });
       if (recording.#failure) return giveUp(attempt, recording.#failure.error);
       recording.#attempt = attempt;
       await recording.#saveInput(attempt, input, { signal });
-    }, options.signal);
+    };
+    try {
+      await recording.#within(work, options.signal);
+    } catch (error) {
+      // Nobody else would close it: it would show signs of life for as long as the process lives.
+      recording.#giveUp(error);
+      throw error;
+    }
     return recording;
   }
 
@@ -95,7 +104,8 @@ export class AttemptRecording {
         { details: { name } },
       );
     }
-    const source = createReadStream(path);
+    validateUserName(name, 'artifact name');
+    const source = await openFile(name, path);
     let sourceError: unknown;
     source.on('error', (error) => {
       sourceError = error;
@@ -181,9 +191,22 @@ export class AttemptRecording {
 
   #fail(error: unknown): void {
     if (this.#failure) return;
-    this.#failure = { error };
+    this.#giveUp(error);
     tellUnrecorded({ task: this.#options.taskName, pathspec: this.pathspec, error });
+  }
+
+  #giveUp(error: unknown): void {
+    this.#failure = { error };
     if (this.#attempt) giveUp(this.#attempt, error);
+  }
+}
+
+/** What is wrong with a file is told whether or not it can be recorded. */
+async function openFile(name: string, path: string): Promise<ReadStream> {
+  try {
+    return (await open(path)).createReadStream();
+  } catch (error) {
+    throw unreadable(name, path, error);
   }
 }
 

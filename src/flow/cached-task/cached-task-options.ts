@@ -82,7 +82,8 @@ export interface CachedCallOptions extends CallOptions {
   recordHit?: boolean | undefined;
 }
 
-const CALL_OPTION_NAMES = ['mode', 'salt', 'runId', 'recordHit'];
+/** The names of {@link CachedCallOptions}, but `signal`. */
+export const CALL_OPTION_NAMES: readonly string[] = ['mode', 'salt', 'runId', 'recordHit'];
 const MODES: readonly string[] = ['auto', 'refresh', 'readonly', 'off'];
 const OPTION_NAMES = [
   'name',

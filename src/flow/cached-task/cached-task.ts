@@ -4,14 +4,21 @@ import type { CallOptions } from '../../storage/contract.ts';
 import { orAborted } from '../../storage/next-or-aborted.ts';
 import { LinkedAbort } from '../../storage/object-store/linked-abort.ts';
 import { checkOptionNames } from '../../storage/option-names.ts';
-import { type CachedCallOptions, checkCallOptions } from './cached-task-options.ts';
+import { CALL_OPTION_NAMES, type CachedCallOptions, checkCallOptions } from './cached-task-options.ts';
 import { currentTask, noteRead, refuseOwnCall } from './current-task.ts';
-import { checkConcurrency, checkInputs, type MapOptions, type MapOutcome, mapCalls } from './map-calls.ts';
+import {
+  checkConcurrency,
+  checkInputs,
+  checkProgress,
+  type MapOptions,
+  type MapOutcome,
+  mapCalls,
+} from './map-calls.ts';
 import { type CallPlan, planCalls } from './plan-calls.ts';
 import { recordHit } from './record-hit.ts';
 import { resolveCall } from './resolve-call.ts';
 import type { CachedResult } from './result.ts';
-import type { TaskDefinition } from './task-definition.ts';
+import type { KeyedCall, TaskDefinition } from './task-definition.ts';
 
 /** The arguments of a call: the input may be left out where it may be `undefined`. */
 export type CallArguments<Input> = undefined extends Input
@@ -70,11 +77,27 @@ async function alone<T>(
   }
 }
 
+const MAP_OPTION_NAMES = [...CALL_OPTION_NAMES, 'concurrency', 'onProgress'];
+
 /** Makes the function that a definition describes. */
 export function toCachedTask<CallInput, Input, Output>(
   definition: TaskDefinition<Input, Output>,
 ): CachedTask<CallInput, Output> {
   const { name, host } = definition;
+
+  /** Schemas and files that count may take their time. */
+  const keyedCall = async (
+    input: unknown,
+    salt: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<KeyedCall> => {
+    throwIfAborted(signal);
+    return signal ? alone(() => definition.keyed(input, salt), signal) : definition.keyed(input, salt);
+  };
+
+  // What is too old for one task may be young enough for another of its name.
+  const flightOf = (mode: string, key: string): string =>
+    `${mode} ${definition.checked.maxAgeMs ?? 'any age'} ${key}`;
 
   const callWith = async (
     input: unknown,
@@ -83,7 +106,7 @@ export function toCachedTask<CallInput, Input, Output>(
     const { mode = 'auto', salt, runId, recordHit: isRecorded, signal } = checkCallOptions(name, given);
     throwIfAborted(signal);
     host.ensureOpen(name);
-    const keyed = await definition.keyed(input, salt);
+    const keyed = await keyedCall(input, salt, signal);
     const enclosing = currentTask(host.flow);
     refuseOwnCall(host.flow, name, keyed.brief.key);
     const run = runId ?? enclosing?.runId ?? host.processRun();
@@ -94,7 +117,11 @@ export function toCachedTask<CallInput, Input, Output>(
     const result =
       mode === 'off'
         ? await alone(resolve, signal)
-        : ((await host.flights.run(`${mode} ${keyed.brief.key}`, resolve, signal)) as CachedResult<Output>);
+        : ((await host.flights.run(
+            flightOf(mode, keyed.brief.key),
+            resolve,
+            signal,
+          )) as CachedResult<Output>);
     // A call that joined that of another run has no attempt of its own yet.
     const isElsewhere =
       result.hit || (result.recorded !== undefined && !result.recorded.startsWith(`${run}/`));
@@ -117,9 +144,11 @@ export function toCachedTask<CallInput, Input, Output>(
       return planCalls(definition, inputs, options);
     },
     map: (inputs, options = {}) => {
+      checkOptionNames(options, 'map', MAP_OPTION_NAMES);
       const { concurrency, onProgress, signal, ...callOptions } = options;
       checkInputs(inputs, 'map');
       checkConcurrency(concurrency);
+      checkProgress(onProgress);
       checkCallOptions(name, callOptions);
       const call = (input: CallInput, inner: AbortSignal): Promise<CachedResult<Output>> =>
         callWith(input, { ...callOptions, signal: inner });
@@ -127,11 +156,11 @@ export function toCachedTask<CallInput, Input, Output>(
     },
     keyOf: async (input, options = {}) => {
       checkOptionNames(options, 'keyOf', ['salt']);
-      return (await definition.keyed(input, options.salt)).full();
+      return (await keyedCall(input, options.salt, options.signal)).full();
     },
     evict: async (input, options: Pick<CachedCallOptions, 'salt'> & CallOptions = {}) => {
       checkOptionNames(options, 'evict', ['salt']);
-      const { brief } = await definition.keyed(input, options.salt);
+      const { brief } = await keyedCall(input, options.salt, options.signal);
       await host.cache.evict(brief.key, { signal: options.signal });
     },
   };

@@ -125,6 +125,12 @@ export function checkConcurrency(concurrency: unknown = DEFAULT_CONCURRENCY): vo
   );
 }
 
+/** @throws StowageError `INVALID_ARGUMENT` */
+export function checkProgress(onProgress: unknown): void {
+  if (onProgress === undefined || typeof onProgress === 'function') return;
+  throw new StowageError('INVALID_ARGUMENT', `onProgress must be a function, not ${String(onProgress)}.`);
+}
+
 /** @throws StowageError `INVALID_ARGUMENT` for what cannot be gone through. */
 export function checkInputs(inputs: unknown, method: string): void {
   const isIterable =

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import type { Lease } from '../../cache/lease.ts';
 import type { Patience } from '../../cache/patience.ts';
 import { abortError, isStowageError, StowageError } from '../../errors.ts';
@@ -105,10 +106,19 @@ async function runWithRetries<Input, Output>(
     try {
       return await runOnce(definition, call, tries - 1, options);
     } catch (error) {
-      if (options.signal.aborted || tries >= attempts || isOwnFault(error) || !when(error)) throw error;
+      if (options.signal.aborted || tries >= attempts || isOwnFault(error)) throw error;
+      const ask = (what: string, question: () => unknown): unknown =>
+        askOf(definition.name, what, question, error);
+      if (!ask('retry.when', () => when(error))) throw error;
       refuseChangedInput(definition.name, call, error);
-      const waitMs: unknown = typeof delayMs === 'function' ? delayMs(tries) : delayMs;
-      if (!isDelay(waitMs)) throw wrongDelay(definition.name, waitMs, error);
+      const waitMs = typeof delayMs === 'function' ? ask('retry.delayMs', () => delayMs(tries)) : delayMs;
+      if (!isDelay(waitMs)) {
+        throw notTriedAgain(
+          definition.name,
+          `retry.delayMs returned ${String(waitMs)}, which is not a number of milliseconds`,
+          error,
+        );
+      }
       await wait(waitMs, options.signal);
     }
   }
@@ -169,6 +179,8 @@ function toHit<Output>(
   };
 }
 
+const BRIEF = { depth: -1, breakLength: Infinity } as const;
+
 /** As many digits of the key as name a task: 80 bits. */
 const TASK_ID_DIGITS = 20;
 
@@ -197,10 +209,26 @@ function refuseChangedInput(task: string, call: Call, cause: unknown): void {
   );
 }
 
-function wrongDelay(task: string, delay: unknown, cause: unknown): StowageError {
+/** What the caller's own function says of a failed try. A promise would count as a yes, whatever it comes to. */
+function askOf(task: string, what: string, question: () => unknown, cause: unknown): unknown {
+  let answer: unknown;
+  try {
+    answer = question();
+  } catch (fault) {
+    throw notTriedAgain(task, `${what} threw ${inspect(fault, BRIEF)}`, cause);
+  }
+  if (answer instanceof Promise) {
+    answer.catch(() => {}); // nobody else awaits it
+    throw notTriedAgain(task, `${what} returned a promise, and has to answer at once`, cause);
+  }
+  return answer;
+}
+
+/** The task's own error is what counts: it is the cause. */
+function notTriedAgain(task: string, why: string, cause: unknown): StowageError {
   return new StowageError(
     'INVALID_ARGUMENT',
-    `Task "${task}" failed and cannot be tried again, because retry.delayMs returned ${String(delay)}, which is not a number of milliseconds.`,
+    `Task "${task}" failed and cannot be tried again, because ${why}.`,
     { details: { task }, cause },
   );
 }

@@ -77,8 +77,9 @@ export class TaskDefinition<Input, Output> {
   recordedInput(input: unknown): unknown {
     const { ignoredInputs = [] } = this.#options;
     if (ignoredInputs.length === 0) return input;
-    const members = Object.entries(input as object).filter(([name]) => !ignoredInputs.includes(name));
-    return Object.fromEntries(members);
+    // Not by entries: that would run the getters of what does not count.
+    const names = Object.keys(input as object).filter((name) => !ignoredInputs.includes(name));
+    return Object.fromEntries(names.map((name) => [name, (input as Record<string, unknown>)[name]]));
   }
 
   run(input: unknown, context: CachedTaskContext): unknown {
