@@ -18,7 +18,9 @@ import type { EntrySigner } from './signing.ts';
  * - `absent`: there is no entry;
  * - `expired`: it is older than it may be;
  * - `purged`: content that it refers to is gone;
- * - `unsigned`, `forged`: a signing key is set, and the entry has no signature, or one that does not hold;
+ * - `place-absent`: the place where content of it lies (`rawDataPath`) was moved or emptied, or is not mounted here;
+ * - `unsigned`, `forged`, `unknown-key`: signing keys are set, and the entry has no signature, one that does not hold, or one that names a key
+ *   which is not in the ring: one that has left it, or anybody's;
  * - `newer-format`: a newer release wrote the entry, or its content;
  * - `damaged`: the entry is no entry of this key, or all copies of a content are known to be damaged;
  * - `unavailable`: the storage failed, or took longer than `cacheTimeoutMs`.
@@ -27,6 +29,7 @@ export type CacheMissReason =
   | 'absent'
   | 'expired'
   | 'purged'
+  | 'place-absent'
   | SignatureFault
   | 'newer-format'
   | 'damaged'
@@ -55,7 +58,7 @@ export interface CacheMiss {
   seen?: SeenEntry;
   /** The entry that does not count, where it can be read and its signature holds. */
   entry?: CacheEntry;
-  /** `purged`, `damaged`: the content that cannot be read, by the artifact that holds it or the key or name that a value refers to. */
+  /** `purged`, `place-absent`, `damaged`: the content that cannot be read, by the artifact that holds it or the key or name that a value refers to. */
   content?: { artifact?: string; name: string };
   error?: unknown;
 }
@@ -111,7 +114,7 @@ export class EntryReader {
     try {
       const entry = decodeEntry(bytes, key, what);
       const fault = this.#signer && signatureFault(bytes, key, this.#signer);
-      if (fault) return { problem: fault, seen, error: notSigned(fault, what) };
+      if (fault) return { problem: fault, seen, error: notSigned(fault, what, entry.signedBy) };
       return { entry, seen: { version, token: entry.leaseToken } };
     } catch (error) {
       if (isStowageError(error, 'UNSUPPORTED_FORMAT')) return { problem: 'newer-format', seen, error };
@@ -150,7 +153,7 @@ export class EntryReader {
   async #findLost(
     { table }: CacheEntry,
     options: CallOptions,
-  ): Promise<(Pick<CacheMiss, 'reason' | 'content'> & { reason: CacheMissReason }) | undefined> {
+  ): Promise<Pick<CacheMiss, 'reason' | 'content' | 'error'> | undefined> {
     const presence = new ContentPresence((place, inner) => this.#content.contentAt(place, inner));
     const looks = new Map<
       string,
@@ -170,11 +173,13 @@ export class EntryReader {
       looks.set(id, { content: { name: ref.name }, look: () => presence.ofRef(ref, options) });
     }
     const waiting = [...looks.values()];
-    let lost: { reason: CacheMissReason; content: NonNullable<CacheMiss['content']> } | undefined;
+    let lost: Pick<CacheMiss, 'reason' | 'content' | 'error'> | undefined;
     const work = async (): Promise<void> => {
       for (let next = waiting.pop(); next && !lost; next = waiting.pop()) {
         const found = await next.look();
-        if (found !== 'whole') lost ??= { reason: REASONS[found], content: next.content };
+        if (found === 'whole' || lost) continue;
+        lost = { reason: REASONS[found], content: next.content };
+        if (found === 'place-absent') lost.error = presence.placeFault;
       }
     };
     await Promise.all(Array.from({ length: Math.min(LOOKS_AT_ONCE, looks.size) }, work));
@@ -182,13 +187,24 @@ export class EntryReader {
   }
 }
 
-const REASONS = { gone: 'purged', damaged: 'damaged', 'newer-format': 'newer-format' } as const;
+const REASONS = {
+  gone: 'purged',
+  'place-absent': 'place-absent',
+  damaged: 'damaged',
+  'newer-format': 'newer-format',
+} as const;
 
-function notSigned(fault: SignatureFault, what: string): StowageError {
-  const how = fault === 'unsigned' ? 'has no signature' : 'has a signature that none of the keys made';
-  return new StowageError(
-    'RECORD_DAMAGED',
-    `${what} ${how}, so that it does not count. Whoever stores entries needs a key of the same ring; if all do, somebody else wrote it.`,
-    { details: { record: what, fault } },
-  );
+function notSigned(fault: SignatureFault, what: string, signedBy: string | undefined): StowageError {
+  const how = {
+    unsigned: 'has no signature',
+    forged: `has a signature that the key ${signedBy} of the ring did not make`,
+    'unknown-key': `is signed by a key that is not in the ring, ${signedBy}`,
+  }[fault];
+  const remedy =
+    fault === 'unknown-key'
+      ? 'If that key has left the ring, keep it there behind the others until its entries are no longer needed; if it never was there, somebody else wrote the entry.'
+      : 'Whoever stores entries needs a key of the same ring; if all do, somebody else wrote it.';
+  return new StowageError('RECORD_DAMAGED', `${what} ${how}, so that it does not count. ${remedy}`, {
+    details: { record: what, fault },
+  });
 }

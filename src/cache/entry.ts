@@ -57,8 +57,15 @@ export interface CacheEntry extends NewCacheEntry {
   signedBy?: string | undefined;
 }
 
-/** Whether an entry's signature holds, where one is asked for. */
-export type SignatureFault = 'unsigned' | 'forged';
+/** What is wrong with an entry's signature, where one is asked for: there is none, it does not hold, or it is of a key outside the ring. */
+export type SignatureFault = 'unsigned' | 'forged' | 'unknown-key';
+
+const SIGNATURE_FAULTS: readonly unknown[] = ['unsigned', 'forged', 'unknown-key'];
+
+/** Whether what is wrong with an entry is its signature. */
+export function isSignatureFault(problem: unknown): problem is SignatureFault {
+  return SIGNATURE_FAULTS.includes(problem);
+}
 
 /** The most bytes an entry may have. */
 export const MAX_ENTRY_BYTES: number = 4 * 1024 * 1024;
@@ -140,7 +147,8 @@ export function signatureFault(
 ): SignatureFault | undefined {
   const split = splitSignature(bytes);
   if (!split) return 'unsigned';
-  return signer.verify(entryName(key), split.signed, split.signature) ? undefined : 'forged';
+  if (signer.verify(entryName(key), split.signed, split.signature)) return undefined;
+  return signer.has(split.signature.key) ? 'forged' : 'unknown-key';
 }
 
 /** What is signed are the record's bytes up to the member `signature`, its last but the digest. */

@@ -6,7 +6,7 @@ import {
   randomBytes,
   timingSafeEqual,
 } from 'node:crypto';
-import { StowageError } from '../errors.ts';
+import { isStowageError, StowageError } from '../errors.ts';
 import { checkMembers } from '../storage/option-names.ts';
 
 /** A secret by which cache entries are signed. */
@@ -45,7 +45,7 @@ export class EntrySigner {
 
   /** @throws StowageError `INVALID_ARGUMENT` for secrets that are too short, ids that cannot be used, and ids that occur twice. */
   constructor(keys: CacheSigningKeys) {
-    const ring = typeof keys === 'string' ? parseRing(keys) : keys;
+    const ring: readonly CacheSigningKey[] = typeof keys === 'string' ? parseRing(keys) : keys;
     if (!Array.isArray(ring) || ring.length === 0) throw invalid('the ring holds no key');
     const byId = new Map<string, KeyObject>();
     ring.forEach((entry: unknown, index) => {
@@ -63,6 +63,11 @@ export class EntrySigner {
     return { key: id, hmac: hmac(key, name, signed).toString('hex') };
   }
 
+  /** Whether the ring has a key of this id. */
+  has(id: string): boolean {
+    return this.#keys.has(id);
+  }
+
   /** Whether one of the ring's keys made the signature, for the entry of this very name and bytes. */
   verify(name: string, signed: Uint8Array, signature: EntrySignature): boolean {
     const known = this.#keys.get(signature.key);
@@ -76,8 +81,14 @@ export class EntrySigner {
 /** What signs by a ring, or by that of the environment where none is given; `undefined` where there is none. */
 export function signerOf(keys: CacheSigningKeys | false | undefined): EntrySigner | undefined {
   if (keys === false) return undefined;
-  const ring = keys ?? process.env[CACHE_KEY_VARIABLE];
-  return ring === undefined || (keys === undefined && ring === '') ? undefined : new EntrySigner(ring);
+  if (keys !== undefined) return new EntrySigner(keys);
+  const text = process.env[CACHE_KEY_VARIABLE];
+  if (text === undefined || text === '') return undefined;
+  try {
+    return new EntrySigner(text);
+  } catch (error) {
+    throw isStowageError(error) ? ofEnvironment(error) : error;
+  }
 }
 
 /** The name is covered too, so that an entry cannot be moved to another key. */
@@ -123,9 +134,22 @@ function derivedId(secret: Uint8Array): string {
   return createHash('sha256').update(ID_DOMAIN).update(secret).digest('hex').slice(0, 8);
 }
 
+const REMEDY =
+  '"<id>:<secret in base64>", several separated by commas, the key that signs first; `openssl rand -base64 32` makes a secret';
+
 function invalid(why: string): StowageError {
   return new StowageError(
     'INVALID_ARGUMENT',
-    `The signing keys of the cache cannot be used: ${why}. Pass [{ id: '2026-03', secret }], or set ${CACHE_KEY_VARIABLE} to "<id>:<secret in base64>", the key that signs first; \`openssl rand -base64 32\` makes a secret.`,
+    `The signing keys of the cache cannot be used: ${why}. Pass [{ id: '2026-03', secret }], or set ${CACHE_KEY_VARIABLE} to ${REMEDY}.`,
+    { details: { why } },
+  );
+}
+
+/** Whoever passed no keys would look for them in the program. */
+function ofEnvironment({ details }: StowageError): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    `The environment variable ${CACHE_KEY_VARIABLE} cannot be used for signing the entries of the cache: ${String(details.why)}. Set it to ${REMEDY}; or unset it, for entries that nobody signs.`,
+    { details: { ...details, variable: CACHE_KEY_VARIABLE } },
   );
 }

@@ -195,6 +195,9 @@ export class ContentReader {
     return this.#foundDamaged.get(name) === true;
   }
 
+  /** Says why something is missing, if it is the place that is wrong: nothing of the store itself. */
+  async checkPlace(_options: CallOptions): Promise<void> {}
+
   /** Marks what an error found damaged: the object that it names, else `copy`. */
   async reportDamage(error: StowageError, copy: string): Promise<void> {
     const object = error.details.object;

@@ -1,4 +1,5 @@
 import { isStowageError } from '../errors.ts';
+import type { CallOptions } from '../storage/contract.ts';
 import { ContentReader, type ReadOptions } from './content-reader.ts';
 import type { Place, Places } from './places.ts';
 import type { ContentAddress } from './stored-content.ts';
@@ -18,8 +19,13 @@ export class PlaceReader extends ContentReader {
     try {
       yield* super.stream(address, options);
     } catch (error) {
-      if (isStowageError(error, 'CONTENT_NOT_FOUND')) await this.#places.checkOwner(this.#at, options);
+      if (isStowageError(error, 'CONTENT_NOT_FOUND')) await this.checkPlace(options);
       throw error;
     }
+  }
+
+  /** @throws StowageError `PLACE_NOT_FOUND`, `PLACE_NOT_OURS` */
+  override checkPlace(options: CallOptions): Promise<void> {
+    return this.#places.checkOwner(this.#at, options);
   }
 }

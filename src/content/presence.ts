@@ -1,4 +1,4 @@
-import { isStowageError } from '../errors.ts';
+import { isStowageError, type StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { ContentReader } from './content-reader.ts';
 import { type ContentRef, HERE } from './content-ref.ts';
@@ -7,8 +7,14 @@ import type { PackEntry } from './manifest.ts';
 import { type CopyFolder, damagedMarkOf } from './object-names.ts';
 import type { ContentAddress } from './stored-content.ts';
 
-/** What a look at a content tells: a copy that can be read, none, none that is whole, or none that this release reads. */
-export type Presence = 'whole' | 'gone' | 'damaged' | 'newer-format';
+/**
+ * What a look at a content tells: a copy that can be read, none, none that is whole, none that this release reads, or that the
+ * place where it should lie is not there.
+ */
+export type Presence = 'whole' | 'gone' | 'damaged' | 'newer-format' | 'place-absent';
+
+/** A place that is not there, is another's, or of which nothing tells whose it is. */
+const NO_PLACE = ['PLACE_NOT_FOUND', 'PLACE_NOT_OURS', 'RECORD_DAMAGED', 'UNSUPPORTED_FORMAT'] as const;
 
 /** Where contents lie, and who reads them there. */
 export interface PlaceOfContent {
@@ -25,11 +31,13 @@ export type ContentAt = (place: string, options: CallOptions) => Promise<PlaceOf
  *
  * Requests for each content: one LIST where it is small; one LIST, one GET, and one LIST for each session that wrote packs of it
  * where it is large; two LISTs and a GET where it is a plain object. A content of which only the key is known may take one LIST
- * more, and so does every folder without a copy. An instance looks at each pack once: make a new one for each look.
+ * more, and so does every folder without a copy; where it is gone from another place, that place is asked by a GET. An instance looks at each pack once: make a new one for each look.
  */
 export class ContentPresence {
   readonly #at: ContentAt;
   readonly #packs = new Map<string, Promise<Map<string, ObjectPresence>>>();
+  /** What is wrong with the first place that is not there. */
+  placeFault: StowageError | undefined;
 
   constructor(at: ContentAt) {
     this.#at = at;
@@ -39,7 +47,7 @@ export class ContentPresence {
   async ofContent(address: ContentAddress, options: CallOptions): Promise<Presence> {
     const { place = HERE } = address;
     const at = await this.#reach(place, options);
-    if (!at) return 'gone';
+    if (!at) return 'place-absent';
     const first: CopyFolder = address.copy?.startsWith('manifests/') ? 'manifests' : 'data';
     const found = new Set<Presence>();
     for (const folder of [first, first === 'data' ? 'manifests' : 'data'] as const) {
@@ -50,26 +58,42 @@ export class ContentPresence {
       }
     }
     if (found.has('newer-format')) return 'newer-format';
-    return found.has('damaged') ? 'damaged' : 'gone';
+    return found.has('damaged') ? 'damaged' : this.#gone(at, options);
   }
 
   /** Of what a reference names: a content by its key, or a pack or plain object by its name. */
   async ofRef({ place, kind, name }: ContentRef, options: CallOptions): Promise<Presence> {
     if (kind === 'key') return this.ofContent({ key: name, place }, options);
     const at = await this.#reach(place, options);
-    if (!at) return 'gone';
+    if (!at) return 'place-absent';
     const { storage, reader } = at;
-    return verdict(reader, name, await lookAt(storage, name, options));
+    const presence = verdict(reader, name, await lookAt(storage, name, options));
+    return presence === 'gone' ? this.#gone(at, options) : presence;
   }
 
-  /** `undefined` where a place was moved or emptied: what lay there is gone until it is back. */
+  /** `undefined` where the store knows no such place. */
   async #reach(place: string, options: CallOptions): Promise<PlaceOfContent | undefined> {
     try {
       return await this.#at(place, options);
     } catch (error) {
-      if (isStowageError(error, 'PLACE_NOT_FOUND')) return undefined;
-      throw error;
+      return this.#noteAbsent(error);
     }
+  }
+
+  /** Whether it is the content that is gone, or the place: moved, emptied, or not mounted, it may come back. */
+  async #gone({ reader }: PlaceOfContent, options: CallOptions): Promise<Presence> {
+    try {
+      await reader.checkPlace(options);
+      return 'gone';
+    } catch (error) {
+      this.#noteAbsent(error);
+      return 'place-absent';
+    }
+  }
+
+  #noteAbsent(error: unknown): undefined {
+    if (!isStowageError(error, ...NO_PLACE)) throw error;
+    this.placeFault ??= error;
   }
 
   async #ofCopy(

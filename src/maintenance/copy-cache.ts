@@ -2,7 +2,7 @@ import { listAttempts } from '../attempts/attempt-files.ts';
 import { readAttempt } from '../attempts/attempt-reader.ts';
 import { resultOf } from '../cache/attempt-result.ts';
 import { CACHE_FOLDER, type EntryKey, entryName, parseEntryName } from '../cache/cache-names.ts';
-import { type CacheEntry, encodeEntry, type NewCacheEntry } from '../cache/entry.ts';
+import { type CacheEntry, encodeEntry, isSignatureFault, type NewCacheEntry } from '../cache/entry.ts';
 import { EntryReader } from '../cache/entry-reader.ts';
 import { type EntrySigner, signerOf } from '../cache/signing.ts';
 import { isStowageError } from '../errors.ts';
@@ -66,8 +66,7 @@ async function copyEntry(
 ): Promise<keyof CopyCounts | undefined> {
   const found = await entries.find(key, options);
   if (!found) return undefined;
-  if ('problem' in found)
-    return found.problem === 'unsigned' || found.problem === 'forged' ? 'refused' : 'failed';
+  if ('problem' in found) return isSignatureFault(found.problem) ? 'refused' : 'failed';
   const { entry } = found;
   if ((flow !== undefined && entry.source.flow !== flow) || (run !== undefined && entry.source.run !== run))
     return undefined;

@@ -48,7 +48,7 @@ describe('signatures', () => {
       const bytes = stored('yes', signer);
       const signedBytes = bytes.length - 77;
       bytes[at % signedBytes] = (bytes[at % signedBytes] as number) ^ change;
-      expect(signatureFault(bytes, keyOf('a'), signer)).toMatch(/unsigned|forged/);
+      expect(signatureFault(bytes, keyOf('a'), signer)).toMatch(/unsigned|forged|unknown-key/);
     },
   );
 
@@ -70,14 +70,16 @@ describe('signatures', () => {
     const signer = new EntrySigner(SECRET);
     expect(signatureFault(stored('yes'), keyOf('a'), signer)).toBe('unsigned');
     const other = new EntrySigner([{ id: 'k', secret: `${SECRET}!` }]);
-    expect(signatureFault(stored('yes', other), keyOf('a'), signer)).toBe('forged');
+    expect(signatureFault(stored('yes', other), keyOf('a'), signer)).toBe('unknown-key');
+    const same = new EntrySigner([{ id: 'k', secret: SECRET }]);
+    expect(signatureFault(stored('yes', other), keyOf('a'), same)).toBe('forged');
   });
 
   it('by an earlier secret hold as long as it is in the ring', () => {
     const [old, now] = [`old:${BASE64}`, `new:${Buffer.from(`${SECRET}!`).toString('base64')}`];
     const bytes = stored('yes', new EntrySigner(old));
     expect(signatureFault(bytes, keyOf('a'), new EntrySigner(`${now}, ${old}`))).toBeUndefined();
-    expect(signatureFault(bytes, keyOf('a'), new EntrySigner(now))).toBe('forged');
+    expect(signatureFault(bytes, keyOf('a'), new EntrySigner(now))).toBe('unknown-key');
     const rotated = stored('yes', new EntrySigner(`${now},${old}`));
     expect(decodeEntry(rotated, keyOf('a'), 'entry').signedBy).toBe('new');
   });
@@ -105,6 +107,17 @@ describe('a ring', () => {
     expect(await cache.lookup(keyOf('b'))).toMatchObject({ status: 'miss', reason: 'unsigned' });
     vi.stubEnv('STOWAGE_CACHE_KEY', '');
     expect(await new TaskCache(contentOf(storage)).lookup(keyOf('b'))).toMatchObject({ status: 'hit' });
+  });
+
+  it('of STOWAGE_CACHE_KEY that cannot be used is told to be that one, by whoever passed none', () => {
+    vi.stubEnv('STOWAGE_CACHE_KEY', `k:${BASE64},k:${Buffer.from('short').toString('base64')}`);
+    const told = refused(() => new TaskCache(contentOf(new MemoryStorage())));
+    expect(told).toContain('The environment variable STOWAGE_CACHE_KEY cannot be used');
+    expect(told).toContain('the secret of key 2 has 5 bytes');
+    expect(told).not.toContain(BASE64.slice(0, 12));
+    expect(
+      refused(() => new TaskCache(contentOf(new MemoryStorage()), { signingKeys: 'short' })),
+    ).not.toContain('environment variable');
   });
 
   it.each([

@@ -133,7 +133,14 @@ describe('a cache', () => {
     expect(await cache.store(key, inlineEntry('mine'))).toEqual({ stored: true });
     expect(heldBy((await hitOf(cache)).entry)).toBe('mine');
     const other = cacheOf(storage, { signingKeys: 'a secret of somebody else and just as long' });
-    expect(await other.lookup(key)).toMatchObject({ reason: 'forged' });
+    const left = await other.lookup(key);
+    expect(left).toMatchObject({ reason: 'unknown-key' });
+    expect(String('error' in left && left.error)).toContain('is signed by a key that is not in the ring');
+    const [{ signedBy = '' }] = [(await hitOf(cache)).entry];
+    const namesake = { id: signedBy, secret: 'a secret of somebody else and just as long' };
+    expect(await cacheOf(storage, { signingKeys: [namesake] }).lookup(key)).toMatchObject({
+      reason: 'forged',
+    });
   });
 
   it('lists and counts its entries, the damaged ones too', async () => {

@@ -112,6 +112,13 @@ describe('stowage cache show', () => {
     const explained = await stowage(signed, ['cache', 'explain', key]);
     expect(explained).toMatchObject({ code: 1, stderr: expect.stringContaining('is forged') });
 
+    vi.stubEnv('STOWAGE_CACHE_KEY', OTHER_RING.replace('2026-03:', '2026-04:'));
+    const left = await stowage(signed, ['cache', 'show', key]);
+    expect(left.stdout).toContain('no hit: it is signed by a key that is not in STOWAGE_CACHE_KEY');
+    expect(left.stdout).toMatch(/^signature +by 2026-03, which is not in STOWAGE_CACHE_KEY$/m);
+    const unexplained = await stowage(signed, ['cache', 'explain', key]);
+    expect(unexplained).toMatchObject({ code: 1, stderr: expect.stringContaining('not in the ring') });
+
     vi.stubEnv('STOWAGE_CACHE_KEY', '');
     expect((await stowage(signed, ['cache', 'show', key])).stdout).toContain(
       'by 2026-03, not verified: STOWAGE_CACHE_KEY is not set',

@@ -1,3 +1,4 @@
+import { isSignatureFault } from '../../cache/entry.ts';
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import type { CacheMissReason } from '../../cache/entry-reader.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
@@ -28,7 +29,10 @@ export class ProblemTally {
     }
     const unavailable = this.#first.get('unavailable');
     if (isStowageError(unavailable)) invocation.failed(unavailable);
-    const unsigned = (this.counts.get('unsigned') ?? 0) + (this.counts.get('forged') ?? 0);
+    const unsigned = [...this.counts].reduce(
+      (sum, [problem, count]) => sum + (isSignatureFault(problem) ? count : 0),
+      0,
+    );
     if (unsigned === 0) return;
     invocation.note(
       `${entryCount(unsigned)} without a signature of the keys in STOWAGE_CACHE_KEY: a task that has these keys runs again.`,

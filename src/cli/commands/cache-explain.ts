@@ -1,4 +1,5 @@
 import type { CacheKey, KeyParts } from '../../cache/cache-key.ts';
+import { isSignatureFault } from '../../cache/entry.ts';
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import { explainKeys, type KeyDifference } from '../../cache/explain-keys.ts';
 import type { TaskCache } from '../../cache/task-cache.ts';
@@ -46,8 +47,9 @@ export async function cacheExplain(
 /** @throws StowageError for an entry that cannot be read; CliError `NOT_EXPLAINED` */
 function keyed(listed: ListedEntry): KeyedEntry {
   const { key, entry, problem, error } = listed;
-  if (problem === 'unsigned' || problem === 'forged') {
-    throw notExplained(key, `is ${problem}: what it says its key was made of is not to be relied on`);
+  if (isSignatureFault(problem)) {
+    const fault = problem === 'unknown-key' ? 'signed by a key that is not in the ring' : problem;
+    throw notExplained(key, `is ${fault}: what it says its key was made of is not to be relied on`);
   }
   if (!entry) throw unreadableEntry(error);
   const described = storedKeyOf(entry);

@@ -1,5 +1,5 @@
 import type { CacheKey } from '../../cache/cache-key.ts';
-import type { CacheEntry } from '../../cache/entry.ts';
+import { type CacheEntry, isSignatureFault } from '../../cache/entry.ts';
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import type { CacheHit, CacheMiss } from '../../cache/entry-reader.ts';
 import { CACHE_KEY_VARIABLE } from '../../cache/signing.ts';
@@ -44,7 +44,7 @@ async function unverified(
   listed: ListedEntry,
   { signal }: Invocation,
 ): Promise<ListedEntry> {
-  if (listed.problem !== 'unsigned' && listed.problem !== 'forged') return listed;
+  if (!isSignatureFault(listed.problem)) return listed;
   const trusting = new TaskCache(content, { signingKeys: false });
   for await (const { entry } of trusting.entries({ keyPrefix: listed.key, signal }))
     return entry ? { ...listed, entry } : listed;
@@ -149,7 +149,8 @@ function signatureText(listed: ListedEntry): string | undefined {
   if (entry.signedBy === undefined) return 'none';
   const verified = isVerified(listed, entry);
   if (verified === undefined) return `by ${entry.signedBy}, not verified: ${CACHE_KEY_VARIABLE} is not set`;
-  return `by ${entry.signedBy}, ${verified ? 'verified' : 'forged'}`;
+  const fault = listed.problem === 'unknown-key' ? `which is not in ${CACHE_KEY_VARIABLE}` : 'forged';
+  return `by ${entry.signedBy}, ${verified ? 'verified' : fault}`;
 }
 
 /** Whether it would be a hit, for a task that takes entries of any age. */
@@ -164,10 +165,14 @@ function verdictText(verdict: CacheHit | CacheMiss, entry: CacheEntry | undefine
       return `no hit: it expired ${entry?.expiresAt === undefined ? '' : ageOf(entry.expiresAt)}`;
     case 'purged':
       return `no hit: the content of ${what} is gone`;
+    case 'place-absent':
+      return `no hit: the place where the content of ${what} lies was moved or emptied, or is not mounted here`;
     case 'unsigned':
       return 'no hit: it is not signed';
     case 'forged':
       return `no hit: its signature is of no key in ${CACHE_KEY_VARIABLE}`;
+    case 'unknown-key':
+      return `no hit: it is signed by a key that is not in ${CACHE_KEY_VARIABLE}`;
     case 'newer-format':
       return 'no hit: a newer release wrote it';
     case 'damaged':

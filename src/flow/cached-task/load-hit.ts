@@ -69,6 +69,7 @@ export function provenanceOf({ source, createdAt, durationMs }: CacheEntry): Pro
 
 function reasonOf(error: unknown): CacheMissReason {
   if (isStowageError(error, 'CONTENT_NOT_FOUND', 'CONTENT_PURGED')) return 'purged';
+  if (isStowageError(error, 'PLACE_NOT_FOUND', 'PLACE_NOT_OURS')) return 'place-absent';
   if (isStowageError(error, 'UNSUPPORTED_FORMAT')) return 'newer-format';
   const isDamaged = isStowageError(
     error,

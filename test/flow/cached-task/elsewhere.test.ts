@@ -1,11 +1,15 @@
 import { execFile } from 'node:child_process';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import type { TaskCacheFailure } from '../../../src/cache/task-cache-failures.ts';
+import { isStowageError } from '../../../src/errors.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
 import { S3Storage } from '../../../src/storage/s3.ts';
 import { s3Servers, useS3Server } from '../../servers/s3-servers.ts';
-import { noise, objectNames, openFlow } from '../fixtures.ts';
+import { noise, objectNames, openFlow, scratchFolder } from '../fixtures.ts';
 
 const run = promisify(execFile);
 const worker = join(import.meta.dirname, 'workers', 'call-in-bucket.mjs');
@@ -47,6 +51,34 @@ for (const server of s3Servers()) {
     }, 60_000);
   });
 }
+
+it('content at another place that is not there makes a hit a miss that is told, and a hit when it is back', async () => {
+  const folder = scratchFolder();
+  const [store, raw] = [join(folder, 'store'), join(folder, 'raw')];
+  const define = async (options = {}) =>
+    (await openFlow({ storage: store, ...options })).cachedTask({
+      name: 'elsewhere',
+      version: '1',
+      run: () => ({ small: noise(20_000), large: noise(300_000, 2) }),
+    });
+  await (await define({ rawDataPath: raw }))();
+  const told: TaskCacheFailure[] = [];
+  const listen = (failure: unknown): void => void told.push(failure as TaskCacheFailure);
+  subscribe('stowage:task-cache-failed', listen);
+  // One that has read there, and one that never has.
+  const known = await define();
+  expect(await known.detailed()).toMatchObject({ hit: true });
+  renameSync(raw, `${raw}-moved`);
+  for (const task of [known, await define()]) {
+    const missed = await task.detailed(undefined, { mode: 'readonly' });
+    expect(missed).toMatchObject({ hit: false, missReason: 'place-absent' });
+  }
+  renameSync(`${raw}-moved`, raw);
+  unsubscribe('stowage:task-cache-failed', listen);
+  expect(told.map(({ reason }) => reason)).toEqual(['place-absent', 'place-absent']);
+  expect(isStowageError(told[0]?.error, 'PLACE_NOT_FOUND')).toBe(true);
+  expect(await known.detailed()).toMatchObject({ hit: true });
+});
 
 it('content at another place that was purged there makes a hit a miss', async () => {
   const rawDataPath = 'memory:cached-task-elsewhere';
