@@ -105,6 +105,7 @@ export type { MapOptions, MapOutcome, MapProgress } from './flow/cached-task/map
 export type { CallPlan } from './flow/cached-task/plan-calls.ts';
 export type { CachedResult, Provenance } from './flow/cached-task/result.ts';
 export type { CachedTaskContext, CachedTaskFiles } from './flow/cached-task/task-context.ts';
+export type { Widened } from './flow/cached-task/widened.ts';
 export { FlowDataStore } from './flow/flow-data-store.ts';
 export type { CreateRunOptions, FlowDataStoreOptions, TaskSpec } from './flow/flow-options.ts';
 export type { MergeOptions } from './flow/merge-artifacts.ts';

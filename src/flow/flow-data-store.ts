@@ -31,6 +31,7 @@ import type { CachedTask } from './cached-task/cached-task.ts';
 import type { CachedTaskOptions } from './cached-task/cached-task-options.ts';
 import { CachedTasks } from './cached-task/cached-tasks.ts';
 import { withinTask } from './cached-task/current-task.ts';
+import type { Widened } from './cached-task/widened.ts';
 import { defaultStorageUri } from './default-storage.ts';
 import {
   type CreateRunOptions,
@@ -170,8 +171,14 @@ export class FlowDataStore implements AsyncDisposable {
    *
    * @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME`
    */
-  cachedTask<Input, Result, CallInput = Input, Output = Awaited<Result>>(
-    options: CachedTaskOptions<CallInput, Input, Result, Output>,
+  cachedTask<
+    Input,
+    Result extends Widened<OutputInput>,
+    CallInput = Input,
+    Output = Awaited<Result>,
+    OutputInput = unknown,
+  >(
+    options: CachedTaskOptions<CallInput, Input, Result, Output, OutputInput>,
   ): CachedTask<CallInput, Output> {
     return this.#cachedTasks.define(options);
   }

@@ -26,7 +26,7 @@ export interface TaskRetry {
 }
 
 /** Options of `FlowDataStore.cachedTask`. */
-export interface CachedTaskOptions<CallInput, Input, Result, Output> {
+export interface CachedTaskOptions<CallInput, Input, Result, Output, OutputInput = unknown> {
   /** The task's name: part of the key, and the name of the step under which its attempts stand. */
   name: string;
   /**
@@ -42,8 +42,11 @@ export interface CachedTaskOptions<CallInput, Input, Result, Output> {
   salt?: string | undefined;
   /** A Standard Schema that inputs are parsed by; the key is made of what it returns. Default: inputs are taken as they come. */
   input?: StandardSchema<Input, CallInput> | undefined;
-  /** A Standard Schema that results are parsed by before they are stored; hits are not parsed again. Default: as they come. */
-  output?: StandardSchema<Output> | undefined;
+  /**
+   * A Standard Schema that results are parsed by before they are stored; hits are not parsed again. The function has to return what
+   * it takes. Default: as they come.
+   */
+  output?: StandardSchema<Output, OutputInput> | undefined;
   /** Stands for schemas of which no JSON Schema can be had; changed by hand when they change. Default: the JSON Schemas. */
   interfaceVersion?: string | undefined;
   /** What else the result depends on: any value that can be saved. Default none. */
