@@ -1,5 +1,8 @@
+import type { SessionId } from '../content/session-id.ts';
+import { isStowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { type EntryKey, entryName, keyPrefix, parseLeaseName } from './cache-names.ts';
+import { type EntryKey, entryName, keyPrefix, leaseName, parseLeaseName } from './cache-names.ts';
+import { decodeLease, type LeaseRecord, MAX_LEASE_BYTES } from './lease-record.ts';
 
 /** What one LIST shows of a key: its entry, and its leases. */
 export interface LeaseListing {
@@ -36,4 +39,33 @@ export async function listLeases(
 /** The objects of leases whose token is below `token`. */
 export function namesBelow({ leaseNames }: LeaseListing, token: number): string[] {
   return [...leaseNames].flatMap(([other, names]) => (other < token ? names : []));
+}
+
+/** The tokens below `token` whose leases nobody ended: their owners died, or are late. */
+export function unendedBelow({ leaseNames }: LeaseListing, token: number): number[] {
+  return [...leaseNames].flatMap(([other, names]) =>
+    other < token && !names.some((name) => parseLeaseName(name)?.kind === 'released') ? [other] : [],
+  );
+}
+
+/** One GET: somebody's lease; `undefined` where it is gone, or cannot be read. */
+export async function readLease(
+  storage: DataStoreStorage,
+  key: EntryKey,
+  token: number,
+  { signal }: CallOptions,
+): Promise<LeaseRecord | undefined> {
+  const name = leaseName(key, token);
+  try {
+    const object = await storage.get(name, { signal, maxBytes: MAX_LEASE_BYTES });
+    return object && decodeLease(object.body, storage.uri(name));
+  } catch (error) {
+    if (isStowageError(error, 'RECORD_DAMAGED', 'UNSUPPORTED_FORMAT', 'OBJECT_TOO_LARGE')) return undefined;
+    throw error;
+  }
+}
+
+/** The object that a lease's owner overwrites as a sign of life. */
+export function beatName(session: SessionId): string {
+  return `beats/${session}`;
 }

@@ -6,8 +6,15 @@ import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { type EntryKey, leaseName, MAX_TOKEN, releasedName } from './cache-names.ts';
 import type { CacheHit, EntryReader, EntryRule, SeenEntry } from './entry-reader.ts';
 import { Lease } from './lease.ts';
-import { type LeaseListing, listLeases, namesBelow } from './lease-listing.ts';
-import { decodeLease, encodeLease, MAX_LEASE_BYTES } from './lease-record.ts';
+import {
+  beatName,
+  type LeaseListing,
+  listLeases,
+  namesBelow,
+  readLease,
+  unendedBelow,
+} from './lease-listing.ts';
+import { encodeLease, type LeaseRecord } from './lease-record.ts';
 import { Patience } from './patience.ts';
 
 /** Clock and chance of the waiting, for tests. */
@@ -104,7 +111,8 @@ export class LeaseQueue {
         if (round.end) return round.end;
         if (round.hurry) waits = 0;
         const waitMs = this.#waitMs(waits);
-        if (round.failure && !patience.spent(waitMs)) throw round.failure;
+        const isLate = (round.failure || this.#isForNobody) && !patience.spent(waitMs);
+        if (isLate && round.failure) throw round.failure;
         await this.#clock.sleep(waitMs, signal);
       }
     } catch (error) {
@@ -118,7 +126,7 @@ export class LeaseQueue {
     const { patience, signal } = this.#request;
     try {
       const round = await patience.spend({ signal }, (options) => this.#round(options));
-      if (!round.end) patience.renew();
+      if (!round.end && !this.#isForNobody) patience.renew();
       return round;
     } catch (failure) {
       throwIfAborted(signal);
@@ -161,7 +169,7 @@ export class LeaseQueue {
     let watched = this.#watched;
     if (watched?.token !== token) {
       const record = await this.#readLease(token, options);
-      const leaseMs = record?.leaseMs ?? this.#request.leaseMs;
+      const leaseMs = record?.leaseMs ?? this.#unreadableMs();
       const beat = await this.#beatOf(record?.session, options);
       const nowMs = this.#clock.nowMs();
       watched = { token, session: record?.session, leaseMs, beat, sinceMs: nowMs, lookedAtMs: nowMs };
@@ -181,24 +189,24 @@ export class LeaseQueue {
     return nowMs - watched.sinceMs >= watched.leaseMs;
   }
 
+  /** Whether what is waited for is a lease that cannot be read: that is no run of another process, but time that the cache takes. */
+  get #isForNobody(): boolean {
+    return this.#watched !== undefined && this.#watched.session === undefined;
+  }
+
+  /** How long to wait for the owner of a lease that cannot be read, if there is one: what lies there must not cost more than a cache may. */
+  #unreadableMs(): number {
+    const { leaseMs, patience } = this.#request;
+    return Math.min(leaseMs, patience.limitMs / 2);
+  }
+
   async #beatOf(session: SessionId | undefined, { signal }: CallOptions): Promise<string | undefined> {
     if (session === undefined) return undefined;
     return (await this.#storage.head(beatName(session), { signal }))?.version;
   }
 
-  /** Somebody's lease; `undefined` where it is gone or garbage, whose owner then has our own time to end it. */
-  async #readLease(
-    token: number,
-    { signal }: CallOptions,
-  ): Promise<ReturnType<typeof decodeLease> | undefined> {
-    const name = leaseName(this.#request.key, token);
-    try {
-      const object = await this.#storage.get(name, { signal, maxBytes: MAX_LEASE_BYTES });
-      return object && decodeLease(object.body, this.#storage.uri(name));
-    } catch (error) {
-      if (isStowageError(error, 'RECORD_DAMAGED', 'UNSUPPORTED_FORMAT', 'OBJECT_TOO_LARGE')) return undefined;
-      throw error;
-    }
+  #readLease(token: number, options: CallOptions): Promise<LeaseRecord | undefined> {
+    return readLease(this.#storage, this.#request.key, token, options);
   }
 
   /** Creates the lease of a token, and makes sure that nobody went past it meanwhile. */
@@ -219,11 +227,10 @@ export class LeaseQueue {
 
   #hold(token: number, listing: LeaseListing): Lease {
     const { key, leaseMs, patienceMs } = this.#request;
-    const earlier = namesBelow(listing, token);
-    const dead = this.#watched?.session;
-    if (dead !== undefined) earlier.push(beatName(dead));
+    const [earlier, unended] = [namesBelow(listing, token), unendedBelow(listing, token)];
     this.#asked = undefined;
-    return new Lease(this.#storage, { key, token, session: this.#session, leaseMs, earlier }, patienceMs);
+    const held = { key, token, session: this.#session, leaseMs, earlier, unended };
+    return new Lease(this.#storage, held, patienceMs);
   }
 
   /** A lease that was asked for last, and may exist, would keep others waiting until it expires. */
@@ -242,11 +249,11 @@ export class LeaseQueue {
   }
 
   #waitMs(waits: number): number {
-    const longestMs = Math.min(LONGEST_WAIT_MS, SHORTEST_WAIT_MS * 2 ** Math.min(waits, 10));
+    const longestMs = Math.min(
+      LONGEST_WAIT_MS,
+      SHORTEST_WAIT_MS * 2 ** Math.min(waits, 10),
+      this.#isForNobody ? this.#unreadableMs() / LOOKS_PER_LEASE : Infinity,
+    );
     return SHORTEST_WAIT_MS / 5 + this.#clock.random() * longestMs;
   }
-}
-
-function beatName(session: SessionId): string {
-  return `beats/${session}`;
 }

@@ -2,12 +2,14 @@ import { Heartbeat } from '../content/heartbeat.ts';
 import type { SessionId } from '../content/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { type EntryKey, releasedName } from './cache-names.ts';
-import { listLeases } from './lease-listing.ts';
+import { beatName, listLeases, readLease } from './lease-listing.ts';
 import { Patience } from './patience.ts';
 import { reportTaskCacheFailure } from './task-cache-failures.ts';
 
 /** How many beats fit into the time after which an owner counts as dead. */
 const BEATS_PER_LEASE = 4;
+/** How many leases that nobody ended are looked at. */
+const MAX_UNENDED = 16;
 
 /** What a lease that is held was made of. */
 export interface HeldLease {
@@ -17,6 +19,8 @@ export interface HeldLease {
   leaseMs: number;
   /** Objects of earlier leases, which go when this one ends. */
   earlier: readonly string[];
+  /** The tokens of those that nobody ended. */
+  unended: readonly number[];
 }
 
 /**
@@ -31,6 +35,7 @@ export class Lease implements AsyncDisposable {
   readonly #storage: DataStoreStorage;
   readonly #heartbeat: Heartbeat;
   readonly #earlier: readonly string[];
+  readonly #unended: readonly number[];
   readonly #patienceMs: number;
   #releasing: Promise<void> | undefined;
 
@@ -40,6 +45,7 @@ export class Lease implements AsyncDisposable {
     this.token = held.token;
     this.#storage = storage;
     this.#earlier = held.earlier;
+    this.#unended = held.unended;
     this.#patienceMs = patienceMs;
     this.#heartbeat = new Heartbeat(storage, held.session, Math.ceil(held.leaseMs / BEATS_PER_LEASE));
   }
@@ -62,6 +68,16 @@ export class Lease implements AsyncDisposable {
     return this.release();
   }
 
+  /** The signs of life of those that died: nobody else knows of them once their leases are deleted. One that is late beats again. */
+  async #beatsLeft(options: CallOptions): Promise<string[]> {
+    const beats: string[] = [];
+    for (const token of this.#unended.slice(-MAX_UNENDED)) {
+      const record = await readLease(this.#storage, this.key, token, options);
+      if (record) beats.push(beatName(record.session));
+    }
+    return beats;
+  }
+
   async #release(): Promise<void> {
     try {
       const patience = new Patience(this.#patienceMs);
@@ -70,7 +86,8 @@ export class Lease implements AsyncDisposable {
         await this.#storage.create(releasedName(this.key, this.token), new Uint8Array(0), { signal });
         await this.#heartbeat.stop();
         if (this.#earlier.length === 0) return;
-        const [failure] = await this.#storage.delete(this.#earlier, { signal });
+        const beats = await this.#beatsLeft({ signal });
+        const [failure] = await this.#storage.delete([...beats, ...this.#earlier], { signal });
         if (failure) throw failure.error;
       });
     } catch (error) {

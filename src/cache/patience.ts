@@ -20,6 +20,11 @@ export class Patience {
     this.#leftMs = limitMs;
   }
 
+  /** What all calls together may take, in milliseconds. */
+  get limitMs(): number {
+    return this.#limitMs;
+  }
+
   /** All the time is there again: what was waited for meanwhile was not the cache. */
   renew(): void {
     this.#leftMs = this.#limitMs;

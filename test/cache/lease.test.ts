@@ -5,8 +5,10 @@ import { leaseName, parseLeaseName } from '../../src/cache/cache-names.ts';
 import { EntryReader } from '../../src/cache/entry-reader.ts';
 import { Lease } from '../../src/cache/lease.ts';
 import { type LeaseClock, LeaseQueue } from '../../src/cache/lease-queue.ts';
+import { encodeLease } from '../../src/cache/lease-record.ts';
 import { Patience } from '../../src/cache/patience.ts';
 import { type AcquireOptions, TaskCache } from '../../src/cache/task-cache.ts';
+import { newSessionId } from '../../src/content/session-id.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
@@ -269,6 +271,36 @@ describe('whoever waits', () => {
     await lease.release();
     expect(await namesOf(storage, 'beats/')).toEqual([]);
   });
+
+  it('takes away the signs of life of all that died, also of those whose successor died too', async () => {
+    const storage = new MemoryStorage();
+    for (const token of [1, 2]) {
+      const session = newSessionId();
+      await storage.create(leaseName(key, token), encodeLease({ key, token, session, leaseMs: 1000 }));
+      await storage.overwrite(`beats/${session}`, Buffer.from('alive'));
+    }
+    await storage.overwrite('beats/somebody', Buffer.from('alive'));
+    const lease = (await queue(storage, new FakeClock()).enter()) as Lease;
+    expect(lease.token).toBe(3);
+    await lease.release();
+    expect(await namesOf(storage, 'beats/')).toEqual(['beats/somebody']);
+    expect(await tokensIn(storage)).toEqual([3]);
+  });
+
+  it.each([10_000, 100])(
+    'waits for a lease that cannot be read no longer than cacheTimeoutMs: %d',
+    async (limitMs) => {
+      const storage = new MemoryStorage();
+      await storage.create(leaseName(key, 1), Buffer.from('garbage'));
+      const clock = new FakeClock();
+      const patience = new Patience(limitMs, () => clock.nowMs());
+      const request = { key, leaseMs: 60_000, seen: undefined, patience, patienceMs: limitMs };
+      const entries = new EntryReader(contentOf(storage), undefined);
+      const lease = await new LeaseQueue(storage, entries, request, clock).enter();
+      expect((lease as Lease).token).toBe(2);
+      expect(clock.nowMs()).toBeLessThan(limitMs);
+    },
+  );
 
   it('takes the result as soon as it is there, also of one that did not hold the lease', async () => {
     const storage = new MemoryStorage();

@@ -110,7 +110,14 @@ describe('lookup, store, evict and refresh', () => {
             model.tokens[client] = model.highest;
             // As if it had been taken over from whoever holds one.
             await storage.create(leaseName(key, model.highest), new Uint8Array(0));
-            const held = { key, token: model.highest, session: '0'.repeat(26), leaseMs: 60_000, earlier: [] };
+            const held = {
+              key,
+              token: model.highest,
+              session: '0'.repeat(26),
+              leaseMs: 60_000,
+              earlier: [],
+              unended: [],
+            };
             own.lease = new Lease(storage, held, 1000);
           } else if (kind === 'drop') {
             await own.lease?.release();
@@ -173,7 +180,7 @@ describe('lookup, store, evict and refresh', () => {
         history.push((await cache.lookup(key)).entry?.leaseToken ?? -1);
       };
       await inner.create(leaseName(key, token), new Uint8Array(0));
-      const held = { key, token, session: '0'.repeat(26), leaseMs: 60_000, earlier: [] };
+      const held = { key, token, session: '0'.repeat(26), leaseMs: 60_000, earlier: [], unended: [] };
       const lease = new Lease(inner, held, 1000);
       await new TaskCache(contentOf(storage)).store(key, inlineEntry(token), { lease, replaces: seen });
       await lease.release();
