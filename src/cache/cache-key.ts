@@ -89,7 +89,7 @@ const TASK_OPTIONS = [
  * `ignoredInputs` that are none of the input.
  */
 export function cacheKey(parts: CacheKeyParts): CacheKey {
-  const { input, salt, ...ofTask } = parts;
+  const { input, salt, ...ofTask } = parts ?? ({} as CacheKeyParts);
   return new TaskKeys(ofTask).keyOf(input, salt);
 }
 
@@ -223,6 +223,9 @@ export class TaskKeys {
     inputNames: readonly string[];
   } {
     if (given === undefined) return { inputNames: [] };
+    if (typeof given !== 'object' || given === null) {
+      throw invalidTask(this.taskName, 'an interface is { input, output }, JSON Schemas, or { version }.');
+    }
     if ('version' in given) {
       const { version } = given;
       if (typeof version !== 'string') throw invalidTask(this.taskName, '`interfaceVersion` is a string.');

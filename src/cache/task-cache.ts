@@ -90,9 +90,13 @@ export class TaskCache {
 
   /** @throws StowageError `INVALID_ARGUMENT` for options that cannot be used, of the environment too. */
   constructor(content: ContentAddressedStore, options: TaskCacheOptions = {}) {
+    if (typeof options !== 'object' || options === null)
+      throw new StowageError('INVALID_ARGUMENT', 'The cache of tasks takes its options as an object.');
     checkMembers(options, 'The cache of tasks', ['cacheTimeoutMs', 'signingKeys', 'nowMs']);
     const { cacheTimeoutMs = DEFAULT_TIMEOUT_MS, signingKeys, nowMs = Date.now } = options;
     checkMs('cacheTimeoutMs', cacheTimeoutMs, 1, MAX_TIMEOUT_MS);
+    if (typeof nowMs !== 'function')
+      throw new StowageError('INVALID_ARGUMENT', 'nowMs is a function that tells the time in milliseconds.');
     const signer = signerOf(signingKeys);
     this.#content = content;
     this.#timeoutMs = cacheTimeoutMs;

@@ -194,6 +194,8 @@ describe('the other parts of a key', () => {
     [{ salt: 3 as never }, 'a salt is a string'],
     [{ interface: { version: 3 as never } }, '`interfaceVersion` is a string'],
     [{ interface: { in: true } as never }, 'no option in'],
+    [{ interface: null as never }, 'an interface is'],
+    [{ interface: '1' as never }, 'an interface is'],
     [{ confg: 1 } as never, 'no option confg'],
   ])('are refused where they are wrong: %j', (parts, text) => {
     const error = refusal(parts);
