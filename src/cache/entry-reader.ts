@@ -176,10 +176,17 @@ export class EntryReader {
     let lost: Pick<CacheMiss, 'reason' | 'content' | 'error'> | undefined;
     const work = async (): Promise<void> => {
       for (let next = waiting.pop(); next && !lost; next = waiting.pop()) {
-        const found = await next.look();
-        if (found === 'whole' || lost) continue;
-        lost = { reason: REASONS[found], content: next.content };
-        if (found === 'place-absent') lost.error = presence.placeFault;
+        const { content } = next;
+        try {
+          const found = await next.look();
+          if (found === 'whole' || lost) continue;
+          lost = { reason: REASONS[found], content };
+          if (found === 'place-absent') lost.error = presence.placeFault;
+        } catch (error) {
+          // What no object can be called: no fault of the storage, which would leave the entry in its place for good.
+          if (!isStowageError(error, 'INVALID_ARGUMENT')) throw error;
+          lost ??= { reason: 'damaged', content, error };
+        }
       }
     };
     await Promise.all(Array.from({ length: Math.min(LOOKS_AT_ONCE, looks.size) }, work));

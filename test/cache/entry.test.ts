@@ -5,6 +5,7 @@ import { type CacheEntry, decodeEntry, encodeEntry, MAX_ENTRY_BYTES } from '../.
 import { EntrySigner } from '../../src/cache/signing.ts';
 import { TaskCache } from '../../src/cache/task-cache.ts';
 import { encodeRecord } from '../../src/codec/record.ts';
+import { HERE } from '../../src/content/content-ref.ts';
 import { isStowageError } from '../../src/errors.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { withFlippedBit } from '../content/storages.ts';
@@ -141,6 +142,20 @@ describe('an entry', () => {
     const bytes = encodeRecord({ ...fields, format: 1 });
     expect(await lookUp(bytes)).toMatchObject({ status: 'miss', reason: 'damaged' });
   });
+
+  it.each(['packs/../../x', '/etc/passwd', 'a\0b', 'packs/\ud800', 'x'.repeat(5000)])(
+    'that refers to what no object can be called is damaged, and can be replaced: %j',
+    async (name) => {
+      const cache = new TaskCache(contentOf(new MemoryStorage()));
+      const refs = [{ place: HERE, kind: 'pack' as const, name }];
+      const planted = inlineEntry('planted');
+      await cache.store(key, { ...planted, table: { ...planted.table, refs } });
+      const miss = await cache.lookup(key);
+      expect(miss).toMatchObject({ status: 'miss', reason: 'damaged', content: { name } });
+      expect(await cache.store(key, inlineEntry('new'), { replaces: miss.seen })).toEqual({ stored: true });
+      expect(await cache.lookup(key)).toMatchObject({ status: 'hit' });
+    },
+  );
 
   it('of another key is damaged, and forged where keys sign', async () => {
     const storage = new MemoryStorage();
