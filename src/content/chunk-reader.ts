@@ -10,6 +10,7 @@ import {
   type Manifest,
   type PackEntry,
 } from './manifest.ts';
+import { readAhead } from './read-ahead.ts';
 
 /**
  * Neighbouring chunks of a pack are fetched together until they have this size, or hold this much content, which may be far
@@ -17,8 +18,6 @@ import {
  */
 const RUN_BYTES = 8 * 1024 * 1024;
 const RUN_CONTENT_BYTES = 16 * 1024 * 1024;
-/** How many runs are on their way while one is given. */
-const RUNS_AHEAD = 3;
 
 /** Chunks that lie next to each other in one pack, and in the content. */
 interface Run {
@@ -51,26 +50,15 @@ export async function* readChunks(
   stretch: Stretch,
   options: CallOptions,
 ): AsyncGenerator<Uint8Array> {
-  const pending: { run: Run; chunks: Promise<Uint8Array[]> }[] = [];
-  const give = async function* (): AsyncGenerator<Uint8Array> {
-    const { run, chunks } = pending.shift() as (typeof pending)[number];
+  const runs = runsOf(storage, copy, manifest, stretch, options);
+  const fetch = (run: Run, calling: CallOptions): Promise<Uint8Array[]> => fetchRun(storage, run, calling);
+  for await (const { item: run, result: chunks } of readAhead(runs, fetch, options)) {
     let at = run.start;
-    for (const chunk of await chunks) {
+    for (const chunk of chunks) {
       const part = chunk.subarray(Math.max(0, stretch.start - at), Math.max(0, stretch.end - at));
       at += chunk.length;
       if (part.length > 0) yield part;
     }
-  };
-  try {
-    for await (const run of runsOf(storage, copy, manifest, stretch, options)) {
-      const chunks = fetchRun(storage, run, options);
-      chunks.catch(() => {}); // reported when its turn comes
-      pending.push({ run, chunks });
-      if (pending.length > RUNS_AHEAD) yield* give();
-    }
-    while (pending.length > 0) yield* give();
-  } finally {
-    await Promise.allSettled(pending.map(({ chunks }) => chunks));
   }
 }
 

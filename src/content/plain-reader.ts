@@ -4,27 +4,44 @@ import type { Stretch } from './chunk-reader.ts';
 import { damagedObject, objectGone } from './copy-faults.ts';
 import type { Locator } from './locator.ts';
 import { PLAIN_PART_BYTES } from './plain-parts.ts';
+import { readAhead } from './read-ahead.ts';
 
-/** The bytes of a stretch of a plain object, part by part, each verified before it is given. */
+/** The bytes of a stretch of a plain object, part by part, each verified before it is given, a few fetched ahead. */
 export async function* readPlain(
   storage: DataStoreStorage,
-  { plain, bytes, key, parts }: Locator,
+  locator: Locator,
   { start, end }: Stretch,
-  { signal }: CallOptions,
+  options: CallOptions,
 ): AsyncGenerator<Uint8Array> {
-  const stop = Math.min(end, bytes);
-  for (let part = Math.floor(start / PLAIN_PART_BYTES); part * PLAIN_PART_BYTES < stop; part++) {
+  const stop = Math.min(end, locator.bytes);
+  const fetch = (part: number, calling: CallOptions): Promise<Uint8Array> =>
+    fetchPart(storage, locator, part, calling);
+  for await (const { item: part, result: body } of readAhead(partsOf(start, stop), fetch, options)) {
     const offset = part * PLAIN_PART_BYTES;
-    const length = Math.min(PLAIN_PART_BYTES, bytes - offset);
-    const object = await storage.get(plain, { signal, range: { offset, length } });
-    if (!object) throw objectGone(plain);
-    if (object.bytes !== bytes || object.body.length !== length) {
-      throw damagedObject(plain, `it has ${object.bytes} bytes instead of ${bytes}`);
-    }
-    if (digestHex(object.body) !== (parts[part] ?? key)) {
-      throw damagedObject(plain, `its part at ${offset} does not match its digest`);
-    }
-    const wanted = object.body.subarray(Math.max(0, start - offset), stop - offset);
+    const wanted = body.subarray(Math.max(0, start - offset), stop - offset);
     if (wanted.length > 0) yield wanted;
   }
+}
+
+function* partsOf(start: number, stop: number): Generator<number> {
+  for (let part = Math.floor(start / PLAIN_PART_BYTES); part * PLAIN_PART_BYTES < stop; part++) yield part;
+}
+
+async function fetchPart(
+  storage: DataStoreStorage,
+  { plain, bytes, key, parts }: Locator,
+  part: number,
+  { signal }: CallOptions,
+): Promise<Uint8Array> {
+  const offset = part * PLAIN_PART_BYTES;
+  const length = Math.min(PLAIN_PART_BYTES, bytes - offset);
+  const object = await storage.get(plain, { signal, range: { offset, length } });
+  if (!object) throw objectGone(plain);
+  if (object.bytes !== bytes || object.body.length !== length) {
+    throw damagedObject(plain, `it has ${object.bytes} bytes instead of ${bytes}`);
+  }
+  if (digestHex(object.body) !== (parts[part] ?? key)) {
+    throw damagedObject(plain, `its part at ${offset} does not match its digest`);
+  }
+  return object.body;
 }
