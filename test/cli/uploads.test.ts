@@ -67,6 +67,37 @@ for (const server of s3Servers().filter(({ isReal }) => isReal)) {
       expect(await json(store, ['uploads', '--older-than', '0s'])).toMatchObject({ uploads: [] });
     });
 
+    it('finds those at places elsewhere as well, and tells where', async () => {
+      const { place } = await placeWithUpload();
+      const home = join(scratchFolder(), 'home');
+      const raw = `s3://${place.bucket}/${place.prefix}raw`;
+      await using flow = await FlowDataStore.open({ flowName: 'Train', storage: home });
+      await flow.task({ runId: 'r1', stepName: 'fit', taskId: '0', rawDataPath: raw }, (task) =>
+        task.saveArtifacts({ x: noise(20_000) }),
+      );
+      const [{ id, uri }] = (await flow.caStore.places()) as [{ id: string; uri: string }];
+      const { s3, client } = await newClient(place);
+      const name = 'plain/left-behind';
+      const Key = `${place.prefix}raw/${await flow.caStore.storeId()}/${id}/${name}`;
+      const { UploadId } = await client.send(
+        new s3.CreateMultipartUploadCommand({ Bucket: place.bucket, Key }),
+      );
+      const part = { PartNumber: 1, Body: noise(2_000_000) };
+      await client.send(new s3.UploadPartCommand({ Bucket: place.bucket, Key, UploadId, ...part }));
+      const shown = await stowage(home, ['uploads', '--older-than', '0s']);
+      expect(shown.stdout).toContain(`${name} at ${uri}`);
+      const removed = await json(home, ['uploads', '--older-than', '0s', '--yes']);
+      expect(removed.uploads).toMatchObject([{ place: uri, name, bytes: 2_000_000, removed: true }]);
+      expect(await unfinishedKeys(place)).not.toContain(Key);
+
+      vi.stubEnv('AWS_ACCESS_KEY_ID', '');
+      vi.stubEnv('AWS_SECRET_ACCESS_KEY', '');
+      vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
+      const unreachable = await stowage(home, ['uploads']);
+      expect(unreachable.code).toBe(3);
+      expect(unreachable.stderr).toContain(uri);
+    });
+
     it('tells of one that somebody else removed meanwhile as removed', async () => {
       const { store } = await placeWithUpload();
       await using storage = await openStorage(store);

@@ -1,7 +1,13 @@
-import type { DataStoreStorage, ListedWrites, UnfinishedWrite } from '../../storage/contract.ts';
+import { isStowageError } from '../../errors.ts';
+import type {
+  DataStoreStorage,
+  ListedWrites,
+  UnfinishedWrite,
+  UnfinishedWrites,
+} from '../../storage/contract.ts';
 import type { Invocation } from '../invocation.ts';
 import { countOf, formatBytes } from '../sizes.ts';
-import { withStore } from '../store.ts';
+import { type OpenStore, withStore } from '../store.ts';
 import type { Cell, Column } from '../table.ts';
 import { formatAge, formatDuration, parseAge } from '../times.ts';
 
@@ -13,6 +19,8 @@ export interface UploadsOptions {
 
 /** An unfinished upload in the JSON of `stowage uploads`. */
 interface UploadJson {
+  /** The address of the place elsewhere, if it is not in the store itself. */
+  place?: string;
   name: string;
   id: string;
   startedAt: string;
@@ -33,20 +41,41 @@ const SURELY_DEAD_MS = 24 * 60 * 60 * 1000;
 /** `stowage uploads` */
 export async function uploads(invocation: Invocation, options: UploadsOptions): Promise<void> {
   const olderThanMs = parseAge(options.olderThan, '--older-than');
-  await withStore(invocation, async ({ storage }) => {
-    const { unfinished } = storage;
-    if (unfinished?.kind !== 'listed') return explainWhyNone(invocation, storage);
+  await withStore(invocation, async (store) => {
     const found: UploadJson[] = [];
+    let isListed = false;
     const asked = { olderThanMs, details: true, signal: invocation.signal };
-    for await (const write of unfinished.find(asked)) {
-      const removed = options.yes === true && (await remove(invocation, unfinished, write));
-      found.push(toJson(write, removed));
+    for await (const { unfinished, place } of placesOf(invocation, store)) {
+      if (unfinished?.kind !== 'listed') continue;
+      isListed = true;
+      for await (const write of unfinished.find(asked)) {
+        const removed = options.yes === true && (await remove(invocation, unfinished, write));
+        found.push({ ...(place === undefined ? {} : { place }), ...toJson(write, removed) });
+      }
     }
+    if (!isListed) return explainWhyNone(invocation, store.storage);
     await print(invocation, options, found);
     if (olderThanMs < SURELY_DEAD_MS && !options.yes && found.length > 0) {
       invocation.note('some may be under way: a writer that goes on fails if its upload is removed.');
     }
   });
+}
+
+/** The store itself, and the places elsewhere that hold content of it. One that cannot be reached is told at the end. */
+async function* placesOf(
+  invocation: Invocation,
+  { storage, content }: OpenStore,
+): AsyncGenerator<{ unfinished: UnfinishedWrites | undefined; place?: string }> {
+  const { signal } = invocation;
+  yield { unfinished: storage.unfinished };
+  for (const { id, uri } of await content.places({ signal })) {
+    try {
+      yield { unfinished: (await content.contentAt(id, { signal })).storage.unfinished, place: uri };
+    } catch (error) {
+      if (!isStowageError(error, 'PLACE_UNREACHABLE')) throw error;
+      invocation.failed(error);
+    }
+  }
 }
 
 /** What cannot be removed is told at the end, and the others are removed all the same. */
@@ -94,16 +123,12 @@ async function print(
   invocation.note(`${all}: ${removed === found.length ? 'all' : removed} removed.`);
 }
 
-function row({ name, startedAt, bytes, removed }: UploadJson, wasAsked: boolean): Cell[] {
+function row({ place, name, startedAt, bytes, removed }: UploadJson, wasAsked: boolean): Cell[] {
   const age = formatAge(Date.now() - Date.parse(startedAt));
   const size = bytes === null ? '-' : formatBytes(bytes);
-  if (!wasAsked) return [{ text: name, style: 'cyan' }, age, size, ''];
-  return [
-    { text: name, style: 'cyan' },
-    age,
-    size,
-    removed ? 'removed' : { text: 'not removed', style: 'red' },
-  ];
+  const object: Cell = { text: place === undefined ? name : `${name} at ${place}`, style: 'cyan' };
+  if (!wasAsked) return [object, age, size, ''];
+  return [object, age, size, removed ? 'removed' : { text: 'not removed', style: 'red' }];
 }
 
 function toJson({ name, id, startedAtMs, bytes }: UnfinishedWrite, removed: boolean): UploadJson {
