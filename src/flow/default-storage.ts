@@ -10,7 +10,10 @@ const SCHEMES: Readonly<Record<string, readonly string[]>> = {
   azure: ['az', 'azure', 'abfs', 'abfss'],
   gs: ['gs', 'gcs'],
 };
-const ALIASES: Readonly<Record<string, string>> = { az: 'azure', gcs: 'gs' };
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['az', 'azure'],
+  ['gcs', 'gs'],
+]);
 
 /**
  * Where a store lies when nobody says: `./.stowage`, unless the environment names another place. An empty variable counts as none.
@@ -22,7 +25,7 @@ export function defaultStorageUri(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): string {
   const asked = environment[KIND_VARIABLE] || 'local';
-  const kind = ALIASES[asked.toLowerCase()] ?? asked.toLowerCase();
+  const kind = ALIASES.get(asked.toLowerCase()) ?? asked.toLowerCase();
   const variable = ROOT_VARIABLE + kind.toUpperCase();
   const root = environment[variable];
   if (!root) {
@@ -31,7 +34,7 @@ export function defaultStorageUri(
   }
   const scheme = /^([^:/]+):\/\//.exec(root)?.[1]?.toLowerCase() ?? '';
   const isOfKind = kind === 'local' ? kindOf(scheme) === undefined : kindOf(scheme) === kind;
-  if (isOfKind || !(kind in SCHEMES)) return root;
+  if (isOfKind || !Object.hasOwn(SCHEMES, kind)) return root;
   const other = kindOf(scheme) ?? 'local';
   throw invalid(
     `${variable} is "${root}", which is the address of a store of kind ${other}, not ${kind}; ` +
@@ -47,7 +50,7 @@ function kindOf(scheme: string): string | undefined {
 }
 
 function howToSay(kind: string, variable: string): string {
-  if (kind in SCHEMES)
+  if (Object.hasOwn(SCHEMES, kind))
     return `${variable} does not say where; set it to the store's address, such as ${exampleOf(kind)}`;
   return `this release has ${Object.keys(SCHEMES).join(', ')}; for a kind that registerStorage adds, set ${variable} to the store's address`;
 }

@@ -74,6 +74,7 @@ describe('the default store', () => {
       { [KIND]: 'nope' },
       `${KIND} is nope, but this release has local, s3, azure, gs; for a kind that registerStorage adds`,
     ],
+    [{ [KIND]: 'constructor' }, `${KIND} is constructor, but this release has local, s3, azure, gs`],
     [
       { [KIND]: 's3', [`${ROOT}S3`]: '/data/store' },
       `${ROOT}S3 is "/data/store", which is the address of a store of kind local`,
