@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { builtInKind, errorClassOf } from '../artifacts/built-in-kind.ts';
 import { CACHE_DIGEST, type CacheDigest, hasCacheDigest } from '../artifacts/cache-digest.ts';
 import type { ClassTransformer } from '../artifacts/class-transformers.ts';
-import { bytesOfView, type ElementType, elementTypeOf, littleEndian } from '../artifacts/element-types.ts';
+import { type ElementType, elementTypeOf, littleEndian } from '../artifacts/element-types.ts';
 import { expandedBytesAtLeast } from '../artifacts/expanded-size.ts';
 import { HIDDEN_ERROR_KEYS } from '../artifacts/extensions.ts';
 import { Refusal } from '../artifacts/faults.ts';
@@ -21,6 +21,7 @@ import { formatPath, type PathStep } from '../artifacts/value-path.ts';
 import { unkeyable } from './key-fault.ts';
 import { borrowSink, type KeySink, returnSink } from './key-sink.ts';
 import { KEY_DOMAIN, TAG, VALUE_DOMAIN } from './key-tags.ts';
+import { viewBytes } from './view-bytes.ts';
 
 const EXPANSION_CHECK_BYTES = 32 * 1024 * 1024;
 
@@ -143,13 +144,13 @@ class KeyWalk {
         this.array(value as unknown[]);
         return;
       case 'bytes':
-        this.memory(TAG.bytes, bytesOfView(value as Uint8Array));
+        this.memory(TAG.bytes, viewBytes(value as Uint8Array));
         return;
       case 'typed-array':
         this.typedArray(value as ArrayBufferView);
         return;
       case 'data-view':
-        this.memory(TAG.dataView, bytesOfView(value as DataView));
+        this.memory(TAG.dataView, viewBytes(value as DataView));
         return;
       case 'array-buffer':
         refuseExtraProperties(value, 'an ArrayBuffer');
@@ -309,10 +310,8 @@ class KeyWalk {
     this.enter(value);
     this.sink.byte(TAG.error);
     this.string(errorClassOf(prototype) as string);
-    this.properties(
-      value,
-      ERROR_KEYS.filter((key) => keys.includes(key) && !enumerable.includes(key)),
-    );
+    const hidden = ERROR_KEYS.filter((key) => keys.includes(key) && !enumerable.includes(key));
+    this.properties(value, hidden);
     this.properties(value, enumerable as string[]);
     this.leave();
   }
@@ -321,7 +320,7 @@ class KeyWalk {
     const { elementBytes, code } = elementTypeOf(value) as ElementType;
     this.sink.byte(TAG.typedArray);
     this.sink.byte(code);
-    this.sink.bytes(littleEndian(bytesOfView(value), elementBytes));
+    this.sink.bytes(littleEndian(viewBytes(value), elementBytes));
   }
 
   private memory(tag: number, bytes: Uint8Array): void {

@@ -222,6 +222,21 @@ describe('values that have no digest', () => {
     expect(error.message).toContain(path);
   });
 
+  it.each([
+    ['a short one', new Uint8Array(3)],
+    ['a long one', new Float64Array(1000)],
+    ['a Buffer', Buffer.alloc(5000)],
+    ['a part of one', new Int16Array(5000).subarray(10, 900)],
+    ['a DataView', new DataView(new ArrayBuffer(8))],
+  ])('memory with a property of its own, which its bytes do not tell: %s', (_, view) => {
+    expect(digest({ view })).toMatch(/^[0-9a-f]{64}$/);
+    Object.assign(view, { shape: [2, 2] });
+    expect(refusal({ view }).message).toContain('an extra property on a');
+    const other = structuredClone(view);
+    Object.assign(other, { [Symbol('shape')]: [2, 2] });
+    expect(refusal({ view: other }).details.path).toBe('input.view');
+  });
+
   it('are those too deep, and too large once all is written out', () => {
     let deep: unknown = 1;
     for (let level = 0; level < 600; level++) deep = [deep];
