@@ -364,6 +364,28 @@ describe('errors of the system', () => {
     }
   });
 
+  it.skipIf(process.platform === 'win32')(
+    'a pipe in the place of an object is none, rather than waited for',
+    () => {
+      const path = newPath();
+      mkdirSync(join(path, 'a'), { recursive: true });
+      execFileSync('mkfifo', [join(path, 'a', 'pipe')]);
+      // In a process of its own, since opening a pipe that nobody writes to waits for ever.
+      const script = `
+      import { openStorage } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)};
+      const storage = await openStorage(${JSON.stringify(path)});
+      console.log(await storage.get('a/pipe'), await storage.head('a/pipe'));
+      await storage.close();`;
+      const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+        encoding: 'utf8',
+        timeout: 20_000,
+        killSignal: 'SIGKILL',
+      });
+      expect(stdout.trim(), stderr).toBe('undefined undefined');
+    },
+    30_000,
+  );
+
   it.skipIf(!existsSync('/proc/self'))(
     'a place where no folder can be made is refused, rather than tried for ever',
     () => {

@@ -1,4 +1,14 @@
-import { closeSync, fstatSync, lstatSync, openSync, read, readSync, type Stats, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  read,
+  readSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { promisify } from 'node:util';
 import { throwIfAborted } from '../../errors.ts';
 import { readableRange } from '../checks.ts';
@@ -10,6 +20,8 @@ const readAsync = promisify(read);
 
 /** Up to this size synchronous calls read, in about 0.1 ms: a trip through the thread pool takes longer. */
 const SYNC_READ_BYTES = 1024 * 1024;
+/** A pipe in the place of an object would otherwise keep the process until somebody writes to it; Windows has no such flag. */
+const READ = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 /** The most bytes asked of one system call, so that an abort is noticed between them. */
 const MAX_READ_BYTES = 16 * 1024 * 1024;
 
@@ -70,7 +82,7 @@ function infoOf(name: string, stats: Stats): ObjectInfo {
 
 function openFile(target: Target): number | undefined {
   try {
-    return openSync(target.path, 'r');
+    return openSync(target.path, READ);
   } catch (error) {
     if (isAbsent(error) || codeOf(error) === 'EISDIR') return undefined;
     throw localError(error, target);
