@@ -1,3 +1,4 @@
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { expect, it } from 'vitest';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { RetryStorage } from '../../src/storage/retry.ts';
@@ -92,6 +93,34 @@ describeOnServices('calls that end early', (findWay) => {
     expect(proxy.seen.length).toBeLessThan(100);
     expect(proxy.seen.filter((line) => line.startsWith('POST ')).length).toBeLessThanOrEqual(1);
     await proxy.stop();
+  });
+
+  it('leave no connection open when their storage is closed, not even those that were cut off', async () => {
+    const { origin, openThrough } = await findWay();
+    const { port, hostname } = new URL(origin);
+    const closed: Promise<unknown>[] = [];
+    const server = createServer((socket) => {
+      const onward = connect(Number(port), hostname);
+      socket.on('error', () => {}).pipe(onward);
+      onward.on('error', () => {}).pipe(socket);
+      closed.push(new Promise((resolve) => socket.once('close', resolve)));
+      socket.once('close', () => onward.destroy());
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const storage = await openThrough(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    await storage.create('large', noise(21 * MIB));
+    await errorOf(storage.get('large', { maxBytes: 10 }), 'OBJECT_TOO_LARGE');
+    const abort = new AbortController();
+    const reads = [1, 2, 3].map(() => storage.get('large', { signal: abort.signal }));
+    const ended = Promise.allSettled(reads);
+    await storage.head('large');
+    abort.abort();
+    await ended;
+    await Promise.all([1, 2, 3].map(() => storage.get('large', { range: { offset: 5, length: 10 } })));
+    await storage.close();
+    expect(closed.length).toBeGreaterThan(0);
+    await Promise.all(closed);
+    await new Promise((resolve) => server.close(resolve));
   });
 });
 
