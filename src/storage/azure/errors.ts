@@ -1,5 +1,5 @@
 import type { StowageError } from '../../errors.ts';
-import { failureOf, type Meaning } from '../object-store/meaning.ts';
+import { BUSY, CHANGED, FULL, failureOf, type Meaning } from '../object-store/meaning.ts';
 import {
   codeOfStatus,
   connectionError,
@@ -93,11 +93,6 @@ const NAME: Meaning = {
     'shorten the prefix or the name (a blob has at most 1,024 characters and 254 segments between slashes), and check ' +
     'container and endpoint',
 };
-const BUSY: Meaning = {
-  code: 'STORAGE_UNAVAILABLE',
-  what: 'the service cannot do it at the moment',
-  remedy: 'try again',
-};
 const SLOW_DOWN: Meaning = {
   code: 'STORAGE_UNAVAILABLE',
   what: 'the service is asked for too much at a time',
@@ -107,16 +102,6 @@ const BROKEN_OFF: Meaning = {
   code: 'STORAGE_UNAVAILABLE',
   what: 'the connection broke',
   remedy: 'try again',
-};
-const CHANGED: Meaning = {
-  code: 'STORAGE_UNAVAILABLE',
-  what: 'the bytes that arrived are not those that were sent',
-  remedy: 'try again; where it lasts, something changes the bytes while they are saved',
-};
-const FULL: Meaning = {
-  code: 'STORAGE_FULL',
-  what: 'no space or quota is left',
-  remedy: 'make room, and try again',
 };
 const ARCHIVED: Meaning = {
   code: 'STORAGE_FAILED',

@@ -1,5 +1,5 @@
 import type { StowageError } from '../../errors.ts';
-import { failureOf, type Meaning } from '../object-store/meaning.ts';
+import { BUSY, CHANGED, FULL, failureOf, type Meaning } from '../object-store/meaning.ts';
 import {
   codeOfStatus,
   connectionError,
@@ -63,11 +63,6 @@ const KEY: Meaning = {
   what: 'the service does not take a name like this, with the prefix before it',
   remedy: 'shorten the prefix, or choose another name',
 };
-const BUSY: Meaning = {
-  code: 'STORAGE_UNAVAILABLE',
-  what: 'the service cannot do it at the moment',
-  remedy: 'try again',
-};
 const SLOW_DOWN: Meaning = {
   code: 'STORAGE_UNAVAILABLE',
   what: 'the service is asked for too much at a time, of this object or altogether',
@@ -78,20 +73,10 @@ const CONFLICT: Meaning = {
   what: 'another write of the same object was under way, and nobody can tell yet who won',
   remedy: 'try again',
 };
-const CHANGED: Meaning = {
-  code: 'STORAGE_UNAVAILABLE',
-  what: 'the bytes that arrived are not those that were sent',
-  remedy: 'try again; where it lasts, something changes the bytes while they are saved',
-};
 const UNSUPPORTED: Meaning = {
   code: 'STORAGE_UNSUPPORTED',
   what: 'the server does not know how to do that',
   remedy: 'use another server, or a newer one',
-};
-const FULL: Meaning = {
-  code: 'STORAGE_FULL',
-  what: 'no space or quota is left',
-  remedy: 'make room, and try again',
 };
 
 /** What the `reason` in an answer's body means, whatever its status. Only `STORAGE_UNAVAILABLE` is retried. */

@@ -8,6 +8,22 @@ export interface Meaning {
   remedy: string;
 }
 
+export const BUSY: Meaning = {
+  code: 'STORAGE_UNAVAILABLE',
+  what: 'the service cannot do it at the moment',
+  remedy: 'try again',
+};
+export const CHANGED: Meaning = {
+  code: 'STORAGE_UNAVAILABLE',
+  what: 'the bytes that arrived are not those that were sent',
+  remedy: 'try again; where it lasts, something changes the bytes while they are saved',
+};
+export const FULL: Meaning = {
+  code: 'STORAGE_FULL',
+  what: 'no space or quota is left',
+  remedy: 'make room, and try again',
+};
+
 /**
  * The error of a request that failed.
  *

@@ -1,5 +1,5 @@
 import type { StowageError } from '../../errors.ts';
-import { failureOf, type Meaning } from '../object-store/meaning.ts';
+import { BUSY, CHANGED, FULL, failureOf, type Meaning } from '../object-store/meaning.ts';
 import {
   codeOfStatus,
   connectionError,
@@ -67,11 +67,6 @@ const OCCUPIED: Meaning = {
   what: 'the name of an object cannot also be a folder of other objects',
   remedy: 'choose another name',
 };
-const BUSY: Meaning = {
-  code: 'STORAGE_UNAVAILABLE',
-  what: 'the service cannot do it at the moment',
-  remedy: 'try again',
-};
 const SLOW_DOWN: Meaning = {
   code: 'STORAGE_UNAVAILABLE',
   what: 'the service is asked for too much at a time',
@@ -86,16 +81,6 @@ const FOLDER_RACE: Meaning = {
   code: 'STORAGE_UNAVAILABLE',
   what: 'the server could not make the folder of the object, or has a folder of its name',
   remedy: 'try again: a delete beside it may have removed the folder; where it lasts, choose another name',
-};
-const CHANGED: Meaning = {
-  code: 'STORAGE_UNAVAILABLE',
-  what: 'the bytes that arrived are not those that were sent',
-  remedy: 'try again; where it lasts, something changes the bytes while they are saved',
-};
-const FULL: Meaning = {
-  code: 'STORAGE_FULL',
-  what: 'no space or quota is left',
-  remedy: 'make room, and try again',
 };
 const ARCHIVED: Meaning = {
   code: 'STORAGE_FAILED',
