@@ -13,6 +13,7 @@ import type {
   StoredObject,
 } from './contract.ts';
 import { StorageDecorator } from './decorator.ts';
+import { onAbort } from './on-abort.ts';
 
 /**
  * Lets at most `maxInFlight` calls through at a time; the others wait, first come, first served, and can be aborted
@@ -89,15 +90,16 @@ export class LimitStorage extends StorageDecorator {
   #turn(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const enter = (): void => {
-        signal?.removeEventListener('abort', leave);
+        forget?.();
         resolve();
       };
-      const leave = (): void => {
-        this.#waiting.delete(enter);
-        reject(abortError(signal as AbortSignal));
-      };
+      const forget =
+        signal &&
+        onAbort(signal, () => {
+          this.#waiting.delete(enter);
+          reject(abortError(signal));
+        });
       this.#waiting.add(enter);
-      signal?.addEventListener('abort', leave, { once: true });
     });
   }
 

@@ -1,16 +1,17 @@
 import { abortError } from '../errors.ts';
+import { onAbort } from './on-abort.ts';
 
 /** What `work` comes to, or `ABORTED` as soon as `signal` is aborted, however long the work goes on. */
 export function orAborted<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return work();
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(abortError(signal));
-    signal.addEventListener('abort', onAbort, { once: true });
+    const leave = (): void => reject(abortError(signal));
+    const forget = onAbort(signal, leave);
     const settle = (end: () => void): void => {
-      signal.removeEventListener('abort', onAbort);
+      forget();
       end();
     };
-    if (signal.aborted) onAbort();
+    if (signal.aborted) leave();
     // What is thrown at once counts like a promise that is rejected.
     new Promise<T>((begun) => begun(work())).then(
       (result) => settle(() => resolve(result)),

@@ -1,4 +1,5 @@
 import { abortError, throwIfAborted } from '../../errors.ts';
+import { onAbort } from '../on-abort.ts';
 
 interface Waiting {
   bytes: number;
@@ -40,17 +41,18 @@ export class TransferBudget {
   #turn(bytes: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const enter = (): void => {
-        signal?.removeEventListener('abort', leave);
+        forget?.();
         resolve();
       };
       const waiting = { bytes, enter };
-      const leave = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-        reject(abortError(signal as AbortSignal));
-        this.#letIn();
-      };
+      const forget =
+        signal &&
+        onAbort(signal, () => {
+          this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+          reject(abortError(signal));
+          this.#letIn();
+        });
       this.#waiting.push(waiting);
-      signal?.addEventListener('abort', leave, { once: true });
     });
   }
 
