@@ -72,6 +72,7 @@ interface Attempted {
 export class RetryStorage extends StorageDecorator {
   readonly #options: Required<{ [K in keyof RetryOptions]: NonNullable<RetryOptions[K]> }>;
   readonly #waits = new Set<LinkedAbort>();
+  #isClosed = false;
 
   constructor(inner: DataStoreStorage, options: RetryOptions = {}) {
     super(inner);
@@ -179,6 +180,7 @@ export class RetryStorage extends StorageDecorator {
 
   /** Calls that wait to be tried again end with `STORAGE_CLOSED`. */
   override close(): Promise<void> {
+    this.#isClosed = true;
     for (const wait of this.#waits) wait.abort(closedError(this.type));
     return super.close();
   }
@@ -232,6 +234,7 @@ export class RetryStorage extends StorageDecorator {
   }
 
   async #wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#isClosed) throw closedError(this.type);
     const wait = new LinkedAbort(signal);
     this.#waits.add(wait);
     try {

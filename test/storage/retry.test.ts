@@ -193,12 +193,18 @@ describe('RetryStorage', () => {
     await expect(storage.get('a', { signal: controller.signal })).rejects.toMatchObject({ code: 'ABORTED' });
   });
 
-  it('ends with STORAGE_CLOSED while it waits, when it is closed', async () => {
-    const { storage } = setUp(always, { sleep: undefined, baseDelayMs: 1e6, maxDelayMs: 1e6, budgetMs: 1e9 });
-    const reading = storage.get('a').catch((error: unknown) => error);
+  it('ends with STORAGE_CLOSED when it is closed, while it waits or before', async () => {
+    const forEver = { sleep: undefined, baseDelayMs: 1e6, maxDelayMs: 1e6, budgetMs: 1e9 };
+    const waiting = setUp(always, forEver).storage;
+    const reading = waiting.get('a').catch((error: unknown) => error);
     await new Promise(setImmediate);
-    await storage.close();
+    await waiting.close();
     expect(await reading).toMatchObject({ code: 'STORAGE_CLOSED' });
+    const failing: RetryStorage = setUp(() => {
+      void failing.close();
+      return { kind: 'before' };
+    }, forEver).storage;
+    await expect(failing.get('a')).rejects.toMatchObject({ code: 'STORAGE_CLOSED' });
   });
 
   describe('create', () => {
