@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, link, open, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { type FileHandle, link, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, sep } from 'node:path';
 import { throwIfAborted } from '../errors.ts';
 import type { Sink } from './output.ts';
 import { cannotWrite, EXISTS } from './write-errors.ts';
@@ -8,9 +8,21 @@ import { cannotWrite, EXISTS } from './write-errors.ts';
 /** Longer names leave no room for what an unfinished file is called beside them. */
 const MAX_NAME_BYTES = 200;
 
+/** Options of {@link toFile}. */
+export interface FileOptions {
+  /** Whether a file that is there may be replaced. Default `true`. */
+  overwrite?: boolean;
+  /** Whether a link stays, and the file that it leads to is replaced; not where others may have put it. Default `false`: the link is replaced. */
+  followLinks?: boolean;
+}
+
+/** What anybody may do with a new file, less what the umask takes. */
+const NEW_FILE_MODE = 0o666;
+
 /**
  * Lets `work` write a file, which takes its name only once it is whole: whatever goes wrong, a file that was there before
- * stays as it was; without `overwrite` (default `true`), whatever goes well, too. Devices and pipes are written directly.
+ * stays as it was; without `overwrite`, whatever goes well, too. One that is replaced hands on its permissions. Devices and pipes are
+ * written directly.
  *
  * @throws CliError `OUTPUT_FAILED`
  */
@@ -18,21 +30,28 @@ export async function toFile(
   path: string,
   signal: AbortSignal,
   work: (sink: Sink) => Promise<void>,
-  { overwrite = true }: { overwrite?: boolean } = {},
+  { overwrite = true, followLinks = false }: FileOptions = {},
 ): Promise<void> {
-  const isSpecial = await describe(path, async () => {
+  const { isSpecial, mode, place } = await describe(path, async () => {
     const stats = await stat(path).catch(ignoreAbsent);
-    if (stats?.isDirectory()) throw new Error('it is a folder; name a file in it');
+    const isFolder = stats?.isDirectory() || path.endsWith('/') || path.endsWith(sep);
+    if (isFolder) throw new Error('it is a folder; name a file in it');
     if (stats && !overwrite) throw new Error(EXISTS);
-    return stats !== undefined && !stats.isFile();
+    return {
+      isSpecial: stats !== undefined && !stats.isFile(),
+      mode: stats && stats.mode & 0o777,
+      place: stats && followLinks ? await realpath(path) : path,
+    };
   });
-  const target = isSpecial ? path : partOf(path);
-  const file = await describe(path, () => open(target, isSpecial ? 'w' : 'wx'));
+  const target = isSpecial ? path : partOf(place);
+  const file = await describe(path, () => open(target, isSpecial ? 'w' : 'wx', mode ?? NEW_FILE_MODE));
   try {
+    // Where a file system knows no modes nothing is lost.
+    if (mode !== undefined && !isSpecial) await file.chmod(mode).catch(() => {});
     await work(fileSink(file, path, signal));
     await describe(path, async () => {
       await file.close();
-      if (!isSpecial) await (overwrite ? rename(target, path) : moveToFree(target, path));
+      if (!isSpecial) await (overwrite ? rename(target, place) : moveToFree(target, place));
     });
   } catch (error) {
     await file.close().catch(() => {});

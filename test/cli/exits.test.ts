@@ -55,6 +55,8 @@ describe('exit codes', () => {
       [['dif', 'a/b', 'a/c'], "unknown command 'dif'. Did you mean diff?"],
       [['diff', 'a/b'], "missing required argument 'b'"],
       [['diff', 'a/b', 'a/b/c'], 'name two runs, two steps, or two tasks'],
+      [['get', 'a/b/c/d', 'x', '-o', ''], '-o names no file'],
+      [['get', 'a/b/c/d', '-d', ''], '-d names no folder'],
       [['stat', '--by', 'task'], 'Allowed choices are flow, run, step, artifact.'],
       [['completion', 'tcsh'], 'Allowed choices are bash, zsh, fish.'],
       [['ls', '--store', 'foo://bar'], 'has no storage for "foo:"'],

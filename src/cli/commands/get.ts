@@ -57,7 +57,8 @@ export async function get(
     if (file !== '-') {
       if (/\.csv$/i.test(file) && (form ?? ownForm(task.info(artifact))) === 'json')
         invocation.note(`${file} holds JSON; for a table: --format csv`);
-      await toFile(file, invocation.signal, (sink) => writeOne(invocation, task, artifact, form, sink));
+      const write = (sink: Sink): Promise<void> => writeOne(invocation, task, artifact, form, sink);
+      await toFile(file, invocation.signal, write, { followLinks: true });
     } else if (invocation.output.isTerminal) {
       await writeToTerminal(invocation, task, artifact, form, options);
     } else {
@@ -78,6 +79,8 @@ function checkOptions(
   { dir, output, bytes }: GetOptions,
   form: Form | undefined,
 ): void {
+  if (output === '') throw usageError('-o names no file; "-" is the standard output.');
+  if (dir === '') throw usageError('-d names no folder; "." is the one you are in.');
   if (dir !== undefined && output !== undefined)
     throw usageError('-o names one file, and -d a folder for many; give one of them.');
   if (dir === undefined && artifacts.length > 1)
