@@ -27,6 +27,8 @@ export interface SchemaIssue {
 /** The type a schema's output has. */
 export type SchemaOutput<Schema> = Schema extends StandardSchema<infer Output> ? Output : never;
 
+/** As many issues a message tells; `details.issues` has all. */
+const MAX_TOLD = 10;
 const BRIEF = { depth: 0, breakLength: Infinity } as const;
 
 /** What a value that is validated is called, and the error it gets where it is not what it should be. */
@@ -37,6 +39,15 @@ export interface Validated {
   root: string;
   code: 'ARTIFACT_INVALID' | 'INPUT_INVALID' | 'OUTPUT_INVALID';
   details: Readonly<Record<string, unknown>>;
+}
+
+/** @throws StowageError `INVALID_ARGUMENT` for what are no schemas by name */
+export function checkSchemas(schemas: unknown): void {
+  if (typeof schemas === 'object' && schemas !== null && !Array.isArray(schemas)) return;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    'Artifacts are loaded by a schema for each: pass an object such as { metrics: MetricsSchema }.',
+  );
 }
 
 /**
@@ -71,11 +82,16 @@ export async function validateValue<Output>(
   if (!result.issues) return result.value;
   // Lists of a library's own class may be anything but a plain array when they are mapped.
   const issues = Array.from(result.issues, ({ path, message }) => ({ path: pathOf(root, path), message }));
-  throw new StowageError(
-    code,
-    `${title} is not what its schema asks for: ${issues.map(({ path, message }) => `${path}: ${message}`).join('; ')}`,
-    { details: { ...details, issues } },
-  );
+  throw new StowageError(code, `${title} is not what its schema asks for: ${said(issues)}`, {
+    details: { ...details, issues },
+  });
+}
+
+function said(issues: readonly { path: string; message: string }[]): string {
+  if (issues.length === 0) return 'it does not say why.';
+  const told = issues.slice(0, MAX_TOLD).map(({ path, message }) => `${path}: ${message}`);
+  const more = issues.length - told.length;
+  return more > 0 ? `${told.join('; ')}; and ${more} more` : told.join('; ');
 }
 
 async function validate<Output>(
@@ -84,7 +100,9 @@ async function validate<Output>(
   { title, code, details }: Validated,
 ): Promise<SchemaResult<Output>> {
   try {
-    return await schema['~standard'].validate(value);
+    const result: unknown = await schema['~standard'].validate(value);
+    if (typeof result !== 'object' || result === null) throw new TypeError('its answer is no result');
+    return result as SchemaResult<Output>;
   } catch (cause) {
     throw new StowageError(
       code,

@@ -16,7 +16,7 @@ import { validateLogName } from '../storage/names.ts';
 import { checkOptionNames } from '../storage/option-names.ts';
 import { ArtifactValues, type PrefetchedBytes } from './artifact-values.ts';
 import { ArtifactTooLarge, formatArtifact, type RecordOptions, shownNames } from './record-view.ts';
-import { type SchemaOutput, type StandardSchema, validateArtifact } from './standard-schema.ts';
+import { checkSchemas, type SchemaOutput, type StandardSchema, validateArtifact } from './standard-schema.ts';
 import { checkNameList } from './task-selection.ts';
 
 /** What the store knows of an artifact without loading it. */
@@ -218,6 +218,7 @@ export class TaskDataStore {
     options: CallOptions = {},
   ): Promise<{ -readonly [Name in keyof Schemas]: SchemaOutput<Schemas[Name]> }> {
     checkOptionNames(options, 'loadTyped');
+    checkSchemas(schemas);
     const values = await this.loadArtifacts<Record<string, unknown>>(Object.keys(schemas), options);
     const typed: [string, unknown][] = [];
     for (const [name, schema] of Object.entries(schemas)) {

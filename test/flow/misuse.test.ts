@@ -86,7 +86,9 @@ describe('misuse gets a typed error', () => {
     const flow = await openFlow();
     const task: Untyped = await flow.getTaskDataStore(await saveTask(flow, { a: 1 }));
     await errorOf(task.loadArtifacts('a'), 'INVALID_ARGUMENT');
-    await errorOf(task.loadTyped({ a: {} }), 'INVALID_ARGUMENT');
+    for (const schemas of [{ a: {} }, null, undefined, 'a', ['a']]) {
+      await errorOf(task.loadTyped(schemas), 'INVALID_ARGUMENT');
+    }
     await errorOf(task.loadLogs('../x'), 'INVALID_NAME');
   });
 

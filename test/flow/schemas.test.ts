@@ -122,6 +122,25 @@ describe('an artifact that is not what its schema asks for', () => {
     expect(await issuesOf(schema, 'abc')).toEqual([{ path: 'report', message: 'not free' }]);
   });
 
+  it('is reported by the first of very many issues, of which the details have all', async () => {
+    const flow = await openFlow();
+    const task = await flow.getTaskDataStore(await saveTask(flow, { list: Array(1000).fill('x') }));
+    const error = await errorOf(task.loadTyped({ list: z.array(z.number()) }), 'ARTIFACT_INVALID');
+    expect(error.message).toMatch(/list\[9\]: [^;]*; and 990 more$/);
+    expect(error.details.issues).toHaveLength(1000);
+  });
+
+  it.each([
+    ['has no result', undefined, 'cannot be checked: its schema threw TypeError: its answer is no result'],
+    ['gives no reason', { issues: [] }, 'is not what its schema asks for: it does not say why.'],
+  ])('is reported by a schema that %s', async (_, result, said) => {
+    const flow = await openFlow();
+    const task = await flow.getTaskDataStore(await saveTask(flow, { a: 1 }));
+    const schema = { '~standard': { version: 1, vendor: 'odd', validate: () => result } };
+    const error = await errorOf(task.loadTyped({ a: schema as StandardSchema }), 'ARTIFACT_INVALID');
+    expect(error.message).toBe(`Artifact a ${said}`);
+  });
+
   it('is reported by the keys of a Map, and as a whole where a Set has no keys', async () => {
     const byDate = v.map(v.date(), v.number());
     expect(await issuesOf(byDate, new Map([[new Date(0), 'b']]))).toMatchObject([
