@@ -233,6 +233,7 @@ export class FlowDataStore implements AsyncDisposable {
     selection: TaskSelection & PrefetchOptions & CallOptions,
   ): Promise<TaskDataStoreSet> {
     checkOptionNames(selection, 'getTaskDataStoreSet', [...SELECTION_NAMES, 'prefetch', 'maxPrefetchBytes']);
+    isByName(selection); // or neither: refused before anything is read
     const { signal } = selection;
     const { registry, content } = this.#context;
     return openSet(() => this.#readSelected(selection), content, registry, selection, { signal });

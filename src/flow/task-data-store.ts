@@ -42,6 +42,7 @@ export interface ArtifactInfo {
 const CONCURRENCY = 8;
 
 /** Values beyond this many bytes are not loaded by `format`, unless told otherwise. */
+const RECORD_OPTION_NAMES = ['names', 'maxValueBytes', 'showPrivate'];
 const FORMAT_MAX_VALUE_BYTES = 1_000;
 
 /** Where a task's artifacts come from: the attempt that was read, its store, and the rows of the artifacts asked for. */
@@ -276,7 +277,7 @@ export class TaskDataStore {
    * {@link ArtifactTooLarge} in place of every value beyond `maxValueBytes`, which is not loaded.
    */
   async toRecord(options: RecordOptions & CallOptions = {}): Promise<Record<string, unknown>> {
-    checkOptionNames(options, 'toRecord', ['names', 'maxValueBytes', 'showPrivate']);
+    checkOptionNames(options, 'toRecord', RECORD_OPTION_NAMES);
     const { names = this.names(), maxValueBytes = Number.POSITIVE_INFINITY, signal } = options;
     checkNameList(names, 'The names');
     const shown = shownNames(names, options).map((name) => this.info(name));
@@ -297,6 +298,7 @@ export class TaskDataStore {
    * error's stack has, is indented. Nothing in it can command a terminal. Options as {@link toRecord}.
    */
   async format(options: RecordOptions & CallOptions = {}): Promise<string> {
+    checkOptionNames(options, 'format', RECORD_OPTION_NAMES);
     const { maxValueBytes = FORMAT_MAX_VALUE_BYTES } = options;
     const record = await this.toRecord({ ...options, maxValueBytes });
     return Object.entries(record)

@@ -27,6 +27,7 @@ describe('misuse gets a typed error', () => {
     ],
     ['files that are none', (flow) => flow.saveData([null]), 'INVALID_ARGUMENT'],
     ['keys that are no list', (flow) => flow.loadData('ab'.repeat(32)).next(), 'INVALID_ARGUMENT'],
+    ['no tasks for a set', (flow) => flow.getTaskDataStoreSet(), 'INVALID_ARGUMENT'],
     ['steps of an unknown run', (flow) => flow.run('nobody').steps(), 'RUN_NOT_FOUND'],
   ])('%s', async (_, call, code) => {
     const flow = await openFlow();
@@ -90,6 +91,10 @@ describe('misuse gets a typed error', () => {
       await errorOf(task.loadTyped(schemas), 'INVALID_ARGUMENT');
     }
     await errorOf(task.loadLogs('../x'), 'INVALID_NAME');
+    for (const options of [null, { include: ['a'] }]) {
+      const { message } = await errorOf(task.format(options), 'INVALID_ARGUMENT');
+      expect(message).toMatch(/^format /);
+    }
   });
 
   it('a step that is named twice is read once', async () => {
