@@ -41,8 +41,8 @@ export interface ArtifactInfo {
 /** How many artifacts of one call are fetched at once. */
 const CONCURRENCY = 8;
 
-/** Values beyond this many bytes are not loaded by `format`, unless told otherwise. */
 const RECORD_OPTION_NAMES = ['names', 'maxValueBytes', 'showPrivate'];
+/** Values beyond this many bytes are not loaded by `format`, unless told otherwise. */
 const FORMAT_MAX_VALUE_BYTES = 1_000;
 
 /** Where a task's artifacts come from: the attempt that was read, its store, and the rows of the artifacts asked for. */
