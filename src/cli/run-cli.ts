@@ -153,6 +153,7 @@ function calledIn(program: Command, argv: readonly string[]): Command {
 function asUsageError({ code, message }: CommanderError, help: string): Error {
   const text = message
     .replace(/^error: /, '')
+    .replace(/^command-argument value ('.*') is invalid for argument '(.*?)'/, '$1 is no $2')
     .replace(/\n\(?(Did you mean .*\?)\)?$/, '. $1')
     .replaceAll('\n', ' ');
   const sentence = /[.?!]$/.test(text) ? text : `${text}.`;

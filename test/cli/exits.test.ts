@@ -58,7 +58,7 @@ describe('exit codes', () => {
       [['get', 'a/b/c/d', 'x', '-o', ''], '-o names no file'],
       [['get', 'a/b/c/d', '-d', ''], '-d names no folder'],
       [['stat', '--by', 'task'], 'Allowed choices are flow, run, step, artifact.'],
-      [['completion', 'tcsh'], 'Allowed choices are bash, zsh, fish.'],
+      [['completion', 'tcsh'], "'tcsh' is no shell. Allowed choices are bash, zsh, fish."],
       [['ls', '--store', 'foo://bar'], 'has no storage for "foo:"'],
     ] as const) {
       const { code, stdout, stderr } = await stowage(undefined, args);

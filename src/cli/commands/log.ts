@@ -14,6 +14,9 @@ import { type OpenStore, withStore } from '../store.ts';
 import { formatStorePath, parseStorePath, type StorePath } from '../store-path.ts';
 import { didYouMean, listed as listedNames, suggest } from '../suggestions.ts';
 
+/** How many tasks are looked at at once. */
+const CONCURRENT_LISTINGS = 16;
+
 /** Options of `stowage log`. */
 export interface LogOptions {
   follow?: boolean;
@@ -41,8 +44,12 @@ export async function log(invocation: Invocation, text: string, options: LogOpti
   await withStore(invocation, async (store) => {
     const tasks = await tasksAt(store.storage, await reachRun(store.storage, path, invocation), invocation);
     const found: ChosenLog[] = [];
-    for (const task of tasks)
-      found.push(...(await logsOf(invocation, store, task, rule, path.task !== undefined)));
+    for (let start = 0; start < tasks.length; start += CONCURRENT_LISTINGS) {
+      const slice = tasks.slice(start, start + CONCURRENT_LISTINGS);
+      const isOnly = path.task !== undefined;
+      const logs = slice.map((task) => logsOf(invocation, store, task, rule, isOnly));
+      found.push(...(await Promise.all(logs)).flat());
+    }
     const chosen = found.filter(
       ({ source, stream }) => (options.source ?? source) === source && (options.stream ?? stream) === stream,
     );
