@@ -29,7 +29,7 @@ export interface RetryOptions {
   budgetMs?: number | undefined;
   /**
    * The longest one call may take, waits included, while its storage cannot be reached and never answered: the address may be wrong, and
-   * waiting in vain. No longer than `budgetMs`. Default 2,000 (2 seconds).
+   * waiting in vain. No longer than `budgetMs`. Default 5,000 (5 seconds).
    */
   firstContactBudgetMs?: number | undefined;
   /** The longest wait before the second attempt; it doubles with each. Default 100. */
@@ -79,7 +79,7 @@ export class RetryStorage extends StorageDecorator {
     this.#options = {
       maxAttempts: options.maxAttempts ?? 10,
       budgetMs: options.budgetMs ?? 120_000,
-      firstContactBudgetMs: options.firstContactBudgetMs ?? 2_000,
+      firstContactBudgetMs: options.firstContactBudgetMs ?? 5_000,
       baseDelayMs: options.baseDelayMs ?? 100,
       maxDelayMs: options.maxDelayMs ?? 20_000,
       nowMs: options.nowMs ?? (() => performance.now()),

@@ -39,7 +39,7 @@ describeOnServices('first contact', (findWay) => {
       const { waitsMs, options } = patience();
       const error = await errorOf(call(new RetryStorage(bare, options)), 'STORAGE_UNAVAILABLE');
       expect(error.message).toMatch(/Gave up on .*ECONNREFUSED\. Nothing has ever answered there/);
-      expect(waitsMs, error.message).toEqual([100, 200, 400, 800]);
+      expect(waitsMs, error.message).toEqual([100, 200, 400, 800, 1600]);
     }
     await bare.close();
   });

@@ -148,10 +148,10 @@ describe('RetryStorage', () => {
     const nobody = new StowageError('STORAGE_UNAVAILABLE', 'refused', { details: { neverAnswered: true } });
     const silent: FaultPlan = () => ({ kind: 'before', error: nobody });
 
-    it('is given up within two seconds', async () => {
+    it('is given up within five seconds', async () => {
       const { storage, waitsMs } = setUp(silent);
-      await expect(storage.get('a')).rejects.toMatchObject({ details: { attempts: 5, neverAnswered: true } });
-      expect(waitsMs).toEqual([100, 200, 400, 800]);
+      await expect(storage.get('a')).rejects.toMatchObject({ details: { attempts: 6, neverAnswered: true } });
+      expect(waitsMs).toEqual([100, 200, 400, 800, 1600]);
     });
 
     it('is given up when its options say so', async () => {
