@@ -267,7 +267,7 @@ function attemptNotFound(path: TaskPath, attempt: number, attempts: TaskAttempts
   const details = { ...where(path), attempt, existing };
   return new StowageError(
     'ATTEMPT_NOT_FOUND',
-    `Task ${details.pathspec} of flow ${details.flow} has no attempt ${attempt}; it has ${existing.join(', ')}.`,
+    `Task ${details.pathspec} of flow ${details.flow} has no attempt ${attempt}; it has ${someOf(existing)}.`,
     { details },
   );
 }
@@ -298,9 +298,15 @@ function noneDone(path: TaskPath, attempts: TaskAttempts): StowageError {
   const details = { ...where(path), existing: [...attempts.keys()].sort((a, b) => a - b) };
   return new StowageError(
     'ATTEMPT_NOT_DONE',
-    `Task ${details.pathspec} of flow ${details.flow} has no attempt that is done (it has ${details.existing.join(', ')}).`,
+    `Task ${details.pathspec} of flow ${details.flow} has no attempt that is done (it has ${someOf(details.existing)}).`,
     { details },
   );
+}
+
+/** The last of many numbers, which a message can hold; `details.existing` has them all. */
+function someOf(numbers: readonly number[]): string {
+  const last = numbers.slice(-20).join(', ');
+  return numbers.length > 20 ? `${numbers.length}, the last of them ${last}` : last;
 }
 
 function deleted(path: TaskPath, attempt: number): StowageError {

@@ -86,9 +86,9 @@ export class AttemptTable {
     options: SaveOptions,
     mayName: () => void,
   ): Promise<void> {
-    throwIfAborted(options.signal);
-    checkArtifacts(artifacts);
     const inputs = new ArtifactInputs(options);
+    checkArtifacts(artifacts);
+    throwIfAborted(options.signal);
     await this.#stage(mayName, async (staged) => {
       if (isSequence(artifacts)) await this.#saveSequence(artifacts, inputs, staged, target, options);
       else await this.#saveBatch(inputsOf(artifacts, inputs), inputs, staged, target, options);

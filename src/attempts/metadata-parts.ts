@@ -83,7 +83,7 @@ function copyJson(value: unknown, path: string, levels: number, values: { left: 
   }
   if (!isPlainObject(value)) throw notJson(path);
   const members = Object.entries(value).filter(([, member]) => member !== undefined);
-  if (members.some(([name]) => name === '__proto__')) throw notJson(path);
+  if (members.some(([name]) => name === '__proto__')) throw prototypeKey(path);
   return Object.fromEntries(
     members.map(([name, member]) => [name, copyJson(member, `${path}.${name}`, levels - 1, values)]),
   );
@@ -103,6 +103,14 @@ function notJson(path: string): StowageError {
   return new StowageError(
     'INVALID_ARGUMENT',
     `${path} is not what JSON holds: metadata and parameters are objects of JSON values, at most ${MAX_DEPTH} levels deep; save anything else as an artifact.`,
+    { details: { path } },
+  );
+}
+
+function prototypeKey(path: string): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    `${path} has a member __proto__, which would set a prototype once somebody copies it; leave it out, or give it another name.`,
     { details: { path } },
   );
 }

@@ -16,6 +16,19 @@ export function checkOptionNames(options: unknown, method: string, names: readon
     );
   }
   checkMembers(options, method, ['signal', ...names]);
+  if ('signal' in options) checkSignal(options.signal, method);
+}
+
+/** Any object with the two members that are used of it will do: there are other implementations than that of Node.js. */
+function checkSignal(signal: unknown, method: string): void {
+  if (signal === undefined || signal === null) return;
+  const { aborted, addEventListener } = Object(signal) as Partial<AbortSignal>;
+  if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    `The signal of ${method} is no AbortSignal; pass the \`signal\` of an AbortController.`,
+    { details: { option: 'signal' } },
+  );
 }
 
 /** Checks that `object`, which is what `what` takes, has no members but `names`; throws `INVALID_ARGUMENT`. */

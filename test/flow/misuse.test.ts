@@ -131,6 +131,8 @@ describe('an option that does not exist is refused, not ignored:', () => {
     ['run.finish', (flow) => flow.run('r1').finish('done', misspelt)],
     ['a signal in place of options', (flow) => flow.runs(new AbortController().signal)],
     ['text in place of options', (flow) => flow.runs('nightly')],
+    ['a controller in place of its signal', (flow) => flow.runs({ signal: new AbortController() })],
+    ['a time-out in place of a signal', (flow) => flow.task(spec, () => {}, { signal: 5 })],
   ])('%s', async (_, call) => {
     const flow = await openFlow();
     await flow.task(spec, (task) => task.saveLogs('train', { stdout: 'kept' }));
@@ -141,6 +143,7 @@ describe('an option that does not exist is refused, not ignored:', () => {
 
   it.each<[string, (task: Untyped) => Promise<unknown>]>([
     ['saveArtifacts', (task) => task.saveArtifacts({ a: 1 }, misspelt)],
+    ['saveArtifacts: null', (task) => task.saveArtifacts({ a: 1 }, null)],
     ['saveArtifacts: artifacts', (task) => task.saveArtifacts({ a: 1 }, { artifacts: null })],
     ['saveArtifactStream', (task) => task.saveArtifactStream('a', (async function* () {})(), misspelt)],
     ['saveMetadata', (task) => task.saveMetadata({ a: 1 }, misspelt)],
@@ -223,6 +226,22 @@ describe('a task that is not there', () => {
 });
 
 describe('what is too much', () => {
+  it('a message names the last of many attempts, and details have all', async () => {
+    const flow = await openFlow();
+    for (let i = 0; i < 25; i++) await flow.task(spec, () => Promise.reject(new Error('no'))).catch(() => {});
+    const missing = await errorOf(
+      () => flow.getTaskDataStore('r1/fit/0', { attempt: 99 }),
+      'ATTEMPT_NOT_FOUND',
+    );
+    expect(missing.message).toMatch(/it has 25, the last of them 5, 6, .*, 24\./);
+    expect(missing.details.existing).toHaveLength(25);
+    const none = await errorOf(
+      () => flow.getTaskDataStore('r1/fit/0', { attempt: 'latestDone' }),
+      'ATTEMPT_NOT_DONE',
+    );
+    expect(none.message).toContain('(it has 25, the last of them 5, ');
+  });
+
   it('metadata beyond 16 MiB an attempt is refused, and the attempt stays readable', async () => {
     const flow = await openFlow();
     const task = await flow.createTaskDataStore(spec);

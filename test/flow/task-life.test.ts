@@ -188,6 +188,10 @@ describe('an open attempt', () => {
       await task.saveMetadata({ b: 2, when: null });
       for (const bad of [cycle, [1], 'text', null, { n: 1n }])
         await errorOf(task.saveMetadata(bad as never), 'INVALID_ARGUMENT');
+      const foreign = JSON.parse('{"deep":{"__proto__":1}}');
+      expect((await errorOf(task.saveMetadata(foreign), 'INVALID_ARGUMENT')).message).toContain(
+        'metadata.deep has a member __proto__',
+      );
     });
     expect(await (await flow.getTaskDataStore('r1/fit/0')).loadMetadata()).toEqual({
       a: 1,
