@@ -3,6 +3,7 @@ import { types } from 'node:util';
 import { bytesOfView } from './element-types.ts';
 import { isIntrinsic } from './intrinsics.ts';
 import type { Serializer } from './serializer.ts';
+import { viewBytes } from './view-bytes.ts';
 
 /** `Uint8Array` and `Buffer`: their bytes as they are, uncopied. Both come back as a `Uint8Array`. */
 export const bytesSerializer: Serializer = {
@@ -15,7 +16,7 @@ export const bytesSerializer: Serializer = {
     return prototype === Buffer.prototype || (prototype !== null && isIntrinsic('Uint8Array', prototype));
   },
   serialize(value) {
-    return { type: 'Uint8Array', bytes: unshared(bytesOfView(value as Uint8Array)) };
+    return { type: 'Uint8Array', bytes: unshared(viewBytes(value as Uint8Array)) };
   },
   deserialize(bytes) {
     return bytesOfView(bytes);

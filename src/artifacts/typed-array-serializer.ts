@@ -1,9 +1,11 @@
 import { types } from 'node:util';
 import { unshared } from './bytes-serializer.ts';
-import { bytesOfView, ELEMENT_TYPES, elementTypeOf, littleEndian, typedArrayOver } from './element-types.ts';
+import { ELEMENT_TYPES, elementTypeOf, littleEndian, typedArrayOver } from './element-types.ts';
 import { Malformed, Refusal } from './faults.ts';
 import { isIntrinsic } from './intrinsics.ts';
+import { refuseExtraProperties } from './own-data.ts';
 import type { SerializedValue, Serializer } from './serializer.ts';
+import { viewBytes } from './view-bytes.ts';
 
 /**
  * Typed arrays, `ArrayBuffer` and `DataView`: their memory as it is, elements little-endian, uncopied. `type` is the class's
@@ -18,12 +20,15 @@ export const typedArraySerializer: Serializer = {
     return isArrayBuffer(value) || isDataView(value) || elementTypeOf(value) !== undefined;
   },
   serialize(value): SerializedValue {
-    if (isArrayBuffer(value)) return { type: 'ArrayBuffer', bytes: new Uint8Array(value) };
-    if (isDataView(value)) return { type: 'DataView', bytes: unshared(bytesOfView(value)) };
+    if (isArrayBuffer(value)) {
+      refuseExtraProperties(value, 'an ArrayBuffer');
+      return { type: 'ArrayBuffer', bytes: new Uint8Array(value) };
+    }
+    if (isDataView(value)) return { type: 'DataView', bytes: unshared(viewBytes(value)) };
     const type = elementTypeOf(value);
     if (type === undefined) throw new Refusal('not a typed array', 'Leave the choice of a serializer open.');
     const { name, elementBytes } = type;
-    const bytes = littleEndian(unshared(bytesOfView(value as ArrayBufferView)), elementBytes);
+    const bytes = littleEndian(unshared(viewBytes(value as ArrayBufferView)), elementBytes);
     return elementBytes === 1 ? { type: name, bytes } : { type: name, bytes, elementBytes };
   },
   deserialize(bytes, _info, type) {

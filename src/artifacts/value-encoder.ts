@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { builtInKind, errorClassOf } from './built-in-kind.ts';
 import type { ClassTransformer, ClassTransformers } from './class-transformers.ts';
-import { bytesOfView, type ElementType, elementTypeOf, littleEndian } from './element-types.ts';
+import { type ElementType, elementTypeOf, littleEndian } from './element-types.ts';
 import { expandedBytesAtLeast } from './expanded-size.ts';
 import { EXTENSION, HIDDEN_ERROR_KEYS, MAX_BIGINT_BYTES, type ValueLimits } from './extensions.ts';
 import { Refusal, unserializable } from './faults.ts';
@@ -21,6 +21,7 @@ import {
 } from './refused-kinds.ts';
 import type { SerializeContext } from './serializer.ts';
 import { formatPath, type PathStep } from './value-path.ts';
+import { viewBytes } from './view-bytes.ts';
 
 const NOTHING = new Uint8Array(0);
 const EXPANSION_CHECK_BYTES = 32 * 1024 * 1024;
@@ -148,7 +149,7 @@ export class ValueEncoder {
         this.typedArray(value as ArrayBufferView);
         return;
       case 'data-view':
-        this.extension(EXTENSION.dataView, bytesOfView(value as DataView));
+        this.extension(EXTENSION.dataView, viewBytes(value as DataView));
         return;
       case 'array-buffer':
         this.arrayBuffer(value as ArrayBuffer);
@@ -332,12 +333,12 @@ export class ValueEncoder {
 
   private bytes(value: Uint8Array): void {
     this.jsonExact = false;
-    this.out.binary(bytesOfView(value));
+    this.out.binary(viewBytes(value));
   }
 
   private typedArray(value: ArrayBufferView): void {
     const { elementBytes, code } = elementTypeOf(value) as ElementType;
-    this.extension(EXTENSION.typedArray, littleEndian(bytesOfView(value), elementBytes), code);
+    this.extension(EXTENSION.typedArray, littleEndian(viewBytes(value), elementBytes), code);
   }
 
   private beginContainer(code: number): number {

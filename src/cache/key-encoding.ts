@@ -18,10 +18,10 @@ import {
 import type { SerializerRegistry } from '../artifacts/registry.ts';
 import type { SerializeContext } from '../artifacts/serializer.ts';
 import { formatPath, type PathStep } from '../artifacts/value-path.ts';
+import { viewBytes } from '../artifacts/view-bytes.ts';
 import { unkeyable } from './key-fault.ts';
 import { borrowSink, type KeySink, returnSink } from './key-sink.ts';
 import { KEY_DOMAIN, TAG, VALUE_DOMAIN } from './key-tags.ts';
-import { viewBytes } from './view-bytes.ts';
 
 const EXPANSION_CHECK_BYTES = 32 * 1024 * 1024;
 

@@ -123,6 +123,26 @@ describe('what cannot be saved is refused with a remedy', () => {
       Object.assign(new Array(1000).fill(0), { extra: 1 }),
       /extra property/,
     ],
+    [
+      'an extra property on bytes',
+      Object.assign(Buffer.from([1]), { extra: 1 }),
+      /extra property on a typed array/,
+    ],
+    [
+      'an extra property on a long typed array',
+      Object.assign(new Float64Array(1_000), { extra: 1 }),
+      /extra property/,
+    ],
+    [
+      'an extra property on a DataView',
+      Object.assign(new DataView(new ArrayBuffer(8)), { extra: 1 }),
+      /on a DataView/,
+    ],
+    [
+      'an extra property on an ArrayBuffer',
+      Object.assign(new ArrayBuffer(8), { extra: 1 }),
+      /on an ArrayBuffer/,
+    ],
     ['an extra property on a Map', Object.assign(new Map(), { extra: 1 }), /extra property on a Map/],
     ['an extra property on a Date', Object.assign(new Date(), { extra: 1 }), /extra property on a Date/],
     ['an own __proto__', JSON.parse('{"__proto__":1}'), /__proto__/],

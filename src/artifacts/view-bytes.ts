@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
-import { bytesOfView } from '../artifacts/element-types.ts';
-import { refusedExtraProperty, refusedSymbolKey } from '../artifacts/refused-kinds.ts';
+import { bytesOfView } from './element-types.ts';
+import { refusedExtraProperty, refusedSymbolKey } from './refused-kinds.ts';
 
 const ONLY_PROPERTIES = { maxArrayLength: 0, depth: 0, customInspect: false, breakLength: Infinity } as const;
 const LISTABLE_LENGTH = 128;
@@ -8,8 +8,8 @@ const LISTABLE_LENGTH = 128;
 const WITHOUT_PROPERTIES = /^\w+\(\d+\)(?: \[\w+\])? \[ \.\.\. \d+ more items? \]$/;
 
 /**
- * The bytes of a typed array or DataView. One with a property of its own beside its elements is refused: a function can see it, and two
- * that differ in it must not share a key.
+ * The bytes of a typed array or DataView. One with a property of its own beside its elements is refused: it would not come back, and
+ * since a function can see it, two that differ in it must not share a key.
  */
 export function viewBytes(view: ArrayBufferView): Uint8Array {
   const [symbol] = Object.getOwnPropertySymbols(view);
