@@ -28,6 +28,8 @@ const BLOCK_BYTES = 4096;
 const MAX_READ_BYTES = 16 * 1024 * 1024;
 /** How many files are looked at at once: the thread pool has other work. */
 const LOOKED_AT_ONCE = 16;
+/** How often one write makes its folder: somebody may be deleting it at the same time. */
+const MAX_FOLDERS_MADE = 3;
 /** Neither follows a link to elsewhere, nor waits at a pipe that somebody put in an entry's place. Windows has neither. */
 const READ_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
@@ -69,12 +71,13 @@ export class DiskCacheFolder {
 
   /** Writes an entry, whatever was there, and makes the folders that are missing. Leaves nothing where it fails. */
   async write(key: string, bytes: Uint8Array, options: CallOptions): Promise<void> {
-    try {
-      await this.#write(key, bytes, options);
-    } catch (error) {
-      if (!isAbsent(error)) throw error;
-      await makeFolder(dirname(this.#pathOf(key)));
-      await this.#write(key, bytes, options);
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#write(key, bytes, options);
+      } catch (error) {
+        if (!isAbsent(error) || tries > MAX_FOLDERS_MADE) throw error;
+        await makeFolder(dirname(this.#pathOf(key)));
+      }
     }
   }
 

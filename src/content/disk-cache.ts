@@ -37,8 +37,8 @@ const PAUSE_MS = 30_000;
  * files are readable by their owner alone.
  *
  * What goes wrong on the disk costs speed only, and is told by the channel `stowage:cache-failed`: what cannot be read is a
- * miss; after a write that failed, be it that the folder cannot be made, none is tried for 30 seconds; a folder that was deleted
- * is made again by the next write.
+ * miss; after a write that failed, be it that the folder cannot be made, none is tried for 30 seconds; a folder that was deleted,
+ * be it in the middle of a write, is made again by the next one.
  * What is written is not synced: after a power failure an entry may be damaged, which its reader notices.
  *
  * When it is opened, and whenever it has written `maxBytes`/16, it looks at the whole folder in the background and removes what
@@ -159,9 +159,7 @@ export class DiskCache implements ByteCache, AsyncDisposable {
     try {
       await this.#folder.write(key, bytes, options);
     } catch (error) {
-      // A rename fails where something else has the entry's name, which says nothing of the others.
-      const isOfEntry = (error as NodeJS.ErrnoException).syscall === 'rename';
-      if (!isOfEntry && !options.signal?.aborted) this.#pausedAtMs = this.#nowMs();
+      if (!isOfEntry(error) && !options.signal?.aborted) this.#pausedAtMs = this.#nowMs();
       throw error;
     }
   }
@@ -179,6 +177,15 @@ export class DiskCache implements ByteCache, AsyncDisposable {
       return undefined;
     }
   }
+}
+
+/**
+ * Whether a write failed for a reason that says nothing of the other entries: a rename, where something else has the entry's name, or a
+ * folder that is gone as soon as it was made, while somebody deletes it.
+ */
+function isOfEntry(error: unknown): boolean {
+  const { syscall, code } = error as NodeJS.ErrnoException;
+  return syscall === 'rename' || (syscall === 'open' && code === 'ENOENT');
 }
 
 function checkKey(key: unknown): void {

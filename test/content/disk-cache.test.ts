@@ -178,6 +178,20 @@ describe('what happens to the folder costs speed only', () => {
     expect(isSame(await cache.get(keyOf(1)), contentOf(10))).toBe(true);
   });
 
+  it('gone again as soon as it was made, one entry is not kept, and the others are', async () => {
+    const folder = newFolder();
+    await using cache = await DiskCache.open(folder);
+    const [lost, kept] = [keyOf(1), keyOf(2)];
+    expect(lost.slice(0, 2)).not.toBe(kept.slice(0, 2));
+    mkdirSync(folder, { recursive: true });
+    // Stands for a folder that somebody deletes at the same moment: mkdir finds a name, open finds no folder.
+    symlinkSync(join(folder, 'nowhere'), join(folder, lost.slice(0, 2)));
+    await cache.set(lost, contentOf(10));
+    await cache.set(kept, contentOf(10));
+    expect(await cache.get(lost)).toBeUndefined();
+    expect(isSame(await cache.get(kept), contentOf(10))).toBe(true);
+  });
+
   it.skipIf(!existsSync('/proc/self'))(
     'in a place where none can be made, a write ends, and is told',
     () => {
