@@ -34,7 +34,7 @@ export interface CachedTaskOptions<CallInput, Input, Result, Output, OutputInput
    * `dependsOn`, comments and layout aside.
    */
   version: string;
-  /** The work. Gets the parsed input, and a context; see {@link CachedTaskContext}. */
+  /** The work. Gets the parsed input, and a context; see {@link CachedTaskContext}. Called without a `this`. */
   run: (input: Input, context: CachedTaskContext) => Result | Promise<Result>;
   /** Functions, and files by their paths, whose change is a change of the version `auto`. Default none. */
   dependsOn?: CodeOptions['dependsOn'];

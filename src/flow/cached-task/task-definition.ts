@@ -83,7 +83,9 @@ export class TaskDefinition<Input, Output> {
   }
 
   run(input: unknown, context: CachedTaskContext): unknown {
-    return this.#options.run(input as Input, context);
+    // As a plain function: with the options as its `this`, a method would return nonsense rather than fail.
+    const { run } = this.#options;
+    return run(input as Input, context);
   }
 
   /** What is returned and stored of what the function returned. */
