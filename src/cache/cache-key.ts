@@ -133,6 +133,11 @@ export class TaskKeys {
     };
   }
 
+  /** Equal for tasks whose equal calls share results. */
+  get sharedBy(): string {
+    return keyOfParts({ ...this.common, input: '', ...this.saltOf(undefined) });
+  }
+
   /** The key of a call. */
   keyOf(input: unknown, salt?: string): CacheKey {
     const counted = this.counted(input);

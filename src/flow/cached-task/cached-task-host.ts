@@ -7,6 +7,7 @@ import type { OpenTaskDataStore } from '../open-task-data-store.ts';
 import type { TaskDataStore } from '../task-data-store.ts';
 import type { CachedResult, Provenance } from './result.ts';
 import type { SingleFlight } from './single-flight.ts';
+import type { CachedTaskWarnings } from './warnings.ts';
 
 /** What cached tasks need of their flow. */
 export interface CachedTaskHost {
@@ -18,6 +19,7 @@ export interface CachedTaskHost {
   readonly flow: object;
   /** Calls that are under way. */
   readonly flights: SingleFlight<CachedResult<unknown>>;
+  readonly warnings: CachedTaskWarnings;
   /** Throws `STORAGE_CLOSED` once the flow was closed: a call would run, and not be recorded. */
   ensureOpen(task: string): void;
   /** The run of calls that are made outside any task: one per process and flow store. */

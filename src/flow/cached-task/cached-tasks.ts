@@ -14,6 +14,7 @@ import type { CachedTaskOptions } from './cached-task-options.ts';
 import type { CachedResult, Provenance } from './result.ts';
 import { SingleFlight } from './single-flight.ts';
 import { TaskDefinition } from './task-definition.ts';
+import { CachedTaskWarnings } from './warnings.ts';
 
 /** What a flow gives its cached tasks. */
 export interface CachedTasksOptions {
@@ -33,6 +34,7 @@ export class CachedTasks implements CachedTaskHost {
   readonly registry: SerializerRegistry;
   /** Shared by all tasks of the flow: what makes calls identical is their key. */
   readonly flights: SingleFlight<CachedResult<unknown>> = new SingleFlight();
+  readonly warnings: CachedTaskWarnings;
   readonly #openAttempt: CachedTasksOptions['openAttempt'];
   readonly #cacheOptions: TaskCacheOptions | undefined;
   #cache: TaskCache | undefined;
@@ -42,6 +44,7 @@ export class CachedTasks implements CachedTaskHost {
   constructor({ flow, flowName, content, registry, openAttempt, cache }: CachedTasksOptions) {
     this.flow = flow;
     this.flowName = flowName;
+    this.warnings = new CachedTaskWarnings(flowName);
     this.content = content;
     this.registry = registry;
     this.#openAttempt = openAttempt;

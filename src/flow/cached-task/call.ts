@@ -24,6 +24,8 @@ export interface TriedCall<Output> {
   durationMs: number;
   /** The closed attempt, where it could be recorded. */
   attempt: OpenTaskDataStore | undefined;
+  /** What kept it from being recorded. */
+  failure: { error: unknown } | undefined;
 }
 
 /** How a call is run: what the cache may still take, and the lease under which it is. */

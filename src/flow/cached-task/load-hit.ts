@@ -15,7 +15,7 @@ export type LoadedHit = { value: unknown; provenance: Provenance } | { reason: C
 
 /** Loads the value that an entry keeps, as long as there is patience. */
 export async function loadHit(
-  { content, registry }: CachedTaskHost,
+  { content, registry, warnings }: CachedTaskHost,
   { entry }: CacheHit,
   { patience, signal }: { patience: Patience; signal: AbortSignal },
 ): Promise<LoadedHit> {
@@ -41,6 +41,8 @@ export async function loadHit(
     const reason = reasonOf(error);
     if (reason !== 'purged') {
       reportTaskCacheFailure(content.storage, { operation: 'lookup', reason, key: entry.key, error });
+      // What is wrong with an entry is over once the run has replaced it.
+      if (reason === 'unavailable') warnings.failed(entry.task, 'lookup', error);
     }
     return { reason };
   }

@@ -36,6 +36,9 @@ export async function planCalls<Input, Output>(
   const lookUp = async (input: unknown, inner: AbortSignal): Promise<Looked> => {
     const { brief } = await definition.keyed(input, salt);
     const found = await host.cache.lookup(brief.key, { maxAgeMs: checked.maxAgeMs, signal: inner });
+    if (found.status === 'miss' && found.reason === 'unavailable') {
+      host.warnings.failed(definition.name, 'lookup', found.error);
+    }
     const hit = found.status === 'hit' && loadableOutput(found.entry) !== undefined;
     return { hit, key: brief.key, savedMs: hit ? (found.entry?.durationMs ?? 0) : 0 };
   };

@@ -26,9 +26,11 @@ export async function resolveCall<Input, Output>(
   if (mode !== 'off') {
     const found = await host.cache.lookup(brief.key, { maxAgeMs: checked.maxAgeMs, patience, signal });
     looked.seen = found.seen;
+    const isUnavailable = found.status === 'miss' && found.reason === 'unavailable';
+    if (isUnavailable) host.warnings.failed(definition.name, 'lookup', found.error);
     if (mode === 'refresh') {
       // What is there is not known then, and must be taken neither for a result of somebody who refreshes too.
-      if (found.status === 'miss' && found.reason === 'unavailable') looked.missReason = found.reason;
+      if (isUnavailable) looked.missReason = found.reason;
     } else {
       if (found.status === 'hit') {
         const loaded = await loadHit(host, found, { patience, signal });
@@ -62,6 +64,7 @@ async function resolveSerialized<Input, Output>(
     patience,
     signal,
   });
+  if (acquired.status === 'unserialized') host.warnings.failed(definition.name, 'lease', acquired.error);
   if (acquired.status === 'hit') {
     const loaded = await loadHit(host, acquired, { patience, signal });
     if ('provenance' in loaded) return toHit(call, loaded);
@@ -155,7 +158,8 @@ async function runOnce<Input, Output>(
       runTry((context) => definition.run(call.input, context), { recording, attempt, signal }),
     );
     const value = await definition.parseOutput(returned);
-    return { value, durationMs, attempt: await recording.done(value) };
+    const recorded = await recording.done(value);
+    return { value, durationMs, attempt: recorded, failure: recording.failure };
   } catch (error) {
     await recording.fail(error);
     throw error;
@@ -175,6 +179,7 @@ function toHit<Output>(
     recorded: undefined,
     missReason: undefined,
     notStoredReason: undefined,
+    notStoredError: undefined,
     durationMs: provenance.durationMs,
   };
 }

@@ -36,6 +36,8 @@ export interface CachedResult<Output> {
   missReason: CacheMissReason | undefined;
   /** Why it was not stored, where it was to be. `unrecorded`: its attempt could not be written. */
   notStoredReason: NotStoredReason | 'unrecorded' | undefined;
+  /** What kept it from being stored, where something failed: `undefined` for hits, and where somebody else's result is there. */
+  notStoredError: unknown;
   /** How long the function ran, in milliseconds; for a hit, how long it ran then, if that is known. */
   durationMs: number | undefined;
 }

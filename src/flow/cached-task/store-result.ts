@@ -15,7 +15,7 @@ const NOT_RESULT: ReadonlySet<string> = new Set([INPUT_ARTIFACT]);
 export async function storeResult<Input, Output>(
   definition: TaskDefinition<Input, Output>,
   call: Call,
-  { value, durationMs, attempt }: TriedCall<Output>,
+  { value, durationMs, attempt, failure }: TriedCall<Output>,
   { seen, missReason }: Looked,
   { patience, signal, lease }: RunOptions,
 ): Promise<CachedResult<Output>> {
@@ -26,7 +26,9 @@ export async function storeResult<Input, Output>(
   if (!closed || call.mode === 'off' || call.mode === 'readonly') {
     const isUnrecorded = !closed && call.mode !== 'readonly';
     const provenance = closed && toProvenance(closed.source, durationMs);
-    return { ...ran, stored: false, provenance, notStoredReason: isUnrecorded ? 'unrecorded' : undefined };
+    if (failure) host.warnings.failed(name, 'record', failure.error);
+    const notStoredReason = isUnrecorded ? 'unrecorded' : undefined;
+    return { ...ran, stored: false, provenance, notStoredReason, notStoredError: failure?.error };
   }
   const entry: NewCacheEntry = {
     task: name,
@@ -45,8 +47,10 @@ export async function storeResult<Input, Output>(
     outcome = await host.cache.store(key, entry, { ...storing, replaces: outcome.winner.seen });
   }
   const own = { ...ran, provenance: toProvenance(closed.source, durationMs) };
-  if (outcome.stored) return { ...own, stored: true, notStoredReason: undefined };
-  const notStored = { ...own, stored: false, notStoredReason: outcome.reason };
+  if (outcome.stored) return { ...own, stored: true, notStoredReason: undefined, notStoredError: undefined };
+  const { reason, error } = outcome;
+  if (error !== undefined) host.warnings.failed(name, 'store', error);
+  const notStored = { ...own, stored: false, notStoredReason: reason, notStoredError: error };
   if (!outcome.winner) return notStored;
   const winner = await loadHit(host, outcome.winner, { patience, signal });
   if (!('provenance' in winner)) return notStored;

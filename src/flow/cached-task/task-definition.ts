@@ -135,10 +135,10 @@ export class TaskDefinition<Input, Output> {
   }
 
   #makeKeys(version: string | CodeVersion, schemas: TaskSchemas): TaskKeys {
-    const { salt, interfaceVersion, config, ignoredInputs } = this.#options;
+    const { run, salt, interfaceVersion, config, ignoredInputs } = this.#options;
     const isCode = typeof version !== 'string';
     this.#version = isCode ? `auto ${version.digest.slice(0, 12)}` : version;
-    this.#keys = new TaskKeys({
+    const keys = new TaskKeys({
       taskName: this.name,
       version,
       scope: this.#scope(),
@@ -148,6 +148,12 @@ export class TaskDefinition<Input, Output> {
       ignoredInputs,
       serializers: this.host.registry,
     });
-    return this.#keys;
+    // Where the version is the source, another function has another version.
+    if (!isCode) {
+      const { sharedBy } = keys;
+      this.host.warnings.defined({ name: this.name, version, sharedBy, run });
+    }
+    this.#keys = keys;
+    return keys;
   }
 }
