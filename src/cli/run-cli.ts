@@ -7,8 +7,10 @@ import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { type CommonOptions, Invocation } from './invocation.ts';
 import { flushed, Output, type OutputStream, widthOf } from './output.ts';
 import { buildProgram } from './program.ts';
+import { clearProgress } from './progress.ts';
 import { note, type ReportStream, report } from './report.ts';
 import { didYouMean, suggest } from './suggestions.ts';
+import { WaitingNotice } from './waiting-notice.ts';
 
 /** Why a command is ended early: the reason of its signal; an error where the standard output takes no more. */
 export type End = 'pipe closed' | 'interrupted' | 'terminated' | CliError;
@@ -44,8 +46,17 @@ export async function runCli(
   const execute: Execute = async (command, work) => {
     const options = command.optsWithGlobals<CommonOptions>();
     const output = new Output(stdout, signal, options);
-    const invocation = new Invocation(options, { output, signal, note: (text) => note(text, stderr) });
-    await work(invocation);
+    const remark = (text: string): void => {
+      clearProgress();
+      note(text, stderr);
+    };
+    const invocation = new Invocation(options, { output, signal, note: remark });
+    const waiting = new WaitingNotice((text) => invocation.note(text));
+    try {
+      await work(invocation);
+    } finally {
+      waiting.end();
+    }
     const summary = invocation.summary();
     if (summary) report(summary.error, asked, stderr);
     exitCode = summary?.exitCode ?? invocation.exitCode;

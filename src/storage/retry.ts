@@ -20,6 +20,7 @@ import type {
 import { StorageDecorator, type StorageOperation } from './decorator.ts';
 import { compareNames } from './name-order.ts';
 import { LinkedAbort } from './object-store/linked-abort.ts';
+import { reportRetry } from './retry-report.ts';
 
 /** When a {@link RetryStorage} tries again, and when it gives up. */
 export interface RetryOptions {
@@ -44,7 +45,6 @@ export interface RetryOptions {
   sleep?: ((ms: number, signal?: AbortSignal) => Promise<void>) | undefined;
 }
 
-const TRY_LATER = 'Try again when the storage answers.';
 const STREAM_SPENT = 'Its body is a stream that was read already; call again with a new one.';
 
 /** What is being tried. */
@@ -228,6 +228,7 @@ export class RetryStorage extends StorageDecorator {
         const delayMs = this.#delayMs(attempt, error);
         const endMs = startMs + this.#budgetMs(error);
         if (attempt >= maxAttempts || nowMs() + delayMs > endMs) throw this.#givenUp(what, attempt, error);
+        reportRetry({ operation: what.operation, name: what.name, attempt, delayMs, error });
         await this.#wait(delayMs, what.signal);
       }
     }
@@ -259,12 +260,13 @@ export class RetryStorage extends StorageDecorator {
     return typeof retryAfterMs === 'number' ? Math.max(jitteredMs, retryAfterMs) : jitteredMs;
   }
 
-  #givenUp(what: Attempted, attempts: number, cause: StowageError, remedy = TRY_LATER): StowageError {
+  /** The cause says what to do, unless there is more to say. */
+  #givenUp(what: Attempted, attempts: number, cause: StowageError, remedy?: string): StowageError {
     const { operation, name } = what;
     const times = attempts === 1 ? 'once' : `${attempts} times`;
     return new StowageError(
       'STORAGE_UNAVAILABLE',
-      `Gave up on ${operation} of "${name}" after trying it ${times}: ${cause.message} ${remedy}`,
+      `Gave up on ${operation} of "${name}" after trying it ${times}: ${cause.message}${remedy === undefined ? '' : ` ${remedy}`}`,
       { details: { ...cause.details, operation, name, attempts }, cause },
     );
   }

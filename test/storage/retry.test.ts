@@ -1,9 +1,11 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { StowageError } from '../../src/errors.ts';
 import { type Fault, type FaultPlan, FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { type RetryOptions, RetryStorage } from '../../src/storage/retry.ts';
+import type { RetryMessage } from '../../src/storage/retry-report.ts';
 
 const text = (value: string) => new TextEncoder().encode(value);
 
@@ -136,6 +138,28 @@ describe('RetryStorage', () => {
       cause: { code: 'STORAGE_UNAVAILABLE' },
     });
     expect(calls).toHaveLength(4);
+  });
+
+  it('says once what to do, though it and its cause both know', async () => {
+    const error = new StowageError('STORAGE_UNAVAILABLE', 'Nobody is there. Try again when it answers.');
+    const { storage } = setUp(() => ({ kind: 'before', error }), { maxAttempts: 2 });
+    await expect(storage.get('a')).rejects.toMatchObject({
+      message: 'Gave up on get of "a" after trying it 2 times: Nobody is there. Try again when it answers.',
+    });
+  });
+
+  it('tells before each wait what it tries again, and why', async () => {
+    const told: RetryMessage[] = [];
+    const hear = (message: unknown): number => told.push(message as RetryMessage);
+    subscribe('stowage:retrying', hear);
+    const error = new StowageError('STORAGE_UNAVAILABLE', 'busy');
+    const { storage } = setUp(first(2, { kind: 'before', error }));
+    await storage.get('a').finally(() => unsubscribe('stowage:retrying', hear));
+    const call = { operation: 'get', name: 'a', error };
+    expect(told).toEqual([
+      { ...call, attempt: 1, delayMs: 100 },
+      { ...call, attempt: 2, delayMs: 200 },
+    ]);
   });
 
   it('gives up before a wait that its budget does not hold', async () => {
