@@ -1,4 +1,5 @@
 import { StowageError } from '../errors.ts';
+import { shownPath } from './value-path.ts';
 
 /** Why a part of a value cannot be saved. Whoever walks the value knows where, and makes the user's error of it. */
 export class Refusal extends Error {
@@ -33,7 +34,7 @@ export function unserializable(artifactName: string, path: string, fault: unknow
   const refusal = refusalOf(fault);
   return new StowageError(
     'UNSERIALIZABLE_ARTIFACT',
-    `Artifact "${artifactName}" cannot be saved: ${path} is ${refusal.what}. ${refusal.remedy}`,
+    `Artifact "${artifactName}" cannot be saved: ${shownPath(path)} is ${refusal.what}. ${refusal.remedy}`,
     { details: { artifact: artifactName, path, reason: refusal.what }, cause: refusal.cause },
   );
 }

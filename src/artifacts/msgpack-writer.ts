@@ -250,6 +250,6 @@ export class MsgpackWriter {
 export function tooLarge(maxBytes: number): Refusal {
   return new Refusal(
     `too large, or where the whole becomes so: it would take more than ${maxBytes} bytes`,
-    'Save its parts as artifacts of their own, its bytes as a Uint8Array or a file, or raise `maxBytes`; an object that is reached several times counts each time.',
+    'Save its parts as artifacts of their own, its bytes as a Uint8Array or a file, or raise `maxBytes` of the SerializerRegistry; an object that is reached several times counts each time.',
   );
 }

@@ -128,7 +128,7 @@ export function refusedCycle(): Refusal {
 export function refusedDepth(maxDepth: number): Refusal {
   return new Refusal(
     `nested deeper than ${maxDepth} levels`,
-    'Flatten it, for example into an array with indexes, or raise `maxDepth`.',
+    'Flatten it, for example into an array with indexes, or raise `maxDepth` of the SerializerRegistry.',
   );
 }
 

@@ -5,6 +5,7 @@ export type PathStep =
   | { readonly in: 'map-keys' | 'map-values' | 'set'; index: number; key: unknown }
   | { readonly in: 'class'; readonly className: string };
 
+const MAX_SHOWN = 180;
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 
 /**
@@ -13,6 +14,13 @@ const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
  */
 export function formatPath(root: string, steps: readonly (PathStep | undefined)[]): string {
   return steps.reduce<string>((path, step) => (step === undefined ? path : formatStep(path, step)), root);
+}
+
+/** A path for a message: a long one, which a deep value has, without its middle. */
+export function shownPath(path: string): string {
+  if (path.length <= MAX_SHOWN) return path;
+  const end = path.slice(-MAX_SHOWN / 3);
+  return `${path.slice(0, MAX_SHOWN - end.length)} … ${end}`.toWellFormed();
 }
 
 function formatStep(path: string, step: PathStep): string {

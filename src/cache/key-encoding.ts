@@ -367,7 +367,10 @@ class KeyWalk {
     }
     const { maxDepth } = this.registry.limits;
     if (depth >= maxDepth) {
-      throw new Refusal(`nested deeper than ${maxDepth} levels`, 'Flatten it, or raise `maxDepth`.');
+      throw new Refusal(
+        `nested deeper than ${maxDepth} levels`,
+        'Flatten it, or raise `maxDepth` of the SerializerRegistry.',
+      );
     }
     this.checkSize();
     this.depth = depth + 1;
@@ -394,6 +397,6 @@ class KeyWalk {
 function tooLarge(maxBytes: number): Refusal {
   return new Refusal(
     `too large, or where the whole becomes so: its cache key would take more than ${maxBytes} bytes to make`,
-    'Pass its parts as files or bytes, give it a digest of its own (`CACHE_DIGEST`), or raise `maxBytes`; an object that is reached several times counts each time.',
+    'Pass its parts as files or bytes, give it a digest of its own (`CACHE_DIGEST`), or raise `maxBytes` of the SerializerRegistry; an object that is reached several times counts each time.',
   );
 }

@@ -1,4 +1,5 @@
 import { refusalOf } from '../artifacts/faults.ts';
+import { shownPath } from '../artifacts/value-path.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 
 /** `UNKEYABLE_VALUE`: the task, the path inside its input or configuration, and what to do. */
@@ -8,7 +9,7 @@ export function unkeyable(taskName: string, path: string, fault: unknown): Stowa
     : refusalOf(fault);
   return new StowageError(
     'UNKEYABLE_VALUE',
-    `Task "${taskName}" has no cache key: ${path} is ${what}. ${remedy}${isInInput(path) ? IGNORE : ''}`,
+    `Task "${taskName}" has no cache key: ${shownPath(path)} is ${what}. ${remedy}${isInInput(path) ? IGNORE : ''}`,
     { details: { task: taskName, path, reason: what }, cause },
   );
 }

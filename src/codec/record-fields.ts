@@ -117,7 +117,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function wrong(what: string, field: string, expected: string): StowageError {
   return new StowageError(
     'RECORD_DAMAGED',
-    `${what} is damaged: its field \`${field}\` is not ${expected}.`,
+    `${what} is damaged: its field \`${field}\` is not ${expected}. Restore it from a copy of the store.`,
     {
       details: { record: what, field },
     },

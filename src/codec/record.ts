@@ -96,8 +96,12 @@ function invalid(why: string): StowageError {
 }
 
 function damaged(what: string, how: string, cause?: unknown): StowageError {
-  return new StowageError('RECORD_DAMAGED', `${what} is damaged: ${how}.`, {
-    details: { record: what },
-    ...(cause === undefined ? {} : { cause }),
-  });
+  return new StowageError(
+    'RECORD_DAMAGED',
+    `${what} is damaged: ${how}. Restore it from a copy of the store.`,
+    {
+      details: { record: what },
+      ...(cause === undefined ? {} : { cause }),
+    },
+  );
 }

@@ -30,7 +30,8 @@ export function chooseBlake3(loaders: ReadonlyArray<() => Blake3> = [loadNative,
   }
   throw new StowageError(
     'CODEC_UNAVAILABLE',
-    'No implementation of BLAKE3 could be loaded; reinstall the dependencies (`npm ci`).',
+    'No implementation of BLAKE3 could be loaded; reinstall the dependencies (`npm ci`). Within a bundle, stowage must stay ' +
+      'external (`esbuild --external:stowage`): its native and WebAssembly parts are loaded from its own folder.',
     { cause: new AggregateError(causes) },
   );
 }

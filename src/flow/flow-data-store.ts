@@ -7,12 +7,7 @@ import { failOrReport } from '../attempts/fail-or-report.ts';
 import { type LogChoice, validateLogChoice } from '../attempts/log-names.ts';
 import { type ScrubbedLog, scrubLogs } from '../attempts/log-scrubbing.ts';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
-import {
-  parsePathspec,
-  type TaskPath,
-  validateAttemptNumber,
-  validateTaskNames,
-} from '../attempts/pathspec.ts';
+import { parsePathspec, type TaskPath, validateTaskNames } from '../attempts/pathspec.ts';
 import { listRuns, readRunCreated } from '../attempts/runs.ts';
 import type { TaskCache, TaskCacheOptions } from '../cache/task-cache.ts';
 import type { ByteCache } from '../content/byte-cache.ts';
@@ -49,7 +44,7 @@ import { checkRunFilter, type RunFilter, selectRuns } from './run-selection.ts';
 import { TaskDataStore } from './task-data-store.ts';
 import { openSet, type PrefetchOptions, type TaskDataStoreSet } from './task-data-store-set.ts';
 import { TaskOpener } from './task-opener.ts';
-import { isByName, readRuleOf, type TaskSelection } from './task-selection.ts';
+import { checkAttempt, isByName, readRuleOf, type TaskSelection } from './task-selection.ts';
 
 const TASK_SPEC_NAMES: readonly string[] = ['runId', 'stepName', 'taskId', 'attempt', 'rawDataPath'];
 const SELECTION_NAMES: readonly string[] = [
@@ -359,7 +354,7 @@ export class FlowDataStore implements AsyncDisposable {
     }
     checkMembers(spec, 'A task', TASK_SPEC_NAMES);
     const path = this.#path(spec);
-    if (spec.attempt !== undefined) validateAttemptNumber(spec.attempt);
+    if (spec.attempt !== undefined) checkAttempt(spec.attempt);
     const own = checkRawDataPath(spec.rawDataPath);
     await this.caStore.prepareToWrite({ signal });
     const run = await this.#runs.ensure(path.run, { signal });

@@ -91,19 +91,20 @@ export function checkInline(bytes: number): number {
 }
 
 /** A parent is `<flow>/<run>`, each a name. */
-function checkParent(parent: string): void {
-  const [flow, run, ...more] = parent.split('/');
-  if (run === undefined || more.length > 0)
-    throw new StowageError('INVALID_ARGUMENT', `The parent ${JSON.stringify(parent)} is not <flow>/<run>.`);
+function checkParent(parent: unknown): void {
+  const [flow, run, ...more] = typeof parent === 'string' ? parent.split('/') : [];
+  if (run === undefined || more.length > 0) {
+    const given = typeof parent === 'string' ? JSON.stringify(parent) : String(parent);
+    throw new StowageError('INVALID_ARGUMENT', `The parent ${given} is not <flow>/<run>.`);
+  }
   validateUserName(flow, 'flow of a parent');
   validateUserName(run, 'run of a parent');
 }
 
 /** @throws StowageError `INVALID_ARGUMENT` */
 export function checkRunDescription({ tags, parameters, parents }: RunDescription): RunDescription {
-  const isTexts = (list: unknown): boolean =>
-    Array.isArray(list) && list.every((text) => typeof text === 'string');
-  if (!isTexts(tags) || !isTexts(parents)) {
+  const isTags = Array.isArray(tags) && tags.every((tag) => typeof tag === 'string');
+  if (!isTags || !Array.isArray(parents)) {
     throw new StowageError('INVALID_ARGUMENT', 'The tags and parents of a run must be lists of text.');
   }
   parents.forEach(checkParent);

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import {
   finishRunRecord,
   type ListedRun,
@@ -87,11 +88,17 @@ export class Run {
   }
 
   /**
-   * Records that the run has ended. Tasks may still be opened afterwards; the record says what the engine thought.
+   * Records that the run has ended, and by which error, if it failed: `finish('failed', error)`, or `{ error }` where it may be anything that
+   * was thrown. Tasks may still be opened afterwards; the record says what the engine thought.
    *
    * @throws StowageError `RUN_EXISTS` where it was finished before; `RUN_NOT_FOUND` where nobody opened it.
    */
-  async finish(status: RunOutcome = 'done', options: CallOptions & { error?: unknown } = {}): Promise<void> {
+  async finish(
+    status: RunOutcome = 'done',
+    errorOrOptions: Error | (CallOptions & { error?: unknown }) = {},
+  ): Promise<void> {
+    const isError = errorOrOptions instanceof Error || types.isNativeError(errorOrOptions);
+    const options: CallOptions & { error?: unknown } = isError ? { error: errorOrOptions } : errorOrOptions;
     checkOptionNames(options, 'finish', ['error']);
     const { error, signal } = options;
     const { storage } = this.#flow.caStore;

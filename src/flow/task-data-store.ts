@@ -360,6 +360,13 @@ export class TaskDataStore {
   }
 
   #entry(name: string): ArtifactEntry {
+    // A list of one name would else be told that there is no artifact of the name that there is.
+    if (typeof name !== 'string') {
+      throw new StowageError(
+        'INVALID_ARGUMENT',
+        'An artifact is named by a string; for several, loadArtifacts takes a list.',
+      );
+    }
     const entry = this.#entries.get(name);
     if (entry) return entry;
     const details = { flow: this.flowName, pathspec: this.pathspec, artifact: name, existing: this.names() };

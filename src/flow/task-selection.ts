@@ -27,9 +27,22 @@ export interface GetNamedTasksOptions extends TaskRule {
 /** What `getTaskDataStores` opens: tasks of a run, or tasks by name. */
 export type TaskSelection = GetTasksOptions | GetNamedTasksOptions;
 
+/** Checks the number of an attempt, and tells text that looks like one from it; throws `INVALID_ARGUMENT`. */
+export function checkAttempt(attempt: unknown, orElse = ''): void {
+  if (typeof attempt !== 'string') {
+    validateAttemptNumber(attempt);
+    return;
+  }
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    `The attempt ${JSON.stringify(attempt)} is a string; attempts are the integers from 0 on${orElse}.`,
+    { details: { attempt } },
+  );
+}
+
 /** The rule among other options, checked; throws `INVALID_ARGUMENT`. */
 export function readRuleOf({ attempt, allowNotDone }: ReadRule): ReadRule {
-  if (attempt !== undefined && attempt !== 'latestDone') validateAttemptNumber(attempt);
+  if (attempt !== undefined && attempt !== 'latestDone') checkAttempt(attempt, ", or 'latestDone'");
   return { attempt, allowNotDone };
 }
 

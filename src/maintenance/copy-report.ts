@@ -41,7 +41,7 @@ export interface CopyResult {
   entries: CopyCounts;
   /** The length of the content of what was copied, before compression, each content as often as it is referred to; inline values are none. */
   contentBytes: number;
-  /** The part of {@link contentBytes} that the target had already. */
+  /** The part of {@link contentBytes} that the target had already, or that was equal to other content of the copy. */
   bytesDeduplicated: number;
   /** Bytes of objects that were read from the source. */
   bytesRead: number;

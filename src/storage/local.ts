@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
@@ -114,6 +115,7 @@ export class LocalStorage implements DataStoreStorage {
         'A local storage needs the path of a folder; it is empty or no path.',
       );
     }
+    if (/^~([/\\]|$)/.test(path)) throw homeNotMeant(path);
     const root = resolve(path);
     checkRoot(root);
     const { fsync = true, names, system } = options;
@@ -295,5 +297,15 @@ function preconditionFailed(name: string, ifMatch: string): StowageError {
     'PRECONDITION_FAILED',
     `"${name}" is not at version ${ifMatch} any more; read it again before you replace it.`,
     { details: { name, ifMatch } },
+  );
+}
+
+/** A folder called `~` is what nobody means. */
+function homeNotMeant(path: string): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    `"${path}" is in a folder called "~": only a shell makes the home folder of it, where it is not quoted. ` +
+      `Write ${join(homedir(), path.slice(2))} (in programs with os.homedir()), or "./${path}" if it is what you mean.`,
+    { details: { path } },
   );
 }

@@ -47,11 +47,9 @@ const MAX_PLAIN_LOWER_NAME = 240;
  * @throws StowageError `INVALID_NAME`
  */
 export function validateUserName(name: unknown, what: string): string {
-  const problem =
-    typeof name === 'string'
-      ? userNameProblem(name)
-      : `it is ${kindOf(name)}, not a string${typeof name === 'number' ? `; pass '${name}'` : ''}`;
-  if (problem === undefined) return name as string;
+  if (typeof name !== 'string') throw noText('INVALID_NAME', `The ${what}`, what, name);
+  const problem = userNameProblem(name);
+  if (problem === undefined) return name;
   throw invalid('INVALID_NAME', `The ${what} ${shown(name)} cannot be used: ${problem}.`, what, name);
 }
 
@@ -61,7 +59,8 @@ export function validateUserName(name: unknown, what: string): string {
  * @throws StowageError `INVALID_NAME`
  */
 export function validateLogName(name: unknown, what: string): string {
-  if (typeof name === 'string' && LOG_NAME.test(name)) return name;
+  if (typeof name !== 'string') throw noText('INVALID_NAME', `The ${what}`, what, name);
+  if (LOG_NAME.test(name)) return name;
   const rule = 'use 1 to 32 of the characters A-Z, a-z, 0-9, "_" and "-"';
   throw invalid('INVALID_NAME', `The ${what} ${shown(name)} cannot be used: ${rule}.`, what, name);
 }
@@ -72,12 +71,10 @@ export function validateLogName(name: unknown, what: string): string {
  * @throws StowageError `INVALID_ARGUMENT`
  */
 export function validateObjectName(name: unknown): string {
-  if (typeof name === 'string' && isPlainName(name)) return name;
-  const problem =
-    typeof name === 'string'
-      ? objectNameProblem(name)
-      : `it is ${kindOf(name)}, not a string${typeof name === 'number' ? `; pass '${name}'` : ''}`;
-  if (problem === undefined) return name as string;
+  if (typeof name !== 'string') throw noText('INVALID_ARGUMENT', 'The name of an object', 'object', name);
+  if (isPlainName(name)) return name;
+  const problem = objectNameProblem(name);
+  if (problem === undefined) return name;
   throw invalid('INVALID_ARGUMENT', `${shown(name)} cannot name an object: ${problem}.`, 'object', name);
 }
 
@@ -88,9 +85,10 @@ export function validateObjectName(name: unknown): string {
  */
 export function validatePrefix(prefix: unknown): string {
   if (prefix === '') return '';
-  const problem =
-    typeof prefix === 'string' ? prefixProblem(prefix) : `it is ${kindOf(prefix)}, not a string`;
-  if (problem === undefined) return prefix as string;
+  if (typeof prefix !== 'string')
+    throw noText('INVALID_ARGUMENT', 'The prefix of a listing', 'prefix', prefix);
+  const problem = prefixProblem(prefix);
+  if (problem === undefined) return prefix;
   const message = `Objects cannot be listed by the prefix ${shown(prefix)}: ${problem}.`;
   throw invalid('INVALID_ARGUMENT', message, 'prefix', prefix);
 }
@@ -233,9 +231,21 @@ function kindOf(value: unknown): string {
   return value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
 }
 
-/** A value as a message may show it: quoted, escaped, short. */
-function shown(name: unknown): string {
-  return typeof name === 'string' ? JSON.stringify(cut(name)) : kindOf(name);
+/** What is no string where a name must be. @param subject what it should name, as a sentence begins with it */
+function noText(code: StowageErrorCode, subject: string, what: string, name: unknown): StowageError {
+  const isNumber = typeof name === 'number' || typeof name === 'bigint';
+  const given = isNumber ? `the number ${name}; pass '${name}'` : `${article(kindOf(name))}${kindOf(name)}`;
+  return invalid(code, `${subject} must be a string, not ${given}.`, what, name);
+}
+
+function article(kind: string): string {
+  if (kind === 'undefined' || kind.includes(' ') || kind === 'null') return '';
+  return /^[aeiou]/.test(kind) ? 'an ' : 'a ';
+}
+
+/** A name as a message may show it: quoted, escaped, short. */
+function shown(name: string): string {
+  return JSON.stringify(cut(name));
 }
 
 function cut(name: string): string {

@@ -8,15 +8,16 @@ import { StowageError } from '../errors.ts';
  */
 export function checkOptionNames(options: unknown, method: string, names: readonly string[] = []): void {
   if (options === undefined) return;
-  const isObject = typeof options === 'object' && options !== null && !Array.isArray(options);
-  if (!isObject || options instanceof AbortSignal) {
+  // Neither a list, an AbortSignal, a Date nor an Error is one, though it may have no members of its own that tell.
+  if (Object.prototype.toString.call(options) !== '[object Object]') {
     throw new StowageError(
       'INVALID_ARGUMENT',
       `${method} takes its options as an object, such as { signal }.`,
     );
   }
-  checkMembers(options, method, ['signal', ...names]);
-  if ('signal' in options) checkSignal(options.signal, method);
+  const { signal } = options as { signal?: unknown };
+  checkMembers(options as object, method, ['signal', ...names]);
+  checkSignal(signal, method);
 }
 
 /** Any object with the two members that are used of it will do: there are other implementations than that of Node.js. */

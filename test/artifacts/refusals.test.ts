@@ -232,6 +232,12 @@ describe('bounds', () => {
     const artifact = registry.serialize('a', nested(512));
     expect(registry.deserialize('a', artifact, artifact.bytes)).toEqual(nested(512));
     expect(reasonOf(nested(513))).toMatch(/deeper than 512/);
+    const { message, details } = refusal(nested(900), registry);
+    expect(message).toMatch(
+      /^Artifact "model" cannot be saved: model.{115} … .{60} is nested deeper than 512 levels\./,
+    );
+    expect(message).toContain('`maxDepth` of the SerializerRegistry');
+    expect(String(details.path).length).toBeGreaterThan(1000);
   });
 
   it('counts a Map, a Set, an Error and an object without a prototype as one level each', () => {

@@ -9,6 +9,7 @@ import { parseBashLine, quoteForBash } from '../../src/cli/completion/shell-line
 import { buildProgram } from '../../src/cli/program.ts';
 import { FlowDataStore, openStorage, registerStorage } from '../../src/index.ts';
 import { CountStorage } from '../../src/storage/count.ts';
+import { errorOf } from '../flow/fixtures.ts';
 import { makeCache } from './cache-fixture.ts';
 import { makeStore, PROGRAM, RUN, scratchFolder, stowage } from './fixture.ts';
 
@@ -222,8 +223,8 @@ describe('what a word may become', () => {
     };
     expect(await values('stowage --store ~/store show Tr')).toEqual(['Train/']);
     expect(await values('stowage copy ~/store ./mirror Tr')).toEqual(['Train/']);
-    // No shell finds a home behind "=".
-    expect(await values('stowage --store=~/store show Tr')).toEqual([]);
+    // No shell finds a home behind "=", and the program takes "~" for none.
+    await errorOf(values('stowage --store=~/store show Tr'), 'INVALID_ARGUMENT');
   });
 
   it('artifacts and attempts of the task on the line', async () => {

@@ -1,6 +1,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { runCli } from '../../src/cli/run-cli.ts';
 import { FlowDataStore } from '../../src/index.ts';
 import { json, makeStore, RUN, scratchFolder, stowage } from './fixture.ts';
 
@@ -22,7 +24,9 @@ describe('stowage copy', () => {
     const [header, row, content] = first.stdout.split('\n');
     expect(header).toMatch(/^ +COPIED +PRESENT +REFUSED +FAILED +OPEN$/);
     expect(row).toMatch(/^attempts +9 +0 +0 +0 +1$/);
-    expect(content).toMatch(/^content 360 kB, of which \S+ k?B was there; read 3\d\d kB, wrote 3\d\d kB\.$/);
+    expect(content).toMatch(
+      /^content 360 kB, of which \S+ k?B was there already or equal to other content; read 3\d\d kB, wrote 3\d\d kB\.$/,
+    );
     const again = await copy(from, to);
     expect(again.stdout).toMatch(/^attempts +0 +9 +0 +0 +1$/m);
     expect(await json(to, ['show', 'Train/2026-01-31T08:00:00Z/load/0'])).toMatchObject({
@@ -32,6 +36,33 @@ describe('stowage copy', () => {
       [from, to].map((store) => stowage(store, ['log', RUN, '--stream', 'stderr'])),
     );
     expect(there?.stdout).toBe(here?.stdout);
+  });
+
+  it('says in lines that fit how much content there was', async () => {
+    process.env.COLUMNS = '40';
+    const argv = ['copy', from, newTarget(), '--no-color'];
+    const stdout = new PassThrough();
+    const stderr = new PassThrough();
+    try {
+      expect(await runCli(argv, { stdout, stderr }, new AbortController().signal)).toBe(0);
+    } finally {
+      delete process.env.COLUMNS;
+    }
+    const lines = String(stdout.read()).trimEnd().split('\n');
+    const content = lines.slice(lines.findIndex((line) => line.startsWith('content ')));
+    expect(content.join(' ')).toMatch(/^content 360 kB, of which .* or equal to other content; .*\.$/);
+    expect(content.length).toBeGreaterThan(1);
+    for (const line of content) {
+      expect(line.length).toBeLessThanOrEqual(40);
+      expect(line).not.toMatch(/\d$|^k?B/);
+    }
+  });
+
+  it('tells, as every command does, of a "~" that no shell made the home folder of', async () => {
+    for (const { code, stderr } of [await copy('~/x', newTarget()), await stowage('~/x', ['runs'])]) {
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/^stowage: "~\/x" is in a folder called "~": only a shell/);
+    }
   });
 
   it('copies a flow or a run', async () => {

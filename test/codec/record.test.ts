@@ -120,6 +120,14 @@ describe('bytes whose digest is right, but which are no record', () => {
   });
 });
 
+test('damage is told with what to do about it', () => {
+  const record = encodeRecord({ a: 1 });
+  record[3] = 98;
+  expect(() => decodeRecord(record, 'a record')).toThrow(
+    'a record is damaged: its digest does not match its bytes. Restore it from a copy of the store.',
+  );
+});
+
 test('strings that only speak of __proto__ are fine', () => {
   const fields = { a: '__proto__', b: ['\u0001', { x__proto__: 1 }] };
   expect(decodeRecord(encodeRecord(fields), 'a record')).toEqual(fields);

@@ -85,6 +85,13 @@ test('a binary that gives wrong digests is not taken', () => {
   );
 });
 
+test('where none can be loaded, as in a bundle, it is told that stowage must stay outside of it', () => {
+  const missing = (): never => {
+    throw new Error('Cannot find module');
+  };
+  expect(() => chooseBlake3([missing])).toThrow(/npm ci.*bundle.*--external:stowage/);
+});
+
 test('the process-wide functions agree with the implementation they name', () => {
   const bytes = Buffer.from('abc');
   expect(digestImplementation()).toBe('native');

@@ -46,10 +46,24 @@ describe('hostile names', () => {
     await task.done();
   });
 
-  it.each(['r1', 'Test/r1/fit', ''])('tells that %j is no parent of a run', async (parent) => {
+  it.each(['r1', 'Test/r1/fit', '', undefined])('tells that %j is no parent of a run', async (parent) => {
     const flow = await openFlow();
-    const error = await errorOf(flow.createRun({ runId: 'r2', parents: [parent] }), 'INVALID_ARGUMENT');
-    expect(error.message).toBe(`The parent "${parent}" is not <flow>/<run>.`);
+    const parents = [parent as string];
+    const error = await errorOf(flow.createRun({ runId: 'r2', parents }), 'INVALID_ARGUMENT');
+    expect(error.message).toBe(`The parent ${JSON.stringify(parent)} is not <flow>/<run>.`);
+  });
+
+  it.each([
+    [7, "The task id must be a string, not the number 7; pass '7'."],
+    [undefined, 'The task id must be a string, not undefined.'],
+    [null, 'The task id must be a string, not null.'],
+    [['a'], 'The task id must be a string, not an array.'],
+    [{}, 'The task id must be a string, not an object.'],
+    [true, 'The task id must be a string, not a boolean.'],
+  ])('tells of %j that it is no string', async (taskId, message) => {
+    const flow = await openFlow();
+    const bad = flow.createTaskDataStore({ ...spec, taskId: taskId as string });
+    expect((await errorOf(bad, 'INVALID_NAME')).message).toBe(message);
   });
 
   it('tells what is wrong with a pathspec', async () => {

@@ -25,6 +25,13 @@ describe('misuse gets a typed error', () => {
       (flow) => flow.getTaskDataStore('r1/fit/0', { attempt: '0' }),
       'INVALID_ARGUMENT',
     ],
+    ['a date for options', (flow) => flow.createRun(new Date()), 'INVALID_ARGUMENT'],
+    ['a map for options', (flow) => flow.runs(new Map()), 'INVALID_ARGUMENT'],
+    [
+      'a list for the name of an artifact',
+      async (flow) => (await flow.getTaskDataStore('r1/fit/0')).get(['a']),
+      'INVALID_ARGUMENT',
+    ],
     ['files that are none', (flow) => flow.saveData([null]), 'INVALID_ARGUMENT'],
     ['keys that are no list', (flow) => flow.loadData('ab'.repeat(32)).next(), 'INVALID_ARGUMENT'],
     ['no tasks for a set', (flow) => flow.getTaskDataStoreSet(), 'INVALID_ARGUMENT'],
@@ -35,6 +42,15 @@ describe('misuse gets a typed error', () => {
     const before = await objectNames(flow.storage);
     await errorOf(() => call(flow), code);
     expect((await objectNames(flow.storage)).filter((name) => !name.startsWith('loose/'))).toEqual(before);
+  });
+
+  it.each<[string, (flow: Untyped) => Promise<unknown>, string]>([
+    ['reading', (flow) => flow.getTaskDataStore('r1/fit/0', { attempt: '1' }), ", or 'latestDone'"],
+    ['writing', (flow) => flow.createTaskDataStore({ ...spec, attempt: '1' }), ''],
+  ])('%s: the number of an attempt as text is told from the number', async (_, call, orElse) => {
+    const flow = await openFlow();
+    const { message } = await errorOf(() => call(flow), 'INVALID_ARGUMENT');
+    expect(message).toBe(`The attempt "1" is a string; attempts are the integers from 0 on${orElse}.`);
   });
 
   it.each<[string, Untyped]>([

@@ -166,6 +166,14 @@ describe('a run', () => {
     ]);
   });
 
+  it('keeps the error that it is finished by, with or without members of its own', async () => {
+    const flow = await openFlow();
+    const run = await flow.createRun({ runId: 'r1' });
+    await run.finish('failed', Object.assign(new RangeError('diverged'), { code: 7 }));
+    expect((await run.info()).finished?.error).toMatchObject({ name: 'RangeError', message: 'diverged' });
+    await errorOf(run.finish('failed', 'a text' as never), 'INVALID_ARGUMENT');
+  });
+
   it('the latest done one is found, and the newest comes first', async () => {
     const flow = await openFlow();
     await (await flow.createRun({ runId: 'old' })).finish();

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { LocalStorage } from '../../src/storage/local.ts';
@@ -60,6 +60,17 @@ describe('openStorage', () => {
     undefined as unknown as string,
   ])('refuses %j', async (uri) => {
     await expect(openStorage(uri)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+});
+
+describe('a path that begins with ~', () => {
+  it.each(['~', '~/x', '~\\x'])('%j is no folder called "~", which nobody means', async (path) => {
+    const message = expect.stringMatching(/only a shell makes the home folder of it.*os\.homedir\(\)/);
+    await expect(openStorage(path)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message });
+  });
+
+  it.each(['./~/x', '~x', 'x/~'])('%j is a path like any other', async (path) => {
+    expect(((await openStorage(path)) as LocalStorage).root).toBe(resolve(path));
   });
 });
 

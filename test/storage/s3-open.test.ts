@@ -78,6 +78,19 @@ describe('the surroundings', () => {
     await storage.close();
   });
 
+  it.each([
+    ['AWS_ENDPOINT_URL', '127.0.0.1:17070'],
+    ['AWS_ENDPOINT_URL_S3', 'localhost:9000'],
+  ])(
+    'with an endpoint in %s that is no URL say which, and what to write before it',
+    async (variable, endpoint) => {
+      vi.stubEnv(variable, endpoint);
+      const error = await errorOf(openStorage('s3://data'), 'INVALID_ARGUMENT');
+      expect(error.message).toContain(`${variable} is "${endpoint}"`);
+      expect(error.message).toMatch(/write http:\/\/ or https:\/\/ before the host/);
+    },
+  );
+
   it('tell AWS, which is taken at its word, from servers that must show what they do', async () => {
     const credentials = { accessKeyId: 'key', secretAccessKey: 'secret' };
     const requestsTo = async (options: Partial<S3StorageOptions>) => {

@@ -13,6 +13,7 @@ import { Progress } from '../progress.ts';
 import { countOf, formatBytes, formatCount } from '../sizes.ts';
 import { parseStorePath, type StorePath } from '../store-path.ts';
 import type { Cell, Column } from '../table.ts';
+import { wrapWords } from '../wrap.ts';
 
 /** Options of `stowage copy`. */
 export interface StoreCopyOptions {
@@ -20,6 +21,8 @@ export interface StoreCopyOptions {
   concurrency: string;
 }
 
+/** Spaces where a line may end: a number stays with its unit. */
+const NOT_IN_A_SIZE = / (?![kMGTP]?B\b)/;
 /** More problems than these are told as a number. */
 const MAX_TOLD = 20;
 
@@ -104,7 +107,7 @@ async function report(invocation: Invocation, result: CopyResult): Promise<void>
   if (Object.values(result.entries).some((count) => count > 0))
     rows.push(row('cache entries', result.entries));
   await output.table(columns, rows);
-  await output.line(contentText(result));
+  await output.lines(wrapWords(contentText(result).split(NOT_IN_A_SIZE), output.width));
   if (result.outlived > 0) {
     const count = countOf(result.outlived, 'attempt');
     invocation.note(`the source gave up ${count} since, which the target still has: a copy deletes nothing.`);
@@ -125,7 +128,8 @@ function contentText({
 }: CopyResult): string {
   const content = `content ${formatBytes(contentBytes)}`;
   if (dryRun) return `${content}, less what the target has of it already; nothing was written.`;
-  return `${content}, of which ${formatBytes(bytesDeduplicated)} was there; read ${formatBytes(bytesRead)}, wrote ${formatBytes(bytesWritten)}.`;
+  const there = formatBytes(bytesDeduplicated);
+  return `${content}, of which ${there} was there already or equal to other content; read ${formatBytes(bytesRead)}, wrote ${formatBytes(bytesWritten)}.`;
 }
 
 function tellProblems(invocation: Invocation, { problems, attempts, sessions }: CopyResult): void {

@@ -22,6 +22,7 @@ const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 /** @throws StowageError `STORAGE_UNSUPPORTED` where the SDK is not installed; `INVALID_ARGUMENT` where no region is known */
 export async function connect(options: CheckedS3Options): Promise<S3Connection> {
   const sdk = await loadSdk();
+  if (!options.client) checkEndpointOfEnvironment(options);
   if (options.client) return { sdk, client: options.client, isOwn: false };
   const client = newClient(sdk, options, options.region);
   try {
@@ -99,8 +100,27 @@ function newClient(sdk: S3Sdk, options: CheckedS3Options, region: string | undef
 
 /** The endpoint, if one is configured where it can be seen without the SDK. */
 function endpointOf(options: CheckedS3Options): string | undefined {
-  const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL } = process.env;
-  return options.endpoint ?? (AWS_ENDPOINT_URL_S3 || AWS_ENDPOINT_URL || undefined);
+  return options.endpoint ?? endpointOfEnvironment()?.endpoint;
+}
+
+function endpointOfEnvironment(): { variable: string; endpoint: string } | undefined {
+  for (const variable of ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL']) {
+    const endpoint = process.env[variable];
+    if (endpoint) return { variable, endpoint };
+  }
+  return undefined;
+}
+
+/** The SDK would say of an address without its scheme that it is no URL, and not whose. */
+function checkEndpointOfEnvironment({ endpoint: given }: CheckedS3Options): void {
+  const named = given === undefined ? endpointOfEnvironment() : undefined;
+  if (!named || (/^https?:\/\//i.test(named.endpoint) && URL.canParse(named.endpoint))) return;
+  const { variable, endpoint } = named;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    `${variable} is "${endpoint}", which is no URL; write http:// or https:// before the host, as in http://127.0.0.1:9000.`,
+    { details: { variable, endpoint } },
+  );
 }
 
 /** The SDK warns of the end of its support for Node.js 20 when a client is made, unless its own switch is set. */
