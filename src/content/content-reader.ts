@@ -118,13 +118,15 @@ export class ContentReader {
     let offset = start;
     let failure: StowageError | undefined;
     let isGiven = false;
-    let isSuspect = false;
+    /** What was found wrong where the reading stands, and may have been changed on its way. */
+    const doubts = new Set<string>();
     for (let name = await candidates.next(); name !== undefined; ) {
       try {
         for await (const piece of this.#readCopy(name, address, offset, end, { signal })) {
           whole?.update(piece);
           offset += piece.length;
           candidates.progressed();
+          doubts.clear();
           yield piece;
         }
         isGiven = true;
@@ -133,9 +135,13 @@ export class ContentReader {
       } catch (error) {
         if (!isStowageError(error, 'CONTENT_DAMAGED', 'CONTENT_NOT_FOUND', 'UNSUPPORTED_FORMAT')) throw error;
         const isMarked = candidates.isMarked(name);
-        // Bytes may have been changed on their way: a mark stays, so that only what is damaged twice gets one.
-        isSuspect = !isSuspect && error.code === 'CONTENT_DAMAGED' && !isGiven && !isMarked;
-        if (isSuspect) continue;
+        // Bytes may have been changed on their way: a mark stays, so that only what is damaged twice, in the same place, gets one.
+        const isNew = !doubts.has(error.message) && doubts.size < MAX_DOUBTS;
+        if (isNew && error.code === 'CONTENT_DAMAGED' && !isGiven && !isMarked) {
+          doubts.add(error.message);
+          continue;
+        }
+        doubts.clear();
         await this.#report(error, isMarked);
         // All was given, and is not what the key says: the copy itself lies, and no other can undo that.
         if (isGiven) throw unreadable(address, error);
@@ -150,9 +156,11 @@ export class ContentReader {
   /** Reads one copy whole and verifies it; throws `CONTENT_DAMAGED` or `CONTENT_NOT_FOUND`. */
   async verifyCopy(name: string, options: CallOptions = {}): Promise<void> {
     const key = parseCopyName(name)?.key as ContentKey;
-    const hasher = createHasher();
-    for await (const piece of this.#readCopy(name, { key }, 0, undefined, options)) hasher.update(piece);
-    if (hasher.digestHex() !== key) throw damagedObject(name, OTHER_CONTENT);
+    await unlessChangedOnItsWay(async () => {
+      const hasher = createHasher();
+      for await (const piece of this.#readCopy(name, { key }, 0, undefined, options)) hasher.update(piece);
+      if (hasher.digestHex() !== key) throw damagedObject(name, OTHER_CONTENT);
+    });
   }
 
   /** What a manifest or a locator names, for a writer that wants to rely on it; `undefined` where it is gone. */
@@ -160,7 +168,7 @@ export class ContentReader {
     name: string,
     options: CallOptions = {},
   ): Promise<{ stored: StoredContent; packs: PackEntry[]; plain: string | undefined } | undefined> {
-    const opened = await this.#open(name, options);
+    const opened = await unlessChangedOnItsWay(() => this.#open(name, options));
     if (!opened) return undefined;
     if (opened.kind === 'blob') throw damagedObject(name, 'it is neither a manifest nor a locator');
     const key = parseCopyName(name)?.key as ContentKey;
@@ -291,8 +299,20 @@ export class ContentReader {
   }
 }
 
+/** How many faults in different places a copy may show, without a byte read, before it counts as damaged. */
+const MAX_DOUBTS = 8;
 const OTHER_CONTENT = 'its content does not match its key';
 const KINDS = { data: ['blob'], manifests: ['manifest', 'locator'] } as const;
+
+/** What `read` comes to; it is called again where it finds damage, which the way may have done. */
+async function unlessChangedOnItsWay<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
+    return read();
+  }
+}
 
 const nowhereElse: ReaderAt = async (place) => {
   throw unknownPlace(place, 'that is read');

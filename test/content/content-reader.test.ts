@@ -30,14 +30,15 @@ interface Scenario {
   content: Uint8Array;
   /** Beginnings of the names of the objects that the content rests on. */
   objects: string[];
-  save: (storage: DataStoreStorage) => Promise<StoredContent>;
+  save: (storage: DataStoreStorage, options?: { verifyHits?: boolean }) => Promise<StoredContent>;
 }
 
 const blobs = (title: string, content: Uint8Array, objects: string[]): Scenario => ({
   title,
   content,
   objects,
-  save: async (storage) => (await freshStore(storage).saveBlobs([content]))[0] as StoredContent,
+  save: async (storage, options) =>
+    (await freshStore(storage, options).saveBlobs([content]))[0] as StoredContent,
 });
 
 const SCENARIOS: Scenario[] = [
@@ -50,9 +51,9 @@ const SCENARIOS: Scenario[] = [
     title: 'a plain object',
     content: contentOf(5000, 4),
     objects: ['manifests/', 'plain/'],
-    save: async (storage) => {
+    save: async (storage, options) => {
       const data = contentOf(5000, 4);
-      return (await freshStore(storage).saveData([{ name: 'report', data }]))[0] as StoredContent;
+      return (await freshStore(storage, options).saveData([{ name: 'report', data }]))[0] as StoredContent;
     },
   },
 ];
@@ -66,6 +67,62 @@ async function expectLoads(
 ): Promise<void> {
   expect(Buffer.compare(await freshStore(storage).reader.load(address), content)).toBe(0);
 }
+
+describe.each(SCENARIOS)('$title: damage on the way', ({ content, save }) => {
+  test('of each of its objects, one after the other, is read again, and nothing is marked', async () => {
+    const storage = new MemoryStorage();
+    const saved = await save(storage);
+    const before = await namesOf(storage);
+    const spoiled = new Set<string>();
+    const firstOfEach = new FaultStorage(storage, (operation, name) => {
+      if (operation !== 'get' || !/^(data|manifests|packs|plain)\//.test(name) || spoiled.has(name)) return;
+      spoiled.add(name);
+      return { kind: 'flip', bit: 777 };
+    });
+    for (const address of [saved, { key: saved.key }]) {
+      spoiled.clear();
+      await expectLoads(firstOfEach, address, content);
+      expect(spoiled.size).toBeGreaterThan(0);
+    }
+    expect(await namesOf(storage)).toEqual(before);
+  });
+
+  test('is no reason for a writer to mark a copy, or to write another', async () => {
+    for (const verifyHits of [false, true]) {
+      const storage = new MemoryStorage();
+      await save(storage);
+      const before = await namesOf(storage);
+      const spoiled = new Set<string>();
+      const firstOfEach = new FaultStorage(storage, (operation, name) => {
+        const isRead = operation === 'get' && /^(manifests|packs|plain|data)\//.test(name);
+        if (!isRead || spoiled.has(name) || (verifyHits && spoiled.size > 0)) return;
+        spoiled.add(name);
+        return { kind: 'flip', bit: 777 };
+      });
+      const far = new ObservedStorage(firstOfEach, { localReads: false });
+      const { key } = await save(far, { verifyHits });
+      expect(key).toBe(digestHex(content));
+      const after = await namesOf(storage);
+      expect(after.filter((name) => /^(data|manifests|packs)/.test(name))).toEqual(
+        before.filter((name) => /^(data|manifests|packs)/.test(name)),
+      );
+    }
+  });
+
+  test('that never ends is damage, after a few tries', async () => {
+    const storage = new MemoryStorage();
+    const saved = await save(storage);
+    let reads = 0;
+    const always = new FaultStorage(storage, (operation, name) => {
+      if (operation !== 'get' || !/^(data|manifests|packs|plain)\//.test(name)) return;
+      reads += 1;
+      return { kind: 'flip', bit: 100 + 8 * reads };
+    });
+    expect(await codeOf(freshStore(always).reader.load(saved))).toBe('CONTENT_DAMAGED');
+    expect(reads).toBeGreaterThan(1);
+    expect(reads).toBeLessThan(10);
+  });
+});
 
 describe.each(targets)('$title: damage in $object', ({ content, object, save }) => {
   let whole: MemoryStorage;
