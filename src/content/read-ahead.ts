@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { LinkedAbort } from '../storage/object-store/linked-abort.ts';
 
@@ -24,6 +25,7 @@ export async function* readAhead<T, R>(
   const next = async (): Promise<Fetched<T, R>> => {
     const { item, coming } = pending[0] as (typeof pending)[number];
     const result = await coming;
+    throwIfAborted(signal); // what came before the abort is not wanted any more
     pending.shift();
     return { item, result };
   };

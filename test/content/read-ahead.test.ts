@@ -57,6 +57,19 @@ describe('what is fetched ahead', () => {
     expect(given).toEqual([0]);
     expect(ended).toEqual([2, 3, 4]);
   });
+
+  it('ends with its signal, whatever has come by then', async () => {
+    const ending = new AbortController();
+    const given: number[] = [];
+    const reading = (async () => {
+      for await (const { item } of readAhead([0, 1, 2], async (item) => item, { signal: ending.signal })) {
+        given.push(item);
+        ending.abort();
+      }
+    })();
+    expect(await codeOf(reading)).toBe('ABORTED');
+    expect(given).toEqual([0]);
+  });
 });
 
 /** Its reads from the second of a pack or a plain object on come only once they are let go, or never where they are aborted. */
