@@ -304,13 +304,18 @@ const MAX_DOUBTS = 8;
 const OTHER_CONTENT = 'its content does not match its key';
 const KINDS = { data: ['blob'], manifests: ['manifest', 'locator'] } as const;
 
-/** What `read` comes to; it is called again where it finds damage, which the way may have done. */
+/** What `read` comes to; it is called again where it finds damage that it did not find before, which the way may have done. */
 async function unlessChangedOnItsWay<T>(read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
-    return read();
+  const doubts = new Set<string>();
+  while (true) {
+    try {
+      return await read();
+    } catch (error) {
+      const isNew =
+        isStowageError(error, 'CONTENT_DAMAGED') && !doubts.has(error.message) && doubts.size < MAX_DOUBTS;
+      if (!isNew) throw error;
+      doubts.add(error.message);
+    }
   }
 }
 

@@ -109,6 +109,24 @@ describe.each(SCENARIOS)('$title: damage on the way', ({ content, save }) => {
     }
   });
 
+  test('of different objects, at each of two looks, is no damage for a writer that verifies what it hits', async () => {
+    const storage = new MemoryStorage();
+    await save(storage);
+    const before = await namesOf(storage);
+    const reads = new Map<string, number>();
+    // The manifest when it is read to be verified, and what it names when that is done again.
+    const eachOnce = new FaultStorage(storage, (operation, name) => {
+      if (operation !== 'get' || !/^(manifests|packs|plain|data)\//.test(name)) return;
+      const read = (reads.get(name) ?? 0) + 1;
+      reads.set(name, read);
+      return read === (name.startsWith('manifests/') ? 2 : 1) ? { kind: 'flip', bit: 777 } : undefined;
+    });
+    const far = new ObservedStorage(eachOnce, { localReads: false });
+    expect((await save(far, { verifyHits: true })).key).toBe(digestHex(content));
+    const stored = (names: string[]) => names.filter((name) => /^(data|manifests|packs|plain)/.test(name));
+    expect(stored(await namesOf(storage))).toEqual(stored(before));
+  });
+
   test('that never ends is damage, after a few tries', async () => {
     const storage = new MemoryStorage();
     const saved = await save(storage);
