@@ -54,6 +54,29 @@ describeOnServices('calls that end early', (findWay) => {
     await proxy.stop();
   });
 
+  it('a create that looks whether it was the writer ends with its storage', async () => {
+    const { origin, openThrough } = await findWay();
+    const proxy = await startFaultyProxy(origin);
+    const storage = new RetryStorage(await openThrough(proxy.url), { sleep: async () => {} });
+    await storage.create('first', text('x'));
+    proxy.seen.length = 0;
+    let isSilent = (): void => {};
+    const arrived = new Promise<void>((resolve) => {
+      isSilent = resolve;
+    });
+    proxy.plan = (method, _, count) => {
+      if (count === 0) return { kind: 'answer lost' };
+      if (method !== 'GET' && method !== 'HEAD') return undefined;
+      isSilent();
+      return { kind: 'silence' };
+    };
+    const ended = errorOf(storage.create('a', streamOf(text('x'))), 'STORAGE_CLOSED');
+    await arrived;
+    await storage.close();
+    await ended;
+    await proxy.stop();
+  });
+
   it('an upload that is aborted waits for its clean-up no longer than for a request', async () => {
     const { origin, openThrough } = await findWay();
     const proxy = await startFaultyProxy(origin);

@@ -3,7 +3,7 @@ import { StowageError } from '../../errors.ts';
 import { isStream } from '../body-stream.ts';
 import type { CreateOptions, OverwriteOptions, RepeatStep } from '../contract.ts';
 import { preconditionFailed } from '../object-store/changed-meanwhile.ts';
-import type { LinkedAbort } from '../object-store/linked-abort.ts';
+import { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { Target } from '../object-store/object-storage.ts';
 import { createOwn } from '../object-store/own-writes.ts';
 import { sendBytes, sendStream, type WaysToSend } from '../object-store/send-by-size.ts';
@@ -30,9 +30,9 @@ const GENERATION = /^[1-9]\d{0,18}$/;
 interface Creating extends Target {
   object: NewObject;
   repeat: RepeatStep;
-  /** What the caller gave. */
-  signal: AbortSignal | undefined;
-  /** Aborted with it, by the end of the storage, and by a part that ends the upload. */
+  /** Aborted by the caller, or by the end of the storage. */
+  signal: AbortSignal;
+  /** Follows it, and is aborted as well by a part that ends the upload. */
   stop: LinkedAbort;
 }
 
@@ -79,8 +79,9 @@ export class GcsUploads {
     const { contentType = DEFAULT_CONTENT_TYPE, repeatStep: repeat = (step) => step(), signal } = options;
     checkContentType(contentType);
     const object = { key: target.key, contentType, ifGenerationMatch: '0' };
-    return this.#underWay.run(signal, async (stop) => {
-      const creating = { ...target, object, repeat, signal, stop };
+    return this.#underWay.run(signal, async (call) => {
+      const stop = new LinkedAbort(call.signal);
+      const creating = { ...target, object, repeat, signal: call.signal, stop };
       await this.#conditions.ensureCreate(stop.signal);
       if (!isStream(body)) return sendBytes(body, this.#waysOf(creating));
       const own = withWriteId(creating);
