@@ -1,4 +1,5 @@
 import type { Compression } from '../codec/envelope.ts';
+import { isStowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { BoundedMap } from './bounded-map.ts';
 import type { CollectionLog, CollectionState } from './collection-log.ts';
@@ -139,8 +140,15 @@ export class WriterContext {
         usable.catch(() => this.#usablePacks.delete(name));
       }
     }
-    const usable = await Promise.all(packs.map(({ name }) => this.#usablePacks.get(name)));
-    return usable.every(Boolean);
+    try {
+      const usable = await Promise.all(packs.map(({ name }) => this.#usablePacks.get(name)));
+      return usable.every(Boolean);
+    } catch (error) {
+      const isOfAnother = isStowageError(error, 'ABORTED') && !options.signal?.aborted;
+      // Whoever asked first was aborted, which is no reason for this call to end.
+      if (!isOfAnother || fresh.length === packs.length) throw error;
+      return this.mayUsePacks(packs, options, readAfterPins);
+    }
   }
 
   #isOwn({ name }: PackEntry): boolean {
