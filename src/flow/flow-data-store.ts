@@ -168,7 +168,7 @@ export class FlowDataStore implements AsyncDisposable {
    */
   cachedTask<
     Input,
-    Result extends Widened<OutputInput>,
+    Result extends OutputInput | Widened<OutputInput>,
     CallInput = Input,
     Output = Awaited<Result>,
     OutputInput = unknown,

@@ -2,7 +2,9 @@ import { type } from 'arktype';
 import * as v from 'valibot';
 import { beforeEach, describe, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
+import type { CachedTask } from '../../../src/flow/cached-task/cached-task.ts';
 import type { FlowDataStore } from '../../../src/flow/flow-data-store.ts';
+import type { StandardSchema } from '../../../src/flow/standard-schema.ts';
 import { openFlow } from '../fixtures.ts';
 
 const base = { name: 't', version: '1' };
@@ -68,6 +70,15 @@ describe('a function beside an output schema', () => {
       run: () => Buffer.from('a'),
     });
     expectTypeOf(binary).returns.resolves.toExtend<Uint8Array>();
+  });
+
+  it('may be of a type that a generic caller gives', () => {
+    const wrap = <T>(output: StandardSchema<T, T>, run: () => Promise<T>): CachedTask<unknown, T> =>
+      flow.cachedTask({ ...base, output, run });
+    expectTypeOf(wrap(z.number(), async () => 1)).returns.resolves.toEqualTypeOf<number>();
+    const wrapZod = <S extends z.ZodType>(output: S, run: () => z.input<S>) =>
+      flow.cachedTask({ ...base, output, run });
+    expectTypeOf(wrapZod(z.number(), () => 1)).returns.resolves.toEqualTypeOf<number>();
   });
 
   it('returns what it likes where there is none', () => {
