@@ -261,17 +261,18 @@ export class OpenAttempt {
   }
 
   async #close(outcome: Outcome, error: RecordedError | undefined, options: CallOptions): Promise<void> {
-    if (this.isClosed) this.#ensureOpen(outcome === 'done' ? 'close it as done' : 'close it as failed');
+    if (this.isClosed) this.#ensureOpen(`close it as ${outcome}`);
     throwIfAborted(options.signal);
     if (outcome === 'done') {
       // A save that nobody awaited is part of the attempt all the same: done without it would be done with a part of its results.
-      this.#state = 'ending';
+      // Not after a try to close it: what its description names may be fixed then.
+      if (this.#state === 'open') this.#state = 'ending';
       await this.#underWay.succeeded(options);
     } else {
       // Whoever gives up does not wait for saves and streams, which may have no end now.
       this.#logs.stopStreams();
     }
-    this.#state = 'closing';
+    if (!this.isClosed) this.#state = 'closing';
     await this.#underWay.settled(['metadata', 'logs'], options);
     if (this.#mustRelyAgain) await this.#relyAgain(options);
     if (outcome === 'done' && this.#lost.size > 0) return this.#closeWithLoss(options);
@@ -289,8 +290,9 @@ export class OpenAttempt {
       return this.#close('done', undefined, options);
     }
     await this.#settle();
-    // An earlier try of ours had closed it after all, though its answer was lost.
-    if (standing?.outcome === 'done' && outcome === 'failed') this.#ensureOpen('close it as failed');
+    // Another call of ours had closed it otherwise: one whose answer was lost, or one beside this.
+    if (standing && standing.outcome !== 'abandoned' && standing.outcome !== outcome)
+      this.#ensureOpen(`close it as ${outcome}`);
   }
 
   async #settle(): Promise<void> {

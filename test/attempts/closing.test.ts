@@ -110,6 +110,51 @@ describe('a done() that failed', () => {
   });
 });
 
+describe('a fail() that failed', () => {
+  async function openFlaky(kind: 'before' | 'after') {
+    const faults = { are: true };
+    const flaky = new FaultStorage(new MemoryStorage(), (operation, name) =>
+      faults.are && operation === 'create' && name.endsWith('.DONE') ? { kind } : undefined,
+    );
+    const flow = await openFlow({ storage: flaky });
+    return { flow, task: await flow.createTaskDataStore(spec), faults };
+  }
+
+  it('whose answer was lost is failed, and cannot be done afterwards', async () => {
+    const { flow, task, faults } = await openFlaky('after');
+    await errorOf(task.fail(new Error('first')), 'STORAGE_UNAVAILABLE');
+    faults.are = false;
+    await errorOf(task.done(), 'ATTEMPT_CLOSED');
+    expect((await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true })).status).toBe('failed');
+  });
+
+  it('has fixed what the attempt holds, so that a save under way is told, and not left out in silence', async () => {
+    const { flow, task, faults } = await openFlaky('before');
+    await task.saveArtifacts({ x: 1 });
+    const late = new PassThrough();
+    const saving = errorOf(task.saveArtifactStream('late', late), 'ATTEMPT_CLOSED');
+    await errorOf(task.fail(new Error('first')), 'STORAGE_UNAVAILABLE');
+    faults.are = false;
+    const ending = errorOf(task.done(), 'ATTEMPT_CLOSED');
+    late.end('too late');
+    await Promise.all([saving, ending]);
+    await task.done();
+    expect((await flow.getTaskDataStore('r1/fit/0')).names()).toEqual(['x']);
+  });
+
+  it('and a done() beside it come to one outcome, which both are told', async () => {
+    const flow = await openFlow();
+    const task = await flow.createTaskDataStore(spec);
+    const [failing, ending] = await Promise.allSettled([task.fail(new Error('no')), task.done()]);
+    const { status } = await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true });
+    const told = { failed: failing.status, done: ending.status };
+    expect(told).toEqual({
+      failed: status === 'failed' ? 'fulfilled' : 'rejected',
+      done: status === 'done' ? 'fulfilled' : 'rejected',
+    });
+  });
+});
+
 describe('a fence', () => {
   it('is not got past by a failure while content is looked for again', async () => {
     const storage = new MemoryStorage();
