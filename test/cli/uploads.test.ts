@@ -1,8 +1,11 @@
 import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { StowageError } from '../../src/errors.ts';
 import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
-import { openStorage } from '../../src/storage/open.ts';
+import type { UnfinishedWrite, UnfinishedWrites } from '../../src/storage/contract.ts';
+import { StorageDecorator } from '../../src/storage/decorator.ts';
+import { openStorage, registerStorage } from '../../src/storage/open.ts';
 import { useAzurite } from '../servers/azure-containers.ts';
 import { describeOnFakeGcs } from '../servers/gcs-buckets.ts';
 import { newClient, unfinishedKeys } from '../servers/s3-buckets.ts';
@@ -133,6 +136,33 @@ describe('stowage uploads, in a folder', () => {
     expect(removed.stdout).toMatch(/tmp\/left-behind +8 d ago +2\.0 MB +removed\n$/);
     expect(removed.stderr).toBe('stowage: 1 unfinished upload, 2.0 MB: all removed.\n');
     expect(existsSync(file)).toBe(false);
+  });
+
+  it('tells of a place elsewhere that lists none, and of the store itself all the same', async () => {
+    class Locked extends StorageDecorator {
+      override get unfinished(): UnfinishedWrites {
+        // biome-ignore lint/correctness/useYield: it fails before there is anything
+        const find = async function* (): AsyncGenerator<UnfinishedWrite> {
+          throw new StowageError('STORAGE_CREDENTIALS', 'locked: takes no such keys.');
+        };
+        return { kind: 'listed', find, remove: async () => {} };
+      }
+    }
+    registerStorage('locked', async () => new Locked(await openStorage('memory:locked')));
+    const store = join(folder, 'partly');
+    await using flow = await FlowDataStore.open({
+      flowName: 'Train',
+      storage: store,
+      rawDataPath: 'locked:',
+    });
+    await flow.task({ runId: 'r1', stepName: 'fit', taskId: '0' }, (task) =>
+      task.saveArtifacts({ x: noise(20_000) }),
+    );
+    mkdirSync(join(store, 'tmp'), { recursive: true });
+    writeFileSync(join(store, 'tmp', 'left-behind'), new Uint8Array(2_000_000));
+    const { code, stdout, stderr } = await stowage(store, ['uploads', '--older-than', '0s', '--yes']);
+    expect(stdout).toMatch(/tmp\/left-behind .* removed\n$/);
+    expect([code, stderr]).toEqual([3, expect.stringContaining('locked: takes no such keys.')]);
   });
 
   it('wants an age, and a store', async () => {

@@ -48,9 +48,14 @@ export async function uploads(invocation: Invocation, options: UploadsOptions): 
     for await (const { unfinished, place } of placesOf(invocation, store)) {
       if (unfinished?.kind !== 'listed') continue;
       isListed = true;
-      for await (const write of unfinished.find(asked)) {
-        const removed = options.yes === true && (await remove(invocation, unfinished, write));
-        found.push({ ...(place === undefined ? {} : { place }), ...toJson(write, removed) });
+      try {
+        for await (const write of unfinished.find(asked)) {
+          const removed = options.yes === true && (await remove(invocation, unfinished, write));
+          found.push({ ...(place === undefined ? {} : { place }), ...toJson(write, removed) });
+        }
+      } catch (error) {
+        if (place === undefined || !isStowageError(error) || error.code === 'ABORTED') throw error;
+        invocation.failed(error);
       }
     }
     if (!isListed) return explainWhyNone(invocation, store.storage);
@@ -61,7 +66,7 @@ export async function uploads(invocation: Invocation, options: UploadsOptions): 
   });
 }
 
-/** The store itself, and the places elsewhere that hold content of it. One that cannot be reached is told at the end. */
+/** The store itself, and the places elsewhere that hold content of it. One that cannot be opened is told at the end. */
 async function* placesOf(
   invocation: Invocation,
   { storage, content }: OpenStore,
