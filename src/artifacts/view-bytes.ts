@@ -2,7 +2,15 @@ import { inspect } from 'node:util';
 import { bytesOfView } from './element-types.ts';
 import { refusedExtraProperty, refusedSymbolKey } from './refused-kinds.ts';
 
-const ONLY_PROPERTIES = { maxArrayLength: 0, depth: 0, customInspect: false, breakLength: Infinity } as const;
+/** All that shapes the text: a program may have set `inspect.defaultOptions` otherwise. */
+const ONLY_PROPERTIES = {
+  maxArrayLength: 0,
+  depth: 0,
+  customInspect: false,
+  showHidden: false,
+  compact: 3,
+  breakLength: Infinity,
+} as const;
 const LISTABLE_LENGTH = 128;
 /** What `inspect` says, to the letter, of a typed array without properties of its own. */
 const WITHOUT_PROPERTIES = /^\w+\(\d+\)(?: \[\w+\])? \[ \.\.\. \d+ more items? \]$/;

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import vm from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { SerializerRegistry } from '../../src/artifacts/registry.ts';
@@ -300,6 +301,20 @@ describe('bounds', () => {
     expect(() => new SerializerRegistry({ maxBytes: limit })).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
     );
+  });
+});
+
+describe('a long typed array', () => {
+  it('is not looked at element by element, however a program has values printed', () => {
+    const before = { ...inspect.defaultOptions };
+    Object.assign(inspect.defaultOptions, { compact: false, showHidden: true, colors: true });
+    try {
+      const began = performance.now();
+      registry.serialize('a', new Uint8Array(10_000_000));
+      expect(performance.now() - began).toBeLessThan(1_000);
+    } finally {
+      Object.assign(inspect.defaultOptions, before);
+    }
   });
 });
 
