@@ -122,6 +122,8 @@ export class AttemptRecording {
       if (sourceError !== undefined) throw unreadable(name, path, sourceError);
       if (signal.aborted || isStowageError(error, 'INVALID_NAME')) throw error;
       this.#fail(error);
+    } finally {
+      source.destroy(); // one that is refused was never read, and would stay open
     }
   }
 

@@ -1,8 +1,17 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { attemptOf } from '../../../src/flow/open-task-data-store.ts';
 import { StorageDecorator } from '../../../src/storage/decorator.ts';
 import { FaultStorage } from '../../../src/storage/fault.ts';
@@ -28,7 +37,39 @@ class GatedStorage extends StorageDecorator {
   }
 }
 
+/** How often a file is open in this process. */
+function openTimes(path: string): number {
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === path;
+    } catch {
+      return false; // that of the listing itself
+    }
+  }).length;
+}
+
 describe('a call', () => {
+  it.runIf(existsSync('/proc/self/fd'))('leaves no file open that it saves too late', async () => {
+    const path = join(realpathSync(mkdtempSync(join(tmpdir(), 'late-'))), 'plot.svg');
+    writeFileSync(path, 'x'.repeat(100));
+    const flow = await openFlow();
+    const controller = new AbortController();
+    let late: Promise<unknown> | undefined;
+    const task = flow.cachedTask({
+      name: 'late',
+      version: '1',
+      run: async (_: undefined, ctx) => {
+        controller.abort();
+        late = errorOf(ctx.files.save('plot', path), 'ABORTED');
+        await late;
+      },
+    });
+    await errorOf(task(undefined, { signal: controller.signal }), 'ABORTED');
+    await late;
+    await vi.waitFor(() => expect(openTimes(path)).toBe(0));
+    rmSync(dirname(path), { recursive: true });
+  });
+
   it('ends at once when its caller aborts, in every mode, though the function goes on', async () => {
     const flow = await openFlow();
     for (const mode of ['auto', 'refresh', 'readonly', 'off'] as const) {
