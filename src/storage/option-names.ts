@@ -20,11 +20,12 @@ export function checkOptionNames(options: unknown, method: string, names: readon
   checkSignal(signal, method);
 }
 
-/** Any object with the two members that are used of it will do: there are other implementations than that of Node.js. */
+/** Any object with the members that are used of it will do: there are other implementations than that of Node.js. */
 function checkSignal(signal: unknown, method: string): void {
   if (signal === undefined || signal === null) return;
-  const { aborted, addEventListener } = Object(signal) as Partial<AbortSignal>;
-  if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return;
+  const { aborted, addEventListener, removeEventListener } = Object(signal) as Partial<AbortSignal>;
+  const isListenedTo = typeof addEventListener === 'function' && typeof removeEventListener === 'function';
+  if (typeof aborted === 'boolean' && isListenedTo) return;
   throw new StowageError(
     'INVALID_ARGUMENT',
     `The signal of ${method} is no AbortSignal; pass the \`signal\` of an AbortController.`,

@@ -148,6 +148,10 @@ describe('an option that does not exist is refused, not ignored:', () => {
     ['a signal in place of options', (flow) => flow.runs(new AbortController().signal)],
     ['text in place of options', (flow) => flow.runs('nightly')],
     ['a controller in place of its signal', (flow) => flow.runs({ signal: new AbortController() })],
+    [
+      'a signal that keeps its listeners',
+      (flow) => flow.runs({ signal: { aborted: false, addEventListener: () => {} } }),
+    ],
     ['a time-out in place of a signal', (flow) => flow.task(spec, () => {}, { signal: 5 })],
   ])('%s', async (_, call) => {
     const flow = await openFlow();
