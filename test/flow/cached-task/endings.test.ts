@@ -66,7 +66,7 @@ describe('a call', () => {
     });
     await errorOf(task(undefined, { signal: controller.signal }), 'ABORTED');
     await late;
-    await vi.waitFor(() => expect(openTimes(path)).toBe(0));
+    await vi.waitFor(() => expect(openTimes(path)).toBe(0), { timeout: 10_000 });
     rmSync(dirname(path), { recursive: true });
   });
 
