@@ -19,7 +19,7 @@ import type { SerializerRegistry } from '../artifacts/registry.ts';
 import type { SerializeContext } from '../artifacts/serializer.ts';
 import { formatPath, type PathStep } from '../artifacts/value-path.ts';
 import { viewBytes } from '../artifacts/view-bytes.ts';
-import { unkeyable } from './key-fault.ts';
+import { tooLarge, unkeyable } from './key-fault.ts';
 import { borrowSink, type KeySink, returnSink } from './key-sink.ts';
 import { KEY_DOMAIN, TAG, VALUE_DOMAIN } from './key-tags.ts';
 
@@ -392,11 +392,4 @@ class KeyWalk {
     this.depth = 0;
     throw tooLarge(maxBytes);
   }
-}
-
-function tooLarge(maxBytes: number): Refusal {
-  return new Refusal(
-    `too large, or where the whole becomes so: its cache key would take more than ${maxBytes} bytes to make`,
-    'Pass its parts as files or bytes, give it a digest of its own (`CACHE_DIGEST`), or raise `maxBytes` of the SerializerRegistry; an object that is reached several times counts each time.',
-  );
 }

@@ -1,4 +1,4 @@
-import { refusalOf } from '../artifacts/faults.ts';
+import { Refusal, refusalOf } from '../artifacts/faults.ts';
 import { shownPath } from '../artifacts/value-path.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 
@@ -39,4 +39,12 @@ export function invalidTask(
     details: { task: taskName, ...details },
     cause,
   });
+}
+
+/** Of a value, or a part of it, whose key would take more than `maxBytes` to make. */
+export function tooLarge(maxBytes: number): Refusal {
+  return new Refusal(
+    `too large, or where the whole becomes so: its cache key would take more than ${maxBytes} bytes to make`,
+    'Pass its parts as files or bytes, give it a digest of its own (`CACHE_DIGEST`), or raise `maxBytes` of the SerializerRegistry; an object that is reached several times counts each time.',
+  );
 }
