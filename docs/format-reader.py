@@ -31,7 +31,7 @@ DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]|conin\$|conout\$|clo
 # The classes of typed arrays in the order of their element types, from 1 on, with the widths of their elements.
 WIDTHS = {"Int8Array": 1, "Uint8ClampedArray": 1, "Int16Array": 2, "Uint16Array": 2, "Int32Array": 4, "Uint32Array": 4,
           "Float32Array": 4, "Float64Array": 8, "BigInt64Array": 8, "BigUint64Array": 8, "Float16Array": 2}
-ATTEMPT_FILE = re.compile(r"(0|[1-9][0-9]*)(\.attempt\.json|\.metadata\.json|\.DONE|\.DELETED|\.PURGED|\.ERASED\.json)")
+ATTEMPT_FILE = re.compile(r"(0|[1-9][0-9]*)(\.attempt\.json|\.metadata\.json|\.DONE|\.DELETED|\.PURGED|\.ERASED\.[0-9]{8}\.json)")
 HOLE = {"$": "hole"}
 ERRORS = ("Error", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError", "URIError", "AggregateError")
 
@@ -298,8 +298,8 @@ def read_task(store, flow, run, step, task, attempt=None):
     if data is None:  # a mark may have come since
         files = list_attempts(store, folder)[chosen]
         ensure(".DELETED" not in files, f"attempt {chosen} was deleted")
-    if ".ERASED.json" in files:
-        data = store.get(f"{base}.ERASED.json")
+    if erased := max((file for file in files if file.startswith(".ERASED.")), default=None):
+        data = store.get(f"{base}{erased}")
     else:
         ensure(data is not None and blake3(data).hexdigest() == done["metadataDigest"], f"{base}: not what DONE names")
     description = table = decode_record(data, f"{base}: description")

@@ -1,4 +1,4 @@
-import { SESSION_FILES } from '../content/session-files.ts';
+import { erasedRevisionOf, SESSION_FILES } from '../content/session-files.ts';
 import type { CallOptions, DataStoreStorage, ListedObject } from '../storage/contract.ts';
 import type { ListedDone } from './metadata-cache.ts';
 import type { TaskPath } from './pathspec.ts';
@@ -7,11 +7,16 @@ import type { TaskPath } from './pathspec.ts';
 export interface AttemptFiles extends ReadonlySet<AttemptFile> {
   /** Which DONE it was, where the listing was asked for details. */
   readonly listedDone?: ListedDone;
+  /** Which description after an erasure counts, where there is one. */
+  readonly erasedRevision?: number;
 }
-export type AttemptFile = keyof typeof SESSION_FILES;
+export type AttemptFile = keyof typeof SESSION_FILES | 'erased';
 
 /** The attempts of a task, by number. */
-export type TaskAttempts = Map<number, Set<AttemptFile> & { listedDone?: ListedDone }>;
+export type TaskAttempts = Map<
+  number,
+  Set<AttemptFile> & { listedDone?: ListedDone; erasedRevision?: number }
+>;
 
 /** Options of listings of attempts. */
 export interface ListAttemptsOptions extends CallOptions {
@@ -101,7 +106,9 @@ export async function* listTasks(
 
 function addAttemptFile(attempts: TaskAttempts, fileName: string, object: ListedObject): void {
   const dot = fileName.indexOf('.');
-  const file = fileBySuffix.get(fileName.slice(dot));
+  const suffix = fileName.slice(dot);
+  const erasedRevision = erasedRevisionOf(suffix);
+  const file = erasedRevision === undefined ? fileBySuffix.get(suffix) : 'erased';
   const number = fileName.slice(0, dot);
   if (!file || !/^(0|[1-9]\d*)$/.test(number)) return;
   const attempt = Number(number);
@@ -110,6 +117,9 @@ function addAttemptFile(attempts: TaskAttempts, fileName: string, object: Listed
   else {
     files = new Set([file]);
     attempts.set(attempt, files);
+  }
+  if (erasedRevision !== undefined) {
+    files.erasedRevision = Math.max(erasedRevision, files.erasedRevision ?? 0);
   }
   const { name, bytes, modifiedAtMs } = object;
   if (file === 'done' && bytes !== undefined && modifiedAtMs !== undefined) {

@@ -13,6 +13,7 @@ import {
   type DoneRecord,
   decodeAttempt,
   decodeDone,
+  erasedFile,
   readSessionFile,
   SESSION_FILES,
 } from '../content/session-files.ts';
@@ -57,8 +58,8 @@ export interface ReadAttempt {
   metadata: Metadata;
   /** Retention gave up the attempt's content; its history and inline values remain. */
   purged: boolean;
-  /** Why and which artifacts were erased. */
-  erased?: { reason: string; artifacts: readonly string[] };
+  /** Why and which artifacts were erased, by the last of how many erasures, counted from 0. */
+  erased?: { revision: number; reason: string; artifacts: readonly string[] };
 }
 
 /** Options of reading attempts. */
@@ -217,7 +218,7 @@ class AttemptSource {
     { done, doneBytes, metadata: cached }: ReadDone,
     files: AttemptFiles,
   ): Promise<FoundDescription> {
-    if (files.has('erased')) return this.#readErased(base);
+    if (files.erasedRevision !== undefined) return this.#readErased(base, files.erasedRevision);
     const name = base + SESSION_FILES.metadata;
     if (cached) return { description: decodeDescription(cached, name), erased: undefined };
     const object = await this.#storage.get(name, { ...this.#options, maxBytes: MAX_DESCRIPTION_BYTES });
@@ -235,16 +236,17 @@ class AttemptSource {
   async #missingDescription(number: number, base: string): Promise<FoundDescription> {
     const files = (await listAttempts(this.#storage, this.#path, this.#options)).get(number);
     if (files?.has('deleted')) throw deleted(this.#path, number);
-    if (files?.has('erased')) return this.#readErased(base);
+    if (files?.erasedRevision !== undefined) return this.#readErased(base, files.erasedRevision);
     throw damage(base + SESSION_FILES.metadata, 'it is missing, and nothing says that it was given up');
   }
 
-  async #readErased(base: string): Promise<FoundDescription> {
-    const name = base + SESSION_FILES.erased;
+  async #readErased(base: string, revision: number): Promise<FoundDescription> {
+    const name = base + erasedFile(revision);
     const object = await this.#storage.get(name, { ...this.#options, maxBytes: MAX_DESCRIPTION_BYTES });
     if (!object) throw damage(name, 'it was listed but cannot be read');
     const record = decodeRecord(object.body, name);
     const erased = {
+      revision,
       reason: readString(record, 'reason', name),
       artifacts: readStrings(record, 'erased', name),
     };

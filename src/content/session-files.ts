@@ -17,7 +17,7 @@ import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { type ContentRef, readContentRefs } from './content-ref.ts';
 import { createOwn, holdsBytes } from './create-own.ts';
-import type { SessionId } from './session-id.ts';
+import { padSequence, type SessionId } from './session-id.ts';
 
 /**
  * The files of a session, beside each other under one base name: a task's attempt, `flows/<flow>/<run>/<step>/<task>/<n>`,
@@ -29,8 +29,18 @@ export const SESSION_FILES = {
   done: '.DONE',
   deleted: '.DELETED',
   purged: '.PURGED',
-  erased: '.ERASED.json',
 } as const;
+
+/** The file that describes a session anew after its `revision`-th erasure, from 0; the highest one counts. */
+export function erasedFile(revision: number): string {
+  return `.ERASED.${padSequence(revision)}.json`;
+}
+
+/** The revision that such a file's name tells; `undefined` of any other suffix. */
+export function erasedRevisionOf(suffix: string): number | undefined {
+  const match = /^\.ERASED\.(\d{8})\.json$/.exec(suffix);
+  return match ? Number(match[1]) : undefined;
+}
 
 /** What attempt.json says: the session is open, whose it is, and since when. */
 export interface AttemptRecord {

@@ -15,7 +15,7 @@ export interface ClosedResult {
   purged: boolean;
   /** Retention gave up everything. */
   deleted: boolean;
-  erased?: { reason: string; artifacts: readonly string[] };
+  erased?: { revision: number; reason: string; artifacts: readonly string[] };
 }
 
 /** The session that made a result first, wherever that was. */

@@ -20,6 +20,7 @@ import {
   decodeDone,
   encodeAttempt,
   encodeDone,
+  erasedFile,
   readSessionFile,
   SESSION_FILES,
   type SessionOrigin,
@@ -143,7 +144,7 @@ class CopyWriting {
     throw this.#lost('content');
   }
 
-  /** metadata.json, or ERASED.json; nothing where the source has no description. */
+  /** metadata.json, or ERASED.<k>.json; nothing where the source has no description. */
   async describe(stored: StoredContents): Promise<void> {
     const { described, erased } = this.#result;
     if (!described) return;
@@ -151,7 +152,7 @@ class CopyWriting {
       ...described.table,
       artifacts: described.table.artifacts.map((row) => moved(row, stored)),
     };
-    const file = erased ? SESSION_FILES.erased : SESSION_FILES.metadata;
+    const file = erased ? erasedFile(erased.revision) : SESSION_FILES.metadata;
     let body = await this.#encode({ ...described, table });
     if (!(await this.#create(file, body))) {
       const standing = await this.#read(file, MAX_DESCRIPTION_BYTES);

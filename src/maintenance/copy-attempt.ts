@@ -215,13 +215,14 @@ async function copyParts(
 
 /** A mark comes and a description goes, so that their number alone says nothing. */
 function isSameSet(a: AttemptFiles, b: AttemptFiles): boolean {
-  return a.size === b.size && [...a].every((file) => b.has(file));
+  return a.size === b.size && a.erasedRevision === b.erasedRevision && [...a].every((file) => b.has(file));
 }
 
 /** The source gave up what the target still has. */
 function isOutlived(files: AttemptFiles, targetFiles: AttemptFiles): boolean {
   if (targetFiles.has('deleted')) return false;
-  if (files.has('deleted') || (files.has('erased') && !targetFiles.has('erased'))) return true;
+  if (files.has('deleted')) return true;
+  if ((files.erasedRevision ?? -1) > (targetFiles.erasedRevision ?? -1)) return true;
   return files.has('purged') && !targetFiles.has('purged');
 }
 

@@ -195,10 +195,10 @@ describe('what retention did is noticed, though the attempt was cached', () => {
     const record = decodeRecord(body, 'metadata');
     const artifacts = (record.artifacts as { name: string }[]).filter(({ name }) => name !== 'secret');
     const erased = { ...record, kind: 'erased', artifacts, reason: 'asked to', erased: ['secret'] };
-    await storage.create(`${base}0.ERASED.json`, encodeRecord(erased));
+    await storage.create(`${base}0.ERASED.00000000.json`, encodeRecord(erased));
     for (let turn = 0; turn < 2; turn++) {
       const read = await reading.read();
-      expect(read.erased).toEqual({ reason: 'asked to', artifacts: ['secret'] });
+      expect(read.erased).toEqual({ revision: 0, reason: 'asked to', artifacts: ['secret'] });
       expect(reading.requests.gets).toBe(2);
       expect(read.described?.table().artifacts.map(({ name }) => name)).toEqual(['answer']);
     }

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 const PACKAGES = ['blake3', 'zstandard', 'msgpack'];
 const INSTALL_MS = 120_000;
@@ -33,13 +33,26 @@ function isOurs(folder: string): boolean {
   return process.getuid === undefined || statSync(folder).uid === process.getuid();
 }
 
+/** Made beside `folder` and moved there, so that test files that look at the same time do not meet half of one. */
 function install(folder: string, python: string): string | undefined {
   if (existsSync(folder) && !isOurs(folder)) return `${folder} is somebody else's`;
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { mode: 0o700 });
+  const made = mkdtempSync(`${folder}-`);
   const failure =
-    run('python3', ['-m', 'venv', folder]) ?? run(python, ['-m', 'pip', 'install', '--quiet', ...PACKAGES]);
-  if (failure !== undefined) rmSync(folder, { recursive: true, force: true });
+    run('python3', ['-m', 'venv', made]) ??
+    run(join(made, relative(folder, python)), ['-m', 'pip', 'install', '--quiet', ...PACKAGES]);
+  if (failure === undefined) {
+    rmSync(folder, { recursive: true, force: true });
+    try {
+      renameSync(made, folder);
+      return undefined;
+    } catch (error) {
+      if (hasPackages(python)) return undefined; // another test file was faster
+      return String(error);
+    } finally {
+      rmSync(made, { recursive: true, force: true });
+    }
+  }
+  rmSync(made, { recursive: true, force: true });
   return failure;
 }
 

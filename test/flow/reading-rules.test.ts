@@ -109,7 +109,7 @@ describe('what retention left', () => {
       metadata: {},
       readFrom: [],
     });
-    await flow.storage.create(`${base}.ERASED.json`, record);
+    await flow.storage.create(`${base}.ERASED.00000000.json`, record);
     await flow.storage.delete([`${base}.metadata.json`]);
     const task = await flow.getTaskDataStore('r1/fit/0');
     expect((await errorOf(task.get('secret'), 'CONTENT_ERASED')).message).toContain('asked for by its owner');

@@ -261,7 +261,7 @@ describe('what was given up', () => {
     );
     const artifacts = described.artifacts.filter(({ name }: { name: string }) => name !== 'name');
     const erased = { ...described, artifacts, reason: 'asked for', erased: ['name'] };
-    await from.create(`${BASE}.ERASED.json`, encodeRecord(erased));
+    await from.create(`${BASE}.ERASED.00000000.json`, encodeRecord(erased));
     await from.delete([`${BASE}.metadata.json`]);
     const to = new MemoryStorage();
     await expectCopied(from, to);
