@@ -1,4 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { abortError, StowageError, throwIfAborted } from '../errors.ts';
+import { isStream } from './body-stream.ts';
 import type {
   CallOptions,
   CreateOptions,
@@ -15,14 +17,22 @@ import type {
 import { StorageDecorator } from './decorator.ts';
 import { onAbort } from './on-abort.ts';
 
+/** A stream that never waits for its source lets others go first after this long, in milliseconds. */
+const MAX_TURN_MS = 20;
+
 /**
  * Lets at most `maxInFlight` calls through at a time; the others wait, first come, first served, and can be aborted
- * while they do. A listing counts while it fetches a page. A `create` counts until its stream is read, so that a
- * stream must not wait for calls through the same limit.
+ * while they do. A listing counts while it fetches a page. A `create` does not count while it waits for its stream, which may
+ * therefore read through the same limit, or keep silent; parts that it sends meanwhile come on top of the limit. Calls that
+ * begin and creates that go on with their stream take turns, so that neither can keep out the other.
  */
 export class LimitStorage extends StorageDecorator {
   readonly #maxInFlight: number;
-  readonly #waiting = new Set<() => void>();
+  /** Calls that have not begun. */
+  readonly #beginning = new Set<() => void>();
+  /** Creates whose stream has gone on. */
+  readonly #resuming = new Set<() => void>();
+  #wasResumed = false;
   #inFlight = 0;
 
   constructor(inner: DataStoreStorage, maxInFlight: number) {
@@ -43,7 +53,8 @@ export class LimitStorage extends StorageDecorator {
     body: Uint8Array | AsyncIterable<Uint8Array>,
     options?: CreateOptions,
   ): Promise<boolean> {
-    return this.#limited(options, () => this.inner.create(name, body, options));
+    if (!isStream(body)) return this.#limited(options, () => this.inner.create(name, body, options));
+    return this.#createFromStream(name, body, options);
   }
 
   override overwrite(name: string, body: Uint8Array, options?: OverwriteOptions): Promise<string> {
@@ -75,19 +86,43 @@ export class LimitStorage extends StorageDecorator {
     return this.#limited(options, () => this.inner.persist(names, options));
   }
 
-  async #limited<T>(options: CallOptions | undefined, call: () => Promise<T>): Promise<T> {
+  async #createFromStream(
+    name: string,
+    body: AsyncIterable<Uint8Array>,
+    options: CreateOptions | undefined,
+  ): Promise<boolean> {
+    const place = new Place(
+      () => this.#enter(this.#resuming, options?.signal),
+      () => this.#leave(),
+    );
     throwIfAborted(options?.signal);
-    if (this.#inFlight < this.#maxInFlight) this.#inFlight += 1;
-    else await this.#turn(options?.signal);
+    await this.#enter(this.#beginning, options?.signal);
+    place.isHeld = true;
     try {
-      return await call();
+      return await this.inner.create(name, givingWay(body, place), options);
     } finally {
-      this.#handOver();
+      place.end();
     }
   }
 
-  /** Resolves once a call that ended has handed its place over. */
-  #turn(signal: AbortSignal | undefined): Promise<void> {
+  async #limited<T>(options: CallOptions | undefined, call: () => Promise<T>): Promise<T> {
+    throwIfAborted(options?.signal);
+    await this.#enter(this.#beginning, options?.signal);
+    try {
+      return await call();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /** Resolves once there is a place, which counts as taken from then on. */
+  async #enter(queue: Set<() => void>, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#inFlight < this.#maxInFlight) this.#inFlight += 1;
+    else await this.#turn(queue, signal);
+  }
+
+  /** Resolves once a call that left has handed its place over. */
+  #turn(queue: Set<() => void>, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const enter = (): void => {
         forget?.();
@@ -96,19 +131,88 @@ export class LimitStorage extends StorageDecorator {
       const forget =
         signal &&
         onAbort(signal, () => {
-          this.#waiting.delete(enter);
+          queue.delete(enter);
           reject(abortError(signal));
         });
-      this.#waiting.add(enter);
+      queue.add(enter);
     });
   }
 
-  #handOver(): void {
-    for (const enter of this.#waiting) {
-      this.#waiting.delete(enter);
-      enter();
+  #leave(): void {
+    const [first, second] = this.#wasResumed
+      ? [this.#beginning, this.#resuming]
+      : [this.#resuming, this.#beginning];
+    const queue = first.size > 0 ? first : second;
+    const [enter] = queue;
+    if (!enter) {
+      this.#inFlight -= 1;
       return;
     }
-    this.#inFlight -= 1;
+    this.#wasResumed = queue === this.#resuming;
+    queue.delete(enter);
+    enter();
   }
+}
+
+/** The place of a `create` that is given back while its stream is waited for. */
+class Place {
+  isHeld = false;
+  readonly #enter: () => Promise<void>;
+  readonly #leave: () => void;
+  #hasEnded = false;
+
+  constructor(enter: () => Promise<void>, leave: () => void) {
+    this.#enter = enter;
+    this.#leave = leave;
+  }
+
+  giveBack(): void {
+    if (!this.isHeld) return;
+    this.isHeld = false;
+    this.#leave();
+  }
+
+  /** Takes a place again. A stream that goes on after its `create` has ended takes none. */
+  async takeAgain(): Promise<void> {
+    if (this.#hasEnded) return;
+    await this.#enter();
+    this.isHeld = true;
+    if (this.#hasEnded) this.giveBack();
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    this.giveBack();
+  }
+}
+
+/** A stream that gives back a place while its source is silent, and now and then where it never is. */
+function givingWay(source: AsyncIterable<Uint8Array>, place: Place): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]() {
+      const iterator = source[Symbol.asyncIterator]();
+      let turnBegan = performance.now();
+      const next = async (): Promise<IteratorResult<Uint8Array>> => {
+        let isSilent = true;
+        const coming = Promise.resolve(iterator.next()).finally(() => {
+          isSilent = false;
+        });
+        if (performance.now() - turnBegan < MAX_TURN_MS) await Promise.race([coming, nextTurn()]);
+        if (!isSilent) return coming;
+        place.giveBack();
+        try {
+          return await coming;
+        } finally {
+          await place.takeAgain();
+          turnBegan = performance.now();
+        }
+      };
+      // Not queued behind an item that may never come, as a generator's would be.
+      const end = async (): Promise<IteratorResult<Uint8Array>> => {
+        await iterator.return?.();
+        return { done: true, value: undefined };
+      };
+      return { next, return: end };
+    },
+  };
 }

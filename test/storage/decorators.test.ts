@@ -73,6 +73,117 @@ describe('LimitStorage', () => {
     }
   });
 
+  test.prop([fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 12 })], { numRuns: 50 })(
+    'lets streams read through the limit that they are written through',
+    async (limit, streams) => {
+      const storage = new LimitStorage(new MemoryStorage(), limit);
+      await storage.create('source', text('read from the store'));
+      const read = async function* () {
+        for (const offset of [0, 5, 10]) {
+          for await (const page of storage.list({ prefix: 'source' })) expect(page.objects).toHaveLength(1);
+          const part = await storage.get('source', { range: { offset, length: 5 } });
+          yield part?.body as Uint8Array;
+        }
+      };
+      await Promise.all(Array.from({ length: streams }, (_, i) => storage.create(`s${i}`, read())));
+      for (let i = 0; i < streams; i += 1)
+        expect((await storage.get(`s${i}`))?.body).toEqual(text('read from the s'));
+    },
+  );
+
+  it('holds no place for a stream that keeps silent, which is read to its end all the same', async () => {
+    const storage = new LimitStorage(new MemoryStorage(), 1);
+    let goOn = () => {};
+    const silence = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const read = async function* () {
+      yield text('a');
+      await silence;
+      yield text('b');
+    };
+    const all = ['x', 'y', 'z'].map((name) => storage.create(name, read()));
+    for (let i = 0; i < 3; i += 1) expect(await storage.create(`beside ${i}`, text('at once'))).toBe(true);
+    goOn();
+    expect(await Promise.all(all)).toEqual([true, true, true]);
+    expect((await storage.get('y'))?.body).toEqual(text('ab'));
+  });
+
+  it('keeps no call out for good by streams that never end nor wait', async () => {
+    const storage = new LimitStorage(new MemoryStorage(), 2);
+    const controller = new AbortController();
+    const endless = async function* () {
+      for (;;) yield text('a');
+    };
+    const options = { signal: controller.signal };
+    const all = Array.from({ length: 5 }, (_, i) => storage.create(`s${i}`, endless(), options));
+    for (let i = 0; i < 10; i += 1) expect(await storage.create(`n${i}`, text('x'))).toBe(true);
+    controller.abort();
+    for (const result of await Promise.allSettled(all)) expect(result.status).toBe('rejected');
+  });
+
+  it('cleans up a silent stream at once when its call is aborted', async () => {
+    const storage = new LimitStorage(new MemoryStorage(), 1);
+    const controller = new AbortController();
+    let isReturned = false;
+    const stream = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => new Promise<IteratorResult<Uint8Array>>(() => {}),
+        return: async () => {
+          isReturned = true;
+          return { done: true as const, value: undefined };
+        },
+      }),
+    };
+    const creating = storage.create('a', stream, { signal: controller.signal });
+    await settle();
+    controller.abort();
+    await expect(creating).rejects.toMatchObject({ code: 'ABORTED' });
+    expect(isReturned).toBe(true);
+  });
+
+  const anyEnd = fc.constantFrom(
+    'ends',
+    'fails',
+    'is aborted',
+    'is aborted in silence',
+    'is of a taken name',
+  );
+  test.prop([fc.integer({ min: 1, max: 3 }), fc.array(anyEnd, { maxLength: 12 })], { numRuns: 50 })(
+    'has all its places again however streams end',
+    async (limit, ends) => {
+      const gated = new Gated();
+      const storage = new LimitStorage(gated, limit);
+      await gated.create('taken', text('x'));
+      const all = ends.map((end, i) => {
+        const controller = new AbortController();
+        const read = async function* () {
+          yield text('a');
+          await settle();
+          if (end === 'fails') throw new Error('gone');
+          if (end === 'is aborted') controller.abort();
+          if (end === 'is aborted in silence') {
+            setImmediate(() => controller.abort());
+            await new Promise((later) => setTimeout(later, 5));
+          }
+          yield text('b');
+        };
+        const name = end === 'is of a taken name' ? 'taken' : `s${i}`;
+        return storage.create(name, read(), { signal: controller.signal });
+      });
+      await Promise.allSettled(all);
+      await new Promise((later) => setTimeout(later, 6));
+      const heads = Array.from({ length: limit + 1 }, (_, i) => storage.head(`n${i}`));
+      await settle();
+      expect(gated.started).toHaveLength(limit);
+      for (let i = 0; i <= limit; i += 1) {
+        gated.gates.get(`n${i}`)?.();
+        await settle();
+      }
+      await Promise.all(heads);
+    },
+  );
+
   it.each([0, -1, 1.5, Number.NaN])('refuses a limit of %s', (limit) => {
     expect(() => new LimitStorage(new MemoryStorage(), limit)).toThrow(/at least 1/);
   });
