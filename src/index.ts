@@ -103,7 +103,7 @@ export type {
 } from './flow/cached-task/cached-task-options.ts';
 export type { MapOptions, MapOutcome, MapProgress } from './flow/cached-task/map-calls.ts';
 export type { CallPlan } from './flow/cached-task/plan-calls.ts';
-export type { CachedResult, Provenance } from './flow/cached-task/result.ts';
+export type { CachedResult, CallMissReason, Provenance } from './flow/cached-task/result.ts';
 export type { CachedTaskContext, CachedTaskFiles } from './flow/cached-task/task-context.ts';
 export type { Widened } from './flow/cached-task/widened.ts';
 export { FlowDataStore } from './flow/flow-data-store.ts';

@@ -128,15 +128,21 @@ export class AttemptRecording {
   }
 
   /**
-   * Saves what the task came to, and closes the attempt as done. Resolves to the closed attempt, if it could be recorded.
+   * Saves what the task's function returned.
    *
    * @throws StowageError `UNSERIALIZABLE_ARTIFACT` for a value that cannot be saved, naming the task.
    */
-  async done(output: unknown): Promise<OpenTaskDataStore | undefined> {
+  async saveOutput(output: unknown): Promise<void> {
+    const attempt = this.#attempt;
+    if (!attempt) return;
+    await this.#within((signal) => this.#saveOutput(attempt, output, { signal }), this.#options.signal);
+  }
+
+  /** Closes the attempt as done. Resolves to the closed attempt, if all of it could be recorded. */
+  async done(): Promise<OpenTaskDataStore | undefined> {
     const attempt = this.#attempt;
     if (!attempt) return undefined;
     await this.#within(async (signal) => {
-      await this.#saveOutput(attempt, output, { signal });
       await this.#log?.end();
       await attempt.done({ signal });
     }, this.#options.signal);

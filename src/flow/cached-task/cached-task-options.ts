@@ -43,8 +43,8 @@ export interface CachedTaskOptions<CallInput, Input, Result, Output, OutputInput
   /** A Standard Schema that inputs are parsed by; the key is made of what it returns. Default: inputs are taken as they come. */
   input?: StandardSchema<Input, CallInput> | undefined;
   /**
-   * A Standard Schema that results are parsed by before they are stored; hits are not parsed again. The function has to return what
-   * it takes. Default: as they come.
+   * A Standard Schema that results are parsed by, hits too: what the function returned is stored as it is, so that a changed schema counts at
+   * once; a stored result that it refuses is a miss. The function has to return what it takes. Default: as they come.
    */
   output?: StandardSchema<Output, OutputInput> | undefined;
   /** Stands for schemas of which no JSON Schema can be had; changed by hand when they change. Default: the JSON Schemas. */

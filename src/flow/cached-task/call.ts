@@ -1,8 +1,9 @@
-import type { CacheMissReason, SeenEntry } from '../../cache/entry-reader.ts';
+import type { SeenEntry } from '../../cache/entry-reader.ts';
 import type { Lease } from '../../cache/lease.ts';
 import type { Patience } from '../../cache/patience.ts';
 import type { OpenTaskDataStore } from '../open-task-data-store.ts';
 import type { CacheMode } from './cached-task-options.ts';
+import type { CallMissReason } from './result.ts';
 import type { KeyedCall } from './task-definition.ts';
 
 /** One call on its way. */
@@ -15,7 +16,7 @@ export interface Call extends KeyedCall {
 /** What the lookup left for those who run. */
 export interface Looked {
   seen: SeenEntry | undefined;
-  missReason: CacheMissReason | undefined;
+  missReason: CallMissReason | undefined;
 }
 
 /** A try that came to a result. */

@@ -1,24 +1,28 @@
 import { formatPathspec } from '../../attempts/pathspec.ts';
 import type { CacheEntry } from '../../cache/entry.ts';
-import type { CacheHit, CacheMissReason } from '../../cache/entry-reader.ts';
+import type { CacheHit } from '../../cache/entry-reader.ts';
 import type { Patience } from '../../cache/patience.ts';
 import { reportTaskCacheFailure } from '../../cache/task-cache-failures.ts';
 import type { ArtifactEntry } from '../../content/description.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
 import { ArtifactValues } from '../artifact-values.ts';
 import { OUTPUT_ARTIFACT } from './attempt-recording.ts';
-import type { CachedTaskHost } from './cached-task-host.ts';
-import type { Provenance } from './result.ts';
+import type { CallMissReason, Provenance } from './result.ts';
+import type { TaskDefinition } from './task-definition.ts';
 
 /** The value of an entry, or why it cannot be had, which makes it a miss. */
-export type LoadedHit = { value: unknown; provenance: Provenance } | { reason: CacheMissReason };
+export type LoadedHit<Output> = { value: Output; provenance: Provenance } | { reason: CallMissReason };
 
-/** Loads the value that an entry keeps, as long as there is patience. */
-export async function loadHit(
-  { content, registry, warnings }: CachedTaskHost,
+/**
+ * Loads the result that an entry keeps, as long as there is patience, and parses it by the output schema that the task has now: what
+ * a schema does to values is not told by its JSON Schema, and so not by the key.
+ */
+export async function loadHit<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
   { entry }: CacheHit,
   { patience, signal }: { patience: Patience; signal: AbortSignal },
-): Promise<LoadedHit> {
+): Promise<LoadedHit<Output>> {
+  const { content, registry, warnings } = definition.host;
   const { run, step, task, flow, attempt } = entry.source;
   const read = {
     path: { flow, run, step, task },
@@ -32,10 +36,10 @@ export async function loadHit(
     const row = loadableOutput(entry);
     if (!row) throw withoutOutput(entry);
     const values = new ArtifactValues(content, registry, read, undefined);
-    const value = row.content
+    const result = row.content
       ? await patience.spend({ signal }, async (options) => values.load(row, options))
       : await values.load(row, { signal }); // the entry has it: nothing is asked for
-    return { value, provenance: provenanceOf(entry) };
+    return { value: await definition.parseOutput(result), provenance: provenanceOf(entry) };
   } catch (error) {
     if (signal.aborted) throw error;
     const reason = reasonOf(error);
@@ -69,10 +73,11 @@ export function provenanceOf({ source, createdAt, durationMs }: CacheEntry): Pro
   };
 }
 
-function reasonOf(error: unknown): CacheMissReason {
+function reasonOf(error: unknown): CallMissReason {
   if (isStowageError(error, 'CONTENT_NOT_FOUND', 'CONTENT_PURGED')) return 'purged';
   if (isStowageError(error, 'PLACE_NOT_FOUND', 'PLACE_NOT_OURS')) return 'place-absent';
   if (isStowageError(error, 'UNSUPPORTED_FORMAT')) return 'newer-format';
+  if (isStowageError(error, 'OUTPUT_INVALID')) return 'refused';
   const isDamaged = isStowageError(
     error,
     'CONTENT_DAMAGED',

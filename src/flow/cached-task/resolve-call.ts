@@ -33,7 +33,7 @@ export async function resolveCall<Input, Output>(
       if (isUnavailable) looked.missReason = found.reason;
     } else {
       if (found.status === 'hit') {
-        const loaded = await loadHit(host, found, { patience, signal });
+        const loaded = await loadHit(definition, found, { patience, signal });
         if ('provenance' in loaded) return toHit(call, loaded);
         looked.missReason = loaded.reason;
       } else {
@@ -66,7 +66,7 @@ async function resolveSerialized<Input, Output>(
   });
   if (acquired.status === 'unserialized') host.warnings.failed(definition.name, 'lease', acquired.error);
   if (acquired.status === 'hit') {
-    const loaded = await loadHit(host, acquired, { patience, signal });
+    const loaded = await loadHit(definition, acquired, { patience, signal });
     if ('provenance' in loaded) return toHit(call, loaded);
     looked.missReason = loaded.reason;
     looked.seen = acquired.seen;
@@ -157,8 +157,10 @@ async function runOnce<Input, Output>(
     const { returned, durationMs } = await withinTask(within, () =>
       runTry((context) => definition.run(call.input, context), { recording, attempt, signal }),
     );
+    // Before it is parsed: what is stored is what the function returned, and parsing may change it in place.
+    await recording.saveOutput(returned);
     const value = await definition.parseOutput(returned);
-    const recorded = await recording.done(value);
+    const recorded = await recording.done();
     return { value, durationMs, attempt: recorded, failure: recording.failure };
   } catch (error) {
     await recording.fail(error);
@@ -168,10 +170,10 @@ async function runOnce<Input, Output>(
 
 function toHit<Output>(
   { brief }: Call,
-  { value, provenance }: Extract<LoadedHit, { provenance: unknown }>,
+  { value, provenance }: Extract<LoadedHit<Output>, { provenance: unknown }>,
 ): CachedResult<Output> {
   return {
-    value: value as Output,
+    value,
     hit: true,
     stored: true,
     key: brief.key,

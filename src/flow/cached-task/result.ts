@@ -18,6 +18,9 @@ export interface Provenance {
   durationMs: number | undefined;
 }
 
+/** Why a call of a cached task was no hit: the cache had none, or the task's output schema refused what it had. */
+export type CallMissReason = CacheMissReason | 'refused';
+
 /** A result of a cached task, and how it came about. */
 export interface CachedResult<Output> {
   /** What the function returned, parsed by the schema of its output if it has one. */
@@ -32,8 +35,11 @@ export interface CachedResult<Output> {
   provenance: Provenance | undefined;
   /** The attempt of this call's own run, `run/step/task/attempt`: that of a run, or of a hit with `recordHit`. */
   recorded: string | undefined;
-  /** Why it was no hit; `undefined` for hits, and where the cache was not asked. */
-  missReason: CacheMissReason | undefined;
+  /**
+   * Why it was no hit; `undefined` for hits, and where the cache was not asked. `refused`: there is a result, and the output schema that
+   * the task has now does not take it.
+   */
+  missReason: CallMissReason | undefined;
   /** Why it was not stored, where it was to be. `unrecorded`: its attempt could not be written. */
   notStoredReason: NotStoredReason | 'unrecorded' | undefined;
   /** What kept it from being stored, where something failed: `undefined` for hits, and where somebody else's result is there. */

@@ -52,9 +52,9 @@ export async function storeResult<Input, Output>(
   if (error !== undefined) host.warnings.failed(name, 'store', error);
   const notStored = { ...own, stored: false, notStoredReason: reason, notStoredError: error };
   if (!outcome.winner) return notStored;
-  const winner = await loadHit(host, outcome.winner, { patience, signal });
+  const winner = await loadHit(definition, outcome.winner, { patience, signal });
   if (!('provenance' in winner)) return notStored;
-  return { ...notStored, value: winner.value as Output, provenance: winner.provenance };
+  return { ...notStored, value: winner.value, provenance: winner.provenance };
 }
 
 function toProvenance(source: NewCacheEntry['source'], durationMs: number): Provenance {

@@ -1,22 +1,20 @@
 import { type } from 'arktype';
 import * as v from 'valibot';
-import { expect, expectTypeOf, it } from 'vitest';
+import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
+import type { CachedResult } from '../../../src/flow/cached-task/result.ts';
+import { MemoryStorage } from '../../../src/storage/memory.ts';
 import { errorOf, objectNames, openFlow } from '../fixtures.ts';
 
-it('a key is made of the parsed input, the function gets it, and a parsed output is not parsed again', async () => {
+it('a key is made of the parsed input, the function gets it, and what it returned is stored as it is', async () => {
   const flow = await openFlow();
   const inputs: unknown[] = [];
-  let parsed = 0;
   const task = flow.cachedTask({
     name: 'typed',
     version: '1',
     interfaceVersion: '1',
     input: z.object({ n: z.coerce.number(), top: z.number().default(3) }),
-    output: z.object({ text: z.string() }).transform((value) => {
-      parsed += 1;
-      return { ...value, parsed };
-    }),
+    output: z.object({ text: z.string() }).transform((value) => ({ text: `${value.text}!`, parsed: 1 })),
     run: async (input) => {
       inputs.push(input);
       return { text: 'x', more: 1 };
@@ -24,9 +22,13 @@ it('a key is made of the parsed input, the function gets it, and a parsed output
   });
   const first = await task({ n: '2' });
   expectTypeOf(first).toEqualTypeOf<{ parsed: number; text: string }>();
-  expect(first).toEqual({ text: 'x', parsed: 1 });
-  expect(await task({ n: 2, top: 3 })).toEqual({ text: 'x', parsed: 1 });
+  expect(first).toEqual({ text: 'x!', parsed: 1 });
+  // Parsed once, not what was parsed before.
+  const hit = await task.detailed({ n: 2, top: 3 });
+  expect(hit).toMatchObject({ hit: true, value: { text: 'x!', parsed: 1 } });
   expect(inputs).toEqual([{ n: 2, top: 3 }]);
+  const attempt = await flow.getTaskDataStore(String(hit.provenance?.pathspec));
+  expect((await attempt.loadArtifacts(['output'])).output).toEqual({ text: 'x', more: 1 });
 });
 
 it('an input that fails its schema runs nothing, and an output that does is not cached; both are told by task and path', async () => {
@@ -51,6 +53,75 @@ it('an input that fails its schema runs nothing, and an output that does is not 
   expect(await objectNames(flow.storage, 'cache/')).toEqual([]);
   const [attempt] = await flow.getTaskDataStores({ runId: 'r1', allowNotDone: true });
   expect(attempt?.error?.message).toContain('output.total');
+});
+
+describe('an output schema whose change its JSON Schema does not tell', () => {
+  const stored = z.object({ text: z.string(), n: z.number() });
+  const of = (schema: z.ZodType<unknown, { text: string; n: number }>) => schema;
+  /** Calls a task by each of the schemas in turn, in flows of their own. */
+  const resultsBy = async (schemas: unknown[], serialize = false) => {
+    const storage = new MemoryStorage();
+    const results: Partial<CachedResult<unknown>>[] = [];
+    let runs = 0;
+    for (const output of schemas as (typeof stored)[]) {
+      const flow = await openFlow({ storage });
+      const run = () => ({ text: ' a ', n: ++runs });
+      const options = { name: 't', version: '1', interfaceVersion: '1', serialize, output, run };
+      const { value, hit, stored, missReason } = await flow.cachedTask(options).detailed(0);
+      results.push({ value, hit, stored, missReason });
+    }
+    return results;
+  };
+
+  it.each<[string, unknown, unknown]>([
+    ['a transform', of(stored.transform(({ n }) => n + 1)), 2],
+    ['a conversion of text', stored.extend({ text: z.string().trim().toUpperCase() }), { text: 'A', n: 1 }],
+    ['a default', stored.extend({ more: z.number().default(7) }), { text: ' a ', n: 1, more: 7 }],
+    [
+      'a codec',
+      stored.extend({
+        n: z.codec(z.number(), z.string(), { decode: (n) => `no. ${n}`, encode: (text) => Number(text) }),
+      }),
+      { text: ' a ', n: 'no. 1' },
+    ],
+    ['a coercion', stored.extend({ n: z.coerce.string() as never }), { text: ' a ', n: '1' }],
+    [
+      'one of valibot',
+      v.pipe(
+        v.object({ n: v.number() }),
+        v.transform(({ n }) => -n),
+      ),
+      -1,
+    ],
+    ['one of arktype', type({ text: 'string.trim', n: 'number' }), { text: 'a', n: 1 }],
+  ])('%s counts for hits, once', async (_, schema, value) => {
+    const hit = { value, hit: true, stored: true, missReason: undefined };
+    expect((await resultsBy([stored, schema, schema])).slice(1)).toEqual([hit, hit]);
+    // Whichever was first: what is stored is what the function returned.
+    expect((await resultsBy([schema, stored]))[1]).toMatchObject({ value: { text: ' a ', n: 1 }, hit: true });
+  });
+
+  it.each([false, true])(
+    'a refinement that refuses the result makes it a miss, and it is replaced (serialize: %s)',
+    async (serialize) => {
+      const other = stored.refine(({ n }) => n === 2, 'not the second');
+      const [, missed, hit] = await resultsBy([stored, other, other], serialize);
+      expect(missed).toEqual({
+        value: { text: ' a ', n: 2 },
+        hit: false,
+        stored: true,
+        missReason: 'refused',
+      });
+      expect(hit).toMatchObject({ value: { text: ' a ', n: 2 }, hit: true });
+    },
+  );
+
+  it('a schema that throws makes it a miss, whose run tells it', async () => {
+    const thrower = stored.transform(() => {
+      throw new Error('no');
+    });
+    await expect(resultsBy([stored, thrower])).rejects.toThrow(/result of task "t" cannot be checked.*no/);
+  });
 });
 
 it('a schema that changes makes other keys, and one whose descriptions change does not', async () => {
