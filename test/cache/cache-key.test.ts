@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { test as property } from '@fast-check/vitest';
 import { tableFromArrays } from 'apache-arrow';
 import fc from 'fast-check';
@@ -107,20 +106,6 @@ describe('keys of inputs', () => {
     const other = shuffled(input, () => stream.next().value);
     const make = (value: unknown) => cacheKey({ taskName: 'judge', version: '1', input: value, serializers });
     expect(make(other)).toEqual(make(input));
-  });
-
-  it('are the same in another process, and in another directory', () => {
-    const script = `
-      import { cacheKey } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)};
-      const input = { when: new Date(5), tags: new Set(['b', 'a']), bytes: new Uint8Array([1]) };
-      process.stdout.write(cacheKey({ taskName: 'judge', version: '1', input, config: { deep: [1n] } }).key);`;
-    const elsewhere = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
-      cwd: '/',
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    const input = { bytes: new Uint8Array([1]), tags: new Set(['a', 'b']), when: new Date(5) };
-    expect(elsewhere).toBe(key({ input, config: { deep: [1n] } }));
   });
 });
 

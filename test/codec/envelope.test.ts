@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { fc, test } from '@fast-check/vitest';
 import { beforeAll, describe, expect } from 'vitest';
 import {
@@ -247,17 +246,6 @@ describe('the choice of a codec', () => {
     throws('CONTENT_TOO_LARGE', () => sealEnvelope('blob', new Uint8Array(MAX_ENVELOPE_RAW_BYTES + 1)));
     const { raw } = openEnvelope(sealEnvelope('blob', new Uint8Array(MAX_ENVELOPE_RAW_BYTES)));
     expect(raw.length).toBe(MAX_ENVELOPE_RAW_BYTES);
-  });
-});
-
-describe('the zstd command', () => {
-  const hasZstd = spawnSync('zstd', ['--version']).status === 0;
-
-  test.skipIf(!hasZstd)('opens an envelope of codec zstd', () => {
-    const envelope = sealEnvelope('blob', text, { compression: { codec: 'zstd' } });
-    const { status, stdout } = spawnSync('zstd', ['-d', '-c'], { input: envelope });
-    expect(status).toBe(0);
-    expect(stdout.equals(text)).toBe(true);
   });
 });
 

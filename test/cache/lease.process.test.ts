@@ -7,7 +7,7 @@ import { TaskCache } from '../../src/cache/task-cache.ts';
 import { openFlow, scratchFolder } from '../flow/fixtures.ts';
 import { contentOf, heldBy, keyOf } from './fixtures.ts';
 
-/** How often an owner is killed: `STOWAGE_KILLS=100 npx vitest run test/cache/lease-processes.test.ts` looks harder. */
+/** How often an owner is killed: `STOWAGE_KILLS=100 npx vitest run test/cache/lease.process.test.ts` looks harder. */
 const KILLS = Number(process.env.STOWAGE_KILLS ?? 10);
 
 interface Worker {

@@ -5,7 +5,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type End, runCli } from '../../src/cli/run-cli.ts';
 import { displayWidth } from '../../src/cli/terminal-text.ts';
 import { type CachedKeys, makeCache } from './cache-fixture.ts';
-import { json, PROGRAM, scratchFolder, stowage, stowageProcess } from './fixture.ts';
+import { json, PROGRAM, scratchFolder, stowage } from './fixture.ts';
+import { stowageProcess } from './program-process.ts';
 
 const store = join(scratchFolder(), 'store');
 let keys: CachedKeys;

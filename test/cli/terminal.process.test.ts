@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { displayWidth } from '../../src/cli/terminal-text.ts';
-import { makeStore, PROGRAM, RUN, scratchFolder, stowageProcess as stowage } from './fixture.ts';
+import { makeStore, PROGRAM, RUN, scratchFolder } from './fixture.ts';
+import { stowageProcess as stowage } from './program-process.ts';
 
 let store: string;
 beforeAll(async () => {

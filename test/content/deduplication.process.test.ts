@@ -1,0 +1,68 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { test } from '@fast-check/vitest';
+import { expect } from 'vitest';
+import { parseCopyName } from '../../src/content/object-names.ts';
+import type { StoredContent } from '../../src/content/stored-content.ts';
+import { digestHex } from '../../src/digest/blake3.ts';
+import type { DataStoreStorage } from '../../src/storage/contract.ts';
+import { LocalStorage } from '../../src/storage/local.ts';
+import { scratchFolder } from '../storage/scratch.ts';
+import { codeOf, copiesIn, freshStore, namesOf } from './storages.ts';
+import { contentOfSeed } from './workers/content-of-seed.mjs';
+
+const folder = scratchFolder();
+
+async function copiesOf(storage: DataStoreStorage, key: string): Promise<string[]> {
+  return (await copiesIn(storage)).filter((name) => parseCopyName(name)?.key === key);
+}
+
+/** Saves contents in a process of its own, which begins when `go` is called. */
+async function savingProcess(
+  path: string,
+  seeds: number[],
+  times: number,
+): Promise<() => Promise<StoredContent[]>> {
+  const script = join(import.meta.dirname, 'workers', 'save-contents.mjs');
+  const child = spawn(process.execPath, [script, path, seeds.join(), String(times)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let text = '';
+  child.stdout.on('data', (data) => {
+    text += data;
+  });
+  const closed = once(child, 'close');
+  await Promise.race([once(child.stdout, 'data'), closed]);
+  return async () => {
+    child.stdin.write('go\n');
+    await closed;
+    return JSON.parse(text.split('\n')[1] ?? 'null') as StoredContent[];
+  };
+}
+
+test('processes that save the same contents at the same time leave at most a copy each; later ones none', async () => {
+  const path = join(folder, 'store');
+  const seeds = [1, 2, 3, 4, 5, 6];
+  const first = await Promise.all([0, 1, 2].map(() => savingProcess(path, seeds, 4)));
+  const saved = (await Promise.all(first.map((go) => go()))).flat();
+  await using storage = await LocalStorage.open(path);
+  const copies = await copiesIn(storage);
+  const later = await Promise.all([0, 1].map(() => savingProcess(path, seeds, 2)));
+  saved.push(...(await Promise.all(later.map((go) => go()))).flat());
+  expect(await copiesIn(storage)).toEqual(copies);
+
+  const store = freshStore(storage);
+  for (const seed of seeds) {
+    const content = contentOfSeed(seed);
+    const key = digestHex(content);
+    const names = await copiesOf(storage, key);
+    expect(names.length).toBeGreaterThan(0);
+    expect(names.length).toBeLessThanOrEqual(3);
+    for (const name of names) expect(await codeOf(store.reader.verifyCopy(name))).toBeUndefined();
+    expect(Buffer.compare(await store.reader.load({ key }), content)).toBe(0);
+  }
+  expect(saved).toHaveLength(seeds.length * (3 * 4 + 2 * 2));
+  for (const { copy } of saved) expect(copies).toContain(copy);
+  expect((await namesOf(storage)).filter((name) => name.endsWith('.damaged'))).toEqual([]);
+});

@@ -1,0 +1,80 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { hasSmallDisks, withSmallDisk } from '../storage/small-disk.ts';
+import { errorOf, noise, openFlow, saveTask } from './fixtures.ts';
+
+/** Runs a script that uses the built package; as another user, where that is possible. */
+function runScript(script: string, args: string[], uid?: number): string {
+  const index = join(import.meta.dirname, '../../dist/index.js');
+  const code = `import { FlowDataStore } from ${JSON.stringify(index)};\nconst [path] = process.argv.slice(1);\n${script}`;
+  const result = spawnSync(process.execPath, ['--input-type=module', '-e', code, ...args], {
+    encoding: 'utf8',
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  });
+  return result.stdout + result.stderr;
+}
+
+const SAVE = `
+const flow = await FlowDataStore.open({ flowName: 'Test', storage: path });
+const save = (taskId, bytes) => flow.task({ runId: 'r1', stepName: 'fit', taskId }, (task) => task.saveArtifacts({ blob: Buffer.alloc(bytes).map(() => Math.random() * 256) }));
+const tell = (error) => console.log(error.name, error.code, error.message);
+`;
+
+describe.skipIf(process.platform === 'win32')(
+  'a folder without write permission, as a user who is not root',
+  () => {
+    const isRoot = process.getuid?.() === 0;
+    /** Root may write everywhere, so that somebody else tries; anybody else takes the permission from themselves. */
+    const nobody = isRoot ? 65_534 : undefined;
+
+    it('can be read, and is refused for writing by a typed error', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'stowage-test-'));
+      try {
+        chmodSync(folder, 0o755);
+        const flow = await openFlow({ storage: join(folder, 'store') });
+        await saveTask(flow, { blob: noise(20_000) });
+        if (!isRoot) execFileSync('chmod', ['-R', 'a-w', folder]);
+        const output = runScript(
+          `${SAVE} await save('1', 20000).catch(tell); const task = await flow.getTaskDataStore('r1/fit/0'); console.log((await task.get('blob')).length);`,
+          [join(folder, 'store')],
+          nobody,
+        );
+        expect(output).toMatch(/StowageError STORAGE_NOT_PERMITTED .*may not do that there/);
+        expect(output).toMatch(/^20000$/m);
+        expect(
+          runScript(`${SAVE} await save('1', 20000).catch(tell);`, [join(folder, 'other')], nobody),
+        ).toMatch(/STORAGE_NOT_PERMITTED/);
+        expect(readdirSync(folder)).toEqual(['store']);
+      } finally {
+        if (!isRoot) execFileSync('chmod', ['-R', 'u+w', folder]);
+        rmSync(folder, { recursive: true, force: true });
+      }
+    });
+  },
+);
+
+describe.runIf(await hasSmallDisks())('a full disk', () => {
+  it('gives a typed error, closes nothing, and works again once there is room', async () => {
+    await withSmallDisk('1m', async (folder) => {
+      mkdirSync(join(folder, 'ballast'));
+      const flow = await openFlow({ storage: join(folder, 'store') });
+      await saveTask(flow, { blob: noise(20_000) });
+      writeFileSync(join(folder, 'ballast', 'file'), noise(800_000));
+      const error = await errorOf(
+        saveTask(flow, { blob: noise(400_000, 2) }, { taskId: '1' }),
+        'STORAGE_FULL',
+      );
+      expect(error.message).toMatch(/full|space/i);
+      expect((await flow.getTaskDataStores({ runId: 'r1' })).map((task) => task.taskId)).toEqual(['0']);
+      rmSync(join(folder, 'ballast'), { recursive: true });
+      await saveTask(flow, { blob: noise(400_000, 2) }, { taskId: '1' });
+      expect(
+        Buffer.compare(await (await flow.getTaskDataStore('r1/fit/1')).get('blob'), noise(400_000, 2)),
+      ).toBe(0);
+      expect(readdirSync(join(folder, 'store', 'tmp'))).toEqual([]);
+    });
+  });
+});

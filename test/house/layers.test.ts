@@ -1,0 +1,45 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseImports, resolveImport } from './imports.ts';
+
+const TEST = join(import.meta.dirname, '..');
+const STARTS_PROCESSES = /^node:(child_process|cluster)$/;
+
+const imports = new Map(
+  readdirSync(TEST, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(ts|mjs)$/.test(name))
+    .map((name) => [name.replaceAll('\\', '/'), parseImports(readFileSync(join(TEST, name), 'utf8'))]),
+);
+
+/** All that a test file imports of `test/`, itself included, and what these import from elsewhere. */
+function reachOf(file: string): { files: Set<string>; modules: Set<string> } {
+  const files = new Set<string>();
+  const modules = new Set<string>();
+  const visit = (name: string): void => {
+    if (files.has(name)) return;
+    files.add(name);
+    for (const entry of imports.get(name) ?? []) {
+      const target = resolveImport(name, entry);
+      if (target === undefined) modules.add(entry.specifier);
+      else if (!target.startsWith('../')) visit(target);
+    }
+  };
+  visit(file);
+  return { files, modules };
+}
+
+const tests = [...imports.keys()].filter((name) => name.endsWith('.test.ts'));
+const layerOf = (name: string): string => /\.(process|server|long)\.test\.ts$/.exec(name)?.[1] ?? 'unit';
+
+describe('the name of a test file tells its layer', () => {
+  it.each(tests.filter((name) => layerOf(name) === 'unit'))('%s starts no server and no process', (name) => {
+    const { files, modules } = reachOf(name);
+    expect([...files].filter((file) => file.startsWith('servers/'))).toEqual([]);
+    expect([...modules].filter((module) => STARTS_PROCESSES.test(module))).toEqual([]);
+  });
+
+  it.each(tests.filter((name) => layerOf(name) === 'process'))('%s starts no server', (name) => {
+    expect([...reachOf(name).files].filter((file) => file.startsWith('servers/'))).toEqual([]);
+  });
+});
