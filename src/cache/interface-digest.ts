@@ -41,7 +41,8 @@ const HOLDS_SCHEMA = [
   'unevaluatedProperties',
 ];
 const HOLDS_SCHEMAS = ['allOf', 'anyOf', 'items', 'oneOf', 'prefixItems'];
-const HOLDS_NAMED_SCHEMAS = ['dependentSchemas', 'patternProperties', 'properties'];
+const HOLDS_NAMED_SCHEMAS = ['dependencies', 'dependentSchemas', 'patternProperties', 'properties'];
+const REFERENCES = ['$ref', '$dynamicRef', '$recursiveRef'];
 /** What a value has to fit all, some or one of. */
 const COMPOSED = ['allOf', 'anyOf', 'oneOf'];
 /** Their order says nothing. */
@@ -50,10 +51,16 @@ const UNORDERED = ['enum', 'required', 'type'];
 /**
  * A JSON Schema without what only describes, and whatever names its definitions have: they are numbered as they are met, so
  * that schemas that ask for the same are the same. The order of keys does not matter, for none matters in a key.
+ *
+ * That takes references which are pointers into the document (`#/$defs/a`). With any other (by `$anchor`, `$id`, `$dynamicRef`, an
+ * address, or where no schema is known to stand) the document counts as it is: what such a reference leads to must not be lost.
  */
 export function canonicalSchema(schema: JsonSchema): JsonValue {
   const numbers = new Map<unknown, number>();
   const definitions: JsonValue[] = [];
+  let hasOtherReferences = false;
+  // Inside such a schema, pointers begin at it, and not at the document.
+  let hasInnerId = false;
 
   const refer = (target: unknown): JsonValue => {
     let number = numbers.get(target);
@@ -70,6 +77,9 @@ export function canonicalSchema(schema: JsonSchema): JsonValue {
     if (!isObject(node)) return node as JsonValue;
     const { $ref } = node;
     const target = typeof $ref === 'string' ? targetOf(schema, $ref) : undefined;
+    if (node !== schema && (typeof node.$id === 'string' || typeof node.id === 'string')) hasInnerId = true;
+    if (REFERENCES.some((name) => isReference(node, name) && (name !== '$ref' || target === undefined)))
+      hasOtherReferences = true;
     const canonical: Record<string, JsonValue> = {};
     for (const keyword of Object.keys(node).sort()) {
       if (DESCRIPTIVE.includes(keyword) || (keyword === '$ref' && target !== undefined)) continue;
@@ -82,18 +92,30 @@ export function canonicalSchema(schema: JsonSchema): JsonValue {
   };
 
   const keywordValue = (keyword: string, value: unknown): JsonValue => {
-    if (Array.isArray(value)) {
-      if (HOLDS_SCHEMAS.includes(keyword)) return value.map(visit);
-      return UNORDERED.includes(keyword) ? [...value].sort(byText) : value;
+    if (Array.isArray(value) && HOLDS_SCHEMAS.includes(keyword)) return value.map(visit);
+    if (!Array.isArray(value) && HOLDS_SCHEMA.includes(keyword)) return visit(value);
+    if (isObject(value) && HOLDS_NAMED_SCHEMAS.includes(keyword)) {
+      const names = Object.keys(value).sort();
+      return Object.fromEntries(names.map((name) => [name, visit(value[name])]));
     }
-    if (HOLDS_SCHEMA.includes(keyword)) return visit(value);
-    if (!HOLDS_NAMED_SCHEMAS.includes(keyword) || !isObject(value)) return value as JsonValue;
-    const names = Object.keys(value).sort();
-    return Object.fromEntries(names.map((name) => [name, visit(value[name])]));
+    if (holdsReference(value)) hasOtherReferences = true;
+    return Array.isArray(value) && UNORDERED.includes(keyword)
+      ? [...value].sort(byText)
+      : (value as JsonValue);
   };
 
   const root = visit(schema);
+  if (hasOtherReferences || (hasInnerId && definitions.length > 0)) return { document: schema as JsonValue };
   return definitions.length === 0 ? root : { schema: root, definitions };
+}
+
+function isReference(node: object, name: string): boolean {
+  return typeof (node as Record<string, unknown>)[name] === 'string';
+}
+
+function holdsReference(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return REFERENCES.some((name) => isReference(value, name)) || Object.values(value).some(holdsReference);
 }
 
 /** The names that a schema knows for members of an object: its own, and those of what it refers to or is composed of. */

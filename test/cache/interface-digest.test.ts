@@ -106,9 +106,55 @@ describe('an interface by its JSON Schemas', () => {
     });
     const slashed = { $ref: '#/$defs/a~1b%20c', $defs: { 'a/b c': { type: 'string' } } };
     expect(canonicalSchema(slashed)).toEqual({ schema: { $ref: 0 }, definitions: [{ type: 'string' }] });
-    expect(canonicalSchema({ $ref: 'https://example.com/s' })).toEqual({ $ref: 'https://example.com/s' });
-    expect(canonicalSchema({ $ref: '#/nowhere' })).toEqual({ $ref: '#/nowhere' });
-    expect(canonicalSchema({ $ref: '#/%' })).toEqual({ $ref: '#/%' });
+    for (const document of [{ $ref: 'https://example.com/s' }, { $ref: '#/nowhere' }, { $ref: '#/%' }]) {
+      expect(canonicalSchema(document)).toEqual({ document });
+    }
+  });
+
+  it.each<[string, (item: object) => JsonSchema]>([
+    ['$anchor', (item) => ({ $ref: '#item', $defs: { a: { $anchor: 'item', ...item } } })],
+    ['$id', (item) => ({ $ref: 'item', $defs: { a: { $id: 'item', ...item } } })],
+    ['id', (item) => ({ $ref: 'item', definitions: { a: { id: 'item', ...item } } })],
+    [
+      'an address',
+      (item) => ({ $id: 'https://a.b/c', items: { $ref: 'https://a.b/c#/$defs/a' }, $defs: { a: item } }),
+    ],
+    [
+      '$dynamicRef',
+      (item) => ({ items: { $dynamicRef: '#item' }, $defs: { a: { $dynamicAnchor: 'item', ...item } } }),
+    ],
+    [
+      '$recursiveRef',
+      (item) => ({ items: { $recursiveRef: '#' }, $recursiveAnchor: true, $defs: { a: item } }),
+    ],
+    ['dependencies', (item) => ({ dependencies: { x: { $ref: '#/$defs/a' } }, $defs: { a: item } })],
+    [
+      'dependencies of names',
+      (item) => ({ dependencies: { x: ['y'], z: { $ref: '#/$defs/a' } }, $defs: { a: item } }),
+    ],
+    ['a keyword that is not known', (item) => ({ 'x-of': [{ $ref: '#/$defs/a' }], $defs: { a: item } })],
+    [
+      'a type, as draft 3 has it',
+      (item) => ({ type: ['string', { $ref: '#/$defs/a' }], $defs: { a: item } }),
+    ],
+    [
+      'a pointer inside of a schema with an $id of its own',
+      (item) => ({
+        $defs: { a: { type: 'null' } },
+        items: { $id: 'inner', items: { $ref: '#/$defs/a' }, $defs: { a: item } },
+      }),
+    ],
+    [
+      'a definition behind another one',
+      (item) => ({
+        $ref: '#/$defs/a',
+        $defs: { a: { items: { $ref: '#b' } }, b: { $anchor: 'b', ...item } },
+      }),
+    ],
+  ])('knows definitions that are reached by %s', (_, schemaOf) => {
+    const keys = [{ type: 'string' }, { type: 'number' }].map((item) => keyOf({ input: schemaOf(item) }));
+    expect(new Set(keys).size).toBe(2);
+    expect(keyOf({ input: schemaOf({ type: 'string' }) })).toBe(keys[0]);
   });
 });
 
