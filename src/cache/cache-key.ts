@@ -100,7 +100,8 @@ export class TaskKeys {
   private readonly ignored: readonly string[];
   private readonly taskSalt: string | undefined;
   private readonly inputNames: readonly string[];
-  private readonly common: Omit<KeyParts, 'input' | 'salt'>;
+  private readonly config: unknown;
+  private readonly common: Omit<KeyParts, 'config' | 'input' | 'salt'>;
   private readonly commonPlaces: CacheKey['places'];
 
   /** Throws as {@link cacheKey}. */
@@ -117,37 +118,45 @@ export class TaskKeys {
     this.taskSalt = parts.taskSalt;
     const of = this.interfaceOf(parts.interface);
     this.inputNames = of.inputNames;
-    const config = parts.config === undefined ? undefined : this.digestOf('config', parts.config);
+    this.config = parts.config;
     this.common = {
       task: taskName,
       scope: this.checkedScope(scope),
       version: this.checkedVersion(version),
       ...(of.part === undefined ? {} : { interface: of.part }),
-      ...(config === undefined ? {} : { config }),
       ...(this.ignored.length === 0 ? {} : { ignoredInputs: this.ignored }),
     };
     this.commonPlaces = {
       ...(typeof version === 'string' ? {} : { version: version.places }),
       ...(of.places === undefined ? {} : { interface: of.places }),
-      ...(config === undefined ? {} : { config: this.placesOf('config', parts.config) }),
     };
   }
 
   /** Equal for tasks whose equal calls share results. */
   get sharedBy(): string {
-    return keyOfParts({ ...this.common, input: '', ...this.saltOf(undefined) });
+    return keyOfParts({ ...this.common, ...this.configPart(), input: '', ...this.saltOf(undefined) });
   }
 
   /** The key of a call. */
   keyOf(input: unknown, salt?: string): CacheKey {
     const counted = this.counted(input);
     const { key, parts } = this.keyWithoutPlaces(counted, salt);
-    return { key, parts, places: { ...this.commonPlaces, input: this.placesOf('input', counted) } };
+    const places = {
+      ...this.commonPlaces,
+      ...(this.config === undefined ? {} : { config: this.placesOf('config', this.config) }),
+      input: this.placesOf('input', counted),
+    };
+    return { key, parts, places };
   }
 
-  /** As {@link keyOf}, in half the time, without what explains a difference inside the input. */
+  /** As {@link keyOf}, in half the time, without what explains a difference inside the input or the configuration. */
   briefKeyOf(input: unknown, salt?: string): CacheKey {
     return { ...this.keyWithoutPlaces(this.counted(input), salt), places: this.commonPlaces };
+  }
+
+  /** The configuration as it is now: an object that is changed between two calls gives each of them a key of its own. */
+  configPart(): Pick<KeyParts, 'config'> {
+    return this.config === undefined ? {} : { config: this.digestOf('config', this.config) };
   }
 
   /** To be awaited before the key of `input` is made, unless it is `undefined`. It is never rejected. */
@@ -172,6 +181,7 @@ export class TaskKeys {
       throw invalidTask(this.taskName, 'a salt is a string.');
     const parts: KeyParts = {
       ...this.common,
+      ...this.configPart(),
       input: this.digestOf('input', counted),
       ...this.saltOf(salt),
     };

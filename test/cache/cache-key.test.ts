@@ -252,12 +252,15 @@ describe('keys of one task', () => {
     expect(keys.briefKeyOf(input).places.input).toBeUndefined();
   });
 
-  it('do not change with what the task was defined by', () => {
+  it('are of the configuration as it is when they are made', () => {
     const config = { a: 1 };
-    const keys = new TaskKeys({ taskName: 'judge', version: '1', config });
-    const before = keys.keyOf(1).key;
-    config.a = 2;
-    expect(keys.keyOf(1).key).toBe(before);
+    const task = { taskName: 'judge', version: '1', serializers };
+    const keys = new TaskKeys({ ...task, config });
+    for (config.a = 1; config.a < 4; config.a++) {
+      const now = cacheKey({ ...task, config: { a: config.a }, input: 1 });
+      expect(keys.keyOf(1)).toEqual(now);
+      expect(keys.briefKeyOf(1).key).toBe(now.key);
+    }
   });
 
   it('can be prepared for tables', async () => {

@@ -49,7 +49,10 @@ export interface CachedTaskOptions<CallInput, Input, Result, Output, OutputInput
   output?: StandardSchema<Output, OutputInput> | undefined;
   /** Stands for schemas of which no JSON Schema can be had; changed by hand when they change. Default: the JSON Schemas. */
   interfaceVersion?: string | undefined;
-  /** What else the result depends on: any value that can be saved. Default none. */
+  /**
+   * What else the result depends on: any value that can be saved. Read anew for the key of each call, so that an object may be changed
+   * between calls; changed while a call that runs is under way, it ends that by `INVALID_ARGUMENT`. Default none.
+   */
   config?: unknown;
   /** Members of the input that do not change the result: no part of the key, nor of what is recorded. Default none. */
   ignoredInputs?: readonly string[] | undefined;

@@ -11,7 +11,7 @@ import { type LoadedHit, loadHit } from './load-hit.ts';
 import type { CachedResult } from './result.ts';
 import { storeResult } from './store-result.ts';
 import { runTry } from './task-context.ts';
-import type { TaskDefinition } from './task-definition.ts';
+import { type ChangedPart, changedPart, type TaskDefinition } from './task-definition.ts';
 
 /** Finds the result of a call, or runs the task and stores what it returns. */
 export async function resolveCall<Input, Output>(
@@ -94,7 +94,8 @@ async function runAndStore<Input, Output>(
   // Before the function may change its input.
   const isStored = call.mode === 'auto' || call.mode === 'refresh';
   const key = isStored ? call.full() : call.brief;
-  if (key.key !== call.brief.key) throw changedMeanwhile(definition.name);
+  const changed = changedPart(call.brief.parts, key.parts);
+  if (changed) throw changedMeanwhile(definition.name, changed);
   const tried = await runWithRetries(definition, call, options);
   return storeResult(definition, { ...call, brief: key }, tried, looked, options);
 }
@@ -113,7 +114,7 @@ async function runWithRetries<Input, Output>(
       const ask = (what: string, question: () => unknown): unknown =>
         askOf(definition.name, what, question, error);
       if (!ask('retry.when', () => when(error))) throw error;
-      refuseChangedInput(definition.name, call, error);
+      refuseChanged(definition.name, call, error);
       const waitMs = typeof delayMs === 'function' ? ask('retry.delayMs', () => delayMs(tries)) : delayMs;
       if (!isDelay(waitMs)) {
         throw notTriedAgain(
@@ -153,10 +154,12 @@ async function runOnce<Input, Output>(
   };
   try {
     // Looking, waiting and recording took their time.
-    if (call.isChanged()) throw changedMeanwhile(name);
+    const changed = call.changed();
+    if (changed) throw changedMeanwhile(name, changed);
     const { returned, durationMs } = await withinTask(within, () =>
       runTry((context) => definition.run(call.input, context), { recording, attempt, signal }),
     );
+    if (call.isConfigChanged()) throw configChangedUnder(name);
     // Before it is parsed: what is stored is what the function returned, and parsing may change it in place.
     await recording.saveOutput(returned);
     const value = await definition.parseOutput(returned);
@@ -193,25 +196,45 @@ const TASK_ID_DIGITS = 20;
 
 /** What comes out the same however often it is tried. */
 function isOwnFault(error: unknown): boolean {
-  const isChanged = isStowageError(error, 'INVALID_ARGUMENT') && error.details.input === 'changed';
+  const isChanged = isStowageError(error, 'INVALID_ARGUMENT') && error.details.changed !== undefined;
   return isChanged || isStowageError(error, 'OUTPUT_INVALID', 'UNSERIALIZABLE_ARTIFACT');
 }
 
-/** The result would be that of another input than the key's. */
-function changedMeanwhile(task: string): StowageError {
+/** The result would be that of another input or configuration than the key's. */
+function changedMeanwhile(task: string, changed: ChangedPart): StowageError {
   return new StowageError(
     'INVALID_ARGUMENT',
-    `The input of task "${task}" was changed before the task could run with it. Pass each call an object of its own, and leave it as it is until the call has ended.`,
-    { details: { task, input: 'changed' } },
+    `The ${changed} of task "${task}" was changed before the task could run with it. ${LEAVE_IT[changed]}`,
+    { details: { task, changed } },
   );
 }
 
+/** Nobody can tell which of both the result is of. */
+function configChangedUnder(task: string): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    `The config of task "${task}" was changed while the task ran, so that its result belongs to neither of both and is not kept. ${LEAVE_IT.config}`,
+    { details: { task, changed: 'config' } },
+  );
+}
+
+const LEAVE_IT: Readonly<Record<ChangedPart, string>> = {
+  input: 'Pass each call an object of its own, and leave it as it is until the call has ended.',
+  config:
+    'Leave it as it is while calls are under way; what is to differ from call to call belongs into the input.',
+};
+
 /** Tried again with another input, it would come to a result of that one. */
-function refuseChangedInput(task: string, call: Call, cause: unknown): void {
-  if (!call.isChanged()) return;
+function refuseChanged(task: string, call: Call, cause: unknown): void {
+  const changed = call.changed();
+  if (!changed) return;
+  const [what, remedy] =
+    changed === 'input'
+      ? ['it changed its input', 'Have it work on a copy.']
+      : ['its config was changed', LEAVE_IT.config];
   throw new StowageError(
     'INVALID_ARGUMENT',
-    `Task "${task}" failed and cannot be tried again, because it changed its input. Have it work on a copy.`,
+    `Task "${task}" failed and cannot be tried again, because ${what}. ${remedy}`,
     { details: { task }, cause },
   );
 }

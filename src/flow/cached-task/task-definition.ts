@@ -1,5 +1,5 @@
 import { autoVersion, type CodeVersion } from '../../cache/auto-version.ts';
-import { type CacheKey, type CacheScope, TaskKeys } from '../../cache/cache-key.ts';
+import { type CacheKey, type CacheScope, type KeyParts, TaskKeys } from '../../cache/cache-key.ts';
 import type { TaskSchemas } from '../../cache/interface-digest.ts';
 import { type DescribableSchema, jsonSchemasOf } from '../../cache/json-schemas.ts';
 import { validateValue } from '../standard-schema.ts';
@@ -14,8 +14,19 @@ export interface KeyedCall {
   brief: CacheKey;
   /** With what explains a difference, as entries keep it. */
   full(): CacheKey;
-  /** Whether the input is another one by now: whoever called may have changed it since. */
-  isChanged(): boolean;
+  /** What is another one by now than when the key was made: whoever called may have changed it since. */
+  changed(): ChangedPart | undefined;
+  /** Whether the configuration is, which the function itself has no part in. */
+  isConfigChanged(): boolean;
+}
+
+/** What may change under a call. */
+export type ChangedPart = 'input' | 'config';
+
+/** In which of both a key differs from one that was made for the same call before. */
+export function changedPart(before: KeyParts, now: KeyParts): ChangedPart | undefined {
+  if (before.config !== now.config) return 'config';
+  return before.input === now.input ? undefined : 'input';
 }
 
 /** A cached task as its options describe it: how its inputs become keys, and what is done on a miss. */
@@ -35,7 +46,11 @@ export class TaskDefinition<Input, Output> {
     this.host = host;
     this.name = this.checked.name;
     this.serialize = options.serialize ?? false;
-    this.#options = { ...options };
+    const { ignoredInputs } = options;
+    this.#options = {
+      ...options,
+      ...(Array.isArray(ignoredInputs) ? { ignoredInputs: [...ignoredInputs] } : {}),
+    };
   }
 
   /** The scope as entries tell it. */
@@ -69,7 +84,8 @@ export class TaskDefinition<Input, Output> {
       input,
       brief,
       full: () => keys.keyOf(input, salt),
-      isChanged: () => keys.briefKeyOf(input, salt).key !== brief.key,
+      changed: () => changedPart(brief.parts, keys.briefKeyOf(input, salt).parts),
+      isConfigChanged: () => keys.configPart().config !== brief.parts.config,
     };
   }
 

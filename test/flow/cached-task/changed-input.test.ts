@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import type { FlowDataStore } from '../../../src/index.ts';
 import { openFlow } from '../fixtures.ts';
 
 /** What calls came to: the value, or the code of the error. */
@@ -77,5 +78,95 @@ describe('an input that the caller changes while the call is under way', () => {
     input.n = 2;
     await expect(call).rejects.toThrow('The input of task "told" was changed before');
     expect(runs).toBe(0);
+  });
+});
+
+describe('a config that is changed', () => {
+  const define = (flow: FlowDataStore, config: { t: number }, ticks = 0) =>
+    flow.cachedTask({
+      name: 'configured',
+      version: '1',
+      config,
+      run: async (n: number) => {
+        const first = config.t;
+        for (let i = 0; i < ticks; i++) await null;
+        return `${n} at ${first}, ${config.t}`;
+      },
+    });
+
+  it('between two calls gives each of them a key of its own, however it is made', async () => {
+    const flow = await openFlow();
+    const config = { t: 0 };
+    const [task, always0, always1] = [define(flow, config), define(flow, { t: 0 }), define(flow, { t: 1 })];
+    expect(await task(1)).toBe('1 at 0, 0');
+    config.t = 1;
+    expect(await task.plan([1, 2])).toMatchObject({ hits: 0, misses: 2 });
+    expect((await task.keyOf(1)).key).toBe((await always1.keyOf(1)).key);
+    expect(await outcomesOf(task.map([1, 2]))).toEqual(['1 at 1, 1', '2 at 1, 1']);
+    for (const n of [1, 2]) expect(await always1.detailed(n)).toMatchObject({ hit: true });
+    expect(await always0.detailed(1)).toMatchObject({ value: '1 at 0, 0', hit: true });
+    expect(await always0.detailed(2)).toMatchObject({ value: '2 at 0, 0', hit: false });
+    await task.evict(1);
+    expect(await always0.plan([1])).toMatchObject({ hits: 1 });
+    expect(await always1.plan([1])).toMatchObject({ hits: 0 });
+    // What an entry says that it was made of is of the same config.
+    config.t = 2;
+    const { key } = await task.detailed(3);
+    const found = await flow.cache.lookup(key);
+    expect(found.entry?.keyDescription).toEqual(await define(flow, { t: 2 }).keyOf(3));
+  });
+
+  it('while a call is under way never makes a result of another config: not returned, and not stored', async () => {
+    const flow = await openFlow();
+    const ends = new Set<string>();
+    for (let ticks = 0; ticks < 120; ticks++) {
+      const config = { t: 0 };
+      const call = define(flow, config, 20)(ticks);
+      for (let i = 0; i < ticks; i++) await null;
+      config.t = 1;
+      const end = await call.catch((error: { code: string }) => error.code);
+      expect(['INVALID_ARGUMENT', `${ticks} at 0, 0`, `${ticks} at 1, 1`]).toContain(end);
+      for (const t of [0, 1]) expect(await define(flow, { t })(ticks)).toBe(`${ticks} at ${t}, ${t}`);
+      ends.add(end.replace(/^\d+ /, ''));
+    }
+    expect(ends).toContain('INVALID_ARGUMENT');
+    expect(ends).toContain('at 0, 0');
+  });
+
+  it('by the function itself is told, recorded as a failure, and not tried again', async () => {
+    const flow = await openFlow();
+    const config = { runs: 0 };
+    const task = flow.cachedTask({
+      name: 'counting',
+      version: '1',
+      config,
+      retry: { attempts: 3 },
+      run: () => {
+        config.runs += 1;
+        return config.runs;
+      },
+    });
+    await expect(task(undefined, { runId: 'r' })).rejects.toThrow(
+      'The config of task "counting" was changed while',
+    );
+    expect(config.runs).toBe(1);
+    const read = await flow.getTaskDataStores({ runId: 'r', allowNotDone: true });
+    expect(read.map(({ status }) => status)).toEqual(['failed']);
+  });
+
+  it('does not count in a list of ignored inputs that the caller goes on to use', async () => {
+    const flow = await openFlow();
+    const ignoredInputs = ['trace'];
+    const task = flow.cachedTask({
+      name: 'ignoring',
+      version: '1',
+      ignoredInputs,
+      run: (input: { n: number; trace: number }) => input.n,
+    });
+    ignoredInputs[0] = 'n';
+    const { key, recorded } = await task.detailed({ n: 1, trace: 1 });
+    expect(await task.detailed({ n: 1, trace: 2 })).toMatchObject({ key, hit: true });
+    const attempt = await flow.getTaskDataStore(recorded as string);
+    expect(await attempt.loadArtifacts(['input'])).toEqual({ input: { n: 1 } });
   });
 });
