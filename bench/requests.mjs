@@ -59,7 +59,10 @@ export async function countRequests() {
   const row = (work, { requests, by }, more = {}) => ({ work, requests, by, ...more });
   return [
     row('write a task with 20 small artifacts, attempt number given', write, { target: 3, metaflow: 45 }),
-    row('... the first time in a process: stowage.json and created.json come on top', first),
+    row(
+      "... the first of a new run in a new store: stowage.json, created.json and the run's time come on top",
+      first,
+    ),
     row('read that task, all artifacts', secondRead, { target: 3, metaflow: 24 }),
     row('... the first time in a process: stowage.json comes on top', firstRead),
     row(`open all ${TASKS} tasks of a run`, list, { metaflow: 18 * TASKS }),

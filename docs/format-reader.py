@@ -1,14 +1,16 @@
-"""Reads a task's artifacts from a Stowage store in a folder, verifies everything, and prints JSON.
+"""Reads a task's artifacts from a Stowage store in a folder, or lists runs, verifies everything, and prints JSON.
 
 Written from docs/format.md alone (its sections are named below), to show that the page suffices.
 
     pip install blake3 zstandard msgpack
+    python3 format-reader.py <folder> <flow>                                       the runs of a flow, newest first
     python3 format-reader.py <folder> <flow> <run>/<step>/<task>[/<attempt>] [<artifact> ...]
 
 What JSON has no word for is an object with a key "$", as in docs/format-vectors/values.json; long bytes show as their digest.
 """
 
 import base64
+import datetime
 import json
 import math
 import os
@@ -32,6 +34,8 @@ DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]|conin\$|conout\$|clo
 WIDTHS = {"Int8Array": 1, "Uint8ClampedArray": 1, "Int16Array": 2, "Uint16Array": 2, "Int32Array": 4, "Uint32Array": 4,
           "Float32Array": 4, "Float64Array": 8, "BigInt64Array": 8, "BigUint64Array": 8, "Float16Array": 2}
 ATTEMPT_FILE = re.compile(r"(0|[1-9][0-9]*)(\.attempt\.json|\.metadata\.json|\.DONE|\.DELETED|\.PURGED|\.ERASED\.[0-9]{8}\.json)")
+RUN_TIME = re.compile(r"at\.(0|[1-9][0-9]{0,14})")
+MAX_RUN_TIME_MS = 253402300799999
 HOLE = {"$": "hole"}
 ERRORS = ("Error", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError", "URIError", "AggregateError")
 
@@ -98,7 +102,7 @@ class Store:
         """The names in a folder, and the lengths of those objects."""
         try:
             files = sorted(os.listdir(self.path(folder)))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         found = {}
         for file in files:
@@ -273,6 +277,26 @@ def read_entry(store, packs, pack, offset, length):
     return data
 
 
+# Section 4: runs
+
+def list_runs(store, flow):
+    """The runs of a flow, newest first."""
+    found = []
+    for run in store.list(f"runs/{flow}"):
+        files = store.list(f"runs/{flow}/{run}")
+        if "created.json" not in files:
+            continue
+        times = [int(match[1]) for match in map(RUN_TIME.fullmatch, files) if match]
+        times = [time for time in times if time <= MAX_RUN_TIME_MS]
+        if len(times) == 1:
+            found.append((times[0], run))
+        else:
+            name = f"runs/{flow}/{run}/created.json"
+            created = datetime.datetime.fromisoformat(decode_record(store.get(name), name)["createdAt"].replace("Z", "+00:00"))
+            found.append((round(created.timestamp() * 1000), run))
+    return [run for _, run in sorted(found, reverse=True)]
+
+
 # Section 5: attempts
 
 def list_attempts(store, folder):
@@ -422,9 +446,12 @@ def extension(code, payload):
     raise Damaged(f"an unknown extension {code}")
 
 
-def main(folder, flow, pathspec, *names):
-    run, step, task, *attempt = pathspec.split("/")
+def main(folder, flow, pathspec=None, *names):
     store = Store(folder)
+    if pathspec is None:
+        print(json.dumps(list_runs(store, flow)))
+        return
+    run, step, task, *attempt = pathspec.split("/")
     chosen, description, rows, purged = read_task(store, flow, run, step, task, *map(int, attempt))
     unknown = set(names) - {row["name"] for row in rows}
     ensure(not unknown, f"there is no artifact {', '.join(sorted(unknown))}")
@@ -433,7 +460,7 @@ def main(folder, flow, pathspec, *names):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 4:
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
     try:
         main(*sys.argv[1:])

@@ -48,16 +48,14 @@ export interface RunFinished {
   error?: RecordedError;
 }
 
-/** A run that a listing showed. */
-export interface ListedRun {
-  flow: string;
-  run: string;
-  /** When created.json was written, in milliseconds since 1970, by the store's clock. */
-  createdAtMs: number;
-  finished: boolean;
-}
-
 const MAX_RECORD_BYTES = 4 * 1024 * 1024;
+/** The latest time that a listing tells of a run: the end of the year 9999. */
+export const MAX_RUN_TIME_MS = 253_402_300_799_999;
+/** How far runs that are made faster than the clock goes may be ahead of it. */
+const MOMENT_MS = 60_000;
+
+/** When this process created a run last. */
+let lastCreatedMs = Number.NEGATIVE_INFINITY;
 
 /** What came of making a run. */
 export interface RunMade {
@@ -67,7 +65,7 @@ export interface RunMade {
   rawDataPath: string | undefined;
 }
 
-/** Creates created.json, or finds out what the one that is there says. */
+/** Creates created.json and then what tells its time in listings, or finds out what the created.json that is there says. */
 export async function createRunRecord(
   storage: DataStoreStorage,
   flow: string,
@@ -76,13 +74,14 @@ export async function createRunRecord(
   { signal }: CallOptions,
 ): Promise<RunMade> {
   const name = createdName(flow, run);
+  const createdAt = creationTime().toISOString();
   const record = encodeRecord({
     format: 1,
     kind: 'run',
     session: newSessionId(),
     flow,
     run,
-    createdAt: new Date().toISOString(),
+    createdAt,
     owner: thisOwner(),
     tags,
     parameters,
@@ -96,14 +95,33 @@ export async function createRunRecord(
       { details: { bytes: record.length } },
     );
   }
-  if (await storage.create(name, record, { signal, durability: 'deferred' }))
+  const created = async (): Promise<RunMade> => {
+    await createRunTime(storage, flow, run, createdAt, { signal });
     return { isNew: true, rawDataPath };
+  };
+  if (await storage.create(name, record, { signal, durability: 'deferred' })) return created();
   // Whoever made it may not have got so far as to make it durable, and what is written next rests on it.
   await storage.persist([name], { signal });
   const standing = await storage.get(name, { signal, maxBytes: MAX_RECORD_BYTES });
   if (!standing) throw vanished(storage.uri(name));
-  if (Buffer.compare(standing.body, record) === 0) return { isNew: true, rawDataPath }; // our own, after a lost response
-  return { isNew: false, rawDataPath: decodeCreated(standing.body, storage.uri(name)).rawDataPath };
+  if (Buffer.compare(standing.body, record) === 0) return created(); // our own, after a lost response
+  return { isNew: false, rawDataPath: decodeRunCreated(standing.body, storage.uri(name)).rawDataPath };
+}
+
+/**
+ * Creates the empty object that tells a listing when a run was created, unless the time is one that no listing tells. One request;
+ * without the object, listings read created.json.
+ */
+export async function createRunTime(
+  storage: DataStoreStorage,
+  flow: string,
+  run: string,
+  createdAt: string,
+  { signal }: CallOptions,
+): Promise<void> {
+  const file = `at.${Date.parse(createdAt)}`;
+  if (parseRunTime(file) === undefined) return;
+  await storage.create(`runs/${flow}/${run}/${file}`, new Uint8Array(0), { signal, durability: 'deferred' });
 }
 
 /** Creates finished.json; `false` where the run was finished before. */
@@ -138,10 +156,11 @@ export async function readRunCreated(
   { signal }: CallOptions,
 ): Promise<RunCreated | undefined> {
   const object = await storage.get(createdName(flow, run), { signal, maxBytes: MAX_RECORD_BYTES });
-  return object && decodeCreated(object.body, storage.uri(createdName(flow, run)));
+  return object && decodeRunCreated(object.body, storage.uri(createdName(flow, run)));
 }
 
-function decodeCreated(bytes: Uint8Array, what: string): RunCreated {
+/** @throws StowageError `RECORD_DAMAGED`, `UNSUPPORTED_FORMAT` */
+export function decodeRunCreated(bytes: Uint8Array, what: string): RunCreated {
   const record = decodeRecord(bytes, what);
   checkFormat(record, what);
   const rawDataPath = readOptional(readString, record, 'rawDataPath', what);
@@ -173,30 +192,6 @@ export async function readRunFinished(
   };
 }
 
-/** One LIST: the runs of a flow, or of all flows, newest first. */
-export async function listRuns(
-  storage: DataStoreStorage,
-  flow: string | undefined,
-  { signal }: CallOptions,
-): Promise<ListedRun[]> {
-  const runs = new Map<string, ListedRun>();
-  const prefix = flow === undefined ? 'runs/' : `runs/${flow}/`;
-  for await (const page of storage.list({ prefix, details: true, signal })) {
-    for (const { name, modifiedAtMs } of page.objects) {
-      const [, flowName, run, file, ...more] = name.split('/');
-      if (flowName === undefined || run === undefined || more.length > 0) continue;
-      const id = `${flowName}/${run}`;
-      if (file === 'created.json') {
-        runs.set(id, { flow: flowName, run, createdAtMs: modifiedAtMs ?? 0, finished: false });
-      } else if (file === 'finished.json') {
-        const listed = runs.get(id);
-        if (listed) listed.finished = true;
-      }
-    }
-  }
-  return [...runs.values()].sort((a, b) => b.createdAtMs - a.createdAtMs || (a.run < b.run ? 1 : -1));
-}
-
 function vanished(what: string): StowageError {
   return new StowageError(
     'STORAGE_FAILED',
@@ -205,7 +200,24 @@ function vanished(what: string): StowageError {
   );
 }
 
-function createdName(flow: string, run: string): string {
+/**
+ * Now; and later than every other run of this process, which made it a moment ago, so that they have an order. A clock that was set back
+ * by more than a moment counts as it is.
+ */
+function creationTime(): Date {
+  const nowMs = Date.now();
+  const isMoment = lastCreatedMs >= nowMs && lastCreatedMs - nowMs < MOMENT_MS;
+  lastCreatedMs = isMoment ? lastCreatedMs + 1 : nowMs;
+  return new Date(lastCreatedMs);
+}
+
+/** When a run was created, in milliseconds since 1970, as one of its files tells; `undefined` for all other files. */
+export function parseRunTime(file: string): number | undefined {
+  const [, digits] = /^at\.(0|[1-9]\d{0,14})$/.exec(file) ?? [];
+  return Number(digits) <= MAX_RUN_TIME_MS ? Number(digits) : undefined;
+}
+
+export function createdName(flow: string, run: string): string {
   return `runs/${flow}/${run}/created.json`;
 }
 

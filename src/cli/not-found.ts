@@ -1,5 +1,5 @@
 import { listAttempts } from '../attempts/attempt-files.ts';
-import { listRuns } from '../attempts/runs.ts';
+import { listRuns } from '../attempts/run-listing.ts';
 import { StowageError, type StowageErrorCode } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { StorePath } from './store-path.ts';

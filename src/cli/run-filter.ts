@@ -1,4 +1,4 @@
-import type { ListedRun } from '../attempts/runs.ts';
+import type { ListedRun } from '../attempts/run-listing.ts';
 import type { Invocation } from './invocation.ts';
 import { type RunJson, type RunWanted, readWantedRuns } from './run-view.ts';
 import type { OpenStore } from './store.ts';
@@ -65,39 +65,28 @@ export class RunFilter {
     return { runs, unread: candidates.length - next, seenTags };
   }
 
-  /**
-   * What the listing alone tells. A copy of a store has listed all its runs anew: a run may be older than its listing says,
-   * and never newer.
-   */
+  /** What the listing alone tells. */
   #mayPass({ createdAtMs, finished }: ListedRun): boolean {
     if (createdAtMs < this.#createdSinceMs) return false;
     return this.#status === undefined || finished === (this.#status !== 'open');
   }
 
-  /** What tags and times tell, before the end of the run is read; notes the tags. Nothing where the filter has neither. */
+  /** What tags tell, before the end of the run is read; notes them. Nothing where the filter has none. */
   #isWanted(seenTags: Set<string>): RunWanted | undefined {
-    if (this.#tags.length === 0 && !Number.isFinite(this.#createdSinceMs)) return undefined;
+    if (this.#tags.length === 0) return undefined;
     return (created) => {
-      const { tags = [], createdAt = '' } = created ?? {};
+      const { tags = [] } = created ?? {};
       for (const tag of tags) seenTags.add(tag);
-      return this.#hasTags(tags) && this.#isSince(createdAt);
+      return this.#hasTags(tags);
     };
   }
 
-  /** A run whose record could not be read has no tags, and perhaps no time. */
-  #passes({ status, tags, createdAt }: RunJson): boolean {
-    return (
-      (this.#status === undefined || status === this.#status) &&
-      this.#hasTags(tags) &&
-      this.#isSince(createdAt)
-    );
+  /** A run whose record could not be read has no tags. */
+  #passes({ status, tags }: RunJson): boolean {
+    return (this.#status === undefined || status === this.#status) && this.#hasTags(tags);
   }
 
   #hasTags(tags: readonly string[]): boolean {
     return this.#tags.every((tag) => tags.includes(tag));
-  }
-
-  #isSince(createdAt: string): boolean {
-    return createdAt === '' || Date.parse(createdAt) >= this.#createdSinceMs;
   }
 }

@@ -1,10 +1,5 @@
-import {
-  type ListedRun,
-  type RunCreated,
-  type RunFinished,
-  readRunCreated,
-  readRunFinished,
-} from '../attempts/runs.ts';
+import type { ListedRun } from '../attempts/run-listing.ts';
+import { type RunCreated, type RunFinished, readRunCreated, readRunFinished } from '../attempts/runs.ts';
 import type { JsonValue } from '../codec/json-value.ts';
 import type { RecordedError } from '../content/session-files.ts';
 import type { Invocation } from './invocation.ts';

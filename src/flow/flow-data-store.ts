@@ -8,7 +8,8 @@ import { type LogChoice, validateLogChoice } from '../attempts/log-names.ts';
 import { type ScrubbedLog, scrubLogs } from '../attempts/log-scrubbing.ts';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
 import { parsePathspec, type TaskPath, validateTaskNames } from '../attempts/pathspec.ts';
-import { listRuns, readRunCreated } from '../attempts/runs.ts';
+import { listRuns } from '../attempts/run-listing.ts';
+import { readRunCreated } from '../attempts/runs.ts';
 import type { TaskCache, TaskCacheOptions } from '../cache/task-cache.ts';
 import type { ByteCache } from '../content/byte-cache.ts';
 import {
@@ -256,8 +257,8 @@ export class FlowDataStore implements AsyncDisposable {
   }
 
   /**
-   * The flow's runs, newest first by the store's clock: all, or those that a filter lets through. One LIST; tags and statuses cost
-   * further requests, see {@link RunFilter}.
+   * The flow's runs, newest first: all, or those that a filter lets through. Their order is that of their creation, by their creators'
+   * clocks, in copies of the store too. One LIST; tags and statuses cost further requests, see {@link RunFilter}.
    */
   async runs(options: RunFilter & CallOptions = {}): Promise<RunSummary[]> {
     checkOptionNames(options, 'runs', ['tags', 'status', 'createdAfter', 'createdBefore', 'limit']);

@@ -1,4 +1,5 @@
-import { type ListedRun, type RunOutcome, readRunCreated, readRunFinished } from '../attempts/runs.ts';
+import type { ListedRun } from '../attempts/run-listing.ts';
+import { type RunOutcome, readRunCreated, readRunFinished } from '../attempts/runs.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { checkNameList } from './task-selection.ts';
@@ -9,9 +10,9 @@ export interface RunFilter {
   tags?: readonly string[] | undefined;
   /** Only runs that ended so, or that nobody has recorded the end of. One more request for each finished run that is looked at. */
   status?: 'open' | RunOutcome | undefined;
-  /** Only runs first opened after this time, by the store's clock. */
+  /** Only runs created after this time, by their creators' clocks. */
   createdAfter?: Date | undefined;
-  /** Only runs first opened before this time, by the store's clock. */
+  /** Only runs created before this time, by their creators' clocks. */
   createdBefore?: Date | undefined;
   /** How many runs at most, the newest ones. No more are looked at than that takes. Default: no limit. */
   limit?: number | undefined;

@@ -1,7 +1,7 @@
 import { types } from 'node:util';
+import type { ListedRun } from '../attempts/run-listing.ts';
 import {
   finishRunRecord,
-  type ListedRun,
   type RunCreated,
   type RunFinished,
   type RunOutcome,
@@ -118,7 +118,7 @@ export class Run {
 /** A run as a listing shows it. */
 export interface RunSummary {
   run: Run;
-  /** When it was first opened, by the store's clock. */
+  /** When it was created, by its creator's clock. */
   createdAt: Date;
   /** Whether somebody recorded its end. */
   isFinished: boolean;

@@ -1,7 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type ListedTask, listTasks } from '../attempts/attempt-files.ts';
 import { formatPathspec } from '../attempts/pathspec.ts';
-import { type RunCreated, type RunFinished, readRunCreated, readRunFinished } from '../attempts/runs.ts';
+import {
+  createRunTime,
+  decodeRunCreated,
+  type RunCreated,
+  type RunFinished,
+  readRunCreated,
+  readRunFinished,
+} from '../attempts/runs.ts';
 import { decodeRecord, encodeRecord } from '../codec/record.ts';
 import { holdsBytes } from '../content/create-own.ts';
 import { StowageError } from '../errors.ts';
@@ -20,7 +27,7 @@ export interface RunToCopy {
 const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 
 /**
- * Copies a run: created.json first, then its tasks, each with its attempts from the first to the last, so that readers of the target see
+ * Copies a run: created.json first, behind what tells listings its time, then its tasks, each with its attempts from the first to the last, so that readers of the target see
  * nothing that the source did not say at some time; then finished.json, which was read before the tasks were listed, unless
  * something of the run could not be copied.
  *
@@ -199,8 +206,13 @@ async function copyRecord(
   const standing = await target.storage.get(name, { ...options, maxBytes: MAX_RECORD_BYTES });
   if (standing && Buffer.compare(standing.body, body) === 0) return 'present';
   if (!standing) {
-    if (dryRun || (await target.storage.create(name, body, { ...options, durability: 'barrier' })))
-      return 'copied';
+    if (dryRun) return 'copied';
+    if (record === CREATED) {
+      const { createdAt } = decodeRunCreated(body, name);
+      // Before the record, so that a copy which ends in between makes up for it.
+      await createRunTime(target.storage, flow, run, createdAt, options);
+    }
+    if (await target.storage.create(name, body, { ...options, durability: 'barrier' })) return 'copied';
     if (await holdsBytes(target.storage, name, body, options.signal)) return 'copied';
   }
   const said = await record.read(source.storage, flow, run, options);

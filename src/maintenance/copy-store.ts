@@ -1,5 +1,5 @@
 import { listTasks } from '../attempts/attempt-files.ts';
-import { type ListedRun, listRuns } from '../attempts/runs.ts';
+import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
 import { BoundedMap } from '../content/bounded-map.ts';
 import { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { KeyLocks } from '../content/key-locks.ts';
@@ -169,7 +169,7 @@ async function copyBetween(
   return report.result(dryRun);
 }
 
-/** Oldest first, since readers tell the order of runs by when the store first saw them. */
+/** Oldest first. */
 async function runsOf(
   storage: DataStoreStorage,
   flow: string | undefined,

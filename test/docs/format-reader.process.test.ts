@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import valueVectors from '../../docs/format-vectors/values.json' with { type: 'json' };
@@ -20,6 +20,12 @@ const python = findPython() as string;
 /** What docs/format-reader.py, which shares no code with Stowage, reads of a task. */
 function read(folder: string, flow: string, pathspec: string, ...artifacts: string[]): unknown {
   const { status, stdout, stderr } = runReader(folder, flow, pathspec, ...artifacts);
+  if (status !== 0) throw new Error(stderr);
+  return JSON.parse(stdout);
+}
+
+function runsOf(folder: string, flow: string): unknown {
+  const { status, stdout, stderr } = runReader(folder, flow);
   if (status !== 0) throw new Error(stderr);
   return JSON.parse(stdout);
 }
@@ -129,6 +135,24 @@ describe.skipIf(python === undefined)('docs/format-reader.py', () => {
     for (const task of ['purged', 'erased']) {
       expect(read(folder, flow, `${run}/old/${task}`, 'small')).toMatchObject({ artifacts: { small: 7 } });
     }
+  });
+
+  it('lists runs in the order of their creation, with and without a file that tells it', async () => {
+    const folder = join(scratchFolder(), 'store');
+    const made = ['b', 'c', 'a'];
+    await withFlow(folder, 'exact', 0, async (flow) => {
+      for (const runId of made) await flow.createRun({ runId });
+    });
+    expect(runsOf(folder, 'Übung: 1')).toEqual(made.toReversed());
+    for (const [index, file] of filesIn(folder)
+      .filter((name) => name.includes('at.'))
+      .entries()) {
+      if (index > 0) writeFileSync(join(file, '../at.5'), '');
+      else rmSync(file);
+    }
+    expect(runsOf(folder, 'Übung: 1')).toEqual(made.toReversed());
+    storeInFolder(`${folder}-2`, 'fold');
+    expect(runsOf(`${folder}-2`, expectedInStore.flow)).toEqual([expectedInStore.run]);
   });
 
   it('reads another copy where the one that is named is gone or damaged, and a damaged one never', async () => {

@@ -176,6 +176,7 @@ describe('the same work, done again', () => {
       .replaceAll(/"(digest|metadataDigest)":"[0-9a-f]{64}"/g, '"$1":"<digest>"')
       .replaceAll(/(?<=^|[./"])[0-7][0-9a-v]{25}(?=[-/."]|$)/g, '<session>')
       .replaceAll(/(-\d{8})\.\d+/g, '$1.<bytes>')
+      .replace(/(?<=\/at\.)\d+$/, '<milliseconds>')
       .replaceAll(/"\w+At":"[^"]+"/g, '<time>')
       .replaceAll(/"owner":\{[^}]*\}/g, '<owner>')
       .replaceAll(/"storedBytes":\d+/g, '<stored>');

@@ -161,6 +161,7 @@ describe('a run', () => {
     await errorOf(run.finish(), 'RUN_EXISTS');
     await errorOf(flow.createRun({ runId: 'r1' }), 'RUN_EXISTS');
     expect((await objectNames(flow.storage, 'runs/')).sort()).toEqual([
+      expect.stringMatching(/^runs\/Test\/r1\/at\.\d{13}$/),
       'runs/Test/r1/created.json',
       'runs/Test/r1/finished.json',
     ]);

@@ -1,5 +1,5 @@
 import type { ListedTask } from '../../attempts/attempt-files.ts';
-import { listRuns } from '../../attempts/runs.ts';
+import { listRuns } from '../../attempts/run-listing.ts';
 import type { DataStoreStorage } from '../../storage/contract.ts';
 import { ARTIFACT_COLUMNS, artifactRow } from '../artifact-table.ts';
 import { readStatuses } from '../attempt-status.ts';
@@ -115,7 +115,7 @@ async function listFlows(
   );
 }
 
-/** The times of runs are a file each to look at, where the names of their folders are enough to count them. */
+/** When runs were created stands in their folders, whose names are enough to count them. */
 async function describeFlow(
   invocation: Invocation,
   storage: DataStoreStorage,

@@ -1,0 +1,109 @@
+import { isStowageError } from '../errors.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { compareNames } from '../storage/name-order.ts';
+import { createdName, parseRunTime, readRunCreated } from './runs.ts';
+
+/** A run that a listing showed. */
+export interface ListedRun {
+  flow: string;
+  run: string;
+  /** When it was created, in milliseconds since 1970, by its creator's clock. */
+  createdAtMs: number;
+  finished: boolean;
+}
+
+/** What a listing shows of a run. */
+interface Seen {
+  flow: string;
+  run: string;
+  isCreated: boolean;
+  finished: boolean;
+  /** The earliest of the times that its files tell, and how many tell one. */
+  timeMs: number;
+  times: number;
+}
+
+/** How many records are read at once, of runs whose files do not tell their time. */
+const CONCURRENCY = 32;
+
+/**
+ * The runs of a flow, or of all flows, newest first; those of one millisecond by their names. One LIST, and one GET for each run whose
+ * files tell no time, or several, which the record settles.
+ */
+export async function listRuns(
+  storage: DataStoreStorage,
+  flow: string | undefined,
+  { signal }: CallOptions,
+): Promise<ListedRun[]> {
+  const seen = await seeRuns(storage, flow === undefined ? 'runs/' : `runs/${flow}/`, { signal });
+  const runs: ListedRun[] = [];
+  const unclear: Seen[] = [];
+  for (const run of seen) {
+    if (run.times !== 1) unclear.push(run);
+    else runs.push(toListed(run, run.timeMs));
+  }
+  const work = async (): Promise<void> => {
+    for (let run = unclear.pop(); run; run = unclear.pop()) {
+      runs.push(toListed(run, await findTime(storage, run, { signal })));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(CONCURRENCY, unclear.length) }, work));
+  return runs.sort(
+    (a, b) => b.createdAtMs - a.createdAtMs || compareNames(b.run, a.run) || compareNames(b.flow, a.flow),
+  );
+}
+
+/** The runs that were created, with what their files tell. */
+async function seeRuns(storage: DataStoreStorage, prefix: string, { signal }: CallOptions): Promise<Seen[]> {
+  const runs = new Map<string, Seen>();
+  for await (const page of storage.list({ prefix, signal })) {
+    for (const { name } of page.objects) {
+      const [, flow, run, file, ...more] = name.split('/');
+      if (flow === undefined || run === undefined || file === undefined || more.length > 0) continue;
+      const id = `${flow}/${run}`;
+      let seen = runs.get(id);
+      if (!seen) {
+        seen = { flow, run, isCreated: false, finished: false, timeMs: Number.POSITIVE_INFINITY, times: 0 };
+        runs.set(id, seen);
+      }
+      if (file === 'created.json') seen.isCreated = true;
+      if (file === 'finished.json') seen.finished = true;
+      const timeMs = parseRunTime(file);
+      if (timeMs === undefined) continue;
+      seen.timeMs = Math.min(seen.timeMs, timeMs);
+      seen.times += 1;
+    }
+  }
+  return [...runs.values()].filter(({ isCreated }) => isCreated);
+}
+
+/** When a run was created, by its record; where that cannot be read, by the earliest of its files' times, or by when it was written. */
+async function findTime(storage: DataStoreStorage, run: Seen, options: CallOptions): Promise<number> {
+  const ways = [
+    async () => (await readRunCreated(storage, run.flow, run.run, options))?.createdAt,
+    async () => (run.times > 0 ? run.timeMs : undefined),
+    async () => (await storage.head(createdName(run.flow, run.run), options))?.modifiedAtMs,
+  ];
+  for (const way of ways) {
+    try {
+      const time = await way();
+      if (time !== undefined) return new Date(time).getTime();
+    } catch (error) {
+      // One record that cannot be read, while the storage is there, hides none of the others.
+      if (!isStowageError(error, ...OF_ONE_RECORD)) throw error;
+    }
+  }
+  return 0;
+}
+
+const OF_ONE_RECORD = [
+  'RECORD_DAMAGED',
+  'UNSUPPORTED_FORMAT',
+  'OBJECT_TOO_LARGE',
+  'STORAGE_NOT_PERMITTED',
+  'STORAGE_FAILED',
+] as const;
+
+function toListed({ flow, run, finished }: Seen, createdAtMs: number): ListedRun {
+  return { flow, run, createdAtMs, finished };
+}
