@@ -1,3 +1,5 @@
+import { inspect, types } from 'node:util';
+
 /**
  * Every code a {@link StowageError} can carry. The set is closed: `docs/errors.md` tells the cause and the remedy of each.
  */
@@ -85,7 +87,40 @@ export class StowageError extends Error {
 
 /** Whether `error` is a {@link StowageError}, with one of `codes` if any are given. */
 export function isStowageError(error: unknown, ...codes: StowageErrorCode[]): error is StowageError {
-  return error instanceof StowageError && (codes.length === 0 || codes.includes(error.code));
+  return isInstance(error, StowageError) && (codes.length === 0 || codes.includes(error.code));
+}
+
+/** Whether `value` is an error, of whatever realm. */
+export function isError(value: unknown): value is Error {
+  return types.isNativeError(value) || isInstance(value, Error);
+}
+
+/** `instanceof` for what users throw: a revoked proxy, which throws on every question, is no instance of anything. */
+export function isInstance<T>(value: unknown, Class: abstract new (...args: never[]) => T): value is T {
+  return attempted(() => value instanceof Class) === true;
+}
+
+/** What `ask` returns; `undefined` where it throws, as getters of what users throw may do. */
+export function attempted<T>(ask: () => T): T | undefined {
+  try {
+    return ask();
+  } catch {
+    return undefined;
+  }
+}
+
+const BRIEF = { depth: 0, breakLength: Infinity, customInspect: false, maxStringLength: 1000 } as const;
+const NO_TEXT = 'something that has no text';
+
+/** What was thrown, to follow "it threw": the name and message of an error, anything else as Node shows it. */
+export function thrownText(thrown: unknown): string {
+  return attempted(() => (isError(thrown) ? String(thrown) : inspect(thrown, BRIEF))) ?? NO_TEXT;
+}
+
+/** What was thrown, as a sentence of its own: the message of an error, the text of anything else. */
+export function messageOf(thrown: unknown): string {
+  const message: unknown = isError(thrown) ? attempted(() => thrown.message) : thrown;
+  return typeof message === 'string' ? message : thrownText(thrown);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { StowageError } from '../errors.ts';
+import { isInstance, StowageError, thrownText } from '../errors.ts';
 import { shownPath } from './value-path.ts';
 
 /** Why a part of a value cannot be saved. Whoever walks the value knows where, and makes the user's error of it. */
@@ -41,12 +41,12 @@ export function unserializable(artifactName: string, path: string, fault: unknow
 
 /** What is thrown while a value is walked, as a refusal of the part that the walk is at. */
 export function refusalOf(thrown: unknown): Refusal {
-  if (thrown instanceof Refusal) return thrown;
-  if (thrown instanceof RangeError && /call stack/i.test(thrown.message)) {
+  if (isInstance(thrown, Refusal)) return thrown;
+  if (isInstance(thrown, RangeError) && /call stack/i.test(thrown.message)) {
     return new Refusal('nested too deeply for the call stack', 'Flatten it, or save its parts.', thrown);
   }
   return new Refusal(
-    `not readable: it threw ${describeThrown(thrown)}`,
+    `not readable: it threw ${thrownText(thrown)}`,
     'Save a plain copy of the data in it.',
     thrown,
   );
@@ -54,21 +54,14 @@ export function refusalOf(thrown: unknown): Refusal {
 
 /** `UNDECODABLE_ARTIFACT`: the artifact, and what is wrong with its bytes. */
 export function undecodable(artifactName: string, fault: unknown): StowageError {
-  const reason = fault instanceof Malformed ? fault.message : `decoding threw ${describeThrown(fault)}`;
+  const isMalformed = isInstance(fault, Malformed);
+  const reason = isMalformed ? fault.message : `decoding threw ${thrownText(fault)}`;
   return new StowageError(
     'UNDECODABLE_ARTIFACT',
     `Artifact "${artifactName}" cannot be decoded: ${reason}. Its bytes are not what a serializer wrote: save it again, or load it from another attempt.`,
     {
       details: { artifact: artifactName, reason },
-      cause: fault instanceof Malformed ? fault.cause : fault,
+      cause: isMalformed ? fault.cause : fault,
     },
   );
-}
-
-function describeThrown(thrown: unknown): string {
-  try {
-    return String(thrown);
-  } catch {
-    return 'something that has no text';
-  }
 }

@@ -1,3 +1,4 @@
+import { isError, isInstance, messageOf } from '../errors.ts';
 import { Unavailable } from './faults.ts';
 import type { Serializer } from './serializer.ts';
 
@@ -65,9 +66,12 @@ function accepts(serializer: Serializer, value: unknown): boolean {
 }
 
 function asUnavailable(fault: unknown): Unavailable {
-  if (fault instanceof Unavailable) return fault;
-  const reason = fault instanceof Error ? fault.message : 'what it needs could not be prepared';
-  return new Unavailable(reason, 'See the cause.', fault);
+  if (isInstance(fault, Unavailable)) return fault;
+  return new Unavailable(
+    isError(fault) ? messageOf(fault) : 'what it needs could not be prepared',
+    'See the cause.',
+    fault,
+  );
 }
 
 function notPrepared(): Unavailable {

@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 import { isNativeFunction } from '../artifacts/intrinsics.ts';
 import { SerializerRegistry } from '../artifacts/registry.ts';
 import { createHasher } from '../digest/blake3.ts';
-import { throwIfAborted } from '../errors.ts';
+import { messageOf, throwIfAborted } from '../errors.ts';
 import { checkOptionNames } from '../storage/option-names.ts';
 import { canonicalSource } from './canonical-source.ts';
 import { valueDigest } from './key-encoding.ts';
@@ -104,7 +104,7 @@ async function sourceDigest(taskName: string, place: string, fn: SourceFunction)
   } catch (cause) {
     throw invalidTask(
       taskName,
-      `the source of ${place} (${nameOf(fn)}) cannot be parsed for \`version: 'auto'\`: ${cause instanceof Error ? cause.message : String(cause)}. Give a version of your own.`,
+      `the source of ${place} (${nameOf(fn)}) cannot be parsed for \`version: 'auto'\`: ${messageOf(cause)}. Give a version of your own.`,
       { place },
       cause,
     );
@@ -133,7 +133,7 @@ async function fileDigest(
     throwIfAborted(signal);
     throw invalidTask(
       taskName,
-      `${place} is the file ${String(file)}, which cannot be read: ${cause instanceof Error ? cause.message : String(cause)}. Paths begin at the working directory (${process.cwd()}); \`new URL('./file', import.meta.url)\` begins at the module.`,
+      `${place} is the file ${String(file)}, which cannot be read: ${messageOf(cause)}. Paths begin at the working directory (${process.cwd()}); \`new URL('./file', import.meta.url)\` begins at the module.`,
       { place, file: String(file) },
       cause,
     );

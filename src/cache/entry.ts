@@ -10,7 +10,7 @@ import {
   readTime,
 } from '../codec/record-fields.ts';
 import { type ArtifactTable, readTable, tableFields } from '../content/description.ts';
-import { StowageError } from '../errors.ts';
+import { messageOf, StowageError } from '../errors.ts';
 import { type EntryKey, entryName, MAX_TOKEN } from './cache-names.ts';
 import type { EntrySignature, EntrySigner } from './signing.ts';
 
@@ -92,11 +92,10 @@ export function encodeEntry(
     bytes = encodeRecord(signer ? { ...fields, signature: signatureOf(fields, key, signer) } : fields);
     decodeEntry(bytes, key, 'The entry');
   } catch (cause) {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
-      `A cache entry cannot be stored: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { details: { key }, cause },
-    );
+    throw new StowageError('INVALID_ARGUMENT', `A cache entry cannot be stored: ${messageOf(cause)}`, {
+      details: { key },
+      cause,
+    });
   }
   if (bytes.length <= MAX_ENTRY_BYTES) return bytes;
   throw new StowageError(

@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../errors.ts';
+import { messageOf, throwIfAborted } from '../errors.ts';
 import { checkOptionNames } from '../storage/option-names.ts';
 import type { JsonSchema, TaskSchemas } from './interface-digest.ts';
 import { invalidTask } from './key-fault.ts';
@@ -148,7 +148,6 @@ function saysNothing(schema: JsonSchema): boolean {
 }
 
 function briefly(cause: unknown): string {
-  const text = cause instanceof Error ? cause.message : String(cause);
-  const line = text.replaceAll(/\s+/g, ' ').replace(/\.$/, '');
+  const line = messageOf(cause).replaceAll(/\s+/g, ' ').replace(/\.$/, '');
   return line.length > 200 ? `${line.slice(0, 200)}...` : line;
 }

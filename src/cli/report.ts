@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import { inspect } from 'node:util';
-import { isStowageError } from '../errors.ts';
+import { attempted, isInstance, isStowageError, messageOf as thrownMessage } from '../errors.ts';
 import { CliError } from './cli-error.ts';
 import { widthOf } from './output.ts';
 import { printable } from './terminal-text.ts';
@@ -17,12 +17,12 @@ export function report(
 ): void {
   const message = messageOf(error);
   if (json) {
-    const details = error instanceof CliError || isStowageError(error) ? error.details : {};
+    const details = isInstance(error, CliError) || isStowageError(error) ? error.details : {};
     stderr.write(`${JSON.stringify({ error: { code: codeOf(error), message, details } })}\n`);
   } else {
     note(message, stderr);
   }
-  if (debug) stderr.write(`${inspect(error, { depth: 8 })}\n`);
+  if (debug) stderr.write(`${attempted(() => inspect(error, { depth: 8 })) ?? message}\n`);
 }
 
 /** A sentence on the standard error. A terminal gets it in lines that fit, files and pipes in one. */
@@ -43,14 +43,13 @@ function wrapSentence(line: string, width: number): string {
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof CliError || isStowageError(error) ? error.code : 'UNEXPECTED';
+  return isInstance(error, CliError) || isStowageError(error) ? error.code : 'UNEXPECTED';
 }
 
 function messageOf(error: unknown): string {
-  if (error instanceof CliError) return error.message;
+  if (isInstance(error, CliError)) return error.message;
   if (isStowageError(error)) return `${error.message}${HINTS[error.code] ?? ''}`;
-  const said = error instanceof Error ? error.message : String(error);
-  return `${said} (This is a mistake in stowage; --debug shows where.)`;
+  return `${thrownMessage(error)} (This is a mistake in stowage; --debug shows where.)`;
 }
 
 /** What to do on the command line, where the library's own remedy speaks to programs. */

@@ -1,4 +1,4 @@
-import { isStowageError, StowageError } from '../errors.ts';
+import { isStowageError, messageOf, StowageError } from '../errors.ts';
 
 /** That a record names a place which the store does not know. */
 export function unknownPlace(place: string, storeUri: string): StowageError {
@@ -20,7 +20,7 @@ export function unmarkedPlace(place: string, placeUri: string): StowageError {
 
 /** That the storage of a place cannot be opened. */
 export function unreachablePlace(place: string | undefined, placeUri: string, cause: unknown): StowageError {
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = messageOf(cause);
   return new StowageError(
     'PLACE_UNREACHABLE',
     `${placeUri}, where content of the store lies (rawDataPath), cannot be opened: ${why} Where it needs options, such as credentials, open the store with openPlace.`,

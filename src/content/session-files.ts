@@ -7,6 +7,7 @@ import {
   readBoolean,
   readInteger,
   readObject,
+  readObjects,
   readOneOf,
   readOptional,
   readString,
@@ -71,6 +72,8 @@ export interface RecordedError {
   message: string;
   stack?: string;
   cause?: RecordedError;
+  /** The members of an `AggregateError`. */
+  errors?: RecordedError[];
   /** Whether trying again may help, by the word of whoever threw it. */
   recoverable?: boolean;
 }
@@ -144,8 +147,9 @@ function readOrigin(record: Record<string, unknown>, what: string): { origin?: S
   };
 }
 
-/** How deep causes of a recorded error may lie. */
+/** How deep causes and members of a recorded error may lie, and how many members count. */
 const MAX_CAUSES = 16;
+const MAX_MEMBERS = 32;
 
 /** The member `error` of a record, if it has one; throws `RECORD_DAMAGED` for anything but a recorded error. */
 export function readRecordedError(
@@ -155,15 +159,21 @@ export function readRecordedError(
   depth = 0,
 ): RecordedError | undefined {
   const fields = readOptional(readObject, record, member, what);
-  if (!fields || depth > MAX_CAUSES) return undefined;
+  return fields && depth <= MAX_CAUSES ? readErrorFields(fields, what, depth) : undefined;
+}
+
+function readErrorFields(fields: Record<string, unknown>, what: string, depth: number): RecordedError {
   const stack = readOptional(readString, fields, 'stack', what);
   const cause = readRecordedError(fields, what, 'cause', depth + 1);
+  const members = depth < MAX_CAUSES ? readOptional(readObjects, fields, 'errors', what) : undefined;
+  const errors = members?.slice(0, MAX_MEMBERS).map((each) => readErrorFields(each, what, depth + 1));
   const recoverable = readOptional(readBoolean, fields, 'recoverable', what);
   return {
     name: readString(fields, 'name', what),
     message: readString(fields, 'message', what),
     ...(stack === undefined ? {} : { stack }),
     ...(cause === undefined ? {} : { cause }),
+    ...(errors === undefined ? {} : { errors }),
     ...(recoverable === undefined ? {} : { recoverable }),
   };
 }

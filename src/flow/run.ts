@@ -9,7 +9,7 @@ import {
   readRunFinished,
 } from '../attempts/runs.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { StowageError } from '../errors.ts';
+import { isError, StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { checkOptionNames } from '../storage/option-names.ts';
 import type { TaskDataStore } from './task-data-store.ts';
@@ -97,8 +97,8 @@ export class Run {
     status: RunOutcome = 'done',
     errorOrOptions: Error | (CallOptions & { error?: unknown }) = {},
   ): Promise<void> {
-    const isError = errorOrOptions instanceof Error || types.isNativeError(errorOrOptions);
-    const options: CallOptions & { error?: unknown } = isError ? { error: errorOrOptions } : errorOrOptions;
+    const isThrown = isError(errorOrOptions) || types.isProxy(errorOrOptions);
+    const options: CallOptions & { error?: unknown } = isThrown ? { error: errorOrOptions } : errorOrOptions;
     checkOptionNames(options, 'finish', ['error']);
     const { error, signal } = options;
     const { storage } = this.#flow.caStore;

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { formatPath, type PathStep } from '../artifacts/value-path.ts';
-import { StowageError } from '../errors.ts';
+import { StowageError, thrownText } from '../errors.ts';
 
 /** A schema that follows Standard Schema v1 (https://standardschema.dev): zod, valibot, arktype and others. */
 export interface StandardSchema<Output = unknown, Input = unknown> {
@@ -104,11 +104,10 @@ async function validate<Output>(
     if (typeof result !== 'object' || result === null) throw new TypeError('its answer is no result');
     return result as SchemaResult<Output>;
   } catch (cause) {
-    throw new StowageError(
-      code,
-      `${title} cannot be checked: its schema threw ${cause instanceof Error ? cause : inspect(cause, BRIEF)}`,
-      { details, cause },
-    );
+    throw new StowageError(code, `${title} cannot be checked: its schema threw ${thrownText(cause)}`, {
+      details,
+      cause,
+    });
   }
 }
 

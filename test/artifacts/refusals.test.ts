@@ -186,7 +186,7 @@ describe('what cannot be saved is refused with a remedy', () => {
           },
         },
       ),
-      /no text/,
+      /null prototype/,
     ],
     ['a proxy of a Map', new Proxy(new Map(), {}), /Proxy of Map/],
     ['a revoked proxy', revoked(), /revoked/],

@@ -245,9 +245,13 @@ function errorLines(error: NonNullable<AttemptView['error']>): string[] {
   if (lines.length > shown.length)
     shown.push(`    ... ${lines.length - shown.length} lines more with --json`);
   if (error.recoverable !== undefined) shown.push(`recoverable: ${error.recoverable ? 'yes' : 'no'}`);
-  if (!error.cause) return shown;
-  const [first, ...rest] = errorLines(error.cause);
-  return [...shown, `caused by ${first}`, ...rest];
+  const within = (how: string, inner: NonNullable<AttemptView['error']>): void => {
+    const [first, ...rest] = errorLines(inner);
+    shown.push(`${how} ${first}`, ...rest);
+  };
+  for (const member of error.errors ?? []) within('of which', member);
+  if (error.cause) within('caused by', error.cause);
+  return shown;
 }
 
 function metadataLines(metadata: Metadata): string[] {

@@ -1,3 +1,4 @@
+import { messageOf } from '../../errors.ts';
 import { isArrowTable } from '../arrow-table.ts';
 import { formatBytes, formatCount } from '../sizes.ts';
 import { bytesOf, isPlainObject, isTypedArray, kindOf } from './value-kind.ts';
@@ -49,11 +50,17 @@ function* piecesOf(value: unknown, maxLength: number): Generator<string> {
   else if (value instanceof Map) yield* memberPieces('Map {', value, '}', maxLength);
   else if (value instanceof Set) yield* listPieces('Set {', [...value], '}', maxLength);
   else if (isTypedArray(value)) yield* listPieces(`${kindOf(value)} [`, value, ']', maxLength);
-  else if (value instanceof Error) yield `${value.name}: ${value.message}`;
+  else if (value instanceof Error) yield errorText(value);
   else if (value instanceof Date) yield Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
   else if (value instanceof RegExp || value instanceof URL) yield String(value);
   else if (isArrowTable(value)) yield `a table of ${formatCount(value.numRows)} rows`;
   else yield bytesText(value);
+}
+
+/** Saved errors may have anything for a name and a message. */
+function errorText(error: Error): string {
+  const { name, message } = error as { name: unknown; message: unknown };
+  return `${typeof name === 'string' ? name : 'Error'}: ${messageOf(message)}`;
 }
 
 function* listPieces(

@@ -3,7 +3,7 @@ import type { ReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { failOrReport } from '../../attempts/fail-or-report.ts';
 import type { Patience } from '../../cache/patience.ts';
-import { isStowageError, StowageError } from '../../errors.ts';
+import { isStowageError, messageOf, StowageError } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { validateUserName } from '../../storage/names.ts';
 import { attemptOf, type OpenTaskDataStore } from '../open-task-data-store.ts';
@@ -219,10 +219,9 @@ async function openFile(name: string, path: string): Promise<ReadStream> {
 }
 
 function unreadable(name: string, path: string, cause: unknown): StowageError {
-  const why = cause instanceof Error ? cause.message : String(cause);
   return new StowageError(
     'INVALID_ARGUMENT',
-    `The file ${path} cannot be read, to be kept as ${name}: ${why}. A relative path begins at the working directory.`,
+    `The file ${path} cannot be read, to be kept as ${name}: ${messageOf(cause)}. A relative path begins at the working directory.`,
     { details: { name, path }, cause },
   );
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { inspect } from 'node:util';
+import { types } from 'node:util';
 import type { Lease } from '../../cache/lease.ts';
 import type { Patience } from '../../cache/patience.ts';
-import { abortError, isStowageError, StowageError } from '../../errors.ts';
+import { abortError, isStowageError, StowageError, thrownText } from '../../errors.ts';
 import { AttemptRecording } from './attempt-recording.ts';
 import { isDelay } from './cached-task-options.ts';
 import type { Call, Looked, RunOptions, TriedCall } from './call.ts';
@@ -189,8 +189,6 @@ function toHit<Output>(
   };
 }
 
-const BRIEF = { depth: -1, breakLength: Infinity } as const;
-
 /** As many digits of the key as name a task: 80 bits. */
 const TASK_ID_DIGITS = 20;
 
@@ -245,9 +243,9 @@ function askOf(task: string, what: string, question: () => unknown, cause: unkno
   try {
     answer = question();
   } catch (fault) {
-    throw notTriedAgain(task, `${what} threw ${inspect(fault, BRIEF)}`, cause);
+    throw notTriedAgain(task, `${what} threw ${thrownText(fault)}`, cause);
   }
-  if (answer instanceof Promise) {
+  if (types.isPromise(answer)) {
     answer.catch(() => {}); // nobody else awaits it
     throw notTriedAgain(task, `${what} returned a promise, and has to answer at once`, cause);
   }

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
-import { inspect } from 'node:util';
 import { BoundedMap } from '../../content/bounded-map.ts';
 import { digestHex } from '../../digest/blake3.ts';
+import { messageOf } from '../../errors.ts';
 
 /** Where a program listens that wants to know of failures. */
 const FAILURE_CHANNELS = {
@@ -76,6 +76,6 @@ function warn(code: string, message: string, cause?: unknown): void {
 }
 
 function sentence(error: unknown): string {
-  const text = error instanceof Error ? error.message : inspect(error);
+  const text = messageOf(error);
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }

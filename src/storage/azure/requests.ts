@@ -1,5 +1,5 @@
 import type { ContainerClient } from '@azure/storage-blob';
-import { abortError, isStowageError, throwIfAborted } from '../../errors.ts';
+import { abortError, isError, isStowageError, throwIfAborted } from '../../errors.ts';
 import { closedError } from '../checks.ts';
 import { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { AzureConnection } from './client.ts';
@@ -64,7 +64,7 @@ export class AzureRequests {
   /** What an error of the SDK comes to. What others throw passes. */
   errorOf(error: unknown, request: AzureRequest): unknown {
     if (request.signal?.aborted) return abortError(request.signal);
-    if (isStowageError(error) || !(error instanceof Error)) return error;
+    if (isStowageError(error) || !isError(error)) return error;
     const surroundings = {
       wasReached: this.#wasReached,
       sasExpiresAtMs: this.#connection.sasExpiresAtMs,

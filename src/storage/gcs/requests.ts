@@ -1,4 +1,4 @@
-import { abortError, isStowageError, throwIfAborted } from '../../errors.ts';
+import { abortError, isError, isStowageError, throwIfAborted } from '../../errors.ts';
 import { closedError } from '../checks.ts';
 import { orAborted } from '../next-or-aborted.ts';
 import { LinkedAbort } from '../object-store/linked-abort.ts';
@@ -130,7 +130,7 @@ export class GcsRequests {
   /** What an error of a request, or of the body of its answer, comes to. What others throw passes. */
   errorOf(error: unknown, call: GcsCall): unknown {
     if (call.signal?.aborted) return abortError(call.signal);
-    if (isStowageError(error) || !(error instanceof Error)) return error;
+    if (isStowageError(error) || !isError(error)) return error;
     return transportError(error, this.#failed(call), this.#wasReached);
   }
 

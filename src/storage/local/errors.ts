@@ -1,4 +1,4 @@
-import { isStowageError, StowageError, type StowageErrorCode } from '../../errors.ts';
+import { attempted, isStowageError, StowageError, type StowageErrorCode } from '../../errors.ts';
 
 /** What the code of a failed system call means to the caller, and what to do about it. */
 interface Meaning {
@@ -112,7 +112,7 @@ export interface FailedStep {
 export function localError(error: unknown, at: FailedStep): Error {
   if (isStowageError(error)) return error;
   const systemCode = codeOf(error);
-  if (systemCode === undefined) return error instanceof Error ? error : new Error(String(error));
+  if (systemCode === undefined) return error as Error; // what a source threw, whatever that is
   const { code, what, remedy } = meaningOf(systemCode, at.step);
   const { operation, name, path } = at;
   return new StowageError(
@@ -124,7 +124,8 @@ export function localError(error: unknown, at: FailedStep): Error {
 
 /** The code of a failed system call (`ENOENT`), or `undefined` for any other error. */
 export function codeOf(error: unknown): string | undefined {
-  const { code, syscall } = error as NodeJS.ErrnoException;
+  const members = ({ code, syscall }: NodeJS.ErrnoException) => ({ code, syscall });
+  const { code, syscall } = attempted(() => members(error as NodeJS.ErrnoException)) ?? {};
   return typeof code === 'string' && (syscall !== undefined || /^E[A-Z0-9]+$/.test(code)) ? code : undefined;
 }
 

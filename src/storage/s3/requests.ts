@@ -4,7 +4,7 @@ import type {
   ServiceInputTypes,
   ServiceOutputTypes,
 } from '@aws-sdk/client-s3';
-import { abortError, isStowageError, throwIfAborted } from '../../errors.ts';
+import { abortError, isError, isStowageError, throwIfAborted } from '../../errors.ts';
 import { closedError } from '../checks.ts';
 import { LinkedAbort } from '../object-store/linked-abort.ts';
 import { hostOf, type S3Connection, type S3Sdk } from './client.ts';
@@ -96,7 +96,7 @@ export class S3Requests {
   /** What an error of the SDK, or of a body that it gave, comes to. What others throw passes. */
   errorOf(error: unknown, request: S3Request): unknown {
     if (request.signal?.aborted) return abortError(request.signal);
-    if (isStowageError(error) || !(error instanceof Error)) return error;
+    if (isStowageError(error) || !isError(error)) return error;
     return s3Error(error, { ...request, place: this.place }, this.#wasReached);
   }
 
