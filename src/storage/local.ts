@@ -24,7 +24,7 @@ import type {
   UnfinishedWrites,
 } from './contract.ts';
 import { pagesOf } from './list-pages.ts';
-import { claimVersion } from './local/claim.ts';
+import { claimVersion, dropClaims } from './local/claim.ts';
 import { Durability } from './local/durability.ts';
 import { removeEmptyFolders } from './local/empty-folders.ts';
 import { codeOf, localError } from './local/errors.ts';
@@ -33,7 +33,7 @@ import { headFile, isFolder, readFile, versionOf } from './local/reader.ts';
 import { findTmp } from './local/stale-tmp.ts';
 import { type LocalSystem, REAL_SYSTEM } from './local/system.ts';
 import { walk } from './local/walk.ts';
-import { remove, type Target, Writer } from './local/writer.ts';
+import { type Target, Writer } from './local/writer.ts';
 import {
   encodeObjectName,
   type NameEncoding,
@@ -246,19 +246,20 @@ export class LocalStorage implements DataStoreStorage {
   }
 
   /** Claims the old version, looks once more whether it is the one in place, and replaces it. */
-  #replaceVersion(target: Target, body: Uint8Array, ifMatch: string): string {
-    let claim: string | undefined;
-    try {
-      const stats = this.#writer.replace(target, body, (tmp) => {
-        const nowMs = statSync(tmp).mtimeMs;
-        const newTmpPath = (): string => this.#writer.newTmpPath();
-        claim = claimVersion(this.#tmpFolder, target.name, ifMatch, nowMs, newTmpPath);
-        if (!claim || headFile(target)?.version !== ifMatch) throw preconditionFailed(target.name, ifMatch);
-      });
-      return versionOf(stats);
-    } finally {
-      if (claim) remove(claim);
-    }
+  #replaceVersion(target: Target, body: Uint8Array, version: string): string {
+    let claims: string[] | undefined;
+    let isThere = true;
+    const stats = this.#writer.replaceIf(target, body, (tmp) => {
+      const newTmpPath = (): string => this.#writer.newTmpPath();
+      const request = { tmpFolder: this.#tmpFolder, name: target.name, version, tmp, newTmpPath };
+      claims = claimVersion(request);
+      isThere = headFile(target)?.version === version;
+      return claims !== undefined && isThere;
+    });
+    // Of a version that is still there they stay: who lost his must not free its number.
+    if (claims && (stats || !isThere)) dropClaims(claims);
+    if (!stats) throw preconditionFailed(target.name, version);
+    return versionOf(stats);
   }
 
   async #unlink(name: string): Promise<string> {

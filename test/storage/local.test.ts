@@ -3,7 +3,9 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync as realRename,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   utimesSync,
@@ -279,6 +281,84 @@ describe('ifMatch', () => {
     await storage.overwrite('a', text('2'), { ifMatch: version });
     expect((await storage.get('a'))?.body).toEqual(text('2'));
     expect(claimOf(path)).toEqual([]);
+  });
+
+  /** A storage whose next replacement, all but its last step done, stops for longer than a claim holds while `meanwhile` runs. */
+  const stopping = async (path: string, meanwhile: () => void, isLong = true) => {
+    let isStopped = false;
+    const renameSync = (from: string, to: string): void => {
+      if (!isStopped) {
+        isStopped = true;
+        const staleS = (Date.now() - STALE_CLAIM_MS - 5_000) / 1000;
+        if (isLong) for (const name of claimOf(path)) utimesSync(join(path, 'tmp', name), staleS, staleS);
+        meanwhile();
+      }
+      realRename(from, to);
+    };
+    return LocalStorage.open(path, { system: { renameSync } });
+  };
+
+  it('puts nothing over what others stored while it was stopped, for however long', async () => {
+    const path = newPath();
+    const others = await LocalStorage.open(path);
+    const version = await others.overwrite('a', text('1'));
+    let second: Promise<string> | undefined;
+    const stopped = await stopping(path, () => {
+      second = others.overwrite('a', text('2'), { ifMatch: version });
+    });
+    await expect(stopped.overwrite('a', text('late'), { ifMatch: version })).rejects.toMatchObject({
+      code: 'PRECONDITION_FAILED',
+    });
+    expect((await others.head('a'))?.version).toBe(await second);
+    expect((await others.get('a'))?.body).toEqual(text('2'));
+    expect(readdirSync(join(path, 'tmp'))).toEqual([]);
+  });
+
+  test.prop([
+    fc.array(fc.record({ isLong: fc.boolean(), isLater: fc.boolean() }), { minLength: 1, maxLength: 5 }),
+  ])('replaces each version once, whoever is stopped within another one that is stopped', async (stops) => {
+    const path = newPath();
+    const plain = await LocalStorage.open(path);
+    const first = await plain.overwrite('a', text('first'));
+    const written: { from: string; to: Promise<string>; body: string }[] = [];
+    const writers = await Promise.all(
+      stops.map(({ isLong }, i) => stopping(path, () => begin(i + 1), isLong)),
+    );
+    const begin = (i: number): void => {
+      const storage = writers[i] ?? plain;
+      // What is in place by now, or what was there at first.
+      const stats = statSync(join(path, 'a'));
+      const from = stops[i]?.isLater ? `${stats.ino}-${stats.mtimeMs}-${stats.size}` : first;
+      const to = storage.overwrite('a', text(`by ${i}`), { ifMatch: from });
+      to.catch(() => {}); // counted below
+      written.push({ from, to, body: `by ${i}` });
+    };
+    begin(0);
+    const results = await Promise.allSettled(written.map(({ to }) => to));
+    const replaced = new Map<string, { to: string; body: string }>();
+    for (const [i, result] of results.entries()) {
+      const { from, body } = written[i] as (typeof written)[number];
+      if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'PRECONDITION_FAILED' });
+      else {
+        expect(replaced.has(from)).toBe(false);
+        replaced.set(from, { to: result.value, body });
+      }
+    }
+    let last = { to: first, body: 'first' };
+    for (let next = replaced.get(first); next; next = replaced.get(next.to)) last = next;
+    expect((await plain.head('a'))?.version).toBe(last.to);
+    expect((await plain.get('a'))?.body).toEqual(text(last.body));
+  });
+
+  it('is not kept waiting by one that died after it had replaced the object, or before', async () => {
+    const path = newPath();
+    const storage = await LocalStorage.open(path);
+    const version = await storage.overwrite('a', text('1'));
+    const dying = await LocalStorage.open(path, { system: { renameSync: failing('EIO') } });
+    await expect(dying.overwrite('a', text('2'), { ifMatch: version })).rejects.toThrow();
+    const next = await storage.overwrite('a', text('3'), { ifMatch: version });
+    expect((await storage.head('a'))?.version).toBe(next);
+    expect(readdirSync(join(path, 'tmp'))).toEqual([]);
   });
 });
 

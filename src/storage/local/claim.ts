@@ -1,52 +1,85 @@
 import { createHash } from 'node:crypto';
-import { linkSync, renameSync, type Stats, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { linkSync, readFileSync, type Stats, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { codeOf } from './errors.ts';
-import { remove } from './writer.ts';
+import { isTmpName, remove } from './writer.ts';
 
-/** A claim of this age was left by a process that died. */
+/** A holder that has not replaced the version after so long has died, or is stopped. */
 export const STALE_CLAIM_MS: number = 60 * 1000;
+/** How many holders of one version may have died. */
+const MAX_CLAIMS = 100;
 
-/**
- * Takes the right to replace version `version` of an object: a file in `tmp/` that is created if absent. Of all who
- * ask, one holds it, until it removes the file. This emulates a conditional replacement where there is none: enough
- * for objects that are advisory, since a holder that stalls for a minute may find that another one took over.
- *
- * @param nowMs now, by the clock of the file system
- * @returns the file to remove, or `undefined` while another one holds the claim.
- */
-export function claimVersion(
-  tmpFolder: string,
-  name: string,
-  version: string,
-  nowMs: number,
-  newTmpPath: () => string,
-): string | undefined {
-  const digest = createHash('sha256').update(`${name}\0${version}`).digest('hex');
-  const claim = join(tmpFolder, `claim-${digest}`);
-  if (createEmpty(claim)) return claim;
-  const held = statSync(claim, { throwIfNoEntry: false });
-  if (held && nowMs - held.mtimeMs > STALE_CLAIM_MS) breakClaim(claim, held, newTmpPath());
-  else if (held) return undefined;
-  return createEmpty(claim) ? claim : undefined;
+/** What is to be replaced, and by what. */
+export interface ClaimRequest {
+  tmpFolder: string;
+  name: string;
+  version: string;
+  /** The file, written already, that its holder will rename to the object's name. */
+  tmp: string;
+  newTmpPath: () => string;
 }
 
-/** Takes the stale claim away; if it was a fresh one after all, gives it back. */
-function breakClaim(claim: string, stale: Stats, aside: string): void {
+/**
+ * Takes the right to replace one version of an object. This emulates a conditional replacement, where there is none: of all who
+ * ask, at most one ever replaces that version, however long any of them is stopped, and wherever.
+ *
+ * A claim is a file in `tmp/`, linked if absent, that names the file which its holder will rename. It is over when that file is gone.
+ * Whoever finds a claim that is stale removes the file, so that the holder's rename fails, and claims the next number; the claim
+ * itself stays, so that its number is not given again. Claims are removed by {@link dropClaims}, when their version is replaced.
+ *
+ * @returns the claims up to one's own, the last; `undefined` while another one holds the claim.
+ */
+export function claimVersion(request: ClaimRequest): string[] | undefined {
+  const { tmpFolder, name, version, tmp, newTmpPath } = request;
+  const own = newTmpPath();
   try {
-    renameSync(claim, aside);
-    const { ino, mtimeMs } = statSync(aside);
-    if (ino !== stale.ino || mtimeMs !== stale.mtimeMs) linkSync(aside, claim);
-  } catch {
-    // Another one was faster.
+    writeFileSync(own, basename(tmp), { flag: 'wx' });
+    const nowMs = statSync(own).mtimeMs;
+    const claims: string[] = [];
+    while (claims.length < MAX_CLAIMS) {
+      const id = [name, version, ...(claims.length === 0 ? [] : [claims.length])].join('\0');
+      const claim = join(tmpFolder, `claim-${createHash('sha256').update(id).digest('hex')}`);
+      claims.push(claim);
+      if (linkIfAbsent(own, claim)) return claims;
+      if (!isOver(tmpFolder, claim, nowMs)) return undefined;
+    }
+    return undefined;
   } finally {
-    remove(aside);
+    remove(own);
   }
 }
 
-function createEmpty(path: string): boolean {
+/** Removes the claims of a version that is not in place any more, and so never will be. */
+export function dropClaims(claims: readonly string[]): void {
+  for (const claim of claims) remove(claim);
+}
+
+/** Whether the claim's holder will replace nothing any more; sees to it where the claim is stale. */
+function isOver(tmpFolder: string, claim: string, nowMs: number): boolean {
+  let stats: Stats;
+  let holder: string;
   try {
-    writeFileSync(path, '', { flag: 'wx' });
+    stats = statSync(claim);
+    holder = readFileSync(claim, 'latin1');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false; // dropped: its version is not in place any more
+    throw error;
+  }
+  const isStale = nowMs - stats.mtimeMs > STALE_CLAIM_MS;
+  if (!isTmpName(holder)) return isStale;
+  const tmp = join(tmpFolder, holder);
+  if (!isStale) return statSync(tmp, { throwIfNoEntry: false }) === undefined;
+  try {
+    unlinkSync(tmp);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+  return true;
+}
+
+function linkIfAbsent(file: string, path: string): boolean {
+  try {
+    linkSync(file, path);
     return true;
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;

@@ -1,4 +1,4 @@
-import { fsync, fsyncSync, linkSync } from 'node:fs';
+import { fsync, fsyncSync, linkSync, renameSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { promisify } from 'node:util';
 
@@ -9,6 +9,7 @@ export interface LocalSystem {
   fsyncSync(fd: number): void;
   fsync(fd: number): Promise<void>;
   linkSync(from: string, to: string): void;
+  renameSync(from: string, to: string): void;
 }
 
 export const REAL_SYSTEM: LocalSystem = {
@@ -16,4 +17,5 @@ export const REAL_SYSTEM: LocalSystem = {
   fsyncSync,
   fsync: promisify(fsync),
   linkSync,
+  renameSync,
 };

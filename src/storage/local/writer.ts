@@ -5,7 +5,6 @@ import {
   futimesSync,
   lstatSync,
   openSync,
-  renameSync,
   type Stats,
   statSync,
   unlinkSync,
@@ -89,18 +88,44 @@ export class Writer {
 
   /**
    * Puts the object in the place of what is there, without making it durable, and returns its file's state, which
-   * differs from that of every file the name had before. `isAllowed` is asked last.
+   * differs from that of every file the name had before.
    */
-  replace(target: Target, body: Uint8Array, isAllowed: (tmp: string) => void = () => {}): Stats {
+  replace(target: Target, body: Uint8Array): Stats {
     const tmp = this.newTmpPath();
     try {
       const stats = this.#writeUnsynced(tmp, target, body);
-      isAllowed(tmp);
-      this.#inFolder(target, () => renameSync(tmp, target.path));
+      this.#inFolder(target, () => this.#system.renameSync(tmp, target.path));
       return stats;
     } catch (error) {
       remove(tmp);
       throw localError(error, target);
+    }
+  }
+
+  /**
+   * As {@link replace}, if `isAllowed`, which is asked last, and if nobody removed `tmp` since: whoever does keeps us from replacing
+   * anything. Returns `undefined` where the object was not replaced.
+   */
+  replaceIf(target: Target, body: Uint8Array, isAllowed: (tmp: string) => boolean): Stats | undefined {
+    const tmp = this.newTmpPath();
+    try {
+      const stats = this.#writeUnsynced(tmp, target, body);
+      if (isAllowed(tmp) && this.#renameIfThere(tmp, target.path)) return stats;
+      remove(tmp);
+      return undefined;
+    } catch (error) {
+      remove(tmp);
+      throw localError(error, target);
+    }
+  }
+
+  #renameIfThere(tmp: string, path: string): boolean {
+    try {
+      this.#system.renameSync(tmp, path);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return false;
+      throw error;
     }
   }
 
@@ -230,6 +255,11 @@ export class Writer {
       makeFolder(dirname(target.path), target);
     }
   }
+}
+
+/** Whether a file in `tmp/` is named as {@link Writer.newTmpPath} names them. */
+export function isTmpName(file: string): boolean {
+  return /^[0-9a-f]{24}-\d{1,16}$/.test(file);
 }
 
 /** Removes a file in `tmp/`; one that cannot be removed is removed as stale some day. */

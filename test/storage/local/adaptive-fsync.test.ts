@@ -22,6 +22,7 @@ function disk(costMs: number) {
       state.pool += 1;
     },
     linkSync: () => {},
+    renameSync: () => {},
   };
   return { state, fsync: new AdaptiveFsync(system) };
 }
@@ -92,6 +93,7 @@ it('passes failures on, from either side', async () => {
       throw failure;
     },
     linkSync: () => {},
+    renameSync: () => {},
   });
   expect(() => fsync.sync(1)).toThrow(failure);
   isSlow = true;
