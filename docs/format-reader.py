@@ -419,7 +419,7 @@ def extension(code, payload):
         value = int.from_bytes(magnitude, "big")
         return {"$": "bigint", "value": str(-value if sign else value)}
     if code == 5:
-        return dict(zip(("$", "source", "flags"), ("RegExp", *items(payload, 2))))
+        return dict(zip(("$", "source", "flags", "lastIndex"), ("RegExp", *items(payload, 3))))
     if code == 6:
         return {"$": "URL", "href": payload.decode()}
     if code == 7:

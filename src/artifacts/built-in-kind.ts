@@ -36,6 +36,33 @@ export function builtInKind(value: object, prototype: object): BuiltInKind | und
   return isForeign('Object', prototype) ? 'object' : undefined;
 }
 
+/**
+ * Whether an object with the prototype of a plain one, or none, is something else inside: a Map whose prototype was set, say. What
+ * has state but no data (promises, weak collections, generators, errors without a property) is looked for in objects `withoutProperties` only.
+ */
+export function isDisguised(value: object, withoutProperties: boolean): boolean {
+  return (
+    Array.isArray(value) ||
+    ArrayBuffer.isView(value) ||
+    types.isMap(value) ||
+    types.isSet(value) ||
+    types.isDate(value) ||
+    types.isAnyArrayBuffer(value) ||
+    types.isBoxedPrimitive(value) ||
+    (withoutProperties && isStateful(value))
+  );
+}
+
+function isStateful(value: object): boolean {
+  return (
+    types.isPromise(value) ||
+    types.isWeakMap(value) ||
+    types.isWeakSet(value) ||
+    types.isGeneratorObject(value) ||
+    types.isNativeError(value)
+  );
+}
+
 function viewKind(value: ArrayBufferView, prototype: object): BuiltInKind | undefined {
   if (prototype === Buffer.prototype || isIntrinsic('Uint8Array', prototype)) return 'bytes';
   if (isIntrinsic('DataView', prototype)) return 'data-view';

@@ -3,7 +3,7 @@ import { types } from 'node:util';
 import { bytesOfView } from './element-types.ts';
 import { isIntrinsic } from './intrinsics.ts';
 import type { Serializer } from './serializer.ts';
-import { viewBytes } from './view-bytes.ts';
+import { isResizable, viewBytes } from './view-bytes.ts';
 
 /** `Uint8Array` and `Buffer`: their bytes as they are, uncopied. Both come back as a `Uint8Array`. */
 export const bytesSerializer: Serializer = {
@@ -11,7 +11,7 @@ export const bytesSerializer: Serializer = {
   priority: 400,
   description: 'byte arrays (`Uint8Array`, `Buffer`), as they are',
   accepts(value) {
-    if (!types.isUint8Array(value)) return false;
+    if (!ArrayBuffer.isView(value) || !types.isUint8Array(value)) return false;
     const prototype: object | null = Object.getPrototypeOf(value);
     return prototype === Buffer.prototype || (prototype !== null && isIntrinsic('Uint8Array', prototype));
   },
@@ -23,7 +23,7 @@ export const bytesSerializer: Serializer = {
   },
 };
 
-/** `bytes`, or a copy if other threads could change them while they are saved. */
+/** `bytes`, or a copy if other threads could change them while they are saved, or the program their length. */
 export function unshared(bytes: Uint8Array): Uint8Array {
-  return types.isSharedArrayBuffer(bytes.buffer) ? bytes.slice() : bytes;
+  return types.isSharedArrayBuffer(bytes.buffer) || isResizable(bytes.buffer) ? bytes.slice() : bytes;
 }

@@ -15,7 +15,8 @@
  *   once, and never `__proto__`.
  * - Everything else: an extension.
  *
- * Properties that are not enumerable are no part of a value, as in JSON and `structuredClone`; except in an `Error`.
+ * Properties that are not enumerable are refused, except in an `Error`. Whether properties can be written, configured or added
+ * (`Object.freeze`) is no part of a value, nor is whether an array's element is enumerable.
  *
  * | code | value | payload |
  * |---|---|---|
@@ -23,11 +24,11 @@
  * | 2 | a hole; only directly in an array | none |
  * | 3 | `Date` | float 64: milliseconds since 1970-01-01T00:00Z, an integer within ±8.64e15; `7ff8000000000000` for an invalid one |
  * | 4 | `bigint` | one byte, 1 if negative, else 0; then the magnitude, big-endian, without leading zeros (none for 0); at most 1 MiB |
- * | 5 | `RegExp` | array: source, flags; `lastIndex` is 0 again when it comes back |
+ * | 5 | `RegExp` | array: source, flags, `lastIndex` (a number) |
  * | 6 | `URL` | its `href` in UTF-8 |
  * | 7 | `Map` | array: key, value, key, value, ... in the map's order |
  * | 8 | `Set` | array of the members, in the set's order |
- * | 9 | `Error` | array: class (`Error`, `TypeError`, ..., `AggregateError`); a map of those of `name`, `message`, `stack`, `cause`, `errors`, in this order, that are its own and not enumerable; a map of its own enumerable properties |
+ * | 9 | `Error` | array: class (`Error`, `TypeError`, ..., `AggregateError`); a map of those of `name`, `message`, `stack`, `cause`, `errors`, in this order, that are its own and not enumerable, then of its other properties that are not enumerable; a map of its own enumerable properties |
  * | 10 | typed array | one byte, the element type (1 Int8, 2 Uint8Clamped, 3 Int16, 4 Uint16, 5 Int32, 6 Uint32, 7 Float32, 8 Float64, 9 BigInt64, 10 BigUint64, 11 Float16); then the elements, little-endian |
  * | 11 | `ArrayBuffer` | its bytes |
  * | 12 | `DataView` | its bytes |
@@ -65,7 +66,7 @@ export const EXTENSION = {
 /** The longest magnitude of a bigint, in bytes. */
 export const MAX_BIGINT_BYTES: number = 1024 * 1024;
 
-/** The own properties of an `Error` that come back though they are not enumerable, in the order they are written. */
+/** The own properties of an `Error` that as a rule are not enumerable, in the order they are written. */
 export const HIDDEN_ERROR_KEYS: readonly string[] = ['name', 'message', 'stack', 'cause', 'errors'];
 
 /** The classes of `Error` that come back, by name. */

@@ -1,5 +1,15 @@
 import { inspect } from 'node:util';
-import { refusedAccessor, refusedChange, refusedExtraProperty } from './refused-kinds.ts';
+import { isDisguised } from './built-in-kind.ts';
+import { HIDDEN_ERROR_KEYS } from './extensions.ts';
+import { Refusal } from './faults.ts';
+import {
+  refusedAccessor,
+  refusedChange,
+  refusedDisguise,
+  refusedExtraProperty,
+  refusedHiddenProperty,
+  refusedSymbolKey,
+} from './refused-kinds.ts';
 
 type LookupGetter = (this: object, key: PropertyKey) => unknown;
 const lookupGetter = (Object.prototype as unknown as { __lookupGetter__: LookupGetter }).__lookupGetter__;
@@ -10,6 +20,40 @@ export function ownData(object: object, key: PropertyKey): unknown {
   if (descriptor === undefined) throw refusedChange();
   if (descriptor.get !== undefined || descriptor.set !== undefined) throw refusedAccessor();
   return descriptor.value;
+}
+
+/** As {@link ownData}, of a property that must be enumerable: one that is not would not come back as it was. */
+export function shownData(object: object, key: PropertyKey): unknown {
+  const descriptor = Object.getOwnPropertyDescriptor(object, key);
+  if (descriptor === undefined) throw refusedChange();
+  if (descriptor.get !== undefined || descriptor.set !== undefined) throw refusedAccessor();
+  if (!descriptor.enumerable) throw refusedHiddenProperty();
+  return descriptor.value;
+}
+
+/**
+ * The names of a plain object's own properties, for {@link shownData}. Names that are not enumerable are among them, so that
+ * nothing is left out unseen: `Object.getOwnPropertyNames` costs what `Object.keys` does.
+ */
+export function plainNames(object: object): string[] {
+  refuseSymbolKeys(object);
+  const names = Object.getOwnPropertyNames(object);
+  if (isDisguised(object, names.length === 0)) throw refusedDisguise(object);
+  return names;
+}
+
+/** The names of an error's own properties, those that are not enumerable apart: first the standard ones, in their order. */
+export function errorNames(error: Error): { hidden: string[]; shown: string[] } {
+  refuseSymbolKeys(error);
+  const shown = Object.keys(error);
+  const others = Object.getOwnPropertyNames(error).filter((name) => !shown.includes(name));
+  const standard = HIDDEN_ERROR_KEYS.filter((name) => others.includes(name));
+  return { hidden: [...new Set([...standard, ...others])], shown };
+}
+
+export function refuseSymbolKeys(object: object): void {
+  const symbols = Object.getOwnPropertySymbols(object);
+  if (symbols.length > 0) throw refusedSymbolKey(symbols[0] as symbol);
 }
 
 /** What {@link ownElement} gives for an index that an array does not have. */
@@ -26,31 +70,51 @@ export function ownElement(array: readonly unknown[], index: number): unknown {
   return Object.hasOwn(array, index) ? ownData(array, index) : HOLE;
 }
 
-const LISTABLE_LENGTH = 64;
-const ONLY_ELEMENTS = { maxArrayLength: 0, depth: 0, customInspect: false, breakLength: Infinity } as const;
+const LISTABLE_LENGTH = 32;
+/** All that shapes the text: a program may have set `inspect.defaultOptions` otherwise. */
+const ONLY_PROPERTIES = {
+  maxArrayLength: 0,
+  depth: 0,
+  customInspect: false,
+  showHidden: true,
+  compact: 3,
+  breakLength: Infinity,
+} as const;
 
 /**
- * The first own enumerable property of an array that is not an element.
+ * The first own property of an array, enumerable or not, that is neither an element nor its length.
  *
  * Listing the keys of a long array makes a string of every index. `inspect` finds the others without; as its text is no
  * contract, it is believed only where it says, to the letter, that there is nothing else.
  */
 export function extraProperty(array: readonly unknown[]): string | undefined {
   const { length } = array;
-  if (length > LISTABLE_LENGTH && inspect(array, ONLY_ELEMENTS) === `[ ... ${length} more items ]`) {
-    return undefined;
+  if (length > LISTABLE_LENGTH) {
+    refuseSymbolKeys(array);
+    if (inspectProperties(array) === `[ ... ${length} more items, [length]: ${length} ]`) return undefined;
   }
-  const keys = Object.keys(array);
-  const last = keys.at(-1);
-  // Indexes come first, so that only the last can tell; it may be an index beyond what an array holds.
-  return last === undefined || isIndexOf(array, last)
-    ? undefined
-    : keys.find((key) => !isIndexOf(array, key));
+  const keys = Reflect.ownKeys(array);
+  // Indexes come first, then the length, which every array has from the beginning, and symbols last.
+  if (keys.at(-1) === 'length') return undefined;
+  refuseSymbolKeys(array);
+  return (keys as string[]).find((key) => key !== 'length' && !isIndexOf(array, key));
+}
+
+/** What `inspect` says of an object without its elements. */
+export function inspectProperties(object: object): string {
+  return inspect(object, ONLY_PROPERTIES);
 }
 
 function isIndexOf(array: readonly unknown[], key: string): boolean {
   const index = Number(key);
   return index < array.length && String(index) === key && Number.isInteger(index) && index >= 0;
+}
+
+/** Where a search with a regular expression goes on: a property of its own, which programs may set to anything. */
+export function lastIndexOf(regexp: RegExp): number {
+  const { lastIndex } = regexp as { lastIndex: unknown };
+  if (typeof lastIndex === 'number') return lastIndex;
+  throw new Refusal('a RegExp whose `lastIndex` is no number', 'Set it to 0.');
 }
 
 /** Refuses own properties of `object` beside those `expected`; for classes whose data is inside. */

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { arrowPartOf, isArrowTable } from './arrow-table.ts';
-import { builtInKind } from './built-in-kind.ts';
+import { builtInKind, isDisguised } from './built-in-kind.ts';
 import type { ClassTransformers } from './class-transformers.ts';
 import { Refusal } from './faults.ts';
 import { classNameOf } from './intrinsics.ts';
@@ -14,7 +14,11 @@ export function refusedKind(value: unknown, classes: ClassTransformers): Refusal
   if (typeof value !== 'object' || value === null || involvesProxy(value)) return undefined;
   const prototype: object | null = Object.getPrototypeOf(value);
   const isPlain = prototype === null || prototype === Object.prototype;
-  if (isPlain || classes.ofPrototype(prototype) !== undefined) return undefined;
+  if (isPlain) {
+    const isEmpty = Reflect.ownKeys(value).length === 0;
+    return isDisguised(value, isEmpty) ? refusedDisguise(value) : undefined;
+  }
+  if (classes.ofPrototype(prototype) !== undefined) return undefined;
   return builtInKind(value, prototype) === undefined ? refusedObject(value, prototype) : undefined;
 }
 
@@ -32,8 +36,8 @@ export function refusedPrimitive(value: unknown): Refusal {
     : new Refusal('a function', 'Save what it returns, or the name it is found under, or leave it out.');
 }
 
-/** The refusal of an object of no savable class. */
-export function refusedObject(value: object, prototype: object): Refusal {
+/** The refusal of what is never saved, whatever its prototype. */
+function refusedNature(value: object): Refusal | undefined {
   if (types.isPromise(value)) return new Refusal('a promise', 'Await it, and save the result.');
   if (types.isWeakMap(value) || types.isWeakSet(value) || value instanceof WeakRef) {
     return new Refusal(
@@ -51,6 +55,24 @@ export function refusedObject(value: object, prototype: object): Refusal {
     );
   }
   if (types.isGeneratorObject(value)) return new Refusal('a generator', 'Save an array of what it yields.');
+  return undefined;
+}
+
+/** The refusal of what has the prototype of a plain object, or none, and is something else inside. */
+export function refusedDisguise(value: object): Refusal {
+  return (
+    refusedNature(value) ??
+    new Refusal(
+      `of the class ${builtInBase(value) ?? 'ArrayBuffer'} inside, with the prototype of another`,
+      'Save a copy that has the prototype of its class, or a plain object with its data.',
+    )
+  );
+}
+
+/** The refusal of an object of no savable class. */
+export function refusedObject(value: object, prototype: object): Refusal {
+  const nature = refusedNature(value);
+  if (nature !== undefined) return nature;
   if (isArrowTable(value)) {
     return new Refusal(
       'an Apache Arrow table, which is saved only as an artifact of its own',
@@ -117,7 +139,14 @@ export function refusedProtoKey(): Refusal {
 export function refusedExtraProperty(kind: string): Refusal {
   return new Refusal(
     `an extra property on ${kind}, which would be lost`,
-    'Save an object that holds both, or leave the property out.',
+    'Save an object that holds both, or a copy without the property.',
+  );
+}
+
+export function refusedHiddenProperty(): Refusal {
+  return new Refusal(
+    'a property that is not enumerable',
+    'Save a copy with it as an ordinary property, or one without it: `{ ...object }` leaves it out.',
   );
 }
 

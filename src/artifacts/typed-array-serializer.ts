@@ -3,9 +3,8 @@ import { unshared } from './bytes-serializer.ts';
 import { ELEMENT_TYPES, elementTypeOf, littleEndian, typedArrayOver } from './element-types.ts';
 import { Malformed, Refusal } from './faults.ts';
 import { isIntrinsic } from './intrinsics.ts';
-import { refuseExtraProperties } from './own-data.ts';
 import type { SerializedValue, Serializer } from './serializer.ts';
-import { viewBytes } from './view-bytes.ts';
+import { bufferBytes, viewBytes } from './view-bytes.ts';
 
 /**
  * Typed arrays, `ArrayBuffer` and `DataView`: their memory as it is, elements little-endian, uncopied. `type` is the class's
@@ -20,10 +19,7 @@ export const typedArraySerializer: Serializer = {
     return isArrayBuffer(value) || isDataView(value) || elementTypeOf(value) !== undefined;
   },
   serialize(value): SerializedValue {
-    if (isArrayBuffer(value)) {
-      refuseExtraProperties(value, 'an ArrayBuffer');
-      return { type: 'ArrayBuffer', bytes: new Uint8Array(value) };
-    }
+    if (isArrayBuffer(value)) return { type: 'ArrayBuffer', bytes: bufferBytes(value) };
     if (isDataView(value)) return { type: 'DataView', bytes: unshared(viewBytes(value)) };
     const type = elementTypeOf(value);
     if (type === undefined) throw new Refusal('not a typed array', 'Leave the choice of a serializer open.');
@@ -49,7 +45,11 @@ function isArrayBuffer(value: unknown): value is ArrayBuffer {
 }
 
 function isDataView(value: unknown): value is DataView {
-  return types.isDataView(value) && isIntrinsic('DataView', Object.getPrototypeOf(value));
+  return (
+    ArrayBuffer.isView(value) &&
+    types.isDataView(value) &&
+    isIntrinsic('DataView', Object.getPrototypeOf(value))
+  );
 }
 
 function wholeBuffer(bytes: Uint8Array): ArrayBuffer {

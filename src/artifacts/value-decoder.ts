@@ -227,10 +227,14 @@ class ValueDecoder {
   }
 
   private regexp(): RegExp {
-    this.expectItems(2);
+    this.expectItems(3);
     const source = this.text();
     const flags = this.text();
-    return this.construct('a regular expression', () => new RegExp(source, flags));
+    const lastIndex = this.value(this.maxDepth);
+    if (typeof lastIndex !== 'number') throw this.input.malformed('no number where `lastIndex` must be');
+    const regexp = this.construct('a regular expression', () => new RegExp(source, flags));
+    regexp.lastIndex = lastIndex;
+    return regexp;
   }
 
   private url(length: number): URL {
@@ -272,10 +276,7 @@ class ValueDecoder {
     const properties = this.object(this.mapCount(), depth, Object.create(null));
     const error = Class === (AggregateError as unknown) ? new AggregateError([]) : new Class();
     for (const key of HIDDEN_ERROR_KEYS) Reflect.deleteProperty(error, key);
-    for (const [key, value] of Object.entries(hidden)) {
-      if (!HIDDEN_ERROR_KEYS.includes(key)) throw this.input.malformed('an error with an unknown property');
-      define(error, key, value, false);
-    }
+    for (const [key, value] of Object.entries(hidden)) define(error, key, value, false);
     for (const [key, value] of Object.entries(properties)) define(error, key, value, true);
     return error;
   }

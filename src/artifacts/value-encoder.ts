@@ -3,11 +3,21 @@ import { builtInKind, errorClassOf } from './built-in-kind.ts';
 import type { ClassTransformer, ClassTransformers } from './class-transformers.ts';
 import { type ElementType, elementTypeOf, littleEndian } from './element-types.ts';
 import { expandedBytesAtLeast } from './expanded-size.ts';
-import { EXTENSION, HIDDEN_ERROR_KEYS, MAX_BIGINT_BYTES, type ValueLimits } from './extensions.ts';
+import { EXTENSION, MAX_BIGINT_BYTES, type ValueLimits } from './extensions.ts';
 import { Refusal, unserializable } from './faults.ts';
 import { isNativeFunction } from './intrinsics.ts';
 import { MsgpackWriter, tooLarge } from './msgpack-writer.ts';
-import { extraProperty, HOLE, ownData, ownElement, refuseExtraProperties } from './own-data.ts';
+import {
+  errorNames,
+  extraProperty,
+  HOLE,
+  lastIndexOf,
+  ownData,
+  ownElement,
+  plainNames,
+  refuseExtraProperties,
+  shownData,
+} from './own-data.ts';
 import {
   refusedAccessor,
   refusedChange,
@@ -17,11 +27,10 @@ import {
   refusedObject,
   refusedPrimitive,
   refusedProtoKey,
-  refusedSymbolKey,
 } from './refused-kinds.ts';
 import type { SerializeContext } from './serializer.ts';
 import { formatPath, type PathStep } from './value-path.ts';
-import { viewBytes } from './view-bytes.ts';
+import { bufferBytes, viewBytes } from './view-bytes.ts';
 
 const NOTHING = new Uint8Array(0);
 const EXPANSION_CHECK_BYTES = 32 * 1024 * 1024;
@@ -152,7 +161,7 @@ export class ValueEncoder {
         this.extension(EXTENSION.dataView, viewBytes(value as DataView));
         return;
       case 'array-buffer':
-        this.arrayBuffer(value as ArrayBuffer);
+        this.extension(EXTENSION.arrayBuffer, bufferBytes(value as ArrayBuffer));
         return;
       case 'map':
         this.map(value as Map<unknown, unknown>);
@@ -182,16 +191,15 @@ export class ValueEncoder {
 
   private plainObject(value: object): void {
     this.enter(value);
-    refuseSymbolKeys(value);
-    this.properties(value, Object.keys(value));
+    this.properties(value, plainNames(value));
     this.leave();
   }
 
   private nullPrototypeObject(value: object): void {
     this.enter(value);
-    refuseSymbolKeys(value);
+    const names = plainNames(value);
     const begun = this.beginContainer(EXTENSION.nullPrototype);
-    this.properties(value, Object.keys(value));
+    this.properties(value, names);
     this.out.endContainer(begun);
     this.leave();
   }
@@ -202,14 +210,13 @@ export class ValueEncoder {
       this.steps[this.depth] = key;
       if (key === '__proto__') throw refusedProtoKey();
       this.string(key);
-      this.value(ownData(value, key));
+      this.value(shownData(value, key));
     }
   }
 
   private array(value: readonly unknown[]): void {
     this.enter(value);
     const { length } = value;
-    refuseSymbolKeys(value);
     const extra = extraProperty(value);
     if (extra !== undefined) {
       this.steps[this.depth] = extra;
@@ -282,11 +289,7 @@ export class ValueEncoder {
   }
 
   private error(value: Error, prototype: object): void {
-    const keys = Reflect.ownKeys(value);
-    const enumerable = keys.filter((key) => Object.prototype.propertyIsEnumerable.call(value, key));
-    const symbol = enumerable.find((key) => typeof key === 'symbol');
-    if (symbol !== undefined) throw refusedSymbolKey(symbol);
-    const hidden = HIDDEN_ERROR_KEYS.filter((key) => keys.includes(key) && !enumerable.includes(key));
+    const { hidden, shown } = errorNames(value);
     this.enter(value);
     const begun = this.beginContainer(EXTENSION.error);
     this.out.arrayHeader(3);
@@ -297,7 +300,7 @@ export class ValueEncoder {
       this.string(key);
       this.value(key === 'stack' ? stackOf(value) : ownData(value, key));
     }
-    this.properties(value, enumerable as string[]);
+    this.properties(value, shown);
     this.out.endContainer(begun);
     this.leave();
   }
@@ -315,20 +318,16 @@ export class ValueEncoder {
   private regexp(value: RegExp): void {
     refuseExtraProperties(value, 'a RegExp', ['lastIndex']);
     const begun = this.beginContainer(EXTENSION.regexp);
-    this.out.arrayHeader(2);
+    this.out.arrayHeader(3);
     this.string(value.source);
     this.string(value.flags);
+    this.out.number(lastIndexOf(value));
     this.out.endContainer(begun);
   }
 
   private url(value: URL): void {
     refuseExtraProperties(value, 'a URL');
     this.extension(EXTENSION.url, Buffer.from(value.href));
-  }
-
-  private arrayBuffer(value: ArrayBuffer): void {
-    refuseExtraProperties(value, 'an ArrayBuffer');
-    this.extension(EXTENSION.arrayBuffer, new Uint8Array(value));
   }
 
   private bytes(value: Uint8Array): void {
@@ -370,11 +369,6 @@ export class ValueEncoder {
     this.depth = 0;
     throw tooLarge(maxBytes);
   }
-}
-
-function refuseSymbolKeys(value: object): void {
-  const symbols = Object.getOwnPropertySymbols(value);
-  if (symbols.length > 0) throw refusedSymbolKey(symbols[0] as symbol);
 }
 
 /** `stack` is a property in some runtimes and a native accessor in others; a user's getter is refused like any. */

@@ -1,34 +1,69 @@
-import { inspect } from 'node:util';
+import { types } from 'node:util';
 import { bytesOfView } from './element-types.ts';
-import { refusedExtraProperty, refusedSymbolKey } from './refused-kinds.ts';
+import { Refusal } from './faults.ts';
+import { inspectProperties, refuseExtraProperties, refuseSymbolKeys } from './own-data.ts';
+import { refusedExtraProperty } from './refused-kinds.ts';
 
-/** All that shapes the text: a program may have set `inspect.defaultOptions` otherwise. */
-const ONLY_PROPERTIES = {
-  maxArrayLength: 0,
-  depth: 0,
-  customInspect: false,
-  showHidden: false,
-  compact: 3,
-  breakLength: Infinity,
-} as const;
 const LISTABLE_LENGTH = 128;
-/** What `inspect` says, to the letter, of a typed array without properties of its own. */
-const WITHOUT_PROPERTIES = /^\w+\(\d+\)(?: \[\w+\])? \[ \.\.\. \d+ more items? \]$/;
+/** What `inspect` says, to the letter, of a typed array without properties of its own; `parent` and `offset` are those of every Buffer. */
+const WITHOUT_PROPERTIES =
+  /^\w+\(\d+\)(?: \[\w+\])? \[ \.\.\. \d+ more items?, \[BYTES_PER_ELEMENT\]: \d+, \[length\]: \d+, \[byteLength\]: \d+, \[byteOffset\]: \d+, \[buffer\]: \w+ \{ byteLength: \d+ \}(?:, parent: \[Getter\], offset: \[Getter\])? \]$/;
+/** The names that `inspect` reads, or shows though they are inherited. */
+const INHERITED = ['BYTES_PER_ELEMENT', 'length', 'byteLength', 'byteOffset', 'buffer', 'parent', 'offset'];
+
+const TYPED_ARRAY = Object.getPrototypeOf(Uint8Array.prototype) as object;
+const lengthOf = Object.getOwnPropertyDescriptor(TYPED_ARRAY, 'length')?.get as (this: object) => number;
 
 /**
  * The bytes of a typed array or DataView. One with a property of its own beside its elements is refused: it would not come back, and
- * since a function can see it, two that differ in it must not share a key.
+ * since a function can see it, two that differ in it must not share a key. So is one whose memory is gone, in whole or in part.
  */
 export function viewBytes(view: ArrayBufferView): Uint8Array {
-  const [symbol] = Object.getOwnPropertySymbols(view);
-  if (symbol !== undefined) throw refusedSymbolKey(symbol);
-  if (hasProperties(view)) throw refusedExtraProperty('length' in view ? 'a typed array' : 'a DataView');
+  refuseSymbolKeys(view);
+  if (types.isDataView(view) ? Object.getOwnPropertyNames(view).length > 0 : hasProperties(view)) {
+    throw refusedExtraProperty(types.isDataView(view) ? 'a DataView' : 'a typed array');
+  }
+  if (isOutOfBounds(view)) {
+    throw new Refusal(
+      'a view of memory that is gone: its buffer was transferred, or made shorter',
+      'Save a copy that was made before.',
+    );
+  }
   return bytesOfView(view);
 }
 
 /** Listing the keys of a long one makes a string of every index; `inspect` finds the others without. Its text is no contract: where it says anything else they are listed. */
-function hasProperties(view: ArrayBufferView): boolean {
-  const length = 'length' in view ? (view.length as number) : 0;
-  if (length > LISTABLE_LENGTH && WITHOUT_PROPERTIES.test(inspect(view, ONLY_PROPERTIES))) return false;
-  return Object.keys(view).length !== length;
+function hasProperties(array: ArrayBufferView): boolean {
+  const isLong = lengthOf.call(array) > LISTABLE_LENGTH;
+  const isBare = isLong && !INHERITED.some((name) => Object.hasOwn(array, name));
+  if (isBare && WITHOUT_PROPERTIES.test(inspectProperties(array))) return false;
+  return Object.getOwnPropertyNames(array).length !== lengthOf.call(array);
+}
+
+/** A typed array that is out of bounds has the length 0, like one that is empty; its iterators tell. */
+function isOutOfBounds(view: ArrayBufferView): boolean {
+  try {
+    if (types.isDataView(view)) return view.byteLength < 0;
+    if (lengthOf.call(view) === 0) Uint8Array.prototype.keys.call(view as Uint8Array);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** The bytes of an ArrayBuffer. One that can be made longer is refused: it would come back without. */
+export function bufferBytes(buffer: ArrayBuffer): Uint8Array {
+  refuseExtraProperties(buffer, 'an ArrayBuffer');
+  if (isResizable(buffer)) {
+    throw new Refusal(
+      'an ArrayBuffer that can be resized, which would come back with a fixed length',
+      'Save a copy of what it holds: `buffer.slice()`.',
+    );
+  }
+  return new Uint8Array(buffer);
+}
+
+/** ES2024, in every supported runtime. */
+export function isResizable(buffer: ArrayBufferLike): boolean {
+  return (buffer as { resizable?: boolean }).resizable === true;
 }

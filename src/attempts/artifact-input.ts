@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { isDisguised } from '../artifacts/built-in-kind.ts';
 import { type Compression, checkCompression } from '../codec/payload.ts';
 import { checkRawDataPath, type RawDataPathOptions } from '../content/raw-data-path.ts';
 import { StowageError } from '../errors.ts';
@@ -116,7 +117,24 @@ export function inputsOf(artifacts: Artifacts, inputs: ArtifactInputs): Artifact
     );
     return [...byName.values()];
   }
-  return Object.entries(artifacts).map(([name, value]) => inputs.named(name, value));
+  const entries = Object.entries(artifacts);
+  const leftOut = Reflect.ownKeys(artifacts).find((key) => isLeftOut(artifacts, key));
+  if (leftOut !== undefined) throw notNamed(leftOut);
+  return entries.map(([name, value]) => inputs.named(name, value));
+}
+
+/** Whether a member would be left out in silence. A hidden symbol, as every module has, is no artifact's. */
+function isLeftOut(artifacts: object, key: PropertyKey): boolean {
+  return (typeof key === 'symbol') === Object.prototype.propertyIsEnumerable.call(artifacts, key);
+}
+
+function notNamed(key: PropertyKey): StowageError {
+  const what = typeof key === 'symbol' ? 'a symbol' : 'not enumerable';
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    `The record of artifacts has a member ${String(key)} that is ${what}, so that it names no artifact; make it an ordinary property, or leave it out.`,
+    { details: { artifact: String(key) } },
+  );
 }
 
 /**
@@ -134,7 +152,12 @@ export function checkArtifacts(artifacts: unknown): asserts artifacts is Artifac
   const isObject = typeof artifacts === 'object' && artifacts !== null;
   // Sets, typed arrays and the like have no names.
   const isNamed = isObject && !ArrayBuffer.isView(artifacts) && !(artifacts instanceof Set);
-  if (isNamed && (isRecord(artifacts) || Symbol.iterator in artifacts || Symbol.asyncIterator in artifacts)) {
+  if (
+    isNamed &&
+    ((isRecord(artifacts) && !isDisguised(artifacts, true)) ||
+      Symbol.iterator in artifacts ||
+      Symbol.asyncIterator in artifacts)
+  ) {
     return;
   }
   throw new StowageError(

@@ -22,8 +22,12 @@ export function cloneJson(value: JsonValue, depth = 0): JsonValue {
   if (typeof value !== 'object' || value === null) return value;
   if (depth > MAX_JSON_DEPTH) throw tooDeep();
   if (isList(value)) return value.map((item) => cloneJson(item, depth + 1));
-  const copy: { [name: string]: JsonValue } = {};
-  for (const name of Object.keys(value)) copy[name] = cloneJson(value[name] as JsonValue, depth + 1);
+  // Spread copies many members at once; only what is inside of them is left to copy.
+  const copy: { [name: string]: JsonValue } = { ...value };
+  for (const name of Object.keys(copy)) {
+    const member = copy[name] as JsonValue;
+    if (typeof member === 'object' && member !== null) copy[name] = cloneJson(member, depth + 1);
+  }
   return copy;
 }
 

@@ -1,3 +1,4 @@
+import { isDisguised } from '../artifacts/built-in-kind.ts';
 import type { JsonValue } from '../codec/json-value.ts';
 import { decodeRecord, encodeRecord } from '../codec/record.ts';
 import { checkFormat, readObject } from '../codec/record-fields.ts';
@@ -78,10 +79,14 @@ function copyJson(value: unknown, path: string, levels: number, values: { left: 
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
   if (typeof value === 'number' && Number.isFinite(value)) return value;
   if (levels === 0) throw notJson(path);
+  const keys = Reflect.ownKeys(value as object);
   if (Array.isArray(value)) {
+    // Its elements and its length, and nothing that JSON would leave out.
+    if (keys.length !== value.length + 1) throw notJson(path);
     return Array.from(value, (item, index) => copyJson(item, `${path}[${index}]`, levels - 1, values));
   }
-  if (!isPlainObject(value)) throw notJson(path);
+  if (!isPlainObject(value) || isDisguised(value, keys.length === 0)) throw notJson(path);
+  if (keys.length !== Object.keys(value).length) throw notJson(path);
   const members = Object.entries(value).filter(([, member]) => member !== undefined);
   if (members.some(([name]) => name === '__proto__')) throw prototypeKey(path);
   return Object.fromEntries(

@@ -1,3 +1,5 @@
+import { hasCacheDigest } from '../artifacts/cache-digest.ts';
+import { plainNames } from '../artifacts/own-data.ts';
 import { SerializerRegistry } from '../artifacts/registry.ts';
 import { isStowageError } from '../errors.ts';
 import { checkMembers } from '../storage/option-names.ts';
@@ -225,9 +227,16 @@ export class TaskKeys {
         { unknown },
       );
     }
+    // Nothing in it counts beside its digest.
+    if (hasCacheDigest(input)) return input;
     const counted: Record<string, unknown> = Object.create(Object.getPrototypeOf(input));
-    for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(input))) {
-      if (!ignored.includes(name)) Object.defineProperty(counted, name, descriptor);
+    for (const name of plainNames(input)) {
+      if (ignored.includes(name)) continue;
+      Object.defineProperty(
+        counted,
+        name,
+        Object.getOwnPropertyDescriptor(input, name) as PropertyDescriptor,
+      );
     }
     return counted;
   }

@@ -4,29 +4,34 @@ import { CACHE_DIGEST, type CacheDigest, hasCacheDigest } from '../artifacts/cac
 import type { ClassTransformer } from '../artifacts/class-transformers.ts';
 import { type ElementType, elementTypeOf, littleEndian } from '../artifacts/element-types.ts';
 import { expandedBytesAtLeast } from '../artifacts/expanded-size.ts';
-import { HIDDEN_ERROR_KEYS } from '../artifacts/extensions.ts';
 import { Refusal } from '../artifacts/faults.ts';
-import { extraProperty, HOLE, ownData, ownElement, refuseExtraProperties } from '../artifacts/own-data.ts';
+import {
+  errorNames,
+  extraProperty,
+  HOLE,
+  lastIndexOf,
+  ownData,
+  ownElement,
+  plainNames,
+  refuseExtraProperties,
+  shownData,
+} from '../artifacts/own-data.ts';
 import {
   refusedChange,
   refusedCycle,
   refusedExtraProperty,
   refusedObject,
   refusedPrimitive,
-  refusedSymbolKey,
 } from '../artifacts/refused-kinds.ts';
 import type { SerializerRegistry } from '../artifacts/registry.ts';
 import type { SerializeContext } from '../artifacts/serializer.ts';
 import { formatPath, type PathStep } from '../artifacts/value-path.ts';
-import { viewBytes } from '../artifacts/view-bytes.ts';
+import { bufferBytes, viewBytes } from '../artifacts/view-bytes.ts';
 import { tooLarge, unkeyable } from './key-fault.ts';
 import { borrowSink, type KeySink, returnSink } from './key-sink.ts';
 import { KEY_DOMAIN, TAG, VALUE_DOMAIN } from './key-tags.ts';
 
 const EXPANSION_CHECK_BYTES = 32 * 1024 * 1024;
-
-/** The members of errors that count beside those that are enumerable: all that are saved but the stack, which tells of the place it was made at. */
-const ERROR_KEYS = HIDDEN_ERROR_KEYS.filter((key) => key !== 'stack');
 
 /** Who asks for the digest of a value, and by what name its root is known in paths. */
 export interface KeySubject {
@@ -153,8 +158,7 @@ class KeyWalk {
         this.memory(TAG.dataView, viewBytes(value as DataView));
         return;
       case 'array-buffer':
-        refuseExtraProperties(value, 'an ArrayBuffer');
-        this.memory(TAG.arrayBuffer, new Uint8Array(value as ArrayBuffer));
+        this.memory(TAG.arrayBuffer, bufferBytes(value as ArrayBuffer));
         return;
       case 'map':
         this.map(value as Map<unknown, unknown>);
@@ -172,6 +176,7 @@ class KeyWalk {
         this.sink.byte(TAG.regexp);
         this.string((value as RegExp).source);
         this.string((value as RegExp).flags);
+        this.sink.double(lastIndexOf(value as RegExp));
         return;
       case 'error':
         this.error(value as Error, prototype);
@@ -190,33 +195,29 @@ class KeyWalk {
   }
 
   private plainObject(value: object, tag: number): void {
-    const [symbol] = Object.getOwnPropertySymbols(value);
-    if (symbol !== undefined) {
-      if (!hasCacheDigest(value)) throw refusedSymbolKey(symbol);
+    if (hasCacheDigest(value)) {
       this.explicit(value);
       return;
     }
     this.enter(value);
     this.sink.byte(tag);
-    this.properties(value, Object.keys(value));
+    this.properties(value, plainNames(value), shownData);
     this.leave();
   }
 
   /** In the order of their UTF-16 units, which is JavaScript's own. */
-  private properties(value: object, keys: string[]): void {
+  private properties(value: object, keys: string[], read: typeof ownData): void {
     keys.sort();
     this.sink.count(keys.length);
     for (const key of keys) {
       this.steps[this.depth] = key;
       this.string(key);
-      this.value(ownData(value, key));
+      this.value(read(value, key));
     }
   }
 
   private array(value: readonly unknown[]): void {
     this.enter(value);
-    const [symbol] = Object.getOwnPropertySymbols(value);
-    if (symbol !== undefined) throw refusedSymbolKey(symbol);
     const extra = extraProperty(value);
     if (extra !== undefined) {
       this.steps[this.depth] = extra;
@@ -303,16 +304,14 @@ class KeyWalk {
   }
 
   private error(value: Error, prototype: object): void {
-    const keys = Reflect.ownKeys(value);
-    const enumerable = keys.filter((key) => Object.prototype.propertyIsEnumerable.call(value, key));
-    const symbol = enumerable.find((key) => typeof key === 'symbol');
-    if (symbol !== undefined) throw refusedSymbolKey(symbol);
+    const { hidden, shown } = errorNames(value);
     this.enter(value);
     this.sink.byte(TAG.error);
     this.string(errorClassOf(prototype) as string);
-    const hidden = ERROR_KEYS.filter((key) => keys.includes(key) && !enumerable.includes(key));
-    this.properties(value, hidden);
-    this.properties(value, enumerable as string[]);
+    // The stack tells of the place where the error was made.
+    const counted = hidden.filter((key) => key !== 'stack');
+    this.properties(value, counted, ownData);
+    this.properties(value, shown, shownData);
     this.leave();
   }
 

@@ -73,8 +73,9 @@ const regexp = fc
   .tuple(
     fc.constantFrom('a', '(?:)', '^x+$', '\\/', '[\\]/]', '\ud83d', '\\p{L}', '(?<n>.)\\k<n>'),
     fc.constantFrom('', 'g', 'giu', 'dmsy'),
+    fc.oneof(fc.constant(0), fc.nat()),
   )
-  .map(([source, flags]) => new RegExp(source, flags));
+  .map(([source, flags, lastIndex]) => Object.assign(new RegExp(source, flags), { lastIndex }));
 
 const url = fc
   .oneof(fc.webUrl(), fc.constantFrom('data:,x', 'file:///a%20b', 's3://bucket/k?x#y'))
@@ -207,6 +208,7 @@ function rebuiltObject(value: unknown): unknown {
   if (value instanceof Map) return new Map([...value].map(([k, v]) => [rebuilt(k), rebuilt(v)]));
   if (value instanceof Set) return new Set([...value].map(rebuilt));
   if (value instanceof URL) return new URL(value.href);
+  if (value instanceof RegExp) return Object.assign(new RegExp(value), { lastIndex: value.lastIndex });
   if (Buffer.isBuffer(value)) return Uint8Array.from(value);
   if (!Array.isArray(value) && !isPlain(value) && !(value instanceof Error)) return structuredClone(value);
   const copy =

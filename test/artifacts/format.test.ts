@@ -43,7 +43,7 @@ describe('the bytes of', () => {
     ['an invalid date', new Date(NaN), 'd7037ff8000000000000'],
     ['0n', 0n, 'd40400'],
     ['-256n', -256n, 'c70304010100'],
-    ['a RegExp', /a/gi, 'c9000000060592a161a26769'],
+    ['a RegExp', /a/gi, 'c9000000070593a161a2676900'],
     ['a URL', new URL('a:b'), 'c70306613a62'],
     ['a Map', new Map([[1, 2]]), 'c9000000030792' + '0102'],
     ['a Set', new Set(['x']), 'c9000000030891a178'],

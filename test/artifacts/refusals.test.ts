@@ -190,7 +190,7 @@ describe('what cannot be saved is refused with a remedy', () => {
     ],
     ['a proxy of a Map', new Proxy(new Map(), {}), /Proxy of Map/],
     ['a revoked proxy', revoked(), /revoked/],
-    ['a detached buffer', detached(), /not readable/],
+    ['a detached buffer', detached(), /memory that is gone/],
     ['an object that pretends to be a URL', Object.create(URL.prototype), /not readable/],
     ['a bigint too long', 1n << (8n * 1024n * 1024n), /bigint/],
   ])('%s', (_name, value, reason) => {

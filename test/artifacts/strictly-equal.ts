@@ -18,6 +18,7 @@ function insideDifference(a: object, b: object, path: string): string | undefine
     return listDifference([...a].flat(1), [...(b as Map<unknown, unknown>)].flat(1), path);
   if (a instanceof Set) return listDifference([...a], [...(b as Set<unknown>)], path);
   if (a instanceof Date) return difference(a.getTime(), (b as Date).getTime(), `${path} (time)`);
+  if (a instanceof RegExp && a.lastIndex !== (b as RegExp).lastIndex) return `${path}.lastIndex`;
   if (a instanceof RegExp || a instanceof URL) return String(a) === String(b) ? undefined : path;
   if (a instanceof ArrayBuffer || ArrayBuffer.isView(a)) {
     return bytesOf(a).equals(bytesOf(b as ArrayBuffer)) ? undefined : `${path} (bytes)`;

@@ -153,7 +153,7 @@ def key_value(value):
     if tag == "Date":
         return b"D" + key_double(float(value["ms"]))
     if tag == "RegExp":
-        return b"R" + key_string(value["source"]) + key_string(value["flags"])
+        return b"R" + key_string(value["source"]) + key_string(value["flags"]) + key_double(float(value["lastIndex"]))
     if tag == "URL":
         return b"U" + key_string(value["href"])
     if tag == "null-prototype":

@@ -52,7 +52,7 @@ function instanceOf(tag: Tag): unknown {
     case 'Date':
       return new Date(Number(tag.ms));
     case 'RegExp':
-      return new RegExp(text('source'), text('flags'));
+      return Object.assign(new RegExp(text('source'), text('flags')), { lastIndex: tag.lastIndex });
     case 'URL':
       return new URL(text('href'));
     case 'Map':

@@ -102,6 +102,20 @@ describe('values that cannot be saved', () => {
     expect((await flow.getTaskDataStore('r1/fit/0')).names()).toEqual([]);
   });
 
+  it.each<[string, object]>([
+    ['a hidden name', Object.defineProperty({ a: 1 }, 'b', { value: 2 })],
+    ['a symbol', { a: 1, [Symbol('b')]: 2 }],
+    ['a Map without its prototype', Object.setPrototypeOf(new Map([['a', 1]]), null)],
+  ])('of a record are not left out in silence: %s', async (_, artifacts) => {
+    const flow = await FlowDataStore.open({ flowName: 'F', storage: new MemoryStorage() });
+    const task = await flow.createTaskDataStore({ runId: 'r', stepName: 's', taskId: 't' });
+    await expect(task.saveArtifacts(artifacts as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(task.saveMetadata({ artifacts } as never)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    await flow.close();
+  });
+
   it('a storage that fails half way names nothing of the call', async () => {
     const flow = await openFlow();
     const task = await flow.createTaskDataStore(spec);
