@@ -19,6 +19,7 @@ export const ERROR_CODES = [
   'PLACE_NOT_FOUND',
   'PLACE_UNREACHABLE',
   'PLACE_NOT_OURS',
+  'PLACE_NOT_TRUSTED',
   // the storage beneath it
   'NO_SUCH_BUCKET',
   'STORAGE_CREDENTIALS',

@@ -32,7 +32,9 @@ export interface ContentStoreOptions extends RawDataPathOptions {
   /**
    * Opens the storages of other places that hold content of this store (`rawDataPath`), for writing and reading: by the address
    * that was given, and later by the one that the store keeps of it. What it returns is closed with the store.
-   * Default: `openStorage`, which finds credentials in the environment.
+   * Default: `openStorage`, which finds credentials in the environment; but an address that only the store names is then opened at the
+   * services themselves, at an endpoint of the environment or of the store, or in a folder for a store in a folder, and nowhere else
+   * (`PLACE_NOT_TRUSTED`).
    */
   openPlace?: OpenPlace | undefined;
 }
@@ -79,7 +81,12 @@ export class ContentAddressedStore implements AsyncDisposable {
   readonly rawDataPath: string | undefined;
 
   /** `address` is that by which the storage was opened, where there is one. */
-  constructor(storage: DataStoreStorage, options: ContentStoreOptions = {}, address?: string) {
+  constructor(
+    storage: DataStoreStorage,
+    options: ContentStoreOptions = {},
+    address?: string,
+    decoratePlace?: (opened: DataStoreStorage) => DataStoreStorage,
+  ) {
     const compression = options.compression ?? 'auto';
     checkCompression(compression);
     if (options.verifyHits !== undefined && typeof options.verifyHits !== 'boolean') {
@@ -94,7 +101,12 @@ export class ContentAddressedStore implements AsyncDisposable {
     this.rawDataPath = checkRawDataPath(options.rawDataPath);
     this.#storage = storage;
     this.#storeFile = new StoreFile(storage);
-    this.#places = new Places(storage, this.#storeFile, { open: options.openPlace, home: address });
+    this.#places = new Places(storage, this.#storeFile, {
+      open: options.openPlace,
+      home: address,
+      rawDataPath: this.rawDataPath,
+      decorate: decoratePlace,
+    });
     this.reader = new ContentReader(storage, HERE, async (place, callOptions) => {
       return (await this.#content.at(place, callOptions)).reader;
     });
@@ -166,6 +178,16 @@ export class ContentAddressedStore implements AsyncDisposable {
    */
   registerPlace(rawDataPath: string, options: CallOptions): Promise<string> {
     return this.#places.register(rawDataPath, options);
+  }
+
+  /**
+   * Makes sure that content may go to an address that a record names.
+   *
+   * @internal
+   * @throws StowageError `PLACE_NOT_TRUSTED`
+   */
+  checkNamedPlace(uri: string): Promise<void> {
+    return this.#places.checkNamed(uri);
   }
 
   /**

@@ -28,6 +28,15 @@ export function unreachablePlace(place: string | undefined, placeUri: string, ca
   );
 }
 
+/** That an address which a record names is not opened with what the environment holds. */
+export function untrustedPlace(place: string | undefined, placeUri: string): StowageError {
+  return new StowageError(
+    'PLACE_NOT_TRUSTED',
+    `A record of the store says that content lies at ${placeUri}, or is to go there (rawDataPath). It is not opened: whoever wrote the store chose that address, which leads neither to AWS, Azure or Google themselves, nor to the endpoint that the environment configures or that of the store, nor, for a store in a folder, to another folder; credentials could reach anybody there. If you trust it, open the store with openPlace, or with that address as its rawDataPath, or configure its endpoint (AWS_ENDPOINT_URL_S3, AZURE_STORAGE_CONNECTION_STRING, STORAGE_EMULATOR_HOST).`,
+    { details: { ...(place !== undefined && { place }), placeUri } },
+  );
+}
+
 /** That what lies under this store's name at a place says that it is another's. */
 export function strayPlace(place: string, placeUri: string, storeUri: string): StowageError {
   return new StowageError(

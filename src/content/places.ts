@@ -1,11 +1,19 @@
 import { isStowageError, StowageError } from '../errors.ts';
-import { canonicalAddress, rootOf } from '../storage/canonical-address.ts';
+import { hasScheme, isBuiltIn } from '../storage/address-text.ts';
+import { canonicalAddress, folderUri, rootOf } from '../storage/canonical-address.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { NameEncoding } from '../storage/names.ts';
 import { orAborted } from '../storage/next-or-aborted.ts';
 import { openStorage } from '../storage/open.ts';
 import { HERE } from './content-ref.ts';
-import { strayPlace, unknownPlace, unmarkedPlace, unreachablePlace, withinStore } from './place-errors.ts';
+import {
+  strayPlace,
+  unknownPlace,
+  unmarkedPlace,
+  unreachablePlace,
+  untrustedPlace,
+  withinStore,
+} from './place-errors.ts';
 import {
   decodePlace,
   decodePlaceOwner,
@@ -45,6 +53,10 @@ export interface PlacesOptions {
   open?: OpenPlace | undefined;
   /** The address by which the store itself was opened, where there is one. */
   home?: string | undefined;
+  /** An address at which content is saved unless something narrower says otherwise: the program named it. */
+  rawDataPath?: string | undefined;
+  /** What is put around each storage that is opened, for those who count what is read. */
+  decorate?: ((opened: DataStoreStorage) => DataStoreStorage) | undefined;
 }
 
 /**
@@ -56,6 +68,8 @@ export class Places {
   readonly #home: DataStoreStorage;
   readonly #storeFile: StoreFile;
   readonly #options: PlacesOptions;
+  /** Addresses that the program named, whose servers it trusts. */
+  readonly #named = new Set<string>();
   /** Ids by the addresses that were asked for. */
   readonly #registered = new Map<string, Promise<string>>();
   readonly #opened = new Map<string, Promise<Place>>();
@@ -64,10 +78,24 @@ export class Places {
     this.#home = home;
     this.#storeFile = storeFile;
     this.#options = options;
+    for (const address of [options.home ?? rootOf(home), options.rawDataPath]) {
+      if (address) this.#named.add(hasScheme(address) ? address : folderUri(address));
+    }
   }
 
   /**
-   * The id of the place at an address, for writers: registered and marked, if it was not. The store itself is `HERE`.
+   * Makes sure that an address which a record names may be opened, be it to register it.
+   *
+   * @throws StowageError `PLACE_NOT_TRUSTED`
+   */
+  async checkNamed(uri: string, place?: string): Promise<void> {
+    if (this.#options.open || uri === HERE) return;
+    const { isTrusted } = await import('./named-places.ts');
+    if (!isTrusted(uri, { home: this.#home, addresses: [...this.#named] })) throw untrustedPlace(place, uri);
+  }
+
+  /**
+   * The id of the place at an address that the program named, for writers: registered and marked, if it was not. The store itself is `HERE`.
    * Four requests the first time, two for each process that finds it registered, none after that; but a place that is read without
    * requests, a folder, is looked at again each time.
    *
@@ -138,6 +166,7 @@ export class Places {
     let isKept = false;
     try {
       const { identity, uri } = canonicalAddress(rawDataPath, opened);
+      this.#named.add(uri);
       const home = this.#homeIdentity();
       if (identity === home) return HERE;
       if (home !== undefined && isWithin(identity, home)) throw withinStore(rawDataPath, root);
@@ -178,6 +207,7 @@ export class Places {
   }
 
   async #open(record: PlaceRecord): Promise<Place> {
+    await this.checkNamed(record.uri, record.place);
     try {
       return await this.#placeOn(await this.#openStorage(record.uri, record.names), record);
     } catch (error) {
@@ -191,8 +221,10 @@ export class Places {
   }
 
   async #openStorage(uri: string, names?: NameEncoding): Promise<DataStoreStorage> {
-    const { open } = this.#options;
-    return open ? checkPlaceStorage(await open(uri), uri) : openStorage(uri, { local: { names } });
+    const { open, decorate = (opened) => opened } = this.#options;
+    return decorate(
+      open ? checkPlaceStorage(await open(uri), uri) : await openStorage(uri, { local: { names } }),
+    );
   }
 
   /** Before anything lies there, so that all that is there is found by who checks or collects the store. */
@@ -209,7 +241,7 @@ export class Places {
     if (!object) return undefined;
     const what = this.#home.uri(name);
     const record = decodePlace(object.body, what);
-    if (record.place === id) return record;
+    if (record.place === id && (await isIdOf(record))) return record;
     throw new StowageError(
       'RECORD_DAMAGED',
       `${what} describes another place than its name says; restore it from a copy of the store.`,
@@ -277,13 +309,21 @@ export function isWithin(identity: string, home: string): boolean {
  *
  * @throws StowageError `INVALID_ARGUMENT` for what is no storage
  */
-export function checkPlaceStorage(opened: unknown, uri: string): DataStoreStorage {
+function checkPlaceStorage(opened: unknown, uri: string): DataStoreStorage {
   const isStorage = typeof opened === 'object' && opened !== null && 'create' in opened && 'list' in opened;
   if (isStorage) return opened as DataStoreStorage;
   throw new StowageError(
     'INVALID_ARGUMENT',
     `openPlace gave no storage for ${uri}; return one that is open.`,
   );
+}
+
+/** Whether the id of a place follows from its address, as far as that tells what it follows from. */
+async function isIdOf({ place, uri }: PlaceRecord): Promise<boolean> {
+  if (!isBuiltIn(uri)) return true;
+  const { namedIdentity } = await import('./named-places.ts');
+  const identity = namedIdentity(uri);
+  return identity !== undefined && placeIdOf(identity) === place;
 }
 
 /** Closes all, whatever becomes of one, and then throws the first failure. */

@@ -14,7 +14,13 @@ import type { ContentAddress } from './stored-content.ts';
 export type Presence = 'whole' | 'gone' | 'damaged' | 'newer-format' | 'place-absent';
 
 /** A place that is not there, is another's, or of which nothing tells whose it is. */
-const NO_PLACE = ['PLACE_NOT_FOUND', 'PLACE_NOT_OURS', 'RECORD_DAMAGED', 'UNSUPPORTED_FORMAT'] as const;
+const NO_PLACE = [
+  'PLACE_NOT_FOUND',
+  'PLACE_NOT_OURS',
+  'PLACE_NOT_TRUSTED',
+  'RECORD_DAMAGED',
+  'UNSUPPORTED_FORMAT',
+] as const;
 
 /** Where contents lie, and who reads them there. */
 export interface PlaceOfContent {

@@ -16,6 +16,7 @@ export const CONTENT_FAULTS: readonly StowageErrorCode[] = [
   'CONTENT_DAMAGED',
   'CONTENT_TOO_LARGE',
   'PLACE_NOT_FOUND',
+  'PLACE_NOT_TRUSTED',
   'PLACE_UNREACHABLE',
   'PLACE_NOT_OURS',
 ];

@@ -359,6 +359,8 @@ export class FlowDataStore implements AsyncDisposable {
     const own = checkRawDataPath(spec.rawDataPath);
     await this.caStore.prepareToWrite({ signal });
     const run = await this.#runs.ensure(path.run, { signal });
+    if (own === undefined && run.rawDataPath !== undefined)
+      await this.caStore.checkNamedPlace(run.rawDataPath);
     const rawDataPath = own ?? run.rawDataPath ?? this.caStore.rawDataPath;
     return openAttempt(this.#context, path, { attempt: spec.attempt, rawDataPath, signal });
   }

@@ -3,7 +3,7 @@ import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
 import { BoundedMap } from '../content/bounded-map.ts';
 import { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { KeyLocks } from '../content/key-locks.ts';
-import { checkPlaceStorage, closeAll, isWithin, type OpenPlace } from '../content/places.ts';
+import { closeAll, isWithin, type OpenPlace } from '../content/places.ts';
 import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { runNotFound } from '../flow/run.ts';
 import { canonicalAddress, rootOf } from '../storage/canonical-address.ts';
@@ -31,8 +31,8 @@ export interface CopyOptions extends CallOptions {
   /** Only this run; needs `flowName`. Default: all runs. */
   runId?: string | undefined;
   /**
-   * Opens the places elsewhere at which content of the source lies (`rawDataPath`). Default: `openStorage`, which finds credentials in the
-   * environment. In the target all content lies in the store itself.
+   * Opens the places elsewhere at which content of the source lies (`rawDataPath`). Default: as for a flow, with credentials of the
+   * environment for those that are trusted with them. In the target all content lies in the store itself.
    */
   openPlace?: OpenPlace | undefined;
   /** How many tasks are copied at a time: more wait less, and hold more in memory. Default 4. */
@@ -75,18 +75,12 @@ export async function copyStore(options: CopyOptions): Promise<CopyResult> {
     opened.push(storage);
     return storage;
   };
-  const { openPlace = openStorage } = options;
-  const openToClose: OpenPlace = async (uri) => {
-    const storage = checkPlaceStorage(await openPlace(uri), uri);
-    opened.push(storage);
-    return storage;
-  };
   let result: CopyResult;
   try {
     const [source, target] = [await open(from), await open(to)];
     const identities = { from: identityOf(from, source), to: identityOf(to, target) };
     refuseNested(source, target, identities);
-    result = await copyBetween(source, target, { ...options, identities, openPlace: openToClose });
+    result = await copyBetween(source, target, { ...options, identities, opened });
   } catch (error) {
     await closeAll(opened).catch(() => {}); // what ended the copy is what is told
     throw error;
@@ -95,9 +89,10 @@ export async function copyStore(options: CopyOptions): Promise<CopyResult> {
   return result;
 }
 
-interface CopyBetweenOptions extends Omit<CopyOptions, 'from' | 'to'> {
-  openPlace: OpenPlace;
+interface CopyBetweenOptions extends CopyOptions {
   identities: Identities;
+  /** What is closed after the copy, to which places are added. */
+  opened: DataStoreStorage[];
 }
 
 /** Where the two stores lie, whatever they are called by. */
@@ -112,17 +107,19 @@ async function copyBetween(
   copying: CopyBetweenOptions,
 ): Promise<CopyResult> {
   const { flowName, runId, openPlace, identities, concurrency, dryRun = false, onProgress, signal } = copying;
+  const addressOf = (given: CopyOptions['from']) => (isAddress(given) ? String(given) : undefined);
   const [counted, countedTarget] = [new CountStorage(from), new CountStorage(to)];
   const ending = new AbortController();
   const options = { signal: signal ? AbortSignal.any([signal, ending.signal]) : ending.signal };
   const sources = [counted];
-  const openCounted: OpenPlace = async (uri) => {
-    const place = new CountStorage(await openPlace(uri));
-    sources.push(place);
-    return place;
+  const countPlace = (place: DataStoreStorage): DataStoreStorage => {
+    const countedPlace = new CountStorage(place);
+    copying.opened.push(place);
+    sources.push(countedPlace);
+    return countedPlace;
   };
-  const source = new ContentAddressedStore(counted, { openPlace: openCounted });
-  const target = new ContentAddressedStore(countedTarget);
+  const source = new ContentAddressedStore(counted, { openPlace }, addressOf(copying.from), countPlace);
+  const target = new ContentAddressedStore(countedTarget, {}, addressOf(copying.to));
   const sourceId = await source.storeId(options);
   const runs = await runsOf(source.storage, flowName, runId, options);
   const targetId = await prepareTarget(target, dryRun, options);

@@ -3,6 +3,20 @@ import { StowageError } from '../errors.ts';
 /** The addresses of buckets, in which a prefix stands as it is: up to it, the prefix, and what comes after it. */
 const OF_A_BUCKET = /^((?:s3[an]?|az|azure|abfss?|gc?s):\/\/[^/?#]*)([^?]*)(.*)$/s;
 
+/** Schemes of this package, with two letters at least, because one is a drive of Windows. */
+const BUILT_IN = /^(file|memory|s3[an]?|az|azure|abfss?|gc?s):/i;
+const SCHEME = /^[a-z][a-z0-9+.-]+:/i;
+
+/** Whether an address is no path. */
+export function hasScheme(address: string): boolean {
+  return SCHEME.test(address);
+}
+
+/** Whether the scheme of an address is one of this package. */
+export function isBuiltIn(address: string): boolean {
+  return BUILT_IN.test(address);
+}
+
 /**
  * An address as text that means the same. A `URL` percent-encodes what the address of a bucket has as it is, so that
  * `new URL('s3://bucket/my data')` is `s3://bucket/my data`, as the text is; of other schemes it is taken as it is.

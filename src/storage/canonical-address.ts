@@ -1,8 +1,10 @@
 import { realpathSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { StowageError } from '../errors.ts';
+import { hasScheme, isBuiltIn } from './address-text.ts';
 import type { DataStoreStorage } from './contract.ts';
+import { endpointOfEnvironment, ownEndpoint, type PublicService, withProtocol } from './endpoints.ts';
 
 /** An address in the one form that all its spellings come to. */
 export interface CanonicalAddress {
@@ -12,33 +14,17 @@ export interface CanonicalAddress {
   uri: string;
 }
 
-/** What an address may say after "?", and where else a server can be named. */
+/** What an address may say after "?". */
 interface Service {
   endpoint: string;
-  variables: readonly string[];
-  /** Hosts of the service itself, which an address need not name. */
-  hosts: RegExp;
   /** What says how to get there, not where. */
   others: readonly string[];
 }
 
-const SERVICES: Readonly<Record<string, Service>> = {
-  s3: {
-    endpoint: 'endpoint',
-    variables: ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'],
-    hosts: /(^|\.)amazonaws\.com$/,
-    others: ['region', 'forcePathStyle'],
-  },
-  gcs: {
-    endpoint: 'apiEndpoint',
-    variables: ['STORAGE_EMULATOR_HOST'],
-    hosts: /(^|\.)googleapis\.com$/,
-    others: ['projectId', 'userProject'],
-  },
+const SERVICES: Readonly<Record<PublicService, Service>> = {
+  s3: { endpoint: 'endpoint', others: ['region', 'forcePathStyle'] },
+  gcs: { endpoint: 'apiEndpoint', others: ['projectId', 'userProject'] },
 };
-/** Schemes of this package, with two letters at least, because one is a drive of Windows. */
-const BUILT_IN = /^(file|memory|s3[an]?|az|azure|abfss?|gc?s):/i;
-const SCHEME = /^[a-z][a-z0-9+.-]+:/i;
 
 /**
  * What the address `given`, by which `storage` was opened, comes to: a relative path, a link, `file:`, `s3a:` and slashes at its end make
@@ -49,7 +35,7 @@ const SCHEME = /^[a-z][a-z0-9+.-]+:/i;
  */
 export function canonicalAddress(given: string, storage: DataStoreStorage): CanonicalAddress {
   const root = rootOf(storage);
-  const isOwnScheme = SCHEME.test(given) && !BUILT_IN.test(given);
+  const isOwnScheme = hasScheme(given) && !isBuiltIn(given);
   const known = knownAddress(given, root, storage.type);
   return { identity: known.identity, uri: isOwnScheme ? given.replace(/\/+$/, '') : known.uri };
 }
@@ -61,7 +47,7 @@ export function rootOf(storage: DataStoreStorage): string {
 
 function knownAddress(given: string, root: string, type: string): CanonicalAddress {
   if (type === 'local') {
-    const uri = pathToFileURL(realPathOf(fileURLToPath(root))).href;
+    const uri = folderUri(fileURLToPath(root));
     return { identity: uri, uri };
   }
   if (type === 'memory') {
@@ -69,24 +55,19 @@ function knownAddress(given: string, root: string, type: string): CanonicalAddre
     return { identity: root, uri: decodeURIComponent(root) }; // names stand in addresses as they are
   }
   if (type === 'azure') return { identity: root, uri: azureUri(given, root) };
+  if (type !== 's3' && type !== 'gcs') return { identity: root, uri: root };
   const service = SERVICES[type];
-  if (!service) return { identity: root, uri: root };
   const query = new URLSearchParams(given.slice(given.indexOf('?') + 1 || given.length));
-  const endpoint = endpointOf(query, service);
+  const endpoint = endpointOf(query, type);
   const where = endpoint === undefined ? [] : [[service.endpoint, endpoint]];
   const how = service.others.map((name) => [name, query.get(name) ?? '']).filter(([, value]) => value !== '');
   return { identity: root + queryOf(where), uri: root + queryOf([...where, ...how]) };
 }
 
 /** The endpoint that an address or the environment names; `undefined` for the service itself. */
-function endpointOf(query: URLSearchParams, { endpoint, variables, hosts }: Service): string | undefined {
-  const named = query.get(endpoint) ?? variables.map((name) => process.env[name]).find((value) => value);
-  if (!named) return undefined;
-  const text = SCHEME.test(named) && named.includes('://') ? named : `http://${named}`;
-  if (!URL.canParse(text)) return named;
-  const { host, hostname, protocol, pathname } = new URL(text);
-  if (hosts.test(hostname)) return undefined;
-  return `${protocol}//${host}${pathname.replace(/\/+$/, '').replace(/\/storage\/v1$/, '')}`;
+function endpointOf(query: URLSearchParams, type: PublicService): string | undefined {
+  const named = query.get(SERVICES[type].endpoint) || endpointOfEnvironment(type);
+  return named ? ownEndpoint(type, withProtocol(named)) : undefined;
 }
 
 /** Which account it is stands in what Azure says of a container; an address may leave it to the environment. */
@@ -105,6 +86,11 @@ function azureUri(given: string, root: string): string {
 function queryOf(entries: readonly (readonly string[])[]): string {
   if (entries.length === 0) return '';
   return `?${entries.map(([name = '', value = '']) => `${name}=${encodeURIComponent(value)}`).join('&')}`;
+}
+
+/** The address of a folder, links in its path resolved. */
+export function folderUri(path: string): string {
+  return pathToFileURL(realPathOf(resolve(path))).href;
 }
 
 /** Of a folder that need not exist: of the nearest one that does, and the rest as it is. */

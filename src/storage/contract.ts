@@ -75,6 +75,12 @@ export interface DataStoreStorage extends AsyncDisposable {
    */
   persist(names: readonly string[], options?: PersistOptions): Promise<void>;
 
+  /**
+   * The server that requests go to, with whatever credentials they carry, where that is not the service's own (AWS, Google): a URL
+   * without a slash at its end. Of Azure always, since each account has its own. Absent where there is none.
+   */
+  readonly endpoint?: string | undefined;
+
   /** The object's address in the form other tools of this storage understand (`file:///...`, `s3://...`). */
   uri(name: string): string;
 

@@ -29,6 +29,10 @@ export abstract class StorageDecorator implements DataStoreStorage {
     return this.inner.type;
   }
 
+  get endpoint(): string | undefined {
+    return this.inner.endpoint;
+  }
+
   get capabilities(): StorageCapabilities {
     return this.inner.capabilities;
   }

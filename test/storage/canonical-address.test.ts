@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { fc, test } from '@fast-check/vitest';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { canonicalAddress } from '../../src/storage/canonical-address.ts';
+import { namedAddress } from '../../src/storage/named-address.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { errorOf } from '../flow/fixtures.ts';
 import { propertyRuns } from '../property.ts';
@@ -77,6 +78,21 @@ describe('the one form of an address', () => {
 
   it('opens the same place again, as what it is itself', async () => {
     for (const canonical of Object.keys(SAME)) expect((await addressOf(canonical)).uri).toBe(canonical);
+  });
+
+  it('is told by its text alone, whatever the environment says', async () => {
+    const identities = new Map<string, string>();
+    for (const uri of [...Object.keys(SAME), 's3://bucket/a?region=eu-west-1', 'gs://bucket']) {
+      identities.set(uri, (await addressOf(uri)).identity);
+    }
+    vi.stubEnv('AWS_ENDPOINT_URL_S3', 'http://localhost:9000/');
+    vi.stubEnv('STORAGE_EMULATOR_HOST', 'localhost:4443');
+    for (const [uri, identity] of identities) expect(namedAddress(uri)?.identity).toBe(identity);
+  });
+
+  it('keeps a host of a customer of AWS, which is no host of S3', async () => {
+    const uri = 's3://bucket/a?endpoint=https%3A%2F%2Fminio-1.us-east-1.elb.amazonaws.com';
+    expect((await addressOf(uri)).uri).toBe(uri);
   });
 
   it('differs where places do', async () => {

@@ -77,7 +77,7 @@ async function* placesOf(
     try {
       yield { unfinished: (await content.contentAt(id, { signal })).storage.unfinished, place: uri };
     } catch (error) {
-      if (!isStowageError(error, 'PLACE_UNREACHABLE')) throw error;
+      if (!isStowageError(error, 'PLACE_UNREACHABLE', 'PLACE_NOT_TRUSTED')) throw error;
       invocation.failed(error);
     }
   }

@@ -75,7 +75,7 @@ export function provenanceOf({ source, createdAt, durationMs }: CacheEntry): Pro
 
 function reasonOf(error: unknown): CallMissReason {
   if (isStowageError(error, 'CONTENT_NOT_FOUND', 'CONTENT_PURGED')) return 'purged';
-  if (isStowageError(error, 'PLACE_NOT_FOUND', 'PLACE_NOT_OURS')) return 'place-absent';
+  if (isStowageError(error, 'PLACE_NOT_FOUND', 'PLACE_NOT_OURS', 'PLACE_NOT_TRUSTED')) return 'place-absent';
   if (isStowageError(error, 'UNSUPPORTED_FORMAT')) return 'newer-format';
   if (isStowageError(error, 'OUTPUT_INVALID')) return 'refused';
   const isDamaged = isStowageError(

@@ -37,6 +37,12 @@ export class AzureRequests {
     return this.#connection.container.url;
   }
 
+  /** The blob service of the account. */
+  get endpoint(): string {
+    const { origin, pathname } = new URL(this.containerUrl);
+    return origin + pathname.replace(/\/[^/]*\/?$/, '');
+  }
+
   /** Sends a request. Errors that are `expected` are thrown as they came, for the caller to tell what they mean to it. */
   async send<Output>(
     request: AzureRequest,

@@ -24,6 +24,7 @@ export function azureService(
   const blocks = new AzureBlocks(requests, downloads, options, newBudget());
   const uploads = new AzureUploads(puts, blocks, downloads, partBytes);
   return {
+    endpoint: requests.endpoint,
     keyOf: (name) => names.blobNameOf(name),
     uriOf: (key) => blobUri(requests.containerUrl, key),
     get: (target, more) => downloads.get(target, more),

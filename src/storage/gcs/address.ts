@@ -22,6 +22,7 @@ export function parseGcsAddress(uri: string): GcsStorageOptions {
   }
   const options: GcsStorageOptions = { bucket, prefix };
   for (const [key, value] of new URLSearchParams(query)) {
+    if (options[key as keyof GcsStorageOptions] !== undefined) throw invalid(uri, `it says ${key}= twice`);
     if (key === 'apiEndpoint' || key === 'projectId' || key === 'userProject') options[key] = value;
     else throw invalid(uri, `it may say apiEndpoint=, projectId= and userProject=, not ${key}=${value}`);
   }

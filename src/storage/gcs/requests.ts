@@ -1,5 +1,6 @@
 import { abortError, isError, isStowageError, throwIfAborted } from '../../errors.ts';
 import { closedError } from '../checks.ts';
+import { ownEndpoint } from '../endpoints.ts';
 import { orAborted } from '../next-or-aborted.ts';
 import { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { FailedRequest } from '../object-store/transport-errors.ts';
@@ -51,6 +52,11 @@ export class GcsRequests {
 
   get place(): string {
     return `bucket "${this.bucket}" at ${this.#connection.host}`;
+  }
+
+  /** As of `DataStoreStorage`. */
+  get endpoint(): string | undefined {
+    return ownEndpoint('gcs', this.#connection.endpoint);
   }
 
   /** The URL of all objects of the bucket. */

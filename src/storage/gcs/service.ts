@@ -22,6 +22,7 @@ export function gcsService(
   const downloads = new GcsDownloads(requests, newBudget(), partBytes);
   const uploads = new GcsUploads(requests, { downloads, conditions, budget: newBudget(), options });
   return {
+    endpoint: requests.endpoint,
     keyOf: (name) => keys.keyOf(name),
     uriOf: (key) => gcsUri(requests.bucket, key),
     get: (target, more) => downloads.get(target, more),

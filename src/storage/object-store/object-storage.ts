@@ -26,6 +26,8 @@ export interface Target {
 
 /** What each service does in its own way. It is called while the storage is open, with names and bodies that were checked. */
 export interface ObjectService {
+  /** As of `DataStoreStorage`. */
+  readonly endpoint: string | undefined;
   /** @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME` */
   keyOf(name: string): string;
   uriOf(key: string): string;
@@ -58,6 +60,7 @@ export const CONDITIONAL: StorageCapabilities = Object.freeze({
 export abstract class ObjectStorage implements DataStoreStorage {
   abstract readonly type: string;
   abstract readonly unfinished: UnfinishedWrites;
+  readonly endpoint: string | undefined;
   readonly capabilities: StorageCapabilities;
   readonly #service: ObjectService;
   #closing: Promise<void> | undefined;
@@ -65,6 +68,7 @@ export abstract class ObjectStorage implements DataStoreStorage {
   /** @internal */
   protected constructor(service: ObjectService, capabilities: StorageCapabilities = CONDITIONAL) {
     this.#service = service;
+    this.endpoint = service.endpoint;
     this.capabilities = capabilities;
   }
 

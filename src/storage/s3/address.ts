@@ -21,6 +21,7 @@ export function parseS3Address(uri: string): S3StorageOptions {
   }
   const options: S3StorageOptions = { bucket, prefix };
   for (const [key, value] of new URLSearchParams(query)) {
+    if (options[key as keyof S3StorageOptions] !== undefined) throw invalid(uri, `it says ${key}= twice`);
     if (key === 'endpoint' || key === 'region') options[key] = value;
     else if (key === 'forcePathStyle' && (value === 'true' || value === 'false'))
       options[key] = value === 'true';

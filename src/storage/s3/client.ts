@@ -13,6 +13,14 @@ export interface S3Connection {
   isOwn: boolean;
 }
 
+/** What is used of a request that the SDK has made. */
+interface HttpTarget {
+  protocol: string;
+  hostname: string;
+  port?: number | undefined;
+  path: string;
+}
+
 const MAX_SOCKETS = 128;
 const MAX_CONNECTION_MS = 10_000;
 const WARNING_SWITCH = 'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED';
@@ -42,20 +50,20 @@ export async function connect(options: CheckedS3Options): Promise<S3Connection> 
 }
 
 /**
- * The host, and the port if it is an unusual one, that requests for a bucket go to. Asks the client, because only it knows all of what configures it: the
+ * The URL that requests about a bucket go to. Asks the client, because only it knows all of what configures it: the
  * request is made up to where it would be signed, and not sent.
  */
-export async function hostOf({ sdk, client }: S3Connection, bucket: string): Promise<string> {
-  let host = '';
+export async function bucketUrlOf({ sdk, client }: S3Connection, bucket: string): Promise<URL> {
+  let url = '';
   const command = new sdk.HeadBucketCommand({ Bucket: bucket });
   const stop = () => async (args: { request?: unknown }) => {
-    const { hostname = '', port } = args.request as { hostname?: string; port?: number };
-    host = port === undefined ? hostname : `${hostname}:${port}`;
+    const { protocol, hostname, port, path } = args.request as HttpTarget;
+    url = `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}${path}`;
     return { output: { $metadata: {} }, response: undefined };
   };
   command.middlewareStack.add(stop, { step: 'build', priority: 'high', name: 'stowageHost' });
   await client.send(command);
-  return host;
+  return new URL(url);
 }
 
 async function loadSdk(): Promise<S3Sdk> {

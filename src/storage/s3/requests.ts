@@ -6,8 +6,9 @@ import type {
 } from '@aws-sdk/client-s3';
 import { abortError, isError, isStowageError, throwIfAborted } from '../../errors.ts';
 import { closedError } from '../checks.ts';
+import { ownEndpoint } from '../endpoints.ts';
 import { LinkedAbort } from '../object-store/linked-abort.ts';
-import { hostOf, type S3Connection, type S3Sdk } from './client.ts';
+import { bucketUrlOf, type S3Connection, type S3Sdk } from './client.ts';
 import { notS3Error, s3CodeOf, s3Error, statusOf } from './errors.ts';
 
 /** What a request is for. */
@@ -33,20 +34,23 @@ export class S3Requests {
   readonly bucket: string;
   readonly #connection: S3Connection;
   readonly #host: string;
+  /** As of `DataStoreStorage`. */
+  readonly endpoint: string | undefined;
   #wasReached = false;
   #hasAnswered = false;
   #isClosed = false;
 
-  private constructor(bucket: string, connection: S3Connection, host: string) {
+  private constructor(bucket: string, connection: S3Connection, url: URL) {
     this.bucket = bucket;
     this.#connection = connection;
-    this.#host = host;
+    this.#host = url.host;
+    this.endpoint = endpointOf(url, bucket);
   }
 
   /** Sends nothing yet, but finds the credentials. @throws StowageError `STORAGE_CREDENTIALS`, `INVALID_ARGUMENT` */
   static async to(bucket: string, connection: S3Connection): Promise<S3Requests> {
     try {
-      return new S3Requests(bucket, connection, await hostOf(connection, bucket));
+      return new S3Requests(bucket, connection, await bucketUrlOf(connection, bucket));
     } catch (error) {
       throw s3Error(error, { operation: 'open', name: bucket, place: `bucket "${bucket}"` }, false);
     }
@@ -110,4 +114,11 @@ export class S3Requests {
     this.#isClosed = true;
     if (this.#connection.isOwn) this.#connection.client.destroy();
   }
+}
+
+/** The bucket stands in the host or in the path. */
+function endpointOf({ protocol, host, pathname }: URL, bucket: string): string | undefined {
+  const server = host.startsWith(`${bucket}.`) ? host.slice(bucket.length + 1) : host;
+  const path = pathname.endsWith(`/${bucket}/`) ? pathname.slice(0, -bucket.length - 1) : pathname;
+  return ownEndpoint('s3', `${protocol}//${server}${path}`);
 }

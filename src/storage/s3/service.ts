@@ -22,6 +22,7 @@ export function s3Service(options: CheckedS3Options, keys: ObjectKeys, requests:
   const puts = new S3Puts(requests, downloads, conditions, options);
   const uploads = new S3Uploads(puts, multipart, downloads, conditions, partBytes);
   return {
+    endpoint: requests.endpoint,
     keyOf: (name) => keys.keyOf(name),
     uriOf: (key) => s3Uri(requests.bucket, key),
     get: (target, more) => downloads.get(target, more),

@@ -1,0 +1,89 @@
+import { isStowageError } from '../errors.ts';
+import type { DataStoreStorage } from '../storage/contract.ts';
+import { endpointOfEnvironment, withProtocol } from '../storage/endpoints.ts';
+import { type NamedAddress, namedAddress, serverAt } from '../storage/named-address.ts';
+
+/** Whom a program trusts with what its environment holds. */
+export interface Trusted {
+  /** The storage of the store itself. */
+  home: DataStoreStorage;
+  /** Addresses that the program named itself, with their schemes: of the store, of its places. */
+  addresses: readonly string[];
+}
+
+/** That of Azurite, and of the emulator before it. */
+const DEVELOPMENT_ENDPOINT = 'http://127.0.0.1:10000/devstoreaccount1';
+
+/**
+ * Whether an address that a record of a store names may be opened with what the environment holds. Such an address is data: whoever
+ * prepared the store wrote it. Credentials go to the services themselves, to the endpoint that the environment configures, to
+ * that of the store, and to servers that the program named; a folder is opened for a store of this machine. Everything else is
+ * opened by `openPlace`, or not at all.
+ */
+export function isTrusted(uri: string, { home, addresses }: Trusted): boolean {
+  const named = parsed(uri);
+  if (!named) return false;
+  const { kind, account, server, isPlain } = named;
+  switch (kind) {
+    case 'memory':
+      return true;
+    case 'public':
+      if (account === undefined || !hasStraySas()) return true;
+      break;
+    case 'folder':
+      if (home.type === 'local' || home.type === 'memory') return true;
+      break;
+  }
+  const ofStore = home.endpoint === undefined ? undefined : serverAt(home.type, home.endpoint).server;
+  const others = [ofStore, ...addresses.map((one) => parsed(one)?.server), ...serversOfEnvironment()];
+  return isPlain && others.includes(server);
+}
+
+/** What the id of a place follows from whose address a record holds; `undefined` where the text does not tell. */
+export function namedIdentity(uri: string): string | undefined {
+  return parsed(uri)?.identity;
+}
+
+function parsed(uri: string): NamedAddress | undefined {
+  try {
+    return namedAddress(uri);
+  } catch (error) {
+    if (isStowageError(error, 'INVALID_ARGUMENT', 'INVALID_NAME')) return undefined;
+    throw error;
+  }
+}
+
+function serversOfEnvironment(): string[] {
+  const s3 = endpointOfEnvironment('s3');
+  const gcs = endpointOfEnvironment('gcs');
+  const azure = endpointOfConnectionString();
+  const named = { s3, gcs: gcs && withProtocol(gcs), azure };
+  return Object.entries(named).flatMap(([type, at]) => (at ? [serverAt(type, at).server] : []));
+}
+
+/** What a connection string of the environment says of the blob service, in any cloud. */
+function endpointOfConnectionString(): string | undefined {
+  const settings = new Map(
+    (process.env.AZURE_STORAGE_CONNECTION_STRING ?? '').split(';').map((setting) => {
+      const equals = setting.indexOf('=');
+      return [setting.slice(0, equals).trim().toLowerCase(), setting.slice(equals + 1).trim()];
+    }),
+  );
+  if (settings.get('usedevelopmentstorage') === 'true') return DEVELOPMENT_ENDPOINT;
+  const [account, suffix] = [settings.get('accountname'), settings.get('endpointsuffix')];
+  const protocol = settings.get('defaultendpointsprotocol') ?? 'https';
+  return settings.get('blobendpoint') ?? (account && suffix && `${protocol}://${account}.blob.${suffix}`);
+}
+
+/**
+ * Whether a signature in the environment would be sent to an account of which nothing says that it is the signature's. It stands in
+ * the URL of each request, and whoever has it is let in.
+ */
+function hasStraySas(): boolean {
+  const {
+    AZURE_STORAGE_SAS_TOKEN: sas,
+    AZURE_STORAGE_ACCOUNT: account,
+    AZURE_STORAGE_KEY: key,
+  } = process.env;
+  return Boolean(sas) && !account && !key;
+}

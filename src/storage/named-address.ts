@@ -1,0 +1,113 @@
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { blobUri, parseAzureAddress } from './azure/address.ts';
+import { BlobNames } from './azure/blob-names.ts';
+import { azureAccountOf, isOfService, ownEndpoint, type PublicService, plainEndpoint } from './endpoints.ts';
+import { gcsUri, parseGcsAddress } from './gcs/address.ts';
+import { ObjectKeys } from './object-store/object-keys.ts';
+import { parseS3Address, s3Uri } from './s3/address.ts';
+
+/** Where an address that somebody else wrote leads, told by its text alone: nothing is opened, and the environment is not asked. */
+export interface NamedAddress {
+  /** As of `CanonicalAddress`; absent for a scheme of somebody's own, of which only its storage can tell. */
+  identity?: string;
+  /** Who is sent what opening it needs: a kind of storage and its endpoint, in one form of all its spellings; a folder itself. */
+  server: string;
+  /** Whether the endpoint is written in that form, so that no two programs parse it differently. Records hold no other. */
+  isPlain: boolean;
+  /**
+   * Whether that is nobody but the service itself (`public`, of Azure with the account), this machine's file system (`folder`), this
+   * process (`memory`), or anybody.
+   */
+  kind: 'public' | 'folder' | 'memory' | 'other';
+  /** The account of Azure, where it is Azure itself. */
+  account?: string;
+}
+
+const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
+const AUTHORITY = /^[^:]+:(?:\/\/[^/?#]*)?/;
+
+/**
+ * Reads an address as records keep it.
+ *
+ * @throws StowageError `INVALID_ARGUMENT` for what is no address of its scheme
+ * @returns `undefined` for what nobody can tell by its text: a path, a container of Azure without its account
+ */
+export function namedAddress(uri: string): NamedAddress | undefined {
+  switch (SCHEME.exec(uri)?.[1]?.toLowerCase()) {
+    case undefined:
+      return undefined;
+    case 'file':
+      return ofFolder(uri);
+    case 'memory':
+      return {
+        identity: `memory:${encodeURIComponent(uri.slice(7))}`,
+        server: 'memory',
+        isPlain: true,
+        kind: 'memory',
+      };
+    case 's3':
+    case 's3a':
+    case 's3n': {
+      const { bucket, prefix = '', endpoint } = parseS3Address(uri);
+      return ofBucket('s3', s3Uri(bucket, new ObjectKeys(prefix).prefix), 'endpoint', endpoint);
+    }
+    case 'gs':
+    case 'gcs': {
+      const { bucket, prefix = '', apiEndpoint } = parseGcsAddress(uri);
+      return ofBucket('gcs', gcsUri(bucket, new ObjectKeys(prefix).prefix), 'apiEndpoint', apiEndpoint);
+    }
+    case 'az':
+    case 'azure':
+    case 'abfs':
+    case 'abfss':
+      return ofContainer(uri);
+    default:
+      return { server: AUTHORITY.exec(uri)?.[0].toLowerCase() ?? uri, isPlain: true, kind: 'other' };
+  }
+}
+
+/** A `file:` URL with a host is a share on that machine, to which Windows sends what proves who its user is. */
+function ofFolder(uri: string): NamedAddress | undefined {
+  if (!URL.canParse(uri)) return undefined;
+  const { host, pathname } = new URL(uri);
+  if (host !== '') return { server: `file://${host}`, isPlain: true, kind: 'other' };
+  if (/%2f|%5c/i.test(pathname)) return undefined; // no path has them
+  const identity = pathToFileURL(fileURLToPath(uri)).href.replace(/(?<!\/)\/$/, '');
+  return { identity, server: identity, isPlain: true, kind: 'folder' };
+}
+
+function ofBucket(
+  type: PublicService,
+  prefix: string,
+  member: string,
+  named: string | undefined,
+): NamedAddress {
+  const root = prefix.replace(/\/$/, '');
+  const endpoint = named === undefined ? undefined : ownEndpoint(type, named);
+  const identity = endpoint === undefined ? root : `${root}?${member}=${encodeURIComponent(endpoint)}`;
+  const isPublic = named === undefined || isOfService(type, named);
+  return { identity, ...serverAt(type, named), kind: isPublic ? 'public' : 'other' };
+}
+
+function ofContainer(uri: string): NamedAddress | undefined {
+  const { container = '', prefix = '', account, endpoint: named } = parseAzureAddress(uri);
+  if (named === undefined && account === undefined) return undefined;
+  const endpoint = named?.replace(/\/+$/, '') ?? `https://${account}.blob.core.windows.net`;
+  if (!URL.canParse(endpoint)) return undefined;
+  const [x, name] = ['/x', new BlobNames(prefix).blobNameOf('x')];
+  const identity = blobUri(`${endpoint}/${container}`, name).slice(0, -x.length);
+  const owner = azureAccountOf(endpoint);
+  const told = { identity, ...serverAt('azure', endpoint) };
+  const isPublic = owner !== undefined && (account ?? owner) === owner;
+  return isPublic ? { ...told, kind: 'public', account: owner } : { ...told, kind: 'other' };
+}
+
+/** Who is sent what a storage of a kind needs: at an endpoint, or at the service's own. */
+export function serverAt(
+  type: string,
+  endpoint: string | undefined,
+): Pick<NamedAddress, 'server' | 'isPlain'> {
+  if (endpoint === undefined) return { server: type, isPlain: true };
+  const plain = URL.canParse(endpoint) ? plainEndpoint(endpoint) : endpoint;
+  return { server: `${type} ${plain}`, isPlain: plain === endpoint };
+}
