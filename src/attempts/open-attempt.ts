@@ -1,5 +1,5 @@
 import type { JsonValue } from '../codec/json-value.ts';
-import { CHUNKED_FROM_BYTES } from '../content/content-writer.ts';
+import { CHUNKED_FROM_BYTES, type StreamOptions } from '../content/content-writer.ts';
 import {
   type ArtifactTable,
   type Description,
@@ -136,7 +136,12 @@ export class OpenAttempt {
   async saveArtifactStream(
     name: string,
     source: AsyncIterable<Uint8Array>,
-    { compression, rawDataPath, signal }: Pick<SaveOptions, 'compression' | 'rawDataPath' | 'signal'>,
+    {
+      again,
+      compression,
+      rawDataPath,
+      signal,
+    }: Pick<SaveOptions, 'compression' | 'rawDataPath' | 'signal'> & Pick<StreamOptions, 'again'>,
   ): Promise<void> {
     await this.#saving(async (mayName) => {
       const target = this.#target;
@@ -146,7 +151,7 @@ export class OpenAttempt {
         return this.#table.save({ [name]: head }, target, options, mayName);
       }
       const writer = await target.writers.to(checkRawDataPath(rawDataPath) ?? this.#rawDataPath, { signal });
-      const content = await writer.saveStream(rest, { compression, signal });
+      const content = await writer.saveStream(rest, { again, compression, signal });
       const { key, bytes } = content;
       const entry = { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content } as const;
       await this.#table.adopt([{ entry, refs: [] }], target, mayName);

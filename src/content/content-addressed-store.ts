@@ -321,6 +321,16 @@ export class ContentAddressedStore implements AsyncDisposable {
     return this.#places.list(options);
   }
 
+  /**
+   * Ends saves of large contents with `STORAGE_CLOSED`, and resolves when they have removed what nothing names: for whoever is
+   * about to close the store's storage.
+   *
+   * @internal
+   */
+  async endSaves(): Promise<void> {
+    await this.#content.endSaves();
+  }
+
   /** Closes the storages of other places that were opened; the store's own belongs to whoever opened it. */
   async close(): Promise<void> {
     await this.#content.close();

@@ -66,8 +66,14 @@ export class ContentPlaces {
     );
   }
 
-  /** Closes the storages of other places. */
+  /** Ends the saves of large contents that are under way in the store itself. */
+  async endSaves(): Promise<void> {
+    await this.#here.shared.saves.close();
+  }
+
+  /** Closes the storages of other places; saves that are under way there end first, and leave nothing behind. */
   async close(): Promise<void> {
+    await Promise.all([...this.#elsewhere.values()].map(({ shared }) => shared.saves.close()));
     await this.#places.close();
     this.#elsewhere.clear();
   }

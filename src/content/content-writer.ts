@@ -1,19 +1,20 @@
 import { sealEnvelope } from '../codec/envelope.ts';
 import { prepareCodec } from '../codec/zstd.ts';
 import { createHasher, digestHex } from '../digest/blake3.ts';
-import { StowageError, throwIfAborted } from '../errors.ts';
+import { throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { type ContentSource, ensureBytes } from './chunk-stream.ts';
 import type { CollectionState } from './collection-log.ts';
 import { CopyFinder, type Wanted, type WholeCopy } from './copy-finder.ts';
 import { createOwn } from './create-own.ts';
-import { changedMeanwhile, packContent, type StoreOptions } from './large-content.ts';
-import { encodeLocator } from './locator.ts';
+import { changedMeanwhile, type PackedContent, packContent, type StoreOptions } from './large-content.ts';
+import { encodeLocator, type Locator } from './locator.ts';
 import { type ContentKey, type CopyFolder, copyName, plainName } from './object-names.ts';
 import { PartDigests } from './plain-parts.ts';
 import { placeMember, type StoredContent } from './stored-content.ts';
 import { abortable, readHead } from './stream-head.ts';
+import { UnnamedObjects } from './unnamed-objects.ts';
 import type { WriterContext } from './writer-context.ts';
 
 /** Content from this size on is cut into chunks; a constant of the format. */
@@ -29,6 +30,15 @@ export interface ContentInput extends Omit<StoreOptions, 'signal'> {
   isAbsent?: boolean;
 }
 
+/** How a stream is to be stored. */
+export interface StreamOptions extends StoreOptions {
+  /**
+   * Reads it once more, as a file can be: it is read for its key first then, and sent only where that is not stored. Default: it
+   * passes once, and what was sent goes again where it is stored already.
+   */
+  again?: (() => AsyncIterable<Uint8Array>) | undefined;
+}
+
 /** A plain object: content as it is, under a URI that any tool opens. */
 export interface StoredPlain extends StoredContent {
   /** The plain object's name in the store. */
@@ -40,6 +50,11 @@ export type SoughtContent = Pick<StoredContent, 'key' | 'bytes' | 'place'> & {
   copy?: string | undefined;
   plain?: boolean;
 };
+
+/** What lay there unnamed until a copy is written. */
+interface NamedByCopy extends Partial<Pick<PackedContent, 'chunks'>> {
+  unnamed?: UnnamedObjects;
+}
 
 /**
  * Stores contents under one session: what may be relied on is found by the writer's protocol ({@link CopyFinder});
@@ -73,36 +88,50 @@ export class ContentWriter {
     return keys.map((key) => stored.get(key) as StoredContent);
   }
 
-  /** Stores a content that comes piece by piece, of any length, in bounded memory. */
-  async saveStream(source: AsyncIterable<Uint8Array>, options: StoreOptions = {}): Promise<StoredContent> {
-    const { head, rest } = await readHead(abortable(source, options), CHUNKED_FROM_BYTES);
-    await prepareCodec();
-    if (!rest) return (await this.saveAll([{ ...options, bytes: head }], options))[0] as StoredContent;
-    const packed = await packContent(this.#context, rest, this.#withDefaults(options));
-    const state = await this.#finder.pinAndReadLog([packed.key], options);
-    return this.#context.shared.locks.run(packed.key, async () => {
-      const hit = await this.#finder.find({ ...packed, folder: 'manifests' }, state, options);
-      if (hit) return hit.stored;
-      return this.#writeCopy('manifests', packed.sealed, { ...packed, plain: undefined }, state, options);
+  /**
+   * Stores a content that comes piece by piece, of any length, in bounded memory. It passes once: its key is known only after
+   * its packs are written, which go again where it is stored already.
+   */
+  async saveStream(source: AsyncIterable<Uint8Array>, options: StreamOptions = {}): Promise<StoredContent> {
+    const { again, ...storeOptions } = options;
+    return this.#saving(options, async (unnamed, { signal }) => {
+      const own = { ...storeOptions, signal };
+      const { head, rest } = await readHead(abortable(source, own), CHUNKED_FROM_BYTES);
+      await prepareCodec();
+      if (!rest) return (await this.saveAll([{ ...own, bytes: head }], own))[0] as StoredContent;
+      if (again) return (await this.#findByReading(rest, own)) ?? this.saveStream(again(), own);
+      const packed = await packContent(this.#context, rest, unnamed, this.#withDefaults(own));
+      const state = await this.#finder.pinAndReadLog([packed.key], own);
+      return this.#context.shared.locks.run(packed.key, async () => {
+        const hit = await this.#finder.find({ ...packed, folder: 'manifests' }, state, own);
+        if (hit) return hit.stored;
+        return this.#writeCopy(
+          'manifests',
+          packed.sealed,
+          { ...packed, plain: undefined, unnamed },
+          state,
+          own,
+        );
+      });
     });
   }
 
   /** Stores a content as a plain object named `file`, or finds one that holds it already, whatever its file is named. */
   async savePlain(file: string, source: ContentSource, options: CallOptions = {}): Promise<StoredPlain> {
     validateUserName(file, 'file name');
-    if (!(source instanceof Uint8Array)) {
-      // The key of a stream is known only once its bytes are stored, so it cannot be found before.
-      const state = await this.#context.shared.log.newest(options);
-      return this.#writePlain(file, abortable(source, options), state, options);
-    }
-    const key = digestHex(source);
-    const state = await this.#finder.pinAndReadLog([key], options);
-    return this.#context.shared.locks.run(key, async () => {
-      const wanted: Wanted = { key, bytes: source.length, folder: 'manifests', plain: true };
-      const hit = await this.#finder.find(wanted, state, options);
-      if (hit?.plain) return { ...hit.stored, plain: hit.plain };
-      if (digestHex(source) !== key) throw changedMeanwhile();
-      return this.#writePlain(file, source, state, options);
+    await prepareCodec();
+    return this.#saving(options, async (unnamed, own) => {
+      if (source instanceof Uint8Array) {
+        const wanted = { key: digestHex(source), bytes: source.length };
+        return this.#unlessPlain(wanted, own, async (state) => {
+          const plain = await this.#createPlain(file, source, unnamed, own);
+          if (plain.key !== wanted.key) throw changedMeanwhile();
+          return this.#namePlain(plain, unnamed, state, own);
+        });
+      }
+      // The key of a stream is known only once its bytes are stored, which go again where it is stored already.
+      const plain = await this.#createPlain(file, abortable(source, own), unnamed, own);
+      return this.#unlessPlain(plain, own, (state) => this.#namePlain(plain, unnamed, state, own));
     });
   }
 
@@ -166,24 +195,71 @@ export class ContentWriter {
         const whole = { key, bytes: wanted.bytes, storedBytes: sealed.length, packs: [], plain: undefined };
         return this.#writeCopy('data', sealed, whole, state, options);
       }
-      const packed = await packContent(
-        this.#context,
-        input.bytes,
-        this.#withDefaults({ ...input, ...options }),
-      );
-      if (packed.key !== key) throw changedMeanwhile();
-      return this.#writeCopy('manifests', packed.sealed, { ...packed, plain: undefined }, state, options);
+      return this.#saving(options, async (unnamed, own) => {
+        const store = this.#withDefaults({ ...input, ...own });
+        const packed = await packContent(this.#context, input.bytes, unnamed, store);
+        if (packed.key !== key) throw changedMeanwhile();
+        return this.#writeCopy(
+          'manifests',
+          packed.sealed,
+          { ...packed, plain: undefined, unnamed },
+          state,
+          own,
+        );
+      });
     });
   }
 
-  async #writePlain(
+  /** A whole copy of what a stream holds, which is read to its end and no more. */
+  async #findByReading(
+    source: AsyncIterable<Uint8Array>,
+    options: CallOptions,
+  ): Promise<StoredContent | undefined> {
+    const hasher = createHasher();
+    let bytes = 0;
+    for await (const piece of source) {
+      hasher.update(piece);
+      bytes += piece.length;
+    }
+    return (await this.relyAll([{ key: hasher.digestHex(), bytes }], options))[0];
+  }
+
+  /** Runs a save that writes objects before what names them: unless it comes to that, they go again, however it ends. */
+  #saving<T>(
+    { signal }: CallOptions,
+    save: (unnamed: UnnamedObjects, options: CallOptions) => Promise<T>,
+  ): Promise<T> {
+    const { saves, storage } = this.#context.shared;
+    return saves.run(signal, async (call) => {
+      const unnamed = new UnnamedObjects(storage);
+      try {
+        return await save(unnamed, { signal: call.signal });
+      } finally {
+        await unnamed.drop();
+      }
+    });
+  }
+
+  /** The plain object that holds a content already, or what `save` makes. */
+  async #unlessPlain(
+    { key, bytes }: Pick<Wanted, 'key' | 'bytes'>,
+    options: CallOptions,
+    save: (state: CollectionState) => Promise<StoredPlain>,
+  ): Promise<StoredPlain> {
+    const state = await this.#finder.pinAndReadLog([key], options);
+    return this.#context.shared.locks.run(key, async () => {
+      const hit = await this.#finder.find({ key, bytes, folder: 'manifests', plain: true }, state, options);
+      return hit?.plain ? { ...hit.stored, plain: hit.plain } : save(state);
+    });
+  }
+
+  async #createPlain(
     file: string,
     source: ContentSource,
-    state: CollectionState,
+    unnamed: UnnamedObjects,
     options: CallOptions,
-  ): Promise<StoredPlain> {
-    await prepareCodec();
-    const { session, storage } = this.#context;
+  ): Promise<Locator> {
+    const { session } = this.#context;
     const plain = plainName(session.id, session.nextSequence(), file);
     const hasher = createHasher();
     const parts = new PartDigests();
@@ -195,16 +271,26 @@ export class ContentWriter {
       bytes += piece.length;
       return piece;
     };
-    const create = { signal: options.signal, durability: 'deferred' } as const;
-    if (source instanceof Uint8Array) await createOwn(storage, plain, observe(source), create);
-    else if (!(await storage.create(plain, mapPieces(source, observe), create)))
-      throw nameTaken(storage.uri(plain));
+    await unnamed.create(
+      plain,
+      source instanceof Uint8Array ? observe(source) : mapPieces(source, observe),
+      options,
+    );
     const key = hasher.digestHex();
     // Large bodies are written in the background, from the caller's own bytes.
     if (source instanceof Uint8Array && digestHex(source) !== key) throw changedMeanwhile();
-    const locator = encodeLocator({ key, plain, bytes, parts: parts.finish() });
-    const sealed = sealEnvelope('locator', locator, { compression: 'none' });
-    const whole = { key, bytes, storedBytes: sealed.length + bytes, packs: [], plain };
+    return { key, plain, bytes, parts: parts.finish() };
+  }
+
+  async #namePlain(
+    locator: Locator,
+    unnamed: UnnamedObjects,
+    state: CollectionState,
+    options: CallOptions,
+  ): Promise<StoredPlain> {
+    const { key, bytes, plain } = locator;
+    const sealed = sealEnvelope('locator', encodeLocator(locator), { compression: 'none' });
+    const whole = { key, bytes, storedBytes: sealed.length + bytes, packs: [], plain, unnamed };
     return { ...(await this.#writeCopy('manifests', sealed, whole, state, options)), plain };
   }
 
@@ -212,14 +298,17 @@ export class ContentWriter {
   async #writeCopy(
     folder: CopyFolder,
     sealed: Uint8Array,
-    whole: Omit<StoredContent, 'copy'> & Omit<WholeCopy, 'stored'>,
+    whole: Omit<StoredContent, 'copy'> & Omit<WholeCopy, 'stored'> & NamedByCopy,
     state: CollectionState,
     options: CallOptions,
   ): Promise<StoredContent> {
     const { session, storage } = this.#context;
     const { key, bytes, storedBytes, root, packs, plain } = whole;
     const copy = copyName(folder, key, session.id, session.nextSequence(), sealed.length);
+    throwIfAborted(options.signal);
+    whole.unnamed?.keep();
     await createOwn(storage, copy, sealed, { signal: options.signal, durability: 'deferred' });
+    if (whole.chunks) this.#context.rememberChunks(whole.chunks);
     const stored = {
       key,
       copy,
@@ -257,12 +346,4 @@ async function* mapPieces(
   map: (piece: unknown) => Uint8Array,
 ): AsyncGenerator<Uint8Array> {
   for await (const piece of source) yield map(piece);
-}
-
-function nameTaken(uri: string): StowageError {
-  return new StowageError(
-    'STORAGE_FAILED',
-    `${uri} already exists, though only this session writes it, and a stream cannot be sent twice; save again.`,
-    { details: { uri } },
-  );
 }

@@ -13,9 +13,24 @@ export async function createOwn(
   body: Uint8Array,
   options: CreateOptions = {},
 ): Promise<void> {
-  if (await storage.create(name, body, options)) return;
-  if (await holdsBytes(storage, name, body, options.signal)) return;
-  throw new StowageError(
+  if (!(await tryCreateOwn(storage, name, body, options))) throw nameTaken(storage, name);
+}
+
+/** Like {@link createOwn}, but `false` where somebody else's object has the name. */
+export async function tryCreateOwn(
+  storage: DataStoreStorage,
+  name: string,
+  body: Uint8Array,
+  options: CreateOptions = {},
+): Promise<boolean> {
+  return (
+    (await storage.create(name, body, options)) || (await holdsBytes(storage, name, body, options.signal))
+  );
+}
+
+/** Somebody else's object has the name of one of a session. */
+export function nameTaken(storage: DataStoreStorage, name: string): StowageError {
+  return new StowageError(
     'STORAGE_FAILED',
     `${storage.uri(name)} already exists with other content, though only this session writes it; check that no other program writes into the store's folders.`,
     { details: { name } },

@@ -19,6 +19,7 @@ import {
 } from './manifest.ts';
 import type { ContentKey } from './object-names.ts';
 import { type PackedEntry, PackWriter } from './pack-writer.ts';
+import type { UnnamedObjects } from './unnamed-objects.ts';
 import type { WriterContext } from './writer-context.ts';
 
 /** The event loop gets a turn after this much content. */
@@ -36,6 +37,8 @@ export interface PackedContent {
   packs: PackEntry[];
   /** Envelopes of the chunks, those reused included, and the manifest's. */
   storedBytes: number;
+  /** Where each chunk lies, to be remembered once the manifest is written. */
+  chunks: ReadonlyMap<string, PackedEntry>;
 }
 
 /** How a content is to be stored. */
@@ -53,17 +56,18 @@ interface ChunkRow extends PackedEntry {
 
 /**
  * Cuts a content into chunks, packs those that are not stored yet, and describes it. Everything passes through once;
- * memory is bounded by two packs and a few hundred bytes a chunk.
+ * memory is bounded by two packs and a few hundred bytes a chunk. Packs are `unnamed` until the manifest is written.
  *
  * @throws StowageError `CONTENT_TOO_LARGE` beyond about 4 TiB; whatever the source or the storage throws.
  */
 export async function packContent(
   context: WriterContext,
   source: ContentSource,
+  unnamed: UnnamedObjects,
   options: StoreOptions,
 ): Promise<PackedContent> {
   const expectedBytes = source instanceof Uint8Array ? source.length : undefined;
-  const packer = new PackWriter(context.storage, context.session, {
+  const packer = new PackWriter(context.session, unnamed, {
     signal: options.signal,
     ...(expectedBytes === undefined ? {} : { expectedBytes }),
   });
@@ -102,10 +106,17 @@ export async function packContent(
     }
     const key = whole.digestHex();
     const manifest = await describe(rows, bytes, packer, options);
-    context.rememberChunks(seen);
     const sealed = sealEnvelope('manifest', encodeManifest(manifest), { compression: 'none' });
     const { root, packs } = manifest;
-    return { key, bytes, root, sealed, packs, storedBytes: manifest.storedBytes + sealed.length };
+    return {
+      key,
+      bytes,
+      root,
+      sealed,
+      packs,
+      storedBytes: manifest.storedBytes + sealed.length,
+      chunks: seen,
+    };
   } catch (error) {
     await packer.settle();
     throw error;

@@ -4,11 +4,11 @@ import {
   type EnvelopeKind,
   sealEnvelopeInto,
 } from '../codec/envelope.ts';
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { createOwn } from './create-own.ts';
+import type { CallOptions } from '../storage/contract.ts';
 import type { PackEntry } from './manifest.ts';
 import { packName } from './object-names.ts';
 import type { WriterSession } from './session.ts';
+import type { UnnamedObjects } from './unnamed-objects.ts';
 
 /** A pack is written when it has grown to this. */
 export const PACK_TARGET_BYTES: number = 16 * 1024 * 1024;
@@ -22,8 +22,8 @@ export interface PackedEntry {
 
 /** Gathers envelopes into packs in the order they come. Holds at most two packs in memory: one filling, one being written. */
 export class PackWriter {
-  readonly #storage: DataStoreStorage;
   readonly #session: WriterSession;
+  readonly #unnamed: UnnamedObjects;
   readonly #options: CallOptions;
   readonly #capacity: number;
   #buffer: Uint8Array | undefined;
@@ -32,14 +32,14 @@ export class PackWriter {
   #pack: PackEntry | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  /** `expectedBytes`, where the content's length is known, keeps the buffer of a small pack small. */
+  /** Packs are `unnamed` until their manifest is. `expectedBytes`, where the content's length is known, keeps the buffer of a small pack small. */
   constructor(
-    storage: DataStoreStorage,
     session: WriterSession,
+    unnamed: UnnamedObjects,
     options: CallOptions & { expectedBytes?: number },
   ) {
-    this.#storage = storage;
     this.#session = session;
+    this.#unnamed = unnamed;
     this.#options = options;
     this.#capacity = Math.min(
       PACK_TARGET_BYTES,
@@ -97,10 +97,7 @@ export class PackWriter {
     const full = this.#buffer as Uint8Array;
     const body = full.subarray(0, this.#used);
     await this.#writing;
-    const write = createOwn(this.#storage, name, body, {
-      signal: this.#options.signal,
-      durability: 'deferred',
-    });
+    const write = this.#unnamed.create(name, body, this.#options);
     this.#writing = write.then(() => {
       this.#spare = full;
     });

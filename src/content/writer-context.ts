@@ -1,6 +1,7 @@
 import type { Compression } from '../codec/envelope.ts';
 import { isStowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { UploadsUnderWay } from '../storage/object-store/uploads-under-way.ts';
 import { BoundedMap } from './bounded-map.ts';
 import type { CollectionLog, CollectionState } from './collection-log.ts';
 import type { ContentReader } from './content-reader.ts';
@@ -38,6 +39,8 @@ export interface SharedWriterState {
   readonly log: CollectionLog;
   readonly reader: ContentReader;
   readonly locks: KeyLocks;
+  /** Saves that have written what nothing names yet, and remove it again when the storage is closed. */
+  readonly saves: UploadsUnderWay;
   readonly knownCopies: BoundedMap<ContentKey, KnownCopy>;
   readonly knownChunks: BoundedMap<string, PackedEntry>;
   /** Packs that hold the chunks of one content, for each of them, in the order in which the content needs them. */
@@ -59,6 +62,7 @@ export function sharedWriterState(
     log,
     reader,
     locks: new KeyLocks(),
+    saves: new UploadsUnderWay(storage.type),
     knownCopies: new BoundedMap(KNOWN_COPIES),
     knownChunks: new BoundedMap(KNOWN_CHUNKS),
     packsTogether: new WeakMap(),
@@ -84,11 +88,12 @@ export class WriterContext {
     return this.shared.place;
   }
 
-  /** Where a chunk lies that this process packed before; whether this session may rely on that pack, {@link mayUsePack} tells. */
+  /** Where a chunk lies whose manifest this process wrote before; whether this session may rely on that pack, {@link mayUsePack} tells. */
   knownChunk(id: string): PackedEntry | undefined {
     return this.shared.knownChunks.get(id);
   }
 
+  /** Comes after the manifest that names their packs: no other packs may be found by their chunks. */
   rememberChunks(chunks: ReadonlyMap<string, PackedEntry>): void {
     const packs = new Set<PackEntry>();
     for (const [id, entry] of chunks) {

@@ -333,9 +333,13 @@ export class FlowDataStore implements AsyncDisposable {
     return this.caStore.loadBlobs(keys, options);
   }
 
-  /** Closes the storage, unless the caller passed it in, and those of other places that were opened. */
+  /**
+   * Closes the storage, unless the caller passed it in, and those of other places that were opened. Saves that are under way there
+   * end with `STORAGE_CLOSED`.
+   */
   async close(): Promise<void> {
     this.#cachedTasks.close();
+    if (this.#ownsStorage) await this.caStore.endSaves();
     await this.caStore.close();
     if (this.#ownsStorage) await this.storage.close();
   }

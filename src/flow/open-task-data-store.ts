@@ -116,6 +116,20 @@ export class OpenTaskDataStore implements AsyncDisposable {
   }
 
   /**
+   * Saves a file as {@link saveArtifactStream} does its bytes. It is read to know whether they are stored, and once more where they are not.
+   *
+   * @internal
+   */
+  async saveArtifactFile(
+    name: string,
+    read: () => AsyncIterable<Uint8Array>,
+    { signal }: CallOptions,
+  ): Promise<void> {
+    validateUserName(name, 'artifact name');
+    await this.#attempt.saveArtifactStream(name, read(), { again: read, signal });
+  }
+
+  /**
    * Takes over all artifacts of another attempt of the same store, and notes it in `readFrom`. Nothing is copied: four requests,
    * however many there are.
    *

@@ -1,4 +1,6 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Metadata } from '../../attempts/metadata-parts.ts';
+import type { LeftBehind } from '../../content/unnamed-objects.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
 import type { FlowDataStore } from '../../flow/flow-data-store.ts';
 import type { OpenTaskDataStore } from '../../flow/open-task-data-store.ts';
@@ -8,7 +10,7 @@ import type { Invocation } from '../invocation.ts';
 import { Progress } from '../progress.ts';
 import { type InputArgument, parseInputs, parseMetadata } from '../put-arguments.ts';
 import { type PutArtifactJson, readPut } from '../put-report.ts';
-import { formatBytes, formatPercent } from '../sizes.ts';
+import { countOf, formatBytes, formatPercent } from '../sizes.ts';
 import { type OpenStore, withStoreToWrite } from '../store.ts';
 import { formatStorePath, parseStorePath, type Reaching } from '../store-path.ts';
 import type { Cell, Column } from '../table.ts';
@@ -116,11 +118,20 @@ async function save(
 }
 
 async function saveStreams(
-  { signal }: Invocation,
+  invocation: Invocation,
   task: OpenTaskDataStore,
   inputs: readonly Input[],
 ): Promise<void> {
+  const { signal } = invocation;
   const progress = new Progress();
+  // What is said to be stored would not be all that lies there.
+  const tell = (message: unknown): void => {
+    const { names, error } = message as LeftBehind;
+    invocation.note(
+      `${countOf(names.length, 'object')} that nothing names could not be removed, and ${names.length === 1 ? 'takes' : 'take'} up space: ${(error as Error).message}`,
+    );
+  };
+  subscribe('stowage:left-behind', tell);
   try {
     for (const { name, file, bytes: total } of inputs) {
       const counted = async function* (): AsyncGenerator<Uint8Array> {
@@ -132,9 +143,12 @@ async function saveStreams(
           yield piece;
         }
       };
-      await task.saveArtifactStream(name, counted(), { signal });
+      // What is no file, such as a pipe, can be read but once.
+      if (total === undefined) await task.saveArtifactStream(name, counted(), { signal });
+      else await task.saveArtifactFile(name, counted, { signal });
     }
   } finally {
+    unsubscribe('stowage:left-behind', tell);
     progress.end();
   }
 }

@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import type { ReadStream } from 'node:fs';
+import { createReadStream, type ReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { failOrReport } from '../../attempts/fail-or-report.ts';
 import type { Patience } from '../../cache/patience.ts';
@@ -105,11 +105,13 @@ export class AttemptRecording {
       );
     }
     validateUserName(name, 'artifact name');
-    const source = await openFile(name, path);
     let sourceError: unknown;
-    source.on('error', (error) => {
-      sourceError = error;
-    });
+    const watched = (stream: ReadStream): ReadStream =>
+      stream.on('error', (error) => {
+        sourceError = error;
+      });
+    const { isFile, ...opened } = await openFile(name, path);
+    const source = watched(opened.source);
     const attempt = this.#attempt;
     if (!attempt || this.#failure) {
       source.destroy();
@@ -117,7 +119,14 @@ export class AttemptRecording {
     }
     const { signal } = this.#options;
     try {
-      await attempt.saveArtifactStream(name, source, { signal });
+      let isRead = false;
+      const read = (): ReadStream => {
+        if (isRead) return watched(createReadStream(path));
+        isRead = true;
+        return source;
+      };
+      if (isFile) await attempt.saveArtifactFile(name, read, { signal });
+      else await attempt.saveArtifactStream(name, source, { signal });
     } catch (error) {
       if (sourceError !== undefined) throw unreadable(name, path, sourceError);
       if (signal.aborted || isStowageError(error, 'INVALID_NAME')) throw error;
@@ -210,9 +219,11 @@ export class AttemptRecording {
 }
 
 /** What is wrong with a file is told whether or not it can be recorded. */
-async function openFile(name: string, path: string): Promise<ReadStream> {
+async function openFile(name: string, path: string): Promise<{ source: ReadStream; isFile: boolean }> {
   try {
-    return (await open(path)).createReadStream();
+    const file = await open(path);
+    const isFile = (await file.stat()).isFile();
+    return { source: file.createReadStream(), isFile };
   } catch (error) {
     throw unreadable(name, path, error);
   }

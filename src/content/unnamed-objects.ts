@@ -1,0 +1,79 @@
+import { channel } from 'node:diagnostics_channel';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import type { ContentSource } from './chunk-stream.ts';
+import { nameTaken, tryCreateOwn } from './create-own.ts';
+
+/** What the channel `stowage:left-behind` carries: objects that nothing names and that could not be removed; they only take space. */
+export interface LeftBehind {
+  names: readonly string[];
+  /** Of the first of them. */
+  error: unknown;
+}
+
+const leftBehind = channel('stowage:left-behind');
+
+/** How many are removed by one call, and how long that may take: whoever is aborted waits for it. */
+const TOGETHER = 1_000;
+const MOST_MS = 10_000;
+
+/**
+ * Packs or a plain object that one save has written and nothing names yet. They are removed unless the save comes to name them. Nobody
+ * else can rely on them until then: their chunks are remembered, and their manifest or locator is written, only after {@link keep}.
+ */
+export class UnnamedObjects {
+  readonly #storage: DataStoreStorage;
+  readonly #names = new Set<string>();
+
+  constructor(storage: DataStoreStorage) {
+    this.#storage = storage;
+  }
+
+  /**
+   * Creates one, durable by the next barrier. Where that fails it may be there all the same, after a lost response, and is removed too.
+   *
+   * @throws StowageError `STORAGE_FAILED` where somebody else's object has the name, which stays.
+   */
+  async create(name: string, body: ContentSource, { signal }: CallOptions): Promise<void> {
+    const options = { signal, durability: 'deferred' } as const;
+    this.#names.add(name);
+    const isOurs =
+      body instanceof Uint8Array
+        ? await tryCreateOwn(this.#storage, name, body, options)
+        : await this.#storage.create(name, body, options);
+    if (isOurs) return;
+    this.#names.delete(name);
+    throw nameTaken(this.#storage, name);
+  }
+
+  /**
+   * They stay. Comes before what names them is created: from then on whoever finds it may rely on them, even where creating it
+   * seems to have failed.
+   */
+  keep(): void {
+    this.#names.clear();
+  }
+
+  /** Removes them, aborted or not. Never throws; what cannot be removed is told by the channel. */
+  async drop(): Promise<void> {
+    const names = [...this.#names];
+    this.#names.clear();
+    for (let start = 0; start < names.length; start += TOGETHER) {
+      const together = names.slice(start, start + TOGETHER);
+      try {
+        const failures = await this.#storage.delete(together, { signal: AbortSignal.timeout(MOST_MS) });
+        if (failures[0])
+          tell(
+            failures.map(({ name }) => name),
+            failures[0].error,
+          );
+      } catch (error) {
+        return tell(names.slice(start), error);
+      }
+    }
+  }
+}
+
+function tell(names: readonly string[], error: unknown): void {
+  const message: LeftBehind = { names, error };
+  leftBehind.publish(message);
+}
