@@ -11,6 +11,7 @@ import { untilAborted } from '../content/stream-head.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
+import { takeOnce } from '../storage/read-once.ts';
 import {
   type ArtifactInput,
   ArtifactInputs,
@@ -183,7 +184,7 @@ export class AttemptTable {
       gatheredBytes = 0;
       await this.#writeLarge(values, staged, target, options);
     };
-    const items = Symbol.asyncIterator in artifacts ? untilAborted(artifacts, options) : artifacts;
+    const items = Symbol.asyncIterator in artifacts ? untilAborted(artifacts, options) : takeOnce(artifacts);
     let turnBegan = performance.now();
     for await (const item of items) {
       // Small values of a generator that never waits would keep timers and signals from their turn.

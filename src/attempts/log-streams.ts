@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { StowageError } from '../errors.ts';
 import { validateLogName } from '../storage/names.ts';
+import { checkUnread, takeOnce } from '../storage/read-once.ts';
 
 /** A file whose bytes are a log. */
 export interface LogFile {
@@ -66,9 +67,11 @@ function checkStreams(streams: unknown): object {
 
 function checkData(stream: string, data: unknown): void {
   if (typeof data === 'string' || data instanceof Uint8Array) return;
-  if (data instanceof ReadableStream && data.locked)
-    throw invalid(stream, 'is a stream that somebody else reads already (it is locked); pass one of its own');
-  if (isStream(data) || isFile(data)) return;
+  if (isStream(data)) {
+    checkUnread(data, `The log stream ${stream}`);
+    return;
+  }
+  if (isFile(data)) return;
   throw invalid(
     stream,
     `must be text, bytes, an async iterable of them, or a file as { path }, not ${kindOf(data)}`,
@@ -148,7 +151,7 @@ function sourceOf(stream: AsyncIterable<unknown>): LogSource {
   let iterator: AsyncIterator<unknown> | undefined;
   return {
     next: async () => {
-      iterator ??= stream[Symbol.asyncIterator]();
+      iterator ??= takeOnce(stream)[Symbol.asyncIterator]();
       return iterator.next();
     },
     stop: async () => {
@@ -161,7 +164,7 @@ function sourceOf(stream: AsyncIterable<unknown>): LogSource {
 
 /** A reader of one's own can be cancelled while it waits, which the stream's iterator cannot. */
 function webSource(stream: ReadableStream<unknown>): LogSource {
-  const reader = stream.getReader();
+  const reader = takeOnce(stream).getReader();
   return {
     next: async () => {
       const result = await reader.read();

@@ -2,6 +2,7 @@ import { type Compression, checkCompression } from '../codec/payload.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { checkOptionNames } from '../storage/option-names.ts';
+import { takeOnce } from '../storage/read-once.ts';
 import type { ByteCache } from './byte-cache.ts';
 import { ensureBytes } from './chunk-stream.ts';
 import { CollectionLog } from './collection-log.ts';
@@ -389,7 +390,7 @@ function itemsOf<T>(
 ): Iterable<T> | AsyncIterable<T> {
   const isObject = typeof items === 'object' && items !== null;
   if (isObject && Symbol.asyncIterator in items) return untilAborted(items, options);
-  if (isObject && Symbol.iterator in items) return items;
+  if (isObject && Symbol.iterator in items) return takeOnce(items);
   throw new StowageError(
     'INVALID_ARGUMENT',
     'Contents are saved as a list: pass an array, or an iterable, of what is to be saved.',

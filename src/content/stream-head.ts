@@ -1,6 +1,7 @@
 import { throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { nextOrAborted } from '../storage/next-or-aborted.ts';
+import { takeOnce } from '../storage/read-once.ts';
 import { ensureBytes } from './chunk-stream.ts';
 
 /** The beginning of a stream. */
@@ -52,7 +53,7 @@ export async function* abortable(
 /** What a user's iterable gives; ends with `ABORTED` at once when `signal` says so, even while it waits for the next item. */
 export async function* untilAborted<T>(source: AsyncIterable<T>, { signal }: CallOptions): AsyncGenerator<T> {
   throwIfAborted(signal);
-  const iterator = source[Symbol.asyncIterator]();
+  const iterator = takeOnce(source)[Symbol.asyncIterator]();
   let waiting = false;
   try {
     for (;;) {

@@ -14,6 +14,7 @@ import { StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { checkOptionNames } from '../storage/option-names.ts';
+import { checkUnread } from '../storage/read-once.ts';
 import { agreedArtifacts, type MergeOptions } from './merge-artifacts.ts';
 import { sourceOf, TaskDataStore } from './task-data-store.ts';
 import { checkNameList } from './task-selection.ts';
@@ -94,7 +95,8 @@ export class OpenTaskDataStore implements AsyncDisposable {
    * Saves bytes that come piece by piece, of any length, as an artifact, in bounded memory. It loads as a `Uint8Array`; what is too
    * large for that is read by `streamArtifact`.
    *
-   * @throws StowageError `INVALID_NAME`, `INVALID_ARGUMENT` for pieces that are no bytes, `ATTEMPT_CLOSED`; what the source throws.
+   * @throws StowageError `INVALID_NAME`, `INVALID_ARGUMENT` for pieces that are no bytes, and for a stream that was read
+   * already, `ATTEMPT_CLOSED`; what the source throws.
    */
   async saveArtifactStream(
     name: string,
@@ -112,6 +114,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
         'saveArtifactStream takes an async iterable of bytes, such as a Readable; a value in memory is saved by saveArtifacts.',
       );
     }
+    checkUnread(source, `The stream of artifact ${name}`);
     await this.#attempt.saveArtifactStream(name, source, { compression, rawDataPath, signal });
   }
 

@@ -1,5 +1,6 @@
 import { StowageError, throwIfAborted } from '../errors.ts';
 import { nextOrAborted } from './next-or-aborted.ts';
+import { checkUnread } from './read-once.ts';
 
 /**
  * Passes on the chunks of a stream until `signal` is aborted, even while the stream keeps silent.
@@ -39,7 +40,11 @@ export function isStream(body: unknown): body is AsyncIterable<Uint8Array> {
  * @throws StowageError `INVALID_ARGUMENT`
  */
 export function checkBody(body: unknown): void {
-  if (body instanceof Uint8Array || isStream(body)) return;
+  if (body instanceof Uint8Array) return;
+  if (isStream(body)) {
+    checkUnread(body, 'The body of an object');
+    return;
+  }
   throw new StowageError(
     'INVALID_ARGUMENT',
     `The body of an object is a Uint8Array or an AsyncIterable of them, not ${typeof body}; encode it first.`,

@@ -2,6 +2,7 @@ import { StowageError, throwIfAborted } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { nextOrAborted } from '../../storage/next-or-aborted.ts';
 import { LinkedAbort } from '../../storage/object-store/linked-abort.ts';
+import { takeOnce } from '../../storage/read-once.ts';
 
 /** How many results may be ready before the next in order, for each call that may be under way. */
 const READY_PER_CALL = 8;
@@ -153,5 +154,5 @@ async function settle<Result>(index: number, result: Promise<Result>): Promise<M
 }
 
 async function* iteratorOf<T>(inputs: Iterable<T> | AsyncIterable<T>): AsyncGenerator<T> {
-  yield* inputs;
+  yield* takeOnce(inputs, 'The iterator of inputs');
 }
