@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { attemptBase } from '../attempts/attempt-files.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import { SESSION_FILES } from '../content/session-files.ts';
 import { isStowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { type EntryKey, entryName } from './cache-names.ts';
-import { encodeEntry, type NewCacheEntry } from './entry.ts';
-import type { CacheHit, EntryReader, EntryRule, SeenEntry } from './entry-reader.ts';
+import { type CacheEntrySource, encodeEntry, type NewCacheEntry } from './entry.ts';
+import type { CacheHit, EntryReader, EntryRule, FoundEntry, SeenEntry } from './entry-reader.ts';
 import type { Lease } from './lease.ts';
 import type { EntrySigner } from './signing.ts';
 
@@ -33,12 +36,18 @@ export type CacheStored =
 export interface EntryWrite extends EntryRule {
   key: EntryKey;
   entry: NewCacheEntry;
-  /** The entry to replace, if it is still the same. */
+  /** The entry to replace, if it is still the same. It never counts instead. */
   replaces: SeenEntry | undefined;
   lease: Lease | undefined;
+  /** Whether entries of runs that began earlier are replaced, rather than to count. */
+  refresh: boolean;
 }
 
-const MAX_TRIES = 5;
+/** As many that store at once are let by. */
+const MAX_TRIES = 16;
+/** How long to wait where somebody is about to replace what is there. */
+const SHORTEST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 100;
 
 /** Stores entries: the first one is created, later ones replace just what was seen. */
 export class EntryWriter {
@@ -60,23 +69,14 @@ export class EntryWriter {
   }
 
   /** One request, two with a lease; more where somebody else was first. */
-  async write(
-    { key, entry, replaces, lease, maxAgeMs }: EntryWrite,
-    options: CallOptions,
-  ): Promise<CacheStored> {
-    const fenced = async (): Promise<CacheStored> => {
-      const verdict = await this.#entries.judge(
-        await this.#entries.find(key, options),
-        { maxAgeMs },
-        options,
-      );
-      return { stored: false, reason: 'fenced', ...(verdict.status === 'hit' ? { winner: verdict } : {}) };
-    };
-    if (lease && !(await lease.isNewest(options))) return fenced();
+  async write(write: EntryWrite, options: CallOptions): Promise<CacheStored> {
+    const { key, entry, replaces, lease } = write;
+    if (lease && !(await lease.isNewest(options))) return this.#fenced(write, options);
     const createdAt = new Date(this.#wallClockMs()).toISOString();
     let seen = replaces;
+    let pauseMs = SHORTEST_PAUSE_MS;
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (lease && seen && seen.token > lease.token) return fenced();
+      if (lease && seen && seen.token > lease.token) return this.#fenced(write, options);
       // Without a lease the token stays: whoever held a lower one may replace this entry no more than the one before.
       const leaseToken = lease?.token ?? seen?.token ?? 0;
       const body = encodeEntry({ ...entry, key, createdAt, leaseToken }, this.#signer);
@@ -87,11 +87,44 @@ export class EntryWriter {
       const found = await this.#entries.find(key, options);
       if (found && 'problem' in found && found.problem === 'newer-format')
         return { stored: false, reason: 'newer-format', error: found.error };
-      const verdict = await this.#entries.judge(found, { maxAgeMs }, options);
-      if (verdict.status === 'hit') return { stored: false, reason: 'exists', winner: verdict };
+      const winner = await this.#winner(found, write, options);
+      if (winner) return { stored: false, reason: 'exists', winner };
+      if (found && found.seen.version === seen?.version) {
+        // Somebody has the right to replace it, and did not yet.
+        await sleep(pauseMs, undefined, { signal: options.signal });
+        pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+      }
       seen = found?.seen;
     }
     return { stored: false, reason: 'contended' };
+  }
+
+  async #fenced(write: EntryWrite, options: CallOptions): Promise<CacheStored> {
+    const winner = await this.#winner(await this.#entries.find(write.key, options), write, options);
+    return { stored: false, reason: 'fenced', ...(winner ? { winner } : {}) };
+  }
+
+  /** What was found, if it counts instead of what is to be stored. */
+  async #winner(
+    found: FoundEntry | undefined,
+    { replaces, maxAgeMs, refresh, lease, entry }: EntryWrite,
+    options: CallOptions,
+  ): Promise<CacheHit | undefined> {
+    if (!found || found.seen.version === replaces?.version) return undefined;
+    const verdict = await this.#entries.judge(found, { maxAgeMs }, options);
+    if (verdict.status === 'miss') return undefined;
+    if (!refresh || (lease && verdict.seen.token > lease.token)) return verdict;
+    const [theirs, ours] = await Promise.all([
+      this.#beganAtMs(verdict.entry.source, options),
+      this.#beganAtMs(entry.source, options),
+    ]);
+    return theirs > ours ? verdict : undefined;
+  }
+
+  /** When the attempt of a result was opened, by the one clock that all who write to a store have in common: its own. */
+  async #beganAtMs({ attempt, ...path }: CacheEntrySource, { signal }: CallOptions): Promise<number> {
+    const opened = attemptBase(path, attempt) + SESSION_FILES.attempt;
+    return (await this.#content.storage.head(opened, { signal }))?.modifiedAtMs ?? 0;
   }
 
   /** `false` where the entry is another one by now, or gone. */

@@ -33,6 +33,8 @@ export interface QueueRequest extends EntryRule, CallOptions {
   leaseMs: number;
   /** The entry that does not count, so that only another one is a result. */
   seen: SeenEntry | undefined;
+  /** Whether only a run that began after this request is a result. */
+  refresh: boolean;
   patience: Patience;
   /** How long releasing may take. */
   patienceMs: number;
@@ -79,6 +81,8 @@ export class LeaseQueue {
   #known: string | undefined;
   /** The highest token that an entry was seen with. */
   #entryToken: number;
+  /** The highest token that was given when this request was made: whoever has a higher one began later. */
+  #givenBefore: number | undefined;
   #watched: Watched | undefined;
   /** A token that was asked for, and may be ours. */
   #asked: number | undefined;
@@ -138,6 +142,7 @@ export class LeaseQueue {
   /** One look at the key, and what follows from it. */
   async #round(options: CallOptions): Promise<Round> {
     const listing = await listLeases(this.#storage, this.#request.key, options);
+    this.#givenBefore ??= Math.max(listing.highest, this.#entryToken);
     const isOpen = listing.highest > 0 && !listing.released;
     if (isOpen && this.#asked !== undefined && listing.highest === this.#asked) {
       const record = await this.#readLease(this.#asked, options);
@@ -154,11 +159,12 @@ export class LeaseQueue {
   }
 
   async #findResult(options: CallOptions): Promise<CacheHit | undefined> {
-    const { key, maxAgeMs } = this.#request;
+    const { key, maxAgeMs, refresh } = this.#request;
     const found = await this.#entries.find(key, options);
     if (!found || found.seen.version === this.#known) return undefined;
-    const verdict = await this.#entries.judge(found, { maxAgeMs }, options);
-    if (verdict.status === 'hit') return verdict;
+    const isLateEnough = !refresh || found.seen.token > (this.#givenBefore ?? 0);
+    const verdict = isLateEnough && (await this.#entries.judge(found, { maxAgeMs }, options));
+    if (verdict && verdict.status === 'hit') return verdict;
     this.#known = found.seen.version;
     this.#entryToken = Math.max(this.#entryToken, found.seen.token);
     return undefined;

@@ -54,12 +54,19 @@ export interface StoreEntryOptions extends PatientOptions, EntryRule {
   replaces?: SeenEntry | undefined;
   /** The lease under which the task ran. Default: none. */
   lease?: Lease | undefined;
+  /**
+   * Whether it replaces an entry of a run that began before this one, rather than to yield to it. What began first is told by tokens of leases, else by
+   * when the attempts were opened, by the store's clock. Default `false`.
+   */
+  refresh?: boolean | undefined;
 }
 
 /** Options of {@link TaskCache.acquire}. */
 export interface AcquireOptions extends PatientOptions, EntryRule {
   /** What the lookup saw (`seen`), so that only another entry is a result. Default: nothing. */
   seen?: SeenEntry | undefined;
+  /** Whether only the result of a run that began after this call counts, and no other is waited for. Default `false`. */
+  refresh?: boolean | undefined;
   /** After how long without a sign of life our lease may be taken over, in milliseconds; 20 to 3,600,000. Default 60,000. */
   leaseMs?: number | undefined;
 }
@@ -141,12 +148,12 @@ export class TaskCache {
    * @throws StowageError `INVALID_ARGUMENT` for wrong arguments, `ABORTED`
    */
   async store(key: EntryKey, entry: NewCacheEntry, options: StoreEntryOptions = {}): Promise<CacheStored> {
-    checkOptionNames(options, 'store', ['maxAgeMs', 'patience', 'replaces', 'lease']);
+    checkOptionNames(options, 'store', ['maxAgeMs', 'patience', 'replaces', 'lease', 'refresh']);
     checkKey(key);
     checkRule(options);
-    const { maxAgeMs, replaces, lease, patience = this.patience() } = options;
+    const { maxAgeMs, replaces, lease, refresh = false, patience = this.patience() } = options;
     if (lease !== undefined && lease.key !== key) throw new StowageError('INVALID_ARGUMENT', OTHER_LEASE);
-    const write = { key, entry, replaces, lease, maxAgeMs };
+    const write = { key, entry, replaces, lease, maxAgeMs, refresh };
     const result = await this.#harmless('store', key, options, () =>
       patience.spend(options, async (inner) => {
         await this.#content.prepareToWrite(inner);
@@ -164,12 +171,13 @@ export class TaskCache {
    * @throws StowageError `INVALID_ARGUMENT`, `ABORTED`
    */
   async acquire(key: EntryKey, options: AcquireOptions = {}): Promise<Acquired> {
-    checkOptionNames(options, 'acquire', ['maxAgeMs', 'patience', 'seen', 'leaseMs']);
+    checkOptionNames(options, 'acquire', ['maxAgeMs', 'patience', 'seen', 'leaseMs', 'refresh']);
     checkKey(key);
     checkRule(options);
-    const { maxAgeMs, seen, leaseMs = DEFAULT_LEASE_MS, patience = this.patience(), signal } = options;
+    const { maxAgeMs, seen, refresh = false, signal } = options;
+    const { leaseMs = DEFAULT_LEASE_MS, patience = this.patience() } = options;
     checkMs('leaseMs', leaseMs, MIN_LEASE_MS, MAX_LEASE_MS);
-    const request = { key, maxAgeMs, seen, leaseMs, patience, signal, patienceMs: this.#timeoutMs };
+    const request = { key, maxAgeMs, seen, refresh, leaseMs, patience, signal, patienceMs: this.#timeoutMs };
     const result = await this.#harmless('acquire', key, options, () =>
       new LeaseQueue(this.#content.storage, this.#entries, request).enter(),
     );

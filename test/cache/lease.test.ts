@@ -160,9 +160,44 @@ describe('a lease', () => {
     expect(await cache.store(key, inlineEntry('mine'), { replaces: seen })).toEqual({ stored: true });
     const found = await cache.lookup(key);
     expect([heldBy(found.entry), found.entry?.leaseToken]).toEqual(['mine', 2]);
-    const late = await cache.store(key, inlineEntry('late'), { lease: early, replaces: found.seen });
-    expect(late).toMatchObject(fenced);
+    expect(await cache.store(key, inlineEntry('late'), { lease: early, replaces: found.seen })).toEqual(
+      fenced,
+    );
+    const late = await cache.store(key, inlineEntry('late'), { lease: early });
+    expect(late).toMatchObject({ stored: false, reason: 'exists' });
     expect(heldBy(late.stored ? undefined : late.winner?.entry)).toBe('mine');
+  });
+
+  it('of who refreshes lets only results count that were begun after it was asked for', async () => {
+    const storage = new MemoryStorage();
+    const cache = cacheOf(storage);
+    await cache.store(key, inlineEntry('before'));
+    const { seen } = await cache.lookup(key);
+    const running = await held(cache, { seen });
+    const waiting = [0, 1].map(() => cache.acquire(key, { seen, refresh: true }));
+    await sleep(100); // both have looked
+    await cache.store(key, inlineEntry('begun before'), { lease: running, refresh: true, replaces: seen });
+    await running.release();
+    const next = await Promise.race(waiting);
+    const { lease } = next as Extract<typeof next, { status: 'held' }>;
+    expect([next.status, lease.token]).toEqual(['held', 2]);
+    const stored = await cache.store(key, inlineEntry('begun after'), {
+      lease,
+      refresh: true,
+      replaces: seen,
+    });
+    expect(stored).toEqual({ stored: true });
+    await lease.release();
+    const ends = await Promise.all(waiting);
+    const hit = ends.find(({ status }) => status === 'hit');
+    expect(hit?.status === 'hit' && heldBy(hit.entry)).toBe('begun after');
+    // And whoever was overtaken replaces nothing.
+    const late = await cache.store(key, inlineEntry('late'), {
+      lease: running,
+      refresh: true,
+      replaces: seen,
+    });
+    expect(late).toMatchObject({ stored: false, reason: 'fenced' });
   });
 
   it('cannot be used for another key', async () => {
@@ -231,7 +266,7 @@ describe('whoever waits', () => {
   function queue(storage: DataStoreStorage, clock: LeaseClock, leaseMs = 1000): LeaseQueue {
     const entries = new EntryReader(contentOf(storage), undefined);
     const patience = new Patience(10_000, () => clock.nowMs());
-    const request = { key, leaseMs, seen: undefined, patience, patienceMs: 10_000 };
+    const request = { key, leaseMs, seen: undefined, refresh: false, patience, patienceMs: 10_000 };
     return new LeaseQueue(storage, entries, request, clock);
   }
 
@@ -294,7 +329,14 @@ describe('whoever waits', () => {
       await storage.create(leaseName(key, 1), Buffer.from('garbage'));
       const clock = new FakeClock();
       const patience = new Patience(limitMs, () => clock.nowMs());
-      const request = { key, leaseMs: 60_000, seen: undefined, patience, patienceMs: limitMs };
+      const request = {
+        key,
+        leaseMs: 60_000,
+        seen: undefined,
+        refresh: false,
+        patience,
+        patienceMs: limitMs,
+      };
       const entries = new EntryReader(contentOf(storage), undefined);
       const lease = await new LeaseQueue(storage, entries, request, clock).enter();
       expect((lease as Lease).token).toBe(2);

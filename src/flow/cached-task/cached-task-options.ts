@@ -9,7 +9,7 @@ import type { CachedTaskContext } from './task-context.ts';
 /**
  * How a call uses the cache.
  * - `auto`: a result that is there is returned; else the function runs, and its result is stored.
- * - `refresh`: the function runs, and its result replaces what is there.
+ * - `refresh`: the function runs, and its result replaces what is there; nothing that was begun before the call is returned.
  * - `readonly`: a result that is there is returned; else the function runs, and nothing is written, not even an attempt.
  * - `off`: the function runs, and an attempt records it; the cache is neither asked nor changed.
  */

@@ -111,12 +111,12 @@ export function toCachedTask<CallInput, Input, Output>(
     refuseOwnCall(host.flow, name, keyed.brief.key);
     const run = runId ?? enclosing?.runId ?? host.processRun();
     const call = { ...keyed, mode, runId: run };
-    const resolve = (inner: AbortSignal): Promise<CachedResult<Output>> =>
-      resolveCall(definition, call, inner);
+    const resolve = (inner: AbortSignal, seal?: () => void): Promise<CachedResult<Output>> =>
+      resolveCall(definition, call, inner, seal);
     // What is not to be shared with later calls is not shared with those beside it either.
     const result =
       mode === 'off'
-        ? await alone(resolve, signal)
+        ? await alone((inner) => resolve(inner), signal)
         : ((await host.flights.run(
             flightOf(mode, keyed.brief.key),
             resolve,

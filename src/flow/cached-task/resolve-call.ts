@@ -13,11 +13,16 @@ import { storeResult } from './store-result.ts';
 import { runTry } from './task-context.ts';
 import { type ChangedPart, changedPart, type TaskDefinition } from './task-definition.ts';
 
-/** Finds the result of a call, or runs the task and stores what it returns. */
+/**
+ * Finds the result of a call, or runs the task and stores what it returns.
+ *
+ * @param seal - told where the call is about to run anew: a later refresh is to see the world as it is later
+ */
 export async function resolveCall<Input, Output>(
   definition: TaskDefinition<Input, Output>,
   call: Call,
   signal: AbortSignal,
+  seal: () => void = () => {},
 ): Promise<CachedResult<Output>> {
   const { host, checked } = definition;
   const { mode, brief } = call;
@@ -29,6 +34,7 @@ export async function resolveCall<Input, Output>(
     const isUnavailable = found.status === 'miss' && found.reason === 'unavailable';
     if (isUnavailable) host.warnings.failed(definition.name, 'lookup', found.error);
     if (mode === 'refresh') {
+      seal();
       // What is there is not known then, and must be taken neither for a result of somebody who refreshes too.
       if (isUnavailable) looked.missReason = found.reason;
     } else {
@@ -60,6 +66,7 @@ async function resolveSerialized<Input, Output>(
   const acquired = await host.cache.acquire(call.brief.key, {
     maxAgeMs: checked.maxAgeMs,
     seen: looked.seen,
+    refresh: call.mode === 'refresh',
     leaseMs: checked.leaseMs,
     patience,
     signal,

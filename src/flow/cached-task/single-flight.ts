@@ -5,6 +5,7 @@ import { LinkedAbort } from '../../storage/object-store/linked-abort.ts';
 interface Flight<T> {
   result: Promise<T>;
   waiting: number;
+  isOver: boolean;
   controller: AbortController;
 }
 
@@ -15,10 +16,13 @@ interface Flight<T> {
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
 
-  /** What `work` comes to, whether this call began it or joined it. */
+  /**
+   * What `work` comes to, whether this call began it or joined it. Work may call `seal`: who comes later joins it no more, and begins
+   * work of its own.
+   */
   async run(
     key: string,
-    work: (signal: AbortSignal) => Promise<T>,
+    work: (signal: AbortSignal, seal: () => void) => Promise<T>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
     const flight = this.#flights.get(key) ?? this.#begin(key, work);
@@ -30,23 +34,34 @@ export class SingleFlight<T> {
     } finally {
       link?.release();
       flight.waiting -= 1;
-      if (flight.waiting === 0 && this.#flights.get(key) === flight) {
-        this.#flights.delete(key);
+      if (flight.waiting === 0 && !flight.isOver) {
+        this.#leave(key, flight);
         flight.controller.abort(signal?.reason);
       }
     }
   }
 
-  #begin(key: string, work: (signal: AbortSignal) => Promise<T>): Flight<T> {
+  #begin(key: string, work: (signal: AbortSignal, seal: () => void) => Promise<T>): Flight<T> {
     const controller = new AbortController();
-    const result = new Promise<T>((begun) => begun(work(controller.signal)));
-    const flight: Flight<T> = { result, waiting: 0, controller };
+    let begin: (result: Promise<T>) => void = () => {};
+    const result = new Promise<T>((resolve) => {
+      begin = resolve;
+    });
+    const flight: Flight<T> = { result, waiting: 0, isOver: false, controller };
     this.#flights.set(key, flight);
+    const seal = (): void => this.#leave(key, flight);
+    begin((async () => work(controller.signal, seal))());
     const land = (): void => {
-      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+      flight.isOver = true;
+      this.#leave(key, flight);
     };
     // Also when everybody has gone: what the work threw then is nobody's.
     result.then(land, land);
     return flight;
+  }
+
+  /** Lets nobody join any more. */
+  #leave(key: string, flight: Flight<T>): void {
+    if (this.#flights.get(key) === flight) this.#flights.delete(key);
   }
 }

@@ -11,7 +11,10 @@ import type { TaskDefinition } from './task-definition.ts';
 /** What the entry of a call says is the same for all of them but for the attempt; its input is not part of the result. */
 const NOT_RESULT: ReadonlySet<string> = new Set([INPUT_ARTIFACT]);
 
-/** Stores the result of a run, unless the mode forbids it; whoever was not first returns the result of who was. */
+/**
+ * Stores the result of a run, unless the mode forbids it; whoever was not first returns the result of who was. A refresh returns its
+ * own, whatever it is.
+ */
 export async function storeResult<Input, Output>(
   definition: TaskDefinition<Input, Output>,
   call: Call,
@@ -39,19 +42,16 @@ export async function storeResult<Input, Output>(
     table: closed.table,
     durationMs,
   };
-  const storing = { maxAgeMs: checked.maxAgeMs, replaces: seen, lease, patience, signal };
-  let outcome = await host.cache.store(key, entry, storing);
-  // The lookup could not tell what there was to replace; what is there now may be what was to be run anew.
-  const isUnseen = call.mode === 'refresh' && seen === undefined;
-  if (isUnseen && !outcome.stored && outcome.reason === 'exists' && outcome.winner) {
-    outcome = await host.cache.store(key, entry, { ...storing, replaces: outcome.winner.seen });
-  }
+  const refresh = call.mode === 'refresh';
+  const storing = { maxAgeMs: checked.maxAgeMs, replaces: seen, lease, refresh, patience, signal };
+  const outcome = await host.cache.store(key, entry, storing);
   const own = { ...ran, provenance: toProvenance(closed.source, durationMs) };
   if (outcome.stored) return { ...own, stored: true, notStoredReason: undefined, notStoredError: undefined };
   const { reason, error } = outcome;
   if (error !== undefined) host.warnings.failed(name, 'store', error);
   const notStored = { ...own, stored: false, notStoredReason: reason, notStoredError: error };
-  if (!outcome.winner) return notStored;
+  // Whoever refreshes wants what he ran, and not even what somebody who began later did.
+  if (!outcome.winner || refresh) return notStored;
   const winner = await loadHit(definition, outcome.winner, { patience, signal });
   if (!('provenance' in winner)) return notStored;
   return { ...notStored, value: winner.value, provenance: winner.provenance };
