@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { checkBody } from './body-stream.ts';
@@ -30,17 +30,11 @@ import { removeEmptyFolders } from './local/empty-folders.ts';
 import { codeOf, localError } from './local/errors.ts';
 import { nameEncodingOf } from './local/name-encoding.ts';
 import { headFile, isFolder, readFile, versionOf } from './local/reader.ts';
-import { findTmp } from './local/stale-tmp.ts';
 import { type LocalSystem, REAL_SYSTEM } from './local/system.ts';
+import { findTmp, isUnfinishedName, TMP_FOLDER } from './local/tmp-folder.ts';
 import { walk } from './local/walk.ts';
 import { type Target, Writer } from './local/writer.ts';
-import {
-  encodeObjectName,
-  type NameEncoding,
-  RESERVED_SEGMENT,
-  validateObjectName,
-  validatePrefix,
-} from './names.ts';
+import { encodeObjectName, type NameEncoding, validateObjectName, validatePrefix } from './names.ts';
 
 /** How many files are deleted at a time. */
 const MAX_CONCURRENT_DELETES = 16;
@@ -68,12 +62,12 @@ export interface LocalStorageOptions {
 /**
  * Keeps objects as files in a folder, for any number of processes on one machine (or on a network file system with
  * hard links). Nothing is created before the first write. Every create is atomic and, by default, survives a power
- * failure: a file in `tmp/`, fsync, `link()` to its name, fsync of its folder and of the parents of new folders.
+ * failure: a file in `.stowage-tmp/`, fsync, `link()` to its name, fsync of its folder and of the parents of new folders.
  */
 export class LocalStorage implements DataStoreStorage {
   readonly type = 'local';
   readonly capabilities: StorageCapabilities;
-  /** Files in `tmp/`, which the first write of a process removes once they are a day old. */
+  /** Files in `.stowage-tmp/`, which the first write of a process removes once they are a day old. */
   readonly unfinished: UnfinishedWrites = {
     kind: 'listed',
     find: (options) => this.#findUnfinished(options),
@@ -90,7 +84,7 @@ export class LocalStorage implements DataStoreStorage {
   private constructor(root: string, encoding: NameEncoding, system: LocalSystem, fsync: boolean) {
     this.root = root;
     this.#encoding = encoding;
-    this.#tmpFolder = join(root, RESERVED_SEGMENT);
+    this.#tmpFolder = join(root, TMP_FOLDER);
     this.#durability = new Durability(root, system, fsync);
     this.#writer = new Writer(this.#tmpFolder, this.#durability, system);
     this.capabilities = Object.freeze({
@@ -216,7 +210,7 @@ export class LocalStorage implements DataStoreStorage {
       for await (const { file, bytes, modifiedAtMs } of findTmp(this.#tmpFolder)) {
         this.#begin(options);
         if (modifiedAtMs > Date.now() - options.olderThanMs) continue;
-        yield { name: `${RESERVED_SEGMENT}/${file}`, id: file, startedAtMs: modifiedAtMs, bytes };
+        yield { name: `${TMP_FOLDER}/${file}`, id: file, startedAtMs: modifiedAtMs, bytes };
       }
     } catch (error) {
       throw isStowageError(error) ? error : localError(error, target);
@@ -225,7 +219,8 @@ export class LocalStorage implements DataStoreStorage {
 
   async #removeUnfinished({ id }: UnfinishedWrite, options: CallOptions = {}): Promise<void> {
     this.#begin(options);
-    const target = this.#tmpTarget('remove the unfinished', basename(id));
+    if (!isUnfinishedName(id)) throw notUnfinished(id);
+    const target = this.#tmpTarget('remove the unfinished', id);
     try {
       await unlink(target.path);
     } catch (error) {
@@ -234,7 +229,7 @@ export class LocalStorage implements DataStoreStorage {
   }
 
   #tmpTarget(operation: string, file: string): Target {
-    return { operation, name: `${RESERVED_SEGMENT}/${file}`, path: join(this.#tmpFolder, file) };
+    return { operation, name: `${TMP_FOLDER}/${file}`, path: join(this.#tmpFolder, file) };
   }
 
   #target(operation: string, name: string): Target {
@@ -290,6 +285,14 @@ function checkRoot(root: string): void {
     {
       details: { path: root },
     },
+  );
+}
+
+function notUnfinished(id: string): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    `${JSON.stringify(id)} is no unfinished write of this storage; pass one that \`find\` gave.`,
+    { details: { id } },
   );
 }
 

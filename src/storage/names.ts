@@ -14,7 +14,7 @@ export const MAX_ENCODED_USER_NAME_BYTES = 240;
 export const MAX_OBJECT_NAME_BYTES = 1024;
 /** The most bytes in one segment of an object's name once it is percent-encoded with `fold`: what file systems hold. */
 export const MAX_ENCODED_SEGMENT_BYTES = 255;
-/** The first segment under which the local storage keeps unfinished writes. No object has it. */
+/** The first segment under which storages keep what is no object of a store, as what they tried a server with. */
 export const RESERVED_SEGMENT = 'tmp';
 
 const CONTROL = /\p{Cc}/u;
@@ -155,7 +155,7 @@ function objectNameProblem(name: string): string | undefined {
     return `it is ${bytes} bytes of UTF-8; shorten it to at most ${MAX_OBJECT_NAME_BYTES}`;
   }
   const segments = name.split('/');
-  if (segments[0] === RESERVED_SEGMENT) return `"${RESERVED_SEGMENT}/" is reserved for unfinished writes`;
+  if (segments[0] === RESERVED_SEGMENT) return `"${RESERVED_SEGMENT}/" is reserved for what is no object`;
   for (const segment of segments) {
     const problem = segmentProblem(segment) ?? segmentLengthProblem(segment);
     if (problem !== undefined) return problem;

@@ -13,6 +13,9 @@ import { newClient, unfinishedKeys } from '../servers/s3-buckets.ts';
 import { s3Servers, useS3Server } from '../servers/s3-servers.ts';
 import { json, noise, scratchFolder, stowage } from './fixture.ts';
 
+/** What a process that died left in a folder. */
+const LEFT = `${'0a'.repeat(12)}-1`;
+
 afterEach(() => vi.unstubAllEnvs());
 
 async function makeStore(storage: string): Promise<void> {
@@ -122,19 +125,19 @@ describe('stowage uploads, in a folder', () => {
   it('shows and removes files of writes that never ended', async () => {
     const store = join(folder, 'store');
     await makeStore(store);
-    mkdirSync(join(store, 'tmp'), { recursive: true });
-    const file = join(store, 'tmp', 'left-behind');
+    mkdirSync(join(store, '.stowage-tmp'), { recursive: true });
+    const file = join(store, '.stowage-tmp', LEFT);
     writeFileSync(file, new Uint8Array(2_000_000));
     const weekAgo = Date.now() / 1000 - 8 * 24 * 3600;
     utimesSync(file, weekAgo, weekAgo);
     const shown = await stowage(store, ['uploads']);
     expect(shown).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/tmp\/left-behind +8 d ago +2\.0 MB\n$/),
+      stdout: expect.stringMatching(/\.stowage-tmp\/[0-9a-f]{24}-1 +8 d ago +2\.0 MB\n$/),
     });
     expect(existsSync(file)).toBe(true);
     const removed = await stowage(store, ['uploads', '--yes']);
-    expect(removed.stdout).toMatch(/tmp\/left-behind +8 d ago +2\.0 MB +removed\n$/);
+    expect(removed.stdout).toMatch(/\.stowage-tmp\/[0-9a-f]{24}-1 +8 d ago +2\.0 MB +removed\n$/);
     expect(removed.stderr).toBe('stowage: 1 unfinished upload, 2.0 MB: all removed.\n');
     expect(existsSync(file)).toBe(false);
   });
@@ -160,10 +163,10 @@ describe('stowage uploads, in a folder', () => {
     await flow.task({ runId: 'r1', stepName: 'fit', taskId: '0' }, (task) =>
       task.saveArtifacts({ x: noise(20_000) }),
     );
-    mkdirSync(join(store, 'tmp'), { recursive: true });
-    writeFileSync(join(store, 'tmp', 'left-behind'), new Uint8Array(2_000_000));
+    mkdirSync(join(store, '.stowage-tmp'), { recursive: true });
+    writeFileSync(join(store, '.stowage-tmp', LEFT), new Uint8Array(2_000_000));
     const { code, stdout, stderr } = await stowage(store, ['uploads', '--older-than', '0s', '--yes']);
-    expect(stdout).toMatch(/tmp\/left-behind .* removed\n$/);
+    expect(stdout).toMatch(/\.stowage-tmp\/[0-9a-f]{24}-1 .* removed\n$/);
     expect([code, stderr]).toEqual([3, expect.stringContaining('locked: takes no such keys.')]);
   });
 

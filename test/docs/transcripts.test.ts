@@ -123,8 +123,8 @@ async function makeManyRuns(store: string): Promise<void> {
 /** What a process left that died, 9 days ago. */
 async function makeLeftUpload(store: string): Promise<void> {
   await makeRun(store, 'r1', []);
-  const file = join(store, 'tmp', '1b2ij8hs9p2m0a1c4k7d3f6g5e-0');
-  mkdirSync(join(store, 'tmp'), { recursive: true });
+  const file = join(store, '.stowage-tmp', '5b2c1f0e9d8a7b6c5d4e3f20-7');
+  mkdirSync(join(store, '.stowage-tmp'), { recursive: true });
   writeFileSync(file, noise(2_000_000));
   const begun = (Date.now() - 9 * DAY_MS) / 1000;
   utimesSync(file, begun, begun);

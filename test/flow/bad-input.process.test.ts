@@ -74,7 +74,7 @@ describe.runIf(await hasSmallDisks())('a full disk', () => {
       expect(
         Buffer.compare(await (await flow.getTaskDataStore('r1/fit/1')).get('blob'), noise(400_000, 2)),
       ).toBe(0);
-      expect(readdirSync(join(folder, 'store', 'tmp'))).toEqual([]);
+      expect(readdirSync(join(folder, 'store', '.stowage-tmp'))).toEqual([]);
     });
   });
 });

@@ -93,7 +93,7 @@ describe('a process that is killed', () => {
     }
     await expectWholeCopies(flow);
     if (raw) expect(await objectNames(flow.storage, 'data/')).toEqual([]);
-    expect((await objectNames(flow.storage)).filter((name) => name.startsWith('tmp'))).toEqual([]);
+    expect((await objectNames(flow.storage)).filter((name) => name.startsWith('.stowage-tmp'))).toEqual([]);
   });
 });
 

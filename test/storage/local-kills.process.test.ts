@@ -98,7 +98,7 @@ describe('several processes', () => {
     for (const [name, me] of winnerOf) {
       expect(Buffer.from((await storage.get(name))?.body ?? []).toString(), name).toBe(`${me}`.repeat(200));
     }
-    expect(readdirSync(join(path, 'tmp'))).toEqual([]);
+    expect(readdirSync(join(path, '.stowage-tmp'))).toEqual([]);
   });
 
   it('that replace one version: one wins each round', async () => {
@@ -157,7 +157,7 @@ describe('several processes', () => {
       }
     }
     expect(names).toEqual([0, 1, 2, 3, 4].map((i) => `whole/${i}`));
-    expect(readdirSync(join(path, 'tmp'))).toHaveLength(1);
+    expect(readdirSync(join(path, '.stowage-tmp'))).toHaveLength(1);
     expect(await storage.create('half', new Uint8Array(1))).toBe(true);
   });
 
@@ -201,7 +201,7 @@ describe('permissions', () => {
     const path = join(folder, name);
     const storage = await LocalStorage.open(path);
     await storage.create('a/b', new TextEncoder().encode('x'));
-    for (const one of ['a', 'tmp', '.']) chmodSync(join(path, one), mode);
+    for (const one of ['a', '.stowage-tmp', '.']) chmodSync(join(path, one), mode);
     return path;
   }
 
@@ -224,7 +224,9 @@ describe('permissions', () => {
     expect(result.stderr).toBe('');
     const refused = 'STORAGE_NOT_PERMITTED';
     expect(result.lines.slice(0, 6)).toEqual(['x', ['a/b'], refused, refused, refused, [['a/b', refused]]]);
-    expect(result.lines[6]).toMatch(/create "a\/c" at .*readable\/tmp.*EACCES.*check the owner and the mode/);
+    expect(result.lines[6]).toMatch(
+      /create "a\/c" at .*readable\/\.stowage-tmp.*EACCES.*check the owner and the mode/,
+    );
   });
 
   it('what may not be read is an error, never nothing', async () => {

@@ -54,7 +54,7 @@ it.skipIf(!existsSync('/proc/self'))(
       killSignal: 'SIGKILL',
     });
     const refused =
-      /^STORAGE_FAILED: Could not (create|overwrite) "a\/b" at \/proc\/nope\/store\/tmp\/[^ ]+: its folder cannot be made/;
+      /^STORAGE_FAILED: Could not (create|overwrite) "a\/b" at \/proc\/nope\/store\/\.stowage-tmp\/[^ ]+: its folder cannot be made/;
     const lines = stdout.trim().split('\n');
     expect(lines, stderr).toEqual(
       [refused, refused, refused].map((pattern) => expect.stringMatching(pattern)),
@@ -88,7 +88,7 @@ describe.runIf(await hasSmallDisks())('a full disk', () => {
           message: expect.stringMatching(/free some space/),
           cause: { code: 'ENOSPC' },
         });
-        expect(readdirSync(join(path, 'tmp')), name).toEqual([]);
+        expect(readdirSync(join(path, '.stowage-tmp')), name).toEqual([]);
       }
       expect((await storage.get('room'))?.body.length).toBe(150_000);
       await storage.delete(['room']);

@@ -15,11 +15,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import type { ListPage } from '../../src/storage/contract.ts';
+import type { ListedWrites, ListPage } from '../../src/storage/contract.ts';
 import { STALE_CLAIM_MS } from '../../src/storage/local/claim.ts';
 import { localError } from '../../src/storage/local/errors.ts';
-import { STALE_TMP_MS } from '../../src/storage/local/stale-tmp.ts';
+import { STALE_TMP_MS } from '../../src/storage/local/tmp-folder.ts';
 import { LocalStorage } from '../../src/storage/local.ts';
+import { propertyRuns } from '../property.ts';
 import { scratchFolder } from './scratch.ts';
 
 const text = (value: string) => new TextEncoder().encode(value);
@@ -64,14 +65,17 @@ describe('what lies on the disk', () => {
     expect(readFileSync(join(path, 'a/É'), 'utf8')).toBe('y');
     expect(fileURLToPath(storage.uri('a/b:c/aux'))).toBe(join(path, 'a/b%3Ac/%61ux'));
     expect(storage.uri('a b')).toMatch(/^file:\/\/\/.*\/a%20b$/);
-    expect(readdirSync(join(path, 'tmp'))).toEqual([]);
+    expect(readdirSync(join(path, '.stowage-tmp'))).toEqual([]);
   });
 
   const name = fc
-    .array(fc.constantFrom('a', 'A', '..', '.', '/', '%2E', '%', '\\', 'é', 'tmp', '~', ' ', '\0'), {
-      minLength: 1,
-      maxLength: 8,
-    })
+    .array(
+      fc.constantFrom('a', 'A', '..', '.', '/', '%2E', '%', '\\', 'é', 'tmp', '.stowage-tmp', '~', ' ', '\0'),
+      {
+        minLength: 1,
+        maxLength: 8,
+      },
+    )
     .map((parts) => parts.join(''));
   test.prop([name], { numRuns: 500 })('never a path outside its folder, whatever the name', async (wild) => {
     const storage = await LocalStorage.open('/base/store');
@@ -84,7 +88,7 @@ describe('what lies on the disk', () => {
     }
     expect(path.startsWith('/base/store/')).toBe(true);
     expect(path.split('/')).not.toContain('..');
-    expect(path.startsWith('/base/store/tmp')).toBe(wild.startsWith('tmp'));
+    expect(path.startsWith('/base/store/.stowage-tmp')).toBe(false);
   });
 
   it('is listed without what others left there, but through symbolic links', async () => {
@@ -114,9 +118,9 @@ describe('what lies on the disk', () => {
     await storage.delete(['a/b/c/d']);
     expect(readdirSync(join(path, 'a'))).toEqual(['e']);
     await storage.delete(['a/e']);
-    expect(readdirSync(path)).toEqual(['tmp']);
+    expect(readdirSync(path)).toEqual(['.stowage-tmp']);
     await storage.create('last', text('x'));
-    rmSync(join(path, 'tmp'), { recursive: true });
+    rmSync(join(path, '.stowage-tmp'), { recursive: true });
     await storage.delete(['last']);
     expect(readdirSync(path)).toEqual([]);
   });
@@ -186,19 +190,82 @@ describe('opening', () => {
   });
 });
 
+const OLD_S = (Date.now() - STALE_TMP_MS - 60_000) / 1000;
+
 describe('unfinished writes', () => {
   it('are invisible, and removed when they are a day old by the clock of the file system', async () => {
     const path = newPath();
-    mkdirSync(join(path, 'tmp'), { recursive: true });
-    for (const name of ['old', 'claim-old', 'young']) writeFileSync(join(path, 'tmp', name), 'torn');
-    const oldS = (Date.now() - STALE_TMP_MS - 60_000) / 1000;
-    for (const name of ['old', 'claim-old']) utimesSync(join(path, 'tmp', name), oldS, oldS);
+    mkdirSync(join(path, '.stowage-tmp'), { recursive: true });
+    const old = [`${'0a'.repeat(12)}-12`, `claim-${'0a'.repeat(32)}`];
+    const young = `${'0b'.repeat(12)}-1`;
+    for (const name of [...old, young]) writeFileSync(join(path, '.stowage-tmp', name), 'torn');
+    for (const name of old) utimesSync(join(path, '.stowage-tmp', name), OLD_S, OLD_S);
     const storage = await LocalStorage.open(path);
     expect(await listed(storage)).toEqual([]);
-    expect(readdirSync(join(path, 'tmp'))).toHaveLength(3);
+    expect(readdirSync(join(path, '.stowage-tmp'))).toHaveLength(3);
     await storage.create('a', text('x'));
-    expect(readdirSync(join(path, 'tmp'))).toEqual(['young']);
+    expect(readdirSync(join(path, '.stowage-tmp'))).toEqual([young]);
     expect(await listed(storage)).toEqual(['a']);
+  });
+
+  const foreign = fc.constantFrom(
+    ...[
+      'thesis.docx',
+      'old',
+      'claim-old',
+      `claim-${'0A'.repeat(32)}`,
+      `claim-${'0a'.repeat(31)}`,
+      '0a'.repeat(12),
+    ],
+    ...[
+      `${'0a'.repeat(12)}-`,
+      `${'0a'.repeat(12)}-1.bak`,
+      `.${'0a'.repeat(12)}-1`,
+      `${'0a'.repeat(11)}-1`,
+      '-1',
+    ],
+  );
+  const own = `${'0a'.repeat(12)}-1`;
+  test.prop([fc.uniqueArray(foreign, { minLength: 1 }), fc.boolean()], { numRuns: propertyRuns / 4 })(
+    'of others, and whatever else lies where they could, stay, however old',
+    async (names, isLinked) => {
+      const path = newPath();
+      const others = newPath();
+      const folders = [
+        path,
+        join(path, 'tmp'),
+        isLinked ? others : join(path, '.stowage-tmp'),
+        join(path, 'a'),
+      ];
+      for (const folder of folders) mkdirSync(folder, { recursive: true });
+      if (isLinked) symlinkSync(others, join(path, '.stowage-tmp'));
+      // What bears a name that we give is ours where we put it, and nowhere else.
+      const isOurs = (file: string): boolean => !isLinked && file === join(path, '.stowage-tmp', own);
+      const files = folders.flatMap((folder) => [...names, own].map((name) => join(folder, name)));
+      for (const file of files) {
+        writeFileSync(file, 'mine');
+        utimesSync(file, OLD_S, OLD_S);
+      }
+      const storage = await LocalStorage.open(path);
+      await storage.create('a/b', text('x'));
+      const found: string[] = [];
+      for await (const { id } of (storage.unfinished as ListedWrites).find({ olderThanMs: 0 }))
+        found.push(id);
+      await storage.close();
+      expect(files.filter((file) => !existsSync(file))).toEqual(files.filter(isOurs));
+      expect(found).toEqual([]);
+    },
+  );
+
+  it('of others are not removed by name, either', async () => {
+    const path = newPath();
+    const storage = await LocalStorage.open(path);
+    await storage.create('a', text('x'));
+    const unfinished = storage.unfinished as ListedWrites;
+    for (const id of ['thesis.docx', '../stowage.json', '..', '']) {
+      const removed = unfinished.remove({ name: `.stowage-tmp/${id}`, id, startedAtMs: 0 });
+      await expect(removed).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }
   });
 
   it('leave nothing when stream, abort or link fail', async () => {
@@ -215,7 +282,7 @@ describe('unfinished writes', () => {
       while (true) yield new Uint8Array(100_000);
     })();
     await expect(storage.create('a', endless, { signal })).rejects.toMatchObject({ code: 'ABORTED' });
-    expect(readdirSync(join(path, 'tmp'))).toEqual([]);
+    expect(readdirSync(join(path, '.stowage-tmp'))).toEqual([]);
   });
 
   it('a create finds its way when tmp and folders are removed under it', async () => {
@@ -253,7 +320,7 @@ it('the time of an overwritten object goes on, though the clock stands still or 
 
 describe('ifMatch', () => {
   const claimOf = (path: string) =>
-    readdirSync(join(path, 'tmp')).filter((name) => name.startsWith('claim-'));
+    readdirSync(join(path, '.stowage-tmp')).filter((name) => name.startsWith('claim-'));
 
   it('leaves no claim behind, whether it held or not', async () => {
     const path = newPath();
@@ -261,7 +328,7 @@ describe('ifMatch', () => {
     const version = await storage.overwrite('a', text('1'));
     await storage.overwrite('a', text('2'), { ifMatch: version });
     await expect(storage.overwrite('a', text('3'), { ifMatch: version })).rejects.toThrow();
-    expect(readdirSync(join(path, 'tmp'))).toEqual([]);
+    expect(readdirSync(join(path, '.stowage-tmp'))).toEqual([]);
   });
 
   it('respects the claim of another process for a minute, then takes over', async () => {
@@ -270,7 +337,11 @@ describe('ifMatch', () => {
     const version = await storage.overwrite('a', text('1'));
     // What a process that died between claim and rename leaves behind.
     const { createHash } = await import('node:crypto');
-    const claim = join(path, 'tmp', `claim-${createHash('sha256').update(`a\0${version}`).digest('hex')}`);
+    const claim = join(
+      path,
+      '.stowage-tmp',
+      `claim-${createHash('sha256').update(`a\0${version}`).digest('hex')}`,
+    );
     writeFileSync(claim, '');
     await expect(storage.overwrite('a', text('2'), { ifMatch: version })).rejects.toMatchObject({
       code: 'PRECONDITION_FAILED',
@@ -290,7 +361,8 @@ describe('ifMatch', () => {
       if (!isStopped) {
         isStopped = true;
         const staleS = (Date.now() - STALE_CLAIM_MS - 5_000) / 1000;
-        if (isLong) for (const name of claimOf(path)) utimesSync(join(path, 'tmp', name), staleS, staleS);
+        if (isLong)
+          for (const name of claimOf(path)) utimesSync(join(path, '.stowage-tmp', name), staleS, staleS);
         meanwhile();
       }
       realRename(from, to);
@@ -311,7 +383,7 @@ describe('ifMatch', () => {
     });
     expect((await others.head('a'))?.version).toBe(await second);
     expect((await others.get('a'))?.body).toEqual(text('2'));
-    expect(readdirSync(join(path, 'tmp'))).toEqual([]);
+    expect(readdirSync(join(path, '.stowage-tmp'))).toEqual([]);
   });
 
   test.prop([
@@ -358,7 +430,7 @@ describe('ifMatch', () => {
     await expect(dying.overwrite('a', text('2'), { ifMatch: version })).rejects.toThrow();
     const next = await storage.overwrite('a', text('3'), { ifMatch: version });
     expect((await storage.head('a'))?.version).toBe(next);
-    expect(readdirSync(join(path, 'tmp'))).toEqual([]);
+    expect(readdirSync(join(path, '.stowage-tmp'))).toEqual([]);
   });
 });
 
@@ -397,13 +469,13 @@ describe('errors of the system', () => {
     const path = newPath();
     const storage = await LocalStorage.open(path, { system: { linkSync: failing(systemCode) } });
     await expect(storage.create('a', text('x'))).rejects.toMatchObject({ code, cause: { code: systemCode } });
-    expect(readdirSync(join(path, 'tmp'))).toEqual([]);
+    expect(readdirSync(join(path, '.stowage-tmp'))).toEqual([]);
   });
 
   it('EPERM of a link is a matter of permission where links work in tmp', async () => {
     const path = newPath();
     const linkSync = (_: string, to: string) => {
-      if (!to.includes('/tmp/')) failing('EPERM')();
+      if (!to.includes('/.stowage-tmp/')) failing('EPERM')();
     };
     const storage = await LocalStorage.open(path, { system: { linkSync } });
     await expect(storage.create('a', text('x'))).rejects.toMatchObject({ code: 'STORAGE_NOT_PERMITTED' });

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { linkSync, readFileSync, type Stats, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { codeOf } from './errors.ts';
-import { isTmpName, remove } from './writer.ts';
+import { isTmpName } from './tmp-folder.ts';
+import { remove } from './writer.ts';
 
 /** A holder that has not replaced the version after so long has died, or is stopped. */
 export const STALE_CLAIM_MS: number = 60 * 1000;
@@ -23,7 +24,7 @@ export interface ClaimRequest {
  * Takes the right to replace one version of an object. This emulates a conditional replacement, where there is none: of all who
  * ask, at most one ever replaces that version, however long any of them is stopped, and wherever.
  *
- * A claim is a file in `tmp/`, linked if absent, that names the file which its holder will rename. It is over when that file is gone.
+ * A claim is a file in the folder of unfinished writes, linked if absent, that names the file which its holder will rename. It is over when that file is gone.
  * Whoever finds a claim that is stale removes the file, so that the holder's rename fails, and claims the next number; the claim
  * itself stays, so that its number is not given again. Claims are removed by {@link dropClaims}, when their version is replaced.
  *

@@ -30,7 +30,7 @@ const NO_LINKS: Meaning = {
 };
 const ACROSS: Meaning = {
   code: 'STORAGE_UNSUPPORTED',
-  what: 'a folder inside the store lies on another file system than its tmp/',
+  what: 'a folder inside the store lies on another file system than its .stowage-tmp/',
   remedy: 'keep the whole store on one file system',
 };
 const OCCUPIED: Meaning = {

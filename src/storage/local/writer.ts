@@ -16,8 +16,8 @@ import type { CreateOptions } from '../contract.ts';
 import type { Durability } from './durability.ts';
 import { codeOf, type FailedStep, localError } from './errors.ts';
 import { makeFolders } from './make-folders.ts';
-import { removeStaleTmp } from './stale-tmp.ts';
 import type { LocalSystem } from './system.ts';
+import { removeStaleTmp } from './tmp-folder.ts';
 import { writeAll, writeAllSync, writeStream } from './write-bytes.ts';
 
 /** Bodies up to this size are written by synchronous calls, which are faster and too short to matter. */
@@ -37,7 +37,7 @@ export interface Target {
 }
 
 /**
- * Writes objects: a file in `tmp/`, synced, then linked to its name, which nobody else has (`create`), or renamed to
+ * Writes objects: a file in the folder of unfinished writes, synced, then linked to its name, which nobody else has (`create`), or renamed to
  * it, whoever has it (`replace`). Until then nobody sees it; afterwards its name is made durable as asked.
  */
 export class Writer {
@@ -129,7 +129,7 @@ export class Writer {
     }
   }
 
-  /** A path in `tmp/` that nobody else uses. */
+  /** A path in that folder that nobody else uses. */
   newTmpPath(): string {
     this.#tmpCount += 1;
     return join(this.#tmpFolder, `${this.#tmpPrefix}-${this.#tmpCount}`);
@@ -257,12 +257,7 @@ export class Writer {
   }
 }
 
-/** Whether a file in `tmp/` is named as {@link Writer.newTmpPath} names them. */
-export function isTmpName(file: string): boolean {
-  return /^[0-9a-f]{24}-\d{1,16}$/.test(file);
-}
-
-/** Removes a file in `tmp/`; one that cannot be removed is removed as stale some day. */
+/** Removes a file in the folder of unfinished writes; one that cannot be removed is removed as stale some day. */
 export function remove(tmp: string): void {
   try {
     unlinkSync(tmp);

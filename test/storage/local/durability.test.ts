@@ -113,7 +113,7 @@ describe.each([
     one.log.length = 0;
     await storage.create('a/c', bytes);
     expect(one.log.slice(2).sort()).toEqual(['.', 'a']);
-    rmdirSync(join(one.root, 'tmp'));
+    rmdirSync(join(one.root, '.stowage-tmp'));
     expect(await storage.create('a/d', bytes)).toBe(true);
   });
 
@@ -219,18 +219,18 @@ describe.each([
     expect(one.log).toContain('a');
   });
 
-  it('of a file that fail leave no object, and nothing in tmp', async () => {
+  it('of a file that fail leave no object, and no file unfinished', async () => {
     for (const size of [10, 100_000]) {
       const one = disk(inPool);
       one.failing = 'file';
       const storage = await open(one);
       await expect(storage.create('a/b', new Uint8Array(size))).rejects.toMatchObject({
         code: 'STORAGE_FAILED',
-        message: expect.stringMatching(/sync "a\/b" at .*tmp.*EIO/),
+        message: expect.stringMatching(/sync "a\/b" at .*\.stowage-tmp.*EIO/),
         cause: { code: 'EIO' },
       });
       expect(await storage.head('a/b')).toBeUndefined();
-      expect(readdirSync(join(one.root, 'tmp'))).toEqual([]);
+      expect(readdirSync(join(one.root, '.stowage-tmp'))).toEqual([]);
     }
   });
 
