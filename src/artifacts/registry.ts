@@ -1,4 +1,4 @@
-import type { ContentRef } from '../content/content-ref.ts';
+import { type ContentRef, checkContentRef } from '../content/content-ref.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import { arrowSerializer } from './arrow-serializer.ts';
 import { bytesSerializer } from './bytes-serializer.ts';
@@ -137,9 +137,10 @@ export class SerializerRegistry {
     let refs: Map<string, ContentRef> | undefined;
     const context: SerializeContext = {
       artifactName,
-      addRef({ place, kind, name }) {
+      addRef(given) {
+        const ref = checkContentRef(given);
         refs ??= new Map();
-        refs.set(JSON.stringify([place, kind, name]), { place, kind, name });
+        refs.set(JSON.stringify([ref.place, ref.kind, ref.name]), ref);
       },
     };
     try {

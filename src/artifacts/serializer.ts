@@ -39,7 +39,12 @@ export interface ArtifactEncoding {
 /** What a serializer may know, and say, while it works on a value. */
 export interface SerializeContext {
   readonly artifactName: string;
-  /** Records content that the value points at, so that it lives as long as the artifact. */
+  /**
+   * Records content that the value points at, so that it lives as long as the artifact. It must lie in the store when the artifact
+   * is saved, which is `CONTENT_NOT_FOUND` else.
+   *
+   * @throws StowageError `INVALID_ARGUMENT` for what names no content
+   */
   addRef(ref: ContentRef): void;
 }
 

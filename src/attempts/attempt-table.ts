@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SerializerRegistry } from '../artifacts/registry.ts';
 import type { SerializedArtifact } from '../artifacts/serializer.ts';
-import type { ContentRef } from '../content/content-ref.ts';
+import { type ContentRef, refId } from '../content/content-ref.ts';
 import { CHUNKED_FROM_BYTES, type ContentWriter } from '../content/content-writer.ts';
 import type { ArtifactEntry, ArtifactTable } from '../content/description.ts';
 import { checkRawDataPath } from '../content/raw-data-path.ts';
@@ -9,7 +9,7 @@ import type { SessionWriters } from '../content/session-writers.ts';
 import type { StoredContent } from '../content/stored-content.ts';
 import { untilAborted } from '../content/stream-head.ts';
 import { digestHex } from '../digest/blake3.ts';
-import { throwIfAborted } from '../errors.ts';
+import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { takeOnce } from '../storage/read-once.ts';
 import {
@@ -45,6 +45,9 @@ const GATHER_BYTES = 4 * 1024 * 1024;
 const GATHER_COUNT = 256;
 /** How long a sequence may go on before others have their turn, in milliseconds. */
 const MAX_TURN_MS = 20;
+
+/** An artifact whose value refers to content. */
+type Referring = Pick<TableRow, 'refs'> & { name: string };
 
 /** A value that becomes content. */
 interface LargeValue extends SerializedArtifact {
@@ -96,21 +99,18 @@ export class AttemptTable {
     });
   }
 
-  /** Names rows whose content is relied on, or written, already. */
-  async adopt(rows: readonly TableRow[], target: TableWriter, mayName: () => void): Promise<void> {
+  /** Names rows whose content and references are relied on, or written, already. */
+  async adopt(rows: readonly TableRow[], mayName: () => void): Promise<void> {
     await this.#stage(mayName, async (staged) => {
-      await target.writers.session.pin(rows.flatMap(({ refs }) => refs));
       for (const row of rows) this.#put(staged, row.entry.name, row);
     });
   }
 
-  /** Finds every content again that the rows rest on, for a new session; those that are gone leave the table, and are named. */
+  /** Finds everything again that the rows rest on, for a new session; those that lack something leave the table, and are named. */
   async relyAgain({ writers }: TableWriter, options: CallOptions): Promise<string[]> {
     const rows = [...this.#rows].filter(([, { entry }]) => entry.content);
-    await writers.session.pin(
-      [...this.#rows.values()].flatMap(({ refs }) => refs),
-      options,
-    );
+    const allRefs = [...this.#rows.values()].flatMap(({ refs }) => refs);
+    const missing = new Set((await writers.relyOnRefs(allRefs, options)).map(refId));
     const contents = await writers.relyAll(
       rows.map(([, { entry }]) => entry.content as StoredContent),
       options,
@@ -121,6 +121,8 @@ export class AttemptTable {
       if (content) this.#rows.set(name, { entry: { ...entry, content }, refs });
       else lost.push(name);
     });
+    for (const [name, { refs }] of this.#rows)
+      if (refs.some((ref) => missing.has(refId(ref))) && !lost.includes(name)) lost.push(name);
     for (const name of lost) this.#rows.delete(name);
     return lost;
   }
@@ -128,7 +130,7 @@ export class AttemptTable {
   /** The table as a description holds it, but for what is `omitted`. */
   toTable(omitted: ReadonlySet<string> = NOTHING): ArtifactTable {
     const rows = [...this.#rows.values()].filter(({ entry }) => !omitted.has(entry.name));
-    const refs = new Map(rows.flatMap((row) => row.refs).map((ref) => [JSON.stringify(ref), ref]));
+    const refs = new Map(rows.flatMap((row) => row.refs).map((ref) => [refId(ref), ref]));
     return { artifacts: rows.map((row) => row.entry), refs: [...refs.values()] };
   }
 
@@ -154,13 +156,13 @@ export class AttemptTable {
     inputs.checkAllUsed();
     const loading = this.#registry.prepareToSave(batch.map(({ value }) => value));
     if (loading) await loading;
-    const refs: ContentRef[] = [];
+    const referring: Referring[] = [];
     const large: LargeValue[] = [];
     for (const input of batch) {
-      const value = this.#stageValue(input, staged, refs);
+      const value = this.#stageValue(input, staged, referring);
       if (value) large.push(value);
     }
-    await target.writers.session.pin(refs, options);
+    await relyOnRefs(target.writers, referring, options);
     if (large.length === 0) return;
     await this.#writeLarge(large, staged, target, options);
     // Written or inline, artifacts stand in the order in which they were given.
@@ -197,9 +199,9 @@ export class AttemptTable {
       const loading = this.#registry.prepareToSave([input.value]);
       if (loading) await loading;
       order.add(input.name);
-      const refs: ContentRef[] = [];
-      const value = this.#stageValue(input, staged, refs);
-      await target.writers.session.pin(refs, options);
+      const referring: Referring[] = [];
+      const value = this.#stageValue(input, staged, referring);
+      await relyOnRefs(target.writers, referring, options);
       if (!value) {
         gathered = gathered.filter(({ name }) => name !== input.name);
       } else if (value.bytes.length >= CHUNKED_FROM_BYTES) {
@@ -218,11 +220,11 @@ export class AttemptTable {
     staged.rows = new Map([...order].map((name) => [name, rows.get(name) as TableRow]));
   }
 
-  /** Serializes a value, adds to `refs` what it refers to, and stages its row if it is kept inline; else returns what has to be written. */
+  /** Serializes a value, adds to `referring` what it refers to, and stages its row if it is kept inline; else returns what has to be written. */
   #stageValue(
     { name, value, options }: ArtifactInput,
     staged: StagedRows,
-    refs: ContentRef[],
+    referring: Referring[],
   ): LargeValue | undefined {
     const { serializer, compression } = options;
     const serialized = this.#registry.serialize(
@@ -231,7 +233,7 @@ export class AttemptTable {
       serializer === undefined ? undefined : { serializer },
     );
     const { bytes } = serialized;
-    for (const ref of serialized.refs) refs.push(ref);
+    if (serialized.refs.length > 0) referring.push({ name, refs: serialized.refs });
     if (!this.#isInline(name, bytes.length, options, staged)) {
       return { ...serialized, name, compression, rawDataPath: checkRawDataPath(options.rawDataPath) };
     }
@@ -282,6 +284,27 @@ export class AttemptTable {
     this.#inlineBytes -= inlineBytesOf(this.#rows.get(name));
     this.#rows.set(name, row);
   }
+}
+
+/** @throws StowageError `CONTENT_NOT_FOUND` naming the artifact that refers to what is not in the store */
+async function relyOnRefs(
+  writers: SessionWriters,
+  referring: readonly Referring[],
+  options: CallOptions,
+): Promise<void> {
+  if (referring.length === 0) return;
+  const [missing] = await writers.relyOnRefs(
+    referring.flatMap(({ refs }) => refs),
+    options,
+  );
+  if (!missing) return;
+  const { kind, name } = missing;
+  const artifact = referring.find(({ refs }) => refs.some((ref) => refId(ref) === refId(missing)))?.name;
+  throw new StowageError(
+    'CONTENT_NOT_FOUND',
+    `Artifact ${artifact} refers to the ${kind} ${name}, of which nothing whole is in the store, so that it would lead nowhere. Save that content first, and release it only once the attempt is closed.`,
+    { details: { artifact, kind, name } },
+  );
 }
 
 function inlineBytesOf(row: TableRow | undefined): number {

@@ -154,7 +154,7 @@ export class OpenAttempt {
       const content = await writer.saveStream(rest, { again, compression, signal });
       const { key, bytes } = content;
       const entry = { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content } as const;
-      await this.#table.adopt([{ entry, refs: [] }], target, mayName);
+      await this.#table.adopt([{ entry, refs: [] }], mayName);
     });
   }
 
@@ -165,7 +165,7 @@ export class OpenAttempt {
   ): Promise<void> {
     await this.#saving(async (mayName) => {
       const target = this.#target;
-      await this.#table.adopt(await rely(target), target, () => {
+      await this.#table.adopt(await rely(target), () => {
         mayName();
         for (const pathspec of readFrom) this.#addReadFrom(pathspec);
       });

@@ -3,6 +3,7 @@ import type { ContentAddressedStore } from '../content/content-addressed-store.t
 import type { ContentRef } from '../content/content-ref.ts';
 import { CHUNKED_FROM_BYTES, type ContentInput, type ContentWriter } from '../content/content-writer.ts';
 import type { ArtifactEntry } from '../content/description.ts';
+import type { SessionWriters } from '../content/session-writers.ts';
 import type { StoredContent } from '../content/stored-content.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
@@ -21,7 +22,7 @@ export interface AttemptSource {
 const GATHER_BYTES = 8 * 1024 * 1024;
 
 /**
- * Rows of another attempt of the same store, whose content is relied on where it lies, not copied. References inside values belong to the
+ * Rows of another attempt of the same store, whose content, and what they refer to, is relied on where it lies, not copied. References inside values belong to the
  * table as a whole, so that all of the source's are kept.
  *
  * @throws StowageError `CONTENT_PURGED`, `CONTENT_NOT_FOUND`
@@ -35,12 +36,13 @@ export async function passDown(
   const refs = read.described?.table().refs ?? [];
   const stored = entries.filter((entry) => entry.content);
   const contents = stored.map((entry) => entry.content as StoredContent);
-  await writers.session.pin(refs, options);
-  if (contents.length === 0) return entries.map((entry) => ({ entry, refs }));
-  if (read.purged) throw purged(read, stored);
+  if (contents.length + refs.length === 0) return entries.map((entry) => ({ entry, refs }));
+  if (read.purged && contents.length > 0) throw purged(read, stored);
   const stands = (): Promise<boolean> => stillStands(content, read, options);
-  if (await writers.relyOnDescribed(contents, stands, options))
+  if (await writers.relyOnDescribed(contents, refs, stands, options))
     return entries.map((entry) => ({ entry, refs }));
+  const [missing] = await writers.relyOnRefs(refs, options);
+  if (missing) throw goneRef(read, missing);
   const found = await writers.relyAll(contents, options);
   const foundByKey = new Map(contents.map(({ key }, index) => [key, found[index]]));
   return entries.map((entry) => {
@@ -65,8 +67,7 @@ export async function transfer(
   const refs = source.read.described?.table().refs ?? [];
   const stored = entries.filter((entry) => entry.content);
   if (source.read.purged && stored.length > 0) throw purged(source.read, stored);
-  await transferRefs(source, refs, await target.writers.at(), options);
-  await target.writers.session.pin(refs, options);
+  await transferRefs(source, refs, target.writers, options);
   const sought = stored.map(({ key, bytes }) => ({ key, bytes }));
   const writer = await target.writers.to(sought.length === 0 ? undefined : target.rawDataPath, options);
   const known = await writer.relyAll(sought, options);
@@ -119,7 +120,7 @@ async function copyContents(
 async function transferRefs(
   { content, read }: AttemptSource,
   refs: readonly ContentRef[],
-  writer: ContentWriter,
+  writers: SessionWriters,
   options: CallOptions,
 ): Promise<void> {
   const fixed = refs.find(({ place, kind }) => place !== '' || kind !== 'key');
@@ -130,7 +131,8 @@ async function transferRefs(
       { details: { flow: read.path.flow, name: fixed.name } },
     );
   }
-  for (const { name } of refs)
+  const writer = await writers.at();
+  for (const { name } of await writers.relyOnRefs(refs, options))
     await writer.saveStream(content.reader.stream({ key: name }, options), options);
 }
 
@@ -159,6 +161,15 @@ function purged(read: ReadAttempt, entries: readonly ArtifactEntry[]): StowageEr
     'CONTENT_PURGED',
     `The content of ${artifacts.join(', ')} of ${pathspec} was given up by retention, so that it cannot be passed on. Run the task again, or pass on others by name.`,
     { details: { flow: read.path.flow, pathspec, artifacts } },
+  );
+}
+
+function goneRef(read: ReadAttempt, { kind, name }: ContentRef): StowageError {
+  const pathspec = formatPathspec(read.path, read.attempt);
+  return new StowageError(
+    'CONTENT_NOT_FOUND',
+    `Values of ${pathspec} refer to the ${kind} ${name}, of which nothing whole is in the store, so that they cannot be passed on. Run the task again.`,
+    { details: { flow: read.path.flow, pathspec, kind, name } },
   );
 }
 

@@ -1,4 +1,5 @@
 import { StowageError } from '../errors.ts';
+import { isContentKey, isPackName, isPlainName } from './object-names.ts';
 
 /**
  * Names one thing that keeps content alive or condemns it: an entry of pins, of a description's `refs`, or of a collector's list.
@@ -16,7 +17,27 @@ export interface ContentRef {
 /** The `place` of everything that lies in the store itself. */
 export const HERE = '';
 
+/** The same for equal entries. */
+export function refId({ place, kind, name }: ContentRef): string {
+  return `${place}\n${kind}\n${name}`;
+}
+
 const KINDS: readonly string[] = ['key', 'copy', 'pack', 'plain'];
+
+/**
+ * A reference that a value holds.
+ *
+ * @throws StowageError `INVALID_ARGUMENT` for what names no content
+ */
+export function checkContentRef(ref: ContentRef): ContentRef {
+  const { place, kind, name } = (ref ?? {}) as Partial<ContentRef>;
+  const isName = { key: isContentKey, pack: isPackName, plain: isPlainName, copy: undefined }[kind ?? 'copy'];
+  if (typeof place === 'string' && kind !== undefined && isName?.(name)) return { place, kind, name };
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    "A reference names content by { place: '', kind: 'key', name: <the key that saving it returned> }, or a pack or plain object by its name; place is that of the saved content, if it has one.",
+  );
+}
 
 /** Reads the entries of a record, or throws `RECORD_DAMAGED` naming `what`. */
 export function readContentRefs(value: unknown, what: string): ContentRef[] {

@@ -6,6 +6,7 @@ import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { type ContentSource, ensureBytes } from './chunk-stream.ts';
 import type { CollectionState } from './collection-log.ts';
+import type { ContentRef } from './content-ref.ts';
 import { CopyFinder, type Wanted, type WholeCopy } from './copy-finder.ts';
 import { createOwn } from './create-own.ts';
 import { changedMeanwhile, type PackedContent, packContent, type StoreOptions } from './large-content.ts';
@@ -157,12 +158,33 @@ export class ContentWriter {
   }
 
   /**
+   * Finds what references point at, as a writer that wants to rely on it: pinned, the log read, looked at. Resolves to those that point
+   * at nothing whole.
+   */
+  async relyOnRefs(refs: readonly ContentRef[], options: CallOptions = {}): Promise<ContentRef[]> {
+    if (refs.length === 0) return [];
+    await prepareCodec();
+    const state = await this.#finder.pinAndReadLog(keysOf(refs), options, refs.filter(isNoKey));
+    const missing: ContentRef[] = [];
+    for (let start = 0; start < refs.length; start += CONCURRENCY) {
+      const slice = refs.slice(start, start + CONCURRENCY);
+      await allSettledOrThrow(
+        slice.map(async (ref) => {
+          if (!(await this.#finder.findRef(ref, state, options))) missing.push(ref);
+        }),
+      );
+    }
+    return missing;
+  }
+
+  /**
    * Relies on contents that a closed attempt names, without a look at each (section 7, clone and passdown): an idle version is
    * read, then `stands` tells whether the attempt's description stands without a mark, the keys are pinned, and that version
-   * must still be the newest, and condemn none of the copies. `false` where each has to be looked at ({@link relyAll}).
+   * must still be the newest, and condemn none of the copies. `false` where each has to be looked at ({@link relyAll}, {@link relyOnRefs}).
    */
   async relyOnDescribed(
     contents: readonly StoredContent[],
+    refs: readonly ContentRef[],
     stands: () => Promise<boolean>,
     options: CallOptions = {},
   ): Promise<boolean> {
@@ -170,11 +192,12 @@ export class ContentWriter {
     if (verifyHits || this.#context.storage.capabilities.localReads) return false; // looking is cheap, or asked for
     const before = await log.newest(options);
     if (!before.idle || !(await stands())) return false;
-    const keys = new Set(contents.map(({ key }) => key));
-    const state = await this.#finder.pinAndReadLog(keys, options);
+    const keys = new Set([...contents.map(({ key }) => key), ...keysOf(refs)]);
+    const state = await this.#finder.pinAndReadLog(keys, options, refs.filter(isNoKey));
     if (!state.idle || state.version !== before.version) return false;
     const { place } = this.#context;
-    return !contents.some(({ copy }) => state.isCondemned(copy, place) || reader.hasFoundDamaged(copy));
+    const names = [...contents.map(({ copy }) => copy), ...refs.map(({ name }) => name)];
+    return !names.some((name) => state.isCondemned(name, place) || reader.hasFoundDamaged(name));
   }
 
   async #saveOne(
@@ -192,7 +215,7 @@ export class ContentWriter {
       if (wanted.folder === 'data') {
         if (digestHex(input.bytes) !== key) throw changedMeanwhile();
         const sealed = sealEnvelope('blob', input.bytes, this.#withDefaults(input));
-        const whole = { key, bytes: wanted.bytes, storedBytes: sealed.length, packs: [], plain: undefined };
+        const whole = { key, bytes: bytes.length, storedBytes: sealed.length, packs: [], plain: undefined };
         return this.#writeCopy('data', sealed, whole, state, options);
       }
       return this.#saving(options, async (unnamed, own) => {
@@ -242,7 +265,7 @@ export class ContentWriter {
 
   /** The plain object that holds a content already, or what `save` makes. */
   async #unlessPlain(
-    { key, bytes }: Pick<Wanted, 'key' | 'bytes'>,
+    { key, bytes }: Pick<StoredContent, 'key' | 'bytes'>,
     options: CallOptions,
     save: (state: CollectionState) => Promise<StoredPlain>,
   ): Promise<StoredPlain> {
@@ -330,6 +353,14 @@ function folderOf({ copy, bytes, plain }: SoughtContent): CopyFolder {
   if (plain) return 'manifests';
   if (copy === undefined) return folderFor(bytes);
   return copy.startsWith('data/') ? 'data' : 'manifests';
+}
+
+function keysOf(refs: readonly ContentRef[]): ContentKey[] {
+  return refs.filter((ref) => !isNoKey(ref)).map(({ name }) => name);
+}
+
+function isNoKey({ kind }: ContentRef): boolean {
+  return kind !== 'key';
 }
 
 function folderFor(bytes: number): CopyFolder {

@@ -15,14 +15,17 @@ export type WholeCopy = Omit<KnownCopy, 'version'>;
 /** What a writer looks for. */
 export interface Wanted {
   key: ContentKey;
-  /** Length of the content in bytes. */
-  bytes: number;
+  /** Length of the content in bytes; `undefined` where only the key is known, which costs a GET more for a small one. */
+  bytes: number | undefined;
   folder: CopyFolder;
   /** Only a plain object will do. Default `false`. */
   plain?: boolean;
   /** It was looked for just now, and was not there: only what this process has seen since counts. Default `false`. */
   isAbsent?: boolean | undefined;
 }
+
+const SMALL_FIRST: readonly CopyFolder[] = ['data', 'manifests'];
+const LARGE_FIRST: readonly CopyFolder[] = ['manifests', 'data'];
 
 /**
  * Finds copies that a session may rely on: steps 2 to 4 of the writer's protocol. Nothing is looked for before it is pinned,
@@ -35,10 +38,17 @@ export class CopyFinder {
     this.#context = context;
   }
 
-  /** Steps 2 and 3; the packs of what this process knows are pinned with the keys, so that one request does for both. */
-  async pinAndReadLog(keys: Iterable<ContentKey>, options: CallOptions): Promise<CollectionState> {
+  /**
+   * Steps 2 and 3; the packs of what this process knows are pinned with the keys, and with what is named by `further` pins, so that
+   * one request does for all.
+   */
+  async pinAndReadLog(
+    keys: Iterable<ContentKey>,
+    options: CallOptions,
+    further: readonly ContentRef[] = [],
+  ): Promise<CollectionState> {
     const { session, shared } = this.#context;
-    const pins: ContentRef[] = [];
+    const pins: ContentRef[] = [...further];
     for (const key of keys) {
       pins.push({ place: shared.place, kind: 'key', name: key });
       const known = shared.knownCopies.get(key);
@@ -60,6 +70,17 @@ export class CopyFinder {
     }
     if (known && !wanted.plain) this.#context.shared.knownCopies.delete(wanted.key);
     return undefined;
+  }
+
+  /** Step 4 for a reference, whatever it points at; `false` where nothing whole is found. */
+  async findRef({ kind, name }: ContentRef, state: CollectionState, options: CallOptions): Promise<boolean> {
+    if (kind !== 'key') return this.#mayUseObject(name, undefined, state, options);
+    const known = this.#context.shared.knownCopies.get(name)?.stored;
+    const folders = known?.copy.startsWith('manifests/') ? LARGE_FIRST : SMALL_FIRST;
+    for (const folder of folders) {
+      if (await this.find({ key: name, bytes: known?.bytes, folder }, state, options)) return true;
+    }
+    return false;
   }
 
   /** Remembers a copy that was written, or seen whole, after `state` was read. */
@@ -121,21 +142,25 @@ export class CopyFinder {
 
   async #inspectData(copy: ListedCopy, wanted: Wanted, options: CallOptions): Promise<WholeCopy | undefined> {
     const { storage } = this.#context;
-    if (storage.capabilities.localReads) {
+    let { bytes: contentBytes } = wanted;
+    if (contentBytes === undefined || storage.capabilities.localReads) {
       const range = { offset: 0, length: ENVELOPE_HEADER_BYTES };
       const object = await storage.get(copy.name, { signal: options.signal, range });
       if (!object) return undefined;
       const { kind, rawBytes, storedBytes } = readEnvelopeHeader(object.body);
       const fits =
-        kind === 'blob' && rawBytes === wanted.bytes && storedBytes + ENVELOPE_HEADER_BYTES === object.bytes;
+        kind === 'blob' &&
+        rawBytes === (contentBytes ?? rawBytes) &&
+        storedBytes + ENVELOPE_HEADER_BYTES === object.bytes;
       if (!fits) throw misfit(copy.name);
+      contentBytes = rawBytes;
     }
     const { key, name, bytes } = copy;
     return {
       stored: {
         key,
         copy: name,
-        bytes: wanted.bytes,
+        bytes: contentBytes,
         storedBytes: bytes,
         ...placeMember(this.#context.place),
       },
@@ -153,24 +178,26 @@ export class CopyFinder {
     const state = await shared.log.newest(options);
     if (state.isCondemned(copy.name, shared.place)) return undefined;
     if (!(await this.#context.mayUsePacks(whole.packs, options, state))) return undefined;
-    if (whole.plain && !(await this.#mayUsePlain(whole.plain, whole.stored.bytes, state, options)))
+    if (whole.plain && !(await this.#mayUseObject(whole.plain, whole.stored.bytes, state, options)))
       return undefined;
     return whole;
   }
 
-  async #mayUsePlain(
-    plain: string,
-    bytes: number,
+  /** Of a pack or a plain object that is pinned; its length is compared with `bytes`, if they are known. */
+  async #mayUseObject(
+    name: string,
+    bytes: number | undefined,
     state: CollectionState,
     options: CallOptions,
   ): Promise<boolean> {
     const { storage } = this.#context;
-    if (this.#isLost(plain, state)) return false;
-    const presence = await lookAt(storage, plain, options);
-    if (presence && presence.bytes !== bytes)
-      await markDamaged(storage, plain, 'its length is not the one recorded');
-    if (presence?.bytes !== bytes || presence.marked) return false;
-    await storage.persist([plain], options);
+    if (this.#isLost(name, state)) return false;
+    const presence = await lookAt(storage, name, options);
+    if (!presence) return false;
+    const isWhole = presence.bytes === (bytes ?? presence.bytes);
+    if (!isWhole) await markDamaged(storage, name, 'its length is not the one recorded');
+    if (!isWhole || presence.marked) return false;
+    await storage.persist([name], options);
     return true;
   }
 }

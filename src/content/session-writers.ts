@@ -1,5 +1,5 @@
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { HERE } from './content-ref.ts';
+import { type ContentRef, HERE, refId } from './content-ref.ts';
 import type { ContentWriter, SoughtContent } from './content-writer.ts';
 import type { WriterSession } from './session.ts';
 import type { StoredContent } from './stored-content.ts';
@@ -28,6 +28,8 @@ export class SessionWriters {
   readonly session: WriterSession;
   readonly #source: WriterSource;
   readonly #byPlace = new Map<string, WriterAt>();
+  /** References that were found under this session, which keeps what they point at from then on. */
+  readonly #reliedOn = new Set<string>();
 
   constructor(source: WriterSource, session: WriterSession) {
     this.#source = source;
@@ -59,29 +61,49 @@ export class SessionWriters {
     contents: readonly SoughtContent[],
     options: CallOptions,
   ): Promise<(StoredContent | undefined)[]> {
-    const found: (StoredContent | undefined)[] = new Array(contents.length);
-    for (const [place, indexes] of indexesByPlace(contents)) {
+    const found = new Map<SoughtContent, StoredContent | undefined>();
+    for (const [place, sought] of byPlace(contents)) {
       const writer = await this.at(place, options);
-      const sought = indexes.map((index) => contents[index] as SoughtContent);
       const relied = await writer.relyAll(sought, options);
       if (place !== HERE && relied.includes(undefined)) await this.#source.check(place, options);
-      indexes.forEach((index, at) => {
-        found[index] = relied[at];
+      sought.forEach((content, index) => {
+        found.set(content, relied[index]);
       });
     }
-    return found;
+    return contents.map((content) => found.get(content));
   }
 
-  /** Relies on what a closed attempt names, each content at its place; see `ContentWriter.relyOnDescribed`. */
+  /**
+   * Relies on what references point at, each at its place, once a session; see `ContentWriter.relyOnRefs`.
+   *
+   * @throws StowageError `PLACE_NOT_FOUND` for a place that is not known, or where something is missing because its place is
+   */
+  async relyOnRefs(refs: readonly ContentRef[], options: CallOptions): Promise<ContentRef[]> {
+    const fresh = new Map(refs.map((ref) => [refId(ref), ref]));
+    for (const id of fresh.keys()) if (this.#reliedOn.has(id)) fresh.delete(id);
+    const missing: ContentRef[] = [];
+    for (const [place, sought] of byPlace([...fresh.values()])) {
+      const gone = await (await this.at(place, options)).relyOnRefs(sought, options);
+      if (place !== HERE && gone.length > 0) await this.#source.check(place, options);
+      missing.push(...gone);
+    }
+    for (const ref of missing) fresh.delete(refId(ref));
+    for (const id of fresh.keys()) this.#reliedOn.add(id);
+    return missing;
+  }
+
+  /** Relies on what a closed attempt names, everything at its place; see `ContentWriter.relyOnDescribed`. */
   async relyOnDescribed(
     contents: readonly StoredContent[],
+    refs: readonly ContentRef[],
     stands: () => Promise<boolean>,
     options: CallOptions,
   ): Promise<boolean> {
-    for (const [place, indexes] of indexesByPlace(contents)) {
+    const [contentsAt, refsAt] = [byPlace(contents), byPlace(refs)];
+    for (const place of new Set([...contentsAt.keys(), ...refsAt.keys()])) {
       const writer = await this.at(place, options);
-      const described = indexes.map((index) => contents[index] as StoredContent);
-      if (!(await writer.relyOnDescribed(described, stands, options))) return false;
+      const [there, pointed] = [contentsAt.get(place) ?? [], refsAt.get(place) ?? []];
+      if (!(await writer.relyOnDescribed(there, pointed, stands, options))) return false;
     }
     return true;
   }
@@ -97,12 +119,13 @@ export class SessionWriters {
   }
 }
 
-function indexesByPlace(contents: readonly { place?: string }[]): Map<string, number[]> {
-  const byPlace = new Map<string, number[]>();
-  contents.forEach(({ place = HERE }, index) => {
-    const indexes = byPlace.get(place);
-    if (indexes) indexes.push(index);
-    else byPlace.set(place, [index]);
-  });
-  return byPlace;
+function byPlace<T extends { place?: string | undefined }>(items: readonly T[]): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const { place = HERE } = item;
+    const group = groups.get(place);
+    if (group) group.push(item);
+    else groups.set(place, [item]);
+  }
+  return groups;
 }

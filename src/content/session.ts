@@ -1,6 +1,6 @@
 import { encodeRecord } from '../codec/record.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import type { ContentRef } from './content-ref.ts';
+import { type ContentRef, refId } from './content-ref.ts';
 import { createOwn } from './create-own.ts';
 import { newSessionId, padSequence, type SessionId } from './session-id.ts';
 
@@ -27,12 +27,12 @@ export class WriterSession {
 
   /** Counts entries as pinned that the session's attempt.json names already. */
   adoptFirstPins(entries: readonly ContentRef[]): void {
-    for (const entry of entries) this.#pinned.add(pinId(entry));
+    for (const entry of entries) this.#pinned.add(refId(entry));
   }
 
   /** Whether all of `entries` are pinned. */
   hasPinned(entries: readonly ContentRef[]): boolean {
-    return entries.every((entry) => this.#pinned.has(pinId(entry)));
+    return entries.every((entry) => this.#pinned.has(refId(entry)));
   }
 
   /**
@@ -40,15 +40,11 @@ export class WriterSession {
    * Must come before looking for it.
    */
   async pin(entries: readonly ContentRef[], { signal }: CallOptions = {}): Promise<void> {
-    const fresh = entries.filter((entry) => !this.#pinned.has(pinId(entry)));
+    const fresh = entries.filter((entry) => !this.#pinned.has(refId(entry)));
     if (fresh.length === 0) return;
     const name = `pins/${this.id}/${padSequence(this.#pinRecords++)}.json`;
     const record = encodeRecord({ format: 1, kind: 'pins', session: this.id, entries: fresh });
     await createOwn(this.#storage, name, record, { signal, durability: 'deferred' });
-    for (const entry of fresh) this.#pinned.add(pinId(entry));
+    for (const entry of fresh) this.#pinned.add(refId(entry));
   }
-}
-
-function pinId({ place, kind, name }: ContentRef): string {
-  return `${place}\n${kind}\n${name}`;
 }

@@ -215,14 +215,14 @@ describe('a registered class', () => {
     registry.registerClass({
       ...pointTransformer,
       toValue(point, context) {
-        context.addRef({ place: 'main', kind: 'key', name: `k${point.x}` });
+        context.addRef({ place: 'main', kind: 'key', name: String(point.x).padStart(64, '0') });
         return point.x;
       },
     });
     const { refs } = registry.serialize('a', [new Point(1), new Point(2), new Point(1)]);
     expect(refs).toEqual([
-      { place: 'main', kind: 'key', name: 'k1' },
-      { place: 'main', kind: 'key', name: 'k2' },
+      { place: 'main', kind: 'key', name: '1'.padStart(64, '0') },
+      { place: 'main', kind: 'key', name: '2'.padStart(64, '0') },
     ]);
     expect(registry.serialize('b', 1).refs).toEqual([]);
   });
