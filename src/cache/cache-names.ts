@@ -42,6 +42,11 @@ export function parseLeaseName(name: string): { token: number; kind: 'json' | 'r
   return token === undefined ? undefined : { token: Number(token), kind: kind as 'json' | 'released' };
 }
 
+/** The id of the tasks that cached tasks record the calls of a key under: its first 80 bits. */
+export function taskIdOf(key: EntryKey): string {
+  return key.slice(0, 20);
+}
+
 export function isCacheKey(key: unknown): key is EntryKey {
   return isContentKey(key);
 }

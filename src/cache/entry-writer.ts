@@ -3,7 +3,7 @@ import { attemptBase } from '../attempts/attempt-files.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { SESSION_FILES } from '../content/session-files.ts';
 import { isStowageError } from '../errors.ts';
-import type { CallOptions } from '../storage/contract.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { type EntryKey, entryName } from './cache-names.ts';
 import { type CacheEntrySource, encodeEntry, type NewCacheEntry } from './entry.ts';
 import type { CacheHit, EntryReader, EntryRule, FoundEntry, SeenEntry } from './entry-reader.ts';
@@ -81,7 +81,7 @@ export class EntryWriter {
       const leaseToken = lease?.token ?? seen?.token ?? 0;
       const body = encodeEntry({ ...entry, key, createdAt, leaseToken }, this.#signer);
       const isStored = seen
-        ? await this.#replace(key, body, seen.version, options)
+        ? await replaceEntry(this.#content.storage, key, body, seen.version, options)
         : await this.#content.storage.create(entryName(key), body, options);
       if (isStored) return { stored: true };
       const found = await this.#entries.find(key, options);
@@ -126,29 +126,29 @@ export class EntryWriter {
     const opened = attemptBase(path, attempt) + SESSION_FILES.attempt;
     return (await this.#content.storage.head(opened, { signal }))?.modifiedAtMs ?? 0;
   }
+}
 
-  /** `false` where the entry is another one by now, or gone. */
-  async #replace(
-    key: EntryKey,
-    body: Uint8Array,
-    version: string,
-    { signal }: CallOptions,
-  ): Promise<boolean> {
-    const { storage } = this.#content;
-    const name = entryName(key);
-    if (!storage.capabilities.ifMatch) {
-      // As near as such a storage comes: an entry that is stored in between is lost, which costs a run.
-      if ((await storage.head(name, { signal }))?.version !== version) return false;
-    }
-    try {
-      await storage.overwrite(name, body, {
-        signal,
-        ...(storage.capabilities.ifMatch ? { ifMatch: version } : {}),
-      });
-      return true;
-    } catch (error) {
-      if (isStowageError(error, 'PRECONDITION_FAILED')) return false;
-      throw error;
-    }
+/** Replaces the entry of this version; `false` where it is another one by now, or gone. */
+export async function replaceEntry(
+  storage: DataStoreStorage,
+  key: EntryKey,
+  body: Uint8Array,
+  version: string,
+  { signal }: CallOptions,
+): Promise<boolean> {
+  const name = entryName(key);
+  if (!storage.capabilities.ifMatch) {
+    // As near as such a storage comes: an entry that is stored in between is lost, which costs a run.
+    if ((await storage.head(name, { signal }))?.version !== version) return false;
+  }
+  try {
+    await storage.overwrite(name, body, {
+      signal,
+      ...(storage.capabilities.ifMatch ? { ifMatch: version } : {}),
+    });
+    return true;
+  } catch (error) {
+    if (isStowageError(error, 'PRECONDITION_FAILED')) return false;
+    throw error;
   }
 }

@@ -1,119 +1,161 @@
-import { listAttempts } from '../attempts/attempt-files.ts';
+import { attemptBase, listAttempts } from '../attempts/attempt-files.ts';
 import { readAttempt } from '../attempts/attempt-reader.ts';
 import { resultOf } from '../cache/attempt-result.ts';
-import { CACHE_FOLDER, type EntryKey, entryName, parseEntryName } from '../cache/cache-names.ts';
+import { type EntryKey, entryName } from '../cache/cache-names.ts';
 import { type CacheEntry, encodeEntry, isSignatureFault, type NewCacheEntry } from '../cache/entry.ts';
-import { EntryReader } from '../cache/entry-reader.ts';
-import { type EntrySigner, signerOf } from '../cache/signing.ts';
+import { EntryReader, type FoundEntry } from '../cache/entry-reader.ts';
+import { replaceEntry } from '../cache/entry-writer.ts';
+import type { EntrySigner } from '../cache/signing.ts';
+import { type DoneRecord, decodeDone, readSessionFile, SESSION_FILES } from '../content/session-files.ts';
 import { isStowageError } from '../errors.ts';
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { BoundedWork } from './bounded-work.ts';
+import { copiedSessionId } from './copied-session.ts';
 import type { CopyContext } from './copy-context.ts';
-import type { CopyCounts } from './copy-report.ts';
+import { isOfOneAttempt } from './copy-report.ts';
 
-/** Whose entries are copied. */
-export interface EntriesToCopy {
-  flow: string | undefined;
-  run: string | undefined;
-}
+/** How often an entry is compared anew that others write meanwhile. */
+const MAX_TRIES = 5;
+
+type EntryOutcome = 'copied' | 'present' | 'refused' | 'unsigned' | 'failed' | 'nothing';
 
 /**
- * Copies the entries of the cache that the target lacks and whose attempts it has, so that calls which are hits in the source are
- * hits in the target. Each names the target's attempt and content from then on, and is signed anew where a key is set; its age
+ * Copies the entries of the cache whose attempts the target has, so that calls which are hits in the source are hits in the target,
+ * with the same results. Each names the target's attempt and content from then on, and is signed anew where a key is set; its age
  * stays. What is wrong with an entry costs a run and no copy: it is counted, and left out.
  */
 export async function copyCacheEntries(
   context: CopyContext,
-  wanted: EntriesToCopy,
+  signer: EntrySigner | undefined,
   work: BoundedWork,
 ): Promise<void> {
-  const { source, target, report, options } = context;
-  const signer = signerOf(undefined);
-  const entries = new EntryReader(source, signer);
-  const there = listKeys(target.storage, options)[Symbol.asyncIterator]();
-  let other = await there.next();
-  for await (const key of listKeys(source.storage, options)) {
-    while (!other.done && other.value < key) other = await there.next();
-    if (!other.done && other.value === key) {
-      report.entries.present += 1;
-      continue;
-    }
+  const { source, entries, report, options } = context;
+  const copier = new EntryCopier(context, signer);
+  for await (const key of entries.keysIn(source.storage, options)) {
     await work.begin(async () => {
-      const outcome = await copyEntry(context, entries, signer, key, wanted);
-      if (outcome) report.entries[outcome] += 1;
+      const outcome = await copier.copy(key);
+      if (outcome === 'unsigned') report.unsignedEntries += 1;
+      if (outcome !== 'nothing') report.entries[outcome === 'unsigned' ? 'refused' : outcome] += 1;
       report.progressed();
     });
   }
-  await there.return?.(undefined);
 }
 
-async function* listKeys(storage: DataStoreStorage, { signal }: CallOptions): AsyncGenerator<EntryKey> {
-  for await (const page of storage.list({ prefix: CACHE_FOLDER, signal })) {
-    for (const { name } of page.objects) {
-      const key = parseEntryName(name);
-      if (key !== undefined) yield key;
+class EntryCopier {
+  readonly #context: CopyContext;
+  readonly #signer: EntrySigner | undefined;
+  readonly #ours: EntryReader;
+  readonly #theirs: EntryReader;
+
+  constructor(context: CopyContext, signer: EntrySigner | undefined) {
+    this.#context = context;
+    this.#signer = signer;
+    this.#ours = new EntryReader(context.source, signer);
+    this.#theirs = new EntryReader(context.target, signer);
+  }
+
+  /** `nothing` where it is not asked for, or gone by now. */
+  async copy(key: EntryKey): Promise<EntryOutcome> {
+    try {
+      for (let tries = 0; tries < MAX_TRIES; tries++) {
+        const outcome = await this.#tryToCopy(key);
+        if (outcome) return outcome;
+      }
+      return 'failed';
+    } catch (error) {
+      if (isOfOneAttempt(error)) return 'failed';
+      throw error;
     }
   }
-}
 
-/** `undefined` where it is not asked for, or gone by now. */
-async function copyEntry(
-  { target, dryRun, options }: CopyContext,
-  entries: EntryReader,
-  signer: EntrySigner | undefined,
-  key: EntryKey,
-  { flow, run }: EntriesToCopy,
-): Promise<keyof CopyCounts | undefined> {
-  const found = await entries.find(key, options);
-  if (!found) return undefined;
-  if ('problem' in found) return isSignatureFault(found.problem) ? 'refused' : 'failed';
-  const { entry } = found;
-  if ((flow !== undefined && entry.source.flow !== flow) || (run !== undefined && entry.source.run !== run))
-    return undefined;
-  // Without a key that signs it, it would be no entry for those who have one.
-  if (entry.signedBy !== undefined && !signer) return 'refused';
-  if (dryRun) return 'copied';
-  const moved = await inTarget(target, entry, options);
-  if (!moved) return 'refused';
-  const { signedBy: _, ...unsigned } = entry;
-  const body = encodeEntry({ ...unsigned, ...moved }, signer);
-  return (await target.storage.create(entryName(key), body, options)) ? 'copied' : 'present';
-}
+  /** `undefined` where the target's entry became another one meanwhile. */
+  async #tryToCopy(key: EntryKey): Promise<EntryOutcome | undefined> {
+    const { target, entries, dryRun, options } = this.#context;
+    // The target's first: then the source's is no older than the one which that may have been copied from.
+    const theirs = await this.#theirs.find(key, options);
+    const ours = await this.#ours.find(key, options);
+    if (!ours) return 'nothing';
+    if ('problem' in ours) return isSignatureFault(ours.problem) ? 'unsigned' : 'failed';
+    const { entry } = ours;
+    if (!entries.has(entry)) return 'nothing';
+    const verdict = theirs && (await this.#compare(entry, theirs));
+    if (verdict) return verdict;
+    // Without a key that signs it, it would be no entry for those who have one.
+    if (entry.signedBy !== undefined && !this.#signer) return 'unsigned';
+    if (dryRun) return 'copied';
+    const moved = await this.#inTarget(entry);
+    if (!moved) return 'refused';
+    const { signedBy: _, ...unsigned } = entry;
+    const leaseToken = theirs?.seen.token ?? 0;
+    const body = encodeEntry({ ...unsigned, ...moved, leaseToken }, this.#signer);
+    const isWritten = theirs
+      ? await replaceEntry(target.storage, key, body, theirs.seen.version, options)
+      : await target.storage.create(entryName(key), body, options);
+    return isWritten ? 'copied' : undefined;
+  }
 
-/** The attempt and the rows that the target has of an entry's result; `undefined` where it has another result there, or none. */
-async function inTarget(
-  { storage, reader }: CopyContext['target'],
-  { source, table }: CacheEntry,
-  options: CallOptions,
-): Promise<Pick<NewCacheEntry, 'source' | 'table'> | undefined> {
-  const { attempt, flow, run, step, task } = source;
-  const path = { flow, run, step, task };
-  try {
-    const attempts = await listAttempts(storage, path, options);
-    const result = resultOf(await readAttempt(storage, reader, path, attempts, { attempt }, options));
-    const rows = new Map(result.table.artifacts.map((row) => [row.name, row]));
-    const artifacts = table.artifacts.flatMap(({ name, key }) => {
-      const row = rows.get(name);
-      return row?.key === key ? [row] : [];
-    });
-    if (artifacts.length < table.artifacts.length) return undefined;
-    const named = new Set(table.refs.map(({ kind, name }) => `${kind}\n${name}`));
-    const refs = result.table.refs.filter(({ kind, name }) => named.has(`${kind}\n${name}`));
-    return { source: result.source, table: { artifacts, refs } };
-  } catch (error) {
-    // Not there, not done, given up, or damaged: no result to name.
-    if (
-      isStowageError(
-        error,
-        'ATTEMPT_NOT_FOUND',
-        'ATTEMPT_NOT_DONE',
-        'ATTEMPT_DELETED',
-        'INVALID_ARGUMENT',
-        'RECORD_DAMAGED',
-        'UNSUPPORTED_FORMAT',
-      )
-    )
-      return undefined;
-    throw error;
+  /**
+   * What becomes of an entry beside what the target has under its name; `undefined` where it takes the place of that:
+   * - what is no hit for anybody: garbage, or what its signature does not hold for, or what names no attempt of the target;
+   * - a copy of what the source said before;
+   * - an older result.
+   */
+  async #compare(entry: CacheEntry, theirs: FoundEntry): Promise<EntryOutcome | undefined> {
+    if ('problem' in theirs) return theirs.problem === 'newer-format' ? 'refused' : undefined;
+    const { sourceId, targetId = '' } = this.#context;
+    const standing = theirs.entry;
+    const laterMs = Date.parse(standing.createdAt) - Date.parse(entry.createdAt);
+    const { session } = entry.source;
+    const copied = copiedSessionId(targetId, { store: sourceId, session });
+    if (laterMs === 0 && standing.source.session === copied) return 'present';
+    const done = await this.#doneInTarget(standing);
+    if (done?.session !== standing.source.session) return undefined;
+    // Clocks of those who wrote to the source do not matter: what it says now took the place of what it said before.
+    if (done.origin?.store !== sourceId && laterMs >= 0) return laterMs === 0 ? 'present' : 'refused';
+    // Those who have a key would lose their hits.
+    return this.#signer === undefined && standing.signedBy !== undefined ? 'unsigned' : undefined;
+  }
+
+  /** The DONE of the attempt that an entry of the target names; `undefined` where it names none. */
+  async #doneInTarget({ source: { attempt, ...path } }: CacheEntry): Promise<DoneRecord | undefined> {
+    const { storage } = this.#context.target;
+    const name = attemptBase(path, attempt) + SESSION_FILES.done;
+    try {
+      const bytes = await readSessionFile(storage, name, this.#context.options);
+      return bytes && decodeDone(bytes, storage.uri(name));
+    } catch (error) {
+      if (isOfOneAttempt(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** The attempt and the rows that the target has of an entry's result; `undefined` where it has another result there, or none. */
+  async #inTarget({
+    source,
+    table,
+  }: CacheEntry): Promise<Pick<NewCacheEntry, 'source' | 'table'> | undefined> {
+    const { target, options } = this.#context;
+    const { attempt, flow, run, step, task } = source;
+    const path = { flow, run, step, task };
+    try {
+      const attempts = await listAttempts(target.storage, path, options);
+      const rule = { attempt };
+      const result = resultOf(
+        await readAttempt(target.storage, target.reader, path, attempts, rule, options),
+      );
+      const rows = new Map(result.table.artifacts.map((row) => [row.name, row]));
+      const artifacts = table.artifacts.flatMap(({ name, key }) => {
+        const row = rows.get(name);
+        return row?.key === key ? [row] : [];
+      });
+      if (artifacts.length < table.artifacts.length) return undefined;
+      const named = new Set(table.refs.map(({ kind, name }) => `${kind}\n${name}`));
+      const refs = result.table.refs.filter(({ kind, name }) => named.has(`${kind}\n${name}`));
+      return { source: result.source, table: { artifacts, refs } };
+    } catch (error) {
+      // Not there, not done, given up, or damaged: no result to name.
+      const isNone = isStowageError(error, 'TASK_NOT_FOUND', 'ATTEMPT_NOT_FOUND', 'ATTEMPT_NOT_DONE');
+      if (isNone || isOfOneAttempt(error)) return undefined;
+      throw error;
+    }
   }
 }

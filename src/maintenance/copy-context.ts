@@ -3,6 +3,7 @@ import type { ContentAddressedStore } from '../content/content-addressed-store.t
 import type { KeyLocks } from '../content/key-locks.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { CopyReport } from './copy-report.ts';
+import type { EntriesToCopy } from './entries-to-copy.ts';
 import type { Staging } from './staging.ts';
 
 /** What the parts of one copy share. */
@@ -18,6 +19,8 @@ export interface CopyContext {
   readonly turns: KeyLocks;
   /** Large contents that were written just now. */
   readonly written: BoundedMap<string, true>;
+  /** Which entries of the cache are looked at, once the attempts are there. */
+  readonly entries: EntriesToCopy;
   readonly dryRun: boolean;
   readonly options: CallOptions;
 }

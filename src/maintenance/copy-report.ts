@@ -35,10 +35,16 @@ export interface CopyResult {
   /** Content saved outside tasks; only where a whole store is copied. */
   sessions: CopyCounts;
   /**
-   * Entries of the cache whose attempts the target has. `refused` are those that are left out: their attempt is another one there,
-   * or they are signed by a key that is not set here; `failed` those that cannot be read. They cost a run each, and are no problems.
+   * Entries of the cache whose attempts the target has. `refused` are those that are left out: their attempt is another one there, the
+   * target has a later result of its own, or it is {@link unsignedEntries}; `failed` those that cannot be read. They cost a run
+   * each, and are no problems.
    */
   entries: CopyCounts;
+  /**
+   * Of the entries that were refused, those left out for their signature: it was made by no key that is set here (`signingKeys`), or
+   * there is none though keys are set.
+   */
+  unsignedEntries: number;
   /** The length of the content of what was copied, before compression, each content as often as it is referred to; inline values are none. */
   contentBytes: number;
   /** The part of {@link contentBytes} that the target had already, or that was equal to other content of the copy. */
@@ -112,6 +118,7 @@ export class CopyReport {
   contentBytes = 0;
   bytesDeduplicated = 0;
   outlived = 0;
+  unsignedEntries = 0;
   readonly #problems: CopyProblem[] = [];
   readonly #sources: readonly CountStorage[];
   readonly #target: CountStorage;
@@ -166,13 +173,15 @@ export class CopyReport {
   }
 
   result(dryRun: boolean): CopyResult {
-    const { runs, attempts, sessions, entries, contentBytes, bytesDeduplicated, outlived } = this;
+    const { runs, attempts, sessions, entries, unsignedEntries, contentBytes, bytesDeduplicated, outlived } =
+      this;
     return {
       dryRun,
       runs,
       attempts,
       sessions,
       entries,
+      unsignedEntries,
       contentBytes,
       bytesDeduplicated,
       ...this.#bytes(),
@@ -189,7 +198,8 @@ export class CopyReport {
   }
 }
 
-function isOfOneAttempt(error: unknown): error is StowageError {
+/** Whether an error tells of one attempt, record or content, rather than of a store. */
+export function isOfOneAttempt(error: unknown): error is StowageError {
   if (!isStowageError(error)) return false;
   if (OF_ONE_ATTEMPT.includes(error.code)) return true;
   return error.details.placeUri !== undefined && OF_A_PLACE.includes(error.code);

@@ -50,6 +50,7 @@ export async function copyRun(
   if (isSame) {
     for await (const task of listRun(context, { flow, run })) {
       report.attemptsFound += task.length;
+      for (const { path } of task.slice(0, 1)) context.entries.noteTask(path.task);
       const copying = await tasks.begin(async () => {
         for (const attempt of task) if (!(await copyCounted(context, attempt))) isComplete = false;
       });

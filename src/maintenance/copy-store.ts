@@ -1,5 +1,7 @@
 import { listTasks } from '../attempts/attempt-files.ts';
 import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
+import { signerOf } from '../cache/signing.ts';
+import type { TaskCacheOptions } from '../cache/task-cache.ts';
 import { BoundedMap } from '../content/bounded-map.ts';
 import { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { KeyLocks } from '../content/key-locks.ts';
@@ -18,10 +20,11 @@ import type { CopyContext } from './copy-context.ts';
 import { copyLooseSessions } from './copy-loose.ts';
 import { type CopyProgress, CopyReport, type CopyResult } from './copy-report.ts';
 import { copyRun, type RunToCopy } from './copy-run.ts';
+import { EntriesToCopy } from './entries-to-copy.ts';
 import { Staging } from './staging.ts';
 
 /** What {@link copyStore} copies, and how. */
-export interface CopyOptions extends CallOptions {
+export interface CopyOptions extends CallOptions, Pick<TaskCacheOptions, 'signingKeys'> {
   /** The store to read: an address as `openStorage` takes it, or a storage, which stays open. */
   from: string | URL | DataStoreStorage;
   /** The store to write, which is made where there is none: an address, or a storage, which stays open. */
@@ -43,7 +46,9 @@ export interface CopyOptions extends CallOptions {
   onProgress?: ((progress: CopyProgress) => void) | undefined;
 }
 
-const OPTION_NAMES = ['from', 'to', 'flowName', 'runId', 'openPlace', 'concurrency', 'dryRun', 'onProgress'];
+const OPTION_NAMES = [
+  ...['from', 'to', 'flowName', 'runId', 'openPlace', 'signingKeys', 'concurrency', 'dryRun', 'onProgress'],
+];
 const DEFAULT_CONCURRENCY = 4;
 /** How many large contents are remembered as written. */
 const REMEMBERED = 10_000;
@@ -107,6 +112,7 @@ async function copyBetween(
   copying: CopyBetweenOptions,
 ): Promise<CopyResult> {
   const { flowName, runId, openPlace, identities, concurrency, dryRun = false, onProgress, signal } = copying;
+  const signer = signerOf(copying.signingKeys); // before anything is copied
   const addressOf = (given: CopyOptions['from']) => (isAddress(given) ? String(given) : undefined);
   const [counted, countedTarget] = [new CountStorage(from), new CountStorage(to)];
   const ending = new AbortController();
@@ -136,6 +142,7 @@ async function copyBetween(
     report,
     turns: new KeyLocks(),
     written: new BoundedMap(REMEMBERED),
+    entries: new EntriesToCopy(flowName, runId),
     dryRun,
     options,
   };
@@ -153,7 +160,7 @@ async function copyBetween(
     await tasks.finish();
     await finishing.finish();
     // Behind the attempts that they name.
-    await copyCacheEntries(context, { flow: flowName, run: runId }, tasks);
+    await copyCacheEntries(context, signer, tasks);
     await tasks.finish();
   } catch (error) {
     ending.abort(error);

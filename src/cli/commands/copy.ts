@@ -112,6 +112,12 @@ async function report(invocation: Invocation, result: CopyResult): Promise<void>
     const count = countOf(result.outlived, 'attempt');
     invocation.note(`the source gave up ${count} since, which the target still has: a copy deletes nothing.`);
   }
+  if (result.unsignedEntries > 0) {
+    const count = formatCount(result.unsignedEntries);
+    invocation.note(
+      `cache entries left out for their signature: ${count}; set STOWAGE_CACHE_KEY to the keys that sign them.`,
+    );
+  }
   tellProblems(invocation, result);
 }
 

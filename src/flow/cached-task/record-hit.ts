@@ -1,3 +1,4 @@
+import { taskIdOf } from '../../cache/cache-names.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { giveUp, tellUnrecorded } from './attempt-recording.ts';
 import type { CachedResult } from './result.ts';
@@ -15,7 +16,7 @@ export async function recordHit<Input, Output>(
 ): Promise<string | undefined> {
   const { host, name, checked } = definition;
   if (!provenance) return undefined;
-  const spec = { runId, stepName: name, taskId: key.slice(0, 20) };
+  const spec = { runId, stepName: name, taskId: taskIdOf(key) };
   try {
     return await host.cache.patience(checked.cacheTimeoutMs).spend({ signal }, async (options) => {
       const source = await host.openSource(provenance, options);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { types } from 'node:util';
+import { taskIdOf } from '../../cache/cache-names.ts';
 import type { Lease } from '../../cache/lease.ts';
 import type { Patience } from '../../cache/patience.ts';
 import { abortError, isStowageError, StowageError, thrownText } from '../../errors.ts';
@@ -143,7 +144,7 @@ async function runOnce<Input, Output>(
   { patience, signal }: RunOptions,
 ): Promise<TriedCall<Output>> {
   const { host, name } = definition;
-  const spec = { runId: call.runId, stepName: name, taskId: call.brief.key.slice(0, TASK_ID_DIGITS) };
+  const spec = { runId: call.runId, stepName: name, taskId: taskIdOf(call.brief.key) };
   const recording = await AttemptRecording.begin(
     {
       taskName: name,
@@ -195,9 +196,6 @@ function toHit<Output>(
     durationMs: provenance.durationMs,
   };
 }
-
-/** As many digits of the key as name a task: 80 bits. */
-const TASK_ID_DIGITS = 20;
 
 /** What comes out the same however often it is tried. */
 function isOwnFault(error: unknown): boolean {
