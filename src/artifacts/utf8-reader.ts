@@ -1,4 +1,4 @@
-import type { Buffer } from 'node:buffer';
+import { type Buffer, constants } from 'node:buffer';
 import { Malformed } from './faults.ts';
 
 // Longer than this, V8 would make a rope of characters that are appended.
@@ -7,19 +7,47 @@ const SCANNED_BYTES = 256;
 const MAX_KEY_BYTES = 32;
 const KEY_SLOTS = 1024;
 
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const decoder = newDecoder();
 
-/** The string that `bytes[start, end)` are in UTF-8; throws {@link Malformed} where they are not. */
-export function readUtf8(bytes: Buffer, start: number, end: number): string {
+function newDecoder(): InstanceType<typeof TextDecoder> {
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+}
+
+/** Node.js decodes no more bytes at once than a string can have characters, though each may take three. */
+const WHOLE_BYTES = constants.MAX_STRING_LENGTH;
+const PIECE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * The string that `bytes[start, end)` are in UTF-8; throws {@link Malformed} where they are not. More than `wholeBytes` are decoded in
+ * pieces, of `pieceBytes`.
+ */
+export function readUtf8(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  wholeBytes: number = WHOLE_BYTES,
+  pieceBytes: number = PIECE_BYTES,
+): string {
   const length = end - start;
   if (length <= SCANNED_BYTES && isAscii(bytes, start, end)) {
     return length <= APPENDED_BYTES ? appended(bytes, start, end) : bytes.toString('latin1', start, end);
   }
   try {
-    return decoder.decode(bytes.subarray(start, end));
+    const text = bytes.subarray(start, end);
+    return length <= wholeBytes ? decoder.decode(text) : decodeInPieces(text, pieceBytes);
   } catch (cause) {
     throw new Malformed(`a string that is not valid UTF-8, or too long, at byte ${start}`, { cause });
   }
+}
+
+function decodeInPieces(bytes: Uint8Array, pieceBytes: number): string {
+  // One of its own: what it keeps of a piece that failed must not reach another string.
+  const ownDecoder = newDecoder();
+  let text = '';
+  for (let start = 0; start < bytes.length; start += pieceBytes) {
+    text += ownDecoder.decode(bytes.subarray(start, start + pieceBytes), { stream: true });
+  }
+  return text + ownDecoder.decode();
 }
 
 function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
