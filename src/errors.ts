@@ -67,12 +67,19 @@ export type StowageErrorCode = (typeof ERROR_CODES)[number];
 /** Facts about an error, for programs: names, sizes, digests, the path inside a value. JSON-compatible. */
 export type ErrorDetails = Readonly<Record<string, unknown>>;
 
+/** By it every copy of the package in a process knows the errors of the others. */
+const BRAND = Symbol.for('stowage.StowageError');
+
 /**
  * The only error class Stowage throws. Branch on `code`; show `message` to people: it says what happened, to what, and what to do.
  */
 export class StowageError extends Error {
   readonly code: StowageErrorCode;
   readonly details: ErrorDetails;
+
+  static {
+    Object.defineProperty(StowageError.prototype, BRAND, { value: true });
+  }
 
   constructor(
     code: StowageErrorCode,
@@ -86,9 +93,13 @@ export class StowageError extends Error {
   }
 }
 
-/** Whether `error` is a {@link StowageError}, with one of `codes` if any are given. */
+/**
+ * Whether `error` is a {@link StowageError}, with one of `codes` if any are given. It may come from another copy of the package in the
+ * process, whose class `instanceof` does not know.
+ */
 export function isStowageError(error: unknown, ...codes: StowageErrorCode[]): error is StowageError {
-  return isInstance(error, StowageError) && (codes.length === 0 || codes.includes(error.code));
+  if (!types.isNativeError(error) || !(BRAND in error)) return false;
+  return codes.length === 0 || codes.includes((error as Error as StowageError).code);
 }
 
 /** Whether `value` is an error, of whatever realm. */

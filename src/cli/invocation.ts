@@ -1,4 +1,4 @@
-import { StowageError } from '../errors.ts';
+import { isStowageError, StowageError } from '../errors.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import type { Output } from './output.ts';
 
@@ -51,7 +51,7 @@ export class Invocation {
     if (worst === undefined) return undefined;
     const exitCode = exitCodeOf(worst) === EXIT.corruption ? EXIT.corruption : EXIT.partial;
     const others = this.#failures.length - 1;
-    if (others === 0 || !(worst instanceof StowageError)) return { error: worst, exitCode };
+    if (others === 0 || !isStowageError(worst)) return { error: worst, exitCode };
     const { code, details } = worst;
     const message = `${worst.message} (And ${others} more that could not be read.)`;
     return {

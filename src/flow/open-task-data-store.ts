@@ -16,6 +16,7 @@ import { validateUserName } from '../storage/names.ts';
 import { checkOptionNames } from '../storage/option-names.ts';
 import { checkUnread } from '../storage/read-once.ts';
 import { agreedArtifacts, type MergeOptions } from './merge-artifacts.ts';
+import { isTask, type NamedTask } from './task-brand.ts';
 import { sourceOf, TaskDataStore } from './task-data-store.ts';
 import { checkNameList } from './task-selection.ts';
 
@@ -239,7 +240,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
 
   /** Notes that this attempt's results rest on those of `task`, for its provenance. */
   recordRead(task: TaskDataStore): void {
-    checkTask(task, 'recordRead');
+    if (!isTask(task)) throw notTasks('recordRead');
     this.#attempt.recordRead(fullPathspec(task));
   }
 
@@ -293,7 +294,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
   }
 }
 
-function fullPathspec(task: TaskDataStore): string {
+function fullPathspec(task: NamedTask): string {
   return `${task.flowName}/${task.pathspec}`;
 }
 
@@ -309,7 +310,8 @@ async function isSameStore(
 }
 
 function checkTask(task: unknown, method: string): void {
-  if (!(task instanceof TaskDataStore)) throw notTasks(method);
+  if (task instanceof TaskDataStore) return;
+  throw isTask(task) ? taskOfAnotherCopy(task, method) : notTasks(method);
 }
 
 /** What an attempt that is open, or was given up, has saved is not known. */
@@ -319,6 +321,15 @@ function checkDescribed({ status, flowName, pathspec }: TaskDataStore): void {
     'ATTEMPT_NOT_DONE',
     `Attempt ${flowName}/${pathspec} is ${status}, so that it has no artifacts to take over; take those of one that is done.`,
     { details: { flow: flowName, pathspec, status } },
+  );
+}
+
+/** Whose private parts, and those of its store, this copy cannot use, nor should: it may be of another version. */
+function taskOfAnotherCopy({ flowName, pathspec }: NamedTask, method: string): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    `${method} was given ${flowName}/${pathspec}, opened by another copy of this package in the process (two versions, or two installations of one). Open it by this copy, \`getTaskDataStore('${pathspec}')\` of a flow opened by the same import; \`npm ls stowage\` lists the copies.`,
+    { details: { flow: flowName, pathspec } },
   );
 }
 

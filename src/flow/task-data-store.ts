@@ -17,6 +17,7 @@ import { checkOptionNames } from '../storage/option-names.ts';
 import { ArtifactValues, type PrefetchedBytes } from './artifact-values.ts';
 import { ArtifactTooLarge, formatArtifact, type RecordOptions, shownNames } from './record-view.ts';
 import { checkSchemas, type SchemaOutput, type StandardSchema, validateArtifact } from './standard-schema.ts';
+import { TASK_BRAND } from './task-brand.ts';
 import { checkNameList } from './task-selection.ts';
 
 /** What the store knows of an artifact without loading it. */
@@ -50,10 +51,7 @@ export interface TaskSource extends AttemptSource {
   entries: ArtifactEntry[];
 }
 
-/**
- * What writers need of a task that they take artifacts from; throws as `info` does. Set by the class, so that nothing of it is
- * public.
- */
+/** What writers need of a task that they take artifacts from; throws as `info` does. Set by the class: nothing of it is public. */
 export let sourceOf: (task: TaskDataStore, names: readonly string[]) => TaskSource;
 
 /** One attempt of a task, as readers see it. It never changes. */
@@ -64,6 +62,7 @@ export class TaskDataStore {
   #entriesByName: Map<string, ArtifactEntry> | undefined;
 
   static {
+    Object.defineProperty(TaskDataStore.prototype, TASK_BRAND, { value: true });
     sourceOf = (task, names) => ({
       content: task.#content,
       read: task.#read,

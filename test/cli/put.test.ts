@@ -14,6 +14,12 @@ function fileOf(name: string, content: string | Uint8Array): string {
   return path;
 }
 
+/** JSON that can be saved, then the one that is given. */
+function jsonArguments(content: string): string[] {
+  const files = [`a=${fileOf('good.json', '{"a":1}')}`, `b=${fileOf('other.json', content)}`];
+  return ['F/r/s/t', ...files, '--as', 'json', '--tag', 'x'];
+}
+
 let small: string;
 let large: string;
 beforeAll(() => {
@@ -125,6 +131,9 @@ describe('stowage put', () => {
     ['a folder', 1, () => ['F/r/s/t', `a=${folder}`]],
     ['bytes as text', 1, () => ['F/r/s/t', `a=${small}`, `b=${large}`, '--as', 'text']],
     ['text as JSON', 1, () => ['F/r/s/t', `a=${small}`, '--as', 'json']],
+    ['JSON that is too deep', 1, () => jsonArguments(`${'['.repeat(513)}${']'.repeat(513)}`)],
+    ['JSON that is far too deep', 1, () => jsonArguments(`${'['.repeat(200_000)}${']'.repeat(200_000)}`)],
+    ['JSON that sets a prototype', 1, () => jsonArguments('{"a":[{"__proto__":{}}]}')],
   ])('%s: leaves no trace', async (_, code, args) => {
     const nowhere = join(folder, 'nowhere');
     const said = await stowage(nowhere, ['put', ...args()]);

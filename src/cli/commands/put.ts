@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { SerializerRegistry } from '../../artifacts/registry.ts';
 import type { Metadata } from '../../attempts/metadata-parts.ts';
 import type { LeftBehind } from '../../content/unnamed-objects.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
@@ -68,7 +69,12 @@ async function readInputs(
   const typed = inputs.find(({ file }) => isTyped(file));
   if (typed) invocation.note(`reading ${typed.name} from the terminal; Ctrl-D ends it.`);
   if (form === 'bytes') return inputs;
-  for (const input of inputs) input.value = await readInput(input.file, form, invocation);
+  const registry = new SerializerRegistry();
+  for (const input of inputs) {
+    input.value = await readInput(input.file, form, invocation);
+    // Not all JSON can be saved: it may be too deep, or hold `__proto__`. Text always can.
+    if (form === 'json') registry.serialize(input.name, input.value);
+  }
   return inputs;
 }
 
