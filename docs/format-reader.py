@@ -33,7 +33,7 @@ DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]|conin\$|conout\$|clo
 # The classes of typed arrays in the order of their element types, from 1 on, with the widths of their elements.
 WIDTHS = {"Int8Array": 1, "Uint8ClampedArray": 1, "Int16Array": 2, "Uint16Array": 2, "Int32Array": 4, "Uint32Array": 4,
           "Float32Array": 4, "Float64Array": 8, "BigInt64Array": 8, "BigUint64Array": 8, "Float16Array": 2}
-ATTEMPT_FILE = re.compile(r"(0|[1-9][0-9]*)(\.attempt\.json|\.metadata\.json|\.DONE|\.DELETED|\.PURGED|\.ERASED\.[0-9]{8}\.json)")
+ATTEMPT_FILE = re.compile(r"(0|[1-9][0-9]{0,15})(\.attempt\.json|\.metadata\.json|\.DONE|\.DELETED|\.PURGED|\.ERASED\.[0-9]{8}\.json)")
 RUN_TIME = re.compile(r"at\.(0|[1-9][0-9]{0,14})")
 MAX_RUN_TIME_MS = 253402300799999
 HOLE = {"$": "hole"}
@@ -73,10 +73,15 @@ def decode_segment(file, names):
     return segment if encode_segment(segment, names) == file else None
 
 
+def is_user_name(name):
+    """Section 2, as far as a reader needs it: a segment that leads nowhere else."""
+    return name not in ("", ".", "..") and not re.search(r"[/\\\x00-\x1f\x7f-\x9f]", name) and len(name.encode()) <= 128
+
+
 class Store:
     def __init__(self, folder):
         self.folder, self.names = folder, "exact"
-        record = decode_record(self.get("stowage.json"), "stowage.json")
+        record = decode_record(self.get("stowage.json"), "stowage.json", "store")
         self.names = record["names"]
         ensure(self.names in ("exact", "fold"), "stowage.json: names")
 
@@ -116,19 +121,19 @@ class Elsewhere(Store):
     def __init__(self, store, place):
         ensure(re.fullmatch("[0-9a-f]{32}", place), f"{place}: no place")
         name = f"elsewhere/{place}.json"
-        record = decode_record(store.get(name), name)
+        record = decode_record(store.get(name), name, "place", place=place)
         url = urllib.parse.urlsplit(record["uri"])
-        ensure(record["place"] == place and record["names"] in ("exact", "fold"), name)
+        ensure(record["names"] in ("exact", "fold"), name)
         ensure(url.scheme == "file", f"{record['uri']}: this reader reads folders only")
-        store_id = decode_record(store.get("stowage.json"), "stowage.json")["storeId"]
+        store_id = decode_record(store.get("stowage.json"), "stowage.json", "store")["storeId"]
         self.folder, self.names = os.path.join(urllib.request.url2pathname(url.path), store_id, place), record["names"]
-        owner = decode_record(self.get("owner.json"), f"{record['uri']}: owner.json")
-        ensure(owner["storeId"] == store_id and owner["place"] == place, f"{record['uri']}: of another store")
+        decode_record(self.get("owner.json"), f"{record['uri']}: owner.json", "place-owner", storeId=store_id, place=place)
 
 
 # Section 3: records
 
-def decode_record(data, what):
+def decode_record(data, what, kind, **subject):
+    """The record `what`, which must be of this kind, and of what the members in `subject` tell."""
     ensure(data is not None, f"{what} is missing")
     body, tail = data[:-77], data[-77:]
     ensure(tail == b',"digest":"%s"}' % blake3(body).hexdigest().encode(), f"{what}: digest")
@@ -136,9 +141,11 @@ def decode_record(data, what):
     try:
         record = json.loads(data.decode(), parse_int=number, parse_float=number, parse_constant=number,
                             object_pairs_hook=object_of)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Damaged(f"{what}: {error}") from error
     ensure(record.get("format") == 1, f"{what}: format {record.get('format')}; a newer Stowage may have written it")
+    for member, value in {"kind": kind, **subject}.items():
+        ensure(member in record and record[member] == value and type(record[member]) is type(value), f"{what}: of another {member}")
     return record
 
 
@@ -227,13 +234,14 @@ def read_copy(store, name, key, root):
     if kind == "blob":
         return raw
     if kind == "manifest":
-        return read_manifest(store, raw, root, name)
-    locator = decode_record(raw, name)
-    ensure(locator["key"] == key and re.fullmatch(r"plain/[0-7][0-9a-v]{25}-[0-9]{8}/[^/]+", locator["plain"]), f"{name}: locator")
+        return read_manifest(store, raw, key, root, name)
+    locator = decode_record(raw, name, "locator", key=key)
+    plain_name = re.fullmatch(r"plain/[0-7][0-9a-v]{25}-[0-9]{8}/([^/]+)", locator["plain"])
+    ensure(plain_name and is_user_name(plain_name[1]), f"{name}: locator")
     return store.get(locator["plain"])
 
 
-def read_manifest(store, raw, root, what):
+def read_manifest(store, raw, key, root, what):
     fields, digest = raw[:-32], raw[-32:]
     ensure(blake3(fields).digest() == digest, f"{what}: digest")
     try:
@@ -241,6 +249,7 @@ def read_manifest(store, raw, root, what):
     except MALFORMED as error:
         raise Damaged(f"{what}: {error}") from error
     ensure(manifest["v"] == 1, f"{what}: version")
+    ensure(manifest["key"].hex() == key, f"{what}: of another content")
     hasher = blake3(b"stowage manifest root 1\n" + manifest["chunker"].encode() + b"\n")
     for chunks, size, group_root, _ in manifest["groups"]:
         hasher.update(struct.pack("<QI", size, chunks) + group_root)
@@ -292,7 +301,8 @@ def list_runs(store, flow):
             found.append((times[0], run))
         else:
             name = f"runs/{flow}/{run}/created.json"
-            created = datetime.datetime.fromisoformat(decode_record(store.get(name), name)["createdAt"].replace("Z", "+00:00"))
+            record = decode_record(store.get(name), name, "run", flow=flow, run=run)
+            created = datetime.datetime.fromisoformat(record["createdAt"].replace("Z", "+00:00"))
             found.append((round(created.timestamp() * 1000), run))
     return [run for _, run in sorted(found, reverse=True)]
 
@@ -302,7 +312,8 @@ def list_runs(store, flow):
 def list_attempts(store, folder):
     attempts = {}
     for name in store.list(folder):
-        if match := ATTEMPT_FILE.fullmatch(name):
+        match = ATTEMPT_FILE.fullmatch(name)
+        if match and int(match[1]) <= MAX_SAFE:
             attempts.setdefault(int(match[1]), set()).add(match[2])
     return attempts
 
@@ -316,7 +327,8 @@ def read_task(store, flow, run, step, task, attempt=None):
     files, base = attempts[chosen], f"{folder}/{chosen}"
     ensure(".DELETED" not in files, f"attempt {chosen} was deleted")
     ensure(".DONE" in files, f"attempt {chosen} is not finished")
-    done = decode_record(store.get(f"{base}.DONE"), f"{base}.DONE")
+    subject = {"flow": flow, "run": run, "step": step, "task": task, "attempt": chosen}
+    done = decode_record(store.get(f"{base}.DONE"), f"{base}.DONE", "done", **subject)
     ensure(done["outcome"] == "done", f"attempt {chosen} is {done['outcome']}")
     data = store.get(f"{base}.metadata.json")
     if data is None:  # a mark may have come since
@@ -326,10 +338,11 @@ def read_task(store, flow, run, step, task, attempt=None):
         data = store.get(f"{base}{erased}")
     else:
         ensure(data is not None and blake3(data).hexdigest() == done["metadataDigest"], f"{base}: not what DONE names")
-    description = table = decode_record(data, f"{base}: description")
+    description = table = decode_record(data, f"{base}: description", "metadata", session=done["session"], **subject)
     if "table" in description:
         moved = description["table"]
-        table = decode_record(load(store, moved["key"], moved["copy"], moved.get("root"), moved["bytes"]), f"{base}: table")
+        data = load(store, moved["key"], moved["copy"], moved.get("root"), moved["bytes"])
+        table = decode_record(data, f"{base}: table", "artifact-table")
     return chosen, description, table["artifacts"], ".PURGED" in files
 
 

@@ -1,5 +1,13 @@
-import { erasedRevisionOf, SESSION_FILES } from '../content/session-files.ts';
+import type { RecordSubject } from '../codec/record-fields.ts';
+import {
+  type DoneRecord,
+  decodeDone,
+  erasedRevisionOf,
+  readSessionFile,
+  SESSION_FILES,
+} from '../content/session-files.ts';
 import type { CallOptions, DataStoreStorage, ListedObject } from '../storage/contract.ts';
+import { isUserName } from '../storage/names.ts';
 import type { ListedDone } from './metadata-cache.ts';
 import type { TaskPath } from './pathspec.ts';
 
@@ -17,6 +25,18 @@ export type TaskAttempts = Map<
   number,
   Set<AttemptFile> & { listedDone?: ListedDone; erasedRevision?: number }
 >;
+
+/** The latest attempt that was started; -1 without any. */
+export function latestAttempt(attempts: ReadonlyMap<number, unknown>): number {
+  let latest = -1;
+  for (const attempt of attempts.keys()) latest = Math.max(latest, attempt);
+  return latest;
+}
+
+/** The numbers of a task's attempts, in their order. */
+export function attemptNumbersOf(attempts: ReadonlyMap<number, unknown>): number[] {
+  return [...attempts.keys()].sort((a, b) => a - b);
+}
 
 /** Options of listings of attempts. */
 export interface ListAttemptsOptions extends CallOptions {
@@ -36,6 +56,11 @@ export function taskPrefix({ flow, run, step, task }: TaskPath): string {
 /** What the names of an attempt's own files begin with. */
 export function attemptBase(path: TaskPath, attempt: number): string {
   return taskPrefix(path) + attempt;
+}
+
+/** What the records of an attempt are of. */
+export function attemptSubject({ flow, run, step, task }: TaskPath, attempt: number): RecordSubject {
+  return { flow, run, step, task, attempt };
 }
 
 /** What the names of an attempt's partial records begin with; they lie apart, so that listings of tasks do not meet them. */
@@ -60,6 +85,22 @@ export async function listAttempts(
     for (const object of page.objects) addAttemptFile(attempts, object.name.slice(prefix.length), object);
   }
   return attempts;
+}
+
+/**
+ * One GET: how an attempt was closed; `undefined` where it was not.
+ *
+ * @throws StowageError `RECORD_DAMAGED`, `UNSUPPORTED_FORMAT`
+ */
+export async function readDone(
+  storage: DataStoreStorage,
+  path: TaskPath,
+  attempt: number,
+  { signal }: CallOptions,
+): Promise<DoneRecord | undefined> {
+  const name = attemptBase(path, attempt) + SESSION_FILES.done;
+  const bytes = await readSessionFile(storage, name, { signal });
+  return bytes && decodeDone(bytes, storage.uri(name), attemptSubject(path, attempt));
 }
 
 /** A task that a listing of a run showed. */
@@ -96,6 +137,11 @@ export async function* listTasks(
       if (stepName === undefined || task === undefined || file === undefined || more.length > 0) continue;
       if (current?.path.step !== stepName || current.path.task !== task) {
         if (current && current.attempts.size > 0) yield current;
+        // What nobody can have named is no task, whoever put it there.
+        if (!isUserName(stepName) || !isUserName(task)) {
+          current = undefined;
+          continue;
+        }
         current = { path: { flow, run, step: stepName, task }, attempts: new Map() };
       }
       addAttemptFile(current.attempts, file, object);
@@ -110,8 +156,9 @@ function addAttemptFile(attempts: TaskAttempts, fileName: string, object: Listed
   const erasedRevision = erasedRevisionOf(suffix);
   const file = erasedRevision === undefined ? fileBySuffix.get(suffix) : 'erased';
   const number = fileName.slice(0, dot);
-  if (!file || !/^(0|[1-9]\d*)$/.test(number)) return;
   const attempt = Number(number);
+  // A number that JavaScript cannot tell from its neighbours is none that anybody opened.
+  if (!file || !/^(0|[1-9]\d{0,15})$/.test(number) || !Number.isSafeInteger(attempt)) return;
   let files = attempts.get(attempt);
   if (files) files.add(file);
   else {

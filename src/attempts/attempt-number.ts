@@ -2,7 +2,7 @@ import { holdsBytes } from '../content/create-own.ts';
 import { SESSION_FILES } from '../content/session-files.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { attemptBase, listAttempts } from './attempt-files.ts';
+import { attemptBase, latestAttempt, listAttempts } from './attempt-files.ts';
 import { formatPathspec, type TaskPath } from './pathspec.ts';
 
 /** Creates attempt.json: who does owns the number. `false` where it is taken. */
@@ -24,8 +24,14 @@ export async function nextNumber(
   path: TaskPath,
   options: CallOptions,
 ): Promise<number> {
-  const attempts = await listAttempts(storage, path, options);
-  return Math.max(-1, ...attempts.keys()) + 1;
+  const next = latestAttempt(await listAttempts(storage, path, options)) + 1;
+  if (Number.isSafeInteger(next)) return next;
+  const pathspec = formatPathspec(path);
+  throw new StowageError(
+    'ATTEMPT_EXISTS',
+    `No number is left for an attempt of ${pathspec} of flow ${path.flow} after ${Number.MAX_SAFE_INTEGER}, which is taken. Run the task under another id, and see who took that number.`,
+    { details: { flow: path.flow, pathspec } },
+  );
 }
 
 /** That a number, or one after the other, is taken. */

@@ -2,6 +2,7 @@ import { WriterSession } from '../content/session.ts';
 import { encodeAttempt, thisOwner } from '../content/session-files.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { AttemptContext } from './attempt-context.ts';
+import { attemptSubject } from './attempt-files.ts';
 import { attemptExists, createAttempt, nextNumber } from './attempt-number.ts';
 import { OpenAttempt } from './open-attempt.ts';
 import { type TaskPath, validateAttemptNumber } from './pathspec.ts';
@@ -36,7 +37,7 @@ export async function openAttempt(
     const startedAt = new Date().toISOString();
     const record = encodeAttempt(
       { session: session.id, startedAt, owner: thisOwner(), pins: [] },
-      { ...path, attempt: number },
+      attemptSubject(path, number),
     );
     if (await createAttempt(storage, path, number, record, { signal })) {
       return new OpenAttempt(context, path, number, session, startedAt, options.rawDataPath);

@@ -1,5 +1,5 @@
 import { decodeRecord } from '../codec/record.ts';
-import { readString, readStrings } from '../codec/record-fields.ts';
+import { type RecordSubject, readString, readStrings } from '../codec/record-fields.ts';
 import type { ContentReader } from '../content/content-reader.ts';
 import {
   type ArtifactTable,
@@ -20,7 +20,15 @@ import {
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { type AttemptFiles, attemptBase, listAttempts, type TaskAttempts } from './attempt-files.ts';
+import {
+  type AttemptFiles,
+  attemptBase,
+  attemptNumbersOf,
+  attemptSubject,
+  latestAttempt,
+  listAttempts,
+  type TaskAttempts,
+} from './attempt-files.ts';
 import type { ClosedRecords, MetadataCache } from './metadata-cache.ts';
 import { type Metadata, readMetadataParts } from './metadata-parts.ts';
 import { formatPathspec, type TaskPath } from './pathspec.ts';
@@ -93,7 +101,7 @@ export async function readAttempt(
 ): Promise<ReadAttempt> {
   const source = new AttemptSource(storage, reader, path, options);
   if (rule.attempt === 'latestDone') return source.latestDone(attempts);
-  const number = rule.attempt ?? Math.max(...attempts.keys());
+  const number = rule.attempt ?? latestAttempt(attempts);
   const files = attempts.get(number);
   if (!files) throw attemptNotFound(path, number, attempts);
   if (!files.has('done') && !files.has('deleted') && !rule.allowNotDone)
@@ -164,7 +172,8 @@ class AttemptSource {
     if (files.has('deleted')) throw deleted(this.#path, number);
     const base = attemptBase(this.#path, number);
     const closed =
-      (await this.#fromCache(files)) ?? (files.has('done') ? await this.#readDone(base) : undefined);
+      (await this.#fromCache(number, files)) ??
+      (files.has('done') ? await this.#readDone(number) : undefined);
     const done = closed?.done;
     if (!done || done.outcome === 'abandoned') return this.#readUndescribed(number, base, done);
     const { description, erased } = await this.#readDescription(number, base, closed, files);
@@ -182,17 +191,23 @@ class AttemptSource {
     };
   }
 
-  /** What was erased from is not asked for: the cache has it as it was. */
-  async #fromCache(files: AttemptFiles): Promise<ClosedRecords | undefined> {
-    if (!files.listedDone || files.has('erased')) return undefined;
-    return this.#cache?.get(files.listedDone, this.#options);
+  /** What the records of an attempt are of: one session, where DONE tells which. */
+  #subject(number: number, done: DoneRecord | undefined): RecordSubject {
+    const subject = attemptSubject(this.#path, number);
+    return done ? { ...subject, session: done.session } : subject;
   }
 
-  async #readDone(base: string): Promise<ReadDone> {
-    const name = base + SESSION_FILES.done;
+  /** What was erased from is not asked for: the cache has it as it was. */
+  async #fromCache(number: number, files: AttemptFiles): Promise<ClosedRecords | undefined> {
+    if (!files.listedDone || files.has('erased')) return undefined;
+    return this.#cache?.get(files.listedDone, attemptSubject(this.#path, number), this.#options);
+  }
+
+  async #readDone(number: number): Promise<ReadDone> {
+    const name = attemptBase(this.#path, number) + SESSION_FILES.done;
     const doneBytes = await readSessionFile(this.#storage, name, this.#options);
     if (!doneBytes) throw damage(name, 'it was listed but cannot be read');
-    return { done: decodeDone(doneBytes, name), doneBytes };
+    return { done: decodeDone(doneBytes, name, attemptSubject(this.#path, number)), doneBytes };
   }
 
   /** An attempt that is open, or that a collector gave up on: attempt.json and what was said of it at once. */
@@ -200,7 +215,7 @@ class AttemptSource {
     const name = base + SESSION_FILES.attempt;
     const body = await readSessionFile(this.#storage, name, this.#options);
     if (!body) throw damage(name, 'the attempt has other files, but this one is missing');
-    const { startedAt } = decodeAttempt(body, name);
+    const { startedAt } = decodeAttempt(body, name, this.#subject(number, done));
     return {
       path: this.#path,
       attempt: number,
@@ -218,14 +233,15 @@ class AttemptSource {
     { done, doneBytes, metadata: cached }: ReadDone,
     files: AttemptFiles,
   ): Promise<FoundDescription> {
-    if (files.erasedRevision !== undefined) return this.#readErased(base, files.erasedRevision);
+    const subject = this.#subject(number, done);
+    if (files.erasedRevision !== undefined) return this.#readErased(base, files.erasedRevision, subject);
     const name = base + SESSION_FILES.metadata;
-    if (cached) return { description: decodeDescription(cached, name), erased: undefined };
+    if (cached) return { description: decodeDescription(cached, name, subject), erased: undefined };
     const object = await this.#storage.get(name, { ...this.#options, maxBytes: MAX_DESCRIPTION_BYTES });
-    if (!object) return this.#missingDescription(number, base);
+    if (!object) return this.#missingDescription(number, base, subject);
     const metadata = object.body;
     if (digestHex(metadata) !== done.metadataDigest) throw damage(name, 'it is not the one that DONE names');
-    const description = decodeDescription(metadata, name);
+    const description = decodeDescription(metadata, name, subject);
     if (files.listedDone) {
       await this.#cache?.set(files.listedDone, { done, doneBytes, metadata }, this.#options);
     }
@@ -233,24 +249,25 @@ class AttemptSource {
   }
 
   /** Retention marks before it deletes: look again before calling a missing description damage. */
-  async #missingDescription(number: number, base: string): Promise<FoundDescription> {
+  async #missingDescription(number: number, base: string, subject: RecordSubject): Promise<FoundDescription> {
     const files = (await listAttempts(this.#storage, this.#path, this.#options)).get(number);
     if (files?.has('deleted')) throw deleted(this.#path, number);
-    if (files?.erasedRevision !== undefined) return this.#readErased(base, files.erasedRevision);
+    if (files?.erasedRevision !== undefined) return this.#readErased(base, files.erasedRevision, subject);
     throw damage(base + SESSION_FILES.metadata, 'it is missing, and nothing says that it was given up');
   }
 
-  async #readErased(base: string, revision: number): Promise<FoundDescription> {
+  async #readErased(base: string, revision: number, subject: RecordSubject): Promise<FoundDescription> {
     const name = base + erasedFile(revision);
     const object = await this.#storage.get(name, { ...this.#options, maxBytes: MAX_DESCRIPTION_BYTES });
     if (!object) throw damage(name, 'it was listed but cannot be read');
     const record = decodeRecord(object.body, name);
+    const description = readDescription(record, name, subject);
     const erased = {
       revision,
       reason: readString(record, 'reason', name),
       artifacts: readStrings(record, 'erased', name),
     };
-    return { description: readDescription(record, name), erased };
+    return { description, erased };
   }
 
   async #resolveTable(table: ReadDescription['table']): Promise<() => ArtifactTable> {
@@ -265,8 +282,8 @@ function where(path: TaskPath, attempt?: number): { flow: string; pathspec: stri
 }
 
 function attemptNotFound(path: TaskPath, attempt: number, attempts: TaskAttempts): StowageError {
-  const existing = [...attempts.keys()].sort((a, b) => a - b);
-  const details = { ...where(path), attempt, existing };
+  const existing = attemptNumbersOf(attempts);
+  const details = { ...where(path), attempt, existing: existing.slice(-MAX_EXISTING) };
   return new StowageError(
     'ATTEMPT_NOT_FOUND',
     `Task ${details.pathspec} of flow ${details.flow} has no attempt ${attempt}; it has ${someOf(existing)}.`,
@@ -284,7 +301,7 @@ function notDone(
   const details = {
     ...where(path, attempt),
     status,
-    existing: [...attempts.keys()].sort((a, b) => a - b),
+    existing: attemptNumbersOf(attempts).slice(-MAX_EXISTING),
   };
   const state = { open: 'is not finished', failed: 'failed', abandoned: 'was given up' }[status as 'open'];
   const older =
@@ -297,15 +314,19 @@ function notDone(
 }
 
 function noneDone(path: TaskPath, attempts: TaskAttempts): StowageError {
-  const details = { ...where(path), existing: [...attempts.keys()].sort((a, b) => a - b) };
+  const existing = attemptNumbersOf(attempts);
+  const details = { ...where(path), existing: existing.slice(-MAX_EXISTING) };
   return new StowageError(
     'ATTEMPT_NOT_DONE',
-    `Task ${details.pathspec} of flow ${details.flow} has no attempt that is done (it has ${someOf(details.existing)}).`,
+    `Task ${details.pathspec} of flow ${details.flow} has no attempt that is done (it has ${someOf(existing)}).`,
     { details },
   );
 }
 
-/** The last of many numbers, which a message can hold; `details.existing` has them all. */
+/** How many numbers of attempts `details.existing` of an error holds: the last ones. */
+const MAX_EXISTING = 1_000;
+
+/** The last of many numbers, which a message can hold. */
 function someOf(numbers: readonly number[]): string {
   const last = numbers.slice(-20).join(', ');
   return numbers.length > 20 ? `${numbers.length}, the last of them ${last}` : last;

@@ -1,5 +1,5 @@
 import { padSequence } from '../content/session-id.ts';
-import { validateLogName } from '../storage/names.ts';
+import { isLogName, validateLogName } from '../storage/names.ts';
 import { logBase } from './attempt-files.ts';
 import type { TaskPath } from './pathspec.ts';
 
@@ -69,6 +69,7 @@ export class LogPartNames {
     const [source, stream, part, ...more] = name.slice(this.#base.length).split('.');
     if (source === undefined || stream === undefined || part === undefined || more.length > 0)
       return undefined;
-    return /^\d{8,}$/.test(part) ? { name, source, stream, sequence: Number(part) } : undefined;
+    const isPart = isLogName(source) && isLogName(stream) && /^\d{8}$/.test(part);
+    return isPart ? { name, source, stream, sequence: Number(part) } : undefined;
   }
 }

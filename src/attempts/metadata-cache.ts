@@ -1,3 +1,4 @@
+import type { RecordSubject } from '../codec/record-fields.ts';
 import type { ByteCache } from '../content/byte-cache.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { GuardedCache } from '../content/guarded-cache.ts';
@@ -44,9 +45,15 @@ export class MetadataCache {
     this.#cache = new GuardedCache(cache);
   }
 
-  async get(done: ListedDone, options: CallOptions): Promise<ClosedRecords | undefined> {
+  /** The records of a DONE, which is one of `subject`. */
+  async get(
+    done: ListedDone,
+    subject: RecordSubject,
+    options: CallOptions,
+  ): Promise<ClosedRecords | undefined> {
     const key = await this.#keyOf(done, options);
-    const verify = (entry: Uint8Array): ClosedRecords | undefined => decodeEntry(entry, key, done.name);
+    const verify = (entry: Uint8Array): ClosedRecords | undefined =>
+      decodeEntry(entry, key, done.name, subject);
     return this.#cache.get({ key, bytes: undefined, verify }, options);
   }
 
@@ -72,14 +79,19 @@ function encodeEntry(key: string, { doneBytes, metadata }: ClosedRecords): Uint8
   return entry;
 }
 
-function decodeEntry(entry: Uint8Array, key: string, name: string): ClosedRecords | undefined {
+function decodeEntry(
+  entry: Uint8Array,
+  key: string,
+  name: string,
+  subject: RecordSubject,
+): ClosedRecords | undefined {
   const isOfKey = Buffer.compare(entry.subarray(0, KEY_BYTES), Buffer.from(key, 'hex')) === 0;
   if (!isOfKey || entry.length < HEADER_BYTES) return undefined;
   const metadataStart = HEADER_BYTES + new DataView(entry.buffer).getUint32(KEY_BYTES, true);
   const doneBytes = entry.subarray(HEADER_BYTES, metadataStart);
   const metadata = entry.subarray(metadataStart);
   try {
-    const done = decodeDone(doneBytes, name);
+    const done = decodeDone(doneBytes, name, subject);
     return done.metadataDigest === digestHex(metadata) ? { done, doneBytes, metadata } : undefined;
   } catch (error) {
     // Damaged, or of a newer release: the store says which.

@@ -1,17 +1,18 @@
 import { isDisguised } from '../artifacts/built-in-kind.ts';
 import type { JsonValue } from '../codec/json-value.ts';
-import { decodeRecord, encodeRecord } from '../codec/record.ts';
-import { checkFormat, readObject } from '../codec/record-fields.ts';
+import { encodeRecord } from '../codec/record.ts';
+import { type RecordSubject, readObject, readRecord } from '../codec/record-fields.ts';
 import { createOwn } from '../content/create-own.ts';
 import { padSequence } from '../content/session-id.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { partialBase } from './attempt-files.ts';
+import { attemptSubject, partialBase } from './attempt-files.ts';
 import type { TaskPath } from './pathspec.ts';
 
 /** What users say of an attempt, beside its artifacts: any JSON. */
 export type Metadata = Record<string, JsonValue>;
 
+const PART = /^(\d{8})\.json$/;
 const MAX_PART_BYTES = 4 * 1024 * 1024;
 /** All that is said of an attempt, added up over its parts. */
 export const MAX_METADATA_BYTES: number = 16 * 1024 * 1024;
@@ -19,12 +20,21 @@ const MAX_DEPTH = 100;
 const MAX_VALUES = 1_000_000;
 
 /** The bytes of a part; throws `INVALID_ARGUMENT` where it, or all parts together, become too large to be read again. */
-export function encodeMetadataPart(metadata: Metadata, bytesBefore: number): Uint8Array {
-  const record = encodeRecord({ format: 1, kind: 'metadata-part', metadata });
+export function encodeMetadataPart(
+  metadata: Metadata,
+  bytesBefore: number,
+  subject: RecordSubject = {},
+): Uint8Array {
+  const record = encodeRecord({ format: 1, kind: 'metadata-part', ...subject, metadata });
   if (record.length > MAX_PART_BYTES) throw tooLarge(record.length, `${MAX_PART_BYTES} a call`);
   const total = bytesBefore + record.length;
   if (total > MAX_METADATA_BYTES) throw tooLarge(total, `${MAX_METADATA_BYTES} an attempt`);
   return record;
+}
+
+/** What a part is of: an attempt, and its place among the parts, since later ones win. */
+export function partSubject(path: TaskPath, attempt: number, part: number): RecordSubject {
+  return { ...attemptSubject(path, attempt), part };
 }
 
 /** Writes a part at once, so that a crash keeps what was said. */
@@ -50,13 +60,20 @@ export async function readMetadataParts(
   { signal }: CallOptions,
 ): Promise<Metadata> {
   const merged: Metadata = {};
-  for await (const page of storage.list({ prefix: partPrefix(path, attempt), signal })) {
+  const prefix = partPrefix(path, attempt);
+  for await (const page of storage.list({ prefix, signal })) {
     for (const { name } of page.objects) {
+      const [, number] = PART.exec(name.slice(prefix.length)) ?? [];
+      if (number === undefined) continue;
       const object = await storage.get(name, { signal, maxBytes: MAX_PART_BYTES });
       if (!object) continue; // removed since it was listed
       const what = storage.uri(name);
-      const record = decodeRecord(object.body, what);
-      checkFormat(record, what);
+      const record = readRecord(
+        object.body,
+        what,
+        'metadata-part',
+        partSubject(path, attempt, Number(number)),
+      );
       Object.assign(merged, readObject(record, 'metadata', what));
     }
   }

@@ -1,4 +1,3 @@
-import type { JsonValue } from '../codec/json-value.ts';
 import { CHUNKED_FROM_BYTES, type StreamOptions } from '../content/content-writer.ts';
 import {
   type ArtifactTable,
@@ -26,14 +25,20 @@ import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { Artifacts, SaveOptions } from './artifact-input.ts';
 import type { AttemptContext } from './attempt-context.ts';
-import { attemptBase } from './attempt-files.ts';
+import { attemptBase, attemptSubject } from './attempt-files.ts';
 import { createAttempt } from './attempt-number.ts';
 import { AttemptTable, type TableRow, type TableWriter } from './attempt-table.ts';
 import type { LogChoice } from './log-names.ts';
 import type { ScrubbedLog } from './log-scrubbing.ts';
 import type { LogStreams } from './log-streams.ts';
 import { LogWriter, type SaveLogsOptions } from './log-writer.ts';
-import { encodeMetadataPart, type Metadata, toMetadata, writeMetadataPart } from './metadata-parts.ts';
+import {
+  encodeMetadataPart,
+  type Metadata,
+  partSubject,
+  toMetadata,
+  writeMetadataPart,
+} from './metadata-parts.ts';
 import { formatPathspec, type TaskPath } from './pathspec.ts';
 import { WorkUnderWay } from './work-under-way.ts';
 
@@ -180,9 +185,11 @@ export class OpenAttempt {
   async saveMetadata(metadata: Metadata, options: CallOptions = {}): Promise<void> {
     this.#ensureOpen('save metadata');
     const part = toMetadata(metadata);
-    const record = encodeMetadataPart(part, this.#metadataBytes);
+    const sequence = this.#metadataParts;
+    const subject = partSubject(this.path, this.#number, sequence);
+    const record = encodeMetadataPart(part, this.#metadataBytes, subject);
+    this.#metadataParts += 1;
     this.#metadataBytes += record.length;
-    const sequence = this.#metadataParts++;
     const writing = async (): Promise<void> => {
       await writeMetadataPart(this.#storage, this.path, this.#number, sequence, record, options);
       Object.assign(this.#metadata, part);
@@ -287,7 +294,8 @@ export class OpenAttempt {
     const done = { outcome, session: id, closedAt, ...(error ? { error } : {}) };
     const base = attemptBase(this.path, this.#number);
     await this.#writers.persistElsewhere(options);
-    const standing = await closeSession(this.#storage, base, this.#description, done, options);
+    const subject = attemptSubject(this.path, this.#number);
+    const standing = await closeSession(this.#storage, base, subject, this.#description, done, options);
     if (standing && standing.session !== id) throw await this.#fenced('somebody else closed it');
     // A collector that heard nothing for a day gave up on this attempt. As a failure that is as good as closed.
     if (standing?.outcome === 'abandoned' && outcome === 'done') {
@@ -314,7 +322,7 @@ export class OpenAttempt {
     const session = new WriterSession(this.#storage);
     const record = encodeAttempt(
       { session: session.id, startedAt: this.#startedAt, owner: thisOwner(), pins: [] },
-      { ...this.path, attempt: next },
+      attemptSubject(this.path, next),
     );
     if (!(await createAttempt(this.#storage, this.path, next, record, options))) {
       throw await this.#fenced(`a collector gave up on it, and attempt ${next} was opened by somebody else`);
@@ -367,7 +375,7 @@ export class OpenAttempt {
   #descriptionWith(table: Description['table']): Description {
     return {
       session: this.#session.id,
-      subject: { ...this.path, attempt: this.#number } as Record<string, JsonValue>,
+      subject: attemptSubject(this.path, this.#number),
       startedAt: this.#startedAt,
       table,
       metadata: this.#metadata,

@@ -1,6 +1,7 @@
 import { isStowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { compareNames } from '../storage/name-order.ts';
+import { isUserName } from '../storage/names.ts';
 import { createdName, parseRunTime, readRunCreated } from './runs.ts';
 
 /** A run that a listing showed. */
@@ -74,7 +75,10 @@ async function seeRuns(storage: DataStoreStorage, prefix: string, { signal }: Ca
       seen.times += 1;
     }
   }
-  return [...runs.values()].filter(({ isCreated }) => isCreated);
+  // What nobody can have named is no run, whoever put it there.
+  return [...runs.values()].filter(
+    ({ isCreated, flow, run }) => isCreated && isUserName(flow) && isUserName(run),
+  );
 }
 
 /** When a run was created, by its record; where that cannot be read, by the earliest of its files' times, or by when it was written. */

@@ -1,10 +1,10 @@
 import type { JsonValue } from '../codec/json-value.ts';
-import { decodeRecord, encodeRecord } from '../codec/record.ts';
+import { encodeRecord } from '../codec/record.ts';
 import {
-  checkFormat,
   readObject,
   readOneOf,
   readOptional,
+  readRecord,
   readString,
   readStrings,
   readTime,
@@ -105,7 +105,10 @@ export async function createRunRecord(
   const standing = await storage.get(name, { signal, maxBytes: MAX_RECORD_BYTES });
   if (!standing) throw vanished(storage.uri(name));
   if (Buffer.compare(standing.body, record) === 0) return created(); // our own, after a lost response
-  return { isNew: false, rawDataPath: decodeRunCreated(standing.body, storage.uri(name)).rawDataPath };
+  return {
+    isNew: false,
+    rawDataPath: decodeRunCreated(standing.body, storage.uri(name), { flow, run }).rawDataPath,
+  };
 }
 
 /**
@@ -140,6 +143,8 @@ export async function finishRunRecord(
     format: 1,
     kind: 'run-finished',
     session: newSessionId(),
+    flow,
+    run,
     status,
     finishedAt: new Date().toISOString(),
     ...(error === undefined ? {} : { error: recordError(error) }),
@@ -156,13 +161,20 @@ export async function readRunCreated(
   { signal }: CallOptions,
 ): Promise<RunCreated | undefined> {
   const object = await storage.get(createdName(flow, run), { signal, maxBytes: MAX_RECORD_BYTES });
-  return object && decodeRunCreated(object.body, storage.uri(createdName(flow, run)));
+  return object && decodeRunCreated(object.body, storage.uri(createdName(flow, run)), { flow, run });
 }
 
-/** @throws StowageError `RECORD_DAMAGED`, `UNSUPPORTED_FORMAT` */
-export function decodeRunCreated(bytes: Uint8Array, what: string): RunCreated {
-  const record = decodeRecord(bytes, what);
-  checkFormat(record, what);
+/**
+ * Reads created.json of a run.
+ *
+ * @throws StowageError `RECORD_DAMAGED`, `UNSUPPORTED_FORMAT`
+ */
+export function decodeRunCreated(
+  bytes: Uint8Array,
+  what: string,
+  of: { flow: string; run: string },
+): RunCreated {
+  const record = readRecord(bytes, what, 'run', of);
   const rawDataPath = readOptional(readString, record, 'rawDataPath', what);
   return {
     createdAt: readTime(record, 'createdAt', what),
@@ -182,8 +194,7 @@ export async function readRunFinished(
   const object = await storage.get(finishedName(flow, run), { signal, maxBytes: MAX_RECORD_BYTES });
   if (!object) return undefined;
   const what = storage.uri(finishedName(flow, run));
-  const record = decodeRecord(object.body, what);
-  checkFormat(record, what);
+  const record = readRecord(object.body, what, 'run-finished', { flow, run });
   const error = readRecordedError(record, what);
   return {
     status: readOneOf(record, 'status', what, ['done', 'failed']),

@@ -1,11 +1,11 @@
 import type { JsonValue } from '../codec/json-value.ts';
-import { decodeRecord, encodeRecord } from '../codec/record.ts';
+import { encodeRecord } from '../codec/record.ts';
 import {
-  checkFormat,
   readInteger,
   readObject,
   readOneOf,
   readOptional,
+  readRecord,
   readString,
   readTime,
 } from '../codec/record-fields.ts';
@@ -111,10 +111,7 @@ export function encodeEntry(
  * @throws StowageError `RECORD_DAMAGED`, which an entry of another key is too, or `UNSUPPORTED_FORMAT`.
  */
 export function decodeEntry(bytes: Uint8Array, key: EntryKey, what: string): CacheEntry {
-  const record = decodeRecord(bytes, what);
-  checkFormat(record, what);
-  readOneOf(record, 'kind', what, ['cache-entry']);
-  readOneOf(record, 'key', what, [key]);
+  const record = readRecord(bytes, what, 'cache-entry', { key });
   const leaseToken = readInteger(record, 'leaseToken', what);
   if (leaseToken > MAX_TOKEN) readOneOf(record, 'leaseToken', what, [`at most ${MAX_TOKEN}`]);
   const signature = splitSignature(bytes)?.signature;

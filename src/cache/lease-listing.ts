@@ -58,7 +58,7 @@ export async function readLease(
   const name = leaseName(key, token);
   try {
     const object = await storage.get(name, { signal, maxBytes: MAX_LEASE_BYTES });
-    return object && decodeLease(object.body, storage.uri(name));
+    return object && decodeLease(object.body, { key, token }, storage.uri(name));
   } catch (error) {
     if (isStowageError(error, 'RECORD_DAMAGED', 'UNSUPPORTED_FORMAT', 'OBJECT_TOO_LARGE')) return undefined;
     throw error;

@@ -1,12 +1,5 @@
-import { decodeRecord, encodeRecord } from '../codec/record.ts';
-import {
-  checkFormat,
-  readInteger,
-  readObject,
-  readOneOf,
-  readString,
-  readTime,
-} from '../codec/record-fields.ts';
+import { encodeRecord } from '../codec/record.ts';
+import { readInteger, readObject, readRecord, readString, readTime } from '../codec/record-fields.ts';
 import { thisOwner } from '../content/session-files.ts';
 import { isSessionId, type SessionId } from '../content/session-id.ts';
 import { StowageError } from '../errors.ts';
@@ -45,11 +38,13 @@ export function encodeLease(lease: Omit<LeaseRecord, 'owner' | 'startedAt'>): Ui
   });
 }
 
-/** Reads a lease; throws `RECORD_DAMAGED` or `UNSUPPORTED_FORMAT`, naming `what`. */
-export function decodeLease(bytes: Uint8Array, what: string): LeaseRecord {
-  const record = decodeRecord(bytes, what);
-  checkFormat(record, what);
-  readOneOf(record, 'kind', what, ['cache-lease']);
+/** Reads the lease of a key that was given `token`; throws `RECORD_DAMAGED` or `UNSUPPORTED_FORMAT`, naming `what`. */
+export function decodeLease(
+  bytes: Uint8Array,
+  { key, token }: Pick<LeaseRecord, 'key' | 'token'>,
+  what: string,
+): LeaseRecord {
+  const record = readRecord(bytes, what, 'cache-lease', { key, token });
   const owner = readObject(record, 'owner', what);
   const session = readString(record, 'session', what);
   const leaseMs = readInteger(record, 'leaseMs', what, 1);
@@ -59,8 +54,8 @@ export function decodeLease(bytes: Uint8Array, what: string): LeaseRecord {
     });
   }
   return {
-    key: readString(record, 'key', what),
-    token: readInteger(record, 'token', what, 1),
+    key,
+    token,
     session,
     owner: { host: readString(owner, 'host', what), pid: readInteger(owner, 'pid', what) },
     startedAt: readTime(record, 'startedAt', what),

@@ -1,5 +1,4 @@
-import { attemptBase, type ListedTask } from '../attempts/attempt-files.ts';
-import { decodeDone, readSessionFile, SESSION_FILES } from '../content/session-files.ts';
+import { type ListedTask, readDone } from '../attempts/attempt-files.ts';
 import type { ShownStatus } from './attempt-view.ts';
 import type { Invocation } from './invocation.ts';
 import { latestOf } from './listings.ts';
@@ -39,10 +38,9 @@ async function statusOf(
   const files = listed.attempts.get(attempt);
   if (files?.has('deleted')) return 'deleted';
   if (!files?.has('done')) return 'open';
-  const name = attemptBase(listed.path, attempt) + SESSION_FILES.done;
   try {
-    const body = await readSessionFile(storage, name, invocation);
-    return body ? decodeDone(body, storage.uri(name)).outcome : 'deleted'; // forgotten since it was listed
+    const done = await readDone(storage, listed.path, attempt, invocation);
+    return done?.outcome ?? 'deleted'; // forgotten since it was listed
   } catch (error) {
     return unreadable(invocation, error).status;
   }

@@ -1,4 +1,4 @@
-import type { ListedTask } from '../attempts/attempt-files.ts';
+import { attemptNumbersOf, type ListedTask } from '../attempts/attempt-files.ts';
 import { type AttemptStatus, type ReadAttempt, readAttempt } from '../attempts/attempt-reader.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
 import type { TaskPath } from '../attempts/pathspec.ts';
@@ -102,7 +102,7 @@ export async function readTaskView(
   listed: ListedTask,
   which: WhichAttempts = 'all',
 ): Promise<TaskView> {
-  const numbers = [...listed.attempts.keys()].sort((a, b) => a - b);
+  const numbers = attemptNumbersOf(listed.attempts);
   const attempts: AttemptView[] = [];
   for (const number of which === 'all' ? numbers : numbers.slice(-1)) {
     attempts.push(await readView(invocation, store, listed, number));

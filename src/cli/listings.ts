@@ -1,4 +1,4 @@
-import { type ListedTask, listTasks } from '../attempts/attempt-files.ts';
+import { type ListedTask, latestAttempt, listTasks } from '../attempts/attempt-files.ts';
 import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { missing } from './not-found.ts';
@@ -43,7 +43,7 @@ export async function tasksAt(
 
 /** The latest attempt of a task that was started, which is the one that readers get. */
 export function latestOf({ attempts }: ListedTask): number {
-  return Math.max(...attempts.keys());
+  return latestAttempt(attempts);
 }
 
 /** The path of a listed task. */

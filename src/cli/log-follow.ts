@@ -1,17 +1,11 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { attemptBase, type ListedTask } from '../attempts/attempt-files.ts';
+import { attemptBase, type ListedTask, readDone } from '../attempts/attempt-files.ts';
 import { followLogs } from '../attempts/log-following.ts';
 import { type LogChoice, logId } from '../attempts/log-names.ts';
 import { listLogs } from '../attempts/log-reader.ts';
 import { readRunFinished } from '../attempts/runs.ts';
-import {
-  decodeDone,
-  type Outcome,
-  type RecordedError,
-  readSessionFile,
-  SESSION_FILES,
-} from '../content/session-files.ts';
+import { type Outcome, type RecordedError, SESSION_FILES } from '../content/session-files.ts';
 import { abortError } from '../errors.ts';
 import { errorLine } from './attempt-view.ts';
 import type { Invocation } from './invocation.ts';
@@ -128,7 +122,7 @@ class LogFollow {
       this.hasWritten ||= skipped < bytes.length;
     }
     for (const subject of logs.values()) await this.#write(() => this.#sink.end(subject));
-    await this.#remarkOnEnd({ listed, attempt }, doneName);
+    await this.#remarkOnEnd({ listed, attempt });
   }
 
   async tasks(path: Reaching<'flow' | 'run'>): Promise<void> {
@@ -206,11 +200,10 @@ class LogFollow {
     await writing;
   }
 
-  async #remarkOnEnd({ listed, attempt }: Followed, doneName: string): Promise<void> {
-    const { storage } = this.#store;
-    const body = await readSessionFile(storage, doneName, { signal: this.#signal });
-    if (!body) return; // the run ended before it did
-    const { outcome, error } = decodeDone(body, storage.uri(doneName));
+  async #remarkOnEnd({ listed, attempt }: Followed): Promise<void> {
+    const done = await readDone(this.#store.storage, listed.path, attempt, { signal: this.#signal });
+    if (!done) return; // the run ended before it did
+    const { outcome, error } = done;
     await this.#remark({ status: outcome, error }, formatStorePath({ ...pathOf(listed), attempt }));
   }
 

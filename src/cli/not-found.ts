@@ -1,4 +1,4 @@
-import { listAttempts } from '../attempts/attempt-files.ts';
+import { attemptNumbersOf, listAttempts } from '../attempts/attempt-files.ts';
 import { listRuns } from '../attempts/run-listing.ts';
 import { StowageError, type StowageErrorCode } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
@@ -140,10 +140,10 @@ async function missingAttempt(
   const { flow = '', run = '', step = '', task = '', attempt = 0 } = path;
   const attempts = await listAttempts(storage, { flow, run, step, task }, options);
   if (attempts.has(attempt)) return undefined;
-  const existing = [...attempts.keys()].sort((a, b) => a - b);
+  const existing = attemptNumbersOf(attempts);
   return new StowageError(
     'ATTEMPT_NOT_FOUND',
     `Task ${flow}/${run}/${step}/${task} has no attempt ${attempt}; it has ${listed(existing)}.`,
-    { details: { ...path, missing: 'attempt', existing } },
+    { details: { ...path, missing: 'attempt', existing: existing.slice(-MAX_EXISTING) } },
   );
 }

@@ -1,9 +1,42 @@
 import { StowageError } from '../errors.ts';
+import { type DecodedRecord, decodeRecord } from './record.ts';
 
 /** The format of records that this version of Stowage writes, and the newest it reads. */
 export const RECORD_FORMAT = 1;
 
+/** How much of a wrong value a message shows, in UTF-16 units. */
+const MAX_SHOWN = 200;
+
 type Fields = Readonly<Record<string, unknown>>;
+
+/** What a record is of: members that it must have, with these values, where it lies. */
+export type RecordSubject = Readonly<Record<string, string | number | boolean>>;
+
+/**
+ * The fields of a record, verified: its digest, its format, its kind, and that it is of `subject`, so that one which came to lie
+ * where another belongs is not taken for that.
+ *
+ * @param what - the record's name, for errors.
+ * @throws StowageError `RECORD_DAMAGED`, `UNSUPPORTED_FORMAT`
+ */
+export function readRecord(
+  bytes: Uint8Array,
+  what: string,
+  kind: string,
+  subject: RecordSubject = {},
+): DecodedRecord {
+  const record = decodeRecord(bytes, what);
+  checkIdentity(record, what, kind, subject);
+  return record;
+}
+
+/** Checks format, kind and subject of a record whose bytes are verified. */
+export function checkIdentity(record: Fields, what: string, kind: string, subject: RecordSubject): void {
+  checkFormat(record, what);
+  for (const [field, expected] of Object.entries({ kind, ...subject })) {
+    if (fieldOf(record, field) !== expected) throw misplaced(record, what, field, expected);
+  }
+}
 
 /**
  * Checks a record's field `format`.
@@ -112,6 +145,21 @@ function fieldOf(record: Fields, field: string): unknown {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function misplaced(record: Fields, what: string, field: string, expected: unknown): StowageError {
+  const value = fieldOf(record, field);
+  const found = typeof value === 'string' ? JSON.stringify(value.slice(0, MAX_SHOWN)) : describeKind(value);
+  return new StowageError(
+    'RECORD_DAMAGED',
+    `${what} is the record of something else: its field \`${field}\` is ${found}, where ${JSON.stringify(expected)} belongs. Restore it from a copy of the store.`,
+    { details: { record: what, field } },
+  );
+}
+
+function describeKind(value: unknown): string {
+  if (value === undefined) return 'missing';
+  return typeof value === 'object' ? 'no such thing' : String(value);
 }
 
 function wrong(what: string, field: string, expected: string): StowageError {

@@ -1,10 +1,10 @@
-import { decodeRecord, encodeRecord } from '../codec/record.ts';
-import { checkFormat, readInteger, readObjects, readString } from '../codec/record-fields.ts';
+import { encodeRecord } from '../codec/record.ts';
+import { readObjects, readOneOf, readRecord, readString } from '../codec/record-fields.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { type ContentRef, readContentRefs } from './content-ref.ts';
-import type { SessionId } from './session-id.ts';
+import { SESSION_PATTERN, type SessionId } from './session-id.ts';
 
 /**
  * The collector's log as writers see it: the newest `gc/<version>` and what it condemns.
@@ -31,6 +31,7 @@ export interface CollectionVersion {
 
 const HIGHEST_VERSION = 999_999_999_999;
 const versionRegExp = /^gc\/(\d{12})$/;
+const listRegExp = new RegExp(`^gc/lists/${SESSION_PATTERN}/\\d{8}$`);
 const MAX_LIST_BYTES = 64 * 1024 * 1024;
 
 /** Versions count down, so that a LIST of one name finds the newest. */
@@ -87,21 +88,19 @@ export class CollectionLog {
     const object = await this.#storage.get(name, { signal, maxBytes: MAX_LIST_BYTES });
     if (!object) return undefined;
     const what = this.#storage.uri(name);
-    const record = decodeRecord(object.body, what);
-    checkFormat(record, what);
-    if (readInteger(record, 'version', what) !== version) throw damagedVersion(what);
+    const record = readRecord(object.body, what, 'gc-version', { version });
+    const state = readOneOf(record, 'state', what, ['idle', 'proposed', 'final']);
     const entries = readContentRefs(record.condemned, what);
     for (const list of readObjects(record, 'lists', what)) {
       const listName = readString(list, 'name', what);
-      if (!listName.startsWith('gc/lists/')) throw damagedVersion(what);
+      if (!listRegExp.test(listName)) throw damagedVersion(what);
       const found = await this.#storage.get(listName, { signal, maxBytes: MAX_LIST_BYTES });
       if (!found) return undefined;
       if (digestHex(found.body) !== list.digest) throw damagedVersion(this.#storage.uri(listName));
-      const recordOfList = decodeRecord(found.body, listName);
-      checkFormat(recordOfList, listName);
+      const recordOfList = readRecord(found.body, listName, 'gc-list');
       for (const entry of readContentRefs(recordOfList.entries, listName)) entries.push(entry);
     }
-    return stateOf(version, readString(record, 'state', what) === 'idle', entries);
+    return stateOf(version, state === 'idle', entries);
   }
 }
 

@@ -84,9 +84,10 @@ export class ContentReader {
     let gathered: Uint8Array | undefined;
     const pieces: Uint8Array[] = [];
     let length = 0;
+    // To its end, whatever came: only there the digest of the whole is compared.
     for await (const piece of this.stream(address, options)) {
       if (address.bytes === undefined) pieces.push(piece);
-      else if (address.bytes === piece.length) return piece;
+      else if (address.bytes === piece.length && !gathered) gathered = piece;
       else {
         gathered ??= allocate(address);
         if (length + piece.length > gathered.length) throw otherLength(address);
@@ -275,7 +276,11 @@ export class ContentReader {
       const { header, raw } = openEnvelope(object.body, { kind: KINDS[parsed.folder] });
       if (header.kind === 'blob') return { kind: 'blob', bytes: raw };
       if (header.kind === 'manifest') {
-        return { kind: 'manifest', manifest: decodeManifest(raw, name), objectBytes: object.bytes };
+        return {
+          kind: 'manifest',
+          manifest: decodeManifest(raw, parsed.key, name),
+          objectBytes: object.bytes,
+        };
       }
       return { kind: 'locator', locator: decodeLocator(raw, parsed.key, name), objectBytes: object.bytes };
     } catch (error) {

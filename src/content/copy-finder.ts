@@ -126,7 +126,7 @@ export class CopyFinder {
       const whole =
         copy.folder === 'data'
           ? await this.#inspectData(copy, wanted, options)
-          : await this.#inspectDescription(copy, options);
+          : await this.#inspectDescription(copy, wanted, options);
       if (!whole) return undefined;
       if (shared.verifyHits) await shared.reader.verifyCopy(copy.name, options);
       await storage.persist([copy.name], options);
@@ -170,10 +170,15 @@ export class CopyFinder {
   }
 
   /** What a copy names is pinned, the newest version read again, and only then checked. */
-  async #inspectDescription(copy: ListedCopy, options: CallOptions): Promise<WholeCopy | undefined> {
+  async #inspectDescription(
+    copy: ListedCopy,
+    wanted: Wanted,
+    options: CallOptions,
+  ): Promise<WholeCopy | undefined> {
     const { session, shared } = this.#context;
     const whole = await shared.reader.describeCopy(copy.name, options);
     if (!whole) return undefined;
+    if (whole.stored.bytes !== (wanted.bytes ?? whole.stored.bytes)) throw misfit(copy.name);
     await session.pin(this.#pinsOf(whole), options);
     const state = await shared.log.newest(options);
     if (state.isCondemned(copy.name, shared.place)) return undefined;

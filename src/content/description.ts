@@ -1,12 +1,14 @@
 import type { JsonValue } from '../codec/json-value.ts';
-import { decodeRecord, decodeVerifiedRecord, encodeRecord } from '../codec/record.ts';
+import { decodeVerifiedRecord, encodeRecord } from '../codec/record.ts';
 import {
-  checkFormat,
+  checkIdentity,
+  type RecordSubject,
   readArray,
   readInteger,
   readObject,
   readObjects,
   readOptional,
+  readRecord,
   readString,
   readStrings,
   readTime,
@@ -83,16 +85,20 @@ export function encodeDescription({ table, ...description }: Description): Uint8
 }
 
 /**
- * Reads metadata.json, whose bytes were checked against the digest in DONE; throws `RECORD_DAMAGED` or `UNSUPPORTED_FORMAT`,
- * naming `what`.
+ * Reads metadata.json of `subject`, whose bytes were checked against the digest in DONE; throws `RECORD_DAMAGED` or
+ * `UNSUPPORTED_FORMAT`, naming `what`.
  */
-export function decodeDescription(bytes: Uint8Array, what: string): ReadDescription {
-  return readDescription(decodeVerifiedRecord(bytes, what), what);
+export function decodeDescription(bytes: Uint8Array, what: string, subject: RecordSubject): ReadDescription {
+  return readDescription(decodeVerifiedRecord(bytes, what), what, subject);
 }
 
-/** What a record says that has the members of a description. */
-export function readDescription(record: Record<string, unknown>, what: string): ReadDescription {
-  checkFormat(record, what);
+/** What a record says that has the members of a description of `subject`. */
+export function readDescription(
+  record: Record<string, unknown>,
+  what: string,
+  subject: RecordSubject,
+): ReadDescription {
+  checkIdentity(record, what, 'metadata', subject);
   const moved = readOptional(readObject, record, 'table', what);
   return {
     session: readString(record, 'session', what),
@@ -109,9 +115,7 @@ export function encodeTable(table: ArtifactTable): Uint8Array {
 }
 
 export function decodeTable(bytes: Uint8Array, what: string): ArtifactTable {
-  const record = decodeRecord(bytes, what);
-  checkFormat(record, what);
-  return readTable(record, what);
+  return readTable(readRecord(bytes, what, 'artifact-table'), what);
 }
 
 /** The members `artifacts` and `refs` of a record that holds a table. */

@@ -105,7 +105,7 @@ export async function packContent(
       }
     }
     const key = whole.digestHex();
-    const manifest = await describe(rows, bytes, packer, options);
+    const manifest = await describe(key, rows, bytes, packer, options);
     const sealed = sealEnvelope('manifest', encodeManifest(manifest), { compression: 'none' });
     const { root, packs } = manifest;
     return {
@@ -125,6 +125,7 @@ export async function packContent(
 
 /** Builds the manifest; the columns of several groups go into the packs as entries of their own. */
 async function describe(
+  key: ContentKey,
   rows: readonly ChunkRow[],
   bytes: number,
   packer: PackWriter,
@@ -162,7 +163,7 @@ async function describe(
   // Only now the lengths of the packs are final.
   await packer.finish();
   const packs = [...packIndex.keys()].map(({ name, bytes: packBytes }) => ({ name, bytes: packBytes }));
-  return { chunker: CHUNKER_ID, bytes, root, storedBytes, packs, groups };
+  return { key, chunker: CHUNKER_ID, bytes, root, storedBytes, packs, groups };
 }
 
 function toColumns(rows: readonly ChunkRow[], indexOf: (pack: PackEntry) => number): ChunkColumns {

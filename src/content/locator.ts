@@ -1,5 +1,5 @@
-import { decodeRecord, encodeRecord } from '../codec/record.ts';
-import { checkFormat, readInteger, readString, readStrings } from '../codec/record-fields.ts';
+import { encodeRecord } from '../codec/record.ts';
+import { readInteger, readRecord, readString, readStrings } from '../codec/record-fields.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import { type ContentKey, isContentKey, isPlainName } from './object-names.ts';
 import { partCount } from './plain-parts.ts';
@@ -24,14 +24,12 @@ export function encodeLocator({ key, plain, bytes, parts }: Locator): Uint8Array
 export function decodeLocator(raw: Uint8Array, key: ContentKey, what: string): Locator {
   let cause: unknown;
   try {
-    const record = decodeRecord(raw, what);
-    checkFormat(record, what);
+    const record = readRecord(raw, what, 'locator', { key });
     const plain = readString(record, 'plain', what);
     const bytes = readInteger(record, 'bytes', what);
     const parts = readStrings(record, 'parts', what);
     const isWhole = parts.length === partCount(bytes) && parts.every(isContentKey);
-    if (readString(record, 'key', what) === key && isPlainName(plain) && isWhole)
-      return { key, plain, bytes, parts };
+    if (isPlainName(plain) && isWhole) return { key, plain, bytes, parts };
   } catch (error) {
     if (isStowageError(error, 'UNSUPPORTED_FORMAT')) throw error;
     cause = error;

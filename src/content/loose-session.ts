@@ -10,7 +10,6 @@ import { closeSession, encodeAttempt, type Outcome, SESSION_FILES, thisOwner } f
 import type { SessionId } from './session-id.ts';
 import type { StoredContent } from './stored-content.ts';
 
-const SUBJECT = { loose: true };
 const closeFailed = channel('stowage:close-failed');
 
 /** Content that is being saved outside a task: a session with the same records as a task's attempt, under `loose/`. */
@@ -50,11 +49,13 @@ export class LooseSession {
 
   /** Closing failed when the description, which names contents, may have been written: it is closed as it stands, and released. */
   async #giveUp(described: Uint8Array, error: unknown): Promise<void> {
-    await closeSession(this.#storage, baseName(this.session.id), described, this.#done('failed', error), {});
-    await releaseLooseSession(this.#storage, this.session.id, {});
+    const { id } = this.session;
+    const done = this.#done('failed', error);
+    await closeSession(this.#storage, baseName(id), looseSubject(id), described, done, {});
+    await releaseLooseSession(this.#storage, id, {});
   }
 
-  #done(outcome: Outcome, error: unknown): Parameters<typeof closeSession>[3] {
+  #done(outcome: Outcome, error: unknown): Parameters<typeof closeSession>[4] {
     return {
       outcome,
       session: this.session.id,
@@ -77,7 +78,7 @@ export class LooseSession {
     const table = { artifacts, refs: [] };
     const metadata = encodeDescription({
       session: id,
-      subject: SUBJECT,
+      subject: looseSubject(id),
       startedAt: this.#startedAt,
       table,
       metadata: {},
@@ -87,6 +88,7 @@ export class LooseSession {
     const other = await closeSession(
       this.#storage,
       baseName(id),
+      looseSubject(id),
       metadata,
       this.#done(outcome, error),
       options,
@@ -107,7 +109,8 @@ export async function openLooseSession(
   options: CallOptions,
 ): Promise<LooseSession> {
   const startedAt = new Date().toISOString();
-  const record = encodeAttempt({ session: session.id, startedAt, owner: thisOwner(), pins: [] }, SUBJECT);
+  const attempt = { session: session.id, startedAt, owner: thisOwner(), pins: [] };
+  const record = encodeAttempt(attempt, looseSubject(session.id));
   const name = baseName(session.id) + SESSION_FILES.attempt;
   await createOwn(storage, name, record, { ...options, durability: 'deferred' });
   return new LooseSession(storage, session, startedAt);
@@ -130,6 +133,11 @@ export async function releaseLooseSession(
   await storage.create(base + SESSION_FILES.deleted, new Uint8Array(0), options);
   const [failure] = await storage.delete([base + SESSION_FILES.metadata], options);
   if (failure) throw failure.error;
+}
+
+/** What the records of a session outside a task are of. */
+export function looseSubject(session: SessionId): { loose: true; session: SessionId } {
+  return { loose: true, session };
 }
 
 function baseName(session: SessionId): string {

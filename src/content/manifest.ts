@@ -4,7 +4,7 @@ import { StowageError } from '../errors.ts';
 import { MAX_CHUNK_BYTES } from './chunker.ts';
 import { msgpack } from './msgpack.ts';
 import { isBoundedMsgpack } from './msgpack-bounds.ts';
-import { isPackName } from './object-names.ts';
+import { type ContentKey, isPackName } from './object-names.ts';
 
 /** Chunks per group: a manifest of more than one group keeps their columns in packs (about 512 MiB of content each). */
 export const GROUP_CHUNKS = 8192;
@@ -48,6 +48,8 @@ export interface ChunkGroup {
 
 /** The description of a large content: which chunks, in which packs. */
 export interface Manifest {
+  /** The content that it describes, which is the key in the name of the copy. */
+  key: ContentKey;
   chunker: string;
   /** Length of the content. */
   bytes: number;
@@ -91,9 +93,11 @@ export function manifestRoot(
  * The raw bytes of a manifest: MessagePack, columns as little-endian binary, then BLAKE3-256 of that. The root covers only what is
  * equal for every copy, so that without this digest a flipped bit could accuse a whole pack, or pass for a newer version.
  */
-export function encodeManifest({ chunker, bytes, root, storedBytes, packs, groups }: Manifest): Uint8Array {
+export function encodeManifest(manifest: Manifest): Uint8Array {
+  const { key, chunker, bytes, root, storedBytes, packs, groups } = manifest;
   const fields = msgpack().encode({
     v: 1,
+    key: Buffer.from(key, 'hex'),
     chunker,
     bytes,
     root: Buffer.from(root, 'hex'),
@@ -136,20 +140,31 @@ export function decodeGroup(
 }
 
 /**
- * Reads and checks a manifest; every number in it is bounded before it is used.
+ * Reads and checks the manifest of `key`; every number in it is bounded before it is used.
  *
  * @throws StowageError `CONTENT_DAMAGED`, naming `what`, or `UNSUPPORTED_FORMAT` for a newer version.
  */
-export function decodeManifest(raw: Uint8Array, what: string): Manifest {
+export function decodeManifest(raw: Uint8Array, key: ContentKey, what: string): Manifest {
   const fields = decodeMap(raw, what);
   if (Number.isSafeInteger(fields.v) && (fields.v as number) > 1) throw newer(what, `version ${fields.v}`);
   const { v, chunker, bytes, root, stored } = fields;
-  ensure(v === 1 && typeof chunker === 'string' && isCount(bytes) && isDigest(root) && isCount(stored), what);
+  if (v === 1 && isDigest(fields.key) && Buffer.from(fields.key).toString('hex') !== key)
+    throw misplaced(what);
+  ensure(
+    v === 1 &&
+      isDigest(fields.key) &&
+      typeof chunker === 'string' &&
+      isCount(bytes) &&
+      isDigest(root) &&
+      isCount(stored),
+    what,
+  );
   const packs = readPacks(fields.packs, what);
   ensure(Array.isArray(fields.groups), what);
   const groups = (fields.groups as unknown[]).map((group) => readGroup(group, packs, what));
   ensure(sum(groups.map((group) => group.bytes)) === bytes, what);
   const manifest = {
+    key,
     chunker,
     bytes,
     root: Buffer.from(root).toString('hex'),
@@ -286,6 +301,15 @@ function damaged(what: string, cause?: unknown): StowageError {
       details: { what },
       cause,
     },
+  );
+}
+
+/** It is whole, and of another content. */
+function misplaced(what: string): StowageError {
+  return new StowageError(
+    'CONTENT_DAMAGED',
+    `The manifest ${what} describes another content than its name says; save the content again to mend it.`,
+    { details: { what, reason: 'it describes another content than its name says' } },
   );
 }
 

@@ -1,3 +1,4 @@
+import { isUserName } from '../storage/names.ts';
 import { padSequence, SESSION_PATTERN, type SessionId } from './session-id.ts';
 
 /** A content's key: BLAKE3-256 of the uncompressed content, 64 hexadecimal digits. */
@@ -20,7 +21,7 @@ const copyRegExp = new RegExp(
   `^(data|manifests)/([0-9a-f]{3})/([0-9a-f]{64})\\.(${SESSION_PATTERN})-\\d{8}\\.(0|[1-9]\\d{0,14})$`,
 );
 const packRegExp = new RegExp(`^packs/(${SESSION_PATTERN})/\\d{8}$`);
-const plainRegExp = new RegExp(`^plain/(${SESSION_PATTERN})-\\d{8}/[^/]+$`);
+const plainRegExp = new RegExp(`^plain/(${SESSION_PATTERN})-\\d{8}/([^/]+)$`);
 
 export function isContentKey(text: unknown): text is ContentKey {
   return typeof text === 'string' && keyRegExp.test(text);
@@ -82,7 +83,8 @@ export function plainName(session: SessionId, sequence: number, file: string): s
 }
 
 export function isPlainName(name: unknown): name is string {
-  return typeof name === 'string' && plainRegExp.test(name);
+  const file = typeof name === 'string' ? plainRegExp.exec(name)?.[2] : undefined;
+  return file !== undefined && isUserName(file);
 }
 
 const DAMAGED_SUFFIX = '.damaged';

@@ -1,5 +1,5 @@
-import { decodeRecord, encodeRecord } from '../codec/record.ts';
-import { checkFormat, readOneOf, readString } from '../codec/record-fields.ts';
+import { encodeRecord } from '../codec/record.ts';
+import { readOneOf, readRecord, readString } from '../codec/record-fields.ts';
 import { digestHex } from '../digest/blake3.ts';
 import type { NameEncoding } from '../storage/names.ts';
 import type { SessionId } from './session-id.ts';
@@ -55,8 +55,7 @@ export function encodePlace({ place, uri, names }: PlaceRecord): Uint8Array {
 }
 
 export function decodePlace(bytes: Uint8Array, what: string): PlaceRecord {
-  const record = decodeRecord(bytes, what);
-  checkFormat(record, what);
+  const record = readRecord(bytes, what, 'place');
   return {
     place: readString(record, 'place', what),
     uri: readString(record, 'uri', what),
@@ -70,8 +69,7 @@ export function encodePlaceOwner({ place, storeId, storeUri }: PlaceOwner): Uint
 }
 
 export function decodePlaceOwner(bytes: Uint8Array, what: string): PlaceOwner {
-  const record = decodeRecord(bytes, what);
-  checkFormat(record, what);
+  const record = readRecord(bytes, what, 'place-owner');
   return {
     place: readString(record, 'place', what),
     storeId: readString(record, 'storeId', what),

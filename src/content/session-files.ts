@@ -1,8 +1,7 @@
 import { hostname } from 'node:os';
-import type { JsonValue } from '../codec/json-value.ts';
-import { decodeRecord, encodeRecord } from '../codec/record.ts';
+import { encodeRecord } from '../codec/record.ts';
 import {
-  checkFormat,
+  type RecordSubject,
   readArray,
   readBoolean,
   readInteger,
@@ -10,6 +9,7 @@ import {
   readObjects,
   readOneOf,
   readOptional,
+  readRecord,
   readString,
   readTime,
 } from '../codec/record-fields.ts';
@@ -101,14 +101,14 @@ export function thisOwner(): AttemptRecord['owner'] {
   return { host, pid: process.pid };
 }
 
-export function encodeAttempt(record: AttemptRecord, subject: Record<string, JsonValue>): Uint8Array {
+export function encodeAttempt(record: AttemptRecord, subject: RecordSubject): Uint8Array {
   const { session, startedAt, owner, pins, origin } = record;
   return encodeRecord({ format: 1, kind: 'attempt', session, ...subject, startedAt, owner, pins, origin });
 }
 
-export function decodeAttempt(bytes: Uint8Array, what: string): AttemptRecord {
-  const record = decodeRecord(bytes, what);
-  checkFormat(record, what);
+/** Reads attempt.json of `subject`; throws `RECORD_DAMAGED` or `UNSUPPORTED_FORMAT`, naming `what`. */
+export function decodeAttempt(bytes: Uint8Array, what: string, subject: RecordSubject): AttemptRecord {
+  const record = readRecord(bytes, what, 'attempt', subject);
   const owner = readObject(record, 'owner', what);
   return {
     session: readString(record, 'session', what),
@@ -119,14 +119,15 @@ export function decodeAttempt(bytes: Uint8Array, what: string): AttemptRecord {
   };
 }
 
-export function encodeDone(record: DoneRecord): Uint8Array {
+export function encodeDone(record: DoneRecord, subject: RecordSubject): Uint8Array {
   const { outcome, session, metadataDigest, closedAt, error, origin } = record;
-  return encodeRecord({ format: 1, kind: 'done', outcome, session, metadataDigest, closedAt, error, origin });
+  const said = { outcome, metadataDigest, closedAt, error, origin };
+  return encodeRecord({ format: 1, kind: 'done', session, ...subject, ...said });
 }
 
-export function decodeDone(bytes: Uint8Array, what: string): DoneRecord {
-  const record = decodeRecord(bytes, what);
-  checkFormat(record, what);
+/** Reads the DONE of `subject`; throws `RECORD_DAMAGED` or `UNSUPPORTED_FORMAT`, naming `what`. */
+export function decodeDone(bytes: Uint8Array, what: string, subject: RecordSubject): DoneRecord {
+  const record = readRecord(bytes, what, 'done', subject);
   const metadataDigest = readOptional(readString, record, 'metadataDigest', what);
   const error = readRecordedError(record, what);
   return {
@@ -196,17 +197,18 @@ export async function readSessionFile(
 export async function closeSession(
   storage: DataStoreStorage,
   base: string,
+  subject: RecordSubject,
   metadata: Uint8Array,
   done: Omit<DoneRecord, 'metadataDigest'>,
   options: CallOptions,
 ): Promise<DoneRecord | undefined> {
   await createOwn(storage, base + SESSION_FILES.metadata, metadata, { ...options, durability: 'deferred' });
   const name = base + SESSION_FILES.done;
-  const body = encodeDone({ ...done, metadataDigest: digestHex(metadata) });
+  const body = encodeDone({ ...done, metadataDigest: digestHex(metadata) }, subject);
   if (await storage.create(name, body, { ...options, durability: 'barrier' })) return undefined;
   if (await holdsBytes(storage, name, body, options.signal)) return undefined; // our own, after a lost response
   const standing = await readSessionFile(storage, name, options);
-  if (standing) return decodeDone(standing, storage.uri(name));
+  if (standing) return decodeDone(standing, storage.uri(name), subject);
   throw new StowageError(
     'STORAGE_FAILED',
     `${storage.uri(name)} could not be created and cannot be read; check that no other program changes the store's folders.`,

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { StowageError } from '../errors.ts';
 
 /** A session's id: 128 random bits in 26 characters `[0-9a-v]`. One writer, one session; never used again. */
 export type SessionId = string;
@@ -18,7 +19,19 @@ export function isSessionId(text: unknown): text is SessionId {
   return typeof text === 'string' && sessionRegExp.test(text);
 }
 
-/** Sequence numbers in names are zero-padded to 8 digits, so that names sort as they were written. */
+const MAX_SEQUENCE = 99_999_999;
+
+/**
+ * Sequence numbers in names are zero-padded to 8 digits, so that names sort as they were written.
+ *
+ * @throws StowageError `STORAGE_FAILED` beyond them: only a name that nobody gave can have led there
+ */
 export function padSequence(sequence: number): string {
+  if (sequence > MAX_SEQUENCE) {
+    throw new StowageError(
+      'STORAGE_FAILED',
+      `No number is left behind ${MAX_SEQUENCE}, the highest that a name holds; see who put an object of that number into the store.`,
+    );
+  }
   return String(sequence).padStart(8, '0');
 }

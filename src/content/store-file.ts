@@ -1,5 +1,5 @@
-import { decodeRecord, encodeRecord } from '../codec/record.ts';
-import { checkFormat, readString } from '../codec/record-fields.ts';
+import { encodeRecord } from '../codec/record.ts';
+import { readRecord, readString } from '../codec/record-fields.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { isSessionId, newSessionId } from './session-id.ts';
@@ -66,8 +66,7 @@ export class StoreFile {
     try {
       const object = await this.#storage.get(NAME, { signal, maxBytes: MAX_BYTES });
       if (!object) return undefined;
-      const record = decodeRecord(object.body, what);
-      checkFormat(record, what);
+      const record = readRecord(object.body, what, 'store');
       const storeId = readString(record, 'storeId', what);
       const names = readString(record, 'names', what);
       if (isSessionId(storeId) && (names === 'exact' || names === 'fold')) return { storeId, names };

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { JsonValue } from '../codec/json-value.ts';
 import { encodeRecord } from '../codec/record.ts';
+import type { RecordSubject } from '../codec/record-fields.ts';
 import { type ContentRef, HERE } from '../content/content-ref.ts';
 import { holdsBytes } from '../content/create-own.ts';
 import {
@@ -39,7 +39,7 @@ export interface CopiedSession {
   /** What the names of its files begin with. */
   base: string;
   /** What it is a session of, as its records say. */
-  subject: Record<string, JsonValue>;
+  subject: RecordSubject;
   session: SessionId;
   origin: SessionOrigin;
   /** How to name it to people. */
@@ -119,7 +119,7 @@ class CopyWriting {
       for (const { name } of pins) this.#pinned.add(name);
     } else {
       const standing = await this.#read(SESSION_FILES.attempt);
-      const attempt = standing && decodeAttempt(standing, this.#uri(SESSION_FILES.attempt));
+      const attempt = standing && decodeAttempt(standing, this.#uri(SESSION_FILES.attempt), subject);
       if (attempt?.session !== session || !attempt.origin) throw refused(what, 'is somebody else’s there');
       this.#wasOpen = true;
       for (const { kind, name } of attempt.pins) if (kind === 'key') this.#pinned.add(name);
@@ -166,23 +166,24 @@ class CopyWriting {
 
   async close(): Promise<void> {
     const { done, purged, deleted } = this.#result;
-    const { session, origin, what } = this.#copy;
+    const { session, subject, origin, what } = this.#copy;
     for (const mark of [purged && SESSION_FILES.purged, deleted && SESSION_FILES.deleted]) {
       if (mark) await this.#create(mark, new Uint8Array(0));
     }
     const { outcome, closedAt, error } = done;
     const digest = this.#metadataDigest;
-    const record = encodeDone({
-      outcome,
-      session,
-      closedAt,
-      origin,
-      ...(digest === undefined ? {} : { metadataDigest: digest }),
-      ...(error ? { error } : {}),
-    });
+    const said = { outcome, session, closedAt, origin };
+    const record = encodeDone(
+      {
+        ...said,
+        ...(digest === undefined ? {} : { metadataDigest: digest }),
+        ...(error ? { error } : {}),
+      },
+      subject,
+    );
     if (!(await this.#create(SESSION_FILES.done, record, 'barrier'))) {
       const standing = await this.#read(SESSION_FILES.done);
-      const found = standing && decodeDone(standing, this.#uri(SESSION_FILES.done));
+      const found = standing && decodeDone(standing, this.#uri(SESSION_FILES.done), subject);
       if (found?.outcome === 'abandoned' && outcome !== 'abandoned') throw givenUp(what);
       if (found?.session !== session) throw refused(what, 'was closed by somebody else');
     }
@@ -233,7 +234,7 @@ class CopyWriting {
 
   async #saysTheSame(standing: Uint8Array): Promise<boolean> {
     const what = this.#uri(SESSION_FILES.metadata);
-    const { session, table, metadata, readFrom } = decodeDescription(standing, what);
+    const { session, table, metadata, readFrom } = decodeDescription(standing, what, this.#copy.subject);
     const found: ArtifactTable =
       typeof table === 'function'
         ? table()

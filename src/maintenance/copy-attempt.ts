@@ -1,17 +1,16 @@
 import type { AttemptFiles } from '../attempts/attempt-files.ts';
-import { attemptBase, listAttempts, partialBase } from '../attempts/attempt-files.ts';
+import {
+  attemptBase,
+  attemptSubject,
+  readDone as findDone,
+  listAttempts,
+  partialBase,
+} from '../attempts/attempt-files.ts';
 import { readAttempt } from '../attempts/attempt-reader.ts';
 import { formatPathspec, type TaskPath } from '../attempts/pathspec.ts';
-import type { JsonValue } from '../codec/json-value.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { createOwn } from '../content/create-own.ts';
-import {
-  type DoneRecord,
-  decodeAttempt,
-  decodeDone,
-  readSessionFile,
-  SESSION_FILES,
-} from '../content/session-files.ts';
+import { type DoneRecord, decodeAttempt, readSessionFile, SESSION_FILES } from '../content/session-files.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import type { CallOptions, ListedObject } from '../storage/contract.ts';
 import { type ClosedResult, isSameResult, originOf, toResult } from './closed-result.ts';
@@ -82,7 +81,7 @@ async function copyClosed(context: CopyContext, attempt: AttemptToCopy): Promise
   }
   const copy: CopiedSession = {
     base: attemptBase(path, number),
-    subject: { ...path, attempt: number } as Record<string, JsonValue>,
+    subject: attemptSubject(path, number),
     session: copiedSessionId(context.targetId, origin),
     origin,
     what: whatOf(attempt),
@@ -153,9 +152,10 @@ async function copiedFrom(
   { target, options }: CopyContext,
   attempt: AttemptToCopy,
 ): Promise<string | undefined> {
+  const subject = attemptSubject(attempt.path, attempt.attempt);
   const name = attemptBase(attempt.path, attempt.attempt) + SESSION_FILES.attempt;
   const standing = await readSessionFile(target.storage, name, options);
-  return standing && decodeAttempt(standing, target.storage.uri(name)).origin?.session;
+  return standing && decodeAttempt(standing, target.storage.uri(name), subject).origin?.session;
 }
 
 async function readDone(
@@ -163,9 +163,9 @@ async function readDone(
   { path, attempt }: Pick<AttemptToCopy, 'path' | 'attempt'>,
   options: CallOptions,
 ): Promise<DoneRecord> {
+  const done = await findDone(storage, path, attempt, options);
+  if (done) return done;
   const name = attemptBase(path, attempt) + SESSION_FILES.done;
-  const bytes = await readSessionFile(storage, name, options);
-  if (bytes) return decodeDone(bytes, storage.uri(name));
   throw new StowageError(
     'RECORD_DAMAGED',
     `${storage.uri(name)} is damaged: it was listed but cannot be read. Restore it from a copy of the store.`,
@@ -187,7 +187,9 @@ async function readResult(
   const done = await readDone(store, { path, attempt }, options);
   const name = attemptBase(path, attempt) + SESSION_FILES.attempt;
   const opened = await readSessionFile(store.storage, name, options);
-  const startedAt = opened ? decodeAttempt(opened, store.storage.uri(name)).startedAt : done.closedAt;
+  const startedAt = opened
+    ? decodeAttempt(opened, store.storage.uri(name), attemptSubject(path, attempt)).startedAt
+    : done.closedAt;
   return { done, startedAt, purged: false, deleted: true };
 }
 

@@ -1,4 +1,4 @@
-import { attemptBase, listAttempts } from '../attempts/attempt-files.ts';
+import { listAttempts, readDone } from '../attempts/attempt-files.ts';
 import { readAttempt } from '../attempts/attempt-reader.ts';
 import { resultOf } from '../cache/attempt-result.ts';
 import { type EntryKey, entryName } from '../cache/cache-names.ts';
@@ -6,7 +6,7 @@ import { type CacheEntry, encodeEntry, isSignatureFault, type NewCacheEntry } fr
 import { EntryReader, type FoundEntry } from '../cache/entry-reader.ts';
 import { replaceEntry } from '../cache/entry-writer.ts';
 import type { EntrySigner } from '../cache/signing.ts';
-import { type DoneRecord, decodeDone, readSessionFile, SESSION_FILES } from '../content/session-files.ts';
+import type { DoneRecord } from '../content/session-files.ts';
 import { isStowageError } from '../errors.ts';
 import type { BoundedWork } from './bounded-work.ts';
 import { copiedSessionId } from './copied-session.ts';
@@ -117,11 +117,9 @@ class EntryCopier {
 
   /** The DONE of the attempt that an entry of the target names; `undefined` where it names none. */
   async #doneInTarget({ source: { attempt, ...path } }: CacheEntry): Promise<DoneRecord | undefined> {
-    const { storage } = this.#context.target;
-    const name = attemptBase(path, attempt) + SESSION_FILES.done;
+    const { target, options } = this.#context;
     try {
-      const bytes = await readSessionFile(storage, name, this.#context.options);
-      return bytes && decodeDone(bytes, storage.uri(name));
+      return await readDone(target.storage, path, attempt, options);
     } catch (error) {
       if (isOfOneAttempt(error)) return undefined;
       throw error;

@@ -1,4 +1,5 @@
 import { decodeDescription, decodeTable, MAX_DESCRIPTION_BYTES } from '../content/description.ts';
+import { looseSubject } from '../content/loose-session.ts';
 import { decodeAttempt, decodeDone, readSessionFile, SESSION_FILES } from '../content/session-files.ts';
 import { isSessionId } from '../content/session-id.ts';
 import { digestHex } from '../digest/blake3.ts';
@@ -45,7 +46,7 @@ async function copyLoose(
   if (isThere) throw givenUp(`Session ${session}`);
   const copy: CopiedSession = {
     base: `loose/${session}`,
-    subject: { loose: true },
+    subject: looseSubject(session),
     session,
     origin: originOf(result.done, context.sourceId),
     what: `Session ${session}`,
@@ -61,7 +62,10 @@ async function copyLoose(
 async function isAbandoned({ target, options }: CopyContext, session: string): Promise<boolean> {
   const name = `loose/${session}${SESSION_FILES.done}`;
   const standing = await readSessionFile(target.storage, name, options);
-  return standing !== undefined && decodeDone(standing, target.storage.uri(name)).outcome === 'abandoned';
+  return (
+    standing !== undefined &&
+    decodeDone(standing, target.storage.uri(name), looseSubject(session)).outcome === 'abandoned'
+  );
 }
 
 /** `undefined` where it was released since it was listed. */
@@ -74,7 +78,7 @@ async function readLoose(
   const doneName = base + SESSION_FILES.done;
   const bytes = await readSessionFile(storage, doneName, options);
   if (!bytes) throw damaged(storage.uri(doneName), 'it was listed but cannot be read');
-  const done = decodeDone(bytes, storage.uri(doneName));
+  const done = decodeDone(bytes, storage.uri(doneName), looseSubject(session));
   const name = base + SESSION_FILES.metadata;
   const what = storage.uri(name);
   const described = await storage.get(name, { ...options, maxBytes: MAX_DESCRIPTION_BYTES });
@@ -85,7 +89,11 @@ async function readLoose(
   }
   if (digestHex(described.body) !== done.metadataDigest)
     throw damaged(what, 'it is not the one that DONE names');
-  const { startedAt, table, metadata, readFrom } = decodeDescription(described.body, what);
+  const { startedAt, table, metadata, readFrom } = decodeDescription(
+    described.body,
+    what,
+    looseSubject(session),
+  );
   const rows = typeof table === 'function' ? table() : decodeTable(await reader.load(table, options), what);
   return { done, startedAt, described: { table: rows, metadata, readFrom }, purged: false, deleted: false };
 }
@@ -93,7 +101,7 @@ async function readLoose(
 async function checkInterrupted({ target, options }: CopyContext, copy: CopiedSession): Promise<void> {
   const name = copy.base + SESSION_FILES.attempt;
   const standing = await readSessionFile(target.storage, name, options);
-  if (standing && decodeAttempt(standing, target.storage.uri(name)).origin) return;
+  if (standing && decodeAttempt(standing, target.storage.uri(name), copy.subject).origin) return;
   throw refused(copy.what, 'is open there, and no copy');
 }
 

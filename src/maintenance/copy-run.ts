@@ -9,7 +9,8 @@ import {
   readRunCreated,
   readRunFinished,
 } from '../attempts/runs.ts';
-import { decodeRecord, encodeRecord } from '../codec/record.ts';
+import { encodeRecord } from '../codec/record.ts';
+import { readRecord } from '../codec/record-fields.ts';
 import { holdsBytes } from '../content/create-own.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage, ListedObject } from '../storage/contract.ts';
@@ -180,11 +181,13 @@ async function* listLogs(
 
 const CREATED = {
   file: 'created.json',
+  kind: 'run',
   read: readRunCreated,
   what: 'is another run there, which was made by somebody else: nothing of it was copied',
 };
 const FINISHED = {
   file: 'finished.json',
+  kind: 'run-finished',
   read: readRunFinished,
   what: 'ended otherwise there',
 };
@@ -203,13 +206,18 @@ async function copyRecord(
   const name = nameOf(flow, run, record);
   const ours = await source.storage.get(name, { ...options, maxBytes: MAX_RECORD_BYTES });
   if (!ours) return 'present';
-  const body = withoutPlace(ours.body, source.storage.uri(name));
+  const { rawDataPath, ...fields } = readRecord(ours.body, source.storage.uri(name), record.kind, {
+    flow,
+    run,
+  });
+  // Where the source's content was to lie does not concern the target.
+  const body = rawDataPath === undefined ? ours.body : encodeRecord(fields);
   const standing = await target.storage.get(name, { ...options, maxBytes: MAX_RECORD_BYTES });
   if (standing && Buffer.compare(standing.body, body) === 0) return 'present';
   if (!standing) {
     if (dryRun) return 'copied';
     if (record === CREATED) {
-      const { createdAt } = decodeRunCreated(body, name);
+      const { createdAt } = decodeRunCreated(body, name, { flow, run });
       // Before the record, so that a copy which ends in between makes up for it.
       await createRunTime(target.storage, flow, run, createdAt, options);
     }
@@ -229,10 +237,4 @@ async function copyRecord(
 /** What a record says of the run, wherever its content lies. */
 function wherever(record: RunCreated | RunFinished | undefined): unknown {
   return record && { ...record, rawDataPath: undefined };
-}
-
-/** Where the source's content was to lie does not concern the target. */
-function withoutPlace(body: Uint8Array, what: string): Uint8Array {
-  const { rawDataPath, ...record } = decodeRecord(body, what);
-  return rawDataPath === undefined ? body : encodeRecord(record);
 }

@@ -53,6 +53,11 @@ export function validateUserName(name: unknown, what: string): string {
   throw invalid('INVALID_NAME', `The ${what} ${shown(name)} cannot be used: ${problem}.`, what, name);
 }
 
+/** Whether a name that lies in a store is one that {@link validateUserName} lets through. */
+export function isUserName(name: string): boolean {
+  return userNameProblem(name) === undefined;
+}
+
 /**
  * Checks the source or stream of a log (`[A-Za-z0-9_-]{1,32}`) and returns it unchanged.
  *
@@ -63,6 +68,11 @@ export function validateLogName(name: unknown, what: string): string {
   if (LOG_NAME.test(name)) return name;
   const rule = 'use 1 to 32 of the characters A-Z, a-z, 0-9, "_" and "-"';
   throw invalid('INVALID_NAME', `The ${what} ${shown(name)} cannot be used: ${rule}.`, what, name);
+}
+
+/** Whether a name that lies in a store is one that {@link validateLogName} lets through. */
+export function isLogName(name: string): boolean {
+  return LOG_NAME.test(name);
 }
 
 /**

@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { SerializerRegistry } from '../../src/artifacts/registry.ts';
 import { openAttempt } from '../../src/attempts/attempt-opening.ts';
 import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
-import { decodeAttempt, encodeDone, readSessionFile } from '../../src/content/session-files.ts';
+import { readSessionFile } from '../../src/content/session-files.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
+import { abandonedDone } from '../content/storages.ts';
 import { errorOf, noise, objectNames, openFlow } from '../flow/fixtures.ts';
 
 const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
@@ -166,11 +167,7 @@ describe('a fence', () => {
     const task = await flow.createTaskDataStore(spec);
     await task.saveArtifacts({ small: noise(20_000) });
     const record = await readSessionFile(storage, `${base}0.attempt.json`, {});
-    const { session } = decodeAttempt(record as Uint8Array, 'attempt');
-    await storage.create(
-      `${base}0.DONE`,
-      encodeDone({ outcome: 'abandoned', session, closedAt: new Date().toISOString() }),
-    );
+    await storage.create(`${base}0.DONE`, abandonedDone(record as Uint8Array));
     failing = true;
     await errorOf(task.done(), 'STORAGE_UNAVAILABLE');
     failing = false;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { decodeAttempt, encodeDone, readSessionFile } from '../../src/content/session-files.ts';
+import { decodeAttempt, readSessionFile } from '../../src/content/session-files.ts';
 import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { abandonedDone } from '../content/storages.ts';
 import { errorOf, noise, objectNames, openFlow, saveTask } from '../flow/fixtures.ts';
 
 const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
@@ -9,8 +10,7 @@ const base = 'flows/Test/r1/fit/0/';
 /** What a collector does with an attempt that was silent for a day. */
 async function abandon(flow: FlowDataStore, attempt: number): Promise<void> {
   const record = await readSessionFile(flow.storage, `${base}${attempt}.attempt.json`, {});
-  const { session } = decodeAttempt(record as Uint8Array, 'attempt');
-  const done = encodeDone({ outcome: 'abandoned', session, closedAt: new Date().toISOString() });
+  const done = abandonedDone(record as Uint8Array);
   expect(await flow.storage.create(`${base}${attempt}.DONE`, done)).toBe(true);
 }
 
@@ -37,7 +37,7 @@ describe('an owner that a collector gave up on', () => {
     await abandon(flow, 0);
     await task.done();
     const record = await readSessionFile(flow.storage, `${base}1.attempt.json`, {});
-    const { session } = decodeAttempt(record as Uint8Array, 'attempt');
+    const { session } = decodeAttempt(record as Uint8Array, 'attempt', { attempt: 1 });
     expect(await objectNames(flow.storage, `pins/${session}/`)).toHaveLength(1);
   });
 

@@ -12,14 +12,14 @@ import { MetadataCache } from '../../src/attempts/metadata-cache.ts';
 import { decodeRecord, encodeRecord } from '../../src/codec/record.ts';
 import { DiskCache } from '../../src/content/disk-cache.ts';
 import { MemoryCache } from '../../src/content/memory-cache.ts';
-import { decodeAttempt, encodeDone, readSessionFile } from '../../src/content/session-files.ts';
+import { readSessionFile } from '../../src/content/session-files.ts';
 import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { LocalStorage } from '../../src/storage/local.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { NaiveCache } from '../content/caches.ts';
-import { freshStore, withFlippedBit } from '../content/storages.ts';
+import { abandonedDone, freshStore, withFlippedBit } from '../content/storages.ts';
 import { errorOf, openFlow, saveTask, scratchFolder } from '../flow/fixtures.ts';
 
 const path = { flow: 'Test', run: 'r1', step: 'fit', task: '0' };
@@ -146,9 +146,7 @@ describe('opening a task again', () => {
     const flow = await openFlow();
     const task = await flow.createTaskDataStore({ runId: 'r1', stepName: 'fit', taskId: '0' });
     const record = await readSessionFile(flow.storage, `${base}0.attempt.json`, {});
-    const { session } = decodeAttempt(record as Uint8Array, 'attempt');
-    const done = encodeDone({ outcome: 'abandoned', session, closedAt: new Date().toISOString() });
-    await flow.storage.create(`${base}0.DONE`, done);
+    await flow.storage.create(`${base}0.DONE`, abandonedDone(record as Uint8Array));
     const cache = new NaiveCache();
     const reading = new Reading(flow.storage, cache);
     for (let turn = 0; turn < 2; turn++) {
@@ -194,7 +192,7 @@ describe('what retention did is noticed, though the attempt was cached', () => {
     const body = (await storage.get(`${base}0.metadata.json`))?.body as Uint8Array;
     const record = decodeRecord(body, 'metadata');
     const artifacts = (record.artifacts as { name: string }[]).filter(({ name }) => name !== 'secret');
-    const erased = { ...record, kind: 'erased', artifacts, reason: 'asked to', erased: ['secret'] };
+    const erased = { ...record, artifacts, reason: 'asked to', erased: ['secret'] };
     await storage.create(`${base}0.ERASED.00000000.json`, encodeRecord(erased));
     for (let turn = 0; turn < 2; turn++) {
       const read = await reading.read();

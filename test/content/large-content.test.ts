@@ -24,8 +24,9 @@ import {
 
 const folder = scratchFolder();
 
-async function manifestIn(storage: DataStoreStorage, { copy }: StoredContent): Promise<Manifest> {
-  return decodeManifest(openEnvelope(await bodyOf(storage, copy), { kind: 'manifest' }).raw, copy);
+async function manifestIn(storage: DataStoreStorage, { key, copy }: StoredContent): Promise<Manifest> {
+  const { raw } = openEnvelope(await bodyOf(storage, copy), { kind: 'manifest' });
+  return decodeManifest(raw, key, copy);
 }
 
 /** Bytes that end a chunk when they stand right after its first 16 KiB: the shortest chunks there are. */

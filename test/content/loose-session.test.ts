@@ -8,10 +8,10 @@ import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { type Fault, FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { contentOf } from './contents.ts';
-import { bodyOf, codeOf, freshStore, namesOf, ObservedStorage, onlyName } from './storages.ts';
+import { abandonedDone, bodyOf, codeOf, freshStore, namesOf, ObservedStorage, onlyName } from './storages.ts';
 
 function artifactsIn(metadata: Uint8Array): ArtifactEntry[] {
-  const { table } = decodeDescription(metadata, 'metadata.json');
+  const { table } = decodeDescription(metadata, 'metadata.json', { loose: true });
   return typeof table === 'function' ? table().artifacts : [];
 }
 
@@ -32,7 +32,7 @@ async function kept(storage: DataStoreStorage): Promise<{ keys: string[]; open: 
 
 async function outcomeIn(storage: DataStoreStorage): Promise<ReturnType<typeof decodeDone>> {
   const name = (await namesOf(storage, 'loose/')).find((name) => name.endsWith('.DONE')) as string;
-  return decodeDone(await bodyOf(storage, name), name);
+  return decodeDone(await bodyOf(storage, name), name, { loose: true });
 }
 
 describe('a save that succeeds', () => {
@@ -43,7 +43,7 @@ describe('a save that succeeds', () => {
     const session = saved[0]?.session as string;
     expect(saved[1]?.session).toBe(session);
     const metadata = await bodyOf(storage, `loose/${session}.metadata.json`);
-    const done = decodeDone(await bodyOf(storage, `loose/${session}.DONE`), 'DONE');
+    const done = decodeDone(await bodyOf(storage, `loose/${session}.DONE`), 'DONE', { loose: true, session });
     expect(done).toMatchObject({ outcome: 'done', session, metadataDigest: digestHex(metadata) });
     const artifacts = artifactsIn(metadata);
     expect(artifacts.map(({ content }) => content)).toEqual(
@@ -124,10 +124,8 @@ describe('a save that fails keeps nothing', () => {
     storage.before = async (operation, object) => {
       if (operation !== 'create' || !object.endsWith('.DONE')) return;
       storage.before = () => {};
-      const { encodeDone } = await import('../../src/content/session-files.ts');
-      const session = /loose\/(.*)\.DONE/.exec(object)?.[1] as string;
-      const closedAt = new Date().toISOString();
-      await storage.create(object, encodeDone({ outcome: 'abandoned', session, closedAt }));
+      const attempt = await bodyOf(storage, object.replace('.DONE', '.attempt.json'));
+      await storage.create(object, abandonedDone(attempt));
     };
     expect(await codeOf(freshStore(storage).saveBlobs([contentOf(10)]))).toBe('ATTEMPT_FENCED');
   });

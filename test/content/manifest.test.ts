@@ -29,6 +29,7 @@ import { codeOf, freshStore, namesOf, withFlippedBit } from './storages.ts';
 await prepareCodec();
 
 const session = newSessionId();
+const key = digestHex(Buffer.from('a content'));
 
 /** A group of `chunks` chunks of one length each, in the first of `packs`. */
 function groupOf(chunks: number, seed: number, length = 20_000): ChunkGroup {
@@ -46,6 +47,7 @@ function groupOf(chunks: number, seed: number, length = 20_000): ChunkGroup {
 function manifestOf(groups: ChunkGroup[]): Manifest {
   const bytes = groups.reduce((total, group) => total + group.bytes, 0);
   return {
+    key,
     chunker: 'gear-1',
     bytes,
     root: manifestRoot('gear-1', groups),
@@ -90,7 +92,7 @@ describe('a manifest is read as it was written', () => {
       return inPacks ? packed(group, i * 5000) : group;
     });
     const manifest = manifestOf(groups);
-    const read = decodeManifest(encodeManifest(manifest), 'm');
+    const read = decodeManifest(encodeManifest(manifest), key, 'm');
     expect(plain(read)).toEqual(plain(manifest));
     expect(packsOf(read)).toEqual(manifest.packs.map(({ name }) => name));
   });
@@ -100,7 +102,7 @@ describe('a manifest is read as it was written', () => {
     const groups = Array.from({ length: 16_384 }, (_, i) => packed(group, i * 1000));
     const raw = encodeManifest(manifestOf(groups));
     expect(raw.length).toBeLessThan(16 << 20);
-    expect(decodeManifest(raw, 'm').groups).toHaveLength(16_384);
+    expect(decodeManifest(raw, key, 'm').groups).toHaveLength(16_384);
   });
 
   test('the root depends on chunks and lengths, and on no pack', () => {
@@ -126,12 +128,12 @@ describe('damage is seen', () => {
     ['groups in packs', inPacks],
   ])('in every bit and at every length, with %s', (_, bytes) => {
     for (let bit = 0; bit < bytes.length * 8; bit++) {
-      isDamaged(() => decodeManifest(withFlippedBit(bytes, bit), 'm'));
+      isDamaged(() => decodeManifest(withFlippedBit(bytes, bit), key, 'm'));
     }
     for (let length = 0; length < bytes.length; length++) {
-      isDamaged(() => decodeManifest(bytes.subarray(0, length), 'm'));
+      isDamaged(() => decodeManifest(bytes.subarray(0, length), key, 'm'));
     }
-    isDamaged(() => decodeManifest(Buffer.concat([bytes, Buffer.alloc(1)]), 'm'));
+    isDamaged(() => decodeManifest(Buffer.concat([bytes, Buffer.alloc(1)]), key, 'm'));
   });
 
   test('in every length of a group’s columns', () => {
@@ -212,7 +214,7 @@ describe('a hostile manifest, with a good digest', () => {
     ['names no pack', (fields) => ({ ...fields, packs: [] })],
     ['has packs that are a number', (fields) => ({ ...fields, packs: 7 })],
   ])('that %s is damage', (_, change) => {
-    isDamaged(() => decodeManifest(signed(change(fieldsOf(manifestOf([groupOf(3, 1)])))), 'm'));
+    isDamaged(() => decodeManifest(signed(change(fieldsOf(manifestOf([groupOf(3, 1)])))), key, 'm'));
   });
 
   test.each<[string, (columns: ChunkColumns) => void]>([
@@ -224,12 +226,12 @@ describe('a hostile manifest, with a good digest', () => {
     ['an entry without a payload', ({ storedBytes }) => storedBytes.fill(48)],
     ['an entry of 2^32 - 1 bytes', ({ storedBytes }) => storedBytes.fill(0xffffffff)],
   ])('with %s is damage', (_, change) => {
-    isDamaged(() => decodeManifest(encodeManifest(columnsWith(change)), 'm'));
+    isDamaged(() => decodeManifest(encodeManifest(columnsWith(change)), key, 'm'));
   });
 
   test('of a newer version asks for an upgrade', () => {
     const newer = signed({ ...fieldsOf(manifestOf([groupOf(3, 1)])), v: 2 });
-    expect(() => decodeManifest(newer, 'm')).toThrow(
+    expect(() => decodeManifest(newer, key, 'm')).toThrow(
       expect.toSatisfy((error) => isStowageError(error, 'UNSUPPORTED_FORMAT')),
     );
   });
@@ -240,14 +242,14 @@ describe('a hostile manifest, with a good digest', () => {
       Buffer.from(fields).toString('latin1').replace('xxxxxxxxx', '__proto__'),
       'latin1',
     );
-    isDamaged(() => decodeManifest(signed(hostile), 'm'));
+    isDamaged(() => decodeManifest(signed(hostile), key, 'm'));
     expect(({} as { v?: number }).v).toBeUndefined();
   });
 
   test('of arrays that each claim a million elements is damage, in bounded memory', () => {
     const claim = Buffer.from([0xdd, 0, 0x0f, 0xff, 0xff]);
     const before = process.memoryUsage().heapUsed;
-    isDamaged(() => decodeManifest(signed(Buffer.alloc(5 << 20, claim)), 'm'));
+    isDamaged(() => decodeManifest(signed(Buffer.alloc(5 << 20, claim)), key, 'm'));
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(64 << 20);
   });
 

@@ -15,7 +15,7 @@ function inner(): never {
 /** What a reader of DONE makes of it. */
 function recordedAndRead(thrown: unknown): RecordedError | undefined {
   const done = { outcome: 'failed', session: 's', closedAt: new Date(0).toISOString() } as const;
-  return decodeDone(encodeDone({ ...done, error: recordError(thrown) }), 'DONE').error;
+  return decodeDone(encodeDone({ ...done, error: recordError(thrown) }, {}), 'DONE', {}).error;
 }
 
 function count({ cause, errors = [] }: RecordedError): number {
@@ -97,7 +97,7 @@ describe('what was thrown', () => {
     expect(count(error)).toBeLessThanOrEqual(32);
     expect(encodeRecord({ error }).length).toBeLessThan(4 * 1024 * 1024);
     const done = { outcome: 'failed', session: 's', closedAt: new Date(0).toISOString() } as const;
-    expect(decodeDone(encodeDone({ ...done, error }), 'DONE').error).toEqual(error);
+    expect(decodeDone(encodeDone({ ...done, error }, {}), 'DONE', {}).error).toEqual(error);
   });
 
   it('is bounded at its worst: a tree of errors with long texts', () => {

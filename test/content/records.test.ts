@@ -41,9 +41,10 @@ const inline = {
   inline: { json: 'é' },
 };
 const table = { artifacts: [artifact, inline], refs: pins };
+const subject = { loose: true } as const;
 const description = {
   session,
-  subject: { loose: true },
+  subject,
   startedAt,
   table,
   metadata: { a: [1, null] },
@@ -61,19 +62,19 @@ const locator = { key: content.key, plain: plainName(session, 3, 'x'), parts: []
 
 /** metadata.json by its own digest; whoever has read DONE compares with that instead. */
 function readVerified(bytes: Uint8Array): unknown {
-  const { table, ...read } = readDescription(decodeRecord(bytes, 'm'), 'm');
-  return { subject: { loose: true }, ...read, table: typeof table === 'function' ? table() : table };
+  const { table, ...read } = readDescription(decodeRecord(bytes, 'm'), 'm', subject);
+  return { subject, ...read, table: typeof table === 'function' ? table() : table };
 }
 
 const RECORDS: [string, Uint8Array, (bytes: Uint8Array) => unknown, unknown, StowageErrorCode][] = [
   [
     'attempt.json',
-    encodeAttempt(attempt, { loose: true }),
-    (bytes) => decodeAttempt(bytes, 'a'),
+    encodeAttempt(attempt, subject),
+    (bytes) => decodeAttempt(bytes, 'a', subject),
     attempt,
     'RECORD_DAMAGED',
   ],
-  ['DONE', encodeDone(done), (bytes) => decodeDone(bytes, 'd'), done, 'RECORD_DAMAGED'],
+  ['DONE', encodeDone(done, subject), (bytes) => decodeDone(bytes, 'd', subject), done, 'RECORD_DAMAGED'],
   ['metadata.json', encodeDescription(description), readVerified, description, 'RECORD_DAMAGED'],
   [
     'a description whose table was moved',
@@ -162,7 +163,7 @@ describe('hostile records with a good digest', () => {
   test('a newer format asks for an upgrade', () => {
     const newer = encodeRecord({ format: 2, anything: 1 });
     for (const decode of [decodeAttempt, decodeDone, decodeDescription, decodeTable]) {
-      throwsCode('UNSUPPORTED_FORMAT', () => decode(newer, 'n'));
+      throwsCode('UNSUPPORTED_FORMAT', () => decode(newer, 'n', {}));
     }
   });
 });

@@ -1,4 +1,7 @@
+import { decodeRecord } from '../../src/codec/record.ts';
+import type { RecordSubject } from '../../src/codec/record-fields.ts';
 import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
+import { encodeDone } from '../../src/content/session-files.ts';
 import { isStowageError, type StowageErrorCode } from '../../src/errors.ts';
 import type {
   CallOptions,
@@ -162,4 +165,15 @@ export class ObservedStorage extends StorageDecorator {
     this.calls.push(`${operation} ${name}`);
     await this.before(operation, name);
   }
+}
+
+/** The DONE by which a collector gives up on a session, as its attempt.json tells it. */
+export function abandonedDone(attempt: Uint8Array): Uint8Array {
+  const { format, kind, startedAt, owner, pins, origin, session, ...subject } = decodeRecord(
+    attempt,
+    'attempt',
+  );
+  const closedAt = new Date().toISOString();
+  const done = { outcome: 'abandoned', session: session as string, closedAt } as const;
+  return encodeDone(done, subject as RecordSubject);
 }

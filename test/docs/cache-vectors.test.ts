@@ -58,6 +58,6 @@ describe('cache.json', () => {
   });
 
   test.each(vectors.leases)('lease with the token $fields.token', ({ fields, text }) => {
-    expect(decodeLease(Buffer.from(text), 'lease')).toEqual(fields);
+    expect(decodeLease(Buffer.from(text), fields, 'lease')).toEqual(fields);
   });
 });

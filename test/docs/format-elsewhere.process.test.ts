@@ -103,7 +103,7 @@ describe('elsewhere.json', () => {
   it('holds rows that name the place, and none where they are inline', () => {
     const name = `flows/${expected.flow}/${expected.pathspec}/0.metadata.json`;
     const bytes = home.get(name) as Uint8Array;
-    const { table, ...description } = decodeDescription(bytes, name);
+    const { table, ...description } = decodeDescription(bytes, name, {});
     const rows = typeof table === 'function' ? table() : { artifacts: [], refs: [] };
     expect(rows.artifacts.map(({ name: artifact, content }) => [artifact, content?.place])).toEqual([
       ['weights', expected.place],

@@ -1,6 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { type AttemptFile, listAttempts } from '../../src/attempts/attempt-files.ts';
 import { decodeRecord, encodeRecord } from '../../src/codec/record.ts';
+import type { RecordSubject } from '../../src/codec/record-fields.ts';
 import { CollectionLog } from '../../src/content/collection-log.ts';
 import { ContentReader } from '../../src/content/content-reader.ts';
 import {
@@ -112,19 +113,13 @@ describe('the objects of store.json', () => {
   const records = [...storeObjects].filter(
     ([name, bytes]) => /^(flows|loose|runs|partial|pins|beats|gc)\/|^stowage/.test(name) && bytes.length > 0,
   );
-  /** All of a record but what its decoder gives: whose it is. */
-  const subjectOf = ({
-    session: _,
-    format,
-    kind,
-    startedAt,
-    owner,
-    pins,
-    ...rest
-  }: Record<string, unknown>) => {
-    const { artifacts, refs, table, metadata, readFrom, ...subject } = rest;
-    return subject as Parameters<typeof encodeAttempt>[1];
-  };
+  /** What a record is of. */
+  const subjectOf = (record: Record<string, unknown>): RecordSubject =>
+    Object.fromEntries(
+      ['flow', 'run', 'step', 'task', 'attempt', 'loose']
+        .filter((member) => member in record)
+        .map((member) => [member, record[member] as string]),
+    );
   const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 
   test.each([...storeObjects.keys()])('%s is the name of an object', (name) => {
@@ -139,13 +134,16 @@ describe('the objects of store.json', () => {
     const record = decodeRecord(bytes, name);
     expect(textOf(encodeRecord(record))).toBe(textOf(bytes));
     if (name.endsWith('.attempt.json')) {
-      const decoded = decodeAttempt(bytes, name);
+      const decoded = decodeAttempt(bytes, name, subjectOf(record));
       expect(isSessionId(decoded.session)).toBe(true);
       expect(textOf(encodeAttempt(decoded, subjectOf(record)))).toBe(textOf(bytes));
     }
-    if (name.endsWith('.DONE')) expect(textOf(encodeDone(decodeDone(bytes, name)))).toBe(textOf(bytes));
+    if (name.endsWith('.DONE')) {
+      const decoded = decodeDone(bytes, name, subjectOf(record));
+      expect(textOf(encodeDone(decoded, subjectOf(record)))).toBe(textOf(bytes));
+    }
     if (name.endsWith('.metadata.json')) {
-      const { table, ...decoded } = decodeDescription(bytes, name);
+      const { table, ...decoded } = decodeDescription(bytes, name, subjectOf(record));
       const rows = typeof table === 'function' ? table() : table;
       const encoded = encodeDescription({ ...decoded, table: rows, subject: subjectOf(record) });
       expect(decodeRecord(encoded, name)).toEqual(record);
@@ -155,7 +153,7 @@ describe('the objects of store.json', () => {
   test('a moved table is what the code writes', async () => {
     const storage = await storeInMemory();
     const name = `flows/${expected.flow}/${expected.hand.pathspec}/0.metadata.json`;
-    const { table } = decodeDescription(storeObjects.get(name) as Uint8Array, name);
+    const { table } = decodeDescription(storeObjects.get(name) as Uint8Array, name, {});
     if (typeof table === 'function') throw new Error('The table was not moved.');
     const bytes = await new ContentReader(storage).load(table);
     expect(decodeRecord(encodeTable(decodeTable(bytes, name)), name)).toEqual(decodeRecord(bytes, name));

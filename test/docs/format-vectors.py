@@ -36,11 +36,11 @@ def refused(work, what):
 
 for case in vectors("record")["cases"]:
     if "format" in case["fields"]:
-        record = reader.decode_record(case["text"].encode(), "record")
+        record = reader.decode_record(case["text"].encode(), "record", case["fields"]["kind"])
         record.pop("digest")
         same(record, case["fields"], case["text"])
 for case in vectors("record")["refused"]:
-    refused(lambda: reader.decode_record(case["text"].encode(), "record"), case["name"])
+    refused(lambda: reader.decode_record(case["text"].encode(), "record", "example"), case["name"])
 
 for case in vectors("envelope")["cases"]:
     kind = case["kind"]
@@ -87,11 +87,11 @@ class Packs(reader.Store):
 
 manifest = vectors("manifest")
 for case in manifest["cases"]:
-    content = reader.read_manifest(Packs(case["packObjects"]), bytes.fromhex(case["raw"]), case["root"], case["name"])
+    content = reader.read_manifest(Packs(case["packObjects"]), bytes.fromhex(case["raw"]), manifest["key"], case["root"], case["name"])
     same(content.decode(), manifest["content"], case["name"])
     same(reader.blake3(content).hexdigest(), manifest["key"], case["name"])
 for case in manifest["refused"]:
-    refused(lambda: reader.read_manifest(Packs(manifest["cases"][0]["packObjects"]), bytes.fromhex(case["raw"]), None, ""), case["name"])
+    refused(lambda: reader.read_manifest(Packs(manifest["cases"][0]["packObjects"]), bytes.fromhex(case["raw"]), manifest["key"], None, ""), case["name"])
 
 elsewhere = vectors("elsewhere")
 for case in elsewhere["ids"]:

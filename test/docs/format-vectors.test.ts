@@ -261,6 +261,7 @@ describe('manifest.json', () => {
   /** The manifest that a vector describes. */
   function manifestOf(vector: (typeof manifestVectors.cases)[number]): Manifest {
     return {
+      key: manifestVectors.key,
       chunker: vector.chunker,
       bytes: vector.bytes,
       root: vector.root,
@@ -293,7 +294,7 @@ describe('manifest.json', () => {
   test.each(manifestVectors.cases)('$name', (vector) => {
     const manifest = manifestOf(vector);
     expect(hex(encodeManifest(manifest))).toBe(vector.raw);
-    const decoded = decodeManifest(unhex(vector.raw), 'a manifest');
+    const decoded = decodeManifest(unhex(vector.raw), manifestVectors.key, 'a manifest');
     expect(decoded).toEqual(manifest);
     expect(manifestRoot(vector.chunker, manifest.groups)).toBe(vector.root);
     for (const [index, group] of vector.groups.entries()) {
@@ -338,7 +339,7 @@ describe('manifest.json', () => {
   });
 
   test.each(manifestVectors.refused)('$name is refused', ({ code, raw }) => {
-    expect(codeOf(() => decodeManifest(unhex(raw as string), 'a manifest'))).toBe(code);
+    expect(codeOf(() => decodeManifest(unhex(raw as string), manifestVectors.key, 'a manifest'))).toBe(code);
   });
 
   test('every changed bit of a manifest is found', () => {
@@ -346,7 +347,9 @@ describe('manifest.json', () => {
     for (let bit = 0; bit < 8 * raw.length; bit++) {
       const changed = Uint8Array.from(raw);
       changed[bit >> 3] = (changed[bit >> 3] as number) ^ (1 << (bit & 7));
-      expect(codeOf(() => decodeManifest(changed, 'a manifest'))).toBe('CONTENT_DAMAGED');
+      expect(codeOf(() => decodeManifest(changed, manifestVectors.key, 'a manifest'))).toBe(
+        'CONTENT_DAMAGED',
+      );
     }
   });
 });

@@ -5,7 +5,6 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { decodeRecord, encodeRecord } from '../../src/codec/record.ts';
 import { collectionVersionName, encodeCollectionVersion } from '../../src/content/collection-log.ts';
-import { decodeAttempt, encodeDone } from '../../src/content/session-files.ts';
 import { newSessionId } from '../../src/content/session-id.ts';
 import { StowageError } from '../../src/errors.ts';
 import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
@@ -14,7 +13,7 @@ import { CountStorage } from '../../src/storage/count.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { openStorage } from '../../src/storage/open.ts';
-import { ObservedStorage } from '../content/storages.ts';
+import { abandonedDone, ObservedStorage } from '../content/storages.ts';
 import { propertyRuns } from '../property.ts';
 import { errorOf, expectSame, noise, objectNames, openFlow, saveTask, scratchFolder } from './fixtures.ts';
 
@@ -253,9 +252,7 @@ describe('content elsewhere', () => {
     const task = await flow.createTaskDataStore({ ...spec, rawDataPath });
     await task.saveArtifacts(large());
     const attempt = await storage.get('flows/Test/r1/fit/0/0.attempt.json');
-    const { session } = decodeAttempt(attempt?.body as Uint8Array, 'attempt');
-    const abandoned = encodeDone({ outcome: 'abandoned', session, closedAt: new Date().toISOString() });
-    await storage.create('flows/Test/r1/fit/0/0.DONE', abandoned);
+    await storage.create('flows/Test/r1/fit/0/0.DONE', abandonedDone(attempt?.body as Uint8Array));
     await task.done();
     expectSame(await (await flow.getTaskDataStore('r1/fit/0/1')).loadArtifacts(), large());
     expect(await contentAt(raw)).toHaveLength(3);

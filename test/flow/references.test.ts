@@ -4,17 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { SerializerRegistry } from '../../src/artifacts/registry.ts';
 import { collectionVersionName, encodeCollectionVersion } from '../../src/content/collection-log.ts';
 import type { ContentRef } from '../../src/content/content-ref.ts';
-import {
-  decodeAttempt,
-  encodeDone,
-  readSessionFile,
-  SESSION_FILES,
-} from '../../src/content/session-files.ts';
+import { readSessionFile, SESSION_FILES } from '../../src/content/session-files.ts';
 import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
+import { abandonedDone } from '../content/storages.ts';
 import { errorOf, noise, objectNames, openFlow, scratchFolder } from './fixtures.ts';
 
 const spec = { runId: 'r1', stepName: 'join', taskId: '0' };
@@ -244,9 +240,7 @@ describe.each(STORAGES)('a reference to content, in %s', (_, newStorage) => {
       await task.saveArtifacts({ film: new Film(refTo(film?.key)), other: 1 });
       const base = 'flows/Test/r1/join/0/0';
       const record = await readSessionFile(storage, `${base}.attempt.json`, {});
-      const { session } = decodeAttempt(record as Uint8Array, 'attempt');
-      const closedAt = new Date().toISOString();
-      await storage.create(`${base}.DONE`, encodeDone({ outcome: 'abandoned', session, closedAt }));
+      await storage.create(`${base}.DONE`, abandonedDone(record as Uint8Array));
       if (isGone) {
         const idle = {
           version: 1,

@@ -2,15 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { encodeRecord } from '../../src/codec/record.ts';
 import { collectionVersionName, encodeCollectionVersion } from '../../src/content/collection-log.ts';
 import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
-import { encodeDone, SESSION_FILES } from '../../src/content/session-files.ts';
-import { newSessionId, type SessionId } from '../../src/content/session-id.ts';
+import { SESSION_FILES } from '../../src/content/session-files.ts';
+import { newSessionId } from '../../src/content/session-id.ts';
 import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
 import { type CopyOptions, copyStore } from '../../src/maintenance/copy-store.ts';
 import type { DataStoreStorage, ListOptions, ListPage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { bodyOf, namesOf, ObservedStorage, withFlippedBit } from '../content/storages.ts';
+import { abandonedDone, bodyOf, namesOf, ObservedStorage, withFlippedBit } from '../content/storages.ts';
 import { errorOf, noise, openFlow, saveTask, scratchFolder } from '../flow/fixtures.ts';
 import { readAll } from './copied-store.ts';
 import { expectCopied } from './stores.ts';
@@ -273,9 +273,7 @@ describe('what was given up', () => {
     const { flow, from } = await newStore();
     const attempt = await flow.createTaskDataStore({ runId: 'r1', stepName: 'fit', taskId: '0' });
     await attempt.saveMetadata({ step: 1 });
-    const { session } = JSON.parse(Buffer.from(await bodyOf(from, `${BASE}.attempt.json`)).toString());
-    const done = { outcome: 'abandoned', session, closedAt: new Date().toISOString() } as const;
-    await from.create(`${BASE}.DONE`, encodeDone(done));
+    await from.create(`${BASE}.DONE`, abandonedDone(await bodyOf(from, `${BASE}.attempt.json`)));
     await expectCopied(from, new MemoryStorage());
   });
 
@@ -480,11 +478,7 @@ describe('what the target holds already', () => {
     const observed = new ObservedStorage(to);
     observed.before = async (operation, name) => {
       if (operation !== 'create' || name !== BASE + SESSION_FILES.done) return;
-      const { session } = JSON.parse(Buffer.from(await bodyOf(to, `${BASE}.attempt.json`)).toString());
-      await to.create(
-        name,
-        encodeDone({ outcome: 'abandoned', session, closedAt: new Date().toISOString() }),
-      );
+      await to.create(name, abandonedDone(await bodyOf(to, `${BASE}.attempt.json`)));
     };
     for (const target of [observed, to]) {
       const { problems } = await copyStore({ from, to: target });
@@ -502,8 +496,7 @@ describe('content saved outside tasks', () => {
     const observed = new ObservedStorage(to);
     observed.before = async (operation, name) => {
       if (operation !== 'create' || name !== `loose/${session}.DONE`) return;
-      const closedAt = new Date().toISOString();
-      await to.create(name, encodeDone({ outcome: 'abandoned', session: session as SessionId, closedAt }));
+      await to.create(name, abandonedDone(await bodyOf(to, `loose/${session}.attempt.json`)));
     };
     for (const target of [observed, to]) {
       const { sessions, problems } = await copyStore({ from, to: target });

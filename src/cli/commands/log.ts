@@ -1,7 +1,6 @@
-import { type AttemptFiles, attemptBase, type ListedTask } from '../../attempts/attempt-files.ts';
+import { type AttemptFiles, type ListedTask, readDone } from '../../attempts/attempt-files.ts';
 import { validateLogChoice } from '../../attempts/log-names.ts';
 import { type ListedLog, listLogs, readLog } from '../../attempts/log-reader.ts';
-import { decodeDone, readSessionFile, SESSION_FILES } from '../../content/session-files.ts';
 import { type AttemptRule, attemptRule, chooseAttempt } from '../choose-attempt.ts';
 import { usageError } from '../cli-error.ts';
 import type { Invocation } from '../invocation.ts';
@@ -126,9 +125,7 @@ async function outcomeOf(
   signal: AbortSignal,
 ): Promise<string> {
   if (!files.has('done') || files.has('deleted')) return 'not done';
-  const name = attemptBase(path, attempt) + SESSION_FILES.done;
-  const body = await readSessionFile(storage, name, { signal });
-  return body ? decodeDone(body, storage.uri(name)).outcome : 'not done';
+  return (await readDone(storage, path, attempt, { signal }))?.outcome ?? 'not done';
 }
 
 /** A source or stream that was named, and that nobody wrote. */

@@ -1,4 +1,4 @@
-import { listAttempts } from '../../attempts/attempt-files.ts';
+import { attemptNumbersOf, listAttempts } from '../../attempts/attempt-files.ts';
 import { CACHE_FOLDER, parseEntryName } from '../../cache/cache-names.ts';
 import { defaultStorageUri } from '../../flow/default-storage.ts';
 import type { DataStoreStorage } from '../../storage/contract.ts';
@@ -101,7 +101,7 @@ async function attemptNumbers(
 ): Promise<string[]> {
   const { flow = '', run = '', step = '', task = '' } = parseStorePath(text, 4, 4);
   const attempts = await listAttempts(storage, { flow, run, step, task }, { signal });
-  return [...attempts.keys()].sort((a, b) => b - a).map(String);
+  return attemptNumbersOf(attempts).reverse().map(String);
 }
 
 /** The names directly below a folder that begin with `begun`. */
