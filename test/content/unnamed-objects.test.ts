@@ -18,7 +18,7 @@ import { contentOf, streamOf } from './contents.ts';
 import { codeOf, copiesIn, freshStore, namesOf, ObservedStorage } from './storages.ts';
 
 const folder = scratchFolder();
-const LENGTHS = { lengths: [70_000], reused: true };
+const LENGTHS = { lengths: [50_000], reused: true };
 
 /** Packs and plain objects that lie there, and those that manifests and locators name. */
 async function packsAndNamed(storage: DataStoreStorage): Promise<[there: string[], named: string[]]> {
@@ -77,14 +77,14 @@ const anySave = fc.record({
 });
 const anyBytes = (seed: number): Uint8Array => {
   // Two contents that share most of their chunks.
-  const bytes = contentOf(400_000, 5);
+  const bytes = contentOf(300_000, 5);
   bytes.set(contentOf(2_000, seed), 200_000);
   return bytes;
 };
 
 describe('what nothing names does not stay', () => {
   test.prop([fc.array(anySave, { minLength: 1, maxLength: 6 }), fc.boolean(), fc.boolean()], {
-    numRuns: Math.ceil(propertyRuns / 10),
+    numRuns: Math.ceil(propertyRuns / 20),
   })('however saves end, side by side or one after the other', async (saves, localReads, together) => {
     const storage = new ObservedStorage(new MemoryStorage(), { localReads });
     const stores = [0, 1, 2].map(() => freshStore(storage));
@@ -120,7 +120,7 @@ describe('what nothing names does not stay', () => {
     ['bytes', 'before'],
     ['bytes', 'after'],
   ])('where any one call fails: a save as %s, the call failing %s it took effect', async (way, kind) => {
-    const bytes = contentOf(600_000, 3);
+    const bytes = contentOf(270_000, 3);
     for (let at = 0; ; at++) {
       const storage = new MemoryStorage();
       let wasReached = false;
@@ -190,35 +190,38 @@ describe('what nothing names does not stay', () => {
       expect(digestHex(blob)).toBe(digestHex(anyBytes(2)));
   });
 
-  test.each(['blob', 'data', 'artifact'])('of a silent stream as %s whose flow is closed', async (way) => {
-    const path = join(folder, `closed ${way}`);
-    const flow = await FlowDataStore.open({ flowName: 'F', storage: path });
-    let sent = () => {};
-    const isSent = new Promise<void>((resolve) => {
-      sent = resolve;
-    });
-    const silent = async function* (): AsyncGenerator<Uint8Array> {
-      for (let i = 0; i < 40; i++) yield contentOf(1_000_000, i + 1);
-      sent();
-      await new Promise(() => {});
-    };
-    const saving =
-      way === 'blob'
+  test.each(['blob', 'data', 'artifact', 'blob elsewhere'])(
+    'of a silent stream as %s whose flow is closed',
+    async (way) => {
+      const path = join(folder, `closed ${way}`);
+      const options = way === 'blob elsewhere' ? { rawDataPath: join(path, 'elsewhere') } : {};
+      const flow = await FlowDataStore.open({ flowName: 'F', storage: join(path, 'store'), ...options });
+      let sent = () => {};
+      const isSent = new Promise<void>((resolve) => {
+        sent = resolve;
+      });
+      const silent = async function* (): AsyncGenerator<Uint8Array> {
+        for (let i = 0; i < 40; i++) yield contentOf(1_000_000, i + 1);
+        sent();
+        await new Promise(() => {});
+      };
+      const saving = way.startsWith('blob')
         ? flow.caStore.saveBlobs([silent()])
         : way === 'data'
           ? flow.saveData([{ name: 'x', data: silent() }])
           : flow.task({ runId: 'r', stepName: 's', taskId: '0' }, (task) =>
               task.saveArtifactStream('film', silent()),
             );
-    const ended = codeOf(saving);
-    await isSent;
-    await flow.close();
-    expect(await ended).toBe('STORAGE_CLOSED');
-    const bytes = readdirSync(path, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
-    expect(bytes).toBeLessThan(10_000);
-  });
+      const ended = codeOf(saving);
+      await isSent;
+      await flow.close();
+      expect(await ended).toBe('STORAGE_CLOSED');
+      const bytes = readdirSync(path, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
+      expect(bytes).toBeLessThan(10_000);
+    },
+  );
 
   test('what cannot be removed is told, and the save has its own outcome', async () => {
     const told: LeftBehind[] = [];
