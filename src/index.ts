@@ -28,7 +28,7 @@ export {
   autoVersion,
   type CodeOptions,
   type CodeVersion,
-  type SourceFunction,
+  type FreeVariable,
 } from './cache/auto-version.ts';
 export {
   type CacheKey,
@@ -44,6 +44,7 @@ export type { CacheStatistics, ListEntriesOptions, ListedEntry } from './cache/e
 export type { CacheHit, CacheMiss, CacheMissReason, EntryRule, SeenEntry } from './cache/entry-reader.ts';
 export type { CacheStored, NotStoredReason } from './cache/entry-writer.ts';
 export { explainKeys, type KeyDifference } from './cache/explain-keys.ts';
+export type { SourceFunction } from './cache/function-source.ts';
 export type { JsonSchema, TaskSchemas } from './cache/interface-digest.ts';
 export { type DescribableSchema, jsonSchemasOf, type SchemaPair } from './cache/json-schemas.ts';
 export type { KeyListing } from './cache/key-listing.ts';
@@ -105,6 +106,7 @@ export type { MapOptions, MapOutcome, MapProgress } from './flow/cached-task/map
 export type { CallPlan } from './flow/cached-task/plan-calls.ts';
 export type { CachedResult, CallMissReason, Provenance } from './flow/cached-task/result.ts';
 export type { CachedTaskContext, CachedTaskFiles } from './flow/cached-task/task-context.ts';
+export type { CachedTaskWarning } from './flow/cached-task/warnings.ts';
 export type { Widened } from './flow/cached-task/widened.ts';
 export { FlowDataStore } from './flow/flow-data-store.ts';
 export type { CreateRunOptions, FlowDataStoreOptions, TaskSpec } from './flow/flow-options.ts';

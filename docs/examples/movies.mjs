@@ -47,6 +47,7 @@ const split = flow.cachedTask({
   version: 'auto',
   dependsOn: [toColumns],
   config: parameters,
+  ignoredVariables: ['parameters'], // they count by `config`
   run: splitByGenre,
 });
 const fit = flow.cachedTask({
@@ -61,12 +62,15 @@ const fit = flow.cachedTask({
     quantile,
     rSquared,
   ],
+  // What the functions of the library call in their turn.
+  ignoredVariables: ['multiQuantileSelect', 'quantileSorted', 'quantileIndex', 'quantileSelect'],
   run: fitModel,
 });
 const compare = flow.cachedTask({
   name: 'compare',
   version: 'auto',
   dependsOn: [drawChart],
+  ignoredVariables: ['join', 'writeFile'],
   run: compareModels,
 });
 

@@ -1,27 +1,24 @@
-import { createReadStream } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { isNativeFunction } from '../artifacts/intrinsics.ts';
 import { SerializerRegistry } from '../artifacts/registry.ts';
-import { createHasher } from '../digest/blake3.ts';
 import { messageOf, throwIfAborted } from '../errors.ts';
 import { checkOptionNames } from '../storage/option-names.ts';
-import { canonicalSource } from './canonical-source.ts';
+import { type CodePart, codePartOf } from './code-part.ts';
+import { FilePart } from './file-part.ts';
+import { knownSourceOf, type SourceFunction, sourceOf } from './function-source.ts';
 import { valueDigest } from './key-encoding.ts';
 import { invalidTask } from './key-fault.ts';
 import type { KeyListing } from './key-listing.ts';
-
-/** A function of any kind, or a class. */
-// biome-ignore lint/complexity/noBannedTypes: classes cannot be called, and have no narrower type in common with functions.
-export type SourceFunction = Function;
 
 /** What a task's code is, for `version: 'auto'`. */
 export interface CodeOptions {
   /** The task's function. */
   readonly run: SourceFunction;
   /**
-   * What else the result depends on: functions and classes by their source, files (a path, from the working directory, or a
-   * `file:` URL) by their bytes. Their order counts; the paths of files do not. Default: nothing.
+   * What else the result depends on: functions and classes by their source, cached tasks by all that is part of their keys but the input,
+   * files (a path, from the working directory, or a `file:` URL) by their bytes. Their order counts; the paths of files do not.
+   * Default: nothing.
    */
   readonly dependsOn?: readonly (SourceFunction | string | URL)[] | undefined;
   /** Changed by hand to make everything run again. Default: none. */
@@ -34,115 +31,202 @@ export interface CodeVersion {
   readonly digest: string;
   /** The digest of each part, for `explainKeys`. */
   readonly places: KeyListing;
+  /**
+   * What the task's function, and the functions of `dependsOn`, use and do not declare, and what no function of `dependsOn` is named as:
+   * what is there is no part of the version.
+   */
+  readonly freeVariables: readonly FreeVariable[];
+}
+
+/** A variable that a function uses and does not declare. */
+export interface FreeVariable {
+  /** `k`, `process.env.MODEL`, `import("./model.js")`, `this`. */
+  readonly name: string;
+  /** Which function uses it: `run`, `dependsOn[0]`. */
+  readonly place: string;
 }
 
 const LISTED_DIGITS = 16;
 const registry = new SerializerRegistry();
-const known = new WeakMap<SourceFunction, Promise<string>>();
 
 /**
  * The version of a task by the source of its function and of what it depends on. Comments and layout do not count.
  *
- * Only the source counts: not what a function closes over, nor what it imports or calls, unless `dependsOn` names it. Source is
- * what runs: a bundler or a tool that measures coverage by rewriting code makes other versions.
+ * Only the source counts: not what a function closes over (`freeVariables` names it), nor what it imports or calls, unless `dependsOn` names
+ * it. Source is what runs: a bundler or a tool that measures coverage by rewriting code makes other versions.
  *
  * @throws StowageError `INVALID_ARGUMENT`, with the task, for functions without source (of the runtime, or bound), source that
  * cannot be parsed, and files that cannot be read; `ABORTED`.
  */
 export async function autoVersion(taskName: string, options: CodeOptions): Promise<CodeVersion> {
   checkOptionNames(options, 'autoVersion', ['run', 'dependsOn', 'salt']);
-  const { run, dependsOn = [], salt, signal } = options;
-  throwIfAborted(signal);
-  if (!Array.isArray(dependsOn)) {
-    throw invalidTask(taskName, `\`dependsOn\` is a list of functions and files, not ${inspect(dependsOn)}.`);
+  throwIfAborted(options.signal);
+  return new TaskCode(taskName, options).read(options.signal);
+}
+
+/** Part of a task's code, by the place where it was named. */
+interface PlacedPart extends CodePart {
+  readonly place: string;
+  readonly fn?: SourceFunction;
+}
+
+/** The code of a task, whose version is asked for again and again: files and other tasks that it depends on may have changed. */
+export class TaskCode {
+  readonly #taskName: string;
+  readonly #parts: readonly PlacedPart[];
+  readonly #salt: string | undefined;
+  #last: { digests: readonly string[]; version: CodeVersion } | undefined;
+
+  /** @throws StowageError `INVALID_ARGUMENT` */
+  constructor(taskName: string, { run, dependsOn = [], salt }: CodeOptions) {
+    if (!Array.isArray(dependsOn)) {
+      throw invalidTask(
+        taskName,
+        `\`dependsOn\` is a list of functions and files, not ${inspect(dependsOn)}.`,
+      );
+    }
+    if (salt !== undefined && typeof salt !== 'string') throw invalidTask(taskName, 'a salt is a string.');
+    this.#taskName = taskName;
+    this.#salt = salt;
+    const dependencies = dependsOn.map((dependency: SourceFunction | string | URL, index) => {
+      const place = `dependsOn[${index}]`;
+      return typeof dependency === 'function'
+        ? functionPart(taskName, place, dependency)
+        : filePart(taskName, place, dependency);
+    });
+    this.#parts = [functionPart(taskName, 'run', run), ...dependencies];
   }
-  const runDigest = await functionDigest(taskName, 'its function', run);
-  const digests: string[] = [];
-  const places: Record<string, string> = { 'version.run': runDigest.slice(0, LISTED_DIGITS) };
-  for (const [index, dependency] of dependsOn.entries()) {
-    throwIfAborted(signal);
-    const place = `dependsOn[${index}]`;
-    const digest =
-      typeof dependency === 'function'
-        ? await functionDigest(taskName, place, dependency)
-        : await fileDigest(taskName, place, dependency, signal);
-    digests.push(digest);
-    places[`version.${place}`] = digest.slice(0, LISTED_DIGITS);
+
+  /** The functions whose source the version is made of, the task's own first. */
+  get functions(): readonly SourceFunction[] {
+    return this.#parts.flatMap(({ fn }) => (fn === undefined || codePartOf(fn) ? [] : fn));
   }
-  if (salt !== undefined && typeof salt !== 'string') throw invalidTask(taskName, 'a salt is a string.');
-  if (salt !== undefined) places['version.salt'] = digestOf(taskName, salt).slice(0, LISTED_DIGITS);
-  const parts = { run: runDigest, dependsOn: digests, ...(salt === undefined ? {} : { salt }) };
-  return { digest: digestOf(taskName, parts), places };
+
+  /** The version as it is now, where nothing has to be read for it; the same object for as long as it is the same. */
+  known(): CodeVersion | undefined {
+    const digests: string[] = [];
+    for (const part of this.#parts) {
+      const digest = part.known();
+      if (digest === undefined) return undefined;
+      digests.push(digest);
+    }
+    return this.#versionOf(digests);
+  }
+
+  /** The version as it is now. */
+  async read(signal?: AbortSignal): Promise<CodeVersion> {
+    const digests: string[] = [];
+    for (const part of this.#parts) {
+      throwIfAborted(signal);
+      digests.push(part.known() ?? (await part.read(signal)));
+    }
+    return this.#versionOf(digests);
+  }
+
+  #versionOf(digests: readonly string[]): CodeVersion {
+    const last = this.#last;
+    if (last?.digests.every((digest, index) => digest === digests[index])) return last.version;
+    const [run, ...dependsOn] = digests;
+    const salt = this.#salt;
+    const places = this.#parts.map(({ place }, index) => [`version.${place}`, listed(digests[index])]);
+    if (salt !== undefined) places.push(['version.salt', listed(digestOf(this.#taskName, salt))]);
+    const version = {
+      digest: digestOf(this.#taskName, { run, dependsOn, ...(salt === undefined ? {} : { salt }) }),
+      places: Object.fromEntries(places) as KeyListing,
+      freeVariables: this.#freeVariables(),
+    };
+    this.#last = { digests, version };
+    return version;
+  }
+
+  /** A function whose name another one uses is taken for what it means by that. */
+  #freeVariables(): FreeVariable[] {
+    const found = new Map<string, FreeVariable>();
+    for (const { fn, place } of this.#parts) {
+      const source = fn && knownSourceOf(fn);
+      const isCalledBare = place === 'run' && source?.isArrow === false;
+      for (const name of source?.free ?? []) {
+        // Called without a `this`, it has none.
+        const isSeen =
+          (isCalledBare && name === 'this') ||
+          this.#parts.some(
+            (part) => part.place !== place && part.place !== 'run' && nameOf(part.fn) === name,
+          );
+        if (!isSeen && !found.has(name)) found.set(name, { name, place });
+      }
+    }
+    return [...found.values()];
+  }
+}
+
+function listed(digest: string | undefined): string {
+  return String(digest).slice(0, LISTED_DIGITS);
 }
 
 function digestOf(taskName: string, value: unknown): string {
   return valueDigest(value, { taskName, root: 'version' }, registry);
 }
 
-function functionDigest(taskName: string, place: string, fn: SourceFunction): Promise<string> {
-  if (typeof fn !== 'function') throw invalidTask(taskName, `${place} is no function.`);
+function functionPart(taskName: string, place: string, fn: SourceFunction): PlacedPart {
+  const told = place === 'run' ? 'its function' : place;
+  if (typeof fn !== 'function') throw invalidTask(taskName, `${told} is no function.`);
+  const part = codePartOf(fn);
+  if (part) return { place, fn, known: () => part.known(), read: (signal) => part.read(signal) };
   if (isNativeFunction(fn)) {
     throw invalidTask(
       taskName,
-      `${place} (${nameOf(fn)}) is bound, a Proxy, or part of the runtime, so that its source cannot be seen for \`version: 'auto'\`. Wrap it in a function (\`(input) => method(input)\`) and name what that calls in \`dependsOn\`, or give a version of your own.`,
+      `${told} (${nameOf(fn)}) is bound, a Proxy, or part of the runtime, so that its source cannot be seen for \`version: 'auto'\`. Wrap it in a function (\`(input) => method(input)\`) and name what that calls in \`dependsOn\`, or give a version of your own.`,
       { place },
     );
   }
-  let digest = known.get(fn);
-  if (digest === undefined) {
-    digest = sourceDigest(taskName, place, fn);
-    known.set(fn, digest);
-    // The next task that has it is told by its own name.
-    digest.catch(() => known.delete(fn));
-  }
-  return digest;
+  const read = async (): Promise<string> => {
+    try {
+      return (await sourceOf(fn)).digest;
+    } catch (cause) {
+      throw invalidTask(
+        taskName,
+        `the source of ${told} (${nameOf(fn)}) cannot be parsed for \`version: 'auto'\`: ${messageOf(cause)}. Give a version of your own.`,
+        { place },
+        cause,
+      );
+    }
+  };
+  return { place, fn, known: () => knownSourceOf(fn)?.digest, read };
 }
 
-async function sourceDigest(taskName: string, place: string, fn: SourceFunction): Promise<string> {
-  try {
-    return digestOf(taskName, await canonicalSource(Function.prototype.toString.call(fn)));
-  } catch (cause) {
-    throw invalidTask(
-      taskName,
-      `the source of ${place} (${nameOf(fn)}) cannot be parsed for \`version: 'auto'\`: ${messageOf(cause)}. Give a version of your own.`,
-      { place },
-      cause,
-    );
-  }
-}
-
-async function fileDigest(
-  taskName: string,
-  place: string,
-  file: string | URL,
-  signal: AbortSignal | undefined,
-): Promise<string> {
+function filePart(taskName: string, place: string, file: string | URL): PlacedPart {
   if (typeof file !== 'string' && !(file instanceof URL)) {
     throw invalidTask(taskName, `${place} is neither a function nor a file, but ${inspect(file)}.`, {
       place,
     });
   }
-  const hasher = createHasher();
-  try {
-    const path = file instanceof URL || file.startsWith('file:') ? fileURLToPath(file) : file;
-    for await (const bytes of createReadStream(path)) {
-      throwIfAborted(signal);
-      hasher.update(bytes as Buffer);
-    }
-  } catch (cause) {
-    throwIfAborted(signal);
-    throw invalidTask(
+  const name = String(file);
+  const unreadable = (cause: unknown): Error =>
+    invalidTask(
       taskName,
-      `${place} is the file ${String(file)}, which cannot be read: ${messageOf(cause)}. Paths begin at the working directory (${process.cwd()}); \`new URL('./file', import.meta.url)\` begins at the module.`,
-      { place, file: String(file) },
+      `${place} is the file ${name}, which cannot be read: ${messageOf(cause)}. Paths begin at the working directory (${process.cwd()}); \`new URL('./file', import.meta.url)\` begins at the module.`,
+      { place, file: name },
       cause,
     );
+  let part: FilePart;
+  try {
+    part = new FilePart(file instanceof URL || file.startsWith('file:') ? fileURLToPath(file) : file);
+  } catch (cause) {
+    throw unreadable(cause);
   }
-  return hasher.digestHex();
+  const read = async (signal?: AbortSignal): Promise<string> => {
+    try {
+      return await part.read(signal);
+    } catch (cause) {
+      throwIfAborted(signal);
+      throw unreadable(cause);
+    }
+  };
+  return { place, known: () => part.known(), read };
 }
 
-function nameOf(fn: SourceFunction): string {
-  const name: unknown = Object.getOwnPropertyDescriptor(fn, 'name')?.value;
+function nameOf(fn: SourceFunction | undefined): string {
+  const name: unknown = fn && Object.getOwnPropertyDescriptor(fn, 'name')?.value;
   // What is bound is called after what it binds, which may have no name.
   const trimmed = typeof name === 'string' ? name.trim() : '';
   return trimmed === '' ? 'anonymous' : trimmed;

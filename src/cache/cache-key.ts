@@ -16,7 +16,7 @@ export type CacheScope = 'global' | { readonly flow: string } | { readonly name:
 export interface TaskKeyParts {
   readonly taskName: string;
   /** The user's own; or one made of code, by `autoVersion`. */
-  readonly version: string | CodeVersion;
+  readonly version: string | Pick<CodeVersion, 'digest' | 'places'>;
   /** Default: `global`. */
   readonly scope?: CacheScope | undefined;
   /** What the task takes and gives: JSON Schemas, or a version of the user's where there are none. Default: nothing. */
@@ -290,7 +290,7 @@ export class TaskKeys {
     );
   }
 
-  private checkedVersion(version: string | CodeVersion): KeyParts['version'] {
+  private checkedVersion(version: TaskKeyParts['version']): KeyParts['version'] {
     if (typeof version === 'string' && version !== '') return version;
     if (typeof version === 'object' && typeof version?.digest === 'string') return { auto: version.digest };
     throw invalidTask(this.taskName, 'a version is a string that is not empty, or what `autoVersion` gives.');

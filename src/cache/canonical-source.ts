@@ -1,51 +1,16 @@
-import type { Node, Options } from 'acorn';
+import type { SyntaxTree } from './function-tree.ts';
 
 /**
- * The source of a function as what its syntax tree says (https://github.com/estree/estree), without comments, layout, and
- * the way numbers and strings are written: a flat list, in which no two different trees are the same.
- *
- * @throws Whatever the parser throws for what is not JavaScript as it knows it.
+ * The source of a function as what its syntax tree says, without comments, layout, and the way numbers and strings are written: a
+ * flat list, in which no two different trees are the same.
  */
-export async function canonicalSource(source: string): Promise<(string | number)[]> {
-  const { parse } = await import('acorn');
+export function canonicalSource(tree: SyntaxTree): (string | number)[] {
   const tokens: (string | number)[] = [];
-  write(parseFunction(source, parse), tokens);
+  write(tree, tokens);
   return tokens;
 }
 
-type Parse = (source: string, options: Options) => Node;
 type Tree = { readonly [field: string]: unknown };
-
-/** Functions are seen outside of what they were written in: what only that allows must not be refused. */
-const OPTIONS = {
-  ecmaVersion: 'latest',
-  allowSuperOutsideMethod: true,
-  checkPrivateFields: false,
-} as const;
-
-/** `Function.prototype.toString` gives an expression, or the text of a method without what is around it. */
-function parseFunction(source: string, parse: Parse): unknown {
-  const forms: readonly [text: string, pick: (program: Tree) => unknown][] = [
-    [`(${source}\n)`, (program) => at(program, 'body', 0, 'expression')],
-    [`({${source}\n})`, (program) => at(program, 'body', 0, 'expression', 'properties', 0)],
-    [`(class {${source}\n})`, (program) => at(program, 'body', 0, 'expression', 'body', 'body', 0)],
-  ];
-  let fault: unknown;
-  for (const [text, pick] of forms) {
-    for (const sourceType of ['module', 'script'] as const) {
-      try {
-        return pick(parse(text, { ...OPTIONS, sourceType }) as unknown as Tree);
-      } catch (error) {
-        fault ??= error;
-      }
-    }
-  }
-  throw fault;
-}
-
-function at(tree: unknown, ...path: readonly (string | number)[]): unknown {
-  return path.reduce<unknown>((node, step) => (node as Tree)[step], tree);
-}
 
 function write(value: unknown, tokens: (string | number)[]): void {
   if (Array.isArray(value)) {

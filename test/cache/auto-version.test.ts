@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { autoVersion, type CodeOptions, type SourceFunction } from '../../src/cache/auto-version.ts';
+import { autoVersion, type CodeOptions } from '../../src/cache/auto-version.ts';
 import { cacheKey } from '../../src/cache/cache-key.ts';
 import { explainKeys } from '../../src/cache/explain-keys.ts';
+import type { SourceFunction } from '../../src/cache/function-source.ts';
 import { isStowageError, type StowageError } from '../../src/errors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stowage-auto-'));

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { CodeOptions } from '../../cache/auto-version.ts';
 import { StowageError } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
@@ -36,8 +37,19 @@ export interface CachedTaskOptions<CallInput, Input, Result, Output, OutputInput
   version: string;
   /** The work. Gets the parsed input, and a context; see {@link CachedTaskContext}. Called without a `this`. */
   run: (input: Input, context: CachedTaskContext) => Result | Promise<Result>;
-  /** Functions, and files by their paths, whose change is a change of the version `auto`. Default none. */
+  /**
+   * Functions, cached tasks, and files by their paths, whose change is a change of the version `auto`. Files are looked at for each call, and
+   * read when they were changed; a change while a call that runs is under way ends that by `INVALID_ARGUMENT`. Default none.
+   */
   dependsOn?: CodeOptions['dependsOn'];
+  /**
+   * What becomes of variables that the code of the version `auto` uses and does not declare (see `CodeVersion.freeVariables`), unless a
+   * function of `dependsOn` or a member of `config` is named as they are: a warning of the process, once, or `INVALID_ARGUMENT` for each call.
+   * Default `warn`.
+   */
+  freeVariables?: 'warn' | 'error' | undefined;
+  /** Names of such variables that do not change the result, or count by other means: a salt, the input, a file. Default none. */
+  ignoredVariables?: readonly string[] | undefined;
   /** Any text that is part of the key, with every version: changed, everything runs anew. Default none. */
   salt?: string | undefined;
   /** A Standard Schema that inputs are parsed by; the key is made of what it returns. Default: inputs are taken as they come. */
@@ -96,6 +108,8 @@ const OPTION_NAMES = [
   'version',
   'run',
   'dependsOn',
+  'freeVariables',
+  'ignoredVariables',
   'salt',
   'input',
   'output',
@@ -158,6 +172,7 @@ export function checkTaskOptions<A, B, C, D>(options: CachedTaskOptions<A, B, C,
   }
   if (options.dependsOn !== undefined && version !== 'auto')
     throw invalid(`Task ${name} has dependsOn, which counts for version: 'auto' only.`);
+  checkVariableOptions(name, options);
   for (const text of ['salt', 'interfaceVersion'] as const) {
     const value: unknown = options[text];
     if (value !== undefined && typeof value !== 'string')
@@ -198,6 +213,27 @@ export function checkCallOptions(task: string, options: CachedCallOptions | unde
   if (recordHit !== undefined && typeof recordHit !== 'boolean')
     throw invalid('The option recordHit must be true or false.');
   return options;
+}
+
+function checkVariableOptions(
+  name: string,
+  {
+    version,
+    freeVariables,
+    ignoredVariables = [],
+  }: Pick<CachedTaskOptions<never, never, never, never>, 'version' | 'freeVariables' | 'ignoredVariables'>,
+): void {
+  if (freeVariables !== undefined && freeVariables !== 'warn' && freeVariables !== 'error')
+    throw invalid(
+      `The option freeVariables of task ${name} is 'warn' or 'error', not ${inspect(freeVariables)}.`,
+    );
+  if (freeVariables !== undefined && version !== 'auto')
+    throw invalid(`Task ${name} has freeVariables, which counts for version: 'auto' only.`);
+  // A text would be taken for its letters.
+  if (!Array.isArray(ignoredVariables) || ignoredVariables.some((variable) => typeof variable !== 'string'))
+    throw invalid(
+      `The option ignoredVariables of task ${name} is a list of names of variables: ['client', 'process.env.DEBUG'].`,
+    );
 }
 
 function ageMs(task: string, age: unknown): number {

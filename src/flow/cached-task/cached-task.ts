@@ -1,4 +1,5 @@
 import type { CacheKey } from '../../cache/cache-key.ts';
+import { countBy } from '../../cache/code-part.ts';
 import { throwIfAborted } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { orAborted } from '../../storage/next-or-aborted.ts';
@@ -156,7 +157,7 @@ export function toCachedTask<CallInput, Input, Output>(
     },
     keyOf: async (input, options = {}) => {
       checkOptionNames(options, 'keyOf', ['salt']);
-      return (await keyedCall(input, options.salt, options.signal)).full();
+      return definition.described((await keyedCall(input, options.salt, options.signal)).full());
     },
     evict: async (input, options: Pick<CachedCallOptions, 'salt'> & CallOptions = {}) => {
       checkOptionNames(options, 'evict', ['salt']);
@@ -164,6 +165,10 @@ export function toCachedTask<CallInput, Input, Output>(
       await host.cache.evict(brief.key, { signal: options.signal });
     },
   };
+  // Their source is that of every cached task.
+  for (const method of [task, ...Object.values(methods)]) {
+    if (typeof method === 'function') countBy(method, definition);
+  }
   return Object.defineProperty(Object.assign(task, methods), 'name', { value: name }) as CachedTask<
     CallInput,
     Output

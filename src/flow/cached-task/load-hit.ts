@@ -11,7 +11,9 @@ import type { CallMissReason, Provenance } from './result.ts';
 import type { TaskDefinition } from './task-definition.ts';
 
 /** The value of an entry, or why it cannot be had, which makes it a miss. */
-export type LoadedHit<Output> = { value: Output; provenance: Provenance } | { reason: CallMissReason };
+export type LoadedHit<Output> =
+  | { value: Output; provenance: Provenance; otherSource: boolean }
+  | { reason: CallMissReason };
 
 /**
  * Loads the result that an entry keeps, as long as there is patience, and parses it by the output schema that the task has now: what
@@ -39,7 +41,10 @@ export async function loadHit<Input, Output>(
     const result = row.content
       ? await patience.spend({ signal }, async (options) => values.load(row, options))
       : await values.load(row, { signal }); // the entry has it: nothing is asked for
-    return { value: await definition.parseOutput(result), provenance: provenanceOf(entry) };
+    const value = await definition.parseOutput(result);
+    const otherSource = await definition.isOfOtherSource(entry);
+    if (otherSource) warnings.otherSource(definition.name, entry.version, entry.createdAt);
+    return { value, provenance: provenanceOf(entry), otherSource };
   } catch (error) {
     if (signal.aborted) throw error;
     const reason = reasonOf(error);

@@ -162,12 +162,13 @@ async function runOnce<Input, Output>(
   };
   try {
     // Looking, waiting and recording took their time.
-    const changed = call.changed();
+    const changed = (await call.changedBeside()) ?? call.changed();
     if (changed) throw changedMeanwhile(name, changed);
     const { returned, durationMs } = await withinTask(within, () =>
       runTry((context) => definition.run(call.input, context), { recording, attempt, signal }),
     );
-    if (call.isConfigChanged()) throw configChangedUnder(name);
+    const changedUnder = await call.changedBeside();
+    if (changedUnder) throw changedUnderRun(name, changedUnder);
     // Before it is parsed: what is stored is what the function returned, and parsing may change it in place.
     await recording.saveOutput(returned);
     const value = await definition.parseOutput(returned);
@@ -181,7 +182,7 @@ async function runOnce<Input, Output>(
 
 function toHit<Output>(
   { brief }: Call,
-  { value, provenance }: Extract<LoadedHit<Output>, { provenance: unknown }>,
+  { value, provenance, otherSource }: Extract<LoadedHit<Output>, { provenance: unknown }>,
 ): CachedResult<Output> {
   return {
     value,
@@ -189,6 +190,7 @@ function toHit<Output>(
     stored: true,
     key: brief.key,
     provenance,
+    otherSource,
     recorded: undefined,
     missReason: undefined,
     notStoredReason: undefined,
@@ -203,7 +205,7 @@ function isOwnFault(error: unknown): boolean {
   return isChanged || isStowageError(error, 'OUTPUT_INVALID', 'UNSERIALIZABLE_ARTIFACT');
 }
 
-/** The result would be that of another input or configuration than the key's. */
+/** The result would be that of another input, configuration or code than the key's. */
 function changedMeanwhile(task: string, changed: ChangedPart): StowageError {
   return new StowageError(
     'INVALID_ARGUMENT',
@@ -213,11 +215,11 @@ function changedMeanwhile(task: string, changed: ChangedPart): StowageError {
 }
 
 /** Nobody can tell which of both the result is of. */
-function configChangedUnder(task: string): StowageError {
+function changedUnderRun(task: string, changed: ChangedPart): StowageError {
   return new StowageError(
     'INVALID_ARGUMENT',
-    `The config of task "${task}" was changed while the task ran, so that its result belongs to neither of both and is not kept. ${LEAVE_IT.config}`,
-    { details: { task, changed: 'config' } },
+    `The ${changed} of task "${task}" was changed while the task ran, so that its result belongs to neither of both and is not kept. ${LEAVE_IT[changed]}`,
+    { details: { task, changed } },
   );
 }
 
@@ -225,6 +227,7 @@ const LEAVE_IT: Readonly<Record<ChangedPart, string>> = {
   input: 'Pass each call an object of its own, and leave it as it is until the call has ended.',
   config:
     'Leave it as it is while calls are under way; what is to differ from call to call belongs into the input.',
+  code: 'Leave the files and tasks of `dependsOn` as they are while calls are under way, and call it again.',
 };
 
 /** Tried again with another input, it would come to a result of that one. */

@@ -33,6 +33,11 @@ export interface CachedResult<Output> {
   key: string;
   /** The attempt that it comes from; `undefined` where none could be recorded. */
   provenance: Provenance | undefined;
+  /**
+   * Whether a function of other source made it, comments and layout aside, under the same `version`; `false` for the version `auto`, and where
+   * it cannot be told.
+   */
+  otherSource: boolean;
   /** The attempt of this call's own run, `run/step/task/attempt`: that of a run, or of a hit with `recordHit`. */
   recorded: string | undefined;
   /**

@@ -25,7 +25,15 @@ export async function storeResult<Input, Output>(
   const { host, checked, name } = definition;
   const { key } = call.brief;
   const closed = attempt && attemptOf(attempt).closedAs(NOT_RESULT);
-  const ran = { value, hit: false, key, missReason, durationMs, recorded: attempt?.pathspec };
+  const ran = {
+    value,
+    hit: false,
+    otherSource: false,
+    key,
+    missReason,
+    durationMs,
+    recorded: attempt?.pathspec,
+  };
   if (!closed || call.mode === 'off' || call.mode === 'readonly') {
     const isUnrecorded = !closed && call.mode !== 'readonly';
     const provenance = closed && toProvenance(closed.source, durationMs);
@@ -36,8 +44,8 @@ export async function storeResult<Input, Output>(
   const entry: NewCacheEntry = {
     task: name,
     scope: definition.scopeText,
-    version: definition.versionText,
-    keyDescription: call.brief as unknown as JsonValue,
+    version: call.versionText,
+    keyDescription: (await definition.described(call.brief)) as unknown as JsonValue,
     source: closed.source,
     table: closed.table,
     durationMs,
@@ -54,7 +62,7 @@ export async function storeResult<Input, Output>(
   if (!outcome.winner || refresh) return notStored;
   const winner = await loadHit(definition, outcome.winner, { patience, signal });
   if (!('provenance' in winner)) return notStored;
-  return { ...notStored, value: winner.value, provenance: winner.provenance };
+  return { ...notStored, ...winner };
 }
 
 function toProvenance(source: NewCacheEntry['source'], durationMs: number): Provenance {

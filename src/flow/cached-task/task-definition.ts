@@ -1,27 +1,34 @@
-import { autoVersion, type CodeVersion } from '../../cache/auto-version.ts';
+import { type CodeVersion, type FreeVariable, TaskCode } from '../../cache/auto-version.ts';
 import { type CacheKey, type CacheScope, type KeyParts, TaskKeys } from '../../cache/cache-key.ts';
+import type { CodePart } from '../../cache/code-part.ts';
+import type { CacheEntry } from '../../cache/entry.ts';
 import type { TaskSchemas } from '../../cache/interface-digest.ts';
 import { type DescribableSchema, jsonSchemasOf } from '../../cache/json-schemas.ts';
+import { invalidTask } from '../../cache/key-fault.ts';
+import { SourceMarks } from '../../cache/source-marks.ts';
 import { validateValue } from '../standard-schema.ts';
 import type { CachedTaskHost } from './cached-task-host.ts';
 import { type CachedTaskOptions, type CheckedTaskOptions, checkTaskOptions } from './cached-task-options.ts';
 import type { CachedTaskContext } from './task-context.ts';
+import { unseenText } from './warnings.ts';
 
 /** A call's input, parsed, and its key. */
 export interface KeyedCall {
   input: unknown;
   /** Enough to look for a result. */
   brief: CacheKey;
+  /** The version as entries tell it. */
+  versionText: string;
   /** With what explains a difference, as entries keep it. */
   full(): CacheKey;
   /** What is another one by now than when the key was made: whoever called may have changed it since. */
   changed(): ChangedPart | undefined;
-  /** Whether the configuration is, which the function itself has no part in. */
-  isConfigChanged(): boolean;
+  /** What is, of that which the function itself has no part in. */
+  changedBeside(): Promise<ChangedPart | undefined>;
 }
 
-/** What may change under a call. */
-export type ChangedPart = 'input' | 'config';
+/** What may change under a call; its code by what that depends on. */
+export type ChangedPart = 'input' | 'config' | 'code';
 
 /** In which of both a key differs from one that was made for the same call before. */
 export function changedPart(before: KeyParts, now: KeyParts): ChangedPart | undefined {
@@ -30,15 +37,18 @@ export function changedPart(before: KeyParts, now: KeyParts): ChangedPart | unde
 }
 
 /** A cached task as its options describe it: how its inputs become keys, and what is done on a miss. */
-export class TaskDefinition<Input, Output> {
+export class TaskDefinition<Input, Output> implements CodePart {
   readonly host: CachedTaskHost;
   readonly name: string;
   readonly checked: CheckedTaskOptions;
   readonly serialize: boolean;
   readonly #options: CachedTaskOptions<unknown, Input, unknown, Output>;
-  #keys: TaskKeys | undefined;
-  #making: Promise<TaskKeys> | undefined;
-  #version = '';
+  /** Where the version is made of it. */
+  readonly #code: TaskCode | undefined;
+  readonly #marks: SourceMarks;
+  #schemas: TaskSchemas | undefined;
+  #describing: Promise<TaskSchemas> | undefined;
+  #keys: { version: string | CodeVersion; of: TaskKeys } | undefined;
 
   /** @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME` */
   constructor(host: CachedTaskHost, options: CachedTaskOptions<unknown, Input, unknown, Output>) {
@@ -46,11 +56,16 @@ export class TaskDefinition<Input, Output> {
     this.host = host;
     this.name = this.checked.name;
     this.serialize = options.serialize ?? false;
-    const { ignoredInputs } = options;
+    const { ignoredInputs, ignoredVariables, version, run, input, output, interfaceVersion } = options;
     this.#options = {
       ...options,
       ...(Array.isArray(ignoredInputs) ? { ignoredInputs: [...ignoredInputs] } : {}),
+      ignoredVariables: ignoredVariables && [...ignoredVariables],
     };
+    this.#marks = new SourceMarks(run);
+    this.#code = version === 'auto' ? new TaskCode(this.name, options) : undefined;
+    const isDescribed = interfaceVersion === undefined && (input !== undefined || output !== undefined);
+    this.#schemas = isDescribed ? undefined : {};
   }
 
   /** The scope as entries tell it. */
@@ -60,14 +75,9 @@ export class TaskDefinition<Input, Output> {
     return 'flow' in scope ? `flow ${scope.flow}` : scope.name;
   }
 
-  /** The version as entries tell it, known once there was a key. */
-  get versionText(): string {
-    return this.#version;
-  }
-
   /** Parses an input and makes its key: at once where that can be, so that what the caller does to the input next does not count. */
   async keyed(given: unknown, salt: string | undefined): Promise<KeyedCall> {
-    const keys = this.#keys ?? this.#keysAtOnce() ?? (await this.#keysInTime());
+    const { version, of: keys } = this.#keysNow() ?? (await this.#keysInTime());
     const { input: schema } = this.#options;
     const input = schema
       ? await validateValue(given, schema, {
@@ -83,10 +93,26 @@ export class TaskDefinition<Input, Output> {
     return {
       input,
       brief,
+      versionText: typeof version === 'string' ? version : `auto ${version.digest.slice(0, 12)}`,
       full: () => keys.keyOf(input, salt),
       changed: () => changedPart(brief.parts, keys.briefKeyOf(input, salt).parts),
-      isConfigChanged: () => keys.configPart().config !== brief.parts.config,
+      changedBeside: async () => {
+        if (keys.configPart().config !== brief.parts.config) return 'config';
+        const code = this.#code;
+        return code && (code.known() ?? (await code.read())) !== version ? 'code' : undefined;
+      },
     };
+  }
+
+  /** A key as entries keep it: a version of the user's own with the source that it stood for. */
+  async described(key: CacheKey): Promise<CacheKey> {
+    const version = this.#code ? undefined : await this.#marks.listing();
+    return version ? { ...key, places: { ...key.places, version } } : key;
+  }
+
+  /** Whether a function of other source made a result, as far as can be told. */
+  async isOfOtherSource({ keyDescription }: CacheEntry): Promise<boolean> {
+    return this.#code === undefined && (await this.#marks.differFrom(keyDescription));
   }
 
   /** The input as it is recorded: without what does not count. */
@@ -122,38 +148,51 @@ export class TaskDefinition<Input, Output> {
     return scope === 'flow' ? { flow: this.host.flowName } : { name: scope };
   }
 
-  /** Without code to read and schemas to describe there is nothing to wait for. */
-  #keysAtOnce(): TaskKeys | undefined {
-    const { version, input, output, interfaceVersion } = this.#options;
-    const isDescribed = interfaceVersion === undefined && (input !== undefined || output !== undefined);
-    return version === 'auto' || isDescribed ? undefined : this.#makeKeys(version, {});
+  /** By all that is part of its keys but the input: what another task counts it by that depends on it. */
+  known(): string | undefined {
+    return this.#keysNow()?.of.sharedBy;
   }
 
-  /** Made once; after a failure, such as a file that could not be read, anew. */
-  #keysInTime(): Promise<TaskKeys> {
-    this.#making ??= this.#describe().catch((error: unknown) => {
-      this.#making = undefined;
-      throw error;
-    });
-    return this.#making;
+  /** As {@link known}, with whatever has to be read for it. */
+  async read(): Promise<string> {
+    return (this.#keysNow() ?? (await this.#keysInTime())).of.sharedBy;
   }
 
-  async #describe(): Promise<TaskKeys> {
-    const { name } = this;
-    const { version, run, dependsOn, salt, input, output, interfaceVersion } = this.#options;
-    const code = version === 'auto' ? await autoVersion(name, { run, dependsOn, salt }) : undefined;
+  /** Where there is nothing to wait for: no schema to describe, no code to read, or none that has changed since. */
+  #keysNow(): { version: string | CodeVersion; of: TaskKeys } | undefined {
+    const version = this.#code ? this.#code.known() : this.#options.version;
+    return version === undefined || this.#schemas === undefined
+      ? undefined
+      : this.#keysOf(version, this.#schemas);
+  }
+
+  async #keysInTime(): Promise<{ version: string | CodeVersion; of: TaskKeys }> {
+    this.#schemas ??= await this.#describe();
+    const version = this.#code ? await this.#code.read() : this.#options.version;
+    return this.#keysOf(version, this.#schemas);
+  }
+
+  /** Once; after a failure anew. */
+  #describe(): Promise<TaskSchemas> {
+    const { input, output } = this.#options;
     const schemas = {
       input: input as DescribableSchema | undefined,
       output: output as DescribableSchema | undefined,
     };
-    const described = interfaceVersion === undefined ? await jsonSchemasOf(name, schemas) : {};
-    return this.#makeKeys(code ?? version, described);
+    this.#describing ??= jsonSchemasOf(this.name, schemas).catch((error: unknown) => {
+      this.#describing = undefined;
+      throw error;
+    });
+    return this.#describing;
   }
 
-  #makeKeys(version: string | CodeVersion, schemas: TaskSchemas): TaskKeys {
-    const { run, salt, interfaceVersion, config, ignoredInputs } = this.#options;
+  #keysOf(
+    version: string | CodeVersion,
+    schemas: TaskSchemas,
+  ): { version: string | CodeVersion; of: TaskKeys } {
+    if (this.#keys?.version === version) return this.#keys;
+    const { salt, interfaceVersion, config, ignoredInputs } = this.#options;
     const isCode = typeof version !== 'string';
-    this.#version = isCode ? `auto ${version.digest.slice(0, 12)}` : version;
     const keys = new TaskKeys({
       taskName: this.name,
       version,
@@ -164,12 +203,52 @@ export class TaskDefinition<Input, Output> {
       ignoredInputs,
       serializers: this.host.registry,
     });
-    // Where the version is the source, another function has another version.
-    if (!isCode) {
-      const { sharedBy } = keys;
-      this.host.warnings.defined({ name: this.name, version, sharedBy, run });
+    this.#look(version, keys.sharedBy);
+    this.#keys = { version, of: keys };
+    return this.#keys;
+  }
+
+  /** Tells of what may give results of something else: what the version does not see, and other definitions that share results. */
+  #look(version: string | CodeVersion, sharedBy: string): void {
+    const { run, freeVariables } = this.#options;
+    const { name } = this;
+    const { warnings } = this.host;
+    if (typeof version === 'string') {
+      const unseen = () => this.#unseenOfRun();
+      void warnings.defined({ name, version, sharedBy, functions: [run], unseen });
+      return;
     }
-    this.#keys = keys;
-    return keys;
+    const variables = this.#unseen(version);
+    if (freeVariables === 'error' && variables.length > 0) {
+      throw invalidTask(name, `it ${unseenText(variables)}`, {
+        variables: variables.map((variable) => variable.name),
+      });
+    }
+    warnings.unseen(name, variables);
+    const functions = this.#code?.functions ?? [];
+    const unseen = async () => variables.map((variable) => variable.name);
+    void warnings.defined({ name, version: undefined, sharedBy, functions, unseen });
+  }
+
+  /** What a function of a version of the user's own uses and does not declare; of what is bound nothing can be told. */
+  async #unseenOfRun(): Promise<readonly string[]> {
+    const { run } = this.#options;
+    try {
+      return this.#unseen(await new TaskCode(this.name, { run }).read()).map(({ name }) => name);
+    } catch {
+      return ['what they are bound to'];
+    }
+  }
+
+  /** The variables of code that neither the configuration names nor `ignoredVariables`. */
+  #unseen({ freeVariables }: CodeVersion): FreeVariable[] {
+    const { config, ignoredVariables = [] } = this.#options;
+    const ofConfig = typeof config === 'object' && config !== null ? Object.keys(config) : [];
+    // `{ config, ... }` is the variable of that name.
+    const seen = new Set([...ignoredVariables, ...ofConfig, ...(config === undefined ? [] : ['config'])]);
+    // `process.env.MODEL` counts by `config: { MODEL }`.
+    return freeVariables.filter(
+      ({ name }) => !seen.has(name) && !seen.has(name.slice(name.lastIndexOf('.') + 1)),
+    );
   }
 }

@@ -1,4 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
+import type { FreeVariable } from '../../cache/auto-version.ts';
+import { type SourceFunction, sourceText } from '../../cache/function-source.ts';
 import { BoundedMap } from '../../content/bounded-map.ts';
 import { digestHex } from '../../digest/blake3.ts';
 import { messageOf } from '../../errors.ts';
@@ -21,18 +23,42 @@ const WHAT: Readonly<Record<FailedPart, string>> = {
   record: 'ran, and its result was not stored, because its attempt could not be recorded',
 };
 
-/** How many definitions, and how many names that were told, are remembered. */
+/** How many definitions, and how many that were told, are remembered. */
 const MAX_KNOWN = 1000;
+/** As many variables a message names. */
+const MAX_NAMED = 10;
+
+/** What the channel `stowage:cached-task-warning` carries: a cached task may return results that are not its own. */
+export interface CachedTaskWarning {
+  /** `STOWAGE_CACHED_TASK_REDEFINED`, `STOWAGE_UNSEEN_VARIABLES`, `STOWAGE_OTHER_SOURCE`. */
+  code: string;
+  flow: string;
+  task: string;
+  message: string;
+}
+
+const doubts = channel('stowage:cached-task-warning');
+
+/** What of variables was told in this process: they are of the code, whatever flow is opened for it. */
+const toldVariables = new BoundedMap<string, true>(MAX_KNOWN);
+
+/** A definition of a task, for those that share its results. */
+interface Definition {
+  /** The text of its function, where its version does not tell that. */
+  text: string;
+  functions: readonly WeakRef<SourceFunction>[];
+}
 
 /**
  * What the cached tasks of one flow warn of by `process.emitWarning`: a library does not log, but a cache that nobody notices to be
- * of no use, or to be shared by two functions, costs more than a line.
+ * of no use, or to return results of something else, costs more than a line.
  */
 export class CachedTaskWarnings {
   readonly #flowName: string;
-  /** By what makes results shared: the digest of the source of the function that was seen last. */
-  readonly #sources = new BoundedMap<string, string>(MAX_KNOWN);
-  readonly #redefined = new BoundedMap<string, true>(MAX_KNOWN);
+  /** By what makes results shared: the definition that was seen last. */
+  readonly #definitions = new BoundedMap<string, Definition>(MAX_KNOWN);
+  /** By code and task. */
+  readonly #told = new BoundedMap<string, true>(MAX_KNOWN);
   #hasFailed = false;
 
   constructor(flowName: string) {
@@ -44,25 +70,100 @@ export class CachedTaskWarnings {
     const name = FAILURE_CHANNELS[part];
     if (this.#hasFailed || channel(name).hasSubscribers) return;
     this.#hasFailed = true;
-    const what = `The cached task "${task}" of flow "${this.#flowName}" ${WHAT[part]}`;
-    const message = `${what}: ${sentence(error)} No task fails by that, but equal calls run again until it is mended. ${remedyOf(part)}This is told once for each open flow; a subscriber to the channel ${name} is told instead, and of more.`;
+    const message = `${this.#titleOf(task)} ${WHAT[part]}: ${sentence(error)} No task fails by that, but equal calls run again until it is mended. ${remedyOf(part)}This is told once for each open flow; a subscriber to the channel ${name} is told instead, and of more.`;
     warn('STOWAGE_CACHE_FAILED', message, error);
   }
 
   /**
-   * Notes the function of a task under what makes results shared, and warns, once for each name, where it is another one than before: by
-   * its source, since definitions inside of functions are made anew by each of their calls.
+   * Notes the functions of a task under what makes results shared, and warns, once for each name, where they are others than before: of
+   * other source, or of the same and with variables that nothing makes count (`unseen`), which may hold something else then.
    */
-  defined(task: { name: string; version: string; sharedBy: string; run: unknown }): void {
-    const { name, version, sharedBy, run } = task;
-    const source = digestHex(Buffer.from(Function.prototype.toString.call(run)));
-    const before = this.#sources.get(sharedBy);
-    this.#sources.set(sharedBy, source);
-    if (before === undefined || before === source || this.#redefined.get(name)) return;
-    this.#redefined.set(name, true);
-    const message = `Two definitions of the cached task "${name}" of flow "${this.#flowName}" share results, though their functions differ: both have version ${JSON.stringify(version)}. If they are two tasks, give one of them another name; if one is the other's successor, give it another version.`;
-    warn('STOWAGE_CACHED_TASK_REDEFINED', message);
+  async defined(task: {
+    name: string;
+    version: string | undefined;
+    sharedBy: string;
+    functions: readonly SourceFunction[];
+    unseen: () => Promise<readonly string[]>;
+  }): Promise<void> {
+    const { name, version, sharedBy, functions, unseen } = task;
+    const text =
+      version === undefined ? '' : digestHex(Buffer.from(functions.slice(0, 1).map(sourceText).join()));
+    const before = this.#definitions.get(sharedBy);
+    this.#definitions.set(sharedBy, { text, functions: functions.map((fn) => new WeakRef(fn)) });
+    if (before === undefined || areSame(before.functions, functions)) return;
+    if (before.text !== text) {
+      this.#doubt(
+        'STOWAGE_CACHED_TASK_REDEFINED',
+        name,
+        `Two definitions of the cached task "${name}" of flow "${this.#flowName}" share results, though their functions differ: both have version ${JSON.stringify(version)}. If they are two tasks, give one of them another name; if one is the other's successor, give it another version.`,
+      );
+      return;
+    }
+    const variables = await unseen();
+    if (variables.length === 0) return;
+    this.#doubt(
+      'STOWAGE_CACHED_TASK_REDEFINED',
+      name,
+      `Two definitions of the cached task "${name}" of flow "${this.#flowName}" share results: their functions have the same source, and are two, for which ${listed(variables)} may differ. ${makeThemCount(variables)}`,
+    );
   }
+
+  /** Warns, once in the process, of variables that the code of a task uses and that are no part of its version. */
+  unseen(task: string, variables: readonly FreeVariable[]): void {
+    const key = [this.#flowName, task, ...variables.map(({ name, place }) => `${name} ${place}`)].join('\n');
+    if (variables.length === 0 || toldVariables.get(key)) return;
+    toldVariables.set(key, true);
+    const message = `${this.#titleOf(task)} ${unseenText(variables)} This is told once; \`freeVariables: 'error'\` makes it an error.`;
+    this.#tell('STOWAGE_UNSEEN_VARIABLES', task, message);
+  }
+
+  /** Warns, once for each name, of a hit that a function of other source made. */
+  otherSource(task: string, version: string, storedAt: string): void {
+    if (this.#told.get(`STOWAGE_CACHED_TASK_REDEFINED ${task}`)) return; // that says more
+    this.#doubt(
+      'STOWAGE_OTHER_SOURCE',
+      task,
+      `${this.#titleOf(task)} returned a result of ${storedAt}, which a function of other source made: the version ${JSON.stringify(version)} is that of then, and the code is not. If that changes results, give it another version; if not, \`{ mode: 'refresh' }\` or \`evict\` renews what was stored, and a subscriber to the channel stowage:cached-task-warning is told instead. This is told once for each open flow.`,
+    );
+  }
+
+  #doubt(code: string, task: string, message: string): void {
+    const key = `${code} ${task}`;
+    if (this.#told.get(key)) return;
+    this.#told.set(key, true);
+    this.#tell(code, task, message);
+  }
+
+  /** By the channel, to whoever listens, instead of as a warning. */
+  #tell(code: string, task: string, message: string): void {
+    const doubt: CachedTaskWarning = { code, flow: this.#flowName, task, message };
+    if (doubts.hasSubscribers) doubts.publish(doubt);
+    else warn(code, message);
+  }
+
+  #titleOf(task: string): string {
+    return `The cached task "${task}" of flow "${this.#flowName}"`;
+  }
+}
+
+/** That a version does not see variables, and what to do. */
+export function unseenText(variables: readonly FreeVariable[]): string {
+  const named = variables.map(({ name, place }) => (place === 'run' ? name : `${name} (in ${place})`));
+  return `has version 'auto', which sees source only, and its code uses ${listed(named)}: a change of what is there changes no key, and earlier results are returned. ${makeThemCount(variables.map(({ name }) => name))}`;
+}
+
+function makeThemCount(variables: readonly string[]): string {
+  const [name] = variables.filter((variable) => /^[\w$]+$/.test(variable) && variable !== 'this');
+  return `If results depend on it, make it count: functions, modules and files by \`dependsOn\`, values by \`config\`${name === undefined ? '' : ` (\`config: { ${name} }\`)`} or \`salt\`, or pass it in the input. Name in \`ignoredVariables\` what does not change results, or counts by a salt or the input.`;
+}
+
+function listed(names: readonly string[]): string {
+  const more = names.length - MAX_NAMED;
+  return more > 0 ? `${names.slice(0, MAX_NAMED).join(', ')} and ${more} more` : names.join(', ');
+}
+
+function areSame(before: readonly WeakRef<SourceFunction>[], now: readonly SourceFunction[]): boolean {
+  return before.length === now.length && before.every((ref, index) => ref.deref() === now[index]);
 }
 
 function remedyOf(part: FailedPart): string {

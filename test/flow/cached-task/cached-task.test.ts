@@ -511,17 +511,14 @@ describe('bad input', () => {
     // A text would be taken for its letters: of one letter it would be ignored silently.
     const text = await errorOf((async () => define({ ignoredInputs: 'a' })({ a: 1 }))(), 'INVALID_ARGUMENT');
     expect(text.message).toContain('list of names');
-    await errorOf(define({ version: 'auto', run: Math.max })(1), 'INVALID_ARGUMENT');
-    const bound = define({ version: 'auto', run: function twice() {}.bind(null) });
-    expect((await errorOf(bound(1), 'INVALID_ARGUMENT')).message).toContain('picky');
-    const nameless = define({
-      version: 'auto',
-      run: (
-        () => () =>
-          1
-      )().bind(null),
-    });
-    expect((await errorOf(nameless(1), 'INVALID_ARGUMENT')).message).toContain('(bound) is bound');
+    const auto = async (run: unknown) => define({ version: 'auto', run });
+    await errorOf(auto(Math.max), 'INVALID_ARGUMENT');
+    const bound = await errorOf(auto(function twice() {}.bind(null)), 'INVALID_ARGUMENT');
+    expect(bound.message).toContain('picky');
+    const nameless = () => () => 1;
+    expect((await errorOf(auto(nameless().bind(null)), 'INVALID_ARGUMENT')).message).toContain(
+      '(bound) is bound',
+    );
   });
 
   it('of options is refused when the task is defined, or called', async () => {

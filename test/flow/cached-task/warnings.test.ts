@@ -1,10 +1,10 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { FlowDataStore } from '../../../src/flow/flow-data-store.ts';
 import { FaultStorage } from '../../../src/storage/fault.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
-import { openFlow } from '../fixtures.ts';
+import { errorOf, openFlow } from '../fixtures.ts';
 
 type Warning = Error & { code?: string };
 
@@ -19,6 +19,119 @@ async function warned(): Promise<(string | undefined)[]> {
   await setImmediate();
   return warnings.map(({ code }) => code);
 }
+
+describe("what a version 'auto' does not see", () => {
+  const PROMPT = 'Be kind';
+  const helper = (text: string): string => `${PROMPT}: ${text}`;
+  const judge = (text: string): string => helper(text) + PROMPT;
+
+  it('is told by name, once in the process, with how to make it count', async () => {
+    for (let turn = 0; turn < 2; turn++) {
+      const flow = await openFlow();
+      const define = (options: object = {}) =>
+        flow.cachedTask({ name: 'judge', version: 'auto', run: judge, ...options });
+      for (const input of ['a', 'b']) await define()(input);
+      expect(await warned()).toEqual(turn === 0 ? ['STOWAGE_UNSEEN_VARIABLES'] : []);
+      expect(warnings.splice(0)[0]?.message ?? '').toMatch(
+        turn === 0
+          ? /"judge" of flow "Test".*uses helper, PROMPT: .*dependsOn.*config.*\{ helper \}.*salt/
+          : /^$/,
+      );
+    }
+    const flow = await openFlow();
+    const told = async (options: object) => {
+      await flow.cachedTask({ name: 'judge', version: 'auto', run: judge, ...options })('c');
+      await warned();
+      return warnings.splice(0).map(({ message }) => / uses (.*?): a change/.exec(message)?.[1]);
+    };
+    expect(await told({ dependsOn: [helper] })).toEqual(['PROMPT']);
+    expect(await told({ dependsOn: [helper], config: { PROMPT } })).toEqual([]);
+    expect(await told({ dependsOn: [helper], ignoredVariables: ['PROMPT'] })).toEqual([]);
+    expect(await told({ run: (text: string) => text, dependsOn: [judge] })).toEqual([
+      'helper (in dependsOn[0]), PROMPT (in dependsOn[0])',
+    ]);
+    const environment = { run: () => process.env.STOWAGE_TEST_MODEL ?? 'none' };
+    expect(await told(environment)).toEqual(['process.env.STOWAGE_TEST_MODEL']);
+    expect(await told({ ...environment, config: { STOWAGE_TEST_MODEL: 'none' } })).toEqual([]);
+    expect(await told({ run: (text: string) => text.trim() })).toEqual([]);
+  });
+
+  it("is an error of each call with freeVariables: 'error', unless it counts", async () => {
+    const flow = await openFlow();
+    const define = (options: object = {}) =>
+      flow.cachedTask({ name: 'strict', version: 'auto', freeVariables: 'error', run: judge, ...options });
+    const task = define();
+    for (const call of [() => task('a'), () => task('a'), () => task.plan(['a']), () => task.keyOf('a')]) {
+      const error = await errorOf(call(), 'INVALID_ARGUMENT');
+      expect(error.message).toContain('uses helper, PROMPT');
+      expect(error.details).toMatchObject({ task: 'strict', variables: ['helper', 'PROMPT'] });
+    }
+    expect(await define({ dependsOn: [helper], config: { PROMPT } })('a')).toBe('Be kind: aBe kind');
+    expect(await warned()).toEqual([]);
+    for (const options of [{ freeVariables: 'no' }, { version: '1' }, { ignoredVariables: 'PROMPT' }]) {
+      expect(() => define(options)).toThrow(/freeVariables|ignoredVariables/);
+    }
+  });
+
+  it('is told to who subscribes, in place of a warning', async () => {
+    const told: unknown[] = [];
+    const listen = (message: unknown): void => void told.push(message);
+    subscribe('stowage:cached-task-warning', listen);
+    const flow = await openFlow();
+    await flow.cachedTask({ name: 'subscribed', version: 'auto', run: judge })('a');
+    unsubscribe('stowage:cached-task-warning', listen);
+    expect(await warned()).toEqual([]);
+    expect(told).toMatchObject([{ code: 'STOWAGE_UNSEEN_VARIABLES', flow: 'Test', task: 'subscribed' }]);
+  });
+});
+
+describe('a hit that a function of other source made', () => {
+  const mean = (numbers: number[]): number => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
+  const sameMean = new Function(
+    'return (numbers) => /* as before */ numbers.reduce((sum, x) => (sum + x), 0) / numbers.length',
+  )() as typeof mean;
+  const median = (numbers: number[]): number => numbers.toSorted()[numbers.length >> 1] ?? 0;
+
+  it.each([false, true])('is told, once in a flow, and in the result (serialize: %s)', async (serialize) => {
+    const storage = new MemoryStorage();
+    const call = async (run: typeof mean, times = 1) => {
+      const flow = await openFlow({ storage });
+      const task = flow.cachedTask({ name: 'mean', version: '1', serialize, run });
+      let result = await task.detailed([1, 2, 6]);
+      for (let turn = 1; turn < times; turn++) result = await task.detailed([1, 2, 6]);
+      return {
+        hit: result.hit,
+        value: result.value,
+        other: result.otherSource,
+        told: (await warned()).length,
+      };
+    };
+    expect(await call(mean)).toEqual({ hit: false, value: 3, other: false, told: 0 });
+    expect(await call(mean)).toEqual({ hit: true, value: 3, other: false, told: 0 });
+    expect(await call(sameMean)).toEqual({ hit: true, value: 3, other: false, told: 0 });
+    expect(await call(median, 3)).toEqual({ hit: true, value: 3, other: true, told: 1 });
+    expect(warnings[0]).toMatchObject({ code: 'STOWAGE_OTHER_SOURCE' });
+    expect(warnings[0]?.message).toMatch(/"mean" of flow "Test".*other source.*version "1".*another version/);
+    expect(await call(median.bind(null))).toMatchObject({ hit: true, other: false, told: 1 });
+  });
+
+  it('is none where entries say nothing of their source, or nonsense', async () => {
+    const flow = await openFlow();
+    const task = flow.cachedTask({ name: 'mean', version: '1', run: mean });
+    const { key } = await task.detailed([1]);
+    const found = await flow.cache.lookup(key);
+    if (found.status !== 'hit') throw new Error('no hit');
+    for (const keyDescription of [null, 1, [], { places: 1 }, { places: { version: [] } }]) {
+      await flow.cache.evict(key);
+      await flow.cache.store(key, { ...found.entry, keyDescription });
+      expect(await flow.cachedTask({ name: 'mean', version: '1', run: median }).detailed([1])).toMatchObject({
+        hit: true,
+        otherSource: false,
+      });
+    }
+    expect(await warned()).toEqual(['STOWAGE_CACHED_TASK_REDEFINED']);
+  });
+});
 
 describe('two definitions of one name and version', () => {
   const trim = (text: string): string => text.trim();
@@ -40,15 +153,37 @@ describe('two definitions of one name and version', () => {
     expect(await warned()).toHaveLength(2);
   });
 
-  it('whose source is the same are made wherever a function defines a task', async () => {
+  it('of one source are warned of where they close over something, unless that counts or is said not to', async () => {
     const flow = await openFlow();
-    const define = (suffix: string) =>
-      flow.cachedTask({ name: 'inside', version: '1', run: (text: string) => text + suffix });
-    await define('a')('text');
-    await define('b')('text');
-    await flow.cachedTask({ name: 'bound', version: '1', run: trim.bind(undefined) })('text');
-    await flow.cachedTask({ name: 'bound', version: '1', run: shout.bind(undefined) })('text');
+    const define = (name: string, suffix: string, options: object = {}) =>
+      flow.cachedTask({ name, version: '1', run: (text: string) => text + suffix, ...options });
+    const both = async (name: string, optionsFor: (suffix: string) => object = () => ({})) => {
+      for (const suffix of ['a', 'b', 'b', 'a']) await define(name, suffix, optionsFor(suffix))('text');
+      for (let turn = 0; turn < 50 && warnings.length === 0; turn++) await sleep(10);
+      return (await warned()).splice(0);
+    };
+    expect(await both('closed')).toEqual(['STOWAGE_CACHED_TASK_REDEFINED']);
+    expect(warnings.splice(0)[0]?.message).toMatch(
+      /same source, and are two, for which suffix may.*config: { suffix }/,
+    );
+    expect(await both('closed')).toEqual([]); // once for each name
+    expect(await both('configured', (suffix) => ({ config: { suffix } }))).toEqual([]);
+    expect(await both('ignored', () => ({ ignoredVariables: ['suffix'] }))).toEqual([]);
+    expect(await both('auto', () => ({ version: 'auto' }))).toEqual([
+      'STOWAGE_UNSEEN_VARIABLES',
+      'STOWAGE_CACHED_TASK_REDEFINED',
+    ]);
+    warnings.splice(0);
+    expect(await both('auto configured', (suffix) => ({ version: 'auto', config: { suffix } }))).toEqual([]);
+    const nothing = () => (text: string) => text.trim();
+    for (const version of ['1', 'auto'])
+      for (const run of [nothing(), nothing()]) await define('made anew', '', { version, run })('text');
+    await sleep(50);
     expect(await warned()).toEqual([]);
+    for (const run of [trim.bind(undefined), shout.bind(undefined)])
+      await flow.cachedTask({ name: 'bound', version: '1', run })('text');
+    await sleep(20);
+    expect(await warned()).toEqual(['STOWAGE_CACHED_TASK_REDEFINED']);
   });
 
   it('that share no results are two tasks', async () => {

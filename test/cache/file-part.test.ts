@@ -1,0 +1,51 @@
+import { mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, expect, it } from 'vitest';
+import { FilePart } from '../../src/cache/file-part.ts';
+import { isStowageError } from '../../src/errors.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'stowage-file-part-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const file = join(folder, 'prompt.txt');
+
+it('a file that stays as it is is read once, and one that was changed a moment ago each time', async () => {
+  writeFileSync(file, 'one');
+  const part = new FilePart(file);
+  const first = await part.read();
+  expect(part.known()).toBeUndefined();
+  await sleep(120);
+  expect(await part.read()).toBe(first);
+  expect(part.known()).toBe(first);
+  writeFileSync(file, 'two');
+  expect(part.known()).toBeUndefined();
+  expect(await part.read()).not.toBe(first);
+});
+
+it('a file whose times are put back is read again', async () => {
+  writeFileSync(file, 'one');
+  const { atime, mtime } = statSync(file);
+  const part = new FilePart(file);
+  await sleep(120);
+  const digest = await part.read();
+  writeFileSync(file, 'two');
+  utimesSync(file, atime, mtime);
+  expect(part.known()).toBeUndefined();
+  await sleep(120);
+  expect(await part.read()).not.toBe(digest);
+});
+
+it('a file that is changed while it is read is read again', async () => {
+  writeFileSync(file, 'a'.repeat(1_000_000));
+  const part = new FilePart(file);
+  const [reading, shared] = [part.read(), part.read()];
+  writeFileSync(file, 'two');
+  expect(await reading).toBe(await new FilePart(file).read());
+  expect(await shared).toBe(await reading);
+});
+
+it('a reading ends with its signal', async () => {
+  const aborted = await new FilePart(file).read(AbortSignal.abort()).catch((error: unknown) => error);
+  expect(isStowageError(aborted, 'ABORTED')).toBe(true);
+});
