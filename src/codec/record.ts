@@ -12,14 +12,25 @@ const TAIL_START = ',"digest":"';
 const TAIL_END = '"}';
 const TAIL_BYTES = TAIL_START.length + 64 + TAIL_END.length;
 
+/** The most bytes that any record has, a moved table's among them. */
+export const MAX_RECORD_BYTES: number = 256 * 1024 * 1024;
+/** How deep arrays and objects of a record may be nested, itself included: a value of 512 levels, and what stands around it. */
+export const MAX_RECORD_DEPTH = 600;
+/** How many arrays and objects a record may hold: more than the metadata of an attempt has room for. */
+export const MAX_RECORD_OBJECTS = 10_000_000;
+
+const [QUOTE, BACKSLASH] = [0x22, 0x5c];
+const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];
+
 /**
  * The bytes of a record with these fields, in their order, and its digest.
  *
- * @throws StowageError `INVALID_ARGUMENT` where there is no field, one named `digest`, or a `__proto__` at any depth.
+ * @throws StowageError `INVALID_ARGUMENT` where there is no field, one named `digest`, or a `__proto__` at any depth, or where
+ * it is nested deeper, or holds more, than a reader takes.
  */
 export function encodeRecord(fields: object): Uint8Array {
   if (Object.hasOwn(fields, 'digest')) throw invalid('a field of a record cannot be named `digest`');
-  const json = JSON.stringify(fields) as string | undefined;
+  const json = stringify(fields);
   if (json === undefined || !json.startsWith('{"'))
     throw invalid('a record is an object of at least one field');
   if (hasPrototypeKey(json, () => JSON.parse(json))) throw invalid('a record cannot hold a key `__proto__`');
@@ -28,6 +39,8 @@ export function encodeRecord(fields: object): Uint8Array {
   const bytes = new Uint8Array(bodyBytes + TAIL_BYTES);
   const buffer = bufferOf(bytes);
   buffer.write(json, 'utf8');
+  const fault = boundsFault(bytes.subarray(0, bodyBytes));
+  if (fault !== undefined) throw invalid(fault);
   const digest = digestHex(bytes.subarray(0, bodyBytes));
   buffer.write(`${TAIL_START}${digest}${TAIL_END}`, bodyBytes, 'latin1');
   return bytes;
@@ -46,7 +59,10 @@ export function decodeRecord(bytes: Uint8Array, what: string): DecodedRecord {
 
 /** Like {@link decodeRecord}, for bytes whose digest another record names and that were checked against it. */
 export function decodeVerifiedRecord(bytes: Uint8Array, what: string): DecodedRecord {
+  if (bytes.length > MAX_RECORD_BYTES) throw damaged(what, `it has ${bytes.length} bytes`);
   if (!isUtf8(bytes)) throw damaged(what, 'it is not UTF-8');
+  const fault = boundsFault(bytes);
+  if (fault !== undefined) throw damaged(what, fault);
   const json = bufferOf(bytes).toString('utf8');
   if (!json.startsWith('{"')) throw damaged(what, 'it is not an object');
   let record: DecodedRecord;
@@ -68,6 +84,37 @@ function ensureDigest(bytes: Uint8Array, what: string): void {
   // Compared literally, so that no flipped bit goes unseen, in the digest's own letters neither.
   if (buffer.toString('latin1', bodyBytes) !== `${TAIL_START}${digestHex(body)}${TAIL_END}`) {
     throw damaged(what, 'its digest does not match its bytes');
+  }
+}
+
+/**
+ * What a JSON text holds too much of, told before anything of it is built: whoever walks over a deep value calls himself as often,
+ * and empty arrays take twenty times their text. A look at each byte, of texts that are long enough to be too deep.
+ */
+function boundsFault(json: Uint8Array): string | undefined {
+  if (json.length < 2 * MAX_RECORD_DEPTH) return undefined;
+  let depth = 0;
+  let objects = 0;
+  for (let at = 0; at < json.length; at++) {
+    const byte = json[at] as number;
+    if (byte === QUOTE) {
+      for (at++; at < json.length && json[at] !== QUOTE; at++) if (json[at] === BACKSLASH) at++;
+    } else if (byte === OPEN_BRACKET || byte === OPEN_BRACE) {
+      if (++depth > MAX_RECORD_DEPTH) return `it is nested deeper than ${MAX_RECORD_DEPTH} levels`;
+      if (++objects > MAX_RECORD_OBJECTS)
+        return `it holds more than ${MAX_RECORD_OBJECTS} arrays and objects`;
+    } else if (byte === CLOSE_BRACKET || byte === CLOSE_BRACE) depth--;
+  }
+  return undefined;
+}
+
+function stringify(fields: object): string | undefined {
+  try {
+    return JSON.stringify(fields);
+  } catch (error) {
+    // Of what is nested too deep for the stack, or longer than a string can be.
+    if (error instanceof RangeError) throw invalid('it is nested too deep, or too long');
+    throw error;
   }
 }
 

@@ -31,8 +31,8 @@ const KINDS: readonly string[] = ['key', 'copy', 'pack', 'plain'];
  */
 export function checkContentRef(ref: ContentRef): ContentRef {
   const { place, kind, name } = (ref ?? {}) as Partial<ContentRef>;
-  const isName = { key: isContentKey, pack: isPackName, plain: isPlainName, copy: undefined }[kind ?? 'copy'];
-  if (typeof place === 'string' && kind !== undefined && isName?.(name)) return { place, kind, name };
+  const named = { place, kind, name } as Partial<ContentRef>;
+  if (isReference(named)) return named;
   throw new StowageError(
     'INVALID_ARGUMENT',
     "A reference names content by { place: '', kind: 'key', name: <the key that saving it returned> }, or a pack or plain object by its name; place is that of the saved content, if it has one.",
@@ -48,6 +48,20 @@ export function readContentRefs(value: unknown, what: string): ContentRef[] {
       throw damaged(what);
     return { place, kind: kind as ContentRef['kind'], name };
   });
+}
+
+/** Reads the references of a record, whose names lead to content as those do that values hold; throws `RECORD_DAMAGED`. */
+export function readReferences(value: unknown, what: string): ContentRef[] {
+  const refs = readContentRefs(value, what);
+  if (refs.every(isReference)) return refs;
+  throw damaged(what);
+}
+
+/** Whether an entry names content by a name of its kind, so that nothing else is looked for by it. */
+function isReference(ref: Partial<ContentRef>): ref is ContentRef {
+  const { place, kind, name } = ref;
+  const isName = { key: isContentKey, pack: isPackName, plain: isPlainName, copy: undefined }[kind ?? 'copy'];
+  return typeof place === 'string' && (isName?.(name) ?? false);
 }
 
 function damaged(what: string): StowageError {

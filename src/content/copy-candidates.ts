@@ -3,6 +3,9 @@ import { listCopies } from './copies.ts';
 import { type CopyFolder, parseCopyName } from './object-names.ts';
 import type { ContentAddress } from './stored-content.ts';
 
+/** How many copies of one key are tried at most; writers leave a few. */
+const MAX_COPIES = 1_000;
+
 /** The names of a key's copies in the order in which a reader tries them: the recorded one, unmarked ones, marked ones. */
 export class CopyCandidates {
   readonly #storage: DataStoreStorage;
@@ -61,7 +64,7 @@ export class CopyCandidates {
     const known = new Set(this.#names);
     const fresh = copies.filter(({ name }) => !known.has(name));
     for (const { name, marked } of copies) if (marked) this.#marked.add(name);
-    this.#names.push(...fresh.filter(({ marked }) => !marked).map(({ name }) => name));
-    this.#names.push(...fresh.filter(({ marked }) => marked).map(({ name }) => name));
+    const [good, bad] = [fresh.filter(({ marked }) => !marked), fresh.filter(({ marked }) => marked)];
+    this.#names = [...this.#names, ...[...good, ...bad].map(({ name }) => name)].slice(0, MAX_COPIES);
   }
 }

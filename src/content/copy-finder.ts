@@ -52,7 +52,7 @@ export class CopyFinder {
     for (const key of keys) {
       pins.push({ place: shared.place, kind: 'key', name: key });
       const known = shared.knownCopies.get(key);
-      if (known) pins.push(...this.#pinsOf(known));
+      for (const pin of known ? this.#pinsOf(known) : []) pins.push(pin);
     }
     await session.pin(pins, options);
     return shared.log.newest(options);

@@ -1,5 +1,5 @@
 import type { JsonValue } from '../codec/json-value.ts';
-import { decodeVerifiedRecord, encodeRecord } from '../codec/record.ts';
+import { decodeVerifiedRecord, encodeRecord, MAX_RECORD_BYTES } from '../codec/record.ts';
 import {
   checkIdentity,
   type RecordSubject,
@@ -14,7 +14,7 @@ import {
   readTime,
 } from '../codec/record-fields.ts';
 import { StowageError } from '../errors.ts';
-import { type ContentRef, readContentRefs } from './content-ref.ts';
+import { type ContentRef, readReferences } from './content-ref.ts';
 import { isContentKey } from './object-names.ts';
 import { readStoredContent, type StoredContent } from './stored-content.ts';
 
@@ -99,19 +99,39 @@ export function readDescription(
   subject: RecordSubject,
 ): ReadDescription {
   checkIdentity(record, what, 'metadata', subject);
-  const moved = readOptional(readObject, record, 'table', what);
+  const moved = readOptional(readMovedTable, record, 'table', what);
   return {
     session: readString(record, 'session', what),
     startedAt: readTime(record, 'startedAt', what),
-    table: moved ? readStoredContent(moved, what) : () => readTable(record, what),
+    table: moved ?? (() => readTable(record, what)),
     metadata: readObject(record, 'metadata', what) as Record<string, JsonValue>,
     readFrom: readStrings(record, 'readFrom', what),
   };
 }
 
-/** The content of a table that was moved: a record. */
+function readMovedTable(record: Record<string, unknown>, field: string, what: string): StoredContent {
+  const moved = readStoredContent(readObject(record, field, what), what);
+  if (moved.bytes <= MAX_RECORD_BYTES) return moved;
+  throw new StowageError(
+    'RECORD_DAMAGED',
+    `${what} names a table of ${moved.bytes} bytes, and none has more than ${MAX_RECORD_BYTES}; restore it from a copy of the store.`,
+    { details: { what, bytes: moved.bytes } },
+  );
+}
+
+/**
+ * The content of a table that was moved: a record.
+ *
+ * @throws StowageError `INVALID_ARGUMENT` beyond what readers take
+ */
 export function encodeTable(table: ArtifactTable): Uint8Array {
-  return encodeRecord({ format: 1, kind: 'artifact-table', ...tableFields(table) });
+  const bytes = encodeRecord({ format: 1, kind: 'artifact-table', ...tableFields(table) });
+  if (bytes.length <= MAX_RECORD_BYTES) return bytes;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    `An attempt has ${table.artifacts.length} artifacts, whose table takes ${bytes.length} bytes, and may take ${MAX_RECORD_BYTES}. Save fewer, larger ones.`,
+    { details: { artifacts: table.artifacts.length, bytes: bytes.length } },
+  );
 }
 
 export function decodeTable(bytes: Uint8Array, what: string): ArtifactTable {
@@ -140,7 +160,7 @@ function entryFields({ name, type, encoding, info, key, bytes, content, inline }
 export function readTable(record: Record<string, unknown>, what: string): ArtifactTable {
   return {
     artifacts: readObjects(record, 'artifacts', what).map((entry) => readEntry(entry, what)),
-    refs: readContentRefs(readArray(record, 'refs', what), what),
+    refs: readReferences(readArray(record, 'refs', what), what),
   };
 }
 
