@@ -95,8 +95,8 @@ function copyJson(value: unknown, path: string, levels: number, values: { left: 
   if (values.left-- === 0) throw notJson(path);
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
   if (typeof value === 'number' && Number.isFinite(value)) return value;
-  if (levels === 0) throw notJson(path);
-  const keys = Reflect.ownKeys(value as object);
+  if (typeof value !== 'object' || levels === 0) throw notJson(path);
+  const keys = Reflect.ownKeys(value);
   if (Array.isArray(value)) {
     // Its elements and its length, and nothing that JSON would leave out.
     if (keys.length !== value.length + 1) throw notJson(path);
