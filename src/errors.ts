@@ -41,6 +41,7 @@ export const ERROR_CODES = [
   'ATTEMPT_EXISTS',
   'ATTEMPT_CLOSED',
   'ATTEMPT_FENCED',
+  'SAVE_FAILED',
   'ATTEMPT_DELETED',
   'SESSION_NOT_FOUND',
   // artifacts and content

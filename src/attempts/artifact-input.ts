@@ -6,6 +6,7 @@ import { StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { checkMembers, checkOptionNames } from '../storage/option-names.ts';
+import { checkUnread } from '../storage/read-once.ts';
 
 /** How one artifact is saved. */
 export interface ArtifactOptions extends RawDataPathOptions {
@@ -25,6 +26,9 @@ export interface SaveOptions extends CallOptions, ArtifactOptions {
   /** Options of single artifacts, by name; they come before those of the call. Default: none. */
   artifacts?: Readonly<Record<string, ArtifactOptions>> | undefined;
 }
+
+/** How a stream is saved as an artifact. */
+export type ArtifactStreamOptions = Pick<ArtifactOptions, 'compression' | 'rawDataPath'> & CallOptions;
 
 /** An artifact in an iterable: `[name, value]`, or an object, which may hold options of its own. */
 export type NamedArtifact =
@@ -134,6 +138,34 @@ function notNamed(key: PropertyKey): StowageError {
     'INVALID_ARGUMENT',
     `The record of artifacts has a member ${String(key)} that is ${what}, so that it names no artifact; make it an ordinary property, or leave it out.`,
     { details: { artifact: String(key) } },
+  );
+}
+
+/** The names in a record, a list or a Map, as far as it has any. */
+export function namesOf(artifacts: Artifacts): string[] {
+  if (!(Array.isArray(artifacts) || artifacts instanceof Map)) return Object.keys(artifacts);
+  return Array.from(artifacts, (item: unknown) =>
+    String(Array.isArray(item) ? item[0] : (item as { name?: unknown } | null)?.name),
+  );
+}
+
+/**
+ * Checks what is to be saved as a stream, before anything is read of it.
+ *
+ * @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME`
+ */
+export function checkStream(name: string, source: unknown, options: ArtifactStreamOptions): void {
+  checkOptionNames(options, 'saveArtifactStream', ['compression', 'rawDataPath']);
+  validateUserName(name, 'artifact name');
+  checkRawDataPath(options.rawDataPath);
+  if (options.compression !== undefined) checkCompression(options.compression);
+  if (typeof source === 'object' && source !== null && Symbol.asyncIterator in source) {
+    checkUnread(source, `The stream of artifact ${name}`);
+    return;
+  }
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    'saveArtifactStream takes an async iterable of bytes, such as a Readable; a value in memory is saved by saveArtifacts.',
   );
 }
 

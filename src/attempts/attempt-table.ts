@@ -2,12 +2,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SerializerRegistry } from '../artifacts/registry.ts';
 import type { SerializedArtifact } from '../artifacts/serializer.ts';
 import { type ContentRef, refId } from '../content/content-ref.ts';
-import { CHUNKED_FROM_BYTES, type ContentWriter } from '../content/content-writer.ts';
+import { CHUNKED_FROM_BYTES, type ContentWriter, type StreamOptions } from '../content/content-writer.ts';
 import type { ArtifactEntry, ArtifactTable } from '../content/description.ts';
 import { checkRawDataPath } from '../content/raw-data-path.ts';
 import type { SessionWriters } from '../content/session-writers.ts';
 import type { StoredContent } from '../content/stored-content.ts';
-import { untilAborted } from '../content/stream-head.ts';
+import { abortable, readHead, untilAborted } from '../content/stream-head.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
@@ -16,13 +16,17 @@ import {
   type ArtifactInput,
   ArtifactInputs,
   type ArtifactOptions,
+  type ArtifactStreamOptions,
   type Artifacts,
   checkArtifacts,
+  checkStream,
   inputsOf,
   isSequence,
+  namesOf,
   type SaveOptions,
 } from './artifact-input.ts';
 import { toInline } from './inline-value.ts';
+import { REST_OF_ITERABLE, type SaveCall, type Subject } from './save-calls.ts';
 
 /** Under which session content is written and relied on. */
 export interface TableWriter {
@@ -81,28 +85,47 @@ export class AttemptTable {
   }
 
   /**
-   * Validates and serializes all values, then writes their content; only then, if `mayName` does not throw, they are named.
-   * A sequence is taken one value at a time, each serialized and written before the next is asked for.
+   * Validates and serializes all values, then writes their content; only then they are named, but for those that a later
+   * `call` has named. A sequence is taken one value at a time, each serialized and written before the next is asked for.
    */
-  async save(
-    artifacts: Artifacts,
-    target: TableWriter,
-    options: SaveOptions,
-    mayName: () => void,
-  ): Promise<void> {
-    const inputs = new ArtifactInputs(options);
+  async save(artifacts: Artifacts, target: TableWriter, options: SaveOptions, call: SaveCall): Promise<void> {
     checkArtifacts(artifacts);
+    call.expect(isSequence(artifacts) ? [REST_OF_ITERABLE] : namesOf(artifacts).map(artifactSubject));
+    const inputs = new ArtifactInputs(options);
     throwIfAborted(options.signal);
-    await this.#stage(mayName, async (staged) => {
-      if (isSequence(artifacts)) await this.#saveSequence(artifacts, inputs, staged, target, options);
+    await this.#stage(call, async (staged) => {
+      if (isSequence(artifacts)) await this.#saveSequence(artifacts, inputs, staged, target, options, call);
       else await this.#saveBatch(inputsOf(artifacts, inputs), inputs, staged, target, options);
     });
   }
 
-  /** Names rows whose content and references are relied on, or written, already. */
-  async adopt(rows: readonly TableRow[], mayName: () => void): Promise<void> {
-    await this.#stage(mayName, async (staged) => {
+  /** Saves bytes that come piece by piece, from `again` once more; few ones as if they had been in memory. */
+  async saveStream(
+    name: string,
+    source: AsyncIterable<Uint8Array>,
+    target: TableWriter,
+    options: ArtifactStreamOptions,
+    call: SaveCall,
+    again?: StreamOptions['again'],
+  ): Promise<void> {
+    call.expect([artifactSubject(name)]);
+    checkStream(name, source, options);
+    const { compression, rawDataPath, signal } = options;
+    const { head, rest } = await readHead(abortable(source, { signal }), CHUNKED_FROM_BYTES);
+    if (!rest) return this.save({ [name]: head }, target, { compression, rawDataPath, signal }, call);
+    const writer = await target.writers.to(checkRawDataPath(rawDataPath) ?? target.rawDataPath, { signal });
+    const content = await writer.saveStream(rest, { again, compression, signal });
+    const { key, bytes } = content;
+    const entry = { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content } as const;
+    await this.adopt([{ entry, refs: [] }], call);
+  }
+
+  /** Names rows whose content and references are relied on, or written, already. `last` comes before that, and may still throw. */
+  async adopt(rows: readonly TableRow[], call: SaveCall, last: () => void = () => {}): Promise<void> {
+    await this.#stage(call, async (staged) => {
       for (const row of rows) this.#put(staged, row.entry.name, row);
+      call.ensureOpen();
+      last();
     });
   }
 
@@ -134,16 +157,19 @@ export class AttemptTable {
     return { artifacts: rows.map((row) => row.entry), refs: [...refs.values()] };
   }
 
-  async #stage(mayName: () => void, work: (staged: StagedRows) => Promise<void>): Promise<void> {
+  async #stage(call: SaveCall, work: (staged: StagedRows) => Promise<void>): Promise<void> {
     const staged: StagedRows = { rows: new Map(), inlineBytes: 0 };
     try {
       await work(staged);
-      mayName();
+      call.ensureOpen();
     } catch (error) {
       this.#inlineBytes -= staged.inlineBytes;
       throw error;
     }
-    for (const [name, row] of staged.rows) this.#name(name, row);
+    for (const [name, row] of staged.rows) {
+      if (call.take(artifactSubject(name))) this.#name(name, row);
+      else this.#inlineBytes -= inlineBytesOf(row);
+    }
   }
 
   async #saveBatch(
@@ -176,6 +202,7 @@ export class AttemptTable {
     staged: StagedRows,
     target: TableWriter,
     options: CallOptions,
+    call: SaveCall,
   ): Promise<void> {
     const order = new Set<string>();
     let gathered: LargeValue[] = [];
@@ -196,6 +223,7 @@ export class AttemptTable {
       }
       throwIfAborted(options.signal);
       const input = inputs.item(item);
+      call.expect([artifactSubject(input.name)]);
       const loading = this.#registry.prepareToSave([input.value]);
       if (loading) await loading;
       order.add(input.name);
@@ -317,4 +345,8 @@ function describe(
 ): Pick<ArtifactEntry, 'name' | 'type' | 'encoding' | 'info' | 'bytes'> {
   const shared = { name, type, encoding, bytes: bytes.length };
   return info === undefined ? shared : { ...shared, info };
+}
+
+export function artifactSubject(name: string): Subject {
+  return `artifact ${name}`;
 }

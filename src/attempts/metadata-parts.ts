@@ -8,6 +8,7 @@ import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { attemptSubject, partialBase } from './attempt-files.ts';
 import type { TaskPath } from './pathspec.ts';
+import type { Subject } from './save-calls.ts';
 
 /** What users say of an attempt, beside its artifacts: any JSON. */
 export type Metadata = Record<string, JsonValue>;
@@ -35,6 +36,11 @@ export function encodeMetadataPart(
 /** What a part is of: an attempt, and its place among the parts, since later ones win. */
 export function partSubject(path: TaskPath, attempt: number, part: number): RecordSubject {
   return { ...attemptSubject(path, attempt), part };
+}
+
+/** What a call saves that saves a member of this name. */
+export function metadataSubject(name: string): Subject {
+  return `metadata ${name}`;
 }
 
 /** Writes a part at once, so that a crash keeps what was said. */

@@ -1,4 +1,4 @@
-import { CHUNKED_FROM_BYTES, type StreamOptions } from '../content/content-writer.ts';
+import type { StreamOptions } from '../content/content-writer.ts';
 import {
   type ArtifactTable,
   type Description,
@@ -7,7 +7,6 @@ import {
   MAX_TABLE_BYTES,
 } from '../content/description.ts';
 import { BEAT_INTERVAL_MS, Heartbeat } from '../content/heartbeat.ts';
-import { checkRawDataPath } from '../content/raw-data-path.ts';
 import { recordError } from '../content/recorded-error.ts';
 import { WriterSession } from '../content/session.ts';
 import {
@@ -19,15 +18,15 @@ import {
 } from '../content/session-files.ts';
 import type { SessionId } from '../content/session-id.ts';
 import type { SessionWriters } from '../content/session-writers.ts';
-import { abortable, readHead } from '../content/stream-head.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import type { Artifacts, SaveOptions } from './artifact-input.ts';
+import { checkOptionNames } from '../storage/option-names.ts';
+import type { ArtifactStreamOptions, Artifacts, SaveOptions } from './artifact-input.ts';
 import type { AttemptContext } from './attempt-context.ts';
 import { attemptBase, attemptSubject } from './attempt-files.ts';
 import { createAttempt } from './attempt-number.ts';
-import { AttemptTable, type TableRow, type TableWriter } from './attempt-table.ts';
+import { AttemptTable, artifactSubject, type TableRow, type TableWriter } from './attempt-table.ts';
 import type { LogChoice } from './log-names.ts';
 import type { ScrubbedLog } from './log-scrubbing.ts';
 import type { LogStreams } from './log-streams.ts';
@@ -35,12 +34,14 @@ import { LogWriter, type SaveLogsOptions } from './log-writer.ts';
 import {
   encodeMetadataPart,
   type Metadata,
+  metadataSubject,
   partSubject,
   toMetadata,
   writeMetadataPart,
 } from './metadata-parts.ts';
 import { formatPathspec, type TaskPath } from './pathspec.ts';
-import { WorkUnderWay } from './work-under-way.ts';
+import { namesIn, type SaveCall, SaveCalls, saveFailed } from './save-calls.ts';
+import { failBeforeProcessEnds, leaveToItself } from './unhandled-rejections.ts';
 
 /** A closed attempt, so that it cannot be taken for another one. */
 export interface ClosedAttempt extends TaskPath {
@@ -73,7 +74,9 @@ export class OpenAttempt {
   #metadataBytes = 0;
   readonly #metadata: Metadata = {};
   readonly #readFrom = new Set<string>();
-  readonly #underWay = new WorkUnderWay();
+  readonly #calls = new SaveCalls(() => {
+    if (!this.isClosed) failBeforeProcessEnds(this);
+  });
   /** The description is fixed by the first try to close: a second try must write the same bytes. */
   #description: Uint8Array | undefined;
   /** After a fence: the new session has yet to find again what the artifacts rest on. */
@@ -134,78 +137,74 @@ export class OpenAttempt {
 
   /** Validates and serializes all values, then writes their content, and only then names them. */
   async saveArtifacts(artifacts: Artifacts, options: SaveOptions = {}): Promise<void> {
-    await this.#saving((mayName) => this.#table.save(artifacts, this.#target, options, mayName));
+    await this.#save('artifacts', (call) => this.#table.save(artifacts, this.#target, options, call));
   }
 
   /** Saves bytes that come piece by piece; few ones as if they had been in memory, so that they may be kept inline. */
   async saveArtifactStream(
     name: string,
     source: AsyncIterable<Uint8Array>,
-    {
-      again,
-      compression,
-      rawDataPath,
-      signal,
-    }: Pick<SaveOptions, 'compression' | 'rawDataPath' | 'signal'> & Pick<StreamOptions, 'again'>,
+    options: ArtifactStreamOptions = {},
+    again?: StreamOptions['again'],
   ): Promise<void> {
-    await this.#saving(async (mayName) => {
-      const target = this.#target;
-      const { head, rest } = await readHead(abortable(source, { signal }), CHUNKED_FROM_BYTES);
-      if (!rest) {
-        const options = { compression, rawDataPath, signal };
-        return this.#table.save({ [name]: head }, target, options, mayName);
-      }
-      const writer = await target.writers.to(checkRawDataPath(rawDataPath) ?? this.#rawDataPath, { signal });
-      const content = await writer.saveStream(rest, { again, compression, signal });
-      const { key, bytes } = content;
-      const entry = { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content } as const;
-      await this.#table.adopt([{ entry, refs: [] }], mayName);
-    });
+    await this.#save('artifacts', (call) =>
+      this.#table.saveStream(name, source, this.#target, options, call, again),
+    );
   }
 
-  /** Names rows whose content `rely` finds, or writes, under this attempt's session, and the attempts that they rest on. */
+  /** Names rows whose content `takeOver` finds, or writes, under this attempt's session, and the attempts that they rest on. */
   async adoptArtifacts(
-    rely: (target: TableWriter) => Promise<readonly TableRow[]>,
-    readFrom: readonly string[] = [],
+    takeOver: (call: SaveCall, target: TableWriter) => Promise<readonly TableRow[]>,
+    restsOn: 'origins' | 'nothing' = 'nothing',
   ): Promise<void> {
-    await this.#saving(async (mayName) => {
-      const target = this.#target;
-      await this.#table.adopt(await rely(target), () => {
-        mayName();
-        for (const pathspec of readFrom) this.#addReadFrom(pathspec);
+    await this.#save('artifacts', async (call) => {
+      const rows = await takeOver(call, this.#target);
+      await this.#table.adopt(rows, call, () => {
+        if (restsOn === 'origins') for (const origin of call.origins) this.#addReadFrom(origin);
       });
     });
   }
 
+  /** Whether there is an artifact of this name, or is to be one by a call that has not ended. */
   hasArtifact(name: string): boolean {
-    return this.#table.has(name);
+    return this.#table.has(name) || this.#calls.isUnderWay(artifactSubject(name));
+  }
+
+  /** Goes on without an artifact that could not be saved. */
+  forgoArtifact(name: string): void {
+    this.#calls.forgo(artifactSubject(name));
   }
 
   /** Writes metadata at once, beside the attempt, and once more in its description. */
   async saveMetadata(metadata: Metadata, options: CallOptions = {}): Promise<void> {
-    this.#ensureOpen('save metadata');
-    const part = toMetadata(metadata);
-    const sequence = this.#metadataParts;
-    const subject = partSubject(this.path, this.#number, sequence);
-    const record = encodeMetadataPart(part, this.#metadataBytes, subject);
-    this.#metadataParts += 1;
-    this.#metadataBytes += record.length;
-    const writing = async (): Promise<void> => {
+    await this.#save('metadata', async (call) => {
+      call.expect(namesIn(metadata).map(metadataSubject));
+      checkOptionNames(options, 'saveMetadata');
+      const part = toMetadata(metadata);
+      const sequence = this.#metadataParts;
+      const subject = partSubject(this.path, this.#number, sequence);
+      const record = encodeMetadataPart(part, this.#metadataBytes, subject);
+      this.#metadataParts += 1;
+      this.#metadataBytes += record.length;
       await writeMetadataPart(this.#storage, this.path, this.#number, sequence, record, options);
-      Object.assign(this.#metadata, part);
-    };
-    await this.#underWay.add('metadata', writing());
+      for (const [name, value] of Object.entries(part)) {
+        if (call.take(metadataSubject(name))) this.#metadata[name] = value;
+      }
+    });
   }
 
   async saveLogs(source: string, streams: LogStreams, options: SaveLogsOptions = {}): Promise<void> {
-    this.#ensureOpen('save logs');
-    await this.#underWay.add('logs', this.#logs.append(source, streams, options));
+    await this.#save('logs', async (call) => {
+      call.expect(namesIn(streams).map((stream) => `log ${String(source)}/${stream}`));
+      checkOptionNames(options, 'saveLogs', ['flushMs']);
+      await this.#logs.append(source, streams, options);
+    });
   }
 
-  /** Takes out what logs say so far, and leaves a note. */
+  /** Takes out what logs say so far, and leaves a note. What fails of it can be done again once the attempt is closed. */
   async scrubLogs(choice: LogChoice, options: CallOptions = {}): Promise<ScrubbedLog[]> {
     this.#ensureOpen('scrub logs');
-    return this.#underWay.add('logs', this.#logs.scrub(choice, options));
+    return this.#calls.waitFor('logs', () => this.#logs.scrub(choice, options));
   }
 
   /** Notes that this attempt's results rest on another attempt's. */
@@ -236,6 +235,7 @@ export class OpenAttempt {
 
   /** Shows no more signs of life: nobody will close the attempt, and a collector may give up on it. */
   async letGo(): Promise<void> {
+    leaveToItself(this);
     await this.#heartbeat.stop();
   }
 
@@ -251,13 +251,21 @@ export class OpenAttempt {
     return new Heartbeat(this.#storage, this.#session.id, this.#context.beatIntervalMs ?? BEAT_INTERVAL_MS);
   }
 
-  /** Work that names artifacts, and asks before it does: what was begun before done() may, though done() waits for it by then. */
-  async #saving(work: (mayName: () => void) => Promise<void>): Promise<void> {
-    this.#ensureOpen('save artifacts');
-    const mayName = (): void => {
-      if (this.#state !== 'ending') this.#ensureOpen('save artifacts');
+  /**
+   * A call that saves something. What was begun before done() may go on while done() waits for it; what begins then is refused,
+   * and counts as failed, since done() has not decided yet. After a try to close the attempt it is no part of it.
+   */
+  async #save(
+    kind: 'artifacts' | 'metadata' | 'logs',
+    work: (call: SaveCall) => Promise<void>,
+  ): Promise<void> {
+    const what = `save ${kind}`;
+    const isInTime = this.#state === 'open';
+    if (!isInTime && this.#state !== 'ending') this.#ensureOpen(what);
+    const ensureOpen = (): void => {
+      if (!isInTime || this.#state !== 'ending') this.#ensureOpen(what);
     };
-    await this.#underWay.add('artifacts', work(mayName));
+    await this.#calls.run(kind, ensureOpen, work);
   }
 
   #ensureOpen(what: string): void {
@@ -279,13 +287,18 @@ export class OpenAttempt {
       // A save that nobody awaited is part of the attempt all the same: done without it would be done with a part of its results.
       // Not after a try to close it: what its description names may be fixed then.
       if (this.#state === 'open') this.#state = 'ending';
-      await this.#underWay.succeeded(options);
+      await this.#calls.settled(['artifacts', 'metadata', 'logs'], options);
+      const unsaved = this.#calls.unsaved();
+      if (unsaved) {
+        if (this.#state === 'ending') this.#state = 'open'; // so that it can be saved again
+        throw saveFailed(this.path.flow, this.pathspec, unsaved);
+      }
     } else {
       // Whoever gives up does not wait for saves and streams, which may have no end now.
       this.#logs.stopStreams();
     }
     if (!this.isClosed) this.#state = 'closing';
-    await this.#underWay.settled(['metadata', 'logs'], options);
+    await this.#calls.settled(['metadata', 'logs'], options);
     if (this.#mustRelyAgain) await this.#relyAgain(options);
     if (outcome === 'done' && this.#lost.size > 0) return this.#closeWithLoss(options);
     this.#description ??= await this.#describe(options);
@@ -310,6 +323,7 @@ export class OpenAttempt {
 
   async #settle(): Promise<void> {
     this.#state = 'closed';
+    leaveToItself(this);
     await this.#heartbeat.stop();
   }
 

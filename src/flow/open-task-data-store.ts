@@ -1,5 +1,5 @@
 import type { ArtifactOptions, Artifacts, SaveOptions } from '../attempts/artifact-input.ts';
-import type { TableRow } from '../attempts/attempt-table.ts';
+import { artifactSubject, type TableRow, type TableWriter } from '../attempts/attempt-table.ts';
 import type { LogChoice } from '../attempts/log-names.ts';
 import type { ScrubbedLog } from '../attempts/log-scrubbing.ts';
 import type { LogStreams } from '../attempts/log-streams.ts';
@@ -7,14 +7,11 @@ import type { SaveLogsOptions } from '../attempts/log-writer.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
 import { passDown, transfer } from '../attempts/pass-down.ts';
-import { checkCompression } from '../codec/payload.ts';
+import type { SaveCall } from '../attempts/save-calls.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { checkRawDataPath } from '../content/raw-data-path.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import { validateUserName } from '../storage/names.ts';
 import { checkOptionNames } from '../storage/option-names.ts';
-import { checkUnread } from '../storage/read-once.ts';
 import { agreedArtifacts, type MergeOptions } from './merge-artifacts.ts';
 import { isTask, type NamedTask } from './task-brand.ts';
 import { sourceOf, TaskDataStore } from './task-data-store.ts';
@@ -81,7 +78,8 @@ export class OpenTaskDataStore implements AsyncDisposable {
   }
 
   /**
-   * Saves values by name; a later value of the same name replaces an earlier one. None is named unless all could be stored.
+   * Saves values by name; of the same name the value of the latest call counts. None is named unless all could be stored.
+   * What fails has to be saved again, if only as `null`, before the attempt can be done.
    * The values of a record, a list or a Map are all validated and serialized before anything is written. Any other iterable is
    * taken one value at a time: each is serialized and written before the next is asked for, so that one is in memory at once.
    *
@@ -104,19 +102,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
     source: AsyncIterable<Uint8Array>,
     options: Pick<ArtifactOptions, 'compression' | 'rawDataPath'> & CallOptions = {},
   ): Promise<void> {
-    checkOptionNames(options, 'saveArtifactStream', ['compression', 'rawDataPath']);
-    validateUserName(name, 'artifact name');
-    const { compression, rawDataPath, signal } = options;
-    checkRawDataPath(rawDataPath);
-    if (compression !== undefined) checkCompression(compression);
-    if (typeof source !== 'object' || source === null || !(Symbol.asyncIterator in source)) {
-      throw new StowageError(
-        'INVALID_ARGUMENT',
-        'saveArtifactStream takes an async iterable of bytes, such as a Readable; a value in memory is saved by saveArtifacts.',
-      );
-    }
-    checkUnread(source, `The stream of artifact ${name}`);
-    await this.#attempt.saveArtifactStream(name, source, { compression, rawDataPath, signal });
+    await this.#attempt.saveArtifactStream(name, source, options);
   }
 
   /**
@@ -129,8 +115,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
     read: () => AsyncIterable<Uint8Array>,
     { signal }: CallOptions,
   ): Promise<void> {
-    validateUserName(name, 'artifact name');
-    await this.#attempt.saveArtifactStream(name, read(), { again: read, signal });
+    await this.#attempt.saveArtifactStream(name, read(), { signal }, read);
   }
 
   /**
@@ -140,9 +125,12 @@ export class OpenTaskDataStore implements AsyncDisposable {
    * @throws StowageError `CONTENT_PURGED`, `CONTENT_NOT_FOUND`, `ATTEMPT_CLOSED`; `INVALID_ARGUMENT` for a task of another store.
    */
   async clone(origin: TaskDataStore, options: CallOptions = {}): Promise<void> {
-    checkOptionNames(options, 'clone');
-    checkTask(origin, 'clone');
-    await this.#passDown(new Map([[origin, origin.names()]]), [origin], options);
+    await this.#attempt.adoptArtifacts(async (call, target) => {
+      checkTask(origin, 'clone');
+      expectAll(call, [origin], origin.names());
+      checkOptionNames(options, 'clone');
+      return this.#passDown(new Map([[origin, origin.names()]]), target, options);
+    }, 'origins');
   }
 
   /**
@@ -155,10 +143,13 @@ export class OpenTaskDataStore implements AsyncDisposable {
     names: readonly string[],
     options: CallOptions = {},
   ): Promise<void> {
-    checkOptionNames(options, 'passdownPartial');
-    checkTask(origin, 'passdownPartial');
-    checkNameList(names, 'The names to pass down');
-    await this.#passDown(new Map([[origin, names]]), [origin], options);
+    await this.#attempt.adoptArtifacts(async (call, target) => {
+      checkTask(origin, 'passdownPartial');
+      checkNameList(names, 'The names to pass down');
+      expectAll(call, [origin], names);
+      checkOptionNames(options, 'passdownPartial');
+      return this.#passDown(new Map([[origin, names]]), target, options);
+    }, 'origins');
   }
 
   /**
@@ -172,16 +163,19 @@ export class OpenTaskDataStore implements AsyncDisposable {
     tasks: Iterable<TaskDataStore>,
     options: MergeOptions & CallOptions = {},
   ): Promise<void> {
-    checkOptionNames(options, 'mergeArtifacts', ['include', 'exclude']);
-    if (typeof tasks !== 'object' || tasks === null || !(Symbol.iterator in tasks))
-      throw notTasks('mergeArtifacts');
-    const inputs = [...tasks];
-    for (const input of inputs) {
-      checkTask(input, 'mergeArtifacts');
-      checkDescribed(input);
-    }
-    const isSaved = (name: string): boolean => this.#attempt.hasArtifact(name);
-    await this.#passDown(agreedArtifacts(inputs, options, isSaved), inputs, options);
+    await this.#attempt.adoptArtifacts(async (call, target) => {
+      if (typeof tasks !== 'object' || tasks === null || !(Symbol.iterator in tasks))
+        throw notTasks('mergeArtifacts');
+      const inputs = [...tasks];
+      for (const input of inputs) checkTask(input, 'mergeArtifacts');
+      expectAll(call, inputs, []);
+      checkOptionNames(options, 'mergeArtifacts', ['include', 'exclude']);
+      inputs.forEach(checkDescribed);
+      const isSaved = (name: string): boolean => this.#attempt.hasArtifact(name);
+      const agreed = agreedArtifacts(inputs, options, isSaved);
+      expectAll(call, inputs, [...agreed.values()].flat());
+      return this.#passDown(agreed, target, options);
+    }, 'origins');
   }
 
   /**
@@ -195,12 +189,15 @@ export class OpenTaskDataStore implements AsyncDisposable {
     names?: readonly string[],
     options: CallOptions = {},
   ): Promise<void> {
-    checkOptionNames(options, 'transferArtifacts');
-    checkTask(origin, 'transferArtifacts');
-    checkDescribed(origin);
-    if (names !== undefined) checkNameList(names, 'The names to transfer');
-    const { content, read, entries } = sourceOf(origin, names ?? origin.names());
-    await this.#attempt.adoptArtifacts((target) => transfer({ content, read }, entries, target, options));
+    await this.#attempt.adoptArtifacts(async (call, target) => {
+      checkTask(origin, 'transferArtifacts');
+      if (names !== undefined) checkNameList(names, 'The names to transfer');
+      expectAll(call, [origin], names ?? origin.names());
+      checkOptionNames(options, 'transferArtifacts');
+      checkDescribed(origin);
+      const { content, read, entries } = sourceOf(origin, names ?? origin.names());
+      return transfer({ content, read }, entries, target, options);
+    });
   }
 
   /**
@@ -210,7 +207,6 @@ export class OpenTaskDataStore implements AsyncDisposable {
    * @throws StowageError `INVALID_ARGUMENT` for what JSON cannot hold, `ATTEMPT_CLOSED`.
    */
   async saveMetadata(metadata: Metadata, options: CallOptions = {}): Promise<void> {
-    checkOptionNames(options, 'saveMetadata');
     await this.#attempt.saveMetadata(metadata, options);
   }
 
@@ -221,7 +217,6 @@ export class OpenTaskDataStore implements AsyncDisposable {
    * @throws StowageError `INVALID_NAME` for a source or stream that is not `[A-Za-z0-9_-]{1,32}`, `INVALID_ARGUMENT`, `ATTEMPT_CLOSED`.
    */
   async saveLogs(source: string, streams: LogStreams, options: SaveLogsOptions = {}): Promise<void> {
-    checkOptionNames(options, 'saveLogs', ['flushMs']);
     await this.#attempt.saveLogs(source, streams, options);
   }
 
@@ -246,9 +241,9 @@ export class OpenTaskDataStore implements AsyncDisposable {
 
   /**
    * Closes the attempt as done. Everything it saved is durable before it becomes visible. What was begun before, awaited or not, is
-   * waited for; with an artifact or metadata that cannot be saved the attempt is not done, and that error is thrown.
+   * waited for. With a save that failed, and whose names no later call saved, the attempt is not done, and stays open for them.
    *
-   * @throws StowageError `ATTEMPT_CLOSED`, `ATTEMPT_FENCED` or `CONTENT_LOST` where a collector gave up on it meanwhile.
+   * @throws StowageError `SAVE_FAILED`, with what the save failed by as its cause; `ATTEMPT_CLOSED`, `ATTEMPT_FENCED` or `CONTENT_LOST` where a collector gave up on it meanwhile.
    */
   async done(options: CallOptions = {}): Promise<void> {
     checkOptionNames(options, 'done');
@@ -266,20 +261,18 @@ export class OpenTaskDataStore implements AsyncDisposable {
 
   async #passDown(
     taken: ReadonlyMap<TaskDataStore, readonly string[]>,
-    readFrom: readonly TaskDataStore[],
+    target: TableWriter,
     options: CallOptions,
-  ): Promise<void> {
+  ): Promise<TableRow[]> {
     for (const origin of taken.keys()) checkDescribed(origin);
     const sources = [...taken].map(([origin, names]) => ({ origin, ...sourceOf(origin, names) }));
-    await this.#attempt.adoptArtifacts(async (target) => {
-      for (const { origin, content } of sources) {
-        if (!(await isSameStore(this.#content, content, options))) throw otherStore(origin);
-      }
-      const rows: TableRow[] = [];
-      for (const { content, read, entries } of sources)
-        for (const row of await passDown({ content, read }, entries, target, options)) rows.push(row);
-      return rows;
-    }, readFrom.map(fullPathspec));
+    for (const { origin, content } of sources) {
+      if (!(await isSameStore(this.#content, content, options))) throw otherStore(origin);
+    }
+    const rows: TableRow[] = [];
+    for (const { content, read, entries } of sources)
+      for (const row of await passDown({ content, read }, entries, target, options)) rows.push(row);
+    return rows;
   }
 
   /** Fails the attempt unless it was closed. */
@@ -292,6 +285,11 @@ export class OpenTaskDataStore implements AsyncDisposable {
       ),
     );
   }
+}
+
+/** Tells a call what it is to take over from where. */
+function expectAll(call: SaveCall, origins: readonly TaskDataStore[], names: readonly string[]): void {
+  call.expect(names.map(artifactSubject), origins.map(fullPathspec));
 }
 
 function fullPathspec(task: NamedTask): string {

@@ -4,7 +4,15 @@ import { describe, expect, it } from 'vitest';
 import { encodeRecord } from '../../src/codec/record.ts';
 import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { errorOf, noise, objectNames, openFlow, saveTask, scratchFolder } from './fixtures.ts';
+import {
+  errorOf,
+  noise,
+  objectNames,
+  openFlow,
+  readIncomplete,
+  saveTask,
+  scratchFolder,
+} from './fixtures.ts';
 
 const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
 const HOSTILE = [
@@ -40,8 +48,11 @@ describe('hostile names', () => {
       // As keys of an object some of these are text that is a fine name: "7", "null", "undefined".
       if (typeof name === 'string') throw error;
     });
-    if (typeof name === 'string') expect(await objectNames(storage)).toEqual(before);
-    await task.done();
+    if (typeof name === 'string') {
+      expect(await objectNames(storage)).toEqual(before);
+      await errorOf(task.done(), 'SAVE_FAILED');
+    }
+    await task.fail(new Error('incomplete'));
   });
 
   it.each(['r1', 'Test/r1/fit', '', undefined])('tells that %j is no parent of a run', async (parent) => {
@@ -98,8 +109,7 @@ describe('values that cannot be saved', () => {
     expect(await objectNames(flow.storage)).toEqual(before);
     for (const bad of [null, 7, 'x', [1]])
       await errorOf(task.saveArtifacts(bad as never), 'INVALID_ARGUMENT');
-    await task.done();
-    expect((await flow.getTaskDataStore('r1/fit/0')).names()).toEqual([]);
+    expect((await readIncomplete(flow, task)).names()).toEqual([]);
   });
 
   it.each<[string, object]>([
@@ -125,8 +135,7 @@ describe('values that cannot be saved', () => {
     setImmediate(() => controller.abort());
     await errorOf(save, 'ABORTED');
     await task.saveArtifacts({ after: 1 });
-    await task.done();
-    expect((await flow.getTaskDataStore('r1/fit/0')).names()).toEqual(['after']);
+    expect((await readIncomplete(flow, task)).names()).toEqual(['after']);
   });
 });
 

@@ -6,6 +6,8 @@ import { digestHex } from '../../src/digest/blake3.ts';
 import { isStowageError, type StowageError, type StowageErrorCode } from '../../src/errors.ts';
 import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
 import type { FlowDataStoreOptions } from '../../src/flow/flow-options.ts';
+import type { OpenTaskDataStore } from '../../src/flow/open-task-data-store.ts';
+import type { TaskDataStore } from '../../src/flow/task-data-store.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 
@@ -65,6 +67,16 @@ export async function errorOf(
     return error;
   }
   throw new Error(`expected ${code ?? 'a StowageError'}, but nothing was thrown`);
+}
+
+/**
+ * What an attempt holds after a save of it was refused. It cannot be done then, and is failed; what it had saved can be read of
+ * it all the same.
+ */
+export async function readIncomplete(flow: FlowDataStore, task: OpenTaskDataStore): Promise<TaskDataStore> {
+  await errorOf(task.done(), 'SAVE_FAILED');
+  await task.fail(new Error('incomplete'));
+  return flow.getTaskDataStore(task.pathspec, { allowNotDone: true });
 }
 
 /** The names of all objects below a prefix. */

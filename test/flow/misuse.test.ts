@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { StowageErrorCode } from '../../src/errors.ts';
+import { isStowageError, type StowageErrorCode } from '../../src/errors.ts';
 import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
-import { errorOf, noise, objectNames, openFlow, saveTask } from './fixtures.ts';
+import { errorOf, noise, objectNames, openFlow, readIncomplete, saveTask } from './fixtures.ts';
 
 const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
 
@@ -94,9 +94,13 @@ describe('misuse gets a typed error', () => {
     for (let i = 0; i < 60; i++) bomb = [bomb, bomb];
     await errorOf(task.saveMetadata({ bomb }), 'INVALID_ARGUMENT');
     await errorOf(async () => task.recordRead('r1/load/0'), 'INVALID_ARGUMENT');
+    for (const [source, stdout] of [
+      ['../x', 'text'],
+      ['task', 5],
+    ] as [string, Untyped][])
+      await errorOf(task.saveLogs(source, { stdout }));
     await task.saveMetadata({ kept: 1, left: undefined });
-    await task.done();
-    expect(await (await flow.getTaskDataStore('r1/fit/0')).loadMetadata()).toEqual({ kept: 1 });
+    expect(await (await readIncomplete(flow, task)).loadMetadata()).toEqual({ kept: 1 });
   });
 
   it('a task that is read', async () => {
@@ -172,13 +176,18 @@ describe('an option that does not exist is refused, not ignored:', () => {
     ['scrubLogs by position', (task) => task.scrubLogs('train', 'stdout')],
     ['done', (task) => task.done(misspelt)],
     ['fail', (task) => task.fail(new Error('x'), misspelt)],
-  ])('%s', async (_, call) => {
+  ])('%s', async (name, call) => {
     const flow = await openFlow();
     const task = await flow.createTaskDataStore(spec);
     await task.saveLogs('train', { stdout: 'kept' });
     await errorOf(() => call(task), 'INVALID_ARGUMENT');
-    await task.done();
-    const read = await flow.getTaskDataStore('r1/fit/0');
+    const fails = await task.done().then(
+      () => false,
+      (error) => isStowageError(error, 'SAVE_FAILED'),
+    );
+    expect(fails).toBe(/^save/.test(name));
+    if (fails) await task.fail(new Error('incomplete'));
+    const read = await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true });
     expect([read.names(), await read.loadLogs('train'), await read.loadMetadata()]).toEqual([[], 'kept', {}]);
   });
 
@@ -202,8 +211,8 @@ describe('an option that does not exist is refused, not ignored:', () => {
     const read = await flow.getTaskDataStore(await saveTask(flow, { a: 1 }));
     const task = await flow.createTaskDataStore({ ...spec, taskId: '1' });
     await errorOf(() => call(task, read), 'INVALID_ARGUMENT');
-    await task.done();
-    expect((await flow.getTaskDataStore('r1/fit/1')).names()).toEqual([]);
+    await task.fail(new Error('incomplete'));
+    expect((await flow.getTaskDataStore('r1/fit/1', { allowNotDone: true })).names()).toEqual([]);
   });
 });
 
@@ -223,8 +232,7 @@ describe('what holds no artifacts is not saved as none:', () => {
     const task = await flow.createTaskDataStore(spec);
     await errorOf(task.saveArtifacts(artifacts), 'INVALID_ARGUMENT');
     await task.saveArtifacts(Object.assign(Object.create(null), { bare: 1 }));
-    await task.done();
-    expect((await flow.getTaskDataStore('r1/fit/0')).names()).toEqual(['bare']);
+    expect((await readIncomplete(flow, task)).names()).toEqual(['bare']);
   });
 });
 
@@ -268,8 +276,7 @@ describe('what is too much', () => {
     const text = 'x'.repeat(3_900_000);
     for (let i = 0; i < 4; i++) await task.saveMetadata({ [`m${i}`]: text });
     await errorOf(task.saveMetadata({ m4: text }), 'INVALID_ARGUMENT');
-    await task.done();
-    expect(Object.keys(await (await flow.getTaskDataStore('r1/fit/0')).loadMetadata())).toHaveLength(4);
+    expect(Object.keys(await (await readIncomplete(flow, task)).loadMetadata())).toHaveLength(4);
   });
 
   it('a long log is written in parts, and read as one', async () => {

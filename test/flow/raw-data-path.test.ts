@@ -15,7 +15,16 @@ import { MemoryStorage } from '../../src/storage/memory.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { abandonedDone, ObservedStorage } from '../content/storages.ts';
 import { propertyRuns } from '../property.ts';
-import { errorOf, expectSame, noise, objectNames, openFlow, saveTask, scratchFolder } from './fixtures.ts';
+import {
+  errorOf,
+  expectSame,
+  noise,
+  objectNames,
+  openFlow,
+  readIncomplete,
+  saveTask,
+  scratchFolder,
+} from './fixtures.ts';
 
 const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
 const isContent = (name: string): boolean => /^(data|manifests|packs|plain)\//.test(name);
@@ -447,7 +456,7 @@ describe('a place', () => {
     await errorOf(flow.caStore.saveBlobs([], { rawDataPath: bad }), 'INVALID_ARGUMENT');
     const task = await flow.createTaskDataStore(spec);
     await errorOf(task.saveArtifacts({}, { rawDataPath: bad }), 'INVALID_ARGUMENT');
-    await task.done();
+    await readIncomplete(flow, task);
   });
 
   it('whose scheme is unknown is refused before a run is made for it, and before content is written', async () => {
@@ -461,7 +470,7 @@ describe('a place', () => {
     const artifacts = { bad: { rawDataPath: 'nowhere://x' } };
     await errorOf(task.saveArtifacts(values, { artifacts }), 'UNKNOWN_STORAGE_SCHEME');
     expect(await contentAtHome(flow)).toEqual([]);
-    await task.done();
+    await readIncomplete(flow, task);
   });
 
   it('that is marked as another store’s is refused', async () => {

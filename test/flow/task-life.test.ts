@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { digestHex } from '../../src/digest/blake3.ts';
-import { errorOf, noise, objectNames, openFlow, saveTask } from './fixtures.ts';
+import { errorOf, noise, objectNames, openFlow, readIncomplete, saveTask } from './fixtures.ts';
 
 const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
 
@@ -109,7 +109,7 @@ describe('a forgotten await', () => {
     });
     await expect(work).rejects.toThrow('no more of it');
     const task = await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true });
-    expect([task.status, task.error?.message]).toEqual(['failed', 'no more of it']);
+    expect([task.status, task.error?.cause?.message]).toEqual(['failed', 'no more of it']);
   });
 
   it('of a save without an end does not keep done() from being aborted, nor fail() from closing the attempt', async () => {
@@ -166,8 +166,6 @@ describe('an open attempt', () => {
       for (let i = 0; i < 12; i++)
         await task.saveLogs('task', { stdout: `${i}\n`, stderr: Uint8Array.of(33) });
       await task.saveLogs('runtime', { stdout: 'started' });
-      await errorOf(task.saveLogs('../x', { stdout: '' }), 'INVALID_NAME');
-      await errorOf(task.saveLogs('task', { stdout: 5 as never }), 'INVALID_ARGUMENT');
     });
     const task = await flow.getTaskDataStore('r1/fit/0');
     expect(await task.loadLogs('task')).toBe('0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n');
@@ -183,17 +181,16 @@ describe('an open attempt', () => {
     const flow = await openFlow();
     const cycle: Record<string, unknown> = {};
     cycle.self = cycle;
-    await flow.task(spec, async (task) => {
-      await task.saveMetadata({ a: 1, b: 1 });
-      await task.saveMetadata({ b: 2, when: null });
-      for (const bad of [cycle, [1], 'text', null, { n: 1n }])
-        await errorOf(task.saveMetadata(bad as never), 'INVALID_ARGUMENT');
-      const foreign = JSON.parse('{"deep":{"__proto__":1}}');
-      expect((await errorOf(task.saveMetadata(foreign), 'INVALID_ARGUMENT')).message).toContain(
-        'metadata.deep has a member __proto__',
-      );
-    });
-    expect(await (await flow.getTaskDataStore('r1/fit/0')).loadMetadata()).toEqual({
+    const task = await flow.createTaskDataStore(spec);
+    await task.saveMetadata({ a: 1, b: 1 });
+    await task.saveMetadata({ b: 2, when: null });
+    for (const bad of [cycle, [1], 'text', null, { n: 1n }])
+      await errorOf(task.saveMetadata(bad as never), 'INVALID_ARGUMENT');
+    const foreign = JSON.parse('{"deep":{"__proto__":1}}');
+    expect((await errorOf(task.saveMetadata(foreign), 'INVALID_ARGUMENT')).message).toContain(
+      'metadata.deep has a member __proto__',
+    );
+    expect(await (await readIncomplete(flow, task)).loadMetadata()).toEqual({
       a: 1,
       b: 2,
       when: null,

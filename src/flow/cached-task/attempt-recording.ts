@@ -1,9 +1,9 @@
 import { channel } from 'node:diagnostics_channel';
-import { createReadStream, type ReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { failOrReport } from '../../attempts/fail-or-report.ts';
 import type { Patience } from '../../cache/patience.ts';
-import { isStowageError, messageOf, StowageError } from '../../errors.ts';
+import { attempted, isStowageError, messageOf, StowageError } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { validateUserName } from '../../storage/names.ts';
 import { attemptOf, type OpenTaskDataStore } from '../open-task-data-store.ts';
@@ -105,34 +105,19 @@ export class AttemptRecording {
       );
     }
     validateUserName(name, 'artifact name');
-    let sourceError: unknown;
-    const watched = (stream: ReadStream): ReadStream =>
-      stream.on('error', (error) => {
-        sourceError = error;
-      });
-    const { isFile, ...opened } = await openFile(name, path);
-    const source = watched(opened.source);
     const attempt = this.#attempt;
-    if (!attempt || this.#failure) {
-      source.destroy();
-      return;
-    }
+    if (!attempt || this.#failure) return (await openFile(name, path)).close();
     const { signal } = this.#options;
     try {
-      let isRead = false;
-      const read = (): ReadStream => {
-        if (isRead) return watched(createReadStream(path));
-        isRead = true;
-        return source;
-      };
+      // Begun at once, so that the attempt waits for it, whether or not the task does.
+      const read = (): AsyncGenerator<Uint8Array> => bytesOf(name, path);
+      const isFile = attempted(() => statSync(path).isFile()) === true; // a pipe is not read twice
       if (isFile) await attempt.saveArtifactFile(name, read, { signal });
-      else await attempt.saveArtifactStream(name, source, { signal });
+      else await attempt.saveArtifactStream(name, read(), { signal });
     } catch (error) {
-      if (sourceError !== undefined) throw unreadable(name, path, sourceError);
-      if (signal.aborted || isStowageError(error, 'INVALID_NAME')) throw error;
+      const isFault = isStowageError(error, 'INVALID_NAME', 'INVALID_ARGUMENT');
+      if (signal.aborted || isFault) throw error;
       this.#fail(error);
-    } finally {
-      source.destroy(); // one that is refused was never read, and would stay open
     }
   }
 
@@ -175,6 +160,7 @@ export class AttemptRecording {
       await attempt.saveArtifacts({ [INPUT_ARTIFACT]: input }, options);
     } catch (error) {
       if (!isStowageError(error, 'UNSERIALIZABLE_ARTIFACT')) throw error;
+      attemptOf(attempt).forgoArtifact(INPUT_ARTIFACT);
       this.log(`The input is not recorded: ${error.message}`);
     }
   }
@@ -219,13 +205,22 @@ export class AttemptRecording {
 }
 
 /** What is wrong with a file is told whether or not it can be recorded. */
-async function openFile(name: string, path: string): Promise<{ source: ReadStream; isFile: boolean }> {
+async function openFile(name: string, path: string): Promise<FileHandle> {
   try {
-    const file = await open(path);
-    const isFile = (await file.stat()).isFile();
-    return { source: file.createReadStream(), isFile };
+    return await open(path);
   } catch (error) {
     throw unreadable(name, path, error);
+  }
+}
+
+async function* bytesOf(name: string, path: string): AsyncGenerator<Uint8Array> {
+  const pieces = (await openFile(name, path)).createReadStream();
+  try {
+    for await (const piece of pieces) yield piece;
+  } catch (error) {
+    throw unreadable(name, path, error);
+  } finally {
+    pieces.destroy();
   }
 }
 

@@ -24,7 +24,8 @@ export interface CachedTaskFiles {
   /**
    * Saves a file as an artifact of the attempt, streamed, whatever its size. It is no part of the cached value; it is read from the
    * attempt that the result's `provenance` names. It takes as long as the storage allows: `cacheTimeoutMs` does not count what the
-   * function itself does. A store that fails costs the record, and no error.
+   * function itself does. A store that fails costs the record, and no error;
+   * so does a file that could not be read, unless another one is saved by its name.
    *
    * @throws StowageError `INVALID_NAME`; `INVALID_ARGUMENT` for a file that cannot be read.
    */

@@ -256,7 +256,8 @@ describe('the context of a cached task', () => {
         writeFileSync(join(ctx.workDir, 'plot.svg'), '<svg/>');
         await ctx.files.save('plot', join(ctx.workDir, 'plot.svg'));
         await errorOf(ctx.files.save('output', join(ctx.workDir, 'plot.svg')), 'INVALID_NAME');
-        await expect(ctx.files.save('none', join(ctx.workDir, 'none'))).rejects.toThrow('ENOENT');
+        await expect(ctx.files.save('other', join(ctx.workDir, 'none'))).rejects.toThrow('ENOENT');
+        await ctx.files.save('other', join(ctx.workDir, 'plot.svg'));
         return ctx.pathspec;
       },
     });

@@ -1,0 +1,56 @@
+import { type Failable, failOrReport } from './fail-or-report.ts';
+
+/** How long the end of the process is put off for attempts to be closed. */
+const MAX_DELAY_MS = 5_000;
+/** Marks the listeners of every copy of this package in the process. */
+const OURS = Symbol.for('stowage.fails-attempts');
+
+/** Open attempts with a save that failed: the process may be about to die of it. */
+const incomplete = new Set<Failable>();
+let isEnding = false;
+
+/**
+ * Fails `attempt` before the process dies of a rejection that nobody handles. A save that failed and was not awaited is such
+ * a rejection, or, inside of `forEach(async ...)`, becomes one. Where somebody listens to `unhandledRejection`, nothing is done:
+ * the process lives on, and `done()` tells.
+ */
+export function failBeforeProcessEnds(attempt: Failable): void {
+  if (incomplete.size === 0) process.on('unhandledRejection', onUnhandled);
+  incomplete.add(attempt);
+}
+
+/** Leaves `attempt` alone: it was closed, or given up. */
+export function leaveToItself(attempt: Failable): void {
+  if (incomplete.delete(attempt) && incomplete.size === 0 && !isEnding) stopListening();
+}
+
+function onUnhandled(reason: unknown): void {
+  if (isEnding || !isOursAlone()) return;
+  isEnding = true;
+  void failAll(reason).finally(() => {
+    isEnding = false;
+    incomplete.clear();
+    stopListening();
+    // Once more, with nobody listening: Node.js ends the process as it would have, or as it was told to.
+    void Promise.reject(reason);
+  });
+}
+
+async function failAll(error: unknown): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const delay = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, MAX_DELAY_MS);
+  });
+  await Promise.race([delay, Promise.all([...incomplete].map((attempt) => failOrReport(attempt, error)))]);
+  clearTimeout(timer);
+}
+
+function isOursAlone(): boolean {
+  return process.listeners('unhandledRejection').every((listener) => OURS in listener);
+}
+
+function stopListening(): void {
+  process.off('unhandledRejection', onUnhandled);
+}
+
+Object.defineProperty(onUnhandled, OURS, { value: true });

@@ -1,0 +1,85 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { openFlow, scratchFolder } from '../flow/fixtures.ts';
+
+const INDEX = JSON.stringify(join(import.meta.dirname, '../../dist/index.js'));
+
+/** Runs `work` as a task of a process of its own, which has half a second to die of it, in a store of its own. */
+async function dieOf(work: string, { before = '', flags = [] as string[] } = {}) {
+  const folder = join(scratchFolder(), 'store');
+  const script = `
+    import { FlowDataStore } from ${INDEX};
+    ${before}
+    const flow = await FlowDataStore.open({ flowName: 'Test', storage: process.argv[1] });
+    await flow.task({ runId: 'r1', stepName: 'fit', taskId: '0' }, async (task) => {
+      const unsaveable = () => 1;
+      async function* broken() { yield Buffer.from('so far'); throw new Error('broke off'); }
+      ${work}
+      await new Promise((later) => setTimeout(later, 500));
+      await task.saveArtifacts({ metrics: 1 });
+    });
+    await flow.close();`;
+  const args = [...flags, '--input-type=module', '-e', script, folder];
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  const flow = await openFlow({ storage: folder });
+  const attempt = await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true });
+  return { exit: status, stderr, attempt };
+}
+
+describe('a process that nobody keeps from dying of a save that failed', () => {
+  it.each([
+    ['artifacts', 'task.saveArtifacts({ model: unsaveable });', 'UNSERIALIZABLE_ARTIFACT'],
+    [
+      'several',
+      'for (let i = 0; i < 9; i++) task.saveArtifacts({ [i]: unsaveable });',
+      'UNSERIALIZABLE_ARTIFACT',
+    ],
+    [
+      'forEach(async ...)',
+      '[1].forEach(async () => { await task.saveArtifacts({ model: unsaveable }); });',
+      'UNSERIALIZABLE_ARTIFACT',
+    ],
+    [
+      'an error that names another as its cause',
+      '[1].forEach(async () => { try { await task.saveArtifacts({ model: unsaveable }); } catch (cause) { throw new Error("outer", { cause }); } });',
+      'outer',
+    ],
+    ['metadata', 'task.saveMetadata({ at: new Date() });', 'INVALID_ARGUMENT'],
+    ['a stream', "task.saveArtifactStream('model', broken());", 'broke off'],
+    ['an iterable', 'task.saveArtifacts(broken());', 'INVALID_ARGUMENT'],
+    ['logs', "task.saveLogs('task', { stdout: broken() });", 'broke off'],
+    [
+      'what is no error',
+      "task.saveArtifactStream('model', (async function* () { throw undefined; })());",
+      'undefined',
+    ],
+  ])('fails the attempt before it does: %s', async (_, work, said) => {
+    const { exit, stderr, attempt } = await dieOf(work);
+    expect({ exit, status: attempt.status }).toEqual({ exit: 1, status: 'failed' });
+    expect(stderr).toContain(said);
+    expect(attempt.names()).toEqual([]);
+  });
+
+  it('dies as it is told to, and lives on where it is', async () => {
+    const work = 'task.saveArtifacts({ model: unsaveable });';
+    const warned = await dieOf(`${work}`, { flags: ['--unhandled-rejections=warn'] });
+    expect([warned.attempt.status, warned.stderr.includes('UnhandledPromiseRejectionWarning')]).toEqual([
+      'failed',
+      true,
+    ]);
+    const caught = "process.on('uncaughtException', (error, origin) => console.error(origin, error.code));";
+    const { exit, stderr } = await dieOf(work, { before: `${caught}` });
+    expect([exit === 1, stderr]).toEqual([
+      false,
+      expect.stringContaining('unhandledRejection UNSERIALIZABLE_ARTIFACT'),
+    ]);
+  });
+
+  it('leaves a process alone that listens, whose attempt is not done either', async () => {
+    const before = "process.on('unhandledRejection', ({ code }) => console.error('heard', code));";
+    const { stderr, attempt } = await dieOf('task.saveArtifacts({ model: unsaveable });', { before });
+    expect(stderr).toContain('heard UNSERIALIZABLE_ARTIFACT');
+    expect([attempt.status, attempt.names()]).toEqual(['failed', ['metrics']]);
+  });
+});
