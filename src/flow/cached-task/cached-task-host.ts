@@ -5,7 +5,7 @@ import type { CallOptions } from '../../storage/contract.ts';
 import type { TaskSpec } from '../flow-options.ts';
 import type { OpenTaskDataStore } from '../open-task-data-store.ts';
 import type { TaskDataStore } from '../task-data-store.ts';
-import type { CachedResult, Provenance } from './result.ts';
+import type { Provenance, SharedResult } from './result.ts';
 import type { SingleFlight } from './single-flight.ts';
 import type { CachedTaskWarnings } from './warnings.ts';
 
@@ -18,7 +18,7 @@ export interface CachedTaskHost {
   /** What current tasks are told by: the flow store itself. */
   readonly flow: object;
   /** Calls that are under way. */
-  readonly flights: SingleFlight<CachedResult<unknown>>;
+  readonly flights: SingleFlight<SharedResult>;
   readonly warnings: CachedTaskWarnings;
   /** Throws `STORAGE_CLOSED` once the flow was closed: a call would run, and not be recorded. */
   ensureOpen(task: string): void;

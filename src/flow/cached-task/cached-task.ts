@@ -114,15 +114,21 @@ export function toCachedTask<CallInput, Input, Output>(
     const call = { ...keyed, mode, runId: run };
     const resolve = (inner: AbortSignal, seal?: () => void): Promise<CachedResult<Output>> =>
       resolveCall(definition, call, inner, seal);
+    const together = async (): Promise<CachedResult<Output>> => {
+      const { output } = definition;
+      const flight = flightOf(mode, keyed.brief.key);
+      const fly = async (inner: AbortSignal, seal: () => void) => ({
+        output,
+        result: await resolve(inner, seal),
+      });
+      for (;;) {
+        const flown = await host.flights.run(flight, fly, signal);
+        // What another definition's schema made of the result is not ours: it is stored by now as the function returned it.
+        if (flown.output === output) return flown.result as CachedResult<Output>;
+      }
+    };
     // What is not to be shared with later calls is not shared with those beside it either.
-    const result =
-      mode === 'off'
-        ? await alone((inner) => resolve(inner), signal)
-        : ((await host.flights.run(
-            flightOf(mode, keyed.brief.key),
-            resolve,
-            signal,
-          )) as CachedResult<Output>);
+    const result = mode === 'off' ? await alone((inner) => resolve(inner), signal) : await together();
     // A call that joined that of another run has no attempt of its own yet.
     const isElsewhere =
       result.hit || (result.recorded !== undefined && !result.recorded.startsWith(`${run}/`));

@@ -11,7 +11,7 @@ import { TaskOpener } from '../task-opener.ts';
 import { type CachedTask, toCachedTask } from './cached-task.ts';
 import type { CachedTaskHost } from './cached-task-host.ts';
 import type { CachedTaskOptions } from './cached-task-options.ts';
-import type { CachedResult, Provenance } from './result.ts';
+import type { Provenance, SharedResult } from './result.ts';
 import { SingleFlight } from './single-flight.ts';
 import { TaskDefinition } from './task-definition.ts';
 import { CachedTaskWarnings } from './warnings.ts';
@@ -33,7 +33,7 @@ export class CachedTasks implements CachedTaskHost {
   readonly content: ContentAddressedStore;
   readonly registry: SerializerRegistry;
   /** Shared by all tasks of the flow: what makes calls identical is their key. */
-  readonly flights: SingleFlight<CachedResult<unknown>> = new SingleFlight();
+  readonly flights: SingleFlight<SharedResult> = new SingleFlight();
   readonly warnings: CachedTaskWarnings;
   readonly #openAttempt: CachedTasksOptions['openAttempt'];
   readonly #cacheOptions: TaskCacheOptions | undefined;

@@ -18,6 +18,12 @@ export interface Provenance {
   durationMs: number | undefined;
 }
 
+/** What calls under way share: a result, and the schema that it was parsed by. */
+export interface SharedResult {
+  output: object | undefined;
+  result: CachedResult<unknown>;
+}
+
 /** Why a call of a cached task was no hit: the cache had none, or the task's output schema refused what it had. */
 export type CallMissReason = CacheMissReason | 'refused';
 

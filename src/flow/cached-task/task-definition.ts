@@ -68,6 +68,11 @@ export class TaskDefinition<Input, Output> implements CodePart {
     this.#schemas = isDescribed ? undefined : {};
   }
 
+  /** The schema that results are parsed by. */
+  get output(): object | undefined {
+    return this.#options.output;
+  }
+
   /** The scope as entries tell it. */
   get scopeText(): string {
     const scope = this.#scope();

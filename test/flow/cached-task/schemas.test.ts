@@ -116,6 +116,21 @@ describe('an output schema whose change its JSON Schema does not tell', () => {
     },
   );
 
+  it('counts for calls under way together, too, which run once', async () => {
+    const flow = await openFlow();
+    let runs = 0;
+    const by = (output: z.ZodType<unknown, { text: string; n: number }>) =>
+      flow.cachedTask({ name: 't', version: '1', interfaceVersion: '1', output, run })(0);
+    const run = async () => ({ text: ' a ', n: ++runs });
+    const calls = [stored, stored.transform(({ n }) => n + 1), stored, stored.transform(({ text }) => text)];
+    expect(await Promise.all(calls.map(by))).toEqual([
+      { text: ' a ', n: 1 },
+      2,
+      { text: ' a ', n: 1 },
+      ' a ',
+    ]);
+  });
+
   it('a schema that throws makes it a miss, whose run tells it', async () => {
     const thrower = stored.transform(() => {
       throw new Error('no');
