@@ -132,8 +132,7 @@ export class AttemptTable {
   /** Finds everything again that the rows rest on, for a new session; those that lack something leave the table, and are named. */
   async relyAgain({ writers }: TableWriter, options: CallOptions): Promise<string[]> {
     const rows = [...this.#rows].filter(([, { entry }]) => entry.content);
-    const allRefs = [...this.#rows.values()].flatMap(({ refs }) => refs);
-    const missing = new Set((await writers.relyOnRefs(allRefs, options)).map(refId));
+    const missing = new Set((await writers.relyOnRefs(refsOf([...this.#rows.values()]), options)).map(refId));
     const contents = await writers.relyAll(
       rows.map(([, { entry }]) => entry.content as StoredContent),
       options,
@@ -145,16 +144,15 @@ export class AttemptTable {
       else lost.push(name);
     });
     for (const [name, { refs }] of this.#rows)
-      if (refs.some((ref) => missing.has(refId(ref))) && !lost.includes(name)) lost.push(name);
+      if (missing.size > 0 && refs.some((ref) => missing.has(refId(ref)))) lost.push(name);
     for (const name of lost) this.#rows.delete(name);
-    return lost;
+    return [...new Set(lost)];
   }
 
   /** The table as a description holds it, but for what is `omitted`. */
   toTable(omitted: ReadonlySet<string> = NOTHING): ArtifactTable {
     const rows = [...this.#rows.values()].filter(({ entry }) => !omitted.has(entry.name));
-    const refs = new Map(rows.flatMap((row) => row.refs).map((ref) => [refId(ref), ref]));
-    return { artifacts: rows.map((row) => row.entry), refs: [...refs.values()] };
+    return { artifacts: rows.map((row) => row.entry), refs: refsOf(rows) };
   }
 
   async #stage(call: SaveCall, work: (staged: StagedRows) => Promise<void>): Promise<void> {
@@ -312,6 +310,14 @@ export class AttemptTable {
     this.#inlineBytes -= inlineBytesOf(this.#rows.get(name));
     this.#rows.set(name, row);
   }
+}
+
+/** What rows refer to, each once. Those that were passed down share one list. */
+function refsOf(rows: readonly TableRow[]): ContentRef[] {
+  const refs = new Map<string, ContentRef>();
+  for (const shared of new Set(rows.map((row) => row.refs)))
+    for (const ref of shared) refs.set(refId(ref), ref);
+  return [...refs.values()];
 }
 
 /** @throws StowageError `CONTENT_NOT_FOUND` naming the artifact that refers to what is not in the store */

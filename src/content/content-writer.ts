@@ -46,8 +46,12 @@ export interface StoredPlain extends StoredContent {
   plain: string;
 }
 
-/** A content that may be stored already; its length, the copy that a record names, if any, and whether only a plain object will do. */
-export type SoughtContent = Pick<StoredContent, 'key' | 'bytes' | 'place'> & {
+/**
+ * A content that may be stored already; its length, `undefined` where only the key is known; the copy that a record names, if any,
+ * and whether only a plain object will do.
+ */
+export type SoughtContent = Pick<StoredContent, 'key' | 'place'> & {
+  bytes: number | undefined;
   copy?: string | undefined;
   plain?: boolean;
 };
@@ -149,8 +153,11 @@ export class ContentWriter {
       const slice = contents.slice(start, start + CONCURRENCY);
       await allSettledOrThrow(
         slice.map(async (content, index) => {
-          const wanted = { ...content, folder: folderOf(content) };
-          found[start + index] = (await this.#finder.find(wanted, state, options))?.stored;
+          const whole =
+            content.bytes === undefined
+              ? await this.#finder.findByKey(content.key, state, options)
+              : await this.#finder.find({ ...content, folder: folderOf(content) }, state, options);
+          found[start + index] = whole?.stored;
         }),
       );
     }
@@ -349,7 +356,7 @@ export class ContentWriter {
 }
 
 /** By the copy that is known, if any: a small plain object's locator is no envelope of content. */
-function folderOf({ copy, bytes, plain }: SoughtContent): CopyFolder {
+function folderOf({ copy, bytes = 0, plain }: SoughtContent): CopyFolder {
   if (plain) return 'manifests';
   if (copy === undefined) return folderFor(bytes);
   return copy.startsWith('data/') ? 'data' : 'manifests';

@@ -72,15 +72,24 @@ export class CopyFinder {
     return undefined;
   }
 
+  /** Step 4 for a content of which only the key is known: it may be small or large. */
+  async findByKey(
+    key: ContentKey,
+    state: CollectionState,
+    options: CallOptions,
+  ): Promise<WholeCopy | undefined> {
+    const known = this.#context.shared.knownCopies.get(key)?.stored;
+    for (const folder of known?.copy.startsWith('manifests/') ? LARGE_FIRST : SMALL_FIRST) {
+      const found = await this.find({ key, bytes: known?.bytes, folder }, state, options);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
   /** Step 4 for a reference, whatever it points at; `false` where nothing whole is found. */
   async findRef({ kind, name }: ContentRef, state: CollectionState, options: CallOptions): Promise<boolean> {
     if (kind !== 'key') return this.#mayUseObject(name, undefined, state, options);
-    const known = this.#context.shared.knownCopies.get(name)?.stored;
-    const folders = known?.copy.startsWith('manifests/') ? LARGE_FIRST : SMALL_FIRST;
-    for (const folder of folders) {
-      if (await this.find({ key: name, bytes: known?.bytes, folder }, state, options)) return true;
-    }
-    return false;
+    return (await this.findByKey(name, state, options)) !== undefined;
   }
 
   /** Remembers a copy that was written, or seen whole, after `state` was read. */

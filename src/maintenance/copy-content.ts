@@ -90,8 +90,7 @@ export async function stageContents(
 ): Promise<StagedContents> {
   const { options } = context;
   const stored: StoredContents = new Map();
-  const sized = contents.filter(({ address }) => address.bytes !== undefined);
-  const known = await writer.relyAll(sized.map(toSought), options);
+  const known = await writer.relyAll(contents.map(toSought), options);
   for (const content of known) if (content) stored.set(content.key, content);
   const bytesDeduplicated = sum(stored);
   const absent = contents.filter(({ address }) => !stored.has(address.key));
@@ -115,7 +114,7 @@ function sum(stored: StoredContents): number {
 
 /** What a writer looks for, to find a content again. */
 export function toSought({ address, file }: SourceContent): SoughtContent {
-  const sought = { key: address.key, bytes: address.bytes as number };
+  const sought = { key: address.key, bytes: address.bytes };
   return file === undefined ? sought : { ...sought, plain: true };
 }
 
@@ -142,10 +141,10 @@ async function copyOnce(
   writer: ContentWriter,
 ): Promise<StoredContent> {
   const { turns, written, options } = context;
-  const { key, bytes } = content.address;
+  const { key } = content.address;
   return turns.run('large', async () => {
     throwIfAborted(options.signal);
-    if (written.get(key) && bytes !== undefined) {
+    if (written.get(key)) {
       const [found] = await writer.relyAll([toSought(content)], options);
       if (found) return found;
     }

@@ -6,6 +6,7 @@ import { collectionVersionName, encodeCollectionVersion } from '../../src/conten
 import type { ContentRef } from '../../src/content/content-ref.ts';
 import { readSessionFile, SESSION_FILES } from '../../src/content/session-files.ts';
 import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { copyStore } from '../../src/maintenance/copy-store.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';
@@ -262,6 +263,23 @@ describe.each(STORAGES)('a reference to content, in %s', (_, newStorage) => {
 });
 
 describe('a reference', () => {
+  it.each([1000, 600_000])(
+    'to %i bytes that the target of a copy has is no reason to read them',
+    async (bytes) => {
+      const [from, to] = [new MemoryStorage(), new MemoryStorage()];
+      const [film] = await (await open(from)).caStore.saveBlobs([noise(bytes)]);
+      const source = await open(from);
+      await source.task(spec, (task) => task.saveArtifacts({ film: new Film(refTo(film?.key)) }));
+      await (await open(to)).caStore.saveBlobs([noise(bytes)]);
+      const before = await contentIn(to);
+      const result = await copyStore({ from, to, flowName: 'Test', runId: 'r1' });
+      expect(result).toMatchObject({ contentBytes: bytes, bytesDeduplicated: bytes });
+      expect(await contentIn(to)).toEqual(before);
+      const read = await (await open(to)).getTaskDataStore('r1/join/0');
+      expect(await read.get('film')).toBeInstanceOf(Film);
+    },
+  );
+
   it('to another place is looked for there, and to a place that is not known is an error', async () => {
     const folder = scratchFolder();
     mkdirSync(join(folder, 'elsewhere'));
