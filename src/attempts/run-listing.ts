@@ -2,7 +2,7 @@ import { isStowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { compareNames } from '../storage/name-order.ts';
 import { isUserName } from '../storage/names.ts';
-import { createdName, parseRunTime, readRunCreated } from './runs.ts';
+import { createdName, parseRunEnd, parseRunTime, readRunCreated } from './runs.ts';
 
 /** A run that a listing showed. */
 export interface ListedRun {
@@ -10,7 +10,10 @@ export interface ListedRun {
   run: string;
   /** When it was created, in milliseconds since 1970, by its creator's clock. */
   createdAtMs: number;
+  /** Whether somebody recorded its end. */
   finished: boolean;
+  /** Which of its ends is the latest, from 0 on: more than 0 where it was finished anew. */
+  latestEnd: number;
 }
 
 /** What a listing shows of a run. */
@@ -19,11 +22,13 @@ interface Seen {
   run: string;
   isCreated: boolean;
   finished: boolean;
+  latestEnd: number;
   /** The earliest of the times that its files tell, and how many tell one. */
   timeMs: number;
   times: number;
 }
 
+const NO_TIME = Number.POSITIVE_INFINITY;
 /** How many records are read at once, of runs whose files do not tell their time. */
 const CONCURRENCY = 32;
 
@@ -64,11 +69,13 @@ async function seeRuns(storage: DataStoreStorage, prefix: string, { signal }: Ca
       const id = `${flow}/${run}`;
       let seen = runs.get(id);
       if (!seen) {
-        seen = { flow, run, isCreated: false, finished: false, timeMs: Number.POSITIVE_INFINITY, times: 0 };
+        seen = { flow, run, isCreated: false, finished: false, latestEnd: 0, timeMs: NO_TIME, times: 0 };
         runs.set(id, seen);
       }
       if (file === 'created.json') seen.isCreated = true;
-      if (file === 'finished.json') seen.finished = true;
+      const end = parseRunEnd(file);
+      if (end === 0) seen.finished = true;
+      if (end !== undefined) seen.latestEnd = Math.max(seen.latestEnd, end);
       const timeMs = parseRunTime(file);
       if (timeMs === undefined) continue;
       seen.timeMs = Math.min(seen.timeMs, timeMs);
@@ -108,6 +115,6 @@ const OF_ONE_RECORD = [
   'STORAGE_FAILED',
 ] as const;
 
-function toListed({ flow, run, finished }: Seen, createdAtMs: number): ListedRun {
-  return { flow, run, createdAtMs, finished };
+function toListed({ flow, run, finished, latestEnd }: Seen, createdAtMs: number): ListedRun {
+  return { flow, run, createdAtMs, finished, latestEnd };
 }

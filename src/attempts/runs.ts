@@ -12,7 +12,7 @@ import {
 import { holdsBytes } from '../content/create-own.ts';
 import { recordError } from '../content/recorded-error.ts';
 import { type RecordedError, readRecordedError, thisOwner } from '../content/session-files.ts';
-import { newSessionId } from '../content/session-id.ts';
+import { newSessionId, padSequence } from '../content/session-id.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 
@@ -51,6 +51,8 @@ export interface RunFinished {
 const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 /** The latest time that a listing tells of a run: the end of the year 9999. */
 export const MAX_RUN_TIME_MS = 253_402_300_799_999;
+/** A run is finished anew at most so often: as long as eight digits count it. */
+const MAX_RUN_ENDS = 99_999_999;
 /** How far runs that are made faster than the clock goes may be ahead of it. */
 const MOMENT_MS = 60_000;
 
@@ -127,7 +129,10 @@ export async function createRunTime(
   await storage.create(`runs/${flow}/${run}/${file}`, new Uint8Array(0), { signal, durability: 'deferred' });
 }
 
-/** Creates finished.json; `false` where the run was finished before. */
+/**
+ * Records how a run ended: creates finished.json, or, where the run was finished as failed before and taken up again, the record
+ * behind the latest. `false` where it was finished as done, or somebody finishes it at this moment.
+ */
 export async function finishRunRecord(
   storage: DataStoreStorage,
   flow: string,
@@ -139,19 +144,22 @@ export async function finishRunRecord(
   if (status !== 'done' && status !== 'failed') {
     throw new StowageError('INVALID_ARGUMENT', `A run ends as 'done' or 'failed', not as ${String(status)}.`);
   }
-  const record = encodeRecord({
-    format: 1,
-    kind: 'run-finished',
-    session: newSessionId(),
-    flow,
-    run,
+  const said = {
     status,
     finishedAt: new Date().toISOString(),
     ...(error === undefined ? {} : { error: recordError(error) }),
-  });
-  const name = finishedName(flow, run);
-  if (await storage.create(name, record, { signal, durability: 'barrier' })) return true;
-  return holdsBytes(storage, name, record, signal);
+  };
+  const session = newSessionId();
+  const create = async (end: number): Promise<boolean> => {
+    const name = runEndName(flow, run, end);
+    const record = encodeRecord({ format: 1, kind: 'run-finished', session, flow, run, end, ...said });
+    if (await storage.create(name, record, { signal, durability: 'barrier' })) return true;
+    return holdsBytes(storage, name, record, signal);
+  };
+  if (await create(0)) return true;
+  const latest = (await listRunEnds(storage, flow, run, { signal })).at(-1) ?? 0;
+  const standing = await readRunEnd(storage, flow, run, latest, { signal });
+  return standing?.status === 'failed' && latest < MAX_RUN_ENDS && create(latest + 1);
 }
 
 export async function readRunCreated(
@@ -185,22 +193,60 @@ export function decodeRunCreated(
   };
 }
 
+/**
+ * How a run ended; `undefined` where nobody recorded it. Of a run that was taken up again and finished anew, the latest end counts.
+ *
+ * @param end the latest end, where a listing told it: one GET then; else one for a run that is open, and a LIST for others
+ */
 export async function readRunFinished(
   storage: DataStoreStorage,
   flow: string,
   run: string,
   { signal }: CallOptions,
+  end?: number,
 ): Promise<RunFinished | undefined> {
-  const object = await storage.get(finishedName(flow, run), { signal, maxBytes: MAX_RECORD_BYTES });
+  const first = await readRunEnd(storage, flow, run, end ?? 0, { signal });
+  if (!first || end !== undefined) return first;
+  const latest = (await listRunEnds(storage, flow, run, { signal })).at(-1) ?? 0;
+  return latest === 0 ? first : readRunEnd(storage, flow, run, latest, { signal });
+}
+
+async function readRunEnd(
+  storage: DataStoreStorage,
+  flow: string,
+  run: string,
+  end: number,
+  { signal }: CallOptions,
+): Promise<RunFinished | undefined> {
+  const name = runEndName(flow, run, end);
+  const object = await storage.get(name, { signal, maxBytes: MAX_RECORD_BYTES });
   if (!object) return undefined;
-  const what = storage.uri(finishedName(flow, run));
-  const record = readRecord(object.body, what, 'run-finished', { flow, run });
+  const what = storage.uri(name);
+  const record = readRecord(object.body, what, 'run-finished', { flow, run, end });
   const error = readRecordedError(record, what);
   return {
     status: readOneOf(record, 'status', what, ['done', 'failed']),
     finishedAt: readTime(record, 'finishedAt', what),
     ...(error === undefined ? {} : { error }),
   };
+}
+
+/** One LIST: the numbers of the ends that are recorded of a run, ascending. */
+export async function listRunEnds(
+  storage: DataStoreStorage,
+  flow: string,
+  run: string,
+  { signal }: CallOptions,
+): Promise<number[]> {
+  const prefix = `runs/${flow}/${run}/`;
+  const ends: number[] = [];
+  for await (const page of storage.list({ prefix: `${prefix}finished.`, signal })) {
+    for (const { name } of page.objects) {
+      const end = parseRunEnd(name.slice(prefix.length));
+      if (end !== undefined) ends.push(end);
+    }
+  }
+  return ends.sort((a, b) => a - b);
 }
 
 function vanished(what: string): StowageError {
@@ -232,6 +278,13 @@ export function createdName(flow: string, run: string): string {
   return `runs/${flow}/${run}/created.json`;
 }
 
-function finishedName(flow: string, run: string): string {
-  return `runs/${flow}/${run}/finished.json`;
+/** The number of the end that a file of a run tells, from 0 on; `undefined` for all other files. */
+export function parseRunEnd(file: string): number | undefined {
+  if (file === 'finished.json') return 0;
+  const [, digits = '0'] = /^finished\.(\d{8})\.json$/.exec(file) ?? [];
+  return Number(digits) || undefined;
+}
+
+export function runEndName(flow: string, run: string, end: number): string {
+  return `runs/${flow}/${run}/finished.${end === 0 ? '' : `${padSequence(end)}.`}json`;
 }

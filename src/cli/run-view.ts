@@ -42,7 +42,7 @@ export const RUN_STYLES: Readonly<Record<RunJson['status'], Style>> = {
 /** Whether a run is to be shown, as far as its created.json tells; `undefined` where there is none. */
 export type RunWanted = (created: RunCreated | undefined) => boolean;
 
-type RunToRead = Omit<ListedRun, 'createdAtMs'> & { createdAtMs?: number };
+type RunToRead = Pick<ListedRun, 'flow' | 'run' | 'finished'> & Partial<ListedRun>;
 
 /** Reads what is recorded of runs; what cannot be read is noted and shown as such. */
 export async function readRuns(
@@ -76,13 +76,13 @@ export async function readRun(invocation: Invocation, store: OpenStore, run: Run
 async function readIf(
   invocation: Invocation,
   { storage }: OpenStore,
-  { flow, run, createdAtMs, finished }: RunToRead,
+  { flow, run, createdAtMs, finished, latestEnd }: RunToRead,
   isWanted: RunWanted | undefined,
 ): Promise<RunJson | undefined> {
   const { signal } = invocation;
   const listedAt = createdAtMs === undefined ? '' : new Date(createdAtMs).toISOString();
   const readEnd = async (): Promise<RunFinished | undefined> =>
-    finished ? readRunFinished(storage, flow, run, { signal }) : undefined;
+    finished ? readRunFinished(storage, flow, run, { signal }, latestEnd) : undefined;
   try {
     const reading = readRunCreated(storage, flow, run, { signal });
     if (isWanted && !isWanted(await reading)) return undefined;

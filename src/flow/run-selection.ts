@@ -71,12 +71,12 @@ function isCandidate({ createdAtMs, finished }: ListedRun, filter: RunFilter): b
 
 async function doesFit(
   storage: DataStoreStorage,
-  { flow, run }: ListedRun,
+  { flow, run, latestEnd }: ListedRun,
   { tags = [], status }: RunFilter,
   options: CallOptions,
 ): Promise<boolean> {
   if (status === 'done' || status === 'failed') {
-    const finished = await readRunFinished(storage, flow, run, options);
+    const finished = await readRunFinished(storage, flow, run, options, latestEnd);
     if (finished?.status !== status) return false;
   }
   if (tags.length === 0) return true;

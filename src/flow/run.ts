@@ -89,9 +89,10 @@ export class Run {
 
   /**
    * Records that the run has ended, and by which error, if it failed: `finish('failed', error)`, or `{ error }` where it may be anything that
-   * was thrown. Tasks may still be opened afterwards; the record says what the engine thought.
+   * was thrown. Tasks may still be opened afterwards; the record says what the engine thought. A run that failed may be taken up again
+   * and finished anew: the latest end counts.
    *
-   * @throws StowageError `RUN_EXISTS` where it was finished before; `RUN_NOT_FOUND` where nobody opened it.
+   * @throws StowageError `RUN_EXISTS` where it was finished as done, or is at this moment; `RUN_NOT_FOUND` where nobody opened it.
    */
   async finish(
     status: RunOutcome = 'done',
@@ -109,7 +110,7 @@ export class Run {
     if (await finishRunRecord(storage, this.flowName, this.runId, status, error, { signal })) return;
     throw new StowageError(
       'RUN_EXISTS',
-      `Run ${this.runId} of flow ${this.flowName} was finished before; its record is not changed.`,
+      `Run ${this.runId} of flow ${this.flowName} was finished as done, or by somebody else just now; what was recorded is not changed.`,
       { details: { flow: this.flowName, run: this.runId } },
     );
   }

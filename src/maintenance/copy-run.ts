@@ -2,12 +2,15 @@ import { isDeepStrictEqual } from 'node:util';
 import { type ListedTask, listTasks } from '../attempts/attempt-files.ts';
 import { formatPathspec } from '../attempts/pathspec.ts';
 import {
+  createdName,
   createRunTime,
   decodeRunCreated,
+  listRunEnds,
   type RunCreated,
   type RunFinished,
   readRunCreated,
   readRunFinished,
+  runEndName,
 } from '../attempts/runs.ts';
 import { encodeRecord } from '../codec/record.ts';
 import { readRecord } from '../codec/record-fields.ts';
@@ -29,7 +32,7 @@ const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 
 /**
  * Copies a run: created.json first, behind what tells listings its time, then its tasks, each with its attempts from the first to the last, so that readers of the target see
- * nothing that the source did not say at some time; then finished.json, which was read before the tasks were listed, unless
+ * nothing that the source did not say at some time; then its ends, those there were before the tasks were listed, unless
  * something of the run could not be copied.
  *
  * @param tasks where the tasks are copied
@@ -46,8 +49,7 @@ export async function copyRun(
   const ended: Promise<void>[] = [];
   let isComplete = isSame;
   // Read before the tasks: all that were closed when it was written are listed then.
-  const isFinished =
-    isSame && (await context.source.storage.head(nameOf(flow, run, FINISHED), context.options));
+  const ends = isSame ? await endsOf(context.source.storage, flow, run, context.options) : [];
   if (isSame) {
     for await (const task of listRun(context, { flow, run })) {
       report.attemptsFound += task.length;
@@ -61,8 +63,8 @@ export async function copyRun(
   return async () => {
     await Promise.all(ended);
     tasks.throwIfFailed();
-    if (isFinished && isComplete) {
-      await report.count(undefined, path, () => copyRecord(context, flow, run, FINISHED));
+    for (const end of isComplete ? ends : []) {
+      if (!(await report.count(undefined, path, () => copyRecord(context, flow, run, endRecord(end))))) break;
     }
     report.runsDone += 1;
     report.progressed();
@@ -179,21 +181,43 @@ async function* listLogs(
   if (current) yield current;
 }
 
-const CREATED = {
-  file: 'created.json',
+/** A record of a run. */
+interface RunRecord {
+  nameOf(flow: string, run: string): string;
+  kind: string;
+  /** What it tells of, beside the flow and the run. */
+  subject?: { end: number };
+  read(...of: Parameters<typeof readRunCreated>): Promise<RunCreated | RunFinished | undefined>;
+  /** What it means that the target has another one. */
+  what: string;
+}
+
+const CREATED: RunRecord = {
+  nameOf: createdName,
   kind: 'run',
   read: readRunCreated,
   what: 'is another run there, which was made by somebody else: nothing of it was copied',
 };
-const FINISHED = {
-  file: 'finished.json',
-  kind: 'run-finished',
-  read: readRunFinished,
-  what: 'ended otherwise there',
-};
 
-function nameOf(flow: string, run: string, { file }: { file: string }): string {
-  return `runs/${flow}/${run}/${file}`;
+function endRecord(end: number): RunRecord {
+  return {
+    nameOf: (flow, run) => runEndName(flow, run, end),
+    kind: 'run-finished',
+    subject: { end },
+    read: (...of) => readRunFinished(...of, end),
+    what: 'ended otherwise there',
+  };
+}
+
+/** The ends that are recorded of a run. A run that is open costs no LIST. */
+async function endsOf(
+  storage: DataStoreStorage,
+  flow: string,
+  run: string,
+  options: CallOptions,
+): Promise<number[]> {
+  const isFinished = await storage.head(runEndName(flow, run, 0), options);
+  return isFinished ? listRunEnds(storage, flow, run, options) : [];
 }
 
 /** Copies a record of a run as it is; the target may have it, if it says the same. */
@@ -201,14 +225,15 @@ async function copyRecord(
   { source, target, dryRun, options }: CopyContext,
   flow: string,
   run: string,
-  record: typeof CREATED | typeof FINISHED,
+  record: RunRecord,
 ): Promise<'copied' | 'present'> {
-  const name = nameOf(flow, run, record);
+  const name = record.nameOf(flow, run);
   const ours = await source.storage.get(name, { ...options, maxBytes: MAX_RECORD_BYTES });
   if (!ours) return 'present';
   const { rawDataPath, ...fields } = readRecord(ours.body, source.storage.uri(name), record.kind, {
     flow,
     run,
+    ...record.subject,
   });
   // Where the source's content was to lie does not concern the target.
   const body = rawDataPath === undefined ? ours.body : encodeRecord(fields);

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { decodeRecord } from '../../src/codec/record.ts';
 import { encodeDescription } from '../../src/content/description.ts';
+import { bodyOf } from '../content/storages.ts';
 import { errorOf, noise, objectNames, openFlow, saveTask } from './fixtures.ts';
 
 const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
@@ -101,9 +103,13 @@ describe('what retention left', () => {
     const flow = await openFlow();
     await saveTask(flow, { secret: 'x', open: 'y' });
     const table = { artifacts: [], refs: [] };
+    const { session } = decodeRecord(await bodyOf(flow.storage, `${base}.DONE`), 'DONE');
     const record = encodeDescription({
-      session: '0'.repeat(26),
-      subject: { reason: 'asked for by its owner', erased: ['secret'] },
+      session: session as string,
+      subject: {
+        ...{ flow: 'Test', run: 'r1', step: 'fit', task: '0', attempt: 0 },
+        ...{ reason: 'asked for by its owner', erased: ['secret'] },
+      },
       startedAt: '2026-01-01T00:00:00.000Z',
       table,
       metadata: {},
@@ -158,11 +164,14 @@ describe('a run', () => {
     ]);
     await run.finish('failed', { error: new Error('gave up') });
     expect(await run.info()).toMatchObject({ status: 'failed', finished: { error: { message: 'gave up' } } });
+    await run.finish();
+    expect(await run.info()).toMatchObject({ status: 'done' });
     await errorOf(run.finish(), 'RUN_EXISTS');
     await errorOf(flow.createRun({ runId: 'r1' }), 'RUN_EXISTS');
     expect((await objectNames(flow.storage, 'runs/')).sort()).toEqual([
       expect.stringMatching(/^runs\/Test\/r1\/at\.\d{13}$/),
       'runs/Test/r1/created.json',
+      'runs/Test/r1/finished.00000001.json',
       'runs/Test/r1/finished.json',
     ]);
   });
