@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { fc, test } from '@fast-check/vitest';
 import { afterAll, describe, expect, it } from 'vitest';
 import { autoVersion, type FlowDataStore, MemoryStorage } from '../../../src/index.ts';
 import { errorOf, openFlow } from '../fixtures.ts';
@@ -17,6 +18,51 @@ function newFile(text: string): string {
   writeFileSync(path, text);
   return path;
 }
+
+test.prop(
+  [
+    fc.array(
+      fc.oneof(
+        fc.record({ set: fc.constantFrom('file', 'config', 'version'), to: fc.integer({ min: 0, max: 2 }) }),
+        fc.record({ call: fc.integer({ min: 0, max: 1 }) }),
+      ),
+      { minLength: 5, maxLength: 25 },
+    ),
+  ],
+  { numRuns: 20 },
+)('whatever changes between calls, each gives what the function would', async (steps) => {
+  const flow = await openFlow();
+  const file = newFile('0');
+  const now = { file: 0, config: 0, version: 0 };
+  const config = { factor: 0 };
+  const define = (version: number) => {
+    const inner = flow.cachedTask({
+      name: 'inner',
+      version: String(version),
+      config,
+      run: (n: number) => [n, version, config.factor],
+    });
+    const outer = flow.cachedTask({
+      name: 'outer',
+      version: 'auto',
+      dependsOn: [inner, file],
+      ignoredVariables: ['readFile', 'file', 'inner'],
+      run: async (n: number) => [...(await inner(n)), Number(await readFile(file, 'utf8'))],
+    });
+    return outer;
+  };
+  const tasks = [0, 1, 2].map(define);
+  for (const step of steps) {
+    if ('call' in step) {
+      const expected = [step.call, now.version, now.config, now.file];
+      expect(await tasks[now.version]?.(step.call)).toEqual(expected);
+      continue;
+    }
+    now[step.set] = step.to;
+    if (step.set === 'file') writeFileSync(file, String(step.to));
+    if (step.set === 'config') config.factor = step.to;
+  }
+});
 
 describe('a file that a task depends on', () => {
   const define = (flow: FlowDataStore, file: string) =>
