@@ -87,6 +87,7 @@ export type { RawDataPathOptions } from './content/raw-data-path.ts';
 export type { RecordedError } from './content/session-files.ts';
 export type { SessionId } from './content/session-id.ts';
 export type { ContentAddress, StoredContent } from './content/stored-content.ts';
+export type { LeftBehind } from './content/unnamed-objects.ts';
 export {
   ERROR_CODES,
   type ErrorDetails,
