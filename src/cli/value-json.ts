@@ -156,15 +156,17 @@ export class ValueJson {
   }
 
   #entriesOf(value: object): (readonly [string, unknown])[] {
-    const entries = Object.entries(value);
-    if (!(value instanceof Error)) return entries;
+    if (!(value instanceof Error)) return Object.entries(value);
     this.isExact = false;
     const hidden = ['name', 'message', 'stack', 'cause', 'errors'] as const;
     const known = hidden.flatMap((name) => {
       const own = (value as unknown as Record<string, unknown>)[name];
       return own === undefined ? [] : [[name, own] as const];
     });
-    return [...known, ...entries.filter(([name]) => !known.some(([other]) => other === name))];
+    const others = Object.getOwnPropertyNames(value).filter(
+      (name) => !known.some(([other]) => other === name),
+    );
+    return [...known, ...others.map((name) => [name, value[name as keyof Error]] as const)];
   }
 
   #indent(depth: number): string {

@@ -45,6 +45,13 @@ describe('ids of values', () => {
     expect(ids.of(structuredClone(a))).toBe(ids.of(a));
   });
 
+  it('tell where the search of a pattern goes on', () => {
+    const later = Object.assign(/a/g, { lastIndex: 2 });
+    const ids = new ValueIds();
+    expect(ids.of(later)).not.toBe(ids.of(/a/g));
+    expect(ids.of(later)).toBe(ids.of(Object.assign(/a/g, { lastIndex: 2 })));
+  });
+
   it('do not take a text for the form of a list, or one kind for another', () => {
     const values = [[], {}, new Set(), new Map(), '\0array()', 'array()', [0], [-0], ['0'], [[0]], [0, 0]];
     const ids = new ValueIds();

@@ -1,7 +1,7 @@
 import { messageOf } from '../../errors.ts';
 import { isArrowTable } from '../arrow-table.ts';
 import { formatBytes, formatCount } from '../sizes.ts';
-import { bytesOf, isPlainObject, isTypedArray, kindOf } from './value-kind.ts';
+import { bytesOf, isPlainObject, isTypedArray, kindOf, patternText } from './value-kind.ts';
 
 /** How long the text of a value may be. */
 const MAX_LENGTH = 60;
@@ -52,7 +52,8 @@ function* piecesOf(value: unknown, maxLength: number): Generator<string> {
   else if (isTypedArray(value)) yield* listPieces(`${kindOf(value)} [`, value, ']', maxLength);
   else if (value instanceof Error) yield errorText(value);
   else if (value instanceof Date) yield Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
-  else if (value instanceof RegExp || value instanceof URL) yield String(value);
+  else if (value instanceof RegExp) yield patternText(value);
+  else if (value instanceof URL) yield String(value);
   else if (isArrowTable(value)) yield `a table of ${formatCount(value.numRows)} rows`;
   else yield bytesText(value);
 }

@@ -1,6 +1,6 @@
 import { digestHex } from '../../digest/blake3.ts';
 import { isArrowTable } from '../arrow-table.ts';
-import { bytesOf, isNumberArray, isPlainObject, isTypedArray, kindOf } from './value-kind.ts';
+import { bytesOf, isNumberArray, isPlainObject, isTypedArray, kindOf, patternText } from './value-kind.ts';
 
 /** From this many numbers on, a digest of them takes less time than their numbers one by one. */
 const LONG = 64;
@@ -48,7 +48,8 @@ export class ValueIds {
       return form([...value].map(([key, member]) => `${this.of(key)}:${this.of(member)}`));
     if (value instanceof Set) return form(this.ofAll([...value]).sort((a, b) => a - b));
     if (value instanceof Date) return form([value.getTime()]);
-    if (value instanceof RegExp || value instanceof URL) return form([String(value)]);
+    if (value instanceof RegExp) return form([patternText(value)]);
+    if (value instanceof URL) return form([String(value)]);
     if (isArrowTable(value)) return form([this.#idOf(value)]); // no two are told to be equal
     const names = isPlainObject(value) ? Object.keys(value) : Object.getOwnPropertyNames(value);
     const record = value as Record<string, unknown>;

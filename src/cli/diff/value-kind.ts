@@ -33,6 +33,11 @@ export function isScalar(value: unknown): boolean {
   return value instanceof Date || value instanceof RegExp || value instanceof URL;
 }
 
+/** A pattern as it is written, with where its search goes on unless that is the beginning. */
+export function patternText(value: RegExp): string {
+  return value.lastIndex === 0 ? String(value) : `${value} at ${value.lastIndex}`;
+}
+
 /** What a person calls it: `Float64Array`, `object`, `null`. */
 export function kindOf(value: unknown): string {
   if (typeof value !== 'object' || value === null) return value === null ? 'null' : typeof value;
