@@ -3,6 +3,7 @@ import { type RecordSubject, readString, readStrings } from '../codec/record-fie
 import type { ContentReader } from '../content/content-reader.ts';
 import {
   type ArtifactTable,
+  type CachedCall,
   decodeDescription,
   decodeTable,
   MAX_DESCRIPTION_BYTES,
@@ -62,6 +63,8 @@ export interface ReadAttempt {
   described?: {
     table: () => ArtifactTable;
     readFrom: readonly string[];
+    /** Whose result it is to be. */
+    cached?: CachedCall | undefined;
   };
   metadata: Metadata;
   /** Retention gave up the attempt's content; its history and inline values remain. */
@@ -184,7 +187,11 @@ class AttemptSource {
       startedAt: description.startedAt,
       closedAt: done.closedAt,
       done,
-      described: { table: await this.#resolveTable(description.table), readFrom: description.readFrom },
+      described: {
+        table: await this.#resolveTable(description.table),
+        readFrom: description.readFrom,
+        cached: description.cached,
+      },
       metadata: description.metadata,
       purged: files.has('purged'),
       ...(erased ? { erased } : {}),

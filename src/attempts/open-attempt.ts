@@ -1,6 +1,7 @@
 import type { StreamOptions } from '../content/content-writer.ts';
 import {
   type ArtifactTable,
+  type CachedCall,
   type Description,
   encodeDescription,
   encodeTable,
@@ -74,6 +75,7 @@ export class OpenAttempt {
   #metadataBytes = 0;
   readonly #metadata: Metadata = {};
   readonly #readFrom = new Set<string>();
+  #cached: CachedCall | undefined;
   readonly #calls = new SaveCalls(() => {
     if (!this.isClosed) failBeforeProcessEnds(this);
   });
@@ -126,12 +128,8 @@ export class OpenAttempt {
    */
   closedAs(omitted: ReadonlySet<string>): { source: ClosedAttempt; table: ArtifactTable } | undefined {
     if (!this.isClosed || !this.#description) return undefined;
-    const source = {
-      ...this.path,
-      attempt: this.#number,
-      session: this.#session.id,
-      metadataDigest: digestHex(this.#description),
-    };
+    const [session, metadataDigest] = [this.#session.id, digestHex(this.#description)];
+    const source = { ...this.path, attempt: this.#number, session, metadataDigest };
     return { source, table: this.#table.toTable(omitted) };
   }
 
@@ -223,8 +221,9 @@ export class OpenAttempt {
     this.#readFrom.add(pathspec);
   }
 
-  /** Closes the attempt as done: now readers see it. */
-  async done(options: CallOptions = {}): Promise<void> {
+  /** Closes the attempt as done: now readers see it. `cached` says whose result it is to be. */
+  async done({ cached, ...options }: CallOptions & { cached?: CachedCall | undefined } = {}): Promise<void> {
+    this.#cached = cached;
     await this.#close('done', undefined, options);
   }
 
@@ -394,6 +393,7 @@ export class OpenAttempt {
       table,
       metadata: this.#metadata,
       readFrom: [...this.#readFrom],
+      cached: this.#cached,
     };
   }
 }

@@ -27,6 +27,11 @@ export function parseEntryName(name: string): EntryKey | undefined {
   return key?.startsWith(shard as string) ? key : undefined;
 }
 
+/** The name of the empty object that says when the result of a key was evicted. */
+export function evictedName(key: EntryKey): string {
+  return `${keyPrefix(key)}evicted`;
+}
+
 export function leaseName(key: EntryKey, token: number): string {
   return `${leaseBase(key, token)}.json`;
 }

@@ -72,7 +72,7 @@ export class EntryWriter {
   async write(write: EntryWrite, options: CallOptions): Promise<CacheStored> {
     const { key, entry, replaces, lease } = write;
     if (lease && !(await lease.isNewest(options))) return this.#fenced(write, options);
-    const createdAt = new Date(this.#wallClockMs()).toISOString();
+    const { createdAt = new Date(this.#wallClockMs()).toISOString() } = entry;
     let seen = replaces;
     let pauseMs = SHORTEST_PAUSE_MS;
     for (let tries = 0; tries < MAX_TRIES; tries++) {

@@ -40,6 +40,8 @@ export interface NewCacheEntry {
   source: CacheEntrySource;
   /** The result: rows as the attempt's description has them, inline values included, and what its values refer to. */
   table: ArtifactTable;
+  /** Since when there is the result: ISO 8601. Default: now. */
+  createdAt?: string | undefined;
   /** From when on the entry counts no more: ISO 8601. Default: never. */
   expiresAt?: string | undefined;
   /** How long the run took, which a hit saves. */
@@ -49,7 +51,7 @@ export interface NewCacheEntry {
 /** A cache entry: the result of a task for one key, and where it came from. */
 export interface CacheEntry extends NewCacheEntry {
   key: EntryKey;
-  /** ISO 8601, by the clock of whoever stored it. */
+  /** ISO 8601, by the clock of whoever stored it, or whose attempt was found done. */
   createdAt: string;
   /** The token of the lease under which it was stored; 0 without one. */
   leaseToken: number;

@@ -2,7 +2,7 @@ import type { ContentAddressedStore } from '../content/content-addressed-store.t
 import { abortError, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { checkMembers, checkOptionNames } from '../storage/option-names.ts';
-import { type EntryKey, entryName, isCacheKey } from './cache-names.ts';
+import { type EntryKey, entryName, evictedName, isCacheKey } from './cache-names.ts';
 import type { NewCacheEntry } from './entry.ts';
 import {
   type CacheStatistics,
@@ -94,6 +94,8 @@ export class TaskCache {
   readonly #timeoutMs: number;
   readonly #entries: EntryReader;
   readonly #writer: EntryWriter;
+  /** Whether only entries count that somebody with a key of the ring has signed. @internal */
+  readonly isSigned: boolean;
 
   /** @throws StowageError `INVALID_ARGUMENT` for options that cannot be used, of the environment too. */
   constructor(content: ContentAddressedStore, options: TaskCacheOptions = {}) {
@@ -105,6 +107,7 @@ export class TaskCache {
     if (typeof nowMs !== 'function')
       throw new StowageError('INVALID_ARGUMENT', 'nowMs is a function that tells the time in milliseconds.');
     const signer = signerOf(signingKeys);
+    this.isSigned = signer !== undefined;
     this.#content = content;
     this.#timeoutMs = cacheTimeoutMs;
     this.#entries = new EntryReader(content, signer, nowMs);
@@ -186,7 +189,8 @@ export class TaskCache {
   }
 
   /**
-   * Deletes the entry of a key, so that the next call is a miss. Idempotent. The key's leases stay, so that none of their tokens is given again.
+   * Deletes the entry of a key, so that the next call is a miss, and notes when, so that no result that an attempt had before is found
+   * again. Idempotent. The key's leases stay, so that none of their tokens is given again. Two requests.
    *
    * @throws StowageError what the storage fails with: what cannot be deleted still counts.
    */
@@ -194,8 +198,39 @@ export class TaskCache {
     checkOptionNames(options, 'evict');
     checkKey(key);
     throwIfAborted(options.signal);
-    const [failure] = await this.#content.storage.delete([entryName(key)], options);
+    const { storage } = this.#content;
+    await this.#content.prepareToWrite(options);
+    await storage.overwrite(evictedName(key), new Uint8Array(0), options);
+    const [failure] = await storage.delete([entryName(key)], options);
     if (failure) throw failure.error;
+  }
+
+  /** Whether the result of a key was evicted since an object was written, by the store's clock. Two requests. @internal */
+  async wasEvictedSince(key: EntryKey, object: string, { signal }: CallOptions): Promise<boolean> {
+    const { storage } = this.#content;
+    const evicted = await storage.head(evictedName(key), { signal });
+    if (!evicted) return false;
+    const written = await storage.head(object, { signal });
+    return !written || written.modifiedAtMs <= evicted.modifiedAtMs;
+  }
+
+  /**
+   * Stores the result of a run that had ended before, if it counts as an entry does; resolves to what counts then, `undefined` if nothing
+   * does or could be stored. One request, beside what looking at content costs, see {@link lookup}. @internal
+   */
+  async takeUp(
+    key: EntryKey,
+    entry: NewCacheEntry & { createdAt: string },
+    { maxAgeMs, lease, signal }: Pick<StoreEntryOptions, 'maxAgeMs' | 'lease' | 'signal'>,
+  ): Promise<CacheHit | undefined> {
+    const seen: SeenEntry = { version: '', token: 0 };
+    const found = { entry: { ...entry, key, leaseToken: 0 }, seen };
+    const result = await this.#harmless('lookup', key, { signal }, () =>
+      this.patience().spend({ signal }, (inner) => this.#entries.judge(found, { maxAgeMs }, inner)),
+    );
+    if ('failed' in result || result.status === 'miss') return undefined;
+    const outcome = await this.store(key, entry, { maxAgeMs, lease, signal });
+    return outcome.stored ? result : outcome.winner;
   }
 
   /** All entries, ascending by key, also those that do not count. One LIST, paged, and one GET each. */

@@ -56,6 +56,16 @@ export interface Description {
   metadata: Record<string, JsonValue>;
   /** Pathspecs of the attempts whose artifacts were read. */
   readFrom: string[];
+  /** Of an attempt whose artifacts are to be the result of a cached call. */
+  cached?: CachedCall | undefined;
+}
+
+/** Whose result an attempt is to be, whether or not there is an entry that says so. */
+export interface CachedCall {
+  /** The cache key of the call. */
+  key: string;
+  /** How long the function ran, in whole milliseconds. */
+  durationMs: number;
 }
 
 /** A description as it is read: the reader knows whose it is. */
@@ -70,7 +80,7 @@ export const MAX_TABLE_BYTES: number = 4 * 1024 * 1024;
 export const MAX_DESCRIPTION_BYTES: number = 64 * 1024 * 1024;
 
 export function encodeDescription({ table, ...description }: Description): Uint8Array {
-  const { session, subject, startedAt, metadata, readFrom } = description;
+  const { session, subject, startedAt, metadata, readFrom, cached } = description;
   const rows = 'key' in table ? { table } : tableFields(table);
   return encodeRecord({
     format: 1,
@@ -81,6 +91,7 @@ export function encodeDescription({ table, ...description }: Description): Uint8
     ...rows,
     metadata,
     readFrom,
+    cached,
   });
 }
 
@@ -100,12 +111,21 @@ export function readDescription(
 ): ReadDescription {
   checkIdentity(record, what, 'metadata', subject);
   const moved = readOptional(readMovedTable, record, 'table', what);
+  const cached = readOptional(readObject, record, 'cached', what);
   return {
     session: readString(record, 'session', what),
     startedAt: readTime(record, 'startedAt', what),
     table: moved ?? (() => readTable(record, what)),
     metadata: readObject(record, 'metadata', what) as Record<string, JsonValue>,
     readFrom: readStrings(record, 'readFrom', what),
+    ...(cached
+      ? {
+          cached: {
+            key: readString(cached, 'key', what),
+            durationMs: readInteger(cached, 'durationMs', what),
+          },
+        }
+      : {}),
   };
 }
 

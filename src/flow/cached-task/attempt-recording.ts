@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { failOrReport } from '../../attempts/fail-or-report.ts';
 import type { Patience } from '../../cache/patience.ts';
+import type { CachedCall } from '../../content/description.ts';
 import { attempted, isStowageError, messageOf, StowageError } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { validateUserName } from '../../storage/names.ts';
@@ -32,8 +33,8 @@ export function tellUnrecorded(message: UnrecordedTask): void {
 /** How an attempt is opened, and how long recording it may keep the task waiting. */
 export interface RecordingOptions {
   taskName: string;
-  /** `undefined` where nothing is to be written. */
-  open: ((options: CallOptions) => Promise<OpenTaskDataStore>) | undefined;
+  /** `undefined` where nothing is to be written, and what it resolves to where there is nothing to run. */
+  open: ((options: CallOptions) => Promise<OpenTaskDataStore | undefined>) | undefined;
   patience: Patience;
   signal: AbortSignal;
 }
@@ -59,6 +60,7 @@ export class AttemptRecording {
     if (!open) return recording;
     const work = async (signal: AbortSignal): Promise<void> => {
       const attempt = await open({ signal });
+      if (!attempt) return;
       if (recording.#failure) return giveUp(attempt, recording.#failure.error);
       recording.#attempt = attempt;
       await recording.#saveInput(attempt, input, { signal });
@@ -132,13 +134,13 @@ export class AttemptRecording {
     await this.#within((signal) => this.#saveOutput(attempt, output, { signal }), this.#options.signal);
   }
 
-  /** Closes the attempt as done. Resolves to the closed attempt, if all of it could be recorded. */
-  async done(): Promise<OpenTaskDataStore | undefined> {
+  /** Closes the attempt as done; `cached` says whose result it is to be. Resolves to the closed attempt, if all of it could be recorded. */
+  async done(cached: CachedCall | undefined): Promise<OpenTaskDataStore | undefined> {
     const attempt = this.#attempt;
     if (!attempt) return undefined;
     await this.#within(async (signal) => {
       await this.#log?.end();
-      await attempt.done({ signal });
+      await attemptOf(attempt).done({ signal, cached });
     }, this.#options.signal);
     return this.#failure ? undefined : attempt;
   }

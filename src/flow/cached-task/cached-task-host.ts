@@ -24,7 +24,9 @@ export interface CachedTaskHost {
   ensureOpen(task: string): void;
   /** The run of calls that are made outside any task: one per process and flow store. */
   processRun(): string;
-  openAttempt(spec: TaskSpec, options: CallOptions): Promise<OpenTaskDataStore>;
+  /** The first attempt of a task, without a listing; `undefined` where the task has some. As a rule it has none. */
+  openFirst(spec: TaskSpec, options: CallOptions): Promise<OpenTaskDataStore | undefined>;
+  openNext(spec: TaskSpec, options: CallOptions): Promise<OpenTaskDataStore>;
   /** The attempt that a result comes from, of whatever flow. */
   openSource(source: Provenance, options: CallOptions): Promise<TaskDataStore>;
 }

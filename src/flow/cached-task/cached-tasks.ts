@@ -66,14 +66,17 @@ export class CachedTasks implements CachedTaskHost {
     );
   }
 
-  async openAttempt(spec: TaskSpec, options: CallOptions): Promise<OpenTaskDataStore> {
+  async openFirst(spec: TaskSpec, options: CallOptions): Promise<OpenTaskDataStore | undefined> {
     try {
-      // As a rule it is the first, so that none have to be listed.
       return await this.#openAttempt({ ...spec, attempt: 0 }, options);
     } catch (error) {
-      if (!isStowageError(error, 'ATTEMPT_EXISTS')) throw error;
-      return this.#openAttempt(spec, options);
+      if (isStowageError(error, 'ATTEMPT_EXISTS')) return undefined;
+      throw error;
     }
+  }
+
+  openNext(spec: TaskSpec, options: CallOptions): Promise<OpenTaskDataStore> {
+    return this.#openAttempt(spec, options);
   }
 
   ensureOpen(task: string): void {

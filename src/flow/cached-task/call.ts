@@ -34,4 +34,6 @@ export interface RunOptions {
   patience: Patience;
   signal: AbortSignal;
   lease: Lease | undefined;
+  /** Whether an attempt of the same run may have come to the result, and nobody have stored it. */
+  mayBeFinished?: boolean;
 }

@@ -10,10 +10,16 @@ import { OUTPUT_ARTIFACT } from './attempt-recording.ts';
 import type { CallMissReason, Provenance } from './result.ts';
 import type { TaskDefinition } from './task-definition.ts';
 
-/** The value of an entry, or why it cannot be had, which makes it a miss. */
-export type LoadedHit<Output> =
-  | { value: Output; provenance: Provenance; otherSource: boolean }
-  | { reason: CallMissReason };
+/** The value of an entry, and where it comes from. */
+export interface LoadedResult<Output> {
+  value: Output;
+  provenance: Provenance;
+  /** Whether a function of other source made it. */
+  otherSource: boolean;
+}
+
+/** Either; or why it cannot be had, which makes it a miss. */
+export type LoadedHit<Output> = LoadedResult<Output> | { reason: CallMissReason };
 
 /**
  * Loads the result that an entry keeps, as long as there is patience, and parses it by the output schema that the task has now: what

@@ -20,7 +20,7 @@ export async function recordHit<Input, Output>(
   try {
     return await host.cache.patience(checked.cacheTimeoutMs).spend({ signal }, async (options) => {
       const source = await host.openSource(provenance, options);
-      const attempt = await host.openAttempt(spec, options);
+      const attempt = (await host.openFirst(spec, options)) ?? (await host.openNext(spec, options));
       try {
         await attempt.clone(source, options);
         await attempt.done(options);

@@ -4,11 +4,14 @@ import { taskIdOf } from '../../cache/cache-names.ts';
 import type { Lease } from '../../cache/lease.ts';
 import type { Patience } from '../../cache/patience.ts';
 import { abortError, isStowageError, StowageError, thrownText } from '../../errors.ts';
+import type { CallOptions } from '../../storage/contract.ts';
+import type { OpenTaskDataStore } from '../open-task-data-store.ts';
 import { AttemptRecording } from './attempt-recording.ts';
 import { isDelay } from './cached-task-options.ts';
 import type { Call, Looked, RunOptions, TriedCall } from './call.ts';
 import { withinTask } from './current-task.ts';
-import { type LoadedHit, loadHit } from './load-hit.ts';
+import { finishedCall } from './finished-call.ts';
+import { type LoadedResult, loadHit } from './load-hit.ts';
 import type { CachedResult } from './result.ts';
 import { storeResult } from './store-result.ts';
 import { runTry } from './task-context.ts';
@@ -104,15 +107,22 @@ async function runAndStore<Input, Output>(
   const key = isStored ? call.full() : call.brief;
   const changed = changedPart(call.brief.parts, key.parts);
   if (changed) throw changedMeanwhile(definition.name, changed);
-  const tried = await runWithRetries(definition, call, options);
-  return storeResult(definition, { ...call, brief: key }, tried, looked, options);
+  const full = { ...call, brief: key };
+  const mayBeFinished =
+    call.mode === 'auto' && looked.missReason === 'absent' && !definition.host.cache.isSigned;
+  const tried = await runWithRetries(definition, full, { ...options, mayBeFinished });
+  if ('finished' in tried) return toHit(full, tried.finished);
+  return storeResult(definition, full, tried, looked, options);
 }
+
+/** What a call comes to that has to run; or what it turns out to have come to before. */
+type Tried<Output> = TriedCall<Output> | { finished: LoadedResult<Output> };
 
 async function runWithRetries<Input, Output>(
   definition: TaskDefinition<Input, Output>,
   call: Call,
   options: RunOptions,
-): Promise<TriedCall<Output>> {
+): Promise<Tried<Output>> {
   const { attempts, when, delayMs } = definition.checked.retry;
   for (let tries = 1; ; tries++) {
     try {
@@ -141,24 +151,38 @@ async function runOnce<Input, Output>(
   definition: TaskDefinition<Input, Output>,
   call: Call,
   attempt: number,
-  { patience, signal }: RunOptions,
-): Promise<TriedCall<Output>> {
+  options: RunOptions,
+): Promise<Tried<Output>> {
   const { host, name } = definition;
-  const spec = { runId: call.runId, stepName: name, taskId: taskIdOf(call.brief.key) };
+  const { patience, signal } = options;
+  const isStored = call.mode === 'auto' || call.mode === 'refresh';
+  const { key } = call.brief;
+  const spec = { runId: call.runId, stepName: name, taskId: taskIdOf(key) };
+  let finished: LoadedResult<Output> | undefined;
+  const open = async (inner: CallOptions): Promise<OpenTaskDataStore | undefined> => {
+    const first = await host.openFirst(spec, inner);
+    if (first) return first;
+    if (options.mayBeFinished && attempt === 0) {
+      const task = { run: spec.runId, step: spec.stepName, task: spec.taskId };
+      finished = await finishedCall(definition, call, task, { ...options, signal: inner.signal ?? signal });
+    }
+    return finished ? undefined : host.openNext(spec, inner);
+  };
   const recording = await AttemptRecording.begin(
     {
       taskName: name,
-      open: call.mode === 'readonly' ? undefined : (inner) => host.openAttempt(spec, inner),
+      open: call.mode === 'readonly' ? undefined : open,
       patience,
       signal,
     },
     definition.recordedInput(call.input),
   );
+  if (finished) return { finished };
   const within = {
     flow: host.flow,
     runId: call.runId,
     task: recording.attempt,
-    key: call.brief.key,
+    key,
   };
   try {
     // Looking, waiting and recording took their time.
@@ -172,7 +196,7 @@ async function runOnce<Input, Output>(
     // Before it is parsed: what is stored is what the function returned, and parsing may change it in place.
     await recording.saveOutput(returned);
     const value = await definition.parseOutput(returned);
-    const recorded = await recording.done();
+    const recorded = await recording.done(isStored ? { key, durationMs } : undefined);
     return { value, durationMs, attempt: recorded, failure: recording.failure };
   } catch (error) {
     await recording.fail(error);
@@ -182,7 +206,7 @@ async function runOnce<Input, Output>(
 
 function toHit<Output>(
   { brief }: Call,
-  { value, provenance, otherSource }: Extract<LoadedHit<Output>, { provenance: unknown }>,
+  { value, provenance, otherSource }: LoadedResult<Output>,
 ): CachedResult<Output> {
   return {
     value,

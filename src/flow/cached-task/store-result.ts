@@ -9,7 +9,7 @@ import type { CachedResult, Provenance } from './result.ts';
 import type { TaskDefinition } from './task-definition.ts';
 
 /** What the entry of a call says is the same for all of them but for the attempt; its input is not part of the result. */
-const NOT_RESULT: ReadonlySet<string> = new Set([INPUT_ARTIFACT]);
+export const NOT_RESULT: ReadonlySet<string> = new Set([INPUT_ARTIFACT]);
 
 /**
  * Stores the result of a run, unless the mode forbids it; whoever was not first returns the result of who was. A refresh returns its
@@ -42,12 +42,9 @@ export async function storeResult<Input, Output>(
     return { ...ran, stored: false, provenance, notStoredReason, notStoredError: failure?.error };
   }
   const entry: NewCacheEntry = {
-    task: name,
-    scope: definition.scopeText,
-    version: call.versionText,
+    ...aboutCall(definition, call),
     keyDescription: (await definition.described(call.brief)) as unknown as JsonValue,
-    source: closed.source,
-    table: closed.table,
+    ...closed,
     durationMs,
   };
   const refresh = call.mode === 'refresh';
@@ -63,6 +60,19 @@ export async function storeResult<Input, Output>(
   const winner = await loadHit(definition, outcome.winner, { patience, signal });
   if (!('provenance' in winner)) return notStored;
   return { ...notStored, ...winner };
+}
+
+/** What the entry of a call says of it, whatever it comes to, and whoever made the result. */
+export function aboutCall<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+  { brief, versionText }: Call,
+): Omit<NewCacheEntry, 'source' | 'table'> {
+  return {
+    task: definition.name,
+    scope: definition.scopeText,
+    version: versionText,
+    keyDescription: brief as unknown as JsonValue,
+  };
 }
 
 function toProvenance(source: NewCacheEntry['source'], durationMs: number): Provenance {

@@ -8,6 +8,7 @@ import { entryName } from '../../../src/cache/cache-names.ts';
 import { openStorage } from '../../../src/index.ts';
 import type { DataStoreStorage } from '../../../src/storage/contract.ts';
 import { StorageDecorator } from '../../../src/storage/decorator.ts';
+import { TMP_FOLDER } from '../../../src/storage/local/tmp-folder.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
 import { propertyRuns } from '../../property.ts';
 import { openFlow, scratchFolder } from '../fixtures.ts';
@@ -155,7 +156,7 @@ describe('a refresh', () => {
     const name = entryName(key);
     const version = (await storage.head(name))?.version;
     const claim = createHash('sha256').update(`${name}\0${version}`).digest('hex');
-    writeFileSync(join(folder, 'tmp', `claim-${claim}`), '');
+    writeFileSync(join(folder, TMP_FOLDER, `claim-${claim}`), '');
     world.at = 2;
     const refreshed = await task.detailed(undefined, { mode: 'refresh' });
     expect(refreshed).toMatchObject({ value: 2, hit: false, stored: false, notStoredReason: 'contended' });
