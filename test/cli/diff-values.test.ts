@@ -127,6 +127,13 @@ describe('alignment', () => {
 });
 
 describe('how values differ', () => {
+  it('an error may have been saved with anything for a name and a message', () => {
+    const members = { name: {}, message: Object.create(null), stack: '' };
+    const odd = Object.assign(new Error('no'), members);
+    expect(shortValue(odd)).toBe('Error: [Object: null prototype] {}');
+    expect(linesOf({ a: odd }, { a: new Error('no') }).length).toBeGreaterThan(0);
+  });
+
   test.prop([anyValue, anyValue], { numRuns: propertyRuns })(
     'nothing is told of equal values, and something of others',
     (a, b) => {

@@ -66,6 +66,21 @@ describe('stowage show', () => {
     expect((await stowage(store, ['show', `${RUN}/fit/drama`, '--attempt', '0'])).stdout).toBe(failed.stdout);
   });
 
+  it('tells the members of an AggregateError, and the cause of each', async () => {
+    const folder = join(scratch, 'members');
+    const flow = await FlowDataStore.open({ flowName: 'F', storage: folder });
+    const errors = [new TypeError('one', { cause: new Error('why') }), 'two'];
+    const work = () => Promise.reject(new AggregateError(errors, 'both failed'));
+    await flow.task({ runId: 'r', stepName: 's', taskId: '0' }, work).catch(() => {});
+    await flow.close();
+    const { stdout } = await stowage(folder, ['show', 'F/r/s/0']);
+    expect(stdout).toMatch(
+      /AggregateError: both failed\n[\s\S]*of which TypeError: one\n[\s\S]*caused by Error: why\n[\s\S]*of which Error: two/,
+    );
+    const shown = (await json(folder, ['show', 'F/r/s/0'])) as { attempts: { error: object }[] };
+    expect(shown.attempts[0]?.error).toMatchObject({ errors: [{ message: 'one' }, { message: 'two' }] });
+  });
+
   it('escapes control characters in stored texts', async () => {
     const { stdout } = await stowage(store, ['show', `${RUN}/load/0`]);
     expect(stdout).toContain('bad = "\\u001b]0;evil\\u0007"');
