@@ -13,6 +13,7 @@ export const ERROR_CODES = [
   'ABORTED',
   // the store as a whole
   'NO_SUCH_STORE',
+  'STORE_GONE',
   'NOT_A_STORE',
   'UNSUPPORTED_FORMAT',
   'UNKNOWN_STORAGE_SCHEME',

@@ -26,6 +26,7 @@ export function exitCodeOf(error: unknown): number {
     case 'UNKNOWN_STORAGE_SCHEME':
       return EXIT.usage;
     case 'NO_SUCH_STORE':
+    case 'STORE_GONE':
     case 'NOT_A_STORE':
       return EXIT.noSuchStore;
     case 'RECORD_DAMAGED':

@@ -64,7 +64,7 @@ async function openFor<T>(invocation: Invocation, work: (store: OpenStore) => Pr
   });
   const address = invocation.options.store ?? defaultStorageUri();
   const storage = await openStorage(address);
-  const content = new ContentAddressedStore(storage, {}, address);
+  const content = new ContentAddressedStore(storage, {}, { home: address });
   const flows: FlowDataStore[] = [];
   try {
     return await work({

@@ -2,6 +2,7 @@ import { encodeRecord } from '../codec/record.ts';
 import { readObjects, readOneOf, readRecord, readString } from '../codec/record-fields.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
+import { goneError } from '../storage/checks.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { type ContentRef, readContentRefs } from './content-ref.ts';
 import { SESSION_PATTERN, type SessionId } from './session-id.ts';
@@ -61,6 +62,8 @@ export class CollectionLog {
     for (;;) {
       const version = await this.#newestVersion(options);
       if (version === this.#known.version) return this.#known;
+      // Versions are never removed: what is known of this store is of another time.
+      if (version < this.#known.version) throw goneError(this.#storage.uri('gc'), 'replaced');
       const state = await this.#read(version, options);
       // A list that is gone was deleted under a newer version: look again.
       if (state) {

@@ -14,11 +14,12 @@ import { GuardedCache } from './guarded-cache.ts';
 import type { StoreOptions } from './large-content.ts';
 import { openLooseSession, releaseLooseSession } from './loose-session.ts';
 import { type ContentKey, isContentKey } from './object-names.ts';
-import { type OpenPlace, type PlaceInfo, Places } from './places.ts';
+import { type OpenPlace, type PlaceInfo, type PlaceSettings, Places } from './places.ts';
 import { checkRawDataPath, type RawDataPathOptions } from './raw-data-path.ts';
 import { WriterSession } from './session.ts';
 import { isSessionId, type SessionId } from './session-id.ts';
 import type { SessionWriters } from './session-writers.ts';
+import { StandingStorage } from './standing-storage.ts';
 import { StoreFile } from './store-file.ts';
 import type { ContentAddress, StoredContent } from './stored-content.ts';
 import { untilAborted } from './stream-head.ts';
@@ -81,13 +82,7 @@ export class ContentAddressedStore implements AsyncDisposable {
    */
   readonly rawDataPath: string | undefined;
 
-  /** `address` is that by which the storage was opened, where there is one. */
-  constructor(
-    storage: DataStoreStorage,
-    options: ContentStoreOptions = {},
-    address?: string,
-    decoratePlace?: (opened: DataStoreStorage) => DataStoreStorage,
-  ) {
+  constructor(opened: DataStoreStorage, options: ContentStoreOptions = {}, around: PlaceSettings = {}) {
     const compression = options.compression ?? 'auto';
     checkCompression(compression);
     if (options.verifyHits !== undefined && typeof options.verifyHits !== 'boolean') {
@@ -100,14 +95,11 @@ export class ContentAddressedStore implements AsyncDisposable {
       );
     }
     this.rawDataPath = checkRawDataPath(options.rawDataPath);
+    this.#storeFile = new StoreFile(opened);
+    const storage = new StandingStorage(opened, this.#storeFile);
     this.#storage = storage;
-    this.#storeFile = new StoreFile(storage);
-    this.#places = new Places(storage, this.#storeFile, {
-      open: options.openPlace,
-      home: address,
-      rawDataPath: this.rawDataPath,
-      decorate: decoratePlace,
-    });
+    const { openPlace: open } = options;
+    this.#places = new Places(storage, this.#storeFile, { ...around, open, rawDataPath: this.rawDataPath });
     this.reader = new ContentReader(storage, HERE, async (place, callOptions) => {
       return (await this.#content.at(place, callOptions)).reader;
     });

@@ -58,6 +58,7 @@ export class ContentPlaces {
           const { storage, shared } = await this.at(place, options);
           return { storage, writer: new ContentWriter(new WriterContext(shared, writing)) };
         },
+        lookAgain: (place, options) => this.#places.lookAgain(place, options),
         check: async (place, options) => {
           await this.#places.checkOwner(await this.#places.find(place, options), options);
         },

@@ -47,16 +47,20 @@ export interface Place extends PlaceInfo {
   readonly storage: DataStoreStorage;
 }
 
-/** What a store is told of its places. */
-export interface PlacesOptions {
-  /** How addresses are opened. Default: `openStorage`. */
-  open?: OpenPlace | undefined;
+/** What whoever opened a store tells of it. */
+export interface PlaceSettings {
   /** The address by which the store itself was opened, where there is one. */
   home?: string | undefined;
-  /** An address at which content is saved unless something narrower says otherwise: the program named it. */
-  rawDataPath?: string | undefined;
   /** What is put around each storage that is opened, for those who count what is read. */
   decorate?: ((opened: DataStoreStorage) => DataStoreStorage) | undefined;
+}
+
+/** What a store is told of its places. */
+export interface PlacesOptions extends PlaceSettings {
+  /** How addresses are opened. Default: `openStorage`. */
+  open?: OpenPlace | undefined;
+  /** An address at which content is saved unless something narrower says otherwise: the program named it. */
+  rawDataPath?: string | undefined;
 }
 
 /**
@@ -109,7 +113,7 @@ export class Places {
       () => shared(this.#registered, rawDataPath, () => this.#register(rawDataPath)),
       signal,
     );
-    if (known && id !== HERE) await this.#lookAgain(id, { signal });
+    if (known && id !== HERE) await this.lookAgain(id, { signal });
     return id;
   }
 
@@ -260,8 +264,12 @@ export class Places {
     return true;
   }
 
-  /** A folder may be moved or unmounted under a process, and is then made anew by whoever writes there. */
-  async #lookAgain(id: string, options: CallOptions): Promise<void> {
+  /**
+   * A folder may be moved or unmounted under a process, and is then made anew by whoever writes there.
+   *
+   * @throws StowageError `PLACE_NOT_FOUND`
+   */
+  async lookAgain(id: string, options: CallOptions): Promise<void> {
     const { uri, storage } = await this.find(id, options);
     if (!storage.capabilities.localReads || (await storage.head(OWNER_NAME, options))) return;
     throw unmarkedPlace(id, uri);

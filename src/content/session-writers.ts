@@ -18,6 +18,8 @@ export interface WriterSource {
   open(session: WriterSession, place: string, options: CallOptions): Promise<WriterAt>;
   /** Throws where content is missing at a place because the place itself is. */
   check(place: string, options: CallOptions): Promise<void>;
+  /** Throws where a place has gone away, as far as a look costs no request. */
+  lookAgain(place: string, options: CallOptions): Promise<void>;
 }
 
 /**
@@ -111,10 +113,14 @@ export class SessionWriters {
   /**
    * Makes durable what this session wrote, or relies on, at other places. Comes before DONE, whose own barrier is for the store
    * itself alone.
+   *
+   * @throws StowageError `PLACE_NOT_FOUND` where a place has gone away since
    */
   async persistElsewhere({ signal }: CallOptions): Promise<void> {
     for (const [place, { storage }] of this.#byPlace) {
-      if (place !== HERE) await storage.persist([], { signal, durability: 'barrier' });
+      if (place === HERE) continue;
+      await this.#source.lookAgain(place, { signal });
+      await storage.persist([], { signal, durability: 'barrier' });
     }
   }
 }

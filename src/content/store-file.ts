@@ -1,7 +1,9 @@
 import { encodeRecord } from '../codec/record.ts';
 import { readRecord, readString } from '../codec/record-fields.ts';
 import { isStowageError, StowageError } from '../errors.ts';
+import { goneError } from '../storage/checks.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { orAborted } from '../storage/next-or-aborted.ts';
 import { isSessionId, newSessionId } from './session-id.ts';
 
 /** What stowage.json says of a store. */
@@ -14,11 +16,20 @@ export interface StoreIdentity {
 
 const NAME = 'stowage.json';
 const MAX_BYTES = 64 * 1024;
+/** How long a store that is not looked at for nothing counts as there after it was seen. */
+export const LOOK_INTERVAL_MS = 60_000;
 
-/** Finds out whether there is a store, and makes one at the first write. Asks the storage once per process. */
+/**
+ * Finds out whether there is a store, and makes one at the first write. A store that was found may go away: its folder is removed or
+ * unmounted, its prefix emptied. So it is looked at again, by {@link isDue}.
+ */
 export class StoreFile {
   readonly #storage: DataStoreStorage;
   #identity: StoreIdentity | undefined;
+  /** The version of stowage.json in which that was read. */
+  #version: string | undefined;
+  #lookedAtMs = 0;
+  #looking: Promise<boolean> | undefined;
 
   constructor(storage: DataStoreStorage) {
     this.#storage = storage;
@@ -27,12 +38,15 @@ export class StoreFile {
   /**
    * The store's identity, for readers.
    *
-   * @throws StowageError `NO_SUCH_STORE`, `NOT_A_STORE`, or `UNSUPPORTED_FORMAT` where a newer release made it.
+   * @throws StowageError `NO_SUCH_STORE`, `NOT_A_STORE`, or `UNSUPPORTED_FORMAT` where a newer release made it; `STORE_GONE` where another
+   * store lies there by now
    */
   async require(options: CallOptions = {}): Promise<StoreIdentity> {
-    this.#identity ??= await this.#read(options);
-    if (this.#identity) return this.#identity;
-    const uri = this.#storage.uri(NAME).slice(0, -NAME.length);
+    const known = this.#identity;
+    if (known && (!this.isDue() || (await this.#stands(options)))) return known;
+    const found = known ? undefined : await this.#read(options);
+    if (found) return this.#keep(found);
+    const uri = this.#uri;
     throw new StowageError(
       'NO_SUCH_STORE',
       `There is no store at ${uri}. Check the address; a store is made by the first save.`,
@@ -40,13 +54,64 @@ export class StoreFile {
     );
   }
 
-  /** The store's identity, for writers: the first one makes the store. */
+  /**
+   * The store's identity, for writers: the first one makes the store.
+   *
+   * @throws StowageError as {@link require}, but `STORE_GONE` where the store was and is not any more
+   */
   async ensure(options: CallOptions = {}): Promise<StoreIdentity> {
-    this.#identity ??= (await this.#read(options)) ?? (await this.#create(options));
-    return this.#identity;
+    if (this.#identity) {
+      if (this.isDue()) await this.ensureStanding(options);
+      return this.#identity;
+    }
+    return this.#keep((await this.#read(options)) ?? (await this.#create(options)));
   }
 
-  async #create(options: CallOptions): Promise<StoreIdentity> {
+  /**
+   * Whether it is time to look whether the store is still there: each time where a look costs no request, once a minute where it does, never
+   * where only this process can reach it.
+   */
+  isDue(): boolean {
+    const { localReads, sharedByProcesses } = this.#storage.capabilities;
+    if (!this.#identity || !sharedByProcesses) return false;
+    return localReads || performance.now() - this.#lookedAtMs >= LOOK_INTERVAL_MS;
+  }
+
+  /** @throws StowageError `STORE_GONE` where the store that was found is not there any more */
+  async ensureStanding(options: CallOptions): Promise<void> {
+    if (!(await this.#stands(options))) throw goneError(this.#uri);
+  }
+
+  /** Callers at once share a look, which none of them may end for the others. */
+  #stands({ signal }: CallOptions): Promise<boolean> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    const looking = this.#looking;
+    return orAborted(() => looking, signal);
+  }
+
+  async #look(): Promise<boolean> {
+    const info = await this.#storage.head(NAME);
+    if (!info) return false;
+    if (info.version !== this.#version) {
+      const found = await this.#read({});
+      if (!found) return false;
+      if (found.identity.storeId !== this.#identity?.storeId) throw goneError(this.#uri, 'replaced');
+      this.#version = found.version;
+    }
+    this.#lookedAtMs = performance.now();
+    return true;
+  }
+
+  #keep({ identity, version }: Found): StoreIdentity {
+    this.#identity = identity;
+    this.#version = version;
+    this.#lookedAtMs = performance.now();
+    return identity;
+  }
+
+  async #create(options: CallOptions): Promise<Found> {
     const identity: StoreIdentity = {
       storeId: newSessionId(),
       names: this.#storage.capabilities.nameEncoding,
@@ -57,11 +122,13 @@ export class StoreFile {
       ...identity,
       createdAt: new Date().toISOString(),
     });
-    if (await this.#storage.create(NAME, record, options)) return identity;
-    return this.require(options); // somebody else was first
+    if (await this.#storage.create(NAME, record, options)) return { identity, version: undefined };
+    const first = await this.#read(options);
+    if (first) return first;
+    throw goneError(this.#uri);
   }
 
-  async #read({ signal }: CallOptions): Promise<StoreIdentity | undefined> {
+  async #read({ signal }: CallOptions): Promise<Found | undefined> {
     const what = this.#storage.uri(NAME);
     try {
       const object = await this.#storage.get(NAME, { signal, maxBytes: MAX_BYTES });
@@ -69,15 +136,25 @@ export class StoreFile {
       const record = readRecord(object.body, what, 'store');
       const storeId = readString(record, 'storeId', what);
       const names = readString(record, 'names', what);
-      if (isSessionId(storeId) && (names === 'exact' || names === 'fold')) return { storeId, names };
+      if (isSessionId(storeId) && (names === 'exact' || names === 'fold')) {
+        return { identity: { storeId, names }, version: object.version };
+      }
     } catch (error) {
       if (!isStowageError(error, 'RECORD_DAMAGED', 'OBJECT_TOO_LARGE')) throw error;
       throw notAStore(what, error);
     }
     throw notAStore(what);
   }
+
+  get #uri(): string {
+    return this.#storage.uri(NAME).slice(0, -NAME.length);
+  }
 }
 
+interface Found {
+  identity: StoreIdentity;
+  version: string | undefined;
+}
 function notAStore(what: string, cause?: unknown): StowageError {
   return new StowageError(
     'NOT_A_STORE',

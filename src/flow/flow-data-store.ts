@@ -107,7 +107,9 @@ export class FlowDataStore implements AsyncDisposable {
     if (!isAddress) checkStorage(storage);
     const opened = isAddress ? await openStorage(storage) : storage;
     const context: AttemptContext = {
-      content: new ContentAddressedStore(opened, contentOptions, isAddress ? String(storage) : undefined),
+      content: new ContentAddressedStore(opened, contentOptions, {
+        home: isAddress ? String(storage) : undefined,
+      }),
       registry: serializers ?? new SerializerRegistry(),
       maxInlineBytes: checkInline(maxInlineBytes ?? DEFAULT_MAX_INLINE_BYTES),
     };

@@ -124,8 +124,9 @@ async function copyBetween(
     sources.push(countedPlace);
     return countedPlace;
   };
-  const source = new ContentAddressedStore(counted, { openPlace }, addressOf(copying.from), countPlace);
-  const target = new ContentAddressedStore(countedTarget, {}, addressOf(copying.to));
+  const around = { home: addressOf(copying.from), decorate: countPlace };
+  const source = new ContentAddressedStore(counted, { openPlace }, around);
+  const target = new ContentAddressedStore(countedTarget, {}, { home: addressOf(copying.to) });
   const sourceId = await source.storeId(options);
   const runs = await runsOf(source.storage, flowName, runId, options);
   const targetId = await prepareTarget(target, dryRun, options);

@@ -10,6 +10,19 @@ export function closedError(type: string): StowageError {
   );
 }
 
+/** A store that was there, and is not any more, or not the same. @param uri the address of the store */
+export function goneError(uri: string, how: 'removed' | 'replaced' = 'removed'): StowageError {
+  const what =
+    how === 'removed'
+      ? 'was removed, renamed or emptied, or is not mounted any more'
+      : 'was replaced, or put back to what it was before';
+  return new StowageError(
+    'STORE_GONE',
+    `The store at ${uri} that this process works in ${what}. Nothing was written there. Bring it back and try again, or open it anew.`,
+    { details: { uri } },
+  );
+}
+
 /**
  * The part of an object of `bytes` bytes that a `get` with these options returns.
  *

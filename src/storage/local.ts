@@ -28,7 +28,7 @@ import { claimVersion, dropClaims } from './local/claim.ts';
 import { Durability } from './local/durability.ts';
 import { removeEmptyFolders } from './local/empty-folders.ts';
 import { codeOf, localError } from './local/errors.ts';
-import { nameEncodingOf } from './local/name-encoding.ts';
+import { nameEncodingOf, STORE_RECORD } from './local/name-encoding.ts';
 import { headFile, isFolder, readFile, versionOf } from './local/reader.ts';
 import { type LocalSystem, REAL_SYSTEM } from './local/system.ts';
 import { findTmp, isUnfinishedName, TMP_FOLDER } from './local/tmp-folder.ts';
@@ -118,7 +118,9 @@ export class LocalStorage implements DataStoreStorage {
 
   async get(name: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
     this.#begin(options);
-    return readFile(this.#target('read', name), options);
+    const object = await readFile(this.#target('read', name), options);
+    if (object && name === STORE_RECORD) this.#writer.expectStore();
+    return object;
   }
 
   async create(
@@ -129,7 +131,9 @@ export class LocalStorage implements DataStoreStorage {
     this.#begin(options);
     const target = this.#target('create', name);
     checkBody(body);
-    return this.#writer.create(target, body, options);
+    const isNew = await this.#writer.create(target, body, options);
+    if (name === STORE_RECORD) this.#writer.expectStore();
+    return isNew;
   }
 
   async overwrite(name: string, body: Uint8Array, options: OverwriteOptions = {}): Promise<string> {

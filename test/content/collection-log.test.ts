@@ -39,6 +39,18 @@ async function putList(
 }
 
 describe('the newest version', () => {
+  test('that is older than what was read before is of another time: the store was put back', async () => {
+    const storage = new MemoryStorage();
+    const log = new CollectionLog(storage);
+    await put(storage, 1);
+    await put(storage, 2);
+    expect((await log.newest()).version).toBe(2);
+    await storage.delete([collectionVersionName(2)]);
+    expect(await codeOf(log.newest())).toBe('STORE_GONE');
+    await storage.delete([collectionVersionName(1)]);
+    expect(await codeOf(log.newest())).toBe('STORE_GONE');
+  });
+
   test('of a store that was never collected is 0, idle, also where a collector has begun to write lists', async () => {
     const storage = new MemoryStorage();
     expect(await new CollectionLog(storage).newest()).toMatchObject({ version: 0, idle: true });

@@ -6,15 +6,16 @@ import { codeOf } from './errors.ts';
  * Makes a folder, and those above it that are missing; one that is there is left as it is. One by one, since Node's recursive
  * `mkdir` never ends where nothing can be made in a folder that is there, as in `/proc`.
  *
+ * @param floor a folder above it which is not made. Default: none
  * @throws the system's error: `ENOENT` where a folder cannot be made, or was removed meanwhile; `EEXIST` where something else has its name
  */
-export function makeFolders(path: string): void {
+export function makeFolders(path: string, floor?: string): void {
   try {
     makeOne(path);
   } catch (error) {
     const above = dirname(path);
-    if (codeOf(error) !== 'ENOENT' || above === path) throw error;
-    makeFolders(above);
+    if (codeOf(error) !== 'ENOENT' || above === path || above === floor) throw error;
+    makeFolders(above, floor);
     makeOne(path);
   }
 }

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import type { NameEncoding } from '../names.ts';
 
 /** The object in a store's root that says how its names are encoded. */
-const STORE_RECORD = 'stowage.json';
+export const STORE_RECORD = 'stowage.json';
 
 /**
  * How names are encoded in the store at `root`: as its record says, else `wanted`, else as the file system demands

@@ -12,10 +12,12 @@ import {
 import { dirname, join } from 'node:path';
 import { throwIfAborted } from '../../errors.ts';
 import { isStream } from '../body-stream.ts';
+import { goneError } from '../checks.ts';
 import type { CreateOptions } from '../contract.ts';
 import type { Durability } from './durability.ts';
 import { codeOf, type FailedStep, localError } from './errors.ts';
 import { makeFolders } from './make-folders.ts';
+import { STORE_RECORD } from './name-encoding.ts';
 import type { LocalSystem } from './system.ts';
 import { removeStaleTmp } from './tmp-folder.ts';
 import { writeAll, writeAllSync, writeStream } from './write-bytes.ts';
@@ -47,6 +49,7 @@ export class Writer {
   readonly #tmpPrefix = randomBytes(12).toString('hex');
   /** Folders that were there once: making the others first is cheaper than failing to link into them. */
   readonly #madeFolders = new Set<string>();
+  #isStore = false;
   #tmpCount = 0;
   #cleaned = false;
 
@@ -214,7 +217,7 @@ export class Writer {
   #link(tmp: string, target: Target): boolean {
     const folder = dirname(target.path);
     if (!this.#madeFolders.has(folder)) {
-      makeFolder(folder, target);
+      this.#makeFolder(folder, target);
       if (this.#madeFolders.size >= MAX_MADE_FOLDERS) this.#madeFolders.clear();
       this.#madeFolders.add(folder);
     }
@@ -244,6 +247,28 @@ export class Writer {
     }
   }
 
+  /** From now on folders are made only while the record of the store is there, which tells whether the whole of it is. */
+  expectStore(): void {
+    this.#isStore = true;
+  }
+
+  #makeFolder(folder: string, target: FailedStep): void {
+    const isExpected = this.#isStore && target.name !== STORE_RECORD;
+    const root = dirname(this.#tmpFolder);
+    try {
+      if (isExpected && !statSync(join(root, STORE_RECORD), { throwIfNoEntry: false })) throw goneError(root);
+      makeFolders(folder, isExpected ? root : undefined);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === 'ENOENT') return;
+      const cause =
+        code === 'EEXIST'
+          ? Object.assign(new Error('is an object'), { code: 'ENOTDIR', cause: error })
+          : error;
+      throw localError(cause, { ...target, path: folder });
+    }
+  }
+
   /** Does something to a path, and makes its folder first where that is missing or is removed meanwhile. */
   #inFolder<T>(target: Target, action: () => T): T {
     for (let attempt = 1; ; attempt += 1) {
@@ -252,7 +277,7 @@ export class Writer {
       } catch (error) {
         if (codeOf(error) !== 'ENOENT' || attempt === MAX_FOLDER_ATTEMPTS) throw error;
       }
-      makeFolder(dirname(target.path), target);
+      this.#makeFolder(dirname(target.path), target);
     }
   }
 }
@@ -262,18 +287,6 @@ export function remove(tmp: string): void {
   try {
     unlinkSync(tmp);
   } catch {}
-}
-
-function makeFolder(folder: string, target: FailedStep): void {
-  try {
-    makeFolders(folder);
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === 'ENOENT') return;
-    const cause =
-      code === 'EEXIST' ? Object.assign(new Error('is an object'), { code: 'ENOTDIR', cause: error }) : error;
-    throw localError(cause, { ...target, path: folder });
-  }
 }
 
 /**
