@@ -20,7 +20,7 @@ import { WriterSession } from './session.ts';
 import { isSessionId, type SessionId } from './session-id.ts';
 import type { SessionWriters } from './session-writers.ts';
 import { StandingStorage } from './standing-storage.ts';
-import { StoreFile } from './store-file.ts';
+import { checkLostIdentity, StoreFile } from './store-file.ts';
 import type { ContentAddress, StoredContent } from './stored-content.ts';
 import { untilAborted } from './stream-head.ts';
 import { sharedWriterState } from './writer-context.ts';
@@ -39,6 +39,11 @@ export interface ContentStoreOptions extends RawDataPathOptions {
    * (`PLACE_NOT_TRUSTED`).
    */
   openPlace?: OpenPlace | undefined;
+  /**
+   * What a store is called whose `stowage.json` was lost while its runs are still there: `new`, which gives it another id, or the id
+   * that it had (26 characters). The next save makes the file. Default: saving there is refused (`NOT_A_STORE`).
+   */
+  lostIdentity?: 'new' | SessionId | undefined;
 }
 
 /** Options of {@link ContentAddressedStore.saveBlobs}. */
@@ -95,7 +100,7 @@ export class ContentAddressedStore implements AsyncDisposable {
       );
     }
     this.rawDataPath = checkRawDataPath(options.rawDataPath);
-    this.#storeFile = new StoreFile(opened);
+    this.#storeFile = new StoreFile(opened, checkLostIdentity(options.lostIdentity));
     const storage = new StandingStorage(opened, this.#storeFile);
     this.#storage = storage;
     const { openPlace: open } = options;

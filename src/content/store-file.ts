@@ -4,7 +4,8 @@ import { isStowageError, StowageError } from '../errors.ts';
 import { goneError } from '../storage/checks.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { orAborted } from '../storage/next-or-aborted.ts';
-import { isSessionId, newSessionId } from './session-id.ts';
+import { isSessionId, newSessionId, type SessionId } from './session-id.ts';
+import { findRemains, identityLost } from './store-remains.ts';
 
 /** What stowage.json says of a store. */
 export interface StoreIdentity {
@@ -13,6 +14,9 @@ export interface StoreIdentity {
   /** How the local backend names files; `exact` on object storage. */
   names: 'exact' | 'fold';
 }
+
+/** What a store is called from now on whose stowage.json was lost: by the id that it had, or by a `new` one. */
+export type LostIdentity = 'new' | SessionId;
 
 const NAME = 'stowage.json';
 const MAX_BYTES = 64 * 1024;
@@ -25,14 +29,16 @@ export const LOOK_INTERVAL_MS = 60_000;
  */
 export class StoreFile {
   readonly #storage: DataStoreStorage;
+  readonly #lostIdentity: LostIdentity | undefined;
   #identity: StoreIdentity | undefined;
   /** The version of stowage.json in which that was read. */
   #version: string | undefined;
   #lookedAtMs = 0;
   #looking: Promise<boolean> | undefined;
 
-  constructor(storage: DataStoreStorage) {
+  constructor(storage: DataStoreStorage, lostIdentity?: LostIdentity) {
     this.#storage = storage;
+    this.#lostIdentity = lostIdentity;
   }
 
   /**
@@ -57,7 +63,8 @@ export class StoreFile {
   /**
    * The store's identity, for writers: the first one makes the store.
    *
-   * @throws StowageError as {@link require}, but `STORE_GONE` where the store was and is not any more
+   * @throws StowageError as {@link require}, but `STORE_GONE` where the store was and is not any more; `NOT_A_STORE` also where one lost its
+   * stowage.json before this process found it, unless it was told what that store is called
    */
   async ensure(options: CallOptions = {}): Promise<StoreIdentity> {
     if (this.#identity) {
@@ -112,8 +119,15 @@ export class StoreFile {
   }
 
   async #create(options: CallOptions): Promise<Found> {
+    const remains = await findRemains(this.#storage, options);
+    if (remains !== undefined) {
+      const first = await this.#read(options);
+      if (first) return first; // somebody else made the store, and wrote these meanwhile
+      if (this.#lostIdentity === undefined) throw identityLost(this.#storage.uri(NAME), remains);
+    }
+    const isKnown = remains !== undefined && isSessionId(this.#lostIdentity);
     const identity: StoreIdentity = {
-      storeId: newSessionId(),
+      storeId: isKnown ? (this.#lostIdentity as SessionId) : newSessionId(),
       names: this.#storage.capabilities.nameEncoding,
     };
     const record = encodeRecord({
@@ -137,6 +151,7 @@ export class StoreFile {
       const storeId = readString(record, 'storeId', what);
       const names = readString(record, 'names', what);
       if (isSessionId(storeId) && (names === 'exact' || names === 'fold')) {
+        checkNames(names, this.#storage, what);
         return { identity: { storeId, names }, version: object.version };
       }
     } catch (error) {
@@ -155,6 +170,31 @@ interface Found {
   identity: StoreIdentity;
   version: string | undefined;
 }
+
+/**
+ * Checks an option.
+ *
+ * @throws StowageError `INVALID_ARGUMENT`
+ */
+export function checkLostIdentity(value: unknown): LostIdentity | undefined {
+  if (value === undefined || value === 'new' || isSessionId(value)) return value;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    "The option lostIdentity must be 'new', or the id of a store, which has 26 characters.",
+  );
+}
+
+/** The names of all objects but stowage.json would be others. */
+function checkNames(names: StoreIdentity['names'], storage: DataStoreStorage, what: string): void {
+  const { nameEncoding } = storage.capabilities;
+  if (names === nameEncoding) return;
+  throw new StowageError(
+    'NOT_A_STORE',
+    `${what} says that names are encoded as \`${names}\`, and its storage was opened as \`${nameEncoding}\`, by which nothing of the store is found. If the store was made since, open it again; if its files were uploaded to a bucket, copy the store there by copyStore instead.`,
+    { details: { what, names, nameEncoding } },
+  );
+}
+
 function notAStore(what: string, cause?: unknown): StowageError {
   return new StowageError(
     'NOT_A_STORE',

@@ -50,6 +50,7 @@ const OPTION_NAMES: Readonly<Record<keyof FlowDataStoreOptions, true>> = {
   verifyHits: true,
   rawDataPath: true,
   openPlace: true,
+  lostIdentity: true,
   signal: true,
 };
 

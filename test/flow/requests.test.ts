@@ -10,8 +10,8 @@ describe('how many requests', () => {
     const storage = new CountStorage(new MemoryStorage());
     const flow = await openFlow({ storage });
     await saveTask(flow, SMALL, { taskId: 'first', attempt: 0 });
-    // stowage.json is looked for and made; so is the run: created.json, and what tells listings its time.
-    expect(storage.snapshot().requests).toBe(3 + 2 + 2);
+    // stowage.json is looked for, and whether it was lost, and made; so is the run: created.json, and what tells listings its time.
+    expect(storage.snapshot().requests).toBe(3 + 3 + 2);
     storage.reset();
     await saveTask(flow, SMALL, { taskId: 'second', attempt: 0 });
     expect(storage.snapshot()).toMatchObject({ requests: 3, create: { calls: 3 } });
