@@ -97,9 +97,9 @@ describe('two copies of the package in one process', () => {
         message: expect.stringMatching(/F\/r1\/s\/t\/0, opened by another copy of this package/),
       });
     }
-    task.recordRead(theirTask);
-    await task.done();
     await expect(task.clone({} as never)).rejects.toThrow(/takes a task that was opened for reading/);
+    await task.fail(new Error('over'));
+    await flow.task({ runId: 'r2', stepName: 's', taskId: 't' }, async (next) => next.recordRead(theirTask));
     expect((await flow.getTaskDataStore('r2/s/t')).readFrom).toEqual(['F/r1/s/t/0']);
   });
 });

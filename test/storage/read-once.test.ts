@@ -176,13 +176,15 @@ describe('what can be read from its beginning is saved', () => {
   it('though an earlier save refused it before it was read', async () => {
     const flow = await FlowDataStore.open({ flowName: 'F', storage: new MemoryStorage() });
     const source = generated();
-    await flow.task({ runId: 'r', stepName: 's', taskId: 't' }, async (task) => {
-      await expect(task.saveArtifactStream('a/b', source)).rejects.toMatchObject({ code: 'INVALID_NAME' });
-      await expect(
-        task.saveArtifactStream('a', source, { signal: AbortSignal.abort() }),
-      ).rejects.toMatchObject({ code: 'ABORTED' });
-      await task.saveArtifactStream('a', source);
-    });
+    const first = await flow.createTaskDataStore({ runId: 'r', stepName: 's', taskId: 't' });
+    await expect(first.saveArtifactStream('a/b', source)).rejects.toMatchObject({ code: 'INVALID_NAME' });
+    await expect(
+      first.saveArtifactStream('a', source, { signal: AbortSignal.abort() }),
+    ).rejects.toMatchObject({ code: 'ABORTED' });
+    await first.fail(new Error('over'));
+    await flow.task({ runId: 'r', stepName: 's', taskId: 't' }, (task) =>
+      task.saveArtifactStream('a', source),
+    );
     expect(await (await flow.getTaskDataStore('r/s/t')).get('a')).toHaveLength(6);
     await flow.close();
   });
