@@ -435,6 +435,24 @@ describe('ifMatch', () => {
 });
 
 describe('errors of the system', () => {
+  it.each(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'ERR_ACCESS_DENIED'])(
+    '%s of an fsync names fsync: false, by which the store works there',
+    async (code) => {
+      const system = { fsyncSync: failing(code), fsync: async () => failing(code)() };
+      const path = newPath();
+      const storage = await LocalStorage.open(path, { system });
+      for (const bytes of [1, 100_000]) {
+        await expect(storage.create('a', new Uint8Array(bytes))).rejects.toMatchObject({
+          code: 'STORAGE_UNSUPPORTED',
+          message: expect.stringContaining('fsync: false'),
+        });
+      }
+      expect(await listed(storage)).toEqual([]);
+      const unsynced = await LocalStorage.open(path, { system, fsync: false });
+      expect(await unsynced.create('a', text('x'))).toBe(true);
+    },
+  );
+
   const at = { operation: 'create', name: 'the/object', path: '/the/path' };
   it.each([
     ['ENOSPC', 'STORAGE_FULL'],

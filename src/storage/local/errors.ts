@@ -23,6 +23,22 @@ const BUSY: Meaning = {
   what: 'the system cannot do it at the moment',
   remedy: 'try again; where it lasts, raise the limit that its cause names or do less at a time',
 };
+const NOT_LET: Meaning = {
+  code: 'STORAGE_NOT_PERMITTED',
+  what: "Node's permission model does not let this process do that there",
+  remedy: "start it with --allow-fs-read and --allow-fs-write for the store's folder and all within it",
+};
+const NO_FSYNC: Meaning = {
+  code: 'STORAGE_UNSUPPORTED',
+  what: 'files cannot be synced there, so that nothing could be promised to survive a power failure',
+  remedy:
+    'put the store on a file system that can, or do without that promise: open it with fsync: false, as in openStorage(path, { local: { fsync: false } })',
+};
+const NO_FSYNC_API: Meaning = {
+  ...NO_FSYNC,
+  what: "Node's permission model lets no program sync files, so that nothing could be promised to survive a power failure",
+  remedy: `run without it, or do without that promise: open the store with fsync: false, as in openStorage(path, { local: { fsync: false } })`,
+};
 const NO_LINKS: Meaning = {
   code: 'STORAGE_UNSUPPORTED',
   what: 'the file system cannot make hard links there, so that no write could be made visible at once and whole',
@@ -67,6 +83,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   ENOSPC: FULL,
   EDQUOT: FULL,
   EACCES: NOT_PERMITTED,
+  ERR_ACCESS_DENIED: NOT_LET,
   EPERM: NOT_PERMITTED,
   EROFS: NOT_PERMITTED,
   EAGAIN: BUSY,
@@ -94,6 +111,16 @@ const MEANINGS_OF_LINK: Readonly<Record<string, Meaning>> = {
   ENOSYS: NO_LINKS,
   ENOTSUP: NO_LINKS,
   EOPNOTSUPP: NO_LINKS,
+};
+
+/** Codes of `fsync` by which a file system, or Node.js, says that it does not do it at all. */
+const MEANINGS_OF_FSYNC: Readonly<Record<string, Meaning>> = {
+  EPERM: NO_FSYNC,
+  ENOTSUP: NO_FSYNC,
+  EOPNOTSUPP: NO_FSYNC,
+  ENOSYS: NO_FSYNC,
+  EINVAL: NO_FSYNC,
+  ERR_ACCESS_DENIED: NO_FSYNC_API,
 };
 
 /** The step at which a call failed. */
@@ -126,7 +153,8 @@ export function localError(error: unknown, at: FailedStep): Error {
 export function codeOf(error: unknown): string | undefined {
   const members = ({ code, syscall }: NodeJS.ErrnoException) => ({ code, syscall });
   const { code, syscall } = attempted(() => members(error as NodeJS.ErrnoException)) ?? {};
-  return typeof code === 'string' && (syscall !== undefined || /^E[A-Z0-9]+$/.test(code)) ? code : undefined;
+  const isOfSystem = syscall !== undefined || code === 'ERR_ACCESS_DENIED';
+  return typeof code === 'string' && (isOfSystem || /^E[A-Z0-9]+$/.test(code)) ? code : undefined;
 }
 
 /** Whether nothing is at the path: neither it, nor a folder on the way to it. */
@@ -137,6 +165,7 @@ export function isAbsent(error: unknown): boolean {
 
 function meaningOf(systemCode: string, step: FailedStep['step']): Meaning {
   if (step === 'no-links') return NO_LINKS;
+  if (step === 'fsync' && MEANINGS_OF_FSYNC[systemCode]) return MEANINGS_OF_FSYNC[systemCode];
   if (step === 'fsync') {
     const what = 'the system could not write it to the disk, and may have lost what it held';
     const remedy = 'check the disk, open the store anew, and write again what was not finished';

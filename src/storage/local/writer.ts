@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   fstatSync,
-  futimesSync,
   lstatSync,
   openSync,
   type Stats,
   statSync,
   unlinkSync,
+  utimesSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { throwIfAborted } from '../../errors.ts';
@@ -183,7 +183,7 @@ export class Writer {
     let stats: Stats;
     try {
       writeAllSync(fd, body);
-      stats = advanceMtime(fd, statSync(target.path, { throwIfNoEntry: false }));
+      stats = advanceMtime(fd, tmp, statSync(target.path, { throwIfNoEntry: false }));
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -293,10 +293,10 @@ export function remove(tmp: string): void {
  * Versions are made of inode, modification time and length. Inodes are used again and clocks are coarse, so that the
  * time is moved on where it did not pass.
  */
-function advanceMtime(fd: number, replaced: Stats | undefined): Stats {
+function advanceMtime(fd: number, tmp: string, replaced: Stats | undefined): Stats {
   const stats = fstatSync(fd);
   if (!replaced || stats.mtimeMs > replaced.mtimeMs) return stats;
   const mtimeMs = replaced.mtimeMs + MIN_MTIME_STEP_MS;
-  futimesSync(fd, stats.atimeMs / 1000, mtimeMs / 1000);
+  utimesSync(tmp, stats.atimeMs / 1000, mtimeMs / 1000); // by its path: Node's permission model has no other way
   return fstatSync(fd);
 }
