@@ -39,10 +39,7 @@ export interface ContentStoreOptions extends RawDataPathOptions {
    * (`PLACE_NOT_TRUSTED`).
    */
   openPlace?: OpenPlace | undefined;
-  /**
-   * What a store is called whose `stowage.json` was lost while its runs are still there: `new`, which gives it another id, or the id
-   * that it had (26 characters). The next save makes the file. Default: saving there is refused (`NOT_A_STORE`).
-   */
+  /** By which id a `stowage.json` that was lost over existing runs is made anew: that of the store, or a `new` one. Default: none (`NOT_A_STORE`). */
   lostIdentity?: 'new' | SessionId | undefined;
 }
 
