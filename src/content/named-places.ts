@@ -1,4 +1,5 @@
 import { isStowageError } from '../errors.ts';
+import { accountOfEndpoint } from '../storage/azure/address.ts';
 import type { DataStoreStorage } from '../storage/contract.ts';
 import { endpointOfEnvironment, withProtocol } from '../storage/endpoints.ts';
 import { type NamedAddress, namedAddress, serverAt } from '../storage/named-address.ts';
@@ -28,7 +29,7 @@ export function isTrusted(uri: string, { home, addresses }: Trusted): boolean {
     case 'memory':
       return true;
     case 'public':
-      if (account === undefined || !hasStraySas()) return true;
+      if (account === undefined || !takesSas(account)) return true;
       break;
     case 'folder':
       if (home.type === 'local' || home.type === 'memory') return true;
@@ -56,34 +57,44 @@ function parsed(uri: string): NamedAddress | undefined {
 function serversOfEnvironment(): string[] {
   const s3 = endpointOfEnvironment('s3');
   const gcs = endpointOfEnvironment('gcs');
-  const azure = endpointOfConnectionString();
-  const named = { s3, gcs: gcs && withProtocol(gcs), azure };
-  return Object.entries(named).flatMap(([type, at]) => (at ? [serverAt(type, at).server] : []));
+  const account = process.env.AZURE_STORAGE_ACCOUNT;
+  const servers: [type: string, endpoint: string | undefined][] = [
+    ['s3', s3],
+    ['gcs', gcs && withProtocol(gcs)],
+    ['azure', endpointOfConnectionString()],
+    ['azure', account && `https://${account}.blob.core.windows.net`],
+  ];
+  return servers.flatMap(([type, at]) => (at ? [serverAt(type, at).server] : []));
 }
 
 /** What a connection string of the environment says of the blob service, in any cloud. */
 function endpointOfConnectionString(): string | undefined {
-  const settings = new Map(
-    (process.env.AZURE_STORAGE_CONNECTION_STRING ?? '').split(';').map((setting) => {
-      const equals = setting.indexOf('=');
-      return [setting.slice(0, equals).trim().toLowerCase(), setting.slice(equals + 1).trim()];
-    }),
-  );
+  const settings = connectionString();
   if (settings.get('usedevelopmentstorage') === 'true') return DEVELOPMENT_ENDPOINT;
   const [account, suffix] = [settings.get('accountname'), settings.get('endpointsuffix')];
   const protocol = settings.get('defaultendpointsprotocol') ?? 'https';
   return settings.get('blobendpoint') ?? (account && suffix && `${protocol}://${account}.blob.${suffix}`);
 }
 
+function connectionString(): Map<string, string> {
+  return new Map(
+    (process.env.AZURE_STORAGE_CONNECTION_STRING ?? '').split(';').map((setting) => {
+      const equals = setting.indexOf('=');
+      return [setting.slice(0, equals).trim().toLowerCase(), setting.slice(equals + 1).trim()];
+    }),
+  );
+}
+
 /**
- * Whether a signature in the environment would be sent to an account of which nothing says that it is the signature's. It stands in
- * the URL of each request, and whoever has it is let in.
+ * Whether a signature (SAS) of the environment would be sent to an account of this name. It stands in the URL of each request, and whoever
+ * has it is let in; and each cloud of Azure, and each zone, can have an account of that name, of anybody.
  */
-function hasStraySas(): boolean {
-  const {
-    AZURE_STORAGE_SAS_TOKEN: sas,
-    AZURE_STORAGE_ACCOUNT: account,
-    AZURE_STORAGE_KEY: key,
-  } = process.env;
-  return Boolean(sas) && !account && !key;
+function takesSas(account: string): boolean {
+  const { AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_ACCOUNT, AZURE_STORAGE_KEY } = process.env;
+  const isOurs = !AZURE_STORAGE_ACCOUNT || AZURE_STORAGE_ACCOUNT === account;
+  if (AZURE_STORAGE_SAS_TOKEN && !AZURE_STORAGE_KEY && isOurs) return true;
+  const settings = connectionString();
+  return (
+    settings.has('sharedaccesssignature') && accountOfEndpoint(settings.get('blobendpoint') ?? '') === account
+  );
 }

@@ -24,7 +24,8 @@ export interface NamedAddress {
 }
 
 const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
-const AUTHORITY = /^[^:]+:(?:\/\/[^/?#]*)?/;
+/** What tells the server of an address of somebody's own scheme: all but the path, as far as anybody can tell that. */
+const PATH = /(?<=^[^:]+:\/\/[^/?#]*)\/[^?#]*/;
 
 /**
  * Reads an address as records keep it.
@@ -62,17 +63,22 @@ export function namedAddress(uri: string): NamedAddress | undefined {
     case 'abfss':
       return ofContainer(uri);
     default:
-      return { server: AUTHORITY.exec(uri)?.[0].toLowerCase() ?? uri, isPlain: true, kind: 'other' };
+      return { server: uri.replace(PATH, ''), isPlain: true, kind: 'other' };
   }
 }
 
 /** A `file:` URL with a host is a share on that machine, to which Windows sends what proves who its user is. */
 function ofFolder(uri: string): NamedAddress | undefined {
   if (!URL.canParse(uri)) return undefined;
-  const { host, pathname } = new URL(uri);
+  const { host } = new URL(uri);
   if (host !== '') return { server: `file://${host}`, isPlain: true, kind: 'other' };
-  if (/%2f|%5c/i.test(pathname)) return undefined; // no path has them
-  const identity = pathToFileURL(fileURLToPath(uri)).href.replace(/(?<!\/)\/$/, '');
+  let path: string;
+  try {
+    path = fileURLToPath(uri);
+  } catch {
+    return undefined; // no path of this system: with an encoded slash, say, or without a drive
+  }
+  const identity = pathToFileURL(path).href.replace(/(?<!\/)\/$/, '');
   return { identity, server: identity, isPlain: true, kind: 'folder' };
 }
 

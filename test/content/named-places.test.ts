@@ -187,6 +187,22 @@ describe('an address that a prepared store names', () => {
   });
 });
 
+it.skipIf(process.platform === 'win32')(
+  'a place whose path has what URLs encode is read by later processes',
+  async () => {
+    for (const name of ['a\\b', 'a%2Fb', 'a[1]~^|', 'a?b#c', ' a\nb ', 'it\'s "ä"']) {
+      const folder = scratchFolder();
+      await using flow = await open(join(folder, 'store'));
+      await flow.task({ runId: 'r', stepName: 'fit', taskId: '0', rawDataPath: join(folder, name) }, (task) =>
+        task.saveArtifacts({ x: noise(30_000) }),
+      );
+      await using later = await open(join(folder, 'store'));
+      const x = await (await later.getTaskDataStore('r/fit/0')).get<Uint8Array>('x');
+      expect(Buffer.compare(x, noise(30_000)), name).toBe(0);
+    }
+  },
+);
+
 describe('credentials', () => {
   const check = (uri: string, home: DataStoreStorage, addresses: string[] = []): string => {
     return isTrusted(uri, { home, addresses }) ? 'opened' : 'not opened';
@@ -297,6 +313,36 @@ describe('credentials', () => {
     vi.stubEnv('AZURE_STORAGE_ACCOUNT', '');
     expect(check('az://raw?account=others', memory)).toBe('not opened');
     expect(check('az://raw?account=others', memory, ['az://store?account=others'])).toBe('opened');
+  });
+
+  const namesakes = [
+    'az://raw?endpoint=https://victim.blob.core.chinacloudapi.cn',
+    'az://raw?endpoint=https://victim.blob.core.usgovcloudapi.net',
+    'az://victim.z44.blob.storage.azure.net/raw',
+  ];
+  it.each(namesakes)(
+    'that are a signature go to no namesake of that account, in another cloud: %s',
+    (uri) => {
+      expect(check('az://raw?account=victim', memory)).toBe('opened');
+      expect(check(uri, memory)).toBe('not opened');
+      expect(check(uri, memory, [uri])).toBe('opened');
+      vi.stubEnv('AZURE_STORAGE_ACCOUNT', '');
+      vi.stubEnv('AZURE_STORAGE_SAS_TOKEN', '');
+      const settings = 'BlobEndpoint=https://victim.blob.core.windows.net/;SharedAccessSignature=sig=SECRET';
+      vi.stubEnv('AZURE_STORAGE_CONNECTION_STRING', settings);
+      expect(check('az://raw?account=victim', memory)).toBe('opened');
+      expect(check(uri, memory)).toBe('not opened');
+    },
+  );
+
+  it('go to no server of a scheme of the program that it did not name in full', () => {
+    const named = ['far://host/store?endpoint=a', 'near:host-a'];
+    expect(check('far://host/raw?endpoint=a', memory, named)).toBe('opened');
+    expect(check('far://host/raw?endpoint=b', memory, named)).toBe('not opened');
+    expect(check('far://host/raw', memory, named)).toBe('not opened');
+    expect(check('far://HOST/raw?endpoint=a', memory, named)).toBe('not opened');
+    expect(check('near:host-a', memory, named)).toBe('opened');
+    expect(check('near:host-b', memory, named)).toBe('not opened');
   });
 
   it('of this machine, its folders, are for stores of this machine', async () => {
