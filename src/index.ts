@@ -82,7 +82,7 @@ export { DiskCache, type DiskCacheOptions } from './content/disk-cache.ts';
 export type { HeartbeatFailure } from './content/heartbeat.ts';
 export { MemoryCache, type MemoryCacheOptions } from './content/memory-cache.ts';
 export type { ContentKey } from './content/object-names.ts';
-export type { OpenPlace, PlaceInfo, PlaceSettings } from './content/places.ts';
+export type { ListedPlace, OpenPlace, PlaceSettings } from './content/places.ts';
 export type { RawDataPathOptions } from './content/raw-data-path.ts';
 export type { RecordedError } from './content/session-files.ts';
 export type { SessionId } from './content/session-id.ts';

@@ -1,4 +1,4 @@
-import { isStowageError } from '../errors.ts';
+import { isStowageError, type StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { compareNames } from '../storage/name-order.ts';
 import { isUserName } from '../storage/names.ts';
@@ -100,11 +100,15 @@ async function findTime(storage: DataStoreStorage, run: Seen, options: CallOptio
       const time = await way();
       if (time !== undefined) return new Date(time).getTime();
     } catch (error) {
-      // One record that cannot be read, while the storage is there, hides none of the others.
-      if (!isStowageError(error, ...OF_ONE_RECORD)) throw error;
+      if (!isOfOneRecord(error)) throw error;
     }
   }
   return 0;
+}
+
+/** Whether one record cannot be read, while the storage is there: that hides none of the others. */
+export function isOfOneRecord(error: unknown): error is StowageError {
+  return isStowageError(error, ...OF_ONE_RECORD);
 }
 
 const OF_ONE_RECORD = [

@@ -14,7 +14,7 @@ import { GuardedCache } from './guarded-cache.ts';
 import type { StoreOptions } from './large-content.ts';
 import { openLooseSession, releaseLooseSession } from './loose-session.ts';
 import { type ContentKey, isContentKey } from './object-names.ts';
-import { type OpenPlace, type PlaceInfo, type PlaceSettings, Places } from './places.ts';
+import { type ListedPlace, type OpenPlace, type PlaceInfo, type PlaceSettings, Places } from './places.ts';
 import { checkRawDataPath, type RawDataPathOptions } from './raw-data-path.ts';
 import { WriterSession } from './session.ts';
 import { isSessionId, type SessionId } from './session-id.ts';
@@ -309,8 +309,11 @@ export class ContentAddressedStore implements AsyncDisposable {
     await releaseLooseSession(this.#storage, session, options);
   }
 
-  /** The other places that hold content of this store (`rawDataPath`): one LIST, and one GET each. */
-  async places(options: CallOptions = {}): Promise<PlaceInfo[]> {
+  /**
+   * The other places that hold content of this store (`rawDataPath`): one LIST, and one GET each. One whose record cannot be read is
+   * listed with its `problem`.
+   */
+  async places(options: CallOptions = {}): Promise<ListedPlace[]> {
     checkOptionNames(options, 'places');
     await this.prepareToRead(options);
     return this.#places.list(options);

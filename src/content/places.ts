@@ -41,6 +41,14 @@ export interface PlaceInfo {
   readonly uri: string;
 }
 
+/** A place as a listing shows it. */
+export interface ListedPlace extends Omit<PlaceInfo, 'uri'> {
+  /** The address; `undefined` where its record cannot be read. */
+  readonly uri: string | undefined;
+  /** Why its record cannot be read. */
+  readonly problem?: StowageError;
+}
+
 /** Another place, opened. */
 export interface Place extends PlaceInfo {
   /** The objects of this store there. */
@@ -140,13 +148,19 @@ export class Places {
   }
 
   /** All places that are registered, opened or not. */
-  async list({ signal }: CallOptions): Promise<PlaceInfo[]> {
-    const places: PlaceInfo[] = [];
+  async list({ signal }: CallOptions): Promise<ListedPlace[]> {
+    const places: ListedPlace[] = [];
     for await (const page of this.#home.list({ prefix: 'elsewhere/', signal })) {
       for (const { name } of page.objects) {
         const id = name.slice('elsewhere/'.length, -'.json'.length);
-        const record = isPlaceId(id) ? await this.#read(id, { signal }) : undefined;
-        if (record) places.push({ id, uri: record.uri });
+        if (!isPlaceId(id)) continue;
+        try {
+          const record = await this.#read(id, { signal });
+          if (record) places.push({ id, uri: record.uri });
+        } catch (error) {
+          if (!isStowageError(error, 'RECORD_DAMAGED', 'UNSUPPORTED_FORMAT', 'OBJECT_TOO_LARGE')) throw error;
+          places.push({ id, uri: undefined, problem: error });
+        }
       }
     }
     return places;

@@ -260,7 +260,8 @@ export class FlowDataStore implements AsyncDisposable {
 
   /**
    * The flow's runs, newest first: all, or those that a filter lets through. Their order is that of their creation, by their creators'
-   * clocks, in copies of the store too. One LIST; tags and statuses cost further requests, see {@link RunFilter}.
+   * clocks, in copies of the store too. One LIST; tags and statuses cost further requests, see {@link RunFilter}. A run whose record cannot be
+   * read ends no listing: where a filter asks for it, the run is listed with its `problem`.
    */
   async runs(options: RunFilter & CallOptions = {}): Promise<RunSummary[]> {
     checkOptionNames(options, 'runs', ['tags', 'status', 'createdAfter', 'createdBefore', 'limit']);
@@ -275,6 +276,8 @@ export class FlowDataStore implements AsyncDisposable {
   /**
    * The newest run that was finished as done, or the newest at all with `status: 'any'`; with `tags` the newest that has all of
    * them. `undefined` without one.
+   *
+   * @throws StowageError `RECORD_DAMAGED` and the like, where a newer run may be the one, and its record cannot be read
    */
   async latestRun(
     options: CallOptions & Pick<RunFilter, 'tags'> & { status?: 'done' | 'any' } = {},
@@ -282,7 +285,9 @@ export class FlowDataStore implements AsyncDisposable {
     checkOptionNames(options, 'latestRun', ['status', 'tags']);
     const { status = 'done', tags, signal } = options;
     const filter: RunFilter = { tags, status: status === 'any' ? undefined : status, limit: 1 };
-    return (await this.runs({ ...filter, signal }))[0]?.run;
+    const [latest] = await this.runs({ ...filter, signal });
+    if (latest?.problem) throw latest.problem;
+    return latest?.run;
   }
 
   /** The serializers that values are saved by, in the order in which they are tried, and why one cannot be used. */

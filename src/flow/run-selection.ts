@@ -1,4 +1,4 @@
-import type { ListedRun } from '../attempts/run-listing.ts';
+import { isOfOneRecord, type ListedRun } from '../attempts/run-listing.ts';
 import { type RunOutcome, readRunCreated, readRunFinished } from '../attempts/runs.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
@@ -40,22 +40,28 @@ export function checkRunFilter({ tags, status, createdAfter, createdBefore, limi
   }
 }
 
+/** A run that a filter lets through, or of which a record that cannot be read does not tell whether it should. */
+export interface SelectedRun {
+  listed: ListedRun;
+  problem: StowageError | undefined;
+}
+
 /** The runs that a filter lets through, in their order. Records are read only where the listing does not tell. */
 export async function selectRuns(
   storage: DataStoreStorage,
   runs: readonly ListedRun[],
   filter: RunFilter,
   options: CallOptions,
-): Promise<ListedRun[]> {
+): Promise<SelectedRun[]> {
   const { limit = Number.POSITIVE_INFINITY } = filter;
   const candidates = runs.filter((run) => isCandidate(run, filter));
-  const selected: ListedRun[] = [];
+  const selected: SelectedRun[] = [];
   // A search for few begins with few.
   let size = Math.min(limit, CONCURRENCY);
   for (let start = 0; start < candidates.length && selected.length < limit; ) {
     const slice = candidates.slice(start, start + size);
-    const fits = await Promise.all(slice.map((run) => doesFit(storage, run, filter, options)));
-    selected.push(...slice.filter((_, index) => fits[index]));
+    const looked = await Promise.all(slice.map((listed) => look(storage, listed, filter, options)));
+    for (const one of looked) if (one) selected.push(one);
     start += size;
     size = Math.min(size * 2, CONCURRENCY);
   }
@@ -67,6 +73,21 @@ function isCandidate({ createdAtMs, finished }: ListedRun, filter: RunFilter): b
   if (createdAfter && createdAtMs <= createdAfter.getTime()) return false;
   if (createdBefore && createdAtMs >= createdBefore.getTime()) return false;
   return status === undefined || finished === (status !== 'open');
+}
+
+async function look(
+  storage: DataStoreStorage,
+  listed: ListedRun,
+  filter: RunFilter,
+  options: CallOptions,
+): Promise<SelectedRun | undefined> {
+  try {
+    const fits = await doesFit(storage, listed, filter, options);
+    return fits ? { listed, problem: undefined } : undefined;
+  } catch (error) {
+    if (!isOfOneRecord(error)) throw error;
+    return { listed, problem: error };
+  }
 }
 
 async function doesFit(

@@ -1,5 +1,4 @@
 import { types } from 'node:util';
-import type { ListedRun } from '../attempts/run-listing.ts';
 import {
   finishRunRecord,
   type RunCreated,
@@ -12,6 +11,7 @@ import type { ContentAddressedStore } from '../content/content-addressed-store.t
 import { isError, StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { checkOptionNames } from '../storage/option-names.ts';
+import type { SelectedRun } from './run-selection.ts';
 import type { TaskDataStore } from './task-data-store.ts';
 import type { GetTasksOptions } from './task-selection.ts';
 
@@ -123,10 +123,13 @@ export interface RunSummary {
   createdAt: Date;
   /** Whether somebody recorded its end. */
   isFinished: boolean;
+  /** Why nobody can tell whether the filter lets it through: a record of it that cannot be read. `undefined` as a rule. */
+  problem: StowageError | undefined;
 }
 
-export function toSummary(flow: RunOwner, { run, createdAtMs, finished }: ListedRun): RunSummary {
-  return { run: new Run(flow, run), createdAt: new Date(createdAtMs), isFinished: finished };
+export function toSummary(flow: RunOwner, { listed, problem }: SelectedRun): RunSummary {
+  const { run, createdAtMs, finished } = listed;
+  return { run: new Run(flow, run), createdAt: new Date(createdAtMs), isFinished: finished, problem };
 }
 
 export function runNotFound(flow: string, run: string): StowageError {

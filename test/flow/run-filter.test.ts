@@ -57,6 +57,32 @@ describe('runs', () => {
     expect(storage.snapshot()).toMatchObject({ list: { calls: 1 }, get: { calls: 0 } });
   });
 
+  it.each(['created.json', 'finished.json'])(
+    'of which one has a damaged %s are listed all the same, it with its problem',
+    async (file) => {
+      const storage = new MemoryStorage();
+      const flow = await openFlow({ storage });
+      for (const runId of ['r1', 'r2', 'r3']) {
+        await (await flow.createRun({ runId, tags: ['all'] })).finish();
+      }
+      await storage.delete([`runs/Test/r2/${file}`]);
+      await storage.create(`runs/Test/r2/${file}`, new TextEncoder().encode('[['));
+      const seen = (await flow.runs({ status: 'done', tags: ['all'] })).map(({ run, problem }) => [
+        run.runId,
+        problem?.code,
+      ]);
+      expect(seen).toEqual([
+        ['r3', undefined],
+        ['r2', 'RECORD_DAMAGED'],
+        ['r1', undefined],
+      ]);
+      expect((await flow.runs()).map(({ run }) => run.runId)).toEqual(['r3', 'r2', 'r1']);
+      expect((await flow.latestRun())?.runId).toBe('r3');
+      await storage.delete(['r3', 'r1'].flatMap((run) => [`runs/Test/${run}/finished.json`]));
+      await errorOf(flow.latestRun({ tags: ['all'] }), 'RECORD_DAMAGED');
+    },
+  );
+
   it('latestRun takes tags', async () => {
     const flow = await openFlow();
     for (const [runId, tags] of [

@@ -73,7 +73,11 @@ async function* placesOf(
 ): AsyncGenerator<{ unfinished: UnfinishedWrites | undefined; place?: string }> {
   const { signal } = invocation;
   yield { unfinished: storage.unfinished };
-  for (const { id, uri } of await content.places({ signal })) {
+  for (const { id, uri, problem } of await content.places({ signal })) {
+    if (uri === undefined) {
+      if (problem) invocation.failed(problem);
+      continue;
+    }
     try {
       yield { unfinished: (await content.contentAt(id, { signal })).storage.unfinished, place: uri };
     } catch (error) {
