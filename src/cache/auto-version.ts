@@ -40,7 +40,7 @@ export interface CodeVersion {
 
 /** A variable that a function uses and does not declare. */
 export interface FreeVariable {
-  /** `k`, `process.env.MODEL`, `import("./model.js")`, `this`. */
+  /** `k`, `process.env.MODEL`, `import("./model.js")`, `this`; `prompts_1.judge`, where a compiler made that of an import. */
   readonly name: string;
   /** Which function uses it: `run`, `dependsOn[0]`. */
   readonly place: string;
@@ -139,24 +139,36 @@ export class TaskCode {
     return version;
   }
 
-  /** A function whose name another one uses is taken for what it means by that. */
+  /** A function whose name is used, by another one or by itself, is taken for what is meant by that. */
   #freeVariables(): FreeVariable[] {
     const found = new Map<string, FreeVariable>();
+    const isPart = (name: string): boolean => this.#parts.some((part) => isCalled(part, name));
     for (const { fn, place } of this.#parts) {
       const source = fn && knownSourceOf(fn);
       const isCalledBare = place === 'run' && source?.isArrow === false;
       for (const name of source?.free ?? []) {
+        const variable = { name, place };
         // Called without a `this`, it has none.
-        const isSeen =
-          (isCalledBare && name === 'this') ||
-          this.#parts.some(
-            (part) => part.place !== place && part.place !== 'run' && nameOf(part.fn) === name,
-          );
-        if (!isSeen && !found.has(name)) found.set(name, { name, place });
+        const isSeen = (isCalledBare && name === 'this') || isNamedBy(variable, isPart);
+        if (!isSeen && !found.has(name)) found.set(name, variable);
       }
     }
     return [...found.values()];
   }
+}
+
+/**
+ * By which names a variable counts: of `prompts_1.judge`, which a compiler may have made of `judge`, or of what is called `prompts_1`, by
+ * both; of `process.env.MODEL` by `MODEL` as well.
+ */
+export function isNamedBy({ name }: FreeVariable, isName: (name: string) => boolean): boolean {
+  const parts = name.split('.');
+  return isName(name) || isName(parts[0] as string) || isName(parts.at(-1) as string);
+}
+
+/** A function that has no name of its own is called `run` by the option. */
+function isCalled({ fn, place }: PlacedPart, name: string): boolean {
+  return fn !== undefined && nameOf(fn) === name && (place !== 'run' || name !== 'run');
 }
 
 function listed(digest: string | undefined): string {
@@ -225,8 +237,8 @@ function filePart(taskName: string, place: string, file: string | URL): PlacedPa
   return { place, known: () => part.known(), read };
 }
 
-function nameOf(fn: SourceFunction | undefined): string {
-  const name: unknown = fn && Object.getOwnPropertyDescriptor(fn, 'name')?.value;
+function nameOf(fn: SourceFunction): string {
+  const name: unknown = Object.getOwnPropertyDescriptor(fn, 'name')?.value;
   // What is bound is called after what it binds, which may have no name.
   const trimmed = typeof name === 'string' ? name.trim() : '';
   return trimmed === '' ? 'anonymous' : trimmed;

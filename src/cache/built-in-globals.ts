@@ -22,3 +22,19 @@ export const BUILT_IN_GLOBALS: ReadonlySet<string> = new Set(
     .trim()
     .split(/\s+/),
 );
+
+/** What compilers and bundlers put into code (TypeScript, esbuild and so tsx, Vite): their own, and the same for all code. */
+export const COMPILER_HELPERS: ReadonlySet<string> = new Set(
+  `
+    __addDisposableResource __assign __async __asyncDelegator __asyncGenerator __asyncValues __await __awaiter
+    __callDispose __classPrivateFieldGet __classPrivateFieldIn __classPrivateFieldSet __createBinding __decorate
+    __decorateClass __decorateElement __decoratorMetadata __decoratorStart __disposeResources __esDecorate
+    __extends __forAwait __generator __importDefault __importStar __makeTemplateObject __metadata __name
+    __objRest __param __pow __privateAdd __privateGet __privateIn __privateMethod __privateSet __privateWrapper
+    __propKey __publicField __read __rest __restKey __runInitializers __setFunctionName __spread __spreadArray
+    __spreadArrays __spreadProps __spreadValues __template __toESM __toPropertyKey __typeError __using __values
+    __vite_ssr_import_meta__ __yieldStar
+  `
+    .trim()
+    .split(/\s+/),
+);

@@ -1,5 +1,5 @@
 import { isBuiltin } from 'node:module';
-import { BUILT_IN_GLOBALS } from './built-in-globals.ts';
+import { BUILT_IN_GLOBALS, COMPILER_HELPERS } from './built-in-globals.ts';
 import type { SyntaxTree } from './function-tree.ts';
 
 /** Names that a scope declares. */
@@ -10,10 +10,15 @@ interface Scope {
 
 type Visit = (node: SyntaxTree, scope: Scope | undefined) => void;
 
+/** How TypeScript, Vite, webpack, esbuild and Babel call a module whose imports they have made members of: `x_1.y` was `y`. */
+const COMPILED_MODULE =
+  /^(?:\w+_\d+|__vite_ssr_import_\d+__|\w+__WEBPACK_IMPORTED_MODULE_\d+__|import_\w+|_[a-z]\w*)$/;
+const VITE_IMPORT = '__vite_ssr_dynamic_import__';
+
 /**
  * The names that the source of a function uses and does not declare, in the order of their first use: what it closes over, imports or
- * finds among the globals, but for the language's and the runtime's own. `process.env.X` and `globalThis.x` are such names too, and so are
- * modules that are imported while it runs (`import("./x.js")`), and its own `this`.
+ * finds among the globals, but for the language's, the runtime's and compilers' own. `process.env.X` and `globalThis.x` are such names too, and so
+ * are modules that are imported while it runs (`import("./x.js")`), its own `this`, and what a compiler made of an import (`x_1.y`).
  */
 export function freeVariables(fn: SyntaxTree): string[] {
   const free = new Set<string>();
@@ -23,7 +28,12 @@ export function freeVariables(fn: SyntaxTree): string[] {
     return false;
   };
   const use = (name: string, scope: Scope | undefined): void => {
-    if (!isDeclared(name, scope) && !BUILT_IN_GLOBALS.has(name)) free.add(name);
+    if (!isDeclared(name, scope) && !BUILT_IN_GLOBALS.has(name) && !COMPILER_HELPERS.has(name))
+      free.add(name);
+  };
+  const useModule = (source: unknown): void => {
+    const module = textOf(source);
+    if (module === undefined || !isBuiltin(module)) free.add(`import(${JSON.stringify(module) ?? '...'})`);
   };
   const isGlobal = (node: unknown, names: readonly string[], scope: Scope | undefined): boolean =>
     isNode(node) &&
@@ -75,19 +85,28 @@ export function freeVariables(fn: SyntaxTree): string[] {
       else if (name === 'env' && isGlobal(object, ['process'], scope)) free.add('process.env');
       else if (isGlobal(object, ['globalThis', 'global'], scope)) {
         if (name === undefined || !BUILT_IN_GLOBALS.has(name)) free.add(`globalThis.${name ?? '*'}`);
+      } else if (
+        name !== undefined &&
+        isCompiledModule(object) &&
+        !isDeclared(object.name as string, scope)
+      ) {
+        if (!COMPILER_HELPERS.has(name)) free.add(`${object.name}.${name}`);
       } else visitAll(object, scope);
       if (node.computed === true) visitAll(property, scope);
     },
     ImportExpression: (node, scope) => {
-      const module = textOf(node.source);
-      if (module === undefined || !isBuiltin(module)) free.add(`import(${JSON.stringify(module) ?? '...'})`);
+      useModule(node.source);
       visitFields(node, scope);
     },
     CallExpression: (node, scope) => {
-      const module = textOf((node.arguments as unknown[])[0]);
+      const [source, ...others] = node.arguments as unknown[];
+      const module = textOf(source);
       const isRequire = isGlobal(node.callee, ['require'], scope);
       if (isRequire && module !== undefined) {
         if (!isBuiltin(module)) free.add(`require(${JSON.stringify(module)})`);
+      } else if (isGlobal(node.callee, [VITE_IMPORT], scope)) {
+        useModule(source);
+        visitAll([source, ...others], scope);
       } else visitFields(node, scope);
     },
     FunctionDeclaration: visitFunction,
@@ -178,6 +197,10 @@ const FUNCTIONS = [
 
 function declaredNames(declaration: SyntaxTree): string[] {
   return (declaration.declarations as SyntaxTree[]).flatMap(({ id }) => namesOf(id));
+}
+
+function isCompiledModule(node: SyntaxTree): boolean {
+  return node.type === 'Identifier' && COMPILED_MODULE.test(node.name as string);
 }
 
 /** The name of a member, where the source tells it. */

@@ -1,4 +1,5 @@
 import { SerializerRegistry } from '../artifacts/registry.ts';
+import { BoundedMap } from '../content/bounded-map.ts';
 import { canonicalSource } from './canonical-source.ts';
 import { freeVariables } from './free-variables.ts';
 import { functionTree } from './function-tree.ts';
@@ -18,39 +19,54 @@ export interface FunctionSource {
   readonly isArrow: boolean;
 }
 
+/** As many sources are remembered, whatever functions they are of. */
+const MAX_KNOWN = 1000;
+
 const registry = new SerializerRegistry();
-const pending = new WeakMap<SourceFunction, Promise<FunctionSource>>();
 const known = new WeakMap<SourceFunction, FunctionSource>();
+/** By the text: a function that is made anew for each request is not parsed for each. */
+const sources = new BoundedMap<string, Promise<FunctionSource> | FunctionSource>(MAX_KNOWN);
 
 /**
- * What the source of a function tells, worked out once.
+ * What the source of a function tells, worked out once for each source.
  *
  * @throws What the parser throws for source that cannot be parsed.
  */
-export function sourceOf(fn: SourceFunction): Promise<FunctionSource> {
-  let source = pending.get(fn);
+export async function sourceOf(fn: SourceFunction): Promise<FunctionSource> {
+  const text = sourceText(fn);
+  let source = sources.get(text);
   if (source === undefined) {
-    source = read(fn);
-    pending.set(fn, source);
-    source.catch(() => pending.delete(fn));
+    source = read(text);
+    sources.set(text, source);
   }
-  return source;
+  try {
+    const told = await source;
+    sources.set(text, told);
+    known.set(fn, told);
+    return told;
+  } catch (error) {
+    sources.delete(text);
+    throw error;
+  }
 }
 
 /** As {@link sourceOf}, where it is known already. */
 export function knownSourceOf(fn: SourceFunction): FunctionSource | undefined {
-  return known.get(fn);
+  const own = known.get(fn);
+  if (own !== undefined) return own;
+  const source = sources.get(sourceText(fn));
+  if (source === undefined || source instanceof Promise) return undefined;
+  known.set(fn, source);
+  return source;
 }
 
-async function read(fn: SourceFunction): Promise<FunctionSource> {
-  const tree = await functionTree(sourceText(fn));
-  const source = {
+async function read(text: string): Promise<FunctionSource> {
+  const tree = await functionTree(text);
+  return {
     digest: valueDigest(canonicalSource(tree), { taskName: '', root: 'version' }, registry),
     free: freeVariables(tree),
     isArrow: tree.type === 'ArrowFunctionExpression',
   };
-  known.set(fn, source);
-  return source;
 }
 
 /** The source of a function as the runtime gives it. */

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { autoVersion, type CodeOptions } from '../../src/cache/auto-version.ts';
 import { cacheKey } from '../../src/cache/cache-key.ts';
 import { explainKeys } from '../../src/cache/explain-keys.ts';
-import type { SourceFunction } from '../../src/cache/function-source.ts';
+import { knownSourceOf, type SourceFunction, sourceOf } from '../../src/cache/function-source.ts';
 import { isStowageError, type StowageError } from '../../src/errors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stowage-auto-'));
@@ -170,6 +170,27 @@ describe('what a version depends on', () => {
     const digests = await Promise.all(versions.map((options) => digest(run, options)));
     expect(new Set(digests).size).toBe(versions.length);
     expect(await digest(run, { dependsOn: [] })).toBe(digests[0]);
+  });
+
+  it('sees what a function means by its own name, and by those of others that it depends on', async () => {
+    const unseen = async (code: CodeOptions): Promise<string[]> =>
+      (await autoVersion('judge', code)).freeVariables.map(({ name, place }) => `${place}: ${name}`);
+    const walk = (n: number): number => (n === 0 ? odd(n) : walk(n - 1));
+    const odd = (n: number): number => walk(n);
+    expect(await unseen({ run: walk })).toEqual(['run: odd']);
+    expect(await unseen({ run: walk, dependsOn: [odd] })).toEqual([]);
+    expect(await unseen({ run, dependsOn: [walk, odd] })).toEqual([]);
+    const code = { run: made('() => (0, run_1.run)(run_1.walk)') };
+    expect(await unseen({ ...code, dependsOn: [run] })).toEqual(['run: run_1.walk']);
+    // Called `run` by the option, it is not what it calls so.
+    expect(await unseen({ run: made('(() => ({ run: () => run() }).run)()') })).toEqual(['run: run']);
+  });
+
+  it('is parsed once for each source, however often a function of it is made', async () => {
+    const source = '() => "parsed once"';
+    const first = await sourceOf(made(source));
+    expect(knownSourceOf(made(source))).toBe(first);
+    expect(knownSourceOf(made('() => "another"'))).toBeUndefined();
   });
 
   it('is a file by its bytes, wherever it lies', async () => {

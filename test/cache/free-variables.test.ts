@@ -113,6 +113,22 @@ describe('free variables', () => {
       'class A { #k = 1; get k() { return this.#k } static s = this.k; static { this.t = 1 } }',
       [],
     ],
+    [
+      'what compilers made of imports, by its own name',
+      '() => [(0, judge_1.judge)(), prompts_2.default.text, import_x.y, __vite_ssr_import_0__.z, (0, _q.q)(), _u]',
+      ['judge_1.judge', 'prompts_2.default', 'import_x.y', '__vite_ssr_import_0__.z', '_q.q', '_u'],
+    ],
+    [
+      'what they made of modules that are imported meanwhile',
+      '() => [__vite_ssr_dynamic_import__("./model.js"), __vite_ssr_dynamic_import__("node:fs")]',
+      ['import("./model.js")'],
+    ],
+    [
+      'none of the helpers of compilers',
+      '(x) => __awaiter(void 0, void 0, void 0, function* () { return tslib_1.__rest(__name(() => x, "f"), []) })',
+      [],
+    ],
+    ['nothing that is declared, whatever its name', '(a_1) => { const _b = a_1.c; return _b.d }', []],
     ['nothing twice', '() => k + k + (() => k)()', ['k']],
   ])('are %s', async (_, source, names) => {
     expect(await of(source)).toEqual(names);

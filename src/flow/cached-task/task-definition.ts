@@ -1,4 +1,4 @@
-import { type CodeVersion, type FreeVariable, TaskCode } from '../../cache/auto-version.ts';
+import { type CodeVersion, type FreeVariable, isNamedBy, TaskCode } from '../../cache/auto-version.ts';
 import { type CacheKey, type CacheScope, type KeyParts, TaskKeys } from '../../cache/cache-key.ts';
 import type { CodePart } from '../../cache/code-part.ts';
 import type { CacheEntry } from '../../cache/entry.ts';
@@ -251,9 +251,6 @@ export class TaskDefinition<Input, Output> implements CodePart {
     const ofConfig = typeof config === 'object' && config !== null ? Object.keys(config) : [];
     // `{ config, ... }` is the variable of that name.
     const seen = new Set([...ignoredVariables, ...ofConfig, ...(config === undefined ? [] : ['config'])]);
-    // `process.env.MODEL` counts by `config: { MODEL }`.
-    return freeVariables.filter(
-      ({ name }) => !seen.has(name) && !seen.has(name.slice(name.lastIndexOf('.') + 1)),
-    );
+    return freeVariables.filter((variable) => !isNamedBy(variable, (name) => seen.has(name)));
   }
 }

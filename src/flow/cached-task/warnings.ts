@@ -153,8 +153,9 @@ export function unseenText(variables: readonly FreeVariable[]): string {
 }
 
 function makeThemCount(variables: readonly string[]): string {
-  const [name] = variables.filter((variable) => /^[\w$]+$/.test(variable) && variable !== 'this');
-  return `If results depend on it, make it count: functions, modules and files by \`dependsOn\`, values by \`config\`${name === undefined ? '' : ` (\`config: { ${name} }\`)`} or \`salt\`, or pass it in the input. Name in \`ignoredVariables\` what does not change results, or counts by a salt or the input.`;
+  const [name, ...others] = variables;
+  const example = others.length === 0 && name !== undefined && /^[\w$]+$/.test(name) && name !== 'this';
+  return `If results depend on one of them, make it count: functions, modules and files by \`dependsOn\`, values by members of \`config\` that have their names${example ? ` (\`config: { ${name} }\`)` : ''}, or by \`salt\`, or pass it in the input. Name in \`ignoredVariables\` what does not change results (libraries, clients), or counts by a salt or the input.`;
 }
 
 function listed(names: readonly string[]): string {

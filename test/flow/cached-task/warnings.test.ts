@@ -34,7 +34,7 @@ describe("what a version 'auto' does not see", () => {
       expect(await warned()).toEqual(turn === 0 ? ['STOWAGE_UNSEEN_VARIABLES'] : []);
       expect(warnings.splice(0)[0]?.message ?? '').toMatch(
         turn === 0
-          ? /"judge" of flow "Test".*uses helper, PROMPT: .*dependsOn.*config.*\{ helper \}.*salt/
+          ? /"judge" of flow "Test".*uses helper, PROMPT: .*`dependsOn`.*`config` that have their names, .*`salt`/
           : /^$/,
       );
     }
@@ -54,6 +54,12 @@ describe("what a version 'auto' does not see", () => {
     expect(await told(environment)).toEqual(['process.env.STOWAGE_TEST_MODEL']);
     expect(await told({ ...environment, config: { STOWAGE_TEST_MODEL: 'none' } })).toEqual([]);
     expect(await told({ run: (text: string) => text.trim() })).toEqual([]);
+    // As compilers make of imports.
+    const [prompts_1, helper_1] = [{ PROMPT }, { helper }];
+    const compiled = { run: (text: string) => prompts_1.PROMPT + helper_1.helper(text) };
+    expect(await told(compiled)).toEqual(['prompts_1.PROMPT, helper_1.helper']);
+    expect(await told({ ...compiled, dependsOn: [helper], config: { PROMPT } })).toEqual([]);
+    expect(await told({ ...compiled, ignoredVariables: ['prompts_1', 'helper_1.helper'] })).toEqual([]);
   });
 
   it("is an error of each call with freeVariables: 'error', unless it counts", async () => {
