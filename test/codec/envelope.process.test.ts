@@ -1,14 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { test } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { sealEnvelope } from '../../src/codec/envelope.ts';
+import { prepareCodec } from '../../src/codec/zstd.ts';
 
-const text = Buffer.from('a line that compresses well enough\n'.repeat(20));
+beforeAll(prepareCodec);
 
 describe('the zstd command', () => {
   const hasZstd = spawnSync('zstd', ['--version']).status === 0;
 
-  test.skipIf(!hasZstd)('opens an envelope of codec zstd', () => {
+  it.skipIf(!hasZstd)('opens an envelope of codec zstd', () => {
+    const text = Buffer.from('a line that compresses well enough\n'.repeat(20));
     const envelope = sealEnvelope('blob', text, { compression: { codec: 'zstd' } });
     const { status, stdout } = spawnSync('zstd', ['-d', '-c'], { input: envelope });
     expect(status).toBe(0);
