@@ -1,11 +1,12 @@
 import type { CacheKey } from '../../cache/cache-key.ts';
 import { countBy } from '../../cache/code-part.ts';
-import { throwIfAborted } from '../../errors.ts';
+import { isStowageError, throwIfAborted } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { orAborted } from '../../storage/next-or-aborted.ts';
 import { LinkedAbort } from '../../storage/object-store/linked-abort.ts';
 import { checkOptionNames } from '../../storage/option-names.ts';
 import { CALL_OPTION_NAMES, type CachedCallOptions, checkCallOptions } from './cached-task-options.ts';
+import type { Call } from './call.ts';
 import { currentTask, noteRead, refuseOwnCall } from './current-task.ts';
 import {
   checkConcurrency,
@@ -18,7 +19,7 @@ import {
 import { type CallPlan, planCalls } from './plan-calls.ts';
 import { recordHit } from './record-hit.ts';
 import { resolveCall } from './resolve-call.ts';
-import type { CachedResult } from './result.ts';
+import type { CachedResult, SharedResult } from './result.ts';
 import type { KeyedCall, TaskDefinition } from './task-definition.ts';
 
 /** The arguments of a call: the input may be left out where it may be `undefined`. */
@@ -78,6 +79,17 @@ async function alone<T>(
   }
 }
 
+const schemaNumbers = new WeakMap<object, number>();
+let schemas = 0;
+
+/** Tells an output schema of this process from all others. */
+function schemaNumber(output: object | undefined): number {
+  if (output === undefined) return 0;
+  const number = schemaNumbers.get(output) ?? ++schemas;
+  schemaNumbers.set(output, number);
+  return number;
+}
+
 const MAP_OPTION_NAMES = [...CALL_OPTION_NAMES, 'concurrency', 'onProgress'];
 
 /** Makes the function that a definition describes. */
@@ -111,21 +123,28 @@ export function toCachedTask<CallInput, Input, Output>(
     const enclosing = currentTask(host.flow);
     refuseOwnCall(host.flow, name, keyed.brief.key);
     const run = runId ?? enclosing?.runId ?? host.processRun();
-    const call = { ...keyed, mode, runId: run };
+    const call: Call = { ...keyed, mode, runId: run };
     const resolve = (inner: AbortSignal, seal?: () => void): Promise<CachedResult<Output>> =>
       resolveCall(definition, call, inner, seal);
-    const together = async (): Promise<CachedResult<Output>> => {
-      const { output } = definition;
-      const flight = flightOf(mode, keyed.brief.key);
-      const fly = async (inner: AbortSignal, seal: () => void) => ({
-        output,
-        result: await resolve(inner, seal),
-      });
-      for (;;) {
-        const flown = await host.flights.run(flight, fly, signal);
-        // What another definition's schema made of the result is not ours: it is stored by now as the function returned it.
-        if (flown.output === output) return flown.result as CachedResult<Output>;
+    const { output } = definition;
+    const fly = async (inner: AbortSignal, seal: () => void): Promise<SharedResult> => {
+      try {
+        return { output, result: await resolve(inner, seal) };
+      } catch (error) {
+        if (!isStowageError(error, 'OUTPUT_INVALID')) throw error;
+        return { output, refused: error };
       }
+    };
+    const together = async (): Promise<CachedResult<Output>> => {
+      const flight = flightOf(mode, keyed.brief.key);
+      let flown = await host.flights.run(flight, fly, signal);
+      if (flown.output !== output) {
+        // What another definition's schema made of the result is not ours. What the function returned is stored by now, as a rule.
+        if (mode === 'refresh' && 'result' in flown && flown.result.stored) call.mode = 'auto';
+        flown = await host.flights.run(`${call.mode} ${schemaNumber(output)} ${flight}`, fly, signal);
+      }
+      if ('refused' in flown) throw flown.refused;
+      return flown.result as CachedResult<Output>;
     };
     // What is not to be shared with later calls is not shared with those beside it either.
     const result = mode === 'off' ? await alone((inner) => resolve(inner), signal) : await together();

@@ -1,5 +1,6 @@
 import type { CacheMissReason } from '../../cache/entry-reader.ts';
 import type { NotStoredReason } from '../../cache/entry-writer.ts';
+import type { StowageError } from '../../errors.ts';
 
 /** Which attempt a result comes from. */
 export interface Provenance {
@@ -18,11 +19,11 @@ export interface Provenance {
   durationMs: number | undefined;
 }
 
-/** What calls under way share: a result, and the schema that it was parsed by. */
-export interface SharedResult {
-  output: object | undefined;
-  result: CachedResult<unknown>;
-}
+/** What calls under way share: what came of one of them, and the schema that it was parsed by, or refused. */
+export type SharedResult = { output: object | undefined } & (
+  | { result: CachedResult<unknown> }
+  | { refused: StowageError }
+);
 
 /** Why a call of a cached task was no hit: the cache had none, or the task's output schema refused what it had. */
 export type CallMissReason = CacheMissReason | 'refused';

@@ -131,6 +131,24 @@ describe('an output schema whose change its JSON Schema does not tell', () => {
     ]);
   });
 
+  it('counts for those who ask anew together, which run once, and for one whose own does not refuse', async () => {
+    const flow = await openFlow();
+    let runs = 0;
+    const run = async () => ({ text: ' a ', n: ++runs });
+    const by = (output: z.ZodType<unknown, { text: string; n: number }>) =>
+      flow.cachedTask({ name: 't', version: '1', interfaceVersion: '1', output, run });
+    const own = Array.from({ length: 8 }, (_, k) => stored.transform(({ n }) => n * k));
+    expect(await Promise.all(own.map((output) => by(output)(0, { mode: 'refresh' })))).toEqual([
+      0, 1, 2, 3, 4, 5, 6, 7,
+    ]);
+    const strict = by(stored.refine(() => false));
+    const calls = [strict(1), by(stored.transform(({ text }) => text))(1), strict(1)];
+    const [refused, taken, refusedToo] = await Promise.allSettled(calls);
+    expect([refused, refusedToo]).toMatchObject(Array(2).fill({ reason: { code: 'OUTPUT_INVALID' } }));
+    expect(taken).toMatchObject({ value: ' a ' });
+    expect(runs).toBe(3);
+  });
+
   it('a schema that throws makes it a miss, whose run tells it', async () => {
     const thrower = stored.transform(() => {
       throw new Error('no');
