@@ -39,8 +39,8 @@ export interface CachedTaskWarning {
 
 const doubts = channel('stowage:cached-task-warning');
 
-/** What of variables was told in this process: they are of the code, whatever flow is opened for it. */
-const toldVariables = new BoundedMap<string, true>(MAX_KNOWN);
+/** What was told in this process of code: it is the same whatever flow is opened for it, be it one for each request. */
+const toldOfCode = new BoundedMap<string, true>(MAX_KNOWN);
 
 /** A definition of a task, for those that share its results. */
 interface Definition {
@@ -110,21 +110,32 @@ export class CachedTaskWarnings {
 
   /** Warns, once in the process, of variables that the code of a task uses and that are no part of its version. */
   unseen(task: string, variables: readonly FreeVariable[]): void {
-    const key = [this.#flowName, task, ...variables.map(({ name, place }) => `${name} ${place}`)].join('\n');
-    if (variables.length === 0 || toldVariables.get(key)) return;
-    toldVariables.set(key, true);
-    const message = `${this.#titleOf(task)} ${unseenText(variables)} This is told once; \`freeVariables: 'error'\` makes it an error.`;
-    this.#tell('STOWAGE_UNSEEN_VARIABLES', task, message);
+    if (variables.length === 0) return;
+    this.#tellOfCode(
+      'STOWAGE_UNSEEN_VARIABLES',
+      task,
+      variables.map(({ name, place }) => `${name} ${place}`).join(),
+      `${this.#titleOf(task)} ${unseenText(variables)} This is told once; \`freeVariables: 'error'\` makes it an error.`,
+    );
   }
 
-  /** Warns, once for each name, of a hit that a function of other source made. */
+  /** Warns, once in the process for each name and version, of a hit that a function of other source made. */
   otherSource(task: string, version: string, storedAt: string): void {
     if (this.#told.get(`STOWAGE_CACHED_TASK_REDEFINED ${task}`)) return; // that says more
-    this.#doubt(
+    this.#tellOfCode(
       'STOWAGE_OTHER_SOURCE',
       task,
-      `${this.#titleOf(task)} returned a result of ${storedAt}, which a function of other source made: the version ${JSON.stringify(version)} is that of then, and the code is not. If that changes results, give it another version; if not, \`{ mode: 'refresh' }\` or \`evict\` renews what was stored, and a subscriber to the channel stowage:cached-task-warning is told instead. This is told once for each open flow.`,
+      version,
+      `${this.#titleOf(task)} returned a result of ${storedAt}, which a function of other source made: the version ${JSON.stringify(version)} is that of then, and the code is not. If that changes results, give it another version; if not, \`{ mode: 'refresh' }\` or \`evict\` renews what was stored, and a subscriber to the channel stowage:cached-task-warning is told instead. This is told once.`,
     );
+  }
+
+  /** @param of - what of the task's code it is about */
+  #tellOfCode(code: string, task: string, of: string, message: string): void {
+    const key = [code, this.#flowName, task, of].join('\n');
+    if (toldOfCode.get(key)) return;
+    toldOfCode.set(key, true);
+    this.#tell(code, task, message);
   }
 
   #doubt(code: string, task: string, message: string): void {

@@ -98,28 +98,34 @@ describe('a hit that a function of other source made', () => {
   )() as typeof mean;
   const median = (numbers: number[]): number => numbers.toSorted()[numbers.length >> 1] ?? 0;
 
-  it.each([false, true])('is told, once in a flow, and in the result (serialize: %s)', async (serialize) => {
-    const storage = new MemoryStorage();
-    const call = async (run: typeof mean, times = 1) => {
-      const flow = await openFlow({ storage });
-      const task = flow.cachedTask({ name: 'mean', version: '1', serialize, run });
-      let result = await task.detailed([1, 2, 6]);
-      for (let turn = 1; turn < times; turn++) result = await task.detailed([1, 2, 6]);
-      return {
-        hit: result.hit,
-        value: result.value,
-        other: result.otherSource,
-        told: (await warned()).length,
+  it.each([false, true])(
+    'is told, once in the process, and in the result (serialize: %s)',
+    async (serialize) => {
+      const storage = new MemoryStorage();
+      const call = async (run: typeof mean, times = 1) => {
+        const flow = await openFlow({ storage });
+        const task = flow.cachedTask({ name: `mean ${serialize}`, version: '1', serialize, run });
+        let result = await task.detailed([1, 2, 6]);
+        for (let turn = 1; turn < times; turn++) result = await task.detailed([1, 2, 6]);
+        return {
+          hit: result.hit,
+          value: result.value,
+          other: result.otherSource,
+          told: (await warned()).length,
+        };
       };
-    };
-    expect(await call(mean)).toEqual({ hit: false, value: 3, other: false, told: 0 });
-    expect(await call(mean)).toEqual({ hit: true, value: 3, other: false, told: 0 });
-    expect(await call(sameMean)).toEqual({ hit: true, value: 3, other: false, told: 0 });
-    expect(await call(median, 3)).toEqual({ hit: true, value: 3, other: true, told: 1 });
-    expect(warnings[0]).toMatchObject({ code: 'STOWAGE_OTHER_SOURCE' });
-    expect(warnings[0]?.message).toMatch(/"mean" of flow "Test".*other source.*version "1".*another version/);
-    expect(await call(median.bind(null))).toMatchObject({ hit: true, other: false, told: 1 });
-  });
+      expect(await call(mean)).toEqual({ hit: false, value: 3, other: false, told: 0 });
+      expect(await call(mean)).toEqual({ hit: true, value: 3, other: false, told: 0 });
+      expect(await call(sameMean)).toEqual({ hit: true, value: 3, other: false, told: 0 });
+      expect(await call(median, 3)).toEqual({ hit: true, value: 3, other: true, told: 1 });
+      expect(warnings[0]).toMatchObject({ code: 'STOWAGE_OTHER_SOURCE' });
+      expect(warnings[0]?.message).toMatch(
+        /"mean .*" of flow "Test".*other source.*version "1".*another version/,
+      );
+      expect(await call(median)).toEqual({ hit: true, value: 3, other: true, told: 1 });
+      expect(await call(median.bind(null))).toMatchObject({ hit: true, other: false, told: 1 });
+    },
+  );
 
   it('is none where entries say nothing of their source, or nonsense', async () => {
     const flow = await openFlow();
