@@ -197,11 +197,15 @@ function givingWay(source: AsyncIterable<Uint8Array>, place: Place): AsyncIterab
         const coming = Promise.resolve(iterator.next()).finally(() => {
           isSilent = false;
         });
-        if (performance.now() - turnBegan < MAX_TURN_MS) await Promise.race([coming, nextTurn()]);
+        const isTurnOver = performance.now() - turnBegan >= MAX_TURN_MS;
+        if (!isTurnOver) await Promise.race([coming, nextTurn()]);
         if (!isSilent) return coming;
         place.giveBack();
         try {
-          return await coming;
+          const item = await coming;
+          // Timers and signals have their turn too, which may be what ends this stream.
+          if (isTurnOver) await nextTurn();
+          return item;
         } finally {
           await place.takeAgain();
           turnBegan = performance.now();

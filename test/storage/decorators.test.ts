@@ -122,6 +122,17 @@ describe('LimitStorage', () => {
     for (const result of await Promise.allSettled(all)) expect(result.status).toBe('rejected');
   });
 
+  it('keeps no timer from its turn by streams that never end nor wait', async () => {
+    const storage = new LimitStorage(new MemoryStorage(), 2);
+    const controller = new AbortController();
+    const endless = async function* () {
+      for (let i = 0; i < 10_000_000; i += 1) yield new Uint8Array(1);
+    };
+    setTimeout(() => controller.abort(), 1);
+    const options = { signal: controller.signal };
+    await expect(storage.create('s', endless(), options)).rejects.toMatchObject({ code: 'ABORTED' });
+  });
+
   it('cleans up a silent stream at once when its call is aborted', async () => {
     const storage = new LimitStorage(new MemoryStorage(), 1);
     const controller = new AbortController();
