@@ -24,6 +24,10 @@ function cycle(): Error {
   return error;
 }
 
+function* endless(): Generator<string> {
+  for (;;) yield 'member';
+}
+
 const hostile = new Proxy({}, { get: inner, has: inner, getPrototypeOf: inner, ownKeys: inner });
 const elsewhere = createContext({});
 
@@ -39,6 +43,7 @@ export const STRANGE_ERRORS: readonly [string, unknown][] = [
   ]),
   ['a cause that cannot be read', new Error('outer', { cause: withGetter('message') })],
   ['members that cannot be read', new AggregateError([withGetter('message'), revoked(), undefined, 'text'])],
+  ['members without end', Object.assign(new AggregateError([]), { errors: endless() })],
   ['members that are no list', withMember('name', 'AggregateError')],
   ['a cycle of causes', cycle()],
   ['made of DOMException.prototype', Object.create(DOMException.prototype)],

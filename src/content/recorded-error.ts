@@ -76,7 +76,14 @@ function memberText(error: Error, member: 'name' | 'message'): string | undefine
 /** The members of an `AggregateError`. */
 function errorsOf(error: Error): unknown[] {
   if (!isInstance(error, AggregateError) && attempted(() => error.name) !== 'AggregateError') return [];
-  return attempted(() => [...(error as AggregateError).errors].slice(0, MAX_ERRORS)) ?? [];
+  return attempted(() => firstOf((error as AggregateError).errors)) ?? [];
+}
+
+/** As many as can be recorded, of what may have no end. */
+function firstOf(errors: Iterable<unknown>): unknown[] {
+  const first: unknown[] = [];
+  for (const error of errors) if (first.push(error) === MAX_ERRORS) break;
+  return first;
 }
 
 /** What is no error: text as it is, plain data as JSON, anything else as Node shows it. */
