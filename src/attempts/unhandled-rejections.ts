@@ -7,7 +7,8 @@ const OURS = Symbol.for('stowage.fails-attempts');
 
 /** Open attempts with a save that failed: the process may be about to die of it. */
 const incomplete = new Set<Failable>();
-let isEnding = false;
+/** Why the process is about to end: what nobody handled, since the first of it. */
+const reasons = new Set<unknown>();
 
 /**
  * Fails `attempt` before the process dies of a rejection that nobody handles. A save that failed and was not awaited is such
@@ -21,18 +22,20 @@ export function failBeforeProcessEnds(attempt: Failable): void {
 
 /** Leaves `attempt` alone: it was closed, or given up. */
 export function leaveToItself(attempt: Failable): void {
-  if (incomplete.delete(attempt) && incomplete.size === 0 && !isEnding) stopListening();
+  if (incomplete.delete(attempt) && incomplete.size === 0 && reasons.size === 0) stopListening();
 }
 
 function onUnhandled(reason: unknown): void {
-  if (isEnding || !isOursAlone()) return;
-  isEnding = true;
+  if (!isOursAlone()) return;
+  const isEnding = reasons.size > 0;
+  reasons.add(reason);
+  if (isEnding) return;
   void failAll(reason).finally(() => {
-    isEnding = false;
     incomplete.clear();
     stopListening();
     // Once more, with nobody listening: Node.js ends the process as it would have, or as it was told to.
-    void Promise.reject(reason);
+    for (const each of reasons) void Promise.reject(each);
+    reasons.clear();
   });
 }
 

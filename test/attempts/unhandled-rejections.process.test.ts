@@ -76,6 +76,15 @@ describe('a process that nobody keeps from dying of a save that failed', () => {
     ]);
   });
 
+  it('tells who catches what nobody handled of all of it', async () => {
+    const before =
+      "process.on('uncaughtException', ({ details }) => console.error('caught', details.artifact));";
+    const work = 'for (let i = 0; i < 3; i++) task.saveArtifacts({ ["n" + i]: unsaveable });';
+    const { stderr, attempt } = await dieOf(work, { before });
+    expect(stderr.match(/caught n\d/g)).toEqual(['caught n0', 'caught n1', 'caught n2']);
+    expect(attempt.status).toBe('failed');
+  });
+
   it('leaves a process alone that listens, whose attempt is not done either', async () => {
     const before = "process.on('unhandledRejection', ({ code }) => console.error('heard', code));";
     const { stderr, attempt } = await dieOf('task.saveArtifacts({ model: unsaveable });', { before });
