@@ -73,6 +73,8 @@ export class SaveCall {
   }
 
   succeed(): void {
+    // Members of metadata are taken one by one: those that are `undefined` are left out, and replace nothing.
+    if (this.kind === 'metadata') return;
     for (const subject of this.subjects) this.take(subject);
     for (const origin of this.origins) this.take(origin);
   }

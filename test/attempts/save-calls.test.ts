@@ -127,6 +127,21 @@ describe('calls that save, begun one after the other and awaited by nobody,', ()
     },
   );
 
+  it('replace no metadata by a member that is undefined', async () => {
+    let isFirst = true;
+    const storage = new FaultStorage(new MemoryStorage(), (operation, name) => {
+      const isSlow = isFirst && operation === 'create' && name.startsWith('partial/');
+      if (isSlow) isFirst = false;
+      return isSlow ? { kind: 'delay', ms: 20 } : undefined;
+    });
+    const flow = await openFlow({ storage });
+    await flow.task(spec, async (task) => {
+      const later = { epoch: undefined as never, rows: 2 };
+      await Promise.all([task.saveMetadata({ epoch: 1 }), task.saveMetadata(later)]);
+    });
+    expect(await (await flow.getTaskDataStore('r1/fit/0')).loadMetadata()).toEqual({ epoch: 1, rows: 2 });
+  });
+
   it('leave what mergeArtifacts finds under way as it will be', async () => {
     const flow = await openFlow();
     const inputs = await Promise.all(
