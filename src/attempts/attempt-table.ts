@@ -111,10 +111,12 @@ export class AttemptTable {
     call.expect([artifactSubject(name)]);
     checkStream(name, source, options);
     const { compression, rawDataPath, signal } = options;
-    const { head, rest } = await readHead(abortable(source, { signal }), CHUNKED_FROM_BYTES);
+    const pieces = whileOpen(abortable(source, { signal }), call);
+    const { head, rest } = await readHead(pieces, CHUNKED_FROM_BYTES);
     if (!rest) return this.save({ [name]: head }, target, { compression, rawDataPath, signal }, call);
     const writer = await target.writers.to(checkRawDataPath(rawDataPath) ?? target.rawDataPath, { signal });
-    const content = await writer.saveStream(rest, { again, compression, signal });
+    const readAgain = again && (() => whileOpen(again(), call));
+    const content = await writer.saveStream(rest, { again: readAgain, compression, signal });
     const { key, bytes } = content;
     const entry = { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content } as const;
     await this.adopt([{ entry, refs: [] }], call);
@@ -309,6 +311,14 @@ export class AttemptTable {
   #name(name: string, row: TableRow): void {
     this.#inlineBytes -= inlineBytesOf(this.#rows.get(name));
     this.#rows.set(name, row);
+  }
+}
+
+/** A stream that ends with its attempt: nobody could name what comes later, of which there may be no end. */
+async function* whileOpen(source: AsyncIterable<Uint8Array>, call: SaveCall): AsyncGenerator<Uint8Array> {
+  for await (const piece of source) {
+    call.ensureOpen();
+    yield piece;
   }
 }
 

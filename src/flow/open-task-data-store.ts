@@ -252,7 +252,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
 
   /**
    * Closes the attempt as failed, and keeps the error: name, message, stack, causes, and its `recoverable` if it has one. Saves of artifacts
-   * that are still under way are not waited for, and throw `ATTEMPT_CLOSED`.
+   * that are still under way are not waited for, and throw `ATTEMPT_CLOSED`: streams at their next piece, and nothing of them stays.
    */
   async fail(error: unknown, options: CallOptions = {}): Promise<void> {
     checkOptionNames(options, 'fail');

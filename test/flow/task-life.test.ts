@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { digestHex } from '../../src/digest/blake3.ts';
+import { MemoryStorage } from '../../src/storage/memory.ts';
 import { errorOf, noise, objectNames, openFlow, readIncomplete, saveTask } from './fixtures.ts';
 
 const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
@@ -123,6 +125,24 @@ describe('a forgotten await', () => {
     await forgotten;
     const read = await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true });
     expect([read.status, read.names()]).toEqual(['failed', []]);
+  });
+
+  it('ends a stream that goes on after the attempt, and leaves nothing of it', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ storage });
+    const task = await flow.createTaskDataStore(spec);
+    let pieces = 0;
+    const recording = async function* () {
+      for (; pieces < 10_000; pieces += 1) {
+        await sleep(0);
+        yield noise(1_000_000, pieces);
+      }
+    };
+    const forgotten = errorOf(task.saveArtifactStream('recording', recording()), 'ATTEMPT_CLOSED');
+    while (pieces < 20) await sleep(1);
+    await task.fail(new Error('the work failed'));
+    await forgotten;
+    expect((await objectNames(storage)).filter((name) => name.startsWith('packs/'))).toEqual([]);
   });
 });
 
