@@ -388,14 +388,22 @@ describe('logs', () => {
   });
 });
 
+/** Another store, which has the run of the first one and nothing of its tasks. */
+async function storeOfSameRun(from: DataStoreStorage): Promise<MemoryStorage> {
+  const to = new MemoryStorage();
+  await (await openFlow({ storage: to })).caStore.prepareToWrite();
+  const name = 'runs/Test/r1/created.json';
+  await to.create(name, await bodyOf(from, name));
+  return to;
+}
+
 describe('what the target holds already', () => {
   it('an attempt with another result is refused, and kept; the rest is copied', async () => {
     const { flow, from } = await newStore();
-    const to = new MemoryStorage();
-    const other = await openFlow({ storage: to });
     await saveTask(flow, { a: 1 });
     await saveTask(flow, { b: 1 }, { taskId: '1' });
-    await to.create('runs/Test/r1/created.json', await bodyOf(from, 'runs/Test/r1/created.json'));
+    const to = await storeOfSameRun(from);
+    const other = await openFlow({ storage: to });
     await saveTask(other, { a: 2 });
     const result = await copyStore({ from, to });
     expect(result.attempts).toMatchObject({ copied: 1, refused: 1 });
@@ -417,9 +425,8 @@ describe('what the target holds already', () => {
 
   it('an attempt that somebody works on is left to him', async () => {
     const { flow, from } = await newStore();
-    const to = new MemoryStorage();
     await saveTask(flow, { a: 1 });
-    await to.create('runs/Test/r1/created.json', await bodyOf(from, 'runs/Test/r1/created.json'));
+    const to = await storeOfSameRun(from);
     const other = await openFlow({ storage: to });
     const working = await other.createTaskDataStore({ runId: 'r1', stepName: 'fit', taskId: '0' });
     expect((await copyStore({ from, to })).problems).toMatchObject([{ error: { code: 'ATTEMPT_EXISTS' } }]);
@@ -463,8 +470,7 @@ describe('what the target holds already', () => {
     const run = await flow.createRun({ runId: 'r1' });
     await saveTask(flow, { a: 1 });
     await run.finish();
-    const to = new MemoryStorage();
-    await to.create('runs/Test/r1/created.json', await bodyOf(from, 'runs/Test/r1/created.json'));
+    const to = await storeOfSameRun(from);
     const other = await openFlow({ storage: to });
     await saveTask(other, { a: 2 });
     await copyStore({ from, to });
