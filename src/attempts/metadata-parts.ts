@@ -104,8 +104,9 @@ function copyJson(value: unknown, path: string, levels: number, values: { left: 
   if (typeof value !== 'object' || levels === 0) throw notJson(path);
   const keys = Reflect.ownKeys(value);
   if (Array.isArray(value)) {
-    // Its elements and its length, and nothing that JSON would leave out.
-    if (keys.length !== value.length + 1) throw notJson(path);
+    // Its elements and its length, and nothing that JSON would leave out; of no other class (the prototype of arrays is one, in every realm).
+    const isOther = !Array.isArray(Object.getPrototypeOf(value));
+    if (isOther || keys.length !== value.length + 1) throw notJson(path);
     return Array.from(value, (item, index) => copyJson(item, `${path}[${index}]`, levels - 1, values));
   }
   if (!isPlainObject(value) || isDisguised(value, keys.length === 0)) throw notJson(path);

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { encodeRecord } from '../../src/codec/record.ts';
 import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
@@ -124,6 +125,23 @@ describe('values that cannot be saved', () => {
       code: 'INVALID_ARGUMENT',
     });
     await flow.close();
+  });
+
+  it('metadata refuses arrays of other classes, which may give anything for their elements', async () => {
+    class Odd extends Array<number> {
+      override *[Symbol.iterator](): ArrayIterator<number> {}
+    }
+    const flow = await openFlow();
+    const task = await flow.createTaskDataStore(spec);
+    for (const a of [
+      Odd.of(1),
+      Object.setPrototypeOf([1], Map.prototype),
+      Object.setPrototypeOf([1], null),
+    ]) {
+      await errorOf(task.saveMetadata({ a } as never), 'INVALID_ARGUMENT');
+    }
+    await task.saveMetadata({ a: runInNewContext('[1]') });
+    expect(await (await readIncomplete(flow, task)).loadMetadata()).toEqual({ a: [1] });
   });
 
   it('a storage that fails half way names nothing of the call', async () => {
