@@ -114,7 +114,11 @@ export class AttemptTable {
     const pieces = whileOpen(abortable(source, { signal }), call);
     const { head, rest } = await readHead(pieces, CHUNKED_FROM_BYTES);
     if (!rest) return this.save({ [name]: head }, target, { compression, rawDataPath, signal }, call);
-    const writer = await target.writers.to(checkRawDataPath(rawDataPath) ?? target.rawDataPath, { signal });
+    const place = checkRawDataPath(rawDataPath) ?? target.rawDataPath;
+    const writer = await target.writers.to(place, { signal }).catch(async (error: unknown) => {
+      await pieces.return(undefined); // nobody reads on, so that a file or socket would stay open
+      throw error;
+    });
     const readAgain = again && (() => whileOpen(again(), call));
     const content = await writer.saveStream(rest, { again: readAgain, compression, signal });
     const { key, bytes } = content;

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { digestHex } from '../../src/digest/blake3.ts';
@@ -146,6 +147,18 @@ describe('a forgotten await', () => {
   });
 });
 
+describe('a stream', () => {
+  it('is closed where the place that it is to go to cannot be opened', async () => {
+    const flow = await openFlow();
+    const task = await flow.createTaskDataStore(spec);
+    const source = Readable.from([noise(300_000), noise(300_000, 2)]);
+    const rawDataPath = 'nowhere://place';
+    await errorOf(task.saveArtifactStream('film', source, { rawDataPath }), 'UNKNOWN_STORAGE_SCHEME');
+    expect(source.destroyed).toBe(true);
+    await task.fail(new Error('no place'));
+  });
+});
+
 describe('an open attempt', () => {
   it('is failed by disposing of it', async () => {
     const flow = await openFlow();
@@ -237,7 +250,7 @@ describe('a large artifact table', () => {
     const task = await flow.getTaskDataStore(pathspec);
     expect(task.names()).toHaveLength(16_000);
     expect(await task.loadArtifacts()).toEqual(artifacts);
-  });
+  }, 30_000);
 });
 
 describe('loadTyped', () => {
