@@ -4,6 +4,9 @@ import { defineConfig } from 'vitest/config';
 /** Layers of tests, told by file name: `x.server.test.ts`; without one it is a unit test. `test/house/layers.test.ts` checks them. */
 const LAYERS = ['process', 'server', 'long'];
 
+/** How many times as long a test may take as on a quiet machine: more where others share its processors. */
+const PATIENCE = Number(process.env.STOWAGE_TEST_PATIENCE ?? 1);
+
 export default defineConfig({
   test: {
     // Vitest leaves one core to itself, which on a machine with two runs one file after the other; most of ours wait for
@@ -17,8 +20,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: LAYERS.map((layer) => `test/**/*.${layer}.test.ts`),
-          testTimeout: 5_000,
-          hookTimeout: 10_000,
+          testTimeout: 5_000 * PATIENCE,
+          hookTimeout: 10_000 * PATIENCE,
         },
       },
       ...LAYERS.map((layer) => ({
