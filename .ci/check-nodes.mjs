@@ -12,23 +12,31 @@ const VERSIONS = ['22', '24'];
 /** Fewer than in the main run: what is looked for is not a rare value but what another Node.js does otherwise. */
 const PROPERTY_RUNS = '20';
 
+const VITEST = ['node_modules/vitest/vitest.mjs', 'run', '--reporter=dot'];
+
 /**
  * All but those that look at the sources and the package, which no version of Node.js changes, and those that take long for what
  * lies between us and a server, or between processes: what another Node.js does otherwise shows in the others.
  */
 const TESTS = [
-  'node_modules/vitest/vitest.mjs',
-  'run',
-  '--reporter=dot',
-  '--exclude=test/{house,package,testing,servers}/**',
-  '--exclude=test/storage/{s3,azure,gcs}{,-large,-faults,-bad-way,-errors,-listing}.test.ts',
-  '--exclude=test/storage/{wire-budget,large-memory,wrong-clock,conformance,ending-calls}.test.ts',
-  '--exclude=test/storage/{s3-conditions,azure-names,gcs-listing}.test.ts',
-  '--exclude=test/cli/{completion,uploads,waiting-notice}.test.ts',
-  '--exclude=test/maintenance/copy-{servers,processes,interrupted}.test.ts',
-  '--exclude=test/cache/{lease-processes,task-cache-buckets}.test.ts',
+  ...VITEST,
+  '--project=unit',
+  '--project=process',
+  '--exclude=test/{house,package,testing}/**',
+  '--exclude=test/storage/conformance.test.ts',
+  '--exclude=test/cli/{completion,terminal,cache-terminal}.process.test.ts',
+  '--exclude=test/maintenance/{copy.process,copy-interrupted}.test.ts',
+  '--exclude=test/cache/lease.process.test.ts',
   '--exclude=test/content/chunker.test.ts',
   '--exclude=test/docs/format-*.test.ts',
+];
+/** The libraries of the services, used as flows use them. */
+const SERVER_TESTS = [
+  ...VITEST,
+  '--project=server',
+  'test/storage/s3-flow',
+  'test/storage/azure-flow',
+  'test/storage/gcs-flow',
 ];
 
 const folder = mkdtempSync(join(tmpdir(), 'stowage-nodes-'));
@@ -47,6 +55,7 @@ for (const version of VERSIONS) {
   );
   check(version, 'the demo', () => run(node, 'docs/examples/movies.mjs', join(folder, 'movies')));
   check(version, 'the tests', () => run(node, ...TESTS));
+  check(version, 'the tests on servers', () => run(node, ...SERVER_TESTS));
 }
 rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 process.exitCode = failures === 0 ? 0 : 1;
