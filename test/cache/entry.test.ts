@@ -4,7 +4,7 @@ import { entryName } from '../../src/cache/cache-names.ts';
 import { type CacheEntry, decodeEntry, encodeEntry, MAX_ENTRY_BYTES } from '../../src/cache/entry.ts';
 import { EntrySigner } from '../../src/cache/signing.ts';
 import { TaskCache } from '../../src/cache/task-cache.ts';
-import { encodeRecord } from '../../src/codec/record.ts';
+import { decodeRecord, encodeRecord } from '../../src/codec/record.ts';
 import { HERE } from '../../src/content/content-ref.ts';
 import { isStowageError } from '../../src/errors.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
@@ -150,12 +150,13 @@ describe('an entry', () => {
   it.each(['packs/../../x', '/etc/passwd', 'a\0b', 'packs/\ud800', 'x'.repeat(5000)])(
     'that refers to what no object can be called is damaged, and can be replaced: %j',
     async (name) => {
-      const cache = new TaskCache(contentOf(new MemoryStorage()));
-      const refs = [{ place: HERE, kind: 'pack' as const, name }];
-      const planted = inlineEntry('planted');
-      await cache.store(key, { ...planted, table: { ...planted.table, refs } });
+      const storage = new MemoryStorage();
+      const cache = new TaskCache(contentOf(storage));
+      const refs = [{ place: HERE, kind: 'pack', name }];
+      const { digest: _, ...record } = decodeRecord(encoded('planted'), 'the entry');
+      await storage.create(entryName(key), encodeRecord({ ...record, refs }));
       const miss = await cache.lookup(key);
-      expect(miss).toMatchObject({ status: 'miss', reason: 'damaged', content: { name } });
+      expect(miss).toMatchObject({ status: 'miss', reason: 'damaged' });
       expect(await cache.store(key, inlineEntry('new'), { replaces: miss.seen })).toEqual({ stored: true });
       expect(await cache.lookup(key)).toMatchObject({ status: 'hit' });
     },

@@ -43,6 +43,7 @@ describe('tasks by name', () => {
 
   it('are listed by themselves where their step is long', async () => {
     const { flow, count } = await countedFlow();
+    await flow.caStore.prepareToWrite();
     // Names before the wanted ones fill all pages that the shared listing may take.
     for (let i = 0; i < 3_000; i++) {
       const name = `flows/Test/r1/fit/a${String(i).padStart(5, '0')}/0.attempt.json`;
@@ -57,6 +58,7 @@ describe('tasks by name', () => {
 
   it('a task cut off by the end of that listing is not read in part', async () => {
     const { flow, count } = await countedFlow();
+    await flow.caStore.prepareToWrite();
     for (let i = 0; i < 1_998; i++) {
       await count.create(`flows/Test/r1/fit/a${String(i).padStart(5, '0')}/0.attempt.json`, new Uint8Array());
     }
