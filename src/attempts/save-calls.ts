@@ -177,10 +177,13 @@ export function namesIn(values: unknown): string[] {
 /** `SAVE_FAILED`: which attempt, and what it lacks. */
 export function saveFailed(flow: string, pathspec: string, { subjects, error }: Unsaved): StowageError {
   const told = subjects.slice(0, MAX_TOLD).join(', ');
+  const remedy = subjects.includes(UNTOLD)
+    ? 'Nothing tells what that call was to save, so that no other can save it: close the attempt by fail().'
+    : 'Save it again before done(), if only a value that says so, or close the attempt by fail().';
   const more = subjects.length > MAX_TOLD ? ` and ${subjects.length - MAX_TOLD} more` : '';
   return new StowageError(
     'SAVE_FAILED',
-    `Attempt ${pathspec} of flow ${flow} cannot be done, because ${told}${more} could not be saved, nor was saved by a later call. Save it again before done(), if only a value that says so, or close the attempt by fail(). Saving it failed by: ${messageOf(error)}`,
+    `Attempt ${pathspec} of flow ${flow} cannot be done, because ${told}${more} could not be saved, nor was saved by a later call. ${remedy} Saving it failed by: ${messageOf(error)}`,
     { details: { flow, pathspec, unsaved: subjects }, cause: error },
   );
 }

@@ -256,3 +256,13 @@ describe('a save that failed', () => {
     expect(attempt?.status).toBe('failed');
   });
 });
+
+it('that tells no names fails the attempt for good, and the error does not ask for it again', async () => {
+  const task = await (await openFlow()).createTaskDataStore(spec);
+  await errorOf(task.saveArtifacts(null as never), 'INVALID_ARGUMENT');
+  const { message, details } = await errorOf(task.done(), 'SAVE_FAILED');
+  expect(details.unsaved).toHaveLength(1);
+  expect(message).not.toContain('Save it again');
+  expect(message).toContain('close the attempt by fail()');
+  await task.fail(new Error('given up'));
+});
