@@ -149,5 +149,5 @@ test('nothing of a stream stays behind in tmp of a local storage', async () => {
   });
   const call = freshStore(storage).saveData([{ name: 'x', data: hanging }], { signal: abort.signal });
   expect(await codeOf(call)).toBe('ABORTED');
-  expect(await readdir(`${path}/tmp`)).toEqual([]);
+  expect(await readdir(`${path}/.stowage-tmp`)).toEqual([]);
 });
