@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { FlowDataStore, MemoryStorage, registerStorage } from '../../src/index.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { json, noise, scratchFolder, stowage } from './fixture.ts';
@@ -107,6 +107,9 @@ describe('a run whose content lies elsewhere', () => {
     it('is a bucket that does not answer, which is asked once', async () => {
       let asked = 0;
       let isDown = false;
+      onTestFinished(() =>
+        registerStorage('memory', (uri) => new MemoryStorage(uri.slice('memory:'.length))),
+      );
       // One of a scheme of its own would not be opened by a command, which has no `openPlace`.
       registerStorage('memory', async () => {
         const kept = new MemoryStorage('down');
