@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { sealEnvelope } from '../../src/codec/envelope.ts';
 import { prepareCodec } from '../../src/codec/zstd.ts';
 
-beforeAll(prepareCodec);
+beforeAll(() => prepareCodec());
 
 describe('the zstd command', () => {
   const hasZstd = spawnSync('zstd', ['--version']).status === 0;
