@@ -8,7 +8,9 @@ const MAX_JSON_DEPTH = 512;
 /** A serialized value as it stands in the artifact table: readable JSON where JSON carries it exactly, else base64. */
 export function toInline(serialized: SerializedArtifact): InlineValue {
   const json = serialized.json?.value as JsonValue | undefined;
-  if (json !== undefined && !isDeeper(json, MAX_JSON_DEPTH)) return { json: cloneJson(json) };
+  // A level takes a byte of MessagePack at least: what is shorter is not deeper.
+  const isShort = serialized.encoding === 'msgpack' && serialized.bytes.length <= MAX_JSON_DEPTH;
+  if (json !== undefined && (isShort || !isDeeper(json, MAX_JSON_DEPTH))) return { json: cloneJson(json) };
   const { buffer, byteOffset, length } = serialized.bytes;
   return { base64: Buffer.from(buffer, byteOffset, length).toString('base64') };
 }

@@ -82,7 +82,7 @@ export const MAX_DESCRIPTION_BYTES: number = 64 * 1024 * 1024;
 export function encodeDescription({ table, ...description }: Description): Uint8Array {
   const { session, subject, startedAt, metadata, readFrom, cached } = description;
   const rows = 'key' in table ? { table } : tableFields(table);
-  return encodeRecord({
+  const fields = {
     format: 1,
     kind: 'metadata',
     session,
@@ -92,7 +92,9 @@ export function encodeDescription({ table, ...description }: Description): Uint8
     metadata,
     readFrom,
     cached,
-  });
+  };
+  // Values were looked at when they became rows, metadata when its parts were written, or both when they were read.
+  return encodeRecord(fields, { isBounded: true });
 }
 
 /**
