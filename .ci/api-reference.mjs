@@ -10,14 +10,18 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** The pages, in order, and the parts of src whose exports each holds. */
 const PAGES = [
-  { file: 'flow.md', title: 'Flows, runs and tasks', parts: ['flow', 'attempts'] },
-  { file: 'artifacts.md', title: 'Values and serializers', parts: ['artifacts', 'codec'] },
-  { file: 'content.md', title: 'Content', parts: ['content', 'digest'] },
+  {
+    file: 'flow.md',
+    title: 'Flows, runs and tasks',
+    parts: ['flow-data-store.ts', 'flow-options.ts', 'flow', 'attempts', 'logs', 'cached-tasks', 'format'],
+  },
+  { file: 'values.md', title: 'Values and serializers', parts: ['values', 'codec'] },
+  { file: 'content.md', title: 'Content', parts: ['content', 'sessions', 'streams', 'digest'] },
   { file: 'cache.md', title: 'Caches', parts: ['cache'] },
   { file: 'trace.md', title: 'Traces and checkpoints', parts: ['trace'] },
   { file: 'references.md', title: 'References', parts: ['references'] },
   { file: 'maintenance.md', title: 'Maintenance', parts: ['maintenance'] },
-  { file: 'storage.md', title: 'Storages', parts: ['storage'] },
+  { file: 'storage.md', title: 'Storages', parts: ['storage', 'async', 'options'] },
   { file: 'errors.md', title: 'Errors', parts: ['errors.ts'] },
   { file: 'testing.md', title: 'Testing a storage', parts: ['testing'] },
 ];

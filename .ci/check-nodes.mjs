@@ -27,7 +27,7 @@ const TESTS = [
   '--exclude=test/cli/{completion,terminal,cache-terminal}.process.test.ts',
   '--exclude=test/maintenance/{copy.process,copy-interrupted}.test.ts',
   '--exclude=test/cache/lease.process.test.ts',
-  '--exclude=test/content/chunker.test.ts',
+  '--exclude=test/codec/chunker.test.ts',
   '--exclude=test/docs/format-*.test.ts',
 ];
 /** The libraries of the services, used as flows use them. */

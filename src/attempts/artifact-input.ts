@@ -1,12 +1,12 @@
 import { types } from 'node:util';
-import { isDisguised } from '../artifacts/built-in-kind.ts';
 import { type Compression, checkCompression } from '../codec/payload.ts';
 import { checkRawDataPath, type RawDataPathOptions } from '../content/raw-data-path.ts';
 import { StowageError } from '../errors.ts';
+import { checkMembers, checkOptionNames } from '../options/option-names.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
-import { checkMembers, checkOptionNames } from '../storage/option-names.ts';
-import { checkUnread } from '../storage/read-once.ts';
+import { checkUnread } from '../streams/read-once.ts';
+import { isDisguised } from '../values/built-in-kind.ts';
 
 /** How one artifact is saved. */
 export interface ArtifactOptions extends RawDataPathOptions {

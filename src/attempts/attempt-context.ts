@@ -1,5 +1,5 @@
-import type { SerializerRegistry } from '../artifacts/registry.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import type { SerializerRegistry } from '../values/registry.ts';
 
 /** What attempts of one store share. */
 export interface AttemptContext {

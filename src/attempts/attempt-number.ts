@@ -1,9 +1,9 @@
-import { holdsBytes } from '../content/create-own.ts';
-import { SESSION_FILES } from '../content/session-files.ts';
 import { StowageError } from '../errors.ts';
+import { attemptBase, latestAttempt, listAttempts } from '../format/attempt-files.ts';
+import { holdsBytes } from '../format/create-own.ts';
+import { formatPathspec, type TaskPath } from '../format/pathspec.ts';
+import { SESSION_FILES } from '../format/session-files.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { attemptBase, latestAttempt, listAttempts } from './attempt-files.ts';
-import { formatPathspec, type TaskPath } from './pathspec.ts';
 
 /** Creates attempt.json: who does owns the number. `false` where it is taken. */
 export async function createAttempt(

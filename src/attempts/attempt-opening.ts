@@ -1,11 +1,11 @@
 import { WriterSession } from '../content/session.ts';
-import { encodeAttempt, thisOwner } from '../content/session-files.ts';
+import { attemptSubject } from '../format/attempt-files.ts';
+import { type TaskPath, validateAttemptNumber } from '../format/pathspec.ts';
+import { encodeAttempt, thisOwner } from '../format/session-files.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { AttemptContext } from './attempt-context.ts';
-import { attemptSubject } from './attempt-files.ts';
 import { attemptExists, createAttempt, nextNumber } from './attempt-number.ts';
 import { OpenAttempt } from './open-attempt.ts';
-import { type TaskPath, validateAttemptNumber } from './pathspec.ts';
 
 /** How often the next free number is looked for when others keep taking it. */
 const OPEN_TRIES = 16;

@@ -1,26 +1,6 @@
-import { decodeRecord } from '../codec/record.ts';
-import { type RecordSubject, readString, readStrings } from '../codec/record-fields.ts';
 import type { ContentReader } from '../content/content-reader.ts';
-import {
-  type ArtifactTable,
-  type CachedCall,
-  decodeDescription,
-  decodeTable,
-  MAX_DESCRIPTION_BYTES,
-  type ReadDescription,
-  readDescription,
-} from '../content/description.ts';
-import {
-  type DoneRecord,
-  decodeAttempt,
-  decodeDone,
-  erasedFile,
-  readSessionFile,
-  SESSION_FILES,
-} from '../content/session-files.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import {
   type AttemptFiles,
   attemptBase,
@@ -29,10 +9,30 @@ import {
   latestAttempt,
   listAttempts,
   type TaskAttempts,
-} from './attempt-files.ts';
+} from '../format/attempt-files.ts';
+import {
+  type ArtifactTable,
+  type CachedCall,
+  decodeDescription,
+  decodeTable,
+  MAX_DESCRIPTION_BYTES,
+  type ReadDescription,
+  readDescription,
+} from '../format/description.ts';
+import { formatPathspec, type TaskPath } from '../format/pathspec.ts';
+import { decodeRecord } from '../format/record.ts';
+import { type RecordSubject, readString, readStrings } from '../format/record-fields.ts';
+import {
+  type DoneRecord,
+  decodeAttempt,
+  decodeDone,
+  erasedFile,
+  readSessionFile,
+  SESSION_FILES,
+} from '../format/session-files.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { ClosedRecords, MetadataCache } from './metadata-cache.ts';
 import { type Metadata, readMetadataParts } from './metadata-parts.ts';
-import { formatPathspec, type TaskPath } from './pathspec.ts';
 import { taskNotFound } from './task-not-found.ts';
 
 /** Which attempt of a task to read. */

@@ -1,17 +1,17 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { SerializerRegistry } from '../artifacts/registry.ts';
-import type { SerializedArtifact } from '../artifacts/serializer.ts';
-import { type ContentRef, refId } from '../content/content-ref.ts';
 import { CHUNKED_FROM_BYTES, type ContentWriter, type StreamOptions } from '../content/content-writer.ts';
-import type { ArtifactEntry, ArtifactTable } from '../content/description.ts';
 import { checkRawDataPath } from '../content/raw-data-path.ts';
 import type { SessionWriters } from '../content/session-writers.ts';
-import type { StoredContent } from '../content/stored-content.ts';
-import { abortable, readHead, untilAborted } from '../content/stream-head.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
+import { type ContentRef, refId } from '../format/content-ref.ts';
+import type { ArtifactEntry, ArtifactTable } from '../format/description.ts';
+import type { StoredContent } from '../format/stored-content.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import { takeOnce } from '../storage/read-once.ts';
+import { takeOnce } from '../streams/read-once.ts';
+import { abortable, readHead, untilAborted } from '../streams/stream-head.ts';
+import type { SerializerRegistry } from '../values/registry.ts';
+import type { SerializedArtifact } from '../values/serializer.ts';
 import {
   type ArtifactInput,
   ArtifactInputs,

@@ -1,6 +1,6 @@
-import type { SerializedArtifact } from '../artifacts/serializer.ts';
-import type { JsonValue } from '../codec/json-value.ts';
-import type { InlineValue } from '../content/description.ts';
+import type { InlineValue } from '../format/description.ts';
+import type { JsonValue } from '../format/json-value.ts';
+import type { SerializedArtifact } from '../values/serializer.ts';
 
 /** Deeper JSON is not kept as JSON: what a record may hold is bounded (`MAX_RECORD_DEPTH`), whatever a registry lets through. */
 const MAX_JSON_DEPTH = 512;

@@ -1,18 +1,12 @@
-import type { RecordSubject } from '../codec/record-fields.ts';
 import type { ByteCache } from '../content/byte-cache.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { GuardedCache } from '../content/guarded-cache.ts';
-import { type DoneRecord, decodeDone } from '../content/session-files.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { isStowageError } from '../errors.ts';
+import type { ListedDone } from '../format/attempt-files.ts';
+import type { RecordSubject } from '../format/record-fields.ts';
+import { type DoneRecord, decodeDone } from '../format/session-files.ts';
 import type { CallOptions } from '../storage/contract.ts';
-
-/** Which DONE a listing showed: its name, length and time tell it from any other that was or will be there. */
-export interface ListedDone {
-  name: string;
-  bytes: number;
-  modifiedAtMs: number;
-}
 
 /** What a closed attempt left for good. */
 export interface ClosedRecords {

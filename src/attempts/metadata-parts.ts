@@ -1,13 +1,13 @@
-import { isDisguised } from '../artifacts/built-in-kind.ts';
-import type { JsonValue } from '../codec/json-value.ts';
-import { encodeRecord } from '../codec/record.ts';
-import { type RecordSubject, readObject, readRecord } from '../codec/record-fields.ts';
-import { createOwn } from '../content/create-own.ts';
-import { padSequence } from '../content/session-id.ts';
 import { StowageError } from '../errors.ts';
+import { attemptSubject, partialBase } from '../format/attempt-files.ts';
+import { createOwn } from '../format/create-own.ts';
+import type { JsonValue } from '../format/json-value.ts';
+import type { TaskPath } from '../format/pathspec.ts';
+import { encodeRecord } from '../format/record.ts';
+import { type RecordSubject, readObject, readRecord } from '../format/record-fields.ts';
+import { padSequence } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { attemptSubject, partialBase } from './attempt-files.ts';
-import type { TaskPath } from './pathspec.ts';
+import { isDisguised } from '../values/built-in-kind.ts';
 import type { Subject } from './save-calls.ts';
 
 /** What users say of an attempt, beside its artifacts: any JSON. */

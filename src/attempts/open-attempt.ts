@@ -1,4 +1,10 @@
 import type { StreamOptions } from '../content/content-writer.ts';
+import { BEAT_INTERVAL_MS, Heartbeat } from '../content/heartbeat.ts';
+import { WriterSession } from '../content/session.ts';
+import type { SessionWriters } from '../content/session-writers.ts';
+import { digestHex } from '../digest/blake3.ts';
+import { StowageError, throwIfAborted } from '../errors.ts';
+import { attemptBase, attemptSubject } from '../format/attempt-files.ts';
 import {
   type ArtifactTable,
   type CachedCall,
@@ -6,32 +12,27 @@ import {
   encodeDescription,
   encodeTable,
   MAX_TABLE_BYTES,
-} from '../content/description.ts';
-import { BEAT_INTERVAL_MS, Heartbeat } from '../content/heartbeat.ts';
-import { recordError } from '../content/recorded-error.ts';
-import { WriterSession } from '../content/session.ts';
+} from '../format/description.ts';
+import type { LogChoice } from '../format/log-names.ts';
+import { formatPathspec, type TaskPath } from '../format/pathspec.ts';
+import { recordError } from '../format/recorded-error.ts';
 import {
   closeSession,
   encodeAttempt,
   type Outcome,
   type RecordedError,
   thisOwner,
-} from '../content/session-files.ts';
-import type { SessionId } from '../content/session-id.ts';
-import type { SessionWriters } from '../content/session-writers.ts';
-import { digestHex } from '../digest/blake3.ts';
-import { StowageError, throwIfAborted } from '../errors.ts';
+} from '../format/session-files.ts';
+import type { SessionId } from '../format/session-id.ts';
+import type { ScrubbedLog } from '../logs/log-scrubbing.ts';
+import type { LogStreams } from '../logs/log-streams.ts';
+import { LogWriter, type SaveLogsOptions } from '../logs/log-writer.ts';
+import { checkOptionNames } from '../options/option-names.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { checkOptionNames } from '../storage/option-names.ts';
 import type { ArtifactStreamOptions, Artifacts, SaveOptions } from './artifact-input.ts';
 import type { AttemptContext } from './attempt-context.ts';
-import { attemptBase, attemptSubject } from './attempt-files.ts';
 import { createAttempt } from './attempt-number.ts';
 import { AttemptTable, artifactSubject, type TableRow, type TableWriter } from './attempt-table.ts';
-import type { LogChoice } from './log-names.ts';
-import type { ScrubbedLog } from './log-scrubbing.ts';
-import type { LogStreams } from './log-streams.ts';
-import { LogWriter, type SaveLogsOptions } from './log-writer.ts';
 import {
   encodeMetadataPart,
   type Metadata,
@@ -40,7 +41,6 @@ import {
   toMetadata,
   writeMetadataPart,
 } from './metadata-parts.ts';
-import { formatPathspec, type TaskPath } from './pathspec.ts';
 import { namesIn, type SaveCall, SaveCalls, saveFailed } from './save-calls.ts';
 import { failBeforeProcessEnds, leaveToItself } from './unhandled-rejections.ts';
 

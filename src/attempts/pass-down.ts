@@ -1,16 +1,16 @@
-import { ELEMENT_TYPES } from '../artifacts/element-types.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import type { ContentRef } from '../content/content-ref.ts';
 import { CHUNKED_FROM_BYTES, type ContentInput, type ContentWriter } from '../content/content-writer.ts';
-import type { ArtifactEntry } from '../content/description.ts';
 import type { SessionWriters } from '../content/session-writers.ts';
-import type { StoredContent } from '../content/stored-content.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
+import { listAttempts } from '../format/attempt-files.ts';
+import type { ContentRef } from '../format/content-ref.ts';
+import type { ArtifactEntry } from '../format/description.ts';
+import { formatPathspec } from '../format/pathspec.ts';
+import type { StoredContent } from '../format/stored-content.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import { listAttempts } from './attempt-files.ts';
+import { ELEMENT_TYPES } from '../values/element-types.ts';
 import type { ReadAttempt } from './attempt-reader.ts';
 import type { TableRow, TableWriter } from './attempt-table.ts';
-import { formatPathspec } from './pathspec.ts';
 
 /** An attempt that was read, and the store it lies in. */
 export interface AttemptSource {

@@ -1,8 +1,8 @@
 import { isStowageError, type StowageError } from '../errors.ts';
+import { createdName, parseRunEnd, parseRunTime, readRunCreated } from '../format/run-records.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { compareNames } from '../storage/name-order.ts';
 import { isUserName } from '../storage/names.ts';
-import { createdName, parseRunEnd, parseRunTime, readRunCreated } from './runs.ts';
 
 /** A run that a listing showed. */
 export interface ListedRun {

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { orAborted } from '../async/next-or-aborted.ts';
 import { attempted, messageOf, StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import { orAborted } from '../storage/next-or-aborted.ts';
 
 type Kind = 'artifacts' | 'metadata' | 'logs';
 

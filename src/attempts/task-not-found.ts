@@ -1,6 +1,6 @@
 import { StowageError } from '../errors.ts';
+import { formatPathspec, type TaskPath } from '../format/pathspec.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { formatPathspec, type TaskPath } from './pathspec.ts';
 
 /** How many names a message lists, and how many are looked at for it. */
 const MAX_SHOWN = 10;

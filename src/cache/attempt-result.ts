@@ -1,7 +1,7 @@
 import type { ReadAttempt } from '../attempts/attempt-reader.ts';
-import { formatPathspec } from '../attempts/pathspec.ts';
 import { StowageError } from '../errors.ts';
-import type { NewCacheEntry } from './entry.ts';
+import type { NewCacheEntry } from '../format/cache-entry.ts';
+import { formatPathspec } from '../format/pathspec.ts';
 
 /**
  * What an entry says of the result of an attempt: whose it is, and its rows.

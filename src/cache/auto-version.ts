@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
-import { isNativeFunction } from '../artifacts/intrinsics.ts';
-import { SerializerRegistry } from '../artifacts/registry.ts';
 import { messageOf, throwIfAborted } from '../errors.ts';
-import { checkOptionNames } from '../storage/option-names.ts';
+import { checkOptionNames } from '../options/option-names.ts';
+import { isNativeFunction } from '../values/intrinsics.ts';
+import { SerializerRegistry } from '../values/registry.ts';
 import { type CodePart, codePartOf } from './code-part.ts';
 import { FilePart } from './file-part.ts';
 import { knownSourceOf, type SourceFunction, sourceOf } from './function-source.ts';

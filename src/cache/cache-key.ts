@@ -1,8 +1,8 @@
-import { hasCacheDigest } from '../artifacts/cache-digest.ts';
-import { plainNames } from '../artifacts/own-data.ts';
-import { SerializerRegistry } from '../artifacts/registry.ts';
 import { isStowageError } from '../errors.ts';
-import { checkMembers } from '../storage/option-names.ts';
+import { checkMembers } from '../options/option-names.ts';
+import { hasCacheDigest } from '../values/cache-digest.ts';
+import { plainNames } from '../values/own-data.ts';
+import { SerializerRegistry } from '../values/registry.ts';
 import type { CodeVersion } from './auto-version.ts';
 import { canonicalSchema, memberNames, type TaskSchemas } from './interface-digest.ts';
 import { recordDigest, valueDigest } from './key-encoding.ts';

@@ -1,7 +1,7 @@
 import { isStowageError } from '../errors.ts';
+import type { CacheEntry } from '../format/cache-entry.ts';
+import { CACHE_FOLDER, type EntryKey, parseEntryName } from '../format/cache-names.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { CACHE_FOLDER, type EntryKey, parseEntryName } from './cache-names.ts';
-import type { CacheEntry } from './entry.ts';
 import type { CacheMissReason, EntryReader, FoundEntry } from './entry-reader.ts';
 
 /** An entry that a listing showed. */

@@ -1,17 +1,17 @@
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { HERE } from '../content/content-ref.ts';
 import { ContentPresence, type Presence } from '../content/presence.ts';
 import { isStowageError, StowageError } from '../errors.ts';
-import type { CallOptions } from '../storage/contract.ts';
-import { type EntryKey, entryName } from './cache-names.ts';
 import {
   type CacheEntry,
   decodeEntry,
   MAX_ENTRY_BYTES,
   type SignatureFault,
   signatureFault,
-} from './entry.ts';
-import type { EntrySigner } from './signing.ts';
+} from '../format/cache-entry.ts';
+import { type EntryKey, entryName } from '../format/cache-names.ts';
+import { HERE } from '../format/content-ref.ts';
+import type { EntrySigner } from '../format/signing.ts';
+import type { CallOptions } from '../storage/contract.ts';
 
 /**
  * Why a lookup is no hit:

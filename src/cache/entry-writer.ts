@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { attemptBase } from '../attempts/attempt-files.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { SESSION_FILES } from '../content/session-files.ts';
 import { isStowageError } from '../errors.ts';
+import { attemptBase } from '../format/attempt-files.ts';
+import { type CacheEntrySource, encodeEntry, type NewCacheEntry } from '../format/cache-entry.ts';
+import { type EntryKey, entryName } from '../format/cache-names.ts';
+import { SESSION_FILES } from '../format/session-files.ts';
+import type { EntrySigner } from '../format/signing.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { type EntryKey, entryName } from './cache-names.ts';
-import { type CacheEntrySource, encodeEntry, type NewCacheEntry } from './entry.ts';
 import type { CacheHit, EntryReader, EntryRule, FoundEntry, SeenEntry } from './entry-reader.ts';
 import type { Lease } from './lease.ts';
-import type { EntrySigner } from './signing.ts';
 
 /**
  * Why an entry was not stored:

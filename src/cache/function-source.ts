@@ -1,5 +1,5 @@
-import { SerializerRegistry } from '../artifacts/registry.ts';
-import { BoundedMap } from '../content/bounded-map.ts';
+import { BoundedMap } from '../async/bounded-map.ts';
+import { SerializerRegistry } from '../values/registry.ts';
 import { canonicalSource } from './canonical-source.ts';
 import { freeVariables } from './free-variables.ts';
 import { functionTree } from './function-tree.ts';

@@ -1,4 +1,4 @@
-import type { JsonValue } from '../codec/json-value.ts';
+import type { JsonValue } from '../format/json-value.ts';
 
 /** A JSON Schema: an object, or `true` or `false`. */
 export type JsonSchema = boolean | { readonly [keyword: string]: unknown };

@@ -1,5 +1,5 @@
 import { messageOf, throwIfAborted } from '../errors.ts';
-import { checkOptionNames } from '../storage/option-names.ts';
+import { checkOptionNames } from '../options/option-names.ts';
 import type { JsonSchema, TaskSchemas } from './interface-digest.ts';
 import { invalidTask } from './key-fault.ts';
 

@@ -1,10 +1,10 @@
 import { Buffer } from 'node:buffer';
-import { builtInKind, errorClassOf } from '../artifacts/built-in-kind.ts';
-import { CACHE_DIGEST, type CacheDigest, hasCacheDigest } from '../artifacts/cache-digest.ts';
-import type { ClassTransformer } from '../artifacts/class-transformers.ts';
-import { type ElementType, elementTypeOf, littleEndian } from '../artifacts/element-types.ts';
-import { expandedBytesAtLeast } from '../artifacts/expanded-size.ts';
-import { Refusal } from '../artifacts/faults.ts';
+import { builtInKind, errorClassOf } from '../values/built-in-kind.ts';
+import { CACHE_DIGEST, type CacheDigest, hasCacheDigest } from '../values/cache-digest.ts';
+import type { ClassTransformer } from '../values/class-transformers.ts';
+import { type ElementType, elementTypeOf, littleEndian } from '../values/element-types.ts';
+import { expandedBytesAtLeast } from '../values/expanded-size.ts';
+import { Refusal } from '../values/faults.ts';
 import {
   errorNames,
   extraProperty,
@@ -15,18 +15,18 @@ import {
   plainNames,
   refuseExtraProperties,
   shownData,
-} from '../artifacts/own-data.ts';
+} from '../values/own-data.ts';
 import {
   refusedChange,
   refusedCycle,
   refusedExtraProperty,
   refusedObject,
   refusedPrimitive,
-} from '../artifacts/refused-kinds.ts';
-import type { SerializerRegistry } from '../artifacts/registry.ts';
-import type { SerializeContext } from '../artifacts/serializer.ts';
-import { formatPath, type PathStep } from '../artifacts/value-path.ts';
-import { bufferBytes, viewBytes } from '../artifacts/view-bytes.ts';
+} from '../values/refused-kinds.ts';
+import type { SerializerRegistry } from '../values/registry.ts';
+import type { SerializeContext } from '../values/serializer.ts';
+import { formatPath, type PathStep } from '../values/value-path.ts';
+import { bufferBytes, viewBytes } from '../values/view-bytes.ts';
 import { tooLarge, unkeyable } from './key-fault.ts';
 import { borrowSink, type KeySink, returnSink } from './key-sink.ts';
 import { KEY_DOMAIN, TAG, VALUE_DOMAIN } from './key-tags.ts';

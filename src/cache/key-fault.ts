@@ -1,6 +1,6 @@
-import { Refusal, refusalOf } from '../artifacts/faults.ts';
-import { shownPath } from '../artifacts/value-path.ts';
 import { isStowageError, StowageError } from '../errors.ts';
+import { Refusal, refusalOf } from '../values/faults.ts';
+import { shownPath } from '../values/value-path.ts';
 
 /** `UNKEYABLE_VALUE`: the task, the path inside its input or configuration, and what to do. */
 export function unkeyable(taskName: string, path: string, fault: unknown): StowageError {

@@ -1,7 +1,7 @@
-import { builtInKind } from '../artifacts/built-in-kind.ts';
-import { hasCacheDigest } from '../artifacts/cache-digest.ts';
-import type { SerializerRegistry } from '../artifacts/registry.ts';
-import { formatPath, type PathStep } from '../artifacts/value-path.ts';
+import { builtInKind } from '../values/built-in-kind.ts';
+import { hasCacheDigest } from '../values/cache-digest.ts';
+import type { SerializerRegistry } from '../values/registry.ts';
+import { formatPath, type PathStep } from '../values/value-path.ts';
 import { type KeySubject, valueDigest } from './key-encoding.ts';
 
 /**

@@ -1,8 +1,8 @@
-import type { SessionId } from '../content/session-id.ts';
 import { isStowageError } from '../errors.ts';
+import { type EntryKey, entryName, keyPrefix, leaseName, parseLeaseName } from '../format/cache-names.ts';
+import { decodeLease, type LeaseRecord, MAX_LEASE_BYTES } from '../format/lease-record.ts';
+import type { SessionId } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { type EntryKey, entryName, keyPrefix, leaseName, parseLeaseName } from './cache-names.ts';
-import { decodeLease, type LeaseRecord, MAX_LEASE_BYTES } from './lease-record.ts';
 
 /** What one LIST shows of a key: its entry, and its leases. */
 export interface LeaseListing {

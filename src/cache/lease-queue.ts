@@ -1,9 +1,11 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { newSessionId, type SessionId } from '../content/session-id.ts';
+import { Patience } from '../async/deadline.ts';
 import { abortError, isStowageError, type StowageError, throwIfAborted } from '../errors.ts';
+import { type EntryKey, leaseName, MAX_TOKEN, releasedName } from '../format/cache-names.ts';
+import { encodeLease, type LeaseRecord } from '../format/lease-record.ts';
+import { newSessionId, type SessionId } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { type EntryKey, leaseName, MAX_TOKEN, releasedName } from './cache-names.ts';
 import type { CacheHit, EntryReader, EntryRule, SeenEntry } from './entry-reader.ts';
 import { Lease } from './lease.ts';
 import {
@@ -14,8 +16,6 @@ import {
   readLease,
   unendedBelow,
 } from './lease-listing.ts';
-import { encodeLease, type LeaseRecord } from './lease-record.ts';
-import { Patience } from './patience.ts';
 
 /** Clock and chance of the waiting, for tests. */
 export interface LeaseClock {

@@ -1,9 +1,9 @@
+import { Patience } from '../async/deadline.ts';
 import { Heartbeat } from '../content/heartbeat.ts';
-import type { SessionId } from '../content/session-id.ts';
+import { type EntryKey, releasedName } from '../format/cache-names.ts';
+import type { SessionId } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { type EntryKey, releasedName } from './cache-names.ts';
 import { beatName, listLeases, readLease } from './lease-listing.ts';
-import { Patience } from './patience.ts';
 import { reportTaskCacheFailure } from './task-cache-failures.ts';
 
 /** How many beats fit into the time after which an owner counts as dead. */

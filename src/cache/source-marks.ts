@@ -1,5 +1,5 @@
-import type { JsonValue } from '../codec/json-value.ts';
 import { digestHex } from '../digest/blake3.ts';
+import type { JsonValue } from '../format/json-value.ts';
 import { type SourceFunction, sourceOf, sourceText } from './function-source.ts';
 import type { KeyListing } from './key-listing.ts';
 

@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
+import type { EntryKey } from '../format/cache-names.ts';
 import type { DataStoreStorage } from '../storage/contract.ts';
-import type { EntryKey } from './cache-names.ts';
 
 /** During what the cache of tasks failed. */
 export type TaskCacheOperation = 'lookup' | 'store' | 'acquire' | 'release';

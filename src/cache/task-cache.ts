@@ -1,9 +1,12 @@
+import { Patience } from '../async/deadline.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { abortError, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
+import type { NewCacheEntry } from '../format/cache-entry.ts';
+import { type EntryKey, entryName, evictedName, isCacheKey } from '../format/cache-names.ts';
+import { MAX_LEASE_MS } from '../format/lease-record.ts';
+import { type CacheSigningKeys, signerOf } from '../format/signing.ts';
+import { checkMembers, checkOptionNames } from '../options/option-names.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import { checkMembers, checkOptionNames } from '../storage/option-names.ts';
-import { type EntryKey, entryName, evictedName, isCacheKey } from './cache-names.ts';
-import type { NewCacheEntry } from './entry.ts';
 import {
   type CacheStatistics,
   countEntries,
@@ -21,9 +24,6 @@ import {
 import { type CacheStored, EntryWriter } from './entry-writer.ts';
 import { Lease } from './lease.ts';
 import { LeaseQueue } from './lease-queue.ts';
-import { MAX_LEASE_MS } from './lease-record.ts';
-import { Patience } from './patience.ts';
-import { type CacheSigningKeys, signerOf } from './signing.ts';
 import { reportTaskCacheFailure, type TaskCacheOperation } from './task-cache-failures.ts';
 
 /** How a cache of tasks behaves. */

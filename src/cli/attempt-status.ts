@@ -1,4 +1,4 @@
-import { type ListedTask, readDone } from '../attempts/attempt-files.ts';
+import { type ListedTask, readDone } from '../format/attempt-files.ts';
 import type { ShownStatus } from './attempt-view.ts';
 import type { Invocation } from './invocation.ts';
 import { latestOf } from './listings.ts';

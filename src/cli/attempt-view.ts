@@ -1,10 +1,10 @@
-import { attemptNumbersOf, type ListedTask } from '../attempts/attempt-files.ts';
 import { type AttemptStatus, type ReadAttempt, readAttempt } from '../attempts/attempt-reader.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
-import type { TaskPath } from '../attempts/pathspec.ts';
-import type { ArtifactEntry } from '../content/description.ts';
-import type { RecordedError } from '../content/session-files.ts';
 import { isStowageError } from '../errors.ts';
+import { attemptNumbersOf, type ListedTask } from '../format/attempt-files.ts';
+import type { ArtifactEntry } from '../format/description.ts';
+import type { TaskPath } from '../format/pathspec.ts';
+import type { RecordedError } from '../format/session-files.ts';
 import type { Invocation } from './invocation.ts';
 import type { Style } from './paint.ts';
 import { Progress } from './progress.ts';

@@ -1,8 +1,8 @@
-import { HERE } from '../content/content-ref.ts';
-import { parseCopyName } from '../content/object-names.ts';
-import { placeMember, type StoredContent } from '../content/stored-content.ts';
 import { isStowageError, type StowageError } from '../errors.ts';
 import { CONTENT_FAULTS } from '../flow/artifact-values.ts';
+import { parseCopyName } from '../format/content-names.ts';
+import { HERE } from '../format/content-ref.ts';
+import { placeMember, type StoredContent } from '../format/stored-content.ts';
 import type { Invocation } from './invocation.ts';
 import { countOf } from './sizes.ts';
 import type { OpenStore } from './store.ts';

@@ -1,6 +1,6 @@
-import { HERE } from '../content/content-ref.ts';
-import type { ArtifactEntry } from '../content/description.ts';
-import type { StoredContent } from '../content/stored-content.ts';
+import { HERE } from '../format/content-ref.ts';
+import type { ArtifactEntry } from '../format/description.ts';
+import type { StoredContent } from '../format/stored-content.ts';
 import type { ContentObjectsFinder } from './content-objects.ts';
 
 /** What there is below a path, and what it takes up, in `--json`. */

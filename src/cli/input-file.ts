@@ -2,8 +2,8 @@ import { Buffer, constants } from 'node:buffer';
 import { fstatSync, constants as modes, openSync } from 'node:fs';
 import { access, open, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
-import { untilAborted } from '../content/stream-head.ts';
 import type { CallOptions } from '../storage/contract.ts';
+import { untilAborted } from '../streams/stream-head.ts';
 import { CliError } from './cli-error.ts';
 
 /** The file that is the standard input. */

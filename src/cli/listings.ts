@@ -1,5 +1,5 @@
-import { type ListedTask, latestAttempt, listTasks } from '../attempts/attempt-files.ts';
 import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
+import { type ListedTask, latestAttempt, listTasks } from '../format/attempt-files.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { missing } from './not-found.ts';
 import type { Reaching, StorePath } from './store-path.ts';

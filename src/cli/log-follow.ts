@@ -1,12 +1,12 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { attemptBase, type ListedTask, readDone } from '../attempts/attempt-files.ts';
-import { followLogs } from '../attempts/log-following.ts';
-import { type LogChoice, logId } from '../attempts/log-names.ts';
-import { listLogs } from '../attempts/log-reader.ts';
-import { readRunFinished } from '../attempts/runs.ts';
-import { type Outcome, type RecordedError, SESSION_FILES } from '../content/session-files.ts';
 import { abortError } from '../errors.ts';
+import { attemptBase, type ListedTask, readDone } from '../format/attempt-files.ts';
+import { type LogChoice, logId } from '../format/log-names.ts';
+import { readRunFinished } from '../format/run-records.ts';
+import { type Outcome, type RecordedError, SESSION_FILES } from '../format/session-files.ts';
+import { followLogs } from '../logs/log-following.ts';
+import { listLogs } from '../logs/log-reader.ts';
 import { errorLine } from './attempt-view.ts';
 import type { Invocation } from './invocation.ts';
 import { latestOf, pathOf, tasksAt } from './listings.ts';

@@ -1,4 +1,4 @@
-import type { LogName } from '../attempts/log-names.ts';
+import type { LogName } from '../format/log-names.ts';
 import type { Output } from './output.ts';
 import { hasColours } from './paint.ts';
 import { formatStorePath, type Reaching } from './store-path.ts';

@@ -1,4 +1,4 @@
-import { type ListedLog, readLog } from '../attempts/log-reader.ts';
+import { type ListedLog, readLog } from '../logs/log-reader.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { usageError } from './cli-error.ts';
 

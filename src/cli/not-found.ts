@@ -1,6 +1,6 @@
-import { attemptNumbersOf, listAttempts } from '../attempts/attempt-files.ts';
 import { listRuns } from '../attempts/run-listing.ts';
 import { StowageError, type StowageErrorCode } from '../errors.ts';
+import { attemptNumbersOf, listAttempts } from '../format/attempt-files.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { StorePath } from './store-path.ts';
 import { didYouMean, listed, suggest } from './suggestions.ts';

@@ -1,5 +1,5 @@
 import { encodeMetadataPart, type Metadata, toMetadata } from '../attempts/metadata-parts.ts';
-import type { JsonValue } from '../codec/json-value.ts';
+import type { JsonValue } from '../format/json-value.ts';
 import { validateUserName } from '../storage/names.ts';
 import { usageError } from './cli-error.ts';
 import { STDIN } from './input-file.ts';

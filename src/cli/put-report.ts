@@ -1,8 +1,8 @@
-import { listAttempts } from '../attempts/attempt-files.ts';
 import { readAttempt } from '../attempts/attempt-reader.ts';
-import type { TaskPath } from '../attempts/pathspec.ts';
-import type { ArtifactEntry } from '../content/description.ts';
-import { parseCopyName } from '../content/object-names.ts';
+import { listAttempts } from '../format/attempt-files.ts';
+import { parseCopyName } from '../format/content-names.ts';
+import type { ArtifactEntry } from '../format/description.ts';
+import type { TaskPath } from '../format/pathspec.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { type ArtifactJson, artifactJson } from './attempt-view.ts';
 import type { OpenStore } from './store.ts';

@@ -1,7 +1,7 @@
 import type { ListedRun } from '../attempts/run-listing.ts';
-import { type RunCreated, type RunFinished, readRunCreated, readRunFinished } from '../attempts/runs.ts';
-import type { JsonValue } from '../codec/json-value.ts';
-import type { RecordedError } from '../content/session-files.ts';
+import type { JsonValue } from '../format/json-value.ts';
+import { type RunCreated, type RunFinished, readRunCreated, readRunFinished } from '../format/run-records.ts';
+import type { RecordedError } from '../format/session-files.ts';
 import type { Invocation } from './invocation.ts';
 import type { Style } from './paint.ts';
 import type { OpenStore } from './store.ts';

@@ -1,9 +1,9 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import type { DamageMessage } from '../content/damage.ts';
+import { defaultStorageUri } from '../default-storage.ts';
 import { isStowageError, StowageError } from '../errors.ts';
-import { defaultStorageUri } from '../flow/default-storage.ts';
-import { FlowDataStore } from '../flow/flow-data-store.ts';
+import { FlowDataStore } from '../flow-data-store.ts';
 import type { DataStoreStorage } from '../storage/contract.ts';
 import { openStorage } from '../storage/open.ts';
 import type { Invocation } from './invocation.ts';

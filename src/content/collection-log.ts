@@ -1,11 +1,11 @@
-import { encodeRecord } from '../codec/record.ts';
-import { readObjects, readOneOf, readRecord, readString } from '../codec/record-fields.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
+import { type ContentRef, readContentRefs } from '../format/content-ref.ts';
+import { encodeRecord } from '../format/record.ts';
+import { readObjects, readOneOf, readRecord, readString } from '../format/record-fields.ts';
+import { SESSION_PATTERN, type SessionId } from '../format/session-id.ts';
 import { goneError } from '../storage/checks.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { type ContentRef, readContentRefs } from './content-ref.ts';
-import { SESSION_PATTERN, type SessionId } from './session-id.ts';
 
 /**
  * The collector's log as writers see it: the newest `gc/<version>` and what it condemns.

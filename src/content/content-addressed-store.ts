@@ -1,28 +1,28 @@
 import { type Compression, checkCompression } from '../codec/payload.ts';
 import { StowageError } from '../errors.ts';
+import { type ContentKey, isContentKey } from '../format/content-names.ts';
+import { HERE } from '../format/content-ref.ts';
+import { isSessionId, type SessionId } from '../format/session-id.ts';
+import type { ContentAddress, StoredContent } from '../format/stored-content.ts';
+import { checkOptionNames } from '../options/option-names.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { checkOptionNames } from '../storage/option-names.ts';
-import { takeOnce } from '../storage/read-once.ts';
+import { ensureBytes } from '../streams/chunk-stream.ts';
+import { takeOnce } from '../streams/read-once.ts';
+import { untilAborted } from '../streams/stream-head.ts';
 import type { ByteCache } from './byte-cache.ts';
-import { ensureBytes } from './chunk-stream.ts';
 import { CollectionLog } from './collection-log.ts';
 import { ContentPlaces, type PlacedContent } from './content-places.ts';
 import { ContentReader, type ReadOptions } from './content-reader.ts';
-import { HERE } from './content-ref.ts';
 import type { ContentInput, ContentWriter, StoredPlain } from './content-writer.ts';
 import { GuardedCache } from './guarded-cache.ts';
 import type { StoreOptions } from './large-content.ts';
 import { openLooseSession, releaseLooseSession } from './loose-session.ts';
-import { type ContentKey, isContentKey } from './object-names.ts';
 import { type ListedPlace, type OpenPlace, type PlaceInfo, type PlaceSettings, Places } from './places.ts';
 import { checkRawDataPath, type RawDataPathOptions } from './raw-data-path.ts';
 import { WriterSession } from './session.ts';
-import { isSessionId, type SessionId } from './session-id.ts';
 import type { SessionWriters } from './session-writers.ts';
 import { StandingStorage } from './standing-storage.ts';
 import { checkLostIdentity, StoreFile } from './store-file.ts';
-import type { ContentAddress, StoredContent } from './stored-content.ts';
-import { untilAborted } from './stream-head.ts';
 import { sharedWriterState } from './writer-context.ts';
 
 /** How a store keeps content. */

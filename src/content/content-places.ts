@@ -1,7 +1,7 @@
+import { HERE } from '../format/content-ref.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { CollectionLog } from './collection-log.ts';
 import type { ContentReader } from './content-reader.ts';
-import { HERE } from './content-ref.ts';
 import { ContentWriter } from './content-writer.ts';
 import { PlaceReader } from './place-reader.ts';
 import type { Places } from './places.ts';

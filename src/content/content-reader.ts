@@ -1,22 +1,22 @@
 import { constants } from 'node:buffer';
+import { BoundedMap } from '../async/bounded-map.ts';
 import { ENVELOPE_HEADER_BYTES, MAX_ENVELOPE_RAW_BYTES, openEnvelope } from '../codec/envelope.ts';
 import { prepareCodec } from '../codec/zstd.ts';
 import { createHasher, digestHex } from '../digest/blake3.ts';
 import { isStowageError, StowageError } from '../errors.ts';
+import { type ContentKey, parseCopyName } from '../format/content-names.ts';
+import { HERE } from '../format/content-ref.ts';
+import { decodeLocator, type Locator } from '../format/locator.ts';
+import { decodeManifest, type Manifest, type PackEntry } from '../format/manifest.ts';
+import { type ContentAddress, placeMember, type StoredContent } from '../format/stored-content.ts';
 import type { ByteRange, CallOptions, DataStoreStorage, StoredObject } from '../storage/contract.ts';
-import { BoundedMap } from './bounded-map.ts';
 import { readChunks } from './chunk-reader.ts';
-import { HERE } from './content-ref.ts';
 import { CopyCandidates } from './copy-candidates.ts';
 import { damagedObject, objectGone, reasonOf } from './copy-faults.ts';
 import { markDamaged } from './damage.ts';
 import type { GuardedCache } from './guarded-cache.ts';
-import { decodeLocator, type Locator } from './locator.ts';
-import { decodeManifest, type Manifest, type PackEntry } from './manifest.ts';
-import { type ContentKey, parseCopyName } from './object-names.ts';
 import { unknownPlace } from './place-errors.ts';
 import { readPlain } from './plain-reader.ts';
-import { type ContentAddress, placeMember, type StoredContent } from './stored-content.ts';
 import { isContent } from './whole-content.ts';
 
 /** How many damaged objects a process remembers, beside their marks. */

@@ -1,5 +1,3 @@
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { markDamaged } from './damage.ts';
 import {
   type ContentKey,
   type CopyFolder,
@@ -10,7 +8,9 @@ import {
   type PackPlace,
   packPlaceOf,
   parseCopyName,
-} from './object-names.ts';
+} from '../format/content-names.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { markDamaged } from './damage.ts';
 
 /** A copy of a key that a listing showed. */
 export interface ListedCopy extends CopyName {

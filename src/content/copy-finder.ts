@@ -1,12 +1,12 @@
 import { ENVELOPE_HEADER_BYTES, readEnvelopeHeader } from '../codec/envelope.ts';
 import { isStowageError, StowageError } from '../errors.ts';
+import type { ContentKey, CopyFolder } from '../format/content-names.ts';
+import type { ContentRef } from '../format/content-ref.ts';
+import { placeMember } from '../format/stored-content.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { CollectionState } from './collection-log.ts';
-import type { ContentRef } from './content-ref.ts';
 import { type ListedCopy, listCopies, lookAt } from './copies.ts';
 import { markDamaged } from './damage.ts';
-import type { ContentKey, CopyFolder } from './object-names.ts';
-import { placeMember } from './stored-content.ts';
 import type { KnownCopy, WriterContext } from './writer-context.ts';
 
 /** A copy that was looked at and may be relied on. */

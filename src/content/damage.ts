@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
+import { damagedMarkOf } from '../format/content-names.ts';
 import type { DataStoreStorage } from '../storage/contract.ts';
-import { damagedMarkOf } from './object-names.ts';
 
 /** What the channel `stowage:damaged` carries. */
 export interface DamageMessage {

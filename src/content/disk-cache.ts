@@ -2,13 +2,13 @@ import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { StowageError, throwIfAborted } from '../errors.ts';
+import { isContentKey } from '../format/content-names.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { ByteCache } from './byte-cache.ts';
 import { type CacheOperation, reportCacheFailure } from './cache-failures.ts';
 import { checkCacheOptions } from './cache-options.ts';
 import { makeRoom } from './disk-cache-eviction.ts';
 import { DiskCacheFolder, sizeOnDisk } from './disk-cache-folder.ts';
-import { isContentKey } from './object-names.ts';
 
 /** Options of {@link DiskCache.open}. */
 export interface DiskCacheOptions {

@@ -1,9 +1,9 @@
 import { performance } from 'node:perf_hooks';
+import { inTime, TOO_LATE } from '../async/in-time.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { ByteCache } from './byte-cache.ts';
 import { type CacheOperation, reportCacheFailure } from './cache-failures.ts';
-import { inTime, TOO_LATE } from './in-time.ts';
 
 /** How long a cache is waited for. */
 export interface CachePatience {

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
-import { encodeRecord } from '../codec/record.ts';
+import { encodeRecord } from '../format/record.ts';
+import type { SessionId } from '../format/session-id.ts';
 import type { DataStoreStorage } from '../storage/contract.ts';
-import type { SessionId } from './session-id.ts';
 
 /** How often the owner of an open session says that it is alive. A collector calls a session silent after 24 hours without a beat. */
 export const BEAT_INTERVAL_MS: number = 10 * 60 * 1000;

@@ -1,11 +1,10 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
+import { CHUNKER_ID } from '../codec/chunker.ts';
 import type { Compression } from '../codec/envelope.ts';
 import { sealEnvelope } from '../codec/envelope.ts';
 import { createHasher, digestBytes } from '../digest/blake3.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
-import type { CallOptions } from '../storage/contract.ts';
-import { type ContentSource, chunksOf } from './chunk-stream.ts';
-import { CHUNKER_ID } from './chunker.ts';
+import type { ContentKey } from '../format/content-names.ts';
 import {
   type ChunkColumns,
   type ChunkGroup,
@@ -16,8 +15,9 @@ import {
   type Manifest,
   manifestRoot,
   type PackEntry,
-} from './manifest.ts';
-import type { ContentKey } from './object-names.ts';
+} from '../format/manifest.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import { type ContentSource, chunksOf } from '../streams/chunk-stream.ts';
 import { type PackedEntry, PackWriter } from './pack-writer.ts';
 import type { UnnamedObjects } from './unnamed-objects.ts';
 import type { WriterContext } from './writer-context.ts';

@@ -1,14 +1,20 @@
 import { channel } from 'node:diagnostics_channel';
 import { isStowageError, StowageError } from '../errors.ts';
+import { createOwn } from '../format/create-own.ts';
+import { encodeDescription } from '../format/description.ts';
+import { recordError } from '../format/recorded-error.ts';
+import {
+  closeSession,
+  encodeAttempt,
+  type Outcome,
+  SESSION_FILES,
+  thisOwner,
+} from '../format/session-files.ts';
+import type { SessionId } from '../format/session-id.ts';
+import type { StoredContent } from '../format/stored-content.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { createOwn } from './create-own.ts';
-import { encodeDescription } from './description.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { recordError } from './recorded-error.ts';
 import type { WriterSession } from './session.ts';
-import { closeSession, encodeAttempt, type Outcome, SESSION_FILES, thisOwner } from './session-files.ts';
-import type { SessionId } from './session-id.ts';
-import type { StoredContent } from './stored-content.ts';
 
 const closeFailed = channel('stowage:close-failed');
 

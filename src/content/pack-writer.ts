@@ -4,9 +4,9 @@ import {
   type EnvelopeKind,
   sealEnvelopeInto,
 } from '../codec/envelope.ts';
+import { packName } from '../format/content-names.ts';
+import type { PackEntry } from '../format/manifest.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import type { PackEntry } from './manifest.ts';
-import { packName } from './object-names.ts';
 import type { WriterSession } from './session.ts';
 import type { UnnamedObjects } from './unnamed-objects.ts';
 

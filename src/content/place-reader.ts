@@ -1,8 +1,8 @@
 import { isStowageError } from '../errors.ts';
+import type { ContentAddress } from '../format/stored-content.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { ContentReader, type ReadOptions } from './content-reader.ts';
 import type { Place, Places } from './places.ts';
-import type { ContentAddress } from './stored-content.ts';
 
 /** Reads contents at another place. Where one is missing it asks whether the place itself is. */
 export class PlaceReader extends ContentReader {

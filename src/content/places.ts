@@ -1,19 +1,6 @@
+import { orAborted } from '../async/next-or-aborted.ts';
 import { isStowageError, StowageError } from '../errors.ts';
-import { hasScheme, isBuiltIn } from '../storage/address-text.ts';
-import { canonicalAddress, folderUri, rootOf } from '../storage/canonical-address.ts';
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import type { NameEncoding } from '../storage/names.ts';
-import { orAborted } from '../storage/next-or-aborted.ts';
-import { openStorage } from '../storage/open.ts';
-import { HERE } from './content-ref.ts';
-import {
-  strayPlace,
-  unknownPlace,
-  unmarkedPlace,
-  unreachablePlace,
-  untrustedPlace,
-  withinStore,
-} from './place-errors.ts';
+import { HERE } from '../format/content-ref.ts';
 import {
   decodePlace,
   decodePlaceOwner,
@@ -26,7 +13,20 @@ import {
   placeIdOf,
   placePrefix,
   placeRecordName,
-} from './place-records.ts';
+} from '../format/place-records.ts';
+import { hasScheme, isBuiltIn } from '../storage/address-text.ts';
+import { canonicalAddress, folderUri, rootOf } from '../storage/canonical-address.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import type { NameEncoding } from '../storage/names.ts';
+import { openStorage } from '../storage/open.ts';
+import {
+  strayPlace,
+  unknownPlace,
+  unmarkedPlace,
+  unreachablePlace,
+  untrustedPlace,
+  withinStore,
+} from './place-errors.ts';
 import { PlaceStorage } from './place-storage.ts';
 import type { StoreFile } from './store-file.ts';
 

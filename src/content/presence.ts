@@ -1,11 +1,11 @@
 import { isStowageError, type StowageError } from '../errors.ts';
+import { type CopyFolder, damagedMarkOf } from '../format/content-names.ts';
+import { type ContentRef, HERE } from '../format/content-ref.ts';
+import type { PackEntry } from '../format/manifest.ts';
+import type { ContentAddress } from '../format/stored-content.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { ContentReader } from './content-reader.ts';
-import { type ContentRef, HERE } from './content-ref.ts';
 import { type ListedCopy, listCopies, lookAt, type ObjectPresence } from './copies.ts';
-import type { PackEntry } from './manifest.ts';
-import { type CopyFolder, damagedMarkOf } from './object-names.ts';
-import type { ContentAddress } from './stored-content.ts';
 
 /**
  * What a look at a content tells: a copy that can be read, none, none that is whole, none that this release reads, or that the

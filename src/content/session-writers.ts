@@ -1,8 +1,8 @@
+import { type ContentRef, HERE, refId } from '../format/content-ref.ts';
+import type { StoredContent } from '../format/stored-content.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { type ContentRef, HERE, refId } from './content-ref.ts';
 import type { ContentWriter, SoughtContent } from './content-writer.ts';
 import type { WriterSession } from './session.ts';
-import type { StoredContent } from './stored-content.ts';
 
 /** A writer of one place, and the storage that it writes to. */
 export interface WriterAt {

@@ -1,8 +1,8 @@
-import { encodeRecord } from '../codec/record.ts';
+import { type ContentRef, refId } from '../format/content-ref.ts';
+import { createOwn } from '../format/create-own.ts';
+import { encodeRecord } from '../format/record.ts';
+import { newSessionId, padSequence, type SessionId } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { type ContentRef, refId } from './content-ref.ts';
-import { createOwn } from './create-own.ts';
-import { newSessionId, padSequence, type SessionId } from './session-id.ts';
 
 /**
  * One writer's session: whatever it writes carries its id, and what it relies on of others it pins first.

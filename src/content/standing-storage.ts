@@ -1,6 +1,6 @@
+import { SESSION_FILES } from '../format/session-files.ts';
 import type { CreateOptions, DataStoreStorage, OverwriteOptions } from '../storage/contract.ts';
 import { StorageDecorator } from '../storage/decorator.ts';
-import { SESSION_FILES } from './session-files.ts';
 import type { StoreFile } from './store-file.ts';
 
 /**

@@ -1,10 +1,10 @@
-import { encodeRecord } from '../codec/record.ts';
-import { readRecord, readString } from '../codec/record-fields.ts';
+import { orAborted } from '../async/next-or-aborted.ts';
 import { isStowageError, StowageError } from '../errors.ts';
+import { encodeRecord } from '../format/record.ts';
+import { readRecord, readString } from '../format/record-fields.ts';
+import { isSessionId, newSessionId, type SessionId } from '../format/session-id.ts';
 import { goneError } from '../storage/checks.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { orAborted } from '../storage/next-or-aborted.ts';
-import { isSessionId, newSessionId, type SessionId } from './session-id.ts';
 import { findRemains, identityLost } from './store-remains.ts';
 
 /** What stowage.json says of a store. */

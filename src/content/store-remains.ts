@@ -1,6 +1,6 @@
 import { StowageError } from '../errors.ts';
+import { SESSION_PATTERN } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { SESSION_PATTERN } from './session-id.ts';
 
 /** What a store keeps of runs, attempts and sessions, and what of each folder is looked at. */
 const RECORDS: Readonly<Record<string, RegExp>> = {

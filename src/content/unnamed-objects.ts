@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
+import { nameTaken, tryCreateOwn } from '../format/create-own.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import type { ContentSource } from './chunk-stream.ts';
-import { nameTaken, tryCreateOwn } from './create-own.ts';
+import type { ContentSource } from '../streams/chunk-stream.ts';
 
 /** What the channel `stowage:left-behind` carries: objects that nothing names and that could not be removed; they only take space. */
 export interface LeftBehind {

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { createHasher, digestHex } from '../digest/blake3.ts';
 import { throwIfAborted } from '../errors.ts';
+import type { ContentAddress } from '../format/stored-content.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import type { ContentAddress } from './stored-content.ts';
 
 /** Hashed in one go, which takes a millisecond or two. */
 const TURN_BYTES = 8 * 1024 * 1024;

@@ -1,19 +1,19 @@
+import { BoundedMap } from '../async/bounded-map.ts';
+import { KeyLocks } from '../async/key-locks.ts';
 import type { Compression } from '../codec/envelope.ts';
 import { isStowageError } from '../errors.ts';
+import { type ContentKey, packPlaceOf } from '../format/content-names.ts';
+import type { ContentRef } from '../format/content-ref.ts';
+import type { PackEntry } from '../format/manifest.ts';
+import type { StoredContent } from '../format/stored-content.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { UploadsUnderWay } from '../storage/object-store/uploads-under-way.ts';
-import { BoundedMap } from './bounded-map.ts';
 import type { CollectionLog, CollectionState } from './collection-log.ts';
 import type { ContentReader } from './content-reader.ts';
-import type { ContentRef } from './content-ref.ts';
 import { lookAtPacks } from './copies.ts';
 import { markDamaged } from './damage.ts';
-import { KeyLocks } from './key-locks.ts';
-import type { PackEntry } from './manifest.ts';
-import { type ContentKey, packPlaceOf } from './object-names.ts';
 import type { PackedEntry } from './pack-writer.ts';
 import type { WriterSession } from './session.ts';
-import type { StoredContent } from './stored-content.ts';
 
 const KNOWN_COPIES = 20_000;
 const KNOWN_CHUNKS = 100_000;

@@ -1,11 +1,11 @@
-import type { SerializerRegistry } from '../artifacts/registry.ts';
 import type { ReadAttempt } from '../attempts/attempt-reader.ts';
 import { cloneJson } from '../attempts/inline-value.ts';
-import { formatPathspec } from '../attempts/pathspec.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import type { ArtifactEntry } from '../content/description.ts';
 import { isStowageError, StowageError, type StowageErrorCode } from '../errors.ts';
+import type { ArtifactEntry } from '../format/description.ts';
+import { formatPathspec } from '../format/pathspec.ts';
 import type { CallOptions } from '../storage/contract.ts';
+import type { SerializerRegistry } from '../values/registry.ts';
 
 /** Serialized bytes that were fetched before anybody asked, by key. They are not changed. */
 export type PrefetchedBytes = ReadonlyMap<string, Uint8Array>;

@@ -1,9 +1,9 @@
-import type { RunDescription } from '../attempts/runs.ts';
-import { createRunRecord, type RunMade } from '../attempts/runs.ts';
-import { BoundedMap } from '../content/bounded-map.ts';
+import { BoundedMap } from '../async/bounded-map.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { HERE } from '../content/content-ref.ts';
 import { StowageError } from '../errors.ts';
+import { HERE } from '../format/content-ref.ts';
+import type { RunDescription } from '../format/run-records.ts';
+import { createRunRecord, type RunMade } from '../format/run-records.ts';
 import type { CallOptions } from '../storage/contract.ts';
 
 /** How many runs are remembered as made. */

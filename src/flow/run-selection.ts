@@ -1,6 +1,6 @@
 import { isOfOneRecord, type ListedRun } from '../attempts/run-listing.ts';
-import { type RunOutcome, readRunCreated, readRunFinished } from '../attempts/runs.ts';
 import { StowageError } from '../errors.ts';
+import { type RunOutcome, readRunCreated, readRunFinished } from '../format/run-records.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { checkNameList } from './task-selection.ts';
 

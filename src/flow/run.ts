@@ -1,4 +1,6 @@
 import { types } from 'node:util';
+import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import { isError, StowageError } from '../errors.ts';
 import {
   finishRunRecord,
   type RunCreated,
@@ -6,11 +8,9 @@ import {
   type RunOutcome,
   readRunCreated,
   readRunFinished,
-} from '../attempts/runs.ts';
-import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { isError, StowageError } from '../errors.ts';
+} from '../format/run-records.ts';
+import { checkOptionNames } from '../options/option-names.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import { checkOptionNames } from '../storage/option-names.ts';
 import type { SelectedRun } from './run-selection.ts';
 import type { TaskDataStore } from './task-data-store.ts';
 import type { GetTasksOptions } from './task-selection.ts';

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
-import { formatPath, type PathStep } from '../artifacts/value-path.ts';
 import { StowageError, thrownText } from '../errors.ts';
+import { formatPath, type PathStep } from '../values/value-path.ts';
 
 /** A schema that follows Standard Schema v1 (https://standardschema.dev): zod, valibot, arktype and others. */
 export interface StandardSchema<Output = unknown, Input = unknown> {

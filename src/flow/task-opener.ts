@@ -1,16 +1,16 @@
+import { type ReadAttempt, type ReadRule, readAttempt, readTask } from '../attempts/attempt-reader.ts';
+import { MetadataCache } from '../attempts/metadata-cache.ts';
+import type { ByteCache } from '../content/byte-cache.ts';
+import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import { isStowageError, StowageError } from '../errors.ts';
 import {
   type ListAttemptsOptions,
   type ListedTask,
   listAttempts,
   listTasks,
   type TaskAttempts,
-} from '../attempts/attempt-files.ts';
-import { type ReadAttempt, type ReadRule, readAttempt, readTask } from '../attempts/attempt-reader.ts';
-import { MetadataCache } from '../attempts/metadata-cache.ts';
-import { formatPathspec, type Pathspec, parsePathspec, type TaskPath } from '../attempts/pathspec.ts';
-import type { ByteCache } from '../content/byte-cache.ts';
-import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { isStowageError, StowageError } from '../errors.ts';
+} from '../format/attempt-files.ts';
+import { formatPathspec, type Pathspec, parsePathspec, type TaskPath } from '../format/pathspec.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { checkNameList, type GetTasksOptions, type TaskRule, taskRuleOf } from './task-selection.ts';

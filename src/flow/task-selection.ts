@@ -1,6 +1,6 @@
 import type { ReadRule } from '../attempts/attempt-reader.ts';
-import { validateAttemptNumber } from '../attempts/pathspec.ts';
 import { StowageError } from '../errors.ts';
+import { validateAttemptNumber } from '../format/pathspec.ts';
 
 /** Which attempts of the tasks to open. */
 export interface TaskRule extends ReadRule {

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
-import type { ArrowTable } from '../artifacts/arrow-library.ts';
-import { isArrowTable } from '../artifacts/arrow-table.ts';
 import { printable, printableLines } from '../codec/printable-text.ts';
+import type { ArrowTable } from '../values/arrow-library.ts';
+import { isArrowTable } from '../values/arrow-table.ts';
 
 const MAX_LINES = 8;
 const MAX_CHARACTERS = 1_200;

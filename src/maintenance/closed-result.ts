@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ReadAttempt } from '../attempts/attempt-reader.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
-import type { ArtifactTable } from '../content/description.ts';
-import type { DoneRecord, SessionOrigin } from '../content/session-files.ts';
+import type { ArtifactTable } from '../format/description.ts';
+import type { DoneRecord, SessionOrigin } from '../format/session-files.ts';
 
 /** What a session that is closed left: everything that a copy of it says again. */
 export interface ClosedResult {

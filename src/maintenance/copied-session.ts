@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import { encodeRecord } from '../codec/record.ts';
-import type { RecordSubject } from '../codec/record-fields.ts';
-import { type ContentRef, HERE } from '../content/content-ref.ts';
-import { holdsBytes } from '../content/create-own.ts';
+import { Heartbeat } from '../content/heartbeat.ts';
+import { digestBytes, digestHex } from '../digest/blake3.ts';
+import { StowageError } from '../errors.ts';
+import { type ContentRef, HERE } from '../format/content-ref.ts';
+import { holdsBytes } from '../format/create-own.ts';
 import {
   type ArtifactEntry,
   type ArtifactTable,
@@ -13,8 +14,9 @@ import {
   encodeTable,
   MAX_DESCRIPTION_BYTES,
   MAX_TABLE_BYTES,
-} from '../content/description.ts';
-import { Heartbeat } from '../content/heartbeat.ts';
+} from '../format/description.ts';
+import { encodeRecord } from '../format/record.ts';
+import type { RecordSubject } from '../format/record-fields.ts';
 import {
   decodeAttempt,
   decodeDone,
@@ -25,11 +27,9 @@ import {
   SESSION_FILES,
   type SessionOrigin,
   thisOwner,
-} from '../content/session-files.ts';
-import { newSessionId, padSequence, type SessionId } from '../content/session-id.ts';
-import type { StoredContent } from '../content/stored-content.ts';
-import { digestBytes, digestHex } from '../digest/blake3.ts';
-import { StowageError } from '../errors.ts';
+} from '../format/session-files.ts';
+import { newSessionId, padSequence, type SessionId } from '../format/session-id.ts';
+import type { StoredContent } from '../format/stored-content.ts';
 import { type ClosedResult, comparableDescription } from './closed-result.ts';
 import { type StagedContents, type StoredContents, stageContents, toSought } from './copy-content.ts';
 import type { CopyContext } from './copy-context.ts';

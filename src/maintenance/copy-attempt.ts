@@ -1,17 +1,17 @@
-import type { AttemptFiles } from '../attempts/attempt-files.ts';
+import { readAttempt } from '../attempts/attempt-reader.ts';
+import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import { isStowageError, StowageError } from '../errors.ts';
+import type { AttemptFiles } from '../format/attempt-files.ts';
 import {
   attemptBase,
   attemptSubject,
   readDone as findDone,
   listAttempts,
   partialBase,
-} from '../attempts/attempt-files.ts';
-import { readAttempt } from '../attempts/attempt-reader.ts';
-import { formatPathspec, type TaskPath } from '../attempts/pathspec.ts';
-import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { createOwn } from '../content/create-own.ts';
-import { type DoneRecord, decodeAttempt, readSessionFile, SESSION_FILES } from '../content/session-files.ts';
-import { isStowageError, StowageError } from '../errors.ts';
+} from '../format/attempt-files.ts';
+import { createOwn } from '../format/create-own.ts';
+import { formatPathspec, type TaskPath } from '../format/pathspec.ts';
+import { type DoneRecord, decodeAttempt, readSessionFile, SESSION_FILES } from '../format/session-files.ts';
 import type { CallOptions, ListedObject } from '../storage/contract.ts';
 import { type ClosedResult, isSameResult, originOf, toResult } from './closed-result.ts';
 import {

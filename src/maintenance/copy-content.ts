@@ -1,5 +1,4 @@
 import { elementBytesOf } from '../attempts/pass-down.ts';
-import { HERE } from '../content/content-ref.ts';
 import {
   CHUNKED_FROM_BYTES,
   type ContentInput,
@@ -7,10 +6,11 @@ import {
   type SoughtContent,
 } from '../content/content-writer.ts';
 import { CopyCandidates } from '../content/copy-candidates.ts';
-import type { ArtifactTable } from '../content/description.ts';
-import type { ContentKey } from '../content/object-names.ts';
-import type { ContentAddress, StoredContent } from '../content/stored-content.ts';
 import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
+import type { ContentKey } from '../format/content-names.ts';
+import { HERE } from '../format/content-ref.ts';
+import type { ArtifactTable } from '../format/description.ts';
+import type { ContentAddress, StoredContent } from '../format/stored-content.ts';
 import type { CopyContext } from './copy-context.ts';
 
 /** A content that the source refers to. */

@@ -1,6 +1,6 @@
-import type { BoundedMap } from '../content/bounded-map.ts';
+import type { BoundedMap } from '../async/bounded-map.ts';
+import type { KeyLocks } from '../async/key-locks.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import type { KeyLocks } from '../content/key-locks.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { CopyReport } from './copy-report.ts';
 import type { EntriesToCopy } from './entries-to-copy.ts';

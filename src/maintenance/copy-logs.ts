@@ -1,8 +1,8 @@
-import { type LogPart, LogPartNames, logId } from '../attempts/log-names.ts';
-import { isNote, NOTE_BYTES } from '../attempts/log-scrubbing.ts';
-import { formatPathspec, type TaskPath } from '../attempts/pathspec.ts';
-import { holdsBytes } from '../content/create-own.ts';
 import { StowageError } from '../errors.ts';
+import { holdsBytes } from '../format/create-own.ts';
+import { type LogPart, LogPartNames, logId } from '../format/log-names.ts';
+import { formatPathspec, type TaskPath } from '../format/pathspec.ts';
+import { isNote, NOTE_BYTES } from '../logs/log-scrubbing.ts';
 import type { CallOptions, DataStoreStorage, ListedObject } from '../storage/contract.ts';
 import type { CopyContext } from './copy-context.ts';
 

@@ -1,11 +1,11 @@
-import { decodeDescription, decodeTable, MAX_DESCRIPTION_BYTES } from '../content/description.ts';
+import type { BoundedWork } from '../async/bounded-work.ts';
 import { looseSubject } from '../content/loose-session.ts';
-import { decodeAttempt, decodeDone, readSessionFile, SESSION_FILES } from '../content/session-files.ts';
-import { isSessionId } from '../content/session-id.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
+import { decodeDescription, decodeTable, MAX_DESCRIPTION_BYTES } from '../format/description.ts';
+import { decodeAttempt, decodeDone, readSessionFile, SESSION_FILES } from '../format/session-files.ts';
+import { isSessionId } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import type { BoundedWork } from './bounded-work.ts';
 import { type ClosedResult, originOf } from './closed-result.ts';
 import { type CopiedSession, givenUp, refused } from './copied-session.ts';
 import { copySession } from './copy-attempt.ts';

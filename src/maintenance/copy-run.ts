@@ -1,6 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type ListedTask, listTasks } from '../attempts/attempt-files.ts';
-import { formatPathspec } from '../attempts/pathspec.ts';
+import type { BoundedWork } from '../async/bounded-work.ts';
+import { StowageError } from '../errors.ts';
+import { type ListedTask, listTasks } from '../format/attempt-files.ts';
+import { holdsBytes } from '../format/create-own.ts';
+import { formatPathspec } from '../format/pathspec.ts';
+import { encodeRecord } from '../format/record.ts';
+import { readRecord } from '../format/record-fields.ts';
 import {
   createdName,
   createRunTime,
@@ -11,14 +16,9 @@ import {
   readRunCreated,
   readRunFinished,
   runEndName,
-} from '../attempts/runs.ts';
-import { encodeRecord } from '../codec/record.ts';
-import { readRecord } from '../codec/record-fields.ts';
-import { holdsBytes } from '../content/create-own.ts';
-import { StowageError } from '../errors.ts';
+} from '../format/run-records.ts';
 import type { CallOptions, DataStoreStorage, ListedObject } from '../storage/contract.ts';
 import { compareNames } from '../storage/name-order.ts';
-import type { BoundedWork } from './bounded-work.ts';
 import { type AttemptToCopy, copyAttempt } from './copy-attempt.ts';
 import type { CopyContext } from './copy-context.ts';
 

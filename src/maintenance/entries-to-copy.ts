@@ -1,5 +1,5 @@
-import { CACHE_FOLDER, type EntryKey, parseEntryName, taskIdOf } from '../cache/cache-names.ts';
-import type { CacheEntry } from '../cache/entry.ts';
+import type { CacheEntry } from '../format/cache-entry.ts';
+import { CACHE_FOLDER, type EntryKey, parseEntryName, taskIdOf } from '../format/cache-names.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 
 /** So many tasks of a flow are remembered; of more, all entries of the store are read. */

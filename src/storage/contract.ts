@@ -1,3 +1,6 @@
+export type { CallOptions } from '../async/call-options.ts';
+
+import type { CallOptions } from '../async/call-options.ts';
 /**
  * What a backend must do, and all that it must do. A backend is one file that imports this one (and `errors.ts`);
  * `stowage/testing` is the suite it has to pass. Retries, limits and the like are decorators, never part of a backend.
@@ -141,12 +144,6 @@ export interface UnfinishedWrite {
   startedAtMs: number;
   /** What it takes up. Present when `details` was asked for, and the storage tells. */
   bytes?: number;
-}
-
-/** What every call takes. */
-export interface CallOptions {
-  /** Ends the call early with `ABORTED`. Default: none. */
-  signal?: AbortSignal | undefined;
 }
 
 /** Runs a step, and again while it fails as `STORAGE_UNAVAILABLE`, for as long as the one who passed it has patience. */

@@ -1,4 +1,4 @@
-import { isStream } from './body-stream.ts';
+import { isStream } from '../streams/body-stream.ts';
 import type {
   CallOptions,
   CreateOptions,

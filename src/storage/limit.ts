@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { onAbort } from '../async/on-abort.ts';
 import { abortError, StowageError, throwIfAborted } from '../errors.ts';
-import { isStream } from './body-stream.ts';
+import { isStream } from '../streams/body-stream.ts';
 import type {
   CallOptions,
   CreateOptions,
@@ -15,7 +16,6 @@ import type {
   StoredObject,
 } from './contract.ts';
 import { StorageDecorator } from './decorator.ts';
-import { onAbort } from './on-abort.ts';
 
 /** A stream that never waits for its source lets others go first after this long, in milliseconds. */
 const MAX_TURN_MS = 20;

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
-import { checkBody } from './body-stream.ts';
+import { checkBody } from '../streams/body-stream.ts';
 import { closedError, listLimit } from './checks.ts';
 import type {
   CallOptions,

@@ -1,5 +1,5 @@
 import { StowageError, throwIfAborted } from '../errors.ts';
-import { checkBody, isStream, readChunks } from './body-stream.ts';
+import { checkBody, isStream, readChunks } from '../streams/body-stream.ts';
 import { closedError, listLimit, readableRange } from './checks.ts';
 import type {
   CallOptions,

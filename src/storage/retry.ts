@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LinkedAbort } from '../async/linked-abort.ts';
 import { abortError, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
-import { isStream } from './body-stream.ts';
+import { isStream } from '../streams/body-stream.ts';
 import { closedError } from './checks.ts';
 import type {
   CallOptions,
@@ -19,7 +20,6 @@ import type {
 } from './contract.ts';
 import { StorageDecorator, type StorageOperation } from './decorator.ts';
 import { compareNames } from './name-order.ts';
-import { LinkedAbort } from './object-store/linked-abort.ts';
 import { reportRetry } from './retry-report.ts';
 
 /** When a {@link RetryStorage} tries again, and when it gives up. */

@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
-import { listAttempts, listTasks } from '../../src/attempts/attempt-files.ts';
 import { encodeMetadataPart, partSubject, readMetadataParts } from '../../src/attempts/metadata-parts.ts';
 import { listRuns } from '../../src/attempts/run-listing.ts';
+import { listAttempts, listTasks } from '../../src/format/attempt-files.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { bodyOf } from '../content/storages.ts';
 import { errorOf, openFlow, saveTask } from '../flow/fixtures.ts';

@@ -1,11 +1,11 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { SerializerRegistry } from '../../src/artifacts/registry.ts';
 import { openAttempt } from '../../src/attempts/attempt-opening.ts';
 import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
-import { readSessionFile } from '../../src/content/session-files.ts';
+import { readSessionFile } from '../../src/format/session-files.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
+import { SerializerRegistry } from '../../src/values/registry.ts';
 import { abandonedDone } from '../content/storages.ts';
 import { errorOf, noise, objectNames, openFlow, readIncomplete } from '../flow/fixtures.ts';
 

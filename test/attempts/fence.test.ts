@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decodeAttempt, readSessionFile } from '../../src/content/session-files.ts';
-import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import type { FlowDataStore } from '../../src/flow-data-store.ts';
+import { decodeAttempt, readSessionFile } from '../../src/format/session-files.ts';
 import { abandonedDone } from '../content/storages.ts';
 import { errorOf, noise, objectNames, openFlow, saveTask } from '../flow/fixtures.ts';
 

@@ -1,7 +1,6 @@
 import { cpSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { listTasks } from '../../src/attempts/attempt-files.ts';
 import {
   type ReadAttempt,
   readAttempt,
@@ -9,11 +8,12 @@ import {
   readTask,
 } from '../../src/attempts/attempt-reader.ts';
 import { MetadataCache } from '../../src/attempts/metadata-cache.ts';
-import { decodeRecord, encodeRecord } from '../../src/codec/record.ts';
 import { DiskCache } from '../../src/content/disk-cache.ts';
 import { MemoryCache } from '../../src/content/memory-cache.ts';
-import { readSessionFile } from '../../src/content/session-files.ts';
-import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import type { FlowDataStore } from '../../src/flow-data-store.ts';
+import { listTasks } from '../../src/format/attempt-files.ts';
+import { decodeRecord, encodeRecord } from '../../src/format/record.ts';
+import { readSessionFile } from '../../src/format/session-files.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { LocalStorage } from '../../src/storage/local.ts';

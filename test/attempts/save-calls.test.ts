@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
 import type { OpenTaskDataStore } from '../../src/flow/open-task-data-store.ts';
 import type { TaskDataStore } from '../../src/flow/task-data-store.ts';
+import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { errorOf, noise, openFlow, readIncomplete, saveTask } from '../flow/fixtures.ts';

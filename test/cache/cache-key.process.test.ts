@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { expect, it } from 'vitest';
-import { SerializerRegistry } from '../../src/artifacts/registry.ts';
 import { type CacheKeyParts, cacheKey } from '../../src/cache/cache-key.ts';
-import { vectorTransformer } from '../artifacts/arbitrary-value.ts';
+import { SerializerRegistry } from '../../src/values/registry.ts';
+import { vectorTransformer } from '../values/arbitrary-value.ts';
 
 const serializers = new SerializerRegistry();
 serializers.registerClass(vectorTransformer);

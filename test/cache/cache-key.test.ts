@@ -2,11 +2,11 @@ import { test as property } from '@fast-check/vitest';
 import { tableFromArrays } from 'apache-arrow';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SerializerRegistry } from '../../src/artifacts/registry.ts';
 import { type CacheKeyParts, cacheKey, keyOfParts, TaskKeys } from '../../src/cache/cache-key.ts';
 import { isStowageError, type StowageError } from '../../src/errors.ts';
-import { vectorTransformer } from '../artifacts/arbitrary-value.ts';
+import { SerializerRegistry } from '../../src/values/registry.ts';
 import { propertyRuns } from '../property.ts';
+import { vectorTransformer } from '../values/arbitrary-value.ts';
 import { normalForm, shuffled, smallValue } from './small-values.ts';
 
 const serializers = new SerializerRegistry();

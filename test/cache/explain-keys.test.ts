@@ -1,10 +1,10 @@
 import { test as property } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { SerializerRegistry } from '../../src/artifacts/registry.ts';
 import { type CacheKey, type CacheKeyParts, cacheKey } from '../../src/cache/cache-key.ts';
 import { explainKeys } from '../../src/cache/explain-keys.ts';
-import { vectorTransformer } from '../artifacts/arbitrary-value.ts';
+import { SerializerRegistry } from '../../src/values/registry.ts';
 import { propertyRuns } from '../property.ts';
+import { vectorTransformer } from '../values/arbitrary-value.ts';
 import { smallValue } from './small-values.ts';
 
 const serializers = new SerializerRegistry();

@@ -1,11 +1,11 @@
 import { readTask } from '../../src/attempts/attempt-reader.ts';
 import { resultOf } from '../../src/cache/attempt-result.ts';
-import { entryName } from '../../src/cache/cache-names.ts';
-import { type CacheEntry, decodeEntry, type NewCacheEntry } from '../../src/cache/entry.ts';
 import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
-import type { ArtifactTable } from '../../src/content/description.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
-import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { FlowDataStore } from '../../src/flow-data-store.ts';
+import { type CacheEntry, decodeEntry, type NewCacheEntry } from '../../src/format/cache-entry.ts';
+import { entryName } from '../../src/format/cache-names.ts';
+import type { ArtifactTable } from '../../src/format/description.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { bodyOf } from '../content/storages.ts';
 

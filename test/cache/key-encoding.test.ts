@@ -3,13 +3,13 @@ import { test as property } from '@fast-check/vitest';
 import { Table, tableFromArrays, tableFromIPC, tableToIPC } from 'apache-arrow';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { CACHE_DIGEST } from '../../src/artifacts/cache-digest.ts';
-import { SerializerRegistry } from '../../src/artifacts/registry.ts';
 import { valueDigest } from '../../src/cache/key-encoding.ts';
 import { createHasher, digestHex } from '../../src/digest/blake3.ts';
 import { isStowageError, type StowageError } from '../../src/errors.ts';
-import { arbitraryValue, rebuilt, vectorTransformer } from '../artifacts/arbitrary-value.ts';
+import { CACHE_DIGEST } from '../../src/values/cache-digest.ts';
+import { SerializerRegistry } from '../../src/values/registry.ts';
 import { propertyRuns } from '../property.ts';
+import { arbitraryValue, rebuilt, vectorTransformer } from '../values/arbitrary-value.ts';
 import { normalForm, shuffled, smallValue } from './small-values.ts';
 
 const registry = new SerializerRegistry();

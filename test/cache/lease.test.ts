@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { leaseName, parseLeaseName } from '../../src/cache/cache-names.ts';
+import { Patience } from '../../src/async/deadline.ts';
 import { EntryReader } from '../../src/cache/entry-reader.ts';
 import { Lease } from '../../src/cache/lease.ts';
 import { type LeaseClock, LeaseQueue } from '../../src/cache/lease-queue.ts';
-import { encodeLease } from '../../src/cache/lease-record.ts';
-import { Patience } from '../../src/cache/patience.ts';
 import { type AcquireOptions, TaskCache } from '../../src/cache/task-cache.ts';
-import { newSessionId } from '../../src/content/session-id.ts';
+import { leaseName, parseLeaseName } from '../../src/format/cache-names.ts';
+import { encodeLease } from '../../src/format/lease-record.ts';
+import { newSessionId } from '../../src/format/session-id.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { Vector } from '../artifacts/arbitrary-value.ts';
+import { Vector } from '../values/arbitrary-value.ts';
 
 const leaves: readonly (() => unknown)[] = [
   () => null,

@@ -1,9 +1,9 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
-import { entryName, leaseName } from '../../src/cache/cache-names.ts';
 import type { SeenEntry } from '../../src/cache/entry-reader.ts';
 import { Lease } from '../../src/cache/lease.ts';
 import { TaskCache } from '../../src/cache/task-cache.ts';
+import { entryName, leaseName } from '../../src/format/cache-names.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { ObservedStorage } from '../content/storages.ts';

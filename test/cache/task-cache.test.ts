@@ -1,11 +1,11 @@
 import { channel } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { entryName } from '../../src/cache/cache-names.ts';
 import type { CacheHit } from '../../src/cache/entry-reader.ts';
 import { TaskCache } from '../../src/cache/task-cache.ts';
 import type { TaskCacheFailure } from '../../src/cache/task-cache-failures.ts';
-import { damagedMarkOf, isDamagedMark } from '../../src/content/object-names.ts';
+import { entryName } from '../../src/format/cache-names.ts';
+import { damagedMarkOf, isDamagedMark } from '../../src/format/content-names.ts';
 import type { StorageCapabilities } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';

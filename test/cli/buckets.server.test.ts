@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { FlowDataStore } from '../../src/flow-data-store.ts';
 import { type OpenStorageOptions, openStorage } from '../../src/storage/open.ts';
 import { useAzurite } from '../servers/azure-containers.ts';
 import { describeOnFakeGcs } from '../servers/gcs-buckets.ts';

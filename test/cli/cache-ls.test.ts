@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fc, test } from '@fast-check/vitest';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Newest } from '../../src/cli/cache/newest.ts';
-import { encodeRecord } from '../../src/codec/record.ts';
+import { encodeRecord } from '../../src/format/record.ts';
 import { FlowDataStore, openStorage, registerStorage, StowageError } from '../../src/index.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';

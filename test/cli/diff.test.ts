@@ -1,8 +1,8 @@
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { SerializerRegistry } from '../../src/artifacts/registry.ts';
 import { FlowDataStore, type OpenTaskDataStore, StowageError } from '../../src/index.ts';
+import { SerializerRegistry } from '../../src/values/registry.ts';
 import { json, noise, scratchFolder, stowage } from './fixture.ts';
 
 const folder = scratchFolder();

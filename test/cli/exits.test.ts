@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type End, runCli } from '../../src/cli/run-cli.ts';
-import { encodeRecord } from '../../src/codec/record.ts';
+import { encodeRecord } from '../../src/format/record.ts';
 import { json, makeStore, RUN, scratchFolder, stowage } from './fixture.ts';
 
 const folder = scratchFolder();

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { StowageError } from '../../src/errors.ts';
-import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { FlowDataStore } from '../../src/flow-data-store.ts';
 import type { UnfinishedWrite, UnfinishedWrites } from '../../src/storage/contract.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';

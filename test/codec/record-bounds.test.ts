@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { decodeRecord, encodeRecord, MAX_RECORD_DEPTH, MAX_RECORD_OBJECTS } from '../../src/codec/record.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
+import { decodeRecord, encodeRecord, MAX_RECORD_DEPTH, MAX_RECORD_OBJECTS } from '../../src/format/record.ts';
 import { codeOf } from '../content/storages.ts';
 
 function signed(body: string): Uint8Array {

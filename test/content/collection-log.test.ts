@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { encodeRecord } from '../../src/codec/record.ts';
 import {
   CollectionLog,
   collectionVersionName,
   encodeCollectionList,
   encodeCollectionVersion,
 } from '../../src/content/collection-log.ts';
-import type { ContentRef } from '../../src/content/content-ref.ts';
-import { newSessionId } from '../../src/content/session-id.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
+import type { ContentRef } from '../../src/format/content-ref.ts';
+import { encodeRecord } from '../../src/format/record.ts';
+import { newSessionId } from '../../src/format/session-id.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { contentOf } from './contents.ts';

@@ -1,12 +1,12 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
-import { encodeRecord } from '../../src/codec/record.ts';
 import {
   type Blob,
   ContentAddressedStore,
   type SaveBlobsOptions,
 } from '../../src/content/content-addressed-store.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
+import { encodeRecord } from '../../src/format/record.ts';
 import { LocalStorage } from '../../src/storage/local.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { propertyRuns } from '../property.ts';

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { decodeRecord } from '../../src/codec/record.ts';
 import {
   type CollectionVersion,
   collectionVersionName,
@@ -7,10 +6,11 @@ import {
   encodeCollectionVersion,
 } from '../../src/content/collection-log.ts';
 import type { SavedBlob } from '../../src/content/content-addressed-store.ts';
-import type { ContentRef } from '../../src/content/content-ref.ts';
 import { WriterSession } from '../../src/content/session.ts';
-import { newSessionId } from '../../src/content/session-id.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
+import type { ContentRef } from '../../src/format/content-ref.ts';
+import { decodeRecord } from '../../src/format/record.ts';
+import { newSessionId } from '../../src/format/session-id.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { contentOf } from './contents.ts';

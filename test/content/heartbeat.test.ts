@@ -1,9 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, test } from 'vitest';
-import { decodeRecord } from '../../src/codec/record.ts';
+import { KeyLocks } from '../../src/async/key-locks.ts';
 import { Heartbeat, type HeartbeatFailure } from '../../src/content/heartbeat.ts';
-import { KeyLocks } from '../../src/content/key-locks.ts';
-import { newSessionId } from '../../src/content/session-id.ts';
+import { decodeRecord } from '../../src/format/record.ts';
+import { newSessionId } from '../../src/format/session-id.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { bodyOf, namesOf } from './storages.ts';

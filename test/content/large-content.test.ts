@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { MIN_CHUNK_BYTES, nextCut } from '../../src/codec/chunker.ts';
 import { openEnvelope } from '../../src/codec/envelope.ts';
-import { MIN_CHUNK_BYTES, nextCut } from '../../src/content/chunker.ts';
-import { GEAR } from '../../src/content/gear-table.ts';
-import { decodeManifest, GROUP_CHUNKS, type Manifest } from '../../src/content/manifest.ts';
+import { GEAR } from '../../src/codec/gear-table.ts';
 import { WriterSession } from '../../src/content/session.ts';
-import type { StoredContent } from '../../src/content/stored-content.ts';
 import { createHasher, digestHex } from '../../src/digest/blake3.ts';
+import { decodeManifest, GROUP_CHUNKS, type Manifest } from '../../src/format/manifest.ts';
+import type { StoredContent } from '../../src/format/stored-content.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { LocalStorage } from '../../src/storage/local.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';

@@ -1,7 +1,7 @@
 import { fc, test } from '@fast-check/vitest';
 import { expect } from 'vitest';
 import { lookAt, lookAtPacks } from '../../src/content/copies.ts';
-import { damagedMarkOf, packName } from '../../src/content/object-names.ts';
+import { damagedMarkOf, packName } from '../../src/format/content-names.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 

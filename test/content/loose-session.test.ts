@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Blob, SavedBlob } from '../../src/content/content-addressed-store.ts';
-import { type ArtifactEntry, decodeDescription } from '../../src/content/description.ts';
-import { decodeDone } from '../../src/content/session-files.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { StowageError } from '../../src/errors.ts';
+import { type ArtifactEntry, decodeDescription } from '../../src/format/description.ts';
+import { decodeDone } from '../../src/format/session-files.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { type Fault, FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { newSessionId } from '../../src/content/session-id.ts';
+import { newSessionId } from '../../src/format/session-id.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { errorOf, openFlow, saveTask, scratchFolder } from '../flow/fixtures.ts';

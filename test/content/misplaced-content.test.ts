@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { sealEnvelope } from '../../src/codec/envelope.ts';
-import { encodeRecord } from '../../src/codec/record.ts';
-import { copyName } from '../../src/content/object-names.ts';
-import { newSessionId } from '../../src/content/session-id.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
+import { copyName } from '../../src/format/content-names.ts';
+import { encodeRecord } from '../../src/format/record.ts';
+import { newSessionId } from '../../src/format/session-id.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { bodyOf, codeOf, freshStore, namesOf } from './storages.ts';
 

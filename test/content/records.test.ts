@@ -1,20 +1,20 @@
 import { describe, expect, test } from 'vitest';
-import { decodeRecord, encodeRecord } from '../../src/codec/record.ts';
-import { readContentRefs } from '../../src/content/content-ref.ts';
+import { StoreFile } from '../../src/content/store-file.ts';
+import { isStowageError, type StowageErrorCode } from '../../src/errors.ts';
+import { plainName } from '../../src/format/content-names.ts';
+import { readContentRefs } from '../../src/format/content-ref.ts';
 import {
   decodeDescription,
   decodeTable,
   encodeDescription,
   encodeTable,
   readDescription,
-} from '../../src/content/description.ts';
-import { decodeLocator, encodeLocator } from '../../src/content/locator.ts';
-import { plainName } from '../../src/content/object-names.ts';
-import { decodeAttempt, decodeDone, encodeAttempt, encodeDone } from '../../src/content/session-files.ts';
-import { newSessionId } from '../../src/content/session-id.ts';
-import { StoreFile } from '../../src/content/store-file.ts';
-import { readStoredContent, type StoredContent } from '../../src/content/stored-content.ts';
-import { isStowageError, type StowageErrorCode } from '../../src/errors.ts';
+} from '../../src/format/description.ts';
+import { decodeLocator, encodeLocator } from '../../src/format/locator.ts';
+import { decodeRecord, encodeRecord } from '../../src/format/record.ts';
+import { decodeAttempt, decodeDone, encodeAttempt, encodeDone } from '../../src/format/session-files.ts';
+import { newSessionId } from '../../src/format/session-id.ts';
+import { readStoredContent, type StoredContent } from '../../src/format/stored-content.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { contentOf } from './contents.ts';
 import { bodyOf, codeOf, freshStore, withFlippedBit } from './storages.ts';

@@ -1,8 +1,8 @@
-import { decodeRecord } from '../../src/codec/record.ts';
-import type { RecordSubject } from '../../src/codec/record-fields.ts';
 import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
-import { encodeDone } from '../../src/content/session-files.ts';
 import { isStowageError, type StowageErrorCode } from '../../src/errors.ts';
+import { decodeRecord } from '../../src/format/record.ts';
+import type { RecordSubject } from '../../src/format/record-fields.ts';
+import { encodeDone } from '../../src/format/session-files.ts';
 import type {
   CallOptions,
   CreateOptions,

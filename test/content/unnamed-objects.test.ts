@@ -8,7 +8,7 @@ import { describe, expect } from 'vitest';
 import type { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
 import type { LeftBehind } from '../../src/content/unnamed-objects.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
-import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { FlowDataStore } from '../../src/flow-data-store.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { LocalStorage } from '../../src/storage/local.ts';

@@ -1,17 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import vectors from '../../docs/format-vectors/cache.json' with { type: 'json' };
+import { EntryReader } from '../../src/cache/entry-reader.ts';
+import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
+import { type CacheEntry, decodeEntry, encodeEntry } from '../../src/format/cache-entry.ts';
 import {
   entryName,
   leaseName,
   parseEntryName,
   parseLeaseName,
   releasedName,
-} from '../../src/cache/cache-names.ts';
-import { type CacheEntry, decodeEntry, encodeEntry } from '../../src/cache/entry.ts';
-import { EntryReader } from '../../src/cache/entry-reader.ts';
-import { decodeLease } from '../../src/cache/lease-record.ts';
-import { EntrySigner } from '../../src/cache/signing.ts';
-import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
+} from '../../src/format/cache-names.ts';
+import { decodeLease } from '../../src/format/lease-record.ts';
+import { EntrySigner } from '../../src/format/signing.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 
 const secret = Buffer.from(vectors.signatures[0]?.secret ?? '', 'hex');

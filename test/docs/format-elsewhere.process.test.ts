@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it, test } from 'vitest';
 import vector from '../../docs/format-vectors/elsewhere.json' with { type: 'json' };
-import { decodeRecord, encodeRecord } from '../../src/codec/record.ts';
-import { decodeDescription, encodeDescription } from '../../src/content/description.ts';
+import { digestHex } from '../../src/digest/blake3.ts';
+import { decodeDescription, encodeDescription } from '../../src/format/description.ts';
 import {
   decodePlace,
   decodePlaceOwner,
@@ -15,8 +15,8 @@ import {
   placeIdOf,
   placePrefix,
   placeRecordName,
-} from '../../src/content/place-records.ts';
-import { digestHex } from '../../src/digest/blake3.ts';
+} from '../../src/format/place-records.ts';
+import { decodeRecord, encodeRecord } from '../../src/format/record.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { encodeObjectName } from '../../src/storage/names.ts';
 import { objectNames, openFlow, scratchFolder } from '../flow/fixtures.ts';

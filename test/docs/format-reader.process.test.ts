@@ -3,13 +3,13 @@ import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import valueVectors from '../../docs/format-vectors/values.json' with { type: 'json' };
-import { SerializerRegistry } from '../../src/artifacts/registry.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
-import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { FlowDataStore } from '../../src/flow-data-store.ts';
 import { LocalStorage } from '../../src/storage/local.ts';
 import type { NameEncoding } from '../../src/storage/names.ts';
-import { vectorTransformer } from '../artifacts/arbitrary-value.ts';
+import { SerializerRegistry } from '../../src/values/registry.ts';
 import { noise, scratchFolder } from '../flow/fixtures.ts';
+import { vectorTransformer } from '../values/arbitrary-value.ts';
 import { findPython } from './python.ts';
 import { expectedInStore, storeInFolder } from './store-vector.ts';
 import { fromTagged, type Tagged } from './tagged-values.ts';

@@ -1,20 +1,20 @@
 import { describe, expect, it, test } from 'vitest';
-import { type AttemptFile, listAttempts } from '../../src/attempts/attempt-files.ts';
-import { decodeRecord, encodeRecord } from '../../src/codec/record.ts';
-import type { RecordSubject } from '../../src/codec/record-fields.ts';
 import { CollectionLog } from '../../src/content/collection-log.ts';
 import { ContentReader } from '../../src/content/content-reader.ts';
+import { digestHex } from '../../src/digest/blake3.ts';
+import type { FlowDataStore } from '../../src/flow-data-store.ts';
+import { type AttemptFile, listAttempts } from '../../src/format/attempt-files.ts';
+import { isPackName, isPlainName, parseCopyName } from '../../src/format/content-names.ts';
 import {
   decodeDescription,
   decodeTable,
   encodeDescription,
   encodeTable,
-} from '../../src/content/description.ts';
-import { isPackName, isPlainName, parseCopyName } from '../../src/content/object-names.ts';
-import { decodeAttempt, decodeDone, encodeAttempt, encodeDone } from '../../src/content/session-files.ts';
-import { isSessionId } from '../../src/content/session-id.ts';
-import { digestHex } from '../../src/digest/blake3.ts';
-import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+} from '../../src/format/description.ts';
+import { decodeRecord, encodeRecord } from '../../src/format/record.ts';
+import type { RecordSubject } from '../../src/format/record-fields.ts';
+import { decodeAttempt, decodeDone, encodeAttempt, encodeDone } from '../../src/format/session-files.ts';
+import { isSessionId } from '../../src/format/session-id.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { validateObjectName } from '../../src/storage/names.ts';
 import { errorOf, openFlow, scratchFolder } from '../flow/fixtures.ts';

@@ -8,19 +8,28 @@ import manifestVectors from '../../docs/format-vectors/manifest.json' with { typ
 import nameVectors from '../../docs/format-vectors/names.json' with { type: 'json' };
 import recordVectors from '../../docs/format-vectors/record.json' with { type: 'json' };
 import valueVectors from '../../docs/format-vectors/values.json' with { type: 'json' };
-import { DEFAULT_LIMITS } from '../../src/artifacts/extensions.ts';
-import { SerializerRegistry } from '../../src/artifacts/registry.ts';
 import { toInline } from '../../src/attempts/inline-value.ts';
 import { type CacheKeyParts, cacheKey, keyOfParts } from '../../src/cache/cache-key.ts';
 import { canonicalSchema } from '../../src/cache/interface-digest.ts';
 import { valueDigest } from '../../src/cache/key-encoding.ts';
+import { CHUNKER_ID, nextCut } from '../../src/codec/chunker.ts';
 import { type EnvelopeKind, openEnvelope, sealEnvelope } from '../../src/codec/envelope.ts';
+import { GEAR } from '../../src/codec/gear-table.ts';
 import type { Compression } from '../../src/codec/payload.ts';
-import { decodeRecord, encodeRecord } from '../../src/codec/record.ts';
 import { prepareCodec } from '../../src/codec/zstd.ts';
-import { CHUNKER_ID, nextCut } from '../../src/content/chunker.ts';
 import { collectionVersionName } from '../../src/content/collection-log.ts';
-import { GEAR } from '../../src/content/gear-table.ts';
+import { digestHex } from '../../src/digest/blake3.ts';
+import { isStowageError } from '../../src/errors.ts';
+import {
+  type CopyFolder,
+  copyName,
+  damagedMarkOf,
+  isPackName,
+  isPlainName,
+  packName,
+  parseCopyName,
+  plainName,
+} from '../../src/format/content-names.ts';
 import {
   columnsToBytes,
   decodeColumns,
@@ -31,20 +40,9 @@ import {
   groupRoot,
   type Manifest,
   manifestRoot,
-} from '../../src/content/manifest.ts';
-import {
-  type CopyFolder,
-  copyName,
-  damagedMarkOf,
-  isPackName,
-  isPlainName,
-  packName,
-  parseCopyName,
-  plainName,
-} from '../../src/content/object-names.ts';
-import { isSessionId, newSessionId } from '../../src/content/session-id.ts';
-import { digestHex } from '../../src/digest/blake3.ts';
-import { isStowageError } from '../../src/errors.ts';
+} from '../../src/format/manifest.ts';
+import { decodeRecord, encodeRecord } from '../../src/format/record.ts';
+import { isSessionId, newSessionId } from '../../src/format/session-id.ts';
 import { compareNames } from '../../src/storage/name-order.ts';
 import {
   decodeSegment,
@@ -53,9 +51,11 @@ import {
   type NameEncoding,
   validateUserName,
 } from '../../src/storage/names.ts';
-import { vectorTransformer } from '../artifacts/arbitrary-value.ts';
-import { difference } from '../artifacts/strictly-equal.ts';
+import { DEFAULT_LIMITS } from '../../src/values/extensions.ts';
+import { SerializerRegistry } from '../../src/values/registry.ts';
 import { GENERATORS } from '../content/chunker-generators.ts';
+import { vectorTransformer } from '../values/arbitrary-value.ts';
+import { difference } from '../values/strictly-equal.ts';
 import { fromTagged, type Tagged } from './tagged-values.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -105,7 +105,7 @@ describe('docs/format.md', () => {
   });
 
   it('has the table of extensions that the code has', () => {
-    const source = readFileSync(join(root, 'src/artifacts/extensions.ts'), 'utf8');
+    const source = readFileSync(join(root, 'src/values/extensions.ts'), 'utf8');
     const codes = (text: string, row: RegExp): string[] =>
       [...text.matchAll(row)].map((match) => match[1] as string);
     const values = page.slice(page.indexOf('### The MessagePack dialect'), page.indexOf('**Depth**'));

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import vector from '../../docs/format-vectors/store.json' with { type: 'json' };
-import { decodeRecord, encodeRecord } from '../../src/codec/record.ts';
+import { decodeRecord, encodeRecord } from '../../src/format/record.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { encodeObjectName, type NameEncoding } from '../../src/storage/names.ts';
 

@@ -1,5 +1,5 @@
-import { CACHE_DIGEST } from '../../src/artifacts/cache-digest.ts';
-import { Vector } from '../artifacts/arbitrary-value.ts';
+import { CACHE_DIGEST } from '../../src/values/cache-digest.ts';
+import { Vector } from '../values/arbitrary-value.ts';
 
 /**
  * A value as `docs/format-vectors/values.json` and `docs/format-reader.py` write it: plain JSON, and objects with a key `$`

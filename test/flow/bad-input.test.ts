@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { encodeRecord } from '../../src/codec/record.ts';
-import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { FlowDataStore } from '../../src/flow-data-store.ts';
+import { encodeRecord } from '../../src/format/record.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import {
   errorOf,

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterEach, expect } from 'vitest';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { isStowageError, type StowageError, type StowageErrorCode } from '../../src/errors.ts';
-import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
-import type { FlowDataStoreOptions } from '../../src/flow/flow-options.ts';
 import type { OpenTaskDataStore } from '../../src/flow/open-task-data-store.ts';
 import type { TaskDataStore } from '../../src/flow/task-data-store.ts';
+import { FlowDataStore } from '../../src/flow-data-store.ts';
+import type { FlowDataStoreOptions } from '../../src/flow-options.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 

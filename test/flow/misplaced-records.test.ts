@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { readLease } from '../../src/cache/lease-listing.ts';
 import { TaskCache } from '../../src/cache/task-cache.ts';
 import { isStowageError } from '../../src/errors.ts';
-import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { entryOfTask, keyOf } from '../cache/fixtures.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isStowageError, type StowageErrorCode } from '../../src/errors.ts';
-import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { FlowDataStore } from '../../src/flow-data-store.ts';
 import { errorOf, noise, objectNames, openFlow, readIncomplete, saveTask } from './fixtures.ts';
 
 const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };

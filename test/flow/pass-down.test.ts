@@ -1,8 +1,8 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { SESSION_FILES } from '../../src/content/session-files.ts';
-import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
 import type { TaskDataStore } from '../../src/flow/task-data-store.ts';
+import type { FlowDataStore } from '../../src/flow-data-store.ts';
+import { SESSION_FILES } from '../../src/format/session-files.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decodeRecord } from '../../src/codec/record.ts';
-import { encodeDescription } from '../../src/content/description.ts';
+import { encodeDescription } from '../../src/format/description.ts';
+import { decodeRecord } from '../../src/format/record.ts';
 import { bodyOf } from '../content/storages.ts';
 import { errorOf, noise, objectNames, openFlow, saveTask } from './fixtures.ts';
 

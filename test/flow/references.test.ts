@@ -1,16 +1,16 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { SerializerRegistry } from '../../src/artifacts/registry.ts';
 import { collectionVersionName, encodeCollectionVersion } from '../../src/content/collection-log.ts';
-import type { ContentRef } from '../../src/content/content-ref.ts';
-import { readSessionFile, SESSION_FILES } from '../../src/content/session-files.ts';
-import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import type { FlowDataStore } from '../../src/flow-data-store.ts';
+import type { ContentRef } from '../../src/format/content-ref.ts';
+import { readSessionFile, SESSION_FILES } from '../../src/format/session-files.ts';
 import { copyStore } from '../../src/maintenance/copy-store.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
+import { SerializerRegistry } from '../../src/values/registry.ts';
 import { abandonedDone } from '../content/storages.ts';
 import { errorOf, noise, objectNames, openFlow, scratchFolder } from './fixtures.ts';
 

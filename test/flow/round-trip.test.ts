@@ -1,11 +1,11 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
-import { SerializerRegistry } from '../../src/artifacts/registry.ts';
-import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { FlowDataStore } from '../../src/flow-data-store.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { arbitraryValue, rebuilt, vectorTransformer } from '../artifacts/arbitrary-value.ts';
-import { difference } from '../artifacts/strictly-equal.ts';
+import { SerializerRegistry } from '../../src/values/registry.ts';
 import { propertyRuns } from '../property.ts';
+import { arbitraryValue, rebuilt, vectorTransformer } from '../values/arbitrary-value.ts';
+import { difference } from '../values/strictly-equal.ts';
 import { noise, objectNames, saveTask } from './fixtures.ts';
 
 const arbitraryName = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,12}$/);

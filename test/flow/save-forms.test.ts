@@ -1,7 +1,7 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import type { NamedArtifact } from '../../src/attempts/artifact-input.ts';
-import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { propertyRuns } from '../property.ts';
 import { errorOf, expectSame, noise, objectNames, openFlow, readIncomplete } from './fixtures.ts';

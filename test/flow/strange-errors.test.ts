@@ -1,8 +1,8 @@
 import { types } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { SerializerRegistry } from '../../src/artifacts/registry.ts';
 import { isError, isStowageError } from '../../src/errors.ts';
-import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import type { FlowDataStore } from '../../src/flow-data-store.ts';
+import { SerializerRegistry } from '../../src/values/registry.ts';
 import { STRANGE_ERRORS } from '../strange-errors.ts';
 import { noise, openFlow, openLocalFlow, saveTask } from './fixtures.ts';
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { readEnvelopeHeader } from '../../src/codec/envelope.ts';
-import { parseCopyName } from '../../src/content/object-names.ts';
-import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import type { FlowDataStore } from '../../src/flow-data-store.ts';
+import { parseCopyName } from '../../src/format/content-names.ts';
 import { errorOf, expectSame, objectNames, openFlow, scratchFolder } from './fixtures.ts';
 import { valuesOf } from './workers/values.mjs';
 

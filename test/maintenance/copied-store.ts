@@ -1,11 +1,11 @@
 import { expect } from 'vitest';
-import { attemptBase, type ListedTask, listTasks } from '../../src/attempts/attempt-files.ts';
 import { type ReadAttempt, readAttempt } from '../../src/attempts/attempt-reader.ts';
-import { listLogs, readLog } from '../../src/attempts/log-reader.ts';
 import { listRuns } from '../../src/attempts/run-listing.ts';
-import { readRunCreated, readRunFinished } from '../../src/attempts/runs.ts';
 import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
+import { attemptBase, type ListedTask, listTasks } from '../../src/format/attempt-files.ts';
+import { readRunCreated, readRunFinished } from '../../src/format/run-records.ts';
+import { listLogs, readLog } from '../../src/logs/log-reader.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 
 /** Everything that a store says of its closed attempts, by path; with the digests of all content, which is read. */

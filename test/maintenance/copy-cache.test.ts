@@ -1,10 +1,10 @@
 import { fc, test } from '@fast-check/vitest';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { entryName } from '../../src/cache/cache-names.ts';
-import { MAX_ENTRY_BYTES } from '../../src/cache/entry.ts';
-import { decodeRecord, encodeRecord } from '../../src/codec/record.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
-import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import type { FlowDataStore } from '../../src/flow-data-store.ts';
+import { MAX_ENTRY_BYTES } from '../../src/format/cache-entry.ts';
+import { entryName } from '../../src/format/cache-names.ts';
+import { decodeRecord, encodeRecord } from '../../src/format/record.ts';
 import { type CopyOptions, copyStore } from '../../src/maintenance/copy-store.ts';
 import type { DataStoreStorage, OverwriteOptions, StoredObject } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { encodeRecord } from '../../src/codec/record.ts';
 import { collectionVersionName, encodeCollectionVersion } from '../../src/content/collection-log.ts';
 import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
-import { SESSION_FILES } from '../../src/content/session-files.ts';
-import { newSessionId } from '../../src/content/session-id.ts';
-import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import type { FlowDataStore } from '../../src/flow-data-store.ts';
+import { encodeRecord } from '../../src/format/record.ts';
+import { SESSION_FILES } from '../../src/format/session-files.ts';
+import { newSessionId } from '../../src/format/session-id.ts';
 import { type CopyOptions, copyStore } from '../../src/maintenance/copy-store.ts';
 import type { DataStoreStorage, ListOptions, ListPage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';

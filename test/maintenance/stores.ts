@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import type { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import type { CopyResult } from '../../src/maintenance/copy-report.ts';
 import { copyStore } from '../../src/maintenance/copy-store.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { FlowDataStore } from '../../src/flow-data-store.ts';
 import { AzureStorage } from '../../src/storage/azure.ts';
 import { LimitStorage } from '../../src/storage/limit.ts';
 import { RetryStorage } from '../../src/storage/retry.ts';

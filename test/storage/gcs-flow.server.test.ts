@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
-import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { FlowDataStore } from '../../src/flow-data-store.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { GcsStorage } from '../../src/storage/gcs.ts';
 import { LimitStorage } from '../../src/storage/limit.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { isStowageError } from '../../src/errors.ts';
-import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { FlowDataStore } from '../../src/flow-data-store.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { LimitStorage } from '../../src/storage/limit.ts';
 import { type RetryOptions, RetryStorage } from '../../src/storage/retry.ts';

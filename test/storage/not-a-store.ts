@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { FlowDataStore } from '../../src/flow-data-store.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { errorOf, objectNames } from '../flow/fixtures.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { FlowDataStore } from '../../src/flow-data-store.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { ObjectKeys } from '../../src/storage/object-store/object-keys.ts';
 import { parseS3Address, s3Uri } from '../../src/storage/s3/address.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { FlowDataStore } from '../../src/flow-data-store.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { errorOf, expectSame, noise, objectNames } from '../flow/fixtures.ts';
 import { newClient } from '../servers/s3-buckets.ts';

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { FlowDataStore } from '../../src/flow-data-store.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { errorOf } from '../flow/fixtures.ts';
 import { findBinary } from '../servers/binaries.ts';

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { startCountingProxy } from '../../bench/wire/counting-proxy.mjs';
 import { countKinds, KIND_OF } from '../../bench/wire/request-kinds.mjs';
 import { countWorks, type WORKS } from '../../bench/wire/works.mjs';
-import { FlowDataStore } from '../../src/flow/flow-data-store.ts';
+import { FlowDataStore } from '../../src/flow-data-store.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { openStorage } from '../../src/storage/open.ts';

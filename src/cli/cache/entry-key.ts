@@ -1,6 +1,6 @@
 import type { CacheKey } from '../../cache/cache-key.ts';
-import type { CacheEntry } from '../../cache/entry.ts';
 import { readCacheKey } from '../../cache/stored-key.ts';
+import type { CacheEntry } from '../../format/cache-entry.ts';
 
 /** What an entry's key was made of; `undefined` where it does not say so, as an engine's own entry may not, or says something else. */
 export function storedKeyOf({ key, keyDescription }: CacheEntry): CacheKey | undefined {

@@ -1,6 +1,6 @@
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import type { CacheMissReason } from '../../cache/entry-reader.ts';
-import type { ArtifactEntry } from '../../content/description.ts';
+import type { ArtifactEntry } from '../../format/description.ts';
 import type { Style } from '../paint.ts';
 import { formatBytes, formatCount } from '../sizes.ts';
 import { formatStorePath } from '../store-path.ts';

@@ -1,6 +1,6 @@
-import { CACHE_FOLDER, parseEntryName } from '../../cache/cache-names.ts';
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import type { TaskCache } from '../../cache/task-cache.ts';
+import { CACHE_FOLDER, parseEntryName } from '../../format/cache-names.ts';
 import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
 import { CliError, usageError } from '../cli-error.ts';
 import { didYouMean, suggest } from '../suggestions.ts';

@@ -1,7 +1,7 @@
-import { isSignatureFault } from '../../cache/entry.ts';
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import type { CacheMissReason } from '../../cache/entry-reader.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
+import { isSignatureFault } from '../../format/cache-entry.ts';
 import type { Invocation } from '../invocation.ts';
 import { entryCount } from './entry-view.ts';
 

@@ -1,8 +1,8 @@
 import type { CacheKey, KeyParts } from '../../cache/cache-key.ts';
-import { isSignatureFault } from '../../cache/entry.ts';
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import { explainKeys, type KeyDifference } from '../../cache/explain-keys.ts';
 import type { TaskCache } from '../../cache/task-cache.ts';
+import { isSignatureFault } from '../../format/cache-entry.ts';
 import { storedKeyOf } from '../cache/entry-key.ts';
 import { type EntryJson, entryJson, shortKey, storedAtMs } from '../cache/entry-view.ts';
 import { findEntry } from '../cache/find-entry.ts';

@@ -1,11 +1,11 @@
 import type { CacheKey } from '../../cache/cache-key.ts';
-import { type CacheEntry, isSignatureFault } from '../../cache/entry.ts';
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import type { CacheHit, CacheMiss } from '../../cache/entry-reader.ts';
-import { CACHE_KEY_VARIABLE } from '../../cache/signing.ts';
 import { TaskCache } from '../../cache/task-cache.ts';
 import type { ContentAddressedStore } from '../../content/content-addressed-store.ts';
 import { isStowageError } from '../../errors.ts';
+import { type CacheEntry, isSignatureFault } from '../../format/cache-entry.ts';
+import { CACHE_KEY_VARIABLE } from '../../format/signing.ts';
 import { ARTIFACT_COLUMNS, artifactRow } from '../artifact-table.ts';
 import { artifactJson } from '../attempt-view.ts';
 import { keyPartRows, storedKeyOf } from '../cache/entry-key.ts';

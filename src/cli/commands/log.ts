@@ -1,6 +1,6 @@
-import { type AttemptFiles, type ListedTask, readDone } from '../../attempts/attempt-files.ts';
-import { validateLogChoice } from '../../attempts/log-names.ts';
-import { type ListedLog, listLogs, readLog } from '../../attempts/log-reader.ts';
+import { type AttemptFiles, type ListedTask, readDone } from '../../format/attempt-files.ts';
+import { validateLogChoice } from '../../format/log-names.ts';
+import { type ListedLog, listLogs, readLog } from '../../logs/log-reader.ts';
 import { type AttemptRule, attemptRule, chooseAttempt } from '../choose-attempt.ts';
 import { usageError } from '../cli-error.ts';
 import type { Invocation } from '../invocation.ts';

@@ -1,5 +1,5 @@
-import type { ListedTask } from '../../attempts/attempt-files.ts';
 import { listRuns } from '../../attempts/run-listing.ts';
+import type { ListedTask } from '../../format/attempt-files.ts';
 import type { DataStoreStorage } from '../../storage/contract.ts';
 import { ARTIFACT_COLUMNS, artifactRow } from '../artifact-table.ts';
 import { readStatuses } from '../attempt-status.ts';

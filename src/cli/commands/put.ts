@@ -1,10 +1,10 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { SerializerRegistry } from '../../artifacts/registry.ts';
 import type { Metadata } from '../../attempts/metadata-parts.ts';
 import type { LeftBehind } from '../../content/unnamed-objects.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
-import type { FlowDataStore } from '../../flow/flow-data-store.ts';
 import type { OpenTaskDataStore } from '../../flow/open-task-data-store.ts';
+import type { FlowDataStore } from '../../flow-data-store.ts';
+import { SerializerRegistry } from '../../values/registry.ts';
 import { storedText } from '../artifact-table.ts';
 import { checkInput, type InputForm, readInput, STDIN, streamInput } from '../input-file.ts';
 import type { Invocation } from '../invocation.ts';

@@ -1,6 +1,6 @@
-import type { LogName } from '../../attempts/log-names.ts';
-import { listLogs } from '../../attempts/log-reader.ts';
 import type { Metadata } from '../../attempts/metadata-parts.ts';
+import type { LogName } from '../../format/log-names.ts';
+import { listLogs } from '../../logs/log-reader.ts';
 import { ARTIFACT_COLUMNS, artifactRow, storedText } from '../artifact-table.ts';
 import {
   type AttemptView,

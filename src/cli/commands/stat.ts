@@ -1,4 +1,4 @@
-import type { ListedTask } from '../../attempts/attempt-files.ts';
+import type { ListedTask } from '../../format/attempt-files.ts';
 import { type AttemptView, readTasks, type TaskView } from '../attempt-view.ts';
 import { ContentObjectsFinder } from '../content-objects.ts';
 import { ContentTally, type Place, type StatJson } from '../content-tally.ts';

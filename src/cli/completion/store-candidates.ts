@@ -1,6 +1,6 @@
-import { attemptNumbersOf, listAttempts } from '../../attempts/attempt-files.ts';
-import { CACHE_FOLDER, parseEntryName } from '../../cache/cache-names.ts';
-import { defaultStorageUri } from '../../flow/default-storage.ts';
+import { defaultStorageUri } from '../../default-storage.ts';
+import { attemptNumbersOf, listAttempts } from '../../format/attempt-files.ts';
+import { CACHE_FOLDER, parseEntryName } from '../../format/cache-names.ts';
 import type { DataStoreStorage } from '../../storage/contract.ts';
 import { openStorage } from '../../storage/open.ts';
 import { parseStorePath } from '../store-path.ts';

@@ -1,6 +1,6 @@
-import type { ArtifactEntry } from '../../content/description.ts';
 import { isStowageError, type StowageErrorCode } from '../../errors.ts';
 import type { TaskDataStore } from '../../flow/task-data-store.ts';
+import type { ArtifactEntry } from '../../format/description.ts';
 import type { Invocation } from '../invocation.ts';
 import { formatBytes } from '../sizes.ts';
 import type { OpenStore } from '../store.ts';

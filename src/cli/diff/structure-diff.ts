@@ -1,4 +1,4 @@
-import { formatPath, type PathStep } from '../../artifacts/value-path.ts';
+import { formatPath, type PathStep } from '../../values/value-path.ts';
 import { countOf, formatCount } from '../sizes.ts';
 import { Aligner, commonItems, type Gap, MAX_EDITS } from './alignment.ts';
 import { byteDiffText, diffBytes } from './byte-diff.ts';

@@ -1,4 +1,4 @@
-import { formatPath } from '../../artifacts/value-path.ts';
+import { formatPath } from '../../values/value-path.ts';
 import { formatCount } from '../sizes.ts';
 import { Aligner, commonItems } from './alignment.ts';
 import type { Changes } from './changes.ts';

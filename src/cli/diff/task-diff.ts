@@ -1,4 +1,4 @@
-import type { ArtifactEntry } from '../../content/description.ts';
+import type { ArtifactEntry } from '../../format/description.ts';
 import type { AttemptView, TaskView } from '../attempt-view.ts';
 import type { Reaching } from '../store-path.ts';
 import { Changes } from './changes.ts';

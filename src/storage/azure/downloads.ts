@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { BlobDownloadResponseParsed, BlobGetPropertiesResponse } from '@azure/storage-blob';
+import { LinkedAbort } from '../../async/linked-abort.ts';
 import { readableRange } from '../checks.ts';
 import {
   type ByteRange,
@@ -10,7 +11,6 @@ import {
   type StoredObject,
 } from '../contract.ts';
 import { replacedMeanwhile } from '../object-store/changed-meanwhile.ts';
-import { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { Target } from '../object-store/object-storage.ts';
 import { readBodyInto } from '../object-store/read-body.ts';
 import type { TransferBudget } from '../object-store/transfer-budget.ts';

@@ -1,7 +1,7 @@
 import type { ContainerClient } from '@azure/storage-blob';
+import { LinkedAbort } from '../../async/linked-abort.ts';
 import { abortError, isError, isStowageError, throwIfAborted } from '../../errors.ts';
 import { closedError } from '../checks.ts';
-import { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { AzureConnection } from './client.ts';
 import { azureError, statusOf } from './errors.ts';
 

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { LinkedAbort } from '../../async/linked-abort.ts';
 import type { RepeatStep } from '../contract.ts';
-import type { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { Target } from '../object-store/object-storage.ts';
 import type { AzureDownloads } from './downloads.ts';
 import { azureCodeOf, statusOf } from './errors.ts';

@@ -1,3 +1,4 @@
+import { LinkedAbort } from '../../async/linked-abort.ts';
 import { StowageError } from '../../errors.ts';
 import { readableRange } from '../checks.ts';
 import {
@@ -9,7 +10,6 @@ import {
   type StoredObject,
 } from '../contract.ts';
 import { replacedMeanwhile } from '../object-store/changed-meanwhile.ts';
-import { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { Target } from '../object-store/object-storage.ts';
 import { readBodyInto } from '../object-store/read-body.ts';
 import type { TransferBudget } from '../object-store/transfer-budget.ts';

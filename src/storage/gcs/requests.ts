@@ -1,8 +1,8 @@
+import { LinkedAbort } from '../../async/linked-abort.ts';
+import { orAborted } from '../../async/next-or-aborted.ts';
 import { abortError, isError, isStowageError, throwIfAborted } from '../../errors.ts';
 import { closedError } from '../checks.ts';
 import { ownEndpoint } from '../endpoints.ts';
-import { orAborted } from '../next-or-aborted.ts';
-import { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { FailedRequest } from '../object-store/transport-errors.ts';
 import type { GcsConnection } from './client.ts';
 import { answerError, credentialsError, notGcsError, transportError } from './errors.ts';

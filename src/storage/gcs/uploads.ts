@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { LinkedAbort } from '../../async/linked-abort.ts';
 import { StowageError } from '../../errors.ts';
-import { isStream } from '../body-stream.ts';
+import { isStream } from '../../streams/body-stream.ts';
 import type { CreateOptions, OverwriteOptions, RepeatStep } from '../contract.ts';
 import { preconditionFailed } from '../object-store/changed-meanwhile.ts';
-import { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { Target } from '../object-store/object-storage.ts';
 import { createOwn } from '../object-store/own-writes.ts';
 import { sendBytes, sendStream, type WaysToSend } from '../object-store/send-by-size.ts';

@@ -1,7 +1,7 @@
 import { write, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { throwIfAborted } from '../../errors.ts';
-import { readChunks } from '../body-stream.ts';
+import { readChunks } from '../../streams/body-stream.ts';
 
 const writeAsync = promisify(write);
 

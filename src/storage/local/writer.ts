@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { throwIfAborted } from '../../errors.ts';
-import { isStream } from '../body-stream.ts';
+import { isStream } from '../../streams/body-stream.ts';
 import { goneError } from '../checks.ts';
 import type { CreateOptions } from '../contract.ts';
 import type { Durability } from './durability.ts';

@@ -1,5 +1,5 @@
 import { throwIfAborted } from '../../errors.ts';
-import { checkBody } from '../body-stream.ts';
+import { checkBody } from '../../streams/body-stream.ts';
 import { closedError } from '../checks.ts';
 import type {
   CallOptions,

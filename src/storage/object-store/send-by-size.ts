@@ -1,4 +1,4 @@
-import { readChunks } from '../body-stream.ts';
+import { readChunks } from '../../streams/body-stream.ts';
 import { partsOfBytes, partsOfStream } from './stream-parts.ts';
 
 /** Bytes that are in memory anyway go by one request up to this many parts: one is cheaper than five or six. */

@@ -1,5 +1,5 @@
+import { onAbort } from '../../async/on-abort.ts';
 import { abortError, throwIfAborted } from '../../errors.ts';
-import { onAbort } from '../on-abort.ts';
 
 interface Waiting {
   bytes: number;

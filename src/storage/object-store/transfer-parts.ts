@@ -1,4 +1,4 @@
-import type { LinkedAbort } from './linked-abort.ts';
+import type { LinkedAbort } from '../../async/linked-abort.ts';
 import type { TransferBudget } from './transfer-budget.ts';
 
 /** Parts that are moved side by side. */

@@ -1,4 +1,4 @@
-import { orAborted } from '../next-or-aborted.ts';
+import { orAborted } from '../../async/next-or-aborted.ts';
 
 /** Trials of a server, each made once for all calls that need it, and again only after it failed. */
 export class TriedOnce {

@@ -1,6 +1,6 @@
+import { LinkedAbort } from '../../async/linked-abort.ts';
 import { isStowageError } from '../../errors.ts';
 import { closedError } from '../checks.ts';
-import { LinkedAbort } from './linked-abort.ts';
 
 /** The uploads of one storage that have begun and not ended: its end is theirs. */
 export class UploadsUnderWay {

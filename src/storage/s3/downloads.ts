@@ -1,10 +1,10 @@
 import type { EventEmitter } from 'node:events';
 import type { GetObjectCommandOutput, HeadObjectCommandOutput } from '@aws-sdk/client-s3';
+import { LinkedAbort } from '../../async/linked-abort.ts';
 import { StowageError } from '../../errors.ts';
 import { readableRange } from '../checks.ts';
 import type { ByteRange, CallOptions, GetOptions, ObjectInfo, StoredObject } from '../contract.ts';
 import { replacedMeanwhile } from '../object-store/changed-meanwhile.ts';
-import { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { Target } from '../object-store/object-storage.ts';
 import { readBeginningInto, readBodyInto } from '../object-store/read-body.ts';
 import type { TransferBudget } from '../object-store/transfer-budget.ts';

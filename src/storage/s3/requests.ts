@@ -4,10 +4,10 @@ import type {
   ServiceInputTypes,
   ServiceOutputTypes,
 } from '@aws-sdk/client-s3';
+import { LinkedAbort } from '../../async/linked-abort.ts';
 import { abortError, isError, isStowageError, throwIfAborted } from '../../errors.ts';
 import { closedError } from '../checks.ts';
 import { ownEndpoint } from '../endpoints.ts';
-import { LinkedAbort } from '../object-store/linked-abort.ts';
 import { bucketUrlOf, type S3Connection, type S3Sdk } from './client.ts';
 import { notS3Error, s3CodeOf, s3Error, statusOf } from './errors.ts';
 

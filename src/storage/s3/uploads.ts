@@ -1,6 +1,6 @@
-import { isStream } from '../body-stream.ts';
+import { LinkedAbort } from '../../async/linked-abort.ts';
+import { isStream } from '../../streams/body-stream.ts';
 import type { CreateOptions } from '../contract.ts';
-import { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { Target } from '../object-store/object-storage.ts';
 import { createOwn } from '../object-store/own-writes.ts';
 import { partBytesAt } from '../object-store/part-sizes.ts';

@@ -1,6 +1,6 @@
 import type { PutObjectCommandInput } from '@aws-sdk/client-s3';
+import type { LinkedAbort } from '../../async/linked-abort.ts';
 import type { RepeatStep } from '../contract.ts';
-import type { LinkedAbort } from '../object-store/linked-abort.ts';
 import type { Target } from '../object-store/object-storage.ts';
 import type { S3Downloads } from './downloads.ts';
 import type { CheckedS3Options } from './options.ts';

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { LinkedAbort } from '../../../src/storage/object-store/linked-abort.ts';
+import { LinkedAbort } from '../../../src/async/linked-abort.ts';
 import { TransferBudget } from '../../../src/storage/object-store/transfer-budget.ts';
 import { transferParts } from '../../../src/storage/object-store/transfer-parts.ts';
 import { propertyRuns } from '../../property.ts';

@@ -1,0 +1,73 @@
+import { performance } from 'node:perf_hooks';
+import { StowageError, throwIfAborted } from '../errors.ts';
+import type { CallOptions } from './call-options.ts';
+import { inTime, TOO_LATE } from './in-time.ts';
+import { LinkedAbort } from './linked-abort.ts';
+
+/**
+ * How long the cache may still keep a task waiting. What several calls take together stays below the limit if they share one:
+ * a lookup, a lease and the storing of what was run, say.
+ */
+export class Patience {
+  readonly #limitMs: number;
+  readonly #nowMs: () => number;
+  #leftMs: number;
+
+  /** @param nowMs - a clock that never goes back. */
+  constructor(limitMs: number, nowMs: () => number = () => performance.now()) {
+    this.#limitMs = limitMs;
+    this.#nowMs = nowMs;
+    this.#leftMs = limitMs;
+  }
+
+  /** What all calls together may take, in milliseconds. */
+  get limitMs(): number {
+    return this.#limitMs;
+  }
+
+  /** All the time is there again: what was waited for meanwhile was not the cache. */
+  renew(): void {
+    this.#leftMs = this.#limitMs;
+  }
+
+  /** Takes time off that was waited between two tries of what fails; returns whether any is left. */
+  spent(ms: number): boolean {
+    this.#leftMs -= ms;
+    return this.#leftMs > 0;
+  }
+
+  /**
+   * Waits for `work` as long as there is time, and takes what it took off that. Work that nobody waits for any more is aborted.
+   *
+   * @throws StowageError `STORAGE_UNAVAILABLE` when the time is over, `ABORTED`, and whatever `work` throws.
+   */
+  async spend<T>(
+    { signal }: CallOptions,
+    work: (options: { signal: AbortSignal }) => Promise<T>,
+  ): Promise<T> {
+    throwIfAborted(signal);
+    if (this.#leftMs <= 0) throw this.#over();
+    const beganMs = this.#nowMs();
+    const ending = new LinkedAbort(signal);
+    try {
+      const result = await inTime(work({ signal: ending.signal }), this.#leftMs, ending.signal);
+      if (result === TOO_LATE) throw this.#over();
+      return result;
+    } catch (error) {
+      // Work that came to its end has nothing left to abort, and the exception that an abort makes is a twentieth of a hit.
+      ending.abort();
+      throw error;
+    } finally {
+      this.#leftMs -= this.#nowMs() - beganMs;
+      ending.release();
+    }
+  }
+
+  #over(): StowageError {
+    return new StowageError(
+      'STORAGE_UNAVAILABLE',
+      `The cache took longer than ${this.#limitMs} ms, and was not waited for any longer. Where it is slow but well, raise cacheTimeoutMs.`,
+      { details: { limitMs: this.#limitMs } },
+    );
+  }
+}

@@ -1,0 +1,158 @@
+import { LinkedAbort } from '../async/linked-abort.ts';
+import { nextOrAborted } from '../async/next-or-aborted.ts';
+import { StowageError, throwIfAborted } from '../errors.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import { takeOnce } from '../streams/read-once.ts';
+
+/** How many results may be ready before the next in order, for each call that may be under way. */
+const READY_PER_CALL = 8;
+const DEFAULT_CONCURRENCY = 8;
+const MAX_CONCURRENCY = 10_000;
+
+/** Options of calling a cached task with many inputs. */
+export interface MapOptions extends CallOptions {
+  /** How many calls are under way at once, from 1 to 10,000. Default 8. */
+  concurrency?: number | undefined;
+  /** Told after every call that ended. Errors it throws end the whole. */
+  onProgress?: ((progress: MapProgress) => void) | undefined;
+}
+
+/** How far a map got. */
+export interface MapProgress {
+  /** Calls that ended. */
+  done: number;
+  /** Of these, how many were hits. */
+  hits: number;
+  /** Of these, how many failed. */
+  failed: number;
+  /** How many inputs there are, where that is known. */
+  total: number | undefined;
+}
+
+/** What became of one input. */
+export type MapOutcome<Result> =
+  | ({ readonly index: number; readonly ok: true } & Result)
+  | { readonly index: number; readonly ok: false; readonly error: unknown };
+
+/**
+ * Calls with each of many inputs, a bounded number at a time, and yields what became of each in the order of the inputs. One that
+ * fails does not end the others. Inputs are taken as they are needed; when the consumer stops, calls under way are aborted. When the
+ * inputs' iterator throws, what was begun is yielded first.
+ *
+ * @throws StowageError `ABORTED`; and what the inputs' iterator throws.
+ */
+export async function* mapCalls<Input, Result extends { hit: boolean }>(
+  inputs: Iterable<Input> | AsyncIterable<Input>,
+  call: (input: Input, signal: AbortSignal) => Promise<Result>,
+  { concurrency = DEFAULT_CONCURRENCY, onProgress, signal }: MapOptions,
+): AsyncGenerator<MapOutcome<Result>> {
+  throwIfAborted(signal);
+  const stop = new LinkedAbort(signal);
+  const source = iteratorOf(inputs);
+  const progress = { done: 0, hits: 0, failed: 0, total: Array.isArray(inputs) ? inputs.length : undefined };
+  const outcomes: Promise<MapOutcome<Result>>[] = [];
+  let underWay = 0;
+  let index = 0;
+  let isExhausted = false;
+  let broken: { error: unknown } | undefined;
+  let wake: () => void = () => {};
+  const begin = (input: Input): void => {
+    underWay += 1;
+    const outcome = settle(index++, call(input, stop.signal)).then((settled) => {
+      underWay -= 1;
+      progress.done += 1;
+      if (!settled.ok) progress.failed += 1;
+      else if (settled.hit) progress.hits += 1;
+      wake();
+      onProgress?.({ ...progress });
+      return settled;
+    });
+    outcome.catch(() => {}); // told when its turn comes
+    outcomes.push(outcome);
+  };
+  const hasRoom = (): boolean =>
+    !isExhausted && underWay < concurrency && outcomes.length < concurrency * READY_PER_CALL;
+  let taking: Promise<'taken'> | undefined;
+  const take = async (): Promise<'taken'> => {
+    try {
+      const next = await nextOrAborted(source, stop.signal);
+      if (next.done) isExhausted = true;
+      else begin(next.value);
+    } catch (error) {
+      // Thrown when those before have had their turn: they cost more than an input that cannot be read.
+      broken = { error };
+      isExhausted = true;
+    }
+    taking = undefined;
+    return 'taken';
+  };
+  try {
+    for (;;) {
+      // Neither an input that is long in coming holds back a result, nor the other way round.
+      if (hasRoom()) taking ??= take();
+      const first = outcomes[0];
+      if (!first && !taking) {
+        if (broken) throw broken.error;
+        return;
+      }
+      const room = new Promise<'room'>((resolve) => {
+        wake = () => resolve('room');
+      });
+      const event = await Promise.race([...(first ? [first] : []), ...(taking ? [taking] : []), room]);
+      throwIfAborted(signal);
+      if (event === 'room' || event === 'taken') continue;
+      outcomes.shift();
+      yield event;
+    }
+  } finally {
+    stop.abort();
+    stop.release();
+    // Not waited for: an iterator that is being asked for its next item answers only after that.
+    if (!isExhausted) source.return(undefined).catch(() => {});
+  }
+}
+
+/** @throws StowageError `INVALID_ARGUMENT` */
+export function checkConcurrency(concurrency: unknown = DEFAULT_CONCURRENCY): void {
+  if (
+    Number.isInteger(concurrency) &&
+    (concurrency as number) >= 1 &&
+    (concurrency as number) <= MAX_CONCURRENCY
+  )
+    return;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    `concurrency must be an integer from 1 to ${MAX_CONCURRENCY}, not ${String(concurrency)}.`,
+  );
+}
+
+/** @throws StowageError `INVALID_ARGUMENT` */
+export function checkProgress(onProgress: unknown): void {
+  if (onProgress === undefined || typeof onProgress === 'function') return;
+  throw new StowageError('INVALID_ARGUMENT', `onProgress must be a function, not ${String(onProgress)}.`);
+}
+
+/** @throws StowageError `INVALID_ARGUMENT` for what cannot be gone through. */
+export function checkInputs(inputs: unknown, method: string): void {
+  const isIterable =
+    typeof inputs === 'object' &&
+    inputs !== null &&
+    (Symbol.iterator in inputs || Symbol.asyncIterator in inputs);
+  if (isIterable) return;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    `${method} takes a list of inputs: an array, or anything else that can be gone through.`,
+  );
+}
+
+async function settle<Result>(index: number, result: Promise<Result>): Promise<MapOutcome<Result>> {
+  try {
+    return { index, ok: true, ...(await result) };
+  } catch (error) {
+    return { index, ok: false, error };
+  }
+}
+
+async function* iteratorOf<T>(inputs: Iterable<T> | AsyncIterable<T>): AsyncGenerator<T> {
+  yield* takeOnce(inputs, 'The iterator of inputs');
+}

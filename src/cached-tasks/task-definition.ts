@@ -1,0 +1,256 @@
+import { type CodeVersion, type FreeVariable, isNamedBy, TaskCode } from '../cache/auto-version.ts';
+import { type CacheKey, type CacheScope, type KeyParts, TaskKeys } from '../cache/cache-key.ts';
+import type { CodePart } from '../cache/code-part.ts';
+import type { TaskSchemas } from '../cache/interface-digest.ts';
+import { type DescribableSchema, jsonSchemasOf } from '../cache/json-schemas.ts';
+import { invalidTask } from '../cache/key-fault.ts';
+import { SourceMarks } from '../cache/source-marks.ts';
+import { validateValue } from '../flow/standard-schema.ts';
+import type { CacheEntry } from '../format/cache-entry.ts';
+import type { CachedTaskHost } from './cached-task-host.ts';
+import { type CachedTaskOptions, type CheckedTaskOptions, checkTaskOptions } from './cached-task-options.ts';
+import type { CachedTaskContext } from './task-context.ts';
+import { unseenText } from './warnings.ts';
+
+/** A call's input, parsed, and its key. */
+export interface KeyedCall {
+  input: unknown;
+  /** Enough to look for a result. */
+  brief: CacheKey;
+  /** The version as entries tell it. */
+  versionText: string;
+  /** With what explains a difference, as entries keep it. */
+  full(): CacheKey;
+  /** What is another one by now than when the key was made: whoever called may have changed it since. */
+  changed(): ChangedPart | undefined;
+  /** What is, of that which the function itself has no part in. */
+  changedBeside(): Promise<ChangedPart | undefined>;
+}
+
+/** What may change under a call; its code by what that depends on. */
+export type ChangedPart = 'input' | 'config' | 'code';
+
+/** In which of both a key differs from one that was made for the same call before. */
+export function changedPart(before: KeyParts, now: KeyParts): ChangedPart | undefined {
+  if (before.config !== now.config) return 'config';
+  return before.input === now.input ? undefined : 'input';
+}
+
+/** A cached task as its options describe it: how its inputs become keys, and what is done on a miss. */
+export class TaskDefinition<Input, Output> implements CodePart {
+  readonly host: CachedTaskHost;
+  readonly name: string;
+  readonly checked: CheckedTaskOptions;
+  readonly serialize: boolean;
+  readonly #options: CachedTaskOptions<unknown, Input, unknown, Output>;
+  /** Where the version is made of it. */
+  readonly #code: TaskCode | undefined;
+  readonly #marks: SourceMarks;
+  #schemas: TaskSchemas | undefined;
+  #describing: Promise<TaskSchemas> | undefined;
+  #keys: { version: string | CodeVersion; of: TaskKeys } | undefined;
+
+  /** @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME` */
+  constructor(host: CachedTaskHost, options: CachedTaskOptions<unknown, Input, unknown, Output>) {
+    this.checked = checkTaskOptions(options);
+    this.host = host;
+    this.name = this.checked.name;
+    this.serialize = options.serialize ?? false;
+    const { ignoredInputs, ignoredVariables, version, run, input, output, interfaceVersion } = options;
+    this.#options = {
+      ...options,
+      ...(Array.isArray(ignoredInputs) ? { ignoredInputs: [...ignoredInputs] } : {}),
+      ignoredVariables: ignoredVariables && [...ignoredVariables],
+    };
+    this.#marks = new SourceMarks(run);
+    this.#code = version === 'auto' ? new TaskCode(this.name, options) : undefined;
+    const isDescribed = interfaceVersion === undefined && (input !== undefined || output !== undefined);
+    this.#schemas = isDescribed ? undefined : {};
+  }
+
+  /** The schema that results are parsed by. */
+  get output(): object | undefined {
+    return this.#options.output;
+  }
+
+  /** The scope as entries tell it. */
+  get scopeText(): string {
+    const scope = this.#scope();
+    if (scope === 'global') return scope;
+    return 'flow' in scope ? `flow ${scope.flow}` : scope.name;
+  }
+
+  /** Parses an input and makes its key: at once where that can be, so that what the caller does to the input next does not count. */
+  async keyed(given: unknown, salt: string | undefined): Promise<KeyedCall> {
+    const { version, of: keys } = this.#keysNow() ?? (await this.#keysInTime());
+    const { input: schema } = this.#options;
+    const input = schema
+      ? await validateValue(given, schema, {
+          title: `The input of task "${this.name}"`,
+          root: 'input',
+          code: 'INPUT_INVALID',
+          details: { task: this.name },
+        })
+      : given;
+    const preparing = keys.prepare(input);
+    if (preparing) await preparing;
+    const brief = keys.briefKeyOf(input, salt);
+    return {
+      input,
+      brief,
+      versionText: typeof version === 'string' ? version : `auto ${version.digest.slice(0, 12)}`,
+      full: () => keys.keyOf(input, salt),
+      changed: () => changedPart(brief.parts, keys.briefKeyOf(input, salt).parts),
+      changedBeside: async () => {
+        if (keys.configPart().config !== brief.parts.config) return 'config';
+        const code = this.#code;
+        return code && (code.known() ?? (await code.read())) !== version ? 'code' : undefined;
+      },
+    };
+  }
+
+  /** A key as entries keep it: a version of the user's own with the source that it stood for. */
+  async described(key: CacheKey): Promise<CacheKey> {
+    const version = this.#code ? undefined : await this.#marks.listing();
+    return version ? { ...key, places: { ...key.places, version } } : key;
+  }
+
+  /** Whether a function of other source made a result, as far as can be told. */
+  async isOfOtherSource({ keyDescription }: CacheEntry): Promise<boolean> {
+    return this.#code === undefined && (await this.#marks.differFrom(keyDescription));
+  }
+
+  /** The input as it is recorded: without what does not count. */
+  recordedInput(input: unknown): unknown {
+    const { ignoredInputs = [] } = this.#options;
+    if (ignoredInputs.length === 0) return input;
+    // Not by entries: that would run the getters of what does not count.
+    const names = Object.keys(input as object).filter((name) => !ignoredInputs.includes(name));
+    return Object.fromEntries(names.map((name) => [name, (input as Record<string, unknown>)[name]]));
+  }
+
+  run(input: unknown, context: CachedTaskContext): unknown {
+    // As a plain function: with the options as its `this`, a method would return nonsense rather than fail.
+    const { run } = this.#options;
+    return run(input as Input, context);
+  }
+
+  /** What is returned and stored of what the function returned. */
+  async parseOutput(value: unknown): Promise<Output> {
+    const { output: schema } = this.#options;
+    if (!schema) return value as Output;
+    return validateValue(value, schema, {
+      title: `The result of task "${this.name}"`,
+      root: 'output',
+      code: 'OUTPUT_INVALID',
+      details: { task: this.name },
+    });
+  }
+
+  #scope(): CacheScope {
+    const { scope = 'flow' } = this.#options;
+    if (scope === 'global') return scope;
+    return scope === 'flow' ? { flow: this.host.flowName } : { name: scope };
+  }
+
+  /** By all that is part of its keys but the input: what another task counts it by that depends on it. */
+  known(): string | undefined {
+    return this.#keysNow()?.of.sharedBy;
+  }
+
+  /** As {@link known}, with whatever has to be read for it. */
+  async read(): Promise<string> {
+    return (this.#keysNow() ?? (await this.#keysInTime())).of.sharedBy;
+  }
+
+  /** Where there is nothing to wait for: no schema to describe, no code to read, or none that has changed since. */
+  #keysNow(): { version: string | CodeVersion; of: TaskKeys } | undefined {
+    const version = this.#code ? this.#code.known() : this.#options.version;
+    return version === undefined || this.#schemas === undefined
+      ? undefined
+      : this.#keysOf(version, this.#schemas);
+  }
+
+  async #keysInTime(): Promise<{ version: string | CodeVersion; of: TaskKeys }> {
+    this.#schemas ??= await this.#describe();
+    const version = this.#code ? await this.#code.read() : this.#options.version;
+    return this.#keysOf(version, this.#schemas);
+  }
+
+  /** Once; after a failure anew. */
+  #describe(): Promise<TaskSchemas> {
+    const { input, output } = this.#options;
+    const schemas = {
+      input: input as DescribableSchema | undefined,
+      output: output as DescribableSchema | undefined,
+    };
+    this.#describing ??= jsonSchemasOf(this.name, schemas).catch((error: unknown) => {
+      this.#describing = undefined;
+      throw error;
+    });
+    return this.#describing;
+  }
+
+  #keysOf(
+    version: string | CodeVersion,
+    schemas: TaskSchemas,
+  ): { version: string | CodeVersion; of: TaskKeys } {
+    if (this.#keys?.version === version) return this.#keys;
+    const { salt, interfaceVersion, config, ignoredInputs } = this.#options;
+    const isCode = typeof version !== 'string';
+    const keys = new TaskKeys({
+      taskName: this.name,
+      version,
+      scope: this.#scope(),
+      interface: interfaceVersion === undefined ? schemas : { version: interfaceVersion },
+      config,
+      taskSalt: isCode ? undefined : salt,
+      ignoredInputs,
+      serializers: this.host.registry,
+    });
+    this.#look(version, keys.sharedBy);
+    this.#keys = { version, of: keys };
+    return this.#keys;
+  }
+
+  /** Tells of what may give results of something else: what the version does not see, and other definitions that share results. */
+  #look(version: string | CodeVersion, sharedBy: string): void {
+    const { run, freeVariables } = this.#options;
+    const { name } = this;
+    const { warnings } = this.host;
+    if (typeof version === 'string') {
+      const unseen = () => this.#unseenOfRun();
+      void warnings.defined({ name, version, sharedBy, functions: [run], unseen });
+      return;
+    }
+    const variables = this.#unseen(version);
+    if (freeVariables === 'error' && variables.length > 0) {
+      throw invalidTask(name, `it ${unseenText(variables)}`, {
+        variables: variables.map((variable) => variable.name),
+      });
+    }
+    warnings.unseen(name, variables);
+    const functions = this.#code?.functions ?? [];
+    const unseen = async () => variables.map((variable) => variable.name);
+    void warnings.defined({ name, version: undefined, sharedBy, functions, unseen });
+  }
+
+  /** What a function of a version of the user's own uses and does not declare; of what is bound nothing can be told. */
+  async #unseenOfRun(): Promise<readonly string[]> {
+    const { run } = this.#options;
+    try {
+      return this.#unseen(await new TaskCode(this.name, { run }).read()).map(({ name }) => name);
+    } catch {
+      return ['what they are bound to'];
+    }
+  }
+
+  /** The variables of code that neither the configuration names nor `ignoredVariables`. */
+  #unseen({ freeVariables }: CodeVersion): FreeVariable[] {
+    const { config, ignoredVariables = [] } = this.#options;
+    const ofConfig = typeof config === 'object' && config !== null ? Object.keys(config) : [];
+    // `{ config, ... }` is the variable of that name.
+    const seen = new Set([...ignoredVariables, ...ofConfig, ...(config === undefined ? [] : ['config'])]);
+    return freeVariables.filter((variable) => !isNamedBy(variable, (name) => seen.has(name)));
+  }
+}

@@ -1,0 +1,83 @@
+import { format } from 'node:util';
+import type { OpenTaskDataStore } from '../flow/open-task-data-store.ts';
+
+/** How much of a log may wait to be written before older lines are dropped, in characters. */
+const MAX_WAITING = 8 * 1024 * 1024;
+
+/**
+ * What a task says while it runs, as the log `task`/`stdout` of its attempt. Lines are gathered and written as they come;
+ * the task never waits for them.
+ */
+export class TaskLog {
+  readonly #attempt: OpenTaskDataStore;
+  #waiting: string[] = [];
+  #waitingLength = 0;
+  #dropped = 0;
+  #wake: (() => void) | undefined;
+  #isEnded = false;
+  #written: Promise<void> | undefined;
+
+  constructor(attempt: OpenTaskDataStore) {
+    this.#attempt = attempt;
+  }
+
+  /** Adds a line, formatted as `console.log` does. What comes after the end is dropped. */
+  write(...values: unknown[]): void {
+    if (this.#isEnded) return;
+    const line = `${formatted(values)}\n`;
+    if (this.#waitingLength + line.length > MAX_WAITING) this.#dropped += 1;
+    else {
+      this.#waiting.push(line);
+      this.#waitingLength += line.length;
+    }
+    this.#written ??= this.#begin();
+    this.#wake?.();
+  }
+
+  /** Resolves when all was written; throws what kept it from being written. */
+  async end(): Promise<void> {
+    this.#isEnded = true;
+    this.#wake?.();
+    await this.#written;
+  }
+
+  #begin(): Promise<void> {
+    const written = this.#attempt.saveLogs('task', { stdout: this.#lines() });
+    written.catch(() => {}); // told by end()
+    return written;
+  }
+
+  async *#lines(): AsyncGenerator<string> {
+    for (;;) {
+      if (this.#waiting.length > 0 || this.#dropped > 0) {
+        const text = this.#waiting.join('') + this.#droppedNote();
+        this.#waiting = [];
+        this.#waitingLength = 0;
+        yield text;
+      } else if (this.#isEnded) {
+        return;
+      } else {
+        await new Promise<void>((wake) => {
+          this.#wake = wake;
+        });
+        this.#wake = undefined;
+      }
+    }
+  }
+
+  #droppedNote(): string {
+    if (this.#dropped === 0) return '';
+    const note = `[${this.#dropped} lines were dropped: they were too long, or came faster than they could be written]\n`;
+    this.#dropped = 0;
+    return note;
+  }
+}
+
+/** What a value does when it is printed is no fault of the task that prints it. */
+function formatted(values: unknown[]): string {
+  try {
+    return format(...values);
+  } catch {
+    return '[a value that cannot be printed]';
+  }
+}

@@ -1,0 +1,402 @@
+import { type AttemptContext, DEFAULT_MAX_INLINE_BYTES } from './attempts/attempt-context.ts';
+import { openAttempt } from './attempts/attempt-opening.ts';
+import type { ReadAttempt, ReadRule } from './attempts/attempt-reader.ts';
+import { failOrReport } from './attempts/fail-or-report.ts';
+import type { OpenAttempt } from './attempts/open-attempt.ts';
+import { listRuns } from './attempts/run-listing.ts';
+import type { TaskCache, TaskCacheOptions } from './cache/task-cache.ts';
+import type { CachedTask } from './cached-tasks/cached-task.ts';
+import type { CachedTaskOptions } from './cached-tasks/cached-task-options.ts';
+import { CachedTasks } from './cached-tasks/cached-tasks.ts';
+import { withinTask } from './cached-tasks/current-task.ts';
+import type { Widened } from './cached-tasks/widened.ts';
+import type { ByteCache } from './content/byte-cache.ts';
+import {
+  ContentAddressedStore,
+  type SaveDataOptions,
+  type SavedData,
+} from './content/content-addressed-store.ts';
+import { checkRawDataPath } from './content/raw-data-path.ts';
+import { defaultStorageUri } from './default-storage.ts';
+import { StowageError, throwIfAborted } from './errors.ts';
+import { KnownRuns } from './flow/known-runs.ts';
+import { OpenTaskDataStore } from './flow/open-task-data-store.ts';
+import { Run, type RunSummary, runNotFound, toSummary } from './flow/run.ts';
+import { checkRunFilter, type RunFilter, selectRuns } from './flow/run-selection.ts';
+import { TaskDataStore } from './flow/task-data-store.ts';
+import { openSet, type PrefetchOptions, type TaskDataStoreSet } from './flow/task-data-store-set.ts';
+import { TaskOpener } from './flow/task-opener.ts';
+import { checkAttempt, isByName, readRuleOf, type TaskSelection } from './flow/task-selection.ts';
+import {
+  type CreateRunOptions,
+  checkInline,
+  checkOptions,
+  checkRunDescription,
+  checkStorage,
+  type FlowDataStoreOptions,
+  type TaskSpec,
+} from './flow-options.ts';
+import { type LogChoice, validateLogChoice } from './format/log-names.ts';
+import { parsePathspec, type TaskPath, validateTaskNames } from './format/pathspec.ts';
+import { readRunCreated } from './format/run-records.ts';
+import { type ScrubbedLog, scrubLogs } from './logs/log-scrubbing.ts';
+import { checkMembers, checkOptionNames } from './options/option-names.ts';
+import type { CallOptions, DataStoreStorage } from './storage/contract.ts';
+import { validateUserName } from './storage/names.ts';
+import { openStorage } from './storage/open.ts';
+import { SerializerRegistry } from './values/registry.ts';
+import type { SerializerInfo } from './values/serializer.ts';
+
+const TASK_SPEC_NAMES: readonly string[] = ['runId', 'stepName', 'taskId', 'attempt', 'rawDataPath'];
+const SELECTION_NAMES: readonly string[] = [
+  'runId',
+  'steps',
+  'pathspecs',
+  'attempt',
+  'allowNotDone',
+  'includePrior',
+];
+/** What users hold: the runs, tasks and content of one flow in one store. */
+export class FlowDataStore implements AsyncDisposable {
+  /** The flow's name. */
+  readonly flowName: string;
+  /** Content by its digest, for what belongs to no task. */
+  readonly caStore: ContentAddressedStore;
+  readonly #context: AttemptContext;
+  readonly #ownsStorage: boolean;
+  readonly #opener: TaskOpener;
+  readonly #cachedTasks: CachedTasks;
+  readonly #runs: KnownRuns;
+
+  private constructor(
+    flowName: string,
+    context: AttemptContext,
+    ownsStorage: boolean,
+    cache: TaskCacheOptions | undefined,
+  ) {
+    this.flowName = flowName;
+    this.caStore = context.content;
+    this.#context = context;
+    this.#ownsStorage = ownsStorage;
+    this.#opener = new TaskOpener(flowName, context.content);
+    this.#runs = new KnownRuns(flowName, context.content);
+    const { content, registry } = context;
+    const openAttempt = (spec: TaskSpec, options: CallOptions): Promise<OpenTaskDataStore> =>
+      this.createTaskDataStore(spec, options);
+    this.#cachedTasks = new CachedTasks({ flow: this, flowName, content, registry, openAttempt, cache });
+  }
+
+  /**
+   * Opens a flow in a store. Writes nothing: the store is made by the first save.
+   *
+   * @throws StowageError `INVALID_NAME` for the flow's name, `INVALID_ARGUMENT`, `UNKNOWN_STORAGE_SCHEME`.
+   */
+  static async open(options: FlowDataStoreOptions): Promise<FlowDataStore> {
+    checkOptions(options);
+    const {
+      flowName,
+      storage = defaultStorageUri(),
+      serializers,
+      maxInlineBytes,
+      cache,
+      ...contentOptions
+    } = options;
+    validateUserName(flowName, 'flow name');
+    throwIfAborted(options.signal);
+    const isAddress = typeof storage === 'string' || storage instanceof URL;
+    if (!isAddress) checkStorage(storage);
+    const opened = isAddress ? await openStorage(storage) : storage;
+    const context: AttemptContext = {
+      content: new ContentAddressedStore(opened, contentOptions, {
+        home: isAddress ? String(storage) : undefined,
+      }),
+      registry: serializers ?? new SerializerRegistry(),
+      maxInlineBytes: checkInline(maxInlineBytes ?? DEFAULT_MAX_INLINE_BYTES),
+    };
+    return new FlowDataStore(flowName, context, isAddress, cache);
+  }
+
+  /** The storage beneath. */
+  get storage(): DataStoreStorage {
+    return this.caStore.storage;
+  }
+
+  /** The store's address, in the form other tools of its storage understand. */
+  get datastoreRoot(): string {
+    return this.storage.uri('stowage.json').slice(0, -'/stowage.json'.length);
+  }
+
+  /** The kind of storage beneath: `local`, `memory`, ... */
+  get type(): string {
+    return this.storage.type;
+  }
+
+  /**
+   * Runs `work` as an attempt of a task: done when it returns, failed when it throws. Resolves to what `work` returns,
+   * and throws what it throws.
+   *
+   * @throws StowageError `ATTEMPT_EXISTS` before `work` is called, or what {@link OpenTaskDataStore.done} throws.
+   */
+  async task<T>(
+    spec: TaskSpec,
+    work: (task: OpenTaskDataStore) => T | Promise<T>,
+    options: CallOptions = {},
+  ): Promise<T> {
+    if (typeof work !== 'function') {
+      throw new StowageError(
+        'INVALID_ARGUMENT',
+        'task(spec, work) takes the function that does the work; to close the attempt by hand, use createTaskDataStore(spec).',
+      );
+    }
+    const attempt = await this.#openAttempt(spec, 'task', options);
+    try {
+      const store = new OpenTaskDataStore(attempt, this.caStore);
+      const result = await withinTask({ flow: this, runId: store.runId, task: store, key: undefined }, () =>
+        work(store),
+      );
+      if (!attempt.isClosed) await attempt.done(options);
+      return result;
+    } catch (error) {
+      await failOrReport(attempt, error);
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a function whose results are kept: called with what it was called with before, in whatever process and run, it returns
+   * the result of then. A miss runs the function as an attempt of a task, `<run>/<name>/<key>`, within the run of the task that calls
+   * it, else within one of this process.
+   *
+   * @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME`
+   */
+  cachedTask<
+    Input,
+    Result extends OutputInput | Widened<OutputInput>,
+    CallInput = Input,
+    Output = Awaited<Result>,
+    OutputInput = unknown,
+  >(
+    options: CachedTaskOptions<CallInput, Input, Result, Output, OutputInput>,
+  ): CachedTask<CallInput, Output> {
+    return this.#cachedTasks.define(options);
+  }
+
+  /** The results of cached tasks by their keys, for engines of one's own. */
+  get cache(): TaskCache {
+    return this.#cachedTasks.cache;
+  }
+
+  /**
+   * Opens an attempt of a task for writing; the caller closes it by `done()` or `fail()`.
+   *
+   * @throws StowageError `ATTEMPT_EXISTS` where the given number is taken; `INVALID_NAME`.
+   */
+  async createTaskDataStore(spec: TaskSpec, options: CallOptions = {}): Promise<OpenTaskDataStore> {
+    return new OpenTaskDataStore(await this.#openAttempt(spec, 'createTaskDataStore', options), this.caStore);
+  }
+
+  /**
+   * Opens one task for reading, by `run/step/task` or `run/step/task/attempt`. Three requests.
+   *
+   * @throws StowageError `TASK_NOT_FOUND`, `ATTEMPT_NOT_FOUND` (naming those there are), `ATTEMPT_NOT_DONE`,
+   * `ATTEMPT_DELETED`, `RECORD_DAMAGED`, `NO_SUCH_STORE`.
+   */
+  async getTaskDataStore(pathspec: string, options: ReadRule & CallOptions = {}): Promise<TaskDataStore> {
+    checkOptionNames(options, 'getTaskDataStore', ['attempt', 'allowNotDone']);
+    const { signal } = options;
+    const rule = readRuleOf(options);
+    parsePathspec(pathspec);
+    await this.caStore.prepareToRead({ signal });
+    return this.#toStore(await this.#opener.open(pathspec, rule, { signal }));
+  }
+
+  /**
+   * Opens many tasks for reading. Those of a run, or of some of its steps, come in the order of their names; tasks that the rules
+   * do not let be read (not done, deleted, without the attempt asked for) are left out: one LIST, and two requests a task. Tasks
+   * by name come in the order of `pathspecs`, and one that cannot be read is an error, as in {@link getTaskDataStore}.
+   *
+   * @throws StowageError `RUN_NOT_FOUND`, `RECORD_DAMAGED`, `NO_SUCH_STORE`; by name also `TASK_NOT_FOUND`, `ATTEMPT_NOT_FOUND`,
+   * `ATTEMPT_NOT_DONE`, `ATTEMPT_DELETED`, `INVALID_PATHSPEC`.
+   */
+  async getTaskDataStores(selection: TaskSelection & CallOptions): Promise<TaskDataStore[]> {
+    checkOptionNames(selection, 'getTaskDataStores', SELECTION_NAMES);
+    return (await this.#readSelected(selection)).map((read) => this.#toStore(read));
+  }
+
+  /**
+   * Opens many tasks at once, as {@link getTaskDataStores} does, and fetches the artifacts named by `prefetch`, each content once
+   * however many tasks share it, so that loading them later costs no request.
+   */
+  async getTaskDataStoreSet(
+    selection: TaskSelection & PrefetchOptions & CallOptions,
+  ): Promise<TaskDataStoreSet> {
+    checkOptionNames(selection, 'getTaskDataStoreSet', [...SELECTION_NAMES, 'prefetch', 'maxPrefetchBytes']);
+    isByName(selection); // or neither: refused before anything is read
+    const { signal } = selection;
+    const { registry, content } = this.#context;
+    return openSet(() => this.#readSelected(selection), content, registry, selection, { signal });
+  }
+
+  /**
+   * Makes a run with tags, parameters and parents. Not needed for plain runs: the first task makes its run.
+   *
+   * @throws StowageError `RUN_EXISTS`, `INVALID_NAME`
+   */
+  async createRun(options: CreateRunOptions = {}): Promise<Run> {
+    checkOptionNames(options, 'createRun', ['runId', 'tags', 'parameters', 'parents', 'rawDataPath']);
+    const { runId = new Date().toISOString(), tags = [], parameters = {}, parents = [], signal } = options;
+    const address = checkRawDataPath(options.rawDataPath);
+    const run = validateUserName(runId, 'run id');
+    const description = checkRunDescription({ tags, parameters, parents });
+    await this.caStore.prepareToWrite({ signal });
+    await this.#runs.create(run, description, address, { signal });
+    return new Run(this, run);
+  }
+
+  /** A run by its id; whether it exists shows when it is asked for something. */
+  run(runId: string): Run {
+    return new Run(this, validateUserName(runId, 'run id'));
+  }
+
+  /**
+   * The flow's runs, newest first: all, or those that a filter lets through. Their order is that of their creation, by their creators'
+   * clocks, in copies of the store too. One LIST; tags and statuses cost further requests, see {@link RunFilter}. A run whose record cannot be
+   * read ends no listing: where a filter asks for it, the run is listed with its `problem`.
+   */
+  async runs(options: RunFilter & CallOptions = {}): Promise<RunSummary[]> {
+    checkOptionNames(options, 'runs', ['tags', 'status', 'createdAfter', 'createdBefore', 'limit']);
+    const { signal, ...filter } = options;
+    checkRunFilter(filter);
+    await this.caStore.prepareToRead({ signal });
+    const listed = await listRuns(this.storage, this.flowName, { signal });
+    const selected = await selectRuns(this.storage, listed, filter, { signal });
+    return selected.map((run) => toSummary(this, run));
+  }
+
+  /**
+   * The newest run that was finished as done, or the newest at all with `status: 'any'`; with `tags` the newest that has all of
+   * them. `undefined` without one.
+   *
+   * @throws StowageError `RECORD_DAMAGED` and the like, where a newer run may be the one, and its record cannot be read
+   */
+  async latestRun(
+    options: CallOptions & Pick<RunFilter, 'tags'> & { status?: 'done' | 'any' } = {},
+  ): Promise<Run | undefined> {
+    checkOptionNames(options, 'latestRun', ['status', 'tags']);
+    const { status = 'done', tags, signal } = options;
+    const filter: RunFilter = { tags, status: status === 'any' ? undefined : status, limit: 1 };
+    const [latest] = await this.runs({ ...filter, signal });
+    if (latest?.problem) throw latest.problem;
+    return latest?.run;
+  }
+
+  /** The serializers that values are saved by, in the order in which they are tried, and why one cannot be used. */
+  async serializers(): Promise<SerializerInfo[]> {
+    return this.#context.registry.describe();
+  }
+
+  /**
+   * Keeps contents that are loaded whole in a cache, and looks there first; `undefined` for none. For all flows opened on the same
+   * {@link caStore} only. What a cache returns is verified, and its failures cost speed only.
+   */
+  setBlobCache(cache: ByteCache | undefined): void {
+    this.caStore.setBlobCache(cache);
+  }
+
+  /** Keeps descriptions of closed attempts in a cache, so that opening one again costs one request; `undefined` for none. */
+  setMetadataCache(cache: ByteCache | undefined): void {
+    this.#opener.useMetadataCache(cache);
+  }
+
+  /**
+   * Takes what logs say out of a closed attempt, for good: only a note of when remains. All logs, unless a source or a stream is
+   * named. The one thing about a closed attempt that can change. Idempotent; an attempt that is still open is scrubbed by its owner.
+   *
+   * @throws StowageError `TASK_NOT_FOUND`, `ATTEMPT_NOT_FOUND`, `ATTEMPT_NOT_DONE`; where something could not be deleted, the
+   * storage's error, which names it.
+   */
+  async scrubLogs(pathspec: string, options: LogChoice & CallOptions = {}): Promise<ScrubbedLog[]> {
+    checkOptionNames(options, 'scrubLogs', ['source', 'stream']);
+    const { signal, ...logs } = options;
+    validateLogChoice(logs);
+    await this.caStore.prepareToRead({ signal });
+    const { path, attempt } = await this.#opener.closedAttempt(pathspec, { signal });
+    return scrubLogs(this.storage, path, attempt, logs, { signal });
+  }
+
+  /** Saves contents as plain objects that any tool opens at their URI; see {@link ContentAddressedStore.saveData}. */
+  async saveData(
+    files: Parameters<ContentAddressedStore['saveData']>[0],
+    options: SaveDataOptions = {},
+  ): Promise<SavedData[]> {
+    return this.caStore.saveData(files, options);
+  }
+
+  /** Loads contents by their keys; see {@link ContentAddressedStore.loadBlobs}. */
+  loadData(
+    keys: Parameters<ContentAddressedStore['loadBlobs']>[0],
+    options: CallOptions = {},
+  ): ReturnType<ContentAddressedStore['loadBlobs']> {
+    return this.caStore.loadBlobs(keys, options);
+  }
+
+  /**
+   * Closes the storage, unless the caller passed it in, and those of other places that were opened. Saves that are under way there
+   * end with `STORAGE_CLOSED`.
+   */
+  async close(): Promise<void> {
+    this.#cachedTasks.close();
+    if (this.#ownsStorage) await this.caStore.endSaves();
+    await this.caStore.close();
+    if (this.#ownsStorage) await this.storage.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #openAttempt(spec: TaskSpec, method: string, options: CallOptions): Promise<OpenAttempt> {
+    checkOptionNames(options, method);
+    const { signal } = options;
+    if (typeof spec !== 'object' || spec === null) {
+      throw new StowageError(
+        'INVALID_ARGUMENT',
+        'A task is named by an object: { runId, stepName, taskId }.',
+      );
+    }
+    checkMembers(spec, 'A task', TASK_SPEC_NAMES);
+    const path = this.#path(spec);
+    if (spec.attempt !== undefined) checkAttempt(spec.attempt);
+    const own = checkRawDataPath(spec.rawDataPath);
+    await this.caStore.prepareToWrite({ signal });
+    const run = await this.#runs.ensure(path.run, { signal });
+    if (own === undefined && run.rawDataPath !== undefined)
+      await this.caStore.checkNamedPlace(run.rawDataPath);
+    const rawDataPath = own ?? run.rawDataPath ?? this.caStore.rawDataPath;
+    return openAttempt(this.#context, path, { attempt: spec.attempt, rawDataPath, signal });
+  }
+
+  #path({ runId, stepName, taskId }: TaskSpec): TaskPath {
+    return { flow: this.flowName, ...validateTaskNames({ run: runId, step: stepName, task: taskId }) };
+  }
+
+  #toStore(read: ReadAttempt): TaskDataStore {
+    return new TaskDataStore(this.caStore, this.#context.registry, read);
+  }
+
+  async #readSelected(selection: TaskSelection & CallOptions): Promise<ReadAttempt[]> {
+    const byName = isByName(selection);
+    const options = { signal: selection.signal };
+    if (!byName) validateUserName(selection.runId, 'run id');
+    await this.caStore.prepareToRead(options);
+    if (byName) return this.#opener.byName(selection.pathspecs, selection, options);
+    const { read, tasks } = await this.#opener.ofRun(selection, options);
+    if (tasks === 0) await this.#requireRun(selection.runId, options);
+    return read;
+  }
+
+  async #requireRun(run: string, options: CallOptions): Promise<void> {
+    if (!(await readRunCreated(this.storage, this.flowName, run, options)))
+      throw runNotFound(this.flowName, run);
+  }
+}

@@ -1,0 +1,113 @@
+import { toMetadata } from './attempts/metadata-parts.ts';
+import type { TaskCacheOptions } from './cache/task-cache.ts';
+import type { ContentStoreOptions } from './content/content-addressed-store.ts';
+import type { RawDataPathOptions } from './content/raw-data-path.ts';
+import { StowageError } from './errors.ts';
+import type { RunDescription } from './format/run-records.ts';
+import type { CallOptions, DataStoreStorage } from './storage/contract.ts';
+import { validateUserName } from './storage/names.ts';
+import type { SerializerRegistry } from './values/registry.ts';
+
+/** Options of `FlowDataStore.open`. */
+export interface FlowDataStoreOptions extends ContentStoreOptions, CallOptions {
+  /** The flow whose tasks are written and read. */
+  flowName: string;
+  /**
+   * Where the store lies: a path, a URI (`memory:`, `file:`), or a storage, which the caller then closes.
+   * Default: what `STOWAGE_DEFAULT_DATASTORE` and `STOWAGE_DATASTORE_SYSROOT_*` say, else `./.stowage`.
+   */
+  storage?: string | URL | DataStoreStorage | undefined;
+  /** How values become bytes. Default: the built-in serializers. */
+  serializers?: SerializerRegistry | undefined;
+  /** Serialized values up to this many bytes are kept in metadata.json, up to 512 KiB an attempt. Default 16,384; 0 keeps none. */
+  maxInlineBytes?: number | undefined;
+  /** The cache of tasks: its signing keys, and how long it may keep a task waiting. Default: see {@link TaskCacheOptions}. */
+  cache?: TaskCacheOptions | undefined;
+}
+
+/** Which task, and which attempt of it. */
+export interface TaskSpec extends RawDataPathOptions {
+  runId: string;
+  stepName: string;
+  taskId: string;
+  /** The attempt's number, from 0. Default: the next one that nobody has opened. */
+  attempt?: number | undefined;
+}
+
+/** Options of `FlowDataStore.createRun`. */
+export interface CreateRunOptions extends Partial<RunDescription>, RawDataPathOptions, CallOptions {
+  /** Default: the time as ISO 8601. */
+  runId?: string | undefined;
+}
+
+const OPTION_NAMES: Readonly<Record<keyof FlowDataStoreOptions, true>> = {
+  flowName: true,
+  storage: true,
+  serializers: true,
+  maxInlineBytes: true,
+  cache: true,
+  compression: true,
+  verifyHits: true,
+  rawDataPath: true,
+  openPlace: true,
+  lostIdentity: true,
+  signal: true,
+};
+
+/** A misspelt option would else be ignored, and the data go where nobody looks. */
+export function checkOptions(options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new StowageError(
+      'INVALID_ARGUMENT',
+      "FlowDataStore.open takes options, at least { flowName: '...' }.",
+    );
+  }
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTION_NAMES, name));
+  if (unknown === undefined) return;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    `FlowDataStore.open has no option ${unknown}; it has ${Object.keys(OPTION_NAMES).join(', ')}.`,
+    { details: { option: unknown } },
+  );
+}
+
+/** @throws StowageError `INVALID_ARGUMENT` */
+export function checkStorage(storage: unknown): void {
+  const isStorage =
+    typeof storage === 'object' && storage !== null && 'create' in storage && 'list' in storage;
+  if (isStorage) return;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    'The option storage must be a path, a URI, or a storage that was opened.',
+  );
+}
+
+/** @throws StowageError `INVALID_ARGUMENT` */
+export function checkInline(bytes: number): number {
+  if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    `maxInlineBytes must be an integer from 0 on, not ${String(bytes)}.`,
+  );
+}
+
+/** A parent is `<flow>/<run>`, each a name. */
+function checkParent(parent: unknown): void {
+  const [flow, run, ...more] = typeof parent === 'string' ? parent.split('/') : [];
+  if (run === undefined || more.length > 0) {
+    const given = typeof parent === 'string' ? JSON.stringify(parent) : String(parent);
+    throw new StowageError('INVALID_ARGUMENT', `The parent ${given} is not <flow>/<run>.`);
+  }
+  validateUserName(flow, 'flow of a parent');
+  validateUserName(run, 'run of a parent');
+}
+
+/** @throws StowageError `INVALID_ARGUMENT` */
+export function checkRunDescription({ tags, parameters, parents }: RunDescription): RunDescription {
+  const isTags = Array.isArray(tags) && tags.every((tag) => typeof tag === 'string');
+  if (!isTags || !Array.isArray(parents)) {
+    throw new StowageError('INVALID_ARGUMENT', 'The tags and parents of a run must be lists of text.');
+  }
+  parents.forEach(checkParent);
+  return { tags, parents, parameters: toMetadata(parameters, 'parameters') };
+}

@@ -1,0 +1,214 @@
+import { StowageError } from '../errors.ts';
+import { isContentKey } from './content-names.ts';
+import { type ContentRef, readReferences } from './content-ref.ts';
+import type { JsonValue } from './json-value.ts';
+import { decodeVerifiedRecord, encodeRecord, MAX_RECORD_BYTES } from './record.ts';
+import {
+  checkIdentity,
+  type RecordSubject,
+  readArray,
+  readInteger,
+  readObject,
+  readObjects,
+  readOptional,
+  readRecord,
+  readString,
+  readStrings,
+  readTime,
+} from './record-fields.ts';
+import { readStoredContent, type StoredContent } from './stored-content.ts';
+
+/** One row of an artifact table. Its bytes lie in `content`, or in the row itself (`inline`). */
+export interface ArtifactEntry {
+  name: string;
+  /** What a person calls the value: `object`, `Float64Array`, ... */
+  type: string;
+  /** The id of the serializer that made the bytes. */
+  encoding: string;
+  /** What that serializer needs beside the bytes. */
+  info?: Record<string, JsonValue>;
+  /** BLAKE3-256 of the serialized bytes, inline or not. */
+  key: string;
+  /** Length of the serialized bytes. */
+  bytes: number;
+  content?: StoredContent;
+  inline?: InlineValue;
+}
+
+/** A small value kept in the row: as plain JSON where JSON carries it exactly, else its serialized bytes. */
+export type InlineValue = { json: JsonValue } | { base64: string };
+
+/** The rows of a description, and the contents that references nested in their values point at. */
+export interface ArtifactTable {
+  artifacts: ArtifactEntry[];
+  refs: ContentRef[];
+}
+
+/** What metadata.json says of a session: whose it is, what it saved, what was said of it, and what it read. */
+export interface Description {
+  session: string;
+  /** The attempt's names, or `loose`. */
+  subject: Record<string, JsonValue>;
+  startedAt: string;
+  /** The table, or the content it was moved to because it is large. */
+  table: ArtifactTable | StoredContent;
+  /** The user's own metadata. */
+  metadata: Record<string, JsonValue>;
+  /** Pathspecs of the attempts whose artifacts were read. */
+  readFrom: string[];
+  /** Of an attempt whose artifacts are to be the result of a cached call. */
+  cached?: CachedCall | undefined;
+}
+
+/** Whose result an attempt is to be, whether or not there is an entry that says so. */
+export interface CachedCall {
+  /** The cache key of the call. */
+  key: string;
+  /** How long the function ran, in whole milliseconds. */
+  durationMs: number;
+}
+
+/** A description as it is read: the reader knows whose it is. */
+export interface ReadDescription extends Omit<Description, 'subject' | 'table'> {
+  /** Reads the rows when they are asked for; many descriptions are opened for less. */
+  table: (() => ArtifactTable) | StoredContent;
+}
+
+/** An artifact table beyond this many bytes of JSON moves into content. */
+export const MAX_TABLE_BYTES: number = 4 * 1024 * 1024;
+/** The largest description a reader accepts. */
+export const MAX_DESCRIPTION_BYTES: number = 64 * 1024 * 1024;
+
+export function encodeDescription({ table, ...description }: Description): Uint8Array {
+  const { session, subject, startedAt, metadata, readFrom, cached } = description;
+  const rows = 'key' in table ? { table } : tableFields(table);
+  const fields = {
+    format: 1,
+    kind: 'metadata',
+    session,
+    ...subject,
+    startedAt,
+    ...rows,
+    metadata,
+    readFrom,
+    cached,
+  };
+  // Values were looked at when they became rows, metadata when its parts were written, or both when they were read.
+  return encodeRecord(fields, { isBounded: true });
+}
+
+/**
+ * Reads metadata.json of `subject`, whose bytes were checked against the digest in DONE; throws `RECORD_DAMAGED` or
+ * `UNSUPPORTED_FORMAT`, naming `what`.
+ */
+export function decodeDescription(bytes: Uint8Array, what: string, subject: RecordSubject): ReadDescription {
+  return readDescription(decodeVerifiedRecord(bytes, what), what, subject);
+}
+
+/** What a record says that has the members of a description of `subject`. */
+export function readDescription(
+  record: Record<string, unknown>,
+  what: string,
+  subject: RecordSubject,
+): ReadDescription {
+  checkIdentity(record, what, 'metadata', subject);
+  const moved = readOptional(readMovedTable, record, 'table', what);
+  const cached = readOptional(readObject, record, 'cached', what);
+  return {
+    session: readString(record, 'session', what),
+    startedAt: readTime(record, 'startedAt', what),
+    table: moved ?? (() => readTable(record, what)),
+    metadata: readObject(record, 'metadata', what) as Record<string, JsonValue>,
+    readFrom: readStrings(record, 'readFrom', what),
+    ...(cached
+      ? {
+          cached: {
+            key: readString(cached, 'key', what),
+            durationMs: readInteger(cached, 'durationMs', what),
+          },
+        }
+      : {}),
+  };
+}
+
+function readMovedTable(record: Record<string, unknown>, field: string, what: string): StoredContent {
+  const moved = readStoredContent(readObject(record, field, what), what);
+  if (moved.bytes <= MAX_RECORD_BYTES) return moved;
+  throw new StowageError(
+    'RECORD_DAMAGED',
+    `${what} names a table of ${moved.bytes} bytes, and none has more than ${MAX_RECORD_BYTES}; restore it from a copy of the store.`,
+    { details: { what, bytes: moved.bytes } },
+  );
+}
+
+/**
+ * The content of a table that was moved: a record.
+ *
+ * @throws StowageError `INVALID_ARGUMENT` beyond what readers take
+ */
+export function encodeTable(table: ArtifactTable): Uint8Array {
+  const bytes = encodeRecord({ format: 1, kind: 'artifact-table', ...tableFields(table) });
+  if (bytes.length <= MAX_RECORD_BYTES) return bytes;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    `An attempt has ${table.artifacts.length} artifacts, whose table takes ${bytes.length} bytes, and may take ${MAX_RECORD_BYTES}. Save fewer, larger ones.`,
+    { details: { artifacts: table.artifacts.length, bytes: bytes.length } },
+  );
+}
+
+export function decodeTable(bytes: Uint8Array, what: string): ArtifactTable {
+  return readTable(readRecord(bytes, what, 'artifact-table'), what);
+}
+
+/** The members `artifacts` and `refs` of a record that holds a table. */
+export function tableFields({ artifacts, refs }: ArtifactTable): object {
+  return { artifacts: artifacts.map(entryFields), refs };
+}
+
+/**
+ * A row as it stands in the record: flat, with `copy`, `storedBytes`, `root` and `place`, or `json` or `base64`.
+ * Written out member by member: a thousand rows by rest and spread take a millisecond.
+ */
+function entryFields({ name, type, encoding, info, key, bytes, content, inline }: ArtifactEntry): object {
+  if (content) {
+    const { copy, storedBytes, root, place } = content;
+    return { name, type, encoding, info, key, bytes, copy, storedBytes, root, place };
+  }
+  if (inline && 'json' in inline) return { name, type, encoding, info, key, bytes, json: inline.json };
+  return { name, type, encoding, info, key, bytes, base64: inline?.base64 };
+}
+
+/** The table in the members `artifacts` and `refs` of a record; throws `RECORD_DAMAGED`, naming `what`. */
+export function readTable(record: Record<string, unknown>, what: string): ArtifactTable {
+  return {
+    artifacts: readObjects(record, 'artifacts', what).map((entry) => readEntry(entry, what)),
+    refs: readReferences(readArray(record, 'refs', what), what),
+  };
+}
+
+function readEntry(row: Record<string, unknown>, what: string): ArtifactEntry {
+  const entry: ArtifactEntry = {
+    name: readString(row, 'name', what),
+    type: readString(row, 'type', what),
+    encoding: readString(row, 'encoding', what),
+    key: readString(row, 'key', what),
+    bytes: readInteger(row, 'bytes', what),
+  };
+  const info = row.info;
+  if (info !== undefined) entry.info = readObject(row, 'info', what) as Record<string, JsonValue>;
+  if ('json' in row) entry.inline = { json: row.json as JsonValue };
+  else if ('base64' in row) entry.inline = { base64: readString(row, 'base64', what) };
+  else entry.content = readStoredContent(row, what);
+  if (!isContentKey(entry.key)) throw noKey(what, entry.name);
+  return entry;
+}
+
+function noKey(what: string, artifact: string): StowageError {
+  return new StowageError(
+    'RECORD_DAMAGED',
+    `${what} has no valid key for artifact ${artifact}; restore it from a copy of the store.`,
+    {
+      details: { what, artifact },
+    },
+  );
+}

@@ -1,0 +1,64 @@
+import { StowageError } from '../errors.ts';
+import type { EntryKey } from './cache-names.ts';
+import { encodeRecord } from './record.ts';
+import { readInteger, readObject, readRecord, readString, readTime } from './record-fields.ts';
+import { thisOwner } from './session-files.ts';
+import { isSessionId, type SessionId } from './session-id.ts';
+
+/** What a lease says: who runs the task of a key, and how long its silence is to be borne. */
+export interface LeaseRecord {
+  key: EntryKey;
+  token: number;
+  /** The owner's; its beat is `beats/<session>`. */
+  session: SessionId;
+  owner: { host: string; pid: number };
+  /** ISO 8601, by the owner's clock. */
+  startedAt: string;
+  /** After how long without a beat others may take over. */
+  leaseMs: number;
+}
+
+/** The longest {@link LeaseRecord.leaseMs}: an hour. */
+export const MAX_LEASE_MS: number = 60 * 60 * 1000;
+/** The most bytes a lease may have. */
+export const MAX_LEASE_BYTES: number = 64 * 1024;
+
+export function encodeLease(lease: Omit<LeaseRecord, 'owner' | 'startedAt'>): Uint8Array {
+  const { key, token, session, leaseMs } = lease;
+  const startedAt = new Date().toISOString();
+  return encodeRecord({
+    format: 1,
+    kind: 'cache-lease',
+    key,
+    token,
+    session,
+    owner: thisOwner(),
+    startedAt,
+    leaseMs,
+  });
+}
+
+/** Reads the lease of a key that was given `token`; throws `RECORD_DAMAGED` or `UNSUPPORTED_FORMAT`, naming `what`. */
+export function decodeLease(
+  bytes: Uint8Array,
+  { key, token }: Pick<LeaseRecord, 'key' | 'token'>,
+  what: string,
+): LeaseRecord {
+  const record = readRecord(bytes, what, 'cache-lease', { key, token });
+  const owner = readObject(record, 'owner', what);
+  const session = readString(record, 'session', what);
+  const leaseMs = readInteger(record, 'leaseMs', what, 1);
+  if (!isSessionId(session) || leaseMs > MAX_LEASE_MS) {
+    throw new StowageError('RECORD_DAMAGED', `${what} is no lease that anybody makes.`, {
+      details: { record: what },
+    });
+  }
+  return {
+    key,
+    token,
+    session,
+    owner: { host: readString(owner, 'host', what), pid: readInteger(owner, 'pid', what) },
+    startedAt: readTime(record, 'startedAt', what),
+    leaseMs,
+  };
+}

@@ -1,0 +1,290 @@
+import { StowageError } from '../errors.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { holdsBytes } from './create-own.ts';
+import type { JsonValue } from './json-value.ts';
+import { encodeRecord } from './record.ts';
+import {
+  readObject,
+  readOneOf,
+  readOptional,
+  readRecord,
+  readString,
+  readStrings,
+  readTime,
+} from './record-fields.ts';
+import { recordError } from './recorded-error.ts';
+import { type RecordedError, readRecordedError, thisOwner } from './session-files.ts';
+import { newSessionId, padSequence } from './session-id.ts';
+
+/** What is said of a run when it is made. */
+export interface RunDescription {
+  /** Free words, to find runs by. Default none. */
+  tags: readonly string[];
+  /** What the run was started with: any JSON. Default none. */
+  parameters: Readonly<Record<string, JsonValue>>;
+  /** Runs that this one rests on: `<flow>/<run>`. Default none. */
+  parents: readonly string[];
+}
+
+/** What created.json says. */
+export interface RunCreated extends RunDescription {
+  /** ISO 8601, by the creator's clock. */
+  createdAt: string;
+  /**
+   * The address of the place that content of its tasks goes to, unless they say otherwise; `''` is the store itself, whatever a
+   * process prefers. Absent where nobody said.
+   */
+  rawDataPath?: string;
+}
+
+/** How a run ended. */
+export type RunOutcome = 'done' | 'failed';
+
+/** What finished.json says. */
+export interface RunFinished {
+  status: RunOutcome;
+  /** ISO 8601, by the finisher's clock. */
+  finishedAt: string;
+  error?: RecordedError;
+}
+
+const MAX_RECORD_BYTES = 4 * 1024 * 1024;
+/** The latest time that a listing tells of a run: the end of the year 9999. */
+export const MAX_RUN_TIME_MS = 253_402_300_799_999;
+/** A run is finished anew at most so often: as long as eight digits count it. */
+const MAX_RUN_ENDS = 99_999_999;
+/** How far runs that are made faster than the clock goes may be ahead of it. */
+const MOMENT_MS = 60_000;
+
+/** When this process created a run last. */
+let lastCreatedMs = Number.NEGATIVE_INFINITY;
+
+/** What came of making a run. */
+export interface RunMade {
+  /** Whether it was made now, rather than before. */
+  isNew: boolean;
+  /** What created.json says of where content goes, whoever wrote it. */
+  rawDataPath: string | undefined;
+}
+
+/** Creates created.json and then what tells its time in listings, or finds out what the created.json that is there says. */
+export async function createRunRecord(
+  storage: DataStoreStorage,
+  flow: string,
+  run: string,
+  { tags, parameters, parents, rawDataPath }: RunDescription & Pick<RunCreated, 'rawDataPath'>,
+  { signal }: CallOptions,
+): Promise<RunMade> {
+  const name = createdName(flow, run);
+  const createdAt = creationTime().toISOString();
+  const record = encodeRecord({
+    format: 1,
+    kind: 'run',
+    session: newSessionId(),
+    flow,
+    run,
+    createdAt,
+    owner: thisOwner(),
+    tags,
+    parameters,
+    parents,
+    rawDataPath,
+  });
+  if (record.length > MAX_RECORD_BYTES) {
+    throw new StowageError(
+      'INVALID_ARGUMENT',
+      `The tags, parameters and parents of a run take ${record.length} bytes, and may take ${MAX_RECORD_BYTES}; save large parameters as artifacts.`,
+      { details: { bytes: record.length } },
+    );
+  }
+  const created = async (): Promise<RunMade> => {
+    await createRunTime(storage, flow, run, createdAt, { signal });
+    return { isNew: true, rawDataPath };
+  };
+  if (await storage.create(name, record, { signal, durability: 'deferred' })) return created();
+  // Whoever made it may not have got so far as to make it durable, and what is written next rests on it.
+  await storage.persist([name], { signal });
+  const standing = await storage.get(name, { signal, maxBytes: MAX_RECORD_BYTES });
+  if (!standing) throw vanished(storage.uri(name));
+  if (Buffer.compare(standing.body, record) === 0) return created(); // our own, after a lost response
+  return {
+    isNew: false,
+    rawDataPath: decodeRunCreated(standing.body, storage.uri(name), { flow, run }).rawDataPath,
+  };
+}
+
+/**
+ * Creates the empty object that tells a listing when a run was created, unless the time is one that no listing tells. One request;
+ * without the object, listings read created.json.
+ */
+export async function createRunTime(
+  storage: DataStoreStorage,
+  flow: string,
+  run: string,
+  createdAt: string,
+  { signal }: CallOptions,
+): Promise<void> {
+  const file = `at.${Date.parse(createdAt)}`;
+  if (parseRunTime(file) === undefined) return;
+  await storage.create(`runs/${flow}/${run}/${file}`, new Uint8Array(0), { signal, durability: 'deferred' });
+}
+
+/**
+ * Records how a run ended: creates finished.json, or, where the run was finished as failed before and taken up again, the record
+ * behind the latest. `false` where it was finished as done, or somebody finishes it at this moment.
+ */
+export async function finishRunRecord(
+  storage: DataStoreStorage,
+  flow: string,
+  run: string,
+  status: RunOutcome,
+  error: unknown,
+  { signal }: CallOptions,
+): Promise<boolean> {
+  if (status !== 'done' && status !== 'failed') {
+    throw new StowageError('INVALID_ARGUMENT', `A run ends as 'done' or 'failed', not as ${String(status)}.`);
+  }
+  const said = {
+    status,
+    finishedAt: new Date().toISOString(),
+    ...(error === undefined ? {} : { error: recordError(error) }),
+  };
+  const session = newSessionId();
+  const create = async (end: number): Promise<boolean> => {
+    const name = runEndName(flow, run, end);
+    const record = encodeRecord({ format: 1, kind: 'run-finished', session, flow, run, end, ...said });
+    if (await storage.create(name, record, { signal, durability: 'barrier' })) return true;
+    return holdsBytes(storage, name, record, signal);
+  };
+  if (await create(0)) return true;
+  const latest = (await listRunEnds(storage, flow, run, { signal })).at(-1) ?? 0;
+  const standing = await readRunEnd(storage, flow, run, latest, { signal });
+  return standing?.status === 'failed' && latest < MAX_RUN_ENDS && create(latest + 1);
+}
+
+export async function readRunCreated(
+  storage: DataStoreStorage,
+  flow: string,
+  run: string,
+  { signal }: CallOptions,
+): Promise<RunCreated | undefined> {
+  const object = await storage.get(createdName(flow, run), { signal, maxBytes: MAX_RECORD_BYTES });
+  return object && decodeRunCreated(object.body, storage.uri(createdName(flow, run)), { flow, run });
+}
+
+/**
+ * Reads created.json of a run.
+ *
+ * @throws StowageError `RECORD_DAMAGED`, `UNSUPPORTED_FORMAT`
+ */
+export function decodeRunCreated(
+  bytes: Uint8Array,
+  what: string,
+  of: { flow: string; run: string },
+): RunCreated {
+  const record = readRecord(bytes, what, 'run', of);
+  const rawDataPath = readOptional(readString, record, 'rawDataPath', what);
+  return {
+    createdAt: readTime(record, 'createdAt', what),
+    tags: readStrings(record, 'tags', what),
+    parameters: readObject(record, 'parameters', what) as RunCreated['parameters'],
+    parents: readStrings(record, 'parents', what),
+    ...(rawDataPath === undefined ? {} : { rawDataPath }),
+  };
+}
+
+/**
+ * How a run ended; `undefined` where nobody recorded it. Of a run that was taken up again and finished anew, the latest end counts.
+ *
+ * @param end the latest end, where a listing told it: one GET then; else one for a run that is open, and a LIST for others
+ */
+export async function readRunFinished(
+  storage: DataStoreStorage,
+  flow: string,
+  run: string,
+  { signal }: CallOptions,
+  end?: number,
+): Promise<RunFinished | undefined> {
+  const first = await readRunEnd(storage, flow, run, end ?? 0, { signal });
+  if (!first || end !== undefined) return first;
+  const latest = (await listRunEnds(storage, flow, run, { signal })).at(-1) ?? 0;
+  return latest === 0 ? first : readRunEnd(storage, flow, run, latest, { signal });
+}
+
+async function readRunEnd(
+  storage: DataStoreStorage,
+  flow: string,
+  run: string,
+  end: number,
+  { signal }: CallOptions,
+): Promise<RunFinished | undefined> {
+  const name = runEndName(flow, run, end);
+  const object = await storage.get(name, { signal, maxBytes: MAX_RECORD_BYTES });
+  if (!object) return undefined;
+  const what = storage.uri(name);
+  const record = readRecord(object.body, what, 'run-finished', { flow, run, end });
+  const error = readRecordedError(record, what);
+  return {
+    status: readOneOf(record, 'status', what, ['done', 'failed']),
+    finishedAt: readTime(record, 'finishedAt', what),
+    ...(error === undefined ? {} : { error }),
+  };
+}
+
+/** One LIST: the numbers of the ends that are recorded of a run, ascending. */
+export async function listRunEnds(
+  storage: DataStoreStorage,
+  flow: string,
+  run: string,
+  { signal }: CallOptions,
+): Promise<number[]> {
+  const prefix = `runs/${flow}/${run}/`;
+  const ends: number[] = [];
+  for await (const page of storage.list({ prefix: `${prefix}finished.`, signal })) {
+    for (const { name } of page.objects) {
+      const end = parseRunEnd(name.slice(prefix.length));
+      if (end !== undefined) ends.push(end);
+    }
+  }
+  return ends.sort((a, b) => a - b);
+}
+
+function vanished(what: string): StowageError {
+  return new StowageError(
+    'STORAGE_FAILED',
+    `${what} exists and cannot be read; check that no other program changes the store's folders.`,
+    { details: { what } },
+  );
+}
+
+/**
+ * Now; and later than every other run of this process, which made it a moment ago, so that they have an order. A clock that was set back
+ * by more than a moment counts as it is.
+ */
+function creationTime(): Date {
+  const nowMs = Date.now();
+  const isMoment = lastCreatedMs >= nowMs && lastCreatedMs - nowMs < MOMENT_MS;
+  lastCreatedMs = isMoment ? lastCreatedMs + 1 : nowMs;
+  return new Date(lastCreatedMs);
+}
+
+/** When a run was created, in milliseconds since 1970, as one of its files tells; `undefined` for all other files. */
+export function parseRunTime(file: string): number | undefined {
+  const [, digits] = /^at\.(0|[1-9]\d{0,14})$/.exec(file) ?? [];
+  return Number(digits) <= MAX_RUN_TIME_MS ? Number(digits) : undefined;
+}
+
+export function createdName(flow: string, run: string): string {
+  return `runs/${flow}/${run}/created.json`;
+}
+
+/** The number of the end that a file of a run tells, from 0 on; `undefined` for all other files. */
+export function parseRunEnd(file: string): number | undefined {
+  if (file === 'finished.json') return 0;
+  const [, digits = '0'] = /^finished\.(\d{8})\.json$/.exec(file) ?? [];
+  return Number(digits) || undefined;
+}
+
+export function runEndName(flow: string, run: string, end: number): string {
+  return `runs/${flow}/${run}/finished.${end === 0 ? '' : `${padSequence(end)}.`}json`;
+}

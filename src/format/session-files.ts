@@ -1,0 +1,217 @@
+import { hostname } from 'node:os';
+import { digestHex } from '../digest/blake3.ts';
+import { StowageError } from '../errors.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { type ContentRef, readContentRefs } from './content-ref.ts';
+import { createOwn, holdsBytes } from './create-own.ts';
+import { encodeRecord } from './record.ts';
+import {
+  type RecordSubject,
+  readArray,
+  readBoolean,
+  readInteger,
+  readObject,
+  readObjects,
+  readOneOf,
+  readOptional,
+  readRecord,
+  readString,
+  readTime,
+} from './record-fields.ts';
+import { padSequence, type SessionId } from './session-id.ts';
+
+/**
+ * The files of a session, beside each other under one base name: a task's attempt, `flows/<flow>/<run>/<step>/<task>/<n>`,
+ * or content saved outside a task, `loose/<session>`.
+ */
+export const SESSION_FILES = {
+  attempt: '.attempt.json',
+  metadata: '.metadata.json',
+  done: '.DONE',
+  deleted: '.DELETED',
+  purged: '.PURGED',
+} as const;
+
+/** The file that describes a session anew after its `revision`-th erasure, from 0; the highest one counts. */
+export function erasedFile(revision: number): string {
+  return `.ERASED.${padSequence(revision)}.json`;
+}
+
+/** The revision that such a file's name tells; `undefined` of any other suffix. */
+export function erasedRevisionOf(suffix: string): number | undefined {
+  const match = /^\.ERASED\.(\d{8})\.json$/.exec(suffix);
+  return match ? Number(match[1]) : undefined;
+}
+
+/** What attempt.json says: the session is open, whose it is, and since when. */
+export interface AttemptRecord {
+  session: SessionId;
+  /** ISO 8601, by the owner's clock. */
+  startedAt: string;
+  owner: { host: string; pid: number };
+  /** What the session relies on from the start. */
+  pins: readonly ContentRef[];
+  /** Of a session that a copy between stores writes: whose result it copies. */
+  origin?: SessionOrigin;
+}
+
+/** Where a result that was copied from store to store was made first: it tells copies of one result, however they came about. */
+export interface SessionOrigin {
+  /** The id of that store. */
+  store: string;
+  /** The session that made it. */
+  session: SessionId;
+}
+
+/** How a session ended. */
+export type Outcome = 'done' | 'failed' | 'abandoned';
+
+/** An error as DONE keeps it. */
+export interface RecordedError {
+  name: string;
+  message: string;
+  stack?: string;
+  cause?: RecordedError;
+  /** The members of an `AggregateError`. */
+  errors?: RecordedError[];
+  /** Whether trying again may help, by the word of whoever threw it. */
+  recoverable?: boolean;
+}
+
+/** What DONE says. */
+export interface DoneRecord {
+  outcome: Outcome;
+  session: SessionId;
+  /** BLAKE3-256 of metadata.json's bytes; absent for an abandoned session. */
+  metadataDigest?: string;
+  /** ISO 8601, by the closer's clock. */
+  closedAt: string;
+  error?: RecordedError;
+  /** As in attempt.json. */
+  origin?: SessionOrigin;
+}
+
+const MAX_RECORD_BYTES = 4 * 1024 * 1024;
+
+let host: string | undefined;
+
+/** Who writes: this machine and process. */
+export function thisOwner(): AttemptRecord['owner'] {
+  host ??= hostname();
+  return { host, pid: process.pid };
+}
+
+export function encodeAttempt(record: AttemptRecord, subject: RecordSubject): Uint8Array {
+  const { session, startedAt, owner, pins, origin } = record;
+  return encodeRecord({ format: 1, kind: 'attempt', session, ...subject, startedAt, owner, pins, origin });
+}
+
+/** Reads attempt.json of `subject`; throws `RECORD_DAMAGED` or `UNSUPPORTED_FORMAT`, naming `what`. */
+export function decodeAttempt(bytes: Uint8Array, what: string, subject: RecordSubject): AttemptRecord {
+  const record = readRecord(bytes, what, 'attempt', subject);
+  const owner = readObject(record, 'owner', what);
+  return {
+    session: readString(record, 'session', what),
+    startedAt: readTime(record, 'startedAt', what),
+    owner: { host: readString(owner, 'host', what), pid: readInteger(owner, 'pid', what) },
+    pins: readContentRefs(readArray(record, 'pins', what), what),
+    ...readOrigin(record, what),
+  };
+}
+
+export function encodeDone(record: DoneRecord, subject: RecordSubject): Uint8Array {
+  const { outcome, session, metadataDigest, closedAt, error, origin } = record;
+  const said = { outcome, metadataDigest, closedAt, error, origin };
+  return encodeRecord({ format: 1, kind: 'done', session, ...subject, ...said });
+}
+
+/** Reads the DONE of `subject`; throws `RECORD_DAMAGED` or `UNSUPPORTED_FORMAT`, naming `what`. */
+export function decodeDone(bytes: Uint8Array, what: string, subject: RecordSubject): DoneRecord {
+  const record = readRecord(bytes, what, 'done', subject);
+  const metadataDigest = readOptional(readString, record, 'metadataDigest', what);
+  const error = readRecordedError(record, what);
+  return {
+    outcome: readOneOf(record, 'outcome', what, ['done', 'failed', 'abandoned']),
+    session: readString(record, 'session', what),
+    closedAt: readTime(record, 'closedAt', what),
+    ...(metadataDigest === undefined ? {} : { metadataDigest }),
+    ...(error === undefined ? {} : { error }),
+    ...readOrigin(record, what),
+  };
+}
+
+function readOrigin(record: Record<string, unknown>, what: string): { origin?: SessionOrigin } {
+  const origin = readOptional(readObject, record, 'origin', what);
+  if (!origin) return {};
+  return {
+    origin: { store: readString(origin, 'store', what), session: readString(origin, 'session', what) },
+  };
+}
+
+/** How deep causes and members of a recorded error may lie, and how many members count. */
+const MAX_CAUSES = 16;
+const MAX_MEMBERS = 32;
+
+/** The member `error` of a record, if it has one; throws `RECORD_DAMAGED` for anything but a recorded error. */
+export function readRecordedError(
+  record: Record<string, unknown>,
+  what: string,
+  member = 'error',
+  depth = 0,
+): RecordedError | undefined {
+  const fields = readOptional(readObject, record, member, what);
+  return fields && depth <= MAX_CAUSES ? readErrorFields(fields, what, depth) : undefined;
+}
+
+function readErrorFields(fields: Record<string, unknown>, what: string, depth: number): RecordedError {
+  const stack = readOptional(readString, fields, 'stack', what);
+  const cause = readRecordedError(fields, what, 'cause', depth + 1);
+  const members = depth < MAX_CAUSES ? readOptional(readObjects, fields, 'errors', what) : undefined;
+  const errors = members?.slice(0, MAX_MEMBERS).map((each) => readErrorFields(each, what, depth + 1));
+  const recoverable = readOptional(readBoolean, fields, 'recoverable', what);
+  return {
+    name: readString(fields, 'name', what),
+    message: readString(fields, 'message', what),
+    ...(stack === undefined ? {} : { stack }),
+    ...(cause === undefined ? {} : { cause }),
+    ...(errors === undefined ? {} : { errors }),
+    ...(recoverable === undefined ? {} : { recoverable }),
+  };
+}
+
+/** Reads a small record of a session; `undefined` where there is none. */
+export async function readSessionFile(
+  storage: DataStoreStorage,
+  name: string,
+  { signal }: CallOptions,
+): Promise<Uint8Array | undefined> {
+  return (await storage.get(name, { signal, maxBytes: MAX_RECORD_BYTES }))?.body;
+}
+
+/**
+ * Describes and closes a session: metadata.json first, then everything the session wrote becomes durable, then DONE.
+ * Resolves to `undefined`, or to the DONE of whoever closed it before.
+ *
+ * @throws StowageError `RECORD_DAMAGED` where a DONE stands that cannot be read.
+ */
+export async function closeSession(
+  storage: DataStoreStorage,
+  base: string,
+  subject: RecordSubject,
+  metadata: Uint8Array,
+  done: Omit<DoneRecord, 'metadataDigest'>,
+  options: CallOptions,
+): Promise<DoneRecord | undefined> {
+  await createOwn(storage, base + SESSION_FILES.metadata, metadata, { ...options, durability: 'deferred' });
+  const name = base + SESSION_FILES.done;
+  const body = encodeDone({ ...done, metadataDigest: digestHex(metadata) }, subject);
+  if (await storage.create(name, body, { ...options, durability: 'barrier' })) return undefined;
+  if (await holdsBytes(storage, name, body, options.signal)) return undefined; // our own, after a lost response
+  const standing = await readSessionFile(storage, name, options);
+  if (standing) return decodeDone(standing, storage.uri(name), subject);
+  throw new StowageError(
+    'STORAGE_FAILED',
+    `${storage.uri(name)} could not be created and cannot be read; check that no other program changes the store's folders.`,
+    { details: { name } },
+  );
+}

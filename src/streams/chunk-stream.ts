@@ -1,0 +1,59 @@
+import { MAX_CHUNK_BYTES, nextCut } from '../codec/chunker.ts';
+import { StowageError } from '../errors.ts';
+
+const BUFFER_BYTES = 4 * 1024 * 1024;
+
+/** What content may come as: all at once, or piece by piece. */
+export type ContentSource = Uint8Array | AsyncIterable<Uint8Array>;
+
+/**
+ * Cuts a content into chunks by its bytes alone, however they arrive. A chunk is a view that holds until the next one is asked for.
+ * A stream takes up 4 MiB of memory beside the caller's pieces.
+ */
+export async function* chunksOf(source: ContentSource): AsyncGenerator<Uint8Array> {
+  if (source instanceof Uint8Array) yield* cutAll(source, 0, source.length);
+  else yield* cutStream(source);
+}
+
+function* cutAll(bytes: Uint8Array, from: number, to: number): Generator<Uint8Array> {
+  for (let start = from; start < to; ) {
+    const end = nextCut(bytes, start, to);
+    yield bytes.subarray(start, end);
+    start = end;
+  }
+}
+
+async function* cutStream(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  let start = 0;
+  let end = 0;
+  for await (const piece of source) {
+    ensureBytes(piece);
+    for (let taken = 0; taken < piece.length; ) {
+      if (end === buffer.length) {
+        buffer.copyWithin(0, start, end);
+        end -= start;
+        start = 0;
+      }
+      const length = Math.min(buffer.length - end, piece.length - taken);
+      buffer.set(piece.subarray(taken, taken + length), end);
+      taken += length;
+      end += length;
+      while (end - start >= MAX_CHUNK_BYTES) {
+        const cut = nextCut(buffer, start, end);
+        yield buffer.subarray(start, cut);
+        start = cut;
+      }
+    }
+  }
+  yield* cutAll(buffer, start, end);
+}
+
+/** Throws `INVALID_ARGUMENT` unless a stream's piece is bytes. */
+export function ensureBytes(piece: unknown): asserts piece is Uint8Array {
+  if (piece instanceof Uint8Array) return;
+  throw new StowageError(
+    'INVALID_ARGUMENT',
+    `Content must be a Uint8Array or an async iterable of them, but a ${piece === null ? 'null' : typeof piece} came; encode text with Buffer.from(text).`,
+  );
+}

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { Patience } from '../../src/async/deadline.ts';
+
+/** Work that goes on until it is aborted, or for ever. */
+function endless(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('stopped'))));
+}
+
+function failureOf(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+}
+
+describe('work that the cache waits for', () => {
+  it('is aborted when nobody waits for it any more', async () => {
+    const seen: AbortSignal[] = [];
+    const work = ({ signal }: { signal: AbortSignal }) => {
+      seen.push(signal);
+      return endless(signal);
+    };
+    const late = await failureOf(new Patience(5).spend({}, work));
+    expect(late).toMatchObject({ code: 'STORAGE_UNAVAILABLE', details: { limitMs: 5 } });
+    const controller = new AbortController();
+    const ended = failureOf(new Patience(60_000).spend({ signal: controller.signal }, work));
+    controller.abort();
+    expect(await ended).toMatchObject({ code: 'ABORTED' });
+    expect(seen.map(({ aborted }) => aborted)).toEqual([true, true]);
+  });
+
+  it('is aborted as a whole when a part of it fails', async () => {
+    let rest: Promise<unknown> = Promise.resolve();
+    const failing = new Patience(60_000).spend({}, ({ signal }) => {
+      rest = failureOf(endless(signal));
+      return Promise.all([rest, Promise.reject(new Error('broken'))]);
+    });
+    expect(await failureOf(failing)).toMatchObject({ message: 'broken' });
+    expect(await rest).toMatchObject({ message: 'stopped' });
+  });
+
+  it('takes what it took off the time that is left, and no more is begun when that is over', async () => {
+    let nowMs = 0;
+    const patience = new Patience(10, () => nowMs);
+    const work = async () => {
+      nowMs += 6;
+      return 'found';
+    };
+    expect(await patience.spend({}, work)).toBe('found');
+    expect(await patience.spend({}, work)).toBe('found');
+    expect(await failureOf(patience.spend({}, work))).toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+    expect(nowMs).toBe(12);
+    patience.renew();
+    expect(await patience.spend({}, work)).toBe('found');
+  });
+});

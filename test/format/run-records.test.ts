@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest';
+import { decodeRecord, encodeRecord } from '../../src/format/record.ts';
+import { copyStore } from '../../src/maintenance/copy-store.ts';
+import type { DataStoreStorage } from '../../src/storage/contract.ts';
+import { CountStorage } from '../../src/storage/count.ts';
+import { FaultStorage } from '../../src/storage/fault.ts';
+import { MemoryStorage } from '../../src/storage/memory.ts';
+import { RetryStorage } from '../../src/storage/retry.ts';
+import { bodyOf } from '../content/storages.ts';
+import { errorOf, objectNames, openFlow, saveTask } from '../flow/fixtures.ts';
+
+describe('the records of a run', () => {
+  it('are made once, however many make them in one millisecond', async () => {
+    const flow = await openFlow();
+    const made = await Promise.allSettled(Array.from({ length: 5 }, () => flow.createRun({ runId: 'x' })));
+    expect(made.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    const finished = await Promise.allSettled(Array.from({ length: 5 }, () => flow.run('x').finish()));
+    expect(finished.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  });
+
+  it('tell the latest end of a run that failed and was taken up again', async () => {
+    const storage = new CountStorage(new MemoryStorage());
+    const flow = await openFlow({ storage });
+    const run = await flow.createRun({ runId: 'x' });
+    await run.finish('failed', new Error('first'));
+    expect(await flow.latestRun()).toBeUndefined();
+    const failed = await Promise.allSettled(
+      Array.from({ length: 3 }, (_, i) => run.finish('failed', new Error(`${i}`))),
+    );
+    expect(failed.some(({ status }) => status === 'fulfilled')).toBe(true);
+    expect(await run.info()).toMatchObject({ status: 'failed', finished: { error: { message: /^\d$/ } } });
+    await run.finish('done');
+    expect(await run.info()).toMatchObject({ status: 'done' });
+    for (const status of ['failed', 'done'] as const) await errorOf(run.finish(status), 'RUN_EXISTS');
+    storage.reset();
+    expect((await flow.runs({ status: 'done' })).map((each) => each.run.runId)).toEqual(['x']);
+    expect(storage.snapshot()).toMatchObject({ list: { calls: 1 }, get: { calls: 1 } });
+    expect(await flow.runs({ status: 'failed' })).toEqual([]);
+    expect((await flow.latestRun())?.runId).toBe('x');
+    const to = new MemoryStorage();
+    expect((await copyStore({ from: storage, to })).problems).toEqual([]);
+    expect(await objectNames(to, 'runs/')).toEqual(await objectNames(storage, 'runs/'));
+    expect(await (await openFlow({ storage: to })).run('x').info()).toEqual(await run.info());
+  });
+
+  it('are finished once where each process thinks that it is the first, whatever answers are lost', async () => {
+    const inner = new MemoryStorage();
+    await (await openFlow({ storage: inner })).createRun({ runId: 'x' });
+    for (const status of ['failed', 'done'] as const) {
+      let isLost = false;
+      const losing = new FaultStorage(inner, (operation, name) => {
+        if (operation !== 'create' || !name.includes('/finished.') || isLost) return undefined;
+        isLost = true;
+        return { kind: 'after' };
+      });
+      const flow = await openFlow({ storage: new RetryStorage(losing, { baseDelayMs: 1 }) });
+      await flow.run('x').finish(status);
+    }
+    const ends = (await objectNames(inner, 'runs/')).filter((name) => name.includes('finished'));
+    expect(ends).toEqual(['runs/Test/x/finished.00000001.json', 'runs/Test/x/finished.json']);
+  });
+
+  it('are bounded by the names that there are, and by no number in them', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ storage });
+    const run = await flow.createRun({ runId: 'x' });
+    const put = (file: string): Promise<boolean> => storage.create(`runs/Test/x/${file}`, new Uint8Array(0));
+    for (const file of [
+      'finished.00000000.json',
+      'finished.1.json',
+      'finished.000000002.json',
+      'finished.x.json',
+    ])
+      await put(file);
+    await put('finished.00000003.json');
+    expect(await run.info()).toMatchObject({ status: 'open' });
+    expect(await flow.runs({ status: 'open' })).toHaveLength(1);
+    await storage.delete(['runs/Test/x/finished.00000003.json']);
+    await run.finish('failed');
+    const last = decodeRecord(await bodyOf(storage, 'runs/Test/x/finished.json'), 'the end');
+    const name = 'runs/Test/x/finished.99999999.json';
+    await storage.create(name, encodeRecord({ ...last, end: 99_999_999 }));
+    await errorOf(run.finish('done'), 'RUN_EXISTS');
+    expect(await run.info()).toMatchObject({ status: 'failed' });
+    const to = new MemoryStorage();
+    expect((await copyStore({ from: storage, to })).problems).toEqual([]);
+    expect((await objectNames(to, 'runs/')).filter((name) => name.includes('finished'))).toHaveLength(2);
+  });
+
+  it('refuse what could not be read again, before anything is written', async () => {
+    const flow = await openFlow();
+    await flow.createRun({ runId: 'x' });
+    const before = await objectNames(flow.storage);
+    await errorOf(flow.run('x').finish('success' as never), 'INVALID_ARGUMENT');
+    await errorOf(flow.run('nobody').finish(), 'RUN_NOT_FOUND');
+    for (const bad of [
+      { tags: 'abc' },
+      { tags: [1] },
+      { parents: ['a/b/c'] },
+      { parameters: [1] },
+      { parameters: { n: Number.NaN } },
+      { parameters: { text: 'x'.repeat(5_000_000) } },
+    ]) {
+      await errorOf(flow.createRun({ runId: 'y', ...(bad as object) }), 'INVALID_ARGUMENT');
+    }
+    await errorOf(flow.createRun({ runId: 'y', parents: ['../..'] }), 'INVALID_NAME');
+    expect(await objectNames(flow.storage)).toEqual(before);
+  });
+
+  it('made by another process are made durable before tasks rest on them', async () => {
+    const storage = new MemoryStorage();
+    await (await openFlow({ storage })).createRun({ runId: 'r1' });
+    const counted = new CountStorage(storage);
+    await saveTask(await openFlow({ storage: counted }), { x: 1 });
+    expect(counted.snapshot().persist.names).toBe(1);
+  });
+});
+
+describe('a record with a good digest that nothing writes', () => {
+  async function withRecord(name: string, fields: object): Promise<DataStoreStorage> {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ storage });
+    await flow.createRun({ runId: 'r1' });
+    await flow
+      .task({ runId: 'r1', stepName: 'fit', taskId: '0' }, () => Promise.reject(new Error('x')))
+      .catch(() => {});
+    await storage.delete([name]);
+    await storage.create(name, encodeRecord({ format: 1, ...fields }));
+    return storage;
+  }
+
+  it.each([
+    { name: 5, message: 'm' },
+    { name: 'n', message: {} },
+    { name: 'n', message: 'm', cause: {} },
+  ])('is damage: an error of %j', async (error) => {
+    const finished = {
+      kind: 'run-finished',
+      end: 0,
+      status: 'failed',
+      finishedAt: '2026-01-01T00:00:00.000Z',
+      error,
+    };
+    const flow = await openFlow({ storage: await withRecord('runs/Test/r1/finished.json', finished) });
+    await errorOf(flow.run('r1').info(), 'RECORD_DAMAGED');
+    const done = {
+      kind: 'done',
+      outcome: 'failed',
+      session: '0'.repeat(26),
+      closedAt: '2026-01-01T00:00:00.000Z',
+      error,
+    };
+    const other = await openFlow({ storage: await withRecord('flows/Test/r1/fit/0/0.DONE', done) });
+    await errorOf(other.getTaskDataStore('r1/fit/0', { allowNotDone: true }), 'RECORD_DAMAGED');
+  });
+
+  it('is damage: a time that is none', async () => {
+    const created = { kind: 'run', createdAt: 'yesterday', tags: [], parameters: {}, parents: [] };
+    const flow = await openFlow({ storage: await withRecord('runs/Test/r1/created.json', created) });
+    await errorOf(flow.run('r1').info(), 'RECORD_DAMAGED');
+  });
+});
