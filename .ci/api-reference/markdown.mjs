@@ -23,7 +23,7 @@ export function indexText(api, pages) {
     });
     return [`## [${title}](${file})`, ['| name | what it is for |', '| --- | --- |', ...rows].join('\n')];
   });
-  const head = `Everything the package exports, and what its docstrings say of it. The [guide](../guide.md) tells how to use it,
+  const head = `Everything the package exports, and what its docstrings say of it. The [guide](../guide/README.md) tells how to use it,
 [errors.md](../errors.md) what each code means. Calls that reach the store also take \`signal\` among their options, which ends
 them early ([CallOptions](storage.md#calloptions)).`;
   return `${[NOTE, '# API', head, ...tables].join('\n\n')}\n`;

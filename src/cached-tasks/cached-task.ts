@@ -44,7 +44,8 @@ export interface CachedTask<Input, Output> {
   /** The result, with whether it is a hit, where it came from, and whether it was stored. Throws as the call itself. */
   detailed(...args: CallArguments<Input>): Promise<CachedResult<Output>>;
   /**
-   * Which of many calls would be hits; runs nothing and writes nothing. What each lookup costs, see `TaskCache.lookup`.
+   * Tells which of many calls would be hits. Runs nothing and writes nothing. Loads no results: one that the present `output` schema
+   * would refuse counts as a hit, and its call runs. `TaskCache.lookup` tells what each lookup costs.
    *
    * @throws StowageError as a call does for an input that is not valid.
    */

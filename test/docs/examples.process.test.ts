@@ -14,7 +14,8 @@ import { readerFolder, runProgram } from './reader-folder.ts';
 const root = join(import.meta.dirname, '../..');
 const folder = readerFolder();
 
-const PAGES = ['README.md', 'docs/guide.md', 'docs/cookbook.md', 'docs/errors.md', 'docs/metaflow.md'];
+const GUIDE = readdirSync(join(root, 'docs/guide')).map((file) => `docs/guide/${file}`);
+const PAGES = ['README.md', ...GUIDE, 'docs/cookbook.md', 'docs/errors.md', 'docs/metaflow.md'];
 const REFERENCE = readdirSync(join(root, 'docs/api')).map((file) => `docs/api/${file}`);
 /** What else a page may show, so that no example hides behind a word for its language that nobody knows. */
 const OTHER_LANGUAGES = ['sh', 'json', 'text', 'python', 'mermaid'];
@@ -146,6 +147,9 @@ describe.each(pages)('%s', (page) => {
   });
 });
 
-it.each(['README.md', 'docs/guide.md'])('%s has examples that run', (page) => {
-  expect(examples.filter((example) => example.page === page && example.isRun).length).toBeGreaterThan(0);
-});
+it.each(['README.md', ...GUIDE.filter((page) => !page.endsWith('README.md'))])(
+  '%s has examples that run',
+  (page) => {
+    expect(examples.filter((example) => example.page === page && example.isRun).length).toBeGreaterThan(0);
+  },
+);
