@@ -8,14 +8,7 @@ export {
   type CodeVersion,
   type FreeVariable,
 } from './cache/auto-version.ts';
-export {
-  type CacheKey,
-  type CacheKeyParts,
-  type CacheScope,
-  cacheKey,
-  type KeyParts,
-  type TaskKeyParts,
-} from './cache/cache-key.ts';
+export { type CacheKeyParts, cacheKey, type TaskKeyParts } from './cache/cache-key.ts';
 export type { CacheStatistics, ListEntriesOptions, ListedEntry } from './cache/entry-listing.ts';
 export type { CacheHit, CacheMiss, CacheMissReason, EntryRule, SeenEntry } from './cache/entry-reader.ts';
 export type { CacheStored, NotStoredReason } from './cache/entry-writer.ts';
@@ -24,6 +17,7 @@ export type { SourceFunction } from './cache/function-source.ts';
 export type { JsonSchema, TaskSchemas } from './cache/interface-digest.ts';
 export { type DescribableSchema, jsonSchemasOf, type SchemaPair } from './cache/json-schemas.ts';
 export type { KeyListing } from './cache/key-listing.ts';
+export type { CacheKey, CacheScope, KeyParts } from './cache/key-parts.ts';
 export type { Lease } from './cache/lease.ts';
 export {
   type Acquired,

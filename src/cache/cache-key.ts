@@ -5,12 +5,10 @@ import { plainNames } from '../values/own-data.ts';
 import { SerializerRegistry } from '../values/registry.ts';
 import type { CodeVersion } from './auto-version.ts';
 import { canonicalSchema, memberNames, type TaskSchemas } from './interface-digest.ts';
-import { recordDigest, valueDigest } from './key-encoding.ts';
+import { valueDigest } from './key-encoding.ts';
 import { invalidTask, unkeyable } from './key-fault.ts';
 import { type KeyListing, listPlaces } from './key-listing.ts';
-
-/** Whose calls share results: everybody's, those of one flow, or those who name the same. */
-export type CacheScope = 'global' | { readonly flow: string } | { readonly name: string };
+import { type CacheKey, type CacheScope, type KeyParts, keyOfParts } from './key-parts.ts';
 
 /** What the calls of one task have in common, for their keys. */
 export interface TaskKeyParts {
@@ -37,36 +35,6 @@ export interface CacheKeyParts extends TaskKeyParts {
   readonly input: unknown;
   /** Tells a call from others that are equal. Default: none. */
   readonly salt?: string | undefined;
-}
-
-/** What the key is the digest of. The parts that a task does not have are absent. */
-export interface KeyParts {
-  readonly task: string;
-  readonly scope: CacheScope;
-  /** The text; or the digest of code. */
-  readonly version: string | { readonly auto: string };
-  readonly interface?: { readonly version: string } | { readonly schemas: string };
-  /** The digest of the configuration. */
-  readonly config?: string;
-  readonly ignoredInputs?: readonly string[];
-  /** The digest of the input, without those that are ignored. */
-  readonly input: string;
-  /** The digest of the salts of the task and of the call. */
-  readonly salt?: string;
-}
-
-/** A cache key, with what it is made of. It is plain JSON. */
-export interface CacheKey {
-  /** 64 hexadecimal digits: BLAKE3 over `parts`. */
-  readonly key: string;
-  readonly parts: KeyParts;
-  /** What lies where inside the parts that are digests, for `explainKeys`; names and digests only, and only so many. */
-  readonly places: {
-    readonly version?: KeyListing;
-    readonly interface?: KeyListing;
-    readonly config?: KeyListing;
-    readonly input?: KeyListing;
-  };
 }
 
 const TASK_OPTIONS = [
@@ -303,13 +271,6 @@ export class TaskKeys {
   private placesOf(root: string, value: unknown): KeyListing {
     return listPlaces(value, { taskName: this.taskName, root }, this.registry);
   }
-}
-
-const plainRegistry = new SerializerRegistry();
-
-/** The key that `parts` have: recomputed from what a cache entry says, it tells whether the entry is what it is named. */
-export function keyOfParts(parts: KeyParts): string {
-  return recordDigest(parts, { taskName: parts.task, root: 'key' }, plainRegistry);
 }
 
 function isPlainObject(value: object): boolean {

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ReadAttempt } from '../attempts/attempt-reader.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { isStowageError } from '../errors.ts';
+import { isStowageError, StowageError } from '../errors.ts';
 import { attemptBase } from '../format/attempt-files.ts';
 import { type CacheEntrySource, encodeEntry, type NewCacheEntry } from '../format/cache-entry.ts';
 import { type EntryKey, entryName } from '../format/cache-names.ts';
+import { formatPathspec } from '../format/pathspec.ts';
 import { SESSION_FILES } from '../format/session-files.ts';
 import type { EntrySigner } from '../format/signing.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
@@ -151,4 +153,27 @@ export async function replaceEntry(
     if (isStowageError(error, 'PRECONDITION_FAILED')) return false;
     throw error;
   }
+}
+
+/**
+ * What an entry says of the result of an attempt: whose it is, and its rows.
+ *
+ * @throws StowageError `INVALID_ARGUMENT` where the attempt is not done, since failures are never cached, or where its content was given up.
+ */
+export function resultOf(read: ReadAttempt): Pick<NewCacheEntry, 'source' | 'table'> {
+  const { path, attempt, status, done, described, purged, erased } = read;
+  if (status !== 'done' || !described || done?.metadataDigest === undefined || purged || erased) {
+    const pathspec = formatPathspec(path, attempt);
+    throw new StowageError(
+      'INVALID_ARGUMENT',
+      `${pathspec} of flow ${path.flow} is ${status === 'done' ? 'done, but some of it was given up' : status}; only the results of attempts that are done, and whole, are cached.`,
+      { details: { flow: path.flow, pathspec, status } },
+    );
+  }
+  const { flow, run, step, task } = path;
+  const { session, metadataDigest } = done;
+  return {
+    source: { flow, run, step, task, attempt, session, metadataDigest },
+    table: described.table(),
+  };
 }

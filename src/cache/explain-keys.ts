@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
-import type { CacheKey, KeyParts } from './cache-key.ts';
 import type { KeyListing } from './key-listing.ts';
+import type { CacheKey, KeyParts } from './key-parts.ts';
 
 /** One difference between two keys. */
 export interface KeyDifference {

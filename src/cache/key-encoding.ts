@@ -28,8 +28,7 @@ import type { SerializeContext } from '../values/serializer.ts';
 import { formatPath, type PathStep } from '../values/value-path.ts';
 import { bufferBytes, viewBytes } from '../values/view-bytes.ts';
 import { tooLarge, unkeyable } from './key-fault.ts';
-import { borrowSink, type KeySink, returnSink } from './key-sink.ts';
-import { KEY_DOMAIN, TAG, VALUE_DOMAIN } from './key-tags.ts';
+import { borrowSink, KEY_DOMAIN, type KeySink, returnSink, TAG, VALUE_DOMAIN } from './key-sink.ts';
 
 const EXPANSION_CHECK_BYTES = 32 * 1024 * 1024;
 

@@ -7,15 +7,15 @@ import { encodeLease, type LeaseRecord } from '../format/lease-record.ts';
 import { newSessionId, type SessionId } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { CacheHit, EntryReader, EntryRule, SeenEntry } from './entry-reader.ts';
-import { Lease } from './lease.ts';
 import {
   beatName,
+  Lease,
   type LeaseListing,
   listLeases,
   namesBelow,
   readLease,
   unendedBelow,
-} from './lease-listing.ts';
+} from './lease.ts';
 
 /** Clock and chance of the waiting, for tests. */
 export interface LeaseClock {

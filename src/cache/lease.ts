@@ -1,9 +1,17 @@
 import { Patience } from '../async/deadline.ts';
 import { Heartbeat } from '../content/heartbeat.ts';
-import { type EntryKey, releasedName } from '../format/cache-names.ts';
+import { isStowageError } from '../errors.ts';
+import {
+  type EntryKey,
+  entryName,
+  keyPrefix,
+  leaseName,
+  parseLeaseName,
+  releasedName,
+} from '../format/cache-names.ts';
+import { decodeLease, type LeaseRecord, MAX_LEASE_BYTES } from '../format/lease-record.ts';
 import type { SessionId } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { beatName, listLeases, readLease } from './lease-listing.ts';
 import { reportTaskCacheFailure } from './task-cache-failures.ts';
 
 /** How many beats fit into the time after which an owner counts as dead. */
@@ -96,4 +104,70 @@ export class Lease implements AsyncDisposable {
       reportTaskCacheFailure(this.#storage, { operation: 'release', reason: 'unavailable', key, error });
     }
   }
+}
+
+/** What one LIST shows of a key: its entry, and its leases. */
+export interface LeaseListing {
+  hasEntry: boolean;
+  /** The highest token there is, 0 without one. */
+  highest: number;
+  /** Whether the lease with that token has ended. */
+  released: boolean;
+  /** The objects of leases, by their tokens. */
+  leaseNames: Map<number, string[]>;
+}
+
+/** One LIST: what there is of a key. */
+export async function listLeases(
+  storage: DataStoreStorage,
+  key: EntryKey,
+  { signal }: CallOptions,
+): Promise<LeaseListing> {
+  const listing: LeaseListing = { hasEntry: false, highest: 0, released: true, leaseNames: new Map() };
+  for await (const page of storage.list({ prefix: keyPrefix(key), signal })) {
+    for (const { name } of page.objects) {
+      if (name === entryName(key)) listing.hasEntry = true;
+      const lease = parseLeaseName(name);
+      if (!lease) continue;
+      const { token, kind } = lease;
+      listing.leaseNames.set(token, [...(listing.leaseNames.get(token) ?? []), name]);
+      if (token > listing.highest) Object.assign(listing, { highest: token, released: false });
+      if (token === listing.highest && kind === 'released') listing.released = true;
+    }
+  }
+  return listing;
+}
+
+/** The objects of leases whose token is below `token`. */
+export function namesBelow({ leaseNames }: LeaseListing, token: number): string[] {
+  return [...leaseNames].flatMap(([other, names]) => (other < token ? names : []));
+}
+
+/** The tokens below `token` whose leases nobody ended: their owners died, or are late. */
+export function unendedBelow({ leaseNames }: LeaseListing, token: number): number[] {
+  return [...leaseNames].flatMap(([other, names]) =>
+    other < token && !names.some((name) => parseLeaseName(name)?.kind === 'released') ? [other] : [],
+  );
+}
+
+/** One GET: somebody's lease; `undefined` where it is gone, or cannot be read. */
+export async function readLease(
+  storage: DataStoreStorage,
+  key: EntryKey,
+  token: number,
+  { signal }: CallOptions,
+): Promise<LeaseRecord | undefined> {
+  const name = leaseName(key, token);
+  try {
+    const object = await storage.get(name, { signal, maxBytes: MAX_LEASE_BYTES });
+    return object && decodeLease(object.body, { key, token }, storage.uri(name));
+  } catch (error) {
+    if (isStowageError(error, 'RECORD_DAMAGED', 'UNSUPPORTED_FORMAT', 'OBJECT_TOO_LARGE')) return undefined;
+    throw error;
+  }
+}
+
+/** The object that a lease's owner overwrites as a sign of life. */
+export function beatName(session: SessionId): string {
+  return `beats/${session}`;
 }

@@ -1,7 +1,7 @@
 import { LinkedAbort } from '../async/linked-abort.ts';
 import { orAborted } from '../async/next-or-aborted.ts';
-import type { CacheKey } from '../cache/cache-key.ts';
 import { countBy } from '../cache/code-part.ts';
+import type { CacheKey } from '../cache/key-parts.ts';
 import { isStowageError, throwIfAborted } from '../errors.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import type { CallOptions } from '../storage/contract.ts';

@@ -1,5 +1,5 @@
 import type { ReadAttempt } from '../attempts/attempt-reader.ts';
-import { resultOf } from '../cache/attempt-result.ts';
+import { resultOf } from '../cache/entry-writer.ts';
 import { isStowageError } from '../errors.ts';
 import { TaskOpener } from '../flow/task-opener.ts';
 import { attemptBase } from '../format/attempt-files.ts';

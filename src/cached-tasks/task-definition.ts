@@ -1,10 +1,11 @@
 import { type CodeVersion, type FreeVariable, isNamedBy, TaskCode } from '../cache/auto-version.ts';
-import { type CacheKey, type CacheScope, type KeyParts, TaskKeys } from '../cache/cache-key.ts';
+import { TaskKeys } from '../cache/cache-key.ts';
 import type { CodePart } from '../cache/code-part.ts';
+import { SourceMarks } from '../cache/function-source.ts';
 import type { TaskSchemas } from '../cache/interface-digest.ts';
 import { type DescribableSchema, jsonSchemasOf } from '../cache/json-schemas.ts';
 import { invalidTask } from '../cache/key-fault.ts';
-import { SourceMarks } from '../cache/source-marks.ts';
+import type { CacheKey, CacheScope, KeyParts } from '../cache/key-parts.ts';
 import { validateValue } from '../flow/standard-schema.ts';
 import type { CacheEntry } from '../format/cache-entry.ts';
 import type { CachedTaskHost } from './cached-task-host.ts';

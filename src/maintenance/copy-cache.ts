@@ -1,8 +1,7 @@
 import type { BoundedWork } from '../async/bounded-work.ts';
 import { readAttempt } from '../attempts/attempt-reader.ts';
-import { resultOf } from '../cache/attempt-result.ts';
 import { EntryReader, type FoundEntry } from '../cache/entry-reader.ts';
-import { replaceEntry } from '../cache/entry-writer.ts';
+import { replaceEntry, resultOf } from '../cache/entry-writer.ts';
 import { isStowageError } from '../errors.ts';
 import { listAttempts, readDone } from '../format/attempt-files.ts';
 import { type CacheEntry, encodeEntry, isSignatureFault, type NewCacheEntry } from '../format/cache-entry.ts';

@@ -1,5 +1,5 @@
 import { readTask } from '../../src/attempts/attempt-reader.ts';
-import { resultOf } from '../../src/cache/attempt-result.ts';
+import { resultOf } from '../../src/cache/entry-writer.ts';
 import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { FlowDataStore } from '../../src/flow-data-store.ts';

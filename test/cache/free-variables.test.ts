@@ -1,7 +1,7 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { freeVariables } from '../../src/cache/free-variables.ts';
-import { functionTree } from '../../src/cache/function-tree.ts';
+import { functionTree } from '../../src/cache/syntax-tree.ts';
 import { propertyRuns } from '../property.ts';
 
 const of = async (source: string): Promise<string[]> => freeVariables(await functionTree(source));

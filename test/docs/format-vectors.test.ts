@@ -9,9 +9,10 @@ import nameVectors from '../../docs/format-vectors/names.json' with { type: 'jso
 import recordVectors from '../../docs/format-vectors/record.json' with { type: 'json' };
 import valueVectors from '../../docs/format-vectors/values.json' with { type: 'json' };
 import { toInline } from '../../src/attempts/inline-value.ts';
-import { type CacheKeyParts, cacheKey, keyOfParts } from '../../src/cache/cache-key.ts';
+import { type CacheKeyParts, cacheKey } from '../../src/cache/cache-key.ts';
 import { canonicalSchema } from '../../src/cache/interface-digest.ts';
 import { valueDigest } from '../../src/cache/key-encoding.ts';
+import { keyOfParts } from '../../src/cache/key-parts.ts';
 import { CHUNKER_ID, nextCut } from '../../src/codec/chunker.ts';
 import { type EnvelopeKind, openEnvelope, sealEnvelope } from '../../src/codec/envelope.ts';
 import { GEAR } from '../../src/codec/gear-table.ts';
@@ -413,7 +414,7 @@ describe('keys.json', () => {
   });
 
   test('every tag', () => {
-    const source = readFileSync(join(root, 'src/cache/key-tags.ts'), 'utf8');
+    const source = readFileSync(join(root, 'src/cache/key-sink.ts'), 'utf8');
     const letters = [...source.matchAll(/^ {2}\w+: 0x\w\w, \/\/ (\w)$/gm)].map((match) => match[1] as string);
     const section = page.slice(page.indexOf('## 16.'));
     const told = [...section.matchAll(/^\| ((?:`\w`(?:, )?)+) \|/gm)].flatMap((row) =>

@@ -1,6 +1,6 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { readLease } from '../../src/cache/lease-listing.ts';
+import { readLease } from '../../src/cache/lease.ts';
 import { TaskCache } from '../../src/cache/task-cache.ts';
 import { isStowageError } from '../../src/errors.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';

@@ -1,5 +1,5 @@
-import type { CacheKey } from '../../cache/cache-key.ts';
-import { readCacheKey } from '../../cache/stored-key.ts';
+import type { CacheKey } from '../../cache/key-parts.ts';
+import { readCacheKey } from '../../cache/key-parts.ts';
 import type { CacheEntry } from '../../format/cache-entry.ts';
 
 /** What an entry's key was made of; `undefined` where it does not say so, as an engine's own entry may not, or says something else. */

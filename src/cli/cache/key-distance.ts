@@ -1,5 +1,5 @@
-import type { CacheKey, KeyParts } from '../../cache/cache-key.ts';
 import type { KeyListing } from '../../cache/key-listing.ts';
+import type { CacheKey, KeyParts } from '../../cache/key-parts.ts';
 
 /** In how many places two keys differ: a quick count, by which one of very many is chosen, of what `explainKeys` tells of two. */
 export function keyDistance(a: CacheKey, b: CacheKey): number {

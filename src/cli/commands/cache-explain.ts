@@ -1,4 +1,4 @@
-import type { CacheKey, KeyParts } from '../../cache/cache-key.ts';
+import type { CacheKey, KeyParts } from '../../cache/key-parts.ts';
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import { explainKeys, type KeyDifference } from '../../cache/explain-keys.ts';
 import type { TaskCache } from '../../cache/task-cache.ts';

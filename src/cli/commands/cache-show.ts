@@ -1,4 +1,4 @@
-import type { CacheKey } from '../../cache/cache-key.ts';
+import type { CacheKey } from '../../cache/key-parts.ts';
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import type { CacheHit, CacheMiss } from '../../cache/entry-reader.ts';
 import { TaskCache } from '../../cache/task-cache.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, it } from 'vitest';
-import { FilePart } from '../../src/cache/file-part.ts';
+import { FilePart } from '../../src/cache/code-part.ts';
 import { isStowageError } from '../../src/errors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stowage-file-part-'));

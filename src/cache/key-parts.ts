@@ -1,5 +1,46 @@
-import type { CacheKey, KeyParts } from './cache-key.ts';
-import { keyOfParts } from './cache-key.ts';
+import { SerializerRegistry } from '../values/registry.ts';
+import { recordDigest } from './key-encoding.ts';
+import type { KeyListing } from './key-listing.ts';
+
+/** Whose calls share results: everybody's, those of one flow, or those who name the same. */
+export type CacheScope = 'global' | { readonly flow: string } | { readonly name: string };
+
+/** What the key is the digest of. The parts that a task does not have are absent. */
+export interface KeyParts {
+  readonly task: string;
+  readonly scope: CacheScope;
+  /** The text; or the digest of code. */
+  readonly version: string | { readonly auto: string };
+  readonly interface?: { readonly version: string } | { readonly schemas: string };
+  /** The digest of the configuration. */
+  readonly config?: string;
+  readonly ignoredInputs?: readonly string[];
+  /** The digest of the input, without those that are ignored. */
+  readonly input: string;
+  /** The digest of the salts of the task and of the call. */
+  readonly salt?: string;
+}
+
+/** A cache key, with what it is made of. It is plain JSON. */
+export interface CacheKey {
+  /** 64 hexadecimal digits: BLAKE3 over `parts`. */
+  readonly key: string;
+  readonly parts: KeyParts;
+  /** What lies where inside the parts that are digests, for `explainKeys`; names and digests only, and only so many. */
+  readonly places: {
+    readonly version?: KeyListing;
+    readonly interface?: KeyListing;
+    readonly config?: KeyListing;
+    readonly input?: KeyListing;
+  };
+}
+
+const plainRegistry = new SerializerRegistry();
+
+/** The key that `parts` have: recomputed from what a cache entry says, it tells whether the entry is what it is named. */
+export function keyOfParts(parts: KeyParts): string {
+  return recordDigest(parts, { taskName: parts.task, root: 'key' }, plainRegistry);
+}
 
 const MAX_LISTED = 4096;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readTask } from '../../src/attempts/attempt-reader.ts';
-import { resultOf } from '../../src/cache/attempt-result.ts';
+import { resultOf } from '../../src/cache/entry-writer.ts';
 import { codeOf } from '../content/storages.ts';
 import { openFlow, saveTask } from '../flow/fixtures.ts';
 
