@@ -1,6 +1,6 @@
-import type { CacheKey, KeyParts } from '../../cache/key-parts.ts';
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import { explainKeys, type KeyDifference } from '../../cache/explain-keys.ts';
+import type { CacheKey, KeyParts } from '../../cache/key-parts.ts';
 import type { TaskCache } from '../../cache/task-cache.ts';
 import { isSignatureFault } from '../../format/cache-entry.ts';
 import { storedKeyOf } from '../cache/entry-key.ts';

@@ -1,6 +1,6 @@
-import type { CacheKey } from '../../cache/key-parts.ts';
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import type { CacheHit, CacheMiss } from '../../cache/entry-reader.ts';
+import type { CacheKey } from '../../cache/key-parts.ts';
 import { TaskCache } from '../../cache/task-cache.ts';
 import type { ContentAddressedStore } from '../../content/content-addressed-store.ts';
 import { isStowageError } from '../../errors.ts';
