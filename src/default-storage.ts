@@ -1,4 +1,4 @@
-import { StowageError } from './errors.ts';
+import { invalidArgument, type StowageError } from './errors.ts';
 
 const KIND_VARIABLE = 'STOWAGE_DEFAULT_DATASTORE';
 const ROOT_VARIABLE = 'STOWAGE_DATASTORE_SYSROOT_';
@@ -60,5 +60,5 @@ function exampleOf(kind: string): string {
 }
 
 function invalid(message: string, variable: string): StowageError {
-  return new StowageError('INVALID_ARGUMENT', message, { details: { variable } });
+  return invalidArgument(message, { variable });
 }

@@ -86,7 +86,7 @@ export class StowageError extends Error {
   constructor(
     code: StowageErrorCode,
     message: string,
-    options: { details?: ErrorDetails; cause?: unknown } = {},
+    options: { details?: ErrorDetails | undefined; cause?: unknown } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'StowageError';
@@ -135,6 +135,13 @@ export function thrownText(thrown: unknown): string {
 export function messageOf(thrown: unknown): string {
   const message: unknown = isError(thrown) ? attempted(() => thrown.message) : thrown;
   return typeof message === 'string' ? message : thrownText(thrown);
+}
+
+/** An `INVALID_ARGUMENT`: what was given is none of what the call takes. */
+export function invalidArgument(message: string, details?: ErrorDetails): StowageError {
+  const error = new StowageError('INVALID_ARGUMENT', message, { details });
+  Error.captureStackTrace(error, invalidArgument);
+  return error;
 }
 
 /**

@@ -18,7 +18,7 @@ import {
 } from './content/content-addressed-store.ts';
 import { checkRawDataPath } from './content/raw-data-path.ts';
 import { defaultStorageUri } from './default-storage.ts';
-import { StowageError, throwIfAborted } from './errors.ts';
+import { invalidArgument, throwIfAborted } from './errors.ts';
 import { KnownRuns } from './flow/known-runs.ts';
 import { OpenTaskDataStore } from './flow/open-task-data-store.ts';
 import { Run, type RunSummary, runNotFound, toSummary } from './flow/run.ts';
@@ -143,8 +143,7 @@ export class FlowDataStore implements AsyncDisposable {
     options: CallOptions = {},
   ): Promise<T> {
     if (typeof work !== 'function') {
-      throw new StowageError(
-        'INVALID_ARGUMENT',
+      throw invalidArgument(
         'task(spec, work) takes the function that does the work; to close the attempt by hand, use createTaskDataStore(spec).',
       );
     }
@@ -359,10 +358,7 @@ export class FlowDataStore implements AsyncDisposable {
     checkOptionNames(options, method);
     const { signal } = options;
     if (typeof spec !== 'object' || spec === null) {
-      throw new StowageError(
-        'INVALID_ARGUMENT',
-        'A task is named by an object: { runId, stepName, taskId }.',
-      );
+      throw invalidArgument('A task is named by an object: { runId, stepName, taskId }.');
     }
     checkMembers(spec, 'A task', TASK_SPEC_NAMES);
     const path = this.#path(spec);

@@ -2,7 +2,7 @@ import { toMetadata } from './attempts/metadata-parts.ts';
 import type { TaskCacheOptions } from './cache/task-cache.ts';
 import type { ContentStoreOptions } from './content/content-addressed-store.ts';
 import type { RawDataPathOptions } from './content/raw-data-path.ts';
-import { StowageError } from './errors.ts';
+import { invalidArgument } from './errors.ts';
 import type { RunDescription } from './format/run-records.ts';
 import type { CallOptions, DataStoreStorage } from './storage/contract.ts';
 import { validateUserName } from './storage/names.ts';
@@ -57,17 +57,13 @@ const OPTION_NAMES: Readonly<Record<keyof FlowDataStoreOptions, true>> = {
 /** A misspelt option would else be ignored, and the data go where nobody looks. */
 export function checkOptions(options: unknown): void {
   if (typeof options !== 'object' || options === null) {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
-      "FlowDataStore.open takes options, at least { flowName: '...' }.",
-    );
+    throw invalidArgument("FlowDataStore.open takes options, at least { flowName: '...' }.");
   }
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTION_NAMES, name));
   if (unknown === undefined) return;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     `FlowDataStore.open has no option ${unknown}; it has ${Object.keys(OPTION_NAMES).join(', ')}.`,
-    { details: { option: unknown } },
+    { option: unknown },
   );
 }
 
@@ -76,19 +72,13 @@ export function checkStorage(storage: unknown): void {
   const isStorage =
     typeof storage === 'object' && storage !== null && 'create' in storage && 'list' in storage;
   if (isStorage) return;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
-    'The option storage must be a path, a URI, or a storage that was opened.',
-  );
+  throw invalidArgument('The option storage must be a path, a URI, or a storage that was opened.');
 }
 
 /** @throws StowageError `INVALID_ARGUMENT` */
 export function checkInline(bytes: number): number {
   if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
-    `maxInlineBytes must be an integer from 0 on, not ${String(bytes)}.`,
-  );
+  throw invalidArgument(`maxInlineBytes must be an integer from 0 on, not ${String(bytes)}.`);
 }
 
 /** A parent is `<flow>/<run>`, each a name. */
@@ -96,7 +86,7 @@ function checkParent(parent: unknown): void {
   const [flow, run, ...more] = typeof parent === 'string' ? parent.split('/') : [];
   if (run === undefined || more.length > 0) {
     const given = typeof parent === 'string' ? JSON.stringify(parent) : String(parent);
-    throw new StowageError('INVALID_ARGUMENT', `The parent ${given} is not <flow>/<run>.`);
+    throw invalidArgument(`The parent ${given} is not <flow>/<run>.`);
   }
   validateUserName(flow, 'flow of a parent');
   validateUserName(run, 'run of a parent');
@@ -106,7 +96,7 @@ function checkParent(parent: unknown): void {
 export function checkRunDescription({ tags, parameters, parents }: RunDescription): RunDescription {
   const isTags = Array.isArray(tags) && tags.every((tag) => typeof tag === 'string');
   if (!isTags || !Array.isArray(parents)) {
-    throw new StowageError('INVALID_ARGUMENT', 'The tags and parents of a run must be lists of text.');
+    throw invalidArgument('The tags and parents of a run must be lists of text.');
   }
   parents.forEach(checkParent);
   return { tags, parents, parameters: toMetadata(parameters, 'parameters') };

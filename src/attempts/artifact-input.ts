@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import { type Compression, checkCompression } from '../codec/payload.ts';
 import { checkRawDataPath, type RawDataPathOptions } from '../content/raw-data-path.ts';
-import { StowageError } from '../errors.ts';
+import { invalidArgument, type StowageError } from '../errors.ts';
 import { checkMembers, checkOptionNames } from '../options/option-names.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
@@ -93,10 +93,9 @@ export class ArtifactInputs {
   checkAllUsed(): void {
     const [name] = this.#unused;
     if (name === undefined) return;
-    throw new StowageError(
-      'INVALID_ARGUMENT',
+    throw invalidArgument(
       `The options name an artifact ${name} that is not among those saved; correct the name.`,
-      { details: { artifact: name } },
+      { artifact: name },
     );
   }
 }
@@ -134,10 +133,9 @@ function isLeftOut(artifacts: object, key: PropertyKey): boolean {
 
 function notNamed(key: PropertyKey): StowageError {
   const what = typeof key === 'symbol' ? 'a symbol' : 'not enumerable';
-  return new StowageError(
-    'INVALID_ARGUMENT',
+  return invalidArgument(
     `The record of artifacts has a member ${String(key)} that is ${what}, so that it names no artifact; make it an ordinary property, or leave it out.`,
-    { details: { artifact: String(key) } },
+    { artifact: String(key) },
   );
 }
 
@@ -163,8 +161,7 @@ export function checkStream(name: string, source: unknown, options: ArtifactStre
     checkUnread(source, `The stream of artifact ${name}`);
     return;
   }
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     'saveArtifactStream takes an async iterable of bytes, such as a Readable; a value in memory is saved by saveArtifacts.',
   );
 }
@@ -176,8 +173,7 @@ export function checkStream(name: string, source: unknown, options: ArtifactStre
  */
 export function checkArtifacts(artifacts: unknown): asserts artifacts is Artifacts {
   if (types.isPromise(artifacts)) {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
+    throw invalidArgument(
       'A promise was passed in place of artifacts: await it first, and save what it gives.',
     );
   }
@@ -192,8 +188,7 @@ export function checkArtifacts(artifacts: unknown): asserts artifacts is Artifac
   ) {
     return;
   }
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     'Artifacts are saved by name: pass an object such as { model, metrics }, or an iterable of [name, value].',
   );
 }
@@ -221,23 +216,19 @@ function checkOptions(options: unknown, what: string): void {
   checkRawDataPath(rawDataPath);
   if (compression !== undefined) checkCompression(compression);
   if (serializer !== undefined && typeof serializer !== 'string') {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
-      `${what}: serializer must be the id of one, such as 'msgpack'.`,
-    );
+    throw invalidArgument(`${what}: serializer must be the id of one, such as 'msgpack'.`);
   }
   if (inline !== undefined && typeof inline !== 'boolean') {
-    throw new StowageError('INVALID_ARGUMENT', `${what}: inline must be true or false.`);
+    throw invalidArgument(`${what}: inline must be true or false.`);
   }
 }
 
 function noOptions(what: string): StowageError {
-  return new StowageError('INVALID_ARGUMENT', `${what} must be an object such as { compression: 'none' }.`);
+  return invalidArgument(`${what} must be an object such as { compression: 'none' }.`);
 }
 
 function noArtifact(): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
+  return invalidArgument(
     'An iterable of artifacts gives [name, value], or { name, value }, and nothing else.',
   );
 }

@@ -1,4 +1,4 @@
-import { StowageError } from '../errors.ts';
+import { invalidArgument, type StowageError } from '../errors.ts';
 import { attemptSubject, partialBase } from '../format/attempt-files.ts';
 import { createOwn } from '../format/create-own.ts';
 import type { JsonValue } from '../format/json-value.ts';
@@ -129,25 +129,22 @@ function partPrefix(path: TaskPath, attempt: number): string {
 }
 
 function notJson(path: string): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
+  return invalidArgument(
     `${path} is not what JSON holds: metadata and parameters are objects of JSON values, at most ${MAX_DEPTH} levels deep; save anything else as an artifact.`,
-    { details: { path } },
+    { path },
   );
 }
 
 function prototypeKey(path: string): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
+  return invalidArgument(
     `${path} has a member __proto__, which would set a prototype once somebody copies it; leave it out, or give it another name.`,
-    { details: { path } },
+    { path },
   );
 }
 
 function tooLarge(bytes: number, most: string): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
+  return invalidArgument(
     `Metadata of ${bytes} bytes is too large (at most ${most}); save it as an artifact.`,
-    { details: { bytes } },
+    { bytes },
   );
 }

@@ -3,7 +3,7 @@ import { BEAT_INTERVAL_MS, Heartbeat } from '../content/heartbeat.ts';
 import { WriterSession } from '../content/session.ts';
 import type { SessionWriters } from '../content/session-writers.ts';
 import { digestHex } from '../digest/blake3.ts';
-import { StowageError, throwIfAborted } from '../errors.ts';
+import { invalidArgument, StowageError, throwIfAborted } from '../errors.ts';
 import { attemptBase, attemptSubject } from '../format/attempt-files.ts';
 import {
   type ArtifactTable,
@@ -213,8 +213,7 @@ export class OpenAttempt {
 
   #addReadFrom(pathspec: string): void {
     if (this.#readFrom.size >= MAX_READ_FROM) {
-      throw new StowageError(
-        'INVALID_ARGUMENT',
+      throw invalidArgument(
         `An attempt records at most ${MAX_READ_FROM} attempts that it rests on; save a longer list as an artifact.`,
       );
     }

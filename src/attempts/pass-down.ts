@@ -1,7 +1,7 @@
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { CHUNKED_FROM_BYTES, type ContentInput, type ContentWriter } from '../content/content-writer.ts';
 import type { SessionWriters } from '../content/session-writers.ts';
-import { StowageError, throwIfAborted } from '../errors.ts';
+import { invalidArgument, StowageError, throwIfAborted } from '../errors.ts';
 import { listAttempts } from '../format/attempt-files.ts';
 import type { ContentRef } from '../format/content-ref.ts';
 import type { ArtifactEntry } from '../format/description.ts';
@@ -125,10 +125,9 @@ async function transferRefs(
 ): Promise<void> {
   const fixed = refs.find(({ place, kind }) => place !== '' || kind !== 'key');
   if (fixed) {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
+    throw invalidArgument(
       `${formatPathspec(read.path, read.attempt)} refers to ${fixed.name}, which has no other name than that in its own store, so that it cannot be transferred. Load the value and save it again.`,
-      { details: { flow: read.path.flow, name: fixed.name } },
+      { flow: read.path.flow, name: fixed.name },
     );
   }
   const writer = await writers.at();

@@ -1,6 +1,6 @@
 import { Patience } from '../async/deadline.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { abortError, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
+import { abortError, invalidArgument, isStowageError, throwIfAborted } from '../errors.ts';
 import type { NewCacheEntry } from '../format/cache-entry.ts';
 import { type EntryKey, entryName, evictedName, isCacheKey } from '../format/cache-names.ts';
 import { MAX_LEASE_MS } from '../format/lease-record.ts';
@@ -100,12 +100,12 @@ export class TaskCache {
   /** @throws StowageError `INVALID_ARGUMENT` for options that cannot be used, of the environment too. */
   constructor(content: ContentAddressedStore, options: TaskCacheOptions = {}) {
     if (typeof options !== 'object' || options === null)
-      throw new StowageError('INVALID_ARGUMENT', 'The cache of tasks takes its options as an object.');
+      throw invalidArgument('The cache of tasks takes its options as an object.');
     checkMembers(options, 'The cache of tasks', ['cacheTimeoutMs', 'signingKeys', 'nowMs']);
     const { cacheTimeoutMs = DEFAULT_TIMEOUT_MS, signingKeys, nowMs = Date.now } = options;
     checkMs('cacheTimeoutMs', cacheTimeoutMs, 1, MAX_TIMEOUT_MS);
     if (typeof nowMs !== 'function')
-      throw new StowageError('INVALID_ARGUMENT', 'nowMs is a function that tells the time in milliseconds.');
+      throw invalidArgument('nowMs is a function that tells the time in milliseconds.');
     const signer = signerOf(signingKeys);
     this.isSigned = signer !== undefined;
     this.#content = content;
@@ -155,7 +155,7 @@ export class TaskCache {
     checkKey(key);
     checkRule(options);
     const { maxAgeMs, replaces, lease, refresh = false, patience = this.patience() } = options;
-    if (lease !== undefined && lease.key !== key) throw new StowageError('INVALID_ARGUMENT', OTHER_LEASE);
+    if (lease !== undefined && lease.key !== key) throw invalidArgument(OTHER_LEASE);
     const write = { key, entry, replaces, lease, maxAgeMs, refresh };
     const result = await this.#harmless('store', key, options, () =>
       patience.spend(options, async (inner) => {
@@ -238,10 +238,7 @@ export class TaskCache {
     checkOptionNames(options, 'entries', ['keyPrefix']);
     const { keyPrefix = '' } = options;
     if (typeof keyPrefix !== 'string' || !/^[0-9a-f]{0,64}$/.test(keyPrefix)) {
-      throw new StowageError(
-        'INVALID_ARGUMENT',
-        'keyPrefix is the beginning of a cache key: up to 64 of the digits 0-9 and a-f.',
-      );
+      throw invalidArgument('keyPrefix is the beginning of a cache key: up to 64 of the digits 0-9 and a-f.');
     }
     return listEntries(this.#content.storage, this.#entries, options);
   }
@@ -289,22 +286,17 @@ function reasonOf(error: unknown): 'invalid' | 'unavailable' {
 
 function checkKey(key: unknown): void {
   if (isCacheKey(key)) return;
-  throw new StowageError('INVALID_ARGUMENT', 'A cache key is 64 of the digits 0-9 and a-f.');
+  throw invalidArgument('A cache key is 64 of the digits 0-9 and a-f.');
 }
 
 function checkRule({ maxAgeMs }: EntryRule): void {
   if (maxAgeMs === undefined || (typeof maxAgeMs === 'number' && maxAgeMs >= 0)) return;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
-    `maxAgeMs is ${String(maxAgeMs)}; give milliseconds, 0 or more.`,
-  );
+  throw invalidArgument(`maxAgeMs is ${String(maxAgeMs)}; give milliseconds, 0 or more.`);
 }
 
 function checkMs(what: string, value: unknown, min: number, max: number): void {
   if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) return;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
-    `${what} is ${String(value)}; give whole milliseconds from ${min} to ${max}.`,
-    { details: { what } },
-  );
+  throw invalidArgument(`${what} is ${String(value)}; give whole milliseconds from ${min} to ${max}.`, {
+    what,
+  });
 }

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import type { CodeOptions } from '../cache/auto-version.ts';
-import { StowageError } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
 import type { StandardSchema } from '../flow/standard-schema.ts';
 import { checkMembers, checkOptionNames } from '../options/option-names.ts';
 import type { CallOptions } from '../storage/contract.ts';
@@ -158,33 +158,35 @@ export interface CheckedRetry {
 /** @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME` */
 export function checkTaskOptions<A, B, C, D>(options: CachedTaskOptions<A, B, C, D>): CheckedTaskOptions {
   if (typeof options !== 'object' || options === null) {
-    throw invalid('cachedTask takes options, at least { name, version, run }.');
+    throw invalidArgument('cachedTask takes options, at least { name, version, run }.');
   }
   checkMembers(options, 'cachedTask', OPTION_NAMES);
   const { name, version, run, serialize, scope, maxAge, retry, cacheTimeoutMs } = options;
   validateUserName(name, 'name of a cached task');
   if (typeof run !== 'function')
-    throw invalid(`Task ${name} needs a function: run: async (input, ctx) => ...`);
+    throw invalidArgument(`Task ${name} needs a function: run: async (input, ctx) => ...`);
   if (typeof version !== 'string' || version === '') {
-    throw invalid(
+    throw invalidArgument(
       `Task ${name} needs a version: text that you change when the function does something else, or 'auto'.`,
     );
   }
   if (options.dependsOn !== undefined && version !== 'auto')
-    throw invalid(`Task ${name} has dependsOn, which counts for version: 'auto' only.`);
+    throw invalidArgument(`Task ${name} has dependsOn, which counts for version: 'auto' only.`);
   checkVariableOptions(name, options);
   for (const text of ['salt', 'interfaceVersion'] as const) {
     const value: unknown = options[text];
     if (value !== undefined && typeof value !== 'string')
-      throw invalid(`The ${text} of task ${name} must be text.`);
+      throw invalidArgument(`The ${text} of task ${name} must be text.`);
   }
   if (scope !== undefined && (typeof scope !== 'string' || scope === ''))
-    throw invalid(`The scope of task ${name} must be 'flow', 'global' or another text.`);
+    throw invalidArgument(`The scope of task ${name} must be 'flow', 'global' or another text.`);
   if (serialize !== undefined && typeof serialize !== 'boolean')
-    throw invalid(`The option serialize of task ${name} must be true or false.`);
+    throw invalidArgument(`The option serialize of task ${name} must be true or false.`);
   for (const side of ['input', 'output'] as const) {
     if (options[side] !== undefined && typeof options[side]?.['~standard']?.validate !== 'function') {
-      throw invalid(`The ${side} of task ${name} is no Standard Schema (it has no ~standard.validate).`);
+      throw invalidArgument(
+        `The ${side} of task ${name} is no Standard Schema (it has no ~standard.validate).`,
+      );
     }
   }
   return {
@@ -200,18 +202,19 @@ export function checkTaskOptions<A, B, C, D>(options: CachedTaskOptions<A, B, C,
 export function checkCallOptions(task: string, options: CachedCallOptions | undefined): CachedCallOptions {
   if (options === undefined) return {};
   if (typeof options !== 'object') {
-    throw invalid(
+    throw invalidArgument(
       `The second argument of ${task} is its options, such as { mode }, not ${String(options)}. In Array.map, write inputs.map((input) => ${task}(input)); or use map(inputs).`,
     );
   }
   checkOptionNames(options, task, CALL_OPTION_NAMES);
   const { mode, salt, runId, recordHit } = options;
   if (mode !== undefined && !MODES.includes(mode))
-    throw invalid(`The mode of a call is one of ${MODES.join(', ')}, not ${JSON.stringify(mode)}.`);
-  if (salt !== undefined && typeof salt !== 'string') throw invalid('The salt of a call must be text.');
+    throw invalidArgument(`The mode of a call is one of ${MODES.join(', ')}, not ${JSON.stringify(mode)}.`);
+  if (salt !== undefined && typeof salt !== 'string')
+    throw invalidArgument('The salt of a call must be text.');
   if (runId !== undefined) validateUserName(runId, 'run id');
   if (recordHit !== undefined && typeof recordHit !== 'boolean')
-    throw invalid('The option recordHit must be true or false.');
+    throw invalidArgument('The option recordHit must be true or false.');
   return options;
 }
 
@@ -224,14 +227,14 @@ function checkVariableOptions(
   }: Pick<CachedTaskOptions<never, never, never, never>, 'version' | 'freeVariables' | 'ignoredVariables'>,
 ): void {
   if (freeVariables !== undefined && freeVariables !== 'warn' && freeVariables !== 'error')
-    throw invalid(
+    throw invalidArgument(
       `The option freeVariables of task ${name} is 'warn' or 'error', not ${inspect(freeVariables)}.`,
     );
   if (freeVariables !== undefined && version !== 'auto')
-    throw invalid(`Task ${name} has freeVariables, which counts for version: 'auto' only.`);
+    throw invalidArgument(`Task ${name} has freeVariables, which counts for version: 'auto' only.`);
   // A text would be taken for its letters.
   if (!Array.isArray(ignoredVariables) || ignoredVariables.some((variable) => typeof variable !== 'string'))
-    throw invalid(
+    throw invalidArgument(
       `The option ignoredVariables of task ${name} is a list of names of variables: ['client', 'process.env.DEBUG'].`,
     );
 }
@@ -240,7 +243,7 @@ function ageMs(task: string, age: unknown): number {
   if (typeof age === 'number' && Number.isFinite(age) && age >= 0) return age;
   const [, count, unit] = (typeof age === 'string' && AGE.exec(age)) || [];
   if (count !== undefined && unit !== undefined) return Number(count) * (AGE_UNITS[unit] as number);
-  throw invalid(
+  throw invalidArgument(
     `The maxAge of task ${task} is milliseconds, or text such as 30min, 12h, 7d, not ${JSON.stringify(age)}.`,
   );
 }
@@ -248,7 +251,7 @@ function ageMs(task: string, age: unknown): number {
 function checkMs(task: string, option: string, ms: unknown, min: number, max: number): number | undefined {
   if (ms === undefined) return undefined;
   if (typeof ms === 'number' && Number.isSafeInteger(ms) && ms >= min && ms <= max) return ms;
-  throw invalid(
+  throw invalidArgument(
     `The ${option} of task ${task} must be whole milliseconds from ${min} to ${max}, not ${String(ms)}.`,
   );
 }
@@ -257,17 +260,19 @@ function checkRetry(task: string, retry: TaskRetry | undefined): CheckedRetry {
   const { attempts, when, delayMs } = retry ?? { attempts: 1 };
   if (retry !== undefined) {
     if (typeof retry !== 'object' || retry === null)
-      throw invalid(`The retry of task ${task} is an object: { attempts: 3 }.`);
+      throw invalidArgument(`The retry of task ${task} is an object: { attempts: 3 }.`);
     checkMembers(retry, `The retry of task ${task}`, ['attempts', 'when', 'delayMs']);
   }
   if (!Number.isInteger(attempts) || attempts < 1 || attempts > MAX_TRIES)
-    throw invalid(
+    throw invalidArgument(
       `retry.attempts of task ${task} must be an integer from 1 to ${MAX_TRIES}, not ${String(attempts)}.`,
     );
   if (when !== undefined && typeof when !== 'function')
-    throw invalid(`retry.when of task ${task} must be a function.`);
+    throw invalidArgument(`retry.when of task ${task} must be a function.`);
   if (delayMs !== undefined && typeof delayMs !== 'function' && !isDelay(delayMs))
-    throw invalid(`retry.delayMs of task ${task} must be milliseconds, or a function that returns them.`);
+    throw invalidArgument(
+      `retry.delayMs of task ${task} must be milliseconds, or a function that returns them.`,
+    );
   return { attempts, when: when ?? isRecoverable, delayMs: delayMs ?? 0 };
 }
 
@@ -278,8 +283,4 @@ export function isDelay(ms: unknown): ms is number {
 
 function isRecoverable(error: unknown): boolean {
   return (error as { recoverable?: unknown } | null | undefined)?.recoverable !== false;
-}
-
-function invalid(message: string): StowageError {
-  return new StowageError('INVALID_ARGUMENT', message);
 }

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { StowageError } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
 import { attemptOf, type OpenTaskDataStore } from '../flow/open-task-data-store.ts';
 import { tellUnrecorded } from './attempt-recording.ts';
 import type { Provenance } from './result.ts';
@@ -41,10 +41,9 @@ export async function withinTask<T>(task: CurrentTask, work: () => T | Promise<T
 /** Whoever waits for his own end waits forever. */
 export function refuseOwnCall(flow: object, task: string, key: string): void {
   if (!innermost((outer) => outer.flow === flow && outer.key === key)) return;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     `Task "${task}" calls itself with the input that it was called with, and would wait for its own end. Call the plain function, or call it with another input.`,
-    { details: { task, key } },
+    { task, key },
   );
 }
 

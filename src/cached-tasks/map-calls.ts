@@ -1,6 +1,6 @@
 import { LinkedAbort } from '../async/linked-abort.ts';
 import { nextOrAborted } from '../async/next-or-aborted.ts';
-import { StowageError, throwIfAborted } from '../errors.ts';
+import { invalidArgument, throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { takeOnce } from '../streams/read-once.ts';
 
@@ -120,8 +120,7 @@ export function checkConcurrency(concurrency: unknown = DEFAULT_CONCURRENCY): vo
     (concurrency as number) <= MAX_CONCURRENCY
   )
     return;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     `concurrency must be an integer from 1 to ${MAX_CONCURRENCY}, not ${String(concurrency)}.`,
   );
 }
@@ -129,7 +128,7 @@ export function checkConcurrency(concurrency: unknown = DEFAULT_CONCURRENCY): vo
 /** @throws StowageError `INVALID_ARGUMENT` */
 export function checkProgress(onProgress: unknown): void {
   if (onProgress === undefined || typeof onProgress === 'function') return;
-  throw new StowageError('INVALID_ARGUMENT', `onProgress must be a function, not ${String(onProgress)}.`);
+  throw invalidArgument(`onProgress must be a function, not ${String(onProgress)}.`);
 }
 
 /** @throws StowageError `INVALID_ARGUMENT` for what cannot be gone through. */
@@ -139,8 +138,7 @@ export function checkInputs(inputs: unknown, method: string): void {
     inputs !== null &&
     (Symbol.iterator in inputs || Symbol.asyncIterator in inputs);
   if (isIterable) return;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     `${method} takes a list of inputs: an array, or anything else that can be gone through.`,
   );
 }

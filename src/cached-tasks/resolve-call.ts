@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { types } from 'node:util';
 import type { Patience } from '../async/deadline.ts';
 import type { Lease } from '../cache/lease.ts';
-import { abortError, isStowageError, StowageError, thrownText } from '../errors.ts';
+import { abortError, invalidArgument, isStowageError, StowageError, thrownText } from '../errors.ts';
 import type { OpenTaskDataStore } from '../flow/open-task-data-store.ts';
 import { taskIdOf } from '../format/cache-names.ts';
 import type { CallOptions } from '../storage/contract.ts';
@@ -231,19 +231,17 @@ function isOwnFault(error: unknown): boolean {
 
 /** The result would be that of another input, configuration or code than the key's. */
 function changedMeanwhile(task: string, changed: ChangedPart): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
+  return invalidArgument(
     `The ${changed} of task "${task}" was changed before the task could run with it. ${LEAVE_IT[changed]}`,
-    { details: { task, changed } },
+    { task, changed },
   );
 }
 
 /** Nobody can tell which of both the result is of. */
 function changedUnderRun(task: string, changed: ChangedPart): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
+  return invalidArgument(
     `The ${changed} of task "${task}" was changed while the task ran, so that its result belongs to neither of both and is not kept. ${LEAVE_IT[changed]}`,
-    { details: { task, changed } },
+    { task, changed },
   );
 }
 

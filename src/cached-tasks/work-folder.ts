@@ -2,7 +2,7 @@ import { mkdtempSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { StowageError } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
 
 /** A folder of its own for one try of a task: made when its path is first asked for, removed with all that is in it. */
 export class WorkFolder {
@@ -16,8 +16,7 @@ export class WorkFolder {
    */
   get path(): string {
     if (this.#isRemoved && this.#path === undefined)
-      throw new StowageError(
-        'INVALID_ARGUMENT',
+      throw invalidArgument(
         'The try of the task has ended, and its work folder with it. Await in the function whatever uses ctx.workDir.',
       );
     this.#path ??= mkdtempSync(join(realpathSync(tmpdir()), 'stowage-work-'));

@@ -1,4 +1,4 @@
-import { StowageError } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
 import { groupBytes, MAX_ELEMENT_BYTES, MIN_ELEMENT_BYTES, ungroupBytes } from './grouping.ts';
 import { compressInto, decompress, MAX_ZSTD_LEVEL, MIN_ZSTD_LEVEL, maxFrameBytes } from './zstd.ts';
 
@@ -49,18 +49,16 @@ export function checkCompression(compression: Compression): void {
   if (compression === 'auto' || compression === 'none') return;
   const codec = (compression as { codec?: unknown } | null)?.codec;
   if (codec !== 'zstd' && codec !== 'grouped-zstd') {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
+    throw invalidArgument(
       `The compression has to be 'auto', 'none', or an object with the codec 'zstd' or 'grouped-zstd'.`,
-      { details: { compression } },
+      { compression },
     );
   }
   const { level = DEFAULT_LEVEL } = compression;
   if (!Number.isInteger(level) || level < MIN_ZSTD_LEVEL || level > MAX_ZSTD_LEVEL) {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
+    throw invalidArgument(
       `The compression level has to be an integer from ${MIN_ZSTD_LEVEL} to ${MAX_ZSTD_LEVEL}, not ${String(level)}.`,
-      { details: { level } },
+      { level },
     );
   }
 }
@@ -74,10 +72,9 @@ export function encodePayload(raw: Uint8Array, options: PayloadOptions = {}): En
   const { compression = 'auto', elementBytes = 0 } = options;
   checkCompression(compression);
   if (!Number.isInteger(elementBytes) || elementBytes < 0 || elementBytes > MAX_ELEMENT_BYTES) {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
+    throw invalidArgument(
       `The element width has to be an integer from 0 to ${MAX_ELEMENT_BYTES} bytes, not ${String(elementBytes)}.`,
-      { details: { elementBytes } },
+      { elementBytes },
     );
   }
   if (compression === 'none') return asItIs(raw);

@@ -1,4 +1,4 @@
-import { StowageError } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
 
 /**
  * Checks the options of a cache; resolves to its `maxBytes`.
@@ -13,21 +13,17 @@ export function checkCacheOptions(
   defaultMaxBytes: number,
 ): number {
   if (typeof options !== 'object' || options === null) {
-    throw new StowageError('INVALID_ARGUMENT', `${call} takes its options as an object: { maxBytes }.`);
+    throw invalidArgument(`${call} takes its options as an object: { maxBytes }.`);
   }
   const unknown = Object.keys(options).find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
-      `${call} has no option ${unknown}; it has ${known.join(', ')}.`,
-      { details: { option: unknown } },
-    );
+    throw invalidArgument(`${call} has no option ${unknown}; it has ${known.join(', ')}.`, {
+      option: unknown,
+    });
   }
   const { maxBytes = defaultMaxBytes } = options;
   if (Number.isSafeInteger(maxBytes) && maxBytes > 0) return maxBytes;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
-    `maxBytes must be a whole number of bytes from 1 on, not ${String(maxBytes)}.`,
-    { details: { maxBytes: String(maxBytes) } },
-  );
+  throw invalidArgument(`maxBytes must be a whole number of bytes from 1 on, not ${String(maxBytes)}.`, {
+    maxBytes: String(maxBytes),
+  });
 }

@@ -1,5 +1,5 @@
 import { type Compression, checkCompression } from '../codec/payload.ts';
-import { StowageError } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
 import { type ContentKey, isContentKey } from '../format/content-names.ts';
 import { HERE } from '../format/content-ref.ts';
 import { isSessionId, type SessionId } from '../format/session-id.ts';
@@ -88,13 +88,10 @@ export class ContentAddressedStore implements AsyncDisposable {
     const compression = options.compression ?? 'auto';
     checkCompression(compression);
     if (options.verifyHits !== undefined && typeof options.verifyHits !== 'boolean') {
-      throw new StowageError('INVALID_ARGUMENT', 'The option verifyHits must be true or false.');
+      throw invalidArgument('The option verifyHits must be true or false.');
     }
     if (options.openPlace !== undefined && typeof options.openPlace !== 'function') {
-      throw new StowageError(
-        'INVALID_ARGUMENT',
-        'The option openPlace must be a function that opens a storage by its address.',
-      );
+      throw invalidArgument('The option openPlace must be a function that opens a storage by its address.');
     }
     this.rawDataPath = checkRawDataPath(options.rawDataPath);
     this.#storeFile = new StoreFile(opened, checkLostIdentity(options.lostIdentity));
@@ -300,8 +297,7 @@ export class ContentAddressedStore implements AsyncDisposable {
   async release(session: SessionId, options: CallOptions = {}): Promise<void> {
     checkOptionNames(options, 'release');
     if (!isSessionId(session)) {
-      throw new StowageError(
-        'INVALID_ARGUMENT',
+      throw invalidArgument(
         `${JSON.stringify(session)} is no session; pass the session that the save returned.`,
       );
     }
@@ -364,18 +360,14 @@ function checkFile(item: unknown): { name: string; data: Blob } {
   if (typeof item === 'object' && item !== null && 'name' in item && 'data' in item) {
     return item as { name: string; data: Blob };
   }
-  throw new StowageError(
-    'INVALID_ARGUMENT',
-    "Files are saved as a list of { name: 'report.html', data: bytes }.",
-  );
+  throw invalidArgument("Files are saved as a list of { name: 'report.html', data: bytes }.");
 }
 
 function addressOf(content: unknown): ContentAddress {
   if (isContentKey(content)) return { key: content };
   const isAddress = typeof content === 'object' && content !== null && 'key' in content;
   if (isAddress && isContentKey(content.key)) return content as ContentAddress;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     `${JSON.stringify(isAddress ? content.key : content)} is no key; a key is 64 hexadecimal digits.`,
   );
 }
@@ -388,8 +380,7 @@ function itemsOf<T>(
   const isObject = typeof items === 'object' && items !== null;
   if (isObject && Symbol.asyncIterator in items) return untilAborted(items, options);
   if (isObject && Symbol.iterator in items) return takeOnce(items);
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     'Contents are saved as a list: pass an array, or an iterable, of what is to be saved.',
   );
 }

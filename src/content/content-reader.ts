@@ -3,7 +3,7 @@ import { BoundedMap } from '../async/bounded-map.ts';
 import { ENVELOPE_HEADER_BYTES, MAX_ENVELOPE_RAW_BYTES, openEnvelope } from '../codec/envelope.ts';
 import { prepareCodec } from '../codec/zstd.ts';
 import { createHasher, digestHex } from '../digest/blake3.ts';
-import { isStowageError, StowageError } from '../errors.ts';
+import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
 import { type ContentKey, parseCopyName } from '../format/content-names.ts';
 import { HERE } from '../format/content-ref.ts';
 import { decodeLocator, type Locator } from '../format/locator.ts';
@@ -340,8 +340,7 @@ function otherLength({ key, bytes }: ContentAddress): StowageError {
 function checkRange({ offset, length }: ByteRange): void {
   const isRange = Number.isSafeInteger(offset) && offset >= 0 && Number.isSafeInteger(length) && length >= 0;
   if (isRange) return;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     `The range of ${String(length)} bytes from ${String(offset)} on is none; give whole numbers of at least 0.`,
   );
 }

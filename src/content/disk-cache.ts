@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { StowageError, throwIfAborted } from '../errors.ts';
+import { invalidArgument, throwIfAborted } from '../errors.ts';
 import { isContentKey } from '../format/content-names.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { ByteCache } from './byte-cache.ts';
@@ -70,7 +70,7 @@ export class DiskCache implements ByteCache, AsyncDisposable {
   static async open(folder: string, options: DiskCacheOptions = {}): Promise<DiskCache> {
     const maxBytes = checkCacheOptions('DiskCache.open', options, ['maxBytes', 'nowMs'], DEFAULT_MAX_BYTES);
     if (typeof folder !== 'string' || folder === '') {
-      throw new StowageError('INVALID_ARGUMENT', 'DiskCache.open takes the path of a folder.');
+      throw invalidArgument('DiskCache.open takes the path of a folder.');
     }
     const path = resolve(folder);
     await checkFolder(path);
@@ -190,29 +190,19 @@ function isOfEntry(error: unknown): boolean {
 
 function checkKey(key: unknown): void {
   if (isContentKey(key)) return;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
-    `${JSON.stringify(key)} is no key of a cache; a key is 64 hexadecimal digits.`,
-  );
+  throw invalidArgument(`${JSON.stringify(key)} is no key of a cache; a key is 64 hexadecimal digits.`);
 }
 
 async function checkFolder(path: string): Promise<void> {
   const stats = await statOf(path);
   if (stats && !stats.isDirectory()) {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
-      `${path} is not a folder; choose another place for the cache.`,
-      {
-        details: { path },
-      },
-    );
+    throw invalidArgument(`${path} is not a folder; choose another place for the cache.`, { path });
   }
   for (let above = path; ; above = dirname(above)) {
     if (await statOf(join(above, 'stowage.json'))) {
-      throw new StowageError(
-        'INVALID_ARGUMENT',
+      throw invalidArgument(
         `${path} is a store or lies in one (${join(above, 'stowage.json')}), and a cache removes files; give it a folder of its own.`,
-        { details: { path, store: above } },
+        { path, store: above },
       );
     }
     if (above === dirname(above)) return;

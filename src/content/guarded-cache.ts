@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { inTime, TOO_LATE } from '../async/in-time.ts';
-import { StowageError, throwIfAborted } from '../errors.ts';
+import { invalidArgument, StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { ByteCache } from './byte-cache.ts';
 import { type CacheOperation, reportCacheFailure } from './cache-failures.ts';
@@ -124,17 +124,13 @@ function checkCache(cache: unknown): ByteCache {
   const methods = cache as Partial<Record<string, unknown>> | null | undefined;
   const isCache = ['get', 'set', 'delete'].every((name) => typeof methods?.[name] === 'function');
   if (isCache) return cache as ByteCache;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     'A cache is an object with the methods get, set and delete, such as await MemoryCache.open() gives.',
   );
 }
 
 function notBytes(found: unknown): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
-    `The cache returned a ${typeof found} instead of a Uint8Array; correct its get.`,
-  );
+  return invalidArgument(`The cache returned a ${typeof found} instead of a Uint8Array; correct its get.`);
 }
 
 function otherBytes(key: string): StowageError {

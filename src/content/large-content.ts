@@ -3,7 +3,7 @@ import { CHUNKER_ID } from '../codec/chunker.ts';
 import type { Compression } from '../codec/envelope.ts';
 import { sealEnvelope } from '../codec/envelope.ts';
 import { createHasher, digestBytes } from '../digest/blake3.ts';
-import { StowageError, throwIfAborted } from '../errors.ts';
+import { invalidArgument, StowageError, throwIfAborted } from '../errors.ts';
 import type { ContentKey } from '../format/content-names.ts';
 import {
   type ChunkColumns,
@@ -182,8 +182,7 @@ function toColumns(rows: readonly ChunkRow[], indexOf: (pack: PackEntry) => numb
 
 /** Bytes are not copied before they are saved, so whoever changes them meanwhile is told. */
 export function changedMeanwhile(): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
+  return invalidArgument(
     'The bytes were changed while they were being saved; wait for the save to end, or save a copy.',
   );
 }

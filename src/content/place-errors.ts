@@ -1,4 +1,4 @@
-import { isStowageError, messageOf, StowageError } from '../errors.ts';
+import { invalidArgument, isStowageError, messageOf, StowageError } from '../errors.ts';
 
 /** That a record names a place which the store does not know. */
 export function unknownPlace(place: string, storeUri: string): StowageError {
@@ -48,9 +48,8 @@ export function strayPlace(place: string, placeUri: string, storeUri: string): S
 
 /** That an address leads into the store itself. */
 export function withinStore(rawDataPath: string, storeUri: string): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
+  return invalidArgument(
     `rawDataPath ${rawDataPath} lies within the store ${storeUri}; choose a place beside it, or leave it out to keep content in the store.`,
-    { details: { rawDataPath } },
+    { rawDataPath },
   );
 }

@@ -1,5 +1,5 @@
 import { orAborted } from '../async/next-or-aborted.ts';
-import { isStowageError, StowageError } from '../errors.ts';
+import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
 import { HERE } from '../format/content-ref.ts';
 import {
   decodePlace,
@@ -334,10 +334,7 @@ export function isWithin(identity: string, home: string): boolean {
 function checkPlaceStorage(opened: unknown, uri: string): DataStoreStorage {
   const isStorage = typeof opened === 'object' && opened !== null && 'create' in opened && 'list' in opened;
   if (isStorage) return opened as DataStoreStorage;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
-    `openPlace gave no storage for ${uri}; return one that is open.`,
-  );
+  throw invalidArgument(`openPlace gave no storage for ${uri}; return one that is open.`);
 }
 
 /** Whether the id of a place follows from its address, as far as that tells what it follows from. */

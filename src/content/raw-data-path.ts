@@ -1,4 +1,4 @@
-import { StowageError } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
 import { addressText } from '../storage/address-text.ts';
 
 /** Where content goes that is not to lie in the store itself. */
@@ -20,8 +20,7 @@ export function checkRawDataPath(rawDataPath: unknown): string | undefined {
   if (rawDataPath === undefined) return undefined;
   const text = rawDataPath instanceof URL ? addressText(rawDataPath) : rawDataPath;
   if (typeof text === 'string' && text !== '' && !text.includes('\0')) return text;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     "rawDataPath must be a path or a URI, such as 's3://bucket/raw'; leave it out to keep content in the store.",
   );
 }

@@ -1,5 +1,5 @@
 import { orAborted } from '../async/next-or-aborted.ts';
-import { isStowageError, StowageError } from '../errors.ts';
+import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
 import { encodeRecord } from '../format/record.ts';
 import { readRecord, readString } from '../format/record-fields.ts';
 import { isSessionId, newSessionId, type SessionId } from '../format/session-id.ts';
@@ -178,8 +178,7 @@ interface Found {
  */
 export function checkLostIdentity(value: unknown): LostIdentity | undefined {
   if (value === undefined || value === 'new' || isSessionId(value)) return value;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     "The option lostIdentity must be 'new', or the id of a store, which has 26 characters.",
   );
 }

@@ -1,4 +1,4 @@
-import { StowageError } from '../errors.ts';
+import { invalidArgument, StowageError } from '../errors.ts';
 import type { TaskDataStore } from './task-data-store.ts';
 import { checkNameList } from './task-selection.ts';
 
@@ -23,8 +23,7 @@ export function agreedArtifacts(
   if (include !== undefined) checkNameList(include, 'include');
   if (exclude !== undefined) checkNameList(exclude, 'exclude');
   if (include && exclude) {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
+    throw invalidArgument(
       'mergeArtifacts takes either include or exclude: the one says all that is taken, the other all that is not.',
     );
   }

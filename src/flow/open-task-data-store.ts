@@ -5,7 +5,7 @@ import type { OpenAttempt } from '../attempts/open-attempt.ts';
 import { passDown, transfer } from '../attempts/pass-down.ts';
 import type { SaveCall } from '../attempts/save-calls.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { StowageError } from '../errors.ts';
+import { invalidArgument, StowageError } from '../errors.ts';
 import type { LogChoice } from '../format/log-names.ts';
 import type { ScrubbedLog } from '../logs/log-scrubbing.ts';
 import type { LogStreams } from '../logs/log-streams.ts';
@@ -324,25 +324,20 @@ function checkDescribed({ status, flowName, pathspec }: TaskDataStore): void {
 
 /** Whose private parts, and those of its store, this copy cannot use, nor should: it may be of another version. */
 function taskOfAnotherCopy({ flowName, pathspec }: NamedTask, method: string): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
+  return invalidArgument(
     `${method} was given ${flowName}/${pathspec}, opened by another copy of this package in the process (two versions, or two installations of one). Open it by this copy, \`getTaskDataStore('${pathspec}')\` of a flow opened by the same import; \`npm ls stowage\` lists the copies.`,
-    { details: { flow: flowName, pathspec } },
+    { flow: flowName, pathspec },
   );
 }
 
 function notTasks(method: string): StowageError {
   const what = method === 'mergeArtifacts' ? 'a list of tasks that were' : 'a task that was';
-  return new StowageError(
-    'INVALID_ARGUMENT',
-    `${method} takes ${what} opened for reading, by getTaskDataStore.`,
-  );
+  return invalidArgument(`${method} takes ${what} opened for reading, by getTaskDataStore.`);
 }
 
 function otherStore(origin: TaskDataStore): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
+  return invalidArgument(
     `${origin.flowName}/${origin.pathspec} lies in another store, so that its content has to be copied: use transferArtifacts.`,
-    { details: { flow: origin.flowName, pathspec: origin.pathspec } },
+    { flow: origin.flowName, pathspec: origin.pathspec },
   );
 }

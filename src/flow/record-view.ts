@@ -1,5 +1,5 @@
 import { printable } from '../codec/printable-text.ts';
-import { StowageError } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
 import { valueText } from './value-text.ts';
 
 /** What of an attempt is shown, by `toRecord` and `format`. */
@@ -40,10 +40,7 @@ export class ArtifactTooLarge {
 export function shownNames(names: readonly string[], options: RecordOptions): string[] {
   const { showPrivate = false, maxValueBytes } = options;
   if (maxValueBytes !== undefined && !(typeof maxValueBytes === 'number' && maxValueBytes >= 0)) {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
-      `maxValueBytes must be a number from 0 on, not ${String(maxValueBytes)}.`,
-    );
+    throw invalidArgument(`maxValueBytes must be a number from 0 on, not ${String(maxValueBytes)}.`);
   }
   // Who names an artifact means it.
   const showsAll = showPrivate || options.names !== undefined;

@@ -1,5 +1,5 @@
 import { isOfOneRecord, type ListedRun } from '../attempts/run-listing.ts';
-import { StowageError } from '../errors.ts';
+import { invalidArgument, type StowageError } from '../errors.ts';
 import { type RunOutcome, readRunCreated, readRunFinished } from '../format/run-records.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { checkNameList } from './task-selection.ts';
@@ -26,17 +26,14 @@ const STATUSES: readonly unknown[] = [undefined, 'open', 'done', 'failed'];
 export function checkRunFilter({ tags, status, createdAfter, createdBefore, limit }: RunFilter): void {
   if (tags !== undefined) checkNameList(tags, 'tags');
   if (!STATUSES.includes(status)) {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
-      `The status of a run is open, done or failed, not ${String(status)}.`,
-    );
+    throw invalidArgument(`The status of a run is open, done or failed, not ${String(status)}.`);
   }
   for (const time of [createdAfter, createdBefore]) {
     if (time === undefined || (time instanceof Date && !Number.isNaN(time.getTime()))) continue;
-    throw new StowageError('INVALID_ARGUMENT', 'createdAfter and createdBefore must be valid dates.');
+    throw invalidArgument('createdAfter and createdBefore must be valid dates.');
   }
   if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0)) {
-    throw new StowageError('INVALID_ARGUMENT', `limit must be an integer from 0 on, not ${String(limit)}.`);
+    throw invalidArgument(`limit must be an integer from 0 on, not ${String(limit)}.`);
   }
 }
 

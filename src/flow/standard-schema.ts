@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { StowageError, thrownText } from '../errors.ts';
+import { invalidArgument, StowageError, thrownText } from '../errors.ts';
 import { formatPath, type PathStep } from '../values/value-path.ts';
 
 /** A schema that follows Standard Schema v1 (https://standardschema.dev): zod, valibot, arktype and others. */
@@ -44,8 +44,7 @@ export interface Validated {
 /** @throws StowageError `INVALID_ARGUMENT` for what are no schemas by name */
 export function checkSchemas(schemas: unknown): void {
   if (typeof schemas === 'object' && schemas !== null && !Array.isArray(schemas)) return;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     'Artifacts are loaded by a schema for each: pass an object such as { metrics: MetricsSchema }.',
   );
 }
@@ -62,10 +61,7 @@ export async function validateArtifact<Output>(
   schema: StandardSchema<Output>,
 ): Promise<Output> {
   if (typeof schema?.['~standard']?.validate !== 'function') {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
-      `The schema for ${name} is no Standard Schema (it has no ~standard.validate).`,
-    );
+    throw invalidArgument(`The schema for ${name} is no Standard Schema (it has no ~standard.validate).`);
   }
   const artifact = { title: `Artifact ${name}`, root: name, details: { artifact: name } };
   return validateValue(value, schema, { ...artifact, code: 'ARTIFACT_INVALID' });

@@ -1,6 +1,6 @@
 import type { ReadAttempt } from '../attempts/attempt-reader.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { isStowageError, StowageError } from '../errors.ts';
+import { invalidArgument, isStowageError } from '../errors.ts';
 import { formatPathspec } from '../format/pathspec.ts';
 import type { StoredContent } from '../format/stored-content.ts';
 import type { CallOptions } from '../storage/contract.ts';
@@ -69,10 +69,7 @@ export async function openSet(
 ): Promise<TaskDataStoreSet> {
   checkNameList(prefetch, 'prefetch');
   if (!(maxPrefetchBytes >= 0)) {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
-      `maxPrefetchBytes must be a number from 0 on, not ${String(maxPrefetchBytes)}.`,
-    );
+    throw invalidArgument(`maxPrefetchBytes must be a number from 0 on, not ${String(maxPrefetchBytes)}.`);
   }
   const attempts = await readAttempts();
   const wanted = contentsToFetch(attempts, new Set(prefetch), maxPrefetchBytes);

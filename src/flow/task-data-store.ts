@@ -4,7 +4,7 @@ import { cloneJson } from '../attempts/inline-value.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
 import type { AttemptSource } from '../attempts/pass-down.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { StowageError } from '../errors.ts';
+import { invalidArgument, StowageError } from '../errors.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { LogName } from '../format/log-names.ts';
 import { formatPathspec } from '../format/pathspec.ts';
@@ -361,10 +361,7 @@ export class TaskDataStore {
   #entry(name: string): ArtifactEntry {
     // A list of one name would else be told that there is no artifact of the name that there is.
     if (typeof name !== 'string') {
-      throw new StowageError(
-        'INVALID_ARGUMENT',
-        'An artifact is named by a string; for several, loadArtifacts takes a list.',
-      );
+      throw invalidArgument('An artifact is named by a string; for several, loadArtifacts takes a list.');
     }
     const entry = this.#entries.get(name);
     if (entry) return entry;

@@ -2,7 +2,7 @@ import { type ReadAttempt, type ReadRule, readAttempt, readTask } from '../attem
 import { MetadataCache } from '../attempts/metadata-cache.ts';
 import type { ByteCache } from '../content/byte-cache.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { isStowageError, StowageError } from '../errors.ts';
+import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
 import {
   type ListAttemptsOptions,
   type ListedTask,
@@ -106,8 +106,7 @@ export class TaskOpener {
 
   #named({ attempt, ...names }: Pathspec, rule: TaskRule): NamedTask {
     if (attempt !== undefined && rule.attempt !== undefined && rule.attempt !== attempt) {
-      throw new StowageError(
-        'INVALID_ARGUMENT',
+      throw invalidArgument(
         `The pathspec asks for attempt ${attempt}, the options for ${String(rule.attempt)}; give one of them.`,
       );
     }

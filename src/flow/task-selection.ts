@@ -1,5 +1,5 @@
 import type { ReadRule } from '../attempts/attempt-reader.ts';
-import { StowageError } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
 import { validateAttemptNumber } from '../format/pathspec.ts';
 
 /** Which attempts of the tasks to open. */
@@ -33,10 +33,9 @@ export function checkAttempt(attempt: unknown, orElse = ''): void {
     validateAttemptNumber(attempt);
     return;
   }
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     `The attempt ${JSON.stringify(attempt)} is a string; attempts are the integers from 0 on${orElse}.`,
-    { details: { attempt } },
+    { attempt },
   );
 }
 
@@ -57,8 +56,7 @@ export function isByName(selection: TaskSelection): selection is GetNamedTasksOp
   const byName = isObject && 'pathspecs' in selection && selection.pathspecs !== undefined;
   const byRun = isObject && 'runId' in selection && selection.runId !== undefined;
   if (isObject && byName !== byRun) return byName;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     "Tasks are opened by run, { runId: 'r1', steps: ['fit'] }, or by name, { pathspecs: ['r1/fit/0'] }: give one of the two.",
   );
 }
@@ -66,5 +64,5 @@ export function isByName(selection: TaskSelection): selection is GetNamedTasksOp
 /** Checks a list of names; throws `INVALID_ARGUMENT` for anything else, a single name included. */
 export function checkNameList(names: unknown, what: string): void {
   if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return;
-  throw new StowageError('INVALID_ARGUMENT', `${what} must be a list of names, such as ['first', 'second'].`);
+  throw invalidArgument(`${what} must be a list of names, such as ['first', 'second'].`);
 }

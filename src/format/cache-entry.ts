@@ -1,4 +1,4 @@
-import { messageOf, StowageError } from '../errors.ts';
+import { invalidArgument, messageOf, StowageError } from '../errors.ts';
 import { type EntryKey, entryName, MAX_TOKEN } from './cache-names.ts';
 import { type ArtifactTable, readTable, tableFields } from './description.ts';
 import type { JsonValue } from './json-value.ts';
@@ -100,10 +100,9 @@ export function encodeEntry(
     });
   }
   if (bytes.length <= MAX_ENTRY_BYTES) return bytes;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     `The cache entry of ${entry.task} has ${bytes.length} bytes, and may have ${MAX_ENTRY_BYTES}. Return fewer artifacts, or larger ones, which are not kept inline.`,
-    { details: { key, task: entry.task, bytes: bytes.length } },
+    { key, task: entry.task, bytes: bytes.length },
   );
 }
 

@@ -1,4 +1,4 @@
-import { StowageError } from '../errors.ts';
+import { invalidArgument, StowageError } from '../errors.ts';
 import { isContentKey, isPackName, isPlainName } from './content-names.ts';
 
 /**
@@ -33,8 +33,7 @@ export function checkContentRef(ref: ContentRef): ContentRef {
   const { place, kind, name } = (ref ?? {}) as Partial<ContentRef>;
   const named = { place, kind, name } as Partial<ContentRef>;
   if (isReference(named)) return named;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     "A reference names content by { place: '', kind: 'key', name: <the key that saving it returned> }, or a pack or plain object by its name; place is that of the saved content, if it has one.",
   );
 }

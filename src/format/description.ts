@@ -1,4 +1,4 @@
-import { StowageError } from '../errors.ts';
+import { invalidArgument, StowageError } from '../errors.ts';
 import { isContentKey } from './content-names.ts';
 import { type ContentRef, readReferences } from './content-ref.ts';
 import type { JsonValue } from './json-value.ts';
@@ -149,10 +149,9 @@ function readMovedTable(record: Record<string, unknown>, field: string, what: st
 export function encodeTable(table: ArtifactTable): Uint8Array {
   const bytes = encodeRecord({ format: 1, kind: 'artifact-table', ...tableFields(table) });
   if (bytes.length <= MAX_RECORD_BYTES) return bytes;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     `An attempt has ${table.artifacts.length} artifacts, whose table takes ${bytes.length} bytes, and may take ${MAX_RECORD_BYTES}. Save fewer, larger ones.`,
-    { details: { artifacts: table.artifacts.length, bytes: bytes.length } },
+    { artifacts: table.artifacts.length, bytes: bytes.length },
   );
 }
 

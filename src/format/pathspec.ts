@@ -1,4 +1,4 @@
-import { StowageError } from '../errors.ts';
+import { invalidArgument, StowageError } from '../errors.ts';
 import { validateUserName } from '../storage/names.ts';
 
 /** The names that lead to a task. */
@@ -63,10 +63,9 @@ export function validateTaskNames<T extends Omit<TaskPath, 'flow'>>({
 /** Checks the number of an attempt: an integer from 0 on that a JavaScript number holds exactly. */
 export function validateAttemptNumber(attempt: unknown): number {
   if (Number.isSafeInteger(attempt) && (attempt as number) >= 0) return attempt as number;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     `${String(attempt)} is no attempt; attempts are the integers from 0 to ${Number.MAX_SAFE_INTEGER}.`,
-    { details: { attempt: String(attempt) } },
+    { attempt: String(attempt) },
   );
 }
 

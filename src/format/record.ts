@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { digestHex } from '../digest/blake3.ts';
-import { StowageError } from '../errors.ts';
+import { invalidArgument, StowageError } from '../errors.ts';
 
 /**
  * A record, decoded and verified; `record-fields.ts` reads its fields. A record is a JSON object whose last member is
@@ -143,7 +143,7 @@ function bufferOf(bytes: Uint8Array): Buffer {
 }
 
 function invalid(why: string): StowageError {
-  return new StowageError('INVALID_ARGUMENT', `A record cannot be written: ${why}.`);
+  return invalidArgument(`A record cannot be written: ${why}.`);
 }
 
 function damaged(what: string, how: string, cause?: unknown): StowageError {

@@ -1,4 +1,4 @@
-import { StowageError } from '../errors.ts';
+import { invalidArgument, StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { holdsBytes } from './create-own.ts';
 import type { JsonValue } from './json-value.ts';
@@ -91,10 +91,9 @@ export async function createRunRecord(
     rawDataPath,
   });
   if (record.length > MAX_RECORD_BYTES) {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
+    throw invalidArgument(
       `The tags, parameters and parents of a run take ${record.length} bytes, and may take ${MAX_RECORD_BYTES}; save large parameters as artifacts.`,
-      { details: { bytes: record.length } },
+      { bytes: record.length },
     );
   }
   const created = async (): Promise<RunMade> => {
@@ -142,7 +141,7 @@ export async function finishRunRecord(
   { signal }: CallOptions,
 ): Promise<boolean> {
   if (status !== 'done' && status !== 'failed') {
-    throw new StowageError('INVALID_ARGUMENT', `A run ends as 'done' or 'failed', not as ${String(status)}.`);
+    throw invalidArgument(`A run ends as 'done' or 'failed', not as ${String(status)}.`);
   }
   const said = {
     status,

@@ -6,7 +6,7 @@ import {
   randomBytes,
   timingSafeEqual,
 } from 'node:crypto';
-import { isStowageError, StowageError } from '../errors.ts';
+import { invalidArgument, isStowageError, type StowageError } from '../errors.ts';
 import { checkMembers } from '../options/option-names.ts';
 
 /** A secret by which cache entries are signed. */
@@ -138,18 +138,16 @@ const REMEDY =
   '"<id>:<secret in base64>", several separated by commas, the key that signs first; `openssl rand -base64 32` makes a secret';
 
 function invalid(why: string): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
+  return invalidArgument(
     `The signing keys of the cache cannot be used: ${why}. Pass [{ id: '2026-03', secret }], or set ${CACHE_KEY_VARIABLE} to ${REMEDY}.`,
-    { details: { why } },
+    { why },
   );
 }
 
 /** Whoever passed no keys would look for them in the program. */
 function ofEnvironment({ details }: StowageError): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
+  return invalidArgument(
     `The environment variable ${CACHE_KEY_VARIABLE} cannot be used for signing the entries of the cache: ${String(details.why)}. Set it to ${REMEDY}; or unset it, for entries that nobody signs.`,
-    { details: { ...details, variable: CACHE_KEY_VARIABLE } },
+    { ...details, variable: CACHE_KEY_VARIABLE },
   );
 }

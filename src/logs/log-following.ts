@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { abortError, StowageError, throwIfAborted } from '../errors.ts';
+import { abortError, invalidArgument, type StowageError, throwIfAborted } from '../errors.ts';
 import {
   isChosen,
   type LogChoice,
@@ -165,5 +165,5 @@ async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> 
 }
 
 function invalid(problem: string): StowageError {
-  return new StowageError('INVALID_ARGUMENT', `Logs cannot be followed: ${problem}.`);
+  return invalidArgument(`Logs cannot be followed: ${problem}.`);
 }

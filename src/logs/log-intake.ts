@@ -1,4 +1,4 @@
-import { StowageError, throwIfAborted } from '../errors.ts';
+import { invalidArgument, type StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { kindOf, type LogSource } from './log-streams.ts';
 
@@ -195,9 +195,8 @@ function isLast(arrival: Arrival): arrival is { error: unknown } | { result: Ite
 }
 
 function invalidPiece(stream: string, piece: unknown): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
+  return invalidArgument(
     `The log stream ${stream} yielded ${kindOf(piece)}, which is neither text nor bytes. What came before it was logged, and stays.`,
-    { details: { stream } },
+    { stream },
   );
 }

@@ -1,7 +1,7 @@
 import { closeSync, createReadStream, openSync, statSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
-import { StowageError } from '../errors.ts';
+import { invalidArgument, StowageError } from '../errors.ts';
 import { validateLogName } from '../storage/names.ts';
 import { checkUnread, takeOnce } from '../streams/read-once.ts';
 
@@ -59,8 +59,7 @@ function checkStreams(streams: unknown): object {
     !ArrayBuffer.isView(streams) &&
     !isStream(streams);
   if (isRecord) return streams;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     `Logs are saved by stream: pass an object such as { stdout: text }, not ${kindOf(streams)}.`,
   );
 }

@@ -1,5 +1,5 @@
 import { KeyLocks } from '../async/key-locks.ts';
-import { StowageError, throwIfAborted } from '../errors.ts';
+import { invalidArgument, StowageError, throwIfAborted } from '../errors.ts';
 import { holdsBytes } from '../format/create-own.ts';
 import {
   isChosen,
@@ -206,8 +206,7 @@ function fail(append: Append, error: unknown): void {
 function checkedFlushMs(flushMs: unknown = DEFAULT_FLUSH_MS): number {
   if (Number.isSafeInteger(flushMs) && (flushMs as number) >= 0 && (flushMs as number) <= MAX_FLUSH_MS)
     return flushMs as number;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     `flushMs must be a whole number of milliseconds, from 0 to ${MAX_FLUSH_MS}, not ${String(flushMs)}.`,
   );
 }

@@ -6,7 +6,7 @@ import {
   type SoughtContent,
 } from '../content/content-writer.ts';
 import { CopyCandidates } from '../content/copy-candidates.ts';
-import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
+import { invalidArgument, isStowageError, type StowageError, throwIfAborted } from '../errors.ts';
 import type { ContentKey } from '../format/content-names.ts';
 import { HERE } from '../format/content-ref.ts';
 import type { ArtifactTable } from '../format/description.ts';
@@ -184,9 +184,8 @@ function isSmall({ bytes }: ContentAddress): boolean {
 }
 
 function fixed(name: string): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
+  return invalidArgument(
     `A value refers to ${name}, which has no other name than that in its own store, so that it cannot be copied. Load the value and save it in the other store.`,
-    { details: { name } },
+    { name },
   );
 }

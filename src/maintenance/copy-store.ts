@@ -5,7 +5,7 @@ import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
 import type { TaskCacheOptions } from '../cache/task-cache.ts';
 import { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { closeAll, isWithin, type OpenPlace } from '../content/places.ts';
-import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
+import { invalidArgument, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { runNotFound } from '../flow/run.ts';
 import { listTasks } from '../format/attempt-files.ts';
 import { signerOf } from '../format/signing.ts';
@@ -207,23 +207,26 @@ async function prepareTarget(
 }
 
 function checkCopyOptions(options: CopyOptions): void {
-  if (options === undefined) throw invalid('copyStore takes options, at least { from, to }.');
+  if (options === undefined) throw invalidArgument('copyStore takes options, at least { from, to }.');
   checkOptionNames(options, 'copyStore', OPTION_NAMES);
   const { from, to, flowName, runId, openPlace, concurrency, dryRun, onProgress } = options;
   if (!isPlace(from) || !isPlace(to)) {
-    throw invalid('copyStore takes { from, to }: two addresses of stores, or storages that were opened.');
+    throw invalidArgument(
+      'copyStore takes { from, to }: two addresses of stores, or storages that were opened.',
+    );
   }
   if (flowName !== undefined) validateUserName(flowName, 'flow name');
   if (runId !== undefined) validateUserName(runId, 'run id');
-  if (runId !== undefined && flowName === undefined) throw invalid('A runId needs its flowName.');
+  if (runId !== undefined && flowName === undefined) throw invalidArgument('A runId needs its flowName.');
   if (concurrency !== undefined && !(Number.isSafeInteger(concurrency) && concurrency >= 1)) {
-    throw invalid(`concurrency must be an integer from 1 on, not ${String(concurrency)}.`);
+    throw invalidArgument(`concurrency must be an integer from 1 on, not ${String(concurrency)}.`);
   }
-  if (dryRun !== undefined && typeof dryRun !== 'boolean') throw invalid('dryRun must be true or false.');
+  if (dryRun !== undefined && typeof dryRun !== 'boolean')
+    throw invalidArgument('dryRun must be true or false.');
   if (openPlace !== undefined && typeof openPlace !== 'function')
-    throw invalid('openPlace must be a function that opens a storage by its address.');
+    throw invalidArgument('openPlace must be a function that opens a storage by its address.');
   if (onProgress !== undefined && typeof onProgress !== 'function')
-    throw invalid('onProgress must be a function.');
+    throw invalidArgument('onProgress must be a function.');
 }
 
 function isAddress(place: CopyOptions['from']): place is string | URL {
@@ -233,10 +236,6 @@ function isAddress(place: CopyOptions['from']): place is string | URL {
 function isPlace(place: unknown): boolean {
   if (isAddress(place as CopyOptions['from'])) return true;
   return typeof place === 'object' && place !== null && 'create' in place && 'list' in place;
-}
-
-function invalid(message: string): StowageError {
-  return new StowageError('INVALID_ARGUMENT', message);
 }
 
 /** Where a store lies; of a storage that cannot be found again by an address, what it says of its objects. */
@@ -251,16 +250,14 @@ function identityOf(given: CopyOptions['from'], storage: DataStoreStorage): stri
 function refuseNested(source: DataStoreStorage, target: DataStoreStorage, { from, to }: Identities): void {
   if (!isWithin(from, to) && !isWithin(to, from)) return;
   const [inner, outer] = isWithin(from, to) ? [source, target] : [target, source];
-  throw invalid(
+  throw invalidArgument(
     `${rootOf(inner)} lies inside ${rootOf(outer)}; name two stores of which neither is inside the other.`,
   );
 }
 
 function sameStore(storage: DataStoreStorage): StowageError {
   const uri = storage.uri('stowage.json').replace(/\/stowage\.json$/, '');
-  return new StowageError('INVALID_ARGUMENT', `${uri} is both the source and the target; name two stores.`, {
-    details: { uri },
-  });
+  return invalidArgument(`${uri} is both the source and the target; name two stores.`, { uri });
 }
 
 function flowNotFound(flow: string): StowageError {

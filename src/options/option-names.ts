@@ -1,4 +1,4 @@
-import { StowageError } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
 
 /**
  * Checks that `options` has no members but `signal` and `names`. A misspelt option would else be ignored, and the call do
@@ -10,10 +10,7 @@ export function checkOptionNames(options: unknown, method: string, names: readon
   if (options === undefined) return;
   // Neither a list, an AbortSignal, a Date nor an Error is one, though it may have no members of its own that tell.
   if (Object.prototype.toString.call(options) !== '[object Object]') {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
-      `${method} takes its options as an object, such as { signal }.`,
-    );
+    throw invalidArgument(`${method} takes its options as an object, such as { signal }.`);
   }
   const { signal } = options as { signal?: unknown };
   checkMembers(options as object, method, ['signal', ...names]);
@@ -26,10 +23,9 @@ function checkSignal(signal: unknown, method: string): void {
   const { aborted, addEventListener, removeEventListener } = Object(signal) as Partial<AbortSignal>;
   const isListenedTo = typeof addEventListener === 'function' && typeof removeEventListener === 'function';
   if (typeof aborted === 'boolean' && isListenedTo) return;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     `The signal of ${method} is no AbortSignal; pass the \`signal\` of an AbortController.`,
-    { details: { option: 'signal' } },
+    { option: 'signal' },
   );
 }
 
@@ -37,8 +33,6 @@ function checkSignal(signal: unknown, method: string): void {
 export function checkMembers(object: object, what: string, names: readonly string[]): void {
   for (const name of Object.keys(object)) {
     if (names.includes(name)) continue;
-    throw new StowageError('INVALID_ARGUMENT', `${what} has no option ${name}; it has ${names.join(', ')}.`, {
-      details: { option: name },
-    });
+    throw invalidArgument(`${what} has no option ${name}; it has ${names.join(', ')}.`, { option: name });
   }
 }

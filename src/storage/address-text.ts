@@ -1,4 +1,4 @@
-import { StowageError } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
 
 /** The addresses of buckets, in which a prefix stands as it is: up to it, the prefix, and what comes after it. */
 const OF_A_BUCKET = /^((?:s3[an]?|az|azure|abfss?|gc?s):\/\/[^/?#]*)([^?]*)(.*)$/s;
@@ -35,9 +35,8 @@ function decoded(prefix: string, { href }: URL): string {
     text = decodeURIComponent(prefix);
   } catch {} // told below, with what to do about it
   if (text !== undefined && !text.includes('?')) return text;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     `The URL "${href}" has a "%" that encodes nothing, or a "?", in its path; pass the address as text, in which nothing is encoded.`,
-    { details: { uri: href } },
+    { uri: href },
   );
 }

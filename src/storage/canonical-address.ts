@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { StowageError } from '../errors.ts';
+import { invalidArgument, type StowageError } from '../errors.ts';
 import { hasScheme, isBuiltIn } from './address-text.ts';
 import type { DataStoreStorage } from './contract.ts';
 import { endpointOfEnvironment, ownEndpoint, type PublicService, withProtocol } from './endpoints.ts';
@@ -104,8 +104,7 @@ function realPathOf(path: string): string {
 }
 
 function nameless(): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
+  return invalidArgument(
     'A storage in memory without a name cannot be found again; give it one, as in memory:raw.',
   );
 }

@@ -1,4 +1,4 @@
-import { StowageError } from '../errors.ts';
+import { invalidArgument, StowageError } from '../errors.ts';
 import { type ByteRange, DEFAULT_MAX_GET_BYTES, type GetOptions, type ListOptions } from './contract.ts';
 
 /** A storage that was closed. */
@@ -51,7 +51,8 @@ export function listLimit(options: ListOptions): number {
 
 function count(what: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new StowageError('INVALID_ARGUMENT', `${what} is ${value}; give a whole number of at least 0.`, {
-    details: { what, value: String(value) },
+  throw invalidArgument(`${what} is ${value}; give a whole number of at least 0.`, {
+    what,
+    value: String(value),
   });
 }

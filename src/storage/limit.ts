@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { onAbort } from '../async/on-abort.ts';
-import { abortError, StowageError, throwIfAborted } from '../errors.ts';
+import { abortError, invalidArgument, throwIfAborted } from '../errors.ts';
 import { isStream } from '../streams/body-stream.ts';
 import type {
   CallOptions,
@@ -39,7 +39,7 @@ export class LimitStorage extends StorageDecorator {
     super(inner);
     if (!Number.isSafeInteger(maxInFlight) || maxInFlight < 1) {
       const message = `The limit of calls in flight is ${maxInFlight}; give a whole number of at least 1.`;
-      throw new StowageError('INVALID_ARGUMENT', message, { details: { maxInFlight: String(maxInFlight) } });
+      throw invalidArgument(message, { maxInFlight: String(maxInFlight) });
     }
     this.#maxInFlight = maxInFlight;
   }

@@ -3,7 +3,7 @@ import { unlink } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
+import { invalidArgument, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { checkBody } from '../streams/body-stream.ts';
 import { closedError, listLimit } from './checks.ts';
 import type {
@@ -104,10 +104,7 @@ export class LocalStorage implements DataStoreStorage {
    */
   static async open(path: string, options: LocalStorageOptions = {}): Promise<LocalStorage> {
     if (typeof path !== 'string' || path === '' || path.includes('\0')) {
-      throw new StowageError(
-        'INVALID_ARGUMENT',
-        'A local storage needs the path of a folder; it is empty or no path.',
-      );
+      throw invalidArgument('A local storage needs the path of a folder; it is empty or no path.');
     }
     if (/^~([/\\]|$)/.test(path)) throw homeNotMeant(path);
     const root = resolve(path);
@@ -293,10 +290,9 @@ function checkRoot(root: string): void {
 }
 
 function notUnfinished(id: string): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
+  return invalidArgument(
     `${JSON.stringify(id)} is no unfinished write of this storage; pass one that \`find\` gave.`,
-    { details: { id } },
+    { id },
   );
 }
 
@@ -310,10 +306,9 @@ function preconditionFailed(name: string, ifMatch: string): StowageError {
 
 /** A folder called `~` is what nobody means. */
 function homeNotMeant(path: string): StowageError {
-  return new StowageError(
-    'INVALID_ARGUMENT',
+  return invalidArgument(
     `"${path}" is in a folder called "~": only a shell makes the home folder of it, where it is not quoted. ` +
       `Write ${join(homedir(), path.slice(2))} (in programs with os.homedir()), or "./${path}" if it is what you mean.`,
-    { details: { path } },
+    { path },
   );
 }

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { StowageError } from '../errors.ts';
+import { invalidArgument, StowageError } from '../errors.ts';
 import { addressText } from './address-text.ts';
 import type { AzureStorageOptions } from './azure/options.ts';
 import type { DataStoreStorage } from './contract.ts';
@@ -59,10 +59,9 @@ const factories = new Map<string, StorageFactory>([
  */
 export function registerStorage(scheme: string, factory: StorageFactory): void {
   if (SCHEME.exec(`${scheme}:`)?.[1] !== scheme) {
-    throw new StowageError(
-      'INVALID_ARGUMENT',
+    throw invalidArgument(
       `"${scheme}" cannot be a scheme: use at least two letters or digits, a letter first, and no colon.`,
-      { details: { scheme } },
+      { scheme },
     );
   }
   factories.set(scheme.toLowerCase(), factory);
@@ -86,7 +85,7 @@ export async function openStorage(
 ): Promise<DataStoreStorage> {
   const uri = addressText(uriOrPath);
   if (typeof uri !== 'string' || uri === '') {
-    throw new StowageError('INVALID_ARGUMENT', 'The address of a storage is empty; give a path or a URI.');
+    throw invalidArgument('The address of a storage is empty; give a path or a URI.');
   }
   const scheme = SCHEME.exec(uri)?.[1]?.toLowerCase();
   if (scheme === undefined) return LocalStorage.open(uri, options.local);
@@ -125,7 +124,7 @@ function pathOf(uri: string): string {
   // `new URL('file:data')` would silently become `/data`.
   if (!/^file:\//i.test(uri)) {
     const message = `"${uri}" is no absolute file URL; write file:///path, or a plain path, which may be relative.`;
-    throw new StowageError('INVALID_ARGUMENT', message, { details: { uri } });
+    throw invalidArgument(message, { uri });
   }
   try {
     return fileURLToPath(uri);

@@ -1,5 +1,5 @@
 import { nextOrAborted } from '../async/next-or-aborted.ts';
-import { StowageError, throwIfAborted } from '../errors.ts';
+import { invalidArgument, throwIfAborted } from '../errors.ts';
 import { checkUnread } from './read-once.ts';
 
 /**
@@ -45,16 +45,14 @@ export function checkBody(body: unknown): void {
     checkUnread(body, 'The body of an object');
     return;
   }
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     `The body of an object is a Uint8Array or an AsyncIterable of them, not ${typeof body}; encode it first.`,
   );
 }
 
 function checkedChunk(chunk: unknown): Uint8Array {
   if (chunk instanceof Uint8Array) return chunk;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     `A stream of bytes yielded ${typeof chunk}, not a Uint8Array; encode what it yields.`,
   );
 }

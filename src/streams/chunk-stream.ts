@@ -1,5 +1,5 @@
 import { MAX_CHUNK_BYTES, nextCut } from '../codec/chunker.ts';
-import { StowageError } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
 
 const BUFFER_BYTES = 4 * 1024 * 1024;
 
@@ -52,8 +52,7 @@ async function* cutStream(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
 /** Throws `INVALID_ARGUMENT` unless a stream's piece is bytes. */
 export function ensureBytes(piece: unknown): asserts piece is Uint8Array {
   if (piece instanceof Uint8Array) return;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     `Content must be a Uint8Array or an async iterable of them, but a ${piece === null ? 'null' : typeof piece} came; encode text with Buffer.from(text).`,
   );
 }

@@ -1,6 +1,6 @@
 import { isErrored, Readable } from 'node:stream';
 import { types } from 'node:util';
-import { StowageError } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
 
 /** What can be read once only and was begun: a second reader would take what is left, or nothing, for all of it. */
 const taken = new WeakSet<object>();
@@ -26,8 +26,7 @@ export function takeOnce<T extends object>(source: T, what?: string): T {
 export function checkUnread(source: object, what = 'The stream or iterator'): void {
   const state = stateOf(source as Partial<Streams>);
   if (state === undefined) return;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
+  throw invalidArgument(
     `${what} ${state}, so that only what is left of it would be read: make a new one for each try, inside of the task. Where the rest is meant, pass a generator of your own that yields it.`,
   );
 }

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { StowageError } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
 import { isNativeFunction } from './intrinsics.ts';
 import type { SerializeContext } from './serializer.ts';
 
@@ -24,19 +24,19 @@ export class ClassTransformers {
   /** `INVALID_ARGUMENT` for a name or class that is taken, and for classes of the runtime, whose encoding is fixed. */
   add<T, V>(transformer: ClassTransformer<T, V>): void {
     const { name, class: Class } = transformer;
-    if (name === '') throw invalid('A class needs a name that is not empty.');
+    if (name === '') throw invalidArgument('A class needs a name that is not empty.');
     if (typeof Class !== 'function' || typeof Class.prototype !== 'object' || Class.prototype === null) {
-      throw invalid(`What is registered as "${name}" is not a class.`);
+      throw invalidArgument(`What is registered as "${name}" is not a class.`);
     }
     if (this.byName.has(name)) {
-      throw invalid(`A class is registered as "${name}" already: choose another name.`);
+      throw invalidArgument(`A class is registered as "${name}" already: choose another name.`);
     }
     const prototype = Class.prototype as object;
     if (this.byPrototype.has(prototype)) {
-      throw invalid(`The class of "${name}" is registered already, under another name.`);
+      throw invalidArgument(`The class of "${name}" is registered already, under another name.`);
     }
     if (isNativeFunction(Class) || prototype === URL.prototype || prototype === Buffer.prototype) {
-      throw invalid(
+      throw invalidArgument(
         `${name} is a class of the runtime, which has its own encoding: register a class of yours.`,
       );
     }
@@ -52,8 +52,4 @@ export class ClassTransformers {
   named(name: string): ClassTransformer | undefined {
     return this.byName.get(name);
   }
-}
-
-function invalid(message: string): StowageError {
-  return new StowageError('INVALID_ARGUMENT', message);
 }

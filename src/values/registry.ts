@@ -1,4 +1,4 @@
-import { isStowageError, StowageError } from '../errors.ts';
+import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
 import { type ContentRef, checkContentRef } from '../format/content-ref.ts';
 import { arrowSerializer } from './arrow-serializer.ts';
 import { bytesSerializer } from './bytes-serializer.ts';
@@ -68,10 +68,9 @@ export class SerializerRegistry {
   /** Adds a serializer; among equal priorities the one registered first is tried first. `INVALID_ARGUMENT` if its id is taken. */
   register(serializer: Serializer): void {
     if (serializer.id === '' || this.byId.has(serializer.id)) {
-      throw new StowageError(
-        'INVALID_ARGUMENT',
+      throw invalidArgument(
         `A serializer cannot be registered as "${serializer.id}": an id must not be empty, nor taken.`,
-        { details: { serializer: serializer.id } },
+        { serializer: serializer.id },
       );
     }
     this.byId.set(serializer.id, serializer);
@@ -245,8 +244,5 @@ function unknownEncoding(artifactName: string, id: string, known: readonly strin
 
 function checkLimit(name: string, value: number, largest: number): void {
   if (Number.isSafeInteger(value) && value >= 1 && value <= largest) return;
-  throw new StowageError(
-    'INVALID_ARGUMENT',
-    `${name} must be an integer from 1 to ${largest}, not ${value}.`,
-  );
+  throw invalidArgument(`${name} must be an integer from 1 to ${largest}, not ${value}.`);
 }
