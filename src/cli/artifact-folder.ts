@@ -92,7 +92,7 @@ async function ensureNone(folder: string, files: readonly ArtifactFile[]): Promi
   if (first === undefined) return;
   const others = existing.length > 1 ? ` and ${existing.length - 1} more of the files` : '';
   const verb = existing.length > 1 ? 'exist' : 'exists';
-  const message = `${first}${others} ${verb} already, and nothing was written. Name another folder, or replace what is there with --force.`;
+  const message = `${first}${others} ${verb} already, and nothing was written. Name another folder, or replace them with --force.`;
   throw new CliError('OUTPUT_FAILED', message, { details: { folder, existing } });
 }
 

@@ -121,7 +121,7 @@ class Utf8Check {
 }
 
 function noText(name: string, what: string, other: Form): CliError {
-  const message = `${name} is no text: it is ${what}. Another form: --format ${other}.`;
+  const message = `${name} is not text but ${what}. Write it as --format ${other}.`;
   return new CliError('NO_SUCH_FORM', message, {
     details: { artifact: name, format: 'text', forms: [other] },
   });
@@ -133,7 +133,7 @@ function noTable(name: string, what: string): CliError {
     'lists of objects or of lists, typed arrays, columns of equal length by name, and Arrow tables';
   return new CliError(
     'NO_SUCH_FORM',
-    `${name} is no table: it is ${what}. Tables are ${tables}. Another form: --format ${other}.`,
+    `${name} is not a table but ${what}. Tables are ${tables}. Write it as --format ${other}.`,
     { details: { artifact: name, format: 'csv', forms: [other] } },
   );
 }

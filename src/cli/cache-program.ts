@@ -8,7 +8,7 @@ export function addCacheCommands(program: Command, execute: Execute): void {
   const cache = program
     .command('cache')
     .usage('<command> [options]')
-    .description('look at the results that cached tasks share, tell why one was not found, and evict');
+    .description('list, explain and evict the stored results of cached tasks');
 
   withFilters(cache.command('ls').description('list the entries of the cache, newest first'))
     .option('--since <age>', 'only entries stored since: an age (12h, 7d) or a date (2026-01-31)')
@@ -22,7 +22,7 @@ export function addCacheCommands(program: Command, execute: Execute): void {
 
   cache
     .command('show')
-    .description('show an entry: whether it would be a hit, what its key is made of, where it came from')
+    .description('show an entry: is it a hit, what is its key made of, where is it from')
     .argument('<key>', 'the first digits of its key')
     .action((key: string, _options: object, command: Command) =>
       execute(command, async (invocation) => {
@@ -33,9 +33,9 @@ export function addCacheCommands(program: Command, execute: Execute): void {
 
   cache
     .command('explain')
-    .description('tell which parts of two keys differ, and where: why a call was no hit')
+    .description('tell why a call was no hit: which parts of two keys differ, and where')
     .argument('<key>', 'the first digits of its key')
-    .argument('[other-key]', 'the key that it is compared with; default: the nearest of the same task')
+    .argument('[other-key]', 'the key to compare with; default: the nearest of the same task')
     .action((key: string, other: string | undefined, _options: object, command: Command) =>
       execute(command, async (invocation) => {
         const { cacheExplain } = await import('./commands/cache-explain.ts');
@@ -46,11 +46,11 @@ export function addCacheCommands(program: Command, execute: Execute): void {
   withFilters(
     cache
       .command('evict')
-      .description('take entries out of the cache, so that their tasks run again')
+      .description('remove entries from the cache, so that their calls run again')
       .argument('[key...]', 'the first digits of their keys'),
   )
     .option('--all', 'all entries')
-    .option('-y, --yes', 'do it; without this it is only said what would be done')
+    .option('-y, --yes', 'do it; without this, only tell what would be done')
     .action((keys: string[], options: EvictOptions, command: Command) =>
       execute(command, async (invocation) => {
         const { cacheEvict } = await import('./commands/cache-evict.ts');

@@ -11,7 +11,7 @@ export function attemptRule({ attempt }: StorePath, option: string | undefined):
   if (option === undefined) return attempt;
   const rule = option === 'latest-done' || option === 'latestDone' ? 'latestDone' : parseAttempt(option);
   if (attempt === undefined || attempt === rule) return rule;
-  throw usageError(`The path names attempt ${attempt}, and --attempt another; give one of them.`);
+  throw usageError(`The path names attempt ${attempt}, and --attempt another: give one of them.`);
 }
 
 /**

@@ -57,7 +57,7 @@ export class ContentObjectsFinder {
       if (failure.code === 'CONTENT_DAMAGED') continue;
       const [is, its] = contents === 1 ? ['is', 'its record says'] : ['are', 'their records say'];
       this.#invocation.note(
-        `${countOf(contents, 'large content')} could not be looked at, and ${is} counted by what ${its}: ${failure.message}`,
+        `${countOf(contents, 'large content')} could not be looked at, and ${is} counted as ${its}: ${failure.message}`,
       );
     }
   }

@@ -222,7 +222,7 @@ class LogFollow {
     this.#hasSaidThatItWaits = true;
     const run = formatStorePath({ flow: path.flow, run: path.run });
     await this.#note(
-      `no task is at work; waiting for others, or for the end of run ${run}. Ctrl-C ends this.`,
+      `no task is running. Waiting for the next one, or for the end of run ${run}; Ctrl-C stops waiting.`,
     );
   }
 

@@ -22,9 +22,9 @@ const EXAMPLES = [
   ['stowage cache explain 3f01a2b3', 'why a cached task ran again'],
 ] as const;
 
-const WHICH_STORE = `The store is ./.stowage, unless --store says otherwise, or
-STOWAGE_DEFAULT_DATASTORE (local, s3, azure, gs) and the kind's
-STOWAGE_DATASTORE_SYSROOT_LOCAL, _S3, _AZURE or _GS.`;
+const WHICH_STORE = `The store is that of --store, else that of the environment, else ./.stowage.
+In the environment, STOWAGE_DEFAULT_DATASTORE names the kind (local, s3, azure,
+gs), and STOWAGE_DATASTORE_SYSROOT_LOCAL, _S3, _AZURE or _GS the address.`;
 
 /**
  * The whole command line. The commands themselves, and with them the store, are loaded when one runs, so that help and
@@ -32,14 +32,16 @@ STOWAGE_DATASTORE_SYSROOT_LOCAL, _S3, _AZURE or _GS.`;
  */
 export function buildProgram(execute: Execute): Command {
   const program = new Command('stowage')
-    .description('Look at what task pipelines stored: runs, tasks, artifacts and logs; and add to it.')
+    .description(
+      'Shows what task pipelines stored: runs, tasks, artifacts, logs and cached results. Adds files, and copies stores.',
+    )
     .usage('<command> [options]')
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help for a command')
     .option('--store <uri>', 'where the store lies: a path or a URI')
     .option('--json', 'one JSON document instead of tables')
-    .option('--no-color', 'no colours (as NO_COLOR)')
+    .option('--no-color', 'no colours (NO_COLOR does the same)')
     .option('--debug', 'errors with their stacks, and warnings')
     .configureHelp(HELP_LAYOUT)
     .addHelpText('after', ({ command, error }) => {
@@ -53,7 +55,9 @@ export function buildProgram(execute: Execute): Command {
     .argument('[flow]', 'only runs of this flow')
     .option('-n, --limit <count>', 'how many at most; "all" for no limit', '50')
     .addOption(
-      new Option('--tag <tag>', 'only runs with this tag; given again, with all of them').argParser(collect),
+      new Option('--tag <tag>', 'only runs with this tag; repeat it for runs with all of them').argParser(
+        collect,
+      ),
     )
     .addOption(
       new Option('--status <status>', 'only runs of this status').choices(['open', 'done', 'failed']),
@@ -70,8 +74,8 @@ export function buildProgram(execute: Execute): Command {
     .command('ls')
     .description('list what lies below a path: flows, runs, steps, tasks, attempts, artifacts')
     .argument('[path]', '<flow>[/<run>[/<step>[/<task>[/<attempt>]]]]')
-    .option('-n, --limit <count>', 'how many at most; "all" for no limit; default: 50 runs, or all else')
-    .option('-l, --long', 'of flows: when the newest run was made, which takes a look at each')
+    .option('-n, --limit <count>', 'how many at most, or "all"; default: 50 of runs, all of anything else')
+    .option('-l, --long', 'of flows: when the newest run was made (slower)')
     .action((path: string | undefined, options: object, command: Command) =>
       execute(command, async (invocation) => {
         const { ls } = await import('./commands/ls.ts');
@@ -95,14 +99,14 @@ export function buildProgram(execute: Execute): Command {
     .command('get')
     .description('write artifacts: values as JSON, strings as text, bytes as they are')
     .argument('<path>', '<flow>/<run>/<step>/<task>[/<attempt>]')
-    .argument('[artifact...]', 'names of artifacts; with -d none means all')
-    .option('-o, --output <file>', 'write to a file, which appears once it is whole; "-" for stdout')
+    .argument('[artifact...]', 'names of artifacts; with -d, all if none is named')
+    .option('-o, --output <file>', 'write to this file, whole or not at all; "-" for stdout')
     .option('-d, --dir <folder>', 'write to a folder, a file for each artifact')
-    .addOption(new Option('--format <form>', 'write it as this').choices(['json', 'csv', 'text', 'bytes']))
+    .addOption(new Option('--format <form>', 'the form to write').choices(['json', 'csv', 'text', 'bytes']))
     .option('--bytes', 'the serialized bytes as they are: --format bytes')
     .option('--force', 'replace files that exist; print any length to a terminal')
     .addOption(attemptOption())
-    .option('--allow-not-done', 'read an attempt that failed all the same')
+    .option('--allow-not-done', 'read an attempt though it failed')
     .action((path: string, artifacts: string[], options: object, command: Command) =>
       execute(command, async (invocation) => {
         const { get } = await import('./commands/get.ts');
@@ -121,11 +125,11 @@ export function buildProgram(execute: Execute): Command {
     .addOption(
       new Option(
         '--metadata <key=value>',
-        'metadata of the attempt, as JSON or text; again for more',
+        'metadata of the attempt, as JSON or text; repeat it for more',
       ).argParser(collect),
     )
     .addOption(
-      new Option('--tag <tag>', 'a tag of the run, which is made by this; again for more').argParser(collect),
+      new Option('--tag <tag>', 'a tag for the run that this makes; repeat it for more').argParser(collect),
     )
     .action((path: string, artifacts: string[], options: PutOptions, command: Command) =>
       execute(command, async (invocation) => {
@@ -138,8 +142,8 @@ export function buildProgram(execute: Execute): Command {
     .command('log')
     .description('write the logs of a task, or of all tasks of a step or run')
     .argument('<path>', '<flow>/<run>[/<step>[/<task>[/<attempt>]]]')
-    .option('-f, --follow', 'go on with what is logged, until the end')
-    .option('-n, --tail <lines>', 'only the last lines of each log; "all" for all of them')
+    .option('-f, --follow', 'print what is logged from now on, until the end')
+    .option('-n, --tail <lines>', 'only this many last lines of each log, or "all"')
     .option('--source <name>', 'only what this source wrote (task, runtime, ...)')
     .option('--stream <name>', 'only this stream (stdout, stderr, ...)')
     .addOption(attemptOption())
@@ -152,13 +156,13 @@ export function buildProgram(execute: Execute): Command {
 
   program
     .command('diff')
-    .description('tell what differs between two tasks, two steps or two runs, and how')
+    .description('compare two tasks, two steps or two runs: what differs, and how')
     .argument('<a>', '<flow>/<run>[/<step>[/<task>[/<attempt>]]]')
     .argument('<b>', '<flow>/<run>[/<step>[/<task>[/<attempt>]]]')
     .option('-n, --limit <count>', 'how many changes of each artifact; "all" for no limit', '20')
     .option('--max-bytes <size>', 'larger values are not loaded', '10MB')
-    .option('--details', 'of runs and steps: all changes, below the table')
-    .option('--exit-code', 'end with 1 if artifacts or tasks differ')
+    .option('--details', 'for runs and steps: all changes, below the table')
+    .option('--exit-code', 'exit with 1 if artifacts or tasks differ')
     .action((a: string, b: string, options: DiffOptions, command: Command) =>
       execute(command, async (invocation) => {
         const { diff } = await import('./commands/diff.ts');
@@ -171,7 +175,7 @@ export function buildProgram(execute: Execute): Command {
     .description('count runs, tasks, attempts and artifacts, and the bytes they take')
     .argument('[path]', '<flow>[/<run>[/<step>[/<task>]]]')
     .addOption(
-      new Option('--by <level>', 'what the rows are; default: what lies below the path').choices([
+      new Option('--by <level>', 'what each row counts; default: the level below the path').choices([
         'flow',
         'run',
         'step',
@@ -187,8 +191,8 @@ export function buildProgram(execute: Execute): Command {
 
   program
     .command('uploads')
-    .description('find uploads that were begun and never ended, and remove them')
-    .option('--older-than <age>', 'only those begun so long ago (12h, 7d)', '7d')
+    .description('find uploads that never ended, and remove them')
+    .option('--older-than <age>', 'only those older than this (12h, 7d)', '7d')
     .option('--yes', 'remove them; without it they are only shown')
     .action((options: UploadsOptions, command: Command) =>
       execute(command, async (invocation) => {
@@ -203,7 +207,7 @@ export function buildProgram(execute: Execute): Command {
     .argument('<from>', 'the store to read: a path or a URI')
     .argument('<to>', 'the store to write, which is made if there is none')
     .argument('[path]', '<flow>[/<run>]; default: the whole store')
-    .option('--dry-run', 'tell what would be copied, and write nothing')
+    .option('--dry-run', 'only tell what would be copied')
     .option('--concurrency <count>', 'how many tasks at a time', '4')
     .action(
       (from: string, to: string, path: string | undefined, options: StoreCopyOptions, command: Command) =>
@@ -217,7 +221,7 @@ export function buildProgram(execute: Execute): Command {
 
   program
     .command('completion')
-    .description('print a script that makes a shell complete commands, options, paths and artifacts')
+    .description('print a script by which a shell completes commands, options, paths and artifacts')
     .addArgument(new Argument('<shell>', 'bash, zsh or fish').choices(['bash', 'zsh', 'fish']))
     .action((shell: Shell, _options: object, command: Command) =>
       execute(command, async (invocation) => {

@@ -30,7 +30,7 @@ export function parseInputs(texts: readonly string[]): InputArgument[] {
       artifact: empty.name,
     });
   if (inputs.filter(({ file }) => file === STDIN).length > 1)
-    throw usageError('The standard input can be read once; give "-" to one artifact.');
+    throw usageError('The standard input can be read once: give "-" to one artifact.');
   return inputs;
 }
 

@@ -43,7 +43,7 @@ export function parseStorePath(text: string | undefined, shortest: number, longe
 /** The number of an attempt, from a path or an option. */
 export function parseAttempt(text: string): number {
   if (/^(0|[1-9]\d{0,15})$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
-  throw usageError(`${JSON.stringify(text)} is no attempt; attempts are numbers from 0 on.`, {
+  throw usageError(`${JSON.stringify(text)} is no attempt. Attempts are numbers from 0 on.`, {
     attempt: text,
   });
 }

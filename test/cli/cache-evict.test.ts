@@ -28,7 +28,7 @@ describe('stowage cache evict', () => {
     expect(dry).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^would evict 3 entries: \d+ B, took .* to make$/m),
-      stderr: 'stowage: nothing was evicted; to do it: --yes\n',
+      stderr: 'stowage: nothing was evicted. To evict: --yes\n',
     });
     expect(dry.stdout).toMatch(new RegExp(`^${first.slice(0, 12)} +judge`, 'm'));
     expect(await keysLeft(store)).toHaveLength(4);
@@ -131,11 +131,11 @@ describe('stowage cache evict', () => {
   });
 
   it.each([
-    [[], 'Name keys, or which entries'],
-    [['--yes'], 'Name keys, or which entries'],
-    [['abc', '--task', 'judge'], 'Either name keys'],
-    [['--all', '--older-than', '7d'], 'Either name keys'],
-    [['judge'], '"judge" is no key of the cache'],
+    [[], 'Name what to evict'],
+    [['--yes'], 'Name what to evict'],
+    [['abc', '--task', 'judge'], 'Name keys, or choose by'],
+    [['--all', '--older-than', '7d'], 'Name keys, or choose by'],
+    [['judge'], '"judge" is no key.'],
     [['--older-than', 'old'], '--older-than is an age'],
   ])('2: %j', async (args, said) => {
     const { code, stderr } = await stowage(join(folder, 'store-1'), ['cache', 'evict', ...args]);

@@ -102,7 +102,7 @@ describe('stowage cache show', () => {
     const listed = await stowage(signed, ['cache', 'ls']);
     expect(listed.code).toBe(0);
     expect(listed.stdout).toMatch(/^[0-9a-f]{12} +unsigned/m);
-    expect(listed.stderr).toContain('4 entries without a signature of the keys in STOWAGE_CACHE_KEY');
+    expect(listed.stderr).toContain('4 entries not signed by a key in STOWAGE_CACHE_KEY');
 
     vi.stubEnv('STOWAGE_CACHE_KEY', OTHER_RING);
     const forged = await stowage(signed, ['cache', 'show', key]);
@@ -167,6 +167,6 @@ describe('the first digits of a key', () => {
   it.each(['judge', '', '0x12', 'a'.repeat(65)])('%j is none', async (text) => {
     const { code, stderr } = await stowage(store, ['cache', 'show', text]);
     expect(code).toBe(2);
-    expect(stderr).toContain('is no key of the cache');
+    expect(stderr).toContain('is no key. A key has');
   });
 });

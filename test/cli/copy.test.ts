@@ -127,7 +127,7 @@ describe('stowage copy', () => {
     expect(code).toBe(10);
     expect(stderr).toContain('nowhere');
     expect((await copy(from, from)).stderr).toContain('both the source and the target');
-    expect((await copy(from, to, '--store', to)).stderr).toContain('leave --store out');
+    expect((await copy(from, to, '--store', to)).stderr).toContain('leave out --store');
     expect((await copy(from)).code).toBe(2);
     expect((await copy(from, to, '--concurrency', '0')).code).toBe(2);
   });

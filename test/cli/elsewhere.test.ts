@@ -85,7 +85,7 @@ describe('a run whose content lies elsewhere', () => {
     const unseen = (code: string): unknown => [
       { contents: 1, place: expect.any(String), failure: { code, message: expect.any(String) } },
     ];
-    const REMARK = '1 large content could not be looked at, and is counted by what its record says: ';
+    const REMARK = '1 large content could not be looked at, and is counted as its record says: ';
 
     it('is gone, or an empty folder', async () => {
       renameSync(raw, `${raw}-moved`);
@@ -147,7 +147,7 @@ describe('a run whose content lies elsewhere', () => {
     rmSync(join(lossy, 'manifests', key.slice(0, 3)), { recursive: true });
     const { code, stderr } = await stowage(lossy, ['stat']);
     expect(code).toBe(0);
-    expect(stderr).toContain(`counted by what its record says: No copy of content ${key}`);
+    expect(stderr).toContain(`counted as its record says: No copy of content ${key}`);
     const { total, unseen } = await json(lossy, ['stat']);
     expect(total).toMatchObject({ contents: 2, unseenContents: 1 });
     expect(unseen).toMatchObject([{ contents: 1, failure: { code: 'CONTENT_NOT_FOUND' } }]);

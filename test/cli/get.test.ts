@@ -281,7 +281,7 @@ describe('stowage get -d', () => {
     expect(code).toBe(3);
     expect(stdout).toMatch(/^note +not written$/m);
     expect(stdout).toMatch(/^rows +.*rows\.csv +\d+ B$/m);
-    expect(stderr).toContain('note is no table');
+    expect(stderr).toContain('note is not a table');
     expect(readdirSync(target).sort()).toEqual(['frame.csv', 'rows.csv']);
     const none = await stowage(store, ['get', KINDS, 'note', '-d', target, '--format', 'csv']);
     expect(none).toMatchObject({ code: 1, stdout: '' });

@@ -176,7 +176,7 @@ describe('stowage log --follow', () => {
     await following.stdout.has('again\n');
     await again.done();
     await second.done();
-    await following.stderr.has('waiting for others, or for the end of run Live/run.');
+    await following.stderr.has('Waiting for the next one, or for the end of run Live/run;');
     await run.finish();
     expect(await following.ended).toBe(0);
     expect(following.stdout.text).toBe(

@@ -104,7 +104,7 @@ describe('stowage put', () => {
     expect(await json(store, ['show', 'F/tagged'])).toMatchObject({ tags: ['x', 'y'], status: 'open' });
     const late = await put('--tag', 'z');
     expect(late).toMatchObject({ code: 1, stdout: '' });
-    expect(late.stderr).toContain('Run F/tagged exists already, and tags are given to a run when it is made');
+    expect(late.stderr).toContain('Run F/tagged exists already. Tags are given when a run is made');
     expect((await json(store, ['ls', 'F/tagged/s/t'])).entries).toHaveLength(1);
   });
 

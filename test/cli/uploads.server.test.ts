@@ -55,13 +55,11 @@ for (const server of s3Servers().filter(({ isReal }) => isReal)) {
       const { place, store, name } = await placeWithUpload();
       const old = await stowage(store, ['uploads']);
       expect(old).toMatchObject({ code: 0, stdout: '' });
-      expect(old.stderr).toContain('stowage: no upload older than 7d is unfinished.\n');
+      expect(old.stderr).toContain('stowage: no unfinished upload is older than 7d.\n');
 
       const shown = await stowage(store, ['uploads', '--older-than', '0s']);
       expect(shown.stdout).toMatch(/plain\/left-behind .* 10\.5 MB\n$/);
-      expect(shown.stderr).toContain(
-        '1 unfinished upload, 10.5 MB: nothing was removed; --yes removes them.',
-      );
+      expect(shown.stderr).toContain('1 unfinished upload, 10.5 MB: nothing was removed. To remove: --yes');
       expect(shown.stderr).toContain('some may be under way');
       expect(await unfinishedKeys(place)).toHaveLength(2);
 
@@ -184,7 +182,7 @@ describe('stowage uploads, in a folder', () => {
 describe('stowage uploads, where they cannot be listed', () => {
   const azurite = useAzurite();
   const note = (type: string): string =>
-    `stowage: nothing to do: in a store of kind ${type} they cannot be listed, and are gone by themselves after 7 d.\n`;
+    `stowage: nothing to do. A store of kind ${type} does not list them, and removes them by itself after 7 d.\n`;
 
   it('says of Azure that they go by themselves', async () => {
     const { connectionString, container } = await azurite.newPlace();

@@ -43,7 +43,7 @@ function parseKeyStart(typed: string): string {
   const start = typed.toLowerCase();
   if (KEY_START.test(start)) return start;
   throw usageError(
-    `${JSON.stringify(typed)} is no key of the cache: these are of the digits 0-9 and a-f, at most 64. See: stowage cache ls`,
+    `${JSON.stringify(typed)} is no key. A key has up to 64 digits of 0-9 and a-f. See: stowage cache ls`,
     { key: typed },
   );
 }

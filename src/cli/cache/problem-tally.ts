@@ -35,7 +35,7 @@ export class ProblemTally {
     );
     if (unsigned === 0) return;
     invocation.note(
-      `${entryCount(unsigned)} without a signature of the keys in STOWAGE_CACHE_KEY: a task that has these keys runs again.`,
+      `${entryCount(unsigned)} not signed by a key in STOWAGE_CACHE_KEY; tasks that have these keys run again.`,
     );
   }
 }

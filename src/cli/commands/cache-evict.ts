@@ -59,7 +59,7 @@ export async function cacheEvict(
     const left = entries - Math.min(entries, MAX_SHOWN);
     if (left > 0) await output.line(`... and ${entryCount(left)} more`);
     await say(`would evict ${entryCount(entries)}${worthOf(eviction)}`);
-    invocation.note('nothing was evicted; to do it: --yes');
+    invocation.note('nothing was evicted. To evict: --yes');
   });
 }
 
@@ -75,8 +75,8 @@ function checkChoice(byKey: boolean, byFilter: boolean, all: boolean): void {
   if (ways === 1) return;
   throw usageError(
     ways === 0
-      ? 'Name keys, or which entries: --task, --scope, --older-than; or --all. See: stowage help cache evict'
-      : 'Either name keys, or say which entries (--task, --scope, --older-than), or --all.',
+      ? 'Name what to evict: keys, or --task, --scope, --older-than, or --all. See: stowage help cache evict'
+      : 'Name keys, or choose by --task, --scope, --older-than, or give --all: one of these.',
   );
 }
 

@@ -49,7 +49,7 @@ function keyed(listed: ListedEntry): KeyedEntry {
   const { key, entry, problem, error } = listed;
   if (isSignatureFault(problem)) {
     const fault = problem === 'unknown-key' ? 'signed by a key that is not in the ring' : problem;
-    throw notExplained(key, `is ${fault}: what it says its key was made of is not to be relied on`);
+    throw notExplained(key, `is ${fault}; what it says of its key cannot be trusted`);
   }
   if (!entry) throw unreadableEntry(error);
   const described = storedKeyOf(entry);
@@ -84,7 +84,7 @@ async function nearestTo(
   if (best) return { nearest: best, among };
   throw new CliError(
     'NO_SUCH_ENTRY',
-    `The cache has no other entry of ${task} to compare ${shortKey(key)} with. Name one of another task, if that is meant: stowage cache explain <key> <other-key>`,
+    `The cache has no other entry of ${task} to compare ${shortKey(key)} with. To compare with one of another task: stowage cache explain <key> <other-key>`,
     { details: { key, task } },
   );
 }

@@ -36,7 +36,7 @@ export async function copy(
 ): Promise<void> {
   const { options, signal } = invocation;
   if (options.store !== undefined)
-    throw usageError('stowage copy names both stores itself; leave --store out.');
+    throw usageError('stowage copy names both stores itself: leave out --store.');
   const path = parseStorePath(text, 0, 2);
   const { flow: flowName, run: runId } = path;
   const tasks = parseConcurrency(concurrency);
@@ -110,12 +110,14 @@ async function report(invocation: Invocation, result: CopyResult): Promise<void>
   await output.lines(wrapWords(contentText(result).split(NOT_IN_A_SIZE), output.width));
   if (result.outlived > 0) {
     const count = countOf(result.outlived, 'attempt');
-    invocation.note(`the source gave up ${count} since, which the target still has: a copy deletes nothing.`);
+    invocation.note(
+      `the target still has ${count} that the source has deleted since: a copy deletes nothing.`,
+    );
   }
   if (result.unsignedEntries > 0) {
     const count = formatCount(result.unsignedEntries);
     invocation.note(
-      `cache entries left out for their signature: ${count}; set STOWAGE_CACHE_KEY to the keys that sign them.`,
+      `cache entries left out because no key was set that signs them: ${count}. Set STOWAGE_CACHE_KEY.`,
     );
   }
   tellProblems(invocation, result);

@@ -84,7 +84,7 @@ function checkOptions(
   if (dir !== undefined && output !== undefined)
     throw usageError('-o names one file, and -d a folder for many; give one of them.');
   if (dir === undefined && artifacts.length > 1)
-    throw usageError('Several artifacts are written to a folder; name one with: -d <folder>');
+    throw usageError('Several artifacts need a folder: -d <folder>');
   if (json && dir === undefined && form !== undefined && form !== 'json')
     throw usageError(`${bytes ? '--bytes' : `--format ${form}`} and --json are two forms; give one of them.`);
 }

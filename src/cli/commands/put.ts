@@ -95,7 +95,7 @@ async function makeRun(
     if (!isStowageError(error, 'RUN_EXISTS')) throw error;
     const { details, cause } = error;
     const run = formatStorePath({ flow: path.flow, run: path.run });
-    const message = `Run ${run} exists already, and tags are given to a run when it is made; leave --tag out.`;
+    const message = `Run ${run} exists already. Tags are given when a run is made: leave out --tag.`;
     throw new StowageError('RUN_EXISTS', message, { details, cause });
   }
 }
@@ -134,7 +134,7 @@ async function saveStreams(
   const tell = (message: unknown): void => {
     const { names, error } = message as LeftBehind;
     invocation.note(
-      `${countOf(names.length, 'object')} that nothing names could not be removed, and ${names.length === 1 ? 'takes' : 'take'} up space: ${(error as Error).message}`,
+      `${countOf(names.length, 'object')} that nothing uses could not be removed, and ${names.length === 1 ? 'takes' : 'take'} up space: ${(error as Error).message}`,
     );
   };
   subscribe('stowage:left-behind', tell);

@@ -61,7 +61,7 @@ export async function uploads(invocation: Invocation, options: UploadsOptions): 
     if (!isListed) return explainWhyNone(invocation, store.storage);
     await print(invocation, options, found);
     if (olderThanMs < SURELY_DEAD_MS && !options.yes && found.length > 0) {
-      invocation.note('some may be under way: a writer that goes on fails if its upload is removed.');
+      invocation.note('some may be under way. A writer whose upload is removed fails.');
     }
   });
 }
@@ -107,10 +107,10 @@ async function explainWhyNone(invocation: Invocation, { type, unfinished }: Data
   const expireAfterMs = unfinished?.kind === 'expiring' ? unfinished.afterMs : null;
   if (invocation.json) return invocation.output.json({ listed: false, expireAfterMs, uploads: [] });
   if (expireAfterMs === null)
-    return invocation.note(`a store of kind ${type} keeps nothing of uploads that never ended.`);
+    return invocation.note(`a store of kind ${type} keeps no uploads that never ended.`);
   const time = formatDuration(expireAfterMs);
   invocation.note(
-    `nothing to do: in a store of kind ${type} they cannot be listed, and are gone by themselves after ${time}.`,
+    `nothing to do. A store of kind ${type} does not list them, and removes them by itself after ${time}.`,
   );
 }
 
@@ -120,14 +120,14 @@ async function print(
   found: readonly UploadJson[],
 ): Promise<void> {
   if (invocation.json) return invocation.output.json({ listed: true, expireAfterMs: null, uploads: found });
-  if (found.length === 0) return invocation.note(`no upload older than ${olderThan} is unfinished.`);
+  if (found.length === 0) return invocation.note(`no unfinished upload is older than ${olderThan}.`);
   await invocation.output.table(
     COLUMNS,
     found.map((upload) => row(upload, yes === true)),
   );
   const bytes = found.reduce((sum, upload) => sum + (upload.bytes ?? 0), 0);
   const all = `${countOf(found.length, 'unfinished upload')}, ${formatBytes(bytes)}`;
-  if (!yes) return invocation.note(`${all}: nothing was removed; --yes removes them.`);
+  if (!yes) return invocation.note(`${all}: nothing was removed. To remove: --yes`);
   const removed = found.filter((upload) => upload.removed).length;
   invocation.note(`${all}: ${removed === found.length ? 'all' : removed} removed.`);
 }
