@@ -2,9 +2,9 @@ import { type ListedTask, readDone } from '../format/attempt-files.ts';
 import type { ShownStatus } from './attempt-view.ts';
 import type { Invocation } from './invocation.ts';
 import { latestOf } from './listings.ts';
-import { Progress } from './progress.ts';
-import { countOf, formatCount } from './sizes.ts';
 import type { OpenStore } from './store.ts';
+import { Progress } from './ui/progress.ts';
+import { countOf, formatCount } from './ui/sizes.ts';
 import { unreadable } from './unreadable.ts';
 
 const CONCURRENCY = 32;

@@ -6,12 +6,12 @@ import type { ArtifactEntry } from '../format/description.ts';
 import type { TaskPath } from '../format/pathspec.ts';
 import type { RecordedError } from '../format/session-files.ts';
 import type { Invocation } from './invocation.ts';
-import type { Style } from './paint.ts';
-import { Progress } from './progress.ts';
-import { countOf, formatCount } from './sizes.ts';
 import type { OpenStore } from './store.ts';
-import type { Cell } from './table.ts';
-import { durationBetween, formatDuration } from './times.ts';
+import type { Style } from './ui/paint.ts';
+import { Progress } from './ui/progress.ts';
+import { countOf, formatCount } from './ui/sizes.ts';
+import type { Cell } from './ui/table.ts';
+import { durationBetween, formatDuration } from './ui/times.ts';
 import { unreadable } from './unreadable.ts';
 
 /** How an attempt is shown: as far as it got, or why nothing is known of it. */

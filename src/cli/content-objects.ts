@@ -4,8 +4,8 @@ import { parseCopyName } from '../format/content-names.ts';
 import { HERE } from '../format/content-ref.ts';
 import { placeMember, type StoredContent } from '../format/stored-content.ts';
 import type { Invocation } from './invocation.ts';
-import { countOf } from './sizes.ts';
 import type { OpenStore } from './store.ts';
+import { countOf } from './ui/sizes.ts';
 
 /** What a content lies in. */
 export interface ContentObjects {

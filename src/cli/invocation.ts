@@ -1,6 +1,6 @@
 import { isStowageError, StowageError } from '../errors.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
-import type { Output } from './output.ts';
+import type { Output } from './ui/output.ts';
 
 /** What every command takes. */
 export interface CommonOptions {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
+import { outputFailed } from './files/write-errors.ts';
 import { askedFor, type End, exitCodeOfEnd, runCli } from './run-cli.ts';
-import { outputFailed } from './write-errors.ts';
 
 const ending = new AbortController();
 const argv = process.argv.slice(2);

@@ -7,7 +7,7 @@ import type { PutOptions } from './commands/put.ts';
 import type { UploadsOptions } from './commands/uploads.ts';
 import type { Shell } from './completion/scripts.ts';
 import type { Execute } from './execute.ts';
-import { exampleLines, fitted, HELP_LAYOUT, helpWidthOf } from './help-layout.ts';
+import { exampleLines, fitted, HELP_LAYOUT, helpWidthOf } from './ui/help-layout.ts';
 
 const EXAMPLES = [
   ['stowage runs', 'the newest runs of all flows'],

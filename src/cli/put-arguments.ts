@@ -2,7 +2,7 @@ import { encodeMetadataPart, type Metadata, toMetadata } from '../attempts/metad
 import type { JsonValue } from '../format/json-value.ts';
 import { validateUserName } from '../storage/names.ts';
 import { usageError } from './cli-error.ts';
-import { STDIN } from './input-file.ts';
+import { STDIN } from './files/input-file.ts';
 
 /** An artifact that is to be made of a file. */
 export interface InputArgument {

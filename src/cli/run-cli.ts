@@ -5,11 +5,11 @@ import { COMPLETE } from './completion-call.ts';
 import type { Execute } from './execute.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { type CommonOptions, Invocation } from './invocation.ts';
-import { flushed, Output, type OutputStream, widthOf } from './output.ts';
 import { buildProgram } from './program.ts';
-import { clearProgress } from './progress.ts';
-import { note, type ReportStream, report } from './report.ts';
 import { didYouMean, suggest } from './suggestions.ts';
+import { flushed, Output, type OutputStream, widthOf } from './ui/output.ts';
+import { clearProgress } from './ui/progress.ts';
+import { note, type ReportStream, report } from './ui/report.ts';
 import { WaitingNotice } from './waiting-notice.ts';
 
 /** Why a command is ended early: the reason of its signal; an error where the standard output takes no more. */

@@ -2,7 +2,7 @@ import type { ListedRun } from '../attempts/run-listing.ts';
 import type { Invocation } from './invocation.ts';
 import { type RunJson, type RunWanted, readWantedRuns } from './run-view.ts';
 import type { OpenStore } from './store.ts';
-import { parseSince } from './times.ts';
+import { parseSince } from './ui/times.ts';
 
 /** The statuses that runs can be asked for. */
 export const RUN_STATUSES = ['open', 'done', 'failed'] as const;

@@ -3,10 +3,10 @@ import type { JsonValue } from '../format/json-value.ts';
 import { type RunCreated, type RunFinished, readRunCreated, readRunFinished } from '../format/run-records.ts';
 import type { RecordedError } from '../format/session-files.ts';
 import type { Invocation } from './invocation.ts';
-import type { Style } from './paint.ts';
 import type { OpenStore } from './store.ts';
-import type { Cell } from './table.ts';
-import { durationBetween } from './times.ts';
+import type { Style } from './ui/paint.ts';
+import type { Cell } from './ui/table.ts';
+import { durationBetween } from './ui/times.ts';
 import { unreadable } from './unreadable.ts';
 
 /** A run in `--json`. */

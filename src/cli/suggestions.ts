@@ -1,4 +1,4 @@
-import { formatCount } from './sizes.ts';
+import { formatCount } from './ui/sizes.ts';
 
 const MAX_SUGGESTIONS = 3;
 const MAX_COMPARED = 20_000;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type End, runCli } from '../../src/cli/run-cli.ts';
-import { displayWidth } from '../../src/cli/terminal-text.ts';
+import { displayWidth } from '../../src/cli/ui/terminal-text.ts';
 import { type CachedKeys, makeCache } from './cache-fixture.ts';
 import { json, PROGRAM, scratchFolder, stowage } from './fixture.ts';
 import { stowageProcess } from './program-process.ts';

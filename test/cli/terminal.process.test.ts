@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { displayWidth } from '../../src/cli/terminal-text.ts';
+import { displayWidth } from '../../src/cli/ui/terminal-text.ts';
 import { makeStore, PROGRAM, RUN, scratchFolder } from './fixture.ts';
 import { stowageProcess as stowage } from './program-process.ts';
 

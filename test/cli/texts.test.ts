@@ -1,6 +1,7 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { coloured, plain } from '../../src/cli/paint.ts';
+import { didYouMean, editDistance, suggest } from '../../src/cli/suggestions.ts';
+import { coloured, plain } from '../../src/cli/ui/paint.ts';
 import {
   formatBytes,
   formatCount,
@@ -8,13 +9,12 @@ import {
   formatRatio,
   parseBytes,
   parseLimit,
-} from '../../src/cli/sizes.ts';
-import { didYouMean, editDistance, suggest } from '../../src/cli/suggestions.ts';
-import { type Column, tableLines } from '../../src/cli/table.ts';
-import { TerminalFilter } from '../../src/cli/terminal-filter.ts';
-import { displayWidth, printable, shorten } from '../../src/cli/terminal-text.ts';
-import { formatAge, formatDuration, parseSince } from '../../src/cli/times.ts';
-import { ValueJson } from '../../src/cli/value-json.ts';
+} from '../../src/cli/ui/sizes.ts';
+import { type Column, tableLines } from '../../src/cli/ui/table.ts';
+import { TerminalFilter } from '../../src/cli/ui/terminal-filter.ts';
+import { displayWidth, printable, shorten } from '../../src/cli/ui/terminal-text.ts';
+import { formatAge, formatDuration, parseSince } from '../../src/cli/ui/times.ts';
+import { ValueJson } from '../../src/cli/values/value-json.ts';
 
 /** Control characters, the escape among them, and what turns text around. */
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;

@@ -1,6 +1,6 @@
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import { didYouMean, suggest } from '../suggestions.ts';
-import { parseSince } from '../times.ts';
+import { parseSince } from '../ui/times.ts';
 import { storedAtMs } from './entry-view.ts';
 
 /** Which entries are meant, as options of a command. */

@@ -1,11 +1,11 @@
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import type { CacheMissReason } from '../../cache/entry-reader.ts';
 import type { ArtifactEntry } from '../../format/description.ts';
-import type { Style } from '../paint.ts';
-import { formatBytes, formatCount } from '../sizes.ts';
 import { formatStorePath } from '../store-path.ts';
-import type { Cell, Column } from '../table.ts';
-import { ageOf, formatDuration } from '../times.ts';
+import type { Style } from '../ui/paint.ts';
+import { formatBytes, formatCount } from '../ui/sizes.ts';
+import type { Cell, Column } from '../ui/table.ts';
+import { ageOf, formatDuration } from '../ui/times.ts';
 
 /** `live`, or why an entry is no hit, as far as the entry itself tells: its content is not looked at. */
 export type EntryStatus = 'live' | CacheMissReason;

@@ -4,7 +4,7 @@ import { CACHE_FOLDER, parseEntryName } from '../../format/cache-names.ts';
 import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
 import { CliError, usageError } from '../cli-error.ts';
 import { didYouMean, suggest } from '../suggestions.ts';
-import { ageOf } from '../times.ts';
+import { ageOf } from '../ui/times.ts';
 import { type EntryJson, entryCount, entryJson, shortKey } from './entry-view.ts';
 
 const KEY_START = /^[0-9a-f]{1,64}$/;

@@ -2,9 +2,9 @@ import type { ListedEntry } from '../../cache/entry-listing.ts';
 import { TaskCache } from '../../cache/task-cache.ts';
 import type { ContentAddressedStore } from '../../content/content-addressed-store.ts';
 import type { Invocation } from '../invocation.ts';
-import { Progress } from '../progress.ts';
-import { formatCount } from '../sizes.ts';
 import { withStore } from '../store.ts';
+import { Progress } from '../ui/progress.ts';
+import { formatCount } from '../ui/sizes.ts';
 
 /** Whoever asks on the command line can wait longer than a task. */
 const CACHE_TIMEOUT_MS = 5 * 60 * 1000;

@@ -16,9 +16,9 @@ import { Newest } from '../cache/newest.ts';
 import { readEntries, withCache } from '../cache/open-cache.ts';
 import { usageError } from '../cli-error.ts';
 import type { Invocation } from '../invocation.ts';
-import { formatBytes } from '../sizes.ts';
-import { formatDuration } from '../times.ts';
-import { wrapWords } from '../wrap.ts';
+import { formatBytes } from '../ui/sizes.ts';
+import { formatDuration } from '../ui/times.ts';
+import { wrapWords } from '../ui/wrap.ts';
 
 /** Options of `stowage cache evict`. */
 export interface EvictOptions extends EntryFilterOptions {

@@ -11,8 +11,8 @@ import { readEntries, withCache } from '../cache/open-cache.ts';
 import { unreadableEntry } from '../cache/problem-tally.ts';
 import { CliError } from '../cli-error.ts';
 import type { Invocation } from '../invocation.ts';
-import type { Cell, Column } from '../table.ts';
-import { ageOf } from '../times.ts';
+import type { Cell, Column } from '../ui/table.ts';
+import { ageOf } from '../ui/times.ts';
 
 /** An entry with the key that it says. */
 interface KeyedEntry {

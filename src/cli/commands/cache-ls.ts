@@ -11,7 +11,7 @@ import { Newest } from '../cache/newest.ts';
 import { readEntries, withCache } from '../cache/open-cache.ts';
 import { ProblemTally } from '../cache/problem-tally.ts';
 import type { Invocation } from '../invocation.ts';
-import { formatCount, parseLimit } from '../sizes.ts';
+import { formatCount, parseLimit } from '../ui/sizes.ts';
 
 /** Options of `stowage cache ls`. */
 export interface LsOptions extends EntryFilterOptions {

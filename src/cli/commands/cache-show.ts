@@ -6,7 +6,6 @@ import type { ContentAddressedStore } from '../../content/content-addressed-stor
 import { isStowageError } from '../../errors.ts';
 import { type CacheEntry, isSignatureFault } from '../../format/cache-entry.ts';
 import { CACHE_KEY_VARIABLE } from '../../format/signing.ts';
-import { ARTIFACT_COLUMNS, artifactRow } from '../artifact-table.ts';
 import { artifactJson } from '../attempt-view.ts';
 import { keyPartRows, storedKeyOf } from '../cache/entry-key.ts';
 import { entryJson, shortKey } from '../cache/entry-view.ts';
@@ -14,11 +13,12 @@ import { findEntry } from '../cache/find-entry.ts';
 import { withCache } from '../cache/open-cache.ts';
 import { unreadableEntry } from '../cache/problem-tally.ts';
 import type { Invocation } from '../invocation.ts';
-import { formatBytes } from '../sizes.ts';
-import type { Cell, Column } from '../table.ts';
-import { printable } from '../terminal-text.ts';
-import { ageOf, formatDuration } from '../times.ts';
-import { wrapWords } from '../wrap.ts';
+import { ARTIFACT_COLUMNS, artifactRow } from '../ui/artifact-table.ts';
+import { formatBytes } from '../ui/sizes.ts';
+import type { Cell, Column } from '../ui/table.ts';
+import { printable } from '../ui/terminal-text.ts';
+import { ageOf, formatDuration } from '../ui/times.ts';
+import { wrapWords } from '../ui/wrap.ts';
 
 const FACT_COLUMNS: readonly Column[] = [{ header: '' }, { header: '', shrinks: true }];
 const PART_COLUMNS: readonly Column[] = [

@@ -3,9 +3,9 @@ import { entryJson } from '../cache/entry-view.ts';
 import { readEntries, withCache } from '../cache/open-cache.ts';
 import { ProblemTally } from '../cache/problem-tally.ts';
 import type { Invocation } from '../invocation.ts';
-import { formatBytes, formatCount } from '../sizes.ts';
-import type { Cell, Column } from '../table.ts';
-import { ageOf, formatDuration } from '../times.ts';
+import { formatBytes, formatCount } from '../ui/sizes.ts';
+import type { Cell, Column } from '../ui/table.ts';
+import { ageOf, formatDuration } from '../ui/times.ts';
 
 /** What the entries of a task come to. */
 interface Tally {

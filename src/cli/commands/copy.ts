@@ -9,11 +9,11 @@ import { usageError } from '../cli-error.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Invocation } from '../invocation.ts';
 import { missing } from '../not-found.ts';
-import { Progress } from '../progress.ts';
-import { countOf, formatBytes, formatCount } from '../sizes.ts';
 import { parseStorePath, type StorePath } from '../store-path.ts';
-import type { Cell, Column } from '../table.ts';
-import { wrapWords } from '../wrap.ts';
+import { Progress } from '../ui/progress.ts';
+import { countOf, formatBytes, formatCount } from '../ui/sizes.ts';
+import type { Cell, Column } from '../ui/table.ts';
+import { wrapWords } from '../ui/wrap.ts';
 
 /** Options of `stowage copy`. */
 export interface StoreCopyOptions {

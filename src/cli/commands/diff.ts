@@ -5,9 +5,9 @@ import { printComparison } from '../diff/print-comparison.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Invocation } from '../invocation.ts';
 import { reachRun } from '../reach.ts';
-import { parseBytes, parseLimit } from '../sizes.ts';
 import { withStore } from '../store.ts';
 import { parseStorePath, type StorePath } from '../store-path.ts';
+import { parseBytes, parseLimit } from '../ui/sizes.ts';
 
 /** Options of `stowage diff`. */
 export interface DiffOptions {

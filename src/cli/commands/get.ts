@@ -1,21 +1,21 @@
 import { isStowageError, StowageError } from '../../errors.ts';
 import type { TaskDataStore } from '../../flow/task-data-store.ts';
-import { type ShownFile, saveToFolder } from '../artifact-folder.ts';
-import { type Form, ownForm, writeArtifact } from '../artifact-writer.ts';
 import { type AttemptRule, attemptRule } from '../choose-attempt.ts';
 import { usageError } from '../cli-error.ts';
+import { type ShownFile, saveToFolder } from '../files/artifact-folder.ts';
+import { toFile } from '../files/output-file.ts';
 import type { Invocation } from '../invocation.ts';
 import { artifactNotFound, MAX_EXISTING, missing } from '../not-found.ts';
-import type { Sink } from '../output.ts';
-import { toFile } from '../output-file.ts';
 import { reachTask } from '../reach.ts';
-import { formatBytes } from '../sizes.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { formatStorePath, parseStorePath, type Reaching } from '../store-path.ts';
 import { listed } from '../suggestions.ts';
-import type { Cell, Column } from '../table.ts';
-import { TerminalSink } from '../terminal-sink.ts';
-import { ValueJson } from '../value-json.ts';
+import type { Sink } from '../ui/output.ts';
+import { formatBytes } from '../ui/sizes.ts';
+import type { Cell, Column } from '../ui/table.ts';
+import { TerminalSink } from '../ui/terminal-sink.ts';
+import { type Form, ownForm, writeArtifact } from '../values/artifact-writer.ts';
+import { ValueJson } from '../values/value-json.ts';
 
 /** Options of `stowage get`. */
 export interface GetOptions {

@@ -5,9 +5,9 @@ import { type AttemptRule, attemptRule, chooseAttempt } from '../choose-attempt.
 import { usageError } from '../cli-error.ts';
 import type { Invocation } from '../invocation.ts';
 import { latestOf, pathOf, tasksAt } from '../listings.ts';
-import { followAttempt, followTasks } from '../log-follow.ts';
-import { LogText } from '../log-sink.ts';
-import { findTail, parseTail, readTail } from '../log-tail.ts';
+import { followAttempt, followTasks } from '../logs/log-follow.ts';
+import { LogText } from '../logs/log-sink.ts';
+import { findTail, parseTail, readTail } from '../logs/log-tail.ts';
 import { reachRun } from '../reach.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { formatStorePath, parseStorePath, type StorePath } from '../store-path.ts';

@@ -1,7 +1,6 @@
 import { listRuns } from '../../attempts/run-listing.ts';
 import type { ListedTask } from '../../format/attempt-files.ts';
 import type { DataStoreStorage } from '../../storage/contract.ts';
-import { ARTIFACT_COLUMNS, artifactRow } from '../artifact-table.ts';
 import { readStatuses } from '../attempt-status.ts';
 import {
   type AttemptView,
@@ -17,11 +16,12 @@ import type { Invocation } from '../invocation.ts';
 import { runsAt, tasksAt } from '../listings.ts';
 import { childrenOf } from '../not-found.ts';
 import { readRuns, runStatusCell } from '../run-view.ts';
-import { formatBytes, formatCount, parseLimit } from '../sizes.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { formatStorePath, parseStorePath, type Reaching, type StorePath } from '../store-path.ts';
-import type { Cell, Column } from '../table.ts';
-import { ageOf, formatDuration } from '../times.ts';
+import { ARTIFACT_COLUMNS, artifactRow } from '../ui/artifact-table.ts';
+import { formatBytes, formatCount, parseLimit } from '../ui/sizes.ts';
+import type { Cell, Column } from '../ui/table.ts';
+import { ageOf, formatDuration } from '../ui/times.ts';
 
 const FLOW_COLUMNS: readonly Column[] = [
   { header: 'FLOW', shrinks: true },

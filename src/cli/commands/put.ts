@@ -5,17 +5,17 @@ import { isStowageError, StowageError } from '../../errors.ts';
 import type { OpenTaskDataStore } from '../../flow/open-task-data-store.ts';
 import type { FlowDataStore } from '../../flow-data-store.ts';
 import { SerializerRegistry } from '../../values/registry.ts';
-import { storedText } from '../artifact-table.ts';
-import { checkInput, type InputForm, readInput, STDIN, streamInput } from '../input-file.ts';
+import { checkInput, type InputForm, readInput, STDIN, streamInput } from '../files/input-file.ts';
 import type { Invocation } from '../invocation.ts';
-import { Progress } from '../progress.ts';
 import { type InputArgument, parseInputs, parseMetadata } from '../put-arguments.ts';
 import { type PutArtifactJson, readPut } from '../put-report.ts';
-import { countOf, formatBytes, formatPercent } from '../sizes.ts';
 import { type OpenStore, withStoreToWrite } from '../store.ts';
 import { formatStorePath, parseStorePath, type Reaching } from '../store-path.ts';
-import type { Cell, Column } from '../table.ts';
-import { printable } from '../terminal-text.ts';
+import { storedText } from '../ui/artifact-table.ts';
+import { Progress } from '../ui/progress.ts';
+import { countOf, formatBytes, formatPercent } from '../ui/sizes.ts';
+import type { Cell, Column } from '../ui/table.ts';
+import { printable } from '../ui/terminal-text.ts';
 
 /** Options of `stowage put`. */
 export interface PutOptions {

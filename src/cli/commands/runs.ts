@@ -2,12 +2,12 @@ import type { Invocation } from '../invocation.ts';
 import { runsAt } from '../listings.ts';
 import { RunFilter, type RunFilterOptions } from '../run-filter.ts';
 import { type RunJson, runStatusCell } from '../run-view.ts';
-import { countOf, formatCount, parseLimit } from '../sizes.ts';
 import { withStore } from '../store.ts';
 import { parseStorePath } from '../store-path.ts';
 import { didYouMean, suggest } from '../suggestions.ts';
-import type { Cell, Column } from '../table.ts';
-import { ageOf, formatDuration } from '../times.ts';
+import { countOf, formatCount, parseLimit } from '../ui/sizes.ts';
+import type { Cell, Column } from '../ui/table.ts';
+import { ageOf, formatDuration } from '../ui/times.ts';
 
 const COLUMNS: readonly Column[] = [
   { header: 'RUN', shrinks: true },

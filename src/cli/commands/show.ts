@@ -1,7 +1,6 @@
 import type { Metadata } from '../../attempts/metadata-parts.ts';
 import type { LogName } from '../../format/log-names.ts';
 import { listLogs } from '../../logs/log-reader.ts';
-import { ARTIFACT_COLUMNS, artifactRow, storedText } from '../artifact-table.ts';
 import {
   type AttemptView,
   attemptJson,
@@ -19,13 +18,14 @@ import type { Invocation } from '../invocation.ts';
 import { pathOf, tasksAt } from '../listings.ts';
 import { reachRun } from '../reach.ts';
 import { RUN_STYLES, type RunJson, readRun } from '../run-view.ts';
-import { formatBytes, formatCount } from '../sizes.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { formatStorePath, parseStorePath, type Reaching } from '../store-path.ts';
-import type { Cell, Column } from '../table.ts';
-import { printable } from '../terminal-text.ts';
-import { ageOf, formatDuration } from '../times.ts';
-import { type TreeNode, treeRows } from '../tree.ts';
+import { ARTIFACT_COLUMNS, artifactRow, storedText } from '../ui/artifact-table.ts';
+import { formatBytes, formatCount } from '../ui/sizes.ts';
+import type { Cell, Column } from '../ui/table.ts';
+import { printable } from '../ui/terminal-text.ts';
+import { ageOf, formatDuration } from '../ui/times.ts';
+import { type TreeNode, treeRows } from '../ui/tree.ts';
 
 /** Of a task: name, status, how long it took. Of an artifact: name, size, type, what is stored of it. */
 const TREE_COLUMNS: readonly Column[] = [

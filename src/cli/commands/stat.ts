@@ -4,10 +4,10 @@ import { ContentObjectsFinder } from '../content-objects.ts';
 import { ContentTally, type Place, type StatJson } from '../content-tally.ts';
 import type { Invocation } from '../invocation.ts';
 import { runsAt, tasksAt } from '../listings.ts';
-import { formatBytes, formatCount, formatRatio } from '../sizes.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { formatStorePath, parseStorePath, type Reaching, type StorePath } from '../store-path.ts';
-import type { Cell, Column } from '../table.ts';
+import { formatBytes, formatCount, formatRatio } from '../ui/sizes.ts';
+import type { Cell, Column } from '../ui/table.ts';
 
 /** What the rows of `stowage stat` may be, in the order of paths. */
 export const STAT_LEVELS = ['flow', 'run', 'step', 'artifact'] as const;

@@ -6,10 +6,10 @@ import type {
   UnfinishedWrites,
 } from '../../storage/contract.ts';
 import type { Invocation } from '../invocation.ts';
-import { countOf, formatBytes } from '../sizes.ts';
 import { type OpenStore, withStore } from '../store.ts';
-import type { Cell, Column } from '../table.ts';
-import { formatAge, formatDuration, parseAge } from '../times.ts';
+import { countOf, formatBytes } from '../ui/sizes.ts';
+import type { Cell, Column } from '../ui/table.ts';
+import { formatAge, formatDuration, parseAge } from '../ui/times.ts';
 
 /** Options of `stowage uploads`. */
 export interface UploadsOptions {

@@ -1,4 +1,4 @@
-import { formatBytes, formatCount } from '../sizes.ts';
+import { formatBytes, formatCount } from '../ui/sizes.ts';
 
 /** How bytes differ. */
 export interface ByteDiff {

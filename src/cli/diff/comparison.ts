@@ -1,11 +1,11 @@
 import { readTasks, type TaskView } from '../attempt-view.ts';
 import type { Invocation } from '../invocation.ts';
 import { tasksAt } from '../listings.ts';
-import { Progress } from '../progress.ts';
 import { type RunJson, readRun } from '../run-view.ts';
-import { countOf, formatCount } from '../sizes.ts';
 import type { OpenStore } from '../store.ts';
 import type { Reaching } from '../store-path.ts';
+import { Progress } from '../ui/progress.ts';
+import { countOf, formatCount } from '../ui/sizes.ts';
 import { Explainer, type ExplainLimits } from './explain.ts';
 import { matchTasks, type TaskPair } from './match-tasks.ts';
 import { type ArtifactDiff, diffJson, diffTasks, isDifferent, sideOf, type TaskDiff } from './task-diff.ts';

@@ -1,6 +1,6 @@
 import { artifactJson } from '../attempt-view.ts';
 import { formatStorePath } from '../store-path.ts';
-import { ValueJson } from '../value-json.ts';
+import { ValueJson } from '../values/value-json.ts';
 import type { PathChange } from './changes.ts';
 import type { Comparison } from './comparison.ts';
 import { shortValue } from './short-value.ts';

@@ -1,5 +1,5 @@
-import type { Style } from '../paint.ts';
-import { formatCount } from '../sizes.ts';
+import type { Style } from '../ui/paint.ts';
+import { formatCount } from '../ui/sizes.ts';
 import type { PathChange } from './changes.ts';
 import { shortValue } from './short-value.ts';
 import { columnDiffText } from './table-diff.ts';

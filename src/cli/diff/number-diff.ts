@@ -1,4 +1,4 @@
-import { formatCount } from '../sizes.ts';
+import { formatCount } from '../ui/sizes.ts';
 import { differingPart } from './alignment.ts';
 import type { NumberList } from './value-kind.ts';
 

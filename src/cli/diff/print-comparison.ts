@@ -1,11 +1,11 @@
 import { statusCell } from '../attempt-view.ts';
 import type { Invocation } from '../invocation.ts';
 import { runStatusCell } from '../run-view.ts';
-import { countOf, formatBytes } from '../sizes.ts';
 import { formatStorePath } from '../store-path.ts';
-import type { Cell, Column } from '../table.ts';
-import { printable, shorten } from '../terminal-text.ts';
-import { ageOf } from '../times.ts';
+import { countOf, formatBytes } from '../ui/sizes.ts';
+import type { Cell, Column } from '../ui/table.ts';
+import { printable, shorten } from '../ui/terminal-text.ts';
+import { ageOf } from '../ui/times.ts';
 import type { Comparison } from './comparison.ts';
 import { artifactLines, CHANGE_STYLES, type DiffLine, onlyText, partLines } from './diff-lines.ts';
 import { type ArtifactDiff, isDifferent, type TaskDiff } from './task-diff.ts';

@@ -1,6 +1,6 @@
 import { messageOf } from '../../errors.ts';
-import { isArrowTable } from '../arrow-table.ts';
-import { formatBytes, formatCount } from '../sizes.ts';
+import { formatBytes, formatCount } from '../ui/sizes.ts';
+import { isArrowTable } from '../values/arrow-table.ts';
 import { bytesOf, isPlainObject, isTypedArray, kindOf, patternText } from './value-kind.ts';
 
 /** How long the text of a value may be. */

@@ -1,5 +1,5 @@
 import { formatPath, type PathStep } from '../../values/value-path.ts';
-import { countOf, formatCount } from '../sizes.ts';
+import { countOf, formatCount } from '../ui/sizes.ts';
 import { Aligner, commonItems, type Gap, MAX_EDITS } from './alignment.ts';
 import { byteDiffText, diffBytes } from './byte-diff.ts';
 import type { Changes } from './changes.ts';

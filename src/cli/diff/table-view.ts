@@ -1,5 +1,5 @@
-import { type ArrowTable, isArrowTable } from '../arrow-table.ts';
-import { toTabular } from '../tabular-value.ts';
+import { type ArrowTable, isArrowTable } from '../values/arrow-table.ts';
+import { toTabular } from '../values/tabular-value.ts';
 import { bytesOf, isPlainObject, isScalar, isTypedArray } from './value-kind.ts';
 
 /** A value that is a table, with its cells at hand. */

@@ -1,4 +1,4 @@
-import { usageError } from './cli-error.ts';
+import { usageError } from '../cli-error.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

@@ -1,4 +1,4 @@
-export { printable, printableLines } from '../codec/printable-text.ts';
+export { printable, printableLines } from '../../codec/printable-text.ts';
 
 const ZERO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
 const WIDE =

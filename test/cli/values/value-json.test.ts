@@ -1,7 +1,7 @@
 import { fc, test } from '@fast-check/vitest';
 import { tableFromArrays } from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
-import { ValueJson } from '../../src/cli/value-json.ts';
+import { ValueJson } from '../../../src/cli/values/value-json.ts';
 
 /** What is longer is written in slices. */
 const SLICE_LENGTH = 196_608;

@@ -1,4 +1,4 @@
-import { isArrowTable as isTable } from '../values/arrow-table.ts';
+import { isArrowTable as isTable } from '../../values/arrow-table.ts';
 
 /** What is read of an Apache Arrow table, by its shape: nothing here loads the library. */
 export interface ArrowTable {

@@ -1,4 +1,4 @@
-import type { ArtifactJson } from './attempt-view.ts';
+import type { ArtifactJson } from '../attempt-view.ts';
 import { formatBytes } from './sizes.ts';
 import type { Cell, Column } from './table.ts';
 

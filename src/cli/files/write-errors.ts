@@ -1,4 +1,4 @@
-import { CliError } from './cli-error.ts';
+import { CliError } from '../cli-error.ts';
 
 /** Why a file that may not be replaced is not written. */
 export const EXISTS = 'it exists already';

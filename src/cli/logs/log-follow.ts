@@ -1,19 +1,19 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { abortError } from '../errors.ts';
-import { attemptBase, type ListedTask, readDone } from '../format/attempt-files.ts';
-import { type LogChoice, logId } from '../format/log-names.ts';
-import { readRunFinished } from '../format/run-records.ts';
-import { type Outcome, type RecordedError, SESSION_FILES } from '../format/session-files.ts';
-import { followLogs } from '../logs/log-following.ts';
-import { listLogs } from '../logs/log-reader.ts';
-import { errorLine } from './attempt-view.ts';
-import type { Invocation } from './invocation.ts';
-import { latestOf, pathOf, tasksAt } from './listings.ts';
+import { abortError } from '../../errors.ts';
+import { attemptBase, type ListedTask, readDone } from '../../format/attempt-files.ts';
+import { type LogChoice, logId } from '../../format/log-names.ts';
+import { readRunFinished } from '../../format/run-records.ts';
+import { type Outcome, type RecordedError, SESSION_FILES } from '../../format/session-files.ts';
+import { followLogs } from '../../logs/log-following.ts';
+import { listLogs } from '../../logs/log-reader.ts';
+import { errorLine } from '../attempt-view.ts';
+import type { Invocation } from '../invocation.ts';
+import { latestOf, pathOf, tasksAt } from '../listings.ts';
+import type { OpenStore } from '../store.ts';
+import { formatStorePath, type Reaching } from '../store-path.ts';
 import { LogLines, type LogSink, type LogSubject, LogText, logTitle } from './log-sink.ts';
 import { findTail } from './log-tail.ts';
-import type { OpenStore } from './store.ts';
-import { formatStorePath, type Reaching } from './store-path.ts';
 
 /** What is followed, and how much of what is there already comes first. */
 export interface FollowSettings {

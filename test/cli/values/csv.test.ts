@@ -18,8 +18,8 @@ import {
   vectorFromArray,
 } from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
-import { cellText, writeCsv } from '../../src/cli/csv.ts';
-import { toTabular } from '../../src/cli/tabular-value.ts';
+import { cellText, writeCsv } from '../../../src/cli/values/csv.ts';
+import { toTabular } from '../../../src/cli/values/tabular-value.ts';
 
 /** What a value is as CSV; it must be a table. */
 async function toCsv(value: unknown): Promise<string> {

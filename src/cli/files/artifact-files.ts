@@ -1,6 +1,6 @@
-import type { ArtifactInfo } from '../flow/task-data-store.ts';
-import { encodeSegment } from '../storage/names.ts';
-import { type Form, ownForm } from './artifact-writer.ts';
+import type { ArtifactInfo } from '../../flow/task-data-store.ts';
+import { encodeSegment } from '../../storage/names.ts';
+import { type Form, ownForm } from '../values/artifact-writer.ts';
 
 /** A file that an artifact is written to. */
 export interface ArtifactFile {

@@ -9,8 +9,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { toFile } from '../../src/cli/output-file.ts';
-import { scratchFolder } from './fixture.ts';
+import { toFile } from '../../../src/cli/files/output-file.ts';
+import { scratchFolder } from '../fixture.ts';
 
 const folder = scratchFolder();
 const { signal } = new AbortController();

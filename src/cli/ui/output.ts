@@ -1,9 +1,9 @@
 import type { Writable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { abortError } from '../errors.ts';
+import { abortError } from '../../errors.ts';
+import { outputFailed } from '../files/write-errors.ts';
 import { coloured, hasColours, type Paint, plain } from './paint.ts';
 import { type Cell, type Column, tableLines } from './table.ts';
-import { outputFailed } from './write-errors.ts';
 
 /** A place that takes a command's results, piece by piece. */
 export interface Sink {

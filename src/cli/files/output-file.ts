@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, link, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
-import { throwIfAborted } from '../errors.ts';
-import type { Sink } from './output.ts';
+import { throwIfAborted } from '../../errors.ts';
+import type { Sink } from '../ui/output.ts';
 import { cannotWrite, EXISTS } from './write-errors.ts';
 
 /** Longer names leave no room for what an unfinished file is called beside them. */

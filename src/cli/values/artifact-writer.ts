@@ -1,9 +1,9 @@
-import type { ArtifactInfo, TaskDataStore } from '../flow/task-data-store.ts';
-import { CliError } from './cli-error.ts';
+import type { ArtifactInfo, TaskDataStore } from '../../flow/task-data-store.ts';
+import { CliError } from '../cli-error.ts';
+import type { Sink } from '../ui/output.ts';
+import { Progress } from '../ui/progress.ts';
+import { countOf, formatBytes, formatCount, formatPercent } from '../ui/sizes.ts';
 import { writeCsv } from './csv.ts';
-import type { Sink } from './output.ts';
-import { Progress } from './progress.ts';
-import { countOf, formatBytes, formatCount, formatPercent } from './sizes.ts';
 import { toTabular } from './tabular-value.ts';
 import { ValueJson } from './value-json.ts';
 

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { LogLines, type LogSubject, LogText } from '../../src/cli/log-sink.ts';
-import { Output } from '../../src/cli/output.ts';
+import { LogLines, type LogSubject, LogText } from '../../../src/cli/logs/log-sink.ts';
+import { Output } from '../../../src/cli/ui/output.ts';
 
 const { signal } = new AbortController();
 

@@ -2,12 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { fc, test } from '@fast-check/vitest';
 import { tableFromArrays } from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
-import { Aligner, commonItems, type Gap } from '../../src/cli/diff/alignment.ts';
-import { artifactLines } from '../../src/cli/diff/diff-lines.ts';
-import { shortValue } from '../../src/cli/diff/short-value.ts';
-import { diffValues, type ValueDiff, valueDiffText } from '../../src/cli/diff/value-diff.ts';
-import { ValueIds } from '../../src/cli/diff/value-ids.ts';
-import { propertyRuns } from '../property.ts';
+import { Aligner, commonItems, type Gap } from '../../../src/cli/diff/alignment.ts';
+import { artifactLines } from '../../../src/cli/diff/diff-lines.ts';
+import { shortValue } from '../../../src/cli/diff/short-value.ts';
+import { diffValues, type ValueDiff, valueDiffText } from '../../../src/cli/diff/value-diff.ts';
+import { ValueIds } from '../../../src/cli/diff/value-ids.ts';
+import { propertyRuns } from '../../property.ts';
 
 const ALL = Number.POSITIVE_INFINITY;
 

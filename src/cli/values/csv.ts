@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import { types } from 'node:util';
-import { abortError } from '../errors.ts';
-import type { Sink } from './output.ts';
+import { abortError } from '../../errors.ts';
+import type { Sink } from '../ui/output.ts';
 import type { Tabular } from './tabular-value.ts';
 import { ValueJson } from './value-json.ts';
 

@@ -1,6 +1,6 @@
-import { type ListedLog, readLog } from '../logs/log-reader.ts';
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { usageError } from './cli-error.ts';
+import { type ListedLog, readLog } from '../../logs/log-reader.ts';
+import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
+import { usageError } from '../cli-error.ts';
 
 const LINE_END = 0x0a;
 

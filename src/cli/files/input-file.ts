@@ -2,9 +2,9 @@ import { Buffer, constants } from 'node:buffer';
 import { fstatSync, constants as modes, openSync } from 'node:fs';
 import { access, open, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
-import type { CallOptions } from '../storage/contract.ts';
-import { untilAborted } from '../streams/stream-head.ts';
-import { CliError } from './cli-error.ts';
+import type { CallOptions } from '../../storage/contract.ts';
+import { untilAborted } from '../../streams/stream-head.ts';
+import { CliError } from '../cli-error.ts';
 
 /** The file that is the standard input. */
 export const STDIN = '-';

@@ -1,4 +1,4 @@
-import { usageError } from './cli-error.ts';
+import { usageError } from '../cli-error.ts';
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
 const SIZE = /^(\d+(?:\.\d+)?) ?(?:([kmgtp]?)(i?)b?)$/i;

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import { inspect } from 'node:util';
-import { attempted, isInstance, isStowageError, messageOf as thrownMessage } from '../errors.ts';
-import { CliError } from './cli-error.ts';
+import { attempted, isInstance, isStowageError, messageOf as thrownMessage } from '../../errors.ts';
+import { CliError } from '../cli-error.ts';
 import { widthOf } from './output.ts';
 import { printable } from './terminal-text.ts';
 import { wrapWords } from './wrap.ts';

@@ -1,11 +1,11 @@
 import { lstat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { isStowageError } from '../errors.ts';
-import { makeFolders } from '../storage/local/make-folders.ts';
+import { isStowageError } from '../../errors.ts';
+import { makeFolders } from '../../storage/local/make-folders.ts';
+import { CliError } from '../cli-error.ts';
+import type { Sink } from '../ui/output.ts';
+import { type Form, type WriteContext, writeArtifact } from '../values/artifact-writer.ts';
 import { type ArtifactFile, filesOf } from './artifact-files.ts';
-import { type Form, type WriteContext, writeArtifact } from './artifact-writer.ts';
-import { CliError } from './cli-error.ts';
-import type { Sink } from './output.ts';
 import { toFile } from './output-file.ts';
 import { cannotWrite } from './write-errors.ts';
 
