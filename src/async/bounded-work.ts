@@ -1,4 +1,34 @@
-/** Work of which only so much goes on at a time. The first failure ends what is to come; what was begun is waited for. */
+/**
+ * Maps items with at most `limit` calls of `work` under way; the results have the order of the items. The first failure begins no more
+ * calls; those under way are waited for, so that nothing goes on in the background, and the failure is thrown.
+ */
+export async function mapBounded<T, R>(
+  items: Iterable<T>,
+  limit: number,
+  work: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const waiting = items[Symbol.iterator]();
+  const results: R[] = [];
+  let index = 0;
+  let failure: { error: unknown } | undefined;
+  const takeTurns = async (): Promise<void> => {
+    while (!failure) {
+      const next = waiting.next();
+      if (next.done) return;
+      const at = index++;
+      try {
+        results[at] = await work(next.value, at);
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: limit }, takeTurns));
+  if (failure) throw failure.error;
+  return results;
+}
+
+/** Work that comes piece by piece, with a bound on what is under way. The first failure ends what is to come; what was begun is waited for. */
 export class BoundedWork {
   readonly #limit: number;
   readonly #running = new Set<Promise<void>>();

@@ -9,7 +9,14 @@ import { invalidArgument, isStowageError, StowageError, throwIfAborted } from '.
 import { runNotFound } from '../flow/run.ts';
 import { listTasks } from '../format/attempt-files.ts';
 import { signerOf } from '../format/signing.ts';
-import { checkOptionNames } from '../options/option-names.ts';
+import {
+  ANYTHING,
+  checkOptions,
+  FLAG,
+  FUNCTION,
+  type OptionTable,
+  wholeNumber,
+} from '../options/option-table.ts';
 import { canonicalAddress, rootOf } from '../storage/canonical-address.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { CountStorage } from '../storage/count.ts';
@@ -46,9 +53,17 @@ export interface CopyOptions extends CallOptions, Pick<TaskCacheOptions, 'signin
   onProgress?: ((progress: CopyProgress) => void) | undefined;
 }
 
-const OPTION_NAMES = [
-  ...['from', 'to', 'flowName', 'runId', 'openPlace', 'signingKeys', 'concurrency', 'dryRun', 'onProgress'],
-];
+const OPTIONS: OptionTable<CopyOptions> = {
+  from: ANYTHING,
+  to: ANYTHING,
+  flowName: ANYTHING,
+  runId: ANYTHING,
+  openPlace: FUNCTION,
+  signingKeys: ANYTHING,
+  concurrency: wholeNumber(1),
+  dryRun: FLAG,
+  onProgress: FUNCTION,
+};
 const DEFAULT_CONCURRENCY = 4;
 /** How many large contents are remembered as written. */
 const REMEMBERED = 10_000;
@@ -208,8 +223,8 @@ async function prepareTarget(
 
 function checkCopyOptions(options: CopyOptions): void {
   if (options === undefined) throw invalidArgument('copyStore takes options, at least { from, to }.');
-  checkOptionNames(options, 'copyStore', OPTION_NAMES);
-  const { from, to, flowName, runId, openPlace, concurrency, dryRun, onProgress } = options;
+  checkOptions(options, 'copyStore', OPTIONS);
+  const { from, to, flowName, runId } = options;
   if (!isPlace(from) || !isPlace(to)) {
     throw invalidArgument(
       'copyStore takes { from, to }: two addresses of stores, or storages that were opened.',
@@ -218,15 +233,6 @@ function checkCopyOptions(options: CopyOptions): void {
   if (flowName !== undefined) validateUserName(flowName, 'flow name');
   if (runId !== undefined) validateUserName(runId, 'run id');
   if (runId !== undefined && flowName === undefined) throw invalidArgument('A runId needs its flowName.');
-  if (concurrency !== undefined && !(Number.isSafeInteger(concurrency) && concurrency >= 1)) {
-    throw invalidArgument(`concurrency must be an integer from 1 on, not ${String(concurrency)}.`);
-  }
-  if (dryRun !== undefined && typeof dryRun !== 'boolean')
-    throw invalidArgument('dryRun must be true or false.');
-  if (openPlace !== undefined && typeof openPlace !== 'function')
-    throw invalidArgument('openPlace must be a function that opens a storage by its address.');
-  if (onProgress !== undefined && typeof onProgress !== 'function')
-    throw invalidArgument('onProgress must be a function.');
 }
 
 function isAddress(place: CopyOptions['from']): place is string | URL {

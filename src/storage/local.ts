@@ -3,6 +3,7 @@ import { unlink } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { mapBounded } from '../async/bounded-work.ts';
 import { invalidArgument, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { checkBody } from '../streams/body-stream.ts';
 import { closedError, listLimit } from './checks.ts';
@@ -160,18 +161,14 @@ export class LocalStorage implements DataStoreStorage {
     this.#begin(options);
     const failures: DeleteFailure[] = [];
     const deleted: string[] = [];
-    const waiting = [...names].reverse();
-    const work = async (): Promise<void> => {
-      for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
-        this.#begin(options);
-        try {
-          deleted.push(await this.#unlink(name));
-        } catch (error) {
-          failures.push({ name, error: error as Error });
-        }
+    await mapBounded(names, MAX_CONCURRENT_DELETES, async (name) => {
+      this.#begin(options);
+      try {
+        deleted.push(await this.#unlink(name));
+      } catch (error) {
+        failures.push({ name, error: error as Error });
       }
-    };
-    await Promise.all(Array.from({ length: Math.min(MAX_CONCURRENT_DELETES, names.length) }, work));
+    });
     removeEmptyFolders(this.root, deleted);
     return failures;
   }

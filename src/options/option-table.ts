@@ -1,0 +1,92 @@
+import { types } from 'node:util';
+import { invalidArgument } from '../errors.ts';
+import { checkOptionNames } from './option-names.ts';
+
+/** What an option takes. */
+export interface OptionKind {
+  /** Follows "must be" in an error: `true or false`. */
+  expects: string;
+  accepts: (value: unknown) => boolean;
+}
+
+/** The options of a call, without `signal`, each with its kind. The compiler misses none, and takes none too many. */
+export type OptionTable<Options> = { readonly [Name in Exclude<keyof Options, 'signal'>]-?: OptionKind };
+
+/** Anything: what is taken says so itself, or is checked where it is used. */
+export const ANYTHING: OptionKind = { expects: 'anything', accepts: () => true };
+
+export const FLAG: OptionKind = {
+  expects: 'true or false',
+  accepts: (value) => typeof value === 'boolean',
+};
+
+export const TEXT: OptionKind = { expects: 'text', accepts: (value) => typeof value === 'string' };
+
+export const FUNCTION: OptionKind = {
+  expects: 'a function',
+  accepts: (value) => typeof value === 'function',
+};
+
+/** A single text is none: it would be taken for its letters. */
+export const NAMES: OptionKind = {
+  expects: "a list of names, such as ['first', 'second']",
+  accepts: (value) => Array.isArray(value) && value.every((name) => typeof name === 'string'),
+};
+
+export const DATE: OptionKind = {
+  expects: 'a valid date',
+  accepts: (value) => types.isDate(value) && !Number.isNaN(value.getTime()),
+};
+
+export function oneOf(...values: readonly string[]): OptionKind {
+  return {
+    expects: `one of ${values.join(', ')}`,
+    accepts: (value) => values.includes(value as string),
+  };
+}
+
+/** @param max - default: no limit but that of exact integers. */
+export function wholeNumber(
+  min: number,
+  max: number = Number.MAX_SAFE_INTEGER,
+  unit = 'an integer',
+): OptionKind {
+  return {
+    expects: max === Number.MAX_SAFE_INTEGER ? `${unit} from ${min} on` : `${unit} from ${min} to ${max}`,
+    accepts: (value) => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max,
+  };
+}
+
+export function wholeMilliseconds(min: number, max: number): OptionKind {
+  return wholeNumber(min, max, 'whole milliseconds');
+}
+
+/**
+ * Checks that `options` has no members but those of the table and `signal`, and that each is of its kind or undefined.
+ *
+ * @param call - how the caller wrote it: `copyStore`.
+ * @param owner - follows the name of an option in an error: ` of task judge`.
+ * @throws StowageError `INVALID_ARGUMENT`
+ */
+export function checkOptions<Options extends object>(
+  options: unknown,
+  call: string,
+  table: OptionTable<Options>,
+  owner = '',
+): asserts options is Options | undefined {
+  checkOptionNames(options, call, Object.keys(table));
+  if (options === undefined) return;
+  for (const [name, { expects, accepts }] of Object.entries<OptionKind>(table)) {
+    const value = (options as Record<string, unknown>)[name];
+    if (value === undefined || accepts(value)) continue;
+    throw invalidArgument(`${name}${owner} must be ${expects}, not ${shown(value)}.`, { option: name });
+  }
+}
+
+/** A value in an error: text in quotes, so that `'5'` is told from `5`. */
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  return typeof value === 'object' || typeof value === 'function'
+    ? `a value of type ${typeof value}`
+    : String(value);
+}

@@ -1,0 +1,37 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect, it } from 'vitest';
+import { mapBounded } from '../../src/async/bounded-work.ts';
+
+describe('mapBounded', () => {
+  test.prop([fc.array(fc.nat(3), { maxLength: 30 }), fc.integer({ min: 1, max: 8 })])(
+    'keeps the order of the items, and its bound',
+    async (turns, limit) => {
+      let underWay = 0;
+      let most = 0;
+      const results = await mapBounded(turns, limit, async (count, index) => {
+        underWay += 1;
+        most = Math.max(most, underWay);
+        for (let turn = 0; turn < count; turn++) await undefined;
+        underWay -= 1;
+        return index;
+      });
+      expect(results).toEqual(turns.map((_, index) => index));
+      expect(most).toBeLessThanOrEqual(limit);
+    },
+  );
+
+  it('begins nothing after a failure, and leaves nothing under way', async () => {
+    const begun: number[] = [];
+    const ended: number[] = [];
+    const work = mapBounded([0, 1, 2, 3, 4, 5], 2, async (item) => {
+      begun.push(item);
+      if (item === 1) throw new Error('one fails');
+      await delay(5);
+      ended.push(item);
+    });
+    await expect(work).rejects.toThrow('one fails');
+    expect(begun).toEqual([0, 1]);
+    expect(ended).toEqual([0]);
+  });
+});
