@@ -5,7 +5,7 @@ import { type SourceFunction, sourceText } from '../cache/function-source.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { messageOf } from '../errors.ts';
 
-/** Where a program listens that wants to know of failures. */
+/** A program that listens here is told of failures. */
 const FAILURE_CHANNELS = {
   lookup: 'stowage:task-cache-failed',
   lease: 'stowage:task-cache-failed',
@@ -13,22 +13,23 @@ const FAILURE_CHANNELS = {
   record: 'stowage:cached-task-unrecorded',
 } as const;
 
-/** What of a cached call failed: looking for a result, waiting for others, storing the entry, writing the attempt. */
+/** The part of a cached call that failed: looking for a result, waiting for others, storing the entry, writing the attempt. */
 export type FailedPart = keyof typeof FAILURE_CHANNELS;
 
-const WHAT: Readonly<Record<FailedPart, string>> = {
-  lookup: 'finds no result, because the store could not be asked',
-  lease: 'waits for no other process, because no lease could be had',
-  store: 'ran, and its result was not stored',
-  record: 'ran, and its result was not stored, because its attempt could not be recorded',
+/** What happened, and what follows for the call. */
+const WHAT: Readonly<Record<FailedPart, readonly [string, string]>> = {
+  lookup: ['cache lookup failed', 'the task runs uncached'],
+  lease: ['taking a lease failed', 'the task runs without waiting for other processes'],
+  store: ['storing the result failed', 'the call returns it uncached'],
+  record: ['recording the attempt failed', 'the call returns its result uncached'],
 };
 
-/** How many definitions, and how many that were told, are remembered. */
+/** The most definitions, and warnings told, that are remembered. */
 const MAX_KNOWN = 1000;
-/** As many variables a message names. */
+/** A message names at most so many variables. */
 const MAX_NAMED = 10;
 
-/** What the channel `stowage:cached-task-warning` carries: a cached task may return results that are not its own. */
+/** A message of the channel `stowage:cached-task-warning`: a cached task may return results that are not its own. */
 export interface CachedTaskWarning {
   /** `STOWAGE_CACHED_TASK_REDEFINED`, `STOWAGE_UNSEEN_VARIABLES`, `STOWAGE_OTHER_SOURCE`. */
   code: string;
@@ -39,7 +40,7 @@ export interface CachedTaskWarning {
 
 const doubts = channel('stowage:cached-task-warning');
 
-/** What was told in this process of code: it is the same whatever flow is opened for it, be it one for each request. */
+/** Warnings about code that this process was told: code is the same for every flow, even if each request opens one. */
 const toldOfCode = new BoundedMap<string, true>(MAX_KNOWN);
 
 /** A definition of a task, for those that share its results. */
@@ -50,8 +51,8 @@ interface Definition {
 }
 
 /**
- * What the cached tasks of one flow warn of by `process.emitWarning`: a library does not log, but a cache that nobody notices to be
- * of no use, or to return results of something else, costs more than a line.
+ * Warns of the cached tasks of one flow by `process.emitWarning`. A library does not log, but a cache that does nothing, or returns
+ * results of something else, without anybody noticing costs more than a line.
  */
 export class CachedTaskWarnings {
   readonly #flowName: string;
@@ -65,12 +66,13 @@ export class CachedTaskWarnings {
     this.#flowName = flowName;
   }
 
-  /** Warns of the first failure, unless somebody listens to the channel that tells of it; of none after that. */
+  /** Warns of the first failure only, and not if somebody listens to the channel that tells of it. */
   failed(task: string, part: FailedPart, error: unknown): void {
     const name = FAILURE_CHANNELS[part];
     if (this.#hasFailed || channel(name).hasSubscribers) return;
     this.#hasFailed = true;
-    const message = `${this.#titleOf(task)} ${WHAT[part]}: ${sentence(error)} No task fails by that, but equal calls run again until it is mended. ${remedyOf(part)}This is told once for each open flow; a subscriber to the channel ${name} is told instead, and of more.`;
+    const [what, follows] = WHAT[part];
+    const message = `${this.#titleOf(task)}: ${what} (${phrase(error)}); ${follows}. Equal calls run again until this is mended. ${remedyOf(part)}Told once for each open flow; subscribe to the channel ${name} to be told of each failure instead.`;
     warn('STOWAGE_CACHE_FAILED', message, error);
   }
 
@@ -95,7 +97,7 @@ export class CachedTaskWarnings {
       this.#doubt(
         'STOWAGE_CACHED_TASK_REDEFINED',
         name,
-        `Two definitions of the cached task "${name}" of flow "${this.#flowName}" share results, though their functions differ: both have version ${JSON.stringify(version)}. If they are two tasks, give one of them another name; if one is the other's successor, give it another version.`,
+        `Two definitions of the cached task "${name}" of flow "${this.#flowName}" share results, and their functions differ: both have version ${JSON.stringify(version)}. Give two tasks two names, and a changed function another version.`,
       );
       return;
     }
@@ -104,7 +106,7 @@ export class CachedTaskWarnings {
     this.#doubt(
       'STOWAGE_CACHED_TASK_REDEFINED',
       name,
-      `Two definitions of the cached task "${name}" of flow "${this.#flowName}" share results: their functions have the same source, and are two, for which ${listed(variables)} may differ. ${makeThemCount(variables)}`,
+      `Two definitions of the cached task "${name}" of flow "${this.#flowName}" share results: their functions have the same source, but ${listed(variables)} may differ. ${makeThemCount(variables)}`,
     );
   }
 
@@ -115,7 +117,7 @@ export class CachedTaskWarnings {
       'STOWAGE_UNSEEN_VARIABLES',
       task,
       variables.map(({ name, place }) => `${name} ${place}`).join(),
-      `${this.#titleOf(task)} ${unseenText(variables)} This is told once; \`freeVariables: 'error'\` makes it an error.`,
+      `${this.#titleOf(task)} ${unseenText(variables)} Told once; \`freeVariables: 'error'\` makes it an error.`,
     );
   }
 
@@ -126,7 +128,7 @@ export class CachedTaskWarnings {
       'STOWAGE_OTHER_SOURCE',
       task,
       version,
-      `${this.#titleOf(task)} returned a result of ${storedAt}, which a function of other source made: the version ${JSON.stringify(version)} is that of then, and the code is not. If that changes results, give it another version; if not, \`{ mode: 'refresh' }\` or \`evict\` renews what was stored, and a subscriber to the channel stowage:cached-task-warning is told instead. This is told once.`,
+      `${this.#titleOf(task)} returned a result of ${storedAt} that a function of other source made: the code changed, and the version ${JSON.stringify(version)} did not. If results change by that, give it another version. If not, renew the result by \`{ mode: 'refresh' }\` or \`evict\`, or subscribe to the channel stowage:cached-task-warning to be told there instead. Told once.`,
     );
   }
 
@@ -145,7 +147,7 @@ export class CachedTaskWarnings {
     this.#tell(code, task, message);
   }
 
-  /** By the channel, to whoever listens, instead of as a warning. */
+  /** Uses the channel if somebody listens there, else a warning. */
   #tell(code: string, task: string, message: string): void {
     const doubt: CachedTaskWarning = { code, flow: this.#flowName, task, message };
     if (doubts.hasSubscribers) doubts.publish(doubt);
@@ -157,16 +159,16 @@ export class CachedTaskWarnings {
   }
 }
 
-/** That a version does not see variables, and what to do. */
+/** Says that a version does not see variables, and what to do. */
 export function unseenText(variables: readonly FreeVariable[]): string {
   const named = variables.map(({ name, place }) => (place === 'run' ? name : `${name} (in ${place})`));
-  return `has version 'auto', which sees source only, and its code uses ${listed(named)}: a change of what is there changes no key, and earlier results are returned. ${makeThemCount(variables.map(({ name }) => name))}`;
+  return `has version 'auto', which sees source only, and its code uses ${listed(named)}: a change there changes no key, and earlier results are returned. ${makeThemCount(variables.map(({ name }) => name))}`;
 }
 
 function makeThemCount(variables: readonly string[]): string {
   const [name, ...others] = variables;
   const example = others.length === 0 && name !== undefined && /^[\w$]+$/.test(name) && name !== 'this';
-  return `If results depend on one of them, make it count: functions, modules and files by \`dependsOn\`, values by members of \`config\` that have their names${example ? ` (\`config: { ${name} }\`)` : ''}, or by \`salt\`, or pass it in the input. Name in \`ignoredVariables\` what does not change results (libraries, clients), or counts by a salt or the input.`;
+  return `If results depend on one of them, make it count: functions, modules and files by \`dependsOn\`; values by members of \`config\` with their names${example ? ` (\`config: { ${name} }\`)` : ''}, by \`salt\`, or in the input. Name in \`ignoredVariables\` what changes no result (libraries, clients), or counts by a salt or the input.`;
 }
 
 function listed(names: readonly string[]): string {
@@ -180,7 +182,7 @@ function areSame(before: readonly WeakRef<SourceFunction>[], now: readonly Sourc
 
 function remedyOf(part: FailedPart): string {
   if (part === 'lookup' || part === 'lease') return '';
-  return "Where the store is not to be written, call with { mode: 'readonly' }. ";
+  return "If the store must not be written, call with { mode: 'readonly' }. ";
 }
 
 function warn(code: string, message: string, cause?: unknown): void {
@@ -188,7 +190,6 @@ function warn(code: string, message: string, cause?: unknown): void {
   process.emitWarning(Object.assign(warning, { name: 'StowageWarning', code }));
 }
 
-function sentence(error: unknown): string {
-  const text = messageOf(error);
-  return /[.!?]$/.test(text) ? text : `${text}.`;
+function phrase(error: unknown): string {
+  return messageOf(error).replace(/\.$/, '');
 }
