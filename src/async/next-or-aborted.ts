@@ -21,12 +21,17 @@ export function orAborted<T>(work: () => Promise<T>, signal: AbortSignal | undef
 }
 
 /**
- * The next item of an iterator, or `ABORTED`. Each item has a listener of its own: a race with one promise for all of them would
- * hold every item until the end.
+ * The next item of an iterator, or `ABORTED`. Each item is waited for by itself: a race with one promise for all of them would
+ * hold every item until the end. Who asks for many of them keeps the signal's listener meanwhile, by {@link keepListening}.
  */
 export function nextOrAborted<T>(
   iterator: AsyncIterator<T>,
   signal: AbortSignal | undefined,
 ): Promise<IteratorResult<T>> {
   return orAborted(() => iterator.next(), signal);
+}
+
+/** Keeps the one listener that a signal has, so that it is not added and removed for each item; until the returned function is called. */
+export function keepListening(signal: AbortSignal | undefined): () => void {
+  return signal ? onAbort(signal, () => {}) : () => {};
 }

@@ -31,7 +31,10 @@ export function cloneJson(value: JsonValue): JsonValue {
 /** Whether arrays and objects are nested deeper than so many levels. */
 function isDeeper(value: JsonValue, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
+  if (levels === 0) return true;
+  for (const inner of isList(value) ? value : Object.values(value))
+    if (isDeeper(inner, levels - 1)) return true;
+  return false;
 }
 
 function isList(value: JsonValue): value is readonly JsonValue[] {

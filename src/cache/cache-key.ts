@@ -109,19 +109,34 @@ export class TaskKeys {
 
   /** The key of a call. */
   keyOf(input: unknown, salt?: string): CacheKey {
-    const counted = this.counted(input);
-    const { key, parts } = this.keyWithoutPlaces(counted, salt);
-    const places = {
-      ...this.commonPlaces,
-      ...(this.config === undefined ? {} : { config: this.placesOf('config', this.config) }),
-      input: this.placesOf('input', counted),
-    };
-    return { key, parts, places };
+    return { ...this.briefKeyOf(input, salt), places: this.placesIn(input) };
   }
 
   /** As {@link keyOf}, in half the time, without what explains a difference inside the input or the configuration. */
   briefKeyOf(input: unknown, salt?: string): CacheKey {
-    return { ...this.keyWithoutPlaces(this.counted(input), salt), places: this.commonPlaces };
+    const parts = this.partsOf(input, salt);
+    return { key: keyOfParts(parts), parts, places: this.commonPlaces };
+  }
+
+  /** What explains a difference inside the input or the configuration, as they are now. */
+  placesIn(input: unknown): CacheKey['places'] {
+    return {
+      ...this.commonPlaces,
+      ...(this.config === undefined ? {} : { config: this.placesOf('config', this.config) }),
+      input: this.placesOf('input', this.counted(input)),
+    };
+  }
+
+  /** What the key of a call is made of. */
+  partsOf(input: unknown, salt: string | undefined): KeyParts {
+    if (salt !== undefined && typeof salt !== 'string')
+      throw invalidTask(this.taskName, 'a salt is a string.');
+    return {
+      ...this.common,
+      ...this.configPart(),
+      input: this.digestOf('input', this.counted(input)),
+      ...this.saltOf(salt),
+    };
   }
 
   /** The configuration as it is now: an object that is changed between two calls gives each of them a key of its own. */
@@ -144,18 +159,6 @@ export class TaskKeys {
     } catch {
       return []; // a Proxy that throws: making the key tells where
     }
-  }
-
-  private keyWithoutPlaces(counted: unknown, salt: string | undefined): Pick<CacheKey, 'key' | 'parts'> {
-    if (salt !== undefined && typeof salt !== 'string')
-      throw invalidTask(this.taskName, 'a salt is a string.');
-    const parts: KeyParts = {
-      ...this.common,
-      ...this.configPart(),
-      input: this.digestOf('input', counted),
-      ...this.saltOf(salt),
-    };
-    return { key: keyOfParts(parts), parts };
   }
 
   /** That of a task is told from that of a call by its type. */

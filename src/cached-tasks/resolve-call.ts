@@ -15,7 +15,7 @@ import { type LoadedResult, loadHit } from './load-hit.ts';
 import type { CachedResult } from './result.ts';
 import { storeResult } from './store-result.ts';
 import { runTry } from './task-context.ts';
-import { type ChangedPart, changedPart, type TaskDefinition } from './task-definition.ts';
+import type { ChangedPart, TaskDefinition } from './task-definition.ts';
 
 /**
  * Finds the result of a call, or runs the task and stores what it returns.
@@ -102,12 +102,9 @@ async function runAndStore<Input, Output>(
   looked: Looked,
   options: RunOptions,
 ): Promise<CachedResult<Output>> {
-  // Before the function may change its input.
+  // Before the function may change its input; whether somebody did is looked at right before it is called.
   const isStored = call.mode === 'auto' || call.mode === 'refresh';
-  const key = isStored ? call.full() : call.brief;
-  const changed = changedPart(call.brief.parts, key.parts);
-  if (changed) throw changedMeanwhile(definition.name, changed);
-  const full = { ...call, brief: key };
+  const full = isStored ? { ...call, brief: call.full() } : call;
   const mayBeFinished =
     call.mode === 'auto' && looked.missReason === 'absent' && !definition.host.cache.isSigned;
   const tried = await runWithRetries(definition, full, { ...options, mayBeFinished });
@@ -162,7 +159,7 @@ async function runOnce<Input, Output>(
   const open = async (inner: CallOptions): Promise<OpenTaskDataStore | undefined> => {
     const first = await host.openFirst(spec, inner);
     if (first) return first;
-    if (options.mayBeFinished && attempt === 0) {
+    if (options.mayBeFinished && attempt === 0 && !call.changed()) {
       const task = { run: spec.runId, step: spec.stepName, task: spec.taskId };
       finished = await finishedCall(definition, call, task, { ...options, signal: inner.signal ?? signal });
     }

@@ -100,8 +100,8 @@ export class TaskDefinition<Input, Output> implements CodePart {
       input,
       brief,
       versionText: typeof version === 'string' ? version : `auto ${version.digest.slice(0, 12)}`,
-      full: () => keys.keyOf(input, salt),
-      changed: () => changedPart(brief.parts, keys.briefKeyOf(input, salt).parts),
+      full: () => ({ ...brief, places: keys.placesIn(input) }),
+      changed: () => changedPart(brief.parts, keys.partsOf(input, salt)),
       changedBeside: async () => {
         if (keys.configPart().config !== brief.parts.config) return 'config';
         const code = this.#code;

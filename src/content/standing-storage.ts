@@ -5,7 +5,7 @@ import type { StoreFile } from './store-file.ts';
 
 /**
  * The storage of a store, which takes nothing new once the store is gone (`STORE_GONE`): a store in a bucket is looked at once a minute
- * before something is written, one in a folder before each description and DONE. (A folder's storage makes no folder where the store was, so that other
+ * before something is written, one in a folder before each DONE. (A folder's storage makes no folder where the store was, so that other
  * writes fail by themselves.)
  */
 export class StandingStorage extends StorageDecorator {
@@ -21,8 +21,7 @@ export class StandingStorage extends StorageDecorator {
     body: Uint8Array | AsyncIterable<Uint8Array>,
     options: CreateOptions = {},
   ): Promise<boolean> {
-    const isClosing = name.endsWith(SESSION_FILES.done) || name.endsWith(SESSION_FILES.metadata);
-    if (!this.#isDue(isClosing)) return this.inner.create(name, body, options);
+    if (!this.#isDue(name.endsWith(SESSION_FILES.done))) return this.inner.create(name, body, options);
     return this.#storeFile.ensureStanding(options).then(() => this.inner.create(name, body, options));
   }
 
@@ -32,6 +31,6 @@ export class StandingStorage extends StorageDecorator {
   }
 
   #isDue(isClosing: boolean): boolean {
-    return (isClosing || !this.capabilities.localReads) && this.#storeFile.isDue();
+    return (isClosing || !this.capabilities.localReads) && this.#storeFile.isDue('each-time');
   }
 }

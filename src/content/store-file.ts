@@ -20,7 +20,7 @@ export type LostIdentity = 'new' | SessionId;
 
 const NAME = 'stowage.json';
 const MAX_BYTES = 64 * 1024;
-/** How long a store that is not looked at for nothing counts as there after it was seen. */
+/** How long a store counts as there after it was seen, where nothing asks for a look by itself. */
 export const LOOK_INTERVAL_MS = 60_000;
 
 /**
@@ -49,7 +49,7 @@ export class StoreFile {
    */
   async require(options: CallOptions = {}): Promise<StoreIdentity> {
     const known = this.#identity;
-    if (known && (!this.isDue() || (await this.#stands(options)))) return known;
+    if (known && (!this.isDue('each-time') || (await this.#stands(options)))) return known;
     const found = known ? undefined : await this.#read(options);
     if (found) return this.#keep(found);
     const uri = this.#uri;
@@ -68,20 +68,21 @@ export class StoreFile {
    */
   async ensure(options: CallOptions = {}): Promise<StoreIdentity> {
     if (this.#identity) {
-      if (this.isDue()) await this.ensureStanding(options);
+      if (this.isDue('now-and-then')) await this.ensureStanding(options);
       return this.#identity;
     }
     return this.#keep((await this.#read(options)) ?? (await this.#create(options)));
   }
 
   /**
-   * Whether it is time to look whether the store is still there: each time where a look costs no request, once a minute where it does, never
-   * where only this process can reach it.
+   * Tells that it is time to look for the store again: a minute after the last look that found it, and at once after one that did not;
+   * `each-time` where a look costs no request. Never where only this process can reach the store.
    */
-  isDue(): boolean {
+  isDue(often: 'each-time' | 'now-and-then'): boolean {
     const { localReads, sharedByProcesses } = this.#storage.capabilities;
     if (!this.#identity || !sharedByProcesses) return false;
-    return localReads || performance.now() - this.#lookedAtMs >= LOOK_INTERVAL_MS;
+    if (localReads && often === 'each-time') return true;
+    return performance.now() - this.#lookedAtMs >= LOOK_INTERVAL_MS;
   }
 
   /** @throws StowageError `STORE_GONE` where the store that was found is not there any more */
@@ -99,6 +100,7 @@ export class StoreFile {
   }
 
   async #look(): Promise<boolean> {
+    this.#lookedAtMs = Number.NEGATIVE_INFINITY;
     const info = await this.#storage.head(NAME);
     if (!info) return false;
     if (info.version !== this.#version) {

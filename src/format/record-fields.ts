@@ -33,7 +33,9 @@ export function readRecord(
 /** Checks format, kind and subject of a record whose bytes are verified. */
 export function checkIdentity(record: Fields, what: string, kind: string, subject: RecordSubject): void {
   checkFormat(record, what);
-  for (const [field, expected] of Object.entries({ kind, ...subject })) {
+  if (fieldOf(record, 'kind') !== kind) throw misplaced(record, what, 'kind', kind);
+  for (const field of Object.keys(subject)) {
+    const expected = subject[field];
     if (fieldOf(record, field) !== expected) throw misplaced(record, what, field, expected);
   }
 }

@@ -28,13 +28,13 @@ import { pagesOf } from './list-pages.ts';
 import { claimVersion, dropClaims } from './local/claim.ts';
 import { Durability } from './local/durability.ts';
 import { removeEmptyFolders } from './local/empty-folders.ts';
-import { codeOf, localError } from './local/errors.ts';
+import { codeOf, localError, type Target } from './local/errors.ts';
 import { nameEncodingOf, STORE_RECORD } from './local/name-encoding.ts';
 import { headFile, isFolder, readFile, versionOf } from './local/reader.ts';
 import { type LocalSystem, REAL_SYSTEM } from './local/system.ts';
 import { findTmp, isUnfinishedName, TMP_FOLDER } from './local/tmp-folder.ts';
 import { walk } from './local/walk.ts';
-import { type Target, Writer } from './local/writer.ts';
+import { Writer } from './local/writer.ts';
 import { encodeObjectName, type NameEncoding, validateObjectName, validatePrefix } from './names.ts';
 
 /** How many files are deleted at a time. */
@@ -117,7 +117,7 @@ export class LocalStorage implements DataStoreStorage {
   async get(name: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
     this.#begin(options);
     const object = await readFile(this.#target('read', name), options);
-    if (object && name === STORE_RECORD) this.#writer.expectStore();
+    if (object && name === STORE_RECORD) this.#writer.expectStore(object.body);
     return object;
   }
 
@@ -130,7 +130,7 @@ export class LocalStorage implements DataStoreStorage {
     const target = this.#target('create', name);
     checkBody(body);
     const isNew = await this.#writer.create(target, body, options);
-    if (name === STORE_RECORD) this.#writer.expectStore();
+    if (isNew && name === STORE_RECORD && body instanceof Uint8Array) this.#writer.expectStore(body);
     return isNew;
   }
 

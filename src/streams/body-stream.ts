@@ -1,4 +1,4 @@
-import { nextOrAborted } from '../async/next-or-aborted.ts';
+import { keepListening, nextOrAborted } from '../async/next-or-aborted.ts';
 import { invalidArgument, throwIfAborted } from '../errors.ts';
 import { checkUnread } from './read-once.ts';
 
@@ -15,6 +15,7 @@ export async function* readChunks(
   throwIfAborted(signal);
   const iterator = stream[Symbol.asyncIterator]();
   let ended = false;
+  const leave = keepListening(signal);
   try {
     while (true) {
       const result = await nextOrAborted(iterator, signal);
@@ -24,6 +25,7 @@ export async function* readChunks(
     }
     ended = true;
   } finally {
+    leave();
     // Not awaited: a stream that hangs in `next` hangs in `return` as well.
     if (!ended) Promise.resolve(iterator.return?.()).catch(() => {});
   }

@@ -1,5 +1,5 @@
 import type { CallOptions } from '../async/call-options.ts';
-import { nextOrAborted } from '../async/next-or-aborted.ts';
+import { keepListening, nextOrAborted } from '../async/next-or-aborted.ts';
 import { throwIfAborted } from '../errors.ts';
 import { ensureBytes } from './chunk-stream.ts';
 import { takeOnce } from './read-once.ts';
@@ -55,6 +55,7 @@ export async function* untilAborted<T>(source: AsyncIterable<T>, { signal }: Cal
   throwIfAborted(signal);
   const iterator = takeOnce(source)[Symbol.asyncIterator]();
   let waiting = false;
+  const leave = keepListening(signal);
   try {
     for (;;) {
       waiting = true;
@@ -64,6 +65,7 @@ export async function* untilAborted<T>(source: AsyncIterable<T>, { signal }: Cal
       yield next.value;
     }
   } finally {
+    leave();
     // A source that is stuck in a read cannot be waited for. What an iterator written by hand returns need not be a promise.
     if (waiting) Promise.resolve(iterator.return?.()).catch(() => {});
     else await iterator.return?.();

@@ -9,6 +9,7 @@ import { FlowDataStore } from '../../src/flow-data-store.ts';
 import { copyStore } from '../../src/maintenance/copy-store.ts';
 import type { StorageCapabilities } from '../../src/storage/contract.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';
+import { LocalStorage } from '../../src/storage/local.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { propertyRuns } from '../property.ts';
 import { errorOf, noise, objectNames, openFlow, scratchFolder } from './fixtures.ts';
@@ -106,9 +107,51 @@ describe('a store in a folder that goes away under an open flow', () => {
     rmSync(store, { recursive: true });
     const other = await openFlow({ storage: store });
     await other.task({ ...spec, runId: 'other' }, (one) => one.saveArtifacts({ a: 1 }));
+    const nothingNew = async (): Promise<void> => {
+      await errorOf(flow.createTaskDataStore({ ...spec, taskId: '1' }), 'STORE_GONE');
+      await errorOf(flow.caStore.saveBlobs([noise(20_000)]), 'STORE_GONE');
+    };
+    const left = treeOf(store);
+    await nothingNew();
     await errorOf(task.done(), 'STORE_GONE');
     await errorOf(flow.getTaskDataStore('other/fit/0'), 'STORE_GONE');
-    expect((await objectNames(other.storage)).filter((name) => name.includes('/r1/'))).toEqual([]);
+    await nothingNew(); // that one's record was read meanwhile
+    expect(treeOf(store)).toEqual(left);
+  });
+
+  it('is looked for once in each attempt, before it is done', async () => {
+    const steps: string[] = [];
+    class Looked extends StorageDecorator {
+      override head(...args: Parameters<StorageDecorator['head']>): ReturnType<StorageDecorator['head']> {
+        if (args[0] === 'stowage.json') steps.push('look');
+        return super.head(...args);
+      }
+
+      override create(
+        ...args: Parameters<StorageDecorator['create']>
+      ): ReturnType<StorageDecorator['create']> {
+        if (args[0].includes('/fit/')) steps.push(args[0].split('/').at(-1) as string);
+        return super.create(...args);
+      }
+    }
+    const flow = await openFlow({ storage: new Looked(await LocalStorage.open(scratchFolder())) });
+    await flow.task(spec, (task) => task.saveArtifacts({ a: 1 }));
+    steps.length = 0;
+    await flow.task({ ...spec, taskId: '1' }, (task) => task.saveArtifacts({ a: 1, b: noise(20_000) }));
+    expect(steps).toEqual(['0.attempt.json', '0.metadata.json', 'look', '0.DONE']);
+  });
+
+  it('is the same where its record was written again by its id', async () => {
+    const store = join(scratchFolder(), 'store');
+    const flow = await openFlow({ storage: store });
+    const task = await flow.createTaskDataStore(spec);
+    const lostIdentity = await flow.caStore.storeId();
+    rmSync(join(store, 'stowage.json'));
+    await errorOf(task.saveArtifacts({ lost: noise(20_000) }), 'STORE_GONE');
+    const other = await openFlow({ storage: store, lostIdentity });
+    await other.task({ ...spec, taskId: '1' }, (one) => one.saveArtifacts({ a: 1 }));
+    await task.saveArtifacts({ lost: noise(20_000) });
+    await task.done();
   });
 
   it('is not looked for by its record alone: the same one, written again, is the store', async () => {

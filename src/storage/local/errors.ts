@@ -123,14 +123,17 @@ const MEANINGS_OF_FSYNC: Readonly<Record<string, Meaning>> = {
   ERR_ACCESS_DENIED: NO_FSYNC_API,
 };
 
-/** The step at which a call failed. */
-export interface FailedStep {
-  /** What was being done: `create`, `read`, `list`, ... */
+/** The object of a call. */
+export interface Target {
+  /** What is done to it: `create`, `read`, `list`, ... */
   operation: string;
-  /** The object it was done to. */
   name: string;
-  /** The path the system was asked about. */
+  /** The path the system is asked about. */
   path: string;
+}
+
+/** The step at which a call failed. */
+export interface FailedStep extends Target {
   /** Which system call it was, where that changes the meaning of its code. */
   step?: 'link' | 'no-links' | 'fsync' | undefined;
 }

@@ -24,6 +24,15 @@ function recordedEncoding(root: string): NameEncoding | undefined {
   }
 }
 
+/** The id of the store that a record says it is of; `undefined` where it says none. */
+export function storeIdOf(record: Uint8Array): unknown {
+  try {
+    return (JSON.parse(Buffer.from(record).toString()) as { storeId?: unknown } | null)?.storeId;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether the nearest folder that exists answers to its name in the other case as well. */
 function foldsCase(root: string): boolean {
   for (let path = root; path !== dirname(path); path = dirname(path)) {

@@ -13,8 +13,7 @@ import { promisify } from 'node:util';
 import { throwIfAborted } from '../../errors.ts';
 import { readableRange } from '../checks.ts';
 import type { ByteRange, GetOptions, ObjectInfo, StoredObject } from '../contract.ts';
-import { codeOf, isAbsent, localError } from './errors.ts';
-import type { Target } from './writer.ts';
+import { codeOf, isAbsent, localError, type Target } from './errors.ts';
 
 const readAsync = promisify(read);
 

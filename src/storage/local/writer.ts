@@ -4,6 +4,7 @@ import {
   fstatSync,
   lstatSync,
   openSync,
+  readFileSync,
   type Stats,
   statSync,
   unlinkSync,
@@ -15,9 +16,10 @@ import { isStream } from '../../streams/body-stream.ts';
 import { goneError } from '../checks.ts';
 import type { CreateOptions } from '../contract.ts';
 import type { Durability } from './durability.ts';
-import { codeOf, type FailedStep, localError } from './errors.ts';
+import { codeOf, type FailedStep, localError, type Target } from './errors.ts';
 import { makeFolders } from './make-folders.ts';
-import { STORE_RECORD } from './name-encoding.ts';
+import { STORE_RECORD, storeIdOf } from './name-encoding.ts';
+import { versionOf } from './reader.ts';
 import type { LocalSystem } from './system.ts';
 import { removeStaleTmp } from './tmp-folder.ts';
 import { writeAll, writeAllSync, writeStream } from './write-bytes.ts';
@@ -31,13 +33,6 @@ const MAX_FOLDER_ATTEMPTS = 16;
 /** The step by which the modification time of an overwritten object goes on at least; what a double can tell apart. */
 const MIN_MTIME_STEP_MS = 0.002;
 
-/** An object to be written. */
-export interface Target {
-  operation: string;
-  name: string;
-  path: string;
-}
-
 /**
  * Writes objects: a file in the folder of unfinished writes, synced, then linked to its name, which nobody else has (`create`), or renamed to
  * it, whoever has it (`replace`). Until then nobody sees it; afterwards its name is made durable as asked.
@@ -49,7 +44,10 @@ export class Writer {
   readonly #tmpPrefix = randomBytes(12).toString('hex');
   /** Folders that were there once: making the others first is cheaper than failing to link into them. */
   readonly #madeFolders = new Set<string>();
-  #isStore = false;
+  /** The store whose record was there; `undefined` as long as none was seen. */
+  #store: { id: unknown } | undefined;
+  /** The version of its record that was last found to be of that store. */
+  #recordVersion: string | undefined;
   #tmpCount = 0;
   #cleaned = false;
 
@@ -248,16 +246,17 @@ export class Writer {
   }
 
   /** From now on folders are made only while the record of the store is there, which tells whether the whole of it is. */
-  expectStore(): void {
-    this.#isStore = true;
+  expectStore(record: Uint8Array): void {
+    this.#store = { id: storeIdOf(record) };
+    this.#recordVersion = undefined;
   }
 
   #makeFolder(folder: string, target: FailedStep): void {
-    const isExpected = this.#isStore && target.name !== STORE_RECORD;
+    const expected = target.name === STORE_RECORD ? undefined : this.#store;
     const root = dirname(this.#tmpFolder);
     try {
-      if (isExpected && !statSync(join(root, STORE_RECORD), { throwIfNoEntry: false })) throw goneError(root);
-      makeFolders(folder, isExpected ? root : undefined);
+      if (expected) this.#ensureStore(root, expected.id);
+      makeFolders(folder, expected ? root : undefined);
     } catch (error) {
       const code = codeOf(error);
       if (code === 'ENOENT') return;
@@ -267,6 +266,16 @@ export class Writer {
           : error;
       throw localError(cause, { ...target, path: folder });
     }
+  }
+
+  #ensureStore(root: string, id: unknown): void {
+    const path = join(root, STORE_RECORD);
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (!stats) throw goneError(root);
+    const version = versionOf(stats);
+    if (version === this.#recordVersion) return;
+    if (storeIdOf(readFileSync(path)) !== id) throw goneError(root, 'replaced');
+    this.#recordVersion = version;
   }
 
   /** Does something to a path, and makes its folder first where that is missing or is removed meanwhile. */
