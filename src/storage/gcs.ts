@@ -1,10 +1,10 @@
+import { ObjectKeys } from './bucket/keys.ts';
 import type { DataStoreStorage, UnfinishedWrites } from './contract.ts';
 import { parseGcsAddress } from './gcs/address.ts';
 import { connect } from './gcs/client.ts';
 import { checkGcsOptions, type GcsStorageOptions } from './gcs/options.ts';
 import { GcsRequests } from './gcs/requests.ts';
 import { gcsService } from './gcs/service.ts';
-import { ObjectKeys } from './object-store/object-keys.ts';
 import { ObjectStorage } from './object-store/object-storage.ts';
 
 export type { GcsClient, GcsStorageClass, GcsStorageOptions } from './gcs/options.ts';

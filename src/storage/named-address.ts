@@ -1,9 +1,9 @@
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { blobUri, parseAzureAddress } from './azure/address.ts';
 import { BlobNames } from './azure/blob-names.ts';
+import { ObjectKeys } from './bucket/keys.ts';
 import { azureAccountOf, isOfService, ownEndpoint, type PublicService, plainEndpoint } from './endpoints.ts';
 import { gcsUri, parseGcsAddress } from './gcs/address.ts';
-import { ObjectKeys } from './object-store/object-keys.ts';
 import { parseS3Address, s3Uri } from './s3/address.ts';
 
 /** Where an address that somebody else wrote leads, told by its text alone: nothing is opened, and the environment is not asked. */

@@ -1,18 +1,9 @@
-import type {
-  CallOptions,
-  DataStoreStorage,
-  FindUnfinishedOptions,
-  UnfinishedWrite,
-  UnfinishedWrites,
-} from './contract.ts';
-import { ObjectKeys } from './object-store/object-keys.ts';
-import { CONDITIONAL, ObjectStorage } from './object-store/object-storage.ts';
+import { BucketStorage } from './bucket/bucket-storage.ts';
+import type { CallOptions, FindUnfinishedOptions, UnfinishedWrite, UnfinishedWrites } from './contract.ts';
 import { parseS3Address } from './s3/address.ts';
-import { connect } from './s3/client.ts';
+import { S3Driver } from './s3/driver.ts';
 import { type CheckedS3Options, checkS3Options, type S3StorageOptions } from './s3/options.ts';
-import { S3Requests } from './s3/requests.ts';
-import { s3Service } from './s3/service.ts';
-import { abortUpload, findUploads, type UnfinishedUpload, uploadedBytes } from './s3/unfinished-uploads.ts';
+import { type UnfinishedUpload, UnfinishedUploads } from './s3/unfinished-uploads.ts';
 
 export type { S3StorageOptions, StorageClass } from './s3/options.ts';
 export type { UnfinishedUpload } from './s3/unfinished-uploads.ts';
@@ -33,23 +24,18 @@ export type { UnfinishedUpload } from './s3/unfinished-uploads.ts';
  * A version is an ETag and a mark that `overwrite` leaves, so that it changes with every write; `ifMatch` compares the
  * ETag, which is the same again once the same bytes are written again.
  */
-export class S3Storage extends ObjectStorage implements DataStoreStorage {
-  readonly type = 's3';
+export class S3Storage extends BucketStorage {
   /** Uploads in parts, which stay unless the bucket has a rule against it (`AbortIncompleteMultipartUpload`). */
   readonly unfinished: UnfinishedWrites = {
     kind: 'listed',
     find: (options) => this.#findUnfinished(options),
     remove: ({ name, id }, options) => this.abortUpload({ name, uploadId: id }, options),
   };
-  readonly #keys: ObjectKeys;
-  readonly #requests: S3Requests;
+  readonly #uploads: UnfinishedUploads;
 
-  private constructor(options: CheckedS3Options, keys: ObjectKeys, requests: S3Requests) {
-    const { singleWriter } = options;
-    const capabilities = { ...CONDITIONAL, createIfAbsent: !singleWriter, ifMatch: !singleWriter };
-    super(s3Service(options, keys, requests), Object.freeze(capabilities));
-    this.#keys = keys;
-    this.#requests = requests;
+  private constructor(driver: S3Driver, options: CheckedS3Options) {
+    super(driver, options);
+    this.#uploads = new UnfinishedUploads(driver, this.calls);
   }
 
   /**
@@ -72,9 +58,7 @@ export class S3Storage extends ObjectStorage implements DataStoreStorage {
     const options = checkS3Options(
       typeof target === 'string' ? { ...more, ...parseS3Address(target) } : target,
     );
-    const keys = new ObjectKeys(options.prefix);
-    const connection = await connect(options);
-    return new S3Storage(options, keys, await S3Requests.to(options.bucket, connection));
+    return new S3Storage(await S3Driver.open(options), options);
   }
 
   /**
@@ -88,7 +72,7 @@ export class S3Storage extends ObjectStorage implements DataStoreStorage {
     options: CallOptions = {},
   ): AsyncGenerator<UnfinishedUpload, void> {
     this.begin(options);
-    yield* findUploads(this.#requests, this.#keys, Date.now() - olderThanMs, options);
+    yield* this.#uploads.find(Date.now() - olderThanMs, options);
   }
 
   /** Aborts an unfinished upload and frees its parts; one that is gone counts as aborted. */
@@ -97,7 +81,7 @@ export class S3Storage extends ObjectStorage implements DataStoreStorage {
     options: CallOptions = {},
   ): Promise<void> {
     this.begin(options);
-    await abortUpload(this.#requests, this.#keys, upload, options);
+    await this.#uploads.abort(upload, options);
   }
 
   async *#findUnfinished(options: FindUnfinishedOptions): AsyncGenerator<UnfinishedWrite, void> {
@@ -105,8 +89,7 @@ export class S3Storage extends ObjectStorage implements DataStoreStorage {
       const { name, uploadId: id, startedAtMs } = upload;
       if (!options.details) yield { name, id, startedAtMs };
       else {
-        const bytes = await uploadedBytes(this.#requests, this.#keys, upload, options);
-        yield { name, id, startedAtMs, bytes };
+        yield { name, id, startedAtMs, bytes: await this.#uploads.bytesOf(upload, options) };
       }
     }
   }

@@ -2,9 +2,9 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { LinkedAbort } from '../../src/async/linked-abort.ts';
 import { onAbort } from '../../src/async/on-abort.ts';
+import { TransferBudget } from '../../src/storage/bucket/transfers.ts';
 import { LimitStorage } from '../../src/storage/limit.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { TransferBudget } from '../../src/storage/object-store/transfer-budget.ts';
 
 const listenersOf = ({ signal }: AbortController): number => getEventListeners(signal, 'abort').length;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FlowDataStore } from '../../src/flow-data-store.ts';
+import { ObjectKeys } from '../../src/storage/bucket/keys.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { ObjectKeys } from '../../src/storage/object-store/object-keys.ts';
 import { parseS3Address, s3Uri } from '../../src/storage/s3/address.ts';
 import { checkS3Options } from '../../src/storage/s3/options.ts';
 import { objectNames } from '../flow/fixtures.ts';

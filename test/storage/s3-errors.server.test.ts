@@ -211,7 +211,8 @@ describe('what a service answers', () => {
     const failed =
       '<Error><Key>locked</Key><Code>AccessDenied</Code><Message>no</Message></Error>' +
       '<Error><Key>busy</Key><Code>InternalError</Code><Message>later</Message></Error>';
-    const body = `<?xml version="1.0"?><DeleteResult>${failed}</DeleteResult>`;
+    const deleted = '<Deleted><Key>gone</Key></Deleted>';
+    const body = `<?xml version="1.0"?><DeleteResult>${deleted}${failed}</DeleteResult>`;
     proxy.plan = () => ({ kind: 'answer', status: 200, body });
     expect(await storage.delete(['gone', 'locked', 'busy'])).toMatchObject([
       { name: 'locked', error: { code: 'STORAGE_NOT_PERMITTED' } },

@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openStorage } from '../../src/storage/open.ts';
 import { RetryStorage } from '../../src/storage/retry.ts';
-import { connect } from '../../src/storage/s3/client.ts';
+import { S3Driver } from '../../src/storage/s3/driver.ts';
 import { checkS3Options, type S3StorageOptions } from '../../src/storage/s3/options.ts';
-import { S3Requests } from '../../src/storage/s3/requests.ts';
 import { S3Storage } from '../../src/storage/s3.ts';
 import { errorOf, scratchFolder } from '../flow/fixtures.ts';
 import { type FaultyProxy, startFaultyProxy } from '../servers/faulty-proxy.ts';
@@ -93,22 +92,21 @@ describe('the surroundings', () => {
 
   it('tell AWS, which is taken at its word, from servers that must show what they do', async () => {
     const credentials = { accessKeyId: 'key', secretAccessKey: 'secret' };
-    const requestsTo = async (options: Partial<S3StorageOptions>) => {
-      const checked = checkS3Options({ bucket: 'data', region: 'eu-west-1', credentials, ...options });
-      return S3Requests.to(checked.bucket, await connect(checked));
+    const driverTo = async (options: Partial<S3StorageOptions>) => {
+      return S3Driver.open(checkS3Options({ bucket: 'data', region: 'eu-west-1', credentials, ...options }));
     };
-    expect(await requestsTo({})).toMatchObject({
+    expect(await driverTo({})).toMatchObject({
       isAws: true,
       place: 'bucket "data" at data.s3.eu-west-1.amazonaws.com',
     });
     for (const endpoint of ['https://s3.eu-west-1.amazonaws.com', 'https://s3.cn-north-1.amazonaws.com.cn']) {
-      expect((await requestsTo({ endpoint })).isAws).toBe(true);
+      expect((await driverTo({ endpoint })).isAws).toBe(true);
     }
     for (const endpoint of ['https://x.r2.cloudflarestorage.com', 'https://amazonaws.com.example.org']) {
-      expect((await requestsTo({ endpoint })).isAws).toBe(false);
+      expect((await driverTo({ endpoint })).isAws).toBe(false);
     }
     vi.stubEnv('AWS_ENDPOINT_URL', 'http://localhost:9000');
-    expect(await requestsTo({})).toMatchObject({ isAws: false, place: 'bucket "data" at localhost:9000' });
+    expect(await driverTo({})).toMatchObject({ isAws: false, place: 'bucket "data" at localhost:9000' });
   });
 
   describe('at a server', () => {

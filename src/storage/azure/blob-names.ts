@@ -1,5 +1,5 @@
 import { StowageError } from '../../errors.ts';
-import { ObjectKeys } from '../object-store/object-keys.ts';
+import { ObjectKeys } from '../bucket/keys.ts';
 
 /** The most characters in the name of a blob. */
 const MAX_CHARACTERS = 1024;

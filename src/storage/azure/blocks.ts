@@ -1,6 +1,6 @@
+import type { TransferBudget } from '../bucket/transfers.ts';
+import { transferParts } from '../bucket/transfers.ts';
 import { createOwn } from '../object-store/own-writes.ts';
-import type { TransferBudget } from '../object-store/transfer-budget.ts';
-import { transferParts } from '../object-store/transfer-parts.ts';
 import type { AzureDownloads } from './downloads.ts';
 import type { CheckedAzureOptions } from './options.ts';
 import type { AzureRequests } from './requests.ts';

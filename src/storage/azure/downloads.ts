@@ -1,6 +1,9 @@
 import type { Readable } from 'node:stream';
 import type { BlobDownloadResponseParsed, BlobGetPropertiesResponse } from '@azure/storage-blob';
 import { LinkedAbort } from '../../async/linked-abort.ts';
+import { replacedMeanwhile } from '../bucket/errors.ts';
+import type { TransferBudget } from '../bucket/transfers.ts';
+import { transferParts } from '../bucket/transfers.ts';
 import { readableRange } from '../checks.ts';
 import {
   type ByteRange,
@@ -10,11 +13,8 @@ import {
   type ObjectInfo,
   type StoredObject,
 } from '../contract.ts';
-import { replacedMeanwhile } from '../object-store/changed-meanwhile.ts';
 import type { Target } from '../object-store/object-storage.ts';
 import { readBodyInto } from '../object-store/read-body.ts';
-import type { TransferBudget } from '../object-store/transfer-budget.ts';
-import { transferParts } from '../object-store/transfer-parts.ts';
 import { azureCodeOf, statusOf } from './errors.ts';
 import { refuseHierarchy } from './hierarchy.ts';
 import type { AzureRequests } from './requests.ts';

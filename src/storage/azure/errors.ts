@@ -1,11 +1,6 @@
 import type { StowageError } from '../../errors.ts';
-import { BUSY, CHANGED, FULL, failureOf, type Meaning } from '../object-store/meaning.ts';
-import {
-  codeOfStatus,
-  connectionError,
-  type FailedRequest,
-  retryAfterMs,
-} from '../object-store/transport-errors.ts';
+import { codeOfStatus, connectionError, retryAfterMs } from '../bucket/connection-errors.ts';
+import { BUSY, CHANGED, type FailedRequest, FULL, failureOf, type Meaning } from '../bucket/errors.ts';
 
 const NO_CONTAINER: Meaning = {
   code: 'NO_SUCH_BUCKET',

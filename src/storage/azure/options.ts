@@ -1,6 +1,6 @@
 import type { ContainerClient } from '@azure/storage-blob';
 import { StowageError } from '../../errors.ts';
-import { checkOptionsKnown, checkTransfers } from '../object-store/transfer-options.ts';
+import { checkOptionsKnown, checkTransfers } from '../bucket/options.ts';
 
 /** How the objects of an `AzureStorage` are reached and kept. */
 export interface AzureStorageOptions {

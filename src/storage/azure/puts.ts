@@ -1,5 +1,5 @@
+import { preconditionFailed } from '../bucket/errors.ts';
 import type { OverwriteOptions } from '../contract.ts';
-import { preconditionFailed } from '../object-store/changed-meanwhile.ts';
 import type { Target } from '../object-store/object-storage.ts';
 import { createOrLook } from '../object-store/own-writes.ts';
 import { type AzureDownloads, isMissing } from './downloads.ts';

@@ -1,5 +1,5 @@
+import { TransferBudget } from '../bucket/transfers.ts';
 import type { ObjectService } from '../object-store/object-storage.ts';
-import { TransferBudget } from '../object-store/transfer-budget.ts';
 import { blobUri } from './address.ts';
 import type { BlobNames } from './blob-names.ts';
 import { AzureBlocks } from './blocks.ts';

@@ -1,9 +1,9 @@
 import { LinkedAbort } from '../../async/linked-abort.ts';
 import { isStream } from '../../streams/body-stream.ts';
+import { partBytesAt } from '../bucket/parts.ts';
 import type { CreateOptions } from '../contract.ts';
 import type { Target } from '../object-store/object-storage.ts';
 import { createOwn } from '../object-store/own-writes.ts';
-import { partBytesAt } from '../object-store/part-sizes.ts';
 import { sendBytes, sendStream, type WaysToSend } from '../object-store/send-by-size.ts';
 import { UploadsUnderWay } from '../object-store/uploads-under-way.ts';
 import type { AzureBlocks } from './blocks.ts';

@@ -1,5 +1,5 @@
 import { StowageError } from '../../errors.ts';
-import type { ObjectKeys } from '../object-store/object-keys.ts';
+import type { ObjectKeys } from '../bucket/keys.ts';
 import { TriedOnce } from '../object-store/tried-once.ts';
 import { Crc32c } from './crc32c.ts';
 import type { NewObject } from './new-object.ts';

@@ -1,6 +1,6 @@
 import { isStowageError } from '../../errors.ts';
+import type { ObjectKeys } from '../bucket/keys.ts';
 import type { CallOptions, DeleteFailure } from '../contract.ts';
-import type { ObjectKeys } from '../object-store/object-keys.ts';
 import type { GcsCall, GcsRequests } from './requests.ts';
 
 /** How many of a call's names are deleted at a time. Each takes a request of its own. */

@@ -1,5 +1,8 @@
 import { LinkedAbort } from '../../async/linked-abort.ts';
 import { StowageError } from '../../errors.ts';
+import { replacedMeanwhile } from '../bucket/errors.ts';
+import type { TransferBudget } from '../bucket/transfers.ts';
+import { transferParts } from '../bucket/transfers.ts';
 import { readableRange } from '../checks.ts';
 import {
   type ByteRange,
@@ -9,11 +12,8 @@ import {
   type ObjectInfo,
   type StoredObject,
 } from '../contract.ts';
-import { replacedMeanwhile } from '../object-store/changed-meanwhile.ts';
 import type { Target } from '../object-store/object-storage.ts';
 import { readBodyInto } from '../object-store/read-body.ts';
-import type { TransferBudget } from '../object-store/transfer-budget.ts';
-import { transferParts } from '../object-store/transfer-parts.ts';
 import { Crc32c } from './crc32c.ts';
 import { changedError } from './errors.ts';
 import type { HttpAnswer } from './http.ts';

@@ -1,8 +1,8 @@
+import type { ObjectKeys } from '../bucket/keys.ts';
 import { listLimit } from '../checks.ts';
 import type { ListedObject, ListOptions, ListPage } from '../contract.ts';
 import { type ListEntry, MAX_PAGE_ENTRIES, pagesOf } from '../list-pages.ts';
 import { compareNames } from '../name-order.ts';
-import type { ObjectKeys } from '../object-store/object-keys.ts';
 import type { GcsCall, GcsRequests } from './requests.ts';
 import { type ObjectResource, wholeSeconds } from './resource.ts';
 

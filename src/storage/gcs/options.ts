@@ -1,5 +1,5 @@
 import { StowageError } from '../../errors.ts';
-import { checkOptionsKnown, checkTransfers } from '../object-store/transfer-options.ts';
+import { checkOptionsKnown, checkTransfers } from '../bucket/options.ts';
 
 /** How the objects of a `GcsStorage` are reached and kept. */
 export interface GcsStorageOptions {

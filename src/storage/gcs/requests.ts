@@ -1,9 +1,9 @@
 import { LinkedAbort } from '../../async/linked-abort.ts';
 import { orAborted } from '../../async/next-or-aborted.ts';
 import { abortError, isError, isStowageError, throwIfAborted } from '../../errors.ts';
+import type { FailedRequest } from '../bucket/errors.ts';
 import { closedError } from '../checks.ts';
 import { ownEndpoint } from '../endpoints.ts';
-import type { FailedRequest } from '../object-store/transport-errors.ts';
 import type { GcsConnection } from './client.ts';
 import { answerError, credentialsError, notGcsError, transportError } from './errors.ts';
 import { type HttpAnswer, HttpConnections, type HttpRequest } from './http.ts';

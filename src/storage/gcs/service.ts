@@ -1,6 +1,6 @@
-import type { ObjectKeys } from '../object-store/object-keys.ts';
+import type { ObjectKeys } from '../bucket/keys.ts';
+import { TransferBudget } from '../bucket/transfers.ts';
 import type { ObjectService } from '../object-store/object-storage.ts';
-import { TransferBudget } from '../object-store/transfer-budget.ts';
 import { gcsUri } from './address.ts';
 import { ConditionalWrites } from './conditional-writes.ts';
 import { deleteObjects } from './deletes.ts';

@@ -1,5 +1,5 @@
 import { readChunks } from '../../streams/body-stream.ts';
-import { partsOfBytes, partsOfStream } from './stream-parts.ts';
+import { partsOfBytes, partsOfStream } from '../bucket/parts.ts';
 
 /** Bytes that are in memory anyway go by one request up to this many parts: one is cheaper than five or six. */
 const PARTS_IN_ONE_PUT = 4;

@@ -1,6 +1,6 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { StowageError } from '../../errors.ts';
-import { checkOptionsKnown, checkTransfers } from '../object-store/transfer-options.ts';
+import { checkOptionsKnown, checkTransfers } from '../bucket/options.ts';
 
 /** How the objects of an `S3Storage` are reached and kept. */
 export interface S3StorageOptions {

@@ -1,12 +1,25 @@
 import { StowageError, type StowageErrorCode } from '../../errors.ts';
+import { type FailedRequest, type Failure, failureOf } from './errors.ts';
 
-/** A request that failed. */
-export interface FailedRequest {
-  operation: string;
-  /** The object, or what the operation is about. */
-  name: string;
-  /** Where it went, for messages: `bucket "data" at s3.eu-west-1.amazonaws.com`. */
-  place: string;
+/**
+ * The error of the storage that a failure comes to.
+ *
+ * @param wasReached whether the host ever answered
+ */
+export function storageError(
+  failure: Failure,
+  request: FailedRequest,
+  wasReached: boolean,
+  cause?: unknown,
+): StowageError {
+  const { meaning, about, place = request.place, status, details } = failure;
+  if (failure.isOfConnection) {
+    // What the host of another is called is not the caller's doing: if it cannot be resolved it is out of reach.
+    const lost = connectionError(cause, { ...request, place }, wasReached || place !== request.place);
+    if (lost) return lost;
+  }
+  const more = { ...details, ...(status !== undefined && { status }) };
+  return failureOf(meaning, `${request.place}; ${about}`, request, more, cause);
 }
 
 /** Codes of Node.js for a host that cannot be found or reached, or refuses: now, or for good. */
@@ -40,8 +53,8 @@ const TLS = /^(CERT_|ERR_TLS|ERR_SSL|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_
 const PASSING_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /**
- * What an error of the connection, rather than of the service, means; `undefined` where it is no such error. Of a host that
- * never answered `details.neverAnswered` tells the retries that it may not be there at all.
+ * Maps an error of the connection, rather than of the service; `undefined` for any other. For a host that never answered,
+ * `details.neverAnswered` tells the retries that it may not be there at all.
  *
  * @param wasReached whether the host ever answered: if not, a name that cannot be resolved is a wrong one
  */
@@ -76,7 +89,7 @@ export function connectionError(
   return undefined;
 }
 
-/** The kind of error that a status means, where the service does not say it better. */
+/** Maps an HTTP status to a code, for answers in which the service does not say it better. */
 export function codeOfStatus(status: number | undefined): StowageErrorCode {
   if (status === 401 || status === 403) return 'STORAGE_NOT_PERMITTED';
   if (status === 507) return 'STORAGE_FULL';
@@ -84,7 +97,7 @@ export function codeOfStatus(status: number | undefined): StowageErrorCode {
   return status !== undefined && PASSING_STATUSES.has(status) ? 'STORAGE_UNAVAILABLE' : 'STORAGE_FAILED';
 }
 
-/** How long a `Retry-After` header (RFC 9110, section 10.2.3) asks to wait, in milliseconds. */
+/** Reads a `Retry-After` header (RFC 9110, section 10.2.3), in milliseconds. */
 export function retryAfterMs(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;
   const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now();

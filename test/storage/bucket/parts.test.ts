@@ -1,7 +1,6 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { partBytesAt } from '../../../src/storage/object-store/part-sizes.ts';
-import { partsOfBytes, partsOfStream } from '../../../src/storage/object-store/stream-parts.ts';
+import { partBytesAt, partsOfBytes, partsOfStream } from '../../../src/storage/bucket/parts.ts';
 import { propertyRuns } from '../../property.ts';
 
 const MIB = 1024 * 1024;

@@ -2,8 +2,7 @@ import { getEventListeners } from 'node:events';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { LinkedAbort } from '../../../src/async/linked-abort.ts';
-import { TransferBudget } from '../../../src/storage/object-store/transfer-budget.ts';
-import { transferParts } from '../../../src/storage/object-store/transfer-parts.ts';
+import { TransferBudget, transferParts } from '../../../src/storage/bucket/transfers.ts';
 import { propertyRuns } from '../../property.ts';
 
 const settle = () => new Promise((done) => setImmediate(done));
