@@ -1,5 +1,11 @@
 import { BucketStorage } from './bucket/bucket-storage.ts';
-import type { CallOptions, FindUnfinishedOptions, UnfinishedWrite, UnfinishedWrites } from './contract.ts';
+import type {
+  CallOptions,
+  DataStoreStorage,
+  FindUnfinishedOptions,
+  UnfinishedWrite,
+  UnfinishedWrites,
+} from './contract.ts';
 import { parseS3Address } from './s3/address.ts';
 import { S3Driver } from './s3/driver.ts';
 import { type CheckedS3Options, checkS3Options, type S3StorageOptions } from './s3/options.ts';
@@ -24,7 +30,7 @@ export type { UnfinishedUpload } from './s3/unfinished-uploads.ts';
  * A version is an ETag and a mark that `overwrite` leaves, so that it changes with every write; `ifMatch` compares the
  * ETag, which is the same again once the same bytes are written again.
  */
-export class S3Storage extends BucketStorage {
+export class S3Storage extends BucketStorage implements DataStoreStorage {
   /** Uploads in parts, which stay unless the bucket has a rule against it (`AbortIncompleteMultipartUpload`). */
   readonly unfinished: UnfinishedWrites = {
     kind: 'listed',

@@ -82,7 +82,11 @@ export class BucketCalls {
   }
 
   /** The error of the storage that an error of the driver, or of a body that it gave, comes to. What others throw passes. */
-  errorOf(thrown: unknown, request: BucketCall, failure = this.#failureOf(thrown, request)): unknown {
+  errorOf(
+    thrown: unknown,
+    request: BucketCall,
+    failure: Failure | undefined = this.#failureOf(thrown, request),
+  ): unknown {
     if (request.signal?.aborted) return abortError(request.signal);
     if (!failure) return thrown;
     const cause = thrown instanceof DriverError ? undefined : thrown;

@@ -59,7 +59,7 @@ export class S3Driver implements BucketDriver {
   readonly client: S3Client;
   /** Whether requests go to AWS itself, which is known to do what it says. */
   readonly isAws: boolean;
-  readonly classify = classify;
+  readonly classify: BucketDriver['classify'] = classify;
   readonly #isOwnClient: boolean;
   readonly #options: CheckedS3Options;
 
