@@ -1,7 +1,7 @@
 import { type AttemptContext, DEFAULT_MAX_INLINE_BYTES } from './attempts/attempt-context.ts';
 import { openAttempt } from './attempts/attempt-opening.ts';
 import type { ReadAttempt, ReadRule } from './attempts/attempt-reader.ts';
-import { failOrReport } from './attempts/fail-or-report.ts';
+import { failOrReport } from './attempts/failing-attempts.ts';
 import type { OpenAttempt } from './attempts/open-attempt.ts';
 import { listRuns } from './attempts/run-listing.ts';
 import type { TaskCache, TaskCacheOptions } from './cache/task-cache.ts';
@@ -149,7 +149,7 @@ export class FlowDataStore implements AsyncDisposable {
     }
     const attempt = await this.#openAttempt(spec, 'task', options);
     try {
-      const store = new OpenTaskDataStore(attempt, this.caStore);
+      const store = new OpenTaskDataStore(attempt);
       const result = await withinTask({ flow: this, runId: store.runId, task: store, key: undefined }, () =>
         work(store),
       );
@@ -191,7 +191,7 @@ export class FlowDataStore implements AsyncDisposable {
    * @throws StowageError `ATTEMPT_EXISTS` where the given number is taken; `INVALID_NAME`.
    */
   async createTaskDataStore(spec: TaskSpec, options: CallOptions = {}): Promise<OpenTaskDataStore> {
-    return new OpenTaskDataStore(await this.#openAttempt(spec, 'createTaskDataStore', options), this.caStore);
+    return new OpenTaskDataStore(await this.#openAttempt(spec, 'createTaskDataStore', options));
   }
 
   /**

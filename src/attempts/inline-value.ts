@@ -15,6 +15,31 @@ export function toInline(serialized: SerializedArtifact): InlineValue {
   return { base64: Buffer.from(buffer, byteOffset, length).toString('base64') };
 }
 
+/** All inline values of an attempt together stay below this. */
+export const MAX_INLINE_TOTAL_BYTES: number = 512 * 1024;
+
+/** How much of an attempt's artifacts is kept in its description, of what is named and of what is being saved beside. */
+export class InlineBudget {
+  readonly #maxValueBytes: number;
+  #bytes = 0;
+
+  /** @param maxValueBytes - what is larger is kept inline only where a caller asks for it. */
+  constructor(maxValueBytes: number) {
+    this.#maxValueBytes = maxValueBytes;
+  }
+
+  /** Decides whether a value of so many bytes is kept inline. It takes the place of one of `replacedBytes`, which counts already. */
+  admits(bytes: number, inline: boolean | undefined, replacedBytes: number): boolean {
+    if (inline === false || (!inline && bytes > this.#maxValueBytes)) return false;
+    return this.#bytes + bytes - replacedBytes <= MAX_INLINE_TOTAL_BYTES;
+  }
+
+  /** Counts bytes, or gives them back where they are negative. */
+  take(bytes: number): void {
+    this.#bytes += bytes;
+  }
+}
+
 /** A copy of a JSON value that a record holds, or may hold, so that neither side sees the other's changes. */
 export function cloneJson(value: JsonValue): JsonValue {
   if (typeof value !== 'object' || value === null) return value;

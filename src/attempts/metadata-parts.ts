@@ -8,7 +8,6 @@ import { type RecordSubject, readObject, readRecord } from '../format/record-fie
 import { padSequence } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { isDisguised } from '../values/built-in-kind.ts';
-import type { Subject } from './save-calls.ts';
 
 /** What users say of an attempt, beside its artifacts: any JSON. */
 export type Metadata = Record<string, JsonValue>;
@@ -19,6 +18,42 @@ const MAX_PART_BYTES = 4 * 1024 * 1024;
 export const MAX_METADATA_BYTES: number = 16 * 1024 * 1024;
 const MAX_DEPTH = 100;
 const MAX_VALUES = 1_000_000;
+
+/**
+ * The metadata of an attempt that is being written: each part at once, so that a crash keeps it, and all of it once more in the
+ * description.
+ */
+export class MetadataWriter {
+  readonly #storage: DataStoreStorage;
+  readonly #path: TaskPath;
+  readonly #attempt: number;
+  /** What was written, each member by the latest call that has it. */
+  readonly merged: Metadata = {};
+  #parts = 0;
+  #bytes = 0;
+
+  constructor(storage: DataStoreStorage, path: TaskPath, attempt: number) {
+    this.#storage = storage;
+    this.#path = path;
+    this.#attempt = attempt;
+  }
+
+  /**
+   * Writes a part, and returns it as JSON holds it.
+   *
+   * @throws StowageError `INVALID_ARGUMENT` for what JSON cannot hold, or beyond what can be read again
+   */
+  async write(metadata: Metadata, options: CallOptions): Promise<Metadata> {
+    const part = toMetadata(metadata);
+    const sequence = this.#parts;
+    const record = encodeMetadataPart(part, this.#bytes, partSubject(this.#path, this.#attempt, sequence));
+    this.#parts += 1;
+    this.#bytes += record.length;
+    const name = `${partPrefix(this.#path, this.#attempt)}${padSequence(sequence)}.json`;
+    await createOwn(this.#storage, name, record, { ...options, durability: 'deferred' });
+    return part;
+  }
+}
 
 /** The bytes of a part; throws `INVALID_ARGUMENT` where it, or all parts together, become too large to be read again. */
 export function encodeMetadataPart(
@@ -36,26 +71,6 @@ export function encodeMetadataPart(
 /** What a part is of: an attempt, and its place among the parts, since later ones win. */
 export function partSubject(path: TaskPath, attempt: number, part: number): RecordSubject {
   return { ...attemptSubject(path, attempt), part };
-}
-
-/** What a call saves that saves a member of this name. */
-export function metadataSubject(name: string): Subject {
-  return `metadata ${name}`;
-}
-
-/** Writes a part at once, so that a crash keeps what was said. */
-export async function writeMetadataPart(
-  storage: DataStoreStorage,
-  path: TaskPath,
-  attempt: number,
-  sequence: number,
-  record: Uint8Array,
-  options: CallOptions,
-): Promise<void> {
-  await createOwn(storage, `${partPrefix(path, attempt)}${padSequence(sequence)}.json`, record, {
-    ...options,
-    durability: 'deferred',
-  });
 }
 
 /** The parts of an attempt, merged in the order in which they were written. */

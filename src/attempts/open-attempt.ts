@@ -30,19 +30,16 @@ import { LogWriter, type SaveLogsOptions } from '../logs/log-writer.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { ArtifactStreamOptions, Artifacts, SaveOptions } from './artifact-input.ts';
+import type { ArtifactStaging, TableWriter } from './artifact-staging.ts';
 import type { AttemptContext } from './attempt-context.ts';
 import { createAttempt } from './attempt-number.ts';
-import { AttemptTable, artifactSubject, type TableRow, type TableWriter } from './attempt-table.ts';
-import {
-  encodeMetadataPart,
-  type Metadata,
-  metadataSubject,
-  partSubject,
-  toMetadata,
-  writeMetadataPart,
-} from './metadata-parts.ts';
-import { namesIn, type SaveCall, SaveCalls, saveFailed } from './save-calls.ts';
-import { failBeforeProcessEnds, leaveToItself } from './unhandled-rejections.ts';
+import { AttemptTable } from './attempt-table.ts';
+import type { AttemptView } from './attempt-view.ts';
+import { leaveToItself } from './failing-attempts.ts';
+import { inheritArtifacts } from './inherit-artifacts.ts';
+import { type Metadata, MetadataWriter } from './metadata-parts.ts';
+import { artifactSubject, metadataSubject, namesIn, type SaveCall, SaveCalls } from './save-calls.ts';
+import { transferArtifacts } from './transfer-artifacts.ts';
 
 /** A closed attempt, so that it cannot be taken for another one. */
 export interface ClosedAttempt extends TaskPath {
@@ -55,10 +52,10 @@ export interface ClosedAttempt extends TaskPath {
 /** How many attempts an attempt may record that it rests on. */
 const MAX_READ_FROM = 50_000;
 
-/** `ending`: done() waits for what was begun before it. */
-type State = 'open' | 'ending' | 'closing' | 'closed';
-
-/** One attempt of a task, while its owner writes it. Nothing of it is visible to readers before it is closed. */
+/**
+ * One attempt of a task, while its owner writes it. Nothing of it is visible to readers before it is closed. What takes long is
+ * staged; it is committed at once, where the attempt may still have it.
+ */
 export class OpenAttempt {
   readonly path: TaskPath;
   readonly #context: AttemptContext;
@@ -68,21 +65,16 @@ export class OpenAttempt {
   #writers: SessionWriters;
   readonly #rawDataPath: string | undefined;
   #heartbeat: Heartbeat;
-  readonly #logs: LogWriter;
+  readonly #calls: SaveCalls;
   readonly #table: AttemptTable;
-  #state: State = 'open';
-  #metadataParts = 0;
-  #metadataBytes = 0;
-  readonly #metadata: Metadata = {};
+  readonly #metadata: MetadataWriter;
+  readonly #logs: LogWriter;
   readonly #readFrom = new Set<string>();
   #cached: CachedCall | undefined;
-  readonly #calls = new SaveCalls(() => {
-    if (!this.isClosed) failBeforeProcessEnds(this);
-  });
   /** The description is fixed by the first try to close: a second try must write the same bytes. */
   #description: Uint8Array | undefined;
   /** After a fence: the new session has yet to find again what the artifacts rest on. */
-  #mustRelyAgain = false;
+  #mustRevalidate = false;
   readonly #lost = new Set<string>();
 
   constructor(
@@ -100,8 +92,10 @@ export class OpenAttempt {
     this.#number = number;
     this.#session = session;
     this.#writers = context.content.writers(session);
-    this.#logs = new LogWriter(this.#storage, path, number);
+    this.#calls = new SaveCalls(this);
     this.#table = new AttemptTable(context.registry, context.maxInlineBytes);
+    this.#metadata = new MetadataWriter(this.#storage, path, number);
+    this.#logs = new LogWriter(this.#storage, path, number);
     this.#heartbeat = this.#startHeartbeat();
   }
 
@@ -115,16 +109,16 @@ export class OpenAttempt {
   }
 
   get isClosed(): boolean {
-    return this.#state === 'closed';
+    return this.#calls.isClosed;
   }
 
   get isOpen(): boolean {
-    return this.#state === 'open';
+    return this.#calls.isOpen;
   }
 
   /**
-   * What the attempt was closed with, for whoever names its result elsewhere: rows but for those `omitted`; `undefined` before
-   * it is closed.
+   * What the attempt was closed with, for entries of the cache: its rows, but for those `omitted`, and which attempt it was.
+   * `undefined` before it is closed.
    */
   closedAs(omitted: ReadonlySet<string>): { source: ClosedAttempt; table: ArtifactTable } | undefined {
     if (!this.isClosed || !this.#description) return undefined;
@@ -135,7 +129,12 @@ export class OpenAttempt {
 
   /** Validates and serializes all values, then writes their content, and only then names them. */
   async saveArtifacts(artifacts: Artifacts, options: SaveOptions = {}): Promise<void> {
-    await this.#save('artifacts', (call) => this.#table.save(artifacts, this.#target, options, call));
+    const call = this.#calls.begin('artifacts');
+    try {
+      this.#commit(await this.#table.stage(artifacts, this.#target, options, call), call);
+    } catch (error) {
+      throw call.fail(error);
+    }
   }
 
   /** Saves bytes that come piece by piece; few ones as if they had been in memory, so that they may be kept inline. */
@@ -145,25 +144,43 @@ export class OpenAttempt {
     options: ArtifactStreamOptions = {},
     again?: StreamOptions['again'],
   ): Promise<void> {
-    await this.#save('artifacts', (call) =>
-      this.#table.saveStream(name, source, this.#target, options, call, again),
-    );
+    const call = this.#calls.begin('artifacts');
+    try {
+      this.#commit(await this.#table.stageStream(name, source, this.#target, options, call, again), call);
+    } catch (error) {
+      throw call.fail(error);
+    }
   }
 
-  /** Names rows whose content `takeOver` finds, or writes, under this attempt's session, and the attempts that they rest on. */
-  async adoptArtifacts(
-    takeOver: (call: SaveCall, target: TableWriter) => Promise<readonly TableRow[]>,
-    restsOn: 'origins' | 'nothing' = 'nothing',
+  /** Begins a call that takes over artifacts of other attempts: by {@link inherit} or {@link transfer}, unless it fails. */
+  beginTakeover(): SaveCall {
+    return this.#calls.begin('artifacts');
+  }
+
+  /** Names artifacts of attempts of the same store, and notes that this one rests on them. */
+  async inherit(
+    taken: ReadonlyMap<AttemptView, readonly string[]>,
+    options: CallOptions,
+    call: SaveCall,
   ): Promise<void> {
-    await this.#save('artifacts', async (call) => {
-      const rows = await takeOver(call, this.#target);
-      await this.#table.adopt(rows, call, () => {
-        if (restsOn === 'origins') for (const origin of call.origins) this.#addReadFrom(origin);
-      });
-    });
+    const rows = await inheritArtifacts(this.#context.content, taken, this.#writers, options);
+    call.ensureMayCommit();
+    for (const origin of call.origins) this.#addReadFrom(origin);
+    this.#commit(this.#table.stageRows(rows, this.#target), call);
   }
 
-  /** Whether there is an artifact of this name, or is to be one by a call that has not ended. */
+  /** Copies artifacts of an attempt of another store. */
+  async transfer(
+    origin: AttemptView,
+    names: readonly string[],
+    options: CallOptions,
+    call: SaveCall,
+  ): Promise<void> {
+    const rows = await transferArtifacts(origin, names, this.#target, options);
+    this.#commit(this.#table.stageRows(rows, this.#target), call);
+  }
+
+  /** Tells of an artifact of this name, or of a call that has not ended and is to save one. */
   hasArtifact(name: string): boolean {
     return this.#table.has(name) || this.#calls.isUnderWay(artifactSubject(name));
   }
@@ -175,49 +192,46 @@ export class OpenAttempt {
 
   /** Writes metadata at once, beside the attempt, and once more in its description. */
   async saveMetadata(metadata: Metadata, options: CallOptions = {}): Promise<void> {
-    await this.#save('metadata', async (call) => {
+    const call = this.#calls.begin('metadata');
+    try {
       call.expect(namesIn(metadata).map(metadataSubject));
       checkOptionNames(options, 'saveMetadata');
-      const part = toMetadata(metadata);
-      const sequence = this.#metadataParts;
-      const subject = partSubject(this.path, this.#number, sequence);
-      const record = encodeMetadataPart(part, this.#metadataBytes, subject);
-      this.#metadataParts += 1;
-      this.#metadataBytes += record.length;
-      await writeMetadataPart(this.#storage, this.path, this.#number, sequence, record, options);
-      for (const [name, value] of Object.entries(part)) {
-        if (call.take(metadataSubject(name))) this.#metadata[name] = value;
-      }
-    });
+      const written = await this.#metadata.write(metadata, options);
+      for (const [name, value] of Object.entries(written))
+        if (call.take(metadataSubject(name))) this.#metadata.merged[name] = value;
+      call.succeed();
+    } catch (error) {
+      throw call.fail(error);
+    }
   }
 
   async saveLogs(source: string, streams: LogStreams, options: SaveLogsOptions = {}): Promise<void> {
-    await this.#save('logs', async (call) => {
+    const call = this.#calls.begin('logs');
+    try {
       call.expect(namesIn(streams).map((stream) => `log ${String(source)}/${stream}`));
       checkOptionNames(options, 'saveLogs', ['flushMs']);
       await this.#logs.append(source, streams, options);
-    });
+      call.succeed();
+    } catch (error) {
+      throw call.fail(error);
+    }
   }
 
   /** Takes out what logs say so far, and leaves a note. What fails of it can be done again once the attempt is closed. */
   async scrubLogs(choice: LogChoice, options: CallOptions = {}): Promise<ScrubbedLog[]> {
-    this.#ensureOpen('scrub logs');
-    return this.#calls.waitFor('logs', () => this.#logs.scrub(choice, options));
+    this.#calls.ensureOpen('scrub logs');
+    const call = this.#calls.begin('logs');
+    try {
+      return await this.#logs.scrub(choice, options);
+    } finally {
+      call.end();
+    }
   }
 
   /** Notes that this attempt's results rest on another attempt's. */
   recordRead(pathspec: string): void {
-    this.#ensureOpen('record what was read');
+    this.#calls.ensureOpen('record what was read');
     this.#addReadFrom(pathspec);
-  }
-
-  #addReadFrom(pathspec: string): void {
-    if (this.#readFrom.size >= MAX_READ_FROM) {
-      throw invalidArgument(
-        `An attempt records at most ${MAX_READ_FROM} attempts that it rests on; save a longer list as an artifact.`,
-      );
-    }
-    this.#readFrom.add(pathspec);
   }
 
   /** Closes the attempt as done: now readers see it. `cached` says whose result it is to be. */
@@ -231,8 +245,8 @@ export class OpenAttempt {
     await this.#close('failed', recordError(error), options);
   }
 
-  /** Shows no more signs of life: nobody will close the attempt, and a collector may give up on it. */
-  async letGo(): Promise<void> {
+  /** Ends the heartbeat: nobody will close the attempt, and a collector may give up on it. */
+  async abandon(): Promise<void> {
     leaveToItself(this);
     await this.#heartbeat.stop();
   }
@@ -249,55 +263,29 @@ export class OpenAttempt {
     return new Heartbeat(this.#storage, this.#session.id, this.#context.beatIntervalMs ?? BEAT_INTERVAL_MS);
   }
 
-  /**
-   * A call that saves something. What was begun before done() may go on while done() waits for it; what begins then is refused,
-   * and counts as failed, since done() has not decided yet. After a try to close the attempt it is no part of it.
-   */
-  async #save(
-    kind: 'artifacts' | 'metadata' | 'logs',
-    work: (call: SaveCall) => Promise<void>,
-  ): Promise<void> {
-    const what = `save ${kind}`;
-    const isInTime = this.#state === 'open';
-    if (!isInTime && this.#state !== 'ending') this.#ensureOpen(what);
-    const ensureOpen = (): void => {
-      if (!isInTime || this.#state !== 'ending') this.#ensureOpen(what);
-    };
-    await this.#calls.run(kind, ensureOpen, work);
+  #commit(staged: ArtifactStaging, call: SaveCall): void {
+    call.ensureMayCommit();
+    this.#table.commit(staged, call);
+    call.succeed();
   }
 
-  #ensureOpen(what: string): void {
-    if (this.#state === 'open') return;
-    const attempt = `attempt ${this.pathspec} of flow ${this.path.flow}`;
-    const why =
-      this.#state === 'closed'
-        ? `${attempt} is closed, and a closed attempt never changes. Open a new attempt; if this belongs to that one, await it before it is closed.`
-        : `${attempt} is being closed: await what belongs to it before that. If closing failed, call done() again, or fail().`;
-    throw new StowageError('ATTEMPT_CLOSED', `Cannot ${what}: ${why}`, {
-      details: { pathspec: this.pathspec, flow: this.path.flow },
-    });
+  #addReadFrom(pathspec: string): void {
+    if (this.#readFrom.size >= MAX_READ_FROM) {
+      throw invalidArgument(
+        `An attempt records at most ${MAX_READ_FROM} attempts that it rests on; save a longer list as an artifact.`,
+      );
+    }
+    this.#readFrom.add(pathspec);
   }
 
   async #close(outcome: Outcome, error: RecordedError | undefined, options: CallOptions): Promise<void> {
-    if (this.isClosed) this.#ensureOpen(`close it as ${outcome}`);
+    if (this.isClosed) this.#calls.ensureOpen(`close it as ${outcome}`);
     throwIfAborted(options.signal);
-    if (outcome === 'done') {
-      // A save that nobody awaited is part of the attempt all the same: done without it would be done with a part of its results.
-      // Not after a try to close it: what its description names may be fixed then.
-      if (this.#state === 'open') this.#state = 'ending';
-      await this.#calls.settled(['artifacts', 'metadata', 'logs'], options);
-      const unsaved = this.#calls.unsaved();
-      if (unsaved) {
-        if (this.#state === 'ending') this.#state = 'open'; // so that it can be saved again
-        throw saveFailed(this.path.flow, this.pathspec, unsaved);
-      }
-    } else {
-      // Whoever gives up does not wait for saves and streams, which may have no end now.
-      this.#logs.stopStreams();
-    }
-    if (!this.isClosed) this.#state = 'closing';
+    if (outcome === 'done') await this.#calls.finish(options);
+    else this.#logs.stopStreams(); // saves and streams may have no end now, and are not waited for
+    this.#calls.stop();
     await this.#calls.settled(['metadata', 'logs'], options);
-    if (this.#mustRelyAgain) await this.#relyAgain(options);
+    if (this.#mustRevalidate) await this.#revalidate(options);
     if (outcome === 'done' && this.#lost.size > 0) return this.#closeWithLoss(options);
     this.#description ??= await this.#describe(options);
     const { id } = this.#session;
@@ -316,13 +304,12 @@ export class OpenAttempt {
     await this.#settle();
     // Another call of ours had closed it otherwise: one whose answer was lost, or one beside this.
     if (standing && standing.outcome !== 'abandoned' && standing.outcome !== outcome)
-      this.#ensureOpen(`close it as ${outcome}`);
+      this.#calls.ensureOpen(`close it as ${outcome}`);
   }
 
   async #settle(): Promise<void> {
-    this.#state = 'closed';
-    leaveToItself(this);
-    await this.#heartbeat.stop();
+    this.#calls.close();
+    await this.abandon();
   }
 
   /**
@@ -345,12 +332,12 @@ export class OpenAttempt {
     this.#writers = this.#context.content.writers(session);
     this.#heartbeat = this.#startHeartbeat();
     this.#description = undefined;
-    this.#mustRelyAgain = true;
+    this.#mustRevalidate = true;
   }
 
-  async #relyAgain(options: CallOptions): Promise<void> {
-    for (const name of await this.#table.relyAgain(this.#target, options)) this.#lost.add(name);
-    this.#mustRelyAgain = false;
+  async #revalidate(options: CallOptions): Promise<void> {
+    for (const name of await this.#table.revalidate(this.#target, options)) this.#lost.add(name);
+    this.#mustRevalidate = false;
   }
 
   /** An attempt whose content is gone is never done, however often it is asked. */
@@ -390,7 +377,7 @@ export class OpenAttempt {
       subject: attemptSubject(this.path, this.#number),
       startedAt: this.#startedAt,
       table,
-      metadata: this.#metadata,
+      metadata: this.#metadata.merged,
       readFrom: [...this.#readFrom],
       cached: this.#cached,
     };

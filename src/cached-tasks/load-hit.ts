@@ -1,8 +1,8 @@
 import type { Patience } from '../async/deadline.ts';
+import { AttemptView } from '../attempts/attempt-view.ts';
 import type { CacheHit } from '../cache/entry-reader.ts';
 import { reportTaskCacheFailure } from '../cache/task-cache-failures.ts';
 import { isStowageError, StowageError } from '../errors.ts';
-import { ArtifactValues } from '../flow/artifact-values.ts';
 import type { CacheEntry } from '../format/cache-entry.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import { formatPathspec } from '../format/pathspec.ts';
@@ -32,21 +32,20 @@ export async function loadHit<Input, Output>(
 ): Promise<LoadedHit<Output>> {
   const { content, registry, warnings } = definition.host;
   const { run, step, task, flow, attempt } = entry.source;
-  const read = {
+  const facts = {
     path: { flow, run, step, task },
     attempt,
     status: 'done' as const,
-    startedAt: entry.createdAt,
-    metadata: {},
+    described: { table: () => entry.table },
     purged: false,
   };
   try {
     const row = loadableOutput(entry);
     if (!row) throw withoutOutput(entry);
-    const values = new ArtifactValues(content, registry, read, undefined);
+    const view = new AttemptView(content, registry, facts);
     const result = row.content
-      ? await patience.spend({ signal }, async (options) => values.load(row, options))
-      : await values.load(row, { signal }); // the entry has it: nothing is asked for
+      ? await patience.spend({ signal }, async (options) => view.load(row, options))
+      : await view.load(row, { signal }); // the entry has it: nothing is asked for
     const value = await definition.parseOutput(result);
     const otherSource = await definition.isOfOtherSource(entry);
     if (otherSource) warnings.otherSource(definition.name, entry.version, entry.createdAt);

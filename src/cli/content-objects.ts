@@ -1,5 +1,5 @@
+import { CONTENT_FAULTS } from '../attempts/attempt-view.ts';
 import { isStowageError, type StowageError } from '../errors.ts';
-import { CONTENT_FAULTS } from '../flow/artifact-values.ts';
 import { parseCopyName } from '../format/content-names.ts';
 import { HERE } from '../format/content-ref.ts';
 import { placeMember, type StoredContent } from '../format/stored-content.ts';

@@ -1,5 +1,5 @@
+import type { AttemptView } from '../attempts/attempt-view.ts';
 import { invalidArgument, StowageError } from '../errors.ts';
-import type { TaskDataStore } from './task-data-store.ts';
 import { checkNameList } from './task-selection.ts';
 
 /** Which artifacts `mergeArtifacts` takes over. */
@@ -11,15 +11,15 @@ export interface MergeOptions {
 }
 
 /**
- * Which artifacts to take from which input: of equal ones the first input's.
+ * Decides which artifacts to take from which input: of equal ones the first input's.
  *
  * @throws StowageError `ARTIFACT_CONFLICT`, `ARTIFACT_NOT_FOUND`, `INVALID_ARGUMENT`
  */
 export function agreedArtifacts(
-  inputs: readonly TaskDataStore[],
+  inputs: readonly AttemptView[],
   { include, exclude }: MergeOptions,
   isSaved: (name: string) => boolean,
-): Map<TaskDataStore, string[]> {
+): Map<AttemptView, string[]> {
   if (include !== undefined) checkNameList(include, 'include');
   if (exclude !== undefined) checkNameList(exclude, 'exclude');
   if (include && exclude) {
@@ -31,7 +31,7 @@ export function agreedArtifacts(
   const wanted = new Set(
     (include ?? inputs.flatMap((input) => input.names())).filter((name) => !left.has(name)),
   );
-  const agreed = new Map<TaskDataStore, string[]>();
+  const agreed = new Map<AttemptView, string[]>();
   const conflicts: Record<string, Record<string, string[]>> = Object.create(null);
   const absent: string[] = [];
   for (const name of wanted) {
@@ -53,13 +53,13 @@ export function agreedArtifacts(
 }
 
 /** Equal bytes of different types are different values. */
-function groupByKey(name: string, holders: readonly TaskDataStore[]): Record<string, string[]> {
+function groupByKey(name: string, holders: readonly AttemptView[]): Record<string, string[]> {
   const values = new Map<string, { key: string; holders: string[] }>();
   for (const holder of holders) {
-    const { key, type, encoding } = holder.info(name);
+    const { key, type, encoding } = holder.entry(name);
     const value = `${encoding} ${type} ${key}`;
     const same = values.get(value) ?? { key, holders: [] };
-    same.holders.push(`${holder.flowName}/${holder.pathspec}`);
+    same.holders.push(holder.fullPathspec);
     values.set(value, same);
   }
   const shared = new Set([...values.values()].map(({ key }) => key)).size < values.size;

@@ -1,11 +1,10 @@
 import type { ArtifactOptions, Artifacts, SaveOptions } from '../attempts/artifact-input.ts';
-import { artifactSubject, type TableRow, type TableWriter } from '../attempts/attempt-table.ts';
+import type { AttemptView } from '../attempts/attempt-view.ts';
+import { checkDescribed } from '../attempts/inherit-artifacts.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
-import { passDown, transfer } from '../attempts/pass-down.ts';
-import type { SaveCall } from '../attempts/save-calls.ts';
-import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { invalidArgument, StowageError } from '../errors.ts';
+import { artifactSubject, type SaveCall } from '../attempts/save-calls.ts';
+import { StowageError } from '../errors.ts';
 import type { LogChoice } from '../format/log-names.ts';
 import type { ScrubbedLog } from '../logs/log-scrubbing.ts';
 import type { LogStreams } from '../logs/log-streams.ts';
@@ -13,12 +12,12 @@ import type { SaveLogsOptions } from '../logs/log-writer.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { agreedArtifacts, type MergeOptions } from './merge-artifacts.ts';
-import { isTask, type NamedTask } from './task-brand.ts';
-import { sourceOf, TaskDataStore } from './task-data-store.ts';
+import { isTask, notTasks, viewOf } from './task-brand.ts';
+import type { TaskDataStore } from './task-data-store.ts';
 import { checkNameList } from './task-selection.ts';
 
-/** What cached tasks need of an attempt that they write. Set by the class, so that nothing of it is public. */
-export let attemptOf: (task: OpenTaskDataStore) => OpenAttempt;
+/** Under it a task gives its attempt to cached tasks, which write it; nobody else can name it. */
+export const ATTEMPT: unique symbol = Symbol('attempt');
 
 /**
  * One attempt of a task while its owner works on it. Readers see nothing of it before {@link done} or {@link fail};
@@ -26,20 +25,19 @@ export let attemptOf: (task: OpenTaskDataStore) => OpenAttempt;
  */
 export class OpenTaskDataStore implements AsyncDisposable {
   readonly #attempt: OpenAttempt;
-  readonly #content: ContentAddressedStore;
-
-  static {
-    attemptOf = (task) => task.#attempt;
-  }
 
   /**
    * For use by {@link FlowDataStore}.
    *
    * @internal
    */
-  constructor(attempt: OpenAttempt, content: ContentAddressedStore) {
+  constructor(attempt: OpenAttempt) {
     this.#attempt = attempt;
-    this.#content = content;
+  }
+
+  /** @internal */
+  get [ATTEMPT](): OpenAttempt {
+    return this.#attempt;
   }
 
   /** The flow's name. */
@@ -125,12 +123,16 @@ export class OpenTaskDataStore implements AsyncDisposable {
    * @throws StowageError `CONTENT_PURGED`, `CONTENT_NOT_FOUND`, `ATTEMPT_CLOSED`; `INVALID_ARGUMENT` for a task of another store.
    */
   async clone(origin: TaskDataStore, options: CallOptions = {}): Promise<void> {
-    await this.#attempt.adoptArtifacts(async (call, target) => {
-      checkTask(origin, 'clone');
-      expectAll(call, [origin], origin.names());
+    const call = this.#attempt.beginTakeover();
+    try {
+      const view = viewOf(origin, 'clone');
+      const names = view.names();
+      expectAll(call, [view], names);
       checkOptionNames(options, 'clone');
-      return this.#passDown(new Map([[origin, origin.names()]]), target, options);
-    }, 'origins');
+      await this.#attempt.inherit(new Map([[view, names]]), options, call);
+    } catch (error) {
+      throw call.fail(error);
+    }
   }
 
   /**
@@ -143,13 +145,16 @@ export class OpenTaskDataStore implements AsyncDisposable {
     names: readonly string[],
     options: CallOptions = {},
   ): Promise<void> {
-    await this.#attempt.adoptArtifacts(async (call, target) => {
-      checkTask(origin, 'passdownPartial');
+    const call = this.#attempt.beginTakeover();
+    try {
+      const view = viewOf(origin, 'passdownPartial');
       checkNameList(names, 'The names to pass down');
-      expectAll(call, [origin], names);
+      expectAll(call, [view], names);
       checkOptionNames(options, 'passdownPartial');
-      return this.#passDown(new Map([[origin, names]]), target, options);
-    }, 'origins');
+      await this.#attempt.inherit(new Map([[view, names]]), options, call);
+    } catch (error) {
+      throw call.fail(error);
+    }
   }
 
   /**
@@ -163,19 +168,21 @@ export class OpenTaskDataStore implements AsyncDisposable {
     tasks: Iterable<TaskDataStore>,
     options: MergeOptions & CallOptions = {},
   ): Promise<void> {
-    await this.#attempt.adoptArtifacts(async (call, target) => {
+    const call = this.#attempt.beginTakeover();
+    try {
       if (typeof tasks !== 'object' || tasks === null || !(Symbol.iterator in tasks))
         throw notTasks('mergeArtifacts');
-      const inputs = [...tasks];
-      for (const input of inputs) checkTask(input, 'mergeArtifacts');
-      expectAll(call, inputs, []);
+      const views = Array.from(tasks, (task) => viewOf(task, 'mergeArtifacts'));
+      expectAll(call, views, []);
       checkOptionNames(options, 'mergeArtifacts', ['include', 'exclude']);
-      inputs.forEach(checkDescribed);
+      views.forEach(checkDescribed);
       const isSaved = (name: string): boolean => this.#attempt.hasArtifact(name);
-      const agreed = agreedArtifacts(inputs, options, isSaved);
-      expectAll(call, inputs, [...agreed.values()].flat());
-      return this.#passDown(agreed, target, options);
-    }, 'origins');
+      const agreed = agreedArtifacts(views, options, isSaved);
+      expectAll(call, views, [...agreed.values()].flat());
+      await this.#attempt.inherit(agreed, options, call);
+    } catch (error) {
+      throw call.fail(error);
+    }
   }
 
   /**
@@ -189,15 +196,17 @@ export class OpenTaskDataStore implements AsyncDisposable {
     names?: readonly string[],
     options: CallOptions = {},
   ): Promise<void> {
-    await this.#attempt.adoptArtifacts(async (call, target) => {
-      checkTask(origin, 'transferArtifacts');
+    const call = this.#attempt.beginTakeover();
+    try {
+      const view = viewOf(origin, 'transferArtifacts');
       if (names !== undefined) checkNameList(names, 'The names to transfer');
-      expectAll(call, [origin], names ?? origin.names());
+      const taken = names ?? view.names();
+      expectAll(call, [view], taken);
       checkOptionNames(options, 'transferArtifacts');
-      checkDescribed(origin);
-      const { content, read, entries } = sourceOf(origin, names ?? origin.names());
-      return transfer({ content, read }, entries, target, options);
-    });
+      await this.#attempt.transfer(view, taken, options, call);
+    } catch (error) {
+      throw call.fail(error);
+    }
   }
 
   /**
@@ -236,7 +245,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
   /** Notes that this attempt's results rest on those of `task`, for its provenance. */
   recordRead(task: TaskDataStore): void {
     if (!isTask(task)) throw notTasks('recordRead');
-    this.#attempt.recordRead(fullPathspec(task));
+    this.#attempt.recordRead(`${task.flowName}/${task.pathspec}`);
   }
 
   /**
@@ -259,22 +268,6 @@ export class OpenTaskDataStore implements AsyncDisposable {
     await this.#attempt.fail(error, options);
   }
 
-  async #passDown(
-    taken: ReadonlyMap<TaskDataStore, readonly string[]>,
-    target: TableWriter,
-    options: CallOptions,
-  ): Promise<TableRow[]> {
-    for (const origin of taken.keys()) checkDescribed(origin);
-    const sources = [...taken].map(([origin, names]) => ({ origin, ...sourceOf(origin, names) }));
-    for (const { origin, content } of sources) {
-      if (!(await isSameStore(this.#content, content, options))) throw otherStore(origin);
-    }
-    const rows: TableRow[] = [];
-    for (const { content, read, entries } of sources)
-      for (const row of await passDown({ content, read }, entries, target, options)) rows.push(row);
-    return rows;
-  }
-
   /** Fails the attempt unless it was closed. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.isClosed) return;
@@ -287,57 +280,10 @@ export class OpenTaskDataStore implements AsyncDisposable {
   }
 }
 
-/** Tells a call what it is to take over from where. */
-function expectAll(call: SaveCall, origins: readonly TaskDataStore[], names: readonly string[]): void {
-  call.expect(names.map(artifactSubject), origins.map(fullPathspec));
-}
-
-function fullPathspec(task: NamedTask): string {
-  return `${task.flowName}/${task.pathspec}`;
-}
-
-/** Copies of a store share its id, and are stores of their own. */
-async function isSameStore(
-  a: ContentAddressedStore,
-  b: ContentAddressedStore,
-  options: CallOptions,
-): Promise<boolean> {
-  if (a.storage === b.storage) return true;
-  if (a.storage.uri('stowage.json') !== b.storage.uri('stowage.json')) return false;
-  return (await a.storeId(options)) === (await b.storeId(options));
-}
-
-function checkTask(task: unknown, method: string): void {
-  if (task instanceof TaskDataStore) return;
-  throw isTask(task) ? taskOfAnotherCopy(task, method) : notTasks(method);
-}
-
-/** What an attempt that is open, or was given up, has saved is not known. */
-function checkDescribed({ status, flowName, pathspec }: TaskDataStore): void {
-  if (status === 'done' || status === 'failed') return;
-  throw new StowageError(
-    'ATTEMPT_NOT_DONE',
-    `Attempt ${flowName}/${pathspec} is ${status}, so that it has no artifacts to take over; take those of one that is done.`,
-    { details: { flow: flowName, pathspec, status } },
-  );
-}
-
-/** Whose private parts, and those of its store, this copy cannot use, nor should: it may be of another version. */
-function taskOfAnotherCopy({ flowName, pathspec }: NamedTask, method: string): StowageError {
-  return invalidArgument(
-    `${method} was given ${flowName}/${pathspec}, opened by another copy of this package in the process (two versions, or two installations of one). Open it by this copy, \`getTaskDataStore('${pathspec}')\` of a flow opened by the same import; \`npm ls stowage\` lists the copies.`,
-    { flow: flowName, pathspec },
-  );
-}
-
-function notTasks(method: string): StowageError {
-  const what = method === 'mergeArtifacts' ? 'a list of tasks that were' : 'a task that was';
-  return invalidArgument(`${method} takes ${what} opened for reading, by getTaskDataStore.`);
-}
-
-function otherStore(origin: TaskDataStore): StowageError {
-  return invalidArgument(
-    `${origin.flowName}/${origin.pathspec} lies in another store, so that its content has to be copied: use transferArtifacts.`,
-    { flow: origin.flowName, pathspec: origin.pathspec },
+/** Notes what a call is to take over from where. */
+function expectAll(call: SaveCall, origins: readonly AttemptView[], names: readonly string[]): void {
+  call.expect(
+    names.map(artifactSubject),
+    origins.map(({ fullPathspec }) => fullPathspec),
   );
 }

@@ -1,11 +1,11 @@
 import type { ReadAttempt } from '../attempts/attempt-reader.ts';
+import { CONTENT_FAULTS } from '../attempts/attempt-view.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { invalidArgument, isStowageError } from '../errors.ts';
 import { formatPathspec } from '../format/pathspec.ts';
 import type { StoredContent } from '../format/stored-content.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
-import { CONTENT_FAULTS } from './artifact-values.ts';
 import { TaskDataStore } from './task-data-store.ts';
 import { checkNameList } from './task-selection.ts';
 

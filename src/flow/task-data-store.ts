@@ -1,23 +1,19 @@
-import { constants } from 'node:buffer';
+import { mapBounded } from '../async/bounded-work.ts';
 import type { AttemptStatus, ReadAttempt } from '../attempts/attempt-reader.ts';
+import { AttemptView, type PrefetchedBytes } from '../attempts/attempt-view.ts';
 import { cloneJson } from '../attempts/inline-value.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
-import type { AttemptSource } from '../attempts/pass-down.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { invalidArgument, StowageError } from '../errors.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { LogName } from '../format/log-names.ts';
-import { formatPathspec } from '../format/pathspec.ts';
 import type { RecordedError } from '../format/session-files.ts';
-import { listLogs, logSize, readLog } from '../logs/log-reader.ts';
+import { listLogs, loadLog, logSize, streamLog } from '../logs/log-reader.ts';
 import { checkOptionNames } from '../options/option-names.ts';
-import type { CallOptions } from '../storage/contract.ts';
-import { validateLogName } from '../storage/names.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
-import { ArtifactValues, type PrefetchedBytes } from './artifact-values.ts';
 import { ArtifactTooLarge, formatArtifact, type RecordOptions, shownNames } from './record-view.ts';
 import { checkSchemas, type SchemaOutput, type StandardSchema, validateArtifact } from './standard-schema.ts';
-import { TASK_BRAND } from './task-brand.ts';
+import { TASK_BRAND, VIEW } from './task-brand.ts';
 import { checkNameList } from './task-selection.ts';
 
 /** What the store knows of an artifact without loading it. */
@@ -41,33 +37,17 @@ export interface ArtifactInfo {
 
 /** How many artifacts of one call are fetched at once. */
 const CONCURRENCY = 8;
-
 const RECORD_OPTION_NAMES = ['names', 'maxValueBytes', 'showPrivate'];
 /** Values beyond this many bytes are not loaded by `format`, unless told otherwise. */
 const FORMAT_MAX_VALUE_BYTES = 1_000;
 
-/** Where a task's artifacts come from: the attempt that was read, its store, and the rows of the artifacts asked for. */
-export interface TaskSource extends AttemptSource {
-  entries: ArtifactEntry[];
-}
-
-/** What writers need of a task that they take artifacts from; throws as `info` does. Set by the class: nothing of it is public. */
-export let sourceOf: (task: TaskDataStore, names: readonly string[]) => TaskSource;
-
 /** One attempt of a task, as readers see it. It never changes. */
 export class TaskDataStore {
-  readonly #content: ContentAddressedStore;
   readonly #read: ReadAttempt;
-  readonly #values: ArtifactValues;
-  #entriesByName: Map<string, ArtifactEntry> | undefined;
+  readonly #view: AttemptView;
 
   static {
     Object.defineProperty(TaskDataStore.prototype, TASK_BRAND, { value: true });
-    sourceOf = (task, names) => ({
-      content: task.#content,
-      read: task.#read,
-      entries: [...new Set(names)].map((name) => task.#entry(name)),
-    });
   }
 
   /**
@@ -81,9 +61,13 @@ export class TaskDataStore {
     read: ReadAttempt,
     prefetched?: PrefetchedBytes,
   ) {
-    this.#content = content;
     this.#read = read;
-    this.#values = new ArtifactValues(content, registry, read, prefetched);
+    this.#view = new AttemptView(content, registry, read, prefetched);
+  }
+
+  /** @internal */
+  get [VIEW](): AttemptView {
+    return this.#view;
   }
 
   /** The flow's name. */
@@ -113,7 +97,7 @@ export class TaskDataStore {
 
   /** `run/step/task/attempt`. */
   get pathspec(): string {
-    return formatPathspec(this.#read.path, this.attempt);
+    return this.#view.pathspec;
   }
 
   /** How far the attempt got. */
@@ -148,17 +132,17 @@ export class TaskDataStore {
 
   /** The names of the artifacts, in the order in which they were saved. */
   names(): string[] {
-    return [...this.#entries.keys()];
+    return this.#view.names();
   }
 
   /** Whether there is an artifact of this name. */
   has(name: string): boolean {
-    return this.#entries.has(name);
+    return this.#view.has(name);
   }
 
   /** What is known of an artifact without loading it; throws `ARTIFACT_NOT_FOUND`. */
   info(name: string): ArtifactInfo {
-    const { type, encoding, key, bytes, content } = this.#entry(name);
+    const { type, encoding, key, bytes, content } = this.#view.entry(name);
     return {
       name,
       type,
@@ -183,29 +167,19 @@ export class TaskDataStore {
   ): Promise<NoInfer<T>> {
     checkOptionNames(options, 'loadArtifacts');
     checkNameList(names, 'The names to load');
-    const entries = names.map((name) => this.#entry(name));
-    const values: [string, unknown][] = new Array(entries.length);
-    const fetched: number[] = [];
-    entries.forEach((entry, index) => {
-      if (entry.inline && 'json' in entry.inline)
-        values[index] = [entry.name, this.#values.load(entry, options)];
-      else fetched.push(index);
+    const entries = names.map((name) => this.#view.entry(name));
+    const values = entries.map((entry) => (isAtHand(entry) ? this.#view.load(entry, options) : undefined));
+    const fetched = entries.flatMap((entry, index) => (isAtHand(entry) ? [] : [{ entry, index }]));
+    await mapBounded(fetched, CONCURRENCY, async ({ entry, index }) => {
+      values[index] = await this.#view.fetch(entry, options);
     });
-    for (let start = 0; start < fetched.length; start += CONCURRENCY) {
-      await Promise.all(
-        fetched.slice(start, start + CONCURRENCY).map(async (index) => {
-          const entry = entries[index] as ArtifactEntry;
-          values[index] = [entry.name, await this.#values.load(entry, options)];
-        }),
-      );
-    }
-    return Object.fromEntries(values) as T;
+    return Object.fromEntries(entries.map(({ name }, index) => [name, values[index]])) as T;
   }
 
   /** Loads one artifact; throws as {@link loadArtifacts}. */
   async get<T = unknown>(name: string, options: CallOptions = {}): Promise<T> {
     checkOptionNames(options, 'get');
-    return (await this.#values.load(this.#entry(name), options)) as T;
+    return (await this.#view.load(this.#view.entry(name), options)) as T;
   }
 
   /**
@@ -240,12 +214,12 @@ export class TaskDataStore {
   /** The serialized bytes of an artifact, piece by piece, verified: for what is too large for memory. */
   async *streamArtifact(name: string, options: CallOptions = {}): AsyncGenerator<Uint8Array> {
     checkOptionNames(options, 'streamArtifact');
-    yield* this.#values.stream(this.#entry(name), options);
+    yield* this.#view.stream(this.#view.entry(name), options);
   }
 
   /** Whether an artifact is `null` or `undefined`; nothing is loaded. Throws `ARTIFACT_NOT_FOUND`. */
   isNone(name: string): boolean {
-    const { encoding, type, bytes, inline } = this.#entry(name);
+    const { encoding, type, bytes, inline } = this.#view.entry(name);
     if (inline && 'json' in inline) return inline.json === null;
     // By its length as well: a class may have been registered under either name.
     const isNothing = (type === 'null' && bytes === 1) || (type === 'undefined' && bytes === 3);
@@ -255,7 +229,7 @@ export class TaskDataStore {
   /** The keys of artifacts, in the order of `names`: BLAKE3-256 of their serialized bytes, in hexadecimal. Throws `ARTIFACT_NOT_FOUND`. */
   keysForArtifacts(names: readonly string[] = this.names()): string[] {
     checkNameList(names, 'The names');
-    return names.map((name) => this.#entry(name).key);
+    return names.map((name) => this.#view.entry(name).key);
   }
 
   /** How large artifacts are, in bytes: serialized, and stored (see {@link ArtifactInfo}). Throws `ARTIFACT_NOT_FOUND`. */
@@ -313,28 +287,20 @@ export class TaskDataStore {
   /** The logs there are, with their lengths in bytes. */
   async logs(options: CallOptions = {}): Promise<(LogName & { bytes: number })[]> {
     checkOptionNames(options, 'logs');
-    const logs = await listLogs(this.#content.storage, this.#read.path, this.attempt, options);
+    const logs = await listLogs(this.#storage, this.#read.path, this.attempt, options);
     return logs.map(({ source, stream, bytes }) => ({ source, stream, bytes }));
   }
 
   /** How long a log is, in bytes; 0 where nothing was logged. `stream` is `stdout` unless given. */
   async logSize(source: string, stream = 'stdout', options: CallOptions = {}): Promise<number> {
     checkOptionNames(options, 'logSize');
-    validateLogName(source, 'log source');
-    validateLogName(stream, 'log stream');
-    return logSize(this.#content.storage, this.#read.path, this.attempt, { source, stream }, options);
+    return logSize(this.#storage, this.#read.path, this.attempt, { source, stream }, options);
   }
 
   /** A log as text; `''` where nothing was logged. `stream` is `stdout` unless given. */
   async loadLogs(source: string, stream = 'stdout', options: CallOptions = {}): Promise<string> {
-    const pieces: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const piece of this.streamLogs(source, stream, options)) {
-      bytes += piece.length;
-      if (bytes > constants.MAX_STRING_LENGTH) throw tooLongForText(source, stream);
-      pieces.push(piece);
-    }
-    return Buffer.concat(pieces).toString('utf8');
+    checkOptionNames(options, 'loadLogs');
+    return loadLog(this.#storage, this.#read.path, this.attempt, { source, stream }, options);
   }
 
   /** A log as it was written, part by part. */
@@ -344,51 +310,15 @@ export class TaskDataStore {
     options: CallOptions = {},
   ): AsyncGenerator<Uint8Array> {
     checkOptionNames(options, 'streamLogs');
-    validateLogName(source, 'log source');
-    validateLogName(stream, 'log stream');
-    const logs = await listLogs(this.#content.storage, this.#read.path, this.attempt, options);
-    const log = logs.find((candidate) => candidate.source === source && candidate.stream === stream);
-    if (log) yield* readLog(this.#content.storage, log.parts, options);
+    yield* streamLog(this.#storage, this.#read.path, this.attempt, { source, stream }, options);
   }
 
-  get #entries(): Map<string, ArtifactEntry> {
-    this.#entriesByName ??= new Map(
-      this.#read.described?.table().artifacts.map((entry) => [entry.name, entry]),
-    );
-    return this.#entriesByName;
-  }
-
-  #entry(name: string): ArtifactEntry {
-    // A list of one name would else be told that there is no artifact of the name that there is.
-    if (typeof name !== 'string') {
-      throw invalidArgument('An artifact is named by a string; for several, loadArtifacts takes a list.');
-    }
-    const entry = this.#entries.get(name);
-    if (entry) return entry;
-    const details = { flow: this.flowName, pathspec: this.pathspec, artifact: name, existing: this.names() };
-    if (this.#read.erased?.artifacts.includes(name)) {
-      throw new StowageError(
-        'CONTENT_ERASED',
-        `Artifact ${name} of ${this.pathspec} was erased: ${this.#read.erased.reason}`,
-        { details },
-      );
-    }
-    throw new StowageError('ARTIFACT_NOT_FOUND', this.#explainMissing(name), { details });
-  }
-
-  #explainMissing(name: string): string {
-    const where = `Attempt ${this.pathspec} of flow ${this.flowName}`;
-    if (!this.#read.described)
-      return `${where} has no artifact ${name}: it is ${this.status} and described nothing.`;
-    const names = this.names();
-    return `${where} has no artifact ${name}; it has ${names.length === 0 ? 'none' : names.slice(0, 20).join(', ')}.`;
+  get #storage(): DataStoreStorage {
+    return this.#view.content.storage;
   }
 }
 
-function tooLongForText(source: string, stream: string): StowageError {
-  return new StowageError(
-    'CONTENT_TOO_LARGE',
-    `The log ${source}.${stream} is longer than a text can be; read it by streamLogs.`,
-    { details: { source, stream } },
-  );
+/** Needs neither a request nor a promise: a thousand small values in a row feel each. */
+function isAtHand({ inline }: ArtifactEntry): boolean {
+  return inline !== undefined && 'json' in inline;
 }

@@ -1,6 +1,9 @@
+import { constants } from 'node:buffer';
+import { StowageError } from '../errors.ts';
 import { isChosen, type LogChoice, type LogName, LogPartNames, logId } from '../format/log-names.ts';
 import type { TaskPath } from '../format/pathspec.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { validateLogName } from '../storage/names.ts';
 
 /** A log that a listing showed. */
 export interface ListedLog extends LogName {
@@ -37,19 +40,60 @@ export async function listLogs(
   return [...logs.values()];
 }
 
-/** One LIST: how long one log is, in bytes; 0 where nothing was logged. */
+/**
+ * One LIST: how long one log is, in bytes; 0 where nothing was logged.
+ *
+ * @throws StowageError `INVALID_NAME`
+ */
 export async function logSize(
   storage: DataStoreStorage,
   path: TaskPath,
   attempt: number,
-  { source, stream }: LogName,
+  name: LogName,
   options: CallOptions,
 ): Promise<number> {
-  const [log] = await listLogs(storage, path, attempt, options, { source, stream });
-  return log?.bytes ?? 0;
+  return (await findLog(storage, path, attempt, name, options))?.bytes ?? 0;
 }
 
-/** One log of an attempt, piece by piece, as it was written. */
+/**
+ * One log as text; `''` where nothing was logged.
+ *
+ * @throws StowageError `INVALID_NAME`; `CONTENT_TOO_LARGE` where it is longer than a text can be
+ */
+export async function loadLog(
+  storage: DataStoreStorage,
+  path: TaskPath,
+  attempt: number,
+  name: LogName,
+  options: CallOptions,
+): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of streamLog(storage, path, attempt, name, options)) {
+    bytes += piece.length;
+    if (bytes > constants.MAX_STRING_LENGTH) throw tooLongForText(name);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString('utf8');
+}
+
+/**
+ * One log, part by part, as it was written; nothing where nothing was logged.
+ *
+ * @throws StowageError `INVALID_NAME`
+ */
+export async function* streamLog(
+  storage: DataStoreStorage,
+  path: TaskPath,
+  attempt: number,
+  name: LogName,
+  options: CallOptions,
+): AsyncGenerator<Uint8Array> {
+  const log = await findLog(storage, path, attempt, name, options);
+  if (log) yield* readLog(storage, log.parts, options);
+}
+
+/** The parts of a log that was listed, as they were written. */
 export async function* readLog(
   storage: DataStoreStorage,
   parts: readonly string[],
@@ -59,4 +103,24 @@ export async function* readLog(
     const object = await storage.get(name, { signal });
     if (object) yield object.body; // a part that is gone was scrubbed or retired since it was listed
   }
+}
+
+async function findLog(
+  storage: DataStoreStorage,
+  path: TaskPath,
+  attempt: number,
+  { source, stream }: LogName,
+  options: CallOptions,
+): Promise<ListedLog | undefined> {
+  validateLogName(source, 'log source');
+  validateLogName(stream, 'log stream');
+  return (await listLogs(storage, path, attempt, options, { source, stream }))[0];
+}
+
+function tooLongForText({ source, stream }: LogName): StowageError {
+  return new StowageError(
+    'CONTENT_TOO_LARGE',
+    `The log ${source}.${stream} is longer than a text can be; read it by streamLogs.`,
+    { details: { source, stream } },
+  );
 }

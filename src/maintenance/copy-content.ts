@@ -1,4 +1,4 @@
-import { elementBytesOf } from '../attempts/pass-down.ts';
+import { elementBytesOf } from '../attempts/transfer-artifacts.ts';
 import {
   CHUNKED_FROM_BYTES,
   type ContentInput,

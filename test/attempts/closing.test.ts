@@ -105,7 +105,7 @@ describe('a done() that failed', () => {
     await errorOf(attempt.done(), 'STORAGE_UNAVAILABLE');
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await objectNames(storage, 'beats/')).toHaveLength(1);
-    await attempt.letGo();
+    await attempt.abandon();
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await objectNames(storage, 'beats/')).toEqual([]);
   });

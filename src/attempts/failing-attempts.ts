@@ -1,14 +1,41 @@
-import { type Failable, failOrReport } from './fail-or-report.ts';
+import { channel } from 'node:diagnostics_channel';
+import type { TaskPath } from '../format/pathspec.ts';
 
 /** How long the end of the process is put off for attempts to be closed. */
 const MAX_DELAY_MS = 5_000;
 /** Marks the listeners of every copy of this package in the process. */
 const OURS = Symbol.for('stowage.fails-attempts');
 
+const closeFailed = channel('stowage:close-failed');
+
+/** An attempt that can be closed as failed. */
+export interface Failable {
+  readonly path: TaskPath;
+  readonly pathspec: string;
+  readonly isClosed: boolean;
+  fail(error: unknown): Promise<void>;
+  abandon(): Promise<void>;
+}
+
 /** Open attempts with a save that failed: the process may be about to die of it. */
 const incomplete = new Set<Failable>();
 /** Why the process is about to end: what nobody handled, since the first of it. */
 const reasons = new Set<unknown>();
+
+/**
+ * Closes `attempt` as failed, unless it is closed. Never throws, because the user's error is what is to be thrown: if it could not be
+ * recorded, the channel `stowage:close-failed` tells. The attempt stays open then, without a heartbeat, since nobody is left to
+ * close it.
+ */
+export async function failOrReport(attempt: Failable, error: unknown): Promise<void> {
+  if (attempt.isClosed) return;
+  try {
+    await attempt.fail(error);
+  } catch (failure) {
+    await attempt.abandon();
+    closeFailed.publish({ pathspec: attempt.pathspec, error, failure });
+  }
+}
 
 /**
  * Fails `attempt` before the process dies of a rejection that nobody handles. A save that failed and was not awaited is such
@@ -20,7 +47,7 @@ export function failBeforeProcessEnds(attempt: Failable): void {
   incomplete.add(attempt);
 }
 
-/** Leaves `attempt` alone: it was closed, or given up. */
+/** Leaves `attempt` alone: it was closed, or abandoned. */
 export function leaveToItself(attempt: Failable): void {
   if (incomplete.delete(attempt) && incomplete.size === 0 && reasons.size === 0) stopListening();
 }

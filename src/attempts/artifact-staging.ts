@@ -1,0 +1,245 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { CHUNKED_FROM_BYTES, type ContentWriter, type StreamOptions } from '../content/content-writer.ts';
+import { checkRawDataPath } from '../content/raw-data-path.ts';
+import type { SessionWriters } from '../content/session-writers.ts';
+import { digestHex } from '../digest/blake3.ts';
+import { StowageError, throwIfAborted } from '../errors.ts';
+import { type ContentRef, refId } from '../format/content-ref.ts';
+import type { ArtifactEntry } from '../format/description.ts';
+import type { StoredContent } from '../format/stored-content.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import { takeOnce } from '../streams/read-once.ts';
+import { untilAborted } from '../streams/stream-head.ts';
+import type { SerializerRegistry } from '../values/registry.ts';
+import type { SerializedArtifact } from '../values/serializer.ts';
+import type { ArtifactInput, ArtifactInputs, ArtifactOptions, NamedArtifact } from './artifact-input.ts';
+import { type InlineBudget, toInline } from './inline-value.ts';
+import { artifactSubject, type SaveCall } from './save-calls.ts';
+
+/** Under which session content is written and relied on. */
+export interface TableWriter {
+  writers: SessionWriters;
+  /** Where content goes unless a call or an artifact says otherwise; in the store itself without it. */
+  rawDataPath: string | undefined;
+}
+
+/** A row, and the contents that references inside the value point at. */
+export interface TableRow {
+  entry: ArtifactEntry;
+  refs: readonly ContentRef[];
+}
+
+/** How many bytes of small values of a sequence are gathered, so that they are written together. */
+const GATHER_BYTES = 4 * 1024 * 1024;
+const GATHER_COUNT = 256;
+/** How long a sequence may go on before others have their turn, in milliseconds. */
+const MAX_TURN_MS = 20;
+
+/** An artifact whose value refers to content. */
+type Referring = Pick<TableRow, 'refs'> & { name: string };
+
+/** A value that becomes content. */
+interface LargeValue extends SerializedArtifact {
+  name: string;
+  compression: ArtifactOptions['compression'];
+  rawDataPath: string | undefined;
+}
+
+/**
+ * The artifacts of one call on their way into an attempt's table: serialized, what they refer to pinned and found, and their content
+ * written. Inline bytes count from the start; {@link release} gives them back.
+ */
+export class ArtifactStaging {
+  readonly #registry: SerializerRegistry;
+  readonly #budget: InlineBudget;
+  readonly #target: TableWriter;
+  readonly #options: CallOptions;
+  #rows = new Map<string, TableRow>();
+
+  constructor(
+    registry: SerializerRegistry,
+    budget: InlineBudget,
+    target: TableWriter,
+    { signal }: CallOptions,
+  ) {
+    this.#registry = registry;
+    this.#budget = budget;
+    this.#target = target;
+    this.#options = { signal };
+  }
+
+  /** The rows by name, in the order in which the artifacts were given. */
+  get rows(): ReadonlyMap<string, TableRow> {
+    return this.#rows;
+  }
+
+  /** Stages artifacts that are in memory. All are serialized before anything is written. */
+  async addAll(batch: readonly ArtifactInput[]): Promise<void> {
+    const loading = this.#registry.prepareToSave(batch.map(({ value }) => value));
+    if (loading) await loading;
+    const referring: Referring[] = [];
+    const large: LargeValue[] = [];
+    for (const input of batch) {
+      const value = this.#serialize(input, referring);
+      if (value) large.push(value);
+    }
+    await this.#relyOn(referring);
+    if (large.length === 0) return;
+    await this.#write(large);
+    this.#order(batch.map(({ name }) => name));
+  }
+
+  /** Stages a sequence, of which each large value is written before the next item is asked for. */
+  async addEach(
+    artifacts: Iterable<NamedArtifact> | AsyncIterable<NamedArtifact>,
+    inputs: ArtifactInputs,
+    call: SaveCall,
+  ): Promise<void> {
+    const names = new Set<string>();
+    let gathered: LargeValue[] = [];
+    let gatheredBytes = 0;
+    const flush = async (): Promise<void> => {
+      const values = gathered;
+      gathered = [];
+      gatheredBytes = 0;
+      await this.#write(values);
+    };
+    const items =
+      Symbol.asyncIterator in artifacts ? untilAborted(artifacts, this.#options) : takeOnce(artifacts);
+    let turnBegan = performance.now();
+    for await (const item of items) {
+      // Small values of a generator that never waits would keep timers and signals from their turn.
+      if (performance.now() - turnBegan > MAX_TURN_MS) {
+        await nextTurn();
+        turnBegan = performance.now();
+      }
+      throwIfAborted(this.#options.signal);
+      const input = inputs.item(item);
+      const { name } = input;
+      call.expect([artifactSubject(name)]);
+      const loading = this.#registry.prepareToSave([input.value]);
+      if (loading) await loading;
+      names.add(name);
+      const referring: Referring[] = [];
+      const value = this.#serialize(input, referring);
+      await this.#relyOn(referring);
+      if (!value) {
+        gathered = gathered.filter((earlier) => earlier.name !== name);
+      } else if (value.bytes.length >= CHUNKED_FROM_BYTES) {
+        await flush();
+        await this.#write([value]);
+      } else {
+        // A copy, because whoever gives the values may use the memory of this one for the next.
+        gathered.push({ ...value, bytes: value.bytes.slice() });
+        gatheredBytes += value.bytes.length;
+        if (gatheredBytes >= GATHER_BYTES || gathered.length >= GATHER_COUNT) await flush();
+      }
+    }
+    await flush();
+    this.#order(names);
+  }
+
+  /** Stages bytes that come piece by piece. `abandon` ends the stream where nobody comes to read it. */
+  async addStream(
+    name: string,
+    pieces: AsyncIterable<Uint8Array>,
+    { rawDataPath, ...options }: Pick<ArtifactOptions, 'rawDataPath'> & StreamOptions,
+    abandon: () => Promise<unknown>,
+  ): Promise<void> {
+    const place = checkRawDataPath(rawDataPath) ?? this.#target.rawDataPath;
+    const writer = await this.#target.writers.to(place, this.#options).catch(async (error: unknown) => {
+      await abandon();
+      throw error;
+    });
+    const content = await writer.saveStream(pieces, { ...options, ...this.#options });
+    const { key, bytes } = content;
+    this.add({ entry: { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content }, refs: [] });
+  }
+
+  /** Stages a row whose content and references are relied on, or written, already. */
+  add(row: TableRow): void {
+    const { name } = row.entry;
+    this.#budget.take(inlineBytesOf(row) - inlineBytesOf(this.#rows.get(name)));
+    this.#rows.set(name, row);
+  }
+
+  /** Gives up what was staged. */
+  release(): void {
+    for (const row of this.#rows.values()) this.#budget.take(-inlineBytesOf(row));
+    this.#rows.clear();
+  }
+
+  /** Serializes a value, notes what it refers to, and stages its row if it is kept inline; otherwise returns what has to be written. */
+  #serialize({ name, value, options }: ArtifactInput, referring: Referring[]): LargeValue | undefined {
+    const { serializer, compression, inline } = options;
+    const serialized = this.#registry.serialize(
+      name,
+      value,
+      serializer === undefined ? undefined : { serializer },
+    );
+    const { bytes, refs } = serialized;
+    if (refs.length > 0) referring.push({ name, refs });
+    if (!this.#budget.admits(bytes.length, inline, inlineBytesOf(this.#rows.get(name)))) {
+      return { ...serialized, name, compression, rawDataPath: checkRawDataPath(options.rawDataPath) };
+    }
+    const entry = { ...describe(name, serialized), key: digestHex(bytes), inline: toInline(serialized) };
+    this.add({ entry, refs });
+    return undefined;
+  }
+
+  /** @throws StowageError `CONTENT_NOT_FOUND` naming the artifact that refers to what is not in the store */
+  async #relyOn(referring: readonly Referring[]): Promise<void> {
+    if (referring.length === 0) return;
+    const sought = referring.flatMap(({ refs }) => refs);
+    const [missing] = await this.#target.writers.relyOnRefs(sought, this.#options);
+    if (!missing) return;
+    const { kind, name } = missing;
+    const artifact = referring.find(({ refs }) => refs.some((ref) => refId(ref) === refId(missing)))?.name;
+    throw new StowageError(
+      'CONTENT_NOT_FOUND',
+      `Artifact ${artifact} refers to the ${kind} ${name}, of which nothing whole is in the store, so that it would lead nowhere. Save that content first, and release it only once the attempt is closed.`,
+      { details: { artifact, kind, name } },
+    );
+  }
+
+  async #write(values: readonly LargeValue[]): Promise<void> {
+    const byWriter = new Map<ContentWriter, LargeValue[]>();
+    // Every place is found before anything is written.
+    for (const value of values) {
+      const place = value.rawDataPath ?? this.#target.rawDataPath;
+      const writer = await this.#target.writers.to(place, this.#options);
+      const group = byWriter.get(writer);
+      if (group) group.push(value);
+      else byWriter.set(writer, [value]);
+    }
+    for (const [writer, group] of byWriter) {
+      const contents = await writer.saveAll(group, this.#options);
+      group.forEach((value, index) => {
+        const content = contents[index] as StoredContent;
+        this.add({
+          entry: { ...describe(value.name, value), key: content.key, content },
+          refs: value.refs,
+        });
+      });
+    }
+  }
+
+  /** Written or inline, artifacts stand in the order in which they were given. */
+  #order(names: Iterable<string>): void {
+    const rows = this.#rows;
+    this.#rows = new Map(Array.from(names, (name) => [name, rows.get(name) as TableRow]));
+  }
+}
+
+/** What a row counts in the budget of inline values. */
+export function inlineBytesOf(row: TableRow | undefined): number {
+  return row?.entry.inline ? row.entry.bytes : 0;
+}
+
+function describe(
+  name: string,
+  { type, encoding, info, bytes }: SerializedArtifact,
+): Pick<ArtifactEntry, 'name' | 'type' | 'encoding' | 'info' | 'bytes'> {
+  const shared = { name, type, encoding, bytes: bytes.length };
+  return info === undefined ? shared : { ...shared, info };
+}

@@ -1,0 +1,178 @@
+import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import { invalidArgument, isStowageError, StowageError, type StowageErrorCode } from '../errors.ts';
+import type { ContentRef } from '../format/content-ref.ts';
+import type { ArtifactEntry, ArtifactTable } from '../format/description.ts';
+import { formatPathspec } from '../format/pathspec.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import type { SerializerRegistry } from '../values/registry.ts';
+import type { ReadAttempt } from './attempt-reader.ts';
+import { cloneJson } from './inline-value.ts';
+
+/** What a view needs to know of an attempt: by its own description, or by whatever else names its rows, as an entry of the cache does. */
+export interface AttemptFacts extends Pick<ReadAttempt, 'path' | 'attempt' | 'status' | 'purged' | 'erased'> {
+  /** Absent for attempts that described nothing. */
+  described?: { table: () => ArtifactTable };
+}
+
+/** Serialized bytes that were fetched before anybody asked, by key. They are not changed. */
+export type PrefetchedBytes = ReadonlyMap<string, Uint8Array>;
+
+/** What is wrong with one content, rather than with the store. */
+export const CONTENT_FAULTS: readonly StowageErrorCode[] = [
+  'CONTENT_NOT_FOUND',
+  'CONTENT_DAMAGED',
+  'CONTENT_TOO_LARGE',
+  'PLACE_NOT_FOUND',
+  'PLACE_NOT_TRUSTED',
+  'PLACE_UNREACHABLE',
+  'PLACE_NOT_OURS',
+];
+
+/** The artifacts of one attempt, for everybody who reads them: which there are, and their values. */
+export class AttemptView {
+  /** The store that it lies in. */
+  readonly content: ContentAddressedStore;
+  readonly facts: AttemptFacts;
+  readonly #registry: SerializerRegistry;
+  readonly #prefetched: PrefetchedBytes | undefined;
+  #entriesByName: Map<string, ArtifactEntry> | undefined;
+
+  constructor(
+    content: ContentAddressedStore,
+    registry: SerializerRegistry,
+    facts: AttemptFacts,
+    prefetched?: PrefetchedBytes,
+  ) {
+    this.content = content;
+    this.facts = facts;
+    this.#registry = registry;
+    this.#prefetched = prefetched;
+  }
+
+  get flow(): string {
+    return this.facts.path.flow;
+  }
+
+  /** `run/step/task/attempt`. */
+  get pathspec(): string {
+    return formatPathspec(this.facts.path, this.facts.attempt);
+  }
+
+  /** `flow/run/step/task/attempt`, by which other attempts name it. */
+  get fullPathspec(): string {
+    return `${this.flow}/${this.pathspec}`;
+  }
+
+  /** What references inside its values point at. They belong to the table as a whole. */
+  get refs(): readonly ContentRef[] {
+    return this.facts.described?.table().refs ?? [];
+  }
+
+  /** The names of the artifacts, in the order in which they were saved. */
+  names(): string[] {
+    return [...this.#entries.keys()];
+  }
+
+  has(name: string): boolean {
+    return this.#entries.has(name);
+  }
+
+  /**
+   * The row of an artifact.
+   *
+   * @throws StowageError `ARTIFACT_NOT_FOUND` (naming those there are), `CONTENT_ERASED`, `INVALID_ARGUMENT`
+   */
+  entry(name: string): ArtifactEntry {
+    // A list of one name would else be told that there is no artifact of the name that there is.
+    if (typeof name !== 'string') {
+      throw invalidArgument('An artifact is named by a string; for several, loadArtifacts takes a list.');
+    }
+    const entry = this.#entries.get(name);
+    if (entry) return entry;
+    const { pathspec, flow } = this;
+    const { erased } = this.facts;
+    const details = { flow, pathspec, artifact: name, existing: this.names() };
+    if (erased?.artifacts.includes(name)) {
+      const message = `Artifact ${name} of ${pathspec} was erased: ${erased.reason}`;
+      throw new StowageError('CONTENT_ERASED', message, { details });
+    }
+    throw new StowageError('ARTIFACT_NOT_FOUND', this.#explainMissing(name), { details });
+  }
+
+  /** Loads a value; without a promise where nothing has to be waited for, which a thousand small values in a row feel. */
+  load(entry: ArtifactEntry, options: CallOptions): unknown | Promise<unknown> {
+    if (entry.inline && 'json' in entry.inline) return cloneJson(entry.inline.json);
+    return this.fetch(entry, options);
+  }
+
+  /** Loads a value as {@link load} does, always with a promise. */
+  async fetch(entry: ArtifactEntry, options: CallOptions): Promise<unknown> {
+    const loading = this.#registry.prepareToLoad(entry);
+    if (loading) await loading;
+    const { name, key, content } = entry;
+    if (!content) return this.#registry.deserialize(name, entry, this.#inlineBytes(entry));
+    this.#ensureKept(entry);
+    let bytes: Uint8Array;
+    try {
+      // A copy: values share the memory of their bytes, and whoever loads one may change it.
+      bytes = this.#prefetched?.get(key)?.slice() ?? (await this.content.reader.load(content, options));
+    } catch (error) {
+      throw this.#naming(entry, error);
+    }
+    return this.#registry.deserialize(name, entry, bytes);
+  }
+
+  /** The serialized bytes, piece by piece, verified. */
+  async *stream(entry: ArtifactEntry, options: CallOptions): AsyncGenerator<Uint8Array> {
+    if (entry.content) {
+      this.#ensureKept(entry);
+      yield* this.content.reader.stream(entry.content, options);
+    } else {
+      yield this.#inlineBytes(entry);
+    }
+  }
+
+  get #entries(): Map<string, ArtifactEntry> {
+    this.#entriesByName ??= new Map(
+      this.facts.described?.table().artifacts.map((entry) => [entry.name, entry]),
+    );
+    return this.#entriesByName;
+  }
+
+  #inlineBytes(entry: ArtifactEntry): Uint8Array {
+    const { name, encoding, inline } = entry;
+    if (inline && 'base64' in inline) return Uint8Array.from(Buffer.from(inline.base64, 'base64'));
+    this.#registry.checkKnown(name, entry);
+    return this.#registry.serialize(name, (inline as { json: unknown }).json, { serializer: encoding }).bytes;
+  }
+
+  /** The error of a content that cannot be read, with the artifact that has it. */
+  #naming(entry: ArtifactEntry, error: unknown): unknown {
+    if (!isStowageError(error, ...CONTENT_FAULTS)) return error;
+    return new StowageError(error.code, `Artifact ${entry.name} of ${this.pathspec}: ${error.message}`, {
+      details: { ...error.details, ...this.#where(entry) },
+      cause: error,
+    });
+  }
+
+  #ensureKept(entry: ArtifactEntry): void {
+    if (!this.facts.purged) return;
+    throw new StowageError(
+      'CONTENT_PURGED',
+      `The content of artifact ${entry.name} of ${this.pathspec} was given up by retention; its history and its small values remain. Run the task again to have it back.`,
+      { details: { ...this.#where(entry), key: entry.key } },
+    );
+  }
+
+  #where({ name }: ArtifactEntry): { flow: string; pathspec: string; artifact: string } {
+    return { flow: this.flow, pathspec: this.pathspec, artifact: name };
+  }
+
+  #explainMissing(name: string): string {
+    const where = `Attempt ${this.pathspec} of flow ${this.flow}`;
+    if (!this.facts.described)
+      return `${where} has no artifact ${name}: it is ${this.facts.status} and described nothing.`;
+    const names = this.names();
+    return `${where} has no artifact ${name}; it has ${names.length === 0 ? 'none' : names.slice(0, 20).join(', ')}.`;
+  }
+}

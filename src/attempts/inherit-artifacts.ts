@@ -1,0 +1,130 @@
+import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import type { SessionWriters } from '../content/session-writers.ts';
+import { invalidArgument, StowageError } from '../errors.ts';
+import { listAttempts } from '../format/attempt-files.ts';
+import type { ContentRef } from '../format/content-ref.ts';
+import type { ArtifactEntry } from '../format/description.ts';
+import type { StoredContent } from '../format/stored-content.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import type { TableRow } from './artifact-staging.ts';
+import type { AttemptView } from './attempt-view.ts';
+
+/**
+ * Rows of other attempts of the same store, by name. Their content, and what they refer to, is relied on where it lies, not copied.
+ * References inside values belong to a table as a whole, so that all of an origin's are kept.
+ *
+ * @throws StowageError `ARTIFACT_NOT_FOUND`, `ATTEMPT_NOT_DONE`, `CONTENT_PURGED`, `CONTENT_NOT_FOUND`; `INVALID_ARGUMENT` for an
+ * attempt of another store
+ */
+export async function inheritArtifacts(
+  content: ContentAddressedStore,
+  taken: ReadonlyMap<AttemptView, readonly string[]>,
+  writers: SessionWriters,
+  options: CallOptions,
+): Promise<TableRow[]> {
+  for (const origin of taken.keys()) checkDescribed(origin);
+  const sought = [...taken].map(([origin, names]) => ({ origin, entries: entriesOf(origin, names) }));
+  for (const { origin } of sought)
+    if (!(await isSameStore(content, origin.content, options))) throw otherStore(origin);
+  const rows: TableRow[] = [];
+  for (const { origin, entries } of sought)
+    for (const row of await inheritFrom(origin, entries, writers, options)) rows.push(row);
+  return rows;
+}
+
+/**
+ * Refuses an attempt that is open, or was given up: what it has saved is not known.
+ *
+ * @throws StowageError `ATTEMPT_NOT_DONE`
+ */
+export function checkDescribed({ facts: { status }, fullPathspec, flow, pathspec }: AttemptView): void {
+  if (status === 'done' || status === 'failed') return;
+  throw new StowageError(
+    'ATTEMPT_NOT_DONE',
+    `Attempt ${fullPathspec} is ${status}, so that it has no artifacts to take over; take those of one that is done.`,
+    { details: { flow, pathspec, status } },
+  );
+}
+
+/** The rows of names, each once; throws as `AttemptView.entry`. */
+export function entriesOf(origin: AttemptView, names: readonly string[]): ArtifactEntry[] {
+  return [...new Set(names)].map((name) => origin.entry(name));
+}
+
+/** @throws StowageError `CONTENT_PURGED` where retention gave up content of the artifacts */
+export function checkKept({ facts, flow, pathspec }: AttemptView, entries: readonly ArtifactEntry[]): void {
+  const artifacts = entries.filter(({ content }) => content).map(({ name }) => name);
+  if (!facts.purged || artifacts.length === 0) return;
+  throw new StowageError(
+    'CONTENT_PURGED',
+    `The content of ${artifacts.join(', ')} of ${pathspec} was given up by retention, so that it cannot be passed on. Run the task again, or pass on others by name.`,
+    { details: { flow, pathspec, artifacts } },
+  );
+}
+
+async function inheritFrom(
+  origin: AttemptView,
+  entries: readonly ArtifactEntry[],
+  writers: SessionWriters,
+  options: CallOptions,
+): Promise<TableRow[]> {
+  const { refs } = origin;
+  const asTheyAre = entries.map((entry) => ({ entry, refs }));
+  const stored = entries.filter((entry) => entry.content);
+  const contents = stored.map((entry) => entry.content as StoredContent);
+  if (contents.length + refs.length === 0) return asTheyAre;
+  checkKept(origin, entries);
+  const stands = (): Promise<boolean> => stillStands(origin, options);
+  if (await writers.relyOnDescribed(contents, refs, stands, options)) return asTheyAre;
+  const [missing] = await writers.relyOnRefs(refs, options);
+  if (missing) throw goneRef(origin, missing);
+  const found = await writers.relyAll(contents, options);
+  const foundByKey = new Map(contents.map(({ key }, index) => [key, found[index]]));
+  return entries.map((entry) => {
+    if (!entry.content) return { entry, refs };
+    const content = foundByKey.get(entry.key);
+    if (!content) throw gone(origin, entry);
+    return { entry: { ...entry, content }, refs };
+  });
+}
+
+/** Copies of a store share its id, and are stores of their own. */
+async function isSameStore(
+  a: ContentAddressedStore,
+  b: ContentAddressedStore,
+  options: CallOptions,
+): Promise<boolean> {
+  if (a.storage === b.storage) return true;
+  if (a.storage.uri('stowage.json') !== b.storage.uri('stowage.json')) return false;
+  return (await a.storeId(options)) === (await b.storeId(options));
+}
+
+/** The attempt's description is there, and nothing gave up its content. */
+async function stillStands({ content, facts }: AttemptView, options: CallOptions): Promise<boolean> {
+  const files = (await listAttempts(content.storage, facts.path, options)).get(facts.attempt);
+  const givenUp = files?.has('deleted') || files?.has('purged') || files?.has('erased');
+  return !givenUp && files?.has('done') === true && files.has('metadata');
+}
+
+function otherStore({ fullPathspec, flow, pathspec }: AttemptView): StowageError {
+  return invalidArgument(
+    `${fullPathspec} lies in another store, so that its content has to be copied: use transferArtifacts.`,
+    { flow, pathspec },
+  );
+}
+
+function goneRef({ flow, pathspec }: AttemptView, { kind, name }: ContentRef): StowageError {
+  return new StowageError(
+    'CONTENT_NOT_FOUND',
+    `Values of ${pathspec} refer to the ${kind} ${name}, of which nothing whole is in the store, so that they cannot be passed on. Run the task again.`,
+    { details: { flow, pathspec, kind, name } },
+  );
+}
+
+function gone({ flow, pathspec }: AttemptView, { name, key }: ArtifactEntry): StowageError {
+  return new StowageError(
+    'CONTENT_NOT_FOUND',
+    `No whole copy of the content of artifact ${name} of ${pathspec} is in the store, so that it cannot be passed on. Run the task again.`,
+    { details: { flow, pathspec, artifact: name, key } },
+  );
+}

@@ -1,0 +1,104 @@
+import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import { CHUNKED_FROM_BYTES, type ContentInput, type ContentWriter } from '../content/content-writer.ts';
+import type { SessionWriters } from '../content/session-writers.ts';
+import { invalidArgument, throwIfAborted } from '../errors.ts';
+import type { ArtifactEntry } from '../format/description.ts';
+import type { StoredContent } from '../format/stored-content.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import { ELEMENT_TYPES } from '../values/element-types.ts';
+import type { TableRow, TableWriter } from './artifact-staging.ts';
+import type { AttemptView } from './attempt-view.ts';
+import { checkDescribed, checkKept, entriesOf } from './inherit-artifacts.ts';
+
+/** How many bytes of small contents are read before they are written together. */
+const GATHER_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Rows of an attempt of another store. What this store does not have is read there, verified, and written here, piece by piece.
+ *
+ * @throws StowageError `ARTIFACT_NOT_FOUND`, `ATTEMPT_NOT_DONE`, `CONTENT_PURGED`, and what reading and writing throw
+ */
+export async function transferArtifacts(
+  origin: AttemptView,
+  names: readonly string[],
+  target: TableWriter,
+  options: CallOptions,
+): Promise<TableRow[]> {
+  checkDescribed(origin);
+  const entries = entriesOf(origin, names);
+  const { refs } = origin;
+  const stored = entries.filter((entry) => entry.content);
+  checkKept(origin, entries);
+  await transferRefs(origin, target.writers, options);
+  const sought = stored.map(({ key, bytes }) => ({ key, bytes }));
+  const writer = await target.writers.to(sought.length === 0 ? undefined : target.rawDataPath, options);
+  const known = await writer.relyAll(sought, options);
+  const contents = new Map<string, StoredContent>();
+  stored.forEach(({ key }, index) => {
+    const found = known[index];
+    if (found) contents.set(key, found);
+  });
+  const absent = stored.filter(({ key }) => !contents.has(key));
+  await copyContents(origin.content, absent, writer, contents, options);
+  return entries.map((entry) => {
+    if (!entry.content) return { entry, refs };
+    return { entry: { ...entry, content: contents.get(entry.key) as StoredContent }, refs };
+  });
+}
+
+/** Small contents are written together, large ones one after the other as they are read. */
+async function copyContents(
+  from: ContentAddressedStore,
+  entries: readonly ArtifactEntry[],
+  writer: ContentWriter,
+  copied: Map<string, StoredContent>,
+  options: CallOptions,
+): Promise<void> {
+  let gathered: ContentInput[] = [];
+  let gatheredBytes = 0;
+  const flush = async (): Promise<void> => {
+    for (const content of await writer.saveAll(gathered, options)) copied.set(content.key, content);
+    gathered = [];
+    gatheredBytes = 0;
+  };
+  for (const entry of entries) {
+    throwIfAborted(options.signal);
+    if (copied.has(entry.key)) continue;
+    const address = entry.content as StoredContent;
+    const elementBytes = elementBytesOf(entry);
+    if (entry.bytes < CHUNKED_FROM_BYTES) {
+      gathered.push({ bytes: await from.reader.load(address, options), elementBytes });
+      gatheredBytes += entry.bytes;
+      if (gatheredBytes >= GATHER_BYTES) await flush();
+    } else {
+      const bytes = from.reader.stream(address, options);
+      copied.set(entry.key, await writer.saveStream(bytes, { ...options, elementBytes }));
+    }
+  }
+  await flush();
+}
+
+/** What references inside values point at comes along; objects of the other store that have a name only there cannot. */
+async function transferRefs(
+  { content, flow, pathspec, refs }: AttemptView,
+  writers: SessionWriters,
+  options: CallOptions,
+): Promise<void> {
+  const fixed = refs.find(({ place, kind }) => place !== '' || kind !== 'key');
+  if (fixed) {
+    throw invalidArgument(
+      `${pathspec} refers to ${fixed.name}, which has no other name than that in its own store, so that it cannot be transferred. Load the value and save it again.`,
+      { flow, name: fixed.name },
+    );
+  }
+  const writer = await writers.at();
+  for (const { name } of await writers.relyOnRefs(refs, options))
+    await writer.saveStream(content.reader.stream({ key: name }, options), options);
+}
+
+/** The width of the elements of an artifact's bytes, for byte-grouped compression. */
+export function elementBytesOf({ encoding, type }: ArtifactEntry): number | undefined {
+  if (encoding !== 'typed-array') return undefined;
+  const width = ELEMENT_TYPES.find(({ name }) => name === type)?.elementBytes;
+  return width === 1 ? undefined : width;
+}
