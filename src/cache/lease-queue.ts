@@ -4,18 +4,11 @@ import { Patience } from '../async/deadline.ts';
 import { abortError, isStowageError, type StowageError, throwIfAborted } from '../errors.ts';
 import { type EntryKey, leaseName, MAX_TOKEN, releasedName } from '../format/cache-names.ts';
 import { encodeLease, type LeaseRecord } from '../format/lease-record.ts';
+import { beatName } from '../format/open-session.ts';
 import { newSessionId, type SessionId } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { CacheHit, EntryReader, EntryRule, SeenEntry } from './entry-reader.ts';
-import {
-  beatName,
-  Lease,
-  type LeaseListing,
-  listLeases,
-  namesBelow,
-  readLease,
-  unendedBelow,
-} from './lease.ts';
+import { Lease, type LeaseListing, listLeases, namesBelow, readLease, unendedBelow } from './lease.ts';
 
 /** Clock and chance of the waiting, for tests. */
 export interface LeaseClock {

@@ -10,6 +10,7 @@ import {
   releasedName,
 } from '../format/cache-names.ts';
 import { decodeLease, type LeaseRecord, MAX_LEASE_BYTES } from '../format/lease-record.ts';
+import { beatName } from '../format/open-session.ts';
 import type { SessionId } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { reportTaskCacheFailure } from './task-cache-failures.ts';
@@ -165,9 +166,4 @@ export async function readLease(
     if (isStowageError(error, 'RECORD_DAMAGED', 'UNSUPPORTED_FORMAT', 'OBJECT_TOO_LARGE')) return undefined;
     throw error;
   }
-}
-
-/** The object that a lease's owner overwrites as a sign of life. */
-export function beatName(session: SessionId): string {
-  return `beats/${session}`;
 }

@@ -1,9 +1,14 @@
-import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
-import { type ContentRef, readContentRefs } from '../format/content-ref.ts';
-import { encodeRecord } from '../format/record.ts';
-import { readObjects, readOneOf, readRecord, readString } from '../format/record-fields.ts';
-import { SESSION_PATTERN, type SessionId } from '../format/session-id.ts';
+import {
+  COLLECTION_LISTS,
+  collectionVersionName,
+  collectionVersionOf,
+  damagedVersion,
+  decodeCollectionList,
+  decodeCollectionVersion,
+  MAX_COLLECTION_BYTES,
+} from '../format/collection-records.ts';
+import type { ContentRef } from '../format/content-ref.ts';
 import { goneError } from '../storage/checks.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 
@@ -17,35 +22,6 @@ export interface CollectionState {
   readonly idle: boolean;
   /** Whether a collector has condemned the object of this name (a copy, a pack, a plain object) at this place. */
   isCondemned(objectName: string, place: string): boolean;
-}
-
-/** What one version of the log says. */
-export interface CollectionVersion {
-  version: number;
-  state: 'idle' | 'proposed' | 'final';
-  /** The collector's own session. */
-  session: SessionId;
-  condemned: readonly ContentRef[];
-  /** Further condemned names, when they are many: `gc/lists/<session>/<k>`, each with the digest of its bytes. */
-  lists: readonly { name: string; digest: string }[];
-}
-
-const HIGHEST_VERSION = 999_999_999_999;
-const versionRegExp = /^gc\/(\d{12})$/;
-const listRegExp = new RegExp(`^gc/lists/${SESSION_PATTERN}/\\d{8}$`);
-const MAX_LIST_BYTES = 64 * 1024 * 1024;
-
-/** Versions count down, so that a LIST of one name finds the newest. */
-export function collectionVersionName(version: number): string {
-  return `gc/${String(HIGHEST_VERSION - version).padStart(12, '0')}`;
-}
-
-export function encodeCollectionVersion(version: CollectionVersion): Uint8Array {
-  return encodeRecord({ format: 1, kind: 'gc-version', ...version });
-}
-
-export function encodeCollectionList(entries: readonly ContentRef[]): Uint8Array {
-  return encodeRecord({ format: 1, kind: 'gc-list', entries });
 }
 
 /** Reads the newest version; remembers it, since versions never change. */
@@ -78,30 +54,29 @@ export class CollectionLog {
     for await (const page of this.#storage.list({ prefix: 'gc/', limit: 1, signal })) {
       const [first] = page.objects;
       if (!first) continue;
-      const match = versionRegExp.exec(first.name);
-      if (match) return HIGHEST_VERSION - Number(match[1]);
+      const version = collectionVersionOf(first.name);
+      if (version !== undefined) return version;
       // Only lists may come first, before there is any version. Taking anything else for none would cost content.
-      if (!first.name.startsWith('gc/lists/')) throw foreignName(this.#storage.uri(first.name));
+      if (!first.name.startsWith(COLLECTION_LISTS)) throw foreignName(this.#storage.uri(first.name));
     }
     return 0;
   }
 
   async #read(version: number, { signal }: CallOptions): Promise<CollectionState | undefined> {
     const name = collectionVersionName(version);
-    const object = await this.#storage.get(name, { signal, maxBytes: MAX_LIST_BYTES });
+    const object = await this.#storage.get(name, { signal, maxBytes: MAX_COLLECTION_BYTES });
     if (!object) return undefined;
-    const what = this.#storage.uri(name);
-    const record = readRecord(object.body, what, 'gc-version', { version });
-    const state = readOneOf(record, 'state', what, ['idle', 'proposed', 'final']);
-    const entries = readContentRefs(record.condemned, what);
-    for (const list of readObjects(record, 'lists', what)) {
-      const listName = readString(list, 'name', what);
-      if (!listRegExp.test(listName)) throw damagedVersion(what);
-      const found = await this.#storage.get(listName, { signal, maxBytes: MAX_LIST_BYTES });
+    const { state, condemned, lists } = decodeCollectionVersion(
+      object.body,
+      this.#storage.uri(name),
+      version,
+    );
+    const entries = [...condemned];
+    for (const list of lists) {
+      const found = await this.#storage.get(list.name, { signal, maxBytes: MAX_COLLECTION_BYTES });
       if (!found) return undefined;
-      if (digestHex(found.body) !== list.digest) throw damagedVersion(this.#storage.uri(listName));
-      const recordOfList = readRecord(found.body, listName, 'gc-list');
-      for (const entry of readContentRefs(recordOfList.entries, listName)) entries.push(entry);
+      const what = this.#storage.uri(list.name);
+      for (const entry of decodeCollectionList(found.body, what, list.digest)) entries.push(entry);
     }
     return stateOf(version, state === 'idle', entries);
   }
@@ -114,14 +89,6 @@ function stateOf(version: number, idle: boolean, entries: readonly ContentRef[])
     idle,
     isCondemned: (objectName, place) => condemned.has(`${place}\n${objectName}`),
   };
-}
-
-function damagedVersion(what: string): StowageError {
-  return new StowageError(
-    'RECORD_DAMAGED',
-    `${what}, the collector's log, is damaged; saving stops until it is restored from a copy of the store.`,
-    { details: { what } },
-  );
 }
 
 function foreignName(what: string): StowageError {

@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import { encodeRecord } from '../format/record.ts';
+import { beatName, encodeBeat } from '../format/open-session.ts';
 import type { SessionId } from '../format/session-id.ts';
 import type { DataStoreStorage } from '../storage/contract.ts';
 
@@ -46,13 +46,12 @@ export class Heartbeat {
   }
 
   get #name(): string {
-    return `beats/${this.#session}`;
+    return beatName(this.#session);
   }
 
   async #beat(): Promise<void> {
     try {
-      const beat = { format: 1, kind: 'beat', session: this.#session, at: new Date().toISOString() };
-      await this.#storage.overwrite(this.#name, encodeRecord(beat));
+      await this.#storage.overwrite(this.#name, encodeBeat(this.#session, new Date().toISOString()));
       this.#beaten = true;
     } catch (error) {
       this.#tell(error);

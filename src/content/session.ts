@@ -1,7 +1,7 @@
 import { type ContentRef, refId } from '../format/content-ref.ts';
 import { createOwn } from '../format/create-own.ts';
-import { encodeRecord } from '../format/record.ts';
-import { newSessionId, padSequence, type SessionId } from '../format/session-id.ts';
+import { encodePins, pinsName } from '../format/open-session.ts';
+import { newSessionId, type SessionId } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 
 /**
@@ -42,9 +42,8 @@ export class WriterSession {
   async pin(entries: readonly ContentRef[], { signal }: CallOptions = {}): Promise<void> {
     const fresh = entries.filter((entry) => !this.#pinned.has(refId(entry)));
     if (fresh.length === 0) return;
-    const name = `pins/${this.id}/${padSequence(this.#pinRecords++)}.json`;
-    const record = encodeRecord({ format: 1, kind: 'pins', session: this.id, entries: fresh });
-    await createOwn(this.#storage, name, record, { signal, durability: 'deferred' });
+    const name = pinsName(this.id, this.#pinRecords++);
+    await createOwn(this.#storage, name, encodePins(this.id, fresh), { signal, durability: 'deferred' });
     for (const entry of fresh) this.#pinned.add(refId(entry));
   }
 }

@@ -1,25 +1,21 @@
 import { orAborted } from '../async/next-or-aborted.ts';
 import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
-import { encodeRecord } from '../format/record.ts';
-import { readRecord, readString } from '../format/record-fields.ts';
 import { isSessionId, newSessionId, type SessionId } from '../format/session-id.ts';
+import {
+  decodeStoreIdentity,
+  encodeStoreIdentity,
+  MAX_STORE_RECORD_BYTES,
+  notAStore,
+  STORE_RECORD,
+  type StoreIdentity,
+} from '../format/store-record.ts';
 import { goneError } from '../storage/checks.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { findRemains, identityLost } from './store-remains.ts';
 
-/** What stowage.json says of a store. */
-export interface StoreIdentity {
-  /** 26 characters, made with the store. */
-  storeId: string;
-  /** How the local backend names files; `exact` on object storage. */
-  names: 'exact' | 'fold';
-}
-
 /** What a store is called from now on whose stowage.json was lost: by the id that it had, or by a `new` one. */
 export type LostIdentity = 'new' | SessionId;
 
-const NAME = 'stowage.json';
-const MAX_BYTES = 64 * 1024;
 /** How long a store counts as there after it was seen, where nothing asks for a look by itself. */
 export const LOOK_INTERVAL_MS = 60_000;
 
@@ -101,7 +97,7 @@ export class StoreFile {
 
   async #look(): Promise<boolean> {
     this.#lookedAtMs = Number.NEGATIVE_INFINITY;
-    const info = await this.#storage.head(NAME);
+    const info = await this.#storage.head(STORE_RECORD);
     if (!info) return false;
     if (info.version !== this.#version) {
       const found = await this.#read({});
@@ -125,46 +121,35 @@ export class StoreFile {
     if (remains !== undefined) {
       const first = await this.#read(options);
       if (first) return first; // somebody else made the store, and wrote these meanwhile
-      if (this.#lostIdentity === undefined) throw identityLost(this.#storage.uri(NAME), remains);
+      if (this.#lostIdentity === undefined) throw identityLost(this.#storage.uri(STORE_RECORD), remains);
     }
     const isKnown = remains !== undefined && isSessionId(this.#lostIdentity);
     const identity: StoreIdentity = {
       storeId: isKnown ? (this.#lostIdentity as SessionId) : newSessionId(),
       names: this.#storage.capabilities.nameEncoding,
     };
-    const record = encodeRecord({
-      format: 1,
-      kind: 'store',
-      ...identity,
-      createdAt: new Date().toISOString(),
-    });
-    if (await this.#storage.create(NAME, record, options)) return { identity, version: undefined };
+    const record = encodeStoreIdentity(identity, new Date().toISOString());
+    if (await this.#storage.create(STORE_RECORD, record, options)) return { identity, version: undefined };
     const first = await this.#read(options);
     if (first) return first;
     throw goneError(this.#uri);
   }
 
   async #read({ signal }: CallOptions): Promise<Found | undefined> {
-    const what = this.#storage.uri(NAME);
+    const what = this.#storage.uri(STORE_RECORD);
     try {
-      const object = await this.#storage.get(NAME, { signal, maxBytes: MAX_BYTES });
+      const object = await this.#storage.get(STORE_RECORD, { signal, maxBytes: MAX_STORE_RECORD_BYTES });
       if (!object) return undefined;
-      const record = readRecord(object.body, what, 'store');
-      const storeId = readString(record, 'storeId', what);
-      const names = readString(record, 'names', what);
-      if (isSessionId(storeId) && (names === 'exact' || names === 'fold')) {
-        checkNames(names, this.#storage, what);
-        return { identity: { storeId, names }, version: object.version };
-      }
+      const identity = decodeStoreIdentity(object.body, what);
+      checkNames(identity.names, this.#storage, what);
+      return { identity, version: object.version };
     } catch (error) {
-      if (!isStowageError(error, 'RECORD_DAMAGED', 'OBJECT_TOO_LARGE')) throw error;
-      throw notAStore(what, error);
+      throw isStowageError(error, 'OBJECT_TOO_LARGE') ? notAStore(what, error) : error;
     }
-    throw notAStore(what);
   }
 
   get #uri(): string {
-    return this.#storage.uri(NAME).slice(0, -NAME.length);
+    return this.#storage.uri(STORE_RECORD).slice(0, -STORE_RECORD.length);
   }
 }
 
@@ -193,13 +178,5 @@ function checkNames(names: StoreIdentity['names'], storage: DataStoreStorage, wh
     'NOT_A_STORE',
     `${what} says that names are encoded as \`${names}\`, and its storage was opened as \`${nameEncoding}\`, by which nothing of the store is found. If the store was made since, open it again; if its files were uploaded to a bucket, copy the store there by copyStore instead.`,
     { details: { what, names, nameEncoding } },
-  );
-}
-
-function notAStore(what: string, cause?: unknown): StowageError {
-  return new StowageError(
-    'NOT_A_STORE',
-    `${what} is not the description of a store, or is damaged. Check the address; if the store is yours, restore this file from a copy.`,
-    { details: { what }, cause },
   );
 }

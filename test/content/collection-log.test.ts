@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { CollectionLog } from '../../src/content/collection-log.ts';
+import { digestHex } from '../../src/digest/blake3.ts';
 import {
-  CollectionLog,
   collectionVersionName,
   encodeCollectionList,
   encodeCollectionVersion,
-} from '../../src/content/collection-log.ts';
-import { digestHex } from '../../src/digest/blake3.ts';
+} from '../../src/format/collection-records.ts';
 import type { ContentRef } from '../../src/format/content-ref.ts';
 import { encodeRecord } from '../../src/format/record.ts';
 import { newSessionId } from '../../src/format/session-id.ts';

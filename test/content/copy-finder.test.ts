@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import type { SavedBlob } from '../../src/content/content-addressed-store.ts';
+import { WriterSession } from '../../src/content/session.ts';
+import { digestHex } from '../../src/digest/blake3.ts';
 import {
   type CollectionVersion,
   collectionVersionName,
   encodeCollectionList,
   encodeCollectionVersion,
-} from '../../src/content/collection-log.ts';
-import type { SavedBlob } from '../../src/content/content-addressed-store.ts';
-import { WriterSession } from '../../src/content/session.ts';
-import { digestHex } from '../../src/digest/blake3.ts';
+} from '../../src/format/collection-records.ts';
 import type { ContentRef } from '../../src/format/content-ref.ts';
 import { decodeRecord } from '../../src/format/record.ts';
 import { newSessionId } from '../../src/format/session-id.ts';

@@ -18,9 +18,9 @@ import { type EnvelopeKind, openEnvelope, sealEnvelope } from '../../src/codec/e
 import { GEAR } from '../../src/codec/gear-table.ts';
 import type { Compression } from '../../src/codec/payload.ts';
 import { prepareCodec } from '../../src/codec/zstd.ts';
-import { collectionVersionName } from '../../src/content/collection-log.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { isStowageError } from '../../src/errors.ts';
+import { collectionVersionName } from '../../src/format/collection-records.ts';
 import {
   type CopyFolder,
   copyName,

@@ -183,7 +183,7 @@ describe('what is passed down costs', () => {
     const origin = await flow.getTaskDataStore(await saveTask(flow, values));
     const [copy] = await objectNames(storage, 'data/');
     const { encodeCollectionVersion, collectionVersionName } = await import(
-      '../../src/content/collection-log.ts'
+      '../../src/format/collection-records.ts'
     );
     const condemned = [{ place: '', kind: 'copy' as const, name: copy as string }];
     const version = { version: 1, state: 'proposed' as const, session: 'x'.repeat(26), condemned, lists: [] };

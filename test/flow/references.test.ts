@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { collectionVersionName, encodeCollectionVersion } from '../../src/content/collection-log.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
+import { collectionVersionName, encodeCollectionVersion } from '../../src/format/collection-records.ts';
 import type { ContentRef } from '../../src/format/content-ref.ts';
 import { readSessionFile, SESSION_FILES } from '../../src/format/session-files.ts';
 import { copyStore } from '../../src/maintenance/copy-store.ts';

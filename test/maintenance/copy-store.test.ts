@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { collectionVersionName, encodeCollectionVersion } from '../../src/content/collection-log.ts';
 import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
+import { collectionVersionName, encodeCollectionVersion } from '../../src/format/collection-records.ts';
 import { encodeRecord } from '../../src/format/record.ts';
 import { SESSION_FILES } from '../../src/format/session-files.ts';
 import { newSessionId } from '../../src/format/session-id.ts';

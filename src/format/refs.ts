@@ -1,0 +1,49 @@
+import type { ContentRef } from './content-ref.ts';
+import { HERE } from './content-ref.ts';
+import type { ArtifactTable } from './description.ts';
+import type { Locator } from './locator.ts';
+import { type Manifest, packsOf } from './manifest.ts';
+import type { AttemptRecord } from './session-files.ts';
+import type { StoredContent } from './stored-content.ts';
+
+/**
+ * A record that keeps content alive (docs/format.md, "What keeps content alive"), for as long as its session and its marks say so:
+ * attempt.json and pins of an open session, the description and the table of a closed one, a copy of a content that lives.
+ */
+export type KeepingRecord =
+  | { kind: 'attempt'; attempt: Pick<AttemptRecord, 'pins'> }
+  | { kind: 'pins'; entries: readonly ContentRef[] }
+  | { kind: 'metadata'; table: ArtifactTable | StoredContent }
+  | { kind: 'artifact-table'; table: ArtifactTable }
+  | { kind: 'manifest'; place: string; manifest: Manifest }
+  | { kind: 'locator'; place: string; locator: Locator };
+
+/**
+ * What a record keeps alive: contents by their keys, packs and plain objects by their names. Each may be named more than once. Of a
+ * description whose table was moved it is the table's content, which names the rest.
+ */
+export function refsOf(record: KeepingRecord): ContentRef[] {
+  switch (record.kind) {
+    case 'attempt':
+      return [...record.attempt.pins];
+    case 'pins':
+      return [...record.entries];
+    case 'metadata':
+      return 'key' in record.table ? [refOfContent(record.table)] : refsOfTable(record.table);
+    case 'artifact-table':
+      return refsOfTable(record.table);
+    case 'manifest':
+      return packsOf(record.manifest).map((name) => ({ place: record.place, kind: 'pack', name }));
+    case 'locator':
+      return [{ place: record.place, kind: 'plain', name: record.locator.plain }];
+  }
+}
+
+/** All copies of a content at the place where one was written. */
+export function refOfContent({ key, place = HERE }: Pick<StoredContent, 'key' | 'place'>): ContentRef {
+  return { place, kind: 'key', name: key };
+}
+
+function refsOfTable({ artifacts, refs }: ArtifactTable): ContentRef[] {
+  return [...artifacts.flatMap(({ content }) => (content ? [refOfContent(content)] : [])), ...refs];
+}
