@@ -12,11 +12,11 @@ export const MAX_CHUNK_BYTES: number = 256 * 1024;
 /** 17 high bits before the normal size, 15 after it: the high bits of a gear hash depend on the most bytes. */
 const STRICT_MASK = 0xffff8000 | 0;
 const LOOSE_MASK = 0xfffe0000 | 0;
-/** What is older has been shifted out of the 32 bits of the hash. */
+/** Older bytes have been shifted out of the 32 bits of the hash. */
 const WINDOW_BYTES = 32;
 
 /**
- * Where the chunk that begins at `start` ends. Pure: it depends on no byte before `start` and on none after the cut.
+ * Finds the end of the chunk that begins at `start`. Pure: it depends on no byte before `start`, and on none after the cut.
  *
  * For each byte from offset {@link MIN_CHUNK_BYTES} of the chunk on, `hash = (hash << 1) + GEAR[byte]` modulo 2^32, from
  * 0; the chunk ends after the first byte that leaves zero in all bits of the mask.

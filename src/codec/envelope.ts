@@ -37,10 +37,10 @@ export const ENVELOPE_HEADER_BYTES = 48;
 /** The most raw bytes that one envelope holds; readers refuse to allocate more. */
 export const MAX_ENVELOPE_RAW_BYTES: number = 16 * 1024 * 1024;
 
-/** What an envelope holds. */
+/** The content of an envelope. */
 export type EnvelopeKind = 'blob' | 'manifest' | 'chunk' | 'group' | 'locator';
 
-/** What the header of an envelope says. */
+/** The header of an envelope. */
 export interface EnvelopeHeader {
   kind: EnvelopeKind;
   codec: Codec;

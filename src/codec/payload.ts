@@ -2,18 +2,18 @@ import { invalidArgument } from '../errors.ts';
 import { groupBytes, MAX_ELEMENT_BYTES, MIN_ELEMENT_BYTES, ungroupBytes } from './grouping.ts';
 import { compressInto, decompress, MAX_ZSTD_LEVEL, MIN_ZSTD_LEVEL, maxFrameBytes } from './zstd.ts';
 
-/** How a payload is encoded. */
+/** The encoding of a payload. */
 export type Codec = 'raw' | 'zstd' | 'grouped-zstd';
 
 /**
- * How content is compressed. `auto` (the default) tries a sample of each object or chunk: raw where zstd gains under
+ * The compression of content. `auto` (the default) tries a sample of each object or chunk: raw where zstd gains under
  * 5 %, byte grouping before zstd where the width of the elements is known and it wins. A named codec is used without a
  * trial, `grouped-zstd` as `zstd` where no element width is known. What does not become smaller is stored as it is.
  * `level` is zstd's, 1 to 22, default 3.
  */
 export type Compression = 'auto' | 'none' | { codec: 'zstd' | 'grouped-zstd'; level?: number };
 
-/** How {@link encodePayload} encodes. */
+/** Options of {@link encodePayload}. */
 export interface PayloadOptions {
   /** Default: `auto`. */
   compression?: Compression | undefined;
@@ -39,9 +39,9 @@ const SAMPLE_PIECE_BYTES = 1024;
 const MAX_WHOLE_TRIAL_BYTES = 16 * 1024;
 /** A frame around fewer bytes takes more than it gains. */
 const MIN_TRIAL_BYTES = 64;
-/** What compressed bytes may be of the raw ones, at most, in `auto`. */
+/** In `auto`, compressed bytes may be at most this share of the raw ones. */
 const MAX_AUTO_RATIO = 0.95;
-/** What grouping may leave of plain zstd's bytes, at most, to be worth its time. */
+/** Grouping is worth its time if it leaves at most this share of plain zstd's bytes. */
 const MAX_GROUPING_RATIO = 0.98;
 
 /** @throws StowageError `INVALID_ARGUMENT` where `compression` is none. */

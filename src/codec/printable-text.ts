@@ -1,5 +1,5 @@
 /**
- * What a terminal must not get raw: control characters (C0, DEL, C1), line and paragraph separators, and what turns the
+ * Characters that a terminal must not get raw: control characters (C0, DEL, C1), line and paragraph separators, and those that turn the
  * direction of text around, which can make one name look like another.
  */
 const UNSAFE = /[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;

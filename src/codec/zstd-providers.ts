@@ -1,7 +1,7 @@
 import { StowageError } from '../errors.ts';
 import { checkZstdFrame } from './zstd-frame.ts';
 
-/** Where zstd comes from: native code of `zstd-napi`, Node's own, or WebAssembly. Their frames are interchangeable. */
+/** The sources of zstd: native code of `zstd-napi`, Node's own, or WebAssembly. Their frames are interchangeable. */
 export type ZstdImplementation = 'napi' | 'node' | 'wasm';
 
 /** One library that can do zstd. All calls are synchronous; frames have their content size in the header. */
@@ -28,7 +28,7 @@ async function loadNapi(): Promise<ZstdProvider> {
   };
 }
 
-/** What Node.js has from 22.15 on; not in the types of the oldest Node.js that is supported. */
+/** Node.js has these from 22.15 on. The types of the oldest supported Node.js lack them. */
 interface NodeZstd {
   zstdCompressSync(bytes: Uint8Array, options: object): Uint8Array;
   zstdDecompressSync(bytes: Uint8Array, options: object): Uint8Array;

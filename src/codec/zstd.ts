@@ -50,7 +50,7 @@ function zstd(): ZstdProvider {
   throw new StowageError('CODEC_UNAVAILABLE', 'zstd is not loaded yet; await `prepareCodec()` first.');
 }
 
-/** Which zstd this process uses; {@link prepareCodec} comes first. */
+/** The zstd that this process uses; call {@link prepareCodec} first. */
 export function zstdImplementation(): ZstdImplementation {
   return zstd().implementation;
 }

@@ -56,7 +56,7 @@ export function createHasher(): Hasher {
   return blake3().createHasher();
 }
 
-/** Which implementation this process uses: prebuilt native code, or WebAssembly where no binary fits. */
+/** The implementation that this process uses: prebuilt native code, or WebAssembly if no binary fits. */
 export function digestImplementation(): 'native' | 'portable' {
   return blake3().implementation;
 }

@@ -7,7 +7,7 @@ interface WasmHasher {
   free(): void;
 }
 
-/** What is copied into WebAssembly memory at once; that memory never shrinks. */
+/** The most bytes copied into WebAssembly memory at once. That memory never shrinks. */
 const MAX_PIECE_BYTES = 1 << 20;
 
 /**

@@ -2,7 +2,7 @@ export type { CallOptions } from '../async/call-options.ts';
 
 import type { CallOptions } from '../async/call-options.ts';
 /**
- * What a backend must do, and all that it must do. A backend is one file that imports this one (and `errors.ts`);
+ * All that a backend must do. A backend is one file that imports this one (and `errors.ts`);
  * `stowage/testing` is the suite it has to pass. Retries, limits and the like are decorators, never part of a backend.
  *
  * Object names are `/`-separated paths of non-empty segments, in Unicode NFC, at most 1,024 bytes of UTF-8.
@@ -17,11 +17,11 @@ import type { CallOptions } from '../async/call-options.ts';
 export interface DataStoreStorage extends AsyncDisposable {
   /** The kind of storage: `local`, `memory`, `s3`, ... A decorator passes on what it wraps. */
   readonly type: string;
-  /** What this storage is able to do; frozen. A decorator passes on what it wraps, unless it changes it. */
+  /** The abilities of this storage; frozen. A decorator passes on what it wraps, unless it changes it. */
   readonly capabilities: StorageCapabilities;
   /**
-   * What becomes of writes that neither ended nor were taken back, because a process died: no listing shows what they left, but it
-   * takes space. Left out by a storage that keeps nothing of them. A decorator passes on what it wraps.
+   * Finds writes that neither ended nor were taken back, because a process died: no listing shows what they left, but it
+   * takes space. Absent in a storage that keeps nothing of them. A decorator passes on what it wraps.
    */
   readonly unfinished?: UnfinishedWrites | undefined;
 
@@ -91,7 +91,7 @@ export interface DataStoreStorage extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** What a storage is able to do. The conformance suite tests that each is true. */
+/** The abilities of a storage. The conformance suite tests that each is true. */
 export interface StorageCapabilities {
   /** `create` lets exactly one of many concurrent writers win. Without it only a single writer is safe. */
   readonly createIfAbsent: boolean;
@@ -101,19 +101,19 @@ export interface StorageCapabilities {
   readonly rangeReads: boolean;
   /** A read costs no network request, so that looking twice is cheap. */
   readonly localReads: boolean;
-  /** What one instance writes, other processes see. */
+  /** Other processes see what one instance writes. */
   readonly sharedByProcesses: boolean;
-  /** How names become file names: `exact` as they are, `fold` where the file system merges capitals. Elsewhere `exact`. */
+  /** The encoding of names as file names: `exact` as they are, `fold` where the file system merges capitals. Elsewhere `exact`. */
   readonly nameEncoding: 'exact' | 'fold';
 }
 
-/** What a storage keeps of writes that never ended: it either removes them itself after a time, or lists them for others to remove. */
+/** Writes that never ended: the storage either removes them itself after a time, or lists them for others to remove. */
 export type UnfinishedWrites = ExpiringWrites | ListedWrites;
 
 /** They cannot be listed, and need not be: the storage removes them by itself. */
 export interface ExpiringWrites {
   readonly kind: 'expiring';
-  /** How long after its last part one is removed, in milliseconds. */
+  /** One is removed so long after its last part, in milliseconds. */
   readonly afterMs: number;
 }
 
@@ -130,7 +130,7 @@ export interface ListedWrites {
 export interface FindUnfinishedOptions extends CallOptions {
   /** In milliseconds, by this machine's clock. */
   olderThanMs: number;
-  /** Whether `bytes` are needed, which may cost a request for each. Default `false`. */
+  /** `true` asks for `bytes`, which may cost a request for each. Default `false`. */
   details?: boolean | undefined;
 }
 
@@ -142,17 +142,17 @@ export interface UnfinishedWrite {
   id: string;
   /** Milliseconds since 1970, by the storage's clock. */
   startedAtMs: number;
-  /** What it takes up. Present when `details` was asked for, and the storage tells. */
+  /** The bytes that it takes up. Present when `details` was asked for, and the storage tells. */
   bytes?: number;
 }
 
 /** Runs a step, and again while it fails as `STORAGE_UNAVAILABLE`, for as long as the one who passed it has patience. */
 export type RepeatStep = <T>(step: () => Promise<T>) => Promise<T>;
 
-/** What calls take that a storage may have to split into several requests. */
+/** Options of calls that a storage may have to split into several requests. */
 export interface TransferOptions extends CallOptions {
   /**
-   * How to run a step of the call that can be repeated by itself, such as sending one part of a large object, so that a
+   * Runs a step of the call that can be repeated by itself, such as sending one part of a large object, so that a
    * passing fault does not begin the whole call again; a stream could not even be read again. The `retry` decorator
    * passes its policy here. A storage that takes every call in one step ignores it. Default: each step runs once.
    */
@@ -176,7 +176,7 @@ export interface GetOptions extends TransferOptions {
 /** The default of {@link GetOptions.maxBytes}: 256 MiB. */
 export const DEFAULT_MAX_GET_BYTES: number = 256 * 1024 * 1024;
 
-/** When a created object is safe from a power failure. Storages where visible means durable ignore it. */
+/** The moment from which a created object is safe from a power failure. Storages where visible means durable ignore it. */
 export type Durability =
   /** When the promise resolves. */
   | 'immediate'
@@ -207,7 +207,7 @@ export interface OverwriteOptions extends CallOptions {
 
 /** Options of {@link DataStoreStorage.list}. */
 export interface ListOptions extends CallOptions {
-  /** What names must begin with; `''` for all. */
+  /** Names must begin with this; `''` for all. */
   prefix: string;
   /** `all` lists every object below the prefix; `one` stops at the next `/` and lists what lies deeper as folders. Default `all`. */
   depth?: 'all' | 'one' | undefined;
@@ -215,7 +215,7 @@ export interface ListOptions extends CallOptions {
   startAfter?: string | undefined;
   /** The most objects and folders to list over all pages. Default: no limit. */
   limit?: number | undefined;
-  /** Whether `bytes` and `modifiedAtMs` are needed; where they cost extra, they are left out otherwise. Default `false`. */
+  /** `true` asks for `bytes` and `modifiedAtMs`. Without it, they are left out where they cost extra. Default `false`. */
   details?: boolean | undefined;
 }
 
@@ -235,7 +235,7 @@ export interface ListedObject {
   modifiedAtMs?: number;
 }
 
-/** What is known of an object without reading it. */
+/** An object as it is known without reading it. */
 export interface ObjectInfo {
   name: string;
   /** Length in bytes. */

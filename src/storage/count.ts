@@ -13,11 +13,11 @@ import type {
 } from './contract.ts';
 import { StorageDecorator, type StorageOperation } from './decorator.ts';
 
-/** What one operation was used for. */
+/** The use of one operation. */
 export interface OperationCount {
-  /** How often it was called; a `list` counts once, whatever its pages. */
+  /** Calls; a `list` counts once, whatever its pages. */
   calls: number;
-  /** How many of these calls threw. */
+  /** Calls that threw. */
   failed: number;
   /** Bytes of bodies read (`get`) or handed over (`create`, `overwrite`). */
   bytes: number;
@@ -27,9 +27,9 @@ export interface OperationCount {
   pages: number;
 }
 
-/** What a {@link CountStorage} counted. */
+/** The counts of a {@link CountStorage}. */
 export type StorageCounts = Readonly<Record<StorageOperation, Readonly<OperationCount>>> & {
-  /** What the calls amount to in requests: one for each call, and for a listing one for each page, at least one. */
+  /** Requests that the calls amount to: one for each call; for a listing one for each page, at least one. */
   readonly requests: number;
 };
 
@@ -47,7 +47,7 @@ const OPERATIONS: readonly StorageOperation[] = [
 export class CountStorage extends StorageDecorator {
   #counts: Record<StorageOperation, OperationCount> = newCounts();
 
-  /** What was counted since it was made or reset. */
+  /** The counts since it was made or reset. */
   snapshot(): StorageCounts {
     const counts = structuredClone(this.#counts);
     let requests = 0;

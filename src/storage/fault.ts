@@ -15,7 +15,7 @@ import type {
 } from './contract.ts';
 import { StorageDecorator, type StorageOperation } from './decorator.ts';
 
-/** What goes wrong with one call. `error` defaults to `STORAGE_UNAVAILABLE`. */
+/** The fault of one call. `error` defaults to `STORAGE_UNAVAILABLE`. */
 export type Fault =
   /** The call fails and has no effect. */
   | { kind: 'before'; error?: Error | undefined }

@@ -37,18 +37,18 @@ import { walk } from './local/walk.ts';
 import { Writer } from './local/writer.ts';
 import { encodeObjectName, type NameEncoding, validateObjectName, validatePrefix } from './names.ts';
 
-/** How many files are deleted at a time. */
+/** So many files are deleted at a time. */
 const MAX_CONCURRENT_DELETES = 16;
 
-/** How a {@link LocalStorage} is opened. */
+/** Options of {@link LocalStorage.open}. */
 export interface LocalStorageOptions {
   /**
-   * Whether what is written survives a power failure. `false` makes writing faster on disks and is meant for tests and
+   * True if writes survive a power failure. `false` makes writing faster on disks and is meant for tests and
    * scratch stores: a crash of the machine (not of the process) may then leave torn objects. Default `true`.
    */
   fsync?: boolean | undefined;
   /**
-   * How names become file names in a store that does not exist yet; the record of an existing one decides for it.
+   * The encoding of names as file names in a new store. The record of an existing store decides for it.
    * Choose `fold` for a store that will be copied to Windows or macOS as a folder. Default: as this file system demands.
    */
   names?: NameEncoding | undefined;

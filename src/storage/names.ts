@@ -1,7 +1,7 @@
 import { StowageError, type StowageErrorCode } from '../errors.ts';
 
 /**
- * How names become file names. `exact` keeps capitals and non-ASCII letters as they are; `fold`, for file systems
+ * The encoding of names as file names. `exact` keeps capitals and non-ASCII letters as they are; `fold`, for file systems
  * that merge capitals or normal forms, percent-encodes them as well.
  */
 export type NameEncoding = 'exact' | 'fold';
@@ -28,7 +28,7 @@ const LOG_NAME = /^[A-Za-z0-9_-]{1,32}$/;
 
 /** Names of devices on Windows, alone or before an extension. */
 const DEVICE = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$|clock\$) *(?:\.|$)/i;
-/** What Windows cannot hold, or (`~`, in its short names) would merge, and `%` itself. */
+/** Characters that Windows cannot hold, or (`~`, in its short names) would merge, and `%` itself. */
 const UNSAFE = /[<>:"|?*%~/\\]|\p{Cc}/gu;
 const UNSAFE_OR_FOLDED = /[<>:"|?*%~/\\A-Z]|\p{Cc}|\P{ASCII}/gu;
 /** Segments that neither encoding changes, as long as they name no device. */
@@ -53,7 +53,7 @@ export function validateUserName(name: unknown, what: string): string {
   throw invalid('INVALID_NAME', `The ${what} ${shown(name)} cannot be used: ${problem}.`, what, name);
 }
 
-/** Whether a name that lies in a store is one that {@link validateUserName} lets through. */
+/** True if {@link validateUserName} lets a name through that lies in a store. */
 export function isUserName(name: string): boolean {
   return userNameProblem(name) === undefined;
 }
@@ -70,7 +70,7 @@ export function validateLogName(name: unknown, what: string): string {
   throw invalid('INVALID_NAME', `The ${what} ${shown(name)} cannot be used: ${rule}.`, what, name);
 }
 
-/** Whether a name that lies in a store is one that {@link validateLogName} lets through. */
+/** True if {@link validateLogName} lets a name through that lies in a store. */
 export function isLogName(name: string): boolean {
   return LOG_NAME.test(name);
 }
@@ -103,7 +103,7 @@ export function validatePrefix(prefix: unknown): string {
   throw invalid('INVALID_ARGUMENT', message, 'prefix', prefix);
 }
 
-/** Whether `segment` may be part of an object's name. */
+/** True if `segment` may be part of an object's name. */
 export function isObjectSegment(segment: string): boolean {
   return !segment.includes('/') && segmentProblem(segment) === undefined;
 }
@@ -241,7 +241,7 @@ function kindOf(value: unknown): string {
   return value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
 }
 
-/** What is no string where a name must be. @param subject what it should name, as a sentence begins with it */
+/** Makes the error for a name that is no string. @param subject what it should name, as a sentence begins with it */
 function noText(code: StowageErrorCode, subject: string, what: string, name: unknown): StowageError {
   const isNumber = typeof name === 'number' || typeof name === 'bigint';
   const given = isNumber ? `the number ${name}; pass '${name}'` : `${article(kindOf(name))}${kindOf(name)}`;

@@ -22,7 +22,7 @@ import { StorageDecorator, type StorageOperation } from './decorator.ts';
 import { compareNames } from './name-order.ts';
 import { reportRetry } from './retry-report.ts';
 
-/** When a {@link RetryStorage} tries again, and when it gives up. */
+/** Tells when a {@link RetryStorage} tries again, and when it gives up. */
 export interface RetryOptions {
   /** The most times one call is tried. Default 10. */
   maxAttempts?: number | undefined;
@@ -47,7 +47,7 @@ export interface RetryOptions {
 
 const STREAM_SPENT = 'Its body is a stream that was read already; call again with a new one.';
 
-/** What is being tried. */
+/** The call that is being tried. */
 interface Attempted {
   operation: StorageOperation;
   name: string;
@@ -208,7 +208,7 @@ export class RetryStorage extends StorageDecorator {
     }).catch(throwReason);
   }
 
-  /** What was given up as a step is not begun again as a whole. */
+  /** A call whose step was given up is not begun again as a whole. */
   #stepsOf(what: Attempted): RepeatStep {
     return (step) =>
       this.#retry(what, step).catch((error: unknown) => {
@@ -303,7 +303,7 @@ function isUnavailable(error: unknown): error is StowageError {
   return isStowageError(error, 'STORAGE_UNAVAILABLE');
 }
 
-/** What is left to list after a page. */
+/** The rest of a listing after a page. */
 function after(page: ListPage, options: ListOptions): ListOptions {
   const object = page.objects.at(-1)?.name ?? '';
   const folder = page.folders.at(-1) ?? '';

@@ -30,12 +30,12 @@ export function canonicalTable(table: ArrowTable, library: ArrowLibrary): ArrowT
   return new library.Table(schema, batches);
 }
 
-/** Whether a batch is more than the one without rows that the library reads where there is none. */
+/** False for the batch without rows that the library reads where there is none. */
 function holdsAnything({ numRows, metadata }: ArrowBatch): boolean {
   return numRows > 0 || (metadata !== undefined && metadata.size > 0);
 }
 
-/** What a piece has beside its validity. */
+/** The parts of a piece beside its validity. */
 interface Contents {
   readonly offsets?: ArrayBufferView;
   readonly values?: ArrayBufferView;
@@ -94,7 +94,7 @@ class Pieces {
     }
   }
 
-  /** Of the child, only what the offsets lead to. */
+  /** Takes only the part of the child that the offsets lead to. */
   private list(source: ArrowData | undefined, type: ArrowType, length: number): Contents {
     const offsets = offsetsOf(source?.valueOffsets, type.OffsetArrayType, length);
     const begin = Number(offsets[0]);

@@ -1,7 +1,7 @@
 import { Unavailable } from './faults.ts';
 
 /**
- * What is used of the package `apache-arrow`, from version 17 on. Types of its own would tie the users of this package to
+ * The parts of the package `apache-arrow` that are used here, from version 17 on. Types of its own would tie the users of this package to
  * one version of it, installed or not.
  */
 export interface ArrowLibrary {

@@ -48,7 +48,7 @@ export function arrowSerializer(load: () => Promise<unknown> = () => import('apa
   };
 }
 
-/** Whether the class itself sets the property: with an underscore, what it remembers. */
+/** True if the class itself sets the property; those with an underscore are its memory. */
 function isOfTable(key: string): boolean {
   return key === 'schema' || key === 'batches' || key.startsWith('_');
 }

@@ -18,18 +18,18 @@ const V5 = 4;
 const CONTINUATION = -1;
 /** A FieldNode is a length and a count of nulls, a Buffer an offset and a length, in 64 bits each. */
 const STRUCT_BYTES = 16;
-/** What Arrow's own readers stop at. */
+/** The depth at which Arrow's own readers stop. */
 const MAX_DEPTH = 64;
-/** What the library writes at most. */
+/** The most that the library writes. */
 const MAX_ROWS = 2 ** 31 - 1;
 /** A column of nothing but these can have rows without bytes. */
 const MAYBE_WITHOUT_BYTES: ReadonlySet<number> = new Set([TYPE.Null, TYPE.Struct, TYPE.FixedSizeList]);
 
-/** What the schema says of a column. */
+/** A column, by its schema. */
 interface Column {
-  /** How many nodes of a batch it takes: its own and its children's. */
+  /** The nodes of a batch that it takes: its own and its children's. */
   readonly nodes: number;
-  /** Whether each of its rows takes a bit at least. */
+  /** True if each of its rows takes a bit at least. */
   readonly takesBytes: boolean;
 }
 

@@ -2,10 +2,10 @@ import { types } from 'node:util';
 import type { ArrowTable } from './arrow-library.ts';
 
 /**
- * Whether `value` is a `Table` of some copy of `apache-arrow`, found without loading it and without running anyone's code. A
+ * True if `value` is a `Table` of some copy of `apache-arrow`. Loads no copy, and runs nobody's code. A
  * program may well hold several copies (of several versions, or an import beside a `require`), so that no class can tell.
  *
- * Not so an instance of a subclass: it would come back as less than it was.
+ * False for an instance of a subclass: it would come back as less than it was.
  */
 export function isArrowTable(value: unknown): value is ArrowTable {
   if (typeof value !== 'object' || value === null || types.isProxy(value)) return false;
@@ -17,7 +17,7 @@ export function isArrowTable(value: unknown): value is ArrowTable {
   return isList(ownValue(value, 'batches')) && isObject(schema) && isList(ownValue(schema, 'fields'));
 }
 
-/** Which part of a table `value` is, found likewise: a column's `Vector`, or a `RecordBatch`. */
+/** Names the part of a table that `value` is, found likewise: a column's `Vector`, or a `RecordBatch`. */
 export function arrowPartOf(value: object): 'vector' | 'record batch' | undefined {
   if (types.isProxy(value)) return undefined;
   const data = ownValue(value, 'data');
@@ -31,7 +31,7 @@ export function arrowPartOf(value: object): 'vector' | 'record batch' | undefine
   return hasMethods(value, ['getChildAt', 'selectAt']) ? 'record batch' : undefined;
 }
 
-/** Whether one prototype of `value` has all these methods: a vector's own prototype may be one of its type. */
+/** True if one prototype of `value` has all these methods. A vector's own prototype may be one of its type. */
 function hasMethods(value: object, names: readonly string[]): boolean {
   let prototype: object | null = Object.getPrototypeOf(value);
   while (prototype !== null && !types.isProxy(prototype)) {

@@ -20,7 +20,7 @@ export type BuiltInKind =
   | 'object';
 
 /**
- * Which built-in `value` is an instance of, and not of a subclass. It goes by what the object is inside as well as by its
+ * Names the built-in that `value` is an instance of, not of a subclass. It goes by what the object is inside as well as by its
  * prototype: either alone can be made up.
  */
 export function builtInKind(value: object, prototype: object): BuiltInKind | undefined {
@@ -37,8 +37,8 @@ export function builtInKind(value: object, prototype: object): BuiltInKind | und
 }
 
 /**
- * Whether an object with the prototype of a plain one, or none, is something else inside: a Map whose prototype was set, say. What
- * has state but no data (promises, weak collections, generators, errors without a property) is looked for in objects `withoutProperties` only.
+ * True if an object with the prototype of a plain one, or none, is something else inside, such as a Map whose prototype was set. Kinds
+ * with state but no data (promises, weak collections, generators, errors without a property) are looked for in objects `withoutProperties` only.
  */
 export function isDisguised(value: object, withoutProperties: boolean): boolean {
   return (

@@ -15,7 +15,7 @@ export interface CacheDigest {
   [CACHE_DIGEST](): string;
 }
 
-/** Whether `value` has {@link CACHE_DIGEST}, its own or its class's. */
+/** True if `value` has {@link CACHE_DIGEST}, its own or its class's. */
 export function hasCacheDigest(value: object): value is CacheDigest {
   return CACHE_DIGEST in value;
 }

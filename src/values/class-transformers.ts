@@ -10,7 +10,7 @@ export interface ClassTransformer<T = unknown, V = unknown> {
   /** Written with every instance; never change what a name means. It need not be the class's own. */
   readonly name: string;
   readonly class: abstract new (...args: never[]) => T;
-  /** What an instance is saved as: equal for equal instances, which are left unchanged. */
+  /** Makes the value that an instance is saved as. Equal instances give equal values, and stay unchanged. */
   toValue(instance: T, context: SerializeContext): V;
   /** Makes an instance of a loaded value, of which nothing is certain. Whatever it throws reaches the user as `UNDECODABLE_ARTIFACT`. */
   fromValue(value: V): T;

@@ -1,7 +1,7 @@
 import { HOLE, ownElement } from './own-data.ts';
 
 /**
- * At least how many bytes `root` takes once everything that is reached several times is written as often.
+ * Counts the bytes that `root` takes at least, once everything that is reached several times is written as often.
  *
  * A small graph can stand for a tree of any size ("billion laughs"). Every object is visited once here, whatever the
  * number of ways to it, so that such a value is refused before memory is spent on it. Class instances and what cannot be

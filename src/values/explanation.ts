@@ -3,13 +3,13 @@ import { Refusal } from './faults.ts';
 import { classNameOf } from './intrinsics.ts';
 import type { Serializer, SerializerChoice } from './serializer.ts';
 
-/** What became of asking a serializer about a value. */
+/** The answer of a serializer that was asked about a value. */
 type Answer = 'accepts' | 'declines' | { readonly thrown: unknown } | Refusal;
 
-/** What a serializer is known to refuse, though it accepts it. */
+/** Values that a serializer is known to refuse, though it accepts them. */
 export type RefusalOf = (serializer: Serializer, value: unknown) => Refusal | undefined;
 
-/** Why each of `serializers`, which are in the order they are tried, is used for `value` or is not. */
+/** Tells why each of `serializers`, in the order they are tried, is used for `value` or is not. */
 export function explainChoice(
   serializers: readonly Serializer[],
   value: unknown,
@@ -73,7 +73,7 @@ function only({ description }: Serializer): string {
   return description === undefined ? '' : `; it is for ${description}`;
 }
 
-/** What people call a value, found without running anyone's code. */
+/** The name that people have for a value. Runs nobody's code. */
 function nameOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value !== 'object') return `a ${typeof value}`;

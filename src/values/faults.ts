@@ -1,11 +1,11 @@
 import { isInstance, StowageError, thrownText } from '../errors.ts';
 import { shownPath } from './value-path.ts';
 
-/** Why a part of a value cannot be saved. Whoever walks the value knows where, and makes the user's error of it. */
+/** Tells why a part of a value cannot be saved. The walk over the value knows the path, and makes the user's error of it. */
 export class Refusal extends Error {
-  /** What the part is, to follow "`path` is". */
+  /** The part, in words that follow "`path` is". */
   readonly what: string;
-  /** What to do, as a sentence. */
+  /** The remedy, as a sentence. */
   readonly remedy: string;
 
   constructor(what: string, remedy: string, cause?: unknown) {
@@ -15,12 +15,12 @@ export class Refusal extends Error {
   }
 }
 
-/** Why bytes are not a value. */
+/** Tells why bytes are not a value. */
 export class Malformed extends Error {}
 
-/** What a serializer needs and cannot have. */
+/** Something that a serializer needs and cannot have. */
 export class Unavailable extends Error {
-  /** What to do, as a sentence. */
+  /** The remedy, as a sentence. */
   readonly remedy: string;
 
   constructor(reason: string, remedy: string, cause?: unknown) {
@@ -39,7 +39,7 @@ export function unserializable(artifactName: string, path: string, fault: unknow
   );
 }
 
-/** What is thrown while a value is walked, as a refusal of the part that the walk is at. */
+/** Turns an error of the walk over a value into a refusal of the part that the walk is at. */
 export function refusalOf(thrown: unknown): Refusal {
   if (isInstance(thrown, Refusal)) return thrown;
   if (isInstance(thrown, RangeError) && /call stack/i.test(thrown.message)) {

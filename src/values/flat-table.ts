@@ -93,7 +93,7 @@ class FlatBuffer {
     this.unvisited = 4 * byteLength;
   }
 
-  /** Where the offset at `position` leads: forward always, so that there are no cycles. */
+  /** The position that the offset at `position` leads to: always forward, so that there are no cycles. */
   follow(position: number): number {
     const offset = this.view.getUint32(position, true);
     if (offset < 4) throw new Malformed('an offset in its metadata leads nowhere');

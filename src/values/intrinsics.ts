@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 
 /**
- * Whether `prototype` is the prototype of the built-in class `name`: this realm's, or that of another (a `node:vm` context,
+ * True if `prototype` is that of the built-in class `name`: this realm's, or that of another (a `node:vm` context,
  * as test runners use). A user's class of the same name is not native code.
  */
 export function isIntrinsic(name: IntrinsicName, prototype: object): boolean {
@@ -23,7 +23,7 @@ const INTRINSICS = {
   DataView: DataView.prototype as object,
 };
 
-/** Whether `prototype` belongs to another realm's built-in class `name`. */
+/** True if `prototype` belongs to another realm's built-in class `name`. */
 export function isForeign(name: string, prototype: object): boolean {
   const owner = ownerOf(prototype);
   return (
@@ -34,7 +34,7 @@ export function isForeign(name: string, prototype: object): boolean {
   );
 }
 
-/** Whether `fn` is part of the runtime. */
+/** True if `fn` is part of the runtime. */
 export function isNativeFunction(fn: unknown): boolean {
   return (
     typeof fn === 'function' && /\{\s*\[native code\]\s*\}\s*$/.test(Function.prototype.toString.call(fn))

@@ -7,9 +7,9 @@ import { readKey, readUtf8 } from './utf8-reader.ts';
  */
 export class MsgpackReader {
   readonly bytes: Buffer;
-  /** Where the next token begins. */
+  /** The next token begins here. */
   position = 0;
-  /** Where the payload being read ends. */
+  /** The payload being read ends here. */
   end: number;
   private readonly view: DataView;
 

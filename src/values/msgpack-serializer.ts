@@ -31,7 +31,7 @@ export function msgpackSerializer(classes: ClassTransformers, limits: ValueLimit
   };
 }
 
-/** What a person calls a value that was saved. */
+/** The name that people have for a saved value. */
 function typeOf(value: unknown, classes: ClassTransformers): string {
   if (value === null) return 'null';
   if (typeof value !== 'object') return typeof value;

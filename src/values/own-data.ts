@@ -56,7 +56,7 @@ export function refuseSymbolKeys(object: object): void {
   if (symbols.length > 0) throw refusedSymbolKey(symbols[0] as symbol);
 }
 
-/** What {@link ownElement} gives for an index that an array does not have. */
+/** The answer of {@link ownElement} for an index that an array does not have. */
 export const HOLE: unique symbol = Symbol('hole');
 
 /** The element at `index`, without running a getter: there must be none. A descriptor per element would cost five times as much. */
@@ -101,7 +101,7 @@ export function extraProperty(array: readonly unknown[]): string | undefined {
   return (keys as string[]).find((key) => key !== 'length' && !isIndexOf(array, key));
 }
 
-/** What `inspect` says of an object without its elements. */
+/** The text of `inspect` for an object without its elements. */
 export function inspectProperties(object: object): string {
   return inspect(object, ONLY_PROPERTIES);
 }
@@ -111,7 +111,7 @@ function isIndexOf(array: readonly unknown[], key: string): boolean {
   return index < array.length && String(index) === key && Number.isInteger(index) && index >= 0;
 }
 
-/** Where a search with a regular expression goes on: a property of its own, which programs may set to anything. */
+/** The place where a search with a regular expression goes on: an own property, which programs may set to anything. */
 export function lastIndexOf(regexp: RegExp): number {
   const { lastIndex } = regexp as { lastIndex: unknown };
   if (typeof lastIndex === 'number') return lastIndex;

@@ -2,7 +2,7 @@ import { isError, isInstance, messageOf } from '../errors.ts';
 import { Unavailable } from './faults.ts';
 import type { Serializer } from './serializer.ts';
 
-/** Which serializers are ready to work, of those that need something first. */
+/** Keeps which serializers are ready to work, of those that need something first. */
 export class Preparations {
   private unready: readonly Serializer[] = [];
   private readonly underway = new Map<Serializer, Promise<void>>();
@@ -32,7 +32,7 @@ export class Preparations {
     await Promise.all(Array.from(serializers, (serializer) => this.prepare(serializer)));
   }
 
-  /** Why a serializer cannot work, if it cannot. */
+  /** The reason why a serializer cannot work, if it cannot. */
   faultOf(serializer: Serializer): Unavailable | undefined {
     if (!this.unready.includes(serializer)) return undefined;
     return this.failures.get(serializer) ?? notPrepared();

@@ -32,7 +32,7 @@ export interface SerializerRegistryOptions extends Partial<ValueLimits> {
   readonly importArrow?: () => Promise<unknown>;
 }
 
-/** How one value is serialized. */
+/** Options for one value. */
 export interface SerializeOptions {
   /** The id of the serializer to use. Default: the first that accepts the value. */
   readonly serializer?: string | undefined;
@@ -100,7 +100,7 @@ export class SerializerRegistry {
   }
 
   /**
-   * Why each serializer, in the order they are tried, is used for a value or is not. The value is not serialized: the one
+   * Tells why each serializer, in the order they are tried, is used for a value or is not. The value is not serialized: the one
    * that is chosen may still refuse what is inside. None is chosen for a value that is refused itself, as a function is.
    *
    * @throws `INVALID_ARGUMENT` when the serializer asked for does not exist.
@@ -113,7 +113,7 @@ export class SerializerRegistry {
   }
 
   /**
-   * To be awaited before `values` are serialized, unless it is `undefined`: then there is nothing to wait for. It is never
+   * Await it before `values` are serialized; `undefined` means that there is nothing to wait for. It is never
    * rejected; whatever is missing is reported by {@link serialize}.
    */
   prepareToSave(values: Iterable<unknown>): Promise<void> | undefined {

@@ -1,9 +1,9 @@
 import type { ContentRef } from '../format/content-ref.ts';
 import type { JsonValue } from '../format/json-value.ts';
 
-/** What a {@link Serializer} makes of a value. */
+/** A value in the form that a {@link Serializer} gives it. */
 export interface SerializedValue {
-  /** What a person calls it: `Float64Array`, `string`, `array`, `Map`, the name of a registered class. */
+  /** The name that people have for it: `Float64Array`, `string`, `array`, `Map`, the name of a registered class. */
   readonly type: string;
   /**
    * The bytes. They may share memory with the value (byte arrays and typed arrays are not copied), or with other results:
@@ -12,7 +12,7 @@ export interface SerializedValue {
   readonly bytes: Uint8Array;
   /** Width of an element in bytes, for compression by byte groups; absent where bytes are not an array of wider elements. */
   readonly elementBytes?: number;
-  /** What `deserialize` needs beside `type`; kept in the artifact's record. */
+  /** Data that `deserialize` needs beside `type`; kept in the artifact's record. */
   readonly info?: Record<string, JsonValue>;
   /**
    * The value itself, when plain JSON carries it exactly: `JSON.parse(JSON.stringify(json.value))` equals it. Stringify it
@@ -29,14 +29,14 @@ export interface SerializedArtifact extends SerializedValue {
   readonly refs: ContentRef[];
 }
 
-/** How an artifact was encoded, as its record says. */
+/** The encoding of an artifact, as its record says. */
 export interface ArtifactEncoding {
   readonly encoding: string;
   readonly type: string;
   readonly info?: Record<string, JsonValue>;
 }
 
-/** What a serializer may know, and say, while it works on a value. */
+/** Gives a serializer what it may know, and takes what it may say, while it works on a value. */
 export interface SerializeContext {
   readonly artifactName: string;
   /**
@@ -48,7 +48,7 @@ export interface SerializeContext {
   addRef(ref: ContentRef): void;
 }
 
-/** What a serializer may know while it reads bytes. */
+/** Gives a serializer what it may know while it reads bytes. */
 export interface DeserializeContext {
   readonly artifactName: string;
 }
@@ -65,7 +65,7 @@ export interface Serializer {
   readonly id: string;
   /** The highest priority that accepts a value serializes it. The built-ins have 400, 300, 200, 100 and 0. */
   readonly priority: number;
-  /** Which values it is for, in a few words, for people: `Apache Arrow tables, as an IPC stream`. */
+  /** Its values, in a few words for people: `Apache Arrow tables, as an IPC stream`. */
   readonly description?: string;
   /** Asked of any value there is, possibly twice: quick, and without running code of the value's. */
   accepts(value: unknown): boolean;
@@ -86,11 +86,11 @@ export interface Serializer {
   ): unknown;
 }
 
-/** Why a serializer is used for a value, or is not. */
+/** Tells why a serializer is used for a value, or is not. */
 export interface SerializerChoice {
   id: string;
   priority: number;
-  /** Whether it is the one that serializes the value. */
+  /** True for the one that serializes the value. */
   chosen: boolean;
   /** A sentence for people. */
   reason: string;
@@ -100,10 +100,10 @@ export interface SerializerChoice {
 export interface SerializerInfo {
   id: string;
   priority: number;
-  /** Which values it is for, in a few words; empty where it does not say. */
+  /** Its values, in a few words; empty if it does not say. */
   description: string;
-  /** Whether it can work here. */
+  /** True if it can work here. */
   available: boolean;
-  /** What is missing, and what to do; absent where it is available. */
+  /** Tells what is missing, and what to do. Absent if it is available. */
   reason?: string;
 }

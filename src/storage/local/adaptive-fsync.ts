@@ -2,12 +2,12 @@ import type { LocalSystem } from './system.ts';
 
 /** An fsync that takes no longer is cheaper on the main thread than the way to the thread pool and back. */
 export const FAST_FSYNC_MS = 0.1;
-/** How long after a slow fsync the next one may try the main thread again; doubles while they stay slow. */
+/** The time from a slow fsync until one may try the main thread again. It doubles while they stay slow. */
 export const MIN_PROBE_INTERVAL_MS = 1_000;
 export const MAX_PROBE_INTERVAL_MS = 60_000;
 /** After this many fast ones in a row, one slow fsync says more about a busy machine than about the disk. */
 export const TRUSTED_STREAK = 32;
-/** How soon the main thread is tried again then. */
+/** The time until the main thread is tried again then. */
 export const TRUSTED_PROBE_INTERVAL_MS = 5;
 
 /**

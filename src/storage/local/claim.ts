@@ -7,10 +7,10 @@ import { remove } from './writer.ts';
 
 /** A holder that has not replaced the version after so long has died, or is stopped. */
 export const STALE_CLAIM_MS: number = 60 * 1000;
-/** How many holders of one version may have died. */
+/** The most holders of one version that may have died. */
 const MAX_CLAIMS = 100;
 
-/** What is to be replaced, and by what. */
+/** A replacement: of what, and by what. */
 export interface ClaimRequest {
   tmpFolder: string;
   name: string;
@@ -55,7 +55,7 @@ export function dropClaims(claims: readonly string[]): void {
   for (const claim of claims) remove(claim);
 }
 
-/** Whether the claim's holder will replace nothing any more; sees to it where the claim is stale. */
+/** True if the claim's holder will replace nothing any more. Makes it so for a stale claim. */
 function isOver(tmpFolder: string, claim: string, nowMs: number): boolean {
   let stats: Stats;
   let holder: string;

@@ -5,11 +5,11 @@ import { AdaptiveFsync } from './adaptive-fsync.ts';
 import { codeOf, isAbsent, localError } from './errors.ts';
 import type { LocalSystem } from './system.ts';
 
-/** How many folders are remembered as durable before all are forgotten (and synced once more when used). */
+/** The most folders remembered as durable. Past that, all are forgotten, and synced once more when used. */
 const MAX_KNOWN_FOLDERS = 8_192;
-/** How many fsyncs run at a time in the thread pool. */
+/** The most fsyncs at a time in the thread pool. */
 const MAX_CONCURRENT_FSYNCS = 8;
-/** How many files and folders may wait for a barrier before they are synced without one. */
+/** The most files and folders that wait for a barrier. Past that, they are synced without one. */
 export const MAX_DEFERRED = 2_048;
 /** Windows opens no folder for syncing, and its file systems journal names themselves. */
 const SYNCS_FOLDERS = process.platform !== 'win32';

@@ -1,6 +1,6 @@
 import { attempted, isStowageError, StowageError, type StowageErrorCode } from '../../errors.ts';
 
-/** What the code of a failed system call means to the caller, and what to do about it. */
+/** The meaning of a failed system call's code for the caller, and the remedy. */
 interface Meaning {
   code: StowageErrorCode;
   what: string;
@@ -76,7 +76,7 @@ const OTHER: Meaning = {
 };
 
 /**
- * Which code of the system means what. Those that pass by themselves are `STORAGE_UNAVAILABLE`, which is retried;
+ * The meanings of the system's codes. Those that pass by themselves are `STORAGE_UNAVAILABLE`, which is retried;
  * `EIO` is none of them: a disk that loses data is not to be tried until it says yes.
  */
 const MEANINGS: Readonly<Record<string, Meaning>> = {
@@ -125,7 +125,7 @@ const MEANINGS_OF_FSYNC: Readonly<Record<string, Meaning>> = {
 
 /** The object of a call. */
 export interface Target {
-  /** What is done to it: `create`, `read`, `list`, ... */
+  /** The operation: `create`, `read`, `list`, ... */
   operation: string;
   name: string;
   /** The path the system is asked about. */
@@ -134,7 +134,7 @@ export interface Target {
 
 /** The step at which a call failed. */
 export interface FailedStep extends Target {
-  /** Which system call it was, where that changes the meaning of its code. */
+  /** The system call, if that changes the meaning of its code. */
   step?: 'link' | 'no-links' | 'fsync' | undefined;
 }
 
@@ -160,7 +160,7 @@ export function codeOf(error: unknown): string | undefined {
   return typeof code === 'string' && (isOfSystem || /^E[A-Z0-9]+$/.test(code)) ? code : undefined;
 }
 
-/** Whether nothing is at the path: neither it, nor a folder on the way to it. */
+/** True if nothing is at the path: neither it, nor a folder on the way to it. */
 export function isAbsent(error: unknown): boolean {
   const code = codeOf(error);
   return code === 'ENOENT' || code === 'ENOTDIR';

@@ -6,14 +6,14 @@ import type { NameEncoding } from '../names.ts';
 export const STORE_RECORD = 'stowage.json';
 
 /**
- * How names are encoded in the store at `root`: as its record says, else `wanted`, else as the file system demands
+ * Finds the encoding of names in the store at `root`: that of its record, else `wanted`, else as the file system demands
  * that a new store would lie on. Writes nothing.
  */
 export function nameEncodingOf(root: string, wanted: NameEncoding | undefined): NameEncoding {
   return recordedEncoding(root) ?? wanted ?? (foldsCase(root) ? 'fold' : 'exact');
 }
 
-/** What the record says. One that cannot be read says nothing: checking it is up to those who use the store. */
+/** The encoding that the record tells. One that cannot be read tells none: those who use the store check it. */
 function recordedEncoding(root: string): NameEncoding | undefined {
   try {
     const record: unknown = JSON.parse(readFileSync(join(root, STORE_RECORD), 'utf8'));
@@ -33,7 +33,7 @@ export function storeIdOf(record: Uint8Array): unknown {
   }
 }
 
-/** Whether the nearest folder that exists answers to its name in the other case as well. */
+/** True if the nearest folder that exists answers to its name in the other case as well. */
 function foldsCase(root: string): boolean {
   for (let path = root; path !== dirname(path); path = dirname(path)) {
     const name = basename(path);

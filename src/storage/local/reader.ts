@@ -61,7 +61,7 @@ export function headFile(target: Target): ObjectInfo | undefined {
   }
 }
 
-/** Whether a folder is at the path, which is no object. */
+/** True if a folder is at the path, which is no object. */
 export function isFolder(path: string): boolean {
   try {
     return lstatSync(path).isDirectory();

@@ -15,12 +15,12 @@ export const MAX_TMP_LOOKED_AT = 256;
 const OWN_NAME = /^[0-9a-f]{24}-\d{1,16}$/;
 const CLAIM_NAME = /^claim-[0-9a-f]{64}$/;
 
-/** Whether a file in the folder is named as `Writer.newTmpPath` names them. */
+/** True if a file in the folder has a name of `Writer.newTmpPath`. */
 export function isTmpName(file: string): boolean {
   return OWN_NAME.test(file);
 }
 
-/** Whether a file in the folder is named as this software names them at all. Whatever else lies there is left alone. */
+/** True if a file in the folder has a name that this software gives. All others are left alone. */
 export function isUnfinishedName(file: string): boolean {
   return isTmpName(file) || CLAIM_NAME.test(file);
 }

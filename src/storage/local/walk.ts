@@ -54,7 +54,7 @@ export function* walk(root: string, encoding: NameEncoding, options: ListOptions
   }
 }
 
-/** Whether the entry, and all within it, is named `startAfter` or comes before it. */
+/** True if the entry, and all within it, is named `startAfter` or comes before it. */
 function isLeftOut(found: Found, startAfter: string, depth: 'all' | 'one'): boolean {
   if (startAfter === '' || compareNames(found.name, startAfter) > 0) return false;
   return !(found.isFolder && depth === 'all' && startAfter.startsWith(found.name));
@@ -75,7 +75,7 @@ function readFolder(name: string, path: string, encoding: NameEncoding): Found[]
   }
 }
 
-/** What an entry of a folder stands for; nothing, if its name is none that this storage would give. */
+/** The object or folder that an entry stands for. None, if this storage would not give such a name. */
 function foundAt(folder: string, path: string, entry: Dirent, encoding: NameEncoding): Found | undefined {
   // HFS+ gives names back in NFD.
   const segment = decodeSegment(entry.name, encoding) ?? decodeSegment(entry.name.normalize('NFC'), encoding);

@@ -26,9 +26,9 @@ import { writeAll, writeAllSync, writeStream } from './write-bytes.ts';
 
 /** Bodies up to this size are written by synchronous calls, which are faster and too short to matter. */
 export const SMALL_BODY_BYTES: number = 64 * 1024;
-/** How many folders are remembered as made before all are forgotten. */
+/** The most folders remembered as made. Past that, all are forgotten. */
 const MAX_MADE_FOLDERS = 8_192;
-/** How often a folder that another process removes again and again is made anew. */
+/** A folder that another process removes again and again is made anew so often. */
 const MAX_FOLDER_ATTEMPTS = 16;
 /** The step by which the modification time of an overwritten object goes on at least; what a double can tell apart. */
 const MIN_MTIME_STEP_MS = 0.002;
