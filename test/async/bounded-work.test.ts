@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mapBounded } from '../../src/async/bounded-work.ts';
+import { test } from '../property.ts';
 
 describe('mapBounded', () => {
   test.prop([fc.array(fc.nat(3), { maxLength: 30 }), fc.integer({ min: 1, max: 8 })])(

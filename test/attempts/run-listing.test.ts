@@ -1,6 +1,6 @@
 import { cpSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { listRuns } from '../../src/attempts/run-listing.ts';
 import { encodeRecord } from '../../src/format/record.ts';
@@ -11,6 +11,7 @@ import { CountStorage } from '../../src/storage/count.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { errorOf, objectNames, openFlow, openLocalFlow, saveTask } from '../flow/fixtures.ts';
+import { test } from '../property.ts';
 
 afterEach(() => vi.useRealTimers());
 

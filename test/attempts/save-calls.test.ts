@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { OpenTaskDataStore } from '../../src/flow/open-task-data-store.ts';
 import type { TaskDataStore } from '../../src/flow/task-data-store.ts';
@@ -7,7 +7,7 @@ import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { errorOf, noise, openFlow, readIncomplete, saveTask } from '../flow/fixtures.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 
 const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
 const NAMES = ['a', 'b', 'c'];

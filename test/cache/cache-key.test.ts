@@ -1,4 +1,3 @@
-import { test as property } from '@fast-check/vitest';
 import { tableFromArrays } from 'apache-arrow';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -6,7 +5,7 @@ import { type CacheKeyParts, cacheKey, TaskKeys } from '../../src/cache/cache-ke
 import { keyOfParts } from '../../src/cache/key-parts.ts';
 import { isStowageError, type StowageError } from '../../src/errors.ts';
 import { SerializerRegistry } from '../../src/values/registry.ts';
-import { propertyRuns } from '../property.ts';
+import { test as property, propertyRuns } from '../property.ts';
 import { vectorTransformer } from '../values/arbitrary-value.ts';
 import { normalForm, shuffled, smallValue } from './small-values.ts';
 

@@ -1,10 +1,9 @@
-import { test as property } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { type CacheKeyParts, cacheKey } from '../../src/cache/cache-key.ts';
 import { explainKeys } from '../../src/cache/explain-keys.ts';
 import type { CacheKey } from '../../src/cache/key-parts.ts';
 import { SerializerRegistry } from '../../src/values/registry.ts';
-import { propertyRuns } from '../property.ts';
+import { test as property, propertyRuns } from '../property.ts';
 import { vectorTransformer } from '../values/arbitrary-value.ts';
 import { smallValue } from './small-values.ts';
 

@@ -1,8 +1,8 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { freeVariables } from '../../src/cache/free-variables.ts';
 import { functionTree } from '../../src/cache/syntax-tree.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 
 const of = async (source: string): Promise<string[]> => freeVariables(await functionTree(source));
 

@@ -1,5 +1,4 @@
 import { createContext, runInContext } from 'node:vm';
-import { test as property } from '@fast-check/vitest';
 import { Table, tableFromArrays, tableFromIPC, tableToIPC } from 'apache-arrow';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -8,7 +7,7 @@ import { createHasher, digestHex } from '../../src/digest/blake3.ts';
 import { isStowageError, type StowageError } from '../../src/errors.ts';
 import { CACHE_DIGEST } from '../../src/values/cache-digest.ts';
 import { SerializerRegistry } from '../../src/values/registry.ts';
-import { propertyRuns } from '../property.ts';
+import { test as property, propertyRuns } from '../property.ts';
 import { arbitraryValue, rebuilt, vectorTransformer } from '../values/arbitrary-value.ts';
 import { normalForm, shuffled, smallValue } from './small-values.ts';
 

@@ -1,10 +1,9 @@
-import { test as property } from '@fast-check/vitest';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cacheKey } from '../../src/cache/cache-key.ts';
 import { explainKeys } from '../../src/cache/explain-keys.ts';
 import { type CacheKey, readCacheKey } from '../../src/cache/key-parts.ts';
-import { propertyRuns } from '../property.ts';
+import { test as property, propertyRuns } from '../property.ts';
 
 const made = cacheKey({
   taskName: 'judge',

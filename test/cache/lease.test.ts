@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Patience } from '../../src/async/deadline.ts';
 import { EntryReader } from '../../src/cache/entry-reader.ts';
@@ -14,7 +14,7 @@ import { CountStorage } from '../../src/storage/count.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { codeOf, namesOf, ObservedStorage } from '../content/storages.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { contentOf, heldBy, inlineEntry, keyOf } from './fixtures.ts';
 
 const key = keyOf('a');

@@ -1,4 +1,4 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import type { SeenEntry } from '../../src/cache/entry-reader.ts';
 import { Lease } from '../../src/cache/lease.ts';
@@ -7,7 +7,7 @@ import { entryName, leaseName } from '../../src/format/cache-names.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { ObservedStorage } from '../content/storages.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { contentOf, heldBy, inlineEntry, keyOf } from './fixtures.ts';
 
 const key = keyOf('a');

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { autoVersion, type FlowDataStore, MemoryStorage } from '../../src/index.ts';
 import { errorOf, openFlow } from '../flow/fixtures.ts';
+import { test } from '../property.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stowage-code-'));
 afterAll(() => rmSync(folder, { recursive: true }));

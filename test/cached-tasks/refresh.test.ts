@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { entryName } from '../../src/format/cache-names.ts';
 import { openStorage } from '../../src/index.ts';
@@ -11,7 +11,7 @@ import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { TMP_FOLDER } from '../../src/storage/local/tmp-folder.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { openFlow, scratchFolder } from '../flow/fixtures.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 
 /** More than the steps in which the clock of a storage in memory goes on. */
 const A_TICK_MS = 3;

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { keyDistance } from '../../src/cli/cache/key-distance.ts';
 import { cacheKey, FlowDataStore } from '../../src/index.ts';
 import { inlineEntry, keyOf } from '../cache/fixtures.ts';
+import { test } from '../property.ts';
 import { type CachedKeys, makeCache, withCacheOf } from './cache-fixture.ts';
 import { json, scratchFolder, stowage } from './fixture.ts';
 

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Newest } from '../../src/cli/cache/newest.ts';
 import { encodeRecord } from '../../src/format/record.ts';
@@ -8,6 +8,7 @@ import { FlowDataStore, openStorage, registerStorage, StowageError } from '../..
 import { CountStorage } from '../../src/storage/count.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { inlineEntry, keyOf } from '../cache/fixtures.ts';
+import { test } from '../property.ts';
 import { type CachedKeys, entryFile, makeCache, SECRET, withCacheOf } from './cache-fixture.ts';
 import { json, scratchFolder, stowage } from './fixture.ts';
 

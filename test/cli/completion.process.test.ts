@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fc } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { SHELLS, type Shell } from '../../src/cli/completion/scripts.ts';
 import { quoteForBash } from '../../src/cli/completion/shell-line.ts';

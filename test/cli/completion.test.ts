@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Completion, complete } from '../../src/cli/completion/candidates.ts';
 import { completionScript, SHELLS } from '../../src/cli/completion/scripts.ts';
@@ -8,6 +8,7 @@ import { buildProgram } from '../../src/cli/program.ts';
 import { FlowDataStore, openStorage, registerStorage } from '../../src/index.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { errorOf } from '../flow/fixtures.ts';
+import { test } from '../property.ts';
 import { makeCache } from './cache-fixture.ts';
 import { makeStore, RUN, scratchFolder, stowage } from './fixture.ts';
 

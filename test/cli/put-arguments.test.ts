@@ -1,6 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseInputs, parseMetadata } from '../../src/cli/put-arguments.ts';
+import { test } from '../property.ts';
 
 describe('<name>=<file>', () => {
   it('is cut at the first "="', () => {

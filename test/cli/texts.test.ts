@@ -1,4 +1,4 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { didYouMean, editDistance, suggest } from '../../src/cli/suggestions.ts';
 import { coloured, plain } from '../../src/cli/ui/paint.ts';
@@ -15,6 +15,7 @@ import { TerminalFilter } from '../../src/cli/ui/terminal-filter.ts';
 import { displayWidth, printable, shorten } from '../../src/cli/ui/terminal-text.ts';
 import { formatAge, formatDuration, parseSince } from '../../src/cli/ui/times.ts';
 import { ValueJson } from '../../src/cli/values/value-json.ts';
+import { test } from '../property.ts';
 
 /** Control characters, the escape among them, and what turns text around. */
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import {
   CHUNKER_ID,
@@ -12,7 +12,7 @@ import { GEAR } from '../../src/codec/gear-table.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { GENERATORS } from '../content/chunker-generators.ts';
 import vectors from '../content/chunker-vectors.json' with { type: 'json' };
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 
 function generate(name: string, bytes: number, seed: number): Uint8Array {
   const generator = GENERATORS[name];

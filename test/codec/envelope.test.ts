@@ -1,4 +1,4 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { beforeAll, describe, expect } from 'vitest';
 import {
   ENVELOPE_HEADER_BYTES,
@@ -14,6 +14,7 @@ import type { Compression } from '../../src/codec/payload.ts';
 import { compress, prepareCodec, type ZstdImplementation } from '../../src/codec/zstd.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { isStowageError, type StowageErrorCode } from '../../src/errors.ts';
+import { test } from '../property.ts';
 
 const throws = (code: StowageErrorCode, call: () => unknown): void => {
   expect(call).toThrow(expect.toSatisfy((error) => isStowageError(error, code), `is ${code}`));

@@ -1,6 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { expect } from 'vitest';
 import { groupBytes, MAX_ELEMENT_BYTES, MIN_ELEMENT_BYTES, ungroupBytes } from '../../src/codec/grouping.ts';
+import { test } from '../property.ts';
 
 const elementBytes = fc.integer({ min: MIN_ELEMENT_BYTES, max: MAX_ELEMENT_BYTES });
 

@@ -1,8 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { expect } from 'vitest';
 import { compress, maxFrameBytes, prepareCodec } from '../../src/codec/zstd.ts';
 import { checkZstdFrame } from '../../src/codec/zstd-frame.ts';
 import { isStowageError } from '../../src/errors.ts';
+import { test } from '../property.ts';
 
 await prepareCodec();
 

@@ -1,4 +1,4 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { beforeAll, describe, expect } from 'vitest';
 import {
   compress,
@@ -11,6 +11,7 @@ import {
 } from '../../src/codec/zstd.ts';
 import { ZSTD_LOADERS } from '../../src/codec/zstd-providers.ts';
 import { isStowageError } from '../../src/errors.ts';
+import { test } from '../property.ts';
 
 const isDamaged = (error: unknown): boolean => isStowageError(error, 'CONTENT_DAMAGED');
 const throwsDamaged = (call: () => unknown): void => {

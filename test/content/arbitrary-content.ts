@@ -1,5 +1,4 @@
-import { fc } from '@fast-check/vitest';
-import { toStringMethod } from 'fast-check';
+import fc, { toStringMethod } from 'fast-check';
 import type { Compression } from '../../src/codec/payload.ts';
 import type { Blob } from '../../src/content/content-addressed-store.ts';
 import { CHUNKED_FROM_BYTES } from '../../src/content/content-writer.ts';

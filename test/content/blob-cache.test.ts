@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ByteCache } from '../../src/content/byte-cache.ts';
 import type { ContentAddressedStore, SavedBlob } from '../../src/content/content-addressed-store.ts';
@@ -10,7 +10,7 @@ import { GuardedCache } from '../../src/content/guarded-cache.ts';
 import { MemoryCache } from '../../src/content/memory-cache.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { scratchFolder } from '../storage/scratch.ts';
 import { failuresOf, NaiveCache } from './caches.ts';
 import { contentOf, MIB } from './contents.ts';

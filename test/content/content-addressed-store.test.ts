@@ -1,4 +1,4 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import {
   type Blob,
@@ -9,7 +9,7 @@ import { digestHex } from '../../src/digest/blake3.ts';
 import { encodeRecord } from '../../src/format/record.ts';
 import { LocalStorage } from '../../src/storage/local.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { scratchFolder } from '../storage/scratch.ts';
 import { anyCompression, anyContent, anyForm } from './arbitrary-content.ts';
 import { contentOf, MIB, streamOf } from './contents.ts';

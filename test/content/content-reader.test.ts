@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { beforeAll, describe, expect } from 'vitest';
 import { ContentReader } from '../../src/content/content-reader.ts';
 import type { DamageMessage } from '../../src/content/damage.ts';
@@ -9,7 +9,7 @@ import type { StoredContent } from '../../src/format/stored-content.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { contentOf, MIB } from './contents.ts';
 import {
   bodyOf,

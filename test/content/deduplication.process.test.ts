@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { test } from '@fast-check/vitest';
 import { expect } from 'vitest';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { parseCopyName } from '../../src/format/content-names.ts';
 import type { StoredContent } from '../../src/format/stored-content.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { LocalStorage } from '../../src/storage/local.ts';
+import { test } from '../property.ts';
 import { scratchFolder } from '../storage/scratch.ts';
 import { codeOf, copiesIn, freshStore, namesOf } from './storages.ts';
 import { contentOfSeed } from './workers/content-of-seed.mjs';

@@ -1,7 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { anyContent, anyForm } from './arbitrary-content.ts';
 import { contentOf, streamOf } from './contents.ts';
 import { copiesIn, freshStore, namesOf, ObservedStorage } from './storages.ts';

@@ -9,10 +9,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DiskCache } from '../../src/content/disk-cache.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { failuresOf, keyOf } from './caches.ts';
 import { contentOf } from './contents.ts';
 import { BLOCK, filesIn, isSame, newFolder, pathOf, put, sizeOf } from './disk-cache-files.ts';

@@ -1,9 +1,10 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { expect } from 'vitest';
 import { lookAt, lookAtPacks } from '../../src/content/copies.ts';
 import { damagedMarkOf, packName } from '../../src/format/content-names.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
+import { test } from '../property.ts';
 
 const SESSIONS = ['0'.repeat(26), '0'.repeat(25).concat('1')] as const;
 const pack = fc

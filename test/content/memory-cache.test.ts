@@ -1,7 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MemoryCache } from '../../src/content/memory-cache.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { keyOf } from './caches.ts';
 import { contentOf, KIB } from './contents.ts';
 import { codeOf } from './storages.ts';

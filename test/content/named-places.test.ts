@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isTrusted } from '../../src/content/named-places.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
@@ -17,7 +17,7 @@ import { namedAddress } from '../../src/storage/named-address.ts';
 import { openStorage, registerStorage } from '../../src/storage/open.ts';
 import { stowage } from '../cli/fixture.ts';
 import { errorOf, noise, scratchFolder } from '../flow/fixtures.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 
 const AZURITE = 'http://127.0.0.1:10000/devstoreaccount1';
 const ATTEMPT = 'flows/Test/r/fit/0/0';

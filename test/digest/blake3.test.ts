@@ -1,4 +1,4 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import {
   chooseBlake3,
@@ -10,6 +10,7 @@ import {
 import { loadNative } from '../../src/digest/native.ts';
 import { loadPortable } from '../../src/digest/portable.ts';
 import { isStowageError } from '../../src/errors.ts';
+import { test } from '../property.ts';
 import { BLAKE3_VECTORS } from './blake3-vectors.ts';
 
 const implementations = [loadNative(), loadPortable()];

@@ -1,4 +1,4 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readLease } from '../../src/cache/lease.ts';
 import { TaskCache } from '../../src/cache/task-cache.ts';
@@ -8,7 +8,7 @@ import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { entryOfTask, keyOf } from '../cache/fixtures.ts';
 import { bodyOf, codeOf, freshStore, namesOf, withFlippedBit } from '../content/storages.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { openFlow } from './fixtures.ts';
 
 /** One chunk: manifests of two such contents have one length. */

@@ -1,4 +1,4 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { TaskDataStore } from '../../src/flow/task-data-store.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
@@ -7,6 +7,7 @@ import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
+import { test } from '../property.ts';
 import {
   errorOf,
   expectSame,

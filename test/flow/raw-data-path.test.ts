@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StowageError } from '../../src/errors.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
@@ -14,7 +14,7 @@ import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { abandonedDone, ObservedStorage } from '../content/storages.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import {
   errorOf,
   expectSame,

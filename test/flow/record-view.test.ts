@@ -1,13 +1,13 @@
 import { inspect } from 'node:util';
-import { fc, test } from '@fast-check/vitest';
 import * as arrow from 'apache-arrow';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ArtifactTooLarge, formatArtifact } from '../../src/flow/record-view.ts';
 import type { TaskDataStore } from '../../src/flow/task-data-store.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { SerializerRegistry } from '../../src/values/registry.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { errorOf, noise, openFlow, saveTask } from './fixtures.ts';
 
 const values = {

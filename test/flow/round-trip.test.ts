@@ -1,9 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { FlowDataStore } from '../../src/flow-data-store.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { SerializerRegistry } from '../../src/values/registry.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { arbitraryValue, rebuilt, vectorTransformer } from '../values/arbitrary-value.ts';
 import { difference } from '../values/strictly-equal.ts';
 import { noise, objectNames, saveTask } from './fixtures.ts';

@@ -1,7 +1,8 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CountStorage } from '../../src/storage/count.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
+import { test } from '../property.ts';
 import { errorOf, openFlow } from './fixtures.ts';
 
 const status = fc.constantFrom<'open' | 'done' | 'failed'>('open', 'done', 'failed');

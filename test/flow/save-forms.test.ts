@@ -1,9 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { NamedArtifact } from '../../src/attempts/artifact-input.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { errorOf, expectSame, noise, objectNames, openFlow, readIncomplete } from './fixtures.ts';
 
 const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { LOOK_INTERVAL_MS } from '../../src/content/store-file.ts';
 import { isStowageError } from '../../src/errors.ts';
@@ -11,7 +11,7 @@ import type { StorageCapabilities } from '../../src/storage/contract.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { LocalStorage } from '../../src/storage/local.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { errorOf, noise, objectNames, openFlow, scratchFolder } from './fixtures.ts';
 
 const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };

@@ -1,8 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
+import { test } from '../property.ts';
 import { errorOf, expectSame, noise, objectNames, openFlow, saveTask } from './fixtures.ts';
 
 async function countedFlow(): Promise<{ flow: FlowDataStore; count: CountStorage }> {

@@ -1,4 +1,4 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TaskCache } from '../../src/cache/task-cache.ts';
 import { isStowageError } from '../../src/errors.ts';
@@ -10,7 +10,7 @@ import { EntrySigner } from '../../src/format/signing.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { contentOf, inlineEntry, keyOf } from '../cache/fixtures.ts';
 import { withFlippedBit } from '../content/storages.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 
 const numRuns = propertyRuns;
 const key = keyOf('a');

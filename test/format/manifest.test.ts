@@ -1,5 +1,5 @@
-import { fc, test } from '@fast-check/vitest';
 import { decode, encode } from '@msgpack/msgpack';
+import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { sealEnvelope } from '../../src/codec/envelope.ts';
 import { prepareCodec } from '../../src/codec/zstd.ts';
@@ -24,7 +24,7 @@ import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { contentOf } from '../content/contents.ts';
 import { codeOf, freshStore, namesOf, withFlippedBit } from '../content/storages.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 
 await prepareCodec();
 

@@ -1,8 +1,8 @@
-import { fc, test } from '@fast-check/vitest';
 import { encode } from '@msgpack/msgpack';
+import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { isBoundedMsgpack } from '../../src/format/msgpack-bounds.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 
 const leaf = fc.oneof(
   fc.nat(),

@@ -1,8 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { isStowageError, type StowageErrorCode } from '../../src/errors.ts';
 import { decodeRecord, encodeRecord } from '../../src/format/record.ts';
+import { test } from '../property.ts';
 
 const throws = (code: StowageErrorCode, call: () => unknown): void => {
   expect(call).toThrow(expect.toSatisfy((error) => isStowageError(error, code), `is ${code}`));

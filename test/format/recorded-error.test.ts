@@ -1,11 +1,11 @@
 import { createContext, runInContext } from 'node:vm';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isStowageError, messageOf, thrownText } from '../../src/errors.ts';
 import { encodeRecord } from '../../src/format/record.ts';
 import { recordError } from '../../src/format/recorded-error.ts';
 import { decodeDone, encodeDone, type RecordedError } from '../../src/format/session-files.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { STRANGE_ERRORS } from '../strange-errors.ts';
 
 function inner(): never {

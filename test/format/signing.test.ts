@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TaskCache } from '../../src/cache/task-cache.ts';
 import { isStowageError } from '../../src/errors.ts';
@@ -8,7 +8,7 @@ import { entryName } from '../../src/format/cache-names.ts';
 import { EntrySigner } from '../../src/format/signing.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { contentOf, heldBy, inlineEntry, keyOf } from '../cache/fixtures.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 
 const SECRET = 'correct horse battery staple and some more of it';
 const BASE64 = Buffer.from(SECRET).toString('base64');

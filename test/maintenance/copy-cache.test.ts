@@ -1,4 +1,4 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { digestHex } from '../../src/digest/blake3.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
@@ -11,7 +11,7 @@ import { CountStorage } from '../../src/storage/count.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { bodyOf, ObservedStorage } from '../content/storages.ts';
 import { errorOf, noise, objectNames, openFlow } from '../flow/fixtures.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 
 const numRuns = Math.ceil(propertyRuns / 16);
 

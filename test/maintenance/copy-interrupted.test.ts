@@ -1,5 +1,4 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { test } from '@fast-check/vitest';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isStowageError } from '../../src/errors.ts';
@@ -12,7 +11,7 @@ import { MemoryStorage } from '../../src/storage/memory.ts';
 import { RetryStorage } from '../../src/storage/retry.ts';
 import { ObservedStorage } from '../content/storages.ts';
 import { noise, openFlow, saveTask } from '../flow/fixtures.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { readAll } from './copied-store.ts';
 import { arbitraryPlans, carryOut, expectCopied } from './stores.ts';
 

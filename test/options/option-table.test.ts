@@ -1,4 +1,4 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   ANYTHING,
@@ -13,6 +13,7 @@ import {
   wholeMilliseconds,
   wholeNumber,
 } from '../../src/options/option-table.ts';
+import { test } from '../property.ts';
 
 interface Options {
   signal?: AbortSignal;

@@ -1,7 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addressText } from '../../src/storage/address-text.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 
 const segment = fc.stringMatching(/^[a-z0-9 äß語%#+&=@~^{}|"<>`'!$()*,;[\]]{1,12}$/u);
 

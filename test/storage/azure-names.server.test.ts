@@ -1,10 +1,10 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { BlobNames } from '../../src/storage/azure/blob-names.ts';
 import { AzureStorage } from '../../src/storage/azure.ts';
 import { compareNames } from '../../src/storage/name-order.ts';
 import { isObjectSegment } from '../../src/storage/names.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { clientOf, useAzurite } from '../servers/azure-containers.ts';
 
 /** Of the characters that Azure treats in ways of its own, and neighbours of theirs. */

@@ -1,13 +1,13 @@
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { canonicalAddress } from '../../src/storage/canonical-address.ts';
 import { namedAddress } from '../../src/storage/named-address.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { errorOf } from '../flow/fixtures.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { scratchFolder } from './scratch.ts';
 
 const folder = scratchFolder();

@@ -1,4 +1,4 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StowageError } from '../../src/errors.ts';
 import type {
@@ -13,6 +13,7 @@ import { LimitStorage } from '../../src/storage/limit.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { PrefixStorage } from '../../src/storage/prefix.ts';
 import { RetryStorage } from '../../src/storage/retry.ts';
+import { test } from '../property.ts';
 
 const text = (value: string) => new TextEncoder().encode(value);
 

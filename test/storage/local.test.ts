@@ -13,14 +13,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ListedWrites, ListPage } from '../../src/storage/contract.ts';
 import { STALE_CLAIM_MS } from '../../src/storage/local/claim.ts';
 import { localError } from '../../src/storage/local/errors.ts';
 import { STALE_TMP_MS } from '../../src/storage/local/tmp-folder.ts';
 import { LocalStorage } from '../../src/storage/local.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { scratchFolder } from './scratch.ts';
 
 const text = (value: string) => new TextEncoder().encode(value);

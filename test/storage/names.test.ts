@@ -1,4 +1,4 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isStowageError } from '../../src/errors.ts';
 import { compareNames } from '../../src/storage/name-order.ts';
@@ -11,6 +11,7 @@ import {
   validatePrefix,
   validateUserName,
 } from '../../src/storage/names.ts';
+import { test } from '../property.ts';
 
 const wellFormed = fc.string({ unit: 'binary', minLength: 1 });
 /** Text of what is awkward in file names, so that collisions are likely. */

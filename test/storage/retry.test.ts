@@ -1,11 +1,12 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StowageError } from '../../src/errors.ts';
 import { type Fault, type FaultPlan, FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { type RetryOptions, RetryStorage } from '../../src/storage/retry.ts';
 import type { RetryMessage } from '../../src/storage/retry-report.ts';
+import { test } from '../property.ts';
 
 const text = (value: string) => new TextEncoder().encode(value);
 

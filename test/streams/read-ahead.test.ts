@@ -1,4 +1,4 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { abortError, throwIfAborted } from '../../src/errors.ts';
 import { PLAIN_PART_BYTES } from '../../src/format/plain-parts.ts';
@@ -8,6 +8,7 @@ import { MemoryStorage } from '../../src/storage/memory.ts';
 import { readAhead } from '../../src/streams/read-ahead.ts';
 import { contentOf, MIB } from '../content/contents.ts';
 import { codeOf, freshStore } from '../content/storages.ts';
+import { test } from '../property.ts';
 
 const AT_ONCE = 4;
 

@@ -1,9 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
 import * as arrow from 'apache-arrow';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isStowageError } from '../../src/errors.ts';
 import { SerializerRegistry } from '../../src/values/registry.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { arbitraryTable } from './arbitrary-table.ts';
 
 const registry = new SerializerRegistry();

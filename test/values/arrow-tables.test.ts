@@ -1,7 +1,6 @@
-import { test } from '@fast-check/vitest';
 import * as arrow from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { arbitraryTable, arbitraryTableCase, buildTable, contentOf, plain } from './arbitrary-table.ts';
 import { expectSame, loaded, measures, registry, requiredArrow, saved } from './arrow-fixture.ts';
 

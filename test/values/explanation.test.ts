@@ -1,10 +1,10 @@
-import { fc, test } from '@fast-check/vitest';
 import * as arrow from 'apache-arrow';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { StowageError } from '../../src/errors.ts';
 import { SerializerRegistry } from '../../src/values/registry.ts';
 import type { Serializer } from '../../src/values/serializer.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 
 const lines: Serializer = {
   id: 'lines',

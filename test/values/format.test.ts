@@ -1,9 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
 import { decode, encode } from '@msgpack/msgpack';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { swapped } from '../../src/values/element-types.ts';
 import { SerializerRegistry } from '../../src/values/registry.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { Vector, vectorTransformer } from './arbitrary-value.ts';
 import { difference } from './strictly-equal.ts';
 

@@ -1,8 +1,8 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isStowageError } from '../../src/errors.ts';
 import { SerializerRegistry } from '../../src/values/registry.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { arbitraryValue, vectorTransformer } from './arbitrary-value.ts';
 
 const registry = new SerializerRegistry();

@@ -1,13 +1,12 @@
 import { inspect } from 'node:util';
 import { createContext, runInContext } from 'node:vm';
-import { test as property } from '@fast-check/vitest';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cacheKey } from '../../src/cache/cache-key.ts';
 import { valueDigest } from '../../src/cache/key-encoding.ts';
 import { isStowageError } from '../../src/errors.ts';
 import { SerializerRegistry } from '../../src/values/registry.ts';
-import { propertyRuns } from '../property.ts';
+import { test as property, propertyRuns } from '../property.ts';
 import { difference } from './strictly-equal.ts';
 
 const registry = new SerializerRegistry();

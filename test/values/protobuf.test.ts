@@ -1,9 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import { SerializerRegistry } from '../../src/values/registry.ts';
 import type { Serializer } from '../../src/values/serializer.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 
 const { root } = protobuf.parse(`
   syntax = "proto3";

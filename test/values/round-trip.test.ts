@@ -1,7 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { expect } from 'vitest';
 import { SerializerRegistry } from '../../src/values/registry.ts';
-import { propertyRuns } from '../property.ts';
+import { propertyRuns, test } from '../property.ts';
 import { arbitraryJson, arbitraryValue, rebuilt, vectorTransformer } from './arbitrary-value.ts';
 import { difference } from './strictly-equal.ts';
 

@@ -1,10 +1,9 @@
 import { Buffer } from 'node:buffer';
-import { test as property } from '@fast-check/vitest';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Malformed } from '../../src/values/faults.ts';
 import { readUtf8 } from '../../src/values/utf8-reader.ts';
-import { propertyRuns } from '../property.ts';
+import { test as property, propertyRuns } from '../property.ts';
 
 const text = fc.string({ unit: fc.constantFrom('a', 'é', '€', '😀', '\ufeff', '\0'), maxLength: 60 });
 const pieceBytes = fc.integer({ min: 1, max: 9 });

@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
-import { fc, test } from '@fast-check/vitest';
 import { tableFromArrays } from 'apache-arrow';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Aligner, commonItems, type Gap } from '../../../src/cli/diff/alignment.ts';
 import { artifactLines } from '../../../src/cli/diff/diff-lines.ts';
 import { shortValue } from '../../../src/cli/diff/short-value.ts';
 import { diffValues, type ValueDiff, valueDiffText } from '../../../src/cli/diff/value-diff.ts';
 import { ValueIds } from '../../../src/cli/diff/value-ids.ts';
-import { propertyRuns } from '../../property.ts';
+import { propertyRuns, test } from '../../property.ts';
 
 const ALL = Number.POSITIVE_INFINITY;
 

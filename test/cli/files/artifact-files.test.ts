@@ -1,9 +1,10 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ArtifactFile, filesOf } from '../../../src/cli/files/artifact-files.ts';
 import type { Form } from '../../../src/cli/values/artifact-writer.ts';
 import type { ArtifactInfo } from '../../../src/flow/task-data-store.ts';
 import { validateUserName } from '../../../src/storage/names.ts';
+import { test } from '../../property.ts';
 
 const ENCODINGS = { text: 'string', bytes: 'bytes', value: 'msgpack', table: 'arrow' } as const;
 

@@ -1,7 +1,8 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { findTail, parseTail, readTail } from '../../../src/cli/logs/log-tail.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
+import { test } from '../../property.ts';
 
 /** The last lines of a text, by another way. */
 function lastLines(text: string, count: number): string {

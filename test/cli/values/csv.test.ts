@@ -1,4 +1,3 @@
-import { fc, test } from '@fast-check/vitest';
 import {
   Binary,
   DateDay,
@@ -17,9 +16,11 @@ import {
   Utf8,
   vectorFromArray,
 } from 'apache-arrow';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cellText, writeCsv } from '../../../src/cli/values/csv.ts';
 import { toTabular } from '../../../src/cli/values/tabular-value.ts';
+import { test } from '../../property.ts';
 
 /** What a value is as CSV; it must be a table. */
 async function toCsv(value: unknown): Promise<string> {

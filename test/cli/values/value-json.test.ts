@@ -1,7 +1,8 @@
-import { fc, test } from '@fast-check/vitest';
 import { tableFromArrays } from 'apache-arrow';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ValueJson } from '../../../src/cli/values/value-json.ts';
+import { test } from '../../property.ts';
 
 /** What is longer is written in slices. */
 const SLICE_LENGTH = 196_608;

@@ -1,7 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { partBytesAt, partsOfBytes, partsOfStream } from '../../../src/storage/bucket/parts.ts';
-import { propertyRuns } from '../../property.ts';
+import { propertyRuns, test } from '../../property.ts';
 
 const MIB = 1024 * 1024;
 

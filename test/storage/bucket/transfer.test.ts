@@ -1,9 +1,9 @@
 import { getEventListeners } from 'node:events';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LinkedAbort } from '../../../src/async/linked-abort.ts';
 import { TransferBudget, transferParts } from '../../../src/storage/bucket/transfers.ts';
-import { propertyRuns } from '../../property.ts';
+import { propertyRuns, test } from '../../property.ts';
 
 const settle = () => new Promise((done) => setImmediate(done));
 

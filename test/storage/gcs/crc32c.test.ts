@@ -1,7 +1,8 @@
-import { fc, test } from '@fast-check/vitest';
 import { CRC32C } from '@google-cloud/storage';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Crc32c } from '../../../src/storage/gcs/crc32c.ts';
+import { test } from '../../property.ts';
 
 describe('Crc32c', () => {
   it.each([

@@ -1,4 +1,4 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import {
   AdaptiveFsync,
@@ -8,6 +8,7 @@ import {
   TRUSTED_STREAK,
 } from '../../../src/storage/local/adaptive-fsync.ts';
 import type { LocalSystem } from '../../../src/storage/local/system.ts';
+import { test } from '../../property.ts';
 
 /** A disk whose fsyncs take as long as told, and a clock that they move. */
 function disk(costMs: number) {

@@ -1,10 +1,10 @@
 import { fstatSync, linkSync, mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LocalSystem } from '../../../src/storage/local/system.ts';
 import { LocalStorage } from '../../../src/storage/local.ts';
-import { propertyRuns } from '../../property.ts';
+import { propertyRuns, test } from '../../property.ts';
 import { scratchFolder } from '../scratch.ts';
 
 const bytes = new TextEncoder().encode('x');
