@@ -2,7 +2,7 @@ import { buildProgram } from '../program.ts';
 import { type Completion, complete } from './candidates.ts';
 import { parseBashLine, quoteForBash } from './shell-line.ts';
 
-/** Whoever waits for a completion goes on typing after that. */
+/** A person who waits for a completion goes on typing after that. */
 const MAX_MS = 2000;
 
 /**

@@ -2,14 +2,14 @@ import { homedir } from 'node:os';
 import type { Argument, Command, Option } from 'commander';
 import { artifactsOf, attemptsOf, cacheKeysFrom, childrenOfPath } from './store-candidates.ts';
 
-/** What a word may become. */
+/** The words that a word may become. */
 export interface Candidate {
   /** The whole word from {@link Completion.lead} on. What ends in `/` goes on. */
   value: string;
   description?: string;
 }
 
-/** How the word at the cursor may be completed. */
+/** The completions of the word at the cursor. */
 export interface Completion {
   /** `files` and `folders` are for the shell to find. */
   kind: 'words' | 'files' | 'folders';
@@ -32,7 +32,7 @@ interface Context {
   signal: AbortSignal;
 }
 
-/** What `word` behind `words` may become, as the program's own commands and options say, and the store. */
+/** Completes `word` behind `words`, by the program's own commands and options, and by the store. */
 export async function complete(
   program: Command,
   words: readonly string[],
@@ -174,7 +174,7 @@ async function completeArgument(context: Context, command: Command, word: string
   return startingWith(word, artifacts.filter((name) => !args.slice(1).includes(name)).map(plain));
 }
 
-/** How far a path may go, as the argument's description shows it: `<flow>/<run>[/<step>]`; 0 for what is no path. */
+/** The length that a path may have, by the argument's description: `<flow>/<run>[/<step>]`. 0 for what is no path. */
 function depthOf(argument: Argument): number {
   if (argument.name() === 'flow') return 1;
   return argument.description.startsWith('<flow>') ? (argument.description.match(/</g) ?? []).length : 0;

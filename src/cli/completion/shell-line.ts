@@ -4,15 +4,15 @@ export interface ShellLine {
   words: string[];
   /** The word at the cursor, as far as it is typed; empty for a new one. */
   current: string;
-  /** Whether the shell itself uses that word: the target of a redirection. */
+  /** True if the shell itself uses that word: the target of a redirection. */
   isRedirected: boolean;
   /** The quote that is open at the cursor. */
   quote: '' | '"' | "'";
-  /** How many characters of the current word Bash (rather: readline) keeps as they are. It replaces only what follows the last break. */
+  /** The characters of the current word that Bash (rather: readline) keeps as they are. It replaces only what follows the last break. */
   kept: number;
 }
 
-/** What `"..."` does not take literally behind a backslash. */
+/** Characters that `"..."` does not take literally behind a backslash. */
 const ESCAPED_IN_QUOTES = /["\\$`]/;
 
 /**

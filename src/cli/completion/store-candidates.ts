@@ -7,7 +7,7 @@ import { parseStorePath } from '../store-path.ts';
 
 /** The most names that are offered: more, nobody looks through. */
 const MAX_NAMES = 300;
-/** As many digits of a cache key are offered. */
+/** So many digits of a cache key are offered. */
 const KEY_DIGITS = 12;
 /** The level of tasks: what lies deeper is seldom asked for. */
 const TASK_LEVEL = 3;
@@ -89,7 +89,7 @@ export async function cacheKeysFrom(
   });
 }
 
-/** Where the entries lie whose keys begin with `begun`. */
+/** The folders of the entries whose keys begin with `begun`. */
 function cachePathOf(begun: string): string {
   return CACHE_FOLDER + (begun.length < 3 ? begun : `${begun.slice(0, 3)}/${begun}`);
 }
@@ -129,7 +129,7 @@ async function namesIn(
 /** The first of the names that begin with `begun`, and some that have less in common with them, if there are more. */
 async function someOfMany(
   begun: string,
-  /** At most `most` of them, in order: all, or those behind whatever begins with `behind`. */
+  /** Takes at most `most` of them, in order: all, or those behind the names that begin with `behind`. */
   list: (behind: string | undefined, most: number) => Promise<string[]>,
 ): Promise<string[]> {
   const names = await list(undefined, MAX_NAMES);
@@ -143,7 +143,7 @@ async function someOfMany(
   return names;
 }
 
-/** What all names begin with; they are in order. */
+/** The beginning that all names share; they are in order. */
 function commonPrefix(names: readonly string[]): string {
   const [first = '', last = ''] = [names[0], names.at(-1)];
   let length = 0;

@@ -8,7 +8,7 @@ export interface Gap {
   bEnd: number;
 }
 
-/** What became of the items of a gap. */
+/** The changes of the items of a gap. */
 export interface GapVisitor {
   removed(a: number): void;
   added(b: number): void;
@@ -16,13 +16,13 @@ export interface GapVisitor {
   paired(a: number, b: number): void;
 }
 
-/** How many items may be added and removed before two lists are too different. */
+/** Two lists with more items added and removed are too different. */
 export const MAX_EDITS = 1000;
-/** How many steps all alignments of one value may take together, each the square of its edits: a few seconds. */
+/** All alignments of one value may take so many steps together, each the square of its edits: a few seconds. */
 const MAX_STEPS = 8_000_000;
 /** The most pairs of items that are compared within a gap. */
 const MAX_COMPARED = 2500;
-/** How alike items must be to be one item that changed. */
+/** Items must be alike to this degree to be one item that changed. */
 const LEAST_LIKENESS = 0.5;
 
 /** Lays lists side by side, within bounds on the time that takes. */
@@ -30,7 +30,7 @@ export class Aligner {
   #stepsLeft = MAX_STEPS;
 
   /**
-   * Where two lists differ, when as much of them as possible is laid side by side; `undefined` where they are too different.
+   * Finds where two lists differ, with as much of them as possible laid side by side. `undefined` if they are too different.
    *
    * (Myers, "An O(ND) difference algorithm and its variations", 1986.)
    */
@@ -92,7 +92,7 @@ export function differingPart(
   return { head, aEnd, bEnd };
 }
 
-/** How many items two lists have in common, whatever their order, each as often as both have it. */
+/** Counts the items that two lists have in common, in any order, each as often as both have it. */
 export function commonItems(a: readonly number[], b: readonly number[]): number {
   const counts = new Map<number, number>();
   for (const id of a) counts.set(id, (counts.get(id) ?? 0) + 1);

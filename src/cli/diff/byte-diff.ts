@@ -1,13 +1,13 @@
 import { formatBytes, formatCount } from '../ui/sizes.ts';
 
-/** How bytes differ. */
+/** The difference of bytes. */
 export interface ByteDiff {
   /** Lengths. */
   a: number;
   b: number;
   /** Offset of the first byte that differs, or that only one of them has. */
   first: number;
-  /** How many bytes differ, of those that both have. */
+  /** The number of bytes that differ, of those that both have. */
   differ: number;
 }
 

@@ -1,13 +1,13 @@
-/** What became of a part of a value. */
+/** The change of a part of a value. */
 export interface PathChange {
-  /** Where, from the value on: `auc`, `layers[3].activation`; empty for the value itself. An index counts in what it was found in. */
+  /** The path from the value on: `auc`, `layers[3].activation`; empty for the value itself. An index counts in what it was found in. */
   path: string;
   change: 'added' | 'removed' | 'changed';
-  /** What was there; absent where it was added. */
+  /** The value before; absent if it was added. */
   a?: unknown;
-  /** What is there now; absent where it was removed. */
+  /** The value now; absent if it was removed. */
   b?: unknown;
-  /** Of a part that is told as a whole: how it changed. */
+  /** The change of a part that is told as a whole. */
   note?: string;
 }
 

@@ -13,16 +13,16 @@ import type { ChangedParts } from './value-diff.ts';
 
 type RunPath = Reaching<'flow' | 'run'>;
 
-/** What was compared, and how it differs. */
+/** Two things that were compared, and their differences. */
 export interface Comparison {
   a: RunPath;
   b: RunPath;
   kind: 'runs' | 'steps' | 'tasks';
-  /** Of runs: what is recorded of each, and how that differs. */
+  /** For runs: the records of both, and their differences. */
   runs?: { a: RunJson; b: RunJson; changes: ChangedParts };
   /** Only those that differ, in artifacts, status or metadata. */
   tasks: TaskDiff[];
-  /** How many tasks are the same, or how many artifacts of two tasks. */
+  /** The number of tasks that are the same, or of artifacts of two tasks. */
   same: number;
   isDifferent: boolean;
 }

@@ -10,7 +10,7 @@ import type { ChangedParts, ValueDiff } from './value-diff.ts';
 /** A part that is longer as JSON is given as the text that people see. */
 const MAX_JSON_LENGTH = 2000;
 
-/** What was compared, in `--json`. */
+/** One side of a comparison, in `--json`. */
 export function comparisonJson({
   a,
   b,

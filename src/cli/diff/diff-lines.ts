@@ -12,7 +12,7 @@ export interface DiffLine {
   style?: Style;
 }
 
-/** How many columns of a table are told one by one. */
+/** So many columns of a table are told one by one. */
 const MAX_COLUMNS = 10;
 
 const SIGNS = { added: '+', removed: '-', changed: ' ' } as const;
@@ -22,7 +22,7 @@ export const CHANGE_STYLES: Readonly<Record<PathChange['change'], Style>> = {
   changed: 'yellow',
 };
 
-/** How an artifact changed: lines that begin with its name, or that stand below such a line. */
+/** Tells the change of an artifact: lines that begin with its name, or that stand below such a line. */
 export function artifactLines(artifact: ArtifactDiff): DiffLine[] {
   const { name, change, how } = artifact;
   if (!how) {

@@ -12,7 +12,7 @@ import { diffValues, type ValueDiff } from './value-diff.ts';
 export interface ExplainLimits {
   /** Values that are longer when serialized are not loaded. */
   maxBytes: number;
-  /** How many changes are kept of each artifact. */
+  /** So many changes are kept of each artifact. */
   limit: number;
 }
 
@@ -40,7 +40,7 @@ export class Explainer {
     this.#task = task;
   }
 
-  /** How an artifact changed that both have. */
+  /** Explains the change of an artifact that both have. */
   async explain({ a, b }: ArtifactDiff): Promise<ValueDiff | undefined> {
     if (!a || !b) return undefined;
     const { maxBytes, limit } = this.#limits;

@@ -2,17 +2,17 @@ import { formatCount } from '../ui/sizes.ts';
 import { differingPart } from './alignment.ts';
 import type { NumberList } from './value-kind.ts';
 
-/** How two lists of numbers differ. */
+/** The difference of two lists of numbers. */
 export interface NumberDiff {
-  /** How many elements there were, and are. */
+  /** The numbers of elements before and now. */
   a: number;
   b: number;
-  /** Of lists of one length: how many elements differ, where the first of them is, and by how much at most. */
+  /** For lists of one length: the number of elements that differ, the first of them, and the largest difference. */
   differ?: number;
   first?: number;
   /** Absent where it is no finite number. */
   maxDifference?: number;
-  /** Of others: how many elements at the beginning and at the end are the same. */
+  /** For others: the numbers of elements at the beginning and at the end that are the same. */
   sameHead?: number;
   sameTail?: number;
 }
@@ -35,7 +35,7 @@ export function diffNumbers(a: NumberList, b: NumberList): NumberDiff {
   return { ...sizes, differ, first, ...(Number.isFinite(most) ? { maxDifference: most } : {}) };
 }
 
-/** How far two numbers lie apart; infinitely, where one of them is none. */
+/** The distance of two numbers. Infinite, if one of them is no number. */
 export function distance(x: unknown, y: unknown): number {
   if (typeof x === 'bigint' && typeof y === 'bigint') return Math.abs(Number(x - y));
   const areNumbers = typeof x === 'number' && typeof y === 'number';
@@ -66,7 +66,7 @@ export function numberDiffText({
   return `${sizes}, different from ${formatCount(head)} on${tail === 0 ? '' : `, the last ${formatCount(tail)} the same`}`;
 }
 
-/** At most 3 digits that count. */
+/** Rounds to 3 digits that count. */
 export function shortNumber(number: number): string {
   return String(Number(number.toPrecision(3)));
 }

@@ -55,7 +55,7 @@ export async function printComparison(
   noteRest(invocation, comparison, withDetails, unexplained);
 }
 
-/** What is the same, and what else could be shown. */
+/** Tells what is the same, and what else could be shown. */
 function noteRest(
   invocation: Invocation,
   { tasks, same }: Comparison,

@@ -3,9 +3,9 @@ import { formatBytes, formatCount } from '../ui/sizes.ts';
 import { isArrowTable } from '../values/arrow-table.ts';
 import { bytesOf, isPlainObject, isTypedArray, kindOf, patternText } from './value-kind.ts';
 
-/** How long the text of a value may be. */
+/** The longest text of a value. */
 const MAX_LENGTH = 60;
-/** How much of two texts is shown before they part. */
+/** So much of two texts is shown before they part. */
 const LEAD_LENGTH = 15;
 
 /** A value on one line: as JSON, or by the nearest words; what is long is cut. */
@@ -33,7 +33,7 @@ export function shortPair(a: unknown, b: unknown): [string, string] {
   return [from(a), from(b)];
 }
 
-/** How far one number is from another, if both are such: `(+0.02)`. */
+/** The distance from one number to another, if both are numbers: `(+0.02)`. */
 export function shortDifference(a: unknown, b: unknown): string {
   if (typeof a === 'bigint' && typeof b === 'bigint') return `  (${b > a ? '+' : ''}${b - a})`;
   if (typeof a !== 'number' || typeof b !== 'number' || !Number.isFinite(b - a)) return '';

@@ -11,7 +11,7 @@ import { bytesOf, isNumberArray, isPlainObject, isTypedArray, kindOf } from './v
 const MAX_LISTED_NUMBERS = 20;
 /** Members that tell which thing an object is about. */
 const IDENTITIES = ['id', 'key', 'name'];
-/** How many items of a list are looked at to tell how alike it is to another. */
+/** So many items of a list are looked at to tell how alike it is to another. */
 const MAX_LOOKED = 100;
 /** Texts shorter than this are alike only if they are equal. */
 const LEAST_TEXT = 12;
@@ -117,7 +117,7 @@ export class StructureDiff {
     return (same.length + shared / 4) / (size * 1.25);
   }
 
-  /** Whether most of some items are alike with what stands at their place in the other list. */
+  /** True if most of some items are alike with those at their place in the other list. */
   #areAlikeByIndex(a: readonly unknown[], b: readonly unknown[]): boolean {
     if (a.length !== b.length) return false;
     const step = Math.max(1, Math.floor(a.length / 50));
@@ -136,7 +136,7 @@ function below(path: string, step: PathStep): string {
   return formatPath(path, [step]).replace(/^\./, '');
 }
 
-/** Of what has no parts with names, but is too much to show: how it changed. */
+/** Tells the change of a value that has no parts with names, but is too much to show. */
 function noteOf(a: unknown, b: unknown): { note?: string } {
   const [bytesOfA, bytesOfB] = [bytesOf(a), bytesOf(b)];
   if (bytesOfA && bytesOfB) return { note: byteDiffText(diffBytes(bytesOfA, bytesOfB)) };

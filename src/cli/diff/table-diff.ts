@@ -8,21 +8,21 @@ import { findKey, type RowKey } from './table-key.ts';
 import type { TableView } from './table-view.ts';
 import type { ValueIds } from './value-ids.ts';
 
-/** How a column differs, in rows that both tables have. */
+/** The difference of a column, in rows that both tables have. */
 export interface ColumnDiff {
   name: string;
-  /** In how many rows. */
+  /** The number of rows in which it differs. */
   differ: number;
-  /** By how much at most, where all of these cells are numbers. */
+  /** The largest difference, if all of these cells are numbers. */
   maxDifference?: number;
 }
 
-/** How two tables differ. */
+/** The difference of two tables. */
 export interface TableDiff {
-  /** How many rows there were, and are. */
+  /** The numbers of rows before and now. */
   a: number;
   b: number;
-  /** How rows were found again: by a column that tells them apart, by their order, or by their number; not at all if absent. */
+  /** The way in which rows were matched: by a column that tells them apart, by their order, or by their number. Absent if they were not. */
   matchedBy?: 'key' | 'order' | 'number';
   key?: string;
   /** Counts of rows; absent where rows were not matched. */
@@ -31,7 +31,7 @@ export interface TableDiff {
   changed?: number;
   /** Rows that were matched by a key have another order. */
   reordered?: true;
-  /** How many rows both have, whatever their order, where they were not matched. */
+  /** The number of rows that both have, in any order, if they were not matched. */
   common?: number;
   columnsAdded: string[];
   columnsRemoved: string[];

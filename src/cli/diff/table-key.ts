@@ -9,10 +9,10 @@ export interface RowKey {
 type Rows = readonly (readonly unknown[])[];
 
 const ID_NAME = /^(?:id|key|name|uuid)$|[_-]id$|[a-z]Id$/;
-/** How many of the rows both tables must have, by the column; more, if its name does not say that it is an id. */
+/** Both tables must have this share of the rows, by the column; more, if its name does not say that it is an id. */
 const LEAST_SHARED = 0.5;
 const LEAST_SHARED_UNNAMED = 0.9;
-/** In short tables any column may happen to have no value twice. */
+/** In short tables, any column may happen to have no value twice. */
 const LEAST_ROWS_UNNAMED = 5;
 
 /** The column that identifies rows in both tables: no value twice, and most values in both. Columns that are called ids go first. */

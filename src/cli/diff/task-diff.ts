@@ -12,22 +12,22 @@ export interface Side {
   view: AttemptView;
 }
 
-/** What became of an artifact. */
+/** The change of an artifact. */
 export interface ArtifactDiff {
   name: string;
   change: 'added' | 'removed' | 'changed';
   a?: ArtifactEntry;
   b?: ArtifactEntry;
-  /** How its value changed, once it was loaded. */
+  /** The change of its value, once it was loaded. */
   how?: ValueDiff;
 }
 
-/** How two attempts differ, or that there is only one of them. */
+/** The difference of two attempts, of which one may be absent. */
 export interface TaskDiff {
   a?: Side;
   b?: Side;
   artifacts: ArtifactDiff[];
-  /** How many artifacts are the same. */
+  /** The number of artifacts that are the same. */
   same: number;
   metadata: ChangedParts;
 }
@@ -58,7 +58,7 @@ export function diffTasks(a: Side | undefined, b: Side | undefined, limit: numbe
   return { ...(a ? { a } : {}), ...(b ? { b } : {}), artifacts, same, metadata };
 }
 
-/** Whether there is a task on one side only, or an artifact or status that differs; metadata often holds times, and does not count. */
+/** True if a task is on one side only, or an artifact or status differs. Metadata often holds times, and does not count. */
 export function isDifferent({ a, b, artifacts }: TaskDiff): boolean {
   return a?.view.status !== b?.view.status || artifacts.length > 0;
 }

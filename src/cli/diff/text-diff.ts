@@ -3,22 +3,22 @@ import { countOf, formatCount } from '../ui/sizes.ts';
 import { commonItems, MAX_EDITS } from './alignment.ts';
 import { ValueIds } from './value-ids.ts';
 
-/** How two texts differ, line by line. */
+/** The difference of two texts, line by line. */
 export interface TextDiff {
-  /** How many lines there were, and are. */
+  /** The numbers of lines before and now. */
   a: number;
   b: number;
-  /** How many lines were added and removed; absent where the texts are too different to tell. */
+  /** The numbers of lines added and removed; absent if the texts are too different to tell. */
   added?: number;
   removed?: number;
   /** The first changes with the lines around them, as `diff -u` has them; lines are numbered from 1. */
   hunks: { a: number; b: number; lines: string[] }[];
-  /** How many lines both have, whatever their order, where they are too different. */
+  /** The number of lines that both have, in any order, if they are too different. */
   common?: number;
 }
 
 const CONTEXT_LINES = 2;
-/** What a line of a hunk may be long. */
+/** The longest line of a hunk. */
 const MAX_LINE_LENGTH = 400;
 
 /** Keeps the hunks up to the first `limit` lines that were added or removed. */

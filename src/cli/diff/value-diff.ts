@@ -9,7 +9,7 @@ import { diffTexts, type TextDiff, textDiffText } from './text-diff.ts';
 import { ValueIds } from './value-ids.ts';
 import { bytesOf, isTypedArray, kindOf } from './value-kind.ts';
 
-/** How two values differ, whose bytes do. */
+/** The difference of two values whose bytes differ. */
 export type ValueDiff =
   | ({ kind: 'text' } & TextDiff)
   | ({ kind: 'bytes' } & ByteDiff)
@@ -44,7 +44,7 @@ export function diffValues(a: unknown, b: unknown, limit: number): ValueDiff {
   return { kind: 'parts', total: changes.total, changes: changes.shown };
 }
 
-/** How the values differ, in one line. */
+/** Tells the difference of the values in one line. */
 export function valueDiffText(diff: ValueDiff): string {
   switch (diff.kind) {
     case 'text':

@@ -17,7 +17,7 @@ export function bytesOf(value: unknown): Uint8Array | undefined {
   return types.isAnyArrayBuffer(value) ? new Uint8Array(value) : undefined;
 }
 
-/** Whether it is a typed array of numbers, rather than bytes. */
+/** True for a typed array of numbers, rather than bytes. */
 export function isTypedArray(value: unknown): value is NumberList & ArrayBufferView {
   return ArrayBuffer.isView(value) && bytesOf(value) === undefined;
 }
@@ -27,7 +27,7 @@ export function isNumberArray(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'number');
 }
 
-/** Whether it has no parts: numbers and texts, and what is written as one. */
+/** True for values without parts: numbers and texts, and what is written as one. */
 export function isScalar(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return true;
   return value instanceof Date || value instanceof RegExp || value instanceof URL;
@@ -38,7 +38,7 @@ export function patternText(value: RegExp): string {
   return value.lastIndex === 0 ? String(value) : `${value} at ${value.lastIndex}`;
 }
 
-/** What a person calls it: `Float64Array`, `object`, `null`. */
+/** The name that people have for it: `Float64Array`, `object`, `null`. */
 export function kindOf(value: unknown): string {
   if (typeof value !== 'object' || value === null) return value === null ? 'null' : typeof value;
   if (Array.isArray(value)) return 'array';

@@ -10,7 +10,7 @@ export interface ArtifactFile {
   form: Form;
 }
 
-/** What files of a form are called, and which extensions in an artifact's name say so already. */
+/** The extension of files of a form, and the extensions in an artifact's name that say so already. */
 interface Extension {
   extension: string;
   kept: RegExp;
@@ -24,7 +24,7 @@ const EXTENSIONS: Readonly<Record<Form, Extension>> = {
   json: { extension: '.json', kept: /[^.]\.(?:[a-z]*json|ipynb)$/i },
   csv: { extension: '.csv', kept: /[^.]\.csv$/i },
 };
-/** What the format's makers recommend for streams; `.arrow` is a file with an index. */
+/** The format's makers recommend it for streams; `.arrow` is a file with an index. */
 const ARROW_STREAM: Extension = { extension: '.arrows', kept: /[^.]\.arrows?$/i };
 
 /**
@@ -50,7 +50,7 @@ export function filesOf(artifacts: readonly ArtifactInfo[], form: Form | undefin
   return artifacts.map(({ name }) => files.get(name) as ArtifactFile);
 }
 
-/** What an artifact's file is called if no other has that name: `ending` is the extension, unless the name has it. */
+/** The name of an artifact's file if no other has it. `ending` is the extension, unless the name has it. */
 function planOf(
   info: ArtifactInfo,
   wanted: Form | undefined,

@@ -9,24 +9,24 @@ import { type ArtifactFile, filesOf } from './artifact-files.ts';
 import { toFile } from './output-file.ts';
 import { cannotWrite } from './write-errors.ts';
 
-/** Where artifacts are saved, and how. */
+/** The folder where artifacts are saved, and the way. */
 export interface FolderOptions {
   /** It is made if it does not exist. */
   folder: string;
   /** Default: each artifact's own. */
   form: Form | undefined;
-  /** Whether files that exist are replaced. */
+  /** `true` replaces files that exist. */
   overwrite: boolean;
 }
 
-/** What became of an artifact, in `--json`. */
+/** An artifact's file, in `--json`. */
 export interface ShownFile {
   artifact: string;
   form: Form;
   /** The file with its folder; absent where it was not written. */
   file?: string;
   bytes?: number;
-  /** Why it was not written. */
+  /** The reason why it was not written. */
   failure?: { code: string; message: string };
 }
 
@@ -76,7 +76,7 @@ export async function saveToFolder(
   return { files, failures };
 }
 
-/** Whether an error concerns one artifact, so that others can be written all the same. */
+/** True if an error concerns one artifact, so that the others can be written. */
 function isOfArtifact(error: unknown): error is Error & { code: string } {
   if (error instanceof CliError) return error.code === 'NO_SUCH_FORM';
   return isStowageError(error) && error.code !== 'ABORTED';

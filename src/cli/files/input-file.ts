@@ -9,7 +9,7 @@ import { CliError } from '../cli-error.ts';
 /** The file that is the standard input. */
 export const STDIN = '-';
 
-/** How files become values. */
+/** The ways in which files become values. */
 export type InputForm = 'bytes' | 'text' | 'json';
 
 const PIECE_BYTES = 1024 * 1024;
@@ -32,7 +32,7 @@ export async function checkInput(file: string): Promise<number | undefined> {
 }
 
 /**
- * What a file holds, piece by piece.
+ * Reads a file, piece by piece.
  *
  * @throws CliError `INPUT_FAILED`; StowageError `ABORTED`, at once even where the file is a pipe that nobody writes to
  */

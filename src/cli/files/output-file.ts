@@ -10,13 +10,13 @@ const MAX_NAME_BYTES = 200;
 
 /** Options of {@link toFile}. */
 export interface FileOptions {
-  /** Whether a file that is there may be replaced. Default `true`. */
+  /** `false` refuses to replace a file. Default `true`. */
   overwrite?: boolean;
-  /** Whether a link stays, and the file that it leads to is replaced; not where others may have put it. Default `false`: the link is replaced. */
+  /** `true` keeps a link, and replaces the file that it leads to; not where others may have put the link. Default `false`: the link is replaced. */
   followLinks?: boolean;
 }
 
-/** What anybody may do with a new file, less what the umask takes. */
+/** The permissions of a new file, less what the umask takes. */
 const NEW_FILE_MODE = 0o666;
 
 /**
@@ -70,7 +70,7 @@ function fileSink(file: FileHandle, path: string, signal: AbortSignal): Sink {
   };
 }
 
-/** What a file is called until it is whole. */
+/** The name of a file until it is whole. */
 function partOf(path: string): string {
   const part = `.${randomBytes(4).toString('hex')}.part`;
   const name = basename(path);
@@ -91,7 +91,7 @@ async function moveToFree(target: string, path: string): Promise<void> {
 
 const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
-/** What goes wrong with the file is told as that. */
+/** Names the file in every error of it. */
 async function describe<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -1,6 +1,6 @@
 import { CliError } from '../cli-error.ts';
 
-/** Why a file that may not be replaced is not written. */
+/** The reason why a file that may not be replaced is not written. */
 export const EXISTS = 'it exists already';
 
 /** The error of a file that cannot be written, with the reason in plain words. */

@@ -15,7 +15,7 @@ import { formatStorePath, type Reaching } from '../store-path.ts';
 import { LogLines, type LogSink, type LogSubject, LogText, logTitle } from './log-sink.ts';
 import { findTail } from './log-tail.ts';
 
-/** What is followed, and how much of what is there already comes first. */
+/** The logs to follow, and how much of what is there already comes first. */
 export interface FollowSettings {
   choice: LogChoice;
   /** Only the last lines of each log that is there at the start; `undefined` for all. */
@@ -28,7 +28,7 @@ interface Followed {
   attempt: number;
 }
 
-/** How long to wait before looking again: where looking costs a request, less often. */
+/** The wait before looking again: longer where looking costs a request. */
 const LOCAL_POLL_MS = 200;
 const REMOTE_POLL_MS = 1_000;
 /** New tasks are looked for by a listing of the whole run: it takes at most this part of the time, unless it is very long. */
@@ -178,7 +178,7 @@ class LogFollow {
     );
   }
 
-  /** How many bytes of each log come before the lines that were asked for. */
+  /** Counts the bytes of each log before the lines that were asked for. */
   async #skips({ listed, attempt }: Followed): Promise<Map<string, number>> {
     const { tail, choice } = this.#settings;
     const skips = new Map<string, number>();

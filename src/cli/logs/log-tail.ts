@@ -4,20 +4,20 @@ import { usageError } from '../cli-error.ts';
 
 const LINE_END = 0x0a;
 
-/** How many lines `--tail` asks for; `undefined` for all. */
+/** The number of lines that `--tail` asks for; `undefined` for all. */
 export function parseTail(text: string | undefined): number | undefined {
   if (text === undefined || text === 'all') return undefined;
   if (/^(0|[1-9]\d{0,14})$/.test(text)) return Number(text);
   throw usageError(`--tail is a number of lines from 0 on, or "all", not ${JSON.stringify(text)}.`);
 }
 
-/** Where the last lines of a log begin. */
+/** The place where the last lines of a log begin. */
 export interface TailStart {
   /** The names of the parts that they lie in. */
   parts: readonly string[];
-  /** How many bytes of the first of these come before them. */
+  /** The bytes of the first of these that come before them. */
   skippedBytes: number;
-  /** How long they are together, in bytes. */
+  /** Their length together, in bytes. */
   bytes: number;
 }
 

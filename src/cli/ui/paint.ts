@@ -1,4 +1,4 @@
-/** How a text stands out, where the terminal has colours. */
+/** The styles in which a text stands out, if the terminal has colours. */
 export type Style = 'green' | 'red' | 'yellow' | 'cyan' | 'bold' | 'dim';
 
 /** Text in a style, or as it is where there are no colours. */
@@ -20,7 +20,7 @@ export const coloured: Paint = (style, text) => {
   return `\x1b[${on}m${text}\x1b[${off}m`;
 };
 
-/** Whether a stream gets colours: a terminal that has them, unless `--no-color`, `NO_COLOR` or `TERM=dumb` says otherwise. */
+/** True if a stream gets colours: a terminal that has them, unless `--no-color`, `NO_COLOR` or `TERM=dumb` says otherwise. */
 export function hasColours(
   stream: { isTTY?: boolean },
   wanted: boolean,

@@ -24,7 +24,7 @@ export function formatPercent(part: number, whole: number): string {
   return `${percent.toFixed(percent >= 99.95 ? 0 : 1)} %`;
 }
 
-/** How many times as much: `1.0x`, `3.2x`, `150x`; `-` of nothing. */
+/** A ratio: `1.0x`, `3.2x`, `150x`; `-` of nothing. */
 export function formatRatio(ratio: number | null): string {
   if (ratio === null) return '-';
   return `${ratio.toFixed(ratio >= 99.95 ? 0 : 1)}x`;

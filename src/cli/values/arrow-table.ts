@@ -1,6 +1,6 @@
 import { isArrowTable as isTable } from '../../values/arrow-table.ts';
 
-/** What is read of an Apache Arrow table, by its shape: nothing here loads the library. */
+/** The parts of an Apache Arrow table that are read, by its shape: nothing here loads the library. */
 export interface ArrowTable {
   readonly schema: { readonly fields: readonly ArrowField[] };
   readonly batches: readonly ArrowBatch[];
@@ -29,19 +29,19 @@ interface ArrowType {
   readonly unit?: number;
   readonly scale?: number;
   readonly timezone?: string | null;
-  /** Of a dictionary: the type of what it holds. */
+  /** A dictionary has the type of its values. */
   readonly dictionary?: ArrowType;
   readonly children?: readonly ArrowField[] | null;
 }
 
 /** Numbers of the format (Schema.fbs), but for dictionaries, which are -1 in memory. */
 const TYPE = { dictionary: -1, decimal: 7, date: 8, time: 9, timestamp: 10, struct: 13, map: 17 } as const;
-/** Of a date's unit: days. */
+/** The unit of dates: days. */
 const DAY_UNIT = 0;
 /** Digits behind the second, by unit: seconds, milliseconds, microseconds, nanoseconds. */
 const UNIT_DIGITS: readonly number[] = [0, 3, 6, 9];
 
-/** Whether a value that was loaded is an Arrow table. */
+/** True if a value that was loaded is an Arrow table. */
 export function isArrowTable(value: unknown): value is ArrowTable {
   return isTable(value);
 }

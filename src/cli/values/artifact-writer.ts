@@ -7,10 +7,10 @@ import { writeCsv } from './csv.ts';
 import { toTabular } from './tabular-value.ts';
 import { ValueJson } from './value-json.ts';
 
-/** How an artifact is written. */
+/** The forms in which an artifact is written. */
 export type Form = 'bytes' | 'json' | 'csv' | 'text';
 
-/** What is written, from where, and until when. */
+/** The artifact to write, its source, and the signal that ends it. */
 export interface WriteContext {
   task: TaskDataStore;
   signal: AbortSignal;

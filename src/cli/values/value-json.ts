@@ -12,7 +12,7 @@ const SLICE_LENGTH = 3 * 64 * 1024;
  * thing it has, and {@link isExact} is `false` then.
  */
 export class ValueJson {
-  /** Whether the JSON, parsed, is the value again. Known once all of it was written. */
+  /** True if the JSON, parsed, is the value again. Known once all of it was written. */
   isExact = true;
   readonly #isCompact: boolean;
   #text = '';
@@ -179,7 +179,7 @@ export class ValueJson {
   }
 }
 
-/** What JSON holds as one string, if that is long. */
+/** A value that JSON holds as one string, if that is long. */
 function longOf(value: unknown): string | Uint8Array | undefined {
   const text = typeof value === 'string' ? value : bytesOf(value);
   return text !== undefined && text.length > SLICE_LENGTH ? text : undefined;
