@@ -4,7 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { Patience } from '../async/deadline.ts';
 import { failOrReport } from '../attempts/failing-attempts.ts';
 import { attempted, isStowageError, messageOf, StowageError } from '../errors.ts';
-import { ATTEMPT, type OpenTaskDataStore } from '../flow/open-task-data-store.ts';
+import { OpenTaskDataStore } from '../flow/open-task-data-store.ts';
 import type { CachedCall } from '../format/description.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
@@ -140,7 +140,7 @@ export class AttemptRecording {
     if (!attempt) return undefined;
     await this.#within(async (signal) => {
       await this.#log?.end();
-      await attempt[ATTEMPT].done({ signal, cached });
+      await OpenTaskDataStore.attemptOf(attempt).done({ signal, cached });
     }, this.#options.signal);
     return this.#failure ? undefined : attempt;
   }
@@ -162,7 +162,7 @@ export class AttemptRecording {
       await attempt.saveArtifacts({ [INPUT_ARTIFACT]: input }, options);
     } catch (error) {
       if (!isStowageError(error, 'UNSERIALIZABLE_ARTIFACT')) throw error;
-      attempt[ATTEMPT].forgoArtifact(INPUT_ARTIFACT);
+      OpenTaskDataStore.attemptOf(attempt).forgoArtifact(INPUT_ARTIFACT);
       this.log(`The input is not recorded: ${error.message}`);
     }
   }
@@ -236,5 +236,5 @@ function unreadable(name: string, path: string, cause: unknown): StowageError {
 
 /** Closes an attempt as failed if that is still possible, while nobody waits for it; it shows no more signs of life either way. */
 export function giveUp(task: OpenTaskDataStore, error: unknown): void {
-  void failOrReport(task[ATTEMPT], error);
+  void failOrReport(OpenTaskDataStore.attemptOf(task), error);
 }

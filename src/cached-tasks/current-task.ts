@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { invalidArgument } from '../errors.ts';
-import { ATTEMPT, type OpenTaskDataStore } from '../flow/open-task-data-store.ts';
+import { OpenTaskDataStore } from '../flow/open-task-data-store.ts';
 import { tellUnrecorded } from './attempt-recording.ts';
 import type { Provenance } from './result.ts';
 
@@ -63,7 +63,7 @@ export function noteRead(
 ): void {
   const task = enclosing?.task;
   if (!task || !provenance || full.has(task)) return;
-  const attempt = task[ATTEMPT];
+  const attempt = OpenTaskDataStore.attemptOf(task);
   try {
     if (attempt.isOpen) attempt.recordRead(`${provenance.flowName}/${provenance.pathspec}`);
   } catch (error) {

@@ -1,4 +1,4 @@
-import { ATTEMPT } from '../flow/open-task-data-store.ts';
+import { OpenTaskDataStore } from '../flow/open-task-data-store.ts';
 import type { NewCacheEntry } from '../format/cache-entry.ts';
 import type { JsonValue } from '../format/json-value.ts';
 import { formatPathspec } from '../format/pathspec.ts';
@@ -24,7 +24,7 @@ export async function storeResult<Input, Output>(
 ): Promise<CachedResult<Output>> {
   const { host, checked, name } = definition;
   const { key } = call.brief;
-  const closed = attempt?.[ATTEMPT].closedAs(NOT_RESULT);
+  const closed = attempt && OpenTaskDataStore.attemptOf(attempt).closedAs(NOT_RESULT);
   const ran = {
     value,
     hit: false,

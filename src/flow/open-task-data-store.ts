@@ -12,12 +12,9 @@ import type { SaveLogsOptions } from '../logs/log-writer.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { agreedArtifacts, type MergeOptions } from './merge-artifacts.ts';
-import { isTask, notTasks, viewOf } from './task-brand.ts';
-import type { TaskDataStore } from './task-data-store.ts';
+import { isTask, notTasks } from './task-brand.ts';
+import { TaskDataStore } from './task-data-store.ts';
 import { checkNameList } from './task-selection.ts';
-
-/** Under it a task gives its attempt to cached tasks, which write it; nobody else can name it. */
-export const ATTEMPT: unique symbol = Symbol('attempt');
 
 /**
  * One attempt of a task while its owner works on it. Readers see nothing of it before {@link done} or {@link fail};
@@ -35,9 +32,13 @@ export class OpenTaskDataStore implements AsyncDisposable {
     this.#attempt = attempt;
   }
 
-  /** @internal */
-  get [ATTEMPT](): OpenAttempt {
-    return this.#attempt;
+  /**
+   * The attempt that a task writes, for cached tasks.
+   *
+   * @internal
+   */
+  static attemptOf(task: OpenTaskDataStore): OpenAttempt {
+    return task.#attempt;
   }
 
   /** The flow's name. */
@@ -125,7 +126,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
   async clone(origin: TaskDataStore, options: CallOptions = {}): Promise<void> {
     const call = this.#attempt.beginTakeover();
     try {
-      const view = viewOf(origin, 'clone');
+      const view = TaskDataStore.viewOf(origin, 'clone');
       const names = view.names();
       expectAll(call, [view], names);
       checkOptionNames(options, 'clone');
@@ -147,7 +148,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
   ): Promise<void> {
     const call = this.#attempt.beginTakeover();
     try {
-      const view = viewOf(origin, 'passdownPartial');
+      const view = TaskDataStore.viewOf(origin, 'passdownPartial');
       checkNameList(names, 'The names to pass down');
       expectAll(call, [view], names);
       checkOptionNames(options, 'passdownPartial');
@@ -172,7 +173,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
     try {
       if (typeof tasks !== 'object' || tasks === null || !(Symbol.iterator in tasks))
         throw notTasks('mergeArtifacts');
-      const views = Array.from(tasks, (task) => viewOf(task, 'mergeArtifacts'));
+      const views = Array.from(tasks, (task) => TaskDataStore.viewOf(task, 'mergeArtifacts'));
       expectAll(call, views, []);
       checkOptionNames(options, 'mergeArtifacts', ['include', 'exclude']);
       views.forEach(checkDescribed);
@@ -198,7 +199,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
   ): Promise<void> {
     const call = this.#attempt.beginTakeover();
     try {
-      const view = viewOf(origin, 'transferArtifacts');
+      const view = TaskDataStore.viewOf(origin, 'transferArtifacts');
       if (names !== undefined) checkNameList(names, 'The names to transfer');
       const taken = names ?? view.names();
       expectAll(call, [view], taken);

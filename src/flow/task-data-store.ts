@@ -13,7 +13,7 @@ import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
 import { ArtifactTooLarge, formatArtifact, type RecordOptions, shownNames } from './record-view.ts';
 import { checkSchemas, type SchemaOutput, type StandardSchema, validateArtifact } from './standard-schema.ts';
-import { TASK_BRAND, VIEW } from './task-brand.ts';
+import { isTask, notTasks, TASK_BRAND, taskOfAnotherCopy } from './task-brand.ts';
 import { checkNameList } from './task-selection.ts';
 
 /** What the store knows of an artifact without loading it. */
@@ -65,9 +65,15 @@ export class TaskDataStore {
     this.#view = new AttemptView(content, registry, read, prefetched);
   }
 
-  /** @internal */
-  get [VIEW](): AttemptView {
-    return this.#view;
+  /**
+   * The attempt of a task that a user passed, for those who take artifacts from it.
+   *
+   * @internal
+   * @throws StowageError `INVALID_ARGUMENT` for anything but a task opened for reading by this copy of the package
+   */
+  static viewOf(task: unknown, method: string): AttemptView {
+    if (typeof task === 'object' && task !== null && #view in task) return task.#view;
+    throw isTask(task) ? taskOfAnotherCopy(task, method) : notTasks(method);
   }
 
   /** The flow's name. */
