@@ -1,53 +1,40 @@
 import { type AttemptContext, DEFAULT_MAX_INLINE_BYTES } from './attempts/attempt-context.ts';
-import { openAttempt } from './attempts/attempt-opening.ts';
 import type { ReadAttempt, ReadRule } from './attempts/attempt-reader.ts';
 import { failOrReport } from './attempts/failing-attempts.ts';
-import type { OpenAttempt } from './attempts/open-attempt.ts';
 import { listRuns } from './attempts/run-listing.ts';
 import type { TaskCache, TaskCacheOptions } from './cache/task-cache.ts';
-import type { CachedTask } from './cached-tasks/cached-task.ts';
-import type { CachedTaskOptions } from './cached-tasks/cached-task-options.ts';
+import { type CachedTask, defineCachedTask, type Widened } from './cached-tasks/cached-task.ts';
 import { CachedTasks } from './cached-tasks/cached-tasks.ts';
 import { withinTask } from './cached-tasks/current-task.ts';
-import type { Widened } from './cached-tasks/widened.ts';
+import type { CachedTaskOptions } from './cached-tasks/options.ts';
 import type { ByteCache } from './content/byte-cache.ts';
 import {
   ContentAddressedStore,
   type SaveDataOptions,
   type SavedData,
 } from './content/content-addressed-store.ts';
-import { checkRawDataPath } from './content/raw-data-path.ts';
 import { defaultStorageUri } from './default-storage.ts';
 import { invalidArgument, throwIfAborted } from './errors.ts';
-import { KnownRuns } from './flow/known-runs.ts';
 import { OpenTaskDataStore } from './flow/open-task-data-store.ts';
 import { Run, type RunSummary, runNotFound, toSummary } from './flow/run.ts';
 import { checkRunFilter, type RunFilter, selectRuns } from './flow/run-selection.ts';
+import { type CreateRunOptions, RunWriter, type TaskSpec } from './flow/run-writer.ts';
 import { TaskDataStore } from './flow/task-data-store.ts';
 import { openSet, type PrefetchOptions, type TaskDataStoreSet } from './flow/task-data-store-set.ts';
 import { TaskOpener } from './flow/task-opener.ts';
-import { checkAttempt, isByName, readRuleOf, type TaskSelection } from './flow/task-selection.ts';
-import {
-  type CreateRunOptions,
-  checkInline,
-  checkOptions,
-  checkRunDescription,
-  checkStorage,
-  type FlowDataStoreOptions,
-  type TaskSpec,
-} from './flow-options.ts';
+import { isByName, readRuleOf, type TaskSelection } from './flow/task-selection.ts';
+import { checkInline, checkOptions, checkStorage, type FlowDataStoreOptions } from './flow-options.ts';
 import { type LogChoice, validateLogChoice } from './format/log-names.ts';
-import { parsePathspec, type TaskPath, validateTaskNames } from './format/pathspec.ts';
+import { parsePathspec } from './format/pathspec.ts';
 import { readRunCreated } from './format/run-records.ts';
 import { type ScrubbedLog, scrubLogs } from './logs/log-scrubbing.ts';
-import { checkMembers, checkOptionNames } from './options/option-names.ts';
+import { checkOptionNames } from './options/option-names.ts';
 import type { CallOptions, DataStoreStorage } from './storage/contract.ts';
 import { validateUserName } from './storage/names.ts';
 import { openStorage } from './storage/open.ts';
 import { SerializerRegistry } from './values/registry.ts';
 import type { SerializerInfo } from './values/serializer.ts';
 
-const TASK_SPEC_NAMES: readonly string[] = ['runId', 'stepName', 'taskId', 'attempt', 'rawDataPath'];
 const SELECTION_NAMES: readonly string[] = [
   'runId',
   'steps',
@@ -66,7 +53,7 @@ export class FlowDataStore implements AsyncDisposable {
   readonly #ownsStorage: boolean;
   readonly #opener: TaskOpener;
   readonly #cachedTasks: CachedTasks;
-  readonly #runs: KnownRuns;
+  readonly #writer: RunWriter;
 
   private constructor(
     flowName: string,
@@ -79,11 +66,8 @@ export class FlowDataStore implements AsyncDisposable {
     this.#context = context;
     this.#ownsStorage = ownsStorage;
     this.#opener = new TaskOpener(flowName, context.content);
-    this.#runs = new KnownRuns(flowName, context.content);
-    const { content, registry } = context;
-    const openAttempt = (spec: TaskSpec, options: CallOptions): Promise<OpenTaskDataStore> =>
-      this.createTaskDataStore(spec, options);
-    this.#cachedTasks = new CachedTasks({ flow: this, flowName, content, registry, openAttempt, cache });
+    this.#writer = new RunWriter(flowName, context);
+    this.#cachedTasks = new CachedTasks(flowName, context, this.#writer, cache);
   }
 
   /**
@@ -147,12 +131,11 @@ export class FlowDataStore implements AsyncDisposable {
         'task(spec, work) takes the function that does the work; to close the attempt by hand, use createTaskDataStore(spec).',
       );
     }
-    const attempt = await this.#openAttempt(spec, 'task', options);
+    checkOptionNames(options, 'task');
+    const attempt = await this.#writer.open(spec, options);
+    const within = { tasks: this.#cachedTasks, runId: attempt.path.run, attempt, key: undefined };
     try {
-      const store = new OpenTaskDataStore(attempt);
-      const result = await withinTask({ flow: this, runId: store.runId, task: store, key: undefined }, () =>
-        work(store),
-      );
+      const result = await withinTask(within, () => work(new OpenTaskDataStore(attempt)));
       if (!attempt.isClosed) await attempt.done(options);
       return result;
     } catch (error) {
@@ -162,9 +145,8 @@ export class FlowDataStore implements AsyncDisposable {
   }
 
   /**
-   * Makes a function whose results are kept: called with what it was called with before, in whatever process and run, it returns
-   * the result of then. A miss runs the function as an attempt of a task, `<run>/<name>/<key>`, within the run of the task that calls
-   * it, else within one of this process.
+   * Wraps a function so that equal calls return the stored result, across runs, processes and machines. A miss runs the function as
+   * an attempt of a task, `<run>/<name>/<key>`, within the run of the task that calls it, else within one of this process.
    *
    * @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME`
    */
@@ -177,7 +159,7 @@ export class FlowDataStore implements AsyncDisposable {
   >(
     options: CachedTaskOptions<CallInput, Input, Result, Output, OutputInput>,
   ): CachedTask<CallInput, Output> {
-    return this.#cachedTasks.define(options);
+    return defineCachedTask(this.#cachedTasks, options);
   }
 
   /** The results of cached tasks by their keys, for engines of one's own. */
@@ -191,7 +173,8 @@ export class FlowDataStore implements AsyncDisposable {
    * @throws StowageError `ATTEMPT_EXISTS` where the given number is taken; `INVALID_NAME`.
    */
   async createTaskDataStore(spec: TaskSpec, options: CallOptions = {}): Promise<OpenTaskDataStore> {
-    return new OpenTaskDataStore(await this.#openAttempt(spec, 'createTaskDataStore', options));
+    checkOptionNames(options, 'createTaskDataStore');
+    return new OpenTaskDataStore(await this.#writer.open(spec, options));
   }
 
   /**
@@ -243,13 +226,7 @@ export class FlowDataStore implements AsyncDisposable {
    */
   async createRun(options: CreateRunOptions = {}): Promise<Run> {
     checkOptionNames(options, 'createRun', ['runId', 'tags', 'parameters', 'parents', 'rawDataPath']);
-    const { runId = new Date().toISOString(), tags = [], parameters = {}, parents = [], signal } = options;
-    const address = checkRawDataPath(options.rawDataPath);
-    const run = validateUserName(runId, 'run id');
-    const description = checkRunDescription({ tags, parameters, parents });
-    await this.caStore.prepareToWrite({ signal });
-    await this.#runs.create(run, description, address, { signal });
-    return new Run(this, run);
+    return new Run(this, await this.#writer.create(options));
   }
 
   /** A run by its id; whether it exists shows when it is asked for something. */
@@ -352,28 +329,6 @@ export class FlowDataStore implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  async #openAttempt(spec: TaskSpec, method: string, options: CallOptions): Promise<OpenAttempt> {
-    checkOptionNames(options, method);
-    const { signal } = options;
-    if (typeof spec !== 'object' || spec === null) {
-      throw invalidArgument('A task is named by an object: { runId, stepName, taskId }.');
-    }
-    checkMembers(spec, 'A task', TASK_SPEC_NAMES);
-    const path = this.#path(spec);
-    if (spec.attempt !== undefined) checkAttempt(spec.attempt);
-    const own = checkRawDataPath(spec.rawDataPath);
-    await this.caStore.prepareToWrite({ signal });
-    const run = await this.#runs.ensure(path.run, { signal });
-    if (own === undefined && run.rawDataPath !== undefined)
-      await this.caStore.checkNamedPlace(run.rawDataPath);
-    const rawDataPath = own ?? run.rawDataPath ?? this.caStore.rawDataPath;
-    return openAttempt(this.#context, path, { attempt: spec.attempt, rawDataPath, signal });
-  }
-
-  #path({ runId, stepName, taskId }: TaskSpec): TaskPath {
-    return { flow: this.flowName, ...validateTaskNames({ run: runId, step: stepName, task: taskId }) };
   }
 
   #toStore(read: ReadAttempt): TaskDataStore {

@@ -1,11 +1,7 @@
-import { toMetadata } from './attempts/metadata-parts.ts';
 import type { TaskCacheOptions } from './cache/task-cache.ts';
 import type { ContentStoreOptions } from './content/content-addressed-store.ts';
-import type { RawDataPathOptions } from './content/raw-data-path.ts';
 import { invalidArgument } from './errors.ts';
-import type { RunDescription } from './format/run-records.ts';
 import type { CallOptions, DataStoreStorage } from './storage/contract.ts';
-import { validateUserName } from './storage/names.ts';
 import type { SerializerRegistry } from './values/registry.ts';
 
 /** Options of `FlowDataStore.open`. */
@@ -23,21 +19,6 @@ export interface FlowDataStoreOptions extends ContentStoreOptions, CallOptions {
   maxInlineBytes?: number | undefined;
   /** The cache of tasks: its signing keys, and how long it may keep a task waiting. Default: see {@link TaskCacheOptions}. */
   cache?: TaskCacheOptions | undefined;
-}
-
-/** Which task, and which attempt of it. */
-export interface TaskSpec extends RawDataPathOptions {
-  runId: string;
-  stepName: string;
-  taskId: string;
-  /** The attempt's number, from 0. Default: the next one that nobody has opened. */
-  attempt?: number | undefined;
-}
-
-/** Options of `FlowDataStore.createRun`. */
-export interface CreateRunOptions extends Partial<RunDescription>, RawDataPathOptions, CallOptions {
-  /** Default: the time as ISO 8601. */
-  runId?: string | undefined;
 }
 
 const OPTION_NAMES: Readonly<Record<keyof FlowDataStoreOptions, true>> = {
@@ -79,25 +60,4 @@ export function checkStorage(storage: unknown): void {
 export function checkInline(bytes: number): number {
   if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
   throw invalidArgument(`maxInlineBytes must be an integer from 0 on, not ${String(bytes)}.`);
-}
-
-/** A parent is `<flow>/<run>`, each a name. */
-function checkParent(parent: unknown): void {
-  const [flow, run, ...more] = typeof parent === 'string' ? parent.split('/') : [];
-  if (run === undefined || more.length > 0) {
-    const given = typeof parent === 'string' ? JSON.stringify(parent) : String(parent);
-    throw invalidArgument(`The parent ${given} is not <flow>/<run>.`);
-  }
-  validateUserName(flow, 'flow of a parent');
-  validateUserName(run, 'run of a parent');
-}
-
-/** @throws StowageError `INVALID_ARGUMENT` */
-export function checkRunDescription({ tags, parameters, parents }: RunDescription): RunDescription {
-  const isTags = Array.isArray(tags) && tags.every((tag) => typeof tag === 'string');
-  if (!isTags || !Array.isArray(parents)) {
-    throw invalidArgument('The tags and parents of a run must be lists of text.');
-  }
-  parents.forEach(checkParent);
-  return { tags, parents, parameters: toMetadata(parameters, 'parameters') };
 }

@@ -1,4 +1,4 @@
-export type { Patience } from './async/deadline.ts';
+export type { Deadline } from './async/deadline.ts';
 export type { ArtifactOptions, Artifacts, NamedArtifact, SaveOptions } from './attempts/artifact-input.ts';
 export type { AttemptStatus, ReadRule } from './attempts/attempt-reader.ts';
 export type { Metadata } from './attempts/metadata-parts.ts';
@@ -22,27 +22,26 @@ export type { Lease } from './cache/lease.ts';
 export {
   type Acquired,
   type AcquireOptions,
+  type DeadlineOptions,
   type LookupOptions,
-  type PatientOptions,
   type StoreEntryOptions,
   TaskCache,
   type TaskCacheOptions,
 } from './cache/task-cache.ts';
 export type { TaskCacheFailure, TaskCacheOperation } from './cache/task-cache-failures.ts';
-export type { UnrecordedTask } from './cached-tasks/attempt-recording.ts';
-export type { CachedTask, CallArguments } from './cached-tasks/cached-task.ts';
+export type { CachedTask, CallArguments, Widened } from './cached-tasks/cached-task.ts';
+export type { CallPlan, MapOptions, MapOutcome, MapProgress } from './cached-tasks/map-calls.ts';
 export type {
   CachedCallOptions,
+  CachedTaskContext,
+  CachedTaskFiles,
   CachedTaskOptions,
   CacheMode,
   TaskRetry,
-} from './cached-tasks/cached-task-options.ts';
-export type { MapOptions, MapOutcome, MapProgress } from './cached-tasks/map-calls.ts';
-export type { CallPlan } from './cached-tasks/plan-calls.ts';
+} from './cached-tasks/options.ts';
+export type { UnrecordedTask } from './cached-tasks/record.ts';
 export type { CachedResult, CallMissReason, Provenance } from './cached-tasks/result.ts';
-export type { CachedTaskContext, CachedTaskFiles } from './cached-tasks/task-context.ts';
 export type { CachedTaskWarning } from './cached-tasks/warnings.ts';
-export type { Widened } from './cached-tasks/widened.ts';
 export type { Compression } from './codec/payload.ts';
 export type { ByteCache } from './content/byte-cache.ts';
 export type { CacheFailure, CacheOperation } from './content/cache-failures.ts';
@@ -75,6 +74,7 @@ export type { OpenTaskDataStore } from './flow/open-task-data-store.ts';
 export { ArtifactTooLarge, type RecordOptions } from './flow/record-view.ts';
 export type { Run, RunInfo, RunSummary } from './flow/run.ts';
 export type { RunFilter } from './flow/run-selection.ts';
+export type { CreateRunOptions, TaskSpec } from './flow/run-writer.ts';
 export type { SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from './flow/standard-schema.ts';
 export type { ArtifactInfo, TaskDataStore } from './flow/task-data-store.ts';
 export type { PrefetchOptions, TaskDataStoreSet } from './flow/task-data-store-set.ts';
@@ -85,7 +85,7 @@ export type {
   TaskSelection,
 } from './flow/task-selection.ts';
 export { FlowDataStore } from './flow-data-store.ts';
-export type { CreateRunOptions, FlowDataStoreOptions, TaskSpec } from './flow-options.ts';
+export type { FlowDataStoreOptions } from './flow-options.ts';
 export type { CacheEntry, CacheEntrySource, NewCacheEntry, SignatureFault } from './format/cache-entry.ts';
 export type { EntryKey } from './format/cache-names.ts';
 export type { ContentKey } from './format/content-names.ts';

@@ -5,10 +5,10 @@ import { inTime, TOO_LATE } from './in-time.ts';
 import { LinkedAbort } from './linked-abort.ts';
 
 /**
- * How long the cache may still keep a task waiting. What several calls take together stays below the limit if they share one:
- * a lookup, a lease and the storing of what was run, say.
+ * Bounds how long the cache may keep a task waiting. Several calls that share one take no longer than the limit together: a lookup,
+ * a lease and the storing of what was run, say.
  */
-export class Patience {
+export class Deadline {
   readonly #limitMs: number;
   readonly #nowMs: () => number;
   #leftMs: number;
@@ -30,8 +30,8 @@ export class Patience {
     this.#leftMs = this.#limitMs;
   }
 
-  /** Takes time off that was waited between two tries of what fails; returns whether any is left. */
-  spent(ms: number): boolean {
+  /** Takes off time that was waited between two tries of what fails; returns whether any is left. */
+  elapse(ms: number): boolean {
     this.#leftMs -= ms;
     return this.#leftMs > 0;
   }
@@ -41,10 +41,7 @@ export class Patience {
    *
    * @throws StowageError `STORAGE_UNAVAILABLE` when the time is over, `ABORTED`, and whatever `work` throws.
    */
-  async spend<T>(
-    { signal }: CallOptions,
-    work: (options: { signal: AbortSignal }) => Promise<T>,
-  ): Promise<T> {
+  async run<T>({ signal }: CallOptions, work: (options: { signal: AbortSignal }) => Promise<T>): Promise<T> {
     throwIfAborted(signal);
     if (this.#leftMs <= 0) throw this.#over();
     const beganMs = this.#nowMs();

@@ -93,6 +93,11 @@ export class EntryReader {
     this.#wallClockMs = wallClockMs;
   }
 
+  /** Finds the entry of a key and judges it. */
+  async lookup(key: EntryKey, rule: EntryRule, options: CallOptions): Promise<CacheHit | CacheMiss> {
+    return this.judge(await this.find(key, options), rule, options);
+  }
+
   /** One GET: what lies under the key's name; `undefined` where nothing does. */
   async find(key: EntryKey, { signal }: CallOptions): Promise<FoundEntry | undefined> {
     const { storage } = this.#content;

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Patience } from '../async/deadline.ts';
+import { Deadline } from '../async/deadline.ts';
 import { abortError, isStowageError, type StowageError, throwIfAborted } from '../errors.ts';
 import { type EntryKey, leaseName, MAX_TOKEN, releasedName } from '../format/cache-names.ts';
 import { encodeLease, type LeaseRecord } from '../format/lease-record.ts';
@@ -28,9 +28,9 @@ export interface QueueRequest extends EntryRule, CallOptions {
   seen: SeenEntry | undefined;
   /** Whether only a run that began after this request is a result. */
   refresh: boolean;
-  patience: Patience;
+  deadline: Deadline;
   /** How long releasing may take. */
-  patienceMs: number;
+  releaseTimeoutMs: number;
 }
 
 /** The lease of somebody else, as this process saw it. Its age is measured here, so that no two clocks are compared. */
@@ -98,17 +98,17 @@ export class LeaseQueue {
    * Waits for either. Four requests where nobody is in the way: LIST, create, LIST, and a GET if there is an entry; one or two for each look at
    * somebody else's lease, which is taken over when its owner is silent for as long as it said.
    *
-   * @throws StowageError `ABORTED`, and what the storage throws when the patience is over.
+   * @throws StowageError `ABORTED`, and what the storage throws when the time is over.
    */
   async enter(): Promise<Lease | CacheHit> {
-    const { patience, signal } = this.#request;
+    const { deadline, signal } = this.#request;
     try {
       for (let waits = 0; ; waits++) {
         const round = await this.#tryRound();
         if (round.end) return round.end;
         if (round.hurry) waits = 0;
         const waitMs = this.#waitMs(waits);
-        const isLate = (round.failure || this.#isForNobody) && !patience.spent(waitMs);
+        const isLate = (round.failure || this.#isForNobody) && !deadline.elapse(waitMs);
         if (isLate && round.failure) throw round.failure;
         await this.#clock.sleep(waitMs, signal);
       }
@@ -120,10 +120,10 @@ export class LeaseQueue {
 
   /** A round that may be made again where the storage fails for a while; all the time is there again after one that succeeds. */
   async #tryRound(): Promise<Round> {
-    const { patience, signal } = this.#request;
+    const { deadline, signal } = this.#request;
     try {
-      const round = await patience.spend({ signal }, (options) => this.#round(options));
-      if (!round.end && !this.#isForNobody) patience.renew();
+      const round = await deadline.run({ signal }, (options) => this.#round(options));
+      if (!round.end && !this.#isForNobody) deadline.renew();
       return round;
     } catch (failure) {
       throwIfAborted(signal);
@@ -195,8 +195,8 @@ export class LeaseQueue {
 
   /** How long to wait for the owner of a lease that cannot be read, if there is one: what lies there must not cost more than a cache may. */
   #unreadableMs(): number {
-    const { leaseMs, patience } = this.#request;
-    return Math.min(leaseMs, patience.limitMs / 2);
+    const { leaseMs, deadline } = this.#request;
+    return Math.min(leaseMs, deadline.limitMs / 2);
   }
 
   async #beatOf(session: SessionId | undefined, { signal }: CallOptions): Promise<string | undefined> {
@@ -225,21 +225,21 @@ export class LeaseQueue {
   }
 
   #hold(token: number, listing: LeaseListing): Lease {
-    const { key, leaseMs, patienceMs } = this.#request;
+    const { key, leaseMs, releaseTimeoutMs } = this.#request;
     const [earlier, unended] = [namesBelow(listing, token), unendedBelow(listing, token)];
     this.#asked = undefined;
     const held = { key, token, session: this.#session, leaseMs, earlier, unended };
-    return new Lease(this.#storage, held, patienceMs);
+    return new Lease(this.#storage, held, releaseTimeoutMs);
   }
 
   /** A lease that was asked for last, and may exist, would keep others waiting until it expires. */
   #giveUpWhatMayBeOurs(): void {
     if (this.#asked === undefined) return;
-    const { key, patienceMs } = this.#request;
+    const { key, releaseTimeoutMs } = this.#request;
     const name = releasedName(key, this.#asked);
     const giveUp = async (): Promise<void> => {
       const token = this.#asked as number;
-      await new Patience(patienceMs).spend({}, async (options) => {
+      await new Deadline(releaseTimeoutMs).run({}, async (options) => {
         const record = await this.#readLease(token, options);
         if (record?.session === this.#session) await this.#storage.create(name, new Uint8Array(0), options);
       });

@@ -1,4 +1,4 @@
-import { Patience } from '../async/deadline.ts';
+import { Deadline } from '../async/deadline.ts';
 import { Heartbeat } from '../content/heartbeat.ts';
 import { isStowageError } from '../errors.ts';
 import {
@@ -45,17 +45,17 @@ export class Lease implements AsyncDisposable {
   readonly #heartbeat: Heartbeat;
   readonly #earlier: readonly string[];
   readonly #unended: readonly number[];
-  readonly #patienceMs: number;
+  readonly #releaseTimeoutMs: number;
   #releasing: Promise<void> | undefined;
 
   /** @internal */
-  constructor(storage: DataStoreStorage, held: HeldLease, patienceMs: number) {
+  constructor(storage: DataStoreStorage, held: HeldLease, releaseTimeoutMs: number) {
     this.key = held.key;
     this.token = held.token;
     this.#storage = storage;
     this.#earlier = held.earlier;
     this.#unended = held.unended;
-    this.#patienceMs = patienceMs;
+    this.#releaseTimeoutMs = releaseTimeoutMs;
     this.#heartbeat = new Heartbeat(storage, held.session, Math.ceil(held.leaseMs / BEATS_PER_LEASE));
   }
 
@@ -89,8 +89,8 @@ export class Lease implements AsyncDisposable {
 
   async #release(): Promise<void> {
     try {
-      const patience = new Patience(this.#patienceMs);
-      await patience.spend({}, async ({ signal }) => {
+      const deadline = new Deadline(this.#releaseTimeoutMs);
+      await deadline.run({}, async ({ signal }) => {
         // The lease itself stays, so that its token is not given again.
         await this.#storage.create(releasedName(this.key, this.token), new Uint8Array(0), { signal });
         await this.#heartbeat.stop();

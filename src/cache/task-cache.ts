@@ -1,4 +1,4 @@
-import { Patience } from '../async/deadline.ts';
+import { Deadline } from '../async/deadline.ts';
 import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { abortError, invalidArgument, isStowageError, throwIfAborted } from '../errors.ts';
 import type { NewCacheEntry } from '../format/cache-entry.ts';
@@ -39,17 +39,17 @@ export interface TaskCacheOptions {
   nowMs?: (() => number) | undefined;
 }
 
-/** What calls take that together may keep a task waiting no longer than `cacheTimeoutMs`. */
-export interface PatientOptions extends CallOptions {
-  /** The patience that several calls share, by `cache.patience()`. Default: one of the call's own. */
-  patience?: Patience | undefined;
+/** Options of calls that together may keep a task waiting no longer than `cacheTimeoutMs`. */
+export interface DeadlineOptions extends CallOptions {
+  /** The deadline that several calls share, by `cache.deadline()`. Default: one of the call's own. */
+  deadline?: Deadline | undefined;
 }
 
 /** Options of {@link TaskCache.lookup}. */
-export interface LookupOptions extends PatientOptions, EntryRule {}
+export interface LookupOptions extends DeadlineOptions, EntryRule {}
 
 /** Options of {@link TaskCache.store}. */
-export interface StoreEntryOptions extends PatientOptions, EntryRule {
+export interface StoreEntryOptions extends DeadlineOptions, EntryRule {
   /** What the lookup saw (`seen`), to be replaced if it is still there. Default: only a first entry is stored. */
   replaces?: SeenEntry | undefined;
   /** The lease under which the task ran. Default: none. */
@@ -62,7 +62,7 @@ export interface StoreEntryOptions extends PatientOptions, EntryRule {
 }
 
 /** Options of {@link TaskCache.acquire}. */
-export interface AcquireOptions extends PatientOptions, EntryRule {
+export interface AcquireOptions extends DeadlineOptions, EntryRule {
   /** What the lookup saw (`seen`), so that only another entry is a result. Default: nothing. */
   seen?: SeenEntry | undefined;
   /** Whether only the result of a run that began after this call counts, and no other is waited for. Default `false`. */
@@ -114,9 +114,9 @@ export class TaskCache {
     this.#writer = new EntryWriter(content, this.#entries, signer, nowMs);
   }
 
-  /** Patience for several calls: together they keep a task waiting for `limitMs` at most; default `cacheTimeoutMs`. */
-  patience(limitMs: number = this.#timeoutMs): Patience {
-    return new Patience(limitMs);
+  /** A deadline for several calls: together they keep a task waiting for `limitMs` at most; default `cacheTimeoutMs`. */
+  deadline(limitMs: number = this.#timeoutMs): Deadline {
+    return new Deadline(limitMs);
   }
 
   /**
@@ -127,15 +127,12 @@ export class TaskCache {
    * @throws StowageError `INVALID_ARGUMENT`, `ABORTED`
    */
   async lookup(key: EntryKey, options: LookupOptions = {}): Promise<CacheHit | CacheMiss> {
-    checkOptionNames(options, 'lookup', ['maxAgeMs', 'patience']);
+    checkOptionNames(options, 'lookup', ['maxAgeMs', 'deadline']);
     checkKey(key);
     checkRule(options);
-    const { maxAgeMs, patience = this.patience() } = options;
-    const result = await this.#harmless('lookup', key, options, () =>
-      patience.spend(options, async (inner) =>
-        this.#entries.judge(await this.#entries.find(key, inner), { maxAgeMs }, inner),
-      ),
-    );
+    const { maxAgeMs, deadline = this.deadline() } = options;
+    const lookup = deadline.run(options, (inner) => this.#entries.lookup(key, { maxAgeMs }, inner));
+    const result = await this.#neverThrow('lookup', key, options, lookup);
     if (!('failed' in result)) {
       if (result.status === 'miss' && !ORDINARY.has(result.reason)) this.#report('lookup', key, result);
       return result;
@@ -151,18 +148,17 @@ export class TaskCache {
    * @throws StowageError `INVALID_ARGUMENT` for wrong arguments, `ABORTED`
    */
   async store(key: EntryKey, entry: NewCacheEntry, options: StoreEntryOptions = {}): Promise<CacheStored> {
-    checkOptionNames(options, 'store', ['maxAgeMs', 'patience', 'replaces', 'lease', 'refresh']);
+    checkOptionNames(options, 'store', ['maxAgeMs', 'deadline', 'replaces', 'lease', 'refresh']);
     checkKey(key);
     checkRule(options);
-    const { maxAgeMs, replaces, lease, refresh = false, patience = this.patience() } = options;
+    const { maxAgeMs, replaces, lease, refresh = false, deadline = this.deadline() } = options;
     if (lease !== undefined && lease.key !== key) throw invalidArgument(OTHER_LEASE);
     const write = { key, entry, replaces, lease, maxAgeMs, refresh };
-    const result = await this.#harmless('store', key, options, () =>
-      patience.spend(options, async (inner) => {
-        await this.#content.prepareToWrite(inner);
-        return this.#writer.write(write, inner);
-      }),
-    );
+    const storing = deadline.run(options, async (inner) => {
+      await this.#content.prepareToWrite(inner);
+      return this.#writer.write(write, inner);
+    });
+    const result = await this.#neverThrow('store', key, options, storing);
     if (!('failed' in result)) return result;
     return { stored: false, reason: reasonOf(result.failed), error: result.failed };
   }
@@ -174,16 +170,25 @@ export class TaskCache {
    * @throws StowageError `INVALID_ARGUMENT`, `ABORTED`
    */
   async acquire(key: EntryKey, options: AcquireOptions = {}): Promise<Acquired> {
-    checkOptionNames(options, 'acquire', ['maxAgeMs', 'patience', 'seen', 'leaseMs', 'refresh']);
+    checkOptionNames(options, 'acquire', ['maxAgeMs', 'deadline', 'seen', 'leaseMs', 'refresh']);
     checkKey(key);
     checkRule(options);
     const { maxAgeMs, seen, refresh = false, signal } = options;
-    const { leaseMs = DEFAULT_LEASE_MS, patience = this.patience() } = options;
+    const { leaseMs = DEFAULT_LEASE_MS, deadline = this.deadline() } = options;
     checkMs('leaseMs', leaseMs, MIN_LEASE_MS, MAX_LEASE_MS);
-    const request = { key, maxAgeMs, seen, refresh, leaseMs, patience, signal, patienceMs: this.#timeoutMs };
-    const result = await this.#harmless('acquire', key, options, () =>
-      new LeaseQueue(this.#content.storage, this.#entries, request).enter(),
-    );
+    const request = {
+      key,
+      maxAgeMs,
+      seen,
+      refresh,
+      leaseMs,
+      deadline,
+      signal,
+      releaseTimeoutMs: this.#timeoutMs,
+    };
+    throwIfAborted(signal);
+    const waiting = new LeaseQueue(this.#content.storage, this.#entries, request).enter();
+    const result = await this.#neverThrow('acquire', key, options, waiting);
     if ('failed' in result) return { status: 'unserialized', error: result.failed };
     return result instanceof Lease ? { status: 'held', lease: result } : result;
   }
@@ -225,9 +230,10 @@ export class TaskCache {
   ): Promise<CacheHit | undefined> {
     const seen: SeenEntry = { version: '', token: 0 };
     const found = { entry: { ...entry, key, leaseToken: 0 }, seen };
-    const result = await this.#harmless('lookup', key, { signal }, () =>
-      this.patience().spend({ signal }, (inner) => this.#entries.judge(found, { maxAgeMs }, inner)),
+    const judging = this.deadline().run({ signal }, (inner) =>
+      this.#entries.judge(found, { maxAgeMs }, inner),
     );
+    const result = await this.#neverThrow('lookup', key, { signal }, judging);
     if ('failed' in result || result.status === 'miss') return undefined;
     const outcome = await this.store(key, entry, { maxAgeMs, lease, signal });
     return outcome.stored ? result : outcome.winner;
@@ -248,16 +254,15 @@ export class TaskCache {
     return countEntries(this.entries(options));
   }
 
-  /** What a call resolves to, or what it failed with; only an aborted signal throws. */
-  async #harmless<T extends object>(
+  /** Resolves to what `work` does, or to what it failed with, which is reported; throws only for an aborted signal. */
+  async #neverThrow<T extends object>(
     operation: TaskCacheOperation,
     key: EntryKey,
     { signal }: CallOptions,
-    work: () => Promise<T>,
+    work: Promise<T>,
   ): Promise<T | { failed: unknown }> {
-    throwIfAborted(signal);
     try {
-      return await work();
+      return await work;
     } catch (error) {
       if (signal?.aborted) throw abortError(signal);
       this.#report(operation, key, { reason: reasonOf(error), error });

@@ -1,31 +1,32 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { OpenAttempt } from '../attempts/open-attempt.ts';
 import { invalidArgument } from '../errors.ts';
-import { OpenTaskDataStore } from '../flow/open-task-data-store.ts';
-import { tellUnrecorded } from './attempt-recording.ts';
+import type { CachedTasks } from './cached-tasks.ts';
+import { tellUnrecorded } from './record.ts';
 import type { Provenance } from './result.ts';
 
 /** The task within which code runs. */
 export interface CurrentTask {
-  /** The flow store that opened it: in tasks of another flow or store it has no part. */
-  readonly flow: object;
+  /** Those of the flow store that opened it: in tasks of another flow or store it has no part. */
+  readonly tasks: CachedTasks;
   readonly runId: string;
-  /** Absent where its attempt could not be recorded. */
-  readonly task: OpenTaskDataStore | undefined;
+  /** Absent where it could not be recorded. */
+  readonly attempt: OpenAttempt | undefined;
   /** The key of the cached call that it runs for; absent for tasks that are not cached. */
   readonly key: string | undefined;
 }
 
 interface EnteredTask extends CurrentTask {
   readonly enclosing: EnteredTask | undefined;
-  /** Whether it has ended. What it began may go on for long (a pool, a server), and is no part of it any more. */
+  /** What a task began may go on after it has ended (a pool, a server), and is no part of it any more. */
   isOver: boolean;
 }
 
 const current = new AsyncLocalStorage<EnteredTask>();
 
-/** The task of `flow` within which the caller runs, if any: the innermost one that has not ended. */
-export function currentTask(flow: object): CurrentTask | undefined {
-  return innermost((task) => task.flow === flow);
+/** The task of the same flow store within which the caller runs, if any: the innermost one that has not ended. */
+export function currentTask(tasks: CachedTasks): CurrentTask | undefined {
+  return innermost((task) => task.tasks === tasks);
 }
 
 /** Runs `work` within a task, so that cached tasks it calls are recorded in its run, and among what it read. */
@@ -38,9 +39,13 @@ export async function withinTask<T>(task: CurrentTask, work: () => T | Promise<T
   }
 }
 
-/** Whoever waits for his own end waits forever. */
-export function refuseOwnCall(flow: object, task: string, key: string): void {
-  if (!innermost((outer) => outer.flow === flow && outer.key === key)) return;
+/**
+ * Refuses a task that awaits itself: it would wait forever.
+ *
+ * @throws StowageError `INVALID_ARGUMENT`
+ */
+export function refuseOwnCall(tasks: CachedTasks, task: string, key: string): void {
+  if (!innermost((outer) => outer.tasks === tasks && outer.key === key)) return;
   throw invalidArgument(
     `Task "${task}" calls itself with the input that it was called with, and would wait for its own end. Call the plain function, or call it with another input.`,
     { task, key },
@@ -53,21 +58,19 @@ function innermost(isIt: (task: CurrentTask) => boolean): EnteredTask | undefine
   return found;
 }
 
-const full = new WeakSet<OpenTaskDataStore>();
+const full = new WeakSet<OpenAttempt>();
 
-/** Notes that a task rests on a result, for its provenance. An attempt that can note no more of them is told of once. */
+/** Notes that a task rests on a result, for its provenance. Tells once of an attempt that can note no more of them. */
 export function noteRead(
   name: string,
-  enclosing: CurrentTask | undefined,
+  attempt: OpenAttempt | undefined,
   provenance: Provenance | undefined,
 ): void {
-  const task = enclosing?.task;
-  if (!task || !provenance || full.has(task)) return;
-  const attempt = OpenTaskDataStore.attemptOf(task);
+  if (!attempt?.isOpen || !provenance || full.has(attempt)) return;
   try {
-    if (attempt.isOpen) attempt.recordRead(`${provenance.flowName}/${provenance.pathspec}`);
+    attempt.recordRead(`${provenance.flowName}/${provenance.pathspec}`);
   } catch (error) {
-    full.add(task);
-    tellUnrecorded({ task: name, pathspec: task.pathspec, error });
+    full.add(attempt);
+    tellUnrecorded({ task: name, pathspec: attempt.pathspec, error });
   }
 }

@@ -1,6 +1,8 @@
 import type { CacheMissReason } from '../cache/entry-reader.ts';
 import type { NotStoredReason } from '../cache/entry-writer.ts';
 import type { StowageError } from '../errors.ts';
+import type { CacheEntrySource } from '../format/cache-entry.ts';
+import { formatPathspec } from '../format/pathspec.ts';
 
 /** Which attempt a result comes from. */
 export interface Provenance {
@@ -13,17 +15,30 @@ export interface Provenance {
   pathspec: string;
   /** BLAKE3-256 of the attempt's metadata.json: an attempt that has another one is not the one that was cached. */
   metadataDigest: string;
-  /** When the result was stored, by the clock of whoever did. */
+  /** When the result was stored, by the clock of its process. */
   storedAt: Date;
   /** How long the function ran then, in milliseconds. */
   durationMs: number | undefined;
 }
 
-/** What calls under way share: what came of one of them, and the schema that it was parsed by, or refused. */
-export type SharedResult = { output: object | undefined } & (
-  | { result: CachedResult<unknown> }
-  | { refused: StowageError }
-);
+/** The provenance of a result that an entry names, or is to name. */
+export function provenanceOf(
+  { flow, run, step, task, attempt, metadataDigest }: CacheEntrySource,
+  storedAt: Date,
+  durationMs: number | undefined,
+): Provenance {
+  return {
+    flowName: flow,
+    runId: run,
+    stepName: step,
+    taskId: task,
+    attempt,
+    pathspec: formatPathspec({ run, step, task }, attempt),
+    metadataDigest,
+    storedAt,
+    durationMs,
+  };
+}
 
 /** Why a call of a cached task was no hit: the cache had none, or the task's output schema refused what it had. */
 export type CallMissReason = CacheMissReason | 'refused';
@@ -59,3 +74,9 @@ export interface CachedResult<Output> {
   /** How long the function ran, in milliseconds; for a hit, how long it ran then, if that is known. */
   durationMs: number | undefined;
 }
+
+/** What identical calls under way share: what came of one of them, and the schema that parsed or refused it. */
+export type SharedResult = { output: object | undefined } & (
+  | { result: CachedResult<unknown> }
+  | { refused: StowageError }
+);

@@ -1,5 +1,5 @@
 import { format } from 'node:util';
-import type { OpenTaskDataStore } from '../flow/open-task-data-store.ts';
+import type { OpenAttempt } from '../attempts/open-attempt.ts';
 
 /** How much of a log may wait to be written before older lines are dropped, in characters. */
 const MAX_WAITING = 8 * 1024 * 1024;
@@ -9,7 +9,7 @@ const MAX_WAITING = 8 * 1024 * 1024;
  * the task never waits for them.
  */
 export class TaskLog {
-  readonly #attempt: OpenTaskDataStore;
+  readonly #attempt: OpenAttempt;
   #waiting: string[] = [];
   #waitingLength = 0;
   #dropped = 0;
@@ -17,7 +17,7 @@ export class TaskLog {
   #isEnded = false;
   #written: Promise<void> | undefined;
 
-  constructor(attempt: OpenTaskDataStore) {
+  constructor(attempt: OpenAttempt) {
     this.#attempt = attempt;
   }
 

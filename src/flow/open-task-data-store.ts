@@ -32,15 +32,6 @@ export class OpenTaskDataStore implements AsyncDisposable {
     this.#attempt = attempt;
   }
 
-  /**
-   * The attempt that a task writes, for cached tasks.
-   *
-   * @internal
-   */
-  static attemptOf(task: OpenTaskDataStore): OpenAttempt {
-    return task.#attempt;
-  }
-
   /** The flow's name. */
   get flowName(): string {
     return this.#attempt.path.flow;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Patience } from '../../src/async/deadline.ts';
+import { Deadline } from '../../src/async/deadline.ts';
 
 /** Work that goes on until it is aborted, or for ever. */
 function endless(signal: AbortSignal): Promise<never> {
@@ -20,10 +20,10 @@ describe('work that the cache waits for', () => {
       seen.push(signal);
       return endless(signal);
     };
-    const late = await failureOf(new Patience(5).spend({}, work));
+    const late = await failureOf(new Deadline(5).run({}, work));
     expect(late).toMatchObject({ code: 'STORAGE_UNAVAILABLE', details: { limitMs: 5 } });
     const controller = new AbortController();
-    const ended = failureOf(new Patience(60_000).spend({ signal: controller.signal }, work));
+    const ended = failureOf(new Deadline(60_000).run({ signal: controller.signal }, work));
     controller.abort();
     expect(await ended).toMatchObject({ code: 'ABORTED' });
     expect(seen.map(({ aborted }) => aborted)).toEqual([true, true]);
@@ -31,7 +31,7 @@ describe('work that the cache waits for', () => {
 
   it('is aborted as a whole when a part of it fails', async () => {
     let rest: Promise<unknown> = Promise.resolve();
-    const failing = new Patience(60_000).spend({}, ({ signal }) => {
+    const failing = new Deadline(60_000).run({}, ({ signal }) => {
       rest = failureOf(endless(signal));
       return Promise.all([rest, Promise.reject(new Error('broken'))]);
     });
@@ -41,16 +41,16 @@ describe('work that the cache waits for', () => {
 
   it('takes what it took off the time that is left, and no more is begun when that is over', async () => {
     let nowMs = 0;
-    const patience = new Patience(10, () => nowMs);
+    const deadline = new Deadline(10, () => nowMs);
     const work = async () => {
       nowMs += 6;
       return 'found';
     };
-    expect(await patience.spend({}, work)).toBe('found');
-    expect(await patience.spend({}, work)).toBe('found');
-    expect(await failureOf(patience.spend({}, work))).toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+    expect(await deadline.run({}, work)).toBe('found');
+    expect(await deadline.run({}, work)).toBe('found');
+    expect(await failureOf(deadline.run({}, work))).toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
     expect(nowMs).toBe(12);
-    patience.renew();
-    expect(await patience.spend({}, work)).toBe('found');
+    deadline.renew();
+    expect(await deadline.run({}, work)).toBe('found');
   });
 });

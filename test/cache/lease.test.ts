@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Patience } from '../../src/async/deadline.ts';
+import { Deadline } from '../../src/async/deadline.ts';
 import { EntryReader } from '../../src/cache/entry-reader.ts';
 import { Lease } from '../../src/cache/lease.ts';
 import { type LeaseClock, LeaseQueue } from '../../src/cache/lease-queue.ts';
@@ -265,8 +265,8 @@ class FakeClock implements LeaseClock {
 describe('whoever waits', () => {
   function queue(storage: DataStoreStorage, clock: LeaseClock, leaseMs = 1000): LeaseQueue {
     const entries = new EntryReader(contentOf(storage), undefined);
-    const patience = new Patience(10_000, () => clock.nowMs());
-    const request = { key, leaseMs, seen: undefined, refresh: false, patience, patienceMs: 10_000 };
+    const deadline = new Deadline(10_000, () => clock.nowMs());
+    const request = { key, leaseMs, seen: undefined, refresh: false, deadline, releaseTimeoutMs: 10_000 };
     return new LeaseQueue(storage, entries, request, clock);
   }
 
@@ -328,14 +328,14 @@ describe('whoever waits', () => {
       const storage = new MemoryStorage();
       await storage.create(leaseName(key, 1), Buffer.from('garbage'));
       const clock = new FakeClock();
-      const patience = new Patience(limitMs, () => clock.nowMs());
+      const deadline = new Deadline(limitMs, () => clock.nowMs());
       const request = {
         key,
         leaseMs: 60_000,
         seen: undefined,
         refresh: false,
-        patience,
-        patienceMs: limitMs,
+        deadline,
+        releaseTimeoutMs: limitMs,
       };
       const entries = new EntryReader(contentOf(storage), undefined);
       const lease = await new LeaseQueue(storage, entries, request, clock).enter();
@@ -356,7 +356,7 @@ describe('whoever waits', () => {
     expect(clock.nowMs()).toBeLessThan(60_000);
   });
 
-  it('stands faults of the storage that pass, and no longer ones than the patience', async () => {
+  it('stands faults of the storage that pass, and no longer ones than the deadline', async () => {
     const inner = new MemoryStorage();
     await held(cacheOf(inner));
     const clock = new FakeClock();

@@ -304,10 +304,10 @@ describe('a cache that fails', () => {
     const { cache, inner } = failing(() => ({ kind: 'delay', ms: 30_000 }));
     const beganMs = performance.now();
     expect(await cache.lookup(key)).toMatchObject({ reason: 'unavailable' });
-    const patience = cache.patience();
-    expect(await cache.lookup(key, { patience })).toMatchObject({ reason: 'unavailable' });
-    expect(await cache.acquire(key, { patience })).toMatchObject({ status: 'unserialized' });
-    expect(await cache.store(key, inlineEntry('x'), { patience })).toMatchObject({ reason: 'unavailable' });
+    const deadline = cache.deadline();
+    expect(await cache.lookup(key, { deadline })).toMatchObject({ reason: 'unavailable' });
+    expect(await cache.acquire(key, { deadline })).toMatchObject({ status: 'unserialized' });
+    expect(await cache.store(key, inlineEntry('x'), { deadline })).toMatchObject({ reason: 'unavailable' });
     expect(performance.now() - beganMs).toBeLessThan(10_000);
     expect(await namesOf(inner)).toEqual([]);
   });

@@ -12,7 +12,8 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
-import { OpenTaskDataStore } from '../../src/flow/open-task-data-store.ts';
+import { TASK_BRAND } from '../../src/flow/task-brand.ts';
+import type { TaskDataStore } from '../../src/flow/task-data-store.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
@@ -319,8 +320,10 @@ describe('many calls in one task', () => {
   it('are not refused when the task can note no more of what it read', async () => {
     const flow = await openFlow();
     const task = flow.cachedTask({ name: 'noted', version: '1', run: (n: number) => n });
+    const taskOf = (pathspec: string): TaskDataStore =>
+      ({ [TASK_BRAND]: true, flowName: 'Test', pathspec }) as never;
     const values = await flow.task({ runId: 'r1', stepName: 's', taskId: '0' }, async (outer) => {
-      for (let i = 0; i < 50_000; i++) OpenTaskDataStore.attemptOf(outer).recordRead(`Test/r/s/${i}/0`);
+      for (let i = 0; i < 50_000; i++) outer.recordRead(taskOf(`r/s/${i}/0`));
       return [await task(1), await task(2), await task(1)];
     });
     expect(values).toEqual([1, 2, 1]);

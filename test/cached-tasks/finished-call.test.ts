@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { CachedCallOptions } from '../../src/cached-tasks/cached-task-options.ts';
+import type { CachedCallOptions } from '../../src/cached-tasks/options.ts';
 import { entryName } from '../../src/format/cache-names.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';

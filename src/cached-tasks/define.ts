@@ -1,3 +1,4 @@
+import { orAborted } from '../async/next-or-aborted.ts';
 import { type CodeVersion, type FreeVariable, isNamedBy, TaskCode } from '../cache/auto-version.ts';
 import { TaskKeys } from '../cache/cache-key.ts';
 import type { CodePart } from '../cache/code-part.ts';
@@ -6,11 +7,18 @@ import type { TaskSchemas } from '../cache/interface-digest.ts';
 import { type DescribableSchema, jsonSchemasOf } from '../cache/json-schemas.ts';
 import { invalidTask } from '../cache/key-fault.ts';
 import type { CacheKey, CacheScope, KeyParts } from '../cache/key-parts.ts';
+import { throwIfAborted } from '../errors.ts';
 import { validateValue } from '../flow/standard-schema.ts';
-import type { CacheEntry } from '../format/cache-entry.ts';
-import type { CachedTaskHost } from './cached-task-host.ts';
-import { type CachedTaskOptions, type CheckedTaskOptions, checkTaskOptions } from './cached-task-options.ts';
-import type { CachedTaskContext } from './task-context.ts';
+import type { CacheEntry, NewCacheEntry } from '../format/cache-entry.ts';
+import type { JsonValue } from '../format/json-value.ts';
+import type { CachedTasks } from './cached-tasks.ts';
+import {
+  type CachedTaskContext,
+  type CachedTaskOptions,
+  type CacheMode,
+  type CheckedTaskOptions,
+  checkTaskOptions,
+} from './options.ts';
 import { unseenText } from './warnings.ts';
 
 /** A call's input, parsed, and its key. */
@@ -28,18 +36,27 @@ export interface KeyedCall {
   changedBeside(): Promise<ChangedPart | undefined>;
 }
 
+/** One call on its way. */
+export interface Call extends KeyedCall {
+  mode: CacheMode;
+  /** Whether the mode allows for its result to be stored. */
+  isStored: boolean;
+  /** The run under which a miss is recorded. */
+  runId: string;
+}
+
 /** What may change under a call; its code by what that depends on. */
 export type ChangedPart = 'input' | 'config' | 'code';
 
 /** In which of both a key differs from one that was made for the same call before. */
-export function changedPart(before: KeyParts, now: KeyParts): ChangedPart | undefined {
+function changedPart(before: KeyParts, now: KeyParts): ChangedPart | undefined {
   if (before.config !== now.config) return 'config';
   return before.input === now.input ? undefined : 'input';
 }
 
 /** A cached task as its options describe it: how its inputs become keys, and what is done on a miss. */
 export class TaskDefinition<Input, Output> implements CodePart {
-  readonly host: CachedTaskHost;
+  readonly tasks: CachedTasks;
   readonly name: string;
   readonly checked: CheckedTaskOptions;
   readonly serialize: boolean;
@@ -52,9 +69,9 @@ export class TaskDefinition<Input, Output> implements CodePart {
   #keys: { version: string | CodeVersion; of: TaskKeys } | undefined;
 
   /** @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME` */
-  constructor(host: CachedTaskHost, options: CachedTaskOptions<unknown, Input, unknown, Output>) {
+  constructor(tasks: CachedTasks, options: CachedTaskOptions<unknown, Input, unknown, Output>) {
     this.checked = checkTaskOptions(options);
-    this.host = host;
+    this.tasks = tasks;
     this.name = this.checked.name;
     this.serialize = options.serialize ?? false;
     const { ignoredInputs, ignoredVariables, version, run, input, output, interfaceVersion } = options;
@@ -74,15 +91,26 @@ export class TaskDefinition<Input, Output> implements CodePart {
     return this.#options.output;
   }
 
-  /** The scope as entries tell it. */
-  get scopeText(): string {
+  /** What the entry of a call says of it, whatever it comes to, and whoever made the result. */
+  entryOf({ brief, versionText }: KeyedCall): Omit<NewCacheEntry, 'source' | 'table'> {
     const scope = this.#scope();
-    if (scope === 'global') return scope;
-    return 'flow' in scope ? `flow ${scope.flow}` : scope.name;
+    const scopeText = scope === 'global' ? scope : 'flow' in scope ? `flow ${scope.flow}` : scope.name;
+    const keyDescription = brief as unknown as JsonValue;
+    return { task: this.name, scope: scopeText, version: versionText, keyDescription };
   }
 
-  /** Parses an input and makes its key: at once where that can be, so that what the caller does to the input next does not count. */
-  async keyed(given: unknown, salt: string | undefined): Promise<KeyedCall> {
+  /**
+   * Parses an input and makes its key: at once where that can be, so that what the caller does to the input next does not count. Schemas and
+   * files that count may take their time.
+   *
+   * @throws StowageError `ABORTED`, `INPUT_INVALID`, `UNKEYABLE_VALUE`, `INVALID_ARGUMENT`
+   */
+  async keyed(input: unknown, salt: string | undefined, signal: AbortSignal | undefined): Promise<KeyedCall> {
+    throwIfAborted(signal);
+    return orAborted(() => this.#keyed(input, salt), signal);
+  }
+
+  async #keyed(given: unknown, salt: string | undefined): Promise<KeyedCall> {
     const { version, of: keys } = this.#keysNow() ?? (await this.#keysInTime());
     const { input: schema } = this.#options;
     const input = schema
@@ -151,7 +179,7 @@ export class TaskDefinition<Input, Output> implements CodePart {
   #scope(): CacheScope {
     const { scope = 'flow' } = this.#options;
     if (scope === 'global') return scope;
-    return scope === 'flow' ? { flow: this.host.flowName } : { name: scope };
+    return scope === 'flow' ? { flow: this.tasks.flowName } : { name: scope };
   }
 
   /** By all that is part of its keys but the input: what another task counts it by that depends on it. */
@@ -207,7 +235,7 @@ export class TaskDefinition<Input, Output> implements CodePart {
       config,
       taskSalt: isCode ? undefined : salt,
       ignoredInputs,
-      serializers: this.host.registry,
+      serializers: this.tasks.context.registry,
     });
     this.#look(version, keys.sharedBy);
     this.#keys = { version, of: keys };
@@ -218,7 +246,7 @@ export class TaskDefinition<Input, Output> implements CodePart {
   #look(version: string | CodeVersion, sharedBy: string): void {
     const { run, freeVariables } = this.#options;
     const { name } = this;
-    const { warnings } = this.host;
+    const { warnings } = this.tasks;
     if (typeof version === 'string') {
       const unseen = () => this.#unseenOfRun();
       void warnings.defined({ name, version, sharedBy, functions: [run], unseen });

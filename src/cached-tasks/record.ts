@@ -1,19 +1,27 @@
 import { channel } from 'node:diagnostics_channel';
 import { statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import type { Patience } from '../async/deadline.ts';
+import type { Deadline } from '../async/deadline.ts';
+import { AttemptView } from '../attempts/attempt-view.ts';
 import { failOrReport } from '../attempts/failing-attempts.ts';
+import type { OpenAttempt } from '../attempts/open-attempt.ts';
+import { artifactSubject } from '../attempts/save-calls.ts';
 import { attempted, isStowageError, messageOf, StowageError } from '../errors.ts';
-import { OpenTaskDataStore } from '../flow/open-task-data-store.ts';
+import { TaskOpener } from '../flow/task-opener.ts';
+import { taskIdOf } from '../format/cache-names.ts';
 import type { CachedCall } from '../format/description.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
+import type { TaskDefinition } from './define.ts';
+import type { CachedResult } from './result.ts';
 import { TaskLog } from './task-log.ts';
 
 /** The artifacts that every attempt of a cached task has. */
-export const INPUT_ARTIFACT = 'input';
+const INPUT_ARTIFACT = 'input';
 /** See {@link INPUT_ARTIFACT}. */
 export const OUTPUT_ARTIFACT = 'output';
+/** The input is not part of the result. */
+export const NOT_RESULT: ReadonlySet<string> = new Set([INPUT_ARTIFACT]);
 
 /** What the channel `stowage:cached-task-unrecorded` carries: a task ran, and not all of it could be recorded. */
 export interface UnrecordedTask {
@@ -30,59 +38,53 @@ export function tellUnrecorded(message: UnrecordedTask): void {
   unrecorded.publish(message);
 }
 
-/** How an attempt is opened, and how long recording it may keep the task waiting. */
-export interface RecordingOptions {
-  taskName: string;
-  /** `undefined` where nothing is to be written, and what it resolves to where there is nothing to run. */
-  open: ((options: CallOptions) => Promise<OpenTaskDataStore | undefined>) | undefined;
-  patience: Patience;
-  signal: AbortSignal;
-}
-
 /**
  * The attempt that a run of a cached task writes. A store that is down or slow costs the record, never the task: from its first
  * failure on nothing more is recorded, and the channel `stowage:cached-task-unrecorded` tells why.
  */
 export class AttemptRecording {
-  readonly #options: RecordingOptions;
-  #attempt: OpenTaskDataStore | undefined;
+  readonly #task: string;
+  readonly #deadline: Deadline;
+  readonly #signal: AbortSignal;
+  #attempt: OpenAttempt | undefined;
   #log: TaskLog | undefined;
   #failure: { error: unknown } | undefined;
 
-  private constructor(options: RecordingOptions) {
-    this.#options = options;
+  /** @param deadline - how long recording may keep the task waiting */
+  constructor(task: string, deadline: Deadline, signal: AbortSignal) {
+    this.#task = task;
+    this.#deadline = deadline;
+    this.#signal = signal;
   }
 
-  /** Opens an attempt, and saves what is passed to the task, before the task may change it. */
-  static async begin(options: RecordingOptions, input: unknown): Promise<AttemptRecording> {
-    const recording = new AttemptRecording(options);
-    const { open } = options;
-    if (!open) return recording;
+  /**
+   * Opens an attempt, and saves the input, before the task may change it.
+   *
+   * @param open - resolves to `undefined` where there is nothing to run
+   */
+  async begin(
+    open: (options: { signal: AbortSignal }) => Promise<OpenAttempt | undefined>,
+    input: unknown,
+  ): Promise<void> {
     const work = async (signal: AbortSignal): Promise<void> => {
       const attempt = await open({ signal });
       if (!attempt) return;
-      if (recording.#failure) return giveUp(attempt, recording.#failure.error);
-      recording.#attempt = attempt;
-      await recording.#saveInput(attempt, input, { signal });
+      if (this.#failure) return giveUp(attempt, this.#failure.error);
+      this.#attempt = attempt;
+      await this.#saveInput(attempt, input, { signal });
     };
     try {
-      await recording.#within(work, options.signal);
+      await this.#within(work, this.#signal);
     } catch (error) {
       // Nobody else would close it: it would show signs of life for as long as the process lives.
-      recording.#giveUp(error);
+      this.#giveUp(error);
       throw error;
     }
-    return recording;
   }
 
   /** The attempt, where it could be opened. */
-  get attempt(): OpenTaskDataStore | undefined {
+  get attempt(): OpenAttempt | undefined {
     return this.#attempt;
-  }
-
-  /** `run/step/task/attempt`; `undefined` where it could not be opened. */
-  get pathspec(): string | undefined {
-    return this.#attempt?.pathspec;
   }
 
   /** What kept the attempt from being recorded. */
@@ -109,13 +111,12 @@ export class AttemptRecording {
     validateUserName(name, 'artifact name');
     const attempt = this.#attempt;
     if (!attempt || this.#failure) return (await openFile(name, path)).close();
-    const { signal } = this.#options;
+    const signal = this.#signal;
     try {
       // Begun at once, so that the attempt waits for it, whether or not the task does.
       const read = (): AsyncGenerator<Uint8Array> => bytesOf(name, path);
       const isFile = attempted(() => statSync(path).isFile()) === true; // a pipe is not read twice
-      if (isFile) await attempt.saveArtifactFile(name, read, { signal });
-      else await attempt.saveArtifactStream(name, read(), { signal });
+      await attempt.saveArtifactStream(name, read(), { signal }, isFile ? read : undefined);
     } catch (error) {
       const isFault = isStowageError(error, 'INVALID_NAME', 'INVALID_ARGUMENT');
       if (signal.aborted || isFault) throw error;
@@ -131,17 +132,17 @@ export class AttemptRecording {
   async saveOutput(output: unknown): Promise<void> {
     const attempt = this.#attempt;
     if (!attempt) return;
-    await this.#within((signal) => this.#saveOutput(attempt, output, { signal }), this.#options.signal);
+    await this.#within((signal) => this.#saveOutput(attempt, output, { signal }), this.#signal);
   }
 
   /** Closes the attempt as done; `cached` says whose result it is to be. Resolves to the closed attempt, if all of it could be recorded. */
-  async done(cached: CachedCall | undefined): Promise<OpenTaskDataStore | undefined> {
+  async done(cached: CachedCall | undefined): Promise<OpenAttempt | undefined> {
     const attempt = this.#attempt;
     if (!attempt) return undefined;
     await this.#within(async (signal) => {
       await this.#log?.end();
-      await OpenTaskDataStore.attemptOf(attempt).done({ signal, cached });
-    }, this.#options.signal);
+      await attempt.done({ signal, cached });
+    }, this.#signal);
     return this.#failure ? undefined : attempt;
   }
 
@@ -157,22 +158,22 @@ export class AttemptRecording {
   }
 
   /** What counts in the key by a digest of its own need not be something that can be saved. */
-  async #saveInput(attempt: OpenTaskDataStore, input: unknown, options: CallOptions): Promise<void> {
+  async #saveInput(attempt: OpenAttempt, input: unknown, options: CallOptions): Promise<void> {
     try {
       await attempt.saveArtifacts({ [INPUT_ARTIFACT]: input }, options);
     } catch (error) {
       if (!isStowageError(error, 'UNSERIALIZABLE_ARTIFACT')) throw error;
-      OpenTaskDataStore.attemptOf(attempt).forgoArtifact(INPUT_ARTIFACT);
+      attempt.forgoArtifact(INPUT_ARTIFACT);
       this.log(`The input is not recorded: ${error.message}`);
     }
   }
 
-  async #saveOutput(attempt: OpenTaskDataStore, output: unknown, options: CallOptions): Promise<void> {
+  async #saveOutput(attempt: OpenAttempt, output: unknown, options: CallOptions): Promise<void> {
     try {
       await attempt.saveArtifacts({ [OUTPUT_ARTIFACT]: output }, options);
     } catch (error) {
       if (!isStowageError(error, 'UNSERIALIZABLE_ARTIFACT')) throw error;
-      const task = this.#options.taskName;
+      const task = this.#task;
       throw new StowageError(
         'UNSERIALIZABLE_ARTIFACT',
         `The result of task "${task}" cannot be saved: ${error.message}`,
@@ -187,7 +188,7 @@ export class AttemptRecording {
   ): Promise<void> {
     if (this.#failure) return;
     try {
-      await this.#options.patience.spend({ signal }, (options) => work(options.signal));
+      await this.#deadline.run({ signal }, (options) => work(options.signal));
     } catch (error) {
       if (isStowageError(error, 'UNSERIALIZABLE_ARTIFACT') || signal?.aborted) throw error;
       this.#fail(error);
@@ -197,7 +198,7 @@ export class AttemptRecording {
   #fail(error: unknown): void {
     if (this.#failure) return;
     this.#giveUp(error);
-    tellUnrecorded({ task: this.#options.taskName, pathspec: this.pathspec, error });
+    tellUnrecorded({ task: this.#task, pathspec: this.#attempt?.pathspec, error });
   }
 
   #giveUp(error: unknown): void {
@@ -235,6 +236,61 @@ function unreadable(name: string, path: string, cause: unknown): StowageError {
 }
 
 /** Closes an attempt as failed if that is still possible, while nobody waits for it; it shows no more signs of life either way. */
-export function giveUp(task: OpenTaskDataStore, error: unknown): void {
-  void failOrReport(OpenTaskDataStore.attemptOf(task), error);
+function giveUp(attempt: OpenAttempt, error: unknown): void {
+  void failOrReport(attempt, error);
+}
+
+/**
+ * Records a hit as an attempt of the caller's run that shares the content of the first: a clone. Resolves to its pathspec, or to
+ * `undefined` where it could not be written, which costs the record only.
+ */
+export async function recordHit<Input, Output>(
+  { tasks, name, checked }: TaskDefinition<Input, Output>,
+  { key, provenance }: CachedResult<Output>,
+  runId: string,
+  { signal }: CallOptions,
+): Promise<string | undefined> {
+  if (!provenance) return undefined;
+  const { content, registry } = tasks.context;
+  const { flowName, pathspec, metadataDigest } = provenance;
+  const spec = { runId, stepName: name, taskId: taskIdOf(key) };
+  try {
+    return await tasks.cache.deadline(checked.cacheTimeoutMs).run({ signal }, async (options) => {
+      const read = await new TaskOpener(flowName, content).open(pathspec, {}, options);
+      // An entry may be signed, attempts are not: what was planted in its place is not to be recorded as the result.
+      if (read.done?.metadataDigest !== metadataDigest) throw notTheSource(flowName, pathspec);
+      const attempt = (await tasks.openFirst(spec, options)) ?? (await tasks.open(spec, options));
+      try {
+        await inheritAll(attempt, new AttemptView(content, registry, read), options);
+        await attempt.done(options);
+      } catch (error) {
+        giveUp(attempt, error);
+        throw error;
+      }
+      return attempt.pathspec;
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    tellUnrecorded({ task: name, pathspec: undefined, error });
+    return undefined;
+  }
+}
+
+async function inheritAll(attempt: OpenAttempt, origin: AttemptView, options: CallOptions): Promise<void> {
+  const call = attempt.beginTakeover();
+  try {
+    const names = origin.names();
+    call.expect(names.map(artifactSubject), [origin.fullPathspec]);
+    await attempt.inherit(new Map([[origin, names]]), options, call);
+  } catch (error) {
+    throw call.fail(error);
+  }
+}
+
+function notTheSource(flowName: string, pathspec: string): StowageError {
+  return new StowageError(
+    'RECORD_DAMAGED',
+    `${pathspec} of flow ${flowName} is not the attempt that its cache entry names, so that the hit is not recorded: its metadata.json is another one. Somebody replaced it; evict the entry.`,
+    { details: { flow: flowName, pathspec } },
+  );
 }

@@ -5,7 +5,6 @@ import type { StandardSchema } from '../flow/standard-schema.ts';
 import { checkMembers, checkOptionNames } from '../options/option-names.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
-import type { CachedTaskContext } from './task-context.ts';
 
 /**
  * How a call uses the cache.
@@ -24,6 +23,35 @@ export interface TaskRetry {
   when?: ((error: unknown) => boolean) | undefined;
   /** Milliseconds to wait before the next try, or a function of how many there were. Default 0. */
   delayMs?: number | ((tries: number) => number) | undefined;
+}
+
+/** What a cached task's function gets beside its input. */
+export interface CachedTaskContext {
+  /** Adds a line to the log of the attempt, formatted as `console.log` does. Never waits, never throws. */
+  readonly log: (...values: unknown[]) => void;
+  /** Aborted when the caller, and everybody who waits for the same call, was. */
+  readonly signal: AbortSignal;
+  /** Which try of this call it is, from 0; see `retry`. */
+  readonly attempt: number;
+  /** The attempt that is recorded, `run/step/task/attempt`; `undefined` where the store could not be written. */
+  readonly pathspec: string | undefined;
+  /** An empty folder of this try's own, removed when it ends. Made when it is first asked for. */
+  readonly workDir: string;
+  /** Keeps files with the attempt. */
+  readonly files: CachedTaskFiles;
+}
+
+/** Files that a cached task keeps beside its output. */
+export interface CachedTaskFiles {
+  /**
+   * Saves a file as an artifact of the attempt, streamed, whatever its size. It is no part of the cached value; it is read from the
+   * attempt that the result's `provenance` names. It takes as long as the storage allows: `cacheTimeoutMs` does not count what the
+   * function itself does. A store that fails costs the record, and no error;
+   * so does a file that could not be read, unless another one is saved by its name.
+   *
+   * @throws StowageError `INVALID_NAME`; `INVALID_ARGUMENT` for a file that cannot be read.
+   */
+  save(name: string, path: string): Promise<void>;
 }
 
 /** Options of `FlowDataStore.cachedTask`. */

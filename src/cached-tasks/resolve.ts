@@ -1,0 +1,265 @@
+import type { Deadline } from '../async/deadline.ts';
+import { LinkedAbort } from '../async/linked-abort.ts';
+import { orAborted } from '../async/next-or-aborted.ts';
+import type { CacheHit, SeenEntry } from '../cache/entry-reader.ts';
+import type { Lease } from '../cache/lease.ts';
+import { isStowageError, throwIfAborted } from '../errors.ts';
+import type { JsonValue } from '../format/json-value.ts';
+import { currentTask, noteRead, refuseOwnCall } from './current-task.ts';
+import type { Call, TaskDefinition } from './define.ts';
+import { type LoadedResult, loadHit } from './hits.ts';
+import { type CachedCallOptions, checkCallOptions } from './options.ts';
+import { NOT_RESULT, recordHit } from './record.ts';
+import { type CachedResult, type CallMissReason, provenanceOf, type SharedResult } from './result.ts';
+import { type RanCall, type RunOptions, runCall } from './run.ts';
+
+/** How a call that is no hit came to be none, for its run: the entry to replace, and the reason. */
+interface LookupResult {
+  seen: SeenEntry | undefined;
+  missReason: CallMissReason | undefined;
+}
+
+const schemaNumbers = new WeakMap<object, number>();
+let schemas = 0;
+
+/** Calls a cached task: checks and keys the call, resolves it, and records a hit where that is asked for. */
+export async function callTask<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+  input: unknown,
+  options: CachedCallOptions | undefined,
+): Promise<CachedResult<Output>> {
+  const { tasks, name } = definition;
+  const { mode = 'auto', salt, runId, recordHit: isToRecord, signal } = checkCallOptions(name, options);
+  throwIfAborted(signal);
+  tasks.ensureOpen(name);
+  const keyed = await definition.keyed(input, salt, signal);
+  const enclosing = currentTask(tasks);
+  refuseOwnCall(tasks, name, keyed.brief.key);
+  const run = runId ?? enclosing?.runId ?? tasks.processRun;
+  const call: Call = { ...keyed, mode, isStored: mode === 'auto' || mode === 'refresh', runId: run };
+  // What is not to be shared with later calls is not shared with those beside it either.
+  const result =
+    mode === 'off'
+      ? await resolveDetached(definition, call, signal)
+      : await resolveShared(definition, call, signal);
+  // A call that joined that of another run has no attempt of its own yet.
+  const isElsewhere = result.hit || (result.recorded !== undefined && !result.recorded.startsWith(`${run}/`));
+  const recorded =
+    isElsewhere && isToRecord && mode !== 'readonly'
+      ? await recordHit(definition, result, run, { signal })
+      : result.recorded;
+  noteRead(name, enclosing?.attempt, result.provenance);
+  return { ...result, recorded };
+}
+
+/** Resolves a call by itself. Many calls may share one signal, so that it works by one of its own. */
+async function resolveDetached<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+  call: Call,
+  signal: AbortSignal | undefined,
+): Promise<CachedResult<Output>> {
+  const own = new LinkedAbort(signal);
+  try {
+    return await orAborted(() => resolveCall(definition, call, own.signal), own.signal);
+  } finally {
+    own.release();
+  }
+}
+
+/** Resolves identical calls that are under way together once. */
+async function resolveShared<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+  call: Call,
+  signal: AbortSignal | undefined,
+): Promise<CachedResult<Output>> {
+  const { output, tasks, checked } = definition;
+  // What is too old for one task may be young enough for another of its name.
+  const flight = `${call.mode} ${checked.maxAgeMs ?? 'any age'} ${call.brief.key}`;
+  const fly = async (inner: AbortSignal, seal: () => void): Promise<SharedResult> => {
+    try {
+      return { output, result: await resolveCall(definition, call, inner, seal) };
+    } catch (error) {
+      if (!isStowageError(error, 'OUTPUT_INVALID')) throw error;
+      return { output, refused: error };
+    }
+  };
+  let flown = await tasks.flights.run(flight, fly, signal);
+  if (flown.output !== output) {
+    // What another definition's schema made of the result is not ours. What the function returned is stored by now, as a rule.
+    if (call.mode === 'refresh' && 'result' in flown && flown.result.stored) call.mode = 'auto';
+    flown = await tasks.flights.run(`${call.mode} ${schemaNumber(output)} ${flight}`, fly, signal);
+  }
+  if ('refused' in flown) throw flown.refused;
+  return flown.result as CachedResult<Output>;
+}
+
+/** Tells an output schema of this process from all others. */
+function schemaNumber(output: object | undefined): number {
+  if (output === undefined) return 0;
+  const number = schemaNumbers.get(output) ?? ++schemas;
+  schemaNumbers.set(output, number);
+  return number;
+}
+
+/**
+ * Finds the result of a call, or runs the task and stores what it returns.
+ *
+ * @param seal - told where the call is about to run anew: a later refresh is to see the world as it is later
+ */
+async function resolveCall<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+  call: Call,
+  signal: AbortSignal,
+  seal: () => void = () => {},
+): Promise<CachedResult<Output>> {
+  const { tasks, checked, name } = definition;
+  const { maxAgeMs, cacheTimeoutMs } = checked;
+  const { mode, brief } = call;
+  const deadline = tasks.cache.deadline(cacheTimeoutMs);
+  const lookup: LookupResult = { seen: undefined, missReason: undefined };
+  if (mode !== 'off') {
+    const found = await tasks.cache.lookup(brief.key, { maxAgeMs, deadline, signal });
+    const isUnavailable = found.status === 'miss' && found.reason === 'unavailable';
+    if (isUnavailable) tasks.warnings.failed(name, 'lookup', found.error);
+    if (mode === 'refresh') {
+      seal();
+      lookup.seen = found.seen;
+      // What is there is not known then, and must not be taken for a result of somebody who refreshes too.
+      if (isUnavailable) lookup.missReason = found.reason;
+    } else if (found.status === 'hit') {
+      const hit = await toHit(definition, call, found, lookup, { deadline, signal });
+      if (hit) return hit;
+    } else {
+      lookup.seen = found.seen;
+      lookup.missReason = found.reason;
+    }
+  }
+  // Where nothing could be looked up, nobody can be waited for either.
+  const isDetached = mode === 'off' || mode === 'readonly' || lookup.missReason === 'unavailable';
+  if (!definition.serialize || isDetached)
+    return runAndStore(definition, call, lookup, { deadline, signal, lease: undefined });
+  return resolveSerialized(definition, call, lookup, { deadline, signal });
+}
+
+/** Runs under a lease, or takes the result of its former owner. */
+async function resolveSerialized<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+  call: Call,
+  lookup: LookupResult,
+  { deadline, signal }: { deadline: Deadline; signal: AbortSignal },
+): Promise<CachedResult<Output>> {
+  const { tasks, checked, name } = definition;
+  const acquired = await tasks.cache.acquire(call.brief.key, {
+    maxAgeMs: checked.maxAgeMs,
+    seen: lookup.seen,
+    refresh: call.mode === 'refresh',
+    leaseMs: checked.leaseMs,
+    deadline,
+    signal,
+  });
+  if (acquired.status === 'unserialized') tasks.warnings.failed(name, 'lease', acquired.error);
+  if (acquired.status === 'hit') {
+    const hit = await toHit(definition, call, acquired, lookup, { deadline, signal });
+    if (hit) return hit;
+  }
+  const lease = acquired.status === 'held' ? acquired.lease : undefined;
+  try {
+    return await runAndStore(definition, call, lookup, { deadline, signal, lease });
+  } finally {
+    if (lease) await releaseWithin(deadline, lease);
+  }
+}
+
+/** Waits for the release as long as the deadline allows; it goes on while nobody waits. */
+async function releaseWithin(deadline: Deadline, lease: Lease): Promise<void> {
+  const released = lease.release();
+  await deadline.run({}, () => released).catch(() => {});
+}
+
+async function runAndStore<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+  call: Call,
+  lookup: LookupResult,
+  options: Omit<RunOptions, 'mayBeFinished'>,
+): Promise<CachedResult<Output>> {
+  // Before the function may change its input; whether somebody did is looked at right before it is called.
+  const full = call.isStored ? { ...call, brief: call.full() } : call;
+  const mayBeFinished =
+    call.mode === 'auto' && lookup.missReason === 'absent' && !definition.tasks.cache.isSigned;
+  const ran = await runCall(definition, full, { ...options, mayBeFinished });
+  if ('finished' in ran) return hitOf(full, ran.finished);
+  return storeResult(definition, full, ran, lookup, options);
+}
+
+/**
+ * Stores the result of a run, unless the mode forbids it. A call that was not the first to store returns the result of the one that
+ * was; a refresh returns its own, whatever it is.
+ */
+async function storeResult<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+  call: Call,
+  { value, durationMs, attempt, failure }: RanCall<Output>,
+  { seen, missReason }: LookupResult,
+  { deadline, signal, lease }: Omit<RunOptions, 'mayBeFinished'>,
+): Promise<CachedResult<Output>> {
+  const { tasks, checked, name } = definition;
+  const { key } = call.brief;
+  const closed = attempt?.closedAs(NOT_RESULT);
+  const ran = {
+    value,
+    hit: false,
+    otherSource: false,
+    key,
+    missReason,
+    durationMs,
+    recorded: attempt?.pathspec,
+    provenance: closed && provenanceOf(closed.source, new Date(), durationMs),
+  };
+  if (!closed || !call.isStored) {
+    if (failure) tasks.warnings.failed(name, 'record', failure.error);
+    const notStoredReason = closed || call.mode === 'readonly' ? undefined : 'unrecorded';
+    return { ...ran, stored: false, notStoredReason, notStoredError: failure?.error };
+  }
+  const keyDescription = (await definition.described(call.brief)) as unknown as JsonValue;
+  const entry = { ...definition.entryOf(call), keyDescription, ...closed, durationMs };
+  const refresh = call.mode === 'refresh';
+  const storing = { maxAgeMs: checked.maxAgeMs, replaces: seen, lease, refresh, deadline, signal };
+  const outcome = await tasks.cache.store(key, entry, storing);
+  if (outcome.stored) return { ...ran, stored: true, notStoredReason: undefined, notStoredError: undefined };
+  const { reason, error, winner } = outcome;
+  if (error !== undefined) tasks.warnings.failed(name, 'store', error);
+  const notStored = { ...ran, stored: false, notStoredReason: reason, notStoredError: error };
+  // A refresh returns what it ran, and not even what somebody who began later did.
+  if (!winner || refresh) return notStored;
+  const loaded = await loadHit(definition, winner, { deadline, signal });
+  return 'provenance' in loaded ? { ...notStored, ...loaded } : notStored;
+}
+
+/** Loads the result of a hit; where it cannot be had, notes why, so that the call goes on as a miss. */
+async function toHit<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+  call: Call,
+  found: CacheHit,
+  lookup: LookupResult,
+  options: { deadline: Deadline; signal: AbortSignal },
+): Promise<CachedResult<Output> | undefined> {
+  const loaded = await loadHit(definition, found, options);
+  if ('provenance' in loaded) return hitOf(call, loaded);
+  lookup.seen = found.seen;
+  lookup.missReason = loaded.reason;
+  return undefined;
+}
+
+function hitOf<Output>({ brief }: Call, loaded: LoadedResult<Output>): CachedResult<Output> {
+  return {
+    ...loaded,
+    hit: true,
+    stored: true,
+    key: brief.key,
+    recorded: undefined,
+    missReason: undefined,
+    notStoredReason: undefined,
+    notStoredError: undefined,
+    durationMs: loaded.provenance.durationMs,
+  };
+}

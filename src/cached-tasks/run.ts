@@ -1,0 +1,253 @@
+import { channel } from 'node:diagnostics_channel';
+import { mkdtempSync, realpathSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { types } from 'node:util';
+import type { Deadline } from '../async/deadline.ts';
+import type { OpenAttempt } from '../attempts/open-attempt.ts';
+import type { Lease } from '../cache/lease.ts';
+import { abortError, invalidArgument, isStowageError, StowageError, thrownText } from '../errors.ts';
+import { taskIdOf } from '../format/cache-names.ts';
+import { withinTask } from './current-task.ts';
+import type { Call, ChangedPart, TaskDefinition } from './define.ts';
+import { findFinished, type LoadedResult } from './hits.ts';
+import { type CachedTaskContext, isDelay } from './options.ts';
+import { AttemptRecording } from './record.ts';
+
+/** How a call is run: what the cache may still take, and the lease under which it is. */
+export interface RunOptions {
+  deadline: Deadline;
+  signal: AbortSignal;
+  lease: Lease | undefined;
+  /** Whether an attempt of the same run may have come to the result, and nobody have stored it. */
+  mayBeFinished: boolean;
+}
+
+/** A run that came to a result. */
+export interface RanCall<Output> {
+  value: Output;
+  durationMs: number;
+  /** The closed attempt, where it could be recorded. */
+  attempt: OpenAttempt | undefined;
+  /** What kept it from being recorded. */
+  failure: { error: unknown } | undefined;
+}
+
+/** A run's result, or the one that turns out to have been there. */
+export type Ran<Output> = RanCall<Output> | { finished: LoadedResult<Output> };
+
+/** A work folder that could not be removed is no fault of the task's result. */
+const folderLeft = channel('stowage:work-folder-left');
+
+/** Runs the function of a task, each try as an attempt of its own, as often as its `retry` allows. */
+export async function runCall<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+  call: Call,
+  options: RunOptions,
+): Promise<Ran<Output>> {
+  const { attempts, when, delayMs } = definition.checked.retry;
+  for (let tries = 1; ; tries++) {
+    try {
+      return await runOnce(definition, call, tries - 1, options);
+    } catch (error) {
+      if (options.signal.aborted || tries >= attempts || isOwnFault(error)) throw error;
+      const ask = (what: string, question: () => unknown): unknown =>
+        askOf(definition.name, what, question, error);
+      if (!ask('retry.when', () => when(error))) throw error;
+      refuseChanged(definition.name, call, error);
+      const waitMs = typeof delayMs === 'function' ? ask('retry.delayMs', () => delayMs(tries)) : delayMs;
+      if (!isDelay(waitMs)) {
+        throw notTriedAgain(
+          definition.name,
+          `retry.delayMs returned ${String(waitMs)}, which is not a number of milliseconds`,
+          error,
+        );
+      }
+      await wait(waitMs, options.signal);
+    }
+  }
+}
+
+async function runOnce<Input, Output>(
+  definition: TaskDefinition<Input, Output>,
+  call: Call,
+  number: number,
+  options: RunOptions,
+): Promise<Ran<Output>> {
+  const { tasks, name } = definition;
+  const { deadline, signal } = options;
+  const { key } = call.brief;
+  const spec = { runId: call.runId, stepName: name, taskId: taskIdOf(key) };
+  let finished: LoadedResult<Output> | undefined;
+  const open = async (inner: { signal: AbortSignal }): Promise<OpenAttempt | undefined> => {
+    const first = await tasks.openFirst(spec, inner);
+    if (first) return first;
+    if (options.mayBeFinished && number === 0 && !call.changed())
+      finished = await findFinished(definition, call, options, inner.signal);
+    return finished ? undefined : tasks.open(spec, inner);
+  };
+  const recording = new AttemptRecording(name, deadline, signal);
+  if (call.mode !== 'readonly') await recording.begin(open, definition.recordedInput(call.input));
+  if (finished) return { finished };
+  const within = { tasks, runId: call.runId, attempt: recording.attempt, key };
+  try {
+    // Looking, waiting and recording took their time.
+    const changed = (await call.changedBeside()) ?? call.changed();
+    if (changed) throw changedMeanwhile(name, changed);
+    const { returned, durationMs } = await withinTask(within, () =>
+      timed((context) => definition.run(call.input, context), recording, number, signal),
+    );
+    const changedUnder = await call.changedBeside();
+    if (changedUnder) throw changedUnderRun(name, changedUnder);
+    // Before it is parsed: what is stored is what the function returned, and parsing may change it in place.
+    await recording.saveOutput(returned);
+    const value = await definition.parseOutput(returned);
+    const attempt = await recording.done(call.isStored ? { key, durationMs } : undefined);
+    return { value, durationMs, attempt, failure: recording.failure };
+  } catch (error) {
+    await recording.fail(error);
+    throw error;
+  }
+}
+
+/** Runs one try of a task's function with a context of its own; resolves with how long it ran, in whole milliseconds. */
+async function timed<T>(
+  work: (context: CachedTaskContext) => T | Promise<T>,
+  recording: AttemptRecording,
+  number: number,
+  signal: AbortSignal,
+): Promise<{ returned: T; durationMs: number }> {
+  const folder = new WorkFolder();
+  const context: CachedTaskContext = {
+    log: (...values) => recording.log(...values),
+    signal,
+    attempt: number,
+    pathspec: recording.attempt?.pathspec,
+    get workDir() {
+      return folder.path;
+    },
+    files: { save: (name, path) => recording.saveFile(name, path) },
+  };
+  const beganMs = performance.now();
+  const sinceThen = (): number => Math.round(performance.now() - beganMs);
+  try {
+    const working = work(context);
+    // Without anything to wait for it has ended: what has this thread until we go on is not its time.
+    const endedMs = isThenable(working) ? undefined : sinceThen();
+    const returned = await working;
+    return { returned, durationMs: endedMs ?? sinceThen() };
+  } finally {
+    await folder.remove();
+  }
+}
+
+/** A folder of its own for one try of a task: made when its path is first asked for, removed with all that is in it. */
+class WorkFolder {
+  #path: string | undefined;
+  #isRemoved = false;
+
+  /**
+   * Its absolute path, beneath the system's folder for temporary files.
+   *
+   * @throws StowageError `INVALID_ARGUMENT` where it would be made when the try has ended: nobody would remove it.
+   */
+  get path(): string {
+    if (this.#isRemoved && this.#path === undefined)
+      throw invalidArgument(
+        'The try of the task has ended, and its work folder with it. Await in the function whatever uses ctx.workDir.',
+      );
+    this.#path ??= mkdtempSync(join(realpathSync(tmpdir()), 'stowage-work-'));
+    return this.#path;
+  }
+
+  /** Removes it, if there is one. The channel `stowage:work-folder-left` tells why it could not be. */
+  async remove(): Promise<void> {
+    this.#isRemoved = true;
+    const path = this.#path;
+    if (path === undefined) return;
+    try {
+      await rm(path, { recursive: true, force: true, maxRetries: 3 });
+    } catch (error) {
+      folderLeft.publish({ path, error });
+    }
+  }
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+}
+
+/** An error that comes out the same however often the task is tried. */
+function isOwnFault(error: unknown): boolean {
+  const isChanged = isStowageError(error, 'INVALID_ARGUMENT') && error.details.changed !== undefined;
+  return isChanged || isStowageError(error, 'OUTPUT_INVALID', 'UNSERIALIZABLE_ARTIFACT');
+}
+
+/** The result would be that of another input, configuration or code than the key's. */
+function changedMeanwhile(task: string, changed: ChangedPart): StowageError {
+  return invalidArgument(
+    `The ${changed} of task "${task}" was changed before the task could run with it. ${LEAVE_IT[changed]}`,
+    { task, changed },
+  );
+}
+
+/** Nobody can tell which of both the result is of. */
+function changedUnderRun(task: string, changed: ChangedPart): StowageError {
+  return invalidArgument(
+    `The ${changed} of task "${task}" was changed while the task ran, so that its result belongs to neither of both and is not kept. ${LEAVE_IT[changed]}`,
+    { task, changed },
+  );
+}
+
+const LEAVE_IT: Readonly<Record<ChangedPart, string>> = {
+  input: 'Pass each call an object of its own, and leave it as it is until the call has ended.',
+  config:
+    'Leave it as it is while calls are under way; what is to differ from call to call belongs into the input.',
+  code: 'Leave the files and tasks of `dependsOn` as they are while calls are under way, and call it again.',
+};
+
+/** Refuses another try with another input: it would come to a result of that one. */
+function refuseChanged(task: string, call: Call, cause: unknown): void {
+  const changed = call.changed();
+  if (!changed) return;
+  const [what, remedy] =
+    changed === 'input'
+      ? ['it changed its input', 'Have it work on a copy.']
+      : ['its config was changed', LEAVE_IT.config];
+  throw notTriedAgain(task, what, cause, ` ${remedy}`);
+}
+
+/** Asks the caller's own function about a failed try. A promise would count as a yes, whatever it comes to. */
+function askOf(task: string, what: string, question: () => unknown, cause: unknown): unknown {
+  let answer: unknown;
+  try {
+    answer = question();
+  } catch (fault) {
+    throw notTriedAgain(task, `${what} threw ${thrownText(fault)}`, cause);
+  }
+  if (types.isPromise(answer)) {
+    answer.catch(() => {}); // nobody else awaits it
+    throw notTriedAgain(task, `${what} returned a promise, and has to answer at once`, cause);
+  }
+  return answer;
+}
+
+/** The task's own error is what counts: it is the cause. */
+function notTriedAgain(task: string, why: string, cause: unknown, remedy = ''): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    `Task "${task}" failed and cannot be tried again, because ${why}.${remedy}`,
+    { details: { task }, cause },
+  );
+}
+
+async function wait(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (error) {
+    throw signal.aborted ? abortError(signal) : error;
+  }
+}

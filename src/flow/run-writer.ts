@@ -1,0 +1,136 @@
+import { BoundedMap } from '../async/bounded-map.ts';
+import type { AttemptContext } from '../attempts/attempt-context.ts';
+import { openAttempt } from '../attempts/attempt-opening.ts';
+import { toMetadata } from '../attempts/metadata-parts.ts';
+import type { OpenAttempt } from '../attempts/open-attempt.ts';
+import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import { checkRawDataPath, type RawDataPathOptions } from '../content/raw-data-path.ts';
+import { invalidArgument, StowageError } from '../errors.ts';
+import { HERE } from '../format/content-ref.ts';
+import { type TaskPath, validateTaskNames } from '../format/pathspec.ts';
+import { createRunRecord, type RunDescription, type RunMade } from '../format/run-records.ts';
+import { checkMembers } from '../options/option-names.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import { validateUserName } from '../storage/names.ts';
+import { checkAttempt } from './task-selection.ts';
+
+/** Which task, and which attempt of it. */
+export interface TaskSpec extends RawDataPathOptions {
+  runId: string;
+  stepName: string;
+  taskId: string;
+  /** The attempt's number, from 0. Default: the next one that nobody has opened. */
+  attempt?: number | undefined;
+}
+
+/** Options of `FlowDataStore.createRun`. */
+export interface CreateRunOptions extends Partial<RunDescription>, RawDataPathOptions, CallOptions {
+  /** Default: the time as ISO 8601. */
+  runId?: string | undefined;
+}
+
+const TASK_SPEC_NAMES: readonly string[] = ['runId', 'stepName', 'taskId', 'attempt', 'rawDataPath'];
+/** As many runs are remembered as made. */
+const KNOWN_RUNS = 10_000;
+const NOTHING_SAID: RunDescription = { tags: [], parameters: {}, parents: [] };
+
+/** Makes the runs of a flow, and opens attempts in them. */
+export class RunWriter {
+  readonly #flow: string;
+  readonly #context: AttemptContext;
+  /** The runs that this process has made, or found made, with where their content goes. */
+  readonly #known = new BoundedMap<string, Pick<RunMade, 'rawDataPath'>>(KNOWN_RUNS);
+
+  constructor(flow: string, context: AttemptContext) {
+    this.#flow = flow;
+    this.#context = context;
+  }
+
+  /**
+   * Makes a run, whose content goes to the place at `rawDataPath` if there is one. Resolves to its id.
+   *
+   * @throws StowageError `RUN_EXISTS`, `INVALID_NAME`, `INVALID_ARGUMENT`
+   */
+  async create(options: CreateRunOptions): Promise<string> {
+    const { runId = new Date().toISOString(), tags = [], parameters = {}, parents = [], signal } = options;
+    const address = checkRawDataPath(options.rawDataPath);
+    const run = validateUserName(runId, 'run id');
+    const description = checkRunDescription({ tags, parameters, parents });
+    await this.#content.prepareToWrite({ signal });
+    const rawDataPath = address && (await this.#registerPlace(address, { signal }));
+    const record = { ...description, ...(rawDataPath === undefined ? {} : { rawDataPath }) };
+    const made = await createRunRecord(this.#content.storage, this.#flow, run, record, { signal });
+    if (!made.isNew) {
+      throw new StowageError(
+        'RUN_EXISTS',
+        `Flow ${this.#flow} has a run ${run} already. Choose another id, or open it with run(${JSON.stringify(run)}).`,
+        { details: { flow: this.#flow, run } },
+      );
+    }
+    this.#known.set(run, made);
+    return run;
+  }
+
+  /**
+   * Opens an attempt of a task, and makes its run if nobody has.
+   *
+   * @throws StowageError `ATTEMPT_EXISTS` where the given number is taken; `INVALID_NAME`, `INVALID_ARGUMENT`
+   */
+  async open(spec: TaskSpec, { signal }: CallOptions): Promise<OpenAttempt> {
+    if (typeof spec !== 'object' || spec === null)
+      throw invalidArgument('A task is named by an object: { runId, stepName, taskId }.');
+    checkMembers(spec, 'A task', TASK_SPEC_NAMES);
+    const path = this.#path(spec);
+    if (spec.attempt !== undefined) checkAttempt(spec.attempt);
+    const own = checkRawDataPath(spec.rawDataPath);
+    await this.#content.prepareToWrite({ signal });
+    const run = await this.#ensure(path.run, { signal });
+    if (own === undefined && run.rawDataPath !== undefined)
+      await this.#content.checkNamedPlace(run.rawDataPath);
+    const rawDataPath = own ?? run.rawDataPath ?? this.#content.rawDataPath;
+    return openAttempt(this.#context, path, { attempt: spec.attempt, rawDataPath, signal });
+  }
+
+  get #content(): ContentAddressedStore {
+    return this.#context.content;
+  }
+
+  #path({ runId, stepName, taskId }: TaskSpec): TaskPath {
+    return { flow: this.#flow, ...validateTaskNames({ run: runId, step: stepName, task: taskId }) };
+  }
+
+  /** The first opener of a run in a process creates created.json if absent, or reads what it says. */
+  async #ensure(run: string, options: CallOptions): Promise<Pick<RunMade, 'rawDataPath'>> {
+    const known = this.#known.get(run);
+    if (known) return known;
+    const made = await createRunRecord(this.#content.storage, this.#flow, run, NOTHING_SAID, options);
+    this.#known.set(run, made);
+    return made;
+  }
+
+  /** Registers the place that an address leads to, and returns what created.json keeps of it; of the store itself nothing. */
+  async #registerPlace(address: string, options: CallOptions): Promise<string> {
+    const place = await this.#content.registerPlace(address, options);
+    return place === HERE ? HERE : (await this.#content.place(place, options)).uri;
+  }
+}
+
+/** @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME` */
+function checkRunDescription({ tags, parameters, parents }: RunDescription): RunDescription {
+  const isTags = Array.isArray(tags) && tags.every((tag) => typeof tag === 'string');
+  if (!isTags || !Array.isArray(parents))
+    throw invalidArgument('The tags and parents of a run must be lists of text.');
+  parents.forEach(checkParent);
+  return { tags, parents, parameters: toMetadata(parameters, 'parameters') };
+}
+
+/** A parent is `<flow>/<run>`, each a name. */
+function checkParent(parent: unknown): void {
+  const [flow, run, ...more] = typeof parent === 'string' ? parent.split('/') : [];
+  if (run === undefined || more.length > 0) {
+    const given = typeof parent === 'string' ? JSON.stringify(parent) : String(parent);
+    throw invalidArgument(`The parent ${given} is not <flow>/<run>.`);
+  }
+  validateUserName(flow, 'flow of a parent');
+  validateUserName(run, 'run of a parent');
+}
