@@ -1,5 +1,5 @@
 import type { TaskCacheOptions } from './cache/task-cache.ts';
-import type { ContentStoreOptions } from './content/content-addressed-store.ts';
+import type { ContentStoreOptions } from './content/content-store.ts';
 import { invalidArgument } from './errors.ts';
 import type { CallOptions, DataStoreStorage } from './storage/contract.ts';
 import type { SerializerRegistry } from './values/registry.ts';

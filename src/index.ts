@@ -45,23 +45,22 @@ export type { CachedTaskWarning } from './cached-tasks/warnings.ts';
 export type { Compression } from './codec/payload.ts';
 export type { ByteCache } from './content/byte-cache.ts';
 export type { CacheFailure, CacheOperation } from './content/cache-failures.ts';
-export type {
-  Blob,
-  ContentStoreOptions,
-  SaveBlobsOptions,
-  SaveDataOptions,
-  SavedBlob,
-  SavedData,
-} from './content/content-addressed-store.ts';
-export { ContentAddressedStore } from './content/content-addressed-store.ts';
 export type { ReadOptions } from './content/content-reader.ts';
+export type { ContentStoreOptions } from './content/content-store.ts';
 export type { DamageMessage } from './content/damage.ts';
 export { DiskCache, type DiskCacheOptions } from './content/disk-cache.ts';
-export type { HeartbeatFailure } from './content/heartbeat.ts';
 export { MemoryCache, type MemoryCacheOptions } from './content/memory-cache.ts';
 export type { ListedPlace, OpenPlace, PlaceSettings } from './content/places.ts';
 export type { RawDataPathOptions } from './content/raw-data-path.ts';
 export type { LeftBehind } from './content/unnamed-objects.ts';
+export type {
+  Blob,
+  SaveBlobsOptions,
+  SaveDataOptions,
+  SavedBlob,
+  SavedData,
+} from './content-addressed-store.ts';
+export { ContentAddressedStore } from './content-addressed-store.ts';
 export {
   ERROR_CODES,
   type ErrorDetails,
@@ -104,6 +103,7 @@ export type { LogData, LogFile, LogStreams } from './logs/log-streams.ts';
 export type { SaveLogsOptions } from './logs/log-writer.ts';
 export type { CopyCounts, CopyProblem, CopyProgress, CopyResult } from './maintenance/copy-report.ts';
 export { type CopyOptions, copyStore } from './maintenance/copy-store.ts';
+export type { HeartbeatFailure } from './sessions/heartbeat.ts';
 export type * from './storage/contract.ts';
 export { CountStorage, type OperationCount, type StorageCounts } from './storage/count.ts';
 export { StorageDecorator, type StorageOperation } from './storage/decorator.ts';

@@ -1,12 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { CHUNKED_FROM_BYTES, type ContentWriter, type StreamOptions } from '../content/content-writer.ts';
+import { CHUNKED_FROM_BYTES, type StreamOptions } from '../content/content-writer.ts';
 import { checkRawDataPath } from '../content/raw-data-path.ts';
-import type { SessionWriters } from '../content/session-writers.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import { type ContentRef, refId } from '../format/content-ref.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { StoredContent } from '../format/stored-content.ts';
+import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { takeOnce } from '../streams/read-once.ts';
 import { untilAborted } from '../streams/stream-head.ts';
@@ -18,7 +18,7 @@ import { artifactSubject, type SaveCall } from './save-calls.ts';
 
 /** Under which session content is written and relied on. */
 export interface TableWriter {
-  writers: SessionWriters;
+  session: Session;
   /** Where content goes unless a call or an artifact says otherwise; in the store itself without it. */
   rawDataPath: string | undefined;
 }
@@ -146,12 +146,13 @@ export class ArtifactStaging {
     { rawDataPath, ...options }: Pick<ArtifactOptions, 'rawDataPath'> & StreamOptions,
     abandon: () => Promise<unknown>,
   ): Promise<void> {
-    const place = checkRawDataPath(rawDataPath) ?? this.#target.rawDataPath;
-    const writer = await this.#target.writers.to(place, this.#options).catch(async (error: unknown) => {
+    const { session } = this.#target;
+    const address = checkRawDataPath(rawDataPath) ?? this.#target.rawDataPath;
+    const place = await session.locate(address, this.#options).catch(async (error: unknown) => {
       await abandon();
       throw error;
     });
-    const content = await writer.saveStream(pieces, { ...options, ...this.#options });
+    const content = await session.putStream(pieces, { ...options, ...this.#options, place });
     const { key, bytes } = content;
     this.add({ entry: { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content }, refs: [] });
   }
@@ -191,7 +192,7 @@ export class ArtifactStaging {
   async #relyOn(referring: readonly Referring[]): Promise<void> {
     if (referring.length === 0) return;
     const sought = referring.flatMap(({ refs }) => refs);
-    const [missing] = await this.#target.writers.relyOnRefs(sought, this.#options);
+    const [missing] = await this.#target.session.relyOnRefs(sought, this.#options);
     if (!missing) return;
     const { kind, name } = missing;
     const artifact = referring.find(({ refs }) => refs.some((ref) => refId(ref) === refId(missing)))?.name;
@@ -203,25 +204,18 @@ export class ArtifactStaging {
   }
 
   async #write(values: readonly LargeValue[]): Promise<void> {
-    const byWriter = new Map<ContentWriter, LargeValue[]>();
-    // Every place is found before anything is written.
+    const { session, rawDataPath } = this.#target;
+    const placed: (LargeValue & { place: string })[] = [];
     for (const value of values) {
-      const place = value.rawDataPath ?? this.#target.rawDataPath;
-      const writer = await this.#target.writers.to(place, this.#options);
-      const group = byWriter.get(writer);
-      if (group) group.push(value);
-      else byWriter.set(writer, [value]);
+      const place = await session.locate(value.rawDataPath ?? rawDataPath, this.#options);
+      placed.push({ ...value, place });
     }
-    for (const [writer, group] of byWriter) {
-      const contents = await writer.saveAll(group, this.#options);
-      group.forEach((value, index) => {
-        const content = contents[index] as StoredContent;
-        this.add({
-          entry: { ...describe(value.name, value), key: content.key, content },
-          refs: value.refs,
-        });
-      });
-    }
+    const contents = await session.put(placed, this.#options);
+    values.forEach((value, index) => {
+      const content = contents[index] as StoredContent;
+      const entry = { ...describe(value.name, value), key: content.key, content };
+      this.add({ entry, refs: value.refs });
+    });
   }
 
   /** Written or inline, artifacts stand in the order in which they were given. */

@@ -1,4 +1,4 @@
-import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
 
 /** What attempts of one store share. */

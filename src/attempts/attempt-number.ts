@@ -1,22 +1,7 @@
 import { StowageError } from '../errors.ts';
-import { attemptBase, latestAttempt, listAttempts } from '../format/attempt-files.ts';
-import { holdsBytes } from '../format/create-own.ts';
+import { latestAttempt, listAttempts } from '../format/attempt-files.ts';
 import { formatPathspec, type TaskPath } from '../format/pathspec.ts';
-import { SESSION_FILES } from '../format/session-files.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-
-/** Creates attempt.json: who does owns the number. `false` where it is taken. */
-export async function createAttempt(
-  storage: DataStoreStorage,
-  path: TaskPath,
-  number: number,
-  record: Uint8Array,
-  { signal }: CallOptions,
-): Promise<boolean> {
-  const name = attemptBase(path, number) + SESSION_FILES.attempt;
-  if (await storage.create(name, record, { signal, durability: 'deferred' })) return true;
-  return holdsBytes(storage, name, record, signal);
-}
 
 /** One LIST: the next number that nobody has opened. */
 export async function nextNumber(

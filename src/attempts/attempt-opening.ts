@@ -1,10 +1,9 @@
-import { WriterSession } from '../content/session.ts';
-import { attemptSubject } from '../format/attempt-files.ts';
+import { attemptSession } from '../format/attempt-files.ts';
 import { type TaskPath, validateAttemptNumber } from '../format/pathspec.ts';
-import { encodeAttempt, thisOwner } from '../format/session-files.ts';
+import { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { AttemptContext } from './attempt-context.ts';
-import { attemptExists, createAttempt, nextNumber } from './attempt-number.ts';
+import { attemptExists, nextNumber } from './attempt-number.ts';
 import { OpenAttempt } from './open-attempt.ts';
 
 /** How often the next free number is looked for when others keep taking it. */
@@ -33,15 +32,11 @@ export async function openAttempt(
   if (options.attempt !== undefined) validateAttemptNumber(options.attempt);
   for (let tries = 0; tries < OPEN_TRIES; tries++) {
     const number = options.attempt ?? (await nextNumber(storage, path, { signal }));
-    const session = new WriterSession(storage);
-    const startedAt = new Date().toISOString();
-    const record = encodeAttempt(
-      { session: session.id, startedAt, owner: thisOwner(), pins: [] },
-      attemptSubject(path, number),
-    );
-    if (await createAttempt(storage, path, number, record, { signal })) {
-      return new OpenAttempt(context, path, number, session, startedAt, options.rawDataPath);
-    }
+    const session = await Session.open(context.content, attemptSession(path, number), {
+      beatIntervalMs: context.beatIntervalMs,
+      signal,
+    });
+    if (session) return new OpenAttempt(context, path, number, session, options.rawDataPath);
     if (options.attempt !== undefined) throw attemptExists(path, number);
   }
   throw attemptExists(path, undefined);

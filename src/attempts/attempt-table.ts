@@ -110,10 +110,10 @@ export class AttemptTable {
   }
 
   /** Finds everything again that the rows rest on, for a new session; those that lack something leave the table, and are named. */
-  async revalidate({ writers }: TableWriter, options: CallOptions): Promise<string[]> {
+  async revalidate({ session }: TableWriter, options: CallOptions): Promise<string[]> {
     const rows = [...this.#rows].filter(([, { entry }]) => entry.content);
-    const missing = new Set((await writers.relyOnRefs(refsOf([...this.#rows.values()]), options)).map(refId));
-    const contents = await writers.relyAll(
+    const missing = new Set((await session.relyOnRefs(refsOf([...this.#rows.values()]), options)).map(refId));
+    const contents = await session.rely(
       rows.map(([, { entry }]) => entry.content as StoredContent),
       options,
     );

@@ -1,10 +1,10 @@
-import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import type { SessionWriters } from '../content/session-writers.ts';
+import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument, StowageError } from '../errors.ts';
 import { listAttempts } from '../format/attempt-files.ts';
 import type { ContentRef } from '../format/content-ref.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { StoredContent } from '../format/stored-content.ts';
+import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { TableRow } from './artifact-staging.ts';
 import type { AttemptView } from './attempt-view.ts';
@@ -19,7 +19,7 @@ import type { AttemptView } from './attempt-view.ts';
 export async function inheritArtifacts(
   content: ContentAddressedStore,
   taken: ReadonlyMap<AttemptView, readonly string[]>,
-  writers: SessionWriters,
+  session: Session,
   options: CallOptions,
 ): Promise<TableRow[]> {
   for (const origin of taken.keys()) checkDescribed(origin);
@@ -28,7 +28,7 @@ export async function inheritArtifacts(
     if (!(await isSameStore(content, origin.content, options))) throw otherStore(origin);
   const rows: TableRow[] = [];
   for (const { origin, entries } of sought)
-    for (const row of await inheritFrom(origin, entries, writers, options)) rows.push(row);
+    for (const row of await inheritFrom(origin, entries, session, options)) rows.push(row);
   return rows;
 }
 
@@ -65,7 +65,7 @@ export function checkKept({ facts, flow, pathspec }: AttemptView, entries: reado
 async function inheritFrom(
   origin: AttemptView,
   entries: readonly ArtifactEntry[],
-  writers: SessionWriters,
+  session: Session,
   options: CallOptions,
 ): Promise<TableRow[]> {
   const { refs } = origin;
@@ -75,10 +75,10 @@ async function inheritFrom(
   if (contents.length + refs.length === 0) return asTheyAre;
   checkKept(origin, entries);
   const stands = (): Promise<boolean> => stillStands(origin, options);
-  if (await writers.relyOnDescribed(contents, refs, stands, options)) return asTheyAre;
-  const [missing] = await writers.relyOnRefs(refs, options);
+  if (await session.relyOnDescribed(contents, refs, stands, options)) return asTheyAre;
+  const [missing] = await session.relyOnRefs(refs, options);
   if (missing) throw goneRef(origin, missing);
-  const found = await writers.relyAll(contents, options);
+  const found = await session.rely(contents, options);
   const foundByKey = new Map(contents.map(({ key }, index) => [key, found[index]]));
   return entries.map((entry) => {
     if (!entry.content) return { entry, refs };

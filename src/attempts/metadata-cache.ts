@@ -1,6 +1,6 @@
 import type { ByteCache } from '../content/byte-cache.ts';
-import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { GuardedCache } from '../content/guarded-cache.ts';
+import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { isStowageError } from '../errors.ts';
 import type { ListedDone } from '../format/attempt-files.ts';

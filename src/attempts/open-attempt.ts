@@ -1,10 +1,7 @@
 import type { StreamOptions } from '../content/content-writer.ts';
-import { BEAT_INTERVAL_MS, Heartbeat } from '../content/heartbeat.ts';
-import { WriterSession } from '../content/session.ts';
-import type { SessionWriters } from '../content/session-writers.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { invalidArgument, StowageError, throwIfAborted } from '../errors.ts';
-import { attemptBase, attemptSubject } from '../format/attempt-files.ts';
+import { attemptSession, attemptSubject } from '../format/attempt-files.ts';
 import {
   type ArtifactTable,
   type CachedCall,
@@ -16,23 +13,17 @@ import {
 import type { LogChoice } from '../format/log-names.ts';
 import { formatPathspec, type TaskPath } from '../format/pathspec.ts';
 import { recordError } from '../format/recorded-error.ts';
-import {
-  closeSession,
-  encodeAttempt,
-  type Outcome,
-  type RecordedError,
-  thisOwner,
-} from '../format/session-files.ts';
+import type { Outcome, RecordedError } from '../format/session-files.ts';
 import type { SessionId } from '../format/session-id.ts';
 import type { ScrubbedLog } from '../logs/log-scrubbing.ts';
 import type { LogStreams } from '../logs/log-streams.ts';
 import { LogWriter, type SaveLogsOptions } from '../logs/log-writer.ts';
 import { checkOptionNames } from '../options/option-names.ts';
+import { Session } from '../sessions/session.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { ArtifactStreamOptions, Artifacts, SaveOptions } from './artifact-input.ts';
 import type { ArtifactStaging, TableWriter } from './artifact-staging.ts';
 import type { AttemptContext } from './attempt-context.ts';
-import { createAttempt } from './attempt-number.ts';
 import { AttemptTable } from './attempt-table.ts';
 import type { AttemptView } from './attempt-view.ts';
 import { leaveToItself } from './failing-attempts.ts';
@@ -59,12 +50,9 @@ const MAX_READ_FROM = 50_000;
 export class OpenAttempt {
   readonly path: TaskPath;
   readonly #context: AttemptContext;
-  readonly #startedAt: string;
   #number: number;
-  #session: WriterSession;
-  #writers: SessionWriters;
+  #session: Session;
   readonly #rawDataPath: string | undefined;
-  #heartbeat: Heartbeat;
   readonly #calls: SaveCalls;
   readonly #table: AttemptTable;
   readonly #metadata: MetadataWriter;
@@ -81,22 +69,18 @@ export class OpenAttempt {
     context: AttemptContext,
     path: TaskPath,
     number: number,
-    session: WriterSession,
-    startedAt: string,
+    session: Session,
     rawDataPath?: string,
   ) {
     this.#context = context;
     this.#rawDataPath = rawDataPath;
     this.path = path;
-    this.#startedAt = startedAt;
     this.#number = number;
     this.#session = session;
-    this.#writers = context.content.writers(session);
     this.#calls = new SaveCalls(this);
     this.#table = new AttemptTable(context.registry, context.maxInlineBytes);
     this.#metadata = new MetadataWriter(this.#storage, path, number);
     this.#logs = new LogWriter(this.#storage, path, number);
-    this.#heartbeat = this.#startHeartbeat();
   }
 
   /** The attempt's number; one more than it was opened with, if it had to be closed after a fence. */
@@ -163,7 +147,7 @@ export class OpenAttempt {
     options: CallOptions,
     call: SaveCall,
   ): Promise<void> {
-    const rows = await inheritArtifacts(this.#context.content, taken, this.#writers, options);
+    const rows = await inheritArtifacts(this.#context.content, taken, this.#session, options);
     call.ensureMayCommit();
     for (const origin of call.origins) this.#addReadFrom(origin);
     this.#commit(this.#table.stageRows(rows, this.#target), call);
@@ -248,19 +232,15 @@ export class OpenAttempt {
   /** Ends the heartbeat: nobody will close the attempt, and a collector may give up on it. */
   async abandon(): Promise<void> {
     leaveToItself(this);
-    await this.#heartbeat.stop();
+    await this.#session.abandon();
   }
 
   get #target(): TableWriter {
-    return { writers: this.#writers, rawDataPath: this.#rawDataPath };
+    return { session: this.#session, rawDataPath: this.#rawDataPath };
   }
 
   get #storage(): DataStoreStorage {
     return this.#context.content.storage;
-  }
-
-  #startHeartbeat(): Heartbeat {
-    return new Heartbeat(this.#storage, this.#session.id, this.#context.beatIntervalMs ?? BEAT_INTERVAL_MS);
   }
 
   #commit(staged: ArtifactStaging, call: SaveCall): void {
@@ -288,28 +268,23 @@ export class OpenAttempt {
     if (this.#mustRevalidate) await this.#revalidate(options);
     if (outcome === 'done' && this.#lost.size > 0) return this.#closeWithLoss(options);
     this.#description ??= await this.#describe(options);
-    const { id } = this.#session;
-    const closedAt = new Date().toISOString();
-    const done = { outcome, session: id, closedAt, ...(error ? { error } : {}) };
-    const base = attemptBase(this.path, this.#number);
-    await this.#writers.persistElsewhere(options);
-    const subject = attemptSubject(this.path, this.#number);
-    const standing = await closeSession(this.#storage, base, subject, this.#description, done, options);
-    if (standing && standing.session !== id) throw await this.#fenced('somebody else closed it');
+    const ending = { outcome, ...(error ? { error } : {}) };
+    const standing = await this.#session.close(this.#description, ending, options);
+    if (standing && standing.session !== this.#session.id) throw this.#fenced('somebody else closed it');
     // A collector that heard nothing for a day gave up on this attempt. As a failure that is as good as closed.
     if (standing?.outcome === 'abandoned' && outcome === 'done') {
       await this.#openNext(options);
       return this.#close('done', undefined, options);
     }
-    await this.#settle();
+    this.#settle();
     // Another call of ours had closed it otherwise: one whose answer was lost, or one beside this.
     if (standing && standing.outcome !== 'abandoned' && standing.outcome !== outcome)
       this.#calls.ensureOpen(`close it as ${outcome}`);
   }
 
-  async #settle(): Promise<void> {
+  #settle(): void {
     this.#calls.close();
-    await this.abandon();
+    leaveToItself(this);
   }
 
   /**
@@ -318,19 +293,15 @@ export class OpenAttempt {
    */
   async #openNext(options: CallOptions): Promise<void> {
     const next = this.#number + 1;
-    const session = new WriterSession(this.#storage);
-    const record = encodeAttempt(
-      { session: session.id, startedAt: this.#startedAt, owner: thisOwner(), pins: [] },
-      attemptSubject(this.path, next),
-    );
-    if (!(await createAttempt(this.#storage, this.path, next, record, options))) {
-      throw await this.#fenced(`a collector gave up on it, and attempt ${next} was opened by somebody else`);
+    const { content, beatIntervalMs } = this.#context;
+    const { startedAt } = this.#session;
+    const opening = { startedAt, beatIntervalMs, signal: options.signal };
+    const session = await Session.open(content, attemptSession(this.path, next), opening);
+    if (!session) {
+      throw this.#fenced(`a collector gave up on it, and attempt ${next} was opened by somebody else`);
     }
-    await this.#heartbeat.stop();
     this.#number = next;
     this.#session = session;
-    this.#writers = this.#context.content.writers(session);
-    this.#heartbeat = this.#startHeartbeat();
     this.#description = undefined;
     this.#mustRevalidate = true;
   }
@@ -352,8 +323,8 @@ export class OpenAttempt {
     throw error;
   }
 
-  async #fenced(why: string): Promise<StowageError> {
-    await this.#settle();
+  #fenced(why: string): StowageError {
+    this.#settle();
     return new StowageError(
       'ATTEMPT_FENCED',
       `Attempt ${this.pathspec} cannot be closed any more: ${why}. Its results were not kept; run the task again.`,
@@ -366,8 +337,7 @@ export class OpenAttempt {
     const described = encodeDescription(this.#descriptionWith(table));
     if (described.length <= MAX_TABLE_BYTES) return described;
     // It is metadata, and stays in the store itself.
-    const writer = await this.#writers.at();
-    const [moved] = await writer.saveAll([{ bytes: encodeTable(table) }], options);
+    const [moved] = await this.#session.put([{ bytes: encodeTable(table) }], options);
     return encodeDescription(this.#descriptionWith(moved as NonNullable<typeof moved>));
   }
 
@@ -375,7 +345,7 @@ export class OpenAttempt {
     return {
       session: this.#session.id,
       subject: attemptSubject(this.path, this.#number),
-      startedAt: this.#startedAt,
+      startedAt: this.#session.startedAt,
       table,
       metadata: this.#metadata.merged,
       readFrom: [...this.#readFrom],

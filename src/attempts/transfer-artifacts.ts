@@ -1,9 +1,9 @@
-import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import { CHUNKED_FROM_BYTES, type ContentInput, type ContentWriter } from '../content/content-writer.ts';
-import type { SessionWriters } from '../content/session-writers.ts';
+import { CHUNKED_FROM_BYTES, type ContentInput } from '../content/content-writer.ts';
+import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument, throwIfAborted } from '../errors.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { StoredContent } from '../format/stored-content.ts';
+import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { ELEMENT_TYPES } from '../values/element-types.ts';
 import type { TableRow, TableWriter } from './artifact-staging.ts';
@@ -29,17 +29,18 @@ export async function transferArtifacts(
   const { refs } = origin;
   const stored = entries.filter((entry) => entry.content);
   checkKept(origin, entries);
-  await transferRefs(origin, target.writers, options);
-  const sought = stored.map(({ key, bytes }) => ({ key, bytes }));
-  const writer = await target.writers.to(sought.length === 0 ? undefined : target.rawDataPath, options);
-  const known = await writer.relyAll(sought, options);
+  const { session, rawDataPath } = target;
+  await transferRefs(origin, session, options);
+  const place = await session.locate(stored.length === 0 ? undefined : rawDataPath, options);
+  const sought = stored.map(({ key, bytes }) => ({ key, bytes, place }));
+  const known = await session.rely(sought, options);
   const contents = new Map<string, StoredContent>();
   stored.forEach(({ key }, index) => {
     const found = known[index];
     if (found) contents.set(key, found);
   });
   const absent = stored.filter(({ key }) => !contents.has(key));
-  await copyContents(origin.content, absent, writer, contents, options);
+  await copyContents(origin.content, absent, { session, place }, contents, options);
   return entries.map((entry) => {
     if (!entry.content) return { entry, refs };
     return { entry: { ...entry, content: contents.get(entry.key) as StoredContent }, refs };
@@ -50,14 +51,14 @@ export async function transferArtifacts(
 async function copyContents(
   from: ContentAddressedStore,
   entries: readonly ArtifactEntry[],
-  writer: ContentWriter,
+  { session, place }: { session: Session; place: string },
   copied: Map<string, StoredContent>,
   options: CallOptions,
 ): Promise<void> {
-  let gathered: ContentInput[] = [];
+  let gathered: (ContentInput & { place: string })[] = [];
   let gatheredBytes = 0;
   const flush = async (): Promise<void> => {
-    for (const content of await writer.saveAll(gathered, options)) copied.set(content.key, content);
+    for (const content of await session.put(gathered, options)) copied.set(content.key, content);
     gathered = [];
     gatheredBytes = 0;
   };
@@ -67,12 +68,12 @@ async function copyContents(
     const address = entry.content as StoredContent;
     const elementBytes = elementBytesOf(entry);
     if (entry.bytes < CHUNKED_FROM_BYTES) {
-      gathered.push({ bytes: await from.reader.load(address, options), elementBytes });
+      gathered.push({ bytes: await from.reader.load(address, options), elementBytes, place });
       gatheredBytes += entry.bytes;
       if (gatheredBytes >= GATHER_BYTES) await flush();
     } else {
       const bytes = from.reader.stream(address, options);
-      copied.set(entry.key, await writer.saveStream(bytes, { ...options, elementBytes }));
+      copied.set(entry.key, await session.putStream(bytes, { ...options, elementBytes, place }));
     }
   }
   await flush();
@@ -81,7 +82,7 @@ async function copyContents(
 /** What references inside values point at comes along; objects of the other store that have a name only there cannot. */
 async function transferRefs(
   { content, flow, pathspec, refs }: AttemptView,
-  writers: SessionWriters,
+  session: Session,
   options: CallOptions,
 ): Promise<void> {
   const fixed = refs.find(({ place, kind }) => place !== '' || kind !== 'key');
@@ -91,9 +92,8 @@ async function transferRefs(
       { flow, name: fixed.name },
     );
   }
-  const writer = await writers.at();
-  for (const { name } of await writers.relyOnRefs(refs, options))
-    await writer.saveStream(content.reader.stream({ key: name }, options), options);
+  for (const { name } of await session.relyOnRefs(refs, options))
+    await session.putStream(content.reader.stream({ key: name }, options), options);
 }
 
 /** The width of the elements of an artifact's bytes, for byte-grouped compression. */

@@ -1,5 +1,5 @@
-import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { ContentPresence, type Presence } from '../content/presence.ts';
+import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import {
   type CacheEntry,
@@ -159,7 +159,7 @@ export class EntryReader {
     { table }: CacheEntry,
     options: CallOptions,
   ): Promise<Pick<CacheMiss, 'reason' | 'content' | 'error'> | undefined> {
-    const presence = new ContentPresence((place, inner) => this.#content.contentAt(place, inner));
+    const presence = new ContentPresence((place, inner) => this.#content.at(place, inner));
     const looks = new Map<
       string,
       { content: NonNullable<CacheMiss['content']>; look: () => Promise<Presence> }

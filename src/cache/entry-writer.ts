@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReadAttempt } from '../attempts/attempt-reader.ts';
-import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import { attemptBase } from '../format/attempt-files.ts';
 import { type CacheEntrySource, encodeEntry, type NewCacheEntry } from '../format/cache-entry.ts';

@@ -1,5 +1,4 @@
 import { Deadline } from '../async/deadline.ts';
-import { Heartbeat } from '../content/heartbeat.ts';
 import { isStowageError } from '../errors.ts';
 import {
   type EntryKey,
@@ -12,6 +11,7 @@ import {
 import { decodeLease, type LeaseRecord, MAX_LEASE_BYTES } from '../format/lease-record.ts';
 import { beatName } from '../format/open-session.ts';
 import type { SessionId } from '../format/session-id.ts';
+import { Heartbeat } from '../sessions/heartbeat.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { reportTaskCacheFailure } from './task-cache-failures.ts';
 

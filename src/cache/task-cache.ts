@@ -1,5 +1,5 @@
 import { Deadline } from '../async/deadline.ts';
-import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { abortError, invalidArgument, isStowageError, throwIfAborted } from '../errors.ts';
 import type { NewCacheEntry } from '../format/cache-entry.ts';
 import { type EntryKey, entryName, evictedName, isCacheKey } from '../format/cache-names.ts';

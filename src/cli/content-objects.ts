@@ -71,7 +71,7 @@ export class ContentObjectsFinder {
     try {
       const before = this.#unreachable.get(place);
       if (before) throw before;
-      const reader = await this.#store.content.readerAt(place, this.#invocation);
+      const { reader } = await this.#store.content.at(place ?? HERE, this.#invocation);
       const described = await reader.describeCopy(copy, this.#invocation);
       if (!described) {
         // Another copy may serve. If none does this tells whether the content is gone, or the whole place.

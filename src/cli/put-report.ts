@@ -1,6 +1,7 @@
 import { readAttempt } from '../attempts/attempt-reader.ts';
 import { listAttempts } from '../format/attempt-files.ts';
 import { parseCopyName } from '../format/content-names.ts';
+import { HERE } from '../format/content-ref.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { TaskPath } from '../format/pathspec.ts';
 import type { CallOptions } from '../storage/contract.ts';
@@ -47,7 +48,7 @@ async function objectsOf(
   if (!content) return [];
   const copy = parseCopyName(content.copy);
   if (copy?.folder !== 'manifests') return [[content.copy, content.storedBytes]];
-  const reader = await store.content.readerAt(content.place, options);
+  const { reader } = await store.content.at(content.place ?? HERE, options);
   const described = await reader.describeCopy(content.copy, options);
   const packs = described?.packs.map(({ name, bytes }) => [name, bytes] as const) ?? [];
   return [[content.copy, copy.bytes], ...packs];

@@ -1,6 +1,6 @@
 import { subscribe } from 'node:diagnostics_channel';
-import { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import type { DamageMessage } from '../content/damage.ts';
+import { ContentAddressedStore } from '../content-addressed-store.ts';
 import { defaultStorageUri } from '../default-storage.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import { FlowDataStore } from '../flow-data-store.ts';

@@ -1,3 +1,4 @@
+import { mapBounded } from '../async/bounded-work.ts';
 import { sealEnvelope } from '../codec/envelope.ts';
 import { prepareCodec } from '../codec/zstd.ts';
 import { createHasher, digestHex } from '../digest/blake3.ts';
@@ -13,10 +14,12 @@ import { validateUserName } from '../storage/names.ts';
 import { type ContentSource, ensureBytes } from '../streams/chunk-stream.ts';
 import { abortable, readHead } from '../streams/stream-head.ts';
 import type { CollectionState } from './collection-log.ts';
-import { CopyFinder, type Wanted, type WholeCopy } from './copy-finder.ts';
+import type { ContentPlace } from './content-place.ts';
+import { CopyFinder, type WholeCopy } from './copy-finder.ts';
 import { changedMeanwhile, type PackedContent, packContent, type StoreOptions } from './large-content.ts';
-import { UnnamedObjects } from './unnamed-objects.ts';
-import type { WriterContext } from './writer-context.ts';
+import type { SessionPins } from './session-pins.ts';
+import type { UnnamedObjects } from './unnamed-objects.ts';
+import { WriterContext } from './writer-context.ts';
 
 /** Content from this size on is cut into chunks; a constant of the format. */
 export const CHUNKED_FROM_BYTES: number = 256 * 1024;
@@ -69,27 +72,27 @@ export class ContentWriter {
   readonly #context: WriterContext;
   readonly #finder: CopyFinder;
 
-  constructor(context: WriterContext) {
-    this.#context = context;
-    this.#finder = new CopyFinder(context);
+  constructor(place: ContentPlace, session: SessionPins) {
+    this.#context = new WriterContext(place, session);
+    this.#finder = new CopyFinder(this.#context);
   }
 
   /** Stores contents that are in memory; results come in the order of `inputs`. Equal ones are stored once. */
-  async saveAll(inputs: readonly ContentInput[], options: CallOptions = {}): Promise<StoredContent[]> {
+  async put(inputs: readonly ContentInput[], options: CallOptions = {}): Promise<StoredContent[]> {
     await prepareCodec();
     const keys = inputs.map((input) => digestHex(input.bytes));
     const byKey = new Map(keys.map((key, index) => [key, inputs[index] as ContentInput]));
     const state = await this.#finder.pinAndReadLog(byKey.keys(), options);
     const stored = new Map<ContentKey, StoredContent>();
-    const save = async ([key, input]: [ContentKey, ContentInput]): Promise<void> => {
-      stored.set(key, await this.#saveOne(key, input, state, options));
-    };
-    const small = [...byKey].filter(([, input]) => folderFor(input.bytes.length) === 'data');
-    for (let start = 0; start < small.length; start += CONCURRENCY) {
-      await allSettledOrThrow(small.slice(start, start + CONCURRENCY).map(save));
-    }
+    const isSmall = ([, { bytes }]: [ContentKey, ContentInput]): boolean =>
+      folderFor(bytes.length) === 'data';
+    await mapBounded([...byKey].filter(isSmall), CONCURRENCY, async ([key, input]) => {
+      stored.set(key, await this.#putOne(key, input, state, options));
+    });
     // Large ones one after the other: each may hold two packs in memory.
-    for (const entry of byKey) if (!stored.has(entry[0])) await save(entry);
+    for (const [key, input] of byKey) {
+      if (!stored.has(key)) stored.set(key, await this.#putOne(key, input, state, options));
+    }
     return keys.map((key) => stored.get(key) as StoredContent);
   }
 
@@ -97,17 +100,17 @@ export class ContentWriter {
    * Stores a content that comes piece by piece, of any length, in bounded memory. It passes once: its key is known only after
    * its packs are written, which go again where it is stored already.
    */
-  async saveStream(source: AsyncIterable<Uint8Array>, options: StreamOptions = {}): Promise<StoredContent> {
+  async putStream(source: AsyncIterable<Uint8Array>, options: StreamOptions = {}): Promise<StoredContent> {
     const { again, ...storeOptions } = options;
-    return this.#saving(options, async (unnamed, { signal }) => {
+    return this.#context.place.saves.run(options, async (unnamed, { signal }) => {
       const own = { ...storeOptions, signal };
       const { head, rest } = await readHead(abortable(source, own), CHUNKED_FROM_BYTES);
       await prepareCodec();
-      if (!rest) return (await this.saveAll([{ ...own, bytes: head }], own))[0] as StoredContent;
-      if (again) return (await this.#findByReading(rest, own)) ?? this.saveStream(again(), own);
+      if (!rest) return (await this.put([{ ...own, bytes: head }], own))[0] as StoredContent;
+      if (again) return (await this.#findByReading(rest, own)) ?? this.putStream(again(), own);
       const packed = await packContent(this.#context, rest, unnamed, this.#withDefaults(own));
       const state = await this.#finder.pinAndReadLog([packed.key], own);
-      return this.#context.shared.locks.run(packed.key, async () => {
+      return this.#context.place.locks.run(packed.key, async () => {
         const hit = await this.#finder.find({ ...packed, folder: 'manifests' }, state, own);
         if (hit) return hit.stored;
         return this.#writeCopy(
@@ -122,10 +125,10 @@ export class ContentWriter {
   }
 
   /** Stores a content as a plain object named `file`, or finds one that holds it already, whatever its file is named. */
-  async savePlain(file: string, source: ContentSource, options: CallOptions = {}): Promise<StoredPlain> {
+  async putPlain(file: string, source: ContentSource, options: CallOptions = {}): Promise<StoredPlain> {
     validateUserName(file, 'file name');
     await prepareCodec();
-    return this.#saving(options, async (unnamed, own) => {
+    return this.#context.place.saves.run(options, async (unnamed, own) => {
       if (source instanceof Uint8Array) {
         const wanted = { key: digestHex(source), bytes: source.length };
         return this.#unlessPlain(wanted, own, async (state) => {
@@ -141,27 +144,20 @@ export class ContentWriter {
   }
 
   /** Finds whole copies of contents that were stored before, as a writer that wants to rely on them; `undefined` for what is gone. */
-  async relyAll(
+  async rely(
     contents: readonly SoughtContent[],
     options: CallOptions = {},
   ): Promise<(StoredContent | undefined)[]> {
     if (contents.length === 0) return [];
     await prepareCodec();
     const state = await this.#finder.pinAndReadLog(new Set(contents.map(({ key }) => key)), options);
-    const found: (StoredContent | undefined)[] = new Array(contents.length);
-    for (let start = 0; start < contents.length; start += CONCURRENCY) {
-      const slice = contents.slice(start, start + CONCURRENCY);
-      await allSettledOrThrow(
-        slice.map(async (content, index) => {
-          const whole =
-            content.bytes === undefined
-              ? await this.#finder.findByKey(content.key, state, options)
-              : await this.#finder.find({ ...content, folder: folderOf(content) }, state, options);
-          found[start + index] = whole?.stored;
-        }),
-      );
-    }
-    return found;
+    return mapBounded(contents, CONCURRENCY, async (content) => {
+      const whole =
+        content.bytes === undefined
+          ? await this.#finder.findByKey(content.key, state, options)
+          : await this.#finder.find({ ...content, folder: folderOf(content) }, state, options);
+      return whole?.stored;
+    });
   }
 
   /**
@@ -173,21 +169,16 @@ export class ContentWriter {
     await prepareCodec();
     const state = await this.#finder.pinAndReadLog(keysOf(refs), options, refs.filter(isNoKey));
     const missing: ContentRef[] = [];
-    for (let start = 0; start < refs.length; start += CONCURRENCY) {
-      const slice = refs.slice(start, start + CONCURRENCY);
-      await allSettledOrThrow(
-        slice.map(async (ref) => {
-          if (!(await this.#finder.findRef(ref, state, options))) missing.push(ref);
-        }),
-      );
-    }
+    await mapBounded(refs, CONCURRENCY, async (ref) => {
+      if (!(await this.#finder.findRef(ref, state, options))) missing.push(ref);
+    });
     return missing;
   }
 
   /**
    * Relies on contents that a closed attempt names, without a look at each (section 7, clone and passdown): an idle version is
    * read, then `stands` tells whether the attempt's description stands without a mark, the keys are pinned, and that version
-   * must still be the newest, and condemn none of the copies. `false` where each has to be looked at ({@link relyAll}, {@link relyOnRefs}).
+   * must still be the newest, and condemn none of the copies. `false` where each has to be looked at ({@link rely}, {@link relyOnRefs}).
    */
   async relyOnDescribed(
     contents: readonly StoredContent[],
@@ -195,49 +186,48 @@ export class ContentWriter {
     stands: () => Promise<boolean>,
     options: CallOptions = {},
   ): Promise<boolean> {
-    const { reader, log, verifyHits } = this.#context.shared;
-    if (verifyHits || this.#context.storage.capabilities.localReads) return false; // looking is cheap, or asked for
+    const { reader, log, settings } = this.#context.place;
+    if (settings.verifyHits || this.#context.storage.capabilities.localReads) return false; // looking is cheap, or asked for
     const before = await log.newest(options);
     if (!before.idle || !(await stands())) return false;
     const keys = new Set([...contents.map(({ key }) => key), ...keysOf(refs)]);
     const state = await this.#finder.pinAndReadLog(keys, options, refs.filter(isNoKey));
     if (!state.idle || state.version !== before.version) return false;
-    const { place } = this.#context;
+    const { id } = this.#context.place;
     const names = [...contents.map(({ copy }) => copy), ...refs.map(({ name }) => name)];
-    return !names.some((name) => state.isCondemned(name, place) || reader.hasFoundDamaged(name));
+    return !names.some((name) => state.isCondemned(name, id) || reader.hasFoundDamaged(name));
   }
 
-  async #saveOne(
+  async #putOne(
     key: ContentKey,
     input: ContentInput,
     state: CollectionState,
     options: CallOptions,
   ): Promise<StoredContent> {
     const { bytes, isAbsent } = input;
-    const wanted: Wanted = { key, bytes: bytes.length, folder: folderFor(bytes.length), isAbsent };
-    return this.#context.shared.locks.run(key, async () => {
+    const { locks, saves } = this.#context.place;
+    const folder = folderFor(bytes.length);
+    const release = await locks.acquire(key);
+    try {
       throwIfAborted(options.signal);
-      const hit = await this.#finder.find(wanted, state, options);
+      const hit = await this.#finder.find({ key, bytes: bytes.length, folder, isAbsent }, state, options);
       if (hit) return hit.stored;
-      if (wanted.folder === 'data') {
-        if (digestHex(input.bytes) !== key) throw changedMeanwhile();
-        const sealed = sealEnvelope('blob', input.bytes, this.#withDefaults(input));
+      if (folder === 'data') {
+        if (digestHex(bytes) !== key) throw changedMeanwhile();
+        const sealed = sealEnvelope('blob', bytes, this.#withDefaults(input));
         const whole = { key, bytes: bytes.length, storedBytes: sealed.length, packs: [], plain: undefined };
-        return this.#writeCopy('data', sealed, whole, state, options);
+        return await this.#writeCopy('data', sealed, whole, state, options);
       }
-      return this.#saving(options, async (unnamed, own) => {
+      return await saves.run(options, async (unnamed, own) => {
         const store = this.#withDefaults({ ...input, ...own });
-        const packed = await packContent(this.#context, input.bytes, unnamed, store);
+        const packed = await packContent(this.#context, bytes, unnamed, store);
         if (packed.key !== key) throw changedMeanwhile();
-        return this.#writeCopy(
-          'manifests',
-          packed.sealed,
-          { ...packed, plain: undefined, unnamed },
-          state,
-          own,
-        );
+        const whole = { ...packed, plain: undefined, unnamed };
+        return this.#writeCopy('manifests', packed.sealed, whole, state, own);
       });
-    });
+    } finally {
+      release();
+    }
   }
 
   /** A whole copy of what a stream holds, which is read to its end and no more. */
@@ -251,23 +241,7 @@ export class ContentWriter {
       hasher.update(piece);
       bytes += piece.length;
     }
-    return (await this.relyAll([{ key: hasher.digestHex(), bytes }], options))[0];
-  }
-
-  /** Runs a save that writes objects before what names them: unless it comes to that, they go again, however it ends. */
-  #saving<T>(
-    { signal }: CallOptions,
-    save: (unnamed: UnnamedObjects, options: CallOptions) => Promise<T>,
-  ): Promise<T> {
-    const { saves, storage } = this.#context.shared;
-    return saves.run(signal, async (call) => {
-      const unnamed = new UnnamedObjects(storage);
-      try {
-        return await save(unnamed, { signal: call.signal });
-      } finally {
-        await unnamed.drop();
-      }
-    });
+    return (await this.rely([{ key: hasher.digestHex(), bytes }], options))[0];
   }
 
   /** The plain object that holds a content already, or what `save` makes. */
@@ -277,7 +251,7 @@ export class ContentWriter {
     save: (state: CollectionState) => Promise<StoredPlain>,
   ): Promise<StoredPlain> {
     const state = await this.#finder.pinAndReadLog([key], options);
-    return this.#context.shared.locks.run(key, async () => {
+    return this.#context.place.locks.run(key, async () => {
       const hit = await this.#finder.find({ key, bytes, folder: 'manifests', plain: true }, state, options);
       return hit?.plain ? { ...hit.stored, plain: hit.plain } : save(state);
     });
@@ -345,13 +319,13 @@ export class ContentWriter {
       bytes,
       storedBytes,
       ...(root === undefined ? {} : { root }),
-      ...placeMember(this.#context.place),
+      ...placeMember(this.#context.place.id),
     };
     return this.#finder.learn({ stored, packs, plain }, state).stored;
   }
 
   #withDefaults<T extends StoreOptions>(options: T): T {
-    return { ...options, compression: options.compression ?? this.#context.shared.compression };
+    return { ...options, compression: options.compression ?? this.#context.place.settings.compression };
   }
 }
 
@@ -372,11 +346,6 @@ function isNoKey({ kind }: ContentRef): boolean {
 
 function folderFor(bytes: number): CopyFolder {
   return bytes < CHUNKED_FROM_BYTES ? 'data' : 'manifests';
-}
-
-/** Waits for all, then throws the first failure: nothing goes on in the background. */
-async function allSettledOrThrow(work: Promise<void>[]): Promise<void> {
-  for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason;
 }
 
 async function* mapPieces(

@@ -1,3 +1,4 @@
+import { mapBounded } from '../async/bounded-work.ts';
 import {
   type ContentKey,
   type CopyFolder,
@@ -80,14 +81,9 @@ export async function lookAtPacks(
 ): Promise<Map<string, ObjectPresence>> {
   const found = new Map<string, ObjectPresence>();
   const groups = neighbours(names);
-  for (let start = 0; start < groups.length; start += LISTS_AT_ONCE) {
-    const looks = groups
-      .slice(start, start + LISTS_AT_ONCE)
-      .map((near) => lookAtNear(storage, near, { signal }));
-    await Promise.allSettled(looks); // nothing goes on in the background after a failure
-    for (const seen of await Promise.all(looks))
-      for (const [name, presence] of seen) found.set(name, presence);
-  }
+  await mapBounded(groups, LISTS_AT_ONCE, async (near) => {
+    for (const [name, presence] of await lookAtNear(storage, near, { signal })) found.set(name, presence);
+  });
   return found;
 }
 

@@ -5,9 +5,10 @@ import type { ContentRef } from '../format/content-ref.ts';
 import { placeMember } from '../format/stored-content.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { CollectionState } from './collection-log.ts';
+import type { KnownCopy } from './content-place.ts';
 import { type ListedCopy, listCopies, lookAt } from './copies.ts';
 import { markDamaged } from './damage.ts';
-import type { KnownCopy, WriterContext } from './writer-context.ts';
+import type { WriterContext } from './writer-context.ts';
 
 /** A copy that was looked at and may be relied on. */
 export type WholeCopy = Omit<KnownCopy, 'version'>;
@@ -47,15 +48,15 @@ export class CopyFinder {
     options: CallOptions,
     further: readonly ContentRef[] = [],
   ): Promise<CollectionState> {
-    const { session, shared } = this.#context;
+    const { session, place } = this.#context;
     const pins: ContentRef[] = [...further];
     for (const key of keys) {
-      pins.push({ place: shared.place, kind: 'key', name: key });
-      const known = shared.knownCopies.get(key);
+      pins.push({ place: place.id, kind: 'key', name: key });
+      const known = place.knownCopies.get(key);
       for (const pin of known ? this.#pinsOf(known) : []) pins.push(pin);
     }
     await session.pin(pins, options);
-    return shared.log.newest(options);
+    return place.log.newest(options);
   }
 
   /** Step 4: a copy that is neither condemned nor marked, and whole as far as it is looked at; `undefined` without one. */
@@ -68,7 +69,7 @@ export class CopyFinder {
       const whole = await this.#inspect(copy, wanted, options);
       if (whole && fits(whole, wanted)) return this.learn(whole, state);
     }
-    if (known && !wanted.plain) this.#context.shared.knownCopies.delete(wanted.key);
+    if (known && !wanted.plain) this.#context.place.knownCopies.delete(wanted.key);
     return undefined;
   }
 
@@ -78,7 +79,7 @@ export class CopyFinder {
     state: CollectionState,
     options: CallOptions,
   ): Promise<WholeCopy | undefined> {
-    const known = this.#context.shared.knownCopies.get(key)?.stored;
+    const known = this.#context.place.knownCopies.get(key)?.stored;
     for (const folder of known?.copy.startsWith('manifests/') ? LARGE_FIRST : SMALL_FIRST) {
       const found = await this.find({ key, bytes: known?.bytes, folder }, state, options);
       if (found) return found;
@@ -94,30 +95,30 @@ export class CopyFinder {
 
   /** Remembers a copy that was written, or seen whole, after `state` was read. */
   learn(whole: WholeCopy, state: CollectionState): WholeCopy {
-    const { knownCopies } = this.#context.shared;
+    const { knownCopies } = this.#context.place;
     if (state.idle) knownCopies.set(whole.stored.key, { ...whole, version: state.version });
     return whole;
   }
 
   /** What this process knows under an idle version, if that is still the newest one; what it learned after this session's pins does not count. */
   #knownCopy({ key, folder }: Wanted, state: CollectionState): WholeCopy | undefined {
-    const known = this.#context.shared.knownCopies.get(key);
+    const known = this.#context.place.knownCopies.get(key);
     if (!known || !state.idle || known.version !== state.version) return undefined;
     const pins = this.#pinsOf(known);
     const names = [known.stored.copy, ...pins.map(({ name }) => name)];
-    const isPinned = this.#context.session.hasPinned(pins);
+    const isPinned = this.#context.session.has(pins);
     const isWhole = !names.some((name) => this.#isLost(name, state));
     return known.stored.copy.startsWith(folder) && isPinned && isWhole ? known : undefined;
   }
 
   /** Condemned, or found damaged by this process. */
   #isLost(name: string, state: CollectionState): boolean {
-    const { place, reader } = this.#context.shared;
-    return state.isCondemned(name, place) || reader.hasFoundDamaged(name);
+    const { id, reader } = this.#context.place;
+    return state.isCondemned(name, id) || reader.hasFoundDamaged(name);
   }
 
   #pinsOf({ packs, plain }: WholeCopy): ContentRef[] {
-    const { place } = this.#context;
+    const { id: place } = this.#context.place;
     const pins: ContentRef[] = packs.map(({ name }) => ({ place, kind: 'pack', name }));
     if (plain) pins.push({ place, kind: 'plain', name: plain });
     return pins;
@@ -125,26 +126,26 @@ export class CopyFinder {
 
   /** Where looking is cheap, or asked for, every hit is looked at, known or not. */
   #looksTwice(): boolean {
-    return this.#context.storage.capabilities.localReads || this.#context.shared.verifyHits;
+    return this.#context.storage.capabilities.localReads || this.#context.place.settings.verifyHits;
   }
 
   /** Looks at a copy and what it names; what is found damaged is marked, and is no hit. */
   async #inspect(copy: ListedCopy, wanted: Wanted, options: CallOptions): Promise<WholeCopy | undefined> {
-    const { shared, storage } = this.#context;
+    const { place, storage } = this.#context;
     try {
       const whole =
         copy.folder === 'data'
           ? await this.#inspectData(copy, wanted, options)
           : await this.#inspectDescription(copy, wanted, options);
       if (!whole) return undefined;
-      if (shared.verifyHits) await shared.reader.verifyCopy(copy.name, options);
+      if (place.settings.verifyHits) await place.reader.verifyCopy(copy.name, options);
       await storage.persist([copy.name], options);
       return whole;
     } catch (error) {
       // One that a newer release wrote is whole for it, and none for us.
       if (isStowageError(error, 'CONTENT_NOT_FOUND', 'UNSUPPORTED_FORMAT')) return undefined;
       if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
-      await shared.reader.reportDamage(error, copy.name);
+      await place.reader.reportDamage(error, copy.name);
       return undefined;
     }
   }
@@ -171,7 +172,7 @@ export class CopyFinder {
         copy: name,
         bytes: contentBytes,
         storedBytes: bytes,
-        ...placeMember(this.#context.place),
+        ...placeMember(this.#context.place.id),
       },
       packs: [],
       plain: undefined,
@@ -184,13 +185,13 @@ export class CopyFinder {
     wanted: Wanted,
     options: CallOptions,
   ): Promise<WholeCopy | undefined> {
-    const { session, shared } = this.#context;
-    const whole = await shared.reader.describeCopy(copy.name, options);
+    const { session, place } = this.#context;
+    const whole = await place.reader.describeCopy(copy.name, options);
     if (!whole) return undefined;
     if (whole.stored.bytes !== (wanted.bytes ?? whole.stored.bytes)) throw misfit(copy.name);
     await session.pin(this.#pinsOf(whole), options);
-    const state = await shared.log.newest(options);
-    if (state.isCondemned(copy.name, shared.place)) return undefined;
+    const state = await place.log.newest(options);
+    if (state.isCondemned(copy.name, place.id)) return undefined;
     if (!(await this.#context.mayUsePacks(whole.packs, options, state))) return undefined;
     if (whole.plain && !(await this.#mayUseObject(whole.plain, whole.stored.bytes, state, options)))
       return undefined;

@@ -7,7 +7,7 @@ import {
 import { packName } from '../format/content-names.ts';
 import type { PackEntry } from '../format/manifest.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import type { WriterSession } from './session.ts';
+import type { SessionPins } from './session-pins.ts';
 import type { UnnamedObjects } from './unnamed-objects.ts';
 
 /** A pack is written when it has grown to this. */
@@ -22,7 +22,7 @@ export interface PackedEntry {
 
 /** Gathers envelopes into packs in the order they come. Holds at most two packs in memory: one filling, one being written. */
 export class PackWriter {
-  readonly #session: WriterSession;
+  readonly #session: SessionPins;
   readonly #unnamed: UnnamedObjects;
   readonly #options: CallOptions;
   readonly #capacity: number;
@@ -34,7 +34,7 @@ export class PackWriter {
 
   /** Packs are `unnamed` until their manifest is. `expectedBytes`, where the content's length is known, keeps the buffer of a small pack small. */
   constructor(
-    session: WriterSession,
+    session: SessionPins,
     unnamed: UnnamedObjects,
     options: CallOptions & { expectedBytes?: number },
   ) {

@@ -1,5 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
+import { LinkedAbort } from '../async/linked-abort.ts';
+import { isStowageError } from '../errors.ts';
 import { nameTaken, tryCreateOwn } from '../format/create-own.ts';
+import { closedError } from '../storage/checks.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { ContentSource } from '../streams/chunk-stream.ts';
 
@@ -70,6 +73,53 @@ export class UnnamedObjects {
         return tell(names.slice(start), error);
       }
     }
+  }
+}
+
+/** The saves of one place that write objects before what names them. */
+export class SavesUnderWay {
+  readonly #storage: DataStoreStorage;
+  readonly #underWay = new Map<LinkedAbort, Promise<void>>();
+
+  constructor(storage: DataStoreStorage) {
+    this.#storage = storage;
+  }
+
+  /**
+   * Runs a save. Unless it comes to name what it wrote, that goes again, however it ends.
+   *
+   * @throws StowageError `STORAGE_CLOSED` when the storage is closed meanwhile
+   */
+  async run<T>(
+    { signal }: CallOptions,
+    save: (unnamed: UnnamedObjects, options: CallOptions) => Promise<T>,
+  ): Promise<T> {
+    const unnamed = new UnnamedObjects(this.#storage);
+    const call = new LinkedAbort(signal);
+    let end = (): void => {};
+    this.#underWay.set(
+      call,
+      new Promise((resolve) => {
+        end = resolve;
+      }),
+    );
+    try {
+      return await save(unnamed, { signal: call.signal });
+    } catch (error) {
+      throw isStowageError(call.signal.reason, 'STORAGE_CLOSED') ? call.signal.reason : error;
+    } finally {
+      await unnamed.drop();
+      this.#underWay.delete(call);
+      call.release();
+      end();
+    }
+  }
+
+  /** Ends what is under way, and resolves when that has removed what nothing names. */
+  async close(): Promise<void> {
+    const ending = [...this.#underWay.values()];
+    for (const call of this.#underWay.keys()) call.abort(closedError(this.#storage.type));
+    await Promise.all(ending);
   }
 }
 

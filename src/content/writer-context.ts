@@ -1,109 +1,49 @@
-import { BoundedMap } from '../async/bounded-map.ts';
-import { KeyLocks } from '../async/key-locks.ts';
-import type { Compression } from '../codec/envelope.ts';
 import { isStowageError } from '../errors.ts';
-import { type ContentKey, packPlaceOf } from '../format/content-names.ts';
+import { packPlaceOf } from '../format/content-names.ts';
 import type { ContentRef } from '../format/content-ref.ts';
 import type { PackEntry } from '../format/manifest.ts';
-import type { StoredContent } from '../format/stored-content.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { UploadsUnderWay } from '../storage/object-store/uploads-under-way.ts';
-import type { CollectionLog, CollectionState } from './collection-log.ts';
-import type { ContentReader } from './content-reader.ts';
+import type { CollectionState } from './collection-log.ts';
+import type { ContentPlace } from './content-place.ts';
 import { lookAtPacks } from './copies.ts';
 import { markDamaged } from './damage.ts';
 import type { PackedEntry } from './pack-writer.ts';
-import type { WriterSession } from './session.ts';
+import type { SessionPins } from './session-pins.ts';
 
-const KNOWN_COPIES = 20_000;
-const KNOWN_CHUNKS = 100_000;
 /** How many packs of one content are asked about together. */
 const ASKED_TOGETHER = 100;
 
-/** What this process wrote, or saw whole, after it had read an idle version. */
-export interface KnownCopy {
-  stored: StoredContent;
-  packs: readonly PackEntry[];
-  plain: string | undefined;
-  /** The idle version. */
-  version: number;
-}
-
-/** What the writers of one store in one process share, for one place. */
-export interface SharedWriterState {
-  /** Where they write: `HERE`, or the id of another place. */
-  readonly place: string;
-  /** The objects of that place. */
-  readonly storage: DataStoreStorage;
-  /** The collector's log, which lies in the store itself for all places. */
-  readonly log: CollectionLog;
-  readonly reader: ContentReader;
-  readonly locks: KeyLocks;
-  /** Saves that have written what nothing names yet, and remove it again when the storage is closed. */
-  readonly saves: UploadsUnderWay;
-  readonly knownCopies: BoundedMap<ContentKey, KnownCopy>;
-  readonly knownChunks: BoundedMap<string, PackedEntry>;
-  /** Packs that hold the chunks of one content, for each of them, in the order in which the content needs them. */
-  readonly packsTogether: WeakMap<PackEntry, readonly PackEntry[]>;
-  readonly compression: Compression;
-  readonly verifyHits: boolean;
-}
-
-export function sharedWriterState(
-  { place, storage }: Pick<SharedWriterState, 'place' | 'storage'>,
-  log: CollectionLog,
-  reader: ContentReader,
-  options: { compression: Compression; verifyHits: boolean },
-): SharedWriterState {
-  return {
-    ...options,
-    place,
-    storage,
-    log,
-    reader,
-    locks: new KeyLocks(),
-    saves: new UploadsUnderWay(storage.type),
-    knownCopies: new BoundedMap(KNOWN_COPIES),
-    knownChunks: new BoundedMap(KNOWN_CHUNKS),
-    packsTogether: new WeakMap(),
-  };
-}
-
-/** One session's view of the shared state: which packs of others it may rely on. */
+/** What one session writes with at one place, and which packs of others it may rely on there. */
 export class WriterContext {
-  readonly shared: SharedWriterState;
-  readonly session: WriterSession;
+  readonly place: ContentPlace;
+  readonly session: SessionPins;
   readonly #usablePacks = new Map<string, Promise<boolean>>();
 
-  constructor(shared: SharedWriterState, session: WriterSession) {
-    this.shared = shared;
+  constructor(place: ContentPlace, session: SessionPins) {
+    this.place = place;
     this.session = session;
   }
 
   get storage(): DataStoreStorage {
-    return this.shared.storage;
-  }
-
-  get place(): string {
-    return this.shared.place;
+    return this.place.storage;
   }
 
   /** Where a chunk lies whose manifest this process wrote before; whether this session may rely on that pack, {@link mayUsePack} tells. */
   knownChunk(id: string): PackedEntry | undefined {
-    return this.shared.knownChunks.get(id);
+    return this.place.knownChunks.get(id);
   }
 
   /** Comes after the manifest that names their packs: no other packs may be found by their chunks. */
   rememberChunks(chunks: ReadonlyMap<string, PackedEntry>): void {
     const packs = new Set<PackEntry>();
     for (const [id, entry] of chunks) {
-      this.shared.knownChunks.set(id, entry);
+      this.place.knownChunks.set(id, entry);
       packs.add(entry.pack);
     }
     const inOrder = [...packs];
     for (let start = 0; start < inOrder.length; start += ASKED_TOGETHER) {
       const together = inOrder.slice(start, start + ASKED_TOGETHER);
-      for (const pack of together) this.shared.packsTogether.set(pack, together);
+      for (const pack of together) this.place.packsTogether.set(pack, together);
     }
   }
 
@@ -113,7 +53,7 @@ export class WriterContext {
    * next: what is pinned in vain costs nothing.
    */
   async mayUsePack(pack: PackEntry, options: CallOptions): Promise<boolean> {
-    const { packsTogether, reader } = this.shared;
+    const { packsTogether, reader } = this.place;
     if (reader.hasFoundDamaged(pack.name)) return false;
     if (this.#isOwn(pack)) return true;
     if (!this.#usablePacks.has(pack.name)) {
@@ -135,7 +75,7 @@ export class WriterContext {
     options: CallOptions,
     readAfterPins?: CollectionState,
   ): Promise<boolean> {
-    if (packs.some(({ name }) => this.shared.reader.hasFoundDamaged(name))) return false;
+    if (packs.some(({ name }) => this.place.reader.hasFoundDamaged(name))) return false;
     const fresh = packs.filter(({ name }) => !this.#usablePacks.has(name));
     if (fresh.length > 0) {
       const checked = this.#checkPacks(fresh, options, readAfterPins);
@@ -167,7 +107,7 @@ export class WriterContext {
     readAfterPins: CollectionState | undefined,
   ): Promise<Set<string>> {
     const state = readAfterPins ?? (await this.#pinAndReadLog(packs, options));
-    const spared = packs.filter(({ name }) => !state.isCondemned(name, this.place));
+    const spared = packs.filter(({ name }) => !state.isCondemned(name, this.place.id));
     const presences = await lookAtPacks(
       this.storage,
       spared.map(({ name }) => name),
@@ -185,8 +125,8 @@ export class WriterContext {
   }
 
   async #pinAndReadLog(packs: readonly PackEntry[], options: CallOptions): Promise<CollectionState> {
-    const pins = packs.map(({ name }): ContentRef => ({ place: this.place, kind: 'pack', name }));
+    const pins = packs.map(({ name }): ContentRef => ({ place: this.place.id, kind: 'pack', name }));
     await this.session.pin(pins, options);
-    return this.shared.log.newest(options);
+    return this.place.log.newest(options);
   }
 }

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { isError, StowageError } from '../errors.ts';
 import {
   finishRunRecord,

@@ -1,6 +1,6 @@
 import type { ReadAttempt } from '../attempts/attempt-reader.ts';
 import { CONTENT_FAULTS } from '../attempts/attempt-view.ts';
-import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument, isStowageError } from '../errors.ts';
 import { formatPathspec } from '../format/pathspec.ts';
 import type { StoredContent } from '../format/stored-content.ts';

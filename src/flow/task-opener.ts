@@ -1,7 +1,7 @@
 import { type ReadAttempt, type ReadRule, readAttempt, readTask } from '../attempts/attempt-reader.ts';
 import { MetadataCache } from '../attempts/metadata-cache.ts';
 import type { ByteCache } from '../content/byte-cache.ts';
-import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
 import {
   type ListAttemptsOptions,

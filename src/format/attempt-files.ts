@@ -8,6 +8,7 @@ import {
   erasedRevisionOf,
   readSessionFile,
   SESSION_FILES,
+  type SessionFiles,
 } from './session-files.ts';
 
 /** Which DONE a listing showed: its name, length and time tell it from any other that was or will be there. */
@@ -67,6 +68,11 @@ export function attemptBase(path: TaskPath, attempt: number): string {
 /** What the records of an attempt are of. */
 export function attemptSubject({ flow, run, step, task }: TaskPath, attempt: number): RecordSubject {
   return { flow, run, step, task, attempt };
+}
+
+/** Those of the session that owns the attempt. */
+export function attemptSession(path: TaskPath, attempt: number): SessionFiles {
+  return { base: attemptBase(path, attempt), subject: attemptSubject(path, attempt) };
 }
 
 /** What the names of an attempt's partial records begin with; they lie apart, so that listings of tasks do not meet them. */

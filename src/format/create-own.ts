@@ -13,7 +13,8 @@ export async function createOwn(
   body: Uint8Array,
   options: CreateOptions = {},
 ): Promise<void> {
-  if (!(await tryCreateOwn(storage, name, body, options))) throw nameTaken(storage, name);
+  if (await storage.create(name, body, options)) return;
+  if (!(await holdsBytes(storage, name, body, options.signal))) throw nameTaken(storage, name);
 }
 
 /** Like {@link createOwn}, but `false` where somebody else's object has the name. */

@@ -1,9 +1,6 @@
 import { hostname } from 'node:os';
-import { digestHex } from '../digest/blake3.ts';
-import { StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { type ContentRef, readContentRefs } from './content-ref.ts';
-import { createOwn, holdsBytes } from './create-own.ts';
 import { encodeRecord } from './record.ts';
 import {
   type RecordSubject,
@@ -41,6 +38,18 @@ export function erasedFile(revision: number): string {
 export function erasedRevisionOf(suffix: string): number | undefined {
   const match = /^\.ERASED\.(\d{8})\.json$/.exec(suffix);
   return match ? Number(match[1]) : undefined;
+}
+
+/** Where the files of a session lie, and what its records say that it is of. */
+export interface SessionFiles {
+  /** What their names begin with. */
+  base: string;
+  subject: RecordSubject;
+}
+
+/** Those of a session outside a task. */
+export function standaloneFiles(session: SessionId): SessionFiles {
+  return { base: `loose/${session}`, subject: { loose: true, session } };
 }
 
 /** What attempt.json says: the session is open, whose it is, and since when. */
@@ -186,32 +195,4 @@ export async function readSessionFile(
   { signal }: CallOptions,
 ): Promise<Uint8Array | undefined> {
   return (await storage.get(name, { signal, maxBytes: MAX_RECORD_BYTES }))?.body;
-}
-
-/**
- * Describes and closes a session: metadata.json first, then everything the session wrote becomes durable, then DONE.
- * Resolves to `undefined`, or to the DONE of whoever closed it before.
- *
- * @throws StowageError `RECORD_DAMAGED` where a DONE stands that cannot be read.
- */
-export async function closeSession(
-  storage: DataStoreStorage,
-  base: string,
-  subject: RecordSubject,
-  metadata: Uint8Array,
-  done: Omit<DoneRecord, 'metadataDigest'>,
-  options: CallOptions,
-): Promise<DoneRecord | undefined> {
-  await createOwn(storage, base + SESSION_FILES.metadata, metadata, { ...options, durability: 'deferred' });
-  const name = base + SESSION_FILES.done;
-  const body = encodeDone({ ...done, metadataDigest: digestHex(metadata) }, subject);
-  if (await storage.create(name, body, { ...options, durability: 'barrier' })) return undefined;
-  if (await holdsBytes(storage, name, body, options.signal)) return undefined; // our own, after a lost response
-  const standing = await readSessionFile(storage, name, options);
-  if (standing) return decodeDone(standing, storage.uri(name), subject);
-  throw new StowageError(
-    'STORAGE_FAILED',
-    `${storage.uri(name)} could not be created and cannot be read; check that no other program changes the store's folders.`,
-    { details: { name } },
-  );
 }

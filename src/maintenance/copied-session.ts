@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Heartbeat } from '../content/heartbeat.ts';
 import { digestBytes, digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
 import { type ContentRef, HERE } from '../format/content-ref.ts';
@@ -30,6 +29,7 @@ import {
 } from '../format/session-files.ts';
 import { newSessionId, padSequence, type SessionId } from '../format/session-id.ts';
 import type { StoredContent } from '../format/stored-content.ts';
+import { Heartbeat } from '../sessions/heartbeat.ts';
 import { type ClosedResult, comparableDescription } from './closed-result.ts';
 import { type StagedContents, type StoredContents, stageContents, toSought } from './copy-content.ts';
 import type { CopyContext } from './copy-context.ts';
@@ -128,17 +128,17 @@ class CopyWriting {
   }
 
   /** What is not found any more is written again; the pins keep it from now on. */
-  async relyOn({ contents, stored, writer }: StagedContents): Promise<void> {
+  async relyOn({ contents, stored, session }: StagedContents): Promise<void> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const sought = contents.map((content) => {
         const { key, bytes } = stored.get(content.address.key) as StoredContent;
         return toSought({ ...content, address: { key, bytes } });
       });
-      const found = await writer.relyAll(sought, this.#context.options);
+      const found = await session.rely(sought, this.#context.options);
       const gone = contents.filter((_, index) => !found[index]);
       for (const content of found) if (content) stored.set(content.key, content);
       if (gone.length === 0) return;
-      const again = await stageContents(this.#context, gone, writer);
+      const again = await stageContents(this.#context, gone, session);
       for (const [key, content] of again.stored) stored.set(key, content);
     }
     throw this.#lost('content');
@@ -202,12 +202,12 @@ class CopyWriting {
     const { staging, options } = this.#context;
     const body = encodeDescription(this.#description(described, described.table));
     if (body.length <= MAX_TABLE_BYTES) return body;
-    return staging.use(1, async (writer) => {
+    return staging.use(1, async (session) => {
       const bytes = encodeTable(described.table);
       for (let tries = 0; tries < MAX_TRIES; tries++) {
-        const [table] = (await writer.saveAll([{ bytes }], options)) as [StoredContent];
+        const [table] = (await session.put([{ bytes }], options)) as [StoredContent];
         await this.#pin([table.key]);
-        const [found] = await writer.relyAll([table], options);
+        const [found] = await session.rely([table], options);
         if (found) return encodeDescription(this.#description(described, found));
       }
       throw this.#lost('table');

@@ -1,5 +1,5 @@
 import { readAttempt } from '../attempts/attempt-reader.ts';
-import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import type { AttemptFiles } from '../format/attempt-files.ts';
 import {
@@ -103,8 +103,8 @@ export async function copySession(
   alongside?: () => Promise<void>,
 ): Promise<void> {
   if (contents.length === 0) return writeCopiedSession(context, copy, result, undefined, alongside);
-  await context.staging.use(contents.length, async (writer) => {
-    const staged = await stageContents(context, contents, writer);
+  await context.staging.use(contents.length, async (session) => {
+    const staged = await stageContents(context, contents, session);
     await writeCopiedSession(context, copy, result, staged, alongside);
     context.report.contentBytes += staged.contentBytes;
     context.report.bytesDeduplicated += staged.bytesDeduplicated;

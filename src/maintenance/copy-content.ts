@@ -1,16 +1,12 @@
 import { elementBytesOf } from '../attempts/transfer-artifacts.ts';
-import {
-  CHUNKED_FROM_BYTES,
-  type ContentInput,
-  type ContentWriter,
-  type SoughtContent,
-} from '../content/content-writer.ts';
+import { CHUNKED_FROM_BYTES, type ContentInput, type SoughtContent } from '../content/content-writer.ts';
 import { CopyCandidates } from '../content/copy-candidates.ts';
 import { invalidArgument, isStowageError, type StowageError, throwIfAborted } from '../errors.ts';
 import type { ContentKey } from '../format/content-names.ts';
 import { HERE } from '../format/content-ref.ts';
 import type { ArtifactTable } from '../format/description.ts';
 import type { ContentAddress, StoredContent } from '../format/stored-content.ts';
+import type { Session } from '../sessions/session.ts';
 import type { CopyContext } from './copy-context.ts';
 
 /** A content that the source refers to. */
@@ -28,7 +24,7 @@ export type StoredContents = Map<ContentKey, StoredContent>;
 export interface StagedContents {
   contents: readonly SourceContent[];
   stored: StoredContents;
-  writer: ContentWriter;
+  session: Session;
   /** Their length. */
   contentBytes: number;
   /** The length of those that the target had already. */
@@ -68,7 +64,7 @@ export async function contentsOf(
 async function fileOf({ source, options }: CopyContext, address: StoredContent): Promise<string | undefined> {
   // Of what lies among the manifests, plain objects alone have no root.
   if (address.root !== undefined || !address.copy.startsWith('manifests/')) return undefined;
-  const { storage, reader } = await source.contentAt(address.place ?? HERE, options);
+  const { storage, reader } = await source.at(address.place ?? HERE, options);
   const copies = new CopyCandidates(storage, address, options);
   for (let name = await copies.next(); name !== undefined; name = await copies.next()) {
     if (!name.startsWith('manifests/')) continue;
@@ -82,28 +78,28 @@ async function fileOf({ source, options }: CopyContext, address: StoredContent):
   return undefined; // reading it will say what is wrong, if anything is
 }
 
-/** Has all contents in the target, under the session of `writer`: what is there is found, the rest is read, verified and written. */
+/** Has all contents in the target, under `session`: what is there is found, the rest is read, verified and written. */
 export async function stageContents(
   context: CopyContext,
   contents: readonly SourceContent[],
-  writer: ContentWriter,
+  session: Session,
 ): Promise<StagedContents> {
   const { options } = context;
   const stored: StoredContents = new Map();
-  const known = await writer.relyAll(contents.map(toSought), options);
+  const known = await session.rely(contents.map(toSought), options);
   for (const content of known) if (content) stored.set(content.key, content);
   const bytesDeduplicated = sum(stored);
   const absent = contents.filter(({ address }) => !stored.has(address.key));
   const goesTogether = ({ address, file }: SourceContent): boolean => isSmall(address) && file === undefined;
   const small = absent.filter(goesTogether);
   for (let start = 0; start < small.length; start += SMALL_AT_ONCE) {
-    await copySmall(context, small.slice(start, start + SMALL_AT_ONCE), writer, stored);
+    await copySmall(context, small.slice(start, start + SMALL_AT_ONCE), session, stored);
   }
   for (const content of absent.filter((one) => !goesTogether(one))) {
-    const copied = await copyOnce(context, content, writer);
+    const copied = await copyOnce(context, content, session);
     stored.set(copied.key, copied);
   }
-  return { contents, stored, writer, contentBytes: sum(stored), bytesDeduplicated };
+  return { contents, stored, session, contentBytes: sum(stored), bytesDeduplicated };
 }
 
 function sum(stored: StoredContents): number {
@@ -121,7 +117,7 @@ export function toSought({ address, file }: SourceContent): SoughtContent {
 async function copySmall(
   { source, options }: CopyContext,
   contents: readonly SourceContent[],
-  writer: ContentWriter,
+  session: Session,
   stored: StoredContents,
 ): Promise<void> {
   throwIfAborted(options.signal);
@@ -129,7 +125,7 @@ async function copySmall(
     return { bytes: await source.reader.load(address, options), elementBytes, isAbsent: true };
   });
   await Promise.allSettled(loading); // nothing goes on in the background after a failure
-  for (const content of await writer.saveAll(await Promise.all(loading), options)) {
+  for (const content of await session.put(await Promise.all(loading), options)) {
     stored.set(content.key, content);
   }
 }
@@ -138,17 +134,17 @@ async function copySmall(
 async function copyOnce(
   context: CopyContext,
   content: SourceContent,
-  writer: ContentWriter,
+  session: Session,
 ): Promise<StoredContent> {
   const { turns, written, options } = context;
   const { key } = content.address;
   return turns.run('large', async () => {
     throwIfAborted(options.signal);
     if (written.get(key)) {
-      const [found] = await writer.relyAll([toSought(content)], options);
+      const [found] = await session.rely([toSought(content)], options);
       if (found) return found;
     }
-    const copied = await copyLarge(context, content, writer);
+    const copied = await copyLarge(context, content, session);
     written.set(key, true);
     return copied;
   });
@@ -157,15 +153,15 @@ async function copyOnce(
 async function copyLarge(
   context: CopyContext,
   { address, elementBytes, file }: SourceContent,
-  writer: ContentWriter,
+  session: Session,
 ): Promise<StoredContent> {
   const { options, source } = context;
   if (file !== undefined && isSmall(address)) {
-    return writer.savePlain(file, await source.reader.load(address, options), options);
+    return session.putPlain(file, await source.reader.load(address, options), options);
   }
   const bytes = told(context, source.reader.stream(address, options));
-  if (file !== undefined) return writer.savePlain(file, bytes, options);
-  return writer.saveStream(bytes, { ...options, elementBytes });
+  if (file !== undefined) return session.putPlain(file, bytes, options);
+  return session.putStream(bytes, { ...options, elementBytes });
 }
 
 async function* told({ report }: CopyContext, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

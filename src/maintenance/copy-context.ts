@@ -1,10 +1,10 @@
 import type { BoundedMap } from '../async/bounded-map.ts';
 import type { KeyLocks } from '../async/key-locks.ts';
-import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
+import type { ContentAddressedStore } from '../content-addressed-store.ts';
+import type { Staging } from '../sessions/staging.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { CopyReport } from './copy-report.ts';
 import type { EntriesToCopy } from './entries-to-copy.ts';
-import type { Staging } from './staging.ts';
 
 /** What the parts of one copy share. */
 export interface CopyContext {

@@ -1,9 +1,14 @@
 import type { BoundedWork } from '../async/bounded-work.ts';
-import { looseSubject } from '../content/loose-session.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
 import { decodeDescription, decodeTable, MAX_DESCRIPTION_BYTES } from '../format/description.ts';
-import { decodeAttempt, decodeDone, readSessionFile, SESSION_FILES } from '../format/session-files.ts';
+import {
+  decodeAttempt,
+  decodeDone,
+  readSessionFile,
+  SESSION_FILES,
+  standaloneFiles,
+} from '../format/session-files.ts';
 import { isSessionId } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { type ClosedResult, originOf } from './closed-result.ts';
@@ -45,8 +50,7 @@ async function copyLoose(
   if (result?.done.outcome !== 'done' || !result.described) return 'nothing';
   if (isThere) throw givenUp(`Session ${session}`);
   const copy: CopiedSession = {
-    base: `loose/${session}`,
-    subject: looseSubject(session),
+    ...standaloneFiles(session),
     session,
     origin: originOf(result.done, context.sourceId),
     what: `Session ${session}`,
@@ -64,7 +68,7 @@ async function isAbandoned({ target, options }: CopyContext, session: string): P
   const standing = await readSessionFile(target.storage, name, options);
   return (
     standing !== undefined &&
-    decodeDone(standing, target.storage.uri(name), looseSubject(session)).outcome === 'abandoned'
+    decodeDone(standing, target.storage.uri(name), standaloneFiles(session).subject).outcome === 'abandoned'
   );
 }
 
@@ -78,7 +82,7 @@ async function readLoose(
   const doneName = base + SESSION_FILES.done;
   const bytes = await readSessionFile(storage, doneName, options);
   if (!bytes) throw damaged(storage.uri(doneName), 'it was listed but cannot be read');
-  const done = decodeDone(bytes, storage.uri(doneName), looseSubject(session));
+  const done = decodeDone(bytes, storage.uri(doneName), standaloneFiles(session).subject);
   const name = base + SESSION_FILES.metadata;
   const what = storage.uri(name);
   const described = await storage.get(name, { ...options, maxBytes: MAX_DESCRIPTION_BYTES });
@@ -92,7 +96,7 @@ async function readLoose(
   const { startedAt, table, metadata, readFrom } = decodeDescription(
     described.body,
     what,
-    looseSubject(session),
+    standaloneFiles(session).subject,
   );
   const rows = typeof table === 'function' ? table() : decodeTable(await reader.load(table, options), what);
   return { done, startedAt, described: { table: rows, metadata, readFrom }, purged: false, deleted: false };

@@ -3,8 +3,8 @@ import { BoundedWork } from '../async/bounded-work.ts';
 import { KeyLocks } from '../async/key-locks.ts';
 import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
 import type { TaskCacheOptions } from '../cache/task-cache.ts';
-import { ContentAddressedStore } from '../content/content-addressed-store.ts';
 import { closeAll, isWithin, type OpenPlace } from '../content/places.ts';
+import { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { runNotFound } from '../flow/run.ts';
 import { listTasks } from '../format/attempt-files.ts';
@@ -17,6 +17,7 @@ import {
   type OptionTable,
   wholeNumber,
 } from '../options/option-table.ts';
+import { Staging } from '../sessions/staging.ts';
 import { canonicalAddress, rootOf } from '../storage/canonical-address.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { CountStorage } from '../storage/count.ts';
@@ -28,7 +29,6 @@ import { copyLooseSessions } from './copy-loose.ts';
 import { type CopyProgress, CopyReport, type CopyResult } from './copy-report.ts';
 import { copyRun, type RunToCopy } from './copy-run.ts';
 import { EntriesToCopy } from './entries-to-copy.ts';
-import { Staging } from './staging.ts';
 
 /** What {@link copyStore} copies, and how. */
 export interface CopyOptions extends CallOptions, Pick<TaskCacheOptions, 'signingKeys'> {

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { openAttempt } from '../../src/attempts/attempt-opening.ts';
-import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
+import { ContentAddressedStore } from '../../src/content-addressed-store.ts';
 import { readSessionFile } from '../../src/format/session-files.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';

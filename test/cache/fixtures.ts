@@ -1,6 +1,6 @@
 import { readTask } from '../../src/attempts/attempt-reader.ts';
 import { resultOf } from '../../src/cache/entry-writer.ts';
-import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
+import { ContentAddressedStore } from '../../src/content-addressed-store.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { FlowDataStore } from '../../src/flow-data-store.ts';
 import { type CacheEntry, decodeEntry, type NewCacheEntry } from '../../src/format/cache-entry.ts';

@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect } from 'vitest';
 import { ContentReader } from '../../src/content/content-reader.ts';
 import type { DamageMessage } from '../../src/content/damage.ts';
-import { WriterSession } from '../../src/content/session.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import type { StoredContent } from '../../src/format/stored-content.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
@@ -22,6 +21,7 @@ import {
   namesOf,
   ObservedStorage,
   onlyName,
+  openSession,
   withFlippedBit,
 } from './storages.ts';
 
@@ -261,15 +261,15 @@ describe('a process that found damage', () => {
           const memory = new MemoryStorage();
           const store = freshStore(new ObservedStorage(memory, { localReads }));
           await store.prepareToWrite();
-          const open = store.writer(new WriterSession(store.storage));
-          const [first] = await open.saveAll([{ bytes: content }]);
-          await open.saveAll([{ bytes: content }]);
+          const open = await openSession(store);
+          const [first] = await open.put([{ bytes: content }]);
+          await open.put([{ bytes: content }]);
           const target = await onlyName(memory, object);
           await memory.overwrite(target, withFlippedBit(await bodyOf(memory, target), 8 * 60));
           if (content.length > 0) {
             const code = await codeOf(store.reader.load(first as StoredContent));
             expect(code).toBe('CONTENT_DAMAGED');
-            const [again] = await open.saveAll([{ bytes: content }]);
+            const [again] = await open.put([{ bytes: content }]);
             expect(again?.copy).not.toBe(first?.copy);
             await expectLoads(memory, first as StoredContent, content);
             const [next] = await store.saveBlobs([content]);

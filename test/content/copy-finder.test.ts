@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { SavedBlob } from '../../src/content/content-addressed-store.ts';
-import { WriterSession } from '../../src/content/session.ts';
+import type { SavedBlob } from '../../src/content-addressed-store.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import {
   type CollectionVersion,
@@ -14,7 +13,16 @@ import { newSessionId } from '../../src/format/session-id.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { contentOf } from './contents.ts';
-import { bodyOf, codeOf, copiesIn, freshStore, namesOf, ObservedStorage, onlyName } from './storages.ts';
+import {
+  bodyOf,
+  codeOf,
+  copiesIn,
+  freshStore,
+  namesOf,
+  ObservedStorage,
+  onlyName,
+  openSession,
+} from './storages.ts';
 
 const SMALL = contentOf(1000, 5);
 const LARGE = contentOf(300_000, 5);
@@ -175,8 +183,8 @@ describe('the writer’s protocol, step by step', () => {
     const storage = new ObservedStorage(new MemoryStorage());
     const store = freshStore(storage);
     await store.prepareToWrite();
-    const writer = store.writer(new WriterSession(storage));
-    for (let i = 0; i < 3; i++) await writer.saveAll([{ bytes: SMALL }, { bytes: LARGE }]);
+    const writer = await openSession(store);
+    for (let i = 0; i < 3; i++) await writer.put([{ bytes: SMALL }, { bytes: LARGE }]);
     const pins = await pinsIn(storage);
     expect(new Set(pins).size).toBe(pins.length);
   });
@@ -335,20 +343,19 @@ describe('rely, for work that is closed again after a fence', () => {
   test('finds a copy again, pins it, and tells what is gone or condemned', async () => {
     const storage = new MemoryStorage();
     const [small, large] = await freshStore(storage).saveBlobs([SMALL, LARGE]);
-    const session = new WriterSession(storage);
-    const writer = freshStore(storage).writer(session);
-    expect((await writer.relyAll([small as SavedBlob]))[0]?.copy).toBe(small?.copy);
-    expect((await writer.relyAll([large as SavedBlob]))[0]?.copy).toBe(large?.copy);
+    const writer = await openSession(freshStore(storage));
+    expect((await writer.rely([small as SavedBlob]))[0]?.copy).toBe(small?.copy);
+    expect((await writer.rely([large as SavedBlob]))[0]?.copy).toBe(large?.copy);
     const pack = await onlyName(storage, 'packs/');
-    expect(await pinsIn(storage, session.id)).toEqual([
+    expect(await pinsIn(storage, writer.id)).toEqual([
       `key ${small?.key}`,
       `key ${large?.key}`,
       `pack ${pack}`,
     ]);
     await writeVersion(storage, 1, 'proposed', [small?.copy as string, pack]);
-    const next = freshStore(storage).writer(new WriterSession(storage));
-    expect((await next.relyAll([small as SavedBlob]))[0]).toBeUndefined();
-    expect((await next.relyAll([large as SavedBlob]))[0]).toBeUndefined();
+    const next = await openSession(freshStore(storage));
+    expect((await next.rely([small as SavedBlob]))[0]).toBeUndefined();
+    expect((await next.rely([large as SavedBlob]))[0]).toBeUndefined();
   });
 });
 

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 import { MIN_CHUNK_BYTES, nextCut } from '../../src/codec/chunker.ts';
 import { openEnvelope } from '../../src/codec/envelope.ts';
 import { GEAR } from '../../src/codec/gear-table.ts';
-import { WriterSession } from '../../src/content/session.ts';
 import { createHasher, digestHex } from '../../src/digest/blake3.ts';
 import { decodeManifest, GROUP_CHUNKS, type Manifest } from '../../src/format/manifest.ts';
 import type { StoredContent } from '../../src/format/stored-content.ts';
@@ -19,6 +18,7 @@ import {
   freshStore,
   namesOf,
   ObservedStorage,
+  openSession,
   withFlippedBit,
 } from './storages.ts';
 
@@ -400,14 +400,14 @@ describe('memory', () => {
     const storage = new MemoryStorage();
     const store = freshStore(storage);
     await store.prepareToWrite();
-    const writer = store.writer(new WriterSession(storage));
+    const writer = await openSession(store);
     async function* failing(): AsyncGenerator<Uint8Array> {
       yield contentOf(1 * MIB);
       throw new Error('lost');
     }
-    await expect(writer.saveStream(failing())).rejects.toThrow('lost');
+    await expect(writer.putStream(failing())).rejects.toThrow('lost');
     const content = contentOf(1 * MIB);
-    await writer.saveAll([{ bytes: content }]);
+    await writer.put([{ bytes: content }]);
     expect(Buffer.compare(await freshStore(storage).reader.load({ key: digestHex(content) }), content)).toBe(
       0,
     );

@@ -1,8 +1,11 @@
-import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
+import { ContentAddressedStore } from '../../src/content-addressed-store.ts';
 import { isStowageError, type StowageErrorCode } from '../../src/errors.ts';
 import { decodeRecord } from '../../src/format/record.ts';
 import type { RecordSubject } from '../../src/format/record-fields.ts';
 import { encodeDone } from '../../src/format/session-files.ts';
+import type { SessionId } from '../../src/format/session-id.ts';
+import type { Session } from '../../src/sessions/session.ts';
+import { StandaloneSession } from '../../src/sessions/standalone-session.ts';
 import type {
   CallOptions,
   CreateOptions,
@@ -112,6 +115,11 @@ export function freshStore(
   options: ConstructorParameters<typeof ContentAddressedStore>[1] = {},
 ): ContentAddressedStore {
   return new ContentAddressedStore(storage, options);
+}
+
+/** A session that writes to a store, outside a task. */
+export async function openSession(store: ContentAddressedStore, id?: SessionId): Promise<Session> {
+  return (await StandaloneSession.open(store, { id })).session;
 }
 
 /** Writes down every call, in the order of their beginnings, and lets a test act before one. */

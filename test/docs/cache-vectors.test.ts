@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import vectors from '../../docs/format-vectors/cache.json' with { type: 'json' };
 import { EntryReader } from '../../src/cache/entry-reader.ts';
-import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
+import { ContentAddressedStore } from '../../src/content-addressed-store.ts';
 import { type CacheEntry, decodeEntry, encodeEntry } from '../../src/format/cache-entry.ts';
 import {
   entryName,

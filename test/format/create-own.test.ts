@@ -1,14 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { openLooseSession } from '../../src/content/loose-session.ts';
-import { WriterSession } from '../../src/content/session.ts';
 import { createOwn, holdsBytes } from '../../src/format/create-own.ts';
 import { newSessionId } from '../../src/format/session-id.ts';
+import type { Session } from '../../src/sessions/session.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { LocalStorage } from '../../src/storage/local.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { RetryStorage } from '../../src/storage/retry.ts';
 import { contentOf, streamOf } from '../content/contents.ts';
-import { bodyOf, codeOf, freshStore, namesOf } from '../content/storages.ts';
+import { bodyOf, codeOf, freshStore, namesOf, openSession } from '../content/storages.ts';
 import { scratchFolder } from '../storage/scratch.ts';
 
 const folder = scratchFolder();
@@ -36,53 +35,29 @@ describe.each([
   ['memory', async () => new MemoryStorage()],
   ['local', () => LocalStorage.open(`${folder}/${newSessionId()}`, { fsync: false })],
 ] as const)('foreign objects under the names of a session, on %s', (_, open) => {
-  test.each<
-    [
-      string,
-      (session: string) => string,
-      (store: ReturnType<typeof freshStore>, session: WriterSession) => Promise<unknown>,
-    ]
-  >([
-    [
-      'its attempt.json',
-      (id) => `loose/${id}.attempt.json`,
-      (store, session) => openLooseSession(store.storage, session, {}),
-    ],
-    [
-      'its pins',
-      (id) => `pins/${id}/00000000.json`,
-      (store, session) => store.writer(session).saveAll([{ bytes: contentOf(10) }]),
-    ],
-    [
-      'its pack',
-      (id) => `packs/${id}/00000000`,
-      (store, session) => store.writer(session).saveAll([{ bytes: contentOf(300_000) }]),
-    ],
+  test.each<[string, (session: string) => string, (session: Session) => Promise<unknown>]>([
+    ['its attempt.json', (id) => `loose/${id}.attempt.json`, async () => {}],
+    ['its pins', (id) => `pins/${id}/00000000.json`, (session) => session.put([{ bytes: contentOf(10) }])],
+    ['its pack', (id) => `packs/${id}/00000000`, (session) => session.put([{ bytes: contentOf(300_000) }])],
     [
       'its pack, from a stream',
       (id) => `packs/${id}/00000000`,
-      (store, session) =>
-        store.writer(session).saveStream(streamOf(contentOf(300_000), { lengths: [9999], reused: false })),
+      (session) => session.putStream(streamOf(contentOf(300_000), { lengths: [9999], reused: false })),
     ],
-    [
-      'its plain object',
-      (id) => `plain/${id}-00000000/x`,
-      (store, session) => store.writer(session).savePlain('x', contentOf(10)),
-    ],
+    ['its plain object', (id) => `plain/${id}-00000000/x`, (session) => session.putPlain('x', contentOf(10))],
     [
       'its plain object, from a stream',
       (id) => `plain/${id}-00000000/x`,
-      (store, session) =>
-        store.writer(session).savePlain('x', streamOf(contentOf(10), { lengths: [3], reused: false })),
+      (session) => session.putPlain('x', streamOf(contentOf(10), { lengths: [3], reused: false })),
     ],
   ])('%s: STORAGE_FAILED, and the foreign object stays', async (_, nameOf, write) => {
     await using storage = await open();
     const store = freshStore(storage);
     await store.prepareToWrite();
-    const session = new WriterSession(storage, newSessionId());
-    const name = nameOf(session.id);
+    const id = newSessionId();
+    const name = nameOf(id);
     await storage.create(name, foreign);
-    expect(await codeOf(write(store, session))).toBe('STORAGE_FAILED');
+    expect(await codeOf(openSession(store, id).then(write))).toBe('STORAGE_FAILED');
     expect(Buffer.from(await bodyOf(storage, name))).toEqual(foreign);
     expect((await namesOf(storage)).filter((found) => /^(data|manifests)/.test(found))).toEqual([]);
   });

@@ -12,8 +12,8 @@ import { type Frame, Ways } from './ways.ts';
  */
 const BOUNDS = [
   ['saveArtifacts, to a small content', 14],
-  ['saveArtifacts, to a pack', 21],
-  ['saveArtifacts, to a manifest', 18],
+  ['saveArtifacts, to a pack', 17],
+  ['saveArtifacts, to a manifest', 13],
   ['done, to DONE', 5],
   ['loadArtifacts, to a small content', 13],
   ['loadArtifacts, to a pack', 16],

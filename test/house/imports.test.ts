@@ -13,6 +13,7 @@ const ORDER = [
   'format',
   'content',
   'sessions',
+  'content-addressed-store',
   'values',
   'logs',
   'attempts',

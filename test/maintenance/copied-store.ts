@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { type ReadAttempt, readAttempt } from '../../src/attempts/attempt-reader.ts';
 import { listRuns } from '../../src/attempts/run-listing.ts';
-import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
+import { ContentAddressedStore } from '../../src/content-addressed-store.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { attemptBase, type ListedTask, listTasks } from '../../src/format/attempt-files.ts';
 import { readRunCreated, readRunFinished } from '../../src/format/run-records.ts';

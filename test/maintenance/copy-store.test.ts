@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ContentAddressedStore } from '../../src/content/content-addressed-store.ts';
+import { ContentAddressedStore } from '../../src/content-addressed-store.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { collectionVersionName, encodeCollectionVersion } from '../../src/format/collection-records.ts';
 import { encodeRecord } from '../../src/format/record.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Blob } from '../../src/content/content-addressed-store.ts';
+import type { Blob } from '../../src/content-addressed-store.ts';
 import { LocalStorage } from '../../src/storage/local.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { contentOf } from '../content/contents.ts';

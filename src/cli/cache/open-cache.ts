@@ -1,6 +1,6 @@
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import { TaskCache } from '../../cache/task-cache.ts';
-import type { ContentAddressedStore } from '../../content/content-addressed-store.ts';
+import type { ContentAddressedStore } from '../../content-addressed-store.ts';
 import type { Invocation } from '../invocation.ts';
 import { withStore } from '../store.ts';
 import { Progress } from '../ui/progress.ts';

@@ -2,7 +2,7 @@ import type { ListedEntry } from '../../cache/entry-listing.ts';
 import type { CacheHit, CacheMiss } from '../../cache/entry-reader.ts';
 import type { CacheKey } from '../../cache/key-parts.ts';
 import { TaskCache } from '../../cache/task-cache.ts';
-import type { ContentAddressedStore } from '../../content/content-addressed-store.ts';
+import type { ContentAddressedStore } from '../../content-addressed-store.ts';
 import { isStowageError } from '../../errors.ts';
 import { type CacheEntry, isSignatureFault } from '../../format/cache-entry.ts';
 import { CACHE_KEY_VARIABLE } from '../../format/signing.ts';

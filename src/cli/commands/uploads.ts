@@ -79,7 +79,7 @@ async function* placesOf(
       continue;
     }
     try {
-      yield { unfinished: (await content.contentAt(id, { signal })).storage.unfinished, place: uri };
+      yield { unfinished: (await content.at(id, { signal })).storage.unfinished, place: uri };
     } catch (error) {
       if (!isStowageError(error, 'PLACE_UNREACHABLE', 'PLACE_NOT_TRUSTED')) throw error;
       invocation.failed(error);

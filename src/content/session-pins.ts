@@ -5,16 +5,17 @@ import { newSessionId, type SessionId } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 
 /**
- * One writer's session: whatever it writes carries its id, and what it relies on of others it pins first.
- * A collector spares both for as long as the session is open.
+ * The id of one session, the numbers of the objects that it writes, and what it pins. A collector spares what carries the id, and
+ * what is pinned, for as long as the session is open.
  */
-export class WriterSession {
+export class SessionPins {
   readonly id: SessionId;
   readonly #storage: DataStoreStorage;
   readonly #pinned = new Set<string>();
   #pinRecords = 0;
   #sequence = 0;
 
+  /** @param storage that of the store itself, where pins of all places lie */
   constructor(storage: DataStoreStorage, id: SessionId = newSessionId()) {
     this.#storage = storage;
     this.id = id;
@@ -25,13 +26,8 @@ export class WriterSession {
     return this.#sequence++;
   }
 
-  /** Counts entries as pinned that the session's attempt.json names already. */
-  adoptFirstPins(entries: readonly ContentRef[]): void {
-    for (const entry of entries) this.#pinned.add(refId(entry));
-  }
-
-  /** Whether all of `entries` are pinned. */
-  hasPinned(entries: readonly ContentRef[]): boolean {
+  /** Tells whether all of `entries` are pinned. */
+  has(entries: readonly ContentRef[]): boolean {
     return entries.every((entry) => this.#pinned.has(refId(entry)));
   }
 

@@ -1,45 +1,43 @@
-import type { ContentAddressedStore } from '../content/content-addressed-store.ts';
-import type { ContentWriter } from '../content/content-writer.ts';
-import { type LooseSession, openLooseSession, releaseLooseSession } from '../content/loose-session.ts';
-import { WriterSession } from '../content/session.ts';
+import type { ContentStore } from '../content/content-store.ts';
 import type { CallOptions } from '../storage/contract.ts';
+import type { Session } from './session.ts';
+import { releaseSession, StandaloneSession } from './standalone-session.ts';
 
 /** After so many contents a session is exchanged for a new one, so that what it pins, and remembers to have pinned, stays bounded. */
 const MAX_CONTENTS = 20_000;
 
 interface Stage {
-  opened: Promise<{ loose: LooseSession; writer: ContentWriter }>;
+  opened: Promise<StandaloneSession>;
   contents: number;
   users: number;
 }
 
 /**
- * The sessions under which a copy writes and pins content in its target before anything there refers to it: loose ones, with beats
- * of their own. Attempts of the target are opened only once all of their content is there, so that one which a copy left open is
+ * The sessions under which a copy writes and pins content in its target before anything there refers to it: standalone ones, with
+ * heartbeats of their own. Attempts of the target are opened only once all of their content is there, so that one which a copy left open is
  * rare; and since they pin what they rely on before a session ends, the content needs it no longer then. A session closes as done,
  * with no content, and released.
  */
 export class Staging {
-  readonly #content: ContentAddressedStore;
+  readonly #store: ContentStore;
   readonly #options: CallOptions;
   #current: Stage | undefined;
   readonly #open = new Set<Stage>();
 
-  constructor(content: ContentAddressedStore, options: CallOptions) {
-    this.#content = content;
+  constructor(store: ContentStore, options: CallOptions) {
+    this.#store = store;
     this.#options = options;
   }
 
   /** Does work that writes so many contents under a session that is open until the work has ended. */
-  async use<T>(contents: number, work: (writer: ContentWriter) => Promise<T>): Promise<T> {
+  async use<T>(contents: number, work: (session: Session) => Promise<T>): Promise<T> {
     this.#current ??= this.#begin();
     const stage = this.#current;
     stage.users += 1;
     stage.contents += contents;
     if (stage.contents >= MAX_CONTENTS) this.#current = undefined;
     try {
-      const { writer } = await stage.opened;
-      return await work(writer);
+      return await work((await stage.opened).session);
     } finally {
       stage.users -= 1;
       if (stage.users === 0 && this.#current !== stage) await this.#end(stage, undefined);
@@ -53,13 +51,8 @@ export class Staging {
   }
 
   #begin(): Stage {
-    const { storage } = this.#content;
-    const open = async (): Promise<{ loose: LooseSession; writer: ContentWriter }> => {
-      const session = new WriterSession(storage);
-      const loose = await openLooseSession(storage, session, this.#options);
-      return { loose, writer: this.#content.writer(session) };
-    };
-    const stage = { opened: open(), contents: 0, users: 0 };
+    const opened = StandaloneSession.open(this.#store, this.#options);
+    const stage = { opened, contents: 0, users: 0 };
     this.#open.add(stage);
     stage.opened.catch(() => {
       this.#open.delete(stage);
@@ -70,13 +63,13 @@ export class Staging {
 
   async #end(stage: Stage, failure: unknown): Promise<void> {
     if (!this.#open.delete(stage)) return;
-    const { loose } = await stage.opened;
-    if (failure !== undefined) return loose.fail(failure);
+    const standalone = await stage.opened;
+    if (failure !== undefined) return standalone.fail(failure);
     try {
-      await loose.done([], {});
-      await releaseLooseSession(this.#content.storage, loose.session.id, {});
+      await standalone.done([], {});
+      await releaseSession(this.#store.storage, standalone.session.id, {});
     } catch (error) {
-      await loose.fail(error);
+      await standalone.fail(error);
     }
   }
 }

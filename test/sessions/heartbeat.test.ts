@@ -1,12 +1,12 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, test } from 'vitest';
 import { KeyLocks } from '../../src/async/key-locks.ts';
-import { Heartbeat, type HeartbeatFailure } from '../../src/content/heartbeat.ts';
 import { decodeRecord } from '../../src/format/record.ts';
 import { newSessionId } from '../../src/format/session-id.ts';
+import { Heartbeat, type HeartbeatFailure } from '../../src/sessions/heartbeat.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { bodyOf, namesOf } from './storages.ts';
+import { bodyOf, namesOf } from '../content/storages.ts';
 
 const until = async (condition: () => Promise<boolean> | boolean): Promise<void> => {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 1));

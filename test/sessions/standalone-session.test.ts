@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Blob, SavedBlob } from '../../src/content/content-addressed-store.ts';
+import type { Blob, SavedBlob } from '../../src/content-addressed-store.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { StowageError } from '../../src/errors.ts';
 import { type ArtifactEntry, decodeDescription } from '../../src/format/description.ts';
@@ -7,8 +7,16 @@ import { decodeDone } from '../../src/format/session-files.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { type Fault, FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { contentOf } from './contents.ts';
-import { abandonedDone, bodyOf, codeOf, freshStore, namesOf, ObservedStorage, onlyName } from './storages.ts';
+import { contentOf } from '../content/contents.ts';
+import {
+  abandonedDone,
+  bodyOf,
+  codeOf,
+  freshStore,
+  namesOf,
+  ObservedStorage,
+  onlyName,
+} from '../content/storages.ts';
 
 function artifactsIn(metadata: Uint8Array): ArtifactEntry[] {
   const { table } = decodeDescription(metadata, 'metadata.json', { loose: true });

@@ -1,19 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import {
-  type Blob,
-  ContentAddressedStore,
-  type SaveBlobsOptions,
-} from '../../src/content/content-addressed-store.ts';
-import { digestHex } from '../../src/digest/blake3.ts';
-import { encodeRecord } from '../../src/format/record.ts';
-import { LocalStorage } from '../../src/storage/local.ts';
-import { MemoryStorage } from '../../src/storage/memory.ts';
-import { propertyRuns, test } from '../property.ts';
-import { scratchFolder } from '../storage/scratch.ts';
-import { anyCompression, anyContent, anyForm } from './arbitrary-content.ts';
-import { contentOf, MIB, streamOf } from './contents.ts';
-import { codeOf, freshStore, namesOf, plainAt } from './storages.ts';
+import { type Blob, ContentAddressedStore, type SaveBlobsOptions } from '../src/content-addressed-store.ts';
+import { digestHex } from '../src/digest/blake3.ts';
+import { encodeRecord } from '../src/format/record.ts';
+import { LocalStorage } from '../src/storage/local.ts';
+import { MemoryStorage } from '../src/storage/memory.ts';
+import { anyCompression, anyContent, anyForm } from './content/arbitrary-content.ts';
+import { contentOf, MIB, streamOf } from './content/contents.ts';
+import { codeOf, freshStore, namesOf, plainAt } from './content/storages.ts';
+import { propertyRuns, test } from './property.ts';
+import { scratchFolder } from './storage/scratch.ts';
 
 const folder = scratchFolder();
 let folders = 0;

@@ -1,0 +1,226 @@
+import { checkCompression } from './codec/payload.ts';
+import type { ByteCache } from './content/byte-cache.ts';
+import type { ReadOptions } from './content/content-reader.ts';
+import { ContentStore } from './content/content-store.ts';
+import type { StoredPlain } from './content/content-writer.ts';
+import { GuardedCache } from './content/guarded-cache.ts';
+import type { StoreOptions } from './content/large-content.ts';
+import type { ListedPlace } from './content/places.ts';
+import { checkRawDataPath, type RawDataPathOptions } from './content/raw-data-path.ts';
+import { invalidArgument } from './errors.ts';
+import { type ContentKey, isContentKey } from './format/content-names.ts';
+import { HERE } from './format/content-ref.ts';
+import { isSessionId, type SessionId } from './format/session-id.ts';
+import type { ContentAddress, StoredContent } from './format/stored-content.ts';
+import { checkOptionNames } from './options/option-names.ts';
+import type { Session } from './sessions/session.ts';
+import { releaseSession, StandaloneSession } from './sessions/standalone-session.ts';
+import type { CallOptions } from './storage/contract.ts';
+import { ensureBytes } from './streams/chunk-stream.ts';
+import { takeOnce } from './streams/read-once.ts';
+import { untilAborted } from './streams/stream-head.ts';
+
+/** Options of {@link ContentAddressedStore.saveBlobs}. */
+export interface SaveBlobsOptions
+  extends Pick<StoreOptions, 'signal' | 'compression' | 'elementBytes'>,
+    RawDataPathOptions {}
+
+/** Options of {@link ContentAddressedStore.saveData}. */
+export interface SaveDataOptions extends CallOptions, RawDataPathOptions {}
+
+/** A content saved outside a task. */
+export interface SavedBlob extends StoredContent {
+  /** The session that keeps it, until `release(session)`. */
+  session: SessionId;
+}
+
+/** A content saved as a plain object outside a task. */
+export interface SavedData extends SavedBlob, StoredPlain {
+  /** Where any tool opens it. */
+  uri: string;
+}
+
+/** What can be saved: bytes in memory, or a stream of any length. */
+export type Blob = Uint8Array | AsyncIterable<Uint8Array>;
+
+/**
+ * Keeps contents under the BLAKE3 digest of their bytes, each once. What is saved here directly belongs to a session of its own
+ * and is kept until `release(session)`; task code saves artifacts instead, which belong to their attempt.
+ */
+export class ContentAddressedStore extends ContentStore implements AsyncDisposable {
+  /**
+   * Has contents that are loaded whole looked for in a cache first, and offered to it after they were read from the store; streams
+   * and ranges pass it by. The caller closes the cache. `undefined` takes it away.
+   *
+   * @throws StowageError `INVALID_ARGUMENT` for anything else.
+   */
+  setBlobCache(cache: ByteCache | undefined): void {
+    this.reader.useCache(cache === undefined ? undefined : new GuardedCache(cache));
+  }
+
+  /**
+   * Saves contents; resolves to where each lies, in order. All belong to one session, which keeps them until
+   * {@link release}. Bytes and streams may be mixed.
+   *
+   * @throws StowageError `INVALID_ARGUMENT` for anything but bytes; nothing of the call is kept then.
+   */
+  async saveBlobs(
+    blobs: Iterable<Blob> | AsyncIterable<Blob>,
+    options: SaveBlobsOptions = {},
+  ): Promise<SavedBlob[]> {
+    checkOptionNames(options, 'saveBlobs', ['compression', 'elementBytes', 'rawDataPath']);
+    const { signal, rawDataPath: _, ...storeOptions } = options;
+    if (storeOptions.compression !== undefined) checkCompression(storeOptions.compression);
+    const items = itemsOf(blobs, { signal });
+    return this.#underOwnSession(options, async (session, place) => {
+      const saved: StoredContent[] = [];
+      for await (const blob of items) {
+        if (blob instanceof Uint8Array) {
+          saved.push(...(await session.put([{ ...storeOptions, bytes: blob, place }], { signal })));
+        } else {
+          saved.push(await session.putStream(checkStream(blob), { ...storeOptions, place, signal }));
+        }
+      }
+      return saved;
+    });
+  }
+
+  /**
+   * Saves contents as plain objects, which any tool opens at their URI. Belong to one session, which keeps them until {@link release}.
+   *
+   * @throws StowageError `INVALID_NAME` for a file name that cannot be used; `INVALID_ARGUMENT` for anything but bytes.
+   */
+  async saveData(
+    files: Iterable<{ name: string; data: Blob }>,
+    options: SaveDataOptions = {},
+  ): Promise<SavedData[]> {
+    checkOptionNames(options, 'saveData', ['rawDataPath']);
+    const { signal } = options;
+    const items = itemsOf(files, { signal });
+    const saved = await this.#underOwnSession(options, async (session, place) => {
+      const stored: StoredPlain[] = [];
+      for await (const item of items) {
+        const { name, data } = checkFile(item);
+        const source = data instanceof Uint8Array ? data : checkStream(data);
+        stored.push(await session.putPlain(name, source, { place, signal }));
+      }
+      return stored;
+    });
+    const withUri = async (content: StoredPlain & { session: SessionId }): Promise<SavedData> => {
+      const { storage } = await this.at(content.place ?? HERE, { signal });
+      return { ...content, uri: storage.uri(content.plain) };
+    };
+    return Promise.all(saved.map(withUri));
+  }
+
+  /**
+   * Loads contents, one after the other, verified: by what saving them returned, or by their keys alone, which finds what lies in
+   * the store itself, not what a `rawDataPath` sent elsewhere.
+   */
+  async *loadBlobs(
+    keys: Iterable<ContentKey | ContentAddress> | AsyncIterable<ContentKey | ContentAddress>,
+    options: CallOptions = {},
+  ): AsyncGenerator<{ key: ContentKey; blob: Uint8Array }> {
+    checkOptionNames(options, 'loadBlobs');
+    await this.prepareToRead(options);
+    for await (const item of itemsOf(keys, options)) {
+      const address = addressOf(item);
+      yield { key: address.key, blob: await this.reader.load(address, options) };
+    }
+  }
+
+  /** Reads one content, or a part of it, piece by piece, verified; memory stays bounded however long it is. */
+  async *streamBlob(key: ContentKey | ContentAddress, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
+    checkOptionNames(options, 'streamBlob', ['range']);
+    await this.prepareToRead(options);
+    yield* this.reader.stream(addressOf(key), options);
+  }
+
+  /**
+   * Gives up what a session of {@link saveBlobs} or {@link saveData} keeps. Content that nothing else refers to
+   * goes with the next collection; until then it can still be read. Idempotent.
+   *
+   * @throws StowageError `SESSION_NOT_FOUND`
+   */
+  async release(session: SessionId, options: CallOptions = {}): Promise<void> {
+    checkOptionNames(options, 'release');
+    if (!isSessionId(session)) {
+      throw invalidArgument(
+        `${JSON.stringify(session)} is no session; pass the session that the save returned.`,
+      );
+    }
+    await this.prepareToRead(options);
+    await releaseSession(this.storage, session, options);
+  }
+
+  /**
+   * The other places that hold content of this store (`rawDataPath`): one LIST, and one GET each. One whose record cannot be read is
+   * listed with its `problem`.
+   */
+  async places(options: CallOptions = {}): Promise<ListedPlace[]> {
+    checkOptionNames(options, 'places');
+    await this.prepareToRead(options);
+    return this.knownPlaces.list(options);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Runs `save` under a session of its own: nothing is visible of it unless all of it was saved. */
+  async #underOwnSession<T extends StoredContent>(
+    { signal, ...where }: CallOptions & RawDataPathOptions,
+    save: (session: Session, place: string) => Promise<T[]>,
+  ): Promise<(T & { session: SessionId })[]> {
+    const options = { signal };
+    const rawDataPath = checkRawDataPath(where.rawDataPath) ?? this.rawDataPath;
+    await this.prepareToWrite(options);
+    const standalone = await StandaloneSession.open(this, options);
+    const { session } = standalone;
+    try {
+      const saved = await save(session, await session.locate(rawDataPath, options));
+      await standalone.done(saved, options);
+      return saved.map((content) => ({ ...content, session: session.id }));
+    } catch (error) {
+      await standalone.fail(error);
+      throw error;
+    }
+  }
+}
+
+function checkFile(item: unknown): { name: string; data: Blob } {
+  if (typeof item === 'object' && item !== null && 'name' in item && 'data' in item) {
+    return item as { name: string; data: Blob };
+  }
+  throw invalidArgument("Files are saved as a list of { name: 'report.html', data: bytes }.");
+}
+
+function addressOf(content: unknown): ContentAddress {
+  if (isContentKey(content)) return { key: content };
+  const isAddress = typeof content === 'object' && content !== null && 'key' in content;
+  if (isAddress && isContentKey(content.key)) return content as ContentAddress;
+  throw invalidArgument(
+    `${JSON.stringify(isAddress ? content.key : content)} is no key; a key is 64 hexadecimal digits.`,
+  );
+}
+
+/** Asynchronous ones end when they are aborted, even while they wait for the next item. */
+function itemsOf<T>(
+  items: Iterable<T> | AsyncIterable<T>,
+  options: CallOptions,
+): Iterable<T> | AsyncIterable<T> {
+  const isObject = typeof items === 'object' && items !== null;
+  if (isObject && Symbol.asyncIterator in items) return untilAborted(items, options);
+  if (isObject && Symbol.iterator in items) return takeOnce(items);
+  throw invalidArgument(
+    'Contents are saved as a list: pass an array, or an iterable, of what is to be saved.',
+  );
+}
+
+function checkStream(value: unknown): AsyncIterable<Uint8Array> {
+  if (typeof value === 'object' && value !== null && Symbol.asyncIterator in value) {
+    return value as AsyncIterable<Uint8Array>;
+  }
+  ensureBytes(value);
+  throw new TypeError('unreachable: bytes are not a stream');
+}

@@ -1,0 +1,178 @@
+import { type Compression, checkCompression } from '../codec/payload.ts';
+import { invalidArgument } from '../errors.ts';
+import { HERE } from '../format/content-ref.ts';
+import type { SessionId } from '../format/session-id.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { CollectionLog } from './collection-log.ts';
+import { ContentPlace, PlaceReader } from './content-place.ts';
+import { ContentReader } from './content-reader.ts';
+import { type OpenPlace, type PlaceInfo, type PlaceSettings, Places } from './places.ts';
+import { checkRawDataPath, type RawDataPathOptions } from './raw-data-path.ts';
+import { StandingStorage } from './standing-storage.ts';
+import { checkLostIdentity, StoreFile } from './store-file.ts';
+
+/** How a store keeps content. */
+export interface ContentStoreOptions extends RawDataPathOptions {
+  /** How content is compressed unless a call says otherwise. Default `auto`: zstd where a sample shrinks by 5 %, raw elsewhere. */
+  compression?: Compression | undefined;
+  /** Whether a deduplication hit is read and verified in full, rather than looked at. Default `false`. */
+  verifyHits?: boolean | undefined;
+  /**
+   * Opens the storages of other places that hold content of this store (`rawDataPath`), for writing and reading: by the address
+   * that was given, and later by the one that the store keeps of it. What it returns is closed with the store.
+   * Default: `openStorage`, which finds credentials in the environment; but an address that only the store names is then opened at the
+   * services themselves, at an endpoint of the environment or of the store, or in a folder for a store in a folder, and nowhere else
+   * (`PLACE_NOT_TRUSTED`).
+   */
+  openPlace?: OpenPlace | undefined;
+  /** By which id a `stowage.json` that was lost over existing runs is made anew: that of the store, or a `new` one. Default: none (`NOT_A_STORE`). */
+  lostIdentity?: 'new' | SessionId | undefined;
+}
+
+/** A store as its readers and writers see it: whether it is there, and the places where its content lies. */
+export class ContentStore {
+  /** The objects of the store itself. */
+  readonly storage: DataStoreStorage;
+  /**
+   * Reads contents, wherever they lie.
+   *
+   * @internal
+   */
+  readonly reader: ContentReader;
+  /**
+   * Where content goes unless something narrower says otherwise.
+   *
+   * @internal
+   */
+  readonly rawDataPath: string | undefined;
+  /** @internal */
+  protected readonly knownPlaces: Places;
+  readonly #storeFile: StoreFile;
+  readonly #here: ContentPlace;
+  readonly #elsewhere = new Map<string, ContentPlace>();
+
+  constructor(opened: DataStoreStorage, options: ContentStoreOptions = {}, around: PlaceSettings = {}) {
+    const { compression = 'auto', verifyHits = false, openPlace: open, lostIdentity } = options;
+    checkCompression(compression);
+    if (typeof verifyHits !== 'boolean') {
+      throw invalidArgument('The option verifyHits must be true or false.');
+    }
+    if (open !== undefined && typeof open !== 'function') {
+      throw invalidArgument('The option openPlace must be a function that opens a storage by its address.');
+    }
+    this.rawDataPath = checkRawDataPath(options.rawDataPath);
+    this.#storeFile = new StoreFile(opened, checkLostIdentity(lostIdentity));
+    const storage = new StandingStorage(opened, this.#storeFile);
+    this.storage = storage;
+    this.knownPlaces = new Places(storage, this.#storeFile, {
+      ...around,
+      open,
+      rawDataPath: this.rawDataPath,
+    });
+    this.reader = new ContentReader(storage, HERE, async (place, callOptions) => {
+      return (await this.at(place, callOptions)).reader;
+    });
+    const settings = { compression, verifyHits };
+    this.#here = new ContentPlace({ id: HERE, storage }, this.reader, new CollectionLog(storage), settings);
+  }
+
+  /**
+   * Readies the store for reading: it exists, and its format is known.
+   *
+   * @internal
+   */
+  async prepareToRead(options: CallOptions = {}): Promise<void> {
+    await this.#storeFile.require(options);
+  }
+
+  /**
+   * Readies the store for writing, and makes it where there is none.
+   *
+   * @internal
+   */
+  async prepareToWrite(options: CallOptions = {}): Promise<void> {
+    await this.#storeFile.ensure(options);
+  }
+
+  /** The store's id; makes no store. */
+  async storeId(options: CallOptions = {}): Promise<string> {
+    return (await this.#storeFile.require(options)).storeId;
+  }
+
+  /**
+   * A place with content of the store, by the id that records name; the store itself is `HERE`.
+   *
+   * @internal
+   * @throws StowageError `PLACE_NOT_FOUND`, `PLACE_UNREACHABLE`
+   */
+  async at(place: string, options: CallOptions): Promise<ContentPlace> {
+    if (place === HERE) return this.#here;
+    const known = this.#elsewhere.get(place);
+    if (known) return known;
+    const found = await this.knownPlaces.find(place, options);
+    const first = this.#elsewhere.get(place);
+    if (first) return first;
+    const { log, settings } = this.#here;
+    const opened = new ContentPlace(found, new PlaceReader(found, this.knownPlaces), log, settings);
+    this.#elsewhere.set(place, opened);
+    return opened;
+  }
+
+  /**
+   * The id of the place at an address, registered in the store and marked at the place; `HERE` for the store itself.
+   *
+   * @internal
+   */
+  registerPlace(rawDataPath: string, options: CallOptions): Promise<string> {
+    return this.knownPlaces.register(rawDataPath, options);
+  }
+
+  /**
+   * Makes sure that content may go to an address that a record names.
+   *
+   * @internal
+   * @throws StowageError `PLACE_NOT_TRUSTED`
+   */
+  checkNamedPlace(uri: string): Promise<void> {
+    return this.knownPlaces.checkNamed(uri);
+  }
+
+  /**
+   * Throws where a place has gone away, as far as a look costs no request.
+   *
+   * @internal
+   * @throws StowageError `PLACE_NOT_FOUND`
+   */
+  lookAgainAt(place: string, options: CallOptions): Promise<void> {
+    return this.knownPlaces.lookAgain(place, options);
+  }
+
+  /**
+   * A place that a record names.
+   *
+   * @internal
+   */
+  place(id: string, options: CallOptions): Promise<PlaceInfo> {
+    return this.knownPlaces.find(id, options);
+  }
+
+  /**
+   * Ends saves of large contents with `STORAGE_CLOSED`, and resolves when they have removed what nothing names: for whoever is
+   * about to close the store's storage.
+   *
+   * @internal
+   */
+  async endSaves(): Promise<void> {
+    await this.#here.saves.close();
+  }
+
+  /**
+   * Closes the storages of other places that were opened, once saves that are under way there have ended and left nothing behind. The
+   * store's own storage belongs to whoever opened it.
+   */
+  async close(): Promise<void> {
+    await Promise.all([...this.#elsewhere.values()].map(({ saves }) => saves.close()));
+    await this.knownPlaces.close();
+    this.#elsewhere.clear();
+  }
+}

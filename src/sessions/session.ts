@@ -1,0 +1,289 @@
+import type { ContentStore } from '../content/content-store.ts';
+import {
+  type ContentInput,
+  ContentWriter,
+  type SoughtContent,
+  type StoredPlain,
+  type StreamOptions,
+} from '../content/content-writer.ts';
+import { SessionPins } from '../content/session-pins.ts';
+import { digestHex } from '../digest/blake3.ts';
+import { StowageError } from '../errors.ts';
+import { type ContentRef, HERE, refId } from '../format/content-ref.ts';
+import { createOwn, holdsBytes, tryCreateOwn } from '../format/create-own.ts';
+import {
+  type DoneRecord,
+  decodeDone,
+  encodeAttempt,
+  encodeDone,
+  readSessionFile,
+  SESSION_FILES,
+  type SessionFiles,
+  thisOwner,
+} from '../format/session-files.ts';
+import { newSessionId, type SessionId } from '../format/session-id.ts';
+import type { StoredContent } from '../format/stored-content.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import type { ContentSource } from '../streams/chunk-stream.ts';
+import { Heartbeat } from './heartbeat.ts';
+
+/** A content's place: `HERE`, the default, or the id of another place, as {@link Session.locate} tells it. */
+interface AtPlace {
+  place?: string | undefined;
+}
+
+/** How a session is opened. */
+export interface OpenSessionOptions extends CallOptions {
+  /** One that was never used. Default: a new one. */
+  id?: SessionId | undefined;
+  /** ISO 8601. Default: now. */
+  startedAt?: string | undefined;
+  /** How often it shows that it is alive. Default: every ten minutes. */
+  beatIntervalMs?: number | undefined;
+}
+
+/** How a session ends. */
+export interface SessionEnding extends Pick<DoneRecord, 'outcome' | 'error'> {
+  /** Nobody wants what it wrote, so that it need not be durable. Default `false`. */
+  keepsNothing?: boolean | undefined;
+}
+
+/**
+ * One open session: all that a writer is given. What it writes carries its id, and what it relies on of others is pinned before it is
+ * looked for, so that a collector spares both while the session is open. Steps are those of the writer's protocol (docs/format.md,
+ * section 6).
+ */
+export class Session {
+  readonly id: SessionId;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly #store: ContentStore;
+  readonly #files: SessionFiles;
+  readonly #pins: SessionPins;
+  readonly #heartbeat: Heartbeat;
+  /** By place. */
+  readonly #writers = new Map<string, ContentWriter>();
+  /** References that were found under this session, which keeps what they point at from then on. */
+  readonly #reliedOn = new Set<string>();
+
+  private constructor(
+    store: ContentStore,
+    id: SessionId,
+    files: SessionFiles,
+    startedAt: string,
+    beatIntervalMs: number | undefined,
+  ) {
+    this.#store = store;
+    this.#files = files;
+    this.#pins = new SessionPins(store.storage, id);
+    this.#heartbeat = new Heartbeat(store.storage, id, beatIntervalMs);
+    this.id = id;
+    this.startedAt = startedAt;
+  }
+
+  /** Step 1: creates attempt.json. `undefined` where somebody else's has its name. */
+  static async open(
+    store: ContentStore,
+    files: SessionFiles,
+    options: OpenSessionOptions,
+  ): Promise<Session | undefined> {
+    const { id = newSessionId(), startedAt = new Date().toISOString(), beatIntervalMs, signal } = options;
+    const record = encodeAttempt({ session: id, startedAt, owner: thisOwner(), pins: [] }, files.subject);
+    const name = files.base + SESSION_FILES.attempt;
+    const isOurs = await tryCreateOwn(store.storage, name, record, { signal, durability: 'deferred' });
+    return isOurs ? new Session(store, id, files, startedAt, beatIntervalMs) : undefined;
+  }
+
+  /** The place at an address, registered and marked where it was not; `HERE` without one, or where it is empty. */
+  async locate(rawDataPath: string = HERE, options: CallOptions = {}): Promise<string> {
+    return rawDataPath === HERE ? HERE : this.#store.registerPlace(rawDataPath, options);
+  }
+
+  /** Step 2. Must come before what is pinned is looked for. */
+  async pin(entries: readonly ContentRef[], options: CallOptions = {}): Promise<void> {
+    await this.#pins.pin(entries, options);
+  }
+
+  /** Steps 2 to 5 for contents in memory, each at its place. Results come in the order of `contents`; equal ones are stored once. */
+  async put(
+    contents: readonly (ContentInput & AtPlace)[],
+    options: CallOptions = {},
+  ): Promise<StoredContent[]> {
+    const groups = await this.#byPlace(contents, options);
+    const stored = new Map<ContentInput, StoredContent>();
+    for (const { writer, items } of groups) {
+      const saved = await writer.put(items, options);
+      items.forEach((content, index) => {
+        stored.set(content, saved[index] as StoredContent);
+      });
+    }
+    return contents.map((content) => stored.get(content) as StoredContent);
+  }
+
+  /** Steps 2 to 5 for a content that comes piece by piece, of any length, in bounded memory. */
+  async putStream(
+    source: AsyncIterable<Uint8Array>,
+    { place = HERE, ...options }: StreamOptions & AtPlace = {},
+  ): Promise<StoredContent> {
+    return (await this.#writerAt(place, options)).putStream(source, options);
+  }
+
+  /** Steps 2 to 5 for a plain object named `file`, or one that holds the content already, whatever its file is named. */
+  async putPlain(
+    file: string,
+    source: ContentSource,
+    { place = HERE, ...options }: CallOptions & AtPlace = {},
+  ): Promise<StoredPlain> {
+    return (await this.#writerAt(place, options)).putPlain(file, source, options);
+  }
+
+  /**
+   * Steps 2 to 4 for contents that were stored before, each at its place: a whole copy of each, or `undefined` for what is gone.
+   *
+   * @throws StowageError `PLACE_NOT_FOUND` where one is missing because its place is
+   */
+  async rely(
+    contents: readonly SoughtContent[],
+    options: CallOptions = {},
+  ): Promise<(StoredContent | undefined)[]> {
+    const found = new Map<SoughtContent, StoredContent | undefined>();
+    for (const [place, sought] of groupByPlace(contents)) {
+      const relied = await (await this.#writerAt(place, options)).rely(sought, options);
+      if (relied.includes(undefined)) await this.#checkPlace(place, options);
+      sought.forEach((content, index) => {
+        found.set(content, relied[index]);
+      });
+    }
+    return contents.map((content) => found.get(content));
+  }
+
+  /**
+   * Steps 2 to 4 for what references point at, each at its place, once a session. Resolves to those that point at nothing whole.
+   *
+   * @throws StowageError `PLACE_NOT_FOUND` for a place that is not known, or where something is missing because its place is
+   */
+  async relyOnRefs(refs: readonly ContentRef[], options: CallOptions = {}): Promise<ContentRef[]> {
+    const fresh = new Map(refs.map((ref) => [refId(ref), ref]));
+    for (const id of fresh.keys()) if (this.#reliedOn.has(id)) fresh.delete(id);
+    const missing: ContentRef[] = [];
+    for (const [place, sought] of groupByPlace([...fresh.values()])) {
+      const gone = await (await this.#writerAt(place, options)).relyOnRefs(sought, options);
+      if (gone.length > 0) await this.#checkPlace(place, options);
+      missing.push(...gone);
+    }
+    for (const ref of missing) fresh.delete(refId(ref));
+    for (const id of fresh.keys()) this.#reliedOn.add(id);
+    return missing;
+  }
+
+  /** Relies on what a closed attempt names, without a look at each; see `ContentWriter.relyOnDescribed`. */
+  async relyOnDescribed(
+    contents: readonly StoredContent[],
+    refs: readonly ContentRef[],
+    stands: () => Promise<boolean>,
+    options: CallOptions,
+  ): Promise<boolean> {
+    const [contentsAt, refsAt] = [groupByPlace(contents), groupByPlace(refs)];
+    for (const place of new Set([...contentsAt.keys(), ...refsAt.keys()])) {
+      const writer = await this.#writerAt(place, options);
+      const [there, pointed] = [contentsAt.get(place) ?? [], refsAt.get(place) ?? []];
+      if (!(await writer.relyOnDescribed(there, pointed, stands, options))) return false;
+    }
+    return true;
+  }
+
+  /**
+   * Steps 6 and 7: what lies at other places becomes durable, then metadata.json is created, then everything else becomes durable,
+   * and then DONE is there. Resolves to `undefined`, or to the DONE of whoever closed the session before; either way it is over, and
+   * shows no more signs of life. After a failure it can be tried again, with the same `metadata`.
+   *
+   * @throws StowageError `PLACE_NOT_FOUND` where a place has gone away since; `RECORD_DAMAGED` where a DONE stands that cannot be read
+   */
+  async close(
+    metadata: Uint8Array,
+    { keepsNothing, ...ending }: SessionEnding,
+    options: CallOptions = {},
+  ): Promise<DoneRecord | undefined> {
+    if (!keepsNothing) await this.#persistElsewhere(options);
+    const { storage } = this.#store;
+    const { base, subject } = this.#files;
+    await createOwn(storage, base + SESSION_FILES.metadata, metadata, { ...options, durability: 'deferred' });
+    const done = {
+      ...ending,
+      session: this.id,
+      closedAt: new Date().toISOString(),
+      metadataDigest: digestHex(metadata),
+    };
+    const name = base + SESSION_FILES.done;
+    const body = encodeDone(done, subject);
+    const isOurs =
+      (await storage.create(name, body, { ...options, durability: 'barrier' })) ||
+      (await holdsBytes(storage, name, body, options.signal)); // after a lost response
+    const standing = isOurs ? undefined : await this.#readDone(name, options);
+    await this.#heartbeat.stop();
+    return standing;
+  }
+
+  /** Shows no more signs of life: nobody will close the session, and a collector may give up on it. */
+  async abandon(): Promise<void> {
+    await this.#heartbeat.stop();
+  }
+
+  async #readDone(name: string, options: CallOptions): Promise<DoneRecord> {
+    const { storage } = this.#store;
+    const standing = await readSessionFile(storage, name, options);
+    if (standing) return decodeDone(standing, storage.uri(name), this.#files.subject);
+    throw new StowageError(
+      'STORAGE_FAILED',
+      `${storage.uri(name)} could not be created and cannot be read; check that no other program changes the store's folders.`,
+      { details: { name } },
+    );
+  }
+
+  /** The barrier of DONE is for the store itself alone. */
+  async #persistElsewhere({ signal }: CallOptions): Promise<void> {
+    for (const place of this.#writers.keys()) {
+      if (place === HERE) continue;
+      await this.#store.lookAgainAt(place, { signal });
+      const { storage } = await this.#store.at(place, { signal });
+      await storage.persist([], { signal, durability: 'barrier' });
+    }
+  }
+
+  async #checkPlace(place: string, options: CallOptions): Promise<void> {
+    await (await this.#store.at(place, options)).reader.checkPlace(options);
+  }
+
+  async #writerAt(place: string, options: CallOptions): Promise<ContentWriter> {
+    const known = this.#writers.get(place);
+    if (known) return known;
+    const at = await this.#store.at(place, options);
+    // Another call may have been faster, and its writer knows already what this session may rely on.
+    const writer = this.#writers.get(place) ?? new ContentWriter(at, this.#pins);
+    this.#writers.set(place, writer);
+    return writer;
+  }
+
+  /** Every place is found before anything is written. */
+  async #byPlace<T extends AtPlace>(
+    items: readonly T[],
+    options: CallOptions,
+  ): Promise<{ writer: ContentWriter; items: T[] }[]> {
+    const groups: { writer: ContentWriter; items: T[] }[] = [];
+    for (const [place, group] of groupByPlace(items)) {
+      groups.push({ writer: await this.#writerAt(place, options), items: group });
+    }
+    return groups;
+  }
+}
+
+function groupByPlace<T extends AtPlace>(items: readonly T[]): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const { place = HERE } = item;
+    const group = groups.get(place);
+    if (group) group.push(item);
+    else groups.set(place, [item]);
+  }
+  return groups;
+}
