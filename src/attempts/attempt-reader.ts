@@ -4,7 +4,6 @@ import { StowageError } from '../errors.ts';
 import {
   type AttemptFiles,
   attemptBase,
-  attemptNumbersOf,
   attemptSubject,
   latestAttempt,
   listAttempts,
@@ -19,7 +18,7 @@ import {
   type ReadDescription,
   readDescription,
 } from '../format/description.ts';
-import { formatPathspec, type TaskPath } from '../format/pathspec.ts';
+import type { TaskPath } from '../format/pathspec.ts';
 import { decodeRecord } from '../format/record.ts';
 import { type RecordSubject, readString, readStrings } from '../format/record-fields.ts';
 import {
@@ -27,13 +26,20 @@ import {
   decodeAttempt,
   decodeDone,
   erasedFile,
+  type Outcome,
   readSessionFile,
   SESSION_FILES,
 } from '../format/session-files.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { ClosedRecords, MetadataCache } from './metadata-cache.ts';
 import { type Metadata, readMetadataParts } from './metadata-parts.ts';
-import { taskNotFound } from './task-not-found.ts';
+import {
+  attemptDeleted,
+  attemptNotDone,
+  attemptNotFound,
+  noneDone,
+  taskNotFound,
+} from './unreadable-attempts.ts';
 
 /** Which attempt of a task to read. */
 export interface ReadRule {
@@ -42,12 +48,12 @@ export interface ReadRule {
    * A number: that attempt. `latestDone`: the latest attempt that is done, whatever was started since.
    */
   attempt?: number | 'latestDone' | undefined;
-  /** Whether an attempt that is open, failed or abandoned may be read. Default `false`. */
+  /** Lets an attempt be read that is open, failed or abandoned. Default `false`. */
   allowNotDone?: boolean | undefined;
 }
 
 /** How far an attempt got. */
-export type AttemptStatus = 'open' | 'done' | 'failed' | 'abandoned';
+export type AttemptStatus = 'open' | Outcome;
 
 /** What is known of an attempt, once it was read. */
 export interface ReadAttempt {
@@ -63,19 +69,19 @@ export interface ReadAttempt {
   described?: {
     table: () => ArtifactTable;
     readFrom: readonly string[];
-    /** Whose result it is to be. */
+    /** The cached call whose result it is to be. */
     cached?: CachedCall | undefined;
   };
   metadata: Metadata;
   /** Retention gave up the attempt's content; its history and inline values remain. */
   purged: boolean;
-  /** Why and which artifacts were erased, by the last of how many erasures, counted from 0. */
+  /** The reason of the last erasure, its number from 0, and all artifacts that were erased. */
   erased?: { revision: number; reason: string; artifacts: readonly string[] };
 }
 
 /** Options of reading attempts. */
 export interface ReadAttemptOptions extends CallOptions {
-  /** Has what closed attempts left for good; used where the attempts were listed with `details`. Default: none. */
+  /** Keeps what closed attempts left for good; used where the attempts were listed with `details`. Default: none. */
   metadataCache?: MetadataCache | undefined;
 }
 
@@ -102,34 +108,16 @@ export async function readAttempt(
   rule: ReadRule,
   options: ReadAttemptOptions,
 ): Promise<ReadAttempt> {
-  const source = new AttemptSource(storage, reader, path, options);
-  if (rule.attempt === 'latestDone') return source.latestDone(attempts);
+  const one = new TaskReader(storage, reader, path, options);
+  if (rule.attempt === 'latestDone') return one.latestDone(attempts);
   const number = rule.attempt ?? latestAttempt(attempts);
   const files = attempts.get(number);
   if (!files) throw attemptNotFound(path, number, attempts);
   if (!files.has('done') && !files.has('deleted') && !rule.allowNotDone)
-    throw notDone(path, number, 'open', rule, attempts);
-  const found = await source.read(number, files);
+    throw attemptNotDone(path, number, 'open', attempts, rule);
+  const found = await one.read(number, files);
   if (found.status !== 'done' && !rule.allowNotDone)
-    throw notDone(path, number, found.status, rule, attempts);
-  return found;
-}
-
-/** Reads all attempts of a task that are done, oldest first. Deleted ones are left out. */
-export async function readDoneAttempts(
-  storage: DataStoreStorage,
-  reader: ContentReader,
-  path: TaskPath,
-  attempts: TaskAttempts,
-  options: ReadAttemptOptions,
-): Promise<ReadAttempt[]> {
-  const source = new AttemptSource(storage, reader, path, options);
-  const found: ReadAttempt[] = [];
-  for (const [number, files] of [...attempts].sort(([a], [b]) => a - b)) {
-    if (!files.has('done') || files.has('deleted')) continue;
-    const attempt = await source.read(number, files);
-    if (attempt.status === 'done') found.push(attempt);
-  }
+    throw attemptNotDone(path, number, found.status, attempts, rule);
   return found;
 }
 
@@ -142,7 +130,8 @@ interface FoundDescription {
 /** DONE as it was read, with metadata.json where a cache had both. */
 type ReadDone = Omit<ClosedRecords, 'metadata'> & Partial<ClosedRecords>;
 
-class AttemptSource {
+/** Reads attempts of one task. */
+class TaskReader {
   readonly #storage: DataStoreStorage;
   readonly #reader: ContentReader;
   readonly #path: TaskPath;
@@ -172,7 +161,7 @@ class AttemptSource {
   }
 
   async read(number: number, files: AttemptFiles): Promise<ReadAttempt> {
-    if (files.has('deleted')) throw deleted(this.#path, number);
+    if (files.has('deleted')) throw attemptDeleted(this.#path, number);
     const base = attemptBase(this.#path, number);
     const closed =
       (await this.#fromCache(number, files)) ??
@@ -198,13 +187,13 @@ class AttemptSource {
     };
   }
 
-  /** What the records of an attempt are of: one session, where DONE tells which. */
+  /** The subject of an attempt's records: one session, where DONE tells which. */
   #subject(number: number, done: DoneRecord | undefined): RecordSubject {
     const subject = attemptSubject(this.#path, number);
     return done ? { ...subject, session: done.session } : subject;
   }
 
-  /** What was erased from is not asked for: the cache has it as it was. */
+  /** An attempt that something was erased from is not asked for: the cache has it as it was. */
   async #fromCache(number: number, files: AttemptFiles): Promise<ClosedRecords | undefined> {
     if (!files.listedDone || files.has('erased')) return undefined;
     return this.#cache?.get(files.listedDone, attemptSubject(this.#path, number), this.#options);
@@ -217,7 +206,7 @@ class AttemptSource {
     return { done: decodeDone(doneBytes, name, attemptSubject(this.#path, number)), doneBytes };
   }
 
-  /** An attempt that is open, or that a collector gave up on: attempt.json and what was said of it at once. */
+  /** Reads an attempt that is open, or that a collector gave up on: attempt.json, and its metadata part by part. */
   async #readUndescribed(number: number, base: string, done: DoneRecord | undefined): Promise<ReadAttempt> {
     const name = base + SESSION_FILES.attempt;
     const body = await readSessionFile(this.#storage, name, this.#options);
@@ -258,7 +247,7 @@ class AttemptSource {
   /** Retention marks before it deletes: look again before calling a missing description damage. */
   async #missingDescription(number: number, base: string, subject: RecordSubject): Promise<FoundDescription> {
     const files = (await listAttempts(this.#storage, this.#path, this.#options)).get(number);
-    if (files?.has('deleted')) throw deleted(this.#path, number);
+    if (files?.has('deleted')) throw attemptDeleted(this.#path, number);
     if (files?.erasedRevision !== undefined) return this.#readErased(base, files.erasedRevision, subject);
     throw damage(base + SESSION_FILES.metadata, 'it is missing, and nothing says that it was given up');
   }
@@ -282,70 +271,6 @@ class AttemptSource {
     const moved = decodeTable(await this.#reader.load(table, this.#options), table.copy);
     return () => moved;
   }
-}
-
-function where(path: TaskPath, attempt?: number): { flow: string; pathspec: string } {
-  return { flow: path.flow, pathspec: formatPathspec(path, attempt) };
-}
-
-function attemptNotFound(path: TaskPath, attempt: number, attempts: TaskAttempts): StowageError {
-  const existing = attemptNumbersOf(attempts);
-  const details = { ...where(path), attempt, existing: existing.slice(-MAX_EXISTING) };
-  return new StowageError(
-    'ATTEMPT_NOT_FOUND',
-    `Task ${details.pathspec} of flow ${details.flow} has no attempt ${attempt}; it has ${someOf(existing)}.`,
-    { details },
-  );
-}
-
-function notDone(
-  path: TaskPath,
-  attempt: number,
-  status: AttemptStatus,
-  rule: ReadRule,
-  attempts: TaskAttempts,
-): StowageError {
-  const details = {
-    ...where(path, attempt),
-    status,
-    existing: attemptNumbersOf(attempts).slice(-MAX_EXISTING),
-  };
-  const state = { open: 'is not finished', failed: 'failed', abandoned: 'was given up' }[status as 'open'];
-  const older =
-    rule.attempt === undefined && attempts.size > 1 ? " Older results: pass attempt: 'latestDone'." : '';
-  return new StowageError(
-    'ATTEMPT_NOT_DONE',
-    `Attempt ${details.pathspec} of flow ${details.flow} ${state}, so its results are not to be relied on.${older} To look at it all the same, pass allowNotDone: true.`,
-    { details },
-  );
-}
-
-function noneDone(path: TaskPath, attempts: TaskAttempts): StowageError {
-  const existing = attemptNumbersOf(attempts);
-  const details = { ...where(path), existing: existing.slice(-MAX_EXISTING) };
-  return new StowageError(
-    'ATTEMPT_NOT_DONE',
-    `Task ${details.pathspec} of flow ${details.flow} has no attempt that is done (it has ${someOf(existing)}).`,
-    { details },
-  );
-}
-
-/** How many numbers of attempts `details.existing` of an error holds: the last ones. */
-const MAX_EXISTING = 1_000;
-
-/** The last of many numbers, which a message can hold. */
-function someOf(numbers: readonly number[]): string {
-  const last = numbers.slice(-20).join(', ');
-  return numbers.length > 20 ? `${numbers.length}, the last of them ${last}` : last;
-}
-
-function deleted(path: TaskPath, attempt: number): StowageError {
-  const details = where(path, attempt);
-  return new StowageError(
-    'ATTEMPT_DELETED',
-    `Attempt ${details.pathspec} of flow ${details.flow} was deleted; only its number remains, so that it is never used again.`,
-    { details },
-  );
 }
 
 function damage(what: string, why: string): StowageError {

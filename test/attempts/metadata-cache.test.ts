@@ -1,12 +1,7 @@
 import { cpSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  type ReadAttempt,
-  readAttempt,
-  readDoneAttempts,
-  readTask,
-} from '../../src/attempts/attempt-reader.ts';
+import { type ReadAttempt, readAttempt, readTask } from '../../src/attempts/attempt-reader.ts';
 import { MetadataCache } from '../../src/attempts/metadata-cache.ts';
 import { DiskCache } from '../../src/content/disk-cache.ts';
 import { MemoryCache } from '../../src/content/memory-cache.ts';
@@ -56,7 +51,12 @@ class Reading {
       { details },
     )) {
       each.push(await readAttempt(this.storage, this.#content.reader, task, attempts, {}, options));
-      done.push(await readDoneAttempts(this.storage, this.#content.reader, task, attempts, options));
+      const prior: ReadAttempt[] = [];
+      for (const attempt of attempts.keys())
+        prior.push(
+          await readAttempt(this.storage, this.#content.reader, task, attempts, { attempt }, options),
+        );
+      done.push(prior);
     }
     return { each, done };
   }
