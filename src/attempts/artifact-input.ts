@@ -8,9 +8,9 @@ import { validateUserName } from '../storage/names.ts';
 import { checkUnread } from '../streams/read-once.ts';
 import { isDisguised } from '../values/built-in-kind.ts';
 
-/** How one artifact is saved. */
+/** Options of one artifact. */
 export interface ArtifactOptions extends RawDataPathOptions {
-  /** How its content is compressed. Default: the store's setting. */
+  /** The compression of its content. Default: the store's setting. */
   compression?: Compression | undefined;
   /** The id of the serializer to use. Default: the first that accepts the value. */
   serializer?: string | undefined;
@@ -21,13 +21,13 @@ export interface ArtifactOptions extends RawDataPathOptions {
   inline?: boolean | undefined;
 }
 
-/** How artifacts are saved: for all of a call, and by name where one differs. */
+/** Options of all artifacts of a call, and by name where one differs. */
 export interface SaveOptions extends CallOptions, ArtifactOptions {
   /** Options of single artifacts, by name; they come before those of the call. Default: none. */
   artifacts?: Readonly<Record<string, ArtifactOptions>> | undefined;
 }
 
-/** How a stream is saved as an artifact. */
+/** Options of a stream that is saved as an artifact. */
 export type ArtifactStreamOptions = Pick<ArtifactOptions, 'compression' | 'rawDataPath'> & CallOptions;
 
 /** An artifact in an iterable: `[name, value]`, or an object, which may hold options of its own. */
@@ -35,7 +35,7 @@ export type NamedArtifact =
   | readonly [name: string, value: unknown]
   | ({ name: string; value: unknown } & ArtifactOptions);
 
-/** What `saveArtifacts` takes: values by name, or an iterable of artifacts. */
+/** The argument of `saveArtifacts`: values by name, or an iterable of artifacts. */
 export type Artifacts =
   | Readonly<Record<string, unknown>>
   | Iterable<NamedArtifact>
@@ -100,7 +100,7 @@ export class ArtifactInputs {
   }
 }
 
-/** Whether artifacts come one after the other, so that they are saved one by one. Lists and Maps are in memory already. */
+/** Tells artifacts that come one after the other, and are saved one by one. Lists and Maps are in memory already. */
 export function isSequence(
   artifacts: Artifacts,
 ): artifacts is Iterable<NamedArtifact> | AsyncIterable<NamedArtifact> {
@@ -126,7 +126,7 @@ export function inputsOf(artifacts: Artifacts, inputs: ArtifactInputs): Artifact
   return entries.map(([name, value]) => inputs.named(name, value));
 }
 
-/** Whether a member would be left out in silence. A hidden symbol, as every module has, is no artifact's. */
+/** Finds a member that would be left out in silence. A hidden symbol, as every module has, is no artifact's. */
 function isLeftOut(artifacts: object, key: PropertyKey): boolean {
   return (typeof key === 'symbol') === Object.prototype.propertyIsEnumerable.call(artifacts, key);
 }
@@ -193,7 +193,7 @@ export function checkArtifacts(artifacts: unknown): asserts artifacts is Artifac
   );
 }
 
-/** Whether an object is no instance of any class, in whatever realm it was made. */
+/** Knows an object that is no instance of a class, of this realm or another. */
 function isRecord(value: object): boolean {
   const prototype: object | null = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;

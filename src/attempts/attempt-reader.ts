@@ -41,7 +41,7 @@ import {
   taskNotFound,
 } from './unreadable-attempts.ts';
 
-/** Which attempt of a task to read. */
+/** The choice of an attempt of a task. */
 export interface ReadRule {
   /**
    * Default: the latest attempt that was started, which must be done.
@@ -52,10 +52,10 @@ export interface ReadRule {
   allowNotDone?: boolean | undefined;
 }
 
-/** How far an attempt got. */
+/** The state that an attempt has reached. */
 export type AttemptStatus = 'open' | Outcome;
 
-/** What is known of an attempt, once it was read. */
+/** An attempt as its records tell it. */
 export interface ReadAttempt {
   path: TaskPath;
   attempt: number;

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import type { TaskPath } from '../format/pathspec.ts';
 
-/** How long the end of the process is put off for attempts to be closed. */
+/** The end of the process is put off by so much at most, for attempts to be closed. */
 const MAX_DELAY_MS = 5_000;
 /** Marks the listeners of every copy of this package in the process. */
 const OURS = Symbol.for('stowage.fails-attempts');
@@ -19,7 +19,7 @@ export interface Failable {
 
 /** Open attempts with a save that failed: the process may be about to die of it. */
 const incomplete = new Set<Failable>();
-/** Why the process is about to end: what nobody handled, since the first of it. */
+/** The rejections that nobody handled, of which the process is about to end. */
 const reasons = new Set<unknown>();
 
 /**

@@ -18,7 +18,7 @@ export function toInline(serialized: SerializedArtifact): InlineValue {
 /** All inline values of an attempt together stay below this. */
 export const MAX_INLINE_TOTAL_BYTES: number = 512 * 1024;
 
-/** How much of an attempt's artifacts is kept in its description, of what is named and of what is being saved beside. */
+/** The bytes of an attempt's inline values: of those that are named, and of those that are being saved beside. */
 export class InlineBudget {
   readonly #maxValueBytes: number;
   #bytes = 0;
@@ -53,7 +53,7 @@ export function cloneJson(value: JsonValue): JsonValue {
   return copy;
 }
 
-/** Whether arrays and objects are nested deeper than so many levels. */
+/** Finds arrays and objects nested deeper than so many levels. */
 function isDeeper(value: JsonValue, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (levels === 0) return true;

@@ -9,7 +9,7 @@ import { padSequence } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { isDisguised } from '../values/built-in-kind.ts';
 
-/** What users say of an attempt, beside its artifacts: any JSON. */
+/** JSON that users keep about an attempt, beside its artifacts. */
 export type Metadata = Record<string, JsonValue>;
 
 const PART = /^(\d{8})\.json$/;
@@ -27,7 +27,7 @@ export class MetadataWriter {
   readonly #storage: DataStoreStorage;
   readonly #path: TaskPath;
   readonly #attempt: number;
-  /** What was written, each member by the latest call that has it. */
+  /** The metadata that was written, each member by the latest call that has it. */
   readonly merged: Metadata = {};
   #parts = 0;
   #bytes = 0;
@@ -68,7 +68,7 @@ export function encodeMetadataPart(
   return record;
 }
 
-/** What a part is of: an attempt, and its place among the parts, since later ones win. */
+/** The subject of a part: an attempt, and its place among the parts, since later ones win. */
 export function partSubject(path: TaskPath, attempt: number, part: number): RecordSubject {
   return { ...attemptSubject(path, attempt), part };
 }

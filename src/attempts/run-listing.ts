@@ -1,3 +1,4 @@
+import { mapBounded } from '../async/bounded-work.ts';
 import { isStowageError, type StowageError } from '../errors.ts';
 import { createdName, parseRunEnd, parseRunTime, readRunCreated } from '../format/run-records.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
@@ -10,13 +11,13 @@ export interface ListedRun {
   run: string;
   /** When it was created, in milliseconds since 1970, by its creator's clock. */
   createdAtMs: number;
-  /** Whether somebody recorded its end. */
+  /** Somebody recorded its end. */
   finished: boolean;
-  /** Which of its ends is the latest, from 0 on: more than 0 where it was finished anew. */
+  /** The number of its latest end, from 0 on: more than 0 where it was finished anew. */
   latestEnd: number;
 }
 
-/** What a listing shows of a run. */
+/** A run as the names of its files show it. */
 interface Seen {
   flow: string;
   run: string;
@@ -29,7 +30,7 @@ interface Seen {
 }
 
 const NO_TIME = Number.POSITIVE_INFINITY;
-/** How many records are read at once, of runs whose files do not tell their time. */
+/** So many records are read at once, of runs whose files do not tell their time. */
 const CONCURRENCY = 32;
 
 /**
@@ -42,18 +43,10 @@ export async function listRuns(
   { signal }: CallOptions,
 ): Promise<ListedRun[]> {
   const seen = await seeRuns(storage, flow === undefined ? 'runs/' : `runs/${flow}/`, { signal });
-  const runs: ListedRun[] = [];
-  const unclear: Seen[] = [];
-  for (const run of seen) {
-    if (run.times !== 1) unclear.push(run);
-    else runs.push(toListed(run, run.timeMs));
-  }
-  const work = async (): Promise<void> => {
-    for (let run = unclear.pop(); run; run = unclear.pop()) {
-      runs.push(toListed(run, await findTime(storage, run, { signal })));
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(CONCURRENCY, unclear.length) }, work));
+  // Files that tell no time, or several, leave it to the record.
+  const runs = await mapBounded(seen, CONCURRENCY, async (run) =>
+    toListed(run, run.times === 1 ? run.timeMs : await findTime(storage, run, { signal })),
+  );
   return runs.sort(
     (a, b) => b.createdAtMs - a.createdAtMs || compareNames(b.run, a.run) || compareNames(b.flow, a.flow),
   );
@@ -106,7 +99,7 @@ async function findTime(storage: DataStoreStorage, run: Seen, options: CallOptio
   return 0;
 }
 
-/** Whether one record cannot be read, while the storage is there: that hides none of the others. */
+/** Tells an error of one record, while the storage is there: it hides none of the others. */
 export function isOfOneRecord(error: unknown): error is StowageError {
   return isStowageError(error, ...OF_ONE_RECORD);
 }

@@ -7,18 +7,18 @@ import { type Failable, failBeforeProcessEnds } from './failing-attempts.ts';
 type Kind = 'artifacts' | 'metadata' | 'logs';
 
 /**
- * How far the attempt is on its way to its end. `ending`: done() waits for what was begun before it. `closing`: closing was tried,
+ * The steps of an attempt to its end. `ending`: done() waits for what was begun before it. `closing`: closing was tried,
  * so that what the description names may be fixed.
  */
 type Phase = 'open' | 'ending' | 'closing' | 'closed';
 
-/** What one call saves, in words for people: `artifact model`, `metadata rows`, `log task/stdout`. */
+/** One thing that a call saves, in words for people: `artifact model`, `metadata rows`, `log task/stdout`. */
 export type Subject = string;
 
 /** The items of an iterable that nobody has seen yet: another iterable may bring them again. */
 export const REST_OF_ITERABLE: Subject = 'the rest of an iterable';
 const UNTOLD: Subject = 'what a call was given';
-/** How many subjects an error names; its details have all. */
+/** An error names so many subjects; its details have all. */
 const MAX_TOLD = 5;
 
 /** The subject of an artifact. */

@@ -4,10 +4,10 @@ import { formatPathspec, type TaskPath } from '../format/pathspec.ts';
 import type { Outcome } from '../format/session-files.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 
-/** How many names a message lists, and how many are looked at for it. */
+/** A message lists so many names, of so many that are looked at for it. */
 const MAX_SHOWN = 10;
 const MAX_LISTED = 1_000;
-/** How many numbers of attempts `details.existing` of an error holds: the last ones. */
+/** `details.existing` of an error holds so many numbers of attempts: the last ones. */
 const MAX_EXISTING = 1_000;
 
 /** `TASK_NOT_FOUND`: which part of the name nobody has, and what there is instead. Two more requests. */

@@ -2,7 +2,7 @@ import type { AttemptView } from '../attempts/attempt-view.ts';
 import { invalidArgument, StowageError } from '../errors.ts';
 import { checkNameList } from './task-selection.ts';
 
-/** Which artifacts `mergeArtifacts` takes over. */
+/** The choice of artifacts that `mergeArtifacts` takes over. */
 export interface MergeOptions {
   /** Only these; each must be in at least one input. Default: all that the inputs have. Not together with `exclude`. */
   include?: readonly string[] | undefined;

@@ -62,14 +62,14 @@ export class OpenTaskDataStore implements AsyncDisposable {
     return this.#attempt.pathspec;
   }
 
-  /** Whether `done` or `fail` closed the attempt. */
+  /** The attempt was closed, by `done` or `fail`. */
   get isClosed(): boolean {
     return this.#attempt.isClosed;
   }
 
   /**
    * Saves values by name; of the same name the value of the latest call counts. None is named unless all could be stored.
-   * What fails has to be saved again, if only as `null`, before the attempt can be done.
+   * A value that could not be saved has to be saved again, if only as `null`, before the attempt can be done.
    * The values of a record, a list or a Map are all validated and serialized before anything is written. Any other iterable is
    * taken one value at a time: each is serialized and written before the next is asked for, so that one is in memory at once.
    *

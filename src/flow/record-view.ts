@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { printable, printableLines } from '../codec/printable-text.ts';
-import { invalidArgument } from '../errors.ts';
+import { AMOUNT, FLAG, NAMES, type OptionTable } from '../options/option-table.ts';
 import type { ArrowTable } from '../values/arrow-library.ts';
 import { isArrowTable } from '../values/arrow-table.ts';
 
@@ -16,20 +16,26 @@ const SHOWN = {
   maxStringLength: 1_000,
 } as const;
 
-/** What of an attempt is shown, by `toRecord` and `format`. */
+/** The choice of what `toRecord` and `format` show of an attempt. */
 export interface RecordOptions {
   /** Only these artifacts, private ones too. Default: all. */
   names?: readonly string[] | undefined;
   /** Values whose serialized bytes are more than this are not loaded, and shown as {@link ArtifactTooLarge}. Default: no limit for `toRecord`, 1,000 for `format`. */
   maxValueBytes?: number | undefined;
-  /** Whether artifacts whose names begin with `_` are shown where `names` does not name any. Default `false`. */
+  /** Shows artifacts whose names begin with `_` as well, where `names` does not name any. Default `false`. */
   showPrivate?: boolean | undefined;
 }
+
+export const RECORD_OPTIONS: OptionTable<RecordOptions> = {
+  names: NAMES,
+  maxValueBytes: AMOUNT,
+  showPrivate: FLAG,
+};
 
 /** Stands for a value that was too large to be loaded. */
 export class ArtifactTooLarge {
   readonly name: string;
-  /** What a person calls the value. */
+  /** The kind of value, in a word for people. */
   readonly type: string;
   /** Length of its serialized bytes. */
   readonly bytes: number;
@@ -46,18 +52,10 @@ export class ArtifactTooLarge {
   }
 }
 
-/**
- * The names to show, of all `names`.
- *
- * @throws StowageError `INVALID_ARGUMENT`
- */
+/** The names to show, of all `names`. */
 export function shownNames(names: readonly string[], options: RecordOptions): string[] {
-  const { showPrivate = false, maxValueBytes } = options;
-  if (maxValueBytes !== undefined && !(typeof maxValueBytes === 'number' && maxValueBytes >= 0)) {
-    throw invalidArgument(`maxValueBytes must be a number from 0 on, not ${String(maxValueBytes)}.`);
-  }
   // Who names an artifact means it.
-  const showsAll = showPrivate || options.names !== undefined;
+  const showsAll = options.showPrivate || options.names !== undefined;
   return names.filter((name) => showsAll || !name.startsWith('_'));
 }
 

@@ -3,7 +3,7 @@ import { invalidArgument, type StowageError } from '../errors.ts';
 /** By it every copy of the package in a process knows the tasks of the others. */
 export const TASK_BRAND: unique symbol = Symbol.for('stowage.TaskDataStore') as never;
 
-/** What can be asked of a task that another copy opened. */
+/** The members that can be read of a task that another copy opened. */
 export interface NamedTask {
   readonly flowName: string;
   readonly pathspec: string;

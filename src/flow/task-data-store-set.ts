@@ -1,31 +1,33 @@
+import { mapBounded } from '../async/bounded-work.ts';
 import type { ReadAttempt } from '../attempts/attempt-reader.ts';
 import { CONTENT_FAULTS } from '../attempts/attempt-view.ts';
 import type { ContentAddressedStore } from '../content-addressed-store.ts';
-import { invalidArgument, isStowageError } from '../errors.ts';
+import { isStowageError } from '../errors.ts';
 import { formatPathspec } from '../format/pathspec.ts';
 import type { StoredContent } from '../format/stored-content.ts';
+import { AMOUNT, checkOptions, NAMES, type OptionTable } from '../options/option-table.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
 import { TaskDataStore } from './task-data-store.ts';
-import { checkNameList } from './task-selection.ts';
 
-/** What a task set fetches when it is opened. */
+/** Options of fetching artifacts when a task set is opened. */
 export interface PrefetchOptions {
   /** Artifacts to fetch from every task that has them. Default none. */
   prefetch?: readonly string[] | undefined;
-  /** How many bytes are kept at most; what goes beyond is loaded when it is asked for. Default 268,435,456 (256 MiB). */
+  /** The bytes that are kept at most; what goes beyond is loaded when it is asked for. Default 268,435,456 (256 MiB). */
   maxPrefetchBytes?: number | undefined;
 }
 
+const PREFETCH_OPTIONS: OptionTable<PrefetchOptions> = { prefetch: NAMES, maxPrefetchBytes: AMOUNT };
 const DEFAULT_MAX_PREFETCH_BYTES = 256 * 1024 * 1024;
-/** How many contents are fetched at once. */
+/** So many contents are fetched at once. */
 const CONCURRENCY = 32;
 
 /** Many tasks that were opened together, found by their pathspecs, in the order in which they were opened. */
 export class TaskDataStoreSet implements Iterable<TaskDataStore> {
   readonly #stores: readonly TaskDataStore[];
   readonly #byPathspec = new Map<string, TaskDataStore>();
-  /** How many bytes were fetched ahead. */
+  /** The bytes that were fetched ahead. */
   readonly prefetchedBytes: number;
 
   /**
@@ -44,7 +46,7 @@ export class TaskDataStoreSet implements Iterable<TaskDataStore> {
     }
   }
 
-  /** How many there are. */
+  /** The number of tasks. */
   get size(): number {
     return this.#stores.length;
   }
@@ -67,21 +69,14 @@ export async function openSet(
   { prefetch = [], maxPrefetchBytes = DEFAULT_MAX_PREFETCH_BYTES }: PrefetchOptions,
   options: CallOptions,
 ): Promise<TaskDataStoreSet> {
-  checkNameList(prefetch, 'prefetch');
-  if (!(maxPrefetchBytes >= 0)) {
-    throw invalidArgument(`maxPrefetchBytes must be a number from 0 on, not ${String(maxPrefetchBytes)}.`);
-  }
+  checkOptions<PrefetchOptions>({ prefetch, maxPrefetchBytes }, 'getTaskDataStoreSet', PREFETCH_OPTIONS);
   const attempts = await readAttempts();
   const wanted = contentsToFetch(attempts, new Set(prefetch), maxPrefetchBytes);
   const fetched = new Map<string, Uint8Array>();
-  for (let start = 0; start < wanted.length; start += CONCURRENCY) {
-    await Promise.all(
-      wanted.slice(start, start + CONCURRENCY).map(async (address) => {
-        const bytes = await fetchIfWhole(content, address, options);
-        if (bytes) fetched.set(address.key, bytes);
-      }),
-    );
-  }
+  await mapBounded(wanted, CONCURRENCY, async (address) => {
+    const bytes = await fetchIfWhole(content, address, options);
+    if (bytes) fetched.set(address.key, bytes);
+  });
   const stores = attempts.map((read) => new TaskDataStore(content, registry, read, fetched));
   const bytes = [...fetched.values()].reduce((sum, { length }) => sum + length, 0);
   return new TaskDataStoreSet(stores, bytes);
@@ -107,7 +102,7 @@ function contentsToFetch(
   return [...contents.values()];
 }
 
-/** What is gone or damaged is told by the load that asks for it, which knows the artifact. */
+/** Leaves content that is gone or damaged to the load that asks for it, which knows the artifact. */
 async function fetchIfWhole(
   content: ContentAddressedStore,
   address: StoredContent,

@@ -9,17 +9,24 @@ import type { LogName } from '../format/log-names.ts';
 import type { RecordedError } from '../format/session-files.ts';
 import { listLogs, loadLog, logSize, streamLog } from '../logs/log-reader.ts';
 import { checkOptionNames } from '../options/option-names.ts';
+import { checkOptions } from '../options/option-table.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
-import { ArtifactTooLarge, formatArtifact, type RecordOptions, shownNames } from './record-view.ts';
+import {
+  ArtifactTooLarge,
+  formatArtifact,
+  RECORD_OPTIONS,
+  type RecordOptions,
+  shownNames,
+} from './record-view.ts';
 import { checkSchemas, type SchemaOutput, type StandardSchema, validateArtifact } from './standard-schema.ts';
 import { isTask, notTasks, TASK_BRAND, taskOfAnotherCopy } from './task-brand.ts';
 import { checkNameList } from './task-selection.ts';
 
-/** What the store knows of an artifact without loading it. */
+/** An artifact as its row tells it, without loading it. */
 export interface ArtifactInfo {
   name: string;
-  /** What a person calls the value: `object`, `Float64Array`, ... */
+  /** The kind of value, in a word for people: `object`, `Float64Array`, ... */
   type: string;
   /** The id of the serializer that made its bytes. */
   encoding: string;
@@ -27,17 +34,16 @@ export interface ArtifactInfo {
   key: string;
   /** Length of the serialized bytes. */
   bytes: number;
-  /** What it takes up in the store, in bytes, whoever shares it; 0 for inline values, which are part of metadata.json. */
+  /** Its bytes in the store, whoever shares them; 0 for inline values, which are part of metadata.json. */
   storedBytes: number;
-  /** Whether the value is kept in metadata.json itself. */
+  /** The value is kept in metadata.json itself. */
   inline: boolean;
   /** The id of the place that its content lies at, by `rawDataPath`; absent for what lies in the store itself. */
   place?: string;
 }
 
-/** How many artifacts of one call are fetched at once. */
+/** So many artifacts of one call are fetched at once. */
 const CONCURRENCY = 8;
-const RECORD_OPTION_NAMES = ['names', 'maxValueBytes', 'showPrivate'];
 /** Values beyond this many bytes are not loaded by `format`, unless told otherwise. */
 const FORMAT_MAX_VALUE_BYTES = 1_000;
 
@@ -106,12 +112,12 @@ export class TaskDataStore {
     return this.#view.pathspec;
   }
 
-  /** How far the attempt got. */
+  /** The state that the attempt has reached. */
   get status(): AttemptStatus {
     return this.#read.status;
   }
 
-  /** Whether the attempt is done. */
+  /** The attempt is done. */
   get isDone(): boolean {
     return this.status === 'done';
   }
@@ -141,12 +147,12 @@ export class TaskDataStore {
     return this.#view.names();
   }
 
-  /** Whether there is an artifact of this name. */
+  /** Tells of an artifact of this name. */
   has(name: string): boolean {
     return this.#view.has(name);
   }
 
-  /** What is known of an artifact without loading it; throws `ARTIFACT_NOT_FOUND`. */
+  /** Describes an artifact without loading it; throws `ARTIFACT_NOT_FOUND`. */
   info(name: string): ArtifactInfo {
     const { type, encoding, key, bytes, content } = this.#view.entry(name);
     return {
@@ -223,7 +229,7 @@ export class TaskDataStore {
     yield* this.#view.stream(this.#view.entry(name), options);
   }
 
-  /** Whether an artifact is `null` or `undefined`; nothing is loaded. Throws `ARTIFACT_NOT_FOUND`. */
+  /** Tells an artifact that is `null` or `undefined`; nothing is loaded. Throws `ARTIFACT_NOT_FOUND`. */
   isNone(name: string): boolean {
     const { encoding, type, bytes, inline } = this.#view.entry(name);
     if (inline && 'json' in inline) return inline.json === null;
@@ -238,7 +244,7 @@ export class TaskDataStore {
     return names.map((name) => this.#view.entry(name).key);
   }
 
-  /** How large artifacts are, in bytes: serialized, and stored (see {@link ArtifactInfo}). Throws `ARTIFACT_NOT_FOUND`. */
+  /** The sizes of artifacts, in bytes: serialized, and stored (see {@link ArtifactInfo}). Throws `ARTIFACT_NOT_FOUND`. */
   artifactSizes(
     names: readonly string[] = this.names(),
   ): Record<string, { bytes: number; storedBytes: number }> {
@@ -256,9 +262,8 @@ export class TaskDataStore {
    * {@link ArtifactTooLarge} in place of every value beyond `maxValueBytes`, which is not loaded.
    */
   async toRecord(options: RecordOptions & CallOptions = {}): Promise<Record<string, unknown>> {
-    checkOptionNames(options, 'toRecord', RECORD_OPTION_NAMES);
+    checkOptions<RecordOptions>(options, 'toRecord', RECORD_OPTIONS);
     const { names = this.names(), maxValueBytes = Number.POSITIVE_INFINITY, signal } = options;
-    checkNameList(names, 'The names');
     const shown = shownNames(names, options).map((name) => this.info(name));
     const loaded = await this.loadArtifacts<Record<string, unknown>>(
       shown.filter(({ bytes }) => bytes <= maxValueBytes).map(({ name }) => name),
@@ -277,7 +282,7 @@ export class TaskDataStore {
    * error's stack has, is indented. Nothing in it can command a terminal. Options as {@link toRecord}.
    */
   async format(options: RecordOptions & CallOptions = {}): Promise<string> {
-    checkOptionNames(options, 'format', RECORD_OPTION_NAMES);
+    checkOptions<RecordOptions>(options, 'format', RECORD_OPTIONS);
     const { maxValueBytes = FORMAT_MAX_VALUE_BYTES } = options;
     const record = await this.toRecord({ ...options, maxValueBytes });
     return Object.entries(record)
@@ -285,7 +290,7 @@ export class TaskDataStore {
       .join('\n');
   }
 
-  /** What was said of the attempt by `saveMetadata`. */
+  /** The metadata of the attempt, kept by `saveMetadata`. */
   async loadMetadata(): Promise<Metadata> {
     return cloneJson(this.#read.metadata) as Metadata;
   }
@@ -297,7 +302,7 @@ export class TaskDataStore {
     return logs.map(({ source, stream, bytes }) => ({ source, stream, bytes }));
   }
 
-  /** How long a log is, in bytes; 0 where nothing was logged. `stream` is `stdout` unless given. */
+  /** The length of a log, in bytes; 0 where nothing was logged. `stream` is `stdout` unless given. */
   async logSize(source: string, stream = 'stdout', options: CallOptions = {}): Promise<number> {
     checkOptionNames(options, 'logSize');
     return logSize(this.#storage, this.#read.path, this.attempt, { source, stream }, options);

@@ -1,3 +1,4 @@
+import { mapBounded } from '../async/bounded-work.ts';
 import { type ReadAttempt, type ReadRule, readAttempt, readTask } from '../attempts/attempt-reader.ts';
 import { MetadataCache } from '../attempts/metadata-cache.ts';
 import type { ByteCache } from '../content/byte-cache.ts';
@@ -15,9 +16,9 @@ import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { checkNameList, type GetTasksOptions, type TaskRule, taskRuleOf } from './task-selection.ts';
 
-/** How many tasks are read at once. */
+/** So many tasks are read at once. */
 const CONCURRENCY = 32;
-/** How many names a page of a listing holds. */
+/** The names that a page of a listing holds. */
 const PAGE_NAMES = 1_000;
 
 /** A task that was asked for by name. */
@@ -37,7 +38,7 @@ export class TaskOpener {
     this.#content = content;
   }
 
-  /** Where to look for what closed attempts left for good; `undefined` for nowhere. */
+  /** Looks into a cache for the records of closed attempts; `undefined` for none. */
   useMetadataCache(cache: ByteCache | undefined): void {
     this.#cache = cache === undefined ? undefined : new MetadataCache(this.#content, cache);
   }
@@ -62,7 +63,7 @@ export class TaskOpener {
       const listed = listTasks(this.#storage, { flow: this.#flow, run, step }, this.#listing(options));
       for await (const task of listed) tasks.push(task);
     }
-    const read = await this.#inOrder(tasks, async ({ path, attempts }) => {
+    const read = await inOrder(tasks, async ({ path, attempts }) => {
       try {
         return await this.#read(path, attempts, rule, options);
       } catch (error) {
@@ -79,7 +80,7 @@ export class TaskOpener {
     const rule = taskRuleOf(rules);
     const named = pathspecs.map((pathspec) => this.#named(parsePathspec(pathspec), rule));
     const listed = await this.#listNamed(named, options);
-    return this.#inOrder(named, async (task) => {
+    return inOrder(named, async (task) => {
       const attempts = listed.get(taskId(task.path));
       if (attempts) return this.#read(task.path, attempts, task.rule, options);
       const found = await listAttempts(this.#storage, task.path, this.#listing(options));
@@ -89,7 +90,7 @@ export class TaskOpener {
     });
   }
 
-  /** Which attempt a pathspec means, the latest started without a number; it must be closed, as done or otherwise. */
+  /** The attempt that a pathspec means, the latest started without a number; it must be closed, as done or otherwise. */
   async closedAttempt(pathspec: string, options: CallOptions): Promise<{ path: TaskPath; attempt: number }> {
     const { path, attempt, status } = await this.open(pathspec, { allowNotDone: true }, options);
     if (status !== 'open') return { path, attempt };
@@ -181,19 +182,14 @@ export class TaskOpener {
     const options = { signal, metadataCache: this.#cache };
     return readAttempt(this.#storage, this.#content.reader, path, attempts, rule, options);
   }
+}
 
-  /** Reads many tasks, some at once; what they give comes in their order. */
-  async #inOrder<T>(
-    tasks: readonly T[],
-    read: (task: T) => Promise<readonly ReadAttempt[]>,
-  ): Promise<ReadAttempt[]> {
-    const found: ReadAttempt[] = [];
-    for (let start = 0; start < tasks.length; start += CONCURRENCY) {
-      const slice = await Promise.all(tasks.slice(start, start + CONCURRENCY).map(read));
-      for (const attempts of slice) for (const attempt of attempts) found.push(attempt);
-    }
-    return found;
-  }
+/** Reads many tasks, some at once; what they give comes in their order. */
+async function inOrder<T>(
+  tasks: readonly T[],
+  read: (task: T) => Promise<readonly ReadAttempt[]>,
+): Promise<ReadAttempt[]> {
+  return (await mapBounded(tasks, CONCURRENCY, read)).flat();
 }
 
 function taskId({ run, step, task }: TaskPath): string {

@@ -1,30 +1,31 @@
 import type { ReadRule } from '../attempts/attempt-reader.ts';
 import { invalidArgument } from '../errors.ts';
 import { validateAttemptNumber } from '../format/pathspec.ts';
+import { NAMES } from '../options/option-table.ts';
 
-/** Which attempts of the tasks to open. */
+/** The choice of attempts of each task. */
 export interface TaskRule extends ReadRule {
   /**
-   * Whether all attempts of each task are returned that are done (with `allowNotDone` all), oldest first, rather than one; up to
+   * Returns all attempts of each task that are done (with `allowNotDone` all), oldest first, rather than one; up to
    * `attempt`, if that is a number. Default `false`.
    */
   includePrior?: boolean | undefined;
 }
 
-/** Which tasks of a run to open, and which attempts of each. */
+/** The choice of tasks of a run, and of attempts of each. */
 export interface GetTasksOptions extends TaskRule {
   runId: string;
   /** Only tasks of these steps; a step without tasks adds none. Default: all steps. */
   steps?: readonly string[] | undefined;
 }
 
-/** Which tasks to open, by name, and which attempts of each. */
+/** The choice of tasks by name, and of attempts of each. */
 export interface GetNamedTasksOptions extends TaskRule {
   /** Tasks as `run/step/task`, or single attempts as `run/step/task/attempt`; results come in their order. */
   pathspecs: readonly string[];
 }
 
-/** What `getTaskDataStores` opens: tasks of a run, or tasks by name. */
+/** The choice that `getTaskDataStores` takes: tasks of a run, or tasks by name. */
 export type TaskSelection = GetTasksOptions | GetNamedTasksOptions;
 
 /** Checks the number of an attempt, and tells text that looks like one from it; throws `INVALID_ARGUMENT`. */
@@ -50,7 +51,7 @@ export function taskRuleOf({ includePrior = false, ...rule }: TaskRule): TaskRul
   return { ...readRuleOf(rule), includePrior };
 }
 
-/** Whether tasks are chosen by name; throws `INVALID_ARGUMENT` where neither or both ways are. */
+/** Tells a choice by name; throws `INVALID_ARGUMENT` where neither or both ways are. */
 export function isByName(selection: TaskSelection): selection is GetNamedTasksOptions {
   const isObject = typeof selection === 'object' && selection !== null;
   const byName = isObject && 'pathspecs' in selection && selection.pathspecs !== undefined;
@@ -63,6 +64,5 @@ export function isByName(selection: TaskSelection): selection is GetNamedTasksOp
 
 /** Checks a list of names; throws `INVALID_ARGUMENT` for anything else, a single name included. */
 export function checkNameList(names: unknown, what: string): void {
-  if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return;
-  throw invalidArgument(`${what} must be a list of names, such as ['first', 'second'].`);
+  if (!NAMES.accepts(names)) throw invalidArgument(`${what} must be ${NAMES.expects}.`);
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { abortError, invalidArgument, type StowageError, throwIfAborted } from '../errors.ts';
+import { abortError, throwIfAborted } from '../errors.ts';
 import {
   isChosen,
   type LogChoice,
@@ -10,17 +10,25 @@ import {
   validateLogChoice,
 } from '../format/log-names.ts';
 import type { TaskPath } from '../format/pathspec.ts';
+import {
+  ANYTHING,
+  checkOptions,
+  MAX_TIMER_MS,
+  type OptionTable,
+  oneOf,
+  wholeMilliseconds,
+} from '../options/option-table.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 
-/** Which logs to follow, and from where. */
+/** The logs to follow, and where to begin. */
 export interface FollowChoice extends LogChoice {
   /** `start`: what was logged so far comes first. `end`: only what is logged from now on. Default `start`. */
   from?: 'start' | 'end' | undefined;
 }
 
-/** How logs are followed. */
+/** Options of following logs. */
 export interface FollowOptions extends CallOptions {
-  /** How long to wait before looking again, in milliseconds. Default 1,000. */
+  /** The wait before the next look, in milliseconds. Default 1,000. */
   pollMs?: number | undefined;
 }
 
@@ -30,12 +38,16 @@ export interface LogPiece extends LogName {
 }
 
 const DEFAULT_POLL_MS = 1_000;
-/** The longest that a timer waits. */
-const MAX_POLL_MS = 2 ** 31 - 1;
+const FOLLOW_CHOICE: OptionTable<FollowChoice> = {
+  source: ANYTHING,
+  stream: ANYTHING,
+  from: oneOf('start', 'end'),
+};
+const FOLLOW_OPTIONS: OptionTable<FollowOptions> = { pollMs: wholeMilliseconds(0, MAX_TIMER_MS) };
 
 /**
  * The logs of an attempt as they grow: each piece once, and those of a log in order. Asks `isOver` before each look, and
- * ends after the look that follows on a yes. What is scrubbed before it was read is left out; the note of it comes instead.
+ * ends after the look that follows on a yes. A part that is scrubbed before it was read is left out; its note comes instead.
  *
  * @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME`, `ABORTED`
  */
@@ -47,14 +59,12 @@ export async function* followLogs(
   isOver: () => Promise<boolean>,
   options: FollowOptions,
 ): AsyncGenerator<LogPiece> {
+  checkOptions<FollowChoice>(choice, 'followLogs', FOLLOW_CHOICE);
   validateLogChoice(choice);
-  const { from = 'start' } = choice;
-  if (from !== 'start' && from !== 'end') throw invalid(`from must be 'start' or 'end', not ${String(from)}`);
+  checkOptions<FollowOptions>(options, 'followLogs', FOLLOW_OPTIONS);
   const { pollMs = DEFAULT_POLL_MS, signal } = options;
-  if (!Number.isSafeInteger(pollMs) || pollMs < 0 || pollMs > MAX_POLL_MS)
-    throw invalid(`pollMs must be a whole number of milliseconds, from 0 to ${MAX_POLL_MS}, not ${pollMs}`);
   const follower = new LogFollower(storage, new LogPartNames(path, attempt), choice, signal);
-  if (from === 'end') await follower.skip();
+  if (choice.from === 'end') await follower.skip();
   while (true) {
     throwIfAborted(signal);
     const isLast = await isOver();
@@ -85,13 +95,13 @@ class LogFollower {
     this.#signal = signal;
   }
 
-  /** Counts all that is there as given. */
+  /** Counts everything that is there as given. */
   async skip(): Promise<void> {
     for (const parts of (await this.#list()).values()) this.#give(parts.at(-1) as LogPart);
   }
 
   /**
-   * What is new. A listing may miss a part that is written while it runs, and yet show one that is written later; what is there
+   * Gives what is new. A listing may miss a part that is written while it runs, and yet show one that is written later; what is there
    * before a listing begins it does show. So where a number is missing, a second listing tells: up to the last part that
    * the first one showed, what it does not show either was deleted.
    */
@@ -162,8 +172,4 @@ async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> 
   } catch (error) {
     throw signal?.aborted ? abortError(signal) : error;
   }
-}
-
-function invalid(problem: string): StowageError {
-  return invalidArgument(`Logs cannot be followed: ${problem}.`);
 }

@@ -2,12 +2,12 @@ import { invalidArgument, type StowageError, throwIfAborted } from '../errors.ts
 import type { CallOptions } from '../storage/contract.ts';
 import { kindOf, type LogSource } from './log-streams.ts';
 
-/** How much of a stream is gathered before it is written. */
+/** So much of a stream is gathered before it is written. */
 export const GATHERED_BYTES: number = 1024 * 1024;
 const FIRST_BUFFER_BYTES = 16 * 1024;
 const NOTHING = new Uint8Array(0);
 
-/** What a read of the source came to. */
+/** The result of a read of the source. */
 type Arrival = { result: IteratorResult<unknown> } | { error: unknown };
 
 /**
@@ -21,9 +21,9 @@ export class LogIntake {
   readonly #signal: AbortSignal | undefined;
   readonly #text = new Utf8Pieces();
   #buffer = NOTHING;
-  /** How much of the buffer is filled. */
+  /** So much of the buffer is filled. */
   #bytes = 0;
-  /** What is left of the piece that is being gathered. */
+  /** The rest of the piece that is being gathered. */
   #rest: Uint8Array = NOTHING;
   #timer: NodeJS.Timeout | undefined;
   #isDue = false;
@@ -73,7 +73,7 @@ export class LogIntake {
     }
   }
 
-  /** What was gathered; valid until the next {@link fill}. May be empty, if it was dropped meanwhile. */
+  /** The gathered bytes, valid until the next {@link fill}. May be empty, if it was dropped meanwhile. */
   take(): Uint8Array {
     const taken = this.#buffer.subarray(0, this.#bytes);
     this.#bytes = 0;
@@ -182,7 +182,7 @@ class Utf8Pieces {
     return Buffer.from(this.#half === '' ? text : text.slice(0, -1));
   }
 
-  /** What no second half came for: U+FFFD, as for any half pair. */
+  /** Encodes a half that no second one came for: as U+FFFD, like any half pair. */
   end(): Uint8Array {
     const half = Buffer.from(this.#half);
     this.#half = '';

@@ -6,11 +6,11 @@ import { type ListedLog, listLogs } from './log-reader.ts';
 
 /** A log whose text was given up. */
 export interface ScrubbedLog extends LogName {
-  /** How many bytes were deleted; 0 if it had been scrubbed before. */
+  /** The bytes that were deleted; 0 if it had been scrubbed before. */
   bytes: number;
 }
 
-/** What became of one log. */
+/** The scrub of one log. */
 export interface LogScrub extends ScrubbedLog {
   /** The sequence number behind the note. */
   next: number;
@@ -19,11 +19,11 @@ export interface LogScrub extends ScrubbedLog {
 
 /** All of what is left in the place of a log. A part that says this holds nothing else, whoever wrote it. */
 const NOTE = /^\[scrubbed \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\]\n$/;
-/** How long a scrub's note is. */
+/** The length of a scrub's note. */
 export const NOTE_BYTES = 36;
-/** How often others may take the number of the note. */
+/** Others may take the number of the note so often. */
 const MAX_TRIES = 16;
-/** How many names an error message lists. */
+/** An error message lists so many names. */
 const MAX_SHOWN_NAMES = 3;
 
 /**
@@ -88,7 +88,7 @@ export async function scrubLog(
 }
 
 /**
- * What to tell the caller of a scrub: never that something is gone that is not.
+ * Tells the caller of a scrub what is gone, and nothing else.
  *
  * @throws StowageError `STORAGE_NOT_PERMITTED`, `STORAGE_FAILED`
  */
@@ -112,7 +112,7 @@ export function toScrubbedLogs(
   );
 }
 
-/** Whether a part of a log is the note that a scrub left. */
+/** Knows the note that a scrub left among the parts of a log. */
 export async function isNote(
   storage: DataStoreStorage,
   name: string,

@@ -12,12 +12,12 @@ export interface LogFile {
 }
 
 /**
- * What to append to one log: text or bytes; a stream of either, such as a child process's `stdout`, any Node `Readable` or
+ * Data of one log: text or bytes; a stream of either, such as a child process's `stdout`, any Node `Readable` or
  * web `ReadableStream`; or a file, which is streamed. Text is written as UTF-8.
  */
 export type LogData = string | Uint8Array | AsyncIterable<string | Uint8Array> | LogFile;
 
-/** What to append to the logs of an attempt, by stream: `stdout` and `stderr` as a rule. */
+/** Data of the logs of an attempt, by stream: `stdout` and `stderr` as a rule. */
 export type LogStreams = Record<string, LogData>;
 
 /** A stream while it is read. */
@@ -27,7 +27,7 @@ export interface LogSource {
   stop(): Promise<void>;
 }
 
-/** What is to be appended to one log, checked. */
+/** Data of one log, checked. */
 export interface OpenedLogData {
   stream: string;
   data: Uint8Array | LogSource;
@@ -178,7 +178,7 @@ function webSource(stream: ReadableStream<unknown>): LogSource {
   };
 }
 
-/** What a value is, for a message. */
+/** Names the kind of a value, for a message. */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return 'a list';

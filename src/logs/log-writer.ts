@@ -1,5 +1,5 @@
 import { KeyLocks } from '../async/key-locks.ts';
-import { invalidArgument, StowageError, throwIfAborted } from '../errors.ts';
+import { StowageError, throwIfAborted } from '../errors.ts';
 import { holdsBytes } from '../format/create-own.ts';
 import {
   isChosen,
@@ -10,6 +10,7 @@ import {
   validateLogChoice,
 } from '../format/log-names.ts';
 import type { TaskPath } from '../format/pathspec.ts';
+import { checkOptions, MAX_TIMER_MS, type OptionTable, wholeMilliseconds } from '../options/option-table.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { validateLogName } from '../storage/names.ts';
 import { LogIntake } from './log-intake.ts';
@@ -17,21 +18,20 @@ import { listLogs } from './log-reader.ts';
 import { type LogScrub, type ScrubbedLog, scrubLog, toScrubbedLogs } from './log-scrubbing.ts';
 import { type LogSource, type LogStreams, openLogStreams } from './log-streams.ts';
 
-/** How logs are appended. */
+/** Options of appending to logs. */
 export interface SaveLogsOptions extends CallOptions {
   /**
-   * How long something that a stream gave may wait for more before it is written, in milliseconds: shorter shows a running
+   * The time that something a stream gave may wait for more before it is written, in milliseconds: shorter shows a running
    * task's output sooner, in more and smaller objects. Default 2,000.
    */
   flushMs?: number | undefined;
 }
 
 const DEFAULT_FLUSH_MS = 2_000;
-/** The longest that a timer waits. */
-const MAX_FLUSH_MS = 2 ** 31 - 1;
-/** What is longer is written as several parts, so that each can be read at once. */
+const SAVE_OPTIONS: OptionTable<SaveLogsOptions> = { flushMs: wholeMilliseconds(0, MAX_TIMER_MS) };
+/** Longer data is written as several parts, so that each can be read at once. */
 const MAX_PART_BYTES = 8 * 1024 * 1024;
-/** How many names in a row may be taken. */
+/** So many names in a row may be taken. */
 const MAX_TAKEN_NAMES = 16;
 
 /** A log that is being written. */
@@ -39,12 +39,12 @@ interface OpenLog extends LogName {
   id: string;
   /** The sequence number of the next part. */
   next: number;
-  /** A write was tried, so that there may be parts. */
+  /** A write was tried, so that parts may be there. */
   isBegun: boolean;
   intakes: Set<LogIntake>;
 }
 
-/** What the streams of one call share. */
+/** The options and intakes that the streams of one call share, and the first failure. */
 interface Append {
   options: CallOptions;
   intakes: LogIntake[];
@@ -53,7 +53,7 @@ interface Append {
 
 /**
  * Appends to the logs of an attempt; nothing is ever rewritten. The parts of a log are written one after the other, each as soon
- * as the one before it is visible, so that whoever sees one knows that he has seen all before it.
+ * as the one before it is visible, so that a reader who sees one part sees all before it.
  */
 export class LogWriter {
   readonly #storage: DataStoreStorage;
@@ -79,9 +79,9 @@ export class LogWriter {
    * yields neither text nor bytes; `ABORTED`; and what a stream throws, as it is.
    */
   async append(source: string, streams: LogStreams, options: SaveLogsOptions = {}): Promise<void> {
+    checkOptions<SaveLogsOptions>(options, 'saveLogs', SAVE_OPTIONS);
     validateLogName(source, 'log source');
-    const flushMs = checkedFlushMs(options.flushMs);
-    const { signal } = options;
+    const { flushMs = DEFAULT_FLUSH_MS, signal } = options;
     throwIfAborted(signal);
     const append: Append = { options: { signal }, intakes: [] };
     const work = openLogStreams(streams).map(({ stream, data }) => {
@@ -157,7 +157,7 @@ export class LogWriter {
     }
   }
 
-  /** A log that nobody had anything to say in is empty, not missing. */
+  /** Makes a log that got no bytes empty, not missing. */
   async #begin(log: OpenLog, options: CallOptions): Promise<void> {
     if (log.next === 0) await this.#writePart(log, new Uint8Array(0), options);
   }
@@ -201,12 +201,4 @@ export class LogWriter {
 function fail(append: Append, error: unknown): void {
   append.failure ??= { error };
   for (const intake of append.intakes) intake.stop();
-}
-
-function checkedFlushMs(flushMs: unknown = DEFAULT_FLUSH_MS): number {
-  if (Number.isSafeInteger(flushMs) && (flushMs as number) >= 0 && (flushMs as number) <= MAX_FLUSH_MS)
-    return flushMs as number;
-  throw invalidArgument(
-    `flushMs must be a whole number of milliseconds, from 0 to ${MAX_FLUSH_MS}, not ${String(flushMs)}.`,
-  );
 }

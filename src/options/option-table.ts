@@ -38,6 +38,12 @@ export const DATE: OptionKind = {
   accepts: (value) => types.isDate(value) && !Number.isNaN(value.getTime()),
 };
 
+/** Any number, also a fraction or no limit at all. */
+export const AMOUNT: OptionKind = {
+  expects: 'a number from 0 on',
+  accepts: (value) => typeof value === 'number' && value >= 0,
+};
+
 export function oneOf(...values: readonly string[]): OptionKind {
   return {
     expects: `one of ${values.join(', ')}`,
@@ -56,6 +62,9 @@ export function wholeNumber(
     accepts: (value) => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max,
   };
 }
+
+/** The longest that a timer of Node.js waits, in milliseconds. */
+export const MAX_TIMER_MS: number = 2 ** 31 - 1;
 
 export function wholeMilliseconds(min: number, max: number): OptionKind {
   return wholeNumber(min, max, 'whole milliseconds');
