@@ -1,6 +1,7 @@
 import { isStowageError, StowageError } from '../errors.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import type { Output } from './ui/output.ts';
+import { Progress } from './ui/progress.ts';
 
 /** What every command takes. */
 export interface CommonOptions {
@@ -20,6 +21,7 @@ export class Invocation {
   exitCode: number = EXIT.ok;
   readonly #failures: Error[] = [];
   readonly #notes: (text: string) => void;
+  readonly #progress = new Progress();
 
   constructor(
     options: CommonOptions,
@@ -38,6 +40,11 @@ export class Invocation {
   /** A sentence on the standard error that is no error; with `--json` nothing is said. */
   note(text: string): void {
     if (!this.json) this.#notes(text);
+  }
+
+  /** Tells on a terminal how far the command has come. `text` is asked for only if it is shown. */
+  progress(text: () => string): void {
+    this.#progress.update(text);
   }
 
   /** Something could not be read, and what else was asked for is shown all the same. */

@@ -1,8 +1,8 @@
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { byName } from '../views/listing.ts';
+import { childrenOf, missing } from '../views/not-found.ts';
+import { formatStorePath, type RunPath, type StorePath, type TaskOrAttemptPath } from '../views/paths.ts';
+import type { StoreView } from '../views/store-view.ts';
 import { usageError } from './cli-error.ts';
-import { byName } from './listings.ts';
-import { childrenOf, missing } from './not-found.ts';
-import { formatStorePath, type Reaching, type StorePath } from './store-path.ts';
 
 /** More names than these are not told, but how to see them. */
 const MAX_TOLD = 10;
@@ -13,27 +13,19 @@ const MAX_TOLD = 10;
  *
  * @throws CliError `USAGE`; StowageError `RUN_NOT_FOUND`, `STEP_NOT_FOUND`
  */
-export async function reachRun(
-  storage: DataStoreStorage,
-  path: StorePath,
-  options: CallOptions,
-): Promise<Reaching<'flow' | 'run'>> {
-  if (path.run === undefined) throw await tooShort(storage, path, options);
-  return path as Reaching<'flow' | 'run'>;
+export async function reachRun(store: StoreView, path: StorePath): Promise<RunPath> {
+  if (path.run === undefined) throw await incompletePath(store, path);
+  return path as RunPath;
 }
 
 /** Like {@link reachRun}, for a path that must go as far as a task. */
-export async function reachTask(
-  storage: DataStoreStorage,
-  path: StorePath,
-  options: CallOptions,
-): Promise<Reaching<'flow' | 'run' | 'step' | 'task'>> {
-  if (path.task === undefined) throw await tooShort(storage, path, options);
-  return path as Reaching<'flow' | 'run' | 'step' | 'task'>;
+export async function reachTask(store: StoreView, path: StorePath): Promise<TaskOrAttemptPath> {
+  if (path.task === undefined) throw await incompletePath(store, path);
+  return path as TaskOrAttemptPath;
 }
 
-async function tooShort(storage: DataStoreStorage, path: StorePath, options: CallOptions): Promise<Error> {
-  const error = await missing(storage, path, options);
+async function incompletePath(store: StoreView, path: StorePath): Promise<Error> {
+  const error = await missing(store, path);
   if (error) return error;
   const where = formatStorePath(path);
   const { flow, run, step } = path;
@@ -42,15 +34,15 @@ async function tooShort(storage: DataStoreStorage, path: StorePath, options: Cal
   }
   const [what, part] = step === undefined ? (['run', 'step'] as const) : (['step', 'task'] as const);
   const folder = ['flows', flow, run, step, ''].filter((name) => name !== undefined).join('/');
-  const names = (await childrenOf(storage, folder, options)).sort(byName);
-  return usageError(`${where} is a ${what}; ${said(part, names, where)}`, {
+  const names = (await childrenOf(store, folder)).sort(byName);
+  return usageError(`${where} is a ${what}; ${describeParts(part, names, where)}`, {
     ...path,
     missing: part,
     existing: names.slice(0, 2 * MAX_TOLD),
   });
 }
 
-function said(part: 'step' | 'task', names: readonly string[], where: string): string {
+function describeParts(part: 'step' | 'task', names: readonly string[], where: string): string {
   if (names.length === 0) return `it has no ${part}s yet.`;
   if (names.length === 1) return `its ${part} is ${names[0]}.`;
   if (names.length > MAX_TOLD) return `its ${part}s: stowage ls ${where}`;

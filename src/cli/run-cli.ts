@@ -2,14 +2,12 @@ import { type Command, CommanderError } from 'commander';
 import { StowageError } from '../errors.ts';
 import { CliError, usageError } from './cli-error.ts';
 import { COMPLETE } from './completion-call.ts';
-import type { Execute } from './execute.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { type CommonOptions, Invocation } from './invocation.ts';
-import { buildProgram } from './program.ts';
-import { didYouMean, suggest } from './suggestions.ts';
+import { buildProgram, type Execute } from './program.ts';
 import { flushed, Output, type OutputStream, widthOf } from './ui/output.ts';
 import { clearProgress } from './ui/progress.ts';
-import { note, type ReportStream, report } from './ui/report.ts';
+import type { ReportStream } from './ui/report.ts';
 import { WaitingNotice } from './waiting-notice.ts';
 
 /** Why a command is ended early: the reason of its signal; an error where the standard output takes no more. */
@@ -42,10 +40,15 @@ export async function runCli(
     return EXIT.ok;
   }
   const asked = askedFor(argv);
+  const say = async (error: unknown): Promise<void> => {
+    const { report } = await import('./ui/report.ts');
+    report(error, asked, stderr);
+  };
   let exitCode: number = EXIT.ok;
   const execute: Execute = async (command, work) => {
     const options = command.optsWithGlobals<CommonOptions>();
     const output = new Output(stdout, signal, options);
+    const { note } = await import('./ui/report.ts');
     const remark = (text: string): void => {
       clearProgress();
       note(text, stderr);
@@ -56,33 +59,34 @@ export async function runCli(
       await work(invocation);
     } finally {
       waiting.end();
+      clearProgress();
     }
     const summary = invocation.summary();
-    if (summary) report(summary.error, asked, stderr);
+    if (summary) await say(summary.error);
     exitCode = summary?.exitCode ?? invocation.exitCode;
   };
 
   const program = buildProgram(execute);
   try {
     const helpInstead = divert(program, { stdout, stderr });
-    await program.parseAsync(helpOfGroup(program, argv), { from: 'user' }).catch((thrown: unknown) => {
+    await program.parseAsync(helpOfGroup(program, argv), { from: 'user' }).catch(async (thrown: unknown) => {
       if (!(thrown instanceof CommanderError)) throw thrown;
       if (thrown.exitCode === 0) return; // help, or the version
       if (thrown.code !== 'commander.help') throw asUsageError(thrown, helpFor(program, argv));
-      const error = noCommand(program, argv);
+      const error = await noCommand(program, argv);
       if (asked.json || error.details.command !== undefined) throw error;
       stderr.write(helpInstead());
       exitCode = EXIT.usage;
     });
     await flushed(stdout, signal);
   } catch (error) {
-    if (!signal.aborted) report(error, asked, stderr);
+    if (!signal.aborted) await say(error);
     exitCode = exitCodeOf(error);
   }
   if (!signal.aborted) return exitCode;
   const end = signal.reason as End;
-  if (end instanceof CliError) report(end, asked, stderr);
-  else if (end !== 'pipe closed') report(new StowageError('ABORTED', `${end}.`), asked, stderr);
+  if (end instanceof CliError) await say(end);
+  else if (end !== 'pipe closed') await say(new StowageError('ABORTED', `${end}.`));
   return exitCodeOfEnd(end);
 }
 
@@ -126,7 +130,7 @@ function helpOfGroup(program: Command, argv: readonly string[]): readonly string
 }
 
 /** No command was named, or `help` one that there is not, whose name is in the details. */
-function noCommand(program: Command, argv: readonly string[]): CliError {
+async function noCommand(program: Command, argv: readonly string[]): Promise<CliError> {
   const group = calledIn(program, argv);
   const see = `See: ${helpFor(program, argv)}`;
   const names = group.commands.map((one) => one.name());
@@ -136,6 +140,7 @@ function noCommand(program: Command, argv: readonly string[]): CliError {
     const which = group === program ? '' : ` of ${group.name()}: ${names.join(', ')}`;
     return usageError(`Name a command${which}. ${see}`);
   }
+  const { didYouMean, suggest } = await import('../views/suggestions.ts');
   const meant = didYouMean(suggest(command, names));
   return usageError(`unknown command '${command}'.${meant} ${see}`, { command });
 }

@@ -1,20 +1,21 @@
 import { subscribe } from 'node:diagnostics_channel';
+import type { TaskCache } from '../cache/task-cache.ts';
 import type { DamageMessage } from '../content/damage.ts';
-import { ContentAddressedStore } from '../content-addressed-store.ts';
-import { defaultStorageUri } from '../default-storage.ts';
 import { isStowageError, StowageError } from '../errors.ts';
-import { FlowDataStore } from '../flow-data-store.ts';
-import type { DataStoreStorage } from '../storage/contract.ts';
-import { openStorage } from '../storage/open.ts';
+import type { FlowDataStore } from '../flow-data-store.ts';
+import { formatStorePath, type StorePath } from '../views/paths.ts';
+import type { StoreView } from '../views/store-view.ts';
 import type { Invocation } from './invocation.ts';
+import { formatCount } from './ui/sizes.ts';
 
 /** A store that a command works on. */
-export interface OpenStore {
-  readonly storage: DataStoreStorage;
-  readonly content: ContentAddressedStore;
+export interface OpenStore extends StoreView {
   /** One flow of it. */
   flow(flowName: string): Promise<FlowDataStore>;
 }
+
+/** Somebody who asks on the command line can wait longer for the cache than a task. */
+const CACHE_TIMEOUT_MS = 5 * 60 * 1000;
 
 /**
  * Opens the store that `--store` or the environment names, for `work`.
@@ -31,7 +32,7 @@ export async function withStore<T>(
   });
 }
 
-/** Opens the store for `work` that writes, and makes it where there is none: a remark says so, since the address may be wrong. */
+/** Opens the store for `work` that writes. Makes it where there is none, and says so, since the address may be wrong. */
 export async function withStoreToWrite<T>(
   invocation: Invocation,
   work: (store: OpenStore, isNew: boolean) => Promise<T>,
@@ -47,6 +48,47 @@ export async function withStoreToWrite<T>(
   });
 }
 
+/**
+ * Opens the cache of the store for `work`. Entries are verified by the keys that `STOWAGE_CACHE_KEY` holds, if it is set.
+ *
+ * @throws StowageError as {@link withStore} does, and `INVALID_ARGUMENT` for keys that cannot be used
+ */
+export async function withCache<T>(
+  invocation: Invocation,
+  work: (cache: TaskCache, store: OpenStore) => Promise<T>,
+): Promise<T> {
+  const { TaskCache } = await import('../cache/task-cache.ts');
+  return withStore(invocation, (store) =>
+    work(new TaskCache(store.content, { cacheTimeoutMs: CACHE_TIMEOUT_MS }), store),
+  );
+}
+
+/** Remarks on every object that is found damaged. */
+export function tellDamage(invocation: Invocation): void {
+  subscribe('stowage:damaged', (message) => {
+    const { name, uri, reason } = message as DamageMessage;
+    invocation.note(`warning: ${reason.includes(name) ? reason : `${uri} is damaged: ${reason}`}`);
+  });
+}
+
+/** An error that names what a store does not have, with the command that shows what it has; `store` is what `--store` must name. */
+export function withHint(error: unknown, store?: string): unknown {
+  if (!isStowageError(error, 'RUN_NOT_FOUND', 'STEP_NOT_FOUND', 'TASK_NOT_FOUND')) return error;
+  const { flow, run, step, missing, suggestions } = error.details as StorePath & {
+    missing?: string;
+    suggestions?: readonly string[];
+  };
+  const see = {
+    flow: 'stowage ls',
+    run: `stowage runs ${flow}`,
+    step: `stowage ls ${formatStorePath({ flow, run } as StorePath)}`,
+    task: `stowage ls ${formatStorePath({ flow, run, step } as StorePath)}`,
+  }[missing ?? ''];
+  if (see === undefined || !suggestions || suggestions.length > 0) return error;
+  const hint = `See what it has with: ${see}${store === undefined ? '' : ` --store ${store}`}`;
+  return new StowageError(error.code, `${error.message} ${hint}`, { details: error.details, cause: error });
+}
+
 async function exists({ content }: OpenStore, invocation: Invocation): Promise<boolean> {
   try {
     await content.prepareToRead(invocation);
@@ -58,10 +100,12 @@ async function exists({ content }: OpenStore, invocation: Invocation): Promise<b
 }
 
 async function openFor<T>(invocation: Invocation, work: (store: OpenStore) => Promise<T>): Promise<T> {
-  subscribe('stowage:damaged', (message) => {
-    const { name, uri, reason } = message as DamageMessage;
-    invocation.note(`warning: ${reason.includes(name) ? reason : `${uri} is damaged: ${reason}`}`);
-  });
+  const [{ ContentAddressedStore }, { defaultStorageUri }, { openStorage }] = await Promise.all([
+    import('../content-addressed-store.ts'),
+    import('../default-storage.ts'),
+    import('../storage/open.ts'),
+  ]);
+  tellDamage(invocation);
   const address = invocation.options.store ?? defaultStorageUri();
   const storage = await openStorage(address);
   const content = new ContentAddressedStore(storage, {}, { home: address });
@@ -70,14 +114,23 @@ async function openFor<T>(invocation: Invocation, work: (store: OpenStore) => Pr
     return await work({
       storage,
       content,
+      signal: invocation.signal,
+      unreadable: (error) => invocation.failed(error),
+      progress: (noun, read, total) =>
+        invocation.progress(() =>
+          total === undefined
+            ? `read ${formatCount(read)} ${noun}`
+            : `reading ${formatCount(read)} of ${formatCount(total)} ${noun}`,
+        ),
       flow: async (flowName) => {
+        const { FlowDataStore } = await import('../flow-data-store.ts');
         const flow = await FlowDataStore.open({ flowName, storage });
         flows.push(flow);
         return flow;
       },
     });
   } catch (error) {
-    throw isStowageError(error, 'NO_SUCH_STORE') ? withRemedy(error) : error;
+    throw isStowageError(error, 'NO_SUCH_STORE') ? withRemedy(error) : withHint(error);
   } finally {
     for (const flow of flows) await flow.close();
     await content.close();
@@ -85,7 +138,7 @@ async function openFor<T>(invocation: Invocation, work: (store: OpenStore) => Pr
   }
 }
 
-/** Here, as a command that is given its stores as arguments takes no `--store`. */
+/** Here, since a command that is given its stores as arguments takes no `--store`. */
 function withRemedy(error: StowageError): StowageError {
   const remedy = 'Name another with --store <path or URI>, or in the environment (see stowage --help).';
   return new StowageError(error.code, `${error.message} ${remedy}`, { details: error.details, cause: error });

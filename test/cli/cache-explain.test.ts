@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { keyDistance } from '../../src/cli/cache/key-distance.ts';
 import { cacheKey, FlowDataStore } from '../../src/index.ts';
+import { keyDistance } from '../../src/views/nearest-entry.ts';
 import { inlineEntry, keyOf } from '../cache/fixtures.ts';
 import { test } from '../property.ts';
 import { type CachedKeys, makeCache, withCacheOf } from './cache-fixture.ts';

@@ -28,12 +28,7 @@ afterEach(() => vi.unstubAllEnvs());
 
 function completions(line: string): Promise<Completion> {
   const { words, current } = parseBashLine(line, BREAKS);
-  return complete(
-    buildProgram(async () => {}),
-    words,
-    current,
-    AbortSignal.timeout(10_000),
-  );
+  return complete(words, current, AbortSignal.timeout(10_000));
 }
 
 /** What the word at the end of `line` may become, with the store on the line. */
@@ -128,8 +123,7 @@ describe('what a word may become', () => {
     vi.stubEnv('HOME', folder);
     const values = async (line: string): Promise<string[]> => {
       const { words, current } = parseBashLine(line, BREAKS);
-      const program = buildProgram(async () => {});
-      const { candidates } = await complete(program, words, current, AbortSignal.timeout(10_000));
+      const { candidates } = await complete(words, current, AbortSignal.timeout(10_000));
       return candidates.map(({ value }) => value);
     };
     expect(await values('stowage --store ~/store show Tr')).toEqual(['Train/']);

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { didYouMean, editDistance, suggest } from '../../src/cli/suggestions.ts';
 import { coloured, plain } from '../../src/cli/ui/paint.ts';
 import {
   formatBytes,
@@ -149,28 +148,6 @@ describe('times', () => {
     [86_400_000 * 150, '4 mo ago'],
     [86_400_000 * 800, '2 y ago'],
   ])('%d ms is %s', (ms, text) => expect(formatAge(ms)).toBe(text));
-});
-
-describe('suggestions', () => {
-  it('finds slips, swaps, cases and parts', () => {
-    expect(suggest('metrix', ['weights', 'metrics'])).toEqual(['metrics']);
-    expect(suggest('Trian', ['Train', 'Other'])).toEqual(['Train']);
-    expect(suggest('train', ['Train'])).toEqual(['Train']);
-    expect(suggest('2026-01-31', ['2026-01-31T08:00:00Z', '2025-12-01T08:00:00Z'])).toEqual([
-      '2026-01-31T08:00:00Z',
-    ]);
-    expect(suggest('abcdef', ['uvwxyz'])).toEqual([]);
-    expect(editDistance('ab', 'ba', 5)).toBe(1);
-    expect(didYouMean(['a', 'b', 'c'])).toBe(' Did you mean a, b or c?');
-  });
-
-  test.prop([fc.string({ maxLength: 12 }), fc.string({ maxLength: 12 })])(
-    'distance is symmetric, and 0 only for equals',
-    (a, b) => {
-      expect(editDistance(a, b, 50)).toBe(editDistance(b, a, 50));
-      expect(editDistance(a, b, 50) === 0).toBe(a === b);
-    },
-  );
 });
 
 describe('text for a terminal', () => {

@@ -1,8 +1,9 @@
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import type { TaskCache } from '../../cache/task-cache.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
+import { entryView } from '../../views/cache-entries.ts';
 import type { Invocation } from '../invocation.ts';
-import { entryCount, entryJson } from './entry-view.ts';
+import { entryCount } from './entries.ts';
 
 /** How many entries are deleted together. */
 const AT_ONCE = 32;
@@ -96,7 +97,7 @@ export class Eviction {
   }
 
   #count(listed: ListedEntry): void {
-    const { key, durationMs = 0, bytes = 0 } = entryJson(listed);
+    const { key, durationMs = 0, bytes = 0 } = entryView(listed);
     this.#keys.push(key);
     this.durationMs += durationMs;
     this.bytes += bytes;

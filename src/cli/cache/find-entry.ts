@@ -1,11 +1,13 @@
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import type { TaskCache } from '../../cache/task-cache.ts';
 import { CACHE_FOLDER, parseEntryName } from '../../format/cache-names.ts';
-import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
+import { type EntryView, entryView } from '../../views/cache-entries.ts';
+import type { StoreView } from '../../views/store-view.ts';
+import { didYouMean, suggest } from '../../views/suggestions.ts';
 import { CliError, usageError } from '../cli-error.ts';
-import { didYouMean, suggest } from '../suggestions.ts';
+import { shortKey } from '../ui/cells.ts';
 import { ageOf } from '../ui/times.ts';
-import { type EntryJson, entryCount, entryJson, shortKey } from './entry-view.ts';
+import { entryCount } from './entries.ts';
 
 const KEY_START = /^[0-9a-f]{1,64}$/;
 /** Entries that are told of those that begin alike. */
@@ -20,12 +22,8 @@ const MIN_SUGGESTED_DIGITS = 4;
  *
  * @throws CliError `USAGE` where several do, or it cannot be a key; `NO_SUCH_ENTRY`
  */
-export async function findEntry(
-  cache: TaskCache,
-  storage: DataStoreStorage,
-  typed: string,
-  { signal }: CallOptions,
-): Promise<ListedEntry> {
+export async function findEntry(cache: TaskCache, store: StoreView, typed: string): Promise<ListedEntry> {
+  const { signal } = store;
   const keyPrefix = parseKeyStart(typed);
   const found: ListedEntry[] = [];
   for await (const listed of cache.entries({ keyPrefix, signal })) {
@@ -34,8 +32,8 @@ export async function findEntry(
   }
   const [first, second] = found;
   if (first && !second) return first;
-  if (first) throw ambiguous(keyPrefix, found.map(entryJson));
-  throw await noEntry(storage, keyPrefix, { signal });
+  if (first) throw ambiguous(keyPrefix, found.map(entryView));
+  throw await noEntry(store, keyPrefix);
 }
 
 /** @throws CliError `USAGE` */
@@ -48,7 +46,7 @@ function parseKeyStart(typed: string): string {
   );
 }
 
-function ambiguous(start: string, found: readonly EntryJson[]): CliError {
+function ambiguous(start: string, found: readonly EntryView[]): CliError {
   const shown = found.slice(0, MAX_CANDIDATES);
   const texts = shown.map(
     ({ key, task, status, createdAt }) => `${shortKey(key)} (${task ?? status}, ${ageOf(createdAt)})`,
@@ -61,8 +59,8 @@ function ambiguous(start: string, found: readonly EntryJson[]): CliError {
   });
 }
 
-async function noEntry(storage: DataStoreStorage, start: string, options: CallOptions): Promise<CliError> {
-  const keys = await someKeys(storage, options);
+async function noEntry(store: StoreView, start: string): Promise<CliError> {
+  const keys = await someKeys(store);
   const byHead = new Map(keys.map((key) => [key.slice(0, start.length), key]));
   const near = start.length < MIN_SUGGESTED_DIGITS ? [] : suggest(start, [...byHead.keys()]);
   const suggestions = near.map((head) => byHead.get(head) as string);
@@ -74,7 +72,7 @@ async function noEntry(storage: DataStoreStorage, start: string, options: CallOp
   return new CliError('NO_SUCH_ENTRY', said, { details: { key: start, suggestions } });
 }
 
-async function someKeys(storage: DataStoreStorage, { signal }: CallOptions): Promise<string[]> {
+async function someKeys({ storage, signal }: StoreView): Promise<string[]> {
   const keys: string[] = [];
   for await (const { objects } of storage.list({ prefix: CACHE_FOLDER, signal })) {
     for (const { name } of objects) {

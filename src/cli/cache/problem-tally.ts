@@ -3,7 +3,7 @@ import type { CacheMissReason } from '../../cache/entry-reader.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
 import { isSignatureFault } from '../../format/cache-entry.ts';
 import type { Invocation } from '../invocation.ts';
-import { entryCount } from './entry-view.ts';
+import { entryCount } from './entries.ts';
 
 /** Counts the entries that cannot be read, or do not count, by what is wrong with them; keeps the first error of each kind. */
 export class ProblemTally {
@@ -14,11 +14,6 @@ export class ProblemTally {
     if (problem === undefined) return;
     this.counts.set(problem, (this.counts.get(problem) ?? 0) + 1);
     if (!this.#first.has(problem)) this.#first.set(problem, error);
-  }
-
-  /** How many there are in all. */
-  get total(): number {
-    return [...this.counts.values()].reduce((sum, count) => sum + count, 0);
   }
 
   /** Damage, and what a newer release wrote, could not be read. That signatures do not hold is what was to be found out. */

@@ -1,27 +1,23 @@
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import type { TaskCache } from '../../cache/task-cache.ts';
-import type { DataStoreStorage } from '../../storage/contract.ts';
-import { EntryFilter, type EntryFilterOptions } from '../cache/entry-filter.ts';
+import type { EntryFilter, EntryView } from '../../views/cache-entries.ts';
 import {
   ENTRY_COLUMNS,
-  type EntryJson,
+  ENTRY_OPTIONS,
+  type EntryOptions,
+  entryChoiceOf,
   entryCount,
-  entryJson,
   entryRow,
-  storedAtMs,
-} from '../cache/entry-view.ts';
-import { Eviction } from '../cache/eviction.ts';
-import { findEntry } from '../cache/find-entry.ts';
-import { Newest } from '../cache/newest.ts';
-import { readEntries, withCache } from '../cache/open-cache.ts';
+} from '../cache/entries.ts';
+import type { Eviction } from '../cache/eviction.ts';
 import { usageError } from '../cli-error.ts';
+import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
+import { type OpenStore, withCache } from '../store.ts';
 import { formatBytes } from '../ui/sizes.ts';
 import { formatDuration } from '../ui/times.ts';
-import { wrapWords } from '../ui/wrap.ts';
 
-/** Options of `stowage cache evict`. */
-export interface EvictOptions extends EntryFilterOptions {
+interface EvictOptions extends EntryOptions {
   all?: boolean;
   yes?: boolean;
 }
@@ -30,38 +26,46 @@ export interface EvictOptions extends EntryFilterOptions {
 const MAX_SHOWN = 20;
 
 /** `stowage cache evict` */
-export async function cacheEvict(
-  invocation: Invocation,
-  keys: readonly string[],
-  options: EvictOptions,
-): Promise<void> {
-  const { all = false, yes = false } = options;
-  const filter = new EntryFilter(options);
-  checkChoice(keys.length > 0, !filter.isEmpty, all);
-  await withCache(invocation, async (cache, { storage }) => {
-    const { output, signal } = invocation;
-    const eviction = new Eviction(cache, { isDry: !yes, signal });
-    const shown = new Newest<EntryJson>(MAX_SHOWN);
-    const chosen =
-      keys.length > 0 ? await findAll(cache, storage, keys, invocation) : matching(invocation, cache, filter);
-    for await (const listed of chosen) {
-      shown.add(entryJson(listed), storedAtMs(listed));
-      await eviction.add(listed);
-    }
-    await eviction.end();
-    eviction.report(invocation);
-    if (invocation.json) return output.json(eviction.json());
-    const { entries, evicted } = eviction;
-    if (entries === 0) return invocation.note(`no entry matches.${filter.didYouMean()}`);
-    const say = (text: string): Promise<void> => output.lines(wrapWords(text.split(' '), output.width));
-    if (yes) return say(`evicted ${entryCount(evicted)}${worthOf(eviction)}`);
-    await output.table(ENTRY_COLUMNS, shown.items().map(entryRow));
-    const left = entries - Math.min(entries, MAX_SHOWN);
-    if (left > 0) await output.line(`... and ${entryCount(left)} more`);
-    await say(`would evict ${entryCount(entries)}${worthOf(eviction)}`);
-    invocation.note('nothing was evicted. To evict: --yes');
-  });
-}
+export const cacheEvict: CommandDeclaration = {
+  name: 'evict',
+  text: 'remove entries from the cache, so that their calls run again',
+  arguments: [{ form: '[key...]', text: 'the first digits of their keys', completion: 'cache key' }],
+  options: [
+    ...ENTRY_OPTIONS,
+    { flags: '--all', text: 'all entries' },
+    { flags: '-y, --yes', text: 'do it; without this, only tell what would be done' },
+  ],
+  async run(invocation: Invocation, [keys]: [string[]], options: EvictOptions) {
+    const { all = false, yes = false } = options;
+    const choice = entryChoiceOf(options);
+    const isFiltered = Object.values(choice).some((wanted) => wanted !== undefined);
+    checkChoice(keys.length > 0, isFiltered, all);
+    await withCache(invocation, async (cache, store) => {
+      const views = await import('../../views/cache-entries.ts');
+      const { Eviction } = await import('../cache/eviction.ts');
+      const { output, signal } = invocation;
+      const filter = new views.EntryFilter(choice);
+      const eviction = new Eviction(cache, { isDry: !yes, signal });
+      const shown = new views.Newest<EntryView>(MAX_SHOWN);
+      const chosen = keys.length > 0 ? await findAll(cache, store, keys) : matching(cache, store, filter);
+      for await (const listed of chosen) {
+        shown.add(views.entryView(listed), views.storedAtMs(listed));
+        await eviction.add(listed);
+      }
+      await eviction.end();
+      eviction.report(invocation);
+      if (invocation.json) return output.json(eviction.json());
+      const { entries, evicted } = eviction;
+      if (entries === 0) return invocation.note(`no entry matches.${filter.didYouMean()}`);
+      if (yes) return output.sentence(`evicted ${entryCount(evicted)}${worthOf(eviction)}`);
+      await output.table(ENTRY_COLUMNS, shown.items().map(entryRow));
+      const left = entries - Math.min(entries, MAX_SHOWN);
+      if (left > 0) await output.line(`... and ${entryCount(left)} more`);
+      await output.sentence(`would evict ${entryCount(entries)}${worthOf(eviction)}`);
+      invocation.note('nothing was evicted. To evict: --yes');
+    });
+  },
+};
 
 /** What it costs to have them again. */
 function worthOf({ durationMs, bytes, unreadable }: Eviction): string {
@@ -83,22 +87,23 @@ function checkChoice(byKey: boolean, byFilter: boolean, all: boolean): void {
 /** The entries that `keys` begin, each once; nothing is done unless all of them are found. */
 async function findAll(
   cache: TaskCache,
-  storage: DataStoreStorage,
+  store: OpenStore,
   keys: readonly string[],
-  { signal }: Invocation,
 ): Promise<Iterable<ListedEntry>> {
+  const { findEntry } = await import('../cache/find-entry.ts');
   const found = new Map<string, ListedEntry>();
   for (const typed of keys) {
-    const listed = await findEntry(cache, storage, typed, { signal });
+    const listed = await findEntry(cache, store, typed);
     found.set(listed.key, listed);
   }
   return found.values();
 }
 
 async function* matching(
-  invocation: Invocation,
   cache: TaskCache,
+  store: OpenStore,
   filter: EntryFilter,
 ): AsyncGenerator<ListedEntry, void> {
-  for await (const listed of readEntries(invocation, cache)) if (filter.passes(listed)) yield listed;
+  const { readEntries } = await import('../../views/cache-entries.ts');
+  for await (const listed of readEntries(store, cache)) if (filter.passes(listed)) yield listed;
 }

@@ -1,24 +1,14 @@
 import type { ListedEntry } from '../../cache/entry-listing.ts';
-import { explainKeys, type KeyDifference } from '../../cache/explain-keys.ts';
+import type { KeyDifference } from '../../cache/explain-keys.ts';
 import type { CacheKey, KeyParts } from '../../cache/key-parts.ts';
-import type { TaskCache } from '../../cache/task-cache.ts';
-import { isSignatureFault } from '../../format/cache-entry.ts';
-import { storedKeyOf } from '../cache/entry-key.ts';
-import { type EntryJson, entryJson, shortKey, storedAtMs } from '../cache/entry-view.ts';
-import { findEntry } from '../cache/find-entry.ts';
-import { keyDistance } from '../cache/key-distance.ts';
-import { readEntries, withCache } from '../cache/open-cache.ts';
-import { unreadableEntry } from '../cache/problem-tally.ts';
+import type { EntryView } from '../../views/cache-entries.ts';
+import type { KeyedEntry } from '../../views/nearest-entry.ts';
 import { CliError } from '../cli-error.ts';
+import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
+import { withCache } from '../store.ts';
+import { ageCell, nameCell, shortKey } from '../ui/cells.ts';
 import type { Cell, Column } from '../ui/table.ts';
-import { ageOf } from '../ui/times.ts';
-
-/** An entry with the key that it says. */
-interface KeyedEntry {
-  entry: EntryJson;
-  key: CacheKey;
-}
 
 const HEAD_COLUMNS: readonly Column[] = [
   { header: '' },
@@ -30,22 +20,36 @@ const HEAD_COLUMNS: readonly Column[] = [
 const COLUMNS: readonly Column[] = [{ header: 'PART' }, { header: 'DIFFERENCE', shrinks: true }];
 
 /** `stowage cache explain <key> [other-key]` */
-export async function cacheExplain(
-  invocation: Invocation,
-  typed: string,
-  other: string | undefined,
-): Promise<void> {
-  await withCache(invocation, async (cache, { storage }) => {
-    const named = keyed(await findEntry(cache, storage, typed, invocation));
-    if (other !== undefined)
-      return explain(invocation, named, keyed(await findEntry(cache, storage, other, invocation)));
-    const { nearest, among } = await nearestTo(invocation, cache, named);
-    await explain(invocation, nearest, named, among);
-  });
-}
+export const cacheExplain: CommandDeclaration = {
+  name: 'explain',
+  text: 'tell why a call was no hit: which parts of two keys differ, and where',
+  arguments: [
+    { form: '<key>', text: 'the first digits of its key', completion: 'cache key' },
+    {
+      form: '[other-key]',
+      text: 'the key to compare with; default: the nearest of the same task',
+      completion: 'cache key',
+    },
+  ],
+  async run(invocation: Invocation, [typed, other]: [string, string?]) {
+    await withCache(invocation, async (cache, store) => {
+      const { findEntry } = await import('../cache/find-entry.ts');
+      const named = await keyed(await findEntry(cache, store, typed));
+      if (other !== undefined)
+        return explain(invocation, named, await keyed(await findEntry(cache, store, other)));
+      const { nearestEntry } = await import('../../views/nearest-entry.ts');
+      const { nearest, among } = await nearestEntry(store, cache, named);
+      if (!nearest) throw noOther(named);
+      await explain(invocation, nearest, named, among);
+    });
+  },
+};
 
 /** @throws StowageError for an entry that cannot be read; CliError `NOT_EXPLAINED` */
-function keyed(listed: ListedEntry): KeyedEntry {
+async function keyed(listed: ListedEntry): Promise<KeyedEntry> {
+  const { isSignatureFault } = await import('../../format/cache-entry.ts');
+  const { unreadableEntry } = await import('../cache/problem-tally.ts');
+  const { entryView, storedKeyOf } = await import('../../views/cache-entries.ts');
   const { key, entry, problem, error } = listed;
   if (isSignatureFault(problem)) {
     const fault = problem === 'unknown-key' ? 'signed by a key that is not in the ring' : problem;
@@ -53,7 +57,7 @@ function keyed(listed: ListedEntry): KeyedEntry {
   }
   if (!entry) throw unreadableEntry(error);
   const described = storedKeyOf(entry);
-  if (described) return { entry: entryJson(listed), key: described };
+  if (described) return { entry: entryView(listed), key: described };
   throw notExplained(key, `of ${entry.task} does not say what its key was made of: no cached task stored it`);
 }
 
@@ -61,37 +65,12 @@ function notExplained(key: string, why: string): CliError {
   return new CliError('NOT_EXPLAINED', `Entry ${shortKey(key)} ${why}.`, { details: { key } });
 }
 
-/**
- * The entry of the same task that differs in the fewest places; of several one with the same input, since it was that call which
- * ran again; of these the newest. One is in memory at a time.
- */
-async function nearestTo(
-  invocation: Invocation,
-  cache: TaskCache,
-  { entry: { key, task }, key: described }: KeyedEntry,
-): Promise<{ nearest: KeyedEntry; among: number }> {
-  let among = 0;
-  let best: (KeyedEntry & { rank: readonly number[] }) | undefined;
-  for await (const listed of readEntries(invocation, cache)) {
-    if (!listed.entry || listed.key === key || listed.entry.task !== task) continue;
-    const other = storedKeyOf(listed.entry);
-    if (!other) continue;
-    among += 1;
-    const hasOtherInput = other.parts.input === described.parts.input ? 0 : 1;
-    const rank = [keyDistance(other, described), hasOtherInput, -storedAtMs(listed)];
-    if (!best || isBefore(rank, best.rank)) best = { entry: entryJson(listed), key: other, rank };
-  }
-  if (best) return { nearest: best, among };
-  throw new CliError(
+function noOther({ entry: { key, task } }: KeyedEntry): CliError {
+  return new CliError(
     'NO_SUCH_ENTRY',
     `The cache has no other entry of ${task} to compare ${shortKey(key)} with. To compare with one of another task: stowage cache explain <key> <other-key>`,
     { details: { key, task } },
   );
-}
-
-function isBefore(a: readonly number[], b: readonly number[]): boolean {
-  const at = a.findIndex((value, index) => value !== b[index]);
-  return at !== -1 && (a[at] as number) < (b[at] as number);
 }
 
 async function explain(
@@ -100,6 +79,7 @@ async function explain(
   b: KeyedEntry,
   among?: number,
 ): Promise<void> {
+  const { explainKeys } = await import('../../cache/explain-keys.ts');
   const differences = explainKeys(a.key, b.key);
   const same = samePartsOf(a.key, b.key, differences);
   if (json) {
@@ -128,9 +108,9 @@ const STYLES: Readonly<Partial<Record<KeyDifference['change'], 'green' | 'red'>>
   removed: 'red',
 };
 
-function headRow(sign: string, { key, task = '', createdAt, attempt = '' }: EntryJson): Cell[] {
+function headRow(sign: string, { key, task = '', createdAt, attempt = '' }: EntryView): Cell[] {
   const style = sign === '---' ? 'red' : 'green';
-  return [{ text: sign, style }, { text: shortKey(key), style: 'cyan' }, task, ageOf(createdAt), attempt];
+  return [{ text: sign, style }, nameCell(shortKey(key)), task, ageCell(createdAt), attempt];
 }
 
 function samePartsOf(a: CacheKey, b: CacheKey, differences: readonly KeyDifference[]): (keyof KeyParts)[] {

@@ -1,168 +1,104 @@
-import type { ListedEntry } from '../../cache/entry-listing.ts';
-import type { CacheHit, CacheMiss } from '../../cache/entry-reader.ts';
-import type { CacheKey } from '../../cache/key-parts.ts';
-import { TaskCache } from '../../cache/task-cache.ts';
-import type { ContentAddressedStore } from '../../content-addressed-store.ts';
+import { printable } from '../../codec/printable-text.ts';
 import { isStowageError } from '../../errors.ts';
-import { type CacheEntry, isSignatureFault } from '../../format/cache-entry.ts';
-import { CACHE_KEY_VARIABLE } from '../../format/signing.ts';
-import { artifactJson } from '../attempt-view.ts';
-import { keyPartRows, storedKeyOf } from '../cache/entry-key.ts';
-import { entryJson, shortKey } from '../cache/entry-view.ts';
-import { findEntry } from '../cache/find-entry.ts';
-import { withCache } from '../cache/open-cache.ts';
-import { unreadableEntry } from '../cache/problem-tally.ts';
+import type { EntryDetails } from '../../views/cache-entry.ts';
+import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
-import { ARTIFACT_COLUMNS, artifactRow } from '../ui/artifact-table.ts';
+import { withCache } from '../store.ts';
+import { ARTIFACT_COLUMNS, ageCell, artifactRow, durationCell, shortKey } from '../ui/cells.ts';
 import { formatBytes } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
-import { printable } from '../ui/terminal-text.ts';
-import { ageOf, formatDuration } from '../ui/times.ts';
-import { wrapWords } from '../ui/wrap.ts';
 
 const FACT_COLUMNS: readonly Column[] = [{ header: '' }, { header: '', shrinks: true }];
 const PART_COLUMNS: readonly Column[] = [
   { header: 'PART', shrinks: true },
   { header: 'VALUE', shrinks: true },
 ];
+/** Places of a part that people are shown; `--json` has all of them. */
+const MAX_PLACES = 10;
 
 /** `stowage cache show <key>` */
-export async function cacheShow(invocation: Invocation, typed: string): Promise<void> {
-  await withCache(invocation, async (cache, content) => {
-    const { signal, json } = invocation;
-    const listed = await findEntry(cache, content.storage, typed, { signal });
-    const verdict = await cache.lookup(listed.key, { signal });
-    noteFailure(invocation, verdict);
-    const told = listed.entry ? listed : await unverified(content, listed, invocation);
-    await (json ? writeJson : print)(invocation, told, verdict);
-  });
-}
-
-/** What it says of itself, though its signature does not hold. */
-async function unverified(
-  content: ContentAddressedStore,
-  listed: ListedEntry,
-  { signal }: Invocation,
-): Promise<ListedEntry> {
-  if (!isSignatureFault(listed.problem)) return listed;
-  const trusting = new TaskCache(content, { signingKeys: false });
-  for await (const { entry } of trusting.entries({ keyPrefix: listed.key, signal }))
-    return entry ? { ...listed, entry } : listed;
-  return listed;
-}
+export const cacheShow: CommandDeclaration = {
+  name: 'show',
+  text: 'show an entry: is it a hit, what is its key made of, where is it from',
+  arguments: [{ form: '<key>', text: 'the first digits of its key', completion: 'cache key' }],
+  async run(invocation: Invocation, [typed]: [string]) {
+    await withCache(invocation, async (cache, store) => {
+      const { findEntry } = await import('../cache/find-entry.ts');
+      const { readEntryDetails } = await import('../../views/cache-entry.ts');
+      const listed = await findEntry(cache, store, typed);
+      const { details, error } = await readEntryDetails(store, cache, listed);
+      await noteFailure(invocation, details, error);
+      await (invocation.json ? invocation.output.json(details) : print(invocation, details));
+    });
+  },
+};
 
 /** That content is gone, or a signature does not hold, is what was to be found out; the rest could not be read. */
-function noteFailure(invocation: Invocation, verdict: CacheHit | CacheMiss): void {
-  if (verdict.status === 'hit') return;
-  const { reason, error, content } = verdict;
-  if (reason === 'unavailable') {
+async function noteFailure(
+  invocation: Invocation,
+  { status, lost }: EntryDetails,
+  error: unknown,
+): Promise<void> {
+  if (status === 'unavailable') {
     if (!isStowageError(error)) throw error;
     invocation.failed(error);
-  } else if ((reason === 'damaged' || reason === 'newer-format') && !content) {
+  } else if ((status === 'damaged' || status === 'newer-format') && !lost) {
+    const { unreadableEntry } = await import('../cache/problem-tally.ts');
     invocation.failed(unreadableEntry(error));
   }
 }
 
-async function writeJson(
-  { output }: Invocation,
-  listed: ListedEntry,
-  verdict: CacheHit | CacheMiss,
-): Promise<void> {
-  const { entry } = listed;
-  const key = entry && storedKeyOf(entry);
-  const lost = verdict.status === 'hit' ? undefined : verdict.content;
-  const status = verdict.status === 'hit' ? 'hit' : verdict.reason;
-  return output.json({
-    ...entryJson(listed),
-    status,
-    lost,
-    leaseToken: entry?.leaseToken,
-    verified: isVerified(listed, entry),
-    madeOf: key ? { parts: key.parts, places: key.places } : undefined,
-    artifacts: entry?.table.artifacts.map(artifactJson),
-    refs: entry?.table.refs.length,
-  });
-}
-
-async function print(
-  { output }: Invocation,
-  listed: ListedEntry,
-  verdict: CacheHit | CacheMiss,
-): Promise<void> {
-  const { entry } = listed;
-  const { paint } = output;
-  const isHit = verdict.status === 'hit';
-  const title = [shortKey(listed.key), ...(entry ? [entry.task] : [])].join('  ');
-  await output.line(paint('bold', printable(title)));
-  const words = printable(verdictText(verdict, entry)).split(' ');
-  await output.lines(wrapWords(words, output.width).map((line) => paint(isHit ? 'green' : 'yellow', line)));
+async function print({ output }: Invocation, details: EntryDetails): Promise<void> {
+  const { key, task, status, madeOf, artifacts = [] } = details;
+  const title = [shortKey(key), ...(task === undefined ? [] : [task])].join('  ');
+  await output.line(output.paint('bold', printable(title)));
+  await output.sentence(verdictText(details), status === 'hit' ? 'green' : 'yellow');
   await output.line();
-  await output.table(FACT_COLUMNS, factRows(listed));
-  if (!entry) return;
-  const section = async (text: string): Promise<void> => {
-    await output.line();
-    await output.line(paint('bold', text));
-  };
-  await section('Key');
-  await printKey(output, storedKeyOf(entry));
-  if (entry.table.artifacts.length === 0) return;
-  await section('Artifacts');
-  await output.table(
-    ARTIFACT_COLUMNS,
-    entry.table.artifacts.map((artifact) => artifactRow(artifactJson(artifact))),
-  );
+  await output.table(FACT_COLUMNS, factRows(details));
+  if (task === undefined) return;
+  await output.section('Key');
+  if (madeOf) await output.table(PART_COLUMNS, keyPartRows(madeOf));
+  else await output.table(FACT_COLUMNS, [['what it was made of is not told']]);
+  if (artifacts.length === 0) return;
+  await output.section('Artifacts');
+  await output.table(ARTIFACT_COLUMNS, artifacts.map(artifactRow));
 }
 
-async function printKey(output: Invocation['output'], key: CacheKey | undefined): Promise<void> {
-  if (key) return output.table(PART_COLUMNS, keyPartRows(key));
-  await output.table(FACT_COLUMNS, [['what it was made of is not told']]);
-}
-
-function factRows(listed: ListedEntry): Cell[][] {
-  const { key, entry } = listed;
-  const { createdAt, entryBytes, version, scope, attempt, durationMs } = entryJson(listed);
+function factRows(details: EntryDetails): Cell[][] {
+  const { durationMs, leaseToken = 0, refs = 0 } = details;
   const facts: [string, string | undefined][] = [
-    ['key', key],
-    ['version', version],
-    ['scope', scope],
-    ['stored', ageOf(createdAt)],
-    ['took', durationMs === undefined ? undefined : formatDuration(durationMs)],
-    ['attempt', attempt],
-    ['expires', entry?.expiresAt],
-    ['lease', entry && entry.leaseToken > 0 ? String(entry.leaseToken) : undefined],
-    ['signature', signatureText(listed)],
-    ['entry', formatBytes(entryBytes)],
-    ['refers to', entry && entry.table.refs.length > 0 ? `${entry.table.refs.length} objects` : undefined],
+    ['key', details.key],
+    ['version', details.version],
+    ['scope', details.scope],
+    ['stored', ageCell(details.createdAt)],
+    ['took', durationMs === undefined ? undefined : durationCell(durationMs)],
+    ['attempt', details.attempt],
+    ['expires', details.expiresAt],
+    ['lease', leaseToken > 0 ? String(leaseToken) : undefined],
+    ['signature', signatureText(details)],
+    ['entry', formatBytes(details.entryBytes)],
+    ['refers to', refs > 0 ? `${refs} objects` : undefined],
   ];
   return facts.flatMap(([name, text]) => (text === undefined ? [] : [[{ text: name, style: 'dim' }, text]]));
 }
 
-/** Whether the signature holds; `undefined` where nobody asks for one. */
-function isVerified({ problem }: ListedEntry, entry: CacheEntry | undefined): boolean | undefined {
-  if (!process.env[CACHE_KEY_VARIABLE] || !entry) return undefined;
-  return problem === undefined;
+function signatureText({ task, signedBy, verified, status }: EntryDetails): string | undefined {
+  if (task === undefined) return undefined;
+  if (signedBy === undefined) return 'none';
+  if (verified === undefined) return `by ${signedBy}, not verified: STOWAGE_CACHE_KEY is not set`;
+  const fault = status === 'unknown-key' ? 'which is not in STOWAGE_CACHE_KEY' : 'forged';
+  return `by ${signedBy}, ${verified ? 'verified' : fault}`;
 }
 
-function signatureText(listed: ListedEntry): string | undefined {
-  const { entry } = listed;
-  if (!entry) return undefined;
-  if (entry.signedBy === undefined) return 'none';
-  const verified = isVerified(listed, entry);
-  if (verified === undefined) return `by ${entry.signedBy}, not verified: ${CACHE_KEY_VARIABLE} is not set`;
-  const fault = listed.problem === 'unknown-key' ? `which is not in ${CACHE_KEY_VARIABLE}` : 'forged';
-  return `by ${entry.signedBy}, ${verified ? 'verified' : fault}`;
-}
-
-/** Whether it would be a hit, for a task that takes entries of any age. */
-function verdictText(verdict: CacheHit | CacheMiss, entry: CacheEntry | undefined): string {
-  if (verdict.status === 'hit') return 'a hit: all that it refers to is there';
-  const { reason, content } = verdict;
-  const what = content?.artifact === undefined ? content?.name.slice(0, 12) : `artifact ${content.artifact}`;
-  switch (reason) {
+function verdictText({ status, lost, expiresAt }: EntryDetails): string {
+  const what = lost?.artifact === undefined ? lost?.name.slice(0, 12) : `artifact ${lost.artifact}`;
+  switch (status) {
+    case 'hit':
+      return 'a hit: all that it refers to is there';
     case 'absent':
       return 'no hit: it was evicted meanwhile';
     case 'expired':
-      return `no hit: it expired ${entry?.expiresAt === undefined ? '' : ageOf(entry.expiresAt)}`;
+      return `no hit: it expired ${ageCell(expiresAt)}`;
     case 'purged':
       return `no hit: the content of ${what} is gone`;
     case 'place-absent':
@@ -170,14 +106,38 @@ function verdictText(verdict: CacheHit | CacheMiss, entry: CacheEntry | undefine
     case 'unsigned':
       return 'no hit: it is not signed';
     case 'forged':
-      return `no hit: its signature is of no key in ${CACHE_KEY_VARIABLE}`;
+      return 'no hit: its signature is of no key in STOWAGE_CACHE_KEY';
     case 'unknown-key':
-      return `no hit: it is signed by a key that is not in ${CACHE_KEY_VARIABLE}`;
+      return 'no hit: it is signed by a key that is not in STOWAGE_CACHE_KEY';
     case 'newer-format':
       return 'no hit: a newer release wrote it';
     case 'damaged':
-      return content ? `no hit: the content of ${what} is damaged` : 'no hit: the entry is damaged';
+      return lost ? `no hit: the content of ${what} is damaged` : 'no hit: the entry is damaged';
     case 'unavailable':
       return 'not known: the storage failed';
   }
+}
+
+/** The parts of a key, and the places inside them, each with its text or the first digits of its digest: no value. */
+function keyPartRows({ parts, places }: NonNullable<EntryDetails['madeOf']>): Cell[][] {
+  return Object.entries(parts).flatMap(([part, value]): Cell[][] => {
+    const listing = (places as Readonly<Record<string, Record<string, string> | undefined>>)[part] ?? {};
+    const inside = Object.entries(listing).filter(([path]) => path !== part);
+    const shown = inside.slice(0, MAX_PLACES).map(([path, digest]) => [`  ${path}`, shortKey(digest)]);
+    const more = inside.length - shown.length;
+    return [
+      [part, partText(part, value)],
+      ...shown,
+      ...(more > 0 ? [[`  ... ${more} more`, 'with --json']] : []),
+    ];
+  });
+}
+
+function partText(part: string, value: unknown): string {
+  if (part === 'input' || part === 'config' || part === 'salt') return shortKey(String(value));
+  if (Array.isArray(value)) return value.join(', ');
+  if (typeof value !== 'object' || value === null) return String(value);
+  const [[kind, text] = ['', '']] = Object.entries(value);
+  const isDigest = kind === 'auto' || kind === 'schemas';
+  return `${kind} ${isDigest ? shortKey(String(text)) : String(text)}`;
 }

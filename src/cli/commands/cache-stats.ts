@@ -1,11 +1,11 @@
-import type { EntryJson } from '../cache/entry-view.ts';
-import { entryJson } from '../cache/entry-view.ts';
-import { readEntries, withCache } from '../cache/open-cache.ts';
-import { ProblemTally } from '../cache/problem-tally.ts';
+import type { EntryView } from '../../views/cache-entries.ts';
+import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
+import { withCache } from '../store.ts';
+import { ageCell, nameCell } from '../ui/cells.ts';
 import { formatBytes, formatCount } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
-import { ageOf, formatDuration } from '../ui/times.ts';
+import { formatDuration } from '../ui/times.ts';
 
 /** What the entries of a task come to. */
 interface Tally {
@@ -30,41 +30,47 @@ const COLUMNS: readonly Column[] = [
 ];
 
 /** `stowage cache stats` */
-export async function cacheStats(invocation: Invocation): Promise<void> {
-  await withCache(invocation, async (cache) => {
-    const { output } = invocation;
-    const byTask = new Map<string, Tally>();
-    const total = emptyTally();
-    const problems = new ProblemTally();
-    for await (const listed of readEntries(invocation, cache)) {
-      problems.add(listed);
-      const entry = entryJson(listed);
-      count(total, entry);
-      if (entry.task === undefined) continue;
-      const tally = byTask.get(entry.task) ?? emptyTally();
-      byTask.set(entry.task, tally);
-      count(tally, entry);
-    }
-    problems.report(invocation);
-    const tasks = [...byTask]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([task, tally]) => ({ task, ...tally }));
-    if (invocation.json) {
-      return output.json({ total, unreadable: Object.fromEntries(problems.counts), tasks });
-    }
-    if (total.entries === 0) return invocation.note('the cache has no entries yet.');
-    const rows = tasks.map((tally): Cell[] => [{ text: tally.task, style: 'cyan' }, ...cellsOf(tally)]);
-    const unreadable = [...problems.counts].map(([problem, entries]): Cell[] => [
-      { text: problem, style: 'red' },
-      formatCount(entries),
-    ]);
-    await output.table(COLUMNS, [
-      ...rows,
-      ...unreadable,
-      [{ text: 'all', style: 'bold' }, ...cellsOf(total)],
-    ]);
-  });
-}
+export const cacheStats: CommandDeclaration = {
+  name: 'stats',
+  text: 'count the entries by task, and how long it took to make them',
+  async run(invocation: Invocation) {
+    await withCache(invocation, async (cache, store) => {
+      const { entryView, readEntries } = await import('../../views/cache-entries.ts');
+      const { ProblemTally } = await import('../cache/problem-tally.ts');
+      const { output } = invocation;
+      const byTask = new Map<string, Tally>();
+      const total = emptyTally();
+      const problems = new ProblemTally();
+      for await (const listed of readEntries(store, cache)) {
+        problems.add(listed);
+        const entry = entryView(listed);
+        count(total, entry);
+        if (entry.task === undefined) continue;
+        const tally = byTask.get(entry.task) ?? emptyTally();
+        byTask.set(entry.task, tally);
+        count(tally, entry);
+      }
+      problems.report(invocation);
+      const tasks = [...byTask]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([task, tally]) => ({ task, ...tally }));
+      if (invocation.json) {
+        return output.json({ total, unreadable: Object.fromEntries(problems.counts), tasks });
+      }
+      if (total.entries === 0) return invocation.note('the cache has no entries yet.');
+      const rows = tasks.map((tally): Cell[] => [nameCell(tally.task), ...cellsOf(tally)]);
+      const unreadable = [...problems.counts].map(([problem, entries]): Cell[] => [
+        { text: problem, style: 'red' },
+        formatCount(entries),
+      ]);
+      await output.table(COLUMNS, [
+        ...rows,
+        ...unreadable,
+        [{ text: 'all', style: 'bold' }, ...cellsOf(total)],
+      ]);
+    });
+  },
+};
 
 function emptyTally(): Tally {
   return {
@@ -78,7 +84,7 @@ function emptyTally(): Tally {
   };
 }
 
-function count(tally: Tally, entry: EntryJson): void {
+function count(tally: Tally, entry: EntryView): void {
   const { durationMs = 0, bytes = 0, inlineBytes = 0, entryBytes, createdAt } = entry;
   tally.entries += 1;
   tally.durationMs += durationMs;
@@ -96,7 +102,7 @@ function cellsOf({ entries, durationMs, bytes, inlineBytes, oldestAt, newestAt }
     formatDuration(durationMs),
     formatBytes(bytes),
     formatBytes(inlineBytes),
-    oldestAt === null ? '' : ageOf(oldestAt),
-    newestAt === null ? '' : ageOf(newestAt),
+    ageCell(oldestAt ?? undefined),
+    ageCell(newestAt ?? undefined),
   ];
 }

@@ -1,22 +1,17 @@
-import { subscribe } from 'node:diagnostics_channel';
-import type { DamageMessage } from '../../content/damage.ts';
-import { isStowageError, type StowageError } from '../../errors.ts';
+import { isStowageError } from '../../errors.ts';
 import type { CopyCounts, CopyProgress, CopyResult } from '../../maintenance/copy-report.ts';
-import { copyStore } from '../../maintenance/copy-store.ts';
 import type { CallOptions } from '../../storage/contract.ts';
-import { openStorage } from '../../storage/open.ts';
+import type { StorePath } from '../../views/paths.ts';
 import { usageError } from '../cli-error.ts';
+import type { CommandDeclaration } from '../declaration.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Invocation } from '../invocation.ts';
-import { missing } from '../not-found.ts';
-import { parseStorePath, type StorePath } from '../store-path.ts';
-import { Progress } from '../ui/progress.ts';
+import { tellDamage, withHint } from '../store.ts';
+import { parseStorePath, pathArgument } from '../store-path.ts';
 import { countOf, formatBytes, formatCount } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
-import { wrapWords } from '../ui/wrap.ts';
 
-/** Options of `stowage copy`. */
-export interface StoreCopyOptions {
+interface StoreCopyOptions {
   dryRun?: boolean;
   concurrency: string;
 }
@@ -27,48 +22,49 @@ const NOT_IN_A_SIZE = / (?![kMGTP]?B\b)/;
 const MAX_TOLD = 20;
 
 /** `stowage copy <from> <to> [flow[/run]]` */
-export async function copy(
-  invocation: Invocation,
-  from: string,
-  to: string,
-  text: string | undefined,
-  { dryRun = false, concurrency }: StoreCopyOptions,
-): Promise<void> {
-  const { options, signal } = invocation;
-  if (options.store !== undefined)
-    throw usageError('stowage copy names both stores itself: leave out --store.');
-  const path = parseStorePath(text, 0, 2);
-  const { flow: flowName, run: runId } = path;
-  const tasks = parseConcurrency(concurrency);
-  subscribe('stowage:damaged', (message) => {
-    const { uri, reason } = message as DamageMessage;
-    invocation.note(`warning: ${uri} is damaged: ${reason}`);
-  });
-  const progress = new Progress();
-  const onProgress = (at: CopyProgress): void => progress.update(() => progressText(at));
-  let result: CopyResult;
-  try {
-    result = await copyStore({ from, to, flowName, runId, concurrency: tasks, dryRun, signal, onProgress });
-  } catch (error) {
-    if (!isStowageError(error, 'RUN_NOT_FOUND')) throw error;
-    throw (await missingInSource(from, path, { signal })) ?? error;
-  } finally {
-    progress.end();
-  }
-  await report(invocation, result);
-}
+export const copy: CommandDeclaration = {
+  name: 'copy',
+  text: 'copy a run, a flow or a whole store to another store; only what is missing there',
+  arguments: [
+    { form: '<from>', text: 'the store to read: a path or a URI', completion: 'folder' },
+    { form: '<to>', text: 'the store to write, which is made if there is none', completion: 'folder' },
+    pathArgument('[path]', 1, 2, '; default: the whole store'),
+  ],
+  options: [
+    { flags: '--dry-run', text: 'only tell what would be copied' },
+    { flags: '--concurrency <count>', text: 'how many tasks at a time', default: '4' },
+  ],
+  async run(invocation: Invocation, [from, to, text]: [string, string, string?], given: StoreCopyOptions) {
+    const { options, signal } = invocation;
+    if (options.store !== undefined)
+      throw usageError('stowage copy names both stores itself: leave out --store.');
+    const path = parseStorePath(text, 0, 2);
+    const { flow: flowName, run: runId } = path;
+    const concurrency = parseConcurrency(given.concurrency);
+    const { dryRun = false } = given;
+    const { copyStore } = await import('../../maintenance/copy-store.ts');
+    tellDamage(invocation);
+    const onProgress = (at: CopyProgress): void => invocation.progress(() => progressText(at));
+    let result: CopyResult;
+    try {
+      result = await copyStore({ from, to, flowName, runId, concurrency, dryRun, signal, onProgress });
+    } catch (error) {
+      if (!isStowageError(error, 'RUN_NOT_FOUND')) throw error;
+      throw (await missingInSource(from, path, { signal })) ?? error;
+    }
+    await report(invocation, result);
+  },
+};
 
 /** What was likely meant, and how to see what the source has, which need not be the default store. */
-async function missingInSource(
-  from: string,
-  path: StorePath,
-  options: CallOptions,
-): Promise<StowageError | undefined> {
-  const source = await openStorage(from);
+async function missingInSource(from: string, path: StorePath, { signal }: CallOptions): Promise<unknown> {
+  const { openStorage } = await import('../../storage/open.ts');
+  const { missing } = await import('../../views/not-found.ts');
+  const storage = await openStorage(from);
   try {
-    return await missing(source, path, { ...options, store: from });
+    return withHint(await missing({ storage, signal }, path), from);
   } finally {
-    await source.close();
+    await storage.close();
   }
 }
 
@@ -107,7 +103,7 @@ async function report(invocation: Invocation, result: CopyResult): Promise<void>
   if (Object.values(result.entries).some((count) => count > 0))
     rows.push(row('cache entries', result.entries));
   await output.table(columns, rows);
-  await output.lines(wrapWords(contentText(result).split(NOT_IN_A_SIZE), output.width));
+  await output.sentence(contentText(result), undefined, NOT_IN_A_SIZE);
   if (result.outlived > 0) {
     const count = countOf(result.outlived, 'attempt');
     invocation.note(

@@ -1,24 +1,20 @@
 import { isStowageError, StowageError } from '../../errors.ts';
 import type { TaskDataStore } from '../../flow/task-data-store.ts';
-import { type AttemptRule, attemptRule } from '../choose-attempt.ts';
+import type { AttemptRule } from '../../views/attempts.ts';
+import { formatStorePath, type TaskOrAttemptPath } from '../../views/paths.ts';
 import { usageError } from '../cli-error.ts';
-import { type ShownFile, saveToFolder } from '../files/artifact-folder.ts';
-import { toFile } from '../files/output-file.ts';
+import { ATTEMPT_OPTION, type CommandDeclaration } from '../declaration.ts';
+import type { ShownFile } from '../files/artifact-folder.ts';
 import type { Invocation } from '../invocation.ts';
-import { artifactNotFound, MAX_EXISTING, missing } from '../not-found.ts';
-import { reachTask } from '../reach.ts';
 import { type OpenStore, withStore } from '../store.ts';
-import { formatStorePath, parseStorePath, type Reaching } from '../store-path.ts';
-import { listed } from '../suggestions.ts';
+import { attemptRule, parseStorePath, pathArgument } from '../store-path.ts';
+import { nameCell } from '../ui/cells.ts';
 import type { Sink } from '../ui/output.ts';
 import { formatBytes } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
-import { TerminalSink } from '../ui/terminal-sink.ts';
-import { type Form, ownForm, writeArtifact } from '../values/artifact-writer.ts';
-import { ValueJson } from '../values/value-json.ts';
+import type { Form } from '../values/artifact-writer.ts';
 
-/** Options of `stowage get`. */
-export interface GetOptions {
+interface GetOptions {
   output?: string;
   dir?: string;
   format?: Form;
@@ -38,33 +34,72 @@ const FILE_COLUMNS: readonly Column[] = [
 ];
 
 /** `stowage get <flow>/<run>/<step>/<task>[/<attempt>] [artifact...]` */
-export async function get(
+export const get: CommandDeclaration = {
+  name: 'get',
+  text: 'write artifacts: values as JSON, strings as text, bytes as they are',
+  arguments: [
+    pathArgument('<path>', 4, 5),
+    {
+      form: '[artifact...]',
+      text: 'names of artifacts; with -d, all if none is named',
+      completion: 'artifact',
+    },
+  ],
+  options: [
+    {
+      flags: '-o, --output <file>',
+      text: 'write to this file, whole or not at all; "-" for stdout',
+      completion: 'file',
+    },
+    {
+      flags: '-d, --dir <folder>',
+      text: 'write to a folder, a file for each artifact',
+      completion: 'folder',
+    },
+    {
+      flags: '--format <form>',
+      text: 'the form to write',
+      choices: ['json', 'csv', 'text', 'bytes'] satisfies Form[],
+    },
+    { flags: '--bytes', text: 'the serialized bytes as they are: --format bytes' },
+    { flags: '--force', text: 'replace files that exist; print any length to a terminal' },
+    ATTEMPT_OPTION,
+    { flags: '--allow-not-done', text: 'read an attempt though it failed' },
+  ],
+  async run(invocation: Invocation, [text, artifacts]: [string, string[]], options: GetOptions) {
+    const path = parseStorePath(text, 1, 5);
+    const form = formOf(options);
+    checkOptions(invocation, artifacts, options, form);
+    await withStore(invocation, async (store) => {
+      const { reachTask } = await import('../reach.ts');
+      const task = await openTask(store, await reachTask(store, path), options);
+      for (const artifact of artifacts) if (!task.has(artifact)) throw await noArtifact(task, artifact);
+      if (options.dir !== undefined)
+        return getFolder(invocation, task, artifacts, options.dir, options, form);
+      const [artifact] = artifacts;
+      if (artifact === undefined) throw await whichArtifact(task, text);
+      await getOne(invocation, task, artifact, form, options);
+    });
+  },
+};
+
+async function getOne(
   invocation: Invocation,
-  text: string,
-  artifacts: readonly string[],
-  options: GetOptions,
+  task: TaskDataStore,
+  artifact: string,
+  form: Form | undefined,
+  { output: file = '-', force = false }: GetOptions,
 ): Promise<void> {
-  const path = parseStorePath(text, 1, 5);
-  const form = formOf(options);
-  checkOptions(invocation, artifacts, options, form);
-  await withStore(invocation, async (store) => {
-    const task = await openTask(invocation, store, await reachTask(store.storage, path, invocation), options);
-    for (const artifact of artifacts) if (!task.has(artifact)) throw noArtifact(task, artifact);
-    if (options.dir !== undefined) return getFolder(invocation, task, artifacts, options.dir, options, form);
-    const [artifact] = artifacts;
-    if (artifact === undefined) throw whichArtifact(task, text);
-    const { output: file = '-' } = options;
-    if (file !== '-') {
-      if (/\.csv$/i.test(file) && (form ?? ownForm(task.info(artifact))) === 'json')
-        invocation.note(`${file} holds JSON; for a table: --format csv`);
-      const write = (sink: Sink): Promise<void> => writeOne(invocation, task, artifact, form, sink);
-      await toFile(file, invocation.signal, write, { followLinks: true });
-    } else if (invocation.output.isTerminal) {
-      await writeToTerminal(invocation, task, artifact, form, options);
-    } else {
-      await writeOne(invocation, task, artifact, form, invocation.output);
-    }
-  });
+  if (file === '-') {
+    if (!invocation.output.isTerminal) return writeOne(invocation, task, artifact, form, invocation.output);
+    return writeToTerminal(invocation, task, artifact, form, force);
+  }
+  const { ownForm } = await import('../values/artifact-writer.ts');
+  const { toFile } = await import('../files/output-file.ts');
+  if (/\.csv$/i.test(file) && (form ?? ownForm(task.info(artifact))) === 'json')
+    invocation.note(`${file} holds JSON; for a table: --format csv`);
+  const write = (sink: Sink): Promise<void> => writeOne(invocation, task, artifact, form, sink);
+  await toFile(file, invocation.signal, write, { followLinks: true });
 }
 
 function formOf({ format, bytes }: GetOptions): Form | undefined {
@@ -90,21 +125,23 @@ function checkOptions(
 }
 
 async function openTask(
-  { signal }: Invocation,
   store: OpenStore,
-  path: Reaching<'flow' | 'run' | 'step' | 'task'>,
+  path: TaskOrAttemptPath,
   options: GetOptions,
 ): Promise<TaskDataStore> {
   const attempt = attemptRule(path, options.attempt);
   const { flow, run, step, task } = path;
-  const where = formatStorePath({ flow, run, step, task });
   const { allowNotDone = false } = options;
+  const { signal } = store;
   try {
     const dataStore = await store.flow(flow);
     return await dataStore.getTaskDataStore(`${run}/${step}/${task}`, { attempt, allowNotDone, signal });
   } catch (error) {
-    if (isStowageError(error, 'TASK_NOT_FOUND'))
-      throw (await missing(store.storage, path, { signal })) ?? error;
+    if (isStowageError(error, 'TASK_NOT_FOUND')) {
+      const { missing } = await import('../../views/not-found.ts');
+      throw (await missing(store, path)) ?? error;
+    }
+    const where = formatStorePath({ flow, run, step, task });
     if (isStowageError(error, 'ATTEMPT_NOT_DONE')) throw notDone(error, where, attempt);
     throw error;
   }
@@ -120,17 +157,12 @@ function notDone({ details, cause }: StowageError, where: string, rule: AttemptR
   const older =
     rule === undefined && existing.length > 1 ? ' For an older result: --attempt latest-done.' : '';
   const all = status === 'failed' ? ' To read it all the same: --allow-not-done.' : '';
-  return new StowageError(
-    'ATTEMPT_NOT_DONE',
-    `${subject}.${older}${all} See it with: stowage show ${where}`,
-    {
-      details,
-      cause,
-    },
-  );
+  const message = `${subject}.${older}${all} See it with: stowage show ${where}`;
+  return new StowageError('ATTEMPT_NOT_DONE', message, { details, cause });
 }
 
-function noArtifact(task: TaskDataStore, name: string): Error {
+async function noArtifact(task: TaskDataStore, name: string): Promise<Error> {
+  const { artifactNotFound } = await import('../../views/not-found.ts');
   try {
     task.info(name); // knows what was erased, and why
   } catch (error) {
@@ -140,7 +172,9 @@ function noArtifact(task: TaskDataStore, name: string): Error {
   return artifactNotFound(`${task.flowName}/${task.pathspec}`, name, task.names(), why);
 }
 
-function whichArtifact(task: TaskDataStore, path: string): Error {
+async function whichArtifact(task: TaskDataStore, path: string): Promise<Error> {
+  const { MAX_EXISTING } = await import('../../views/not-found.ts');
+  const { listed } = await import('../../views/suggestions.ts');
   const names = task.names();
   const where = `${task.flowName}/${task.pathspec}`;
   if (names.length === 0)
@@ -165,7 +199,9 @@ async function getFolder(
 ): Promise<void> {
   const { output, signal } = invocation;
   const names = artifacts.length > 0 ? artifacts : task.names();
-  const { files, failures } = await saveToFolder({ task, signal }, names, { folder, form, overwrite: force });
+  const { saveToFolder } = await import('../files/artifact-folder.ts');
+  const context = { task, signal, progress: (text: () => string) => invocation.progress(text) };
+  const { files, failures } = await saveToFolder(context, names, { folder, form, overwrite: force });
   const [failure] = failures;
   if (failure && failures.length === files.length) throw failure;
   for (const error of failures) invocation.failed(error);
@@ -176,7 +212,7 @@ async function getFolder(
 
 function fileRow({ artifact, file, bytes, failure }: ShownFile): Cell[] {
   return [
-    { text: artifact, style: 'cyan' },
+    nameCell(artifact),
     failure ? { text: 'not written', style: 'red' } : (file ?? ''),
     bytes === undefined ? '' : formatBytes(bytes),
   ];
@@ -191,7 +227,9 @@ async function writeOne(
 ): Promise<void> {
   if (invocation.json) return writeDocument(invocation, task, name, sink);
   const { signal } = invocation;
-  await writeArtifact({ task, signal }, name, form ?? ownForm(task.info(name)), sink);
+  const { ownForm, writeArtifact } = await import('../values/artifact-writer.ts');
+  const context = { task, signal, progress: (text: () => string) => invocation.progress(text) };
+  await writeArtifact(context, name, form ?? ownForm(task.info(name)), sink);
 }
 
 async function writeToTerminal(
@@ -199,8 +237,10 @@ async function writeToTerminal(
   task: TaskDataStore,
   name: string,
   form: Form | undefined,
-  { force }: GetOptions,
+  force: boolean,
 ): Promise<void> {
+  const { ownForm } = await import('../values/artifact-writer.ts');
+  const { TerminalSink } = await import('../ui/terminal-filter.ts');
   const info = task.info(name);
   const isText = invocation.json || (form ?? ownForm(info)) !== 'bytes' || info.type === 'string';
   if (!isText) throw binaryToTerminal(task, name);
@@ -220,27 +260,14 @@ async function writeDocument(
   const head = { ...headOf(task), artifact: task.info(name) };
   const value = await task.get(name, { signal: invocation.signal });
   await sink.write(`${JSON.stringify(head, null, 2).slice(0, -2)},\n  "value": `);
+  const { ValueJson } = await import('../values/value-json.ts');
   const json = new ValueJson();
   for (const piece of json.pieces(value, 1)) await sink.write(piece);
   await sink.write(`,\n  "exact": ${json.isExact}\n}\n`);
 }
 
-function headOf({
-  flowName: flow,
-  runId: run,
-  stepName: step,
-  taskId: task,
-  attempt,
-  status,
-}: TaskDataStore): {
-  flow: string;
-  run: string;
-  step: string;
-  task: string;
-  attempt: number;
-  status: string;
-} {
-  return { flow, run, step, task, attempt, status };
+function headOf({ flowName, runId, stepName, taskId, attempt, status }: TaskDataStore): object {
+  return { flow: flowName, run: runId, step: stepName, task: taskId, attempt, status };
 }
 
 function binaryToTerminal(task: TaskDataStore, name: string): Error {

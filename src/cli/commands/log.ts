@@ -1,23 +1,15 @@
-import { type AttemptFiles, type ListedTask, readDone } from '../../format/attempt-files.ts';
-import { validateLogChoice } from '../../format/log-names.ts';
-import { type ListedLog, listLogs, readLog } from '../../logs/log-reader.ts';
-import { type AttemptRule, attemptRule, chooseAttempt } from '../choose-attempt.ts';
+import type { ListedTask } from '../../format/attempt-files.ts';
+import type { LogChoice } from '../../format/log-names.ts';
+import type { ListedLog } from '../../logs/log-reader.ts';
+import type { AttemptRule } from '../../views/attempts.ts';
+import { formatStorePath, type StorePath } from '../../views/paths.ts';
 import { usageError } from '../cli-error.ts';
+import { ATTEMPT_OPTION, type CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
-import { latestOf, pathOf, tasksAt } from '../listings.ts';
-import { followAttempt, followTasks } from '../logs/log-follow.ts';
-import { LogText } from '../logs/log-sink.ts';
-import { findTail, parseTail, readTail } from '../logs/log-tail.ts';
-import { reachRun } from '../reach.ts';
 import { type OpenStore, withStore } from '../store.ts';
-import { formatStorePath, parseStorePath, type StorePath } from '../store-path.ts';
-import { didYouMean, listed as listedNames, suggest } from '../suggestions.ts';
+import { attemptRule, parseStorePath, pathArgument } from '../store-path.ts';
 
-/** How many tasks are looked at at once. */
-const CONCURRENT_LISTINGS = 16;
-
-/** Options of `stowage log`. */
-export interface LogOptions {
+interface LogOptions {
   follow?: boolean;
   tail?: string;
   source?: string;
@@ -31,140 +23,171 @@ interface ChosenLog extends ListedLog {
   attempt: number;
 }
 
+/** How many tasks are looked at at once. */
+const CONCURRENT_LISTINGS = 16;
+
 /** `stowage log <flow>/<run>[/<step>[/<task>[/<attempt>]]]` */
-export async function log(invocation: Invocation, text: string, options: LogOptions): Promise<void> {
-  const path = parseStorePath(text, 1, 5);
-  const rule = attemptRule(path, options.attempt);
-  if (typeof rule === 'number' && path.task === undefined) {
-    throw usageError('--attempt <number> is for one task; for many, only --attempt latest-done.');
-  }
-  const tail = parseTail(options.tail);
-  if (options.follow) return follow(invocation, path, rule, options, tail);
-  await withStore(invocation, async (store) => {
-    const tasks = await tasksAt(store.storage, await reachRun(store.storage, path, invocation), invocation);
-    const found: ChosenLog[] = [];
-    for (let start = 0; start < tasks.length; start += CONCURRENT_LISTINGS) {
-      const slice = tasks.slice(start, start + CONCURRENT_LISTINGS);
+export const log: CommandDeclaration = {
+  name: 'log',
+  text: 'write the logs of a task, or of all tasks of a step or run',
+  arguments: [pathArgument('<path>', 2, 5)],
+  options: [
+    { flags: '-f, --follow', text: 'print what is logged from now on, until the end' },
+    { flags: '-n, --tail <lines>', text: 'only this many last lines of each log, or "all"' },
+    { flags: '--source <name>', text: 'only what this source wrote (task, runtime, ...)' },
+    { flags: '--stream <name>', text: 'only this stream (stdout, stderr, ...)' },
+    ATTEMPT_OPTION,
+  ],
+  async run(invocation: Invocation, [text]: [string], options: LogOptions) {
+    const path = parseStorePath(text, 1, 5);
+    const rule = attemptRule(path, options.attempt);
+    if (typeof rule === 'number' && path.task === undefined) {
+      throw usageError('--attempt <number> is for one task; for many, only --attempt latest-done.');
+    }
+    const tail = parseTail(options.tail);
+    const { source, stream } = options;
+    if (options.follow) return follow(invocation, path, rule, { source, stream }, tail);
+    await withStore(invocation, async (store) => {
+      const { reachRun } = await import('../reach.ts');
+      const { mapBounded } = await import('../../async/bounded-work.ts');
+      const { tasksAt } = await import('../../views/listing.ts');
+      const tasks = await tasksAt(store, await reachRun(store, path));
       const isOnly = path.task !== undefined;
-      const logs = slice.map((task) => logsOf(invocation, store, task, rule, isOnly));
-      found.push(...(await Promise.all(logs)).flat());
-    }
-    const chosen = found.filter(
-      ({ source, stream }) => (options.source ?? source) === source && (options.stream ?? stream) === stream,
-    );
-    if (chosen.length === 0) checkNames(found, options);
-    if (invocation.json) return writeDocument(invocation, store, chosen, tail);
-    if (chosen.length === 0) invocation.note('nothing was logged.');
-    const { output } = invocation;
-    const sink = new LogText(output, { ...invocation.options, headed: chosen.length > 1 });
-    for (const one of chosen) {
-      const subject = { ...one, task: pathOf(one.listed) };
-      await sink.begin(subject);
-      for await (const piece of piecesOf(invocation, store, one, tail)) await sink.write(subject, piece);
-      await sink.end(subject);
-    }
-  });
+      const logs = await mapBounded(tasks, CONCURRENT_LISTINGS, (task) => logsOf(store, task, rule, isOnly));
+      const found = logs.flat();
+      const chosen = found.filter(
+        (one) => (source ?? one.source) === one.source && (stream ?? one.stream) === one.stream,
+      );
+      if (chosen.length === 0) await checkNames(found, options);
+      if (invocation.json) return writeDocument(invocation, store, chosen, tail);
+      if (chosen.length === 0) invocation.note('nothing was logged.');
+      await writeText(invocation, store, chosen, tail);
+    });
+  },
+};
+
+/** How many lines `--tail` asks for; `undefined` for all. */
+export function parseTail(text: string | undefined): number | undefined {
+  if (text === undefined || text === 'all') return undefined;
+  if (/^(0|[1-9]\d{0,14})$/.test(text)) return Number(text);
+  throw usageError(`--tail is a number of lines from 0 on, or "all", not ${JSON.stringify(text)}.`);
 }
 
 async function follow(
   invocation: Invocation,
   givenPath: StorePath,
   rule: AttemptRule,
-  { source, stream }: LogOptions,
+  choice: LogChoice,
   tail: number | undefined,
 ): Promise<void> {
-  const choice = { source, stream };
+  const { validateLogChoice } = await import('../../format/log-names.ts');
   validateLogChoice(choice);
   if (rule === 'latestDone')
     throw usageError('--follow waits for what is not done yet; leave --attempt latest-done out.');
   await withStore(invocation, async (store) => {
-    const path = await reachRun(store.storage, givenPath, invocation);
+    const { reachRun } = await import('../reach.ts');
+    const { followAttempt, followTasks } = await import('../logs/log-follow.ts');
+    const { tasksAt } = await import('../../views/listing.ts');
+    const { latestAttempt } = await import('../../format/attempt-files.ts');
+    const path = await reachRun(store, givenPath);
     if (path.task === undefined) return followTasks(invocation, store, path, { choice, tail });
-    const [listed] = await tasksAt(store.storage, path, invocation);
+    const [listed] = await tasksAt(store, path);
     if (!listed) return;
-    await followAttempt(invocation, store, { listed, attempt: rule ?? latestOf(listed) }, { choice, tail });
+    const attempt = rule ?? latestAttempt(listed.attempts);
+    await followAttempt(invocation, store, { listed, attempt }, { choice, tail });
   });
 }
 
 async function logsOf(
-  { signal }: Invocation,
   store: OpenStore,
   listed: ListedTask,
   rule: AttemptRule,
   isOnly: boolean,
 ): Promise<ChosenLog[]> {
-  const attempt = await attemptOf(store, listed, rule, isOnly, signal);
+  const { listLogs } = await import('../../logs/log-reader.ts');
+  const attempt = await attemptOf(store, listed, rule, isOnly);
   if (attempt === undefined) return [];
-  const logs = await listLogs(store.storage, listed.path, attempt, { signal });
+  const logs = await listLogs(store.storage, listed.path, attempt, { signal: store.signal });
   return logs.map((one) => ({ ...one, listed, attempt }));
 }
 
 /** Which attempt's logs are meant; `undefined` for a task among many that has no such attempt. */
 async function attemptOf(
-  store: OpenStore,
+  { storage, signal }: OpenStore,
   listed: ListedTask,
   rule: AttemptRule,
   isOnly: boolean,
-  signal: AbortSignal,
 ): Promise<number | undefined> {
-  if (rule === undefined) return latestOf(listed);
+  const { latestAttempt, readDone } = await import('../../format/attempt-files.ts');
+  const { chooseAttempt } = await import('../../views/attempts.ts');
+  if (rule === undefined) return latestAttempt(listed.attempts);
+  const { flow, run, step, task } = listed.path;
   const attempts: { attempt: number; status: string }[] = [];
   for (const [attempt, files] of [...listed.attempts].sort(([a], [b]) => a - b)) {
-    const status = rule === 'latestDone' ? await outcomeOf(store, listed, attempt, files, signal) : '';
-    attempts.push({ attempt, status });
+    const isAsked = rule === 'latestDone' && files.has('done') && !files.has('deleted');
+    const done = isAsked ? await readDone(storage, listed.path, attempt, { signal }) : undefined;
+    attempts.push({ attempt, status: done?.outcome ?? 'not done' });
   }
   if (!isOnly && !attempts.some(({ status }) => status === 'done')) return undefined;
-  return chooseAttempt(formatStorePath(pathOf(listed)), attempts, rule).attempt;
-}
-
-async function outcomeOf(
-  { storage }: OpenStore,
-  { path }: ListedTask,
-  attempt: number,
-  files: AttemptFiles,
-  signal: AbortSignal,
-): Promise<string> {
-  if (!files.has('done') || files.has('deleted')) return 'not done';
-  return (await readDone(storage, path, attempt, { signal }))?.outcome ?? 'not done';
+  return chooseAttempt(formatStorePath({ flow, run, step, task }), attempts, rule).attempt;
 }
 
 /** A source or stream that was named, and that nobody wrote. */
-function checkNames(found: readonly ChosenLog[], options: LogOptions): void {
+async function checkNames(found: readonly ChosenLog[], options: LogOptions): Promise<void> {
   if (found.length === 0) return;
+  const { didYouMean, listed, suggest } = await import('../../views/suggestions.ts');
   for (const what of ['source', 'stream'] as const) {
     const wanted = options[what];
     const names = [...new Set(found.map((one) => one[what]))];
     if (wanted === undefined || names.includes(wanted)) continue;
-    const remedy = didYouMean(suggest(wanted, names)) || ` What there is: ${listedNames(names)}.`;
+    const remedy = didYouMean(suggest(wanted, names)) || ` What there is: ${listed(names)}.`;
     throw usageError(`No log has the ${what} ${wanted}.${remedy}`, { [what]: wanted, existing: names });
   }
 }
 
+async function writeText(
+  { output, options }: Invocation,
+  store: OpenStore,
+  chosen: readonly ChosenLog[],
+  tail: number | undefined,
+): Promise<void> {
+  const { LogText } = await import('../logs/log-sink.ts');
+  const { pathOf } = await import('../../views/listing.ts');
+  const sink = new LogText(output, { ...options, headed: chosen.length > 1 });
+  for (const one of chosen) {
+    const subject = { ...one, task: pathOf(one.listed) };
+    await sink.begin(subject);
+    for await (const piece of piecesOf(store, one, tail)) await sink.write(subject, piece);
+    await sink.end(subject);
+  }
+}
+
 async function* piecesOf(
-  { signal }: Invocation,
-  { storage }: OpenStore,
+  { storage, signal }: OpenStore,
   chosen: ChosenLog,
   tail: number | undefined,
 ): AsyncGenerator<Uint8Array> {
+  const { readLog } = await import('../../logs/log-reader.ts');
+  const { findTail, readTail } = await import('../logs/log-tail.ts');
   if (tail === undefined) return yield* readLog(storage, chosen.parts, { signal });
   yield* readTail(storage, await findTail(storage, chosen, tail, { signal }), { signal });
 }
 
 /** `--json`: all logs with their text, piece by piece. */
 async function writeDocument(
-  invocation: Invocation,
+  { output }: Invocation,
   store: OpenStore,
   chosen: readonly ChosenLog[],
   tail: number | undefined,
 ): Promise<void> {
-  const { output } = invocation;
+  const { pathOf } = await import('../../views/listing.ts');
   await output.write('{\n  "logs": [');
   for (const [index, one] of chosen.entries()) {
     const { listed, attempt, source, stream, bytes } = one;
     const head = JSON.stringify({ ...pathOf(listed), attempt, source, stream, bytes });
     await output.write(`${index === 0 ? '' : ','}\n    ${head.slice(0, -1)},"text":"`);
     const decoder = new TextDecoder();
-    for await (const piece of piecesOf(invocation, store, one, tail)) {
+    for await (const piece of piecesOf(store, one, tail)) {
       await output.write(JSON.stringify(decoder.decode(piece, { stream: true })).slice(1, -1));
     }
     await output.write(`${JSON.stringify(decoder.decode()).slice(1, -1)}"}`);

@@ -1,24 +1,23 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Metadata } from '../../attempts/metadata-parts.ts';
+import { printable } from '../../codec/printable-text.ts';
 import type { LeftBehind } from '../../content/unnamed-objects.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
 import type { OpenTaskDataStore } from '../../flow/open-task-data-store.ts';
 import type { FlowDataStore } from '../../flow-data-store.ts';
-import { SerializerRegistry } from '../../values/registry.ts';
-import { checkInput, type InputForm, readInput, STDIN, streamInput } from '../files/input-file.ts';
+import { formatStorePath, type TaskOrAttemptPath } from '../../views/paths.ts';
+import type { SavedArtifact } from '../../views/saved-artifacts.ts';
+import type { CommandDeclaration } from '../declaration.ts';
+import type { InputForm } from '../files/input-file.ts';
 import type { Invocation } from '../invocation.ts';
-import { type InputArgument, parseInputs, parseMetadata } from '../put-arguments.ts';
-import { type PutArtifactJson, readPut } from '../put-report.ts';
+import type { InputArgument } from '../put-arguments.ts';
 import { type OpenStore, withStoreToWrite } from '../store.ts';
-import { formatStorePath, parseStorePath, type Reaching } from '../store-path.ts';
-import { storedText } from '../ui/artifact-table.ts';
-import { Progress } from '../ui/progress.ts';
+import { parseStorePath, pathArgument } from '../store-path.ts';
+import { nameCell, storedText } from '../ui/cells.ts';
 import { countOf, formatBytes, formatPercent } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
-import { printable } from '../ui/terminal-text.ts';
 
-/** Options of `stowage put`. */
-export interface PutOptions {
+interface PutOptions {
   as: InputForm;
   metadata?: readonly string[];
   tag?: readonly string[];
@@ -31,8 +30,6 @@ interface Input extends InputArgument {
   value?: unknown;
 }
 
-type TaskPlace = Reaching<'flow' | 'run' | 'step' | 'task'>;
-
 const COLUMNS: readonly Column[] = [
   { header: 'ARTIFACT', shrinks: true },
   { header: 'SIZE', align: 'right' },
@@ -41,34 +38,58 @@ const COLUMNS: readonly Column[] = [
 ];
 
 /** `stowage put <flow>/<run>/<step>/<task>[/<attempt>] <name>=<file> ...` */
-export async function put(
-  invocation: Invocation,
-  text: string,
-  artifacts: readonly string[],
-  options: PutOptions,
-): Promise<void> {
-  const path = parseStorePath(text, 4, 5) as TaskPlace;
-  const metadata = parseMetadata(options.metadata ?? []);
-  // Everything that can be known to be wrong is found before anything is written.
-  const inputs = await readInputs(invocation, parseInputs(artifacts), options.as);
-  await withStoreToWrite(invocation, async (store, isNew) => {
-    const flow = await store.flow(path.flow);
-    if (options.tag) await makeRun(flow, path, options.tag, invocation);
-    const attempt = await save(invocation, flow, path, inputs, metadata, options.as);
-    await report(invocation, store, { ...path, attempt }, isNew);
-  });
-}
+export const put: CommandDeclaration = {
+  name: 'put',
+  text: 'save files as the artifacts of a new attempt of a task',
+  arguments: [
+    pathArgument('<path>', 4, 5, '; default: the next attempt'),
+    { form: '<artifact...>', text: '<name>=<file>, "-" for stdin', completion: 'artifact=file' },
+  ],
+  options: [
+    {
+      flags: '--as <form>',
+      text: 'what the files become',
+      choices: ['bytes', 'text', 'json'] satisfies InputForm[],
+      default: 'bytes',
+    },
+    {
+      flags: '--metadata <key=value>',
+      text: 'metadata of the attempt, as JSON or text; repeat it for more',
+      repeats: true,
+    },
+    {
+      flags: '--tag <tag>',
+      text: 'a tag for the run that this makes; repeat it for more',
+      repeats: true,
+    },
+  ],
+  async run(invocation: Invocation, [text, artifacts]: [string, string[]], options: PutOptions) {
+    const { parseInputs, parseMetadata } = await import('../put-arguments.ts');
+    const path = parseStorePath(text, 4, 5) as TaskOrAttemptPath;
+    const metadata = parseMetadata(options.metadata ?? []);
+    // Everything that can be known to be wrong is found before anything is written.
+    const inputs = await readInputs(invocation, parseInputs(artifacts), options.as);
+    await withStoreToWrite(invocation, async (store, isNew) => {
+      const flow = await store.flow(path.flow);
+      if (options.tag) await makeRun(flow, path, options.tag, invocation);
+      const attempt = await save(invocation, flow, path, inputs, metadata, options.as);
+      await report(invocation, store, { ...path, attempt }, isNew);
+    });
+  },
+};
 
 async function readInputs(
   invocation: Invocation,
   given: readonly InputArgument[],
   form: InputForm,
 ): Promise<Input[]> {
+  const { checkInput, readInput } = await import('../files/input-file.ts');
   const inputs: Input[] = [];
   for (const input of given) inputs.push({ ...input, bytes: await checkInput(input.file) });
   const typed = inputs.find(({ file }) => isTyped(file));
   if (typed) invocation.note(`reading ${typed.name} from the terminal; Ctrl-D ends it.`);
   if (form === 'bytes') return inputs;
+  const { SerializerRegistry } = await import('../../values/registry.ts');
   const registry = new SerializerRegistry();
   for (const input of inputs) {
     input.value = await readInput(input.file, form, invocation);
@@ -79,13 +100,13 @@ async function readInputs(
 }
 
 function isTyped(file: string): boolean {
-  return file === STDIN && process.stdin.isTTY;
+  return file === '-' && process.stdin.isTTY;
 }
 
 /** Tags belong to a run from its beginning. */
 async function makeRun(
   flow: FlowDataStore,
-  path: TaskPlace,
+  path: TaskOrAttemptPath,
   tags: readonly string[],
   { signal }: Invocation,
 ): Promise<void> {
@@ -104,7 +125,7 @@ async function makeRun(
 async function save(
   invocation: Invocation,
   flow: FlowDataStore,
-  { run: runId, step: stepName, task: taskId, attempt }: TaskPlace,
+  { run: runId, step: stepName, task: taskId, attempt }: TaskOrAttemptPath,
   inputs: readonly Input[],
   metadata: Metadata,
   form: InputForm,
@@ -129,7 +150,7 @@ async function saveStreams(
   inputs: readonly Input[],
 ): Promise<void> {
   const { signal } = invocation;
-  const progress = new Progress();
+  const { streamInput } = await import('../files/input-file.ts');
   // What is said to be stored would not be all that lies there.
   const tell = (message: unknown): void => {
     const { names, error } = message as LeftBehind;
@@ -145,7 +166,7 @@ async function saveStreams(
         for await (const piece of streamInput(file, { signal })) {
           read += piece.length;
           // What is typed is on the terminal already.
-          if (!isTyped(file)) progress.update(() => `${name}: ${progressText(read, total)}`);
+          if (!isTyped(file)) invocation.progress(() => `${name}: ${progressText(read, total)}`);
           yield piece;
         }
       };
@@ -155,7 +176,6 @@ async function saveStreams(
     }
   } finally {
     unsubscribe('stowage:left-behind', tell);
-    progress.end();
   }
 }
 
@@ -180,19 +200,20 @@ async function fail(invocation: Invocation, task: OpenTaskDataStore, error: unkn
 }
 
 async function report(
-  { output, json, signal }: Invocation,
+  { output, json }: Invocation,
   store: OpenStore,
-  place: TaskPlace & { attempt: number },
+  place: TaskOrAttemptPath & { attempt: number },
   isNew: boolean,
 ): Promise<void> {
-  const artifacts = await readPut(store, place, place.attempt, { signal });
+  const { readSaved } = await import('../../views/saved-artifacts.ts');
+  const artifacts = await readSaved(store, place, place.attempt);
   if (json) return output.json({ ...place, newStore: isNew, artifacts });
   await output.line(output.paint('bold', printable(formatStorePath(place))));
   await output.table(COLUMNS, artifacts.map(artifactRow));
 }
 
-function artifactRow(artifact: PutArtifactJson): Cell[] {
+function artifactRow(artifact: SavedArtifact): Cell[] {
   const { name, bytes, newBytes, inline } = artifact;
   const news = inline ? '' : newBytes === 0 ? 'known' : formatBytes(newBytes);
-  return [{ text: name, style: 'cyan' }, formatBytes(bytes), storedText(artifact), news];
+  return [nameCell(name), formatBytes(bytes), storedText(artifact), news];
 }

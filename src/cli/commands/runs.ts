@@ -1,13 +1,12 @@
+import type { RunFilter, RunView } from '../../views/runs.ts';
+import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
-import { runsAt } from '../listings.ts';
-import { RunFilter, type RunFilterOptions } from '../run-filter.ts';
-import { type RunJson, runStatusCell } from '../run-view.ts';
 import { withStore } from '../store.ts';
 import { parseStorePath } from '../store-path.ts';
-import { didYouMean, suggest } from '../suggestions.ts';
+import { ageCell, durationCell, nameCell, statusCell } from '../ui/cells.ts';
 import { countOf, formatCount, parseLimit } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
-import { ageOf, formatDuration } from '../ui/times.ts';
+import { parseSince } from '../ui/times.ts';
 
 const COLUMNS: readonly Column[] = [
   { header: 'RUN', shrinks: true },
@@ -17,41 +16,70 @@ const COLUMNS: readonly Column[] = [
   { header: 'TAGS', dropOrder: 3, shrinks: true },
 ];
 
-/** `stowage runs [flow]` */
-export async function runs(
-  invocation: Invocation,
-  flowArgument: string | undefined,
-  options: RunFilterOptions & { limit: string },
-): Promise<void> {
-  const { flow } = parseStorePath(flowArgument, 0, 1);
-  const limit = parseLimit(options.limit);
-  const filter = new RunFilter(options);
-  await withStore(invocation, async (store) => {
-    const { signal, output } = invocation;
-    const listed = await runsAt(store.storage, flow, { signal });
-    const { runs: shown, unread, seenTags } = await filter.select(invocation, store, listed, limit);
-    if (invocation.json) return output.json({ total: listed.length, unread, runs: shown });
-    if (shown.length > 0) await output.table(COLUMNS, shown.map(runRow));
-    else if (listed.length === 0) invocation.note('the store has no runs yet.');
-    else invocation.note(`none of ${countOf(listed.length, 'run')} matches.${meantTag(options, seenTags)}`);
-    if (unread === 0) return;
-    const what = filter.isEmpty ? 'not shown; all of them' : 'not looked at; to look at all';
-    invocation.note(`${formatCount(unread)} older ${what}: --limit all`);
-  });
+interface RunsOptions {
+  limit: string;
+  tag?: readonly string[];
+  status?: RunFilter['status'];
+  since?: string;
 }
 
+/** `stowage runs [flow]` */
+export const runs: CommandDeclaration = {
+  name: 'runs',
+  text: 'list runs, newest first',
+  arguments: [{ form: '[flow]', text: 'only runs of this flow', completion: { path: 1 } }],
+  options: [
+    { flags: '-n, --limit <count>', text: 'how many at most; "all" for no limit', default: '50' },
+    {
+      flags: '--tag <tag>',
+      text: 'only runs with this tag; repeat it for runs with all of them',
+      repeats: true,
+    },
+    {
+      flags: '--status <status>',
+      text: 'only runs of this status',
+      choices: ['open', 'done', 'failed'] satisfies RunFilter['status'][],
+    },
+    { flags: '--since <age>', text: 'only runs made since: an age (12h, 7d) or a date (2026-01-31)' },
+  ],
+  async run(invocation: Invocation, [text]: [string?], { limit, tag, status, since }: RunsOptions) {
+    const { flow } = parseStorePath(text, 0, 1);
+    const most = parseLimit(limit);
+    const createdSinceMs = since === undefined ? undefined : parseSince(since, '--since');
+    const isFiltered = [tag, status, since].some((option) => option !== undefined);
+    await withStore(invocation, async (store) => {
+      const { listedRuns, selectRuns } = await import('../../views/runs.ts');
+      const { output } = invocation;
+      const listed = await listedRuns(store, flow);
+      const selected = await selectRuns(store, listed, { tags: tag, status, createdSinceMs }, most);
+      const { runs: shown, unread, seenTags } = selected;
+      if (invocation.json) return output.json({ total: listed.length, unread, runs: shown });
+      if (shown.length > 0) await output.table(COLUMNS, shown.map(runRow));
+      else if (listed.length === 0) invocation.note('the store has no runs yet.');
+      else {
+        const meant = await meantTag(tag ?? [], seenTags);
+        invocation.note(`none of ${countOf(listed.length, 'run')} matches.${meant}`);
+      }
+      if (unread === 0) return;
+      const what = isFiltered ? 'not looked at; to look at all' : 'not shown; all of them';
+      invocation.note(`${formatCount(unread)} older ${what}: --limit all`);
+    });
+  },
+};
+
 /** A tag that no run has may be misspelt. */
-function meantTag({ tag = [] }: RunFilterOptions, seen: ReadonlySet<string>): string {
-  const unknown = tag.find((one) => !seen.has(one));
+async function meantTag(tags: readonly string[], seen: ReadonlySet<string>): Promise<string> {
+  const { didYouMean, suggest } = await import('../../views/suggestions.ts');
+  const unknown = tags.find((one) => !seen.has(one));
   return unknown === undefined ? '' : didYouMean(suggest(unknown, [...seen]));
 }
 
-function runRow(run: RunJson): Cell[] {
+function runRow({ flow, run, status, createdAt, durationMs, tags }: RunView): Cell[] {
   return [
-    { text: `${run.flow}/${run.run}`, style: 'cyan' },
-    runStatusCell(run),
-    run.createdAt === '' ? '' : ageOf(run.createdAt),
-    run.durationMs === undefined ? '' : formatDuration(run.durationMs),
-    run.tags.join(', '),
+    nameCell(`${flow}/${run}`),
+    statusCell({ status }),
+    ageCell(createdAt),
+    durationCell(durationMs),
+    tags.join(', '),
   ];
 }

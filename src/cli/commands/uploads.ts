@@ -5,14 +5,15 @@ import type {
   UnfinishedWrite,
   UnfinishedWrites,
 } from '../../storage/contract.ts';
+import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { type OpenStore, withStore } from '../store.ts';
+import { ageCell, nameCell } from '../ui/cells.ts';
 import { countOf, formatBytes } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
-import { formatAge, formatDuration, parseAge } from '../ui/times.ts';
+import { formatDuration, parseAge } from '../ui/times.ts';
 
-/** Options of `stowage uploads`. */
-export interface UploadsOptions {
+interface UploadsOptions {
   olderThan: string;
   yes?: boolean;
 }
@@ -39,32 +40,40 @@ const COLUMNS: readonly Column[] = [
 const SURELY_DEAD_MS = 24 * 60 * 60 * 1000;
 
 /** `stowage uploads` */
-export async function uploads(invocation: Invocation, options: UploadsOptions): Promise<void> {
-  const olderThanMs = parseAge(options.olderThan, '--older-than');
-  await withStore(invocation, async (store) => {
-    const found: UploadJson[] = [];
-    let isListed = false;
-    const asked = { olderThanMs, details: true, signal: invocation.signal };
-    for await (const { unfinished, place } of placesOf(invocation, store)) {
-      if (unfinished?.kind !== 'listed') continue;
-      isListed = true;
-      try {
-        for await (const write of unfinished.find(asked)) {
-          const removed = options.yes === true && (await remove(invocation, unfinished, write));
-          found.push({ ...(place === undefined ? {} : { place }), ...toJson(write, removed) });
+export const uploads: CommandDeclaration = {
+  name: 'uploads',
+  text: 'find uploads that never ended, and remove them',
+  options: [
+    { flags: '--older-than <age>', text: 'only those older than this (12h, 7d)', default: '7d' },
+    { flags: '--yes', text: 'remove them; without it they are only shown' },
+  ],
+  async run(invocation: Invocation, _: [], options: UploadsOptions) {
+    const olderThanMs = parseAge(options.olderThan, '--older-than');
+    await withStore(invocation, async (store) => {
+      const found: UploadJson[] = [];
+      let isListed = false;
+      const asked = { olderThanMs, details: true, signal: invocation.signal };
+      for await (const { unfinished, place } of placesOf(invocation, store)) {
+        if (unfinished?.kind !== 'listed') continue;
+        isListed = true;
+        try {
+          for await (const write of unfinished.find(asked)) {
+            const removed = options.yes === true && (await remove(invocation, unfinished, write));
+            found.push({ ...(place === undefined ? {} : { place }), ...toJson(write, removed) });
+          }
+        } catch (error) {
+          if (place === undefined || !isStowageError(error) || error.code === 'ABORTED') throw error;
+          invocation.failed(error);
         }
-      } catch (error) {
-        if (place === undefined || !isStowageError(error) || error.code === 'ABORTED') throw error;
-        invocation.failed(error);
       }
-    }
-    if (!isListed) return explainWhyNone(invocation, store.storage);
-    await print(invocation, options, found);
-    if (olderThanMs < SURELY_DEAD_MS && !options.yes && found.length > 0) {
-      invocation.note('some may be under way. A writer whose upload is removed fails.');
-    }
-  });
-}
+      if (!isListed) return explainWhyNone(invocation, store.storage);
+      await print(invocation, options, found);
+      if (olderThanMs < SURELY_DEAD_MS && !options.yes && found.length > 0) {
+        invocation.note('some may be under way. A writer whose upload is removed fails.');
+      }
+    });
+  },
+};
 
 /** The store itself, and the places elsewhere that hold content of it. One that cannot be opened is told at the end. */
 async function* placesOf(
@@ -133,9 +142,9 @@ async function print(
 }
 
 function row({ place, name, startedAt, bytes, removed }: UploadJson, wasAsked: boolean): Cell[] {
-  const age = formatAge(Date.now() - Date.parse(startedAt));
+  const age = ageCell(startedAt);
   const size = bytes === null ? '-' : formatBytes(bytes);
-  const object: Cell = { text: place === undefined ? name : `${name} at ${place}`, style: 'cyan' };
+  const object = nameCell(place === undefined ? name : `${name} at ${place}`);
   if (!wasAsked) return [object, age, size, ''];
   return [object, age, size, removed ? 'removed' : { text: 'not removed', style: 'red' }];
 }

@@ -1,5 +1,4 @@
-import { buildProgram } from '../program.ts';
-import { type Completion, complete } from './candidates.ts';
+import { complete } from './candidates.ts';
 import { parseBashLine, quoteForBash } from './shell-line.ts';
 
 /** A person who waits for a completion goes on typing after that. */
@@ -32,7 +31,7 @@ async function answerBash(
 ): Promise<string[]> {
   const { words, current, isRedirected, quote, kept } = parseBashLine(line, breaks);
   if (isRedirected) return ['files', current.slice(kept)];
-  const { kind, lead, candidates } = await completeWords(words, current, signal);
+  const { kind, lead, candidates } = await complete(words, current, signal);
   if (kind !== 'words') return [kind, current.slice(Math.max(kept, lead.length))];
   const texts = candidates.map(({ value }) => {
     const text = quoteForBash((lead + value).slice(kept), quote);
@@ -47,19 +46,10 @@ async function answerWords(
   isWhole: boolean,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const { kind, lead, candidates } = await completeWords(words.slice(0, -1), words.at(-1) ?? '', signal);
+  const { kind, lead, candidates } = await complete(words.slice(0, -1), words.at(-1) ?? '', signal);
   const texts = candidates.map(({ value, description }) => {
     const text = isWhole ? lead + value : value;
     return description === undefined ? text : `${text}\t${description}`;
   });
   return [kind, lead, ...texts];
-}
-
-function completeWords(words: readonly string[], word: string, signal: AbortSignal): Promise<Completion> {
-  return complete(
-    buildProgram(async () => {}),
-    words,
-    word,
-    signal,
-  );
 }

@@ -1,5 +1,12 @@
 import { homedir } from 'node:os';
-import type { Argument, Command, Option } from 'commander';
+import { COMMANDS, COMMON_OPTIONS, HELP_OPTION, HELP_TEXT, VERSION_OPTION } from '../command-table.ts';
+import {
+  type CommandDeclaration,
+  type Completion as Declared,
+  flagsOf,
+  type GroupDeclaration,
+  type OptionDeclaration,
+} from '../declaration.ts';
 import { artifactsOf, attemptsOf, cacheKeysFrom, childrenOfPath } from './store-candidates.ts';
 
 /** The words that a word may become. */
@@ -20,71 +27,76 @@ export interface Completion {
 
 /** A command line that is read as far as it goes. */
 interface Context {
-  program: Command;
-  command: Command | undefined;
+  /** `help` stands for itself, and a name that no command has for none. */
+  command: CommandDeclaration | GroupDeclaration | 'help' | 'unknown' | undefined;
   /** Arguments of the command. */
-  args: readonly string[];
+  args: string[];
   /** The option that the next word is the value of. */
-  pending: Option | undefined;
+  pending: OptionDeclaration | undefined;
   /** Behind `--` there are no options. */
   isLiteral: boolean;
   store: string | undefined;
-  signal: AbortSignal;
 }
 
-/** Completes `word` behind `words`, by the program's own commands and options, and by the store. */
+const NOTHING: Completion = { kind: 'words', lead: '', candidates: [] };
+const FILES: Completion = { ...NOTHING, kind: 'files' };
+const FOLDERS: Completion = { ...NOTHING, kind: 'folders' };
+
+/** Completes `word` behind `words`, by the table of commands and by the store. */
 export async function complete(
-  program: Command,
   words: readonly string[],
   word: string,
   signal: AbortSignal,
 ): Promise<Completion> {
-  const context = { ...read(program, words), signal };
+  const context = read(words);
   const { pending, isLiteral, command } = context;
-  if (pending) return completeValue(context, pending, word, '');
+  if (pending) return completeOption(context, pending, word, signal);
   const [, name, value] = /^(--[^=]+)=(.*)$/s.exec(word) ?? [];
   if (name !== undefined && value !== undefined && !isLiteral) {
     const option = optionOf(context, name);
-    return option ? completeValue(context, option, value, `${name}=`) : NOTHING;
+    return option ? { ...(await completeOption(context, option, value, signal)), lead: `${name}=` } : NOTHING;
   }
-  if (word.startsWith('-') && !isLiteral) return startingWith(word, optionsOf(context));
-  if (!command) return startingWith(word, commandsOf(program));
-  return completeArgument(context, command, word);
+  if (word.startsWith('-') && !isLiteral) return startingWith(word, optionsOf(context).map(optionCandidate));
+  if (!command) return startingWith(word, commandCandidates(COMMANDS));
+  return completeArgument(context, word, signal);
 }
 
-const NOTHING: Completion = { kind: 'words', lead: '', candidates: [] };
-
-function read(program: Command, words: readonly string[]): Omit<Context, 'signal'> {
-  const context = {
-    program,
-    command: undefined as Command | undefined,
-    args: [] as string[],
-    pending: undefined as Option | undefined,
+function read(words: readonly string[]): Context {
+  const context: Context = {
+    command: undefined,
+    args: [],
+    pending: undefined,
     isLiteral: false,
-    store: undefined as string | undefined,
+    store: undefined,
   };
   for (const word of words) {
-    if (context.pending) {
-      if (context.pending.long === '--store') context.store = expandHome(word);
+    const { command, pending } = context;
+    if (pending) {
+      if (flagsOf(pending).long === '--store') context.store = expandHome(word);
       context.pending = undefined;
     } else if (!context.isLiteral && /^-./.test(word)) {
-      if (word === '--') context.isLiteral = true;
-      const [name = '', value] = word.startsWith('--')
-        ? word.split(/=(.*)/s)
-        : [word.slice(0, 2), word.slice(2)];
-      const option = optionOf(context, name);
-      const takesValue = option !== undefined && (option.required || option.optional);
-      if (takesValue && !value) context.pending = option;
-      if (value && option?.long === '--store') context.store = value;
-    } else if (context.command) {
-      const inside = context.args.length === 0 ? memberOf(context.command, word) : undefined;
-      if (inside) context.command = inside;
-      else context.args.push(word);
+      readOption(context, word);
+    } else if (command === undefined) {
+      context.command = COMMANDS.find(({ name }) => name === word) ?? (word === 'help' ? word : 'unknown');
     } else {
-      context.command = commandOf(program, word);
+      const member =
+        context.args.length === 0 ? membersOf(command).find(({ name }) => name === word) : undefined;
+      if (member) context.command = member;
+      else context.args.push(word);
     }
   }
   return context;
+}
+
+function readOption(context: Context, word: string): void {
+  if (word === '--') context.isLiteral = true;
+  const isLong = word.startsWith('--');
+  const [name = '', value] = isLong ? word.split(/=(.*)/s) : [word.slice(0, 2), word.slice(2)];
+  const option = optionOf(context, name);
+  if (!option) return;
+  const { long, takesValue } = flagsOf(option);
+  if (takesValue && !value) context.pending = option;
+  if (value && long === '--store') context.store = value;
 }
 
 /** A folder as the shell will give it to the program: on the line it is still `~/data`. */
@@ -92,97 +104,93 @@ function expandHome(address: string): string {
   return address.replace(/^~(?=\/|$)/, () => homedir());
 }
 
-/** A command of a group: `ls` of `cache`. */
-function memberOf(group: Command, name: string): Command | undefined {
-  return group.commands.find((command) => command.name() === name);
+/** The commands of a group. */
+function membersOf(command: Context['command']): readonly CommandDeclaration[] {
+  return typeof command === 'object' && 'commands' in command ? command.commands : [];
 }
 
-/** `help` is none of the commands that the program lists. */
-function commandOf(program: Command, name: string): Command {
-  return memberOf(program, name) ?? program.createCommand(name);
+function optionsOf({ command }: Context): OptionDeclaration[] {
+  const own = typeof command === 'object' && 'options' in command ? (command.options ?? []) : [];
+  return [...own, VERSION_OPTION, ...COMMON_OPTIONS, HELP_OPTION];
 }
 
-function optionOf(
-  { program, command }: Pick<Context, 'program' | 'command'>,
-  name: string,
-): Option | undefined {
-  const options = [...(command?.options ?? []), ...program.options];
-  return options.find(({ long, short }) => long === name || short === name);
+function optionOf(context: Context, name: string): OptionDeclaration | undefined {
+  return optionsOf(context).find((option) => {
+    const { long, short } = flagsOf(option);
+    return long === name || short === name;
+  });
 }
 
-function optionsOf({ program, command }: Context): Candidate[] {
-  const options = [...(command?.options ?? []), ...program.options].filter(({ hidden }) => !hidden);
-  const candidates = options.map(({ long, short, description }) => ({
-    value: long ?? short ?? '',
-    description,
-  }));
-  return [...candidates, { value: '--help', description: 'print help' }];
+function optionCandidate(option: OptionDeclaration): Candidate {
+  return { value: flagsOf(option).long, description: option.text };
 }
 
-function commandsOf(program: Command): Candidate[] {
-  const commands = program.commands.map((command) => ({
-    value: command.name(),
-    description: command.description(),
-  }));
-  return [...commands, { value: 'help', description: 'print help for a command' }];
+function commandCandidates(commands: readonly (CommandDeclaration | GroupDeclaration)[]): Candidate[] {
+  const own = commands.map(({ name, text }) => ({ value: name, description: text }));
+  return [...own, { value: 'help', description: HELP_TEXT }];
 }
 
-async function completeValue(
-  context: Context,
-  option: Option,
+async function completeOption(
+  { args, store }: Context,
+  { choices, completion }: OptionDeclaration,
   word: string,
-  lead: string,
+  signal: AbortSignal,
 ): Promise<Completion> {
-  if (option.argChoices) return { ...startingWith(word, option.argChoices.map(plain)), lead };
-  const [, what = ''] = /[<[](\w+)/.exec(option.flags) ?? [];
-  if (option.long === '--attempt') {
-    const attempts = await attemptsOf(context.store, context.args[0] ?? '', context.signal);
-    return { ...startingWith(word, ['latest-done', ...attempts].map(plain)), lead };
+  if (choices) return startingWith(word, choices.map(plain));
+  if (completion === 'attempt') {
+    const attempts = await attemptsOf(store, args[0] ?? '', signal);
+    return startingWith(word, ['latest-done', ...attempts].map(plain));
   }
-  return { ...filesFor(what), lead };
+  return shellCompletion(completion);
 }
 
-async function completeArgument(context: Context, command: Command, word: string): Promise<Completion> {
-  const { args, store, signal, program } = context;
-  if (command.name() === 'help') {
-    const group = args[0] === undefined ? program : memberOf(program, args[0]);
-    return group ? startingWith(word, commandsOf(group)) : NOTHING;
+async function completeArgument(
+  { command, args, store }: Context,
+  word: string,
+  signal: AbortSignal,
+): Promise<Completion> {
+  if (command === 'help') {
+    if (args.length === 0) return startingWith(word, commandCandidates(COMMANDS));
+    const members = membersOf(COMMANDS.find(({ name }) => name === args[0]));
+    return members.length > 0 ? startingWith(word, commandCandidates(members)) : NOTHING;
   }
-  if (command.commands.length > 0)
-    return args.length === 0 ? startingWith(word, commandsOf(command)) : NOTHING;
-  const known = command.registeredArguments;
-  const argument = known[args.length] ?? (known.at(-1)?.variadic ? known.at(-1) : undefined);
+  if (typeof command !== 'object') return NOTHING;
+  if ('commands' in command)
+    return args.length === 0 ? startingWith(word, commandCandidates(command.commands)) : NOTHING;
+  const known = command.arguments ?? [];
+  const last = known.at(-1);
+  const argument = known[args.length] ?? (last?.form.includes('...') ? last : undefined);
   if (!argument) return NOTHING;
-  if (argument.argChoices) return startingWith(word, argument.argChoices.map(plain));
-  if (/\bkey$/.test(argument.name())) {
-    const keys = await cacheKeysFrom(store, word, signal);
-    return startingWith(word, keys.filter((key) => !args.includes(key)).map(plain));
-  }
-  const depth = depthOf(argument);
-  if (depth > 0) {
+  const { choices, completion } = argument;
+  if (choices) return startingWith(word, choices.map(plain));
+  if (typeof completion === 'object') {
     // `copy` names its stores itself.
-    const [from = ''] = command.registeredArguments[0]?.name() === 'from' ? args : [];
-    const paths = await childrenOfPath(from === '' ? store : expandHome(from), word, depth, signal);
+    const from = known[0]?.form === '<from>' ? args[0] : undefined;
+    const paths = await childrenOfPath(from ? expandHome(from) : store, word, completion.path, signal);
     return { ...NOTHING, candidates: paths.map(plain) };
   }
-  const [file] = /^[^=]+=/s.exec(word) ?? [];
-  if (argument.description.includes('=<file>')) {
-    return file === undefined ? NOTHING : { kind: 'files', lead: file, candidates: [] };
+  switch (completion) {
+    case 'cache key': {
+      const keys = await cacheKeysFrom(store, word, signal);
+      return startingWith(word, keys.filter((key) => !args.includes(key)).map(plain));
+    }
+    case 'artifact': {
+      const artifacts = await artifactsOf(store, args[0] ?? '', signal);
+      return startingWith(word, artifacts.filter((name) => !args.slice(1).includes(name)).map(plain));
+    }
+    case 'artifact=file': {
+      const [file] = /^[^=]+=/s.exec(word) ?? [];
+      return file === undefined ? NOTHING : { ...FILES, lead: file };
+    }
+    default:
+      return shellCompletion(completion);
   }
-  if (argument.name() !== 'artifact') return filesFor(argument.name());
-  const artifacts = await artifactsOf(store, args[0] ?? '', signal);
-  return startingWith(word, artifacts.filter((name) => !args.slice(1).includes(name)).map(plain));
 }
 
-/** The length that a path may have, by the argument's description: `<flow>/<run>[/<step>]`. 0 for what is no path. */
-function depthOf(argument: Argument): number {
-  if (argument.name() === 'flow') return 1;
-  return argument.description.startsWith('<flow>') ? (argument.description.match(/</g) ?? []).length : 0;
-}
-
-function filesFor(what: string): Completion {
-  if (what === 'file') return { ...NOTHING, kind: 'files' };
-  return ['folder', 'uri', 'from', 'to'].includes(what) ? { ...NOTHING, kind: 'folders' } : NOTHING;
+/** Leaves it to the shell to find files and folders. */
+function shellCompletion(declared: Declared | undefined): Completion {
+  if (declared === 'file') return FILES;
+  return declared === 'folder' ? FOLDERS : NOTHING;
 }
 
 function startingWith(word: string, candidates: readonly Candidate[]): Completion {

@@ -1,17 +1,15 @@
-import { readTasks, type TaskView } from '../attempt-view.ts';
+import { readTasks, type TaskView } from '../../views/attempts.ts';
+import { tasksAt } from '../../views/listing.ts';
+import type { RunPath } from '../../views/paths.ts';
+import { type RunView, readRun } from '../../views/runs.ts';
+import type { StoreView } from '../../views/store-view.ts';
 import type { Invocation } from '../invocation.ts';
-import { tasksAt } from '../listings.ts';
-import { type RunJson, readRun } from '../run-view.ts';
 import type { OpenStore } from '../store.ts';
-import type { Reaching } from '../store-path.ts';
-import { Progress } from '../ui/progress.ts';
 import { countOf, formatCount } from '../ui/sizes.ts';
 import { Explainer, type ExplainLimits } from './explain.ts';
 import { matchTasks, type TaskPair } from './match-tasks.ts';
 import { type ArtifactDiff, diffJson, diffTasks, isDifferent, sideOf, type TaskDiff } from './task-diff.ts';
 import type { ChangedParts } from './value-diff.ts';
-
-type RunPath = Reaching<'flow' | 'run'>;
 
 /** Two things that were compared, and their differences. */
 export interface Comparison {
@@ -19,7 +17,7 @@ export interface Comparison {
   b: RunPath;
   kind: 'runs' | 'steps' | 'tasks';
   /** For runs: the records of both, and their differences. */
-  runs?: { a: RunJson; b: RunJson; changes: ChangedParts };
+  runs?: { a: RunView; b: RunView; changes: ChangedParts };
   /** Only those that differ, in artifacts, status or metadata. */
   tasks: TaskDiff[];
   /** The number of tasks that are the same, or of artifacts of two tasks. */
@@ -29,12 +27,11 @@ export interface Comparison {
 
 /** Compares two runs, steps or tasks by their records; values are looked at by {@link explainAll}. */
 export async function compare(
-  invocation: Invocation,
-  store: OpenStore,
+  view: StoreView,
   { a, b, kind }: Pick<Comparison, 'a' | 'b' | 'kind'>,
   limit: number,
 ): Promise<Comparison> {
-  const [tasksOfA, tasksOfB] = [await tasksOf(invocation, store, a), await tasksOf(invocation, store, b)];
+  const [tasksOfA, tasksOfB] = [await tasksOf(view, a), await tasksOf(view, b)];
   const pairs: TaskPair[] =
     kind === 'tasks'
       ? [{ a: tasksOfA[0] as TaskView, b: tasksOfB[0] as TaskView }]
@@ -47,38 +44,32 @@ export async function compare(
     a,
     b,
     kind,
-    ...(kind === 'runs' ? { runs: await compareRuns(invocation, store, a, b, limit) } : {}),
+    ...(kind === 'runs' ? { runs: await compareRuns(view, a, b, limit) } : {}),
     tasks,
     same: kind === 'tasks' ? (all[0]?.same ?? 0) : all.filter((task) => !isDifferent(task)).length,
     isDifferent: all.some(isDifferent),
   };
 }
 
-async function tasksOf(invocation: Invocation, store: OpenStore, path: RunPath): Promise<TaskView[]> {
-  const listed = await tasksAt(store.storage, path, invocation);
-  const tasks: TaskView[] = [];
-  for await (const task of readTasks(invocation, store, listed)) tasks.push(task);
-  return tasks;
+async function tasksOf(view: StoreView, path: RunPath): Promise<TaskView[]> {
+  return readTasks(view, await tasksAt(view, path));
 }
 
 async function compareRuns(
-  invocation: Invocation,
-  store: OpenStore,
-  a: RunPath,
-  b: RunPath,
+  view: StoreView,
+  pathOfA: RunPath,
+  pathOfB: RunPath,
   limit: number,
 ): Promise<NonNullable<Comparison['runs']>> {
-  const [runA, runB] = await Promise.all(
-    [a, b].map(({ flow, run }) => readRun(invocation, store, { flow, run, finished: true })),
-  );
-  const said = ({ status, tags, parameters, parents }: RunJson): object => ({
+  const read = ({ flow, run }: RunPath): Promise<RunView> => readRun(view, { flow, run, finished: true });
+  const [a, b] = await Promise.all([read(pathOfA), read(pathOfB)]);
+  const comparable = ({ status, tags, parameters, parents }: RunView): object => ({
     status,
     tags: new Set(tags),
     parameters,
     parents: new Set(parents),
   });
-  const [was, is] = [runA as RunJson, runB as RunJson];
-  return { a: was, b: is, changes: diffJson(said(was), said(is), limit) };
+  return { a, b, changes: diffJson(comparable(a), comparable(b), limit) };
 }
 
 /** Finds out how artifacts changed, of at most `most`; resolves to how many were left. */
@@ -90,23 +81,18 @@ export async function explainAll(
   limits: ExplainLimits,
 ): Promise<number> {
   const total = tasks.flatMap(changedIn).length;
-  const progress = new Progress();
   let count = 0;
-  try {
-    for (const task of tasks) {
-      const explainer = new Explainer(invocation, store, task, limits);
-      for (const artifact of changedIn(task)) {
-        if (count === most) return total - count;
-        progress.update(() => `comparing ${formatCount(count)} of ${countOf(total, 'artifact')}`);
-        const how = await explainer.explain(artifact);
-        if (how) artifact.how = how;
-        count += 1;
-      }
+  for (const task of tasks) {
+    const explainer = new Explainer(store, task, limits);
+    for (const artifact of changedIn(task)) {
+      if (count === most) return total - count;
+      invocation.progress(() => `comparing ${formatCount(count)} of ${countOf(total, 'artifact')}`);
+      const how = await explainer.explain(artifact);
+      if (how) artifact.how = how;
+      count += 1;
     }
-    return 0;
-  } finally {
-    progress.end();
   }
+  return 0;
 }
 
 function changedIn({ artifacts }: TaskDiff): ArtifactDiff[] {

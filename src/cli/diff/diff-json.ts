@@ -1,5 +1,5 @@
-import { artifactJson } from '../attempt-view.ts';
-import { formatStorePath } from '../store-path.ts';
+import { artifactView } from '../../views/attempts.ts';
+import { formatStorePath } from '../../views/paths.ts';
 import { ValueJson } from '../values/value-json.ts';
 import type { PathChange } from './changes.ts';
 import type { Comparison } from './comparison.ts';
@@ -54,8 +54,8 @@ function artifactDiffJson({ name, change, a, b, how }: ArtifactDiff): object {
   return {
     name,
     change,
-    ...(a ? { a: artifactJson(a) } : {}),
-    ...(b ? { b: artifactJson(b) } : {}),
+    ...(a ? { a: artifactView(a) } : {}),
+    ...(b ? { b: artifactView(b) } : {}),
     ...(how ? { how: howJson(how) } : {}),
   };
 }

@@ -1,10 +1,9 @@
 import { isStowageError, type StowageErrorCode } from '../../errors.ts';
 import type { TaskDataStore } from '../../flow/task-data-store.ts';
 import type { ArtifactEntry } from '../../format/description.ts';
-import type { Invocation } from '../invocation.ts';
+import { unreadable } from '../../views/store-view.ts';
 import type { OpenStore } from '../store.ts';
 import { formatBytes } from '../ui/sizes.ts';
-import { unreadable } from '../unreadable.ts';
 import type { ArtifactDiff, Side, TaskDiff } from './task-diff.ts';
 import { diffValues, type ValueDiff } from './value-diff.ts';
 
@@ -27,14 +26,12 @@ const OUT_OF_REACH: readonly StowageErrorCode[] = [
 
 /** Finds out how the artifacts of one pair of tasks changed; opens the tasks when the first value is needed. */
 export class Explainer {
-  readonly #invocation: Invocation;
   readonly #store: OpenStore;
   readonly #limits: ExplainLimits;
   readonly #task: TaskDiff;
   readonly #opened = new Map<Side, Promise<TaskDataStore>>();
 
-  constructor(invocation: Invocation, store: OpenStore, task: TaskDiff, limits: ExplainLimits) {
-    this.#invocation = invocation;
+  constructor(store: OpenStore, task: TaskDiff, limits: ExplainLimits) {
     this.#store = store;
     this.#limits = limits;
     this.#task = task;
@@ -54,21 +51,21 @@ export class Explainer {
       return diffValues(was, is, limit);
     } catch (error) {
       if (isStowageError(error, ...OUT_OF_REACH)) return { kind: 'unread', reason: error.message };
-      return { kind: 'unread', reason: unreadable(this.#invocation, error).failure.message };
+      return { kind: 'unread', reason: unreadable(this.#store, error).failure.message };
     }
   }
 
   async #load(side: Side | undefined, { name, inline }: ArtifactEntry): Promise<unknown> {
     if (inline && 'json' in inline) return inline.json; // it is at hand
     const task = await this.#open(side as Side);
-    return task.get(name, { signal: this.#invocation.signal });
+    return task.get(name, { signal: this.#store.signal });
   }
 
   #open(side: Side): Promise<TaskDataStore> {
     const known = this.#opened.get(side);
     if (known) return known;
     const { flow, run, step, task, attempt } = side.path;
-    const { signal } = this.#invocation;
+    const { signal } = this.#store;
     const opened = this.#store
       .flow(flow)
       .then((dataStore) =>

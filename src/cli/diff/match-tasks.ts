@@ -1,5 +1,5 @@
-import type { TaskView } from '../attempt-view.ts';
-import { byName } from '../listings.ts';
+import type { TaskView } from '../../views/attempts.ts';
+import { byName } from '../../views/listing.ts';
 
 /** A task of either side, and the one of the other side that it is compared with. */
 export interface TaskPair {

@@ -1,11 +1,9 @@
-import { statusCell } from '../attempt-view.ts';
+import { formatStorePath } from '../../views/paths.ts';
 import type { Invocation } from '../invocation.ts';
-import { runStatusCell } from '../run-view.ts';
-import { formatStorePath } from '../store-path.ts';
+import { ageCell, nameCell, statusCell } from '../ui/cells.ts';
 import { countOf, formatBytes } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 import { printable, shorten } from '../ui/terminal-text.ts';
-import { ageOf } from '../ui/times.ts';
 import type { Comparison } from './comparison.ts';
 import { artifactLines, CHANGE_STYLES, type DiffLine, onlyText, partLines } from './diff-lines.ts';
 import { type ArtifactDiff, isDifferent, type TaskDiff } from './task-diff.ts';
@@ -81,7 +79,11 @@ function headRows({ a, b, kind, runs, tasks }: Comparison): Cell[][] {
     const path: Cell = { text: formatStorePath(side === 'a' ? a : b), style: 'bold' };
     const run = runs?.[side];
     if (!run) return [sign, path, ''];
-    return [sign, path, run.createdAt === '' ? runStatusCell(run) : `${run.status}, ${ageOf(run.createdAt)}`];
+    return [
+      sign,
+      path,
+      run.createdAt === '' ? statusCell({ status: run.status }) : `${run.status}, ${ageCell(run.createdAt)}`,
+    ];
   });
 }
 
@@ -121,7 +123,7 @@ async function printSection(
 function artifactRow(artifact: ArtifactDiff): Cell[] {
   const { name, change, a, b } = artifact;
   return [
-    { text: name, style: 'cyan' },
+    nameCell(name),
     { text: change, style: CHANGE_STYLES[change] },
     sizesText(artifact),
     arrow(a?.type, b?.type),
@@ -134,7 +136,7 @@ function sizesText({ a, b }: ArtifactDiff): string {
 
 function taskRows(task: TaskDiff): Cell[][] {
   const { a, b, artifacts } = task;
-  const names = namesOf(task).map((text): Cell => ({ text, style: 'cyan' }));
+  const names = namesOf(task).map(nameCell);
   if (!a || !b) {
     const change = a ? 'removed' : 'added';
     const what = `${(a ?? b)?.view.status}, ${countOf(artifacts.length, 'artifact')}`;

@@ -1,6 +1,6 @@
 import type { ArtifactEntry } from '../../format/description.ts';
-import type { AttemptView, TaskView } from '../attempt-view.ts';
-import type { Reaching } from '../store-path.ts';
+import type { AttemptView, TaskView } from '../../views/attempts.ts';
+import type { Reaching } from '../../views/paths.ts';
 import { Changes } from './changes.ts';
 import { StructureDiff } from './structure-diff.ts';
 import type { ChangedParts, ValueDiff } from './value-diff.ts';

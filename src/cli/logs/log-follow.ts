@@ -1,17 +1,17 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { abortError } from '../../errors.ts';
-import { attemptBase, type ListedTask, readDone } from '../../format/attempt-files.ts';
+import { attemptBase, type ListedTask, latestAttempt, readDone } from '../../format/attempt-files.ts';
 import { type LogChoice, logId } from '../../format/log-names.ts';
 import { readRunFinished } from '../../format/run-records.ts';
 import { type Outcome, type RecordedError, SESSION_FILES } from '../../format/session-files.ts';
 import { followLogs } from '../../logs/log-following.ts';
 import { listLogs } from '../../logs/log-reader.ts';
-import { errorLine } from '../attempt-view.ts';
+import { pathOf, tasksAt } from '../../views/listing.ts';
+import { formatStorePath, type RunPath } from '../../views/paths.ts';
 import type { Invocation } from '../invocation.ts';
-import { latestOf, pathOf, tasksAt } from '../listings.ts';
 import type { OpenStore } from '../store.ts';
-import { formatStorePath, type Reaching } from '../store-path.ts';
+import { errorLine } from '../ui/cells.ts';
 import { LogLines, type LogSink, type LogSubject, LogText, logTitle } from './log-sink.ts';
 import { findTail } from './log-tail.ts';
 
@@ -56,7 +56,7 @@ export async function followAttempt(
 export async function followTasks(
   invocation: Invocation,
   store: OpenStore,
-  path: Reaching<'flow' | 'run'>,
+  path: RunPath,
   settings: FollowSettings,
 ): Promise<void> {
   const follow = new LogFollow(invocation, store, settings, true);
@@ -125,7 +125,7 @@ class LogFollow {
     await this.#remarkOnEnd({ listed, attempt });
   }
 
-  async tasks(path: Reaching<'flow' | 'run'>): Promise<void> {
+  async tasks(path: RunPath): Promise<void> {
     const { flow, run } = path;
     const { storage } = this.#store;
     const options = { signal: this.#signal };
@@ -135,7 +135,7 @@ class LogFollow {
         // Asked before the tasks are listed: whatever was logged before the end is written.
         const finished = await readRunFinished(storage, flow, run, options);
         this.#isRunOver = finished !== undefined;
-        const tasks = await tasksAt(storage, path, options);
+        const tasks = await tasksAt({ ...this.#store, ...options }, path);
         const listingMs = performance.now() - startedAt;
         const followed = tasks.flatMap((listed) => this.#newAttempts(listed, isFirst));
         // What is complete is written first, one after the other, so that it stays in one piece.
@@ -158,7 +158,7 @@ class LogFollow {
   /** The attempts of a task that were not met before: the latest at first, and later on each that was opened since. */
   #newAttempts(listed: ListedTask, isFirst: boolean): Followed[] {
     const where = formatStorePath(pathOf(listed));
-    const latest = latestOf(listed);
+    const latest = latestAttempt(listed.attempts);
     const before = this.#latest.get(where) ?? (isFirst ? latest - 1 : -1);
     this.#latest.set(where, latest);
     const numbers = [...listed.attempts.keys()].filter((attempt) => attempt > before);
@@ -217,7 +217,7 @@ class LogFollow {
     await this.#note(`${what} ${how}${error ? `: ${errorLine(error)}` : '.'}`);
   }
 
-  async #remarkOnWaiting(path: Reaching<'flow' | 'run'>): Promise<void> {
+  async #remarkOnWaiting(path: RunPath): Promise<void> {
     if (this.#running.size > 0 || this.#hasSaidThatItWaits) return;
     this.#hasSaidThatItWaits = true;
     const run = formatStorePath({ flow: path.flow, run: path.run });

@@ -1,9 +1,9 @@
+import { printable } from '../../codec/printable-text.ts';
 import type { LogName } from '../../format/log-names.ts';
-import { formatStorePath, type Reaching } from '../store-path.ts';
+import { formatStorePath, type Reaching } from '../../views/paths.ts';
 import type { Output } from '../ui/output.ts';
 import { hasColours } from '../ui/paint.ts';
 import { TerminalFilter } from '../ui/terminal-filter.ts';
-import { printable } from '../ui/terminal-text.ts';
 
 /** A log of an attempt, by all its names. */
 export interface LogSubject extends LogName {

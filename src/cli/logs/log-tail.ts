@@ -1,15 +1,7 @@
 import { type ListedLog, readLog } from '../../logs/log-reader.ts';
 import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
-import { usageError } from '../cli-error.ts';
 
 const LINE_END = 0x0a;
-
-/** The number of lines that `--tail` asks for; `undefined` for all. */
-export function parseTail(text: string | undefined): number | undefined {
-  if (text === undefined || text === 'all') return undefined;
-  if (/^(0|[1-9]\d{0,14})$/.test(text)) return Number(text);
-  throw usageError(`--tail is a number of lines from 0 on, or "all", not ${JSON.stringify(text)}.`);
-}
 
 /** The place where the last lines of a log begin. */
 export interface TailStart {

@@ -1,5 +1,4 @@
 import { type Command, Help, type HelpConfiguration } from 'commander';
-import { displayWidth } from './terminal-text.ts';
 import { wrapWords } from './wrap.ts';
 
 /** Narrower terminals get descriptions below what they describe, where they would stand beside it. */
@@ -36,19 +35,19 @@ export function helpWidthOf(command: Command, isError: boolean): number {
   return (isError ? getErrHelpWidth?.() : getOutHelpWidth?.()) ?? 80;
 }
 
-/** Wraps the lines that are too wide, below where they begin. */
+/** Wraps the lines that are too wide, below where they begin. Help is ASCII. */
 export function fitted(text: string, width: number): string {
   return text
     .split('\n')
     .flatMap((line) => {
-      if (displayWidth(line) <= width) return [line];
+      if (line.length <= width) return [line];
       const [indent = ''] = /^ */.exec(line) ?? [];
       const room = Math.max(1, width - indent.length);
       const words = line
         .trim()
         .split(/ +/)
         .flatMap((word) => parted(word, room));
-      return wrapWords(words, room).map((one) => indent + one);
+      return wrapWords(words, room, (text) => text.length).map((one) => indent + one);
     })
     .join('\n');
 }

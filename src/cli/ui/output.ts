@@ -2,8 +2,9 @@ import type { Writable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { abortError } from '../../errors.ts';
 import { outputFailed } from '../files/write-errors.ts';
-import { coloured, hasColours, type Paint, plain } from './paint.ts';
-import { type Cell, type Column, tableLines } from './table.ts';
+import { coloured, hasColours, type Paint, plain, type Style } from './paint.ts';
+import { clearProgress } from './progress.ts';
+import type { Cell, Column } from './table.ts';
 
 /** A place that takes a command's results, piece by piece. */
 export interface Sink {
@@ -61,6 +62,7 @@ export class Output implements Sink {
   async write(piece: string | Uint8Array): Promise<void> {
     if (this.#signal.aborted) throw abortError(this.#signal);
     if (piece.length === 0) return;
+    if (this.isTerminal) clearProgress();
     if (!this.#push(piece)) await this.#drained();
     else if (performance.now() - this.#pausedAt > PAUSE_AFTER_MS) await nextTurn();
     else return;
@@ -72,6 +74,7 @@ export class Output implements Sink {
   }
 
   async table(columns: readonly Column[], rows: readonly (readonly Cell[])[]): Promise<void> {
+    const { tableLines } = await import('./table.ts');
     await this.lines(tableLines(columns, rows, this));
   }
 
@@ -80,6 +83,22 @@ export class Output implements Sink {
     for (let start = 0; start < lines.length; start += AT_ONCE) {
       await this.write(`${lines.slice(start, start + AT_ONCE).join('\n')}\n`);
     }
+  }
+
+  /** A sentence in lines that fit; `apart` is where one may end. */
+  async sentence(text: string, style?: Style, apart: string | RegExp = ' '): Promise<void> {
+    const [{ displayWidth, printable }, { wrapWords }] = await Promise.all([
+      import('./terminal-text.ts'),
+      import('./wrap.ts'),
+    ]);
+    const lines = wrapWords(printable(text).split(apart), this.width, displayWidth);
+    await this.lines(style === undefined ? lines : lines.map((line) => this.paint(style, line)));
+  }
+
+  /** A title behind an empty line. */
+  async section(title: string): Promise<void> {
+    await this.line();
+    await this.line(this.paint('bold', title));
   }
 
   /** One JSON document. */

@@ -6,7 +6,7 @@ const shown = new Set<Progress>();
 
 /** Makes room for another line, which would else begin behind a line of progress; that comes back with its next step. */
 export function clearProgress(): void {
-  for (const progress of shown) progress.end();
+  for (const progress of shown) progress.clear();
 }
 
 /** One line on the standard error that tells how far long work has come; nothing unless that is a terminal. */
@@ -30,7 +30,7 @@ export class Progress {
   }
 
   /** Takes the line away. */
-  end(): void {
+  clear(): void {
     if (shown.delete(this)) this.#stream.write('\r\x1b[K');
   }
 }

@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { attempted, isInstance, isStowageError, messageOf as thrownMessage } from '../../errors.ts';
 import { CliError } from '../cli-error.ts';
 import { widthOf } from './output.ts';
-import { printable } from './terminal-text.ts';
+import { displayWidth, printable } from './terminal-text.ts';
 import { wrapWords } from './wrap.ts';
 
 /** What is needed of the standard error. */
@@ -39,7 +39,7 @@ function wrapSentence(line: string, width: number): string {
     .slice(0, line.length - command.length)
     .trimEnd()
     .split(' ');
-  return wrapWords(command === '' ? words : [...words, command], width).join('\n');
+  return wrapWords(command === '' ? words : [...words, command], width, displayWidth).join('\n');
 }
 
 function codeOf(error: unknown): string {

@@ -105,3 +105,19 @@ function fitColumns(
   shrinkTo(LEAST_WIDTH);
   return kept;
 }
+
+/** A row of a tree, and what lies below it. */
+export interface TreeNode {
+  cells: readonly Cell[];
+  children?: readonly TreeNode[];
+}
+
+/** The rows of a table whose first column draws the tree. */
+export function treeRows(nodes: readonly TreeNode[], indent = ''): Cell[][] {
+  return nodes.flatMap(({ cells: [first = '', ...others], children = [] }, index) => {
+    const isLast = index === nodes.length - 1;
+    const lead = indent + (isLast ? '└─ ' : '├─ ');
+    const cell = { ...(typeof first === 'string' ? { text: first } : first), lead };
+    return [[cell, ...others], ...treeRows(children, indent + (isLast ? '   ' : '│  '))];
+  });
+}

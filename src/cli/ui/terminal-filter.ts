@@ -1,4 +1,5 @@
-import { printableLines } from './terminal-text.ts';
+import { printableLines } from '../../codec/printable-text.ts';
+import type { Sink } from './output.ts';
 
 const ESCAPE = '\u001b';
 const COLOUR: RegExp = new RegExp(`${ESCAPE}\\[[\\d;]*m`, 'g');
@@ -59,4 +60,22 @@ export class TerminalFilter {
 
 function cleanText(text: string): string {
   return text.split('\r').map(printableLines).join('\r');
+}
+
+/** Text for a terminal: nothing in a stored value may move its cursor or change its settings. */
+export class TerminalSink implements Sink {
+  readonly #sink: Sink;
+  readonly #filter = new TerminalFilter({ colours: false });
+
+  constructor(sink: Sink) {
+    this.#sink = sink;
+  }
+
+  async write(piece: string | Uint8Array): Promise<void> {
+    await this.#sink.write(this.#filter.push(piece));
+  }
+
+  async end(): Promise<void> {
+    await this.#sink.write(this.#filter.end());
+  }
 }

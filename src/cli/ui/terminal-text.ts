@@ -1,41 +1,32 @@
+import stringWidth from 'string-width';
+
 export { printable, printableLines } from '../../codec/printable-text.ts';
 
-const ZERO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
-const WIDE =
-  /^[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]$/u;
 const ASCII = /^[\x20-\x7e]*$/;
+/** What a person takes for one character: combining marks, and emoji that are joined, belong to what they stand behind. */
+const GRAPHEMES = new Intl.Segmenter();
 
 /** How many columns of a terminal a printable text takes. */
 export function displayWidth(text: string): number {
-  if (ASCII.test(text)) return text.length;
-  let width = 0;
-  for (const character of text) width += widthOf(character);
-  return width;
+  return ASCII.test(text) ? text.length : stringWidth(text);
 }
 
 /** A text cut in its middle to at most `width` columns: run ids and file names differ at their ends. */
 export function shorten(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   if (width <= 1) return width === 1 ? '…' : '';
-  const characters = [...text];
-  const headWidth = Math.ceil(((width - 1) * 2) / 3);
-  const head = take(characters, headWidth);
-  const tail = take(characters.reverse(), width - 1 - displayWidth(head));
-  return `${head}…${[...tail].reverse().join('')}`;
+  const characters = Array.from(GRAPHEMES.segment(text), ({ segment }) => segment);
+  const head = take(characters, Math.ceil(((width - 1) * 2) / 3));
+  const tail = take(characters.reverse(), width - 1 - displayWidth(head.join('')));
+  return `${head.join('')}…${tail.reverse().join('')}`;
 }
 
-function take(characters: readonly string[], width: number): string {
-  let taken = '';
+/** As many of the first characters as fit. */
+function take(characters: readonly string[], width: number): string[] {
   let used = 0;
-  for (const character of characters) {
-    used += widthOf(character);
-    if (used > width) break;
-    taken += character;
-  }
-  return taken;
-}
-
-function widthOf(character: string): number {
-  if (ZERO_WIDTH.test(character)) return 0;
-  return WIDE.test(character) ? 2 : 1;
+  const end = characters.findIndex((character) => {
+    used += displayWidth(character);
+    return used > width;
+  });
+  return end === -1 ? [...characters] : characters.slice(0, end);
 }

@@ -49,13 +49,6 @@ export function ageOf(iso: string, nowMs: number = Date.now()): string {
   return formatAge(nowMs - Date.parse(iso));
 }
 
-/** From one ISO 8601 time to another, in milliseconds; `undefined` unless both are known. */
-export function durationBetween(from: string | undefined, to: string | undefined): number | undefined {
-  if (from === undefined || to === undefined) return undefined;
-  const ms = Date.parse(to) - Date.parse(from);
-  return Number.isFinite(ms) ? ms : undefined;
-}
-
 /** An age from the command line, in milliseconds: `45s`, `30min`, `12h`, `7d`, `2w`. */
 export function parseAge(text: string, option: string): number {
   const [, count, unit] = AGE.exec(text) ?? [];

@@ -1,7 +1,6 @@
 import type { ArtifactInfo, TaskDataStore } from '../../flow/task-data-store.ts';
 import { CliError } from '../cli-error.ts';
 import type { Sink } from '../ui/output.ts';
-import { Progress } from '../ui/progress.ts';
 import { countOf, formatBytes, formatCount, formatPercent } from '../ui/sizes.ts';
 import { writeCsv } from './csv.ts';
 import { toTabular } from './tabular-value.ts';
@@ -14,6 +13,8 @@ export type Form = 'bytes' | 'json' | 'csv' | 'text';
 export interface WriteContext {
   task: TaskDataStore;
   signal: AbortSignal;
+  /** Is told, often, how far it has come. */
+  progress(text: () => string): void;
 }
 
 /** The form of an artifact that nobody asked for another: bytes and strings lie in the store as they are, the rest is shown as JSON. */
@@ -44,25 +45,20 @@ export async function writeArtifact(
 }
 
 async function writeBytes(
-  { task, signal }: WriteContext,
+  { task, signal, progress }: WriteContext,
   name: string,
   sink: Sink,
   check: (piece: Uint8Array) => void = () => {},
 ): Promise<void> {
   const { bytes: total } = task.info(name);
-  const progress = new Progress();
   let written = 0;
-  try {
-    for await (const piece of task.streamArtifact(name, { signal })) {
-      check(piece);
-      await sink.write(piece);
-      written += piece.length;
-      progress.update(
-        () => `${name}: ${formatBytes(written)} of ${formatBytes(total)} (${formatPercent(written, total)})`,
-      );
-    }
-  } finally {
-    progress.end();
+  for await (const piece of task.streamArtifact(name, { signal })) {
+    check(piece);
+    await sink.write(piece);
+    written += piece.length;
+    progress(
+      () => `${name}: ${formatBytes(written)} of ${formatBytes(total)} (${formatPercent(written, total)})`,
+    );
   }
 }
 
@@ -80,17 +76,17 @@ async function writeText(context: WriteContext, name: string, sink: Sink): Promi
   await sink.write(value); // one that UTF-8 cannot hold
 }
 
-async function writeTable({ signal }: WriteContext, name: string, value: unknown, sink: Sink): Promise<void> {
+async function writeTable(
+  { signal, progress }: WriteContext,
+  name: string,
+  value: unknown,
+  sink: Sink,
+): Promise<void> {
   const table = toTabular(value);
   if (typeof table === 'string') throw noTable(name, table);
-  const progress = new Progress();
   const onRow = (rows: number): void =>
-    progress.update(() => `${name}: ${formatCount(rows)} of ${countOf(table.rowCount, 'row')}`);
-  try {
-    await writeCsv(table, sink, { signal, onRow });
-  } finally {
-    progress.end();
-  }
+    progress(() => `${name}: ${formatCount(rows)} of ${countOf(table.rowCount, 'row')}`);
+  await writeCsv(table, sink, { signal, onRow });
 }
 
 /** Ends with `NO_SUCH_FORM` at the first piece that is not UTF-8. */

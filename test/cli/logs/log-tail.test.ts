@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findTail, parseTail, readTail } from '../../../src/cli/logs/log-tail.ts';
+import { parseTail } from '../../../src/cli/commands/log.ts';
+import { findTail, readTail } from '../../../src/cli/logs/log-tail.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
 import { test } from '../../property.ts';
 

@@ -3,20 +3,18 @@ import { isStowageError, type StowageError } from '../errors.ts';
 import { parseCopyName } from '../format/content-names.ts';
 import { HERE } from '../format/content-ref.ts';
 import { placeMember, type StoredContent } from '../format/stored-content.ts';
-import type { Invocation } from './invocation.ts';
-import type { OpenStore } from './store.ts';
-import { countOf } from './ui/sizes.ts';
+import type { StoreView } from './store-view.ts';
 
 /** What a content lies in. */
 export interface ContentObjects {
   /** Names of objects, with their lengths. */
   readonly sizes: ReadonlyMap<string, number>;
-  /** Whether they could be looked at; else the sizes are what the attempt recorded. */
+  /** Tells whether they could be looked at; else the sizes are what the attempt recorded. */
   readonly isSeen: boolean;
 }
 
-/** Contents that could not be looked at, all for one reason, in `--json`. */
-export interface UnseenJson {
+/** Contents that could not be looked at, all for one reason. */
+export interface UnseenContents {
   contents: number;
   /** Where they lie, if not in the store itself. */
   place?: string;
@@ -24,18 +22,16 @@ export interface UnseenJson {
   failure: { code: string; message: string };
 }
 
-/** Looks up what contents lie in, once each. One that cannot be looked at is told of, and is no reason to fail. */
+/** Looks up what contents lie in, once each. One that cannot be looked at is counted, and is no reason to fail. */
 export class ContentObjectsFinder {
-  readonly #store: OpenStore;
-  readonly #invocation: Invocation;
+  readonly #view: StoreView;
   readonly #known = new Map<string, Promise<ContentObjects>>();
-  readonly #unseen = new Map<string, UnseenJson>();
+  readonly #unseen = new Map<string, UnseenContents>();
   /** Why nothing at a place can be looked at. It is not asked again: each time may take as long as the first. */
   readonly #unreachable = new Map<string, StowageError>();
 
-  constructor(store: OpenStore, invocation: Invocation) {
-    this.#store = store;
-    this.#invocation = invocation;
+  constructor(view: StoreView) {
+    this.#view = view;
   }
 
   /** What a content lies in. */
@@ -47,19 +43,8 @@ export class ContentObjectsFinder {
   }
 
   /** What could not be looked at. */
-  unseen(): UnseenJson[] {
+  unseen(): UnseenContents[] {
     return [...this.#unseen.values()];
-  }
-
-  /** Says of how many contents no more is known than what was recorded, and why. Damage is reported by itself. */
-  tellUnseen(): void {
-    for (const { contents, failure } of this.#unseen.values()) {
-      if (failure.code === 'CONTENT_DAMAGED') continue;
-      const [is, its] = contents === 1 ? ['is', 'its record says'] : ['are', 'their records say'];
-      this.#invocation.note(
-        `${countOf(contents, 'large content')} could not be looked at, and ${is} counted as ${its}: ${failure.message}`,
-      );
-    }
   }
 
   /** A small content is one object. A large one is a manifest and packs, which it may share with others. */
@@ -68,15 +53,15 @@ export class ContentObjectsFinder {
     const parsed = parseCopyName(copy);
     const recorded = new Map([[copy, storedBytes]]);
     if (parsed?.folder !== 'manifests') return { sizes: recorded, isSeen: true };
+    const { signal } = this.#view;
     try {
       const before = this.#unreachable.get(place);
       if (before) throw before;
-      const { reader } = await this.#store.content.at(place ?? HERE, this.#invocation);
-      const described = await reader.describeCopy(copy, this.#invocation);
+      const { reader } = await this.#view.content.at(place, { signal });
+      const described = await reader.describeCopy(copy, { signal });
       if (!described) {
         // Another copy may serve. If none does this tells whether the content is gone, or the whole place.
-        const range = { offset: 0, length: 1 };
-        for await (const _ of reader.stream(content, { range, signal: this.#invocation.signal })) break;
+        for await (const _ of reader.stream(content, { range: { offset: 0, length: 1 }, signal })) break;
         return { sizes: recorded, isSeen: true };
       }
       const sizes = new Map([[copy, parsed.bytes]]);
@@ -89,13 +74,13 @@ export class ContentObjectsFinder {
     }
   }
 
-  /** @throws what is no fault of a content or another place */
+  /** Throws what is the fault neither of a content nor of another place. */
   #failed(place: string, error: unknown): void {
     if (!isStowageError(error) || error.code === 'ABORTED') throw error;
     const isOfContent = isStowageError(error, 'CONTENT_NOT_FOUND', 'CONTENT_DAMAGED', 'UNSUPPORTED_FORMAT');
     if (!isOfContent && place === HERE && !isStowageError(error, ...CONTENT_FAULTS)) throw error;
     if (!isOfContent) this.#unreachable.set(place, error);
-    if (error.code === 'CONTENT_DAMAGED') this.#invocation.failed(error);
+    if (error.code === 'CONTENT_DAMAGED') this.#view.unreadable(error);
     const { code, message } = error;
     const id = `${place}/${code}`;
     const unseen = this.#unseen.get(id) ?? { contents: 0, ...placeMember(place), failure: { code, message } };

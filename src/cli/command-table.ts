@@ -1,0 +1,49 @@
+import { cacheEvict } from './commands/cache-evict.ts';
+import { cacheExplain } from './commands/cache-explain.ts';
+import { cacheLs } from './commands/cache-ls.ts';
+import { cacheShow } from './commands/cache-show.ts';
+import { cacheStats } from './commands/cache-stats.ts';
+import { completion } from './commands/completion.ts';
+import { copy } from './commands/copy.ts';
+import { diff } from './commands/diff.ts';
+import { get } from './commands/get.ts';
+import { log } from './commands/log.ts';
+import { ls } from './commands/ls.ts';
+import { put } from './commands/put.ts';
+import { runs } from './commands/runs.ts';
+import { show } from './commands/show.ts';
+import { stat } from './commands/stat.ts';
+import { uploads } from './commands/uploads.ts';
+import type { CommandDeclaration, GroupDeclaration, OptionDeclaration } from './declaration.ts';
+
+/** All commands, in the order of help. */
+export const COMMANDS: readonly (CommandDeclaration | GroupDeclaration)[] = [
+  runs,
+  ls,
+  show,
+  get,
+  put,
+  log,
+  diff,
+  stat,
+  uploads,
+  copy,
+  {
+    name: 'cache',
+    text: 'list, explain and evict the stored results of cached tasks',
+    commands: [cacheLs, cacheShow, cacheExplain, cacheEvict, cacheStats],
+  },
+  completion,
+];
+
+export const VERSION_OPTION: OptionDeclaration = { flags: '-V, --version', text: 'print the version' };
+export const HELP_OPTION: OptionDeclaration = { flags: '-h, --help', text: 'print help' };
+export const HELP_TEXT = 'print help for a command';
+
+/** The options that every command takes. */
+export const COMMON_OPTIONS: readonly OptionDeclaration[] = [
+  { flags: '--store <uri>', text: 'where the store lies: a path or a URI', completion: 'folder' },
+  { flags: '--json', text: 'one JSON document instead of tables' },
+  { flags: '--no-color', text: 'no colours (NO_COLOR does the same)' },
+  { flags: '--debug', text: 'errors with their stacks, and warnings' },
+];

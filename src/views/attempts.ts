@@ -1,0 +1,209 @@
+import { mapBounded } from '../async/bounded-work.ts';
+import { type AttemptStatus, type ReadAttempt, readAttempt } from '../attempts/attempt-reader.ts';
+import type { Metadata } from '../attempts/metadata-parts.ts';
+import { isStowageError, StowageError } from '../errors.ts';
+import { attemptNumbersOf, type ListedTask, latestAttempt, readDone } from '../format/attempt-files.ts';
+import type { ArtifactEntry } from '../format/description.ts';
+import type { TaskPath } from '../format/pathspec.ts';
+import type { RecordedError } from '../format/session-files.ts';
+import { type StoreView, unreadable } from './store-view.ts';
+import { listed } from './suggestions.ts';
+
+/** How an attempt is shown: as far as it got, or why nothing is known of it. */
+export type ShownStatus = AttemptStatus | 'deleted' | 'damaged' | 'unreadable';
+
+/** An artifact, as its attempt describes it. */
+export interface ArtifactView {
+  name: string;
+  type: string;
+  encoding: string;
+  key: string;
+  bytes: number;
+  storedBytes: number;
+  inline: boolean;
+  /** The place that its content lies at, if not in the store itself. */
+  place?: string;
+}
+
+/** An attempt, as its records tell. */
+export interface AttemptSummary {
+  attempt: number;
+  status: ShownStatus;
+  startedAt?: string;
+  closedAt?: string;
+  durationMs?: number;
+  error?: RecordedError;
+  /** Retention gave up its content. */
+  purged?: true;
+  erased?: { reason: string; artifacts: readonly string[] };
+  metadata?: Metadata;
+  readFrom?: readonly string[];
+  artifacts: ArtifactView[];
+  /** Why nothing is known of it. */
+  failure?: { code: string; message: string };
+}
+
+/** An attempt, with the rows of its artifact table. */
+export interface AttemptView extends AttemptSummary {
+  entries?: readonly ArtifactEntry[];
+}
+
+/** A task with its attempts, oldest first: all of them, or the latest only. */
+export interface TaskView {
+  path: TaskPath;
+  /** How many attempts were started. */
+  started: number;
+  attempts: AttemptView[];
+}
+
+/** Which attempts of a task are read. */
+export type WhichAttempts = 'all' | 'latest';
+
+/** Which attempt of a task is meant: a number, the latest that is done, or (`undefined`) the latest started. */
+export type AttemptRule = number | 'latestDone' | undefined;
+
+/** How many tasks are read at once. */
+const CONCURRENCY = 32;
+
+/** Reads attempts of tasks, whatever became of them. One that cannot be read is shown as such. */
+export function readTasks(
+  view: StoreView,
+  tasks: readonly ListedTask[],
+  which: WhichAttempts = 'all',
+): Promise<TaskView[]> {
+  return readEach(view, tasks, (task) => readTask(view, task, which));
+}
+
+/** Reads the attempts of one task. */
+export async function readTask(
+  view: StoreView,
+  listed: ListedTask,
+  which: WhichAttempts = 'all',
+): Promise<TaskView> {
+  const numbers = attemptNumbersOf(listed.attempts);
+  const attempts: AttemptView[] = [];
+  for (const number of which === 'all' ? numbers : numbers.slice(-1)) {
+    attempts.push(await readView(view, listed, number));
+  }
+  return { path: listed.path, started: numbers.length, attempts };
+}
+
+/** The status of each task's latest attempt, in the order of `tasks`: its listing and DONE tell; no description is read. */
+export function readStatuses(view: StoreView, tasks: readonly ListedTask[]): Promise<ShownStatus[]> {
+  return readEach(view, tasks, async ({ path, attempts }) => {
+    const attempt = latestAttempt(attempts);
+    const files = attempts.get(attempt);
+    if (files?.has('deleted')) return 'deleted';
+    if (!files?.has('done')) return 'open';
+    try {
+      const done = await readDone(view.storage, path, attempt, view);
+      return done?.outcome ?? 'deleted'; // it was deleted since it was listed
+    } catch (error) {
+      return unreadable(view, error).status;
+    }
+  });
+}
+
+/** The attempt that stands for a task: the latest started. */
+export function latestOf({ attempts }: TaskView): AttemptView {
+  return attempts.at(-1) as AttemptView;
+}
+
+/**
+ * The attempt that `rule` chooses among those of a task, oldest first.
+ *
+ * @throws StowageError `ATTEMPT_NOT_FOUND`, `ATTEMPT_NOT_DONE`
+ */
+export function chooseAttempt<A extends { attempt: number; status: string }>(
+  where: string,
+  attempts: readonly A[],
+  rule: AttemptRule,
+): A {
+  const existing = attempts.map(({ attempt }) => attempt);
+  if (rule === undefined) return attempts.at(-1) as A;
+  const chosen =
+    rule === 'latestDone'
+      ? attempts.findLast(({ status }) => status === 'done')
+      : attempts.find(({ attempt }) => attempt === rule);
+  if (chosen) return chosen;
+  if (rule === 'latestDone') throw noneDone(where, existing);
+  const details = { path: where, missing: 'attempt', existing };
+  const message = `Task ${where} has no attempt ${rule}; it has ${listed(existing)}.`;
+  throw new StowageError('ATTEMPT_NOT_FOUND', message, { details });
+}
+
+function noneDone(where: string, existing: readonly number[]): StowageError {
+  return new StowageError(
+    'ATTEMPT_NOT_DONE',
+    `Task ${where} has no attempt that is done (it has ${listed(existing)}). See why with: stowage show ${where}`,
+    { details: { path: where, existing } },
+  );
+}
+
+/** An artifact without the names of its content's objects. */
+export function artifactView({ name, type, encoding, key, bytes, content }: ArtifactEntry): ArtifactView {
+  const { storedBytes = 0, place } = content ?? {};
+  const stored = { storedBytes, inline: !content, ...(place === undefined ? {} : { place }) };
+  return { name, type, encoding, key, bytes, ...stored };
+}
+
+/** The attempt without the rows of its artifact table. */
+export function summaryOf({ entries: _, ...summary }: AttemptView): AttemptSummary {
+  return summary;
+}
+
+/** From one ISO 8601 time to another, in milliseconds; `undefined` unless both are known. */
+export function durationBetween(from: string | undefined, to: string | undefined): number | undefined {
+  const ms = Date.parse(to ?? '') - Date.parse(from ?? '');
+  return Number.isFinite(ms) ? ms : undefined;
+}
+
+function readEach<T>(
+  view: StoreView,
+  tasks: readonly ListedTask[],
+  read: (task: ListedTask) => Promise<T>,
+): Promise<T[]> {
+  let count = 0;
+  return mapBounded(tasks, CONCURRENCY, async (task) => {
+    view.progress('tasks', count, tasks.length);
+    const result = await read(task);
+    count += 1;
+    return result;
+  });
+}
+
+async function readView(
+  view: StoreView,
+  { path, attempts }: ListedTask,
+  attempt: number,
+): Promise<AttemptView> {
+  if (attempts.get(attempt)?.has('deleted')) return { attempt, status: 'deleted', artifacts: [] };
+  const { storage, content, signal } = view;
+  const rule = { attempt, allowNotDone: true };
+  try {
+    return viewOf(await readAttempt(storage, content.reader, path, attempts, rule, { signal }));
+  } catch (error) {
+    if (isStowageError(error, 'ATTEMPT_DELETED')) return { attempt, status: 'deleted', artifacts: [] };
+    return { attempt, artifacts: [], ...unreadable(view, error) };
+  }
+}
+
+function viewOf(read: ReadAttempt): AttemptView {
+  const { attempt, status, startedAt, closedAt, done, described, metadata, purged, erased } = read;
+  const durationMs = durationBetween(startedAt, closedAt);
+  const entries = described?.table().artifacts ?? [];
+  return {
+    attempt,
+    status,
+    startedAt,
+    ...(closedAt === undefined ? {} : { closedAt }),
+    ...(durationMs === undefined ? {} : { durationMs }),
+    ...(done?.error ? { error: done.error } : {}),
+    ...(purged ? { purged } : {}),
+    ...(erased ? { erased } : {}),
+    metadata,
+    readFrom: described?.readFrom ?? [],
+    artifacts: entries.map(artifactView),
+    entries,
+  };
+}

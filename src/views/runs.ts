@@ -1,0 +1,145 @@
+import { mapBounded } from '../async/bounded-work.ts';
+import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
+import type { JsonValue } from '../format/json-value.ts';
+import { type RunCreated, readRunCreated, readRunFinished } from '../format/run-records.ts';
+import type { RecordedError } from '../format/session-files.ts';
+import { durationBetween } from './attempts.ts';
+import { missing } from './not-found.ts';
+import { type StoreView, unreadable } from './store-view.ts';
+
+/** A run, as its records tell. */
+export interface RunView {
+  flow: string;
+  run: string;
+  /** `open` until its end is recorded. */
+  status: 'open' | 'done' | 'failed' | 'damaged' | 'unreadable';
+  /** ISO 8601; empty where it is not known. */
+  createdAt: string;
+  finishedAt?: string;
+  durationMs?: number;
+  tags: readonly string[];
+  parameters: Readonly<Record<string, JsonValue>>;
+  parents: readonly string[];
+  /** Where content of its tasks goes, if not to the store itself. */
+  rawDataPath?: string;
+  error?: RecordedError;
+  /** Why little is known of it. */
+  failure?: { code: string; message: string };
+}
+
+/** The statuses by which runs can be chosen. */
+export const RUN_STATUSES = ['open', 'done', 'failed'] as const;
+
+/** Which runs are wanted: those that pass all that is given. */
+export interface RunFilter {
+  /** They have all of these tags. */
+  tags?: readonly string[] | undefined;
+  status?: (typeof RUN_STATUSES)[number] | undefined;
+  /** They were created at this time or later, in milliseconds since 1970. */
+  createdSinceMs?: number | undefined;
+}
+
+/** Runs that were chosen. */
+export interface SelectedRuns {
+  runs: RunView[];
+  /** How many older ones were not looked at, because there were enough. */
+  unread: number;
+  /** Tags of all runs that were read, chosen or not, where tags are looked for. */
+  seenTags: ReadonlySet<string>;
+}
+
+type RunToRead = Pick<ListedRun, 'flow' | 'run' | 'finished'> & Partial<ListedRun>;
+/** Tells by created.json whether a run is wanted; `undefined` stands for none. */
+type RunWanted = (created: RunCreated | undefined) => boolean;
+
+/** How many runs are read at once. */
+const CONCURRENCY = 32;
+
+/**
+ * The runs of a flow, or of all flows, newest first.
+ *
+ * @throws StowageError `RUN_NOT_FOUND` for a flow that has none
+ */
+export async function listedRuns(view: StoreView, flow: string | undefined): Promise<ListedRun[]> {
+  const runs = await listRuns(view.storage, flow, view);
+  if (runs.length === 0 && flow !== undefined) throw await missing(view, { flow });
+  return runs;
+}
+
+/** Reads the records of runs. A run whose records cannot be read is shown as such. */
+export async function readRuns(view: StoreView, runs: readonly ListedRun[]): Promise<RunView[]> {
+  return mapBounded(runs, CONCURRENCY, (run) => readRun(view, run));
+}
+
+/** Reads the records of a run. */
+export async function readRun(view: StoreView, run: RunToRead): Promise<RunView> {
+  return (await readIfWanted(view, run, undefined)) as RunView;
+}
+
+/** Chooses the first `limit` of `listed`, newest first, that pass the filter; reads no more records than it must. */
+export async function selectRuns(
+  view: StoreView,
+  listed: readonly ListedRun[],
+  { tags, status, createdSinceMs = Number.NEGATIVE_INFINITY }: RunFilter,
+  limit: number,
+): Promise<SelectedRuns> {
+  const seenTags = new Set<string>();
+  const hasTags = (ofRun: readonly string[]): boolean => (tags ?? []).every((tag) => ofRun.includes(tag));
+  const isWanted: RunWanted = (created) => {
+    for (const tag of created?.tags ?? []) seenTags.add(tag);
+    return hasTags(created?.tags ?? []);
+  };
+  // The listing tells when a run was created, and whether it ended.
+  const candidates = listed.filter(
+    ({ createdAtMs, finished }) =>
+      createdAtMs >= createdSinceMs && (status === undefined || finished === (status !== 'open')),
+  );
+  const isFiltered = tags !== undefined || status !== undefined || Number.isFinite(createdSinceMs);
+  const runs: RunView[] = [];
+  let next = 0;
+  while (next < candidates.length && runs.length < limit) {
+    const slice = candidates.slice(next, next + (isFiltered ? CONCURRENCY : limit));
+    const read = await mapBounded(slice, CONCURRENCY, (run) => readIfWanted(view, run, tags && isWanted));
+    for (const run of read) {
+      if (runs.length === limit) break;
+      next += 1;
+      const passes = run && (status === undefined || run.status === status) && hasTags(run.tags);
+      if (passes) runs.push(run);
+    }
+  }
+  return { runs, unread: candidates.length - next, seenTags };
+}
+
+/** Reads a run; of one that is not wanted no more than created.json, and `undefined` stands for it. */
+async function readIfWanted(
+  view: StoreView,
+  { flow, run, createdAtMs, finished, latestEnd }: RunToRead,
+  isWanted: RunWanted | undefined,
+): Promise<RunView | undefined> {
+  const { storage } = view;
+  const listedAt = createdAtMs === undefined ? '' : new Date(createdAtMs).toISOString();
+  try {
+    const reading = readRunCreated(storage, flow, run, view);
+    if (isWanted && !isWanted(await reading)) return undefined;
+    const ending = finished ? readRunFinished(storage, flow, run, view, latestEnd) : undefined;
+    const [created, end] = await Promise.all([reading, ending]);
+    const { createdAt = listedAt, tags = [], parameters = {}, parents = [], rawDataPath } = created ?? {};
+    const durationMs = durationBetween(createdAt, end?.finishedAt);
+    return {
+      flow,
+      run,
+      status: end?.status ?? 'open',
+      createdAt,
+      ...(end ? { finishedAt: end.finishedAt } : {}),
+      ...(durationMs === undefined ? {} : { durationMs }),
+      tags,
+      parameters,
+      parents,
+      ...(rawDataPath ? { rawDataPath } : {}),
+      ...(end?.error ? { error: end.error } : {}),
+    };
+  } catch (error) {
+    const shown = unreadable(view, error);
+    return { flow, run, createdAt: listedAt, tags: [], parameters: {}, parents: [], ...shown };
+  }
+}
