@@ -10,31 +10,10 @@ import {
 } from '../../src/codec/chunker.ts';
 import { GEAR } from '../../src/codec/gear-table.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
-import { GENERATORS } from '../content/chunker-generators.ts';
+import { GENERATORS, generate } from '../content/chunker-generators.ts';
 import vectors from '../content/chunker-vectors.json' with { type: 'json' };
 import { propertyRuns, test } from '../property.ts';
-
-function generate(name: string, bytes: number, seed: number): Uint8Array {
-  const generator = GENERATORS[name];
-  if (!generator) throw new Error(`No generator ${name}`);
-  return generator(bytes, seed);
-}
-
-function lengthsOf(content: Uint8Array): number[] {
-  const lengths: number[] = [];
-  for (let start = 0; start < content.length; ) {
-    const cut = nextCut(content, start, content.length);
-    lengths.push(cut - start);
-    start = cut;
-  }
-  return lengths;
-}
-
-function digestOfLengths(lengths: number[]): string {
-  const view = new DataView(new ArrayBuffer(4 * lengths.length));
-  for (const [i, length] of lengths.entries()) view.setUint32(4 * i, length, true);
-  return digestHex(new Uint8Array(view.buffer));
-}
+import { lengthsOf } from './chunk-lengths.ts';
 
 /** The definition, byte by byte. */
 function plainCut(bytes: Uint8Array, start: number, end: number): number {
@@ -61,11 +40,11 @@ describe('golden vectors', () => {
     expect(vectors.cases.reduce((sum, { chunks }) => sum + chunks, 0)).toBeGreaterThan(10_000);
   });
 
-  test.each(vectors.cases)('$generator, seed $seed, $bytes bytes', (vector) => {
-    const lengths = lengthsOf(generate(vector.generator, vector.bytes, vector.seed));
+  // Their first MiB; `chunker.long.test.ts` has all of each.
+  test.each(vectors.cases)('$generator, seed $seed, $bytes bytes: the first four chunks', (vector) => {
+    const bytes = Math.min(vector.bytes, 4 * MAX_CHUNK_BYTES);
+    const lengths = lengthsOf(generate(vector.generator, bytes, vector.seed));
     expect(lengths.slice(0, 4)).toEqual(vector.firstLengths);
-    expect(lengths.length).toBe(vector.chunks);
-    expect(digestOfLengths(lengths)).toBe(vector.lengthsDigest);
   });
 
   test("the gear table is BLAKE3's extended output for its string", () => {
@@ -129,17 +108,16 @@ test.prop([seed, fc.nat(500_000), fc.uint8Array({ minLength: 1, maxLength: 5000 
 })('after an insertion in the middle, chunks are the same again', (seed, at, inserted) => {
   const content = generate('random', 1 << 20, seed);
   const edited = Buffer.concat([content.subarray(0, at), inserted, content.subarray(at)]);
-  const digests = (content: Uint8Array): string[] => {
+  const [before, after] = [content, edited].map((content) => {
     let start = 0;
     return lengthsOf(content).map((length) => {
       start += length;
       return digestHex(content.subarray(start - length, start));
     });
-  };
-  const before = new Set(digests(content));
-  const fresh = digests(edited).filter((digest) => !before.has(digest));
-  expect(fresh.length).toBeLessThan(before.size / 2);
-  expect(digests(edited).at(-1)).toBe(digests(content).at(-1));
+  }) as [string[], string[]];
+  const fresh = after.filter((digest) => !before.includes(digest));
+  expect(fresh.length).toBeLessThan(new Set(before).size / 2);
+  expect(after.at(-1)).toBe(before.at(-1));
 });
 
 test('content of no entropy is cut at the maximum, and of the minimum not at all', () => {

@@ -46,6 +46,13 @@ export const GENERATORS: Record<string, (bytes: number, seed: number) => Uint8Ar
   },
 };
 
+/** Content by the generator of that name. */
+export function generate(name: string, bytes: number, seed: number): Uint8Array {
+  const generator = GENERATORS[name];
+  if (!generator) throw new Error(`No generator ${name}`);
+  return generator(bytes, seed);
+}
+
 function xorshift32(seed: number): () => number {
   let state = seed;
   return () => {

@@ -45,8 +45,8 @@ const SCENARIOS: Scenario[] = [
   blobs('a small content, raw', contentOf(3000, 2), ['data/']),
   blobs('a small content, compressed', contentOf(20_000, 2, 'lines'), ['data/']),
   blobs('an empty content', new Uint8Array(0), ['data/']),
-  blobs('a chunked content, raw', contentOf(400_000, 2), ['manifests/', 'packs/']),
-  blobs('a chunked content, compressed', contentOf(400_000, 2, 'lines'), ['manifests/', 'packs/']),
+  blobs('a chunked content, raw', contentOf(300_000, 2), ['manifests/', 'packs/']),
+  blobs('a chunked content, compressed', contentOf(300_000, 2, 'lines'), ['manifests/', 'packs/']),
   {
     title: 'a plain object',
     content: contentOf(5000, 4),
@@ -155,7 +155,7 @@ describe.each(targets)('$title: damage in $object', ({ content, object, save }) 
 
   test('is seen, whichever bit is flipped and wherever it is cut; the object is marked; saving mends it', async () => {
     const body = await bodyOf(whole, target);
-    for (const { title, apply } of damagesOf(body.length, 20)) {
+    for (const { title, apply } of damagesOf(body.length, Math.ceil(propertyRuns / 5))) {
       const storage = await cloneOf(whole);
       await storage.overwrite(target, apply(body));
       expect(await codeOf(freshStore(storage).reader.load({ key: saved.key })), title).toBe(
@@ -376,7 +376,7 @@ describe('the order of copies', () => {
   })(
     'a reader goes on from where it stood, over copies whose packs are damaged in different places',
     async (places) => {
-      const content = contentOf(900_000, 6);
+      const content = contentOf(500_000, 6);
       const storage = new MemoryStorage();
       for (const place of places) {
         const other = new MemoryStorage();
@@ -462,7 +462,7 @@ test.each(['runs/x', '../x', 'packs/0', 'data/000/'])(
 );
 
 describe('a plain object of many parts', () => {
-  const content = contentOf(64 * MIB + 4, 9, 'zeros');
+  const content = contentOf(33 * MIB + 4, 9, 'zeros');
   const key = digestHex(content);
 
   test('is found damaged, wherever that is; another copy is read instead', async () => {
@@ -470,13 +470,13 @@ describe('a plain object of many parts', () => {
     const [saved] = await freshStore(storage).saveData([{ name: 'video', data: content }]);
     const plain = await onlyName(storage, 'plain/');
     await expectLoads(storage, { key }, content);
-    await storage.overwrite(plain, withFlippedBit(content, 40 * MIB * 8));
+    await storage.overwrite(plain, withFlippedBit(content, 20 * MIB * 8));
     expect(await codeOf(freshStore(storage).reader.load({ key }))).toBe('CONTENT_DAMAGED');
     expect(await namesOf(storage, `${plain}.damaged`)).toHaveLength(1);
     await freshStore(storage).saveBlobs([content]);
     await expectLoads(storage, { key }, content);
     await expectLoads(storage, saved as StoredContent, content);
-    await storage.overwrite(plain, content.subarray(0, 64 * MIB + 3));
+    await storage.overwrite(plain, content.subarray(0, 33 * MIB + 3));
     await expectLoads(storage, saved as StoredContent, content);
   });
 });

@@ -275,7 +275,8 @@ describe('bounds', () => {
     ['Maps', (inner) => new Map([...'abcdefghij'].map((key) => [key, inner]))],
     ['Sets', (inner) => new Set([[inner], [inner], [inner], [inner]])],
   ])('refuses a small graph of %s that stands for a huge tree, early', (_name, wrap) => {
-    let laughs: unknown = ['lol', 1, new Uint8Array(3)];
+    // Leaves of some KiB: the writer asks how large the tree would be when it has written 32 MiB.
+    let laughs: unknown = ['lol', 1, new Uint8Array(4000)];
     for (let level = 0; level < 100; level++) laughs = wrap(laughs);
     const before = process.memoryUsage().arrayBuffers;
     expect(reasonOf(laughs)).toMatch(/too large/);
