@@ -1,11 +1,8 @@
 import { parseAzureAddress } from './azure/address.ts';
-import { BlobNames } from './azure/blob-names.ts';
-import { connect } from './azure/client.ts';
-import { type AzureStorageOptions, checkAzureOptions } from './azure/options.ts';
-import { AzureRequests } from './azure/requests.ts';
-import { azureService } from './azure/service.ts';
+import { AzureDriver } from './azure/driver.ts';
+import { type AzureStorageOptions, type CheckedAzureOptions, checkAzureOptions } from './azure/options.ts';
+import { BucketStorage } from './bucket/bucket-storage.ts';
 import type { DataStoreStorage, UnfinishedWrites } from './contract.ts';
-import { ObjectStorage } from './object-store/object-storage.ts';
 
 export type { AzureAccessTier, AzureStorageOptions, AzureTokenCredential } from './azure/options.ts';
 
@@ -25,10 +22,13 @@ const UNFINISHED: UnfinishedWrites = Object.freeze({ kind: 'expiring', afterMs: 
  *
  * Accounts with a hierarchical namespace (Data Lake Storage Gen2) are refused, when first read or listed.
  */
-export class AzureStorage extends ObjectStorage implements DataStoreStorage {
-  readonly type = 'azure';
+export class AzureStorage extends BucketStorage implements DataStoreStorage {
   /** Blocks that nobody commits are gone a week after the last one. */
   readonly unfinished: UnfinishedWrites = UNFINISHED;
+
+  private constructor(driver: AzureDriver, options: CheckedAzureOptions) {
+    super(driver, options);
+  }
 
   /**
    * Loads Azure's SDK and finds account and credentials; sends nothing. With an address
@@ -51,8 +51,6 @@ export class AzureStorage extends ObjectStorage implements DataStoreStorage {
     const options = checkAzureOptions(
       typeof target === 'string' ? { ...more, ...parseAzureAddress(target) } : target,
     );
-    const names = new BlobNames(options.prefix);
-    const requests = new AzureRequests(await connect(options));
-    return new AzureStorage(azureService(options, names, requests));
+    return new AzureStorage(await AzureDriver.open(options), options);
   }
 }

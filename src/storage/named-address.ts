@@ -100,7 +100,7 @@ function ofContainer(uri: string): NamedAddress | undefined {
   if (named === undefined && account === undefined) return undefined;
   const endpoint = named?.replace(/\/+$/, '') ?? `https://${account}.blob.core.windows.net`;
   if (!URL.canParse(endpoint)) return undefined;
-  const [x, name] = ['/x', new BlobNames(prefix).blobNameOf('x')];
+  const [x, name] = ['/x', new BlobNames(prefix).keyOf('x')];
   const identity = blobUri(`${endpoint}/${container}`, name).slice(0, -x.length);
   const owner = azureAccountOf(endpoint);
   const told = { identity, ...serverAt('azure', endpoint) };

@@ -38,15 +38,15 @@ describe('names of blobs', () => {
 
   it('keep all but the dots that Azure would cut off', () => {
     const plain = new BlobNames('');
-    expect(plain.blobNameOf('a.b/c..d/.e')).toBe('a.b/c..d/.e');
-    expect(plain.blobNameOf('v1.')).toBe('v1%2E');
-    expect(plain.blobNameOf('v1../...')).toBe('v1.%2E/..%2E');
-    expect(plain.blobNameOf('v1%2E/100%/%2e')).toBe('v1%252E/100%/%2e');
-    expect(names.blobNameOf('a')).toBe('p%2E/%252E/a');
+    expect(plain.keyOf('a.b/c..d/.e')).toBe('a.b/c..d/.e');
+    expect(plain.keyOf('v1.')).toBe('v1%2E');
+    expect(plain.keyOf('v1../...')).toBe('v1.%2E/..%2E');
+    expect(plain.keyOf('v1%2E/100%/%2e')).toBe('v1%252E/100%/%2e');
+    expect(names.keyOf('a')).toBe('p%2E/%252E/a');
   });
 
   test.prop([name], { numRuns: propertyRuns })('come back, and no segment ends in a dot', (given) => {
-    const blobName = names.blobNameOf(given);
+    const blobName = names.keyOf(given);
     expect(blobName).not.toMatch(/\.(\/|$)/);
     expect(names.nameOf(blobName)).toBe(given);
     expect(names.folderOf(`${blobName}/`)).toBe(`${given}/`);
@@ -58,7 +58,7 @@ describe('names of blobs', () => {
       const prefix = given.slice(0, cut % (given.length + 1));
       if (prefix !== '' && !prefix.endsWith('/') && !isObjectSegment(prefix.split('/').at(-1) as string))
         return;
-      expect(names.blobNameOf(given).startsWith(names.prefixOf(prefix))).toBe(true);
+      expect(names.keyOf(given).startsWith(names.prefixOf(prefix))).toBe(true);
     },
   );
 
@@ -77,7 +77,7 @@ describe('names of blobs', () => {
 
   it('that dots make too long are refused', () => {
     const long = `${'./'.replace('.', `${'d'.repeat(3)}.`).repeat(190)}${'x'.repeat(70)}`;
-    expect(() => new BlobNames('').blobNameOf(long)).toThrow(
+    expect(() => new BlobNames('').keyOf(long)).toThrow(
       expect.objectContaining({ code: 'INVALID_NAME', message: expect.stringMatching(/1024.*dots/) }),
     );
   });
@@ -85,8 +85,8 @@ describe('names of blobs', () => {
   it('of more segments than Azure takes are refused before anything is sent', () => {
     const names = new BlobNames('p/q');
     const fits = Array.from({ length: 252 }, () => 's').join('/');
-    expect(names.blobNameOf(fits)).toBe(`p/q/${fits}`);
-    expect(() => names.blobNameOf(`${fits}/s`)).toThrow(
+    expect(names.keyOf(fits)).toBe(`p/q/${fits}`);
+    expect(() => names.keyOf(`${fits}/s`)).toThrow(
       expect.objectContaining({ code: 'INVALID_NAME', message: expect.stringMatching(/255 segments.*254/) }),
     );
   });

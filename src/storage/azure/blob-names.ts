@@ -17,25 +17,18 @@ const SURROGATE = /[\ud800-\udfff]/;
  * How names of objects become names of blobs: a prefix goes before them, and a dot that ends a segment becomes `%2E`,
  * because Azure cuts it off, and `v1.` would be `v1`. A segment that ends in `%2E` anyway becomes one that ends in `%252E`.
  */
-export class BlobNames {
-  readonly #keys: ObjectKeys;
-
-  /** @throws StowageError `INVALID_ARGUMENT` where no object could have `prefix` before its name */
-  constructor(prefix: string) {
-    this.#keys = new ObjectKeys(prefix);
-  }
-
+export class BlobNames extends ObjectKeys {
   /** @throws StowageError `INVALID_ARGUMENT`; `INVALID_NAME` where the prefix leaves no room for the name */
-  blobNameOf(name: string): string {
-    const key = this.#keys.keyOf(name);
+  override keyOf(name: string): string {
+    const key = super.keyOf(name);
     const blobName = encode(key);
     const segments = key.split('/').length;
     if (segments > MAX_SEGMENTS) {
       throw new StowageError(
         'INVALID_NAME',
-        `"${name.slice(0, 60)}..." has ${segments} segments with the prefix "${this.#keys.prefix}", more than the ` +
+        `"${name.slice(0, 60)}..." has ${segments} segments with the prefix "${this.prefix}", more than the ` +
           `${MAX_SEGMENTS} that a blob's name may have; use fewer, or shorten the prefix in the store's address.`,
-        { details: { name, prefix: this.#keys.prefix, segments, maxSegments: MAX_SEGMENTS } },
+        { details: { name, prefix: this.prefix, segments, maxSegments: MAX_SEGMENTS } },
       );
     }
     if (blobName === key || blobName.length <= MAX_CHARACTERS) return blobName;
@@ -46,7 +39,7 @@ export class BlobNames {
       {
         details: {
           name,
-          prefix: this.#keys.prefix,
+          prefix: this.prefix,
           characters: blobName.length,
           maxCharacters: MAX_CHARACTERS,
         },
@@ -60,22 +53,22 @@ export class BlobNames {
    *
    * @throws StowageError `INVALID_ARGUMENT`
    */
-  prefixOf(prefix: string): string {
-    const key = this.#keys.prefixOf(prefix);
+  override prefixOf(prefix: string): string {
+    const key = super.prefixOf(prefix);
     const begun = key.lastIndexOf('/') + 1;
     return encode(key.slice(0, begun)) + key.slice(begun).replace(UNDECIDED, '');
   }
 
   /** The name of the object in that blob, or `undefined` where others than a store put it there. */
-  nameOf(blobName: string): string | undefined {
+  override nameOf(blobName: string): string | undefined {
     const key = decode(blobName);
-    return key === undefined ? undefined : this.#keys.nameOf(key);
+    return key === undefined ? undefined : super.nameOf(key);
   }
 
   /** The folder, ending in `/`, of that common prefix of blobs; `undefined` where no object of a store can lie in it. */
-  folderOf(commonPrefix: string): string | undefined {
+  override folderOf(commonPrefix: string): string | undefined {
     const key = decode(commonPrefix);
-    return key === undefined ? undefined : this.#keys.folderOf(key);
+    return key === undefined ? undefined : super.folderOf(key);
   }
 }
 

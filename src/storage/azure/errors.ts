@@ -1,6 +1,15 @@
-import type { StowageError } from '../../errors.ts';
-import { codeOfStatus, connectionError, retryAfterMs } from '../bucket/connection-errors.ts';
-import { BUSY, CHANGED, type FailedRequest, FULL, failureOf, type Meaning } from '../bucket/errors.ts';
+import { codeOfStatus, retryAfterMs } from '../bucket/connection-errors.ts';
+import {
+  BUSY,
+  CHANGED,
+  type Failure,
+  type Meaning,
+  meaningOfCode,
+  meaningsOf,
+  type Refusal,
+  SLOW_DOWN,
+  UNSUPPORTED,
+} from '../bucket/errors.ts';
 
 const NO_CONTAINER: Meaning = {
   code: 'NO_SUCH_BUCKET',
@@ -88,11 +97,6 @@ const NAME: Meaning = {
     'shorten the prefix or the name (a blob has at most 1,024 characters and 254 segments between slashes), and check ' +
     'container and endpoint',
 };
-const SLOW_DOWN: Meaning = {
-  code: 'STORAGE_UNAVAILABLE',
-  what: 'the service is asked for too much at a time',
-  remedy: 'try again later, or with fewer calls at a time',
-};
 const BROKEN_OFF: Meaning = {
   code: 'STORAGE_UNAVAILABLE',
   what: 'the connection broke',
@@ -118,84 +122,58 @@ const TIER: Meaning = {
   what: 'the account has no such access tier for blobs like this',
   remedy: 'choose another tier, or none',
 };
-const UNSUPPORTED: Meaning = {
-  code: 'STORAGE_UNSUPPORTED',
-  what: 'the service does not know how to do that',
-  remedy: 'use another account, or a newer server',
-};
-const NOT_AZURE: Meaning = {
+/** Of an answer that Azure does not give. */
+export const NOT_AZURE: Meaning = {
   code: 'STORAGE_FAILED',
   what: 'the answer is not one of Azure Blob Storage',
   remedy: 'correct the endpoint',
 };
 
-/** Which error of Azure (`x-ms-error-code`), or of its SDK, means what. Only `STORAGE_UNAVAILABLE` is retried. */
-const MEANINGS: Readonly<Record<string, Meaning>> = {
-  ContainerNotFound: NO_CONTAINER,
-  ContainerBeingDeleted: NO_CONTAINER,
-  ResourceNotFound: NO_ACCOUNT,
-  AuthorizationPermissionMismatch: NOT_PERMITTED,
-  AuthorizationResourceTypeMismatch: NOT_PERMITTED,
-  AuthorizationServiceMismatch: NOT_PERMITTED,
-  InsufficientAccountPermissions: NOT_PERMITTED,
-  UnauthorizedBlobOverwrite: NOT_PERMITTED,
-  AuthorizationFailure: SHUT_OUT,
-  AuthorizationSourceIPMismatch: SHUT_OUT,
-  AuthorizationProtocolMismatch: SHUT_OUT,
-  PublicAccessNotPermitted: SHUT_OUT,
-  AccountIsDisabled: DISABLED,
-  ContainerDisabled: DISABLED,
-  BlobImmutableDueToPolicy: IMMUTABLE,
-  LeaseIdMissing: LEASED,
-  LeaseIdMismatchWithBlobOperation: LEASED,
-  LeaseIdMismatchWithContainerOperation: LEASED,
-  LeaseLost: LEASED,
-  SnapshotsPresent: SNAPSHOTS,
-  BlobUsesCustomerSpecifiedEncryption: ENCRYPTION,
-  KeyVaultEncryptionKeyNotFound: ENCRYPTION,
-  KeyVaultAccessTokenCannotBeAcquired: ENCRYPTION,
-  KeyVaultVaultNotFound: ENCRYPTION,
-  NoAuthenticationInformation: NO_CREDENTIALS,
-  CredentialUnavailableError: NO_CREDENTIALS, // @azure/identity
-  AggregateAuthenticationError: NO_CREDENTIALS, // @azure/identity
-  AuthenticationRequiredError: NO_CREDENTIALS, // @azure/identity
-  AuthenticationError: WRONG_CREDENTIALS, // @azure/identity
-  AuthenticationFailed: WRONG_CREDENTIALS,
-  InvalidAuthenticationInfo: WRONG_CREDENTIALS,
-  KeyBasedAuthenticationNotPermitted: KEYS_OFF,
-  AccountRequiresHttps: HTTPS,
-  InvalidResourceName: NAME,
-  InvalidUri: NAME,
-  RequestUrlFailedToParse: NAME,
-  OutOfRangeInput: NAME,
-  ServerBusy: SLOW_DOWN,
-  SnapshotOperationRateExceeded: SLOW_DOWN,
-  InternalError: BUSY,
-  OperationTimedOut: BUSY,
-  SystemInUse: BUSY,
-  AccountBeingCreated: BUSY,
-  REQUEST_SEND_ERROR: BROKEN_OFF, // the SDK
-  AbortError: BROKEN_OFF, // the SDK, where nobody aborted
-  RangeError: NOT_AZURE, // the SDK: an answer without an ETag
-  Md5Mismatch: CHANGED,
-  Crc64Mismatch: CHANGED,
-  BlobArchived: ARCHIVED,
-  BlobBeingRehydrated: ARCHIVED,
-  InvalidBlobType: FOREIGN_BLOB,
-  PendingCopyOperation: FOREIGN_BLOB,
-  InvalidBlobOrBlock: FOREIGN_BLOCKS,
-  InvalidBlockList: FOREIGN_BLOCKS,
-  BlockCountExceedsLimit: FOREIGN_BLOCKS,
-  InvalidBlobTier: TIER,
-  BlobAccessTierNotSupportedForAccountType: TIER,
-  BlobTierInadequateForContentLength: TIER,
-  InvalidHeaderValue: UNSUPPORTED,
-  UnsupportedHeader: UNSUPPORTED,
-  UnsupportedQueryParameter: UNSUPPORTED,
-  UnsupportedHttpVerb: UNSUPPORTED,
-  FeatureVersionMismatch: UNSUPPORTED,
-  NotImplemented: UNSUPPORTED,
+export const HIERARCHY: Meaning = {
+  code: 'STORAGE_UNSUPPORTED',
+  what: 'the account has a hierarchical namespace (Data Lake Storage Gen2), which lists names in another order and keeps folders',
+  remedy: 'use an account without one',
 };
+
+/** Which error of Azure (`x-ms-error-code`), or of its SDK, means what. Only `STORAGE_UNAVAILABLE` is retried. */
+const MEANINGS = meaningsOf([
+  [NO_CONTAINER, 'ContainerNotFound ContainerBeingDeleted'],
+  [NO_ACCOUNT, 'ResourceNotFound'],
+  [NOT_PERMITTED, 'AuthorizationPermissionMismatch AuthorizationResourceTypeMismatch'],
+  [NOT_PERMITTED, 'AuthorizationServiceMismatch InsufficientAccountPermissions'],
+  [NOT_PERMITTED, 'UnauthorizedBlobOverwrite'],
+  [SHUT_OUT, 'AuthorizationFailure AuthorizationSourceIPMismatch AuthorizationProtocolMismatch'],
+  [SHUT_OUT, 'PublicAccessNotPermitted'],
+  [DISABLED, 'AccountIsDisabled ContainerDisabled'],
+  [IMMUTABLE, 'BlobImmutableDueToPolicy'],
+  [LEASED, 'LeaseIdMissing LeaseIdMismatchWithBlobOperation'],
+  [LEASED, 'LeaseIdMismatchWithContainerOperation LeaseLost'],
+  [SNAPSHOTS, 'SnapshotsPresent'],
+  [ENCRYPTION, 'BlobUsesCustomerSpecifiedEncryption KeyVaultEncryptionKeyNotFound'],
+  [ENCRYPTION, 'KeyVaultAccessTokenCannotBeAcquired KeyVaultVaultNotFound'],
+  [NO_CREDENTIALS, 'NoAuthenticationInformation'],
+  [NO_CREDENTIALS, 'CredentialUnavailableError'], // @azure/identity
+  [NO_CREDENTIALS, 'AggregateAuthenticationError'], // @azure/identity
+  [NO_CREDENTIALS, 'AuthenticationRequiredError'], // @azure/identity
+  [WRONG_CREDENTIALS, 'AuthenticationError'], // @azure/identity
+  [WRONG_CREDENTIALS, 'AuthenticationFailed InvalidAuthenticationInfo'],
+  [KEYS_OFF, 'KeyBasedAuthenticationNotPermitted'],
+  [HTTPS, 'AccountRequiresHttps'],
+  [NAME, 'InvalidResourceName InvalidUri RequestUrlFailedToParse OutOfRangeInput'],
+  [SLOW_DOWN, 'ServerBusy SnapshotOperationRateExceeded'],
+  [BUSY, 'InternalError OperationTimedOut SystemInUse AccountBeingCreated'],
+  [BROKEN_OFF, 'REQUEST_SEND_ERROR'], // the SDK
+  [BROKEN_OFF, 'AbortError'], // the SDK, where nobody aborted
+  [NOT_AZURE, 'RangeError TypeError'], // the SDK: of an answer that it does not understand
+  [CHANGED, 'Md5Mismatch Crc64Mismatch'],
+  [ARCHIVED, 'BlobArchived BlobBeingRehydrated'],
+  [FOREIGN_BLOB, 'InvalidBlobType PendingCopyOperation'],
+  [FOREIGN_BLOCKS, 'InvalidBlobOrBlock InvalidBlockList BlockCountExceedsLimit'],
+  [TIER, 'InvalidBlobTier BlobAccessTierNotSupportedForAccountType'],
+  [TIER, 'BlobTierInadequateForContentLength'],
+  [UNSUPPORTED, 'InvalidHeaderValue UnsupportedHeader UnsupportedQueryParameter UnsupportedHttpVerb'],
+  [UNSUPPORTED, 'FeatureVersionMismatch NotImplemented'],
+]);
 
 /** What the SDK says of an answer that ended too early. */
 const CUT_SHORT = /^Error reading response|^Data corruption failure|Unclosed root tag/;
@@ -210,54 +188,60 @@ interface SdkError extends Error {
   details?: { authenticationErrorDetail?: string };
 }
 
-/** What is known of the storage beside the error. */
-export interface AzureSurroundings {
-  /** Whether the service ever answered. */
-  wasReached: boolean;
+/** What is known of the connection beside the error. */
+interface Surroundings {
   /** When the SAS expires, where there is one. */
   sasExpiresAtMs?: number | undefined;
+  /** Whether the client may have sent the request before. */
+  mayRepeat: boolean;
 }
 
-/** The code that Azure gave an error (`BlobNotFound`), if any; answers to HEAD have it as well. */
-export function azureCodeOf(error: unknown): string | undefined {
-  return headerOf(error as SdkError, 'x-ms-error-code');
-}
-
-/** The HTTP status of the answer that an error is about. */
-export function statusOf(error: unknown): number | undefined {
-  return (error as SdkError).statusCode;
-}
-
-/** What a failed request comes to. */
-export function azureError(
-  cause: Error,
-  request: FailedRequest,
-  surroundings: AzureSurroundings,
-): StowageError {
-  const error = cause as SdkError;
-  const status = statusOf(error);
-  const azureCode = azureCodeOf(error) ?? (status === undefined && error.code ? error.code : error.name);
-  if (status === undefined && !(error.name in MEANINGS)) {
-    const lost = connectionError(error, request, surroundings.wasReached);
-    if (lost) return lost;
-  }
-  const meaning = meaningOf(error, azureCode, surroundings);
+/** What an error of the SDK means. */
+export function classify(thrown: Error, operation: string, surroundings: Surroundings): Failure {
+  const error = thrown as SdkError;
+  const status = error.statusCode;
+  const told = headerOf(error, 'x-ms-error-code');
+  const azureCode = told ?? (status === undefined && error.code ? error.code : error.name);
   const waitMs = retryAfterMs(headerOf(error, 'retry-after'));
   const requestId = headerOf(error, 'x-ms-request-id');
   const said = [firstLineOf(error.message), error.details?.authenticationErrorDetail]
     .filter(Boolean)
     .join(' ');
-  const about = [request.place, azureCode, status && `HTTP ${status}`, said].filter(Boolean).join('; ');
-  const more = {
-    azureCode,
-    ...(status !== undefined && { status }),
-    ...(requestId !== undefined && { requestId }),
-    ...(waitMs !== undefined && { retryAfterMs: waitMs }),
+  return {
+    meaning: meaningOf(error, azureCode, told !== undefined, surroundings),
+    about: [azureCode, status && `HTTP ${status}`, said].filter(Boolean).join('; '),
+    refusal: refusalOf(told, status, operation),
+    status,
+    mayBeOwn: surroundings.mayRepeat,
+    isOfConnection: status === undefined && !(error.name in MEANINGS),
+    details: {
+      azureCode,
+      ...(requestId !== undefined && { requestId }),
+      ...(waitMs !== undefined && { retryAfterMs: waitMs }),
+    },
   };
-  return failureOf(meaning, about, request, more, cause);
 }
 
-function meaningOf(error: SdkError, azureCode: string, surroundings: AzureSurroundings): Meaning {
+/**
+ * Azure says that a blob exists by 409 as it is documented, by 412 by the general rule of conditions, and by 403 to a SAS that may
+ * create blobs but not replace them. Blocks are gone once another write of the name has succeeded; a lease, a policy or a blob of
+ * another kind may be in the way of a write as well.
+ */
+function refusalOf(
+  code: string | undefined,
+  status: number | undefined,
+  operation: string,
+): Refusal | undefined {
+  if (code === 'BlobNotFound') return 'missing';
+  if (code === 'ConditionNotMet' || code === 'BlobAlreadyExists') return 'refused';
+  if (code === 'UnauthorizedBlobOverwrite' && operation === 'create') return 'refused';
+  if (status === 409 || status === 412 || code === 'InvalidBlockList') return 'contested';
+  if (status === 416) return 'past the end';
+  return status === 401 || status === 403 ? 'unexplained' : undefined;
+}
+
+/** @param isTold - whether the answer says what Azure says of errors */
+function meaningOf(error: SdkError, azureCode: string, isTold: boolean, surroundings: Surroundings): Meaning {
   const known = MEANINGS[azureCode];
   // Azurite calls everything "authorization".
   if (
@@ -269,18 +253,17 @@ function meaningOf(error: SdkError, azureCode: string, surroundings: AzureSurrou
   if (known) return known;
   if (azureCode === 'InvalidOperation' && /md5/i.test(error.message)) return CHANGED; // Azurite
   if (/not permitted for non-TLS protected/.test(error.message)) return HTTPS; // the SDK
-  const status = statusOf(error);
+  const status = error.statusCode;
   const isRefused = status !== undefined && status >= 400;
   if (!isRefused && CUT_SHORT.test(error.message)) return BROKEN_OFF;
   if (status === 429) return SLOW_DOWN;
   const code = codeOfStatus(status);
-  for (const meaning of [BUSY, NOT_PERMITTED, FULL, UNSUPPORTED]) if (meaning.code === code) return meaning;
-  if (status !== undefined && azureCodeOf(error) === undefined) return NOT_AZURE;
-  return { code, what: 'the request failed', remedy: 'see the cause' };
+  const meaning = meaningOfCode(code, NOT_PERMITTED);
+  return meaning.code === 'STORAGE_FAILED' && status !== undefined && !isTold ? NOT_AZURE : meaning;
 }
 
 /** Azure has one code for all of them; only sometimes it says more. */
-function whyUnauthenticated(error: SdkError, { sasExpiresAtMs }: AzureSurroundings): Meaning {
+function whyUnauthenticated(error: SdkError, { sasExpiresAtMs }: Surroundings): Meaning {
   const said = `${error.message} ${error.details?.authenticationErrorDetail ?? ''}`;
   const serviceMs = Date.parse(headerOf(error, 'date') ?? '');
   const isClockOff = Math.abs(serviceMs - Date.now()) > MAX_CLOCK_DIFFERENCE_MS;
