@@ -192,6 +192,7 @@ export function spanOf(
     const bytes = contentLength ?? Number.NaN;
     return { offset: 0, length: bytes, bytes };
   }
-  const [, first, last, total] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(contentRange) ?? [];
+  // Azurite says `bytes 0--1/0` of an empty blob.
+  const [, first, last, total] = /^bytes (\d+)-(-?\d+)\/(\d+|\*)$/.exec(contentRange) ?? [];
   return { offset: Number(first), length: Number(last) - Number(first) + 1, bytes: Number(total) };
 }
