@@ -1,9 +1,10 @@
-import { readAttempt } from '../attempts/attempt-reader.ts';
+import { type ReadAttempt, readAttempt } from '../attempts/attempt-reader.ts';
 import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import type { AttemptFiles } from '../format/attempt-files.ts';
 import {
   attemptBase,
+  attemptSession,
   attemptSubject,
   readDone as findDone,
   listAttempts,
@@ -12,16 +13,16 @@ import {
 import { createOwn } from '../format/create-own.ts';
 import { formatPathspec, type TaskPath } from '../format/pathspec.ts';
 import { type DoneRecord, decodeAttempt, readSessionFile, SESSION_FILES } from '../format/session-files.ts';
-import type { CallOptions, ListedObject } from '../storage/contract.ts';
-import { type ClosedResult, isSameResult, originOf, toResult } from './closed-result.ts';
+import { type ClosedResult, isSameResult, originOf } from '../sessions/closed-result.ts';
 import {
-  type CopiedSession,
+  CopiedSession,
+  type CopyIdentity,
   copiedSessionId,
   givenUp,
   refused,
-  writeCopiedSession,
-} from './copied-session.ts';
-import { contentsOf, stageContents } from './copy-content.ts';
+} from '../sessions/copied-session.ts';
+import type { CallOptions, ListedObject } from '../storage/contract.ts';
+import { contentsOf, relyOnStaged, type StagedContents, stageContents } from './copy-content.ts';
 import type { CopyContext } from './copy-context.ts';
 import { copyLogs } from './copy-logs.ts';
 
@@ -79,9 +80,8 @@ async function copyClosed(context: CopyContext, attempt: AttemptToCopy): Promise
     for (const { address } of staged) context.report.contentBytes += address.bytes ?? 0;
     return 'copied';
   }
-  const copy: CopiedSession = {
-    base: attemptBase(path, number),
-    subject: attemptSubject(path, number),
+  const copy: CopyIdentity = {
+    ...attemptSession(path, number),
     session: copiedSessionId(context.targetId, origin),
     origin,
     what: whatOf(attempt),
@@ -97,18 +97,38 @@ async function copyClosed(context: CopyContext, attempt: AttemptToCopy): Promise
 /** Brings content to the target first, and only then opens, describes and closes the session that refers to it. */
 export async function copySession(
   context: CopyContext,
-  copy: CopiedSession,
+  copy: CopyIdentity,
   result: ClosedResult,
   contents: Awaited<ReturnType<typeof contentsOf>>,
   alongside?: () => Promise<void>,
 ): Promise<void> {
-  if (contents.length === 0) return writeCopiedSession(context, copy, result, undefined, alongside);
+  if (contents.length === 0) return writeSession(context, copy, result, undefined, alongside);
   await context.staging.use(contents.length, async (session) => {
     const staged = await stageContents(context, contents, session);
-    await writeCopiedSession(context, copy, result, staged, alongside);
+    await writeSession(context, copy, result, staged, alongside);
     context.report.contentBytes += staged.contentBytes;
     context.report.bytesDeduplicated += staged.bytesDeduplicated;
   });
+}
+
+async function writeSession(
+  context: CopyContext,
+  copy: CopyIdentity,
+  result: ClosedResult,
+  staged: StagedContents | undefined,
+  alongside: () => Promise<void> = async () => {},
+): Promise<void> {
+  const { target: store, staging, options } = context;
+  const stored = staged?.stored ?? new Map();
+  const copied = await CopiedSession.open({ store, staging, options }, copy, result, [...stored.keys()]);
+  try {
+    if (staged) await relyOnStaged(context, copy, staged);
+    await alongside();
+    await copied.describe(stored);
+    await copied.close();
+  } finally {
+    await copied.abandon();
+  }
 }
 
 /** The target has the attempt closed: it must be the same, or have the same result. */
@@ -230,4 +250,19 @@ function isOutlived(files: AttemptFiles, targetFiles: AttemptFiles): boolean {
 
 function whatOf({ path, attempt }: Pick<AttemptToCopy, 'path' | 'attempt'>): string {
   return `Attempt ${path.flow}/${formatPathspec(path, attempt)}`;
+}
+
+/** A closed attempt that was read. */
+function toResult({ done, startedAt, described, metadata, purged, erased }: ReadAttempt): ClosedResult {
+  const description = described && {
+    described: { table: described.table(), metadata, readFrom: described.readFrom },
+  };
+  return {
+    done: done as DoneRecord,
+    startedAt,
+    ...description,
+    purged,
+    deleted: false,
+    ...(erased ? { erased } : {}),
+  };
 }

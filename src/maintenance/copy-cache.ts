@@ -8,7 +8,7 @@ import { type CacheEntry, encodeEntry, isSignatureFault, type NewCacheEntry } fr
 import { type EntryKey, entryName } from '../format/cache-names.ts';
 import type { DoneRecord } from '../format/session-files.ts';
 import type { EntrySigner } from '../format/signing.ts';
-import { copiedSessionId } from './copied-session.ts';
+import { copiedSessionId } from '../sessions/copied-session.ts';
 import type { CopyContext } from './copy-context.ts';
 import { isOfOneAttempt } from './copy-report.ts';
 

@@ -6,6 +6,12 @@ import type { ContentKey } from '../format/content-names.ts';
 import { HERE } from '../format/content-ref.ts';
 import type { ArtifactTable } from '../format/description.ts';
 import type { ContentAddress, StoredContent } from '../format/stored-content.ts';
+import {
+  type CopyIdentity,
+  contentLost,
+  MAX_COPY_TRIES,
+  type StoredContents,
+} from '../sessions/copied-session.ts';
 import type { Session } from '../sessions/session.ts';
 import type { CopyContext } from './copy-context.ts';
 
@@ -16,9 +22,6 @@ export interface SourceContent {
   /** The file name of a plain object, which is to be one in the target, too. */
   file: string | undefined;
 }
-
-/** Where the target has each content, by its key. */
-export type StoredContents = Map<ContentKey, StoredContent>;
 
 /** Contents that lie in the target, and what it takes to look for them again. */
 export interface StagedContents {
@@ -102,14 +105,38 @@ export async function stageContents(
   return { contents, stored, session, contentBytes: sum(stored), bytesDeduplicated };
 }
 
+/**
+ * Looks for staged contents once more, under the pins of the session that is to keep them. What is not found any more is written
+ * again; the pins keep it from now on.
+ */
+export async function relyOnStaged(
+  context: CopyContext,
+  copy: CopyIdentity,
+  { contents, stored, session }: StagedContents,
+): Promise<void> {
+  for (let tries = 0; tries < MAX_COPY_TRIES; tries++) {
+    const sought = contents.map((content) => {
+      const { key, bytes } = stored.get(content.address.key) as StoredContent;
+      return toSought({ ...content, address: { key, bytes } });
+    });
+    const found = await session.rely(sought, context.options);
+    const gone = contents.filter((_, index) => !found[index]);
+    for (const content of found) if (content) stored.set(content.key, content);
+    if (gone.length === 0) return;
+    const again = await stageContents(context, gone, session);
+    for (const [key, content] of again.stored) stored.set(key, content);
+  }
+  throw contentLost('content', copy);
+}
+
 function sum(stored: StoredContents): number {
   let bytes = 0;
   for (const content of stored.values()) bytes += content.bytes;
   return bytes;
 }
 
-/** What a writer looks for, to find a content again. */
-export function toSought({ address, file }: SourceContent): SoughtContent {
+/** What a session looks for, to find a content again. */
+function toSought({ address, file }: SourceContent): SoughtContent {
   const sought = { key: address.key, bytes: address.bytes };
   return file === undefined ? sought : { ...sought, plain: true };
 }

@@ -10,9 +10,10 @@ import {
   standaloneFiles,
 } from '../format/session-files.ts';
 import { isSessionId } from '../format/session-id.ts';
+import { type ClosedResult, originOf } from '../sessions/closed-result.ts';
+import { type CopyIdentity, givenUp, refused } from '../sessions/copied-session.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { type ClosedResult, originOf } from './closed-result.ts';
-import { type CopiedSession, givenUp, refused } from './copied-session.ts';
+
 import { copySession } from './copy-attempt.ts';
 import { contentsOf } from './copy-content.ts';
 import type { CopyContext } from './copy-context.ts';
@@ -49,7 +50,7 @@ async function copyLoose(
   // A session that failed keeps nothing.
   if (result?.done.outcome !== 'done' || !result.described) return 'nothing';
   if (isThere) throw givenUp(`Session ${session}`);
-  const copy: CopiedSession = {
+  const copy: CopyIdentity = {
     ...standaloneFiles(session),
     session,
     origin: originOf(result.done, context.sourceId),
@@ -102,7 +103,7 @@ async function readLoose(
   return { done, startedAt, described: { table: rows, metadata, readFrom }, purged: false, deleted: false };
 }
 
-async function checkInterrupted({ target, options }: CopyContext, copy: CopiedSession): Promise<void> {
+async function checkInterrupted({ target, options }: CopyContext, copy: CopyIdentity): Promise<void> {
   const name = copy.base + SESSION_FILES.attempt;
   const standing = await readSessionFile(target.storage, name, options);
   if (standing && decodeAttempt(standing, target.storage.uri(name), copy.subject).origin) return;

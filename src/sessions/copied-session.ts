@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { ContentStore } from '../content/content-store.ts';
 import { digestBytes, digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
+import type { ContentKey } from '../format/content-names.ts';
 import { type ContentRef, HERE } from '../format/content-ref.ts';
 import { holdsBytes } from '../format/create-own.ts';
 import {
@@ -15,7 +17,6 @@ import {
   MAX_TABLE_BYTES,
 } from '../format/description.ts';
 import { encodeRecord } from '../format/record.ts';
-import type { RecordSubject } from '../format/record-fields.ts';
 import {
   decodeAttempt,
   decodeDone,
@@ -24,34 +25,41 @@ import {
   erasedFile,
   readSessionFile,
   SESSION_FILES,
+  type SessionFiles,
   type SessionOrigin,
   thisOwner,
 } from '../format/session-files.ts';
 import { newSessionId, padSequence, type SessionId } from '../format/session-id.ts';
 import type { StoredContent } from '../format/stored-content.ts';
-import { Heartbeat } from '../sessions/heartbeat.ts';
+import type { CallOptions } from '../storage/contract.ts';
 import { type ClosedResult, comparableDescription } from './closed-result.ts';
-import { type StagedContents, type StoredContents, stageContents, toSought } from './copy-content.ts';
-import type { CopyContext } from './copy-context.ts';
+import { Heartbeat } from './heartbeat.ts';
+import type { Staging } from './staging.ts';
 
-/** A session of the target that holds the copy of another store's. */
-export interface CopiedSession {
-  /** What the names of its files begin with. */
-  base: string;
-  /** What it is a session of, as its records say. */
-  subject: RecordSubject;
+/** The session of a copy: which one it is, and whose result it holds. */
+export interface CopyIdentity extends SessionFiles {
   session: SessionId;
   origin: SessionOrigin;
   /** How to name it to people. */
   what: string;
 }
 
+/** The store that is copied into, and the sessions under which content is written there. */
+export interface CopyTarget {
+  readonly store: ContentStore;
+  readonly staging: Staging;
+  readonly options: CallOptions;
+}
+
+/** The stored contents of a copy, by key. */
+export type StoredContents = Map<ContentKey, StoredContent>;
+
 const DOMAIN = 'stowage copy 1';
 /** More pins than these do not go into attempt.json. */
 const MAX_FIRST_PINS = 1_000;
 const MAX_PINS_A_RECORD = 10_000;
 /** How often content is written again that is gone whenever it is looked for. */
-const MAX_TRIES = 3;
+export const MAX_COPY_TRIES: number = 3;
 const PIN_NUMBERS = 100_000_000;
 
 /**
@@ -64,84 +72,48 @@ export function copiedSessionId(targetId: string, origin: SessionOrigin): Sessio
 }
 
 /**
- * Writes the copy of a closed session, whose content lies in the target already, under sessions that stay open until this has
- * ended. The steps are a writer's; each may be made by another copier as well, before, after or at the same time:
+ * The copy of a closed session, whose content lies in the target already, under sessions that stay open until this one is closed. The
+ * steps are a writer's; each may be made by another copier as well, before, after or at the same time:
  *
- * 1. attempt.json, with pins of all content. It is one's own if it names the session, and that it is a copy.
- * 2. The collector's log is read and the content looked at, as if it were somebody else's: now that it is pinned here, what is found is safe.
- * 3. What `alongside` writes, which belongs to the attempt.
- * 4. metadata.json; or the one that another copier wrote, if it says the same.
- * 5. Marks, and then DONE.
+ * 1. {@link open}: attempt.json, with pins of all content. It is one's own if it names the session, and that it is a copy.
+ * 2. The copier relies on the content once more, as if it were somebody else's: now that it is pinned here, what is found is safe.
+ * 3. What belongs to an attempt beside its description, such as logs.
+ * 4. {@link describe}: metadata.json; or the one that another copier wrote, if it says the same.
+ * 5. {@link close}: marks, and then DONE.
  *
  * @throws StowageError `ATTEMPT_EXISTS`, `ATTEMPT_FENCED` where the target holds something else
  */
-export async function writeCopiedSession(
-  context: CopyContext,
-  copy: CopiedSession,
-  result: ClosedResult,
-  staged: StagedContents | undefined,
-  alongside: () => Promise<void> = async () => {},
-): Promise<void> {
-  const { storage } = context.target;
-  const heartbeat = new Heartbeat(storage, copy.session);
-  try {
-    const writing = new CopyWriting(context, copy, result);
-    await writing.open([...(staged?.stored.keys() ?? [])].sort());
-    if (staged) await writing.relyOn(staged);
-    await alongside();
-    await writing.describe(staged?.stored ?? new Map());
-    await writing.close();
-  } finally {
-    await heartbeat.stop();
-  }
-}
-
-class CopyWriting {
-  readonly #context: CopyContext;
-  readonly #copy: CopiedSession;
+export class CopiedSession {
+  readonly #target: CopyTarget;
+  readonly #copy: CopyIdentity;
   readonly #result: ClosedResult;
+  readonly #heartbeat: Heartbeat;
   readonly #pinned = new Set<string>();
   #wasOpen = false;
   #metadataDigest: string | undefined;
 
-  constructor(context: CopyContext, copy: CopiedSession, result: ClosedResult) {
-    this.#context = context;
+  private constructor(target: CopyTarget, copy: CopyIdentity, result: ClosedResult) {
+    this.#target = target;
     this.#copy = copy;
     this.#result = result;
+    this.#heartbeat = new Heartbeat(target.store.storage, copy.session);
   }
 
-  async open(keys: readonly string[]): Promise<void> {
-    const { session, subject, origin, what } = this.#copy;
-    const pins = keys.length <= MAX_FIRST_PINS ? keys.map(keyRef) : [];
-    const { startedAt } = this.#result;
-    const record = encodeAttempt({ session, startedAt, owner: thisOwner(), pins, origin }, subject);
-    if (await this.#create(SESSION_FILES.attempt, record)) {
-      for (const { name } of pins) this.#pinned.add(name);
-    } else {
-      const standing = await this.#read(SESSION_FILES.attempt);
-      const attempt = standing && decodeAttempt(standing, this.#uri(SESSION_FILES.attempt), subject);
-      if (attempt?.session !== session || !attempt.origin) throw refused(what, 'is somebody else’s there');
-      this.#wasOpen = true;
-      for (const { kind, name } of attempt.pins) if (kind === 'key') this.#pinned.add(name);
+  /** Step 1. @param keys of all content, the same for every copier */
+  static async open(
+    target: CopyTarget,
+    copy: CopyIdentity,
+    result: ClosedResult,
+    keys: readonly ContentKey[],
+  ): Promise<CopiedSession> {
+    const copied = new CopiedSession(target, copy, result);
+    try {
+      await copied.#open([...keys].sort());
+      return copied;
+    } catch (error) {
+      await copied.abandon();
+      throw error;
     }
-    await this.#pin(keys);
-  }
-
-  /** What is not found any more is written again; the pins keep it from now on. */
-  async relyOn({ contents, stored, session }: StagedContents): Promise<void> {
-    for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const sought = contents.map((content) => {
-        const { key, bytes } = stored.get(content.address.key) as StoredContent;
-        return toSought({ ...content, address: { key, bytes } });
-      });
-      const found = await session.rely(sought, this.#context.options);
-      const gone = contents.filter((_, index) => !found[index]);
-      for (const content of found) if (content) stored.set(content.key, content);
-      if (gone.length === 0) return;
-      const again = await stageContents(this.#context, gone, session);
-      for (const [key, content] of again.stored) stored.set(key, content);
-    }
-    throw this.#lost('content');
   }
 
   /** metadata.json, or ERASED.<k>.json; nothing where the source has no description. */
@@ -190,27 +162,49 @@ class CopyWriting {
     if (deleted && this.#wasOpen) await this.#deleteDescription();
   }
 
+  /** Shows no more signs of life: it is closed, or this copier will not close it. */
+  async abandon(): Promise<void> {
+    await this.#heartbeat.stop();
+  }
+
+  async #open(keys: readonly string[]): Promise<void> {
+    const { session, subject, origin, what } = this.#copy;
+    const pins = keys.length <= MAX_FIRST_PINS ? keys.map(keyRef) : [];
+    const { startedAt } = this.#result;
+    const record = encodeAttempt({ session, startedAt, owner: thisOwner(), pins, origin }, subject);
+    if (await this.#create(SESSION_FILES.attempt, record)) {
+      for (const { name } of pins) this.#pinned.add(name);
+    } else {
+      const standing = await this.#read(SESSION_FILES.attempt);
+      const attempt = standing && decodeAttempt(standing, this.#uri(SESSION_FILES.attempt), subject);
+      if (attempt?.session !== session || !attempt.origin) throw refused(what, 'is somebody else’s there');
+      this.#wasOpen = true;
+      for (const { kind, name } of attempt.pins) if (kind === 'key') this.#pinned.add(name);
+    }
+    await this.#pin(keys);
+  }
+
   /** An earlier copier may have described it before the source gave it up. */
   async #deleteDescription(): Promise<void> {
-    const { target, options } = this.#context;
-    const [failure] = await target.storage.delete([this.#copy.base + SESSION_FILES.metadata], options);
+    const { store, options } = this.#target;
+    const [failure] = await store.storage.delete([this.#copy.base + SESSION_FILES.metadata], options);
     if (failure) throw failure.error;
   }
 
   /** A large table is content as well; which, depends on the copier, so that it is pinned and looked at by itself. */
   async #encode(described: NonNullable<ClosedResult['described']>): Promise<Uint8Array> {
-    const { staging, options } = this.#context;
+    const { staging, options } = this.#target;
     const body = encodeDescription(this.#description(described, described.table));
     if (body.length <= MAX_TABLE_BYTES) return body;
     return staging.use(1, async (session) => {
       const bytes = encodeTable(described.table);
-      for (let tries = 0; tries < MAX_TRIES; tries++) {
+      for (let tries = 0; tries < MAX_COPY_TRIES; tries++) {
         const [table] = (await session.put([{ bytes }], options)) as [StoredContent];
         await this.#pin([table.key]);
         const [found] = await session.rely([table], options);
         if (found) return encodeDescription(this.#description(described, found));
       }
-      throw this.#lost('table');
+      throw contentLost('table', this.#copy);
     });
   }
 
@@ -224,21 +218,13 @@ class CopyWriting {
     return { session, subject: { ...subject, ...why }, startedAt, table, metadata, readFrom: [...readFrom] };
   }
 
-  #lost(which: string): StowageError {
-    return new StowageError(
-      'CONTENT_LOST',
-      `The ${which} of ${this.#copy.what} is deleted from the target as fast as it is written. See who deletes there, and copy it again.`,
-      { details: { session: this.#copy.session } },
-    );
-  }
-
   async #saysTheSame(standing: Uint8Array): Promise<boolean> {
     const what = this.#uri(SESSION_FILES.metadata);
     const { session, table, metadata, readFrom } = decodeDescription(standing, what, this.#copy.subject);
     const found: ArtifactTable =
       typeof table === 'function'
         ? table()
-        : decodeTable(await this.#context.target.reader.load(table, this.#context.options), what);
+        : decodeTable(await this.#target.store.reader.load(table, this.#target.options), what);
     const ours = this.#result.described as NonNullable<ClosedResult['described']>;
     const theirs = { table: found, metadata, readFrom };
     return (
@@ -279,23 +265,23 @@ class CopyWriting {
 
   /** `false` where the object is there already, with other bytes. Whoever wrote it may not have made it durable. */
   async #createNamed(name: string, body: Uint8Array, durability: 'deferred' | 'barrier'): Promise<boolean> {
-    const { storage } = this.#context.target;
-    const { signal } = this.#context.options;
+    const { storage } = this.#target.store;
+    const { signal } = this.#target.options;
     if (await storage.create(name, body, { signal, durability })) return true;
     await storage.persist([name], { signal });
     return holdsBytes(storage, name, body, signal);
   }
 
   async #read(file: string, maxBytes?: number): Promise<Uint8Array | undefined> {
-    const { storage } = this.#context.target;
-    const { options } = this.#context;
+    const { storage } = this.#target.store;
+    const { options } = this.#target;
     const name = this.#copy.base + file;
     if (maxBytes === undefined) return readSessionFile(storage, name, options);
     return (await storage.get(name, { ...options, maxBytes }))?.body;
   }
 
   #uri(file: string): string {
-    return this.#context.target.storage.uri(this.#copy.base + file);
+    return this.#target.store.storage.uri(this.#copy.base + file);
   }
 }
 
@@ -327,5 +313,14 @@ export function givenUp(what: string): StowageError {
     'ATTEMPT_FENCED',
     `${what} was given up in the target: a collector heard nothing of it for a day, and its number cannot be used again. Copy into another store.`,
     { details: { what } },
+  );
+}
+
+/** Content that is written, and gone whenever it is looked for. */
+export function contentLost(which: string, { what, session }: CopyIdentity): StowageError {
+  return new StowageError(
+    'CONTENT_LOST',
+    `The ${which} of ${what} is deleted from the target as fast as it is written. See who deletes there, and copy it again.`,
+    { details: { session } },
   );
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { digestHex } from '../../src/digest/blake3.ts';
-import { copiedSessionId } from '../../src/maintenance/copied-session.ts';
+import { copiedSessionId } from '../../src/sessions/copied-session.ts';
 
 const [FIRST, SECOND] = ['0'.repeat(26), `7${'v'.repeat(25)}`] as const;
 

@@ -1,7 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ReadAttempt } from '../attempts/attempt-reader.ts';
-import type { Metadata } from '../attempts/metadata-parts.ts';
-import type { ArtifactTable } from '../format/description.ts';
+import type { ArtifactTable, Description } from '../format/description.ts';
 import type { DoneRecord, SessionOrigin } from '../format/session-files.ts';
 
 /** What a session that is closed left: everything that a copy of it says again. */
@@ -10,7 +8,7 @@ export interface ClosedResult {
   /** ISO 8601. */
   startedAt: string;
   /** Absent where nothing is described: the session was abandoned, or everything of it was given up. */
-  described?: { table: ArtifactTable; metadata: Metadata; readFrom: readonly string[] };
+  described?: { table: ArtifactTable; metadata: Description['metadata']; readFrom: readonly string[] };
   /** Retention gave up the content. */
   purged: boolean;
   /** Retention gave up everything. */
@@ -23,31 +21,9 @@ export function originOf({ origin, session }: DoneRecord, storeId: string): Sess
   return origin ?? { store: storeId, session };
 }
 
-/** A closed attempt that was read. */
-export function toResult({
-  done,
-  startedAt,
-  described,
-  metadata,
-  purged,
-  erased,
-}: ReadAttempt): ClosedResult {
-  const description = described && {
-    described: { table: described.table(), metadata, readFrom: described.readFrom },
-  };
-  return {
-    done: done as DoneRecord,
-    startedAt,
-    ...description,
-    purged,
-    deleted: false,
-    ...(erased ? { erased } : {}),
-  };
-}
-
 /**
- * Whether two closed sessions have the same result: how they ended, which artifacts they have, and what was said of them. When they
- * ran does not count, nor where their content lies.
+ * Tells whether two closed sessions have the same result: how they ended, which artifacts they have, and what was said of them. When
+ * they ran does not count, nor where their content lies.
  */
 export function isSameResult(a: ClosedResult, b: ClosedResult): boolean {
   return isDeepStrictEqual(comparable(a), comparable(b));
