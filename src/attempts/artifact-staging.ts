@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { CHUNKED_FROM_BYTES, type StreamOptions } from '../content/content-writer.ts';
+import type { StreamOptions } from '../content/content-writer.ts';
 import { checkRawDataPath } from '../content/raw-data-path.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
+import { CHUNKED_FROM_BYTES } from '../format/content-names.ts';
 import { type ContentRef, refId } from '../format/content-ref.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { StoredContent } from '../format/stored-content.ts';

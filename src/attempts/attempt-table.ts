@@ -1,5 +1,6 @@
-import { CHUNKED_FROM_BYTES, type StreamOptions } from '../content/content-writer.ts';
+import type { StreamOptions } from '../content/content-writer.ts';
 import { throwIfAborted } from '../errors.ts';
+import { CHUNKED_FROM_BYTES } from '../format/content-names.ts';
 import { type ContentRef, refId } from '../format/content-ref.ts';
 import type { ArtifactTable } from '../format/description.ts';
 import type { StoredContent } from '../format/stored-content.ts';

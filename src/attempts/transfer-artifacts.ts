@@ -1,6 +1,7 @@
-import { CHUNKED_FROM_BYTES, type ContentInput } from '../content/content-writer.ts';
+import type { ContentInput } from '../content/content-writer.ts';
 import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument, throwIfAborted } from '../errors.ts';
+import { CHUNKED_FROM_BYTES } from '../format/content-names.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { StoredContent } from '../format/stored-content.ts';
 import type { Session } from '../sessions/session.ts';

@@ -10,7 +10,7 @@ import {
 } from '../format/manifest.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { readAhead } from '../streams/read-ahead.ts';
-import { damagedObject, objectGone, reasonOf } from './copy-faults.ts';
+import { damagedObject, objectGone, reasonOf } from './damage.ts';
 
 /**
  * Neighbouring chunks of a pack are fetched together until they have this size, or hold this much content, which may be far

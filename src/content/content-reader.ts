@@ -1,32 +1,26 @@
 import { constants } from 'node:buffer';
 import { BoundedMap } from '../async/bounded-map.ts';
-import { ENVELOPE_HEADER_BYTES, MAX_ENVELOPE_RAW_BYTES, openEnvelope } from '../codec/envelope.ts';
-import { prepareCodec } from '../codec/zstd.ts';
-import { createHasher, digestHex } from '../digest/blake3.ts';
+import { createHasher } from '../digest/blake3.ts';
 import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
-import { type ContentKey, parseCopyName } from '../format/content-names.ts';
+import { parseCopyName } from '../format/content-names.ts';
 import { HERE } from '../format/content-ref.ts';
-import { decodeLocator, type Locator } from '../format/locator.ts';
-import { decodeManifest, type Manifest, type PackEntry } from '../format/manifest.ts';
-import { type ContentAddress, placeMember, type StoredContent } from '../format/stored-content.ts';
-import type { ByteRange, CallOptions, DataStoreStorage, StoredObject } from '../storage/contract.ts';
-import { readChunks } from './chunk-reader.ts';
+import type { ContentAddress } from '../format/stored-content.ts';
+import type { ByteRange, CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { CopyCandidates } from './copy-candidates.ts';
-import { damagedObject, objectGone, reasonOf } from './copy-faults.ts';
-import { markDamaged } from './damage.ts';
-import type { GuardedCache } from './guarded-cache.ts';
+import {
+  type DescribedCopy,
+  describeCopy,
+  MAX_DOUBTS,
+  OTHER_CONTENT,
+  readCopy,
+  verifyCopy,
+} from './copy-reader.ts';
+import { damagedObject, markDamaged, reasonOf } from './damage.ts';
+import { type GuardedCache, isContent } from './guarded-cache.ts';
 import { unknownPlace } from './place-errors.ts';
-import { readPlain } from './plain-reader.ts';
-import { isContent } from './whole-content.ts';
 
 /** How many damaged objects a process remembers, beside their marks. */
 const FOUND_DAMAGED = 10_000;
-
-/** What a copy turned out to be. */
-type OpenedCopy =
-  | { kind: 'blob'; bytes: Uint8Array }
-  | { kind: 'manifest'; manifest: Manifest; objectBytes: number }
-  | { kind: 'locator'; locator: Locator; objectBytes: number };
 
 /** Options of reading a content piece by piece. */
 export interface ReadOptions extends CallOptions {
@@ -69,18 +63,13 @@ export class ContentReader {
    */
   async load(address: ContentAddress, options: CallOptions = {}): Promise<Uint8Array> {
     const cache = this.#cache;
-    if (!cache) return this.#loadFromStore(address, options);
-    const verify = async (bytes: Uint8Array): Promise<Uint8Array | undefined> =>
-      (await isContent(bytes, address, options)) ? bytes : undefined;
     const { key, bytes } = address;
-    const cached = await cache.get({ key, bytes, verify }, options);
-    if (cached) return cached;
-    const loaded = await this.#loadFromStore(address, options);
-    await cache.set(key, loaded, options);
-    return loaded;
-  }
-
-  async #loadFromStore(address: ContentAddress, options: CallOptions): Promise<Uint8Array> {
+    if (cache) {
+      const verify = async (found: Uint8Array): Promise<Uint8Array | undefined> =>
+        (await isContent(found, address, options)) ? found : undefined;
+      const cached = await cache.get({ key, bytes, verify }, options);
+      if (cached) return cached;
+    }
     let gathered: Uint8Array | undefined;
     const pieces: Uint8Array[] = [];
     let length = 0;
@@ -96,7 +85,9 @@ export class ContentReader {
       length += piece.length;
     }
     if (address.bytes !== undefined && length !== address.bytes) throw otherLength(address);
-    return gathered ?? concat(pieces, length, address);
+    const loaded = gathered ?? concat(pieces, length, address);
+    if (cache) await cache.set(key, loaded, options);
+    return loaded;
   }
 
   /**
@@ -106,11 +97,11 @@ export class ContentReader {
    */
   async *stream(address: ContentAddress, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
     const { place = HERE } = address;
-    if (place === this.#place) yield* this.#streamHere(address, options);
-    else yield* (await this.#readerAt(place, { signal: options.signal })).stream(address, options);
-  }
-
-  async *#streamHere(address: ContentAddress, { range, signal }: ReadOptions): AsyncGenerator<Uint8Array> {
+    const { range, signal } = options;
+    if (place !== this.#place) {
+      yield* (await this.#readerAt(place, { signal })).stream(address, options);
+      return;
+    }
     if (range) checkRange(range);
     const start = range?.offset ?? 0;
     const end = range ? start + range.length : undefined;
@@ -123,7 +114,7 @@ export class ContentReader {
     const doubts = new Set<string>();
     for (let name = await candidates.next(); name !== undefined; ) {
       try {
-        for await (const piece of this.#readCopy(name, address, offset, end, { signal })) {
+        for await (const piece of readCopy(this.#storage, name, address, offset, end, { signal })) {
           whole?.update(piece);
           offset += piece.length;
           candidates.progressed();
@@ -154,49 +145,18 @@ export class ContentReader {
     throw unreadable(address, failure);
   }
 
-  /** Reads one copy whole and verifies it; throws `CONTENT_DAMAGED` or `CONTENT_NOT_FOUND`. */
-  async verifyCopy(name: string, options: CallOptions = {}): Promise<void> {
-    const key = parseCopyName(name)?.key as ContentKey;
-    await unlessChangedOnItsWay(async () => {
-      const hasher = createHasher();
-      for await (const piece of this.#readCopy(name, { key }, 0, undefined, options)) hasher.update(piece);
-      if (hasher.digestHex() !== key) throw damagedObject(name, OTHER_CONTENT);
-    });
+  /**
+   * Reads one copy whole and verifies it.
+   *
+   * @throws StowageError `CONTENT_DAMAGED`, `CONTENT_NOT_FOUND`
+   */
+  verifyCopy(name: string, options: CallOptions = {}): Promise<void> {
+    return verifyCopy(this.#storage, name, options);
   }
 
   /** What a manifest or a locator names, for a writer that wants to rely on it; `undefined` where it is gone. */
-  async describeCopy(
-    name: string,
-    options: CallOptions = {},
-  ): Promise<{ stored: StoredContent; packs: PackEntry[]; plain: string | undefined } | undefined> {
-    const opened = await unlessChangedOnItsWay(() => this.#open(name, options));
-    if (!opened) return undefined;
-    if (opened.kind === 'blob') throw damagedObject(name, 'it is neither a manifest nor a locator');
-    const key = parseCopyName(name)?.key as ContentKey;
-    if (opened.kind === 'locator') {
-      const { plain, bytes } = opened.locator;
-      return {
-        stored: {
-          key,
-          copy: name,
-          bytes,
-          storedBytes: opened.objectBytes + bytes,
-          ...placeMember(this.#place),
-        },
-        packs: [],
-        plain,
-      };
-    }
-    const { bytes, root, storedBytes, packs } = opened.manifest;
-    const stored = {
-      key,
-      copy: name,
-      bytes,
-      storedBytes: opened.objectBytes + storedBytes,
-      root,
-      ...placeMember(this.#place),
-    };
-    return { stored, packs, plain: undefined };
+  describeCopy(name: string, options: CallOptions = {}): Promise<DescribedCopy | undefined> {
+    return describeCopy(this.#storage, this.#place, name, options);
   }
 
   /** Whether this process found an object (a copy, a pack, a plain object) damaged: then nothing it knows of it counts. */
@@ -224,103 +184,6 @@ export class ContentReader {
   async #mark(object: string, reason: string): Promise<void> {
     this.#foundDamaged.set(object, true);
     await markDamaged(this.#storage, object, reason);
-  }
-
-  /** The bytes of one copy from `offset` on, verified. */
-  async *#readCopy(
-    name: string,
-    address: ContentAddress,
-    offset: number,
-    end: number | undefined,
-    options: CallOptions,
-  ): AsyncGenerator<Uint8Array> {
-    const opened = await this.#open(name, options);
-    if (!opened) throw objectGone(name);
-    if (opened.kind === 'blob') {
-      if (digestHex(opened.bytes) !== address.key) throw damagedObject(name, OTHER_CONTENT);
-      const part = opened.bytes.subarray(offset, end);
-      if (part.length > 0) yield part;
-    } else if (opened.kind === 'manifest') {
-      const { manifest } = opened;
-      const fits =
-        (address.root ?? manifest.root) === manifest.root &&
-        (address.bytes ?? manifest.bytes) === manifest.bytes;
-      if (!fits) throw damagedObject(name, 'it describes another content');
-      yield* readChunks(
-        this.#storage,
-        name,
-        manifest,
-        { start: offset, end: end ?? manifest.bytes },
-        options,
-      );
-    } else {
-      yield* readPlain(
-        this.#storage,
-        opened.locator,
-        { start: offset, end: end ?? opened.locator.bytes },
-        options,
-      );
-    }
-  }
-
-  async #open(name: string, options: CallOptions): Promise<OpenedCopy | undefined> {
-    const parsed = parseCopyName(name);
-    if (!parsed) throw damagedObject(name, 'its name is not that of a copy');
-    const most = ENVELOPE_HEADER_BYTES + MAX_ENVELOPE_RAW_BYTES;
-    const object = await this.#getUpTo(name, most, 'it is larger than any envelope', options);
-    if (!object) return undefined;
-    if (object.body.length !== parsed.bytes)
-      throw damagedObject(name, 'its length is not the one in its name');
-    await prepareCodec();
-    try {
-      const { header, raw } = openEnvelope(object.body, { kind: KINDS[parsed.folder] });
-      if (header.kind === 'blob') return { kind: 'blob', bytes: raw };
-      if (header.kind === 'manifest') {
-        return {
-          kind: 'manifest',
-          manifest: decodeManifest(raw, parsed.key, name),
-          objectBytes: object.bytes,
-        };
-      }
-      return { kind: 'locator', locator: decodeLocator(raw, parsed.key, name), objectBytes: object.bytes };
-    } catch (error) {
-      if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
-      throw damagedObject(name, reasonOf(error));
-    }
-  }
-
-  async #getUpTo(
-    name: string,
-    maxBytes: number,
-    tooLong: string,
-    options: CallOptions,
-  ): Promise<StoredObject | undefined> {
-    try {
-      return await this.#storage.get(name, { ...options, maxBytes });
-    } catch (error) {
-      if (!isStowageError(error, 'OBJECT_TOO_LARGE')) throw error;
-      throw damagedObject(name, tooLong);
-    }
-  }
-}
-
-/** How many faults in different places a copy may show, without a byte read, before it counts as damaged. */
-const MAX_DOUBTS = 8;
-const OTHER_CONTENT = 'its content does not match its key';
-const KINDS = { data: ['blob'], manifests: ['manifest', 'locator'] } as const;
-
-/** What `read` comes to; it is called again where it finds damage that it did not find before, which the way may have done. */
-async function unlessChangedOnItsWay<T>(read: () => Promise<T>): Promise<T> {
-  const doubts = new Set<string>();
-  while (true) {
-    try {
-      return await read();
-    } catch (error) {
-      const isNew =
-        isStowageError(error, 'CONTENT_DAMAGED') && !doubts.has(error.message) && doubts.size < MAX_DOUBTS;
-      if (!isNew) throw error;
-      doubts.add(error.message);
-    }
   }
 }
 

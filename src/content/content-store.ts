@@ -8,8 +8,7 @@ import { ContentPlace, PlaceReader } from './content-place.ts';
 import { ContentReader } from './content-reader.ts';
 import { type OpenPlace, type PlaceInfo, type PlaceSettings, Places } from './places.ts';
 import { checkRawDataPath, type RawDataPathOptions } from './raw-data-path.ts';
-import { StandingStorage } from './standing-storage.ts';
-import { checkLostIdentity, StoreFile } from './store-file.ts';
+import { checkLostIdentity, StandingStorage, StoreFile } from './store-file.ts';
 
 /** How a store keeps content. */
 export interface ContentStoreOptions extends RawDataPathOptions {

@@ -1,8 +1,10 @@
+import { mapBounded } from '../async/bounded-work.ts';
 import { ENVELOPE_HEADER_BYTES, readEnvelopeHeader } from '../codec/envelope.ts';
+import { prepareCodec } from '../codec/zstd.ts';
 import { isStowageError, StowageError } from '../errors.ts';
-import type { ContentKey, CopyFolder } from '../format/content-names.ts';
+import { type ContentKey, type CopyFolder, folderFor } from '../format/content-names.ts';
 import type { ContentRef } from '../format/content-ref.ts';
-import { placeMember } from '../format/stored-content.ts';
+import { placeMember, type StoredContent } from '../format/stored-content.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { CollectionState } from './collection-log.ts';
 import type { KnownCopy } from './content-place.ts';
@@ -25,6 +27,18 @@ export interface Wanted {
   isAbsent?: boolean | undefined;
 }
 
+/**
+ * A content that may be stored already; its length, `undefined` where only the key is known; the copy that a record names, if any,
+ * and whether only a plain object will do.
+ */
+export type SoughtContent = Pick<StoredContent, 'key' | 'place'> & {
+  bytes: number | undefined;
+  copy?: string | undefined;
+  plain?: boolean;
+};
+
+/** How many contents of one call are looked for at once. */
+const CONCURRENCY = 16;
 const SMALL_FIRST: readonly CopyFolder[] = ['data', 'manifests'];
 const LARGE_FIRST: readonly CopyFolder[] = ['manifests', 'data'];
 
@@ -37,6 +51,58 @@ export class CopyFinder {
 
   constructor(context: WriterContext) {
     this.#context = context;
+  }
+
+  /** Steps 2 to 4 for contents that were stored before; `undefined` for what is gone. */
+  async rely(
+    contents: readonly SoughtContent[],
+    options: CallOptions = {},
+  ): Promise<(StoredContent | undefined)[]> {
+    if (contents.length === 0) return [];
+    await prepareCodec();
+    const state = await this.pinAndReadLog(new Set(contents.map(({ key }) => key)), options);
+    return mapBounded(contents, CONCURRENCY, async (content) => {
+      const whole =
+        content.bytes === undefined
+          ? await this.#findByKey(content.key, state, options)
+          : await this.find({ ...content, folder: folderOf(content) }, state, options);
+      return whole?.stored;
+    });
+  }
+
+  /** Steps 2 to 4 for what references point at. Resolves to those that point at nothing whole. */
+  async relyOnRefs(refs: readonly ContentRef[], options: CallOptions = {}): Promise<ContentRef[]> {
+    if (refs.length === 0) return [];
+    await prepareCodec();
+    const state = await this.pinAndReadLog(keysOf(refs), options, refs.filter(isNoKey));
+    const missing: ContentRef[] = [];
+    await mapBounded(refs, CONCURRENCY, async (ref) => {
+      if (!(await this.#findRef(ref, state, options))) missing.push(ref);
+    });
+    return missing;
+  }
+
+  /**
+   * Relies on contents that a closed attempt names, without a look at each (section 7, clone and passdown): an idle version is
+   * read, then `stands` tells whether the attempt's description stands without a mark, the keys are pinned, and that version
+   * must still be the newest, and condemn none of the copies. `false` where each has to be looked at ({@link rely}, {@link relyOnRefs}).
+   */
+  async relyOnDescribed(
+    contents: readonly StoredContent[],
+    refs: readonly ContentRef[],
+    stands: () => Promise<boolean>,
+    options: CallOptions = {},
+  ): Promise<boolean> {
+    const { reader, log, settings } = this.#context.place;
+    if (settings.verifyHits || this.#context.storage.capabilities.localReads) return false; // looking is cheap, or asked for
+    const before = await log.newest(options);
+    if (!before.idle || !(await stands())) return false;
+    const keys = new Set([...contents.map(({ key }) => key), ...keysOf(refs)]);
+    const state = await this.pinAndReadLog(keys, options, refs.filter(isNoKey));
+    if (!state.idle || state.version !== before.version) return false;
+    const { id } = this.#context.place;
+    const names = [...contents.map(({ copy }) => copy), ...refs.map(({ name }) => name)];
+    return !names.some((name) => state.isCondemned(name, id) || reader.hasFoundDamaged(name));
   }
 
   /**
@@ -62,8 +128,8 @@ export class CopyFinder {
   /** Step 4: a copy that is neither condemned nor marked, and whole as far as it is looked at; `undefined` without one. */
   async find(wanted: Wanted, state: CollectionState, options: CallOptions): Promise<WholeCopy | undefined> {
     const known = this.#knownCopy(wanted, state);
-    if (known && !this.#looksTwice() && fits(known, wanted)) return known;
-    if (wanted.isAbsent && !this.#looksTwice()) return undefined;
+    if (known && !this.#rechecks() && fits(known, wanted)) return known;
+    if (wanted.isAbsent && !this.#rechecks()) return undefined;
     for (const copy of await listCopies(this.#context.storage, wanted.folder, wanted.key, options)) {
       if (copy.marked || this.#isLost(copy.name, state)) continue;
       const whole = await this.#inspect(copy, wanted, options);
@@ -74,7 +140,7 @@ export class CopyFinder {
   }
 
   /** Step 4 for a content of which only the key is known: it may be small or large. */
-  async findByKey(
+  async #findByKey(
     key: ContentKey,
     state: CollectionState,
     options: CallOptions,
@@ -88,9 +154,9 @@ export class CopyFinder {
   }
 
   /** Step 4 for a reference, whatever it points at; `false` where nothing whole is found. */
-  async findRef({ kind, name }: ContentRef, state: CollectionState, options: CallOptions): Promise<boolean> {
+  async #findRef({ kind, name }: ContentRef, state: CollectionState, options: CallOptions): Promise<boolean> {
     if (kind !== 'key') return this.#mayUseObject(name, undefined, state, options);
-    return (await this.findByKey(name, state, options)) !== undefined;
+    return (await this.#findByKey(name, state, options)) !== undefined;
   }
 
   /** Remembers a copy that was written, or seen whole, after `state` was read. */
@@ -125,7 +191,7 @@ export class CopyFinder {
   }
 
   /** Where looking is cheap, or asked for, every hit is looked at, known or not. */
-  #looksTwice(): boolean {
+  #rechecks(): boolean {
     return this.#context.storage.capabilities.localReads || this.#context.place.settings.verifyHits;
   }
 
@@ -225,4 +291,19 @@ function misfit(name: string): StowageError {
   return new StowageError('CONTENT_DAMAGED', `${name} is not an envelope of the content its name says.`, {
     details: { copy: name },
   });
+}
+
+/** By the copy that is known, if any: a small plain object's locator is no envelope of content. */
+function folderOf({ copy, bytes = 0, plain }: SoughtContent): CopyFolder {
+  if (plain) return 'manifests';
+  if (copy === undefined) return folderFor(bytes);
+  return copy.startsWith('data/') ? 'data' : 'manifests';
+}
+
+function keysOf(refs: readonly ContentRef[]): ContentKey[] {
+  return refs.filter((ref) => !isNoKey(ref)).map(({ name }) => name);
+}
+
+function isNoKey({ kind }: ContentRef): boolean {
+  return kind !== 'key';
 }

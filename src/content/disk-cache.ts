@@ -3,10 +3,9 @@ import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { invalidArgument, throwIfAborted } from '../errors.ts';
 import { isContentKey } from '../format/content-names.ts';
+import { checkOptions, FUNCTION, type OptionTable, wholeNumber } from '../options/option-table.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import type { ByteCache } from './byte-cache.ts';
-import { type CacheOperation, reportCacheFailure } from './cache-failures.ts';
-import { checkCacheOptions } from './cache-options.ts';
+import { type ByteCache, type CacheOperation, reportCacheFailure } from './byte-cache.ts';
 import { makeRoom } from './disk-cache-eviction.ts';
 import { DiskCacheFolder, sizeOnDisk } from './disk-cache-folder.ts';
 
@@ -21,6 +20,10 @@ export interface DiskCacheOptions {
   nowMs?: (() => number) | undefined;
 }
 
+const OPTIONS: OptionTable<DiskCacheOptions> = {
+  maxBytes: wholeNumber(1, undefined, 'a whole number of bytes'),
+  nowMs: FUNCTION,
+};
 const DEFAULT_MAX_BYTES = 10_000_000_000;
 /** A look leaves nine tenths, and comes once a sixteenth more is written; half of that may be written while it lasts. */
 const KEPT_SHARE = 0.9;
@@ -68,13 +71,14 @@ export class DiskCache implements ByteCache, AsyncDisposable {
    * @throws StowageError `INVALID_ARGUMENT`, also for a file, and for a folder that is a store or lies in one.
    */
   static async open(folder: string, options: DiskCacheOptions = {}): Promise<DiskCache> {
-    const maxBytes = checkCacheOptions('DiskCache.open', options, ['maxBytes', 'nowMs'], DEFAULT_MAX_BYTES);
+    checkOptions<DiskCacheOptions>(options, 'DiskCache.open', OPTIONS);
+    const { maxBytes = DEFAULT_MAX_BYTES, nowMs = Date.now } = options;
     if (typeof folder !== 'string' || folder === '') {
       throw invalidArgument('DiskCache.open takes the path of a folder.');
     }
     const path = resolve(folder);
     await checkFolder(path);
-    const cache = new DiskCache(new DiskCacheFolder(path), maxBytes, options.nowMs ?? Date.now);
+    const cache = new DiskCache(new DiskCacheFolder(path), maxBytes, nowMs);
     cache.#look();
     return cache;
   }

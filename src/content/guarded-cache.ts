@@ -1,9 +1,11 @@
 import { performance } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers/promises';
 import { inTime, TOO_LATE } from '../async/in-time.ts';
+import { createHasher, digestHex } from '../digest/blake3.ts';
 import { invalidArgument, StowageError, throwIfAborted } from '../errors.ts';
+import type { ContentAddress } from '../format/stored-content.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import type { ByteCache } from './byte-cache.ts';
-import { type CacheOperation, reportCacheFailure } from './cache-failures.ts';
+import { type ByteCache, type CacheOperation, reportCacheFailure } from './byte-cache.ts';
 
 /** How long a cache is waited for. */
 export interface CachePatience {
@@ -147,4 +149,24 @@ function tooSlow(operation: CacheOperation, limitMs: number): StowageError {
     `The cache did not end a ${operation} within ${Math.round(limitMs)} ms, and is left alone for a while; a cache that is slower than the store is better taken away.`,
     { details: { operation, limitMs } },
   );
+}
+
+/** Hashed in one go, which takes a millisecond or two. */
+const TURN_BYTES = 8 * 1024 * 1024;
+
+/** Compares bytes with the key, and the length, of the content at `address`. Large ones are hashed in turns with whatever else the process does. */
+export async function isContent(
+  bytes: Uint8Array,
+  address: ContentAddress,
+  { signal }: CallOptions,
+): Promise<boolean> {
+  if (address.bytes !== undefined && address.bytes !== bytes.length) return false;
+  if (bytes.length <= TURN_BYTES) return digestHex(bytes) === address.key;
+  const hasher = createHasher();
+  for (let start = 0; start < bytes.length; start += TURN_BYTES) {
+    hasher.update(bytes.subarray(start, start + TURN_BYTES));
+    await setImmediate();
+    throwIfAborted(signal);
+  }
+  return hasher.digestHex() === address.key;
 }

@@ -1,8 +1,8 @@
 import type { LRUCache } from 'lru-cache';
 import { throwIfAborted } from '../errors.ts';
+import { checkOptions, type OptionTable, wholeNumber } from '../options/option-table.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { ByteCache } from './byte-cache.ts';
-import { checkCacheOptions } from './cache-options.ts';
 
 /** Options of {@link MemoryCache.open}. */
 export interface MemoryCacheOptions {
@@ -10,6 +10,9 @@ export interface MemoryCacheOptions {
   maxBytes?: number | undefined;
 }
 
+const OPTIONS: OptionTable<MemoryCacheOptions> = {
+  maxBytes: wholeNumber(1, undefined, 'a whole number of bytes'),
+};
 const DEFAULT_MAX_BYTES = 256 * 1024 * 1024;
 /** What an entry takes up beside its bytes: its key, its array, and its place in the list. */
 const ENTRY_OVERHEAD_BYTES = 512;
@@ -25,14 +28,14 @@ export class MemoryCache implements ByteCache {
     this.#entries = entries;
   }
 
-  /** @throws StowageError `INVALID_ARGUMENT` */
   /**
    * Makes a cache; its library is loaded with the first.
    *
    * @throws StowageError `INVALID_ARGUMENT`
    */
   static async open(options: MemoryCacheOptions = {}): Promise<MemoryCache> {
-    const maxSize = checkCacheOptions('MemoryCache.open', options, ['maxBytes'], DEFAULT_MAX_BYTES);
+    checkOptions<MemoryCacheOptions>(options, 'MemoryCache.open', OPTIONS);
+    const { maxBytes: maxSize = DEFAULT_MAX_BYTES } = options;
     const { LRUCache } = await import('lru-cache');
     return new MemoryCache(new LRUCache({ maxSize, sizeCalculation: sizeOf }));
   }

@@ -1,5 +1,6 @@
 import { orAborted } from '../async/next-or-aborted.ts';
 import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
+import { SESSION_FILES } from '../format/session-files.ts';
 import { isSessionId, newSessionId, type SessionId } from '../format/session-id.ts';
 import {
   decodeStoreIdentity,
@@ -10,7 +11,8 @@ import {
   type StoreIdentity,
 } from '../format/store-record.ts';
 import { goneError } from '../storage/checks.ts';
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import type { CallOptions, CreateOptions, DataStoreStorage, OverwriteOptions } from '../storage/contract.ts';
+import { StorageDecorator } from '../storage/decorator.ts';
 import { findRemains, identityLost } from './store-remains.ts';
 
 /** What a store is called from now on whose stowage.json was lost: by the id that it had, or by a `new` one. */
@@ -179,4 +181,36 @@ function checkNames(names: StoreIdentity['names'], storage: DataStoreStorage, wh
     `${what} says that names are encoded as \`${names}\`, and its storage was opened as \`${nameEncoding}\`, by which nothing of the store is found. If the store was made since, open it again; if its files were uploaded to a bucket, copy the store there by copyStore instead.`,
     { details: { what, names, nameEncoding } },
   );
+}
+
+/**
+ * The storage of a store, which takes nothing new once the store is gone (`STORE_GONE`): a store in a bucket is looked at once a minute
+ * before something is written, one in a folder before each DONE. (A folder's storage makes no folder where the store was, so that other
+ * writes fail by themselves.)
+ */
+export class StandingStorage extends StorageDecorator {
+  readonly #storeFile: StoreFile;
+
+  constructor(inner: DataStoreStorage, storeFile: StoreFile) {
+    super(inner);
+    this.#storeFile = storeFile;
+  }
+
+  override create(
+    name: string,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    options: CreateOptions = {},
+  ): Promise<boolean> {
+    if (!this.#isDue(name.endsWith(SESSION_FILES.done))) return this.inner.create(name, body, options);
+    return this.#storeFile.ensureStanding(options).then(() => this.inner.create(name, body, options));
+  }
+
+  override overwrite(name: string, body: Uint8Array, options: OverwriteOptions = {}): Promise<string> {
+    if (!this.#isDue(false)) return this.inner.overwrite(name, body, options);
+    return this.#storeFile.ensureStanding(options).then(() => this.inner.overwrite(name, body, options));
+  }
+
+  #isDue(isClosing: boolean): boolean {
+    return (isClosing || !this.capabilities.localReads) && this.#storeFile.isDue('each-time');
+  }
 }

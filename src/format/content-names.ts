@@ -7,6 +7,14 @@ export type ContentKey = string;
 /** Where copies of a key lie: `data` for small contents and locators, `manifests` for large ones. */
 export type CopyFolder = 'data' | 'manifests';
 
+/** Content from this size on, in bytes, is cut into chunks. */
+export const CHUNKED_FROM_BYTES: number = 256 * 1024;
+
+/** The folder of content of that length; locators of plain objects lie in `manifests`, too. */
+export function folderFor(bytes: number): CopyFolder {
+  return bytes < CHUNKED_FROM_BYTES ? 'data' : 'manifests';
+}
+
 /** What the name of a copy tells. */
 export interface CopyName {
   folder: CopyFolder;

@@ -1,8 +1,9 @@
 import { elementBytesOf } from '../attempts/transfer-artifacts.ts';
-import { CHUNKED_FROM_BYTES, type ContentInput, type SoughtContent } from '../content/content-writer.ts';
+import type { ContentInput } from '../content/content-writer.ts';
 import { CopyCandidates } from '../content/copy-candidates.ts';
+import type { SoughtContent } from '../content/copy-finder.ts';
 import { invalidArgument, isStowageError, type StowageError, throwIfAborted } from '../errors.ts';
-import type { ContentKey } from '../format/content-names.ts';
+import { CHUNKED_FROM_BYTES, type ContentKey } from '../format/content-names.ts';
 import { HERE } from '../format/content-ref.ts';
 import type { ArtifactTable } from '../format/description.ts';
 import type { ContentAddress, StoredContent } from '../format/stored-content.ts';

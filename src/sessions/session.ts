@@ -2,10 +2,10 @@ import type { ContentStore } from '../content/content-store.ts';
 import {
   type ContentInput,
   ContentWriter,
-  type SoughtContent,
   type StoredPlain,
   type StreamOptions,
 } from '../content/content-writer.ts';
+import type { SoughtContent } from '../content/copy-finder.ts';
 import { SessionPins } from '../content/session-pins.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
@@ -148,7 +148,7 @@ export class Session {
   ): Promise<(StoredContent | undefined)[]> {
     const found = new Map<SoughtContent, StoredContent | undefined>();
     for (const [place, sought] of groupByPlace(contents)) {
-      const relied = await (await this.#writerAt(place, options)).rely(sought, options);
+      const relied = await (await this.#writerAt(place, options)).finder.rely(sought, options);
       if (relied.includes(undefined)) await this.#checkPlace(place, options);
       sought.forEach((content, index) => {
         found.set(content, relied[index]);
@@ -167,7 +167,7 @@ export class Session {
     for (const id of fresh.keys()) if (this.#reliedOn.has(id)) fresh.delete(id);
     const missing: ContentRef[] = [];
     for (const [place, sought] of groupByPlace([...fresh.values()])) {
-      const gone = await (await this.#writerAt(place, options)).relyOnRefs(sought, options);
+      const gone = await (await this.#writerAt(place, options)).finder.relyOnRefs(sought, options);
       if (gone.length > 0) await this.#checkPlace(place, options);
       missing.push(...gone);
     }
@@ -176,7 +176,7 @@ export class Session {
     return missing;
   }
 
-  /** Relies on what a closed attempt names, without a look at each; see `ContentWriter.relyOnDescribed`. */
+  /** Relies on what a closed attempt names, without a look at each; see `CopyFinder.relyOnDescribed`. */
   async relyOnDescribed(
     contents: readonly StoredContent[],
     refs: readonly ContentRef[],
@@ -185,9 +185,9 @@ export class Session {
   ): Promise<boolean> {
     const [contentsAt, refsAt] = [groupByPlace(contents), groupByPlace(refs)];
     for (const place of new Set([...contentsAt.keys(), ...refsAt.keys()])) {
-      const writer = await this.#writerAt(place, options);
+      const { finder } = await this.#writerAt(place, options);
       const [there, pointed] = [contentsAt.get(place) ?? [], refsAt.get(place) ?? []];
-      if (!(await writer.relyOnDescribed(there, pointed, stands, options))) return false;
+      if (!(await finder.relyOnDescribed(there, pointed, stands, options))) return false;
     }
     return true;
   }

@@ -1,7 +1,7 @@
 import fc, { toStringMethod } from 'fast-check';
 import type { Compression } from '../../src/codec/payload.ts';
-import { CHUNKED_FROM_BYTES } from '../../src/content/content-writer.ts';
 import type { Blob } from '../../src/content-addressed-store.ts';
+import { CHUNKED_FROM_BYTES } from '../../src/format/content-names.ts';
 import { GENERATORS } from './chunker-generators.ts';
 import { contentOf, type Splits, streamOf } from './contents.ts';
 

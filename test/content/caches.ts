@@ -1,7 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { onTestFinished } from 'vitest';
-import type { ByteCache } from '../../src/content/byte-cache.ts';
-import type { CacheFailure } from '../../src/content/cache-failures.ts';
+import type { ByteCache, CacheFailure } from '../../src/content/byte-cache.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 
 /** A key for a number. */

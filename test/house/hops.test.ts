@@ -15,12 +15,12 @@ const BOUNDS = [
   ['saveArtifacts, to a pack', 17],
   ['saveArtifacts, to a manifest', 13],
   ['done, to DONE', 5],
-  ['loadArtifacts, to a small content', 13],
-  ['loadArtifacts, to a pack', 16],
-  ['a cached task that runs, to its content', 32],
-  ['a cached task that runs, to its entry', 18],
-  ['a hit, to its entry', 16],
-  ['a hit, to its content', 22],
+  ['loadArtifacts, to a small content', 10],
+  ['loadArtifacts, to a pack', 14],
+  ['a cached task that runs, to its content', 30],
+  ['a cached task that runs, to its entry', 15],
+  ['a hit, to its entry', 14],
+  ['a hit, to its content', 19],
 ] as const;
 
 const ways = new Ways();

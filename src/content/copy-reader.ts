@@ -1,0 +1,162 @@
+import { ENVELOPE_HEADER_BYTES, MAX_ENVELOPE_RAW_BYTES, openEnvelope } from '../codec/envelope.ts';
+import { prepareCodec } from '../codec/zstd.ts';
+import { createHasher, digestHex } from '../digest/blake3.ts';
+import { isStowageError } from '../errors.ts';
+import { type ContentKey, parseCopyName } from '../format/content-names.ts';
+import { decodeLocator, type Locator } from '../format/locator.ts';
+import { decodeManifest, type Manifest, type PackEntry } from '../format/manifest.ts';
+import { type ContentAddress, placeMember, type StoredContent } from '../format/stored-content.ts';
+import type { CallOptions, DataStoreStorage, StoredObject } from '../storage/contract.ts';
+import { readChunks } from './chunk-reader.ts';
+import { damagedObject, objectGone, reasonOf } from './damage.ts';
+import { readPlain } from './plain-reader.ts';
+
+/** What a copy turned out to be. */
+type OpenedCopy =
+  | { kind: 'blob'; bytes: Uint8Array }
+  | { kind: 'manifest'; manifest: Manifest; objectBytes: number }
+  | { kind: 'locator'; locator: Locator; objectBytes: number };
+
+/** What a copy's manifest or locator names beside the content. */
+export interface DescribedCopy {
+  stored: StoredContent;
+  packs: PackEntry[];
+  plain: string | undefined;
+}
+
+const KINDS = { data: ['blob'], manifests: ['manifest', 'locator'] } as const;
+const MOST_BYTES = ENVELOPE_HEADER_BYTES + MAX_ENVELOPE_RAW_BYTES;
+/** How many faults in different places a copy may show, without a byte read, before it counts as damaged. */
+export const MAX_DOUBTS: number = 8;
+export const OTHER_CONTENT: string = 'its content does not match its key';
+
+/**
+ * Reads the bytes of one copy from `offset` on, verified.
+ *
+ * @throws StowageError `CONTENT_DAMAGED`, `CONTENT_NOT_FOUND`
+ */
+export async function* readCopy(
+  storage: DataStoreStorage,
+  name: string,
+  address: ContentAddress,
+  offset: number,
+  end: number | undefined,
+  options: CallOptions,
+): AsyncGenerator<Uint8Array> {
+  const opened = await openCopy(storage, name, options);
+  if (!opened) throw objectGone(name);
+  if (opened.kind === 'blob') {
+    if (digestHex(opened.bytes) !== address.key) throw damagedObject(name, OTHER_CONTENT);
+    const part = opened.bytes.subarray(offset, end);
+    if (part.length > 0) yield part;
+  } else if (opened.kind === 'manifest') {
+    const { manifest } = opened;
+    const fits =
+      (address.root ?? manifest.root) === manifest.root &&
+      (address.bytes ?? manifest.bytes) === manifest.bytes;
+    if (!fits) throw damagedObject(name, 'it describes another content');
+    yield* readChunks(storage, name, manifest, { start: offset, end: end ?? manifest.bytes }, options);
+  } else {
+    yield* readPlain(storage, opened.locator, { start: offset, end: end ?? opened.locator.bytes }, options);
+  }
+}
+
+/** Reads one copy whole and verifies it; throws `CONTENT_DAMAGED` or `CONTENT_NOT_FOUND`. */
+export async function verifyCopy(
+  storage: DataStoreStorage,
+  name: string,
+  options: CallOptions,
+): Promise<void> {
+  const key = parseCopyName(name)?.key as ContentKey;
+  await unlessChangedOnItsWay(async () => {
+    const hasher = createHasher();
+    for await (const piece of readCopy(storage, name, { key }, 0, undefined, options)) hasher.update(piece);
+    if (hasher.digestHex() !== key) throw damagedObject(name, OTHER_CONTENT);
+  });
+}
+
+/** Reads what a manifest or a locator names; `undefined` where it is gone. */
+export async function describeCopy(
+  storage: DataStoreStorage,
+  place: string,
+  name: string,
+  options: CallOptions,
+): Promise<DescribedCopy | undefined> {
+  const opened = await unlessChangedOnItsWay(() => openCopy(storage, name, options));
+  if (!opened) return undefined;
+  if (opened.kind === 'blob') throw damagedObject(name, 'it is neither a manifest nor a locator');
+  const key = parseCopyName(name)?.key as ContentKey;
+  if (opened.kind === 'locator') {
+    const { plain, bytes } = opened.locator;
+    return {
+      stored: {
+        key,
+        copy: name,
+        bytes,
+        storedBytes: opened.objectBytes + bytes,
+        ...placeMember(place),
+      },
+      packs: [],
+      plain,
+    };
+  }
+  const { bytes, root, storedBytes, packs } = opened.manifest;
+  const stored = {
+    key,
+    copy: name,
+    bytes,
+    storedBytes: opened.objectBytes + storedBytes,
+    root,
+    ...placeMember(place),
+  };
+  return { stored, packs, plain: undefined };
+}
+
+async function openCopy(
+  storage: DataStoreStorage,
+  name: string,
+  options: CallOptions,
+): Promise<OpenedCopy | undefined> {
+  const parsed = parseCopyName(name);
+  if (!parsed) throw damagedObject(name, 'its name is not that of a copy');
+  let object: StoredObject | undefined;
+  try {
+    object = await storage.get(name, { ...options, maxBytes: MOST_BYTES });
+  } catch (error) {
+    if (!isStowageError(error, 'OBJECT_TOO_LARGE')) throw error;
+    throw damagedObject(name, 'it is larger than any envelope');
+  }
+  if (!object) return undefined;
+  if (object.body.length !== parsed.bytes) throw damagedObject(name, 'its length is not the one in its name');
+  await prepareCodec();
+  try {
+    const { header, raw } = openEnvelope(object.body, { kind: KINDS[parsed.folder] });
+    if (header.kind === 'blob') return { kind: 'blob', bytes: raw };
+    if (header.kind === 'manifest') {
+      return {
+        kind: 'manifest',
+        manifest: decodeManifest(raw, parsed.key, name),
+        objectBytes: object.bytes,
+      };
+    }
+    return { kind: 'locator', locator: decodeLocator(raw, parsed.key, name), objectBytes: object.bytes };
+  } catch (error) {
+    if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
+    throw damagedObject(name, reasonOf(error));
+  }
+}
+
+/** Calls `read`, and again where it finds damage that it did not find before, which the way may have done. */
+async function unlessChangedOnItsWay<T>(read: () => Promise<T>): Promise<T> {
+  const doubts = new Set<string>();
+  while (true) {
+    try {
+      return await read();
+    } catch (error) {
+      const isNew =
+        isStowageError(error, 'CONTENT_DAMAGED') && !doubts.has(error.message) && doubts.size < MAX_DOUBTS;
+      if (!isNew) throw error;
+      doubts.add(error.message);
+    }
+  }
+}
