@@ -1,11 +1,8 @@
-import { ObjectKeys } from './bucket/keys.ts';
+import { BucketStorage } from './bucket/bucket-storage.ts';
 import type { DataStoreStorage, UnfinishedWrites } from './contract.ts';
 import { parseGcsAddress } from './gcs/address.ts';
-import { connect } from './gcs/client.ts';
+import { GcsDriver } from './gcs/driver.ts';
 import { checkGcsOptions, type GcsStorageOptions } from './gcs/options.ts';
-import { GcsRequests } from './gcs/requests.ts';
-import { gcsService } from './gcs/service.ts';
-import { ObjectStorage } from './object-store/object-storage.ts';
 
 export type { GcsClient, GcsStorageClass, GcsStorageOptions } from './gcs/options.ts';
 
@@ -26,8 +23,7 @@ const UNFINISHED: UnfinishedWrites = Object.freeze({ kind: 'expiring', afterMs: 
  * A version is a generation: it changes with every write, whatever its bytes. Emulators are not taken at their word: before
  * the first write it tries whether the server honours conditions, and refuses to write (`STORAGE_UNSUPPORTED`) where not.
  */
-export class GcsStorage extends ObjectStorage implements DataStoreStorage {
-  readonly type = 'gcs';
+export class GcsStorage extends BucketStorage implements DataStoreStorage {
   /** Sessions of uploads end by themselves after a week. */
   readonly unfinished: UnfinishedWrites = UNFINISHED;
 
@@ -50,8 +46,6 @@ export class GcsStorage extends ObjectStorage implements DataStoreStorage {
     const options = checkGcsOptions(
       typeof target === 'string' ? { ...more, ...parseGcsAddress(target) } : target,
     );
-    const keys = new ObjectKeys(options.prefix);
-    const requests = new GcsRequests(options, await connect(options), keys.prefix);
-    return new GcsStorage(gcsService(options, keys, requests));
+    return new GcsStorage(await GcsDriver.open(options), options);
   }
 }

@@ -88,9 +88,13 @@ describeOnFakeGcs('listings', (server) => {
         startOffset: 'store/0',
         delimiter: '/',
         maxResults: '6',
-        fields: 'nextPageToken,prefixes,items(name)',
+        fields: 'kind,nextPageToken,prefixes,items(name)',
       },
-      { prefix: 'store/', maxResults: '1000', fields: 'nextPageToken,prefixes,items(name,size,updated)' },
+      {
+        prefix: 'store/',
+        maxResults: '1000',
+        fields: 'kind,nextPageToken,prefixes,items(name,size,updated)',
+      },
     ]);
   });
 });

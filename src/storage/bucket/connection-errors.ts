@@ -13,13 +13,14 @@ export function storageError(
   cause?: unknown,
 ): StowageError {
   const { meaning, about, place = request.place, status, details } = failure;
+  const failed = { ...request, place };
   if (failure.isOfConnection) {
     // What the host of another is called is not the caller's doing: if it cannot be resolved it is out of reach.
-    const lost = connectionError(cause, { ...request, place }, wasReached || place !== request.place);
+    const lost = connectionError(cause, failed, wasReached || place !== request.place);
     if (lost) return lost;
   }
   const more = { ...details, ...(status !== undefined && { status }) };
-  return failureOf(meaning, `${request.place}; ${about}`, request, more, cause);
+  return failureOf(meaning, `${place}; ${about}`, failed, more, cause);
 }
 
 /** Codes of Node.js for a host that cannot be found or reached, or refuses: now, or for good. */

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LinkedAbort } from '../../async/linked-abort.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
 import { isStream, readChunks } from '../../streams/body-stream.ts';
+import { closedError } from '../checks.ts';
 import type { CreateOptions, OverwriteOptions, RepeatStep } from '../contract.ts';
-import { UploadsUnderWay } from '../object-store/uploads-under-way.ts';
 import { type BucketCall, type BucketCalls, Refused } from './calls.ts';
 import { ConditionalWrites } from './conditional-writes.ts';
 import type { BucketDriver, DriverCall, NewObject, PartPosition, PartsUpload } from './driver.ts';
@@ -196,28 +196,23 @@ export class BucketWrites {
   ): Promise<boolean> {
     const { object, call } = writing;
     const isOwn = () => this.#reads.isOwn(writing, object.writeId, { signal: call.signal });
-    const look = async (error: unknown): Promise<boolean> => {
-      const isMine = await isOwn();
-      if (isMine === undefined) throw error;
-      return isMine;
-    };
-    const trySending = async (): Promise<boolean | 'refused'> => {
+    let isUnsure = false;
+    const outcome = await repeat(async () => {
       try {
         const answer = await this.#calls.send(requestOf(writing), send, 'refused', 'contested');
-        if (!(answer instanceof Refused)) return true;
-        if (answer.refusal === 'contested') return await look(answer.error);
-        isUnsure ||= answer.failure.mayBeOwn === true;
-        return 'refused';
+        return answer instanceof Refused ? answer : true;
       } catch (error) {
         isUnsure = true;
-        if (hasHungUp(error)) return look(error);
-        throw error;
+        const isMine = hasHungUp(error) ? await isOwn() : undefined;
+        if (isMine === undefined) throw error;
+        return isMine;
       }
-    };
-    let isUnsure = false;
-    const outcome = await repeat(trySending);
-    if (outcome !== 'refused') return outcome;
-    return isUnsure && (await repeat(isOwn)) === true;
+    });
+    if (!(outcome instanceof Refused)) return outcome;
+    if (outcome.refusal === 'refused' && !isUnsure && !outcome.failure.mayBeOwn) return false;
+    const isMine = await repeat(isOwn);
+    if (isMine === undefined && outcome.refusal === 'contested') throw outcome.error;
+    return isMine === true;
   }
 
   /**
@@ -251,6 +246,39 @@ export class BucketWrites {
     const { partBytes } = this.#options;
     return this.#driver.limits.partsInOrder ? partBytes : partBytesAt(index, partBytes);
   };
+}
+
+/** The uploads of one storage that have begun and not ended: its end is theirs. */
+class UploadsUnderWay {
+  readonly #type: string;
+  readonly #underWay = new Map<LinkedAbort, Promise<unknown>>();
+
+  /** @param type that of the storage */
+  constructor(type: string) {
+    this.#type = type;
+  }
+
+  /** Runs an upload, which ends with the signal of `call`. @throws StowageError `STORAGE_CLOSED` when the storage ends it */
+  async run<T>(signal: AbortSignal | undefined, upload: (call: LinkedAbort) => Promise<T>): Promise<T> {
+    const call = new LinkedAbort(signal);
+    const uploading = upload(call);
+    this.#underWay.set(call, uploading);
+    try {
+      return await uploading;
+    } catch (error) {
+      throw isStowageError(call.signal.reason, 'STORAGE_CLOSED') ? call.signal.reason : error;
+    } finally {
+      this.#underWay.delete(call);
+      call.release();
+    }
+  }
+
+  /** Ends what is under way, and resolves when that has cleaned up. */
+  async close(): Promise<void> {
+    const ending = [...this.#underWay.values()];
+    for (const call of this.#underWay.keys()) call.abort(closedError(this.#type));
+    await Promise.allSettled(ending);
+  }
 }
 
 /** Marks a write. Always of one length, because Azure wants the ids of all blocks of a blob to be. */

@@ -1,22 +1,33 @@
-import type { StowageError } from '../../errors.ts';
-import { codeOfStatus, connectionError, retryAfterMs } from '../bucket/connection-errors.ts';
-import { BUSY, CHANGED, type FailedRequest, FULL, failureOf, type Meaning } from '../bucket/errors.ts';
-import type { HttpAnswer } from './http.ts';
+import type { IncomingHttpHeaders } from 'node:http';
+import { codeOfStatus, retryAfterMs } from '../bucket/connection-errors.ts';
+import {
+  BAD_BUCKET,
+  BUSY,
+  CHANGED,
+  CONFLICT,
+  type Failure,
+  KEY,
+  type Meaning,
+  meaningOfCode,
+  meaningsOf,
+  NO_BUCKET,
+  type Refusal,
+  SLOW_DOWN,
+  UNSUPPORTED,
+} from '../bucket/errors.ts';
 
-const NO_BUCKET: Meaning = {
-  code: 'NO_SUCH_BUCKET',
-  what: 'there is no such bucket',
-  remedy: "create it, or correct the store's address",
-};
-const BAD_BUCKET: Meaning = {
-  code: 'INVALID_ARGUMENT',
-  what: 'no bucket can have that name',
-  remedy: "correct the store's address",
-};
-const NOT_GCS: Meaning = {
+/** Of an answer that Cloud Storage does not give. */
+export const NOT_GCS: Meaning = {
   code: 'STORAGE_FAILED',
   what: 'what answers there does not speak the JSON API of Cloud Storage',
-  remedy: 'correct apiEndpoint (or STORAGE_EMULATOR_HOST)',
+  remedy:
+    'correct apiEndpoint (or STORAGE_EMULATOR_HOST), and see that no proxy stands before it that answers by itself',
+};
+/** Of an upload in parts that ended before its last one. */
+export const SESSION_GONE: Meaning = {
+  code: 'STORAGE_UNAVAILABLE',
+  what: 'the upload ended before it was whole: its session broke, or it took more than a week',
+  remedy: 'upload it again',
 };
 const NOT_PERMITTED: Meaning = {
   code: 'STORAGE_NOT_PERMITTED',
@@ -53,55 +64,26 @@ const REQUESTER_PAYS: Meaning = {
   what: 'the requester pays for this bucket',
   remedy: 'pass userProject, or write it after the address: ?userProject=my-project',
 };
-const KEY: Meaning = {
-  code: 'INVALID_NAME',
-  what: 'the service does not take a name like this, with the prefix before it',
-  remedy: 'shorten the prefix, or choose another name',
-};
-const SLOW_DOWN: Meaning = {
-  code: 'STORAGE_UNAVAILABLE',
-  what: 'the service is asked for too much at a time, of this object or altogether',
-  remedy: 'try again later; where it lasts, lower the limits of what is under way',
-};
-const CONFLICT: Meaning = {
-  code: 'STORAGE_UNAVAILABLE',
-  what: 'another write of the same object was under way, and nobody can tell yet who won',
-  remedy: 'try again',
-};
-const UNSUPPORTED: Meaning = {
-  code: 'STORAGE_UNSUPPORTED',
-  what: 'the server does not know how to do that',
-  remedy: 'use another server, or a newer one',
-};
 
 /** What the `reason` in an answer's body means, whatever its status. Only `STORAGE_UNAVAILABLE` is retried. */
-const OF_REASON: Readonly<Record<string, Meaning>> = {
-  authError: WRONG_CREDENTIALS,
-  accountDisabled: NO_BILLING,
-  retentionPolicyNotMet: KEPT,
-  objectUnderActiveHold: KEPT,
-  rateLimitExceeded: SLOW_DOWN,
-  userRateLimitExceeded: SLOW_DOWN,
-  quotaExceeded: SLOW_DOWN,
-  usageLimitExceeded: SLOW_DOWN,
-  backendError: BUSY,
-  internalError: BUSY,
-  transientError: BUSY,
-  uploadBrokenConnection: BUSY,
-  conflict: CONFLICT,
-  notImplemented: UNSUPPORTED,
-};
-
+const OF_REASON = meaningsOf([
+  [WRONG_CREDENTIALS, 'authError'],
+  [NO_BILLING, 'accountDisabled'],
+  [KEPT, 'retentionPolicyNotMet objectUnderActiveHold'],
+  [SLOW_DOWN, 'rateLimitExceeded userRateLimitExceeded quotaExceeded usageLimitExceeded'],
+  [BUSY, 'backendError internalError transientError uploadBrokenConnection'],
+  [CONFLICT, 'conflict'],
+  [UNSUPPORTED, 'notImplemented'],
+]);
 /** What only the words of an answer tell, among those of its status. */
-const OF_WORDS: readonly { status: number; words: RegExp; meaning: Meaning }[] = [
-  { status: 400, words: /doesn't match calculated|hash mismatch|checksum mismatch/i, meaning: CHANGED },
-  { status: 401, words: /anonymous caller|login required/i, meaning: NO_CREDENTIALS },
-  { status: 400, words: /requester pays/i, meaning: REQUESTER_PAYS },
-  { status: 400, words: /invalid bucket name/i, meaning: BAD_BUCKET },
-  { status: 400, words: /object (name|length)|name (is )?too long/i, meaning: KEY },
-  { status: 403, words: /retention policy|active (temporary|event-based) hold/i, meaning: KEPT },
+const OF_WORDS: readonly (readonly [status: number, words: RegExp, meaning: Meaning])[] = [
+  [400, /doesn't match calculated|hash mismatch|checksum mismatch/i, CHANGED],
+  [401, /anonymous caller|login required/i, NO_CREDENTIALS],
+  [400, /requester pays/i, REQUESTER_PAYS],
+  [400, /invalid bucket name/i, BAD_BUCKET],
+  [400, /object (name|length)|name (is )?too long/i, KEY],
+  [403, /retention policy|active (temporary|event-based) hold/i, KEPT],
 ];
-
 /** What a status means where nothing else is told. 404 is the bucket's: that of an object is no error. */
 const OF_STATUS: Readonly<Record<number, Meaning>> = {
   401: WRONG_CREDENTIALS,
@@ -110,12 +92,33 @@ const OF_STATUS: Readonly<Record<number, Meaning>> = {
   409: CONFLICT,
   429: SLOW_DOWN,
 };
+const REFUSALS: Readonly<Record<number, Refusal>> = { 412: 'refused', 416: 'past the end' };
 
 /** The most characters of an answer that a message repeats. */
 const MAX_QUOTED = 200;
-
 /** The errors of `google-auth-library`, which finds the credentials. */
 const NOTHING_FOUND = /could not load the default credentials|ENOENT/i;
+
+/** An answer that is no success. */
+export class AnswerError extends Error {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** Its body. */
+  readonly text: string;
+  /** The request was about an object, and the bucket is there. */
+  readonly isOfObject: boolean;
+
+  constructor(status: number, headers: IncomingHttpHeaders, text: string, isOfObject: boolean) {
+    super(`HTTP ${status}`);
+    this.status = status;
+    this.headers = headers;
+    this.text = text;
+    this.isOfObject = isOfObject;
+  }
+}
+
+/** No credentials could be had; `cause` tells why. */
+export class CredentialsError extends Error {}
 
 /** The body of an answer that tells an error. */
 interface ErrorBody {
@@ -123,89 +126,64 @@ interface ErrorBody {
 }
 
 /**
- * What an answer that is no success comes to.
+ * What an error means.
  *
- * @param text its body
- * @param isGoogle whether Google gave it, which does not always say it in JSON
+ * @param isGoogle whether Google gave the answer, which does not always say it in JSON
  */
-export function answerError(
-  { status, headers }: Pick<HttpAnswer, 'status' | 'headers'>,
-  text: string,
-  request: FailedRequest,
-  isGoogle: boolean,
-): StowageError {
+export function classify(error: Error, isGoogle: boolean): Failure {
+  if (error instanceof AnswerError) return ofAnswer(error, isGoogle);
+  if (error instanceof CredentialsError) return ofCredentials(error.cause as Error);
+  const { code = 'an unknown error', message } = error as Error & { code?: string };
+  const meaning = {
+    ...meaningOfCode('STORAGE_FAILED', NOT_PERMITTED),
+    remedy: 'check the endpoint, and see the cause',
+  };
+  return { meaning, about: `${code}; ${message}`, isOfConnection: true };
+}
+
+function ofAnswer({ status, headers, text, isOfObject }: AnswerError, isGoogle: boolean): Failure {
   const body = parsed(text);
   const reason = body?.error?.errors?.[0]?.reason;
   const said = body?.error?.message ?? text.slice(0, MAX_QUOTED).trim();
-  const about = [`HTTP ${status}`, reason].filter(Boolean).join(', ');
   const requestId = headers['x-guploader-uploadid'];
   const waitMs = retryAfterMs(headers['retry-after']);
-  return failure(meaningOf(status, reason, said, isGoogle || body !== undefined), about, said, request, {
+  return {
+    meaning: meaningOf(status, reason, said, isGoogle || body !== undefined),
+    about: `${[`HTTP ${status}`, reason].filter(Boolean).join(', ')}; ${said}`,
+    refusal: status === 404 && isOfObject ? 'missing' : REFUSALS[status],
     status,
-    ...(reason !== undefined && { reason }),
-    ...(requestId !== undefined && { requestId }),
-    ...(waitMs !== undefined && { retryAfterMs: waitMs }),
-  });
-}
-
-/** An answer that succeeded, but is not one of Cloud Storage. */
-export function notGcsError(said: string, request: FailedRequest): StowageError {
-  return failure(NOT_GCS, 'an unexpected answer', said.slice(0, MAX_QUOTED), request);
-}
-
-/** What is stored, or was read, is not what was sent. */
-export function changedError(said: string, request: FailedRequest): StowageError {
-  return failure(CHANGED, 'CRC32C', said, request);
-}
-
-/** What an error on the way to an answer, or in its body, comes to. @param wasReached whether the host ever answered */
-export function transportError(cause: unknown, request: FailedRequest, wasReached: boolean): StowageError {
-  const lost = connectionError(cause, request, wasReached);
-  if (lost) return lost;
-  const { code = 'an unknown error', message } = cause as Error & { code?: string };
-  const unknown: Meaning = {
-    code: 'STORAGE_FAILED',
-    what: 'the request failed',
-    remedy: 'check the endpoint, and see the cause',
+    details: {
+      ...(reason !== undefined && { reason }),
+      ...(requestId !== undefined && { requestId }),
+      ...(waitMs !== undefined && { retryAfterMs: waitMs }),
+    },
   };
-  return failure(unknown, code, message, request, undefined, cause);
 }
 
-/** What it comes to that no credentials could be had. */
-export function credentialsError(cause: unknown, request: FailedRequest): StowageError {
-  const error = cause as Error & { response?: { status?: number } };
-  const status = error.response?.status;
+function ofCredentials(cause: Error & { response?: { status?: number } }): Failure {
+  const status = cause.response?.status;
   const place = 'the service that gives out credentials';
   if (codeOfStatus(status) === 'STORAGE_UNAVAILABLE') {
-    return failure(BUSY, `HTTP ${status}`, error.message, { ...request, place }, undefined, cause);
+    return { meaning: BUSY, about: `HTTP ${status}; ${cause.message}`, place };
   }
-  // What its host is called is not the caller's doing: one that cannot be resolved is out of reach.
-  const lost = status === undefined ? connectionError(cause, { ...request, place }, true) : undefined;
-  if (lost) return lost;
-  const meaning = NOTHING_FOUND.test(error.message) ? NO_CREDENTIALS : WRONG_CREDENTIALS;
-  return failure(meaning, 'before the request', error.message, request, undefined, cause);
+  const meaning = NOTHING_FOUND.test(cause.message) ? NO_CREDENTIALS : WRONG_CREDENTIALS;
+  return {
+    meaning,
+    about: `before the request; ${cause.message}`,
+    place,
+    isOfConnection: status === undefined,
+  };
 }
 
 function meaningOf(status: number, reason: string | undefined, said: string, isOfGcs: boolean): Meaning {
-  const byWords = OF_WORDS.find((one) => one.status === status && one.words.test(said))?.meaning;
+  const byWords = OF_WORDS.find(([of, words]) => of === status && words.test(said))?.[2];
   const byReason = reason === undefined ? undefined : OF_REASON[reason];
   const byStatus = status === 404 && !isOfGcs ? NOT_GCS : OF_STATUS[status];
   const known = byWords ?? byReason ?? byStatus;
   if (known) return known;
   const code = codeOfStatus(status);
-  for (const meaning of [BUSY, UNSUPPORTED, FULL]) if (meaning.code === code) return meaning;
+  if (code !== 'STORAGE_FAILED') return meaningOfCode(code, NOT_PERMITTED);
   return isOfGcs ? { code, what: 'the request failed', remedy: 'see what the service says' } : NOT_GCS;
-}
-
-function failure(
-  meaning: Meaning,
-  about: string,
-  said: string,
-  request: FailedRequest,
-  more?: Readonly<Record<string, unknown>>,
-  cause?: unknown,
-): StowageError {
-  return failureOf(meaning, `${request.place}; ${about}; ${said}`, request, more, cause);
 }
 
 function parsed(text: string): ErrorBody | undefined {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AzureStorage } from '../../../src/storage/azure.ts';
 import type { DataStoreStorage } from '../../../src/storage/contract.ts';
+import { GcsStorage } from '../../../src/storage/gcs.ts';
 import { RetryStorage } from '../../../src/storage/retry.ts';
 import { S3Storage } from '../../../src/storage/s3.ts';
 import { errorOf, objectNames } from '../../flow/fixtures.ts';
@@ -56,6 +57,12 @@ const services: Service[] = [
       '<?xml version="1.0"?><EnumerationResults><Blobs/><NextMarker>mark',
     ],
     says: /not one of Azure/,
+  },
+  {
+    name: 'Google Cloud Storage',
+    open: (apiEndpoint) => GcsStorage.open({ bucket: 'data', apiEndpoint }),
+    noListings: ['{"items":[{"name":"gc/1"}]}', '{"kind":"storage#object","name":"gc/1"}', '[]'],
+    says: /does not speak/,
   },
 ];
 
