@@ -1,6 +1,7 @@
-import { type AttemptContext, DEFAULT_MAX_INLINE_BYTES } from './attempts/attempt-context.ts';
 import type { ReadAttempt, ReadRule } from './attempts/attempt-reader.ts';
 import { failOrReport } from './attempts/failing-attempts.ts';
+import { DEFAULT_MAX_INLINE_BYTES } from './attempts/inline-value.ts';
+import type { AttemptContext } from './attempts/open-attempt.ts';
 import { listRuns } from './attempts/run-listing.ts';
 import type { TaskCache, TaskCacheOptions } from './cache/task-cache.ts';
 import { type CachedTask, defineCachedTask, type Widened } from './cached-tasks/cached-task.ts';
@@ -53,7 +54,7 @@ export class FlowDataStore implements AsyncDisposable {
 
   private constructor(
     flowName: string,
-    context: AttemptContext,
+    context: AttemptContext & { content: ContentAddressedStore },
     ownsStorage: boolean,
     cache: TaskCacheOptions | undefined,
   ) {
@@ -86,7 +87,7 @@ export class FlowDataStore implements AsyncDisposable {
     const isAddress = typeof storage === 'string' || storage instanceof URL;
     if (!isAddress) checkStorage(storage);
     const opened = isAddress ? await openStorage(storage) : storage;
-    const context: AttemptContext = {
+    const context = {
       content: new ContentAddressedStore(opened, contentOptions, {
         home: isAddress ? String(storage) : undefined,
       }),

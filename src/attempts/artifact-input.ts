@@ -46,6 +46,8 @@ export interface ArtifactInput {
   name: string;
   value: unknown;
   options: ArtifactOptions;
+  /** Of the place that its content goes to; `undefined` for the store itself. */
+  address: string | undefined;
 }
 
 const ARTIFACT_OPTION_NAMES: readonly string[] = ['compression', 'serializer', 'inline', 'rawDataPath'];
@@ -55,16 +57,21 @@ const OPTION_NAMES: readonly string[] = [...ARTIFACT_OPTION_NAMES, 'artifacts'];
 export class ArtifactInputs {
   readonly #options: ArtifactOptions;
   readonly #byName: Readonly<Record<string, ArtifactOptions>>;
+  readonly #address: string | undefined;
   readonly #unused: Set<string>;
 
-  /** @throws StowageError `INVALID_ARGUMENT` */
-  constructor(options: SaveOptions) {
+  /**
+   * @param address - of the place that content goes to unless the options say otherwise
+   * @throws StowageError `INVALID_ARGUMENT`
+   */
+  constructor(options: SaveOptions, address: string | undefined) {
     checkOptionNames(options, 'saveArtifacts', OPTION_NAMES);
     const { artifacts = {}, signal: _, ...shared } = options;
     if (typeof artifacts !== 'object' || artifacts === null) throw noOptions('artifacts');
     checkOptions(shared, 'The options');
     for (const [name, own] of Object.entries(artifacts)) checkOptions(own, `The options of artifact ${name}`);
     this.#options = shared;
+    this.#address = address;
     this.#byName = artifacts;
     this.#unused = new Set(Object.keys(artifacts));
   }
@@ -74,7 +81,8 @@ export class ArtifactInputs {
     validateUserName(name, 'artifact name');
     this.#unused.delete(name);
     const byName = Object.hasOwn(this.#byName, name) ? this.#byName[name] : undefined;
-    return { name, value, options: merge(merge(this.#options, byName), own) };
+    const options = merge(merge(this.#options, byName), own);
+    return { name, value, options, address: checkRawDataPath(options.rawDataPath) ?? this.#address };
   }
 
   /** @throws StowageError `INVALID_ARGUMENT` for what is no artifact, `INVALID_NAME` */

@@ -1,6 +1,4 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { StreamOptions } from '../content/content-writer.ts';
-import { checkRawDataPath } from '../content/raw-data-path.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import { CHUNKED_FROM_BYTES } from '../format/content-names.ts';
@@ -17,23 +15,16 @@ import type { ArtifactInput, ArtifactInputs, ArtifactOptions, NamedArtifact } fr
 import { type InlineBudget, toInline } from './inline-value.ts';
 import { artifactSubject, type SaveCall } from './save-calls.ts';
 
-/** Under which session content is written and relied on. */
-export interface TableWriter {
-  session: Session;
-  /** Where content goes unless a call or an artifact says otherwise; in the store itself without it. */
-  rawDataPath: string | undefined;
-}
-
 /** A row, and the contents that references inside the value point at. */
 export interface TableRow {
   entry: ArtifactEntry;
   refs: readonly ContentRef[];
 }
 
-/** How many bytes of small values of a sequence are gathered, so that they are written together. */
+/** Small values of a sequence are gathered up to so many bytes, or so many of them, and written together. */
 const GATHER_BYTES = 4 * 1024 * 1024;
 const GATHER_COUNT = 256;
-/** How long a sequence may go on before others have their turn, in milliseconds. */
+/** A sequence may go on for so long before others have their turn, in milliseconds. */
 const MAX_TURN_MS = 20;
 
 /** An artifact whose value refers to content. */
@@ -43,7 +34,7 @@ type Referring = Pick<TableRow, 'refs'> & { name: string };
 interface LargeValue extends SerializedArtifact {
   name: string;
   compression: ArtifactOptions['compression'];
-  rawDataPath: string | undefined;
+  address: string | undefined;
 }
 
 /**
@@ -53,25 +44,20 @@ interface LargeValue extends SerializedArtifact {
 export class ArtifactStaging {
   readonly #registry: SerializerRegistry;
   readonly #budget: InlineBudget;
-  readonly #target: TableWriter;
+  readonly #session: Session;
   readonly #options: CallOptions;
   #rows = new Map<string, TableRow>();
 
-  constructor(
-    registry: SerializerRegistry,
-    budget: InlineBudget,
-    target: TableWriter,
-    { signal }: CallOptions,
-  ) {
+  constructor(registry: SerializerRegistry, budget: InlineBudget, session: Session, { signal }: CallOptions) {
     this.#registry = registry;
     this.#budget = budget;
-    this.#target = target;
+    this.#session = session;
     this.#options = { signal };
   }
 
-  /** The rows by name, in the order in which the artifacts were given. */
-  get rows(): ReadonlyMap<string, TableRow> {
-    return this.#rows;
+  /** The rows, in the order in which the artifacts were given. */
+  get rows(): TableRow[] {
+    return [...this.#rows.values()];
   }
 
   /** Stages artifacts that are in memory. All are serialized before anything is written. */
@@ -140,31 +126,6 @@ export class ArtifactStaging {
     this.#order(names);
   }
 
-  /** Stages bytes that come piece by piece. `abandon` ends the stream where nobody comes to read it. */
-  async addStream(
-    name: string,
-    pieces: AsyncIterable<Uint8Array>,
-    { rawDataPath, ...options }: Pick<ArtifactOptions, 'rawDataPath'> & StreamOptions,
-    abandon: () => Promise<unknown>,
-  ): Promise<void> {
-    const { session } = this.#target;
-    const address = checkRawDataPath(rawDataPath) ?? this.#target.rawDataPath;
-    const place = await session.locate(address, this.#options).catch(async (error: unknown) => {
-      await abandon();
-      throw error;
-    });
-    const content = await session.putStream(pieces, { ...options, ...this.#options, place });
-    const { key, bytes } = content;
-    this.add({ entry: { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content }, refs: [] });
-  }
-
-  /** Stages a row whose content and references are relied on, or written, already. */
-  add(row: TableRow): void {
-    const { name } = row.entry;
-    this.#budget.take(inlineBytesOf(row) - inlineBytesOf(this.#rows.get(name)));
-    this.#rows.set(name, row);
-  }
-
   /** Gives up what was staged. */
   release(): void {
     for (const row of this.#rows.values()) this.#budget.take(-inlineBytesOf(row));
@@ -172,7 +133,10 @@ export class ArtifactStaging {
   }
 
   /** Serializes a value, notes what it refers to, and stages its row if it is kept inline; otherwise returns what has to be written. */
-  #serialize({ name, value, options }: ArtifactInput, referring: Referring[]): LargeValue | undefined {
+  #serialize(
+    { name, value, options, address }: ArtifactInput,
+    referring: Referring[],
+  ): LargeValue | undefined {
     const { serializer, compression, inline } = options;
     const serialized = this.#registry.serialize(
       name,
@@ -182,10 +146,14 @@ export class ArtifactStaging {
     const { bytes, refs } = serialized;
     if (refs.length > 0) referring.push({ name, refs });
     if (!this.#budget.admits(bytes.length, inline, inlineBytesOf(this.#rows.get(name)))) {
-      return { ...serialized, name, compression, rawDataPath: checkRawDataPath(options.rawDataPath) };
+      return { ...serialized, name, compression, address };
     }
-    const entry = { ...describe(name, serialized), key: digestHex(bytes), inline: toInline(serialized) };
-    this.add({ entry, refs });
+    const entry = {
+      ...describe({ ...serialized, name }),
+      key: digestHex(bytes),
+      inline: toInline(serialized),
+    };
+    this.#add({ entry, refs });
     return undefined;
   }
 
@@ -193,7 +161,7 @@ export class ArtifactStaging {
   async #relyOn(referring: readonly Referring[]): Promise<void> {
     if (referring.length === 0) return;
     const sought = referring.flatMap(({ refs }) => refs);
-    const [missing] = await this.#target.session.relyOnRefs(sought, this.#options);
+    const [missing] = await this.#session.relyOnRefs(sought, this.#options);
     if (!missing) return;
     const { kind, name } = missing;
     const artifact = referring.find(({ refs }) => refs.some((ref) => refId(ref) === refId(missing)))?.name;
@@ -204,19 +172,23 @@ export class ArtifactStaging {
     );
   }
 
+  /** Every place is found before anything is written. */
   async #write(values: readonly LargeValue[]): Promise<void> {
-    const { session, rawDataPath } = this.#target;
     const placed: (LargeValue & { place: string })[] = [];
     for (const value of values) {
-      const place = await session.locate(value.rawDataPath ?? rawDataPath, this.#options);
-      placed.push({ ...value, place });
+      placed.push({ ...value, place: await this.#session.locate(value.address, this.#options) });
     }
-    const contents = await session.put(placed, this.#options);
+    const contents = await this.#session.put(placed, this.#options);
     values.forEach((value, index) => {
       const content = contents[index] as StoredContent;
-      const entry = { ...describe(value.name, value), key: content.key, content };
-      this.add({ entry, refs: value.refs });
+      this.#add({ entry: { ...describe(value), key: content.key, content }, refs: value.refs });
     });
+  }
+
+  #add(row: TableRow): void {
+    const { name } = row.entry;
+    this.#budget.take(inlineBytesOf(row) - inlineBytesOf(this.#rows.get(name)));
+    this.#rows.set(name, row);
   }
 
   /** Written or inline, artifacts stand in the order in which they were given. */
@@ -226,15 +198,21 @@ export class ArtifactStaging {
   }
 }
 
-/** What a row counts in the budget of inline values. */
+/** The bytes that a row takes of the budget of inline values. */
 export function inlineBytesOf(row: TableRow | undefined): number {
   return row?.entry.inline ? row.entry.bytes : 0;
 }
 
-function describe(
-  name: string,
-  { type, encoding, info, bytes }: SerializedArtifact,
-): Pick<ArtifactEntry, 'name' | 'type' | 'encoding' | 'info' | 'bytes'> {
+function describe({
+  name,
+  type,
+  encoding,
+  info,
+  bytes,
+}: SerializedArtifact & { name: string }): Pick<
+  ArtifactEntry,
+  'name' | 'type' | 'encoding' | 'info' | 'bytes'
+> {
   const shared = { name, type, encoding, bytes: bytes.length };
   return info === undefined ? shared : { ...shared, info };
 }

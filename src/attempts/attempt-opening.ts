@@ -1,15 +1,14 @@
-import { attemptSession } from '../format/attempt-files.ts';
-import { type TaskPath, validateAttemptNumber } from '../format/pathspec.ts';
+import { StowageError } from '../errors.ts';
+import { attemptSession, latestAttempt, listAttempts } from '../format/attempt-files.ts';
+import { formatPathspec, type TaskPath, validateAttemptNumber } from '../format/pathspec.ts';
 import { Session } from '../sessions/session.ts';
-import type { CallOptions } from '../storage/contract.ts';
-import type { AttemptContext } from './attempt-context.ts';
-import { attemptExists, nextNumber } from './attempt-number.ts';
-import { OpenAttempt } from './open-attempt.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { type AttemptContext, OpenAttempt } from './open-attempt.ts';
 
-/** How often the next free number is looked for when others keep taking it. */
+/** The next free number is looked for so often when others keep taking it. */
 const OPEN_TRIES = 16;
 
-/** Which attempt to open. */
+/** The choice of an attempt to open, and where its content goes. */
 export interface OpenAttemptOptions extends CallOptions {
   /** The attempt's number, from 0. Default: the next one that nobody has opened. */
   attempt?: number | undefined;
@@ -40,4 +39,26 @@ export async function openAttempt(
     if (options.attempt !== undefined) throw attemptExists(path, number);
   }
   throw attemptExists(path, undefined);
+}
+
+/** One LIST: the next number that nobody has opened. */
+async function nextNumber(storage: DataStoreStorage, path: TaskPath, options: CallOptions): Promise<number> {
+  const next = latestAttempt(await listAttempts(storage, path, options)) + 1;
+  if (Number.isSafeInteger(next)) return next;
+  const pathspec = formatPathspec(path);
+  throw new StowageError(
+    'ATTEMPT_EXISTS',
+    `No number is left for an attempt of ${pathspec} of flow ${path.flow} after ${Number.MAX_SAFE_INTEGER}, which is taken. Run the task under another id, and see who took that number.`,
+    { details: { flow: path.flow, pathspec } },
+  );
+}
+
+/** `ATTEMPT_EXISTS`: a number is taken, or one after the other was. */
+function attemptExists(path: TaskPath, number: number | undefined): StowageError {
+  const pathspec = formatPathspec(path, number);
+  const message =
+    number === undefined
+      ? `Others opened attempt after attempt of ${pathspec} of flow ${path.flow} just now; see who else works on this task.`
+      : `Attempt ${pathspec} of flow ${path.flow} was opened before; somebody works on it, or did. Leave the number out to open the next one.`;
+  return new StowageError('ATTEMPT_EXISTS', message, { details: { flow: path.flow, pathspec } });
 }

@@ -1,9 +1,11 @@
 import type { StreamOptions } from '../content/content-writer.ts';
+import { checkRawDataPath } from '../content/raw-data-path.ts';
 import { throwIfAborted } from '../errors.ts';
 import { CHUNKED_FROM_BYTES } from '../format/content-names.ts';
 import { type ContentRef, refId } from '../format/content-ref.ts';
 import type { ArtifactTable } from '../format/description.ts';
 import type { StoredContent } from '../format/stored-content.ts';
+import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { abortable, readHead } from '../streams/stream-head.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
@@ -18,7 +20,7 @@ import {
   namesOf,
   type SaveOptions,
 } from './artifact-input.ts';
-import { ArtifactStaging, inlineBytesOf, type TableRow, type TableWriter } from './artifact-staging.ts';
+import { ArtifactStaging, inlineBytesOf, type TableRow } from './artifact-staging.ts';
 import { InlineBudget } from './inline-value.ts';
 import { artifactSubject, REST_OF_ITERABLE, type SaveCall } from './save-calls.ts';
 
@@ -28,11 +30,14 @@ const NOTHING: ReadonlySet<string> = new Set();
 export class AttemptTable {
   readonly #registry: SerializerRegistry;
   readonly #budget: InlineBudget;
+  /** Of the place that content goes to unless a call or an artifact says otherwise; without it the store itself. */
+  readonly #address: string | undefined;
   readonly #rows = new Map<string, TableRow>();
 
-  constructor(registry: SerializerRegistry, maxInlineBytes: number) {
+  constructor(registry: SerializerRegistry, maxInlineBytes: number, address: string | undefined) {
     this.#registry = registry;
     this.#budget = new InlineBudget(maxInlineBytes);
+    this.#address = address;
   }
 
   /** Tells of an artifact that was committed. */
@@ -46,15 +51,15 @@ export class AttemptTable {
    */
   async stage(
     artifacts: Artifacts,
-    target: TableWriter,
+    session: Session,
     options: SaveOptions,
     call: SaveCall,
-  ): Promise<ArtifactStaging> {
+  ): Promise<TableRow[]> {
     checkArtifacts(artifacts);
     call.expect(isSequence(artifacts) ? [REST_OF_ITERABLE] : namesOf(artifacts).map(artifactSubject));
-    const inputs = new ArtifactInputs(options);
+    const inputs = new ArtifactInputs(options, this.#address);
     throwIfAborted(options.signal);
-    const staging = this.#stageTo(target, options);
+    const staging = new ArtifactStaging(this.#registry, this.#budget, session, options);
     try {
       if (isSequence(artifacts)) {
         await staging.addEach(artifacts, inputs, call);
@@ -64,7 +69,7 @@ export class AttemptTable {
         inputs.checkAllUsed();
         await staging.addAll(batch);
       }
-      return staging;
+      return staging.rows;
     } catch (error) {
       staging.release();
       throw error;
@@ -75,43 +80,46 @@ export class AttemptTable {
   async stageStream(
     name: string,
     source: AsyncIterable<Uint8Array>,
-    target: TableWriter,
+    session: Session,
     options: ArtifactStreamOptions,
     call: SaveCall,
     again?: StreamOptions['again'],
-  ): Promise<ArtifactStaging> {
+  ): Promise<TableRow[]> {
     call.expect([artifactSubject(name)]);
     checkStream(name, source, options);
     const { compression, rawDataPath, signal } = options;
     const pieces = whileOpen(abortable(source, { signal }), call);
     const { head, rest } = await readHead(pieces, CHUNKED_FROM_BYTES);
-    if (!rest) return this.stage({ [name]: head }, target, { compression, rawDataPath, signal }, call);
-    const staging = this.#stageTo(target, options);
+    if (!rest) return this.stage({ [name]: head }, session, { compression, rawDataPath, signal }, call);
+    const address = checkRawDataPath(rawDataPath) ?? this.#address;
+    const place = await session.locate(address, { signal }).catch(async (error: unknown) => {
+      await pieces.return(undefined); // nobody reads on, so that a file or socket would stay open
+      throw error;
+    });
     const readAgain = again && (() => whileOpen(again(), call));
-    const storing = { rawDataPath, compression, again: readAgain };
-    // Nobody reads on where its place cannot be reached, so that a file or socket would stay open.
-    await staging.addStream(name, rest, storing, () => pieces.return(undefined));
-    return staging;
-  }
-
-  /** Stages rows whose content and references are relied on, or written, already. */
-  stageRows(rows: readonly TableRow[], target: TableWriter): ArtifactStaging {
-    const staging = this.#stageTo(target, {});
-    for (const row of rows) staging.add(row);
-    return staging;
+    const content = await session.putStream(rest, { again: readAgain, compression, place, signal });
+    const { key, bytes } = content;
+    return [{ entry: { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content }, refs: [] }];
   }
 
   /** Names what was staged, but for names that a later call has taken. */
-  commit(staged: ArtifactStaging, call: SaveCall): void {
-    for (const [name, row] of staged.rows) {
+  commit(staged: Iterable<TableRow>, call: SaveCall): void {
+    for (const row of staged) {
+      const { name } = row.entry;
       const isTaken = call.take(artifactSubject(name));
       this.#budget.take(-inlineBytesOf(isTaken ? this.#rows.get(name) : row));
       if (isTaken) this.#rows.set(name, row);
     }
   }
 
+  /** Names rows of another attempt, whose content and references this one's session relies on. */
+  adopt(rows: readonly TableRow[], call: SaveCall): void {
+    for (const row of rows) this.#budget.take(inlineBytesOf(row));
+    this.commit(rows, call);
+  }
+
   /** Finds everything again that the rows rest on, for a new session; those that lack something leave the table, and are named. */
-  async revalidate({ session }: TableWriter, options: CallOptions): Promise<string[]> {
+  async revalidate(session: Session, options: CallOptions): Promise<string[]> {
     const rows = [...this.#rows].filter(([, { entry }]) => entry.content);
     const missing = new Set((await session.relyOnRefs(refsOf([...this.#rows.values()]), options)).map(refId));
     const contents = await session.rely(
@@ -135,10 +143,6 @@ export class AttemptTable {
     const rows = [...this.#rows.values()].filter(({ entry }) => !omitted.has(entry.name));
     return { artifacts: rows.map((row) => row.entry), refs: refsOf(rows) };
   }
-
-  #stageTo(target: TableWriter, options: CallOptions): ArtifactStaging {
-    return new ArtifactStaging(this.#registry, this.#budget, target, options);
-  }
 }
 
 /** A stream that ends with its attempt: nobody could name what comes later, of which there may be no end. */
@@ -149,7 +153,7 @@ async function* whileOpen(source: AsyncIterable<Uint8Array>, call: SaveCall): As
   }
 }
 
-/** What rows refer to, each once. Rows that were inherited share one list. */
+/** The references of rows, each once. Rows that were inherited share one list. */
 function refsOf(rows: readonly TableRow[]): ContentRef[] {
   const refs = new Map<string, ContentRef>();
   for (const shared of new Set(rows.map((row) => row.refs)))

@@ -1,4 +1,4 @@
-import type { ContentAddressedStore } from '../content-addressed-store.ts';
+import type { ContentStore } from '../content/content-store.ts';
 import { invalidArgument, isStowageError, StowageError, type StowageErrorCode } from '../errors.ts';
 import type { ContentRef } from '../format/content-ref.ts';
 import type { ArtifactEntry, ArtifactTable } from '../format/description.ts';
@@ -31,14 +31,14 @@ export const CONTENT_FAULTS: readonly StowageErrorCode[] = [
 /** The artifacts of one attempt, for everybody who reads them: which there are, and their values. */
 export class AttemptView {
   /** The store that it lies in. */
-  readonly content: ContentAddressedStore;
+  readonly content: ContentStore;
   readonly facts: AttemptFacts;
   readonly #registry: SerializerRegistry;
   readonly #prefetched: PrefetchedBytes | undefined;
   #entriesByName: Map<string, ArtifactEntry> | undefined;
 
   constructor(
-    content: ContentAddressedStore,
+    content: ContentStore,
     registry: SerializerRegistry,
     facts: AttemptFacts,
     prefetched?: PrefetchedBytes,

@@ -1,4 +1,4 @@
-import type { ContentAddressedStore } from '../content-addressed-store.ts';
+import type { ContentStore } from '../content/content-store.ts';
 import { invalidArgument, StowageError } from '../errors.ts';
 import { listAttempts } from '../format/attempt-files.ts';
 import type { ContentRef } from '../format/content-ref.ts';
@@ -17,7 +17,7 @@ import type { AttemptView } from './attempt-view.ts';
  * attempt of another store
  */
 export async function inheritArtifacts(
-  content: ContentAddressedStore,
+  content: ContentStore,
   taken: ReadonlyMap<AttemptView, readonly string[]>,
   session: Session,
   options: CallOptions,
@@ -89,11 +89,7 @@ async function inheritFrom(
 }
 
 /** Copies of a store share its id, and are stores of their own. */
-async function isSameStore(
-  a: ContentAddressedStore,
-  b: ContentAddressedStore,
-  options: CallOptions,
-): Promise<boolean> {
+async function isSameStore(a: ContentStore, b: ContentStore, options: CallOptions): Promise<boolean> {
   if (a.storage === b.storage) return true;
   if (a.storage.uri('stowage.json') !== b.storage.uri('stowage.json')) return false;
   return (await a.storeId(options)) === (await b.storeId(options));

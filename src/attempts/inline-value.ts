@@ -15,6 +15,8 @@ export function toInline(serialized: SerializedArtifact): InlineValue {
   return { base64: Buffer.from(buffer, byteOffset, length).toString('base64') };
 }
 
+/** Serialized values up to so many bytes are inline, by default. */
+export const DEFAULT_MAX_INLINE_BYTES: number = 16 * 1024;
 /** All inline values of an attempt together stay below this. */
 export const MAX_INLINE_TOTAL_BYTES: number = 512 * 1024;
 

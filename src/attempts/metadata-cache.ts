@@ -1,6 +1,6 @@
 import type { ByteCache } from '../content/byte-cache.ts';
+import type { ContentStore } from '../content/content-store.ts';
 import { GuardedCache } from '../content/guarded-cache.ts';
-import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { isStowageError } from '../errors.ts';
 import type { ListedDone } from '../format/attempt-files.ts';
@@ -30,11 +30,11 @@ const HEADER_BYTES = KEY_BYTES + 4;
  * of DONE (4 bytes, little-endian), DONE and metadata.json: every byte of it is verified.
  */
 export class MetadataCache {
-  readonly #content: ContentAddressedStore;
+  readonly #content: ContentStore;
   readonly #cache: GuardedCache;
 
   /** @throws StowageError `INVALID_ARGUMENT` for anything but a cache. */
-  constructor(content: ContentAddressedStore, cache: ByteCache) {
+  constructor(content: ContentStore, cache: ByteCache) {
     this.#content = content;
     this.#cache = new GuardedCache(cache);
   }

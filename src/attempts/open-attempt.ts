@@ -1,3 +1,4 @@
+import type { ContentStore } from '../content/content-store.ts';
 import type { StreamOptions } from '../content/content-writer.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { invalidArgument, StowageError, throwIfAborted } from '../errors.ts';
@@ -20,10 +21,10 @@ import type { LogStreams } from '../logs/log-streams.ts';
 import { LogWriter, type SaveLogsOptions } from '../logs/log-writer.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import { Session } from '../sessions/session.ts';
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import type { SerializerRegistry } from '../values/registry.ts';
 import type { ArtifactStreamOptions, Artifacts, SaveOptions } from './artifact-input.ts';
-import type { ArtifactStaging, TableWriter } from './artifact-staging.ts';
-import type { AttemptContext } from './attempt-context.ts';
+import type { TableRow } from './artifact-staging.ts';
 import { AttemptTable } from './attempt-table.ts';
 import type { AttemptView } from './attempt-view.ts';
 import { leaveToItself } from './failing-attempts.ts';
@@ -31,6 +32,16 @@ import { inheritArtifacts } from './inherit-artifacts.ts';
 import { type Metadata, MetadataWriter } from './metadata-parts.ts';
 import { artifactSubject, metadataSubject, namesIn, type SaveCall, SaveCalls } from './save-calls.ts';
 import { transferArtifacts } from './transfer-artifacts.ts';
+
+/** The settings that attempts of one store share. */
+export interface AttemptContext {
+  content: ContentStore;
+  registry: SerializerRegistry;
+  /** Serialized values up to this many bytes are kept in metadata.json. */
+  maxInlineBytes: number;
+  /** The interval of the heartbeat, in milliseconds. Default: ten minutes. */
+  beatIntervalMs?: number | undefined;
+}
 
 /** A closed attempt, so that it cannot be taken for another one. */
 export interface ClosedAttempt extends TaskPath {
@@ -40,7 +51,7 @@ export interface ClosedAttempt extends TaskPath {
   metadataDigest: string;
 }
 
-/** How many attempts an attempt may record that it rests on. */
+/** An attempt may record so many attempts that it rests on. */
 const MAX_READ_FROM = 50_000;
 
 /**
@@ -78,9 +89,9 @@ export class OpenAttempt {
     this.#number = number;
     this.#session = session;
     this.#calls = new SaveCalls(this);
-    this.#table = new AttemptTable(context.registry, context.maxInlineBytes);
-    this.#metadata = new MetadataWriter(this.#storage, path, number);
-    this.#logs = new LogWriter(this.#storage, path, number);
+    this.#table = new AttemptTable(context.registry, context.maxInlineBytes, rawDataPath);
+    this.#metadata = new MetadataWriter(context.content.storage, path, number);
+    this.#logs = new LogWriter(context.content.storage, path, number);
   }
 
   /** The attempt's number; one more than it was opened with, if it had to be closed after a fence. */
@@ -115,7 +126,7 @@ export class OpenAttempt {
   async saveArtifacts(artifacts: Artifacts, options: SaveOptions = {}): Promise<void> {
     const call = this.#calls.begin('artifacts');
     try {
-      this.#commit(await this.#table.stage(artifacts, this.#target, options, call), call);
+      this.#commit(await this.#table.stage(artifacts, this.#session, options, call), call);
     } catch (error) {
       throw call.fail(error);
     }
@@ -130,7 +141,7 @@ export class OpenAttempt {
   ): Promise<void> {
     const call = this.#calls.begin('artifacts');
     try {
-      this.#commit(await this.#table.stageStream(name, source, this.#target, options, call, again), call);
+      this.#commit(await this.#table.stageStream(name, source, this.#session, options, call, again), call);
     } catch (error) {
       throw call.fail(error);
     }
@@ -150,7 +161,8 @@ export class OpenAttempt {
     const rows = await inheritArtifacts(this.#context.content, taken, this.#session, options);
     call.ensureMayCommit();
     for (const origin of call.origins) this.#addReadFrom(origin);
-    this.#commit(this.#table.stageRows(rows, this.#target), call);
+    this.#table.adopt(rows, call);
+    call.succeed();
   }
 
   /** Copies artifacts of an attempt of another store. */
@@ -160,8 +172,10 @@ export class OpenAttempt {
     options: CallOptions,
     call: SaveCall,
   ): Promise<void> {
-    const rows = await transferArtifacts(origin, names, this.#target, options);
-    this.#commit(this.#table.stageRows(rows, this.#target), call);
+    const rows = await transferArtifacts(origin, names, this.#session, this.#rawDataPath, options);
+    call.ensureMayCommit();
+    this.#table.adopt(rows, call);
+    call.succeed();
   }
 
   /** Tells of an artifact of this name, or of a call that has not ended and is to save one. */
@@ -193,7 +207,6 @@ export class OpenAttempt {
     const call = this.#calls.begin('logs');
     try {
       call.expect(namesIn(streams).map((stream) => `log ${String(source)}/${stream}`));
-      checkOptionNames(options, 'saveLogs', ['flushMs']);
       await this.#logs.append(source, streams, options);
       call.succeed();
     } catch (error) {
@@ -235,15 +248,7 @@ export class OpenAttempt {
     await this.#session.abandon();
   }
 
-  get #target(): TableWriter {
-    return { session: this.#session, rawDataPath: this.#rawDataPath };
-  }
-
-  get #storage(): DataStoreStorage {
-    return this.#context.content.storage;
-  }
-
-  #commit(staged: ArtifactStaging, call: SaveCall): void {
+  #commit(staged: readonly TableRow[], call: SaveCall): void {
     call.ensureMayCommit();
     this.#table.commit(staged, call);
     call.succeed();
@@ -268,9 +273,10 @@ export class OpenAttempt {
     if (this.#mustRevalidate) await this.#revalidate(options);
     if (outcome === 'done' && this.#lost.size > 0) return this.#closeWithLoss(options);
     this.#description ??= await this.#describe(options);
+    const session = this.#session; // another call beside this may go past a fence
     const ending = { outcome, ...(error ? { error } : {}) };
-    const standing = await this.#session.close(this.#description, ending, options);
-    if (standing && standing.session !== this.#session.id) throw this.#fenced('somebody else closed it');
+    const standing = await session.close(this.#description, ending, options);
+    if (standing && standing.session !== session.id) throw this.#fenced('somebody else closed it');
     // A collector that heard nothing for a day gave up on this attempt. As a failure that is as good as closed.
     if (standing?.outcome === 'abandoned' && outcome === 'done') {
       await this.#openNext(options);
@@ -307,7 +313,7 @@ export class OpenAttempt {
   }
 
   async #revalidate(options: CallOptions): Promise<void> {
-    for (const name of await this.#table.revalidate(this.#target, options)) this.#lost.add(name);
+    for (const name of await this.#table.revalidate(this.#session, options)) this.#lost.add(name);
     this.#mustRevalidate = false;
   }
 

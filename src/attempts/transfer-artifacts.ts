@@ -1,5 +1,5 @@
+import type { ContentStore } from '../content/content-store.ts';
 import type { ContentInput } from '../content/content-writer.ts';
-import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument, throwIfAborted } from '../errors.ts';
 import { CHUNKED_FROM_BYTES } from '../format/content-names.ts';
 import type { ArtifactEntry } from '../format/description.ts';
@@ -7,11 +7,11 @@ import type { StoredContent } from '../format/stored-content.ts';
 import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { ELEMENT_TYPES } from '../values/element-types.ts';
-import type { TableRow, TableWriter } from './artifact-staging.ts';
+import type { TableRow } from './artifact-staging.ts';
 import type { AttemptView } from './attempt-view.ts';
 import { checkDescribed, checkKept, entriesOf } from './inherit-artifacts.ts';
 
-/** How many bytes of small contents are read before they are written together. */
+/** So many bytes of small contents are read before they are written together. */
 const GATHER_BYTES = 8 * 1024 * 1024;
 
 /**
@@ -22,7 +22,8 @@ const GATHER_BYTES = 8 * 1024 * 1024;
 export async function transferArtifacts(
   origin: AttemptView,
   names: readonly string[],
-  target: TableWriter,
+  session: Session,
+  rawDataPath: string | undefined,
   options: CallOptions,
 ): Promise<TableRow[]> {
   checkDescribed(origin);
@@ -30,7 +31,6 @@ export async function transferArtifacts(
   const { refs } = origin;
   const stored = entries.filter((entry) => entry.content);
   checkKept(origin, entries);
-  const { session, rawDataPath } = target;
   await transferRefs(origin, session, options);
   const place = await session.locate(stored.length === 0 ? undefined : rawDataPath, options);
   const sought = stored.map(({ key, bytes }) => ({ key, bytes, place }));
@@ -50,7 +50,7 @@ export async function transferArtifacts(
 
 /** Small contents are written together, large ones one after the other as they are read. */
 async function copyContents(
-  from: ContentAddressedStore,
+  from: ContentStore,
   entries: readonly ArtifactEntry[],
   { session, place }: { session: Session; place: string },
   copied: Map<string, StoredContent>,
@@ -80,7 +80,7 @@ async function copyContents(
   await flush();
 }
 
-/** What references inside values point at comes along; objects of the other store that have a name only there cannot. */
+/** Copies the contents that references inside values point at. Objects of the other store that have a name only there cannot come along. */
 async function transferRefs(
   { content, flow, pathspec, refs }: AttemptView,
   session: Session,

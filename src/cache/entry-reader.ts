@@ -1,5 +1,5 @@
+import type { ContentStore } from '../content/content-store.ts';
 import { ContentPresence, type Presence } from '../content/presence.ts';
-import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import {
   type CacheEntry,
@@ -79,15 +79,11 @@ const LOOKS_AT_ONCE = 16;
 
 /** Reads entries, and judges whether they count. */
 export class EntryReader {
-  readonly #content: ContentAddressedStore;
+  readonly #content: ContentStore;
   readonly #signer: EntrySigner | undefined;
   readonly #wallClockMs: () => number;
 
-  constructor(
-    content: ContentAddressedStore,
-    signer: EntrySigner | undefined,
-    wallClockMs: () => number = Date.now,
-  ) {
+  constructor(content: ContentStore, signer: EntrySigner | undefined, wallClockMs: () => number = Date.now) {
     this.#content = content;
     this.#signer = signer;
     this.#wallClockMs = wallClockMs;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReadAttempt } from '../attempts/attempt-reader.ts';
-import type { ContentAddressedStore } from '../content-addressed-store.ts';
+import type { ContentStore } from '../content/content-store.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import { attemptBase } from '../format/attempt-files.ts';
 import { type CacheEntrySource, encodeEntry, type NewCacheEntry } from '../format/cache-entry.ts';
@@ -53,13 +53,13 @@ const LONGEST_PAUSE_MS = 100;
 
 /** Stores entries: the first one is created, later ones replace just what was seen. */
 export class EntryWriter {
-  readonly #content: ContentAddressedStore;
+  readonly #content: ContentStore;
   readonly #entries: EntryReader;
   readonly #signer: EntrySigner | undefined;
   readonly #wallClockMs: () => number;
 
   constructor(
-    content: ContentAddressedStore,
+    content: ContentStore,
     entries: EntryReader,
     signer: EntrySigner | undefined,
     wallClockMs: () => number,

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { SingleFlight } from '../async/single-flight.ts';
-import type { AttemptContext } from '../attempts/attempt-context.ts';
-import type { OpenAttempt } from '../attempts/open-attempt.ts';
+import type { AttemptContext, OpenAttempt } from '../attempts/open-attempt.ts';
 import { TaskCache, type TaskCacheOptions } from '../cache/task-cache.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import type { RunWriter, TaskSpec } from '../flow/run-writer.ts';

@@ -1,10 +1,9 @@
 import { BoundedMap } from '../async/bounded-map.ts';
-import type { AttemptContext } from '../attempts/attempt-context.ts';
 import { openAttempt } from '../attempts/attempt-opening.ts';
 import { toMetadata } from '../attempts/metadata-parts.ts';
-import type { OpenAttempt } from '../attempts/open-attempt.ts';
+import type { AttemptContext, OpenAttempt } from '../attempts/open-attempt.ts';
+import type { ContentStore } from '../content/content-store.ts';
 import { checkRawDataPath, type RawDataPathOptions } from '../content/raw-data-path.ts';
-import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument, StowageError } from '../errors.ts';
 import { HERE } from '../format/content-ref.ts';
 import { type TaskPath, validateTaskNames } from '../format/pathspec.ts';
@@ -91,7 +90,7 @@ export class RunWriter {
     return openAttempt(this.#context, path, { attempt: spec.attempt, rawDataPath, signal });
   }
 
-  get #content(): ContentAddressedStore {
+  get #content(): ContentStore {
     return this.#context.content;
   }
 

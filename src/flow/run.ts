@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import type { ContentAddressedStore } from '../content-addressed-store.ts';
+import type { ContentStore } from '../content/content-store.ts';
 import { isError, StowageError } from '../errors.ts';
 import {
   finishRunRecord,
@@ -25,7 +25,7 @@ export interface RunInfo extends RunCreated {
 /** What a run needs of its flow. */
 export interface RunOwner {
   readonly flowName: string;
-  readonly caStore: ContentAddressedStore;
+  readonly caStore: ContentStore;
   getTaskDataStores(selection: GetTasksOptions & CallOptions): Promise<TaskDataStore[]>;
 }
 

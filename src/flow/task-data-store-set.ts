@@ -1,7 +1,7 @@
 import { mapBounded } from '../async/bounded-work.ts';
 import type { ReadAttempt } from '../attempts/attempt-reader.ts';
 import { CONTENT_FAULTS } from '../attempts/attempt-view.ts';
-import type { ContentAddressedStore } from '../content-addressed-store.ts';
+import type { ContentStore } from '../content/content-store.ts';
 import { isStowageError } from '../errors.ts';
 import { formatPathspec } from '../format/pathspec.ts';
 import type { StoredContent } from '../format/stored-content.ts';
@@ -64,7 +64,7 @@ export class TaskDataStoreSet implements Iterable<TaskDataStore> {
 /** Opens a set: reads the attempts, then what is to be prefetched. */
 export async function openSet(
   readAttempts: () => Promise<readonly ReadAttempt[]>,
-  content: ContentAddressedStore,
+  content: ContentStore,
   registry: SerializerRegistry,
   { prefetch = [], maxPrefetchBytes = DEFAULT_MAX_PREFETCH_BYTES }: PrefetchOptions,
   options: CallOptions,
@@ -104,7 +104,7 @@ function contentsToFetch(
 
 /** Leaves content that is gone or damaged to the load that asks for it, which knows the artifact. */
 async function fetchIfWhole(
-  content: ContentAddressedStore,
+  content: ContentStore,
   address: StoredContent,
   options: CallOptions,
 ): Promise<Uint8Array | undefined> {

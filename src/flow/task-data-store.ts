@@ -3,7 +3,7 @@ import type { AttemptStatus, ReadAttempt } from '../attempts/attempt-reader.ts';
 import { AttemptView, type PrefetchedBytes } from '../attempts/attempt-view.ts';
 import { cloneJson } from '../attempts/inline-value.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
-import type { ContentAddressedStore } from '../content-addressed-store.ts';
+import type { ContentStore } from '../content/content-store.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { LogName } from '../format/log-names.ts';
 import type { RecordedError } from '../format/session-files.ts';
@@ -62,7 +62,7 @@ export class TaskDataStore {
    * @internal
    */
   constructor(
-    content: ContentAddressedStore,
+    content: ContentStore,
     registry: SerializerRegistry,
     read: ReadAttempt,
     prefetched?: PrefetchedBytes,

@@ -2,7 +2,7 @@ import { mapBounded } from '../async/bounded-work.ts';
 import { type ReadAttempt, type ReadRule, readAttempt, readTask } from '../attempts/attempt-reader.ts';
 import { MetadataCache } from '../attempts/metadata-cache.ts';
 import type { ByteCache } from '../content/byte-cache.ts';
-import type { ContentAddressedStore } from '../content-addressed-store.ts';
+import type { ContentStore } from '../content/content-store.ts';
 import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
 import {
   type ListAttemptsOptions,
@@ -30,10 +30,10 @@ interface NamedTask {
 /** Opens attempts of a flow for reading: one, those of a run, or many by name. */
 export class TaskOpener {
   readonly #flow: string;
-  readonly #content: ContentAddressedStore;
+  readonly #content: ContentStore;
   #cache: MetadataCache | undefined;
 
-  constructor(flow: string, content: ContentAddressedStore) {
+  constructor(flow: string, content: ContentStore) {
     this.#flow = flow;
     this.#content = content;
   }
