@@ -29,8 +29,45 @@ const bundle = await rolldown({
   external: (id) => !id.startsWith('.') && !id.startsWith(root),
   transform: { target: 'node20.19' },
 });
+
+const closures = new Map();
+
+/** Everything that a source imports, and what that imports, but for what is loaded on use. */
+function closureOf(source, graph) {
+  const known = closures.get(source);
+  if (known) return known;
+  const reached = new Set();
+  const reach = (id) => {
+    if (reached.has(id)) return;
+    reached.add(id);
+    for (const imported of graph.getModuleInfo(id)?.importedIds ?? []) reach(imported);
+  };
+  reach(join(root, 'src', source));
+  closures.set(source, reached);
+  return reached;
+}
+
+/** A chunk of all that the sources reach; what several chunks would hold is in the first of them. */
+function chunkOf(name, priority, sources, isIn = (reached) => reached.some(Boolean)) {
+  const nameOf = (id, graph) => {
+    const reached = sources.map((source) => closureOf(source, graph).has(id));
+    return isIn(reached) && !graph.getModuleInfo(id)?.isEntry ? name : null;
+  };
+  return { name: nameOf, debugName: name, priority };
+}
+
 await bundle.write({
   dir: dist,
+  // Left alone, the bundler makes a chunk for every set of importers, and there are many of what is imported on use.
+  codeSplitting: {
+    groups: [
+      chunkOf('base', 5, ['cli/main.ts', 'index.ts'], (reached) => reached.every(Boolean)),
+      chunkOf('command', 4, ['cli/main.ts']),
+      chunkOf('store', 3, ['content-addressed-store.ts', 'storage/open.ts', 'default-storage.ts']),
+      chunkOf('core', 2, ['index.ts']),
+      chunkOf('views', 1, ['cli/reach.ts', 'views/runs.ts', 'views/run-tree.ts']),
+    ],
+  },
   format: 'esm',
   entryFileNames: '[name].js',
   // One level deep, as the entries of the command are: package.json is found from there.

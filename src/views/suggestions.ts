@@ -1,4 +1,4 @@
-import { distance } from 'fastest-levenshtein';
+import { createRequire } from 'node:module';
 
 const MAX_SUGGESTIONS = 3;
 const MAX_COMPARED = 20_000;
@@ -38,7 +38,12 @@ function editsBetween(a: string, b: string, most: number): number {
   const [short, long] = a.length <= b.length ? [a, b] : [b, a];
   if (short.length >= 3 && long.includes(short)) return 0.5;
   if (long.length - short.length > most) return Number.POSITIVE_INFINITY;
-  return isOneSwap(a, b) ? 1 : distance(a, b);
+  if (isOneSwap(a, b)) return 1;
+  // Loaded with the first slip: most names are found.
+  const { distance } = createRequire(import.meta.url)('fastest-levenshtein') as {
+    distance: (a: string, b: string) => number;
+  };
+  return distance(a, b);
 }
 
 /** Tells whether two neighbours changed places, which is one slip although it takes two edits. */

@@ -104,7 +104,7 @@ describe('at 40 columns', () => {
       expect(longest, `${args.join(' ')}\n${stdout}`).toBeLessThanOrEqual(40);
     }
     const { stdout } = await stowage(undefined, ['get', '--help'], { COLUMNS: '40' });
-    expect(stdout).toContain('\n  --allow-not-done\n    read an attempt that failed all the\n    same\n');
+    expect(stdout).toContain('\n  --bytes\n    the serialized bytes as they are:\n    --format bytes\n');
   });
 
   it.runIf(hasScript)('errors are wrapped between words; a path, and a command to copy, stay whole', () => {

@@ -5,6 +5,7 @@ import { outputFailed } from '../files/write-errors.ts';
 import { coloured, hasColours, type Paint, plain, type Style } from './paint.ts';
 import { clearProgress } from './progress.ts';
 import type { Cell, Column } from './table.ts';
+import { wrapWords } from './wrap.ts';
 
 /** A place that takes a command's results, piece by piece. */
 export interface Sink {
@@ -87,10 +88,7 @@ export class Output implements Sink {
 
   /** A sentence in lines that fit; `apart` is where one may end. */
   async sentence(text: string, style?: Style, apart: string | RegExp = ' '): Promise<void> {
-    const [{ displayWidth, printable }, { wrapWords }] = await Promise.all([
-      import('./terminal-text.ts'),
-      import('./wrap.ts'),
-    ]);
+    const { displayWidth, printable } = await import('./terminal-text.ts');
     const lines = wrapWords(printable(text).split(apart), this.width, displayWidth);
     await this.lines(style === undefined ? lines : lines.map((line) => this.paint(style, line)));
   }

@@ -1,21 +1,26 @@
-import stringWidth from 'string-width';
+import { createRequire } from 'node:module';
 
 export { printable, printableLines } from '../../codec/printable-text.ts';
 
 const ASCII = /^[\x20-\x7e]*$/;
-/** What a person takes for one character: combining marks, and emoji that are joined, belong to what they stand behind. */
-const GRAPHEMES = new Intl.Segmenter();
+let widthBeyondAscii: ((text: string) => number) | undefined;
 
 /** How many columns of a terminal a printable text takes. */
 export function displayWidth(text: string): number {
-  return ASCII.test(text) ? text.length : stringWidth(text);
+  if (ASCII.test(text)) return text.length;
+  // It takes 10 ms to load, and few names need it.
+  widthBeyondAscii ??= (
+    createRequire(import.meta.url)('string-width') as { default: (text: string) => number }
+  ).default;
+  return widthBeyondAscii(text);
 }
 
 /** A text cut in its middle to at most `width` columns: run ids and file names differ at their ends. */
 export function shorten(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   if (width <= 1) return width === 1 ? '…' : '';
-  const characters = Array.from(GRAPHEMES.segment(text), ({ segment }) => segment);
+  // Combining marks, and emoji that are joined, are one character with what they stand behind.
+  const characters = Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
   const head = take(characters, Math.ceil(((width - 1) * 2) / 3));
   const tail = take(characters.reverse(), width - 1 - displayWidth(head.join('')));
   return `${head.join('')}…${tail.reverse().join('')}`;
