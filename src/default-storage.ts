@@ -16,7 +16,7 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Where a store lies when nobody says: `./.stowage`, unless the environment names another place. An empty variable counts as none.
+ * The address of a store when none is given: `./.stowage`, unless the environment names another. An empty variable counts as none.
  * Kinds beside the four are those of `registerStorage`: their variable holds whatever address they take.
  *
  * @throws StowageError `INVALID_ARGUMENT` where the kind's variable is missing, or holds an address of another kind

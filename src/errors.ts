@@ -69,7 +69,7 @@ export type StowageErrorCode = (typeof ERROR_CODES)[number];
 /** Facts about an error, for programs: names, sizes, digests, the path inside a value. JSON-compatible. */
 export type ErrorDetails = Readonly<Record<string, unknown>>;
 
-/** By it every copy of the package in a process knows the errors of the others. */
+/** Every copy of the package in a process knows the errors of the others by it. */
 const BRAND = Symbol.for('stowage.StowageError');
 
 /**
@@ -96,7 +96,7 @@ export class StowageError extends Error {
 }
 
 /**
- * Whether `error` is a {@link StowageError}, with one of `codes` if any are given. It may come from another copy of the package in the
+ * True if `error` is a {@link StowageError}, with one of `codes` if any are given. It may come from another copy of the package in the
  * process, whose class `instanceof` does not know.
  */
 export function isStowageError(error: unknown, ...codes: StowageErrorCode[]): error is StowageError {
@@ -104,7 +104,7 @@ export function isStowageError(error: unknown, ...codes: StowageErrorCode[]): er
   return codes.length === 0 || codes.includes((error as Error as StowageError).code);
 }
 
-/** Whether `value` is an error, of whatever realm. */
+/** True if `value` is an error, of whatever realm. */
 export function isError(value: unknown): value is Error {
   return types.isNativeError(value) || isInstance(value, Error);
 }
@@ -114,7 +114,7 @@ export function isInstance<T>(value: unknown, Class: abstract new (...args: neve
   return attempted(() => value instanceof Class) === true;
 }
 
-/** What `ask` returns; `undefined` where it throws, as getters of what users throw may do. */
+/** Returns what `ask` returns; `undefined` if it throws, as getters of what users throw may. */
 export function attempted<T>(ask: () => T): T | undefined {
   try {
     return ask();
@@ -126,12 +126,12 @@ export function attempted<T>(ask: () => T): T | undefined {
 const BRIEF = { depth: 0, breakLength: Infinity, customInspect: false, maxStringLength: 1000 } as const;
 const NO_TEXT = 'something that has no text';
 
-/** What was thrown, to follow "it threw": the name and message of an error, anything else as Node shows it. */
+/** Describes what was thrown, to follow "it threw": the name and message of an error, anything else as Node shows it. */
 export function thrownText(thrown: unknown): string {
   return attempted(() => (isError(thrown) ? String(thrown) : inspect(thrown, BRIEF))) ?? NO_TEXT;
 }
 
-/** What was thrown, as a sentence of its own: the message of an error, the text of anything else. */
+/** Describes what was thrown in a sentence of its own: the message of an error, the text of anything else. */
 export function messageOf(thrown: unknown): string {
   const message: unknown = isError(thrown) ? attempted(() => thrown.message) : thrown;
   return typeof message === 'string' ? message : thrownText(thrown);

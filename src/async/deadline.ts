@@ -20,7 +20,7 @@ export class Deadline {
     this.#leftMs = limitMs;
   }
 
-  /** What all calls together may take, in milliseconds. */
+  /** The time that all calls together may take, in milliseconds. */
   get limitMs(): number {
     return this.#limitMs;
   }

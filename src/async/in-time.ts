@@ -1,9 +1,9 @@
 import { abortError } from '../errors.ts';
 
-/** What {@link inTime} resolves to when the time is over. */
+/** The result of {@link inTime} when the time is over. */
 export const TOO_LATE: unique symbol = Symbol('too late');
 
-/** What `running` resolves to, or that it takes longer than `limitMs`; throws `ABORTED` at once when `signal` says so. */
+/** Gives the result of `running`, or tells that it takes longer than `limitMs`. Throws `ABORTED` at once when `signal` is aborted. */
 export function inTime<T>(
   running: Promise<T>,
   limitMs: number,

@@ -1,7 +1,7 @@
 import { abortError } from '../errors.ts';
 import { onAbort } from './on-abort.ts';
 
-/** What `work` comes to, or `ABORTED` as soon as `signal` is aborted, however long the work goes on. */
+/** Gives the result of `work`. Throws `ABORTED` as soon as `signal` is aborted, however long the work goes on. */
 export function orAborted<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return work();
   return new Promise((resolve, reject) => {

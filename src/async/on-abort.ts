@@ -1,4 +1,4 @@
-/** Whoever waits for a signal, called in turn by the one listener that it has. */
+/** All that wait for a signal, called in turn by the one listener that it has. */
 class Waiting {
   readonly #callbacks = new Set<() => void>();
   readonly #signal: AbortSignal;

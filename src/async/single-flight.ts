@@ -17,7 +17,7 @@ export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
 
   /**
-   * What `work` comes to, whether this call began it or joined it. Work may call `seal`: who comes later joins it no more, and begins
+   * Gives the result of `work`, begun by this call or joined. Work may call `seal`: a later call does not join it any more, and begins
    * work of its own.
    */
   async run(

@@ -10,12 +10,12 @@ import { valueDigest } from './key-encoding.ts';
 import { invalidTask } from './key-fault.ts';
 import type { KeyListing } from './key-listing.ts';
 
-/** What a task's code is, for `version: 'auto'`. */
+/** The code of a task, for `version: 'auto'`. */
 export interface CodeOptions {
   /** The task's function. */
   readonly run: SourceFunction;
   /**
-   * What else the result depends on: functions and classes by their source, cached tasks by all that is part of their keys but the input,
+   * Everything else that the result depends on: functions and classes by their source, cached tasks by all that is part of their keys but the input,
    * files (a path, from the working directory, or a `file:` URL) by their bytes. Their order counts; the paths of files do not.
    * Default: nothing.
    */
@@ -31,7 +31,7 @@ export interface CodeVersion {
   /** The digest of each part, for `explainKeys`. */
   readonly places: KeyListing;
   /**
-   * What the task's function, and the functions of `dependsOn`, use and do not declare, and what no function of `dependsOn` is named as:
+   * Variables that the task's function, and the functions of `dependsOn`, use and do not declare, and that no function of `dependsOn` has as its name:
    * what is there is no part of the version.
    */
   readonly freeVariables: readonly FreeVariable[];
@@ -41,7 +41,7 @@ export interface CodeVersion {
 export interface FreeVariable {
   /** `k`, `process.env.MODEL`, `import("./model.js")`, `this`; `prompts_1.judge`, where a compiler made that of an import. */
   readonly name: string;
-  /** Which function uses it: `run`, `dependsOn[0]`. */
+  /** The function that uses it: `run`, `dependsOn[0]`. */
   readonly place: string;
 }
 
@@ -157,7 +157,7 @@ export class TaskCode {
 }
 
 /**
- * By which names a variable counts: of `prompts_1.judge`, which a compiler may have made of `judge`, or of what is called `prompts_1`, by
+ * The names by which a variable counts: of `prompts_1.judge`, which a compiler may have made of `judge`, or of what is called `prompts_1`, by
  * both; of `process.env.MODEL` by `MODEL` as well.
  */
 export function isNamedBy({ name }: FreeVariable, isName: (name: string) => boolean): boolean {

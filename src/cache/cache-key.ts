@@ -10,16 +10,16 @@ import { invalidTask, unkeyable } from './key-fault.ts';
 import { type KeyListing, listPlaces } from './key-listing.ts';
 import { type CacheKey, type CacheScope, type KeyParts, keyOfParts } from './key-parts.ts';
 
-/** What the calls of one task have in common, for their keys. */
+/** The parts that the keys of all calls of one task share. */
 export interface TaskKeyParts {
   readonly taskName: string;
   /** The user's own; or one made of code, by `autoVersion`. */
   readonly version: string | Pick<CodeVersion, 'digest' | 'places'>;
   /** Default: `global`. */
   readonly scope?: CacheScope | undefined;
-  /** What the task takes and gives: JSON Schemas, or a version of the user's where there are none. Default: nothing. */
+  /** The input and output of the task: JSON Schemas, or a version of the user's if there are none. Default: nothing. */
   readonly interface?: TaskSchemas | { readonly version: string } | undefined;
-  /** What the result depends on beside the input: any value that can be saved. Default: nothing. */
+  /** Everything else that the result depends on, beside the input: any value that can be saved. Default: nothing. */
   readonly config?: unknown;
   /** Members of the input, which must be an object then, that the result does not depend on. Default: none. */
   readonly ignoredInputs?: readonly string[] | undefined;
@@ -118,7 +118,7 @@ export class TaskKeys {
     return { key: keyOfParts(parts), parts, places: this.commonPlaces };
   }
 
-  /** What explains a difference inside the input or the configuration, as they are now. */
+  /** Places that explain a difference inside the input or the configuration, as they are now. */
   placesIn(input: unknown): CacheKey['places'] {
     return {
       ...this.commonPlaces,
@@ -127,7 +127,7 @@ export class TaskKeys {
     };
   }
 
-  /** What the key of a call is made of. */
+  /** The parts of the key of a call. */
   partsOf(input: unknown, salt: string | undefined): KeyParts {
     if (salt !== undefined && typeof salt !== 'string')
       throw invalidTask(this.taskName, 'a salt is a string.');
@@ -144,7 +144,7 @@ export class TaskKeys {
     return this.config === undefined ? {} : { config: this.digestOf('config', this.config) };
   }
 
-  /** To be awaited before the key of `input` is made, unless it is `undefined`. It is never rejected. */
+  /** Await it before the key of `input` is made, unless it is `undefined`. It is never rejected. */
   prepare(input: unknown): Promise<void> | undefined {
     return this.registry.prepareToSave(this.toPrepare(input));
   }
@@ -161,7 +161,7 @@ export class TaskKeys {
     }
   }
 
-  /** That of a task is told from that of a call by its type. */
+  /** The salt of a task and that of a call differ by type. */
   private saltOf(salt: string | undefined): Pick<KeyParts, 'salt'> {
     const { taskSalt } = this;
     if (taskSalt !== undefined) {

@@ -17,18 +17,18 @@ export function countBy<Fn extends object>(fn: Fn, part: CodePart): Fn {
   return Object.defineProperty(fn, CODE_PART, { value: part });
 }
 
-/** What a function says that it counts by. */
+/** The key part by which a function says that it counts. */
 export function codePartOf(fn: object): CodePart | undefined {
   return (fn as { [CODE_PART]?: CodePart })[CODE_PART];
 }
 
-/** How long after a change a file may change again without its times telling, by the coarseness of the system's clock and the file system. */
+/** A file may change again so soon after a change without its times telling, as the clocks of systems and file systems are coarse. */
 const UNSETTLED_MS = 100;
 /** As above, where times are whole seconds (FAT counts in twos). */
 const UNSETTLED_COARSE_MS = 3_000;
 const MAX_READS = 5;
 
-/** What tells that a file was changed, short of reading it. */
+/** Marks that tell that a file was changed, without reading it. */
 interface Stamp {
   readonly text: string;
   readonly changedMs: number;

@@ -9,35 +9,35 @@ export interface ListedEntry {
   key: EntryKey;
   /** The entry object's length. */
   bytes: number;
-  /** When it was written, in milliseconds since 1970, by the store's clock. */
+  /** The time at which it was written, in milliseconds since 1970, by the store's clock. */
   modifiedAtMs: number;
   /** Absent where it cannot be read, or does not count for its signature. */
   entry?: CacheEntry;
-  /** What is wrong with it. */
+  /** Its fault. */
   problem?: CacheMissReason;
   error?: unknown;
 }
 
-/** Which entries to list. */
+/** The entries to list. */
 export interface ListEntriesOptions extends CallOptions {
-  /** What keys must begin with: hexadecimal digits. Default: all. */
+  /** The beginning of the keys: hexadecimal digits. Default: all. */
   keyPrefix?: string | undefined;
 }
 
-/** What the cache of a store holds. */
+/** The counts of a store's cache. */
 export interface CacheStatistics {
   entries: number;
-  /** Of the entry objects, inline values included; contents belong to the attempts. */
+  /** The bytes of the entry objects, inline values included. Contents belong to the attempts. */
   bytes: number;
   /** Entries that cannot be read, or do not count for their signature. */
   unreadable: number;
-  /** How long the runs took that stored the entries, as far as they say so. */
+  /** The time that the runs took which stored the entries, as far as they say so. */
   durationMs: number;
-  /** By the name of the task, ascending. */
+  /** The counts by the name of the task, ascending. */
   tasks: Map<string, { entries: number; bytes: number; durationMs: number }>;
 }
 
-/** How many entries are read ahead. */
+/** So many entries are read ahead. */
 const READ_AHEAD = 16;
 
 /** The entries of a store, ascending by key: one LIST, paged, and one GET for each. Whether their content exists is not looked at. */

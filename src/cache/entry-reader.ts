@@ -14,7 +14,7 @@ import type { EntrySigner } from '../format/signing.ts';
 import type { CallOptions } from '../storage/contract.ts';
 
 /**
- * Why a lookup is no hit:
+ * The reason why a lookup is no hit:
  * - `absent`: there is no entry;
  * - `expired`: it is older than it may be;
  * - `purged`: content that it refers to is gone;
@@ -50,11 +50,11 @@ export interface CacheHit {
   seen: SeenEntry;
 }
 
-/** That a task has to run, and why. */
+/** A miss: the task has to run, for a reason. */
 export interface CacheMiss {
   status: 'miss';
   reason: CacheMissReason;
-  /** What to pass to `store` as `replaces`; absent where there is no entry, nothing is known of it, or a newer release wrote it. */
+  /** Pass it to `store` as `replaces`. Absent if there is no entry, nothing is known of it, or a newer release wrote it. */
   seen?: SeenEntry;
   /** The entry that does not count, where it can be read and its signature holds. */
   entry?: CacheEntry;
@@ -63,18 +63,18 @@ export interface CacheMiss {
   error?: unknown;
 }
 
-/** Which entries count. */
+/** The rules by which entries count. */
 export interface EntryRule {
   /** An entry of this age or more is no hit, in milliseconds. Default: any age. */
   maxAgeMs?: number | undefined;
 }
 
-/** What lies under an entry's name. */
+/** The object under an entry's name. */
 export type FoundEntry =
   | { entry: CacheEntry; seen: SeenEntry }
   | { problem: CacheMiss['reason']; seen: SeenEntry; error: unknown };
 
-/** How many contents are looked at together. */
+/** So many contents are looked at together. */
 const LOOKS_AT_ONCE = 16;
 
 /** Reads entries, and judges whether they count. */
@@ -108,7 +108,7 @@ export class EntryReader {
     }
   }
 
-  /** What the bytes under a key's name are. */
+  /** Reads the bytes under a key's name. */
   read(key: EntryKey, bytes: Uint8Array, version: string): FoundEntry {
     const what = this.#content.storage.uri(entryName(key));
     const seen = { version, token: 0 };
@@ -124,7 +124,7 @@ export class EntryReader {
     }
   }
 
-  /** Whether what was found is a hit. Costs no request for entries without content. */
+  /** Tells if the entry that was found is a hit. Costs no request for entries without content. */
   async judge(
     found: FoundEntry | undefined,
     rule: EntryRule,

@@ -13,7 +13,7 @@ import type { CacheHit, EntryReader, EntryRule, FoundEntry, SeenEntry } from './
 import type { Lease } from './lease.ts';
 
 /**
- * Why an entry was not stored:
+ * The reason why an entry was not stored:
  * - `exists`: somebody else's is there, and counts (`winner`);
  * - `fenced`: somebody was given a later lease of the key;
  * - `newer-format`: what is there was written by a newer release, and is left;
@@ -23,7 +23,7 @@ import type { Lease } from './lease.ts';
  */
 export type NotStoredReason = 'exists' | 'fenced' | 'newer-format' | 'contended' | 'invalid' | 'unavailable';
 
-/** How storing an entry went. */
+/** The result of storing an entry. */
 export type CacheStored =
   | { stored: true }
   | {
@@ -34,20 +34,20 @@ export type CacheStored =
       error?: unknown;
     };
 
-/** What is stored, and in place of what. */
+/** An entry to store, and the one that it replaces. */
 export interface EntryWrite extends EntryRule {
   key: EntryKey;
   entry: NewCacheEntry;
   /** The entry to replace, if it is still the same. It never counts instead. */
   replaces: SeenEntry | undefined;
   lease: Lease | undefined;
-  /** Whether entries of runs that began earlier are replaced, rather than to count. */
+  /** `true` replaces entries of runs that began earlier, rather than take them. */
   refresh: boolean;
 }
 
-/** As many that store at once are let by. */
+/** So many others that store at once go first. */
 const MAX_TRIES = 16;
-/** How long to wait where somebody is about to replace what is there. */
+/** The wait while somebody is about to replace what is there. */
 const SHORTEST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 100;
 
@@ -106,7 +106,7 @@ export class EntryWriter {
     return { stored: false, reason: 'fenced', ...(winner ? { winner } : {}) };
   }
 
-  /** What was found, if it counts instead of what is to be stored. */
+  /** The entry that was found, if it counts instead of the one to store. */
   async #winner(
     found: FoundEntry | undefined,
     { replaces, maxAgeMs, refresh, lease, entry }: EntryWrite,
@@ -123,7 +123,7 @@ export class EntryWriter {
     return theirs > ours ? verdict : undefined;
   }
 
-  /** When the attempt of a result was opened, by the one clock that all who write to a store have in common: its own. */
+  /** The time at which the attempt of a result was opened, by the one clock that all writers of a store share: its own. */
   async #beganAtMs({ attempt, ...path }: CacheEntrySource, { signal }: CallOptions): Promise<number> {
     const opened = attemptBase(path, attempt) + SESSION_FILES.attempt;
     return (await this.#content.storage.head(opened, { signal }))?.modifiedAtMs ?? 0;
@@ -156,7 +156,7 @@ export async function replaceEntry(
 }
 
 /**
- * What an entry says of the result of an attempt: whose it is, and its rows.
+ * The members of an entry that tell of an attempt's result: its source, and its rows.
  *
  * @throws StowageError `INVALID_ARGUMENT` where the attempt is not done, since failures are never cached, or where its content was given up.
  */

@@ -5,9 +5,9 @@ import type { CacheKey, KeyParts } from './key-parts.ts';
 /** One difference between two keys. */
 export interface KeyDifference {
   readonly part: keyof KeyParts;
-  /** Where, as an expression: `input.prompt`, `config.model.layers[3]`, `version.dependsOn[0]`. */
+  /** The place, as an expression: `input.prompt`, `config.model.layers[3]`, `version.dependsOn[0]`. */
   readonly path: string;
-  /** What the second key has, seen from the first; `inside`: something below the path, no place being recorded. */
+  /** The change from the first key to the second; `inside`: something below the path, of which no place is recorded. */
   readonly change: 'changed' | 'added' | 'removed' | 'inside';
   /** A clause for people: `input.prompt changed`, `version "3" -> "4"`. */
   readonly message: string;
@@ -28,7 +28,7 @@ const PARTS: readonly (keyof KeyParts)[] = [
 const MAX_DIFFERENCES = 256;
 
 /**
- * Which parts of two keys differ, and where; nothing for equal keys. Either may have been stored, in a cache entry for
+ * Tells which parts of two keys differ, and where; nothing for equal keys. Either may have been stored, in a cache entry for
  * example, and be read back.
  *
  * Values are not told, for a key has only their digests. Of large inputs only the places nearest to the root are recorded;

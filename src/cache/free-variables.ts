@@ -9,7 +9,7 @@ interface Scope {
 
 type Visit = (node: SyntaxTree, scope: Scope | undefined) => void;
 
-/** How TypeScript, Vite, webpack, esbuild and Babel call a module whose imports they have made members of: `x_1.y` was `y`. */
+/** Names that TypeScript, Vite, webpack, esbuild and Babel give a module when they make its imports members: `x_1.y` was `y`. */
 const COMPILED_MODULE =
   /^(?:\w+_\d+|__vite_ssr_import_\d+__|\w+__WEBPACK_IMPORTED_MODULE_\d+__|import_\w+|_[a-z]\w*)$/;
 const VITE_IMPORT = '__vite_ssr_dynamic_import__';
@@ -48,7 +48,7 @@ export function freeVariables(fn: SyntaxTree): string[] {
     for (const field of Object.values(node)) visitAll(field, scope);
   };
 
-  /** Where the key stands for itself, it is no variable. */
+  /** A key that stands for itself is no variable. */
   const visitMember: Visit = (node, scope) => {
     if (node.computed === true) visitAll(node.key, scope);
     visitAll(node.value, node.type === 'PropertyDefinition' ? within(scope, OWN_THIS) : scope);
@@ -168,7 +168,7 @@ function namesOf(pattern: unknown): string[] {
   }
 }
 
-/** What statements declare for the block that they stand in: `let`, `const`, `using`, classes and functions. */
+/** Names that statements declare for the block that they stand in: `let`, `const`, `using`, classes and functions. */
 function lexicalNames(statements: unknown): string[] {
   return (statements as unknown[]).flatMap((statement) => {
     if (!isNode(statement)) return [];
@@ -178,7 +178,7 @@ function lexicalNames(statements: unknown): string[] {
   });
 }
 
-/** What `var` declares for the whole function, however deep in its blocks. */
+/** Names that `var` declares for the whole function, however deep in its blocks. */
 function variableNames(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap(variableNames);
   if (!isNode(value) || FUNCTIONS.includes(value.type)) return [];
@@ -241,7 +241,7 @@ const BUILT_IN_GLOBALS: ReadonlySet<string> = new Set(
     .split(/\s+/),
 );
 
-/** What compilers and bundlers put into code (TypeScript, esbuild and so tsx, Vite): their own, and the same for all code. */
+/** Names that compilers and bundlers put into code (TypeScript, esbuild and so tsx, Vite): their own, and the same for all code. */
 const COMPILER_HELPERS: ReadonlySet<string> = new Set(
   `
     __addDisposableResource __assign __async __asyncDelegator __asyncGenerator __asyncValues __await __awaiter

@@ -11,26 +11,26 @@ import { canonicalSource, functionTree } from './syntax-tree.ts';
 // biome-ignore lint/complexity/noBannedTypes: classes cannot be called, and have no narrower type in common with functions.
 export type SourceFunction = Function;
 
-/** What the source of a function tells. */
+/** The facts that the source of a function tells. */
 export interface FunctionSource {
-  /** Of its syntax tree: comments and layout do not count. */
+  /** The digest of its syntax tree: comments and layout do not count. */
   readonly digest: string;
   /** The names that it uses and does not declare; see `freeVariables`. */
   readonly free: readonly string[];
-  /** Whether its `this` is that of where it was written. */
+  /** True if its `this` is that of the place where it was written. */
   readonly isArrow: boolean;
 }
 
-/** As many sources are remembered, whatever functions they are of. */
+/** So many sources are remembered, whatever functions they are of. */
 const MAX_KNOWN = 1000;
 
 const registry = new SerializerRegistry();
 const known = new WeakMap<SourceFunction, FunctionSource>();
-/** By the text: a function that is made anew for each request is not parsed for each. */
+/** Keyed by the text: a function that is made anew for each request is not parsed for each. */
 const sources = new BoundedMap<string, Promise<FunctionSource> | FunctionSource>(MAX_KNOWN);
 
 /**
- * What the source of a function tells, worked out once for each source.
+ * Tells the facts of a function's source, worked out once for each source.
  *
  * @throws What the parser throws for source that cannot be parsed.
  */
@@ -81,7 +81,7 @@ const TREE = 'version.run';
 const TEXT = 'version.text';
 
 /**
- * By what source a result of a fixed version was made: kept with its key, of which it is no part, as places of the version. The text is
+ * The source by which a result of a fixed version was made: kept with its key, of which it is no part, as places of the version. The text is
  * compared first, since the parser need not be loaded for that.
  */
 export class SourceMarks {
@@ -92,13 +92,13 @@ export class SourceMarks {
     this.#fn = fn;
   }
 
-  /** What to keep of the source; `undefined` where it cannot be seen. */
+  /** The digests to keep of the source; `undefined` if it cannot be seen. */
   async listing(): Promise<KeyListing | undefined> {
     const tree = await this.#tree();
     return tree === undefined ? undefined : { [TREE]: tree, [TEXT]: this.#textDigest() };
   }
 
-  /** Whether the source is another one than that which was kept with a key, comments and layout aside; `false` where it cannot be told. */
+  /** True if the source differs from the one kept with a key, comments and layout aside. `false` if that cannot be told. */
   async differFrom(keyDescription: JsonValue): Promise<boolean> {
     const { [TREE]: tree, [TEXT]: text } = memberOf(
       memberOf(keyDescription, 'places'),
@@ -123,7 +123,7 @@ export class SourceMarks {
   }
 }
 
-/** Of JSON of which nothing is certain. */
+/** Reads JSON of which nothing is certain. */
 function memberOf(value: unknown, name: string): object {
   const member: unknown =
     typeof value === 'object' && value !== null && Object.hasOwn(value, name)

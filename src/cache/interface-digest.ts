@@ -9,7 +9,7 @@ export interface TaskSchemas {
   readonly output?: JsonSchema | undefined;
 }
 
-/** What describes, and neither checks nor changes a value. */
+/** Keywords that describe, and neither check nor change a value. */
 const DESCRIPTIVE = [
   '$comment',
   '$schema',
@@ -43,7 +43,7 @@ const HOLDS_SCHEMA = [
 const HOLDS_SCHEMAS = ['allOf', 'anyOf', 'items', 'oneOf', 'prefixItems'];
 const HOLDS_NAMED_SCHEMAS = ['dependencies', 'dependentSchemas', 'patternProperties', 'properties'];
 const REFERENCES = ['$ref', '$dynamicRef', '$recursiveRef'];
-/** What a value has to fit all, some or one of. */
+/** Keywords of schemas of which a value has to fit all, some or one. */
 const COMPOSED = ['allOf', 'anyOf', 'oneOf'];
 /** Their order says nothing. */
 const UNORDERED = ['enum', 'required', 'type'];
@@ -136,7 +136,7 @@ export function memberNames(schema: JsonSchema): string[] {
   return [...names];
 }
 
-/** What a reference inside the same document leads to; `undefined` for one that leads elsewhere, or nowhere. */
+/** The target of a reference inside the same document; `undefined` for one that leads elsewhere, or nowhere. */
 function targetOf(document: JsonSchema, reference: string): unknown {
   if (reference !== '#' && !reference.startsWith('#/')) return undefined;
   let target: unknown = document;

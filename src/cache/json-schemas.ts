@@ -132,7 +132,7 @@ function isArktype(schema: DescribableSchema): schema is Arktype {
   return schema['~standard'].vendor === 'arktype' && 'toJsonSchema' in schema;
 }
 
-/** By its own means: its standard ones make an empty schema of what has none. Predicates are left out, as zod does. */
+/** Uses the library's own means: its standard ones make an empty schema of what has none. Predicates are left out, as zod does. */
 function describeArktype(side: Side, schema: Arktype): JsonSchema {
   const part = side === 'input' ? schema.in : schema.out;
   const described = part.toJsonSchema({ fallback: { predicate: ({ base }) => base } });

@@ -32,7 +32,7 @@ import { borrowSink, KEY_DOMAIN, type KeySink, returnSink, TAG, VALUE_DOMAIN } f
 
 const EXPANSION_CHECK_BYTES = 32 * 1024 * 1024;
 
-/** Who asks for the digest of a value, and by what name its root is known in paths. */
+/** The task that asks for the digest of a value, and the name of its root in paths. */
 export interface KeySubject {
   readonly taskName: string;
   /** `input`, `config`. */
@@ -204,7 +204,7 @@ class KeyWalk {
     this.leave();
   }
 
-  /** In the order of their UTF-16 units, which is JavaScript's own. */
+  /** Sorts by UTF-16 units, which is JavaScript's own order. */
   private properties(value: object, keys: string[], read: typeof ownData): void {
     keys.sort();
     this.sink.count(keys.length);
@@ -339,7 +339,7 @@ class KeyWalk {
   }
 
   /**
-   * What only a serializer of its own can save, an Arrow table for example, by its bytes. Where artifacts are saved by such:
+   * Takes a value that only a serializer of its own can save, such as an Arrow table, by its bytes. Where artifacts are saved by such:
    * the value itself, or a member of it.
    */
   private serialized(value: object, prototype: object): void {

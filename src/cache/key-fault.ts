@@ -21,7 +21,7 @@ function isInInput(path: string): boolean {
   return path.includes('input.') || path.includes('input[');
 }
 
-/** What a serializer refuses is told in its own words, without the name of an artifact that there is not. */
+/** Tells the refusal of a serializer in its own words, without the name of an artifact, as there is none. */
 function refusedArtifact(fault: StowageError): { what: string; remedy: string; cause: unknown } {
   const what = String(fault.details.reason);
   const remedy = fault.message.slice(fault.message.indexOf(what) + what.length).replace(/^\. /, '');
@@ -41,7 +41,7 @@ export function invalidTask(
   });
 }
 
-/** Of a value, or a part of it, whose key would take more than `maxBytes` to make. */
+/** The fault of a value, or a part of it, whose key would take more than `maxBytes` to make. */
 export function tooLarge(maxBytes: number): Refusal {
   return new Refusal(
     `too large, or where the whole becomes so: its cache key would take more than ${maxBytes} bytes to make`,

@@ -23,7 +23,7 @@ interface Place {
   readonly value: unknown;
 }
 
-/** What lies inside `value`, breadth first as far as the bounds allow. The value's digest must have been made before. */
+/** Lists the places inside `value`, breadth first as far as the bounds allow. Make the value's digest first. */
 export function listPlaces(value: unknown, subject: KeySubject, registry: SerializerRegistry): KeyListing {
   const listing: [string, string][] = [];
   const waiting: Place[] = [{ path: subject.root, value }];

@@ -2,10 +2,10 @@ import { SerializerRegistry } from '../values/registry.ts';
 import { recordDigest } from './key-encoding.ts';
 import type { KeyListing } from './key-listing.ts';
 
-/** Whose calls share results: everybody's, those of one flow, or those who name the same. */
+/** The calls that share results: everybody's, those of one flow, or those that name the same. */
 export type CacheScope = 'global' | { readonly flow: string } | { readonly name: string };
 
-/** What the key is the digest of. The parts that a task does not have are absent. */
+/** The key is the digest of these. Parts that a task does not have are absent. */
 export interface KeyParts {
   readonly task: string;
   readonly scope: CacheScope;
@@ -26,7 +26,7 @@ export interface CacheKey {
   /** 64 hexadecimal digits: BLAKE3 over `parts`. */
   readonly key: string;
   readonly parts: KeyParts;
-  /** What lies where inside the parts that are digests, for `explainKeys`; names and digests only, and only so many. */
+  /** The places inside the parts that are digests, for `explainKeys`: names and digests only, and only so many. */
   readonly places: {
     readonly version?: KeyListing;
     readonly interface?: KeyListing;
@@ -91,7 +91,7 @@ function listings(places: Readonly<Record<string, unknown>>): CacheKey['places']
   return Object.fromEntries(kept) as CacheKey['places'];
 }
 
-/** What lies in the parts may be deeper or larger than any key's. */
+/** Values in the parts may be deeper or larger than any key's. */
 function keyOf(parts: KeyParts): string | undefined {
   try {
     return keyOfParts(parts);

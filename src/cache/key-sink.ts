@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { createHasher, digestHex, type Hasher } from '../digest/blake3.ts';
 
-/** What the bytes of a value begin with, so that no other use of BLAKE3 gives its digest. */
+/** The bytes of a value begin with this, so that no other use of BLAKE3 gives its digest. */
 export const VALUE_DOMAIN = 'stowage cache value 1\n';
 
 /** As {@link VALUE_DOMAIN}, of what a key is made of. */

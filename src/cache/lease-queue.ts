@@ -19,17 +19,17 @@ export interface LeaseClock {
   random(): number;
 }
 
-/** What is asked for in the queue of a key. */
+/** A request in the queue of a key. */
 export interface QueueRequest extends EntryRule, CallOptions {
   key: EntryKey;
   /** After how long without a beat our lease may be taken over. */
   leaseMs: number;
   /** The entry that does not count, so that only another one is a result. */
   seen: SeenEntry | undefined;
-  /** Whether only a run that began after this request is a result. */
+  /** `true` takes only a run that began after this request. */
   refresh: boolean;
   deadline: Deadline;
-  /** How long releasing may take. */
+  /** The longest that releasing may take. */
   releaseTimeoutMs: number;
 }
 
@@ -39,7 +39,7 @@ interface Watched {
   session: SessionId | undefined;
   leaseMs: number;
   beat: string | undefined;
-  /** When the beat had been seen for the first time. */
+  /** The time at which the beat was seen first. */
   sinceMs: number;
   lookedAtMs: number;
 }
@@ -48,7 +48,7 @@ type Round = { end: Lease | CacheHit } | { end: undefined; hurry: boolean; failu
 
 const SHORTEST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 2000;
-/** How often a beat is looked at within the time after which it counts as missing. */
+/** A beat is looked at so often within the time after which it counts as missing. */
 const LOOKS_PER_LEASE = 8;
 
 const REAL_CLOCK: LeaseClock = {
@@ -163,7 +163,7 @@ export class LeaseQueue {
     return undefined;
   }
 
-  /** Whether the owner of an open lease is silent for longer than it said that it would ever be. */
+  /** True if the owner of an open lease is silent for longer than it said that it would ever be. */
   async #isSilent(token: number, options: CallOptions): Promise<boolean> {
     let watched = this.#watched;
     if (watched?.token !== token) {
@@ -188,12 +188,12 @@ export class LeaseQueue {
     return nowMs - watched.sinceMs >= watched.leaseMs;
   }
 
-  /** Whether what is waited for is a lease that cannot be read: that is no run of another process, but time that the cache takes. */
+  /** True while waiting for a lease that cannot be read: that is no run of another process, but time that the cache takes. */
   get #isForNobody(): boolean {
     return this.#watched !== undefined && this.#watched.session === undefined;
   }
 
-  /** How long to wait for the owner of a lease that cannot be read, if there is one: what lies there must not cost more than a cache may. */
+  /** The wait for the owner of a lease that cannot be read, if there is one. Garbage must not cost more than a cache may. */
   #unreadableMs(): number {
     const { leaseMs, deadline } = this.#request;
     return Math.min(leaseMs, deadline.limitMs / 2);

@@ -15,12 +15,12 @@ import { Heartbeat } from '../sessions/heartbeat.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { reportTaskCacheFailure } from './task-cache-failures.ts';
 
-/** How many beats fit into the time after which an owner counts as dead. */
+/** So many beats fit into the time after which an owner counts as dead. */
 const BEATS_PER_LEASE = 4;
-/** How many leases that nobody ended are looked at. */
+/** So many leases that nobody ended are looked at. */
 const MAX_UNENDED = 16;
 
-/** What a lease that is held was made of. */
+/** The parts of a lease that is held. */
 export interface HeldLease {
   key: EntryKey;
   token: number;
@@ -107,12 +107,12 @@ export class Lease implements AsyncDisposable {
   }
 }
 
-/** What one LIST shows of a key: its entry, and its leases. */
+/** The entry and the leases of a key, as one LIST shows them. */
 export interface LeaseListing {
   hasEntry: boolean;
   /** The highest token there is, 0 without one. */
   highest: number;
-  /** Whether the lease with that token has ended. */
+  /** True if the lease with that token has ended. */
   released: boolean;
   /** The objects of leases, by their tokens. */
   leaseNames: Map<number, string[]>;

@@ -85,7 +85,7 @@ function writeObject(tree: Tree, tokens: (string | number)[]): void {
 
 const POSITIONS = ['start', 'end'];
 
-/** What is absent is left out, so that a release of the parser that adds a member for new syntax changes nothing else. */
+/** Absent members are left out, so that a release of the parser that adds a member for new syntax changes nothing else. */
 function isOfNode(tree: Tree, field: string): boolean {
   const value = tree[field];
   if (value === null || value === undefined || value === false) return false;

@@ -5,14 +5,14 @@ import type { DataStoreStorage } from '../storage/contract.ts';
 /** During what the cache of tasks failed. */
 export type TaskCacheOperation = 'lookup' | 'store' | 'acquire' | 'release';
 
-/** What the channel `stowage:task-cache-failed` carries. */
+/** A message of the channel `stowage:task-cache-failed`. */
 export interface TaskCacheFailure {
   operation: TaskCacheOperation;
-  /** What went wrong: `unavailable`, or what is wrong with an entry (`damaged`, `forged`, ...). */
+  /** The fault: `unavailable`, or that of an entry (`damaged`, `forged`, ...). */
   reason: string;
   /** The first key that it happened to. */
   key: EntryKey;
-  /** Where the store lies. */
+  /** The address of the store. */
   uri: string;
   error?: unknown;
 }

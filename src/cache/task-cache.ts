@@ -26,7 +26,7 @@ import { Lease } from './lease.ts';
 import { LeaseQueue } from './lease-queue.ts';
 import { reportTaskCacheFailure, type TaskCacheOperation } from './task-cache-failures.ts';
 
-/** How a cache of tasks behaves. */
+/** Options of a cache of tasks. */
 export interface TaskCacheOptions {
   /** The longest a call to the cache may keep a task waiting, not counting another process's run. Default 60,000. */
   cacheTimeoutMs?: number | undefined;
@@ -50,12 +50,12 @@ export interface LookupOptions extends DeadlineOptions, EntryRule {}
 
 /** Options of {@link TaskCache.store}. */
 export interface StoreEntryOptions extends DeadlineOptions, EntryRule {
-  /** What the lookup saw (`seen`), to be replaced if it is still there. Default: only a first entry is stored. */
+  /** The entry that the lookup saw (`seen`), to be replaced if it is still there. Default: only a first entry is stored. */
   replaces?: SeenEntry | undefined;
   /** The lease under which the task ran. Default: none. */
   lease?: Lease | undefined;
   /**
-   * Whether it replaces an entry of a run that began before this one, rather than to yield to it. What began first is told by tokens of leases, else by
+   * `true` replaces an entry of a run that began before this one, rather than yield to it. Tokens of leases tell which began first, else
    * when the attempts were opened, by the store's clock. Default `false`.
    */
   refresh?: boolean | undefined;
@@ -63,15 +63,15 @@ export interface StoreEntryOptions extends DeadlineOptions, EntryRule {
 
 /** Options of {@link TaskCache.acquire}. */
 export interface AcquireOptions extends DeadlineOptions, EntryRule {
-  /** What the lookup saw (`seen`), so that only another entry is a result. Default: nothing. */
+  /** The entry that the lookup saw (`seen`), so that only another one is a result. Default: nothing. */
   seen?: SeenEntry | undefined;
-  /** Whether only the result of a run that began after this call counts, and no other is waited for. Default `false`. */
+  /** `true` takes only the result of a run that began after this call, and waits for no other. Default `false`. */
   refresh?: boolean | undefined;
   /** After how long without a sign of life our lease may be taken over, in milliseconds; 20 to 3,600,000. Default 60,000. */
   leaseMs?: number | undefined;
 }
 
-/** How waiting for a key ended. */
+/** The end of waiting for a key. */
 export type Acquired =
   /** Run the task, store its result with the lease, release the lease. */
   | { status: 'held'; lease: Lease }
@@ -94,7 +94,7 @@ export class TaskCache {
   readonly #timeoutMs: number;
   readonly #entries: EntryReader;
   readonly #writer: EntryWriter;
-  /** Whether only entries count that somebody with a key of the ring has signed. @internal */
+  /** True if only entries count that somebody with a key of the ring has signed. @internal */
   readonly isSigned: boolean;
 
   /** @throws StowageError `INVALID_ARGUMENT` for options that cannot be used, of the environment too. */
@@ -210,7 +210,7 @@ export class TaskCache {
     if (failure) throw failure.error;
   }
 
-  /** Whether the result of a key was evicted since an object was written, by the store's clock. Two requests. @internal */
+  /** True if the result of a key was evicted since an object was written, by the store's clock. Two requests. @internal */
   async wasEvictedSince(key: EntryKey, object: string, { signal }: CallOptions): Promise<boolean> {
     const { storage } = this.#content;
     const evicted = await storage.head(evictedName(key), { signal });
@@ -279,7 +279,7 @@ export class TaskCache {
   }
 }
 
-/** What happens to caches that are well. */
+/** Entries that healthy caches find as well: they are no failure. */
 const ORDINARY: ReadonlySet<string> = new Set(['absent', 'expired', 'purged']);
 const OTHER_LEASE =
   'The lease is that of another key; store each result with the lease that was acquired for its key.';

@@ -31,7 +31,7 @@ export interface AttemptToCopy {
   path: TaskPath;
   attempt: number;
   files: AttemptFiles;
-  /** What the target has of it. */
+  /** The state of it in the target. */
   targetFiles: AttemptFiles | undefined;
   /** The task's log parts. */
   logs: readonly ListedObject[];
@@ -167,7 +167,7 @@ async function checkInterrupted(context: CopyContext, attempt: AttemptToCopy, or
   throw refused(whatOf(attempt), 'is open there: somebody works on it, or did');
 }
 
-/** Whose copy the target's attempt.json says that it opens, if it is one. */
+/** The origin that the target's attempt.json names, if it is a copy. */
 async function copiedFrom(
   { target, options }: CopyContext,
   attempt: AttemptToCopy,
@@ -220,7 +220,7 @@ async function logsOf(
   await copyLogs(context, path, attempt, logs, targetLogs);
 }
 
-/** What was said of an attempt that nobody described in the end. */
+/** The metadata of an attempt that nobody described in the end. */
 async function copyParts(
   { source, target, options }: CopyContext,
   path: TaskPath,

@@ -12,7 +12,7 @@ import { copiedSessionId } from '../sessions/copied-session.ts';
 import type { CopyContext } from './copy-context.ts';
 import { isOfOneAttempt } from './copy-report.ts';
 
-/** How often an entry is compared anew that others write meanwhile. */
+/** An entry that others write meanwhile is compared anew so often. */
 const MAX_TRIES = 5;
 
 type EntryOutcome = 'copied' | 'present' | 'refused' | 'unsigned' | 'failed' | 'nothing';
@@ -93,7 +93,7 @@ class EntryCopier {
   }
 
   /**
-   * What becomes of an entry beside what the target has under its name; `undefined` where it takes the place of that:
+   * Decides on an entry beside what the target has under its name. `undefined` if it takes the place of that:
    * - what is no hit for anybody: garbage, or what its signature does not hold for, or what names no attempt of the target;
    * - a copy of what the source said before;
    * - an older result.

@@ -6,7 +6,7 @@ import type { CallOptions } from '../storage/contract.ts';
 import type { CopyReport } from './copy-report.ts';
 import type { EntriesToCopy } from './entries-to-copy.ts';
 
-/** What the parts of one copy share. */
+/** The state that the parts of one copy share. */
 export interface CopyContext {
   readonly source: ContentAddressedStore;
   readonly target: ContentAddressedStore;
@@ -19,7 +19,7 @@ export interface CopyContext {
   readonly turns: KeyLocks;
   /** Large contents that were written just now. */
   readonly written: BoundedMap<string, true>;
-  /** Which entries of the cache are looked at, once the attempts are there. */
+  /** The entries of the cache that are looked at, once the attempts are there. */
   readonly entries: EntriesToCopy;
   readonly dryRun: boolean;
   readonly options: CallOptions;

@@ -11,7 +11,7 @@ interface ListedPart extends LogPart {
   bytes: number | undefined;
 }
 
-/** How often a log is looked at again that is being scrubbed meanwhile. */
+/** A log that is being scrubbed meanwhile is looked at again so often. */
 const MAX_TRIES = 3;
 
 /**
@@ -69,7 +69,7 @@ async function copyLog(
   return true;
 }
 
-/** Where a log was scrubbed last: the number of the note; what comes before it is text that was given up. */
+/** The place where a log was scrubbed last: the number of the note. Text before it was given up. */
 async function lastNote(
   storage: DataStoreStorage,
   parts: readonly ListedPart[],

@@ -63,7 +63,7 @@ async function copyLoose(
   return 'copied';
 }
 
-/** Whether a collector of the target gave up on what a copy had left open there. */
+/** True if a collector of the target gave up on what a copy had left open there. */
 async function isAbandoned({ target, options }: CopyContext, session: string): Promise<boolean> {
   const name = `loose/${session}${SESSION_FILES.done}`;
   const standing = await readSessionFile(target.storage, name, options);

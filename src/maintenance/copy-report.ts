@@ -1,11 +1,11 @@
 import { isStowageError, type StowageError, type StowageErrorCode } from '../errors.ts';
 import type { CountStorage } from '../storage/count.ts';
 
-/** What became of the attempts, or sessions outside tasks, that a copy looked at. */
+/** Counts of the attempts, or sessions outside tasks, that a copy looked at. */
 export interface CopyCounts {
   /** Written to the target; in a dry run, those that would be. */
   copied: number;
-  /** In the target already, with the same result. */
+  /** Those that were in the target already, with the same result. */
   present: number;
   /** The target holds something else under the same name, and keeps it. */
   refused: number;
@@ -21,13 +21,13 @@ export interface CopyProblem {
   path: string;
   /** `refused`: the target holds something else there. `failed`: it could not be read or written. */
   kind: 'refused' | 'failed';
-  /** What happened, and what to do. */
+  /** Tells what happened, and what to do. */
   error: StowageError;
 }
 
-/** What a copy did. */
+/** The result of a copy. */
 export interface CopyResult {
-  /** Whether nothing was written, and the rest tells what would have been. */
+  /** True if nothing was written; the rest tells what would have been. */
   dryRun: boolean;
   /** The runs that were looked at. */
   runs: number;
@@ -41,7 +41,7 @@ export interface CopyResult {
    */
   entries: CopyCounts;
   /**
-   * Of the entries that were refused, those left out for their signature: it was made by no key that is set here (`signingKeys`), or
+   * The refused entries that were left out for their signature: no key that is set here (`signingKeys`) made it, or
    * there is none though keys are set.
    */
   unsignedEntries: number;
@@ -55,11 +55,11 @@ export interface CopyResult {
   bytesWritten: number;
   /** Attempts that the source gave up since (deleted, purged, erased in part), and the target still has as they were. */
   outlived: number;
-  /** What was not copied, at most the first 1,000; the counts are exact. */
+  /** Things that were not copied, at most the first 1,000. The counts are exact. */
   problems: CopyProblem[];
 }
 
-/** How far a copy has come. */
+/** The progress of a copy. */
 export interface CopyProgress {
   runsDone: number;
   runs: number;
@@ -75,7 +75,7 @@ const MAX_PROBLEMS = 1_000;
 
 /** The target holds something else; it is not a failure of either store. */
 const REFUSALS: readonly StowageErrorCode[] = ['ATTEMPT_EXISTS', 'ATTEMPT_FENCED', 'RUN_EXISTS'];
-/** What is wrong with one attempt and may be right with the next. Everything else ends the copy. */
+/** Faults of one attempt, which the next may not have. Every other fault ends the copy. */
 const OF_ONE_ATTEMPT: readonly StowageErrorCode[] = [
   ...REFUSALS,
   'INVALID_ARGUMENT',
@@ -97,7 +97,7 @@ const OF_ONE_ATTEMPT: readonly StowageErrorCode[] = [
   'STORAGE_FAILED',
 ];
 /**
- * What is wrong with a place elsewhere, at which the source has content of some attempts, rather than with a store. One that does not
+ * Faults of a place elsewhere, at which the source has content of some attempts, rather than of a store. One that does not
  * answer is not among them: it would be waited for anew by each attempt.
  */
 const OF_A_PLACE: readonly StowageErrorCode[] = [
@@ -198,7 +198,7 @@ export class CopyReport {
   }
 }
 
-/** Whether an error tells of one attempt, record or content, rather than of a store. */
+/** True if an error is about one attempt, record or content, rather than a store. */
 export function isOfOneAttempt(error: unknown): error is StowageError {
   if (!isStowageError(error)) return false;
   if (OF_ONE_ATTEMPT.includes(error.code)) return true;

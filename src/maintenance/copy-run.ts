@@ -185,10 +185,10 @@ async function* listLogs(
 interface RunRecord {
   nameOf(flow: string, run: string): string;
   kind: string;
-  /** What it tells of, beside the flow and the run. */
+  /** Its subject, beside the flow and the run. */
   subject?: { end: number };
   read(...of: Parameters<typeof readRunCreated>): Promise<RunCreated | RunFinished | undefined>;
-  /** What it means that the target has another one. */
+  /** The meaning of another one in the target. */
   what: string;
 }
 
@@ -259,7 +259,7 @@ async function copyRecord(
   );
 }
 
-/** What a record says of the run, wherever its content lies. */
+/** The part of a record that does not depend on where content lies. */
 function wherever(record: RunCreated | RunFinished | undefined): unknown {
   return record && { ...record, rawDataPath: undefined };
 }

@@ -30,7 +30,7 @@ import { type CopyProgress, CopyReport, type CopyResult } from './copy-report.ts
 import { copyRun, type RunToCopy } from './copy-run.ts';
 import { EntriesToCopy } from './entries-to-copy.ts';
 
-/** What {@link copyStore} copies, and how. */
+/** Options of {@link copyStore}. */
 export interface CopyOptions extends CallOptions, Pick<TaskCacheOptions, 'signingKeys'> {
   /** The store to read: an address as `openStorage` takes it, or a storage, which stays open. */
   from: string | URL | DataStoreStorage;
@@ -45,7 +45,7 @@ export interface CopyOptions extends CallOptions, Pick<TaskCacheOptions, 'signin
    * environment for those that are trusted with them. In the target all content lies in the store itself.
    */
   openPlace?: OpenPlace | undefined;
-  /** How many tasks are copied at a time: more wait less, and hold more in memory. Default 4. */
+  /** The number of tasks copied at a time: more wait less, and hold more in memory. Default 4. */
   concurrency?: number | undefined;
   /** Reads and compares, and writes nothing. Default `false`. */
   dryRun?: boolean | undefined;
@@ -65,9 +65,9 @@ const OPTIONS: OptionTable<CopyOptions> = {
   onProgress: FUNCTION,
 };
 const DEFAULT_CONCURRENCY = 4;
-/** How many large contents are remembered as written. */
+/** So many large contents are remembered as written. */
 const REMEMBERED = 10_000;
-/** How many runs may wait for their last tasks while the next ones are begun. */
+/** So many runs may wait for their last tasks while the next ones are begun. */
 const RUNS_AT_ONCE = 16;
 
 /**
@@ -111,11 +111,11 @@ export async function copyStore(options: CopyOptions): Promise<CopyResult> {
 
 interface CopyBetweenOptions extends CopyOptions {
   identities: Identities;
-  /** What is closed after the copy, to which places are added. */
+  /** Closed after the copy; places are added. */
   opened: DataStoreStorage[];
 }
 
-/** Where the two stores lie, whatever they are called by. */
+/** The places where the two stores lie, whatever their addresses are. */
 interface Identities {
   from: string;
   to: string;
@@ -244,7 +244,7 @@ function isPlace(place: unknown): boolean {
   return typeof place === 'object' && place !== null && 'create' in place && 'list' in place;
 }
 
-/** Where a store lies; of a storage that cannot be found again by an address, what it says of its objects. */
+/** The place where a store lies. For a storage that no address finds again, its own text for its objects. */
 function identityOf(given: CopyOptions['from'], storage: DataStoreStorage): string {
   const root = rootOf(storage);
   // Two of the same name that none of them has are told apart by the ids of their stores alone.

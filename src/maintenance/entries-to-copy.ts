@@ -42,7 +42,7 @@ export class EntriesToCopy {
     }
   }
 
-  /** Whether an entry belongs to it. */
+  /** True if an entry belongs to it. */
   has({ source: { flow, run } }: CacheEntry): boolean {
     return (this.#flow ?? flow) === flow && (this.#run ?? run) === run;
   }

@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { invalidArgument } from '../errors.ts';
 import { checkOptionNames } from './option-names.ts';
 
-/** What an option takes. */
+/** The values that an option takes. */
 export interface OptionKind {
   /** Follows "must be" in an error: `true or false`. */
   expects: string;

@@ -31,7 +31,7 @@ export async function* readChunks(
   }
 }
 
-/** Whether `body` is a stream rather than bytes. */
+/** True if `body` is a stream rather than bytes. */
 export function isStream(body: unknown): body is AsyncIterable<Uint8Array> {
   return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
 }

@@ -3,7 +3,7 @@ import { invalidArgument } from '../errors.ts';
 
 const BUFFER_BYTES = 4 * 1024 * 1024;
 
-/** What content may come as: all at once, or piece by piece. */
+/** The forms in which content may come: all at once, or piece by piece. */
 export type ContentSource = Uint8Array | AsyncIterable<Uint8Array>;
 
 /**

@@ -2,10 +2,10 @@ import type { CallOptions } from '../async/call-options.ts';
 import { LinkedAbort } from '../async/linked-abort.ts';
 import { throwIfAborted } from '../errors.ts';
 
-/** How many fetches are on their way while one is given. */
+/** So many fetches are under way while one is given. */
 const AHEAD = 3;
 
-/** What was asked for, and what came. */
+/** A request, and its result. */
 export interface Fetched<T, R> {
   item: T;
   result: R;

@@ -2,7 +2,7 @@ import { isErrored, Readable } from 'node:stream';
 import { types } from 'node:util';
 import { invalidArgument } from '../errors.ts';
 
-/** What can be read once only and was begun: a second reader would take what is left, or nothing, for all of it. */
+/** Sources that can be read once only and were begun. A second reader would take the rest, or nothing, for all of it. */
 const taken = new WeakSet<object>();
 
 /**
@@ -31,7 +31,7 @@ export function checkUnread(source: object, what = 'The stream or iterator'): vo
   );
 }
 
-/** What Node's streams, web streams and iterators tell of themselves, of whatever copy or realm they are. */
+/** Properties of Node's streams, web streams and iterators, of whatever copy or realm they are. */
 interface Streams {
   locked: boolean;
   destroyed: boolean;

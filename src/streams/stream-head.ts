@@ -50,7 +50,7 @@ export async function* abortable(
   }
 }
 
-/** What a user's iterable gives; ends with `ABORTED` at once when `signal` says so, even while it waits for the next item. */
+/** The items of a user's iterable. Ends with `ABORTED` at once when `signal` is aborted, even while it waits for the next item. */
 export async function* untilAborted<T>(source: AsyncIterable<T>, { signal }: CallOptions): AsyncGenerator<T> {
   throwIfAborted(signal);
   const iterator = takeOnce(source)[Symbol.asyncIterator]();

@@ -11,9 +11,9 @@ import { readCases } from './cases/read.ts';
 
 /** One promise of the contract, and how to see whether a storage keeps it. */
 export interface ConformanceCase {
-  /** What is promised. */
+  /** The promise. */
   readonly name: string;
-  /** Whether a storage of these capabilities has to keep it. Default: every storage has. */
+  /** True if a storage of these capabilities has to keep it. Default: every storage has. */
   readonly requires?: ((capabilities: StorageCapabilities) => boolean) | undefined;
   /**
    * Rejects (with an `AssertionError`, or with what the storage threw) where the promise is broken.

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { isStowageError, type StowageErrorCode } from '../../errors.ts';
 import type { DataStoreStorage, ListOptions, ListPage, StorageCapabilities } from '../../storage/contract.ts';
 
-/** What a case works with. */
+/** The tools of a case. */
 export interface CaseContext {
   storage: DataStoreStorage;
   /** Opens one more instance of the same storage; it is closed when the case ends. */
   open: () => Promise<DataStoreStorage>;
-  /** What the names of all objects of the case begin with; ends in `/`. */
+  /** The beginning of the names of all objects of the case; ends in `/`. */
   base: string;
 }
 
@@ -108,7 +108,7 @@ export async function beside(over: () => Promise<void>, rest: () => Promise<void
   await running;
 }
 
-/** Whether anything is listed below the case's base. */
+/** True if anything is listed below the case's base. */
 export async function assertNothingListed(context: CaseContext): Promise<void> {
   assert.deepEqual(await namesOf(context), []);
 }

@@ -21,7 +21,7 @@ const FLAT = ['0', 'a!', 'a-b', 'a.b', 'a0', 'aa0', 'z', 'é', '～', '😀'];
 
 const MANY = 2_345;
 
-/** What a listing has to give, worked out in the simplest way. */
+/** The expected listing, worked out in the simplest way. */
 function expected(
   names: readonly string[],
   options: Partial<ListOptions>,
