@@ -16,7 +16,11 @@ const PAGES = [
     parts: ['flow-data-store.ts', 'flow-options.ts', 'flow', 'attempts', 'logs', 'cached-tasks', 'format'],
   },
   { file: 'values.md', title: 'Values and serializers', parts: ['values', 'codec'] },
-  { file: 'content.md', title: 'Content', parts: ['content', 'sessions', 'streams', 'digest'] },
+  {
+    file: 'content.md',
+    title: 'Content',
+    parts: ['content-addressed-store.ts', 'content', 'sessions', 'streams', 'digest'],
+  },
   { file: 'cache.md', title: 'Caches', parts: ['cache'] },
   { file: 'trace.md', title: 'Traces and checkpoints', parts: ['trace'] },
   { file: 'references.md', title: 'References', parts: ['references'] },

@@ -26,7 +26,6 @@ import {
   decodeAttempt,
   decodeDone,
   erasedFile,
-  type Outcome,
   readSessionFile,
   SESSION_FILES,
 } from '../format/session-files.ts';
@@ -53,7 +52,7 @@ export interface ReadRule {
 }
 
 /** The state that an attempt has reached. */
-export type AttemptStatus = 'open' | Outcome;
+export type AttemptStatus = 'open' | 'done' | 'failed' | 'abandoned';
 
 /** An attempt as its records tell it. */
 export interface ReadAttempt {
