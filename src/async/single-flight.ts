@@ -1,4 +1,3 @@
-import { LinkedAbort } from './linked-abort.ts';
 import { orAborted } from './next-or-aborted.ts';
 
 /** Work that several callers wait for. */
@@ -17,8 +16,10 @@ export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
 
   /**
-   * Gives the result of `work`, begun by this call or joined. Work may call `seal`: a later call does not join it any more, and begins
-   * work of its own.
+   * Begins `work`, or joins it, and resolves to its result.
+   *
+   * @param work - an async function. It may call `seal`: later calls do not join it any more, and begin work of their own.
+   * @throws StowageError `ABORTED`, and what `work` throws
    */
   async run(
     key: string,
@@ -27,12 +28,9 @@ export class SingleFlight<T> {
   ): Promise<T> {
     const flight = this.#flights.get(key) ?? this.#begin(key, work);
     flight.waiting += 1;
-    // Many calls may share one signal.
-    const link = signal && new LinkedAbort(signal);
     try {
-      return await orAborted(() => flight.result, link?.signal);
+      return await orAborted(() => flight.result, signal);
     } finally {
-      link?.release();
       flight.waiting -= 1;
       if (flight.waiting === 0 && !flight.isOver) {
         this.#leave(key, flight);
@@ -49,8 +47,7 @@ export class SingleFlight<T> {
     });
     const flight: Flight<T> = { result, waiting: 0, isOver: false, controller };
     this.#flights.set(key, flight);
-    const seal = (): void => this.#leave(key, flight);
-    begin((async () => work(controller.signal, seal))());
+    begin(work(controller.signal, () => this.#leave(key, flight)));
     const land = (): void => {
       flight.isOver = true;
       this.#leave(key, flight);

@@ -2,6 +2,7 @@ import { isStowageError } from '../errors.ts';
 import type { CacheEntry } from '../format/cache-entry.ts';
 import { CACHE_FOLDER, type EntryKey, parseEntryName } from '../format/cache-names.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { readAhead } from '../streams/read-ahead.ts';
 import type { CacheMissReason, EntryReader, FoundEntry } from './entry-reader.ts';
 
 /** An entry that a listing showed. */
@@ -46,24 +47,25 @@ export async function* listEntries(
   entries: EntryReader,
   { keyPrefix = '', signal }: ListEntriesOptions,
 ): AsyncGenerator<ListedEntry> {
-  const pending: Promise<ListedEntry | undefined>[] = [];
-  const give = async function* (): AsyncGenerator<ListedEntry> {
-    const listed = await (pending.shift() as (typeof pending)[number]);
-    if (listed) yield listed;
-  };
+  const found = listNames(storage, keyPrefix, { signal });
+  const fetch = (listed: ListedEntry, options: CallOptions): Promise<ListedEntry | undefined> =>
+    read(entries, listed, options);
+  for await (const { result } of readAhead(found, fetch, { signal }, READ_AHEAD)) if (result) yield result;
+}
+
+async function* listNames(
+  storage: DataStoreStorage,
+  keyPrefix: string,
+  { signal }: CallOptions,
+): AsyncGenerator<ListedEntry> {
   // Keys lie in folders by their first digits.
   const folder = keyPrefix.length < 3 ? keyPrefix : `${keyPrefix.slice(0, 3)}/${keyPrefix}`;
   for await (const page of storage.list({ prefix: CACHE_FOLDER + folder, details: true, signal })) {
     for (const { name, bytes = 0, modifiedAtMs = 0 } of page.objects) {
       const key = parseEntryName(name);
-      if (key === undefined) continue;
-      const reading = read(entries, { key, bytes, modifiedAtMs }, { signal });
-      reading.catch(() => {}); // thrown when its turn comes
-      pending.push(reading);
-      if (pending.length > READ_AHEAD) yield* give();
+      if (key !== undefined) yield { key, bytes, modifiedAtMs };
     }
   }
-  while (pending.length > 0) yield* give();
 }
 
 /** Counts what {@link listEntries} gives. */

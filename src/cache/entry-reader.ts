@@ -1,3 +1,4 @@
+import { mapBounded } from '../async/bounded-work.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import { ContentPresence, type Presence } from '../content/presence.ts';
 import { isStowageError, StowageError } from '../errors.ts';
@@ -156,10 +157,8 @@ export class EntryReader {
     options: CallOptions,
   ): Promise<Pick<CacheMiss, 'reason' | 'content' | 'error'> | undefined> {
     const presence = new ContentPresence((place, inner) => this.#content.at(place, inner));
-    const looks = new Map<
-      string,
-      { content: NonNullable<CacheMiss['content']>; look: () => Promise<Presence> }
-    >();
+    type Look = { content: NonNullable<CacheMiss['content']>; look: () => Promise<Presence> };
+    const looks = new Map<string, Look>();
     for (const { name, content } of table.artifacts) {
       if (!content) continue;
       const look = (): Promise<Presence> => presence.ofContent(content, options);
@@ -173,24 +172,21 @@ export class EntryReader {
       if (looks.has(id)) continue;
       looks.set(id, { content: { name: ref.name }, look: () => presence.ofRef(ref, options) });
     }
-    const waiting = [...looks.values()];
+    if (looks.size === 0) return undefined;
     let lost: Pick<CacheMiss, 'reason' | 'content' | 'error'> | undefined;
-    const work = async (): Promise<void> => {
-      for (let next = waiting.pop(); next && !lost; next = waiting.pop()) {
-        const { content } = next;
-        try {
-          const found = await next.look();
-          if (found === 'whole' || lost) continue;
-          lost = { reason: REASONS[found], content };
-          if (found === 'place-absent') lost.error = presence.placeFault;
-        } catch (error) {
-          // What no object can be called: no fault of the storage, which would leave the entry in its place for good.
-          if (!isStowageError(error, 'INVALID_ARGUMENT')) throw error;
-          lost ??= { reason: 'damaged', content, error };
-        }
+    await mapBounded(looks.values(), LOOKS_AT_ONCE, async ({ content, look }) => {
+      if (lost) return;
+      try {
+        const found = await look();
+        if (found === 'whole' || lost) return;
+        lost = { reason: REASONS[found], content };
+        if (found === 'place-absent') lost.error = presence.placeFault;
+      } catch (error) {
+        // What no object can be called: no fault of the storage, which would leave the entry in its place for good.
+        if (!isStowageError(error, 'INVALID_ARGUMENT')) throw error;
+        lost ??= { reason: 'damaged', content, error };
       }
-    };
-    await Promise.all(Array.from({ length: Math.min(LOOKS_AT_ONCE, looks.size) }, work));
+    });
     return lost;
   }
 }

@@ -6,6 +6,16 @@ import { type EntryKey, entryName, evictedName, isCacheKey } from '../format/cac
 import { MAX_LEASE_MS } from '../format/lease-record.ts';
 import { type CacheSigningKeys, signerOf } from '../format/signing.ts';
 import { checkMembers, checkOptionNames } from '../options/option-names.ts';
+import {
+  ANYTHING,
+  checkKinds,
+  checkOptions,
+  FLAG,
+  FUNCTION,
+  type OptionKind,
+  type OptionTable,
+  wholeMilliseconds,
+} from '../options/option-table.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import {
   type CacheStatistics,
@@ -82,8 +92,41 @@ export type Acquired =
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 const DEFAULT_LEASE_MS = 60_000;
-const MIN_LEASE_MS = 20;
 const MAX_TIMEOUT_MS = 24 * 60 * 60 * 1000;
+
+/** The times that a lease may be taken over after. */
+export const LEASE_MS: OptionKind = wholeMilliseconds(20, MAX_LEASE_MS);
+
+const CACHE_OPTIONS: OptionTable<TaskCacheOptions> = {
+  cacheTimeoutMs: wholeMilliseconds(1, MAX_TIMEOUT_MS),
+  signingKeys: ANYTHING,
+  nowMs: FUNCTION,
+};
+const LOOKUP_OPTIONS: OptionTable<LookupOptions> = {
+  maxAgeMs: {
+    expects: 'milliseconds, 0 or more',
+    accepts: (value) => typeof value === 'number' && value >= 0,
+  },
+  deadline: ANYTHING,
+};
+const STORE_OPTIONS: OptionTable<StoreEntryOptions> = {
+  ...LOOKUP_OPTIONS,
+  replaces: ANYTHING,
+  lease: ANYTHING,
+  refresh: FLAG,
+};
+const ACQUIRE_OPTIONS: OptionTable<AcquireOptions> = {
+  ...LOOKUP_OPTIONS,
+  seen: ANYTHING,
+  refresh: FLAG,
+  leaseMs: LEASE_MS,
+};
+const LIST_OPTIONS: OptionTable<ListEntriesOptions> = {
+  keyPrefix: {
+    expects: 'the beginning of a cache key: up to 64 of the digits 0-9 and a-f',
+    accepts: (value) => typeof value === 'string' && /^[0-9a-f]{0,64}$/.test(value),
+  },
+};
 
 /**
  * Keeps the results of tasks by their keys, in a store beside the attempts that produced them. It never fails a task: what goes wrong
@@ -101,11 +144,9 @@ export class TaskCache {
   constructor(content: ContentStore, options: TaskCacheOptions = {}) {
     if (typeof options !== 'object' || options === null)
       throw invalidArgument('The cache of tasks takes its options as an object.');
-    checkMembers(options, 'The cache of tasks', ['cacheTimeoutMs', 'signingKeys', 'nowMs']);
+    checkMembers(options, 'The cache of tasks', Object.keys(CACHE_OPTIONS));
+    checkKinds(options, CACHE_OPTIONS);
     const { cacheTimeoutMs = DEFAULT_TIMEOUT_MS, signingKeys, nowMs = Date.now } = options;
-    checkMs('cacheTimeoutMs', cacheTimeoutMs, 1, MAX_TIMEOUT_MS);
-    if (typeof nowMs !== 'function')
-      throw invalidArgument('nowMs is a function that tells the time in milliseconds.');
     const signer = signerOf(signingKeys);
     this.isSigned = signer !== undefined;
     this.#content = content;
@@ -127,9 +168,8 @@ export class TaskCache {
    * @throws StowageError `INVALID_ARGUMENT`, `ABORTED`
    */
   async lookup(key: EntryKey, options: LookupOptions = {}): Promise<CacheHit | CacheMiss> {
-    checkOptionNames(options, 'lookup', ['maxAgeMs', 'deadline']);
+    checkOptions<LookupOptions>(options, 'lookup', LOOKUP_OPTIONS);
     checkKey(key);
-    checkRule(options);
     const { maxAgeMs, deadline = this.deadline() } = options;
     const lookup = deadline.run(options, (inner) => this.#entries.lookup(key, { maxAgeMs }, inner));
     const result = await this.#neverThrow('lookup', key, options, lookup);
@@ -148,9 +188,8 @@ export class TaskCache {
    * @throws StowageError `INVALID_ARGUMENT` for wrong arguments, `ABORTED`
    */
   async store(key: EntryKey, entry: NewCacheEntry, options: StoreEntryOptions = {}): Promise<CacheStored> {
-    checkOptionNames(options, 'store', ['maxAgeMs', 'deadline', 'replaces', 'lease', 'refresh']);
+    checkOptions<StoreEntryOptions>(options, 'store', STORE_OPTIONS);
     checkKey(key);
-    checkRule(options);
     const { maxAgeMs, replaces, lease, refresh = false, deadline = this.deadline() } = options;
     if (lease !== undefined && lease.key !== key) throw invalidArgument(OTHER_LEASE);
     const write = { key, entry, replaces, lease, maxAgeMs, refresh };
@@ -170,12 +209,10 @@ export class TaskCache {
    * @throws StowageError `INVALID_ARGUMENT`, `ABORTED`
    */
   async acquire(key: EntryKey, options: AcquireOptions = {}): Promise<Acquired> {
-    checkOptionNames(options, 'acquire', ['maxAgeMs', 'deadline', 'seen', 'leaseMs', 'refresh']);
+    checkOptions<AcquireOptions>(options, 'acquire', ACQUIRE_OPTIONS);
     checkKey(key);
-    checkRule(options);
     const { maxAgeMs, seen, refresh = false, signal } = options;
     const { leaseMs = DEFAULT_LEASE_MS, deadline = this.deadline() } = options;
-    checkMs('leaseMs', leaseMs, MIN_LEASE_MS, MAX_LEASE_MS);
     const request = {
       key,
       maxAgeMs,
@@ -241,11 +278,7 @@ export class TaskCache {
 
   /** All entries, ascending by key, also those that do not count. One LIST, paged, and one GET each. */
   entries(options: ListEntriesOptions = {}): AsyncGenerator<ListedEntry> {
-    checkOptionNames(options, 'entries', ['keyPrefix']);
-    const { keyPrefix = '' } = options;
-    if (typeof keyPrefix !== 'string' || !/^[0-9a-f]{0,64}$/.test(keyPrefix)) {
-      throw invalidArgument('keyPrefix is the beginning of a cache key: up to 64 of the digits 0-9 and a-f.');
-    }
+    checkOptions<ListEntriesOptions>(options, 'entries', LIST_OPTIONS);
     return listEntries(this.#content.storage, this.#entries, options);
   }
 
@@ -292,16 +325,4 @@ function reasonOf(error: unknown): 'invalid' | 'unavailable' {
 function checkKey(key: unknown): void {
   if (isCacheKey(key)) return;
   throw invalidArgument('A cache key is 64 of the digits 0-9 and a-f.');
-}
-
-function checkRule({ maxAgeMs }: EntryRule): void {
-  if (maxAgeMs === undefined || (typeof maxAgeMs === 'number' && maxAgeMs >= 0)) return;
-  throw invalidArgument(`maxAgeMs is ${String(maxAgeMs)}; give milliseconds, 0 or more.`);
-}
-
-function checkMs(what: string, value: unknown, min: number, max: number): void {
-  if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) return;
-  throw invalidArgument(`${what} is ${String(value)}; give whole milliseconds from ${min} to ${max}.`, {
-    what,
-  });
 }

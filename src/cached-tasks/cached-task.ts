@@ -1,25 +1,18 @@
 import { countBy } from '../cache/code-part.ts';
 import type { CacheKey } from '../cache/key-parts.ts';
-import { checkOptionNames } from '../options/option-names.ts';
-import type { CallOptions } from '../storage/contract.ts';
+import { checkOptions, type OptionTable } from '../options/option-table.ts';
 import type { CachedTasks } from './cached-tasks.ts';
 import { TaskDefinition } from './define.ts';
 import {
   type CallPlan,
-  checkConcurrency,
   checkInputs,
-  checkProgress,
+  MAP_OPTIONS,
   type MapOptions,
   type MapOutcome,
   mapCalls,
   planCalls,
 } from './map-calls.ts';
-import {
-  CALL_OPTION_NAMES,
-  type CachedCallOptions,
-  type CachedTaskOptions,
-  checkCallOptions,
-} from './options.ts';
+import { CALL_OPTIONS, type CachedCallOptions, type CachedTaskOptions, checkCallOptions } from './options.ts';
 import { callTask } from './resolve.ts';
 import type { CachedResult } from './result.ts';
 
@@ -87,7 +80,9 @@ export interface CachedTask<Input, Output> {
   evict(input: Input, options?: Pick<CachedCallOptions, 'salt' | 'signal'>): Promise<void>;
 }
 
-const MAP_OPTION_NAMES = [...CALL_OPTION_NAMES, 'concurrency', 'onProgress'];
+type KeyOptions = Pick<CachedCallOptions, 'salt' | 'signal'>;
+
+const KEY_OPTIONS: OptionTable<KeyOptions> = { salt: CALL_OPTIONS.salt };
 
 /**
  * Makes a cached task of its options.
@@ -106,29 +101,26 @@ export function defineCachedTask<CallInput, Input, Result, Output>(
     taskName: name,
     detailed: (...[input, given]) => callTask(definition, input, given),
     plan: async (inputs, given = {}) => {
-      checkOptionNames(given, 'plan', ['salt', 'concurrency']);
+      checkOptions(given, 'plan', { ...KEY_OPTIONS, concurrency: MAP_OPTIONS.concurrency });
       checkInputs(inputs, 'plan');
-      checkConcurrency(given.concurrency);
       tasks.ensureOpen(name);
       return planCalls(definition, inputs, given);
     },
     map: (inputs, given = {}) => {
-      checkOptionNames(given, 'map', MAP_OPTION_NAMES);
+      checkOptions(given, 'map', { ...CALL_OPTIONS, ...MAP_OPTIONS });
       const { concurrency, onProgress, signal, ...callOptions } = given;
       checkInputs(inputs, 'map');
-      checkConcurrency(concurrency);
-      checkProgress(onProgress);
       checkCallOptions(name, callOptions);
       const call = (input: CallInput, inner: AbortSignal): Promise<CachedResult<Output>> =>
         callTask(definition, input, { ...callOptions, signal: inner });
       return mapCalls(inputs, call, { concurrency, onProgress, signal });
     },
     keyOf: async (input, given = {}) => {
-      checkOptionNames(given, 'keyOf', ['salt']);
+      checkOptions<KeyOptions>(given, 'keyOf', KEY_OPTIONS);
       return definition.described((await definition.keyed(input, given.salt, given.signal)).full());
     },
-    evict: async (input, given: Pick<CachedCallOptions, 'salt'> & CallOptions = {}) => {
-      checkOptionNames(given, 'evict', ['salt']);
+    evict: async (input, given = {}) => {
+      checkOptions<KeyOptions>(given, 'evict', KEY_OPTIONS);
       const { brief } = await definition.keyed(input, given.salt, given.signal);
       await tasks.cache.evict(brief.key, { signal: given.signal });
     },

@@ -1,6 +1,7 @@
 import { LinkedAbort } from '../async/linked-abort.ts';
 import { nextOrAborted } from '../async/next-or-aborted.ts';
 import { invalidArgument, throwIfAborted } from '../errors.ts';
+import { FUNCTION, type OptionTable, wholeNumber } from '../options/option-table.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { takeOnce } from '../streams/read-once.ts';
 import type { TaskDefinition } from './define.ts';
@@ -10,7 +11,6 @@ import type { CachedCallOptions } from './options.ts';
 /** How many results may be ready before the next in order, for each call that may be under way. */
 const READY_PER_CALL = 8;
 const DEFAULT_CONCURRENCY = 8;
-const MAX_CONCURRENCY = 10_000;
 
 /** Options of calling a cached task with many inputs. */
 export interface MapOptions extends CallOptions {
@@ -19,6 +19,12 @@ export interface MapOptions extends CallOptions {
   /** Told after every call that ended. Errors it throws end the whole. */
   onProgress?: ((progress: MapProgress) => void) | undefined;
 }
+
+/** The options of `map` but those of each call. */
+export const MAP_OPTIONS: OptionTable<MapOptions> = {
+  concurrency: wholeNumber(1, 10_000),
+  onProgress: FUNCTION,
+};
 
 /** How far a map got. */
 export interface MapProgress {
@@ -113,25 +119,6 @@ export async function* mapCalls<Input, Result extends { hit: boolean }>(
     // Not waited for: an iterator that is being asked for its next item answers only after that.
     if (!isExhausted) source.return(undefined).catch(() => {});
   }
-}
-
-/** @throws StowageError `INVALID_ARGUMENT` */
-export function checkConcurrency(concurrency: unknown = DEFAULT_CONCURRENCY): void {
-  if (
-    Number.isInteger(concurrency) &&
-    (concurrency as number) >= 1 &&
-    (concurrency as number) <= MAX_CONCURRENCY
-  )
-    return;
-  throw invalidArgument(
-    `concurrency must be an integer from 1 to ${MAX_CONCURRENCY}, not ${String(concurrency)}.`,
-  );
-}
-
-/** @throws StowageError `INVALID_ARGUMENT` */
-export function checkProgress(onProgress: unknown): void {
-  if (onProgress === undefined || typeof onProgress === 'function') return;
-  throw invalidArgument(`onProgress must be a function, not ${String(onProgress)}.`);
 }
 
 /** @throws StowageError `INVALID_ARGUMENT` for what cannot be gone through. */

@@ -1,8 +1,22 @@
-import { inspect } from 'node:util';
 import type { CodeOptions } from '../cache/auto-version.ts';
+import { LEASE_MS } from '../cache/task-cache.ts';
 import { invalidArgument } from '../errors.ts';
 import type { StandardSchema } from '../flow/standard-schema.ts';
-import { checkMembers, checkOptionNames } from '../options/option-names.ts';
+import { checkMembers } from '../options/option-names.ts';
+import {
+  ANYTHING,
+  checkKinds,
+  checkOptions,
+  FLAG,
+  FUNCTION,
+  NAMES,
+  type OptionKind,
+  type OptionTable,
+  oneOf,
+  TEXT,
+  wholeMilliseconds,
+  wholeNumber,
+} from '../options/option-table.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 
@@ -128,34 +142,8 @@ export interface CachedCallOptions extends CallOptions {
   recordHit?: boolean | undefined;
 }
 
-/** The names of {@link CachedCallOptions}, but `signal`. */
-export const CALL_OPTION_NAMES: readonly string[] = ['mode', 'salt', 'runId', 'recordHit'];
-const MODES: readonly string[] = ['auto', 'refresh', 'readonly', 'off'];
-const OPTION_NAMES = [
-  'name',
-  'version',
-  'run',
-  'dependsOn',
-  'freeVariables',
-  'ignoredVariables',
-  'salt',
-  'input',
-  'output',
-  'interfaceVersion',
-  'config',
-  'ignoredInputs',
-  'scope',
-  'maxAge',
-  'serialize',
-  'leaseMs',
-  'retry',
-  'cacheTimeoutMs',
-];
-const MIN_LEASE_MS = 20;
-const MAX_LEASE_MS = 3_600_000;
-const MAX_TRIES = 1_000;
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-
+/** The longest that a timer can wait. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 const AGE = /^(\d+(?:\.\d+)?) ?(ms|s|min|m|h|d|w)$/;
 const AGE_UNITS: Readonly<Record<string, number>> = {
   ms: 1,
@@ -167,30 +155,81 @@ const AGE_UNITS: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
-/** What is checked of a task's options once. */
+const SCHEMA: OptionKind = {
+  expects: 'a Standard Schema, which has a ~standard.validate',
+  accepts: (value) =>
+    typeof (value as Partial<StandardSchema> | null)?.['~standard']?.validate === 'function',
+};
+
+const TASK_OPTIONS: OptionTable<CachedTaskOptions<unknown, unknown, unknown, unknown>> = {
+  name: ANYTHING,
+  version: ANYTHING,
+  run: ANYTHING,
+  dependsOn: ANYTHING,
+  freeVariables: oneOf('warn', 'error'),
+  ignoredVariables: NAMES,
+  salt: TEXT,
+  input: SCHEMA,
+  output: SCHEMA,
+  interfaceVersion: TEXT,
+  config: ANYTHING,
+  ignoredInputs: ANYTHING,
+  scope: {
+    expects: "'flow', 'global' or another text",
+    accepts: (value) => typeof value === 'string' && value !== '',
+  },
+  maxAge: {
+    expects: 'milliseconds, or text such as 30min, 12h, 7d',
+    accepts: (value) => ageMs(value) !== undefined,
+  },
+  serialize: FLAG,
+  leaseMs: LEASE_MS,
+  retry: {
+    expects: 'an object: { attempts: 3 }',
+    accepts: (value) => typeof value === 'object' && value !== null,
+  },
+  cacheTimeoutMs: wholeMilliseconds(1, MAX_TIMER_MS),
+};
+
+const RETRY_OPTIONS: OptionTable<TaskRetry> = {
+  attempts: wholeNumber(1, 1_000),
+  when: FUNCTION,
+  delayMs: {
+    expects: 'milliseconds, or a function that returns them',
+    accepts: (value) => typeof value === 'function' || isDelay(value),
+  },
+};
+
+/** The options of a call, for those of `map` too. */
+export const CALL_OPTIONS: OptionTable<CachedCallOptions> = {
+  mode: oneOf('auto', 'refresh', 'readonly', 'off'),
+  salt: TEXT,
+  runId: ANYTHING,
+  recordHit: FLAG,
+};
+
+/** Options that are checked once, with their defaults. */
 export interface CheckedTaskOptions {
   name: string;
   maxAgeMs: number | undefined;
   cacheTimeoutMs: number | undefined;
   leaseMs: number | undefined;
-  retry: CheckedRetry;
-}
-
-/** {@link TaskRetry} with its defaults. */
-export interface CheckedRetry {
-  attempts: number;
-  when: (error: unknown) => boolean;
-  delayMs: number | ((tries: number) => number);
+  retry: {
+    attempts: number;
+    when: (error: unknown) => boolean;
+    delayMs: number | ((tries: number) => number);
+  };
 }
 
 /** @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME` */
 export function checkTaskOptions<A, B, C, D>(options: CachedTaskOptions<A, B, C, D>): CheckedTaskOptions {
-  if (typeof options !== 'object' || options === null) {
+  if (typeof options !== 'object' || options === null)
     throw invalidArgument('cachedTask takes options, at least { name, version, run }.');
-  }
-  checkMembers(options, 'cachedTask', OPTION_NAMES);
-  const { name, version, run, serialize, scope, maxAge, retry, cacheTimeoutMs } = options;
+  checkMembers(options, 'cachedTask', Object.keys(TASK_OPTIONS));
+  const { name, version, run, dependsOn, freeVariables, maxAge, retry, cacheTimeoutMs, leaseMs } = options;
   validateUserName(name, 'name of a cached task');
+  const owner = ` of task ${name}`;
+  checkKinds<CachedTaskOptions<unknown, unknown, unknown, unknown>>(options as never, TASK_OPTIONS, owner);
   if (typeof run !== 'function')
     throw invalidArgument(`Task ${name} needs a function: run: async (input, ctx) => ...`);
   if (typeof version !== 'string' || version === '') {
@@ -198,35 +237,21 @@ export function checkTaskOptions<A, B, C, D>(options: CachedTaskOptions<A, B, C,
       `Task ${name} needs a version: text that you change when the function does something else, or 'auto'.`,
     );
   }
-  if (options.dependsOn !== undefined && version !== 'auto')
-    throw invalidArgument(`Task ${name} has dependsOn, which counts for version: 'auto' only.`);
-  checkVariableOptions(name, options);
-  for (const text of ['salt', 'interfaceVersion'] as const) {
-    const value: unknown = options[text];
-    if (value !== undefined && typeof value !== 'string')
-      throw invalidArgument(`The ${text} of task ${name} must be text.`);
+  for (const [option, value] of Object.entries({ dependsOn, freeVariables })) {
+    if (value !== undefined && version !== 'auto')
+      throw invalidArgument(`Task ${name} has ${option}, which counts for version: 'auto' only.`);
   }
-  if (scope !== undefined && (typeof scope !== 'string' || scope === ''))
-    throw invalidArgument(`The scope of task ${name} must be 'flow', 'global' or another text.`);
-  if (serialize !== undefined && typeof serialize !== 'boolean')
-    throw invalidArgument(`The option serialize of task ${name} must be true or false.`);
-  for (const side of ['input', 'output'] as const) {
-    if (options[side] !== undefined && typeof options[side]?.['~standard']?.validate !== 'function') {
-      throw invalidArgument(
-        `The ${side} of task ${name} is no Standard Schema (it has no ~standard.validate).`,
-      );
-    }
+  if (retry !== undefined) {
+    checkMembers(retry, `The retry of task ${name}`, Object.keys(RETRY_OPTIONS));
+    checkKinds(retry, RETRY_OPTIONS, ` of the retry${owner}`);
+    if (retry.attempts === undefined)
+      throw invalidArgument(`The retry of task ${name} needs attempts: the most tries in all, such as 3.`);
   }
-  return {
-    name,
-    maxAgeMs: maxAge === undefined ? undefined : ageMs(name, maxAge),
-    cacheTimeoutMs: checkMs(name, 'cacheTimeoutMs', cacheTimeoutMs, 1, MAX_TIMEOUT_MS),
-    leaseMs: checkMs(name, 'leaseMs', options.leaseMs, MIN_LEASE_MS, MAX_LEASE_MS),
-    retry: checkRetry(name, retry),
-  };
+  const { attempts, when = isRecoverable, delayMs = 0 } = retry ?? { attempts: 1 };
+  return { name, maxAgeMs: ageMs(maxAge), cacheTimeoutMs, leaseMs, retry: { attempts, when, delayMs } };
 }
 
-/** @throws StowageError `INVALID_ARGUMENT` */
+/** @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME` */
 export function checkCallOptions(task: string, options: CachedCallOptions | undefined): CachedCallOptions {
   if (options === undefined) return {};
   if (typeof options !== 'object') {
@@ -234,79 +259,21 @@ export function checkCallOptions(task: string, options: CachedCallOptions | unde
       `The second argument of ${task} is its options, such as { mode }, not ${String(options)}. In Array.map, write inputs.map((input) => ${task}(input)); or use map(inputs).`,
     );
   }
-  checkOptionNames(options, task, CALL_OPTION_NAMES);
-  const { mode, salt, runId, recordHit } = options;
-  if (mode !== undefined && !MODES.includes(mode))
-    throw invalidArgument(`The mode of a call is one of ${MODES.join(', ')}, not ${JSON.stringify(mode)}.`);
-  if (salt !== undefined && typeof salt !== 'string')
-    throw invalidArgument('The salt of a call must be text.');
-  if (runId !== undefined) validateUserName(runId, 'run id');
-  if (recordHit !== undefined && typeof recordHit !== 'boolean')
-    throw invalidArgument('The option recordHit must be true or false.');
+  checkOptions<CachedCallOptions>(options, task, CALL_OPTIONS);
+  if (options.runId !== undefined) validateUserName(options.runId, 'run id');
   return options;
 }
 
-function checkVariableOptions(
-  name: string,
-  {
-    version,
-    freeVariables,
-    ignoredVariables = [],
-  }: Pick<CachedTaskOptions<never, never, never, never>, 'version' | 'freeVariables' | 'ignoredVariables'>,
-): void {
-  if (freeVariables !== undefined && freeVariables !== 'warn' && freeVariables !== 'error')
-    throw invalidArgument(
-      `The option freeVariables of task ${name} is 'warn' or 'error', not ${inspect(freeVariables)}.`,
-    );
-  if (freeVariables !== undefined && version !== 'auto')
-    throw invalidArgument(`Task ${name} has freeVariables, which counts for version: 'auto' only.`);
-  // A text would be taken for its letters.
-  if (!Array.isArray(ignoredVariables) || ignoredVariables.some((variable) => typeof variable !== 'string'))
-    throw invalidArgument(
-      `The option ignoredVariables of task ${name} is a list of names of variables: ['client', 'process.env.DEBUG'].`,
-    );
+/** Knows a time that a timer can wait. */
+export function isDelay(ms: unknown): ms is number {
+  return typeof ms === 'number' && ms >= 0 && ms <= MAX_TIMER_MS;
 }
 
-function ageMs(task: string, age: unknown): number {
+/** An age in milliseconds; `undefined` for what is none. */
+function ageMs(age: unknown): number | undefined {
   if (typeof age === 'number' && Number.isFinite(age) && age >= 0) return age;
   const [, count, unit] = (typeof age === 'string' && AGE.exec(age)) || [];
-  if (count !== undefined && unit !== undefined) return Number(count) * (AGE_UNITS[unit] as number);
-  throw invalidArgument(
-    `The maxAge of task ${task} is milliseconds, or text such as 30min, 12h, 7d, not ${JSON.stringify(age)}.`,
-  );
-}
-
-function checkMs(task: string, option: string, ms: unknown, min: number, max: number): number | undefined {
-  if (ms === undefined) return undefined;
-  if (typeof ms === 'number' && Number.isSafeInteger(ms) && ms >= min && ms <= max) return ms;
-  throw invalidArgument(
-    `The ${option} of task ${task} must be whole milliseconds from ${min} to ${max}, not ${String(ms)}.`,
-  );
-}
-
-function checkRetry(task: string, retry: TaskRetry | undefined): CheckedRetry {
-  const { attempts, when, delayMs } = retry ?? { attempts: 1 };
-  if (retry !== undefined) {
-    if (typeof retry !== 'object' || retry === null)
-      throw invalidArgument(`The retry of task ${task} is an object: { attempts: 3 }.`);
-    checkMembers(retry, `The retry of task ${task}`, ['attempts', 'when', 'delayMs']);
-  }
-  if (!Number.isInteger(attempts) || attempts < 1 || attempts > MAX_TRIES)
-    throw invalidArgument(
-      `retry.attempts of task ${task} must be an integer from 1 to ${MAX_TRIES}, not ${String(attempts)}.`,
-    );
-  if (when !== undefined && typeof when !== 'function')
-    throw invalidArgument(`retry.when of task ${task} must be a function.`);
-  if (delayMs !== undefined && typeof delayMs !== 'function' && !isDelay(delayMs))
-    throw invalidArgument(
-      `retry.delayMs of task ${task} must be milliseconds, or a function that returns them.`,
-    );
-  return { attempts, when: when ?? isRecoverable, delayMs: delayMs ?? 0 };
-}
-
-/** Whether a timer can wait that long. */
-export function isDelay(ms: unknown): ms is number {
-  return typeof ms === 'number' && ms >= 0 && ms <= MAX_TIMEOUT_MS;
+  return count === undefined || unit === undefined ? undefined : Number(count) * (AGE_UNITS[unit] as number);
 }
 
 function isRecoverable(error: unknown): boolean {

@@ -84,9 +84,22 @@ export function checkOptions<Options extends object>(
   owner = '',
 ): asserts options is Options | undefined {
   checkOptionNames(options, call, Object.keys(table));
-  if (options === undefined) return;
+  if (options !== undefined) checkKinds(options as Options, table, owner);
+}
+
+/**
+ * Checks that each member that the table names is of its kind or undefined, for options that have no `signal`; `checkMembers` checks
+ * their names.
+ *
+ * @throws StowageError `INVALID_ARGUMENT`
+ */
+export function checkKinds<Options extends object>(
+  options: Options,
+  table: OptionTable<Options>,
+  owner = '',
+): void {
   for (const [name, { expects, accepts }] of Object.entries<OptionKind>(table)) {
-    const value = (options as Record<string, unknown>)[name];
+    const value: unknown = options[name as keyof Options];
     if (value === undefined || accepts(value)) continue;
     throw invalidArgument(`${name}${owner} must be ${expects}, not ${shown(value)}.`, { option: name });
   }

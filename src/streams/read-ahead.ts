@@ -2,7 +2,7 @@ import type { CallOptions } from '../async/call-options.ts';
 import { LinkedAbort } from '../async/linked-abort.ts';
 import { throwIfAborted } from '../errors.ts';
 
-/** So many fetches are under way while one is given. */
+/** The default of how many fetches are on their way while one is given. */
 const AHEAD = 3;
 
 /** A request, and its result. */
@@ -19,6 +19,7 @@ export async function* readAhead<T, R>(
   items: Iterable<T> | AsyncIterable<T>,
   fetch: (item: T, options: CallOptions) => Promise<R>,
   { signal }: CallOptions,
+  ahead: number = AHEAD,
 ): AsyncGenerator<Fetched<T, R>, void> {
   const ending = new LinkedAbort(signal);
   const pending: { item: T; coming: Promise<R> }[] = [];
@@ -34,7 +35,7 @@ export async function* readAhead<T, R>(
       const coming = fetch(item, { signal: ending.signal });
       coming.catch(() => {}); // reported when its turn comes
       pending.push({ item, coming });
-      if (pending.length > AHEAD) yield await next();
+      if (pending.length > ahead) yield await next();
     }
     while (pending.length > 0) yield await next();
   } finally {
