@@ -21,6 +21,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: LAYERS.map((layer) => `test/**/*.${layer}.test.ts`),
+          // Files share the modules of their worker: loading the sources anew for each took most of the time.
+          isolate: false,
           testTimeout: 5_000 * PATIENCE,
           hookTimeout: 10_000 * PATIENCE,
         },

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { beforeAll, describe, expect } from 'vitest';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
 import {
   ENVELOPE_HEADER_BYTES,
   type EnvelopeKind,
@@ -11,7 +11,7 @@ import {
   sealEnvelopeInto,
 } from '../../src/codec/envelope.ts';
 import type { Compression } from '../../src/codec/payload.ts';
-import { compress, prepareCodec, type ZstdImplementation } from '../../src/codec/zstd.ts';
+import { compress, prepareCodec, type ZstdImplementation, zstdImplementation } from '../../src/codec/zstd.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { isStowageError, type StowageErrorCode } from '../../src/errors.ts';
 import { test } from '../property.ts';
@@ -59,6 +59,8 @@ function withHeader(envelope: Uint8Array, change: (header: DataView) => void): U
 }
 
 await prepareCodec();
+const implementation = zstdImplementation();
+afterAll(() => prepareCodec({ implementation }));
 
 describe.each<ZstdImplementation>(['napi', 'wasm'])('with %s', (implementation) => {
   beforeAll(() => prepareCodec({ implementation }).catch(() => prepareCodec()));

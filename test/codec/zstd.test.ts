@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { beforeAll, describe, expect } from 'vitest';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
 import {
   compress,
   compressInto,
@@ -27,6 +27,7 @@ for (const name of Object.keys(ZSTD_LOADERS) as ZstdImplementation[]) {
   );
   if (isThere) implementations.push(name);
 }
+afterAll(() => prepareCodec({ implementation: implementations[0] as ZstdImplementation }));
 
 const content = fc.oneof(
   fc.uint8Array({ maxLength: 2000 }),

@@ -1,6 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { didYouMean, listed, suggest } from '../../src/views/suggestions.ts';
+import { test } from '../property.ts';
 
 describe('suggestions', () => {
   it('finds slips, swaps, cases and parts', () => {
