@@ -40,7 +40,7 @@ const SELECTION_NAMES: readonly string[] = [
   'allowNotDone',
   'includePrior',
 ];
-/** What users hold: the runs, tasks and content of one flow in one store. */
+/** Opens the runs, tasks and content of one flow in one store. */
 export class FlowDataStore implements AsyncDisposable {
   /** The flow's name. */
   readonly flowName: string;

@@ -9,11 +9,11 @@ export interface FlowDataStoreOptions extends ContentStoreOptions, CallOptions {
   /** The flow whose tasks are written and read. */
   flowName: string;
   /**
-   * Where the store lies: a path, a URI (`memory:`, `file:`), or a storage, which the caller then closes.
+   * The store: a path, a URI (`memory:`, `file:`, `s3:`, ...), or a storage, which the caller then closes.
    * Default: what `STOWAGE_DEFAULT_DATASTORE` and `STOWAGE_DATASTORE_SYSROOT_*` say, else `./.stowage`.
    */
   storage?: string | URL | DataStoreStorage | undefined;
-  /** How values become bytes. Default: the built-in serializers. */
+  /** The serializers of values. Default: the built-in ones. */
   serializers?: SerializerRegistry | undefined;
   /** Serialized values up to this many bytes are kept in metadata.json, up to 512 KiB an attempt. Default 16,384; 0 keeps none. */
   maxInlineBytes?: number | undefined;

@@ -46,7 +46,7 @@ export class ArtifactTooLarge {
     this.bytes = bytes;
   }
 
-  /** For people: `<string of 30000 bytes>`. */
+  /** Its text for people: `<string of 30000 bytes>`. */
   toString(): string {
     return `<${this.type} of ${this.bytes} bytes>`;
   }

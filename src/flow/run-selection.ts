@@ -4,7 +4,7 @@ import { type RunOutcome, readRunCreated, readRunFinished } from '../format/run-
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { checkNameList } from './task-selection.ts';
 
-/** Which runs of a flow. */
+/** The choice of some runs of a flow. */
 export interface RunFilter {
   /** Only runs with all of these tags. One more request for each run that is looked at. */
   tags?: readonly string[] | undefined;
@@ -14,11 +14,11 @@ export interface RunFilter {
   createdAfter?: Date | undefined;
   /** Only runs created before this time, by their creators' clocks. */
   createdBefore?: Date | undefined;
-  /** How many runs at most, the newest ones. No more are looked at than that takes. Default: no limit. */
+  /** The most runs, the newest ones. No more are looked at than that takes. Default: no limit. */
   limit?: number | undefined;
 }
 
-/** How many runs are looked at at once. */
+/** So many runs are looked at at once. */
 const CONCURRENCY = 32;
 const STATUSES: readonly unknown[] = [undefined, 'open', 'done', 'failed'];
 

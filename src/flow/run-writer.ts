@@ -13,7 +13,7 @@ import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { checkAttempt } from './task-selection.ts';
 
-/** Which task, and which attempt of it. */
+/** A task, and an attempt of it. */
 export interface TaskSpec extends RawDataPathOptions {
   runId: string;
   stepName: string;
@@ -29,7 +29,7 @@ export interface CreateRunOptions extends Partial<RunDescription>, RawDataPathOp
 }
 
 const TASK_SPEC_NAMES: readonly string[] = ['runId', 'stepName', 'taskId', 'attempt', 'rawDataPath'];
-/** As many runs are remembered as made. */
+/** So many runs are remembered as made. */
 const KNOWN_RUNS = 10_000;
 const NOTHING_SAID: RunDescription = { tags: [], parameters: {}, parents: [] };
 

@@ -22,7 +22,7 @@ export interface RunInfo extends RunCreated {
   finished?: RunFinished;
 }
 
-/** What a run needs of its flow. */
+/** The parts of its flow that a run needs. */
 export interface RunOwner {
   readonly flowName: string;
   readonly caStore: ContentStore;
@@ -51,7 +51,7 @@ export class Run {
   }
 
   /**
-   * When and with what the run was made, and how it ended.
+   * Reads when and with what the run was made, and how it ended.
    *
    * @throws StowageError `RUN_NOT_FOUND`
    */
@@ -119,11 +119,11 @@ export class Run {
 /** A run as a listing shows it. */
 export interface RunSummary {
   run: Run;
-  /** When it was created, by its creator's clock. */
+  /** The time at which it was created, by its creator's clock. */
   createdAt: Date;
-  /** Whether somebody recorded its end. */
+  /** True if somebody recorded its end. */
   isFinished: boolean;
-  /** Why nobody can tell whether the filter lets it through: a record of it that cannot be read. `undefined` as a rule. */
+  /** The error of a record that cannot be read, so that nobody can tell whether the filter lets the run through. `undefined` as a rule. */
   problem: StowageError | undefined;
 }
 

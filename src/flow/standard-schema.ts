@@ -12,12 +12,12 @@ export interface StandardSchema<Output = unknown, Input = unknown> {
   };
 }
 
-/** What a schema says of a value. */
+/** The answer of a schema to a value. */
 export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] };
 
-/** What is wrong with a value, and where inside it. */
+/** A fault of a value, and the path inside it. */
 export interface SchemaIssue {
   readonly message: string;
   /** Keys from the value to the place, each alone or as a library describes it. */
@@ -27,15 +27,15 @@ export interface SchemaIssue {
 /** The type a schema's output has. */
 export type SchemaOutput<Schema> = Schema extends StandardSchema<infer Output> ? Output : never;
 
-/** As many issues a message tells; `details.issues` has all. */
+/** A message tells so many issues; `details.issues` has all. */
 const MAX_TOLD = 10;
 const BRIEF = { depth: 0, breakLength: Infinity } as const;
 
-/** What a value that is validated is called, and the error it gets where it is not what it should be. */
+/** The name of a value that is validated, and the error for one that is refused. */
 export interface Validated {
-  /** How a message names it: `Artifact model`. */
+  /** Its name in a message: `Artifact model`. */
   title: string;
-  /** What paths inside it begin with. */
+  /** The beginning of paths inside it. */
   root: string;
   code: 'ARTIFACT_INVALID' | 'INPUT_INVALID' | 'OUTPUT_INVALID';
   details: Readonly<Record<string, unknown>>;
@@ -67,7 +67,7 @@ export async function validateArtifact<Output>(
   return validateValue(value, schema, { ...artifact, code: 'ARTIFACT_INVALID' });
 }
 
-/** What a schema makes of a value; throws the error that `validated` says, with each path inside it, where it is not to its liking. */
+/** Gives what a schema makes of a value. Throws the error that `validated` names, with each path inside it, if the schema refuses it. */
 export async function validateValue<Output>(
   value: unknown,
   schema: StandardSchema<Output>,

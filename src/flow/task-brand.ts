@@ -1,6 +1,6 @@
 import { invalidArgument, type StowageError } from '../errors.ts';
 
-/** By it every copy of the package in a process knows the tasks of the others. */
+/** Every copy of the package in a process knows the tasks of the others by it. */
 export const TASK_BRAND: unique symbol = Symbol.for('stowage.TaskDataStore') as never;
 
 /** The members that can be read of a task that another copy opened. */

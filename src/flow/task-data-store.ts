@@ -122,12 +122,12 @@ export class TaskDataStore {
     return this.status === 'done';
   }
 
-  /** When the attempt was opened, by its owner's clock. */
+  /** The time at which the attempt was opened, by its owner's clock. */
   get startedAt(): Date {
     return new Date(this.#read.startedAt);
   }
 
-  /** When it was closed, by its owner's clock; absent while it is open. */
+  /** The time at which it was closed, by its owner's clock; absent while it is open. */
   get closedAt(): Date | undefined {
     return this.#read.closedAt === undefined ? undefined : new Date(this.#read.closedAt);
   }

@@ -11,18 +11,18 @@ import {
   type SessionFiles,
 } from './session-files.ts';
 
-/** Which DONE a listing showed: its name, length and time tell it from any other that was or will be there. */
+/** The DONE that a listing showed: its name, length and time tell it from any other that was or will be there. */
 export interface ListedDone {
   name: string;
   bytes: number;
   modifiedAtMs: number;
 }
 
-/** Which files of an attempt a listing showed. */
+/** The files of an attempt that a listing showed. */
 export interface AttemptFiles extends ReadonlySet<AttemptFile> {
-  /** Which DONE it was, where the listing was asked for details. */
+  /** The DONE, if the listing was asked for details. */
   readonly listedDone?: ListedDone;
-  /** Which description after an erasure counts, where there is one. */
+  /** The description after an erasure that counts, if there is one. */
   readonly erasedRevision?: number;
 }
 export type AttemptFile = keyof typeof SESSION_FILES | 'erased';
@@ -47,7 +47,7 @@ export function attemptNumbersOf(attempts: ReadonlyMap<number, unknown>): number
 
 /** Options of listings of attempts. */
 export interface ListAttemptsOptions extends CallOptions {
-  /** Whether to tell one DONE from another, as a metadata cache needs it; on some storages it costs extra. Default `false`. */
+  /** `true` tells one DONE from another, as a metadata cache needs it; on some storages it costs extra. Default `false`. */
   details?: boolean | undefined;
 }
 
@@ -60,12 +60,12 @@ export function taskPrefix({ flow, run, step, task }: TaskPath): string {
   return `flows/${flow}/${run}/${step}/${task}/`;
 }
 
-/** What the names of an attempt's own files begin with. */
+/** The beginning of the names of an attempt's own files. */
 export function attemptBase(path: TaskPath, attempt: number): string {
   return taskPrefix(path) + attempt;
 }
 
-/** What the records of an attempt are of. */
+/** The subject of the records of an attempt. */
 export function attemptSubject({ flow, run, step, task }: TaskPath, attempt: number): RecordSubject {
   return { flow, run, step, task, attempt };
 }
@@ -75,12 +75,12 @@ export function attemptSession(path: TaskPath, attempt: number): SessionFiles {
   return { base: attemptBase(path, attempt), subject: attemptSubject(path, attempt) };
 }
 
-/** What the names of an attempt's partial records begin with; they lie apart, so that listings of tasks do not meet them. */
+/** The beginning of the names of an attempt's partial records. They lie apart, so that listings of tasks do not meet them. */
 export function partialBase({ flow, run, step, task }: TaskPath, attempt: number): string {
   return `partial/${flow}/${run}/${step}/${task}/${attempt}`;
 }
 
-/** What the names of an attempt's log parts begin with. */
+/** The beginning of the names of an attempt's log parts. */
 export function logBase({ flow, run, step, task }: TaskPath, attempt: number): string {
   return `logs/${flow}/${run}/${step}/${task}/${attempt}`;
 }

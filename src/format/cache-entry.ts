@@ -27,7 +27,7 @@ export interface CacheEntrySource {
   metadataDigest: string;
 }
 
-/** What is known of a result when it is stored. */
+/** A result as it is known when it is stored. */
 export interface NewCacheEntry {
   /** The name of the cached task. */
   task: string;
@@ -35,7 +35,7 @@ export interface NewCacheEntry {
   scope: string;
   /** The version that the key was made for. */
   version: string;
-  /** What the key was made from; opaque here. */
+  /** The parts of the key; opaque here. */
   keyDescription: JsonValue;
   source: CacheEntrySource;
   /** The result: rows as the attempt's description has them, inline values included, and what its values refer to. */
@@ -44,7 +44,7 @@ export interface NewCacheEntry {
   createdAt?: string | undefined;
   /** From when on the entry counts no more: ISO 8601. Default: never. */
   expiresAt?: string | undefined;
-  /** How long the run took, which a hit saves. */
+  /** The time that the run took, which a hit saves. */
   durationMs?: number | undefined;
 }
 
@@ -59,12 +59,12 @@ export interface CacheEntry extends NewCacheEntry {
   signedBy?: string | undefined;
 }
 
-/** What is wrong with an entry's signature, where one is asked for: there is none, it does not hold, or it is of a key outside the ring. */
+/** The fault of an entry's signature, where one is asked for: there is none, it does not hold, or it is of a key outside the ring. */
 export type SignatureFault = 'unsigned' | 'forged' | 'unknown-key';
 
 const SIGNATURE_FAULTS: readonly unknown[] = ['unsigned', 'forged', 'unknown-key'];
 
-/** Whether what is wrong with an entry is its signature. */
+/** True if the fault of an entry is its signature. */
 export function isSignatureFault(problem: unknown): problem is SignatureFault {
   return SIGNATURE_FAULTS.includes(problem);
 }
@@ -136,7 +136,7 @@ function optional<Name extends string, T>(name: Name, value: T | undefined): { [
   return value === undefined ? {} : ({ [name]: value } as { [K in Name]: T });
 }
 
-/** What is wrong with an entry's signature; `undefined` where it holds. */
+/** Finds the fault of an entry's signature; `undefined` if it holds. */
 export function signatureFault(
   bytes: Uint8Array,
   key: EntryKey,
@@ -148,7 +148,7 @@ export function signatureFault(
   return signer.has(split.signature.key) ? 'forged' : 'unknown-key';
 }
 
-/** What is signed are the record's bytes up to the member `signature`, its last but the digest. */
+/** The signature covers the record's bytes up to the member `signature`, its last but the digest. */
 function signatureOf(fields: object, key: EntryKey, signer: EntrySigner): EntrySignature {
   const json = JSON.stringify(fields);
   return signer.sign(entryName(key), Buffer.from(json.slice(0, -1), 'utf8'));

@@ -12,7 +12,7 @@ const TOKEN_DIGITS = 12;
 const entryRegExp = /^cache\/([0-9a-f]{3})\/([0-9a-f]{64})\.json$/;
 const leaseRegExp = /^cache\/[0-9a-f]{3}\/[0-9a-f]{64}\.lease\.(\d{12})\.(json|released)$/;
 
-/** What the names of a key's entry and leases begin with. */
+/** The beginning of the names of a key's entry and leases. */
 export function keyPrefix(key: EntryKey): string {
   return `${CACHE_FOLDER}${key.slice(0, 3)}/${key}.`;
 }
@@ -41,7 +41,7 @@ export function releasedName(key: EntryKey, token: number): string {
   return `${leaseBase(key, token)}.released`;
 }
 
-/** What the name of a lease's object tells; `undefined` for all others. */
+/** The parts of the name of a lease's object; `undefined` for all others. */
 export function parseLeaseName(name: string): { token: number; kind: 'json' | 'released' } | undefined {
   const [, token, kind] = leaseRegExp.exec(name) ?? [];
   return token === undefined ? undefined : { token: Number(token), kind: kind as 'json' | 'released' };

@@ -4,7 +4,7 @@ import { padSequence, SESSION_PATTERN, type SessionId } from './session-id.ts';
 /** A content's key: BLAKE3-256 of the uncompressed content, 64 hexadecimal digits. */
 export type ContentKey = string;
 
-/** Where copies of a key lie: `data` for small contents and locators, `manifests` for large ones. */
+/** The folders of copies of a key: `data` for small contents and locators, `manifests` for large ones. */
 export type CopyFolder = 'data' | 'manifests';
 
 /** Content from this size on, in bytes, is cut into chunks. */
@@ -15,7 +15,7 @@ export function folderFor(bytes: number): CopyFolder {
   return bytes < CHUNKED_FROM_BYTES ? 'data' : 'manifests';
 }
 
-/** What the name of a copy tells. */
+/** The parts of the name of a copy. */
 export interface CopyName {
   folder: CopyFolder;
   key: ContentKey;
@@ -35,7 +35,7 @@ export function isContentKey(text: unknown): text is ContentKey {
   return typeof text === 'string' && keyRegExp.test(text);
 }
 
-/** What the names of all copies of `key` in `folder` begin with. */
+/** The beginning of the names of all copies of `key` in `folder`. */
 export function copyPrefix(folder: CopyFolder, key: ContentKey): string {
   return `${folder}/${key.slice(0, 3)}/${key}.`;
 }
@@ -69,7 +69,7 @@ export function packName(session: SessionId, sequence: number): string {
   return `packs/${session}/${padSequence(sequence)}`;
 }
 
-/** Which of its session's objects a pack is. */
+/** The number of a pack among its session's objects. */
 export interface PackPlace {
   session: string;
   sequence: number;

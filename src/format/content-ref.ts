@@ -8,7 +8,7 @@ import { isContentKey, isPackName, isPlainName } from './content-names.ts';
  * - `pack`, `plain`: an object by its name.
  */
 export interface ContentRef {
-  /** Where it lies: `''` is the store itself, else the id of another place registered under `elsewhere/`. */
+  /** The place where it lies: `''` is the store itself, else the id of another place registered under `elsewhere/`. */
   readonly place: string;
   readonly kind: 'key' | 'copy' | 'pack' | 'plain';
   readonly name: string;
@@ -56,7 +56,7 @@ export function readReferences(value: unknown, what: string): ContentRef[] {
   throw damaged(what);
 }
 
-/** Whether an entry names content by a name of its kind, so that nothing else is looked for by it. */
+/** True if an entry names content by a name of its kind, so that nothing else is looked for by it. */
 function isReference(ref: Partial<ContentRef>): ref is ContentRef {
   const { place, kind, name } = ref;
   const isName = { key: isContentKey, pack: isPackName, plain: isPlainName, copy: undefined }[kind ?? 'copy'];

@@ -38,7 +38,7 @@ export function nameTaken(storage: DataStoreStorage, name: string): StowageError
   );
 }
 
-/** Whether the object `name` exists and has exactly these bytes. */
+/** True if the object `name` exists and has exactly these bytes. */
 export async function holdsBytes(
   storage: DataStoreStorage,
   name: string,

@@ -21,11 +21,11 @@ import { readStoredContent, type StoredContent } from './stored-content.ts';
 /** One row of an artifact table. Its bytes lie in `content`, or in the row itself (`inline`). */
 export interface ArtifactEntry {
   name: string;
-  /** What a person calls the value: `object`, `Float64Array`, ... */
+  /** The name that people have for the value: `object`, `Float64Array`, ... */
   type: string;
   /** The id of the serializer that made the bytes. */
   encoding: string;
-  /** What that serializer needs beside the bytes. */
+  /** Data that the serializer needs beside the bytes. */
   info?: Record<string, JsonValue>;
   /** BLAKE3-256 of the serialized bytes, inline or not. */
   key: string;
@@ -44,7 +44,7 @@ export interface ArtifactTable {
   refs: ContentRef[];
 }
 
-/** What metadata.json says of a session: whose it is, what it saved, what was said of it, and what it read. */
+/** The content of metadata.json: whose session it is, what it saved, its metadata, and what it read. */
 export interface Description {
   session: string;
   /** The attempt's names, or `loose`. */
@@ -56,15 +56,15 @@ export interface Description {
   metadata: Record<string, JsonValue>;
   /** Pathspecs of the attempts whose artifacts were read. */
   readFrom: string[];
-  /** Of an attempt whose artifacts are to be the result of a cached call. */
+  /** Present in an attempt whose artifacts are to be the result of a cached call. */
   cached?: CachedCall | undefined;
 }
 
-/** Whose result an attempt is to be, whether or not there is an entry that says so. */
+/** The call whose result an attempt is to be, whether or not an entry says so. */
 export interface CachedCall {
   /** The cache key of the call. */
   key: string;
-  /** How long the function ran, in whole milliseconds. */
+  /** The time that the function ran, in whole milliseconds. */
   durationMs: number;
 }
 
@@ -105,7 +105,7 @@ export function decodeDescription(bytes: Uint8Array, what: string, subject: Reco
   return readDescription(decodeVerifiedRecord(bytes, what), what, subject);
 }
 
-/** What a record says that has the members of a description of `subject`. */
+/** Decodes a record that has the members of a description of `subject`. */
 export function readDescription(
   record: Record<string, unknown>,
   what: string,

@@ -1,4 +1,4 @@
-/** What JSON can carry. */
+/** The values that JSON can carry. */
 export type JsonValue =
   | null
   | boolean

@@ -5,7 +5,7 @@ import { readInteger, readObject, readRecord, readString, readTime } from './rec
 import { thisOwner } from './session-files.ts';
 import { isSessionId, type SessionId } from './session-id.ts';
 
-/** What a lease says: who runs the task of a key, and how long its silence is to be borne. */
+/** The content of a lease: who runs the task of a key, and how long it may be silent. */
 export interface LeaseRecord {
   key: EntryKey;
   token: number;

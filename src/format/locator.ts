@@ -4,7 +4,7 @@ import { partCount } from './plain-parts.ts';
 import { encodeRecord } from './record.ts';
 import { readInteger, readRecord, readString, readStrings } from './record-fields.ts';
 
-/** What stands under the key of a plain object, in place of its bytes. */
+/** The object under the key of a plain object, in place of its bytes. */
 export interface Locator {
   key: ContentKey;
   /** The plain object's name. */

@@ -5,13 +5,13 @@ import { padSequence } from './session-id.ts';
 
 /** A log of an attempt. */
 export interface LogName {
-  /** Who wrote it: `task`, `runtime`, or what you like; `[A-Za-z0-9_-]{1,32}`. */
+  /** The writer: `task`, `runtime`, or what you like; `[A-Za-z0-9_-]{1,32}`. */
   source: string;
   /** `stdout`, `stderr`, or what you like; `[A-Za-z0-9_-]{1,32}`. */
   stream: string;
 }
 
-/** Which logs of an attempt are meant. */
+/** The choice of some logs of an attempt. */
 export interface LogChoice {
   /** Default: all sources. */
   source?: string | undefined;
@@ -19,7 +19,7 @@ export interface LogChoice {
   stream?: string | undefined;
 }
 
-/** What the name of a log part tells. */
+/** The parts of the name of a log part. */
 export interface LogPart extends LogName {
   name: string;
   /** Parts of a log are counted from 0, and written one after the other, so that none is missing unless it was deleted. */
@@ -40,7 +40,7 @@ export function isChosen(log: LogName, { source, stream }: LogChoice): boolean {
   return (source ?? log.source) === log.source && (stream ?? log.stream) === log.stream;
 }
 
-/** What tells the logs of one attempt apart. */
+/** The name that tells the logs of one attempt apart. */
 export function logId({ source, stream }: LogName): string {
   return `${source}.${stream}`;
 }
@@ -53,7 +53,7 @@ export class LogPartNames {
     this.#base = `${logBase(path, attempt)}.`;
   }
 
-  /** What the names of all parts of the chosen logs begin with; others' may, too, where only the stream is given. */
+  /** The beginning of the names of all parts of the chosen logs. Others may begin so as well, if only the stream is given. */
   prefix({ source, stream }: LogChoice): string {
     if (source === undefined) return this.#base;
     return stream === undefined ? `${this.#base}${source}.` : `${this.#base}${source}.${stream}.`;

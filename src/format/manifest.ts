@@ -11,7 +11,7 @@ export const GROUP_CHUNKS = 8192;
 /** The most bytes a pack may have. */
 export const MAX_PACK_BYTES: number = 64 * 1024 * 1024;
 
-/** What a chunk takes in the columns: its digest and four numbers. */
+/** The bytes that a chunk takes in the columns: its digest and four numbers. */
 const CHUNK_ROW_BYTES = 48;
 
 /** A pack that a manifest names. */
@@ -29,7 +29,7 @@ export interface ChunkColumns {
   lengths: Uint32Array;
   /** Index into the manifest's packs. */
   packs: Uint32Array;
-  /** Where the chunk's envelope begins in its pack. */
+  /** The offset at which the chunk's envelope begins in its pack. */
   offsets: Uint32Array;
   /** Length of the envelope with its payload. */
   storedBytes: Uint32Array;
@@ -55,7 +55,7 @@ export interface Manifest {
   bytes: number;
   /** Hexadecimal: see {@link manifestRoot}. Equal for every copy, whatever packs hold the chunks. */
   root: string;
-  /** What the chunks' envelopes and the groups' take up, in bytes; for statistics. */
+  /** The bytes that the envelopes of chunks and groups take up; for statistics. */
   storedBytes: number;
   packs: PackEntry[];
   groups: ChunkGroup[];

@@ -1,5 +1,5 @@
 /**
- * Whether `bytes` are one MessagePack value of unsigned integers, strings, binaries, arrays and maps, in which arrays and maps
+ * True if `bytes` are one MessagePack value of unsigned integers, strings, binaries, arrays and maps, in which arrays and maps
  * nest at most `maxDepth` deep and hold what they claim to. A decoder allocates what an array claims before it has read
  * any of it, so that a few bytes could otherwise take all memory.
  *
@@ -28,7 +28,7 @@ export function isBoundedMsgpack(bytes: Uint8Array, maxDepth: number): boolean {
   return at === bytes.length;
 }
 
-/** How a value begins: its size in bytes, or in items (1 an element, 2 a map's entry), or where that size stands. */
+/** The beginning of a value: its size in bytes, or in items (1 an element, 2 a map's entry), or where that size stands. */
 interface Form {
   items: 0 | 1 | 2;
   size?: number;

@@ -9,7 +9,7 @@ export interface TaskPath {
   task: string;
 }
 
-/** What a pathspec inside a flow names. */
+/** The task or attempt that a pathspec inside a flow names. */
 export interface Pathspec {
   run: string;
   step: string;

@@ -10,11 +10,11 @@ export interface PlaceRecord {
   place: string;
   /** The address of the prefix, by which it is opened again. */
   uri: string;
-  /** How names become those of files there, if it is a folder. */
+  /** The encoding of names as file names there, if it is a folder. */
   names: NameEncoding;
 }
 
-/** What owner.json at a place says: whose content it is. */
+/** The content of owner.json at a place: whose content it is. */
 export interface PlaceOwner {
   place: string;
   storeId: string;
@@ -27,7 +27,7 @@ const placeRegExp = /^[0-9a-f]{32}$/;
 
 /** The most bytes of either record. */
 export const MAX_PLACE_RECORD_BYTES: number = 64 * 1024;
-/** What marks a place as a store's, beside its content. */
+/** The object that marks a place as a store's, beside its content. */
 export const OWNER_NAME = 'owner.json';
 
 export function isPlaceId(text: unknown): text is string {
@@ -39,12 +39,12 @@ export function placeIdOf(identity: string): string {
   return digestHex(Buffer.from(DOMAIN + identity)).slice(0, 32);
 }
 
-/** Where a store registers a place. */
+/** The record by which a store registers a place. */
 export function placeRecordName(place: string): string {
   return `elsewhere/${place}.json`;
 }
 
-/** What the names of a store's objects at a prefix begin with there. */
+/** The beginning of the names of a store's objects at a place. */
 export function placePrefix(storeId: SessionId, place: string): string {
   return `${storeId}/${place}`;
 }

@@ -35,7 +35,7 @@ export class PartDigests {
   }
 }
 
-/** How many part digests a plain object of this length has. */
+/** The number of part digests that a plain object of this length has. */
 export function partCount(bytes: number): number {
   return bytes <= PLAIN_PART_BYTES ? 0 : Math.ceil(bytes / PLAIN_PART_BYTES);
 }

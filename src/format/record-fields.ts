@@ -4,12 +4,12 @@ import { type DecodedRecord, decodeRecord } from './record.ts';
 /** The format of records that this version of Stowage writes, and the newest it reads. */
 export const RECORD_FORMAT = 1;
 
-/** How much of a wrong value a message shows, in UTF-16 units. */
+/** A message shows so much of a wrong value, in UTF-16 units. */
 const MAX_SHOWN = 200;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What a record is of: members that it must have, with these values, where it lies. */
+/** The subject of a record: members that it must have, with these values, where it lies. */
 export type RecordSubject = Readonly<Record<string, string | number | boolean>>;
 
 /**

@@ -14,9 +14,9 @@ const TAIL_BYTES = TAIL_START.length + 64 + TAIL_END.length;
 
 /** The most bytes that any record has, a moved table's among them. */
 export const MAX_RECORD_BYTES: number = 256 * 1024 * 1024;
-/** How deep arrays and objects of a record may be nested, itself included: a value of 512 levels, and what stands around it. */
+/** The depth to which arrays and objects of a record may be nested, itself included: a value of 512 levels, and what stands around it. */
 export const MAX_RECORD_DEPTH = 600;
-/** How many arrays and objects a record may hold: more than the metadata of an attempt has room for. */
+/** The most arrays and objects that a record may hold: more than the metadata of an attempt has room for. */
 export const MAX_RECORD_OBJECTS = 10_000_000;
 
 const [QUOTE, BACKSLASH] = [0x22, 0x5c];
@@ -92,7 +92,7 @@ function ensureDigest(bytes: Uint8Array, what: string): void {
 }
 
 /**
- * What a JSON text holds too much of, told before anything of it is built: whoever walks over a deep value calls himself as often,
+ * Finds what a JSON text holds too much of, before anything of it is built: a walk over a deep value calls itself as often,
  * and empty arrays take twenty times their text. A look at each byte, of texts that are long enough to be too deep.
  */
 function boundsFault(json: Uint8Array): string | undefined {
@@ -123,7 +123,7 @@ function stringify(fields: object): string | undefined {
 }
 
 /**
- * Whether any object in a JSON text has a key `__proto__`, which would set a prototype once somebody copies it.
+ * True if any object in a JSON text has a key `__proto__`, which would set a prototype once somebody copies it.
  * A text that spells it neither plainly nor by an escaped letter has none, which is almost every text.
  */
 function hasPrototypeKey(json: string, parse: () => unknown): boolean {

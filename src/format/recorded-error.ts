@@ -3,7 +3,7 @@ import { attempted, isError, isInstance } from '../errors.ts';
 import type { RecordedError } from './session-files.ts';
 
 const MAX_CAUSES = 8;
-/** How many errors are recorded together: causes, and members of an `AggregateError`. */
+/** The most errors recorded together: causes, and members of an `AggregateError`. */
 const MAX_ERRORS = 32;
 const MAX_TEXT = 16 * 1024;
 /** All texts together, so that DONE stays small enough to be read. */
@@ -40,7 +40,7 @@ class ErrorRecorder {
     return recorded;
   }
 
-  /** As many as there is room for; a cycle ends where it closes. */
+  /** Records as many as there is room for. A cycle ends where it closes. */
   #recordAll(thrown: readonly unknown[], depth: number): RecordedError[] {
     const recorded: RecordedError[] = [];
     for (const each of thrown) {
@@ -79,14 +79,14 @@ function errorsOf(error: Error): unknown[] {
   return attempted(() => firstOf((error as AggregateError).errors)) ?? [];
 }
 
-/** As many as can be recorded, of what may have no end. */
+/** Takes as many as can be recorded, of what may have no end. */
 function firstOf(errors: Iterable<unknown>): unknown[] {
   const first: unknown[] = [];
   for (const error of errors) if (first.push(error) === MAX_ERRORS) break;
   return first;
 }
 
-/** What is no error: text as it is, plain data as JSON, anything else as Node shows it. */
+/** The text of what is no error: text as it is, plain data as JSON, anything else as Node shows it. */
 function textOf(thrown: unknown): string {
   if (typeof thrown === 'string') return thrown;
   if (typeof thrown !== 'object' || thrown === null) return attempted(() => String(thrown)) ?? '';

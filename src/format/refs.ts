@@ -19,7 +19,7 @@ export type KeepingRecord =
   | { kind: 'locator'; place: string; locator: Locator };
 
 /**
- * What a record keeps alive: contents by their keys, packs and plain objects by their names. Each may be named more than once. Of a
+ * Tells what a record keeps alive: contents by their keys, packs and plain objects by their names. Each may be named more than once. Of a
  * description whose table was moved it is the table's content, which names the rest.
  */
 export function refsOf(record: KeepingRecord): ContentRef[] {

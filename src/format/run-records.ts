@@ -16,17 +16,17 @@ import { recordError } from './recorded-error.ts';
 import { type RecordedError, readRecordedError, thisOwner } from './session-files.ts';
 import { newSessionId, padSequence } from './session-id.ts';
 
-/** What is said of a run when it is made. */
+/** The description of a run when it is made. */
 export interface RunDescription {
   /** Free words, to find runs by. Default none. */
   tags: readonly string[];
-  /** What the run was started with: any JSON. Default none. */
+  /** The parameters of the run: any JSON. Default none. */
   parameters: Readonly<Record<string, JsonValue>>;
   /** Runs that this one rests on: `<flow>/<run>`. Default none. */
   parents: readonly string[];
 }
 
-/** What created.json says. */
+/** The content of created.json. */
 export interface RunCreated extends RunDescription {
   /** ISO 8601, by the creator's clock. */
   createdAt: string;
@@ -37,10 +37,10 @@ export interface RunCreated extends RunDescription {
   rawDataPath?: string;
 }
 
-/** How a run ended. */
+/** The outcome of a run. */
 export type RunOutcome = 'done' | 'failed';
 
-/** What finished.json says. */
+/** The content of finished.json. */
 export interface RunFinished {
   status: RunOutcome;
   /** ISO 8601, by the finisher's clock. */
@@ -53,17 +53,17 @@ const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 export const MAX_RUN_TIME_MS = 253_402_300_799_999;
 /** A run is finished anew at most so often: as long as eight digits count it. */
 const MAX_RUN_ENDS = 99_999_999;
-/** How far runs that are made faster than the clock goes may be ahead of it. */
+/** Runs that are made faster than the clock goes may be so far ahead of it. */
 const MOMENT_MS = 60_000;
 
-/** When this process created a run last. */
+/** The time at which this process created a run last. */
 let lastCreatedMs = Number.NEGATIVE_INFINITY;
 
-/** What came of making a run. */
+/** The result of making a run. */
 export interface RunMade {
-  /** Whether it was made now, rather than before. */
+  /** True if it was made now, rather than before. */
   isNew: boolean;
-  /** What created.json says of where content goes, whoever wrote it. */
+  /** The address for content in created.json, whoever wrote it. */
   rawDataPath: string | undefined;
 }
 
@@ -193,7 +193,7 @@ export function decodeRunCreated(
 }
 
 /**
- * How a run ended; `undefined` where nobody recorded it. Of a run that was taken up again and finished anew, the latest end counts.
+ * Reads how a run ended; `undefined` if nobody recorded it. Of a run that was taken up again and finished anew, the latest end counts.
  *
  * @param end the latest end, where a listing told it: one GET then; else one for a run that is open, and a LIST for others
  */
@@ -267,7 +267,7 @@ function creationTime(): Date {
   return new Date(lastCreatedMs);
 }
 
-/** When a run was created, in milliseconds since 1970, as one of its files tells; `undefined` for all other files. */
+/** The time at which a run was created, in milliseconds since 1970, as one of its files tells; `undefined` for all other files. */
 export function parseRunTime(file: string): number | undefined {
   const [, digits] = /^at\.(0|[1-9]\d{0,14})$/.exec(file) ?? [];
   return Number(digits) <= MAX_RUN_TIME_MS ? Number(digits) : undefined;

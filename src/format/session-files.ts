@@ -40,9 +40,9 @@ export function erasedRevisionOf(suffix: string): number | undefined {
   return match ? Number(match[1]) : undefined;
 }
 
-/** Where the files of a session lie, and what its records say that it is of. */
+/** The place of a session's files, and the subject of its records. */
 export interface SessionFiles {
-  /** What their names begin with. */
+  /** The beginning of their names. */
   base: string;
   subject: RecordSubject;
 }
@@ -52,19 +52,19 @@ export function standaloneFiles(session: SessionId): SessionFiles {
   return { base: `loose/${session}`, subject: { loose: true, session } };
 }
 
-/** What attempt.json says: the session is open, whose it is, and since when. */
+/** The content of attempt.json: the session is open, whose it is, and since when. */
 export interface AttemptRecord {
   session: SessionId;
   /** ISO 8601, by the owner's clock. */
   startedAt: string;
   owner: { host: string; pid: number };
-  /** What the session relies on from the start. */
+  /** The content that the session relies on from the start. */
   pins: readonly ContentRef[];
-  /** Of a session that a copy between stores writes: whose result it copies. */
+  /** Present in a session that a copy between stores writes: the session whose result it copies. */
   origin?: SessionOrigin;
 }
 
-/** Where a result that was copied from store to store was made first: it tells copies of one result, however they came about. */
+/** The session that made a result first which was copied from store to store. It tells copies of one result, however they came about. */
 export interface SessionOrigin {
   /** The id of that store. */
   store: string;
@@ -72,7 +72,7 @@ export interface SessionOrigin {
   session: SessionId;
 }
 
-/** How a session ended. */
+/** The outcome of a session. */
 export type Outcome = 'done' | 'failed' | 'abandoned';
 
 /** An error as DONE keeps it. */
@@ -83,11 +83,11 @@ export interface RecordedError {
   cause?: RecordedError;
   /** The members of an `AggregateError`. */
   errors?: RecordedError[];
-  /** Whether trying again may help, by the word of whoever threw it. */
+  /** True if trying again may help, as the thrower says. */
   recoverable?: boolean;
 }
 
-/** What DONE says. */
+/** The content of DONE. */
 export interface DoneRecord {
   outcome: Outcome;
   session: SessionId;
@@ -104,7 +104,7 @@ const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 
 let host: string | undefined;
 
-/** Who writes: this machine and process. */
+/** The writer: this machine and process. */
 export function thisOwner(): AttemptRecord['owner'] {
   host ??= hostname();
   return { host, pid: process.pid };
@@ -157,7 +157,7 @@ function readOrigin(record: Record<string, unknown>, what: string): { origin?: S
   };
 }
 
-/** How deep causes and members of a recorded error may lie, and how many members count. */
+/** The depth to which causes and members of a recorded error may lie, and the number of members that count. */
 const MAX_CAUSES = 16;
 const MAX_MEMBERS = 32;
 

@@ -4,7 +4,7 @@ import { StowageError } from '../errors.ts';
 /** A session's id: 128 random bits in 26 characters `[0-9a-v]`. One writer, one session; never used again. */
 export type SessionId = string;
 
-/** What a session id looks like, for use inside larger patterns. */
+/** The pattern of a session id, for use inside larger patterns. */
 export const SESSION_PATTERN = '[0-7][0-9a-v]{25}';
 
 const sessionRegExp = new RegExp(`^${SESSION_PATTERN}$`);

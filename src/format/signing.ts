@@ -12,18 +12,18 @@ import { checkMembers } from '../options/option-names.ts';
 /** A secret by which cache entries are signed. */
 export interface CacheSigningKey {
   /**
-   * What entries call the secret, so that it can be told from others of the ring: 1 to 32 of the characters A-Z, a-z, 0-9, "_"
+   * The name that entries have for the secret, which tells it from others of the ring: 1 to 32 of the characters A-Z, a-z, 0-9, "_"
    * and "-". Default: eight digits that are derived from the secret.
    */
   id?: string | undefined;
-  /** At least 32 bytes; of a text, its UTF-8. */
+  /** The secret: at least 32 bytes; of a text, its UTF-8. */
   secret: string | Uint8Array;
 }
 
 /** A ring of keys: the first one signs, all of them verify. As a list, or as `STOWAGE_CACHE_KEY` holds it. */
 export type CacheSigningKeys = string | readonly CacheSigningKey[];
 
-/** What stands in an entry: which key signed it, and HMAC-SHA-256 in hexadecimal. */
+/** The signature in an entry: the key that signed it, and HMAC-SHA-256 in hexadecimal. */
 export interface EntrySignature {
   key: string;
   hmac: string;
@@ -63,12 +63,12 @@ export class EntrySigner {
     return { key: id, hmac: hmac(key, name, signed).toString('hex') };
   }
 
-  /** Whether the ring has a key of this id. */
+  /** True if the ring has a key of this id. */
   has(id: string): boolean {
     return this.#keys.has(id);
   }
 
-  /** Whether one of the ring's keys made the signature, for the entry of this very name and bytes. */
+  /** True if one of the ring's keys made the signature, for the entry of this very name and bytes. */
   verify(name: string, signed: Uint8Array, signature: EntrySignature): boolean {
     const known = this.#keys.get(signature.key);
     // With a key that nobody has the work is the same, and the answer no.
@@ -78,7 +78,7 @@ export class EntrySigner {
   }
 }
 
-/** What signs by a ring, or by that of the environment where none is given; `undefined` where there is none. */
+/** Makes a signer by a ring, or by that of the environment if none is given; `undefined` if there is none. */
 export function signerOf(keys: CacheSigningKeys | false | undefined): EntrySigner | undefined {
   if (keys === false) return undefined;
   if (keys !== undefined) return new EntrySigner(keys);
@@ -144,7 +144,7 @@ function invalid(why: string): StowageError {
   );
 }
 
-/** Whoever passed no keys would look for them in the program. */
+/** Names the variable: a user who passed no keys would look for them in the program. */
 function ofEnvironment({ details }: StowageError): StowageError {
   return invalidArgument(
     `The environment variable ${CACHE_KEY_VARIABLE} cannot be used for signing the entries of the cache: ${String(details.why)}. Set it to ${REMEDY}; or unset it, for entries that nobody signs.`,

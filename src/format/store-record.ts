@@ -3,11 +3,11 @@ import { encodeRecord } from './record.ts';
 import { readRecord, readString } from './record-fields.ts';
 import { isSessionId } from './session-id.ts';
 
-/** What stowage.json says of a store. */
+/** The content of stowage.json. */
 export interface StoreIdentity {
   /** 26 characters, made with the store. */
   storeId: string;
-  /** How the local backend names files; `exact` on object storage. */
+  /** The encoding of names as file names in a folder; `exact` on object storage. */
   names: 'exact' | 'fold';
 }
 

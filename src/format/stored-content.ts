@@ -4,7 +4,7 @@ import { HERE } from './content-ref.ts';
 import { isPlaceId } from './place-records.ts';
 import { readInteger, readString } from './record-fields.ts';
 
-/** Where a content was stored, as records keep it. */
+/** A stored content, as records keep it. */
 export interface StoredContent {
   /** BLAKE3-256 of the content, hexadecimal. */
   key: ContentKey;
@@ -12,15 +12,15 @@ export interface StoredContent {
   copy: string;
   /** Length of the content in bytes. */
   bytes: number;
-  /** What the content takes up in the store: envelopes included, chunks that it shares with others counted in full. */
+  /** The bytes that the content takes up in the store: envelopes included, chunks that it shares with others counted in full. */
   storedBytes: number;
   /** Large contents only: the root of the manifest, by which a part of the content can be verified alone. */
   root?: string;
-  /** Where it lies: the id of a place registered under `elsewhere/`. Absent where it lies in the store itself. */
+  /** The place where it lies: the id of a place registered under `elsewhere/`. Absent if it lies in the store itself. */
   place?: string;
 }
 
-/** What a reader needs to find a content: its key, and whatever else is known of it. */
+/** The data by which a reader finds a content: its key, and whatever else is known of it. */
 export type ContentAddress = Pick<StoredContent, 'key'> & Partial<StoredContent>;
 
 /** Reads a stored content from a record, or throws `RECORD_DAMAGED` naming `what`. */

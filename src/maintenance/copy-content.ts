@@ -35,7 +35,7 @@ export interface StagedContents {
   bytesDeduplicated: number;
 }
 
-/** How many small contents are in memory at a time. */
+/** So many small contents are in memory at a time. */
 const SMALL_AT_ONCE = 16;
 /** Progress is told after so much of a large content. */
 const TOLD_EVERY_BYTES = 8 * 1024 * 1024;
@@ -136,7 +136,7 @@ function sum(stored: StoredContents): number {
   return bytes;
 }
 
-/** What a session looks for, to find a content again. */
+/** The entries that a session looks for, to find a content again. */
 function toSought({ address, file }: SourceContent): SoughtContent {
   const sought = { key: address.key, bytes: address.bytes };
   return file === undefined ? sought : { ...sought, plain: true };
