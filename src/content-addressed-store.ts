@@ -160,7 +160,7 @@ export class ContentAddressedStore extends ContentStore implements AsyncDisposab
   async places(options: CallOptions = {}): Promise<ListedPlace[]> {
     checkOptionNames(options, 'places');
     await this.prepareToRead(options);
-    return this.knownPlaces.list(options);
+    return this.otherPlaces.list(options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -6,7 +6,7 @@ import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { CollectionLog } from './collection-log.ts';
 import { ContentPlace, PlaceReader } from './content-place.ts';
 import { ContentReader } from './content-reader.ts';
-import { type OpenPlace, type PlaceInfo, type PlaceSettings, Places } from './places.ts';
+import { type OpenPlace, type PlaceSettings, Places } from './places.ts';
 import { checkRawDataPath, type RawDataPathOptions } from './raw-data-path.ts';
 import { checkLostIdentity, StandingStorage, StoreFile } from './store-file.ts';
 
@@ -44,8 +44,12 @@ export class ContentStore {
    * @internal
    */
   readonly rawDataPath: string | undefined;
-  /** @internal */
-  protected readonly knownPlaces: Places;
+  /**
+   * The other places where its content lies, or may go.
+   *
+   * @internal
+   */
+  readonly otherPlaces: Places;
   readonly #storeFile: StoreFile;
   readonly #here: ContentPlace;
   readonly #elsewhere = new Map<string, ContentPlace>();
@@ -63,7 +67,7 @@ export class ContentStore {
     this.#storeFile = new StoreFile(opened, checkLostIdentity(lostIdentity));
     const storage = new StandingStorage(opened, this.#storeFile);
     this.storage = storage;
-    this.knownPlaces = new Places(storage, this.#storeFile, {
+    this.otherPlaces = new Places(storage, this.#storeFile, {
       ...around,
       open,
       rawDataPath: this.rawDataPath,
@@ -108,51 +112,13 @@ export class ContentStore {
     if (place === HERE) return this.#here;
     const known = this.#elsewhere.get(place);
     if (known) return known;
-    const found = await this.knownPlaces.find(place, options);
+    const found = await this.otherPlaces.find(place, options);
     const first = this.#elsewhere.get(place);
     if (first) return first;
     const { log, settings } = this.#here;
-    const opened = new ContentPlace(found, new PlaceReader(found, this.knownPlaces), log, settings);
+    const opened = new ContentPlace(found, new PlaceReader(found, this.otherPlaces), log, settings);
     this.#elsewhere.set(place, opened);
     return opened;
-  }
-
-  /**
-   * The id of the place at an address, registered in the store and marked at the place; `HERE` for the store itself.
-   *
-   * @internal
-   */
-  registerPlace(rawDataPath: string, options: CallOptions): Promise<string> {
-    return this.knownPlaces.register(rawDataPath, options);
-  }
-
-  /**
-   * Makes sure that content may go to an address that a record names.
-   *
-   * @internal
-   * @throws StowageError `PLACE_NOT_TRUSTED`
-   */
-  checkNamedPlace(uri: string): Promise<void> {
-    return this.knownPlaces.checkNamed(uri);
-  }
-
-  /**
-   * Throws where a place has gone away, as far as a look costs no request.
-   *
-   * @internal
-   * @throws StowageError `PLACE_NOT_FOUND`
-   */
-  lookAgainAt(place: string, options: CallOptions): Promise<void> {
-    return this.knownPlaces.lookAgain(place, options);
-  }
-
-  /**
-   * A place that a record names.
-   *
-   * @internal
-   */
-  place(id: string, options: CallOptions): Promise<PlaceInfo> {
-    return this.knownPlaces.find(id, options);
   }
 
   /**
@@ -171,7 +137,7 @@ export class ContentStore {
    */
   async close(): Promise<void> {
     await Promise.all([...this.#elsewhere.values()].map(({ saves }) => saves.close()));
-    await this.knownPlaces.close();
+    await this.otherPlaces.close();
     this.#elsewhere.clear();
   }
 }

@@ -21,10 +21,10 @@ import type { CollectionState } from './collection-log.ts';
 import type { ContentPlace } from './content-place.ts';
 import { CopyFinder, type WholeCopy } from './copy-finder.ts';
 import { changedMeanwhile, type PackedContent, packContent, type StoreOptions } from './large-content.ts';
+import { PackFinder } from './pack-finder.ts';
 import { createPlain } from './plain-writer.ts';
 import type { SessionPins } from './session-pins.ts';
 import type { UnnamedObjects } from './unnamed-objects.ts';
-import { WriterContext } from './writer-context.ts';
 
 /** How many small contents of one call are looked up and written at once. */
 const CONCURRENCY = 16;
@@ -61,13 +61,17 @@ interface NamedByCopy extends Partial<Pick<PackedContent, 'chunks'>> {
  * everything else is written under names that carry the session, which protects them.
  */
 export class ContentWriter {
-  readonly #context: WriterContext;
+  readonly #place: ContentPlace;
+  readonly #session: SessionPins;
+  readonly #packs: PackFinder;
   /** Finds what may be relied on, of contents that were stored before. */
   readonly finder: CopyFinder;
 
   constructor(place: ContentPlace, session: SessionPins) {
-    this.#context = new WriterContext(place, session);
-    this.finder = new CopyFinder(this.#context);
+    this.#place = place;
+    this.#session = session;
+    this.#packs = new PackFinder(place, session);
+    this.finder = new CopyFinder(place, session, this.#packs);
   }
 
   /** Stores contents that are in memory; results come in the order of `inputs`. Equal ones are stored once. */
@@ -95,15 +99,15 @@ export class ContentWriter {
    */
   async putStream(source: AsyncIterable<Uint8Array>, options: StreamOptions = {}): Promise<StoredContent> {
     const { again, ...storeOptions } = options;
-    return this.#context.place.saves.run(options, async (unnamed, { signal }) => {
+    return this.#place.saves.run(options, async (unnamed, { signal }) => {
       const own = { ...storeOptions, signal };
       const { head, rest } = await readHead(abortable(source, own), CHUNKED_FROM_BYTES);
       await prepareCodec();
       if (!rest) return (await this.put([{ ...own, bytes: head }], own))[0] as StoredContent;
       if (again) return (await this.#findByReading(rest, own)) ?? this.putStream(again(), own);
-      const packed = await packContent(this.#context, rest, unnamed, this.#withDefaults(own));
+      const packed = await packContent(this.#session, this.#packs, rest, unnamed, this.#withDefaults(own));
       const state = await this.finder.pinAndReadLog([packed.key], own);
-      return this.#context.place.locks.run(packed.key, async () => {
+      return this.#place.locks.run(packed.key, async () => {
         const hit = await this.finder.find({ ...packed, folder: 'manifests' }, state, own);
         if (hit) return hit.stored;
         return this.#writeCopy(
@@ -121,17 +125,17 @@ export class ContentWriter {
   async putPlain(file: string, source: ContentSource, options: CallOptions = {}): Promise<StoredPlain> {
     validateUserName(file, 'file name');
     await prepareCodec();
-    return this.#context.place.saves.run(options, async (unnamed, own) => {
+    return this.#place.saves.run(options, async (unnamed, own) => {
       if (source instanceof Uint8Array) {
         const wanted = { key: digestHex(source), bytes: source.length };
         return this.#unlessPlain(wanted, own, async (state) => {
-          const plain = await createPlain(this.#context.session, file, source, unnamed, own);
+          const plain = await createPlain(this.#session, file, source, unnamed, own);
           if (plain.key !== wanted.key) throw changedMeanwhile();
           return this.#namePlain(plain, unnamed, state, own);
         });
       }
       // The key of a stream is known only once its bytes are stored, which go again where it is stored already.
-      const plain = await createPlain(this.#context.session, file, abortable(source, own), unnamed, own);
+      const plain = await createPlain(this.#session, file, abortable(source, own), unnamed, own);
       return this.#unlessPlain(plain, own, (state) => this.#namePlain(plain, unnamed, state, own));
     });
   }
@@ -143,7 +147,7 @@ export class ContentWriter {
     options: CallOptions,
   ): Promise<StoredContent> {
     const { bytes, isAbsent } = input;
-    const { locks, saves } = this.#context.place;
+    const { locks, saves } = this.#place;
     const folder = folderFor(bytes.length);
     const release = await locks.acquire(key);
     try {
@@ -158,7 +162,7 @@ export class ContentWriter {
       }
       return await saves.run(options, async (unnamed, own) => {
         const store = this.#withDefaults({ ...input, ...own });
-        const packed = await packContent(this.#context, bytes, unnamed, store);
+        const packed = await packContent(this.#session, this.#packs, bytes, unnamed, store);
         if (packed.key !== key) throw changedMeanwhile();
         const whole = { ...packed, plain: undefined, unnamed };
         return this.#writeCopy('manifests', packed.sealed, whole, state, own);
@@ -189,7 +193,7 @@ export class ContentWriter {
     save: (state: CollectionState) => Promise<StoredPlain>,
   ): Promise<StoredPlain> {
     const state = await this.finder.pinAndReadLog([key], options);
-    return this.#context.place.locks.run(key, async () => {
+    return this.#place.locks.run(key, async () => {
       const hit = await this.finder.find({ key, bytes, folder: 'manifests', plain: true }, state, options);
       return hit?.plain ? { ...hit.stored, plain: hit.plain } : save(state);
     });
@@ -215,25 +219,25 @@ export class ContentWriter {
     state: CollectionState,
     options: CallOptions,
   ): Promise<StoredContent> {
-    const { session, storage } = this.#context;
+    const session = this.#session;
     const { key, bytes, storedBytes, root, packs, plain } = whole;
     const copy = copyName(folder, key, session.id, session.nextSequence(), sealed.length);
     throwIfAborted(options.signal);
     whole.unnamed?.keep();
-    await createOwn(storage, copy, sealed, { signal: options.signal, durability: 'deferred' });
-    if (whole.chunks) this.#context.rememberChunks(whole.chunks);
+    await createOwn(this.#place.storage, copy, sealed, { signal: options.signal, durability: 'deferred' });
+    if (whole.chunks) this.#packs.rememberChunks(whole.chunks);
     const stored = {
       key,
       copy,
       bytes,
       storedBytes,
       ...(root === undefined ? {} : { root }),
-      ...placeMember(this.#context.place.id),
+      ...placeMember(this.#place.id),
     };
     return this.finder.learn({ stored, packs, plain }, state).stored;
   }
 
   #withDefaults<T extends StoreOptions>(options: T): T {
-    return { ...options, compression: options.compression ?? this.#context.place.settings.compression };
+    return { ...options, compression: options.compression ?? this.#place.settings.compression };
   }
 }

@@ -7,10 +7,11 @@ import type { ContentRef } from '../format/content-ref.ts';
 import { placeMember, type StoredContent } from '../format/stored-content.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { CollectionState } from './collection-log.ts';
-import type { KnownCopy } from './content-place.ts';
+import type { ContentPlace, KnownCopy } from './content-place.ts';
 import { type ListedCopy, listCopies, lookAt } from './copies.ts';
 import { markDamaged } from './damage.ts';
-import type { WriterContext } from './writer-context.ts';
+import type { PackFinder } from './pack-finder.ts';
+import type { SessionPins } from './session-pins.ts';
 
 /** A copy that was looked at and may be relied on. */
 export type WholeCopy = Omit<KnownCopy, 'version'>;
@@ -47,10 +48,14 @@ const LARGE_FIRST: readonly CopyFolder[] = ['manifests', 'data'];
  * and nothing that the newest version of the collector's log condemns is a hit.
  */
 export class CopyFinder {
-  readonly #context: WriterContext;
+  readonly #place: ContentPlace;
+  readonly #session: SessionPins;
+  readonly #packs: PackFinder;
 
-  constructor(context: WriterContext) {
-    this.#context = context;
+  constructor(place: ContentPlace, session: SessionPins, packs: PackFinder) {
+    this.#place = place;
+    this.#session = session;
+    this.#packs = packs;
   }
 
   /** Steps 2 to 4 for contents that were stored before; `undefined` for what is gone. */
@@ -93,14 +98,14 @@ export class CopyFinder {
     stands: () => Promise<boolean>,
     options: CallOptions = {},
   ): Promise<boolean> {
-    const { reader, log, settings } = this.#context.place;
-    if (settings.verifyHits || this.#context.storage.capabilities.localReads) return false; // looking is cheap, or asked for
+    const { reader, log, settings } = this.#place;
+    if (settings.verifyHits || this.#place.storage.capabilities.localReads) return false; // looking is cheap, or asked for
     const before = await log.newest(options);
     if (!before.idle || !(await stands())) return false;
     const keys = new Set([...contents.map(({ key }) => key), ...keysOf(refs)]);
     const state = await this.pinAndReadLog(keys, options, refs.filter(isNoKey));
     if (!state.idle || state.version !== before.version) return false;
-    const { id } = this.#context.place;
+    const { id } = this.#place;
     const names = [...contents.map(({ copy }) => copy), ...refs.map(({ name }) => name)];
     return !names.some((name) => state.isCondemned(name, id) || reader.hasFoundDamaged(name));
   }
@@ -114,14 +119,14 @@ export class CopyFinder {
     options: CallOptions,
     further: readonly ContentRef[] = [],
   ): Promise<CollectionState> {
-    const { session, place } = this.#context;
+    const place = this.#place;
     const pins: ContentRef[] = [...further];
     for (const key of keys) {
       pins.push({ place: place.id, kind: 'key', name: key });
       const known = place.knownCopies.get(key);
       for (const pin of known ? this.#pinsOf(known) : []) pins.push(pin);
     }
-    await session.pin(pins, options);
+    await this.#session.pin(pins, options);
     return place.log.newest(options);
   }
 
@@ -130,12 +135,12 @@ export class CopyFinder {
     const known = this.#knownCopy(wanted, state);
     if (known && !this.#rechecks() && fits(known, wanted)) return known;
     if (wanted.isAbsent && !this.#rechecks()) return undefined;
-    for (const copy of await listCopies(this.#context.storage, wanted.folder, wanted.key, options)) {
+    for (const copy of await listCopies(this.#place.storage, wanted.folder, wanted.key, options)) {
       if (copy.marked || this.#isLost(copy.name, state)) continue;
       const whole = await this.#inspect(copy, wanted, options);
       if (whole && fits(whole, wanted)) return this.learn(whole, state);
     }
-    if (known && !wanted.plain) this.#context.place.knownCopies.delete(wanted.key);
+    if (known && !wanted.plain) this.#place.knownCopies.delete(wanted.key);
     return undefined;
   }
 
@@ -145,7 +150,7 @@ export class CopyFinder {
     state: CollectionState,
     options: CallOptions,
   ): Promise<WholeCopy | undefined> {
-    const known = this.#context.place.knownCopies.get(key)?.stored;
+    const known = this.#place.knownCopies.get(key)?.stored;
     for (const folder of known?.copy.startsWith('manifests/') ? LARGE_FIRST : SMALL_FIRST) {
       const found = await this.find({ key, bytes: known?.bytes, folder }, state, options);
       if (found) return found;
@@ -161,30 +166,30 @@ export class CopyFinder {
 
   /** Remembers a copy that was written, or seen whole, after `state` was read. */
   learn(whole: WholeCopy, state: CollectionState): WholeCopy {
-    const { knownCopies } = this.#context.place;
+    const { knownCopies } = this.#place;
     if (state.idle) knownCopies.set(whole.stored.key, { ...whole, version: state.version });
     return whole;
   }
 
   /** What this process knows under an idle version, if that is still the newest one; what it learned after this session's pins does not count. */
   #knownCopy({ key, folder }: Wanted, state: CollectionState): WholeCopy | undefined {
-    const known = this.#context.place.knownCopies.get(key);
+    const known = this.#place.knownCopies.get(key);
     if (!known || !state.idle || known.version !== state.version) return undefined;
     const pins = this.#pinsOf(known);
     const names = [known.stored.copy, ...pins.map(({ name }) => name)];
-    const isPinned = this.#context.session.has(pins);
+    const isPinned = this.#session.has(pins);
     const isWhole = !names.some((name) => this.#isLost(name, state));
     return known.stored.copy.startsWith(folder) && isPinned && isWhole ? known : undefined;
   }
 
   /** Condemned, or found damaged by this process. */
   #isLost(name: string, state: CollectionState): boolean {
-    const { id, reader } = this.#context.place;
+    const { id, reader } = this.#place;
     return state.isCondemned(name, id) || reader.hasFoundDamaged(name);
   }
 
   #pinsOf({ packs, plain }: WholeCopy): ContentRef[] {
-    const { id: place } = this.#context.place;
+    const { id: place } = this.#place;
     const pins: ContentRef[] = packs.map(({ name }) => ({ place, kind: 'pack', name }));
     if (plain) pins.push({ place, kind: 'plain', name: plain });
     return pins;
@@ -192,12 +197,13 @@ export class CopyFinder {
 
   /** Where looking is cheap, or asked for, every hit is looked at, known or not. */
   #rechecks(): boolean {
-    return this.#context.storage.capabilities.localReads || this.#context.place.settings.verifyHits;
+    return this.#place.storage.capabilities.localReads || this.#place.settings.verifyHits;
   }
 
   /** Looks at a copy and what it names; what is found damaged is marked, and is no hit. */
   async #inspect(copy: ListedCopy, wanted: Wanted, options: CallOptions): Promise<WholeCopy | undefined> {
-    const { place, storage } = this.#context;
+    const place = this.#place;
+    const { storage } = place;
     try {
       const whole =
         copy.folder === 'data'
@@ -217,7 +223,7 @@ export class CopyFinder {
   }
 
   async #inspectData(copy: ListedCopy, wanted: Wanted, options: CallOptions): Promise<WholeCopy | undefined> {
-    const { storage } = this.#context;
+    const { storage } = this.#place;
     let { bytes: contentBytes } = wanted;
     if (contentBytes === undefined || storage.capabilities.localReads) {
       const range = { offset: 0, length: ENVELOPE_HEADER_BYTES };
@@ -238,7 +244,7 @@ export class CopyFinder {
         copy: name,
         bytes: contentBytes,
         storedBytes: bytes,
-        ...placeMember(this.#context.place.id),
+        ...placeMember(this.#place.id),
       },
       packs: [],
       plain: undefined,
@@ -251,14 +257,14 @@ export class CopyFinder {
     wanted: Wanted,
     options: CallOptions,
   ): Promise<WholeCopy | undefined> {
-    const { session, place } = this.#context;
+    const place = this.#place;
     const whole = await place.reader.describeCopy(copy.name, options);
     if (!whole) return undefined;
     if (whole.stored.bytes !== (wanted.bytes ?? whole.stored.bytes)) throw misfit(copy.name);
-    await session.pin(this.#pinsOf(whole), options);
+    await this.#session.pin(this.#pinsOf(whole), options);
     const state = await place.log.newest(options);
     if (state.isCondemned(copy.name, place.id)) return undefined;
-    if (!(await this.#context.mayUsePacks(whole.packs, options, state))) return undefined;
+    if (!(await this.#packs.mayUsePacks(whole.packs, options, state))) return undefined;
     if (whole.plain && !(await this.#mayUseObject(whole.plain, whole.stored.bytes, state, options)))
       return undefined;
     return whole;
@@ -271,7 +277,7 @@ export class CopyFinder {
     state: CollectionState,
     options: CallOptions,
   ): Promise<boolean> {
-    const { storage } = this.#context;
+    const { storage } = this.#place;
     if (this.#isLost(name, state)) return false;
     const presence = await lookAt(storage, name, options);
     if (!presence) return false;

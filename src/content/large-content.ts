@@ -18,9 +18,10 @@ import {
 } from '../format/manifest.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { type ContentSource, chunksOf } from '../streams/chunk-stream.ts';
+import type { PackFinder } from './pack-finder.ts';
 import { type PackedEntry, PackWriter } from './pack-writer.ts';
+import type { SessionPins } from './session-pins.ts';
 import type { UnnamedObjects } from './unnamed-objects.ts';
-import type { WriterContext } from './writer-context.ts';
 
 /** The event loop gets a turn after this much content. */
 const YIELD_EVERY_BYTES = 1024 * 1024;
@@ -61,13 +62,14 @@ interface ChunkRow extends PackedEntry {
  * @throws StowageError `CONTENT_TOO_LARGE` beyond about 4 TiB; whatever the source or the storage throws.
  */
 export async function packContent(
-  context: WriterContext,
+  session: SessionPins,
+  finder: PackFinder,
   source: ContentSource,
   unnamed: UnnamedObjects,
   options: StoreOptions,
 ): Promise<PackedContent> {
   const expectedBytes = source instanceof Uint8Array ? source.length : undefined;
-  const packer = new PackWriter(context.session, unnamed, {
+  const packer = new PackWriter(session, unnamed, {
     signal: options.signal,
     ...(expectedBytes === undefined ? {} : { expectedBytes }),
   });
@@ -87,8 +89,8 @@ export async function packContent(
       const id = Buffer.from(digest.buffer, digest.byteOffset, 32).toString('latin1');
       let entry = seen.get(id);
       if (!entry) {
-        const known = context.knownChunk(id);
-        if (known && (await context.mayUsePack(known.pack, options))) {
+        const known = finder.knownChunk(id);
+        if (known && (await finder.mayUsePack(known.pack, options))) {
           entry = known;
         } else {
           // While the pack was looked at, the caller's bytes may have become others than those of this digest.

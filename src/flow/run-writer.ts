@@ -85,7 +85,7 @@ export class RunWriter {
     await this.#content.prepareToWrite({ signal });
     const run = await this.#ensure(path.run, { signal });
     if (own === undefined && run.rawDataPath !== undefined)
-      await this.#content.checkNamedPlace(run.rawDataPath);
+      await this.#content.otherPlaces.checkNamed(run.rawDataPath);
     const rawDataPath = own ?? run.rawDataPath ?? this.#content.rawDataPath;
     return openAttempt(this.#context, path, { attempt: spec.attempt, rawDataPath, signal });
   }
@@ -109,8 +109,9 @@ export class RunWriter {
 
   /** Registers the place that an address leads to, and returns what created.json keeps of it; of the store itself nothing. */
   async #registerPlace(address: string, options: CallOptions): Promise<string> {
-    const place = await this.#content.registerPlace(address, options);
-    return place === HERE ? HERE : (await this.#content.place(place, options)).uri;
+    const places = this.#content.otherPlaces;
+    const place = await places.register(address, options);
+    return place === HERE ? HERE : (await places.find(place, options)).uri;
   }
 }
 

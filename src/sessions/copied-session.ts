@@ -16,7 +16,7 @@ import {
   MAX_DESCRIPTION_BYTES,
   MAX_TABLE_BYTES,
 } from '../format/description.ts';
-import { encodeRecord } from '../format/record.ts';
+import { encodePins, pinsName } from '../format/open-session.ts';
 import {
   decodeAttempt,
   decodeDone,
@@ -29,7 +29,7 @@ import {
   type SessionOrigin,
   thisOwner,
 } from '../format/session-files.ts';
-import { newSessionId, padSequence, type SessionId } from '../format/session-id.ts';
+import { newSessionId, type SessionId } from '../format/session-id.ts';
 import type { StoredContent } from '../format/stored-content.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { type ClosedResult, comparableDescription } from './closed-result.ts';
@@ -242,7 +242,7 @@ export class CopiedSession {
     for (let start = 0; start < fresh.length; start += MAX_PINS_A_RECORD) {
       const entries = fresh.slice(start, start + MAX_PINS_A_RECORD).map(keyRef);
       const { session } = this.#copy;
-      const record = encodeRecord({ format: 1, kind: 'pins', session, entries });
+      const record = encodePins(session, entries);
       const digest = digestBytes(record);
       let number = Buffer.from(digest).readUInt32LE() % PIN_NUMBERS;
       while (!(await this.#createPins(number, record))) number = (number + 1) % PIN_NUMBERS;
@@ -251,8 +251,7 @@ export class CopiedSession {
   }
 
   async #createPins(number: number, record: Uint8Array): Promise<boolean> {
-    const name = `pins/${this.#copy.session}/${padSequence(number)}.json`;
-    return this.#createNamed(name, record, 'deferred');
+    return this.#createNamed(pinsName(this.#copy.session, number), record, 'deferred');
   }
 
   async #create(

@@ -96,12 +96,7 @@ export class Session {
 
   /** The place at an address, registered and marked where it was not; `HERE` without one, or where it is empty. */
   async locate(rawDataPath: string = HERE, options: CallOptions = {}): Promise<string> {
-    return rawDataPath === HERE ? HERE : this.#store.registerPlace(rawDataPath, options);
-  }
-
-  /** Step 2. Must come before what is pinned is looked for. */
-  async pin(entries: readonly ContentRef[], options: CallOptions = {}): Promise<void> {
-    await this.#pins.pin(entries, options);
+    return rawDataPath === HERE ? HERE : this.#store.otherPlaces.register(rawDataPath, options);
   }
 
   /** Steps 2 to 5 for contents in memory, each at its place. Results come in the order of `contents`; equal ones are stored once. */
@@ -244,7 +239,7 @@ export class Session {
   async #persistElsewhere({ signal }: CallOptions): Promise<void> {
     for (const place of this.#writers.keys()) {
       if (place === HERE) continue;
-      await this.#store.lookAgainAt(place, { signal });
+      await this.#store.otherPlaces.lookAgain(place, { signal });
       const { storage } = await this.#store.at(place, { signal });
       await storage.persist([], { signal, durability: 'barrier' });
     }

@@ -2,7 +2,7 @@ import { isStowageError } from '../errors.ts';
 import { packPlaceOf } from '../format/content-names.ts';
 import type { ContentRef } from '../format/content-ref.ts';
 import type { PackEntry } from '../format/manifest.ts';
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import type { CallOptions } from '../storage/contract.ts';
 import type { CollectionState } from './collection-log.ts';
 import type { ContentPlace } from './content-place.ts';
 import { lookAtPacks } from './copies.ts';
@@ -13,47 +13,43 @@ import type { SessionPins } from './session-pins.ts';
 /** How many packs of one content are asked about together. */
 const ASKED_TOGETHER = 100;
 
-/** What one session writes with at one place, and which packs of others it may rely on there. */
-export class WriterContext {
-  readonly place: ContentPlace;
-  readonly session: SessionPins;
+/** Finds packs of others that one session may rely on at one place, and where chunks lie in them. */
+export class PackFinder {
+  readonly #place: ContentPlace;
+  readonly #session: SessionPins;
   readonly #usablePacks = new Map<string, Promise<boolean>>();
 
   constructor(place: ContentPlace, session: SessionPins) {
-    this.place = place;
-    this.session = session;
+    this.#place = place;
+    this.#session = session;
   }
 
-  get storage(): DataStoreStorage {
-    return this.place.storage;
-  }
-
-  /** Where a chunk lies whose manifest this process wrote before; whether this session may rely on that pack, {@link mayUsePack} tells. */
+  /** Where a chunk lies whose manifest this process wrote before. {@link mayUsePack} tells whether this session may rely on that pack. */
   knownChunk(id: string): PackedEntry | undefined {
-    return this.place.knownChunks.get(id);
+    return this.#place.knownChunks.get(id);
   }
 
   /** Comes after the manifest that names their packs: no other packs may be found by their chunks. */
   rememberChunks(chunks: ReadonlyMap<string, PackedEntry>): void {
     const packs = new Set<PackEntry>();
     for (const [id, entry] of chunks) {
-      this.place.knownChunks.set(id, entry);
+      this.#place.knownChunks.set(id, entry);
       packs.add(entry.pack);
     }
     const inOrder = [...packs];
     for (let start = 0; start < inOrder.length; start += ASKED_TOGETHER) {
       const together = inOrder.slice(start, start + ASKED_TOGETHER);
-      for (const pack of together) this.place.packsTogether.set(pack, together);
+      for (const pack of together) this.#place.packsTogether.set(pack, together);
     }
   }
 
   /**
-   * Whether a pack of {@link knownChunk} may be relied on. One that this session wrote may: its name carries the session, which protects
+   * Tells whether a pack of {@link knownChunk} may be relied on. One that this session wrote may: its name carries the session, which protects
    * it. Of others those of the same content are asked about at once, by {@link mayUsePacks}, since who needs one of them is likely to need the
    * next: what is pinned in vain costs nothing.
    */
   async mayUsePack(pack: PackEntry, options: CallOptions): Promise<boolean> {
-    const { packsTogether, reader } = this.place;
+    const { packsTogether, reader } = this.#place;
     if (reader.hasFoundDamaged(pack.name)) return false;
     if (this.#isOwn(pack)) return true;
     if (!this.#usablePacks.has(pack.name)) {
@@ -65,7 +61,7 @@ export class WriterContext {
   }
 
   /**
-   * Whether packs may be relied on: they are pinned, the newest version read after that condemns none, and they are there, whole
+   * Tells whether packs may be relied on: they are pinned, the newest version read after that condemns none, and they are there, whole
    * in length and unmarked (step 4 of the writer's protocol). Each is asked about once a session; those of one call together.
    *
    * @param readAfterPins the newest version, where they were pinned and it was read after that
@@ -75,7 +71,7 @@ export class WriterContext {
     options: CallOptions,
     readAfterPins?: CollectionState,
   ): Promise<boolean> {
-    if (packs.some(({ name }) => this.place.reader.hasFoundDamaged(name))) return false;
+    if (packs.some(({ name }) => this.#place.reader.hasFoundDamaged(name))) return false;
     const fresh = packs.filter(({ name }) => !this.#usablePacks.has(name));
     if (fresh.length > 0) {
       const checked = this.#checkPacks(fresh, options, readAfterPins);
@@ -97,7 +93,7 @@ export class WriterContext {
   }
 
   #isOwn({ name }: PackEntry): boolean {
-    return packPlaceOf(name).session === this.session.id;
+    return packPlaceOf(name).session === this.#session.id;
   }
 
   /** The names of those that are usable. */
@@ -107,9 +103,9 @@ export class WriterContext {
     readAfterPins: CollectionState | undefined,
   ): Promise<Set<string>> {
     const state = readAfterPins ?? (await this.#pinAndReadLog(packs, options));
-    const spared = packs.filter(({ name }) => !state.isCondemned(name, this.place.id));
+    const spared = packs.filter(({ name }) => !state.isCondemned(name, this.#place.id));
     const presences = await lookAtPacks(
-      this.storage,
+      this.#place.storage,
       spared.map(({ name }) => name),
       options,
     );
@@ -117,16 +113,16 @@ export class WriterContext {
     for (const { name, bytes } of spared) {
       const presence = presences.get(name);
       if (presence && presence.bytes !== bytes)
-        await markDamaged(this.storage, name, 'its length is not the one recorded');
+        await markDamaged(this.#place.storage, name, 'its length is not the one recorded');
       if (presence?.bytes === bytes && !presence.marked) usable.add(name);
     }
-    await this.storage.persist([...usable], options);
+    await this.#place.storage.persist([...usable], options);
     return usable;
   }
 
   async #pinAndReadLog(packs: readonly PackEntry[], options: CallOptions): Promise<CollectionState> {
-    const pins = packs.map(({ name }): ContentRef => ({ place: this.place.id, kind: 'pack', name }));
-    await this.session.pin(pins, options);
-    return this.place.log.newest(options);
+    const pins = packs.map(({ name }): ContentRef => ({ place: this.#place.id, kind: 'pack', name }));
+    await this.#session.pin(pins, options);
+    return this.#place.log.newest(options);
   }
 }
