@@ -45,7 +45,7 @@ export type { CachedTaskWarning } from './cached-tasks/warnings.ts';
 export type { Compression } from './codec/payload.ts';
 export type { ByteCache, CacheFailure, CacheOperation } from './content/byte-cache.ts';
 export type { ReadOptions } from './content/content-reader.ts';
-export type { ContentStoreOptions } from './content/content-store.ts';
+export type { ContentStore, ContentStoreOptions } from './content/content-store.ts';
 export type { DamageMessage } from './content/damage.ts';
 export { DiskCache, type DiskCacheOptions } from './content/disk-cache.ts';
 export { MemoryCache, type MemoryCacheOptions } from './content/memory-cache.ts';

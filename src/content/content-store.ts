@@ -28,7 +28,7 @@ export interface ContentStoreOptions extends RawDataPathOptions {
   lostIdentity?: 'new' | SessionId | undefined;
 }
 
-/** A store as its readers and writers see it: whether it is there, and the places where its content lies. */
+/** A store as its readers and writers see it: whether it is there, and the places where its content lies. {@link ContentAddressedStore} is one. */
 export class ContentStore {
   /** The objects of the store itself. */
   readonly storage: DataStoreStorage;
