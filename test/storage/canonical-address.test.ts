@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { canonicalAddress } from '../../src/storage/canonical-address.ts';
+import { canonicalAddress, rootOf } from '../../src/storage/canonical-address.ts';
 import { namedAddress } from '../../src/storage/named-address.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { errorOf } from '../flow/fixtures.ts';
@@ -124,6 +124,22 @@ describe('the one form of an address', () => {
     expect((await addressOf('gs://bucket/a')).uri).toBe(
       'gs://bucket/a?apiEndpoint=http%3A%2F%2Flocalhost%3A4443',
     );
+  });
+
+  it('tells buckets of one name on two servers apart, though only their storages are known', async () => {
+    const found = [];
+    for (const endpoint of ['http://127.0.0.1:9000', 'http://127.0.0.1:9001', undefined]) {
+      vi.stubEnv('AWS_REGION', 'eu-central-1');
+      await using storage = await openStorage('s3://bucket/a', {
+        s3: { endpoint, credentials: { accessKeyId: 'key', secretAccessKey: 'secret' } },
+      });
+      found.push(canonicalAddress(rootOf(storage), storage).identity);
+    }
+    expect(found).toEqual([
+      's3://bucket/a?endpoint=http%3A%2F%2F127.0.0.1%3A9000',
+      's3://bucket/a?endpoint=http%3A%2F%2F127.0.0.1%3A9001',
+      's3://bucket/a',
+    ]);
   });
 
   it('there is none of a storage in memory without a name', async () => {

@@ -1,4 +1,5 @@
 import { StowageError } from '../../errors.ts';
+import { endpointOfEnvironment, withProtocol } from '../endpoints.ts';
 import type { CheckedGcsOptions, GcsClient } from './options.ts';
 
 /** Where requests go, and who sends them. */
@@ -32,7 +33,10 @@ export async function connect(options: CheckedGcsOptions): Promise<GcsConnection
  * bound on memory that holds with retries of single parts.
  */
 async function newClient(options: CheckedGcsOptions): Promise<GcsClient> {
-  const { projectId, keyFilename, credentials, apiEndpoint } = options;
+  const { projectId, keyFilename, credentials } = options;
+  // The SDK would take an emulator that is named without its protocol for one that speaks TLS.
+  const emulator = endpointOfEnvironment('gcs');
+  const apiEndpoint = options.apiEndpoint ?? (emulator === undefined ? undefined : withProtocol(emulator));
   const { Storage } = await loadSdk();
   return new Storage({
     ...(projectId !== undefined && { projectId }),

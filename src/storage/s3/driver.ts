@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { EventEmitter } from 'node:events';
+import type { Readable } from 'node:stream';
 import type {
   CompletedPart,
   GetObjectCommandOutput,
@@ -37,7 +37,7 @@ import type { CheckedS3Options } from './options.ts';
 const WRITE_ID = 'write-id';
 /** A version: the mark of its write, if it has one, and its ETag, which is all that S3 itself compares. */
 const VERSION = /^(?:([0-9a-f]{24}):)?(.*)$/s;
-/** What S3 answers to a delete. A page that answers whatever is asked says 200. */
+/** What S3 answers to a delete. */
 const NO_CONTENT = 204;
 
 /** Speaks to one bucket by the AWS SDK. */
@@ -114,7 +114,7 @@ export class S3Driver implements BucketDriver {
       ...(ifVersion !== undefined && { IfMatch: etagOf(ifVersion) }),
     });
     const answer = await this.client.send(command, { abortSignal: signal });
-    const body = answer.Body as unknown as EventEmitter & AsyncIterable<Uint8Array>;
+    const body = answer.Body as Readable;
     // The SDK's check of a body that is given up would end the process, were nobody to listen to its complaint.
     body.on('error', () => {});
     return { ...headOf(answer), ...spanOf(answer.ContentRange, answer.ContentLength), body };
@@ -162,19 +162,18 @@ export class S3Driver implements BucketDriver {
     return { entries: [...objects, ...folders], token: nextOf(IsTruncated, NextContinuationToken) };
   }
 
-  async deleteMany(keys: readonly string[], { signal }: DriverCall): Promise<Deletion> {
+  async deleteMany(keys: readonly string[], call: DriverCall): Promise<Deletion> {
     const [only = ''] = keys;
     if (keys.length === 1) {
       const command = new this.sdk.DeleteObjectCommand(this.#at(only));
-      const { $metadata } = await this.client.send(command, { abortSignal: signal });
-      const status = $metadata.httpStatusCode;
-      if (status !== NO_CONTENT) throw notS3(`a delete answered by HTTP ${status}`);
+      const { $metadata } = await this.client.send(command, { abortSignal: call.signal });
+      if ($metadata.httpStatusCode !== NO_CONTENT) await this.#expectMissing(only, call);
       return { deleted: keys };
     }
     const Delete = { Objects: keys.map((Key) => ({ Key })) };
     const command = new this.sdk.DeleteObjectsCommand({ Bucket: this.bucket, Delete });
     if (!this.isAws) addMd5(command);
-    const { Deleted, Errors = [] } = await this.client.send(command, { abortSignal: signal });
+    const { Deleted, Errors = [] } = await this.client.send(command, { abortSignal: call.signal });
     if (!Deleted && Errors.length === 0) throw notS3('a delete of many keys that names none');
     return {
       deleted: (Deleted ?? []).map(({ Key = '' }) => Key),
@@ -191,6 +190,13 @@ export class S3Driver implements BucketDriver {
 
   close(): void {
     if (this.#isOwnClient) this.client.destroy();
+  }
+
+  /** Some servers answer a delete by 200, as a page does that answers whatever is asked. The object tells them apart: it is missing. */
+  async #expectMissing(key: string, call: DriverCall): Promise<void> {
+    const { body } = await this.read(key, { range: { offset: 0, length: 1 } }, call);
+    (body as Readable).destroy();
+    throw notS3('a delete after which the object is still there');
   }
 
   #at(key: string): { Bucket: string; Key: string } {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { StowageError } from '../../../src/errors.ts';
 import { AzureStorage } from '../../../src/storage/azure.ts';
 import type { DataStoreStorage } from '../../../src/storage/contract.ts';
 import { GcsStorage } from '../../../src/storage/gcs.ts';
@@ -121,6 +122,24 @@ describe('a delete of many on S3', () => {
       { name: 'b', error: { code: 'STORAGE_UNAVAILABLE' } },
       { name: 'c', error: { code: 'STORAGE_UNAVAILABLE' } },
     ]);
+  });
+
+  it('of one name that is answered by 200, as some servers do, is done once the name is missing', async () => {
+    const isThere = {
+      kind: 'answer' as const,
+      status: 206,
+      headers: { etag: '"a"', 'content-range': 'bytes 0-0/1' },
+      body: 'x',
+    };
+    const missing = { kind: 'answer' as const, status: 404, body: '<Error><Code>NoSuchKey</Code></Error>' };
+    for (const [look, codes] of [
+      [missing, []],
+      [isThere, ['STORAGE_FAILED']],
+    ] as const) {
+      proxy().plan = (method) => (method === 'DELETE' ? { kind: 'answer', status: 200 } : look);
+      const failures = await given().delete(['a']);
+      expect(failures.map(({ error }) => (error as StowageError).code)).toEqual(codes);
+    }
   });
 
   it('wants to be told of every name', async () => {
