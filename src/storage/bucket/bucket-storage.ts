@@ -97,7 +97,7 @@ export abstract class BucketStorage implements DataStoreStorage {
   async *list(options: ListOptions): AsyncGenerator<ListPage, void> {
     this.begin(options);
     validatePrefix(options.prefix);
-    for await (const page of listObjects(this.#driver, this.calls, options)) {
+    for await (const page of listObjects(this.#driver, this.calls, this.#reads, options)) {
       yield page;
       this.begin(options);
     }

@@ -1,8 +1,11 @@
+import { mapBounded } from '../../async/bounded-work.ts';
 import { isStowageError } from '../../errors.ts';
 import type { CallOptions, DeleteFailure } from '../contract.ts';
 import { type BucketCalls, Refused } from './calls.ts';
 import type { BucketDriver } from './driver.ts';
 import { UNCONFIRMED } from './errors.ts';
+
+type Batch = readonly (readonly [key: string, name: string])[];
 
 /** Deletes objects, as many with each request as the service takes. Returns those of which no answer confirms that they are gone. */
 export async function deleteObjects(
@@ -21,19 +24,13 @@ export async function deleteObjects(
       failures.push({ name, error: error as Error });
     }
   }
-  const waiting = batchesOf([...nameOfKey], deleteKeys);
-  const work = async (): Promise<void> => {
-    for (const batch of waiting) {
-      try {
-        failures.push(...(await deleteBatch(driver, calls, batch, signal)));
-      } catch (error) {
-        if (isStowageError(error, 'ABORTED', 'STORAGE_CLOSED')) throw error;
-        failures.push(...batch.map(([, name]) => ({ name, error: error as Error })));
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: deletesAtATime }, work));
-  return failures;
+  const work = (batch: Batch): Promise<DeleteFailure[]> =>
+    deleteBatch(driver, calls, batch, signal).catch((error: unknown) => {
+      if (isStowageError(error, 'ABORTED', 'STORAGE_CLOSED')) throw error;
+      return batch.map(([, name]) => ({ name, error: error as Error }));
+    });
+  const ofBatches = await mapBounded(batchesOf([...nameOfKey], deleteKeys), deletesAtATime, work);
+  return failures.concat(...ofBatches);
 }
 
 function* batchesOf<T>(items: readonly T[], size: number): Generator<readonly T[], void> {
@@ -43,7 +40,7 @@ function* batchesOf<T>(items: readonly T[], size: number): Generator<readonly T[
 async function deleteBatch(
   driver: BucketDriver,
   calls: BucketCalls,
-  batch: readonly (readonly [key: string, name: string])[],
+  batch: Batch,
   signal: AbortSignal | undefined,
 ): Promise<DeleteFailure[]> {
   const keys = batch.map(([key]) => key);

@@ -1,3 +1,4 @@
+import { mapBounded } from '../../async/bounded-work.ts';
 import { StowageError } from '../../errors.ts';
 import { listLimit } from '../checks.ts';
 import type { ListOptions, ListPage } from '../contract.ts';
@@ -5,7 +6,10 @@ import { type ListEntry, pagesOf } from '../list-pages.ts';
 import { compareNames } from '../name-order.ts';
 import type { BucketCalls } from './calls.ts';
 import type { BucketDriver, ListedKey, ListQuery } from './driver.ts';
-import { wholeSeconds } from './reads.ts';
+import { type BucketReads, wholeSeconds } from './reads.ts';
+
+/** How many objects are asked for side by side, where a listing does not tell enough of them. */
+const HEADS_AT_A_TIME = 8;
 
 /** An entry of a listing, and whether the service may have listed it too early. */
 interface Listed {
@@ -21,6 +25,7 @@ interface Listed {
 export async function* listObjects(
   driver: BucketDriver,
   calls: BucketCalls,
+  reads: BucketReads,
   options: ListOptions,
 ): AsyncGenerator<ListPage, void> {
   const { prefix, startAfter = '', depth = 'all', details = false, signal } = options;
@@ -52,8 +57,9 @@ export async function* listObjects(
     if (fresh[0] && compareNames(fresh[0].name, last) < 0) throw outOfOrder(driver.place);
     last = fresh.at(-1)?.name ?? last;
     const entries = fresh.filter(({ name }) => compareNames(name, startAfter) > 0).map(({ entry }) => entry);
-    yield* pagesOf(entries, left);
-    left -= entries.length;
+    const told = details ? await withDetails(reads, driver, entries, signal) : entries;
+    yield* pagesOf(told, left);
+    left -= told.length;
     if (token === undefined) return;
   }
 }
@@ -61,15 +67,33 @@ export async function* listObjects(
 /** The name, or folder, of a key, if it is one of the listing. */
 function listed(
   { keys }: BucketDriver,
-  { key, isFolder = false, isEarly = false, bytes = 0, modifiedAtMs = 0 }: ListedKey,
+  { key, isFolder = false, isEarly = false, bytes, modifiedAtMs = Number.NaN }: ListedKey,
   { prefix, details = false }: ListOptions,
 ): Listed[] {
   const name = isFolder ? keys.folderOf(key) : keys.nameOf(key);
   // The service was asked for a shorter prefix where it may be one of a key that becomes another.
   if (!name?.startsWith(prefix)) return [];
   if (isFolder) return [{ name, entry: name, isEarly }];
-  const entry = details ? { name, bytes, modifiedAtMs: wholeSeconds(modifiedAtMs) } : { name };
+  const isTold = details && Number.isSafeInteger(bytes) && !Number.isNaN(modifiedAtMs);
+  const entry = isTold
+    ? { name, bytes: bytes as number, modifiedAtMs: wholeSeconds(modifiedAtMs) }
+    : { name };
   return [{ name, entry, isEarly }];
+}
+
+/** Asks for each length and time that a server leaves out of its listings. What is gone meanwhile is left out. */
+async function withDetails(
+  reads: BucketReads,
+  { keys }: BucketDriver,
+  entries: readonly ListEntry[],
+  signal: AbortSignal | undefined,
+): Promise<ListEntry[]> {
+  const told = await mapBounded(entries, HEADS_AT_A_TIME, async (entry) => {
+    if (typeof entry === 'string' || entry.bytes !== undefined) return entry;
+    const info = await reads.head({ name: entry.name, key: keys.keyOf(entry.name) }, { signal });
+    return info && { name: entry.name, bytes: info.bytes, modifiedAtMs: info.modifiedAtMs };
+  });
+  return told.filter((entry) => entry !== undefined);
 }
 
 function outOfOrder(place: string): StowageError {

@@ -71,7 +71,9 @@ export class BucketReads {
 
   async head(target: Target, options: CallOptions): Promise<ObjectInfo | undefined> {
     const head = await this.#headOf(target, options);
-    return head && infoOf(target.name, head);
+    if (!head) return undefined;
+    this.#expectLength(target.name, head);
+    return infoOf(target.name, head);
   }
 
   /** Tells whether the object there is now was left by that very write; `undefined` where there is none. */
@@ -198,10 +200,14 @@ export class BucketReads {
         { details: { name, asked, given: { offset, length } } },
       );
     }
+    this.#expectLength(name, { bytes });
+  }
+
+  #expectLength(name: string, { bytes }: Pick<ObjectHead, 'bytes'>): void {
     if (Number.isSafeInteger(bytes)) return;
     throw new StowageError(
       'STORAGE_UNSUPPORTED',
-      `The server of ${place} does not tell how long "${name}" is; use a server that does.`,
+      `The server of ${this.#driver.place} does not tell how long "${name}" is; use a server that does.`,
       { details: { name } },
     );
   }

@@ -98,6 +98,28 @@ describe.each(services)('a delete on $name', ({ open }) => {
   });
 });
 
+it('of details that a listing of S3 leaves out, the objects are asked', async () => {
+  const proxy = await startFaultyProxy('http://127.0.0.1:9');
+  const storage = await (services[0] as Service).open(proxy.url);
+  const modified = 'Tue, 01 Dec 2026 10:00:00 GMT';
+  proxy.plan = (method, path) => {
+    if (method === 'GET')
+      return { kind: 'answer', status: 200, body: s3Page('<IsTruncated>false</IsTruncated>') };
+    return {
+      kind: 'answer',
+      status: path === '/data/gc/1' ? 200 : 404,
+      headers: { etag: '"a"', 'last-modified': modified },
+    };
+  };
+  const found: unknown[] = [];
+  for await (const page of storage.list({ prefix: 'gc/', details: true })) found.push(...page.objects);
+  expect(found).toEqual([{ name: 'gc/1', bytes: 0, modifiedAtMs: Date.parse(modified) }]);
+  expect(await objectNames(storage, 'gc/')).toEqual(['gc/1']);
+  expect(proxy.seen.map((line) => line.split(' ')[0])).toEqual(['GET', 'HEAD', 'GET']);
+  await storage.close();
+  await proxy.stop();
+});
+
 describe('a delete of many on S3', () => {
   const { proxy, given } = useService((services[0] as Service).open);
   const answer = (...keys: string[]) => {
