@@ -20,7 +20,10 @@ export interface CaseBody {
 
 /** Bytes that differ in every position of a period of 251, so that a part at a wrong offset is noticed. */
 export function pattern(length: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => (i * 7) % 251);
+  // Not by Uint8Array.from, which takes 20 times as long.
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = (i * 7) % 251;
+  return bytes;
 }
 
 export function text(value: string): Uint8Array {

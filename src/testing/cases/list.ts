@@ -32,10 +32,13 @@ function expected(
     const slash = depth === 'one' ? name.indexOf('/', prefix.length) : -1;
     entries.add(slash < 0 ? name : name.slice(0, slash + 1));
   }
+  const start = Buffer.from(startAfter);
   const sorted = [...entries]
-    .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-    .filter((entry) => Buffer.compare(Buffer.from(entry), Buffer.from(startAfter)) > 0)
-    .slice(0, limit);
+    .map((entry) => ({ entry, bytes: Buffer.from(entry) }))
+    .filter(({ bytes }) => Buffer.compare(bytes, start) > 0)
+    .sort((a, b) => Buffer.compare(a.bytes, b.bytes))
+    .slice(0, limit)
+    .map(({ entry }) => entry);
   return {
     objects: sorted.filter((entry) => !entry.endsWith('/')),
     folders: sorted.filter((entry) => entry.endsWith('/')),
