@@ -148,11 +148,17 @@ export class ArtifactStaging {
     if (!this.#budget.admits(bytes.length, inline, inlineBytesOf(this.#rows.get(name)))) {
       return { ...serialized, name, compression, address };
     }
-    const entry = {
-      ...describe({ ...serialized, name }),
+    const { type, encoding, info } = serialized;
+    const row = {
+      name,
+      type,
+      encoding,
+      bytes: bytes.length,
       key: digestHex(bytes),
       inline: toInline(serialized),
     };
+    // Written out: to spread and to add takes 4 microseconds a value.
+    const entry: ArtifactEntry = info === undefined ? row : { info, ...row };
     this.#add({ entry, refs });
     return undefined;
   }
@@ -181,7 +187,9 @@ export class ArtifactStaging {
     const contents = await this.#session.put(placed, this.#options);
     values.forEach((value, index) => {
       const content = contents[index] as StoredContent;
-      this.#add({ entry: { ...describe(value), key: content.key, content }, refs: value.refs });
+      const { name, type, encoding, info, bytes } = value;
+      const row = { name, type, encoding, bytes: bytes.length, key: content.key, content };
+      this.#add({ entry: info === undefined ? row : { info, ...row }, refs: value.refs });
     });
   }
 
@@ -201,18 +209,4 @@ export class ArtifactStaging {
 /** The bytes that a row takes of the budget of inline values. */
 export function inlineBytesOf(row: TableRow | undefined): number {
   return row?.entry.inline ? row.entry.bytes : 0;
-}
-
-function describe({
-  name,
-  type,
-  encoding,
-  info,
-  bytes,
-}: SerializedArtifact & { name: string }): Pick<
-  ArtifactEntry,
-  'name' | 'type' | 'encoding' | 'info' | 'bytes'
-> {
-  const shared = { name, type, encoding, bytes: bytes.length };
-  return info === undefined ? shared : { ...shared, info };
 }

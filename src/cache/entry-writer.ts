@@ -81,7 +81,7 @@ export class EntryWriter {
       if (lease && seen && seen.token > lease.token) return this.#fenced(write, options);
       // Without a lease the token stays: whoever held a lower one may replace this entry no more than the one before.
       const leaseToken = lease?.token ?? seen?.token ?? 0;
-      const body = encodeEntry({ ...entry, key, createdAt, leaseToken }, this.#signer);
+      const body = encodeEntry({ key, leaseToken, ...entry, createdAt }, this.#signer);
       const isStored = seen
         ? await replaceEntry(this.#content.storage, key, body, seen.version, options)
         : await this.#content.storage.create(entryName(key), body, options);

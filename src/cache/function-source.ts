@@ -99,14 +99,13 @@ export class SourceMarks {
   }
 
   /** True if the source differs from the one kept with a key, comments and layout aside. `false` if that cannot be told. */
-  async differFrom(keyDescription: JsonValue): Promise<boolean> {
+  differFrom(keyDescription: JsonValue): boolean | Promise<boolean> {
     const { [TREE]: tree, [TEXT]: text } = memberOf(
       memberOf(keyDescription, 'places'),
       'version',
     ) as KeyListing;
     if (typeof tree !== 'string' || typeof text !== 'string' || text === this.#textDigest()) return false;
-    const own = await this.#tree();
-    return own !== undefined && own !== tree;
+    return this.#tree().then((own) => own !== undefined && own !== tree);
   }
 
   #textDigest(): string {

@@ -31,7 +31,7 @@ export function currentTask(tasks: CachedTasks): CurrentTask | undefined {
 
 /** Runs `work` within a task, so that cached tasks it calls are recorded in its run, and among what it read. */
 export async function withinTask<T>(task: CurrentTask, work: () => T | Promise<T>): Promise<T> {
-  const entered: EnteredTask = { ...task, enclosing: innermost(() => true), isOver: false };
+  const entered: EnteredTask = { enclosing: innermost(() => true), isOver: false, ...task };
   try {
     return await current.run(entered, work);
   } finally {

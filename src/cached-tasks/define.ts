@@ -105,7 +105,7 @@ export class TaskDefinition<Input, Output> implements CodePart {
    *
    * @throws StowageError `ABORTED`, `INPUT_INVALID`, `UNKEYABLE_VALUE`, `INVALID_ARGUMENT`
    */
-  async keyed(input: unknown, salt: string | undefined, signal: AbortSignal | undefined): Promise<KeyedCall> {
+  keyed(input: unknown, salt: string | undefined, signal: AbortSignal | undefined): Promise<KeyedCall> {
     throwIfAborted(signal);
     return orAborted(() => this.#keyed(input, salt), signal);
   }
@@ -145,8 +145,8 @@ export class TaskDefinition<Input, Output> implements CodePart {
   }
 
   /** Whether a function of other source made a result, as far as can be told. */
-  async isOfOtherSource({ keyDescription }: CacheEntry): Promise<boolean> {
-    return this.#code === undefined && (await this.#marks.differFrom(keyDescription));
+  isOfOtherSource({ keyDescription }: CacheEntry): boolean | Promise<boolean> {
+    return this.#code === undefined && this.#marks.differFrom(keyDescription);
   }
 
   /** The input as it is recorded: without what does not count. */
@@ -165,7 +165,7 @@ export class TaskDefinition<Input, Output> implements CodePart {
   }
 
   /** What is returned and stored of what the function returned. */
-  async parseOutput(value: unknown): Promise<Output> {
+  parseOutput(value: unknown): Output | Promise<Output> {
     const { output: schema } = this.#options;
     if (!schema) return value as Output;
     return validateValue(value, schema, {

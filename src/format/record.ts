@@ -19,6 +19,9 @@ export const MAX_RECORD_DEPTH = 600;
 /** The most arrays and objects that a record may hold: more than the metadata of an attempt has room for. */
 export const MAX_RECORD_OBJECTS = 10_000_000;
 
+/** In a longer record there are many arrays and objects, as a rule. */
+const COUNTED_BYTES = 64 * 1024;
+
 const [QUOTE, BACKSLASH] = [0x22, 0x5c];
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];
 
@@ -93,10 +96,11 @@ function ensureDigest(bytes: Uint8Array, what: string): void {
 
 /**
  * Finds what a JSON text holds too much of, before anything of it is built: a walk over a deep value calls itself as often,
- * and empty arrays take twenty times their text. A look at each byte, of texts that are long enough to be too deep.
+ * and empty arrays take twenty times their text. A look at each byte, of texts that may be too deep.
  */
 function boundsFault(json: Uint8Array): string | undefined {
   if (json.length < 2 * MAX_RECORD_DEPTH) return undefined;
+  if (json.length <= COUNTED_BYTES && !hasManyOpenings(bufferOf(json))) return undefined;
   let depth = 0;
   let objects = 0;
   for (let at = 0; at < json.length; at++) {
@@ -110,6 +114,17 @@ function boundsFault(json: Uint8Array): string | undefined {
     } else if (byte === CLOSE_BRACKET || byte === CLOSE_BRACE) depth--;
   }
   return undefined;
+}
+
+/** Tells whether more arrays and objects begin than may be nested, by a search that takes a fifth of a look at each byte. */
+function hasManyOpenings(json: Buffer): boolean {
+  let count = 0;
+  for (const opening of [OPEN_BRACE, OPEN_BRACKET]) {
+    for (let at = json.indexOf(opening); at >= 0; at = json.indexOf(opening, at + 1)) {
+      if (++count > MAX_RECORD_DEPTH) return true;
+    }
+  }
+  return false;
 }
 
 function stringify(fields: object): string | undefined {

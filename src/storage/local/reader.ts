@@ -42,7 +42,7 @@ export function readFile(
     }
     const body = new Uint8Array(range.length);
     const bytesRead = readAllSync(fd, body, range.offset);
-    return { ...infoOf(target.name, stats), body: body.subarray(0, bytesRead) };
+    return { body: body.subarray(0, bytesRead), ...infoOf(target.name, stats) };
   } catch (error) {
     throw localError(error, target);
   } finally {
@@ -107,7 +107,7 @@ async function readLarge(
       bytesRead += result.bytesRead;
     }
     throwIfAborted(options.signal);
-    return { ...infoOf(target.name, stats), body: bytesRead < body.length ? body.slice(0, bytesRead) : body };
+    return { body: bytesRead < body.length ? body.slice(0, bytesRead) : body, ...infoOf(target.name, stats) };
   } catch (error) {
     throw localError(error, target);
   } finally {
