@@ -9,7 +9,7 @@ import { isUserName } from '../storage/names.ts';
 export interface ListedRun {
   flow: string;
   run: string;
-  /** When it was created, in milliseconds since 1970, by its creator's clock. */
+  /** The time at which it was created, in milliseconds since 1970, by its creator's clock. */
   createdAtMs: number;
   /** Somebody recorded its end. */
   finished: boolean;
@@ -81,7 +81,7 @@ async function seeRuns(storage: DataStoreStorage, prefix: string, { signal }: Ca
   );
 }
 
-/** When a run was created, by its record; where that cannot be read, by the earliest of its files' times, or by when it was written. */
+/** The time at which a run was created, by its record; where that cannot be read, by the earliest of its files' times, or by when it was written. */
 async function findTime(storage: DataStoreStorage, run: Seen, options: CallOptions): Promise<number> {
   const ways = [
     async () => (await readRunCreated(storage, run.flow, run.run, options))?.createdAt,

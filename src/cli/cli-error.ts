@@ -1,6 +1,6 @@
 import type { ErrorDetails } from '../errors.ts';
 
-/** What goes wrong in the command itself, rather than in the store. */
+/** The codes of faults in the command itself, rather than in the store. */
 export type CliErrorCode =
   | 'USAGE'
   /** A file or pipe that it writes to. */

@@ -22,7 +22,7 @@ export interface GroupDeclaration {
   commands: readonly CommandDeclaration[];
 }
 
-/** What a word may be completed to, but for what `choices` names. A path is completed to so many levels. */
+/** The completions of a word, beside those that `choices` names. A path is completed to so many levels. */
 export type Completion =
   | { path: number }
   | 'artifact'

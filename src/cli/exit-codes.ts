@@ -1,12 +1,12 @@
 import { isStowageError } from '../errors.ts';
 import { CliError } from './cli-error.ts';
 
-/** What the process ends with, for scripts to branch on. */
+/** The exit codes of the process, for scripts to branch on. */
 export const EXIT = {
   ok: 0,
   failed: 1,
   usage: 2,
-  /** What could be read was shown; something else could not be read. */
+  /** Part of it was shown; something else could not be read. */
   partial: 3,
   noSuchStore: 10,
   busy: 11,

@@ -3,7 +3,7 @@ import { EXIT, exitCodeOf } from './exit-codes.ts';
 import type { Output } from './ui/output.ts';
 import { Progress } from './ui/progress.ts';
 
-/** What every command takes. */
+/** The options of every command. */
 export interface CommonOptions {
   /** The store's address. */
   store?: string;
@@ -17,7 +17,7 @@ export class Invocation {
   readonly options: CommonOptions;
   readonly output: Output;
   readonly signal: AbortSignal;
-  /** What the process ends with, if nothing goes wrong. */
+  /** The exit code, if nothing goes wrong. */
   exitCode: number = EXIT.ok;
   readonly #failures: Error[] = [];
   readonly #notes: (text: string) => void;
@@ -52,7 +52,7 @@ export class Invocation {
     this.#failures.push(error);
   }
 
-  /** What to report once everything else was shown, and the exit code that says so. */
+  /** The error to report once everything else was shown, and its exit code. */
   summary(): { error: Error; exitCode: number } | undefined {
     const worst = this.#failures.find((error) => exitCodeOf(error) === EXIT.corruption) ?? this.#failures[0];
     if (worst === undefined) return undefined;

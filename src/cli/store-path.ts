@@ -46,7 +46,7 @@ export function parseAttempt(text: string): number {
   throw usageError(message, { attempt: text });
 }
 
-/** What a path, or `--attempt`, asks for. */
+/** Reads the attempt that a path, or `--attempt`, asks for. */
 export function attemptRule({ attempt }: StorePath, option: string | undefined): AttemptRule {
   if (option === undefined) return attempt;
   const rule = option === 'latest-done' || option === 'latestDone' ? 'latestDone' : parseAttempt(option);

@@ -3,7 +3,7 @@ import type { ClientRequest } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { RetryMessage } from '../storage/retry-report.ts';
 
-/** How long nothing is said. */
+/** Nothing is said for so long. */
 const PATIENCE_MS = 3_000;
 /** A line at most in this time. */
 const EVERY_MS = 15_000;
@@ -19,7 +19,7 @@ interface RequestMessage {
 /** A request that has no answer yet. */
 interface Unanswered {
   madeAt: number;
-  /** How often it was looked at. While this process is busy nobody looks, and an answer may lie there unread. */
+  /** The number of looks at it. While this process is busy nobody looks, and an answer may lie there unread. */
   looks: number;
 }
 
@@ -100,7 +100,7 @@ function bodyBytesOf(request: ClientRequest): number {
   return Number.isFinite(bytes) ? bytes : 0;
 }
 
-/** In few words: the whole error is told if the call is given up. */
+/** Tells in few words: the whole error is told if the call is given up. */
 function whatFails({ message, details }: RetryMessage['error']): string {
   const { place, status, cause } = details;
   if (typeof place !== 'string') return message.slice(0, 200).replace(/\.$/, '');

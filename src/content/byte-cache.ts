@@ -26,12 +26,12 @@ export interface ByteCache {
 }
 
 /**
- * What a cache failed at: `get`, `set` and `delete` threw, or took too long; `verify`: it returned other bytes than it was given;
+ * The operation at which a cache failed: `get`, `set` and `delete` threw, or took too long; `verify`: it returned other bytes than it was given;
  * `scan`: a disk cache could not look at its folder, or not remove from it.
  */
 export type CacheOperation = 'get' | 'set' | 'delete' | 'verify' | 'scan';
 
-/** What the channel `stowage:cache-failed` carries. */
+/** A message of the channel `stowage:cache-failed`. */
 export interface CacheFailure {
   cache: ByteCache;
   operation: CacheOperation;

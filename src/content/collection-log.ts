@@ -20,7 +20,7 @@ export interface CollectionState {
   readonly version: number;
   /** Neither proposed nor final: nothing is about to be deleted, but for names that an earlier deletion could not confirm gone. */
   readonly idle: boolean;
-  /** Whether a collector has condemned the object of this name (a copy, a pack, a plain object) at this place. */
+  /** True if a collector has condemned the object of this name (a copy, a pack, a plain object) at this place. */
   isCondemned(objectName: string, place: string): boolean;
 }
 

@@ -24,7 +24,7 @@ export interface KnownCopy {
   version: number;
 }
 
-/** How content is written unless a call says otherwise. */
+/** The compression of content unless a call says otherwise. */
 export interface WriteSettings {
   compression: Compression;
   /** A hit is read and verified in full. */
@@ -40,9 +40,9 @@ export class ContentPlace {
   /** The collector's log, which lies in the store itself for all places. */
   readonly log: CollectionLog;
   readonly settings: WriteSettings;
-  /** By key: the second writer of a content finds the copy of the first. */
+  /** Keyed by content: the second writer of a content finds the copy of the first. */
   readonly locks: KeyLocks = new KeyLocks();
-  /** When the storage is closed, they end and remove again what nothing names. */
+  /** They end, and remove again what nothing names, when the storage is closed. */
   readonly saves: SavesUnderWay;
   readonly knownCopies: BoundedMap<ContentKey, KnownCopy> = new BoundedMap(KNOWN_COPIES);
   readonly knownChunks: BoundedMap<string, PackedEntry> = new BoundedMap(KNOWN_CHUNKS);

@@ -19,7 +19,7 @@ import { damagedObject, markDamaged, reasonOf } from './damage.ts';
 import { type GuardedCache, isContent } from './guarded-cache.ts';
 import { unknownPlace } from './place-errors.ts';
 
-/** How many damaged objects a process remembers, beside their marks. */
+/** So many damaged objects a process remembers, beside their marks. */
 const FOUND_DAMAGED = 10_000;
 
 /** Options of reading a content piece by piece. */
@@ -159,7 +159,7 @@ export class ContentReader {
     return describeCopy(this.#storage, this.#place, name, options);
   }
 
-  /** Whether this process found an object (a copy, a pack, a plain object) damaged: then nothing it knows of it counts. */
+  /** True if this process found an object (a copy, a pack, a plain object) damaged: then nothing it knows of it counts. */
   hasFoundDamaged(name: string): boolean {
     return this.#foundDamaged.get(name) === true;
   }

@@ -10,11 +10,11 @@ import { type OpenPlace, type PlaceSettings, Places } from './places.ts';
 import { checkRawDataPath, type RawDataPathOptions } from './raw-data-path.ts';
 import { checkLostIdentity, StandingStorage, StoreFile } from './store-file.ts';
 
-/** How a store keeps content. */
+/** Options of how a store keeps content. */
 export interface ContentStoreOptions extends RawDataPathOptions {
-  /** How content is compressed unless a call says otherwise. Default `auto`: zstd where a sample shrinks by 5 %, raw elsewhere. */
+  /** The compression of content unless a call says otherwise. Default `auto`: zstd where a sample shrinks by 5 %, raw elsewhere. */
   compression?: Compression | undefined;
-  /** Whether a deduplication hit is read and verified in full, rather than looked at. Default `false`. */
+  /** True if a deduplication hit is read and verified in full, rather than looked at. Default `false`. */
   verifyHits?: boolean | undefined;
   /**
    * Opens the storages of other places that hold content of this store (`rawDataPath`), for writing and reading: by the address
@@ -24,7 +24,7 @@ export interface ContentStoreOptions extends RawDataPathOptions {
    * (`PLACE_NOT_TRUSTED`).
    */
   openPlace?: OpenPlace | undefined;
-  /** By which id a `stowage.json` that was lost over existing runs is made anew: that of the store, or a `new` one. Default: none (`NOT_A_STORE`). */
+  /** The id by which a `stowage.json` that was lost over existing runs is made anew: that of the store, or a `new` one. Default: none (`NOT_A_STORE`). */
   lostIdentity?: 'new' | SessionId | undefined;
 }
 
@@ -39,7 +39,7 @@ export class ContentStore {
    */
   readonly reader: ContentReader;
   /**
-   * Where content goes unless something narrower says otherwise.
+   * The place for content unless something narrower says otherwise.
    *
    * @internal
    */

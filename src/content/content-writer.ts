@@ -26,7 +26,7 @@ import { createPlain } from './plain-writer.ts';
 import type { SessionPins } from './session-pins.ts';
 import type { UnnamedObjects } from './unnamed-objects.ts';
 
-/** How many small contents of one call are looked up and written at once. */
+/** So many small contents of one call are looked up and written at once. */
 const CONCURRENCY = 16;
 
 /** A content in memory that is to be stored. */

@@ -70,7 +70,7 @@ export async function lookAt(
 
 /** Packs this far apart in their session's count are looked at together; a page has room for ten times as many. */
 const NEAR = 100;
-/** How many LISTs for packs of several sessions are under way at a time. */
+/** So many LISTs for packs of several sessions are under way at a time. */
 const LISTS_AT_ONCE = 16;
 
 /** One LIST for packs that lie near each other, as those of one content do, rather than one for each. What is gone is left out. */

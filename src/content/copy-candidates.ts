@@ -3,7 +3,7 @@ import type { ContentAddress } from '../format/stored-content.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { listCopies } from './copies.ts';
 
-/** How many copies of one key are tried at most; writers leave a few. */
+/** So many copies of one key are tried at most; writers leave a few. */
 const MAX_COPIES = 1_000;
 
 /** The names of a key's copies in the order in which a reader tries them: the recorded one, unmarked ones, marked ones. */

@@ -38,7 +38,7 @@ export type SoughtContent = Pick<StoredContent, 'key' | 'place'> & {
   plain?: boolean;
 };
 
-/** How many contents of one call are looked for at once. */
+/** So many contents of one call are looked for at once. */
 const CONCURRENCY = 16;
 const SMALL_FIRST: readonly CopyFolder[] = ['data', 'manifests'];
 const LARGE_FIRST: readonly CopyFolder[] = ['manifests', 'data'];

@@ -26,7 +26,7 @@ export interface DescribedCopy {
 
 const KINDS = { data: ['blob'], manifests: ['manifest', 'locator'] } as const;
 const MOST_BYTES = ENVELOPE_HEADER_BYTES + MAX_ENVELOPE_RAW_BYTES;
-/** How many faults in different places a copy may show, without a byte read, before it counts as damaged. */
+/** So many faults in different places a copy may show, without a byte read, before it counts as damaged. */
 export const MAX_DOUBTS: number = 8;
 export const OTHER_CONTENT: string = 'its content does not match its key';
 

@@ -3,16 +3,16 @@ import { StowageError } from '../errors.ts';
 import { damagedMarkOf } from '../format/content-names.ts';
 import type { DataStoreStorage } from '../storage/contract.ts';
 
-/** What the channel `stowage:damaged` carries. */
+/** A message of the channel `stowage:damaged`. */
 export interface DamageMessage {
   /** The copy, pack or plain object found not whole. */
   name: string;
   uri: string;
-  /** What was wrong with it. */
+  /** Its fault. */
   reason: string;
-  /** Whether the mark beside it could be written; a reader without write permission leaves none. */
+  /** True if the mark beside it could be written; a reader without write permission leaves none. */
   marked: boolean;
-  /** Why it could not. */
+  /** The reason why it could not. */
   error?: unknown;
 }
 
@@ -46,7 +46,7 @@ export function objectGone(name: string): StowageError {
   return new StowageError('CONTENT_NOT_FOUND', `${name} is gone`, { details: { name } });
 }
 
-/** Why something is damaged, without its name in front. */
+/** The reason why something is damaged, without its name in front. */
 export function reasonOf(error: StowageError): string {
   const { reason } = error.details;
   return typeof reason === 'string' ? reason : error.message;

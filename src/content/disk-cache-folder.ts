@@ -10,7 +10,7 @@ export interface CacheFile {
   path: string;
   /** What it takes up on disk, in bytes. */
   sizeBytes: number;
-  /** When it was written, or used five minutes or longer after that. */
+  /** The time at which it was written, or used five minutes or longer after that. */
   modifiedAtMs: number;
   /** A file that somebody writes, or was writing when they ended. */
   isTemporary: boolean;
@@ -26,7 +26,7 @@ export interface CacheEntry {
 const BLOCK_BYTES = 4096;
 /** The most bytes asked of one system call, so that an abort is noticed between them. */
 const MAX_READ_BYTES = 16 * 1024 * 1024;
-/** How many files are looked at at once: the thread pool has other work. */
+/** So many files are looked at at once: the thread pool has other work. */
 const LOOKED_AT_ONCE = 16;
 /** How often one write makes its folder: somebody may be deleting it at the same time. */
 const MAX_FOLDERS_MADE = 3;

@@ -132,7 +132,7 @@ export class DiskCache implements ByteCache, AsyncDisposable {
     await this.close();
   }
 
-  /** Whether so much may be written now. */
+  /** True if so much may be written now. */
   #admits(size: number): boolean {
     if (this.#isClosed || size > this.#maxBytes / 4) return false;
     if (Math.abs(this.#nowMs() - this.#pausedAtMs) < PAUSE_MS) return false;
@@ -184,7 +184,7 @@ export class DiskCache implements ByteCache, AsyncDisposable {
 }
 
 /**
- * Whether a write failed for a reason that says nothing of the other entries: a rename, where something else has the entry's name, or a
+ * True if a write failed for a reason that says nothing of the other entries: a rename, where something else has the entry's name, or a
  * folder that is gone as soon as it was made, while somebody deletes it.
  */
 function isOfEntry(error: unknown): boolean {

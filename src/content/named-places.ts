@@ -16,7 +16,7 @@ export interface Trusted {
 const DEVELOPMENT_ENDPOINT = 'http://127.0.0.1:10000/devstoreaccount1';
 
 /**
- * Whether an address that a record of a store names may be opened with what the environment holds. Such an address is data: whoever
+ * True if an address that a record of a store names may be opened with what the environment holds. Such an address is data: whoever
  * prepared the store wrote it. Credentials go to the services themselves, to the endpoint that the environment configures, to
  * that of the store, and to servers that the program named; a folder is opened for a store of this machine. Everything else is
  * opened by `openPlace`, or not at all.
@@ -86,7 +86,7 @@ function connectionString(): Map<string, string> {
 }
 
 /**
- * Whether a signature (SAS) of the environment would be sent to an account of this name. It stands in the URL of each request, and whoever
+ * True if a signature (SAS) of the environment would be sent to an account of this name. It stands in the URL of each request, and whoever
  * has it is let in; and each cloud of Azure, and each zone, can have an account of that name, of anybody.
  */
 function takesSas(account: string): boolean {

@@ -1,6 +1,6 @@
 import { invalidArgument, isStowageError, messageOf, StowageError } from '../errors.ts';
 
-/** That a record names a place which the store does not know. */
+/** The error for a record that names a place which the store does not know. */
 export function unknownPlace(place: string, storeUri: string): StowageError {
   return new StowageError(
     'PLACE_NOT_FOUND',
@@ -9,7 +9,7 @@ export function unknownPlace(place: string, storeUri: string): StowageError {
   );
 }
 
-/** That a place holds nothing of this store: it was moved, emptied, or is not mounted. */
+/** The error for a place that holds nothing of this store: it was moved, emptied, or is not mounted. */
 export function unmarkedPlace(place: string, placeUri: string): StowageError {
   return new StowageError(
     'PLACE_NOT_FOUND',
@@ -18,7 +18,7 @@ export function unmarkedPlace(place: string, placeUri: string): StowageError {
   );
 }
 
-/** That the storage of a place cannot be opened. */
+/** The error for a place whose storage cannot be opened. */
 export function unreachablePlace(place: string | undefined, placeUri: string, cause: unknown): StowageError {
   const why = messageOf(cause);
   return new StowageError(
@@ -28,7 +28,7 @@ export function unreachablePlace(place: string | undefined, placeUri: string, ca
   );
 }
 
-/** That an address which a record names is not opened with what the environment holds. */
+/** The error for an address of a record that is not opened with what the environment holds. */
 export function untrustedPlace(place: string | undefined, placeUri: string): StowageError {
   return new StowageError(
     'PLACE_NOT_TRUSTED',
@@ -37,7 +37,7 @@ export function untrustedPlace(place: string | undefined, placeUri: string): Sto
   );
 }
 
-/** That what lies under this store's name at a place says that it is another's. */
+/** The error for a place where another store's content lies under this store's name. */
 export function strayPlace(place: string, placeUri: string, storeUri: string): StowageError {
   return new StowageError(
     'PLACE_NOT_OURS',
@@ -46,7 +46,7 @@ export function strayPlace(place: string, placeUri: string, storeUri: string): S
   );
 }
 
-/** That an address leads into the store itself. */
+/** The error for an address that leads into the store itself. */
 export function withinStore(rawDataPath: string, storeUri: string): StowageError {
   return invalidArgument(
     `rawDataPath ${rawDataPath} lies within the store ${storeUri}; choose a place beside it, or leave it out to keep content in the store.`,

@@ -35,7 +35,7 @@ export type OpenPlace = (uri: string) => DataStoreStorage | Promise<DataStoreSto
 
 /** Another place that holds content of a store. */
 export interface PlaceInfo {
-  /** By what records name it. */
+  /** The id by which records name it. */
   readonly id: string;
   /** The address that was given for it, in the form that opens it from anywhere. */
   readonly uri: string;
@@ -45,7 +45,7 @@ export interface PlaceInfo {
 export interface ListedPlace extends Omit<PlaceInfo, 'uri'> {
   /** The address; `undefined` where its record cannot be read. */
   readonly uri: string | undefined;
-  /** Why its record cannot be read. */
+  /** The reason why its record cannot be read. */
   readonly problem?: StowageError;
 }
 
@@ -55,7 +55,7 @@ export interface Place extends PlaceInfo {
   readonly storage: DataStoreStorage;
 }
 
-/** What whoever opened a store tells of it. */
+/** The user's word on a store's place, at its opening. */
 export interface PlaceSettings {
   /** The address by which the store itself was opened, where there is one. */
   home?: string | undefined;
@@ -63,9 +63,9 @@ export interface PlaceSettings {
   decorate?: ((opened: DataStoreStorage) => DataStoreStorage) | undefined;
 }
 
-/** What a store is told of its places. */
+/** Options of a store's places. */
 export interface PlacesOptions extends PlaceSettings {
-  /** How addresses are opened. Default: `openStorage`. */
+  /** Opens addresses. Default: `openStorage`. */
   open?: OpenPlace | undefined;
   /** An address at which content is saved unless something narrower says otherwise: the program named it. */
   rawDataPath?: string | undefined;
@@ -319,7 +319,7 @@ function shared<T>(running: Map<string, Promise<T>>, key: string, work: () => Pr
   return begun;
 }
 
-/** Whether a prefix lies below another one of the same server. */
+/** True if a prefix lies below another one of the same server. */
 export function isWithin(identity: string, home: string): boolean {
   const [path = '', server] = identity.split('?');
   const [homePath = '', homeServer] = home.split('?');
@@ -337,7 +337,7 @@ function checkPlaceStorage(opened: unknown, uri: string): DataStoreStorage {
   throw invalidArgument(`openPlace gave no storage for ${uri}; return one that is open.`);
 }
 
-/** Whether the id of a place follows from its address, as far as that tells what it follows from. */
+/** True if the id of a place follows from its address, as far as that tells what it follows from. */
 async function isIdOf({ place, uri }: PlaceRecord): Promise<boolean> {
   if (!isBuiltIn(uri)) return true;
   const { namedIdentity } = await import('./named-places.ts');

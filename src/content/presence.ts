@@ -8,7 +8,7 @@ import type { ContentReader } from './content-reader.ts';
 import { type ListedCopy, listCopies, lookAt, type ObjectPresence } from './copies.ts';
 
 /**
- * What a look at a content tells: a copy that can be read, none, none that is whole, none that this release reads, or that the
+ * The result of a look at a content: a copy that can be read, none, none that is whole, none that this release reads, or that the
  * place where it should lie is not there.
  */
 export type Presence = 'whole' | 'gone' | 'damaged' | 'newer-format' | 'place-absent';
@@ -22,7 +22,7 @@ const NO_PLACE = [
   'UNSUPPORTED_FORMAT',
 ] as const;
 
-/** Where contents lie, and who reads them there. */
+/** The places of contents, and their readers. */
 export interface PlaceOfContent {
   storage: DataStoreStorage;
   reader: ContentReader;
@@ -42,14 +42,14 @@ export type ContentAt = (place: string, options: CallOptions) => Promise<PlaceOf
 export class ContentPresence {
   readonly #at: ContentAt;
   readonly #packs = new Map<string, Promise<Map<string, ObjectPresence>>>();
-  /** What is wrong with the first place that is not there. */
+  /** The fault of the first place that is not there. */
   placeFault: StowageError | undefined;
 
   constructor(at: ContentAt) {
     this.#at = at;
   }
 
-  /** Of a content: of its recorded copy, or any other. */
+  /** Looks for a content: for its recorded copy, or any other. */
   async ofContent(address: ContentAddress, options: CallOptions): Promise<Presence> {
     const { place = HERE } = address;
     const at = await this.#reach(place, options);
@@ -67,7 +67,7 @@ export class ContentPresence {
     return found.has('damaged') ? 'damaged' : this.#gone(at, options);
   }
 
-  /** Of what a reference names: a content by its key, or a pack or plain object by its name. */
+  /** Looks for what a reference names: a content by its key, or a pack or plain object by its name. */
   async ofRef({ place, kind, name }: ContentRef, options: CallOptions): Promise<Presence> {
     if (kind === 'key') return this.ofContent({ key: name, place }, options);
     const at = await this.#reach(place, options);
@@ -86,7 +86,7 @@ export class ContentPresence {
     }
   }
 
-  /** Whether it is the content that is gone, or the place: moved, emptied, or not mounted, it may come back. */
+  /** Tells content that is gone from a place that is not there: moved, emptied, or not mounted, that may come back. */
   async #gone({ reader }: PlaceOfContent, options: CallOptions): Promise<Presence> {
     try {
       await reader.checkPlace(options);

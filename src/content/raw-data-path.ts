@@ -1,7 +1,7 @@
 import { invalidArgument } from '../errors.ts';
 import { addressText } from '../storage/address-text.ts';
 
-/** Where content goes that is not to lie in the store itself. */
+/** The option for content that is not to lie in the store itself. */
 export interface RawDataPathOptions {
   /**
    * Another prefix, bucket or backend for the content that is saved: a path or a URI, as `openStorage` takes it. Metadata, and

@@ -15,7 +15,7 @@ import type { CallOptions, CreateOptions, DataStoreStorage, OverwriteOptions } f
 import { StorageDecorator } from '../storage/decorator.ts';
 import { findRemains, identityLost } from './store-remains.ts';
 
-/** What a store is called from now on whose stowage.json was lost: by the id that it had, or by a `new` one. */
+/** The id of a store whose stowage.json was lost: the one that it had, or a `new` one. */
 export type LostIdentity = 'new' | SessionId;
 
 /** How long a store counts as there after it was seen, where nothing asks for a look by itself. */

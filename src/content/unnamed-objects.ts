@@ -6,7 +6,7 @@ import { closedError } from '../storage/checks.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { ContentSource } from '../streams/chunk-stream.ts';
 
-/** What the channel `stowage:left-behind` carries: objects that nothing names and that could not be removed; they only take space. */
+/** A message of the channel `stowage:left-behind`: objects that nothing names and that could not be removed; they only take space. */
 export interface LeftBehind {
   names: readonly string[];
   /** Of the first of them. */
@@ -15,7 +15,7 @@ export interface LeftBehind {
 
 const leftBehind = channel('stowage:left-behind');
 
-/** How many are removed by one call, and how long that may take: whoever is aborted waits for it. */
+/** So many are removed by one call, and for so long: a call that is aborted waits for it. */
 const TOGETHER = 1_000;
 const MOST_MS = 10_000;
 

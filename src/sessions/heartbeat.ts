@@ -6,7 +6,7 @@ import type { DataStoreStorage } from '../storage/contract.ts';
 /** How often the owner of an open session says that it is alive. A collector calls a session silent after 24 hours without a beat. */
 export const BEAT_INTERVAL_MS: number = 10 * 60 * 1000;
 
-/** What the channel `stowage:heartbeat` carries: a beat that could not be written (the next one is tried all the same) or removed. */
+/** A message of the channel `stowage:heartbeat`: a beat that could not be written (the next one is tried all the same) or removed. */
 export interface HeartbeatFailure {
   session: SessionId;
   error: unknown;

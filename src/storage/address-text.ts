@@ -7,12 +7,12 @@ const OF_A_BUCKET = /^((?:s3[an]?|az|azure|abfss?|gc?s):\/\/[^/?#]*)([^?]*)(.*)$
 const BUILT_IN = /^(file|memory|s3[an]?|az|azure|abfss?|gc?s):/i;
 const SCHEME = /^[a-z][a-z0-9+.-]+:/i;
 
-/** Whether an address is no path. */
+/** True if an address is no path. */
 export function hasScheme(address: string): boolean {
   return SCHEME.test(address);
 }
 
-/** Whether the scheme of an address is one of this package. */
+/** True if the scheme of an address is one of this package. */
 export function isBuiltIn(address: string): boolean {
   return BUILT_IN.test(address);
 }

@@ -50,7 +50,7 @@ export function withProtocol(endpoint: string): string {
   return endpoint.includes('://') ? endpoint : `http://${endpoint}`;
 }
 
-/** Whether credentials that go to an endpoint reach the service itself, and nobody else on the way. */
+/** True if credentials that go to an endpoint reach the service itself, and nobody else on the way. */
 export function isOfService(service: PublicService, endpoint: string): boolean {
   return isEncrypted(endpoint) && HOSTS[service].test(new URL(endpoint).hostname);
 }

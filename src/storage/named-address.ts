@@ -6,16 +6,16 @@ import { azureAccountOf, isOfService, ownEndpoint, type PublicService, plainEndp
 import { gcsUri, parseGcsAddress } from './gcs/address.ts';
 import { parseS3Address, s3Uri } from './s3/address.ts';
 
-/** Where an address that somebody else wrote leads, told by its text alone: nothing is opened, and the environment is not asked. */
+/** Tells where an address leads that somebody else wrote, by its text alone: nothing is opened, and the environment is not asked. */
 export interface NamedAddress {
   /** As of `CanonicalAddress`; absent for a scheme of somebody's own, of which only its storage can tell. */
   identity?: string;
-  /** Who is sent what opening it needs: a kind of storage and its endpoint, in one form of all its spellings; a folder itself. */
+  /** The receiver of what opening it needs: a kind of storage and its endpoint, in one form of all its spellings; a folder itself. */
   server: string;
-  /** Whether the endpoint is written in that form, so that no two programs parse it differently. Records hold no other. */
+  /** True if the endpoint is written in that form, so that no two programs parse it differently. Records hold no other. */
   isPlain: boolean;
   /**
-   * Whether that is nobody but the service itself (`public`, of Azure with the account), this machine's file system (`folder`), this
+   * The receiver: nobody but the service itself (`public`, of Azure with the account), this machine's file system (`folder`), this
    * process (`memory`), or anybody.
    */
   kind: 'public' | 'folder' | 'memory' | 'other';
@@ -24,7 +24,7 @@ export interface NamedAddress {
 }
 
 const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
-/** What tells the server of an address of somebody's own scheme: all but the path, as far as anybody can tell that. */
+/** The part that tells the server of an address of somebody's own scheme: all but the path, as far as anybody can tell that. */
 const PATH = /(?<=^[^:]+:\/\/[^/?#]*)\/[^?#]*/;
 
 /**
@@ -108,7 +108,7 @@ function ofContainer(uri: string): NamedAddress | undefined {
   return isPublic ? { ...told, kind: 'public', account: owner } : { ...told, kind: 'other' };
 }
 
-/** Who is sent what a storage of a kind needs: at an endpoint, or at the service's own. */
+/** The receiver of what a storage of a kind needs: at an endpoint, or at the service's own. */
 export function serverAt(
   type: string,
   endpoint: string | undefined,

@@ -13,13 +13,13 @@ import type { S3StorageOptions } from './s3/options.ts';
 /** Options for the storage that {@link openStorage} finds, by kind; those of other kinds are ignored. */
 export interface OpenStorageOptions {
   local?: LocalStorageOptions | undefined;
-  /** What the address does not say of a bucket of S3. */
+  /** Options of a bucket of S3 that its address does not tell. */
   s3?: Omit<S3StorageOptions, 'bucket' | 'prefix'> | undefined;
-  /** What the address does not say of a container of Azure. */
+  /** Options of a container of Azure that its address does not tell. */
   azure?: Omit<AzureStorageOptions, 'container' | 'prefix'> | undefined;
-  /** What the address does not say of a bucket of Google Cloud Storage. */
+  /** Options of a bucket of Google Cloud Storage that its address does not tell. */
   gcs?: Omit<GcsStorageOptions, 'bucket' | 'prefix'> | undefined;
-  /** How passing faults of a storage in a cloud are retried. */
+  /** The retries of passing faults of a storage in a cloud. */
   retry?: RetryOptions | undefined;
   /** The most calls to a storage in a cloud that are under way at a time; further ones wait. Default 64. */
   maxInFlight?: number | undefined;

@@ -2,16 +2,16 @@ import { channel } from 'node:diagnostics_channel';
 import type { StowageError } from '../errors.ts';
 import type { StorageOperation } from './decorator.ts';
 
-/** What the channel `stowage:retrying` carries. */
+/** A message of the channel `stowage:retrying`. */
 export interface RetryMessage {
   operation: StorageOperation;
   /** The object, or the prefix of a listing. */
   name: string;
-  /** How often it was tried, from 1. */
+  /** The number of tries, from 1. */
   attempt: number;
-  /** How long it waits before it is tried again, in milliseconds. */
+  /** The wait before the next try, in milliseconds. */
   delayMs: number;
-  /** Why the last try failed. */
+  /** The reason why the last try failed. */
   error: StowageError;
 }
 

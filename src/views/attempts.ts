@@ -9,7 +9,7 @@ import type { RecordedError } from '../format/session-files.ts';
 import { type StoreView, unreadable } from './store-view.ts';
 import { listed } from './suggestions.ts';
 
-/** How an attempt is shown: as far as it got, or why nothing is known of it. */
+/** An attempt as it is shown: as far as it got, or why nothing is known of it. */
 export type ShownStatus = AttemptStatus | 'deleted' | 'damaged' | 'unreadable';
 
 /** An artifact, as its attempt describes it. */
@@ -39,7 +39,7 @@ export interface AttemptSummary {
   metadata?: Metadata;
   readFrom?: readonly string[];
   artifacts: ArtifactView[];
-  /** Why nothing is known of it. */
+  /** The reason why nothing is known of it. */
   failure?: { code: string; message: string };
 }
 
@@ -51,18 +51,18 @@ export interface AttemptView extends AttemptSummary {
 /** A task with its attempts, oldest first: all of them, or the latest only. */
 export interface TaskView {
   path: TaskPath;
-  /** How many attempts were started. */
+  /** The number of attempts that were started. */
   started: number;
   attempts: AttemptView[];
 }
 
-/** Which attempts of a task are read. */
+/** The attempts of a task that are read. */
 export type WhichAttempts = 'all' | 'latest';
 
-/** Which attempt of a task is meant: a number, the latest that is done, or (`undefined`) the latest started. */
+/** The choice of an attempt of a task: a number, the latest that is done, or (`undefined`) the latest started. */
 export type AttemptRule = number | 'latestDone' | undefined;
 
-/** How many tasks are read at once. */
+/** So many tasks are read at once. */
 const CONCURRENCY = 32;
 
 /** Reads attempts of tasks, whatever became of them. One that cannot be read is shown as such. */

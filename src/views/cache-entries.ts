@@ -25,15 +25,15 @@ export interface EntryView {
   scope?: string;
   expiresAt?: string;
   durationMs?: number;
-  /** Of the result, serialized. */
+  /** The bytes of the result, serialized. */
   bytes?: number;
-  /** What of it is part of the entry. */
+  /** The bytes of these that are part of the entry. */
   inlineBytes?: number;
   attempt?: string;
   signedBy?: string;
 }
 
-/** Which entries are wanted: those that pass all that is given. */
+/** The wanted entries: those that pass all that is given. */
 export interface EntryChoice {
   task?: string | undefined;
   /** `global`, the name of a flow, or another. */
@@ -57,7 +57,7 @@ export async function* readEntries(view: StoreView, cache: TaskCache): AsyncGene
   }
 }
 
-/** What is told of an entry. Little is kept of it, since there may be very many. */
+/** Describes an entry. Little is kept of it, since there may be very many. */
 export function entryView({ key, bytes, modifiedAtMs, entry, problem }: ListedEntry): EntryView {
   if (!entry) {
     const createdAt = new Date(modifiedAtMs).toISOString();
@@ -86,12 +86,12 @@ function sumOf(artifacts: readonly ArtifactEntry[]): number {
   return artifacts.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-/** When an entry was stored, in milliseconds since 1970: by the writer's clock, or the store's where it cannot be read. */
+/** The time at which an entry was stored, in milliseconds since 1970: by the writer's clock, or the store's where it cannot be read. */
 export function storedAtMs({ entry, modifiedAtMs }: ListedEntry): number {
   return entry ? Date.parse(entry.createdAt) : modifiedAtMs;
 }
 
-/** What an entry's key was made of; `undefined` where it does not say so, as an engine's own entry may not, or says something else. */
+/** Gives the parts of an entry's key; `undefined` if the entry does not tell them, as an engine's own may not, or tells something else. */
 export function storedKeyOf({ key, keyDescription }: CacheEntry): CacheKey | undefined {
   const described = readCacheKey(keyDescription);
   return described?.key === key ? described : undefined;
@@ -126,7 +126,7 @@ export class EntryFilter {
     return atMs < beforeMs && atMs >= sinceMs;
   }
 
-  /** What may have been meant where nothing passed. */
+  /** Suggests what may have been meant if nothing passed. */
   didYouMean(): string {
     const { task, scope } = this.#choice;
     if (task !== undefined && !this.#seenTasks.has(task))

@@ -17,10 +17,10 @@ export interface EntryDetails extends Omit<EntryView, 'status'> {
   leaseToken: number | undefined;
   /** Tells whether its signature holds; absent where no keys are set that would verify it. */
   verified: boolean | undefined;
-  /** What its key was made of, where it says so. */
+  /** The parts of its key, if it tells them. */
   madeOf: Pick<CacheKey, 'parts' | 'places'> | undefined;
   artifacts: ArtifactView[] | undefined;
-  /** How many objects it refers to. */
+  /** The number of objects that it refers to. */
   refs: number | undefined;
 }
 
@@ -48,7 +48,7 @@ export async function readEntryDetails(
   return isHit ? { details } : { details, error: verdict.error };
 }
 
-/** What it says of itself, though its signature does not hold. */
+/** Describes the entry as it describes itself, though its signature does not hold. */
 async function unverified({ content, signal }: StoreView, listed: ListedEntry): Promise<ListedEntry> {
   if (!isSignatureFault(listed.problem)) return listed;
   const trusting = new TaskCache(content, { signingKeys: false });

@@ -5,7 +5,7 @@ import { HERE } from '../format/content-ref.ts';
 import { placeMember, type StoredContent } from '../format/stored-content.ts';
 import type { StoreView } from './store-view.ts';
 
-/** What a content lies in. */
+/** The objects in which a content lies. */
 export interface ContentObjects {
   /** Names of objects, with their lengths. */
   readonly sizes: ReadonlyMap<string, number>;
@@ -16,9 +16,9 @@ export interface ContentObjects {
 /** Contents that could not be looked at, all for one reason. */
 export interface UnseenContents {
   contents: number;
-  /** Where they lie, if not in the store itself. */
+  /** The place where they lie, if not in the store itself. */
   place?: string;
-  /** Of the first of them. */
+  /** The failure of the first of them. */
   failure: { code: string; message: string };
 }
 
@@ -27,14 +27,14 @@ export class ContentObjectsFinder {
   readonly #view: StoreView;
   readonly #known = new Map<string, Promise<ContentObjects>>();
   readonly #unseen = new Map<string, UnseenContents>();
-  /** Why nothing at a place can be looked at. It is not asked again: each time may take as long as the first. */
+  /** The reason why nothing at a place can be looked at. It is not asked again: each time may take as long as the first. */
   readonly #unreachable = new Map<string, StowageError>();
 
   constructor(view: StoreView) {
     this.#view = view;
   }
 
-  /** What a content lies in. */
+  /** The objects in which a content lies. */
   objectsOf(content: StoredContent): Promise<ContentObjects> {
     const id = `${content.place ?? HERE}/${content.key}`;
     const objects = this.#known.get(id) ?? this.#find(content);
@@ -42,7 +42,7 @@ export class ContentObjectsFinder {
     return objects;
   }
 
-  /** What could not be looked at. */
+  /** The contents that could not be looked at. */
   unseen(): UnseenContents[] {
     return [...this.#unseen.values()];
   }

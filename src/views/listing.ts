@@ -16,7 +16,7 @@ import { formatStorePath, type Reaching, type RunPath, type StorePath } from './
 import { listedRuns, type RunView, readRuns } from './runs.ts';
 import type { StoreView } from './store-view.ts';
 
-/** What lies directly below a path: `total` of them, of which the first `limit` were read. */
+/** The entries directly below a path: `total` of them, of which the first `limit` were read. */
 export type Listing = { path: string; total: number } & (
   | { kind: 'flows'; entries: ListedFlow[] }
   | { kind: 'runs'; entries: RunView[] }
@@ -30,7 +30,7 @@ export type Listing = { path: string; total: number } & (
 export interface ListedFlow {
   flow: string;
   runs: number;
-  /** When its newest run was made, where that was asked for. */
+  /** The time at which its newest run was made, if that was asked for. */
   newestRunAt?: string;
 }
 
@@ -46,7 +46,7 @@ export interface ListedStep {
 /** A task, by its latest attempt. */
 export interface TaskSummary {
   task: string;
-  /** How many attempts were started. */
+  /** The number of attempts that were started. */
   attempts: number;
   /** The latest attempt. */
   attempt: number;
@@ -56,12 +56,12 @@ export interface TaskSummary {
   durationMs?: number | undefined;
   purged?: true | undefined;
   failure?: { code: string; message: string } | undefined;
-  /** How many artifacts it has, and how long they are together. */
+  /** The number of its artifacts, and their bytes together. */
   artifacts: number;
   bytes: number;
 }
 
-/** How many flows are looked at at once. */
+/** So many flows are looked at at once. */
 const CONCURRENCY = 8;
 
 /** Orders names, and numbers in them by their value. */
@@ -175,7 +175,7 @@ async function listStep(
   return { path, kind: 'tasks', total: listed.length, entries };
 }
 
-/** How long the artifacts of an attempt are together. */
+/** Adds up the bytes of an attempt's artifacts. */
 export function bytesOf({ artifacts }: AttemptSummary): number {
   return artifacts.reduce((sum, { bytes }) => sum + bytes, 0);
 }

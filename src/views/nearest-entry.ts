@@ -38,7 +38,7 @@ function isBefore(a: readonly number[], b: readonly number[]): boolean {
   return at !== -1 && (a[at] as number) < (b[at] as number);
 }
 
-/** In how many places two keys differ: a quick count, by which one of very many is chosen, of what `explainKeys` tells of two. */
+/** Counts the places in which two keys differ: a quick count, by which one of very many is chosen, of what `explainKeys` tells of two. */
 export function keyDistance(a: CacheKey, b: CacheKey): number {
   const parts = Object.keys({ ...a.parts, ...b.parts }) as (keyof KeyParts)[];
   return parts.reduce((sum, part) => sum + partDistance(part, a, b), 0);

@@ -5,7 +5,7 @@ import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { formatStorePath, type StorePath } from './paths.ts';
 import { didYouMean, listed, suggest } from './suggestions.ts';
 
-/** What is needed to look for a path. */
+/** The data needed to look for a path. */
 interface Place extends CallOptions {
   readonly storage: DataStoreStorage;
 }
@@ -16,11 +16,11 @@ interface Level {
   what: 'flow' | 'run' | 'step' | 'task';
   folder: string;
   code: StowageErrorCode;
-  /** What the part belongs to, as a message begins with it. */
+  /** The owner of the part, as a message begins with it. */
   parent: string;
 }
 
-/** How many existing names an error carries in its details. */
+/** An error carries so many existing names in its details. */
 export const MAX_EXISTING = 20;
 
 /**

@@ -1,4 +1,4 @@
-/** What a path names, as far as it goes: `flow/run/step/task/attempt`. */
+/** The names in a path, as far as it goes: `flow/run/step/task/attempt`. */
 export interface StorePath {
   flow?: string;
   run?: string;

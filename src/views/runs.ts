@@ -20,17 +20,17 @@ export interface RunView {
   tags: readonly string[];
   parameters: Readonly<Record<string, JsonValue>>;
   parents: readonly string[];
-  /** Where content of its tasks goes, if not to the store itself. */
+  /** The address for content of its tasks, if not the store itself. */
   rawDataPath?: string;
   error?: RecordedError;
-  /** Why little is known of it. */
+  /** The reason why little is known of it. */
   failure?: { code: string; message: string };
 }
 
 /** The statuses by which runs can be chosen. */
 export const RUN_STATUSES = ['open', 'done', 'failed'] as const;
 
-/** Which runs are wanted: those that pass all that is given. */
+/** The wanted runs: those that pass all that is given. */
 export interface RunFilter {
   /** They have all of these tags. */
   tags?: readonly string[] | undefined;
@@ -42,7 +42,7 @@ export interface RunFilter {
 /** Runs that were chosen. */
 export interface SelectedRuns {
   runs: RunView[];
-  /** How many older ones were not looked at, because there were enough. */
+  /** The number of older ones that were not looked at, because there were enough. */
   unread: number;
   /** Tags of all runs that were read, chosen or not, where tags are looked for. */
   seenTags: ReadonlySet<string>;
@@ -52,7 +52,7 @@ type RunToRead = Pick<ListedRun, 'flow' | 'run' | 'finished'> & Partial<ListedRu
 /** Tells by created.json whether a run is wanted; `undefined` stands for none. */
 type RunWanted = (created: RunCreated | undefined) => boolean;
 
-/** How many runs are read at once. */
+/** So many runs are read at once. */
 const CONCURRENCY = 32;
 
 /**

@@ -12,7 +12,7 @@ export interface SavedArtifact extends ArtifactView {
   newBytes: number;
 }
 
-/** What a closed attempt holds, and what of it was not in the store before. */
+/** The artifacts of a closed attempt, and the bytes that were not in the store before. */
 export async function readSaved(view: StoreView, path: TaskPath, attempt: number): Promise<SavedArtifact[]> {
   const { storage, content, signal } = view;
   const attempts = await listAttempts(storage, path, view);

@@ -9,11 +9,11 @@ import { formatStorePath, type RunPath, type StorePath } from './paths.ts';
 import { listedRuns } from './runs.ts';
 import type { StoreView } from './store-view.ts';
 
-/** By what use can be told apart, in the order of paths. */
+/** The levels by which use is told, in the order of paths. */
 export const USE_LEVELS = ['flow', 'run', 'step', 'artifact'] as const;
 export type UseLevel = (typeof USE_LEVELS)[number];
 
-/** What there is below a path, by flow, run, step or artifact, and in all. */
+/** The use below a path, by flow, run, step or artifact, and in all. */
 export interface CountedUse {
   by: UseLevel;
   entries: ({ name: string } & StorageUse)[];
@@ -22,7 +22,7 @@ export interface CountedUse {
   unseen: UnseenContents[];
 }
 
-/** What there is below a path, and what it takes up. */
+/** The things below a path, and the bytes that they take. */
 export interface StorageUse {
   runs: number;
   tasks: number;
@@ -30,13 +30,13 @@ export interface StorageUse {
   artifacts: number;
   /** Different contents that artifacts refer to, inline values not among them; what lies at two places counts at each. */
   contents: number;
-  /** Of these, the large ones that could not be looked at, and are counted by what their records say. */
+  /** The large ones of these that could not be looked at, and are counted as their records say. */
   unseenContents: number;
   /** Serialized bytes of all artifacts, each time one was saved. */
   bytes: number;
-  /** What is left of them once equal contents, and equal parts of large ones, count once. */
+  /** The same, but equal contents, and equal parts of large ones, count once. */
   uniqueBytes: number;
-  /** What is stored of that: compressed, and the inline values. */
+  /** The stored bytes of that: compressed, and the inline values. */
   storedBytes: number;
   /** The part of `storedBytes` that inline values are, each time one was saved. */
   inlineBytes: number;
@@ -48,7 +48,7 @@ export interface StorageUse {
   storedRatio: number | null;
 }
 
-/** What is being counted: a run, a task of it, or an attempt of that. */
+/** The thing that is being counted: a run, a task of it, or an attempt of that. */
 interface Place {
   run: string;
   task?: string;
@@ -67,7 +67,7 @@ class Tally {
   #last: Place | undefined;
   #bytes = 0;
   #inlineBytes = 0;
-  /** Of different contents: what they are, and what each takes up alone. */
+  /** The different contents, and the bytes that each takes up alone. */
   #contentBytes = 0;
   #aloneBytes = 0;
   #unseenContents = 0;
@@ -136,7 +136,7 @@ function ratio(part: number, whole: number): number | null {
   return whole === 0 ? null : part / whole;
 }
 
-/** How many runs are listed at once, and how many tasks are in memory. */
+/** So many runs are listed at once, and so many tasks are in memory. */
 const CONCURRENT_LISTINGS = 16;
 const TASKS_AT_ONCE = 256;
 

@@ -14,13 +14,13 @@ export interface StoreView {
   progress(noun: 'tasks' | 'cache entries', read: number, total?: number): void;
 }
 
-/** Why something is shown without what its record says. */
+/** The reason why something is shown without what its record says. */
 export interface Unreadable {
   status: 'damaged' | 'unreadable';
   failure: { code: string; message: string };
 }
 
-/** What stands for a record that cannot be read, of which the view is told. Throws what ends the reading: an abort, or a bug. */
+/** Stands for a record that cannot be read, of which the view is told. Throws what ends the reading: an abort, or a bug. */
 export function unreadable(view: StoreView, error: unknown): Unreadable {
   if (!isStowageError(error) || error.code === 'ABORTED') throw error;
   view.unreadable(error);

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 
 const MAX_SUGGESTIONS = 3;
 const MAX_COMPARED = 20_000;
-/** How many names a message lists. */
+/** A message lists so many names. */
 const MAX_LISTED = 20;
 
 /** Those of `names` that `wanted` may have meant, the likeliest first; at most three. */

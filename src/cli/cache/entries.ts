@@ -6,7 +6,7 @@ import { formatBytes, formatCount } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 import { parseSince } from '../ui/times.ts';
 
-/** Which entries are meant, as options of a command. */
+/** The choice of entries, as options of a command. */
 export interface EntryOptions {
   task?: string;
   scope?: string;

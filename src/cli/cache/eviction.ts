@@ -5,7 +5,7 @@ import { entryView } from '../../views/cache-entries.ts';
 import type { Invocation } from '../invocation.ts';
 import { entryCount } from './entries.ts';
 
-/** How many entries are deleted together. */
+/** So many entries are deleted together. */
 const AT_ONCE = 32;
 /** Failures that `--json` tells. */
 const MAX_TOLD = 100;
@@ -20,7 +20,7 @@ export class Eviction {
   /** All that were to be evicted. */
   entries = 0;
   evicted = 0;
-  /** Of those that were evicted, or, in a dry run, would be; as is what follows. */
+  /** The time that those took which were evicted or, in a dry run, would be; so for what follows. */
   durationMs = 0;
   bytes = 0;
   unreadable = 0;

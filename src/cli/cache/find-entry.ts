@@ -14,7 +14,7 @@ const KEY_START = /^[0-9a-f]{1,64}$/;
 const MAX_CANDIDATES = 10;
 /** Keys that are looked through for what may have been meant. */
 const MAX_COMPARED = 20_000;
-/** Of fewer digits many keys are near. */
+/** Many keys are near fewer digits. */
 const MIN_SUGGESTED_DIGITS = 4;
 
 /**

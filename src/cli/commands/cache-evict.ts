@@ -67,7 +67,7 @@ export const cacheEvict: CommandDeclaration = {
   },
 };
 
-/** What it costs to have them again. */
+/** The cost of having them again. */
 function worthOf({ durationMs, bytes, unreadable }: Eviction): string {
   const damaged = unreadable === 0 ? '' : `, ${entryCount(unreadable)} unreadable`;
   return `: ${formatBytes(bytes)}, took ${formatDuration(durationMs)} to make${damaged}`;

@@ -33,7 +33,7 @@ export const cacheShow: CommandDeclaration = {
   },
 };
 
-/** That content is gone, or a signature does not hold, is what was to be found out; the rest could not be read. */
+/** Content that is gone, or a signature that does not hold, is an answer; the rest could not be read. */
 async function noteFailure(
   invocation: Invocation,
   { status, lost }: EntryDetails,

@@ -7,10 +7,10 @@ import { formatBytes, formatCount } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 import { formatDuration } from '../ui/times.ts';
 
-/** What the entries of a task come to. */
+/** The totals of a task's entries. */
 interface Tally {
   entries: number;
-  /** How long it took to make them, as far as they say so: what hits on each of them save. */
+  /** The time that it took to make them, as far as they tell: hits on each of them save it. */
   durationMs: number;
   bytes: number;
   inlineBytes: number;

@@ -56,7 +56,7 @@ export const copy: CommandDeclaration = {
   },
 };
 
-/** What was likely meant, and how to see what the source has, which need not be the default store. */
+/** Suggests what was likely meant, and how to see what the source has, which need not be the default store. */
 async function missingInSource(from: string, path: StorePath, { signal }: CallOptions): Promise<unknown> {
   const { openStorage } = await import('../../storage/open.ts');
   const { missing } = await import('../../views/not-found.ts');

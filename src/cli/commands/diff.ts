@@ -14,7 +14,7 @@ interface DiffOptions {
   exitCode?: boolean;
 }
 
-/** Of how many artifacts values are loaded for the table of two runs. */
+/** Values of so many artifacts are loaded for the table of two runs. */
 const MAX_EXPLAINED = 100;
 
 /** `stowage diff <a> <b>` */

@@ -24,7 +24,7 @@ interface GetOptions {
   allowNotDone?: boolean;
 }
 
-/** What is longer floods a terminal, and is asked for twice. */
+/** Longer output floods a terminal, and is asked for twice. */
 const MAX_TERMINAL_BYTES = 1_000_000;
 
 const FILE_COLUMNS: readonly Column[] = [

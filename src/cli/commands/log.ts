@@ -23,7 +23,7 @@ interface ChosenLog extends ListedLog {
   attempt: number;
 }
 
-/** How many tasks are looked at at once. */
+/** So many tasks are looked at at once. */
 const CONCURRENT_LISTINGS = 16;
 
 /** `stowage log <flow>/<run>[/<step>[/<task>[/<attempt>]]]` */
@@ -66,7 +66,7 @@ export const log: CommandDeclaration = {
   },
 };
 
-/** How many lines `--tail` asks for; `undefined` for all. */
+/** The number of lines that `--tail` asks for; `undefined` for all. */
 export function parseTail(text: string | undefined): number | undefined {
   if (text === undefined || text === 'all') return undefined;
   if (/^(0|[1-9]\d{0,14})$/.test(text)) return Number(text);
@@ -111,7 +111,7 @@ async function logsOf(
   return logs.map((one) => ({ ...one, listed, attempt }));
 }
 
-/** Which attempt's logs are meant; `undefined` for a task among many that has no such attempt. */
+/** Chooses the attempt whose logs are meant; `undefined` for a task among many that has no such attempt. */
 async function attemptOf(
   { storage, signal }: OpenStore,
   listed: ListedTask,

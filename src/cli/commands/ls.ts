@@ -136,7 +136,7 @@ function tableOf(listing: Listing): { columns: readonly Column[]; rows: Cell[][]
   }
 }
 
-/** What {@link TASK_COLUMNS} tell of an attempt, behind its name. */
+/** The cells of {@link TASK_COLUMNS} for an attempt, behind its name. */
 function attemptCells(
   entry: TaskSummary | AttemptSummary,
   attempts: number | undefined,

@@ -26,7 +26,7 @@ import type { Output } from '../ui/output.ts';
 import { formatBytes, formatCount } from '../ui/sizes.ts';
 import type { Column, TreeNode } from '../ui/table.ts';
 
-/** Of a task: name, status, how long it took. Of an artifact: name, size, type, what is stored of it. */
+/** The columns of a task: name, status, time. Those of an artifact: name, size, type, stored bytes. */
 const TREE_COLUMNS: readonly Column[] = [
   { header: '', shrinks: true },
   { header: '', align: 'right' },
@@ -111,7 +111,7 @@ function taskNode({ task, attempts }: RunTree['steps'][number]['tasks'][number])
   return { cells: [task, statusCell(latest), durationCell(latest.durationMs)], children };
 }
 
-/** That a task was tried before, and what became of it: `attempt 3, 2 failed, 1 abandoned before: RangeError: diverged`. */
+/** Says that a task was tried before, and how that ended: `attempt 3, 2 failed, 1 abandoned before: RangeError: diverged`. */
 function retriedText(attempts: readonly AttemptSummary[]): string {
   const earlier = attempts.slice(0, -1);
   const counts = new Map<string, number>();

@@ -25,7 +25,7 @@ interface UploadJson {
   name: string;
   id: string;
   startedAt: string;
-  /** What it takes up; `null` where the storage does not tell. */
+  /** The bytes that it takes up; `null` if the storage does not tell. */
   bytes: number | null;
   removed: boolean;
 }
@@ -36,7 +36,7 @@ const COLUMNS: readonly Column[] = [
   { header: 'SIZE', align: 'right', dropOrder: 1 },
   { header: '' },
 ];
-/** What is younger may be under way. */
+/** Younger ones may be under way. */
 const SURELY_DEAD_MS = 24 * 60 * 60 * 1000;
 
 /** `stowage uploads` */
@@ -96,7 +96,7 @@ async function* placesOf(
   }
 }
 
-/** What cannot be removed is told at the end, and the others are removed all the same. */
+/** Tells at the end what cannot be removed, and removes the others. */
 async function remove(
   invocation: Invocation,
   unfinished: ListedWrites,

@@ -35,12 +35,12 @@ export function artifactRow(artifact: ArtifactView): Cell[] {
   ];
 }
 
-/** What an artifact takes up: `inline` for one that is part of the attempt's description. */
+/** The stored bytes of an artifact: `inline` for one that is part of the attempt's description. */
 export function storedText({ inline, storedBytes }: ArtifactView): string {
   return inline ? 'inline' : formatBytes(storedBytes);
 }
 
-/** As many digits of a key as people need. */
+/** Shows as many digits of a key as people need. */
 export function shortKey(key: string): string {
   return key.slice(0, KEY_DIGITS);
 }

@@ -5,7 +5,7 @@ import { wrapWords } from './wrap.ts';
 const NARROW = 64;
 const INDENT = '  ';
 
-/** How help is laid out: no line is wider than the terminal. */
+/** Lays out help: no line is wider than the terminal. */
 export const HELP_LAYOUT: HelpConfiguration = {
   showGlobalOptions: true,
   minWidthToWrap: 1,
@@ -29,7 +29,7 @@ export function exampleLines(examples: readonly (readonly [string, string])[], w
   return fitted(below.join('\n'), width);
 }
 
-/** How wide the help of a command is. */
+/** The width of a command's help. */
 export function helpWidthOf(command: Command, isError: boolean): number {
   const { getOutHelpWidth, getErrHelpWidth } = command.configureOutput();
   return (isError ? getErrHelpWidth?.() : getOutHelpWidth?.()) ?? 80;

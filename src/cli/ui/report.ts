@@ -6,7 +6,7 @@ import { widthOf } from './output.ts';
 import { displayWidth, printable } from './terminal-text.ts';
 import { wrapWords } from './wrap.ts';
 
-/** What is needed of the standard error. */
+/** The standard error, as far as it is needed. */
 export type ReportStream = Writable & { isTTY?: boolean; columns?: number };
 
 /** An error on the standard error: a line for people, or a JSON document; with `--debug` the stack as well. */
@@ -52,7 +52,7 @@ function messageOf(error: unknown): string {
   return `${thrownMessage(error)} (This is a mistake in stowage; --debug shows where.)`;
 }
 
-/** What to do on the command line, where the library's own remedy speaks to programs. */
+/** The remedy on the command line, where the library's own speaks to programs. */
 const HINTS: Readonly<Record<string, string>> = {
   UNKNOWN_ENCODING: ' Its bytes can be had with --bytes.',
   UNDECODABLE_ARTIFACT: ' Its bytes can be had with --bytes.',

@@ -5,9 +5,9 @@ import { displayWidth, printable, shorten } from './terminal-text.ts';
 export interface Column {
   header: string;
   align?: 'right';
-  /** Where the terminal is narrow, columns go by this number, the highest first; 0 stays. Default 0. */
+  /** In a narrow terminal, columns go by this number, the highest first; 0 stays. Default 0. */
   dropOrder?: number;
-  /** Whether its texts may be cut in their middle. Default `false`. */
+  /** True if its texts may be cut in their middle. Default `false`. */
   shrinks?: boolean;
 }
 
@@ -17,7 +17,7 @@ export type Cell = string | { text: string; style?: Style; lead?: string };
 const GAP = 2;
 const LEAST_WIDTH = 8;
 
-/** What a cell shows. */
+/** The text of a cell. */
 interface Shown {
   lead: string;
   text: string;
@@ -75,7 +75,7 @@ function paintCell({ lead, text, style }: Shown, width: number, paint: Paint): s
   return lead + (style === undefined || cut === '' ? cut : paint(style, cut));
 }
 
-/** Which columns are shown; `widths` becomes what each is given. */
+/** Chooses the columns that are shown; `widths` becomes what each is given. */
 function fitColumns(
   columns: readonly Column[],
   widths: number[],

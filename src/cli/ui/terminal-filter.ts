@@ -3,7 +3,7 @@ import type { Sink } from './output.ts';
 
 const ESCAPE = '\u001b';
 const COLOUR: RegExp = new RegExp(`${ESCAPE}\\[[\\d;]*m`, 'g');
-/** What may be the beginning of a colour, or of a line end, at the end of a piece. */
+/** Text at the end of a piece that may be the beginning of a colour, or of a line end. */
 const UNFINISHED: RegExp = new RegExp(`(?:${ESCAPE}(?:\\[[\\d;]{0,32})?|\\r)$`);
 
 /**
@@ -28,7 +28,7 @@ export class TerminalFilter {
     return this.#clean(text.slice(0, text.length - this.#rest.length));
   }
 
-  /** What was held back, the end of colours, and a line end where there was none. */
+  /** Gives what was held back, the end of colours, and a line end if there was none. */
   end(): string {
     const rest = this.#clean(this.#rest + this.#decoder.decode());
     this.#rest = '';

@@ -5,7 +5,7 @@ export { printable, printableLines } from '../../codec/printable-text.ts';
 const ASCII = /^[\x20-\x7e]*$/;
 let widthBeyondAscii: ((text: string) => number) | undefined;
 
-/** How many columns of a terminal a printable text takes. */
+/** Counts the columns of a terminal that a printable text takes. */
 export function displayWidth(text: string): number {
   if (ASCII.test(text)) return text.length;
   // It takes 10 ms to load, and few names need it.
@@ -26,7 +26,7 @@ export function shorten(text: string, width: number): string {
   return `${head.join('')}…${tail.reverse().join('')}`;
 }
 
-/** As many of the first characters as fit. */
+/** Takes as many of the first characters as fit. */
 function take(characters: readonly string[], width: number): string[] {
   let used = 0;
   const end = characters.findIndex((character) => {

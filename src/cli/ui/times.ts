@@ -33,7 +33,7 @@ function twoUnits(count: number, size: number, large: string, small: string): st
   return rest === 0 ? `${count / size} ${large}` : `${Math.floor(count / size)} ${large} ${rest} ${small}`;
 }
 
-/** How long ago, for people, in one unit: `42 s ago`, `3 h ago`, `12 d ago`, `5 mo ago`, `2 y ago`. */
+/** An age for people, in one unit: `42 s ago`, `3 h ago`, `12 d ago`, `5 mo ago`, `2 y ago`. */
 export function formatAge(ageMs: number): string {
   if (ageMs < SECOND) return 'just now';
   if (ageMs < MINUTE) return `${Math.floor(ageMs / SECOND)} s ago`;

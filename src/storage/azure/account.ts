@@ -67,7 +67,7 @@ function ofConnectionString(
   return { ...found, ...(options.endpoint !== undefined && { endpoint: endpointOf(options, account) }) };
 }
 
-/** Whether a connection string is of the account that is named, or none is. */
+/** True if a connection string is of the account that is named, or none is. */
 function isOf(sdk: AzureSdk, connectionString: string, named: string | undefined): boolean {
   return named === undefined || parse(sdk, connectionString).account === named;
 }

@@ -73,7 +73,7 @@ export class BlobNames extends ObjectKeys {
 }
 
 /**
- * Whether Azure lists that blob before blobs whose names it should come after. Azure orders the names of blobs by UTF-16,
+ * True if Azure lists that blob before blobs whose names it should come after. Azure orders the names of blobs by UTF-16,
  * where what is beyond the basic plane comes before U+E000; and an encoded dot comes before others.
  *
  * @param blobName what follows the prefix that all names of the listing have

@@ -9,9 +9,9 @@ import type { CheckedAzureOptions } from './options.ts';
 /** A client of one container. */
 export interface AzureConnection {
   container: ContainerClient;
-  /** Whether it may send a request again by itself, as one that was passed in does by the SDK's default. */
+  /** True if it may send a request again by itself, as one that was passed in does by the SDK's default. */
   mayRepeat: boolean;
-  /** When the SAS expires, in milliseconds since 1970, where there is one that says it. */
+  /** The time at which the SAS expires, in milliseconds since 1970, where there is one that says it. */
   sasExpiresAtMs?: number | undefined;
   /** Frees what was made for it. */
   close(): void;

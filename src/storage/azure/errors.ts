@@ -190,9 +190,9 @@ interface SdkError extends Error {
 
 /** What is known of the connection beside the error. */
 interface Surroundings {
-  /** When the SAS expires, where there is one. */
+  /** The time at which the SAS expires, where there is one. */
   sasExpiresAtMs?: number | undefined;
-  /** Whether the client may have sent the request before. */
+  /** True if the client may have sent the request before. */
   mayRepeat: boolean;
 }
 

@@ -39,7 +39,7 @@ export class BucketCalls {
     this.#driver = driver;
   }
 
-  /** Whether the bucket ever answered about an object, so that it exists and the credentials are good. */
+  /** True if the bucket ever answered about an object, so that it exists and the credentials are good. */
   get hasAnswered(): boolean {
     return this.#hasAnswered;
   }

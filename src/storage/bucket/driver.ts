@@ -43,7 +43,7 @@ export interface BucketDriver {
   deleteMany(keys: readonly string[], call: DriverCall): Promise<Deletion>;
   /** Tells what an error means that a method, or the body of a reading, threw. `operation` and `name` are those of the request. */
   classify(error: Error, request: { operation: string; name: string }): Failure;
-  /** Whether a version may be one of this service; any other is out of date without a request. */
+  /** True if a version may be one of this service; any other is out of date without a request. */
   isVersion(version: string): boolean;
   /** Frees the connections. */
   close(): void;
@@ -62,11 +62,11 @@ export interface BucketLimits {
   deleteKeys: number;
   /** How many of them are under way at a time. */
   deletesAtATime: number;
-  /** Whether parts go one after the other, each of the same size, rather than side by side. */
+  /** True if parts go one after the other, each of the same size, rather than side by side. */
   partsInOrder: boolean;
-  /** Whether a whole object is asked for without a range, because only then its checksum comes along. */
+  /** True if a whole object is asked for without a range, because only then its checksum comes along. */
   readsWhole: boolean;
-  /** Whether a listing can begin after a key. Where not, what comes before it is asked for and left out. */
+  /** True if a listing can begin after a key. Where not, what comes before it is asked for and left out. */
   listsAfter: boolean;
 }
 
@@ -132,7 +132,7 @@ export interface PartsUpload {
   complete(call: DriverCall): Promise<void>;
   /** Frees the parts. May be repeated. */
   abandon(call: DriverCall): Promise<void>;
-  /** Whether something is left after it was abandoned, because a part was still under way. Left out where that cannot be. */
+  /** True if something is left after it was abandoned, because a part was still under way. Left out where that cannot be. */
   isLeft?(call: DriverCall): Promise<boolean>;
 }
 
@@ -153,7 +153,7 @@ export interface ListQuery {
   delimiter?: '/' | undefined;
   /** How many entries are still wanted; infinite for all, and while what is listed will be left out. */
   wanted: number;
-  /** Whether what is listed comes before `startAfter`, and will be left out. */
+  /** True if what is listed comes before `startAfter`, and will be left out. */
   isSkipping: boolean;
   details: boolean;
   /** Of the page before. */

@@ -75,7 +75,7 @@ export interface PartTransfer<Part, Result> {
   budget: TransferBudget;
   /** Aborted when a part fails: whatever gives and moves parts should listen to it. Aborting it ends the transfer. */
   stop: LinkedAbort;
-  /** Whether a part is moved only once the one before it was. Default: side by side. */
+  /** True if a part is moved only once the one before it was. Default: side by side. */
   inOrder?: boolean | undefined;
 }
 

@@ -7,7 +7,7 @@ export interface GcsConnection {
   /** An origin, perhaps with a path; without a `/` at its end. */
   endpoint: string;
   host: string;
-  /** Whether that is Google itself, which is known to do what it says. */
+  /** True if that is Google itself, which is known to do what it says. */
   isGoogle: boolean;
   /** The headers that say who sends a request. */
   credentialsFor: (url: string) => Promise<Readonly<Record<string, string>>>;

@@ -51,7 +51,7 @@ export interface GcsStorageOptions {
 export interface GcsClient {
   /** Where requests go: `https://storage.googleapis.com`. */
   readonly apiEndpoint: string;
-  /** Whether that was chosen by somebody. */
+  /** True if that was chosen by somebody. */
   readonly customEndpoint?: boolean | undefined;
   readonly useAuthWithCustomEndpoint?: boolean | undefined;
   readonly authClient: {

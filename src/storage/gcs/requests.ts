@@ -14,7 +14,7 @@ export interface GcsRequest {
   query?: Readonly<Record<string, string | undefined>> | undefined;
   headers?: Readonly<Record<string, string>> | undefined;
   body?: readonly Uint8Array[] | undefined;
-  /** Whether it is about an object, which may be missing. */
+  /** True if it is about an object, which may be missing. */
   isOfObject?: boolean | undefined;
 }
 
@@ -122,7 +122,7 @@ export class GcsRequests {
   }
 }
 
-/** Whether an answer is a page of a listing, as Cloud Storage gives it. */
+/** True if an answer is a page of a listing, as Cloud Storage gives it. */
 export function isListing({ kind }: { kind?: string }): boolean {
   return kind === 'storage#objects';
 }

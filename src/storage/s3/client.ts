@@ -9,7 +9,7 @@ export type S3Sdk = typeof import('@aws-sdk/client-s3');
 export interface S3Connection {
   sdk: S3Sdk;
   client: S3Client;
-  /** Whether the client was made here, and is to be destroyed here. */
+  /** True if the client was made here, and is to be destroyed here. */
   isOwn: boolean;
 }
 

@@ -57,7 +57,7 @@ export class S3Driver implements BucketDriver {
   readonly bucket: string;
   readonly sdk: S3Sdk;
   readonly client: S3Client;
-  /** Whether requests go to AWS itself, which is known to do what it says. */
+  /** True if requests go to AWS itself, which is known to do what it says. */
   readonly isAws: boolean;
   readonly classify: BucketDriver['classify'] = classify;
   readonly #isOwnClient: boolean;

@@ -15,7 +15,7 @@ export interface S3StorageOptions {
   endpoint?: string | undefined;
   /** The bucket's region. Default: what the AWS SDK finds (`AWS_REGION`, the profile); with an endpoint, `us-east-1`. */
   region?: string | undefined;
-  /** Whether the bucket is named in the path rather than the host. Default: with an endpoint `true`, on AWS `false`. */
+  /** True if the bucket is named in the path rather than the host. Default: with an endpoint `true`, on AWS `false`. */
   forcePathStyle?: boolean | undefined;
   /** Keys, or a provider of them. Default: the AWS SDK's own chain (environment, profiles, SSO, instance roles). */
   credentials?: S3ClientConfig['credentials'] | undefined;
@@ -41,7 +41,7 @@ export interface S3StorageOptions {
   /** How many parts of `partBytes` may be under way at a time, of all calls together, in each direction. Default 8. */
   concurrency?: number | undefined;
   /**
-   * Whether nobody else writes to the store at the same time, which makes do with servers that cannot create an object
+   * True if nobody else writes to the store at the same time, which makes do with servers that cannot create an object
    * only if it is absent. `create` then looks first and writes afterwards; `capabilities` say so. Two writers can then
    * destroy each other's work. Default `false`: such servers are refused.
    */
