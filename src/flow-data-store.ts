@@ -1,8 +1,7 @@
-import type { ReadAttempt, ReadRule } from './attempts/attempt-reader.ts';
+import type { ReadRule } from './attempts/attempt-reader.ts';
 import { failOrReport } from './attempts/failing-attempts.ts';
 import { DEFAULT_MAX_INLINE_BYTES } from './attempts/inline-value.ts';
 import type { AttemptContext } from './attempts/open-attempt.ts';
-import { listRuns } from './attempts/run-listing.ts';
 import type { TaskCache, TaskCacheOptions } from './cache/task-cache.ts';
 import { type CachedTask, defineCachedTask, type Widened } from './cached-tasks/cached-task.ts';
 import { CachedTasks } from './cached-tasks/cached-tasks.ts';
@@ -13,19 +12,19 @@ import { ContentAddressedStore, type SaveDataOptions, type SavedData } from './c
 import { defaultStorageUri } from './default-storage.ts';
 import { invalidArgument, throwIfAborted } from './errors.ts';
 import { OpenTaskDataStore } from './flow/open-task-data-store.ts';
-import { Run, type RunSummary, runNotFound, toSummary } from './flow/run.ts';
-import { checkRunFilter, type RunFilter, selectRuns } from './flow/run-selection.ts';
+import { listSummaries, Run, type RunSummary } from './flow/run.ts';
+import { RUN_FILTER, type RunFilter } from './flow/run-selection.ts';
 import { type CreateRunOptions, RunWriter, type TaskSpec } from './flow/run-writer.ts';
-import { TaskDataStore } from './flow/task-data-store.ts';
+import type { TaskDataStore } from './flow/task-data-store.ts';
 import { openSet, type PrefetchOptions, type TaskDataStoreSet } from './flow/task-data-store-set.ts';
 import { TaskOpener } from './flow/task-opener.ts';
 import { isByName, readRuleOf, type TaskSelection } from './flow/task-selection.ts';
-import { checkInline, checkOptions, checkStorage, type FlowDataStoreOptions } from './flow-options.ts';
+import { checkFlowOptions, type FlowDataStoreOptions } from './flow-options.ts';
 import { type LogChoice, validateLogChoice } from './format/log-names.ts';
 import { parsePathspec } from './format/pathspec.ts';
-import { readRunCreated } from './format/run-records.ts';
 import { type ScrubbedLog, scrubLogs } from './logs/log-scrubbing.ts';
 import { checkOptionNames } from './options/option-names.ts';
+import { checkOptions, oneOf } from './options/option-table.ts';
 import type { CallOptions, DataStoreStorage } from './storage/contract.ts';
 import { validateUserName } from './storage/names.ts';
 import { openStorage } from './storage/open.ts';
@@ -48,7 +47,7 @@ export class FlowDataStore implements AsyncDisposable {
   readonly caStore: ContentAddressedStore;
   readonly #context: AttemptContext;
   readonly #ownsStorage: boolean;
-  readonly #opener: TaskOpener;
+  readonly #reader: TaskOpener;
   readonly #cachedTasks: CachedTasks;
   readonly #writer: RunWriter;
 
@@ -62,7 +61,7 @@ export class FlowDataStore implements AsyncDisposable {
     this.caStore = context.content;
     this.#context = context;
     this.#ownsStorage = ownsStorage;
-    this.#opener = new TaskOpener(flowName, context.content);
+    this.#reader = new TaskOpener(flowName, context);
     this.#writer = new RunWriter(flowName, context);
     this.#cachedTasks = new CachedTasks(flowName, context, this.#writer, cache);
   }
@@ -73,26 +72,25 @@ export class FlowDataStore implements AsyncDisposable {
    * @throws StowageError `INVALID_NAME` for the flow's name, `INVALID_ARGUMENT`, `UNKNOWN_STORAGE_SCHEME`.
    */
   static async open(options: FlowDataStoreOptions): Promise<FlowDataStore> {
-    checkOptions(options);
+    checkFlowOptions(options);
     const {
       flowName,
       storage = defaultStorageUri(),
       serializers,
-      maxInlineBytes,
+      maxInlineBytes = DEFAULT_MAX_INLINE_BYTES,
       cache,
       ...contentOptions
     } = options;
     validateUserName(flowName, 'flow name');
     throwIfAborted(options.signal);
     const isAddress = typeof storage === 'string' || storage instanceof URL;
-    if (!isAddress) checkStorage(storage);
     const opened = isAddress ? await openStorage(storage) : storage;
     const context = {
       content: new ContentAddressedStore(opened, contentOptions, {
         home: isAddress ? String(storage) : undefined,
       }),
       registry: serializers ?? new SerializerRegistry(),
-      maxInlineBytes: checkInline(maxInlineBytes ?? DEFAULT_MAX_INLINE_BYTES),
+      maxInlineBytes,
     };
     return new FlowDataStore(flowName, context, isAddress, cache);
   }
@@ -186,7 +184,7 @@ export class FlowDataStore implements AsyncDisposable {
     const rule = readRuleOf(options);
     parsePathspec(pathspec);
     await this.caStore.prepareToRead({ signal });
-    return this.#toStore(await this.#opener.open(pathspec, rule, { signal }));
+    return this.#reader.toStore(await this.#reader.open(pathspec, rule, { signal }));
   }
 
   /**
@@ -199,7 +197,7 @@ export class FlowDataStore implements AsyncDisposable {
    */
   async getTaskDataStores(selection: TaskSelection & CallOptions): Promise<TaskDataStore[]> {
     checkOptionNames(selection, 'getTaskDataStores', SELECTION_NAMES);
-    return (await this.#readSelected(selection)).map((read) => this.#toStore(read));
+    return this.#reader.stores(selection);
   }
 
   /**
@@ -213,7 +211,9 @@ export class FlowDataStore implements AsyncDisposable {
     isByName(selection); // or neither: refused before anything is read
     const { signal } = selection;
     const { registry, content } = this.#context;
-    return openSet(() => this.#readSelected(selection), content, registry, selection, { signal });
+    return openSet(() => this.#reader.select(selection), content, registry, selection, {
+      signal,
+    });
   }
 
   /**
@@ -223,12 +223,12 @@ export class FlowDataStore implements AsyncDisposable {
    */
   async createRun(options: CreateRunOptions = {}): Promise<Run> {
     checkOptionNames(options, 'createRun', ['runId', 'tags', 'parameters', 'parents', 'rawDataPath']);
-    return new Run(this, await this.#writer.create(options));
+    return new Run(this.#reader, await this.#writer.create(options));
   }
 
   /** A run by its id; whether it exists shows when it is asked for something. */
   run(runId: string): Run {
-    return new Run(this, validateUserName(runId, 'run id'));
+    return new Run(this.#reader, validateUserName(runId, 'run id'));
   }
 
   /**
@@ -237,13 +237,9 @@ export class FlowDataStore implements AsyncDisposable {
    * read ends no listing: where a filter asks for it, the run is listed with its `problem`.
    */
   async runs(options: RunFilter & CallOptions = {}): Promise<RunSummary[]> {
-    checkOptionNames(options, 'runs', ['tags', 'status', 'createdAfter', 'createdBefore', 'limit']);
+    checkOptions<RunFilter & CallOptions>(options, 'runs', RUN_FILTER);
     const { signal, ...filter } = options;
-    checkRunFilter(filter);
-    await this.caStore.prepareToRead({ signal });
-    const listed = await listRuns(this.storage, this.flowName, { signal });
-    const selected = await selectRuns(this.storage, listed, filter, { signal });
-    return selected.map((run) => toSummary(this, run));
+    return listSummaries(this.#reader, filter, { signal });
   }
 
   /**
@@ -255,10 +251,10 @@ export class FlowDataStore implements AsyncDisposable {
   async latestRun(
     options: CallOptions & Pick<RunFilter, 'tags'> & { status?: 'done' | 'any' } = {},
   ): Promise<Run | undefined> {
-    checkOptionNames(options, 'latestRun', ['status', 'tags']);
+    checkOptions(options, 'latestRun', { status: oneOf('done', 'any'), tags: RUN_FILTER.tags });
     const { status = 'done', tags, signal } = options;
     const filter: RunFilter = { tags, status: status === 'any' ? undefined : status, limit: 1 };
-    const [latest] = await this.runs({ ...filter, signal });
+    const [latest] = await listSummaries(this.#reader, filter, { signal });
     if (latest?.problem) throw latest.problem;
     return latest?.run;
   }
@@ -278,7 +274,7 @@ export class FlowDataStore implements AsyncDisposable {
 
   /** Keeps descriptions of closed attempts in a cache, so that opening one again costs one request; `undefined` for none. */
   setMetadataCache(cache: ByteCache | undefined): void {
-    this.#opener.useMetadataCache(cache);
+    this.#reader.useMetadataCache(cache);
   }
 
   /**
@@ -293,7 +289,7 @@ export class FlowDataStore implements AsyncDisposable {
     const { signal, ...logs } = options;
     validateLogChoice(logs);
     await this.caStore.prepareToRead({ signal });
-    const { path, attempt } = await this.#opener.closedAttempt(pathspec, { signal });
+    const { path, attempt } = await this.#reader.closedAttempt(pathspec, { signal });
     return scrubLogs(this.storage, path, attempt, logs, { signal });
   }
 
@@ -326,25 +322,5 @@ export class FlowDataStore implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  #toStore(read: ReadAttempt): TaskDataStore {
-    return new TaskDataStore(this.caStore, this.#context.registry, read);
-  }
-
-  async #readSelected(selection: TaskSelection & CallOptions): Promise<ReadAttempt[]> {
-    const byName = isByName(selection);
-    const options = { signal: selection.signal };
-    if (!byName) validateUserName(selection.runId, 'run id');
-    await this.caStore.prepareToRead(options);
-    if (byName) return this.#opener.byName(selection.pathspecs, selection, options);
-    const { read, tasks } = await this.#opener.ofRun(selection, options);
-    if (tasks === 0) await this.#requireRun(selection.runId, options);
-    return read;
-  }
-
-  async #requireRun(run: string, options: CallOptions): Promise<void> {
-    if (!(await readRunCreated(this.storage, this.flowName, run, options)))
-      throw runNotFound(this.flowName, run);
   }
 }

@@ -1,6 +1,7 @@
 import type { TaskCacheOptions } from './cache/task-cache.ts';
 import type { ContentStoreOptions } from './content/content-store.ts';
 import { invalidArgument } from './errors.ts';
+import { ANYTHING, checkOptions, type OptionTable, wholeNumber } from './options/option-table.ts';
 import type { CallOptions, DataStoreStorage } from './storage/contract.ts';
 import type { SerializerRegistry } from './values/registry.ts';
 
@@ -21,43 +22,29 @@ export interface FlowDataStoreOptions extends ContentStoreOptions, CallOptions {
   cache?: TaskCacheOptions | undefined;
 }
 
-const OPTION_NAMES: Readonly<Record<keyof FlowDataStoreOptions, true>> = {
-  flowName: true,
-  storage: true,
-  serializers: true,
-  maxInlineBytes: true,
-  cache: true,
-  compression: true,
-  verifyHits: true,
-  rawDataPath: true,
-  openPlace: true,
-  lostIdentity: true,
-  signal: true,
+const FLOW_OPTIONS: OptionTable<FlowDataStoreOptions> = {
+  flowName: ANYTHING,
+  storage: {
+    expects: 'a path, a URI, or a storage that was opened',
+    accepts: (storage) =>
+      typeof storage === 'string' ||
+      (typeof storage === 'object' &&
+        storage !== null &&
+        (storage instanceof URL || ('create' in storage && 'list' in storage))),
+  },
+  serializers: ANYTHING,
+  maxInlineBytes: wholeNumber(0),
+  cache: ANYTHING,
+  compression: ANYTHING,
+  verifyHits: ANYTHING,
+  rawDataPath: ANYTHING,
+  openPlace: ANYTHING,
+  lostIdentity: ANYTHING,
 };
 
-/** A misspelt option would else be ignored, and the data go where nobody looks. */
-export function checkOptions(options: unknown): void {
-  if (typeof options !== 'object' || options === null) {
+/** @throws StowageError `INVALID_ARGUMENT` */
+export function checkFlowOptions(options: FlowDataStoreOptions): void {
+  if (typeof options !== 'object' || options === null)
     throw invalidArgument("FlowDataStore.open takes options, at least { flowName: '...' }.");
-  }
-  const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTION_NAMES, name));
-  if (unknown === undefined) return;
-  throw invalidArgument(
-    `FlowDataStore.open has no option ${unknown}; it has ${Object.keys(OPTION_NAMES).join(', ')}.`,
-    { option: unknown },
-  );
-}
-
-/** @throws StowageError `INVALID_ARGUMENT` */
-export function checkStorage(storage: unknown): void {
-  const isStorage =
-    typeof storage === 'object' && storage !== null && 'create' in storage && 'list' in storage;
-  if (isStorage) return;
-  throw invalidArgument('The option storage must be a path, a URI, or a storage that was opened.');
-}
-
-/** @throws StowageError `INVALID_ARGUMENT` */
-export function checkInline(bytes: number): number {
-  if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
-  throw invalidArgument(`maxInlineBytes must be an integer from 0 on, not ${String(bytes)}.`);
+  checkOptions<FlowDataStoreOptions>(options, 'FlowDataStore.open', FLOW_OPTIONS);
 }

@@ -115,7 +115,7 @@ async function latestDone<Input, Output>(
   options: CallOptions,
 ): Promise<ReadAttempt | undefined> {
   try {
-    return await new TaskOpener(tasks.flowName, tasks.context.content).open(pathspec, {}, options);
+    return await new TaskOpener(tasks.flowName, tasks.context).open(pathspec, {}, options);
   } catch (error) {
     if (isStowageError(error, ...NOT_READABLE)) return undefined;
     throw error;

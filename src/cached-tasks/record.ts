@@ -256,7 +256,7 @@ export async function recordHit<Input, Output>(
   const spec = { runId, stepName: name, taskId: taskIdOf(key) };
   try {
     return await tasks.cache.deadline(checked.cacheTimeoutMs).run({ signal }, async (options) => {
-      const read = await new TaskOpener(flowName, content).open(pathspec, {}, options);
+      const read = await new TaskOpener(flowName, tasks.context).open(pathspec, {}, options);
       // An entry may be signed, attempts are not: what was planted in its place is not to be recorded as the result.
       if (read.done?.metadataDigest !== metadataDigest) throw notTheSource(flowName, pathspec);
       const attempt = (await tasks.openFirst(spec, options)) ?? (await tasks.open(spec, options));

@@ -1,8 +1,8 @@
 import { isOfOneRecord, type ListedRun } from '../attempts/run-listing.ts';
-import { invalidArgument, type StowageError } from '../errors.ts';
-import { type RunOutcome, readRunCreated, readRunFinished } from '../format/run-records.ts';
+import { StowageError } from '../errors.ts';
+import { type RunCreated, type RunOutcome, readRunCreated, readRunFinished } from '../format/run-records.ts';
+import { DATE, NAMES, type OptionTable, oneOf, wholeNumber } from '../options/option-table.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { checkNameList } from './task-selection.ts';
 
 /** The choice of some runs of a flow. */
 export interface RunFilter {
@@ -20,22 +20,15 @@ export interface RunFilter {
 
 /** So many runs are looked at at once. */
 const CONCURRENCY = 32;
-const STATUSES: readonly unknown[] = [undefined, 'open', 'done', 'failed'];
 
-/** @throws StowageError `INVALID_ARGUMENT` */
-export function checkRunFilter({ tags, status, createdAfter, createdBefore, limit }: RunFilter): void {
-  if (tags !== undefined) checkNameList(tags, 'tags');
-  if (!STATUSES.includes(status)) {
-    throw invalidArgument(`The status of a run is open, done or failed, not ${String(status)}.`);
-  }
-  for (const time of [createdAfter, createdBefore]) {
-    if (time === undefined || (time instanceof Date && !Number.isNaN(time.getTime()))) continue;
-    throw invalidArgument('createdAfter and createdBefore must be valid dates.');
-  }
-  if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0)) {
-    throw invalidArgument(`limit must be an integer from 0 on, not ${String(limit)}.`);
-  }
-}
+/** The options of listing runs. */
+export const RUN_FILTER: OptionTable<RunFilter> = {
+  tags: NAMES,
+  status: oneOf('open', 'done', 'failed'),
+  createdAfter: DATE,
+  createdBefore: DATE,
+  limit: wholeNumber(0),
+};
 
 /** A run that a filter lets through, or of which a record that cannot be read does not tell whether it should. */
 export interface SelectedRun {
@@ -100,4 +93,28 @@ async function doesFit(
   if (tags.length === 0) return true;
   const created = await readRunCreated(storage, flow, run, options);
   return tags.every((tag) => created?.tags.includes(tag));
+}
+
+/**
+ * Reads the record of a run that must be there.
+ *
+ * @throws StowageError `RUN_NOT_FOUND`
+ */
+export async function requireRun(
+  storage: DataStoreStorage,
+  flow: string,
+  run: string,
+  options: CallOptions,
+): Promise<RunCreated> {
+  const created = await readRunCreated(storage, flow, run, options);
+  if (created) return created;
+  throw runNotFound(flow, run);
+}
+
+export function runNotFound(flow: string, run: string): StowageError {
+  return new StowageError(
+    'RUN_NOT_FOUND',
+    `Flow ${flow} has no run ${run} in this store. See its runs with: stowage runs ${flow}`,
+    { details: { flow, run } },
+  );
 }

@@ -1,18 +1,18 @@
 import { types } from 'node:util';
-import type { ContentStore } from '../content/content-store.ts';
+import { listRuns } from '../attempts/run-listing.ts';
 import { isError, StowageError } from '../errors.ts';
 import {
   finishRunRecord,
   type RunCreated,
   type RunFinished,
   type RunOutcome,
-  readRunCreated,
   readRunFinished,
 } from '../format/run-records.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import type { SelectedRun } from './run-selection.ts';
+import { type RunFilter, requireRun, selectRuns } from './run-selection.ts';
 import type { TaskDataStore } from './task-data-store.ts';
+import type { TaskOpener } from './task-opener.ts';
 import type { GetTasksOptions } from './task-selection.ts';
 
 /** Everything that is recorded of a run itself. */
@@ -22,16 +22,9 @@ export interface RunInfo extends RunCreated {
   finished?: RunFinished;
 }
 
-/** The parts of its flow that a run needs. */
-export interface RunOwner {
-  readonly flowName: string;
-  readonly caStore: ContentStore;
-  getTaskDataStores(selection: GetTasksOptions & CallOptions): Promise<TaskDataStore[]>;
-}
-
 /** One run of a flow. */
 export class Run {
-  readonly #flow: RunOwner;
+  readonly #tasks: TaskOpener;
   /** The run's id. */
   readonly runId: string;
 
@@ -40,14 +33,14 @@ export class Run {
    *
    * @internal
    */
-  constructor(flow: RunOwner, runId: string) {
-    this.#flow = flow;
+  constructor(tasks: TaskOpener, runId: string) {
+    this.#tasks = tasks;
     this.runId = runId;
   }
 
   /** The flow's name. */
   get flowName(): string {
-    return this.#flow.flowName;
+    return this.#tasks.flow;
   }
 
   /**
@@ -57,21 +50,20 @@ export class Run {
    */
   async info(options: CallOptions = {}): Promise<RunInfo> {
     checkOptionNames(options, 'info');
-    const { storage } = this.#flow.caStore;
-    await this.#flow.caStore.prepareToRead(options);
+    const { storage } = this.#tasks.content;
+    await this.#tasks.content.prepareToRead(options);
     const [created, finished] = await Promise.all([
-      readRunCreated(storage, this.flowName, this.runId, options),
+      requireRun(storage, this.flowName, this.runId, options),
       readRunFinished(storage, this.flowName, this.runId, options),
     ]);
-    if (!created) throw runNotFound(this.flowName, this.runId);
     return { ...created, status: finished?.status ?? 'open', ...(finished ? { finished } : {}) };
   }
 
   /** The names of the steps that have tasks; throws `RUN_NOT_FOUND`. */
   async steps(options: CallOptions = {}): Promise<string[]> {
     checkOptionNames(options, 'steps');
-    const { storage } = this.#flow.caStore;
-    await this.#flow.caStore.prepareToRead(options);
+    const { storage } = this.#tasks.content;
+    await this.#tasks.content.prepareToRead(options);
     const prefix = `flows/${this.flowName}/${this.runId}/`;
     const steps: string[] = [];
     for await (const page of storage.list({ prefix, depth: 'one', signal: options.signal })) {
@@ -84,7 +76,7 @@ export class Run {
   /** The run's tasks that are done, or all with `allowNotDone`; see `FlowDataStore.getTaskDataStores`. */
   async tasks(options: Omit<GetTasksOptions, 'runId'> & CallOptions = {}): Promise<TaskDataStore[]> {
     checkOptionNames(options, 'tasks', ['steps', 'attempt', 'allowNotDone', 'includePrior']);
-    return this.#flow.getTaskDataStores({ ...options, runId: this.runId });
+    return this.#tasks.stores({ ...options, runId: this.runId });
   }
 
   /**
@@ -102,11 +94,9 @@ export class Run {
     const options: CallOptions & { error?: unknown } = isThrown ? { error: errorOrOptions } : errorOrOptions;
     checkOptionNames(options, 'finish', ['error']);
     const { error, signal } = options;
-    const { storage } = this.#flow.caStore;
-    await this.#flow.caStore.prepareToWrite({ signal });
-    if (!(await readRunCreated(storage, this.flowName, this.runId, { signal }))) {
-      throw runNotFound(this.flowName, this.runId);
-    }
+    const { storage } = this.#tasks.content;
+    await this.#tasks.content.prepareToWrite({ signal });
+    await requireRun(storage, this.flowName, this.runId, { signal });
     if (await finishRunRecord(storage, this.flowName, this.runId, status, error, { signal })) return;
     throw new StowageError(
       'RUN_EXISTS',
@@ -127,15 +117,17 @@ export interface RunSummary {
   problem: StowageError | undefined;
 }
 
-export function toSummary(flow: RunOwner, { listed, problem }: SelectedRun): RunSummary {
-  const { run, createdAtMs, finished } = listed;
-  return { run: new Run(flow, run), createdAt: new Date(createdAtMs), isFinished: finished, problem };
-}
-
-export function runNotFound(flow: string, run: string): StowageError {
-  return new StowageError(
-    'RUN_NOT_FOUND',
-    `Flow ${flow} has no run ${run} in this store. See its runs with: stowage runs ${flow}`,
-    { details: { flow, run } },
-  );
+/** The runs of a flow that a filter lets through, newest first. */
+export async function listSummaries(
+  tasks: TaskOpener,
+  filter: RunFilter,
+  options: CallOptions,
+): Promise<RunSummary[]> {
+  const { storage } = tasks.content;
+  await tasks.content.prepareToRead(options);
+  const listed = await listRuns(storage, tasks.flow, options);
+  const selected = await selectRuns(storage, listed, filter, options);
+  return selected.map(({ listed: { run, createdAtMs, finished }, problem }) => {
+    return { run: new Run(tasks, run), createdAt: new Date(createdAtMs), isFinished: finished, problem };
+  });
 }

@@ -1,6 +1,7 @@
 import { mapBounded } from '../async/bounded-work.ts';
 import { type ReadAttempt, type ReadRule, readAttempt, readTask } from '../attempts/attempt-reader.ts';
 import { MetadataCache } from '../attempts/metadata-cache.ts';
+import type { AttemptContext } from '../attempts/open-attempt.ts';
 import type { ByteCache } from '../content/byte-cache.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
@@ -14,7 +15,17 @@ import {
 import { formatPathspec, type Pathspec, parsePathspec, type TaskPath } from '../format/pathspec.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
-import { checkNameList, type GetTasksOptions, type TaskRule, taskRuleOf } from './task-selection.ts';
+import type { SerializerRegistry } from '../values/registry.ts';
+import { requireRun } from './run-selection.ts';
+import { TaskDataStore } from './task-data-store.ts';
+import {
+  checkNameList,
+  type GetTasksOptions,
+  isByName,
+  type TaskRule,
+  type TaskSelection,
+  taskRuleOf,
+} from './task-selection.ts';
 
 /** So many tasks are read at once. */
 const CONCURRENCY = 32;
@@ -29,18 +40,21 @@ interface NamedTask {
 
 /** Opens attempts of a flow for reading: one, those of a run, or many by name. */
 export class TaskOpener {
-  readonly #flow: string;
-  readonly #content: ContentStore;
+  /** The flow's name. */
+  readonly flow: string;
+  readonly content: ContentStore;
+  readonly #registry: SerializerRegistry;
   #cache: MetadataCache | undefined;
 
-  constructor(flow: string, content: ContentStore) {
-    this.#flow = flow;
-    this.#content = content;
+  constructor(flow: string, { content, registry }: Pick<AttemptContext, 'content' | 'registry'>) {
+    this.flow = flow;
+    this.content = content;
+    this.#registry = registry;
   }
 
   /** Looks into a cache for the records of closed attempts; `undefined` for none. */
   useMetadataCache(cache: ByteCache | undefined): void {
-    this.#cache = cache === undefined ? undefined : new MetadataCache(this.#content, cache);
+    this.#cache = cache === undefined ? undefined : new MetadataCache(this.content, cache);
   }
 
   /** One task. Three requests. */
@@ -49,8 +63,33 @@ export class TaskOpener {
     return this.#readTask(named, options);
   }
 
+  /** Tasks as users hold them, chosen as {@link select} does. */
+  async stores(selection: TaskSelection & CallOptions): Promise<TaskDataStore[]> {
+    return (await this.select(selection)).map((read) => this.toStore(read));
+  }
+
+  toStore(read: ReadAttempt): TaskDataStore {
+    return new TaskDataStore(this.content, this.#registry, read);
+  }
+
+  /**
+   * The tasks of a run, or tasks by name.
+   *
+   * @throws StowageError `RUN_NOT_FOUND`, `INVALID_ARGUMENT`, and what reading them throws
+   */
+  async select(selection: TaskSelection & CallOptions): Promise<ReadAttempt[]> {
+    const byName = isByName(selection);
+    const options = { signal: selection.signal };
+    if (!byName) validateUserName(selection.runId, 'run id');
+    await this.content.prepareToRead(options);
+    if (byName) return this.#byName(selection.pathspecs, selection, options);
+    const { read, tasks } = await this.#ofRun(selection, options);
+    if (tasks === 0) await requireRun(this.#storage, this.flow, selection.runId, options);
+    return read;
+  }
+
   /** The tasks of a run, in the order of their names, and how many there are; what the rules do not let be read is left out. */
-  async ofRun(
+  async #ofRun(
     { runId, steps, ...rules }: GetTasksOptions,
     options: CallOptions,
   ): Promise<{ read: ReadAttempt[]; tasks: number }> {
@@ -60,7 +99,7 @@ export class TaskOpener {
     const tasks: ListedTask[] = [];
     for (const step of steps ? new Set(steps) : [undefined]) {
       if (step !== undefined) validateUserName(step, 'step name');
-      const listed = listTasks(this.#storage, { flow: this.#flow, run, step }, this.#listing(options));
+      const listed = listTasks(this.#storage, { flow: this.flow, run, step }, this.#listing(options));
       for await (const task of listed) tasks.push(task);
     }
     const read = await inOrder(tasks, async ({ path, attempts }) => {
@@ -75,7 +114,7 @@ export class TaskOpener {
   }
 
   /** Tasks by name, in the order of `pathspecs`; one that cannot be read is an error. */
-  async byName(pathspecs: readonly string[], rules: TaskRule, options: CallOptions): Promise<ReadAttempt[]> {
+  async #byName(pathspecs: readonly string[], rules: TaskRule, options: CallOptions): Promise<ReadAttempt[]> {
     checkNameList(pathspecs, 'pathspecs');
     const rule = taskRuleOf(rules);
     const named = pathspecs.map((pathspec) => this.#named(parsePathspec(pathspec), rule));
@@ -102,7 +141,7 @@ export class TaskOpener {
   }
 
   get #storage(): DataStoreStorage {
-    return this.#content.storage;
+    return this.content.storage;
   }
 
   #named({ attempt, ...names }: Pathspec, rule: TaskRule): NamedTask {
@@ -112,7 +151,7 @@ export class TaskOpener {
       );
     }
     return {
-      path: { flow: this.#flow, ...names },
+      path: { flow: this.flow, ...names },
       rule: attempt === undefined ? rule : { ...rule, attempt },
     };
   }
@@ -170,7 +209,7 @@ export class TaskOpener {
 
   #readTask({ path, rule }: NamedTask, { signal }: CallOptions): Promise<ReadAttempt> {
     const options = { signal, metadataCache: this.#cache };
-    return readTask(this.#storage, this.#content.reader, path, rule, options);
+    return readTask(this.#storage, this.content.reader, path, rule, options);
   }
 
   #readAttempt(
@@ -180,7 +219,7 @@ export class TaskOpener {
     { signal }: CallOptions,
   ): Promise<ReadAttempt> {
     const options = { signal, metadataCache: this.#cache };
-    return readAttempt(this.#storage, this.#content.reader, path, attempts, rule, options);
+    return readAttempt(this.#storage, this.content.reader, path, attempts, rule, options);
   }
 }
 

@@ -6,7 +6,7 @@ import type { TaskCacheOptions } from '../cache/task-cache.ts';
 import { closeAll, isWithin, type OpenPlace } from '../content/places.ts';
 import { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
-import { runNotFound } from '../flow/run.ts';
+import { runNotFound } from '../flow/run-selection.ts';
 import { listTasks } from '../format/attempt-files.ts';
 import { signerOf } from '../format/signing.ts';
 import {
