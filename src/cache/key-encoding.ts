@@ -1,9 +1,8 @@
 import { Buffer } from 'node:buffer';
-import { builtInKind, errorClassOf } from '../values/built-in-kind.ts';
+import { type BuiltInKind, errorClassOf } from '../values/built-in-kind.ts';
 import { CACHE_DIGEST, type CacheDigest, hasCacheDigest } from '../values/cache-digest.ts';
 import type { ClassTransformer } from '../values/class-transformers.ts';
 import { type ElementType, elementTypeOf, littleEndian } from '../values/element-types.ts';
-import { expandedBytesAtLeast } from '../values/expanded-size.ts';
 import { Refusal } from '../values/faults.ts';
 import {
   errorNames,
@@ -16,21 +15,14 @@ import {
   refuseExtraProperties,
   shownData,
 } from '../values/own-data.ts';
-import {
-  refusedChange,
-  refusedCycle,
-  refusedExtraProperty,
-  refusedObject,
-  refusedPrimitive,
-} from '../values/refused-kinds.ts';
+import { refusedChange, refusedExtraProperty, refusedObject } from '../values/refused-kinds.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
 import type { SerializeContext } from '../values/serializer.ts';
-import { formatPath, type PathStep } from '../values/value-path.ts';
+import { formatPath } from '../values/value-path.ts';
+import { ValueWalk } from '../values/value-walk.ts';
 import { bufferBytes, viewBytes } from '../values/view-bytes.ts';
 import { tooLarge, unkeyable } from './key-fault.ts';
 import { borrowSink, KEY_DOMAIN, type KeySink, returnSink, TAG, VALUE_DOMAIN } from './key-sink.ts';
-
-const EXPANSION_CHECK_BYTES = 32 * 1024 * 1024;
 
 /** The task that asks for the digest of a value, and the name of its root in paths. */
 export interface KeySubject {
@@ -55,18 +47,14 @@ export function recordDigest(value: unknown, subject: KeySubject, registry: Seri
 }
 
 /** One walk through one value. */
-class KeyWalk {
+class KeyWalk extends ValueWalk {
   private readonly subject: KeySubject;
   private readonly registry: SerializerRegistry;
-  private readonly containers: (object | undefined)[] = [];
-  private readonly steps: (PathStep | undefined)[] = [];
-  private depth = 0;
   private sink: KeySink;
   private finished = 0;
-  private root: unknown;
-  private expansionChecked = false;
 
   constructor(subject: KeySubject, registry: SerializerRegistry) {
+    super(registry.classes, registry.limits);
     this.subject = subject;
     this.registry = registry;
     this.sink = borrowSink();
@@ -86,38 +74,28 @@ class KeyWalk {
     }
   }
 
-  private value(value: unknown): void {
-    switch (typeof value) {
-      case 'string':
-        this.string(value);
-        return;
-      case 'number':
-        this.sink.byte(TAG.number);
-        this.sink.double(value);
-        return;
-      case 'boolean':
-        this.sink.byte(value ? TAG.true : TAG.false);
-        return;
-      case 'object':
-        if (value === null) this.sink.byte(TAG.null);
-        else this.object(value);
-        return;
-      case 'undefined':
-        this.sink.byte(TAG.undefined);
-        return;
-      case 'bigint':
-        this.bigint(value);
-        return;
-      default:
-        throw refusedPrimitive(value);
-    }
+  protected override number(value: number): void {
+    this.sink.byte(TAG.number);
+    this.sink.double(value);
   }
 
-  private string(text: string): void {
+  protected override boolean(value: boolean): void {
+    this.sink.byte(value ? TAG.true : TAG.false);
+  }
+
+  protected override nil(): void {
+    this.sink.byte(TAG.null);
+  }
+
+  protected override undefinedValue(): void {
+    this.sink.byte(TAG.undefined);
+  }
+
+  protected override string(text: string): void {
     this.sink.string(text, TAG.string, TAG.utf16);
   }
 
-  private bigint(value: bigint): void {
+  protected override bigint(value: bigint): void {
     const digits = (value < 0n ? -value : value).toString(16);
     this.sink.byte(TAG.bigint);
     this.sink.byte(value < 0n ? 1 : 0);
@@ -125,28 +103,13 @@ class KeyWalk {
     this.sink.bytes(Buffer.from(value === 0n ? '' : even, 'hex'));
   }
 
-  private object(value: object): void {
-    const prototype: object | null = Object.getPrototypeOf(value);
-    if (prototype === Object.prototype) this.plainObject(value, TAG.object);
-    else if (prototype === null) this.plainObject(value, TAG.nullPrototype);
-    else if (prototype === Array.prototype && Array.isArray(value)) this.array(value);
-    else this.instance(value, prototype);
+  protected override instance(value: object, prototype: object): void {
+    if (hasCacheDigest(value)) this.explicit(value);
+    else super.instance(value, prototype);
   }
 
-  private instance(value: object, prototype: object): void {
-    if (hasCacheDigest(value)) {
-      this.explicit(value);
-      return;
-    }
-    const transformer = this.registry.classes.ofPrototype(prototype);
-    if (transformer !== undefined) {
-      this.classInstance(value, transformer);
-      return;
-    }
-    switch (builtInKind(value, prototype)) {
-      case 'array':
-        this.array(value as unknown[]);
-        return;
+  protected override builtIn(kind: BuiltInKind, value: object, prototype: object): void {
+    switch (kind) {
       case 'bytes':
         this.memory(TAG.bytes, viewBytes(value as Uint8Array));
         return;
@@ -184,20 +147,15 @@ class KeyWalk {
         refuseExtraProperties(value, 'a URL');
         this.sink.byte(TAG.url);
         this.string((value as URL).href);
-        return;
-      case 'object':
-        this.plainObject(value, TAG.object);
-        return;
-      case undefined:
-        this.serialized(value, prototype);
     }
   }
 
-  private plainObject(value: object, tag: number): void {
+  protected override plainObject(value: object, isNull: boolean): void {
     if (hasCacheDigest(value)) {
       this.explicit(value);
       return;
     }
+    const tag = isNull ? TAG.nullPrototype : TAG.object;
     this.enter(value);
     this.sink.byte(tag);
     this.properties(value, plainNames(value), shownData);
@@ -215,7 +173,7 @@ class KeyWalk {
     }
   }
 
-  private array(value: readonly unknown[]): void {
+  protected override array(value: readonly unknown[]): void {
     this.enter(value);
     const extra = extraProperty(value);
     if (extra !== undefined) {
@@ -293,7 +251,7 @@ class KeyWalk {
     }
   }
 
-  private classInstance(value: object, transformer: ClassTransformer): void {
+  protected override classInstance(value: object, transformer: ClassTransformer): void {
     this.enter(value);
     this.sink.byte(TAG.class);
     this.string(transformer.name);
@@ -342,7 +300,7 @@ class KeyWalk {
    * Takes a value that only a serializer of its own can save, such as an Arrow table, by its bytes. Where artifacts are saved by such:
    * the value itself, or a member of it.
    */
-  private serialized(value: object, prototype: object): void {
+  protected override foreign(value: object, prototype: object): void {
     const serializer =
       this.depth <= 1 ? this.registry.list().find((candidate) => candidate.accepts(value)) : undefined;
     if (serializer === undefined || serializer.id === 'msgpack') throw refusedObject(value, prototype);
@@ -358,36 +316,20 @@ class KeyWalk {
     return { artifactName: this.subject.root, addRef: () => {} };
   }
 
-  private enter(container: object): void {
-    const { containers, depth } = this;
-    for (let level = depth; level > 0; level--) {
-      if (containers[level] === container) throw refusedCycle();
-    }
-    const { maxDepth } = this.registry.limits;
-    if (depth >= maxDepth) {
-      throw new Refusal(
-        `nested deeper than ${maxDepth} levels`,
-        'Flatten it, or raise `maxDepth` of the SerializerRegistry.',
-      );
-    }
-    this.checkSize();
-    this.depth = depth + 1;
-    containers[this.depth] = container;
-    this.steps[this.depth] = undefined;
+  protected override length(): number {
+    return this.finished + this.sink.length;
   }
 
-  private leave(): void {
-    this.containers[this.depth--] = undefined;
+  protected override tooLarge(): Error {
+    return tooLarge(this.limits.maxBytes);
+  }
+
+  protected override enter(container: object): void {
+    this.checkSize();
+    super.enter(container);
   }
 
   private checkSize(): void {
-    const length = this.finished + this.sink.length;
-    const { maxBytes, maxDepth } = this.registry.limits;
-    if (length > maxBytes) throw tooLarge(maxBytes);
-    if (length < EXPANSION_CHECK_BYTES || this.expansionChecked) return;
-    this.expansionChecked = true;
-    if (expandedBytesAtLeast(this.root, maxDepth) <= maxBytes) return;
-    this.depth = 0;
-    throw tooLarge(maxBytes);
+    if (this.length() > this.limits.maxBytes) throw this.tooLarge();
   }
 }

@@ -1,8 +1,7 @@
 import { Buffer } from 'node:buffer';
-import { builtInKind, errorClassOf } from './built-in-kind.ts';
+import { type BuiltInKind, errorClassOf } from './built-in-kind.ts';
 import type { ClassTransformer, ClassTransformers } from './class-transformers.ts';
 import { type ElementType, elementTypeOf, littleEndian } from './element-types.ts';
-import { expandedBytesAtLeast } from './expanded-size.ts';
 import { EXTENSION, MAX_BIGINT_BYTES, type ValueLimits } from './extensions.ts';
 import { Refusal, unserializable } from './faults.ts';
 import { isNativeFunction } from './intrinsics.ts';
@@ -18,22 +17,13 @@ import {
   refuseExtraProperties,
   shownData,
 } from './own-data.ts';
-import {
-  refusedAccessor,
-  refusedChange,
-  refusedCycle,
-  refusedDepth,
-  refusedExtraProperty,
-  refusedObject,
-  refusedPrimitive,
-  refusedProtoKey,
-} from './refused-kinds.ts';
+import { refusedAccessor, refusedChange, refusedExtraProperty, refusedProtoKey } from './refused-kinds.ts';
 import type { SerializeContext } from './serializer.ts';
-import { formatPath, type PathStep } from './value-path.ts';
+import { formatPath } from './value-path.ts';
+import { ValueWalk } from './value-walk.ts';
 import { bufferBytes, viewBytes } from './view-bytes.ts';
 
 const NOTHING = new Uint8Array(0);
-const EXPANSION_CHECK_BYTES = 32 * 1024 * 1024;
 
 /** A value as MessagePack, and whether JSON would have carried it exactly. */
 export interface EncodedValue {
@@ -46,22 +36,13 @@ export interface EncodedValue {
  *
  * Encodes one value at a time: a transformer that saves another artifact meanwhile needs another encoder.
  */
-export class ValueEncoder {
-  private readonly classes: ClassTransformers;
-  private readonly limits: ValueLimits;
+export class ValueEncoder extends ValueWalk {
   private readonly out: MsgpackWriter;
-  // Where the walk is: the containers it is in, and its step inside each. Level 1 is the outermost.
-  private readonly containers: (object | undefined)[] = [];
-  private readonly steps: (PathStep | undefined)[] = [];
-  private depth = 0;
   private jsonExact = true;
-  private expansionChecked = false;
-  private root: unknown;
   private context: SerializeContext | undefined;
 
   constructor(classes: ClassTransformers, limits: ValueLimits) {
-    this.classes = classes;
-    this.limits = limits;
+    super(classes, limits);
     this.out = new MsgpackWriter(limits.maxBytes);
   }
 
@@ -86,39 +67,29 @@ export class ValueEncoder {
     }
   }
 
-  private value(value: unknown): void {
-    switch (typeof value) {
-      case 'string':
-        this.string(value);
-        return;
-      case 'number':
-        if (!Number.isFinite(value) || Object.is(value, -0)) this.jsonExact = false;
-        this.out.number(value);
-        return;
-      case 'boolean':
-        this.out.boolean(value);
-        return;
-      case 'object':
-        if (value === null) this.out.nil();
-        else this.object(value);
-        return;
-      case 'undefined':
-        this.extension(EXTENSION.undefined, NOTHING);
-        return;
-      case 'bigint':
-        this.bigint(value);
-        return;
-      default:
-        throw refusedPrimitive(value);
-    }
+  protected override number(value: number): void {
+    if (!Number.isFinite(value) || Object.is(value, -0)) this.jsonExact = false;
+    this.out.number(value);
   }
 
-  private string(text: string): void {
+  protected override boolean(value: boolean): void {
+    this.out.boolean(value);
+  }
+
+  protected override nil(): void {
+    this.out.nil();
+  }
+
+  protected override undefinedValue(): void {
+    this.extension(EXTENSION.undefined, NOTHING);
+  }
+
+  protected override string(text: string): void {
     if (this.out.string(text)) return;
     this.extension(EXTENSION.utf16, Buffer.from(text, 'utf16le'));
   }
 
-  private bigint(value: bigint): void {
+  protected override bigint(value: bigint): void {
     const magnitude = value < 0n ? -value : value;
     const digits = magnitude === 0n ? '' : magnitude.toString(16);
     if (digits.length > 2 * MAX_BIGINT_BYTES) {
@@ -133,24 +104,8 @@ export class ValueEncoder {
     this.out.extension(code, bytes, first);
   }
 
-  private object(value: object): void {
-    const prototype: object | null = Object.getPrototypeOf(value);
-    if (prototype === Object.prototype) this.plainObject(value);
-    else if (prototype === null) this.nullPrototypeObject(value);
-    else if (prototype === Array.prototype && Array.isArray(value)) this.array(value);
-    else this.instance(value, prototype);
-  }
-
-  private instance(value: object, prototype: object): void {
-    const transformer = this.classes.ofPrototype(prototype);
-    if (transformer !== undefined) {
-      this.classInstance(value, transformer);
-      return;
-    }
-    switch (builtInKind(value, prototype)) {
-      case 'array':
-        this.array(value as unknown[]);
-        return;
+  protected override builtIn(kind: BuiltInKind, value: object, prototype: object): void {
+    switch (kind) {
       case 'bytes':
         this.bytes(value as Uint8Array);
         return;
@@ -180,16 +135,14 @@ export class ValueEncoder {
         return;
       case 'url':
         this.url(value as URL);
-        return;
-      case 'object':
-        this.plainObject(value);
-        return;
-      case undefined:
-        throw refusedObject(value, prototype);
     }
   }
 
-  private plainObject(value: object): void {
+  protected override plainObject(value: object, isNull: boolean): void {
+    if (isNull) {
+      this.nullPrototypeObject(value);
+      return;
+    }
     this.enter(value);
     this.properties(value, plainNames(value));
     this.leave();
@@ -214,7 +167,7 @@ export class ValueEncoder {
     }
   }
 
-  private array(value: readonly unknown[]): void {
+  protected override array(value: readonly unknown[]): void {
     this.enter(value);
     const { length } = value;
     const extra = extraProperty(value);
@@ -277,7 +230,7 @@ export class ValueEncoder {
     this.leave();
   }
 
-  private classInstance(value: object, transformer: ClassTransformer): void {
+  protected override classInstance(value: object, transformer: ClassTransformer): void {
     this.enter(value);
     const begun = this.beginContainer(EXTENSION.class);
     this.out.arrayHeader(2);
@@ -345,29 +298,12 @@ export class ValueEncoder {
     return this.out.beginContainer(code);
   }
 
-  private enter(container: object): void {
-    const { containers, depth } = this;
-    for (let level = depth; level > 0; level--) {
-      if (containers[level] === container) throw refusedCycle();
-    }
-    if (depth >= this.limits.maxDepth) throw refusedDepth(this.limits.maxDepth);
-    if (this.out.length > EXPANSION_CHECK_BYTES && !this.expansionChecked) this.checkExpansion();
-    this.depth = depth + 1;
-    containers[this.depth] = container;
-    this.steps[this.depth] = undefined;
+  protected override length(): number {
+    return this.out.length;
   }
 
-  private leave(): void {
-    // The encoder outlives the value, and must not keep it.
-    this.containers[this.depth--] = undefined;
-  }
-
-  private checkExpansion(): void {
-    this.expansionChecked = true;
-    const { maxBytes, maxDepth } = this.limits;
-    if (expandedBytesAtLeast(this.root, maxDepth) <= maxBytes) return;
-    this.depth = 0;
-    throw tooLarge(maxBytes);
+  protected override tooLarge(): Error {
+    return tooLarge(this.limits.maxBytes);
   }
 }
 

@@ -1,0 +1,114 @@
+import { type BuiltInKind, builtInKind } from './built-in-kind.ts';
+import type { ClassTransformer, ClassTransformers } from './class-transformers.ts';
+import { expandedBytesAtLeast } from './expanded-size.ts';
+import type { ValueLimits } from './extensions.ts';
+import { refusedCycle, refusedDepth, refusedObject, refusedPrimitive } from './refused-kinds.ts';
+import type { PathStep } from './value-path.ts';
+
+const EXPANSION_CHECK_BYTES = 32 * 1024 * 1024;
+
+/** One walk through one value: tells what each part is, and where it is. What is made of the parts is up to who extends it. */
+export abstract class ValueWalk {
+  protected readonly classes: ClassTransformers;
+  protected readonly limits: ValueLimits;
+  // Where the walk is: the containers it is in, and its step inside each. Level 1 is the outermost.
+  protected readonly containers: (object | undefined)[] = [];
+  protected readonly steps: (PathStep | undefined)[] = [];
+  protected depth = 0;
+  protected root: unknown;
+  protected expansionChecked = false;
+
+  constructor(classes: ClassTransformers, limits: ValueLimits) {
+    this.classes = classes;
+    this.limits = limits;
+  }
+
+  protected abstract string(text: string): void;
+  protected abstract number(value: number): void;
+  protected abstract boolean(value: boolean): void;
+  protected abstract nil(): void;
+  protected abstract undefinedValue(): void;
+  protected abstract bigint(value: bigint): void;
+  protected abstract plainObject(value: object, isNull: boolean): void;
+  protected abstract array(value: readonly unknown[]): void;
+  protected abstract classInstance(value: object, transformer: ClassTransformer): void;
+  protected abstract builtIn(kind: BuiltInKind, value: object, prototype: object): void;
+  protected abstract length(): number;
+  protected abstract tooLarge(): Error;
+
+  protected value(value: unknown): void {
+    switch (typeof value) {
+      case 'string':
+        this.string(value);
+        return;
+      case 'number':
+        this.number(value);
+        return;
+      case 'boolean':
+        this.boolean(value);
+        return;
+      case 'object':
+        if (value === null) this.nil();
+        else this.object(value);
+        return;
+      case 'undefined':
+        this.undefinedValue();
+        return;
+      case 'bigint':
+        this.bigint(value);
+        return;
+      default:
+        throw refusedPrimitive(value);
+    }
+  }
+
+  private object(value: object): void {
+    const prototype: object | null = Object.getPrototypeOf(value);
+    if (prototype === Object.prototype) this.plainObject(value, false);
+    else if (prototype === null) this.plainObject(value, true);
+    else if (prototype === Array.prototype && Array.isArray(value)) this.array(value);
+    else this.instance(value, prototype);
+  }
+
+  protected instance(value: object, prototype: object): void {
+    const transformer = this.classes.ofPrototype(prototype);
+    if (transformer !== undefined) {
+      this.classInstance(value, transformer);
+      return;
+    }
+    const kind = builtInKind(value, prototype);
+    if (kind === 'array') this.array(value as unknown[]);
+    else if (kind === 'object') this.plainObject(value, false);
+    else if (kind === undefined) this.foreign(value, prototype);
+    else this.builtIn(kind, value, prototype);
+  }
+
+  protected foreign(value: object, prototype: object): void {
+    throw refusedObject(value, prototype);
+  }
+
+  protected enter(container: object): void {
+    const { containers, depth } = this;
+    for (let level = depth; level > 0; level--) {
+      if (containers[level] === container) throw refusedCycle();
+    }
+    if (depth >= this.limits.maxDepth) throw refusedDepth(this.limits.maxDepth);
+    if (this.length() > EXPANSION_CHECK_BYTES && !this.expansionChecked) this.checkExpansion();
+    this.depth = depth + 1;
+    containers[this.depth] = container;
+    this.steps[this.depth] = undefined;
+  }
+
+  protected leave(): void {
+    // The walk may outlive the value, and must not keep it.
+    this.containers[this.depth--] = undefined;
+  }
+
+  private checkExpansion(): void {
+    this.expansionChecked = true;
+    const { maxBytes, maxDepth } = this.limits;
+    if (expandedBytesAtLeast(this.root, maxDepth) <= maxBytes) return;
+    this.depth = 0;
+    throw this.tooLarge();
+  }
+}
