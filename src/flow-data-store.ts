@@ -7,7 +7,7 @@ import { type CachedTask, defineCachedTask, type Widened } from './cached-tasks/
 import { CachedTasks } from './cached-tasks/cached-tasks.ts';
 import { withinTask } from './cached-tasks/current-task.ts';
 import type { CachedTaskOptions } from './cached-tasks/options.ts';
-import type { ByteCache } from './content/byte-cache.ts';
+import type { ByteCache } from './content/caches/byte-cache.ts';
 import { ContentAddressedStore, type SaveDataOptions, type SavedData } from './content-addressed-store.ts';
 import { defaultStorageUri } from './default-storage.ts';
 import { invalidArgument, throwIfAborted } from './errors.ts';

@@ -43,15 +43,15 @@ export type { UnrecordedTask } from './cached-tasks/record.ts';
 export type { CachedResult, CallMissReason, Provenance } from './cached-tasks/result.ts';
 export type { CachedTaskWarning } from './cached-tasks/warnings.ts';
 export type { Compression } from './codec/payload.ts';
-export type { ByteCache, CacheFailure, CacheOperation } from './content/byte-cache.ts';
-export type { ReadOptions } from './content/content-reader.ts';
+export type { ByteCache, CacheFailure, CacheOperation } from './content/caches/byte-cache.ts';
+export { DiskCache, type DiskCacheOptions } from './content/caches/disk-cache.ts';
+export { MemoryCache, type MemoryCacheOptions } from './content/caches/memory-cache.ts';
 export type { ContentStore, ContentStoreOptions } from './content/content-store.ts';
 export type { DamageMessage } from './content/damage.ts';
-export { DiskCache, type DiskCacheOptions } from './content/disk-cache.ts';
-export { MemoryCache, type MemoryCacheOptions } from './content/memory-cache.ts';
-export type { ListedPlace, OpenPlace, PlaceSettings } from './content/places.ts';
-export type { RawDataPathOptions } from './content/raw-data-path.ts';
-export type { LeftBehind } from './content/unnamed-objects.ts';
+export type { ListedPlace, OpenPlace, PlaceSettings } from './content/places/places.ts';
+export type { RawDataPathOptions } from './content/places/raw-data-path.ts';
+export type { ReadOptions } from './content/reading/content-reader.ts';
+export type { LeftBehind } from './content/writing/unnamed-objects.ts';
 export type {
   Blob,
   SaveBlobsOptions,

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { type Compression, checkCompression } from '../codec/payload.ts';
-import { checkRawDataPath, type RawDataPathOptions } from '../content/raw-data-path.ts';
+import { checkRawDataPath, type RawDataPathOptions } from '../content/places/raw-data-path.ts';
 import { invalidArgument, type StowageError } from '../errors.ts';
 import { checkMembers, checkOptionNames } from '../options/option-names.ts';
 import type { CallOptions } from '../storage/contract.ts';

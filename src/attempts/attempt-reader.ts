@@ -1,4 +1,4 @@
-import type { ContentReader } from '../content/content-reader.ts';
+import type { ContentReader } from '../content/reading/content-reader.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
 import {

@@ -1,5 +1,5 @@
-import type { StreamOptions } from '../content/content-writer.ts';
-import { checkRawDataPath } from '../content/raw-data-path.ts';
+import { checkRawDataPath } from '../content/places/raw-data-path.ts';
+import type { StreamOptions } from '../content/writing/content-writer.ts';
 import { throwIfAborted } from '../errors.ts';
 import { CHUNKED_FROM_BYTES } from '../format/content-names.ts';
 import { type ContentRef, refId } from '../format/content-ref.ts';

@@ -1,6 +1,6 @@
-import type { ByteCache } from '../content/byte-cache.ts';
+import type { ByteCache } from '../content/caches/byte-cache.ts';
+import { GuardedCache } from '../content/caches/guarded-cache.ts';
 import type { ContentStore } from '../content/content-store.ts';
-import { GuardedCache } from '../content/guarded-cache.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { isStowageError } from '../errors.ts';
 import type { ListedDone } from '../format/attempt-files.ts';

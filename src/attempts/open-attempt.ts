@@ -1,5 +1,5 @@
 import type { ContentStore } from '../content/content-store.ts';
-import type { StreamOptions } from '../content/content-writer.ts';
+import type { StreamOptions } from '../content/writing/content-writer.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { invalidArgument, StowageError, throwIfAborted } from '../errors.ts';
 import { attemptSession, attemptSubject } from '../format/attempt-files.ts';

@@ -1,5 +1,5 @@
 import type { ContentStore } from '../content/content-store.ts';
-import type { ContentInput } from '../content/content-writer.ts';
+import type { ContentInput } from '../content/writing/content-writer.ts';
 import { invalidArgument, throwIfAborted } from '../errors.ts';
 import { CHUNKED_FROM_BYTES } from '../format/content-names.ts';
 import type { ArtifactEntry } from '../format/description.ts';

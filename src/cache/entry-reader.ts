@@ -1,6 +1,6 @@
 import { mapBounded } from '../async/bounded-work.ts';
 import type { ContentStore } from '../content/content-store.ts';
-import { ContentPresence, type Presence } from '../content/presence.ts';
+import { ContentPresence, type Presence } from '../content/reading/presence.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import {
   type CacheEntry,

@@ -6,11 +6,11 @@ import type { ContentKey } from '../format/content-names.ts';
 import type { PackEntry } from '../format/manifest.ts';
 import type { ContentAddress, StoredContent } from '../format/stored-content.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import type { CollectionLog } from './collection-log.ts';
-import { ContentReader, type ReadOptions } from './content-reader.ts';
-import type { PackedEntry } from './pack-writer.ts';
-import type { Place, Places } from './places.ts';
-import { SavesUnderWay } from './unnamed-objects.ts';
+import type { Place, Places } from './places/places.ts';
+import { ContentReader, type ReadOptions } from './reading/content-reader.ts';
+import type { CollectionLog } from './writing/collection-log.ts';
+import type { PackedEntry } from './writing/pack-writer.ts';
+import { SavesUnderWay } from './writing/unnamed-objects.ts';
 
 const KNOWN_COPIES = 20_000;
 const KNOWN_CHUNKS = 100_000;

@@ -3,12 +3,12 @@ import { invalidArgument } from '../errors.ts';
 import { HERE } from '../format/content-ref.ts';
 import type { SessionId } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { CollectionLog } from './collection-log.ts';
 import { ContentPlace, PlaceReader } from './content-place.ts';
-import { ContentReader } from './content-reader.ts';
-import { type OpenPlace, type PlaceSettings, Places } from './places.ts';
-import { checkRawDataPath, type RawDataPathOptions } from './raw-data-path.ts';
+import { type OpenPlace, type PlaceSettings, Places } from './places/places.ts';
+import { checkRawDataPath, type RawDataPathOptions } from './places/raw-data-path.ts';
+import { ContentReader } from './reading/content-reader.ts';
 import { checkLostIdentity, StandingStorage, StoreFile } from './store-file.ts';
+import { CollectionLog } from './writing/collection-log.ts';
 
 /** Options of how a store keeps content. */
 export interface ContentStoreOptions extends RawDataPathOptions {

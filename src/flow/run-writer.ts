@@ -3,7 +3,7 @@ import { openAttempt } from '../attempts/attempt-opening.ts';
 import { toMetadata } from '../attempts/metadata-parts.ts';
 import type { AttemptContext, OpenAttempt } from '../attempts/open-attempt.ts';
 import type { ContentStore } from '../content/content-store.ts';
-import { checkRawDataPath, type RawDataPathOptions } from '../content/raw-data-path.ts';
+import { checkRawDataPath, type RawDataPathOptions } from '../content/places/raw-data-path.ts';
 import { invalidArgument, StowageError } from '../errors.ts';
 import { HERE } from '../format/content-ref.ts';
 import { type TaskPath, validateTaskNames } from '../format/pathspec.ts';

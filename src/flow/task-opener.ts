@@ -2,7 +2,7 @@ import { mapBounded } from '../async/bounded-work.ts';
 import { type ReadAttempt, type ReadRule, readAttempt, readTask } from '../attempts/attempt-reader.ts';
 import { MetadataCache } from '../attempts/metadata-cache.ts';
 import type { AttemptContext } from '../attempts/open-attempt.ts';
-import type { ByteCache } from '../content/byte-cache.ts';
+import type { ByteCache } from '../content/caches/byte-cache.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
 import {

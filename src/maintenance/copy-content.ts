@@ -1,7 +1,7 @@
 import { elementBytesOf } from '../attempts/transfer-artifacts.ts';
-import type { ContentInput } from '../content/content-writer.ts';
-import { CopyCandidates } from '../content/copy-candidates.ts';
-import type { SoughtContent } from '../content/copy-finder.ts';
+import { CopyCandidates } from '../content/reading/copy-candidates.ts';
+import type { ContentInput } from '../content/writing/content-writer.ts';
+import type { SoughtContent } from '../content/writing/copy-finder.ts';
 import { invalidArgument, isStowageError, type StowageError, throwIfAborted } from '../errors.ts';
 import { CHUNKED_FROM_BYTES, type ContentKey } from '../format/content-names.ts';
 import { HERE } from '../format/content-ref.ts';

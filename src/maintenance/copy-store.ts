@@ -3,7 +3,7 @@ import { BoundedWork } from '../async/bounded-work.ts';
 import { KeyLocks } from '../async/key-locks.ts';
 import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
 import type { TaskCacheOptions } from '../cache/task-cache.ts';
-import { closeAll, isWithin, type OpenPlace } from '../content/places.ts';
+import { closeAll, isWithin, type OpenPlace } from '../content/places/places.ts';
 import { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { runNotFound } from '../flow/run-selection.ts';

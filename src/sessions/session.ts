@@ -4,9 +4,9 @@ import {
   ContentWriter,
   type StoredPlain,
   type StreamOptions,
-} from '../content/content-writer.ts';
-import type { SoughtContent } from '../content/copy-finder.ts';
-import { SessionPins } from '../content/session-pins.ts';
+} from '../content/writing/content-writer.ts';
+import type { SoughtContent } from '../content/writing/copy-finder.ts';
+import { SessionPins } from '../content/writing/session-pins.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
 import { type ContentRef, HERE, refId } from '../format/content-ref.ts';

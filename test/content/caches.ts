@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { onTestFinished } from 'vitest';
-import type { ByteCache, CacheFailure } from '../../src/content/byte-cache.ts';
+import type { ByteCache, CacheFailure } from '../../src/content/caches/byte-cache.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 
 /** A key for a number. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CollectionLog } from '../../src/content/collection-log.ts';
+import { CollectionLog } from '../../src/content/writing/collection-log.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import {
   collectionVersionName,

@@ -1,8 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import fc from 'fast-check';
 import { beforeAll, describe, expect } from 'vitest';
-import { ContentReader } from '../../src/content/content-reader.ts';
 import type { DamageMessage } from '../../src/content/damage.ts';
+import { ContentReader } from '../../src/content/reading/content-reader.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import type { StoredContent } from '../../src/format/stored-content.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';

@@ -2,7 +2,7 @@ import { existsSync, statSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { DiskCache } from '../../src/content/disk-cache.ts';
+import { DiskCache } from '../../src/content/caches/disk-cache.ts';
 import { keyOf } from './caches.ts';
 import { contentOf } from './contents.ts';
 import { age, BLOCK, filesIn, HOUR_MS, look, newFolder, pathOf, put, sizeOf } from './disk-cache-files.ts';

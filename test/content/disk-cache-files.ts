@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { DiskCache } from '../../src/content/disk-cache.ts';
+import { DiskCache } from '../../src/content/caches/disk-cache.ts';
 import { scratchFolder } from '../storage/scratch.ts';
 import { KIB } from './contents.ts';
 

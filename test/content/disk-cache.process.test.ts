@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { DiskCache } from '../../src/content/disk-cache.ts';
+import { DiskCache } from '../../src/content/caches/disk-cache.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { hasSmallDisks, withSmallDisk } from '../storage/small-disk.ts';
 import { failuresOf, keyOf } from './caches.ts';

@@ -11,7 +11,7 @@ import {
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DiskCache } from '../../src/content/disk-cache.ts';
+import { DiskCache } from '../../src/content/caches/disk-cache.ts';
 import { propertyRuns, test } from '../property.ts';
 import { failuresOf, keyOf } from './caches.ts';
 import { contentOf } from './contents.ts';

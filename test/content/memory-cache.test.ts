@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MemoryCache } from '../../src/content/memory-cache.ts';
+import { MemoryCache } from '../../src/content/caches/memory-cache.ts';
 import { propertyRuns, test } from '../property.ts';
 import { keyOf } from './caches.ts';
 import { contentOf, KIB } from './contents.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { isTrusted } from '../../src/content/named-places.ts';
+import { isTrusted } from '../../src/content/places/named-places.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { FlowDataStore } from '../../src/flow-data-store.ts';
 import { encodePlace, placeIdOf, placeRecordName } from '../../src/format/place-records.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import type { LeftBehind } from '../../src/content/unnamed-objects.ts';
+import type { LeftBehind } from '../../src/content/writing/unnamed-objects.ts';
 import type { ContentAddressedStore } from '../../src/content-addressed-store.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { FlowDataStore } from '../../src/flow-data-store.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
-import { CollectionLog } from '../../src/content/collection-log.ts';
-import { ContentReader } from '../../src/content/content-reader.ts';
+import { ContentReader } from '../../src/content/reading/content-reader.ts';
+import { CollectionLog } from '../../src/content/writing/collection-log.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { type AttemptFile, listAttempts } from '../../src/format/attempt-files.ts';

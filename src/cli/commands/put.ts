@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Metadata } from '../../attempts/metadata-parts.ts';
 import { printable } from '../../codec/printable-text.ts';
-import type { LeftBehind } from '../../content/unnamed-objects.ts';
+import type { LeftBehind } from '../../content/writing/unnamed-objects.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
 import type { OpenTaskDataStore } from '../../flow/open-task-data-store.ts';
 import type { FlowDataStore } from '../../flow-data-store.ts';

@@ -57,7 +57,7 @@ export async function artifactsOf(
 ): Promise<string[]> {
   const { flow = '', run = '', step = '', task = '', attempt } = parseStorePath(text, 4, 5);
   const { readTask } = await import('../../attempts/attempt-reader.ts');
-  const { ContentReader } = await import('../../content/content-reader.ts');
+  const { ContentReader } = await import('../../content/reading/content-reader.ts');
   return withStorage(store, async (storage) => {
     const rule = { attempt, allowNotDone: true };
     const read = await readTask(storage, new ContentReader(storage), { flow, run, step, task }, rule, {

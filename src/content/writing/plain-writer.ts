@@ -1,9 +1,9 @@
-import { createHasher, digestHex } from '../digest/blake3.ts';
-import { plainName } from '../format/content-names.ts';
-import type { Locator } from '../format/locator.ts';
-import { PartDigests } from '../format/plain-parts.ts';
-import type { CallOptions } from '../storage/contract.ts';
-import { type ContentSource, ensureBytes } from '../streams/chunk-stream.ts';
+import { createHasher, digestHex } from '../../digest/blake3.ts';
+import { plainName } from '../../format/content-names.ts';
+import type { Locator } from '../../format/locator.ts';
+import { PartDigests } from '../../format/plain-parts.ts';
+import type { CallOptions } from '../../storage/contract.ts';
+import { type ContentSource, ensureBytes } from '../../streams/chunk-stream.ts';
 import { changedMeanwhile } from './large-content.ts';
 import type { SessionPins } from './session-pins.ts';
 import type { UnnamedObjects } from './unnamed-objects.ts';

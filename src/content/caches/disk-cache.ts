@@ -1,10 +1,10 @@
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { invalidArgument, throwIfAborted } from '../errors.ts';
-import { isContentKey } from '../format/content-names.ts';
-import { checkOptions, FUNCTION, type OptionTable, wholeNumber } from '../options/option-table.ts';
-import type { CallOptions } from '../storage/contract.ts';
+import { invalidArgument, throwIfAborted } from '../../errors.ts';
+import { isContentKey } from '../../format/content-names.ts';
+import { checkOptions, FUNCTION, type OptionTable, wholeNumber } from '../../options/option-table.ts';
+import type { CallOptions } from '../../storage/contract.ts';
 import { type ByteCache, type CacheOperation, reportCacheFailure } from './byte-cache.ts';
 import { makeRoom } from './disk-cache-eviction.ts';
 import { DiskCacheFolder, sizeOnDisk } from './disk-cache-folder.ts';

@@ -1,7 +1,7 @@
 import type { LRUCache } from 'lru-cache';
-import { throwIfAborted } from '../errors.ts';
-import { checkOptions, type OptionTable, wholeNumber } from '../options/option-table.ts';
-import type { CallOptions } from '../storage/contract.ts';
+import { throwIfAborted } from '../../errors.ts';
+import { checkOptions, type OptionTable, wholeNumber } from '../../options/option-table.ts';
+import type { CallOptions } from '../../storage/contract.ts';
 import type { ByteCache } from './byte-cache.ts';
 
 /** Options of {@link MemoryCache.open}. */

@@ -1,7 +1,7 @@
-import { type CopyFolder, parseCopyName } from '../format/content-names.ts';
-import type { ContentAddress } from '../format/stored-content.ts';
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { listCopies } from './copies.ts';
+import { type CopyFolder, parseCopyName } from '../../format/content-names.ts';
+import type { ContentAddress } from '../../format/stored-content.ts';
+import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
+import { listCopies } from '../copies.ts';
 
 /** So many copies of one key are tried at most; writers leave a few. */
 const MAX_COPIES = 1_000;

@@ -1,24 +1,24 @@
-import { mapBounded } from '../async/bounded-work.ts';
-import { sealEnvelope } from '../codec/envelope.ts';
-import { prepareCodec } from '../codec/zstd.ts';
-import { createHasher, digestHex } from '../digest/blake3.ts';
-import { throwIfAborted } from '../errors.ts';
+import { mapBounded } from '../../async/bounded-work.ts';
+import { sealEnvelope } from '../../codec/envelope.ts';
+import { prepareCodec } from '../../codec/zstd.ts';
+import { createHasher, digestHex } from '../../digest/blake3.ts';
+import { throwIfAborted } from '../../errors.ts';
 import {
   CHUNKED_FROM_BYTES,
   type ContentKey,
   type CopyFolder,
   copyName,
   folderFor,
-} from '../format/content-names.ts';
-import { createOwn } from '../format/create-own.ts';
-import { encodeLocator, type Locator } from '../format/locator.ts';
-import { placeMember, type StoredContent } from '../format/stored-content.ts';
-import type { CallOptions } from '../storage/contract.ts';
-import { validateUserName } from '../storage/names.ts';
-import type { ContentSource } from '../streams/chunk-stream.ts';
-import { abortable, readHead } from '../streams/stream-head.ts';
+} from '../../format/content-names.ts';
+import { createOwn } from '../../format/create-own.ts';
+import { encodeLocator, type Locator } from '../../format/locator.ts';
+import { placeMember, type StoredContent } from '../../format/stored-content.ts';
+import type { CallOptions } from '../../storage/contract.ts';
+import { validateUserName } from '../../storage/names.ts';
+import type { ContentSource } from '../../streams/chunk-stream.ts';
+import { abortable, readHead } from '../../streams/stream-head.ts';
+import type { ContentPlace } from '../content-place.ts';
 import type { CollectionState } from './collection-log.ts';
-import type { ContentPlace } from './content-place.ts';
 import { CopyFinder, type WholeCopy } from './copy-finder.ts';
 import { changedMeanwhile, type PackedContent, packContent, type StoreOptions } from './large-content.ts';
 import { PackFinder } from './pack-finder.ts';

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { lstat, mkdir, open, readdir, rename, unlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { throwIfAborted } from '../errors.ts';
-import type { CallOptions } from '../storage/contract.ts';
+import { throwIfAborted } from '../../errors.ts';
+import type { CallOptions } from '../../storage/contract.ts';
 
 /** A file of a cache, as a look at its folder shows it. */
 export interface CacheFile {

@@ -1,15 +1,15 @@
-import { mapBounded } from '../async/bounded-work.ts';
-import { ENVELOPE_HEADER_BYTES, readEnvelopeHeader } from '../codec/envelope.ts';
-import { prepareCodec } from '../codec/zstd.ts';
-import { isStowageError, StowageError } from '../errors.ts';
-import { type ContentKey, type CopyFolder, folderFor } from '../format/content-names.ts';
-import type { ContentRef } from '../format/content-ref.ts';
-import { placeMember, type StoredContent } from '../format/stored-content.ts';
-import type { CallOptions } from '../storage/contract.ts';
+import { mapBounded } from '../../async/bounded-work.ts';
+import { ENVELOPE_HEADER_BYTES, readEnvelopeHeader } from '../../codec/envelope.ts';
+import { prepareCodec } from '../../codec/zstd.ts';
+import { isStowageError, StowageError } from '../../errors.ts';
+import { type ContentKey, type CopyFolder, folderFor } from '../../format/content-names.ts';
+import type { ContentRef } from '../../format/content-ref.ts';
+import { placeMember, type StoredContent } from '../../format/stored-content.ts';
+import type { CallOptions } from '../../storage/contract.ts';
+import type { ContentPlace, KnownCopy } from '../content-place.ts';
+import { type ListedCopy, listCopies, lookAt } from '../copies.ts';
+import { markDamaged } from '../damage.ts';
 import type { CollectionState } from './collection-log.ts';
-import type { ContentPlace, KnownCopy } from './content-place.ts';
-import { type ListedCopy, listCopies, lookAt } from './copies.ts';
-import { markDamaged } from './damage.ts';
 import type { PackFinder } from './pack-finder.ts';
 import type { SessionPins } from './session-pins.ts';
 

@@ -1,4 +1,4 @@
-import { StowageError } from '../errors.ts';
+import { StowageError } from '../../errors.ts';
 import {
   COLLECTION_LISTS,
   collectionVersionName,
@@ -7,10 +7,10 @@ import {
   decodeCollectionList,
   decodeCollectionVersion,
   MAX_COLLECTION_BYTES,
-} from '../format/collection-records.ts';
-import type { ContentRef } from '../format/content-ref.ts';
-import { goneError } from '../storage/checks.ts';
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+} from '../../format/collection-records.ts';
+import type { ContentRef } from '../../format/content-ref.ts';
+import { goneError } from '../../storage/checks.ts';
+import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
 
 /**
  * The collector's log as writers see it: the newest `gc/<version>` and what it condemns.

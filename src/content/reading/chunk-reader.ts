@@ -1,16 +1,16 @@
-import { openEnvelope } from '../codec/envelope.ts';
-import { digestBytes } from '../digest/blake3.ts';
-import { isStowageError } from '../errors.ts';
+import { openEnvelope } from '../../codec/envelope.ts';
+import { digestBytes } from '../../digest/blake3.ts';
+import { isStowageError } from '../../errors.ts';
 import {
   type ChunkColumns,
   type ChunkGroup,
   decodeGroup,
   type Manifest,
   type PackEntry,
-} from '../format/manifest.ts';
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { readAhead } from '../streams/read-ahead.ts';
-import { damagedObject, objectGone, reasonOf } from './damage.ts';
+} from '../../format/manifest.ts';
+import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
+import { readAhead } from '../../streams/read-ahead.ts';
+import { damagedObject, objectGone, reasonOf } from '../damage.ts';
 
 /**
  * Neighbouring chunks of a pack are fetched together until they have this size, or hold this much content, which may be far

@@ -1,10 +1,10 @@
 import { channel } from 'node:diagnostics_channel';
-import { LinkedAbort } from '../async/linked-abort.ts';
-import { isStowageError } from '../errors.ts';
-import { nameTaken, tryCreateOwn } from '../format/create-own.ts';
-import { closedError } from '../storage/checks.ts';
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import type { ContentSource } from '../streams/chunk-stream.ts';
+import { LinkedAbort } from '../../async/linked-abort.ts';
+import { isStowageError } from '../../errors.ts';
+import { nameTaken, tryCreateOwn } from '../../format/create-own.ts';
+import { closedError } from '../../storage/checks.ts';
+import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
+import type { ContentSource } from '../../streams/chunk-stream.ts';
 
 /** A message of the channel `stowage:left-behind`: objects that nothing names and that could not be removed; they only take space. */
 export interface LeftBehind {

@@ -1,6 +1,6 @@
-import { orAborted } from '../async/next-or-aborted.ts';
-import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
-import { HERE } from '../format/content-ref.ts';
+import { orAborted } from '../../async/next-or-aborted.ts';
+import { invalidArgument, isStowageError, StowageError } from '../../errors.ts';
+import { HERE } from '../../format/content-ref.ts';
 import {
   decodePlace,
   decodePlaceOwner,
@@ -13,12 +13,13 @@ import {
   placeIdOf,
   placePrefix,
   placeRecordName,
-} from '../format/place-records.ts';
-import { hasScheme, isBuiltIn } from '../storage/address-text.ts';
-import { canonicalAddress, folderUri, rootOf } from '../storage/canonical-address.ts';
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import type { NameEncoding } from '../storage/names.ts';
-import { openStorage } from '../storage/open.ts';
+} from '../../format/place-records.ts';
+import { hasScheme, isBuiltIn } from '../../storage/address-text.ts';
+import { canonicalAddress, folderUri, rootOf } from '../../storage/canonical-address.ts';
+import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
+import type { NameEncoding } from '../../storage/names.ts';
+import { openStorage } from '../../storage/open.ts';
+import type { StoreFile } from '../store-file.ts';
 import {
   strayPlace,
   unknownPlace,
@@ -28,7 +29,6 @@ import {
   withinStore,
 } from './place-errors.ts';
 import { PlaceStorage } from './place-storage.ts';
-import type { StoreFile } from './store-file.ts';
 
 /** Opens the storage at an address that a record holds. */
 export type OpenPlace = (uri: string) => DataStoreStorage | Promise<DataStoreStorage>;

@@ -1,4 +1,4 @@
-import { invalidArgument, isStowageError, messageOf, StowageError } from '../errors.ts';
+import { invalidArgument, isStowageError, messageOf, StowageError } from '../../errors.ts';
 
 /** The error for a record that names a place which the store does not know. */
 export function unknownPlace(place: string, storeUri: string): StowageError {

@@ -1,12 +1,12 @@
-import { isStowageError } from '../errors.ts';
-import { packPlaceOf } from '../format/content-names.ts';
-import type { ContentRef } from '../format/content-ref.ts';
-import type { PackEntry } from '../format/manifest.ts';
-import type { CallOptions } from '../storage/contract.ts';
+import { isStowageError } from '../../errors.ts';
+import { packPlaceOf } from '../../format/content-names.ts';
+import type { ContentRef } from '../../format/content-ref.ts';
+import type { PackEntry } from '../../format/manifest.ts';
+import type { CallOptions } from '../../storage/contract.ts';
+import type { ContentPlace } from '../content-place.ts';
+import { lookAtPacks } from '../copies.ts';
+import { markDamaged } from '../damage.ts';
 import type { CollectionState } from './collection-log.ts';
-import type { ContentPlace } from './content-place.ts';
-import { lookAtPacks } from './copies.ts';
-import { markDamaged } from './damage.ts';
 import type { PackedEntry } from './pack-writer.ts';
 import type { SessionPins } from './session-pins.ts';
 

@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import type { CallOptions } from '../storage/contract.ts';
+import type { CallOptions } from '../../storage/contract.ts';
 
 /**
  * Keeps bytes nearer than the store does: in memory ({@link MemoryCache}), on a local disk ({@link DiskCache}), or wherever

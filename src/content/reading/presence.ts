@@ -1,11 +1,11 @@
-import { isStowageError, type StowageError } from '../errors.ts';
-import { type CopyFolder, damagedMarkOf } from '../format/content-names.ts';
-import { type ContentRef, HERE } from '../format/content-ref.ts';
-import type { PackEntry } from '../format/manifest.ts';
-import type { ContentAddress } from '../format/stored-content.ts';
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { isStowageError, type StowageError } from '../../errors.ts';
+import { type CopyFolder, damagedMarkOf } from '../../format/content-names.ts';
+import { type ContentRef, HERE } from '../../format/content-ref.ts';
+import type { PackEntry } from '../../format/manifest.ts';
+import type { ContentAddress } from '../../format/stored-content.ts';
+import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
+import { type ListedCopy, listCopies, lookAt, type ObjectPresence } from '../copies.ts';
 import type { ContentReader } from './content-reader.ts';
-import { type ListedCopy, listCopies, lookAt, type ObjectPresence } from './copies.ts';
 
 /**
  * The result of a look at a content: a copy that can be read, none, none that is whole, none that this release reads, or that the

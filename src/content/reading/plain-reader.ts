@@ -1,10 +1,10 @@
-import { digestHex } from '../digest/blake3.ts';
-import type { Locator } from '../format/locator.ts';
-import { PLAIN_PART_BYTES } from '../format/plain-parts.ts';
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { readAhead } from '../streams/read-ahead.ts';
+import { digestHex } from '../../digest/blake3.ts';
+import type { Locator } from '../../format/locator.ts';
+import { PLAIN_PART_BYTES } from '../../format/plain-parts.ts';
+import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
+import { readAhead } from '../../streams/read-ahead.ts';
+import { damagedObject, objectGone } from '../damage.ts';
 import type { Stretch } from './chunk-reader.ts';
-import { damagedObject, objectGone } from './damage.ts';
 
 /** The bytes of a stretch of a plain object, part by part, each verified before it is given, a few fetched ahead. */
 export async function* readPlain(

@@ -1,8 +1,8 @@
-import { isStowageError } from '../errors.ts';
-import { accountOfEndpoint } from '../storage/azure/address.ts';
-import type { DataStoreStorage } from '../storage/contract.ts';
-import { endpointOfEnvironment, withProtocol } from '../storage/endpoints.ts';
-import { type NamedAddress, namedAddress, serverAt } from '../storage/named-address.ts';
+import { isStowageError } from '../../errors.ts';
+import { accountOfEndpoint } from '../../storage/azure/address.ts';
+import type { DataStoreStorage } from '../../storage/contract.ts';
+import { endpointOfEnvironment, withProtocol } from '../../storage/endpoints.ts';
+import { type NamedAddress, namedAddress, serverAt } from '../../storage/named-address.ts';
 
 /** Whom a program trusts with what its environment holds. */
 export interface Trusted {

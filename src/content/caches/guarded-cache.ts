@@ -1,10 +1,10 @@
 import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
-import { inTime, TOO_LATE } from '../async/in-time.ts';
-import { createHasher, digestHex } from '../digest/blake3.ts';
-import { invalidArgument, StowageError, throwIfAborted } from '../errors.ts';
-import type { ContentAddress } from '../format/stored-content.ts';
-import type { CallOptions } from '../storage/contract.ts';
+import { inTime, TOO_LATE } from '../../async/in-time.ts';
+import { createHasher, digestHex } from '../../digest/blake3.ts';
+import { invalidArgument, StowageError, throwIfAborted } from '../../errors.ts';
+import type { ContentAddress } from '../../format/stored-content.ts';
+import type { CallOptions } from '../../storage/contract.ts';
 import { type ByteCache, type CacheOperation, reportCacheFailure } from './byte-cache.ts';
 
 /** How long a cache is waited for. */

@@ -3,10 +3,10 @@ import {
   ENVELOPE_HEADER_BYTES,
   type EnvelopeKind,
   sealEnvelopeInto,
-} from '../codec/envelope.ts';
-import { packName } from '../format/content-names.ts';
-import type { PackEntry } from '../format/manifest.ts';
-import type { CallOptions } from '../storage/contract.ts';
+} from '../../codec/envelope.ts';
+import { packName } from '../../format/content-names.ts';
+import type { PackEntry } from '../../format/manifest.ts';
+import type { CallOptions } from '../../storage/contract.ts';
 import type { SessionPins } from './session-pins.ts';
 import type { UnnamedObjects } from './unnamed-objects.ts';
 

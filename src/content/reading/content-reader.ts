@@ -1,11 +1,14 @@
 import { constants } from 'node:buffer';
-import { BoundedMap } from '../async/bounded-map.ts';
-import { createHasher } from '../digest/blake3.ts';
-import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
-import { parseCopyName } from '../format/content-names.ts';
-import { HERE } from '../format/content-ref.ts';
-import type { ContentAddress } from '../format/stored-content.ts';
-import type { ByteRange, CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { BoundedMap } from '../../async/bounded-map.ts';
+import { createHasher } from '../../digest/blake3.ts';
+import { invalidArgument, isStowageError, StowageError } from '../../errors.ts';
+import { parseCopyName } from '../../format/content-names.ts';
+import { HERE } from '../../format/content-ref.ts';
+import type { ContentAddress } from '../../format/stored-content.ts';
+import type { ByteRange, CallOptions, DataStoreStorage } from '../../storage/contract.ts';
+import { type GuardedCache, isContent } from '../caches/guarded-cache.ts';
+import { damagedObject, markDamaged, reasonOf } from '../damage.ts';
+import { unknownPlace } from '../places/place-errors.ts';
 import { CopyCandidates } from './copy-candidates.ts';
 import {
   type DescribedCopy,
@@ -15,9 +18,6 @@ import {
   readCopy,
   verifyCopy,
 } from './copy-reader.ts';
-import { damagedObject, markDamaged, reasonOf } from './damage.ts';
-import { type GuardedCache, isContent } from './guarded-cache.ts';
-import { unknownPlace } from './place-errors.ts';
 
 /** So many damaged objects a process remembers, beside their marks. */
 const FOUND_DAMAGED = 10_000;

@@ -1,4 +1,4 @@
-import { isStowageError, StowageError, type StowageErrorCode } from '../errors.ts';
+import { isStowageError, StowageError, type StowageErrorCode } from '../../errors.ts';
 import type {
   CallOptions,
   CreateOptions,
@@ -11,8 +11,8 @@ import type {
   OverwriteOptions,
   PersistOptions,
   StoredObject,
-} from '../storage/contract.ts';
-import { PrefixStorage } from '../storage/prefix.ts';
+} from '../../storage/contract.ts';
+import { PrefixStorage } from '../../storage/prefix.ts';
 
 /** What goes wrong with a storage, rather than with a call. */
 const FAULTS: readonly StowageErrorCode[] = [

@@ -1,5 +1,5 @@
-import { invalidArgument } from '../errors.ts';
-import { addressText } from '../storage/address-text.ts';
+import { invalidArgument } from '../../errors.ts';
+import { addressText } from '../../storage/address-text.ts';
 
 /** The option for content that is not to lie in the store itself. */
 export interface RawDataPathOptions {

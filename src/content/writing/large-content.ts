@@ -1,10 +1,10 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
-import { CHUNKER_ID } from '../codec/chunker.ts';
-import type { Compression } from '../codec/envelope.ts';
-import { sealEnvelope } from '../codec/envelope.ts';
-import { createHasher, digestBytes } from '../digest/blake3.ts';
-import { invalidArgument, StowageError, throwIfAborted } from '../errors.ts';
-import type { ContentKey } from '../format/content-names.ts';
+import { CHUNKER_ID } from '../../codec/chunker.ts';
+import type { Compression } from '../../codec/envelope.ts';
+import { sealEnvelope } from '../../codec/envelope.ts';
+import { createHasher, digestBytes } from '../../digest/blake3.ts';
+import { invalidArgument, StowageError, throwIfAborted } from '../../errors.ts';
+import type { ContentKey } from '../../format/content-names.ts';
 import {
   type ChunkColumns,
   type ChunkGroup,
@@ -15,9 +15,9 @@ import {
   type Manifest,
   manifestRoot,
   type PackEntry,
-} from '../format/manifest.ts';
-import type { CallOptions } from '../storage/contract.ts';
-import { type ContentSource, chunksOf } from '../streams/chunk-stream.ts';
+} from '../../format/manifest.ts';
+import type { CallOptions } from '../../storage/contract.ts';
+import { type ContentSource, chunksOf } from '../../streams/chunk-stream.ts';
 import type { PackFinder } from './pack-finder.ts';
 import { type PackedEntry, PackWriter } from './pack-writer.ts';
 import type { SessionPins } from './session-pins.ts';

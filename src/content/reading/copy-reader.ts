@@ -1,14 +1,14 @@
-import { ENVELOPE_HEADER_BYTES, MAX_ENVELOPE_RAW_BYTES, openEnvelope } from '../codec/envelope.ts';
-import { prepareCodec } from '../codec/zstd.ts';
-import { createHasher, digestHex } from '../digest/blake3.ts';
-import { isStowageError } from '../errors.ts';
-import { type ContentKey, parseCopyName } from '../format/content-names.ts';
-import { decodeLocator, type Locator } from '../format/locator.ts';
-import { decodeManifest, type Manifest, type PackEntry } from '../format/manifest.ts';
-import { type ContentAddress, placeMember, type StoredContent } from '../format/stored-content.ts';
-import type { CallOptions, DataStoreStorage, StoredObject } from '../storage/contract.ts';
+import { ENVELOPE_HEADER_BYTES, MAX_ENVELOPE_RAW_BYTES, openEnvelope } from '../../codec/envelope.ts';
+import { prepareCodec } from '../../codec/zstd.ts';
+import { createHasher, digestHex } from '../../digest/blake3.ts';
+import { isStowageError } from '../../errors.ts';
+import { type ContentKey, parseCopyName } from '../../format/content-names.ts';
+import { decodeLocator, type Locator } from '../../format/locator.ts';
+import { decodeManifest, type Manifest, type PackEntry } from '../../format/manifest.ts';
+import { type ContentAddress, placeMember, type StoredContent } from '../../format/stored-content.ts';
+import type { CallOptions, DataStoreStorage, StoredObject } from '../../storage/contract.ts';
+import { damagedObject, objectGone, reasonOf } from '../damage.ts';
 import { readChunks } from './chunk-reader.ts';
-import { damagedObject, objectGone, reasonOf } from './damage.ts';
 import { readPlain } from './plain-reader.ts';
 
 /** What a copy turned out to be. */

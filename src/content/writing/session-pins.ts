@@ -1,8 +1,8 @@
-import { type ContentRef, refId } from '../format/content-ref.ts';
-import { createOwn } from '../format/create-own.ts';
-import { encodePins, pinsName } from '../format/open-session.ts';
-import { newSessionId, type SessionId } from '../format/session-id.ts';
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { type ContentRef, refId } from '../../format/content-ref.ts';
+import { createOwn } from '../../format/create-own.ts';
+import { encodePins, pinsName } from '../../format/open-session.ts';
+import { newSessionId, type SessionId } from '../../format/session-id.ts';
+import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
 
 /**
  * The id of one session, the numbers of the objects that it writes, and what it pins. A collector spares what carries the id, and
