@@ -53,7 +53,7 @@ export class FlowDataStore implements AsyncDisposable {
 
   private constructor(
     flowName: string,
-    context: AttemptContext & { content: ContentAddressedStore },
+    context: AttemptContext,
     ownsStorage: boolean,
     cache: TaskCacheOptions | undefined,
   ) {
@@ -85,7 +85,7 @@ export class FlowDataStore implements AsyncDisposable {
     throwIfAborted(options.signal);
     const isAddress = typeof storage === 'string' || storage instanceof URL;
     const opened = isAddress ? await openStorage(storage) : storage;
-    const context = {
+    const context: AttemptContext = {
       content: new ContentAddressedStore(opened, contentOptions, {
         home: isAddress ? String(storage) : undefined,
       }),

@@ -15,8 +15,8 @@ export interface ArtifactOptions extends RawDataPathOptions {
   /** The id of the serializer to use. Default: the first that accepts the value. */
   serializer?: string | undefined;
   /**
-   * `true` keeps the value in metadata.json however large it is, as long as all inline values of the attempt stay within
-   * 512 KiB; `false` makes it content however small it is. Default: by its size, see `maxInlineBytes`.
+   * `true` keeps the value in metadata.json however large it is, as long as all inline values of the attempt stay
+   * within 512 KiB; `false` makes it content however small it is. Default: by its size, see `maxInlineBytes`.
    */
   inline?: boolean | undefined;
 }
@@ -91,7 +91,11 @@ export class ArtifactInputs {
       return this.named(item[0], item[1]);
     }
     const isNamed = typeof item === 'object' && item !== null && 'name' in item && 'value' in item;
-    if (!isNamed || typeof item.name !== 'string') throw noArtifact();
+    if (!isNamed || typeof item.name !== 'string') {
+      throw invalidArgument(
+        'An iterable of artifacts gives [name, value], or { name, value }, and nothing else.',
+      );
+    }
     const { name, value, ...own } = item as { name: string; value: unknown } & ArtifactOptions;
     checkOptions(own, `The options of artifact ${name}`);
     return this.named(name, value, own);
@@ -130,21 +134,19 @@ export function inputsOf(artifacts: Artifacts, inputs: ArtifactInputs): Artifact
   }
   const entries = Object.entries(artifacts);
   const leftOut = Reflect.ownKeys(artifacts).find((key) => isLeftOut(artifacts, key));
-  if (leftOut !== undefined) throw notNamed(leftOut);
+  if (leftOut !== undefined) {
+    const what = typeof leftOut === 'symbol' ? 'a symbol' : 'not enumerable';
+    throw invalidArgument(
+      `The record of artifacts has a member ${String(leftOut)} that is ${what}, so that it names no artifact; make it an ordinary property, or leave it out.`,
+      { artifact: String(leftOut) },
+    );
+  }
   return entries.map(([name, value]) => inputs.named(name, value));
 }
 
 /** Finds a member that would be left out in silence. A hidden symbol, as every module has, is no artifact's. */
 function isLeftOut(artifacts: object, key: PropertyKey): boolean {
   return (typeof key === 'symbol') === Object.prototype.propertyIsEnumerable.call(artifacts, key);
-}
-
-function notNamed(key: PropertyKey): StowageError {
-  const what = typeof key === 'symbol' ? 'a symbol' : 'not enumerable';
-  return invalidArgument(
-    `The record of artifacts has a member ${String(key)} that is ${what}, so that it names no artifact; make it an ordinary property, or leave it out.`,
-    { artifact: String(key) },
-  );
 }
 
 /** The names in a record, a list or a Map, as far as it has any. */
@@ -175,7 +177,8 @@ export function checkStream(name: string, source: unknown, options: ArtifactStre
 }
 
 /**
- * Only what was made to hold values by name: a promise, a Date or an instance of a class would else be saved as nothing at all.
+ * Refuses what was not made to hold values by name: a promise, a Date or an instance of a class would else be saved
+ * as nothing at all.
  *
  * @throws StowageError `INVALID_ARGUMENT`
  */
@@ -233,10 +236,4 @@ function checkOptions(options: unknown, what: string): void {
 
 function noOptions(what: string): StowageError {
   return invalidArgument(`${what} must be an object such as { compression: 'none' }.`);
-}
-
-function noArtifact(): StowageError {
-  return invalidArgument(
-    'An iterable of artifacts gives [name, value], or { name, value }, and nothing else.',
-  );
 }

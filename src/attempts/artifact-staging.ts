@@ -38,8 +38,8 @@ interface LargeValue extends SerializedArtifact {
 }
 
 /**
- * The artifacts of one call on their way into an attempt's table: serialized, what they refer to pinned and found, and their content
- * written. Inline bytes count from the start; {@link release} gives them back.
+ * The artifacts of one call on their way into an attempt's table: serialized, what they refer to pinned and found,
+ * and their content written. Inline bytes count from the start; {@link release} gives them back.
  */
 export class ArtifactStaging {
   readonly #registry: SerializerRegistry;
@@ -132,7 +132,7 @@ export class ArtifactStaging {
     this.#rows.clear();
   }
 
-  /** Serializes a value, notes what it refers to, and stages its row if it is kept inline; otherwise returns what has to be written. */
+  /** Serializes a value, and stages its row if it is kept inline; otherwise returns what has to be written. */
   #serialize(
     { name, value, options, address }: ArtifactInput,
     referring: Referring[],

@@ -84,7 +84,7 @@ export interface ReadAttemptOptions extends CallOptions {
   metadataCache?: MetadataCache | undefined;
 }
 
-/** Reads one attempt of a task, chosen by `rule`. Three requests: a LIST, DONE and metadata.json; the LIST alone where a cache has the others. */
+/** Reads one attempt of a task: by a LIST, DONE and metadata.json; by the LIST alone where a cache has the others. */
 export async function readTask(
   storage: DataStoreStorage,
   reader: ContentReader,

@@ -26,7 +26,7 @@ import { artifactSubject, REST_OF_ITERABLE, type SaveCall } from './save-calls.t
 
 const NOTHING: ReadonlySet<string> = new Set();
 
-/** The artifacts of an open attempt: what its description will name. They are staged, which takes long, and then committed, which does not. */
+/** The artifacts that the description of an open attempt will name. They are staged first, and then committed. */
 export class AttemptTable {
   readonly #registry: SerializerRegistry;
   readonly #budget: InlineBudget;
@@ -46,8 +46,8 @@ export class AttemptTable {
   }
 
   /**
-   * Validates and serializes all values, then writes their content. A sequence is taken one value at a time, each serialized and
-   * written before the next is asked for.
+   * Validates and serializes all values, then writes their content. A sequence is taken one value at a time, each
+   * serialized and written before the next is asked for.
    */
   async stage(
     artifacts: Artifacts,
@@ -118,7 +118,7 @@ export class AttemptTable {
     this.commit(rows, call);
   }
 
-  /** Finds everything again that the rows rest on, for a new session; those that lack something leave the table, and are named. */
+  /** Finds again what the rows rest on, for a new session. Takes out, and names, those that lack something. */
   async revalidate(session: Session, options: CallOptions): Promise<string[]> {
     const rows = [...this.#rows].filter(([, { entry }]) => entry.content);
     const missing = new Set((await session.relyOnRefs(refsOf([...this.#rows.values()]), options)).map(refId));

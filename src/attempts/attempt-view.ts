@@ -8,7 +8,7 @@ import type { SerializerRegistry } from '../values/registry.ts';
 import type { ReadAttempt } from './attempt-reader.ts';
 import { cloneJson } from './inline-value.ts';
 
-/** What a view needs to know of an attempt: by its own description, or by whatever else names its rows, as an entry of the cache does. */
+/** An attempt as its own description tells it, or whatever else names its rows, as an entry of the cache does. */
 export interface AttemptFacts extends Pick<ReadAttempt, 'path' | 'attempt' | 'status' | 'purged' | 'erased'> {
   /** Absent for attempts that described nothing. */
   described?: { table: () => ArtifactTable };
@@ -17,7 +17,7 @@ export interface AttemptFacts extends Pick<ReadAttempt, 'path' | 'attempt' | 'st
 /** Serialized bytes that were fetched before anybody asked, by key. They are not changed. */
 export type PrefetchedBytes = ReadonlyMap<string, Uint8Array>;
 
-/** What is wrong with one content, rather than with the store. */
+/** Errors of one content, rather than of the store. */
 export const CONTENT_FAULTS: readonly StowageErrorCode[] = [
   'CONTENT_NOT_FOUND',
   'CONTENT_DAMAGED',
@@ -28,7 +28,7 @@ export const CONTENT_FAULTS: readonly StowageErrorCode[] = [
   'PLACE_NOT_OURS',
 ];
 
-/** The artifacts of one attempt, for everybody who reads them: which there are, and their values. */
+/** The artifacts of one attempt and their values, for everybody who reads them. */
 export class AttemptView {
   /** The store that it lies in. */
   readonly content: ContentStore;
@@ -63,7 +63,7 @@ export class AttemptView {
     return `${this.flow}/${this.pathspec}`;
   }
 
-  /** What references inside its values point at. They belong to the table as a whole. */
+  /** The contents that references inside its values point at. They belong to the table as a whole. */
   get refs(): readonly ContentRef[] {
     return this.facts.described?.table().refs ?? [];
   }
@@ -99,7 +99,7 @@ export class AttemptView {
     throw new StowageError('ARTIFACT_NOT_FOUND', this.#explainMissing(name), { details });
   }
 
-  /** Loads a value; without a promise where nothing has to be waited for, which a thousand small values in a row feel. */
+  /** Loads a value; without a promise where nothing is waited for, which a thousand small values feel. */
   load(entry: ArtifactEntry, options: CallOptions): unknown | Promise<unknown> {
     if (entry.inline && 'json' in entry.inline) return cloneJson(entry.inline.json);
     return this.fetch(entry, options);

@@ -23,9 +23,9 @@ const incomplete = new Set<Failable>();
 const reasons = new Set<unknown>();
 
 /**
- * Closes `attempt` as failed, unless it is closed. Never throws, because the user's error is what is to be thrown: if it could not be
- * recorded, the channel `stowage:close-failed` tells. The attempt stays open then, without a heartbeat, since nobody is left to
- * close it.
+ * Closes `attempt` as failed, unless it is closed. Never throws, because the user's error is what is to be thrown:
+ * if it could not be recorded, the channel `stowage:close-failed` tells. The attempt stays open then, without a
+ * heartbeat, since nobody is left to close it.
  */
 export async function failOrReport(attempt: Failable, error: unknown): Promise<void> {
   if (attempt.isClosed) return;
@@ -38,9 +38,9 @@ export async function failOrReport(attempt: Failable, error: unknown): Promise<v
 }
 
 /**
- * Fails `attempt` before the process dies of a rejection that nobody handles. A save that failed and was not awaited is such
- * a rejection, or, inside of `forEach(async ...)`, becomes one. Where somebody listens to `unhandledRejection`, nothing is done:
- * the process lives on, and `done()` tells.
+ * Fails `attempt` before the process dies of a rejection that nobody handles. A save that failed and was not
+ * awaited is such a rejection, or, inside of `forEach(async ...)`, becomes one. Where somebody listens to
+ * `unhandledRejection`, nothing is done: the process lives on, and `done()` tells.
  */
 export function failBeforeProcessEnds(attempt: Failable): void {
   if (incomplete.size === 0) process.on('unhandledRejection', onUnhandled);

@@ -10,11 +10,11 @@ import type { TableRow } from './artifact-staging.ts';
 import type { AttemptView } from './attempt-view.ts';
 
 /**
- * Rows of other attempts of the same store, by name. Their content, and what they refer to, is relied on where it lies, not copied.
- * References inside values belong to a table as a whole, so that all of an origin's are kept.
+ * Rows of other attempts of the same store, by name. Their content, and what they refer to, is relied on where it
+ * lies, not copied. References inside values belong to a table as a whole, so that all of an origin's are kept.
  *
- * @throws StowageError `ARTIFACT_NOT_FOUND`, `ATTEMPT_NOT_DONE`, `CONTENT_PURGED`, `CONTENT_NOT_FOUND`; `INVALID_ARGUMENT` for an
- * attempt of another store
+ * @throws StowageError `ARTIFACT_NOT_FOUND`, `ATTEMPT_NOT_DONE`, `CONTENT_PURGED`, `CONTENT_NOT_FOUND`;
+ * `INVALID_ARGUMENT` for an attempt of another store
  */
 export async function inheritArtifacts(
   content: ContentStore,

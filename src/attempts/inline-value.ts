@@ -2,7 +2,7 @@ import type { InlineValue } from '../format/description.ts';
 import type { JsonValue } from '../format/json-value.ts';
 import type { SerializedArtifact } from '../values/serializer.ts';
 
-/** Deeper JSON is not kept as JSON: what a record may hold is bounded (`MAX_RECORD_DEPTH`), whatever a registry lets through. */
+/** Deeper JSON is not kept as JSON: a record's depth is bounded (`MAX_RECORD_DEPTH`), that of values is not. */
 const MAX_JSON_DEPTH = 512;
 
 /** A serialized value as it stands in the artifact table: readable JSON where JSON carries it exactly, else base64. */
@@ -30,7 +30,7 @@ export class InlineBudget {
     this.#maxValueBytes = maxValueBytes;
   }
 
-  /** Decides whether a value of so many bytes is kept inline. It takes the place of one of `replacedBytes`, which counts already. */
+  /** Tells a value that is kept inline. It takes the place of one of `replacedBytes`, which counts already. */
   admits(bytes: number, inline: boolean | undefined, replacedBytes: number): boolean {
     if (inline === false || (!inline && bytes > this.#maxValueBytes)) return false;
     return this.#bytes + bytes - replacedBytes <= MAX_INLINE_TOTAL_BYTES;

@@ -8,7 +8,7 @@ import type { RecordSubject } from '../format/record-fields.ts';
 import { type DoneRecord, decodeDone } from '../format/session-files.ts';
 import type { CallOptions } from '../storage/contract.ts';
 
-/** What a closed attempt left for good. */
+/** The records that a closed attempt left for good. */
 export interface ClosedRecords {
   done: DoneRecord;
   /** DONE as it is. */
@@ -22,12 +22,13 @@ const KEY_BYTES = 32;
 const HEADER_BYTES = KEY_BYTES + 4;
 
 /**
- * Keeps DONE and metadata.json of closed attempts, which never change, so that opening an attempt again takes one LIST:
- * that is always made, since it shows what retention has marked.
+ * Keeps DONE and metadata.json of closed attempts, which never change, so that opening an attempt again takes one
+ * LIST: that is always made, since it shows what retention has marked.
  *
- * The key is BLAKE3 over the store's id, and the address, name, length and time of DONE, so that neither another store at the same
- * address, nor one that was restored from a backup, is given the records of this one. An entry holds its key (32 bytes), the length
- * of DONE (4 bytes, little-endian), DONE and metadata.json: every byte of it is verified.
+ * The key is BLAKE3 over the store's id, and the address, name, length and time of DONE, so that neither another
+ * store at the same address, nor one that was restored from a backup, is given the records of this one. An entry
+ * holds its key (32 bytes), the length of DONE (4 bytes, little-endian), DONE and metadata.json: every byte of it
+ * is verified.
  */
 export class MetadataCache {
   readonly #content: ContentStore;

@@ -20,8 +20,8 @@ const MAX_DEPTH = 100;
 const MAX_VALUES = 1_000_000;
 
 /**
- * The metadata of an attempt that is being written: each part at once, so that a crash keeps it, and all of it once more in the
- * description.
+ * The metadata of an attempt that is being written: each part at once, so that a crash keeps it, and all of it once
+ * more in the description.
  */
 export class MetadataWriter {
   readonly #storage: DataStoreStorage;
@@ -119,7 +119,8 @@ function copyJson(value: unknown, path: string, levels: number, values: { left: 
   if (typeof value !== 'object' || levels === 0) throw notJson(path);
   const keys = Reflect.ownKeys(value);
   if (Array.isArray(value)) {
-    // Its elements and its length, and nothing that JSON would leave out; of no other class (the prototype of arrays is one, in every realm).
+    // Its elements and its length, and nothing that JSON would leave out; of no other class (the prototype of
+    // arrays is one, in every realm).
     const isOther = !Array.isArray(Object.getPrototypeOf(value));
     if (isOther || keys.length !== value.length + 1) throw notJson(path);
     return Array.from(value, (item, index) => copyJson(item, `${path}[${index}]`, levels - 1, values));

@@ -1,5 +1,5 @@
-import type { ContentStore } from '../content/content-store.ts';
 import type { StreamOptions } from '../content/writing/content-writer.ts';
+import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { invalidArgument, StowageError, throwIfAborted } from '../errors.ts';
 import { attemptSession, attemptSubject } from '../format/attempt-files.ts';
@@ -35,7 +35,7 @@ import { transferArtifacts } from './transfer-artifacts.ts';
 
 /** The settings that attempts of one store share. */
 export interface AttemptContext {
-  content: ContentStore;
+  content: ContentAddressedStore;
   registry: SerializerRegistry;
   /** Serialized values up to this many bytes are kept in metadata.json. */
   maxInlineBytes: number;
@@ -55,8 +55,8 @@ export interface ClosedAttempt extends TaskPath {
 const MAX_READ_FROM = 50_000;
 
 /**
- * One attempt of a task, while its owner writes it. Nothing of it is visible to readers before it is closed. What takes long is
- * staged; it is committed at once, where the attempt may still have it.
+ * One attempt of a task, while its owner writes it. Nothing of it is visible to readers before it is closed. What
+ * takes long is staged; it is committed at once, where the attempt may still have it.
  */
 export class OpenAttempt {
   readonly path: TaskPath;
@@ -112,7 +112,7 @@ export class OpenAttempt {
   }
 
   /**
-   * What the attempt was closed with, for entries of the cache: its rows, but for those `omitted`, and which attempt it was.
+   * The closed attempt as entries of the cache name it, and its rows but for those `omitted`.
    * `undefined` before it is closed.
    */
   closedAs(omitted: ReadonlySet<string>): { source: ClosedAttempt; table: ArtifactTable } | undefined {
@@ -147,7 +147,7 @@ export class OpenAttempt {
     }
   }
 
-  /** Begins a call that takes over artifacts of other attempts: by {@link inherit} or {@link transfer}, unless it fails. */
+  /** Begins a call that takes over artifacts of other attempts: by {@link inherit} or {@link transfer}. */
   beginTakeover(): SaveCall {
     return this.#calls.begin('artifacts');
   }
@@ -214,7 +214,7 @@ export class OpenAttempt {
     }
   }
 
-  /** Takes out what logs say so far, and leaves a note. What fails of it can be done again once the attempt is closed. */
+  /** Takes out what logs say so far, and leaves a note. Can be done again, also once the attempt is closed. */
   async scrubLogs(choice: LogChoice, options: CallOptions = {}): Promise<ScrubbedLog[]> {
     this.#calls.ensureOpen('scrub logs');
     const call = this.#calls.begin('logs');
@@ -231,13 +231,13 @@ export class OpenAttempt {
     this.#addReadFrom(pathspec);
   }
 
-  /** Closes the attempt as done: now readers see it. `cached` says whose result it is to be. */
+  /** Closes the attempt as done: now readers see it. `cached` is the call whose result it is to be. */
   async done({ cached, ...options }: CallOptions & { cached?: CachedCall | undefined } = {}): Promise<void> {
     this.#cached = cached;
     await this.#close('done', undefined, options);
   }
 
-  /** Closes the attempt as failed, with the error that ended it. What it saved stays readable to those who ask for unfinished work. */
+  /** Closes the attempt as failed, with the error that ended it. Its artifacts are read by `allowNotDone`. */
   async fail(error: unknown, options: CallOptions = {}): Promise<void> {
     await this.#close('failed', recordError(error), options);
   }
@@ -294,8 +294,9 @@ export class OpenAttempt {
   }
 
   /**
-   * Carries this attempt's work over to the next attempt, after a fence: what the new session relies on has to be pinned and
-   * checked by the writer's protocol like anything else that others wrote. Logs stay where they were written.
+   * Carries this attempt's work over to the next attempt, after a fence: what the new session relies on has to be
+   * pinned and checked by the writer's protocol like anything else that others wrote. Logs stay where they were
+   * written.
    */
   async #openNext(options: CallOptions): Promise<void> {
     const next = this.#number + 1;

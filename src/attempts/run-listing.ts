@@ -34,8 +34,8 @@ const NO_TIME = Number.POSITIVE_INFINITY;
 const CONCURRENCY = 32;
 
 /**
- * The runs of a flow, or of all flows, newest first; those of one millisecond by their names. One LIST, and one GET for each run whose
- * files tell no time, or several, which the record settles.
+ * The runs of a flow, or of all flows, newest first; those of one millisecond by their names. One LIST, and one GET
+ * for each run whose files tell no time, or several, which the record settles.
  */
 export async function listRuns(
   storage: DataStoreStorage,
@@ -81,7 +81,7 @@ async function seeRuns(storage: DataStoreStorage, prefix: string, { signal }: Ca
   );
 }
 
-/** The time at which a run was created, by its record; where that cannot be read, by the earliest of its files' times, or by when it was written. */
+/** The time of a run by its record; where that cannot be read, the earliest of its files', or when it was written. */
 async function findTime(storage: DataStoreStorage, run: Seen, options: CallOptions): Promise<number> {
   const ways = [
     async () => (await readRunCreated(storage, run.flow, run.run, options))?.createdAt,

@@ -7,8 +7,8 @@ import { type Failable, failBeforeProcessEnds } from './failing-attempts.ts';
 type Kind = 'artifacts' | 'metadata' | 'logs';
 
 /**
- * The steps of an attempt to its end. `ending`: done() waits for what was begun before it. `closing`: closing was tried,
- * so that what the description names may be fixed.
+ * The steps of an attempt to its end. `ending`: done() waits for what was begun before it. `closing`: closing was
+ * tried, so that what the description names may be fixed.
  */
 type Phase = 'open' | 'ending' | 'closing' | 'closed';
 
@@ -39,7 +39,7 @@ interface FailedSave {
   origins: readonly string[];
 }
 
-/** One call that saves something: its place in the order of the calls, and what it is to save. It ends by {@link succeed}, {@link fail} or {@link end}. */
+/** One call that saves something, in the order of the calls. Ends by {@link succeed}, {@link fail} or {@link end}. */
 export class SaveCall {
   readonly kind: Kind;
   readonly order: number;
@@ -84,7 +84,10 @@ export class SaveCall {
 
   /** Counts `subject` as saved by this call; `false` where a later call has saved it before. */
   take(subject: Subject): boolean {
-    return this.#calls.take(subject, this.order);
+    const { saved } = this.#calls;
+    if ((saved.get(subject) ?? 0) > this.order) return false;
+    saved.set(subject, this.order);
+    return true;
   }
 
   /** Ends the call, whose subjects are saved. */
@@ -104,21 +107,22 @@ export class SaveCall {
 
   /** Ends a call that saves nothing. */
   end(): void {
-    this.#calls.forget(this);
+    this.#calls.underWay.delete(this);
     this.#resolveEnded();
   }
 }
 
 /**
- * The calls that save something for an attempt, in their order, and until when they may. All are part of it, whether or not their
- * callers wait for them: of one name the latest call counts, and one that failed leaves the attempt incomplete until its
- * names are saved again.
+ * The calls that save something for an attempt, in their order, and until when they may. All are part of it,
+ * whether or not their callers wait for them: of one name the latest call counts, and one that failed leaves the
+ * attempt incomplete until its names are saved again.
  */
 export class SaveCalls {
   readonly #attempt: Failable;
-  readonly #underWay = new Set<SaveCall>();
+  /** The calls that have not ended. */
+  readonly underWay: Set<SaveCall> = new Set();
   /** By what was saved, or taken over from: the latest call that did. */
-  readonly #saved = new Map<string, number>();
+  readonly saved: Map<string, number> = new Map();
   readonly #failed = new Map<Subject, FailedSave>();
   #phase: Phase = 'open';
   #count = 0;
@@ -136,8 +140,8 @@ export class SaveCalls {
   }
 
   /**
-   * Begins a call. One that begins while done() waits is refused by its first {@link SaveCall.expect}, and counts as failed, since
-   * done() has not decided yet. After a try to close the attempt it is no part of it.
+   * Begins a call. One that begins while done() waits is refused by its first {@link SaveCall.expect}, and counts
+   * as failed, since done() has not decided yet. After a try to close the attempt it is no part of it.
    *
    * @throws StowageError `ATTEMPT_CLOSED`
    */
@@ -145,7 +149,7 @@ export class SaveCalls {
     if (this.#phase !== 'ending') this.ensureOpen(`save ${kind}`);
     this.#count += 1;
     const call = new SaveCall(this, kind, this.#count, this.#phase === 'open');
-    this.#underWay.add(call);
+    this.underWay.add(call);
     return call;
   }
 
@@ -169,8 +173,8 @@ export class SaveCalls {
   }
 
   /**
-   * Waits for all calls, and refuses further ones: a save that nobody awaited is part of the attempt all the same, which without
-   * it would be done with a part of its results.
+   * Waits for all calls, and refuses further ones: a save that nobody awaited is part of the attempt all the same,
+   * which without it would be done with a part of its results.
    *
    * @throws StowageError `SAVE_FAILED` where something is missing, which can be saved again then; `ABORTED`
    */
@@ -200,7 +204,7 @@ export class SaveCalls {
 
   /** Waits until all calls of these kinds have ended, well or not. */
   async settled(kinds: readonly Kind[], { signal }: CallOptions): Promise<void> {
-    const calls = [...this.#underWay].filter(({ kind }) => kinds.includes(kind));
+    const calls = [...this.underWay].filter(({ kind }) => kinds.includes(kind));
     if (calls.length === 0) return;
     await orAborted(() => Promise.all(calls.map(({ ended }) => ended)), signal);
     // Those who awaited them have their turn: what they save next is told from what they never began.
@@ -209,7 +213,7 @@ export class SaveCalls {
 
   /** Tells of a `subject` that a call which has not ended is to save. */
   isUnderWay(subject: Subject): boolean {
-    return [...this.#underWay].some(({ subjects }) => subjects.has(subject));
+    return [...this.underWay].some(({ subjects }) => subjects.has(subject));
   }
 
   /** Lets the attempt go on without what could not be saved. */
@@ -217,14 +221,7 @@ export class SaveCalls {
     this.#failed.delete(subject);
   }
 
-  /** See {@link SaveCall.take}. */
-  take(subject: string, order: number): boolean {
-    if ((this.#saved.get(subject) ?? 0) > order) return false;
-    this.#saved.set(subject, order);
-    return true;
-  }
-
-  /** See {@link SaveCall.fail}. */
+  /** Leaves the attempt incomplete; see {@link SaveCall.fail}. */
   noteFailure({ order, subjects, origins }: SaveCall, error: unknown): void {
     const untold = origins.length > 0 ? `what ${origins.join(', ')} has` : UNTOLD;
     for (const subject of subjects.size > 0 ? subjects : [untold]) {
@@ -234,13 +231,8 @@ export class SaveCalls {
     if (!this.isClosed) failBeforeProcessEnds(this.#attempt);
   }
 
-  /** See {@link SaveCall.end}. */
-  forget(call: SaveCall): void {
-    this.#underWay.delete(call);
-  }
-
   #isMadeGood(subject: Subject, { order, origins }: FailedSave): boolean {
-    const isSavedSince = (what: string): boolean => (this.#saved.get(what) ?? 0) > order;
+    const isSavedSince = (what: string): boolean => (this.saved.get(what) ?? 0) > order;
     return isSavedSince(subject) || (origins.length > 0 && origins.every(isSavedSince));
   }
 

@@ -15,9 +15,11 @@ import { checkDescribed, checkKept, entriesOf } from './inherit-artifacts.ts';
 const GATHER_BYTES = 8 * 1024 * 1024;
 
 /**
- * Rows of an attempt of another store. What this store does not have is read there, verified, and written here, piece by piece.
+ * Rows of an attempt of another store. What this store does not have is read there, verified, and written here,
+ * piece by piece.
  *
- * @throws StowageError `ARTIFACT_NOT_FOUND`, `ATTEMPT_NOT_DONE`, `CONTENT_PURGED`, and what reading and writing throw
+ * @throws StowageError `ARTIFACT_NOT_FOUND`, `ATTEMPT_NOT_DONE`, `CONTENT_PURGED`, and what reading and writing
+ * throw
  */
 export async function transferArtifacts(
   origin: AttemptView,
@@ -80,7 +82,7 @@ async function copyContents(
   await flush();
 }
 
-/** Copies the contents that references inside values point at. Objects of the other store that have a name only there cannot come along. */
+/** Copies the contents that references inside values point at, but no objects that have a name only there. */
 async function transferRefs(
   { content, flow, pathspec, refs }: AttemptView,
   session: Session,

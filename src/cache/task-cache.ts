@@ -1,5 +1,5 @@
 import { Deadline } from '../async/deadline.ts';
-import type { ContentStore } from '../content/content-store.ts';
+import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { abortError, invalidArgument, isStowageError, throwIfAborted } from '../errors.ts';
 import type { NewCacheEntry } from '../format/cache-entry.ts';
 import { type EntryKey, entryName, evictedName, isCacheKey } from '../format/cache-names.ts';
@@ -133,7 +133,7 @@ const LIST_OPTIONS: OptionTable<ListEntriesOptions> = {
  * is a miss, or a result that is not stored, and is told once by the channel `stowage:task-cache-failed`; only an aborted signal throws.
  */
 export class TaskCache {
-  readonly #content: ContentStore;
+  readonly #content: ContentAddressedStore;
   readonly #timeoutMs: number;
   readonly #entries: EntryReader;
   readonly #writer: EntryWriter;
@@ -141,7 +141,7 @@ export class TaskCache {
   readonly isSigned: boolean;
 
   /** @throws StowageError `INVALID_ARGUMENT` for options that cannot be used, of the environment too. */
-  constructor(content: ContentStore, options: TaskCacheOptions = {}) {
+  constructor(content: ContentAddressedStore, options: TaskCacheOptions = {}) {
     if (typeof options !== 'object' || options === null)
       throw invalidArgument('The cache of tasks takes its options as an object.');
     checkMembers(options, 'The cache of tasks', Object.keys(CACHE_OPTIONS));

@@ -68,24 +68,25 @@ export class OpenTaskDataStore implements AsyncDisposable {
   }
 
   /**
-   * Saves values by name; of the same name the value of the latest call counts. None is named unless all could be stored.
-   * A value that could not be saved has to be saved again, if only as `null`, before the attempt can be done.
-   * The values of a record, a list or a Map are all validated and serialized before anything is written. Any other iterable is
-   * taken one value at a time: each is serialized and written before the next is asked for, so that one is in memory at once.
+   * Saves values by name; of the same name the value of the latest call counts. None is named unless all could be
+   * stored. A value that could not be saved has to be saved again, if only as `null`, before the attempt can be
+   * done. The values of a record, a list or a Map are all validated and serialized before anything is written. Any
+   * other iterable is taken one value at a time: each is serialized and written before the next is asked for, so
+   * that one is in memory at once.
    *
-   * @throws StowageError `UNSERIALIZABLE_ARTIFACT` with the path inside the value, `INVALID_NAME`, `INVALID_ARGUMENT`,
-   * `ATTEMPT_CLOSED`, or a storage's error.
+   * @throws StowageError `UNSERIALIZABLE_ARTIFACT` with the path inside the value, `INVALID_NAME`,
+   * `INVALID_ARGUMENT`, `ATTEMPT_CLOSED`, or a storage's error.
    */
   async saveArtifacts(artifacts: Artifacts, options: SaveOptions = {}): Promise<void> {
     await this.#attempt.saveArtifacts(artifacts, options);
   }
 
   /**
-   * Saves bytes that come piece by piece, of any length, as an artifact, in bounded memory. It loads as a `Uint8Array`; what is too
-   * large for that is read by `streamArtifact`.
+   * Saves bytes that come piece by piece, of any length, as an artifact, in bounded memory. It loads as a
+   * `Uint8Array`; what is too large for that is read by `streamArtifact`.
    *
-   * @throws StowageError `INVALID_NAME`, `INVALID_ARGUMENT` for pieces that are no bytes, and for a stream that was read
-   * already, `ATTEMPT_CLOSED`; what the source throws.
+   * @throws StowageError `INVALID_NAME`, `INVALID_ARGUMENT` for pieces that are no bytes, and for a stream that was
+   * read already, `ATTEMPT_CLOSED`; what the source throws.
    */
   async saveArtifactStream(
     name: string,
@@ -96,7 +97,8 @@ export class OpenTaskDataStore implements AsyncDisposable {
   }
 
   /**
-   * Saves a file as {@link saveArtifactStream} does its bytes. It is read to know whether they are stored, and once more where they are not.
+   * Saves a file as {@link saveArtifactStream} does its bytes. It is read to know whether they are stored, and once
+   * more where they are not.
    *
    * @internal
    */
@@ -109,10 +111,11 @@ export class OpenTaskDataStore implements AsyncDisposable {
   }
 
   /**
-   * Takes over all artifacts of another attempt of the same store, and notes it in `readFrom`. Nothing is copied: four requests,
-   * however many there are.
+   * Takes over all artifacts of another attempt of the same store, and notes it in `readFrom`. Nothing is copied:
+   * four requests, however many there are.
    *
-   * @throws StowageError `CONTENT_PURGED`, `CONTENT_NOT_FOUND`, `ATTEMPT_CLOSED`; `INVALID_ARGUMENT` for a task of another store.
+   * @throws StowageError `CONTENT_PURGED`, `CONTENT_NOT_FOUND`, `ATTEMPT_CLOSED`; `INVALID_ARGUMENT` for a task of
+   * another store.
    */
   async clone(origin: TaskDataStore, options: CallOptions = {}): Promise<void> {
     const call = this.#attempt.beginTakeover();
@@ -150,11 +153,11 @@ export class OpenTaskDataStore implements AsyncDisposable {
   }
 
   /**
-   * Takes over what several attempts agree on, for a step that joins a fan-out: every artifact whose value is the same, by its digest,
-   * in all inputs that have it. What this attempt saved already is left as it is.
+   * Takes over what several attempts agree on, for a step that joins a fan-out: every artifact whose value is the
+   * same, by its digest, in all inputs that have it. What this attempt saved already is left as it is.
    *
-   * @throws StowageError `ARTIFACT_CONFLICT` with `details.conflicts`, which attempts hold which key, by artifact: save a value of
-   * your own first, or `exclude` it. `ARTIFACT_NOT_FOUND` for an included name that no input has.
+   * @throws StowageError `ARTIFACT_CONFLICT` with `details.conflicts`, which attempts hold which key, by artifact:
+   * save a value of your own first, or `exclude` it. `ARTIFACT_NOT_FOUND` for an included name that no input has.
    */
   async mergeArtifacts(
     tasks: Iterable<TaskDataStore>,
@@ -178,10 +181,11 @@ export class OpenTaskDataStore implements AsyncDisposable {
   }
 
   /**
-   * Copies artifacts of an attempt of another store into this one: all, or those named. Content that this store has is not copied;
-   * the rest goes through piece by piece, verified.
+   * Copies artifacts of an attempt of another store into this one: all, or those named. Content that this store has
+   * is not copied; the rest goes through piece by piece, verified.
    *
-   * @throws StowageError `ARTIFACT_NOT_FOUND`, `CONTENT_PURGED`, `CONTENT_DAMAGED`, `ATTEMPT_CLOSED`, and storage's errors.
+   * @throws StowageError `ARTIFACT_NOT_FOUND`, `CONTENT_PURGED`, `CONTENT_DAMAGED`, `ATTEMPT_CLOSED`, and storage's
+   * errors.
    */
   async transferArtifacts(
     origin: TaskDataStore,
@@ -202,8 +206,8 @@ export class OpenTaskDataStore implements AsyncDisposable {
   }
 
   /**
-   * Keeps JSON about the attempt (durations, versions, counts). Written at once, so that a crash keeps it; later calls replace
-   * members of the same name.
+   * Keeps JSON about the attempt (durations, versions, counts). Written at once, so that a crash keeps it; later
+   * calls replace members of the same name.
    *
    * @throws StowageError `INVALID_ARGUMENT` for what JSON cannot hold, `ATTEMPT_CLOSED`.
    */
@@ -212,21 +216,23 @@ export class OpenTaskDataStore implements AsyncDisposable {
   }
 
   /**
-   * Appends to the attempt's logs, at once. `source` tells who logs (`task`, `runtime`, ...); each of `streams` is text, bytes, a
-   * stream of either (a child's `stdout`), or a file. The attempt is not closed before streams have ended.
+   * Appends to the attempt's logs, at once. `source` tells who logs (`task`, `runtime`, ...); each of `streams` is
+   * text, bytes, a stream of either (a child's `stdout`), or a file. The attempt is not closed before streams have
+   * ended.
    *
-   * @throws StowageError `INVALID_NAME` for a source or stream that is not `[A-Za-z0-9_-]{1,32}`, `INVALID_ARGUMENT`, `ATTEMPT_CLOSED`.
+   * @throws StowageError `INVALID_NAME` for a source or stream that is not `[A-Za-z0-9_-]{1,32}`,
+   * `INVALID_ARGUMENT`, `ATTEMPT_CLOSED`.
    */
   async saveLogs(source: string, streams: LogStreams, options: SaveLogsOptions = {}): Promise<void> {
     await this.#attempt.saveLogs(source, streams, options);
   }
 
   /**
-   * Takes out what logs say so far, and leaves a note of when: all logs, unless a source or a stream is named. What is logged later
-   * stays.
+   * Takes out what logs say so far, and leaves a note of when: all logs, unless a source or a stream is named. What
+   * is logged later stays.
    *
-   * @throws StowageError `ATTEMPT_CLOSED` (`FlowDataStore.scrubLogs` scrubs then), `INVALID_NAME`; where something could not be
-   * deleted, `STORAGE_NOT_PERMITTED` or `STORAGE_FAILED`, which name it.
+   * @throws StowageError `ATTEMPT_CLOSED` (`FlowDataStore.scrubLogs` scrubs then), `INVALID_NAME`; where something
+   * could not be deleted, `STORAGE_NOT_PERMITTED` or `STORAGE_FAILED`, which name it.
    */
   async scrubLogs(options: LogChoice & CallOptions = {}): Promise<ScrubbedLog[]> {
     checkOptionNames(options, 'scrubLogs', ['source', 'stream']);
@@ -241,10 +247,12 @@ export class OpenTaskDataStore implements AsyncDisposable {
   }
 
   /**
-   * Closes the attempt as done. Everything it saved is durable before it becomes visible. What was begun before, awaited or not, is
-   * waited for. With a save that failed, and whose names no later call saved, the attempt is not done, and stays open for them.
+   * Closes the attempt as done. Everything it saved is durable before it becomes visible. What was begun before,
+   * awaited or not, is waited for. With a save that failed, and whose names no later call saved, the attempt is not
+   * done, and stays open for them.
    *
-   * @throws StowageError `SAVE_FAILED`, with what the save failed by as its cause; `ATTEMPT_CLOSED`, `ATTEMPT_FENCED` or `CONTENT_LOST` where a collector gave up on it meanwhile.
+   * @throws StowageError `SAVE_FAILED`, with what the save failed by as its cause; `ATTEMPT_CLOSED`,
+   * `ATTEMPT_FENCED` or `CONTENT_LOST` where a collector gave up on it meanwhile.
    */
   async done(options: CallOptions = {}): Promise<void> {
     checkOptionNames(options, 'done');
@@ -252,8 +260,9 @@ export class OpenTaskDataStore implements AsyncDisposable {
   }
 
   /**
-   * Closes the attempt as failed, and keeps the error: name, message, stack, causes, and its `recoverable` if it has one. Saves of artifacts
-   * that are still under way are not waited for, and throw `ATTEMPT_CLOSED`: streams at their next piece, and nothing of them stays.
+   * Closes the attempt as failed, and keeps the error: name, message, stack, causes, and its `recoverable` if it
+   * has one. Saves of artifacts that are still under way are not waited for, and throw `ATTEMPT_CLOSED`: streams at
+   * their next piece, and nothing of them stays.
    */
   async fail(error: unknown, options: CallOptions = {}): Promise<void> {
     checkOptionNames(options, 'fail');

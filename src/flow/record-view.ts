@@ -20,7 +20,7 @@ const SHOWN = {
 export interface RecordOptions {
   /** Only these artifacts, private ones too. Default: all. */
   names?: readonly string[] | undefined;
-  /** Values whose serialized bytes are more than this are not loaded, and shown as {@link ArtifactTooLarge}. Default: no limit for `toRecord`, 1,000 for `format`. */
+  /** Larger values are shown as {@link ArtifactTooLarge}. Default: no limit for `toRecord`, 1,000 for `format`. */
   maxValueBytes?: number | undefined;
   /** Shows artifacts whose names begin with `_` as well, where `names` does not name any. Default `false`. */
   showPrivate?: boolean | undefined;

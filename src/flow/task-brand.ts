@@ -20,7 +20,7 @@ export function notTasks(method: string): StowageError {
   return invalidArgument(`${method} takes ${what} opened for reading, by getTaskDataStore.`);
 }
 
-/** `INVALID_ARGUMENT`: this copy cannot use the private parts of another one's tasks, nor should it: they may be of another version. */
+/** `INVALID_ARGUMENT`: this copy cannot use what is private to another one's tasks, which may be of another version. */
 export function taskOfAnotherCopy({ flowName, pathspec }: NamedTask, method: string): StowageError {
   return invalidArgument(
     `${method} was given ${flowName}/${pathspec}, opened by another copy of this package in the process (two versions, or two installations of one). Open it by this copy, \`getTaskDataStore('${pathspec}')\` of a flow opened by the same import; \`npm ls stowage\` lists the copies.`,

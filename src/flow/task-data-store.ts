@@ -7,7 +7,7 @@ import type { ContentStore } from '../content/content-store.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { LogName } from '../format/log-names.ts';
 import type { RecordedError } from '../format/session-files.ts';
-import { listLogs, loadLog, logSize, streamLog } from '../logs/log-reader.ts';
+import { findLog, type ListedLog, listLogs, loadLog, readLog } from '../logs/log-reader.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import { checkOptions } from '../options/option-table.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
@@ -238,7 +238,7 @@ export class TaskDataStore {
     return encoding === 'msgpack' && isNothing;
   }
 
-  /** The keys of artifacts, in the order of `names`: BLAKE3-256 of their serialized bytes, in hexadecimal. Throws `ARTIFACT_NOT_FOUND`. */
+  /** The keys of artifacts, in the order of `names`; see {@link ArtifactInfo}. Throws `ARTIFACT_NOT_FOUND`. */
   keysForArtifacts(names: readonly string[] = this.names()): string[] {
     checkNameList(names, 'The names');
     return names.map((name) => this.#view.entry(name).key);
@@ -258,8 +258,9 @@ export class TaskDataStore {
   }
 
   /**
-   * The artifacts as a record, for people: without private ones, whose names begin with `_`, unless those are named, and with an
-   * {@link ArtifactTooLarge} in place of every value beyond `maxValueBytes`, which is not loaded.
+   * The artifacts as a record, for people: without private ones, whose names begin with `_`, unless those are
+   * named, and with an {@link ArtifactTooLarge} in place of every value beyond `maxValueBytes`, which is not
+   * loaded.
    */
   async toRecord(options: RecordOptions & CallOptions = {}): Promise<Record<string, unknown>> {
     checkOptions<RecordOptions>(options, 'toRecord', RECORD_OPTIONS);
@@ -278,8 +279,9 @@ export class TaskDataStore {
   }
 
   /**
-   * The artifacts as text, for people: a line each with its size, type and value, cut where it is long; what has more lines, as an
-   * error's stack has, is indented. Nothing in it can command a terminal. Options as {@link toRecord}.
+   * The artifacts as text, for people: a line each with its size, type and value, cut where it is long; what has
+   * more lines, as an error's stack has, is indented. Nothing in it can command a terminal. Options as {@link
+   * toRecord}.
    */
   async format(options: RecordOptions & CallOptions = {}): Promise<string> {
     checkOptions<RecordOptions>(options, 'format', RECORD_OPTIONS);
@@ -305,13 +307,14 @@ export class TaskDataStore {
   /** The length of a log, in bytes; 0 where nothing was logged. `stream` is `stdout` unless given. */
   async logSize(source: string, stream = 'stdout', options: CallOptions = {}): Promise<number> {
     checkOptionNames(options, 'logSize');
-    return logSize(this.#storage, this.#read.path, this.attempt, { source, stream }, options);
+    return (await this.#findLog({ source, stream }, options))?.bytes ?? 0;
   }
 
   /** A log as text; `''` where nothing was logged. `stream` is `stdout` unless given. */
   async loadLogs(source: string, stream = 'stdout', options: CallOptions = {}): Promise<string> {
     checkOptionNames(options, 'loadLogs');
-    return loadLog(this.#storage, this.#read.path, this.attempt, { source, stream }, options);
+    const log = await this.#findLog({ source, stream }, options);
+    return log ? loadLog(this.#storage, log, options) : '';
   }
 
   /** A log as it was written, part by part. */
@@ -321,7 +324,12 @@ export class TaskDataStore {
     options: CallOptions = {},
   ): AsyncGenerator<Uint8Array> {
     checkOptionNames(options, 'streamLogs');
-    yield* streamLog(this.#storage, this.#read.path, this.attempt, { source, stream }, options);
+    const log = await this.#findLog({ source, stream }, options);
+    if (log) yield* readLog(this.#storage, log.parts, options);
+  }
+
+  #findLog(name: LogName, options: CallOptions): Promise<ListedLog | undefined> {
+    return findLog(this.#storage, this.#read.path, this.attempt, name, options);
   }
 
   get #storage(): DataStoreStorage {

@@ -88,7 +88,7 @@ export class TaskOpener {
     return read;
   }
 
-  /** The tasks of a run, in the order of their names, and how many there are; what the rules do not let be read is left out. */
+  /** The tasks of a run that the rules let be read, in the order of their names, and how many there are in all. */
   async #ofRun(
     { runId, steps, ...rules }: GetTasksOptions,
     options: CallOptions,
@@ -129,7 +129,7 @@ export class TaskOpener {
     });
   }
 
-  /** The attempt that a pathspec means, the latest started without a number; it must be closed, as done or otherwise. */
+  /** The attempt of a pathspec, the latest started without a number. It must be closed, as done or otherwise. */
   async closedAttempt(pathspec: string, options: CallOptions): Promise<{ path: TaskPath; attempt: number }> {
     const { path, attempt, status } = await this.open(pathspec, { allowNotDone: true }, options);
     if (status !== 'open') return { path, attempt };
@@ -157,8 +157,8 @@ export class TaskOpener {
   }
 
   /**
-   * The attempts of tasks of one step by one LIST of it, where that takes no more pages than listing each would take requests.
-   * Tasks that it does not show are listed by themselves.
+   * The attempts of tasks of one step by one LIST of it, where that takes no more pages than listing each would
+   * take requests. Tasks that it does not show are listed by themselves.
    */
   async #listNamed(named: readonly NamedTask[], options: CallOptions): Promise<Map<string, TaskAttempts>> {
     const steps = new Map<string, TaskPath[]>();

@@ -46,8 +46,9 @@ const FOLLOW_CHOICE: OptionTable<FollowChoice> = {
 const FOLLOW_OPTIONS: OptionTable<FollowOptions> = { pollMs: wholeMilliseconds(0, MAX_TIMER_MS) };
 
 /**
- * The logs of an attempt as they grow: each piece once, and those of a log in order. Asks `isOver` before each look, and
- * ends after the look that follows on a yes. A part that is scrubbed before it was read is left out; its note comes instead.
+ * The logs of an attempt as they grow: each piece once, and those of a log in order. Asks `isOver` before each
+ * look, and ends after the look that follows on a yes. A part that is scrubbed before it was read is left out; its
+ * note comes instead.
  *
  * @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME`, `ABORTED`
  */
@@ -101,9 +102,9 @@ class LogFollower {
   }
 
   /**
-   * Gives what is new. A listing may miss a part that is written while it runs, and yet show one that is written later; what is there
-   * before a listing begins it does show. So where a number is missing, a second listing tells: up to the last part that
-   * the first one showed, what it does not show either was deleted.
+   * Gives what is new. A listing may miss a part that is written while it runs, and yet show one that is written
+   * later; what is there before a listing begins it does show. So where a number is missing, a second listing
+   * tells: up to the last part that the first one showed, what it does not show either was deleted.
    */
   async *look(): AsyncGenerator<LogPiece> {
     const certain = new Map<string, number>();

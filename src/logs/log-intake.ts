@@ -11,8 +11,8 @@ const NOTHING = new Uint8Array(0);
 type Arrival = { result: IteratorResult<unknown> } | { error: unknown };
 
 /**
- * Takes in a stream, and says when there is enough to be written, or something has waited for long enough. It reads one piece
- * ahead and gathers at most 1 MiB, so that a source that is faster than the storage has to wait.
+ * Takes in a stream, and says when there is enough to be written, or something has waited for long enough. It reads
+ * one piece ahead and gathers at most 1 MiB, so that a source that is faster than the storage has to wait.
  */
 export class LogIntake {
   readonly #stream: string;
@@ -48,7 +48,8 @@ export class LogIntake {
   /**
    * Waits until there is something to {@link take}; `false` once all was taken.
    *
-   * @throws what the source throws, once all that came before was taken; StowageError `ABORTED` at once, `INVALID_ARGUMENT`.
+   * @throws what the source throws, once all that came before was taken; StowageError `ABORTED` at once,
+   * `INVALID_ARGUMENT`.
    */
   async fill(): Promise<boolean> {
     while (true) {
@@ -65,7 +66,8 @@ export class LogIntake {
         return false;
       } else {
         this.#read();
-        // A promise for each wait: one that lives as long as the stream would remember every piece that it was raced with.
+        // A promise for each wait: one that lives as long as the stream would remember every piece that it was
+        // raced with.
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });

@@ -41,56 +41,20 @@ export async function listLogs(
 }
 
 /**
- * One LIST: how long one log is, in bytes; 0 where nothing was logged.
+ * One LIST: one log; `undefined` where nothing was logged.
  *
  * @throws StowageError `INVALID_NAME`
  */
-export async function logSize(
+export async function findLog(
   storage: DataStoreStorage,
   path: TaskPath,
   attempt: number,
-  name: LogName,
+  { source, stream }: LogName,
   options: CallOptions,
-): Promise<number> {
-  return (await findLog(storage, path, attempt, name, options))?.bytes ?? 0;
-}
-
-/**
- * One log as text; `''` where nothing was logged.
- *
- * @throws StowageError `INVALID_NAME`; `CONTENT_TOO_LARGE` where it is longer than a text can be
- */
-export async function loadLog(
-  storage: DataStoreStorage,
-  path: TaskPath,
-  attempt: number,
-  name: LogName,
-  options: CallOptions,
-): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of streamLog(storage, path, attempt, name, options)) {
-    bytes += piece.length;
-    if (bytes > constants.MAX_STRING_LENGTH) throw tooLongForText(name);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString('utf8');
-}
-
-/**
- * One log, part by part, as it was written; nothing where nothing was logged.
- *
- * @throws StowageError `INVALID_NAME`
- */
-export async function* streamLog(
-  storage: DataStoreStorage,
-  path: TaskPath,
-  attempt: number,
-  name: LogName,
-  options: CallOptions,
-): AsyncGenerator<Uint8Array> {
-  const log = await findLog(storage, path, attempt, name, options);
-  if (log) yield* readLog(storage, log.parts, options);
+): Promise<ListedLog | undefined> {
+  validateLogName(source, 'log source');
+  validateLogName(stream, 'log stream');
+  return (await listLogs(storage, path, attempt, options, { source, stream }))[0];
 }
 
 /** The parts of a log that was listed, as they were written. */
@@ -105,22 +69,28 @@ export async function* readLog(
   }
 }
 
-async function findLog(
+/**
+ * A log that was listed, as text.
+ *
+ * @throws StowageError `CONTENT_TOO_LARGE` where it is longer than a text can be
+ */
+export async function loadLog(
   storage: DataStoreStorage,
-  path: TaskPath,
-  attempt: number,
-  { source, stream }: LogName,
+  { source, stream, parts }: ListedLog,
   options: CallOptions,
-): Promise<ListedLog | undefined> {
-  validateLogName(source, 'log source');
-  validateLogName(stream, 'log stream');
-  return (await listLogs(storage, path, attempt, options, { source, stream }))[0];
-}
-
-function tooLongForText({ source, stream }: LogName): StowageError {
-  return new StowageError(
-    'CONTENT_TOO_LARGE',
-    `The log ${source}.${stream} is longer than a text can be; read it by streamLogs.`,
-    { details: { source, stream } },
-  );
+): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of readLog(storage, parts, options)) {
+    bytes += piece.length;
+    if (bytes > constants.MAX_STRING_LENGTH) {
+      throw new StowageError(
+        'CONTENT_TOO_LARGE',
+        `The log ${source}.${stream} is longer than a text can be; read it by streamLogs.`,
+        { details: { source, stream } },
+      );
+    }
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString('utf8');
 }

@@ -27,15 +27,17 @@ const MAX_TRIES = 16;
 const MAX_SHOWN_NAMES = 3;
 
 /**
- * Deletes the text of an attempt's logs, and leaves a note of the time in its place. Of each log it creates the note as
- * the next part, and then deletes the parts before it, so that a reader finds the old log, what is left of it and the note, or the
- * note. A scrub that broke off is finished by another, several at once do no harm, and a log that was scrubbed stays as it is.
+ * Deletes the text of an attempt's logs, and leaves a note of the time in its place. Of each log it creates the
+ * note as the next part, and then deletes the parts before it, so that a reader finds the old log, what is left of
+ * it and the note, or the note. A scrub that broke off is finished by another, several at once do no harm, and a
+ * log that was scrubbed stays as it is.
  *
- * The attempt must be closed: an open one is scrubbed by its owner, who else would go on with the number of the note.
+ * The attempt must be closed: an open one is scrubbed by its owner, who else would go on with the number of the
+ * note.
  *
  * @returns the logs that were chosen; none means that there is no such log
- * @throws StowageError `STORAGE_NOT_PERMITTED` or `STORAGE_FAILED` where something is not confirmed deleted, and may still be read:
- * `details.names` lists it.
+ * @throws StowageError `STORAGE_NOT_PERMITTED` or `STORAGE_FAILED` where something is not confirmed deleted, and
+ * may still be read: `details.names` lists it.
  */
 export async function scrubLogs(
   storage: DataStoreStorage,
@@ -70,7 +72,8 @@ export async function scrubLog(
       const failures = await deleteAll(storage, log.parts.slice(0, -1), { signal });
       return { source, stream, bytes: log.bytes - NOTE_BYTES, next: lastSequence + 1, failures };
     }
-    // Durable before anything is deleted. Others may have taken the number: a scrub at the same time, a write that was given up.
+    // Durable before anything is deleted. Others may have taken the number: a scrub at the same time, a write that
+    // was given up.
     const note = Buffer.from(`[scrubbed ${new Date().toISOString()}]\n`);
     if (await storage.create(names.format(log, lastSequence + 1), note, { signal })) {
       const failures = await deleteAll(storage, log.parts, { signal });

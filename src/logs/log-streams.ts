@@ -34,8 +34,8 @@ export interface OpenedLogData {
 }
 
 /**
- * Checks all of a call before anything of it is written, and opens its files. Synchronous, because a Node stream that fails
- * before anybody listens ends the process.
+ * Checks all of a call before anything of it is written, and opens its files. Synchronous, because a Node stream
+ * that fails before anybody listens ends the process.
  *
  * @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME`
  */

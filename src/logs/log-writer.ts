@@ -21,8 +21,8 @@ import { type LogSource, type LogStreams, openLogStreams } from './log-streams.t
 /** Options of appending to logs. */
 export interface SaveLogsOptions extends CallOptions {
   /**
-   * The time that something a stream gave may wait for more before it is written, in milliseconds: shorter shows a running
-   * task's output sooner, in more and smaller objects. Default 2,000.
+   * The time that something a stream gave may wait for more before it is written, in milliseconds: shorter shows a
+   * running task's output sooner, in more and smaller objects. Default 2,000.
    */
   flushMs?: number | undefined;
 }
@@ -52,8 +52,8 @@ interface Append {
 }
 
 /**
- * Appends to the logs of an attempt; nothing is ever rewritten. The parts of a log are written one after the other, each as soon
- * as the one before it is visible, so that a reader who sees one part sees all before it.
+ * Appends to the logs of an attempt; nothing is ever rewritten. The parts of a log are written one after the other,
+ * each as soon as the one before it is visible, so that a reader who sees one part sees all before it.
  */
 export class LogWriter {
   readonly #storage: DataStoreStorage;
@@ -71,12 +71,13 @@ export class LogWriter {
   }
 
   /**
-   * Appends text and bytes at once, and streams as they come: what a stream gave is written when 1 MiB has gathered, or after
-   * `flushMs`. All streams are read at the same time. One that fails ends the call, and the others with it; what they
-   * gave before that is kept. What was not written yet when `signal` is aborted is dropped.
+   * Appends text and bytes at once, and streams as they come: what a stream gave is written when 1 MiB has
+   * gathered, or after `flushMs`. All streams are read at the same time. One that fails ends the call, and the
+   * others with it; what they gave before that is kept. What was not written yet when `signal` is aborted is
+   * dropped.
    *
-   * @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME` before anything is written; `INVALID_ARGUMENT` for a stream that
-   * yields neither text nor bytes; `ABORTED`; and what a stream throws, as it is.
+   * @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME` before anything is written; `INVALID_ARGUMENT` for a
+   * stream that yields neither text nor bytes; `ABORTED`; and what a stream throws, as it is.
    */
   async append(source: string, streams: LogStreams, options: SaveLogsOptions = {}): Promise<void> {
     checkOptions<SaveLogsOptions>(options, 'saveLogs', SAVE_OPTIONS);
@@ -94,8 +95,9 @@ export class LogWriter {
   }
 
   /**
-   * Deletes what the chosen logs say, and leaves a note in its place. What was on its way counts: calls before this one, and
-   * what their streams gave and was not written yet. Streams that are still being read go on after the note.
+   * Deletes what the chosen logs say, and leaves a note in its place. What was on its way counts: calls before this
+   * one, and what their streams gave and was not written yet. Streams that are still being read go on after the
+   * note.
    *
    * @throws StowageError as `scrubLogs` does
    */
@@ -103,7 +105,8 @@ export class LogWriter {
     validateLogChoice(choice);
     const logs = [...this.#logs.values()].filter((log) => isChosen(log, choice));
     const turns = logs.map((log) => this.#turns.run(log.id, () => this.#scrubLog(log, options)));
-    // All at once, so that streams do not go on meanwhile; and all to their end, so that nothing happens after an error.
+    // All at once, so that streams do not go on meanwhile; and all to their end, so that nothing happens after an
+    // error.
     await Promise.allSettled(turns);
     const scrubs = (await Promise.all(turns)).filter((scrub) => scrub !== undefined);
     return toScrubbedLogs(this.#storage, this.#path, this.#attempt, scrubs);
@@ -163,8 +166,8 @@ export class LogWriter {
   }
 
   /**
-   * The number of a write that failed is tried again by the next: it may have taken effect, or still do, and then the name is
-   * taken and the next number's turn.
+   * The number of a write that failed is tried again by the next: it may have taken effect, or still do, and then
+   * the name is taken and the next number's turn.
    */
   async #writePart(log: OpenLog, bytes: Uint8Array, { signal }: CallOptions): Promise<void> {
     log.isBegun = true;

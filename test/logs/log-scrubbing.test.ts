@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StowageError } from '../../src/errors.ts';
-import { logSize } from '../../src/logs/log-reader.ts';
+import { findLog } from '../../src/logs/log-reader.ts';
 import { scrubLogs } from '../../src/logs/log-scrubbing.ts';
 import type { DeleteFailure } from '../../src/storage/contract.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
@@ -92,7 +92,7 @@ describe.each(STORAGES)('scrubbed logs on %s', (_, open) => {
     expect(Date.parse(time)).toBeGreaterThanOrEqual(before);
     expect(Date.parse(time)).toBeLessThanOrEqual(Date.now());
     expect(await textOf(storage, 'stderr')).toBe('fine');
-    expect(await logSize(storage, path, 0, { source: 'task', stream: 'stdout' }, {})).toBe(36);
+    expect((await findLog(storage, path, 0, { source: 'task', stream: 'stdout' }, {}))?.bytes).toBe(36);
     const names = await partsIn(storage);
     expect(names).toEqual(['runtime.stdout.00000001', 'task.stderr.00000000', 'task.stdout.00000002']);
     const text = await textOf(storage);

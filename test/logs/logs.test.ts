@@ -6,7 +6,7 @@ import { ReadableStream } from 'node:stream/web';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { logSize } from '../../src/logs/log-reader.ts';
+import { findLog } from '../../src/logs/log-reader.ts';
 import type { LogData, LogStreams } from '../../src/logs/log-streams.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
@@ -137,7 +137,9 @@ describe.each(STORAGES)('logs on %s', (_, open) => {
         for (const [stream, cut] of calls) {
           const expected = expectedOf(cut);
           expectBytes(await bytesOf(storage, stream), expected);
-          expect(await logSize(storage, path, 0, { source: 'task', stream }, {})).toBe(expected.length);
+          expect((await findLog(storage, path, 0, { source: 'task', stream }, {}))?.bytes).toBe(
+            expected.length,
+          );
           const sizes = await Promise.all(
             (await objectNames(storage, `logs/Test/r1/fit/0/0.task.${stream}.`)).map(
               async (name) => (await storage.head(name))?.bytes,
@@ -325,7 +327,7 @@ describe('nothing at all', () => {
       'task.text.00000000',
     ]);
     expect(await textOf(storage, 'stream')).toBe('');
-    expect(await logSize(storage, path, 0, { source: 'task', stream: 'none' }, {})).toBe(0);
+    expect(await findLog(storage, path, 0, { source: 'task', stream: 'none' }, {})).toBe(undefined);
   });
 });
 
