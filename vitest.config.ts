@@ -12,7 +12,7 @@ export default defineConfig({
     // Vitest leaves one core to itself, which on a machine with two runs one file after the other; most of ours wait for
     // servers, other processes and fsyncs.
     maxWorkers: Math.max(2, availableParallelism() - 1),
-    setupFiles: ['test/equal-bytes.ts'],
+    setupFiles: ['test/setup.ts'],
     coverage: { provider: 'v8', include: ['src/**/*.ts'], thresholds: { lines: 90 } },
     projects: [
       {

@@ -17,9 +17,4 @@ function bytesOf(view: ArrayBufferView): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
-// A worker runs this before each test file, but its testers are one list.
-const isAdded = Symbol.for('stowage.equal-bytes');
-if (!(isAdded in globalThis)) {
-  Object.assign(globalThis, { [isAdded]: true });
-  expect.addEqualityTesters([haveEqualBytes]);
-}
+expect.addEqualityTesters([haveEqualBytes]);

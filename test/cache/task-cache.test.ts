@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { CacheHit } from '../../src/cache/entry-reader.ts';
 import { TaskCache } from '../../src/cache/task-cache.ts';
 import type { TaskCacheFailure } from '../../src/cache/task-cache-failures.ts';
@@ -21,6 +21,7 @@ const key = keyOf('a');
 const failures: TaskCacheFailure[] = [];
 const listen = (message: unknown): void => void failures.push(message as TaskCacheFailure);
 channel('stowage:task-cache-failed').subscribe(listen);
+afterAll(() => void channel('stowage:task-cache-failed').unsubscribe(listen));
 afterEach(() => void failures.splice(0));
 
 function cacheOf(storage: ConstructorParameters<typeof StorageDecorator>[0], options = {}): TaskCache {

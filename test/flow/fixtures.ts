@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect } from 'vitest';
+import { expect } from 'vitest';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { isStowageError, type StowageError, type StowageErrorCode } from '../../src/errors.ts';
 import type { OpenTaskDataStore } from '../../src/flow/open-task-data-store.ts';
@@ -10,24 +10,19 @@ import { FlowDataStore } from '../../src/flow-data-store.ts';
 import type { FlowDataStoreOptions } from '../../src/flow-options.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-
-const cleanups: (() => void | Promise<void>)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+import { afterThisTest } from '../cleanups.ts';
 
 /** A folder that is removed after the test; on a tmpfs where there is one. */
 export function scratchFolder(): string {
   const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'stowage-test-'));
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  afterThisTest(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
 /** A flow in a store of its own: in memory unless another storage is given. */
 export async function openFlow(options: Partial<FlowDataStoreOptions> = {}): Promise<FlowDataStore> {
   const flow = await FlowDataStore.open({ flowName: 'Test', storage: new MemoryStorage(), ...options });
-  cleanups.push(() => flow.close());
+  afterThisTest(() => flow.close());
   return flow;
 }
 

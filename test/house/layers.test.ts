@@ -43,3 +43,10 @@ describe('the name of a test file tells its layer', () => {
     expect([...reachOf(name).files].filter((file) => file.startsWith('servers/'))).toEqual([]);
   });
 });
+
+it.each([...imports.keys()].filter((name) => !name.endsWith('.test.ts') && name !== 'setup.ts'))(
+  '%s, which test files share, adds no hook when it is loaded, once for all of them',
+  (name) => {
+    expect(readFileSync(join(TEST, name), 'utf8')).not.toMatch(/^(?:before|after)(?:Each|All)\(/m);
+  },
+);
