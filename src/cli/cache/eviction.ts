@@ -20,7 +20,7 @@ export class Eviction {
   /** All that were to be evicted. */
   entries = 0;
   evicted = 0;
-  /** The time that those took which were evicted or, in a dry run, would be; so for what follows. */
+  /** The time of the runs of those that were evicted, or would be in a dry run. So for what follows. */
   durationMs = 0;
   bytes = 0;
   unreadable = 0;
