@@ -36,11 +36,11 @@ export interface SavedBlob extends StoredContent {
 
 /** A content saved as a plain object outside a task. */
 export interface SavedData extends SavedBlob, StoredPlain {
-  /** Where any tool opens it. */
+  /** The address at which any tool opens it. */
   uri: string;
 }
 
-/** What can be saved: bytes in memory, or a stream of any length. */
+/** Content that can be saved: bytes in memory, or a stream of any length. */
 export type Blob = Uint8Array | AsyncIterable<Uint8Array>;
 
 /**

@@ -45,7 +45,7 @@ export async function listCopies(
   return copies;
 }
 
-/** What a pack or a plain object looks like from outside. */
+/** A pack or a plain object as it looks from outside. */
 export interface ObjectPresence {
   bytes: number;
   marked: boolean;
@@ -87,7 +87,7 @@ export async function lookAtPacks(
   return found;
 }
 
-/** Of packs of one session, in their order. */
+/** Looks at packs of one session, in their order. */
 async function lookAtNear(
   storage: DataStoreStorage,
   near: readonly string[],

@@ -18,7 +18,7 @@ import { findRemains, identityLost } from './store-remains.ts';
 /** The id of a store whose stowage.json was lost: the one that it had, or a `new` one. */
 export type LostIdentity = 'new' | SessionId;
 
-/** How long a store counts as there after it was seen, where nothing asks for a look by itself. */
+/** A store counts as there for so long after it was seen, if nothing asks for a look by itself. */
 export const LOOK_INTERVAL_MS = 60_000;
 
 /**

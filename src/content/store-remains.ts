@@ -2,7 +2,7 @@ import { StowageError } from '../errors.ts';
 import { SESSION_PATTERN } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 
-/** What a store keeps of runs, attempts and sessions, and what of each folder is looked at. */
+/** The folders in which a store keeps runs, attempts and sessions, and the names looked at in each. */
 const RECORDS: Readonly<Record<string, RegExp>> = {
   'flows/': /^flows(?:\/[^/]+){4}\/\d+\.attempt\.json$/,
   'loose/': new RegExp(`^loose/${SESSION_PATTERN}\\.attempt\\.json$`),

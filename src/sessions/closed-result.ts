@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ArtifactTable, Description } from '../format/description.ts';
 import type { DoneRecord, SessionOrigin } from '../format/session-files.ts';
 
-/** What a session that is closed left: everything that a copy of it says again. */
+/** The result of a closed session: everything that a copy of it says again. */
 export interface ClosedResult {
   done: DoneRecord;
   /** ISO 8601. */
@@ -39,7 +39,7 @@ function comparable({ done, described, erased }: ClosedResult): object {
   };
 }
 
-/** What two descriptions must agree on to be the same. */
+/** The members on which two equal descriptions agree. */
 export function comparableDescription({
   table,
   metadata,

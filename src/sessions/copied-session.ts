@@ -40,7 +40,7 @@ import type { Staging } from './staging.ts';
 export interface CopyIdentity extends SessionFiles {
   session: SessionId;
   origin: SessionOrigin;
-  /** How to name it to people. */
+  /** Its name for people. */
   what: string;
 }
 
@@ -58,7 +58,7 @@ const DOMAIN = 'stowage copy 1';
 /** More pins than these do not go into attempt.json. */
 const MAX_FIRST_PINS = 1_000;
 const MAX_PINS_A_RECORD = 10_000;
-/** How often content is written again that is gone whenever it is looked for. */
+/** Content that is gone whenever it is looked for is written again so often. */
 export const MAX_COPY_TRIES: number = 3;
 const PIN_NUMBERS = 100_000_000;
 

@@ -32,17 +32,17 @@ interface AtPlace {
   place?: string | undefined;
 }
 
-/** How a session is opened. */
+/** Options of opening a session. */
 export interface OpenSessionOptions extends CallOptions {
   /** One that was never used. Default: a new one. */
   id?: SessionId | undefined;
   /** ISO 8601. Default: now. */
   startedAt?: string | undefined;
-  /** How often it shows that it is alive. Default: every ten minutes. */
+  /** The time between heartbeats. Default: ten minutes. */
   beatIntervalMs?: number | undefined;
 }
 
-/** How a session ends. */
+/** The ends of a session. */
 export interface SessionEnding extends Pick<DoneRecord, 'outcome' | 'error'> {
   /** Nobody wants what it wrote, so that it need not be durable. Default `false`. */
   keepsNothing?: boolean | undefined;

@@ -9,11 +9,11 @@ import type { DataStoreStorage } from './contract.ts';
 export interface CanonicalAddress {
   /** The same for two addresses that lead to the same objects; it names no credentials. */
   identity: string;
-  /** By what `openStorage` opens it again, in any folder, and whatever the environment says of endpoints. */
+  /** The address by which `openStorage` opens it again, in any folder, and whatever the environment says of endpoints. */
   uri: string;
 }
 
-/** What an address of a bucket may say after "?": where its server is, and how to get there. */
+/** The parts of a bucket's address after "?": where its server is, and how to get there. */
 const PARAMETERS: Readonly<Record<string, { endpoint: string; others: readonly string[] }>> = {
   s3: { endpoint: 'endpoint', others: ['region', 'forcePathStyle'] },
   gcs: { endpoint: 'apiEndpoint', others: ['projectId', 'userProject'] },
@@ -75,7 +75,7 @@ export function folderUri(path: string): string {
   return pathToFileURL(realPathOf(resolve(path))).href;
 }
 
-/** Of a folder that need not exist: of the nearest one that does, and the rest as it is. */
+/** Takes a folder that need not exist: the nearest one that does is resolved, and the rest stays as it is. */
 function realPathOf(path: string): string {
   try {
     return realpathSync.native(path);

@@ -41,7 +41,7 @@ export function readableRange(name: string, bytes: number, options: GetOptions):
 }
 
 /**
- * How many entries a listing may give.
+ * Checks the number of entries that a listing may give.
  *
  * @throws StowageError `INVALID_ARGUMENT`
  */

@@ -25,7 +25,7 @@ interface MemoryObject {
   version: number;
 }
 
-/** What one or more instances share. */
+/** The state that instances share. */
 class MemoryObjects {
   readonly byName = new Map<string, MemoryObject>();
   versions = 0;

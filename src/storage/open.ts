@@ -32,7 +32,7 @@ export type StorageFactory = (
   options: OpenStorageOptions,
 ) => DataStoreStorage | Promise<DataStoreStorage>;
 
-/** At least two letters before the colon, because one is a drive of Windows (`C:\stores`). */
+/** Takes at least two letters before the colon, because one is a drive of Windows (`C:\stores`). */
 const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
 
 const DEFAULT_MAX_IN_FLIGHT = 64;

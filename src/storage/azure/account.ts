@@ -7,7 +7,7 @@ import type { AzureTokenCredential, CheckedAzureOptions } from './options.ts';
 /** The module of Azure's SDK. */
 export type AzureSdk = typeof import('@azure/storage-blob');
 
-/** Where an account's blobs are, and how to be let in. */
+/** The address of an account's blobs, and the credentials. */
 export interface AzureAccount {
   /** The blob service, without a `/` at its end. */
   endpoint: string;
@@ -17,7 +17,7 @@ export interface AzureAccount {
   sas?: string | undefined;
 }
 
-/** What the surroundings say, under the names that Azure's own command line uses. */
+/** The environment's settings, under the names that Azure's own command line uses. */
 interface Environment {
   AZURE_STORAGE_ACCOUNT?: string | undefined;
   AZURE_STORAGE_CONNECTION_STRING?: string | undefined;

@@ -6,11 +6,11 @@ const ADDRESS = /^(?:az|azure|abfss?):\/\/([^/?#]*)(?:\/([^?]*))?(?:\?(.*))?$/is
 /** The account in the host of its blob service (or that of its data lake), in every cloud; some have a zone after it. */
 const ACCOUNT_HOST = /^([a-z0-9]{3,24})(?:\.z\d+)?\.(?:blob|dfs)\./i;
 
-/** What an address says of a store. */
+/** A store by its address. */
 export type AzureAddress = Pick<AzureStorageOptions, 'container' | 'prefix' | 'account' | 'endpoint'>;
 
 /**
- * What an address says: `az://container/prefix?account=...&endpoint=...`, or with the account's host
+ * Reads an address: `az://container/prefix?account=...&endpoint=...`, or with the account's host
  * `az://account.blob.core.windows.net/container/prefix`, or as Hadoop writes it
  * `abfss://container@account.dfs.core.windows.net/prefix`. `az:`, `azure:`, `abfs:` and `abfss:` mean the same. The prefix
  * is taken as it is written: nothing in it is percent-decoded. One with a `?` is given by options.

@@ -14,7 +14,7 @@ const CUT_OFF = /\.(?=\/|$)/;
 const SURROGATE = /[\ud800-\udfff]/;
 
 /**
- * How names of objects become names of blobs: a prefix goes before them, and a dot that ends a segment becomes `%2E`,
+ * Makes names of blobs from names of objects: a prefix goes before them, and a dot that ends a segment becomes `%2E`,
  * because Azure cuts it off, and `v1.` would be `v1`. A segment that ends in `%2E` anyway becomes one that ends in `%252E`.
  */
 export class BlobNames extends ObjectKeys {
@@ -48,7 +48,7 @@ export class BlobNames extends ObjectKeys {
   }
 
   /**
-   * What the blobs of all objects begin with whose names begin with `prefix`. Others may begin with it as well: a dot at its
+   * The beginning of the blobs of all objects whose names begin with `prefix`. Others may begin with it as well: a dot at its
    * end is left out, because a segment may end there.
    *
    * @throws StowageError `INVALID_ARGUMENT`

@@ -34,7 +34,7 @@ const WRITE_ID = 'writeid';
 const VERSION = /^"[^"]+"$/;
 /** The most blobs that Azure gives by one request. */
 const MAX_BLOBS_OF_A_REQUEST = 5000;
-/** Of the ids of blocks. All of a blob must be of one length, those of other writers and releases too: this can never change. */
+/** The length of the ids of blocks. All of a blob must be of one length, those of other writers and releases too: this can never change. */
 const NUMBER_DIGITS = 6;
 const CREATED = 201;
 const ACCEPTED = 202;
@@ -168,7 +168,7 @@ export class AzureDriver implements BucketDriver {
     this.#connection.close();
   }
 
-  /** What a request says of a blob beside its bytes. */
+  /** The headers of a blob beside its bytes. */
   written({ contentType, writeId, condition }: NewObject): object {
     const { tier } = this.#options;
     return {
@@ -236,7 +236,7 @@ function headOf(answer: {
   };
 }
 
-/** What the service compares with the bytes that arrive. */
+/** The checksum that the service compares with the bytes that arrive. */
 function checksumOf(bytes: Uint8Array): { transactionalContentMD5: Uint8Array } {
   return { transactionalContentMD5: createHash('md5').update(bytes).digest() };
 }

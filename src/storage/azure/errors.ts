@@ -122,7 +122,7 @@ const TIER: Meaning = {
   what: 'the account has no such access tier for blobs like this',
   remedy: 'choose another tier, or none',
 };
-/** Of an answer that Azure does not give. */
+/** The error for an answer that Azure does not give. */
 export const NOT_AZURE: Meaning = {
   code: 'STORAGE_FAILED',
   what: 'the answer is not one of Azure Blob Storage',
@@ -135,7 +135,7 @@ export const HIERARCHY: Meaning = {
   remedy: 'use an account without one',
 };
 
-/** Which error of Azure (`x-ms-error-code`), or of its SDK, means what. Only `STORAGE_UNAVAILABLE` is retried. */
+/** The meanings of Azure's errors (`x-ms-error-code`), and of its SDK's. Only `STORAGE_UNAVAILABLE` is retried. */
 const MEANINGS = meaningsOf([
   [NO_CONTAINER, 'ContainerNotFound ContainerBeingDeleted'],
   [NO_ACCOUNT, 'ResourceNotFound'],
@@ -175,7 +175,7 @@ const MEANINGS = meaningsOf([
   [UNSUPPORTED, 'FeatureVersionMismatch NotImplemented'],
 ]);
 
-/** What the SDK says of an answer that ended too early. */
+/** The SDK's words for an answer that ended too early. */
 const CUT_SHORT = /^Error reading response|^Data corruption failure|Unclosed root tag/;
 /** The service compares a request's time with its own; it takes a quarter of an hour. */
 const MAX_CLOCK_DIFFERENCE_MS = 15 * 60_000;
@@ -188,7 +188,7 @@ interface SdkError extends Error {
   details?: { authenticationErrorDetail?: string };
 }
 
-/** What is known of the connection beside the error. */
+/** The facts of the connection beside the error. */
 interface Surroundings {
   /** The time at which the SAS expires, where there is one. */
   sasExpiresAtMs?: number | undefined;
@@ -196,7 +196,7 @@ interface Surroundings {
   mayRepeat: boolean;
 }
 
-/** What an error of the SDK means. */
+/** Tells what an error of the SDK means. */
 export function classify(thrown: Error, operation: string, surroundings: Surroundings): Failure {
   const error = thrown as SdkError;
   const status = error.statusCode;

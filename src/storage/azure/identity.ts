@@ -1,7 +1,7 @@
 import { StowageError } from '../../errors.ts';
 import type { AzureTokenCredential } from './options.ts';
 
-/** What is used of `@azure/identity`. */
+/** The parts of `@azure/identity` that are used here. */
 interface IdentitySdk {
   DefaultAzureCredential: new () => AzureTokenCredential;
 }

@@ -2,11 +2,11 @@ import type { ContainerClient } from '@azure/storage-blob';
 import { StowageError } from '../../errors.ts';
 import { checkOptionsKnown, checkTransfers } from '../bucket/options.ts';
 
-/** How the objects of an `AzureStorage` are reached and kept. */
+/** Options of an `AzureStorage`: how its objects are reached and kept. */
 export interface AzureStorageOptions {
   /** The container, which must exist. May be left out where `containerClient` is given. */
   container?: string | undefined;
-  /** What the names of all blobs begin with, `/`-separated. Default: nothing. */
+  /** The beginning of the names of all blobs, `/`-separated. Default: nothing. */
   prefix?: string | undefined;
   /** The storage account. Default: that of `endpoint`, of the connection string, or `AZURE_STORAGE_ACCOUNT`. */
   account?: string | undefined;
@@ -21,7 +21,7 @@ export interface AzureStorageOptions {
   accountKey?: string | undefined;
   /** A shared access signature of the account or the container. Default: `AZURE_STORAGE_SAS_TOKEN`, if it is of the same account. */
   sasToken?: string | undefined;
-  /** What gives tokens of Microsoft Entra ID. Default, without any of the above: `DefaultAzureCredential` of `@azure/identity`. */
+  /** The giver of tokens of Microsoft Entra ID. Default, without any of the above: `DefaultAzureCredential` of `@azure/identity`. */
   credential?: AzureTokenCredential | undefined;
   /**
    * A client to use, for proxies, policies or credentials of one's own; nothing else of the account may be given then. It
@@ -33,18 +33,18 @@ export interface AzureStorageOptions {
   /** The longest time in which nothing is sent or received before a request fails. Default 60,000 (1 minute). */
   requestTimeoutMs?: number | undefined;
   /**
-   * How large the blocks are in which large objects are moved: 1 MiB to 1 GiB. Those of a stream double in size after
+   * The size of the blocks in which large objects are moved: 1 MiB to 1 GiB. Those of a stream double in size after
    * every 700, so that their number never reaches the 50,000 that a blob may have. Default 8,388,608 (8 MiB).
    */
   partBytes?: number | undefined;
-  /** How many parts of `partBytes` may be under way at a time, of all calls together, in each direction. Default 8. */
+  /** The most parts of `partBytes` under way at a time, of all calls together, in each direction. Default 8. */
   concurrency?: number | undefined;
 }
 
 /** The access tiers whose blobs can be read at once. */
 export type AzureAccessTier = 'Hot' | 'Cool' | 'Cold';
 
-/** What gives access tokens: any credential of `@azure/identity`. */
+/** A giver of access tokens: any credential of `@azure/identity`. */
 export interface AzureTokenCredential {
   /** Gives a token for `scopes`, or `null`; called again when it is about to expire. */
   getToken(

@@ -25,7 +25,7 @@ import { BucketReads, type Target } from './reads.ts';
 import { TransferBudget } from './transfers.ts';
 import { BucketWrites } from './writes.ts';
 
-/** How large objects are moved. */
+/** Options of how large objects are moved. */
 export interface TransferSettings {
   partBytes: number;
   concurrency: number;
@@ -129,7 +129,7 @@ export abstract class BucketStorage implements DataStoreStorage {
   }
 
   /**
-   * What every call begins with.
+   * Every call begins with this.
    *
    * @internal
    * @throws StowageError `STORAGE_CLOSED`, `ABORTED`

@@ -5,7 +5,7 @@ import { storageError } from './connection-errors.ts';
 import type { BucketDriver, DriverCall } from './driver.ts';
 import { DriverError, type Failure, type Refusal } from './errors.ts';
 
-/** What a request is for. */
+/** The purpose of a request. */
 export interface BucketCall {
   operation: string;
   /** The name of the object, not its key. */
@@ -99,7 +99,7 @@ export class BucketCalls {
     return storageError(failure, request, this.#wasReached, cause);
   }
 
-  /** What is sent later fails. */
+  /** Requests that are sent later fail. */
   close(): void {
     this.#isClosed = true;
     this.#driver.close();

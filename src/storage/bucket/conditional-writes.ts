@@ -28,17 +28,17 @@ export class ConditionalWrites {
     this.#calls = calls;
   }
 
-  /** Of an object that must be absent, by one request. @throws StowageError `STORAGE_UNSUPPORTED`, `ABORTED` */
+  /** Makes sure for an object that must be absent, by one request. @throws StowageError `STORAGE_UNSUPPORTED`, `ABORTED` */
   ensurePut(signal: AbortSignal | undefined): Promise<void> {
     return this.#ensure(this.#tryPut, signal);
   }
 
-  /** Of an object that must be absent, in parts. @throws StowageError `STORAGE_UNSUPPORTED`, `ABORTED` */
+  /** Makes sure for an object that must be absent, in parts. @throws StowageError `STORAGE_UNSUPPORTED`, `ABORTED` */
   ensureUpload(signal: AbortSignal | undefined): Promise<void> {
     return this.#ensure(this.#tryUpload, signal);
   }
 
-  /** Of a version that must be there. @throws StowageError `STORAGE_UNSUPPORTED`, `ABORTED` */
+  /** Makes sure for a version that must be there. @throws StowageError `STORAGE_UNSUPPORTED`, `ABORTED` */
   ensureReplace(signal: AbortSignal | undefined): Promise<void> {
     return this.#ensure(this.#tryReplace, signal);
   }

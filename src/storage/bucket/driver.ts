@@ -2,7 +2,7 @@ import type { Failure } from './errors.ts';
 import type { ObjectKeys } from './keys.ts';
 
 /**
- * What differs from one bucket service to the next, and nothing else. `BucketStorage` does the rest: keys, order and limits of
+ * The differences from one bucket service to the next, and nothing else. `BucketStorage` does the rest: keys, order and limits of
  * listings, downloads by ranges and uploads in parts, "was that write mine?", trials of conditional writes, error texts.
  *
  * A driver sends each request once, and believes an answer only in the shape that its service gives: for any other it throws a
@@ -12,13 +12,13 @@ import type { ObjectKeys } from './keys.ts';
 export interface BucketDriver {
   /** As of `DataStoreStorage`. */
   readonly type: string;
-  /** Where requests go, for messages: `bucket "data" at localhost:9000`. */
+  /** The address of requests, for messages: `bucket "data" at localhost:9000`. */
   readonly place: string;
   /** As of `DataStoreStorage`. */
   readonly endpoint: string | undefined;
   readonly limits: BucketLimits;
   readonly conditions: ConditionsOfWrites;
-  /** How names become keys. */
+  /** The encoding of names as keys. */
   readonly keys: Pick<ObjectKeys, 'prefix' | 'keyOf' | 'prefixOf' | 'reservedKeyOf' | 'nameOf' | 'folderOf'>;
 
   /** The object's address in the form that other tools of the service take. */
@@ -60,7 +60,7 @@ export interface DriverCall {
 export interface BucketLimits {
   /** The most keys of one `deleteMany`. */
   deleteKeys: number;
-  /** How many of them are under way at a time. */
+  /** The most of them under way at a time. */
   deletesAtATime: number;
   /** True if parts go one after the other, each of the same size, rather than side by side. */
   partsInOrder: boolean;
@@ -70,15 +70,15 @@ export interface BucketLimits {
   listsAfter: boolean;
 }
 
-/** How far a server can be trusted to honour the conditions of writes, and what to say of one that does not. */
+/** Tells how far a server can be trusted to honour the conditions of writes, and what to say of one that does not. */
 export interface ConditionsOfWrites {
   /** `trusted` at its word, `tried` before the first write, or `absent`: nobody else writes, and the engine looks first. */
   readonly trust: 'trusted' | 'tried' | 'absent';
   /** A version that no object has. */
   readonly noVersion: string;
-  /** What the service calls each condition. */
+  /** The service's names of the conditions. */
   readonly names: { readonly put: string; readonly upload: string; readonly replace: string };
-  /** What to do about a server that ignores one: a sentence. */
+  /** The remedy for a server that ignores one: a sentence. */
   readonly remedy: string;
 }
 
@@ -89,7 +89,7 @@ export interface ReadRequest {
   ifVersion?: string | undefined;
 }
 
-/** What is known of an object. */
+/** An object as far as it is known. */
 export interface ObjectHead {
   /** Length of the whole object, in bytes; `NaN` where the server does not tell. */
   bytes: number;
@@ -102,7 +102,7 @@ export interface ObjectHead {
 
 /** An answer that brings an object or a part of it. Its body is read to the end, or the signal of its call is aborted. */
 export interface Reading extends ObjectHead {
-  /** Where in the object the body begins; `NaN` where the answer does not tell. */
+  /** The offset in the object at which the body begins; `NaN` if the answer does not tell. */
   offset: number;
   /** The length of the body, in bytes. */
   length: number;
@@ -115,7 +115,7 @@ export interface Reading extends ObjectHead {
 export interface NewObject {
   key: string;
   contentType: string;
-  /** To be left in the metadata: it tells a writer whose answer was lost that the object is its own. */
+  /** Left in the metadata: it tells a writer whose answer was lost that the object is its own. */
   writeId: string;
   /** Write only if there is no object (`absent`), or one of this version. Default: whatever is there. */
   condition?: 'absent' | { ifVersion: string } | undefined;
@@ -139,31 +139,31 @@ export interface PartsUpload {
 export interface PartPosition {
   /** From 0. */
   index: number;
-  /** Where in the object the part begins, in bytes. */
+  /** The offset in the object at which the part begins, in bytes. */
   offset: number;
   isLast: boolean;
 }
 
 export interface ListQuery {
-  /** What keys begin with. */
+  /** The beginning of keys. */
   prefix: string;
   /** Keys up to and including this one are not wanted; a driver may give them. Only one that `listsAfter` is asked. */
   startAfter?: string | undefined;
   /** `/` for one level, of which deeper ones are folders. */
   delimiter?: '/' | undefined;
-  /** How many entries are still wanted; infinite for all, and while what is listed will be left out. */
+  /** The number of entries still wanted; infinite for all, and while what is listed will be left out. */
   wanted: number;
   /** True if what is listed comes before `startAfter`, and will be left out. */
   isSkipping: boolean;
   details: boolean;
-  /** Of the page before. */
+  /** The `next` of the page before. */
   token?: string | undefined;
 }
 
 /** A page of keys, in any order. Keys that no store wrote may be among them. */
 export interface DriverPage {
   entries: ListedKey[];
-  /** By what the next page is asked for; absent after the last one, and only if the answer says that it is the last. */
+  /** The token by which the next page is asked for; absent after the last one, and only if the answer says that it is the last. */
   token?: string | undefined;
 }
 

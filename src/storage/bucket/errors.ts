@@ -5,11 +5,11 @@ export interface FailedRequest {
   operation: string;
   /** The object, or what the operation is about. */
   name: string;
-  /** Where it went, for messages: `bucket "data" at s3.eu-west-1.amazonaws.com`. */
+  /** The address of the request, for messages: `bucket "data" at s3.eu-west-1.amazonaws.com`. */
   place: string;
 }
 
-/** What an error of a service means to the caller, and what to do about it. */
+/** The meaning of a service's error for the caller, and the remedy. */
 export interface Meaning {
   code: StowageErrorCode;
   what: string;
@@ -29,10 +29,10 @@ export type Refusal =
   /** The answer has no body that would tell why; one to a read has. */
   | 'unexplained';
 
-/** What a driver makes of an error. */
+/** The judgement of a driver on an error. */
 export interface Failure {
   meaning: Meaning;
-  /** What the service says, for the message: its code, the status, its words. */
+  /** The service's words, for the message: its code, the status, its words. */
   about: string;
   refusal?: Refusal | undefined;
   /** The HTTP status, where there was an answer. */
@@ -41,7 +41,7 @@ export interface Failure {
   mayBeOwn?: boolean | undefined;
   /** No answer came: where Node.js knows why, that counts rather than `meaning`. */
   isOfConnection?: boolean | undefined;
-  /** Who failed, where it is not the service itself: who gives out credentials, say. */
+  /** The one that failed, if not the service itself: a giver of credentials, say. */
   place?: string | undefined;
   /** Further `details` of the error. */
   details?: Readonly<Record<string, unknown>> | undefined;

@@ -1,7 +1,7 @@
 import { StowageError } from '../../errors.ts';
 import { isObjectSegment, RESERVED_SEGMENT, validateObjectName, validatePrefix } from '../names.ts';
 
-/** What all of S3, Azure and GCS take, in bytes of UTF-8. */
+/** The longest key that all of S3, Azure and GCS take, in bytes of UTF-8. */
 const MAX_KEY_BYTES = 1024;
 /**
  * The most bytes of a prefix. A store's own names take up to 616 (of a trace, with four names of 128 bytes each), so that
@@ -9,7 +9,7 @@ const MAX_KEY_BYTES = 1024;
  */
 const MAX_PREFIX_BYTES = 400;
 
-/** How names of objects become the keys of a bucket: a prefix goes before them, nothing else changes. */
+/** Makes the keys of a bucket from names of objects: a prefix goes before them, nothing else changes. */
 export class ObjectKeys {
   /** Empty, or ending in `/`. */
   readonly prefix: string;

@@ -8,7 +8,7 @@ import type { BucketCalls } from './calls.ts';
 import type { BucketDriver, ListedKey, ListQuery } from './driver.ts';
 import { type BucketReads, wholeSeconds } from './reads.ts';
 
-/** How many objects are asked for side by side, where a listing does not tell enough of them. */
+/** So many objects are asked for side by side, if a listing does not tell enough of them. */
 const HEADS_AT_A_TIME = 8;
 
 /** An entry of a listing, and whether the service may have listed it too early. */

@@ -1,6 +1,6 @@
 import type { StowageError } from '../../errors.ts';
 
-/** What every storage of objects is told of its prefix and its transfers. */
+/** Options of every bucket storage: its prefix and its transfers. */
 interface TransferOptions {
   prefix?: string | undefined;
   requestTimeoutMs?: number | undefined;

@@ -3,7 +3,7 @@ const MAX_PART_BYTES = 1024 * 1024 * 1024;
 const FIRST_ROOM_BYTES = 64 * 1024;
 
 /**
- * How large part `index` (from 0) of an object of unknown length is, in bytes. The size doubles after every 700 parts, up
+ * The size of part `index` (from 0) of an object of unknown length, in bytes. The size doubles after every 700 parts, up
  * to 1 GiB: from 5 MiB on, 10,000 parts hold 5 TiB, yet a short stream takes little memory.
  */
 export function partBytesAt(index: number, firstPartBytes: number): number {

@@ -110,7 +110,7 @@ export class BucketReads {
     return { ...info, body: new Uint8Array(0) };
   }
 
-  /** What the first request asks for: no more than may be returned, and one part of what is longer than two. */
+  /** The range of the first request: no more than may be returned, and one part of what is longer than two. */
   #firstOf(name: string, { range, maxBytes = DEFAULT_MAX_GET_BYTES }: GetOptions): ByteRange | undefined {
     if (!range && this.#driver.limits.readsWhole) return undefined;
     const anything = { range, maxBytes: Number.MAX_SAFE_INTEGER };

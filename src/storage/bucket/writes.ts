@@ -18,7 +18,7 @@ const DEFAULT_CONTENT_TYPE = 'application/octet-stream';
 const PARTS_IN_ONE_PUT = 4;
 const ABANDON_AGAIN_AFTER_MS = [100, 300, 1000, 3000];
 const MOST_ABANDONING_MS = 10_000;
-/** What Node.js calls a connection that the other side gave up. */
+/** Node.js's codes of a connection that the other side gave up. */
 const HUNG_UP = ['ECONNRESET', 'EPIPE', 'ECONNABORTED'];
 
 /** An object that is being created. */

@@ -4,7 +4,7 @@ import type { GcsStorageOptions } from './options.ts';
 const ADDRESS = /^gc?s:\/\/([^/?#]*)(?:\/([^?]*))?(?:\?(.*))?$/is;
 
 /**
- * What `gs://bucket/prefix?apiEndpoint=...&projectId=...&userProject=...` says; `gcs:` means the same. The prefix is taken
+ * Reads `gs://bucket/prefix?apiEndpoint=...&projectId=...&userProject=...`; `gcs:` means the same. The prefix is taken
  * as it is written, as other tools of Cloud Storage do: nothing in it is percent-decoded. One with a `?` is given by
  * options.
  *

@@ -2,7 +2,7 @@ import { StowageError } from '../../errors.ts';
 import { endpointOfEnvironment, withProtocol } from '../endpoints.ts';
 import type { CheckedGcsOptions, GcsClient } from './options.ts';
 
-/** Where requests go, and who sends them. */
+/** The address of requests, and their sender. */
 export interface GcsConnection {
   /** An origin, perhaps with a path; without a `/` at its end. */
   endpoint: string;

@@ -59,7 +59,7 @@ function updated(before: number, bytes: Uint8Array, table: Int32Array): number {
   return state;
 }
 
-/** What four bytes do to the state that is `distance` bytes behind them. */
+/** The effect of four bytes on the state that is `distance` bytes behind them. */
 function ofWord(table: Int32Array, distance: number, word: number): number {
   const base = distance * TABLE_LENGTH;
   return (

@@ -28,14 +28,14 @@ import { UploadSession } from './upload-session.ts';
 
 /** The user metadata in which a write leaves its own mark. */
 const WRITE_ID = 'write-id';
-/** What a generation looks like; `0` would mean that there must be no object. */
+/** The form of a generation; `0` would mean that there must be no object. */
 const GENERATION = /^[1-9]\d{0,18}$/;
 /** Bytes of which the checksum is taken before others get their turn. */
 const CHECKED_AT_ONCE = 4 * 1024 * 1024;
 const CRC32C = /crc32c=([A-Za-z0-9+/=]+)/;
 const MOST_CLEANING_MS = 10_000;
 /**
- * What everybody may read would be cached for an hour unless it says otherwise, though it was overwritten since; and the
+ * Public objects would be cached for an hour unless they say otherwise, though they were overwritten since; and the
  * service, or a cache, might transform it.
  */
 const CACHE_CONTROL = 'private, max-age=0, no-transform';

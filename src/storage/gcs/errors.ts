@@ -16,14 +16,14 @@ import {
   UNSUPPORTED,
 } from '../bucket/errors.ts';
 
-/** Of an answer that Cloud Storage does not give. */
+/** The error for an answer that Cloud Storage does not give. */
 export const NOT_GCS: Meaning = {
   code: 'STORAGE_FAILED',
   what: 'what answers there does not speak the JSON API of Cloud Storage',
   remedy:
     'correct apiEndpoint (or STORAGE_EMULATOR_HOST), and see that no proxy stands before it that answers by itself',
 };
-/** Of an upload in parts that ended before its last one. */
+/** The error for an upload in parts that ended before its last one. */
 export const SESSION_GONE: Meaning = {
   code: 'STORAGE_UNAVAILABLE',
   what: 'the upload ended before it was whole: its session broke, or it took more than a week',
@@ -65,7 +65,7 @@ const REQUESTER_PAYS: Meaning = {
   remedy: 'pass userProject, or write it after the address: ?userProject=my-project',
 };
 
-/** What the `reason` in an answer's body means, whatever its status. Only `STORAGE_UNAVAILABLE` is retried. */
+/** The meanings of the `reason` in an answer's body, whatever its status. Only `STORAGE_UNAVAILABLE` is retried. */
 const OF_REASON = meaningsOf([
   [WRONG_CREDENTIALS, 'authError'],
   [NO_BILLING, 'accountDisabled'],
@@ -75,7 +75,7 @@ const OF_REASON = meaningsOf([
   [CONFLICT, 'conflict'],
   [UNSUPPORTED, 'notImplemented'],
 ]);
-/** What only the words of an answer tell, among those of its status. */
+/** The meanings that only the words of an answer tell, among those of its status. */
 const OF_WORDS: readonly (readonly [status: number, words: RegExp, meaning: Meaning])[] = [
   [400, /doesn't match calculated|hash mismatch|checksum mismatch/i, CHANGED],
   [401, /anonymous caller|login required/i, NO_CREDENTIALS],
@@ -84,7 +84,7 @@ const OF_WORDS: readonly (readonly [status: number, words: RegExp, meaning: Mean
   [400, /object (name|length)|name (is )?too long/i, KEY],
   [403, /retention policy|active (temporary|event-based) hold/i, KEPT],
 ];
-/** What a status means where nothing else is told. 404 is the bucket's: that of an object is no error. */
+/** The meanings of a status if nothing else is told. 404 is the bucket's: that of an object is no error. */
 const OF_STATUS: Readonly<Record<number, Meaning>> = {
   401: WRONG_CREDENTIALS,
   403: NOT_PERMITTED,
@@ -126,7 +126,7 @@ interface ErrorBody {
 }
 
 /**
- * What an error means.
+ * Tells what an error means.
  *
  * @param isGoogle whether Google gave the answer, which does not always say it in JSON
  */

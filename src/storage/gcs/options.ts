@@ -1,11 +1,11 @@
 import { StowageError } from '../../errors.ts';
 import { checkOptionsKnown, checkTransfers } from '../bucket/options.ts';
 
-/** How the objects of a `GcsStorage` are reached and kept. */
+/** Options of a `GcsStorage`: how its objects are reached and kept. */
 export interface GcsStorageOptions {
   /** The bucket, which must exist. */
   bucket: string;
-  /** What the names of all objects in the bucket begin with, `/`-separated. Default: nothing. */
+  /** The beginning of the names of all objects in the bucket, `/`-separated. Default: nothing. */
   prefix?: string | undefined;
   /** The project of the credentials, which spares looking for it. Default: what the SDK finds. */
   projectId?: string | undefined;
@@ -14,7 +14,7 @@ export interface GcsStorageOptions {
   /** The path of a key file: of a service account, or of workload identity federation. Default: see `credentials`. */
   keyFilename?: string | undefined;
   /**
-   * What a key file holds. Default: the SDK's own chain (`GOOGLE_APPLICATION_CREDENTIALS`, what
+   * The content of a key file. Default: the SDK's own chain (`GOOGLE_APPLICATION_CREDENTIALS`, what
    * `gcloud auth application-default login` left, the service account of the machine).
    */
   credentials?: Readonly<Record<string, unknown>> | undefined;
@@ -39,17 +39,17 @@ export interface GcsStorageOptions {
   /** The longest time in which nothing is sent or received before a request fails. Default 60,000 (1 minute). */
   requestTimeoutMs?: number | undefined;
   /**
-   * How large the parts are in which large objects are moved: a multiple of 262,144 (256 KiB), at most 1 GiB. Default
+   * The size of the parts in which large objects are moved: a multiple of 262,144 (256 KiB), at most 1 GiB. Default
    * 8,388,608 (8 MiB).
    */
   partBytes?: number | undefined;
-  /** How many parts of `partBytes` may be under way at a time, of all calls together, in each direction. Default 8. */
+  /** The most parts of `partBytes` under way at a time, of all calls together, in each direction. Default 8. */
   concurrency?: number | undefined;
 }
 
-/** What is used of the `Storage` of `@google-cloud/storage` 7, so that nobody needs that package to read these types. */
+/** The parts of the `Storage` of `@google-cloud/storage` 7 that are used here, so that nobody needs that package to read these types. */
 export interface GcsClient {
-  /** Where requests go: `https://storage.googleapis.com`. */
+  /** The address of requests: `https://storage.googleapis.com`. */
   readonly apiEndpoint: string;
   /** True if that was chosen by somebody. */
   readonly customEndpoint?: boolean | undefined;
@@ -71,14 +71,14 @@ export interface CheckedGcsOptions extends GcsStorageOptions {
   concurrency: number;
 }
 
-/** What a `client` decides already. */
+/** Options that a `client` decides already. */
 const CLIENT_OPTIONS = ['projectId', 'keyFilename', 'credentials', 'apiEndpoint'] as const;
 const KNOWN_OPTIONS: readonly string[] = [
   ...['bucket', 'prefix', 'projectId', 'userProject', 'keyFilename', 'credentials', 'apiEndpoint', 'client'],
   ...['kmsKeyName', 'storageClass', 'requestTimeoutMs', 'partBytes', 'concurrency'],
 ];
 const STORAGE_CLASSES: readonly unknown[] = ['STANDARD', 'NEARLINE', 'COLDLINE', 'ARCHIVE'];
-/** What all parts of a resumable upload but the last must be multiples of. */
+/** All parts of a resumable upload but the last must be multiples of this. */
 const PART_UNIT_BYTES = 256 * 1024;
 
 /** @throws StowageError `INVALID_ARGUMENT` */

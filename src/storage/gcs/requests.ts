@@ -18,7 +18,7 @@ export interface GcsRequest {
   isOfObject?: boolean | undefined;
 }
 
-/** What the JSON API tells of an object, as far as it was asked for. Numbers of 64 bits are strings. */
+/** An object in the JSON API, as far as it was asked for. Numbers of 64 bits are strings. */
 export interface ObjectResource {
   name?: string;
   generation?: string;
@@ -83,14 +83,14 @@ export class GcsRequests {
     return jsonOf(await this.send(request, signal));
   }
 
-  /** What is sent later fails. */
+  /** Requests that are sent later fail. */
   close(): void {
     this.#isClosed = true;
     this.#connections.close();
   }
 
   /**
-   * That an object is not found may mean that its bucket is not: answers to a GET of content do not tell one from the other. Asks once
+   * Tells a missing object from a missing bucket, which answers to a GET of content do not. Asks once
    * what nobody may do who may not list, and the store's readers list anyway.
    *
    * @throws AnswerError for a bucket that is not there; DriverError where the server is none of Cloud Storage

@@ -5,7 +5,7 @@ import { SESSION_GONE } from './errors.ts';
 import type { HttpAnswer } from './http.ts';
 import { type GcsRequests, jsonOf, type ObjectResource } from './requests.ts';
 
-/** How far an upload has come. */
+/** The progress of an upload. */
 type Progress =
   /** So many bytes are kept; more are expected. */
   | { state: 'open'; keptBytes: number }
@@ -31,7 +31,7 @@ export class UploadSession implements PartsUpload {
   readonly #checksum = new Crc32c();
   /** Length of the parts that were given. */
   #bytes = 0;
-  /** Where the part begins that was sent last. */
+  /** The offset of the part that was sent last. */
   #sentAt: number | undefined;
   #progress: Progress = { state: 'open', keptBytes: 0 };
 
@@ -63,7 +63,7 @@ export class UploadSession implements PartsUpload {
     await this.#verify(progress.resource, this.#bytes, this.#checksum.toString());
   }
 
-  /** Where even that fails the session stays until it expires. */
+  /** If even that fails, the session stays until it expires. */
   async abandon({ signal }: DriverCall): Promise<void> {
     const request = { method: 'DELETE' as const, url: this.#url };
     const { body } = await this.#requests.send(request, signal, [404, 410, 412, 499]);
@@ -88,7 +88,7 @@ export class UploadSession implements PartsUpload {
     this.#progress = progress;
   }
 
-  /** How far it has come: to be asked after a request of which the answer was lost. */
+  /** Asks for its progress, after a request whose answer was lost. */
   #ask(call: DriverCall): Promise<Progress> {
     return this.#exchange({ 'Content-Range': 'bytes */*' }, [], call);
   }

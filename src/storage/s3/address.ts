@@ -4,7 +4,7 @@ import type { S3StorageOptions } from './options.ts';
 const ADDRESS = /^s3[an]?:\/\/([^/?#]*)(?:\/([^?]*))?(?:\?(.*))?$/is;
 
 /**
- * What `s3://bucket/prefix?endpoint=...&region=...&forcePathStyle=true` says; `s3a:` and `s3n:` mean the same. The prefix
+ * Reads `s3://bucket/prefix?endpoint=...&region=...&forcePathStyle=true`; `s3a:` and `s3n:` mean the same. The prefix
  * is taken as it is written, as other tools of S3 do: nothing in it is percent-decoded. One with a `?` is given by options.
  *
  * @throws StowageError `INVALID_ARGUMENT`

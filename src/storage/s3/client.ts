@@ -13,7 +13,7 @@ export interface S3Connection {
   isOwn: boolean;
 }
 
-/** What is used of a request that the SDK has made. */
+/** The parts of a request of the SDK that are used here. */
 interface HttpTarget {
   protocol: string;
   hostname: string;

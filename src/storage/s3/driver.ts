@@ -37,7 +37,7 @@ import type { CheckedS3Options } from './options.ts';
 const WRITE_ID = 'write-id';
 /** A version: the mark of its write, if it has one, and its ETag, which is all that S3 itself compares. */
 const VERSION = /^(?:([0-9a-f]{24}):)?(.*)$/s;
-/** What S3 answers to a delete. */
+/** The answer of S3 to a delete. */
 const NO_CONTENT = 204;
 
 /** Speaks to one bucket by the AWS SDK. */

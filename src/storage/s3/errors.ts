@@ -76,14 +76,14 @@ const UPLOAD_GONE: Meaning = {
   what: 'somebody removed the unfinished upload',
   remedy: 'save again, and let lifecycle rules and clean-ups abort only uploads that are days old',
 };
-/** Of an answer that no server of S3 gives. */
+/** The error for an answer that no server of S3 gives. */
 export const NOT_S3: Meaning = {
   code: 'STORAGE_FAILED',
   what: 'what answers there does not speak the protocol of S3',
   remedy: 'correct the endpoint, and see that no proxy stands before it that answers by itself',
 };
 
-/** Which error of S3, of a server like it, or of the SDK, means what. Only `STORAGE_UNAVAILABLE` is retried. */
+/** The meanings of errors of S3, of servers like it, and of the SDK. Only `STORAGE_UNAVAILABLE` is retried. */
 const MEANINGS = meaningsOf([
   [NO_BUCKET, 'NoSuchBucket'],
   [NOT_PERMITTED, 'AccessDenied AccessDeniedException AllAccessDisabled AccountProblem UnauthorizedAccess'],
@@ -114,7 +114,7 @@ const MEANINGS = meaningsOf([
   [UNSUPPORTED, 'NotImplemented MethodNotAllowed'],
 ]);
 
-/** What the SDK says when the checksum that came with a body is not that of the body. */
+/** The SDK's words if the checksum that came with a body is not that of the body. */
 const OTHER_CHECKSUM = /^Checksum mismatch/;
 
 /** An error of the SDK, as far as it is looked at here. */
@@ -130,7 +130,7 @@ interface SdkError extends Error {
   $response?: { headers?: Record<string, string | undefined> };
 }
 
-/** What an error of the SDK means. */
+/** Tells what an error of the SDK means. */
 export function classify(thrown: Error, { operation }: { operation: string }): Failure {
   const error = thrown as SdkError;
   const { Code: told, $metadata: metadata = {}, $response: response } = error;
@@ -160,7 +160,7 @@ export function classify(thrown: Error, { operation }: { operation: string }): F
   };
 }
 
-/** What an error means that S3 tells of one key among many. */
+/** Tells what an error means that S3 gives for one key among many. */
 export function failureOfKey(code: string, said: string): Failure {
   const meaning = MEANINGS[code] ?? meaningOfCode('STORAGE_FAILED', NOT_PERMITTED);
   return { meaning, about: `${code}; ${said}`, details: { s3Code: code } };

@@ -2,11 +2,11 @@ import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { StowageError } from '../../errors.ts';
 import { checkOptionsKnown, checkTransfers } from '../bucket/options.ts';
 
-/** How the objects of an `S3Storage` are reached and kept. */
+/** Options of an `S3Storage`: how its objects are reached and kept. */
 export interface S3StorageOptions {
   /** The bucket, which must exist; a name or the ARN of an access point. */
   bucket: string;
-  /** What the keys of all objects begin with, `/`-separated. Default: nothing. */
+  /** The beginning of the keys of all objects, `/`-separated. Default: nothing. */
   prefix?: string | undefined;
   /**
    * The server, for one that is not AWS: `https://<account>.r2.cloudflarestorage.com`, `http://localhost:9000`. Default:
@@ -24,7 +24,7 @@ export interface S3StorageOptions {
    * business of `RetryStorage`. Closing the storage does not destroy it. Default: one is made from the options above.
    */
   client?: S3Client | undefined;
-  /** How objects are encrypted at rest: `AES256`, `aws:kms` or `aws:kms:dsse`. Default: as the bucket does. */
+  /** The encryption of objects at rest: `AES256`, `aws:kms` or `aws:kms:dsse`. Default: as the bucket does. */
   serverSideEncryption?: 'AES256' | 'aws:kms' | 'aws:kms:dsse' | undefined;
   /** The key of AWS KMS to encrypt by; implies `aws:kms`. Default: the account's own. */
   sseKmsKeyId?: string | undefined;
@@ -33,12 +33,12 @@ export interface S3StorageOptions {
   /** The longest time in which nothing is sent or received before a request fails. Default 60,000 (1 minute). */
   requestTimeoutMs?: number | undefined;
   /**
-   * How large the parts are in which large objects are moved: 5 MiB to 1 GiB. Those of a stream double in size after every
+   * The size of the parts in which large objects are moved: 5 MiB to 1 GiB. Those of a stream double in size after every
    * 700, so that 10,000 hold 5 TiB; a service that wants parts of one size (Cloudflare R2) takes streams of at most 700
    * parts. Default 8,388,608 (8 MiB).
    */
   partBytes?: number | undefined;
-  /** How many parts of `partBytes` may be under way at a time, of all calls together, in each direction. Default 8. */
+  /** The most parts of `partBytes` under way at a time, of all calls together, in each direction. Default 8. */
   concurrency?: number | undefined;
   /**
    * True if nobody else writes to the store at the same time, which makes do with servers that cannot create an object

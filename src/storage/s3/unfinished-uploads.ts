@@ -46,7 +46,7 @@ export class UnfinishedUploads {
     }
   }
 
-  /** What the parts of an upload take up, in bytes; 0 of one that is gone. */
+  /** Adds up the parts of an upload, in bytes; 0 for one that is gone. */
   async bytesOf(upload: Pick<UnfinishedUpload, 'name' | 'uploadId'>, options: CallOptions): Promise<number> {
     const { sdk, client } = this.#driver;
     const request = { operation: 'list the parts', name: upload.name, signal: options.signal };
