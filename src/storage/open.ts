@@ -37,18 +37,25 @@ const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
 
 const DEFAULT_MAX_IN_FLIGHT = 64;
 
+/** The schemes of buckets, and what opens one: the storage of a service is loaded when it is used. */
+const BUCKETS: readonly (readonly [schemes: readonly string[], open: StorageFactory])[] = [
+  [['s3', 's3a', 's3n'], async (uri, { s3 }) => (await import('./s3.ts')).S3Storage.open(uri, s3)],
+  [
+    ['az', 'azure', 'abfs', 'abfss'],
+    async (uri, { azure }) => (await import('./azure.ts')).AzureStorage.open(uri, azure),
+  ],
+  [['gs', 'gcs'], async (uri, { gcs }) => (await import('./gcs.ts')).GcsStorage.open(uri, gcs)],
+];
+
 const factories = new Map<string, StorageFactory>([
   ['file', (uri, options) => LocalStorage.open(pathOf(uri), options.local)],
   ['memory', (uri) => new MemoryStorage(uri.slice('memory:'.length))],
-  ['s3', openS3],
-  ['s3a', openS3],
-  ['s3n', openS3],
-  ['az', openAzure],
-  ['azure', openAzure],
-  ['abfs', openAzure],
-  ['abfss', openAzure],
-  ['gs', openGcs],
-  ['gcs', openGcs],
+  ...BUCKETS.flatMap(([schemes, open]) =>
+    schemes.map((scheme): [string, StorageFactory] => [
+      scheme,
+      async (uri, options) => resilient(await open(uri, options), options),
+    ]),
+  ),
 ]);
 
 /**
@@ -98,21 +105,6 @@ export async function openStorage(
       (uri.includes('://') ? '' : ` A path with a colon is written "./${uri.slice(0, 40)}".`),
     { details: { scheme, known } },
   );
-}
-
-async function openS3(uri: string, options: OpenStorageOptions): Promise<DataStoreStorage> {
-  const { S3Storage } = await import('./s3.ts');
-  return resilient(await S3Storage.open(uri, options.s3), options);
-}
-
-async function openAzure(uri: string, options: OpenStorageOptions): Promise<DataStoreStorage> {
-  const { AzureStorage } = await import('./azure.ts');
-  return resilient(await AzureStorage.open(uri, options.azure), options);
-}
-
-async function openGcs(uri: string, options: OpenStorageOptions): Promise<DataStoreStorage> {
-  const { GcsStorage } = await import('./gcs.ts');
-  return resilient(await GcsStorage.open(uri, options.gcs), options);
 }
 
 function resilient(storage: DataStoreStorage, options: OpenStorageOptions): DataStoreStorage {

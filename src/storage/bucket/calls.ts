@@ -60,12 +60,12 @@ export class BucketCalls {
     work: (call: DriverCall) => Promise<T>,
     ...expected: R[]
   ): Promise<T | Refused<R>> {
-    const { operation, name, signal } = request;
+    const { signal } = request;
     if (this.#isClosed) throw closedError(this.#driver.type);
     throwIfAborted(signal);
     const link = request.link ?? new LinkedAbort(signal);
     try {
-      const answer = await work({ operation, name, signal: link.signal });
+      const answer = await work({ signal: link.signal });
       this.#wasReached = true;
       this.#hasAnswered = true;
       return answer;

@@ -49,11 +49,9 @@ export interface BucketDriver {
   close(): void;
 }
 
-/** One request: what it is for, and what ends it. */
+/** One request of a driver. */
 export interface DriverCall {
-  operation: string;
-  /** The name of the object, not its key. */
-  name: string;
+  /** Ends it. */
   signal: AbortSignal;
 }
 
