@@ -273,10 +273,12 @@ export class OpenAttempt {
     if (this.#mustRevalidate) await this.#revalidate(options);
     if (outcome === 'done' && this.#lost.size > 0) return this.#closeWithLoss(options);
     this.#description ??= await this.#describe(options);
-    const session = this.#session; // another call beside this may go past a fence
+    const session = this.#session;
     const ending = { outcome, ...(error ? { error } : {}) };
     const standing = await session.close(this.#description, ending, options);
     if (standing && standing.session !== session.id) throw this.#fenced('somebody else closed it');
+    // Another call beside this got past a fence meanwhile: the next attempt is to be closed.
+    if (standing && session !== this.#session) return this.#close(outcome, error, options);
     // A collector that heard nothing for a day gave up on this attempt. As a failure that is as good as closed.
     if (standing?.outcome === 'abandoned' && outcome === 'done') {
       await this.#openNext(options);
@@ -307,6 +309,7 @@ export class OpenAttempt {
     if (!session) {
       throw this.#fenced(`a collector gave up on it, and attempt ${next} was opened by somebody else`);
     }
+    if (this.isClosed) return session.abandon(); // by a fail() beside this
     this.#number = next;
     this.#session = session;
     this.#description = undefined;

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { decodeAttempt, readSessionFile } from '../../src/format/session-files.ts';
+import { FaultStorage } from '../../src/storage/fault.ts';
+import { MemoryStorage } from '../../src/storage/memory.ts';
 import { abandonedDone } from '../content/storages.ts';
 import { errorOf, noise, objectNames, openFlow, saveTask } from '../flow/fixtures.ts';
 
@@ -69,5 +71,25 @@ describe('an owner that a collector gave up on', () => {
     await abandon(flow, 0);
     await task.fail(new Error('late'));
     expect((await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true })).status).toBe('abandoned');
+  });
+
+  it('comes to one outcome where a fail() meets its done(), which is past the fence by then', async () => {
+    const creates = new Map<string, number>();
+    const storage = new FaultStorage(new MemoryStorage(), (operation, name) => {
+      if (operation !== 'create' || !name.endsWith('.DONE')) return undefined;
+      const count = (creates.get(name) ?? 0) + 1;
+      creates.set(name, count);
+      // The collector is the first to create 0.DONE, fail() the second, which is held up, and done() the third.
+      const isSlow = (name === `${base}0.DONE` && count === 2) || (name === `${base}1.DONE` && count === 1);
+      return isSlow ? { kind: 'delay', ms: count === 2 ? 50 : 100 } : undefined;
+    });
+    const flow = await openFlow({ storage });
+    const task = await flow.createTaskDataStore(spec);
+    await task.saveArtifacts({ small: noise(20_000) });
+    await abandon(flow, 0);
+    const settled = await Promise.allSettled([task.done(), task.fail(new Error('no'))]);
+    const { attempt, status } = await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true });
+    expect([attempt, status]).toEqual([1, 'failed']);
+    expect(settled.map((call) => call.status)).toEqual(['rejected', 'fulfilled']);
   });
 });
