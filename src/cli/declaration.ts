@@ -69,3 +69,6 @@ export const ATTEMPT_OPTION: OptionDeclaration = {
   text: 'this attempt, or "latest-done"; default: the latest started',
   completion: 'attempt',
 };
+
+/** The first argument of the calls that the shells' completion scripts make. It is no command that people call. */
+export const COMPLETE = '__complete';

@@ -2,6 +2,7 @@ import { isStowageError, StowageError } from '../errors.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import type { Output } from './ui/output.ts';
 import { Progress } from './ui/progress.ts';
+import { WaitingNotice } from './waiting-notice.ts';
 
 /** The options of every command. */
 export interface CommonOptions {
@@ -21,6 +22,8 @@ export class Invocation {
   exitCode: number = EXIT.ok;
   readonly #failures: Error[] = [];
   readonly #notes: (text: string) => void;
+  /** Is told of the calls that wait for a storage. */
+  readonly waiting: WaitingNotice = new WaitingNotice((text) => this.note(text));
   readonly #progress = new Progress();
 
   constructor(
@@ -45,6 +48,12 @@ export class Invocation {
   /** Tells on a terminal how far the command has come. `text` is asked for only if it is shown. */
   progress(text: () => string): void {
     this.#progress.update(text);
+  }
+
+  /** Nothing more comes of the command but its errors. */
+  end(): void {
+    this.waiting.end();
+    this.#progress.clear();
   }
 
   /** Something could not be read, and what else was asked for is shown all the same. */

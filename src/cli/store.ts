@@ -3,6 +3,7 @@ import type { TaskCache } from '../cache/task-cache.ts';
 import type { DamageMessage } from '../content/damage.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import type { FlowDataStore } from '../flow-data-store.ts';
+import type { DataStoreStorage } from '../storage/contract.ts';
 import { formatStorePath, type StorePath } from '../views/paths.ts';
 import type { StoreView } from '../views/store-view.ts';
 import type { Invocation } from './invocation.ts';
@@ -41,8 +42,8 @@ export async function withStoreToWrite<T>(
     const isNew = !(await exists(store, invocation));
     if (isNew) {
       await store.content.prepareToWrite(invocation);
-      const address = store.storage.uri('stowage.json').replace(/\/stowage\.json$/, '');
-      invocation.note(`made a new store at ${address}.`);
+      const { addressOf } = await import('./watched-storage.ts');
+      invocation.note(`made a new store at ${addressOf(store.storage)}.`);
     }
     return work(store, isNew);
   });
@@ -100,15 +101,17 @@ async function exists({ content }: OpenStore, invocation: Invocation): Promise<b
 }
 
 async function openFor<T>(invocation: Invocation, work: (store: OpenStore) => Promise<T>): Promise<T> {
-  const [{ ContentAddressedStore }, { defaultStorageUri }, { openStorage }] = await Promise.all([
+  const [{ ContentAddressedStore }, { defaultStorageUri }, { openStorage }, { watched }] = await Promise.all([
     import('../content-addressed-store.ts'),
     import('../default-storage.ts'),
     import('../storage/open.ts'),
+    import('./watched-storage.ts'),
   ]);
   tellDamage(invocation);
   const address = invocation.options.store ?? defaultStorageUri();
-  const storage = await openStorage(address);
-  const content = new ContentAddressedStore(storage, {}, { home: address });
+  const decorate = (opened: DataStoreStorage): DataStoreStorage => watched(opened, invocation.waiting);
+  const storage = decorate(await openStorage(address));
+  const content = new ContentAddressedStore(storage, {}, { home: address, decorate });
   const flows: FlowDataStore[] = [];
   try {
     return await work({

@@ -84,14 +84,22 @@ const RUNS_AT_ONCE = 16;
  * @throws StowageError `NO_SUCH_STORE`, `NOT_A_STORE`, `RUN_NOT_FOUND` of the source; `INVALID_ARGUMENT`, `INVALID_NAME`; `ABORTED`; and
  * what ends work on a storage as a whole (`STORAGE_UNAVAILABLE`, `STORAGE_NOT_PERMITTED`, `STORAGE_FULL`, `NO_SUCH_BUCKET`, ...)
  */
-export async function copyStore(options: CopyOptions): Promise<CopyResult> {
+export function copyStore(options: CopyOptions): Promise<CopyResult> {
+  return copyDecorated(options, (opened) => opened);
+}
+
+/** Like {@link copyStore}. Each storage that it opens, those of places among them, is used as `decorate` gives it. */
+export async function copyDecorated(
+  options: CopyOptions,
+  decorate: (opened: DataStoreStorage) => DataStoreStorage,
+): Promise<CopyResult> {
   checkCopyOptions(options);
   throwIfAborted(options.signal);
   const { from, to } = options;
   const opened: DataStoreStorage[] = [];
   const open = async (place: CopyOptions['from']): Promise<DataStoreStorage> => {
     if (!isAddress(place)) return place;
-    const storage = await openStorage(place);
+    const storage = decorate(await openStorage(place));
     opened.push(storage);
     return storage;
   };
@@ -100,7 +108,7 @@ export async function copyStore(options: CopyOptions): Promise<CopyResult> {
     const [source, target] = [await open(from), await open(to)];
     const identities = { from: identityOf(from, source), to: identityOf(to, target) };
     refuseNested(source, target, identities);
-    result = await copyBetween(source, target, { ...options, identities, opened });
+    result = await copyBetween(source, target, { ...options, identities, opened, decorate });
   } catch (error) {
     await closeAll(opened).catch(() => {}); // what ended the copy is what is told
     throw error;
@@ -113,6 +121,7 @@ interface CopyBetweenOptions extends CopyOptions {
   identities: Identities;
   /** Closed after the copy; places are added. */
   opened: DataStoreStorage[];
+  decorate: (opened: DataStoreStorage) => DataStoreStorage;
 }
 
 /** The places where the two stores lie, whatever their addresses are. */
@@ -134,7 +143,7 @@ async function copyBetween(
   const options = { signal: signal ? AbortSignal.any([signal, ending.signal]) : ending.signal };
   const sources = [counted];
   const countPlace = (place: DataStoreStorage): DataStoreStorage => {
-    const countedPlace = new CountStorage(place);
+    const countedPlace = new CountStorage(copying.decorate(place));
     copying.opened.push(place);
     sources.push(countedPlace);
     return countedPlace;

@@ -176,6 +176,6 @@ async function listStep(
 }
 
 /** Adds up the bytes of an attempt's artifacts. */
-export function bytesOf({ artifacts }: AttemptSummary): number {
+function bytesOf({ artifacts }: AttemptSummary): number {
   return artifacts.reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -27,14 +27,11 @@ export interface RunView {
   failure?: { code: string; message: string };
 }
 
-/** The statuses by which runs can be chosen. */
-export const RUN_STATUSES = ['open', 'done', 'failed'] as const;
-
 /** The wanted runs: those that pass all that is given. */
 export interface RunFilter {
   /** They have all of these tags. */
   tags?: readonly string[] | undefined;
-  status?: (typeof RUN_STATUSES)[number] | undefined;
+  status?: 'open' | 'done' | 'failed' | undefined;
   /** They were created at this time or later, in milliseconds since 1970. */
   createdSinceMs?: number | undefined;
 }

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { readSources, resolveImport } from '../house/imports.ts';
 
-/** Everything that is loaded before a command runs. */
-function loadedAtStart(entry: string): Set<string> {
+/** Everything that is loaded with these files. */
+function loadedWith(entries: readonly string[]): string[] {
   const sources = readSources();
   const loaded = new Set<string>();
   const visit = (file: string): void => {
@@ -12,12 +12,12 @@ function loadedAtStart(entry: string): Set<string> {
       if (found.kind === 'static') visit(resolveImport(file, found) ?? found.specifier);
     }
   };
-  visit(entry);
-  return loaded;
+  for (const entry of entries) visit(entry);
+  return [...loaded];
 }
 
 it('help and mistakes are answered without loading the store', () => {
-  const loaded = [...loadedAtStart('cli/main.ts')];
+  const loaded = loadedWith(['cli/main.ts', 'cli/parse.ts']);
   expect(loaded).toContain('cli/program.ts');
   const light = [
     /^cli\/(?:commands\/|ui\/|cache\/entries|files\/write-errors|[^/]+\.ts$)/,
@@ -26,4 +26,8 @@ it('help and mistakes are answered without loading the store', () => {
   ];
   const heavy = loaded.filter((name) => !light.some((pattern) => pattern.test(name)));
   expect(heavy).toEqual([]);
+});
+
+it('completions are answered without loading the parser of arguments', () => {
+  expect(loadedWith(['cli/main.ts', 'cli/completion/answer.ts'])).not.toContain('commander');
 });

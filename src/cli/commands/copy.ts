@@ -42,12 +42,16 @@ export const copy: CommandDeclaration = {
     const { flow: flowName, run: runId } = path;
     const concurrency = parseConcurrency(given.concurrency);
     const { dryRun = false } = given;
-    const { copyStore } = await import('../../maintenance/copy-store.ts');
+    const { copyDecorated } = await import('../../maintenance/copy-store.ts');
+    const { watched } = await import('../watched-storage.ts');
     tellDamage(invocation);
     const onProgress = (at: CopyProgress): void => invocation.progress(() => progressText(at));
     let result: CopyResult;
     try {
-      result = await copyStore({ from, to, flowName, runId, concurrency, dryRun, signal, onProgress });
+      result = await copyDecorated(
+        { from, to, flowName, runId, concurrency, dryRun, signal, onProgress },
+        (storage) => watched(storage, invocation.waiting),
+      );
     } catch (error) {
       if (!isStowageError(error, 'RUN_NOT_FOUND')) throw error;
       throw (await missingInSource(from, path, { signal })) ?? error;

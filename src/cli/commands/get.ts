@@ -197,11 +197,14 @@ async function getFolder(
   { force = false }: GetOptions,
   form: Form | undefined,
 ): Promise<void> {
-  const { output, signal } = invocation;
+  const { output } = invocation;
   const names = artifacts.length > 0 ? artifacts : task.names();
   const { saveToFolder } = await import('../files/artifact-folder.ts');
-  const context = { task, signal, progress: (text: () => string) => invocation.progress(text) };
-  const { files, failures } = await saveToFolder(context, names, { folder, form, overwrite: force });
+  const { files, failures } = await saveToFolder({ task, invocation }, names, {
+    folder,
+    form,
+    overwrite: force,
+  });
   const [failure] = failures;
   if (failure && failures.length === files.length) throw failure;
   for (const error of failures) invocation.failed(error);
@@ -226,10 +229,8 @@ async function writeOne(
   sink: Sink,
 ): Promise<void> {
   if (invocation.json) return writeDocument(invocation, task, name, sink);
-  const { signal } = invocation;
   const { ownForm, writeArtifact } = await import('../values/artifact-writer.ts');
-  const context = { task, signal, progress: (text: () => string) => invocation.progress(text) };
-  await writeArtifact(context, name, form ?? ownForm(task.info(name)), sink);
+  await writeArtifact({ task, invocation }, name, form ?? ownForm(task.info(name)), sink);
 }
 
 async function writeToTerminal(

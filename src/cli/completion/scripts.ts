@@ -1,4 +1,4 @@
-import { COMPLETE } from '../completion-call.ts';
+import { COMPLETE } from '../declaration.ts';
 
 /** The shells that are served. */
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;

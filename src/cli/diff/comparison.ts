@@ -1,5 +1,5 @@
 import { readTasks, type TaskView } from '../../views/attempts.ts';
-import { tasksAt } from '../../views/listing.ts';
+import { byName, tasksAt } from '../../views/listing.ts';
 import type { RunPath } from '../../views/paths.ts';
 import { type RunView, readRun } from '../../views/runs.ts';
 import type { StoreView } from '../../views/store-view.ts';
@@ -7,7 +7,6 @@ import type { Invocation } from '../invocation.ts';
 import type { OpenStore } from '../store.ts';
 import { countOf, formatCount } from '../ui/sizes.ts';
 import { Explainer, type ExplainLimits } from './explain.ts';
-import { matchTasks, type TaskPair } from './match-tasks.ts';
 import { type ArtifactDiff, diffJson, diffTasks, isDifferent, sideOf, type TaskDiff } from './task-diff.ts';
 import type { ChangedParts } from './value-diff.ts';
 
@@ -23,6 +22,12 @@ export interface Comparison {
   /** The number of tasks that are the same, or of artifacts of two tasks. */
   same: number;
   isDifferent: boolean;
+}
+
+/** A task of either side, and the one of the other side that it is compared with. */
+interface TaskPair {
+  a?: TaskView;
+  b?: TaskView;
 }
 
 /** Compares two runs, steps or tasks by their records; values are looked at by {@link explainAll}. */
@@ -53,6 +58,45 @@ export async function compare(
 
 async function tasksOf(view: StoreView, path: RunPath): Promise<TaskView[]> {
   return readTasks(view, await tasksAt(view, path));
+}
+
+/**
+ * Pairs the tasks of two runs by step and task, or of two steps by task alone. Engines that number tasks through all runs
+ * give each another name; a step's only task is the same task all the same.
+ */
+function matchTasks(a: readonly TaskView[], b: readonly TaskView[], by: 'run' | 'step'): TaskPair[] {
+  const stepOf = ({ path }: TaskView): string => (by === 'run' ? path.step : '');
+  const others = new Map(b.map((task) => [`${stepOf(task)}/${task.path.task}`, task]));
+  const pairs: TaskPair[] = [];
+  const alone: TaskView[] = [];
+  for (const task of a) {
+    const name = `${stepOf(task)}/${task.path.task}`;
+    const other = others.get(name);
+    others.delete(name);
+    if (other) pairs.push({ a: task, b: other });
+    else alone.push(task);
+  }
+  const [onlyOfA, onlyOfB] = [onlyTasks(a, stepOf), onlyTasks(b, stepOf)];
+  for (const task of alone) {
+    const other = onlyOfA.has(stepOf(task)) ? onlyOfB.get(stepOf(task)) : undefined;
+    if (other) others.delete(`${stepOf(other)}/${other.path.task}`);
+    pairs.push(other ? { a: task, b: other } : { a: task });
+  }
+  for (const task of others.values()) pairs.push({ b: task });
+  return pairs.sort((x, y) => {
+    const [p, q] = [(x.a ?? x.b)?.path, (y.a ?? y.b)?.path];
+    return byName(p?.step ?? '', q?.step ?? '') || byName(p?.task ?? '', q?.task ?? '');
+  });
+}
+
+/** The tasks that are the only ones of their steps. */
+function onlyTasks(
+  tasks: readonly TaskView[],
+  stepOf: (task: TaskView) => string,
+): ReadonlyMap<string, TaskView> {
+  const counts = new Map<string, number>();
+  for (const task of tasks) counts.set(stepOf(task), (counts.get(stepOf(task)) ?? 0) + 1);
+  return new Map(tasks.filter((task) => counts.get(stepOf(task)) === 1).map((task) => [stepOf(task), task]));
 }
 
 async function compareRuns(

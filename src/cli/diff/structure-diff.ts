@@ -1,11 +1,10 @@
 import { formatPath, type PathStep } from '../../values/value-path.ts';
 import { countOf, formatCount } from '../ui/sizes.ts';
+import { bytesOf, isNumberArray, isPlainObject, isTypedArray, kindOf } from '../values/value-kind.ts';
 import { Aligner, commonItems, type Gap, MAX_EDITS } from './alignment.ts';
-import { byteDiffText, diffBytes } from './byte-diff.ts';
 import type { Changes } from './changes.ts';
-import { diffNumbers, numberDiffText } from './number-diff.ts';
+import { byteDiffText, diffBytes, diffNumbers, numberDiffText } from './number-diff.ts';
 import type { ValueIds } from './value-ids.ts';
-import { bytesOf, isNumberArray, isPlainObject, isTypedArray, kindOf } from './value-kind.ts';
 
 /** Lists of numbers with more of them added and removed are told by how many differ, and how far. */
 const MAX_LISTED_NUMBERS = 20;

@@ -4,8 +4,7 @@ import { Aligner, commonItems } from './alignment.ts';
 import type { Changes } from './changes.ts';
 import { distance, shortNumber } from './number-diff.ts';
 import { shortValue } from './short-value.ts';
-import { findKey, type RowKey } from './table-key.ts';
-import type { TableView } from './table-view.ts';
+import { findKey, type RowKey, type TableView } from './table-view.ts';
 import type { ValueIds } from './value-ids.ts';
 
 /** The difference of a column, in rows that both tables have. */

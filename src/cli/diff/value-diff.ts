@@ -1,13 +1,19 @@
-import { type ByteDiff, byteDiffText, diffBytes } from './byte-diff.ts';
+import { bytesOf, isTypedArray, kindOf } from '../values/value-kind.ts';
 import { Changes, type PathChange } from './changes.ts';
-import { diffNumbers, type NumberDiff, numberDiffText } from './number-diff.ts';
+import {
+  type ByteDiff,
+  byteDiffText,
+  diffBytes,
+  diffNumbers,
+  type NumberDiff,
+  numberDiffText,
+} from './number-diff.ts';
 import { shortDifference, shortPair, shortValue } from './short-value.ts';
 import { StructureDiff } from './structure-diff.ts';
 import { diffTables, type TableDiff, tableDiffText } from './table-diff.ts';
 import { toTableView } from './table-view.ts';
 import { diffTexts, type TextDiff, textDiffText } from './text-diff.ts';
 import { ValueIds } from './value-ids.ts';
-import { bytesOf, isTypedArray, kindOf } from './value-kind.ts';
 
 /** The difference of two values whose bytes differ. */
 export type ValueDiff =

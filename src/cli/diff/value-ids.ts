@@ -1,6 +1,13 @@
 import { digestHex } from '../../digest/blake3.ts';
 import { isArrowTable } from '../values/arrow-table.ts';
-import { bytesOf, isNumberArray, isPlainObject, isTypedArray, kindOf, patternText } from './value-kind.ts';
+import {
+  bytesOf,
+  isNumberArray,
+  isPlainObject,
+  isTypedArray,
+  kindOf,
+  patternText,
+} from '../values/value-kind.ts';
 
 /** From this many numbers on, a digest of them takes less time than their numbers one by one. */
 const LONG = 64;

@@ -64,7 +64,7 @@ export async function saveToFolder(
       await writeArtifact(context, artifact, own, counting);
     };
     try {
-      await toFile(path, context.signal, save, { overwrite });
+      await toFile(path, context.invocation.signal, save, { overwrite });
       files.push({ artifact, form: own, file: path, bytes });
     } catch (error) {
       if (!isOfArtifact(error)) throw error;

@@ -1,5 +1,6 @@
 import type { ArtifactInfo, TaskDataStore } from '../../flow/task-data-store.ts';
 import { CliError } from '../cli-error.ts';
+import type { Invocation } from '../invocation.ts';
 import type { Sink } from '../ui/output.ts';
 import { countOf, formatBytes, formatCount, formatPercent } from '../ui/sizes.ts';
 import { writeCsv } from './csv.ts';
@@ -9,12 +10,10 @@ import { ValueJson } from './value-json.ts';
 /** The forms in which an artifact is written. */
 export type Form = 'bytes' | 'json' | 'csv' | 'text';
 
-/** The artifact to write, its source, and the signal that ends it. */
+/** The task whose artifacts are written, and the call of the command that ends the writing and tells how far it has come. */
 export interface WriteContext {
   task: TaskDataStore;
-  signal: AbortSignal;
-  /** Is told, often, how far it has come. */
-  progress(text: () => string): void;
+  invocation: Pick<Invocation, 'signal' | 'progress'>;
 }
 
 /** The form of an artifact that nobody asked for another: bytes and strings lie in the store as they are, the rest is shown as JSON. */
@@ -38,25 +37,25 @@ export async function writeArtifact(
 ): Promise<void> {
   if (form === 'bytes') return writeBytes(context, name, sink);
   if (form === 'text') return writeText(context, name, sink);
-  const value = await context.task.get(name, { signal: context.signal });
+  const value = await context.task.get(name, { signal: context.invocation.signal });
   if (form === 'csv') return writeTable(context, name, value, sink);
   for (const piece of new ValueJson().pieces(value)) await sink.write(piece);
   await sink.write('\n');
 }
 
 async function writeBytes(
-  { task, signal, progress }: WriteContext,
+  { task, invocation }: WriteContext,
   name: string,
   sink: Sink,
   check: (piece: Uint8Array) => void = () => {},
 ): Promise<void> {
   const { bytes: total } = task.info(name);
   let written = 0;
-  for await (const piece of task.streamArtifact(name, { signal })) {
+  for await (const piece of task.streamArtifact(name, { signal: invocation.signal })) {
     check(piece);
     await sink.write(piece);
     written += piece.length;
-    progress(
+    invocation.progress(
       () => `${name}: ${formatBytes(written)} of ${formatBytes(total)} (${formatPercent(written, total)})`,
     );
   }
@@ -71,13 +70,13 @@ async function writeText(context: WriteContext, name: string, sink: Sink): Promi
     await writeBytes(context, name, sink, (piece) => utf8.push(piece));
     return utf8.end();
   }
-  const value = await context.task.get(name, { signal: context.signal });
+  const value = await context.task.get(name, { signal: context.invocation.signal });
   if (typeof value !== 'string') throw noText(name, `a value of type ${info.type}`, 'json');
   await sink.write(value); // one that UTF-8 cannot hold
 }
 
 async function writeTable(
-  { signal, progress }: WriteContext,
+  { invocation }: WriteContext,
   name: string,
   value: unknown,
   sink: Sink,
@@ -85,8 +84,8 @@ async function writeTable(
   const table = toTabular(value);
   if (typeof table === 'string') throw noTable(name, table);
   const onRow = (rows: number): void =>
-    progress(() => `${name}: ${formatCount(rows)} of ${countOf(table.rowCount, 'row')}`);
-  await writeCsv(table, sink, { signal, onRow });
+    invocation.progress(() => `${name}: ${formatCount(rows)} of ${countOf(table.rowCount, 'row')}`);
+  await writeCsv(table, sink, { signal: invocation.signal, onRow });
 }
 
 /** Ends with `NO_SUCH_FORM` at the first piece that is not UTF-8. */

@@ -1,9 +1,9 @@
 import { pipeline } from 'node:stream/promises';
-import { types } from 'node:util';
 import { abortError } from '../../errors.ts';
 import type { Sink } from '../ui/output.ts';
 import type { Tabular } from './tabular-value.ts';
 import { ValueJson } from './value-json.ts';
+import { bytesOf } from './value-kind.ts';
 
 /**
  * Writes a table as CSV by RFC 4180, as its rows are made: lines end in CRLF, and a field is quoted if it has to be. Empty text
@@ -69,7 +69,5 @@ function objectText(value: object): string {
   if (value instanceof URL || value instanceof RegExp) return String(value);
   const json = [...new ValueJson({ compact: true }).pieces(value)].join('');
   // Bytes are text in JSON.
-  return value instanceof Uint8Array || value instanceof DataView || types.isAnyArrayBuffer(value)
-    ? json.slice(1, -1)
-    : json;
+  return bytesOf(value) ? json.slice(1, -1) : json;
 }

@@ -1,5 +1,5 @@
-import { types } from 'node:util';
 import { arrowCells, isArrowTable } from './arrow-table.ts';
+import { bytesOf, isPlainObject } from './value-kind.ts';
 
 /** A value that is a table. */
 export interface Tabular {
@@ -23,7 +23,7 @@ export function toTabular(value: unknown): Tabular | string {
     return { header, rowCount: value.numRows, rows: () => arrowCells(value) };
   }
   if (Array.isArray(value)) return fromArray(value);
-  if (isBytes(value)) return 'bytes';
+  if (bytesOf(value)) return 'bytes';
   if (isList(value)) return fromColumns([[ONLY_COLUMN, value]]);
   if (value instanceof Map) return fromColumns([...value]);
   if (isPlainObject(value)) return fromColumns(Object.entries(value));
@@ -93,20 +93,10 @@ function fromColumns(columns: readonly (readonly [unknown, unknown])[]): Tabular
 
 function kindOf(row: unknown): string {
   if (isPlainObject(row)) return 'an object';
-  return isList(row) && !isBytes(row) ? 'a list' : 'a single value';
+  return isList(row) && bytesOf(row) === undefined ? 'a list' : 'a single value';
 }
 
 /** Arrays, and typed arrays of any kind. */
 function isList(value: unknown): value is List {
   return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
-}
-
-function isBytes(value: unknown): boolean {
-  return value instanceof Uint8Array || value instanceof DataView || types.isAnyArrayBuffer(value);
-}
-
-function isPlainObject(value: unknown): value is Row {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }

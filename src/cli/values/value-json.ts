@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { types } from 'node:util';
 import { arrowRows, isArrowTable } from './arrow-table.ts';
+import { bytesOf } from './value-kind.ts';
 
 const FLUSH_LENGTH = 64 * 1024;
 const LINE_LENGTH = 100;
@@ -183,12 +183,6 @@ export class ValueJson {
 function longOf(value: unknown): string | Uint8Array | undefined {
   const text = typeof value === 'string' ? value : bytesOf(value);
   return text !== undefined && text.length > SLICE_LENGTH ? text : undefined;
-}
-
-function bytesOf(value: unknown): Uint8Array | undefined {
-  if (value instanceof Uint8Array) return value;
-  if (value instanceof DataView) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  return types.isAnyArrayBuffer(value) ? new Uint8Array(value) : undefined;
 }
 
 function toBase64({ buffer, byteOffset, byteLength }: Uint8Array): string {
