@@ -53,7 +53,7 @@ it('a task with 150,000 attempts is read, opened, and told', async () => {
     expect((details.existing as number[]).length).toBeLessThanOrEqual(1_000);
   }
   expect((await flow.createTaskDataStore(spec)).attempt).toBe(150_000);
-}, 60_000);
+});
 
 it('what no user can have named is no run, task or part of one', async () => {
   const storage = new MemoryStorage();

@@ -125,7 +125,6 @@ describe('calls that save, begun one after the other and awaited by nobody,', ()
         expect(typeof value === 'string' ? value : String(Buffer.from(value as Uint8Array))).toBe(expected);
       }
     },
-    30_000,
   );
 
   it('replace no metadata by a member that is undefined', async () => {

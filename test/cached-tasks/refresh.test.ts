@@ -92,7 +92,6 @@ describe('refreshes that overlap', () => {
         serialize: true,
         leaseMs: 20_000,
       }),
-    20_000,
   );
 
   it('share a run in one process only where it has not begun', async () => {

@@ -250,7 +250,7 @@ describe('a large artifact table', () => {
     const task = await flow.getTaskDataStore(pathspec);
     expect(task.names()).toHaveLength(16_000);
     expect(await task.loadArtifacts()).toEqual(artifacts);
-  }, 30_000);
+  });
 });
 
 describe('loadTyped', () => {
