@@ -3,7 +3,7 @@ import { beatName, encodeBeat } from '../format/open-session.ts';
 import type { SessionId } from '../format/session-id.ts';
 import type { DataStoreStorage } from '../storage/contract.ts';
 
-/** How often the owner of an open session says that it is alive. A collector calls a session silent after 24 hours without a beat. */
+/** Interval at which the owner of an open session says that it is alive. A collector calls a session silent after 24 hours without a beat. */
 export const BEAT_INTERVAL_MS: number = 10 * 60 * 1000;
 
 /** A message of the channel `stowage:heartbeat`: a beat that could not be written (the next one is tried all the same) or removed. */

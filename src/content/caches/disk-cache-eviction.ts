@@ -4,9 +4,9 @@ import type { CacheFile, DiskCacheFolder } from './disk-cache-folder.ts';
 const STALE_MS = 60 * 60 * 1000;
 const MINUTE_MS = 60 * 1000;
 
-/** How far to empty a cache. */
+/** Goal of an eviction. */
 export interface EvictionTarget {
-  /** What may stay, in bytes. */
+  /** Bytes that may stay. */
   keepBytes: number;
   nowMs: number;
   /** Told of what could not be looked at or removed; the rest goes on. */

@@ -8,7 +8,7 @@ import type { CallOptions } from '../../storage/contract.ts';
 /** A file of a cache, as a look at its folder shows it. */
 export interface CacheFile {
   path: string;
-  /** What it takes up on disk, in bytes. */
+  /** Bytes that it takes up on disk. */
   sizeBytes: number;
   /** The time at which it was written, or used five minutes or longer after that. */
   modifiedAtMs: number;
@@ -28,7 +28,7 @@ const BLOCK_BYTES = 4096;
 const MAX_READ_BYTES = 16 * 1024 * 1024;
 /** So many files are looked at at once: the thread pool has other work. */
 const LOOKED_AT_ONCE = 16;
-/** How often one write makes its folder: somebody may be deleting it at the same time. */
+/** Times that one write makes its folder: somebody may be deleting it at the same time. */
 const MAX_FOLDERS_MADE = 3;
 /** Neither follows a link to elsewhere, nor waits at a pipe that somebody put in an entry's place. Windows has neither. */
 const READ_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
@@ -177,7 +177,7 @@ async function makeOne(path: string): Promise<void> {
   }
 }
 
-/** What a file of this length takes up. */
+/** Bytes that a file of this length takes up. */
 export function sizeOnDisk(bytes: number): number {
   return Math.max(1, Math.ceil(bytes / BLOCK_BYTES)) * BLOCK_BYTES;
 }

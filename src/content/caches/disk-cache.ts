@@ -29,9 +29,9 @@ const DEFAULT_MAX_BYTES = 10_000_000_000;
 const KEPT_SHARE = 0.9;
 const UNSEEN_SHARE = 1 / 16;
 const UNSEEN_SHARE_WHILE_LOOKING = 1 / 32;
-/** How much older the last noted use of an entry must be before a new one is noted, so that hits do not cost a write each. */
+/** A use of an entry is noted only so long after the last one that was, so that hits do not cost a write each. */
 const TOUCH_AFTER_MS = 5 * 60 * 1000;
-/** How long nothing is written after a write failed: a full disk stays full for a while. */
+/** Nothing is written for so long after a write failed: a full disk stays full for a while. */
 const PAUSE_MS = 30_000;
 
 /**
@@ -52,9 +52,9 @@ export class DiskCache implements ByteCache, AsyncDisposable {
   readonly #maxBytes: number;
   readonly #nowMs: () => number;
   #looking: Promise<void> | undefined;
-  /** What was written since the last look began, in bytes. */
+  /** Bytes written since the last look began. */
   #unseenBytes = 0;
-  /** What is being written, in bytes: a look may miss it. */
+  /** Bytes that are being written: a look may miss them. */
   #beingWrittenBytes = 0;
   #pausedAtMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
@@ -213,7 +213,7 @@ async function checkFolder(path: string): Promise<void> {
   }
 }
 
-/** What is at a path; `undefined` where there is nothing, or nothing that this user may see: then the cache is of no use, but no error. */
+/** Looks at a path; `undefined` where there is nothing, or nothing that this user may see: then the cache is of no use, but no error. */
 async function statOf(path: string): Promise<Stats | undefined> {
   return stat(path).catch(() => undefined);
 }

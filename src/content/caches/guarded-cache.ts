@@ -7,22 +7,22 @@ import type { ContentAddress } from '../../format/stored-content.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { type ByteCache, type CacheOperation, reportCacheFailure } from './byte-cache.ts';
 
-/** How long a cache is waited for. */
+/** Bounds of the time that a cache may take. */
 export interface CachePatience {
   /** The longest one call is waited for, beside a second for every 16 MiB that it moves. Default 5,000. */
   timeoutMs?: number | undefined;
-  /** How long a cache that kept a call waiting for longer is left alone. Default 30,000. */
+  /** The time in which a cache that kept a call waiting for longer is left alone. Default 30,000. */
   restMs?: number | undefined;
 }
 
 const BYTES_PER_MS = (16 * 1024 * 1024) / 1000;
 
-/** What {@link GuardedCache.get} is asked for. */
+/** The argument of {@link GuardedCache.get}. */
 export interface Wanted<T> {
   key: string;
   /** Its length, where that is known. */
   bytes: number | undefined;
-  /** What the bytes turn out to be; `undefined` if they are not what was asked for. */
+  /** Turns bytes into what was asked for; `undefined` if they are something else. */
   verify: (bytes: Uint8Array) => T | undefined | Promise<T | undefined>;
 }
 
@@ -39,7 +39,7 @@ export class GuardedCache {
   readonly #restMs: number;
   /** Memory that callers own, so that a cache which keeps it does not hand it to two of them. */
   readonly #handedOut = new WeakSet<ArrayBufferLike>();
-  /** How many calls nobody waits for any more. */
+  /** Calls that nobody waits for any more. */
   #leftBehind = 0;
   #restsUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -50,7 +50,7 @@ export class GuardedCache {
     this.#restMs = restMs;
   }
 
-  /** What the cache has, verified; what it has wrongly is deleted and counts as a miss. */
+  /** Gets what the cache has, verified. Wrong bytes are deleted, and count as a miss. */
   async get<T>({ key, bytes, verify }: Wanted<T>, options: CallOptions): Promise<T | undefined> {
     const found = await this.#call('get', bytes, options, (inner) => this.#cache.get(key, inner));
     if (found === undefined || found === null) return undefined;

@@ -14,7 +14,7 @@ const OPTIONS: OptionTable<MemoryCacheOptions> = {
   maxBytes: wholeNumber(1, undefined, 'a whole number of bytes'),
 };
 const DEFAULT_MAX_BYTES = 256 * 1024 * 1024;
-/** What an entry takes up beside its bytes: its key, its array, and its place in the list. */
+/** Memory of an entry beside its bytes: its key, its array, and its place in the list. */
 const ENTRY_OVERHEAD_BYTES = 512;
 
 /**

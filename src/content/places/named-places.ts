@@ -12,7 +12,7 @@ export interface Trusted {
   addresses: readonly string[];
 }
 
-/** That of Azurite, and of the emulator before it. */
+/** The endpoint of Azurite, and of the emulator before it. */
 const DEVELOPMENT_ENDPOINT = 'http://127.0.0.1:10000/devstoreaccount1';
 
 /**
@@ -40,7 +40,7 @@ export function isTrusted(uri: string, { home, addresses }: Trusted): boolean {
   return isPlain && others.includes(server);
 }
 
-/** What the id of a place follows from whose address a record holds; `undefined` where the text does not tell. */
+/** Tells from the address in a record what the id of its place follows from; `undefined` where the text does not tell. */
 export function namedIdentity(uri: string): string | undefined {
   return parsed(uri)?.identity;
 }
@@ -67,7 +67,7 @@ function serversOfEnvironment(): string[] {
   return servers.flatMap(([type, at]) => (at ? [serverAt(type, at).server] : []));
 }
 
-/** What a connection string of the environment says of the blob service, in any cloud. */
+/** The endpoint of the blob service in a connection string of the environment, in any cloud. */
 function endpointOfConnectionString(): string | undefined {
   const settings = connectionString();
   if (settings.get('usedevelopmentstorage') === 'true') return DEVELOPMENT_ENDPOINT;

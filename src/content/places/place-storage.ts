@@ -14,7 +14,7 @@ import type {
 } from '../../storage/contract.ts';
 import { PrefixStorage } from '../../storage/prefix.ts';
 
-/** What goes wrong with a storage, rather than with a call. */
+/** Faults of a storage, rather than of a call. */
 const FAULTS: readonly StowageErrorCode[] = [
   'NO_SUCH_BUCKET',
   'STORAGE_CREDENTIALS',

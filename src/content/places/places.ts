@@ -59,7 +59,7 @@ export interface Place extends PlaceInfo {
 export interface PlaceSettings {
   /** The address by which the store itself was opened, where there is one. */
   home?: string | undefined;
-  /** What is put around each storage that is opened, for those who count what is read. */
+  /** Decorates each storage that is opened, to count what is read. Default: none is. */
   decorate?: ((opened: DataStoreStorage) => DataStoreStorage) | undefined;
 }
 
@@ -327,7 +327,7 @@ export function isWithin(identity: string, home: string): boolean {
 }
 
 /**
- * What `openPlace` gave for an address.
+ * Takes what `openPlace` gave for an address.
  *
  * @throws StowageError `INVALID_ARGUMENT` for what is no storage
  */

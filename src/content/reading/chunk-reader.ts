@@ -24,10 +24,10 @@ interface Run {
   pack: PackEntry;
   offset: number;
   storedBytes: number;
-  /** What the run's chunks hold. */
+  /** Bytes of content in the run's chunks. */
   contentBytes: number;
   chunks: { digest: Uint8Array; length: number; offset: number; storedBytes: number }[];
-  /** Where the run's first chunk begins in the content. */
+  /** The offset in the content at which the run's first chunk begins. */
   start: number;
 }
 

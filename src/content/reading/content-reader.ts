@@ -49,7 +49,7 @@ export class ContentReader {
     this.#readerAt = readerAt;
   }
 
-  /** What {@link load} asks before the store, from now on. */
+  /** Has {@link load} ask this cache before the store from now on. */
   useCache(cache: GuardedCache | undefined): void {
     this.#cache = cache;
   }
@@ -110,7 +110,7 @@ export class ContentReader {
     let offset = start;
     let failure: StowageError | undefined;
     let isGiven = false;
-    /** What was found wrong where the reading stands, and may have been changed on its way. */
+    /** Damage found where the reading stands, which may have come about on the way. */
     const doubts = new Set<string>();
     for (let name = await candidates.next(); name !== undefined; ) {
       try {
@@ -154,7 +154,7 @@ export class ContentReader {
     return verifyCopy(this.#storage, name, options);
   }
 
-  /** What a manifest or a locator names, for a writer that wants to rely on it; `undefined` where it is gone. */
+  /** Reads what a manifest or a locator names, for a writer that wants to rely on it; `undefined` where it is gone. */
   describeCopy(name: string, options: CallOptions = {}): Promise<DescribedCopy | undefined> {
     return describeCopy(this.#storage, this.#place, name, options);
   }

@@ -11,13 +11,13 @@ import { damagedObject, objectGone, reasonOf } from '../damage.ts';
 import { readChunks } from './chunk-reader.ts';
 import { readPlain } from './plain-reader.ts';
 
-/** What a copy turned out to be. */
+/** A copy that was opened, by the kind of its envelope. */
 type OpenedCopy =
   | { kind: 'blob'; bytes: Uint8Array }
   | { kind: 'manifest'; manifest: Manifest; objectBytes: number }
   | { kind: 'locator'; locator: Locator; objectBytes: number };
 
-/** What a copy's manifest or locator names beside the content. */
+/** A content as a manifest or locator describes it, and the packs or the plain object that hold it. */
 export interface DescribedCopy {
   stored: StoredContent;
   packs: PackEntry[];

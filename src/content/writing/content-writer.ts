@@ -36,7 +36,7 @@ export interface ContentInput extends Omit<StoreOptions, 'signal'> {
   isAbsent?: boolean;
 }
 
-/** How a stream is to be stored. */
+/** Options of storing a stream. */
 export interface StreamOptions extends StoreOptions {
   /**
    * Reads it once more, as a file can be: it is read for its key first then, and sent only where that is not stored. Default: it
@@ -51,7 +51,7 @@ export interface StoredPlain extends StoredContent {
   plain: string;
 }
 
-/** What lay there unnamed until a copy is written. */
+/** Objects that nothing names until a copy is written, and the chunks in them. */
 interface NamedByCopy extends Partial<Pick<PackedContent, 'chunks'>> {
   unnamed?: UnnamedObjects;
 }

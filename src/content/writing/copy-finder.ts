@@ -16,7 +16,7 @@ import type { SessionPins } from './session-pins.ts';
 /** A copy that was looked at and may be relied on. */
 export type WholeCopy = Omit<KnownCopy, 'version'>;
 
-/** What a writer looks for. */
+/** A content that a writer looks for. */
 export interface Wanted {
   key: ContentKey;
   /** Length of the content in bytes; `undefined` where only the key is known, which costs a GET more for a small one. */
@@ -171,7 +171,7 @@ export class CopyFinder {
     return whole;
   }
 
-  /** What this process knows under an idle version, if that is still the newest one; what it learned after this session's pins does not count. */
+  /** A copy that this process knows under an idle version that is still the newest one. What it learned after this session's pins does not count. */
   #knownCopy({ key, folder }: Wanted, state: CollectionState): WholeCopy | undefined {
     const known = this.#place.knownCopies.get(key);
     if (!known || !state.idle || known.version !== state.version) return undefined;
@@ -195,7 +195,7 @@ export class CopyFinder {
     return pins;
   }
 
-  /** Where looking is cheap, or asked for, every hit is looked at, known or not. */
+  /** Every hit is looked at, known or not, where looking is cheap or asked for. */
   #rechecks(): boolean {
     return this.#place.storage.capabilities.localReads || this.#place.settings.verifyHits;
   }
@@ -251,7 +251,7 @@ export class CopyFinder {
     };
   }
 
-  /** What a copy names is pinned, the newest version read again, and only then checked. */
+  /** Pins what a copy names, reads the newest version again, and only then checks it. */
   async #inspectDescription(
     copy: ListedCopy,
     wanted: Wanted,

@@ -38,11 +38,11 @@ export interface PackedContent {
   packs: PackEntry[];
   /** Envelopes of the chunks, those reused included, and the manifest's. */
   storedBytes: number;
-  /** Where each chunk lies, to be remembered once the manifest is written. */
+  /** The place of each chunk, to be remembered once the manifest is written. */
   chunks: ReadonlyMap<string, PackedEntry>;
 }
 
-/** How a content is to be stored. */
+/** Options of storing a content. */
 export interface StoreOptions extends CallOptions {
   compression?: Compression | undefined;
   /** Width of the content's elements, for byte-grouped compression. */

@@ -10,7 +10,7 @@ import type { CollectionState } from './collection-log.ts';
 import type { PackedEntry } from './pack-writer.ts';
 import type { SessionPins } from './session-pins.ts';
 
-/** How many packs of one content are asked about together. */
+/** Packs of one content that are asked about together. */
 const ASKED_TOGETHER = 100;
 
 /** Finds packs of others that one session may rely on at one place, and where chunks lie in them. */
@@ -24,7 +24,7 @@ export class PackFinder {
     this.#session = session;
   }
 
-  /** Where a chunk lies whose manifest this process wrote before. {@link mayUsePack} tells whether this session may rely on that pack. */
+  /** Finds a chunk whose manifest this process wrote before. {@link mayUsePack} tells whether this session may rely on its pack. */
   knownChunk(id: string): PackedEntry | undefined {
     return this.#place.knownChunks.get(id);
   }

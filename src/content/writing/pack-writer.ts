@@ -13,7 +13,7 @@ import type { UnnamedObjects } from './unnamed-objects.ts';
 /** A pack is written when it has grown to this. */
 export const PACK_TARGET_BYTES: number = 16 * 1024 * 1024;
 
-/** Where an entry went: its pack's name is final, its pack's length is known once the pack is written. */
+/** The place of an entry in a pack. The pack's name is final, its length once it is written. */
 export interface PackedEntry {
   pack: PackEntry;
   offset: number;
