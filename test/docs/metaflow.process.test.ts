@@ -6,9 +6,10 @@ import { describeApi } from '../../.ci/api-reference.mjs';
 
 const root = join(import.meta.dirname, '../..');
 const page = readFileSync(join(root, 'docs/metaflow.md'), 'utf8');
-const members: Map<string, string[]> = describeApi().members;
+/** The members of each export; those that an exported base explains are told there, and belong to it here as well. */
+const members = withBase(describeApi().members, 'ContentAddressedStore', 'ContentStore');
 
-/** What the page calls an instance of each. */
+/** The page's names for an instance of each. */
 const INSTANCES: Readonly<Record<string, string>> = {
   flow: 'FlowDataStore',
   run: 'Run',
@@ -19,6 +20,10 @@ const INSTANCES: Readonly<Record<string, string>> = {
   storage: 'DataStoreStorage',
   cache: 'ByteCache',
 };
+
+function withBase(of: Map<string, string[]>, name: string, base: string): Map<string, string[]> {
+  return new Map(of).set(name, [...(of.get(name) ?? []), ...(of.get(base) ?? [])]);
+}
 
 /** The code in a text, without what is passed to it. */
 function codeIn(text: string): string[] {
@@ -40,7 +45,7 @@ const ours = [
   ...oursAlone.map(({ cells }) => cells[0] as string),
 ].flatMap(codeIn);
 
-/** Whether there is an export, or a member of what `instance.member` and `Export.member` name. */
+/** True if there is an export, or a member, that `instance.member` or `Export.member` names. */
 function exists(name: string): boolean {
   const [owner = '', member] = name.split('.');
   const known = members.get(INSTANCES[owner] ?? owner);
