@@ -12,8 +12,8 @@ const UNFINISHED: UnfinishedWrites = Object.freeze({ kind: 'expiring', afterMs: 
  * Keeps objects in a bucket of Google Cloud Storage, for any number of processes on any number of machines.
  * `openStorage('gs://bucket/prefix')` puts retries and a limit of calls around it; alone it tries each request once.
  *
- * It speaks the JSON API. `@google-cloud/storage`, which is to be installed beside this package, finds the credentials and
- * renews them.
+ * It speaks the JSON API. `google-auth-library`, which is to be installed beside this package (10 on Node.js 20), finds the
+ * credentials and renews them.
  *
  * A create is one request with `ifGenerationMatch=0`, or from 8 MiB (a stream) or 32 MiB (bytes) on a resumable upload that
  * was begun with it, whose parts go one after the other. Should a process die in the midst of one, what it sent is

@@ -37,7 +37,8 @@ const BACKENDS = ['local', 'memory', 's3', 'azure', 'gcs'];
 /** Of `storage/`, but neither contract nor shared: they wrap or find backends. */
 const NOT_SHARED = ['open', 'decorator', 'retry', 'limit', 'prefix', 'fault', 'count', ...BACKENDS];
 /** They take long to load, or may be missing. */
-const LOADED_ON_USE = /^(@aws-sdk|@azure|@google-cloud|@valibot|acorn|apache-arrow|zstd-napi)(\/|$)/;
+const LOADED_ON_USE =
+  /^(@aws-sdk|@azure|@google-cloud|@valibot|acorn|apache-arrow|google-auth-library|zstd-napi)(\/|$)/;
 
 const sources = readSources();
 const edges = [...sources].flatMap(([file, { imports }]) =>

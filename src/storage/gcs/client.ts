@@ -13,7 +13,10 @@ export interface GcsConnection {
   credentialsFor: (url: string) => Promise<Readonly<Record<string, string>>>;
 }
 
-/** @throws StowageError `STORAGE_UNSUPPORTED` where the SDK is not installed; `INVALID_ARGUMENT` */
+/** The least that reads, writes, lists and deletes objects. */
+const SCOPE = 'https://www.googleapis.com/auth/devstorage.read_write';
+
+/** @throws StowageError `STORAGE_UNSUPPORTED` where Google's library is not installed; `INVALID_ARGUMENT` */
 export async function connect(options: CheckedGcsOptions): Promise<GcsConnection> {
   const client = options.client ?? (await newClient(options));
   const endpoint = endpointOf(client.apiEndpoint);
@@ -24,41 +27,46 @@ export async function connect(options: CheckedGcsOptions): Promise<GcsConnection
     endpoint,
     host,
     isGoogle,
-    credentialsFor: isAnonymous ? async () => ({}) : (url) => client.authClient.getRequestHeaders(url),
+    credentialsFor: isAnonymous ? async () => ({}) : (url) => headersOf(client, url),
   };
 }
 
-/**
- * The SDK finds credentials of every kind. Its requests are not used: they cannot be aborted, and its uploads keep no
- * bound on memory that holds with retries of single parts.
- */
+/** Google's own library finds credentials of every kind, and renews them. Requests are sent by `HttpConnections`. */
 async function newClient(options: CheckedGcsOptions): Promise<GcsClient> {
   const { projectId, keyFilename, credentials } = options;
-  // The SDK would take an emulator that is named without its protocol for one that speaks TLS.
+  const { GoogleAuth } = await loadAuth();
   const emulator = endpointOfEnvironment('gcs');
   const apiEndpoint = options.apiEndpoint ?? (emulator === undefined ? undefined : withProtocol(emulator));
-  const { Storage } = await loadSdk();
-  return new Storage({
-    ...(projectId !== undefined && { projectId }),
-    ...(keyFilename !== undefined && { keyFilename }),
-    ...(credentials !== undefined && { credentials }),
-    ...(apiEndpoint !== undefined && { apiEndpoint }),
+  return {
+    apiEndpoint: apiEndpoint ?? 'https://storage.googleapis.com',
+    customEndpoint: apiEndpoint !== undefined,
     useAuthWithCustomEndpoint: keyFilename !== undefined || credentials !== undefined,
-    retryOptions: { autoRetry: false, maxRetries: 0 },
-  });
+    authClient: new GoogleAuth({
+      scopes: SCOPE,
+      ...(projectId !== undefined && { projectId }),
+      ...(keyFilename !== undefined && { keyFilename }),
+      ...(credentials !== undefined && { credentials }),
+    }),
+  };
 }
 
-async function loadSdk(): Promise<typeof import('@google-cloud/storage')> {
+async function loadAuth(): Promise<typeof import('google-auth-library')> {
   try {
-    return await import('@google-cloud/storage');
+    return await import('google-auth-library');
   } catch (cause) {
     throw new StowageError(
       'STORAGE_UNSUPPORTED',
-      'Stores on Google Cloud Storage need the package @google-cloud/storage, which cannot be loaded here: ' +
-        'npm install @google-cloud/storage@7.',
-      { details: { package: '@google-cloud/storage' }, cause },
+      'Stores on Google Cloud Storage need the package google-auth-library, which cannot be loaded here: ' +
+        'npm install google-auth-library@10.',
+      { details: { package: 'google-auth-library' }, cause },
     );
   }
+}
+
+/** The headers of a request: an object up to version 9 of Google's library, `Headers` from 10 on. */
+async function headersOf(client: GcsClient, url: string): Promise<Readonly<Record<string, string>>> {
+  const headers = await client.authClient.getRequestHeaders(url);
+  return headers instanceof Headers ? Object.fromEntries(headers) : headers;
 }
 
 /** Emulators are often named with the path of the API, which requests bring along themselves. */

@@ -47,7 +47,7 @@ export interface GcsStorageOptions {
   concurrency?: number | undefined;
 }
 
-/** The parts of the `Storage` of `@google-cloud/storage` 7 that are used here, so that nobody needs that package to read these types. */
+/** The parts of the `Storage` of `@google-cloud/storage` 7 that are used here, so that nobody needs it to read these types. */
 export interface GcsClient {
   /** The address of requests: `https://storage.googleapis.com`. */
   readonly apiEndpoint: string;
@@ -56,7 +56,7 @@ export interface GcsClient {
   readonly useAuthWithCustomEndpoint?: boolean | undefined;
   readonly authClient: {
     /** Finds the credentials, and renews them when they are about to expire. */
-    getRequestHeaders(url?: string): Promise<Readonly<Record<string, string>>>;
+    getRequestHeaders(url?: string): Promise<Readonly<Record<string, string>> | Headers>;
   };
 }
 
