@@ -30,6 +30,8 @@ const bundle = await rolldown({
   transform: { target: 'node20.19' },
 });
 
+/** What every call of the command loads; with commands and help the parser of arguments comes on top. */
+const COMMAND = ['cli/main.ts', 'cli/command-table.ts'];
 const closures = new Map();
 
 /** Everything that a source imports, and what that imports, but for what is loaded on use. */
@@ -61,8 +63,13 @@ await bundle.write({
   // Left alone, the bundler makes a chunk for every set of importers, and there are many of what is imported on use.
   codeSplitting: {
     groups: [
-      chunkOf('base', 5, ['cli/main.ts', 'index.ts'], (reached) => reached.every(Boolean)),
-      chunkOf('command', 4, ['cli/main.ts']),
+      chunkOf(
+        'base',
+        5,
+        ['index.ts', ...COMMAND],
+        ([isOfIndex, ...reached]) => isOfIndex && reached.some(Boolean),
+      ),
+      chunkOf('command', 4, COMMAND),
       chunkOf('store', 3, ['content-addressed-store.ts', 'storage/open.ts', 'default-storage.ts']),
       chunkOf('core', 2, ['index.ts']),
       chunkOf('views', 1, ['cli/reach.ts', 'views/runs.ts', 'views/run-tree.ts']),
