@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseImports, resolveImport } from './imports.ts';
@@ -48,5 +48,14 @@ it.each([...imports.keys()].filter((name) => !name.endsWith('.test.ts') && name 
   '%s, which test files share, adds no hook when it is loaded, once for all of them',
   (name) => {
     expect(readFileSync(join(TEST, name), 'utf8')).not.toMatch(/^(?:before|after)(?:Each|All)\(/m);
+  },
+);
+
+it.each([...imports.keys()].filter((name) => name.endsWith('.mjs')))(
+  '%s, which no compiler checks, imports what is there',
+  (name) => {
+    const targets = (imports.get(name) ?? []).map((entry) => resolveImport(name, entry));
+    const ours = targets.filter((target) => target !== undefined && !target.startsWith('../dist/'));
+    expect(ours.filter((target) => !existsSync(join(TEST, target as string)))).toEqual([]);
   },
 );

@@ -1,8 +1,8 @@
 // Calls a cached task in a bucket, and prints what came of it as JSON.
 // Usage: node call-in-bucket.mjs PLACE_AS_JSON BYTES SERIALIZE; BYTES is how long the output is.
 
-import { FlowDataStore } from '../../../../dist/index.js';
-import { S3Storage } from '../../../../dist/storage/s3.js';
+import { FlowDataStore } from '../../../dist/index.js';
+import { S3Storage } from '../../../dist/storage/s3.js';
 
 const [place, bytes, serialize] = process.argv.slice(2);
 const flow = await FlowDataStore.open({ flowName: 'Test', storage: await S3Storage.open(JSON.parse(place)) });

@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FlowDataStore } from '../../../../dist/index.js';
+import { FlowDataStore } from '../../../dist/index.js';
 
 const [store, log, runMs, leaseMs] = process.argv.slice(2);
 const flow = await FlowDataStore.open({ flowName: 'Test', storage: store });
