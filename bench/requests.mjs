@@ -60,7 +60,7 @@ export async function countRequests() {
   return [
     row('write a task with 20 small artifacts, attempt number given', write, { target: 3, metaflow: 45 }),
     row(
-      "... the first of a new run in a new store: stowage.json, created.json and the run's time come on top",
+      "... the first of a new run in a new store: stowage.json, a look whether one was lost, created.json and the run's time come on top",
       first,
     ),
     row('read that task, all artifacts', secondRead, { target: 3, metaflow: 24 }),
