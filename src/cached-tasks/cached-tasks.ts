@@ -8,7 +8,7 @@ import type { CallOptions } from '../storage/contract.ts';
 import type { SharedResult } from './result.ts';
 import { CachedTaskWarnings } from './warnings.ts';
 
-/** What the cached tasks of one flow store share. */
+/** The state that the cached tasks of one flow store share. */
 export class CachedTasks {
   readonly flowName: string;
   readonly context: AttemptContext;

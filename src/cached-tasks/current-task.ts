@@ -18,7 +18,7 @@ export interface CurrentTask {
 
 interface EnteredTask extends CurrentTask {
   readonly enclosing: EnteredTask | undefined;
-  /** What a task began may go on after it has ended (a pool, a server), and is no part of it any more. */
+  /** Work that a task began may go on after its end (a pool, a server), and is no part of it any more. */
   isOver: boolean;
 }
 

@@ -30,22 +30,22 @@ export interface KeyedCall {
   versionText: string;
   /** With what explains a difference, as entries keep it. */
   full(): CacheKey;
-  /** What is another one by now than when the key was made: whoever called may have changed it since. */
+  /** The part that differs from the one that the key was made of: the caller may have changed it since. */
   changed(): ChangedPart | undefined;
-  /** What is, of that which the function itself has no part in. */
+  /** As `changed`, without the input, which the function itself may change. */
   changedBeside(): Promise<ChangedPart | undefined>;
 }
 
 /** One call on its way. */
 export interface Call extends KeyedCall {
   mode: CacheMode;
-  /** Whether the mode allows for its result to be stored. */
+  /** Its mode allows for its result to be stored. */
   isStored: boolean;
   /** The run under which a miss is recorded. */
   runId: string;
 }
 
-/** What may change under a call; its code by what that depends on. */
+/** A part that may change under a call. Code changes by its files and by other tasks. */
 export type ChangedPart = 'input' | 'config' | 'code';
 
 /** In which of both a key differs from one that was made for the same call before. */
@@ -61,7 +61,7 @@ export class TaskDefinition<Input, Output> implements CodePart {
   readonly checked: CheckedTaskOptions;
   readonly serialize: boolean;
   readonly #options: CachedTaskOptions<unknown, Input, unknown, Output>;
-  /** Where the version is made of it. */
+  /** Present for the version `auto`. */
   readonly #code: TaskCode | undefined;
   readonly #marks: SourceMarks;
   #schemas: TaskSchemas | undefined;
@@ -91,7 +91,7 @@ export class TaskDefinition<Input, Output> implements CodePart {
     return this.#options.output;
   }
 
-  /** What the entry of a call says of it, whatever it comes to, and whoever made the result. */
+  /** The fields of an entry that do not depend on the result, nor on the process that made it. */
   entryOf({ brief, versionText }: KeyedCall): Omit<NewCacheEntry, 'source' | 'table'> {
     const scope = this.#scope();
     const scopeText = scope === 'global' ? scope : 'flow' in scope ? `flow ${scope.flow}` : scope.name;
@@ -144,7 +144,7 @@ export class TaskDefinition<Input, Output> implements CodePart {
     return version ? { ...key, places: { ...key.places, version } } : key;
   }
 
-  /** Whether a function of other source made a result, as far as can be told. */
+  /** Knows a result that a function of other source made; `false` where it cannot be told. */
   isOfOtherSource({ keyDescription }: CacheEntry): boolean | Promise<boolean> {
     return this.#code === undefined && this.#marks.differFrom(keyDescription);
   }
@@ -164,7 +164,7 @@ export class TaskDefinition<Input, Output> implements CodePart {
     return run(input as Input, context);
   }
 
-  /** What is returned and stored of what the function returned. */
+  /** Parses a result by the output schema, if there is one. */
   parseOutput(value: unknown): Output | Promise<Output> {
     const { output: schema } = this.#options;
     if (!schema) return value as Output;
@@ -187,12 +187,12 @@ export class TaskDefinition<Input, Output> implements CodePart {
     return this.#keysNow()?.of.sharedBy;
   }
 
-  /** As {@link known}, with whatever has to be read for it. */
+  /** Resolves to the same as {@link known}, and reads what it takes. */
   async read(): Promise<string> {
     return (this.#keysNow() ?? (await this.#keysInTime())).of.sharedBy;
   }
 
-  /** Where there is nothing to wait for: no schema to describe, no code to read, or none that has changed since. */
+  /** The keys, unless there is something to wait for: a schema to describe, code to read, or code that has changed since. */
   #keysNow(): { version: string | CodeVersion; of: TaskKeys } | undefined {
     const version = this.#code ? this.#code.known() : this.#options.version;
     return version === undefined || this.#schemas === undefined
@@ -264,7 +264,7 @@ export class TaskDefinition<Input, Output> implements CodePart {
     void warnings.defined({ name, version: undefined, sharedBy, functions, unseen });
   }
 
-  /** What a function of a version of the user's own uses and does not declare; of what is bound nothing can be told. */
+  /** The variables that a function with a fixed version uses and does not declare. Of a bound function nothing can be told. */
   async #unseenOfRun(): Promise<readonly string[]> {
     const { run } = this.#options;
     try {

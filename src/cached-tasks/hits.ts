@@ -22,7 +22,7 @@ import { type CallMissReason, type Provenance, provenanceOf } from './result.ts'
 export interface LoadedResult<Output> {
   value: Output;
   provenance: Provenance;
-  /** Whether a function of other source made it. */
+  /** A function of other source made it. */
   otherSource: boolean;
 }
 

@@ -8,13 +8,13 @@ import type { TaskDefinition } from './define.ts';
 import { loadableOutput } from './hits.ts';
 import type { CachedCallOptions } from './options.ts';
 
-/** How many results may be ready before the next in order, for each call that may be under way. */
+/** At most so many results are ready before the next in order, for each call that may be under way. */
 const READY_PER_CALL = 8;
 const DEFAULT_CONCURRENCY = 8;
 
 /** Options of calling a cached task with many inputs. */
 export interface MapOptions extends CallOptions {
-  /** How many calls are under way at once, from 1 to 10,000. Default 8. */
+  /** The most calls under way at once, from 1 to 10,000. Default 8. */
   concurrency?: number | undefined;
   /** Told after every call that ended. Errors it throws end the whole. */
   onProgress?: ((progress: MapProgress) => void) | undefined;
@@ -26,7 +26,7 @@ export const MAP_OPTIONS: OptionTable<MapOptions> = {
   onProgress: FUNCTION,
 };
 
-/** How far a map got. */
+/** The progress of a map. */
 export interface MapProgress {
   /** Calls that ended. */
   done: number;
@@ -34,11 +34,11 @@ export interface MapProgress {
   hits: number;
   /** Of these, how many failed. */
   failed: number;
-  /** How many inputs there are, where that is known. */
+  /** The number of inputs, where it is known. */
   total: number | undefined;
 }
 
-/** What became of one input. */
+/** The outcome of one input. */
 export type MapOutcome<Result> =
   | ({ readonly index: number; readonly ok: true } & Result)
   | { readonly index: number; readonly ok: false; readonly error: unknown };
@@ -145,7 +145,7 @@ async function* iteratorOf<T>(inputs: Iterable<T> | AsyncIterable<T>): AsyncGene
   yield* takeOnce(inputs, 'The iterator of inputs');
 }
 
-/** What many calls of a cached task would come to. */
+/** The outcome that many calls of a cached task would have. */
 export interface CallPlan {
   /** Calls whose result is there. */
   hits: number;
@@ -155,11 +155,11 @@ export interface CallPlan {
   duplicates: number;
   /** The places in the list of the `misses`, ascending. */
   missing: number[];
-  /** How long the function ran for the hits when it ran, in milliseconds, where that is known. */
+  /** The time that the hits save, in milliseconds: the function ran for so long then, as far as that is known. */
   savedMs: number;
 }
 
-/** How many lookups are under way at once. */
+/** The most lookups under way at once. */
 const LOOKUPS = 32;
 
 /** Looks up each call; runs nothing and writes nothing. The first error ends it. */

@@ -21,7 +21,7 @@ import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 
 /**
- * How a call uses the cache.
+ * The ways in which a call uses the cache.
  * - `auto`: a result that is there is returned; else the function runs, and its result is stored.
  * - `refresh`: the function runs, and its result replaces what is there; nothing that was begun before the call is returned.
  * - `readonly`: a result that is there is returned; else the function runs, and nothing is written, not even an attempt.
@@ -29,23 +29,23 @@ import { validateUserName } from '../storage/names.ts';
  */
 export type CacheMode = 'auto' | 'refresh' | 'readonly' | 'off';
 
-/** How often, and when, a run that failed is tried again, each time as a new attempt. */
+/** Tries a run that failed again, each time as a new attempt. */
 export interface TaskRetry {
   /** The most tries in all, the first included: from 1 to 1,000. */
   attempts: number;
-  /** Which errors may pass. Default: all but those whose `recoverable` is `false`. */
+  /** Chooses the errors that may pass. Default: all but those whose `recoverable` is `false`. */
   when?: ((error: unknown) => boolean) | undefined;
   /** Milliseconds to wait before the next try, or a function of how many there were. Default 0. */
   delayMs?: number | ((tries: number) => number) | undefined;
 }
 
-/** What a cached task's function gets beside its input. */
+/** The second argument of a cached task's function, beside its input. */
 export interface CachedTaskContext {
   /** Adds a line to the log of the attempt, formatted as `console.log` does. Never waits, never throws. */
   readonly log: (...values: unknown[]) => void;
   /** Aborted when the caller, and everybody who waits for the same call, was. */
   readonly signal: AbortSignal;
-  /** Which try of this call it is, from 0; see `retry`. */
+  /** The number of this try, from 0; see `retry`. */
   readonly attempt: number;
   /** The attempt that is recorded, `run/step/task/attempt`; `undefined` where the store could not be written. */
   readonly pathspec: string | undefined;
@@ -73,8 +73,8 @@ export interface CachedTaskOptions<CallInput, Input, Result, Output, OutputInput
   /** The task's name: part of the key, and the name of the step under which its attempts stand. */
   name: string;
   /**
-   * What the function does, in a word that is changed when it does something else; or `auto`: the function's own source and that of
-   * `dependsOn`, comments and layout aside.
+   * A text that is changed when the function does something else; or `auto`: the function's own source and that of `dependsOn`,
+   * comments and layout aside.
    */
   version: string;
   /** The work. Gets the parsed input, and a context; see {@link CachedTaskContext}. Called without a `this`. */
@@ -85,8 +85,8 @@ export interface CachedTaskOptions<CallInput, Input, Result, Output, OutputInput
    */
   dependsOn?: CodeOptions['dependsOn'];
   /**
-   * What becomes of variables that the code of the version `auto` uses and does not declare (see `CodeVersion.freeVariables`), unless a
-   * function of `dependsOn` or a member of `config` is named as they are: a warning of the process, once, or `INVALID_ARGUMENT` for each call.
+   * Warns once of variables that the code of the version `auto` uses and does not declare (see `CodeVersion.freeVariables`), or makes them
+   * `INVALID_ARGUMENT` for each call. A variable that a function of `dependsOn` or a member of `config` is named as is none of them.
    * Default `warn`.
    */
   freeVariables?: 'warn' | 'error' | undefined;
@@ -104,24 +104,24 @@ export interface CachedTaskOptions<CallInput, Input, Result, Output, OutputInput
   /** Stands for schemas of which no JSON Schema can be had; changed by hand when they change. Default: the JSON Schemas. */
   interfaceVersion?: string | undefined;
   /**
-   * What else the result depends on: any value that can be saved. Read anew for the key of each call, so that an object may be changed
+   * A value that the result depends on beside the input; any that can be saved. Read anew for the key of each call, so that an object may be changed
    * between calls; changed while a call that runs is under way, it ends that by `INVALID_ARGUMENT`. Default none.
    */
   config?: unknown;
   /** Members of the input that do not change the result: no part of the key, nor of what is recorded. Default none. */
   ignoredInputs?: readonly string[] | undefined;
-  /** Who shares results: `flow` (this flow), `global` (all flows of the store), or any other text. Default `flow`. */
+  /** The calls that share results: `flow` (this flow), `global` (all flows of the store), or any other text. Default `flow`. */
   scope?: string | undefined;
-  /** How old a result may be: milliseconds, or text such as `12h`, `7d`. Default: any age. */
+  /** The age at which a result does not count any more: milliseconds, or text such as `12h`, `7d`. Default: any age. */
   maxAge?: number | string | undefined;
-  /** Whether identical calls of different processes wait for one another, so that one of them runs. Default `false`. */
+  /** Has identical calls of different processes wait for one another, so that one of them runs. Default `false`. */
   serialize?: boolean | undefined;
   /**
    * After how long without a sign of life a process that runs a serialized call counts as dead, and another one runs it, in
    * milliseconds: 20 to 3,600,000. Default 60,000.
    */
   leaseMs?: number | undefined;
-  /** How a run that failed is tried again. Default: not. */
+  /** Tries a run that failed again. Default: not. */
   retry?: TaskRetry | undefined;
   /**
    * The longest that looking for a result and recording one may keep a call waiting together, in milliseconds. Large outputs need
@@ -138,7 +138,7 @@ export interface CachedCallOptions extends CallOptions {
   salt?: string | undefined;
   /** The run under which a miss is recorded. Default: that of the task within which the call is made; else one of this process. */
   runId?: string | undefined;
-  /** Whether a hit is recorded too, as an attempt of the run that shares the content of the first. Default `false`. */
+  /** Records a hit too, as an attempt of the run that shares the content of the first. Default `false`. */
   recordHit?: boolean | undefined;
 }
 

@@ -23,7 +23,7 @@ export const OUTPUT_ARTIFACT = 'output';
 /** The input is not part of the result. */
 export const NOT_RESULT: ReadonlySet<string> = new Set([INPUT_ARTIFACT]);
 
-/** What the channel `stowage:cached-task-unrecorded` carries: a task ran, and not all of it could be recorded. */
+/** A message of the channel `stowage:cached-task-unrecorded`: a task ran, and not all of it could be recorded. */
 export interface UnrecordedTask {
   task: string;
   /** `run/step/task/attempt`, where the attempt was opened. */
@@ -87,7 +87,7 @@ export class AttemptRecording {
     return this.#attempt;
   }
 
-  /** What kept the attempt from being recorded. */
+  /** The error that kept the attempt from being recorded. */
   get failure(): { error: unknown } | undefined {
     return this.#failure;
   }
@@ -157,7 +157,7 @@ export class AttemptRecording {
     }, undefined);
   }
 
-  /** What counts in the key by a digest of its own need not be something that can be saved. */
+  /** An input that counts in the key by a digest of its own need not be one that can be saved. */
   async #saveInput(attempt: OpenAttempt, input: unknown, options: CallOptions): Promise<void> {
     try {
       await attempt.saveArtifacts({ [INPUT_ARTIFACT]: input }, options);
@@ -207,7 +207,7 @@ export class AttemptRecording {
   }
 }
 
-/** What is wrong with a file is told whether or not it can be recorded. */
+/** A fault of a file is told whether or not it can be recorded. */
 async function openFile(name: string, path: string): Promise<FileHandle> {
   try {
     return await open(path);

@@ -13,7 +13,7 @@ import { NOT_RESULT, recordHit } from './record.ts';
 import { type CachedResult, type CallMissReason, provenanceOf, type SharedResult } from './result.ts';
 import { type RanCall, type RunOptions, runCall } from './run.ts';
 
-/** How a call that is no hit came to be none, for its run: the entry to replace, and the reason. */
+/** The result of a lookup that was no hit, for the run: the entry to replace, and the reason. */
 interface LookupResult {
   seen: SeenEntry | undefined;
   missReason: CallMissReason | undefined;
@@ -250,7 +250,7 @@ async function toHit<Input, Output>(
   return undefined;
 }
 
-/** What is spread comes last: members that are added to a copy one by one take fifty times as long. */
+/** The spread comes last: members that are added to a copy one by one take fifty times as long. */
 function hitOf<Output>({ brief }: Call, loaded: LoadedResult<Output>): CachedResult<Output> {
   return {
     hit: true,

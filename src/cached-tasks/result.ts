@@ -4,7 +4,7 @@ import type { StowageError } from '../errors.ts';
 import type { CacheEntrySource } from '../format/cache-entry.ts';
 import { formatPathspec } from '../format/pathspec.ts';
 
-/** Which attempt a result comes from. */
+/** The attempt that a result comes from. */
 export interface Provenance {
   flowName: string;
   runId: string;
@@ -17,7 +17,7 @@ export interface Provenance {
   metadataDigest: string;
   /** When the result was stored, by the clock of its process. */
   storedAt: Date;
-  /** How long the function ran then, in milliseconds. */
+  /** The time that the function ran then, in milliseconds. */
   durationMs: number | undefined;
 }
 
@@ -45,19 +45,19 @@ export type CallMissReason = CacheMissReason | 'refused';
 
 /** A result of a cached task, and how it came about. */
 export interface CachedResult<Output> {
-  /** What the function returned, parsed by the schema of its output if it has one. */
+  /** The return value of the function, parsed by the schema of its output if it has one. */
   value: Output;
-  /** Whether it is the result of an earlier run, or of one elsewhere that this call waited for. */
+  /** `true` for the result of an earlier run, or of one elsewhere that this call waited for. */
   hit: boolean;
-  /** Whether later calls find it. `false` after a run that could not be stored, or was not to be. */
+  /** `true` if later calls find it; `false` after a run that could not be stored, or was not to be. */
   stored: boolean;
   /** The call's key: 64 hexadecimal digits. */
   key: string;
   /** The attempt that it comes from; `undefined` where none could be recorded. */
   provenance: Provenance | undefined;
   /**
-   * Whether a function of other source made it, comments and layout aside, under the same `version`; `false` for the version `auto`, and where
-   * it cannot be told.
+   * `true` if a function of other source made it, comments and layout aside, under the same `version`; `false` for the version `auto`,
+   * and where it cannot be told.
    */
   otherSource: boolean;
   /** The attempt of this call's own run, `run/step/task/attempt`: that of a run, or of a hit with `recordHit`. */
@@ -69,13 +69,13 @@ export interface CachedResult<Output> {
   missReason: CallMissReason | undefined;
   /** Why it was not stored, where it was to be. `unrecorded`: its attempt could not be written. */
   notStoredReason: NotStoredReason | 'unrecorded' | undefined;
-  /** What kept it from being stored, where something failed: `undefined` for hits, and where somebody else's result is there. */
+  /** The error that kept it from being stored, where something failed: `undefined` for hits, and where somebody else's result is there. */
   notStoredError: unknown;
-  /** How long the function ran, in milliseconds; for a hit, how long it ran then, if that is known. */
+  /** The time that the function ran, in milliseconds; for a hit the time that it ran then, if that is known. */
   durationMs: number | undefined;
 }
 
-/** What identical calls under way share: what came of one of them, and the schema that parsed or refused it. */
+/** The outcome that identical calls under way share, and the schema that parsed or refused it. */
 export type SharedResult = { output: object | undefined } & (
   | { result: CachedResult<unknown> }
   | { refused: StowageError }

@@ -17,12 +17,12 @@ import { findFinished, type LoadedResult } from './hits.ts';
 import { type CachedTaskContext, isDelay } from './options.ts';
 import { AttemptRecording } from './record.ts';
 
-/** How a call is run: what the cache may still take, and the lease under which it is. */
+/** The time that the cache may still take of a run, and the lease under which it is. */
 export interface RunOptions {
   deadline: Deadline;
   signal: AbortSignal;
   lease: Lease | undefined;
-  /** Whether an attempt of the same run may have come to the result, and nobody have stored it. */
+  /** An attempt of the same run may have come to the result, and nobody have stored it. */
   mayBeFinished: boolean;
 }
 
@@ -32,7 +32,7 @@ export interface RanCall<Output> {
   durationMs: number;
   /** The closed attempt, where it could be recorded. */
   attempt: OpenAttempt | undefined;
-  /** What kept it from being recorded. */
+  /** The error that kept it from being recorded. */
   failure: { error: unknown } | undefined;
 }
 

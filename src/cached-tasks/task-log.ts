@@ -1,11 +1,11 @@
 import { format } from 'node:util';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
 
-/** How much of a log may wait to be written before older lines are dropped, in characters. */
+/** The most characters that may wait to be written; lines beyond are dropped. */
 const MAX_WAITING = 8 * 1024 * 1024;
 
 /**
- * What a task says while it runs, as the log `task`/`stdout` of its attempt. Lines are gathered and written as they come;
+ * Writes what a task logs while it runs to `task`/`stdout` of its attempt. Lines are gathered and written as they come;
  * the task never waits for them.
  */
 export class TaskLog {
@@ -73,7 +73,7 @@ export class TaskLog {
   }
 }
 
-/** What a value does when it is printed is no fault of the task that prints it. */
+/** A value that cannot be printed is no fault of the task that prints it. */
 function formatted(values: unknown[]): string {
   try {
     return format(...values);

@@ -78,12 +78,12 @@ export async function validateValue<Output>(
   if (!result.issues) return result.value;
   // Lists of a library's own class may be anything but a plain array when they are mapped.
   const issues = Array.from(result.issues, ({ path, message }) => ({ path: pathOf(root, path), message }));
-  throw new StowageError(code, `${title} is not what its schema asks for: ${said(issues)}`, {
+  throw new StowageError(code, `${title} is not what its schema asks for: ${describeIssues(issues)}`, {
     details: { ...details, issues },
   });
 }
 
-function said(issues: readonly { path: string; message: string }[]): string {
+function describeIssues(issues: readonly { path: string; message: string }[]): string {
   if (issues.length === 0) return 'it does not say why.';
   const told = issues.slice(0, MAX_TOLD).map(({ path, message }) => `${path}: ${message}`);
   const more = issues.length - told.length;
