@@ -44,7 +44,7 @@ export interface AttemptSummary {
 }
 
 /** An attempt, with the rows of its artifact table. */
-export interface AttemptView extends AttemptSummary {
+export interface AttemptDetail extends AttemptSummary {
   entries?: readonly ArtifactEntry[];
 }
 
@@ -53,7 +53,7 @@ export interface TaskView {
   path: TaskPath;
   /** The number of attempts that were started. */
   started: number;
-  attempts: AttemptView[];
+  attempts: AttemptDetail[];
 }
 
 /** The attempts of a task that are read. */
@@ -81,7 +81,7 @@ export async function readTask(
   which: WhichAttempts = 'all',
 ): Promise<TaskView> {
   const numbers = attemptNumbersOf(listed.attempts);
-  const attempts: AttemptView[] = [];
+  const attempts: AttemptDetail[] = [];
   for (const number of which === 'all' ? numbers : numbers.slice(-1)) {
     attempts.push(await readView(view, listed, number));
   }
@@ -105,8 +105,8 @@ export function readStatuses(view: StoreView, tasks: readonly ListedTask[]): Pro
 }
 
 /** The attempt that stands for a task: the latest started. */
-export function latestOf({ attempts }: TaskView): AttemptView {
-  return attempts.at(-1) as AttemptView;
+export function latestOf({ attempts }: TaskView): AttemptDetail {
+  return attempts.at(-1) as AttemptDetail;
 }
 
 /**
@@ -148,7 +148,7 @@ export function artifactView({ name, type, encoding, key, bytes, content }: Arti
 }
 
 /** The attempt without the rows of its artifact table. */
-export function summaryOf({ entries: _, ...summary }: AttemptView): AttemptSummary {
+export function summaryOf({ entries: _, ...summary }: AttemptDetail): AttemptSummary {
   return summary;
 }
 
@@ -176,7 +176,7 @@ async function readView(
   view: StoreView,
   { path, attempts }: ListedTask,
   attempt: number,
-): Promise<AttemptView> {
+): Promise<AttemptDetail> {
   if (attempts.get(attempt)?.has('deleted')) return { attempt, status: 'deleted', artifacts: [] };
   const { storage, content, signal } = view;
   const rule = { attempt, allowNotDone: true };
@@ -188,7 +188,7 @@ async function readView(
   }
 }
 
-function viewOf(read: ReadAttempt): AttemptView {
+function viewOf(read: ReadAttempt): AttemptDetail {
   const { attempt, status, startedAt, closedAt, done, described, metadata, purged, erased } = read;
   const durationMs = durationBetween(startedAt, closedAt);
   const entries = described?.table().artifacts ?? [];

@@ -3,8 +3,8 @@ import { listRuns } from '../attempts/run-listing.ts';
 import { type ListedTask, listTasks } from '../format/attempt-files.ts';
 import {
   type ArtifactView,
+  type AttemptDetail,
   type AttemptSummary,
-  type AttemptView,
   latestOf,
   readStatuses,
   readTask,
@@ -96,7 +96,7 @@ export async function listBelow(
     const entries = shown.map(({ entries: _, metadata: __, readFrom: ___, ...summary }) => summary);
     return { path: at, kind: 'attempts', total: attempts.length, entries };
   }
-  const { artifacts } = attempts.find((one) => one.attempt === attempt) as AttemptView;
+  const { artifacts } = attempts.find((one) => one.attempt === attempt) as AttemptDetail;
   return { path: at, kind: 'artifacts', total: artifacts.length, entries: artifacts.slice(0, limit) };
 }
 

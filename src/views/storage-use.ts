@@ -2,7 +2,7 @@ import { mapBounded } from '../async/bounded-work.ts';
 import { HERE } from '../format/content-ref.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { StoredContent } from '../format/stored-content.ts';
-import { type AttemptView, readTasks, type TaskView } from './attempts.ts';
+import { type AttemptDetail, readTasks, type TaskView } from './attempts.ts';
 import { ContentObjectsFinder, type UnseenContents } from './content-objects.ts';
 import { tasksAt } from './listing.ts';
 import { formatStorePath, type RunPath, type StorePath } from './paths.ts';
@@ -207,7 +207,7 @@ class Count {
     return entries;
   }
 
-  async #addArtifacts({ entries = [], purged }: AttemptView, place: Place, name: string): Promise<void> {
+  async #addArtifacts({ entries = [], purged }: AttemptDetail, place: Place, name: string): Promise<void> {
     for (const entry of entries) {
       const row = this.#row(this.#by === 'artifact' ? entry.name : name);
       row.visit(place);

@@ -1,5 +1,5 @@
 import type { ArtifactEntry } from '../../format/description.ts';
-import type { AttemptView, TaskView } from '../../views/attempts.ts';
+import type { AttemptDetail, TaskView } from '../../views/attempts.ts';
 import type { Reaching } from '../../views/paths.ts';
 import { Changes } from './changes.ts';
 import { StructureDiff } from './structure-diff.ts';
@@ -9,7 +9,7 @@ import { ValueIds } from './value-ids.ts';
 /** The attempt of a task that is compared. */
 export interface Side {
   path: Reaching<'flow' | 'run' | 'step' | 'task' | 'attempt'>;
-  view: AttemptView;
+  view: AttemptDetail;
 }
 
 /** The change of an artifact. */
@@ -38,7 +38,7 @@ export function sideOf({ path, attempts }: TaskView, attempt?: number): Side {
     attempts.find((view) => view.attempt === attempt) ??
     attempts.findLast(({ status }) => status === 'done') ??
     attempts.at(-1);
-  const view = chosen as AttemptView;
+  const view = chosen as AttemptDetail;
   return { path: { ...path, attempt: view.attempt }, view };
 }
 
