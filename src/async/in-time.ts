@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { abortError } from '../errors.ts';
 
 /** The result of {@link inTime} when the time is over. */
@@ -23,4 +24,13 @@ export function inTime<T>(
       (error: unknown) => settle(() => reject(error)),
     );
   });
+}
+
+/** Waits for `ms` milliseconds. Throws `ABORTED` at once when `signal` is aborted. */
+export async function delay(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (error) {
+    throw signal?.aborted ? abortError(signal) : error;
+  }
 }

@@ -4,12 +4,12 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { types } from 'node:util';
 import type { Deadline } from '../async/deadline.ts';
+import { delay } from '../async/in-time.ts';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
 import type { Lease } from '../cache/lease.ts';
-import { abortError, invalidArgument, isStowageError, StowageError, thrownText } from '../errors.ts';
+import { invalidArgument, isStowageError, StowageError, thrownText } from '../errors.ts';
 import { taskIdOf } from '../format/cache-names.ts';
 import { withinTask } from './current-task.ts';
 import type { Call, ChangedPart, TaskDefinition } from './define.ts';
@@ -66,7 +66,7 @@ export async function runCall<Input, Output>(
           error,
         );
       }
-      await wait(waitMs, options.signal);
+      await delay(waitMs, options.signal);
     }
   }
 }
@@ -242,12 +242,4 @@ function notTriedAgain(task: string, why: string, cause: unknown, remedy = ''): 
     `Task "${task}" failed and cannot be tried again, because ${why}.${remedy}`,
     { details: { task }, cause },
   );
-}
-
-async function wait(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal });
-  } catch (error) {
-    throw signal.aborted ? abortError(signal) : error;
-  }
 }

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { abortError, throwIfAborted } from '../errors.ts';
+import { delay } from '../async/in-time.ts';
+import { throwIfAborted } from '../errors.ts';
 import {
   isChosen,
   type LogChoice,
@@ -71,7 +71,7 @@ export async function* followLogs(
     const isLast = await isOver();
     yield* follower.look();
     if (isLast) return;
-    await wait(pollMs, signal);
+    await delay(pollMs, signal);
   }
 }
 
@@ -164,13 +164,5 @@ class LogFollower {
       if (last && last.sequence < this.#givenOf(last)) return this.#given.get(logId(last))?.name;
     }
     return undefined;
-  }
-}
-
-async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal });
-  } catch (error) {
-    throw signal?.aborted ? abortError(signal) : error;
   }
 }

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { abortError, StowageError } from '../errors.ts';
+import { delay } from '../async/in-time.ts';
+import { StowageError } from '../errors.ts';
 import type {
   CallOptions,
   CreateOptions,
@@ -157,12 +157,4 @@ function damaged(body: Uint8Array, fault: Fault): Uint8Array {
   const index = bit >>> 3;
   copy[index] = (copy[index] as number) ^ (1 << (bit & 7));
   return copy;
-}
-
-async function delay(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal });
-  } catch (error) {
-    throw signal?.aborted ? abortError(signal) : error;
-  }
 }

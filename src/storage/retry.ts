@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { delay } from '../async/in-time.ts';
 import { LinkedAbort } from '../async/linked-abort.ts';
-import { abortError, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
+import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { isStream } from '../streams/body-stream.ts';
 import { closedError } from './checks.ts';
 import type {
@@ -84,7 +84,7 @@ export class RetryStorage extends StorageDecorator {
       maxDelayMs: options.maxDelayMs ?? 20_000,
       nowMs: options.nowMs ?? (() => performance.now()),
       random: options.random ?? Math.random,
-      sleep: options.sleep ?? timer,
+      sleep: options.sleep ?? delay,
     };
   }
 
@@ -311,12 +311,4 @@ function after(page: ListPage, options: ListOptions): ListOptions {
   const given = page.objects.length + page.folders.length;
   if (given === 0) return options;
   return { ...options, startAfter, limit: options.limit === undefined ? undefined : options.limit - given };
-}
-
-async function timer(ms: number, signal?: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal });
-  } catch (error) {
-    throw signal?.aborted ? abortError(signal) : error;
-  }
 }
