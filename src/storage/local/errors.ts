@@ -143,7 +143,7 @@ export function localError(error: unknown, at: FailedStep): Error {
   if (isStowageError(error)) return error;
   const systemCode = codeOf(error);
   if (systemCode === undefined) return error as Error; // what a source threw, whatever that is
-  const { code, what, remedy } = meaningOf(systemCode, at.step);
+  const { code, what, remedy } = classify(systemCode, at.step);
   const { operation, name, path } = at;
   return new StowageError(
     code,
@@ -166,7 +166,7 @@ export function isAbsent(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
-function meaningOf(systemCode: string, step: FailedStep['step']): Meaning {
+function classify(systemCode: string, step: FailedStep['step']): Meaning {
   if (step === 'no-links') return NO_LINKS;
   if (step === 'fsync' && MEANINGS_OF_FSYNC[systemCode]) return MEANINGS_OF_FSYNC[systemCode];
   if (step === 'fsync') {
