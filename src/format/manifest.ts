@@ -1,10 +1,15 @@
+import { createRequire } from 'node:module';
 import { MAX_CHUNK_BYTES } from '../codec/chunker.ts';
 import { ENVELOPE_HEADER_BYTES } from '../codec/envelope.ts';
 import { createHasher, digestBytes } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
 import { type ContentKey, isPackName } from './content-names.ts';
-import { msgpack } from './msgpack.ts';
 import { isBoundedMsgpack } from './msgpack-bounds.ts';
+
+type Msgpack = typeof import('@msgpack/msgpack');
+
+const require = createRequire(import.meta.url);
+let library: Msgpack | undefined;
 
 /** Chunks per group: a manifest of more than one group keeps their columns in packs (about 512 MiB of content each). */
 export const GROUP_CHUNKS = 8192;
@@ -321,4 +326,10 @@ function newer(what: string, found: string): StowageError {
       details: { what },
     },
   );
+}
+
+/** Loads the library with the first manifest, which many processes never meet. */
+function msgpack(): Msgpack {
+  library ??= require('@msgpack/msgpack') as Msgpack;
+  return library;
 }
