@@ -18,6 +18,7 @@ import {
   type ReadDescription,
   readDescription,
 } from '../format/description.ts';
+import { readMetadataParts } from '../format/metadata-parts.ts';
 import type { TaskPath } from '../format/pathspec.ts';
 import { decodeRecord } from '../format/record.ts';
 import { type RecordSubject, readString, readStrings } from '../format/record-fields.ts';
@@ -31,7 +32,7 @@ import {
 } from '../format/session-files.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { ClosedRecords, MetadataCache } from './metadata-cache.ts';
-import { type Metadata, readMetadataParts } from './metadata-parts.ts';
+import type { Metadata } from './metadata-parts.ts';
 import {
   attemptDeleted,
   attemptNotDone,

@@ -1,21 +1,14 @@
 import { invalidArgument, type StowageError } from '../errors.ts';
-import { attemptSubject, partialBase } from '../format/attempt-files.ts';
 import { createOwn } from '../format/create-own.ts';
 import type { JsonValue } from '../format/json-value.ts';
+import { encodeMetadataPart, metadataPartName, metadataPartSubject } from '../format/metadata-parts.ts';
 import type { TaskPath } from '../format/pathspec.ts';
-import { encodeRecord } from '../format/record.ts';
-import { type RecordSubject, readObject, readRecord } from '../format/record-fields.ts';
-import { padSequence } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { isDisguised } from '../values/built-in-kind.ts';
 
 /** JSON that users keep about an attempt, beside its artifacts. */
 export type Metadata = Record<string, JsonValue>;
 
-const PART = /^(\d{8})\.json$/;
-const MAX_PART_BYTES = 4 * 1024 * 1024;
-/** All that is said of an attempt, added up over its parts. */
-export const MAX_METADATA_BYTES: number = 16 * 1024 * 1024;
 const MAX_DEPTH = 100;
 const MAX_VALUES = 1_000_000;
 
@@ -46,59 +39,17 @@ export class MetadataWriter {
   async write(metadata: Metadata, options: CallOptions): Promise<Metadata> {
     const part = toMetadata(metadata);
     const sequence = this.#parts;
-    const record = encodeMetadataPart(part, this.#bytes, partSubject(this.#path, this.#attempt, sequence));
+    const record = encodeMetadataPart(
+      part,
+      this.#bytes,
+      metadataPartSubject(this.#path, this.#attempt, sequence),
+    );
     this.#parts += 1;
     this.#bytes += record.length;
-    const name = `${partPrefix(this.#path, this.#attempt)}${padSequence(sequence)}.json`;
+    const name = metadataPartName(this.#path, this.#attempt, sequence);
     await createOwn(this.#storage, name, record, { ...options, durability: 'deferred' });
     return part;
   }
-}
-
-/** The bytes of a part; throws `INVALID_ARGUMENT` where it, or all parts together, become too large to be read again. */
-export function encodeMetadataPart(
-  metadata: Metadata,
-  bytesBefore: number,
-  subject: RecordSubject = {},
-): Uint8Array {
-  const record = encodeRecord({ format: 1, kind: 'metadata-part', ...subject, metadata });
-  if (record.length > MAX_PART_BYTES) throw tooLarge(record.length, `${MAX_PART_BYTES} a call`);
-  const total = bytesBefore + record.length;
-  if (total > MAX_METADATA_BYTES) throw tooLarge(total, `${MAX_METADATA_BYTES} an attempt`);
-  return record;
-}
-
-/** The subject of a part: an attempt, and its place among the parts, since later ones win. */
-export function partSubject(path: TaskPath, attempt: number, part: number): RecordSubject {
-  return { ...attemptSubject(path, attempt), part };
-}
-
-/** The parts of an attempt, merged in the order in which they were written. */
-export async function readMetadataParts(
-  storage: DataStoreStorage,
-  path: TaskPath,
-  attempt: number,
-  { signal }: CallOptions,
-): Promise<Metadata> {
-  const merged: Metadata = {};
-  const prefix = partPrefix(path, attempt);
-  for await (const page of storage.list({ prefix, signal })) {
-    for (const { name } of page.objects) {
-      const [, number] = PART.exec(name.slice(prefix.length)) ?? [];
-      if (number === undefined) continue;
-      const object = await storage.get(name, { signal, maxBytes: MAX_PART_BYTES });
-      if (!object) continue; // removed since it was listed
-      const what = storage.uri(name);
-      const record = readRecord(
-        object.body,
-        what,
-        'metadata-part',
-        partSubject(path, attempt, Number(number)),
-      );
-      Object.assign(merged, readObject(record, 'metadata', what));
-    }
-  }
-  return merged;
 }
 
 /**
@@ -140,10 +91,6 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
   return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
 }
 
-function partPrefix(path: TaskPath, attempt: number): string {
-  return `${partialBase(path, attempt)}.metadata.`;
-}
-
 function notJson(path: string): StowageError {
   return invalidArgument(
     `${path} is not what JSON holds: metadata and parameters are objects of JSON values, at most ${MAX_DEPTH} levels deep; save anything else as an artifact.`,
@@ -155,12 +102,5 @@ function prototypeKey(path: string): StowageError {
   return invalidArgument(
     `${path} has a member __proto__, which would set a prototype once somebody copies it; leave it out, or give it another name.`,
     { path },
-  );
-}
-
-function tooLarge(bytes: number, most: string): StowageError {
-  return invalidArgument(
-    `Metadata of ${bytes} bytes is too large (at most ${most}); save it as an artifact.`,
-    { bytes },
   );
 }

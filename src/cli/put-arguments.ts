@@ -1,5 +1,6 @@
-import { encodeMetadataPart, type Metadata, toMetadata } from '../attempts/metadata-parts.ts';
+import { type Metadata, toMetadata } from '../attempts/metadata-parts.ts';
 import type { JsonValue } from '../format/json-value.ts';
+import { encodeMetadataPart } from '../format/metadata-parts.ts';
 import { validateUserName } from '../storage/names.ts';
 import { usageError } from './cli-error.ts';
 import { STDIN } from './files/input-file.ts';

@@ -4,6 +4,7 @@ import { holdsBytes } from './create-own.ts';
 import type { JsonValue } from './json-value.ts';
 import { encodeRecord } from './record.ts';
 import {
+  type RecordSubject,
   readObject,
   readOneOf,
   readOptional,
@@ -286,4 +287,15 @@ export function parseRunEnd(file: string): number | undefined {
 
 export function runEndName(flow: string, run: string, end: number): string {
   return `runs/${flow}/${run}/finished.${end === 0 ? '' : `${padSequence(end)}.`}json`;
+}
+
+/** A run's record for another store, to which it is no matter where the content lay: the bytes as they are, or without that field. */
+export function withoutRawDataPath(
+  bytes: Uint8Array,
+  what: string,
+  kind: string,
+  subject: RecordSubject,
+): Uint8Array {
+  const { rawDataPath, ...fields } = readRecord(bytes, what, kind, subject);
+  return rawDataPath === undefined ? bytes : encodeRecord(fields);
 }

@@ -4,8 +4,6 @@ import { StowageError } from '../errors.ts';
 import { type ListedTask, listTasks } from '../format/attempt-files.ts';
 import { holdsBytes } from '../format/create-own.ts';
 import { formatPathspec } from '../format/pathspec.ts';
-import { encodeRecord } from '../format/record.ts';
-import { readRecord } from '../format/record-fields.ts';
 import {
   createdName,
   createRunTime,
@@ -16,6 +14,7 @@ import {
   readRunCreated,
   readRunFinished,
   runEndName,
+  withoutRawDataPath,
 } from '../format/run-records.ts';
 import type { CallOptions, DataStoreStorage, ListedObject } from '../storage/contract.ts';
 import { compareNames } from '../storage/name-order.ts';
@@ -82,20 +81,20 @@ function copyCounted(context: CopyContext, attempt: AttemptToCopy): Promise<bool
  */
 async function* listRun(context: CopyContext, run: RunToCopy): AsyncGenerator<AttemptToCopy[]> {
   const { source, target, options } = context;
-  const targetTasks = new SideBySide(listTasks(target.storage, run, options), taskId);
-  let logs: SideBySide<ListedLogs> | undefined;
+  const targetTasks = new MergeJoin(listTasks(target.storage, run, options), taskId);
+  let logs: MergeJoin<ListedLogs> | undefined;
   let isOutdated = true;
   const onPage = (): void => {
     isOutdated = true;
   };
-  const targetLogs = new SideBySide(listLogs(target.storage, run, options), idOfLogs);
+  const targetLogs = new MergeJoin(listLogs(target.storage, run, options), idOfLogs);
   try {
     for await (const task of listTasks(source.storage, run, { ...options, onPage })) {
       const id = taskId(task);
       const there = await targetTasks.at(id);
       if (isOutdated || !logs) {
         await logs?.close();
-        logs = new SideBySide(listLogs(source.storage, run, options, id), idOfLogs);
+        logs = new MergeJoin(listLogs(source.storage, run, options, id), idOfLogs);
         isOutdated = false;
       }
       const beside = {
@@ -117,7 +116,7 @@ async function* listRun(context: CopyContext, run: RunToCopy): AsyncGenerator<At
 }
 
 /** Goes along with another listing of the same order. */
-class SideBySide<T> {
+class MergeJoin<T> {
   readonly #items: AsyncIterator<T>;
   readonly #idOf: (item: T) => string;
   #current: IteratorResult<T> | undefined;
@@ -230,13 +229,8 @@ async function copyRecord(
   const name = record.nameOf(flow, run);
   const ours = await source.storage.get(name, { ...options, maxBytes: MAX_RECORD_BYTES });
   if (!ours) return 'present';
-  const { rawDataPath, ...fields } = readRecord(ours.body, source.storage.uri(name), record.kind, {
-    flow,
-    run,
-    ...record.subject,
-  });
-  // Where the source's content was to lie does not concern the target.
-  const body = rawDataPath === undefined ? ours.body : encodeRecord(fields);
+  const subject = { flow, run, ...record.subject };
+  const body = withoutRawDataPath(ours.body, source.storage.uri(name), record.kind, subject);
   const standing = await target.storage.get(name, { ...options, maxBytes: MAX_RECORD_BYTES });
   if (standing && Buffer.compare(standing.body, body) === 0) return 'present';
   if (!standing) {

@@ -1,7 +1,11 @@
 import { describe, expect, it, test } from 'vitest';
-import { encodeMetadataPart, partSubject, readMetadataParts } from '../../src/attempts/metadata-parts.ts';
 import { listRuns } from '../../src/attempts/run-listing.ts';
 import { listAttempts, listTasks } from '../../src/format/attempt-files.ts';
+import {
+  encodeMetadataPart,
+  metadataPartSubject,
+  readMetadataParts,
+} from '../../src/format/metadata-parts.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { bodyOf } from '../content/storages.ts';
 import { errorOf, openFlow, saveTask } from '../flow/fixtures.ts';
@@ -79,7 +83,7 @@ it('what no user can have named is no run, task or part of one', async () => {
 
 it('a metadata part counts where its number says, and nowhere else', async () => {
   const storage = new MemoryStorage();
-  const part = encodeMetadataPart({ a: 1 }, 0, partSubject(path, 0, 1));
+  const part = encodeMetadataPart({ a: 1 }, 0, metadataPartSubject(path, 0, 1));
   const name = 'partial/Test/r1/fit/0/0.metadata.0000000';
   await storage.create(`${name}1.json`, part);
   expect(await readMetadataParts(storage, path, 0, {})).toEqual({ a: 1 });
