@@ -39,7 +39,7 @@ interface Stamp {
  * A file that code depends on, by the digest of its bytes: read anew when its size, times or identity are others than they were. What was
  * changed a moment before it was read is read again, since another change might not show.
  *
- * What it throws is what the file system throws.
+ * Throws the errors of the file system as they are.
  */
 export class FilePart implements CodePart {
   readonly #path: string;

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Deadline } from '../async/deadline.ts';
-import { abortError, isStowageError, type StowageError, throwIfAborted } from '../errors.ts';
+import { delay } from '../async/in-time.ts';
+import { isStowageError, type StowageError, throwIfAborted } from '../errors.ts';
 import { type EntryKey, leaseName, MAX_TOKEN, releasedName } from '../format/cache-names.ts';
 import { encodeLease, type LeaseRecord } from '../format/lease-record.ts';
 import { beatName } from '../format/open-session.ts';
@@ -54,13 +54,7 @@ const LOOKS_PER_LEASE = 8;
 const REAL_CLOCK: LeaseClock = {
   nowMs: () => performance.now(),
   random: Math.random,
-  sleep: async (ms, signal) => {
-    try {
-      await sleep(ms, undefined, { signal });
-    } catch (error) {
-      throw signal?.aborted ? abortError(signal) : error;
-    }
-  },
+  sleep: delay,
 };
 
 /** One caller's way to a lease, or to the result of somebody else's run. */

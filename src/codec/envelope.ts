@@ -54,11 +54,6 @@ export interface EnvelopeHeader {
 const KINDS: readonly EnvelopeKind[] = ['blob', 'manifest', 'chunk', 'group', 'locator'];
 const CODECS: readonly Codec[] = ['raw', 'zstd', 'grouped-zstd'];
 
-/** The most bytes that an envelope of `rawBytes` raw bytes can take. */
-export function maxEnvelopeBytes(rawBytes: number): number {
-  return ENVELOPE_HEADER_BYTES + rawBytes;
-}
-
 /**
  * Puts `raw` into an envelope: header and payload, in a new buffer of exactly that length.
  *
@@ -74,7 +69,7 @@ export function sealEnvelope(kind: EnvelopeKind, raw: Uint8Array, options: Paylo
 }
 
 /**
- * Like {@link sealEnvelope}, into `target` at `offset`, where there has to be room for {@link maxEnvelopeBytes}.
+ * Like {@link sealEnvelope}, into `target` at `offset`, where there has to be room for {@link ENVELOPE_HEADER_BYTES} more than `raw` takes.
  * Returns the offset after the envelope.
  */
 export function sealEnvelopeInto(

@@ -9,7 +9,7 @@ const BLOCK_RESERVED = 3;
 /**
  * Checks, before a decoder sees it, that `frame` is exactly one zstd frame that claims to hold `rawBytes` bytes, needs
  * no dictionary and no window larger than its content. Hostile bytes can then make no decoder allocate more than that.
- * Whether the blocks hold what they claim, the decoder finds out.
+ * The decoder finds out whether the blocks hold what they claim.
  *
  * @throws StowageError `CONTENT_DAMAGED`
  */

@@ -76,7 +76,7 @@ const RUNS_AT_ONCE = 16;
  * copy. In the target each attempt appears whole or not at all, under its own number. A copy that was interrupted, by whatever, goes on when it
  * is made again; several at once do no harm.
  *
- * What the target holds under the same name with another result is refused: it stays, and the rest is copied. Nothing is
+ * An attempt that the target holds with another result is refused: it stays, and the rest is copied. Nothing is
  * ever deleted in the target but the text of logs that were scrubbed in the source.
  *
  * Resolves also where something was refused or could not be read: see `problems` of the result.

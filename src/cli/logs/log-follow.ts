@@ -1,6 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { abortError } from '../../errors.ts';
+import { delay } from '../../async/in-time.ts';
 import { attemptBase, type ListedTask, latestAttempt, readDone } from '../../format/attempt-files.ts';
 import { type LogChoice, logId } from '../../format/log-names.ts';
 import { readRunFinished } from '../../format/run-records.ts';
@@ -235,12 +234,8 @@ class LogFollow {
   }
 
   async #wait(listingMs: number): Promise<void> {
-    try {
-      const waitMs = Math.min(LONGEST_WAIT_MS, listingMs / LISTING_SHARE);
-      await sleep(Math.max(this.#pollMs, waitMs), undefined, { signal: this.#signal });
-    } catch (error) {
-      throw this.#signal.aborted ? abortError(this.#signal) : error;
-    }
+    const waitMs = Math.min(LONGEST_WAIT_MS, listingMs / LISTING_SHARE);
+    await delay(Math.max(this.#pollMs, waitMs), this.#signal);
   }
 }
 

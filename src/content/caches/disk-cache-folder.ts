@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { lstat, mkdir, open, readdir, rename, unlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { mapBounded } from '../../async/bounded-work.ts';
 import { throwIfAborted } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 
@@ -134,11 +135,8 @@ async function* filesOf(folder: string, shard: string): AsyncGenerator<CacheFile
   const names = ((await unlessAbsent(readdir(folder))) ?? []).filter(
     (name) => fileRegExp.exec(name)?.[1] === shard,
   );
-  for (let start = 0; start < names.length; start += LOOKED_AT_ONCE) {
-    const slice = names.slice(start, start + LOOKED_AT_ONCE);
-    for (const file of await Promise.all(slice.map((name) => fileAt(join(folder, name))))) {
-      if (file) yield file;
-    }
+  for (const file of await mapBounded(names, LOOKED_AT_ONCE, (name) => fileAt(join(folder, name)))) {
+    if (file) yield file;
   }
 }
 

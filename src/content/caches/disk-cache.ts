@@ -39,10 +39,10 @@ const PAUSE_MS = 30_000;
  * counts from five minutes after the last that counted. What takes up more than a quarter of `maxBytes` is not kept. Folders and
  * files are readable by their owner alone.
  *
- * What goes wrong on the disk costs speed only, and is told by the channel `stowage:cache-failed`: what cannot be read is a
+ * A failure of the disk costs speed only, and is told by the channel `stowage:cache-failed`: what cannot be read is a
  * miss; after a write that failed, be it that the folder cannot be made, none is tried for 30 seconds; a folder that was deleted,
  * be it in the middle of a write, is made again by the next one.
- * What is written is not synced: after a power failure an entry may be damaged, which its reader notices.
+ * Files are not synced: after a power failure an entry may be damaged, which its reader notices.
  *
  * When it is opened, and whenever it has written `maxBytes`/16, it looks at the whole folder in the background and removes what
  * is too much. Close it, so that this is done before the process ends.

@@ -25,7 +25,7 @@ export interface ClaimRequest {
  * ask, at most one ever replaces that version, however long any of them is stopped, and wherever.
  *
  * A claim is a file in the folder of unfinished writes, linked if absent, that names the file which its holder will rename. It is over when that file is gone.
- * Whoever finds a claim that is stale removes the file, so that the holder's rename fails, and claims the next number; the claim
+ * A call that finds a stale claim removes the file, so that the holder's rename fails, and claims the next number; the claim
  * itself stays, so that its number is not given again. Claims are removed by {@link dropClaims}, when their version is replaced.
  *
  * @returns the claims up to one's own, the last; `undefined` while another one holds the claim.
