@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { delay } from '../async/in-time.ts';
 import type { ReadAttempt } from '../attempts/attempt-reader.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import { isStowageError, StowageError } from '../errors.ts';
@@ -93,7 +93,7 @@ export class EntryWriter {
       if (winner) return { stored: false, reason: 'exists', winner };
       if (found && found.seen.version === seen?.version) {
         // Somebody has the right to replace it, and did not yet.
-        await sleep(pauseMs, undefined, { signal: options.signal });
+        await delay(pauseMs, options.signal);
         pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
       }
       seen = found?.seen;

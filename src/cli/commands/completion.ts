@@ -9,7 +9,7 @@ export const completion: CommandDeclaration = {
   arguments: [
     {
       form: '<shell>',
-      text: 'bash, zsh or fish',
+      text: 'the shell that reads the script',
       choices: ['bash', 'zsh', 'fish'] satisfies Shell[],
     },
   ],

@@ -62,7 +62,7 @@ export const get: CommandDeclaration = {
       choices: ['json', 'csv', 'text', 'bytes'] satisfies Form[],
     },
     { flags: '--bytes', text: 'the serialized bytes as they are: --format bytes' },
-    { flags: '--force', text: 'replace files that exist; print any length to a terminal' },
+    { flags: '--force', text: 'with -d, replace files that exist; print any length to a terminal' },
     ATTEMPT_OPTION,
     { flags: '--allow-not-done', text: 'read an attempt though it failed' },
   ],
