@@ -94,16 +94,16 @@ describe('options', () => {
   const client = new ContainerClient('https://acct.blob.core.windows.net/data');
 
   it.each<[string, Partial<Record<keyof AzureStorageOptions | 'region', unknown>>, RegExp]>([
-    ['one that is not known', { region: 'x' }, /no option is called region/],
+    ['one that is not known', { region: 'x' }, /has no option region/],
     ['no container', { container: undefined }, /no name of a container/],
     ['a container with capitals', { container: 'Data' }, /no name of a container/],
     ['a container with two hyphens', { container: 'da--ta' }, /no name of a container/],
     ['a short container', { container: 'da' }, /no name of a container/],
     ['two credentials', { sasToken: 'sv=1' }, /accountKey and sasToken are given/],
     ['a tier that must be restored', { tier: 'Archive' }, /none of Hot, Cool, Cold/],
-    ['parts that are too small', { partBytes: 1000 }, /partBytes is 1000/],
-    ['no concurrency', { concurrency: 0 }, /concurrency is 0/],
-    ['no time', { requestTimeoutMs: Number.NaN }, /requestTimeoutMs is NaN/],
+    ['parts that are too small', { partBytes: 1000 }, /partBytes of AzureStorage.open must be a whole number of bytes from 1048576/],
+    ['no concurrency', { concurrency: 0 }, /concurrency of AzureStorage.open must be an integer from 1/],
+    ['no time', { requestTimeoutMs: Number.NaN }, /requestTimeoutMs of AzureStorage.open must be whole milliseconds/],
     [
       'a client and an account',
       { accountKey: undefined, containerClient: client },

@@ -450,13 +450,13 @@ describe('options', () => {
   it.each([
     [{}, /no name of a bucket/],
     [{ bucket: 'a/b' }, /no name of a bucket/],
-    [{ bucket: 'a', buckets: 1 }, /no option is called buckets/],
+    [{ bucket: 'a', buckets: 1 }, /has no option buckets/],
     [{ bucket: 'a', prefix: 'a//b' }, /prefix/],
     [{ bucket: 'a', partBytes: 1_000_000 }, /multiple of 262144/],
-    [{ bucket: 'a', partBytes: 1 }, /whole number from 262144/],
+    [{ bucket: 'a', partBytes: 1 }, /a whole number of bytes from 262144/],
     [{ bucket: 'a', concurrency: 0 }, /concurrency/],
     [{ bucket: 'a', requestTimeoutMs: Number.NaN }, /requestTimeoutMs/],
-    [{ bucket: 'a', storageClass: 'GLACIER' }, /storageClass is GLACIER/],
+    [{ bucket: 'a', storageClass: 'GLACIER' }, /storageClass of GcsStorage.open must be one of STANDARD/],
     [{ bucket: 'a', client: {}, credentials: {} }, /client decides/],
     [{ bucket: 'a', apiEndpoint: 'http://' }, /is no endpoint/],
   ])('%j is refused', async (options, message) => {

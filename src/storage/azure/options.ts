@@ -1,6 +1,7 @@
 import type { ContainerClient } from '@azure/storage-blob';
 import { StowageError } from '../../errors.ts';
-import { checkOptionsKnown, checkTransfers } from '../bucket/options.ts';
+import { ANYTHING, type OptionTable, TEXT } from '../../options/option-table.ts';
+import { checkBucketOptions, transferOptions } from '../bucket/options.ts';
 
 /** Options of an `AzureStorage`: how its objects are reached and kept. */
 export interface AzureStorageOptions {
@@ -64,18 +65,25 @@ export interface CheckedAzureOptions extends AzureStorageOptions {
 
 /** Ways to be let in, of which one can be chosen. */
 const CREDENTIALS = ['connectionString', 'accountKey', 'sasToken', 'credential', 'containerClient'] as const;
-const KNOWN_OPTIONS: readonly string[] = [
-  ...['container', 'prefix', 'account', 'endpoint', ...CREDENTIALS],
-  ...['tier', 'requestTimeoutMs', 'partBytes', 'concurrency'],
-];
+const OPTIONS: OptionTable<AzureStorageOptions> = {
+  ...transferOptions(1024 * 1024),
+  container: ANYTHING,
+  account: TEXT,
+  endpoint: TEXT,
+  connectionString: TEXT,
+  accountKey: TEXT,
+  sasToken: TEXT,
+  credential: ANYTHING,
+  containerClient: ANYTHING,
+  tier: ANYTHING,
+};
 const TIERS: readonly unknown[] = ['Hot', 'Cool', 'Cold'] satisfies AzureAccessTier[];
 /** 3 to 63 lower-case letters, digits and single hyphens between them. */
 const CONTAINER = /^(?=.{3,63}$)[a-z0-9]+(?:-[a-z0-9]+)*$/;
-const MIN_PART_BYTES = 1024 * 1024;
 
 /** @throws StowageError `INVALID_ARGUMENT` */
 export function checkAzureOptions(options: AzureStorageOptions): CheckedAzureOptions {
-  checkOptionsKnown(options, KNOWN_OPTIONS, invalid);
+  const checked = checkBucketOptions(options, 'AzureStorage.open', OPTIONS);
   const given = CREDENTIALS.filter((option) => options[option] !== undefined);
   if (given.length > 1) throw invalid(`${given.join(' and ')} are given; choose one of them`);
   const { containerClient, account, endpoint, tier } = options;
@@ -88,7 +96,7 @@ export function checkAzureOptions(options: AzureStorageOptions): CheckedAzureOpt
       `the tier ${JSON.stringify(tier)} is none of ${TIERS.join(', ')}; blobs of others cannot be read at once`,
     );
   }
-  return { ...options, container, ...checkTransfers(options, MIN_PART_BYTES, invalid) };
+  return { ...checked, container };
 }
 
 function containerOf({ container, containerClient }: AzureStorageOptions): string {

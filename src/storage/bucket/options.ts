@@ -1,6 +1,7 @@
-import type { StowageError } from '../../errors.ts';
+import { checkMembers } from '../../options/option-names.ts';
+import { checkKinds, MAX_TIMER_MS, type OptionTable, TEXT, wholeNumber } from '../../options/option-table.ts';
 
-/** Options of every bucket storage: its prefix and its transfers. */
+/** Every storage in a bucket is told of its prefix and its transfers. */
 interface TransferOptions {
   prefix?: string | undefined;
   requestTimeoutMs?: number | undefined;
@@ -10,39 +11,31 @@ interface TransferOptions {
 
 const MIB = 1024 * 1024;
 const MAX_PART_BYTES = 1024 * MIB;
-/** The longest time that a timer of Node.js can wait. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 const MAX_CONCURRENCY = 1000;
 
-/** @throws what `invalid` makes of options that are not known */
-export function checkOptionsKnown(
-  options: object,
-  known: readonly string[],
-  invalid: (why: string) => StowageError,
-): void {
-  const unknown = Object.keys(options).filter((option) => !known.includes(option));
-  if (unknown.length === 0) return;
-  throw invalid(`no option is called ${unknown.join(', ')}; the options are ${known.join(', ')}`);
+/** @param minPartBytes the smallest part that the service takes */
+export function transferOptions(minPartBytes: number): OptionTable<TransferOptions> {
+  return {
+    prefix: TEXT,
+    requestTimeoutMs: wholeNumber(1, MAX_TIMER_MS, 'whole milliseconds'),
+    partBytes: wholeNumber(minPartBytes, MAX_PART_BYTES, 'a whole number of bytes'),
+    concurrency: wholeNumber(1, MAX_CONCURRENCY),
+  };
 }
 
 /**
  * The options with their defaults.
  *
- * @param minPartBytes the smallest part that the service takes
- * @throws what `invalid` makes of what is wrong
+ * @param what - `an S3 storage`, for errors
+ * @throws StowageError `INVALID_ARGUMENT`
  */
-export function checkTransfers(
-  options: TransferOptions,
-  minPartBytes: number,
-  invalid: (why: string) => StowageError,
-): { prefix: string; requestTimeoutMs: number; partBytes: number; concurrency: number } {
+export function checkBucketOptions<Options extends TransferOptions>(
+  options: Options,
+  what: string,
+  table: OptionTable<Options>,
+): Options & { prefix: string; requestTimeoutMs: number; partBytes: number; concurrency: number } {
+  checkMembers(options, what, Object.keys(table));
+  checkKinds(options, table, ` of ${what}`);
   const { prefix = '', requestTimeoutMs = 60_000, partBytes = 8 * MIB, concurrency = 8 } = options;
-  const checkCount = (option: string, value: number, min: number, max: number): void => {
-    if (Number.isSafeInteger(value) && value >= min && value <= max) return;
-    throw invalid(`${option} is ${String(value)}; give a whole number from ${min} to ${max}`);
-  };
-  checkCount('requestTimeoutMs', requestTimeoutMs, 1, MAX_TIMEOUT_MS);
-  checkCount('partBytes', partBytes, minPartBytes, MAX_PART_BYTES);
-  checkCount('concurrency', concurrency, 1, MAX_CONCURRENCY);
-  return { prefix, requestTimeoutMs, partBytes, concurrency };
+  return { ...options, prefix, requestTimeoutMs, partBytes, concurrency };
 }

@@ -1,5 +1,6 @@
 import { StowageError } from '../../errors.ts';
-import { checkOptionsKnown, checkTransfers } from '../bucket/options.ts';
+import { ANYTHING, type OptionTable, oneOf, TEXT } from '../../options/option-table.ts';
+import { checkBucketOptions, transferOptions } from '../bucket/options.ts';
 
 /** Options of a `GcsStorage`: how its objects are reached and kept. */
 export interface GcsStorageOptions {
@@ -73,32 +74,35 @@ export interface CheckedGcsOptions extends GcsStorageOptions {
 
 /** Options that a `client` decides already. */
 const CLIENT_OPTIONS = ['projectId', 'keyFilename', 'credentials', 'apiEndpoint'] as const;
-const KNOWN_OPTIONS: readonly string[] = [
-  ...['bucket', 'prefix', 'projectId', 'userProject', 'keyFilename', 'credentials', 'apiEndpoint', 'client'],
-  ...['kmsKeyName', 'storageClass', 'requestTimeoutMs', 'partBytes', 'concurrency'],
-];
-const STORAGE_CLASSES: readonly unknown[] = ['STANDARD', 'NEARLINE', 'COLDLINE', 'ARCHIVE'];
 /** All parts of a resumable upload but the last must be multiples of this. */
 const PART_UNIT_BYTES = 256 * 1024;
+const OPTIONS: OptionTable<GcsStorageOptions> = {
+  ...transferOptions(PART_UNIT_BYTES),
+  bucket: ANYTHING,
+  projectId: TEXT,
+  userProject: TEXT,
+  keyFilename: TEXT,
+  credentials: ANYTHING,
+  apiEndpoint: TEXT,
+  client: ANYTHING,
+  kmsKeyName: TEXT,
+  storageClass: oneOf('STANDARD', 'NEARLINE', 'COLDLINE', 'ARCHIVE'),
+};
 
 /** @throws StowageError `INVALID_ARGUMENT` */
 export function checkGcsOptions(options: GcsStorageOptions): CheckedGcsOptions {
-  checkOptionsKnown(options, KNOWN_OPTIONS, invalid);
-  const { bucket, storageClass } = options;
+  const checked = checkBucketOptions(options, 'GcsStorage.open', OPTIONS);
+  const { bucket } = options;
   if (typeof bucket !== 'string' || !/^[A-Za-z0-9._-]+$/.test(bucket)) {
     throw invalid(`${JSON.stringify(bucket)} is no name of a bucket`);
   }
   const decided = CLIENT_OPTIONS.find((option) => options[option] !== undefined);
   if (options.client && decided)
     throw invalid(`the client decides what ${decided} says; leave one of them out`);
-  if (storageClass !== undefined && !STORAGE_CLASSES.includes(storageClass)) {
-    throw invalid(`storageClass is ${String(storageClass)}; it can be ${STORAGE_CLASSES.join(', ')}`);
+  if (checked.partBytes % PART_UNIT_BYTES !== 0) {
+    throw invalid(`partBytes is ${checked.partBytes}; give a multiple of ${PART_UNIT_BYTES} (256 KiB)`);
   }
-  const transfers = checkTransfers(options, PART_UNIT_BYTES, invalid);
-  if (transfers.partBytes % PART_UNIT_BYTES !== 0) {
-    throw invalid(`partBytes is ${transfers.partBytes}; give a multiple of ${PART_UNIT_BYTES} (256 KiB)`);
-  }
-  return { ...options, ...transfers };
+  return checked;
 }
 
 function invalid(why: string): StowageError {

@@ -1,6 +1,7 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { StowageError } from '../../errors.ts';
-import { checkOptionsKnown, checkTransfers } from '../bucket/options.ts';
+import { ANYTHING, FLAG, type OptionTable, oneOf, TEXT } from '../../options/option-table.ts';
+import { checkBucketOptions, transferOptions } from '../bucket/options.ts';
 
 /** Options of an `S3Storage`: how its objects are reached and kept. */
 export interface S3StorageOptions {
@@ -67,16 +68,23 @@ export interface CheckedS3Options extends S3StorageOptions {
   singleWriter: boolean;
 }
 
-const KNOWN_OPTIONS: readonly string[] = [
-  ...['bucket', 'prefix', 'endpoint', 'region', 'forcePathStyle', 'credentials', 'client'],
-  ...['serverSideEncryption', 'sseKmsKeyId', 'storageClass'],
-  ...['requestTimeoutMs', 'partBytes', 'concurrency', 'singleWriter'],
-];
-const MIN_PART_BYTES = 5 * 1024 * 1024;
+const OPTIONS: OptionTable<S3StorageOptions> = {
+  ...transferOptions(5 * 1024 * 1024),
+  bucket: ANYTHING,
+  endpoint: ANYTHING,
+  region: TEXT,
+  forcePathStyle: FLAG,
+  credentials: ANYTHING,
+  client: ANYTHING,
+  serverSideEncryption: oneOf('AES256', 'aws:kms', 'aws:kms:dsse'),
+  sseKmsKeyId: TEXT,
+  storageClass: TEXT,
+  singleWriter: FLAG,
+};
 
 /** @throws StowageError `INVALID_ARGUMENT`; `STORAGE_UNSUPPORTED` for a directory bucket */
 export function checkS3Options(options: S3StorageOptions): CheckedS3Options {
-  checkOptionsKnown(options, KNOWN_OPTIONS, invalid);
+  const checked = checkBucketOptions(options, 'S3Storage.open', OPTIONS);
   const { bucket, storageClass } = options;
   if (typeof bucket !== 'string' || !(bucket.startsWith('arn:') || /^[A-Za-z0-9._-]+$/.test(bucket))) {
     throw invalid(`${JSON.stringify(bucket)} is no name of a bucket`);
@@ -97,8 +105,7 @@ export function checkS3Options(options: S3StorageOptions): CheckedS3Options {
   if (endpoint !== undefined && !(/^https?:\/\//i.test(endpoint) && URL.canParse(endpoint))) {
     throw invalid(`the endpoint "${endpoint}" is no URL; write https://host or http://host:port`);
   }
-  const transfers = checkTransfers(options, MIN_PART_BYTES, invalid);
-  return { ...options, ...transfers, singleWriter: options.singleWriter ?? false };
+  return { ...checked, singleWriter: options.singleWriter ?? false };
 }
 
 function invalid(why: string): StowageError {
