@@ -155,7 +155,7 @@ describe.each(targets)('$title: damage in $object', ({ content, object, save }) 
 
   test('is seen, whichever bit is flipped and wherever it is cut; the object is marked; saving mends it', async () => {
     const body = await bodyOf(whole, target);
-    for (const { title, apply } of damagesOf(body.length, Math.ceil(propertyRuns / 5))) {
+    for (const [index, { title, apply }] of damagesOf(body.length, Math.ceil(propertyRuns / 5)).entries()) {
       const storage = await cloneOf(whole);
       await storage.overwrite(target, apply(body));
       expect(await codeOf(freshStore(storage).reader.load({ key: saved.key })), title).toBe(
@@ -164,6 +164,8 @@ describe.each(targets)('$title: damage in $object', ({ content, object, save }) 
       expect(await codeOf(freshStore(storage).reader.load(saved)), title).toBe('CONTENT_DAMAGED');
       const marks = (await namesOf(storage)).filter((name) => name.endsWith('.damaged'));
       expect(marks, title).toEqual([`${target}.damaged`]);
+      // Saving takes longer than all the rest: each is mended where properties run often.
+      if (propertyRuns < 100 && index % 4 > 0) continue;
       const again = await save(storage);
       expect(again.copy, title).not.toBe(saved.copy);
       for (const address of [{ key: saved.key }, saved, again]) await expectLoads(storage, address, content);
@@ -462,7 +464,7 @@ test.each(['runs/x', '../x', 'packs/0', 'data/000/'])(
 );
 
 describe('a plain object of many parts', () => {
-  const content = contentOf(33 * MIB + 4, 9, 'zeros');
+  const content = contentOf(17 * MIB + 4, 9, 'zeros');
   const key = digestHex(content);
 
   test('is found damaged, wherever that is; another copy is read instead', async () => {
@@ -470,13 +472,13 @@ describe('a plain object of many parts', () => {
     const [saved] = await freshStore(storage).saveData([{ name: 'video', data: content }]);
     const plain = await onlyName(storage, 'plain/');
     await expectLoads(storage, { key }, content);
-    await storage.overwrite(plain, withFlippedBit(content, 20 * MIB * 8));
+    await storage.overwrite(plain, withFlippedBit(content, 12 * MIB * 8));
     expect(await codeOf(freshStore(storage).reader.load({ key }))).toBe('CONTENT_DAMAGED');
     expect(await namesOf(storage, `${plain}.damaged`)).toHaveLength(1);
     await freshStore(storage).saveBlobs([content]);
     await expectLoads(storage, { key }, content);
     await expectLoads(storage, saved as StoredContent, content);
-    await storage.overwrite(plain, content.subarray(0, 33 * MIB + 3));
+    await storage.overwrite(plain, content.subarray(0, 17 * MIB + 3));
     await expectLoads(storage, saved as StoredContent, content);
   });
 });

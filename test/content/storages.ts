@@ -1,9 +1,12 @@
+import { openEnvelope } from '../../src/codec/envelope.ts';
 import { ContentAddressedStore } from '../../src/content-addressed-store.ts';
 import { isStowageError, type StowageErrorCode } from '../../src/errors.ts';
+import { decodeManifest, type Manifest } from '../../src/format/manifest.ts';
 import { decodeRecord } from '../../src/format/record.ts';
 import type { RecordSubject } from '../../src/format/record-fields.ts';
 import { encodeDone } from '../../src/format/session-files.ts';
 import type { SessionId } from '../../src/format/session-id.ts';
+import type { StoredContent } from '../../src/format/stored-content.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import { StandaloneSession } from '../../src/sessions/standalone-session.ts';
 import type {
@@ -184,4 +187,10 @@ export function abandonedDone(attempt: Uint8Array): Uint8Array {
   const closedAt = new Date().toISOString();
   const done = { outcome: 'abandoned', session: session as string, closedAt } as const;
   return encodeDone(done, subject as RecordSubject);
+}
+
+/** The manifest of a content. */
+export async function manifestIn(storage: DataStoreStorage, { key, copy }: StoredContent): Promise<Manifest> {
+  const { raw } = openEnvelope(await bodyOf(storage, copy), { kind: 'manifest' });
+  return decodeManifest(raw, key, copy);
 }

@@ -101,9 +101,17 @@ describe('options', () => {
     ['a short container', { container: 'da' }, /no name of a container/],
     ['two credentials', { sasToken: 'sv=1' }, /accountKey and sasToken are given/],
     ['a tier that must be restored', { tier: 'Archive' }, /none of Hot, Cool, Cold/],
-    ['parts that are too small', { partBytes: 1000 }, /partBytes of AzureStorage.open must be a whole number of bytes from 1048576/],
+    [
+      'parts that are too small',
+      { partBytes: 1000 },
+      /partBytes of AzureStorage.open must be a whole number of bytes from 1048576/,
+    ],
     ['no concurrency', { concurrency: 0 }, /concurrency of AzureStorage.open must be an integer from 1/],
-    ['no time', { requestTimeoutMs: Number.NaN }, /requestTimeoutMs of AzureStorage.open must be whole milliseconds/],
+    [
+      'no time',
+      { requestTimeoutMs: Number.NaN },
+      /requestTimeoutMs of AzureStorage.open must be whole milliseconds/,
+    ],
     [
       'a client and an account',
       { accountKey: undefined, containerClient: client },
