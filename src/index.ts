@@ -93,7 +93,7 @@ export type { JsonValue } from './format/json-value.ts';
 export type { LogChoice, LogName } from './format/log-names.ts';
 export { formatPathspec, type Pathspec, parsePathspec } from './format/pathspec.ts';
 export type { RunCreated, RunDescription, RunFinished, RunOutcome } from './format/run-records.ts';
-export type { RecordedError } from './format/session-files.ts';
+export type { Owner, RecordedError } from './format/session-files.ts';
 export type { SessionId } from './format/session-id.ts';
 export type { CacheSigningKey, CacheSigningKeys } from './format/signing.ts';
 export type { ContentAddress, StoredContent } from './format/stored-content.ts';

@@ -23,6 +23,7 @@ import type { TaskPath } from '../format/pathspec.ts';
 import { decodeRecord } from '../format/record.ts';
 import { type RecordSubject, readString, readStrings } from '../format/record-fields.ts';
 import {
+  type AttemptRecord,
   type DoneRecord,
   decodeAttempt,
   decodeDone,
@@ -65,6 +66,8 @@ export interface ReadAttempt {
   /** ISO 8601; absent while it is open. */
   closedAt?: string;
   done?: DoneRecord;
+  /** The process that opened it, and its session; told of attempts that are open or abandoned, for which attempt.json is read. */
+  opened?: Pick<AttemptRecord, 'owner' | 'session'>;
   /** Absent for attempts that are open or abandoned: they described nothing. */
   described?: {
     table: () => ArtifactTable;
@@ -211,13 +214,14 @@ class TaskReader {
     const name = base + SESSION_FILES.attempt;
     const body = await readSessionFile(this.#storage, name, this.#options);
     if (!body) throw damage(name, 'the attempt has other files, but this one is missing');
-    const { startedAt } = decodeAttempt(body, name, this.#subject(number, done));
+    const { startedAt, owner, session } = decodeAttempt(body, name, this.#subject(number, done));
     return {
       path: this.#path,
       attempt: number,
       status: done ? 'abandoned' : 'open',
       startedAt,
       ...(done ? { closedAt: done.closedAt, done } : {}),
+      opened: { owner, session },
       metadata: await readMetadataParts(this.#storage, this.#path, number, this.#options),
       purged: false,
     };

@@ -1,8 +1,7 @@
 import { types } from 'node:util';
 import { listRuns } from '../attempts/run-listing.ts';
-import { isError, StowageError } from '../errors.ts';
+import { isError, type StowageError } from '../errors.ts';
 import {
-  finishRunRecord,
   type RunCreated,
   type RunFinished,
   type RunOutcome,
@@ -10,6 +9,7 @@ import {
 } from '../format/run-records.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import type { CallOptions } from '../storage/contract.ts';
+import { endRun } from './run-ending.ts';
 import { type RunFilter, requireRun, selectRuns } from './run-selection.ts';
 import type { TaskDataStore } from './task-data-store.ts';
 import type { TaskOpener } from './task-opener.ts';
@@ -94,15 +94,8 @@ export class Run {
     const options: CallOptions & { error?: unknown } = isThrown ? { error: errorOrOptions } : errorOrOptions;
     checkOptionNames(options, 'finish', ['error']);
     const { error, signal } = options;
-    const { storage } = this.#tasks.content;
-    await this.#tasks.content.prepareToWrite({ signal });
-    await requireRun(storage, this.flowName, this.runId, { signal });
-    if (await finishRunRecord(storage, this.flowName, this.runId, status, error, { signal })) return;
-    throw new StowageError(
-      'RUN_EXISTS',
-      `Run ${this.runId} of flow ${this.flowName} was finished as done, or by somebody else just now; what was recorded is not changed.`,
-      { details: { flow: this.flowName, run: this.runId } },
-    );
+    const run = { flow: this.flowName, run: this.runId };
+    await endRun(this.#tasks.content, run, { status, error }, { signal });
   }
 }
 

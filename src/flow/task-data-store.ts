@@ -6,7 +6,7 @@ import type { Metadata } from '../attempts/metadata-parts.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { LogName } from '../format/log-names.ts';
-import type { RecordedError } from '../format/session-files.ts';
+import type { Owner, RecordedError } from '../format/session-files.ts';
 import { findLog, type ListedLog, listLogs, loadLog, readLog } from '../logs/log-reader.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import { checkOptions } from '../options/option-table.ts';
@@ -135,6 +135,11 @@ export class TaskDataStore {
   /** The error of an attempt that failed. */
   get error(): RecordedError | undefined {
     return this.#read.done?.error;
+  }
+
+  /** The process that opened the attempt; told of one that is open, or was given up. */
+  get owner(): Owner | undefined {
+    return this.#read.opened?.owner;
   }
 
   /** Pathspecs of the attempts whose results this one rests on. */

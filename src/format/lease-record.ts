@@ -1,8 +1,8 @@
 import { StowageError } from '../errors.ts';
 import type { EntryKey } from './cache-names.ts';
 import { encodeRecord } from './record.ts';
-import { readInteger, readObject, readRecord, readString, readTime } from './record-fields.ts';
-import { thisOwner } from './session-files.ts';
+import { readInteger, readRecord, readString, readTime } from './record-fields.ts';
+import { type Owner, readOwner, thisOwner } from './session-files.ts';
 import { isSessionId, type SessionId } from './session-id.ts';
 
 /** The content of a lease: who runs the task of a key, and how long it may be silent. */
@@ -11,7 +11,7 @@ export interface LeaseRecord {
   token: number;
   /** The owner's; its beat is `beats/<session>`. */
   session: SessionId;
-  owner: { host: string; pid: number };
+  owner: Owner;
   /** ISO 8601, by the owner's clock. */
   startedAt: string;
   /** After how long without a beat others may take over. */
@@ -45,7 +45,6 @@ export function decodeLease(
   what: string,
 ): LeaseRecord {
   const record = readRecord(bytes, what, 'cache-lease', { key, token });
-  const owner = readObject(record, 'owner', what);
   const session = readString(record, 'session', what);
   const leaseMs = readInteger(record, 'leaseMs', what, 1);
   if (!isSessionId(session) || leaseMs > MAX_LEASE_MS) {
@@ -57,7 +56,7 @@ export function decodeLease(
     key,
     token,
     session,
-    owner: { host: readString(owner, 'host', what), pid: readInteger(owner, 'pid', what) },
+    owner: readOwner(record, what),
     startedAt: readTime(record, 'startedAt', what),
     leaseMs,
   };

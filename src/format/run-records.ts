@@ -14,7 +14,7 @@ import {
   readTime,
 } from './record-fields.ts';
 import { recordError } from './recorded-error.ts';
-import { type RecordedError, readRecordedError, thisOwner } from './session-files.ts';
+import { type Owner, type RecordedError, readOwner, readRecordedError, thisOwner } from './session-files.ts';
 import { newSessionId, padSequence } from './session-id.ts';
 
 /** The description of a run when it is made. */
@@ -31,6 +31,8 @@ export interface RunDescription {
 export interface RunCreated extends RunDescription {
   /** ISO 8601, by the creator's clock. */
   createdAt: string;
+  /** The process that made the run. Absent in records of other writers that leave it out. */
+  owner?: Owner;
   /**
    * The address of the place that content of its tasks goes to, unless they say otherwise; `''` is the store itself, whatever a
    * process prefers. Absent where nobody said.
@@ -131,7 +133,9 @@ export async function createRunTime(
 
 /**
  * Records how a run ended: creates finished.json, or, where the run was finished as failed before and taken up again, the record
- * behind the latest. `false` where it was finished as done, or somebody finishes it at this moment.
+ * behind the latest. `undefined` where it was finished as done, or somebody finishes it at this moment.
+ *
+ * @throws StowageError `INVALID_ARGUMENT` for a status that is none
  */
 export async function finishRunRecord(
   storage: DataStoreStorage,
@@ -140,11 +144,11 @@ export async function finishRunRecord(
   status: RunOutcome,
   error: unknown,
   { signal }: CallOptions,
-): Promise<boolean> {
+): Promise<RunFinished | undefined> {
   if (status !== 'done' && status !== 'failed') {
     throw invalidArgument(`A run ends as 'done' or 'failed', not as ${String(status)}.`);
   }
-  const said = {
+  const said: RunFinished = {
     status,
     finishedAt: new Date().toISOString(),
     ...(error === undefined ? {} : { error: recordError(error) }),
@@ -156,10 +160,11 @@ export async function finishRunRecord(
     if (await storage.create(name, record, { signal, durability: 'barrier' })) return true;
     return holdsBytes(storage, name, record, signal);
   };
-  if (await create(0)) return true;
+  if (await create(0)) return said;
   const latest = (await listRunEnds(storage, flow, run, { signal })).at(-1) ?? 0;
   const standing = await readRunEnd(storage, flow, run, latest, { signal });
-  return standing?.status === 'failed' && latest < MAX_RUN_ENDS && create(latest + 1);
+  if (standing?.status !== 'failed' || latest === MAX_RUN_ENDS) return undefined;
+  return (await create(latest + 1)) ? said : undefined;
 }
 
 export async function readRunCreated(
@@ -186,6 +191,7 @@ export function decodeRunCreated(
   const rawDataPath = readOptional(readString, record, 'rawDataPath', what);
   return {
     createdAt: readTime(record, 'createdAt', what),
+    ...(record.owner === undefined ? {} : { owner: readOwner(record, what) }),
     tags: readStrings(record, 'tags', what),
     parameters: readObject(record, 'parameters', what) as RunCreated['parameters'],
     parents: readStrings(record, 'parents', what),

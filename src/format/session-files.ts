@@ -52,12 +52,18 @@ export function standaloneFiles(session: SessionId): SessionFiles {
   return { base: `loose/${session}`, subject: { loose: true, session } };
 }
 
+/** The process that a record says wrote it: the name of its machine, and its id there. */
+export interface Owner {
+  host: string;
+  pid: number;
+}
+
 /** The content of attempt.json: the session is open, whose it is, and since when. */
 export interface AttemptRecord {
   session: SessionId;
   /** ISO 8601, by the owner's clock. */
   startedAt: string;
-  owner: { host: string; pid: number };
+  owner: Owner;
   /** The content that the session relies on from the start. */
   pins: readonly ContentRef[];
   /** Present in a session that a copy between stores writes: the session whose result it copies. */
@@ -104,10 +110,16 @@ const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 
 let host: string | undefined;
 
-/** The writer: this machine and process. */
-export function thisOwner(): AttemptRecord['owner'] {
+/** This process, as the records that it writes name it. */
+export function thisOwner(): Owner {
   host ??= hostname();
   return { host, pid: process.pid };
+}
+
+/** Reads the member `owner` of a record; throws `RECORD_DAMAGED`. */
+export function readOwner(record: Record<string, unknown>, what: string): Owner {
+  const owner = readObject(record, 'owner', what);
+  return { host: readString(owner, 'host', what), pid: readInteger(owner, 'pid', what) };
 }
 
 export function encodeAttempt(record: AttemptRecord, subject: RecordSubject): Uint8Array {
@@ -118,11 +130,10 @@ export function encodeAttempt(record: AttemptRecord, subject: RecordSubject): Ui
 /** Reads attempt.json of `subject`; throws `RECORD_DAMAGED` or `UNSUPPORTED_FORMAT`, naming `what`. */
 export function decodeAttempt(bytes: Uint8Array, what: string, subject: RecordSubject): AttemptRecord {
   const record = readRecord(bytes, what, 'attempt', subject);
-  const owner = readObject(record, 'owner', what);
   return {
     session: readString(record, 'session', what),
     startedAt: readTime(record, 'startedAt', what),
-    owner: { host: readString(owner, 'host', what), pid: readInteger(owner, 'pid', what) },
+    owner: readOwner(record, what),
     pins: readContentRefs(readArray(record, 'pins', what), what),
     ...readOrigin(record, what),
   };

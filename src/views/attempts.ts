@@ -5,7 +5,8 @@ import { isStowageError, StowageError } from '../errors.ts';
 import { attemptNumbersOf, type ListedTask, latestAttempt, readDone } from '../format/attempt-files.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { TaskPath } from '../format/pathspec.ts';
-import type { RecordedError } from '../format/session-files.ts';
+import type { Owner, RecordedError } from '../format/session-files.ts';
+import { lastSignOf } from './open-attempts.ts';
 import { type StoreView, unreadable } from './store-view.ts';
 import { listed } from './suggestions.ts';
 
@@ -32,6 +33,10 @@ export interface AttemptSummary {
   startedAt?: string;
   closedAt?: string;
   durationMs?: number;
+  /** The process that opened it; told while it is open, or where it was given up. */
+  owner?: Owner;
+  /** Of an attempt that is open: when its owner last gave a sign of life, ISO 8601, by the storage's clock; see `lastSignOf`. */
+  heardAt?: string;
   error?: RecordedError;
   /** Retention gave up its content. */
   purged?: true;
@@ -181,15 +186,16 @@ async function readView(
   const { storage, content, signal } = view;
   const rule = { attempt, allowNotDone: true };
   try {
-    return viewOf(await readAttempt(storage, content.reader, path, attempts, rule, { signal }));
+    const read = await readAttempt(storage, content.reader, path, attempts, rule, { signal });
+    return viewOf(read, await lastSignOf(view, read));
   } catch (error) {
     if (isStowageError(error, 'ATTEMPT_DELETED')) return { attempt, status: 'deleted', artifacts: [] };
     return { attempt, artifacts: [], ...unreadable(view, error) };
   }
 }
 
-function viewOf(read: ReadAttempt): AttemptDetail {
-  const { attempt, status, startedAt, closedAt, done, described, metadata, purged, erased } = read;
+function viewOf(read: ReadAttempt, heardAt: string | undefined): AttemptDetail {
+  const { attempt, status, startedAt, closedAt, opened, done, described, metadata, purged, erased } = read;
   const durationMs = durationBetween(startedAt, closedAt);
   const entries = described?.table().artifacts ?? [];
   return {
@@ -198,6 +204,8 @@ function viewOf(read: ReadAttempt): AttemptDetail {
     startedAt,
     ...(closedAt === undefined ? {} : { closedAt }),
     ...(durationMs === undefined ? {} : { durationMs }),
+    ...(opened ? { owner: opened.owner } : {}),
+    ...(heardAt === undefined ? {} : { heardAt }),
     ...(done?.error ? { error: done.error } : {}),
     ...(purged ? { purged } : {}),
     ...(erased ? { erased } : {}),

@@ -6,6 +6,11 @@ import type { StoreView } from './store-view.ts';
 
 /** A run with its steps, in the order in which they began, and the attempts of their tasks. */
 export interface RunTree extends RunView {
+  /**
+   * Of a run that is open: the latest sign of life in it, ISO 8601. That is when the run was made, when one of its attempts was opened
+   * or closed (by their owners' clocks), or when the owner of an open one was last heard (by the storage's).
+   */
+  heardAt?: string;
   steps: { step: string; tasks: { task: string; attempts: AttemptSummary[] }[] }[];
 }
 
@@ -19,20 +24,35 @@ export async function readRunTree(view: StoreView, path: RunPath): Promise<RunTr
   const listed = await tasksAt(view, path);
   const records = await readRun(view, { flow, run, finished: true });
   const steps = new Map<string, TaskView[]>();
-  for (const task of await readTasks(view, listed)) {
+  const read = await readTasks(view, listed);
+  for (const task of read) {
     const { step } = task.path;
     const members = steps.get(step);
     if (members) members.push(task);
     else steps.set(step, [task]);
   }
   const inOrder = [...steps].sort(([, a], [, b]) => (startOf(a) < startOf(b) ? -1 : 1));
+  const heardAt = records.status === 'open' ? lastSignIn(records, read) : undefined;
   return {
     ...records,
+    ...(heardAt === undefined ? {} : { heardAt }),
     steps: inOrder.map(([step, tasks]) => ({
       step,
       tasks: tasks.map(({ path, attempts }) => ({ task: path.task, attempts: attempts.map(summaryOf) })),
     })),
   };
+}
+
+/** The latest of the times that tell of life in a run; `undefined` where none is known. */
+function lastSignIn({ createdAt }: RunView, tasks: readonly TaskView[]): string | undefined {
+  const times = tasks.flatMap(({ attempts }) =>
+    attempts.flatMap(({ startedAt, closedAt, heardAt }) => [startedAt, closedAt, heardAt]),
+  );
+  const latestMs = [createdAt, ...times].reduce(
+    (latest, time) => Math.max(latest, Date.parse(time ?? '') || 0),
+    0,
+  );
+  return latestMs === 0 ? undefined : new Date(latestMs).toISOString();
 }
 
 function startOf(tasks: readonly TaskView[]): string {

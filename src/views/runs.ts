@@ -2,7 +2,7 @@ import { mapBounded } from '../async/bounded-work.ts';
 import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
 import type { JsonValue } from '../format/json-value.ts';
 import { type RunCreated, readRunCreated, readRunFinished } from '../format/run-records.ts';
-import type { RecordedError } from '../format/session-files.ts';
+import type { Owner, RecordedError } from '../format/session-files.ts';
 import { durationBetween } from './attempts.ts';
 import { missing } from './not-found.ts';
 import { type StoreView, unreadable } from './store-view.ts';
@@ -15,6 +15,8 @@ export interface RunView {
   status: 'open' | 'done' | 'failed' | 'damaged' | 'unreadable';
   /** ISO 8601; empty where it is not known. */
   createdAt: string;
+  /** The process that made it. */
+  owner?: Owner;
   finishedAt?: string;
   durationMs?: number;
   tags: readonly string[];
@@ -120,13 +122,21 @@ async function readIfWanted(
     if (isWanted && !isWanted(await reading)) return undefined;
     const ending = finished ? readRunFinished(storage, flow, run, view, latestEnd) : undefined;
     const [created, end] = await Promise.all([reading, ending]);
-    const { createdAt = listedAt, tags = [], parameters = {}, parents = [], rawDataPath } = created ?? {};
+    const {
+      createdAt = listedAt,
+      owner,
+      tags = [],
+      parameters = {},
+      parents = [],
+      rawDataPath,
+    } = created ?? {};
     const durationMs = durationBetween(createdAt, end?.finishedAt);
     return {
       flow,
       run,
       status: end?.status ?? 'open',
       createdAt,
+      ...(owner ? { owner } : {}),
       ...(end ? { finishedAt: end.finishedAt } : {}),
       ...(durationMs === undefined ? {} : { durationMs }),
       tags,

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { json, makeStore, RUN, scratchFolder, stowage } from './fixture.ts';
 
@@ -71,6 +72,7 @@ describe('stowage runs', () => {
       run: '2026-01-31T08:00:00Z',
       status: 'done',
       createdAt: expect.stringMatching(/^\d{4}-.*Z$/),
+      owner: { host: hostname(), pid: process.pid },
       finishedAt: expect.stringMatching(/^\d{4}-.*Z$/),
       durationMs: expect.any(Number),
       tags: ['demo', 'nightly'],

@@ -5,7 +5,6 @@ import type { AttemptSummary } from '../../views/attempts.ts';
 import type { RunPath, TaskOrAttemptPath } from '../../views/paths.ts';
 import { formatStorePath } from '../../views/paths.ts';
 import type { RunTree } from '../../views/run-tree.ts';
-import type { RunView } from '../../views/runs.ts';
 import { usageError } from '../cli-error.ts';
 import { ATTEMPT_OPTION, type CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
@@ -38,7 +37,7 @@ const ATTEMPT_COLUMNS: readonly Column[] = [
   { header: 'STATUS' },
   { header: 'STARTED', dropOrder: 1 },
   { header: 'TOOK', align: 'right', dropOrder: 2 },
-  { header: 'ERROR', dropOrder: 3, shrinks: true },
+  { header: 'NOTE', dropOrder: 3, shrinks: true },
 ];
 const LOG_COLUMNS: readonly Column[] = [
   { header: 'LOG' },
@@ -76,11 +75,12 @@ async function showRun(invocation: Invocation, store: OpenStore, path: RunPath):
   await output.table(TREE_COLUMNS, treeRows(tree.steps.map(stepNode)));
 }
 
-async function printRunHead({ output }: Invocation, run: RunView): Promise<void> {
+async function printRunHead({ output }: Invocation, run: RunTree): Promise<void> {
   const { paint } = output;
   const facts = [
     paint(statusStyle(run.status), run.status),
     ...(run.createdAt === '' ? [] : [`created ${ageCell(run.createdAt)}`]),
+    ...(run.status === 'open' && run.owner ? [ownerText(run)] : []),
     ...(run.durationMs === undefined ? [] : [`took ${durationCell(run.durationMs)}`]),
   ];
   await output.line(paint('bold', printable(`${run.flow}/${run.run}`)));
@@ -94,6 +94,12 @@ async function printRunHead({ output }: Invocation, run: RunView): Promise<void>
   await output.lines(lines.map(printable));
   if (run.error) await output.line(paint('red', printable(errorLine(run.error))));
   await output.line();
+}
+
+/** Tells whose something open is, and when that was heard of last: `by process 4711 on worker-3, last heard 2 h ago`. */
+function ownerText({ owner, heardAt }: Pick<AttemptSummary, 'owner' | 'heardAt'>): string {
+  const whose = owner ? `by process ${owner.pid} on ${printable(owner.host)}` : '';
+  return heardAt === undefined ? whose : `${whose}, last heard ${ageCell(heardAt)}`;
 }
 
 function stepNode({ step, tasks }: RunTree['steps'][number]): TreeNode {
@@ -149,10 +155,17 @@ async function showTask(
       statusCell(one),
       ageCell(one.startedAt),
       durationCell(one.durationMs),
-      one.error ? errorLine(one.error) : (one.failure?.message ?? ''),
+      noteOf(one),
     ]),
   );
   await printAttempt(output, chosen, logs, attempts.length > 1);
+}
+
+/** The reason of an attempt's end, or, while it is open, whose it is. */
+function noteOf({ error, failure, ...attempt }: AttemptSummary): string {
+  if (error) return errorLine(error);
+  if (failure) return failure.message;
+  return attempt.status === 'open' && attempt.owner ? ownerText(attempt) : '';
 }
 
 async function printAttempt(
