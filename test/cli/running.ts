@@ -43,9 +43,14 @@ export interface Running {
 }
 
 /** Starts `stowage` on a store, all of it but its process; its output is a terminal if it should be. */
-export function startStowage(store: string, args: readonly string[], { isTerminal = false } = {}): Running {
+export function startStowage(
+  store: string | undefined,
+  args: readonly string[],
+  { isTerminal = false } = {},
+): Running {
   const [stdout, stderr] = [new Watched(isTerminal), new Watched(isTerminal)];
   const ending = new AbortController();
-  const ended = runCli([...args, '--store', store, '--no-color'], { stdout, stderr }, ending.signal);
+  const all = store === undefined ? args : [...args, '--store', store];
+  const ended = runCli([...all, '--no-color'], { stdout, stderr }, ending.signal);
   return { stdout, stderr, ended, interrupt: () => ending.abort('interrupted' satisfies End) };
 }

@@ -170,9 +170,9 @@ describe('text for a terminal', () => {
     'the filter lets only colours, tabs and line ends through, however the text is cut',
     (text, cuts, colours) => {
       const bytes = Buffer.from(text);
-      const whole = new TerminalFilter({ colours });
+      const whole = new TerminalFilter({ colours, redraws: colours });
       const expected = whole.push(bytes) + whole.end();
-      const pieces = new TerminalFilter({ colours });
+      const pieces = new TerminalFilter({ colours, redraws: colours });
       let at = 0;
       let filtered = '';
       for (const length of cuts) {

@@ -243,10 +243,11 @@ async function writeToTerminal(
   const { ownForm } = await import('../values/artifact-writer.ts');
   const { TerminalSink } = await import('../ui/terminal-filter.ts');
   const info = task.info(name);
-  const isText = invocation.json || (form ?? ownForm(info)) !== 'bytes' || info.type === 'string';
+  const shownForm = invocation.json ? 'json' : (form ?? ownForm(info));
+  const isText = shownForm !== 'bytes' || info.type === 'string';
   if (!isText) throw binaryToTerminal(task, name);
   if (info.bytes > MAX_TERMINAL_BYTES && !force) throw floodOfTerminal(task, name);
-  const sink = new TerminalSink(invocation.output);
+  const sink = new TerminalSink(invocation.output, { isJson: shownForm === 'json' });
   await writeOne(invocation, task, name, form, sink);
   await sink.end();
 }

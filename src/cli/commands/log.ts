@@ -181,16 +181,16 @@ async function writeDocument(
   tail: number | undefined,
 ): Promise<void> {
   const { pathOf } = await import('../../views/listing.ts');
-  await output.write('{\n  "logs": [');
+  await output.jsonPiece('{\n  "logs": [');
   for (const [index, one] of chosen.entries()) {
     const { listed, attempt, source, stream, bytes } = one;
     const head = JSON.stringify({ ...pathOf(listed), attempt, source, stream, bytes });
-    await output.write(`${index === 0 ? '' : ','}\n    ${head.slice(0, -1)},"text":"`);
+    await output.jsonPiece(`${index === 0 ? '' : ','}\n    ${head.slice(0, -1)},"text":"`);
     const decoder = new TextDecoder();
     for await (const piece of piecesOf(store, one, tail)) {
-      await output.write(JSON.stringify(decoder.decode(piece, { stream: true })).slice(1, -1));
+      await output.jsonPiece(JSON.stringify(decoder.decode(piece, { stream: true })).slice(1, -1));
     }
-    await output.write(`${JSON.stringify(decoder.decode()).slice(1, -1)}"}`);
+    await output.jsonPiece(`${JSON.stringify(decoder.decode()).slice(1, -1)}"}`);
   }
-  await output.write(chosen.length === 0 ? ']\n}\n' : '\n  ]\n}\n');
+  await output.jsonPiece(chosen.length === 0 ? ']\n}\n' : '\n  ]\n}\n');
 }

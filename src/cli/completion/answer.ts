@@ -1,3 +1,4 @@
+import { printable } from '../../codec/printable-text.ts';
 import { complete } from './candidates.ts';
 import { parseBashLine, quoteForBash } from './shell-line.ts';
 
@@ -49,7 +50,7 @@ async function answerWords(
   const { kind, lead, candidates } = await complete(words.slice(0, -1), words.at(-1) ?? '', signal);
   const texts = candidates.map(({ value, description }) => {
     const text = isWhole ? lead + value : value;
-    return description === undefined ? text : `${text}\t${description}`;
+    return description === undefined ? text : `${text}\t${printable(description)}`;
   });
   return [kind, lead, ...texts];
 }

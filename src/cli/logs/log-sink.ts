@@ -87,7 +87,7 @@ export class LogText implements LogSink {
     const title = logTitle(log);
     const known = this.#filters.get(title);
     if (known) return known;
-    const filter = new TerminalFilter({ colours: this.#colours });
+    const filter = new TerminalFilter({ colours: this.#colours, redraws: true });
     this.#filters.set(title, filter);
     return filter;
   }
@@ -116,6 +116,6 @@ export class LogLines implements LogSink {
 
   async #line({ task, attempt, source, stream }: LogSubject, text: string): Promise<void> {
     if (text === '') return; // the beginning of a character, so far
-    await this.#output.line(JSON.stringify({ ...task, attempt, source, stream, text }));
+    await this.#output.json({ ...task, attempt, source, stream, text }, 0);
   }
 }

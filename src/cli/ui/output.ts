@@ -5,6 +5,7 @@ import { outputFailed } from '../files/write-errors.ts';
 import { coloured, hasColours, type Paint, plain, type Style } from './paint.ts';
 import { clearProgress } from './progress.ts';
 import type { Cell, Column } from './table.ts';
+import { displayWidth, printable, printableJson } from './terminal-text.ts';
 import { wrapWords } from './wrap.ts';
 
 /** A place that takes a command's results, piece by piece. */
@@ -88,7 +89,6 @@ export class Output implements Sink {
 
   /** A sentence in lines that fit; `apart` is where one may end. */
   async sentence(text: string, style?: Style, apart: string | RegExp = ' '): Promise<void> {
-    const { displayWidth, printable } = await import('./terminal-text.ts');
     const lines = wrapWords(printable(text).split(apart), this.width, displayWidth);
     await this.lines(style === undefined ? lines : lines.map((line) => this.paint(style, line)));
   }
@@ -99,9 +99,14 @@ export class Output implements Sink {
     await this.line(this.paint('bold', title));
   }
 
-  /** One JSON document. */
-  async json(document: unknown): Promise<void> {
-    await this.line(JSON.stringify(document, null, 2));
+  /** One JSON document; with an `indent` of 0 on one line. */
+  async json(document: unknown, indent = 2): Promise<void> {
+    await this.jsonPiece(`${JSON.stringify(document, null, indent)}\n`);
+  }
+
+  /** A piece of a JSON document. For a terminal, what it must not get raw is escaped as JSON does. */
+  async jsonPiece(json: string): Promise<void> {
+    await this.write(this.isTerminal ? printableJson(json) : json);
   }
 
   /** Some streams throw where others emit `error`. */

@@ -1,3 +1,5 @@
+import { printable, shorten } from './terminal-text.ts';
+
 const FIRST_AFTER_MS = 400;
 const EVERY_MS = 100;
 
@@ -26,7 +28,9 @@ export class Progress {
     if (now - this.#startedAt < FIRST_AFTER_MS || now - this.#shownAt < EVERY_MS) return;
     this.#shownAt = now;
     shown.add(this);
-    this.#stream.write(`\r\x1b[K${text().slice(0, Math.max(10, (this.#stream.columns ?? 80) - 1))}`);
+    this.#stream.write(
+      `\r\x1b[K${shorten(printable(text()), Math.max(10, (this.#stream.columns ?? 80) - 1))}`,
+    );
   }
 
   /** Takes the line away. */

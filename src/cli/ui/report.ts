@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { attempted, isInstance, isStowageError, messageOf as thrownMessage } from '../../errors.ts';
 import { CliError } from '../cli-error.ts';
 import { widthOf } from './output.ts';
-import { displayWidth, printable } from './terminal-text.ts';
+import { displayWidth, printable, printableJson, printableLines } from './terminal-text.ts';
 import { wrapWords } from './wrap.ts';
 
 /** The standard error, as far as it is needed. */
@@ -18,11 +18,14 @@ export function report(
   const message = messageOf(error);
   if (json) {
     const details = isInstance(error, CliError) || isStowageError(error) ? error.details : {};
-    stderr.write(`${JSON.stringify({ error: { code: codeOf(error), message, details } })}\n`);
+    const document = JSON.stringify({ error: { code: codeOf(error), message, details } });
+    stderr.write(`${stderr.isTTY ? printableJson(document) : document}\n`);
   } else {
     note(message, stderr);
   }
-  if (debug) stderr.write(`${attempted(() => inspect(error, { depth: 8 })) ?? message}\n`);
+  if (!debug) return;
+  const inspected = attempted(() => inspect(error, { depth: 8 })) ?? message;
+  stderr.write(`${stderr.isTTY ? printableLines(inspected) : inspected}\n`);
 }
 
 /** A sentence on the standard error. A terminal gets it in lines that fit, files and pipes in one. */

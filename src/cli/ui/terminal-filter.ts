@@ -1,5 +1,5 @@
-import { printableLines } from '../../codec/printable-text.ts';
 import type { Sink } from './output.ts';
+import { printableJson, printableLines } from './terminal-text.ts';
 
 const ESCAPE = '\u001b';
 const COLOUR: RegExp = new RegExp(`${ESCAPE}\\[[\\d;]*m`, 'g');
@@ -8,17 +8,20 @@ const UNFINISHED: RegExp = new RegExp(`(?:${ESCAPE}(?:\\[[\\d;]{0,32})?|\\r)$`);
 
 /**
  * Makes text that somebody else wrote safe for a terminal, as it streams by: colours pass (or go, without `colours`), and
- * carriage returns at line ends and of progress bars; every other control character becomes an escape that can be read.
+ * carriage returns at line ends, with `redraws` those of progress bars too; every other control character becomes an escape that can
+ * be read.
  */
 export class TerminalFilter {
   readonly #decoder = new TextDecoder();
   readonly #colours: boolean;
+  readonly #cleanText: (text: string) => string;
   #rest = '';
   #coloured = false;
   #endsLine = true;
 
-  constructor(options: { colours: boolean }) {
-    this.#colours = options.colours;
+  constructor({ colours, redraws }: { colours: boolean; redraws: boolean }) {
+    this.#colours = colours;
+    this.#cleanText = redraws ? cleanRedrawn : cleanLines;
   }
 
   push(piece: Uint8Array | string): string {
@@ -49,30 +52,37 @@ export class TerminalFilter {
     let cleaned = '';
     let from = 0;
     for (const match of text.matchAll(COLOUR)) {
-      cleaned += cleanText(text.slice(from, match.index));
+      cleaned += this.#cleanText(text.slice(from, match.index));
       if (this.#colours) cleaned += match[0];
       this.#coloured ||= this.#colours;
       from = match.index + match[0].length;
     }
-    return cleaned + cleanText(text.slice(from));
+    return cleaned + this.#cleanText(text.slice(from));
   }
 }
 
-function cleanText(text: string): string {
+function cleanLines(text: string): string {
+  return text.split('\r\n').map(printableLines).join('\r\n');
+}
+
+function cleanRedrawn(text: string): string {
   return text.split('\r').map(printableLines).join('\r');
 }
 
-/** Text for a terminal: nothing in a stored value may move its cursor or change its settings. */
+/** Text for a terminal: nothing in a stored value may move its cursor or change its settings. JSON stays JSON. */
 export class TerminalSink implements Sink {
   readonly #sink: Sink;
-  readonly #filter = new TerminalFilter({ colours: false });
+  readonly #isJson: boolean;
+  readonly #filter = new TerminalFilter({ colours: false, redraws: false });
 
-  constructor(sink: Sink) {
+  constructor(sink: Sink, { isJson }: { isJson: boolean }) {
     this.#sink = sink;
+    this.#isJson = isJson;
   }
 
   async write(piece: string | Uint8Array): Promise<void> {
-    await this.#sink.write(this.#filter.push(piece));
+    const isJsonText = this.#isJson && typeof piece === 'string';
+    await this.#sink.write(this.#filter.push(isJsonText ? printableJson(piece) : piece));
   }
 
   async end(): Promise<void> {

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 
-export { printable, printableLines } from '../../codec/printable-text.ts';
+export { printable, printableJson, printableLines } from '../../codec/printable-text.ts';
 
 const ASCII = /^[\x20-\x7e]*$/;
 let widthBeyondAscii: ((text: string) => number) | undefined;
