@@ -16,7 +16,15 @@ export class Refusal extends Error {
 }
 
 /** Tells why bytes are not a value. */
-export class Malformed extends Error {}
+export class Malformed extends Error {
+  /** The remedy, as a sentence, where it is not that of damaged bytes. */
+  readonly remedy: string | undefined;
+
+  constructor(what: string, options: { cause?: unknown; remedy?: string | undefined } = {}) {
+    super(what, { cause: options.cause });
+    this.remedy = options.remedy;
+  }
+}
 
 /** Something that a serializer needs and cannot have. */
 export class Unavailable extends Error {
@@ -56,9 +64,12 @@ export function refusalOf(thrown: unknown): Refusal {
 export function undecodable(artifactName: string, fault: unknown): StowageError {
   const isMalformed = isInstance(fault, Malformed);
   const reason = isMalformed ? fault.message : `decoding threw ${thrownText(fault)}`;
+  const remedy =
+    (isMalformed ? fault.remedy : undefined) ??
+    'Its bytes are not what a serializer wrote: save it again, or load it from another attempt.';
   return new StowageError(
     'UNDECODABLE_ARTIFACT',
-    `Artifact "${artifactName}" cannot be decoded: ${reason}. Its bytes are not what a serializer wrote: save it again, or load it from another attempt.`,
+    `Artifact "${artifactName}" cannot be decoded: ${reason}. ${remedy}`,
     {
       details: { artifact: artifactName, reason },
       cause: isMalformed ? fault.cause : fault,

@@ -92,8 +92,8 @@ export class MsgpackReader {
     }
   }
 
-  malformed(what: string, at: number = this.position): Malformed {
-    return new Malformed(`${what}, at byte ${at}`);
+  malformed(what: string, at: number = this.position, remedy?: string): Malformed {
+    return new Malformed(`${what}, at byte ${at}`, { remedy });
   }
 
   private safe(value: bigint): number {

@@ -1,19 +1,17 @@
-import { Buffer } from 'node:buffer';
 import { StowageError } from '../errors.ts';
-import type { ClassTransformers } from './class-transformers.ts';
-import { ELEMENT_TYPES, typedArrayOver } from './element-types.ts';
+import type { ClassTransformer, ClassTransformers } from './class-transformers.ts';
 import {
-  ERROR_CLASSES,
-  EXTENSION,
-  HIDDEN_ERROR_KEYS,
-  MAX_BIGINT_BYTES,
-  type ValueLimits,
-} from './extensions.ts';
+  constructed,
+  readBigint,
+  readDate,
+  readTypedArray,
+  readUrl,
+  readUtf16,
+} from './extension-payloads.ts';
+import { ERROR_CLASSES, EXTENSION, HIDDEN_ERROR_KEYS, type ValueLimits } from './extensions.ts';
 import { Malformed } from './faults.ts';
 import { MsgpackReader } from './msgpack-reader.ts';
-
-const OBJECT_PROTOTYPE = Object.prototype;
-const MAX_TIME_MS = 8.64e15;
+import { type ContainerKind, OpenContainer, setProperty } from './open-container.ts';
 
 /**
  * Reads one value in the dialect of {@link EXTENSION} from bytes that may be hostile.
@@ -29,11 +27,24 @@ export function decodeValue(
   return new ValueDecoder(bytes, classes, limits, artifactName).whole();
 }
 
+/** Arrays and objects are read by calls that nest up to here. */
+const CALLED_DEPTH = 64;
+
+/** The answer of a read that began a container: its items come next. */
+const OPENED: unique symbol = Symbol('opened');
+
+/**
+ * Reads containers by calls that nest as they do, which is fastest, down to a depth that every process has room for. Deeper ones it
+ * holds itself: how deep calls can nest depends on the process, and on what it has compiled so far.
+ */
 class ValueDecoder {
   private readonly input: MsgpackReader;
   private readonly classes: ClassTransformers;
   private readonly maxDepth: number;
   private readonly artifactName: string;
+  private readonly open: OpenContainer[] = [];
+  /** The number of containers around what is read next. */
+  private depth = 0;
 
   constructor(bytes: Uint8Array, classes: ClassTransformers, limits: ValueLimits, artifactName: string) {
     this.input = new MsgpackReader(bytes);
@@ -43,18 +54,132 @@ class ValueDecoder {
   }
 
   whole(): unknown {
-    const value = this.value(0);
+    const value = this.value();
     this.expectEnd();
     return value;
   }
 
-  /** The next value; `depth` is the number of containers around it. */
-  private value(depth: number): unknown {
+  private value(): unknown {
+    const value = this.next();
+    return value === OPENED ? this.completed() : value;
+  }
+
+  /** The container that was opened last, once all that is inside of it has been read. */
+  private completed(): unknown {
+    const { open } = this;
+    const outside = open.length - 1;
+    let value: unknown = OPENED;
+    while (open.length > outside) {
+      const inner = open[open.length - 1] as OpenContainer;
+      if (value !== OPENED) inner.take(value);
+      value = this.fill(inner);
+      if (value === OPENED) continue;
+      open.pop();
+      this.depth--;
+    }
+    return value;
+  }
+
+  /** Reads items up to the end of a container, which is the answer then, or up to one that is a container itself. */
+  private fill(container: OpenContainer): unknown {
+    switch (container.kind) {
+      case 'array':
+        return this.fillArray(container, container.target as unknown[]);
+      case 'object':
+        return this.fillObject(container, container.target as Record<string, unknown>);
+      case 'error':
+        return this.fillError(container, container.target as Error);
+      default:
+        return this.fillOther(container);
+    }
+  }
+
+  private fillArray(container: OpenContainer, array: unknown[]): unknown {
+    while (container.left > 0) {
+      container.left--;
+      if (this.skipHole()) array.length++;
+      else {
+        const value = this.next();
+        if (value === OPENED) return OPENED;
+        array.push(value);
+      }
+    }
+    return array;
+  }
+
+  private fillObject(container: OpenContainer, object: Record<string, unknown>): unknown {
+    while (container.left > 0) {
+      container.left--;
+      const key = this.key();
+      const value = this.next();
+      if (value === OPENED) {
+        container.held = key;
+        return OPENED;
+      }
+      setProperty(object, key, value);
+    }
+    return this.closed(container, object);
+  }
+
+  private fillError(container: OpenContainer, error: Error): unknown {
+    for (;;) {
+      while (container.left > 0) {
+        container.left--;
+        container.held = this.key();
+        const value = this.next();
+        if (value === OPENED) return OPENED;
+        container.take(value);
+      }
+      if (container.shown) return this.closed(container, error);
+      container.shown = true;
+      container.left = this.mapCount();
+    }
+  }
+
+  private fillOther(container: OpenContainer): unknown {
+    while (container.left > 0) {
+      container.left--;
+      const value = this.next();
+      if (value === OPENED) return OPENED;
+      container.take(value);
+    }
+    const { kind, target, held } = container;
+    this.closed(container, target);
+    return kind === 'class' ? (target as ClassTransformer).fromValue(held) : target;
+  }
+
+  private closed<T>(container: OpenContainer, value: T): T {
+    if (container.outerEnd !== undefined) {
+      this.expectEnd();
+      this.input.end = container.outerEnd;
+    }
+    return value;
+  }
+
+  private begin(kind: ContainerKind, target: unknown, left: number, outerEnd?: number): typeof OPENED {
+    this.enter();
+    this.open.push(new OpenContainer(kind, target, left, outerEnd));
+    return OPENED;
+  }
+
+  private enter(): void {
+    if (this.depth >= this.maxDepth) {
+      throw this.input.malformed(
+        `nested deeper than ${this.maxDepth} levels`,
+        undefined,
+        'Raise `maxDepth` of the SerializerRegistry to what its writer had.',
+      );
+    }
+    this.depth++;
+  }
+
+  /** The next value, or the beginning of a container that is to be completed. */
+  private next(): unknown {
     const { input } = this;
     const head = input.head();
     if (head < 0x80) return head;
-    if (head < 0x90) return this.object(head & 0x0f, this.deeper(depth), {});
-    if (head < 0xa0) return this.array(head & 0x0f, this.deeper(depth));
+    if (head < 0x90) return this.object(head & 0x0f);
+    if (head < 0xa0) return this.array(head & 0x0f);
     if (head < 0xc0) return input.string(head & 0x1f);
     if (head >= 0xe0) return head - 0x100;
     switch (head) {
@@ -88,14 +213,14 @@ class ValueDecoder {
         return input.string(input.unsigned(1 << (head - 0xd9)));
       case 0xdc:
       case 0xdd:
-        return this.array(input.unsigned(2 << (head - 0xdc)), this.deeper(depth));
+        return this.array(input.unsigned(2 << (head - 0xdc)));
       case 0xde:
       case 0xdf:
-        return this.object(input.unsigned(2 << (head - 0xde)), this.deeper(depth), {});
+        return this.object(input.unsigned(2 << (head - 0xde)));
       case 0xc1:
         throw input.malformed('a byte that MessagePack never uses', input.position - 1);
       default:
-        return this.extension(this.extensionLength(head), depth);
+        return this.extension(this.extensionLength(head));
     }
   }
 
@@ -103,21 +228,28 @@ class ValueDecoder {
     return head >= 0xd4 ? 1 << (head - 0xd4) : this.input.unsigned(1 << (head - 0xc7));
   }
 
-  private deeper(depth: number): number {
-    if (depth >= this.maxDepth) throw this.input.malformed(`nested deeper than ${this.maxDepth} levels`);
-    return depth + 1;
-  }
-
   // Elements are appended, never allocated by the declared count: nested declarations could promise the same bytes twice.
-  private array(count: number, depth: number): unknown[] {
-    const { input } = this;
-    input.expect(count, 1);
+  private array(count: number): unknown {
+    this.input.expect(count, 1);
     const array: unknown[] = [];
+    if (this.depth >= CALLED_DEPTH) return this.begin('array', array, count);
+    this.enter();
     for (let index = 0; index < count; index++) {
       if (this.skipHole()) array.length = index + 1;
-      else array.push(this.value(depth));
+      else array.push(this.value());
     }
+    this.depth--;
     return array;
+  }
+
+  private object(count: number): unknown {
+    this.input.expect(count, 2);
+    const object: Record<string, unknown> = {};
+    if (this.depth >= CALLED_DEPTH) return this.begin('object', object, count);
+    this.enter();
+    for (let index = 0; index < count; index++) setProperty(object, this.key(), this.value());
+    this.depth--;
+    return object;
   }
 
   private skipHole(): boolean {
@@ -128,19 +260,6 @@ class ValueDecoder {
     return true;
   }
 
-  private object(count: number, depth: number, object: Record<string, unknown>): Record<string, unknown> {
-    const { input } = this;
-    input.expect(count, 2);
-    for (let index = 0; index < count; index++) {
-      const key = this.key();
-      const value = this.value(depth);
-      // Assignment would run a setter, or fail, where someone put a property on Object.prototype or froze it.
-      if (key in OBJECT_PROTOTYPE) define(object, key, value, true);
-      else object[key] = value;
-    }
-    return object;
-  }
-
   private key(): string {
     const { input } = this;
     const head = input.head();
@@ -149,26 +268,27 @@ class ValueDecoder {
     else if (head >= 0xd9 && head <= 0xdb) key = input.key(input.unsigned(1 << (head - 0xd9)));
     else {
       input.position--;
-      key = this.value(this.maxDepth);
+      key = this.next();
     }
     if (typeof key !== 'string') throw input.malformed('a key that is not a string');
     if (key === '__proto__') throw input.malformed('the key `__proto__`');
     return key;
   }
 
-  private extension(length: number, depth: number): unknown {
+  private extension(length: number): unknown {
     const { input } = this;
     const code = input.head();
     input.expect(length, 1);
     const outerEnd = input.end;
     input.end = input.position + length;
-    const value = this.payload(code, length, depth);
+    const value = this.payload(code, length, outerEnd);
+    if (value === OPENED) return OPENED;
     this.expectEnd();
     input.end = outerEnd;
     return value;
   }
 
-  private payload(code: number, length: number, depth: number): unknown {
+  private payload(code: number, length: number, outerEnd: number): unknown {
     const { input } = this;
     switch (code) {
       case EXTENSION.undefined:
@@ -176,131 +296,69 @@ class ValueDecoder {
       case EXTENSION.hole:
         throw input.malformed('a hole outside an array');
       case EXTENSION.date:
-        return this.date();
+        return readDate(input);
       case EXTENSION.bigint:
-        return this.bigint(length);
+        return readBigint(input, length);
       case EXTENSION.regexp:
         return this.regexp();
       case EXTENSION.url:
-        return this.url(length);
+        return readUrl(input, length);
       case EXTENSION.map:
-        return this.map(this.deeper(depth));
+        return this.beginMap(outerEnd);
       case EXTENSION.set:
-        return this.set(this.deeper(depth));
+        return this.begin('set', new Set(), this.arrayCount(), outerEnd);
       case EXTENSION.error:
-        return this.error(this.deeper(depth));
+        return this.beginError(outerEnd);
       case EXTENSION.typedArray:
-        return this.typedArray(length);
+        return readTypedArray(input, length);
       case EXTENSION.arrayBuffer:
         return input.take(length).buffer;
       case EXTENSION.dataView:
         return new DataView(input.take(length).buffer);
       case EXTENSION.utf16:
-        return this.utf16(length);
+        return readUtf16(input, length);
       case EXTENSION.nullPrototype:
-        return this.object(this.mapCount(), this.deeper(depth), Object.create(null));
+        return this.beginNullPrototype(outerEnd);
       case EXTENSION.class:
-        return this.classInstance(this.deeper(depth));
+        return this.beginClass(outerEnd);
       default:
         throw input.malformed(`an extension of the unknown code ${code}`);
     }
-  }
-
-  private date(): Date {
-    const ms = this.input.float64();
-    const valid = Number.isNaN(ms) || (Number.isInteger(ms) && Math.abs(ms) <= MAX_TIME_MS);
-    if (!valid) throw this.input.malformed('a date out of range');
-    return new Date(ms);
-  }
-
-  private bigint(length: number): bigint {
-    const sign = this.input.head();
-    const magnitude = this.input.take(length - 1);
-    const canonical = magnitude.length === 0 ? sign === 0 : sign <= 1 && magnitude[0] !== 0;
-    if (!canonical || magnitude.length > MAX_BIGINT_BYTES) {
-      throw this.input.malformed('a bigint that is not in its one form, or too long');
-    }
-    if (magnitude.length === 0) return 0n;
-    const { buffer, byteOffset } = magnitude;
-    const value = BigInt(`0x${Buffer.from(buffer, byteOffset, magnitude.length).toString('hex')}`);
-    return sign === 1 ? -value : value;
   }
 
   private regexp(): RegExp {
     this.expectItems(3);
     const source = this.text();
     const flags = this.text();
-    const lastIndex = this.value(this.maxDepth);
+    const lastIndex = this.next();
     if (typeof lastIndex !== 'number') throw this.input.malformed('no number where `lastIndex` must be');
-    const regexp = this.construct('a regular expression', () => new RegExp(source, flags));
+    const regexp = constructed(this.input, 'a regular expression', () => new RegExp(source, flags));
     regexp.lastIndex = lastIndex;
     return regexp;
   }
 
-  private url(length: number): URL {
-    const href = this.input.string(length);
-    return this.construct('a URL', () => new URL(href));
+  private beginNullPrototype(outerEnd: number): typeof OPENED {
+    const count = this.mapCount();
+    this.input.expect(count, 2);
+    return this.begin('object', Object.create(null), count, outerEnd);
   }
 
-  private construct<T>(what: string, build: () => T): T {
-    try {
-      return build();
-    } catch (cause) {
-      throw new Malformed(`${what} that is not valid, before byte ${this.input.position}`, { cause });
-    }
-  }
-
-  private map(depth: number): Map<unknown, unknown> {
+  private beginMap(outerEnd: number): typeof OPENED {
     const count = this.arrayCount();
     if (count % 2 !== 0) throw this.input.malformed('a Map with a key that has no value');
-    const map = new Map<unknown, unknown>();
-    for (let index = 0; index < count; index += 2) {
-      const key = this.value(depth);
-      map.set(key, this.value(depth));
-    }
-    return map;
+    return this.begin('map', new Map(), count, outerEnd);
   }
 
-  private set(depth: number): Set<unknown> {
-    const count = this.arrayCount();
-    const set = new Set<unknown>();
-    for (let index = 0; index < count; index++) set.add(this.value(depth));
-    return set;
-  }
-
-  private error(depth: number): Error {
+  private beginError(outerEnd: number): typeof OPENED {
     this.expectItems(3);
     const Class = ERROR_CLASSES.get(this.text());
     if (Class === undefined) throw this.input.malformed('an error of an unknown class');
-    const hidden = this.object(this.mapCount(), depth, Object.create(null));
-    const properties = this.object(this.mapCount(), depth, Object.create(null));
     const error = Class === (AggregateError as unknown) ? new AggregateError([]) : new Class();
     for (const key of HIDDEN_ERROR_KEYS) Reflect.deleteProperty(error, key);
-    for (const [key, value] of Object.entries(hidden)) define(error, key, value, false);
-    for (const [key, value] of Object.entries(properties)) define(error, key, value, true);
-    return error;
+    return this.begin('error', error, this.mapCount(), outerEnd);
   }
 
-  private typedArray(length: number): unknown {
-    const code = this.input.head();
-    const type = ELEMENT_TYPES.find((candidate) => candidate.code === code);
-    if (type === undefined) {
-      throw this.input.malformed(
-        `a typed array of the element type ${code}, which this runtime does not have`,
-      );
-    }
-    const array = typedArrayOver(type, this.input.take(length - 1));
-    if (array === undefined) throw this.input.malformed('a typed array that ends within an element');
-    return array;
-  }
-
-  private utf16(length: number): string {
-    const bytes = this.input.take(length);
-    if (length % 2 !== 0) throw this.input.malformed('a UTF-16 string of an odd length');
-    return Buffer.from(bytes.buffer, bytes.byteOffset, length).toString('utf16le');
-  }
-
-  private classInstance(depth: number): unknown {
+  private beginClass(outerEnd: number): typeof OPENED {
     this.expectItems(2);
     const name = this.text();
     const transformer = this.classes.named(name);
@@ -311,12 +369,12 @@ class ValueDecoder {
         { details: { artifact: this.artifactName, class: name } },
       );
     }
-    return transformer.fromValue(this.value(depth));
+    return this.begin('class', transformer, 1, outerEnd);
   }
 
   /** A string, in either form. */
   private text(): string {
-    const value = this.value(this.maxDepth);
+    const value = this.next();
     if (typeof value !== 'string') throw this.input.malformed('something else where a string must be');
     return value;
   }
@@ -342,8 +400,4 @@ class ValueDecoder {
     const left = this.input.end - this.input.position;
     if (left !== 0) throw this.input.malformed(`${left} bytes left after the value`);
   }
-}
-
-function define(object: object, key: string, value: unknown, enumerable: boolean): void {
-  Object.defineProperty(object, key, { value, enumerable, writable: true, configurable: true });
 }

@@ -257,10 +257,6 @@ describe('bounds', () => {
   it('never overflows the stack, whatever maxDepth says', () => {
     const using = new SerializerRegistry({ maxDepth: 65536 });
     expect(refusal(nested(65000), using).details.reason).toMatch(/call stack/);
-    const bytes = Uint8Array.from([...new Array(65000).fill(0x91), 0xc0]);
-    expect(() => using.deserialize('a', { encoding: 'msgpack', type: 'array' }, bytes)).toThrow(
-      expect.objectContaining({ code: 'UNDECODABLE_ARTIFACT' }),
-    );
   });
 
   it('is usable after a refusal', () => {
