@@ -81,7 +81,7 @@ async function noCommand(program: Command, argv: readonly string[]): Promise<Cli
     const which = group === program ? '' : ` of ${group.name()}: ${names.join(', ')}`;
     return usageError(`Name a command${which}. ${see}`);
   }
-  const { didYouMean, suggest } = await import('../views/suggestions.ts');
+  const { didYouMean, suggest } = await import('../options/suggestions.ts');
   const meant = didYouMean(suggest(command, names));
   return usageError(`unknown command '${command}'.${meant} ${see}`, { command });
 }

@@ -6,9 +6,9 @@ import { attemptNumbersOf, type ListedTask, latestAttempt, readDone } from '../f
 import type { ArtifactEntry } from '../format/description.ts';
 import type { TaskPath } from '../format/pathspec.ts';
 import type { Owner, RecordedError } from '../format/session-files.ts';
+import { listed } from '../options/suggestions.ts';
 import { lastSignOf } from './open-attempts.ts';
 import { type StoreView, unreadable } from './store-view.ts';
-import { listed } from './suggestions.ts';
 
 /** An attempt as it is shown: as far as it got, or why nothing is known of it. */
 export type ShownStatus = AttemptStatus | 'deleted' | 'damaged' | 'unreadable';

@@ -4,9 +4,9 @@ import { type CacheKey, readCacheKey } from '../cache/key-parts.ts';
 import type { TaskCache } from '../cache/task-cache.ts';
 import type { CacheEntry } from '../format/cache-entry.ts';
 import type { ArtifactEntry } from '../format/description.ts';
+import { didYouMean, suggest } from '../options/suggestions.ts';
 import { formatStorePath } from './paths.ts';
 import type { StoreView } from './store-view.ts';
-import { didYouMean, suggest } from './suggestions.ts';
 
 /** `live`, or why an entry is no hit, as far as the entry itself tells: its content is not looked at. */
 export type EntryStatus = 'live' | CacheMissReason;

@@ -1,9 +1,9 @@
 import { listRuns } from '../attempts/run-listing.ts';
 import { StowageError, type StowageErrorCode } from '../errors.ts';
 import { attemptNumbersOf, listAttempts } from '../format/attempt-files.ts';
+import { didYouMean, listed, suggest } from '../options/suggestions.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { formatStorePath, type StorePath } from './paths.ts';
-import { didYouMean, listed, suggest } from './suggestions.ts';
 
 /** The data needed to look for a path. */
 interface Place extends CallOptions {

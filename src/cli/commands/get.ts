@@ -174,7 +174,7 @@ async function noArtifact(task: TaskDataStore, name: string): Promise<Error> {
 
 async function whichArtifact(task: TaskDataStore, path: string): Promise<Error> {
   const { MAX_EXISTING } = await import('../../views/not-found.ts');
-  const { listed } = await import('../../views/suggestions.ts');
+  const { listed } = await import('../../options/suggestions.ts');
   const names = task.names();
   const where = `${task.flowName}/${task.pathspec}`;
   if (names.length === 0)

@@ -135,7 +135,7 @@ async function attemptOf(
 /** A source or stream that was named, and that nobody wrote. */
 async function checkNames(found: readonly ChosenLog[], options: LogOptions): Promise<void> {
   if (found.length === 0) return;
-  const { didYouMean, listed, suggest } = await import('../../views/suggestions.ts');
+  const { didYouMean, listed, suggest } = await import('../../options/suggestions.ts');
   for (const what of ['source', 'stream'] as const) {
     const wanted = options[what];
     const names = [...new Set(found.map((one) => one[what]))];

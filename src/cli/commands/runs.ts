@@ -69,7 +69,7 @@ export const runs: CommandDeclaration = {
 
 /** A tag that no run has may be misspelt. */
 async function meantTag(tags: readonly string[], seen: ReadonlySet<string>): Promise<string> {
-  const { didYouMean, suggest } = await import('../../views/suggestions.ts');
+  const { didYouMean, suggest } = await import('../../options/suggestions.ts');
   const unknown = tags.find((one) => !seen.has(one));
   return unknown === undefined ? '' : didYouMean(suggest(unknown, [...seen]));
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { didYouMean, listed, suggest } from '../../src/views/suggestions.ts';
+import { didYouMean, listed, suggest } from '../../src/options/suggestions.ts';
 import { test } from '../property.ts';
 
 describe('suggestions', () => {
