@@ -7,6 +7,7 @@ import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { checkUnread } from '../streams/read-once.ts';
 import { isDisguised } from '../values/built-in-kind.ts';
+import type { SerializedArtifact } from '../values/serializer.ts';
 
 /** Options of one artifact. */
 export interface ArtifactOptions extends RawDataPathOptions {
@@ -19,6 +20,15 @@ export interface ArtifactOptions extends RawDataPathOptions {
    * within 512 KiB; `false` makes it content however small it is. Default: by its size, see `maxInlineBytes`.
    */
   inline?: boolean | undefined;
+}
+
+/** A value that was serialized before, given in its place: it is saved without being serialized again. */
+export class SavedForm {
+  readonly serialized: SerializedArtifact;
+
+  constructor(serialized: SerializedArtifact) {
+    this.serialized = serialized;
+  }
 }
 
 /** Options of all artifacts of a call, and by name where one differs. */

@@ -11,7 +11,13 @@ import { takeOnce } from '../streams/read-once.ts';
 import { untilAborted } from '../streams/stream-head.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
 import type { SerializedArtifact } from '../values/serializer.ts';
-import type { ArtifactInput, ArtifactInputs, ArtifactOptions, NamedArtifact } from './artifact-input.ts';
+import {
+  type ArtifactInput,
+  type ArtifactInputs,
+  type ArtifactOptions,
+  type NamedArtifact,
+  SavedForm,
+} from './artifact-input.ts';
 import { type InlineBudget, toInline } from './inline-value.ts';
 import { artifactSubject, type SaveCall } from './save-calls.ts';
 
@@ -138,11 +144,10 @@ export class ArtifactStaging {
     referring: Referring[],
   ): LargeValue | undefined {
     const { serializer, compression, inline } = options;
-    const serialized = this.#registry.serialize(
-      name,
-      value,
-      serializer === undefined ? undefined : { serializer },
-    );
+    const serialized =
+      value instanceof SavedForm
+        ? value.serialized
+        : this.#registry.serialize(name, value, serializer === undefined ? undefined : { serializer });
     const { bytes, refs } = serialized;
     if (refs.length > 0) referring.push({ name, refs });
     if (!this.#budget.admits(bytes.length, inline, inlineBytesOf(this.#rows.get(name)))) {

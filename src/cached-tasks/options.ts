@@ -124,6 +124,11 @@ export interface CachedTaskOptions<CallInput, Input, Result, Output, OutputInput
   /** Tries a run that failed again. Default: not. */
   retry?: TaskRetry | undefined;
   /**
+   * What becomes of a result that cannot be saved. `return`: the caller gets it all the same, with `stored: false`, and the process is warned.
+   * `throw`: the call fails with `UNSERIALIZABLE_ARTIFACT`. The attempt has failed either way, and an equal call runs again. Default `return`.
+   */
+  onUnsavable?: 'return' | 'throw' | undefined;
+  /**
    * The longest that looking for a result and recording one may keep a call waiting together, in milliseconds. Large outputs need
    * longer; files that the function itself saves, and `recordHit`, are not counted. Default: that of the flow's cache, 60,000.
    */
@@ -188,6 +193,7 @@ const TASK_OPTIONS: OptionTable<CachedTaskOptions<unknown, unknown, unknown, unk
     expects: 'an object: { attempts: 3 }',
     accepts: (value) => typeof value === 'object' && value !== null,
   },
+  onUnsavable: oneOf('return', 'throw'),
   cacheTimeoutMs: wholeMilliseconds(1, MAX_TIMER_MS),
 };
 
@@ -214,6 +220,7 @@ export interface CheckedTaskOptions {
   maxAgeMs: number | undefined;
   cacheTimeoutMs: number | undefined;
   leaseMs: number | undefined;
+  onUnsavable: 'return' | 'throw';
   retry: {
     attempts: number;
     when: (error: unknown) => boolean;
@@ -227,6 +234,7 @@ export function checkTaskOptions<A, B, C, D>(options: CachedTaskOptions<A, B, C,
     throw invalidArgument('cachedTask takes options, at least { name, version, run }.');
   checkMembers(options, 'cachedTask', Object.keys(TASK_OPTIONS));
   const { name, version, run, dependsOn, freeVariables, maxAge, retry, cacheTimeoutMs, leaseMs } = options;
+  const { onUnsavable = 'return' } = options;
   validateUserName(name, 'name of a cached task');
   const owner = ` of task ${name}`;
   checkKinds<CachedTaskOptions<unknown, unknown, unknown, unknown>>(options as never, TASK_OPTIONS, owner);
@@ -248,7 +256,14 @@ export function checkTaskOptions<A, B, C, D>(options: CachedTaskOptions<A, B, C,
       throw invalidArgument(`The retry of task ${name} needs attempts: the most tries in all, such as 3.`);
   }
   const { attempts, when = isRecoverable, delayMs = 0 } = retry ?? { attempts: 1 };
-  return { name, maxAgeMs: ageMs(maxAge), cacheTimeoutMs, leaseMs, retry: { attempts, when, delayMs } };
+  return {
+    name,
+    maxAgeMs: ageMs(maxAge),
+    cacheTimeoutMs,
+    leaseMs,
+    onUnsavable,
+    retry: { attempts, when, delayMs },
+  };
 }
 
 /** @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME` */

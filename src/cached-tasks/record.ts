@@ -2,6 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import { statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Deadline } from '../async/deadline.ts';
+import type { SavedForm } from '../attempts/artifact-input.ts';
 import { AttemptView } from '../attempts/attempt-view.ts';
 import { failOrReport } from '../attempts/failing-attempts.ts';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
@@ -124,15 +125,14 @@ export class AttemptRecording {
     }
   }
 
-  /**
-   * Saves what the task's function returned.
-   *
-   * @throws StowageError `UNSERIALIZABLE_ARTIFACT` for a value that cannot be saved, naming the task.
-   */
-  async saveOutput(output: unknown): Promise<void> {
+  /** Saves what the task's function returned. */
+  async saveOutput(form: SavedForm): Promise<void> {
     const attempt = this.#attempt;
     if (!attempt) return;
-    await this.#within((signal) => this.#saveOutput(attempt, output, { signal }), this.#signal);
+    await this.#within(
+      (signal) => attempt.saveArtifacts({ [OUTPUT_ARTIFACT]: form }, { signal }),
+      this.#signal,
+    );
   }
 
   /** Closes the attempt as done; `cached` says whose result it is to be. Resolves to the closed attempt, if all of it could be recorded. */
@@ -168,20 +168,6 @@ export class AttemptRecording {
     }
   }
 
-  async #saveOutput(attempt: OpenAttempt, output: unknown, options: CallOptions): Promise<void> {
-    try {
-      await attempt.saveArtifacts({ [OUTPUT_ARTIFACT]: output }, options);
-    } catch (error) {
-      if (!isStowageError(error, 'UNSERIALIZABLE_ARTIFACT')) throw error;
-      const task = this.#task;
-      throw new StowageError(
-        'UNSERIALIZABLE_ARTIFACT',
-        `The result of task "${task}" cannot be saved: ${error.message}`,
-        { details: { ...error.details, task }, cause: error },
-      );
-    }
-  }
-
   async #within(
     work: (signal: AbortSignal) => Promise<void>,
     signal: AbortSignal | undefined,
@@ -190,7 +176,7 @@ export class AttemptRecording {
     try {
       await this.#deadline.run({ signal }, (options) => work(options.signal));
     } catch (error) {
-      if (isStowageError(error, 'UNSERIALIZABLE_ARTIFACT') || signal?.aborted) throw error;
+      if (signal?.aborted) throw error;
       this.#fail(error);
     }
   }

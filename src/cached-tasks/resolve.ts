@@ -9,7 +9,7 @@ import { currentTask, noteRead, refuseOwnCall } from './current-task.ts';
 import type { Call, TaskDefinition } from './define.ts';
 import { type LoadedResult, loadHit } from './hits.ts';
 import { type CachedCallOptions, checkCallOptions } from './options.ts';
-import { NOT_RESULT, recordHit } from './record.ts';
+import { NOT_RESULT, recordHit, tellUnrecorded } from './record.ts';
 import { type CachedResult, type CallMissReason, provenanceOf, type SharedResult } from './result.ts';
 import { type RanCall, type RunOptions, runCall } from './run.ts';
 
@@ -42,6 +42,8 @@ export async function callTask<Input, Output>(
     mode === 'off'
       ? await resolveDetached(definition, call, signal)
       : await resolveShared(definition, call, signal);
+  // Whoever joined a call of another definition goes by an `onUnsavable` of its own.
+  if (result.notStoredReason === 'unsavable') tellUnsavable(definition, call, result);
   // A call that joined that of another run has no attempt of its own yet.
   const isElsewhere = result.hit || (result.recorded !== undefined && !result.recorded.startsWith(`${run}/`));
   const recorded =
@@ -50,6 +52,17 @@ export async function callTask<Input, Output>(
       : result.recorded;
   noteRead(name, enclosing?.attempt, result.provenance);
   return { ...result, recorded };
+}
+
+/** @throws StowageError `UNSERIALIZABLE_ARTIFACT` where the task wants that of a result that cannot be saved */
+function tellUnsavable<Input, Output>(
+  { tasks, name, checked }: TaskDefinition<Input, Output>,
+  { isStored }: Call,
+  { notStoredError: error, recorded: pathspec }: CachedResult<Output>,
+): void {
+  if (checked.onUnsavable === 'throw') throw error;
+  tellUnrecorded({ task: name, pathspec, error });
+  if (isStored) tasks.warnings.unsavable(name, error);
 }
 
 /** Resolves a call by itself. Many calls may share one signal, so that it works by one of its own. */
@@ -198,7 +211,7 @@ async function runAndStore<Input, Output>(
 async function storeResult<Input, Output>(
   definition: TaskDefinition<Input, Output>,
   call: Call,
-  { value, durationMs, attempt, failure }: RanCall<Output>,
+  { value, durationMs, attempt, recorded, notSaved }: RanCall<Output>,
   { seen, missReason }: LookupResult,
   { deadline, signal, lease }: Omit<RunOptions, 'mayBeFinished'>,
 ): Promise<CachedResult<Output>> {
@@ -212,13 +225,13 @@ async function storeResult<Input, Output>(
     key,
     missReason,
     durationMs,
-    recorded: attempt?.pathspec,
+    recorded,
     provenance: closed && provenanceOf(closed.source, new Date(), durationMs),
   };
   if (!closed || !call.isStored) {
-    if (failure) tasks.warnings.failed(name, 'record', failure.error);
-    const notStoredReason = closed || call.mode === 'readonly' ? undefined : 'unrecorded';
-    return { ...ran, stored: false, notStoredReason, notStoredError: failure?.error };
+    const told = call.mode === 'readonly' ? undefined : notSaved;
+    if (told?.reason === 'unrecorded') tasks.warnings.failed(name, 'record', told.error);
+    return { ...ran, stored: false, notStoredReason: told?.reason, notStoredError: told?.error };
   }
   const keyDescription = (await definition.described(call.brief)) as unknown as JsonValue;
   const entry = { durationMs, ...closed, ...definition.entryOf(call), keyDescription };

@@ -45,7 +45,10 @@ export type CallMissReason = CacheMissReason | 'refused';
 
 /** A result of a cached task, and how it came about. */
 export interface CachedResult<Output> {
-  /** The return value of the function, parsed by the schema of its output if it has one. */
+  /**
+   * The return value of the function as it is loaded from the store, of a miss too, parsed by the schema of its output if it has one. One
+   * that cannot be saved is the very value.
+   */
   value: Output;
   /** `true` for the result of an earlier run, or of one elsewhere that this call waited for. */
   hit: boolean;
@@ -60,15 +63,21 @@ export interface CachedResult<Output> {
    * and where it cannot be told.
    */
   otherSource: boolean;
-  /** The attempt of this call's own run, `run/step/task/attempt`: that of a run, or of a hit with `recordHit`. */
+  /**
+   * The attempt of this call's own run, `run/step/task/attempt`: that of a run, or of a hit with `recordHit`. That of an unsavable result
+   * has failed.
+   */
   recorded: string | undefined;
   /**
    * Why it was no hit; `undefined` for hits, and where the cache was not asked. `refused`: there is a result, and the output schema that
    * the task has now does not take it.
    */
   missReason: CallMissReason | undefined;
-  /** Why it was not stored, where it was to be. `unrecorded`: its attempt could not be written. */
-  notStoredReason: NotStoredReason | 'unrecorded' | undefined;
+  /**
+   * Why it was not stored, where it was to be. `unrecorded`: its attempt could not be written. `unsavable`: it holds something that cannot
+   * be saved; `notStoredError` names it.
+   */
+  notStoredReason: NotStoredReason | 'unrecorded' | 'unsavable' | undefined;
   /** The error that kept it from being stored, where something failed: `undefined` for hits, and where somebody else's result is there. */
   notStoredError: unknown;
   /** The time that the function ran, in milliseconds; for a hit the time that it ran then, if that is known. */

@@ -16,6 +16,7 @@ import type { Call, ChangedPart, TaskDefinition } from './define.ts';
 import { findFinished, type LoadedResult } from './hits.ts';
 import { type CachedTaskContext, isDelay } from './options.ts';
 import { AttemptRecording } from './record.ts';
+import { toSaved } from './saved-result.ts';
 
 /** The time that the cache may still take of a run, and the lease under which it is. */
 export interface RunOptions {
@@ -30,10 +31,12 @@ export interface RunOptions {
 export interface RanCall<Output> {
   value: Output;
   durationMs: number;
-  /** The closed attempt, where it could be recorded. */
+  /** The attempt that is done, where it could be recorded. */
   attempt: OpenAttempt | undefined;
-  /** The error that kept it from being recorded. */
-  failure: { error: unknown } | undefined;
+  /** `run/step/task/attempt` of the attempt, also where it is not done; absent without one. */
+  recorded: string | undefined;
+  /** The error that kept the result from being saved: the store failed, or the value is none that can be. */
+  notSaved: { reason: 'unrecorded' | 'unsavable'; error: unknown } | undefined;
 }
 
 /** A run's result, or the one that turns out to have been there. */
@@ -102,15 +105,32 @@ async function runOnce<Input, Output>(
     );
     const changedUnder = await call.changedBeside();
     if (changedUnder) throw changedUnderRun(name, changedUnder);
+    const { value: saved, form, unsavable } = await toSaved(name, tasks.context.registry, returned);
     // Before it is parsed: what is stored is what the function returned, and parsing may change it in place.
-    await recording.saveOutput(returned);
-    const value = await definition.parseOutput(returned);
+    if (form) await recording.saveOutput(form);
+    const value = await definition.parseOutput(saved);
+    if (unsavable) return { value, durationMs, ...(await recordUnsavable(recording, unsavable)) };
     const attempt = await recording.done(call.isStored ? { key, durationMs } : undefined);
-    return { value, durationMs, attempt, failure: recording.failure };
+    const { failure } = recording;
+    const notSaved = failure && { reason: 'unrecorded' as const, ...failure };
+    return { value, durationMs, attempt, recorded: attempt?.pathspec, notSaved };
   } catch (error) {
     await recording.fail(error);
     throw error;
   }
+}
+
+/**
+ * Closes the attempt of a result that cannot be saved as failed, so that its record tells why there is none: of one that is done, what it
+ * made can be read.
+ */
+async function recordUnsavable(
+  recording: AttemptRecording,
+  error: StowageError,
+): Promise<Pick<RanCall<unknown>, 'attempt' | 'recorded' | 'notSaved'>> {
+  await recording.fail(error);
+  const recorded = recording.failure ? undefined : recording.attempt?.pathspec;
+  return { attempt: undefined, recorded, notSaved: { reason: 'unsavable', error } };
 }
 
 /** Runs one try of a task's function with a context of its own; resolves with how long it ran, in whole milliseconds. */

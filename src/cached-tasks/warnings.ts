@@ -76,6 +76,14 @@ export class CachedTaskWarnings {
     warn('STOWAGE_CACHE_FAILED', message, error);
   }
 
+  /** Warns, once for each task, of a result that could not be saved, unless somebody listens to the channel that tells of each. */
+  unsavable(task: string, error: unknown): void {
+    const name = FAILURE_CHANNELS.record;
+    if (channel(name).hasSubscribers || !this.#isFirst(`STOWAGE_UNSAVABLE_RESULT ${task}`)) return;
+    const message = `${this.#titleOf(task)} returned a result that is not stored, so that equal calls run again. ${phrase(error)}. Calls return such a result as it is; \`onUnsavable: 'throw'\` makes it an error. Told once; subscribe to the channel ${name} to be told of each instead.`;
+    warn('STOWAGE_UNSAVABLE_RESULT', message, error);
+  }
+
   /**
    * Notes the functions of a task under what makes results shared, and warns, once for each name, where they are others than before: of
    * other source, or of the same and with variables that nothing makes count (`unseen`), which may hold something else then.
@@ -141,10 +149,13 @@ export class CachedTaskWarnings {
   }
 
   #doubt(code: string, task: string, message: string): void {
-    const key = `${code} ${task}`;
-    if (this.#told.get(key)) return;
+    if (this.#isFirst(`${code} ${task}`)) this.#tell(code, task, message);
+  }
+
+  #isFirst(key: string): boolean {
+    if (this.#told.get(key)) return false;
     this.#told.set(key, true);
-    this.#tell(code, task, message);
+    return true;
   }
 
   /** Uses the channel if somebody listens there, else a warning. */

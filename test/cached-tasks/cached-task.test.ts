@@ -502,7 +502,10 @@ describe('bad input', () => {
     const deep = await errorOf(define({})({ a: [1, { b: () => 1 }] }), 'UNKEYABLE_VALUE');
     expect(deep.message).toContain('picky');
     expect(deep.message).toContain('input.a[1].b');
-    const output = await errorOf(define({ run: () => ({ x: [Symbol('s')] }) })(1), 'UNSERIALIZABLE_ARTIFACT');
+    const output = await errorOf(
+      define({ run: () => ({ x: [Symbol('s')] }), onUnsavable: 'throw' })(1),
+      'UNSERIALIZABLE_ARTIFACT',
+    );
     expect(output.message).toContain('The result of task "picky" cannot be saved');
     expect(output.message).toContain('output.x[0]');
     expect(await objectNames(flow.storage, 'cache/')).toEqual([]);
