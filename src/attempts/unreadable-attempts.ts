@@ -1,3 +1,4 @@
+import { shell } from '../codec/shell-command.ts';
 import { StowageError } from '../errors.ts';
 import { attemptNumbersOf, type TaskAttempts } from '../format/attempt-files.ts';
 import { formatPathspec, type TaskPath } from '../format/pathspec.ts';
@@ -33,7 +34,8 @@ function why(
   tasks: readonly string[],
 ): string {
   if (run === flow) return 'A pathspec begins with the run, without the name of the flow.';
-  if (steps.length === 0) return `No run ${run} of it has tasks; see its runs with: stowage runs ${flow}`;
+  if (steps.length === 0)
+    return `No run ${run} of it has tasks; see its runs with: ${shell`stowage runs ${flow}`}`;
   if (!steps.includes(step)) return `Run ${run} has no step ${step}; it has ${shown(steps)}.`;
   return `Step ${step} of run ${run} has no task ${task}; it has ${shown(tasks)}.`;
 }

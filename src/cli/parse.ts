@@ -91,7 +91,7 @@ function helpFor(program: Command, argv: readonly string[]): string {
   const names: string[] = [];
   for (let called = calledIn(program, argv); called.parent; called = called.parent)
     names.unshift(called.name());
-  return ['stowage help', ...names].join(' ');
+  return names.length === 0 ? 'stowage help' : `stowage help ${names.join(' ')}`;
 }
 
 /** The command that was called, or that help is asked for, as far as there is one. */

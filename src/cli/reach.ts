@@ -1,3 +1,4 @@
+import { shell } from '../codec/shell-command.ts';
 import { byName } from '../views/listing.ts';
 import { childrenOf, missing } from '../views/not-found.ts';
 import { formatStorePath, type RunPath, type StorePath, type TaskOrAttemptPath } from '../views/paths.ts';
@@ -30,7 +31,10 @@ async function incompletePath(store: StoreView, path: StorePath): Promise<Error>
   const where = formatStorePath(path);
   const { flow, run, step } = path;
   if (run === undefined) {
-    return usageError(`${where} is a flow; its runs: stowage runs ${where}`, { ...path, missing: 'run' });
+    return usageError(`${where} is a flow; its runs: ${shell`stowage runs ${where}`}`, {
+      ...path,
+      missing: 'run',
+    });
   }
   const [what, part] = step === undefined ? (['run', 'step'] as const) : (['step', 'task'] as const);
   const folder = ['flows', flow, run, step, ''].filter((name) => name !== undefined).join('/');
@@ -45,6 +49,6 @@ async function incompletePath(store: StoreView, path: StorePath): Promise<Error>
 function describeParts(part: 'step' | 'task', names: readonly string[], where: string): string {
   if (names.length === 0) return `it has no ${part}s yet.`;
   if (names.length === 1) return `its ${part} is ${names[0]}.`;
-  if (names.length > MAX_TOLD) return `its ${part}s: stowage ls ${where}`;
+  if (names.length > MAX_TOLD) return `its ${part}s: ${shell`stowage ls ${where}`}`;
   return `its ${part}s are ${names.join(', ')}.`;
 }

@@ -1,5 +1,6 @@
 import { subscribe } from 'node:diagnostics_channel';
 import type { TaskCache } from '../cache/task-cache.ts';
+import { shell } from '../codec/shell-command.ts';
 import type { DamageMessage } from '../content/damage.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import type { FlowDataStore } from '../flow-data-store.ts';
@@ -75,18 +76,25 @@ export function tellDamage(invocation: Invocation): void {
 /** An error that names what a store does not have, with the command that shows what it has; `store` is what `--store` must name. */
 export function withHint(error: unknown, store?: string): unknown {
   if (!isStowageError(error, 'RUN_NOT_FOUND', 'STEP_NOT_FOUND', 'TASK_NOT_FOUND')) return error;
-  const { flow, run, step, missing, suggestions } = error.details as StorePath & {
+  const {
+    flow = '',
+    run = '',
+    step = '',
+    missing = '',
+    suggestions,
+  } = error.details as StorePath & {
     missing?: string;
     suggestions?: readonly string[];
   };
-  const see = {
+  const see: Readonly<Record<string, string>> = {
     flow: 'stowage ls',
-    run: `stowage runs ${flow}`,
-    step: `stowage ls ${formatStorePath({ flow, run } as StorePath)}`,
-    task: `stowage ls ${formatStorePath({ flow, run, step } as StorePath)}`,
-  }[missing ?? ''];
-  if (see === undefined || !suggestions || suggestions.length > 0) return error;
-  const hint = `See what it has with: ${see}${store === undefined ? '' : ` --store ${store}`}`;
+    run: shell`stowage runs ${flow}`,
+    step: shell`stowage ls ${formatStorePath({ flow, run })}`,
+    task: shell`stowage ls ${formatStorePath({ flow, run, step })}`,
+  };
+  const command = see[missing];
+  if (command === undefined || !suggestions || suggestions.length > 0) return error;
+  const hint = `See what it has with: ${command}${store === undefined ? '' : shell` --store ${store}`}`;
   return new StowageError(error.code, `${error.message} ${hint}`, { details: error.details, cause: error });
 }
 

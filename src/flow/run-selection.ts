@@ -1,4 +1,5 @@
 import { isOfOneRecord, type ListedRun } from '../attempts/run-listing.ts';
+import { shell } from '../codec/shell-command.ts';
 import { StowageError } from '../errors.ts';
 import { type RunCreated, type RunOutcome, readRunCreated, readRunFinished } from '../format/run-records.ts';
 import { DATE, NAMES, type OptionTable, oneOf, wholeNumber } from '../options/option-table.ts';
@@ -114,7 +115,7 @@ export async function requireRun(
 export function runNotFound(flow: string, run: string): StowageError {
   return new StowageError(
     'RUN_NOT_FOUND',
-    `Flow ${flow} has no run ${run} in this store. See its runs with: stowage runs ${flow}`,
+    `Flow ${flow} has no run ${run} in this store. See its runs with: ${shell`stowage runs ${flow}`}`,
     { details: { flow, run } },
   );
 }

@@ -1,6 +1,7 @@
 import { mapBounded } from '../async/bounded-work.ts';
 import { type AttemptStatus, type ReadAttempt, readAttempt } from '../attempts/attempt-reader.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
+import { shell } from '../codec/shell-command.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import { attemptNumbersOf, type ListedTask, latestAttempt, readDone } from '../format/attempt-files.ts';
 import type { ArtifactEntry } from '../format/description.ts';
@@ -140,7 +141,7 @@ export function chooseAttempt<A extends { attempt: number; status: string }>(
 function noneDone(where: string, existing: readonly number[]): StowageError {
   return new StowageError(
     'ATTEMPT_NOT_DONE',
-    `Task ${where} has no attempt that is done (it has ${listed(existing)}). See why with: stowage show ${where}`,
+    `Task ${where} has no attempt that is done (it has ${listed(existing)}). See why with: ${shell`stowage show ${where}`}`,
     { details: { path: where, existing } },
   );
 }

@@ -1,3 +1,4 @@
+import { shell } from '../../codec/shell-command.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
 import type { TaskDataStore } from '../../flow/task-data-store.ts';
 import type { AttemptRule } from '../../views/attempts.ts';
@@ -157,7 +158,7 @@ function notDone({ details, cause }: StowageError, where: string, rule: AttemptR
   const older =
     rule === undefined && existing.length > 1 ? ' For an older result: --attempt latest-done.' : '';
   const all = status === 'failed' ? ' To read it all the same: --allow-not-done.' : '';
-  const message = `${subject}.${older}${all} See it with: stowage show ${where}`;
+  const message = `${subject}.${older}${all} See it with: ${shell`stowage show ${where}`}`;
   return new StowageError('ATTEMPT_NOT_DONE', message, { details, cause });
 }
 
@@ -180,7 +181,7 @@ async function whichArtifact(task: TaskDataStore, path: string): Promise<Error> 
   if (names.length === 0)
     return new StowageError('ARTIFACT_NOT_FOUND', hasNone(task), { details: { path: where } });
   return usageError(
-    `${where} has ${listed(names)}. Name the one to write, or write all of them to a folder: stowage get ${path} -d <folder>`,
+    `${where} has ${listed(names)}. Name the one to write, or write all of them to a folder: ${shell`stowage get -d <folder> ${path}`}`,
     { path: where, missing: 'artifact', existing: names.slice(0, MAX_EXISTING) },
   );
 }
