@@ -36,13 +36,17 @@ const CONCURRENCY = 32;
 /**
  * The runs of a flow, or of all flows, newest first; those of one millisecond by their names. One LIST, and one GET
  * for each run whose files tell no time, or several, which the record settles.
+ *
+ * @param begun - only runs whose ids begin so, which a LIST of a flow tells by itself. Default: all
  */
 export async function listRuns(
   storage: DataStoreStorage,
   flow: string | undefined,
   { signal }: CallOptions,
+  begun = '',
 ): Promise<ListedRun[]> {
-  const seen = await seeRuns(storage, flow === undefined ? 'runs/' : `runs/${flow}/`, { signal });
+  const prefix = flow === undefined ? 'runs/' : `runs/${flow}/${begun}`;
+  const seen = await seeRuns(storage, prefix, { signal });
   // Files that tell no time, or several, leave it to the record.
   const runs = await mapBounded(seen, CONCURRENCY, async (run) =>
     toListed(run, run.times === 1 ? run.timeMs : await findTime(storage, run, { signal })),

@@ -119,6 +119,19 @@ describe('what a word may become', () => {
     expect(await valuesFor('stowage show Other/r1/nothing/')).toEqual([]);
   });
 
+  it('runs by a word or the beginning of their ids, as the command will take them', async () => {
+    expect(await valuesFor('stowage show Other/l')).toEqual(['Other/latest/', 'Other/latest-done/']);
+    expect(await valuesFor('stowage show Other/latest/')).toEqual(['Other/latest/only/']);
+    expect(await valuesFor('stowage show Train/2026-01/f')).toEqual(['Train/2026-01/fit/']);
+    expect(await valuesFor('stowage get Train/latest-done/fit/2 m')).toEqual(['metrics']);
+    expect(await valuesFor('stowage show Train/latest/fit/drama --attempt ')).toEqual([
+      'latest-done',
+      '1',
+      '0',
+    ]);
+    expect(await valuesFor('stowage show Other/r/')).toEqual([]);
+  });
+
   it('out of a store in the home folder, which the shell names to the program in full', async () => {
     vi.stubEnv('HOME', folder);
     const values = async (line: string): Promise<string[]> => {

@@ -119,7 +119,7 @@ describe('stowage show', () => {
   it('names what does not exist, and what was likely meant', async () => {
     for (const [path, code, said] of [
       ['Trian/x', 1, 'The store has no flow Trian. Did you mean Train?'],
-      ['Train/2026-01-31', 1, `Flow Train has no run 2026-01-31. Did you mean 2026-01-31T08:00:00Z?`],
+      ['Train/01-31', 1, `Flow Train has no run 01-31. Did you mean 2026-01-31T08:00:00Z?`],
       [`${RUN}/fitt`, 1, `Run ${RUN} has no step fitt. Did you mean fit?`],
       [`${RUN}/fit/dramma`, 1, `Step ${RUN}/fit has no task dramma. Did you mean drama?`],
       [`${RUN}/fit/drama/7`, 1, `Task ${RUN}/fit/drama has no attempt 7; it has 0, 1.`],

@@ -1,6 +1,5 @@
 import { isStowageError } from '../../errors.ts';
 import type { CopyCounts, CopyProgress, CopyResult } from '../../maintenance/copy-report.ts';
-import type { CallOptions } from '../../storage/contract.ts';
 import type { StorePath } from '../../views/paths.ts';
 import { usageError } from '../cli-error.ts';
 import type { CommandDeclaration } from '../declaration.ts';
@@ -34,39 +33,43 @@ export const copy: CommandDeclaration = {
     { flags: '--dry-run', text: 'only tell what would be copied' },
     { flags: '--concurrency <count>', text: 'how many tasks at a time', default: '4' },
   ],
-  async run(invocation: Invocation, [from, to, text]: [string, string, string?], given: StoreCopyOptions) {
+  async run(invocation: Invocation, [from, to, text]: [string, string, string?], copying: StoreCopyOptions) {
     const { options, signal } = invocation;
     if (options.store !== undefined)
       throw usageError('stowage copy names both stores itself: leave out --store.');
     const path = parseStorePath(text, 0, 2);
-    const { flow: flowName, run: runId } = path;
-    const concurrency = parseConcurrency(given.concurrency);
-    const { dryRun = false } = given;
+    const concurrency = parseConcurrency(copying.concurrency);
+    const { dryRun = false } = copying;
     const { copyDecorated } = await import('../../maintenance/copy-store.ts');
     const { watched } = await import('../watched-storage.ts');
     tellDamage(invocation);
     const onProgress = (at: CopyProgress): void => invocation.progress(() => progressText(at));
-    let result: CopyResult;
-    try {
-      result = await copyDecorated(
-        { from, to, flowName, runId, concurrency, dryRun, signal, onProgress },
-        (storage) => watched(storage, invocation.waiting),
+    const copyAt = ({ flow: flowName, run: runId }: StorePath): Promise<CopyResult> =>
+      copyDecorated({ from, to, flowName, runId, concurrency, dryRun, signal, onProgress }, (storage) =>
+        watched(storage, invocation.waiting),
       );
-    } catch (error) {
-      if (!isStowageError(error, 'RUN_NOT_FOUND')) throw error;
-      throw (await missingInSource(from, path, { signal })) ?? error;
-    }
-    await report(invocation, result);
+    await report(invocation, await inSource(invocation, from, path, copyAt));
   },
 };
 
-/** Suggests what was likely meant, and how to see what the source has, which need not be the default store. */
-async function missingInSource(from: string, path: StorePath, { signal }: CallOptions): Promise<unknown> {
+/** Does `work` with the path that is meant in the source, and says what is not there, and how to see what is. */
+async function inSource(
+  invocation: Invocation,
+  from: string,
+  path: StorePath,
+  work: (path: StorePath) => Promise<CopyResult>,
+): Promise<CopyResult> {
   const { openStorage } = await import('../../storage/open.ts');
-  const { missing } = await import('../../views/not-found.ts');
-  const storage = await openStorage(from);
+  const { withMeantRun } = await import('../meant-run.ts');
+  const { watched } = await import('../watched-storage.ts');
+  const storage = watched(await openStorage(from), invocation.waiting);
+  const place = { storage, signal: invocation.signal };
   try {
-    return withHint(await missing({ storage, signal }, path), from);
+    return await withMeantRun(invocation, place, path, work);
+  } catch (error) {
+    if (!isStowageError(error, 'RUN_NOT_FOUND')) throw error;
+    const { missing } = await import('../../views/not-found.ts');
+    throw withHint((await missing(place, path)) ?? error, from);
   } finally {
     await storage.close();
   }

@@ -48,8 +48,13 @@ export const diff: CommandDeclaration = {
     await withStore(invocation, async (store) => {
       const { reachRun } = await import('../reach.ts');
       const { compare, explainAll } = await import('../diff/comparison.ts');
-      const [a, b] = [await reachRun(store, pathOfA), await reachRun(store, pathOfB)];
-      const comparison = await compare(store, { a, b, kind }, limit);
+      const { withMeantRun } = await import('../meant-run.ts');
+      const comparison = await withMeantRun(invocation, store, pathOfA, async (meantA) => {
+        const a = await reachRun(store, meantA);
+        return withMeantRun(invocation, store, pathOfB, async (meantB) =>
+          compare(store, { a, b: await reachRun(store, meantB), kind }, limit),
+        );
+      });
       const unexplained = await explainAll(invocation, store, comparison.tasks, most, { limit, maxBytes });
       if (invocation.json) {
         const { comparisonJson } = await import('../diff/diff-json.ts');

@@ -73,7 +73,10 @@ export const get: CommandDeclaration = {
     checkOptions(invocation, artifacts, options, form);
     await withStore(invocation, async (store) => {
       const { reachTask } = await import('../reach.ts');
-      const task = await openTask(store, await reachTask(store, path), options);
+      const { withMeantRun } = await import('../meant-run.ts');
+      const task = await withMeantRun(invocation, store, path, async (meant) =>
+        openTask(store, await reachTask(store, meant), options),
+      );
       for (const artifact of artifacts) if (!task.has(artifact)) throw await noArtifact(task, artifact);
       if (options.dir !== undefined)
         return getFolder(invocation, task, artifacts, options.dir, options, form);

@@ -51,7 +51,10 @@ export const log: CommandDeclaration = {
       const { reachRun } = await import('../reach.ts');
       const { mapBounded } = await import('../../async/bounded-work.ts');
       const { tasksAt } = await import('../../views/listing.ts');
-      const tasks = await tasksAt(store, await reachRun(store, path));
+      const { withMeantRun } = await import('../meant-run.ts');
+      const tasks = await withMeantRun(invocation, store, path, async (meant) =>
+        tasksAt(store, await reachRun(store, meant)),
+      );
       const isOnly = path.task !== undefined;
       const logs = await mapBounded(tasks, CONCURRENT_LISTINGS, (task) => logsOf(store, task, rule, isOnly));
       const found = logs.flat();
@@ -89,7 +92,8 @@ async function follow(
     const { followAttempt, followTasks } = await import('../logs/log-follow.ts');
     const { tasksAt } = await import('../../views/listing.ts');
     const { latestAttempt } = await import('../../format/attempt-files.ts');
-    const path = await reachRun(store, givenPath);
+    const { meantPath } = await import('../meant-run.ts');
+    const path = await reachRun(store, await meantPath(invocation, store, givenPath));
     if (path.task === undefined) return followTasks(invocation, store, path, { choice, tail });
     const [listed] = await tasksAt(store, path);
     if (!listed) return;

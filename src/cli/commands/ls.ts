@@ -58,7 +58,9 @@ export const ls: CommandDeclaration = {
     const limit = parseLimit(options.limit ?? (isFlow ? DEFAULT_RUNS : 'all'));
     const listing = await withStore(invocation, async (store) => {
       const { listBelow } = await import('../../views/listing.ts');
-      return listBelow(store, path, { limit, isLong: options.long ?? false });
+      const { withMeantRun } = await import('../meant-run.ts');
+      const isLong = options.long ?? false;
+      return withMeantRun(invocation, store, path, (meant) => listBelow(store, meant, { limit, isLong }));
     });
     if (invocation.json) return invocation.output.json(listing);
     await print(invocation, listing);

@@ -11,7 +11,7 @@ import type { CommandDeclaration } from '../declaration.ts';
 import type { InputForm } from '../files/input-file.ts';
 import type { Invocation } from '../invocation.ts';
 import type { InputArgument } from '../put-arguments.ts';
-import { type OpenStore, withStoreToWrite } from '../store.ts';
+import { type OpenStore, withStore, withStoreToWrite } from '../store.ts';
 import { parseStorePath, pathArgument } from '../store-path.ts';
 import { nameCell, storedText } from '../ui/cells.ts';
 import { countOf, formatBytes, formatPercent } from '../ui/sizes.ts';
@@ -65,10 +65,11 @@ export const put: CommandDeclaration = {
   ],
   async run(invocation: Invocation, [text, artifacts]: [string, string[]], options: PutOptions) {
     const { parseInputs, parseMetadata } = await import('../put-arguments.ts');
-    const path = parseStorePath(text, 4, 5) as TaskOrAttemptPath;
+    const given = parseStorePath(text, 4, 5) as TaskOrAttemptPath;
     const metadata = parseMetadata(options.metadata ?? []);
     // Everything that can be known to be wrong is found before anything is written.
     const inputs = await readInputs(invocation, parseInputs(artifacts), options.as);
+    const path = await pathToPut(invocation, given);
     await withStoreToWrite(invocation, async (store, isNew) => {
       const flow = await store.flow(path.flow);
       if (options.tag) await makeRun(flow, path, options.tag, invocation);
@@ -77,6 +78,20 @@ export const put: CommandDeclaration = {
     });
   },
 };
+
+/** A name is the id of a run that is there or is made: only words stand for another, and never for one to make. */
+async function pathToPut(invocation: Invocation, path: TaskOrAttemptPath): Promise<TaskOrAttemptPath> {
+  const { isRunWord, meantPath } = await import('../meant-run.ts');
+  if (!isRunWord(path.run)) return path;
+  return withStore(invocation, async (store) => {
+    const meant = await meantPath(invocation, store, path);
+    const { flow, run } = meant;
+    const { missing } = await import('../../views/not-found.ts');
+    const error = await missing(store, { flow, run });
+    if (error) throw error;
+    return meant;
+  });
+}
 
 async function readInputs(
   invocation: Invocation,

@@ -58,8 +58,12 @@ export const show: CommandDeclaration = {
       throw usageError('--attempt is for one task: name it in the path.');
     await withStore(invocation, async (store) => {
       const { reachRun } = await import('../reach.ts');
-      if (path.task === undefined) return showRun(invocation, store, await reachRun(store, path));
-      await showTask(invocation, store, path as TaskOrAttemptPath, options.attempt);
+      const { withMeantRun } = await import('../meant-run.ts');
+      await withMeantRun(invocation, store, path, async (meant) => {
+        const reached = await reachRun(store, meant);
+        if (reached.task === undefined) return showRun(invocation, store, reached);
+        return showTask(invocation, store, reached as TaskOrAttemptPath, options.attempt);
+      });
     });
   },
 };

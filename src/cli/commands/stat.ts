@@ -21,12 +21,15 @@ export const stat: CommandDeclaration = {
     },
   ],
   async run(invocation: Invocation, [text]: [string?], options: { by?: UseLevel }) {
-    const path = parseStorePath(text, 0, 4);
-    const counted = await withStore(invocation, async (store) => {
+    const given = parseStorePath(text, 0, 4);
+    const [path, counted] = await withStore(invocation, async (store) => {
       const { countUse } = await import('../../views/storage-use.ts');
-      return countUse(store, path, options.by);
+      const { withMeantRun } = await import('../meant-run.ts');
+      return withMeantRun(invocation, store, given, async (meant) => {
+        return [formatStorePath(meant), await countUse(store, meant, options.by)] as const;
+      });
     });
-    if (invocation.json) return invocation.output.json({ path: formatStorePath(path), ...counted });
+    if (invocation.json) return invocation.output.json({ path, ...counted });
     await print(invocation, counted);
   },
 };

@@ -33,11 +33,38 @@ export async function childrenOfPath(
       const attempts = await attemptNumbers(storage, parents.join('/'), signal);
       return attempts.filter((name) => name.startsWith(begun)).map((name) => [...parents, name].join('/'));
     }
-    const folder = [level < 2 ? 'runs' : 'flows', ...parents, ''].join('/');
-    const names = await namesIn(storage, folder, begun, signal);
+    const [flow = '', run, ...others] = parents;
+    const names =
+      run === undefined
+        ? await namesIn(storage, ['runs', ...parents, ''].join('/'), begun, signal)
+        : await ofRun(storage, { flow, run }, signal, (id) =>
+            namesIn(storage, ['flows', flow, id, ...others, ''].join('/'), begun, signal),
+          );
+    if (level === 1) names.push(...(await wordsFrom(begun)).filter((word) => !names.includes(word)));
     const end = level < TASK_LEVEL && level < depth - 1 ? '/' : '';
     return names.map((name) => [...parents, name].join('/') + end);
   });
+}
+
+/** What `list` finds of a run: by its id, and where it has nothing, by what the name may stand for (`latest`, the beginning of an id). */
+async function ofRun(
+  storage: DataStoreStorage,
+  { flow, run }: { flow: string; run: string },
+  signal: AbortSignal,
+  list: (id: string) => Promise<string[]>,
+): Promise<string[]> {
+  const names = await list(run);
+  if (names.length > 0) return names;
+  const { meantRun } = await import('../meant-run.ts');
+  const id = await meantRun({ storage, signal }, flow, run);
+  return id === run ? names : list(id);
+}
+
+/** The words for runs that begin so; none before anything is typed, when they would keep what the ids share from being completed. */
+async function wordsFrom(begun: string): Promise<string[]> {
+  if (begun === '') return [];
+  const { RUN_WORDS } = await import('../meant-run.ts');
+  return RUN_WORDS.filter((word) => word.startsWith(begun));
 }
 
 /** The attempts of a task, the newest first. */
@@ -56,14 +83,18 @@ export async function artifactsOf(
   signal: AbortSignal,
 ): Promise<string[]> {
   const { flow = '', run = '', step = '', task = '', attempt } = parseStorePath(text, 4, 5);
-  const { readTask } = await import('../../attempts/attempt-reader.ts');
+  const { readAttempt } = await import('../../attempts/attempt-reader.ts');
   const { ContentReader } = await import('../../content/reading/content-reader.ts');
   return withStorage(store, async (storage) => {
     const rule = { attempt, allowNotDone: true };
-    const read = await readTask(storage, new ContentReader(storage), { flow, run, step, task }, rule, {
-      signal,
+    return ofRun(storage, { flow, run }, signal, async (id) => {
+      const path = { flow, run: id, step, task };
+      const attempts = await listAttempts(storage, path, { signal });
+      if (attempts.size === 0) return [];
+      const reader = new ContentReader(storage);
+      const read = await readAttempt(storage, reader, path, attempts, rule, { signal });
+      return read.described?.table().artifacts.map(({ name }) => name) ?? [];
     });
-    return read.described?.table().artifacts.map(({ name }) => name) ?? [];
   });
 }
 
@@ -100,8 +131,10 @@ async function attemptNumbers(
   signal: AbortSignal,
 ): Promise<string[]> {
   const { flow = '', run = '', step = '', task = '' } = parseStorePath(text, 4, 4);
-  const attempts = await listAttempts(storage, { flow, run, step, task }, { signal });
-  return attemptNumbersOf(attempts).reverse().map(String);
+  return ofRun(storage, { flow, run }, signal, async (id) => {
+    const attempts = await listAttempts(storage, { flow, run: id, step, task }, { signal });
+    return attemptNumbersOf(attempts).reverse().map(String);
+  });
 }
 
 /** The names directly below a folder that begin with `begun`. */
