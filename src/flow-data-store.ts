@@ -1,3 +1,4 @@
+import { endAll } from './async/end-all.ts';
 import type { ReadRule } from './attempts/attempt-reader.ts';
 import { failOrReport } from './attempts/failing-attempts.ts';
 import { DEFAULT_MAX_INLINE_BYTES } from './attempts/inline-value.ts';
@@ -312,12 +313,17 @@ export class FlowDataStore implements AsyncDisposable {
   /**
    * Closes the storage, unless the caller passed it in, and those of other places that were opened. Saves that are under way there
    * end with `STORAGE_CLOSED`.
+   *
+   * @throws what a storage throws that cannot be closed, once all others are; of several a StowageError `STORAGE_FAILED`, whose cause is an
+   * `AggregateError` of all
    */
   async close(): Promise<void> {
-    this.#cachedTasks.close();
-    if (this.#ownsStorage) await this.caStore.endSaves();
-    await this.caStore.close();
-    if (this.#ownsStorage) await this.storage.close();
+    await endAll([
+      () => this.#cachedTasks.close(),
+      () => this.#ownsStorage && this.caStore.endSaves(),
+      () => this.caStore.close(),
+      () => this.#ownsStorage && this.storage.close(),
+    ]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
+import { inTime } from '../async/in-time.ts';
 import type { TaskPath } from '../format/pathspec.ts';
 
 /** The end of the process is put off by so much at most, for attempts to be closed. */
@@ -67,12 +68,8 @@ function onUnhandled(reason: unknown): void {
 }
 
 async function failAll(error: unknown): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const delay = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, MAX_DELAY_MS);
-  });
-  await Promise.race([delay, Promise.all([...incomplete].map((attempt) => failOrReport(attempt, error)))]);
-  clearTimeout(timer);
+  const failing = [...incomplete].map((attempt) => failOrReport(attempt, error));
+  await inTime(Promise.all(failing), MAX_DELAY_MS, undefined);
 }
 
 function isOursAlone(): boolean {

@@ -1,4 +1,5 @@
 import { subscribe } from 'node:diagnostics_channel';
+import { endAll } from '../async/end-all.ts';
 import type { TaskCache } from '../cache/task-cache.ts';
 import { shell } from '../codec/shell-command.ts';
 import type { DamageMessage } from '../content/damage.ts';
@@ -143,9 +144,7 @@ async function openFor<T>(invocation: Invocation, work: (store: OpenStore) => Pr
   } catch (error) {
     throw isStowageError(error, 'NO_SUCH_STORE') ? withRemedy(error) : withHint(error);
   } finally {
-    for (const flow of flows) await flow.close();
-    await content.close();
-    await storage.close();
+    await endAll([...flows.map((flow) => () => flow.close()), () => content.close(), () => storage.close()]);
   }
 }
 

@@ -1,3 +1,4 @@
+import { endAll } from '../async/end-all.ts';
 import { type Compression, checkCompression } from '../codec/payload.ts';
 import { invalidArgument } from '../errors.ts';
 import { HERE } from '../format/content-ref.ts';
@@ -7,6 +8,7 @@ import { ContentPlace, PlaceReader } from './content-place.ts';
 import { type OpenPlace, type PlaceSettings, Places } from './places/places.ts';
 import { checkRawDataPath, type RawDataPathOptions } from './places/raw-data-path.ts';
 import { ContentReader } from './reading/content-reader.ts';
+import { warnOfStoreAbove } from './store-above.ts';
 import { checkLostIdentity, StandingStorage, StoreFile } from './store-file.ts';
 import { CollectionLog } from './writing/collection-log.ts';
 
@@ -64,7 +66,9 @@ export class ContentStore {
       throw invalidArgument('The option openPlace must be a function that opens a storage by its address.');
     }
     this.rawDataPath = checkRawDataPath(options.rawDataPath);
-    this.#storeFile = new StoreFile(opened, checkLostIdentity(lostIdentity));
+    this.#storeFile = new StoreFile(opened, checkLostIdentity(lostIdentity), () =>
+      warnOfStoreAbove(opened, around.home),
+    );
     const storage = new StandingStorage(opened, this.#storeFile);
     this.storage = storage;
     this.otherPlaces = new Places(storage, this.#storeFile, {
@@ -136,8 +140,11 @@ export class ContentStore {
    * store's own storage belongs to whoever opened it.
    */
   async close(): Promise<void> {
-    await Promise.all([...this.#elsewhere.values()].map(({ saves }) => saves.close()));
-    await this.otherPlaces.close();
+    const places = [...this.#elsewhere.values()];
     this.#elsewhere.clear();
+    await endAll([
+      () => Promise.all(places.map(({ saves }) => saves.close())),
+      () => this.otherPlaces.close(),
+    ]);
   }
 }

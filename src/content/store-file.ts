@@ -28,15 +28,18 @@ export const LOOK_INTERVAL_MS = 60_000;
 export class StoreFile {
   readonly #storage: DataStoreStorage;
   readonly #lostIdentity: LostIdentity | undefined;
+  readonly #onMade: () => void;
   #identity: StoreIdentity | undefined;
   /** The version of stowage.json in which that was read. */
   #version: string | undefined;
   #lookedAtMs = 0;
   #looking: Promise<boolean> | undefined;
 
-  constructor(storage: DataStoreStorage, lostIdentity?: LostIdentity) {
+  /** @param onMade told once it made the store, so that it can be said */
+  constructor(storage: DataStoreStorage, lostIdentity?: LostIdentity, onMade: () => void = () => {}) {
     this.#storage = storage;
     this.#lostIdentity = lostIdentity;
+    this.#onMade = onMade;
   }
 
   /**
@@ -131,7 +134,10 @@ export class StoreFile {
       names: this.#storage.capabilities.nameEncoding,
     };
     const record = encodeStoreIdentity(identity, new Date().toISOString());
-    if (await this.#storage.create(STORE_RECORD, record, options)) return { identity, version: undefined };
+    if (await this.#storage.create(STORE_RECORD, record, options)) {
+      this.#onMade();
+      return { identity, version: undefined };
+    }
     const first = await this.#read(options);
     if (first) return first;
     throw goneError(this.#uri);

@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from 'node:timers';
 import { invalidArgument, type StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { kindOf, type LogSource } from './log-streams.ts';

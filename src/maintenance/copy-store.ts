@@ -1,9 +1,10 @@
 import { BoundedMap } from '../async/bounded-map.ts';
 import { BoundedWork } from '../async/bounded-work.ts';
+import { endAll } from '../async/end-all.ts';
 import { KeyLocks } from '../async/key-locks.ts';
 import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
 import type { TaskCacheOptions } from '../cache/task-cache.ts';
-import { closeAll, isWithin, type OpenPlace } from '../content/places/places.ts';
+import { isWithin, type OpenPlace } from '../content/places/places.ts';
 import { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { runNotFound } from '../flow/run-selection.ts';
@@ -103,6 +104,7 @@ export async function copyDecorated(
     opened.push(storage);
     return storage;
   };
+  const closeOpened = (): Promise<void> => endAll(opened.map((storage) => () => storage.close()));
   let result: CopyResult;
   try {
     const [source, target] = [await open(from), await open(to)];
@@ -110,10 +112,10 @@ export async function copyDecorated(
     refuseNested(source, target, identities);
     result = await copyBetween(source, target, { ...options, identities, opened, decorate });
   } catch (error) {
-    await closeAll(opened).catch(() => {}); // what ended the copy is what is told
+    await closeOpened().catch(() => {}); // what ended the copy is what is told
     throw error;
   }
-  await closeAll(opened);
+  await closeOpened();
   return result;
 }
 

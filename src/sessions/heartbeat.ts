@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
+import { clearInterval, setInterval } from 'node:timers';
 import { beatName, encodeBeat } from '../format/open-session.ts';
 import type { SessionId } from '../format/session-id.ts';
 import type { DataStoreStorage } from '../storage/contract.ts';

@@ -1,6 +1,5 @@
 import { statSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { mapBounded } from '../async/bounded-work.ts';
@@ -29,6 +28,7 @@ import { claimVersion, dropClaims } from './local/claim.ts';
 import { Durability } from './local/durability.ts';
 import { removeEmptyFolders } from './local/empty-folders.ts';
 import { codeOf, localError, type Target } from './local/errors.ts';
+import { refuseHome } from './local/home-folder.ts';
 import { nameEncodingOf, STORE_RECORD } from './local/name-encoding.ts';
 import { headFile, isFolder, readFile, versionOf } from './local/reader.ts';
 import { type LocalSystem, REAL_SYSTEM } from './local/system.ts';
@@ -107,11 +107,12 @@ export class LocalStorage implements DataStoreStorage {
     if (typeof path !== 'string' || path === '' || path.includes('\0')) {
       throw invalidArgument('A local storage needs the path of a folder; it is empty or no path.');
     }
-    if (/^~([/\\]|$)/.test(path)) throw homeNotMeant(path);
+    refuseHome(path);
     const root = resolve(path);
     checkRoot(root);
-    const { fsync = true, names, system } = options;
-    return new LocalStorage(root, nameEncodingOf(root, names), { ...REAL_SYSTEM, ...system }, fsync);
+    const { fsync = true, names } = options;
+    const system = { ...REAL_SYSTEM, ...options.system };
+    return new LocalStorage(root, nameEncodingOf(root, names, system), system, fsync);
   }
 
   async get(name: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
@@ -298,14 +299,5 @@ function preconditionFailed(name: string, ifMatch: string): StowageError {
     'PRECONDITION_FAILED',
     `"${name}" is not at version ${ifMatch} any more; read it again before you replace it.`,
     { details: { name, ifMatch } },
-  );
-}
-
-/** A folder called `~` is what nobody means. */
-function homeNotMeant(path: string): StowageError {
-  return invalidArgument(
-    `"${path}" is in a folder called "~": only a shell makes the home folder of it, where it is not quoted. ` +
-      `Write ${join(homedir(), path.slice(2))} (in programs with os.homedir()), or "./${path}" if it is what you mean.`,
-    { path },
   );
 }

@@ -8,6 +8,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -99,6 +100,13 @@ describe('files of others', () => {
 describe('opening', () => {
   it.each([null, 5, '', undefined, ['x']])('%j is no folder', async (folder) => {
     expect(await codeOf(DiskCache.open(folder as never))).toBe('INVALID_ARGUMENT');
+  });
+
+  it.each(['~', '~/blobs'])('%s, which no shell expanded, is no folder of that name', async (folder) => {
+    const { code, message } = await DiskCache.open(folder).catch((error) => error);
+    expect(code).toBe('INVALID_ARGUMENT');
+    expect(message).toContain(`Write ${join(homedir(), folder.slice(2))} `);
+    expect(existsSync('~')).toBe(false);
   });
 
   it('a file is no folder either', async () => {

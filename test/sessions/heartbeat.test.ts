@@ -45,6 +45,21 @@ describe('a heartbeat', () => {
     expect(told.map((failure) => failure.session)).toEqual([session, session]);
   });
 
+  test('beats where a program has put timers of its own in place of the global ones', async () => {
+    const { setInterval: real } = globalThis;
+    // As in browsers, and in environments like theirs: a number.
+    globalThis.setInterval = (() => 7) as unknown as typeof setInterval;
+    const storage = new MemoryStorage();
+    let heartbeat: Heartbeat;
+    try {
+      heartbeat = new Heartbeat(storage, newSessionId(), 1);
+    } finally {
+      globalThis.setInterval = real;
+    }
+    await until(async () => (await namesOf(storage, 'beats/')).length === 1);
+    await heartbeat.stop();
+  });
+
   test('that never beat asks nothing of the storage', async () => {
     const storage = new FaultStorage(new MemoryStorage(), () => ({ kind: 'before' }));
     await new Heartbeat(storage, newSessionId()).stop();

@@ -178,16 +178,6 @@ describe('opening', () => {
     writeFileSync(join(path, 'stowage.json'), '{"names":"exact"}');
     expect((await LocalStorage.open(path, { names: 'fold' })).capabilities.nameEncoding).toBe('exact');
   });
-
-  it('finds that the file system answers to the other case as well', async () => {
-    const path = newPath();
-    mkdirSync(path);
-    // As good as a file system that folds case: the other case leads to the same folder.
-    symlinkSync(path, join(folder, `STORE ${count}`));
-    expect((await LocalStorage.open(path)).capabilities.nameEncoding).toBe('fold');
-    expect((await LocalStorage.open(join(path, 'no/42'))).capabilities.nameEncoding).toBe('fold');
-    expect((await LocalStorage.open(newPath())).capabilities.nameEncoding).toBe('exact');
-  });
 });
 
 const OLD_S = (Date.now() - STALE_TMP_MS - 60_000) / 1000;

@@ -5,6 +5,7 @@ import { invalidArgument, throwIfAborted } from '../../errors.ts';
 import { isContentKey } from '../../format/content-names.ts';
 import { checkOptions, FUNCTION, type OptionTable, wholeNumber } from '../../options/option-table.ts';
 import type { CallOptions } from '../../storage/contract.ts';
+import { refuseHome } from '../../storage/local/home-folder.ts';
 import { type ByteCache, type CacheOperation, reportCacheFailure } from './byte-cache.ts';
 import { makeRoom } from './disk-cache-eviction.ts';
 import { DiskCacheFolder, sizeOnDisk } from './disk-cache-folder.ts';
@@ -68,7 +69,7 @@ export class DiskCache implements ByteCache, AsyncDisposable {
   /**
    * Opens a cache in `folder`, which the first write makes. It should be the cache's own; files of others in it are left alone.
    *
-   * @throws StowageError `INVALID_ARGUMENT`, also for a file, and for a folder that is a store or lies in one.
+   * @throws StowageError `INVALID_ARGUMENT`, also for a file, for a folder that is a store or lies in one, and for `~`, which no shell expanded.
    */
   static async open(folder: string, options: DiskCacheOptions = {}): Promise<DiskCache> {
     checkOptions<DiskCacheOptions>(options, 'DiskCache.open', OPTIONS);
@@ -76,6 +77,7 @@ export class DiskCache implements ByteCache, AsyncDisposable {
     if (typeof folder !== 'string' || folder === '') {
       throw invalidArgument('DiskCache.open takes the path of a folder.');
     }
+    refuseHome(folder);
     const path = resolve(folder);
     await checkFolder(path);
     const cache = new DiskCache(new DiskCacheFolder(path), maxBytes, nowMs);

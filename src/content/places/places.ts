@@ -1,3 +1,4 @@
+import { endAll } from '../../async/end-all.ts';
 import { orAborted } from '../../async/next-or-aborted.ts';
 import { invalidArgument, isStowageError, StowageError } from '../../errors.ts';
 import { HERE } from '../../format/content-ref.ts';
@@ -174,7 +175,13 @@ export class Places {
     this.#opened.clear();
     this.#registered.clear();
     const places = (await Promise.allSettled(opened)).filter((place) => place.status === 'fulfilled');
-    await closeAll(places.map(({ value }) => value.storage));
+    await endAll(
+      places.map(
+        ({ value }) =>
+          () =>
+            value.storage.close(),
+      ),
+    );
   }
 
   async #register(rawDataPath: string): Promise<string> {
@@ -343,12 +350,6 @@ async function isIdOf({ place, uri }: PlaceRecord): Promise<boolean> {
   const { namedIdentity } = await import('./named-places.ts');
   const identity = namedIdentity(uri);
   return identity !== undefined && placeIdOf(identity) === place;
-}
-
-/** Closes all, whatever becomes of one, and then throws the first failure. */
-export async function closeAll(storages: readonly DataStoreStorage[]): Promise<void> {
-  const closings = await Promise.allSettled(storages.map((storage) => storage.close()));
-  for (const closing of closings) if (closing.status === 'rejected') throw closing.reason;
 }
 
 function withoutSlashes(address: string): string {

@@ -1,16 +1,22 @@
-import { readFileSync, type Stats, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { NameEncoding } from '../names.ts';
+import { foldsCase } from './folding.ts';
+import type { LocalSystem } from './system.ts';
 
 /** The object in a store's root that says how its names are encoded. */
 export const STORE_RECORD = 'stowage.json';
 
 /**
  * Finds the encoding of names in the store at `root`: that of its record, else `wanted`, else as the file system demands
- * that a new store would lie on. Writes nothing.
+ * that a new store would lie on.
  */
-export function nameEncodingOf(root: string, wanted: NameEncoding | undefined): NameEncoding {
-  return recordedEncoding(root) ?? wanted ?? (foldsCase(root) ? 'fold' : 'exact');
+export function nameEncodingOf(
+  root: string,
+  wanted: NameEncoding | undefined,
+  system: LocalSystem,
+): NameEncoding {
+  return recordedEncoding(root) ?? wanted ?? (foldsCase(root, system) ? 'fold' : 'exact');
 }
 
 /** The encoding that the record tells. One that cannot be read tells none: those who use the store check it. */
@@ -31,32 +37,4 @@ export function storeIdOf(record: Uint8Array): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** True if the nearest folder that exists answers to its name in the other case as well. */
-function foldsCase(root: string): boolean {
-  for (let path = root; path !== dirname(path); path = dirname(path)) {
-    const name = basename(path);
-    const swapped = swapCase(name);
-    const stats = swapped === name ? undefined : statAt(path);
-    if (!stats) continue;
-    const other = statAt(join(dirname(path), swapped));
-    return other !== undefined && other.ino === stats.ino && other.dev === stats.dev;
-  }
-  return process.platform === 'win32' || process.platform === 'darwin';
-}
-
-function statAt(path: string): Stats | undefined {
-  try {
-    return statSync(path);
-  } catch {
-    return undefined;
-  }
-}
-
-function swapCase(text: string): string {
-  return text.replace(/[a-z]/gi, (letter) => {
-    const upper = letter.toUpperCase();
-    return upper === letter ? letter.toLowerCase() : upper;
-  });
 }

@@ -1,4 +1,4 @@
-import { fsync, fsyncSync, linkSync, renameSync } from 'node:fs';
+import { fsync, fsyncSync, linkSync, lstatSync, renameSync, type Stats } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { promisify } from 'node:util';
 
@@ -10,6 +10,8 @@ export interface LocalSystem {
   fsync(fd: number): Promise<void>;
   linkSync(from: string, to: string): void;
   renameSync(from: string, to: string): void;
+  /** Asks whether names fold case. */
+  lstatSync(path: string): Stats;
 }
 
 export const REAL_SYSTEM: LocalSystem = {
@@ -18,4 +20,5 @@ export const REAL_SYSTEM: LocalSystem = {
   fsync: promisify(fsync),
   linkSync,
   renameSync,
+  lstatSync,
 };

@@ -17,6 +17,7 @@ import { goneError } from '../checks.ts';
 import type { CreateOptions } from '../contract.ts';
 import type { Durability } from './durability.ts';
 import { codeOf, type FailedStep, localError, type Target } from './errors.ts';
+import { hideFromGit } from './git-ignore.ts';
 import { makeFolders } from './make-folders.ts';
 import { STORE_RECORD, storeIdOf } from './name-encoding.ts';
 import { versionOf } from './reader.ts';
@@ -257,6 +258,7 @@ export class Writer {
     try {
       if (expected) this.#ensureStore(root, expected.id);
       makeFolders(folder, expected ? root : undefined);
+      if (folder === this.#tmpFolder) hideFromGit(root);
     } catch (error) {
       const code = codeOf(error);
       if (code === 'ENOENT') return;

@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import {
@@ -24,6 +25,7 @@ function disk(costMs: number) {
     },
     linkSync: () => {},
     renameSync: () => {},
+    lstatSync,
   };
   return { state, fsync: new AdaptiveFsync(system) };
 }
@@ -95,6 +97,7 @@ it('passes failures on, from either side', async () => {
     },
     linkSync: () => {},
     renameSync: () => {},
+    lstatSync,
   });
   expect(() => fsync.sync(1)).toThrow(failure);
   isSlow = true;

@@ -1,0 +1,53 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { scratchFolder } from '../flow/fixtures.ts';
+
+const WORKER = fileURLToPath(new URL('workers/save-by-address.mjs', import.meta.url));
+
+/** Runs a program that saves a task in the store at `address`, in a working directory, and returns what it says. */
+function save(cwd: string, address = '', program = WORKER): string {
+  mkdirSync(cwd, { recursive: true });
+  const env = { ...process.env, PACKAGE: fileURLToPath(new URL('../../dist/index.js', import.meta.url)) };
+  const { status, stderr } = spawnSync(process.execPath, [program, address], { cwd, env, encoding: 'utf8' });
+  expect(status, stderr).toBe(0);
+  return stderr;
+}
+
+describe('a program whose working directory changed', () => {
+  it.each([
+    ['./.stowage, the default', '', '.stowage'],
+    ['a relative path', 'data/store/', 'data/store'],
+  ])('says once where it made a store of its own: %s', (_, address, path) => {
+    const project = realpathSync(scratchFolder());
+    expect(save(project, address)).toBe('');
+    const below = join(project, 'scripts/deep');
+    const said = save(below, address);
+    expect(said).toContain(`A new store was made at ${join(below, path)}`);
+    expect(said).toContain(`there is one at ${join(project, path)}.`);
+    expect(said).toContain('[STOWAGE_NEW_STORE] StowageWarning');
+    expect(said.match(/A new store/g)).toHaveLength(1);
+    expect(save(below, address)).toBe('');
+  });
+
+  it('says so where the store that it used to find lies beside the program', () => {
+    const project = realpathSync(scratchFolder());
+    const program = join(project, 'bin/save.mjs');
+    mkdirSync(join(project, 'bin'));
+    copyFileSync(WORKER, program);
+    expect(save(project, '', program)).toBe('');
+    const elsewhere = realpathSync(scratchFolder());
+    expect(save(elsewhere, '', program)).toContain(`there is one at ${join(project, '.stowage')}.`);
+  });
+
+  it('says nothing where the address does not depend on it', () => {
+    const project = realpathSync(scratchFolder());
+    save(project, 'store');
+    expect(save(join(project, 'a'), join(project, 'a/store'))).toBe('');
+    expect(existsSync(join(project, 'a/store/stowage.json'))).toBe(true);
+    expect(save(join(project, 'b'), '../b/store')).toBe('');
+    expect(save(join(project, 'c'), 'memory:store')).toBe('');
+  });
+});
