@@ -10,12 +10,14 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const NEWCOMER = fileURLToPath(new URL('newcomer', import.meta.url));
 const isWindows = process.platform === 'win32';
 
-/** How people install it, and whether zstd by native code is there afterwards (`undefined`: where a compiler is). */
+/** How people install it, and whether what is optional is there afterwards. */
 const INSTALLS = [
-  { name: 'plain', options: [], hasNativeZstd: undefined },
-  { name: 'without install scripts', options: ['--ignore-scripts'], hasNativeZstd: false },
-  { name: 'without optional packages', options: ['--omit=optional'], hasNativeZstd: false },
+  { name: 'plain', options: [], hasOptional: true },
+  { name: 'without install scripts', options: ['--ignore-scripts'], hasOptional: true },
+  { name: 'without optional packages', options: ['--omit=optional'], hasOptional: false },
 ];
+
+const OPTIONAL = ['@toondepauw/node-zstd'];
 
 let failures = 0;
 const folder = mkdtempSync(join(tmpdir(), 'stowage-package-'));
@@ -32,13 +34,14 @@ function checkAll() {
   const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'));
   // One store for all installs: what one codec wrote, the others must read.
   const store = join(folder, 'store');
-  INSTALLS.forEach(({ name, options, hasNativeZstd }, index) => {
+  INSTALLS.forEach(({ name, options, hasOptional }, index) => {
     const project = join(folder, `project-${index}`);
     mkdirSync(project);
     writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
     const installed = check(`${name}: npm install`, () => {
       run(project, 'npm', 'install', ...options, join(folder, tarball));
-      if (hasNativeZstd !== undefined) expectNativeZstd(project, hasNativeZstd);
+      expectOptional(project, hasOptional);
+      expectNothingCompiled(project);
     });
     if (installed) checkProject(name, project, store);
     if (installed && index === 0) checkTypes(name, project);
@@ -70,9 +73,18 @@ function checkTypes(name, project) {
   }
 }
 
-function expectNativeZstd(project, expected) {
-  const isThere = existsSync(join(project, 'node_modules/zstd-napi/build/Release/binding.node'));
-  if (isThere !== expected) throw new Error(`native zstd is ${isThere ? 'there' : 'missing'}`);
+function expectOptional(project, expected) {
+  const there = OPTIONAL.filter((name) => existsSync(join(project, 'node_modules', name)));
+  const missing = OPTIONAL.filter((name) => !there.includes(name));
+  if (expected && missing.length > 0) throw new Error(`not installed: ${missing.join(', ')}`);
+  if (!expected && there.length > 0) throw new Error(`installed: ${there.join(', ')}`);
+}
+
+/** Where node-gyp compiled, it left its Makefile. */
+function expectNothingCompiled(project) {
+  const files = readdirSync(join(project, 'node_modules'), { recursive: true });
+  const compiled = files.filter((name) => name.endsWith(join('build', 'Makefile')));
+  if (compiled.length > 0) throw new Error(`compiled: ${compiled.join(', ')}`);
 }
 
 function check(title, work) {

@@ -52,6 +52,30 @@ export function checkZstdFrame(frame: Uint8Array, rawBytes: number): void {
   if (at < frame.length) throw damaged(`is followed by ${frame.length - at} bytes`);
 }
 
+/**
+ * Writes `frame` to the start of `target`, with `rawBytes` as its content size where its header tells only a window. Returns its
+ * length, at most 3 bytes more than that of `frame`. Nothing but the header changes: blocks do not depend on it, and the
+ * window of a frame of one segment is all of its content.
+ */
+export function writeWithContentSize(target: Uint8Array, frame: Uint8Array, rawBytes: number): number {
+  const descriptor = frame[4] as number;
+  const tellsOnlyWindow = (descriptor & 0xe0) === 0;
+  if (!tellsOnlyWindow) {
+    target.set(frame);
+    return frame.length;
+  }
+  const sizeFlag = rawBytes < 256 ? 0 : rawBytes < 65_536 + 256 ? 1 : 2;
+  const sizeBytes = sizeFlag === 0 ? 1 : (CONTENT_SIZE_BYTES[sizeFlag] as number);
+  const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
+  view.setUint32(0, ZSTD_MAGIC, true);
+  view.setUint8(4, (sizeFlag << 6) | 0x20 | descriptor);
+  if (sizeBytes === 1) view.setUint8(5, rawBytes);
+  else if (sizeBytes === 2) view.setUint16(5, rawBytes - 256, true);
+  else view.setUint32(5, rawBytes, true);
+  target.set(frame.subarray(6), 5 + sizeBytes);
+  return frame.length - 1 + sizeBytes;
+}
+
 function readContentSize(view: DataView, at: number, sizeBytes: number): number {
   if (sizeBytes === 1) return view.getUint8(at);
   if (sizeBytes === 2) return view.getUint16(at, true) + 256;

@@ -11,8 +11,8 @@ let chosen: ZstdProvider | undefined;
 let choosing: Promise<void> | undefined;
 
 /**
- * Loads zstd: the fastest of `zstd-napi`, Node's own and WebAssembly that this machine has. Whatever opens a store
- * awaits it; further calls cost nothing.
+ * Loads zstd: the fastest that this machine has of `zstd-napi`, Node's own (22.15 and later), prebuilt native code beside
+ * WebAssembly, and WebAssembly alone. Whatever opens a store awaits it; further calls cost nothing.
  *
  * @param options.implementation - takes this one, also in place of one that is loaded already. Default: the fastest.
  * @throws StowageError `CODEC_UNAVAILABLE` where it, or none at all, loads.

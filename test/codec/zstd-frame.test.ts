@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { compress, maxFrameBytes, prepareCodec } from '../../src/codec/zstd.ts';
-import { checkZstdFrame } from '../../src/codec/zstd-frame.ts';
+import { compress, decompress, maxFrameBytes, prepareCodec } from '../../src/codec/zstd.ts';
+import { checkZstdFrame, writeWithContentSize } from '../../src/codec/zstd-frame.ts';
 import { isStowageError } from '../../src/errors.ts';
 import { test } from '../property.ts';
 
@@ -50,6 +50,39 @@ test.prop([fc.integer({ min: 0, max: 300_000 }), fc.integer({ min: 1, max: 12 })
     expect(frame.length).toBeLessThanOrEqual(maxFrameBytes(rawBytes));
   },
 );
+
+test.prop([
+  fc.oneof(fc.constantFrom(0, 1, 255, 256, 65_791, 65_792), fc.integer({ min: 0, max: 300_000 })),
+  fc.boolean(),
+])('a frame of raw blocks without content size is a good one once it has it', (rawBytes, hasChecksum) => {
+  const raw = new Uint8Array(rawBytes).map((_, i) => Math.imul(i, i) >>> 9);
+  const target = new Uint8Array(maxFrameBytes(rawBytes) + 10).fill(0xee);
+  const frame = frameWithoutSize(raw, hasChecksum);
+  const frameBytes = writeWithContentSize(target, frame, rawBytes);
+  checkZstdFrame(target.subarray(0, frameBytes), rawBytes);
+  expect(target[frameBytes]).toBe(0xee);
+  // Its checksum is none: a decoder looks at it.
+  if (!hasChecksum) expect(decompress(target.slice(0, frameBytes), rawBytes)).toEqual(raw);
+});
+
+test('a frame that has its content size stays as it is', () => {
+  const frame = compress(new Uint8Array(5000).fill(7), 3);
+  const target = new Uint8Array(100);
+  expect(writeWithContentSize(target, frame, 5000)).toBe(frame.length);
+  expect(target.slice(0, frame.length)).toEqual(frame);
+});
+
+/** As a stream is compressed whose end was not known: a window of 2 MiB, blocks of up to 128 KiB, no content size. */
+function frameWithoutSize(raw: Uint8Array, hasChecksum: boolean): Uint8Array {
+  const parts: Uint8Array[] = [Uint8Array.of(...magic, hasChecksum ? 4 : 0, 0x58)];
+  for (let from = 0; from === 0 || from < raw.length; from += 131_072) {
+    const block = raw.subarray(from, from + 131_072);
+    const header = (block.length << 3) | (from + 131_072 >= raw.length ? 1 : 0);
+    parts.push(Uint8Array.of(header & 255, (header >>> 8) & 255, header >>> 16), block);
+  }
+  if (hasChecksum) parts.push(new Uint8Array(4));
+  return new Uint8Array(Buffer.concat(parts));
+}
 
 test.prop([fc.uint8Array({ maxLength: 40 })])('any bytes are accepted or damage, never a crash', (bytes) => {
   try {
