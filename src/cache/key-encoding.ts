@@ -14,6 +14,7 @@ import {
   plainNames,
   refuseExtraProperties,
   shownData,
+  URL_KEYS,
 } from '../values/own-data.ts';
 import { refusedChange, refusedExtraProperty, refusedObject } from '../values/refused-kinds.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
@@ -144,7 +145,7 @@ class KeyWalk extends ValueWalk {
         this.error(value as Error, prototype);
         return;
       case 'url':
-        refuseExtraProperties(value, 'a URL');
+        refuseExtraProperties(value, 'a URL', URL_KEYS);
         this.sink.byte(TAG.url);
         this.string((value as URL).href);
     }

@@ -36,6 +36,8 @@ const PLAIN_SEGMENT = /^[a-z0-9_-](?:[a-z0-9._-]*[a-z0-9_-])?$/;
 /** Names that are valid at a glance: short enough even if all of it were encoded, or nothing in it is. */
 const PLAIN_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/;
 const PLAIN_LOWER_NAME = /^[a-z0-9_-][a-z0-9._-]*(?:\/[a-z0-9_-][a-z0-9._-]*)*$/;
+/** A message shows so many characters of a name. */
+const MAX_SHOWN_NAME = 80;
 const MAX_PLAIN_NAME = 80;
 const MAX_PLAIN_LOWER_NAME = 240;
 
@@ -144,7 +146,7 @@ export function encodeObjectName(name: string, encoding: NameEncoding): string {
 function userNameProblem(name: string): string | undefined {
   if (name === '') return 'it is empty; give it at least one character';
   const separator = SEPARATOR.exec(name);
-  if (separator) return `it contains "${separator[0]}", which separates names; use another character`;
+  if (separator) return `it contains "${separator[0]}", which separates names; ${remedyOfSeparators(name)}`;
   const problem = segmentProblem(name);
   if (problem !== undefined) return problem;
   const bytes = Buffer.byteLength(name);
@@ -157,6 +159,13 @@ function userNameProblem(name: string): string | undefined {
     return `it is ${encodedBytes} bytes once percent-encoded (${why}); shorten it to at most ${MAX_ENCODED_USER_NAME_BYTES}`;
   }
   return undefined;
+}
+
+/** The path of a file is a name once its separators are something else; shown where the rest of it is a name. */
+function remedyOfSeparators(name: string): string {
+  const flat = name.replace(/[/\\]+/g, ':').replace(/^:|:$/g, '');
+  if (name.length > MAX_SHOWN_NAME || userNameProblem(flat) !== undefined) return 'use another character';
+  return `use another character, as in ${shown(flat)}, or encodeURIComponent(name), of which decodeURIComponent makes the path again`;
 }
 
 function objectNameProblem(name: string): string | undefined {
@@ -259,7 +268,9 @@ function shown(name: string): string {
 }
 
 function cut(name: string): string {
-  return name.length <= 80 ? name : `${name.slice(0, 79).replace(/[\ud800-\udbff]$/, '')}…`;
+  return name.length <= MAX_SHOWN_NAME
+    ? name
+    : `${name.slice(0, MAX_SHOWN_NAME - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
 function codePoint(character: string): string {

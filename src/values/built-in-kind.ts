@@ -69,10 +69,27 @@ function viewKind(value: ArrayBufferView, prototype: object): BuiltInKind | unde
   return elementTypeOf(value) === undefined ? undefined : 'typed-array';
 }
 
-/** The name of the standard error class whose prototype this is. */
-export function errorClassOf(prototype: object): string | undefined {
+/** The name of the standard error class whose prototype this is, or that Node.js derived it from for its own errors. */
+export function errorClassOf(given: object): string | undefined {
+  const prototype = standardPrototype(given);
   const name = classNameOf(prototype);
   const Class = name === undefined ? undefined : ERROR_CLASSES.get(name);
   if (name === undefined || Class === undefined) return undefined;
   return Class.prototype === prototype || isForeign(name, prototype) ? name : undefined;
+}
+
+/**
+ * Errors that Node.js throws itself (`ERR_INVALID_ARG_TYPE`) have a prototype or two between theirs and the standard one. Their
+ * `constructor` is a getter, which gives the standard class: such an error says of itself that it is a TypeError, say.
+ */
+function standardPrototype(prototype: object): object {
+  let link = prototype;
+  for (let hops = 0; hops < 2 && isNodesOwn(link); hops++) link = Object.getPrototypeOf(link);
+  return link;
+}
+
+function isNodesOwn(prototype: object): boolean {
+  if (types.isProxy(prototype) || Object.getPrototypeOf(prototype) === null) return false;
+  if (Object.getOwnPropertyDescriptor(prototype, 'constructor')?.get === undefined) return false;
+  return Object.getOwnPropertyNames(prototype).every((name) => name === 'constructor' || name === 'toString');
 }

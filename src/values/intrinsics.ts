@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { ERROR_CLASSES } from './extensions.ts';
 
 /**
  * True if `prototype` is that of the built-in class `name`: this realm's, or that of another (a `node:vm` context,
@@ -22,6 +23,11 @@ const INTRINSICS = {
   ArrayBuffer: ArrayBuffer.prototype as object,
   DataView: DataView.prototype as object,
 };
+
+/** True for the name of a built-in class whose instances are saved. */
+export function hasEncoding(name: string): boolean {
+  return Object.hasOwn(INTRINSICS, name) || ERROR_CLASSES.has(name);
+}
 
 /** True if `prototype` belongs to another realm's built-in class `name`. */
 export function isForeign(name: string, prototype: object): boolean {

@@ -1,4 +1,5 @@
 import type { JsonValue } from '../format/json-value.ts';
+import { errorClassOf } from './built-in-kind.ts';
 import type { ClassTransformers } from './class-transformers.ts';
 import type { ValueLimits } from './extensions.ts';
 import { classNameOf } from './intrinsics.ts';
@@ -38,7 +39,8 @@ function typeOf(value: unknown, classes: ClassTransformers): string {
   if (Array.isArray(value)) return 'array';
   const prototype: object | null = Object.getPrototypeOf(value);
   if (prototype === Object.prototype || prototype === null) return 'object';
-  const name = classes.ofPrototype(prototype)?.name ?? classNameOf(prototype) ?? 'object';
+  const name =
+    classes.ofPrototype(prototype)?.name ?? classNameOf(prototype) ?? errorClassOf(prototype) ?? 'object';
   if (name === 'Buffer') return 'Uint8Array';
   return name === 'Object' ? 'object' : name;
 }

@@ -118,10 +118,17 @@ export function lastIndexOf(regexp: RegExp): number {
   throw new Refusal('a RegExp whose `lastIndex` is no number', 'Set it to 0.');
 }
 
+/** What each URL has of its own: nothing on Node.js, symbols on other runtimes. */
+export const URL_KEYS: readonly PropertyKey[] = Reflect.ownKeys(new URL('data:,'));
+
 /** Refuses own properties of `object` beside those `expected`; for classes whose data is inside. */
-export function refuseExtraProperties(object: object, kind: string, expected: readonly string[] = []): void {
+export function refuseExtraProperties(
+  object: object,
+  kind: string,
+  expected: readonly PropertyKey[] = [],
+): void {
   for (const key of Reflect.ownKeys(object)) {
-    if (typeof key === 'string' && expected.includes(key)) continue;
+    if (expected.includes(key)) continue;
     throw refusedExtraProperty(kind);
   }
 }

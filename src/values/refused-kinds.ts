@@ -4,6 +4,7 @@ import { builtInKind, isDisguised } from './built-in-kind.ts';
 import type { ClassTransformers } from './class-transformers.ts';
 import { Refusal } from './faults.ts';
 import { classNameOf } from './intrinsics.ts';
+import { refusedNative } from './native-classes.ts';
 
 /**
  * The refusal of a value whose kind alone tells that it is never saved, found without running anyone's code; what is inside of
@@ -88,11 +89,17 @@ export function refusedObject(value: object, prototype: object): Refusal {
     );
   }
   const name = classNameOf(prototype);
-  const remedy = `Register the class with \`registerClass({ name, class, toValue, fromValue })\`, or save a plain object with its data.`;
+  const base = builtInBase(value);
+  const native = involvesProxy(value) ? undefined : refusedNative(value, prototype, base);
+  if (native !== undefined) return native;
+  const data =
+    base === 'Error'
+      ? 'an error with its data: `Object.assign(new Error(it.message, { cause: it.cause }), it)`'
+      : 'a plain object with its data';
+  const remedy = `Register the class with \`registerClass({ name, class, toValue, fromValue })\`, or save ${data}.`;
   if (types.isProxy(value))
     return new Refusal(`a Proxy of ${name ?? 'an object'}`, 'Save what it stands for.');
   if (name === undefined) return new Refusal('an object of an unknown prototype', remedy);
-  const base = builtInBase(value);
   return base === undefined || base === name
     ? new Refusal(`an instance of the class ${name}, which is not registered`, remedy)
     : new Refusal(`an instance of ${name}, a subclass of ${base} which is not registered`, remedy);

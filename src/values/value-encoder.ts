@@ -16,6 +16,7 @@ import {
   plainNames,
   refuseExtraProperties,
   shownData,
+  URL_KEYS,
 } from './own-data.ts';
 import { refusedAccessor, refusedChange, refusedExtraProperty, refusedProtoKey } from './refused-kinds.ts';
 import type { SerializeContext } from './serializer.ts';
@@ -279,7 +280,7 @@ export class ValueEncoder extends ValueWalk {
   }
 
   private url(value: URL): void {
-    refuseExtraProperties(value, 'a URL');
+    refuseExtraProperties(value, 'a URL', URL_KEYS);
     this.extension(EXTENSION.url, Buffer.from(value.href));
   }
 

@@ -57,6 +57,35 @@ function codeOf(call: () => unknown): string {
   }
 }
 
+describe('a name with separators', () => {
+  const shownIn = (name: string): string | undefined => {
+    try {
+      validateUserName(name, 'artifact name');
+    } catch (error) {
+      return /as in (".*?[^\\]"), or encodeURIComponent/.exec((error as Error).message)?.[1];
+    }
+    return undefined;
+  };
+
+  it.each([
+    ['plots/roc.svg', 'plots:roc.svg'],
+    ['/data/a b.csv', 'data:a b.csv'],
+    ['C:\\data\\x', 'C::data:x'],
+    ['a//b/', 'a:b'],
+  ])('is refused with one that can be used as it stands: %s', (name, usable) => {
+    expect(JSON.parse(shownIn(name) ?? 'null')).toBe(usable);
+  });
+
+  test.prop([fc.array(segment, { minLength: 2, maxLength: 4 }).map((parts) => parts.join('/'))])(
+    'is refused with a name only where that is one',
+    (name) => {
+      const usable = shownIn(name);
+      if (usable === undefined) return;
+      expect(codeOf(() => validateUserName(JSON.parse(usable), 'artifact name'))).toBe('ok');
+    },
+  );
+});
+
 describe('encodeSegment', () => {
   test.prop([segment, encoding])('comes back by decodeSegment', (text, how) => {
     expect(decodeSegment(encodeSegment(text, how), how)).toBe(text);
