@@ -6,6 +6,7 @@ import { cacheStats } from './commands/cache-stats.ts';
 import { completion } from './commands/completion.ts';
 import { copy } from './commands/copy.ts';
 import { diff } from './commands/diff.ts';
+import { finish } from './commands/finish.ts';
 import { get } from './commands/get.ts';
 import { log } from './commands/log.ts';
 import { ls } from './commands/ls.ts';
@@ -23,6 +24,7 @@ export const COMMANDS: readonly (CommandDeclaration | GroupDeclaration)[] = [
   show,
   get,
   put,
+  finish,
   log,
   diff,
   stat,

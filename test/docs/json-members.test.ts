@@ -66,6 +66,7 @@ beforeAll(async () => {
     });
     if (runId === 'r2') await run.finish('failed', { error: new Error('boom', { cause: 'why' }) });
   }
+  await flow.createTaskDataStore({ runId: 'r4', stepName: 'fit', taskId: '0' });
   ({ first: key } = await makeCache(cached));
   writeFileSync(join(folder, 'input.txt'), 'text');
 });
@@ -89,6 +90,7 @@ describe('docs/cli.md names every member of the JSON of', () => {
       ['get', 'Far/r1/fit/0', 'large'],
       ['get', 'Far/r1/fit/0', '-d', 'FOLDER'],
       ['put', 'Far/r3/fit/0', 'a=FILE'],
+      ['finish', 'Far/r4', '--error', 'why'],
       ['log', 'Far/r1'],
       ['diff', 'Far/r1', 'Far/r2'],
       ['diff', 'Far/r1/fit/0', 'Far/r2/fit/0'],

@@ -156,6 +156,10 @@ const STORES: Readonly<Record<string, (store: string) => Promise<void>>> = {
       ['fit/drama', drama],
     ]),
   'stowage get Train/r7/load/0 -d load': (store) => makeRun(store, 'r7', [['load/0', load]]),
+  'stowage finish Train/r8': async (store) => {
+    await using flow = await FlowDataStore.open({ flowName: 'Train', storage: store });
+    await flow.task({ runId: 'r8', stepName: 'load', taskId: '0' }, load);
+  },
   'stowage copy .stowage mirror Train': (store) =>
     makeRun(store, FIRST, [
       ['load/0', load],

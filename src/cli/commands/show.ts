@@ -17,6 +17,7 @@ import {
   durationCell,
   errorLine,
   nameCell,
+  ownerText,
   statusCell,
   statusStyle,
   storedText,
@@ -98,12 +99,6 @@ async function printRunHead({ output }: Invocation, run: RunTree): Promise<void>
   await output.lines(lines.map(printable));
   if (run.error) await output.line(paint('red', printable(errorLine(run.error))));
   await output.line();
-}
-
-/** Tells whose something open is, and when that was heard of last: `by process 4711 on worker-3, last heard 2 h ago`. */
-function ownerText({ owner, heardAt }: Pick<AttemptSummary, 'owner' | 'heardAt'>): string {
-  const whose = owner ? `by process ${owner.pid} on ${printable(owner.host)}` : '';
-  return heardAt === undefined ? whose : `${whose}, last heard ${ageCell(heardAt)}`;
 }
 
 function stepNode({ step, tasks }: RunTree['steps'][number]): TreeNode {

@@ -1,5 +1,6 @@
+import { printable } from '../../codec/printable-text.ts';
 import type { RecordedError } from '../../format/session-files.ts';
-import type { ArtifactView } from '../../views/attempts.ts';
+import type { ArtifactView, AttemptSummary } from '../../views/attempts.ts';
 import type { Style } from './paint.ts';
 import { formatBytes } from './sizes.ts';
 import type { Cell, Column } from './table.ts';
@@ -67,6 +68,12 @@ export function ageCell(iso: string | undefined): string {
 /** A duration; empty where it is not known. */
 export function durationCell(durationMs: number | undefined): string {
   return durationMs === undefined ? '' : formatDuration(durationMs);
+}
+
+/** Tells whose something open is, and when that was heard of last: `by process 4711 on worker-3, last heard 2 h ago`. */
+export function ownerText({ owner, heardAt }: Pick<AttemptSummary, 'owner' | 'heardAt'>): string {
+  const whose = owner ? `by process ${owner.pid} on ${printable(owner.host)}` : '';
+  return heardAt === undefined ? whose : `${whose}, last heard ${ageCell(heardAt)}`;
 }
 
 /** `Error: what happened`, without the stack. */
