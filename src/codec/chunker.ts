@@ -10,8 +10,8 @@ export const NORMAL_CHUNK_BYTES: number = 64 * 1024;
 export const MAX_CHUNK_BYTES: number = 256 * 1024;
 
 /** 17 high bits before the normal size, 15 after it: the high bits of a gear hash depend on the most bytes. */
-const STRICT_MASK = 0xffff8000 | 0;
-const LOOSE_MASK = 0xfffe0000 | 0;
+export const STRICT_MASK: number = 0xffff8000 | 0;
+export const LOOSE_MASK: number = 0xfffe0000 | 0;
 /** Older bytes have been shifted out of the 32 bits of the hash. */
 const WINDOW_BYTES = 32;
 
@@ -19,7 +19,8 @@ const WINDOW_BYTES = 32;
  * Finds the end of the chunk that begins at `start`. Pure: it depends on no byte before `start`, and on none after the cut.
  *
  * For each byte from offset {@link MIN_CHUNK_BYTES} of the chunk on, `hash = (hash << 1) + GEAR[byte]` modulo 2^32, from
- * 0; the chunk ends after the first byte that leaves zero in all bits of the mask.
+ * 0; the chunk ends after the first byte that leaves zero in all bits of the mask. This is the definition; `kernel.ts` has what
+ * is called.
  *
  * FastCDC (Xia et al., USENIX ATC 2016) with normalized chunking at level 1, on the high bits of a 32-bit hash.
  *

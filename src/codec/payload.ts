@@ -1,5 +1,6 @@
 import { invalidArgument } from '../errors.ts';
-import { groupBytes, MAX_ELEMENT_BYTES, MIN_ELEMENT_BYTES, ungroupBytes } from './grouping.ts';
+import { MAX_ELEMENT_BYTES, MIN_ELEMENT_BYTES } from './grouping.ts';
+import { groupBytes, ungroupBytes } from './kernel.ts';
 import { compressInto, decompress, MAX_ZSTD_LEVEL, MIN_ZSTD_LEVEL, maxFrameBytes } from './zstd.ts';
 
 /** The encoding of a payload. */

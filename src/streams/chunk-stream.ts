@@ -1,4 +1,5 @@
-import { MAX_CHUNK_BYTES, nextCut } from '../codec/chunker.ts';
+import { MAX_CHUNK_BYTES } from '../codec/chunker.ts';
+import { nextCut } from '../codec/kernel.ts';
 import { invalidArgument } from '../errors.ts';
 
 const BUFFER_BYTES = 4 * 1024 * 1024;

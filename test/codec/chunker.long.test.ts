@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { loadWasmKernel } from '../../src/codec/kernel-wasm.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { generate } from '../content/chunker-generators.ts';
 import vectors from '../content/chunker-vectors.json' with { type: 'json' };
@@ -10,9 +11,13 @@ function digestOfLengths(lengths: number[]): string {
   return digestHex(new Uint8Array(view.buffer));
 }
 
+const kernel = loadWasmKernel();
+
 test.each(vectors.cases)('the golden vector of $generator, seed $seed, $bytes bytes', (vector) => {
-  const lengths = lengthsOf(generate(vector.generator, vector.bytes, vector.seed));
+  const content = generate(vector.generator, vector.bytes, vector.seed);
+  const lengths = lengthsOf(content);
   expect(lengths.slice(0, 4)).toEqual(vector.firstLengths);
   expect(lengths.length).toBe(vector.chunks);
   expect(digestOfLengths(lengths)).toBe(vector.lengthsDigest);
+  expect(digestOfLengths(lengthsOf(content, kernel.nextCut))).toBe(vector.lengthsDigest);
 });
