@@ -12,14 +12,20 @@ import type { ByteCache } from './content/caches/byte-cache.ts';
 import { ContentAddressedStore, type SaveDataOptions, type SavedData } from './content-addressed-store.ts';
 import { defaultStorageUri } from './default-storage.ts';
 import { invalidArgument, throwIfAborted } from './errors.ts';
+import type { OpenedTasks } from './flow/left-out.ts';
 import { OpenTaskDataStore } from './flow/open-task-data-store.ts';
 import { listSummaries, Run, type RunSummary } from './flow/run.ts';
 import { RUN_FILTER, type RunFilter } from './flow/run-selection.ts';
 import { type CreateRunOptions, RunWriter, type TaskSpec } from './flow/run-writer.ts';
 import type { TaskDataStore } from './flow/task-data-store.ts';
-import { openSet, type PrefetchOptions, type TaskDataStoreSet } from './flow/task-data-store-set.ts';
+import {
+  openSet,
+  PREFETCH_OPTIONS,
+  type PrefetchOptions,
+  type TaskDataStoreSet,
+} from './flow/task-data-store-set.ts';
 import { TaskOpener } from './flow/task-opener.ts';
-import { isByName, readRuleOf, type TaskSelection } from './flow/task-selection.ts';
+import { isByName, readRuleOf, TASK_SELECTION, type TaskSelection } from './flow/task-selection.ts';
 import { checkFlowOptions, type FlowDataStoreOptions } from './flow-options.ts';
 import { type LogChoice, validateLogChoice } from './format/log-names.ts';
 import { parsePathspec } from './format/pathspec.ts';
@@ -32,14 +38,6 @@ import { openStorage } from './storage/open.ts';
 import { SerializerRegistry } from './values/registry.ts';
 import type { SerializerInfo } from './values/serializer.ts';
 
-const SELECTION_NAMES: readonly string[] = [
-  'runId',
-  'steps',
-  'pathspecs',
-  'attempt',
-  'allowNotDone',
-  'includePrior',
-];
 /** Opens the runs, tasks and content of one flow in one store. */
 export class FlowDataStore implements AsyncDisposable {
   /** The flow's name. */
@@ -189,26 +187,45 @@ export class FlowDataStore implements AsyncDisposable {
   }
 
   /**
+   * Opens one task for reading if it is done: by default its latest attempt, by `attempt` another. `undefined` for whatever is not there,
+   * or not done: no store yet, no such run, task or attempt, or one that is open, failed, given up or deleted. Three requests.
+   *
+   * @throws StowageError `INVALID_PATHSPEC`, `INVALID_NAME`, `INVALID_ARGUMENT`, `RECORD_DAMAGED`, and storage's errors
+   */
+  async findTask(
+    pathspec: string,
+    options: Pick<ReadRule, 'attempt'> & CallOptions = {},
+  ): Promise<TaskDataStore | undefined> {
+    checkOptionNames(options, 'findTask', ['attempt']);
+    const { signal } = options;
+    const found = await this.#reader.find(pathspec, readRuleOf(options), { signal });
+    return found && this.#reader.toStore(found);
+  }
+
+  /**
    * Opens many tasks for reading. Those of a run, or of some of its steps, come in the order of their names; tasks that the rules
-   * do not let be read (not done, deleted, without the attempt asked for) are left out: one LIST, and two requests a task. Tasks
+   * do not let be read (not done, deleted, without the attempt asked for) are left out: `leftOut` of the result names each, and why;
+   * with `require: 'all'` they are an error. One LIST, and two requests a task. A store that is not there yet has no tasks. Tasks
    * by name come in the order of `pathspecs`, and one that cannot be read is an error, as in {@link getTaskDataStore}.
    *
-   * @throws StowageError `RUN_NOT_FOUND`, `RECORD_DAMAGED`, `NO_SUCH_STORE`; by name also `TASK_NOT_FOUND`, `ATTEMPT_NOT_FOUND`,
-   * `ATTEMPT_NOT_DONE`, `ATTEMPT_DELETED`, `INVALID_PATHSPEC`.
+   * @throws StowageError `RUN_NOT_FOUND`, `STEP_NOT_FOUND`, `RECORD_DAMAGED`; `ATTEMPT_NOT_DONE` where all are required; by name also
+   * `TASK_NOT_FOUND`, `ATTEMPT_NOT_FOUND`, `ATTEMPT_NOT_DONE`, `ATTEMPT_DELETED`, `INVALID_PATHSPEC`, `NO_SUCH_STORE`.
    */
-  async getTaskDataStores(selection: TaskSelection & CallOptions): Promise<TaskDataStore[]> {
-    checkOptionNames(selection, 'getTaskDataStores', SELECTION_NAMES);
+  async getTaskDataStores(selection: TaskSelection & CallOptions): Promise<OpenedTasks> {
+    checkOptions(selection, 'getTaskDataStores', TASK_SELECTION);
     return this.#reader.stores(selection);
   }
 
   /**
    * Opens many tasks at once, as {@link getTaskDataStores} does, and fetches the artifacts named by `prefetch`, each content once
    * however many tasks share it, so that loading them later costs no request.
+   *
+   * @throws StowageError as {@link getTaskDataStores}; `ARTIFACT_NOT_FOUND` for a name in `prefetch` that none of the tasks has
    */
   async getTaskDataStoreSet(
     selection: TaskSelection & PrefetchOptions & CallOptions,
   ): Promise<TaskDataStoreSet> {
-    checkOptionNames(selection, 'getTaskDataStoreSet', [...SELECTION_NAMES, 'prefetch', 'maxPrefetchBytes']);
+    checkOptions(selection, 'getTaskDataStoreSet', { ...TASK_SELECTION, ...PREFETCH_OPTIONS });
     isByName(selection); // or neither: refused before anything is read
     const { signal } = selection;
     const { registry, content } = this.#context;
@@ -234,7 +251,7 @@ export class FlowDataStore implements AsyncDisposable {
 
   /**
    * The flow's runs, newest first: all, or those that a filter lets through. Their order is that of their creation, by their creators'
-   * clocks, in copies of the store too. One LIST; tags and statuses cost further requests, see {@link RunFilter}. A run whose record cannot be
+   * clocks, in copies of the store too. A store that is not there yet has none. One LIST; tags and statuses cost further requests, see {@link RunFilter}. A run whose record cannot be
    * read ends no listing: where a filter asks for it, the run is listed with its `problem`.
    */
   async runs(options: RunFilter & CallOptions = {}): Promise<RunSummary[]> {
@@ -245,7 +262,7 @@ export class FlowDataStore implements AsyncDisposable {
 
   /**
    * The newest run that was finished as done, or the newest at all with `status: 'any'`; with `tags` the newest that has all of
-   * them. `undefined` without one.
+   * them. `undefined` without one, and where there is no store yet.
    *
    * @throws StowageError `RECORD_DAMAGED` and the like, where a newer run may be the one, and its record cannot be read
    */

@@ -67,6 +67,7 @@ export {
   StowageError,
   type StowageErrorCode,
 } from './errors.ts';
+export type { LeftOutReason, LeftOutTask, OpenedTasks } from './flow/left-out.ts';
 export type { MergeOptions } from './flow/merge-artifacts.ts';
 export type { OpenTaskDataStore } from './flow/open-task-data-store.ts';
 export { ArtifactTooLarge, type RecordOptions } from './flow/record-view.ts';

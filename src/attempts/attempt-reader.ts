@@ -117,10 +117,10 @@ export async function readAttempt(
   const files = attempts.get(number);
   if (!files) throw attemptNotFound(path, number, attempts);
   if (!files.has('done') && !files.has('deleted') && !rule.allowNotDone)
-    throw attemptNotDone(path, number, 'open', attempts, rule);
+    throw attemptNotDone(path, number, { status: 'open' }, attempts, rule);
   const found = await one.read(number, files);
   if (found.status !== 'done' && !rule.allowNotDone)
-    throw attemptNotDone(path, number, found.status, attempts, rule);
+    throw attemptNotDone(path, number, found, attempts, rule);
   return found;
 }
 
@@ -156,11 +156,14 @@ class TaskReader {
 
   async latestDone(attempts: TaskAttempts): Promise<ReadAttempt> {
     const closed = [...attempts].filter(([, files]) => files.has('done') && !files.has('deleted'));
+    const latest = latestAttempt(attempts);
+    let status: AttemptStatus | 'deleted' = attempts.get(latest)?.has('deleted') ? 'deleted' : 'open';
     for (const [number, files] of closed.sort(([a], [b]) => b - a)) {
       const found = await this.read(number, files);
       if (found.status === 'done') return found;
+      if (number === latest) status = found.status;
     }
-    throw noneDone(this.#path, attempts);
+    throw noneDone(this.#path, attempts, status);
   }
 
   async read(number: number, files: AttemptFiles): Promise<ReadAttempt> {

@@ -2,12 +2,15 @@ import { shell } from '../codec/shell-command.ts';
 import { StowageError } from '../errors.ts';
 import { attemptNumbersOf, type TaskAttempts } from '../format/attempt-files.ts';
 import { formatPathspec, type TaskPath } from '../format/pathspec.ts';
-import type { Outcome } from '../format/session-files.ts';
+import type { DoneRecord, Outcome, RecordedError } from '../format/session-files.ts';
+import { didYouMean, suggest } from '../options/suggestions.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 
 /** A message lists so many names, of so many that are looked at for it. */
 const MAX_SHOWN = 10;
 const MAX_LISTED = 1_000;
+/** A message tells so many characters of the error that an attempt failed by. */
+const MAX_TOLD = 120;
 /** `details.existing` of an error holds so many numbers of attempts: the last ones. */
 const MAX_EXISTING = 1_000;
 
@@ -36,8 +39,10 @@ function why(
   if (run === flow) return 'A pathspec begins with the run, without the name of the flow.';
   if (steps.length === 0)
     return `No run ${run} of it has tasks; see its runs with: ${shell`stowage runs ${flow}`}`;
-  if (!steps.includes(step)) return `Run ${run} has no step ${step}; it has ${shown(steps)}.`;
-  return `Step ${step} of run ${run} has no task ${task}; it has ${shown(tasks)}.`;
+  const [what, name, names] = steps.includes(step)
+    ? [`Step ${step} of run ${run} has no task`, task, tasks]
+    : [`Run ${run} has no step`, step, steps];
+  return `${what} ${name}; it has ${shown(names)}.${didYouMean(suggest(name, names))}`;
 }
 
 function shown(names: readonly string[]): string {
@@ -45,7 +50,8 @@ function shown(names: readonly string[]): string {
   return names.length > MAX_SHOWN ? `${some}, ...` : some;
 }
 
-async function foldersAt(
+/** The names of the folders at a prefix: the first 1,000, of which an error tells. One LIST. */
+export async function foldersAt(
   storage: DataStoreStorage,
   prefix: string,
   { signal }: CallOptions,
@@ -72,7 +78,7 @@ export function attemptNotFound(path: TaskPath, attempt: number, attempts: TaskA
 export function attemptNotDone(
   path: TaskPath,
   attempt: number,
-  status: 'open' | Outcome,
+  { status, done }: { status: 'open' | Outcome; done?: Pick<DoneRecord, 'error'> },
   attempts: TaskAttempts,
   { attempt: asked }: { attempt?: unknown },
 ): StowageError {
@@ -81,7 +87,10 @@ export function attemptNotDone(
     status,
     existing: attemptNumbersOf(attempts).slice(-MAX_EXISTING),
   };
-  const state = { open: 'is not finished', failed: 'failed', abandoned: 'was given up' }[status as 'open'];
+  const why = done?.error ? ` (${told(done.error)})` : '';
+  const state = { open: 'is not finished', failed: `failed${why}`, abandoned: 'was given up' }[
+    status as 'open'
+  ];
   const older = asked === undefined && attempts.size > 1 ? " Older results: pass attempt: 'latestDone'." : '';
   return new StowageError(
     'ATTEMPT_NOT_DONE',
@@ -90,10 +99,14 @@ export function attemptNotDone(
   );
 }
 
-/** `ATTEMPT_NOT_DONE`: the task has attempts, and none of them is done. */
-export function noneDone(path: TaskPath, attempts: TaskAttempts): StowageError {
+/** `ATTEMPT_NOT_DONE`: the task has attempts, and none of them is done. `status` is that of the latest. */
+export function noneDone(
+  path: TaskPath,
+  attempts: TaskAttempts,
+  status: 'open' | 'deleted' | Outcome,
+): StowageError {
   const existing = attemptNumbersOf(attempts);
-  const details = { ...where(path), existing: existing.slice(-MAX_EXISTING) };
+  const details = { ...where(path), latestStatus: status, existing: existing.slice(-MAX_EXISTING) };
   return new StowageError(
     'ATTEMPT_NOT_DONE',
     `Task ${details.pathspec} of flow ${details.flow} has no attempt that is done (it has ${someOf(existing)}).`,
@@ -109,6 +122,12 @@ export function attemptDeleted(path: TaskPath, attempt: number): StowageError {
     `Attempt ${details.pathspec} of flow ${details.flow} was deleted; only its number remains, so that it is never used again.`,
     { details },
   );
+}
+
+/** An error in a few words. */
+function told({ name, message }: RecordedError): string {
+  const line = `${name}: ${message}`.split('\n', 1)[0] as string;
+  return line.length > MAX_TOLD ? `${line.slice(0, MAX_TOLD)}...` : line;
 }
 
 function where(path: TaskPath, attempt?: number): { flow: string; pathspec: string } {

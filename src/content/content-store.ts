@@ -93,6 +93,15 @@ export class ContentStore {
   }
 
   /**
+   * Readies the store for reading as {@link prepareToRead} does; `false` where there is none yet.
+   *
+   * @internal
+   */
+  async isThereToRead(options: CallOptions = {}): Promise<boolean> {
+    return this.#storeFile.exists(options);
+  }
+
+  /**
    * Readies the store for writing, and makes it where there is none.
    *
    * @internal

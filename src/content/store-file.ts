@@ -62,6 +62,27 @@ export class StoreFile {
   }
 
   /**
+   * Tells whether there is a store, for readers to whom one that is not there yet has nothing.
+   *
+   * @throws StowageError as {@link require} where a store was there before; `NOT_A_STORE` where one lost its stowage.json
+   */
+  async exists(options: CallOptions = {}): Promise<boolean> {
+    if (!this.#identity) {
+      const found = await this.#read(options);
+      if (found) this.#keep(found);
+      else {
+        const remains = await findRemains(this.#storage, options);
+        if (remains === undefined) return false;
+        const first = await this.#read(options); // somebody made the store, and wrote these meanwhile
+        if (!first) throw identityLost(this.#storage.uri(STORE_RECORD), remains);
+        this.#keep(first);
+      }
+    }
+    await this.require(options);
+    return true;
+  }
+
+  /**
    * The store's identity, for writers: the first one makes the store.
    *
    * @throws StowageError as {@link require}, but `STORE_GONE` where the store was and is not any more; `NOT_A_STORE` also where one lost its

@@ -1,8 +1,10 @@
 import { isOfOneRecord, type ListedRun } from '../attempts/run-listing.ts';
+import { foldersAt } from '../attempts/unreadable-attempts.ts';
 import { shell } from '../codec/shell-command.ts';
 import { StowageError } from '../errors.ts';
 import { type RunCreated, type RunOutcome, readRunCreated, readRunFinished } from '../format/run-records.ts';
 import { DATE, NAMES, type OptionTable, oneOf, wholeNumber } from '../options/option-table.ts';
+import { didYouMean, listed, suggest } from '../options/suggestions.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 
 /** The choice of some runs of a flow. */
@@ -21,6 +23,8 @@ export interface RunFilter {
 
 /** So many runs are looked at at once. */
 const CONCURRENCY = 32;
+/** An error carries so many existing names in its details. */
+const MAX_EXISTING = 20;
 
 /** The options of listing runs. */
 export const RUN_FILTER: OptionTable<RunFilter> = {
@@ -109,13 +113,28 @@ export async function requireRun(
 ): Promise<RunCreated> {
   const created = await readRunCreated(storage, flow, run, options);
   if (created) return created;
-  throw runNotFound(flow, run);
+  throw runNotFound(flow, run, await foldersAt(storage, `runs/${flow}/`, options));
 }
 
-export function runNotFound(flow: string, run: string): StowageError {
-  return new StowageError(
-    'RUN_NOT_FOUND',
-    `Flow ${flow} has no run ${run} in this store. See its runs with: ${shell`stowage runs ${flow}`}`,
-    { details: { flow, run } },
-  );
+/** `RUN_NOT_FOUND`; `existing` are runs of the flow, of which one may have been meant. */
+export function runNotFound(flow: string, run: string, existing: readonly string[] = []): StowageError {
+  const suggestions = suggest(run, existing);
+  const remedy = didYouMean(suggestions) || ` See its runs with: ${shell`stowage runs ${flow}`}`;
+  return new StowageError('RUN_NOT_FOUND', `Flow ${flow} has no run ${run} in this store.${remedy}`, {
+    details: { flow, run, suggestions },
+  });
+}
+
+/** `STEP_NOT_FOUND`: no task of this step was started in the run. One more request. */
+export async function stepNotFound(
+  storage: DataStoreStorage,
+  { flow, run, step }: { flow: string; run: string; step: string },
+  options: CallOptions,
+): Promise<StowageError> {
+  const existing = await foldersAt(storage, `flows/${flow}/${run}/`, options);
+  const suggestions = suggest(step, existing);
+  const has = existing.length > 0 ? `it has ${listed(existing)}` : 'it has no tasks yet';
+  const message = `Run ${run} of flow ${flow} has no task of a step ${step}; ${has}.${didYouMean(suggestions)}`;
+  const details = { flow, run, step, suggestions, existing: existing.slice(0, MAX_EXISTING) };
+  return new StowageError('STEP_NOT_FOUND', message, { details });
 }

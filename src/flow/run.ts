@@ -8,12 +8,13 @@ import {
   readRunFinished,
 } from '../format/run-records.ts';
 import { checkOptionNames } from '../options/option-names.ts';
+import { checkOptions } from '../options/option-table.ts';
 import type { CallOptions } from '../storage/contract.ts';
+import type { OpenedTasks } from './left-out.ts';
 import { endRun } from './run-ending.ts';
 import { type RunFilter, requireRun, selectRuns } from './run-selection.ts';
-import type { TaskDataStore } from './task-data-store.ts';
 import type { TaskOpener } from './task-opener.ts';
-import type { GetTasksOptions } from './task-selection.ts';
+import { type GetTasksOptions, TASKS_OF_RUN } from './task-selection.ts';
 
 /** Everything that is recorded of a run itself. */
 export interface RunInfo extends RunCreated {
@@ -74,8 +75,8 @@ export class Run {
   }
 
   /** The run's tasks that are done, or all with `allowNotDone`; see `FlowDataStore.getTaskDataStores`. */
-  async tasks(options: Omit<GetTasksOptions, 'runId'> & CallOptions = {}): Promise<TaskDataStore[]> {
-    checkOptionNames(options, 'tasks', ['steps', 'attempt', 'allowNotDone', 'includePrior']);
+  async tasks(options: Omit<GetTasksOptions, 'runId'> & CallOptions = {}): Promise<OpenedTasks> {
+    checkOptions<Omit<GetTasksOptions, 'runId'> & CallOptions>(options, 'tasks', TASKS_OF_RUN);
     return this.#tasks.stores({ ...options, runId: this.runId });
   }
 
@@ -110,14 +111,14 @@ export interface RunSummary {
   problem: StowageError | undefined;
 }
 
-/** The runs of a flow that a filter lets through, newest first. */
+/** The runs of a flow that a filter lets through, newest first. A store that is not there yet has none. */
 export async function listSummaries(
   tasks: TaskOpener,
   filter: RunFilter,
   options: CallOptions,
 ): Promise<RunSummary[]> {
   const { storage } = tasks.content;
-  await tasks.content.prepareToRead(options);
+  if (!(await tasks.content.isThereToRead(options))) return [];
   const listed = await listRuns(storage, tasks.flow, options);
   const selected = await selectRuns(storage, listed, filter, options);
   return selected.map(({ listed: { run, createdAtMs, finished }, problem }) => {

@@ -1,27 +1,32 @@
 import { mapBounded } from '../async/bounded-work.ts';
-import type { ReadAttempt } from '../attempts/attempt-reader.ts';
 import { CONTENT_FAULTS } from '../attempts/attempt-view.ts';
 import type { ContentStore } from '../content/content-store.ts';
-import { isStowageError } from '../errors.ts';
+import { isStowageError, StowageError } from '../errors.ts';
 import { formatPathspec } from '../format/pathspec.ts';
 import type { StoredContent } from '../format/stored-content.ts';
-import { AMOUNT, checkOptions, NAMES, type OptionTable } from '../options/option-table.ts';
+import { AMOUNT, NAMES, type OptionTable } from '../options/option-table.ts';
+import { didYouMean, listed, suggest } from '../options/suggestions.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
+import type { LeftOutTask } from './left-out.ts';
 import { TaskDataStore } from './task-data-store.ts';
+import type { SelectedTasks } from './task-opener.ts';
 
 /** Options of fetching artifacts when a task set is opened. */
 export interface PrefetchOptions {
-  /** Artifacts to fetch from every task that has them. Default none. */
+  /** Artifacts to fetch from every task that has them; at least one must. Default none. */
   prefetch?: readonly string[] | undefined;
   /** The bytes that are kept at most; what goes beyond is loaded when it is asked for. Default 268,435,456 (256 MiB). */
   maxPrefetchBytes?: number | undefined;
 }
 
-const PREFETCH_OPTIONS: OptionTable<PrefetchOptions> = { prefetch: NAMES, maxPrefetchBytes: AMOUNT };
+/** The options of fetching artifacts. */
+export const PREFETCH_OPTIONS: OptionTable<PrefetchOptions> = { prefetch: NAMES, maxPrefetchBytes: AMOUNT };
 const DEFAULT_MAX_PREFETCH_BYTES = 256 * 1024 * 1024;
 /** So many contents are fetched at once. */
 const CONCURRENCY = 32;
+/** An error carries so many existing names in its details. */
+const MAX_EXISTING = 20;
 
 /** Many tasks that were opened together, found by their pathspecs, in the order in which they were opened. */
 export class TaskDataStoreSet implements Iterable<TaskDataStore> {
@@ -29,13 +34,16 @@ export class TaskDataStoreSet implements Iterable<TaskDataStore> {
   readonly #byPathspec = new Map<string, TaskDataStore>();
   /** The bytes that were fetched ahead. */
   readonly prefetchedBytes: number;
+  /** The tasks of the run that the rules do not let be read; see `FlowDataStore.getTaskDataStores`. */
+  readonly leftOut: readonly LeftOutTask[];
 
   /**
    * For use by `FlowDataStore`.
    *
    * @internal
    */
-  constructor(stores: readonly TaskDataStore[], prefetchedBytes: number) {
+  constructor(stores: readonly TaskDataStore[], leftOut: readonly LeftOutTask[], prefetchedBytes: number) {
+    this.leftOut = leftOut;
     this.#stores = stores;
     this.prefetchedBytes = prefetchedBytes;
     for (const store of stores) {
@@ -63,14 +71,14 @@ export class TaskDataStoreSet implements Iterable<TaskDataStore> {
 
 /** Opens a set: reads the attempts, then what is to be prefetched. */
 export async function openSet(
-  readAttempts: () => Promise<readonly ReadAttempt[]>,
+  select: () => Promise<SelectedTasks>,
   content: ContentStore,
   registry: SerializerRegistry,
   { prefetch = [], maxPrefetchBytes = DEFAULT_MAX_PREFETCH_BYTES }: PrefetchOptions,
   options: CallOptions,
 ): Promise<TaskDataStoreSet> {
-  checkOptions<PrefetchOptions>({ prefetch, maxPrefetchBytes }, 'getTaskDataStoreSet', PREFETCH_OPTIONS);
-  const attempts = await readAttempts();
+  const { read: attempts, leftOut } = await select();
+  checkPrefetch(attempts, prefetch);
   const wanted = contentsToFetch(attempts, new Set(prefetch), maxPrefetchBytes);
   const fetched = new Map<string, Uint8Array>();
   await mapBounded(wanted, CONCURRENCY, async (address) => {
@@ -79,12 +87,33 @@ export async function openSet(
   });
   const stores = attempts.map((read) => new TaskDataStore(content, registry, read, fetched));
   const bytes = [...fetched.values()].reduce((sum, { length }) => sum + length, 0);
-  return new TaskDataStoreSet(stores, bytes);
+  return new TaskDataStoreSet(stores, leftOut, bytes);
+}
+
+/**
+ * Refuses names that none of the tasks has, unless no task tells what it has.
+ *
+ * @throws StowageError `ARTIFACT_NOT_FOUND`
+ */
+function checkPrefetch(attempts: SelectedTasks['read'], prefetch: readonly string[]): void {
+  const described = attempts.flatMap(({ described }) => (described ? [described] : []));
+  if (prefetch.length === 0 || described.length === 0) return;
+  const existing = new Set(described.flatMap(({ table }) => table().artifacts.map(({ name }) => name)));
+  const missing = prefetch.find((name) => !existing.has(name));
+  if (missing === undefined) return;
+  const names = [...existing];
+  const suggestions = suggest(missing, names);
+  const remedy = didYouMean(suggestions) || ` They have ${names.length > 0 ? listed(names) : 'none'}.`;
+  throw new StowageError(
+    'ARTIFACT_NOT_FOUND',
+    `None of the ${attempts.length} tasks of the set has an artifact ${missing} to prefetch.${remedy}`,
+    { details: { artifact: missing, suggestions, existing: names.slice(0, MAX_EXISTING) } },
+  );
 }
 
 /** Each content once, as many as fit. */
 function contentsToFetch(
-  attempts: readonly ReadAttempt[],
+  attempts: SelectedTasks['read'],
   names: ReadonlySet<string>,
   maxBytes: number,
 ): StoredContent[] {

@@ -14,12 +14,20 @@ import {
 } from '../format/attempt-files.ts';
 import { formatPathspec, type Pathspec, parsePathspec, type TaskPath } from '../format/pathspec.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { validateUserName } from '../storage/names.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
-import { requireRun } from './run-selection.ts';
+import {
+  incomplete,
+  LEFT_OUT,
+  type LeftOutTask,
+  leftOutBy,
+  type OpenedTasks,
+  withLeftOut,
+} from './left-out.ts';
+import { requireRun, stepNotFound } from './run-selection.ts';
 import { TaskDataStore } from './task-data-store.ts';
 import {
   checkNameList,
+  checkOfRun,
   type GetTasksOptions,
   isByName,
   type TaskRule,
@@ -31,6 +39,12 @@ import {
 const CONCURRENCY = 32;
 /** The names that a page of a listing holds. */
 const PAGE_NAMES = 1_000;
+
+/** Tasks that were read, and those of the run that were not. */
+export interface SelectedTasks {
+  read: ReadAttempt[];
+  leftOut: LeftOutTask[];
+}
 
 /** A task that was asked for by name. */
 interface NamedTask {
@@ -63,9 +77,31 @@ export class TaskOpener {
     return this.#readTask(named, options);
   }
 
+  /** One task that is done; `undefined` for whatever is not there, or not done. */
+  async find(
+    pathspec: string,
+    rule: Pick<ReadRule, 'attempt'>,
+    options: CallOptions,
+  ): Promise<ReadAttempt | undefined> {
+    const named = this.#named(parsePathspec(pathspec), rule);
+    if (!(await this.content.isThereToRead(options))) return undefined;
+    const attempts = await listAttempts(this.#storage, named.path, this.#listing(options));
+    if (attempts.size === 0) return undefined;
+    try {
+      return await this.#readAttempt(named.path, attempts, named.rule, options);
+    } catch (error) {
+      if (isStowageError(error, ...LEFT_OUT)) return undefined;
+      throw error;
+    }
+  }
+
   /** Tasks as users hold them, chosen as {@link select} does. */
-  async stores(selection: TaskSelection & CallOptions): Promise<TaskDataStore[]> {
-    return (await this.select(selection)).map((read) => this.toStore(read));
+  async stores(selection: TaskSelection & CallOptions): Promise<OpenedTasks> {
+    const { read, leftOut } = await this.select(selection);
+    return withLeftOut(
+      read.map((one) => this.toStore(one)),
+      leftOut,
+    );
   }
 
   toStore(read: ReadAttempt): TaskDataStore {
@@ -75,42 +111,49 @@ export class TaskOpener {
   /**
    * The tasks of a run, or tasks by name.
    *
-   * @throws StowageError `RUN_NOT_FOUND`, `INVALID_ARGUMENT`, and what reading them throws
+   * @throws StowageError `RUN_NOT_FOUND`, `STEP_NOT_FOUND`, `INVALID_ARGUMENT`, and what reading them throws
    */
-  async select(selection: TaskSelection & CallOptions): Promise<ReadAttempt[]> {
+  async select(selection: TaskSelection & CallOptions): Promise<SelectedTasks> {
     const byName = isByName(selection);
     const options = { signal: selection.signal };
-    if (!byName) validateUserName(selection.runId, 'run id');
-    await this.content.prepareToRead(options);
-    if (byName) return this.#byName(selection.pathspecs, selection, options);
-    const { read, tasks } = await this.#ofRun(selection, options);
-    if (tasks === 0) await requireRun(this.#storage, this.flow, selection.runId, options);
-    return read;
+    if (byName) {
+      await this.content.prepareToRead(options);
+      return { read: await this.#byName(selection.pathspecs, selection, options), leftOut: [] };
+    }
+    checkOfRun(selection);
+    // Nobody can have misspelt what is not there yet; what is required must be.
+    if (selection.require) await this.content.prepareToRead(options);
+    else if (!(await this.content.isThereToRead(options))) return { read: [], leftOut: [] };
+    return this.#ofRun(selection, options);
   }
 
-  /** The tasks of a run that the rules let be read, in the order of their names, and how many there are in all. */
+  /** The tasks of a run that the rules let be read, in the order of their names, and the others. */
   async #ofRun(
-    { runId, steps, ...rules }: GetTasksOptions,
+    { runId: run, steps, require, ...rules }: GetTasksOptions,
     options: CallOptions,
-  ): Promise<{ read: ReadAttempt[]; tasks: number }> {
-    const run = validateUserName(runId, 'run id');
-    if (steps !== undefined) checkNameList(steps, 'steps');
+  ): Promise<SelectedTasks> {
+    const { flow } = this;
     const rule = taskRuleOf(rules);
     const tasks: ListedTask[] = [];
     for (const step of steps ? new Set(steps) : [undefined]) {
-      if (step !== undefined) validateUserName(step, 'step name');
-      const listed = listTasks(this.#storage, { flow: this.flow, run, step }, this.#listing(options));
+      const before = tasks.length;
+      const listed = listTasks(this.#storage, { flow, run, step }, this.#listing(options));
       for await (const task of listed) tasks.push(task);
+      if (tasks.length > before) continue;
+      await requireRun(this.#storage, flow, run, options);
+      if (step !== undefined) throw await stepNotFound(this.#storage, { flow, run, step }, options);
     }
-    const read = await inOrder(tasks, async ({ path, attempts }) => {
+    const read = await mapBounded(tasks, CONCURRENCY, async ({ path, attempts }) => {
       try {
         return await this.#read(path, attempts, rule, options);
       } catch (error) {
-        if (isStowageError(error, 'ATTEMPT_NOT_FOUND', 'ATTEMPT_NOT_DONE', 'ATTEMPT_DELETED')) return [];
-        throw error;
+        return leftOutBy(error, path);
       }
     });
-    return { read, tasks: tasks.length };
+    const leftOut = read.filter((one) => !Array.isArray(one)) as LeftOutTask[];
+    const [first, ...others] = leftOut;
+    if (first && require) throw incomplete({ flow, run }, [first, ...others], tasks.length);
+    return { read: read.flatMap((one) => (Array.isArray(one) ? one : [])), leftOut };
   }
 
   /** Tasks by name, in the order of `pathspecs`; one that cannot be read is an error. */
@@ -119,7 +162,7 @@ export class TaskOpener {
     const rule = taskRuleOf(rules);
     const named = pathspecs.map((pathspec) => this.#named(parsePathspec(pathspec), rule));
     const listed = await this.#listNamed(named, options);
-    return inOrder(named, async (task) => {
+    const read = await mapBounded(named, CONCURRENCY, async (task) => {
       const attempts = listed.get(taskId(task.path));
       if (attempts) return this.#read(task.path, attempts, task.rule, options);
       const found = await listAttempts(this.#storage, task.path, this.#listing(options));
@@ -127,6 +170,7 @@ export class TaskOpener {
       if (found.size === 0) return [await this.#readTask(task, options)];
       return this.#read(task.path, found, task.rule, options);
     });
+    return read.flat();
   }
 
   /** The attempt of a pathspec, the latest started without a number. It must be closed, as done or otherwise. */
@@ -199,6 +243,8 @@ export class TaskOpener {
       const read = await this.#readAttempt(path, attempts, anyStatus, options);
       if (read.status === 'done' || rule.allowNotDone) found.push(read);
     }
+    // None: the attempt that stands for the task says why.
+    if (found.length === 0) found.push(await this.#readAttempt(path, attempts, rule, options));
     return found;
   }
 
@@ -221,14 +267,6 @@ export class TaskOpener {
     const options = { signal, metadataCache: this.#cache };
     return readAttempt(this.#storage, this.content.reader, path, attempts, rule, options);
   }
-}
-
-/** Reads many tasks, some at once; what they give comes in their order. */
-async function inOrder<T>(
-  tasks: readonly T[],
-  read: (task: T) => Promise<readonly ReadAttempt[]>,
-): Promise<ReadAttempt[]> {
-  return (await mapBounded(tasks, CONCURRENCY, read)).flat();
 }
 
 function taskId({ run, step, task }: TaskPath): string {

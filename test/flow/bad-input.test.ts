@@ -164,9 +164,10 @@ describe('stores that cannot be used', () => {
     const flow = await openFlow({ storage: folder });
     for (const read of [
       flow.getTaskDataStore('r1/fit/0'),
-      flow.getTaskDataStores({ runId: 'r1' }),
-      flow.runs(),
-      flow.latestRun(),
+      flow.getTaskDataStores({ pathspecs: ['r1/fit/0'] }),
+      flow.getTaskDataStores({ runId: 'r1', require: 'all' }),
+      flow.run('r1').info(),
+      flow.run('r1').steps(),
     ]) {
       expect((await errorOf(read, 'NO_SUCH_STORE')).message).toContain('here');
     }

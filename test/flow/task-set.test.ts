@@ -130,7 +130,7 @@ describe('a task set', () => {
     const { flow, count } = await countedFlow();
     await tasks(flow);
     count.reset();
-    const set = await flow.getTaskDataStoreSet({ runId: 'r1', prefetch: ['shared', 'own', 'absent'] });
+    const set = await flow.getTaskDataStoreSet({ runId: 'r1', prefetch: ['shared', 'own'] });
     expect(count.snapshot()).toMatchObject({ list: { calls: 1 }, get: { calls: 20 + 1 + 10 } });
     expect(set.prefetchedBytes).toBe(50_000 + 10 * 30_000);
     count.reset();
