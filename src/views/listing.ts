@@ -1,6 +1,7 @@
 import { mapBounded } from '../async/bounded-work.ts';
 import { listRuns } from '../attempts/run-listing.ts';
-import { type ListedTask, listTasks } from '../format/attempt-files.ts';
+import { type ListedTask, latestAttempt, listTasks } from '../format/attempt-files.ts';
+import type { RecordedError } from '../format/session-files.ts';
 import {
   type ArtifactView,
   type AttemptDetail,
@@ -13,11 +14,14 @@ import {
 } from './attempts.ts';
 import { childrenOf, missing } from './not-found.ts';
 import { formatStorePath, type Reaching, type RunPath, type StorePath } from './paths.ts';
-import { listedRuns, type RunView, readRuns } from './runs.ts';
+import { listedRuns, type RunView, selectRuns } from './runs.ts';
 import type { StoreView } from './store-view.ts';
 
-/** The entries directly below a path: `total` of them, of which the first `limit` were read. */
-export type Listing = { path: string; total: number } & (
+/**
+ * The entries directly below a path: `total` there are, of which the first `limit` were read, and `more` not, which are wanted, or
+ * of which nobody has looked whether they are.
+ */
+export type Listing = { path: string; total: number; more: number } & (
   | { kind: 'flows'; entries: ListedFlow[] }
   | { kind: 'runs'; entries: RunView[] }
   | { kind: 'steps'; entries: ListedStep[] }
@@ -45,6 +49,7 @@ export interface ListedStep {
 
 /** A task, by its latest attempt. */
 export interface TaskSummary {
+  step: string;
   task: string;
   /** The number of attempts that were started. */
   attempts: number;
@@ -55,11 +60,24 @@ export interface TaskSummary {
   closedAt?: string | undefined;
   durationMs?: number | undefined;
   purged?: true | undefined;
+  error?: RecordedError | undefined;
   failure?: { code: string; message: string } | undefined;
   /** The number of its artifacts, and their bytes together. */
   artifacts: number;
   bytes: number;
 }
+
+/** The wanted entries of a path. */
+export interface ListingChoice {
+  /** The most entries. */
+  limit: number;
+  /** Flows are listed with their newest runs, which takes a listing of each. Default `false`. */
+  isLong?: boolean;
+  /** Only runs, tasks or attempts of this status, tasks by their latest attempt. Default: of any. */
+  status?: WantedStatus | undefined;
+}
+
+export type WantedStatus = 'open' | 'done' | 'failed' | 'abandoned';
 
 /** So many flows are looked at at once. */
 const CONCURRENCY = 8;
@@ -69,35 +87,41 @@ export const byName: (a: string, b: string) => number = new Intl.Collator('en', 
 
 /**
  * Lists what lies directly below a path: the store's flows, a flow's runs, a run's steps, a step's tasks, a task's attempts, or an
- * attempt's artifacts. With `isLong` flows are listed with their newest runs, which takes a listing of each.
+ * attempt's artifacts. With a `status`, below a run the tasks of all its steps.
  *
  * @throws StowageError `RUN_NOT_FOUND`, `STEP_NOT_FOUND`, `TASK_NOT_FOUND`, `ATTEMPT_NOT_FOUND`
  */
 export async function listBelow(
   view: StoreView,
   path: StorePath,
-  { limit, isLong }: { limit: number; isLong: boolean },
+  { limit, isLong = false, status }: ListingChoice,
 ): Promise<Listing> {
   const { flow, run, step, task, attempt } = path;
   if (flow === undefined) return listFlows(view, limit, isLong);
+  if (run === undefined) return listFlow(view, flow, limit, status);
   const at = formatStorePath(path);
-  if (run === undefined) {
-    const runs = await listedRuns(view, flow);
-    const entries = await readRuns(view, runs.slice(0, limit));
-    return { path: at, kind: 'runs', total: runs.length, entries };
-  }
   const tasks = await tasksAt(view, path as RunPath);
   const [first] = tasks;
+  if (task === undefined && status !== undefined) return listTasksOf(view, at, tasks, { limit, status });
   if (step === undefined || first === undefined) return listSteps(view, at, tasks, limit);
-  if (task === undefined) return listStep(view, at, tasks, limit);
+  if (task === undefined) return listTasksOf(view, at, tasks, { limit });
   const { attempts } = await readTask(view, first);
   if (attempt === undefined) {
-    const shown = attempts.slice(-limit);
+    const wanted = attempts.filter((one) => status === undefined || one.status === status);
+    const shown = wanted.slice(-limit);
     const entries = shown.map(({ entries: _, metadata: __, readFrom: ___, ...summary }) => summary);
-    return { path: at, kind: 'attempts', total: attempts.length, entries };
+    const [total, more] = [attempts.length, wanted.length - shown.length];
+    return { path: at, kind: 'attempts', total, more, entries };
   }
   const { artifacts } = attempts.find((one) => one.attempt === attempt) as AttemptDetail;
-  return { path: at, kind: 'artifacts', total: artifacts.length, entries: artifacts.slice(0, limit) };
+  const entries = artifacts.slice(0, limit);
+  return {
+    path: at,
+    kind: 'artifacts',
+    total: artifacts.length,
+    more: artifacts.length - entries.length,
+    entries,
+  };
 }
 
 /**
@@ -132,7 +156,20 @@ async function listFlows(view: StoreView, limit: number, isLong: boolean): Promi
     const newestRunAt = runs[0] && new Date(runs[0].createdAtMs).toISOString();
     return { flow, runs: runs.length, ...(newestRunAt === undefined ? {} : { newestRunAt }) };
   });
-  return { path: '', kind: 'flows', total: flows.length, entries };
+  return { path: '', kind: 'flows', total: flows.length, more: flows.length - entries.length, entries };
+}
+
+/** The newest runs of a flow; no run is abandoned. */
+async function listFlow(
+  view: StoreView,
+  flow: string,
+  limit: number,
+  status: WantedStatus | undefined,
+): Promise<Listing> {
+  const runs = await listedRuns(view, flow);
+  const filter = status === 'abandoned' ? {} : { status };
+  const { runs: entries, unread } = await selectRuns(view, runs, filter, limit);
+  return { path: flow, kind: 'runs', total: runs.length, more: unread, entries };
 }
 
 async function listSteps(
@@ -151,28 +188,44 @@ async function listSteps(
     entry.tasks += 1;
     entry[status === 'done' || status === 'failed' ? status : 'other'] += 1;
   }
-  return { path, kind: 'steps', total: names.length, entries: [...steps.values()] };
+  const more = names.length - steps.size;
+  return { path, kind: 'steps', total: names.length, more, entries: [...steps.values()] };
 }
 
-async function listStep(
+async function listTasksOf(
   view: StoreView,
   path: string,
   listed: readonly ListedTask[],
-  limit: number,
+  { limit, status }: { limit: number; status?: WantedStatus },
 ): Promise<Listing> {
-  const tasks = await readTasks(view, listed.slice(0, limit), 'latest');
+  const wanted = status === undefined ? listed : await tasksOfStatus(view, listed, status);
+  const tasks = await readTasks(view, wanted.slice(0, limit), 'latest');
   const entries = tasks.map((task): TaskSummary => {
     const latest = latestOf(task);
-    const { attempt, status, startedAt, closedAt, durationMs, purged, failure, artifacts } = latest;
+    const { attempt, status, startedAt, closedAt, durationMs, purged, error, failure, artifacts } = latest;
     return {
+      step: task.path.step,
       task: task.path.task,
       attempts: task.started,
-      ...{ attempt, status, startedAt, closedAt, durationMs, purged, failure },
+      ...{ attempt, status, startedAt, closedAt, durationMs, purged, error, failure },
       artifacts: artifacts.length,
       bytes: bytesOf(latest),
     };
   });
-  return { path, kind: 'tasks', total: listed.length, entries };
+  return { path, kind: 'tasks', total: listed.length, more: wanted.length - entries.length, entries };
+}
+
+/** Chooses tasks by the status of their latest attempts; an open one is known by the listing alone, others by their DONE. */
+async function tasksOfStatus(
+  view: StoreView,
+  tasks: readonly ListedTask[],
+  wanted: WantedStatus,
+): Promise<ListedTask[]> {
+  const isClosed = ({ attempts }: ListedTask): boolean =>
+    attempts.get(latestAttempt(attempts))?.has('done') === true;
+  const candidates = tasks.filter((task) => isClosed(task) === (wanted !== 'open'));
+  const statuses = await readStatuses(view, candidates);
+  return candidates.filter((_, index) => statuses[index] === wanted);
 }
 
 /** Adds up the bytes of an attempt's artifacts. */

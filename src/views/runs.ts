@@ -65,12 +65,7 @@ export async function listedRuns(view: StoreView, flow: string | undefined): Pro
   return runs;
 }
 
-/** Reads the records of runs. A run whose records cannot be read is shown as such. */
-export async function readRuns(view: StoreView, runs: readonly ListedRun[]): Promise<RunView[]> {
-  return mapBounded(runs, CONCURRENCY, (run) => readRun(view, run));
-}
-
-/** Reads the records of a run. */
+/** Reads the records of a run. One whose records cannot be read is shown as such. */
 export async function readRun(view: StoreView, run: RunToRead): Promise<RunView> {
   return (await readIfWanted(view, run, undefined)) as RunView;
 }

@@ -114,6 +114,7 @@ describe('stowage ls', () => {
       path: RUN,
       kind: 'steps',
       total: 3,
+      more: 0,
       entries: [
         { step: 'fit', tasks: 3, done: 3, failed: 0, other: 0 },
         { step: 'load', tasks: 1, done: 1, failed: 0, other: 0 },
@@ -175,5 +176,68 @@ describe('stowage ls', () => {
       expect(total).toBeGreaterThan(entries.length);
     }
     expect((await stowage(store, ['ls', `${RUN}/fit/drama`, '-n', '1'])).stdout).toMatch(/^ +1 +done/m);
+  });
+
+  describe('--status', () => {
+    const tasksOf = async (path: string, status: string): Promise<string[]> =>
+      (await json(store, ['ls', path, '--status', status])).entries.map(
+        ({ step, task }: { step: string; task: string }) => `${step}/${task}`,
+      );
+
+    it('finds the tasks of a status over all steps of a run, or of one step', async () => {
+      expect(await tasksOf(RUN, 'failed')).toEqual(['report/1']);
+      expect(await tasksOf(RUN, 'open')).toEqual(['report/0']);
+      // One failed before, and is done by its latest attempt.
+      expect(await tasksOf(RUN, 'done')).toEqual(['fit/2', 'fit/10', 'fit/drama', 'load/0']);
+      expect(await tasksOf(`${RUN}/report`, 'failed')).toEqual(['report/1']);
+      const { stdout } = await stowage(store, ['ls', RUN, '--status', 'failed']);
+      expect(stdout).toMatch(/^TASK +STATUS .* ERROR\nreport\/1 +failed .* Error: boom\n$/);
+      expect((await stowage(store, ['ls', `${RUN}/report`, '--status', 'failed'])).stdout).toMatch(
+        /^1 +failed/m,
+      );
+    });
+
+    it('finds runs, and attempts of a task', async () => {
+      const runsOf = async (status: string): Promise<string[]> =>
+        (await json(store, ['ls', 'Train', '--status', status])).entries.map(
+          ({ run }: { run: string }) => run,
+        );
+      expect(await runsOf('done')).toEqual([RUN.split('/')[1]]);
+      expect(await runsOf('failed')).toEqual([]);
+      const { entries } = await json(store, ['ls', `${RUN}/fit/drama`, '--status', 'failed']);
+      expect(entries).toMatchObject([{ attempt: 0, status: 'failed', error: { message: 'diverged' } }]);
+    });
+
+    it('says that there are none, and how many were left out', async () => {
+      expect(await stowage(store, ['ls', RUN, '--status', 'abandoned'])).toMatchObject({
+        code: 0,
+        stdout: '',
+        stderr: 'stowage: none of 6 tasks is abandoned.\n',
+      });
+      expect((await stowage(store, ['ls', 'Other', '--status', 'done'])).stderr).toBe(
+        'stowage: none of 3 runs is done.\n',
+      );
+      const few = await stowage(store, ['ls', RUN, '--status', 'done', '-n', '1']);
+      expect(few.stderr).toBe('stowage: 3 more not shown; all of them: --limit all\n');
+      expect(await json(store, ['ls', RUN, '--status', 'done', '-n', '1'])).toMatchObject({
+        kind: 'tasks',
+        total: 6,
+        more: 3,
+      });
+      expect((await stowage(store, ['ls', 'Other', '--status', 'open', '-n', '1'])).stderr).toBe(
+        'stowage: 2 older not looked at; all of them: --limit all\n',
+      );
+    });
+
+    it.each([
+      [[], 'Flows have no status', 'failed'],
+      [[`${RUN}/load/0/0`], 'Artifacts have no status', 'failed'],
+      [['Train'], 'A run is open, done or failed', 'abandoned'],
+      [[RUN], 'Allowed choices are open, done, failed, abandoned', 'broken'],
+    ] as const)('is for what has one: ls %s', async (path, said, status) => {
+      const { code, stderr } = await stowage(store, ['ls', ...path, '--status', status]);
+      expect(code).toBe(2);
+      expect(stderr).toContain(said);
+    });
   });
 });

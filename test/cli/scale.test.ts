@@ -83,6 +83,16 @@ describe('in a store of many runs', () => {
     expect(await costOf('ls', 'Nightly/r0007')).toEqual({ list: 1, get: 31, detailed: 0 });
   });
 
+  it('ls --status: of open tasks no record, of others DONE, and the description of those that are shown', async () => {
+    expect(await costOf('ls', 'Nightly/r0007', '--status', 'open')).toEqual({ list: 1, get: 0, detailed: 0 });
+    expect(await costOf('ls', 'Nightly/r0007', '--status', 'failed')).toEqual({
+      list: 1,
+      get: 31,
+      detailed: 0,
+    });
+    expect((await costOf('ls', 'Nightly/r0007', '--status', 'done', '-n', '2')).get).toBe(31 + 4);
+  });
+
   it('ls of a step: DONE and description of the latest attempts that are shown', async () => {
     expect(await costOf('ls', 'Nightly/r0007/many')).toEqual({ list: 1, get: 60, detailed: 0 });
     expect(await costOf('ls', 'Nightly/r0007/many', '-n', '5')).toEqual({ list: 1, get: 10, detailed: 0 });

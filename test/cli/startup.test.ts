@@ -21,7 +21,7 @@ it('help and mistakes are answered without loading the store', () => {
   expect(loaded).toContain('cli/program.ts');
   const light = [
     /^cli\/(?:commands\/|ui\/|cache\/entries|files\/write-errors|[^/]+\.ts$)/,
-    /^(?:codec\/(?:printable-text|shell-command)|errors|storage\/names|views\/paths)\.ts$/,
+    /^(?:async\/end-all|codec\/(?:printable-text|shell-command)|errors|storage\/names|views\/paths)\.ts$/,
     /^(?:commander$|node:)/,
   ];
   const heavy = loaded.filter((name) => !light.some((pattern) => pattern.test(name)));

@@ -1,11 +1,21 @@
 import type { AttemptSummary } from '../../views/attempts.ts';
-import type { Listing, TaskSummary } from '../../views/listing.ts';
+import type { Listing, TaskSummary, WantedStatus } from '../../views/listing.ts';
+import type { StorePath } from '../../views/paths.ts';
+import { usageError } from '../cli-error.ts';
 import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { withStore } from '../store.ts';
 import { parseStorePath, pathArgument } from '../store-path.ts';
-import { ARTIFACT_COLUMNS, ageCell, artifactRow, durationCell, nameCell, statusCell } from '../ui/cells.ts';
-import { formatBytes, formatCount, parseLimit } from '../ui/sizes.ts';
+import {
+  ARTIFACT_COLUMNS,
+  ageCell,
+  artifactRow,
+  durationCell,
+  errorLine,
+  nameCell,
+  statusCell,
+} from '../ui/cells.ts';
+import { countOf, formatBytes, formatCount, parseLimit } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 
 const FLOW_COLUMNS: readonly Column[] = [
@@ -29,13 +39,20 @@ const STEP_COLUMNS: readonly Column[] = [
 const TASK_COLUMNS: readonly Column[] = [
   { header: 'TASK', shrinks: true },
   { header: 'STATUS' },
-  { header: 'ATTEMPTS', align: 'right', dropOrder: 3 },
-  { header: 'STARTED', dropOrder: 2 },
-  { header: 'TOOK', align: 'right', dropOrder: 1 },
-  { header: 'ARTIFACTS', align: 'right', dropOrder: 4 },
-  { header: 'SIZE', align: 'right', dropOrder: 1 },
+  { header: 'ATTEMPTS', align: 'right', dropOrder: 4 },
+  { header: 'STARTED', dropOrder: 3 },
+  { header: 'TOOK', align: 'right', dropOrder: 2 },
+  { header: 'ARTIFACTS', align: 'right', dropOrder: 5 },
+  { header: 'SIZE', align: 'right', dropOrder: 2 },
+  { header: 'ERROR', dropOrder: 1, shrinks: true },
 ];
 const ATTEMPT_COLUMNS: readonly Column[] = [{ header: 'ATTEMPT', align: 'right' }, ...TASK_COLUMNS.slice(1)];
+
+interface LsOptions {
+  limit?: string;
+  status?: WantedStatus;
+  long?: boolean;
+}
 
 /** Runs are many, and each takes a request or two. */
 const DEFAULT_RUNS = '50';
@@ -50,32 +67,57 @@ export const ls: CommandDeclaration = {
       flags: '-n, --limit <count>',
       text: 'how many at most, or "all"; default: 50 of runs, all of anything else',
     },
+    {
+      flags: '--status <status>',
+      text: 'only runs, tasks or attempts of this status; below a run, the tasks of all steps',
+      choices: ['open', 'done', 'failed', 'abandoned'] satisfies WantedStatus[],
+    },
     { flags: '-l, --long', text: 'of flows: when the newest run was made (slower)' },
   ],
-  async run(invocation: Invocation, [text]: [string?], options: { limit?: string; long?: boolean }) {
+  async run(invocation: Invocation, [text]: [string?], options: LsOptions) {
     const path = parseStorePath(text, 0, 5);
     const isFlow = path.flow !== undefined && path.run === undefined;
+    checkStatus(path, options.status);
     const limit = parseLimit(options.limit ?? (isFlow ? DEFAULT_RUNS : 'all'));
     const listing = await withStore(invocation, async (store) => {
       const { listBelow } = await import('../../views/listing.ts');
       const { withMeantRun } = await import('../meant-run.ts');
-      const isLong = options.long ?? false;
-      return withMeantRun(invocation, store, path, (meant) => listBelow(store, meant, { limit, isLong }));
+      const choice = { limit, isLong: options.long ?? false, status: options.status };
+      return withMeantRun(invocation, store, path, (meant) => listBelow(store, meant, choice));
     });
     if (invocation.json) return invocation.output.json(listing);
-    await print(invocation, listing);
+    await print(invocation, listing, options.status);
   },
 };
 
-async function print(invocation: Invocation, listing: Listing): Promise<void> {
+/** @throws CliError `USAGE` where nothing that is listed has such a status */
+function checkStatus({ flow, run, attempt }: StorePath, status: WantedStatus | undefined): void {
+  if (status === undefined) return;
+  if (flow === undefined || attempt !== undefined) {
+    const what = flow === undefined ? 'Flows' : 'Artifacts';
+    throw usageError(`${what} have no status: with --status, name a flow, a run, a step or a task.`);
+  }
+  if (run === undefined && status === 'abandoned')
+    throw usageError('A run is open, done or failed; attempts of its tasks may be abandoned.');
+}
+
+async function print(
+  invocation: Invocation,
+  listing: Listing,
+  status: WantedStatus | undefined,
+): Promise<void> {
   const { output } = invocation;
-  const { kind, total, entries } = listing;
+  const { kind, total, more, entries } = listing;
   const { columns, rows } = tableOf(listing);
   if (rows.length > 0) await output.table(columns, rows);
   else if (kind === 'flows') invocation.note('the store has no runs yet.');
-  const more = total - entries.length;
+  else if (status !== undefined)
+    invocation.note(`none of ${countOf(total, kind.replace(/s$/, ''))} is ${status}.`);
   if (more > 0) {
-    const what = kind === 'runs' || kind === 'attempts' ? 'older not shown' : 'more not shown';
+    const isOlder = kind === 'runs' || kind === 'attempts';
+    // Of runs only as many are looked at as it takes.
+    const isUnread = kind === 'runs' && status !== undefined;
+    const what = `${isOlder ? 'older' : 'more'} not ${isUnread ? 'looked at' : 'shown'}`;
     invocation.note(`${formatCount(more)} ${what}; all of them: --limit all`);
   }
   const latest = kind === 'attempts' ? (entries.at(-1)?.artifacts ?? []) : [];
@@ -116,14 +158,17 @@ function tableOf(listing: Listing): { columns: readonly Column[]; rows: Cell[][]
           formatCount(other),
         ]),
       };
-    case 'tasks':
+    case 'tasks': {
+      // Below a run the steps tell tasks apart.
+      const isOfRun = listing.path.split('/').length === 2;
       return {
         columns: TASK_COLUMNS,
         rows: listing.entries.map((entry) => [
-          nameCell(entry.task),
+          nameCell(isOfRun ? `${entry.step}/${entry.task}` : entry.task),
           ...attemptCells(entry, entry.attempts, entry),
         ]),
       };
+    }
     case 'attempts':
       return {
         columns: ATTEMPT_COLUMNS,
@@ -151,5 +196,6 @@ function attemptCells(
     durationCell(entry.durationMs),
     formatCount(artifacts),
     artifacts === 0 ? '' : formatBytes(bytes),
+    entry.error ? errorLine(entry.error) : '',
   ];
 }
