@@ -1,16 +1,40 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { orAborted } from './next-or-aborted.ts';
 
 /** Work that several callers wait for. */
-interface Flight<T> {
+interface Flight<T> extends Waiting {
   result: Promise<T>;
   waiting: number;
-  isOver: boolean;
   controller: AbortController;
+}
+
+/** Work under way, as whoever waits sees it. */
+interface Waiting {
+  /** The name that an error has for it. */
+  title: string;
+  /** The work within which it was begun. */
+  outer: Waiting | undefined;
+  /** What it waits for: one item for each of its calls. */
+  waitsFor: Set<{ flight: Waiting }>;
+  isOver: boolean;
+}
+
+/** The work within which code runs, of whatever `SingleFlight` of the process. */
+const within = new AsyncLocalStorage<Waiting>();
+
+/** The options of joining a flight. */
+export interface FlightOptions {
+  signal: AbortSignal | undefined;
+  /** The name that an error has for the work. */
+  title: string;
+  /** The error of a call that would wait for itself, by way of the works that are named, each of which waits for the next. */
+  circular: (titles: readonly string[]) => Error;
 }
 
 /**
  * Runs identical calls of one process once. A caller that is aborted leaves the others to wait; the work itself is aborted when
- * nobody waits for it any more, and is not joined from then on.
+ * nobody waits for it any more, and is not joined from then on. Work that would join what waits for it is refused: all of them would wait
+ * for ever.
  */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
@@ -19,18 +43,25 @@ export class SingleFlight<T> {
    * Begins `work`, or joins it, and resolves to its result.
    *
    * @param work - an async function. It may call `seal`: later calls do not join it any more, and begin work of their own.
-   * @throws StowageError `ABORTED`, and what `work` throws
+   * @throws StowageError `ABORTED`, what `circular` makes, and what `work` throws
    */
   async run(
     key: string,
     work: (signal: AbortSignal, seal: () => void) => Promise<T>,
-    signal: AbortSignal | undefined,
+    { signal, title, circular }: FlightOptions,
   ): Promise<T> {
-    const flight = this.#flights.get(key) ?? this.#begin(key, work);
+    const waiter = underWay();
+    const joined = this.#flights.get(key);
+    const circle = joined && waiter && wayTo(waiter, joined);
+    if (circle) throw circular(circle.map((flight) => flight.title));
+    const flight = joined ?? this.#begin(key, work, { title, outer: waiter });
+    const wait = { flight };
+    waiter?.waitsFor.add(wait);
     flight.waiting += 1;
     try {
       return await orAborted(() => flight.result, signal);
     } finally {
+      waiter?.waitsFor.delete(wait);
       flight.waiting -= 1;
       if (flight.waiting === 0 && !flight.isOver) {
         this.#leave(key, flight);
@@ -39,15 +70,26 @@ export class SingleFlight<T> {
     }
   }
 
-  #begin(key: string, work: (signal: AbortSignal, seal: () => void) => Promise<T>): Flight<T> {
+  #begin(
+    key: string,
+    work: (signal: AbortSignal, seal: () => void) => Promise<T>,
+    who: Pick<Waiting, 'title' | 'outer'>,
+  ): Flight<T> {
     const controller = new AbortController();
     let begin: (result: Promise<T>) => void = () => {};
     const result = new Promise<T>((resolve) => {
       begin = resolve;
     });
-    const flight: Flight<T> = { result, waiting: 0, isOver: false, controller };
+    const flight: Flight<T> = {
+      ...who,
+      waitsFor: new Set(),
+      result,
+      waiting: 0,
+      isOver: false,
+      controller,
+    };
     this.#flights.set(key, flight);
-    begin(work(controller.signal, () => this.#leave(key, flight)));
+    begin(within.run(flight, work, controller.signal, () => this.#leave(key, flight)));
     const land = (): void => {
       flight.isOver = true;
       this.#leave(key, flight);
@@ -61,4 +103,27 @@ export class SingleFlight<T> {
   #leave(key: string, flight: Flight<T>): void {
     if (this.#flights.get(key) === flight) this.#flights.delete(key);
   }
+}
+
+/** The innermost work within which the caller runs that has not ended. What a work began may go on after it, in a pool say. */
+function underWay(): Waiting | undefined {
+  let found = within.getStore();
+  while (found?.isOver) found = found.outer;
+  return found;
+}
+
+/** The works from one to another of which each waits for the next; `undefined` where there is no such way. */
+function wayTo(end: Waiting, start: Waiting): Waiting[] | undefined {
+  const ways: Waiting[][] = [[start]];
+  const seen = new Set([start]);
+  for (const way of ways) {
+    const last = way.at(-1) as Waiting;
+    if (last === end) return way;
+    for (const { flight } of last.waitsFor) {
+      if (seen.has(flight)) continue;
+      seen.add(flight);
+      ways.push([...way, flight]);
+    }
+  }
+  return undefined;
 }

@@ -97,7 +97,15 @@ export async function readTask(
   options: ReadAttemptOptions,
 ): Promise<ReadAttempt> {
   const { signal, metadataCache } = options;
-  const attempts = await listAttempts(storage, path, { signal, details: metadataCache !== undefined });
+  const listing = { signal, details: metadataCache !== undefined };
+  if (typeof rule.attempt === 'number') {
+    // A task may have been tried a thousand times: what others it has is of use to errors only.
+    const own = await listAttempts(storage, path, { ...listing, attempt: rule.attempt });
+    const files = own.get(rule.attempt);
+    const found = files && (await new TaskReader(storage, reader, path, options).read(rule.attempt, files));
+    if (found && (found.status === 'done' || rule.allowNotDone)) return found;
+  }
+  const attempts = await listAttempts(storage, path, listing);
   if (attempts.size === 0) throw await taskNotFound(storage, path, { signal });
   return readAttempt(storage, reader, path, attempts, rule, options);
 }
@@ -253,7 +261,8 @@ class TaskReader {
 
   /** Retention marks before it deletes: look again before calling a missing description damage. */
   async #missingDescription(number: number, base: string, subject: RecordSubject): Promise<FoundDescription> {
-    const files = (await listAttempts(this.#storage, this.#path, this.#options)).get(number);
+    const { signal } = this.#options;
+    const files = (await listAttempts(this.#storage, this.#path, { signal, attempt: number })).get(number);
     if (files?.has('deleted')) throw attemptDeleted(this.#path, number);
     if (files?.erasedRevision !== undefined) return this.#readErased(base, files.erasedRevision, subject);
     throw damage(base + SESSION_FILES.metadata, 'it is missing, and nothing says that it was given up');

@@ -97,7 +97,8 @@ async function isSameStore(a: ContentStore, b: ContentStore, options: CallOption
 
 /** The attempt's description is there, and nothing gave up its content. */
 async function stillStands({ content, facts }: AttemptView, options: CallOptions): Promise<boolean> {
-  const files = (await listAttempts(content.storage, facts.path, options)).get(facts.attempt);
+  const { path, attempt } = facts;
+  const files = (await listAttempts(content.storage, path, { ...options, attempt })).get(attempt);
   const givenUp = files?.has('deleted') || files?.has('purged') || files?.has('erased');
   return !givenUp && files?.has('done') === true && files.has('metadata');
 }

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
-import { invalidArgument } from '../errors.ts';
+import { invalidArgument, type StowageError } from '../errors.ts';
 import type { CachedTasks } from './cached-tasks.ts';
 import { tellUnrecorded } from './record.ts';
 import type { Provenance } from './result.ts';
@@ -49,6 +49,20 @@ export function refuseOwnCall(tasks: CachedTasks, task: string, key: string): vo
   throw invalidArgument(
     `Task "${task}" calls itself with the input that it was called with, and would wait for its own end. Call the plain function, or call it with another input.`,
     { task, key },
+  );
+}
+
+/**
+ * The error of calls of which each would wait for the next one, and the last for the first.
+ *
+ * @param names - those of their tasks, in this order
+ */
+export function waitForEachOther(names: readonly string[], key: string): StowageError {
+  const [task] = names;
+  const circle = [...names, task].map((name) => `"${name}"`).join(', which waits for ');
+  return invalidArgument(
+    `Calls of cached tasks would wait for each other for ever: ${circle}. Have one of the tasks call the plain function of the next, or pass it what it needs as an input.`,
+    { task, key, circle: names },
   );
 }
 

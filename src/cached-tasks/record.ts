@@ -146,15 +146,19 @@ export class AttemptRecording {
     return this.#failure ? undefined : attempt;
   }
 
-  /** Closes the attempt as failed. What keeps it from that is told by the channel; the task's own error is what counts. */
-  async fail(error: unknown): Promise<void> {
+  /**
+   * Closes the attempt as failed. What keeps it from that is told by the channel; the task's own error is what counts. Resolves as
+   * {@link done}.
+   */
+  async fail(error: unknown): Promise<OpenAttempt | undefined> {
     const attempt = this.#attempt;
-    if (!attempt || this.#failure) return;
+    if (!attempt || this.#failure) return undefined;
     // Not by the caller's signal: it may be what ended the task, and the attempt is to say so.
     await this.#within(async (signal) => {
       await this.#log?.end();
       await attempt.fail(error, { signal });
     }, undefined);
+    return this.#failure ? undefined : attempt;
   }
 
   /** An input that counts in the key by a digest of its own need not be one that can be saved. */
@@ -245,10 +249,14 @@ export async function recordHit<Input, Output>(
       const read = await new TaskOpener(flowName, tasks.context).open(pathspec, {}, options);
       // An entry may be signed, attempts are not: what was planted in its place is not to be recorded as the result.
       if (read.done?.metadataDigest !== metadataDigest) throw notTheSource(flowName, pathspec);
-      const attempt = (await tasks.openFirst(spec, options)) ?? (await tasks.open(spec, options));
+      const { runId: run, stepName: step, taskId: task, attempt: number } = provenance;
+      const source = { flow: flowName, run, step, task, attempt: number };
+      const next = await tasks.openAfter(source, spec, options);
+      const attempt = next ?? (await tasks.open(spec, options));
       try {
         await inheritAll(attempt, new AttemptView(content, registry, read), options);
         await attempt.done(options);
+        tasks.noteEnded(attempt, false);
       } catch (error) {
         giveUp(attempt, error);
         throw error;

@@ -4,8 +4,9 @@ import { orAborted } from '../async/next-or-aborted.ts';
 import type { CacheHit, SeenEntry } from '../cache/entry-reader.ts';
 import type { Lease } from '../cache/lease.ts';
 import { isStowageError, throwIfAborted } from '../errors.ts';
+import type { CacheEntrySource } from '../format/cache-entry.ts';
 import type { JsonValue } from '../format/json-value.ts';
-import { currentTask, noteRead, refuseOwnCall } from './current-task.ts';
+import { currentTask, noteRead, refuseOwnCall, waitForEachOther } from './current-task.ts';
 import type { Call, TaskDefinition } from './define.ts';
 import { type LoadedResult, loadHit } from './hits.ts';
 import { type CachedCallOptions, checkCallOptions } from './options.ts';
@@ -16,8 +17,13 @@ import { type RanCall, type RunOptions, runCall } from './run.ts';
 /** The result of a lookup that was no hit, for the run: the entry to replace, and the reason. */
 interface LookupResult {
   seen: SeenEntry | undefined;
+  /** The attempt that the entry names, where it can be read. */
+  source: CacheEntrySource | undefined;
   missReason: CallMissReason | undefined;
 }
+
+/** The options of a run that do not come of the lookup. */
+type OutsideOptions = Omit<RunOptions, 'mayBeFinished' | 'seenSource'>;
 
 const schemaNumbers = new WeakMap<object, number>();
 let schemas = 0;
@@ -87,7 +93,8 @@ async function resolveShared<Input, Output>(
 ): Promise<CachedResult<Output>> {
   const { output, tasks, checked } = definition;
   // What is too old for one task may be young enough for another of its name.
-  const flight = `${call.mode} ${checked.maxAgeMs ?? 'any age'} ${call.brief.key}`;
+  const { key } = call.brief;
+  const flight = `${call.mode} ${checked.maxAgeMs ?? 'any age'} ${key}`;
   const fly = async (inner: AbortSignal, seal: () => void): Promise<SharedResult> => {
     try {
       return { output, result: await resolveCall(definition, call, inner, seal) };
@@ -96,11 +103,13 @@ async function resolveShared<Input, Output>(
       return { output, refused: error };
     }
   };
-  let flown = await tasks.flights.run(flight, fly, signal);
+  const title = definition.name;
+  const options = { signal, title, circular: (titles: readonly string[]) => waitForEachOther(titles, key) };
+  let flown = await tasks.flights.run(flight, fly, options);
   if (flown.output !== output) {
     // What another definition's schema made of the result is not ours. What the function returned is stored by now, as a rule.
     if (call.mode === 'refresh' && 'result' in flown && flown.result.stored) call.mode = 'auto';
-    flown = await tasks.flights.run(`${call.mode} ${schemaNumber(output)} ${flight}`, fly, signal);
+    flown = await tasks.flights.run(`${call.mode} ${schemaNumber(output)} ${flight}`, fly, options);
   }
   if ('refused' in flown) throw flown.refused;
   return flown.result as CachedResult<Output>;
@@ -129,9 +138,10 @@ async function resolveCall<Input, Output>(
   const { maxAgeMs, cacheTimeoutMs } = checked;
   const { mode, brief } = call;
   const deadline = tasks.cache.deadline(cacheTimeoutMs);
-  const lookup: LookupResult = { seen: undefined, missReason: undefined };
+  const lookup: LookupResult = { seen: undefined, source: undefined, missReason: undefined };
   if (mode !== 'off') {
     const found = await tasks.cache.lookup(brief.key, { maxAgeMs, deadline, signal });
+    lookup.source = found.entry?.source;
     const isUnavailable = found.status === 'miss' && found.reason === 'unavailable';
     if (isUnavailable) tasks.warnings.failed(name, 'lookup', found.error);
     if (mode === 'refresh') {
@@ -193,13 +203,13 @@ async function runAndStore<Input, Output>(
   definition: TaskDefinition<Input, Output>,
   call: Call,
   lookup: LookupResult,
-  options: Omit<RunOptions, 'mayBeFinished'>,
+  options: OutsideOptions,
 ): Promise<CachedResult<Output>> {
   // Before the function may change its input; whether somebody did is looked at right before it is called.
   const full = call.isStored ? { ...call, brief: call.full() } : call;
   const mayBeFinished =
     call.mode === 'auto' && lookup.missReason === 'absent' && !definition.tasks.cache.isSigned;
-  const ran = await runCall(definition, full, { ...options, mayBeFinished });
+  const ran = await runCall(definition, full, { ...options, mayBeFinished, seenSource: lookup.source });
   if ('finished' in ran) return hitOf(full, ran.finished);
   return storeResult(definition, full, ran, lookup, options);
 }
@@ -213,7 +223,7 @@ async function storeResult<Input, Output>(
   call: Call,
   { value, durationMs, attempt, recorded, notSaved }: RanCall<Output>,
   { seen, missReason }: LookupResult,
-  { deadline, signal, lease }: Omit<RunOptions, 'mayBeFinished'>,
+  { deadline, signal, lease }: OutsideOptions,
 ): Promise<CachedResult<Output>> {
   const { tasks, checked, name } = definition;
   const { key } = call.brief;
@@ -238,7 +248,10 @@ async function storeResult<Input, Output>(
   const refresh = call.mode === 'refresh';
   const storing = { maxAgeMs: checked.maxAgeMs, replaces: seen, lease, refresh, deadline, signal };
   const outcome = await tasks.cache.store(key, entry, storing);
-  if (outcome.stored) return { stored: true, notStoredReason: undefined, notStoredError: undefined, ...ran };
+  if (outcome.stored) {
+    if (attempt) tasks.noteEnded(attempt, false);
+    return { stored: true, notStoredReason: undefined, notStoredError: undefined, ...ran };
+  }
   const { reason, error, winner } = outcome;
   if (error !== undefined) tasks.warnings.failed(name, 'store', error);
   const notStored = { ...ran, stored: false, notStoredReason: reason, notStoredError: error };

@@ -10,6 +10,7 @@ import { delay } from '../async/in-time.ts';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
 import type { Lease } from '../cache/lease.ts';
 import { invalidArgument, isStowageError, StowageError, thrownText } from '../errors.ts';
+import type { CacheEntrySource } from '../format/cache-entry.ts';
 import { taskIdOf } from '../format/cache-names.ts';
 import { withinTask } from './current-task.ts';
 import type { Call, ChangedPart, TaskDefinition } from './define.ts';
@@ -25,6 +26,8 @@ export interface RunOptions {
   lease: Lease | undefined;
   /** An attempt of the same run may have come to the result, and nobody have stored it. */
   mayBeFinished: boolean;
+  /** The attempt that an entry names, whether or not it counts. */
+  seenSource: CacheEntrySource | undefined;
 }
 
 /** A run that came to a result. */
@@ -86,16 +89,24 @@ async function runOnce<Input, Output>(
   const spec = { runId: call.runId, stepName: name, taskId: taskIdOf(key) };
   let finished: LoadedResult<Output> | undefined;
   const open = async (inner: { signal: AbortSignal }): Promise<OpenAttempt | undefined> => {
-    const first = await tasks.openFirst(spec, inner);
-    if (first) return first;
-    if (options.mayBeFinished && number === 0 && !call.changed())
-      finished = await findFinished(definition, call, options, inner.signal);
+    const isSought = options.mayBeFinished && number === 0;
+    const next =
+      isSought && tasks.hasUnstored(spec)
+        ? undefined
+        : await tasks.openAfter(options.seenSource, spec, inner);
+    if (next) return next;
+    if (isSought && !call.changed()) finished = await findFinished(definition, call, options, inner.signal);
     return finished ? undefined : tasks.open(spec, inner);
   };
   const recording = new AttemptRecording(name, deadline, signal);
   if (call.mode !== 'readonly') await recording.begin(open, definition.recordedInput(call.input));
   if (finished) return { finished };
   const within = { tasks, runId: call.runId, attempt: recording.attempt, key };
+  const fail = async (error: unknown): Promise<string | undefined> => {
+    const failed = await recording.fail(error);
+    if (failed) tasks.noteEnded(failed, false);
+    return failed?.pathspec;
+  };
   try {
     // Looking, waiting and recording took their time.
     const changed = (await call.changedBeside()) ?? call.changed();
@@ -109,28 +120,21 @@ async function runOnce<Input, Output>(
     // Before it is parsed: what is stored is what the function returned, and parsing may change it in place.
     if (form) await recording.saveOutput(form);
     const value = await definition.parseOutput(saved);
-    if (unsavable) return { value, durationMs, ...(await recordUnsavable(recording, unsavable)) };
+    if (unsavable) {
+      // Of an attempt that is done, what it made can be read: this one is to tell why there is nothing.
+      const recorded = await fail(unsavable);
+      const notSaved = { reason: 'unsavable' as const, error: unsavable };
+      return { value, durationMs, attempt: undefined, recorded, notSaved };
+    }
     const attempt = await recording.done(call.isStored ? { key, durationMs } : undefined);
+    if (attempt) tasks.noteEnded(attempt, call.isStored);
     const { failure } = recording;
     const notSaved = failure && { reason: 'unrecorded' as const, ...failure };
     return { value, durationMs, attempt, recorded: attempt?.pathspec, notSaved };
   } catch (error) {
-    await recording.fail(error);
+    await fail(error);
     throw error;
   }
-}
-
-/**
- * Closes the attempt of a result that cannot be saved as failed, so that its record tells why there is none: of one that is done, what it
- * made can be read.
- */
-async function recordUnsavable(
-  recording: AttemptRecording,
-  error: StowageError,
-): Promise<Pick<RanCall<unknown>, 'attempt' | 'recorded' | 'notSaved'>> {
-  await recording.fail(error);
-  const recorded = recording.failure ? undefined : recording.attempt?.pathspec;
-  return { attempt: undefined, recorded, notSaved: { reason: 'unsavable', error } };
 }
 
 /** Runs one try of a task's function with a context of its own; resolves with how long it ran, in whole milliseconds. */

@@ -85,16 +85,17 @@ export function logBase({ flow, run, step, task }: TaskPath, attempt: number): s
   return `logs/${flow}/${run}/${step}/${task}/${attempt}`;
 }
 
-/** One LIST: a task's attempts. Empty where there is no such task. */
+/** One LIST: a task's attempts, or one of them. Empty where there is none. */
 export async function listAttempts(
   storage: DataStoreStorage,
   path: TaskPath,
-  { signal, details }: ListAttemptsOptions,
+  { signal, details, attempt }: ListAttemptsOptions & { attempt?: number | undefined },
 ): Promise<TaskAttempts> {
-  const prefix = taskPrefix(path);
+  const folder = taskPrefix(path);
+  const prefix = attempt === undefined ? folder : `${folder}${attempt}.`;
   const attempts: TaskAttempts = new Map();
   for await (const page of storage.list({ prefix, signal, details })) {
-    for (const object of page.objects) addAttemptFile(attempts, object.name.slice(prefix.length), object);
+    for (const object of page.objects) addAttemptFile(attempts, object.name.slice(folder.length), object);
   }
   return attempts;
 }
