@@ -16,6 +16,7 @@ import type {
   StoredObject,
 } from './contract.ts';
 import { type ListEntry, pagesOf } from './list-pages.ts';
+import { SortedNames } from './memory/sorted-names.ts';
 import { compareNames } from './name-order.ts';
 import { validateObjectName, validatePrefix } from './names.ts';
 
@@ -28,24 +29,19 @@ interface MemoryObject {
 /** The state that instances share. */
 class MemoryObjects {
   readonly byName = new Map<string, MemoryObject>();
+  readonly names = new SortedNames();
   versions = 0;
-  #sorted: string[] | undefined;
 
   put(name: string, body: Uint8Array): MemoryObject {
     this.versions += 1;
     const object = { body, modifiedAtMs: Date.now(), version: this.versions };
-    if (!this.byName.has(name)) this.#sorted = undefined;
+    if (!this.byName.has(name)) this.names.add(name);
     this.byName.set(name, object);
     return object;
   }
 
   delete(name: string): void {
-    if (this.byName.delete(name)) this.#sorted = undefined;
-  }
-
-  sortedNames(): readonly string[] {
-    this.#sorted ??= [...this.byName.keys()].sort(compareNames);
-    return this.#sorted;
+    if (this.byName.delete(name)) this.names.delete(name);
   }
 }
 
@@ -171,11 +167,9 @@ export class MemoryStorage implements DataStoreStorage {
 
   *#entries(options: ListOptions): Generator<ListEntry> {
     const { prefix, startAfter = '', depth = 'all', details = false } = options;
-    const names = this.#objects.sortedNames();
     const first = compareNames(startAfter, prefix) > 0 ? startAfter : prefix;
     let lastFolder: string | undefined;
-    for (let i = firstIndex(names, first); i < names.length; i += 1) {
-      const name = names[i] as string;
+    for (const name of this.#namesFrom(first)) {
       if (!name.startsWith(prefix)) return;
       const slash = depth === 'one' ? name.indexOf('/', prefix.length) : -1;
       const folder = slash < 0 ? undefined : name.slice(0, slash + 1);
@@ -188,6 +182,15 @@ export class MemoryStorage implements DataStoreStorage {
         lastFolder = folder;
         if (compareNames(folder, startAfter) > 0) yield folder;
       }
+    }
+  }
+
+  /** All names from `first` on, those of objects that were deleted a moment ago among them. */
+  *#namesFrom(first: string): Generator<string> {
+    for (let names = this.#objects.names.from(first); names.length > 0; ) {
+      yield* names;
+      // No name lies between: none has a control character.
+      names = this.#objects.names.from(`${names.at(-1)}\0`);
     }
   }
 }
@@ -211,16 +214,4 @@ async function collect(stream: AsyncIterable<Uint8Array>, signal?: AbortSignal):
     offset += chunk.length;
   }
   return all;
-}
-
-/** The index of the first name that is not before `name`. */
-function firstIndex(names: readonly string[], name: string): number {
-  let low = 0;
-  let high = names.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compareNames(names[middle] as string, name) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -1,5 +1,7 @@
-import { closeSync, openSync, statSync } from 'node:fs';
+import { closeSync, openSync, type Stats, statSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
+import { BoundedMap } from '../../async/bounded-map.ts';
+import { mapBounded } from '../../async/bounded-work.ts';
 import type { StowageError } from '../../errors.ts';
 import { AdaptiveFsync } from './adaptive-fsync.ts';
 import { codeOf, isAbsent, localError } from './errors.ts';
@@ -7,6 +9,8 @@ import type { LocalSystem } from './system.ts';
 
 /** The most folders remembered as durable. Past that, all are forgotten, and synced once more when used. */
 const MAX_KNOWN_FOLDERS = 8_192;
+/** The most files remembered as durable. Past that, those that were used longest ago are synced once more. */
+const MAX_KNOWN_FILES = 16_384;
 /** The most fsyncs at a time in the thread pool. */
 const MAX_CONCURRENT_FSYNCS = 8;
 /** The most files and folders that wait for a barrier. Past that, they are synced without one. */
@@ -17,7 +21,8 @@ const SYNCS_FOLDERS = process.platform !== 'win32';
 /**
  * Makes files and names survive a power failure. A name is durable once the folder that holds it was synced after it
  * was made, and so was the parent of every folder on the way: of those this process made, and of those it finds,
- * because whoever made them may not have got that far.
+ * because whoever made them may not have got that far. What it made durable once is not synced again while it is the same file
+ * in the same folders.
  *
  * A failed fsync is not tried again, because the system may forget what it could not write and then say yes: the path
  * stays failed for as long as this instance lives, and so does every barrier that would have to vouch for it.
@@ -29,10 +34,14 @@ export class Durability {
   readonly #enabled: boolean;
   /** Folders that are durable up to the root of their file system, by the identity they had. */
   readonly #known = new Map<string, string>();
+  /** Files that are durable, and their names in the folders that they had then, by their identity. */
+  readonly #knownFiles = new BoundedMap<string, string>(MAX_KNOWN_FILES);
   readonly #failed = new Map<string, StowageError>();
   readonly #running = new Map<string, RunningSync>();
   #deferredFolders = new Set<string>();
   #deferredFiles = new Set<string>();
+  /** Files of this process that are durable as soon as their folders are, by their identity. */
+  #deferredNames = new Map<string, string>();
   #flushing: Promise<void> | undefined;
   #nextFlush: Promise<void> | undefined;
 
@@ -67,25 +76,57 @@ export class Durability {
     }
   }
 
-  /** Makes the names in `folder` durable now. `undefined` means done. */
-  syncFolder(folder: string): Promise<void> | undefined {
-    if (!this.#enabled || !SYNCS_FOLDERS) return undefined;
-    return this.#syncFolders([folder]);
+  /** The identity of a file that was synced, and is about to get its name: for {@link syncName} and {@link deferName}. */
+  identityOf(path: string): string | undefined {
+    return this.#enabled && SYNCS_FOLDERS ? fileIdentity(path) : undefined;
   }
 
-  /** Makes the names in `folder` durable by the next barrier. */
-  deferFolder(folder: string): Promise<void> | undefined {
+  /** Makes the name of a file that was synced durable now. `undefined` means done. */
+  syncName(path: string, identity: string | undefined): Promise<void> | undefined {
     if (!this.#enabled || !SYNCS_FOLDERS) return undefined;
+    const remember = (): void => this.#rememberFiles([[path, identity]]);
+    const pending = this.#syncFolders([dirname(path)]);
+    if (pending) return pending.then(remember);
+    remember();
+    return undefined;
+  }
+
+  /** Makes the name of a file that was synced durable by the next barrier. */
+  deferName(path: string, identity: string | undefined): Promise<void> | undefined {
+    if (!this.#enabled || !SYNCS_FOLDERS) return undefined;
+    if (identity !== undefined && this.#deferredNames.size < MAX_DEFERRED)
+      this.#deferredNames.set(path, identity);
+    return this.#deferFolder(dirname(path));
+  }
+
+  /** Makes a file that somebody may have written, and its name, durable by the next barrier, unless this process knows that it is. */
+  deferFile(path: string): Promise<void> | undefined {
+    if (!this.#enabled || this.#isKnown(path)) return undefined;
+    this.#deferredFiles.add(path);
+    const flushed = this.#deferredFiles.size >= MAX_DEFERRED ? this.flush() : undefined;
+    if (flushed || !SYNCS_FOLDERS) return flushed;
+    return this.#deferFolder(dirname(path));
+  }
+
+  #deferFolder(folder: string): Promise<void> | undefined {
     this.#deferredFolders.add(folder);
     return this.#deferredFolders.size >= MAX_DEFERRED ? this.flush() : undefined;
   }
 
-  /** Makes a file that somebody else wrote, and its name, durable by the next barrier. */
-  deferFile(path: string): Promise<void> | undefined {
-    if (!this.#enabled) return undefined;
-    this.#deferredFiles.add(path);
-    const flushed = this.#deferredFiles.size >= MAX_DEFERRED ? this.flush() : undefined;
-    return flushed ?? this.deferFolder(dirname(path));
+  /** True if the file, and each folder up to the root of the store, is the one that was made durable. */
+  #isKnown(path: string): boolean {
+    const known = this.#knownFiles.get(path);
+    if (known === undefined || fileIdentity(path) !== known) return false;
+    for (let folder = dirname(path); folder.length >= this.#root.length; folder = dirname(folder)) {
+      const stats = statSync(folder, { throwIfNoEntry: false });
+      if (!stats || this.#known.get(folder) !== folderIdentity(stats)) return false;
+      if (folder === dirname(folder)) break;
+    }
+    return true;
+  }
+
+  #rememberFiles(files: Iterable<readonly [path: string, identity: string | undefined]>): void {
+    for (const [path, identity] of files) if (identity !== undefined) this.#knownFiles.set(path, identity);
   }
 
   /**
@@ -105,12 +146,21 @@ export class Durability {
   #flushNow(): Promise<void> | undefined {
     const folders = this.#deferredFolders;
     const files = this.#deferredFiles;
+    const names = this.#deferredNames;
     if (folders.size === 0 && files.size === 0) return undefined;
     this.#deferredFolders = new Set();
     this.#deferredFiles = new Set();
+    this.#deferredNames = new Map();
+    // Before they are synced: what takes a name afterwards is another file.
+    const identities = [...files].map((path) => [path, fileIdentity(path)] as const);
+    const remember = (): void => {
+      this.#rememberFiles(names);
+      this.#rememberFiles(identities);
+    };
     const failed = (error: unknown): never => {
       for (const folder of folders) this.#deferredFolders.add(folder);
       for (const file of files) this.#deferredFiles.add(file);
+      for (const [path, identity] of names) this.#deferredNames.set(path, identity);
       throw error;
     };
     let pending: Promise<void> | undefined;
@@ -122,8 +172,11 @@ export class Durability {
     } catch (error) {
       failed(error);
     }
-    if (!pending) return undefined;
-    const flushing = pending.catch(failed).finally(() => {
+    if (!pending) {
+      remember();
+      return undefined;
+    }
+    const flushing = pending.then(remember, failed).finally(() => {
       if (this.#flushing === flushing) this.#flushing = undefined;
     });
     this.#flushing = flushing;
@@ -152,8 +205,7 @@ export class Durability {
         // Gone, and with it all that it held; or the root of a mounted file system, which has no name in its parent.
         if (!stats || (device !== undefined && stats.dev !== device)) break;
         device = stats.dev;
-        // A folder that was removed and made again may get its old inode, but is born later.
-        const identity = `${stats.ino}-${stats.birthtimeMs}`;
+        const identity = folderIdentity(stats);
         plan.set(path, identity);
         if (this.#known.get(path) === identity) break;
       }
@@ -169,12 +221,9 @@ export class Durability {
     return undefined;
   }
 
-  async #syncInPool(first: Promise<void>, rest: string[]): Promise<void> {
-    const work = async (): Promise<void> => {
-      for (let path = rest.pop(); path !== undefined; path = rest.pop()) await this.#syncPath(path);
-    };
-    const others = Array.from({ length: MAX_CONCURRENT_FSYNCS - 1 }, work);
-    await Promise.all([first.then(work), ...others]);
+  async #syncInPool(first: Promise<void>, rest: readonly string[]): Promise<void> {
+    const syncs = [() => first, ...rest.map((path) => () => this.#syncPath(path))];
+    await mapBounded(syncs, MAX_CONCURRENT_FSYNCS, async (sync) => sync());
   }
 
   /** Syncs a path. Calls that come while it is being synced share the next sync of it. */
@@ -251,3 +300,15 @@ interface RunningSync {
 }
 
 function ignore(): void {}
+
+/** A folder that was removed and made again may get its old inode, but is born later. */
+function folderIdentity(stats: Stats): string {
+  return `${stats.ino}-${stats.birthtimeMs}`;
+}
+
+/** The identity of a file, for as long as nobody writes it anew. None where the file system does not tell when a file was born. */
+function fileIdentity(path: string): string | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (!stats || stats.birthtimeMs === 0) return undefined;
+  return `${stats.dev}-${stats.ino}-${stats.birthtimeMs}-${stats.mtimeMs}-${stats.size}`;
+}

@@ -1,4 +1,4 @@
-import { type Dirent, readdirSync, type Stats, statSync } from 'node:fs';
+import { type Dirent, opendirSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import type { ListOptions } from '../contract.ts';
 import type { ListEntry } from '../list-pages.ts';
@@ -11,6 +11,12 @@ import {
   RESERVED_SEGMENT,
 } from '../names.ts';
 import { isAbsent, localError } from './errors.ts';
+
+/** The beginning of a segment that its file name has as it is, in either encoding; but the first letter of a device's name is encoded. */
+const PLAIN_BEGINNING = /^[a-z0-9_-]*/;
+const ENCODED = '%';
+/** The entries that are read of a folder at a time, where most of them are left out. */
+const READ_AT_ONCE = 128;
 
 /** A file or folder that was found, by the name of the object or the common prefix (ending in `/`) that it stands for. */
 interface Found {
@@ -27,15 +33,19 @@ interface Level {
 
 /**
  * Finds the objects of a listing, in order: depth first, each folder sorted by whole names, so that `a-b`, `a.b` and
- * `a/b` come as their bytes demand. Folders that hold nothing to be listed are not read.
+ * `a/b` come as their bytes demand. Folders that hold nothing to be listed are not read, and of the folder in which the prefix ends
+ * only what may begin so is decoded and sorted: the copies of a key are found in a millisecond or two beside thousands of others.
  */
 export function* walk(root: string, encoding: NameEncoding, options: ListOptions): Generator<ListEntry> {
   const { prefix, startAfter = '', depth = 'all', details = false } = options;
   const base = prefix.slice(0, prefix.lastIndexOf('/') + 1);
   if (base.startsWith(`${RESERVED_SEGMENT}/`)) return;
   const basePath = base ? join(root, encodeObjectName(base.slice(0, -1), encoding)) : root;
-  const read = (name: string, path: string): Level => ({ found: readFolder(name, path, encoding), next: 0 });
-  const levels = [read(base, basePath)];
+  const read = (name: string, path: string, beginning = ''): Level => ({
+    found: readFolder(name, path, encoding, beginning),
+    next: 0,
+  });
+  const levels = [read(base, basePath, prefix.slice(base.length))];
   for (let level = levels.at(-1); level; level = levels.at(-1)) {
     const found = level.found[level.next];
     level.next += 1;
@@ -61,10 +71,10 @@ function isLeftOut(found: Found, startAfter: string, depth: 'all' | 'one'): bool
 }
 
 /** Folders are opened one after another; one that vanished meanwhile held nothing that had to be listed. */
-function readFolder(name: string, path: string, encoding: NameEncoding): Found[] {
+function readFolder(name: string, path: string, encoding: NameEncoding, beginning = ''): Found[] {
   try {
     const found: Found[] = [];
-    for (const entry of readdirSync(path, { withFileTypes: true })) {
+    for (const entry of entriesOf(path, PLAIN_BEGINNING.exec(beginning)?.[0] ?? '')) {
       const one = foundAt(name, path, entry, encoding);
       if (one) found.push(one);
     }
@@ -73,6 +83,21 @@ function readFolder(name: string, path: string, encoding: NameEncoding): Found[]
     if (isAbsent(error)) return [];
     throw localError(error, { operation: 'list', name, path });
   }
+}
+
+/** The entries of a folder whose names may stand for what begins so, and maybe others. */
+function entriesOf(path: string, beginning: string): Dirent[] {
+  if (beginning === '') return readdirSync(path, { withFileTypes: true });
+  const found: Dirent[] = [];
+  const folder = opendirSync(path, { bufferSize: READ_AT_ONCE });
+  try {
+    for (let entry = folder.readSync(); entry; entry = folder.readSync()) {
+      if (entry.name.startsWith(beginning) || entry.name.startsWith(ENCODED)) found.push(entry);
+    }
+  } finally {
+    folder.closeSync();
+  }
+  return found;
 }
 
 /** The object or folder that an entry stands for. None, if this storage would not give such a name. */

@@ -66,6 +66,7 @@ export class Writer {
   ): Promise<boolean> {
     const { durability = 'immediate', signal } = options;
     const tmp = this.newTmpPath();
+    let identity: string | undefined;
     try {
       const flushed = durability === 'barrier' ? this.#durability.flush() : undefined;
       flushed?.catch(() => {});
@@ -76,14 +77,17 @@ export class Writer {
       if (written) await written;
       if (flushed) await flushed;
       throwIfAborted(signal);
+      identity = this.#durability.identityOf(tmp);
       if (!this.#link(tmp, target)) return false;
     } finally {
       remove(tmp);
     }
     // The object is visible now, so that an abort comes too late.
-    const folder = dirname(target.path);
+    const { path } = target;
     const synced =
-      durability === 'deferred' ? this.#durability.deferFolder(folder) : this.#durability.syncFolder(folder);
+      durability === 'deferred'
+        ? this.#durability.deferName(path, identity)
+        : this.#durability.syncName(path, identity);
     if (synced) await synced;
     return true;
   }

@@ -1,4 +1,15 @@
-import { fstatSync, linkSync, mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
+import {
+  fstatSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -147,8 +158,85 @@ describe.each([
     await storage.persist([], { durability: 'barrier' });
     expect(one.log.sort()).toEqual(['.', 'a', 'b']);
     one.log.length = 0;
-    await storage.persist(['b/1'], { durability: 'barrier' });
+    writeFileSync(join(one.root, 'b/2'), bytes);
+    await storage.persist(['b/2'], { durability: 'barrier' });
     expect(one.log.sort()).toEqual(['b', 'file']);
+  });
+
+  it('are not done again for what this process made durable, whether it wrote it or found it', async () => {
+    const one = disk(inPool);
+    const storage = await open(one);
+    await (await LocalStorage.open(one.root, { fsync: false })).create('c/found', bytes);
+    await storage.create('a/now', bytes);
+    await storage.create('b/deferred', bytes, { durability: 'deferred' });
+    await storage.create('b/large', new Uint8Array(100_000), { durability: 'deferred' });
+    await storage.persist(['c/found'], { durability: 'barrier' });
+    one.log.length = 0;
+    await storage.persist(['a/now', 'b/deferred', 'b/large', 'c/found'], { durability: 'barrier' });
+    expect(one.log).toEqual([]);
+  });
+
+  it.each<[string, (root: string) => void]>([
+    [
+      'a file of that name, length and time that was put in its place',
+      (root) => {
+        const { atime, mtime } = statSync(join(root, 'a/b/c'));
+        writeFileSync(join(root, 'other'), bytes);
+        utimesSync(join(root, 'other'), atime, mtime);
+        renameSync(join(root, 'other'), join(root, 'a/b/c'));
+      },
+    ],
+    [
+      'a file that was changed where it lies',
+      (root) => writeFileSync(join(root, 'a/b/c'), 'longer than before'),
+    ],
+    [
+      'a folder with links to the same files that was put in the place of the one above it',
+      (root) => {
+        renameSync(join(root, 'a'), join(root, 'old'));
+        mkdirSync(join(root, 'a/b'), { recursive: true });
+        linkSync(join(root, 'old/b/c'), join(root, 'a/b/c'));
+      },
+    ],
+    [
+      'a folder that was moved into another one, with all that it holds',
+      (root) => {
+        renameSync(join(root, 'a'), join(root, 'old'));
+        mkdirSync(join(root, 'a'));
+        renameSync(join(root, 'old/b'), join(root, 'a/b'));
+      },
+    ],
+    [
+      'a store that was removed and copied back',
+      (root) => {
+        const { atime, mtime } = statSync(join(root, 'a/b/c'));
+        rmSync(root, { recursive: true });
+        mkdirSync(join(root, 'a/b'), { recursive: true });
+        writeFileSync(join(root, 'a/b/c'), bytes);
+        utimesSync(join(root, 'a/b/c'), atime, mtime);
+      },
+    ],
+  ])('are done again for %s', async (_, change) => {
+    const one = disk(inPool);
+    const storage = await open(one);
+    await storage.create('a/b/c', bytes);
+    await storage.persist(['a/b/c'], { durability: 'barrier' });
+    await new Promise((done) => setTimeout(done, 20));
+    change(one.root);
+    one.log.length = 0;
+    await storage.persist(['a/b/c'], { durability: 'barrier' });
+    expect(inStore(one)).toContain('file');
+    expect(inStore(one)).toContain('a/b');
+  });
+
+  it('that failed leave nothing behind that counts as durable', async () => {
+    const one = disk(inPool);
+    const storage = await open(one);
+    await storage.create('a/1', bytes, { durability: 'deferred' });
+    one.failing = 'a';
+    await expect(storage.persist([], { durability: 'barrier' })).rejects.toThrow('EIO');
+    await expect(storage.persist(['a/1'], { durability: 'barrier' })).rejects.toThrow('EIO');
+    await expect(storage.close()).rejects.toThrow('EIO');
   });
 
   it('of barriers side by side are shared', async () => {
