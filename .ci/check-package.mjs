@@ -17,7 +17,7 @@ const INSTALLS = [
   { name: 'without optional packages', options: ['--omit=optional'], hasOptional: false },
 ];
 
-const OPTIONAL = ['@toondepauw/node-zstd'];
+const OPTIONAL = ['@aws-sdk/client-s3', '@azure/storage-blob', '@toondepauw/node-zstd'];
 
 let failures = 0;
 const folder = mkdtempSync(join(tmpdir(), 'stowage-package-'));
@@ -43,8 +43,13 @@ function checkAll() {
       expectOptional(project, hasOptional);
       expectNothingCompiled(project);
     });
-    if (installed) checkProject(name, project, store);
-    if (installed && index === 0) checkTypes(name, project);
+    if (!installed) return;
+    checkProject(name, project, store);
+    check(`${name}: the libraries of buckets`, () =>
+      run(project, 'node', 'buckets.mjs', hasOptional ? 'installed' : 'missing'),
+    );
+    // Where no library of a service is, the declarations can name none.
+    if (!hasOptional) checkTypes(name, project, options);
   });
 }
 
@@ -64,9 +69,12 @@ function checkProject(name, project, store) {
 }
 
 /** The shipped declarations, by the TypeScript of today and by an older one that many still use. */
-function checkTypes(name, project) {
+function checkTypes(name, project, options) {
   const compilers = ['typescript@7', 'typescript-5@npm:typescript@5.9', '@types/node@20'];
-  check(`${name}: npm install typescript`, () => run(project, 'npm', 'install', '--save-dev', ...compilers));
+  check(`${name}: npm install typescript`, () => {
+    run(project, 'npm', 'install', '--save-dev', ...options, ...compilers);
+    expectOptional(project, false);
+  });
   for (const compiler of ['typescript', 'typescript-5']) {
     const tsc = join('node_modules', compiler, compiler === 'typescript' ? 'bin/tsc' : 'lib/tsc.js');
     check(`${name}: types by ${compiler}`, () => run(project, 'node', tsc, '-p', '.'));

@@ -1,13 +1,18 @@
 // Type-checked, with `strict` and all shipped declarations, against the installed package; never run.
 import {
   type ArtifactInfo,
+  type DataStoreStorage,
   FlowDataStore,
   isStowageError,
   type OpenTaskDataStore,
+  openStorage,
   type StandardSchema,
   type StowageErrorCode,
   type TaskDataStore,
 } from 'stowage';
+import type { AzureStorage } from 'stowage/azure';
+import type { GcsStorage } from 'stowage/gcs';
+import type { S3Storage } from 'stowage/s3';
 import { type ConformanceCase, storageConformance } from 'stowage/testing';
 
 interface Metrics {
@@ -44,3 +49,10 @@ export function isGone(error: unknown): boolean {
 }
 
 export const cases: readonly ConformanceCase[] = storageConformance();
+
+export const buckets = async (
+  storage: S3Storage | AzureStorage | GcsStorage,
+): Promise<DataStoreStorage[]> => [
+  storage,
+  await openStorage('s3://bucket', { s3: { region: 'eu-central-1', storageClass: 'STANDARD_IA' } }),
+];

@@ -4,7 +4,7 @@
  *
  *     load -> split -> fit (a call for each genre) -> compare
  *
- * Each step is a cached task. Start it by `npm run demo`, or `node docs/examples/movies.mjs <store>`, and start it twice: the
+ * Each step is a cached task. In the repository, start it by `npm run demo`, or `node docs/examples/movies.mjs <store>`, and start it twice: the
  * second run finds every result, runs nothing, and stores no content. Then change the body of a function, and start it again: that
  * step runs, and those whose inputs are other ones now. Steps behind one that comes to what it came to before do not.
  */
@@ -12,7 +12,6 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { linearRegression, linearRegressionLine, median, quantile, rSquared } from 'simple-statistics';
 import { FlowDataStore } from 'stowage';
 import { drawChart, measureStore, printRun } from './movies-report.mjs';
 
@@ -26,6 +25,7 @@ import { drawChart, measureStore, printRun } from './movies-report.mjs';
  *   between: number[], surprise: { title: string, released: Date, factor: number } }} Model
  */
 
+const { linearRegression, linearRegressionLine, median, quantile, rSquared } = await loadStatistics();
 const storage = process.argv[2] ?? './.stowage';
 const parameters = { minFilms: 100, minBudget: 100_000 };
 
@@ -251,4 +251,17 @@ async function serveFilms() {
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
   const url = `http://127.0.0.1:${port}/movies.json`;
   return { source: `${name} ${version}`, url, close: () => server.close() };
+}
+
+/** Ends the program where the libraries are missing: the demo's own, they come with the repository and not with the package. */
+async function loadStatistics() {
+  try {
+    import.meta.resolve('vega-datasets');
+    return await import('simple-statistics');
+  } catch {
+    console.error(
+      'This example needs two packages that stowage does not bring: npm install simple-statistics vega-datasets',
+    );
+    process.exit(1);
+  }
 }

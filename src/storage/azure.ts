@@ -4,7 +4,12 @@ import { type AzureStorageOptions, type CheckedAzureOptions, checkAzureOptions }
 import { BucketStorage } from './bucket/bucket-storage.ts';
 import type { DataStoreStorage, UnfinishedWrites } from './contract.ts';
 
-export type { AzureAccessTier, AzureStorageOptions, AzureTokenCredential } from './azure/options.ts';
+export type {
+  AzureAccessTier,
+  AzureContainerClient,
+  AzureStorageOptions,
+  AzureTokenCredential,
+} from './azure/options.ts';
 
 const UNFINISHED: UnfinishedWrites = Object.freeze({ kind: 'expiring', afterMs: 7 * 24 * 60 * 60 * 1000 });
 

@@ -8,11 +8,21 @@ import type {
 } from './contract.ts';
 import { parseS3Address } from './s3/address.ts';
 import { S3Driver } from './s3/driver.ts';
-import { type CheckedS3Options, checkS3Options, type S3StorageOptions } from './s3/options.ts';
-import { type UnfinishedUpload, UnfinishedUploads } from './s3/unfinished-uploads.ts';
+import {
+  type CheckedS3Options,
+  checkS3Options,
+  type S3StorageOptions,
+  type UnfinishedUpload,
+} from './s3/options.ts';
+import { UnfinishedUploads } from './s3/unfinished-uploads.ts';
 
-export type { S3StorageOptions, StorageClass } from './s3/options.ts';
-export type { UnfinishedUpload } from './s3/unfinished-uploads.ts';
+export type {
+  S3ClientOfSdk,
+  S3Credentials,
+  S3StorageOptions,
+  StorageClass,
+  UnfinishedUpload,
+} from './s3/options.ts';
 
 /**
  * Keeps objects in a bucket of S3, or of a server that speaks its protocol, for any number of processes on any number of

@@ -83,6 +83,25 @@ describe('what package.json exports', () => {
   );
 });
 
+/** The packages that a declaration file names, and those of all declarations that it imports. */
+function packagesOf(path: string, seen: Set<string> = new Set()): string[] {
+  if (seen.has(path)) return [];
+  seen.add(path);
+  const text = readFileSync(path, 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
+  return [...text.matchAll(/(?:from |import\()['"]([^'"]+)['"]/g)].flatMap(([, from = '']) => {
+    if (!from.startsWith('.')) return from.startsWith('node:') ? [] : [from];
+    return packagesOf(resolve(dirname(path), from.replace(/\.[jt]s$/, '.d.ts')), seen);
+  });
+}
+
+describe('what a program that uses the package type-checks', () => {
+  it.each(subpaths)('$subpath names no type of a library that may be missing', ({ types }) => {
+    const seen = new Set<string>();
+    expect(packagesOf(join(ROOT, types), seen)).toEqual([]);
+    expect(seen.size).toBeGreaterThan(2);
+  });
+});
+
 describe('the command', () => {
   const commands = Object.entries(manifest.bin);
 

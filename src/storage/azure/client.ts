@@ -22,7 +22,7 @@ const MAX_SOCKETS = 128;
 /** @throws StowageError `INVALID_ARGUMENT`, `STORAGE_CREDENTIALS`; `STORAGE_UNSUPPORTED` where the SDK is not installed */
 export async function connect(options: CheckedAzureOptions): Promise<AzureConnection> {
   if (options.containerClient) {
-    const { containerClient: container } = options;
+    const container = options.containerClient as ContainerClient;
     const sasExpiresAtMs = expiryOf(new URL(container.url).search.slice(1));
     return { container, mayRepeat: true, sasExpiresAtMs, close() {} };
   }
@@ -46,7 +46,8 @@ async function loadSdk(): Promise<AzureSdk> {
   } catch (cause) {
     throw new StowageError(
       'STORAGE_UNSUPPORTED',
-      'Stores on Azure need the package @azure/storage-blob, which cannot be loaded here: npm install @azure/storage-blob.',
+      'Stores on Azure need the optional package @azure/storage-blob, which cannot be loaded here: ' +
+        'npm install @azure/storage-blob@12.32 (the last for Node.js 20).',
       { details: { package: '@azure/storage-blob' }, cause },
     );
   }

@@ -1,4 +1,3 @@
-import type { ContainerClient } from '@azure/storage-blob';
 import { StowageError } from '../../errors.ts';
 import { ANYTHING, type OptionTable, TEXT } from '../../options/option-table.ts';
 import { checkBucketOptions, transferOptions } from '../bucket/options.ts';
@@ -25,10 +24,10 @@ export interface AzureStorageOptions {
   /** The giver of tokens of Microsoft Entra ID. Default, without any of the above: `DefaultAzureCredential` of `@azure/identity`. */
   credential?: AzureTokenCredential | undefined;
   /**
-   * A client to use, for proxies, policies or credentials of one's own; nothing else of the account may be given then. It
+   * A `ContainerClient` of `@azure/storage-blob` 12 to use, for proxies, policies or credentials of one's own; nothing else of the account may be given then. It
    * should have `retryOptions: { maxTries: 1 }`, because retries are the business of `RetryStorage`.
    */
-  containerClient?: ContainerClient | undefined;
+  containerClient?: AzureContainerClient | undefined;
   /** The access tier of what is written; none that has to be restored before it can be read. Default: the account's own. */
   tier?: AzureAccessTier | undefined;
   /** The longest time in which nothing is sent or received before a request fails. Default 60,000 (1 minute). */
@@ -40,6 +39,15 @@ export interface AzureStorageOptions {
   partBytes?: number | undefined;
   /** The most parts of `partBytes` under way at a time, of all calls together, in each direction. Default 8. */
   concurrency?: number | undefined;
+}
+
+/** Parts of a `ContainerClient` of `@azure/storage-blob` 12 by which it is known, so that nobody needs the SDK to read these types. */
+export interface AzureContainerClient {
+  readonly url: string;
+  readonly containerName: string;
+  readonly accountName: string;
+  /** Makes a client of one blob. */
+  getBlockBlobClient(blobName: string): object;
 }
 
 /** The access tiers whose blobs can be read at once. */

@@ -31,7 +31,7 @@ const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 export async function connect(options: CheckedS3Options): Promise<S3Connection> {
   const sdk = await loadSdk();
   if (!options.client) checkEndpointOfEnvironment(options);
-  if (options.client) return { sdk, client: options.client, isOwn: false };
+  if (options.client) return { sdk, client: options.client as S3Client, isOwn: false };
   const client = newClient(sdk, options, options.region);
   try {
     await client.config.region();
@@ -72,7 +72,8 @@ async function loadSdk(): Promise<S3Sdk> {
   } catch (cause) {
     throw new StowageError(
       'STORAGE_UNSUPPORTED',
-      'Stores on S3 need the package @aws-sdk/client-s3, which cannot be loaded here: npm install @aws-sdk/client-s3.',
+      'Stores on S3 need the optional package @aws-sdk/client-s3, which cannot be loaded here: ' +
+        'npm install @aws-sdk/client-s3.',
       { details: { package: '@aws-sdk/client-s3' }, cause },
     );
   }

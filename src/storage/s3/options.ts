@@ -1,4 +1,3 @@
-import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { StowageError } from '../../errors.ts';
 import { ANYTHING, FLAG, type OptionTable, oneOf, TEXT } from '../../options/option-table.ts';
 import { checkBucketOptions, transferOptions } from '../bucket/options.ts';
@@ -19,12 +18,12 @@ export interface S3StorageOptions {
   /** True if the bucket is named in the path rather than the host. Default: with an endpoint `true`, on AWS `false`. */
   forcePathStyle?: boolean | undefined;
   /** Keys, or a provider of them. Default: the AWS SDK's own chain (environment, profiles, SSO, instance roles). */
-  credentials?: S3ClientConfig['credentials'] | undefined;
+  credentials?: S3Credentials | (() => Promise<S3Credentials>) | undefined;
   /**
-   * A client to use, for proxies, agents or signing of one's own. It should have `maxAttempts: 1`, because retries are the
+   * An `S3Client` of `@aws-sdk/client-s3` 3 to use, for proxies, agents or signing of one's own. It should have `maxAttempts: 1`, because retries are the
    * business of `RetryStorage`. Closing the storage does not destroy it. Default: one is made from the options above.
    */
-  client?: S3Client | undefined;
+  client?: S3ClientOfSdk | undefined;
   /** The encryption of objects at rest: `AES256`, `aws:kms` or `aws:kms:dsse`. Default: as the bucket does. */
   serverSideEncryption?: 'AES256' | 'aws:kms' | 'aws:kms:dsse' | undefined;
   /** The key of AWS KMS to encrypt by; implies `aws:kms`. Default: the account's own. */
@@ -49,6 +48,25 @@ export interface S3StorageOptions {
   singleWriter?: boolean | undefined;
 }
 
+/** Keys of AWS, as the AWS SDK has them (`AwsCredentialIdentity`). */
+export interface S3Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** Only with temporary keys. */
+  readonly sessionToken?: string;
+  /** The time at which a provider is asked again. Default: never. */
+  readonly expiration?: Date;
+}
+
+/** Parts of an `S3Client` of `@aws-sdk/client-s3` 3 by which it is known, so that nobody needs the SDK to read these types. */
+export interface S3ClientOfSdk {
+  readonly config: { readonly region: () => Promise<string> };
+  /** Sends a command of the SDK. */
+  send(command: never): Promise<unknown>;
+  /** Closes its sockets. */
+  destroy(): void;
+}
+
 /** The storage classes of S3 whose objects can be read at once. */
 export type StorageClass =
   | 'STANDARD'
@@ -58,6 +76,15 @@ export type StorageClass =
   | 'GLACIER_IR'
   | 'REDUCED_REDUNDANCY'
   | 'EXPRESS_ONEZONE';
+
+/** An upload in parts that was begun and neither completed nor aborted. Its parts are invisible, but cost storage. */
+export interface UnfinishedUpload {
+  /** The object that it would have become. */
+  name: string;
+  uploadId: string;
+  /** Milliseconds since 1970, by the server's clock. */
+  startedAtMs: number;
+}
 
 /** {@link S3StorageOptions} with every default that does not depend on the surroundings. */
 export interface CheckedS3Options extends S3StorageOptions {

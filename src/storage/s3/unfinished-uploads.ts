@@ -2,15 +2,7 @@ import type { MultipartUpload, Part } from '@aws-sdk/client-s3';
 import { type BucketCalls, Refused } from '../bucket/calls.ts';
 import type { CallOptions } from '../contract.ts';
 import { nextOf, type S3Driver } from './driver.ts';
-
-/** An upload in parts that was begun and neither completed nor aborted. Its parts are invisible, but cost storage. */
-export interface UnfinishedUpload {
-  /** The object that it would have become. */
-  name: string;
-  uploadId: string;
-  /** Milliseconds since 1970, by the server's clock. */
-  startedAtMs: number;
-}
+import type { UnfinishedUpload } from './options.ts';
 
 interface Page<Item> {
   items: Item[];
