@@ -33,6 +33,15 @@ function plant(at: string, key: string, bytes: string | Uint8Array): void {
 }
 
 describe('stowage cache ls', () => {
+  it('tells in a narrow terminal too which attempt made an entry', async () => {
+    for (const columns of [80, 40]) {
+      const { stdout } = await stowage(store, ['cache', 'ls'], { columns });
+      for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(columns);
+      expect(stdout).toContain('ATTEMPT');
+      expect(stdout.match(/Train\//g)?.length, stdout).toBeGreaterThanOrEqual(3);
+    }
+  });
+
   it('lists the entries, newest first', async () => {
     const { first, second, newer, embedded } = keys;
     expect(await keysOf()).toEqual([embedded, newer, second, first]);

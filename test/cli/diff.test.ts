@@ -55,6 +55,24 @@ beforeAll(async () => {
   }
 });
 
+it('tells how a value changed in a narrow terminal as well', async () => {
+  const narrow = join(folder, 'narrow');
+  const flow = await FlowDataStore.open({ flowName: 'Train', storage: narrow });
+  const runs = ['2026-12-01T08:00:00.000Z', '2026-12-02T08:00:00.000Z'];
+  for (const [index, runId] of runs.entries()) {
+    const artifacts = { metrics: { auc: 0.9 + index / 100 }, weights: Float64Array.of(index, 1, 2) };
+    await flow.task({ runId, stepName: 'fit', taskId: 'drama' }, (task) => task.saveArtifacts(artifacts));
+  }
+  await flow.close();
+  const args = ['diff', ...runs.map((run) => `Train/${run}`)];
+  for (const columns of [80, 40]) {
+    const { stdout } = await stowage(narrow, args, { columns });
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(columns);
+    expect(stdout).toMatch(/metrics +changed\s+auc: 0\.9 -> 0\.91 +\(\+0\.01\)/);
+    expect(stdout.match(/\bHOW\b/g)).toHaveLength(1);
+  }
+});
+
 describe('stowage diff of two tasks', () => {
   it('tells which artifacts changed, and how', async () => {
     const { code, stdout, stderr } = await stowage(store, ['diff', 'Train/r1/load/0', 'Train/r2/load/0']);

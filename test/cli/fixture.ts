@@ -32,18 +32,26 @@ class Kept extends Writable {
 
 const PAINTED = ['NO_COLOR', 'FORCE_COLOR', 'COLUMNS'];
 
-/** Runs `stowage` on a store to its end: all of the program but its process. */
-export async function stowage(store: string | undefined, args: readonly string[]): Promise<Ended> {
+/** Runs `stowage` on a store to its end: all of the program but its process; in so many columns, if that is given. */
+export async function stowage(
+  store: string | undefined,
+  args: readonly string[],
+  { columns }: { columns?: number } = {},
+): Promise<Ended> {
   const all = store === undefined ? [...args] : [...args, '--store', store];
   const [stdout, stderr] = [new Kept(), new Kept()];
   const before = { ...process.env };
   for (const name of PAINTED) delete process.env[name];
+  if (columns !== undefined) process.env.COLUMNS = String(columns);
   try {
     const code = await runCli(all, { stdout, stderr }, new AbortController().signal);
     const bytes = Buffer.concat(stdout.pieces);
     return { code, stdout: bytes.toString(), stderr: Buffer.concat(stderr.pieces).toString(), bytes };
   } finally {
-    for (const name of PAINTED) if (before[name] !== undefined) process.env[name] = before[name];
+    for (const name of PAINTED) {
+      delete process.env[name];
+      if (before[name] !== undefined) process.env[name] = before[name];
+    }
   }
 }
 

@@ -66,6 +66,94 @@ describe('stowage show', () => {
     expect((await stowage(store, ['show', `${RUN}/fit/drama`, '--attempt', '0'])).stdout).toBe(failed.stdout);
   });
 
+  it('tells an error whole, and its stack where it is asked for', async () => {
+    const path = `${RUN}/fit/drama/0`;
+    const { stdout } = await stowage(store, ['show', path]);
+    expect(stdout).toContain(
+      'RangeError: diverged\ncaused by TypeError: NaN in layer 3\nwith stacks: --stack\n',
+    );
+    expect(stdout).not.toMatch(/^ +at /m);
+    const stacked = (await stowage(store, ['show', path, '--stack'])).stdout;
+    expect(stacked).toMatch(/^RangeError: diverged\n( +at .*\n)+caused by TypeError: NaN in layer 3\n +at /m);
+    expect(stacked).not.toContain('--stack');
+    expect((await stowage(store, ['show', RUN, '--stack'])).stderr).toContain('--stack is for one task');
+  });
+
+  it('cuts no message in a narrow terminal, neither of a run nor of earlier attempts', async () => {
+    const folder = join(scratch, 'long-messages');
+    const flow = await FlowDataStore.open({ flowName: 'F', storage: folder });
+    const message =
+      'the service did not answer within the time that it was given, five times in a row, and why is below';
+    for (const text of [message, 'again', message]) {
+      const work = () => Promise.reject(new Error(`${text}\nline two`));
+      await flow.task({ runId: 'r', stepName: 's', taskId: '0' }, work).catch(() => {});
+    }
+    await flow.close();
+    for (const columns of [80, 40]) {
+      const oneLine = async (path: string): Promise<string> => {
+        const { stdout } = await stowage(folder, ['show', path], { columns });
+        for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(columns);
+        return stdout.replace(/[\s│]+/g, ' ');
+      };
+      expect(await oneLine('F/r')).toContain(`Error: ${message} line two`);
+      const shown = await oneLine('F/r/s/0');
+      expect(shown.split(`Error: ${message} line two`)).toHaveLength(3);
+      expect(shown).toMatch(/Error: again(?: |\\n)line two/);
+    }
+  });
+
+  it('folds a step of many tasks: counts, the first, those that failed, and how to see all', async () => {
+    const folder = join(scratch, 'many');
+    const flow = await FlowDataStore.open({ flowName: 'F', storage: folder });
+    const tasks = Array.from({ length: 40 }, (_, index) => index);
+    await Promise.all(
+      tasks.map((index) =>
+        flow
+          .task({ runId: 'a run', stepName: 'judge', taskId: String(index) }, async (task) => {
+            if (index === 30) throw new Error('no answer');
+            await task.saveArtifacts({ score: index });
+          })
+          .catch(() => {}),
+      ),
+    );
+    await flow.task({ runId: 'a run', stepName: 'report', taskId: '0' }, (task) =>
+      task.saveArtifacts({ mean: 1 }),
+    );
+    await flow.close();
+    const { stdout, stderr } = await stowage(folder, ['show', 'F/a run']);
+    expect(stderr).toBe("stowage: all tasks: stowage show --all 'F/a run'\n");
+    expect(stdout.split('\n').length).toBeLessThan(30);
+    expect(stdout).toContain('├─ judge: 40 tasks, 39 done, 1 failed\n');
+    expect(stdout).toMatch(
+      /─ 4 +done.*\n.*score.*\n.*─ 30 +failed.*\n.*Error: no answer\n.*─ 34 more, all done\n/,
+    );
+    expect(stdout).toMatch(/mean/);
+    const all = await stowage(folder, ['show', '--all', 'F/a run']);
+    expect(all.stderr).toBe('');
+    expect(all.stdout.match(/score/g)).toHaveLength(39);
+    const { steps } = await json(folder, ['show', 'F/a run']);
+    expect(steps[0].tasks).toHaveLength(40);
+    expect((await stowage(folder, ['show', '--all', 'F/a run/judge/0'])).code).toBe(2);
+  });
+
+  it('shows at most twenty of those that failed, and counts the rest', async () => {
+    const { treeOf } = await import('../../src/cli/show/tree.ts');
+    const attempt = { attempt: 0, status: 'failed' as const, artifacts: [] };
+    const tasks = Array.from({ length: 1000 }, (_, index) => ({ task: String(index), attempts: [attempt] }));
+    const run = {
+      flow: 'F',
+      run: 'r',
+      status: 'open' as const,
+      createdAt: '',
+      tags: [],
+      parameters: {},
+      parents: [],
+    };
+    const [node] = treeOf({ ...run, steps: [{ step: 's', tasks }] }, false);
+    expect(node?.children).toHaveLength(21);
+    expect(node?.children?.at(-1)?.cells[0]).toMatchObject({ text: '980 more, all failed' });
+  });
+
   it('tells the members of an AggregateError, and the cause of each', async () => {
     const folder = join(scratch, 'members');
     const flow = await FlowDataStore.open({ flowName: 'F', storage: folder });

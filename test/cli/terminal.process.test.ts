@@ -24,7 +24,10 @@ function inTerminal(
     encoding: 'utf8',
     env: { ...inherited, TERM: 'xterm', ...environment },
   });
-  return { screen: stdout.replaceAll('\r\n', '\n'), code: status };
+  // Lines of progress, which a busy machine shows, are gone once the next one comes.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  const screen = stdout.replaceAll('\r\n', '\n').replace(/\r\x1b\[K(?:[^\r\n]*\r\x1b\[K)*/g, '');
+  return { screen, code: status };
 }
 
 describe.runIf(hasScript)('in a terminal', () => {

@@ -218,11 +218,68 @@ describe('tables', () => {
     expect(tableLines(columns, rows, { ...options, width: 10 })[1]).toBe('a-name…rs!');
   });
 
+  const withReason: Column[] = [
+    { header: 'NAME', shrinks: true },
+    { header: 'SIZE', align: 'right', dropOrder: 1 },
+    { header: 'HOW', shrinks: true, folds: 12 },
+  ];
+  const whole: Column[] = [...withReason.slice(0, 2), { header: 'WHY', folds: Number.POSITIVE_INFINITY }];
+
+  it('cut a column that stays before it goes, and fold it where too little would be left', () => {
+    const rows = [['a-name', '1 B', 'one two three four five']];
+    expect(tableLines(withReason, rows, { ...options, width: 32 })).toEqual([
+      'NAME    SIZE  HOW',
+      'a-name   1 B  one two thre… five',
+    ]);
+    expect(tableLines(withReason, rows, { ...options, width: 22 })).toEqual([
+      'NAME    HOW',
+      'a-name  one two t…five',
+    ]);
+    expect(tableLines(withReason, rows, { ...options, width: 19 })).toEqual([
+      'NAME    SIZE',
+      '    HOW',
+      'a-name   1 B',
+      '    one two three',
+      '    four five',
+    ]);
+  });
+
+  it('never cut a text that is to stay whole, nor its lines', () => {
+    const rows = [
+      ['a-name', '1 B', 'Error: one two three\nfour\x1b'],
+      ['b', '2 B', 'short'],
+    ];
+    expect(tableLines(whole, rows, { ...options, width: 24 })).toEqual([
+      'NAME    SIZE  WHY',
+      'a-name   1 B',
+      '    Error: one two three',
+      '    four\\x1b',
+      'b        2 B  short',
+    ]);
+    expect(tableLines(whole, rows, options)[1]).toBe('a-name   1 B  Error: one two three\\nfour\\x1b');
+  });
+
+  const anyWords = fc.array(fc.string({ minLength: 1, maxLength: 12, unit: fc.constantFrom(...'abcé漢') }), {
+    minLength: 1,
+    maxLength: 12,
+  });
+  test.prop([fc.array(anyWords, { minLength: 1, maxLength: 4 }), fc.integer({ min: 20, max: 60 })])(
+    'no character of what stays whole is lost, however narrow the terminal is',
+    (texts, width) => {
+      const rows = texts.map((words, index) => [`n${index}`, '1 B', words.join(' ')]);
+      const lines = tableLines(whole, rows, { ...options, width });
+      for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(width);
+      expect(lines.join('').replace(/ /g, '')).toContain((texts.at(-1) as string[]).join(''));
+    },
+  );
+
   const rowsOf = fc.array(fc.tuple(anyText, anyText, anyText), { minLength: 1, maxLength: 5 });
   test.prop([rowsOf, fc.integer({ min: 8, max: 60 })])('no line is too long, or unsafe', (rows, width) => {
-    for (const line of tableLines(columns, rows, { ...options, width })) {
-      expect(displayWidth(line)).toBeLessThanOrEqual(width);
-      expect(line).not.toMatch(UNSAFE);
+    for (const some of [columns, withReason, whole]) {
+      for (const line of tableLines(some, rows, { ...options, width })) {
+        expect(displayWidth(line)).toBeLessThanOrEqual(some === whole ? Math.max(width, 24) : width);
+        expect(line).not.toMatch(UNSAFE);
+      }
     }
   });
 });

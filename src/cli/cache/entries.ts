@@ -45,7 +45,7 @@ export const ENTRY_COLUMNS: readonly Column[] = [
   { header: 'STORED', dropOrder: 1 },
   { header: 'TOOK', align: 'right', dropOrder: 2 },
   { header: 'SIZE', align: 'right', dropOrder: 3 },
-  { header: 'ATTEMPT', dropOrder: 6, shrinks: true },
+  { header: 'ATTEMPT', shrinks: true, folds: 28 },
 ];
 
 const STYLES: Readonly<Partial<Record<EntryStatus, Style>>> = {

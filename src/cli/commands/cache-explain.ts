@@ -15,9 +15,12 @@ const HEAD_COLUMNS: readonly Column[] = [
   { header: '' },
   { header: '', shrinks: true },
   { header: '', dropOrder: 1 },
-  { header: '', dropOrder: 2, shrinks: true },
+  { header: '', shrinks: true, folds: 28 },
 ];
-const COLUMNS: readonly Column[] = [{ header: 'PART' }, { header: 'DIFFERENCE', shrinks: true }];
+const COLUMNS: readonly Column[] = [
+  { header: 'PART' },
+  { header: 'DIFFERENCE', folds: Number.POSITIVE_INFINITY },
+];
 
 /** `stowage cache explain <key> [other-key]` */
 export const cacheExplain: CommandDeclaration = {

@@ -8,7 +8,7 @@ import { ARTIFACT_COLUMNS, ageCell, artifactRow, durationCell, shortKey } from '
 import { formatBytes } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 
-const FACT_COLUMNS: readonly Column[] = [{ header: '' }, { header: '', shrinks: true }];
+const FACT_COLUMNS: readonly Column[] = [{ header: '' }, { header: '', folds: Number.POSITIVE_INFINITY }];
 const PART_COLUMNS: readonly Column[] = [
   { header: 'PART', shrinks: true },
   { header: 'VALUE', shrinks: true },

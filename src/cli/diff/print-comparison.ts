@@ -3,7 +3,6 @@ import type { Invocation } from '../invocation.ts';
 import { ageCell, nameCell, statusCell } from '../ui/cells.ts';
 import { countOf, formatBytes } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
-import { printable, shorten } from '../ui/terminal-text.ts';
 import type { Comparison } from './comparison.ts';
 import { artifactLines, CHANGE_STYLES, type DiffLine, onlyText, partLines } from './diff-lines.ts';
 import { type ArtifactDiff, isDifferent, type TaskDiff } from './task-diff.ts';
@@ -12,7 +11,7 @@ import { valueDiffText } from './value-diff.ts';
 const HEAD_COLUMNS: readonly Column[] = [
   { header: '' },
   { header: '', shrinks: true },
-  { header: '', dropOrder: 1 },
+  { header: '', folds: Number.POSITIVE_INFINITY },
 ];
 
 const ARTIFACT_COLUMNS: readonly Column[] = [
@@ -27,7 +26,7 @@ const RUN_COLUMNS: readonly Column[] = [
   { header: 'TASK', shrinks: true },
   { header: 'ARTIFACT', shrinks: true },
   { header: 'CHANGE' },
-  { header: 'HOW', dropOrder: 1, shrinks: true },
+  { header: 'HOW', shrinks: true, folds: 24 },
 ];
 
 /** Shows a comparison to people; `unexplained` is how many artifacts changed whose values were not looked at. */
@@ -111,13 +110,8 @@ async function printSection(
 ): Promise<void> {
   if (lines.length === 0) return;
   await output.line();
-  await output.line(output.paint('bold', shorten(printable(title), output.width)));
-  await output.lines(
-    lines.map(({ text, style }) => {
-      const shown = shorten(printable(text), output.width);
-      return style === undefined ? shown : output.paint(style, shown);
-    }),
-  );
+  await output.sentence(title, 'bold');
+  for (const { text, style } of lines) await output.text(text, style);
 }
 
 function artifactRow(artifact: ArtifactDiff): Cell[] {

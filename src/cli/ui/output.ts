@@ -6,7 +6,7 @@ import { coloured, hasColours, type Paint, plain, type Style } from './paint.ts'
 import { clearProgress } from './progress.ts';
 import type { Cell, Column } from './table.ts';
 import { displayWidth, printable, printableJson } from './terminal-text.ts';
-import { wrapWords } from './wrap.ts';
+import { wrapText, wrapWords } from './wrap.ts';
 
 /** A place that takes a command's results, piece by piece. */
 export interface Sink {
@@ -90,6 +90,12 @@ export class Output implements Sink {
   /** A sentence in lines that fit; `apart` is where one may end. */
   async sentence(text: string, style?: Style, apart: string | RegExp = ' '): Promise<void> {
     const lines = wrapWords(printable(text).split(apart), this.width, displayWidth);
+    await this.lines(style === undefined ? lines : lines.map((line) => this.paint(style, line)));
+  }
+
+  /** A stored text whole: with its lines in a terminal, each in as many as it takes, or on one line. */
+  async text(text: string, style?: Style): Promise<void> {
+    const lines = Number.isFinite(this.width) ? wrapText(text, this.width, { hang: 2 }) : [printable(text)];
     await this.lines(style === undefined ? lines : lines.map((line) => this.paint(style, line)));
   }
 

@@ -23,13 +23,13 @@ export class Progress {
 
   /** `text` is asked for only if it is shown. */
   update(text: () => string): void {
-    if (!this.#stream.isTTY) return;
+    if (!this.#stream.isTTY || process.env.TERM === 'dumb') return;
     const now = performance.now();
     if (now - this.#startedAt < FIRST_AFTER_MS || now - this.#shownAt < EVERY_MS) return;
     this.#shownAt = now;
     shown.add(this);
     this.#stream.write(
-      `\r\x1b[K${shorten(printable(text()), Math.max(10, (this.#stream.columns ?? 80) - 1))}`,
+      `\r\x1b[K${shorten(printable(text()), Math.max(10, (this.#stream.columns || 80) - 1))}`,
     );
   }
 

@@ -1,65 +1,83 @@
+import { type Column, fitColumns, GAP } from './fit-columns.ts';
 import type { Paint, Style } from './paint.ts';
 import { displayWidth, printable, shorten } from './terminal-text.ts';
+import { wrapText } from './wrap.ts';
 
-/** A column of a table. */
-export interface Column {
-  header: string;
-  align?: 'right';
-  /** In a narrow terminal, columns go by this number, the highest first; 0 stays. Default 0. */
-  dropOrder?: number;
-  /** True if its texts may be cut in their middle. Default `false`. */
-  shrinks?: boolean;
-}
+export type { Column } from './fit-columns.ts';
 
-/** A cell: stored text, which is made printable here, or that with a style, or after a `lead` without one. */
-export type Cell = string | { text: string; style?: Style; lead?: string };
+/**
+ * A cell: stored text, which is made printable here, or that with a style, or after a `lead` without one; `nextLead` stands before
+ * further lines of a text that takes several.
+ */
+export type Cell = string | { text: string; style?: Style; lead?: string; nextLead?: string };
 
-const GAP = 2;
-const LEAST_WIDTH = 8;
+/** What stands below its row is indented by this. */
+const BELOW = '    ';
+/** A text that is shown whole takes so many lines at most. */
+const MAX_LINES = 12;
 
 /** The text of a cell. */
 interface Shown {
   lead: string;
+  nextLead: string;
+  /** As it is stored. */
+  raw: string;
   text: string;
   style: Style | undefined;
 }
 
+/** How wide lines may be, and how texts are painted. */
+interface TableOptions {
+  width: number;
+  paint: Paint;
+}
+
 /**
- * The lines of a table, aligned, at most `width` columns wide: columns shrink, then go, then shrink further.
- * A row of one cell takes the whole line.
+ * The lines of a table, aligned, at most `width` columns wide: columns shrink, then those go that need not stay, then shrink further,
+ * and those that fold stand below their rows. A row of one cell takes whole lines.
  */
 export function tableLines(
   columns: readonly Column[],
   rows: readonly (readonly Cell[])[],
-  { width, paint }: { width: number; paint: Paint },
+  options: TableOptions,
 ): string[] {
+  const { width, paint } = options;
   const shown = rows.map((row) => row.map(toShown));
   const widths = columns.map(({ header }, index) =>
     shown.reduce((most, row) => Math.max(most, isAlone(row) ? 0 : widthOf(row[index])), header.length),
   );
   const used = columns
     .map((_, index) => index)
-    .filter((index) => shown.some((row) => widthOf(row[index]) > 0));
-  const kept = fitColumns(columns, widths, used, width);
-  const lineOf = (row: readonly Shown[]): string => {
+    .filter((index) => shown.some((row) => !isAlone(row) && widthOf(row[index]) > 0));
+  const { inRow, below } = fitColumns(columns, widths, used, width);
+  const linesOf = (row: readonly Shown[]): string[] => {
     const [first] = row;
-    if (first && isAlone(row)) return paintCell(first, width, paint);
-    const cells = kept.map((index) => {
+    if (first && isAlone(row)) return wholeLines(first, options);
+    const cells = inRow.map(({ index, width: columnWidth }) => {
       const cell = row[index];
-      const columnWidth = widths[index] as number;
       const painted = cell ? paintCell(cell, columnWidth, paint) : '';
       const padding = ' '.repeat(Math.max(0, columnWidth - widthOf(cell)));
       return columns[index]?.align === 'right' ? padding + painted : painted + padding;
     });
-    return cells.join(' '.repeat(GAP)).trimEnd();
+    const folded: string[] = [];
+    for (const { index, room } of below) {
+      const cell = row[index];
+      if (!cell || cell.text === '') continue;
+      if (widthOf(cell) <= room) cells.push(paintCell(cell, room, paint));
+      else folded.push(...wholeLines({ ...cell, lead: BELOW, nextLead: BELOW }, options));
+    }
+    return [cells.join(' '.repeat(GAP)).trimEnd(), ...folded];
   };
-  const header = columns.map((column): Shown => ({ lead: '', text: column.header, style: 'dim' }));
-  return [...(columns.some((column) => column.header !== '') ? [lineOf(header)] : []), ...shown.map(lineOf)];
+  const header = columns.map((column) => toShown({ text: column.header, style: 'dim' }));
+  return [
+    ...(columns.some((column) => column.header !== '') ? linesOf(header) : []),
+    ...shown.flatMap(linesOf),
+  ];
 }
 
 function toShown(cell: Cell): Shown {
-  if (typeof cell === 'string') return { lead: '', text: printable(cell), style: undefined };
-  return { lead: cell.lead ?? '', text: printable(cell.text), style: cell.style };
+  const { text, style, lead = '', nextLead = lead } = typeof cell === 'string' ? { text: cell } : cell;
+  return { lead, nextLead, raw: text, text: printable(text), style };
 }
 
 function isAlone(row: readonly Shown[]): boolean {
@@ -72,38 +90,20 @@ function widthOf(cell: Shown | undefined): number {
 
 function paintCell({ lead, text, style }: Shown, width: number, paint: Paint): string {
   const cut = shorten(text, Math.max(1, width - displayWidth(lead)));
-  return lead + (style === undefined || cut === '' ? cut : paint(style, cut));
+  return lead + painted(cut, style, paint);
 }
 
-/** Chooses the columns that are shown; `widths` becomes what each is given. */
-function fitColumns(
-  columns: readonly Column[],
-  widths: number[],
-  used: readonly number[],
-  width: number,
-): number[] {
-  let kept = [...used];
-  const excess = (): number =>
-    kept.reduce((sum, index) => sum + (widths[index] as number) + GAP, -GAP) - width;
-  const shrinkTo = (least: number): void => {
-    while (excess() > 0) {
-      const widest = kept
-        .filter((index) => columns[index]?.shrinks && (widths[index] as number) > least)
-        .sort((a, b) => (widths[b] as number) - (widths[a] as number))[0];
-      if (widest === undefined) return;
-      widths[widest] = Math.max(least, (widths[widest] as number) - excess());
-    }
-  };
-  shrinkTo(Math.max(24, Math.floor(width * 0.65)));
-  while (excess() > 0) {
-    const orders = kept.map((index) => columns[index]?.dropOrder ?? 0);
-    const highest = Math.max(0, ...orders);
-    if (highest === 0) break;
-    const victim = kept[orders.lastIndexOf(highest)];
-    kept = kept.filter((index) => index !== victim);
-  }
-  shrinkTo(LEAST_WIDTH);
-  return kept;
+function painted(text: string, style: Style | undefined, paint: Paint): string {
+  return style === undefined || text === '' ? text : paint(style, text);
+}
+
+/** A text whole, on as many lines as it takes; one where lines have no end. */
+function wholeLines({ lead, nextLead, raw, text, style }: Shown, { width, paint }: TableOptions): string[] {
+  if (!Number.isFinite(width)) return [lead + painted(text, style, paint)];
+  const room = Math.max(1, width - displayWidth(lead));
+  return wrapText(raw, room, { maxLines: MAX_LINES }).map(
+    (line, index) => (index === 0 ? lead : nextLead) + painted(line, style, paint),
+  );
 }
 
 /** A row of a tree, and what lies below it. */
@@ -116,8 +116,9 @@ export interface TreeNode {
 export function treeRows(nodes: readonly TreeNode[], indent = ''): Cell[][] {
   return nodes.flatMap(({ cells: [first = '', ...others], children = [] }, index) => {
     const isLast = index === nodes.length - 1;
+    const nextLead = indent + (isLast ? '   ' : '│  ');
     const lead = indent + (isLast ? '└─ ' : '├─ ');
-    const cell = { ...(typeof first === 'string' ? { text: first } : first), lead };
-    return [[cell, ...others], ...treeRows(children, indent + (isLast ? '   ' : '│  '))];
+    const cell = { ...(typeof first === 'string' ? { text: first } : first), lead, nextLead };
+    return [[cell, ...others], ...treeRows(children, nextLead)];
   });
 }

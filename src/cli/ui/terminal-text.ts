@@ -19,11 +19,23 @@ export function displayWidth(text: string): number {
 export function shorten(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   if (width <= 1) return width === 1 ? '…' : '';
-  // Combining marks, and emoji that are joined, are one character with what they stand behind.
-  const characters = Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
+  const characters = charactersOf(text);
   const head = take(characters, Math.ceil(((width - 1) * 2) / 3));
   const tail = take(characters.reverse(), width - 1 - displayWidth(head.join('')));
   return `${head.join('')}…${tail.reverse().join('')}`;
+}
+
+/** As much of the beginning of a text as fits, but one character at least. */
+export function takeWidth(text: string, width: number): string {
+  if (ASCII.test(text)) return text.slice(0, Math.max(1, width));
+  const characters = charactersOf(text);
+  const fitting = take(characters, width).join('');
+  return fitting === '' ? (characters[0] ?? '') : fitting;
+}
+
+/** Combining marks, and emoji that are joined, are one character with what they stand behind. */
+function charactersOf(text: string): string[] {
+  return Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
 }
 
 /** Takes as many of the first characters as fit. */

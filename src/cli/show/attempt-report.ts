@@ -1,0 +1,82 @@
+import type { LogName } from '../../format/log-names.ts';
+import type { RecordedError } from '../../format/session-files.ts';
+import type { AttemptSummary } from '../../views/attempts.ts';
+import { ARTIFACT_COLUMNS, artifactRow, errorLine } from '../ui/cells.ts';
+import type { Output } from '../ui/output.ts';
+import { formatBytes } from '../ui/sizes.ts';
+import type { Column } from '../ui/table.ts';
+
+const LOG_COLUMNS: readonly Column[] = [
+  { header: 'LOG' },
+  { header: 'STREAM' },
+  { header: 'SIZE', align: 'right' },
+];
+
+/** The parts of an attempt's report. */
+export interface AttemptReport {
+  attempt: AttemptSummary;
+  logs: readonly (LogName & { bytes: number })[];
+  /** Titles tell which attempt it is. */
+  isOneOfSeveral: boolean;
+  /** Errors have their stacks. */
+  withStacks: boolean;
+}
+
+/** Prints all that is known of an attempt. */
+export async function printAttempt(output: Output, report: AttemptReport): Promise<void> {
+  const { logs, isOneOfSeveral, withStacks } = report;
+  const { attempt, error, erased, metadata = {}, readFrom = [], artifacts } = report.attempt;
+  const section = (title: string): Promise<void> =>
+    output.section(isOneOfSeveral ? `${title} of attempt ${attempt}` : title);
+  if (error) {
+    await section('Error');
+    for (const line of errorLines(error, withStacks)) await output.text(line, 'red');
+    if (!withStacks && hasStack(error)) await output.line(output.paint('dim', 'with stacks: --stack'));
+  }
+  if (erased) {
+    await section('Erased');
+    await output.text(`${erased.artifacts.join(', ')}: ${erased.reason}`);
+  }
+  const values = Object.entries(metadata).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
+  if (values.length > 0) await section('Metadata');
+  for (const value of values) await output.text(value);
+  if (readFrom.length > 0) await section('Read from');
+  for (const path of readFrom) await output.text(path);
+  if (artifacts.length > 0) {
+    await section('Artifacts');
+    await output.table(ARTIFACT_COLUMNS, artifacts.map(artifactRow));
+  }
+  if (logs.length === 0) return;
+  await section('Logs');
+  await output.table(
+    LOG_COLUMNS,
+    logs.map(({ source, stream, bytes }) => [source, stream, formatBytes(bytes)]),
+  );
+}
+
+/** An error with its causes and members: the lines of its message whole, those of its stack if they are wanted. */
+function errorLines(error: RecordedError, withStacks: boolean): string[] {
+  const lines = errorLine(error).split('\n');
+  if (withStacks) lines.push(...stackLines(error));
+  if (error.recoverable !== undefined) lines.push(`recoverable: ${error.recoverable ? 'yes' : 'no'}`);
+  const within = (how: string, inner: RecordedError): void => {
+    const [first, ...rest] = errorLines(inner, withStacks);
+    lines.push(`${how} ${first}`, ...rest);
+  };
+  for (const member of error.errors ?? []) within('of which', member);
+  if (error.cause) within('caused by', error.cause);
+  return lines;
+}
+
+/** The stack without the message that it repeats. */
+function stackLines(error: RecordedError): string[] {
+  const { stack = '' } = error;
+  const head = errorLine(error);
+  const rest = stack.startsWith(head) ? stack.slice(head.length) : stack;
+  return rest.split('\n').filter((line) => line.trim() !== '');
+}
+
+function hasStack(error: RecordedError): boolean {
+  const inner = [...(error.errors ?? []), ...(error.cause ? [error.cause] : [])];
+  return stackLines(error).length > 0 || inner.some(hasStack);
+}

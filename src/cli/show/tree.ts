@@ -1,0 +1,81 @@
+import type { AttemptSummary } from '../../views/attempts.ts';
+import type { RunTree } from '../../views/run-tree.ts';
+import { durationCell, errorLine, nameCell, statusCell, storedText } from '../ui/cells.ts';
+import { countOf, formatBytes, formatCount } from '../ui/sizes.ts';
+import type { TreeNode } from '../ui/table.ts';
+
+/** A step with more tasks is folded. */
+const MAX_WHOLE = 12;
+/** So many tasks of a folded step are shown, beside those that went wrong. */
+const FIRST_SHOWN = 5;
+/** Of those that went wrong, so many are shown. */
+const MAX_WRONG = 20;
+const FINE: readonly string[] = ['done', 'open'];
+
+type Step = RunTree['steps'][number];
+type Task = Step['tasks'][number];
+
+/** A run's steps as a tree; those with many tasks are folded unless `isWhole`. */
+export function treeOf(tree: RunTree, isWhole: boolean): TreeNode[] {
+  return tree.steps.map((step) => (isWhole || !isFolded(step) ? stepNode(step) : foldedNode(step)));
+}
+
+/** True of a step with so many tasks that it is folded. */
+export function isFolded({ tasks }: Step): boolean {
+  return tasks.length > MAX_WHOLE;
+}
+
+function stepNode({ step, tasks }: Step): TreeNode {
+  return { cells: [{ text: step, style: 'bold' }], children: tasks.map(taskNode) };
+}
+
+/** The counts of a step's tasks, the first few, and those that went wrong. */
+function foldedNode({ step, tasks }: Step): TreeNode {
+  const wrong = tasks.filter((task) => !FINE.includes(latestOf(task).status)).slice(0, MAX_WRONG);
+  const shown = tasks.filter((task, index) => index < FIRST_SHOWN || wrong.includes(task));
+  const others = tasks.filter((task) => !shown.includes(task));
+  const statuses = new Set(others.map((task) => latestOf(task).status));
+  const how = statuses.size === 1 ? `all ${[...statuses][0]}` : statusText(others);
+  const rest = `${formatCount(others.length)} more, ${how}`;
+  return {
+    cells: [{ text: `${step}: ${countOf(tasks.length, 'task')}, ${statusText(tasks)}`, style: 'bold' }],
+    children: [...shown.map(taskNode), { cells: [{ text: rest, style: 'dim' }] }],
+  };
+}
+
+/** `196 done, 4 failed` */
+function statusText(tasks: readonly Task[]): string {
+  return countsOf(tasks.map((task) => latestOf(task).status));
+}
+
+function countsOf(statuses: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const status of statuses) counts.set(status, (counts.get(status) ?? 0) + 1);
+  return [...counts].map(([status, count]) => `${formatCount(count)} ${status}`).join(', ');
+}
+
+function latestOf({ attempts }: Task): AttemptSummary {
+  return attempts.at(-1) as AttemptSummary;
+}
+
+function taskNode(task: Task): TreeNode {
+  const latest = latestOf(task);
+  const children = latest.artifacts.map((artifact): TreeNode => {
+    const { name, bytes, type } = artifact;
+    return { cells: [nameCell(name), formatBytes(bytes), type, storedText(artifact)] };
+  });
+  if (latest.error) children.unshift({ cells: [{ text: errorLine(latest.error), style: 'red' }] });
+  if (latest.failure) children.unshift({ cells: [{ text: latest.failure.message, style: 'red' }] });
+  if (task.attempts.length > 1)
+    children.unshift({ cells: [{ text: retriedText(task.attempts), style: 'dim' }] });
+  return { cells: [task.task, statusCell(latest), durationCell(latest.durationMs)], children };
+}
+
+/** Says that a task was tried before, and how that ended: `attempt 3, 2 failed, 1 abandoned before: RangeError: diverged`. */
+function retriedText(attempts: readonly AttemptSummary[]): string {
+  const earlier = attempts.slice(0, -1);
+  const counts = countsOf(earlier.map(({ status }) => status));
+  const error = earlier.findLast((attempt) => attempt.error !== undefined)?.error;
+  const why = error ? `: ${errorLine(error)}` : '';
+  return `attempt ${attempts.at(-1)?.attempt}, ${counts} before${why}`;
+}
