@@ -30,7 +30,7 @@ export {
 } from './cache/task-cache.ts';
 export type { TaskCacheFailure, TaskCacheOperation } from './cache/task-cache-failures.ts';
 export type { CachedTask, CallArguments, Widened } from './cached-tasks/cached-task.ts';
-export type { CallPlan, MapOptions, MapOutcome, MapProgress } from './cached-tasks/map-calls.ts';
+export type { CallPlan, MapLabel, MapOptions, MapOutcome, MapProgress } from './cached-tasks/map-calls.ts';
 export type {
   CachedCallOptions,
   CachedTaskContext,

@@ -12,6 +12,8 @@ const OPEN_TRIES = 16;
 export interface OpenAttemptOptions extends CallOptions {
   /** The attempt's number, from 0. Default: the next one that nobody has opened. */
   attempt?: number | undefined;
+  /** What people call it. Default: nothing. */
+  label?: string | undefined;
   /** The address of the place that its content goes to. Default: the store itself. */
   rawDataPath?: string | undefined;
 }
@@ -27,12 +29,13 @@ export async function openAttempt(
   options: OpenAttemptOptions,
 ): Promise<OpenAttempt> {
   const { storage } = context.content;
-  const { signal } = options;
+  const { label, signal } = options;
   if (options.attempt !== undefined) validateAttemptNumber(options.attempt);
   for (let tries = 0; tries < OPEN_TRIES; tries++) {
     const number = options.attempt ?? (await nextNumber(storage, path, { signal }));
     const session = await Session.open(context.content, attemptSession(path, number), {
       beatIntervalMs: context.beatIntervalMs,
+      label,
       signal,
     });
     if (session) return new OpenAttempt(context, path, number, session, options.rawDataPath);

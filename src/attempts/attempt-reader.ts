@@ -63,6 +63,8 @@ export interface ReadAttempt {
   status: AttemptStatus;
   /** ISO 8601. */
   startedAt: string;
+  /** What its owner called it. */
+  label?: string | undefined;
   /** ISO 8601; absent while it is open. */
   closedAt?: string;
   done?: DoneRecord;
@@ -188,6 +190,7 @@ class TaskReader {
       attempt: number,
       status: done.outcome,
       startedAt: description.startedAt,
+      label: description.label,
       closedAt: done.closedAt,
       done,
       described: {
@@ -225,12 +228,13 @@ class TaskReader {
     const name = base + SESSION_FILES.attempt;
     const body = await readSessionFile(this.#storage, name, this.#options);
     if (!body) throw damage(name, 'the attempt has other files, but this one is missing');
-    const { startedAt, owner, session } = decodeAttempt(body, name, this.#subject(number, done));
+    const { startedAt, label, owner, session } = decodeAttempt(body, name, this.#subject(number, done));
     return {
       path: this.#path,
       attempt: number,
       status: done ? 'abandoned' : 'open',
       startedAt,
+      label,
       ...(done ? { closedAt: done.closedAt, done } : {}),
       opened: { owner, session },
       metadata: await readMetadataParts(this.#storage, this.#path, number, this.#options),

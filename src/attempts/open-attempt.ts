@@ -103,6 +103,10 @@ export class OpenAttempt {
     return formatPathspec(this.path, this.#number);
   }
 
+  get label(): string | undefined {
+    return this.#session.label;
+  }
+
   get isClosed(): boolean {
     return this.#calls.isClosed;
   }
@@ -303,8 +307,8 @@ export class OpenAttempt {
   async #openNext(options: CallOptions): Promise<void> {
     const next = this.#number + 1;
     const { content, beatIntervalMs } = this.#context;
-    const { startedAt } = this.#session;
-    const opening = { startedAt, beatIntervalMs, signal: options.signal };
+    const { startedAt, label } = this.#session;
+    const opening = { startedAt, label, beatIntervalMs, signal: options.signal };
     const session = await Session.open(content, attemptSession(this.path, next), opening);
     if (!session) {
       throw this.#fenced(`a collector gave up on it, and attempt ${next} was opened by somebody else`);
@@ -356,6 +360,7 @@ export class OpenAttempt {
       session: this.#session.id,
       subject: attemptSubject(this.path, this.#number),
       startedAt: this.#session.startedAt,
+      label: this.#session.label,
       table,
       metadata: this.#metadata.merged,
       readFrom: [...this.#readFrom],

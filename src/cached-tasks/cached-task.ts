@@ -6,7 +6,9 @@ import { TaskDefinition } from './define.ts';
 import {
   type CallPlan,
   checkInputs,
+  MAP_LABEL,
   MAP_OPTIONS,
+  type MapLabel,
   type MapOptions,
   type MapOutcome,
   mapCalls,
@@ -72,7 +74,7 @@ export interface CachedTask<Input, Output> {
    */
   map(
     inputs: Iterable<Input> | AsyncIterable<Input>,
-    options?: Omit<CachedCallOptions, 'signal'> & MapOptions,
+    options?: Omit<CachedCallOptions, 'signal' | 'label'> & MapOptions & { label?: MapLabel<Input> },
   ): AsyncGenerator<MapOutcome<CachedResult<Output>>>;
   /** The key of a call, for `explainKeys`, `FlowDataStore.cache` and `stowage cache explain`. */
   keyOf(input: Input, options?: Pick<CachedCallOptions, 'salt' | 'signal'>): Promise<CacheKey>;
@@ -107,12 +109,17 @@ export function defineCachedTask<CallInput, Input, Result, Output>(
       return planCalls(definition, inputs, given);
     },
     map: (inputs, given = {}) => {
-      checkOptions(given, 'map', { ...CALL_OPTIONS, ...MAP_OPTIONS });
-      const { concurrency, onProgress, signal, ...callOptions } = given;
+      checkOptions(given, 'map', { ...CALL_OPTIONS, ...MAP_OPTIONS, label: MAP_LABEL });
+      const { concurrency, onProgress, signal, label, ...callOptions } = given;
+      const labelOf = typeof label === 'function' ? label : () => label;
       checkInputs(inputs, 'map');
       checkCallOptions(name, callOptions);
-      const call = (input: CallInput, inner: AbortSignal): Promise<CachedResult<Output>> =>
-        callTask(definition, input, { ...callOptions, signal: inner });
+      const call = async (
+        input: CallInput,
+        inner: AbortSignal,
+        index: number,
+      ): Promise<CachedResult<Output>> =>
+        callTask(definition, input, { ...callOptions, label: labelOf(input, index), signal: inner });
       return mapCalls(inputs, call, { concurrency, onProgress, signal });
     },
     keyOf: async (input, given = {}) => {

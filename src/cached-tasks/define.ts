@@ -41,8 +41,9 @@ export interface Call extends KeyedCall {
   mode: CacheMode;
   /** Its mode allows for its result to be stored. */
   isStored: boolean;
-  /** The run under which a miss is recorded. */
+  /** The run under which a miss is recorded, and what people call its attempt. */
   runId: string;
+  label: string | undefined;
 }
 
 /** A part that may change under a call. Code changes by its files and by other tasks. */

@@ -1,7 +1,8 @@
 import { LinkedAbort } from '../async/linked-abort.ts';
 import { nextOrAborted } from '../async/next-or-aborted.ts';
 import { invalidArgument, throwIfAborted } from '../errors.ts';
-import { FUNCTION, type OptionTable, wholeNumber } from '../options/option-table.ts';
+import { LABEL } from '../format/label.ts';
+import { FUNCTION, type OptionKind, type OptionTable, wholeNumber } from '../options/option-table.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { takeOnce } from '../streams/read-once.ts';
 import type { TaskDefinition } from './define.ts';
@@ -19,6 +20,14 @@ export interface MapOptions extends CallOptions {
   /** Told after every call that ended. Errors it throws end the whole. */
   onProgress?: ((progress: MapProgress) => void) | undefined;
 }
+
+/** What people call the attempt of each call, or the function that tells it by the input and its place in the list. */
+export type MapLabel<Input> = string | ((input: Input, index: number) => string | undefined) | undefined;
+
+export const MAP_LABEL: OptionKind = {
+  expects: `${LABEL.expects}, or a function that returns one for an input`,
+  accepts: (value) => typeof value === 'function' || LABEL.accepts(value),
+};
 
 /** The options of `map` but those of each call. */
 export const MAP_OPTIONS: OptionTable<MapOptions> = {
@@ -52,7 +61,7 @@ export type MapOutcome<Result> =
  */
 export async function* mapCalls<Input, Result extends { hit: boolean }>(
   inputs: Iterable<Input> | AsyncIterable<Input>,
-  call: (input: Input, signal: AbortSignal) => Promise<Result>,
+  call: (input: Input, signal: AbortSignal, index: number) => Promise<Result>,
   { concurrency = DEFAULT_CONCURRENCY, onProgress, signal }: MapOptions,
 ): AsyncGenerator<MapOutcome<Result>> {
   throwIfAborted(signal);
@@ -67,7 +76,7 @@ export async function* mapCalls<Input, Result extends { hit: boolean }>(
   let wake: () => void = () => {};
   const begin = (input: Input): void => {
     underWay += 1;
-    const outcome = settle(index++, call(input, stop.signal)).then((settled) => {
+    const outcome = settle(index, call(input, stop.signal, index)).then((settled) => {
       underWay -= 1;
       progress.done += 1;
       if (!settled.ok) progress.failed += 1;
@@ -76,6 +85,7 @@ export async function* mapCalls<Input, Result extends { hit: boolean }>(
       onProgress?.({ ...progress });
       return settled;
     });
+    index += 1;
     outcome.catch(() => {}); // told when its turn comes
     outcomes.push(outcome);
   };

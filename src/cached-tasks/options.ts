@@ -2,6 +2,7 @@ import type { CodeOptions } from '../cache/auto-version.ts';
 import { LEASE_MS } from '../cache/task-cache.ts';
 import { invalidArgument } from '../errors.ts';
 import type { StandardSchema } from '../flow/standard-schema.ts';
+import { LABEL } from '../format/label.ts';
 import { checkMembers } from '../options/option-names.ts';
 import {
   ANYTHING,
@@ -139,6 +140,11 @@ export interface CachedTaskOptions<CallInput, Input, Result, Output, OutputInput
 export interface CachedCallOptions extends CallOptions {
   /** Default `auto`. */
   mode?: CacheMode | undefined;
+  /**
+   * What people call the attempt that the call runs as, or is recorded as, beside its name, which is a digest: a line of text of at most 256
+   * bytes. No part of the key. Default: nothing.
+   */
+  label?: string | undefined;
   /** Any text that is part of this call's key: calls that differ in it do not share results. Default none. */
   salt?: string | undefined;
   /** The run under which a miss is recorded. Default: that of the task within which the call is made; else one of this process. */
@@ -209,6 +215,7 @@ const RETRY_OPTIONS: OptionTable<TaskRetry> = {
 /** The options of a call, for those of `map` too. */
 export const CALL_OPTIONS: OptionTable<CachedCallOptions> = {
   mode: oneOf('auto', 'refresh', 'readonly', 'off'),
+  label: LABEL,
   salt: TEXT,
   runId: ANYTHING,
   recordHit: FLAG,

@@ -13,7 +13,7 @@ import { taskIdOf } from '../format/cache-names.ts';
 import type { CachedCall } from '../format/description.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
-import type { TaskDefinition } from './define.ts';
+import type { Call, TaskDefinition } from './define.ts';
 import type { CachedResult } from './result.ts';
 import { TaskLog } from './task-log.ts';
 
@@ -237,13 +237,13 @@ function giveUp(attempt: OpenAttempt, error: unknown): void {
 export async function recordHit<Input, Output>(
   { tasks, name, checked }: TaskDefinition<Input, Output>,
   { key, provenance }: CachedResult<Output>,
-  runId: string,
+  { runId, label }: Pick<Call, 'runId' | 'label'>,
   { signal }: CallOptions,
 ): Promise<string | undefined> {
   if (!provenance) return undefined;
   const { content, registry } = tasks.context;
   const { flowName, pathspec, metadataDigest } = provenance;
-  const spec = { runId, stepName: name, taskId: taskIdOf(key) };
+  const spec = { runId, stepName: name, taskId: taskIdOf(key), label };
   try {
     return await tasks.cache.deadline(checked.cacheTimeoutMs).run({ signal }, async (options) => {
       const read = await new TaskOpener(flowName, tasks.context).open(pathspec, {}, options);

@@ -35,14 +35,21 @@ export async function callTask<Input, Output>(
   options: CachedCallOptions | undefined,
 ): Promise<CachedResult<Output>> {
   const { tasks, name } = definition;
-  const { mode = 'auto', salt, runId, recordHit: isToRecord, signal } = checkCallOptions(name, options);
+  const {
+    mode = 'auto',
+    salt,
+    runId,
+    label,
+    recordHit: isToRecord,
+    signal,
+  } = checkCallOptions(name, options);
   throwIfAborted(signal);
   tasks.ensureOpen(name);
   const keyed = await definition.keyed(input, salt, signal);
   const enclosing = currentTask(tasks);
   refuseOwnCall(tasks, name, keyed.brief.key);
   const run = runId ?? enclosing?.runId ?? tasks.processRun;
-  const call: Call = { mode, isStored: mode === 'auto' || mode === 'refresh', runId: run, ...keyed };
+  const call: Call = { mode, isStored: mode === 'auto' || mode === 'refresh', runId: run, label, ...keyed };
   // What is not to be shared with later calls is not shared with those beside it either.
   const result =
     mode === 'off'
@@ -54,7 +61,7 @@ export async function callTask<Input, Output>(
   const isElsewhere = result.hit || (result.recorded !== undefined && !result.recorded.startsWith(`${run}/`));
   const recorded =
     isElsewhere && isToRecord && mode !== 'readonly'
-      ? await recordHit(definition, result, run, { signal })
+      ? await recordHit(definition, result, call, { signal })
       : result.recorded;
   noteRead(name, enclosing?.attempt, result.provenance);
   return { ...result, recorded };

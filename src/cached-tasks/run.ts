@@ -86,7 +86,8 @@ async function runOnce<Input, Output>(
   const { tasks, name } = definition;
   const { deadline, signal } = options;
   const { key } = call.brief;
-  const spec = { runId: call.runId, stepName: name, taskId: taskIdOf(key) };
+  const { runId, label } = call;
+  const spec = { runId, stepName: name, taskId: taskIdOf(key), label };
   let finished: LoadedResult<Output> | undefined;
   const open = async (inner: { signal: AbortSignal }): Promise<OpenAttempt | undefined> => {
     const isSought = options.mayBeFinished && number === 0;

@@ -62,6 +62,11 @@ export class OpenTaskDataStore implements AsyncDisposable {
     return this.#attempt.pathspec;
   }
 
+  /** What its owner called it, if anything. */
+  get label(): string | undefined {
+    return this.#attempt.label;
+  }
+
   /** The attempt was closed, by `done` or `fail`. */
   get isClosed(): boolean {
     return this.#attempt.isClosed;

@@ -6,9 +6,11 @@ import type { ContentStore } from '../content/content-store.ts';
 import { checkRawDataPath, type RawDataPathOptions } from '../content/places/raw-data-path.ts';
 import { invalidArgument, StowageError } from '../errors.ts';
 import { HERE } from '../format/content-ref.ts';
+import { LABEL } from '../format/label.ts';
 import { type TaskPath, validateTaskNames } from '../format/pathspec.ts';
 import { createRunRecord, type RunDescription, type RunMade } from '../format/run-records.ts';
 import { checkMembers } from '../options/option-names.ts';
+import { ANYTHING, checkKinds, type OptionTable } from '../options/option-table.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { checkAttempt } from './task-selection.ts';
@@ -20,6 +22,8 @@ export interface TaskSpec extends RawDataPathOptions {
   taskId: string;
   /** The attempt's number, from 0. Default: the next one that nobody has opened. */
   attempt?: number | undefined;
+  /** What people call it, shown and searched beside its name: a line of text of at most 256 bytes. Default: nothing. */
+  label?: string | undefined;
 }
 
 /** Options of `FlowDataStore.createRun`. */
@@ -28,7 +32,15 @@ export interface CreateRunOptions extends Partial<RunDescription>, RawDataPathOp
   runId?: string | undefined;
 }
 
-const TASK_SPEC_NAMES: readonly string[] = ['runId', 'stepName', 'taskId', 'attempt', 'rawDataPath'];
+/** Those that are `ANYTHING` are checked by what they are used for. */
+const TASK_SPEC: OptionTable<TaskSpec> = {
+  runId: ANYTHING,
+  stepName: ANYTHING,
+  taskId: ANYTHING,
+  attempt: ANYTHING,
+  label: LABEL,
+  rawDataPath: ANYTHING,
+};
 /** So many runs are remembered as made. */
 const KNOWN_RUNS = 10_000;
 const NOTHING_SAID: RunDescription = { tags: [], parameters: {}, parents: [] };
@@ -78,7 +90,8 @@ export class RunWriter {
   async open(spec: TaskSpec, { signal }: CallOptions): Promise<OpenAttempt> {
     if (typeof spec !== 'object' || spec === null)
       throw invalidArgument('A task is named by an object: { runId, stepName, taskId }.');
-    checkMembers(spec, 'A task', TASK_SPEC_NAMES);
+    checkMembers(spec, 'A task', Object.keys(TASK_SPEC));
+    checkKinds(spec, TASK_SPEC);
     const path = this.#path(spec);
     if (spec.attempt !== undefined) checkAttempt(spec.attempt);
     const own = checkRawDataPath(spec.rawDataPath);
@@ -87,7 +100,12 @@ export class RunWriter {
     if (own === undefined && run.rawDataPath !== undefined)
       await this.#content.otherPlaces.checkNamed(run.rawDataPath);
     const rawDataPath = own ?? run.rawDataPath ?? this.#content.rawDataPath;
-    return openAttempt(this.#context, path, { attempt: spec.attempt, rawDataPath, signal });
+    return openAttempt(this.#context, path, {
+      attempt: spec.attempt,
+      label: spec.label,
+      rawDataPath,
+      signal,
+    });
   }
 
   get #content(): ContentStore {

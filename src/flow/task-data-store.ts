@@ -112,6 +112,11 @@ export class TaskDataStore {
     return this.#view.pathspec;
   }
 
+  /** What its owner called it, if anything. */
+  get label(): string | undefined {
+    return this.#read.label;
+  }
+
   /** The state that the attempt has reached. */
   get status(): AttemptStatus {
     return this.#read.status;

@@ -50,6 +50,8 @@ export interface Description {
   /** The attempt's names, or `loose`. */
   subject: Record<string, JsonValue>;
   startedAt: string;
+  /** As in attempt.json. */
+  label?: string | undefined;
   /** The table, or the content it was moved to because it is large. */
   table: ArtifactTable | StoredContent;
   /** The user's own metadata. */
@@ -80,7 +82,7 @@ export const MAX_TABLE_BYTES: number = 4 * 1024 * 1024;
 export const MAX_DESCRIPTION_BYTES: number = 64 * 1024 * 1024;
 
 export function encodeDescription({ table, ...description }: Description): Uint8Array {
-  const { session, subject, startedAt, metadata, readFrom, cached } = description;
+  const { session, subject, startedAt, label, metadata, readFrom, cached } = description;
   const rows = 'key' in table ? { table } : tableFields(table);
   const fields = {
     format: 1,
@@ -88,6 +90,7 @@ export function encodeDescription({ table, ...description }: Description): Uint8
     session,
     ...subject,
     startedAt,
+    label,
     ...rows,
     metadata,
     readFrom,
@@ -113,10 +116,12 @@ export function readDescription(
 ): ReadDescription {
   checkIdentity(record, what, 'metadata', subject);
   const moved = readOptional(readMovedTable, record, 'table', what);
+  const label = readOptional(readString, record, 'label', what);
   const cached = readOptional(readObject, record, 'cached', what);
   return {
     session: readString(record, 'session', what),
     startedAt: readTime(record, 'startedAt', what),
+    ...(label === undefined ? {} : { label }),
     table: moved ?? (() => readTable(record, what)),
     metadata: readObject(record, 'metadata', what) as Record<string, JsonValue>,
     readFrom: readStrings(record, 'readFrom', what),

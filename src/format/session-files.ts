@@ -64,6 +64,8 @@ export interface AttemptRecord {
   /** ISO 8601, by the owner's clock. */
   startedAt: string;
   owner: Owner;
+  /** What people call it; see `LABEL`. */
+  label?: string | undefined;
   /** The content that the session relies on from the start. */
   pins: readonly ContentRef[];
   /** Present in a session that a copy between stores writes: the session whose result it copies. */
@@ -123,17 +125,20 @@ export function readOwner(record: Record<string, unknown>, what: string): Owner 
 }
 
 export function encodeAttempt(record: AttemptRecord, subject: RecordSubject): Uint8Array {
-  const { session, startedAt, owner, pins, origin } = record;
-  return encodeRecord({ format: 1, kind: 'attempt', session, ...subject, startedAt, owner, pins, origin });
+  const { session, startedAt, owner, label, pins, origin } = record;
+  const said = { startedAt, owner, label, pins, origin };
+  return encodeRecord({ format: 1, kind: 'attempt', session, ...subject, ...said });
 }
 
 /** Reads attempt.json of `subject`; throws `RECORD_DAMAGED` or `UNSUPPORTED_FORMAT`, naming `what`. */
 export function decodeAttempt(bytes: Uint8Array, what: string, subject: RecordSubject): AttemptRecord {
   const record = readRecord(bytes, what, 'attempt', subject);
+  const label = readOptional(readString, record, 'label', what);
   return {
     session: readString(record, 'session', what),
     startedAt: readTime(record, 'startedAt', what),
     owner: readOwner(record, what),
+    ...(label === undefined ? {} : { label }),
     pins: readContentRefs(readArray(record, 'pins', what), what),
     ...readOrigin(record, what),
   };

@@ -207,10 +207,10 @@ async function readResult(
   const done = await readDone(store, { path, attempt }, options);
   const name = attemptBase(path, attempt) + SESSION_FILES.attempt;
   const opened = await readSessionFile(store.storage, name, options);
-  const startedAt = opened
-    ? decodeAttempt(opened, store.storage.uri(name), attemptSubject(path, attempt)).startedAt
-    : done.closedAt;
-  return { done, startedAt, purged: false, deleted: true };
+  const { startedAt, label } = opened
+    ? decodeAttempt(opened, store.storage.uri(name), attemptSubject(path, attempt))
+    : { startedAt: done.closedAt };
+  return { done, startedAt, label, purged: false, deleted: true };
 }
 
 async function logsOf(
@@ -253,13 +253,22 @@ function whatOf({ path, attempt }: Pick<AttemptToCopy, 'path' | 'attempt'>): str
 }
 
 /** A closed attempt that was read. */
-function toResult({ done, startedAt, described, metadata, purged, erased }: ReadAttempt): ClosedResult {
+function toResult({
+  done,
+  startedAt,
+  label,
+  described,
+  metadata,
+  purged,
+  erased,
+}: ReadAttempt): ClosedResult {
   const description = described && {
     described: { table: described.table(), metadata, readFrom: described.readFrom },
   };
   return {
     done: done as DoneRecord,
     startedAt,
+    label,
     ...description,
     purged,
     deleted: false,

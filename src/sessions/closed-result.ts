@@ -7,6 +7,7 @@ export interface ClosedResult {
   done: DoneRecord;
   /** ISO 8601. */
   startedAt: string;
+  label?: string | undefined;
   /** Absent where nothing is described: the session was abandoned, or everything of it was given up. */
   described?: { table: ArtifactTable; metadata: Description['metadata']; readFrom: readonly string[] };
   /** Retention gave up the content. */

@@ -170,8 +170,9 @@ export class CopiedSession {
   async #open(keys: readonly string[]): Promise<void> {
     const { session, subject, origin, what } = this.#copy;
     const pins = keys.length <= MAX_FIRST_PINS ? keys.map(keyRef) : [];
-    const { startedAt } = this.#result;
-    const record = encodeAttempt({ session, startedAt, owner: thisOwner(), pins, origin }, subject);
+    const { startedAt, label } = this.#result;
+    const said = { startedAt, owner: thisOwner(), label, pins, origin };
+    const record = encodeAttempt({ session, ...said }, subject);
     if (await this.#create(SESSION_FILES.attempt, record)) {
       for (const { name } of pins) this.#pinned.add(name);
     } else {
@@ -212,10 +213,11 @@ export class CopiedSession {
     { metadata, readFrom }: NonNullable<ClosedResult['described']>,
     table: Description['table'],
   ): Description {
-    const { erased, startedAt } = this.#result;
+    const { erased, startedAt, label } = this.#result;
     const { session, subject } = this.#copy;
     const why = erased ? { reason: erased.reason, erased: [...erased.artifacts] } : {};
-    return { session, subject: { ...subject, ...why }, startedAt, table, metadata, readFrom: [...readFrom] };
+    const said = { startedAt, label, table, metadata, readFrom: [...readFrom] };
+    return { session, subject: { ...subject, ...why }, ...said };
   }
 
   async #saysTheSame(standing: Uint8Array): Promise<boolean> {

@@ -38,6 +38,8 @@ export interface OpenSessionOptions extends CallOptions {
   id?: SessionId | undefined;
   /** ISO 8601. Default: now. */
   startedAt?: string | undefined;
+  /** What people call it. Default: nothing. */
+  label?: string | undefined;
   /** The time between heartbeats. Default: ten minutes. */
   beatIntervalMs?: number | undefined;
 }
@@ -57,6 +59,7 @@ export class Session {
   readonly id: SessionId;
   /** ISO 8601. */
   readonly startedAt: string;
+  readonly label: string | undefined;
   readonly #store: ContentStore;
   readonly #files: SessionFiles;
   readonly #pins: SessionPins;
@@ -70,7 +73,7 @@ export class Session {
     store: ContentStore,
     id: SessionId,
     files: SessionFiles,
-    startedAt: string,
+    { startedAt, label }: { startedAt: string; label: string | undefined },
     beatIntervalMs: number | undefined,
   ) {
     this.#store = store;
@@ -79,6 +82,7 @@ export class Session {
     this.#heartbeat = new Heartbeat(store.storage, id, beatIntervalMs);
     this.id = id;
     this.startedAt = startedAt;
+    this.label = label;
   }
 
   /** Step 1: creates attempt.json. `undefined` where somebody else's has its name. */
@@ -87,11 +91,13 @@ export class Session {
     files: SessionFiles,
     options: OpenSessionOptions,
   ): Promise<Session | undefined> {
-    const { id = newSessionId(), startedAt = new Date().toISOString(), beatIntervalMs, signal } = options;
-    const record = encodeAttempt({ session: id, startedAt, owner: thisOwner(), pins: [] }, files.subject);
+    const { id = newSessionId(), startedAt = new Date().toISOString() } = options;
+    const { label, beatIntervalMs, signal } = options;
+    const said = { startedAt, owner: thisOwner(), label, pins: [] };
+    const record = encodeAttempt({ session: id, ...said }, files.subject);
     const name = files.base + SESSION_FILES.attempt;
     const isOurs = await tryCreateOwn(store.storage, name, record, { signal, durability: 'deferred' });
-    return isOurs ? new Session(store, id, files, startedAt, beatIntervalMs) : undefined;
+    return isOurs ? new Session(store, id, files, { startedAt, label }, beatIntervalMs) : undefined;
   }
 
   /** The place at an address, registered and marked where it was not; `HERE` without one, or where it is empty. */

@@ -31,6 +31,8 @@ export interface ArtifactView {
 export interface AttemptSummary {
   attempt: number;
   status: ShownStatus;
+  /** What its owner called it. */
+  label?: string;
   startedAt?: string;
   closedAt?: string;
   durationMs?: number;
@@ -196,12 +198,14 @@ async function readView(
 }
 
 function viewOf(read: ReadAttempt, heardAt: string | undefined): AttemptDetail {
-  const { attempt, status, startedAt, closedAt, opened, done, described, metadata, purged, erased } = read;
+  const { attempt, status, label, startedAt, closedAt, opened, done, described, metadata, purged, erased } =
+    read;
   const durationMs = durationBetween(startedAt, closedAt);
   const entries = described?.table().artifacts ?? [];
   return {
     attempt,
     status,
+    ...(label === undefined ? {} : { label }),
     startedAt,
     ...(closedAt === undefined ? {} : { closedAt }),
     ...(durationMs === undefined ? {} : { durationMs }),

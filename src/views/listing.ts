@@ -11,6 +11,7 @@ import {
   readTask,
   readTasks,
   type ShownStatus,
+  type TaskView,
 } from './attempts.ts';
 import { childrenOf, missing } from './not-found.ts';
 import { formatStorePath, type Reaching, type RunPath, type StorePath } from './paths.ts';
@@ -56,6 +57,8 @@ export interface TaskSummary {
   /** The latest attempt. */
   attempt: number;
   status: ShownStatus;
+  /** What its owner called it. */
+  label?: string | undefined;
   startedAt?: string | undefined;
   closedAt?: string | undefined;
   durationMs?: number | undefined;
@@ -75,6 +78,8 @@ export interface ListingChoice {
   isLong?: boolean;
   /** Only runs, tasks or attempts of this status, tasks by their latest attempt. Default: of any. */
   status?: WantedStatus | undefined;
+  /** Only tasks whose latest attempt has a label that holds this text, in capitals or not. Default: all. */
+  label?: string | undefined;
 }
 
 export type WantedStatus = 'open' | 'done' | 'failed' | 'abandoned';
@@ -87,14 +92,14 @@ export const byName: (a: string, b: string) => number = new Intl.Collator('en', 
 
 /**
  * Lists what lies directly below a path: the store's flows, a flow's runs, a run's steps, a step's tasks, a task's attempts, or an
- * attempt's artifacts. With a `status`, below a run the tasks of all its steps.
+ * attempt's artifacts. With a `status` or `label`, below a run the tasks of all its steps.
  *
  * @throws StowageError `RUN_NOT_FOUND`, `STEP_NOT_FOUND`, `TASK_NOT_FOUND`, `ATTEMPT_NOT_FOUND`
  */
 export async function listBelow(
   view: StoreView,
   path: StorePath,
-  { limit, isLong = false, status }: ListingChoice,
+  { limit, isLong = false, status, label }: ListingChoice,
 ): Promise<Listing> {
   const { flow, run, step, task, attempt } = path;
   if (flow === undefined) return listFlows(view, limit, isLong);
@@ -102,7 +107,8 @@ export async function listBelow(
   const at = formatStorePath(path);
   const tasks = await tasksAt(view, path as RunPath);
   const [first] = tasks;
-  if (task === undefined && status !== undefined) return listTasksOf(view, at, tasks, { limit, status });
+  const isSearched = status !== undefined || label !== undefined;
+  if (task === undefined && isSearched) return listTasksOf(view, at, tasks, { limit, status, label });
   if (step === undefined || first === undefined) return listSteps(view, at, tasks, limit);
   if (task === undefined) return listTasksOf(view, at, tasks, { limit });
   const { attempts } = await readTask(view, first);
@@ -196,18 +202,22 @@ async function listTasksOf(
   view: StoreView,
   path: string,
   listed: readonly ListedTask[],
-  { limit, status }: { limit: number; status?: WantedStatus },
+  { limit, status, label }: Pick<ListingChoice, 'limit' | 'status' | 'label'>,
 ): Promise<Listing> {
-  const wanted = status === undefined ? listed : await tasksOfStatus(view, listed, status);
-  const tasks = await readTasks(view, wanted.slice(0, limit), 'latest');
+  const ofStatus = status === undefined ? listed : await tasksOfStatus(view, listed, status);
+  // Descriptions tell labels, so that all have to be read for one.
+  const found = label === undefined ? undefined : await tasksOfLabel(view, ofStatus, label);
+  const wanted = found ?? ofStatus;
+  const tasks = found?.slice(0, limit) ?? (await readTasks(view, ofStatus.slice(0, limit), 'latest'));
   const entries = tasks.map((task): TaskSummary => {
     const latest = latestOf(task);
-    const { attempt, status, startedAt, closedAt, durationMs, purged, error, failure, artifacts } = latest;
+    const { attempt, status, label, startedAt, closedAt, durationMs } = latest;
+    const { purged, error, failure, artifacts } = latest;
     return {
       step: task.path.step,
       task: task.path.task,
       attempts: task.started,
-      ...{ attempt, status, startedAt, closedAt, durationMs, purged, error, failure },
+      ...{ attempt, status, label, startedAt, closedAt, durationMs, purged, error, failure },
       artifacts: artifacts.length,
       bytes: bytesOf(latest),
     };
@@ -226,6 +236,16 @@ async function tasksOfStatus(
   const candidates = tasks.filter((task) => isClosed(task) === (wanted !== 'open'));
   const statuses = await readStatuses(view, candidates);
   return candidates.filter((_, index) => statuses[index] === wanted);
+}
+
+async function tasksOfLabel(
+  view: StoreView,
+  tasks: readonly ListedTask[],
+  text: string,
+): Promise<TaskView[]> {
+  const sought = text.toLowerCase();
+  const read = await readTasks(view, tasks, 'latest');
+  return read.filter((task) => latestOf(task).label?.toLowerCase().includes(sought));
 }
 
 /** Adds up the bytes of an attempt's artifacts. */

@@ -38,6 +38,7 @@ const STEP_COLUMNS: readonly Column[] = [
 ];
 const TASK_COLUMNS: readonly Column[] = [
   { header: 'TASK', shrinks: true },
+  { header: 'LABEL', shrinks: true },
   { header: 'STATUS' },
   { header: 'ATTEMPTS', align: 'right', dropOrder: 4 },
   { header: 'STARTED', dropOrder: 3 },
@@ -51,6 +52,7 @@ const ATTEMPT_COLUMNS: readonly Column[] = [{ header: 'ATTEMPT', align: 'right' 
 interface LsOptions {
   limit?: string;
   status?: WantedStatus;
+  label?: string;
   long?: boolean;
 }
 
@@ -72,21 +74,27 @@ export const ls: CommandDeclaration = {
       text: 'only runs, tasks or attempts of this status; below a run, the tasks of all steps',
       choices: ['open', 'done', 'failed', 'abandoned'] satisfies WantedStatus[],
     },
+    {
+      flags: '--label <text>',
+      text: 'only tasks whose label holds this text, of a run or a step',
+    },
     { flags: '-l, --long', text: 'of flows: when the newest run was made (slower)' },
   ],
   async run(invocation: Invocation, [text]: [string?], options: LsOptions) {
     const path = parseStorePath(text, 0, 5);
     const isFlow = path.flow !== undefined && path.run === undefined;
     checkStatus(path, options.status);
+    checkLabel(path, options.label);
     const limit = parseLimit(options.limit ?? (isFlow ? DEFAULT_RUNS : 'all'));
     const listing = await withStore(invocation, async (store) => {
       const { listBelow } = await import('../../views/listing.ts');
       const { withMeantRun } = await import('../meant-run.ts');
-      const choice = { limit, isLong: options.long ?? false, status: options.status };
+      const { long: isLong = false, status, label } = options;
+      const choice = { limit, isLong, status, label };
       return withMeantRun(invocation, store, path, (meant) => listBelow(store, meant, choice));
     });
     if (invocation.json) return invocation.output.json(listing);
-    await print(invocation, listing, options.status);
+    await print(invocation, listing, options);
   },
 };
 
@@ -101,18 +109,27 @@ function checkStatus({ flow, run, attempt }: StorePath, status: WantedStatus | u
     throw usageError('A run is open, done or failed; attempts of its tasks may be abandoned.');
 }
 
-async function print(
-  invocation: Invocation,
-  listing: Listing,
-  status: WantedStatus | undefined,
-): Promise<void> {
+/** @throws CliError `USAGE` where no tasks are listed, or nothing is searched for */
+function checkLabel({ run, task }: StorePath, label: string | undefined): void {
+  if (label === undefined) return;
+  if (run === undefined || task !== undefined)
+    throw usageError('--label looks for tasks: name the run, or one of its steps.');
+  if (label === '') throw usageError('--label needs the text to look for.');
+}
+
+async function print(invocation: Invocation, listing: Listing, { status, label }: LsOptions): Promise<void> {
   const { output } = invocation;
   const { kind, total, more, entries } = listing;
   const { columns, rows } = tableOf(listing);
   if (rows.length > 0) await output.table(columns, rows);
   else if (kind === 'flows') invocation.note('the store has no runs yet.');
-  else if (status !== undefined)
-    invocation.note(`none of ${countOf(total, kind.replace(/s$/, ''))} is ${status}.`);
+  else if (status !== undefined || label !== undefined) {
+    const found = [
+      ...(status === undefined ? [] : [`is ${status}`]),
+      ...(label === undefined ? [] : [`has a label with ${JSON.stringify(label)}`]),
+    ];
+    invocation.note(`none of ${countOf(total, kind.replace(/s$/, ''))} ${found.join(' and ')}.`);
+  }
   if (more > 0) {
     const isOlder = kind === 'runs' || kind === 'attempts';
     // Of runs only as many are looked at as it takes.
@@ -126,7 +143,16 @@ async function print(
   await output.table(ARTIFACT_COLUMNS, latest.map(artifactRow));
 }
 
+/** Without the column of labels where there are none. */
 function tableOf(listing: Listing): { columns: readonly Column[]; rows: Cell[][] } {
+  const { columns, rows } = wholeTable(listing);
+  const place = columns.findIndex(({ header }) => header === 'LABEL');
+  if (place < 0 || rows.some((row) => row[place] !== '')) return { columns, rows };
+  const without = <T>(cells: readonly T[]): T[] => cells.filter((_, index) => index !== place);
+  return { columns: without(columns), rows: rows.map(without) };
+}
+
+function wholeTable(listing: Listing): { columns: readonly Column[]; rows: Cell[][] } {
   switch (listing.kind) {
     case 'flows':
       return {
@@ -190,6 +216,7 @@ function attemptCells(
   { artifacts, bytes }: { artifacts: number; bytes: number },
 ): Cell[] {
   return [
+    entry.label ?? '',
     statusCell(entry),
     attempts === undefined ? '' : String(attempts),
     ageCell(entry.startedAt),

@@ -9,7 +9,15 @@ import { ATTEMPT_OPTION, type CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { attemptRule, parseStorePath, pathArgument } from '../store-path.ts';
-import { ageCell, durationCell, errorLine, ownerText, statusCell, statusStyle } from '../ui/cells.ts';
+import {
+  ageCell,
+  durationCell,
+  errorLine,
+  ownerText,
+  statusCell,
+  statusStyle,
+  withLabel,
+} from '../ui/cells.ts';
 import type { Column } from '../ui/table.ts';
 import { wrapText } from '../ui/wrap.ts';
 
@@ -124,7 +132,7 @@ async function showTask(
     ({ source, stream, bytes }) => ({ source, stream, bytes }),
   );
   if (json) return output.json({ ...pathOf(listed), attempt: chosen.attempt, attempts, logs });
-  await output.line(output.paint('bold', printable(where)));
+  await output.line(output.paint('bold', printable(withLabel(where, chosen))));
   await output.table(
     ATTEMPT_COLUMNS,
     attempts.map((one) => [

@@ -1,6 +1,6 @@
 import type { AttemptSummary } from '../../views/attempts.ts';
 import type { RunTree } from '../../views/run-tree.ts';
-import { durationCell, errorLine, nameCell, statusCell, storedText } from '../ui/cells.ts';
+import { durationCell, errorLine, nameCell, statusCell, storedText, withLabel } from '../ui/cells.ts';
 import { countOf, formatBytes, formatCount } from '../ui/sizes.ts';
 import type { TreeNode } from '../ui/table.ts';
 
@@ -68,7 +68,10 @@ function taskNode(task: Task): TreeNode {
   if (latest.failure) children.unshift({ cells: [{ text: latest.failure.message, style: 'red' }] });
   if (task.attempts.length > 1)
     children.unshift({ cells: [{ text: retriedText(task.attempts), style: 'dim' }] });
-  return { cells: [task.task, statusCell(latest), durationCell(latest.durationMs)], children };
+  return {
+    cells: [withLabel(task.task, latest), statusCell(latest), durationCell(latest.durationMs)],
+    children,
+  };
 }
 
 /** Says that a task was tried before, and how that ended: `attempt 3, 2 failed, 1 abandoned before: RangeError: diverged`. */

@@ -51,6 +51,11 @@ export function nameCell(text: string): Cell {
   return { text, style: 'cyan' };
 }
 
+/** The name of a task, or its path, and what people call it. */
+export function withLabel(name: string, { label }: { label?: string | undefined }): string {
+  return label === undefined ? name : `${name}  ${label}`;
+}
+
 /** The status of a run or an attempt. */
 export function statusCell({ status, purged }: { status: string; purged?: true | undefined }): Cell {
   return { text: purged ? `${status}, purged` : status, style: statusStyle(status) };
