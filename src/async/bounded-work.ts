@@ -28,6 +28,29 @@ export async function mapBounded<T, R>(
   return results;
 }
 
+/**
+ * Maps items with at most `limit` calls of `work` under way, and yields the results in the order of the items: no more than `limit` of
+ * them wait for their turn. Whoever ends early, or a failure, begins no more; calls under way are waited for.
+ */
+export async function* mapInOrder<T, R>(
+  items: Iterable<T>,
+  limit: number,
+  work: (item: T) => Promise<R>,
+): AsyncGenerator<R, void> {
+  const begun: Promise<R>[] = [];
+  try {
+    for (const item of items) {
+      const result = work(item);
+      result.catch(() => {}); // thrown when its turn comes
+      begun.push(result);
+      if (begun.length >= limit) yield (await begun.shift()) as R;
+    }
+    while (begun.length > 0) yield (await begun.shift()) as R;
+  } finally {
+    await Promise.allSettled(begun);
+  }
+}
+
 /** Work that comes piece by piece, with a bound on what is under way. The first failure ends what is to come; what was begun is waited for. */
 export class BoundedWork {
   readonly #limit: number;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mapBounded } from '../../src/async/bounded-work.ts';
+import { mapBounded, mapInOrder } from '../../src/async/bounded-work.ts';
 import { test } from '../property.ts';
 
 describe('mapBounded', () => {
@@ -34,5 +34,47 @@ describe('mapBounded', () => {
     await expect(work).rejects.toThrow('one fails');
     expect(begun).toEqual([0, 1]);
     expect(ended).toEqual([0]);
+  });
+});
+
+describe('mapInOrder', () => {
+  test.prop([fc.array(fc.nat(3), { maxLength: 30 }), fc.integer({ min: 1, max: 8 })])(
+    'yields in the order of the items, and neither works on nor holds more than its bound',
+    async (turns, limit) => {
+      let begun = 0;
+      let taken = 0;
+      const results: number[] = [];
+      const items = turns.map((count, index) => ({ count, index }));
+      for await (const index of mapInOrder(items, limit, async (item) => {
+        begun += 1;
+        expect(begun - taken).toBeLessThanOrEqual(limit);
+        for (let turn = 0; turn < item.count; turn++) await undefined;
+        return item.index;
+      })) {
+        results.push(index);
+        taken += 1;
+      }
+      expect(results).toEqual(turns.map((_, index) => index));
+    },
+  );
+
+  it('begins nothing after a failure, and leaves nothing under way', async () => {
+    const begun: number[] = [];
+    const ended: number[] = [];
+    const yielded: number[] = [];
+    const reading = async (): Promise<void> => {
+      for await (const item of mapInOrder([0, 1, 2, 3, 4, 5], 3, async (one) => {
+        begun.push(one);
+        if (one === 1) throw new Error('one fails');
+        await delay(5);
+        ended.push(one);
+        return one;
+      }))
+        yielded.push(item);
+    };
+    await expect(reading()).rejects.toThrow('one fails');
+    expect(yielded).toEqual([0]);
+    expect(begun).toEqual(ended.concat(1).sort());
+    expect(begun.length).toBeLessThanOrEqual(4);
   });
 });

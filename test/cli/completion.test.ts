@@ -124,6 +124,7 @@ describe('what a word may become', () => {
     expect(await valuesFor('stowage show Other/latest/')).toEqual(['Other/latest/only/']);
     expect(await valuesFor('stowage show Train/2026-01/f')).toEqual(['Train/2026-01/fit/']);
     expect(await valuesFor('stowage get Train/latest-done/fit/2 m')).toEqual(['metrics']);
+    expect(await valuesFor('stowage get Train/latest/fit weights ')).toEqual(['metrics']);
     expect(await valuesFor('stowage show Train/latest/fit/drama --attempt ')).toEqual([
       'latest-done',
       '1',

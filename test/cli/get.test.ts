@@ -84,7 +84,7 @@ describe('stowage get', () => {
   it('-o: a file that appears whole, or not at all', async () => {
     const target = join(folder, 'raw.bin');
     writeFileSync(target, 'before');
-    expect(await stowage(store, ['get', `${RUN}/load/0`, 'raw', '-o', target])).toMatchObject({
+    expect(await stowage(store, ['get', `${RUN}/load/0`, 'raw', '-o', target, '--force'])).toMatchObject({
       code: 0,
       stdout: '',
     });
@@ -213,7 +213,9 @@ describe('stowage get --format', () => {
       code: 0,
       stderr: `stowage: ${target} holds JSON; for a table: --format csv\n`,
     });
-    expect((await stowage(store, ['get', KINDS, 'rows', '-o', target, '--format', 'csv'])).stderr).toBe('');
+    expect(
+      (await stowage(store, ['get', KINDS, 'rows', '-o', target, '--force', '--format', 'csv'])).stderr,
+    ).toBe('');
     expect(readFileSync(target, 'utf8')).toMatch(/^a,b\r\n/);
   });
 });

@@ -57,9 +57,9 @@ describe('a path that ends before what the command is for', () => {
     });
     expect(await said('get', `${RUN}/fit`, 'metrics')).toEqual({
       code: 2,
-      stderr: `stowage: ${RUN}/fit is a step; its tasks are 2, 10, drama.\n`,
+      stderr: `stowage: ${RUN}/fit is a step; its tasks are 2, 10, drama; all of them as a table: stowage get ${RUN}/fit --format csv\n`,
     });
-    expect((await said('get', `${RUN}/load/`)).stderr).toContain('its task is 0.');
+    expect((await said('get', `${RUN}/load/`)).stderr).toContain('its task is 0;');
     expect((await said('get', `${RUN}/fti`)).stderr).toContain('has no step fti. Did you mean fit?');
   });
 
@@ -70,7 +70,7 @@ describe('a path that ends before what the command is for', () => {
     for (let task = 0; task < 11; task++)
       await flow.task({ runId: 'r1', stepName: 'fit', taskId: String(task) }, async () => {});
     expect((await said('get', 'Wide/r1/fit')).stderr).toBe(
-      'stowage: Wide/r1/fit is a step; its tasks: stowage ls Wide/r1/fit\n',
+      'stowage: Wide/r1/fit is a step; its tasks: stowage ls Wide/r1/fit; all of them as a table: stowage get Wide/r1/fit --format csv\n',
     );
   });
 });

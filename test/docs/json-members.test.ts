@@ -89,6 +89,7 @@ describe('docs/cli.md names every member of the JSON of', () => {
       ['show', `${RUN}/fit/drama/0`],
       ['get', 'Far/r1/fit/0', 'large'],
       ['get', 'Far/r1/fit/0', '-d', 'FOLDER'],
+      ['get', 'Far/r1/fit', 'note', '--format', 'json'],
       ['put', 'Far/r3/fit/0', 'a=FILE'],
       ['finish', 'Far/r4', '--error', 'why'],
       ['log', 'Far/r1'],

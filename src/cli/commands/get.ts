@@ -2,11 +2,12 @@ import { shell } from '../../codec/shell-command.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
 import type { TaskDataStore } from '../../flow/task-data-store.ts';
 import type { AttemptRule } from '../../views/attempts.ts';
-import { formatStorePath, type TaskOrAttemptPath } from '../../views/paths.ts';
-import { usageError } from '../cli-error.ts';
+import { formatStorePath, type Reaching, type StorePath, type TaskOrAttemptPath } from '../../views/paths.ts';
+import { CliError, usageError } from '../cli-error.ts';
 import { ATTEMPT_OPTION, type CommandDeclaration } from '../declaration.ts';
 import type { ShownFile } from '../files/artifact-folder.ts';
 import type { Invocation } from '../invocation.ts';
+import type { ResultForm } from '../results/write-results.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { attemptRule, parseStorePath, pathArgument } from '../store-path.ts';
 import { nameCell } from '../ui/cells.ts';
@@ -34,15 +35,15 @@ const FILE_COLUMNS: readonly Column[] = [
   { header: 'SIZE', align: 'right', dropOrder: 1 },
 ];
 
-/** `stowage get <flow>/<run>/<step>/<task>[/<attempt>] [artifact...]` */
+/** `stowage get <flow>/<run>/<step>[/<task>[/<attempt>]] [artifact...]` */
 export const get: CommandDeclaration = {
   name: 'get',
-  text: 'write artifacts: values as JSON, strings as text, bytes as they are',
+  text: 'write artifacts: values as JSON, strings as text, bytes as they are; of a step as one table',
   arguments: [
-    pathArgument('<path>', 4, 5),
+    pathArgument('<path>', 3, 5),
     {
       form: '[artifact...]',
-      text: 'names of artifacts; with -d, all if none is named',
+      text: 'names of artifacts; of a step, and with -d, all if none is named',
       completion: 'artifact',
     },
   ],
@@ -59,23 +60,25 @@ export const get: CommandDeclaration = {
     },
     {
       flags: '--format <form>',
-      text: 'the form to write',
+      text: 'the form to write; of all tasks of a step: csv or json',
       choices: ['json', 'csv', 'text', 'bytes'] satisfies Form[],
     },
     { flags: '--bytes', text: 'the serialized bytes as they are: --format bytes' },
-    { flags: '--force', text: 'with -d, replace files that exist; print any length to a terminal' },
+    { flags: '--force', text: 'replace files that exist; print any length to a terminal' },
     ATTEMPT_OPTION,
     { flags: '--allow-not-done', text: 'read an attempt though it failed' },
   ],
   async run(invocation: Invocation, [text, artifacts]: [string, string[]], options: GetOptions) {
     const path = parseStorePath(text, 1, 5);
     const form = formOf(options);
-    checkOptions(invocation, artifacts, options, form);
+    const isStep = path.step !== undefined && path.task === undefined && form !== undefined;
+    checkOptions(invocation, artifacts, options, form, isStep);
     await withStore(invocation, async (store) => {
+      if (isStep) return getStep(invocation, store, path as Reaching<'step'>, artifacts, options);
       const { reachTask } = await import('../reach.ts');
       const { withMeantRun } = await import('../meant-run.ts');
       const task = await withMeantRun(invocation, store, path, async (meant) =>
-        openTask(store, await reachTask(store, meant), options),
+        openTask(store, await reachTask(store, meant).catch(withTable), options),
       );
       for (const artifact of artifacts) if (!task.has(artifact)) throw await noArtifact(task, artifact);
       if (options.dir !== undefined)
@@ -86,6 +89,57 @@ export const get: CommandDeclaration = {
     });
   },
 };
+
+/** Adds to the error of a path that ends at a step how the artifacts of all its tasks are written. */
+function withTable(error: unknown): never {
+  const isStep = error instanceof CliError && error.details.missing === 'task';
+  if (!isStep) throw error;
+  const { flow, run, step } = error.details as StorePath;
+  const where = formatStorePath({ flow, run, step } as StorePath);
+  throw usageError(
+    `${error.message.replace(/\.$/, '')}; all of them as a table: ${shell`stowage get ${where} --format csv`}`,
+    error.details,
+  );
+}
+
+/** Writes the artifacts of all tasks of a step, as one table or one document. */
+async function getStep(
+  invocation: Invocation,
+  store: OpenStore,
+  given: Reaching<'step'>,
+  names: readonly string[],
+  options: GetOptions,
+): Promise<void> {
+  const { output: file = '-', force = false, allowNotDone = false } = options;
+  const form = options.format as ResultForm;
+  const attempt = attemptRule(given, options.attempt) === undefined ? undefined : 'latestDone';
+  const { withMeantRun } = await import('../meant-run.ts');
+  const { tasksAt } = await import('../../views/listing.ts');
+  const { writeResults } = await import('../results/write-results.ts');
+  const results = await withMeantRun(invocation, store, given, async (meant) => {
+    const path = meant as Reaching<'flow' | 'run' | 'step'>;
+    const choice = { names: [...new Set(names)], attempt, allowNotDone } as const;
+    return { path, tasks: await tasksAt(store, path), choice, form };
+  });
+  const write = (sink: Sink): Promise<void> => writeResults(invocation, store, results, sink);
+  if (file !== '-') return toNewFile(invocation, file, force, write);
+  if (!invocation.output.isTerminal) return write(invocation.output);
+  const { TerminalSink } = await import('../ui/terminal-filter.ts');
+  const sink = new TerminalSink(invocation.output, { isJson: form === 'json' });
+  await write(sink);
+  await sink.end();
+}
+
+/** A file that exists is the user's: it is replaced where that was asked for. */
+async function toNewFile(
+  { signal }: Invocation,
+  file: string,
+  force: boolean,
+  write: (sink: Sink) => Promise<void>,
+): Promise<void> {
+  const { toFile } = await import('../files/output-file.ts');
+  await toFile(file, signal, write, { overwrite: force, followLinks: true });
+}
 
 async function getOne(
   invocation: Invocation,
@@ -99,11 +153,10 @@ async function getOne(
     return writeToTerminal(invocation, task, artifact, form, force);
   }
   const { ownForm } = await import('../values/artifact-writer.ts');
-  const { toFile } = await import('../files/output-file.ts');
   if (/\.csv$/i.test(file) && (form ?? ownForm(task.info(artifact))) === 'json')
     invocation.note(`${file} holds JSON; for a table: --format csv`);
   const write = (sink: Sink): Promise<void> => writeOne(invocation, task, artifact, form, sink);
-  await toFile(file, invocation.signal, write, { followLinks: true });
+  await toNewFile(invocation, file, force, write);
 }
 
 function formOf({ format, bytes }: GetOptions): Form | undefined {
@@ -115,14 +168,23 @@ function formOf({ format, bytes }: GetOptions): Form | undefined {
 function checkOptions(
   { json }: Invocation,
   artifacts: readonly string[],
-  { dir, output, bytes }: GetOptions,
+  { dir, output, bytes, attempt }: GetOptions,
   form: Form | undefined,
+  isStep: boolean,
 ): void {
   if (output === '') throw usageError('-o names no file; "-" is the standard output.');
   if (dir === '') throw usageError('-d names no folder; "." is the one you are in.');
   if (dir !== undefined && output !== undefined)
     throw usageError('-o names one file, and -d a folder for many; give one of them.');
-  if (dir === undefined && artifacts.length > 1)
+  if (isStep) {
+    if (dir !== undefined || (form !== 'csv' && form !== 'json'))
+      throw usageError(
+        'The artifacts of all tasks of a step are one table: --format csv or --format json, to stdout or to a file (-o).',
+      );
+    if (attempt !== undefined && attemptRule({}, attempt) !== 'latestDone')
+      throw usageError('--attempt <number> is for one task; for a step, only --attempt latest-done.');
+  }
+  if (dir === undefined && artifacts.length > 1 && !isStep)
     throw usageError('Several artifacts need a folder: -d <folder>');
   if (json && dir === undefined && form !== undefined && form !== 'json')
     throw usageError(`${bytes ? '--bytes' : `--format ${form}`} and --json are two forms; give one of them.`);

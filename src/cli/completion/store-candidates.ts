@@ -1,6 +1,7 @@
 import { defaultStorageUri } from '../../default-storage.ts';
-import { attemptNumbersOf, listAttempts } from '../../format/attempt-files.ts';
+import { attemptNumbersOf, type ListedTask, listAttempts, listTasks } from '../../format/attempt-files.ts';
 import { CACHE_FOLDER, parseEntryName } from '../../format/cache-names.ts';
+import type { TaskPath } from '../../format/pathspec.ts';
 import type { DataStoreStorage } from '../../storage/contract.ts';
 import { openStorage } from '../../storage/open.ts';
 import { parseStorePath } from '../store-path.ts';
@@ -76,26 +77,48 @@ export async function attemptsOf(
   return withStorage(store, (storage) => attemptNumbers(storage, path, signal));
 }
 
-/** The artifacts of a task: the only names that a record has to be read for, the description of one attempt. */
+/** The artifacts of a task, or of the first task of a step: the only names that a record has to be read for, one description. */
 export async function artifactsOf(
   store: string | undefined,
   text: string,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const { flow = '', run = '', step = '', task = '', attempt } = parseStorePath(text, 4, 5);
+  const { flow = '', run = '', step = '', task, attempt } = parseStorePath(text, 3, 5);
   const { readAttempt } = await import('../../attempts/attempt-reader.ts');
   const { ContentReader } = await import('../../content/reading/content-reader.ts');
   return withStorage(store, async (storage) => {
     const rule = { attempt, allowNotDone: true };
     return ofRun(storage, { flow, run }, signal, async (id) => {
-      const path = { flow, run: id, step, task };
-      const attempts = await listAttempts(storage, path, { signal });
-      if (attempts.size === 0) return [];
+      const found =
+        task === undefined
+          ? await firstTask(storage, { flow, run: id, step }, signal)
+          : await listedTask(storage, { flow, run: id, step, task }, signal);
+      if (!found) return [];
+      const { path, attempts } = found;
       const reader = new ContentReader(storage);
       const read = await readAttempt(storage, reader, path, attempts, rule, { signal });
       return read.described?.table().artifacts.map(({ name }) => name) ?? [];
     });
   });
+}
+
+async function listedTask(
+  storage: DataStoreStorage,
+  path: TaskPath,
+  signal: AbortSignal,
+): Promise<ListedTask | undefined> {
+  const attempts = await listAttempts(storage, path, { signal });
+  return attempts.size === 0 ? undefined : { path, attempts };
+}
+
+/** The tasks of a step are alike, so that what one has can be asked for of all. */
+async function firstTask(
+  storage: DataStoreStorage,
+  path: Omit<TaskPath, 'task'>,
+  signal: AbortSignal,
+): Promise<ListedTask | undefined> {
+  for await (const task of listTasks(storage, path, { signal })) return task;
+  return undefined;
 }
 
 /** Keys of the cache that begin with `begun`, as far as people type them: one LIST. */

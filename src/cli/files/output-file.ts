@@ -36,7 +36,7 @@ export async function toFile(
     const stats = await stat(path).catch(ignoreAbsent);
     const isFolder = stats?.isDirectory() || path.endsWith('/') || path.endsWith(sep);
     if (isFolder) throw new Error('it is a folder; name a file in it');
-    if (stats && !overwrite) throw new Error(EXISTS);
+    if (stats?.isFile() && !overwrite) throw new Error(EXISTS);
     return {
       isSpecial: stats !== undefined && !stats.isFile(),
       mode: stats && stats.mode & 0o777,

@@ -1,7 +1,7 @@
 import { CliError } from '../cli-error.ts';
 
 /** The reason why a file that may not be replaced is not written. */
-export const EXISTS = 'it exists already';
+export const EXISTS = 'it exists already; --force replaces it';
 
 /** The error of a file that cannot be written, with the reason in plain words. */
 export function cannotWrite(path: string, cause: unknown): CliError {
