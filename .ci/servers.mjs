@@ -45,7 +45,8 @@ function install({ name, path, version }) {
   console.log(`Installing ${name} ${version} ...`);
   const startedMs = performance.now();
   try {
-    execFileSync('go', ['install', `${path}@${version}`], {
+    // Without what only debuggers read, linking takes half as long.
+    execFileSync('go', ['install', '-ldflags=-s -w', `${path}@${version}`], {
       env: { ...process.env, CGO_ENABLED: '0', GOBIN: FOLDER },
       stdio: ['ignore', 'ignore', 'pipe'],
       encoding: 'utf8',

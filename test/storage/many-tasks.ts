@@ -80,7 +80,7 @@ export async function expectTasksToSurvive(far: FarStore): Promise<void> {
   const watch = async (): Promise<void> => {
     while (!isWritten) {
       const tasks = await direct.getTaskDataStores({ runId: 'r1', steps: ['fit'] }).catch((error) => {
-        if (!isStowageError(error, 'NO_SUCH_STORE', 'RUN_NOT_FOUND')) throw error;
+        if (!isStowageError(error, 'NO_SUCH_STORE', 'RUN_NOT_FOUND', 'STEP_NOT_FOUND')) throw error;
         return [];
       });
       for (const task of tasks.filter(({ taskId }) => !seen.has(taskId))) {
