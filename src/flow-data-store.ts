@@ -9,6 +9,7 @@ import { CachedTasks } from './cached-tasks/cached-tasks.ts';
 import { withinTask } from './cached-tasks/current-task.ts';
 import type { CachedTaskOptions } from './cached-tasks/options.ts';
 import type { ByteCache } from './content/caches/byte-cache.ts';
+import type { PlaceSettings } from './content/places/places.ts';
 import { ContentAddressedStore, type SaveDataOptions, type SavedData } from './content-addressed-store.ts';
 import { defaultStorageUri } from './default-storage.ts';
 import { invalidArgument, throwIfAborted } from './errors.ts';
@@ -71,6 +72,15 @@ export class FlowDataStore implements AsyncDisposable {
    * @throws StowageError `INVALID_NAME` for the flow's name, `INVALID_ARGUMENT`, `UNKNOWN_STORAGE_SCHEME`.
    */
   static async open(options: FlowDataStoreOptions): Promise<FlowDataStore> {
+    return FlowDataStore.openAround(options, {});
+  }
+
+  /**
+   * Opens a flow as {@link open} does. `around` tells by which address its storage was opened, and decorates the storages of places.
+   *
+   * @internal
+   */
+  static async openAround(options: FlowDataStoreOptions, around: PlaceSettings): Promise<FlowDataStore> {
     checkFlowOptions(options);
     const {
       flowName,
@@ -86,7 +96,8 @@ export class FlowDataStore implements AsyncDisposable {
     const opened = isAddress ? await openStorage(storage) : storage;
     const context: AttemptContext = {
       content: new ContentAddressedStore(opened, contentOptions, {
-        home: isAddress ? String(storage) : undefined,
+        ...around,
+        ...(isAddress ? { home: String(storage) } : {}),
       }),
       registry: serializers ?? new SerializerRegistry(),
       maxInlineBytes,

@@ -136,7 +136,7 @@ async function openFor<T>(invocation: Invocation, work: (store: OpenStore) => Pr
         ),
       flow: async (flowName) => {
         const { FlowDataStore } = await import('../flow-data-store.ts');
-        const flow = await FlowDataStore.open({ flowName, storage });
+        const flow = await FlowDataStore.openAround({ flowName, storage }, { home: address, decorate });
         flows.push(flow);
         return flow;
       },

@@ -1,10 +1,19 @@
 import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { FlowDataStore, MemoryStorage, registerStorage } from '../../src/index.ts';
+import type { StorageCapabilities } from '../../src/storage/contract.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { json, noise, scratchFolder, stowage } from './fixture.ts';
+import { startStowage } from './running.ts';
+
+/** A storage beyond this machine. */
+class Far extends FaultStorage {
+  override get capabilities(): StorageCapabilities {
+    return { ...this.inner.capabilities, localReads: false };
+  }
+}
 
 const folder = scratchFolder();
 const store = join(folder, 'store');
@@ -135,6 +144,46 @@ describe('a run whose content lies elsewhere', () => {
       expect(asked).toBe(1);
     });
   });
+
+  it.each([[['get', 'Far/r/s/0', 'a']], [['diff', 'Far/r/s/0', 'Far/r/s/1']]])(
+    'is waited for with a remark, by %j',
+    async (args) => {
+      const kept = new MemoryStorage('silent');
+      let isSilent = false;
+      const asked = new Promise<void>((resolve) => {
+        registerStorage(
+          'memory',
+          async () =>
+            new Far(kept, () => {
+              if (!isSilent) return undefined;
+              resolve();
+              return { kind: 'delay', ms: 60_000 };
+            }),
+        );
+      });
+      onTestFinished(() =>
+        registerStorage('memory', (uri) => new MemoryStorage(uri.slice('memory:'.length))),
+      );
+      const far = join(folder, `far-${args[0]}`);
+      const flow = await FlowDataStore.open({ flowName: 'Far', storage: far, rawDataPath: 'memory:silent' });
+      for (const taskId of ['0', '1']) {
+        const task = { runId: 'r', stepName: 's', taskId };
+        await flow.task(task, (one) => one.saveArtifacts({ a: noise(20_000, Number(taskId) + 8) }));
+      }
+      await flow.close();
+      isSilent = true;
+      vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+      onTestFinished(() => void vi.useRealTimers());
+      const running = startStowage(far, args);
+      await asked;
+      await vi.advanceTimersByTimeAsync(40_000);
+      expect(running.stderr.text).toMatch(
+        /^stowage: memory:.* has not answered for \d+ seconds, still waiting\n/,
+      );
+      running.interrupt();
+      expect(await running.ended).toBe(130);
+    },
+  );
 
   it('is counted in part where some of its content is gone, from the store itself as well', async () => {
     const lossy = join(folder, 'lossy');
