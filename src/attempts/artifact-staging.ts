@@ -192,8 +192,9 @@ export class ArtifactStaging {
     const contents = await this.#session.put(placed, this.#options);
     values.forEach((value, index) => {
       const content = contents[index] as StoredContent;
-      const { name, type, encoding, info, bytes } = value;
-      const row = { name, type, encoding, bytes: bytes.length, key: content.key, content };
+      const { name, type, encoding, info } = value;
+      // The value's own memory may have been given away since.
+      const row = { name, type, encoding, bytes: content.bytes, key: content.key, content };
       this.#add({ entry: info === undefined ? row : { info, ...row }, refs: value.refs });
     });
   }

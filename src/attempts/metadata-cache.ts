@@ -1,3 +1,4 @@
+import { jsonText } from '../codec/json-text.ts';
 import type { ByteCache } from '../content/caches/byte-cache.ts';
 import { GuardedCache } from '../content/caches/guarded-cache.ts';
 import type { ContentStore } from '../content/content-store.ts';
@@ -61,7 +62,7 @@ export class MetadataCache {
   async #keyOf({ name, bytes, modifiedAtMs }: ListedDone, options: CallOptions): Promise<string> {
     const storeId = await this.#content.storeId(options);
     const uri = this.#content.storage.uri(name);
-    return digestHex(Buffer.from(JSON.stringify([DOMAIN, storeId, uri, name, bytes, modifiedAtMs])));
+    return digestHex(Buffer.from(jsonText([DOMAIN, storeId, uri, name, bytes, modifiedAtMs])));
   }
 }
 

@@ -53,9 +53,9 @@ export class MetadataWriter {
 }
 
 /**
- * A copy of what a user passed as metadata, exactly as JSON holds it. Members that are `undefined` are left out.
+ * A copy of what a user passed as metadata, exactly as JSON holds it: -0 is 0, which it equals.
  *
- * @throws StowageError `INVALID_ARGUMENT` for what JSON cannot hold (`NaN`, a `Map`, a function, ...), naming its path.
+ * @throws StowageError `INVALID_ARGUMENT` for what JSON cannot hold (`NaN`, `undefined`, a `Map`, a function, ...), naming its path.
  */
 export function toMetadata(value: unknown, what = 'metadata'): Metadata {
   if (!isPlainObject(value)) throw notJson(what);
@@ -66,7 +66,9 @@ function copyJson(value: unknown, path: string, levels: number, values: { left: 
   // A value that is reached on many ways is copied as often, so that the values count, not the objects.
   if (values.left-- === 0) throw notJson(path);
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
-  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  // JSON text has no -0 that every program writes; what is kept is the same here as where it is loaded.
+  if (typeof value === 'number' && Number.isFinite(value)) return value === 0 ? 0 : value;
+  if (value === undefined) throw undefinedMember(path);
   if (typeof value !== 'object' || levels === 0) throw notJson(path);
   const keys = Reflect.ownKeys(value);
   if (Array.isArray(value)) {
@@ -78,7 +80,7 @@ function copyJson(value: unknown, path: string, levels: number, values: { left: 
   }
   if (!isPlainObject(value) || isDisguised(value, keys.length === 0)) throw notJson(path);
   if (keys.length !== Object.keys(value).length) throw notJson(path);
-  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  const members = Object.entries(value);
   if (members.some(([name]) => name === '__proto__')) throw prototypeKey(path);
   return Object.fromEntries(
     members.map(([name, member]) => [name, copyJson(member, `${path}.${name}`, levels - 1, values)]),
@@ -96,6 +98,12 @@ function notJson(path: string): StowageError {
     `${path} is not what JSON holds: metadata and parameters are objects of JSON values, at most ${MAX_DEPTH} levels deep; save anything else as an artifact.`,
     { path },
   );
+}
+
+function undefinedMember(path: string): StowageError {
+  return invalidArgument(`${path} is undefined, which JSON leaves out: leave it out yourself, or say null.`, {
+    path,
+  });
 }
 
 function prototypeKey(path: string): StowageError {

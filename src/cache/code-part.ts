@@ -85,7 +85,10 @@ export class FilePart implements CodePart {
 }
 
 function stampOf(path: string): Stamp {
-  const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+  const stats = statSync(path, { bigint: true });
+  // To open a pipe waits for somebody who writes to it, maybe for ever.
+  if (!stats.isFile()) throw new Error(`${path} is a folder, pipe or device, not a file`);
+  const { dev, ino, size, mtimeNs, ctimeNs } = stats;
   return {
     text: [dev, ino, size, mtimeNs, ctimeNs].join(' '),
     changedMs: Math.max(Number(mtimeNs), Number(ctimeNs)) / 1e6,

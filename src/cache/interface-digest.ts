@@ -1,3 +1,5 @@
+import { jsonText } from '../codec/json-text.ts';
+import { invalidArgument, type StowageError } from '../errors.ts';
 import type { JsonValue } from '../format/json-value.ts';
 
 /** A JSON Schema: an object, or `true` or `false`. */
@@ -48,12 +50,18 @@ const COMPOSED = ['allOf', 'anyOf', 'oneOf'];
 /** Their order says nothing. */
 const UNORDERED = ['enum', 'required', 'type'];
 
+/** A schema may be nested so deep, references followed, and have so many parts. */
+const MAX_LEVELS = 256;
+const MAX_PARTS = 100_000;
+
 /**
  * A JSON Schema without what only describes, and whatever names its definitions have: they are numbered as they are met, so
  * that schemas that ask for the same are the same. The order of keys does not matter, for none matters in a key.
  *
  * That takes references which are pointers into the document (`#/$defs/a`). With any other (by `$anchor`, `$id`, `$dynamicRef`, an
  * address, or where no schema is known to stand) the document counts as it is: what such a reference leads to must not be lost.
+ *
+ * @throws StowageError `INVALID_ARGUMENT` for one that is nested too deep, as an object inside itself is, or that has too many parts
  */
 export function canonicalSchema(schema: JsonSchema): JsonValue {
   const numbers = new Map<unknown, number>();
@@ -61,6 +69,8 @@ export function canonicalSchema(schema: JsonSchema): JsonValue {
   let hasOtherReferences = false;
   // Inside such a schema, pointers begin at it, and not at the document.
   let hasInnerId = false;
+  let level = 0;
+  let parts = 0;
 
   const refer = (target: unknown): JsonValue => {
     let number = numbers.get(target);
@@ -75,6 +85,15 @@ export function canonicalSchema(schema: JsonSchema): JsonValue {
 
   const visit = (node: unknown): JsonValue => {
     if (!isObject(node)) return node as JsonValue;
+    if (level === MAX_LEVELS) throw tooLarge(`nested deeper than ${MAX_LEVELS} levels, or inside itself`);
+    if (parts++ === MAX_PARTS) throw tooLarge(`of more than ${MAX_PARTS} parts`);
+    level++;
+    const canonical = canonicalOf(node);
+    level--;
+    return canonical;
+  };
+
+  const canonicalOf = (node: Record<string, unknown>): JsonValue => {
     const { $ref } = node;
     const target = typeof $ref === 'string' ? targetOf(schema, $ref) : undefined;
     if (node !== schema && (typeof node.$id === 'string' || typeof node.id === 'string')) hasInnerId = true;
@@ -113,26 +132,37 @@ function isReference(node: object, name: string): boolean {
   return typeof (node as Record<string, unknown>)[name] === 'string';
 }
 
+/** Finds a reference at any depth of a value; each object of it is looked at once. */
 function holdsReference(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return REFERENCES.some((name) => isReference(value, name)) || Object.values(value).some(holdsReference);
+  const seen = new Set<unknown>([value]);
+  for (const part of seen) {
+    if (typeof part !== 'object' || part === null) continue;
+    if (REFERENCES.some((name) => isReference(part, name))) return true;
+    for (const inner of Object.values(part)) seen.add(inner);
+  }
+  return false;
+}
+
+function tooLarge(how: string): StowageError {
+  return invalidArgument(
+    `A JSON Schema is ${how}, so that no cache key can tell it: give the task an \`interfaceVersion\`, and change it whenever the schema changes.`,
+  );
 }
 
 /** The names that a schema knows for members of an object: its own, and those of what it refers to or is composed of. */
 export function memberNames(schema: JsonSchema): string[] {
   const names = new Set<string>();
-  const visited = new Set<unknown>();
-  const visit = (node: unknown): void => {
-    if (!isObject(node) || visited.has(node)) return;
-    visited.add(node);
+  // What is added to a set while it is walked through comes later.
+  const visited = new Set<unknown>([schema]);
+  for (const node of visited) {
+    if (!isObject(node)) continue;
     if (isObject(node.properties)) for (const name of Object.keys(node.properties)) names.add(name);
-    if (typeof node.$ref === 'string') visit(targetOf(schema, node.$ref));
+    if (typeof node.$ref === 'string') visited.add(targetOf(schema, node.$ref));
     for (const keyword of COMPOSED) {
       const parts = node[keyword];
-      if (Array.isArray(parts)) parts.forEach(visit);
+      if (Array.isArray(parts)) for (const part of parts) visited.add(part);
     }
-  };
-  visit(schema);
+  }
   return [...names];
 }
 
@@ -158,7 +188,7 @@ function decoded(part: string): string | undefined {
 }
 
 function byText(a: unknown, b: unknown): number {
-  const [left, right] = [JSON.stringify(a), JSON.stringify(b)];
+  const [left, right] = [jsonText(a), jsonText(b)];
   return left < right ? -1 : left > right ? 1 : 0;
 }
 

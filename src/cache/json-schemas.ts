@@ -1,3 +1,4 @@
+import { jsonText } from '../codec/json-text.ts';
 import { messageOf, throwIfAborted } from '../errors.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import type { JsonSchema, TaskSchemas } from './interface-digest.ts';
@@ -85,7 +86,7 @@ async function jsonSchemaOf(
     const described = await describe(side, schema, importValibot);
     if (typeof described === 'boolean' || (typeof described === 'object' && described !== null)) {
       // As JSON, for some libraries leave functions and members that are undefined in it.
-      return JSON.parse(JSON.stringify(described)) as JsonSchema;
+      return JSON.parse(jsonText(described)) as JsonSchema;
     }
     throw new Error('the library gives none');
   } catch (cause) {

@@ -4,6 +4,7 @@ import { CACHE_DIGEST, type CacheDigest, hasCacheDigest } from '../values/cache-
 import type { ClassTransformer } from '../values/class-transformers.ts';
 import { type ElementType, elementTypeOf, littleEndian } from '../values/element-types.ts';
 import { Refusal } from '../values/faults.ts';
+import { HoleRuns } from '../values/hole-runs.ts';
 import {
   errorNames,
   extraProperty,
@@ -186,11 +187,18 @@ class KeyWalk extends ValueWalk {
     if (length > maxBytes) throw tooLarge(maxBytes);
     this.sink.byte(TAG.array);
     this.sink.count(length);
+    let runs: HoleRuns | undefined;
     for (let index = 0; index < length; index++) {
       this.steps[this.depth] = index;
       const element = ownElement(value, index);
-      if (element === HOLE) this.sink.byte(TAG.hole);
-      else this.value(element);
+      if (element !== HOLE) this.value(element);
+      else {
+        runs ??= new HoleRuns(value);
+        const holes = runs.from(index);
+        this.sink.repeated(TAG.hole, holes);
+        index += holes - 1;
+        if (holes > 1) this.checkSize();
+      }
       // An array inside an array enters by itself; a long one of numbers or holes does not.
       if ((index & 0xffff) === 0xffff) this.checkSize();
     }
@@ -317,7 +325,7 @@ class KeyWalk extends ValueWalk {
     return { artifactName: this.subject.root, addRef: () => {} };
   }
 
-  protected override length(): number {
+  private length(): number {
     return this.finished + this.sink.length;
   }
 
@@ -331,6 +339,8 @@ class KeyWalk extends ValueWalk {
   }
 
   private checkSize(): void {
-    if (this.length() > this.limits.maxBytes) throw this.tooLarge();
+    const bytes = this.length();
+    if (bytes > this.limits.maxBytes) throw this.tooLarge();
+    this.checkExpansion(bytes);
   }
 }

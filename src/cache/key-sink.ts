@@ -81,6 +81,17 @@ export class KeySink {
     this.memory[this.used++] = byte;
   }
 
+  /** The same byte so many times. */
+  repeated(byte: number, count: number): void {
+    for (let left = count; left > 0; ) {
+      const many = Math.min(left, COPIED_BYTES);
+      this.makeRoom(many);
+      this.memory.fill(byte, this.used, this.used + many);
+      this.used += many;
+      left -= many;
+    }
+  }
+
   /** A length or count: LEB128, seven bits a byte, the lowest first. */
   count(count: number): void {
     let rest = count;

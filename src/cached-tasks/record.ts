@@ -1,13 +1,12 @@
 import { channel } from 'node:diagnostics_channel';
-import { statSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { Deadline } from '../async/deadline.ts';
 import type { SavedForm } from '../attempts/artifact-input.ts';
 import { AttemptView } from '../attempts/attempt-view.ts';
 import { failOrReport } from '../attempts/failing-attempts.ts';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
 import { artifactSubject } from '../attempts/save-calls.ts';
-import { attempted, isStowageError, messageOf, StowageError } from '../errors.ts';
+import { isStowageError, messageOf, StowageError } from '../errors.ts';
 import { TaskOpener } from '../flow/task-opener.ts';
 import { taskIdOf } from '../format/cache-names.ts';
 import type { CachedCall } from '../format/description.ts';
@@ -116,8 +115,7 @@ export class AttemptRecording {
     try {
       // Begun at once, so that the attempt waits for it, whether or not the task does.
       const read = (): AsyncGenerator<Uint8Array> => bytesOf(name, path);
-      const isFile = attempted(() => statSync(path).isFile()) === true; // a pipe is not read twice
-      await attempt.saveArtifactStream(name, read(), { signal }, isFile ? read : undefined);
+      await attempt.saveArtifactStream(name, read(), { signal }, read);
     } catch (error) {
       const isFault = isStowageError(error, 'INVALID_NAME', 'INVALID_ARGUMENT');
       if (signal.aborted || isFault) throw error;
@@ -200,6 +198,8 @@ export class AttemptRecording {
 /** A fault of a file is told whether or not it can be recorded. */
 async function openFile(name: string, path: string): Promise<FileHandle> {
   try {
+    // To open a pipe waits for somebody who writes to it, maybe for ever.
+    if (!(await stat(path)).isFile()) throw new Error('it is a folder, pipe or device, not a file');
     return await open(path);
   } catch (error) {
     throw unreadable(name, path, error);

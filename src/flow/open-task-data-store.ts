@@ -212,9 +212,9 @@ export class OpenTaskDataStore implements AsyncDisposable {
 
   /**
    * Keeps JSON about the attempt (durations, versions, counts). Written at once, so that a crash keeps it; later
-   * calls replace members of the same name.
+   * calls replace members of the same name. A -0 is kept as 0.
    *
-   * @throws StowageError `INVALID_ARGUMENT` for what JSON cannot hold, `ATTEMPT_CLOSED`.
+   * @throws StowageError `INVALID_ARGUMENT` for what JSON cannot hold (`undefined` among it), `ATTEMPT_CLOSED`.
    */
   async saveMetadata(metadata: Metadata, options: CallOptions = {}): Promise<void> {
     await this.#attempt.saveMetadata(metadata, options);

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { jsonText } from '../codec/json-text.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { invalidArgument, StowageError } from '../errors.ts';
 
@@ -129,7 +130,7 @@ function hasManyOpenings(json: Buffer): boolean {
 
 function stringify(fields: object): string | undefined {
   try {
-    return JSON.stringify(fields);
+    return jsonText(fields);
   } catch (error) {
     // Of what is nested too deep for the stack, or longer than a string can be.
     if (error instanceof RangeError) throw invalid('it is nested too deep, or too long');

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { jsonText } from '../codec/json-text.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import { digestBytes, digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
@@ -67,7 +68,7 @@ const PIN_NUMBERS = 100_000_000;
  * one was interrupted. Nothing but the session's own records bears its name: content is written under sessions of the copier.
  */
 export function copiedSessionId(targetId: string, origin: SessionOrigin): SessionId {
-  const digest = digestBytes(Buffer.from(JSON.stringify([DOMAIN, targetId, origin.session])));
+  const digest = digestBytes(Buffer.from(jsonText([DOMAIN, targetId, origin.session])));
   return newSessionId((bytes) => digest.subarray(0, bytes));
 }
 

@@ -18,13 +18,16 @@ const isWellFormed = (text: string): boolean => (text as string & { isWellFormed
  */
 export class MsgpackWriter {
   private readonly maxBytes: number;
+  private readonly beforeGrowing: (bytes: number) => void;
   private buffer: Buffer = Buffer.alloc(0);
   private view: DataView = new DataView(this.buffer.buffer, 0, 0);
   private start = 0;
   private position = 0;
 
-  constructor(maxBytes: number) {
+  /** @param beforeGrowing - called with the bytes that there will be, before memory for them is taken. */
+  constructor(maxBytes: number, beforeGrowing: (bytes: number) => void) {
     this.maxBytes = maxBytes;
+    this.beforeGrowing = beforeGrowing;
   }
 
   /** Forgets what was written of an unfinished value. */
@@ -181,6 +184,14 @@ export class MsgpackWriter {
     this.put(bytes);
   }
 
+  /** So many extensions without a payload, one after the other. */
+  emptyExtensions(code: number, count: number): void {
+    this.reserve(3 * count);
+    const end = this.position + 3 * count;
+    this.buffer.fill(Uint8Array.of(0xc7, 0, code), this.position, end);
+    this.position = end;
+  }
+
   /** Begins an extension whose payload is MessagePack. Gives what `endContainer` needs. */
   beginContainer(code: number): number {
     this.reserve(CONTAINER_HEADER_BYTES);
@@ -232,6 +243,7 @@ export class MsgpackWriter {
   private grow(bytes: number): void {
     const { length } = this;
     if (length + bytes > this.maxBytes) throw tooLarge(this.maxBytes);
+    this.beforeGrowing(length + bytes);
     const grown = new Uint8Array(Math.min(Math.max(2 * (length + bytes), SLAB_BYTES), this.maxBytes));
     grown.set(this.buffer.subarray(this.start, this.position));
     this.start = 0;

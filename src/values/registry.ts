@@ -1,5 +1,5 @@
 import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
-import { type ContentRef, checkContentRef } from '../format/content-ref.ts';
+import { type ContentRef, checkContentRef, refId } from '../format/content-ref.ts';
 import { arrowSerializer } from './arrow-serializer.ts';
 import { bytesSerializer } from './bytes-serializer.ts';
 import { type ClassTransformer, ClassTransformers } from './class-transformers.ts';
@@ -139,7 +139,7 @@ export class SerializerRegistry {
       addRef(given) {
         const ref = checkContentRef(given);
         refs ??= new Map();
-        refs.set(JSON.stringify([ref.place, ref.kind, ref.name]), ref);
+        refs.set(refId(ref), ref);
       },
     };
     try {

@@ -96,13 +96,16 @@ class ValueDecoder {
 
   private fillArray(container: OpenContainer, array: unknown[]): unknown {
     while (container.left > 0) {
-      container.left--;
-      if (this.skipHole()) array.length++;
-      else {
-        const value = this.next();
-        if (value === OPENED) return OPENED;
-        array.push(value);
+      const holes = this.skipHoles(container.left);
+      if (holes > 0) {
+        array.length += holes;
+        container.left -= holes;
+        continue;
       }
+      container.left--;
+      const value = this.next();
+      if (value === OPENED) return OPENED;
+      array.push(value);
     }
     return array;
   }
@@ -234,8 +237,9 @@ class ValueDecoder {
     const array: unknown[] = [];
     if (this.depth >= CALLED_DEPTH) return this.begin('array', array, count);
     this.enter();
-    for (let index = 0; index < count; index++) {
-      if (this.skipHole()) array.length = index + 1;
+    while (array.length < count) {
+      const holes = this.skipHoles(count - array.length);
+      if (holes > 0) array.length += holes;
       else array.push(this.value());
     }
     this.depth--;
@@ -252,12 +256,16 @@ class ValueDecoder {
     return object;
   }
 
-  private skipHole(): boolean {
+  /** Passes over holes, at most so many, and tells how many there were: to append each by itself would take longest of all. */
+  private skipHoles(most: number): number {
     const { bytes, position, end } = this.input;
-    if (bytes[position] !== 0xc7 || position + 3 > end) return false;
-    if (bytes[position + 1] !== 0 || bytes[position + 2] !== EXTENSION.hole) return false;
-    this.input.position += 3;
-    return true;
+    if (bytes[position] !== 0xc7) return 0;
+    const last = Math.min(end, position + 3 * most) - 3;
+    let at = position;
+    while (at <= last && bytes[at] === 0xc7 && bytes[at + 1] === 0 && bytes[at + 2] === EXTENSION.hole)
+      at += 3;
+    this.input.position = at;
+    return (at - position) / 3;
   }
 
   private key(): string {

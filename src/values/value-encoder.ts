@@ -4,6 +4,7 @@ import type { ClassTransformer, ClassTransformers } from './class-transformers.t
 import { type ElementType, elementTypeOf, littleEndian } from './element-types.ts';
 import { EXTENSION, MAX_BIGINT_BYTES, type ValueLimits } from './extensions.ts';
 import { Refusal, unserializable } from './faults.ts';
+import { HoleRuns } from './hole-runs.ts';
 import { isNativeFunction } from './intrinsics.ts';
 import { MsgpackWriter, tooLarge } from './msgpack-writer.ts';
 import {
@@ -44,14 +45,14 @@ export class ValueEncoder extends ValueWalk {
 
   constructor(classes: ClassTransformers, limits: ValueLimits) {
     super(classes, limits);
-    this.out = new MsgpackWriter(limits.maxBytes);
+    this.out = new MsgpackWriter(limits.maxBytes, (bytes) => this.checkExpansion(bytes));
   }
 
   /** `UNSERIALIZABLE_ARTIFACT`, with the path, for whatever the walk refuses or the value throws. */
   encode(value: unknown, context: SerializeContext): EncodedValue {
     this.depth = 0;
     this.jsonExact = true;
-    this.expansionChecked = false;
+    this.expansionChecks = 0;
     this.root = value;
     this.context = context;
     try {
@@ -178,13 +179,23 @@ export class ValueEncoder extends ValueWalk {
     }
     if (length > this.limits.maxBytes) throw tooLarge(this.limits.maxBytes);
     this.out.arrayHeader(length);
+    let runs: HoleRuns | undefined;
     for (let index = 0; index < length; index++) {
       this.steps[this.depth] = index;
       const element = ownElement(value, index);
-      if (element === HOLE) this.extension(EXTENSION.hole, NOTHING);
-      else this.value(element);
+      if (element !== HOLE) this.value(element);
+      else {
+        runs ??= new HoleRuns(value);
+        index += this.holes(runs.from(index)) - 1;
+      }
     }
     this.leave();
+  }
+
+  private holes(count: number): number {
+    this.jsonExact = false;
+    this.out.emptyExtensions(EXTENSION.hole, count);
+    return count;
   }
 
   private map(value: ReadonlyMap<unknown, unknown>): void {
@@ -297,10 +308,6 @@ export class ValueEncoder extends ValueWalk {
   private beginContainer(code: number): number {
     this.jsonExact = false;
     return this.out.beginContainer(code);
-  }
-
-  protected override length(): number {
-    return this.out.length;
   }
 
   protected override tooLarge(): Error {

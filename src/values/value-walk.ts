@@ -5,7 +5,13 @@ import type { ValueLimits } from './extensions.ts';
 import { refusedCycle, refusedDepth, refusedObject, refusedPrimitive } from './refused-kinds.ts';
 import type { PathStep } from './value-path.ts';
 
-const EXPANSION_CHECK_BYTES = 32 * 1024 * 1024;
+/**
+ * A walk that made so many bytes asks how large the whole would become: first of a value of few parts, which takes a moment, then of any.
+ */
+const EXPANSION_CHECKS = [
+  { bytes: 1024 * 1024, steps: 50_000 },
+  { bytes: 32 * 1024 * 1024, steps: Infinity },
+] as const;
 
 /** One walk through one value: tells what each part is, and where it is. What is made of the parts is up to who extends it. */
 export abstract class ValueWalk {
@@ -16,7 +22,7 @@ export abstract class ValueWalk {
   protected readonly steps: (PathStep | undefined)[] = [];
   protected depth = 0;
   protected root: unknown;
-  protected expansionChecked = false;
+  protected expansionChecks = 0;
 
   constructor(classes: ClassTransformers, limits: ValueLimits) {
     this.classes = classes;
@@ -33,7 +39,6 @@ export abstract class ValueWalk {
   protected abstract array(value: readonly unknown[]): void;
   protected abstract classInstance(value: object, transformer: ClassTransformer): void;
   protected abstract builtIn(kind: BuiltInKind, value: object, prototype: object): void;
-  protected abstract length(): number;
   protected abstract tooLarge(): Error;
 
   protected value(value: unknown): void {
@@ -93,7 +98,6 @@ export abstract class ValueWalk {
       if (containers[level] === container) throw refusedCycle();
     }
     if (depth >= this.limits.maxDepth) throw refusedDepth(this.limits.maxDepth);
-    if (this.length() > EXPANSION_CHECK_BYTES && !this.expansionChecked) this.checkExpansion();
     this.depth = depth + 1;
     containers[this.depth] = container;
     this.steps[this.depth] = undefined;
@@ -104,10 +108,14 @@ export abstract class ValueWalk {
     this.containers[this.depth--] = undefined;
   }
 
-  private checkExpansion(): void {
-    this.expansionChecked = true;
+  /** Refuses a small graph that stands for a huge tree, once `bytes` were made of it; whoever extends this asks as these grow. */
+  protected checkExpansion(bytes: number): void {
+    const check = EXPANSION_CHECKS[this.expansionChecks];
+    if (check === undefined || bytes <= check.bytes) return;
+    this.expansionChecks++;
     const { maxBytes, maxDepth } = this.limits;
-    if (expandedBytesAtLeast(this.root, maxDepth) <= maxBytes) return;
+    const expanded = expandedBytesAtLeast(this.root, maxDepth, check.steps);
+    if (expanded === undefined || expanded <= maxBytes) return;
     this.depth = 0;
     throw this.tooLarge();
   }

@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { isGone } from '../streams/lent-memory.ts';
 import { bytesOfView } from './element-types.ts';
 import { Refusal } from './faults.ts';
 import { inspectProperties, refuseExtraProperties, refuseSymbolKeys } from './own-data.ts';
@@ -20,7 +21,7 @@ export function viewBytes(view: ArrayBufferView): Uint8Array {
   if (types.isDataView(view) ? Object.getOwnPropertyNames(view).length > 0 : hasProperties(view)) {
     throw refusedExtraProperty(types.isDataView(view) ? 'a DataView' : 'a typed array');
   }
-  if (isOutOfBounds(view)) {
+  if (isGone(view)) {
     throw new Refusal(
       'a view of memory that is gone: its buffer was transferred, or made shorter',
       'Save a copy that was made before.',
@@ -40,17 +41,6 @@ function hasProperties(array: ArrayBufferView): boolean {
     if (inspectProperties(array) === inspectProperties(bare)) return false;
   }
   return Object.getOwnPropertyNames(array).length !== lengthOf.call(array);
-}
-
-/** A typed array that is out of bounds has the length 0, like one that is empty; its iterators tell. */
-function isOutOfBounds(view: ArrayBufferView): boolean {
-  try {
-    if (types.isDataView(view)) return view.byteLength < 0;
-    if (lengthOf.call(view) === 0) Uint8Array.prototype.keys.call(view as Uint8Array);
-    return false;
-  } catch {
-    return true;
-  }
 }
 
 /** The bytes of an ArrayBuffer. One that can be made longer is refused: it would come back without. */

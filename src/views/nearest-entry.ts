@@ -1,6 +1,7 @@
 import type { KeyListing } from '../cache/key-listing.ts';
 import type { CacheKey, KeyParts } from '../cache/key-parts.ts';
 import type { TaskCache } from '../cache/task-cache.ts';
+import { jsonText } from '../codec/json-text.ts';
 import { type EntryView, entryView, readEntries, storedAtMs, storedKeyOf } from './cache-entries.ts';
 import type { StoreView } from './store-view.ts';
 
@@ -45,7 +46,7 @@ export function keyDistance(a: CacheKey, b: CacheKey): number {
 }
 
 function partDistance(part: keyof KeyParts, a: CacheKey, b: CacheKey): number {
-  if (JSON.stringify(a.parts[part]) === JSON.stringify(b.parts[part])) return 0;
+  if (jsonText(a.parts[part] ?? null) === jsonText(b.parts[part] ?? null)) return 0;
   const [inA, inB] = [listingOf(part, a), listingOf(part, b)];
   let places = 0;
   for (const path of Object.keys(inA)) if (inA[path] !== inB[path]) places += 1;

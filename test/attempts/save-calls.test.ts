@@ -127,19 +127,17 @@ describe('calls that save, begun one after the other and awaited by nobody,', ()
     },
   );
 
-  it('replace no metadata by a member that is undefined', async () => {
-    let isFirst = true;
-    const storage = new FaultStorage(new MemoryStorage(), (operation, name) => {
-      const isSlow = isFirst && operation === 'create' && name.startsWith('partial/');
-      if (isSlow) isFirst = false;
-      return isSlow ? { kind: 'delay', ms: 20 } : undefined;
-    });
-    const flow = await openFlow({ storage });
+  it('save no metadata with a member that is undefined, and those of -0 as the 0 that every reader has', async () => {
+    const flow = await openFlow();
     await flow.task(spec, async (task) => {
-      const later = { epoch: undefined as never, rows: 2 };
-      await Promise.all([task.saveMetadata({ epoch: 1 }), task.saveMetadata(later)]);
+      await expect(task.saveMetadata({ epoch: undefined as never, rows: 2 })).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringMatching(/^metadata\.epoch is undefined, .* say null\.$/),
+      });
+      await task.saveMetadata({ epoch: 1, rows: 2, drift: -0, all: [-0, -1] });
     });
-    expect(await (await flow.getTaskDataStore('r1/fit/0')).loadMetadata()).toEqual({ epoch: 1, rows: 2 });
+    const metadata = await (await flow.getTaskDataStore('r1/fit/0')).loadMetadata();
+    expect(metadata).toStrictEqual({ epoch: 1, rows: 2, drift: 0, all: [0, -1] });
   });
 
   it('leave what mergeArtifacts finds under way as it will be', async () => {

@@ -49,3 +49,9 @@ it('a reading ends with its signal', async () => {
   const aborted = await new FilePart(file).read(AbortSignal.abort()).catch((error: unknown) => error);
   expect(isStowageError(aborted, 'ABORTED')).toBe(true);
 });
+
+it('a pipe, device or folder is refused, and not waited for', async () => {
+  for (const path of ['/dev/null', folder]) {
+    await expect(new FilePart(path).read()).rejects.toThrow('is a folder, pipe or device, not a file');
+  }
+});

@@ -258,3 +258,41 @@ describe('the JSON Schemas of libraries', () => {
     expect((await refusal({ output: null as never })).message).toContain('no Standard Schema');
   });
 });
+
+describe('a schema of objects', () => {
+  const nested = (levels: number): JsonSchema => {
+    let schema: JsonSchema = { type: 'string' };
+    for (let level = 0; level < levels; level++) schema = { type: 'object', properties: { a: schema } };
+    return schema;
+  };
+
+  it('that is nested up to 256 levels has a key, and is refused beyond', () => {
+    expect(keyOf({ input: nested(255) })).not.toBe(keyOf({ input: nested(254) }));
+    expect(() => keyOf({ input: nested(256) })).toThrow(
+      /nested deeper than 256 levels, .* `interfaceVersion`/,
+    );
+    expect(() => keyOf({ input: nested(50_000) })).toThrow(/nested deeper than 256 levels/);
+  });
+
+  it('that is inside itself is refused, where references lead in circles too', () => {
+    const inside: Record<string, unknown> = { type: 'object' };
+    inside.properties = { a: inside };
+    expect(() => keyOf({ input: inside })).toThrow(/inside itself/);
+    expect(
+      keyOf({ input: { $ref: '#/$defs/a', $defs: { a: { items: { $ref: '#/$defs/a' } } } } }),
+    ).toHaveLength(64);
+  });
+
+  it('that stands for a huge tree is refused at once', () => {
+    let laughs: JsonSchema = { type: 'string' };
+    for (let level = 0; level < 100; level++) laughs = { anyOf: [laughs, laughs] };
+    expect(() => keyOf({ output: laughs })).toThrow(/more than 100000 parts/);
+  });
+
+  it('has values that hold themselves no more than others', () => {
+    const example: Record<string, unknown> = {};
+    example.self = example;
+    expect(() => canonicalSchema({ const: example })).not.toThrow();
+    expect(() => keyOf({ input: { const: example } })).toThrow(/the object that contains it/);
+  });
+});

@@ -258,6 +258,10 @@ describe('the context of a cached task', () => {
         await ctx.files.save('plot', join(ctx.workDir, 'plot.svg'));
         await errorOf(ctx.files.save('output', join(ctx.workDir, 'plot.svg')), 'INVALID_NAME');
         await expect(ctx.files.save('other', join(ctx.workDir, 'none'))).rejects.toThrow('ENOENT');
+        // To open a pipe would wait for its writer; a device stands for it here.
+        for (const path of ['/dev/null', ctx.workDir]) {
+          await expect(ctx.files.save('other', path)).rejects.toThrow('folder, pipe or device, not a file');
+        }
         await ctx.files.save('other', join(ctx.workDir, 'plot.svg'));
         return ctx.pathspec;
       },

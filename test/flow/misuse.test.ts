@@ -99,7 +99,9 @@ describe('misuse gets a typed error', () => {
       ['task', 5],
     ] as [string, Untyped][])
       await errorOf(task.saveLogs(source, { stdout }));
-    await task.saveMetadata({ kept: 1, left: undefined });
+    await errorOf(task.saveMetadata({ lost: 1, left: undefined }), 'INVALID_ARGUMENT');
+    await errorOf(task.saveMetadata({ lost: { deep: [1, undefined] } }), 'INVALID_ARGUMENT');
+    await task.saveMetadata({ kept: 1 });
     expect(await (await readIncomplete(flow, task)).loadMetadata()).toEqual({ kept: 1 });
   });
 

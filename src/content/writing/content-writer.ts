@@ -20,7 +20,13 @@ import { abortable, readHead } from '../../streams/stream-head.ts';
 import type { ContentPlace } from '../content-place.ts';
 import type { CollectionState } from './collection-log.ts';
 import { CopyFinder, type WholeCopy } from './copy-finder.ts';
-import { changedMeanwhile, type PackedContent, packContent, type StoreOptions } from './large-content.ts';
+import {
+  changedMeanwhile,
+  ensureThere,
+  type PackedContent,
+  packContent,
+  type StoreOptions,
+} from './large-content.ts';
 import { PackFinder } from './pack-finder.ts';
 import { createPlain } from './plain-writer.ts';
 import type { SessionPins } from './session-pins.ts';
@@ -77,6 +83,7 @@ export class ContentWriter {
   /** Stores contents that are in memory; results come in the order of `inputs`. Equal ones are stored once. */
   async put(inputs: readonly ContentInput[], options: CallOptions = {}): Promise<StoredContent[]> {
     await prepareCodec();
+    for (const { bytes } of inputs) ensureThere(bytes);
     const keys = inputs.map((input) => digestHex(input.bytes));
     const byKey = new Map(keys.map((key, index) => [key, inputs[index] as ContentInput]));
     const state = await this.finder.pinAndReadLog(byKey.keys(), options);
@@ -127,8 +134,10 @@ export class ContentWriter {
     await prepareCodec();
     return this.#place.saves.run(options, async (unnamed, own) => {
       if (source instanceof Uint8Array) {
+        ensureThere(source);
         const wanted = { key: digestHex(source), bytes: source.length };
         return this.#unlessPlain(wanted, own, async (state) => {
+          ensureThere(source);
           const plain = await createPlain(this.#session, file, source, unnamed, own);
           if (plain.key !== wanted.key) throw changedMeanwhile();
           return this.#namePlain(plain, unnamed, state, own);
@@ -148,10 +157,11 @@ export class ContentWriter {
   ): Promise<StoredContent> {
     const { bytes, isAbsent } = input;
     const { locks, saves } = this.#place;
-    const folder = folderFor(bytes.length);
     const release = await locks.acquire(key);
     try {
       throwIfAborted(options.signal);
+      ensureThere(bytes);
+      const folder = folderFor(bytes.length);
       const hit = await this.finder.find({ key, bytes: bytes.length, folder, isAbsent }, state, options);
       if (hit) return hit.stored;
       if (folder === 'data') {
@@ -167,6 +177,10 @@ export class ContentWriter {
         const whole = { ...packed, plain: undefined, unnamed };
         return this.#writeCopy('manifests', packed.sealed, whole, state, own);
       });
+    } catch (error) {
+      // What failed because the caller gave its memory away is told as that.
+      ensureThere(bytes);
+      throw error;
     } finally {
       release();
     }

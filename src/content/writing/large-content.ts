@@ -18,6 +18,7 @@ import {
 } from '../../format/manifest.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { type ContentSource, chunksOf } from '../../streams/chunk-stream.ts';
+import { isGone } from '../../streams/lent-memory.ts';
 import type { PackFinder } from './pack-finder.ts';
 import { type PackedEntry, PackWriter } from './pack-writer.ts';
 import type { SessionPins } from './session-pins.ts';
@@ -81,10 +82,12 @@ export async function packContent(
     let sinceYield = 0;
     for await (const chunk of chunksOf(source)) {
       throwIfAborted(options.signal);
-      await packer.makeRoom(chunk.length);
+      // By the end of its turn the caller may have transferred its memory, and it has none.
+      const { length } = chunk;
+      await packer.makeRoom(length);
       whole.update(chunk);
-      bytes += chunk.length;
-      sinceYield += chunk.length;
+      bytes += length;
+      sinceYield += length;
       const digest = digestBytes(chunk);
       const id = Buffer.from(digest.buffer, digest.byteOffset, 32).toString('latin1');
       let entry = seen.get(id);
@@ -99,7 +102,7 @@ export async function packContent(
         }
         seen.set(id, entry);
       }
-      rows.push({ ...entry, digest, length: chunk.length });
+      rows.push({ ...entry, digest, length });
       if (rows.length > MAX_GROUPS * GROUP_CHUNKS) throw tooLarge(bytes);
       if (sinceYield >= YIELD_EVERY_BYTES) {
         sinceYield = 0;
@@ -182,11 +185,16 @@ function toColumns(rows: readonly ChunkRow[], indexOf: (pack: PackEntry) => numb
   };
 }
 
-/** Bytes are not copied before they are saved, so whoever changes them meanwhile is told. */
+/** Bytes are not copied before they are saved, so whoever changes them meanwhile, or gives their memory away, is told. */
 export function changedMeanwhile(): StowageError {
   return invalidArgument(
-    'The bytes were changed while they were being saved; wait for the save to end, or save a copy.',
+    'The bytes were changed while they were being saved, or their memory was transferred; wait for the save to end, or save a copy.',
   );
+}
+
+/** Checks that memory which a caller lent is there still. */
+export function ensureThere(lent: Uint8Array): void {
+  if (isGone(lent)) throw changedMeanwhile();
 }
 
 function tooLarge(bytes: number): StowageError {

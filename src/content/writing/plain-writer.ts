@@ -4,7 +4,7 @@ import type { Locator } from '../../format/locator.ts';
 import { PartDigests } from '../../format/plain-parts.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { type ContentSource, ensureBytes } from '../../streams/chunk-stream.ts';
-import { changedMeanwhile } from './large-content.ts';
+import { changedMeanwhile, ensureThere } from './large-content.ts';
 import type { SessionPins } from './session-pins.ts';
 import type { UnnamedObjects } from './unnamed-objects.ts';
 
@@ -31,14 +31,19 @@ export async function createPlain(
     bytes += piece.length;
     return piece;
   };
-  await unnamed.create(
-    plain,
-    source instanceof Uint8Array ? observe(source) : mapPieces(source, observe),
-    options,
-  );
+  const lent = source instanceof Uint8Array ? source : undefined;
+  try {
+    await unnamed.create(
+      plain,
+      source instanceof Uint8Array ? observe(source) : mapPieces(source, observe),
+      options,
+    );
+  } finally {
+    if (lent) ensureThere(lent);
+  }
   const key = hasher.digestHex();
   // Large bodies are written in the background, from the caller's own bytes.
-  if (source instanceof Uint8Array && digestHex(source) !== key) throw changedMeanwhile();
+  if (lent && digestHex(lent) !== key) throw changedMeanwhile();
   return { key, plain, bytes, parts: parts.finish() };
 }
 

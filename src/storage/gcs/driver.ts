@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { jsonText } from '../../codec/json-text.ts';
 import {
   type BucketDriver,
   type BucketLimits,
@@ -245,7 +246,7 @@ export class GcsDriver implements BucketDriver {
   #metadataOf({ key: name, contentType, writeId }: NewObject, crc32c?: string): string {
     const { storageClass } = this.#options;
     const metadata = { [WRITE_ID]: writeId };
-    return JSON.stringify({ name, contentType, cacheControl: CACHE_CONTROL, storageClass, crc32c, metadata });
+    return jsonText({ name, contentType, cacheControl: CACHE_CONTROL, storageClass, crc32c, metadata });
   }
 
   #queryOf({ condition }: NewObject): Record<string, string | undefined> {
