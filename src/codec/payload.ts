@@ -7,10 +7,10 @@ import { compressInto, decompress, MAX_ZSTD_LEVEL, MIN_ZSTD_LEVEL, maxFrameBytes
 export type Codec = 'raw' | 'zstd' | 'grouped-zstd';
 
 /**
- * The compression of content. `auto` (the default) tries a sample of each object or chunk: raw where zstd gains under
- * 5 %, byte grouping before zstd where the width of the elements is known and it wins. A named codec is used without a
- * trial, `grouped-zstd` as `zstd` where no element width is known. What does not become smaller is stored as it is.
- * `level` is zstd's, 1 to 22, default 3.
+ * The compression of content. `auto` (the default) tries a sample of each object or chunk at zstd's level 1: raw where less than
+ * 18 % is saved, which takes longer to save and load than it is worth; byte grouping before zstd where the width of the elements is
+ * known and it wins. A named codec is used without a trial, `grouped-zstd` as `zstd` where no element width is known. What does not
+ * become smaller is stored as it is. `level` is zstd's, 1 to 22, default 3.
  */
 export type Compression = 'auto' | 'none' | { codec: 'zstd' | 'grouped-zstd'; level?: number };
 
@@ -32,18 +32,24 @@ export interface EncodedPayload {
 }
 
 const DEFAULT_LEVEL = 3;
-/** Samples are compressed to be measured, not kept. */
-const SAMPLE_LEVEL = 1;
+/** In chunks of 64 KiB level 3 saves about 1 % more than level 1, and takes 1.5 times as long. */
+const AUTO_LEVEL = 1;
 const SAMPLE_PIECES = 4;
 const SAMPLE_PIECE_BYTES = 1024;
 /** Up to here a trial of the whole input costs as little as one of a sample. */
 const MAX_WHOLE_TRIAL_BYTES = 16 * 1024;
 /** A frame around fewer bytes takes more than it gains. */
 const MIN_TRIAL_BYTES = 64;
-/** In `auto`, compressed bytes may be at most this share of the raw ones. */
-const MAX_AUTO_RATIO = 0.95;
+/**
+ * In `auto`, compressed bytes may be at most this share of the raw ones: a byte that is not stored is worth 20 ns of the
+ * processor, to save and to load it. Of what was measured, numbers of few digits come to 79 %, and pay; random fractions to 84 % and
+ * floats to 92 %, and cost twice that.
+ */
+const MAX_AUTO_SHARE = 0.82;
+/** A sample of 4 KiB shrinks a little less than the whole. */
+const MAX_SAMPLE_SHARE = 0.85;
 /** Grouping is worth its time if it leaves at most this share of plain zstd's bytes. */
-const MAX_GROUPING_RATIO = 0.98;
+const MAX_GROUPING_SHARE = 0.98;
 
 /** @throws StowageError `INVALID_ARGUMENT` where `compression` is none. */
 export function checkCompression(compression: Compression): void {
@@ -91,26 +97,26 @@ export function encodePayload(raw: Uint8Array, options: PayloadOptions = {}): En
 
 function encodeByTrial(raw: Uint8Array, elementBytes: number): EncodedPayload {
   if (raw.length < MIN_TRIAL_BYTES) return asItIs(raw);
-  if (raw.length <= MAX_WHOLE_TRIAL_BYTES) return bestOf(raw, elementBytes, DEFAULT_LEVEL);
+  if (raw.length <= MAX_WHOLE_TRIAL_BYTES) return unlessOver(MAX_AUTO_SHARE, bestOf(raw, elementBytes), raw);
 
-  const trial = bestOf(sampleOf(raw, Math.max(1, elementBytes)), elementBytes, SAMPLE_LEVEL);
-  if (trial.codec === 'raw') return asItIs(raw);
-  const encoded =
-    trial.codec === 'zstd' ? plainZstd(raw, DEFAULT_LEVEL) : groupedZstd(raw, elementBytes, DEFAULT_LEVEL);
-  return isWorthIt(encoded, raw) ? encoded : asItIs(raw);
+  const sample = sampleOf(raw, Math.max(1, elementBytes));
+  const { codec } = unlessOver(MAX_SAMPLE_SHARE, bestOf(sample, elementBytes), sample);
+  if (codec === 'raw') return asItIs(raw);
+  const encoded = codec === 'zstd' ? plainZstd(raw, AUTO_LEVEL) : groupedZstd(raw, elementBytes, AUTO_LEVEL);
+  return unlessOver(MAX_AUTO_SHARE, encoded, raw);
 }
 
-function bestOf(raw: Uint8Array, elementBytes: number, level: number): EncodedPayload {
-  let best = plainZstd(raw, level);
+function bestOf(raw: Uint8Array, elementBytes: number): EncodedPayload {
+  let best = plainZstd(raw, AUTO_LEVEL);
   if (elementBytes >= MIN_ELEMENT_BYTES) {
-    const grouped = groupedZstd(raw, elementBytes, level);
-    if (grouped.payload.length < best.payload.length * MAX_GROUPING_RATIO) best = grouped;
+    const grouped = groupedZstd(raw, elementBytes, AUTO_LEVEL);
+    if (grouped.payload.length < best.payload.length * MAX_GROUPING_SHARE) best = grouped;
   }
-  return isWorthIt(best, raw) ? best : asItIs(raw);
+  return best;
 }
 
-function isWorthIt(encoded: EncodedPayload, raw: Uint8Array): boolean {
-  return encoded.payload.length <= raw.length * MAX_AUTO_RATIO;
+function unlessOver(maxShare: number, encoded: EncodedPayload, raw: Uint8Array): EncodedPayload {
+  return encoded.payload.length <= raw.length * maxShare ? encoded : asItIs(raw);
 }
 
 /** Pieces from the start, the end and evenly between, each of whole elements. */

@@ -219,6 +219,35 @@ describe('the choice of a codec', () => {
     expect(codecOf(mixed)).toBe('zstd');
   });
 
+  const bytesOf = (values: ArrayBufferView): Uint8Array =>
+    new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  const words = new Uint32Array(random(4 * 65_536).buffer);
+  /** Normally distributed, as weights and embeddings are. */
+  const normal = Float64Array.from(words, (word, i) => {
+    const other = (words[(i * 7 + 3) % words.length] as number) / 2 ** 32;
+    return Math.sqrt(-2 * Math.log((word + 1) / 2 ** 32)) * Math.cos(2 * Math.PI * other);
+  });
+
+  test.each([
+    ['normal float32', Float32Array.from(normal), 'raw'],
+    ['normal float64', normal, 'raw'],
+    ['fractions of six decimals', Float64Array.from(words, (word) => (word % 1e6) / 1e6), 'raw'],
+    ['a signal with noise', normal.map((noise, i) => Math.sin(i / 500) + noise / 1000), 'grouped-zstd'],
+    ['ids', BigInt64Array.from(words, (_, i) => BigInt(4_000_000 + i)), 'grouped-zstd'],
+    ['labels', Int32Array.from(words, (word) => word % 10), 'grouped-zstd'],
+    ['keys below a million', Int32Array.from(words, (word) => word % 1e6), 'grouped-zstd'],
+  ])('auto weighs what is saved against the time it takes: %s', (_, values, codec) => {
+    expect(codecOf(bytesOf(values), { elementBytes: values.BYTES_PER_ELEMENT })).toBe(codec);
+    expect(codecOf(bytesOf(values.slice(0, 1500)), { elementBytes: values.BYTES_PER_ELEMENT })).toBe(codec);
+  });
+
+  test('auto compresses as fast as zstd can', () => {
+    const long = Buffer.concat(Array.from({ length: 2000 }, (_, i) => Buffer.from(`${i} ${text}`)));
+    expect(sealEnvelope('blob', long)).toEqual(
+      sealEnvelope('blob', long, { compression: { codec: 'zstd', level: 1 } }),
+    );
+  });
+
   test('a named codec is used, but never to store more bytes than there are', () => {
     expect(codecOf(text, { compression: { codec: 'zstd', level: 19 } })).toBe('zstd');
     expect(codecOf(numbers, { compression: { codec: 'grouped-zstd' } })).toBe('zstd');
