@@ -97,9 +97,11 @@ export class RunWriter {
     const own = checkRawDataPath(spec.rawDataPath);
     await this.#content.prepareToWrite({ signal });
     const run = await this.#ensure(path.run, { signal });
-    if (own === undefined && run.rawDataPath !== undefined)
-      await this.#content.otherPlaces.checkNamed(run.rawDataPath);
-    const rawDataPath = own ?? run.rawDataPath ?? this.#content.rawDataPath;
+    const recorded =
+      own === undefined && run.rawDataPath !== undefined
+        ? await this.#content.otherPlaces.recordedAddress(run.rawDataPath)
+        : undefined;
+    const rawDataPath = own ?? recorded ?? this.#content.rawDataPath;
     return openAttempt(this.#context, path, {
       attempt: spec.attempt,
       label: spec.label,

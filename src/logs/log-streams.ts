@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { invalidArgument, StowageError } from '../errors.ts';
 import { validateLogName } from '../storage/names.ts';
+import { endSource } from '../streams/end-source.ts';
 import { checkUnread, takeOnce } from '../streams/read-once.ts';
 
 /** A file whose bytes are a log. */
@@ -156,7 +157,7 @@ function sourceOf(stream: AsyncIterable<unknown>): LogSource {
     stop: async () => {
       // The iterator would wait for the next piece of a silent stream before it ended it.
       if (stream instanceof Readable) stream.destroy();
-      await iterator?.return?.();
+      await endSource(stream, () => iterator?.return?.());
     },
   };
 }
@@ -172,7 +173,7 @@ function webSource(stream: ReadableStream<unknown>): LogSource {
       return { done: true, value: undefined };
     },
     stop: async () => {
-      await reader.cancel();
+      await endSource(stream, () => reader.cancel());
       reader.releaseLock();
     },
   };

@@ -16,7 +16,8 @@ export interface CanonicalAddress {
 /** The parts of a bucket's address after "?": where its server is, and how to get there. */
 const PARAMETERS: Readonly<Record<string, { endpoint: string; others: readonly string[] }>> = {
   s3: { endpoint: 'endpoint', others: ['region', 'forcePathStyle'] },
-  gcs: { endpoint: 'apiEndpoint', others: ['projectId', 'userProject'] },
+  // Who pays is no part of where a place is: what a store says of it would be an instruction to whoever reads it.
+  gcs: { endpoint: 'apiEndpoint', others: [] },
 };
 
 /**

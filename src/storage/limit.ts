@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { onAbort } from '../async/on-abort.ts';
 import { abortError, invalidArgument, throwIfAborted } from '../errors.ts';
 import { isStream } from '../streams/body-stream.ts';
+import { endSource } from '../streams/end-source.ts';
 import type {
   CallOptions,
   CreateOptions,
@@ -213,7 +214,7 @@ function givingWay(source: AsyncIterable<Uint8Array>, place: Place): AsyncIterab
       };
       // Not queued behind an item that may never come, as a generator's would be.
       const end = async (): Promise<IteratorResult<Uint8Array>> => {
-        await iterator.return?.();
+        await endSource(source, () => iterator.return?.());
         return { done: true, value: undefined };
       };
       return { next, return: end };

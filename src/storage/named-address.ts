@@ -21,6 +21,8 @@ export interface NamedAddress {
   kind: 'public' | 'folder' | 'memory' | 'other';
   /** The account of Azure, where it is Azure itself. */
   account?: string;
+  /** The bucket of Google, and what the address says of whose project a request is of, who then may pay for it. */
+  billing?: { bucket: string; projectId: string | undefined; userProject: string | undefined };
 }
 
 const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
@@ -54,8 +56,14 @@ export function namedAddress(uri: string): NamedAddress | undefined {
     }
     case 'gs':
     case 'gcs': {
-      const { bucket, prefix = '', apiEndpoint } = parseGcsAddress(uri);
-      return ofBucket('gcs', gcsUri(bucket, new ObjectKeys(prefix).prefix), 'apiEndpoint', apiEndpoint);
+      const { bucket, prefix = '', apiEndpoint, projectId, userProject } = parseGcsAddress(uri);
+      const named = ofBucket(
+        'gcs',
+        gcsUri(bucket, new ObjectKeys(prefix).prefix),
+        'apiEndpoint',
+        apiEndpoint,
+      );
+      return { ...named, billing: { bucket, projectId, userProject } };
     }
     case 'az':
     case 'azure':

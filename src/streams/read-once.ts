@@ -68,6 +68,7 @@ function isNodeStream({ read, destroyed }: Partial<Streams>): boolean {
   return typeof read === 'function' && typeof destroyed === 'boolean';
 }
 
-function isWebStream({ getReader, locked }: Partial<Streams>): boolean {
+/** True for a web stream, of whatever copy or realm. */
+export function isWebStream({ getReader, locked }: { getReader?: unknown; locked?: unknown }): boolean {
   return typeof getReader === 'function' && typeof locked === 'boolean';
 }

@@ -2,6 +2,7 @@ import type { CallOptions } from '../async/call-options.ts';
 import { keepListening, nextOrAborted } from '../async/next-or-aborted.ts';
 import { throwIfAborted } from '../errors.ts';
 import { ensureBytes } from './chunk-stream.ts';
+import { endSource } from './end-source.ts';
 import { takeOnce } from './read-once.ts';
 
 /** The beginning of a stream. */
@@ -24,18 +25,19 @@ export async function readHead(source: AsyncIterable<Uint8Array>, bytes: number)
     pieces.push(Uint8Array.from(next.value));
     length += next.value.length;
   }
-  return { head: new Uint8Array(0), rest: continueFrom(pieces, iterator) };
+  return { head: new Uint8Array(0), rest: continueFrom(pieces, source, iterator) };
 }
 
 async function* continueFrom(
   pieces: readonly Uint8Array[],
+  source: object,
   iterator: AsyncIterator<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   try {
     yield* pieces;
     for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
   } finally {
-    await iterator.return?.();
+    await endSource(source, () => iterator.return?.());
   }
 }
 
@@ -50,7 +52,10 @@ export async function* abortable(
   }
 }
 
-/** The items of a user's iterable. Ends with `ABORTED` at once when `signal` is aborted, even while it waits for the next item. */
+/**
+ * The items of a user's iterable. Ends with `ABORTED` at once when `signal` is aborted, even while it waits for the next item. A source that is
+ * not read to its end is ended by {@link endSource}.
+ */
 export async function* untilAborted<T>(source: AsyncIterable<T>, { signal }: CallOptions): AsyncGenerator<T> {
   throwIfAborted(signal);
   const iterator = takeOnce(source)[Symbol.asyncIterator]();
@@ -68,6 +73,6 @@ export async function* untilAborted<T>(source: AsyncIterable<T>, { signal }: Cal
     leave();
     // A source that is stuck in a read cannot be waited for. What an iterator written by hand returns need not be a promise.
     if (waiting) Promise.resolve(iterator.return?.()).catch(() => {});
-    else await iterator.return?.();
+    else await endSource(source, () => iterator.return?.());
   }
 }

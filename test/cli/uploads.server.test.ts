@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { StowageError } from '../../src/errors.ts';
 import { FlowDataStore } from '../../src/flow-data-store.ts';
+import { newSessionId } from '../../src/format/session-id.ts';
 import type { UnfinishedWrite, UnfinishedWrites } from '../../src/storage/contract.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
@@ -13,6 +14,8 @@ import { newClient, unfinishedKeys } from '../servers/s3-buckets.ts';
 import { s3Servers, useS3Server } from '../servers/s3-servers.ts';
 import { json, noise, scratchFolder, stowage } from './fixture.ts';
 
+/** The object that a process had begun to upload when it died. */
+const BEGUN = `plain/${newSessionId()}-00000000/left-behind`;
 /** What a process that died left in a folder. */
 const LEFT = `${'0a'.repeat(12)}-1`;
 
@@ -46,9 +49,9 @@ for (const server of s3Servers().filter(({ isReal }) => isReal)) {
           await client.send(new s3.UploadPartCommand({ ...object, UploadId, PartNumber, Body }));
         }
       };
-      await begin('store/plain/left-behind');
+      await begin(`store/${BEGUN}`);
       await begin('elsewhere/not-ours');
-      return { place, store, name: 'plain/left-behind' };
+      return { place, store, name: BEGUN, begin };
     }
 
     it('shows what a dead process left, and removes it only when told to', async () => {
@@ -58,7 +61,7 @@ for (const server of s3Servers().filter(({ isReal }) => isReal)) {
       expect(old.stderr).toContain('stowage: no unfinished upload is older than 7d.\n');
 
       const shown = await stowage(store, ['uploads', '--older-than', '0s']);
-      expect(shown.stdout).toMatch(/plain\/left-behind .* 10\.5 MB\n$/);
+      expect(shown.stdout).toMatch(/\/left-behind .* 10\.5 MB\n$/);
       expect(shown.stderr).toContain('1 unfinished upload, 10.5 MB: nothing was removed. To remove: --yes');
       expect(shown.stderr).toContain('some may be under way');
       expect(await unfinishedKeys(place)).toHaveLength(2);
@@ -72,6 +75,19 @@ for (const server of s3Servers().filter(({ isReal }) => isReal)) {
       expect(await json(store, ['uploads', '--older-than', '0s'])).toMatchObject({ uploads: [] });
     });
 
+    it('leaves those of others alone whose names are none of a store, in whose midst the store lies', async () => {
+      const { place, store, begin, name } = await placeWithUpload();
+      const others = ['videos/film.mp4', 'data/train.csv', `packs/${newSessionId()}/film.mp4`];
+      for (const other of others) await begin(`store/${other}`);
+      const { stdout, stderr } = await stowage(store, ['uploads', '--older-than', '0s', '--yes']);
+      expect(stdout).toContain('left-behind');
+      for (const other of others) expect(stdout).not.toContain(other);
+      expect(stderr).toContain('3 unfinished uploads there are left alone');
+      const left = await unfinishedKeys(place);
+      expect(left).toEqual(expect.arrayContaining(others.map((other) => `${place.prefix}store/${other}`)));
+      expect(left).not.toContain(`${place.prefix}store/${name}`);
+    });
+
     it('finds those at places elsewhere as well, and tells where', async () => {
       const { place } = await placeWithUpload();
       const home = join(scratchFolder(), 'home');
@@ -82,7 +98,7 @@ for (const server of s3Servers().filter(({ isReal }) => isReal)) {
       );
       const [{ id, uri }] = (await flow.caStore.places()) as [{ id: string; uri: string }];
       const { s3, client } = await newClient(place);
-      const name = 'plain/left-behind';
+      const name = BEGUN;
       const Key = `${place.prefix}raw/${await flow.caStore.storeId()}/${id}/${name}`;
       const { UploadId } = await client.send(
         new s3.CreateMultipartUploadCommand({ Bucket: place.bucket, Key }),

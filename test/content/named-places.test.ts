@@ -10,6 +10,7 @@ import { FlowDataStore } from '../../src/flow-data-store.ts';
 import { encodePlace, placeIdOf, placeRecordName } from '../../src/format/place-records.ts';
 import { decodeRecord, encodeRecord } from '../../src/format/record.ts';
 import { copyStore } from '../../src/maintenance/copy-store.ts';
+import { canonicalAddress } from '../../src/storage/canonical-address.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { LocalStorage } from '../../src/storage/local.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
@@ -358,5 +359,42 @@ describe('credentials', () => {
     expect(check(uri, bucket)).toBe('not opened');
     expect(check(uri, bucket, [uri])).toBe('opened');
     expect(check(uri, bucket, [`${uri}2`])).toBe('not opened');
+  });
+});
+
+describe('who pays', () => {
+  const recorded = () =>
+    `gs://data/raw?apiEndpoint=${encodeURIComponent(endpoint)}&userProject=victims&projectId=theirs`;
+  beforeEach(() => vi.stubEnv('STORAGE_EMULATOR_HOST', endpoint));
+
+  it('is never what a store says, for who reads or who works in its run', async () => {
+    await using flow = await open(await prepared(recorded()));
+    await errorOf((await flow.getTaskDataStore('r/fit/0')).get('x'));
+    expect(seen.length).toBeGreaterThan(0);
+    const reads = seen.length;
+    const spec = { runId: 'r', stepName: 'fit', taskId: '1' };
+    await errorOf(() => flow.task(spec, (task) => task.saveArtifacts({ x: noise(30_000) })));
+    expect(seen.length).toBeGreaterThan(reads);
+    expect(seen.join()).not.toMatch(/victims|theirs/);
+  });
+
+  it('is what the program said in an address of that bucket, and of no other', async () => {
+    const named = (bucket: string) =>
+      `gs://${bucket}/own?userProject=mine&apiEndpoint=${encodeURIComponent(endpoint)}`;
+    await using flow = await open(await prepared(recorded()), { rawDataPath: named('data') });
+    await errorOf((await flow.getTaskDataStore('r/fit/0')).get('x'));
+    expect(seen.length).toBeGreaterThan(0);
+    expect(seen.every((request) => request.includes('userProject=mine'))).toBe(true);
+    seen = [];
+    await using other = await open(await prepared(recorded()), { rawDataPath: named('other') });
+    await errorOf((await other.getTaskDataStore('r/fit/0')).get('x'));
+    expect(seen.length).toBeGreaterThan(0);
+    expect(seen.join()).not.toContain('userProject');
+  });
+
+  it('is not kept in a store', async () => {
+    const storage = await openStorage('gs://data/raw', { gcs: { userProject: 'mine' } });
+    const { uri } = canonicalAddress('gs://data/raw?userProject=mine&projectId=p', storage);
+    expect(uri).not.toMatch(/mine|projectId/);
   });
 });

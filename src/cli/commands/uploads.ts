@@ -1,4 +1,5 @@
 import { isStowageError } from '../../errors.ts';
+import { isStoreName } from '../../format/store-names.ts';
 import type {
   DataStoreStorage,
   ListedWrites,
@@ -52,12 +53,18 @@ export const uploads: CommandDeclaration = {
     await withStore(invocation, async (store) => {
       const found: UploadJson[] = [];
       let isListed = false;
+      let others = 0;
       const asked = { olderThanMs, details: true, signal: invocation.signal };
       for await (const { unfinished, place } of placesOf(invocation, store)) {
         if (unfinished?.kind !== 'listed') continue;
         isListed = true;
         try {
           for await (const write of unfinished.find(asked)) {
+            // In a bucket that others use, theirs may have any name.
+            if (!isStoreName(write.name)) {
+              others += 1;
+              continue;
+            }
             const removed = options.yes === true && (await remove(invocation, unfinished, write));
             found.push({ ...(place === undefined ? {} : { place }), ...toJson(write, removed) });
           }
@@ -68,6 +75,12 @@ export const uploads: CommandDeclaration = {
       }
       if (!isListed) return explainWhyNone(invocation, store.storage);
       await print(invocation, options, found);
+      if (others > 0) {
+        const are = others === 1 ? 'is' : 'are';
+        invocation.note(
+          `${countOf(others, 'unfinished upload')} there ${are} left alone: no store gives an object such a name.`,
+        );
+      }
       if (olderThanMs < SURELY_DEAD_MS && !options.yes && found.length > 0) {
         invocation.note('some may be under way. A writer whose upload is removed fails.');
       }

@@ -40,6 +40,31 @@ export function isTrusted(uri: string, { home, addresses }: Trusted): boolean {
   return isPlain && others.includes(server);
 }
 
+const PROJECTS = ['projectId', 'userProject'] as const;
+
+/**
+ * The address by which a bucket that a record names is opened. Who pays for requests is what the program said, in an address of the same
+ * bucket, and never what the record says.
+ *
+ * @param addresses - those that the program named
+ */
+export function withOwnProjects(uri: string, addresses: readonly string[]): string {
+  const named = parsed(uri);
+  if (!named?.billing) return uri;
+  const [path = '', query] = uri.split(/\?(.*)/s);
+  const parameters = new URLSearchParams(query);
+  for (const name of PROJECTS) parameters.delete(name);
+  for (const address of addresses) {
+    const own = parsed(address);
+    if (own?.billing?.bucket !== named.billing.bucket || own.server !== named.server) continue;
+    for (const name of PROJECTS) {
+      const project = own.billing[name];
+      if (project !== undefined) parameters.set(name, project);
+    }
+  }
+  return parameters.size === 0 ? path : `${path}?${parameters}`;
+}
+
 /** Tells from the address in a record what the id of its place follows from; `undefined` where the text does not tell. */
 export function namedIdentity(uri: string): string | undefined {
   return parsed(uri)?.identity;

@@ -97,14 +97,16 @@ export class Places {
   }
 
   /**
-   * Makes sure that an address which a record names may be opened, be it to register it.
+   * The address by which to open what a record names, be it to register it: who pays for it is what the program said.
    *
    * @throws StowageError `PLACE_NOT_TRUSTED`
    */
-  async checkNamed(uri: string, place?: string): Promise<void> {
-    if (this.#options.open || uri === HERE) return;
-    const { isTrusted } = await import('./named-places.ts');
-    if (!isTrusted(uri, { home: this.#home, addresses: [...this.#named] })) throw untrustedPlace(place, uri);
+  async recordedAddress(uri: string, place?: string): Promise<string> {
+    if (this.#options.open || uri === HERE) return uri;
+    const { isTrusted, withOwnProjects } = await import('./named-places.ts');
+    const addresses = [...this.#named];
+    if (!isTrusted(uri, { home: this.#home, addresses })) throw untrustedPlace(place, uri);
+    return withOwnProjects(uri, addresses);
   }
 
   /**
@@ -192,6 +194,7 @@ export class Places {
     try {
       const { identity, uri } = canonicalAddress(rawDataPath, opened);
       this.#named.add(uri);
+      if (hasScheme(rawDataPath)) this.#named.add(rawDataPath);
       const home = this.#homeIdentity();
       if (identity === home) return HERE;
       if (home !== undefined && isWithin(identity, home)) throw withinStore(rawDataPath, root);
@@ -232,9 +235,9 @@ export class Places {
   }
 
   async #open(record: PlaceRecord): Promise<Place> {
-    await this.checkNamed(record.uri, record.place);
+    const address = await this.recordedAddress(record.uri, record.place);
     try {
-      return await this.#placeOn(await this.#openStorage(record.uri, record.names), record);
+      return await this.#placeOn(await this.#openStorage(address, record.names), record);
     } catch (error) {
       throw unreachablePlace(record.place, record.uri, error);
     }
