@@ -56,6 +56,30 @@ export async function listRuns(
   );
 }
 
+/** One LIST: the number of the runs of a flow; 0 of what is no flow, as a folder of another program. */
+export async function countRuns(
+  storage: DataStoreStorage,
+  flow: string,
+  { signal }: CallOptions,
+): Promise<number> {
+  return (await seeRuns(storage, `runs/${flow}/`, { signal })).length;
+}
+
+/** Tells a flow by the record of a run of it. One LIST, which ends there. */
+export async function hasRuns(
+  storage: DataStoreStorage,
+  flow: string,
+  { signal }: CallOptions,
+): Promise<boolean> {
+  for await (const page of storage.list({ prefix: `runs/${flow}/`, signal })) {
+    for (const { name } of page.objects) {
+      const [, , run = '', file, ...more] = name.split('/');
+      if (file === 'created.json' && more.length === 0 && isUserName(run)) return true;
+    }
+  }
+  return false;
+}
+
 /** The runs that were created, with what their files tell. */
 async function seeRuns(storage: DataStoreStorage, prefix: string, { signal }: CallOptions): Promise<Seen[]> {
   const runs = new Map<string, Seen>();

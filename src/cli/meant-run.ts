@@ -1,6 +1,7 @@
 import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import { selectRuns } from '../flow/run-selection.ts';
+import { hasTasks } from '../format/attempt-files.ts';
 import { createdName } from '../format/run-records.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { formatStorePath, type StorePath } from '../views/paths.ts';
@@ -82,7 +83,7 @@ async function findRun(place: Place, flow: string, name: string): Promise<Found>
   if (await place.storage.head(createdName(flow, name), place)) return {};
   const runs = await listRuns(place.storage, flow, place, isRunWord(name) ? '' : name);
   // Tasks can be read though the record of their run was lost.
-  if (runs.length === 0 || (await hasTasks(place, flow, name))) return {};
+  if (runs.length === 0 || (await hasTasks(place.storage, { flow, run: name }, place))) return {};
   const [first, second] = runs as [ListedRun, ...ListedRun[]];
   if (name === 'latest') return { run: first.run };
   if (name === 'latest-done') return { run: (await newestDone(place, flow, runs)).run };
@@ -105,13 +106,6 @@ async function newestDone(place: Place, flow: string, runs: readonly ListedRun[]
     `No run of flow ${flow} was finished as done. The newest at all is ${flow}/latest.`,
     { details: { flow, run: 'latest-done', missing: 'run' } },
   );
-}
-
-async function hasTasks({ storage, signal }: Place, flow: string, run: string): Promise<boolean> {
-  for await (const page of storage.list({ prefix: `flows/${flow}/${run}/`, limit: 1, signal })) {
-    if (page.objects.length > 0) return true;
-  }
-  return false;
 }
 
 function ambiguous(path: StorePath, runs: readonly ListedRun[]): Error {

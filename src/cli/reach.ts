@@ -1,6 +1,6 @@
 import { shell } from '../codec/shell-command.ts';
 import { byName } from '../views/listing.ts';
-import { childrenOf, missing } from '../views/not-found.ts';
+import { childrenOf, missing, namesOfRecords } from '../views/not-found.ts';
 import { formatStorePath, type RunPath, type StorePath, type TaskOrAttemptPath } from '../views/paths.ts';
 import type { StoreView } from '../views/store-view.ts';
 import { usageError } from './cli-error.ts';
@@ -38,7 +38,9 @@ async function incompletePath(store: StoreView, path: StorePath): Promise<Error>
   }
   const [what, part] = step === undefined ? (['run', 'step'] as const) : (['step', 'task'] as const);
   const folder = ['flows', flow, run, step, ''].filter((name) => name !== undefined).join('/');
-  const names = (await childrenOf(store, folder)).sort(byName);
+  const all = (await childrenOf(store, folder)).sort(byName);
+  // Of many, nobody is told the names.
+  const names = all.length > 2 * MAX_TOLD ? all : await namesOfRecords(store, path, part, all);
   return usageError(`${where} is a ${what}; ${describeParts(part, names, where)}`, {
     ...path,
     missing: part,

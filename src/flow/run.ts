@@ -1,6 +1,8 @@
 import { types } from 'node:util';
+import { mapBounded } from '../async/bounded-work.ts';
 import { listRuns } from '../attempts/run-listing.ts';
 import { isError, type StowageError } from '../errors.ts';
+import { hasTasks } from '../format/attempt-files.ts';
 import {
   type RunCreated,
   type RunFinished,
@@ -22,6 +24,9 @@ export interface RunInfo extends RunCreated {
   status: 'open' | RunOutcome;
   finished?: RunFinished;
 }
+
+/** So many steps are looked at at once. */
+const CONCURRENCY = 16;
 
 /** One run of a flow. */
 export class Run {
@@ -60,16 +65,22 @@ export class Run {
     return { ...created, status: finished?.status ?? 'open', ...(finished ? { finished } : {}) };
   }
 
-  /** The names of the steps that have tasks; throws `RUN_NOT_FOUND`. */
+  /** The names of the steps that have tasks; throws `RUN_NOT_FOUND`. A LIST of the run's folders, and one of each that ends at its first task. */
   async steps(options: CallOptions = {}): Promise<string[]> {
     checkOptionNames(options, 'steps');
     const { storage } = this.#tasks.content;
     await this.#tasks.content.prepareToRead(options);
-    const prefix = `flows/${this.flowName}/${this.runId}/`;
-    const steps: string[] = [];
+    const [flow, run] = [this.flowName, this.runId];
+    const prefix = `flows/${flow}/${run}/`;
+    const folders: string[] = [];
     for await (const page of storage.list({ prefix, depth: 'one', signal: options.signal })) {
-      for (const folder of page.folders) steps.push(folder.slice(prefix.length, -1));
+      for (const folder of page.folders) folders.push(folder.slice(prefix.length, -1));
     }
+    // Other programs leave folders of their own.
+    const areSteps = await mapBounded(folders, CONCURRENCY, (step) =>
+      hasTasks(storage, { flow, run, step }, options),
+    );
+    const steps = folders.filter((_, index) => areSteps[index]);
     if (steps.length === 0) await this.info(options); // without tasks it must at least have been made
     return steps;
   }

@@ -163,6 +163,16 @@ export async function* listTasks(
   if (current && current.attempts.size > 0 && names !== limit) yield current;
 }
 
+/** Tells whether a run, or one step of it, has tasks, rather than files of other programs. One LIST, which ends at the first task. */
+export async function hasTasks(
+  storage: DataStoreStorage,
+  path: { flow: string; run: string; step?: string | undefined },
+  { signal }: CallOptions,
+): Promise<boolean> {
+  for await (const _task of listTasks(storage, path, { signal })) return true;
+  return false;
+}
+
 function addAttemptFile(attempts: TaskAttempts, fileName: string, object: ListedObject): void {
   const dot = fileName.indexOf('.');
   const suffix = fileName.slice(dot);

@@ -1,5 +1,5 @@
 import { mapBounded } from '../async/bounded-work.ts';
-import { listRuns } from '../attempts/run-listing.ts';
+import { countRuns, listRuns } from '../attempts/run-listing.ts';
 import { type ListedTask, latestAttempt, listTasks } from '../format/attempt-files.ts';
 import type { RecordedError } from '../format/session-files.ts';
 import {
@@ -154,14 +154,16 @@ export function pathOf({ path: { flow, run, step, task } }: ListedTask): Reachin
 }
 
 async function listFlows(view: StoreView, limit: number, isLong: boolean): Promise<Listing> {
-  const flows = await childrenOf(view, 'runs/');
-  const entries = await mapBounded(flows.slice(0, limit), CONCURRENCY, async (flow): Promise<ListedFlow> => {
-    // The names of their folders are enough to count runs.
-    if (!isLong) return { flow, runs: (await childrenOf(view, `runs/${flow}/`)).length };
+  const folders = await childrenOf(view, 'runs/');
+  const counted = await mapBounded(folders, CONCURRENCY, async (flow): Promise<ListedFlow> => {
+    if (!isLong) return { flow, runs: await countRuns(view.storage, flow, view) };
     const runs = await listRuns(view.storage, flow, view);
     const newestRunAt = runs[0] && new Date(runs[0].createdAtMs).toISOString();
     return { flow, runs: runs.length, ...(newestRunAt === undefined ? {} : { newestRunAt }) };
   });
+  // A flow is what has runs: other programs leave folders of their own.
+  const flows = counted.filter(({ runs }) => runs > 0);
+  const entries = flows.slice(0, limit);
   return { path: '', kind: 'flows', total: flows.length, more: flows.length - entries.length, entries };
 }
 

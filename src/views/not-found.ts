@@ -1,8 +1,11 @@
-import { listRuns } from '../attempts/run-listing.ts';
+import { mapBounded } from '../async/bounded-work.ts';
+import { hasRuns, listRuns } from '../attempts/run-listing.ts';
 import { StowageError, type StowageErrorCode } from '../errors.ts';
-import { attemptNumbersOf, listAttempts } from '../format/attempt-files.ts';
+import { attemptNumbersOf, hasTasks, listAttempts } from '../format/attempt-files.ts';
+import { createdName } from '../format/run-records.ts';
 import { didYouMean, listed, suggest } from '../options/suggestions.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { isUserName } from '../storage/names.ts';
 import { formatStorePath, type StorePath } from './paths.ts';
 
 /** The data needed to look for a path. */
@@ -20,6 +23,8 @@ interface Level {
   parent: string;
 }
 
+/** So many names are looked at at once. */
+const CONCURRENCY = 16;
 /** An error carries so many existing names in its details. */
 export const MAX_EXISTING = 20;
 
@@ -31,10 +36,40 @@ export const MAX_EXISTING = 20;
 export async function missing(place: Place, path: StorePath): Promise<StowageError | undefined> {
   for (const level of levelsOf(path)) {
     const names = await childrenOf(place, level.folder);
-    if (names.includes(level.name)) continue;
-    return level.what === 'flow' ? noFlow(place, path, level, names) : notFound(path, level, names);
+    const isThere = names.includes(level.name);
+    if (isThere && (await namesOfRecords(place, path, level.what, [level.name])).length > 0) continue;
+    const others = names.filter((name) => name !== level.name);
+    return level.what === 'flow' ? noFlow(place, path, level, others) : notFound(place, path, level, others);
   }
   return path.attempt === undefined ? undefined : missingAttempt(place, path);
+}
+
+/**
+ * Those of `names` that are flows, or runs, steps or tasks below `path`, by their own records: other programs leave folders among them
+ * (`@eaDir`, `lost+found`). One LIST for each, which ends at the first record.
+ */
+export async function namesOfRecords(
+  { storage, signal }: Place,
+  { flow = '', run = '', step = '' }: StorePath,
+  what: Level['what'],
+  names: readonly string[],
+): Promise<string[]> {
+  const isRecorded = async (name: string): Promise<boolean> => {
+    switch (what) {
+      case 'flow':
+        return hasRuns(storage, name, { signal });
+      case 'run': {
+        const created = await storage.head(createdName(flow, name), { signal });
+        return created !== undefined || hasTasks(storage, { flow, run: name }, { signal });
+      }
+      case 'step':
+        return hasTasks(storage, { flow, run, step: name }, { signal });
+      case 'task':
+        return (await listAttempts(storage, { flow, run, step, task: name }, { signal })).size > 0;
+    }
+  };
+  const recorded = await mapBounded(names, CONCURRENCY, async (name) => isUserName(name) && isRecorded(name));
+  return names.filter((_, index) => recorded[index]);
 }
 
 /** The names directly below a folder, which ends in `/`. */
@@ -79,7 +114,15 @@ function levelsOf({ flow, run, step, task }: StorePath): Level[] {
   return levels;
 }
 
-function notFound(path: StorePath, { name, what, code, parent }: Level, names: string[]): StowageError {
+async function notFound(
+  place: Place,
+  path: StorePath,
+  { name, what, code, parent }: Level,
+  folders: string[],
+): Promise<StowageError> {
+  // Those that are told, and no more: there may be very many.
+  const told = new Set([...folders.slice(0, MAX_EXISTING), ...suggest(name, folders)]);
+  const names = await namesOfRecords(place, path, what, [...told]);
   const suggestions = suggest(name, names);
   const details = { ...path, missing: what, suggestions, existing: names.slice(0, MAX_EXISTING) };
   return new StowageError(code, `${parent} has no ${what} ${name}.${didYouMean(suggestions)}`, { details });
@@ -90,7 +133,7 @@ async function noFlow(place: Place, path: StorePath, level: Level, names: string
   const { name, code } = level;
   const runs = suggest(name, names).length > 0 ? [] : await listRuns(place.storage, undefined, place);
   const meant = runs.filter(({ run }) => run === name).slice(0, 3);
-  if (meant.length === 0) return notFound(path, level, names);
+  if (meant.length === 0) return notFound(place, path, level, names);
   const suggestions = meant.map(({ flow, run }) => `${flow}/${run}`);
   const message = `The store has no flow ${name}; a path begins with the flow.${didYouMean(suggestions)}`;
   const details = { ...path, missing: 'flow', suggestions, existing: names.slice(0, MAX_EXISTING) };

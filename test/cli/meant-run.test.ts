@@ -121,8 +121,8 @@ describe('a run in the path of a command', () => {
     };
     expect(await costOf(FIRST)).toEqual({ head: 0, list: 1 });
     expect(await costOf('latest')).toEqual({ head: 1, list: 3 });
-    // Behind three that did not find it.
-    expect(await costOf('2026-12-01')).toEqual({ head: 1, list: 6 });
+    // Behind what did not find it, and looked at the three runs that there are.
+    expect(await costOf('2026-12-01')).toEqual({ head: 4, list: 7 });
   });
 });
 
