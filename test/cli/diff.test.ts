@@ -55,6 +55,29 @@ beforeAll(async () => {
   }
 });
 
+it('tells many tasks of a step that one side alone has in one row, and each with --details', async () => {
+  const many = join(folder, 'many');
+  const flow = await FlowDataStore.open({ flowName: 'F', storage: many });
+  const tasks = Array.from({ length: 13 }, (_, index) => String(index));
+  const saved = (runId: string, stepName: string, taskId: string) =>
+    flow.task({ runId, stepName, taskId }, async (task) => {
+      if (stepName === 'judge' && taskId === '7') throw new Error('no answer');
+      await task.saveArtifacts({ score: runId + taskId });
+    });
+  await Promise.all(tasks.map((taskId) => saved('r1', 'judge', taskId).catch(() => {})));
+  for (const runId of ['r1', 'r2']) await saved(runId, 'report', '0');
+  await saved('r2', 'few', '0');
+  await flow.close();
+  const { stdout } = await stowage(many, ['diff', 'F/r1', 'F/r2']);
+  expect(stdout).toMatch(/^judge +13 tasks +removed +12 done, 1 failed$/m);
+  expect(stdout).toMatch(/^few +0 +added +done, 1 artifact$/m);
+  expect(stdout).toMatch(/^report +0 +score +changed/m);
+  expect(stdout.match(/^judge/gm)).toHaveLength(1);
+  const detailed = (await stowage(many, ['diff', 'F/r1', 'F/r2', '--details'])).stdout;
+  expect(detailed.match(/^judge +\d+ +removed/gm)).toHaveLength(13);
+  expect((await json(many, ['diff', 'F/r1', 'F/r2'])).tasks).toHaveLength(15);
+});
+
 it('tells how a value changed in a narrow terminal as well', async () => {
   const narrow = join(folder, 'narrow');
   const flow = await FlowDataStore.open({ flowName: 'Train', storage: narrow });

@@ -90,14 +90,15 @@ describe('stowage show', () => {
     }
     await flow.close();
     for (const columns of [80, 40]) {
-      const oneLine = async (path: string): Promise<string> => {
-        const { stdout } = await stowage(folder, ['show', path], { columns });
+      const oneLine = async (...args: string[]): Promise<string> => {
+        const { stdout } = await stowage(folder, args, { columns });
         for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(columns);
         return stdout.replace(/[\s│]+/g, ' ');
       };
-      expect(await oneLine('F/r')).toContain(`Error: ${message} line two`);
-      const shown = await oneLine('F/r/s/0');
+      expect(await oneLine('show', 'F/r')).toContain(`Error: ${message} line two`);
+      const shown = await oneLine('show', 'F/r/s/0');
       expect(shown.split(`Error: ${message} line two`)).toHaveLength(3);
+      expect(await oneLine('ls', 'F/r/s', '--status', 'failed')).toContain(`Error: ${message} line two`);
       expect(shown).toMatch(/Error: again(?: |\\n)line two/);
     }
   });

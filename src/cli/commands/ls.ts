@@ -45,7 +45,7 @@ const TASK_COLUMNS: readonly Column[] = [
   { header: 'TOOK', align: 'right', dropOrder: 2 },
   { header: 'ARTIFACTS', align: 'right', dropOrder: 5 },
   { header: 'SIZE', align: 'right', dropOrder: 2 },
-  { header: 'ERROR', dropOrder: 1, shrinks: true },
+  { header: 'ERROR', folds: Number.POSITIVE_INFINITY },
 ];
 const ATTEMPT_COLUMNS: readonly Column[] = [{ header: 'ATTEMPT', align: 'right' }, ...TASK_COLUMNS.slice(1)];
 

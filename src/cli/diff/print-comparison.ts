@@ -1,11 +1,11 @@
 import { formatStorePath } from '../../views/paths.ts';
 import type { Invocation } from '../invocation.ts';
 import { ageCell, nameCell, statusCell } from '../ui/cells.ts';
-import { countOf, formatBytes } from '../ui/sizes.ts';
+import { countOf, countsOf, formatBytes } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 import type { Comparison } from './comparison.ts';
 import { artifactLines, CHANGE_STYLES, type DiffLine, onlyText, partLines } from './diff-lines.ts';
-import { type ArtifactDiff, isDifferent, type TaskDiff } from './task-diff.ts';
+import { type ArtifactDiff, isDifferent, type Side, type TaskDiff } from './task-diff.ts';
 import { valueDiffText } from './value-diff.ts';
 
 const HEAD_COLUMNS: readonly Column[] = [
@@ -20,6 +20,9 @@ const ARTIFACT_COLUMNS: readonly Column[] = [
   { header: 'SIZE', dropOrder: 2 },
   { header: 'TYPE', dropOrder: 1, shrinks: true },
 ];
+
+/** More tasks of a step that only one side has are told together. */
+const MAX_ALONE = 12;
 
 const RUN_COLUMNS: readonly Column[] = [
   { header: 'STEP', shrinks: true },
@@ -43,7 +46,8 @@ export async function printComparison(
   await invocation.output.table(HEAD_COLUMNS, headRows(comparison));
   if (kind === 'tasks') return printTask(invocation, tasks[0] as TaskDiff, same);
   await printSection(invocation, 'Run', partLines('', runs?.changes ?? { total: 0, changes: [] }));
-  const rows = tasks.filter(isDifferent).flatMap(taskRows);
+  const different = tasks.filter(isDifferent);
+  const rows = withDetails ? different.flatMap(taskRows) : foldedRows(different);
   if (rows.length > 0) {
     await invocation.output.line();
     await invocation.output.table(RUN_COLUMNS, rows);
@@ -126,6 +130,40 @@ function artifactRow(artifact: ArtifactDiff): Cell[] {
 
 function sizesText({ a, b }: ArtifactDiff): string {
   return arrow(a && formatBytes(a.bytes), b && formatBytes(b.bytes));
+}
+
+/** Of a step with many tasks that only one side has, a row with their number stands for them. */
+function foldedRows(tasks: readonly TaskDiff[]): Cell[][] {
+  const groups = new Map<string | TaskDiff, TaskDiff[]>();
+  for (const task of tasks) {
+    const group =
+      task.a && task.b
+        ? task
+        : JSON.stringify([task.a === undefined, task.a?.path.step ?? task.b?.path.step]);
+    const members = groups.get(group);
+    if (members) members.push(task);
+    else groups.set(group, [task]);
+  }
+  return [...groups.values()].flatMap((group) =>
+    group.length > MAX_ALONE ? [manyRow(group)] : group.flatMap(taskRows),
+  );
+}
+
+function manyRow(tasks: readonly TaskDiff[]): Cell[] {
+  const sides = tasks.map(({ a, b }) => (a ?? b) as Side);
+  const change = tasks[0]?.a ? 'removed' : 'added';
+  const statuses = countsOf(
+    sides.map(({ view }) => view.status),
+    'all ',
+  );
+  const count = countOf(tasks.length, 'task');
+  return [
+    nameCell(sides[0]?.path.step ?? ''),
+    count,
+    '',
+    { text: change, style: CHANGE_STYLES[change] },
+    statuses,
+  ];
 }
 
 function taskRows(task: TaskDiff): Cell[][] {

@@ -1,7 +1,7 @@
 import type { AttemptSummary } from '../../views/attempts.ts';
 import type { RunTree } from '../../views/run-tree.ts';
 import { durationCell, errorLine, nameCell, statusCell, storedText, withLabel } from '../ui/cells.ts';
-import { countOf, formatBytes, formatCount } from '../ui/sizes.ts';
+import { countOf, countsOf, formatBytes, formatCount } from '../ui/sizes.ts';
 import type { TreeNode } from '../ui/table.ts';
 
 /** A step with more tasks is folded. */
@@ -34,24 +34,18 @@ function foldedNode({ step, tasks }: Step): TreeNode {
   const wrong = tasks.filter((task) => !FINE.includes(latestOf(task).status)).slice(0, MAX_WRONG);
   const shown = tasks.filter((task, index) => index < FIRST_SHOWN || wrong.includes(task));
   const others = tasks.filter((task) => !shown.includes(task));
-  const statuses = new Set(others.map((task) => latestOf(task).status));
-  const how = statuses.size === 1 ? `all ${[...statuses][0]}` : statusText(others);
-  const rest = `${formatCount(others.length)} more, ${how}`;
+  const rest = `${formatCount(others.length)} more, ${statusText(others)}`;
   return {
     cells: [{ text: `${step}: ${countOf(tasks.length, 'task')}, ${statusText(tasks)}`, style: 'bold' }],
     children: [...shown.map(taskNode), { cells: [{ text: rest, style: 'dim' }] }],
   };
 }
 
-/** `196 done, 4 failed` */
 function statusText(tasks: readonly Task[]): string {
-  return countsOf(tasks.map((task) => latestOf(task).status));
-}
-
-function countsOf(statuses: readonly string[]): string {
-  const counts = new Map<string, number>();
-  for (const status of statuses) counts.set(status, (counts.get(status) ?? 0) + 1);
-  return [...counts].map(([status, count]) => `${formatCount(count)} ${status}`).join(', ');
+  return countsOf(
+    tasks.map((task) => latestOf(task).status),
+    'all ',
+  );
 }
 
 function latestOf({ attempts }: Task): AttemptSummary {

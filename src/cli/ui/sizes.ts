@@ -40,6 +40,14 @@ export function countOf(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
+/** `196 done, 4 failed`; where all are one thing, with `all` before it in place of the number, if that is given. */
+export function countsOf(things: readonly string[], all?: string): string {
+  const counts = new Map<string, number>();
+  for (const thing of things) counts.set(thing, (counts.get(thing) ?? 0) + 1);
+  if (all !== undefined && counts.size === 1) return `${all}${things[0]}`;
+  return [...counts].map(([thing, count]) => `${formatCount(count)} ${thing}`).join(', ');
+}
+
 /** A size from the command line in bytes: `4096`, `64kB`, `10MB`, `1.5 GB`, in powers of 1,000, and `10MiB` in powers of 1,024. */
 export function parseBytes(text: string, option: string): number {
   const [, digits = '', unit = '', binary = ''] = SIZE.exec(text) ?? [];
