@@ -45,6 +45,12 @@ describe('labels', () => {
     expect(few).toMatchObject({ total: 5, more: 2 });
   });
 
+  it('are shown whole in a narrow terminal, below the name', async () => {
+    const { stdout } = await stowage(store, ['show', 'Eval/r'], { columns: 40 });
+    expect(stdout).toMatch(/─ [0-9a-f]{20} +done.*\n.*├─ question of Bert\n/);
+    for (const label of LABELS) expect(stdout).toContain(label);
+  });
+
   it('are in JSON', async () => {
     const tree = (await json(store, ['show', 'Eval/r'])) as {
       steps: { step: string; tasks: { attempts: { label?: string }[] }[] }[];

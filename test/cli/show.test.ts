@@ -150,7 +150,7 @@ describe('stowage show', () => {
       parameters: {},
       parents: [],
     };
-    const [node] = treeOf({ ...run, steps: [{ step: 's', tasks }] }, false);
+    const [node] = treeOf({ ...run, steps: [{ step: 's', tasks }] }, { isWhole: false, width: 80 });
     expect(node?.children).toHaveLength(21);
     expect(node?.children?.at(-1)?.cells[0]).toMatchObject({ text: '980 more, all failed' });
   });

@@ -86,7 +86,7 @@ async function showRun(
   if (tree.steps.length === 0) return output.line('no tasks yet');
   const { treeRows } = await import('../ui/table.ts');
   const { isFolded, treeOf } = await import('../show/tree.ts');
-  await output.table(TREE_COLUMNS, treeRows(treeOf(tree, isWhole)));
+  await output.table(TREE_COLUMNS, treeRows(treeOf(tree, { isWhole, width: output.width })));
   if (!isWhole && tree.steps.some(isFolded))
     invocation.note(`all tasks: ${shell`stowage show --all ${formatStorePath(path)}`}`);
 }
