@@ -25,10 +25,13 @@ const within = new AsyncLocalStorage<Waiting>();
 /** The options of joining a flight. */
 export interface FlightOptions {
   signal: AbortSignal | undefined;
-  /** The name that an error has for the work. */
-  title: string;
-  /** The error of a call that would wait for itself, by way of the works that are named, each of which waits for the next. */
-  circular: (titles: readonly string[]) => Error;
+  /** The name that an error has for the work. Default: its key. */
+  title?: string;
+  /**
+   * The error of a call that would wait for itself, by way of the works that are named, each of which waits for the next. Default: the
+   * work runs nothing that could.
+   */
+  circular?: (titles: readonly string[]) => Error;
 }
 
 /**
@@ -48,12 +51,12 @@ export class SingleFlight<T> {
   async run(
     key: string,
     work: (signal: AbortSignal, seal: () => void) => Promise<T>,
-    { signal, title, circular }: FlightOptions,
+    { signal, title = key, circular }: FlightOptions,
   ): Promise<T> {
     const waiter = underWay();
     const joined = this.#flights.get(key);
     const circle = joined && waiter && wayTo(waiter, joined);
-    if (circle) throw circular(circle.map((flight) => flight.title));
+    if (circle && circular) throw circular(circle.map((flight) => flight.title));
     const flight = joined ?? this.#begin(key, work, { title, outer: waiter });
     const wait = { flight };
     waiter?.waitsFor.add(wait);

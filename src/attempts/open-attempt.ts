@@ -1,7 +1,8 @@
+import { SingleFlight } from '../async/single-flight.ts';
 import type { StreamOptions } from '../content/writing/content-writer.ts';
 import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { digestHex } from '../digest/blake3.ts';
-import { invalidArgument, StowageError, throwIfAborted } from '../errors.ts';
+import { invalidArgument, type StowageError, throwIfAborted } from '../errors.ts';
 import { attemptSession, attemptSubject } from '../format/attempt-files.ts';
 import {
   type ArtifactTable,
@@ -14,8 +15,8 @@ import {
 import type { LogChoice } from '../format/log-names.ts';
 import { formatPathspec, type TaskPath } from '../format/pathspec.ts';
 import { recordError } from '../format/recorded-error.ts';
-import type { Outcome, RecordedError } from '../format/session-files.ts';
-import type { SessionId } from '../format/session-id.ts';
+import type { RecordedError } from '../format/session-files.ts';
+import { newSessionId, type SessionId } from '../format/session-id.ts';
 import type { ScrubbedLog } from '../logs/log-scrubbing.ts';
 import type { LogStreams } from '../logs/log-streams.ts';
 import { LogWriter, type SaveLogsOptions } from '../logs/log-writer.ts';
@@ -29,6 +30,7 @@ import { AttemptTable } from './attempt-table.ts';
 import type { AttemptView } from './attempt-view.ts';
 import { leaveToItself } from './failing-attempts.ts';
 import { inheritArtifacts } from './inherit-artifacts.ts';
+import { attemptFenced, contentLost } from './lost-attempts.ts';
 import { type Metadata, MetadataWriter } from './metadata-parts.ts';
 import { artifactSubject, metadataSubject, namesIn, type SaveCall, SaveCalls } from './save-calls.ts';
 import { transferArtifacts } from './transfer-artifacts.ts';
@@ -51,6 +53,9 @@ export interface ClosedAttempt extends TaskPath {
   metadataDigest: string;
 }
 
+/** The outcomes that an owner closes an attempt with. */
+type Ending = 'done' | 'failed';
+
 /** An attempt may record so many attempts that it rests on. */
 const MAX_READ_FROM = 50_000;
 
@@ -72,9 +77,15 @@ export class OpenAttempt {
   #cached: CachedCall | undefined;
   /** The description is fixed by the first try to close: a second try must write the same bytes. */
   #description: Uint8Array | undefined;
+  /** The outcome that the attempt was closed with, once it is. */
+  #ending: Ending | undefined;
   /** After a fence: the new session has yet to find again what the artifacts rest on. */
   #mustRevalidate = false;
   readonly #lost = new Set<string>();
+  /** The attempt that is to be opened after a fence, or was perhaps, and its session. */
+  #next: { number: number; id: SessionId } | undefined;
+  /** Calls that close the attempt beside each other take these steps once. */
+  readonly #flights = new SingleFlight<void>();
 
   constructor(
     context: AttemptContext,
@@ -267,34 +278,49 @@ export class OpenAttempt {
     this.#readFrom.add(pathspec);
   }
 
-  async #close(outcome: Outcome, error: RecordedError | undefined, options: CallOptions): Promise<void> {
+  async #close(outcome: Ending, error: RecordedError | undefined, options: CallOptions): Promise<void> {
     if (this.isClosed) this.#calls.ensureOpen(`close it as ${outcome}`);
     throwIfAborted(options.signal);
     if (outcome === 'done') await this.#calls.finish(options);
     else this.#logs.stopStreams(); // saves and streams may have no end now, and are not waited for
     this.#calls.stop();
     await this.#calls.settled(['metadata', 'logs'], options);
-    if (this.#mustRevalidate) await this.#revalidate(options);
-    if (outcome === 'done' && this.#lost.size > 0) return this.#closeWithLoss(options);
-    this.#description ??= await this.#describe(options);
-    const session = this.#session;
-    const ending = { outcome, ...(error ? { error } : {}) };
-    const standing = await session.close(this.#description, ending, options);
-    if (standing && standing.session !== session.id) throw this.#fenced('somebody else closed it');
-    // Another call beside this got past a fence meanwhile: the next attempt is to be closed.
-    if (standing && session !== this.#session) return this.#close(outcome, error, options);
-    // A collector that heard nothing for a day gave up on this attempt. As a failure that is as good as closed.
-    if (standing?.outcome === 'abandoned' && outcome === 'done') {
-      await this.#openNext(options);
-      return this.#close('done', undefined, options);
-    }
-    this.#settle();
-    // Another call of ours had closed it otherwise: one whose answer was lost, or one beside this.
-    if (standing && standing.outcome !== 'abandoned' && standing.outcome !== outcome)
-      this.#calls.ensureOpen(`close it as ${outcome}`);
+    do {
+      const session = this.#session;
+      if (this.#mustRevalidate) await this.#revalidate(options);
+      if (outcome === 'done' && this.#lost.size > 0) return this.#closeWithLoss(options);
+      const description = await this.#describe(session, options);
+      const ending = { outcome, ...(error ? { error } : {}) };
+      const standing = description && (await session.close(description, ending, options));
+      if (standing && standing.session !== session.id) throw this.#fenced('somebody else closed it');
+      if (session !== this.#session) continue; // another call got past a fence meanwhile
+      if (standing?.outcome === 'abandoned') await this.#getPast(outcome, options);
+      else this.#settle(standing?.outcome ?? outcome);
+    } while (!this.#isClosedAs(outcome));
   }
 
-  #settle(): void {
+  /** Tells that the attempt is closed, by this call or one beside it; throws `ATTEMPT_CLOSED` where that closed it otherwise. */
+  #isClosedAs(outcome: Ending): boolean {
+    if (this.isClosed && this.#ending !== outcome) this.#calls.ensureOpen(`close it as ${outcome}`);
+    return this.isClosed;
+  }
+
+  /**
+   * Opens the next attempt, which is to be closed in place of one that a collector gave up on, since it heard nothing for a day. As a
+   * failure that is as good as closed, unless the next attempt was begun to be opened: nobody else will close that.
+   */
+  async #getPast(outcome: Ending, options: CallOptions): Promise<void> {
+    if (outcome === 'failed' && !this.#next) return this.#settle(outcome);
+    if (this.#isClosedAs(outcome)) return;
+    try {
+      await this.#openNext(options);
+    } catch (fence) {
+      if (outcome === 'done' || !this.isClosed) throw fence; // a failed attempt may be another's from then on
+    }
+  }
+
+  #settle(ending: Ending): void {
+    this.#ending ??= ending;
     this.#calls.close();
     leaveToItself(this);
   }
@@ -302,57 +328,69 @@ export class OpenAttempt {
   /**
    * Carries this attempt's work over to the next attempt, after a fence: what the new session relies on has to be
    * pinned and checked by the writer's protocol like anything else that others wrote. Logs stay where they were
-   * written.
+   * written. Calls beside each other do so once; one after a lost answer writes the same bytes, and knows them as its own.
    */
-  async #openNext(options: CallOptions): Promise<void> {
-    const next = this.#number + 1;
+  #openNext({ signal }: CallOptions): Promise<void> {
+    const number = this.#number + 1;
+    if (this.#next?.number !== number) this.#next = { number, id: newSessionId() };
+    const { id } = this.#next;
     const { content, beatIntervalMs } = this.#context;
-    const { startedAt, label } = this.#session;
-    const opening = { startedAt, label, beatIntervalMs, signal: options.signal };
-    const session = await Session.open(content, attemptSession(this.path, next), opening);
-    if (!session) {
-      throw this.#fenced(`a collector gave up on it, and attempt ${next} was opened by somebody else`);
-    }
-    if (this.isClosed) return session.abandon(); // by a fail() beside this
-    this.#number = next;
-    this.#session = session;
-    this.#description = undefined;
-    this.#mustRevalidate = true;
+    const open = async (flight: AbortSignal): Promise<void> => {
+      const { startedAt, label } = this.#session;
+      const opening = { id, startedAt, label, beatIntervalMs, signal: flight };
+      const session = await Session.open(content, attemptSession(this.path, number), opening);
+      if (!session)
+        throw this.#fenced(`a collector gave up on it, and somebody else opened attempt ${number}`);
+      if (number !== this.#number + 1) return session.abandon(); // this was aborted, and another call was faster
+      this.#number = number;
+      this.#session = session;
+      this.#next = undefined;
+      this.#description = undefined;
+      this.#mustRevalidate = true;
+    };
+    return this.#flights.run(`open ${number}`, open, { signal });
   }
 
-  async #revalidate(options: CallOptions): Promise<void> {
-    for (const name of await this.#table.revalidate(this.#session, options)) this.#lost.add(name);
-    this.#mustRevalidate = false;
+  #revalidate({ signal }: CallOptions): Promise<void> {
+    const session = this.#session;
+    const revalidate = async (flight: AbortSignal): Promise<void> => {
+      const lost = await this.#table.revalidate(session, { signal: flight });
+      for (const name of lost) this.#lost.add(name);
+      if (session === this.#session) this.#mustRevalidate = false;
+    };
+    return this.#flights.run(`revalidate ${session.id}`, revalidate, { signal });
+  }
+
+  /** The description of this attempt for `session`, the same for all calls that close it; `undefined` once that is not its own any more. */
+  async #describe(session: Session, { signal }: CallOptions): Promise<Uint8Array | undefined> {
+    if (session === this.#session && !this.#description) {
+      const table = this.#table.toTable();
+      const described = encodeDescription(this.#descriptionWith(table));
+      if (described.length <= MAX_TABLE_BYTES) this.#description = described;
+      else
+        await this.#flights.run(`describe ${session.id}`, (flight) => this.#move(table, flight), { signal });
+    }
+    return session === this.#session ? this.#description : undefined;
+  }
+
+  /** Makes a large table a content, which the description names. It is metadata, and stays in the store itself. */
+  async #move(table: ArtifactTable, signal: AbortSignal): Promise<void> {
+    const session = this.#session;
+    const [moved] = await session.put([{ bytes: encodeTable(table) }], { signal });
+    const description = encodeDescription(this.#descriptionWith(moved as NonNullable<typeof moved>));
+    if (session === this.#session) this.#description ??= description;
   }
 
   /** An attempt whose content is gone is never done, however often it is asked. */
   async #closeWithLoss(options: CallOptions): Promise<never> {
-    const artifacts = [...this.#lost];
-    const error = new StowageError(
-      'CONTENT_LOST',
-      `Attempt ${formatPathspec(this.path, this.#number - 1)} was silent for so long that a collector gave up on it, and the content of ${artifacts.join(', ')} is gone since. Run the task again.`,
-      { details: { pathspec: this.pathspec, artifacts } },
-    );
-    await this.#close('failed', recordError(error), options);
+    const error = contentLost(this.pathspec, formatPathspec(this.path, this.#number - 1), [...this.#lost]);
+    if (!this.isClosed) await this.#close('failed', recordError(error), options);
     throw error;
   }
 
   #fenced(why: string): StowageError {
-    this.#settle();
-    return new StowageError(
-      'ATTEMPT_FENCED',
-      `Attempt ${this.pathspec} cannot be closed any more: ${why}. Its results were not kept; run the task again.`,
-      { details: { pathspec: this.pathspec } },
-    );
-  }
-
-  async #describe(options: CallOptions): Promise<Uint8Array> {
-    const table = this.#table.toTable();
-    const described = encodeDescription(this.#descriptionWith(table));
-    if (described.length <= MAX_TABLE_BYTES) return described;
-    // It is metadata, and stays in the store itself.
-    const [moved] = await this.#session.put([{ bytes: encodeTable(table) }], options);
-    return encodeDescription(this.#descriptionWith(moved as NonNullable<typeof moved>));
+    this.#settle('failed');
+    return attemptFenced(this.pathspec, why);
   }
 
   #descriptionWith(table: Description['table']): Description {
