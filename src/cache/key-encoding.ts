@@ -9,13 +9,13 @@ import {
   errorNames,
   extraProperty,
   HOLE,
+  hrefOf,
   lastIndexOf,
   ownData,
   ownElement,
   plainNames,
   refuseExtraProperties,
   shownData,
-  URL_KEYS,
 } from '../values/own-data.ts';
 import { refusedChange, refusedExtraProperty, refusedObject } from '../values/refused-kinds.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
@@ -146,9 +146,8 @@ class KeyWalk extends ValueWalk {
         this.error(value as Error, prototype);
         return;
       case 'url':
-        refuseExtraProperties(value, 'a URL', URL_KEYS);
         this.sink.byte(TAG.url);
-        this.string((value as URL).href);
+        this.string(hrefOf(value as URL));
     }
   }
 

@@ -46,8 +46,9 @@ export function plainNames(object: object): string[] {
 export function errorNames(error: Error): { hidden: string[]; shown: string[] } {
   refuseSymbolKeys(error);
   const shown = Object.keys(error);
-  const others = Object.getOwnPropertyNames(error).filter((name) => !shown.includes(name));
-  const standard = HIDDEN_ERROR_KEYS.filter((name) => others.includes(name));
+  const others = new Set(Object.getOwnPropertyNames(error));
+  for (const name of shown) others.delete(name);
+  const standard = HIDDEN_ERROR_KEYS.filter((name) => others.has(name));
   return { hidden: [...new Set([...standard, ...others])], shown };
 }
 
@@ -119,7 +120,17 @@ export function lastIndexOf(regexp: RegExp): number {
 }
 
 /** What each URL has of its own: nothing on Node.js, symbols on other runtimes. */
-export const URL_KEYS: readonly PropertyKey[] = Reflect.ownKeys(new URL('data:,'));
+const URL_KEYS: readonly PropertyKey[] = Reflect.ownKeys(new URL('data:,'));
+
+/**
+ * The text of a URL, which it is made of again. By its setters one can become what no parser takes (`non://user@/`, of Node.js 20).
+ */
+export function hrefOf(url: URL): string {
+  refuseExtraProperties(url, 'a URL', URL_KEYS);
+  const { href } = url;
+  if (URL.canParse(href) && new URL(href).href === href) return href;
+  throw new Refusal('a URL whose text is no such URL', 'Save its parts, or make it anew.');
+}
 
 /** Refuses own properties of `object` beside those `expected`; for classes whose data is inside. */
 export function refuseExtraProperties(

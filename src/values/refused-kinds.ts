@@ -99,7 +99,12 @@ export function refusedObject(value: object, prototype: object): Refusal {
   const remedy = `Register the class with \`registerClass({ name, class, toValue, fromValue })\`, or save ${data}.`;
   if (types.isProxy(value))
     return new Refusal(`a Proxy of ${name ?? 'an object'}`, 'Save what it stands for.');
-  if (name === undefined) return new Refusal('an object of an unknown prototype', remedy);
+  if (name === undefined) {
+    return new Refusal(
+      'an object of an unknown prototype',
+      'Save a plain object with its data: `{ ...it }`, as a rule.',
+    );
+  }
   return base === undefined || base === name
     ? new Refusal(`an instance of the class ${name}, which is not registered`, remedy)
     : new Refusal(`an instance of ${name}, a subclass of ${base} which is not registered`, remedy);

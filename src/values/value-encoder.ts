@@ -11,13 +11,13 @@ import {
   errorNames,
   extraProperty,
   HOLE,
+  hrefOf,
   lastIndexOf,
   ownData,
   ownElement,
   plainNames,
   refuseExtraProperties,
   shownData,
-  URL_KEYS,
 } from './own-data.ts';
 import { refusedAccessor, refusedChange, refusedExtraProperty, refusedProtoKey } from './refused-kinds.ts';
 import type { SerializeContext } from './serializer.ts';
@@ -291,8 +291,7 @@ export class ValueEncoder extends ValueWalk {
   }
 
   private url(value: URL): void {
-    refuseExtraProperties(value, 'a URL', URL_KEYS);
-    this.extension(EXTENSION.url, Buffer.from(value.href));
+    this.extension(EXTENSION.url, Buffer.from(hrefOf(value)));
   }
 
   private bytes(value: Uint8Array): void {

@@ -264,3 +264,14 @@ describe('memory that is gone or can change its length', () => {
 function strings(template: TemplateStringsArray): TemplateStringsArray {
   return template;
 }
+
+it('an error of very many properties is saved in a moment', () => {
+  const error = new Error('x');
+  for (let index = 0; index < 100_000; index++) {
+    Object.defineProperty(error, `p${index}`, { value: index, enumerable: index % 2 === 0 });
+  }
+  const artifact = registry.serialize('a', error);
+  const back = registry.deserialize('a', artifact, artifact.bytes) as object;
+  expect(Object.getOwnPropertyNames(back).length).toBe(Object.getOwnPropertyNames(error).length);
+  expect(Object.keys(back).length).toBe(50_000);
+});

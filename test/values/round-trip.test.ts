@@ -54,6 +54,44 @@ test.prop([arbitraryJson], { numRuns: propertyRuns })(
   },
 );
 
+/** URLs as programs make them of others, with setters that take what no parser does. */
+const changedUrl = fc
+  .tuple(
+    fc.constantFrom(
+      'http://a/b?c#d',
+      'data:x  ',
+      'file:///C:/x',
+      'web+demo:/.//n/',
+      'mailto:a@b',
+      'non://h/p',
+    ),
+    fc.array(
+      fc.tuple(
+        fc.constantFrom('username', 'password', 'host', 'port', 'pathname', 'search', 'protocol'),
+        fc.oneof(fc.string(), fc.constantFrom('', '/.//x', '[::1]', '%', 'C|/', '\\', 'file:', '☃.net')),
+      ),
+      { maxLength: 3 },
+    ),
+  )
+  .map(([text, changes]) => {
+    const url = new URL(text);
+    for (const [part, value] of changes) Reflect.set(url, part, value);
+    return url;
+  });
+
+test.prop([changedUrl], { numRuns: 10 * propertyRuns })('a URL loads as it was, or is refused', (url) => {
+  let bytes: Uint8Array;
+  try {
+    bytes = registry.serialize('a', url).bytes;
+  } catch (error) {
+    expect((error as Error).message).toContain('a URL whose text is no such URL');
+    return;
+  }
+  expect(registry.deserialize('a', { encoding: 'msgpack', type: 'URL' }, bytes)).toMatchObject({
+    href: url.href,
+  });
+});
+
 test.prop([anyValue, anyValue], { numRuns: propertyRuns })(
   'saving changes nothing, and no other result',
   (value, other) => {
