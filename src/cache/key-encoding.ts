@@ -1,28 +1,13 @@
 import { Buffer } from 'node:buffer';
-import { type BuiltInKind, errorClassOf } from '../values/built-in-kind.ts';
 import { CACHE_DIGEST, type CacheDigest, hasCacheDigest } from '../values/cache-digest.ts';
 import type { ClassTransformer } from '../values/class-transformers.ts';
-import { type ElementType, elementTypeOf, littleEndian } from '../values/element-types.ts';
 import { Refusal } from '../values/faults.ts';
-import { HoleRuns } from '../values/hole-runs.ts';
-import {
-  errorNames,
-  extraProperty,
-  HOLE,
-  hrefOf,
-  lastIndexOf,
-  ownData,
-  ownElement,
-  plainNames,
-  refuseExtraProperties,
-  shownData,
-} from '../values/own-data.ts';
-import { refusedChange, refusedExtraProperty, refusedObject } from '../values/refused-kinds.ts';
+import { errorNames, ownData, plainNames, shownData } from '../values/own-data.ts';
+import { refusedChange, refusedObject } from '../values/refused-kinds.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
 import type { SerializeContext } from '../values/serializer.ts';
 import { formatPath } from '../values/value-path.ts';
 import { ValueWalk } from '../values/value-walk.ts';
-import { bufferBytes, viewBytes } from '../values/view-bytes.ts';
 import { tooLarge, unkeyable } from './key-fault.ts';
 import { borrowSink, KEY_DOMAIN, type KeySink, returnSink, TAG, VALUE_DOMAIN } from './key-sink.ts';
 
@@ -110,45 +95,39 @@ class KeyWalk extends ValueWalk {
     else super.instance(value, prototype);
   }
 
-  protected override builtIn(kind: BuiltInKind, value: object, prototype: object): void {
-    switch (kind) {
-      case 'bytes':
-        this.memory(TAG.bytes, viewBytes(value as Uint8Array));
-        return;
-      case 'typed-array':
-        this.typedArray(value as ArrayBufferView);
-        return;
-      case 'data-view':
-        this.memory(TAG.dataView, viewBytes(value as DataView));
-        return;
-      case 'array-buffer':
-        this.memory(TAG.arrayBuffer, bufferBytes(value as ArrayBuffer));
-        return;
-      case 'map':
-        this.map(value as Map<unknown, unknown>);
-        return;
-      case 'set':
-        this.set(value as Set<unknown>);
-        return;
-      case 'date':
-        refuseExtraProperties(value, 'a Date');
-        this.sink.byte(TAG.date);
-        this.sink.double(Date.prototype.getTime.call(value));
-        return;
-      case 'regexp':
-        refuseExtraProperties(value, 'a RegExp', ['lastIndex']);
-        this.sink.byte(TAG.regexp);
-        this.string((value as RegExp).source);
-        this.string((value as RegExp).flags);
-        this.sink.double(lastIndexOf(value as RegExp));
-        return;
-      case 'error':
-        this.error(value as Error, prototype);
-        return;
-      case 'url':
-        this.sink.byte(TAG.url);
-        this.string(hrefOf(value as URL));
-    }
+  protected override bytes(bytes: Uint8Array): void {
+    this.memory(TAG.bytes, bytes);
+  }
+
+  protected override typedArray(code: number, littleEndianBytes: Uint8Array): void {
+    this.sink.byte(TAG.typedArray);
+    this.sink.byte(code);
+    this.sink.bytes(littleEndianBytes);
+  }
+
+  protected override dataView(bytes: Uint8Array): void {
+    this.memory(TAG.dataView, bytes);
+  }
+
+  protected override arrayBuffer(bytes: Uint8Array): void {
+    this.memory(TAG.arrayBuffer, bytes);
+  }
+
+  protected override date(ms: number): void {
+    this.sink.byte(TAG.date);
+    this.sink.double(ms);
+  }
+
+  protected override regexp(source: string, flags: string, lastIndex: number): void {
+    this.sink.byte(TAG.regexp);
+    this.string(source);
+    this.string(flags);
+    this.sink.double(lastIndex);
+  }
+
+  protected override url(href: string): void {
+    this.sink.byte(TAG.url);
+    this.string(href);
   }
 
   protected override plainObject(value: object, isNull: boolean): void {
@@ -174,38 +153,17 @@ class KeyWalk extends ValueWalk {
     }
   }
 
-  protected override array(value: readonly unknown[]): void {
-    this.enter(value);
-    const extra = extraProperty(value);
-    if (extra !== undefined) {
-      this.steps[this.depth] = extra;
-      throw refusedExtraProperty('an array');
-    }
-    const { length } = value;
-    const { maxBytes } = this.registry.limits;
-    if (length > maxBytes) throw tooLarge(maxBytes);
+  protected override arrayHeader(length: number): void {
     this.sink.byte(TAG.array);
     this.sink.count(length);
-    let runs: HoleRuns | undefined;
-    for (let index = 0; index < length; index++) {
-      this.steps[this.depth] = index;
-      const element = ownElement(value, index);
-      if (element !== HOLE) this.value(element);
-      else {
-        runs ??= new HoleRuns(value);
-        const holes = runs.from(index);
-        this.sink.repeated(TAG.hole, holes);
-        index += holes - 1;
-        if (holes > 1) this.checkSize();
-      }
-      // An array inside an array enters by itself; a long one of numbers or holes does not.
-      if ((index & 0xffff) === 0xffff) this.checkSize();
-    }
-    this.leave();
   }
 
-  private map(value: ReadonlyMap<unknown, unknown>): void {
-    refuseExtraProperties(value, 'a Map');
+  protected override holes(count: number): void {
+    this.sink.repeated(TAG.hole, count);
+    if (count > 1) this.checkSize();
+  }
+
+  protected override map(value: ReadonlyMap<unknown, unknown>): void {
     this.enter(value);
     const { size } = value;
     const entries: string[] = [];
@@ -221,8 +179,7 @@ class KeyWalk extends ValueWalk {
     this.leave();
   }
 
-  private set(value: ReadonlySet<unknown>): void {
-    refuseExtraProperties(value, 'a Set');
+  protected override set(value: ReadonlySet<unknown>): void {
     this.enter(value);
     const { size } = value;
     const members: string[] = [];
@@ -268,23 +225,16 @@ class KeyWalk extends ValueWalk {
     this.leave();
   }
 
-  private error(value: Error, prototype: object): void {
+  protected override error(value: Error, className: string): void {
     const { hidden, shown } = errorNames(value);
     this.enter(value);
     this.sink.byte(TAG.error);
-    this.string(errorClassOf(prototype) as string);
+    this.string(className);
     // The stack tells of the place where the error was made.
     const counted = hidden.filter((key) => key !== 'stack');
     this.properties(value, counted, ownData);
     this.properties(value, shown, shownData);
     this.leave();
-  }
-
-  private typedArray(value: ArrayBufferView): void {
-    const { elementBytes, code } = elementTypeOf(value) as ElementType;
-    this.sink.byte(TAG.typedArray);
-    this.sink.byte(code);
-    this.sink.bytes(littleEndian(viewBytes(value), elementBytes));
   }
 
   private memory(tag: number, bytes: Uint8Array): void {
@@ -337,7 +287,7 @@ class KeyWalk extends ValueWalk {
     super.enter(container);
   }
 
-  private checkSize(): void {
+  protected override checkSize(): void {
     const bytes = this.length();
     if (bytes > this.limits.maxBytes) throw this.tooLarge();
     this.checkExpansion(bytes);

@@ -1,29 +1,14 @@
 import { Buffer } from 'node:buffer';
-import { type BuiltInKind, errorClassOf } from './built-in-kind.ts';
 import type { ClassTransformer, ClassTransformers } from './class-transformers.ts';
-import { type ElementType, elementTypeOf, littleEndian } from './element-types.ts';
 import { EXTENSION, MAX_BIGINT_BYTES, type ValueLimits } from './extensions.ts';
 import { Refusal, unserializable } from './faults.ts';
-import { HoleRuns } from './hole-runs.ts';
 import { isNativeFunction } from './intrinsics.ts';
 import { MsgpackWriter, tooLarge } from './msgpack-writer.ts';
-import {
-  errorNames,
-  extraProperty,
-  HOLE,
-  hrefOf,
-  lastIndexOf,
-  ownData,
-  ownElement,
-  plainNames,
-  refuseExtraProperties,
-  shownData,
-} from './own-data.ts';
-import { refusedAccessor, refusedChange, refusedExtraProperty, refusedProtoKey } from './refused-kinds.ts';
+import { errorNames, ownData, plainNames, shownData } from './own-data.ts';
+import { refusedAccessor, refusedChange, refusedProtoKey } from './refused-kinds.ts';
 import type { SerializeContext } from './serializer.ts';
 import { formatPath } from './value-path.ts';
 import { ValueWalk } from './value-walk.ts';
-import { bufferBytes, viewBytes } from './view-bytes.ts';
 
 const NOTHING = new Uint8Array(0);
 
@@ -106,40 +91,6 @@ export class ValueEncoder extends ValueWalk {
     this.out.extension(code, bytes, first);
   }
 
-  protected override builtIn(kind: BuiltInKind, value: object, prototype: object): void {
-    switch (kind) {
-      case 'bytes':
-        this.bytes(value as Uint8Array);
-        return;
-      case 'typed-array':
-        this.typedArray(value as ArrayBufferView);
-        return;
-      case 'data-view':
-        this.extension(EXTENSION.dataView, viewBytes(value as DataView));
-        return;
-      case 'array-buffer':
-        this.extension(EXTENSION.arrayBuffer, bufferBytes(value as ArrayBuffer));
-        return;
-      case 'map':
-        this.map(value as Map<unknown, unknown>);
-        return;
-      case 'set':
-        this.set(value as Set<unknown>);
-        return;
-      case 'date':
-        this.date(value as Date);
-        return;
-      case 'regexp':
-        this.regexp(value as RegExp);
-        return;
-      case 'error':
-        this.error(value as Error, prototype);
-        return;
-      case 'url':
-        this.url(value as URL);
-    }
-  }
-
   protected override plainObject(value: object, isNull: boolean): void {
     if (isNull) {
       this.nullPrototypeObject(value);
@@ -169,37 +120,16 @@ export class ValueEncoder extends ValueWalk {
     }
   }
 
-  protected override array(value: readonly unknown[]): void {
-    this.enter(value);
-    const { length } = value;
-    const extra = extraProperty(value);
-    if (extra !== undefined) {
-      this.steps[this.depth] = extra;
-      throw refusedExtraProperty('an array');
-    }
-    if (length > this.limits.maxBytes) throw tooLarge(this.limits.maxBytes);
+  protected override arrayHeader(length: number): void {
     this.out.arrayHeader(length);
-    let runs: HoleRuns | undefined;
-    for (let index = 0; index < length; index++) {
-      this.steps[this.depth] = index;
-      const element = ownElement(value, index);
-      if (element !== HOLE) this.value(element);
-      else {
-        runs ??= new HoleRuns(value);
-        index += this.holes(runs.from(index)) - 1;
-      }
-    }
-    this.leave();
   }
 
-  private holes(count: number): number {
+  protected override holes(count: number): void {
     this.jsonExact = false;
     this.out.emptyExtensions(EXTENSION.hole, count);
-    return count;
   }
 
-  private map(value: ReadonlyMap<unknown, unknown>): void {
-    refuseExtraProperties(value, 'a Map');
+  protected override map(value: ReadonlyMap<unknown, unknown>): void {
     this.enter(value);
     const begun = this.beginContainer(EXTENSION.map);
     const { size } = value;
@@ -223,8 +153,7 @@ export class ValueEncoder extends ValueWalk {
     this.leave();
   }
 
-  private set(value: ReadonlySet<unknown>): void {
-    refuseExtraProperties(value, 'a Set');
+  protected override set(value: ReadonlySet<unknown>): void {
     this.enter(value);
     const begun = this.beginContainer(EXTENSION.set);
     const { size } = value;
@@ -253,12 +182,12 @@ export class ValueEncoder extends ValueWalk {
     this.leave();
   }
 
-  private error(value: Error, prototype: object): void {
+  protected override error(value: Error, className: string): void {
     const { hidden, shown } = errorNames(value);
     this.enter(value);
     const begun = this.beginContainer(EXTENSION.error);
     this.out.arrayHeader(3);
-    this.string(errorClassOf(prototype) as string);
+    this.string(className);
     this.out.mapHeader(hidden.length);
     for (const key of hidden) {
       this.steps[this.depth] = key;
@@ -270,39 +199,46 @@ export class ValueEncoder extends ValueWalk {
     this.leave();
   }
 
-  private date(value: Date): void {
-    refuseExtraProperties(value, 'a Date');
+  protected override date(ms: number): void {
     const time = new Uint8Array(8);
     const view = new DataView(time.buffer);
-    const ms = Date.prototype.getTime.call(value);
     if (Number.isNaN(ms)) view.setUint32(0, 0x7ff80000);
     else view.setFloat64(0, ms);
     this.extension(EXTENSION.date, time);
   }
 
-  private regexp(value: RegExp): void {
-    refuseExtraProperties(value, 'a RegExp', ['lastIndex']);
+  protected override regexp(source: string, flags: string, lastIndex: number): void {
     const begun = this.beginContainer(EXTENSION.regexp);
     this.out.arrayHeader(3);
-    this.string(value.source);
-    this.string(value.flags);
-    this.out.number(lastIndexOf(value));
+    this.string(source);
+    this.string(flags);
+    this.out.number(lastIndex);
     this.out.endContainer(begun);
   }
 
-  private url(value: URL): void {
-    this.extension(EXTENSION.url, Buffer.from(hrefOf(value)));
+  protected override url(href: string): void {
+    this.extension(EXTENSION.url, Buffer.from(href));
   }
 
-  private bytes(value: Uint8Array): void {
+  protected override bytes(bytes: Uint8Array): void {
     this.jsonExact = false;
-    this.out.binary(viewBytes(value));
+    this.out.binary(bytes);
   }
 
-  private typedArray(value: ArrayBufferView): void {
-    const { elementBytes, code } = elementTypeOf(value) as ElementType;
-    this.extension(EXTENSION.typedArray, littleEndian(viewBytes(value), elementBytes), code);
+  protected override typedArray(code: number, littleEndianBytes: Uint8Array): void {
+    this.extension(EXTENSION.typedArray, littleEndianBytes, code);
   }
+
+  protected override dataView(bytes: Uint8Array): void {
+    this.extension(EXTENSION.dataView, bytes);
+  }
+
+  protected override arrayBuffer(bytes: Uint8Array): void {
+    this.extension(EXTENSION.arrayBuffer, bytes);
+  }
+
+  /** The writer does, as its memory grows. */
+  protected override checkSize(): void {}
 
   private beginContainer(code: number): number {
     this.jsonExact = false;

@@ -1,9 +1,19 @@
-import { type BuiltInKind, builtInKind } from './built-in-kind.ts';
+import { type BuiltInKind, builtInKind, errorClassOf } from './built-in-kind.ts';
 import type { ClassTransformer, ClassTransformers } from './class-transformers.ts';
+import { type ElementType, elementTypeOf, littleEndian } from './element-types.ts';
 import { expandedBytesAtLeast } from './expanded-size.ts';
 import type { ValueLimits } from './extensions.ts';
-import { refusedCycle, refusedDepth, refusedObject, refusedPrimitive } from './refused-kinds.ts';
+import { HoleRuns } from './hole-runs.ts';
+import { extraProperty, HOLE, hrefOf, lastIndexOf, ownElement, refuseExtraProperties } from './own-data.ts';
+import {
+  refusedCycle,
+  refusedDepth,
+  refusedExtraProperty,
+  refusedObject,
+  refusedPrimitive,
+} from './refused-kinds.ts';
 import type { PathStep } from './value-path.ts';
+import { bufferBytes, viewBytes } from './view-bytes.ts';
 
 /**
  * A walk that made so many bytes asks how large the whole would become: first of a value of few parts, which takes a moment, then of any.
@@ -35,10 +45,22 @@ export abstract class ValueWalk {
   protected abstract nil(): void;
   protected abstract undefinedValue(): void;
   protected abstract bigint(value: bigint): void;
+  protected abstract bytes(bytes: Uint8Array): void;
+  protected abstract typedArray(code: number, littleEndianBytes: Uint8Array): void;
+  protected abstract dataView(bytes: Uint8Array): void;
+  protected abstract arrayBuffer(bytes: Uint8Array): void;
+  protected abstract date(ms: number): void;
+  protected abstract regexp(source: string, flags: string, lastIndex: number): void;
+  protected abstract url(href: string): void;
   protected abstract plainObject(value: object, isNull: boolean): void;
-  protected abstract array(value: readonly unknown[]): void;
+  protected abstract arrayHeader(length: number): void;
+  protected abstract holes(count: number): void;
+  protected abstract map(value: ReadonlyMap<unknown, unknown>): void;
+  protected abstract set(value: ReadonlySet<unknown>): void;
+  protected abstract error(value: Error, className: string): void;
   protected abstract classInstance(value: object, transformer: ClassTransformer): void;
-  protected abstract builtIn(kind: BuiltInKind, value: object, prototype: object): void;
+  /** Called now and then inside of a long array. */
+  protected abstract checkSize(): void;
   protected abstract tooLarge(): Error;
 
   protected value(value: unknown): void {
@@ -86,6 +108,75 @@ export abstract class ValueWalk {
     else if (kind === 'object') this.plainObject(value, false);
     else if (kind === undefined) this.foreign(value, prototype);
     else this.builtIn(kind, value, prototype);
+  }
+
+  private builtIn(kind: BuiltInKind, value: object, prototype: object): void {
+    switch (kind) {
+      case 'bytes':
+        this.bytes(viewBytes(value as Uint8Array));
+        return;
+      case 'typed-array': {
+        const { elementBytes, code } = elementTypeOf(value) as ElementType;
+        this.typedArray(code, littleEndian(viewBytes(value as ArrayBufferView), elementBytes));
+        return;
+      }
+      case 'data-view':
+        this.dataView(viewBytes(value as DataView));
+        return;
+      case 'array-buffer':
+        this.arrayBuffer(bufferBytes(value as ArrayBuffer));
+        return;
+      case 'map':
+        refuseExtraProperties(value, 'a Map');
+        this.map(value as Map<unknown, unknown>);
+        return;
+      case 'set':
+        refuseExtraProperties(value, 'a Set');
+        this.set(value as Set<unknown>);
+        return;
+      case 'date':
+        refuseExtraProperties(value, 'a Date');
+        this.date(Date.prototype.getTime.call(value));
+        return;
+      case 'regexp': {
+        refuseExtraProperties(value, 'a RegExp', ['lastIndex']);
+        const regexp = value as RegExp;
+        this.regexp(regexp.source, regexp.flags, lastIndexOf(regexp));
+        return;
+      }
+      case 'error':
+        this.error(value as Error, errorClassOf(prototype) as string);
+        return;
+      case 'url':
+        this.url(hrefOf(value as URL));
+    }
+  }
+
+  private array(value: readonly unknown[]): void {
+    this.enter(value);
+    const { length } = value;
+    const extra = extraProperty(value);
+    if (extra !== undefined) {
+      this.steps[this.depth] = extra;
+      throw refusedExtraProperty('an array');
+    }
+    if (length > this.limits.maxBytes) throw this.tooLarge();
+    this.arrayHeader(length);
+    let runs: HoleRuns | undefined;
+    for (let index = 0; index < length; index++) {
+      this.steps[this.depth] = index;
+      const element = ownElement(value, index);
+      if (element !== HOLE) this.value(element);
+      else {
+        runs ??= new HoleRuns(value);
+        const holes = runs.from(index);
+        this.holes(holes);
+        index += holes - 1;
+      }
+      // An array inside an array is looked at where it is entered; a long one of numbers is not.
+      if ((index & 0xffff) === 0xffff) this.checkSize();
+    }
+    this.leave();
   }
 
   protected foreign(value: object, prototype: object): void {
