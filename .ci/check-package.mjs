@@ -48,6 +48,7 @@ function checkAll() {
     check(`${name}: the libraries of buckets`, () =>
       run(project, 'node', 'buckets.mjs', hasOptional ? 'installed' : 'missing'),
     );
+    if (index === 0) checkJest(name, project);
     // Where no library of a service is, the declarations can name none.
     if (!hasOptional) checkTypes(name, project, options);
   });
@@ -60,6 +61,12 @@ function checkProject(name, project, store) {
     const printed = run(project, 'node', '--print', "typeof require('stowage').FlowDataStore.open");
     if (printed.trim() !== 'function') throw new Error(`printed ${printed}`);
   });
+  check(`${name}: import() where ES modules cannot be required`, () => {
+    const program = "import('stowage').then(({ FlowDataStore }) => console.log(typeof FlowDataStore.open))";
+    const args = ['--no-experimental-require-module', '--input-type=commonjs', '--eval', program];
+    const printed = run(project, 'node', ...args);
+    if (printed.trim() !== 'function') throw new Error(`printed ${printed}`);
+  });
   check(`${name}: npx stowage --help`, () => run(project, 'npx', '--no-install', 'stowage', '--help'));
   check(`${name}: npx stowage runs`, () => {
     const env = { STOWAGE_DATASTORE_SYSROOT_LOCAL: store };
@@ -68,17 +75,44 @@ function checkProject(name, project, store) {
   });
 }
 
+function checkJest(name, project) {
+  check(`${name}: npm install jest`, () => run(project, 'npm', 'install', '--save-dev', 'jest@30'));
+  check(`${name}: a test by Jest`, () => {
+    const config = JSON.stringify({ transform: {}, testMatch: ['**/jest.test.cjs'] });
+    run(project, 'node', '--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--config', config);
+  });
+}
+
 /** The shipped declarations, by the TypeScript of today and by an older one that many still use. */
 function checkTypes(name, project, options) {
-  const compilers = ['typescript@7', 'typescript-5@npm:typescript@5.9', '@types/node@20'];
+  // Elsewhere, because the compiler of TypeScript 7 is an optional package itself.
+  const compilers = join(folder, 'compilers');
+  mkdirSync(compilers);
   check(`${name}: npm install typescript`, () => {
-    run(project, 'npm', 'install', '--save-dev', ...options, ...compilers);
+    run(
+      compilers,
+      'npm',
+      'install',
+      '--prefix',
+      compilers,
+      'typescript@7',
+      'typescript-5@npm:typescript@5.9',
+    );
+    run(project, 'npm', 'install', '--save-dev', ...options, '@types/node@20');
     expectOptional(project, false);
   });
-  for (const compiler of ['typescript', 'typescript-5']) {
-    const tsc = join('node_modules', compiler, compiler === 'typescript' ? 'bin/tsc' : 'lib/tsc.js');
-    check(`${name}: types by ${compiler}`, () => run(project, 'node', tsc, '-p', '.'));
-  }
+  const tsc = (...path) => join(compilers, 'node_modules', ...path);
+  const today = tsc('typescript/bin/tsc');
+  check(`${name}: types by TypeScript 7`, () => run(project, 'node', today, '-p', '.'));
+  check(`${name}: types by TypeScript 7, without settings, also for CommonJS`, () =>
+    run(project, 'node', today, '-p', 'tsconfig.bare.json'),
+  );
+  check(`${name}: types by TypeScript 7, for CommonJS of Node.js 16`, () =>
+    run(project, 'node', today, '-p', 'tsconfig.node16.json'),
+  );
+  check(`${name}: types by TypeScript 5`, () =>
+    run(project, 'node', tsc('typescript-5/lib/tsc.js'), '-p', '.'),
+  );
 }
 
 function expectOptional(project, expected) {

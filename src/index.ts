@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 export type { Deadline } from './async/deadline.ts';
 export type { ArtifactOptions, Artifacts, NamedArtifact, SaveOptions } from './attempts/artifact-input.ts';
 export type { AttemptStatus, ReadRule } from './attempts/attempt-reader.ts';

@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 import { parseAzureAddress } from './azure/address.ts';
 import { AzureDriver } from './azure/driver.ts';
 import { type AzureStorageOptions, type CheckedAzureOptions, checkAzureOptions } from './azure/options.ts';

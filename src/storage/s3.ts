@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 import { BucketStorage } from './bucket/bucket-storage.ts';
 import type {
   CallOptions,
