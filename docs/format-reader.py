@@ -33,6 +33,7 @@ DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]|conin\$|conout\$|clo
 # The classes of typed arrays in the order of their element types, from 1 on, with the widths of their elements.
 WIDTHS = {"Int8Array": 1, "Uint8ClampedArray": 1, "Int16Array": 2, "Uint16Array": 2, "Int32Array": 4, "Uint32Array": 4,
           "Float32Array": 4, "Float64Array": 8, "BigInt64Array": 8, "BigUint64Array": 8, "Float16Array": 2}
+OWN = re.compile(r"[0-7][0-9a-v]{25}-[0-9]{8}")
 ATTEMPT_FILE = re.compile(r"(0|[1-9][0-9]{0,15})(\.attempt\.json|\.metadata\.json|\.DONE|\.DELETED|\.PURGED|\.ERASED\.[0-9]{8}\.json)")
 RUN_TIME = re.compile(r"at\.(0|[1-9][0-9]{0,14})")
 MAX_RUN_TIME_MS = 253402300799999
@@ -346,13 +347,26 @@ def read_task(store, flow, run, step, task, attempt=None):
     return chosen, description, table["artifacts"], ".PURGED" in files
 
 
-def read_row(store, row, purged):
-    """The bytes of an artifact, verified."""
+def read_row(store, row, purged, values):
+    """The bytes of an artifact, verified. `values` begins the names of the attempt's own objects."""
     if "json" in row:
         value = row["json"]
         data = value.encode() if row["encoding"] == "string" else msgpack.packb(value)
     elif "base64" in row:
         data = base64.b64decode(row["base64"], validate=True)
+    elif "own" in row:
+        ensure(not purged, f"the content of {row['name']} was given up")
+        own = row["own"]
+        ensure(OWN.fullmatch(own["object"]), f"{row['name']}: names no object of values")
+        at, name = store.at(own.get("place")), values + own["object"]
+        try:
+            envelope = at.get(name, own["offset"], own["storedBytes"])
+            ensure(envelope is not None, f"{name}: gone")
+            _, data = open_envelope(envelope, ("blob",), name)
+            ensure(blake3(data).hexdigest() == row["key"] and len(data) == row["bytes"], f"{name}: not of its key")
+            return data
+        except (Damaged, *MALFORMED):  # a repair writes a copy
+            return load(at, row["key"], size=row["bytes"])
     else:
         ensure(not purged, f"the content of {row['name']} was given up")
         return load(store.at(row.get("place")), row["key"], row["copy"], row.get("root"), row["bytes"])
@@ -468,7 +482,9 @@ def main(folder, flow, pathspec=None, *names):
     chosen, description, rows, purged = read_task(store, flow, run, step, task, *map(int, attempt))
     unknown = set(names) - {row["name"] for row in rows}
     ensure(not unknown, f"there is no artifact {', '.join(sorted(unknown))}")
-    artifacts = {row["name"]: show(row, read_row(store, row, purged)) for row in rows if not names or row["name"] in names}
+    values = f"values/{flow}/{run}/{step}/{task}/{chosen}."
+    wanted = [row for row in rows if not names or row["name"] in names]
+    artifacts = {row["name"]: show(row, read_row(store, row, purged, values)) for row in wanted}
     print(json.dumps({"attempt": chosen, "metadata": description["metadata"], "artifacts": artifacts}))
 
 

@@ -29,6 +29,7 @@ import { TaskOpener } from './flow/task-opener.ts';
 import { isByName, readRuleOf, TASK_SELECTION, type TaskSelection } from './flow/task-selection.ts';
 import { checkFlowOptions, type FlowDataStoreOptions } from './flow-options.ts';
 import { type LogChoice, validateLogChoice } from './format/log-names.ts';
+import { DEFAULT_OWN_BYTES } from './format/own-values.ts';
 import { parsePathspec } from './format/pathspec.ts';
 import { type ScrubbedLog, scrubLogs } from './logs/log-scrubbing.ts';
 import { checkOptionNames } from './options/option-names.ts';
@@ -87,6 +88,7 @@ export class FlowDataStore implements AsyncDisposable {
       storage = defaultStorageUri(),
       serializers,
       maxInlineBytes = DEFAULT_MAX_INLINE_BYTES,
+      ownBytes = DEFAULT_OWN_BYTES,
       cache,
       ...contentOptions
     } = options;
@@ -101,6 +103,7 @@ export class FlowDataStore implements AsyncDisposable {
       }),
       registry: serializers ?? new SerializerRegistry(),
       maxInlineBytes,
+      ownBytes,
     };
     return new FlowDataStore(flowName, context, isAddress, cache);
   }

@@ -1,6 +1,7 @@
 import type { TaskCacheOptions } from './cache/task-cache.ts';
 import type { ContentStoreOptions } from './content/content-store.ts';
 import { invalidArgument } from './errors.ts';
+import { MAX_OWN_BYTES } from './format/own-values.ts';
 import { ANYTHING, checkOptions, type OptionTable, wholeNumber } from './options/option-table.ts';
 import type { CallOptions, DataStoreStorage } from './storage/contract.ts';
 import type { SerializerRegistry } from './values/registry.ts';
@@ -18,6 +19,12 @@ export interface FlowDataStoreOptions extends ContentStoreOptions, CallOptions {
   serializers?: SerializerRegistry | undefined;
   /** Serialized values up to this many bytes are kept in metadata.json, up to 512 KiB an attempt. Default 16,384; 0 keeps none. */
   maxInlineBytes?: number | undefined;
+  /**
+   * Where a look costs a request (buckets, databases), larger values under this many bytes are kept beside their attempt, one object
+   * for each save, and are not looked for; from this size on, and in a folder at any size, equal content is stored once.
+   * Default 65,536; at most 262,144; 0 shares all.
+   */
+  ownBytes?: number | undefined;
   /** The cache of tasks: its signing keys, and how long it may keep a task waiting. Default: see {@link TaskCacheOptions}. */
   cache?: TaskCacheOptions | undefined;
 }
@@ -34,6 +41,7 @@ const FLOW_OPTIONS: OptionTable<FlowDataStoreOptions> = {
   },
   serializers: ANYTHING,
   maxInlineBytes: wholeNumber(0),
+  ownBytes: wholeNumber(0, MAX_OWN_BYTES),
   cache: ANYTHING,
   compression: ANYTHING,
   verifyHits: ANYTHING,

@@ -93,6 +93,7 @@ export type { ContentRef } from './format/content-ref.ts';
 export type { ArtifactEntry, ArtifactTable, InlineValue } from './format/description.ts';
 export type { JsonValue } from './format/json-value.ts';
 export type { LogChoice, LogName } from './format/log-names.ts';
+export type { OwnValue } from './format/own-values.ts';
 export { formatPathspec, type Pathspec, parsePathspec } from './format/pathspec.ts';
 export type { RunCreated, RunDescription, RunFinished, RunOutcome } from './format/run-records.ts';
 export type { Owner, RecordedError } from './format/session-files.ts';

@@ -15,6 +15,7 @@ export const WORKS = {
   '20 new': 'save 20 new artifacts of 20 KiB, as one task',
   '20 known': '... again, equal ones that this process saved',
   '20 elsewhere': '... again, equal ones that another process saved',
+  '20 load': 'open that task and load them',
   'large new': 'save a new artifact of 32 MiB, as one task',
   'large known': '... again, an equal one that this process saved',
   'large elsewhere': '... again, an equal one that another process saved',
@@ -73,6 +74,7 @@ export async function countWorks({ library, open, take }) {
   const other = await newProcess();
   await save(other, 'warm', small);
   await counted('20 elsewhere', other, () => save(other, 'elsewhere', medium));
+  await counted('20 load', reader, () => load(reader, 'elsewhere'));
 
   await counted('large new', writer, () => save(writer, 'large', large));
   await counted('large known', writer, () => save(writer, 'large-known', large));

@@ -2,9 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import { CHUNKED_FROM_BYTES } from '../format/content-names.ts';
-import { type ContentRef, refId } from '../format/content-ref.ts';
+import { refId } from '../format/content-ref.ts';
 import type { ArtifactEntry } from '../format/description.ts';
-import type { StoredContent } from '../format/stored-content.ts';
 import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { takeOnce } from '../streams/read-once.ts';
@@ -20,11 +19,15 @@ import {
 } from './artifact-input.ts';
 import { type InlineBudget, toInline } from './inline-value.ts';
 import { artifactSubject, type SaveCall } from './save-calls.ts';
+import { type StoredValue, storeValues, type TableRow } from './stored-values.ts';
 
-/** A row, and the contents that references inside the value point at. */
-export interface TableRow {
-  entry: ArtifactEntry;
-  refs: readonly ContentRef[];
+/** How the values of a store become bytes, and where those go. */
+export interface ValueSettings {
+  registry: SerializerRegistry;
+  /** Serialized values up to this many bytes are kept in metadata.json. */
+  maxInlineBytes: number;
+  /** Larger values under this many bytes are the attempt's own where a look costs a request. */
+  ownBytes: number;
 }
 
 /** Small values of a sequence are gathered up to so many bytes, or so many of them, and written together. */
@@ -52,13 +55,21 @@ export class ArtifactStaging {
   readonly #budget: InlineBudget;
   readonly #session: Session;
   readonly #options: CallOptions;
+  /** Who stores values, those under which length as the attempt's own. */
+  readonly #where: readonly [Session, number, CallOptions];
   #rows = new Map<string, TableRow>();
 
-  constructor(registry: SerializerRegistry, budget: InlineBudget, session: Session, { signal }: CallOptions) {
+  constructor(
+    { registry, ownBytes }: ValueSettings,
+    budget: InlineBudget,
+    session: Session,
+    { signal }: CallOptions,
+  ) {
     this.#registry = registry;
     this.#budget = budget;
     this.#session = session;
     this.#options = { signal };
+    this.#where = [session, ownBytes, this.#options];
   }
 
   /** The rows, in the order in which the artifacts were given. */
@@ -78,7 +89,7 @@ export class ArtifactStaging {
     }
     await this.#relyOn(referring);
     if (large.length === 0) return;
-    await this.#write(large);
+    this.#addStored(large, await storeValues(large, ...this.#where));
     this.#order(batch.map(({ name }) => name));
   }
 
@@ -95,7 +106,7 @@ export class ArtifactStaging {
       const values = gathered;
       gathered = [];
       gatheredBytes = 0;
-      await this.#write(values);
+      this.#addStored(values, await storeValues(values, ...this.#where));
     };
     const items =
       Symbol.asyncIterator in artifacts ? untilAborted(artifacts, this.#options) : takeOnce(artifacts);
@@ -120,7 +131,7 @@ export class ArtifactStaging {
         gathered = gathered.filter((earlier) => earlier.name !== name);
       } else if (value.bytes.length >= CHUNKED_FROM_BYTES) {
         await flush();
-        await this.#write([value]);
+        this.#addStored([value], await storeValues([value], ...this.#where));
       } else {
         // A copy, because whoever gives the values may use the memory of this one for the next.
         gathered.push({ ...value, bytes: value.bytes.slice() });
@@ -183,19 +194,13 @@ export class ArtifactStaging {
     );
   }
 
-  /** Every place is found before anything is written. */
-  async #write(values: readonly LargeValue[]): Promise<void> {
-    const placed: (LargeValue & { place: string })[] = [];
-    for (const value of values) {
-      placed.push({ ...value, place: await this.#session.locate(value.address, this.#options) });
-    }
-    const contents = await this.#session.put(placed, this.#options);
+  #addStored(values: readonly LargeValue[], stored: readonly StoredValue[]): void {
     values.forEach((value, index) => {
-      const content = contents[index] as StoredContent;
+      const { within, ...where } = stored[index] as StoredValue;
       const { name, type, encoding, info } = value;
-      // The value's own memory may have been given away since.
-      const row = { name, type, encoding, bytes: content.bytes, key: content.key, content };
-      this.#add({ entry: info === undefined ? row : { info, ...row }, refs: value.refs });
+      // With the length that was stored: the value's own memory may have been given away since.
+      const row = { name, type, encoding, ...where };
+      this.#add({ entry: info === undefined ? row : { info, ...row }, refs: value.refs, within });
     });
   }
 

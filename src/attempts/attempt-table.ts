@@ -1,14 +1,15 @@
 import { checkRawDataPath } from '../content/places/raw-data-path.ts';
 import type { StreamOptions } from '../content/writing/content-writer.ts';
-import { throwIfAborted } from '../errors.ts';
+import { ownObjectsOf } from '../content/writing/own-writer.ts';
+import { StowageError, throwIfAborted } from '../errors.ts';
 import { CHUNKED_FROM_BYTES } from '../format/content-names.ts';
 import { type ContentRef, refId } from '../format/content-ref.ts';
 import type { ArtifactTable } from '../format/description.ts';
+import type { OwnObject } from '../format/own-values.ts';
 import type { StoredContent } from '../format/stored-content.ts';
 import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { abortable, readHead } from '../streams/stream-head.ts';
-import type { SerializerRegistry } from '../values/registry.ts';
 import {
   ArtifactInputs,
   type ArtifactStreamOptions,
@@ -20,23 +21,26 @@ import {
   namesOf,
   type SaveOptions,
 } from './artifact-input.ts';
-import { ArtifactStaging, inlineBytesOf, type TableRow } from './artifact-staging.ts';
+import { ArtifactStaging, inlineBytesOf, type ValueSettings } from './artifact-staging.ts';
+import type { AttemptView } from './attempt-view.ts';
 import { InlineBudget } from './inline-value.ts';
 import { artifactSubject, REST_OF_ITERABLE, type SaveCall } from './save-calls.ts';
+import type { TableRow } from './stored-values.ts';
+import { copyValues, type Storing } from './stored-values.ts';
 
 const NOTHING: ReadonlySet<string> = new Set();
 
 /** The artifacts that the description of an open attempt will name. They are staged first, and then committed. */
 export class AttemptTable {
-  readonly #registry: SerializerRegistry;
+  readonly #settings: ValueSettings;
   readonly #budget: InlineBudget;
   /** Of the place that content goes to unless a call or an artifact says otherwise; without it the store itself. */
   readonly #address: string | undefined;
   readonly #rows = new Map<string, TableRow>();
 
-  constructor(registry: SerializerRegistry, maxInlineBytes: number, address: string | undefined) {
-    this.#registry = registry;
-    this.#budget = new InlineBudget(maxInlineBytes);
+  constructor(settings: ValueSettings, address: string | undefined) {
+    this.#settings = settings;
+    this.#budget = new InlineBudget(settings.maxInlineBytes);
     this.#address = address;
   }
 
@@ -59,7 +63,7 @@ export class AttemptTable {
     call.expect(isSequence(artifacts) ? [REST_OF_ITERABLE] : namesOf(artifacts).map(artifactSubject));
     const inputs = new ArtifactInputs(options, this.#address);
     throwIfAborted(options.signal);
-    const staging = new ArtifactStaging(this.#registry, this.#budget, session, options);
+    const staging = new ArtifactStaging(this.#settings, this.#budget, session, options);
     try {
       if (isSequence(artifacts)) {
         await staging.addEach(artifacts, inputs, call);
@@ -118,18 +122,29 @@ export class AttemptTable {
     this.commit(rows, call);
   }
 
-  /** Finds again what the rows rest on, for a new session. Takes out, and names, those that lack something. */
-  async revalidate(session: Session, options: CallOptions): Promise<string[]> {
+  /**
+   * Finds again what the rows rest on, for the session of another attempt, to which the values of `former` are copied. Takes out, and
+   * names, rows that lack something.
+   */
+  async revalidate(former: AttemptView, session: Session, options: CallOptions): Promise<string[]> {
     const rows = [...this.#rows].filter(([, { entry }]) => entry.content);
     const missing = new Set((await session.relyOnRefs(refsOf([...this.#rows.values()]), options)).map(refId));
     const contents = await session.rely(
       rows.map(([, { entry }]) => entry.content as StoredContent),
       options,
     );
+    const own = [...this.#rows.values()].filter(({ entry }) => entry.own);
+    const moved = await copyValues(former, own, session, { ...this.storing, samePlace: true }, options);
     const lost: string[] = [];
+    // Rows change together: a failure before this leaves each where its bytes are.
     rows.forEach(([name, { entry, refs }], index) => {
       const content = contents[index];
       if (content) this.#rows.set(name, { entry: { ...entry, content }, refs });
+      else lost.push(name);
+    });
+    own.forEach(({ entry: { name } }, index) => {
+      const row = moved[index];
+      if (row && !(row instanceof StowageError)) this.#rows.set(name, row);
       else lost.push(name);
     });
     for (const [name, { refs }] of this.#rows)
@@ -142,6 +157,16 @@ export class AttemptTable {
   toTable(omitted: ReadonlySet<string> = NOTHING): ArtifactTable {
     const rows = [...this.#rows.values()].filter(({ entry }) => !omitted.has(entry.name));
     return { artifacts: rows.map((row) => row.entry), refs: refsOf(rows) };
+  }
+
+  /** The attempt's own objects that hold values of its rows. */
+  ownObjects(): OwnObject[] {
+    return ownObjectsOf(this.#rows.values());
+  }
+
+  /** Where values go that no call sends elsewhere. */
+  get storing(): Storing {
+    return { ownBytes: this.#settings.ownBytes, address: this.#address };
   }
 }
 

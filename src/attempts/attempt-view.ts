@@ -7,6 +7,7 @@ import type { CallOptions } from '../storage/contract.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
 import type { ReadAttempt } from './attempt-reader.ts';
 import { cloneJson } from './inline-value.ts';
+import { type GatheredValues, gatherValues } from './own-values.ts';
 
 /** An attempt as its own description tells it, or whatever else names its rows, as an entry of the cache does. */
 export interface AttemptFacts extends Pick<ReadAttempt, 'path' | 'attempt' | 'status' | 'purged' | 'erased'> {
@@ -105,31 +106,51 @@ export class AttemptView {
     return this.fetch(entry, options);
   }
 
-  /** Loads a value as {@link load} does, always with a promise. */
-  async fetch(entry: ArtifactEntry, options: CallOptions): Promise<unknown> {
+  /** Loads a value as {@link load} does, always with a promise; from `gathered` where {@link gather} has it. */
+  async fetch(entry: ArtifactEntry, options: CallOptions, gathered?: GatheredValues): Promise<unknown> {
     const loading = this.#registry.prepareToLoad(entry);
     if (loading) await loading;
-    const { name, key, content } = entry;
-    if (!content) return this.#registry.deserialize(name, entry, this.#inlineBytes(entry));
+    const { name, key } = entry;
+    if (entry.inline) return this.#registry.deserialize(name, entry, this.#inlineBytes(entry));
     this.#ensureKept(entry);
     let bytes: Uint8Array;
     try {
       // A copy: values share the memory of their bytes, and whoever loads one may change it.
-      bytes = this.#prefetched?.get(key)?.slice() ?? (await this.content.reader.load(content, options));
+      bytes =
+        this.#prefetched?.get(key)?.slice() ??
+        (entry.content
+          ? await this.content.reader.load(entry.content, options)
+          : await this.ownBytes(entry, options, gathered));
     } catch (error) {
       throw this.#naming(entry, error);
     }
     return this.#registry.deserialize(name, entry, bytes);
   }
 
+  /**
+   * Reads the values of rows that lie in the attempt's own objects, by as few requests as they take. What cannot be had is thrown once
+   * it is fetched.
+   */
+  async gather(entries: readonly ArtifactEntry[], options: CallOptions): Promise<GatheredValues> {
+    return gatherValues(this.content, this.facts, entries, options, this.#prefetched);
+  }
+
   /** The serialized bytes, piece by piece, verified. */
   async *stream(entry: ArtifactEntry, options: CallOptions): AsyncGenerator<Uint8Array> {
-    if (entry.content) {
-      this.#ensureKept(entry);
-      yield* this.content.reader.stream(entry.content, options);
-    } else {
+    if (entry.inline) {
       yield this.#inlineBytes(entry);
+      return;
     }
+    this.#ensureKept(entry);
+    if (entry.content) yield* this.content.reader.stream(entry.content, options);
+    else yield await this.ownBytes(entry, options);
+  }
+
+  /** The serialized bytes of a row that lies in the attempt's own objects, verified; the caller owns them. */
+  async ownBytes(entry: ArtifactEntry, options: CallOptions, gathered?: GatheredValues): Promise<Uint8Array> {
+    const bytes = (gathered ?? (await this.gather([entry], options))).get(entry.key);
+    if (bytes instanceof Uint8Array) return gathered ? bytes.slice() : bytes; // rows may be of one key
+    throw bytes;
   }
 
   get #entries(): Map<string, ArtifactEntry> {

@@ -1,17 +1,19 @@
 import type { ContentStore } from '../content/content-store.ts';
 import { invalidArgument, StowageError } from '../errors.ts';
 import { listAttempts } from '../format/attempt-files.ts';
+import type { ContentKey } from '../format/content-names.ts';
 import type { ContentRef } from '../format/content-ref.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { StoredContent } from '../format/stored-content.ts';
 import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import type { TableRow } from './artifact-staging.ts';
 import type { AttemptView } from './attempt-view.ts';
+import type { TableRow } from './stored-values.ts';
+import { copyValues, type Storing } from './stored-values.ts';
 
 /**
  * Rows of other attempts of the same store, by name. Their content, and what they refer to, is relied on where it
- * lies, not copied. References inside values belong to a table as a whole, so that all of an origin's are kept.
+ * lies; values that are the origin's own are copied. References inside values belong to a table as a whole, so that all of an origin's are kept.
  *
  * @throws StowageError `ARTIFACT_NOT_FOUND`, `ATTEMPT_NOT_DONE`, `CONTENT_PURGED`, `CONTENT_NOT_FOUND`;
  * `INVALID_ARGUMENT` for an attempt of another store
@@ -20,6 +22,7 @@ export async function inheritArtifacts(
   content: ContentStore,
   taken: ReadonlyMap<AttemptView, readonly string[]>,
   session: Session,
+  storing: Storing,
   options: CallOptions,
 ): Promise<TableRow[]> {
   for (const origin of taken.keys()) checkDescribed(origin);
@@ -28,7 +31,7 @@ export async function inheritArtifacts(
     if (!(await isSameStore(content, origin.content, options))) throw otherStore(origin);
   const rows: TableRow[] = [];
   for (const { origin, entries } of sought)
-    for (const row of await inheritFrom(origin, entries, session, options)) rows.push(row);
+    for (const row of await inheritFrom(origin, entries, session, storing, options)) rows.push(row);
   return rows;
 }
 
@@ -53,7 +56,7 @@ export function entriesOf(origin: AttemptView, names: readonly string[]): Artifa
 
 /** @throws StowageError `CONTENT_PURGED` where retention gave up content of the artifacts */
 export function checkKept({ facts, flow, pathspec }: AttemptView, entries: readonly ArtifactEntry[]): void {
-  const artifacts = entries.filter(({ content }) => content).map(({ name }) => name);
+  const artifacts = entries.filter(({ inline }) => !inline).map(({ name }) => name);
   if (!facts.purged || artifacts.length === 0) return;
   throw new StowageError(
     'CONTENT_PURGED',
@@ -66,26 +69,48 @@ async function inheritFrom(
   origin: AttemptView,
   entries: readonly ArtifactEntry[],
   session: Session,
+  storing: Storing,
   options: CallOptions,
 ): Promise<TableRow[]> {
   const { refs } = origin;
   const asTheyAre = entries.map((entry) => ({ entry, refs }));
   const stored = entries.filter((entry) => entry.content);
   const contents = stored.map((entry) => entry.content as StoredContent);
-  if (contents.length + refs.length === 0) return asTheyAre;
+  const own = asTheyAre.filter(({ entry }) => entry.own);
+  if (contents.length + refs.length + own.length === 0) return asTheyAre;
   checkKept(origin, entries);
+  const copied = await copyValues(origin, own, session, storing, options);
+  const copies = new Map(own.map((row, index) => [row.entry, copied[index]]));
+  const found = await relyOnOrigin(origin, contents, session, options);
+  return asTheyAre.map((row) => {
+    const { entry } = row;
+    if (entry.inline) return row;
+    if (entry.content) {
+      const content = found.get(entry.key);
+      if (content) return { entry: { ...entry, content }, refs };
+    }
+    const copy = copies.get(entry);
+    if (!copy || copy instanceof StowageError) throw gone(origin, entry, copy);
+    return copy;
+  });
+}
+
+/** The contents of an origin's rows and references as the session may rely on them, by key; without a look where its records do. */
+async function relyOnOrigin(
+  origin: AttemptView,
+  contents: readonly StoredContent[],
+  session: Session,
+  options: CallOptions,
+): Promise<Map<ContentKey, StoredContent | undefined>> {
+  const { refs } = origin;
+  if (contents.length + refs.length === 0) return new Map();
   const stands = (): Promise<boolean> => stillStands(origin, options);
-  if (await session.relyOnDescribed(contents, refs, stands, options)) return asTheyAre;
+  if (await session.relyOnDescribed(contents, refs, stands, options))
+    return new Map(contents.map((content) => [content.key, content]));
   const [missing] = await session.relyOnRefs(refs, options);
   if (missing) throw goneRef(origin, missing);
   const found = await session.rely(contents, options);
-  const foundByKey = new Map(contents.map(({ key }, index) => [key, found[index]]));
-  return entries.map((entry) => {
-    if (!entry.content) return { entry, refs };
-    const content = foundByKey.get(entry.key);
-    if (!content) throw gone(origin, entry);
-    return { entry: { ...entry, content }, refs };
-  });
+  return new Map(contents.map(({ key }, index) => [key, found[index]]));
 }
 
 /** Copies of a store share its id, and are stores of their own. */
@@ -118,10 +143,14 @@ function goneRef({ flow, pathspec }: AttemptView, { kind, name }: ContentRef): S
   );
 }
 
-function gone({ flow, pathspec }: AttemptView, { name, key }: ArtifactEntry): StowageError {
+function gone(
+  { flow, pathspec }: AttemptView,
+  { name, key }: ArtifactEntry,
+  cause?: StowageError,
+): StowageError {
   return new StowageError(
     'CONTENT_NOT_FOUND',
     `No whole copy of the content of artifact ${name} of ${pathspec} is in the store, so that it cannot be passed on. Run the task again.`,
-    { details: { flow, pathspec, artifact: name, key } },
+    { details: { flow, pathspec, artifact: name, key }, cause },
   );
 }

@@ -23,24 +23,21 @@ import { LogWriter, type SaveLogsOptions } from '../logs/log-writer.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import type { SerializerRegistry } from '../values/registry.ts';
 import type { ArtifactStreamOptions, Artifacts, SaveOptions } from './artifact-input.ts';
-import type { TableRow } from './artifact-staging.ts';
+import type { ValueSettings } from './artifact-staging.ts';
 import { AttemptTable } from './attempt-table.ts';
-import type { AttemptView } from './attempt-view.ts';
+import { AttemptView } from './attempt-view.ts';
 import { leaveToItself } from './failing-attempts.ts';
 import { inheritArtifacts } from './inherit-artifacts.ts';
 import { attemptFenced, contentLost } from './lost-attempts.ts';
 import { type Metadata, MetadataWriter } from './metadata-parts.ts';
 import { artifactSubject, metadataSubject, namesIn, type SaveCall, SaveCalls } from './save-calls.ts';
+import type { TableRow } from './stored-values.ts';
 import { transferArtifacts } from './transfer-artifacts.ts';
 
 /** The settings that attempts of one store share. */
-export interface AttemptContext {
+export interface AttemptContext extends ValueSettings {
   content: ContentAddressedStore;
-  registry: SerializerRegistry;
-  /** Serialized values up to this many bytes are kept in metadata.json. */
-  maxInlineBytes: number;
   /** The interval of the heartbeat, in milliseconds. Default: ten minutes. */
   beatIntervalMs?: number | undefined;
 }
@@ -67,8 +64,9 @@ export class OpenAttempt {
   readonly path: TaskPath;
   readonly #context: AttemptContext;
   #number: number;
+  /** The attempt whose objects hold the values of the rows. */
+  #valuesOf: number;
   #session: Session;
-  readonly #rawDataPath: string | undefined;
   readonly #calls: SaveCalls;
   readonly #table: AttemptTable;
   readonly #metadata: MetadataWriter;
@@ -95,12 +93,12 @@ export class OpenAttempt {
     rawDataPath?: string,
   ) {
     this.#context = context;
-    this.#rawDataPath = rawDataPath;
     this.path = path;
     this.#number = number;
+    this.#valuesOf = number;
     this.#session = session;
     this.#calls = new SaveCalls(this);
-    this.#table = new AttemptTable(context.registry, context.maxInlineBytes, rawDataPath);
+    this.#table = new AttemptTable(context, rawDataPath);
     this.#metadata = new MetadataWriter(context.content.storage, path, number);
     this.#logs = new LogWriter(context.content.storage, path, number);
   }
@@ -173,7 +171,8 @@ export class OpenAttempt {
     options: CallOptions,
     call: SaveCall,
   ): Promise<void> {
-    const rows = await inheritArtifacts(this.#context.content, taken, this.#session, options);
+    const { storing } = this.#table;
+    const rows = await inheritArtifacts(this.#context.content, taken, this.#session, storing, options);
     call.ensureMayCommit();
     for (const origin of call.origins) this.#addReadFrom(origin);
     this.#table.adopt(rows, call);
@@ -187,7 +186,7 @@ export class OpenAttempt {
     options: CallOptions,
     call: SaveCall,
   ): Promise<void> {
-    const rows = await transferArtifacts(origin, names, this.#session, this.#rawDataPath, options);
+    const rows = await transferArtifacts(origin, names, this.#session, this.#table.storing, options);
     call.ensureMayCommit();
     this.#table.adopt(rows, call);
     call.succeed();
@@ -352,9 +351,13 @@ export class OpenAttempt {
   }
 
   #revalidate({ signal }: CallOptions): Promise<void> {
-    const session = this.#session;
+    const [session, number] = [this.#session, this.#number];
+    const { content, registry } = this.#context;
+    const facts = { path: this.path, attempt: this.#valuesOf, status: 'abandoned' as const, purged: false };
+    const former = new AttemptView(content, registry, facts);
     const revalidate = async (flight: AbortSignal): Promise<void> => {
-      const lost = await this.#table.revalidate(session, { signal: flight });
+      const lost = await this.#table.revalidate(former, session, { signal: flight });
+      this.#valuesOf = number;
       for (const name of lost) this.#lost.add(name);
       if (session === this.#session) this.#mustRevalidate = false;
     };
@@ -400,6 +403,7 @@ export class OpenAttempt {
       startedAt: this.#session.startedAt,
       label: this.#session.label,
       table,
+      values: this.#table.ownObjects(),
       metadata: this.#metadata.merged,
       readFrom: [...this.#readFrom],
       cached: this.#cached,

@@ -1,15 +1,15 @@
 import type { ContentStore } from '../content/content-store.ts';
 import type { ContentInput } from '../content/writing/content-writer.ts';
-import { invalidArgument, throwIfAborted } from '../errors.ts';
+import { invalidArgument, StowageError, throwIfAborted } from '../errors.ts';
 import { CHUNKED_FROM_BYTES } from '../format/content-names.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { StoredContent } from '../format/stored-content.ts';
 import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import { ELEMENT_TYPES } from '../values/element-types.ts';
-import type { TableRow } from './artifact-staging.ts';
 import type { AttemptView } from './attempt-view.ts';
 import { checkDescribed, checkKept, entriesOf } from './inherit-artifacts.ts';
+import type { TableRow } from './stored-values.ts';
+import { copyValues, elementBytesOf, type Storing } from './stored-values.ts';
 
 /** So many bytes of small contents are read before they are written together. */
 const GATHER_BYTES = 8 * 1024 * 1024;
@@ -25,16 +25,23 @@ export async function transferArtifacts(
   origin: AttemptView,
   names: readonly string[],
   session: Session,
-  rawDataPath: string | undefined,
+  storing: Storing,
   options: CallOptions,
 ): Promise<TableRow[]> {
   checkDescribed(origin);
   const entries = entriesOf(origin, names);
   const { refs } = origin;
-  const stored = entries.filter((entry) => entry.content);
   checkKept(origin, entries);
   await transferRefs(origin, session, options);
-  const place = await session.locate(stored.length === 0 ? undefined : rawDataPath, options);
+  const { address, ownBytes } = storing;
+  const place = await session.locate(entries.every(({ inline }) => inline) ? undefined : address, options);
+  const keepsOwn = await session.keepsOwn({ place }, options);
+  const isSmall = ({ own, inline, bytes }: ArtifactEntry): boolean =>
+    !inline && (own !== undefined || (keepsOwn && bytes < ownBytes));
+  const small = entries.filter(isSmall).map((entry) => ({ entry, refs }));
+  const copied = await copyValues(origin, small, session, storing, options);
+  const copies = new Map(small.map(({ entry }, index) => [entry, copied[index]]));
+  const stored = entries.filter((entry) => entry.content && !isSmall(entry));
   const sought = stored.map(({ key, bytes }) => ({ key, bytes, place }));
   const known = await session.rely(sought, options);
   const contents = new Map<string, StoredContent>();
@@ -45,8 +52,10 @@ export async function transferArtifacts(
   const absent = stored.filter(({ key }) => !contents.has(key));
   await copyContents(origin.content, absent, { session, place }, contents, options);
   return entries.map((entry) => {
-    if (!entry.content) return { entry, refs };
-    return { entry: { ...entry, content: contents.get(entry.key) as StoredContent }, refs };
+    if (entry.inline) return { entry, refs };
+    const copy = copies.get(entry);
+    if (copy instanceof StowageError) throw copy;
+    return copy ?? { entry: { ...entry, content: contents.get(entry.key) as StoredContent }, refs };
   });
 }
 
@@ -97,11 +106,4 @@ async function transferRefs(
   }
   for (const { name } of await session.relyOnRefs(refs, options))
     await session.putStream(content.reader.stream({ key: name }, options), options);
-}
-
-/** The width of the elements of an artifact's bytes, for byte-grouped compression. */
-export function elementBytesOf({ encoding, type }: ArtifactEntry): number | undefined {
-  if (encoding !== 'typed-array') return undefined;
-  const width = ELEMENT_TYPES.find(({ name }) => name === type)?.elementBytes;
-  return width === 1 ? undefined : width;
 }

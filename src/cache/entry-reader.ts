@@ -2,6 +2,7 @@ import { mapBounded } from '../async/bounded-work.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import { ContentPresence, type Presence } from '../content/reading/presence.ts';
 import { isStowageError, StowageError } from '../errors.ts';
+import { valuesBase } from '../format/attempt-files.ts';
 import {
   type CacheEntry,
   decodeEntry,
@@ -70,6 +71,12 @@ export interface EntryRule {
   maxAgeMs?: number | undefined;
 }
 
+/** A rule, and how much is looked at. */
+export interface LookRule extends EntryRule {
+  /** Values in objects of the attempt's own are not looked at, since the caller loads them. Default `false`. */
+  skipOwnValues?: boolean | undefined;
+}
+
 /** The object under an entry's name. */
 export type FoundEntry =
   | { entry: CacheEntry; seen: SeenEntry }
@@ -91,7 +98,7 @@ export class EntryReader {
   }
 
   /** Finds the entry of a key and judges it. */
-  async lookup(key: EntryKey, rule: EntryRule, options: CallOptions): Promise<CacheHit | CacheMiss> {
+  async lookup(key: EntryKey, rule: LookRule, options: CallOptions): Promise<CacheHit | CacheMiss> {
     return this.judge(await this.find(key, options), rule, options);
   }
 
@@ -128,7 +135,7 @@ export class EntryReader {
   /** Tells if the entry that was found is a hit. Costs no request for entries without content. */
   async judge(
     found: FoundEntry | undefined,
-    rule: EntryRule,
+    rule: LookRule,
     options: CallOptions,
   ): Promise<CacheHit | CacheMiss> {
     if (!found) return { status: 'miss', reason: 'absent' };
@@ -139,7 +146,7 @@ export class EntryReader {
     }
     const { entry, seen } = found;
     if (this.#isExpired(entry, rule)) return { status: 'miss', reason: 'expired', seen, entry };
-    const lost = await this.#findLost(entry, options);
+    const lost = await this.#findLost(entry, rule, options);
     if (lost) return { status: 'miss', ...lost, seen, entry };
     return { status: 'hit', entry, seen };
   }
@@ -153,13 +160,19 @@ export class EntryReader {
 
   /** The first content found that cannot be read. */
   async #findLost(
-    { table }: CacheEntry,
+    { source, table }: CacheEntry,
+    { skipOwnValues = false }: LookRule,
     options: CallOptions,
   ): Promise<Pick<CacheMiss, 'reason' | 'content' | 'error'> | undefined> {
     const presence = new ContentPresence((place, inner) => this.#content.at(place, inner));
     type Look = { content: NonNullable<CacheMiss['content']>; look: () => Promise<Presence> };
     const looks = new Map<string, Look>();
-    for (const { name, content } of table.artifacts) {
+    for (const { name, key, content, own } of table.artifacts) {
+      if (own && !skipOwnValues) {
+        const object = valuesBase(source, source.attempt) + own.object;
+        const look = (): Promise<Presence> => presence.ofObject(object, own.place, options);
+        looks.set(`${own.place ?? HERE}\n${object}`, { content: { artifact: name, name: key }, look });
+      }
       if (!content) continue;
       const look = (): Promise<Presence> => presence.ofContent(content, options);
       looks.set(`${content.place ?? HERE}\n${content.key}`, {

@@ -29,6 +29,7 @@ import {
   type CacheMiss,
   EntryReader,
   type EntryRule,
+  type LookRule,
   type SeenEntry,
 } from './entry-reader.ts';
 import { type CacheStored, EntryWriter } from './entry-writer.ts';
@@ -56,7 +57,7 @@ export interface DeadlineOptions extends CallOptions {
 }
 
 /** Options of {@link TaskCache.lookup}. */
-export interface LookupOptions extends DeadlineOptions, EntryRule {}
+export interface LookupOptions extends DeadlineOptions, LookRule {}
 
 /** Options of {@link TaskCache.store}. */
 export interface StoreEntryOptions extends DeadlineOptions, EntryRule {
@@ -102,21 +103,22 @@ const CACHE_OPTIONS: OptionTable<TaskCacheOptions> = {
   signingKeys: ANYTHING,
   nowMs: FUNCTION,
 };
-const LOOKUP_OPTIONS: OptionTable<LookupOptions> = {
+const AGE_OPTIONS: OptionTable<DeadlineOptions & EntryRule> = {
   maxAgeMs: {
     expects: 'milliseconds, 0 or more',
     accepts: (value) => typeof value === 'number' && value >= 0,
   },
   deadline: ANYTHING,
 };
+const LOOKUP_OPTIONS: OptionTable<LookupOptions> = { ...AGE_OPTIONS, skipOwnValues: FLAG };
 const STORE_OPTIONS: OptionTable<StoreEntryOptions> = {
-  ...LOOKUP_OPTIONS,
+  ...AGE_OPTIONS,
   replaces: ANYTHING,
   lease: ANYTHING,
   refresh: FLAG,
 };
 const ACQUIRE_OPTIONS: OptionTable<AcquireOptions> = {
-  ...LOOKUP_OPTIONS,
+  ...AGE_OPTIONS,
   seen: ANYTHING,
   refresh: FLAG,
   leaseMs: LEASE_MS,
@@ -170,8 +172,9 @@ export class TaskCache {
   async lookup(key: EntryKey, options: LookupOptions = {}): Promise<CacheHit | CacheMiss> {
     checkOptions<LookupOptions>(options, 'lookup', LOOKUP_OPTIONS);
     checkKey(key);
-    const { maxAgeMs, deadline = this.deadline() } = options;
-    const lookup = deadline.run(options, (inner) => this.#entries.lookup(key, { maxAgeMs }, inner));
+    const { maxAgeMs, skipOwnValues, deadline = this.deadline() } = options;
+    const rule = { maxAgeMs, skipOwnValues };
+    const lookup = deadline.run(options, (inner) => this.#entries.lookup(key, rule, inner));
     const result = await this.#neverThrow('lookup', key, options, lookup);
     if (!('failed' in result)) {
       if (result.status === 'miss' && !ORDINARY.has(result.reason)) this.#report('lookup', key, result);

@@ -49,7 +49,7 @@ export async function loadHit<Input, Output>(
     const row = loadableOutput(entry);
     if (!row) throw withoutOutput(entry);
     const view = new AttemptView(context.content, context.registry, facts);
-    const result = row.content
+    const result = !row.inline
       ? await deadline.run({ signal }, async (options) => view.load(row, options))
       : await view.load(row, { signal }); // the entry has it: nothing is asked for
     const value = await definition.parseOutput(result);

@@ -147,7 +147,7 @@ async function resolveCall<Input, Output>(
   const deadline = tasks.cache.deadline(cacheTimeoutMs);
   const lookup: LookupResult = { seen: undefined, source: undefined, missReason: undefined };
   if (mode !== 'off') {
-    const found = await tasks.cache.lookup(brief.key, { maxAgeMs, deadline, signal });
+    const found = await tasks.cache.lookup(brief.key, { maxAgeMs, skipOwnValues: true, deadline, signal });
     lookup.source = found.entry?.source;
     const isUnavailable = found.status === 'miss' && found.reason === 'unavailable';
     if (isUnavailable) tasks.warnings.failed(name, 'lookup', found.error);

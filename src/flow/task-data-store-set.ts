@@ -1,7 +1,10 @@
 import { mapBounded } from '../async/bounded-work.ts';
+import type { ReadAttempt } from '../attempts/attempt-reader.ts';
 import { CONTENT_FAULTS } from '../attempts/attempt-view.ts';
+import { gatherValues } from '../attempts/own-values.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import { isStowageError, StowageError } from '../errors.ts';
+import type { ArtifactEntry } from '../format/description.ts';
 import { formatPathspec } from '../format/pathspec.ts';
 import type { StoredContent } from '../format/stored-content.ts';
 import { AMOUNT, NAMES, type OptionTable } from '../options/option-table.ts';
@@ -79,11 +82,15 @@ export async function openSet(
 ): Promise<TaskDataStoreSet> {
   const { read: attempts, leftOut } = await select();
   checkPrefetch(attempts, prefetch);
-  const wanted = contentsToFetch(attempts, new Set(prefetch), maxPrefetchBytes);
+  const { contents, own } = contentsToFetch(attempts, new Set(prefetch), maxPrefetchBytes);
   const fetched = new Map<string, Uint8Array>();
-  await mapBounded(wanted, CONCURRENCY, async (address) => {
+  await mapBounded(contents, CONCURRENCY, async (address) => {
     const bytes = await fetchIfWhole(content, address, options);
     if (bytes) fetched.set(address.key, bytes);
+  });
+  await mapBounded(own, CONCURRENCY, async ([read, entries]) => {
+    for (const [key, bytes] of await gatherValues(content, read, entries, options))
+      if (bytes instanceof Uint8Array) fetched.set(key, bytes);
   });
   const stores = attempts.map((read) => new TaskDataStore(content, registry, read, fetched));
   const bytes = [...fetched.values()].reduce((sum, { length }) => sum + length, 0);
@@ -111,24 +118,31 @@ function checkPrefetch(attempts: SelectedTasks['read'], prefetch: readonly strin
   );
 }
 
-/** Each content once, as many as fit. */
+/** Each content once, as many as fit; values of attempts' own by attempt. */
 function contentsToFetch(
   attempts: SelectedTasks['read'],
   names: ReadonlySet<string>,
   maxBytes: number,
-): StoredContent[] {
+): { contents: StoredContent[]; own: [ReadAttempt, ArtifactEntry[]][] } {
   const contents = new Map<string, StoredContent>();
+  const own: [ReadAttempt, ArtifactEntry[]][] = [];
+  const seen = new Set<string>();
   let left = maxBytes;
-  if (names.size === 0) return [];
-  for (const { described, purged } of attempts) {
-    if (!described || purged) continue;
-    for (const { name, content } of described.table().artifacts) {
-      if (!content || !names.has(name) || contents.has(content.key) || content.bytes > left) continue;
-      contents.set(content.key, content);
-      left -= content.bytes;
+  if (names.size === 0) return { contents: [], own };
+  for (const read of attempts) {
+    if (!read.described || read.purged) continue;
+    const ownRows: ArtifactEntry[] = [];
+    for (const entry of read.described.table().artifacts) {
+      const { name, key, bytes, content, inline } = entry;
+      if (inline || !names.has(name) || seen.has(key) || bytes > left) continue;
+      seen.add(key);
+      if (content) contents.set(key, content);
+      else ownRows.push(entry);
+      left -= bytes;
     }
+    if (ownRows.length > 0) own.push([read, ownRows]);
   }
-  return [...contents.values()];
+  return { contents: [...contents.values()], own };
 }
 
 /** Leaves content that is gone or damaged to the load that asks for it, which knows the artifact. */

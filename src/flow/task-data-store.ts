@@ -164,16 +164,17 @@ export class TaskDataStore {
 
   /** Describes an artifact without loading it; throws `ARTIFACT_NOT_FOUND`. */
   info(name: string): ArtifactInfo {
-    const { type, encoding, key, bytes, content } = this.#view.entry(name);
+    const { type, encoding, key, bytes, content, own, inline } = this.#view.entry(name);
+    const { storedBytes = 0, place } = content ?? own ?? {};
     return {
       name,
       type,
       encoding,
       key,
       bytes,
-      storedBytes: content?.storedBytes ?? 0,
-      inline: content === undefined,
-      ...(content?.place === undefined ? {} : { place: content.place }),
+      storedBytes,
+      inline: inline !== undefined,
+      ...(place === undefined ? {} : { place }),
     };
   }
 
@@ -192,8 +193,12 @@ export class TaskDataStore {
     const entries = names.map((name) => this.#view.entry(name));
     const values = entries.map((entry) => (isAtHand(entry) ? this.#view.load(entry, options) : undefined));
     const fetched = entries.flatMap((entry, index) => (isAtHand(entry) ? [] : [{ entry, index }]));
+    const gathered = await this.#view.gather(
+      fetched.map(({ entry }) => entry),
+      options,
+    );
     await mapBounded(fetched, CONCURRENCY, async ({ entry, index }) => {
-      values[index] = await this.#view.fetch(entry, options);
+      values[index] = await this.#view.fetch(entry, options, gathered);
     });
     return Object.fromEntries(entries.map(({ name }, index) => [name, values[index]])) as T;
   }

@@ -72,7 +72,16 @@ export function attemptSubject({ flow, run, step, task }: TaskPath, attempt: num
 
 /** Those of the session that owns the attempt. */
 export function attemptSession(path: TaskPath, attempt: number): SessionFiles {
-  return { base: attemptBase(path, attempt), subject: attemptSubject(path, attempt) };
+  return {
+    base: attemptBase(path, attempt),
+    subject: attemptSubject(path, attempt),
+    values: valuesBase(path, attempt),
+  };
+}
+
+/** The beginning of the names of an attempt's objects of values; {@link OwnValue} has the rest. */
+export function valuesBase({ flow, run, step, task }: TaskPath, attempt: number): string {
+  return `values/${flow}/${run}/${step}/${task}/${attempt}.`;
 }
 
 /** The beginning of the names of an attempt's partial records. They lie apart, so that listings of tasks do not meet them. */

@@ -2,6 +2,13 @@ import { invalidArgument, StowageError } from '../errors.ts';
 import { isContentKey } from './content-names.ts';
 import { type ContentRef, readReferences } from './content-ref.ts';
 import type { JsonValue } from './json-value.ts';
+import {
+  type OwnObject,
+  type OwnValue,
+  ownObjectsFields,
+  readOwnObjects,
+  readOwnValue,
+} from './own-values.ts';
 import { decodeVerifiedRecord, encodeRecord, MAX_RECORD_BYTES } from './record.ts';
 import {
   checkIdentity,
@@ -18,7 +25,7 @@ import {
 } from './record-fields.ts';
 import { readStoredContent, type StoredContent } from './stored-content.ts';
 
-/** One row of an artifact table. Its bytes lie in `content`, or in the row itself (`inline`). */
+/** One row of an artifact table. Its bytes lie in `content`, in an object of the attempt's own (`own`), or in the row itself (`inline`). */
 export interface ArtifactEntry {
   name: string;
   /** The name that people have for the value: `object`, `Float64Array`, ... */
@@ -32,6 +39,7 @@ export interface ArtifactEntry {
   /** Length of the serialized bytes. */
   bytes: number;
   content?: StoredContent;
+  own?: OwnValue;
   inline?: InlineValue;
 }
 
@@ -54,6 +62,8 @@ export interface Description {
   label?: string | undefined;
   /** The table, or the content it was moved to because it is large. */
   table: ArtifactTable | StoredContent;
+  /** The attempt's objects of values. Default: none. */
+  values?: readonly OwnObject[] | undefined;
   /** The user's own metadata. */
   metadata: Record<string, JsonValue>;
   /** Pathspecs of the attempts whose artifacts were read. */
@@ -71,9 +81,10 @@ export interface CachedCall {
 }
 
 /** A description as it is read: the reader knows whose it is. */
-export interface ReadDescription extends Omit<Description, 'subject' | 'table'> {
+export interface ReadDescription extends Omit<Description, 'subject' | 'table' | 'values'> {
   /** Reads the rows when they are asked for; many descriptions are opened for less. */
   table: (() => ArtifactTable) | StoredContent;
+  values: readonly OwnObject[];
 }
 
 /** An artifact table beyond this many bytes of JSON moves into content. */
@@ -82,7 +93,7 @@ export const MAX_TABLE_BYTES: number = 4 * 1024 * 1024;
 export const MAX_DESCRIPTION_BYTES: number = 64 * 1024 * 1024;
 
 export function encodeDescription({ table, ...description }: Description): Uint8Array {
-  const { session, subject, startedAt, label, metadata, readFrom, cached } = description;
+  const { session, subject, startedAt, label, values = [], metadata, readFrom, cached } = description;
   const rows = 'key' in table ? { table } : tableFields(table);
   const fields = {
     format: 1,
@@ -92,6 +103,7 @@ export function encodeDescription({ table, ...description }: Description): Uint8
     startedAt,
     label,
     ...rows,
+    values: ownObjectsFields(values),
     metadata,
     readFrom,
     cached,
@@ -123,6 +135,7 @@ export function readDescription(
     startedAt: readTime(record, 'startedAt', what),
     ...(label === undefined ? {} : { label }),
     table: moved ?? (() => readTable(record, what)),
+    values: readOwnObjects(record, what),
     metadata: readObject(record, 'metadata', what) as Record<string, JsonValue>,
     readFrom: readStrings(record, 'readFrom', what),
     ...(cached
@@ -170,14 +183,25 @@ export function tableFields({ artifacts, refs }: ArtifactTable): object {
 }
 
 /**
- * A row as it stands in the record: flat, with `copy`, `storedBytes`, `root` and `place`, or `json` or `base64`.
+ * A row as it stands in the record: flat, with `copy`, `storedBytes`, `root` and `place`, with `own`, or with `json` or `base64`.
  * Written out member by member: a thousand rows by rest and spread take a millisecond.
  */
-function entryFields({ name, type, encoding, info, key, bytes, content, inline }: ArtifactEntry): object {
+function entryFields({
+  name,
+  type,
+  encoding,
+  info,
+  key,
+  bytes,
+  content,
+  own,
+  inline,
+}: ArtifactEntry): object {
   if (content) {
     const { copy, storedBytes, root, place } = content;
     return { name, type, encoding, info, key, bytes, copy, storedBytes, root, place };
   }
+  if (own) return { name, type, encoding, info, key, bytes, own };
   if (inline && 'json' in inline) return { name, type, encoding, info, key, bytes, json: inline.json };
   return { name, type, encoding, info, key, bytes, base64: inline?.base64 };
 }
@@ -202,6 +226,7 @@ function readEntry(row: Record<string, unknown>, what: string): ArtifactEntry {
   if (info !== undefined) entry.info = readObject(row, 'info', what) as Record<string, JsonValue>;
   if ('json' in row) entry.inline = { json: row.json as JsonValue };
   else if ('base64' in row) entry.inline = { base64: readString(row, 'base64', what) };
+  else if ('own' in row) entry.own = readOwnValue(row, what);
   else entry.content = readStoredContent(row, what);
   if (!isContentKey(entry.key)) throw noKey(what, entry.name);
   return entry;

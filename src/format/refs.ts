@@ -44,6 +44,13 @@ export function refOfContent({ key, place = HERE }: Pick<StoredContent, 'key' | 
   return { place, kind: 'key', name: key };
 }
 
+/** A value in an object of the attempt's own names its key as well: of one that was found damaged, repair writes a copy. */
 function refsOfTable({ artifacts, refs }: ArtifactTable): ContentRef[] {
-  return [...artifacts.flatMap(({ content }) => (content ? [refOfContent(content)] : [])), ...refs];
+  return [
+    ...artifacts.flatMap(({ key, content, own }) => {
+      if (content) return [refOfContent(content)];
+      return own ? [refOfContent({ key, ...own })] : [];
+    }),
+    ...refs,
+  ];
 }

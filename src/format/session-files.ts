@@ -45,6 +45,8 @@ export interface SessionFiles {
   /** The beginning of their names. */
   base: string;
   subject: RecordSubject;
+  /** The beginning of the names of its objects of values. Absent outside a task: what is saved there is shared. */
+  values?: string;
 }
 
 /** Those of a session outside a task. */

@@ -11,6 +11,7 @@ import {
   partialBase,
 } from '../format/attempt-files.ts';
 import { createOwn } from '../format/create-own.ts';
+import type { ArtifactEntry } from '../format/description.ts';
 import { formatPathspec, type TaskPath } from '../format/pathspec.ts';
 import { type DoneRecord, decodeAttempt, readSessionFile, SESSION_FILES } from '../format/session-files.ts';
 import { type ClosedResult, isSameResult, originOf } from '../sessions/closed-result.ts';
@@ -19,10 +20,19 @@ import {
   type CopyIdentity,
   copiedSessionId,
   givenUp,
+  type OwnRows,
   refused,
 } from '../sessions/copied-session.ts';
 import type { CallOptions, ListedObject } from '../storage/contract.ts';
-import { contentsOf, relyOnStaged, type StagedContents, stageContents } from './copy-content.ts';
+import {
+  contentsOf,
+  copyOwnRows,
+  keepsOwn,
+  relyOnStaged,
+  type SourceAttempt,
+  type StagedContents,
+  stageContents,
+} from './copy-content.ts';
 import type { CopyContext } from './copy-context.ts';
 import { copyLogs } from './copy-logs.ts';
 
@@ -75,9 +85,13 @@ async function copyClosed(context: CopyContext, attempt: AttemptToCopy): Promise
   const result = await readResult(context.source, attempt, attempt.files, context.options);
   const origin = originOf(result.done, context.sourceId);
   if (targetFiles) await checkInterrupted(context, attempt, origin.session);
-  const staged = result.described && !result.purged ? await contentsOf(context, result.described.table) : [];
+  const table = result.purged ? undefined : result.described?.table;
+  const source = { path, attempt: number };
+  const staged = table ? await contentsOf(context, table, source) : [];
+  const own = table && keepsOwn(context) ? table.artifacts.filter((entry) => entry.own) : [];
   if (context.dryRun || context.targetId === undefined) {
     for (const { address } of staged) context.report.contentBytes += address.bytes ?? 0;
+    for (const { bytes } of own) context.report.contentBytes += bytes;
     return 'copied';
   }
   const copy: CopyIdentity = {
@@ -90,9 +104,19 @@ async function copyClosed(context: CopyContext, attempt: AttemptToCopy): Promise
     await logsOf(context, attempt);
     if (result.done.outcome === 'abandoned') await copyParts(context, path, number);
   };
-  await copySession(context, copy, result, staged, alongside);
+  await copySession(context, copy, result, staged, { alongside, own: { source, artifacts: own } });
   return 'copied';
 }
+
+/** What belongs to a session beside its description. */
+interface SessionParts {
+  /** Done once the session is open. */
+  alongside?: () => Promise<void>;
+  /** Rows whose values are the attempt's own in the target, too. */
+  own?: { source: SourceAttempt; artifacts: readonly ArtifactEntry[] };
+}
+
+const NO_ROWS: OwnRows = new Map();
 
 /** Brings content to the target first, and only then opens, describes and closes the session that refers to it. */
 export async function copySession(
@@ -100,12 +124,15 @@ export async function copySession(
   copy: CopyIdentity,
   result: ClosedResult,
   contents: Awaited<ReturnType<typeof contentsOf>>,
-  alongside?: () => Promise<void>,
+  { alongside, own }: SessionParts = {},
 ): Promise<void> {
-  if (contents.length === 0) return writeSession(context, copy, result, undefined, alongside);
-  await context.staging.use(contents.length, async (session) => {
+  const ownCount = own?.artifacts.length ?? 0;
+  if (contents.length + ownCount === 0)
+    return writeSession(context, copy, result, undefined, NO_ROWS, alongside);
+  await context.staging.use(contents.length + ownCount, async (session) => {
     const staged = await stageContents(context, contents, session);
-    await writeSession(context, copy, result, staged, alongside);
+    const rows = own ? await copyOwnRows(context, own.source, own.artifacts, session) : NO_ROWS;
+    await writeSession(context, copy, result, staged, rows, alongside);
     context.report.contentBytes += staged.contentBytes;
     context.report.bytesDeduplicated += staged.bytesDeduplicated;
   });
@@ -116,6 +143,7 @@ async function writeSession(
   copy: CopyIdentity,
   result: ClosedResult,
   staged: StagedContents | undefined,
+  own: OwnRows,
   alongside: () => Promise<void> = async () => {},
 ): Promise<void> {
   const { target: store, staging, options } = context;
@@ -124,7 +152,7 @@ async function writeSession(
   try {
     if (staged) await relyOnStaged(context, copy, staged);
     await alongside();
-    await copied.describe(stored);
+    await copied.describe(stored, own);
     await copied.close();
   } finally {
     await copied.abandon();

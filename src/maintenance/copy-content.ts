@@ -1,16 +1,21 @@
-import { elementBytesOf } from '../attempts/transfer-artifacts.ts';
+import { batchesOf, gatherValues } from '../attempts/own-values.ts';
+import { elementBytesOf } from '../attempts/stored-values.ts';
 import { CopyCandidates } from '../content/reading/copy-candidates.ts';
 import type { ContentInput } from '../content/writing/content-writer.ts';
 import type { SoughtContent } from '../content/writing/copy-finder.ts';
+import type { WrittenValue } from '../content/writing/own-writer.ts';
 import { invalidArgument, isStowageError, type StowageError, throwIfAborted } from '../errors.ts';
+import { valuesBase } from '../format/attempt-files.ts';
 import { CHUNKED_FROM_BYTES, type ContentKey } from '../format/content-names.ts';
 import { HERE } from '../format/content-ref.ts';
-import type { ArtifactTable } from '../format/description.ts';
+import type { ArtifactEntry, ArtifactTable } from '../format/description.ts';
+import type { TaskPath } from '../format/pathspec.ts';
 import type { ContentAddress, StoredContent } from '../format/stored-content.ts';
 import {
   type CopyIdentity,
   contentLost,
   MAX_COPY_TRIES,
+  type OwnRows,
   type StoredContents,
 } from '../sessions/copied-session.ts';
 import type { Session } from '../sessions/session.ts';
@@ -19,6 +24,8 @@ import type { CopyContext } from './copy-context.ts';
 /** A content that the source refers to. */
 export interface SourceContent {
   address: ContentAddress;
+  /** The attempt and its row, where the content lies in an object of the attempt's own. */
+  own?: { attempt: SourceAttempt; entry: ArtifactEntry };
   elementBytes: number | undefined;
   /** The file name of a plain object, which is to be one in the target, too. */
   file: string | undefined;
@@ -40,18 +47,40 @@ const SMALL_AT_ONCE = 16;
 /** Progress is told after so much of a large content. */
 const TOLD_EVERY_BYTES = 8 * 1024 * 1024;
 
+/** An attempt of the source. */
+export interface SourceAttempt {
+  path: TaskPath;
+  attempt: number;
+}
+
+/** Tells whether values of attempts' own stay that in the target, where {@link copyOwnRows} copies them. */
+export function keepsOwn({ target }: CopyContext): boolean {
+  return !target.storage.capabilities.localReads;
+}
+
 /**
- * The contents that a table refers to, each once.
+ * The contents that a table refers to, each once, and values of the attempt's own where the target shares all.
  *
  * @throws StowageError `INVALID_ARGUMENT` for what has no other name than that in its own store
  */
 export async function contentsOf(
   context: CopyContext,
   { artifacts, refs }: ArtifactTable,
+  attempt?: SourceAttempt,
 ): Promise<SourceContent[]> {
   const contents = new Map<ContentKey, SourceContent>();
   for (const entry of artifacts) {
     const address = entry.content;
+    const { key, bytes } = entry;
+    if (entry.own && attempt && !keepsOwn(context) && !contents.has(key)) {
+      const own = { attempt, entry };
+      contents.set(key, {
+        address: { key, bytes },
+        own,
+        elementBytes: elementBytesOf(entry),
+        file: undefined,
+      });
+    }
     if (!address || contents.has(address.key)) continue;
     const file = await fileOf(context, address);
     contents.set(address.key, { address, elementBytes: elementBytesOf(entry), file });
@@ -149,13 +178,49 @@ async function copySmall(
   stored: StoredContents,
 ): Promise<void> {
   throwIfAborted(options.signal);
-  const loading = contents.map(async ({ address, elementBytes }): Promise<ContentInput> => {
-    return { bytes: await source.reader.load(address, options), elementBytes, isAbsent: true };
+  const own = contents.flatMap((content) => (content.own ? [content.own] : []));
+  const [first] = own; // all are of one attempt
+  const entries = own.map(({ entry }) => entry);
+  const gathered = first ? await gatherValues(source, first.attempt, entries, options) : undefined;
+  const loading = contents.map(async ({ address, own, elementBytes }): Promise<ContentInput> => {
+    const bytes = own ? gathered?.get(address.key) : await source.reader.load(address, options);
+    if (!(bytes instanceof Uint8Array)) throw bytes;
+    return { bytes, elementBytes, isAbsent: true };
   });
   await Promise.allSettled(loading); // nothing goes on in the background after a failure
   for (const content of await session.put(await Promise.all(loading), options)) {
     stored.set(content.key, content);
   }
+}
+
+/**
+ * Copies values of an attempt's own, which stay that in the target: one GET and one PUT for an object of them. Resolves to the rows as
+ * they stand in the target.
+ */
+export async function copyOwnRows(
+  { source, report, options }: CopyContext,
+  attempt: SourceAttempt,
+  artifacts: readonly ArtifactEntry[],
+  session: Session,
+): Promise<OwnRows> {
+  const rows: OwnRows = new Map();
+  const own = artifacts.filter((entry) => entry.own);
+  const base = valuesBase(attempt.path, attempt.attempt);
+  for (const batch of batchesOf(own, ({ bytes }) => bytes)) {
+    throwIfAborted(options.signal);
+    const gathered = await gatherValues(source, attempt, batch, options);
+    const values = batch.map((entry) => {
+      const bytes = gathered.get(entry.key);
+      if (!(bytes instanceof Uint8Array)) throw bytes;
+      report.contentBytes += bytes.length;
+      return { bytes, elementBytes: elementBytesOf(entry) };
+    });
+    const written = await session.putOwn(values, { ...options, base });
+    batch.forEach((entry, index) => {
+      rows.set(entry.name, { entry, ...(written[index] as WrittenValue) });
+    });
+  }
+  return rows;
 }
 
 /** One after the other; what another task has in common with this one is written once. */

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { jsonText } from '../codec/json-text.ts';
 import type { ContentStore } from '../content/content-store.ts';
+import { ownObjectsOf, type WrittenValue } from '../content/writing/own-writer.ts';
 import { digestBytes, digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
 import type { ContentKey } from '../format/content-names.ts';
@@ -18,6 +19,7 @@ import {
   MAX_TABLE_BYTES,
 } from '../format/description.ts';
 import { encodePins, pinsName } from '../format/open-session.ts';
+import type { OwnObject } from '../format/own-values.ts';
 import {
   decodeAttempt,
   decodeDone,
@@ -54,6 +56,9 @@ export interface CopyTarget {
 
 /** The stored contents of a copy, by key. */
 export type StoredContents = Map<ContentKey, StoredContent>;
+
+/** The rows whose values are the attempt's own in the target, by name, with the objects that hold them. */
+export type OwnRows = Map<string, WrittenValue & { entry: ArtifactEntry }>;
 
 const DOMAIN = 'stowage copy 1';
 /** More pins than these do not go into attempt.json. */
@@ -118,15 +123,16 @@ export class CopiedSession {
   }
 
   /** metadata.json, or ERASED.<k>.json; nothing where the source has no description. */
-  async describe(stored: StoredContents): Promise<void> {
+  async describe(stored: StoredContents, own: OwnRows): Promise<void> {
     const { described, erased } = this.#result;
     if (!described) return;
     const table = {
       ...described.table,
-      artifacts: described.table.artifacts.map((row) => moved(row, stored)),
+      artifacts: described.table.artifacts.map((row) => moved(row, stored, own)),
     };
+    const values = ownObjectsOf(own.values());
     const file = erased ? erasedFile(erased.revision) : SESSION_FILES.metadata;
-    let body = await this.#encode({ ...described, table });
+    let body = await this.#encode({ ...described, table, values });
     if (!(await this.#create(file, body))) {
       const standing = await this.#read(file, MAX_DESCRIPTION_BYTES);
       if (!standing || !(await this.#saysTheSame(standing))) {
@@ -194,7 +200,7 @@ export class CopiedSession {
   }
 
   /** A large table is content as well; which, depends on the copier, so that it is pinned and looked at by itself. */
-  async #encode(described: NonNullable<ClosedResult['described']>): Promise<Uint8Array> {
+  async #encode(described: MovedResult): Promise<Uint8Array> {
     const { staging, options } = this.#target;
     const body = encodeDescription(this.#description(described, described.table));
     if (body.length <= MAX_TABLE_BYTES) return body;
@@ -210,15 +216,20 @@ export class CopiedSession {
     });
   }
 
-  #description(
-    { metadata, readFrom }: NonNullable<ClosedResult['described']>,
-    table: Description['table'],
-  ): Description {
+  #description({ values, metadata, readFrom }: MovedResult, table: Description['table']): Description {
     const { erased, startedAt, label } = this.#result;
     const { session, subject } = this.#copy;
     const why = erased ? { reason: erased.reason, erased: [...erased.artifacts] } : {};
-    const said = { startedAt, label, table, metadata, readFrom: [...readFrom] };
-    return { session, subject: { ...subject, ...why }, ...said };
+    return {
+      session,
+      subject: { ...subject, ...why },
+      startedAt,
+      label,
+      table,
+      values,
+      metadata,
+      readFrom: [...readFrom],
+    };
   }
 
   async #saysTheSame(standing: Uint8Array): Promise<boolean> {
@@ -291,8 +302,18 @@ function keyRef(name: string): ContentRef {
   return { place: HERE, kind: 'key', name };
 }
 
+/** A description whose rows say where the target has their content. */
+type MovedResult = NonNullable<ClosedResult['described']> & { values: readonly OwnObject[] };
+
 /** The row, with its content where the target has it. Content that was given up lies nowhere, and the row says of it what it said. */
-function moved(row: ArtifactEntry, stored: StoredContents): ArtifactEntry {
+function moved(row: ArtifactEntry, stored: StoredContents, ownRows: OwnRows): ArtifactEntry {
+  const own = ownRows.get(row.name)?.own;
+  if (own) return { ...row, own };
+  if (row.own) {
+    const content = stored.get(row.key);
+    const { own: _, ...shared } = row;
+    return content ? { ...shared, content } : row;
+  }
   if (!row.content) return row;
   const found = stored.get(row.key);
   if (found) return { ...row, content: found };

@@ -6,9 +6,10 @@ import {
   type StreamOptions,
 } from '../content/writing/content-writer.ts';
 import type { SoughtContent } from '../content/writing/copy-finder.ts';
+import type { WrittenValue } from '../content/writing/own-writer.ts';
 import { SessionPins } from '../content/writing/session-pins.ts';
 import { digestHex } from '../digest/blake3.ts';
-import { StowageError } from '../errors.ts';
+import { invalidArgument, StowageError } from '../errors.ts';
 import { type ContentRef, HERE, refId } from '../format/content-ref.ts';
 import { createOwn, holdsBytes, tryCreateOwn } from '../format/create-own.ts';
 import {
@@ -30,6 +31,12 @@ import { Heartbeat } from './heartbeat.ts';
 /** A content's place: `HERE`, the default, or the id of another place, as {@link Session.locate} tells it. */
 interface AtPlace {
   place?: string | undefined;
+}
+
+/** A place for values of an attempt's own. */
+interface OwnPlace extends AtPlace {
+  /** The beginning of the names of an attempt's objects. Default: of the attempt that this session is of. */
+  base?: string | undefined;
 }
 
 /** Options of opening a session. */
@@ -119,6 +126,29 @@ export class Session {
       });
     }
     return contents.map((content) => stored.get(content) as StoredContent);
+  }
+
+  /** Tells whether small values belong to their attempt at a place: where a look would cost a request. */
+  async keepsOwn({ place = HERE, base }: OwnPlace, options: CallOptions = {}): Promise<boolean> {
+    if (this.#baseOf(base) === undefined) return false;
+    return !(await this.#store.at(place, options)).storage.capabilities.localReads;
+  }
+
+  /** Writes small values as an attempt's own, without a look; see {@link keepsOwn}. Results come in the order of `values`. */
+  async putOwn(
+    values: readonly (ContentInput & AtPlace)[],
+    { base: of, ...options }: CallOptions & Omit<OwnPlace, 'place'> = {},
+  ): Promise<WrittenValue[]> {
+    const base = this.#baseOf(of);
+    if (base === undefined) throw invalidArgument('Values of their own belong to an attempt of a task.');
+    const written = new Map<ContentInput, WrittenValue>();
+    for (const { writer, items } of await this.#byPlace(values, options)) {
+      const own = await writer.putOwn(base, items, options);
+      items.forEach((value, index) => {
+        written.set(value, own[index] as WrittenValue);
+      });
+    }
+    return values.map((value) => written.get(value) as WrittenValue);
   }
 
   /** Steps 2 to 5 for a content that comes piece by piece, of any length, in bounded memory. */
@@ -249,6 +279,10 @@ export class Session {
       const { storage } = await this.#store.at(place, { signal });
       await storage.persist([], { signal, durability: 'barrier' });
     }
+  }
+
+  #baseOf(base: string | undefined): string | undefined {
+    return base ?? this.#files.values;
   }
 
   async #checkPlace(place: string, options: CallOptions): Promise<void> {

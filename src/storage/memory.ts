@@ -63,13 +63,15 @@ const CAPABILITIES: StorageCapabilities = Object.freeze({
  */
 export class MemoryStorage implements DataStoreStorage {
   readonly type = 'memory';
-  readonly capabilities: StorageCapabilities = CAPABILITIES;
+  readonly capabilities: StorageCapabilities;
   /** The name that instances share a store by; empty for a store of one's own. */
   readonly name: string;
   readonly #objects: MemoryObjects;
   #closed = false;
 
-  constructor(name = '') {
+  /** @param options - `localReads: false` behaves as where a look costs a request, for tests. Default `true`. */
+  constructor(name = '', { localReads = true }: { localReads?: boolean } = {}) {
+    this.capabilities = localReads ? CAPABILITIES : Object.freeze({ ...CAPABILITIES, localReads });
     this.name = name;
     this.#objects = (name && shared.get(name)) || new MemoryObjects();
     if (name) shared.set(name, this.#objects);

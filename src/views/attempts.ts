@@ -149,9 +149,10 @@ function noneDone(where: string, existing: readonly number[]): StowageError {
 }
 
 /** An artifact without the names of its content's objects. */
-export function artifactView({ name, type, encoding, key, bytes, content }: ArtifactEntry): ArtifactView {
-  const { storedBytes = 0, place } = content ?? {};
-  const stored = { storedBytes, inline: !content, ...(place === undefined ? {} : { place }) };
+export function artifactView(entry: ArtifactEntry): ArtifactView {
+  const { name, type, encoding, key, bytes, content, own, inline } = entry;
+  const { storedBytes = 0, place } = content ?? own ?? {};
+  const stored = { storedBytes, inline: inline !== undefined, ...(place === undefined ? {} : { place }) };
   return { name, type, encoding, key, bytes, ...stored };
 }
 

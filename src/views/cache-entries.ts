@@ -76,7 +76,7 @@ export function entryView({ key, bytes, modifiedAtMs, entry, problem }: ListedEn
     ...(expiresAt === undefined ? {} : { expiresAt }),
     ...(durationMs === undefined ? {} : { durationMs }),
     bytes: sumOf(table.artifacts),
-    inlineBytes: sumOf(table.artifacts.filter(({ content }) => !content)),
+    inlineBytes: sumOf(table.artifacts.filter(({ inline }) => inline)),
     attempt: formatStorePath(source),
     ...(signedBy === undefined ? {} : { signedBy }),
   };

@@ -29,7 +29,7 @@ export async function readSaved(view: StoreView, path: TaskPath, attempt: number
   const artifacts: SavedArtifact[] = [];
   for (const entry of described?.table().artifacts ?? []) {
     const { sizes = new Map<string, number>() } = entry.content ? await finder.objectsOf(entry.content) : {};
-    let newBytes = 0;
+    let newBytes = entry.own?.storedBytes ?? 0; // nothing else has it
     for (const [name, bytes] of sizes) {
       if (counted.has(name) || sessionOf(name) !== done?.session) continue;
       counted.add(name);

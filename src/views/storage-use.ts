@@ -1,6 +1,7 @@
 import { mapBounded } from '../async/bounded-work.ts';
 import { HERE } from '../format/content-ref.ts';
 import type { ArtifactEntry } from '../format/description.ts';
+import type { OwnValue } from '../format/own-values.ts';
 import type { StoredContent } from '../format/stored-content.ts';
 import { type AttemptDetail, readTasks, type TaskView } from './attempts.ts';
 import { ContentObjectsFinder, type UnseenContents } from './content-objects.ts';
@@ -89,11 +90,12 @@ class Tally {
   }
 
   /** Counts an artifact; what retention gave up takes no space and has no size. */
-  async addArtifact({ key, bytes, content }: ArtifactEntry, isPurged: boolean): Promise<void> {
+  async addArtifact({ key, bytes, content, own, inline }: ArtifactEntry, isPurged: boolean): Promise<void> {
     this.#counts.artifacts += 1;
-    if (content && isPurged) return;
+    if (!inline && isPurged) return;
     this.#bytes += bytes;
     if (content) await this.#addContent(key, bytes, content);
+    else if (own) this.#addOwn(bytes, own);
     else this.#inlineBytes += bytes;
   }
 
@@ -117,6 +119,16 @@ class Tally {
       compressionRatio: ratio(uniqueBytes, storedBytes),
       storedRatio: ratio(storedBytes, bytes),
     };
+  }
+
+  /** A value of an attempt's own is shared by nothing else. */
+  #addOwn(bytes: number, { object, offset, storedBytes, place = HERE }: OwnValue): void {
+    const id = `${place}/${object}/${offset}`;
+    if (this.#keys.has(id)) return;
+    this.#keys.add(id);
+    this.#contentBytes += bytes;
+    this.#aloneBytes += storedBytes;
+    this.#objects.set(id, storedBytes);
   }
 
   async #addContent(key: string, bytes: number, content: StoredContent): Promise<void> {

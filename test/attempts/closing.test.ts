@@ -99,7 +99,13 @@ describe('a done() that failed', () => {
     );
     const content = new ContentAddressedStore(broken);
     await content.prepareToWrite();
-    const context = { content, registry: new SerializerRegistry(), maxInlineBytes: 0, beatIntervalMs: 2 };
+    const context = {
+      content,
+      registry: new SerializerRegistry(),
+      maxInlineBytes: 0,
+      ownBytes: 0,
+      beatIntervalMs: 2,
+    };
     const path = { flow: 'Test', run: 'r1', step: 'fit', task: '0' };
     const attempt = await openAttempt(context, path, {});
     await errorOf(attempt.done(), 'STORAGE_UNAVAILABLE');

@@ -11,6 +11,12 @@ import {
   readDescription,
 } from '../../src/format/description.ts';
 import { decodeLocator, encodeLocator } from '../../src/format/locator.ts';
+import {
+  MAX_OWN_OBJECT_BYTES,
+  ownObjectName,
+  readOwnObjects,
+  readOwnValue,
+} from '../../src/format/own-values.ts';
 import { decodeRecord, encodeRecord } from '../../src/format/record.ts';
 import { decodeAttempt, decodeDone, encodeAttempt, encodeDone } from '../../src/format/session-files.ts';
 import { newSessionId } from '../../src/format/session-id.ts';
@@ -48,6 +54,7 @@ const description = {
   startedAt,
   table,
   metadata: { a: [1, null] },
+  values: [{ object: ownObjectName(session, 1), bytes: 60, dropped: [content.key] }],
   readFrom: ['r/s/t'],
 };
 const done = {
@@ -135,6 +142,24 @@ describe('hostile records with a good digest', () => {
     throwsCode('RECORD_DAMAGED', () =>
       readStoredContent({ ...content, ...change } as Record<string, unknown>, 'c'),
     );
+  });
+
+  test.each<[string, object]>([
+    ['no object', { object: undefined }],
+    ['an object that is a path', { object: `../../${ownObjectName(session, 1)}` }],
+    ['an object of another attempt', { object: `1.${ownObjectName(session, 1)}` }],
+    ['a negative offset', { offset: -1 }],
+    ['an end beyond the longest object', { offset: MAX_OWN_OBJECT_BYTES - 5 }],
+    ['10 TB', { storedBytes: 10 ** 13 }],
+    ['a place that is none', { place: '../x' }],
+  ])('a value of the attempt’s own with %s', (_, change) => {
+    const own = { object: ownObjectName(session, 1), offset: 0, storedBytes: 60 };
+    expect(readOwnValue({ own }, 'v')).toEqual(own);
+    throwsCode('RECORD_DAMAGED', () => readOwnValue({ own: { ...own, ...change } }, 'v'));
+    const objects = [{ object: own.object, bytes: 60, keys: [content.key], ...change }];
+    if ('object' in change || 'place' in change)
+      throwsCode('RECORD_DAMAGED', () => readOwnObjects({ values: objects }, 'v'));
+    throwsCode('RECORD_DAMAGED', () => readOwnObjects({ values: [{ ...objects[0], keys: ['x'] }] }, 'v'));
   });
 
   test.each<[string, unknown]>([

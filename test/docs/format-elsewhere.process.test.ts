@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it, test } from 'vitest';
 import vector from '../../docs/format-vectors/elsewhere.json' with { type: 'json' };
@@ -18,9 +18,9 @@ import {
 } from '../../src/format/place-records.ts';
 import { decodeRecord, encodeRecord } from '../../src/format/record.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { encodeObjectName } from '../../src/storage/names.ts';
 import { objectNames, openFlow, scratchFolder } from '../flow/fixtures.ts';
 import { findPython } from './python.ts';
+import { bytesOf, inFolder } from './vector-objects.ts';
 
 const { expected, ids } = vector;
 const home = bytesOf(vector.objects);
@@ -28,30 +28,10 @@ const there = bytesOf(vector.placeObjects);
 const storeId = decodeRecord(home.get('stowage.json') as Uint8Array, 'stowage.json').storeId as string;
 const text = expected.text.line.repeat(expected.text.times);
 
-function bytesOf(objects: Record<string, object>): ReadonlyMap<string, Uint8Array> {
-  return new Map(
-    Object.entries(objects).map(([name, body]) => {
-      const { text: plain, base64 = '' } = body as { text?: string; base64?: string };
-      return [
-        name,
-        Uint8Array.from(plain === undefined ? Buffer.from(base64, 'base64') : Buffer.from(plain)),
-      ];
-    }),
-  );
-}
-
 async function inMemory(objects: ReadonlyMap<string, Uint8Array>): Promise<MemoryStorage> {
   const storage = new MemoryStorage();
   for (const [name, bytes] of objects) await storage.create(name, bytes);
   return storage;
-}
-
-function inFolder(folder: string, objects: ReadonlyMap<string, Uint8Array>): void {
-  for (const [name, bytes] of objects) {
-    const path = join(folder, encodeObjectName(name, 'exact'));
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, bytes);
-  }
 }
 
 /** The members of a record without what differs each time. */

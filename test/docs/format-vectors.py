@@ -54,7 +54,7 @@ for case in vectors("values")["cases"]:
     same(reader.blake3(bytes.fromhex(case["bytes"])).hexdigest(), case["key"], case["name"])
     if case["json"]:
         row = {**case, "bytes": len(case["bytes"]) // 2, "json": json.loads(json.dumps(case["value"]), parse_float=reader.number, parse_int=reader.number)}
-        same(reader.read_row(None, row, False).hex(), case["bytes"], f"{case['name']} as JSON")
+        same(reader.read_row(None, row, False, None).hex(), case["bytes"], f"{case['name']} as JSON")
 for case in vectors("values")["longer"]:
     same(reader.decode_value(bytes.fromhex(case["bytes"])), case["value"], case["bytes"])
 for case in vectors("values")["refused"]:

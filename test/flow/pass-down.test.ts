@@ -39,7 +39,7 @@ const FLOWS: [string, () => Promise<FlowDataStore>][] = [
 
 const values = {
   small: { auc: 0.9 },
-  text: 'x'.repeat(40_000),
+  text: 'x'.repeat(70_000),
   large: noise(400_000),
   floats: Float64Array.of(1, 2),
 };
@@ -168,7 +168,7 @@ describe('what is passed down costs', () => {
   it('four requests, however many artifacts there are', async () => {
     const count = new CountStorage(new RemoteStorage(new MemoryStorage()));
     const flow = await openFlow({ storage: count });
-    const many = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`a${i}`, noise(20_000, i + 1)]));
+    const many = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`a${i}`, noise(70_000, i + 1)]));
     const path = await saveTask(flow, many);
     const origin = await flow.getTaskDataStore(path);
     const task = await flow.createTaskDataStore(spec);

@@ -132,7 +132,7 @@ describe.each(STORAGES)('a reference to content, in %s', (_, newStorage) => {
     const task = await flow.createTaskDataStore(spec);
     await task.saveArtifacts({ inline: new Film(ref) });
     await task.saveArtifacts([['listed', new Film(ref)]].values() as Iterable<[string, unknown]>);
-    await task.saveArtifacts({ stored: new Film(ref, 20_000) });
+    await task.saveArtifacts({ stored: new Film(ref, 70_000) });
     await task.done();
     const pins = await Promise.all((await objectNames(storage, 'pins/')).map((name) => storage.get(name)));
     expect(pins.some((pin) => Buffer.from(pin?.body ?? []).includes(ref.name))).toBe(true);
@@ -148,7 +148,7 @@ describe.each(STORAGES)('a reference to content, in %s', (_, newStorage) => {
       await work(storage);
       const flow = await open(storage);
       const before = await contentIn(storage);
-      for (const value of [new Film(ref), new Film(ref, 20_000)]) {
+      for (const value of [new Film(ref), new Film(ref, 70_000)]) {
         const saving = flow.task(spec, (task) => task.saveArtifacts({ film: value, other: noise(20_000) }));
         const error = await errorOf(saving, 'CONTENT_NOT_FOUND');
         expect(error.details).toMatchObject({ artifact: 'film', kind: ref.kind, name: ref.name });

@@ -2,7 +2,7 @@ import { constants } from 'node:buffer';
 import { BoundedMap } from '../../async/bounded-map.ts';
 import { createHasher } from '../../digest/blake3.ts';
 import { invalidArgument, isStowageError, StowageError } from '../../errors.ts';
-import { parseCopyName } from '../../format/content-names.ts';
+import { type ContentKey, parseCopyName } from '../../format/content-names.ts';
 import { HERE } from '../../format/content-ref.ts';
 import type { ContentAddress } from '../../format/stored-content.ts';
 import type { ByteRange, CallOptions, DataStoreStorage } from '../../storage/contract.ts';
@@ -18,6 +18,7 @@ import {
   readCopy,
   verifyCopy,
 } from './copy-reader.ts';
+import { type OwnAddress, readOwnValues } from './own-reader.ts';
 
 /** So many damaged objects a process remembers, beside their marks. */
 const FOUND_DAMAGED = 10_000;
@@ -62,14 +63,8 @@ export class ContentReader {
    * holds; `PLACE_NOT_FOUND`, `PLACE_UNREACHABLE` and `PLACE_NOT_OURS` for what lies elsewhere.
    */
   async load(address: ContentAddress, options: CallOptions = {}): Promise<Uint8Array> {
-    const cache = this.#cache;
-    const { key, bytes } = address;
-    if (cache) {
-      const verify = async (found: Uint8Array): Promise<Uint8Array | undefined> =>
-        (await isContent(found, address, options)) ? found : undefined;
-      const cached = await cache.get({ key, bytes, verify }, options);
-      if (cached) return cached;
-    }
+    const cached = await this.#fromCache(address, options);
+    if (cached) return cached;
     let gathered: Uint8Array | undefined;
     const pieces: Uint8Array[] = [];
     let length = 0;
@@ -86,8 +81,67 @@ export class ContentReader {
     }
     if (address.bytes !== undefined && length !== address.bytes) throw otherLength(address);
     const loaded = gathered ?? concat(pieces, length, address);
-    if (cache) await cache.set(key, loaded, options);
+    await this.#cache?.set(address.key, loaded, options);
     return loaded;
+  }
+
+  /**
+   * Reads values of one attempt, of one place, from the objects whose names begin with `base`: one request for neighbours. Of a value
+   * that is gone or damaged there a copy under its key serves, as repair writes it. The caller owns the bytes. What cannot be had
+   * is an error, by key.
+   *
+   * @throws StowageError `PLACE_NOT_FOUND`, `PLACE_UNREACHABLE` and `PLACE_NOT_OURS` for what lies elsewhere
+   */
+  async loadOwn(
+    base: string,
+    values: readonly OwnAddress[],
+    options: CallOptions = {},
+  ): Promise<Map<ContentKey, Uint8Array | StowageError>> {
+    const [first] = values;
+    const place = first?.own.place ?? HERE;
+    if (first && place !== this.#place) {
+      return (await this.#readerAt(place, options)).loadOwn(base, values, options);
+    }
+    const loaded = new Map<ContentKey, Uint8Array | StowageError>();
+    const wanted: OwnAddress[] = [];
+    for (const value of values) {
+      const cached = await this.#fromCache(value, options);
+      if (cached) loaded.set(value.key, cached);
+      else wanted.push(value);
+    }
+    const { read, failed } = await readOwnValues(this.#storage, base, wanted, options);
+    for (const [key, bytes] of read) {
+      loaded.set(key, bytes);
+      await this.#cache?.set(key, bytes, options);
+    }
+    for (const { key, bytes } of wanted) {
+      const failure = failed.get(key);
+      if (failure)
+        loaded.set(key, await this.#loadRepaired({ key, bytes, place: this.#place }, failure, options));
+    }
+    return loaded;
+  }
+
+  /** The content by a copy under its key; the error of both where there is none. */
+  async #loadRepaired(
+    address: ContentAddress,
+    failure: StowageError,
+    options: CallOptions,
+  ): Promise<Uint8Array | StowageError> {
+    try {
+      return await this.load(address, options);
+    } catch (error) {
+      if (!isStowageError(error, 'CONTENT_NOT_FOUND', 'CONTENT_DAMAGED')) throw error;
+      if (failure.code === 'UNSUPPORTED_FORMAT') return failure;
+      return valueLost(address, failure.code === 'CONTENT_NOT_FOUND' ? error.code : failure.code, failure);
+    }
+  }
+
+  async #fromCache(address: ContentAddress, options: CallOptions): Promise<Uint8Array | undefined> {
+    const { key, bytes } = address;
+    const verify = async (found: Uint8Array): Promise<Uint8Array | undefined> =>
+      (await isContent(found, address, options)) ? found : undefined;
+    return this.#cache?.get({ key, bytes, verify }, options);
   }
 
   /**
@@ -232,12 +286,26 @@ function tooLarge(address: ContentAddress, bytes: number, cause?: unknown): Stow
   );
 }
 
+/** A small value is gone or damaged where its attempt keeps it, and no copy was written to mend that. */
+function valueLost(
+  { key, bytes }: ContentAddress,
+  code: StowageError['code'],
+  cause: StowageError,
+): StowageError {
+  const reason = code === 'CONTENT_NOT_FOUND' ? 'is gone' : 'is damaged';
+  return new StowageError(
+    code,
+    `The value ${reason} (${cause.message}), and the store has no copy of content ${key}. Run the task again, or restore the object from a copy of the store.`,
+    { details: { ...cause.details, key, bytes }, cause },
+  );
+}
+
 function unreadable(address: ContentAddress, failure: StowageError | undefined): StowageError {
   const { key, copy } = address;
   if (!failure) {
     return new StowageError(
       'CONTENT_NOT_FOUND',
-      `No copy of content ${key} is in the store. It was deleted, or the store is incomplete: save it again, or restore it from a copy of the store.`,
+      `No copy of content ${key} is in the store. It was deleted, or the store is incomplete: save it again, or restore it from a copy of the store. A small artifact of a task in a bucket is found by its task alone, not by its key.`,
       { details: { key, copy } },
     );
   }

@@ -77,6 +77,13 @@ export class ContentPresence {
     return presence === 'gone' ? this.#gone(at, options) : presence;
   }
 
+  /** Looks for an object of an attempt's own values: one HEAD. */
+  async ofObject(name: string, place: string | undefined, options: CallOptions): Promise<Presence> {
+    const at = await this.#reach(place ?? HERE, options);
+    if (!at) return 'place-absent';
+    return (await at.storage.head(name, options)) ? 'whole' : this.#gone(at, options);
+  }
+
   /** `undefined` where the store knows no such place. */
   async #reach(place: string, options: CallOptions): Promise<PlaceOfContent | undefined> {
     try {

@@ -27,6 +27,7 @@ import {
   packContent,
   type StoreOptions,
 } from './large-content.ts';
+import { type OwnInput, type WrittenValue, writeOwnValues } from './own-writer.ts';
 import { PackFinder } from './pack-finder.ts';
 import { createPlain } from './plain-writer.ts';
 import type { SessionPins } from './session-pins.ts';
@@ -98,6 +99,11 @@ export class ContentWriter {
       if (!stored.has(key)) stored.set(key, await this.#putOne(key, input, state, options));
     }
     return keys.map((key) => stored.get(key) as StoredContent);
+  }
+
+  /** Stores small values of the session's own attempt, in objects whose names begin with `base`; see {@link writeOwnValues}. */
+  putOwn(base: string, values: readonly OwnInput[], options: CallOptions = {}): Promise<WrittenValue[]> {
+    return writeOwnValues(this.#place, base, this.#session, values, options);
   }
 
   /**

@@ -1,0 +1,115 @@
+import { mapBounded } from '../../async/bounded-work.ts';
+import { openEnvelope } from '../../codec/envelope.ts';
+import { prepareCodec } from '../../codec/zstd.ts';
+import { digestHex } from '../../digest/blake3.ts';
+import { isStowageError, type StowageError } from '../../errors.ts';
+import type { ContentKey } from '../../format/content-names.ts';
+import type { OwnValue } from '../../format/own-values.ts';
+import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
+import { damagedObject, objectGone, reasonOf } from '../damage.ts';
+import { OTHER_CONTENT } from './copy-reader.ts';
+
+/** A value that lies in an object of an attempt's own. */
+export interface OwnAddress {
+  key: ContentKey;
+  /** Length of the value. */
+  bytes: number;
+  own: OwnValue;
+}
+
+/** A part of one object that is read at once. */
+interface Span {
+  object: string;
+  offset: number;
+  length: number;
+  values: OwnAddress[];
+}
+
+/** What lies between two values is read along up to here: a request costs as much. */
+const MAX_GAP_BYTES = 128 * 1024;
+const MAX_SPAN_BYTES = 4 * 1024 * 1024;
+const CONCURRENCY = 8;
+
+/**
+ * Reads values of one attempt, by as few ranges of its objects as they take, and verifies each. Those that cannot be had are in
+ * `failed`.
+ *
+ * @param base the beginning of the objects' names
+ */
+export async function readOwnValues(
+  storage: DataStoreStorage,
+  base: string,
+  values: readonly OwnAddress[],
+  options: CallOptions,
+): Promise<{ read: Map<ContentKey, Uint8Array>; failed: Map<ContentKey, StowageError> }> {
+  await prepareCodec();
+  const read = new Map<ContentKey, Uint8Array>();
+  const failed = new Map<ContentKey, StowageError>();
+  const readSpans = async (wanted: readonly OwnAddress[]): Promise<void> => {
+    await mapBounded(spansOf(wanted), CONCURRENCY, async ({ object, offset, length, values: within }) => {
+      const name = base + object;
+      const part = await storage.get(name, { signal: options.signal, range: { offset, length } });
+      for (const { key, bytes, own } of within) {
+        const start = own.offset - offset;
+        try {
+          if (!part) throw objectGone(name);
+          read.set(key, open(name, key, bytes, part.body.subarray(start, start + own.storedBytes)));
+        } catch (error) {
+          if (!isStowageError(error, 'CONTENT_DAMAGED', 'CONTENT_NOT_FOUND', 'UNSUPPORTED_FORMAT'))
+            throw error;
+          failed.set(key, error);
+        }
+      }
+    });
+  };
+  const distinct = [...new Map(values.map((value) => [value.key, value])).values()];
+  await readSpans(distinct);
+  // Bytes may have been changed on their way: what is found damaged is read once more.
+  const doubtful = distinct.filter(({ key }) => failed.get(key)?.code === 'CONTENT_DAMAGED');
+  if (doubtful.length > 0) {
+    for (const { key } of doubtful) failed.delete(key);
+    await readSpans(doubtful);
+  }
+  return { read, failed };
+}
+
+function open(name: string, key: ContentKey, bytes: number, envelope: Uint8Array): Uint8Array {
+  let raw: Uint8Array;
+  try {
+    raw = openEnvelope(envelope, { kind: ['blob'] }).raw;
+  } catch (error) {
+    if (isStowageError(error, 'CONTENT_DAMAGED')) throw damagedObject(name, reasonOf(error));
+    throw error;
+  }
+  if (raw.length !== bytes || digestHex(raw) !== key) throw damagedObject(name, OTHER_CONTENT);
+  return raw.buffer === envelope.buffer ? raw.slice() : raw; // no value keeps its neighbours in memory
+}
+
+/** Neighbours in one object are read together. */
+function spansOf(values: readonly OwnAddress[]): Span[] {
+  const sorted = [...values].sort(
+    (a, b) => compare(a.own.object, b.own.object) || a.own.offset - b.own.offset,
+  );
+  const spans: Span[] = [];
+  for (const value of sorted) {
+    const { object, offset, storedBytes } = value.own;
+    const last = spans.at(-1);
+    const end = offset + storedBytes;
+    const joins =
+      last?.object === object &&
+      offset - (last.offset + last.length) <= MAX_GAP_BYTES &&
+      end - last.offset <= MAX_SPAN_BYTES;
+    if (joins) {
+      last.length = Math.max(last.length, end - last.offset);
+      last.values.push(value);
+    } else {
+      spans.push({ object, offset, length: storedBytes, values: [value] });
+    }
+  }
+  return spans;
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
