@@ -1,4 +1,5 @@
-// What each way of compressing costs and saves, on real and made data: node bench/compression.mjs [--implementation <zstd>]
+// What each way of compressing costs and saves, on real and made data: node bench/compression.mjs
+// [--implementation napi | node | prebuilt | wasm] [--only <data sets, a pattern>]
 import { parseArgs } from 'node:util';
 import { dataSets } from './compression-data.mjs';
 import { loadSources } from './sources.mjs';
@@ -10,13 +11,16 @@ const WAYS = [
   { codec: 'grouped-zstd', level: 1 },
   { codec: 'grouped-zstd', level: 3 },
 ];
-const { values: options } = parseArgs({ options: { implementation: { type: 'string' } } });
-const { nextCut, encodePayload, decodePayload, prepareCodec, zstdImplementation } = await loadSources(
+const { values: options } = parseArgs({
+  options: { implementation: { type: 'string' }, only: { type: 'string' } },
+});
+const { nextCut, encodePayload, decodePayload, prepareCodec, zstdImplementation, Trials } = await loadSources(
   'codec/kernel.ts',
   'codec/payload.ts',
+  'codec/trials.ts',
   'codec/zstd.ts',
 );
-await prepareCodec(options);
+await prepareCodec({ implementation: options.implementation });
 
 console.log(
   `zstd: ${zstdImplementation()}, Node.js ${process.version}. Stored share, and nanoseconds of the processor for each byte, to save + to load;`,
@@ -26,6 +30,7 @@ console.log(
   '| data | zstd 1 | zstd 3 | grouped 1 | grouped 3 | auto | of which |\n| --- | --- | --- | --- | --- | --- | --- |',
 );
 for (const { name, bytes, elementBytes } of dataSets()) {
+  if (!new RegExp(options.only ?? '').test(name)) continue;
   const chunks = [...chunksOf(bytes)];
   const ways = WAYS.filter(({ codec }) => codec === 'zstd' || elementBytes > 0);
   const cells = ways.map((compression) => cell(measure(chunks, { compression, elementBytes })));
@@ -44,15 +49,17 @@ function* chunksOf(bytes) {
 
 function measure(chunks, options) {
   const counts = {};
+  const first = { ...options, trials: new Trials() };
   const encoded = chunks.map((chunk) => {
-    const { payload, ...rest } = encodePayload(chunk, options);
+    const { payload, ...rest } = encodePayload(chunk, first);
     counts[rest.codec] = (counts[rest.codec] ?? 0) + 1;
     return { ...rest, payload: payload.slice(), rawBytes: chunk.length };
   });
   const raw = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   const stored = encoded.reduce((sum, { payload }) => sum + payload.length, 0);
   const saving = nanosecondsPerByte(raw, () => {
-    for (const chunk of chunks) encodePayload(chunk, options);
+    const again = { ...options, trials: new Trials() };
+    for (const chunk of chunks) encodePayload(chunk, again);
   });
   const loading = nanosecondsPerByte(raw, () => {
     for (const { codec, elementBytes, payload, rawBytes } of encoded)

@@ -1,6 +1,7 @@
 import { invalidArgument } from '../errors.ts';
 import { MAX_ELEMENT_BYTES, MIN_ELEMENT_BYTES } from './grouping.ts';
 import { groupBytes, ungroupBytes } from './kernel.ts';
+import type { Trials } from './trials.ts';
 import { compressInto, decompress, MAX_ZSTD_LEVEL, MIN_ZSTD_LEVEL, maxFrameBytes } from './zstd.ts';
 
 /** The encoding of a payload. */
@@ -20,6 +21,8 @@ export interface PayloadOptions {
   compression?: Compression | undefined;
   /** The width, in bytes, of the elements of an array of numbers, up to 16. Default: 0, no such array. */
   elementBytes?: number | undefined;
+  /** What `auto` learned of the chunks before this one. Default: every chunk is tried. */
+  trials?: Trials | undefined;
 }
 
 /** Bytes as they will be stored. */
@@ -85,7 +88,7 @@ export function encodePayload(raw: Uint8Array, options: PayloadOptions = {}): En
     );
   }
   if (compression === 'none') return asItIs(raw);
-  if (compression === 'auto') return encodeByTrial(raw, elementBytes);
+  if (compression === 'auto') return encodeByTrial(raw, elementBytes, options.trials);
 
   const { codec, level = DEFAULT_LEVEL } = compression;
   const encoded =
@@ -95,12 +98,14 @@ export function encodePayload(raw: Uint8Array, options: PayloadOptions = {}): En
   return encoded.payload.length < raw.length ? encoded : asItIs(raw);
 }
 
-function encodeByTrial(raw: Uint8Array, elementBytes: number): EncodedPayload {
+function encodeByTrial(raw: Uint8Array, elementBytes: number, trials?: Trials): EncodedPayload {
   if (raw.length < MIN_TRIAL_BYTES) return asItIs(raw);
   if (raw.length <= MAX_WHOLE_TRIAL_BYTES) return unlessOver(MAX_AUTO_SHARE, bestOf(raw, elementBytes), raw);
 
   const sample = sampleOf(raw, Math.max(1, elementBytes));
+  if (trials?.isLikeRaw(sample)) return asItIs(raw);
   const { codec } = unlessOver(MAX_SAMPLE_SHARE, bestOf(sample, elementBytes), sample);
+  trials?.tried(sample, codec === 'raw');
   if (codec === 'raw') return asItIs(raw);
   const encoded = codec === 'zstd' ? plainZstd(raw, AUTO_LEVEL) : groupedZstd(raw, elementBytes, AUTO_LEVEL);
   return unlessOver(MAX_AUTO_SHARE, encoded, raw);

@@ -2,6 +2,7 @@ import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { CHUNKER_ID } from '../../codec/chunker.ts';
 import type { Compression } from '../../codec/envelope.ts';
 import { sealEnvelope } from '../../codec/envelope.ts';
+import { Trials } from '../../codec/trials.ts';
 import { createHasher, digestBytes } from '../../digest/blake3.ts';
 import { invalidArgument, StowageError, throwIfAborted } from '../../errors.ts';
 import type { ContentKey } from '../../format/content-names.ts';
@@ -77,6 +78,8 @@ export async function packContent(
   try {
     const rows: ChunkRow[] = [];
     const seen = new Map<string, PackedEntry>();
+    const { compression, elementBytes } = options;
+    const encoding = { compression, elementBytes, trials: new Trials() };
     const whole = createHasher();
     let bytes = 0;
     let sinceYield = 0;
@@ -98,7 +101,7 @@ export async function packContent(
         } else {
           // While the pack was looked at, the caller's bytes may have become others than those of this digest.
           if (known && Buffer.compare(digestBytes(chunk), digest) !== 0) throw changedMeanwhile();
-          entry = await packer.add('chunk', chunk, options);
+          entry = await packer.add('chunk', chunk, encoding);
         }
         seen.set(id, entry);
       }

@@ -1,9 +1,5 @@
-import {
-  type Compression,
-  ENVELOPE_HEADER_BYTES,
-  type EnvelopeKind,
-  sealEnvelopeInto,
-} from '../../codec/envelope.ts';
+import { ENVELOPE_HEADER_BYTES, type EnvelopeKind, sealEnvelopeInto } from '../../codec/envelope.ts';
+import type { PayloadOptions } from '../../codec/payload.ts';
 import { packName } from '../../format/content-names.ts';
 import type { PackEntry } from '../../format/manifest.ts';
 import type { CallOptions } from '../../storage/contract.ts';
@@ -53,11 +49,7 @@ export class PackWriter {
   }
 
   /** Seals `raw` into the current pack; waits only when two packs are full, and {@link makeRoom} did not. */
-  async add(
-    kind: EnvelopeKind,
-    raw: Uint8Array,
-    options: { compression?: Compression | undefined; elementBytes?: number | undefined },
-  ): Promise<PackedEntry> {
+  async add(kind: EnvelopeKind, raw: Uint8Array, options: PayloadOptions): Promise<PackedEntry> {
     const room = raw.length + ENVELOPE_HEADER_BYTES;
     if (this.#lacks(room)) await this.#flush();
     const buffer = this.#bufferFor(room);
