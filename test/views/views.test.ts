@@ -47,6 +47,7 @@ describe('what lies below a path', () => {
       path: '',
       kind: 'flows',
       total: 1,
+      more: 0,
       entries: [{ flow: 'Train', runs: 2 }],
     });
     const runs = await listBelow(view, { flow: 'Train' }, { ...all, limit: 1 });

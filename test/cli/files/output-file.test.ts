@@ -29,7 +29,7 @@ describe('a file that is not to be replaced', () => {
     );
     await expect(writing).rejects.toMatchObject({
       code: 'OUTPUT_FAILED',
-      message: `${path} cannot be written: it exists already.`,
+      message: `${path} cannot be written: it exists already; --force replaces it.`,
     });
     expect(readFileSync(path, 'utf8')).toBe('theirs');
     expect(readdirSync(folder)).toEqual(['late']);
