@@ -11,8 +11,10 @@ export type Execute = (command: Command, work: (invocation: Invocation) => Promi
 const EXAMPLES = [
   ['stowage runs', 'the newest runs of all flows'],
   ['stowage show Train/2026-01-31T08:00:00Z', 'a run: its steps, tasks and artifacts'],
+  ['stowage ls Train/latest --status failed', 'tasks of the newest run that failed'],
   ['stowage get Train/r7/fit/0 metrics', 'an artifact, as JSON or text'],
   ['stowage get Train/r7/fit/0 -d results', 'all artifacts of a task, a file each'],
+  ['stowage get Eval/r7/judge --format csv', 'all tasks of a step, as one table'],
   ['stowage put Train/r7/load/0 raw=a.csv', 'a file, as artifact of a new attempt'],
   ['stowage log Train/r7/fit/0 -f', 'what a task prints, as it comes'],
   ['stowage diff Train/r7 Train/r8', 'what changed from one run to another'],
@@ -20,6 +22,9 @@ const EXAMPLES = [
   ['stowage copy ./.stowage s3://bucket/s', 'what is new, to a bucket'],
   ['stowage cache explain 3f01a2b3', 'why a cached task ran again'],
 ] as const;
+
+const WHICH_RUN = `In a path, a run is its id, the beginning of an id, latest (the newest run of the
+flow), or latest-done (the newest that was finished as done).`;
 
 const WHICH_STORE = `The store is that of --store, else that of the environment, else ./.stowage.
 In the environment, STOWAGE_DEFAULT_DATASTORE names the kind (local, s3, azure,
@@ -38,7 +43,7 @@ export function buildProgram(execute: Execute): Command {
     .configureHelp(HELP_LAYOUT)
     .addHelpText('after', ({ command, error }) => {
       const width = helpWidthOf(command, error);
-      return `\nExamples:\n${exampleLines(EXAMPLES, width)}\n\n${fitted(WHICH_STORE, width)}`;
+      return `\nExamples:\n${exampleLines(EXAMPLES, width)}\n\n${fitted(WHICH_RUN, width)}\n\n${fitted(WHICH_STORE, width)}`;
     });
   for (const option of COMMON_OPTIONS) program.addOption(toOption(option));
   for (const declared of COMMANDS) {

@@ -95,6 +95,19 @@ describe('stowage get of a step --format csv', () => {
     expect(named.stdout).toMatch(/^task,weights,_private\r\nt,[\w+/]{1000,}=*,2\r\n$/);
   });
 
+  it('has the labels of tasks, where any has one', async () => {
+    const spec = { runId: 'r1', stepName: 'labelled' };
+    await flow.task({ ...spec, taskId: 'a', label: 'of Anna' }, (task) => task.saveArtifacts({ x: 1 }));
+    await flow.task({ ...spec, taskId: 'b' }, (task) => task.saveArtifacts({ x: 2 }));
+    expect((await get('Eval/r1/labelled', '--format', 'csv')).stdout).toBe(
+      'task,label,x\r\na,of Anna,1\r\nb,,2\r\n',
+    );
+    expect(JSON.parse((await get('Eval/r1/labelled', '--format', 'json')).stdout)).toMatchObject([
+      { task: 'a', label: 'of Anna' },
+      { task: 'b' },
+    ]);
+  });
+
   it('refuses more columns than a table has', async () => {
     const members = Object.fromEntries(Array.from({ length: 5_001 }, (_, index) => [`m${index}`, index]));
     await save('wide', { t: { members } });

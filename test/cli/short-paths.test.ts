@@ -38,9 +38,7 @@ describe('a path that ends before what the command is for', () => {
   });
 
   it('a path of a run where a flow is asked for', async () => {
-    expect((await said('runs', RUN)).stderr).toBe(
-      `stowage: "${RUN}" is not of the form [<flow>]; stowage ls shows what there is.\n`,
-    );
+    expect((await said('runs', RUN)).stderr).toBe(`stowage: "${RUN}" is too long: here a path is <flow>.\n`);
   });
 
   it('an attempt without its task', async () => {
@@ -72,6 +70,45 @@ describe('a path that ends before what the command is for', () => {
     expect((await said('get', 'Wide/r1/fit')).stderr).toBe(
       'stowage: Wide/r1/fit is a step; its tasks: stowage ls Wide/r1/fit; all of them as a table: stowage get Wide/r1/fit --format csv\n',
     );
+  });
+});
+
+describe('a path of another form', () => {
+  it.each([
+    ['ls', 'Train//r1', '"Train//r1" has a "/" too many: Train/r1'],
+    ['ls', '/Train/r1', '"/Train/r1" begins with a "/", and a path with the flow: Train/r1'],
+    ['show', 'Train/r1///fit', '"Train/r1///fit" has a "/" too many: Train/r1/fit'],
+    [
+      'ls',
+      `${RUN}/fit/2/0/metrics`,
+      `"metrics" is no attempt, which are numbers from 0 on. An artifact: stowage get ${RUN}/fit/2/0 metrics`,
+    ],
+    [
+      'ls',
+      `${RUN}/fit/2/metrics`,
+      `"metrics" is no attempt, which are numbers from 0 on. An artifact: stowage get ${RUN}/fit/2 metrics`,
+    ],
+    [
+      'show',
+      `${RUN}/fit/2/my model`,
+      `"my model" is no attempt, which are numbers from 0 on. An artifact: stowage get ${RUN}/fit/2 'my model'`,
+    ],
+    [
+      'stat',
+      `${RUN}/fit/2/0`,
+      `"${RUN}/fit/2/0" is too long: here a path is <flow>[/<run>[/<step>[/<task>]]].`,
+    ],
+  ])('%s %s', async (command, path, message) => {
+    expect(await said(command, path)).toEqual({ code: 2, stderr: `stowage: ${message}\n` });
+  });
+
+  it('of a task or attempt, with the artifact behind it, for get', async () => {
+    const get = async (path: string): Promise<string> => (await stowage(store, ['get', path])).stdout;
+    const metrics = await get(`${RUN}/fit/2/metrics`);
+    expect(JSON.parse(metrics)).toEqual({ auc: 0.91 });
+    expect(await get(`${RUN}/fit/2/0/metrics`)).toBe(metrics);
+    expect(await get('Train/latest/fit/2/metrics/')).toBe(metrics);
+    expect((await said('get', `${RUN}/fit/2/metrcs`)).stderr).toContain('Did you mean metrics?');
   });
 });
 

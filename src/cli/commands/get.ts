@@ -9,7 +9,7 @@ import type { ShownFile } from '../files/artifact-folder.ts';
 import type { Invocation } from '../invocation.ts';
 import type { ResultForm } from '../results/write-results.ts';
 import { type OpenStore, withStore } from '../store.ts';
-import { attemptRule, parseStorePath, pathArgument } from '../store-path.ts';
+import { attemptRule, parseStorePath, pathArgument, splitArtifact } from '../store-path.ts';
 import { nameCell } from '../ui/cells.ts';
 import type { Sink } from '../ui/output.ts';
 import { formatBytes } from '../ui/sizes.ts';
@@ -68,7 +68,9 @@ export const get: CommandDeclaration = {
     ATTEMPT_OPTION,
     { flags: '--allow-not-done', text: 'read an attempt though it failed' },
   ],
-  async run(invocation: Invocation, [text, artifacts]: [string, string[]], options: GetOptions) {
+  async run(invocation: Invocation, [given, names]: [string, string[]], options: GetOptions) {
+    const { path: text, artifact: last } = splitArtifact(given);
+    const artifacts = last === undefined ? names : [last, ...names];
     const path = parseStorePath(text, 1, 5);
     const form = formOf(options);
     const isStep = path.step !== undefined && path.task === undefined && form !== undefined;

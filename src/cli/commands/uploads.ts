@@ -1,5 +1,4 @@
 import { isStowageError } from '../../errors.ts';
-import { isStoreName } from '../../format/store-names.ts';
 import type {
   DataStoreStorage,
   ListedWrites,
@@ -55,6 +54,7 @@ export const uploads: CommandDeclaration = {
       let isListed = false;
       let others = 0;
       const asked = { olderThanMs, details: true, signal: invocation.signal };
+      const { isStoreName } = await import('../../format/store-names.ts');
       for await (const { unfinished, place } of placesOf(invocation, store)) {
         if (unfinished?.kind !== 'listed') continue;
         isListed = true;

@@ -12,6 +12,7 @@ export interface TaskResult {
   task: string;
   attempt: number;
   status: string;
+  label?: string;
   values: ReadonlyMap<string, unknown>;
 }
 
@@ -74,7 +75,8 @@ export class ResultReader {
       const task = new TaskDataStore(content, this.#registry, read);
       const values = new Map<string, unknown>();
       for (const name of this.#wanted(task)) values.set(name, await task.get(name, { signal }));
-      return { task: path.task, attempt: read.attempt, status: read.status, values };
+      const { attempt: number, status, label } = read;
+      return { task: path.task, attempt: number, status, ...(label === undefined ? {} : { label }), values };
     } catch (error) {
       if (isStowageError(error, 'ATTEMPT_NOT_DONE', 'ATTEMPT_DELETED')) {
         const { status } = error.details as { status?: string };

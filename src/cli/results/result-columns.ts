@@ -5,13 +5,21 @@ import { isPlainObject } from '../values/value-kind.ts';
 import type { TaskResult } from './read-results.ts';
 import { Spool } from './spool.ts';
 
+/** The columns of a table that are no artifacts. */
+const OWN = ['task', 'label', 'status'] as const;
 /** Objects with as many different members are no columns. */
 const MAX_COLUMNS = 5_000;
 
 /** A column: the artifact, and the members of objects in it that lead to the cell. */
 type ColumnPath = readonly [artifact: string, ...members: string[]];
-/** A task, its status, and its cells by the numbers of their columns; absent ones are left out. */
-type SpooledRow = [task: string, status: string, cells: [column: number, text: string][]];
+/** A task, with its cells by the numbers of their columns; absent ones are left out. */
+interface SpooledRow {
+  task: string;
+  label: string | undefined;
+  status: string;
+  cells: Cells;
+}
+type Cells = [column: number, text: string][];
 
 /**
  * A table of the artifacts of many tasks, a row for each. A plain object has a column for each of its members, however deep:
@@ -24,6 +32,7 @@ export class ResultTable {
   readonly #columns = new Map<string, number>();
   readonly #paths: ColumnPath[] = [];
   readonly #artifacts: Set<string>;
+  #hasLabels = false;
   rowCount = 0;
 
   /** @param names the artifacts that were named, whose columns come in that order; without any in the order in which they appear */
@@ -34,17 +43,18 @@ export class ResultTable {
   }
 
   /** @throws CliError `NO_SUCH_FORM` where there are too many columns, `OUTPUT_FAILED` */
-  add({ task, status, values }: TaskResult): void {
-    const cells: SpooledRow[2] = [];
+  add({ task, label, status, values }: TaskResult): void {
+    const cells: Cells = [];
     for (const [artifact, value] of values) {
       this.#artifacts.add(artifact);
       this.#addCells([artifact], value, cells);
     }
-    this.#spool.add([task, status, cells]);
+    this.#hasLabels ||= label !== undefined;
+    this.#spool.add({ task, label, status, cells });
     this.rowCount += 1;
   }
 
-  /** The table; `task` comes first, then the status where those of any are wanted. */
+  /** The table; `task` comes first, then the labels where any task has one, and the status where tasks of any are wanted. */
   tabular(): Tabular {
     // An artifact that nobody has, or that is always absent, has a column of its own name.
     const known = new Set(this.#paths.map(([artifact]) => artifact));
@@ -54,7 +64,9 @@ export class ResultTable {
       .map((path, index) => ({ path, index, rank: ranks.get(path[0]) as number }))
       .sort((a, b) => a.rank - b.rank || a.index - b.index);
     const places = new Map(columns.map(({ index }, place) => [index, place]));
-    const own = this.#hasStatus ? ['task', 'status'] : ['task'];
+    const own = OWN.filter(
+      (name) => name === 'task' || (name === 'label' ? this.#hasLabels : this.#hasStatus),
+    );
     const spool = this.#spool;
     return {
       header: [
@@ -66,11 +78,10 @@ export class ResultTable {
       ],
       rowCount: this.rowCount,
       *rows() {
-        for (const [task, status, cells] of spool.values()) {
+        for (const spooled of spool.values()) {
           const row = new Array<string | undefined>(own.length + columns.length).fill(undefined);
-          row[0] = task;
-          if (own.length > 1) row[1] = status;
-          for (const [column, text] of cells) row[own.length + (places.get(column) as number)] = text;
+          for (const [place, name] of own.entries()) row[place] = spooled[name];
+          for (const [column, text] of spooled.cells) row[own.length + (places.get(column) as number)] = text;
           yield row;
         }
       },
@@ -81,7 +92,7 @@ export class ResultTable {
     this.#spool.close();
   }
 
-  #addCells(path: ColumnPath, value: unknown, cells: SpooledRow[2]): void {
+  #addCells(path: ColumnPath, value: unknown, cells: Cells): void {
     const members = isPlainObject(value) ? Object.entries(value) : [];
     for (const [name, member] of members) this.#addCells([...path, name], member, cells);
     if (members.length > 0) return;
