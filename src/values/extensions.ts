@@ -79,7 +79,10 @@ export const ERROR_CLASSES: ReadonlyMap<string, ErrorConstructor> = new Map(
 
 /** Bounds on a value, so that neither a mistake nor hostile bytes exhaust the process. */
 export interface ValueLimits {
-  /** Levels of nesting. Default 512. A store's readers need at least what its writers have. */
+  /**
+   * Levels of nesting. Default 512. A store's readers need at least what its writers have. Saving takes the call stack for each level, so that
+   * some thousands (1,000 causes of an error) can be refused whatever is set here; what was saved loads in any process.
+   */
   readonly maxDepth: number;
   /** Bytes of one serialized value that is not bytes, a typed array or a string already. Default 1 GiB. */
   readonly maxBytes: number;
