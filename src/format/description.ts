@@ -1,4 +1,5 @@
 import { invalidArgument, StowageError } from '../errors.ts';
+import { isUserName } from '../storage/names.ts';
 import { isContentKey } from './content-names.ts';
 import { type ContentRef, readReferences } from './content-ref.ts';
 import type { JsonValue } from './json-value.ts';
@@ -228,8 +229,19 @@ function readEntry(row: Record<string, unknown>, what: string): ArtifactEntry {
   else if ('base64' in row) entry.inline = { base64: readString(row, 'base64', what) };
   else if ('own' in row) entry.own = readOwnValue(row, what);
   else entry.content = readStoredContent(row, what);
+  if (!isUserName(entry.name)) throw noName(what, entry.name);
   if (!isContentKey(entry.key)) throw noKey(what, entry.name);
   return entry;
+}
+
+/** Whoever makes files of artifacts relies on their names. */
+function noName(what: string, name: string): StowageError {
+  const artifact = name.slice(0, 80);
+  return new StowageError(
+    'RECORD_DAMAGED',
+    `${what} has an artifact of a name that nobody can give, ${JSON.stringify(artifact)}; restore it from a copy of the store.`,
+    { details: { what, artifact } },
+  );
 }
 
 function noKey(what: string, artifact: string): StowageError {

@@ -8,6 +8,7 @@ import { HERE } from '../../src/format/content-ref.ts';
 import { decodeRecord, encodeRecord } from '../../src/format/record.ts';
 import { EntrySigner } from '../../src/format/signing.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
+import { isUserName } from '../../src/storage/names.ts';
 import { contentOf, inlineEntry, keyOf } from '../cache/fixtures.ts';
 import { withFlippedBit } from '../content/storages.ts';
 import { propertyRuns, test } from '../property.ts';
@@ -27,7 +28,14 @@ const json = fc
 const inline = fc.oneof(fc.record({ json }), fc.record({ base64: fc.base64String() })) as fc.Arbitrary<{
   json: never;
 }>;
-const row = fc.record({ name, type: name, encoding: name, key: hex, bytes: integer, inline });
+const row = fc.record({
+  name: name.filter(isUserName),
+  type: name,
+  encoding: name,
+  key: hex,
+  bytes: integer,
+  inline,
+});
 const arbitraryEntry: fc.Arbitrary<Omit<CacheEntry, 'signedBy'>> = fc.record(
   {
     key: fc.constant(key),

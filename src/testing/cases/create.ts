@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { mapBounded } from '../../async/bounded-work.ts';
 import type { Durability } from '../../storage/contract.ts';
 import {
   assertBytes,
@@ -13,6 +14,8 @@ import {
 } from './case.ts';
 
 const RACERS = 50;
+const CONTESTED_NAMES = 100;
+const CONTESTED_AT_ONCE = 32;
 const DURABILITIES: readonly Durability[] = ['immediate', 'deferred', 'barrier'];
 
 export const createCases: readonly CaseBody[] = [
@@ -93,6 +96,22 @@ export const createCases: readonly CaseBody[] = [
         const winner = bodies[results.indexOf(true)] as Uint8Array;
         assertBytes((await storage.get(name))?.body, winner, "the winner's body");
       }
+    },
+  },
+  {
+    // A server that looks first and writes afterwards lets two through now and then: many names show it sooner than many racers.
+    name: `create: of two at once, for each of ${CONTESTED_NAMES} names, exactly one wins`,
+    requires: (capabilities) => capabilities.createIfAbsent,
+    async check({ storage, open, base }) {
+      const second = await open();
+      const bodies = [text('of the one'), text('of the other')] as const;
+      const names = Array.from({ length: CONTESTED_NAMES }, (_, i) => `${base}contested/${i}`);
+      await mapBounded(names, CONTESTED_AT_ONCE, async (name) => {
+        const won = await Promise.all([storage.create(name, bodies[0]), second.create(name, bodies[1])]);
+        assert.notEqual(won[0], won[1], `${name} has ${won[0] ? 'two owners' : 'no owner'}`);
+        const winner = won[0] ? bodies[0] : bodies[1];
+        assertBytes((await storage.get(name))?.body, winner, "the winner's body");
+      });
     },
   },
   {
