@@ -83,8 +83,10 @@ export function signerOf(keys: CacheSigningKeys | false | undefined): EntrySigne
   if (keys === false) return undefined;
   if (keys !== undefined) return new EntrySigner(keys);
   const text = process.env[CACHE_KEY_VARIABLE];
-  if (text === undefined || text === '') return undefined;
+  if (text === undefined) return undefined;
   try {
+    // A secret that did not arrive would else turn verification off, and nobody would notice.
+    if (text === '') throw invalid('it is empty');
     return new EntrySigner(text);
   } catch (error) {
     throw isStowageError(error) ? ofEnvironment(error) : error;

@@ -1,4 +1,5 @@
 import { invalidArgument, StowageError } from '../errors.ts';
+import { AMOUNT } from '../options/option-table.ts';
 import { type ByteRange, DEFAULT_MAX_GET_BYTES, type GetOptions, type ListOptions } from './contract.ts';
 
 /** A storage that was closed. */
@@ -32,7 +33,7 @@ export function readableRange(name: string, bytes: number, options: GetOptions):
   const { range, maxBytes = DEFAULT_MAX_GET_BYTES } = options;
   const offset = Math.min(range ? count('range.offset', range.offset) : 0, bytes);
   const length = Math.min(range ? count('range.length', range.length) : bytes, bytes - offset);
-  if (length <= maxBytes) return { offset, length };
+  if (length <= amount('maxBytes', maxBytes)) return { offset, length };
   throw new StowageError(
     'OBJECT_TOO_LARGE',
     `"${name}" has ${length} bytes to read, more than the ${maxBytes} allowed; raise maxBytes or read it by ranges.`,
@@ -47,6 +48,12 @@ export function readableRange(name: string, bytes: number, options: GetOptions):
  */
 export function listLimit(options: ListOptions): number {
   return options.limit === undefined ? Number.POSITIVE_INFINITY : count('limit', options.limit);
+}
+
+/** Any number, also no limit at all. */
+function amount(what: string, value: number): number {
+  if (AMOUNT.accepts(value)) return value;
+  throw invalidArgument(`${what} is ${value}; give ${AMOUNT.expects}.`, { what, value: String(value) });
 }
 
 function count(what: string, value: number): number {

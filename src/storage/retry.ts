@@ -2,6 +2,8 @@ import { performance } from 'node:perf_hooks';
 import { delay } from '../async/in-time.ts';
 import { LinkedAbort } from '../async/linked-abort.ts';
 import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
+import { checkMembers } from '../options/option-names.ts';
+import { AMOUNT, checkKinds, FUNCTION, type OptionTable, wholeNumber } from '../options/option-table.ts';
 import { isStream } from '../streams/body-stream.ts';
 import { closedError } from './checks.ts';
 import type {
@@ -45,6 +47,17 @@ export interface RetryOptions {
   sleep?: ((ms: number, signal?: AbortSignal) => Promise<void>) | undefined;
 }
 
+const RETRY_OPTIONS: OptionTable<RetryOptions> = {
+  maxAttempts: wholeNumber(1),
+  budgetMs: AMOUNT,
+  firstContactBudgetMs: AMOUNT,
+  baseDelayMs: AMOUNT,
+  maxDelayMs: AMOUNT,
+  nowMs: FUNCTION,
+  random: FUNCTION,
+  sleep: FUNCTION,
+};
+
 const STREAM_SPENT = 'Its body is a stream that was read already; call again with a new one.';
 
 /** The call that is being tried. */
@@ -74,8 +87,11 @@ export class RetryStorage extends StorageDecorator {
   readonly #waits = new Set<LinkedAbort>();
   #isClosed = false;
 
+  /** @throws StowageError `INVALID_ARGUMENT` */
   constructor(inner: DataStoreStorage, options: RetryOptions = {}) {
     super(inner);
+    checkMembers(options, 'RetryStorage', Object.keys(RETRY_OPTIONS));
+    checkKinds(options, RETRY_OPTIONS, ' of RetryStorage');
     this.#options = {
       maxAttempts: options.maxAttempts ?? 10,
       budgetMs: options.budgetMs ?? 120_000,

@@ -58,5 +58,5 @@ async function unverified({ content, signal }: StoreView, listed: ListedEntry): 
 }
 
 function isVerified({ problem }: ListedEntry, entry: CacheEntry | undefined): boolean | undefined {
-  return process.env[CACHE_KEY_VARIABLE] && entry ? problem === undefined : undefined;
+  return process.env[CACHE_KEY_VARIABLE] !== undefined && entry ? problem === undefined : undefined;
 }

@@ -119,7 +119,7 @@ describe('stowage cache show', () => {
     const unexplained = await stowage(signed, ['cache', 'explain', key]);
     expect(unexplained).toMatchObject({ code: 1, stderr: expect.stringContaining('not in the ring') });
 
-    vi.stubEnv('STOWAGE_CACHE_KEY', '');
+    vi.stubEnv('STOWAGE_CACHE_KEY', undefined);
     expect((await stowage(signed, ['cache', 'show', key])).stdout).toContain(
       'by 2026-03, not verified: STOWAGE_CACHE_KEY is not set',
     );

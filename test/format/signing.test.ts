@@ -105,8 +105,17 @@ describe('a ring', () => {
       inlineEntry('unsigned'),
     );
     expect(await cache.lookup(keyOf('b'))).toMatchObject({ status: 'miss', reason: 'unsigned' });
-    vi.stubEnv('STOWAGE_CACHE_KEY', '');
+    vi.stubEnv('STOWAGE_CACHE_KEY', undefined);
     expect(await new TaskCache(contentOf(storage)).lookup(keyOf('b'))).toMatchObject({ status: 'hit' });
+  });
+
+  it('of STOWAGE_CACHE_KEY that is empty is an error: a secret that did not arrive verifies nothing', () => {
+    vi.stubEnv('STOWAGE_CACHE_KEY', '');
+    const told = refused(() => new TaskCache(contentOf(new MemoryStorage())));
+    expect(told).toContain('The environment variable STOWAGE_CACHE_KEY cannot be used');
+    expect(told).toContain('it is empty');
+    expect(told).toContain('unset it');
+    expect(new TaskCache(contentOf(new MemoryStorage()), { signingKeys: false }).isSigned).toBe(false);
   });
 
   it('of STOWAGE_CACHE_KEY that cannot be used is told to be that one, by whoever passed none', () => {
