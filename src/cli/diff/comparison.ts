@@ -7,6 +7,7 @@ import type { Invocation } from '../invocation.ts';
 import type { OpenStore } from '../store.ts';
 import { countOf, formatCount } from '../ui/sizes.ts';
 import { Explainer, type ExplainLimits } from './explain.ts';
+import { reusedTasks } from './reused-tasks.ts';
 import { type ArtifactDiff, diffJson, diffTasks, isDifferent, sideOf, type TaskDiff } from './task-diff.ts';
 import type { ChangedParts } from './value-diff.ts';
 
@@ -37,6 +38,11 @@ export async function compare(
   limit: number,
 ): Promise<Comparison> {
   const [tasksOfA, tasksOfB] = [await tasksOf(view, a), await tasksOf(view, b)];
+  if (kind === 'runs') {
+    const reusedByB = await reusedTasks(view, b, tasksOfB, tasksOfA);
+    tasksOfA.push(...(await reusedTasks(view, a, tasksOfA, tasksOfB)));
+    tasksOfB.push(...reusedByB);
+  }
   const pairs: TaskPair[] =
     kind === 'tasks'
       ? [{ a: tasksOfA[0] as TaskView, b: tasksOfB[0] as TaskView }]
