@@ -36,7 +36,7 @@ import { checkOptionNames } from './options/option-names.ts';
 import { checkOptions, oneOf } from './options/option-table.ts';
 import type { CallOptions, DataStoreStorage } from './storage/contract.ts';
 import { validateUserName } from './storage/names.ts';
-import { openStorage } from './storage/open.ts';
+import { openStoreStorage } from './storage/open.ts';
 import { SerializerRegistry } from './values/registry.ts';
 import type { SerializerInfo } from './values/serializer.ts';
 
@@ -95,7 +95,7 @@ export class FlowDataStore implements AsyncDisposable {
     validateUserName(flowName, 'flow name');
     throwIfAborted(options.signal);
     const isAddress = typeof storage === 'string' || storage instanceof URL;
-    const opened = isAddress ? await openStorage(storage) : storage;
+    const opened = isAddress ? await openStoreStorage(storage) : storage;
     const context: AttemptContext = {
       content: new ContentAddressedStore(opened, contentOptions, {
         ...around,

@@ -28,6 +28,7 @@ import type { ValueSettings } from './artifact-staging.ts';
 import { AttemptTable } from './attempt-table.ts';
 import { AttemptView } from './attempt-view.ts';
 import { leaveToItself } from './failing-attempts.ts';
+import { noteEnded, noteOpen } from './forgotten-attempts.ts';
 import { inheritArtifacts } from './inherit-artifacts.ts';
 import { attemptFenced, contentLost } from './lost-attempts.ts';
 import { type Metadata, MetadataWriter } from './metadata-parts.ts';
@@ -101,6 +102,7 @@ export class OpenAttempt {
     this.#table = new AttemptTable(context, rawDataPath);
     this.#metadata = new MetadataWriter(context.content.storage, path, number);
     this.#logs = new LogWriter(context.content.storage, path, number);
+    noteOpen(this.#calls, this);
   }
 
   /** The attempt's number; one more than it was opened with, if it had to be closed after a fence. */
@@ -259,6 +261,7 @@ export class OpenAttempt {
   /** Ends the heartbeat: nobody will close the attempt, and a collector may give up on it. */
   async abandon(): Promise<void> {
     leaveToItself(this);
+    noteEnded(this.#calls);
     await this.#session.abandon();
   }
 
@@ -322,6 +325,7 @@ export class OpenAttempt {
     this.#ending ??= ending;
     this.#calls.close();
     leaveToItself(this);
+    noteEnded(this.#calls);
   }
 
   /**

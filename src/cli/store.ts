@@ -110,16 +110,17 @@ async function exists({ content }: OpenStore, invocation: Invocation): Promise<b
 }
 
 async function openFor<T>(invocation: Invocation, work: (store: OpenStore) => Promise<T>): Promise<T> {
-  const [{ ContentAddressedStore }, { defaultStorageUri }, { openStorage }, { watched }] = await Promise.all([
-    import('../content-addressed-store.ts'),
-    import('../default-storage.ts'),
-    import('../storage/open.ts'),
-    import('./watched-storage.ts'),
-  ]);
+  const [{ ContentAddressedStore }, { defaultStorageUri }, { openStoreStorage }, { watched }] =
+    await Promise.all([
+      import('../content-addressed-store.ts'),
+      import('../default-storage.ts'),
+      import('../storage/open.ts'),
+      import('./watched-storage.ts'),
+    ]);
   tellDamage(invocation);
   const address = invocation.options.store ?? defaultStorageUri();
   const decorate = (opened: DataStoreStorage): DataStoreStorage => watched(opened, invocation.waiting);
-  const storage = decorate(await openStorage(address));
+  const storage = decorate(await openStoreStorage(address));
   const content = new ContentAddressedStore(storage, {}, { home: address, decorate });
   const flows: FlowDataStore[] = [];
   try {

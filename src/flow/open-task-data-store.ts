@@ -4,7 +4,7 @@ import { checkDescribed } from '../attempts/inherit-artifacts.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
 import { artifactSubject, type SaveCall } from '../attempts/save-calls.ts';
-import { StowageError } from '../errors.ts';
+import { invalidArgument, StowageError } from '../errors.ts';
 import type { LogChoice } from '../format/log-names.ts';
 import type { ScrubbedLog } from '../logs/log-scrubbing.ts';
 import type { LogStreams } from '../logs/log-streams.ts';
@@ -22,6 +22,10 @@ import { checkNameList } from './task-selection.ts';
  */
 export class OpenTaskDataStore implements AsyncDisposable {
   readonly #attempt: OpenAttempt;
+
+  static {
+    refuseReading(OpenTaskDataStore.prototype);
+  }
 
   /**
    * For use by {@link FlowDataStore}.
@@ -283,6 +287,20 @@ export class OpenTaskDataStore implements AsyncDisposable {
         `Attempt ${this.pathspec} was disposed of before it was closed; call done() when its work is complete.`,
       ),
     );
+  }
+}
+
+/** Lets the calls of readers, which the types leave out, say how to read. */
+function refuseReading(writer: OpenTaskDataStore): void {
+  for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(TaskDataStore.prototype))) {
+    if (typeof value !== 'function' || name in writer) continue;
+    const refuse = function (this: OpenTaskDataStore): never {
+      throw invalidArgument(
+        `${name}() is for tasks opened for reading, and ${this.pathspec} is being written: nothing of it can be read before done(). Open it then by flow.getTaskDataStore(${JSON.stringify(this.pathspec)}).`,
+        { flow: this.flowName, pathspec: this.pathspec },
+      );
+    };
+    Object.defineProperty(writer, name, { value: refuse, configurable: true, writable: true });
   }
 }
 

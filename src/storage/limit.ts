@@ -108,7 +108,8 @@ export class LimitStorage extends StorageDecorator {
 
   async #limited<T>(options: CallOptions | undefined, call: () => Promise<T>): Promise<T> {
     throwIfAborted(options?.signal);
-    await this.#enter(this.#beginning, options?.signal);
+    if (this.#inFlight < this.#maxInFlight) this.#inFlight += 1;
+    else await this.#turn(this.#beginning, options?.signal);
     try {
       return await call();
     } finally {

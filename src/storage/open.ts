@@ -36,6 +36,10 @@ export type StorageFactory = (
 const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
 
 const DEFAULT_MAX_IN_FLIGHT = 64;
+/** Each call holds one file open, or a few while it syncs: far fewer than the 256 that macOS lets a process have. */
+const MAX_IN_FLIGHT_IN_FOLDER = 32;
+/** About ten seconds in all. */
+const FOLDER_RETRIES: RetryOptions = { maxAttempts: 30, budgetMs: 30_000, baseDelayMs: 5, maxDelayMs: 1_000 };
 
 /** The schemes of buckets, and what opens one: the storage of a service is loaded when it is used. */
 const BUCKETS: readonly (readonly [schemes: readonly string[], open: StorageFactory])[] = [
@@ -105,6 +109,27 @@ export async function openStorage(
       (uri.includes('://') ? '' : ` A path with a colon is written "./${uri.slice(0, 40)}".`),
     { details: { scheme, known } },
   );
+}
+
+/**
+ * Opens a storage for a store, as {@link openStorage} does. Around a folder lie the same decorators as around a cloud: what its system cannot
+ * do at the moment (too many open files, a busy file) is tried again, and a process that may have few files open has few calls under way.
+ *
+ * @throws StowageError as {@link openStorage}
+ */
+export async function openStoreStorage(uriOrPath: string | URL): Promise<DataStoreStorage> {
+  const storage = await openStorage(uriOrPath);
+  return storage instanceof LocalStorage ? new PatientFolder(storage) : storage;
+}
+
+class PatientFolder extends RetryStorage {
+  /** The absolute path of the folder. */
+  readonly root: string;
+
+  constructor(folder: LocalStorage) {
+    super(new LimitStorage(folder, MAX_IN_FLIGHT_IN_FOLDER), FOLDER_RETRIES);
+    this.root = folder.root;
+  }
 }
 
 function resilient(storage: DataStoreStorage, options: OpenStorageOptions): DataStoreStorage {

@@ -131,7 +131,11 @@ export class RetryStorage extends StorageDecorator {
     if (isStream(body)) return this.#createFromStream(what, body, inSteps);
     return this.#retry(what, async (attempt) => {
       if (await this.inner.create(name, body, inSteps)) return true;
-      return attempt > 1 && (await this.#bytesEqual(what, body)) !== undefined;
+      if (attempt === 1 || (await this.#bytesEqual(what, body)) === undefined) return false;
+      // Our own; but what failed may have been to make it durable.
+      const durability = options.durability === 'deferred' ? undefined : 'barrier';
+      await this.inner.persist([name], { signal: options.signal, durability });
+      return true;
     }).catch(throwReason);
   }
 

@@ -9,6 +9,19 @@ const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
 // biome-ignore lint/suspicious/noExplicitAny: the types are what is left out here
 type Untyped = any;
 
+describe('a task that is being written', () => {
+  it.each(['loadArtifacts', 'get', 'names', 'loadTyped', 'artifacts', 'loadMetadata', 'loadLogs'])(
+    'says of %s how it is read',
+    async (call) => {
+      const flow = await openFlow();
+      await flow.task(spec, async (task: Untyped) => {
+        const error = await errorOf(async () => task[call](['a']), 'INVALID_ARGUMENT');
+        expect(error.message).toContain('flow.getTaskDataStore("r1/fit/0/0")');
+      });
+    },
+  );
+});
+
 describe('misuse gets a typed error', () => {
   it.each<[string, (flow: Untyped) => Promise<unknown>, StowageErrorCode]>([
     ['a task without a spec', (flow) => flow.task(), 'INVALID_ARGUMENT'],

@@ -238,6 +238,12 @@ describe('RetryStorage', () => {
       expect(await storage.create('a', text('mine'))).toBe(true);
     });
 
+    it('makes its own durable, since what failed may have been that', async () => {
+      const { storage, calls } = setUp(first(2, { kind: 'after' }));
+      expect(await storage.create('a', text('mine'), { durability: 'barrier' })).toBe(true);
+      expect(calls.at(-1)).toBe('persist a');
+    });
+
     it("is not its own where another one's bytes are there", async () => {
       for (const theirs of ['other', 'more than mine', '']) {
         const { storage, memory } = setUp(first(1, { kind: 'before' }));
