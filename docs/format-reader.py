@@ -344,6 +344,8 @@ def read_task(store, flow, run, step, task, attempt=None):
         moved = description["table"]
         data = load(store, moved["key"], moved["copy"], moved.get("root"), moved["bytes"])
         table = decode_record(data, f"{base}: table", "artifact-table")
+    for row in table["artifacts"]:
+        ensure(is_user_name(row["name"]), f"{base}: an artifact of a name that nobody can give")
     return chosen, description, table["artifacts"], ".PURGED" in files
 
 
