@@ -115,7 +115,7 @@ describe('stowage finish', () => {
     [['F/godo', '--status', 'done'], 1, 'Flow F has no run godo. Did you mean good?'],
     [['Trian/r', '--status', 'done'], 1, 'The store has no flow Trian. Did you mean Train?'],
     [['F'], 2, 'F is a flow; its runs: stowage runs F'],
-    [[`${RUN}/fit`], 2, 'is too long: here a path is <flow>/<run>'],
+    [[`${RUN}/fit`], 2, 'is too long: here a path is <flow>[/<run>]'],
     [['F/good', '--status', 'ended'], 2, 'Allowed choices are done, failed'],
     [['F/good', '--status', 'done', '--error', 'x'], 2, '--error tells why a run failed'],
     [['F/good', '--error', ''], 2, '--error is empty'],
