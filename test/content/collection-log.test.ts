@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CollectionLog } from '../../src/content/writing/collection-log.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
@@ -10,10 +11,13 @@ import type { ContentRef } from '../../src/format/content-ref.ts';
 import { encodeRecord } from '../../src/format/record.ts';
 import { newSessionId } from '../../src/format/session-id.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
+import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
+import { test as property } from '../property.ts';
 import { contentOf } from './contents.ts';
 import { codeOf, damagesOf, freshStore, ObservedStorage } from './storages.ts';
 
+const HOUR_MS = 3_600_000;
 const session = newSessionId();
 const refs = (...names: string[]): ContentRef[] => names.map((name) => ({ place: '', kind: 'pack', name }));
 
@@ -41,14 +45,48 @@ async function putList(
 describe('the newest version', () => {
   test('that is older than what was read before is of another time: the store was put back', async () => {
     const storage = new MemoryStorage();
-    const log = new CollectionLog(storage);
+    let nowMs = 0;
+    const log = new CollectionLog(storage, () => nowMs);
     await put(storage, 1);
     await put(storage, 2);
     expect((await log.newest()).version).toBe(2);
     await storage.delete([collectionVersionName(2)]);
+    nowMs += HOUR_MS - 1;
+    expect((await log.newest()).version).toBe(2); // it is looked for by its successor
+    nowMs += 1;
     expect(await codeOf(log.newest())).toBe('STORE_GONE');
     await storage.delete([collectionVersionName(1)]);
     expect(await codeOf(log.newest())).toBe('STORE_GONE');
+  });
+
+  test('is listed where the storage does not say itself that the next one is absent', async () => {
+    const denied = new FaultStorage(new MemoryStorage(), (operation, name) =>
+      operation === 'get' && name === collectionVersionName(2) ? { kind: 'before' } : undefined,
+    );
+    const storage = new ObservedStorage(denied);
+    const log = new CollectionLog(storage);
+    await put(storage, 1, refs('a'));
+    expect((await log.newest()).version).toBe(1);
+    storage.calls.length = 0;
+    expect((await log.newest()).version).toBe(1);
+    expect(storage.calls).toEqual([`get ${collectionVersionName(2)}`, 'list gc/']);
+  });
+
+  const LOG_STEPS = fc.array(fc.constantFrom('proposed', 'read', 'hour', 'other reads'), { maxLength: 30 });
+  property.prop([LOG_STEPS])('is found by each process, however many came since it looked', async (steps) => {
+    const storage = new MemoryStorage();
+    let nowMs = 0;
+    const logs = [0, 1].map(() => new CollectionLog(storage, () => nowMs));
+    let version = 0;
+    for (const step of [...steps, 'read', 'other reads']) {
+      if (step === 'hour') nowMs += HOUR_MS;
+      else if (step === 'proposed') await put(storage, ++version, refs(`p${version}`));
+      else {
+        const state = await (logs[step === 'read' ? 0 : 1] as CollectionLog).newest();
+        expect(state.version).toBe(version);
+        expect(state.isCondemned(`p${version}`, '')).toBe(version > 0);
+      }
+    }
   });
 
   test('of a store that was never collected is 0, idle, also where a collector has begun to write lists', async () => {
@@ -58,17 +96,18 @@ describe('the newest version', () => {
     expect(await new CollectionLog(storage).newest()).toMatchObject({ version: 0, idle: true });
   });
 
-  test('is found by one LIST of one name, whatever the digits of its number', async () => {
+  test('is found by one LIST of one name, whatever the digits of its number, and then by one GET', async () => {
     const storage = new ObservedStorage(new MemoryStorage());
     const log = new CollectionLog(storage);
-    for (const version of [1, 2, 9, 10, 11, 99, 100, 123_456]) {
+    for (let version = 1; version <= 101; version += 1) {
       await put(storage, version);
       storage.calls.length = 0;
       expect((await log.newest()).version).toBe(version);
-      expect(storage.calls).toEqual(['list gc/', `get ${collectionVersionName(version)}`]);
+      const name = collectionVersionName(version);
+      expect(storage.calls.slice(1)).toEqual(['list gc/', `get ${name}`]);
       storage.calls.length = 0;
       await log.newest();
-      expect(storage.calls).toEqual(['list gc/']); // versions never change
+      expect(storage.calls).toEqual([`get ${collectionVersionName(version + 1)}`]); // versions never change
     }
   });
 
@@ -150,6 +189,7 @@ describe('damage stops saving rather than letting condemned content be relied on
   test('a version under another one’s name', async () => {
     const storage = new MemoryStorage();
     const record = { version: 1, state: 'idle', session, condemned: [], lists: [] } as const;
+    await put(storage, 1);
     await storage.create(collectionVersionName(2), encodeCollectionVersion(record));
     expect(await codeOf(new CollectionLog(storage).newest())).toBe('RECORD_DAMAGED');
   });

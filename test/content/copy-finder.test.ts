@@ -79,7 +79,7 @@ describe('the writer’s protocol, step by step', () => {
       const order = [
         storage.indexOf(/^create loose\/.*\.attempt\.json$/),
         storage.indexOf(/^create pins\//),
-        storage.indexOf(/^list gc\//),
+        storage.indexOf(/^get gc\//),
         storage.indexOf(/^list data\//),
         storage.indexOf(/^create loose\/.*\.metadata\.json$/),
         storage.indexOf(/^create loose\/.*\.DONE$/),
@@ -92,38 +92,56 @@ describe('the writer’s protocol, step by step', () => {
     },
   );
 
-  test('a large content: its packs are pinned after the manifest was read, the log is read again, only then they are looked at', async () => {
+  test('a large content: its key is pinned, the log read, and only then its copy and packs are looked at, without a pin of theirs', async () => {
     const memory = new MemoryStorage();
     await freshStore(memory).saveBlobs([LARGE]);
     const pack = await onlyName(memory, 'packs/');
     const storage = new ObservedStorage(memory);
     const [saved] = await freshStore(storage).saveBlobs([LARGE]);
     const { session, key, copy } = saved as SavedBlob;
-    expect(await pinsIn(memory, session)).toEqual([`key ${key}`, `pack ${pack}`]);
-    const manifestRead = storage.indexOf(new RegExp(`^get ${copy}$`));
-    const packPinned = storage.indexOf(new RegExp(`^create pins/${session}/00000001`), manifestRead);
-    const logRead = storage.indexOf(/^list gc\//, packPinned);
-    const packSeen = storage.indexOf(new RegExp(`^list ${pack}$`), logRead);
-    expect(manifestRead).toBeGreaterThan(storage.indexOf(/^list gc\//));
-    expect(packPinned).toBeGreaterThan(manifestRead);
-    expect(logRead).toBeGreaterThan(packPinned);
-    expect(packSeen).toBeGreaterThan(logRead);
-    expect(storage.indexOf(/packs\//)).toBe(packSeen);
+    expect(await pinsIn(memory, session)).toEqual([`key ${key}`]);
+    const order = [
+      storage.indexOf(/^create pins\//),
+      storage.indexOf(/^get gc\//),
+      storage.indexOf(new RegExp(`^get ${copy}$`)),
+      storage.indexOf(new RegExp(`^list ${pack}$`)),
+    ];
+    expect(order).toEqual([...order].sort((x, y) => x - y));
+    expect(storage.indexOf(/packs\//)).toBe(order[3]);
   });
 
-  test('a plain object: pinned after its locator was read, the log is read again, only then it is looked at', async () => {
+  test('a plain object: its key is pinned, the log read, and only then it is looked at', async () => {
     const memory = new MemoryStorage();
     await freshStore(memory).saveData([{ name: 'x', data: LARGE }]);
     const plain = await onlyName(memory, 'plain/');
     const storage = new ObservedStorage(memory);
     const [saved] = await freshStore(storage).saveData([{ name: 'y', data: LARGE }]);
     expect(saved?.uri).toBe(memory.uri(plain));
-    expect(await pinsIn(memory, saved?.session)).toEqual([`key ${saved?.key}`, `plain ${plain}`]);
-    const pinned = storage.indexOf(/^create pins\/.*\/00000001/);
-    const logRead = storage.indexOf(/^list gc\//, pinned);
-    const seen = storage.indexOf(new RegExp(` ${plain}`));
-    expect(logRead).toBeGreaterThan(pinned);
-    expect(seen).toBeGreaterThan(logRead);
+    expect(await pinsIn(memory, saved?.session)).toEqual([`key ${saved?.key}`]);
+    const logRead = storage.indexOf(/^get gc\//);
+    expect(logRead).toBeGreaterThan(storage.indexOf(/^create pins\//));
+    expect(storage.indexOf(new RegExp(` ${plain}`))).toBeGreaterThan(logRead);
+  });
+
+  test('a pack that is condemned when the key was pinned is no hit, though the copy that names it is not', async () => {
+    const memory = new MemoryStorage();
+    await freshStore(memory).saveBlobs([LARGE]);
+    const pack = await onlyName(memory, 'packs/');
+    const condemned = [{ place: '', kind: 'pack' as const, name: pack }];
+    const version = { version: 1, state: 'final' as const, session: newSessionId(), condemned, lists: [] };
+    await memory.create(collectionVersionName(1), encodeCollectionVersion(version));
+    await freshStore(memory).saveBlobs([LARGE]);
+    expect(await namesOf(memory, 'packs/')).toHaveLength(2);
+    expect(await namesOf(memory, 'manifests/')).toHaveLength(2);
+  });
+
+  test('a pack of a hit is pinned, and looked at anew, before its chunks serve another content', async () => {
+    const memory = new MemoryStorage();
+    const store = freshStore(memory);
+    await store.saveBlobs([LARGE]);
+    const pack = await onlyName(memory, 'packs/');
+    const [saved] = await store.saveBlobs([LARGE, Buffer.concat([LARGE, Buffer.from('more')])]);
+    expect(await pinsIn(memory, (saved as SavedBlob).session)).toContain(`pack ${pack}`);
   });
 
   test('what this process knows is pinned with its packs before the log is read, and is not looked at in the network', async () => {
@@ -135,11 +153,11 @@ describe('the writer’s protocol, step by step', () => {
     storage.calls.length = 0;
     const [saved] = await store.saveBlobs([LARGE]);
     expect(await pinsIn(memory, saved?.session)).toEqual([`key ${saved?.key}`, `pack ${pack}`]);
-    expect(storage.indexOf(/^list gc\//)).toBeGreaterThan(storage.indexOf(/^create pins\//));
+    expect(storage.indexOf(/^get gc\//)).toBeGreaterThan(storage.indexOf(/^create pins\//));
     expect(storage.calls.filter((call) => /data\/|manifests\/|packs\//.test(call))).toEqual([]);
   });
 
-  test('what another session of this process wrote meanwhile is pinned, packs included, before it is relied on', async () => {
+  test('what another session of this process wrote meanwhile is relied on by the pin of its key', async () => {
     const storage = new ObservedStorage(new MemoryStorage(), { localReads: false });
     const store = freshStore(storage);
     const saved = await Promise.all([0, 1, 2].map(() => store.saveBlobs([LARGE])));
@@ -147,7 +165,8 @@ describe('the writer’s protocol, step by step', () => {
     const packOwner = pack.split('/')[1];
     for (const [blob] of saved) {
       if (blob?.session === packOwner) continue;
-      expect(await pinsIn(storage, blob?.session)).toContain(`pack ${pack}`);
+      expect(await pinsIn(storage, blob?.session)).toEqual([`key ${blob?.key}`]);
+      expect(blob?.copy).toBe(saved.find(([first]) => first?.session === packOwner)?.[0]?.copy);
     }
   });
 
@@ -160,7 +179,7 @@ describe('the writer’s protocol, step by step', () => {
     const [near] = await store.saveBlobs([Buffer.concat([LARGE, contentOf(100_000, 9)])]);
     expect(await pinsIn(storage, near?.session)).toContain(`pack ${pack}`);
     const pinned = storage.indexOf(/^create pins\/.*\/00000001/);
-    const logRead = storage.indexOf(/^list gc\//, pinned);
+    const logRead = storage.indexOf(/^get gc\//, pinned);
     expect(storage.indexOf(new RegExp(` ${pack}`))).toBeGreaterThan(logRead);
     expect(logRead).toBeGreaterThan(pinned);
   });
@@ -251,12 +270,12 @@ describe('what the newest version condemns', () => {
     expect(second?.copy).toBe(first?.copy);
   });
 
-  test('a version that appears after the pack was pinned counts', async () => {
+  test('a version that appears while the key is pinned counts for the copy and its packs', async () => {
     const storage = new ObservedStorage(new MemoryStorage());
     const [first] = await freshStore(storage).saveBlobs([LARGE]);
     const pack = await onlyName(storage, 'packs/');
     storage.before = async (operation, name) => {
-      if (operation !== 'create' || !name.startsWith('pins/') || !name.includes('/00000001')) return;
+      if (operation !== 'create' || !name.startsWith('pins/') || !name.includes('/00000000')) return;
       storage.before = () => {};
       await writeVersion(storage, 1, 'proposed', [pack, first?.copy as string]);
     };
@@ -347,11 +366,7 @@ describe('rely, for work that is closed again after a fence', () => {
     expect((await writer.rely([small as SavedBlob]))[0]?.copy).toBe(small?.copy);
     expect((await writer.rely([large as SavedBlob]))[0]?.copy).toBe(large?.copy);
     const pack = await onlyName(storage, 'packs/');
-    expect(await pinsIn(storage, writer.id)).toEqual([
-      `key ${small?.key}`,
-      `key ${large?.key}`,
-      `pack ${pack}`,
-    ]);
+    expect(await pinsIn(storage, writer.id)).toEqual([`key ${small?.key}`, `key ${large?.key}`]);
     await writeVersion(storage, 1, 'proposed', [small?.copy as string, pack]);
     const next = await openSession(freshStore(storage));
     expect((await next.rely([small as SavedBlob]))[0]).toBeUndefined();

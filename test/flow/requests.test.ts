@@ -42,8 +42,8 @@ describe('how many requests', () => {
     // In memory and on disk every hit is looked at as well: one LIST, one read, one sync each.
     expect(storage.snapshot()).toMatchObject({
       create: { calls: 4 },
-      list: { calls: 1 + 20 },
-      get: { calls: 20 },
+      list: { calls: 20 },
+      get: { calls: 1 + 20 },
     });
   });
 });

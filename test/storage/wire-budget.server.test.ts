@@ -23,7 +23,7 @@ const BUDGET: Record<keyof typeof WORKS, number> = {
   '20 load': 4,
   'large new': 10,
   'large known': 5,
-  'large elsewhere': 10,
+  'large elsewhere': 8,
   'huge up': 13,
   'huge down': 16,
 };
@@ -71,6 +71,7 @@ describe('requests on the wire', () => {
           expect(counts.write?.wire).toEqual({ PUT: 3 });
           expect(counts.read?.wire).toEqual({ GET: 2, LIST: 1 });
           expect(counts['20 known']?.wire).toEqual({ PUT: 4 });
+          expect(counts['large elsewhere']?.wire).toEqual({ PUT: 4, GET: 2, LIST: 2 });
           expect(counts['20 load']?.wire).toEqual({ GET: 3, LIST: 1 });
           expect(counts['huge down']?.wire).toEqual({ GET: 15, LIST: 1 });
         },

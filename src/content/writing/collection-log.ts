@@ -1,4 +1,4 @@
-import { StowageError } from '../../errors.ts';
+import { isStowageError, StowageError, throwIfAborted } from '../../errors.ts';
 import {
   COLLECTION_LISTS,
   collectionVersionName,
@@ -24,29 +24,61 @@ export interface CollectionState {
   isCondemned(objectName: string, place: string): boolean;
 }
 
+/** A log can be put back, by a restore or a rule of the bucket, which only a LIST shows: once in this time, in milliseconds. */
+const LIST_EVERY_MS = 60 * 60 * 1000;
+
 /** Reads the newest version; remembers it, since versions never change. */
 export class CollectionLog {
   readonly #storage: DataStoreStorage;
+  readonly #nowMs: () => number;
   #known: CollectionState = stateOf(0, true, []);
+  /** When a LIST last told the newest version; before the first one, when this began. */
+  #listedAtMs: number;
 
-  constructor(storage: DataStoreStorage) {
+  /** @param nowMs - a clock that never goes back */
+  constructor(storage: DataStoreStorage, nowMs: () => number = () => performance.now()) {
     this.#storage = storage;
+    this.#nowMs = nowMs;
+    this.#listedAtMs = nowMs();
   }
 
-  /** One LIST, and one GET where the version is new to this process. */
+  /**
+   * One GET where no version is newer than the one that this process knows: versions have no gaps, so that the absence of the next
+   * one tells. Otherwise, and once an hour, a LIST tells the newest, which is read by a GET.
+   *
+   * @throws StowageError `STORE_GONE` where the log was put back; `RECORD_DAMAGED`
+   */
   async newest(options: CallOptions = {}): Promise<CollectionState> {
+    if (await this.#isStillNewest(options)) return this.#known;
     for (;;) {
       const version = await this.#newestVersion(options);
-      if (version === this.#known.version) return this.#known;
+      if (version === this.#known.version) {
+        this.#listedAtMs = this.#nowMs();
+        return this.#known;
+      }
       // Versions are never removed: what is known of this store is of another time.
       if (version < this.#known.version) throw goneError(this.#storage.uri('gc'), 'replaced');
       const state = await this.#read(version, options);
       // A list that is gone was deleted under a newer version: look again.
       if (state) {
+        this.#listedAtMs = this.#nowMs();
         this.#known = state;
         return state;
       }
       if (version === (await this.#newestVersion(options))) throw missingList(this.#storage, version);
+    }
+  }
+
+  /** Only the storage's own word that an object is absent counts: after any other answer the LIST decides. */
+  async #isStillNewest({ signal }: CallOptions): Promise<boolean> {
+    if (this.#nowMs() - this.#listedAtMs >= LIST_EVERY_MS) return false;
+    const next = collectionVersionName(this.#known.version + 1);
+    try {
+      return (await this.#storage.get(next, { signal, range: { offset: 0, length: 1 } })) === undefined;
+    } catch (error) {
+      throwIfAborted(signal);
+      if (isStowageError(error)) return false; // as where only who may list is told what is absent
+      throw error;
     }
   }
 

@@ -137,7 +137,7 @@ export class CopyFinder {
     if (wanted.isAbsent && !this.#rechecks()) return undefined;
     for (const copy of await listCopies(this.#place.storage, wanted.folder, wanted.key, options)) {
       if (copy.marked || this.#isLost(copy.name, state)) continue;
-      const whole = await this.#inspect(copy, wanted, options);
+      const whole = await this.#inspect(copy, wanted, state, options);
       if (whole && fits(whole, wanted)) return this.learn(whole, state);
     }
     if (known && !wanted.plain) this.#place.knownCopies.delete(wanted.key);
@@ -201,14 +201,19 @@ export class CopyFinder {
   }
 
   /** Looks at a copy and what it names; what is found damaged is marked, and is no hit. */
-  async #inspect(copy: ListedCopy, wanted: Wanted, options: CallOptions): Promise<WholeCopy | undefined> {
+  async #inspect(
+    copy: ListedCopy,
+    wanted: Wanted,
+    state: CollectionState,
+    options: CallOptions,
+  ): Promise<WholeCopy | undefined> {
     const place = this.#place;
     const { storage } = place;
     try {
       const whole =
         copy.folder === 'data'
           ? await this.#inspectData(copy, wanted, options)
-          : await this.#inspectDescription(copy, wanted, options);
+          : await this.#inspectDescription(copy, wanted, state, options);
       if (!whole) return undefined;
       if (place.settings.verifyHits) await place.reader.verifyCopy(copy.name, options);
       await storage.persist([copy.name], options);
@@ -251,20 +256,21 @@ export class CopyFinder {
     };
   }
 
-  /** Pins what a copy names, reads the newest version again, and only then checks it. */
+  /**
+   * Checks what a copy names against the version that was read once the key was pinned: a pinned key keeps its copies, and these their
+   * packs, so that they need no pin of their own.
+   */
   async #inspectDescription(
     copy: ListedCopy,
     wanted: Wanted,
+    state: CollectionState,
     options: CallOptions,
   ): Promise<WholeCopy | undefined> {
     const place = this.#place;
     const whole = await place.reader.describeCopy(copy.name, options);
     if (!whole) return undefined;
     if (whole.stored.bytes !== (wanted.bytes ?? whole.stored.bytes)) throw misfit(copy.name);
-    await this.#session.pin(this.#pinsOf(whole), options);
-    const state = await place.log.newest(options);
-    if (state.isCondemned(copy.name, place.id)) return undefined;
-    if (!(await this.#packs.mayUsePacks(whole.packs, options, state))) return undefined;
+    if (!(await this.#packs.holdCopy(whole.packs, state, options))) return undefined;
     if (whole.plain && !(await this.#mayUseObject(whole.plain, whole.stored.bytes, state, options)))
       return undefined;
     return whole;

@@ -63,18 +63,14 @@ export class PackFinder {
   /**
    * Tells whether packs may be relied on: they are pinned, the newest version read after that condemns none, and they are there, whole
    * in length and unmarked (step 4 of the writer's protocol). Each is asked about once a session; those of one call together.
-   *
-   * @param readAfterPins the newest version, where they were pinned and it was read after that
    */
-  async mayUsePacks(
-    packs: readonly PackEntry[],
-    options: CallOptions,
-    readAfterPins?: CollectionState,
-  ): Promise<boolean> {
+  async mayUsePacks(packs: readonly PackEntry[], options: CallOptions): Promise<boolean> {
     if (packs.some(({ name }) => this.#place.reader.hasFoundDamaged(name))) return false;
     const fresh = packs.filter(({ name }) => !this.#usablePacks.has(name));
     if (fresh.length > 0) {
-      const checked = this.#checkPacks(fresh, options, readAfterPins);
+      const checked = this.#pinAndReadLog(fresh, options).then((state) =>
+        this.#checkPacks(fresh, state, options),
+      );
       for (const { name } of fresh) {
         const usable = checked.then((names) => names.has(name));
         this.#usablePacks.set(name, usable);
@@ -88,7 +84,7 @@ export class PackFinder {
       const isOfAnother = isStowageError(error, 'ABORTED') && !options.signal?.aborted;
       // Whoever asked first was aborted, which is no reason for this call to end.
       if (!isOfAnother || fresh.length === packs.length) throw error;
-      return this.mayUsePacks(packs, options, readAfterPins);
+      return this.mayUsePacks(packs, options);
     }
   }
 
@@ -96,13 +92,27 @@ export class PackFinder {
     return packPlaceOf(name).session === this.#session.id;
   }
 
-  /** The names of those that are usable. */
+  /**
+   * Tells whether the packs of a copy are whole, by a version that was read once its key was pinned. The key keeps them for that copy
+   * alone: {@link mayUsePacks} pins them where their chunks are to serve another content.
+   */
+  async holdCopy(
+    packs: readonly PackEntry[],
+    state: CollectionState,
+    options: CallOptions,
+  ): Promise<boolean> {
+    if (packs.some(({ name }) => this.#place.reader.hasFoundDamaged(name))) return false;
+    return (
+      (await this.#checkPacks(packs, state, options)).size === new Set(packs.map(({ name }) => name)).size
+    );
+  }
+
+  /** The names of those that are usable, by a version of the collector's log. */
   async #checkPacks(
     packs: readonly PackEntry[],
+    state: CollectionState,
     options: CallOptions,
-    readAfterPins: CollectionState | undefined,
   ): Promise<Set<string>> {
-    const state = readAfterPins ?? (await this.#pinAndReadLog(packs, options));
     const spared = packs.filter(({ name }) => !state.isCondemned(name, this.#place.id));
     const presences = await lookAtPacks(
       this.#place.storage,
