@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { delay } from '../async/in-time.ts';
 import { LinkedAbort } from '../async/linked-abort.ts';
-import { isStowageError, StowageError, throwIfAborted } from '../errors.ts';
+import { isInstance, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { checkMembers } from '../options/option-names.ts';
 import { AMOUNT, checkKinds, FUNCTION, type OptionTable, wholeNumber } from '../options/option-table.ts';
 import { isStream } from '../streams/body-stream.ts';
@@ -316,7 +316,7 @@ class NotRepeatable {
 }
 
 function throwReason(error: unknown): never {
-  throw error instanceof NotRepeatable ? error.reason : error;
+  throw isInstance(error, NotRepeatable) ? error.reason : error;
 }
 
 function isUnavailable(error: unknown): error is StowageError {

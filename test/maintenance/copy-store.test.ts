@@ -554,11 +554,11 @@ describe('the collector of the target', () => {
     await copyStore({ from, to });
     const opened = to.indexOf(/^create loose\/.*attempt\.json/);
     const pinned = to.indexOf(/^create pins\//, opened);
-    const read = to.indexOf(/^list gc\//, pinned);
+    const read = to.indexOf(/^get gc\//, pinned);
     const looked = to.indexOf(/^list data\//, read);
     const written = to.indexOf(/^create data\//, looked);
     const attempt = to.indexOf(/^create flows\/.*attempt\.json/, written);
-    const again = to.indexOf(/^list gc\//, attempt);
+    const again = to.indexOf(/^get gc\//, attempt);
     const done = to.indexOf(/^create flows\/.*DONE/, again);
     const released = to.indexOf(/^create loose\/.*DONE/, done);
     expect([opened, pinned, read, looked, written, attempt, again, done, released].includes(-1)).toBe(false);
