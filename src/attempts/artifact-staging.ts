@@ -37,7 +37,7 @@ const GATHER_COUNT = 256;
 const MAX_TURN_MS = 20;
 
 /** An artifact whose value refers to content. */
-type Referring = Pick<TableRow, 'refs'> & { name: string };
+type Referring = Pick<SerializedArtifact, 'refs'> & { name: string };
 
 /** A value that becomes content. */
 interface LargeValue extends SerializedArtifact {
@@ -175,7 +175,8 @@ export class ArtifactStaging {
     };
     // Written out: to spread and to add takes 4 microseconds a value.
     const entry: ArtifactEntry = info === undefined ? row : { info, ...row };
-    this.#add({ entry, refs });
+    if (refs.length > 0) entry.refs = refs;
+    this.#add({ entry });
     return undefined;
   }
 
@@ -197,10 +198,12 @@ export class ArtifactStaging {
   #addStored(values: readonly LargeValue[], stored: readonly StoredValue[]): void {
     values.forEach((value, index) => {
       const { within, ...where } = stored[index] as StoredValue;
-      const { name, type, encoding, info } = value;
+      const { name, type, encoding, info, refs } = value;
       // With the length that was stored: the value's own memory may have been given away since.
       const row = { name, type, encoding, ...where };
-      this.#add({ entry: info === undefined ? row : { info, ...row }, refs: value.refs, within });
+      const entry: ArtifactEntry = info === undefined ? row : { info, ...row };
+      if (refs.length > 0) entry.refs = refs;
+      this.#add({ entry, within });
     });
   }
 

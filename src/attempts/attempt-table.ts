@@ -3,9 +3,10 @@ import type { StreamOptions } from '../content/writing/content-writer.ts';
 import { ownObjectsOf } from '../content/writing/own-writer.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import { CHUNKED_FROM_BYTES } from '../format/content-names.ts';
-import { type ContentRef, refId } from '../format/content-ref.ts';
-import type { ArtifactTable } from '../format/description.ts';
+import { refId } from '../format/content-ref.ts';
+import type { ArtifactEntry, ArtifactTable } from '../format/description.ts';
 import type { OwnObject } from '../format/own-values.ts';
+import { referencesIn } from '../format/refs.ts';
 import type { StoredContent } from '../format/stored-content.ts';
 import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
@@ -103,7 +104,7 @@ export class AttemptTable {
     const readAgain = again && (() => whileOpen(again(), call));
     const content = await session.putStream(rest, { again: readAgain, compression, place, signal });
     const { key, bytes } = content;
-    return [{ entry: { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content }, refs: [] }];
+    return [{ entry: { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content } }];
   }
 
   /** Names what was staged, but for names that a later call has taken. */
@@ -128,7 +129,7 @@ export class AttemptTable {
    */
   async revalidate(former: AttemptView, session: Session, options: CallOptions): Promise<string[]> {
     const rows = [...this.#rows].filter(([, { entry }]) => entry.content);
-    const missing = new Set((await session.relyOnRefs(refsOf([...this.#rows.values()]), options)).map(refId));
+    const missing = new Set((await session.relyOnRefs(referencesIn(this.#entries()), options)).map(refId));
     const contents = await session.rely(
       rows.map(([, { entry }]) => entry.content as StoredContent),
       options,
@@ -137,9 +138,9 @@ export class AttemptTable {
     const moved = await copyValues(former, own, session, { ...this.storing, samePlace: true }, options);
     const lost: string[] = [];
     // Rows change together: a failure before this leaves each where its bytes are.
-    rows.forEach(([name, { entry, refs }], index) => {
+    rows.forEach(([name, { entry }], index) => {
       const content = contents[index];
-      if (content) this.#rows.set(name, { entry: { ...entry, content }, refs });
+      if (content) this.#rows.set(name, { entry: { ...entry, content } });
       else lost.push(name);
     });
     own.forEach(({ entry: { name } }, index) => {
@@ -147,16 +148,19 @@ export class AttemptTable {
       if (row && !(row instanceof StowageError)) this.#rows.set(name, row);
       else lost.push(name);
     });
-    for (const [name, { refs }] of this.#rows)
-      if (missing.size > 0 && refs.some((ref) => missing.has(refId(ref)))) lost.push(name);
+    for (const { name, refs } of this.#entries())
+      if (missing.size > 0 && refs?.some((ref) => missing.has(refId(ref)))) lost.push(name);
     for (const name of lost) this.#rows.delete(name);
     return [...new Set(lost)];
   }
 
   /** The table as a description holds it, but for what is `omitted`. */
   toTable(omitted: ReadonlySet<string> = NOTHING): ArtifactTable {
-    const rows = [...this.#rows.values()].filter(({ entry }) => !omitted.has(entry.name));
-    return { artifacts: rows.map((row) => row.entry), refs: refsOf(rows) };
+    return { artifacts: this.#entries().filter(({ name }) => !omitted.has(name)) };
+  }
+
+  #entries(): ArtifactEntry[] {
+    return [...this.#rows.values()].map(({ entry }) => entry);
   }
 
   /** The attempt's own objects that hold values of its rows. */
@@ -176,12 +180,4 @@ async function* whileOpen(source: AsyncIterable<Uint8Array>, call: SaveCall): As
     call.ensureMayCommit();
     yield piece;
   }
-}
-
-/** The references of rows, each once. Rows that were inherited share one list. */
-function refsOf(rows: readonly TableRow[]): ContentRef[] {
-  const refs = new Map<string, ContentRef>();
-  for (const shared of new Set(rows.map((row) => row.refs)))
-    for (const ref of shared) refs.set(refId(ref), ref);
-  return [...refs.values()];
 }

@@ -1,6 +1,5 @@
 import type { ContentStore } from '../content/content-store.ts';
 import { invalidArgument, isStowageError, StowageError, type StowageErrorCode } from '../errors.ts';
-import type { ContentRef } from '../format/content-ref.ts';
 import type { ArtifactEntry, ArtifactTable } from '../format/description.ts';
 import { formatPathspec } from '../format/pathspec.ts';
 import type { CallOptions } from '../storage/contract.ts';
@@ -62,11 +61,6 @@ export class AttemptView {
   /** `flow/run/step/task/attempt`, by which other attempts name it. */
   get fullPathspec(): string {
     return `${this.flow}/${this.pathspec}`;
-  }
-
-  /** The contents that references inside its values point at. They belong to the table as a whole. */
-  get refs(): readonly ContentRef[] {
-    return this.facts.described?.table().refs ?? [];
   }
 
   /** The names of the artifacts, in the order in which they were saved. */

@@ -2,8 +2,9 @@ import type { ContentStore } from '../content/content-store.ts';
 import { invalidArgument, StowageError } from '../errors.ts';
 import { listAttempts } from '../format/attempt-files.ts';
 import type { ContentKey } from '../format/content-names.ts';
-import type { ContentRef } from '../format/content-ref.ts';
+import { type ContentRef, refId } from '../format/content-ref.ts';
 import type { ArtifactEntry } from '../format/description.ts';
+import { referencesIn } from '../format/refs.ts';
 import type { StoredContent } from '../format/stored-content.ts';
 import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
@@ -12,8 +13,8 @@ import type { TableRow } from './stored-values.ts';
 import { copyValues, type Storing } from './stored-values.ts';
 
 /**
- * Rows of other attempts of the same store, by name. Their content, and what they refer to, is relied on where it
- * lies; values that are the origin's own are copied. References inside values belong to a table as a whole, so that all of an origin's are kept.
+ * Rows of other attempts of the same store, by name. Their content, and what their values refer to, is relied on where it lies; values
+ * that are the origin's own are copied.
  *
  * @throws StowageError `ARTIFACT_NOT_FOUND`, `ATTEMPT_NOT_DONE`, `CONTENT_PURGED`, `CONTENT_NOT_FOUND`;
  * `INVALID_ARGUMENT` for an attempt of another store
@@ -72,22 +73,21 @@ async function inheritFrom(
   storing: Storing,
   options: CallOptions,
 ): Promise<TableRow[]> {
-  const { refs } = origin;
-  const asTheyAre = entries.map((entry) => ({ entry, refs }));
+  const asTheyAre = entries.map((entry) => ({ entry }));
   const stored = entries.filter((entry) => entry.content);
   const contents = stored.map((entry) => entry.content as StoredContent);
   const own = asTheyAre.filter(({ entry }) => entry.own);
-  if (contents.length + refs.length + own.length === 0) return asTheyAre;
+  if (contents.length + own.length === 0 && !entries.some(({ refs }) => refs)) return asTheyAre;
   checkKept(origin, entries);
   const copied = await copyValues(origin, own, session, storing, options);
   const copies = new Map(own.map((row, index) => [row.entry, copied[index]]));
-  const found = await relyOnOrigin(origin, contents, session, options);
+  const found = await relyOnOrigin(origin, entries, contents, session, options);
   return asTheyAre.map((row) => {
     const { entry } = row;
     if (entry.inline) return row;
     if (entry.content) {
       const content = found.get(entry.key);
-      if (content) return { entry: { ...entry, content }, refs };
+      if (content) return { entry: { ...entry, content } };
     }
     const copy = copies.get(entry);
     if (!copy || copy instanceof StowageError) throw gone(origin, entry, copy);
@@ -95,20 +95,21 @@ async function inheritFrom(
   });
 }
 
-/** The contents of an origin's rows and references as the session may rely on them, by key; without a look where its records do. */
+/** Relies on what an origin's rows name. Resolves to their contents by key; without a look where its records do. */
 async function relyOnOrigin(
   origin: AttemptView,
+  entries: readonly ArtifactEntry[],
   contents: readonly StoredContent[],
   session: Session,
   options: CallOptions,
 ): Promise<Map<ContentKey, StoredContent | undefined>> {
-  const { refs } = origin;
+  const refs = referencesIn(entries);
   if (contents.length + refs.length === 0) return new Map();
   const stands = (): Promise<boolean> => stillStands(origin, options);
   if (await session.relyOnDescribed(contents, refs, stands, options))
     return new Map(contents.map((content) => [content.key, content]));
   const [missing] = await session.relyOnRefs(refs, options);
-  if (missing) throw goneRef(origin, missing);
+  if (missing) throw goneRef(origin, entries, missing);
   const found = await session.rely(contents, options);
   return new Map(contents.map(({ key }, index) => [key, found[index]]));
 }
@@ -135,11 +136,17 @@ function otherStore({ fullPathspec, flow, pathspec }: AttemptView): StowageError
   );
 }
 
-function goneRef({ flow, pathspec }: AttemptView, { kind, name }: ContentRef): StowageError {
+function goneRef(
+  { flow, pathspec }: AttemptView,
+  entries: readonly ArtifactEntry[],
+  missing: ContentRef,
+): StowageError {
+  const { kind, name } = missing;
+  const artifact = entries.find(({ refs }) => refs?.some((ref) => refId(ref) === refId(missing)))?.name;
   return new StowageError(
     'CONTENT_NOT_FOUND',
-    `Values of ${pathspec} refer to the ${kind} ${name}, of which nothing whole is in the store, so that they cannot be passed on. Run the task again.`,
-    { details: { flow, pathspec, kind, name } },
+    `Artifact ${artifact} of ${pathspec} refers to the ${kind} ${name}, of which nothing whole is in the store, so that it cannot be passed on. Run the task again.`,
+    { details: { flow, pathspec, artifact, kind, name } },
   );
 }
 

@@ -2,7 +2,7 @@ import { mapBounded } from '../async/bounded-work.ts';
 import type { ContentInput } from '../content/writing/content-writer.ts';
 import type { WrittenObject } from '../content/writing/own-writer.ts';
 import { isStowageError, type StowageError } from '../errors.ts';
-import { type ContentRef, HERE } from '../format/content-ref.ts';
+import { HERE } from '../format/content-ref.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
@@ -10,10 +10,9 @@ import { ELEMENT_TYPES } from '../values/element-types.ts';
 import { type AttemptView, CONTENT_FAULTS } from './attempt-view.ts';
 import { batchesOf } from './own-values.ts';
 
-/** A row, the contents that references inside the value point at, and the attempt's own object that holds the value, if one does. */
+/** A row, and the attempt's own object that holds the value, if one does. */
 export interface TableRow {
   entry: ArtifactEntry;
-  refs: readonly ContentRef[];
   within?: WrittenObject | undefined;
 }
 
@@ -118,9 +117,9 @@ export async function copyValues(
 }
 
 /** The row, with its bytes where they were stored now. */
-export function movedRow({ entry, refs }: TableRow, { within, ...where }: StoredValue): TableRow {
+export function movedRow({ entry }: TableRow, { within, ...where }: StoredValue): TableRow {
   const { content: _content, own: _own, ...rest } = entry;
-  return { entry: { ...rest, ...where }, refs, within };
+  return { entry: { ...rest, ...where }, within };
 }
 
 /** The width of the elements of an artifact's bytes, for byte-grouped compression. */

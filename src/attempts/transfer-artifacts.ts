@@ -2,7 +2,9 @@ import type { ContentStore } from '../content/content-store.ts';
 import type { ContentInput } from '../content/writing/content-writer.ts';
 import { invalidArgument, StowageError, throwIfAborted } from '../errors.ts';
 import { CHUNKED_FROM_BYTES } from '../format/content-names.ts';
+import { HERE } from '../format/content-ref.ts';
 import type { ArtifactEntry } from '../format/description.ts';
+import { referencesIn } from '../format/refs.ts';
 import type { StoredContent } from '../format/stored-content.ts';
 import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
@@ -30,15 +32,14 @@ export async function transferArtifacts(
 ): Promise<TableRow[]> {
   checkDescribed(origin);
   const entries = entriesOf(origin, names);
-  const { refs } = origin;
   checkKept(origin, entries);
-  await transferRefs(origin, session, options);
+  await transferRefs(origin, entries, session, options);
   const { address, ownBytes } = storing;
   const place = await session.locate(entries.every(({ inline }) => inline) ? undefined : address, options);
   const keepsOwn = await session.keepsOwn({ place }, options);
   const isSmall = ({ own, inline, bytes }: ArtifactEntry): boolean =>
     !inline && (own !== undefined || (keepsOwn && bytes < ownBytes));
-  const small = entries.filter(isSmall).map((entry) => ({ entry, refs }));
+  const small = entries.filter(isSmall).map((entry) => ({ entry }));
   const copied = await copyValues(origin, small, session, storing, options);
   const copies = new Map(small.map(({ entry }, index) => [entry, copied[index]]));
   const stored = entries.filter((entry) => entry.content && !isSmall(entry));
@@ -52,10 +53,10 @@ export async function transferArtifacts(
   const absent = stored.filter(({ key }) => !contents.has(key));
   await copyContents(origin.content, absent, { session, place }, contents, options);
   return entries.map((entry) => {
-    if (entry.inline) return { entry, refs };
+    if (entry.inline) return { entry };
     const copy = copies.get(entry);
     if (copy instanceof StowageError) throw copy;
-    return copy ?? { entry: { ...entry, content: contents.get(entry.key) as StoredContent }, refs };
+    return copy ?? { entry: { ...entry, content: contents.get(entry.key) as StoredContent } };
   });
 }
 
@@ -93,17 +94,19 @@ async function copyContents(
 
 /** Copies the contents that references inside values point at, but no objects that have a name only there. */
 async function transferRefs(
-  { content, flow, pathspec, refs }: AttemptView,
+  { content, flow, pathspec }: AttemptView,
+  entries: readonly ArtifactEntry[],
   session: Session,
   options: CallOptions,
 ): Promise<void> {
-  const fixed = refs.find(({ place, kind }) => place !== '' || kind !== 'key');
-  if (fixed) {
+  for (const { name: artifact, refs = [] } of entries) {
+    const fixed = refs.find(({ place, kind }) => place !== HERE || kind !== 'key');
+    if (!fixed) continue;
     throw invalidArgument(
-      `${pathspec} refers to ${fixed.name}, which has no other name than that in its own store, so that it cannot be transferred. Load the value and save it again.`,
-      { flow, name: fixed.name },
+      `Artifact ${artifact} of ${pathspec} refers to ${fixed.name}, which has no other name than that in its own store, so that it cannot be transferred. Load the value and save it again.`,
+      { flow, pathspec, artifact, name: fixed.name },
     );
   }
-  for (const { name } of await session.relyOnRefs(refs, options))
+  for (const { name } of await session.relyOnRefs(referencesIn(entries), options))
     await session.putStream(content.reader.stream({ key: name }, options), options);
 }

@@ -12,6 +12,7 @@ import {
 } from '../format/cache-entry.ts';
 import { type EntryKey, entryName } from '../format/cache-names.ts';
 import { HERE } from '../format/content-ref.ts';
+import { referencesIn } from '../format/refs.ts';
 import type { EntrySigner } from '../format/signing.ts';
 import type { CallOptions } from '../storage/contract.ts';
 
@@ -180,7 +181,7 @@ export class EntryReader {
         look,
       });
     }
-    for (const ref of table.refs) {
+    for (const ref of referencesIn(table.artifacts)) {
       const id = `${ref.place}\n${ref.name}`;
       if (looks.has(id)) continue;
       looks.set(id, { content: { name: ref.name }, look: () => presence.ofRef(ref, options) });

@@ -97,7 +97,7 @@ export async function findFinished<Input, Output>(
   const entry = {
     ...definition.entryOf(call),
     source,
-    table: { artifacts, refs: table.refs },
+    table: { artifacts },
     durationMs: read.described.cached.durationMs,
     createdAt: read.closedAt as string, // as old as it is, for maxAge
   };

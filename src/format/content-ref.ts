@@ -2,7 +2,7 @@ import { invalidArgument, StowageError } from '../errors.ts';
 import { isContentKey, isPackName, isPlainName } from './content-names.ts';
 
 /**
- * Names one thing that keeps content alive or condemns it: an entry of pins, of a description's `refs`, or of a collector's list.
+ * Names one thing that keeps content alive or condemns it: an entry of pins, of a row's `refs`, or of a collector's list.
  * - `key`: all copies of a content (pins and refs);
  * - `copy`: one copy, by its object name (a collector's list);
  * - `pack`, `plain`: an object by its name.

@@ -14,7 +14,6 @@ import { decodeVerifiedRecord, encodeRecord, MAX_RECORD_BYTES } from './record.t
 import {
   checkIdentity,
   type RecordSubject,
-  readArray,
   readInteger,
   readObject,
   readObjects,
@@ -39,6 +38,8 @@ export interface ArtifactEntry {
   key: string;
   /** Length of the serialized bytes. */
   bytes: number;
+  /** The contents that references inside the value point at. Absent where it holds none. */
+  refs?: readonly ContentRef[];
   content?: StoredContent;
   own?: OwnValue;
   inline?: InlineValue;
@@ -47,10 +48,9 @@ export interface ArtifactEntry {
 /** A small value kept in the row: as plain JSON where JSON carries it exactly, else its serialized bytes. */
 export type InlineValue = { json: JsonValue } | { base64: string };
 
-/** The rows of a description, and the contents that references nested in their values point at. */
+/** The rows of a description. */
 export interface ArtifactTable {
   artifacts: ArtifactEntry[];
-  refs: ContentRef[];
 }
 
 /** The content of metadata.json: whose session it is, what it saved, its metadata, and what it read. */
@@ -178,9 +178,9 @@ export function decodeTable(bytes: Uint8Array, what: string): ArtifactTable {
   return readTable(readRecord(bytes, what, 'artifact-table'), what);
 }
 
-/** The members `artifacts` and `refs` of a record that holds a table. */
-export function tableFields({ artifacts, refs }: ArtifactTable): object {
-  return { artifacts: artifacts.map(entryFields), refs };
+/** The member `artifacts` of a record that holds a table. */
+export function tableFields({ artifacts }: ArtifactTable): object {
+  return { artifacts: artifacts.map(entryFields) };
 }
 
 /**
@@ -194,25 +194,23 @@ function entryFields({
   info,
   key,
   bytes,
+  refs,
   content,
   own,
   inline,
 }: ArtifactEntry): object {
   if (content) {
     const { copy, storedBytes, root, place } = content;
-    return { name, type, encoding, info, key, bytes, copy, storedBytes, root, place };
+    return { name, type, encoding, info, key, bytes, refs, copy, storedBytes, root, place };
   }
-  if (own) return { name, type, encoding, info, key, bytes, own };
-  if (inline && 'json' in inline) return { name, type, encoding, info, key, bytes, json: inline.json };
-  return { name, type, encoding, info, key, bytes, base64: inline?.base64 };
+  if (own) return { name, type, encoding, info, key, bytes, refs, own };
+  if (inline && 'json' in inline) return { name, type, encoding, info, key, bytes, refs, json: inline.json };
+  return { name, type, encoding, info, key, bytes, refs, base64: inline?.base64 };
 }
 
-/** The table in the members `artifacts` and `refs` of a record; throws `RECORD_DAMAGED`, naming `what`. */
+/** The table in the member `artifacts` of a record; throws `RECORD_DAMAGED`, naming `what`. */
 export function readTable(record: Record<string, unknown>, what: string): ArtifactTable {
-  return {
-    artifacts: readObjects(record, 'artifacts', what).map((entry) => readEntry(entry, what)),
-    refs: readReferences(readArray(record, 'refs', what), what),
-  };
+  return { artifacts: readObjects(record, 'artifacts', what).map((entry) => readEntry(entry, what)) };
 }
 
 function readEntry(row: Record<string, unknown>, what: string): ArtifactEntry {
@@ -225,6 +223,7 @@ function readEntry(row: Record<string, unknown>, what: string): ArtifactEntry {
   };
   const info = row.info;
   if (info !== undefined) entry.info = readObject(row, 'info', what) as Record<string, JsonValue>;
+  if (row.refs !== undefined) entry.refs = readReferences(row.refs, what);
   if ('json' in row) entry.inline = { json: row.json as JsonValue };
   else if ('base64' in row) entry.inline = { base64: readString(row, 'base64', what) };
   else if ('own' in row) entry.own = readOwnValue(row, what);

@@ -1,6 +1,6 @@
 import type { ContentRef } from './content-ref.ts';
-import { HERE } from './content-ref.ts';
-import type { ArtifactTable } from './description.ts';
+import { HERE, refId } from './content-ref.ts';
+import type { ArtifactEntry, ArtifactTable } from './description.ts';
 import type { Locator } from './locator.ts';
 import { type Manifest, packsOf } from './manifest.ts';
 import type { AttemptRecord } from './session-files.ts';
@@ -45,12 +45,19 @@ export function refOfContent({ key, place = HERE }: Pick<StoredContent, 'key' | 
 }
 
 /** A value in an object of the attempt's own names its key as well: of one that was found damaged, repair writes a copy. */
-function refsOfTable({ artifacts, refs }: ArtifactTable): ContentRef[] {
-  return [
-    ...artifacts.flatMap(({ key, content, own }) => {
-      if (content) return [refOfContent(content)];
-      return own ? [refOfContent({ key, ...own })] : [];
-    }),
-    ...refs,
-  ];
+function refsOfTable({ artifacts }: ArtifactTable): ContentRef[] {
+  const kept: ContentRef[] = [];
+  for (const { key, content, own, refs } of artifacts) {
+    if (content) kept.push(refOfContent(content));
+    else if (own) kept.push(refOfContent({ key, ...own }));
+    if (refs) for (const ref of refs) kept.push(ref);
+  }
+  return kept;
+}
+
+/** The references that the values of rows hold, each once. */
+export function referencesIn(rows: Iterable<Pick<ArtifactEntry, 'refs'>>): ContentRef[] {
+  const found = new Map<string, ContentRef>();
+  for (const { refs } of rows) if (refs) for (const ref of refs) found.set(refId(ref), ref);
+  return [...found.values()];
 }

@@ -145,9 +145,7 @@ class EntryCopier {
         return row?.key === key ? [row] : [];
       });
       if (artifacts.length < table.artifacts.length) return undefined;
-      const named = new Set(table.refs.map(({ kind, name }) => `${kind}\n${name}`));
-      const refs = result.table.refs.filter(({ kind, name }) => named.has(`${kind}\n${name}`));
-      return { source: result.source, table: { artifacts, refs } };
+      return { source: result.source, table: { artifacts } };
     } catch (error) {
       // Not there, not done, given up, or damaged: no result to name.
       const isNone = isStowageError(error, 'TASK_NOT_FOUND', 'ATTEMPT_NOT_FOUND', 'ATTEMPT_NOT_DONE');

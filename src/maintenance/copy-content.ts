@@ -10,6 +10,7 @@ import { CHUNKED_FROM_BYTES, type ContentKey } from '../format/content-names.ts'
 import { HERE } from '../format/content-ref.ts';
 import type { ArtifactEntry, ArtifactTable } from '../format/description.ts';
 import type { TaskPath } from '../format/pathspec.ts';
+import { referencesIn } from '../format/refs.ts';
 import type { ContentAddress, StoredContent } from '../format/stored-content.ts';
 import {
   type CopyIdentity,
@@ -65,7 +66,7 @@ export function keepsOwn({ target }: CopyContext): boolean {
  */
 export async function contentsOf(
   context: CopyContext,
-  { artifacts, refs }: ArtifactTable,
+  { artifacts }: ArtifactTable,
   attempt?: SourceAttempt,
 ): Promise<SourceContent[]> {
   const contents = new Map<ContentKey, SourceContent>();
@@ -85,7 +86,7 @@ export async function contentsOf(
     const file = await fileOf(context, address);
     contents.set(address.key, { address, elementBytes: elementBytesOf(entry), file });
   }
-  for (const { place, kind, name } of refs) {
+  for (const { place, kind, name } of referencesIn(artifacts)) {
     if (place !== HERE || kind !== 'key') throw fixed(name);
     if (!contents.has(name))
       contents.set(name, { address: { key: name }, elementBytes: undefined, file: undefined });

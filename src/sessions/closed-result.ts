@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { refId } from '../format/content-ref.ts';
 import type { ArtifactTable, Description } from '../format/description.ts';
 import type { DoneRecord, SessionOrigin } from '../format/session-files.ts';
 
@@ -46,15 +47,13 @@ export function comparableDescription({
   metadata,
   readFrom,
 }: NonNullable<ClosedResult['described']>): object {
-  const { artifacts, refs } = table;
   return {
     artifacts: new Map(
-      artifacts.map(({ name, type, encoding, info, key, bytes }) => [
+      table.artifacts.map(({ name, type, encoding, info, key, bytes, refs = [] }) => [
         name,
-        { type, encoding, info, key, bytes },
+        { type, encoding, info, key, bytes, refs: new Set(refs.map(refId)) },
       ]),
     ),
-    refs: new Set(refs.map(({ place, kind, name }) => `${place}\n${kind}\n${name}`)),
     metadata,
     readFrom: new Set(readFrom),
   };

@@ -126,10 +126,7 @@ export class CopiedSession {
   async describe(stored: StoredContents, own: OwnRows): Promise<void> {
     const { described, erased } = this.#result;
     if (!described) return;
-    const table = {
-      ...described.table,
-      artifacts: described.table.artifacts.map((row) => moved(row, stored, own)),
-    };
+    const table = { artifacts: described.table.artifacts.map((row) => moved(row, stored, own)) };
     const values = ownObjectsOf(own.values());
     const file = erased ? erasedFile(erased.revision) : SESSION_FILES.metadata;
     let body = await this.#encode({ ...described, table, values });

@@ -68,8 +68,14 @@ export class StandaloneSession {
       return { name: String(index), type: 'Uint8Array', encoding: 'bytes', key, bytes, content };
     });
     const { subject } = standaloneFiles(session);
-    const table = { artifacts, refs: [] };
-    return encodeDescription({ session, subject, startedAt, table, metadata: {}, readFrom: [] });
+    return encodeDescription({
+      session,
+      subject,
+      startedAt,
+      table: { artifacts },
+      metadata: {},
+      readFrom: [],
+    });
   }
 }
 

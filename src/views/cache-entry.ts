@@ -3,6 +3,7 @@ import type { CacheMiss, CacheMissReason } from '../cache/entry-reader.ts';
 import type { CacheKey } from '../cache/key-parts.ts';
 import { TaskCache } from '../cache/task-cache.ts';
 import { type CacheEntry, isSignatureFault } from '../format/cache-entry.ts';
+import { referencesIn } from '../format/refs.ts';
 import { CACHE_KEY_VARIABLE } from '../format/signing.ts';
 import { type ArtifactView, artifactView } from './attempts.ts';
 import { type EntryView, entryView, storedKeyOf } from './cache-entries.ts';
@@ -43,7 +44,7 @@ export async function readEntryDetails(
     verified: isVerified(told, entry),
     madeOf: key && { parts: key.parts, places: key.places },
     artifacts: entry?.table.artifacts.map(artifactView),
-    refs: entry?.table.refs.length,
+    refs: entry && referencesIn(entry.table.artifacts).length,
   } satisfies EntryDetails;
   return isHit ? { details } : { details, error: verdict.error };
 }

@@ -17,7 +17,7 @@ export function keyOf(text: string | number): string {
 /** An entry without content: its one artifact is kept inline. */
 export function inlineEntry(value: string | number, changes: Partial<NewCacheEntry> = {}): NewCacheEntry {
   const row = { name: 'value', type: 'string', encoding: 'msgpack', key: keyOf(value), bytes: 1 };
-  const table: ArtifactTable = { artifacts: [{ ...row, inline: { json: value } }], refs: [] };
+  const table: ArtifactTable = { artifacts: [{ ...row, inline: { json: value } }] };
   return { ...about(), table, ...changes };
 }
 

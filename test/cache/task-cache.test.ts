@@ -205,7 +205,9 @@ describe('a hit', () => {
       kind: 'key' as const,
       name: saved?.key ?? '',
     }));
-    const stored = await cacheOf(storage).store(key, { ...rows, table: { ...rows.table, refs } });
+    const [first, ...others] = rows.table.artifacts;
+    const artifacts = [{ ...(first as NonNullable<typeof first>), refs }, ...others];
+    const stored = await cacheOf(storage).store(key, { ...rows, table: { artifacts } });
     expect(stored).toEqual({ stored: true });
     return storage;
   }

@@ -44,9 +44,10 @@ const inline = {
   encoding: 'string',
   key: content.key,
   bytes: 2,
+  refs: pins,
   inline: { json: 'é' },
 };
-const table = { artifacts: [artifact, inline], refs: pins };
+const table = { artifacts: [artifact, inline] };
 const subject = { loose: true } as const;
 const description = {
   session,

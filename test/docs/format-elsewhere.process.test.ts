@@ -84,7 +84,7 @@ describe('elsewhere.json', () => {
     const name = `flows/${expected.flow}/${expected.pathspec}/0.metadata.json`;
     const bytes = home.get(name) as Uint8Array;
     const { table, ...description } = decodeDescription(bytes, name, {});
-    const rows = typeof table === 'function' ? table() : { artifacts: [], refs: [] };
+    const rows = typeof table === 'function' ? table() : { artifacts: [] };
     expect(rows.artifacts.map(({ name: artifact, content }) => [artifact, content?.place])).toEqual([
       ['weights', expected.place],
       ['text', expected.place],

@@ -35,7 +35,7 @@ describe('own-values.json', () => {
       const name = `flows/${expected.flow}/${path}/0.metadata.json`;
       const bytes = objects.get(name) as Uint8Array;
       const { table, ...description } = decodeDescription(bytes, name, {});
-      const rows = typeof table === 'function' ? table() : { artifacts: [], refs: [] };
+      const rows = typeof table === 'function' ? table() : { artifacts: [] };
       const { flow, run, step, task, attempt } = decodeRecord(bytes, name);
       const subject = { flow, run, step, task, attempt } as Parameters<
         typeof encodeDescription

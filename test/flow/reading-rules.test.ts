@@ -102,7 +102,7 @@ describe('what retention left', () => {
   it('an erased artifact tells why, and the others stay', async () => {
     const flow = await openFlow();
     await saveTask(flow, { secret: 'x', open: 'y' });
-    const table = { artifacts: [], refs: [] };
+    const table = { artifacts: [] };
     const { session } = decodeRecord(await bodyOf(flow.storage, `${base}.DONE`), 'DONE');
     const record = encodeDescription({
       session: session as string,

@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { collectionVersionName, encodeCollectionVersion } from '../../src/format/collection-records.ts';
 import type { ContentRef } from '../../src/format/content-ref.ts';
+import { decodeDescription } from '../../src/format/description.ts';
+import { refsOf } from '../../src/format/refs.ts';
 import { readSessionFile, SESSION_FILES } from '../../src/format/session-files.ts';
 import { copyStore } from '../../src/maintenance/copy-store.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
@@ -309,6 +311,62 @@ describe('a reference', () => {
       flow.task(spec, (task) => task.saveArtifacts({ film: new Film(ref) })),
       'INVALID_ARGUMENT',
     );
+  });
+
+  /** The keys that the description of an attempt keeps, as a collector asks for them. */
+  async function keptBy(storage: DataStoreStorage, base: string): Promise<string[]> {
+    const bytes = (await storage.get(base + SESSION_FILES.metadata))?.body as Uint8Array;
+    const { table } = decodeDescription(bytes, base, {});
+    if (typeof table !== 'function') throw new Error('The table stands in the record.');
+    return refsOf({ kind: 'metadata', table: table() }).map(({ name }) => name);
+  }
+  type Task = Awaited<ReturnType<FlowDataStore['createTaskDataStore']>>;
+  type Origin = Awaited<ReturnType<FlowDataStore['getTaskDataStore']>>;
+  const partly: [string, (task: Task, origin: Origin) => Promise<void>][] = [
+    ['passdownPartial', (task, origin) => task.passdownPartial(origin, ['kept'])],
+    ['mergeArtifacts', (task, origin) => task.mergeArtifacts([origin], { include: ['kept'] })],
+    ['transferArtifacts', (task, origin) => task.transferArtifacts(origin, ['kept'])],
+    ['a value saved after a clone', (task, origin) => cloneAndReplace(task, origin)],
+  ];
+  async function cloneAndReplace(task: Task, origin: Origin): Promise<void> {
+    await task.clone(origin);
+    await task.saveArtifacts({ left: 1, large: 2 });
+  }
+
+  it.each(partly)('of an artifact that %s leaves behind are not kept', async (_, take) => {
+    for (const storage of STORAGES.map(([, newStorage]) => newStorage())) {
+      const flow = await open(storage);
+      const saved = await flow.caStore.saveBlobs([1, 2, 3].map((seed) => noise(1000, seed)));
+      const [first = '', second = '', third = ''] = saved.map(({ key }) => key);
+      const films = {
+        kept: new Film(refTo(first)),
+        left: new Film(refTo(second)),
+        large: new Film(refTo(third), 70_000),
+      };
+      await flow.task(spec, (task) => task.saveArtifacts(films));
+      const origin = await flow.getTaskDataStore('r1/join/0');
+      expect(await keptBy(storage, 'flows/Test/r1/join/0/0')).toEqual(
+        expect.arrayContaining([first, second, third]),
+      );
+      await flow.task({ ...spec, taskId: 'to' }, (task) => take(task, origin));
+      expect(await keptBy(storage, 'flows/Test/r1/join/to/0')).toEqual([first]);
+    }
+  });
+
+  it('that an artifact left behind holds may lead nowhere, and one that is taken over names its artifact', async () => {
+    const storage = new MemoryStorage();
+    const flow = await open(storage);
+    const saved = await flow.caStore.saveBlobs([1, 2].map((seed) => noise(1000, seed)));
+    const [kept, gone] = saved.map(({ key }) => new Film(refTo(key)));
+    await flow.task(spec, (task) => task.saveArtifacts({ kept, gone }));
+    await storage.delete([saved[1]?.copy as string]);
+    const later = await open(storage);
+    const origin = await later.getTaskDataStore('r1/join/0');
+    await later.task({ ...spec, taskId: '1' }, (task) => task.passdownPartial(origin, ['kept']));
+    const cloning = later.task({ ...spec, taskId: '2' }, (task) => task.clone(origin));
+    const { details, message } = await errorOf(cloning, 'CONTENT_NOT_FOUND');
+    expect(details).toMatchObject({ artifact: 'gone', name: saved[1]?.key });
+    expect(message).toContain('Artifact gone of r1/join/0/0');
   });
 
   it('in a clone costs no request of its own, where looking costs one', async () => {

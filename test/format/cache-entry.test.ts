@@ -28,14 +28,14 @@ const json = fc
 const inline = fc.oneof(fc.record({ json }), fc.record({ base64: fc.base64String() })) as fc.Arbitrary<{
   json: never;
 }>;
-const row = fc.record({
-  name: name.filter(isUserName),
-  type: name,
-  encoding: name,
-  key: hex,
-  bytes: integer,
-  inline,
+const refs = fc.array(fc.record({ place: fc.constant(''), kind: fc.constant('key' as const), name: hex }), {
+  minLength: 1,
+  maxLength: 3,
 });
+const row = fc.record(
+  { name: name.filter(isUserName), type: name, encoding: name, key: hex, bytes: integer, refs, inline },
+  { requiredKeys: ['name', 'type', 'encoding', 'key', 'bytes', 'inline'] },
+);
 const arbitraryEntry: fc.Arbitrary<Omit<CacheEntry, 'signedBy'>> = fc.record(
   {
     key: fc.constant(key),
@@ -62,9 +62,6 @@ const arbitraryEntry: fc.Arbitrary<Omit<CacheEntry, 'signedBy'>> = fc.record(
     }),
     table: fc.record({
       artifacts: fc.array(row, { maxLength: 4 }),
-      refs: fc.array(fc.record({ place: fc.constant(''), kind: fc.constant('key' as const), name: hex }), {
-        maxLength: 3,
-      }),
     }),
   },
   {
@@ -144,7 +141,6 @@ describe('an entry', () => {
           'leaseToken',
           'createdAt',
           'artifacts',
-          'refs',
         ),
         json,
       ),
@@ -162,7 +158,8 @@ describe('an entry', () => {
       const cache = new TaskCache(contentOf(storage));
       const refs = [{ place: HERE, kind: 'pack', name }];
       const { digest: _, ...record } = decodeRecord(encoded('planted'), 'the entry');
-      await storage.create(entryName(key), encodeRecord({ ...record, refs }));
+      const [row] = record.artifacts as object[];
+      await storage.create(entryName(key), encodeRecord({ ...record, artifacts: [{ ...row, refs }] }));
       const miss = await cache.lookup(key);
       expect(miss).toMatchObject({ status: 'miss', reason: 'damaged' });
       expect(await cache.store(key, inlineEntry('new'), { replaces: miss.seen })).toEqual({ stored: true });
@@ -205,7 +202,7 @@ describe('an entry', () => {
     ['a time that is none', { expiresAt: 'tomorrow' }],
     ['a negative duration', { durationMs: -5 }],
     ['no task', { task: undefined }],
-    ['a table of nothing', { table: { artifacts: 7, refs: [] } }],
+    ['a table of nothing', { table: { artifacts: 7 } }],
     ['more bytes than an entry may have', { keyDescription: 'x'.repeat(MAX_ENTRY_BYTES) }],
   ])('with %s is not stored, and fails nobody', async (_, changes) => {
     const cache = new TaskCache(contentOf(new MemoryStorage()));

@@ -17,7 +17,6 @@ function described(name: string, json: string): Uint8Array {
     loose: true,
     startedAt: '2026-03-01T12:00:00.000Z',
     artifacts: [{ ...row, name: 'NAME', json: 'JSON' }],
-    refs: [],
     metadata: {},
     readFrom: [],
   });

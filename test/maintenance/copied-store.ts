@@ -65,7 +65,6 @@ async function said(
     closedAt,
     error: done?.error,
     artifacts,
-    refs: table?.refs,
     readFrom,
     metadata,
     purged,

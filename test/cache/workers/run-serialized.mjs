@@ -49,7 +49,7 @@ function entryOf(task, attempt) {
       session: '0'.repeat(26),
       metadataDigest: digest,
     },
-    table: { artifacts: [{ ...row, inline: { json: name } }], refs: [] },
+    table: { artifacts: [{ ...row, inline: { json: name } }] },
   };
 }
 
