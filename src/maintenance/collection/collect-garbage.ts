@@ -1,0 +1,430 @@
+import type { ContentStore } from '../../content/content-store.ts';
+import { throwIfAborted } from '../../errors.ts';
+import type { ContentRef } from '../../format/content-ref.ts';
+import type { CallOptions } from '../../storage/contract.ts';
+import { CollectorLog, type LogVersion, SupersededError } from './collector-log.ts';
+import { type Deletion, deleteCondemned, deletePlainly, type Unconfirmed } from './deletion.ts';
+import { checkKnown } from './known-folders.ts';
+import { ObjectMarker } from './mark-objects.ts';
+import { type MarkedSessions, markSessions, SILENT_AFTER_MS } from './mark-sessions.ts';
+import { allOf, lineOf, Marks, refOfLine } from './marks.ts';
+import { type CollectedPlace, openPlaces, type SkippedPlace } from './places.ts';
+import { Cursor, SortedLines, WorkFolder } from './sorted-lines.ts';
+import { ValueMarks } from './values-marks.ts';
+
+/** Steps of a collection, as its progress tells them. */
+export type CollectionStep = 'mark' | 'propose' | 're-mark' | 'final' | 'delete' | 'idle';
+
+/** Options of {@link collectGarbage}. */
+export interface CollectionOptions extends CallOptions {
+  /** Marks, tells what would be condemned, and changes nothing. Default `false`. */
+  dryRun?: boolean | undefined;
+  /** Ids of places elsewhere that are this store's whatever address their `owner.json` names. Default: none. */
+  adopt?: readonly string[] | undefined;
+  /** The store's time, in milliseconds since 1970, for tests. Default: when the storage wrote the proposal. */
+  nowMs?: number | undefined;
+  /** The most names that one collection condemns, since writers hold them in memory; the others wait for the next. Default 1,000,000. */
+  maxCondemned?: number | undefined;
+  /** Told where it is, and how many sessions or names it has been through there. */
+  onProgress?: ((step: CollectionStep, done: number) => void) | undefined;
+}
+
+/** What came of a collection. */
+export interface CollectionResult {
+  /** `superseded`: another collector was faster, and nothing was deleted by this one. `nothing`: there was nothing to condemn. */
+  readonly outcome: 'collected' | 'nothing' | 'superseded' | 'dry-run';
+  /** The newest version of the log that this collection wrote or read. */
+  readonly version: number;
+  readonly sessions: number;
+  /** Names that nothing kept at the first mark, by kind. */
+  readonly condemned: { copies: number; packs: number; plain: number; values: number };
+  /** Names that came alive before they were final, or went by themselves. */
+  readonly spared: number;
+  readonly deleted: {
+    copies: number;
+    packs: number;
+    plain: number;
+    values: number;
+    /** Records of pins of sessions that are closed. */
+    pins: number;
+    beats: number;
+    /** Marks of damage whose object is gone. */
+    marks: number;
+    /** Lists of versions that are over. */
+    lists: number;
+  };
+  /** Silent sessions that were closed; what they kept goes with the next collection. */
+  readonly abandoned: number;
+  /** More was dead than one collection condemns. */
+  readonly more: boolean;
+  /** Names that are not confirmed gone, which stay condemned: at most 100 of them. */
+  readonly unconfirmed: readonly Unconfirmed[];
+  /** Places elsewhere where nothing was deleted. */
+  readonly skippedPlaces: readonly SkippedPlace[];
+}
+
+const MAX_CONDEMNED = 1_000_000;
+
+/**
+ * Deletes what nothing keeps alive (docs/format.md, "What keeps content alive"), while others save to the store and collect it. Memory is
+ * bounded: what it finds is sorted on disk, below the folder for temporary files, but for 50,000 names of each kind at a time, and what
+ * one session keeps. Steps are those of the protocol; test/model/ has it as a model, whose steps the comments name.
+ *
+ * @throws StowageError `NO_SUCH_STORE`; `UNSUPPORTED_FORMAT` for a folder or record that it does not know; `RECORD_DAMAGED`,
+ * `CONTENT_DAMAGED` or `CONTENT_NOT_FOUND` for a record that it cannot read, which may keep content alive. Nothing is deleted then, but
+ * what an earlier collection had condemned for good.
+ */
+export async function collectGarbage(
+  content: ContentStore,
+  options: CollectionOptions = {},
+): Promise<CollectionResult> {
+  const folder = new WorkFolder();
+  try {
+    await content.prepareToRead(options);
+    const collection = new Collection(content, folder, options);
+    return await collection.run();
+  } finally {
+    folder.remove();
+  }
+}
+
+class Collection {
+  readonly #content: ContentStore;
+  readonly #folder: WorkFolder;
+  readonly #options: CollectionOptions;
+  readonly #call: CallOptions;
+  readonly #log: CollectorLog;
+  #places: ReadonlyMap<string, CollectedPlace> = new Map();
+
+  constructor(content: ContentStore, folder: WorkFolder, options: CollectionOptions) {
+    const { signal } = options;
+    this.#content = content;
+    this.#folder = folder;
+    this.#options = options;
+    this.#call = { signal };
+    this.#log = new CollectorLog(content.storage, { signal });
+  }
+
+  /** Step 0: readies the store. */
+  async run(): Promise<CollectionResult> {
+    const { storage } = this.#content;
+    await checkKnown(storage, this.#call);
+    const opened = await openPlaces(this.#content, this.#options.adopt ?? [], this.#call);
+    this.#places = opened.places;
+
+    // A final version is finished before anything else, whoever wrote it (model: `finish`).
+    let newest = await this.#log.newest();
+    if (newest.state === 'final' && !this.#options.dryRun) newest = await this.#finishOther(newest);
+    const tally: Tally = {
+      sessions: 0,
+      condemned: { copies: 0, packs: 0, plain: 0, values: 0 },
+      more: false,
+      skippedPlaces: opened.skipped,
+    };
+    try {
+      return await this.#collect(newest, tally);
+    } catch (error) {
+      if (error instanceof SupersededError) return resultOf('superseded', newest.version, tally);
+      throw error;
+    }
+  }
+
+  async #collect(newest: LogVersion, tally: Tally): Promise<CollectionResult> {
+    // Step 1 (model: `mark`): values, then sessions, then copies and what these name.
+    const first = new Marks(this.#folder);
+    const values = new ValueMarks(this.#folder);
+    await values.list(this.#places.values(), this.#call);
+    const seen = await markSessions(this.#content, first, { ...this.#progress('mark'), values });
+    const found = await this.#findDead([first]);
+    const deadValues = new SortedLines(this.#folder);
+    const unowned = new SortedLines(this.#folder);
+    for (const { place, name, unownedSinceMs } of values.dead(first.open.sorted())) {
+      if (unownedSinceMs === undefined) deadValues.add(`${place}\t${name}`);
+      else unowned.add(`${place}\t${name}\t${unownedSinceMs}`);
+    }
+    const carried = await this.#carried(newest);
+    const { proposed, counts, more } = this.#proposal(found.dead, carried);
+    tally.sessions = seen.sessions;
+    tally.condemned = { ...counts, values: countOf(deadValues.sorted()) };
+    tally.more = more;
+    if (this.#options.dryRun) return resultOf('dry-run', newest.version, tally);
+
+    if (!(await this.#hasToPropose(proposed, first, seen, unowned))) {
+      const plainly = await this.#deleteUnshared(deadValues, found.orphans);
+      const isNothing = plainly.values + plainly.marks === 0;
+      return resultOf(isNothing ? 'nothing' : 'collected', newest.version, tally, { deleted: plainly });
+    }
+    const { orphans } = found;
+    return this.#carryOut({ newest, first, proposed, carried, deadValues, unowned, orphans, tally });
+  }
+
+  /** Steps 2 to 5. */
+  async #carryOut(work: Proposed): Promise<CollectionResult> {
+    const { newest, first, proposed, carried, deadValues, unowned, orphans, tally } = work;
+    // Step 2 (model: `propose`): fails where another version came since.
+    this.#tell('propose', countOf(proposed.sorted()));
+    const proposal = await this.#log.create(newest.version + 1, 'proposed', entriesOf(proposed));
+
+    // Step 3 (model: `mark again`): sessions that are silent by the store's clock are closed, then what was opened since is read.
+    const storeNowMs = this.#options.nowMs ?? (await this.#log.writtenAtMs(proposal));
+    const second = new Marks(this.#folder);
+    const again = { ...this.#progress('re-mark'), before: [first], storeNowMs };
+    const { abandoned } = await markSessions(this.#content, second, again);
+    const marks = [first, second];
+    const { dead } = await this.#findDead(marks);
+
+    // Step 4 (model: `judge`, `final`): what came alive is spared, but for what could not be confirmed gone before.
+    const { final, spared } = this.#spare(proposed, dead, carried);
+    this.#tell('final', countOf(final.sorted()));
+    const version = await this.#log.create(proposal.version + 1, 'final', entriesOf(final));
+
+    // Step 5 (model: `delete`, `delete pins`, `idle`).
+    const deletion = await this.#delete(entriesOf(final));
+    for (const line of unowned.sorted()) {
+      const [place = '', name = '', sinceMs] = line.split('\t');
+      if (storeNowMs - Number(sinceMs) >= SILENT_AFTER_MS) deadValues.add(`${place}\t${name}`);
+    }
+    const unshared = await this.#deleteUnshared(deadValues, orphans);
+    const { storage } = this.#content;
+    const pins = await deletePlainly(storage, this.#ofClosed('pins/', marks), this.#call);
+    const beats = await deletePlainly(storage, this.#ofClosed('beats/', marks), this.#call);
+    const { idle, lists } = await this.#idle(version, deletion);
+    return resultOf('collected', idle.version, tally, {
+      spared,
+      abandoned,
+      deleted: { ...unshared, ...deletion.deleted, pins, beats, lists },
+      unconfirmed: deletion.examples,
+    });
+  }
+
+  /** Deletes what another collector condemned for good, and no pins: only that one knows which sessions it saw closed. */
+  async #finishOther(final: LogVersion): Promise<LogVersion> {
+    try {
+      const deletion = await this.#delete(this.#log.entriesOf(final));
+      return (await this.#idle(final, deletion)).idle;
+    } catch (error) {
+      if (!(error instanceof SupersededError)) throw error;
+      const newest = await this.#log.newest(); // it was finished meanwhile
+      return newest.state === 'final' ? this.#finishOther(newest) : newest;
+    }
+  }
+
+  #delete(entries: AsyncIterable<ContentRef> | Iterable<ContentRef>): Promise<Deletion> {
+    let done = 0;
+    const onDeleted = (names: number): void => {
+      done += names;
+      this.#tell('delete', done);
+    };
+    return deleteCondemned(this.#folder, this.#places, entries, { ...this.#call, onDeleted });
+  }
+
+  /**
+   * Ends a deletion: what is not confirmed gone stays condemned; lists that only versions before name are over. Where another collector
+   * ended it meanwhile, that one carries what it could not confirm.
+   */
+  async #idle(final: LogVersion, { unconfirmed }: Deletion): Promise<{ idle: LogVersion; lists: number }> {
+    // Listed before the version is there: what any version behind it names comes later.
+    const over = new SortedLines(this.#folder);
+    for await (const name of this.#log.listNames()) over.add(name);
+    let idle: LogVersion;
+    try {
+      idle = await this.#log.create(final.version + 1, 'idle', entriesOf(unconfirmed));
+    } catch (error) {
+      if (!(error instanceof SupersededError)) throw error;
+      return { idle: await this.#log.newest(), lists: 0 };
+    }
+    this.#tell('idle', idle.version);
+    const named = new Set(idle.lists.map(({ name }) => name));
+    const { storage } = this.#content;
+    const lists = await deletePlainly(
+      storage,
+      filtered(over.sorted(), (name) => !named.has(name)),
+      this.#call,
+    );
+    return { idle, lists };
+  }
+
+  async #findDead(marks: readonly Marks[]): Promise<{ dead: SortedLines; orphans: SortedLines }> {
+    const found = { dead: new SortedLines(this.#folder), orphans: new SortedLines(this.#folder) };
+    for (const place of this.#places.values()) {
+      await new ObjectMarker(this.#folder, place, marks, found, this.#call).mark();
+    }
+    return found;
+  }
+
+  /** What the latest idle version condemns: it was not confirmed gone, and stays condemned until it is (model: `carry`). */
+  async #carried(newest: LogVersion): Promise<SortedLines> {
+    const carried = new SortedLines(this.#folder);
+    const idle = await this.#log.latestIdle(newest);
+    for await (const entry of this.#log.entriesOf(idle, newest.version)) carried.add(lineOf(entry));
+    return carried;
+  }
+
+  #proposal(
+    dead: SortedLines,
+    carried: SortedLines,
+  ): { proposed: SortedLines; counts: KindCounts; more: boolean } {
+    const { maxCondemned = MAX_CONDEMNED } = this.#options;
+    const proposed = new SortedLines(this.#folder);
+    const counts = { copies: 0, packs: 0, plain: 0 };
+    let names = 0;
+    let more = false;
+    for (const line of dead.sorted()) {
+      more = names >= maxCondemned;
+      if (more) break;
+      names += 1;
+      proposed.add(line);
+      const { kind } = refOfLine(line);
+      if (kind === 'copy') counts.copies += 1;
+      else if (kind === 'pack') counts.packs += 1;
+      else counts.plain += 1;
+    }
+    for (const line of carried.sorted()) proposed.add(line);
+    return { proposed, counts, more };
+  }
+
+  /** What is dead again, and what is carried. */
+  #spare(
+    proposed: SortedLines,
+    dead: SortedLines,
+    carried: SortedLines,
+  ): { final: SortedLines; spared: number } {
+    const final = new SortedLines(this.#folder);
+    let spared = 0;
+    const isDead = new Cursor(dead.sorted());
+    const isCarried = new Cursor(carried.sorted());
+    for (const line of proposed.sorted()) {
+      const [stillDead, stays] = [isDead.has(line), isCarried.has(line)];
+      if (stillDead || stays) final.add(line);
+      else spared += 1;
+    }
+    isDead.close();
+    isCarried.close();
+    return { final, spared };
+  }
+
+  /** A version is written only where one has something to say. */
+  async #hasToPropose(
+    proposed: SortedLines,
+    first: Marks,
+    { oldestOpenMs }: MarkedSessions,
+    unowned: SortedLines,
+  ): Promise<boolean> {
+    if (!proposed.isEmpty || !unowned.isEmpty) return true;
+    // Whoever opened it may have died: the store's clock, which decides, is told by the proposal.
+    if ((this.#options.nowMs ?? Date.now()) - oldestOpenMs >= SILENT_AFTER_MS) return true;
+    for await (const _name of this.#ofClosed('pins/', [first])) return true;
+    return false;
+  }
+
+  /** Names of sessions whose DONE this collector saw. */
+  async *#ofClosed(prefix: 'pins/' | 'beats/', marks: readonly Marks[]): AsyncGenerator<string, void> {
+    const closed = new Cursor(allOf(marks, 'closed'));
+    try {
+      for await (const page of this.#content.storage.list({ prefix, ...this.#call })) {
+        for (const { name } of page.objects) {
+          const [session = ''] = name.slice(prefix.length).split('/');
+          if (closed.has(session)) yield name;
+        }
+      }
+    } finally {
+      closed.close();
+    }
+  }
+
+  async #deleteUnshared(
+    values: SortedLines,
+    orphans: SortedLines,
+  ): Promise<{ values: number; marks: number }> {
+    const gone = { values: 0, marks: 0 };
+    for (const { id, storage } of this.#places.values()) {
+      gone.values += await deletePlainly(storage, namesAt(id, values), this.#call);
+      gone.marks += await deletePlainly(storage, namesAt(id, orphans), this.#call);
+    }
+    return gone;
+  }
+
+  #progress(step: CollectionStep): CallOptions & { onSession: () => void } {
+    let done = 0;
+    const onSession = (): void => {
+      done += 1;
+      this.#tell(step, done);
+    };
+    return { ...this.#call, onSession };
+  }
+
+  #tell(step: CollectionStep, done: number): void {
+    throwIfAborted(this.#options.signal);
+    this.#options.onProgress?.(step, done);
+  }
+}
+
+type KindCounts = { copies: number; packs: number; plain: number };
+type Tally = {
+  -readonly [Name in 'sessions' | 'condemned' | 'more' | 'skippedPlaces']: CollectionResult[Name];
+};
+
+/** What a collection carries from its first mark on. */
+interface Proposed {
+  newest: LogVersion;
+  first: Marks;
+  proposed: SortedLines;
+  carried: SortedLines;
+  deadValues: SortedLines;
+  unowned: SortedLines;
+  orphans: SortedLines;
+  tally: Tally;
+}
+
+const NOTHING_DELETED: CollectionResult['deleted'] = {
+  copies: 0,
+  packs: 0,
+  plain: 0,
+  values: 0,
+  pins: 0,
+  beats: 0,
+  marks: 0,
+  lists: 0,
+};
+
+function resultOf(
+  outcome: CollectionResult['outcome'],
+  version: number,
+  tally: Tally,
+  more: Partial<Pick<CollectionResult, 'spared' | 'abandoned' | 'unconfirmed'>> & {
+    deleted?: Partial<CollectionResult['deleted']>;
+  } = {},
+): CollectionResult {
+  const { spared = 0, abandoned = 0, unconfirmed = [], deleted } = more;
+  return {
+    outcome,
+    version,
+    ...tally,
+    spared,
+    abandoned,
+    unconfirmed,
+    deleted: { ...NOTHING_DELETED, ...deleted },
+  };
+}
+
+function* entriesOf(lines: SortedLines): Generator<ContentRef, void> {
+  for (const line of lines.sorted()) yield refOfLine(line);
+}
+
+/** The names of lines of the form `<place>\t<name>` at one place. */
+function* namesAt(place: string, lines: SortedLines): Generator<string, void> {
+  for (const line of lines.sorted()) {
+    const [at, name] = line.split('\t');
+    if (at === place && name !== undefined) yield name;
+  }
+}
+
+function* filtered(lines: Iterable<string>, wanted: (line: string) => boolean): Generator<string, void> {
+  for (const line of lines) if (wanted(line)) yield line;
+}
+
+function countOf(lines: Iterable<string>): number {
+  let count = 0;
+  for (const _line of lines) count += 1;
+  return count;
+}

@@ -1,0 +1,188 @@
+import { BoundedWork } from '../../async/bounded-work.ts';
+import { isStowageError, type StowageError } from '../../errors.ts';
+import {
+  type CopyFolder,
+  type CopyName,
+  damagedMarkOf,
+  isDamagedMark,
+  isPackName,
+  isPlainName,
+  parseCopyName,
+} from '../../format/content-names.ts';
+import type { ContentRef } from '../../format/content-ref.ts';
+import type { CallOptions } from '../../storage/contract.ts';
+import { allOf, lineOf, type Marks } from './marks.ts';
+import type { CollectedPlace } from './places.ts';
+import { Cursor, SortedLines, type WorkFolder } from './sorted-lines.ts';
+
+/** So many manifests are read at once. */
+const CONCURRENCY = 16;
+
+/** What a reading of objects fills. */
+export interface DeadObjects {
+  /** Copies, packs and plain objects that nothing keeps: lines of entries. */
+  readonly dead: SortedLines;
+  /** Marks of damage whose object is gone: place and name. */
+  readonly orphans: SortedLines;
+}
+
+/**
+ * Lists the objects of one place and finds those that nothing keeps (model: `list`): first the copies, of which those that live keep their
+ * packs and plain objects, then these. An object that carries the id of an open session lives.
+ *
+ * @param marks those of this reading last; what it finds alive is added to them
+ * @throws StowageError `CONTENT_DAMAGED` where no manifest of a key that lives can be read; `UNSUPPORTED_FORMAT`
+ */
+export class ObjectMarker {
+  readonly #folder: WorkFolder;
+  readonly #place: CollectedPlace;
+  readonly #marks: readonly Marks[];
+  readonly #found: DeadObjects;
+  readonly #options: CallOptions;
+
+  constructor(
+    folder: WorkFolder,
+    place: CollectedPlace,
+    marks: readonly Marks[],
+    found: DeadObjects,
+    options: CallOptions,
+  ) {
+    this.#folder = folder;
+    this.#place = place;
+    this.#marks = marks;
+    this.#found = found;
+    this.#options = options;
+  }
+
+  async mark(): Promise<void> {
+    await this.#markCopies('data');
+    await this.#markCopies('manifests');
+    await this.#markNamed('packs/', 'pack', isPackName, (name) => name.split('/')[1]);
+    await this.#markNamed(
+      'plain/',
+      'plain',
+      isPlainName,
+      (name) => name.slice('plain/'.length).split('-')[0],
+    );
+  }
+
+  async #markCopies(folder: CopyFolder): Promise<void> {
+    const undecided = new SortedLines(this.#folder);
+    const live = new Cursor(allOf(this.#marks, 'live'));
+    const known = new Cursor(allOf(this.#marks, 'described'));
+    const work = new BoundedWork(CONCURRENCY);
+    let group: { key: string; names: string[]; isReadable: boolean } | undefined;
+    const endGroup = async (): Promise<void> => {
+      const ended = group;
+      group = undefined;
+      if (ended && ended.names.length > 0)
+        await work.begin(() => this.#describe(ended.names, ended.isReadable));
+    };
+    try {
+      for await (const name of this.#names(`${folder}/`)) {
+        const parsed = parseCopyName(name);
+        if (!parsed) continue;
+        if (!live.has(lineOf({ place: this.#place.id, kind: 'key', name: parsed.key }))) {
+          undecided.add(this.#undecided(parsed.session, { kind: 'copy', name }));
+        } else if (folder === 'manifests') {
+          if (group?.key !== parsed.key) await endGroup();
+          group ??= { key: parsed.key, names: [], isReadable: false };
+          if (known.has(`${this.#place.id}\t${name}`)) group.isReadable = true;
+          else group.names.push(name);
+        }
+      }
+      await endGroup();
+      await this.#decide(undecided, async ({ name }) => {
+        const { folder: of } = parseCopyName(name) as CopyName;
+        if (of === 'manifests') await work.begin(() => this.#describe([name], false));
+      });
+      await work.finish();
+    } finally {
+      live.close();
+      known.close();
+      await work.settle();
+    }
+  }
+
+  async #markNamed(
+    prefix: string,
+    kind: 'pack' | 'plain',
+    isName: (name: string) => boolean,
+    sessionOf: (name: string) => string | undefined,
+  ): Promise<void> {
+    const undecided = new SortedLines(this.#folder);
+    const live = new Cursor(allOf(this.#marks, 'live'));
+    try {
+      for await (const name of this.#names(prefix)) {
+        if (!isName(name) || live.has(lineOf({ place: this.#place.id, kind, name }))) continue;
+        undecided.add(this.#undecided(sessionOf(name) ?? '', { kind, name }));
+      }
+      await this.#decide(undecided, async () => {});
+    } finally {
+      live.close();
+    }
+  }
+
+  /** What carries the id of an open session lives; everything else that is undecided is dead. */
+  async #decide(undecided: SortedLines, onLive: (ref: ContentRef) => Promise<void>): Promise<void> {
+    const open = new Cursor(allOf(this.#marks, 'open'));
+    try {
+      for (const line of undecided.sorted()) {
+        const [session = '', kind, name = ''] = line.split('\t');
+        const ref: ContentRef = { place: this.#place.id, kind: kind as ContentRef['kind'], name };
+        if (open.has(session)) await onLive(ref);
+        else this.#found.dead.add(lineOf(ref));
+      }
+    } finally {
+      open.close();
+    }
+  }
+
+  #undecided(session: string, { kind, name }: Pick<ContentRef, 'kind' | 'name'>): string {
+    return `${session}\t${kind}\t${name}`;
+  }
+
+  /** The names below a prefix, without marks of damage; those of them that mark nothing are noted. */
+  async *#names(prefix: string): AsyncGenerator<string, void> {
+    let last: string | undefined;
+    for await (const page of this.#place.storage.list({ prefix, signal: this.#options.signal })) {
+      for (const { name } of page.objects) {
+        // A plain object may be named like a mark.
+        if (isDamagedMark(name) && !isPlainName(name)) {
+          if (last === undefined || damagedMarkOf(last) !== name)
+            this.#found.orphans.add(`${this.#place.id}\t${name}`);
+          continue;
+        }
+        if (isDamagedMark(name) && last !== undefined && damagedMarkOf(last) === name) continue;
+        last = name;
+        yield name;
+      }
+    }
+  }
+
+  /**
+   * Keeps what copies of one key name. One that cannot be read names nothing that anybody could read, as long as another can be read.
+   *
+   * @param isOneRead another copy of the key was read before
+   */
+  async #describe(names: readonly string[], isOneRead: boolean): Promise<void> {
+    const { id: place, reader } = this.#place;
+    const marks = this.#marks.at(-1) as Marks;
+    let failure: StowageError | undefined;
+    let isReadable = isOneRead;
+    for (const name of names) {
+      try {
+        const described = await reader.describeCopy(name, this.#options);
+        if (!described) continue; // gone since it was listed
+        isReadable = true;
+        for (const pack of described.packs) marks.keep({ place, kind: 'pack', name: pack.name });
+        if (described.plain !== undefined) marks.keep({ place, kind: 'plain', name: described.plain });
+        marks.described.add(`${place}\t${name}`);
+      } catch (error) {
+        if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
+        failure ??= error;
+      }
+    }
+    if (failure && !isReadable) throw failure;
+  }
+}
