@@ -21,7 +21,7 @@ import { type InlineBudget, toInline } from './inline-value.ts';
 import { artifactSubject, type SaveCall } from './save-calls.ts';
 import { type StoredValue, storeValues, type TableRow } from './stored-values.ts';
 
-/** How the values of a store become bytes, and where those go. */
+/** The settings by which the values of a store become bytes, and get their destination. */
 export interface ValueSettings {
   registry: SerializerRegistry;
   /** Serialized values up to this many bytes are kept in metadata.json. */
@@ -55,7 +55,7 @@ export class ArtifactStaging {
   readonly #budget: InlineBudget;
   readonly #session: Session;
   readonly #options: CallOptions;
-  /** Who stores values, those under which length as the attempt's own. */
+  /** The session that stores values, and the length under which they are the attempt's own. */
   readonly #where: readonly [Session, number, CallOptions];
   #rows = new Map<string, TableRow>();
 

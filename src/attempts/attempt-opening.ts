@@ -12,7 +12,7 @@ const OPEN_TRIES = 16;
 export interface OpenAttemptOptions extends CallOptions {
   /** The attempt's number, from 0. Default: the next one that nobody has opened. */
   attempt?: number | undefined;
-  /** What people call it. Default: nothing. */
+  /** The name that people have for it. Default: none. */
   label?: string | undefined;
   /** The address of the place that its content goes to. Default: the store itself. */
   rawDataPath?: string | undefined;

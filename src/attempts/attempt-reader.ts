@@ -63,7 +63,7 @@ export interface ReadAttempt {
   status: AttemptStatus;
   /** ISO 8601. */
   startedAt: string;
-  /** What its owner called it. */
+  /** The name that its owner gave it. */
   label?: string | undefined;
   /** ISO 8601; absent while it is open. */
   closedAt?: string;

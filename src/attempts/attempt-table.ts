@@ -168,7 +168,7 @@ export class AttemptTable {
     return ownObjectsOf(this.#rows.values());
   }
 
-  /** Where values go that no call sends elsewhere. */
+  /** The destination of values that no call sends elsewhere. */
   get storing(): Storing {
     return { ownBytes: this.#settings.ownBytes, address: this.#address };
   }

@@ -12,7 +12,7 @@ interface Named {
   readonly pathspec: string;
 }
 
-/** What the attempts of this process that are open are called: not they themselves, which may be garbage. */
+/** The names of the attempts of this process that are open. It does not hold the attempts, which may be garbage. */
 const open = new Map<object, string>();
 let isListening = false;
 let isTold = false;

@@ -1,36 +1,24 @@
-import { SingleFlight } from '../async/single-flight.ts';
 import type { StreamOptions } from '../content/writing/content-writer.ts';
 import type { ContentAddressedStore } from '../content-addressed-store.ts';
-import { digestHex } from '../digest/blake3.ts';
-import { invalidArgument, type StowageError, throwIfAborted } from '../errors.ts';
-import { attemptSession, attemptSubject } from '../format/attempt-files.ts';
-import {
-  type ArtifactTable,
-  type CachedCall,
-  type Description,
-  encodeDescription,
-  encodeTable,
-  MAX_TABLE_BYTES,
-} from '../format/description.ts';
+import { invalidArgument } from '../errors.ts';
+import type { ArtifactTable, CachedCall } from '../format/description.ts';
 import type { LogChoice } from '../format/log-names.ts';
 import { formatPathspec, type TaskPath } from '../format/pathspec.ts';
 import { recordError } from '../format/recorded-error.ts';
-import type { RecordedError } from '../format/session-files.ts';
-import { newSessionId, type SessionId } from '../format/session-id.ts';
 import type { ScrubbedLog } from '../logs/log-scrubbing.ts';
 import type { LogStreams } from '../logs/log-streams.ts';
 import { LogWriter, type SaveLogsOptions } from '../logs/log-writer.ts';
 import { checkOptionNames } from '../options/option-names.ts';
-import { Session } from '../sessions/session.ts';
+import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { ArtifactStreamOptions, Artifacts, SaveOptions } from './artifact-input.ts';
 import type { ValueSettings } from './artifact-staging.ts';
+import { AttemptClosing, type Closable, type ClosedAttempt } from './attempt-closing.ts';
 import { AttemptTable } from './attempt-table.ts';
-import { AttemptView } from './attempt-view.ts';
+import type { AttemptView } from './attempt-view.ts';
 import { leaveToItself } from './failing-attempts.ts';
 import { noteEnded, noteOpen } from './forgotten-attempts.ts';
 import { inheritArtifacts } from './inherit-artifacts.ts';
-import { attemptFenced, contentLost } from './lost-attempts.ts';
 import { type Metadata, MetadataWriter } from './metadata-parts.ts';
 import { artifactSubject, metadataSubject, namesIn, type SaveCall, SaveCalls } from './save-calls.ts';
 import type { TableRow } from './stored-values.ts';
@@ -43,17 +31,6 @@ export interface AttemptContext extends ValueSettings {
   beatIntervalMs?: number | undefined;
 }
 
-/** A closed attempt, so that it cannot be taken for another one. */
-export interface ClosedAttempt extends TaskPath {
-  attempt: number;
-  session: SessionId;
-  /** BLAKE3-256 of its metadata.json. */
-  metadataDigest: string;
-}
-
-/** The outcomes that an owner closes an attempt with. */
-type Ending = 'done' | 'failed';
-
 /** An attempt may record so many attempts that it rests on. */
 const MAX_READ_FROM = 50_000;
 
@@ -64,27 +41,13 @@ const MAX_READ_FROM = 50_000;
 export class OpenAttempt {
   readonly path: TaskPath;
   readonly #context: AttemptContext;
-  #number: number;
-  /** The attempt whose objects hold the values of the rows. */
-  #valuesOf: number;
-  #session: Session;
   readonly #calls: SaveCalls;
   readonly #table: AttemptTable;
   readonly #metadata: MetadataWriter;
   readonly #logs: LogWriter;
   readonly #readFrom = new Set<string>();
   #cached: CachedCall | undefined;
-  /** The description is fixed by the first try to close: a second try must write the same bytes. */
-  #description: Uint8Array | undefined;
-  /** The outcome that the attempt was closed with, once it is. */
-  #ending: Ending | undefined;
-  /** After a fence: the new session has yet to find again what the artifacts rest on. */
-  #mustRevalidate = false;
-  readonly #lost = new Set<string>();
-  /** The attempt that is to be opened after a fence, or was perhaps, and its session. */
-  #next: { number: number; id: SessionId } | undefined;
-  /** Calls that close the attempt beside each other take these steps once. */
-  readonly #flights = new SingleFlight<void>();
+  readonly #closing: AttemptClosing;
 
   constructor(
     context: AttemptContext,
@@ -95,23 +58,21 @@ export class OpenAttempt {
   ) {
     this.#context = context;
     this.path = path;
-    this.#number = number;
-    this.#valuesOf = number;
-    this.#session = session;
     this.#calls = new SaveCalls(this);
     this.#table = new AttemptTable(context, rawDataPath);
     this.#metadata = new MetadataWriter(context.content.storage, path, number);
     this.#logs = new LogWriter(context.content.storage, path, number);
+    this.#closing = new AttemptClosing(context, this.#closable(), number, session);
     noteOpen(this.#calls, this);
   }
 
   /** The attempt's number; one more than it was opened with, if it had to be closed after a fence. */
   get number(): number {
-    return this.#number;
+    return this.#closing.number;
   }
 
   get pathspec(): string {
-    return formatPathspec(this.path, this.#number);
+    return formatPathspec(this.path, this.number);
   }
 
   get label(): string | undefined {
@@ -131,10 +92,7 @@ export class OpenAttempt {
    * `undefined` before it is closed.
    */
   closedAs(omitted: ReadonlySet<string>): { source: ClosedAttempt; table: ArtifactTable } | undefined {
-    if (!this.isClosed || !this.#description) return undefined;
-    const [session, metadataDigest] = [this.#session.id, digestHex(this.#description)];
-    const source = { ...this.path, attempt: this.#number, session, metadataDigest };
-    return { source, table: this.#table.toTable(omitted) };
+    return this.#closing.closedAs(omitted);
   }
 
   /** Validates and serializes all values, then writes their content, and only then names them. */
@@ -250,19 +208,44 @@ export class OpenAttempt {
   /** Closes the attempt as done: now readers see it. `cached` is the call whose result it is to be. */
   async done({ cached, ...options }: CallOptions & { cached?: CachedCall | undefined } = {}): Promise<void> {
     this.#cached = cached;
-    await this.#close('done', undefined, options);
+    await this.#closing.close('done', undefined, options);
   }
 
   /** Closes the attempt as failed, with the error that ended it. Its artifacts are read by `allowNotDone`. */
   async fail(error: unknown, options: CallOptions = {}): Promise<void> {
-    await this.#close('failed', recordError(error), options);
+    await this.#closing.close('failed', recordError(error), options);
   }
 
   /** Ends the heartbeat: nobody will close the attempt, and a collector may give up on it. */
   async abandon(): Promise<void> {
+    this.#leave();
+    await this.#session.abandon();
+  }
+
+  /** After a fence it is that of the next attempt. */
+  get #session(): Session {
+    return this.#closing.session;
+  }
+
+  #closable(): Closable {
+    return {
+      path: this.path,
+      calls: this.#calls,
+      table: this.#table,
+      stopStreams: () => this.#logs.stopStreams(),
+      told: () => ({
+        metadata: this.#metadata.merged,
+        readFrom: [...this.#readFrom],
+        cached: this.#cached,
+      }),
+      ended: () => this.#leave(),
+    };
+  }
+
+  /** Nobody has to close it any more. */
+  #leave(): void {
     leaveToItself(this);
     noteEnded(this.#calls);
-    await this.#session.abandon();
   }
 
   #commit(staged: readonly TableRow[], call: SaveCall): void {
@@ -278,139 +261,5 @@ export class OpenAttempt {
       );
     }
     this.#readFrom.add(pathspec);
-  }
-
-  async #close(outcome: Ending, error: RecordedError | undefined, options: CallOptions): Promise<void> {
-    if (this.isClosed) this.#calls.ensureOpen(`close it as ${outcome}`);
-    throwIfAborted(options.signal);
-    if (outcome === 'done') await this.#calls.finish(options);
-    else this.#logs.stopStreams(); // saves and streams may have no end now, and are not waited for
-    this.#calls.stop();
-    await this.#calls.settled(['metadata', 'logs'], options);
-    do {
-      const session = this.#session;
-      if (this.#mustRevalidate) await this.#revalidate(options);
-      if (outcome === 'done' && this.#lost.size > 0) return this.#closeWithLoss(options);
-      const description = await this.#describe(session, options);
-      const ending = { outcome, ...(error ? { error } : {}) };
-      const standing = description && (await session.close(description, ending, options));
-      if (standing && standing.session !== session.id) throw this.#fenced('somebody else closed it');
-      if (session !== this.#session) continue; // another call got past a fence meanwhile
-      if (standing?.outcome === 'abandoned') await this.#getPast(outcome, options);
-      else this.#settle(standing?.outcome ?? outcome);
-    } while (!this.#isClosedAs(outcome));
-  }
-
-  /** Tells that the attempt is closed, by this call or one beside it; throws `ATTEMPT_CLOSED` where that closed it otherwise. */
-  #isClosedAs(outcome: Ending): boolean {
-    if (this.isClosed && this.#ending !== outcome) this.#calls.ensureOpen(`close it as ${outcome}`);
-    return this.isClosed;
-  }
-
-  /**
-   * Opens the next attempt, which is to be closed in place of one that a collector gave up on, since it heard nothing for a day. As a
-   * failure that is as good as closed, unless the next attempt was begun to be opened: nobody else will close that.
-   */
-  async #getPast(outcome: Ending, options: CallOptions): Promise<void> {
-    if (outcome === 'failed' && !this.#next) return this.#settle(outcome);
-    if (this.#isClosedAs(outcome)) return;
-    try {
-      await this.#openNext(options);
-    } catch (fence) {
-      if (outcome === 'done' || !this.isClosed) throw fence; // a failed attempt may be another's from then on
-    }
-  }
-
-  #settle(ending: Ending): void {
-    this.#ending ??= ending;
-    this.#calls.close();
-    leaveToItself(this);
-    noteEnded(this.#calls);
-  }
-
-  /**
-   * Carries this attempt's work over to the next attempt, after a fence: what the new session relies on has to be
-   * pinned and checked by the writer's protocol like anything else that others wrote. Logs stay where they were
-   * written. Calls beside each other do so once; one after a lost answer writes the same bytes, and knows them as its own.
-   */
-  #openNext({ signal }: CallOptions): Promise<void> {
-    const number = this.#number + 1;
-    if (this.#next?.number !== number) this.#next = { number, id: newSessionId() };
-    const { id } = this.#next;
-    const { content, beatIntervalMs } = this.#context;
-    const open = async (flight: AbortSignal): Promise<void> => {
-      const { startedAt, label } = this.#session;
-      const opening = { id, startedAt, label, beatIntervalMs, signal: flight };
-      const session = await Session.open(content, attemptSession(this.path, number), opening);
-      if (!session)
-        throw this.#fenced(`a collector gave up on it, and somebody else opened attempt ${number}`);
-      if (number !== this.#number + 1) return session.abandon(); // this was aborted, and another call was faster
-      this.#number = number;
-      this.#session = session;
-      this.#next = undefined;
-      this.#description = undefined;
-      this.#mustRevalidate = true;
-    };
-    return this.#flights.run(`open ${number}`, open, { signal });
-  }
-
-  #revalidate({ signal }: CallOptions): Promise<void> {
-    const [session, number] = [this.#session, this.#number];
-    const { content, registry } = this.#context;
-    const facts = { path: this.path, attempt: this.#valuesOf, status: 'abandoned' as const, purged: false };
-    const former = new AttemptView(content, registry, facts);
-    const revalidate = async (flight: AbortSignal): Promise<void> => {
-      const lost = await this.#table.revalidate(former, session, { signal: flight });
-      this.#valuesOf = number;
-      for (const name of lost) this.#lost.add(name);
-      if (session === this.#session) this.#mustRevalidate = false;
-    };
-    return this.#flights.run(`revalidate ${session.id}`, revalidate, { signal });
-  }
-
-  /** The description of this attempt for `session`, the same for all calls that close it; `undefined` once that is not its own any more. */
-  async #describe(session: Session, { signal }: CallOptions): Promise<Uint8Array | undefined> {
-    if (session === this.#session && !this.#description) {
-      const table = this.#table.toTable();
-      const described = encodeDescription(this.#descriptionWith(table));
-      if (described.length <= MAX_TABLE_BYTES) this.#description = described;
-      else
-        await this.#flights.run(`describe ${session.id}`, (flight) => this.#move(table, flight), { signal });
-    }
-    return session === this.#session ? this.#description : undefined;
-  }
-
-  /** Makes a large table a content, which the description names. It is metadata, and stays in the store itself. */
-  async #move(table: ArtifactTable, signal: AbortSignal): Promise<void> {
-    const session = this.#session;
-    const [moved] = await session.put([{ bytes: encodeTable(table) }], { signal });
-    const description = encodeDescription(this.#descriptionWith(moved as NonNullable<typeof moved>));
-    if (session === this.#session) this.#description ??= description;
-  }
-
-  /** An attempt whose content is gone is never done, however often it is asked. */
-  async #closeWithLoss(options: CallOptions): Promise<never> {
-    const error = contentLost(this.pathspec, formatPathspec(this.path, this.#number - 1), [...this.#lost]);
-    if (!this.isClosed) await this.#close('failed', recordError(error), options);
-    throw error;
-  }
-
-  #fenced(why: string): StowageError {
-    this.#settle('failed');
-    return attemptFenced(this.pathspec, why);
-  }
-
-  #descriptionWith(table: Description['table']): Description {
-    return {
-      session: this.#session.id,
-      subject: attemptSubject(this.path, this.#number),
-      startedAt: this.#session.startedAt,
-      label: this.#session.label,
-      table,
-      values: this.#table.ownObjects(),
-      metadata: this.#metadata.merged,
-      readFrom: [...this.#readFrom],
-      cached: this.#cached,
-    };
   }
 }

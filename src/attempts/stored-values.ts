@@ -62,7 +62,7 @@ export async function storeValues(
   return placed.map((value) => stored.get(value) as StoredValue);
 }
 
-/** Where values go. */
+/** The destination of values. */
 export interface Storing {
   /** Values under this many bytes are the attempt's own where a look costs a request. */
   ownBytes: number;

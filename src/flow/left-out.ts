@@ -15,7 +15,7 @@ export interface LeftOutTask {
   /** `run/step/task/attempt` of the attempt that kept it out; `run/step/task` where none stands for the task. */
   pathspec: string;
   reason: LeftOutReason;
-  /** What opening the task by its name throws; its message tells the reason in words. */
+  /** The error that opening the task by its name throws; its message tells the reason in words. */
   error: StowageError;
 }
 

@@ -66,7 +66,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
     return this.#attempt.pathspec;
   }
 
-  /** What its owner called it, if anything. */
+  /** The name that its owner gave it, if any. */
   get label(): string | undefined {
     return this.#attempt.label;
   }

@@ -22,7 +22,7 @@ export interface TaskSpec extends RawDataPathOptions {
   taskId: string;
   /** The attempt's number, from 0. Default: the next one that nobody has opened. */
   attempt?: number | undefined;
-  /** What people call it, shown and searched beside its name: a line of text of at most 256 bytes. Default: nothing. */
+  /** A name for people, shown and searched beside its own: a line of text of at most 256 bytes. Default: none. */
   label?: string | undefined;
 }
 

@@ -112,7 +112,7 @@ export class TaskDataStore {
     return this.#view.pathspec;
   }
 
-  /** What its owner called it, if anything. */
+  /** The name that its owner gave it, if any. */
   get label(): string | undefined {
     return this.#read.label;
   }

@@ -31,7 +31,7 @@ export interface ArtifactView {
 export interface AttemptSummary {
   attempt: number;
   status: ShownStatus;
-  /** What its owner called it. */
+  /** The name that its owner gave it. */
   label?: string;
   startedAt?: string;
   closedAt?: string;

@@ -57,7 +57,7 @@ export interface TaskSummary {
   /** The latest attempt. */
   attempt: number;
   status: ShownStatus;
-  /** What its owner called it. */
+  /** The name that its owner gave it. */
   label?: string | undefined;
   startedAt?: string | undefined;
   closedAt?: string | undefined;
