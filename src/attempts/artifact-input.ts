@@ -1,8 +1,16 @@
 import { types } from 'node:util';
 import { type Compression, checkCompression } from '../codec/payload.ts';
 import { checkRawDataPath, type RawDataPathOptions } from '../content/places/raw-data-path.ts';
-import { invalidArgument, type StowageError } from '../errors.ts';
-import { checkMembers, checkOptionNames } from '../options/option-names.ts';
+import { invalidArgument } from '../errors.ts';
+import { checkMembers } from '../options/option-names.ts';
+import {
+  ANYTHING,
+  checkKinds,
+  checkOptions,
+  FLAG,
+  type OptionKind,
+  type OptionTable,
+} from '../options/option-table.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { checkUnread } from '../streams/read-once.ts';
@@ -60,8 +68,22 @@ export interface ArtifactInput {
   address: string | undefined;
 }
 
-const ARTIFACT_OPTION_NAMES: readonly string[] = ['compression', 'serializer', 'inline', 'rawDataPath'];
-const OPTION_NAMES: readonly string[] = [...ARTIFACT_OPTION_NAMES, 'artifacts'];
+const SERIALIZER_ID: OptionKind = {
+  expects: "the id of a serializer, such as 'msgpack'",
+  accepts: (value) => typeof value === 'string',
+};
+const BY_NAME: OptionKind = {
+  expects: "options by the names of artifacts, such as { model: { compression: 'none' } }",
+  accepts: isObject,
+};
+/** Those that are `ANYTHING` are checked by {@link checkUsed}. */
+const STREAM_OPTIONS: OptionTable<ArtifactStreamOptions> = { compression: ANYTHING, rawDataPath: ANYTHING };
+const ARTIFACT_OPTIONS: OptionTable<ArtifactOptions> = {
+  ...STREAM_OPTIONS,
+  serializer: SERIALIZER_ID,
+  inline: FLAG,
+};
+const SAVE_OPTIONS: OptionTable<SaveOptions> = { ...ARTIFACT_OPTIONS, artifacts: BY_NAME };
 
 /** The options of a call, checked, and which artifact they make of a name and a value. */
 export class ArtifactInputs {
@@ -75,11 +97,10 @@ export class ArtifactInputs {
    * @throws StowageError `INVALID_ARGUMENT`
    */
   constructor(options: SaveOptions, address: string | undefined) {
-    checkOptionNames(options, 'saveArtifacts', OPTION_NAMES);
+    checkOptions(options, 'saveArtifacts', SAVE_OPTIONS);
     const { artifacts = {}, signal: _, ...shared } = options;
-    if (typeof artifacts !== 'object' || artifacts === null) throw noOptions('artifacts');
-    checkOptions(shared, 'The options');
-    for (const [name, own] of Object.entries(artifacts)) checkOptions(own, `The options of artifact ${name}`);
+    checkUsed(shared);
+    for (const [name, own] of Object.entries(artifacts)) checkOptionsOf(name, own);
     this.#options = shared;
     this.#address = address;
     this.#byName = artifacts;
@@ -100,14 +121,14 @@ export class ArtifactInputs {
     if (Array.isArray(item) && item.length === 2 && typeof item[0] === 'string') {
       return this.named(item[0], item[1]);
     }
-    const isNamed = typeof item === 'object' && item !== null && 'name' in item && 'value' in item;
+    const isNamed = isObject(item) && 'name' in item && 'value' in item;
     if (!isNamed || typeof item.name !== 'string') {
       throw invalidArgument(
         'An iterable of artifacts gives [name, value], or { name, value }, and nothing else.',
       );
     }
     const { name, value, ...own } = item as { name: string; value: unknown } & ArtifactOptions;
-    checkOptions(own, `The options of artifact ${name}`);
+    checkOptionsOf(name, own);
     return this.named(name, value, own);
   }
 
@@ -173,11 +194,10 @@ export function namesOf(artifacts: Artifacts): string[] {
  * @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME`
  */
 export function checkStream(name: string, source: unknown, options: ArtifactStreamOptions): void {
-  checkOptionNames(options, 'saveArtifactStream', ['compression', 'rawDataPath']);
+  checkOptions(options, 'saveArtifactStream', STREAM_OPTIONS);
   validateUserName(name, 'artifact name');
-  checkRawDataPath(options.rawDataPath);
-  if (options.compression !== undefined) checkCompression(options.compression);
-  if (typeof source === 'object' && source !== null && Symbol.asyncIterator in source) {
+  checkUsed(options);
+  if (isObject(source) && Symbol.asyncIterator in source) {
     checkUnread(source, `The stream of artifact ${name}`);
     return;
   }
@@ -198,9 +218,8 @@ export function checkArtifacts(artifacts: unknown): asserts artifacts is Artifac
       'A promise was passed in place of artifacts: await it first, and save what it gives.',
     );
   }
-  const isObject = typeof artifacts === 'object' && artifacts !== null;
   // Sets, typed arrays and the like have no names.
-  const isNamed = isObject && !ArrayBuffer.isView(artifacts) && !(artifacts instanceof Set);
+  const isNamed = isObject(artifacts) && !ArrayBuffer.isView(artifacts) && !(artifacts instanceof Set);
   if (
     isNamed &&
     ((isRecord(artifacts) && !isDisguised(artifacts, true)) ||
@@ -230,20 +249,27 @@ function merge(base: ArtifactOptions, over: ArtifactOptions | undefined): Artifa
   };
 }
 
-function checkOptions(options: unknown, what: string): void {
-  if (typeof options !== 'object' || options === null) throw noOptions(what);
-  checkMembers(options, what, ARTIFACT_OPTION_NAMES);
-  const { compression, serializer, inline, rawDataPath } = options as ArtifactOptions;
-  checkRawDataPath(rawDataPath);
-  if (compression !== undefined) checkCompression(compression);
-  if (serializer !== undefined && typeof serializer !== 'string') {
-    throw invalidArgument(`${what}: serializer must be the id of one, such as 'msgpack'.`);
+/** Checks the options of one artifact. */
+function checkOptionsOf(name: string, options: unknown): void {
+  if (!isObject(options)) {
+    throw invalidArgument(
+      `The options of artifact ${name} must be an object such as { compression: 'none' }.`,
+      {
+        artifact: name,
+      },
+    );
   }
-  if (inline !== undefined && typeof inline !== 'boolean') {
-    throw invalidArgument(`${what}: inline must be true or false.`);
-  }
+  checkMembers(options, `Artifact ${name}`, Object.keys(ARTIFACT_OPTIONS));
+  checkKinds<ArtifactOptions>(options, ARTIFACT_OPTIONS, ` of artifact ${name}`);
+  checkUsed(options);
 }
 
-function noOptions(what: string): StowageError {
-  return invalidArgument(`${what} must be an object such as { compression: 'none' }.`);
+/** Checks the options whose values are checked by what they are used for. */
+function checkUsed({ compression, rawDataPath }: Pick<ArtifactOptions, 'compression' | 'rawDataPath'>): void {
+  checkRawDataPath(rawDataPath);
+  if (compression !== undefined) checkCompression(compression);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

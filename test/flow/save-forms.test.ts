@@ -225,6 +225,8 @@ describe('options of single artifacts', () => {
     ['a compression that is none', { artifacts: { a: { compression: 'gzip' } } }],
     ['text for inline', { inline: 'yes' }],
     ['null for options', { artifacts: { a: null } }],
+    ['text for options by name', { artifacts: 'a' }],
+    ['a number for rawDataPath of one', { artifacts: { a: { rawDataPath: 5 } } }],
   ])('%s is refused, and nothing is saved', async (_, options) => {
     const flow = await openFlow();
     const task = await flow.createTaskDataStore(spec);
@@ -236,6 +238,17 @@ describe('options of single artifacts', () => {
     }
     expect(await objectNames(flow.storage)).toEqual(before);
     await readIncomplete(flow, task);
+  });
+
+  it.each<[unknown, RegExp]>([
+    [{ artifacts: { a: { inline: 'yes' } } }, /^inline of artifact a must be true or false, not "yes"/],
+    [{ serializer: 5 }, /^serializer must be the id of a serializer, such as 'msgpack', not 5/],
+    [{ artifacts: { a: { inlined: true } } }, /^Artifact a has no option inlined; it has compression,/],
+    [{ artifacts: 5 }, /^artifacts must be options by the names of artifacts/],
+  ])('options that are refused say what they should be: %j', async (options, message) => {
+    const task = await (await openFlow()).createTaskDataStore(spec);
+    const error = await errorOf(task.saveArtifacts({ a: 1 }, options as object), 'INVALID_ARGUMENT');
+    expect(error.message).toMatch(message);
   });
 });
 
