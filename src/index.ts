@@ -20,6 +20,7 @@ export { type DescribableSchema, jsonSchemasOf, type SchemaPair } from './cache/
 export type { KeyListing } from './cache/key-listing.ts';
 export type { CacheKey, CacheScope, KeyParts } from './cache/key-parts.ts';
 export type { Lease } from './cache/lease.ts';
+export type { CircularWait } from './cache/lease-circle.ts';
 export {
   type Acquired,
   type AcquireOptions,

@@ -1,26 +1,12 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { orAborted } from './next-or-aborted.ts';
+import { currentWork, noteWait, type Work, wayTo, within } from './work.ts';
 
 /** Work that several callers wait for. */
-interface Flight<T> extends Waiting {
+interface Flight<T> extends Work {
   result: Promise<T>;
   waiting: number;
   controller: AbortController;
 }
-
-/** Work under way, as whoever waits sees it. */
-interface Waiting {
-  /** The name that an error has for it. */
-  title: string;
-  /** The work within which it was begun. */
-  outer: Waiting | undefined;
-  /** What it waits for: one item for each of its calls. */
-  waitsFor: Set<{ flight: Waiting }>;
-  isOver: boolean;
-}
-
-/** The work within which code runs, of whatever `SingleFlight` of the process. */
-const within = new AsyncLocalStorage<Waiting>();
 
 /** The options of joining a flight. */
 export interface FlightOptions {
@@ -53,18 +39,17 @@ export class SingleFlight<T> {
     work: (signal: AbortSignal, seal: () => void) => Promise<T>,
     { signal, title = key, circular }: FlightOptions,
   ): Promise<T> {
-    const waiter = underWay();
+    const waiter = currentWork();
     const joined = this.#flights.get(key);
     const circle = joined && waiter && wayTo(waiter, joined);
     if (circle && circular) throw circular(circle.map((flight) => flight.title));
     const flight = joined ?? this.#begin(key, work, { title, outer: waiter });
-    const wait = { flight };
-    waiter?.waitsFor.add(wait);
+    const endWait = noteWait(waiter, flight);
     flight.waiting += 1;
     try {
       return await orAborted(() => flight.result, signal);
     } finally {
-      waiter?.waitsFor.delete(wait);
+      endWait();
       flight.waiting -= 1;
       if (flight.waiting === 0 && !flight.isOver) {
         this.#leave(key, flight);
@@ -76,7 +61,7 @@ export class SingleFlight<T> {
   #begin(
     key: string,
     work: (signal: AbortSignal, seal: () => void) => Promise<T>,
-    who: Pick<Waiting, 'title' | 'outer'>,
+    who: Pick<Work, 'title' | 'outer'>,
   ): Flight<T> {
     const controller = new AbortController();
     let begin: (result: Promise<T>) => void = () => {};
@@ -85,7 +70,7 @@ export class SingleFlight<T> {
     });
     const flight: Flight<T> = {
       ...who,
-      waitsFor: new Set(),
+      waits: new Set(),
       result,
       waiting: 0,
       isOver: false,
@@ -106,27 +91,4 @@ export class SingleFlight<T> {
   #leave(key: string, flight: Flight<T>): void {
     if (this.#flights.get(key) === flight) this.#flights.delete(key);
   }
-}
-
-/** The innermost work within which the caller runs that has not ended. What a work began may go on after it, in a pool say. */
-function underWay(): Waiting | undefined {
-  let found = within.getStore();
-  while (found?.isOver) found = found.outer;
-  return found;
-}
-
-/** The works from one to another of which each waits for the next; `undefined` where there is no such way. */
-function wayTo(end: Waiting, start: Waiting): Waiting[] | undefined {
-  const ways: Waiting[][] = [[start]];
-  const seen = new Set([start]);
-  for (const way of ways) {
-    const last = way.at(-1) as Waiting;
-    if (last === end) return way;
-    for (const { flight } of last.waitsFor) {
-      if (seen.has(flight)) continue;
-      seen.add(flight);
-      ways.push([...way, flight]);
-    }
-  }
-  return undefined;
 }

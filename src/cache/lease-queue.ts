@@ -1,14 +1,16 @@
 import { performance } from 'node:perf_hooks';
 import { Deadline } from '../async/deadline.ts';
 import { delay } from '../async/in-time.ts';
+import { currentWork, noteWait, type Work } from '../async/work.ts';
 import { isStowageError, type StowageError, throwIfAborted } from '../errors.ts';
 import { type EntryKey, leaseName, MAX_TOKEN, releasedName } from '../format/cache-names.ts';
 import { encodeLease, type LeaseRecord } from '../format/lease-record.ts';
-import { beatName } from '../format/open-session.ts';
 import { newSessionId, type SessionId } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { CacheHit, EntryReader, EntryRule, SeenEntry } from './entry-reader.ts';
-import { Lease, type LeaseListing, listLeases, namesBelow, readLease, unendedBelow } from './lease.ts';
+import { Lease } from './lease.ts';
+import { CircleSearch, type CircularWait, LeaseWait, type ReadBeat, readBeat } from './lease-circle.ts';
+import { type LeaseListing, listLeases, namesBelow, readLease, unendedBelow } from './lease-listing.ts';
 
 /** Clock and chance of the waiting, for tests. */
 export interface LeaseClock {
@@ -38,13 +40,18 @@ interface Watched {
   token: number;
   session: SessionId | undefined;
   leaseMs: number;
-  beat: string | undefined;
+  beat: ReadBeat | undefined;
   /** The time at which the beat was seen first. */
   sinceMs: number;
   lookedAtMs: number;
+  /** The search for ourselves among what the owner waits for; absent where no work is known that could be waited for. */
+  circle: CircleSearch | undefined;
+  /** True if the search knows the beat. */
+  isSearched: boolean;
 }
 
-type Round = { end: Lease | CacheHit } | { end: undefined; hurry: boolean; failure?: StowageError };
+type End = Lease | CacheHit | CircularWait;
+type Round = { end: End } | { end: undefined; hurry: boolean; failure?: StowageError };
 
 const SHORTEST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 2000;
@@ -64,6 +71,8 @@ export class LeaseQueue {
   readonly #request: QueueRequest;
   readonly #clock: LeaseClock;
   readonly #session = newSessionId();
+  readonly #work: Work | undefined = currentWork();
+  readonly #wait: LeaseWait | undefined;
   /** The version of an entry that is no result. */
   #known: string | undefined;
   /** The highest token that an entry was seen with. */
@@ -86,16 +95,18 @@ export class LeaseQueue {
     this.#clock = clock;
     this.#known = request.seen?.version;
     this.#entryToken = request.seen?.token ?? 0;
+    this.#wait = this.#work && new LeaseWait(request.key, this.#work);
   }
 
   /**
-   * Waits for either. Four requests where nobody is in the way: LIST, create, LIST, and a GET if there is an entry; one or two for each look at
-   * somebody else's lease, which is taken over when its owner is silent for as long as it said.
+   * Waits for either, or until it is sure that the owner of the lease waits for this wait. Four requests where nobody is in the way: LIST, create, LIST, and a GET if there is an entry; one or two for each look at
+   * somebody else's lease, which is taken over when its owner is silent for as long as it said; more where that one waits as well.
    *
    * @throws StowageError `ABORTED`, and what the storage throws when the time is over.
    */
-  async enter(): Promise<Lease | CacheHit> {
+  async enter(): Promise<End> {
     const { deadline, signal } = this.#request;
+    const endWait = this.#wait && noteWait(this.#work, this.#wait);
     try {
       for (let waits = 0; ; waits++) {
         const round = await this.#tryRound();
@@ -109,6 +120,8 @@ export class LeaseQueue {
     } catch (error) {
       this.#giveUpWhatMayBeOurs();
       throw error;
+    } finally {
+      endWait?.();
     }
   }
 
@@ -141,7 +154,10 @@ export class LeaseQueue {
     const isNews = listing.hasEntry && (!mayWait || this.#known === undefined);
     const hit = isNews ? await this.#findResult(options) : undefined;
     if (hit) return { end: hit };
-    if (mayWait) return { end: undefined, hurry: false };
+    if (mayWait) {
+      const circle = await this.#findCircle(options);
+      return circle ? { end: circle } : { end: undefined, hurry: false };
+    }
     return this.#take(Math.max(listing.highest, this.#entryToken) + 1, options);
   }
 
@@ -159,27 +175,41 @@ export class LeaseQueue {
 
   /** True if the owner of an open lease is silent for longer than it said that it would ever be. */
   async #isSilent(token: number, options: CallOptions): Promise<boolean> {
-    let watched = this.#watched;
+    const watched = this.#watched;
     if (watched?.token !== token) {
-      const record = await this.#readLease(token, options);
-      const leaseMs = record?.leaseMs ?? this.#unreadableMs();
-      const beat = await this.#beatOf(record?.session, options);
-      const nowMs = this.#clock.nowMs();
-      watched = { token, session: record?.session, leaseMs, beat, sinceMs: nowMs, lookedAtMs: nowMs };
-      this.#watched = watched;
+      this.#watched = await this.#watch(token, options);
       return false;
     }
     const nowMs = this.#clock.nowMs();
     if (nowMs - watched.lookedAtMs < watched.leaseMs / LOOKS_PER_LEASE) return false;
     watched.lookedAtMs = nowMs;
     const beat = await this.#beatOf(watched.session, options);
-    if (beat !== watched.beat) {
-      watched.beat = beat;
-      watched.sinceMs = this.#clock.nowMs();
+    if (beat?.version !== watched.beat?.version) {
+      Object.assign(watched, { beat, sinceMs: this.#clock.nowMs(), isSearched: false });
       return false;
     }
     // Measured from after the first sight of the beat to before the last one: for so long it surely was the same.
     return nowMs - watched.sinceMs >= watched.leaseMs;
+  }
+
+  /** Begins to watch the owner of a lease. */
+  async #watch(token: number, options: CallOptions): Promise<Watched> {
+    const record = await this.#readLease(token, options);
+    const session = record?.session;
+    const leaseMs = record?.leaseMs ?? this.#unreadableMs();
+    const beat = await this.#beatOf(session, options);
+    const nowMs = this.#clock.nowMs();
+    if (this.#wait) this.#wait.lease = session === undefined ? undefined : { token, session };
+    const circle = this.#wait && new CircleSearch(this.#storage, this.#wait);
+    return { token, session, leaseMs, beat, sinceMs: nowMs, lookedAtMs: nowMs, circle, isSearched: false };
+  }
+
+  /** Looks for ourselves among what the owner waits for, once for each of its beats. */
+  async #findCircle(options: CallOptions): Promise<CircularWait | undefined> {
+    const watched = this.#watched;
+    if (!watched?.circle || !watched.beat || watched.isSearched) return undefined;
+    watched.isSearched = true;
+    return watched.circle.look(watched.beat, options);
   }
 
   /** True while waiting for a lease that cannot be read: that is no run of another process, but time that the cache takes. */
@@ -193,9 +223,8 @@ export class LeaseQueue {
     return Math.min(leaseMs, deadline.limitMs / 2);
   }
 
-  async #beatOf(session: SessionId | undefined, { signal }: CallOptions): Promise<string | undefined> {
-    if (session === undefined) return undefined;
-    return (await this.#storage.head(beatName(session), { signal }))?.version;
+  async #beatOf(session: SessionId | undefined, options: CallOptions): Promise<ReadBeat | undefined> {
+    return session === undefined ? undefined : readBeat(this.#storage, session, options);
   }
 
   #readLease(token: number, options: CallOptions): Promise<LeaseRecord | undefined> {
@@ -222,7 +251,7 @@ export class LeaseQueue {
     const { key, leaseMs, releaseTimeoutMs } = this.#request;
     const [earlier, unended] = [namesBelow(listing, token), unendedBelow(listing, token)];
     this.#asked = undefined;
-    const held = { key, token, session: this.#session, leaseMs, earlier, unended };
+    const held = { key, token, session: this.#session, leaseMs, earlier, unended, work: this.#work };
     return new Lease(this.#storage, held, releaseTimeoutMs);
   }
 

@@ -1,18 +1,12 @@
 import { Deadline } from '../async/deadline.ts';
-import { isStowageError } from '../errors.ts';
-import {
-  type EntryKey,
-  entryName,
-  keyPrefix,
-  leaseName,
-  parseLeaseName,
-  releasedName,
-} from '../format/cache-names.ts';
-import { decodeLease, type LeaseRecord, MAX_LEASE_BYTES } from '../format/lease-record.ts';
+import type { Work } from '../async/work.ts';
+import { type EntryKey, releasedName } from '../format/cache-names.ts';
 import { beatName } from '../format/open-session.ts';
 import type { SessionId } from '../format/session-id.ts';
 import { Heartbeat } from '../sessions/heartbeat.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { leasesAwaited } from './lease-circle.ts';
+import { listLeases, readLease } from './lease-listing.ts';
 import { reportTaskCacheFailure } from './task-cache-failures.ts';
 
 /** So many beats fit into the time after which an owner counts as dead. */
@@ -30,11 +24,13 @@ export interface HeldLease {
   earlier: readonly string[];
   /** The tokens of those that nobody ended. */
   unended: readonly number[];
+  /** The work that is done under it; its beats tell what that waits for. Default: none that is known. */
+  work?: Work | undefined;
 }
 
 /**
  * The right to run the task of a key, until it is released, or its owner is silent for `leaseMs`. It says so while it is held by
- * overwriting `beats/<session>`. Holding one is no proof: what counts is that an entry stored with its token replaces none that
+ * overwriting `beats/<session>`, and tells there what leases of others the work waits for that is done under it. Holding one is no proof: what counts is that an entry stored with its token replaces none that
  * carries a higher one.
  */
 export class Lease implements AsyncDisposable {
@@ -56,10 +52,13 @@ export class Lease implements AsyncDisposable {
     this.#earlier = held.earlier;
     this.#unended = held.unended;
     this.#releaseTimeoutMs = releaseTimeoutMs;
-    this.#heartbeat = new Heartbeat(storage, held.session, Math.ceil(held.leaseMs / BEATS_PER_LEASE));
+    const { work } = held;
+    const waitsFor = () => (work && !this.#releasing ? leasesAwaited(work) : []);
+    const intervalMs = Math.ceil(held.leaseMs / BEATS_PER_LEASE);
+    this.#heartbeat = new Heartbeat(storage, held.session, intervalMs, waitsFor);
   }
 
-  /** One LIST: whether nobody was given a later lease of the key. */
+  /** True if nobody was given a later lease of the key. One LIST. */
   async isNewest(options: CallOptions = {}): Promise<boolean> {
     return (await listLeases(this.#storage, this.key, options)).highest <= this.token;
   }
@@ -104,66 +103,5 @@ export class Lease implements AsyncDisposable {
       const { key } = this;
       reportTaskCacheFailure(this.#storage, { operation: 'release', reason: 'unavailable', key, error });
     }
-  }
-}
-
-/** The entry and the leases of a key, as one LIST shows them. */
-export interface LeaseListing {
-  hasEntry: boolean;
-  /** The highest token there is, 0 without one. */
-  highest: number;
-  /** True if the lease with that token has ended. */
-  released: boolean;
-  /** The objects of leases, by their tokens. */
-  leaseNames: Map<number, string[]>;
-}
-
-/** One LIST: what there is of a key. */
-export async function listLeases(
-  storage: DataStoreStorage,
-  key: EntryKey,
-  { signal }: CallOptions,
-): Promise<LeaseListing> {
-  const listing: LeaseListing = { hasEntry: false, highest: 0, released: true, leaseNames: new Map() };
-  for await (const page of storage.list({ prefix: keyPrefix(key), signal })) {
-    for (const { name } of page.objects) {
-      if (name === entryName(key)) listing.hasEntry = true;
-      const lease = parseLeaseName(name);
-      if (!lease) continue;
-      const { token, kind } = lease;
-      listing.leaseNames.set(token, [...(listing.leaseNames.get(token) ?? []), name]);
-      if (token > listing.highest) Object.assign(listing, { highest: token, released: false });
-      if (token === listing.highest && kind === 'released') listing.released = true;
-    }
-  }
-  return listing;
-}
-
-/** The objects of leases whose token is below `token`. */
-export function namesBelow({ leaseNames }: LeaseListing, token: number): string[] {
-  return [...leaseNames].flatMap(([other, names]) => (other < token ? names : []));
-}
-
-/** The tokens below `token` whose leases nobody ended: their owners died, or are late. */
-export function unendedBelow({ leaseNames }: LeaseListing, token: number): number[] {
-  return [...leaseNames].flatMap(([other, names]) =>
-    other < token && !names.some((name) => parseLeaseName(name)?.kind === 'released') ? [other] : [],
-  );
-}
-
-/** One GET: somebody's lease; `undefined` where it is gone, or cannot be read. */
-export async function readLease(
-  storage: DataStoreStorage,
-  key: EntryKey,
-  token: number,
-  { signal }: CallOptions,
-): Promise<LeaseRecord | undefined> {
-  const name = leaseName(key, token);
-  try {
-    const object = await storage.get(name, { signal, maxBytes: MAX_LEASE_BYTES });
-    return object && decodeLease(object.body, { key, token }, storage.uri(name));
-  } catch (error) {
-    if (isStowageError(error, 'RECORD_DAMAGED', 'UNSUPPORTED_FORMAT', 'OBJECT_TOO_LARGE')) return undefined;
-    throw error;
   }
 }

@@ -34,6 +34,7 @@ import {
 } from './entry-reader.ts';
 import { type CacheStored, EntryWriter } from './entry-writer.ts';
 import { Lease } from './lease.ts';
+import type { CircularWait } from './lease-circle.ts';
 import { LeaseQueue } from './lease-queue.ts';
 import { reportTaskCacheFailure, type TaskCacheOperation } from './task-cache-failures.ts';
 
@@ -88,6 +89,8 @@ export type Acquired =
   | { status: 'held'; lease: Lease }
   /** Somebody else ran it. */
   | CacheHit
+  /** It never would be given: its owner waits for the task that asks for it. Only within a cached task. */
+  | CircularWait
   /** The cache failed: run the task without a lease. */
   | { status: 'unserialized'; error: unknown };
 
@@ -207,7 +210,7 @@ export class TaskCache {
 
   /**
    * Waits until this process may run the task of a key, or somebody else has. Of all that wait one is given the lease; when it is
-   * released without a result, or its owner is silent for as long as it said, the next one is.
+   * released without a result, or its owner is silent for as long as it said, the next one is. Ends where the owner waits for the caller.
    *
    * @throws StowageError `INVALID_ARGUMENT`, `ABORTED`
    */

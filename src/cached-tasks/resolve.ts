@@ -171,7 +171,11 @@ async function resolveCall<Input, Output>(
   return resolveSerialized(definition, call, lookup, { deadline, signal });
 }
 
-/** Runs under a lease, or takes the result of its former owner. */
+/**
+ * Runs under a lease, or takes the result of its former owner.
+ *
+ * @throws StowageError `INVALID_ARGUMENT` where the owner waits for the task that makes the call
+ */
 async function resolveSerialized<Input, Output>(
   definition: TaskDefinition<Input, Output>,
   call: Call,
@@ -187,6 +191,7 @@ async function resolveSerialized<Input, Output>(
     deadline,
     signal,
   });
+  if (acquired.status === 'circular') throw waitForEachOther(acquired.tasks, call.brief.key);
   if (acquired.status === 'unserialized') tasks.warnings.failed(name, 'lease', acquired.error);
   if (acquired.status === 'hit') {
     const hit = await toHit(definition, call, acquired, lookup, { deadline, signal });

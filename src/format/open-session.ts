@@ -1,7 +1,35 @@
+import { StowageError } from '../errors.ts';
+import { type EntryKey, isCacheKey } from './cache-names.ts';
 import { type ContentRef, readContentRefs } from './content-ref.ts';
 import { encodeRecord } from './record.ts';
-import { readArray, readRecord } from './record-fields.ts';
-import { padSequence, type SessionId } from './session-id.ts';
+import {
+  readArray,
+  readInteger,
+  readObjects,
+  readOptional,
+  readRecord,
+  readString,
+} from './record-fields.ts';
+import { isSessionId, padSequence, type SessionId } from './session-id.ts';
+
+/** The most bytes that a beat may have. */
+export const MAX_BEAT_BYTES: number = 64 * 1024;
+/** The most waits that a beat names. */
+export const MAX_BEAT_WAITS = 64;
+
+/** A call that waits for a lease of somebody else, as the beat of the lease tells it under which the call was made. */
+export interface BeatWait {
+  /** The id of the wait, never used again. */
+  wait: SessionId;
+  /** The same for as long as the task that made the call has waited for it without a break. */
+  since: number;
+  /** The name of the task whose lease is waited for. */
+  task: string;
+  /** The lease that is waited for, and the session of its owner. */
+  key: EntryKey;
+  token: number;
+  session: SessionId;
+}
 
 /** The name of the `sequence`-th record, from 0, of what an open session relies on beyond the pins of its attempt.json. */
 export function pinsName(session: SessionId, sequence: number): string {
@@ -22,7 +50,31 @@ export function beatName(session: SessionId): string {
   return `beats/${session}`;
 }
 
-/** @param at - ISO 8601, by the owner's clock; readers go by the object's modification time */
-export function encodeBeat(session: SessionId, at: string): Uint8Array {
-  return encodeRecord({ format: 1, kind: 'beat', session, at });
+/**
+ * @param at - ISO 8601, by the owner's clock; readers go by the object's modification time
+ * @param waitsFor - of the beat of a lease: what its owner waits for
+ */
+export function encodeBeat(session: SessionId, at: string, waitsFor: readonly BeatWait[] = []): Uint8Array {
+  const waits = waitsFor.length > 0 ? { waitsFor } : {};
+  return encodeRecord({ format: 1, kind: 'beat', session, at, ...waits });
+}
+
+/** Reads what the owner of a beat waits for; throws `RECORD_DAMAGED` or `UNSUPPORTED_FORMAT`, naming `what`. */
+export function decodeBeatWaits(bytes: Uint8Array, what: string, session: SessionId): BeatWait[] {
+  const record = readRecord(bytes, what, 'beat', { session });
+  const waits = readOptional(readObjects, record, 'waitsFor', what) ?? [];
+  return waits.slice(0, MAX_BEAT_WAITS).map((wait) => {
+    const read = {
+      wait: readString(wait, 'wait', what),
+      since: readInteger(wait, 'since', what),
+      task: readString(wait, 'task', what),
+      key: readString(wait, 'key', what),
+      token: readInteger(wait, 'token', what),
+      session: readString(wait, 'session', what),
+    };
+    if (isSessionId(read.session) && isCacheKey(read.key)) return read;
+    throw new StowageError('RECORD_DAMAGED', `${what} is no beat that anybody makes.`, {
+      details: { record: what },
+    });
+  });
 }

@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import { clearInterval, setInterval } from 'node:timers';
-import { beatName, encodeBeat } from '../format/open-session.ts';
+import { type BeatWait, beatName, encodeBeat } from '../format/open-session.ts';
 import type { SessionId } from '../format/session-id.ts';
 import type { DataStoreStorage } from '../storage/contract.ts';
 
@@ -19,12 +19,20 @@ const heartbeatChannel = channel('stowage:heartbeat');
 export class Heartbeat {
   readonly #storage: DataStoreStorage;
   readonly #session: SessionId;
+  readonly #waitsFor: () => readonly BeatWait[];
   readonly #timer: NodeJS.Timeout;
   #beating: Promise<void> = Promise.resolve();
   #beaten = false;
 
-  constructor(storage: DataStoreStorage, session: SessionId, intervalMs: number = BEAT_INTERVAL_MS) {
+  /** @param waitsFor - asked at each beat for what the owner waits for. Default: nothing */
+  constructor(
+    storage: DataStoreStorage,
+    session: SessionId,
+    intervalMs: number = BEAT_INTERVAL_MS,
+    waitsFor: () => readonly BeatWait[] = () => [],
+  ) {
     this.#storage = storage;
+    this.#waitsFor = waitsFor;
     this.#session = session;
     this.#timer = setInterval(() => {
       this.#beating = this.#beat();
@@ -52,7 +60,8 @@ export class Heartbeat {
 
   async #beat(): Promise<void> {
     try {
-      await this.#storage.overwrite(this.#name, encodeBeat(this.#session, new Date().toISOString()));
+      const beat = encodeBeat(this.#session, new Date().toISOString(), this.#waitsFor());
+      await this.#storage.overwrite(this.#name, beat);
       this.#beaten = true;
     } catch (error) {
       this.#tell(error);

@@ -46,7 +46,7 @@ function cacheInABucket(newBucket: () => Promise<() => Promise<DataStoreStorage>
       const cache = new TaskCache(contentOf(await open()), { cacheTimeoutMs: 60_000 });
       const acquired = await cache.acquire(key, { leaseMs: 30_000 });
       if (acquired.status === 'hit') return heldBy(acquired.entry);
-      if (acquired.status === 'unserialized') throw acquired.error;
+      if (acquired.status !== 'held') throw new Error(acquired.status, { cause: acquired });
       await using lease = acquired.lease;
       runs.push(lease.token);
       const stored = await cache.store(key, inlineEntry(`by ${i}`), { lease });

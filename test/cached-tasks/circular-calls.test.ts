@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { CachedTask } from '../../src/cached-tasks/cached-task.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
-import { errorOf, openFlow } from '../flow/fixtures.ts';
+import { MemoryStorage } from '../../src/storage/memory.ts';
+import { errorOf, objectNames, openFlow } from '../flow/fixtures.ts';
 
 type Task = CachedTask<number, number>;
 
@@ -42,5 +44,81 @@ describe('cached tasks that call each other', () => {
     await Promise.all(tasks.map((task) => errorOf(task(1, { runId: 'r' }), 'INVALID_ARGUMENT')));
     const attempts = await flow.getTaskDataStores({ runId: 'r', allowNotDone: true });
     expect(attempts.map(({ status }) => status)).toEqual(['failed', 'failed']);
+  });
+});
+
+/** Flows that know of each other as those of several processes do: by what is in their store. */
+function openFlows(count: number, storage = new MemoryStorage()): Promise<FlowDataStore[]> {
+  return Promise.all(Array.from({ length: count }, () => openFlow({ storage })));
+}
+
+/** Of each flow another task of a ring that each of them has. */
+function ringOver(flows: readonly FlowDataStore[], options: object): Task[] {
+  return flows.map((flow, index) => ring(Array(flows.length).fill(flow), options)[index] as Task);
+}
+
+describe('serialized tasks of several processes that call each other', () => {
+  const options = { serialize: true, leaseMs: 100 };
+
+  it.each([2, 3, 5])('are an error that names them: %i of them', async (count) => {
+    const tasks = ringOver(await openFlows(count), options);
+    const errors = await Promise.all(tasks.map((task) => errorOf(task(1), 'INVALID_ARGUMENT')));
+    // Where one gives up first, another goes on with its task, and comes to the circle by a shorter way.
+    const circle = errors.find(({ details }) => details.circle !== undefined)?.details.circle as string[];
+    expect(circle.length).toBeGreaterThan(1);
+    expect(new Set(circle).size).toBe(circle.length);
+    for (const name of circle) expect(tasks.map(({ taskName }) => taskName)).toContain(name);
+  });
+
+  it('are one where a call goes by way of a task that is not serialized, which others called before', async () => {
+    const [one, two] = (await openFlows(2)) as [FlowDataStore, FlowDataStore];
+    const define = (
+      flow: FlowDataStore,
+      name: string,
+      run: (x: number) => Promise<number>,
+      rest: object = options,
+    ): Task => flow.cachedTask({ name, version: '1', ...rest, run });
+    const bOfOne = define(one, 'b', async (x) => x);
+    const between = define(one, 'between', (x) => bOfOne(x), {});
+    const a = define(one, 'a', async (x) => {
+      await sleep(50);
+      return between(x);
+    });
+    const b = define(two, 'b', async (x) => {
+      await sleep(100);
+      return define(two, 'a', async (y) => y)(x);
+    });
+    const calls = [b(1), a(1), sleep(30).then(() => between(1))];
+    const failed = (await Promise.allSettled(calls)).filter((result) => result.status === 'rejected');
+    // Where one gives up before the other has noticed, that one goes on.
+    expect(String(failed[0]?.reason)).toMatch(/wait for each other.*("a".*"b"|"b".*"a")/);
+  });
+
+  it('leave no beat and no open attempt behind', async () => {
+    const storage = new MemoryStorage();
+    const flows = await openFlows(2, storage);
+    await Promise.all(
+      ringOver(flows, options).map((task) => errorOf(task(1, { runId: 'r' }), 'INVALID_ARGUMENT')),
+    );
+    expect(await objectNames(storage, 'beats/')).toEqual([]);
+    const attempts = await flows[0]?.getTaskDataStores({ runId: 'r', allowNotDone: true });
+    expect(new Set(attempts?.map(({ status }) => status))).toEqual(new Set(['failed']));
+  });
+
+  it('are none where one waits for another that goes on in the end', async () => {
+    const [one, two] = (await openFlows(2)) as [FlowDataStore, FlowDataStore];
+    const slow = async (x: number) => {
+      await sleep(400);
+      return x + 1;
+    };
+    const inner = { name: 'inner', version: '1', ...options, run: slow };
+    const [innerOfOne, innerOfTwo] = [one.cachedTask(inner), two.cachedTask(inner)];
+    const outer = two.cachedTask({
+      name: 'outer',
+      version: '1',
+      ...options,
+      run: (x: number) => innerOfTwo(x),
+    });
+    expect(await Promise.all([innerOfOne(1), outer(1)])).toEqual([2, 2]);
   });
 });

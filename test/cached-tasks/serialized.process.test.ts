@@ -17,7 +17,11 @@ interface Caller {
 }
 
 function startCaller(...args: (string | number)[]): Caller {
-  const worker = join(import.meta.dirname, 'workers', 'serialized-call.mjs');
+  return start('serialized-call.mjs', ...args);
+}
+
+function start(program: string, ...args: (string | number)[]): Caller {
+  const worker = join(import.meta.dirname, 'workers', program);
   const child = spawn(process.execPath, [worker, ...args.map(String)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
@@ -79,3 +83,24 @@ it(`the owner is killed at a random moment, ${KILLS} times: the call completes, 
     expect(readFileSync(log, 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(given);
   }
 }, 600_000);
+
+it('two processes whose tasks call each other end with an error that names both, and leave no attempt open', async () => {
+  const store = join(scratchFolder(), 'store');
+  const callers = [
+    start('circular-call.mjs', store, 'first', 'second'),
+    start('circular-call.mjs', store, 'second', 'first'),
+  ];
+  await until(() => callers.every(({ lines }) => lines().includes('running')), callers);
+  for (const { child } of callers) child.stdin?.write('go\n');
+  await Promise.all(callers.map(({ closed }) => closed));
+  const said = callers.map(({ lines }) => JSON.parse(lines().at(-1) as string));
+  for (const { code } of said) expect(code).toBe('INVALID_ARGUMENT');
+  // Where one gives up first, the other one runs both, and is told of its own circle.
+  const circle = said.find(({ message }) => message.includes('wait for each other'));
+  expect(circle?.message).toMatch(/"first".*"second"|"second".*"first"/);
+  const flow = await openFlow({ storage: store });
+  expect(await objectNames(flow.storage, 'beats/')).toEqual([]);
+  for (const { run } of await flow.runs())
+    for (const { status } of await flow.getTaskDataStores({ runId: run.runId, allowNotDone: true }))
+      expect(status).toBe('failed');
+}, 60_000);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readLease } from '../../src/cache/lease.ts';
+import { readLease } from '../../src/cache/lease-listing.ts';
 import { TaskCache } from '../../src/cache/task-cache.ts';
 import { isStowageError } from '../../src/errors.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
