@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ContentAddressedStore } from '../../../src/content-addressed-store.ts';
 import { damagedMarkOf } from '../../../src/format/content-names.ts';
+import { HERE } from '../../../src/format/content-ref.ts';
 import { decodeAttempt } from '../../../src/format/session-files.ts';
 import {
   type CollectionOptions,
@@ -11,6 +12,7 @@ import {
 import type { DataStoreStorage } from '../../../src/storage/contract.ts';
 import { FaultStorage } from '../../../src/storage/fault.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
+import { SerializerRegistry } from '../../../src/values/registry.ts';
 import { errorOf, noise, objectNames, openFlow, saveTask, scratchFolder } from '../../flow/fixtures.ts';
 import { propertyRuns, test } from '../../property.ts';
 import {
@@ -126,6 +128,38 @@ describe('what stays', () => {
     const { deleted } = await collect(flow.storage);
     expect(deleted).toMatchObject({ copies: 1, packs: 0 });
     await readEverything(flow);
+  });
+
+  it('of an attempt that was deleted what an artifact refers to that another one took over, and nothing else', async () => {
+    class Film {
+      readonly key: string;
+      constructor(key: string) {
+        this.key = key;
+      }
+    }
+    const serializers = new SerializerRegistry();
+    serializers.register({
+      id: 'film',
+      priority: 900,
+      accepts: (value) => value instanceof Film,
+      serialize: (value, context) => {
+        const { key } = value as Film;
+        context.addRef({ place: HERE, kind: 'key', name: key });
+        return { type: 'Film', bytes: Buffer.from(key) };
+      },
+      deserialize: (bytes) => new Film(Buffer.from(bytes).toString()),
+    });
+    const flow = await openFlow({ serializers });
+    const saved = await flow.caStore.saveBlobs([noise(20_000, 1), noise(20_000, 2)]);
+    const [kept, left] = saved.map(({ key }) => new Film(key));
+    await saveTask(flow, { kept, left }, { taskId: '1' });
+    const origin = await flow.getTaskDataStore('r1/fit/1');
+    const spec = { runId: 'r1', stepName: 'fit', taskId: '2' };
+    await flow.task(spec, (task) => task.passdownPartial(origin, ['kept']));
+    for (const session of new Set(saved.map((one) => one.session))) await flow.caStore.release(session);
+    await markClosed(flow.storage, '1', 'DELETED');
+    expect((await collect(flow.storage)).deleted).toMatchObject({ copies: 1 });
+    expect(await objectNames(flow.storage, 'data/')).toEqual([saved[0]?.copy]);
   });
 
   it('a moved table of an attempt whose content was given up', async () => {
