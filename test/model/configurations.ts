@@ -1,0 +1,90 @@
+import type { Configuration, Rule } from './collection-model.ts';
+
+const everything = {
+  hints: true,
+  knowledge: true,
+  clone: true,
+  abandons: true,
+  deletedRuns: true,
+  failures: 1,
+};
+
+/** Small enough for every run of the tests; each is explored whole. */
+export const SMALL: Readonly<Record<string, Configuration>> = {
+  'one writer, one collector, two rounds, everything': {
+    writers: 1,
+    collectors: 1,
+    rounds: 2,
+    ...everything,
+  },
+  'chunks of another content': {
+    writers: 1,
+    collectors: 1,
+    rounds: 2,
+    hints: true,
+    otherContent: true,
+    abandons: true,
+    failures: 1,
+  },
+};
+
+/** Explored whole where time is no matter. */
+export const LARGE: Readonly<Record<string, Configuration>> = {
+  'everything, and an owner that goes on as n + 1': {
+    writers: 1,
+    collectors: 1,
+    rounds: 2,
+    recovery: true,
+    ...everything,
+  },
+  'two collectors': {
+    writers: 1,
+    collectors: 2,
+    rounds: 1,
+    hints: true,
+    abandons: true,
+    deletedRuns: true,
+  },
+  'two collectors that finish a third one’s version': {
+    writers: 1,
+    collectors: 2,
+    rounds: [2, 1],
+    finalAtStart: true,
+    hints: true,
+    deletedRuns: true,
+  },
+  'two writers': {
+    writers: 2,
+    collectors: 1,
+    rounds: 1,
+    hints: true,
+    abandons: true,
+    deletedRuns: true,
+  },
+};
+
+const one = SMALL['one writer, one collector, two rounds, everything'] as Configuration;
+const other = SMALL['chunks of another content'] as Configuration;
+const recovery = { ...one, knowledge: false, clone: false, recovery: true };
+const two = LARGE['two collectors'] as Configuration;
+const finishing = LARGE['two collectors that finish a third one’s version'] as Configuration;
+
+/** Without any of its rules the protocol loses content: in these configurations. */
+export const LOSSES: readonly (readonly [Rule, Configuration])[] = [
+  ['a writer pins the key before it looks', one],
+  ['a writer reads the log and takes nothing condemned', one],
+  ['a hit checks the packs of its manifest', recovery],
+  ['a hinted pack is pinned', other],
+  ['a known copy counts only under the version that it was known under', one],
+  ['a clone looks at its source after it read the log', one],
+  ['a clone counts only if the log stood still', one],
+  ['a proposal is marked again before it is final', one],
+  ['a final version follows the proposal of its own collector at once', two],
+  ['what carries the id of an open session lives', one],
+  ['an abandoned session cannot close', one],
+  ['what was not confirmed gone stays condemned', one],
+  ['what is carried is not spared', one],
+  ['whoever finishes another version deletes no pins', finishing],
+  ['pins go only after a final version of one’s own', two],
+  ['an open session keeps its pins', one],
+];
