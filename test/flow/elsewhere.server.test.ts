@@ -55,14 +55,15 @@ describe.each(s3Servers())('a home in a bucket of $name', (server) => {
           await worker.flow.task(spec, (task) => task.saveArtifacts(values));
           await worker.flow.task({ ...spec, taskId: '1' }, (task) => task.saveArtifacts(values));
           const names = await objectNames(worker.flow.storage);
-          expect(names.filter((name) => /^(data|manifests|packs)\//.test(name))).toEqual([]);
+          expect(names.filter((name) => /^(data|manifests|packs|values)\//.test(name))).toEqual([]);
           await using raw = await openPlace(elsewhere[kind]);
           const there = (await objectNames(raw)).map((name) => name.split('/').slice(2).join('/'));
           expect(there.map((name) => name.split('/')[0])).toEqual([
-            'data',
             'manifests',
             'owner.json',
             'packs',
+            'values',
+            'values',
           ]);
           await using reader = await open();
           for (const taskId of ['0', '1']) {
