@@ -11,3 +11,8 @@ export function isGone(view: ArrayBufferView): boolean {
     return true;
   }
 }
+
+/** The same bytes for digest and envelope: a copy of shared memory, into which another thread may write between the two. */
+export function settled(bytes: Uint8Array): Uint8Array {
+  return bytes.buffer instanceof SharedArrayBuffer ? bytes.slice() : bytes;
+}

@@ -236,6 +236,18 @@ describe('bytes that are changed while they are saved', () => {
     }
   });
 
+  test('transferred while its digest is taken: refused, and nothing stays', async () => {
+    const storage = new MemoryStorage();
+    const store = freshStore(storage);
+    await store.prepareToWrite();
+    const bytes = new Uint8Array(contentOf(16 * MIB));
+    const saving = codeOf(store.saveBlobs([bytes]));
+    setImmediate(() => structuredClone(bytes.buffer, { transfer: [bytes.buffer] }));
+    expect(await saving).toBe('INVALID_ARGUMENT');
+    expect(await copiesIn(storage)).toEqual([]);
+    expect(await namesOf(storage, 'packs/')).toEqual([]);
+  });
+
   test('at any turn of the event loop’s microtasks', async () => {
     const content = contentOf(300_000);
     for (let turns = 0; turns < 120; turns += 3) {

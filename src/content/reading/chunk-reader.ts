@@ -1,6 +1,7 @@
+import { Turns } from '../../async/turns.ts';
 import { openEnvelope } from '../../codec/envelope.ts';
 import { digestBytes } from '../../digest/blake3.ts';
-import { isStowageError } from '../../errors.ts';
+import { isStowageError, throwIfAborted } from '../../errors.ts';
 import {
   type ChunkColumns,
   type ChunkGroup,
@@ -51,10 +52,14 @@ export async function* readChunks(
   options: CallOptions,
 ): AsyncGenerator<Uint8Array> {
   const runs = runsOf(storage, copy, manifest, stretch, options);
-  const fetch = (run: Run, calling: CallOptions): Promise<Uint8Array[]> => fetchRun(storage, run, calling);
+  const turns = new Turns();
+  const fetch = (run: Run, calling: CallOptions): Promise<Uint8Array[]> =>
+    fetchRun(storage, run, turns, calling);
   for await (const { item: run, result: chunks } of readAhead(runs, fetch, options)) {
     let at = run.start;
     for (const chunk of chunks) {
+      // Whoever reads may hash what comes, and copy it.
+      if (turns.isDue) await turns.give();
       const part = chunk.subarray(Math.max(0, stretch.start - at), Math.max(0, stretch.end - at));
       at += chunk.length;
       if (part.length > 0) yield part;
@@ -114,14 +119,26 @@ function* runsOfGroup(
   if (run) yield run;
 }
 
-async function fetchRun(storage: DataStoreStorage, run: Run, options: CallOptions): Promise<Uint8Array[]> {
+/** Runs that come at once share their `turns`, so that one turn of the loop does not have the work of all. */
+async function fetchRun(
+  storage: DataStoreStorage,
+  run: Run,
+  turns: Turns,
+  options: CallOptions,
+): Promise<Uint8Array[]> {
   const bytes = await fetchEntry(storage, run.pack, run.offset, run.storedBytes, options);
-  return run.chunks.map(({ digest, length, offset, storedBytes }) => {
+  const chunks: Uint8Array[] = [];
+  for (const { digest, length, offset, storedBytes } of run.chunks) {
     const start = offset - run.offset;
     const { raw } = openEntry(bytes.subarray(start, start + storedBytes), 'chunk', run.pack.name);
-    if (raw.length === length && Buffer.compare(digestBytes(raw), digest) === 0) return raw;
-    throw damagedObject(run.pack.name, `the chunk at ${offset} does not match its digest`);
-  });
+    if (raw.length !== length || Buffer.compare(digestBytes(raw), digest) !== 0) {
+      throw damagedObject(run.pack.name, `the chunk at ${offset} does not match its digest`);
+    }
+    chunks.push(raw);
+    if (turns.isDue) await turns.give();
+  }
+  throwIfAborted(options.signal);
+  return chunks;
 }
 
 async function fetchColumns(

@@ -1,5 +1,6 @@
 import { constants } from 'node:buffer';
 import { BoundedMap } from '../../async/bounded-map.ts';
+import { Turns } from '../../async/turns.ts';
 import { createHasher } from '../../digest/blake3.ts';
 import { invalidArgument, isStowageError, StowageError } from '../../errors.ts';
 import { type ContentKey, parseCopyName } from '../../format/content-names.ts';
@@ -22,6 +23,8 @@ import { type OwnAddress, readOwnValues } from './own-reader.ts';
 
 /** So many damaged objects a process remembers, beside their marks. */
 const FOUND_DAMAGED = 10_000;
+
+const NOTHING = new Uint8Array(0);
 
 /** Options of reading a content piece by piece. */
 export interface ReadOptions extends CallOptions {
@@ -80,7 +83,7 @@ export class ContentReader {
       length += piece.length;
     }
     if (address.bytes !== undefined && length !== address.bytes) throw otherLength(address);
-    const loaded = gathered ?? concat(pieces, length, address);
+    const loaded = gathered ?? (await concat(pieces, length, address));
     await this.#cache?.set(address.key, loaded, options);
     return loaded;
   }
@@ -272,10 +275,19 @@ function allocate(address: ContentAddress): Uint8Array {
   }
 }
 
-function concat(pieces: readonly Uint8Array[], length: number, address: ContentAddress): Uint8Array {
+/** One buffer of what came piece by piece; `pieces` are let go as they are copied. */
+async function concat(pieces: Uint8Array[], length: number, address: ContentAddress): Promise<Uint8Array> {
   if (pieces.length === 1) return pieces[0] as Uint8Array;
-  if (length > constants.MAX_LENGTH) throw tooLarge(address, length);
-  return Uint8Array.from(Buffer.concat(pieces, length));
+  const whole = allocate({ ...address, bytes: length });
+  const turns = new Turns();
+  let at = 0;
+  for (const [index, piece] of pieces.entries()) {
+    whole.set(piece, at);
+    at += piece.length;
+    pieces[index] = NOTHING;
+    if (turns.isDue) await turns.give();
+  }
+  return whole;
 }
 
 function tooLarge(address: ContentAddress, bytes: number, cause?: unknown): StowageError {

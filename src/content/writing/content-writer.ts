@@ -1,4 +1,5 @@
 import { mapBounded } from '../../async/bounded-work.ts';
+import { Turns } from '../../async/turns.ts';
 import { sealEnvelope } from '../../codec/envelope.ts';
 import { prepareCodec } from '../../codec/zstd.ts';
 import { createHasher, digestHex } from '../../digest/blake3.ts';
@@ -16,17 +17,13 @@ import { placeMember, type StoredContent } from '../../format/stored-content.ts'
 import type { CallOptions } from '../../storage/contract.ts';
 import { validateUserName } from '../../storage/names.ts';
 import type { ContentSource } from '../../streams/chunk-stream.ts';
+import { settled } from '../../streams/lent-memory.ts';
 import { abortable, readHead } from '../../streams/stream-head.ts';
 import type { ContentPlace } from '../content-place.ts';
 import type { CollectionState } from './collection-log.ts';
 import { CopyFinder, type WholeCopy } from './copy-finder.ts';
-import {
-  changedMeanwhile,
-  ensureThere,
-  type PackedContent,
-  packContent,
-  type StoreOptions,
-} from './large-content.ts';
+import { type PackedContent, packContent, type StoreOptions } from './large-content.ts';
+import { changedMeanwhile, digestLent, ensureThere } from './lent-content.ts';
 import { type OwnInput, type WrittenValue, writeOwnValues } from './own-writer.ts';
 import { PackFinder } from './pack-finder.ts';
 import { createPlain } from './plain-writer.ts';
@@ -85,7 +82,8 @@ export class ContentWriter {
   async put(inputs: readonly ContentInput[], options: CallOptions = {}): Promise<StoredContent[]> {
     await prepareCodec();
     for (const { bytes } of inputs) ensureThere(bytes);
-    const keys = inputs.map((input) => digestHex(input.bytes));
+    const keys: ContentKey[] = [];
+    for (const { bytes } of inputs) keys.push(await digestLent(bytes, options));
     const byKey = new Map(keys.map((key, index) => [key, inputs[index] as ContentInput]));
     const state = await this.finder.pinAndReadLog(byKey.keys(), options);
     const stored = new Map<ContentKey, StoredContent>();
@@ -141,7 +139,7 @@ export class ContentWriter {
     return this.#place.saves.run(options, async (unnamed, own) => {
       if (source instanceof Uint8Array) {
         ensureThere(source);
-        const wanted = { key: digestHex(source), bytes: source.length };
+        const wanted = { key: await digestLent(source, own), bytes: source.length };
         return this.#unlessPlain(wanted, own, async (state) => {
           ensureThere(source);
           const plain = await createPlain(this.#session, file, source, unnamed, own);
@@ -171,8 +169,9 @@ export class ContentWriter {
       const hit = await this.finder.find({ key, bytes: bytes.length, folder, isAbsent }, state, options);
       if (hit) return hit.stored;
       if (folder === 'data') {
-        if (digestHex(bytes) !== key) throw changedMeanwhile();
-        const sealed = sealEnvelope('blob', bytes, this.#withDefaults(input));
+        const still = settled(bytes);
+        if (digestHex(still) !== key) throw changedMeanwhile();
+        const sealed = sealEnvelope('blob', still, this.#withDefaults(input));
         const whole = { key, bytes: bytes.length, storedBytes: sealed.length, packs: [], plain: undefined };
         return await this.#writeCopy('data', sealed, whole, state, options);
       }
@@ -199,9 +198,11 @@ export class ContentWriter {
   ): Promise<StoredContent | undefined> {
     const hasher = createHasher();
     let bytes = 0;
+    const turns = new Turns();
     for await (const piece of source) {
       hasher.update(piece);
       bytes += piece.length;
+      if (turns.isDue) await turns.give();
     }
     return (await this.finder.rely([{ key: hasher.digestHex(), bytes }], options))[0];
   }

@@ -1,10 +1,10 @@
-import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
+import { Turns } from '../../async/turns.ts';
 import { CHUNKER_ID } from '../../codec/chunker.ts';
 import type { Compression } from '../../codec/envelope.ts';
 import { sealEnvelope } from '../../codec/envelope.ts';
 import { Trials } from '../../codec/trials.ts';
 import { createHasher, digestBytes } from '../../digest/blake3.ts';
-import { invalidArgument, StowageError, throwIfAborted } from '../../errors.ts';
+import { StowageError, throwIfAborted } from '../../errors.ts';
 import type { ContentKey } from '../../format/content-names.ts';
 import {
   type ChunkColumns,
@@ -19,14 +19,13 @@ import {
 } from '../../format/manifest.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { type ContentSource, chunksOf } from '../../streams/chunk-stream.ts';
-import { isGone } from '../../streams/lent-memory.ts';
+import { settled } from '../../streams/lent-memory.ts';
+import { changedMeanwhile } from './lent-content.ts';
 import type { PackFinder } from './pack-finder.ts';
 import { type PackedEntry, PackWriter } from './pack-writer.ts';
 import type { SessionPins } from './session-pins.ts';
 import type { UnnamedObjects } from './unnamed-objects.ts';
 
-/** The event loop gets a turn after this much content. */
-const YIELD_EVERY_BYTES = 1024 * 1024;
 /** The most chunk groups a manifest may name: with 64 KiB chunks, 4 TiB of content. */
 const MAX_GROUPS = 8_192;
 
@@ -82,15 +81,15 @@ export async function packContent(
     const encoding = { compression, elementBytes, trials: new Trials() };
     const whole = createHasher();
     let bytes = 0;
-    let sinceYield = 0;
-    for await (const chunk of chunksOf(source)) {
+    const turns = new Turns();
+    for await (const view of chunksOf(source)) {
       throwIfAborted(options.signal);
+      const chunk = settled(view);
       // By the end of its turn the caller may have transferred its memory, and it has none.
       const { length } = chunk;
       await packer.makeRoom(length);
       whole.update(chunk);
       bytes += length;
-      sinceYield += length;
       const digest = digestBytes(chunk);
       const id = Buffer.from(digest.buffer, digest.byteOffset, 32).toString('latin1');
       let entry = seen.get(id);
@@ -107,10 +106,7 @@ export async function packContent(
       }
       rows.push({ ...entry, digest, length });
       if (rows.length > MAX_GROUPS * GROUP_CHUNKS) throw tooLarge(bytes);
-      if (sinceYield >= YIELD_EVERY_BYTES) {
-        sinceYield = 0;
-        await yieldToEventLoop();
-      }
+      if (turns.isDue) await turns.give();
     }
     const key = whole.digestHex();
     const manifest = await describe(key, rows, bytes, packer, options);
@@ -186,18 +182,6 @@ function toColumns(rows: readonly ChunkRow[], indexOf: (pack: PackEntry) => numb
     offsets: Uint32Array.from(rows, (row) => row.offset),
     storedBytes: Uint32Array.from(rows, (row) => row.storedBytes),
   };
-}
-
-/** Bytes are not copied before they are saved, so whoever changes them meanwhile, or gives their memory away, is told. */
-export function changedMeanwhile(): StowageError {
-  return invalidArgument(
-    'The bytes were changed while they were being saved, or their memory was transferred; wait for the save to end, or save a copy.',
-  );
-}
-
-/** Checks that memory which a caller lent is there still. */
-export function ensureThere(lent: Uint8Array): void {
-  if (isGone(lent)) throw changedMeanwhile();
 }
 
 function tooLarge(bytes: number): StowageError {

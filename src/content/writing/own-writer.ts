@@ -13,8 +13,10 @@ import {
 } from '../../format/own-values.ts';
 import { placeMember } from '../../format/stored-content.ts';
 import type { CallOptions } from '../../storage/contract.ts';
+import { settled } from '../../streams/lent-memory.ts';
 import type { ContentPlace } from '../content-place.ts';
-import { ensureThere, type StoreOptions } from './large-content.ts';
+import type { StoreOptions } from './large-content.ts';
+import { ensureThere } from './lent-content.ts';
 import type { SessionPins } from './session-pins.ts';
 
 /** A small value that is to be stored. */
@@ -120,9 +122,4 @@ export function ownObjectsOf(
     dropped: [...keys].filter((key) => !live.has(key)),
     ...(place === undefined ? {} : { place }),
   }));
-}
-
-/** The same bytes for digest and envelope: another thread may write into shared memory between the two. */
-function settled(bytes: Uint8Array): Uint8Array {
-  return bytes.buffer instanceof SharedArrayBuffer ? bytes.slice() : bytes;
 }

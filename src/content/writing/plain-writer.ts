@@ -1,10 +1,11 @@
-import { createHasher, digestHex } from '../../digest/blake3.ts';
+import { createHasher } from '../../digest/blake3.ts';
 import { plainName } from '../../format/content-names.ts';
 import type { Locator } from '../../format/locator.ts';
 import { PartDigests } from '../../format/plain-parts.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { type ContentSource, ensureBytes } from '../../streams/chunk-stream.ts';
-import { changedMeanwhile, ensureThere } from './large-content.ts';
+import { settled } from '../../streams/lent-memory.ts';
+import { changedMeanwhile, digestLent, ensureThere, piecesOf } from './lent-content.ts';
 import type { SessionPins } from './session-pins.ts';
 import type { UnnamedObjects } from './unnamed-objects.ts';
 
@@ -32,24 +33,28 @@ export async function createPlain(
     return piece;
   };
   const lent = source instanceof Uint8Array ? source : undefined;
+  const isShared = lent?.buffer instanceof SharedArrayBuffer;
+  let body = source;
+  if (!lent || isShared) {
+    // What is written of shared memory are the very copies that are hashed.
+    const pieces = lent ? mapPieces(piecesOf(lent, options), settled) : source;
+    body = mapPieces(pieces as AsyncIterable<Uint8Array>, observe);
+  }
   try {
-    await unnamed.create(
-      plain,
-      source instanceof Uint8Array ? observe(source) : mapPieces(source, observe),
-      options,
-    );
+    if (lent && !isShared) for await (const piece of piecesOf(lent, options)) observe(piece);
+    await unnamed.create(plain, body, options);
   } finally {
     if (lent) ensureThere(lent);
   }
   const key = hasher.digestHex();
   // Large bodies are written in the background, from the caller's own bytes.
-  if (lent && digestHex(lent) !== key) throw changedMeanwhile();
+  if (lent && !isShared && (await digestLent(lent, options)) !== key) throw changedMeanwhile();
   return { key, plain, bytes, parts: parts.finish() };
 }
 
 async function* mapPieces(
   source: AsyncIterable<Uint8Array>,
-  map: (piece: unknown) => Uint8Array,
+  map: (piece: Uint8Array) => Uint8Array,
 ): AsyncGenerator<Uint8Array> {
   for await (const piece of source) yield map(piece);
 }
