@@ -1,5 +1,6 @@
 import { isStowageError } from '../errors.ts';
 import { checkMembers } from '../options/option-names.ts';
+import { ANYTHING, type OptionTable } from '../options/option-table.ts';
 import { hasCacheDigest } from '../values/cache-digest.ts';
 import { plainNames } from '../values/own-data.ts';
 import { SerializerRegistry } from '../values/registry.ts';
@@ -37,16 +38,17 @@ export interface CacheKeyParts extends TaskKeyParts {
   readonly salt?: string | undefined;
 }
 
-const TASK_OPTIONS = [
-  'taskName',
-  'version',
-  'scope',
-  'interface',
-  'config',
-  'ignoredInputs',
-  'taskSalt',
-  'serializers',
-];
+/** The members are checked where they are used, with messages that name the task. */
+const TASK_OPTIONS: OptionTable<TaskKeyParts> = {
+  taskName: ANYTHING,
+  version: ANYTHING,
+  scope: ANYTHING,
+  interface: ANYTHING,
+  config: ANYTHING,
+  ignoredInputs: ANYTHING,
+  taskSalt: ANYTHING,
+  serializers: ANYTHING,
+};
 
 /**
  * The key of a call: equal for calls that mean the same, whoever makes them and wherever, and different for all others.
@@ -79,7 +81,7 @@ export class TaskKeys {
     const { taskName, version, scope = 'global', serializers = new SerializerRegistry() } = parts;
     if (typeof taskName !== 'string' || taskName === '')
       throw invalidTask(String(taskName), 'a task needs a name.');
-    checkMembers(parts, `Task "${taskName}"`, TASK_OPTIONS);
+    checkMembers(parts, `Task "${taskName}"`, Object.keys(TASK_OPTIONS));
     this.taskName = taskName;
     this.registry = serializers;
     this.ignored = this.checkedNames(parts.ignoredInputs);

@@ -76,6 +76,8 @@ export interface EntryRule {
 export interface LookRule extends EntryRule {
   /** Values in objects of the attempt's own are not looked at, since the caller loads them. Default `false`. */
   skipOwnValues?: boolean | undefined;
+  /** No content is looked at, since the entry is to be replaced: a hit tells of the entry alone. Default `false`. */
+  skipContent?: boolean | undefined;
 }
 
 /** The object under an entry's name. */
@@ -147,7 +149,7 @@ export class EntryReader {
     }
     const { entry, seen } = found;
     if (this.#isExpired(entry, rule)) return { status: 'miss', reason: 'expired', seen, entry };
-    const lost = await this.#findLost(entry, rule, options);
+    const lost = rule.skipContent ? undefined : await this.#findLost(entry, rule, options);
     if (lost) return { status: 'miss', ...lost, seen, entry };
     return { status: 'hit', entry, seen };
   }

@@ -113,7 +113,11 @@ const AGE_OPTIONS: OptionTable<DeadlineOptions & EntryRule> = {
   },
   deadline: ANYTHING,
 };
-const LOOKUP_OPTIONS: OptionTable<LookupOptions> = { ...AGE_OPTIONS, skipOwnValues: FLAG };
+const LOOKUP_OPTIONS: OptionTable<LookupOptions> = {
+  ...AGE_OPTIONS,
+  skipOwnValues: FLAG,
+  skipContent: FLAG,
+};
 const STORE_OPTIONS: OptionTable<StoreEntryOptions> = {
   ...AGE_OPTIONS,
   replaces: ANYTHING,
@@ -175,8 +179,8 @@ export class TaskCache {
   async lookup(key: EntryKey, options: LookupOptions = {}): Promise<CacheHit | CacheMiss> {
     checkOptions<LookupOptions>(options, 'lookup', LOOKUP_OPTIONS);
     checkKey(key);
-    const { maxAgeMs, skipOwnValues, deadline = this.deadline() } = options;
-    const rule = { maxAgeMs, skipOwnValues };
+    const { maxAgeMs, skipOwnValues, skipContent, deadline = this.deadline() } = options;
+    const rule = { maxAgeMs, skipOwnValues, skipContent };
     const lookup = deadline.run(options, (inner) => this.#entries.lookup(key, rule, inner));
     const result = await this.#neverThrow('lookup', key, options, lookup);
     if (!('failed' in result)) {

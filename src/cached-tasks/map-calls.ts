@@ -21,7 +21,7 @@ export interface MapOptions extends CallOptions {
   onProgress?: ((progress: MapProgress) => void) | undefined;
 }
 
-/** What people call the attempt of each call, or the function that tells it by the input and its place in the list. */
+/** The name that people see for the attempt of each call, or the function that tells it by the input and its place in the list. */
 export type MapLabel<Input> = string | ((input: Input, index: number) => string | undefined) | undefined;
 
 export const MAP_LABEL: OptionKind = {

@@ -125,7 +125,7 @@ export interface CachedTaskOptions<CallInput, Input, Result, Output, OutputInput
   /** Tries a run that failed again. Default: not. */
   retry?: TaskRetry | undefined;
   /**
-   * What becomes of a result that cannot be saved. `return`: the caller gets it all the same, with `stored: false`, and the process is warned.
+   * The fate of a result that cannot be saved. `return`: the caller gets it all the same, with `stored: false`, and the process is warned.
    * `throw`: the call fails with `UNSERIALIZABLE_ARTIFACT`. The attempt has failed either way, and an equal call runs again. Default `return`.
    */
   onUnsavable?: 'return' | 'throw' | undefined;
@@ -141,7 +141,7 @@ export interface CachedCallOptions extends CallOptions {
   /** Default `auto`. */
   mode?: CacheMode | undefined;
   /**
-   * What people call the attempt that the call runs as, or is recorded as, beside its name, which is a digest: a line of text of at most 256
+   * The name that people see for the attempt that the call runs as, or is recorded as, beside its name, which is a digest: a line of text of at most 256
    * bytes. No part of the key. Default: nothing.
    */
   label?: string | undefined;

@@ -2,11 +2,10 @@ import { channel } from 'node:diagnostics_channel';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { Deadline } from '../async/deadline.ts';
 import type { SavedForm } from '../attempts/artifact-input.ts';
-import { AttemptView } from '../attempts/attempt-view.ts';
 import { failOrReport } from '../attempts/failing-attempts.ts';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
-import { artifactSubject } from '../attempts/save-calls.ts';
 import { isStowageError, messageOf, StowageError } from '../errors.ts';
+import { OpenTaskDataStore } from '../flow/open-task-data-store.ts';
 import { TaskOpener } from '../flow/task-opener.ts';
 import { taskIdOf } from '../format/cache-names.ts';
 import type { CachedCall } from '../format/description.ts';
@@ -50,7 +49,7 @@ export class AttemptRecording {
   #log: TaskLog | undefined;
   #failure: { error: unknown } | undefined;
 
-  /** @param deadline - how long recording may keep the task waiting */
+  /** @param deadline - bounds the time that recording keeps the task waiting */
   constructor(task: string, deadline: Deadline, signal: AbortSignal) {
     this.#task = task;
     this.#deadline = deadline;
@@ -241,12 +240,12 @@ export async function recordHit<Input, Output>(
   { signal }: CallOptions,
 ): Promise<string | undefined> {
   if (!provenance) return undefined;
-  const { content, registry } = tasks.context;
   const { flowName, pathspec, metadataDigest } = provenance;
   const spec = { runId, stepName: name, taskId: taskIdOf(key), label };
   try {
     return await tasks.cache.deadline(checked.cacheTimeoutMs).run({ signal }, async (options) => {
-      const read = await new TaskOpener(flowName, tasks.context).open(pathspec, {}, options);
+      const opener = new TaskOpener(flowName, tasks.context);
+      const read = await opener.open(pathspec, {}, options);
       // An entry may be signed, attempts are not: what was planted in its place is not to be recorded as the result.
       if (read.done?.metadataDigest !== metadataDigest) throw notTheSource(flowName, pathspec);
       const { runId: run, stepName: step, taskId: task, attempt: number } = provenance;
@@ -254,7 +253,7 @@ export async function recordHit<Input, Output>(
       const next = await tasks.openAfter(source, spec, options);
       const attempt = next ?? (await tasks.open(spec, options));
       try {
-        await inheritAll(attempt, new AttemptView(content, registry, read), options);
+        await new OpenTaskDataStore(attempt).clone(opener.toStore(read), options);
         await attempt.done(options);
         tasks.noteEnded(attempt, false);
       } catch (error) {
@@ -267,17 +266,6 @@ export async function recordHit<Input, Output>(
     if (signal?.aborted) throw error;
     tellUnrecorded({ task: name, pathspec: undefined, error });
     return undefined;
-  }
-}
-
-async function inheritAll(attempt: OpenAttempt, origin: AttemptView, options: CallOptions): Promise<void> {
-  const call = attempt.beginTakeover();
-  try {
-    const names = origin.names();
-    call.expect(names.map(artifactSubject), [origin.fullPathspec]);
-    await attempt.inherit(new Map([[origin, names]]), options, call);
-  } catch (error) {
-    throw call.fail(error);
   }
 }
 

@@ -147,7 +147,9 @@ async function resolveCall<Input, Output>(
   const deadline = tasks.cache.deadline(cacheTimeoutMs);
   const lookup: LookupResult = { seen: undefined, source: undefined, missReason: undefined };
   if (mode !== 'off') {
-    const found = await tasks.cache.lookup(brief.key, { maxAgeMs, skipOwnValues: true, deadline, signal });
+    const skipContent = mode === 'refresh';
+    const looking = { maxAgeMs, skipOwnValues: true, skipContent, deadline, signal };
+    const found = await tasks.cache.lookup(brief.key, looking);
     lookup.source = found.entry?.source;
     const isUnavailable = found.status === 'miss' && found.reason === 'unavailable';
     if (isUnavailable) tasks.warnings.failed(name, 'lookup', found.error);

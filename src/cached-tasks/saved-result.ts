@@ -4,7 +4,7 @@ import type { JsonValue } from '../format/json-value.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
 import { OUTPUT_ARTIFACT } from './record.ts';
 
-/** What a function returned, as a hit returns it, and the form in which it is saved. */
+/** The result of a function, as a hit returns it, and the form in which it is saved. */
 export interface SavedResult {
   /** Made of the saved form, so that a miss returns what a hit does; the very value where it cannot be saved. */
   value: unknown;
@@ -43,7 +43,7 @@ export async function toSaved(
   }
 }
 
-/** What is saved and cannot be loaded would be no hit ever. */
+/** The errors of a value itself. One that can be saved and not be loaded would never be a hit. */
 const OF_THE_VALUE = ['UNSERIALIZABLE_ARTIFACT', 'UNDECODABLE_ARTIFACT', 'UNKNOWN_ENCODING'] as const;
 
 function cannotBeSaved(task: string, cause: StowageError): StowageError {

@@ -16,7 +16,7 @@ const FAILURE_CHANNELS = {
 /** The part of a cached call that failed: looking for a result, waiting for others, storing the entry, writing the attempt. */
 export type FailedPart = keyof typeof FAILURE_CHANNELS;
 
-/** What happened, and what follows for the call. */
+/** The message of each kind: the event, and its consequence for the call. */
 const WHAT: Readonly<Record<FailedPart, readonly [string, string]>> = {
   lookup: ['cache lookup failed', 'the task runs uncached'],
   lease: ['taking a lease failed', 'the task runs without waiting for other processes'],
@@ -140,7 +140,7 @@ export class CachedTaskWarnings {
     );
   }
 
-  /** @param of - what of the task's code it is about */
+  /** @param of - the part of the task's code that it is about */
   #tellOfCode(code: string, task: string, of: string, message: string): void {
     const key = [code, this.#flowName, task, of].join('\n');
     if (toldOfCode.get(key)) return;

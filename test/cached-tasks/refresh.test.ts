@@ -10,6 +10,7 @@ import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { TMP_FOLDER } from '../../src/storage/local/tmp-folder.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
+import { ObservedStorage } from '../content/storages.ts';
 import { openFlow, scratchFolder } from '../flow/fixtures.ts';
 import { propertyRuns, test } from '../property.ts';
 
@@ -111,6 +112,25 @@ describe('refreshes that overlap', () => {
 });
 
 describe('a refresh', () => {
+  it('does not look for the content of the entry that it replaces', async () => {
+    const storage = new ObservedStorage(new MemoryStorage());
+    const world: { output: unknown } = { output: new Uint8Array(100_000).fill(7) };
+    const define = async () =>
+      (await openFlow({ storage })).cachedTask({ name: 'look', version: '1', run: () => world.output });
+    const first = await define();
+    await first();
+    world.output = 1;
+    const task = await define();
+    const looksOf = async (mode: 'auto' | 'refresh') => {
+      storage.calls.length = 0;
+      const { hit } = await task.detailed(undefined, { mode });
+      return { hit, looks: storage.calls.filter((call) => /^list (data|manifests)\//.test(call)).length };
+    };
+    expect(await looksOf('auto')).toMatchObject({ hit: true, looks: expect.toSatisfy((n) => n > 0) });
+    expect(await looksOf('refresh')).toEqual({ hit: false, looks: 0 });
+    expect(await task()).toBe(1);
+  });
+
   it('returns what it ran where its lease was taken over, whether or not its successor has ended', async () => {
     /** As of a process whose event loop is blocked: its signs of life do not arrive. */
     class Busy extends StorageDecorator {
