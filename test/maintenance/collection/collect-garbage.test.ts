@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ContentAddressedStore } from '../../../src/content-addressed-store.ts';
-import { damagedMarkOf } from '../../../src/format/content-names.ts';
+import { collectionVersionName, decodeCollectionVersion } from '../../../src/format/collection-records.ts';
+import { copyName, damagedMarkOf, packName } from '../../../src/format/content-names.ts';
 import { HERE } from '../../../src/format/content-ref.ts';
 import { decodeAttempt } from '../../../src/format/session-files.ts';
+import { newSessionId } from '../../../src/format/session-id.ts';
 import {
   type CollectionOptions,
   type CollectionResult,
@@ -13,6 +15,7 @@ import type { DataStoreStorage } from '../../../src/storage/contract.ts';
 import { FaultStorage } from '../../../src/storage/fault.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
 import { SerializerRegistry } from '../../../src/values/registry.ts';
+import { ObservedStorage } from '../../content/storages.ts';
 import { errorOf, noise, objectNames, openFlow, saveTask, scratchFolder } from '../../flow/fixtures.ts';
 import { propertyRuns, test } from '../../property.ts';
 import {
@@ -201,6 +204,72 @@ describe('what stays', () => {
     await storage.delete(await objectNames(storage, 'flows/'));
     expect((await collect(storage)).deleted.values).toBe(0);
     expect((await collect(storage, { nowMs: later() })).deleted.values).toBe(1);
+  });
+});
+
+describe('what an open session does meanwhile', () => {
+  it('keeps what carries its id, though nothing pins it, and what lies beside its attempt', async () => {
+    const storage = new MemoryStorage('', { localReads: false });
+    const flow = await openFlow({ storage });
+    const task = await flow.createTaskDataStore({ runId: 'r1', stepName: 'fit', taskId: '0' });
+    const [name = ''] = await objectNames(storage, 'flows/');
+    const { session } = decodeAttempt((await storage.get(name))?.body as Uint8Array, name, {});
+    const mine = [
+      copyName('data', '0'.repeat(64), session, 1, 9),
+      packName(session, 2),
+      `plain/${session}-00000003/x`,
+      `values/Test/r1/fit/0/0.${newSessionId()}-00000000`,
+    ];
+    for (const each of mine) await storage.create(each, new Uint8Array(9));
+    await collect(storage, { nowMs: Date.now() });
+    expect(await contentNames(storage)).toEqual(mine);
+    // What was open at the first mark lives through that collection, also where it is given up by it.
+    expect(await collect(storage, { nowMs: later() })).toMatchObject({ abandoned: 1 });
+    expect(await contentNames(storage)).toEqual(mine);
+    await collect(storage);
+    expect(await contentNames(storage)).toEqual([]);
+    await task.done();
+  });
+
+  it('spares what was found dead, and was hit before that was proposed', async () => {
+    const inner = new MemoryStorage('', { localReads: false });
+    const flow = await openFlow({ storage: inner, ownBytes: 0 });
+    await saveTask(flow, { a: noise(20_000), b: noise(300_000) });
+    await markClosed(inner, '0', 'DELETED');
+    const storage = new ObservedStorage(inner);
+    storage.before = async (operation, name) => {
+      if (operation !== 'create' || name !== collectionVersionName(1)) return;
+      storage.before = () => {};
+      await saveTask(flow, { a: noise(20_000), b: noise(300_000) }, { taskId: '1' });
+    };
+    expect(await collect(storage)).toMatchObject({ spared: 3, deleted: { copies: 0, packs: 0 } });
+    expect(await contentNames(inner)).toHaveLength(3);
+    await readEverything(flow);
+  });
+});
+
+describe('a final version of a collector that died', () => {
+  it('is finished before anything is proposed', async () => {
+    const storage = new MemoryStorage('', { localReads: false });
+    const flow = await openFlow({ storage, ownBytes: 0 });
+    await saveTask(flow, { a: noise(20_000) });
+    await markClosed(storage, '0', 'DELETED');
+    let isDead = false;
+    const dying = new FaultStorage(storage, (operation) => {
+      isDead ||= operation === 'delete';
+      return isDead ? { kind: 'before' } : undefined;
+    });
+    await collect(dying).catch(() => {});
+    await collect(storage);
+    const states: string[] = [];
+    for (let version = 1; ; version++) {
+      const object = await storage.get(collectionVersionName(version));
+      if (!object) break;
+      states.push(decodeCollectionVersion(object.body, 'version', version).state);
+    }
+    expect(states.slice(0, 3)).toEqual(['proposed', 'final', 'idle']);
+    expect(await contentNames(storage)).toEqual([]);
+    expect(await objectNames(storage, 'pins/')).toEqual([]);
   });
 });
 
