@@ -1,5 +1,4 @@
 import type { ContentReader } from '../content/reading/content-reader.ts';
-import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
 import {
   type AttemptFiles,
@@ -10,24 +9,26 @@ import {
   type TaskAttempts,
 } from '../format/attempt-files.ts';
 import {
+  type CurrentDescription,
+  type DescriptionMarks,
+  type Erasure,
+  readCurrentDescription,
+} from '../format/current-description.ts';
+import {
   type ArtifactTable,
   type CachedCall,
   decodeDescription,
   decodeTable,
-  MAX_DESCRIPTION_BYTES,
   type ReadDescription,
-  readDescription,
 } from '../format/description.ts';
 import { readMetadataParts } from '../format/metadata-parts.ts';
 import type { TaskPath } from '../format/pathspec.ts';
-import { decodeRecord } from '../format/record.ts';
-import { type RecordSubject, readString, readStrings } from '../format/record-fields.ts';
+import type { RecordSubject } from '../format/record-fields.ts';
 import {
   type AttemptRecord,
   type DoneRecord,
   decodeAttempt,
   decodeDone,
-  erasedFile,
   readSessionFile,
   SESSION_FILES,
 } from '../format/session-files.ts';
@@ -81,7 +82,7 @@ export interface ReadAttempt {
   /** Retention gave up the attempt's content; its history and inline values remain. */
   purged: boolean;
   /** The reason of the last erasure, its number from 0, and all artifacts that were erased. */
-  erased?: { revision: number; reason: string; artifacts: readonly string[] };
+  erased?: Erasure;
 }
 
 /** Options of reading attempts. */
@@ -134,11 +135,7 @@ export async function readAttempt(
   return found;
 }
 
-/** A description, and what was erased from it. */
-interface FoundDescription {
-  description: ReadDescription;
-  erased: ReadAttempt['erased'];
-}
+type FoundDescription = Pick<CurrentDescription, 'description' | 'erased'>;
 
 /** DONE as it was read, with metadata.json where a cache had both. */
 type ReadDone = Omit<ClosedRecords, 'metadata'> & Partial<ClosedRecords>;
@@ -242,6 +239,7 @@ class TaskReader {
     };
   }
 
+  /** @throws StowageError `ATTEMPT_DELETED` where it was given up since it was listed */
   async #readDescription(
     number: number,
     base: string,
@@ -249,41 +247,19 @@ class TaskReader {
     files: AttemptFiles,
   ): Promise<FoundDescription> {
     const subject = this.#subject(number, done);
-    if (files.erasedRevision !== undefined) return this.#readErased(base, files.erasedRevision, subject);
-    const name = base + SESSION_FILES.metadata;
-    if (cached) return { description: decodeDescription(cached, name, subject), erased: undefined };
-    const object = await this.#storage.get(name, { ...this.#options, maxBytes: MAX_DESCRIPTION_BYTES });
-    if (!object) return this.#missingDescription(number, base, subject);
-    const metadata = object.body;
-    if (digestHex(metadata) !== done.metadataDigest) throw damage(name, 'it is not the one that DONE names');
-    const description = decodeDescription(metadata, name, subject);
-    if (files.listedDone) {
-      await this.#cache?.set(files.listedDone, { done, doneBytes, metadata }, this.#options);
-    }
-    return { description, erased: undefined };
-  }
-
-  /** Retention marks before it deletes: look again before calling a missing description damage. */
-  async #missingDescription(number: number, base: string, subject: RecordSubject): Promise<FoundDescription> {
+    if (cached) return { description: decodeDescription(cached, base + SESSION_FILES.metadata, subject) };
     const { signal } = this.#options;
-    const files = (await listAttempts(this.#storage, this.#path, { signal, attempt: number })).get(number);
-    if (files?.has('deleted')) throw attemptDeleted(this.#path, number);
-    if (files?.erasedRevision !== undefined) return this.#readErased(base, files.erasedRevision, subject);
-    throw damage(base + SESSION_FILES.metadata, 'it is missing, and nothing says that it was given up');
-  }
-
-  async #readErased(base: string, revision: number, subject: RecordSubject): Promise<FoundDescription> {
-    const name = base + erasedFile(revision);
-    const object = await this.#storage.get(name, { ...this.#options, maxBytes: MAX_DESCRIPTION_BYTES });
-    if (!object) throw damage(name, 'it was listed but cannot be read');
-    const record = decodeRecord(object.body, name);
-    const description = readDescription(record, name, subject);
-    const erased = {
-      revision,
-      reason: readString(record, 'reason', name),
-      artifacts: readStrings(record, 'erased', name),
+    const listAgain = async (): Promise<DescriptionMarks | undefined> => {
+      const now = (await listAttempts(this.#storage, this.#path, { signal, attempt: number })).get(number);
+      return now && { isDeleted: now.has('deleted'), erasedRevision: now.erasedRevision };
     };
-    return { description, erased };
+    const session = { base, subject, done };
+    const found = await readCurrentDescription(this.#storage, session, files, listAgain, { signal });
+    if (!found) throw attemptDeleted(this.#path, number);
+    const { metadata } = found;
+    if (files.listedDone && metadata)
+      await this.#cache?.set(files.listedDone, { done, doneBytes, metadata }, this.#options);
+    return found;
   }
 
   async #resolveTable(table: ReadDescription['table']): Promise<() => ArtifactTable> {

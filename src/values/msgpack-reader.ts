@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { EXTENSION } from './extensions.ts';
 import { Malformed } from './faults.ts';
 import { readKey, readUtf8 } from './utf8-reader.ts';
 
@@ -77,8 +78,49 @@ export class MsgpackReader {
     return new Uint8Array(this.bytes.subarray(start, start + length));
   }
 
+  /** The length of an extension, by the byte that began it. */
+  extensionLength(head: number): number {
+    return head >= 0xd4 ? 1 << (head - 0xd4) : this.unsigned(1 << (head - 0xc7));
+  }
+
+  /** Passes over holes, at most so many, and tells how many there were: to append each by itself would take longest of all. */
+  skipHoles(most: number): number {
+    const { bytes, position, end } = this;
+    if (bytes[position] !== 0xc7) return 0;
+    const last = Math.min(end, position + 3 * most) - 3;
+    let at = position;
+    while (at <= last && bytes[at] === 0xc7 && bytes[at + 1] === 0 && bytes[at + 2] === EXTENSION.hole)
+      at += 3;
+    this.position = at;
+    return (at - position) / 3;
+  }
+
+  /** Expects an array of so many items. */
+  expectItems(count: number): void {
+    if (this.arrayCount() !== count) throw this.malformed(`not the ${count} items that must be here`);
+  }
+
+  arrayCount(): number {
+    const count = this.count(this.head(), 0x90, 0xdc);
+    if (count === undefined) throw this.malformed('no array where one must be');
+    this.expect(count, 1);
+    return count;
+  }
+
+  mapCount(): number {
+    const count = this.count(this.head(), 0x80, 0xde);
+    if (count === undefined) throw this.malformed('no map where one must be');
+    return count;
+  }
+
+  /** Expects the end of what is being read. */
+  expectEnd(): void {
+    const left = this.end - this.position;
+    if (left !== 0) throw this.malformed(`${left} bytes left after the value`);
+  }
+
   /** The number of items an array (fixed form `0x90`, long forms `0xdc`) or a map (`0x80`, `0xde`) declares. */
-  count(head: number, fixed: number, long: number): number | undefined {
+  private count(head: number, fixed: number, long: number): number | undefined {
     if ((head & 0xf0) === fixed) return head & 0x0f;
     if (head === long) return this.unsigned(2);
     if (head === long + 1) return this.unsigned(4);

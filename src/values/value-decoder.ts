@@ -55,7 +55,7 @@ class ValueDecoder {
 
   whole(): unknown {
     const value = this.value();
-    this.expectEnd();
+    this.input.expectEnd();
     return value;
   }
 
@@ -96,7 +96,7 @@ class ValueDecoder {
 
   private fillArray(container: OpenContainer, array: unknown[]): unknown {
     while (container.left > 0) {
-      const holes = this.skipHoles(container.left);
+      const holes = this.input.skipHoles(container.left);
       if (holes > 0) {
         array.length += holes;
         container.left -= holes;
@@ -135,7 +135,7 @@ class ValueDecoder {
       }
       if (container.shown) return this.closed(container, error);
       container.shown = true;
-      container.left = this.mapCount();
+      container.left = this.input.mapCount();
     }
   }
 
@@ -153,7 +153,7 @@ class ValueDecoder {
 
   private closed<T>(container: OpenContainer, value: T): T {
     if (container.outerEnd !== undefined) {
-      this.expectEnd();
+      this.input.expectEnd();
       this.input.end = container.outerEnd;
     }
     return value;
@@ -223,12 +223,8 @@ class ValueDecoder {
       case 0xc1:
         throw input.malformed('a byte that MessagePack never uses', input.position - 1);
       default:
-        return this.extension(this.extensionLength(head));
+        return this.extension(input.extensionLength(head));
     }
-  }
-
-  private extensionLength(head: number): number {
-    return head >= 0xd4 ? 1 << (head - 0xd4) : this.input.unsigned(1 << (head - 0xc7));
   }
 
   // Elements are appended, never allocated by the declared count: nested declarations could promise the same bytes twice.
@@ -238,7 +234,7 @@ class ValueDecoder {
     if (this.depth >= CALLED_DEPTH) return this.begin('array', array, count);
     this.enter();
     while (array.length < count) {
-      const holes = this.skipHoles(count - array.length);
+      const holes = this.input.skipHoles(count - array.length);
       if (holes > 0) array.length += holes;
       else array.push(this.value());
     }
@@ -254,18 +250,6 @@ class ValueDecoder {
     for (let index = 0; index < count; index++) setProperty(object, this.key(), this.value());
     this.depth--;
     return object;
-  }
-
-  /** Passes over holes, at most so many, and tells how many there were: to append each by itself would take longest of all. */
-  private skipHoles(most: number): number {
-    const { bytes, position, end } = this.input;
-    if (bytes[position] !== 0xc7) return 0;
-    const last = Math.min(end, position + 3 * most) - 3;
-    let at = position;
-    while (at <= last && bytes[at] === 0xc7 && bytes[at + 1] === 0 && bytes[at + 2] === EXTENSION.hole)
-      at += 3;
-    this.input.position = at;
-    return (at - position) / 3;
   }
 
   private key(): string {
@@ -291,7 +275,7 @@ class ValueDecoder {
     input.end = input.position + length;
     const value = this.payload(code, length, outerEnd);
     if (value === OPENED) return OPENED;
-    this.expectEnd();
+    this.input.expectEnd();
     input.end = outerEnd;
     return value;
   }
@@ -314,7 +298,7 @@ class ValueDecoder {
       case EXTENSION.map:
         return this.beginMap(outerEnd);
       case EXTENSION.set:
-        return this.begin('set', new Set(), this.arrayCount(), outerEnd);
+        return this.begin('set', new Set(), this.input.arrayCount(), outerEnd);
       case EXTENSION.error:
         return this.beginError(outerEnd);
       case EXTENSION.typedArray:
@@ -335,7 +319,7 @@ class ValueDecoder {
   }
 
   private regexp(): RegExp {
-    this.expectItems(3);
+    this.input.expectItems(3);
     const source = this.text();
     const flags = this.text();
     const lastIndex = this.next();
@@ -346,28 +330,28 @@ class ValueDecoder {
   }
 
   private beginNullPrototype(outerEnd: number): typeof OPENED {
-    const count = this.mapCount();
+    const count = this.input.mapCount();
     this.input.expect(count, 2);
     return this.begin('object', Object.create(null), count, outerEnd);
   }
 
   private beginMap(outerEnd: number): typeof OPENED {
-    const count = this.arrayCount();
+    const count = this.input.arrayCount();
     if (count % 2 !== 0) throw this.input.malformed('a Map with a key that has no value');
     return this.begin('map', new Map(), count, outerEnd);
   }
 
   private beginError(outerEnd: number): typeof OPENED {
-    this.expectItems(3);
+    this.input.expectItems(3);
     const Class = ERROR_CLASSES.get(this.text());
     if (Class === undefined) throw this.input.malformed('an error of an unknown class');
     const error = Class === (AggregateError as unknown) ? new AggregateError([]) : new Class();
     for (const key of HIDDEN_ERROR_KEYS) Reflect.deleteProperty(error, key);
-    return this.begin('error', error, this.mapCount(), outerEnd);
+    return this.begin('error', error, this.input.mapCount(), outerEnd);
   }
 
   private beginClass(outerEnd: number): typeof OPENED {
-    this.expectItems(2);
+    this.input.expectItems(2);
     const name = this.text();
     const transformer = this.classes.named(name);
     if (transformer === undefined) {
@@ -385,27 +369,5 @@ class ValueDecoder {
     const value = this.next();
     if (typeof value !== 'string') throw this.input.malformed('something else where a string must be');
     return value;
-  }
-
-  private expectItems(count: number): void {
-    if (this.arrayCount() !== count) throw this.input.malformed(`not the ${count} items that must be here`);
-  }
-
-  private arrayCount(): number {
-    const count = this.input.count(this.input.head(), 0x90, 0xdc);
-    if (count === undefined) throw this.input.malformed('no array where one must be');
-    this.input.expect(count, 1);
-    return count;
-  }
-
-  private mapCount(): number {
-    const count = this.input.count(this.input.head(), 0x80, 0xde);
-    if (count === undefined) throw this.input.malformed('no map where one must be');
-    return count;
-  }
-
-  private expectEnd(): void {
-    const left = this.input.end - this.input.position;
-    if (left !== 0) throw this.input.malformed(`${left} bytes left after the value`);
   }
 }

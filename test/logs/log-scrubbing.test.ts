@@ -230,8 +230,10 @@ describe('a scrub by the owner', () => {
     const gate = new Promise<void>((resolve) => {
       pass = resolve;
     });
+    let writes = 0;
     class Slow extends FaultStorage {
       override async create(...args: Parameters<FaultStorage['create']>): Promise<boolean> {
+        writes++;
         await gate;
         return super.create(...args);
       }
@@ -240,7 +242,7 @@ describe('a scrub by the owner', () => {
     const writer = writerOn(new Slow(storage, () => undefined));
     const appended = writer.append('task', { stdout: child }, { flushMs: 0 });
     child.write('one');
-    await pause(10);
+    await until(() => writes === 1);
     child.write('two');
     await until(() => child.readableLength === 0);
     await pause(5);

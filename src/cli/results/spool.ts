@@ -1,12 +1,11 @@
-import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { linesOf } from '../../streams/file-lines.ts';
 import { cannotWrite } from '../files/write-errors.ts';
 
 /** So much is kept in memory. */
 const MAX_MEMORY_BYTES = 16_000_000;
-const READ_BYTES = 64 * 1024;
-const LINE_END = 0x0a;
 
 /** Keeps JSON values in their order until all are known: few in memory, and many in a file for as long as it takes. */
 export class Spool<T> {
@@ -63,22 +62,5 @@ function openFile(): { folder: string; path: string; fd: number } {
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     throw error;
-  }
-}
-
-function* linesOf(fd: number): Generator<string, void> {
-  const piece = Buffer.alloc(READ_BYTES);
-  let begun: Buffer[] = [];
-  for (let offset = 0; ; ) {
-    const length = readSync(fd, piece, 0, piece.length, offset);
-    if (length === 0) return; // every line has its end
-    offset += length;
-    let from = 0;
-    for (let at = piece.indexOf(LINE_END); at !== -1 && at < length; at = piece.indexOf(LINE_END, from)) {
-      yield Buffer.concat([...begun, piece.subarray(from, at)]).toString();
-      begun = [];
-      from = at + 1;
-    }
-    if (from < length) begun.push(Buffer.from(piece.subarray(from, length)));
   }
 }

@@ -2,13 +2,14 @@ import type { ContentStore } from '../../content/content-store.ts';
 import { throwIfAborted } from '../../errors.ts';
 import type { ContentRef } from '../../format/content-ref.ts';
 import type { CallOptions } from '../../storage/contract.ts';
+import { type CollectionResult, type KindCounts, resultOf, type Tally } from './collection-result.ts';
 import { CollectorLog, type LogVersion, SupersededError } from './collector-log.ts';
-import { type Deletion, deleteCondemned, deletePlainly, type Unconfirmed } from './deletion.ts';
+import { type Deletion, deleteCondemned, deletePlainly } from './deletion.ts';
 import { checkKnown } from './known-folders.ts';
 import { ObjectMarker } from './mark-objects.ts';
 import { type MarkedSessions, markSessions, SILENT_AFTER_MS } from './mark-sessions.ts';
 import { allOf, lineOf, Marks, refOfLine } from './marks.ts';
-import { type CollectedPlace, openPlaces, type SkippedPlace } from './places.ts';
+import { type CollectedPlace, openPlaces } from './places.ts';
 import { Cursor, SortedLines, WorkFolder } from './sorted-lines.ts';
 import { ValueMarks } from './values-marks.ts';
 
@@ -27,40 +28,6 @@ export interface CollectionOptions extends CallOptions {
   maxCondemned?: number | undefined;
   /** Told where it is, and how many sessions or names it has been through there. */
   onProgress?: ((step: CollectionStep, done: number) => void) | undefined;
-}
-
-/** What came of a collection. */
-export interface CollectionResult {
-  /** `superseded`: another collector was faster, and nothing was deleted by this one. `nothing`: there was nothing to condemn. */
-  readonly outcome: 'collected' | 'nothing' | 'superseded' | 'dry-run';
-  /** The newest version of the log that this collection wrote or read. */
-  readonly version: number;
-  readonly sessions: number;
-  /** Names that nothing kept at the first mark, by kind. */
-  readonly condemned: { copies: number; packs: number; plain: number; values: number };
-  /** Names that came alive before they were final, or went by themselves. */
-  readonly spared: number;
-  readonly deleted: {
-    copies: number;
-    packs: number;
-    plain: number;
-    values: number;
-    /** Records of pins of sessions that are closed. */
-    pins: number;
-    beats: number;
-    /** Marks of damage whose object is gone. */
-    marks: number;
-    /** Lists of versions that are over. */
-    lists: number;
-  };
-  /** Silent sessions that were closed; what they kept goes with the next collection. */
-  readonly abandoned: number;
-  /** More was dead than one collection condemns. */
-  readonly more: boolean;
-  /** Names that are not confirmed gone, which stay condemned: at most 100 of them. */
-  readonly unconfirmed: readonly Unconfirmed[];
-  /** Places elsewhere where nothing was deleted. */
-  readonly skippedPlaces: readonly SkippedPlace[];
 }
 
 const MAX_CONDEMNED = 1_000_000;
@@ -359,11 +326,6 @@ class Collection {
   }
 }
 
-type KindCounts = { copies: number; packs: number; plain: number };
-type Tally = {
-  -readonly [Name in 'sessions' | 'condemned' | 'more' | 'skippedPlaces']: CollectionResult[Name];
-};
-
 /** What a collection carries from its first mark on. */
 interface Proposed {
   newest: LogVersion;
@@ -374,37 +336,6 @@ interface Proposed {
   unowned: SortedLines;
   orphans: SortedLines;
   tally: Tally;
-}
-
-const NOTHING_DELETED: CollectionResult['deleted'] = {
-  copies: 0,
-  packs: 0,
-  plain: 0,
-  values: 0,
-  pins: 0,
-  beats: 0,
-  marks: 0,
-  lists: 0,
-};
-
-function resultOf(
-  outcome: CollectionResult['outcome'],
-  version: number,
-  tally: Tally,
-  more: Partial<Pick<CollectionResult, 'spared' | 'abandoned' | 'unconfirmed'>> & {
-    deleted?: Partial<CollectionResult['deleted']>;
-  } = {},
-): CollectionResult {
-  const { spared = 0, abandoned = 0, unconfirmed = [], deleted } = more;
-  return {
-    outcome,
-    version,
-    ...tally,
-    spared,
-    abandoned,
-    unconfirmed,
-    deleted: { ...NOTHING_DELETED, ...deleted },
-  };
 }
 
 function* entriesOf(lines: SortedLines): Generator<ContentRef, void> {

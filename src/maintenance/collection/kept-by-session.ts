@@ -1,23 +1,15 @@
 import type { ContentStore } from '../../content/content-store.ts';
-import { digestHex } from '../../digest/blake3.ts';
 import { StowageError } from '../../errors.ts';
 import { type ContentRef, HERE } from '../../format/content-ref.ts';
-import {
-  decodeDescription,
-  decodeTable,
-  MAX_DESCRIPTION_BYTES,
-  type ReadDescription,
-  readDescription,
-} from '../../format/description.ts';
+import { type DescriptionMarks, readCurrentDescription } from '../../format/current-description.ts';
+import { decodeTable } from '../../format/description.ts';
 import { decodePins } from '../../format/open-session.ts';
-import { decodeRecord } from '../../format/record.ts';
 import { refsOf } from '../../format/refs.ts';
 import {
   type AttemptRecord,
   type DoneRecord,
   decodeAttempt,
   decodeDone,
-  erasedFile,
   readSessionFile,
   SESSION_FILES,
 } from '../../format/session-files.ts';
@@ -93,12 +85,18 @@ async function readClosed(
   const done = decodeDone(bytes, storage.uri(name), listed.subject);
   const closed: SessionFate = { state: 'closed', done, refs: [], values: [] };
   if (listed.files.has('deleted') || done.outcome === 'abandoned') return closed;
-  const described = await readCurrent(content, listed, done, options);
+  const session = { ...listed, subject: { ...listed.subject, session: done.session }, done };
+  let marks = listed;
+  const listMarks = async (): Promise<DescriptionMarks | undefined> => {
+    marks = (await listAgain(storage, listed, options)) ?? marks;
+    return { isDeleted: marks.files.has('deleted'), erasedRevision: marks.erasedRevision };
+  };
+  const described = await readCurrentDescription(storage, session, listed, listMarks, options);
   if (!described) return closed;
-  const { description, isPurged } = described;
+  const { description } = described;
   const moved = typeof description.table === 'function' ? undefined : description.table;
   if (moved) closed.refs.push(...refsOf({ kind: 'metadata', table: moved }));
-  if (isPurged) return closed;
+  if (marks.files.has('purged')) return closed;
   const table = moved
     ? decodeTable(await content.reader.load(moved, options), moved.copy)
     : (description.table as () => Parameters<typeof refsOfTable>[0])();
@@ -111,35 +109,6 @@ async function readClosed(
 
 function refsOfTable(table: ReturnType<typeof decodeTable>): ContentRef[] {
   return refsOf({ kind: 'artifact-table', table });
-}
-
-/** The description that counts; `undefined` where a mark gave it up since the listing. */
-async function readCurrent(
-  content: ContentStore,
-  listed: ListedSession,
-  done: DoneRecord,
-  options: CallOptions,
-): Promise<{ description: ReadDescription; isPurged: boolean } | undefined> {
-  const { storage } = content;
-  const subject = { ...listed.subject, session: done.session };
-  const isPurged = listed.files.has('purged');
-  const revision = listed.erasedRevision;
-  const name = listed.base + (revision === undefined ? SESSION_FILES.metadata : erasedFile(revision));
-  const what = storage.uri(name);
-  const object = await storage.get(name, { signal: options.signal, maxBytes: MAX_DESCRIPTION_BYTES });
-  if (object && revision !== undefined) {
-    return { description: readDescription(decodeRecord(object.body, what), what, subject), isPurged };
-  }
-  if (object) {
-    if (digestHex(object.body) !== done.metadataDigest)
-      throw damage(what, 'it is not the one that DONE names');
-    return { description: decodeDescription(object.body, what, subject), isPurged };
-  }
-  // Marks are made before descriptions go.
-  const now = await listAgain(storage, listed, options);
-  if (now?.files.has('deleted')) return undefined;
-  if (now && now.erasedRevision !== revision) return readCurrent(content, now, done, options);
-  throw damage(what, 'it is missing, and nothing says that it was given up');
 }
 
 function damage(what: string, why: string): StowageError {

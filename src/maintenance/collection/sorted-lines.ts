@@ -1,14 +1,15 @@
-import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compareNames } from '../../storage/name-order.ts';
+import { linesOf } from '../../streams/file-lines.ts';
 
 /** So many lines are kept in memory; more go to disk, sorted. */
 const MAX_LINES = 50_000;
 /** So many files are merged at a time, each with one piece of it in memory. */
 const MAX_MERGED = 16;
-const READ_BYTES = 64 * 1024;
-const LINE_END = 0x0a;
+/** Lines are written so many bytes at a time. */
+const WRITE_BYTES = 64 * 1024;
 
 /** A folder for the files of one collection, which nobody else may look into. It is made when it is needed. */
 export class WorkFolder {
@@ -63,7 +64,7 @@ export class SortedLines {
   /** What was added until now, ascending, each line once. */
   sorted(): Generator<string, void> {
     this.#lines.sort(compareNames);
-    return merged([...this.#runs.map(({ path }) => linesOf(path)), this.#lines.slice()[Symbol.iterator]()]);
+    return merged([...this.#runs.map(({ path }) => linesAt(path)), this.#lines.slice()[Symbol.iterator]()]);
   }
 
   #flush(): void {
@@ -73,7 +74,7 @@ export class SortedLines {
     for (let level = 0; ; level++) {
       const full = this.#runs.filter((run) => run.level === level);
       if (full.length < MAX_MERGED) return;
-      const whole = this.#write(merged(full.map(({ path }) => linesOf(path))), level + 1);
+      const whole = this.#write(merged(full.map(({ path }) => linesAt(path))), level + 1);
       this.#runs = [...this.#runs.filter((run) => !full.includes(run)), whole];
       // The merged files stay until the end: somebody may be reading them.
     }
@@ -88,7 +89,7 @@ export class SortedLines {
       for (const line of lines) {
         piece.push(line, '\n');
         bytes += line.length;
-        if (bytes < READ_BYTES) continue;
+        if (bytes < WRITE_BYTES) continue;
         writeAll(fd, piece.join(''));
         [piece, bytes] = [[], 0];
       }
@@ -165,27 +166,10 @@ function writeAll(fd: number, text: string): void {
   for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
 }
 
-function* linesOf(path: string): Generator<string, void> {
+function* linesAt(path: string): Generator<string, void> {
   const fd = openSync(path, 'r');
   try {
-    const piece = Buffer.alloc(READ_BYTES);
-    let begun: Buffer[] = [];
-    for (let offset = 0; ; ) {
-      const length = readSync(fd, piece, 0, piece.length, offset);
-      if (length === 0) return; // every line has its end
-      offset += length;
-      let from = 0;
-      for (
-        let end = piece.indexOf(LINE_END);
-        end !== -1 && end < length;
-        end = piece.indexOf(LINE_END, from)
-      ) {
-        yield Buffer.concat([...begun, piece.subarray(from, end)]).toString();
-        begun = [];
-        from = end + 1;
-      }
-      if (from < length) begun.push(Buffer.from(piece.subarray(from, length)));
-    }
+    yield* linesOf(fd);
   } finally {
     closeSync(fd);
   }

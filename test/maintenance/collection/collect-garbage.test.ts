@@ -8,9 +8,9 @@ import { decodeAttempt } from '../../../src/format/session-files.ts';
 import { newSessionId } from '../../../src/format/session-id.ts';
 import {
   type CollectionOptions,
-  type CollectionResult,
   collectGarbage,
 } from '../../../src/maintenance/collection/collect-garbage.ts';
+import type { CollectionResult } from '../../../src/maintenance/collection/collection-result.ts';
 import type { DataStoreStorage } from '../../../src/storage/contract.ts';
 import { FaultStorage } from '../../../src/storage/fault.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';

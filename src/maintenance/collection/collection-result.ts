@@ -1,0 +1,75 @@
+import type { Unconfirmed } from './deletion.ts';
+import type { SkippedPlace } from './places.ts';
+
+/** What came of a collection. */
+export interface CollectionResult {
+  /** `superseded`: another collector was faster, and nothing was deleted by this one. `nothing`: there was nothing to condemn. */
+  readonly outcome: 'collected' | 'nothing' | 'superseded' | 'dry-run';
+  /** The newest version of the log that this collection wrote or read. */
+  readonly version: number;
+  readonly sessions: number;
+  /** Names that nothing kept at the first mark, by kind. */
+  readonly condemned: { copies: number; packs: number; plain: number; values: number };
+  /** Names that came alive before they were final, or went by themselves. */
+  readonly spared: number;
+  readonly deleted: {
+    copies: number;
+    packs: number;
+    plain: number;
+    values: number;
+    /** Records of pins of sessions that are closed. */
+    pins: number;
+    beats: number;
+    /** Marks of damage whose object is gone. */
+    marks: number;
+    /** Lists of versions that are over. */
+    lists: number;
+  };
+  /** Silent sessions that were closed; what they kept goes with the next collection. */
+  readonly abandoned: number;
+  /** More was dead than one collection condemns. */
+  readonly more: boolean;
+  /** Names that are not confirmed gone, which stay condemned: at most 100 of them. */
+  readonly unconfirmed: readonly Unconfirmed[];
+  /** Places elsewhere where nothing was deleted. */
+  readonly skippedPlaces: readonly SkippedPlace[];
+}
+
+/** Names by their kind. */
+export type KindCounts = { copies: number; packs: number; plain: number };
+
+/** What a collection counts before it deletes anything. */
+export type Tally = {
+  -readonly [Name in 'sessions' | 'condemned' | 'more' | 'skippedPlaces']: CollectionResult[Name];
+};
+
+const NOTHING_DELETED: CollectionResult['deleted'] = {
+  copies: 0,
+  packs: 0,
+  plain: 0,
+  values: 0,
+  pins: 0,
+  beats: 0,
+  marks: 0,
+  lists: 0,
+};
+
+export function resultOf(
+  outcome: CollectionResult['outcome'],
+  version: number,
+  tally: Tally,
+  more: Partial<Pick<CollectionResult, 'spared' | 'abandoned' | 'unconfirmed'>> & {
+    deleted?: Partial<CollectionResult['deleted']>;
+  } = {},
+): CollectionResult {
+  const { spared = 0, abandoned = 0, unconfirmed = [], deleted } = more;
+  return {
+    outcome,
+    version,
+    ...tally,
+    spared,
+    abandoned,
+    unconfirmed,
+    deleted: { ...NOTHING_DELETED, ...deleted },
+  };
+}
