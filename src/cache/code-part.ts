@@ -43,11 +43,14 @@ interface Stamp {
  */
 export class FilePart implements CodePart {
   readonly #path: string;
+  readonly #nowMs: () => number;
   #known: { stamp: string; digest: string } | undefined;
   #reading: Promise<string> | undefined;
 
-  constructor(path: string) {
+  /** @param nowMs - the clock by which changes are recent. Default `Date.now`. */
+  constructor(path: string, nowMs: () => number = Date.now) {
     this.#path = path;
+    this.#nowMs = nowMs;
   }
 
   known(): string | undefined {
@@ -72,7 +75,7 @@ export class FilePart implements CodePart {
   async #read(signal: AbortSignal | undefined): Promise<string> {
     for (let reads = 0; reads < MAX_READS; reads++) {
       const before = stampOf(this.#path);
-      const readAtMs = Date.now();
+      const readAtMs = this.#nowMs();
       const digest = await digestOf(this.#path, signal);
       if (stampOf(this.#path).text !== before.text) continue;
       const unsettledMs = before.isCoarse ? UNSETTLED_COARSE_MS : UNSETTLED_MS;

@@ -8,6 +8,7 @@ import { MemoryStorage } from '../../src/storage/memory.ts';
 import { SerializerRegistry } from '../../src/values/registry.ts';
 import { abandonedDone } from '../content/storages.ts';
 import { errorOf, noise, objectNames, openFlow, readIncomplete } from '../flow/fixtures.ts';
+import { until } from '../waiting.ts';
 
 const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
 const base = 'flows/Test/r1/fit/0/';
@@ -36,6 +37,7 @@ describe('a log stream without an end', () => {
     const stream = new PassThrough();
     stream.write('so far\n');
     const logging = task.saveLogs('task', { stdout: stream }, { flushMs: 1 });
+    await until(() => stream.readableLength === 0);
     await errorOf(task.done({ signal: AbortSignal.timeout(30) }), 'ABORTED');
     await task.fail(new Error('no end in sight'));
     await logging;
@@ -109,8 +111,7 @@ describe('a done() that failed', () => {
     const path = { flow: 'Test', run: 'r1', step: 'fit', task: '0' };
     const attempt = await openAttempt(context, path, {});
     await errorOf(attempt.done(), 'STORAGE_UNAVAILABLE');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(await objectNames(storage, 'beats/')).toHaveLength(1);
+    await until(async () => (await objectNames(storage, 'beats/')).length === 1);
     await attempt.abandon();
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await objectNames(storage, 'beats/')).toEqual([]);

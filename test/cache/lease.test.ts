@@ -15,6 +15,7 @@ import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { codeOf, namesOf, ObservedStorage } from '../content/storages.ts';
 import { propertyRuns, test } from '../property.ts';
+import { until } from '../waiting.ts';
 import { contentOf, heldBy, inlineEntry, keyOf } from './fixtures.ts';
 
 const key = keyOf('a');
@@ -174,8 +175,12 @@ describe('a lease', () => {
     await cache.store(key, inlineEntry('before'));
     const { seen } = await cache.lookup(key);
     const running = await held(cache, { seen });
-    const waiting = [0, 1].map(() => cache.acquire(key, { seen, refresh: true }));
-    await sleep(100); // both have looked
+    const looking = [0, 1].map(() => new ObservedStorage(storage));
+    const waiting = looking.map((each) => cacheOf(each).acquire(key, { seen, refresh: true }));
+    // Both have looked: the second look is a wait after the first.
+    await until(() =>
+      looking.every(({ calls }) => calls.filter((call) => call.startsWith('list ')).length > 1),
+    );
     await cache.store(key, inlineEntry('begun before'), { lease: running, refresh: true, replaces: seen });
     await running.release();
     const next = await Promise.race(waiting);

@@ -4,6 +4,7 @@ import type { CachedTask } from '../../src/cached-tasks/cached-task.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { errorOf, objectNames, openFlow } from '../flow/fixtures.ts';
+import { gate } from '../waiting.ts';
 
 type Task = CachedTask<number, number>;
 
@@ -78,17 +79,26 @@ describe('serialized tasks of several processes that call each other', () => {
       run: (x: number) => Promise<number>,
       rest: object = options,
     ): Task => flow.cachedTask({ name, version: '1', ...rest, run });
+    const [aRuns, bRuns, betweenRuns] = [gate(), gate(), gate()];
     const bOfOne = define(one, 'b', async (x) => x);
-    const between = define(one, 'between', (x) => bOfOne(x), {});
+    const runBetween = (x: number): Promise<number> => {
+      betweenRuns.open();
+      return bOfOne(x);
+    };
+    const between = define(one, 'between', runBetween, {});
     const a = define(one, 'a', async (x) => {
-      await sleep(50);
+      aRuns.open();
+      await betweenRuns.opened;
       return between(x);
     });
     const b = define(two, 'b', async (x) => {
-      await sleep(100);
+      bRuns.open();
+      await betweenRuns.opened;
       return define(two, 'a', async (y) => y)(x);
     });
-    const calls = [b(1), a(1), sleep(30).then(() => between(1))];
+    const calls = [b(1), a(1)];
+    await Promise.all([aRuns.opened, bRuns.opened]);
+    calls.push(between(1));
     const failed = (await Promise.allSettled(calls)).filter((result) => result.status === 'rejected');
     // Where one gives up before the other has noticed, that one goes on.
     expect(String(failed[0]?.reason)).toMatch(/wait for each other.*("a".*"b"|"b".*"a")/);

@@ -18,6 +18,7 @@ import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { errorOf, openFlow } from '../flow/fixtures.ts';
+import { gate } from '../waiting.ts';
 
 /** Creates what `isHeld` names only once it is opened, as a storage that hangs. */
 class GatedStorage extends StorageDecorator {
@@ -98,7 +99,8 @@ describe('a call', () => {
       name: 'held',
       version: '1',
       serialize: true,
-      cacheTimeoutMs: 200,
+      // All else that the cache does must fit into it, on a busy machine as well.
+      cacheTimeoutMs: 1_000,
       run: () => 'value',
     });
     expect(await task.detailed()).toMatchObject({ value: 'value', stored: true });
@@ -146,15 +148,17 @@ describe('a call', () => {
   it('from what a task left behind is no part of it: a pool that goes on may call it again', async () => {
     const flow = await openFlow();
     const later: Promise<unknown>[] = [];
+    const ended = gate();
     const task = flow.cachedTask({
       name: 'pool',
       version: '1',
       run: async (n: number): Promise<number> => {
-        if (later.length === 0) later.push(sleep(50).then(() => task.detailed(n, { mode: 'refresh' })));
+        if (later.length === 0) later.push(ended.opened.then(() => task.detailed(n, { mode: 'refresh' })));
         return n;
       },
     });
     await task(1, { runId: 'r1' });
+    ended.open();
     const [same] = await Promise.all(later);
     expect(same).toMatchObject({ value: 1, hit: false });
     expect((same as { recorded: string }).recorded).not.toMatch(/^r1\//);

@@ -56,11 +56,6 @@ export async function partsIn(storage: DataStoreStorage): Promise<string[]> {
   return (await objectNames(storage, base)).map((name) => name.slice(base.length));
 }
 
-/** Waits for something that happens by itself. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await pause(1);
-}
-
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

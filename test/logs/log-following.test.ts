@@ -7,7 +7,8 @@ import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { errorOf, objectNames } from '../flow/fixtures.ts';
 import { propertyRuns } from '../property.ts';
-import { base, follow, NOTE, path, pause, STORAGES, textOf, until, writerOn } from './log-fixtures.ts';
+import { until } from '../waiting.ts';
+import { base, follow, NOTE, path, pause, STORAGES, textOf, writerOn } from './log-fixtures.ts';
 
 /** Listings that show of what is created while they run only what a test wants, as a listing may. */
 class RacingLists extends FaultStorage {
@@ -98,8 +99,13 @@ describe.each(STORAGES)('followed logs on %s', (_, open) => {
     expect(await later({ stream: 'stdout' })).toEqual([all[0], all[2]]);
     expect(await later({ source: 'task', stream: 'stdout' })).toEqual(all.slice(2));
     let isOver = false;
-    const following = follow(storage, () => isOver, { from: 'end', source: 'task', stream: 'stdout' });
-    await pause(5);
+    asked = 0;
+    const isDone = (): boolean => {
+      asked += 1;
+      return isOver;
+    };
+    const following = follow(storage, isDone, { from: 'end', source: 'task', stream: 'stdout' });
+    await until(() => asked > 1); // it has looked where the end is
     await writer.append('task', { stdout: 'new', stderr: 'new' });
     isOver = true;
     expect([...(await following)]).toEqual([['task.stdout', ['new']]]);

@@ -9,7 +9,8 @@ import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { errorOf, objectNames } from '../flow/fixtures.ts';
 import { propertyRuns } from '../property.ts';
-import { base, NOTE, partsIn, path, pause, STORAGES, textOf, until, writerOn } from './log-fixtures.ts';
+import { until } from '../waiting.ts';
+import { base, NOTE, partsIn, path, pause, STORAGES, textOf, writerOn } from './log-fixtures.ts';
 
 const LOGS = ['task.stdout', 'task.stderr', 'runtime.stdout'] as const;
 

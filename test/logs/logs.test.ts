@@ -12,17 +12,8 @@ import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { errorOf, noise, objectNames, scratchFolder } from '../flow/fixtures.ts';
 import { propertyRuns } from '../property.ts';
-import {
-  bytesOf,
-  expectBytes,
-  partsIn,
-  path,
-  pause,
-  STORAGES,
-  textOf,
-  until,
-  writerOn,
-} from './log-fixtures.ts';
+import { until } from '../waiting.ts';
+import { bytesOf, expectBytes, partsIn, path, pause, STORAGES, textOf, writerOn } from './log-fixtures.ts';
 
 const MIB = 1024 * 1024;
 
@@ -33,6 +24,8 @@ class Feed implements AsyncIterable<string | Uint8Array> {
   #ended = false;
   isReturned = false;
   isAsked = false;
+  /** True while its reader has had everything and asks for more. */
+  isWaiting = false;
 
   push(...pieces: (string | Uint8Array)[]): void {
     this.#pieces.push(...pieces);
@@ -48,10 +41,13 @@ class Feed implements AsyncIterable<string | Uint8Array> {
     return {
       next: async () => {
         this.isAsked = true;
-        while (this.#pieces.length === 0 && !this.#ended)
+        while (this.#pieces.length === 0 && !this.#ended) {
+          this.isWaiting = true;
           await new Promise<void>((resolve) => {
             this.#wake = resolve;
           });
+          this.isWaiting = false;
+        }
         const value = this.#pieces.shift();
         return value === undefined ? { done: true, value: undefined } : { done: false, value };
       },
@@ -252,7 +248,8 @@ describe('appends to one log', () => {
       writer.append('task', { stdout: 'text' }),
       writer.append('task', { stdout: 'more text' }),
     ]);
-    await pause(20);
+    await until(() => writing === 1);
+    await pause(20); // in which a source that does not wait would go on
     expect(writing).toBe(1);
     expect(pulled).toBeLessThanOrEqual(17);
     open();
@@ -306,7 +303,7 @@ describe('a stream that goes on', () => {
     const appended = writer.append('task', { stdout: feed, stderr: child });
     feed.push('so far');
     child.write('so good');
-    await pause(5);
+    await until(() => feed.isWaiting && child.readableLength === 0);
     writer.stopStreams();
     await appended;
     expect([await textOf(storage), await textOf(storage, 'stderr')]).toEqual(['so far', 'so good']);
@@ -337,8 +334,13 @@ describe('a stream that fails', () => {
     const fault = new TypeError('the pipe broke');
     const [idle, pulled, child] = [new Feed(), { isReturned: false }, new PassThrough()];
     let cancelled: unknown;
+    let isWebRead = false;
     const web = new ReadableStream<string>({
       start: (controller) => controller.enqueue('web'),
+      // Asked for more, as what was there is taken.
+      pull: () => {
+        isWebRead = true;
+      },
       cancel: (reason) => {
         cancelled = [reason];
       },
@@ -356,8 +358,7 @@ describe('a stream that fails', () => {
     };
     const broken = async function* (): AsyncGenerator<string> {
       yield 'before';
-      await until(() => idle.isAsked);
-      await pause(10);
+      await until(() => idle.isWaiting && isWebRead && child.readableLength === 0);
       throw fault;
     };
     idle.push('idle');
@@ -493,7 +494,7 @@ describe('an append that ended', () => {
       await errorOf(writer.append('task', { failing }, { flushMs: 777_777 }), 'INVALID_ARGUMENT');
       const { signal } = controller;
       const work = writer.append('task', { aborted }, { flushMs: 777_777, signal });
-      await pause(5);
+      await until(() => timers.length === 3);
       controller.abort();
       await errorOf(work, 'ABORTED');
     } finally {
