@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { StowageError } from '../errors.ts';
 
 /** A session's id: 128 random bits in 26 characters `[0-9a-v]`. One writer, one session; never used again. */
@@ -9,9 +9,23 @@ export const SESSION_PATTERN = '[0-7][0-9a-v]{25}';
 
 const sessionRegExp = new RegExp(`^${SESSION_PATTERN}$`);
 
+const ID_BYTES = 16;
+/** Random bytes of the system, fetched for many ids at a time: a fetch costs as much as a dozen of digests. */
+const pool = Buffer.alloc(64 * ID_BYTES);
+let taken = pool.length;
+
+function randomFromPool(bytes: number): Uint8Array {
+  if (taken + bytes > pool.length) {
+    randomFillSync(pool);
+    taken = 0;
+  }
+  taken += bytes;
+  return pool.subarray(taken - bytes, taken);
+}
+
 /** Makes a new session id from 16 random bytes (injectable for tests). */
-export function newSessionId(random: (bytes: number) => Uint8Array = randomBytes): SessionId {
-  const hex = Buffer.from(random(16)).toString('hex');
+export function newSessionId(random: (bytes: number) => Uint8Array = randomFromPool): SessionId {
+  const hex = Buffer.from(random(ID_BYTES)).toString('hex');
   return BigInt(`0x${hex}`).toString(32).padStart(26, '0');
 }
 

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { mapBounded } from '../async/bounded-work.ts';
 import { invalidArgument, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
@@ -60,6 +60,9 @@ export interface LocalStorageOptions {
   system?: Partial<LocalSystem> | undefined;
 }
 
+/** Names that addresses write as they are. */
+const SAME_IN_ADDRESSES = /^[\w./-]+$/;
+
 /**
  * Keeps objects as files in a folder, for any number of processes on one machine (or on a network file system with
  * hard links). Nothing is created before the first write. Every create is atomic and, by default, survives a power
@@ -80,12 +83,15 @@ export class LocalStorage implements DataStoreStorage {
   readonly #durability: Durability;
   readonly #writer: Writer;
   readonly #tmpFolder: string;
+  /** The address of the folder, with a slash at its end. Each record that is read has its address made, for errors to name. */
+  readonly #rootUri: string;
   #closed = false;
 
   private constructor(root: string, encoding: NameEncoding, system: LocalSystem, fsync: boolean) {
     this.root = root;
     this.#encoding = encoding;
     this.#tmpFolder = join(root, TMP_FOLDER);
+    this.#rootUri = pathToFileURL(join(root, sep)).href;
     this.#durability = new Durability(root, system, fsync);
     this.#writer = new Writer(this.#tmpFolder, this.#durability, system);
     this.capabilities = Object.freeze({
@@ -184,7 +190,9 @@ export class LocalStorage implements DataStoreStorage {
   }
 
   uri(name: string): string {
-    return pathToFileURL(this.#target('address', name).path).href;
+    const encoded = encodeObjectName(validateObjectName(name), this.#encoding);
+    if (SAME_IN_ADDRESSES.test(encoded)) return this.#rootUri + encoded;
+    return pathToFileURL(join(this.root, encoded)).href;
   }
 
   async close(): Promise<void> {

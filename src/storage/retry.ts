@@ -107,7 +107,7 @@ export class RetryStorage extends StorageDecorator {
   override get(name: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
     const what: Attempted = { operation: 'get', name, signal: options.signal };
     const inSteps = { ...options, repeatStep: this.#stepsOf(what) };
-    return this.#retry(what, () => this.inner.get(name, inSteps)).catch(throwReason);
+    return this.#retry(what, () => this.inner.get(name, inSteps));
   }
 
   override head(name: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
@@ -129,28 +129,16 @@ export class RetryStorage extends StorageDecorator {
     const what: Attempted = { operation: 'create', name, signal: options.signal };
     const inSteps = { ...options, repeatStep: this.#stepsOf(what) };
     if (isStream(body)) return this.#createFromStream(what, body, inSteps);
-    return this.#retry(what, async (attempt) => {
-      if (await this.inner.create(name, body, inSteps)) return true;
-      if (attempt === 1 || (await this.#bytesEqual(what, body)) === undefined) return false;
-      // Our own; but what failed may have been to make it durable.
-      const durability = options.durability === 'deferred' ? undefined : 'barrier';
-      await this.inner.persist([name], { signal: options.signal, durability });
-      return true;
-    }).catch(throwReason);
+    return this.#retry(what, (attempt) =>
+      attempt === 1 ? this.inner.create(name, body, inSteps) : this.#createAgain(what, body, inSteps),
+    );
   }
 
   override overwrite(name: string, body: Uint8Array, options: OverwriteOptions = {}): Promise<string> {
     const what: Attempted = { operation: 'overwrite', name, signal: options.signal };
-    return this.#retry(what, async (attempt) => {
-      try {
-        return await this.inner.overwrite(name, body, options);
-      } catch (error) {
-        if (attempt === 1 || !isStowageError(error, 'PRECONDITION_FAILED')) throw error;
-        const own = await this.#bytesEqual(what, body);
-        if (own === undefined) throw error;
-        return own;
-      }
-    }).catch(throwReason);
+    return this.#retry(what, (attempt) =>
+      attempt === 1 ? this.inner.overwrite(name, body, options) : this.#overwriteAgain(what, body, options),
+    );
   }
 
   override async delete(names: readonly string[], options: CallOptions = {}): Promise<DeleteFailure[]> {
@@ -205,6 +193,27 @@ export class RetryStorage extends StorageDecorator {
     return super.close();
   }
 
+  async #createAgain(what: Attempted, body: Uint8Array, options: CreateOptions): Promise<boolean> {
+    const { name, signal } = what;
+    if (await this.inner.create(name, body, options)) return true;
+    if ((await this.#bytesEqual(what, body)) === undefined) return false;
+    // Our own; but what failed may have been to make it durable.
+    const durability = options.durability === 'deferred' ? undefined : 'barrier';
+    await this.inner.persist([name], { signal, durability });
+    return true;
+  }
+
+  async #overwriteAgain(what: Attempted, body: Uint8Array, options: OverwriteOptions): Promise<string> {
+    try {
+      return await this.inner.overwrite(what.name, body, options);
+    } catch (error) {
+      if (!isStowageError(error, 'PRECONDITION_FAILED')) throw error;
+      const own = await this.#bytesEqual(what, body);
+      if (own === undefined) throw error;
+      return own;
+    }
+  }
+
   #createFromStream(
     what: Attempted,
     stream: AsyncIterable<Uint8Array>,
@@ -225,7 +234,7 @@ export class RetryStorage extends StorageDecorator {
           throw new NotRepeatable(this.#givenUp(what, attempt, error, STREAM_SPENT));
         throw error;
       }
-    }).catch(throwReason);
+    });
   }
 
   /** A call whose step was given up is not begun again as a whole. */
@@ -244,6 +253,7 @@ export class RetryStorage extends StorageDecorator {
       try {
         return await call(attempt);
       } catch (error) {
+        if (isInstance(error, NotRepeatable)) throw error.reason;
         if (!isUnavailable(error)) throw error;
         const delayMs = this.#delayMs(attempt, error);
         const endMs = startMs + this.#budgetMs(error);
@@ -313,10 +323,6 @@ class NotRepeatable {
   constructor(reason: StowageError) {
     this.reason = reason;
   }
-}
-
-function throwReason(error: unknown): never {
-  throw isInstance(error, NotRepeatable) ? error.reason : error;
 }
 
 function isUnavailable(error: unknown): error is StowageError {

@@ -42,7 +42,8 @@ export class Writer {
   readonly #tmpFolder: string;
   readonly #durability: Durability;
   readonly #system: LocalSystem;
-  readonly #tmpPrefix = randomBytes(12).toString('hex');
+  /** What the paths of all its unfinished writes begin with. */
+  readonly #tmpStart: string;
   /** Folders that were there once: making the others first is cheaper than failing to link into them. */
   readonly #madeFolders = new Set<string>();
   /** The store whose record was there; `undefined` as long as none was seen. */
@@ -54,6 +55,7 @@ export class Writer {
 
   constructor(tmpFolder: string, durability: Durability, system: LocalSystem) {
     this.#tmpFolder = tmpFolder;
+    this.#tmpStart = join(tmpFolder, randomBytes(12).toString('hex'));
     this.#durability = durability;
     this.#system = system;
   }
@@ -138,7 +140,7 @@ export class Writer {
   /** A path in that folder that nobody else uses. */
   newTmpPath(): string {
     this.#tmpCount += 1;
-    return join(this.#tmpFolder, `${this.#tmpPrefix}-${this.#tmpCount}`);
+    return `${this.#tmpStart}-${this.#tmpCount}`;
   }
 
   #writeSmall(tmp: string, target: Target, body: Uint8Array): Promise<void> | undefined {
