@@ -1,3 +1,10 @@
+import {
+  countPieces,
+  meterOf,
+  type ProgressOptions,
+  type WorkCount,
+  withProgress,
+} from './async/progress.ts';
 import { checkCompression } from './codec/payload.ts';
 import type { ByteCache } from './content/caches/byte-cache.ts';
 import { GuardedCache } from './content/caches/guarded-cache.ts';
@@ -13,9 +20,10 @@ import { HERE } from './format/content-ref.ts';
 import { isSessionId, type SessionId } from './format/session-id.ts';
 import type { ContentAddress, StoredContent } from './format/stored-content.ts';
 import { checkOptionNames } from './options/option-names.ts';
+import { ANYTHING, checkOptions, PROGRESS_OPTIONS } from './options/option-table.ts';
 import type { Session } from './sessions/session.ts';
 import { releaseSession, StandaloneSession } from './sessions/standalone-session.ts';
-import type { CallOptions } from './storage/contract.ts';
+import type { ByteRange, CallOptions } from './storage/contract.ts';
 import { ensureBytes } from './streams/chunk-stream.ts';
 import { takeOnce } from './streams/read-once.ts';
 import { untilAborted } from './streams/stream-head.ts';
@@ -23,10 +31,13 @@ import { untilAborted } from './streams/stream-head.ts';
 /** Options of {@link ContentAddressedStore.saveBlobs}. */
 export interface SaveBlobsOptions
   extends Pick<StoreOptions, 'signal' | 'compression' | 'elementBytes'>,
-    RawDataPathOptions {}
+    RawDataPathOptions,
+    ProgressOptions {}
 
 /** Options of {@link ContentAddressedStore.saveData}. */
-export interface SaveDataOptions extends CallOptions, RawDataPathOptions {}
+export interface SaveDataOptions extends CallOptions, RawDataPathOptions, ProgressOptions {}
+
+const PLACE = { rawDataPath: ANYTHING, ...PROGRESS_OPTIONS };
 
 /** A content saved outside a task. */
 export interface SavedBlob extends StoredContent {
@@ -68,20 +79,28 @@ export class ContentAddressedStore extends ContentStore implements AsyncDisposab
     blobs: Iterable<Blob> | AsyncIterable<Blob>,
     options: SaveBlobsOptions = {},
   ): Promise<SavedBlob[]> {
-    checkOptionNames(options, 'saveBlobs', ['compression', 'elementBytes', 'rawDataPath']);
-    const { signal, rawDataPath: _, ...storeOptions } = options;
-    if (storeOptions.compression !== undefined) checkCompression(storeOptions.compression);
+    checkOptions<SaveBlobsOptions>(options, 'saveBlobs', {
+      ...PLACE,
+      compression: ANYTHING,
+      elementBytes: ANYTHING,
+    });
+    const { signal, rawDataPath: _, onProgress, ...given } = options;
+    if (given.compression !== undefined) checkCompression(given.compression);
     const items = itemsOf(blobs, { signal });
-    return this.#underOwnSession(options, async (session, place) => {
-      const saved: StoredContent[] = [];
-      for await (const blob of items) {
-        if (blob instanceof Uint8Array) {
-          saved.push(...(await session.put([{ ...storeOptions, bytes: blob, place }], { signal })));
-        } else {
-          saved.push(await session.putStream(checkStream(blob), { ...storeOptions, place, signal }));
+    return withProgress(onProgress, 'saveBlobs', (progress) => {
+      progress?.expect(workOf(blobs, lengthOf));
+      const storeOptions = { ...given, progress };
+      return this.#underOwnSession(options, async (session, place) => {
+        const saved: StoredContent[] = [];
+        for await (const blob of items) {
+          if (blob instanceof Uint8Array) {
+            saved.push(...(await session.put([{ ...storeOptions, bytes: blob, place }], { signal })));
+          } else {
+            saved.push(await session.putStream(checkStream(blob), { ...storeOptions, place, signal }));
+          }
         }
-      }
-      return saved;
+        return saved;
+      });
     });
   }
 
@@ -94,17 +113,20 @@ export class ContentAddressedStore extends ContentStore implements AsyncDisposab
     files: Iterable<{ name: string; data: Blob }>,
     options: SaveDataOptions = {},
   ): Promise<SavedData[]> {
-    checkOptionNames(options, 'saveData', ['rawDataPath']);
-    const { signal } = options;
+    checkOptions<SaveDataOptions>(options, 'saveData', PLACE);
+    const { signal, onProgress } = options;
     const items = itemsOf(files, { signal });
-    const saved = await this.#underOwnSession(options, async (session, place) => {
-      const stored: StoredPlain[] = [];
-      for await (const item of items) {
-        const { name, data } = checkFile(item);
-        const source = data instanceof Uint8Array ? data : checkStream(data);
-        stored.push(await session.putPlain(name, source, { place, signal }));
-      }
-      return stored;
+    const saved = await withProgress(onProgress, 'saveData', (progress) => {
+      progress?.expect(workOf(files, (file) => lengthOf(file?.data)));
+      return this.#underOwnSession(options, async (session, place) => {
+        const stored: StoredPlain[] = [];
+        for await (const item of items) {
+          const { name, data } = checkFile(item);
+          const source = data instanceof Uint8Array ? data : checkStream(data);
+          stored.push(await session.putPlain(name, source, { place, signal, progress }));
+        }
+        return stored;
+      });
     });
     const withUri = async (content: StoredPlain & { session: SessionId }): Promise<SavedData> => {
       const { storage } = await this.at(content.place ?? HERE, { signal });
@@ -119,21 +141,40 @@ export class ContentAddressedStore extends ContentStore implements AsyncDisposab
    */
   async *loadBlobs(
     keys: Iterable<ContentKey | ContentAddress> | AsyncIterable<ContentKey | ContentAddress>,
-    options: CallOptions = {},
+    options: CallOptions & ProgressOptions = {},
   ): AsyncGenerator<{ key: ContentKey; blob: Uint8Array }> {
-    checkOptionNames(options, 'loadBlobs');
-    await this.prepareToRead(options);
-    for await (const item of itemsOf(keys, options)) {
-      const address = addressOf(item);
-      yield { key: address.key, blob: await this.reader.load(address, options) };
+    checkOptions<ProgressOptions>(options, 'loadBlobs', PROGRESS_OPTIONS);
+    const { signal, onProgress } = options;
+    const progress = meterOf(onProgress, 'loadBlobs');
+    progress?.expect(workOf(keys, (key) => (typeof key === 'object' ? key?.bytes : undefined)));
+    try {
+      await this.prepareToRead({ signal });
+      for await (const item of itemsOf(keys, { signal })) {
+        const address = addressOf(item);
+        const blob = await this.reader.load(address, { signal, progress });
+        progress?.itemDone();
+        yield { key: address.key, blob };
+      }
+      progress?.succeed();
+    } finally {
+      progress?.stop();
     }
   }
 
   /** Reads one content, or a part of it, piece by piece, verified; memory stays bounded however long it is. */
-  async *streamBlob(key: ContentKey | ContentAddress, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
-    checkOptionNames(options, 'streamBlob', ['range']);
-    await this.prepareToRead(options);
-    yield* this.reader.stream(addressOf(key), options);
+  async *streamBlob(
+    key: ContentKey | ContentAddress,
+    options: ReadOptions & ProgressOptions = {},
+  ): AsyncGenerator<Uint8Array> {
+    checkOptions<ReadOptions & ProgressOptions>(options, 'streamBlob', {
+      range: ANYTHING,
+      ...PROGRESS_OPTIONS,
+    });
+    const { range, signal, onProgress } = options;
+    await this.prepareToRead({ signal });
+    const address = addressOf(key);
+    const pieces = this.reader.stream(address, { range, signal });
+    yield* onProgress ? countPieces(pieces, onProgress, 'streamBlob', bytesIn(address, range)) : pieces;
   }
 
   /**
@@ -186,6 +227,26 @@ export class ContentAddressedStore extends ContentStore implements AsyncDisposab
       throw error;
     }
   }
+}
+
+/** The work of a list whose length is known; a sequence may have no end. */
+function workOf<T>(
+  items: Iterable<T> | AsyncIterable<T>,
+  bytesOf: (item: T) => number | undefined,
+): WorkCount {
+  if (!Array.isArray(items)) return {};
+  const bytes = items.map(bytesOf).reduce((sum, length) => (sum ?? Number.NaN) + (length ?? Number.NaN), 0);
+  return { items: items.length, bytes: Number.isNaN(bytes) ? undefined : bytes };
+}
+
+function lengthOf(blob: Blob | undefined): number | undefined {
+  return blob instanceof Uint8Array ? blob.length : undefined;
+}
+
+/** The bytes of a content, or of a range of it, that its reader gets; `undefined` where its length is not known. */
+function bytesIn({ bytes }: ContentAddress, range: ByteRange | undefined): number | undefined {
+  if (bytes === undefined || range === undefined) return bytes;
+  return Math.max(0, Math.min(range.length, bytes - range.offset));
 }
 
 function checkFile(item: unknown): { name: string; data: Blob } {

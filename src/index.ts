@@ -1,6 +1,13 @@
 /// <reference types="node" preserve="true" />
 export type { Deadline } from './async/deadline.ts';
-export type { ArtifactOptions, Artifacts, NamedArtifact, SaveOptions } from './attempts/artifact-input.ts';
+export type { Progress, ProgressOptions } from './async/progress.ts';
+export type {
+  ArtifactOptions,
+  ArtifactStreamOptions,
+  Artifacts,
+  NamedArtifact,
+  SaveOptions,
+} from './attempts/artifact-input.ts';
 export type { AttemptStatus, ReadRule } from './attempts/attempt-reader.ts';
 export type { Metadata } from './attempts/metadata-parts.ts';
 export {

@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import type { ProgressOptions } from '../async/progress.ts';
 import { type Compression, checkCompression } from '../codec/payload.ts';
 import { checkRawDataPath, type RawDataPathOptions } from '../content/places/raw-data-path.ts';
 import { invalidArgument } from '../errors.ts';
@@ -10,6 +11,7 @@ import {
   FLAG,
   type OptionKind,
   type OptionTable,
+  PROGRESS_OPTIONS,
 } from '../options/option-table.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
@@ -40,13 +42,16 @@ export class SavedForm {
 }
 
 /** Options of all artifacts of a call, and by name where one differs. */
-export interface SaveOptions extends CallOptions, ArtifactOptions {
+export interface SaveOptions extends CallOptions, ArtifactOptions, ProgressOptions {
   /** Options of single artifacts, by name; they come before those of the call. Default: none. */
   artifacts?: Readonly<Record<string, ArtifactOptions>> | undefined;
 }
 
 /** Options of a stream that is saved as an artifact. */
-export type ArtifactStreamOptions = Pick<ArtifactOptions, 'compression' | 'rawDataPath'> & CallOptions;
+export interface ArtifactStreamOptions
+  extends Pick<ArtifactOptions, 'compression' | 'rawDataPath'>,
+    CallOptions,
+    ProgressOptions {}
 
 /** An artifact in an iterable: `[name, value]`, or an object, which may hold options of its own. */
 export type NamedArtifact =
@@ -77,13 +82,18 @@ const BY_NAME: OptionKind = {
   accepts: isObject,
 };
 /** Those that are `ANYTHING` are checked by {@link checkUsed}. */
-const STREAM_OPTIONS: OptionTable<ArtifactStreamOptions> = { compression: ANYTHING, rawDataPath: ANYTHING };
+const BYTES_OPTIONS = { compression: ANYTHING, rawDataPath: ANYTHING };
+const STREAM_OPTIONS: OptionTable<ArtifactStreamOptions> = { ...BYTES_OPTIONS, ...PROGRESS_OPTIONS };
 const ARTIFACT_OPTIONS: OptionTable<ArtifactOptions> = {
-  ...STREAM_OPTIONS,
+  ...BYTES_OPTIONS,
   serializer: SERIALIZER_ID,
   inline: FLAG,
 };
-const SAVE_OPTIONS: OptionTable<SaveOptions> = { ...ARTIFACT_OPTIONS, artifacts: BY_NAME };
+const SAVE_OPTIONS: OptionTable<SaveOptions> = {
+  ...ARTIFACT_OPTIONS,
+  ...PROGRESS_OPTIONS,
+  artifacts: BY_NAME,
+};
 
 /** The options of a call, checked, and which artifact they make of a name and a value. */
 export class ArtifactInputs {
@@ -98,7 +108,7 @@ export class ArtifactInputs {
    */
   constructor(options: SaveOptions, address: string | undefined) {
     checkOptions(options, 'saveArtifacts', SAVE_OPTIONS);
-    const { artifacts = {}, signal: _, ...shared } = options;
+    const { artifacts = {}, signal: _, onProgress: __, ...shared } = options;
     checkUsed(shared);
     for (const [name, own] of Object.entries(artifacts)) checkOptionsOf(name, own);
     this.#options = shared;

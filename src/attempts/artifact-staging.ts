@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ProgressMeter } from '../async/progress.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import { CHUNKED_FROM_BYTES } from '../format/content-names.ts';
@@ -44,6 +45,7 @@ interface LargeValue extends SerializedArtifact {
   name: string;
   compression: ArtifactOptions['compression'];
   address: string | undefined;
+  progress: ProgressMeter | undefined;
 }
 
 /**
@@ -55,20 +57,25 @@ export class ArtifactStaging {
   readonly #budget: InlineBudget;
   readonly #session: Session;
   readonly #options: CallOptions;
+  readonly #progress: ProgressMeter | undefined;
   /** The session that stores values, and the length under which they are the attempt's own. */
   readonly #where: readonly [Session, number, CallOptions];
   #rows = new Map<string, TableRow>();
+  /** Of inline values, as the progress counts them. */
+  #inlineBytes = 0;
 
   constructor(
     { registry, ownBytes }: ValueSettings,
     budget: InlineBudget,
     session: Session,
     { signal }: CallOptions,
+    progress: ProgressMeter | undefined,
   ) {
     this.#registry = registry;
     this.#budget = budget;
     this.#session = session;
     this.#options = { signal };
+    this.#progress = progress;
     this.#where = [session, ownBytes, this.#options];
   }
 
@@ -87,6 +94,7 @@ export class ArtifactStaging {
       const value = this.#serialize(input, referring);
       if (value) large.push(value);
     }
+    this.#progress?.expect({ bytes: this.#inlineBytes + bytesOf(large), items: batch.length });
     await this.#relyOn(referring);
     if (large.length === 0) return;
     this.#addStored(large, await storeValues(large, ...this.#where));
@@ -162,7 +170,7 @@ export class ArtifactStaging {
     const { bytes, refs } = serialized;
     if (refs.length > 0) referring.push({ name, refs });
     if (!this.#budget.admits(bytes.length, inline, inlineBytesOf(this.#rows.get(name)))) {
-      return { ...serialized, name, compression, address };
+      return { ...serialized, name, compression, address, progress: this.#progress };
     }
     const { type, encoding, info } = serialized;
     const row = {
@@ -177,6 +185,11 @@ export class ArtifactStaging {
     const entry: ArtifactEntry = info === undefined ? row : { info, ...row };
     if (refs.length > 0) entry.refs = refs;
     this.#add({ entry });
+    if (this.#progress) {
+      this.#inlineBytes += bytes.length;
+      this.#progress.add(bytes.length);
+      this.#progress.itemDone();
+    }
     return undefined;
   }
 
@@ -218,6 +231,10 @@ export class ArtifactStaging {
     const rows = this.#rows;
     this.#rows = new Map(Array.from(names, (name) => [name, rows.get(name) as TableRow]));
   }
+}
+
+function bytesOf(values: readonly LargeValue[]): number {
+  return values.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }
 
 /** The bytes that a row takes of the budget of inline values. */

@@ -1,3 +1,4 @@
+import { type ProgressMeter, withProgress } from '../async/progress.ts';
 import { checkRawDataPath } from '../content/places/raw-data-path.ts';
 import type { StreamOptions } from '../content/writing/content-writer.ts';
 import { ownObjectsOf } from '../content/writing/own-writer.ts';
@@ -64,7 +65,20 @@ export class AttemptTable {
     call.expect(isSequence(artifacts) ? [REST_OF_ITERABLE] : namesOf(artifacts).map(artifactSubject));
     const inputs = new ArtifactInputs(options, this.#address);
     throwIfAborted(options.signal);
-    const staging = new ArtifactStaging(this.#settings, this.#budget, session, options);
+    return withProgress(options.onProgress, 'saveArtifacts', (progress) =>
+      this.#stageAll(artifacts, inputs, session, options, call, progress),
+    );
+  }
+
+  async #stageAll(
+    artifacts: Artifacts,
+    inputs: ArtifactInputs,
+    session: Session,
+    { signal }: CallOptions,
+    call: SaveCall,
+    progress: ProgressMeter | undefined,
+  ): Promise<TableRow[]> {
+    const staging = new ArtifactStaging(this.#settings, this.#budget, session, { signal }, progress);
     try {
       if (isSequence(artifacts)) {
         await staging.addEach(artifacts, inputs, call);
@@ -74,6 +88,7 @@ export class AttemptTable {
         inputs.checkAllUsed();
         await staging.addAll(batch);
       }
+      call.ensureMayCommit();
       return staging.rows;
     } catch (error) {
       staging.release();
@@ -92,17 +107,36 @@ export class AttemptTable {
   ): Promise<TableRow[]> {
     call.expect([artifactSubject(name)]);
     checkStream(name, source, options);
-    const { compression, rawDataPath, signal } = options;
+    return withProgress(options.onProgress, 'saveArtifactStream', (progress) =>
+      this.#stagePieces(name, source, session, options, call, again, progress),
+    );
+  }
+
+  async #stagePieces(
+    name: string,
+    source: AsyncIterable<Uint8Array>,
+    session: Session,
+    { compression, rawDataPath, signal }: ArtifactStreamOptions,
+    call: SaveCall,
+    again: StreamOptions['again'],
+    progress: ProgressMeter | undefined,
+  ): Promise<TableRow[]> {
+    progress?.expect({ items: 1 });
     const pieces = whileOpen(abortable(source, { signal }), call);
     const { head, rest } = await readHead(pieces, CHUNKED_FROM_BYTES);
-    if (!rest) return this.stage({ [name]: head }, session, { compression, rawDataPath, signal }, call);
+    if (!rest) {
+      const inputs = new ArtifactInputs({ compression, rawDataPath }, this.#address);
+      return this.#stageAll({ [name]: head }, inputs, session, { signal }, call, progress);
+    }
     const address = checkRawDataPath(rawDataPath) ?? this.#address;
     const place = await session.locate(address, { signal }).catch(async (error: unknown) => {
       await pieces.return(undefined); // nobody reads on, so that a file or socket would stay open
       throw error;
     });
     const readAgain = again && (() => whileOpen(again(), call));
-    const content = await session.putStream(rest, { again: readAgain, compression, place, signal });
+    const storing = { again: readAgain, compression, place, signal, progress };
+    const content = await session.putStream(rest, storing);
+    call.ensureMayCommit();
     const { key, bytes } = content;
     return [{ entry: { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content } }];
   }

@@ -1,4 +1,5 @@
 import type { ContentStore } from '../content/content-store.ts';
+import type { LoadOptions } from '../content/reading/content-reader.ts';
 import { invalidArgument, isStowageError, StowageError, type StowageErrorCode } from '../errors.ts';
 import type { ArtifactEntry, ArtifactTable } from '../format/description.ts';
 import { formatPathspec } from '../format/pathspec.ts';
@@ -95,26 +96,35 @@ export class AttemptView {
   }
 
   /** Loads a value; without a promise where nothing is waited for, which a thousand small values feel. */
-  load(entry: ArtifactEntry, options: CallOptions): unknown | Promise<unknown> {
-    if (entry.inline && 'json' in entry.inline) return cloneJson(entry.inline.json);
+  load(entry: ArtifactEntry, options: LoadOptions): unknown | Promise<unknown> {
+    if (entry.inline && 'json' in entry.inline) {
+      countLoaded(entry, options);
+      return cloneJson(entry.inline.json);
+    }
     return this.fetch(entry, options);
   }
 
   /** Loads a value as {@link load} does, always with a promise; from `gathered` where {@link gather} has it. */
-  async fetch(entry: ArtifactEntry, options: CallOptions, gathered?: GatheredValues): Promise<unknown> {
+  async fetch(entry: ArtifactEntry, options: LoadOptions, gathered?: GatheredValues): Promise<unknown> {
     const loading = this.#registry.prepareToLoad(entry);
     if (loading) await loading;
     const { name, key } = entry;
-    if (entry.inline) return this.#registry.deserialize(name, entry, this.#inlineBytes(entry));
+    if (entry.inline) {
+      countLoaded(entry, options);
+      return this.#registry.deserialize(name, entry, this.#inlineBytes(entry));
+    }
     this.#ensureKept(entry);
     let bytes: Uint8Array;
     try {
       // A copy: values share the memory of their bytes, and whoever loads one may change it.
-      bytes =
-        this.#prefetched?.get(key)?.slice() ??
-        (entry.content
-          ? await this.content.reader.load(entry.content, options)
-          : await this.ownBytes(entry, options, gathered));
+      const prefetched = this.#prefetched?.get(key)?.slice();
+      if (!prefetched && entry.content) {
+        bytes = await this.content.reader.load(entry.content, options);
+        options.progress?.itemDone();
+      } else {
+        bytes = prefetched ?? (await this.ownBytes(entry, options, gathered));
+        countLoaded(entry, options);
+      }
     } catch (error) {
       throw this.#naming(entry, error);
     }
@@ -141,8 +151,12 @@ export class AttemptView {
   }
 
   /** The serialized bytes of a row that lies in the attempt's own objects, verified; the caller owns them. */
-  async ownBytes(entry: ArtifactEntry, options: CallOptions, gathered?: GatheredValues): Promise<Uint8Array> {
-    const bytes = (gathered ?? (await this.gather([entry], options))).get(entry.key);
+  async ownBytes(
+    entry: ArtifactEntry,
+    { signal }: CallOptions,
+    gathered?: GatheredValues,
+  ): Promise<Uint8Array> {
+    const bytes = (gathered ?? (await this.gather([entry], { signal }))).get(entry.key);
     if (bytes instanceof Uint8Array) return gathered ? bytes.slice() : bytes; // rows may be of one key
     throw bytes;
   }
@@ -190,4 +204,10 @@ export class AttemptView {
     const names = this.names();
     return `${where} has no artifact ${name}; it has ${names.length === 0 ? 'none' : names.slice(0, 20).join(', ')}.`;
   }
+}
+
+/** Counts a value that was at hand, or came whole. */
+function countLoaded({ bytes }: ArtifactEntry, { progress }: LoadOptions): void {
+  progress?.add(bytes);
+  progress?.itemDone();
 }

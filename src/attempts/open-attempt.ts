@@ -1,3 +1,4 @@
+import { type ProgressOptions, withProgress } from '../async/progress.ts';
 import type { StreamOptions } from '../content/writing/content-writer.ts';
 import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument } from '../errors.ts';
@@ -143,13 +144,16 @@ export class OpenAttempt {
   async transfer(
     origin: AttemptView,
     names: readonly string[],
-    options: CallOptions,
+    { signal, onProgress }: CallOptions & ProgressOptions,
     call: SaveCall,
   ): Promise<void> {
-    const rows = await transferArtifacts(origin, names, this.#session, this.#table.storing, options);
-    call.ensureMayCommit();
-    this.#table.adopt(rows, call);
-    call.succeed();
+    await withProgress(onProgress, 'transferArtifacts', async (progress) => {
+      const options = { signal, progress };
+      const rows = await transferArtifacts(origin, names, this.#session, this.#table.storing, options);
+      call.ensureMayCommit();
+      this.#table.adopt(rows, call);
+      call.succeed();
+    });
   }
 
   /** Tells of an artifact of this name, or of a call that has not ended and is to save one. */

@@ -1,4 +1,5 @@
 import { mapBounded } from '../async/bounded-work.ts';
+import type { WorkCounter } from '../async/progress.ts';
 import type { ContentInput } from '../content/writing/content-writer.ts';
 import type { WrittenObject } from '../content/writing/own-writer.ts';
 import { isStowageError, type StowageError } from '../errors.ts';
@@ -70,6 +71,8 @@ export interface Storing {
   address: string | undefined;
   /** Values that are copied go to the place where they were. Default `false`: to the address. */
   samePlace?: boolean;
+  /** Counts the values. Default: nobody. */
+  progress?: WorkCounter | undefined;
 }
 
 /** So many values that are not the origin's own are read at once. */
@@ -83,7 +86,7 @@ export async function copyValues(
   origin: AttemptView,
   rows: readonly TableRow[],
   session: Session,
-  { ownBytes, address, samePlace = false }: Storing,
+  { ownBytes, address, samePlace = false, progress }: Storing,
   options: CallOptions,
 ): Promise<(TableRow | StowageError)[]> {
   const copied = new Map<TableRow, TableRow | StowageError>();
@@ -101,7 +104,7 @@ export async function copyValues(
           : await origin.ownBytes(entry, options, gathered);
         const { place = HERE } = entry.own ?? entry.content ?? {};
         const where = samePlace ? { place } : { address };
-        found.push({ row, value: { bytes, elementBytes: elementBytesOf(entry), ...where } });
+        found.push({ row, value: { bytes, elementBytes: elementBytesOf(entry), progress, ...where } });
       } catch (error) {
         if (!isStowageError(error, ...CONTENT_FAULTS)) throw error;
         copied.set(row, error);

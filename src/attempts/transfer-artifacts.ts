@@ -1,3 +1,4 @@
+import type { ProgressMeter } from '../async/progress.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import type { ContentInput } from '../content/writing/content-writer.ts';
 import { invalidArgument, StowageError, throwIfAborted } from '../errors.ts';
@@ -28,11 +29,12 @@ export async function transferArtifacts(
   names: readonly string[],
   session: Session,
   storing: Storing,
-  options: CallOptions,
+  { progress, ...options }: CallOptions & { progress?: ProgressMeter | undefined },
 ): Promise<TableRow[]> {
   checkDescribed(origin);
   const entries = entriesOf(origin, names);
   checkKept(origin, entries);
+  progress?.expect({ bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0), items: entries.length });
   await transferRefs(origin, entries, session, options);
   const { address, ownBytes } = storing;
   const place = await session.locate(entries.every(({ inline }) => inline) ? undefined : address, options);
@@ -40,7 +42,7 @@ export async function transferArtifacts(
   const isSmall = ({ own, inline, bytes }: ArtifactEntry): boolean =>
     !inline && (own !== undefined || (keepsOwn && bytes < ownBytes));
   const small = entries.filter(isSmall).map((entry) => ({ entry }));
-  const copied = await copyValues(origin, small, session, storing, options);
+  const copied = await copyValues(origin, small, session, { ...storing, progress }, options);
   const copies = new Map(small.map(({ entry }, index) => [entry, copied[index]]));
   const stored = entries.filter((entry) => entry.content && !isSmall(entry));
   const sought = stored.map(({ key, bytes }) => ({ key, bytes, place }));
@@ -50,8 +52,15 @@ export async function transferArtifacts(
     const found = known[index];
     if (found) contents.set(key, found);
   });
-  const absent = stored.filter(({ key }) => !contents.has(key));
-  await copyContents(origin.content, absent, { session, place }, contents, options);
+  const absent = firstOfEach(stored.filter(({ key }) => !contents.has(key)));
+  // What is not copied is done at once: inline values, what is there, and what comes twice.
+  const toCopy = new Set([...small.map(({ entry }) => entry), ...absent]);
+  for (const entry of entries) {
+    if (toCopy.has(entry)) continue;
+    progress?.add(entry.bytes);
+    progress?.itemDone();
+  }
+  await copyContents(origin.content, absent, { session, place, progress }, contents, options);
   return entries.map((entry) => {
     if (entry.inline) return { entry };
     const copy = copies.get(entry);
@@ -64,10 +73,11 @@ export async function transferArtifacts(
 async function copyContents(
   from: ContentStore,
   entries: readonly ArtifactEntry[],
-  { session, place }: { session: Session; place: string },
+  { session, place, progress }: { session: Session; place: string; progress: ProgressMeter | undefined },
   copied: Map<string, StoredContent>,
   options: CallOptions,
 ): Promise<void> {
+  const where = { place, progress };
   let gathered: (ContentInput & { place: string })[] = [];
   let gatheredBytes = 0;
   const flush = async (): Promise<void> => {
@@ -77,19 +87,24 @@ async function copyContents(
   };
   for (const entry of entries) {
     throwIfAborted(options.signal);
-    if (copied.has(entry.key)) continue;
     const address = entry.content as StoredContent;
     const elementBytes = elementBytesOf(entry);
     if (entry.bytes < CHUNKED_FROM_BYTES) {
-      gathered.push({ bytes: await from.reader.load(address, options), elementBytes, place });
+      gathered.push({ bytes: await from.reader.load(address, options), elementBytes, ...where });
       gatheredBytes += entry.bytes;
       if (gatheredBytes >= GATHER_BYTES) await flush();
     } else {
       const bytes = from.reader.stream(address, options);
-      copied.set(entry.key, await session.putStream(bytes, { ...options, elementBytes, place }));
+      copied.set(entry.key, await session.putStream(bytes, { ...options, elementBytes, ...where }));
     }
   }
   await flush();
+}
+
+/** Of entries with one content, the first. */
+function firstOfEach(entries: readonly ArtifactEntry[]): ArtifactEntry[] {
+  const keys = new Set<string>();
+  return entries.filter(({ key }) => !keys.has(key) && keys.add(key));
 }
 
 /** Copies the contents that references inside values point at, but no objects that have a name only there. */

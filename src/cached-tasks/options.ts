@@ -1,3 +1,4 @@
+import type { ProgressOptions } from '../async/progress.ts';
 import type { CodeOptions } from '../cache/auto-version.ts';
 import { LEASE_MS } from '../cache/task-cache.ts';
 import { invalidArgument } from '../errors.ts';
@@ -66,7 +67,7 @@ export interface CachedTaskFiles {
    *
    * @throws StowageError `INVALID_NAME`; `INVALID_ARGUMENT` for a file that cannot be read.
    */
-  save(name: string, path: string): Promise<void>;
+  save(name: string, path: string, options?: ProgressOptions): Promise<void>;
 }
 
 /** Options of `FlowDataStore.cachedTask`. */

@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { Deadline } from '../async/deadline.ts';
+import type { ProgressOptions } from '../async/progress.ts';
 import type { SavedForm } from '../attempts/artifact-input.ts';
 import { failOrReport } from '../attempts/failing-attempts.ts';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
@@ -9,6 +10,7 @@ import { OpenTaskDataStore } from '../flow/open-task-data-store.ts';
 import { TaskOpener } from '../flow/task-opener.ts';
 import { taskIdOf } from '../format/cache-names.ts';
 import type { CachedCall } from '../format/description.ts';
+import { checkOptions, PROGRESS_OPTIONS } from '../options/option-table.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import type { Call, TaskDefinition } from './define.ts';
@@ -99,7 +101,8 @@ export class AttemptRecording {
   }
 
   /** Saves a file as an artifact; throws what is wrong with the file or the name. */
-  async saveFile(name: string, path: string): Promise<void> {
+  async saveFile(name: string, path: string, options: ProgressOptions = {}): Promise<void> {
+    checkOptions<ProgressOptions>(options, 'files.save', PROGRESS_OPTIONS);
     if (name === INPUT_ARTIFACT || name === OUTPUT_ARTIFACT) {
       throw new StowageError(
         'INVALID_NAME',
@@ -114,7 +117,8 @@ export class AttemptRecording {
     try {
       // Begun at once, so that the attempt waits for it, whether or not the task does.
       const read = (): AsyncGenerator<Uint8Array> => bytesOf(name, path);
-      await attempt.saveArtifactStream(name, read(), { signal }, read);
+      const { onProgress } = options;
+      await attempt.saveArtifactStream(name, read(), { signal, onProgress }, read);
     } catch (error) {
       const isFault = isStowageError(error, 'INVALID_NAME', 'INVALID_ARGUMENT');
       if (signal.aborted || isFault) throw error;

@@ -154,7 +154,7 @@ async function timed<T>(
     get workDir() {
       return folder.path;
     },
-    files: { save: (name, path) => recording.saveFile(name, path) },
+    files: { save: (name, path, options) => recording.saveFile(name, path, options) },
   };
   const beganMs = performance.now();
   const sinceThen = (): number => Math.round(performance.now() - beganMs);

@@ -1,4 +1,5 @@
-import type { ArtifactOptions, Artifacts, SaveOptions } from '../attempts/artifact-input.ts';
+import type { ProgressOptions } from '../async/progress.ts';
+import type { ArtifactStreamOptions, Artifacts, SaveOptions } from '../attempts/artifact-input.ts';
 import type { AttemptView } from '../attempts/attempt-view.ts';
 import { checkDescribed } from '../attempts/inherit-artifacts.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
@@ -10,6 +11,7 @@ import type { ScrubbedLog } from '../logs/log-scrubbing.ts';
 import type { LogStreams } from '../logs/log-streams.ts';
 import type { SaveLogsOptions } from '../logs/log-writer.ts';
 import { checkOptionNames } from '../options/option-names.ts';
+import { checkOptions, PROGRESS_OPTIONS } from '../options/option-table.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { agreedArtifacts, type MergeOptions } from './merge-artifacts.ts';
 import { isTask, notTasks } from './task-brand.ts';
@@ -100,7 +102,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
   async saveArtifactStream(
     name: string,
     source: AsyncIterable<Uint8Array>,
-    options: Pick<ArtifactOptions, 'compression' | 'rawDataPath'> & CallOptions = {},
+    options: ArtifactStreamOptions = {},
   ): Promise<void> {
     await this.#attempt.saveArtifactStream(name, source, options);
   }
@@ -114,9 +116,9 @@ export class OpenTaskDataStore implements AsyncDisposable {
   async saveArtifactFile(
     name: string,
     read: () => AsyncIterable<Uint8Array>,
-    { signal }: CallOptions,
+    { signal, onProgress }: CallOptions & ProgressOptions,
   ): Promise<void> {
-    await this.#attempt.saveArtifactStream(name, read(), { signal }, read);
+    await this.#attempt.saveArtifactStream(name, read(), { signal, onProgress }, read);
   }
 
   /**
@@ -199,7 +201,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
   async transferArtifacts(
     origin: TaskDataStore,
     names?: readonly string[],
-    options: CallOptions = {},
+    options: CallOptions & ProgressOptions = {},
   ): Promise<void> {
     const call = this.#attempt.beginTakeover();
     try {
@@ -207,7 +209,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
       if (names !== undefined) checkNameList(names, 'The names to transfer');
       const taken = names ?? view.names();
       expectAll(call, [view], taken);
-      checkOptionNames(options, 'transferArtifacts');
+      checkOptions<ProgressOptions>(options, 'transferArtifacts', PROGRESS_OPTIONS);
       await this.#attempt.transfer(view, taken, options, call);
     } catch (error) {
       throw call.fail(error);

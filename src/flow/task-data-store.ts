@@ -1,4 +1,11 @@
 import { mapBounded } from '../async/bounded-work.ts';
+import {
+  countPieces,
+  type ProgressMeter,
+  type ProgressOptions,
+  type WorkCount,
+  withProgress,
+} from '../async/progress.ts';
 import type { AttemptStatus, ReadAttempt } from '../attempts/attempt-reader.ts';
 import { AttemptView, type PrefetchedBytes } from '../attempts/attempt-view.ts';
 import { cloneJson } from '../attempts/inline-value.ts';
@@ -9,7 +16,7 @@ import type { LogName } from '../format/log-names.ts';
 import type { Owner, RecordedError } from '../format/session-files.ts';
 import { findLog, type ListedLog, listLogs, loadLog, readLog } from '../logs/log-reader.ts';
 import { checkOptionNames } from '../options/option-names.ts';
-import { checkOptions } from '../options/option-table.ts';
+import { checkOptions, PROGRESS_OPTIONS } from '../options/option-table.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
 import {
@@ -186,27 +193,46 @@ export class TaskDataStore {
    */
   async loadArtifacts<T extends object = Record<string, unknown>>(
     names: readonly (keyof NoInfer<T> & string)[] = this.names() as (keyof T & string)[],
-    options: CallOptions = {},
+    options: CallOptions & ProgressOptions = {},
   ): Promise<NoInfer<T>> {
-    checkOptionNames(options, 'loadArtifacts');
+    checkOptions<ProgressOptions>(options, 'loadArtifacts', PROGRESS_OPTIONS);
     checkNameList(names, 'The names to load');
     const entries = names.map((name) => this.#view.entry(name));
+    const { signal, onProgress } = options;
+    const values = await withProgress(onProgress, 'loadArtifacts', (progress) =>
+      this.#loadAll(entries, { signal, progress }),
+    );
+    return Object.fromEntries(entries.map(({ name }, index) => [name, values[index]])) as T;
+  }
+
+  async #loadAll(
+    entries: readonly ArtifactEntry[],
+    { signal, progress }: CallOptions & { progress: ProgressMeter | undefined },
+  ): Promise<unknown[]> {
+    progress?.expect(workOf(entries));
+    const options = { signal, progress };
     const values = entries.map((entry) => (isAtHand(entry) ? this.#view.load(entry, options) : undefined));
     const fetched = entries.flatMap((entry, index) => (isAtHand(entry) ? [] : [{ entry, index }]));
     const gathered = await this.#view.gather(
       fetched.map(({ entry }) => entry),
-      options,
+      { signal },
     );
     await mapBounded(fetched, CONCURRENCY, async ({ entry, index }) => {
       values[index] = await this.#view.fetch(entry, options, gathered);
     });
-    return Object.fromEntries(entries.map(({ name }, index) => [name, values[index]])) as T;
+    return values;
   }
 
   /** Loads one artifact; throws as {@link loadArtifacts}. */
-  async get<T = unknown>(name: string, options: CallOptions = {}): Promise<T> {
-    checkOptionNames(options, 'get');
-    return (await this.#view.load(this.#view.entry(name), options)) as T;
+  async get<T = unknown>(name: string, options: CallOptions & ProgressOptions = {}): Promise<T> {
+    checkOptions<ProgressOptions>(options, 'get', PROGRESS_OPTIONS);
+    const entry = this.#view.entry(name);
+    const { signal, onProgress } = options;
+    if (!onProgress) return (await this.#view.load(entry, { signal })) as T;
+    return withProgress(onProgress, 'get', async (progress) => {
+      progress?.expect(workOf([entry]));
+      return (await this.#view.load(entry, { signal, progress })) as T;
+    });
   }
 
   /**
@@ -216,9 +242,9 @@ export class TaskDataStore {
    */
   async loadTyped<Schemas extends Readonly<Record<string, StandardSchema>>>(
     schemas: Schemas,
-    options: CallOptions = {},
+    options: CallOptions & ProgressOptions = {},
   ): Promise<{ -readonly [Name in keyof Schemas]: SchemaOutput<Schemas[Name]> }> {
-    checkOptionNames(options, 'loadTyped');
+    checkOptions<ProgressOptions>(options, 'loadTyped', PROGRESS_OPTIONS);
     checkSchemas(schemas);
     const values = await this.loadArtifacts<Record<string, unknown>>(Object.keys(schemas), options);
     const typed: [string, unknown][] = [];
@@ -239,9 +265,15 @@ export class TaskDataStore {
   }
 
   /** The serialized bytes of an artifact, piece by piece, verified: for what is too large for memory. */
-  async *streamArtifact(name: string, options: CallOptions = {}): AsyncGenerator<Uint8Array> {
-    checkOptionNames(options, 'streamArtifact');
-    yield* this.#view.stream(this.#view.entry(name), options);
+  async *streamArtifact(
+    name: string,
+    options: CallOptions & ProgressOptions = {},
+  ): AsyncGenerator<Uint8Array> {
+    checkOptions<ProgressOptions>(options, 'streamArtifact', PROGRESS_OPTIONS);
+    const { signal, onProgress } = options;
+    const entry = this.#view.entry(name);
+    const pieces = this.#view.stream(entry, { signal });
+    yield* onProgress ? countPieces(pieces, onProgress, 'streamArtifact', entry.bytes) : pieces;
   }
 
   /** Tells an artifact that is `null` or `undefined`; nothing is loaded. Throws `ARTIFACT_NOT_FOUND`. */
@@ -350,6 +382,11 @@ export class TaskDataStore {
   get #storage(): DataStoreStorage {
     return this.#view.content.storage;
   }
+}
+
+/** The work of loading rows. */
+function workOf(entries: readonly ArtifactEntry[]): WorkCount {
+  return { bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0), items: entries.length };
 }
 
 /** Needs neither a request nor a promise: a thousand small values in a row feel each. */

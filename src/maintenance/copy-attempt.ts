@@ -90,8 +90,8 @@ async function copyClosed(context: CopyContext, attempt: AttemptToCopy): Promise
   const staged = table ? await contentsOf(context, table, source) : [];
   const own = table && keepsOwn(context) ? table.artifacts.filter((entry) => entry.own) : [];
   if (context.dryRun || context.targetId === undefined) {
-    for (const { address } of staged) context.report.contentBytes += address.bytes ?? 0;
-    for (const { bytes } of own) context.report.contentBytes += bytes;
+    for (const { address } of staged) context.report.wouldCopy(address.bytes ?? 0);
+    for (const { bytes } of own) context.report.wouldCopy(bytes);
     return 'copied';
   }
   const copy: CopyIdentity = {

@@ -45,8 +45,6 @@ export interface StagedContents {
 
 /** So many small contents are in memory at a time. */
 const SMALL_AT_ONCE = 16;
-/** Progress is told after so much of a large content. */
-const TOLD_EVERY_BYTES = 8 * 1024 * 1024;
 
 /** An attempt of the source. */
 export interface SourceAttempt {
@@ -118,11 +116,12 @@ export async function stageContents(
   contents: readonly SourceContent[],
   session: Session,
 ): Promise<StagedContents> {
-  const { options } = context;
+  const { options, report } = context;
   const stored: StoredContents = new Map();
   const known = await session.rely(contents.map(toSought), options);
   for (const content of known) if (content) stored.set(content.key, content);
   const bytesDeduplicated = sum(stored);
+  report.progress?.add(bytesDeduplicated);
   const absent = contents.filter(({ address }) => !stored.has(address.key));
   const goesTogether = ({ address, file }: SourceContent): boolean => isSmall(address) && file === undefined;
   const small = absent.filter(goesTogether);
@@ -173,7 +172,7 @@ function toSought({ address, file }: SourceContent): SoughtContent {
 }
 
 async function copySmall(
-  { source, options }: CopyContext,
+  { source, report, options }: CopyContext,
   contents: readonly SourceContent[],
   session: Session,
   stored: StoredContents,
@@ -186,7 +185,7 @@ async function copySmall(
   const loading = contents.map(async ({ address, own, elementBytes }): Promise<ContentInput> => {
     const bytes = own ? gathered?.get(address.key) : await source.reader.load(address, options);
     if (!(bytes instanceof Uint8Array)) throw bytes;
-    return { bytes, elementBytes, isAbsent: true };
+    return { bytes, elementBytes, isAbsent: true, progress: report.progress };
   });
   await Promise.allSettled(loading); // nothing goes on in the background after a failure
   for (const content of await session.put(await Promise.all(loading), options)) {
@@ -214,7 +213,7 @@ export async function copyOwnRows(
       const bytes = gathered.get(entry.key);
       if (!(bytes instanceof Uint8Array)) throw bytes;
       report.contentBytes += bytes.length;
-      return { bytes, elementBytes: elementBytesOf(entry) };
+      return { bytes, elementBytes: elementBytesOf(entry), progress: report.progress };
     });
     const written = await session.putOwn(values, { ...options, base });
     batch.forEach((entry, index) => {
@@ -230,13 +229,16 @@ async function copyOnce(
   content: SourceContent,
   session: Session,
 ): Promise<StoredContent> {
-  const { turns, written, options } = context;
+  const { turns, written, report, options } = context;
   const { key } = content.address;
   return turns.run('large', async () => {
     throwIfAborted(options.signal);
     if (written.get(key)) {
       const [found] = await session.rely([toSought(content)], options);
-      if (found) return found;
+      if (found) {
+        report.progress?.add(found.bytes);
+        return found;
+      }
     }
     const copied = await copyLarge(context, content, session);
     written.set(key, true);
@@ -249,22 +251,19 @@ async function copyLarge(
   { address, elementBytes, file }: SourceContent,
   session: Session,
 ): Promise<StoredContent> {
-  const { options, source } = context;
+  const { options, source, report } = context;
+  const { progress } = report;
   if (file !== undefined && isSmall(address)) {
-    return session.putPlain(file, await source.reader.load(address, options), options);
+    return session.putPlain(file, await source.reader.load(address, options), { ...options, progress });
   }
   const bytes = told(context, source.reader.stream(address, options));
-  if (file !== undefined) return session.putPlain(file, bytes, options);
-  return session.putStream(bytes, { ...options, elementBytes });
+  if (file !== undefined) return session.putPlain(file, bytes, { ...options, progress });
+  return session.putStream(bytes, { ...options, elementBytes, progress });
 }
 
 async function* told({ report }: CopyContext, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let untold = 0;
   for await (const piece of pieces) {
     yield piece;
-    untold += piece.length;
-    if (untold < TOLD_EVERY_BYTES) continue;
-    untold = 0;
     report.progressed();
   }
 }

@@ -58,7 +58,7 @@ async function copyLoose(
   };
   if (targetFiles) await checkInterrupted(context, copy);
   const contents = await contentsOf(context, result.described.table);
-  if (context.dryRun) for (const { address } of contents) context.report.contentBytes += address.bytes ?? 0;
+  if (context.dryRun) for (const { address } of contents) context.report.wouldCopy(address.bytes ?? 0);
   else await copySession(context, copy, result, contents);
   return 'copied';
 }

@@ -1,3 +1,4 @@
+import { type Progress, ProgressMeter, type ProgressOptions } from '../async/progress.ts';
 import { isStowageError, type StowageError, type StowageErrorCode } from '../errors.ts';
 import type { CountStorage } from '../storage/count.ts';
 
@@ -59,15 +60,20 @@ export interface CopyResult {
   problems: CopyProblem[];
 }
 
-/** The progress of a copy. */
-export interface CopyProgress {
+/**
+ * The progress of a copy: `bytesDone` is the content of what is copied, `itemsDone` counts attempts and sessions outside tasks. How much
+ * there is shows only at the end.
+ */
+export interface CopyProgress extends Progress {
   runsDone: number;
   runs: number;
   /** Attempts that were looked at to the end. */
   attemptsDone: number;
   /** Attempts that the listings have shown so far. */
   attempts: number;
+  /** Bytes of objects that were read from the source. */
   bytesRead: number;
+  /** Bytes of objects that were written to the target. */
   bytesWritten: number;
 }
 
@@ -122,29 +128,28 @@ export class CopyReport {
   readonly #problems: CopyProblem[] = [];
   readonly #sources: readonly CountStorage[];
   readonly #target: CountStorage;
-  readonly #onProgress: ((progress: CopyProgress) => void) | undefined;
+  /** Counts the content, for whoever asked how far the copy is. */
+  readonly progress: ProgressMeter<CopyProgress> | undefined;
 
   constructor(
     sources: readonly CountStorage[],
     target: CountStorage,
-    onProgress: ((progress: CopyProgress) => void) | undefined,
+    onProgress: ProgressOptions<CopyProgress>['onProgress'],
   ) {
     this.#sources = sources;
     this.#target = target;
-    this.#onProgress = onProgress;
+    this.progress = onProgress && new ProgressMeter(onProgress, 'copyStore', (at) => this.#completed(at));
   }
 
   /** Tells whoever asked how far it is. */
   progressed(): void {
-    if (!this.#onProgress) return;
-    const { copied, present, refused, failed, open } = this.attempts;
-    this.#onProgress({
-      runsDone: this.runsDone,
-      runs: this.runs,
-      attemptsDone: copied + present + refused + failed + open,
-      attempts: this.attemptsFound,
-      ...this.#bytes(),
-    });
+    this.progress?.touch();
+  }
+
+  /** Counts content of a dry run. */
+  wouldCopy(bytes: number): void {
+    this.contentBytes += bytes;
+    this.progress?.add(bytes);
   }
 
   /**
@@ -190,6 +195,20 @@ export class CopyReport {
     };
   }
 
+  #completed(progress: Progress): CopyProgress {
+    const attemptsDone = sumOf(this.attempts);
+    return {
+      ...progress,
+      itemsDone: attemptsDone + sumOf(this.sessions),
+      itemsTotal: undefined,
+      runsDone: this.runsDone,
+      runs: this.runs,
+      attemptsDone,
+      attempts: this.attemptsFound,
+      ...this.#bytes(),
+    };
+  }
+
   #bytes(): { bytesRead: number; bytesWritten: number } {
     return {
       bytesRead: this.#sources.reduce((sum, source) => sum + source.snapshot().get.bytes, 0),
@@ -203,6 +222,10 @@ export function isOfOneAttempt(error: unknown): error is StowageError {
   if (!isStowageError(error)) return false;
   if (OF_ONE_ATTEMPT.includes(error.code)) return true;
   return error.details.placeUri !== undefined && OF_A_PLACE.includes(error.code);
+}
+
+function sumOf({ copied, present, refused, failed, open }: CopyCounts): number {
+  return copied + present + refused + failed + open;
 }
 
 function noCounts(): CopyCounts {

@@ -2,6 +2,7 @@ import { BoundedMap } from '../async/bounded-map.ts';
 import { BoundedWork } from '../async/bounded-work.ts';
 import { endAll } from '../async/end-all.ts';
 import { KeyLocks } from '../async/key-locks.ts';
+import type { ProgressOptions } from '../async/progress.ts';
 import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
 import type { TaskCacheOptions } from '../cache/task-cache.ts';
 import { isWithin, type OpenPlace } from '../content/places/places.ts';
@@ -32,7 +33,10 @@ import { copyRun, type RunToCopy } from './copy-run.ts';
 import { EntriesToCopy } from './entries-to-copy.ts';
 
 /** Options of {@link copyStore}. */
-export interface CopyOptions extends CallOptions, Pick<TaskCacheOptions, 'signingKeys'> {
+export interface CopyOptions
+  extends CallOptions,
+    ProgressOptions<CopyProgress>,
+    Pick<TaskCacheOptions, 'signingKeys'> {
   /** The store to read: an address as `openStorage` takes it, or a storage, which stays open. */
   from: string | URL | DataStoreStorage;
   /** The store to write, which is made where there is none: an address, or a storage, which stays open. */
@@ -50,8 +54,6 @@ export interface CopyOptions extends CallOptions, Pick<TaskCacheOptions, 'signin
   concurrency?: number | undefined;
   /** Reads and compares, and writes nothing. Default `false`. */
   dryRun?: boolean | undefined;
-  /** Told after each attempt, and now and then during long ones. What it throws ends the copy. Default: nobody. */
-  onProgress?: ((progress: CopyProgress) => void) | undefined;
 }
 
 const OPTIONS: OptionTable<CopyOptions> = {
@@ -194,9 +196,11 @@ async function copyBetween(
     await tasks.settle();
     await finishing.settle();
     await staging.close(error);
+    report.progress?.stop();
     throw ending.signal.reason; // what came first: the rest may be no more than its consequence
   }
   await staging.close();
+  report.progress?.succeed();
   return report.result(dryRun);
 }
 

@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import type { ProgressOptions } from '../async/progress.ts';
 import { invalidArgument } from '../errors.ts';
 import { checkOptionNames } from './option-names.ts';
 
@@ -26,6 +27,9 @@ export const FUNCTION: OptionKind = {
   expects: 'a function',
   accepts: (value) => typeof value === 'function',
 };
+
+/** The option of calls that tell how far they are. */
+export const PROGRESS_OPTIONS: OptionTable<ProgressOptions> = { onProgress: FUNCTION };
 
 /** A single text is none: it would be taken for its letters. */
 export const NAMES: OptionKind = {

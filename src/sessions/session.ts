@@ -163,7 +163,7 @@ export class Session {
   async putPlain(
     file: string,
     source: ContentSource,
-    { place = HERE, ...options }: CallOptions & AtPlace = {},
+    { place = HERE, ...options }: Pick<StreamOptions, 'signal' | 'progress'> & AtPlace = {},
   ): Promise<StoredPlain> {
     return (await this.#writerAt(place, options)).putPlain(file, source, options);
   }

@@ -7,7 +7,7 @@ import { isStowageError } from '../../src/errors.ts';
 import type { OpenTaskDataStore } from '../../src/flow/open-task-data-store.ts';
 import { FlowDataStore } from '../../src/flow-data-store.ts';
 import { copyStore } from '../../src/maintenance/copy-store.ts';
-import type { StorageCapabilities } from '../../src/storage/contract.ts';
+import type { GetOptions, StorageCapabilities, StoredObject } from '../../src/storage/contract.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { LocalStorage } from '../../src/storage/local.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
@@ -170,12 +170,13 @@ describe('a store in a folder that goes away under an open flow', () => {
     const source = await openFlow({ storage: from });
     for (const taskId of ['0', '1', '2'])
       await source.task({ ...spec, taskId }, (task) => task.saveArtifacts({ x: noise(20_000) }));
-    let isGone = false;
-    const onProgress = (): void => {
-      if (!isGone) rmSync(to, { recursive: true });
-      isGone = true;
-    };
-    await errorOf(copyStore({ from, to, concurrency: 1, onProgress }), 'STORE_GONE');
+    const atSecond = new (class extends StorageDecorator {
+      override get(name: string, options?: GetOptions): Promise<StoredObject | undefined> {
+        if (name === 'flows/Test/r1/fit/1/0.DONE') rmSync(to, { recursive: true });
+        return super.get(name, options);
+      }
+    })(source.storage);
+    await errorOf(copyStore({ from: atSecond, to, concurrency: 1 }), 'STORE_GONE');
     expect(existsSync(to)).toBe(false);
   });
 

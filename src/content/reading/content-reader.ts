@@ -1,5 +1,6 @@
 import { constants } from 'node:buffer';
 import { BoundedMap } from '../../async/bounded-map.ts';
+import type { WorkCounter } from '../../async/progress.ts';
 import { Turns } from '../../async/turns.ts';
 import { createHasher } from '../../digest/blake3.ts';
 import { invalidArgument, isStowageError, StowageError } from '../../errors.ts';
@@ -30,6 +31,12 @@ const NOTHING = new Uint8Array(0);
 export interface ReadOptions extends CallOptions {
   /** The part to read, in bytes of the content. Default: all. */
   range?: ByteRange | undefined;
+}
+
+/** Options of loading a content whole. */
+export interface LoadOptions extends CallOptions {
+  /** Counts the bytes that were read. Default: nobody. */
+  progress?: WorkCounter | undefined;
 }
 
 /** Finds who reads what lies at another place. */
@@ -65,8 +72,9 @@ export class ContentReader {
    * @throws StowageError `CONTENT_NOT_FOUND`, `CONTENT_DAMAGED` where no copy is whole, `CONTENT_TOO_LARGE` beyond what one buffer
    * holds; `PLACE_NOT_FOUND`, `PLACE_UNREACHABLE` and `PLACE_NOT_OURS` for what lies elsewhere.
    */
-  async load(address: ContentAddress, options: CallOptions = {}): Promise<Uint8Array> {
+  async load(address: ContentAddress, { progress, ...options }: LoadOptions = {}): Promise<Uint8Array> {
     const cached = await this.#fromCache(address, options);
+    progress?.add(cached?.length ?? 0);
     if (cached) return cached;
     let gathered: Uint8Array | undefined;
     const pieces: Uint8Array[] = [];
@@ -81,6 +89,7 @@ export class ContentReader {
         gathered.set(piece, length);
       }
       length += piece.length;
+      progress?.add(piece.length);
     }
     if (address.bytes !== undefined && length !== address.bytes) throw otherLength(address);
     const loaded = gathered ?? (await concat(pieces, length, address));

@@ -1,4 +1,5 @@
 import { mapBounded } from '../../async/bounded-work.ts';
+import type { WorkCounter } from '../../async/progress.ts';
 import { Turns } from '../../async/turns.ts';
 import { sealEnvelope } from '../../codec/envelope.ts';
 import { prepareCodec } from '../../codec/zstd.ts';
@@ -85,6 +86,9 @@ export class ContentWriter {
     const keys: ContentKey[] = [];
     for (const { bytes } of inputs) keys.push(await digestLent(bytes, options));
     const byKey = new Map(keys.map((key, index) => [key, inputs[index] as ContentInput]));
+    if (byKey.size < inputs.length)
+      for (const [index, input] of inputs.entries())
+        if (byKey.get(keys[index] as ContentKey) !== input) countStored(input.progress, input.bytes.length);
     const state = await this.finder.pinAndReadLog(byKey.keys(), options);
     const stored = new Map<ContentKey, StoredContent>();
     const isSmall = ([, { bytes }]: [ContentKey, ContentInput]): boolean =>
@@ -115,41 +119,54 @@ export class ContentWriter {
       const { head, rest } = await readHead(abortable(source, own), CHUNKED_FROM_BYTES);
       await prepareCodec();
       if (!rest) return (await this.put([{ ...own, bytes: head }], own))[0] as StoredContent;
-      if (again) return (await this.#findByReading(rest, own)) ?? this.putStream(again(), own);
+      const { progress } = own;
+      if (again) {
+        const found = await this.#findByReading(rest, own);
+        if (!found) return this.putStream(again(), own);
+        countStored(progress, found.bytes);
+        return found;
+      }
       const packed = await packContent(this.#session, this.#packs, rest, unnamed, this.#withDefaults(own));
       const state = await this.finder.pinAndReadLog([packed.key], own);
       return this.#place.locks.run(packed.key, async () => {
         const hit = await this.finder.find({ ...packed, folder: 'manifests' }, state, own);
-        if (hit) return hit.stored;
-        return this.#writeCopy(
-          'manifests',
-          packed.sealed,
-          { ...packed, plain: undefined, unnamed },
-          state,
-          own,
-        );
+        const whole = { ...packed, plain: undefined, unnamed };
+        const stored = hit?.stored ?? (await this.#writeCopy('manifests', packed.sealed, whole, state, own));
+        progress?.itemDone();
+        return stored;
       });
     });
   }
 
   /** Stores a content as a plain object named `file`, or finds one that holds it already, whatever its file is named. */
-  async putPlain(file: string, source: ContentSource, options: CallOptions = {}): Promise<StoredPlain> {
+  async putPlain(
+    file: string,
+    source: ContentSource,
+    { progress, ...options }: Pick<StoreOptions, 'signal' | 'progress'> = {},
+  ): Promise<StoredPlain> {
     validateUserName(file, 'file name');
     await prepareCodec();
     return this.#place.saves.run(options, async (unnamed, own) => {
       if (source instanceof Uint8Array) {
         ensureThere(source);
         const wanted = { key: await digestLent(source, own), bytes: source.length };
-        return this.#unlessPlain(wanted, own, async (state) => {
+        const stored = await this.#unlessPlain(wanted, own, async (state) => {
           ensureThere(source);
           const plain = await createPlain(this.#session, file, source, unnamed, own);
           if (plain.key !== wanted.key) throw changedMeanwhile();
           return this.#namePlain(plain, unnamed, state, own);
         });
+        countStored(progress, wanted.bytes);
+        return stored;
       }
       // The key of a stream is known only once its bytes are stored, which go again where it is stored already.
-      const plain = await createPlain(this.#session, file, abortable(source, own), unnamed, own);
-      return this.#unlessPlain(plain, own, (state) => this.#namePlain(plain, unnamed, state, own));
+      const pieces = countTaken(abortable(source, own), progress);
+      const plain = await createPlain(this.#session, file, pieces, unnamed, own);
+      const stored = await this.#unlessPlain(plain, own, (state) =>
+        this.#namePlain(plain, unnamed, state, own),
+      );
+      progress?.itemDone();
+      return stored;
     });
   }
 
@@ -167,20 +184,27 @@ export class ContentWriter {
       ensureThere(bytes);
       const folder = folderFor(bytes.length);
       const hit = await this.finder.find({ key, bytes: bytes.length, folder, isAbsent }, state, options);
-      if (hit) return hit.stored;
+      if (hit) {
+        countStored(input.progress, hit.stored.bytes);
+        return hit.stored;
+      }
       if (folder === 'data') {
         const still = settled(bytes);
         if (digestHex(still) !== key) throw changedMeanwhile();
         const sealed = sealEnvelope('blob', still, this.#withDefaults(input));
         const whole = { key, bytes: bytes.length, storedBytes: sealed.length, packs: [], plain: undefined };
-        return await this.#writeCopy('data', sealed, whole, state, options);
+        const stored = await this.#writeCopy('data', sealed, whole, state, options);
+        countStored(input.progress, whole.bytes);
+        return stored;
       }
       return await saves.run(options, async (unnamed, own) => {
         const store = this.#withDefaults({ ...input, ...own });
         const packed = await packContent(this.#session, this.#packs, bytes, unnamed, store);
         if (packed.key !== key) throw changedMeanwhile();
         const whole = { ...packed, plain: undefined, unnamed };
-        return this.#writeCopy('manifests', packed.sealed, whole, state, own);
+        const stored = await this.#writeCopy('manifests', packed.sealed, whole, state, own);
+        input.progress?.itemDone();
+        return stored;
       });
     } catch (error) {
       // What failed because the caller gave its memory away is told as that.
@@ -194,7 +218,7 @@ export class ContentWriter {
   /** A whole copy of what a stream holds, which is read to its end and no more. */
   async #findByReading(
     source: AsyncIterable<Uint8Array>,
-    options: CallOptions,
+    { progress, ...options }: StreamOptions,
   ): Promise<StoredContent | undefined> {
     const hasher = createHasher();
     let bytes = 0;
@@ -204,6 +228,7 @@ export class ContentWriter {
       bytes += piece.length;
       if (turns.isDue) await turns.give();
     }
+    progress?.expect({ bytes });
     return (await this.finder.rely([{ key: hasher.digestHex(), bytes }], options))[0];
   }
 
@@ -260,5 +285,22 @@ export class ContentWriter {
 
   #withDefaults<T extends StoreOptions>(options: T): T {
     return { ...options, compression: options.compression ?? this.#place.settings.compression };
+  }
+}
+
+/** Counts a content that is stored now, or was before. */
+function countStored(progress: WorkCounter | undefined, bytes: number): void {
+  progress?.add(bytes);
+  progress?.itemDone();
+}
+
+/** Counts pieces once the storage asks for the next. */
+async function* countTaken(
+  pieces: AsyncIterable<Uint8Array>,
+  progress: WorkCounter | undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    yield piece;
+    progress?.add(piece.length);
   }
 }

@@ -1,3 +1,4 @@
+import type { WorkCounter } from '../../async/progress.ts';
 import { Turns } from '../../async/turns.ts';
 import { CHUNKER_ID } from '../../codec/chunker.ts';
 import type { Compression } from '../../codec/envelope.ts';
@@ -48,6 +49,8 @@ export interface StoreOptions extends CallOptions {
   compression?: Compression | undefined;
   /** Width of the content's elements, for byte-grouped compression. */
   elementBytes?: number | undefined;
+  /** Counts the bytes that are stored, or known to be. Default: nobody. */
+  progress?: WorkCounter | undefined;
 }
 
 /** One chunk's row, before it goes into columns. */
@@ -72,12 +75,13 @@ export async function packContent(
   const expectedBytes = source instanceof Uint8Array ? source.length : undefined;
   const packer = new PackWriter(session, unnamed, {
     signal: options.signal,
+    progress: options.progress,
     ...(expectedBytes === undefined ? {} : { expectedBytes }),
   });
   try {
     const rows: ChunkRow[] = [];
     const seen = new Map<string, PackedEntry>();
-    const { compression, elementBytes } = options;
+    const { compression, elementBytes, progress } = options;
     const encoding = { compression, elementBytes, trials: new Trials() };
     const whole = createHasher();
     let bytes = 0;
@@ -93,10 +97,12 @@ export async function packContent(
       const digest = digestBytes(chunk);
       const id = Buffer.from(digest.buffer, digest.byteOffset, 32).toString('latin1');
       let entry = seen.get(id);
-      if (!entry) {
+      if (entry) progress?.add(length);
+      else {
         const known = finder.knownChunk(id);
         if (known && (await finder.mayUsePack(known.pack, options))) {
           entry = known;
+          progress?.add(length);
         } else {
           // While the pack was looked at, the caller's bytes may have become others than those of this digest.
           if (known && Buffer.compare(digestBytes(chunk), digest) !== 0) throw changedMeanwhile();

@@ -69,6 +69,14 @@ export async function writeOwnValues(
   const keys: ContentKey[] = [];
   let filling: Filling = { envelopes: [], bytes: 0, places: new Map() };
   let bytesOfTurn = 0;
+  let counted = 0;
+  const count = (): void => {
+    for (; written.has(keys[counted] ?? ''); counted++) {
+      const progress = values[counted]?.progress;
+      progress?.add(written.get(keys[counted] as ContentKey)?.bytes ?? 0);
+      progress?.itemDone();
+    }
+  };
   const flush = async (): Promise<void> => {
     const { envelopes, bytes: length, places } = filling;
     if (length === 0) return;
@@ -82,6 +90,7 @@ export async function writeOwnValues(
     const within: WrittenObject = { object, bytes: length, ...where, keys: new Set(places.keys()) };
     for (const [key, { bytes, offset, storedBytes }] of places)
       written.set(key, { key, bytes, own: { object, offset, storedBytes, ...where }, within });
+    count();
   };
   for (const value of values) {
     ensureThere(value.bytes);
@@ -102,6 +111,7 @@ export async function writeOwnValues(
     throwIfAborted(options.signal);
   }
   await flush();
+  count();
   return keys.map((key) => written.get(key) as WrittenValue);
 }
 

@@ -1,3 +1,4 @@
+import type { WorkCounter } from '../../async/progress.ts';
 import { ENVELOPE_HEADER_BYTES, type EnvelopeKind, sealEnvelopeInto } from '../../codec/envelope.ts';
 import type { PayloadOptions } from '../../codec/payload.ts';
 import { packName } from '../../format/content-names.ts';
@@ -21,22 +22,26 @@ export class PackWriter {
   readonly #session: SessionPins;
   readonly #unnamed: UnnamedObjects;
   readonly #options: CallOptions;
+  readonly #progress: WorkCounter | undefined;
   readonly #capacity: number;
   #buffer: Uint8Array | undefined;
   #spare: Uint8Array | undefined;
   #used = 0;
   #pack: PackEntry | undefined;
+  /** The bytes of content in the pack that is being filled. */
+  #chunkBytes = 0;
   #writing: Promise<void> = Promise.resolve();
 
   /** Packs are `unnamed` until their manifest is. `expectedBytes`, where the content's length is known, keeps the buffer of a small pack small. */
   constructor(
     session: SessionPins,
     unnamed: UnnamedObjects,
-    options: CallOptions & { expectedBytes?: number },
+    { progress, ...options }: CallOptions & { expectedBytes?: number; progress?: WorkCounter | undefined },
   ) {
     this.#session = session;
     this.#unnamed = unnamed;
     this.#options = options;
+    this.#progress = progress;
     this.#capacity = Math.min(
       PACK_TARGET_BYTES,
       Math.ceil((options.expectedBytes ?? PACK_TARGET_BYTES) * 1.01),
@@ -58,6 +63,7 @@ export class PackWriter {
     this.#used = sealEnvelopeInto(buffer, offset, kind, raw, options);
     const entry = { pack: this.#pack, offset, storedBytes: this.#used - offset };
     this.#pack.bytes = this.#used;
+    if (kind === 'chunk') this.#chunkBytes += raw.length;
     return entry;
   }
 
@@ -89,14 +95,17 @@ export class PackWriter {
     const full = this.#buffer as Uint8Array;
     const body = full.subarray(0, this.#used);
     await this.#writing;
+    const chunkBytes = this.#chunkBytes;
     const write = this.#unnamed.create(name, body, this.#options);
     this.#writing = write.then(() => {
       this.#spare = full;
+      this.#progress?.add(chunkBytes);
     });
     this.#writing.catch(() => {}); // reported by the next await of #writing
     this.#buffer = this.#spare;
     this.#spare = undefined;
     this.#used = 0;
+    this.#chunkBytes = 0;
     this.#pack = undefined;
   }
 }
