@@ -135,7 +135,25 @@ export class ContentStore {
   }
 
   /**
-   * Ends saves of large contents with `STORAGE_CLOSED`, and resolves when they have removed what nothing names: for whoever is
+   * The id of the place at an address, registered and marked where it was not; `HERE` without one, or where it is empty.
+   *
+   * @internal
+   */
+  async locate(rawDataPath: string = HERE, options: CallOptions = {}): Promise<string> {
+    return rawDataPath === HERE ? HERE : this.otherPlaces.register(rawDataPath, options);
+  }
+
+  /**
+   * Runs a save that {@link endSaves} ends.
+   *
+   * @internal
+   */
+  async saving<T>(options: CallOptions, save: (own: CallOptions) => Promise<T>): Promise<T> {
+    return this.#here.saves.run(options, (_, own) => save(own));
+  }
+
+  /**
+   * Ends saves of large contents, and of many, with `STORAGE_CLOSED`, and resolves when they have removed what nothing names: for whoever is
    * about to close the store's storage.
    *
    * @internal

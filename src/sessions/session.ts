@@ -49,6 +49,8 @@ export interface OpenSessionOptions extends CallOptions {
   label?: string | undefined;
   /** The time between heartbeats. Default: ten minutes. */
   beatIntervalMs?: number | undefined;
+  /** What it pins from its beginning, in attempt.json, which outlives it: few. Default: nothing. */
+  pins?: readonly ContentRef[] | undefined;
 }
 
 /** The ends of a session. */
@@ -80,36 +82,36 @@ export class Session {
     store: ContentStore,
     id: SessionId,
     files: SessionFiles,
-    { startedAt, label }: { startedAt: string; label: string | undefined },
+    { startedAt, label, pins }: { startedAt: string; label: string | undefined; pins: readonly ContentRef[] },
     beatIntervalMs: number | undefined,
   ) {
     this.#store = store;
     this.#files = files;
-    this.#pins = new SessionPins(store.storage, id);
+    this.#pins = new SessionPins(store.storage, id, pins);
     this.#heartbeat = new Heartbeat(store.storage, id, beatIntervalMs);
     this.id = id;
     this.startedAt = startedAt;
     this.label = label;
   }
 
-  /** Step 1: creates attempt.json. `undefined` where somebody else's has its name. */
+  /** Step 1: creates attempt.json, which holds the first pins. `undefined` where somebody else's has its name. */
   static async open(
     store: ContentStore,
     files: SessionFiles,
     options: OpenSessionOptions,
   ): Promise<Session | undefined> {
     const { id = newSessionId(), startedAt = new Date().toISOString() } = options;
-    const { label, beatIntervalMs, signal } = options;
-    const said = { startedAt, owner: thisOwner(), label, pins: [] };
+    const { label, beatIntervalMs, pins = [], signal } = options;
+    const said = { startedAt, owner: thisOwner(), label, pins };
     const record = encodeAttempt({ session: id, ...said }, files.subject);
     const name = files.base + SESSION_FILES.attempt;
     const isOurs = await tryCreateOwn(store.storage, name, record, { signal, durability: 'deferred' });
-    return isOurs ? new Session(store, id, files, { startedAt, label }, beatIntervalMs) : undefined;
+    return isOurs ? new Session(store, id, files, { startedAt, label, pins }, beatIntervalMs) : undefined;
   }
 
   /** The place at an address, registered and marked where it was not; `HERE` without one, or where it is empty. */
   async locate(rawDataPath: string = HERE, options: CallOptions = {}): Promise<string> {
-    return rawDataPath === HERE ? HERE : this.#store.otherPlaces.register(rawDataPath, options);
+    return this.#store.locate(rawDataPath, options);
   }
 
   /** Steps 2 to 5 for contents in memory, each at its place. Results come in the order of `contents`; equal ones are stored once. */

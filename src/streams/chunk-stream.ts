@@ -57,3 +57,10 @@ export function ensureBytes(piece: unknown): asserts piece is Uint8Array {
     `Content must be a Uint8Array or an async iterable of them, but a ${piece === null ? 'null' : typeof piece} came; encode text with Buffer.from(text).`,
   );
 }
+
+/** Throws `INVALID_ARGUMENT` unless a content is a stream; bytes were asked for before. */
+export function ensureStream(value: unknown): asserts value is AsyncIterable<Uint8Array> {
+  if (typeof value === 'object' && value !== null && Symbol.asyncIterator in value) return;
+  ensureBytes(value);
+  throw new TypeError('unreachable: bytes are not a stream');
+}

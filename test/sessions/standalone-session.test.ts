@@ -7,7 +7,7 @@ import { decodeDone } from '../../src/format/session-files.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { type Fault, FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { contentOf } from '../content/contents.ts';
+import { contentOf, streamOf } from '../content/contents.ts';
 import {
   abandonedDone,
   bodyOf,
@@ -63,7 +63,14 @@ describe('a save that succeeds', () => {
 
 describe('a save that fails keeps nothing', () => {
   const failures: [string, (abort: AbortController) => Blob[]][] = [
-    ['a content that is none', () => [contentOf(10), contentOf(300_000), 'text' as unknown as Blob]],
+    [
+      'a content that is none, behind a stream',
+      () => [
+        contentOf(10),
+        streamOf(contentOf(300_000), { lengths: [9_000], reused: true }),
+        'text' as unknown as Blob,
+      ],
+    ],
     [
       'a stream that throws',
       () => [
@@ -96,6 +103,22 @@ describe('a save that fails keeps nothing', () => {
     const { outcome, error } = await outcomeIn(storage);
     expect(outcome).toBe('failed');
     expect(error?.message).toEqual(expect.any(String));
+  });
+
+  test.each<[string, unknown]>([
+    ['a content that is none', 'text'],
+    [
+      'a stream that fails at its beginning',
+      (async function* () {
+        yield contentOf(5);
+        throw new TypeError('lost the connection');
+      })(),
+    ],
+  ])('and leaves no trace where nothing was written yet: %s', async (_, blob) => {
+    const storage = new MemoryStorage();
+    const call = freshStore(storage).saveBlobs([contentOf(10), contentOf(300_000), blob as Blob]);
+    await expect(call).rejects.toBeInstanceOf(Error);
+    expect(await namesOf(storage)).toEqual(['stowage.json']);
   });
 
   test.each<[string, RegExp, Fault]>([
@@ -144,7 +167,7 @@ describe('a save that fails keeps nothing', () => {
     for (const thrown of [circle, 'text', undefined, null, 5n, Symbol('s'), { toJSON: () => fail() }]) {
       const storage = new MemoryStorage();
       const failing = (async function* (): AsyncGenerator<Uint8Array> {
-        yield contentOf(1);
+        yield contentOf(300_000);
         throw thrown;
       })();
       const call = freshStore(storage).saveBlobs([failing]);

@@ -1,4 +1,5 @@
 import { mapBounded } from '../../async/bounded-work.ts';
+import { LinkedAbort } from '../../async/linked-abort.ts';
 import type { WorkCounter } from '../../async/progress.ts';
 import { Turns } from '../../async/turns.ts';
 import { sealEnvelope } from '../../codec/envelope.ts';
@@ -22,7 +23,8 @@ import { settled } from '../../streams/lent-memory.ts';
 import { abortable, readHead } from '../../streams/stream-head.ts';
 import type { ContentPlace } from '../content-place.ts';
 import type { CollectionState } from './collection-log.ts';
-import { CopyFinder, type WholeCopy } from './copy-finder.ts';
+import { CopyFinder, type Wanted, type WholeCopy } from './copy-finder.ts';
+import { ofItem } from './item-errors.ts';
 import { type PackedContent, packContent, type StoreOptions } from './large-content.ts';
 import { changedMeanwhile, digestLent, ensureThere } from './lent-content.ts';
 import { type OwnInput, type WrittenValue, writeOwnValues } from './own-writer.ts';
@@ -31,14 +33,18 @@ import { createPlain } from './plain-writer.ts';
 import type { SessionPins } from './session-pins.ts';
 import type { UnnamedObjects } from './unnamed-objects.ts';
 
-/** So many small contents of one call are looked up and written at once. */
-const CONCURRENCY = 16;
+/** So many contents of one call are looked for, and small ones written, at once, as far as the storage's own bound lets them. */
+const CONCURRENCY = 32;
 
 /** A content in memory that is to be stored. */
 export interface ContentInput extends Omit<StoreOptions, 'signal'> {
   bytes: Uint8Array;
   /** It was looked for just now, and was not there. Default `false`. */
   isAbsent?: boolean;
+  /** Its key, where it was computed just now; what is written is compared with it. Default: computed. */
+  key?: ContentKey;
+  /** Its place in the list that the caller gave, from 0: an error of this content tells it. */
+  index?: number;
 }
 
 /** Options of storing a stream. */
@@ -79,26 +85,45 @@ export class ContentWriter {
     this.finder = new CopyFinder(place, session, this.#packs);
   }
 
-  /** Stores contents that are in memory; results come in the order of `inputs`. Equal ones are stored once. */
+  /**
+   * Stores contents that are in memory; results come in the order of `inputs`. Equal ones are stored once. The first failure ends the
+   * rest, and is thrown.
+   */
   async put(inputs: readonly ContentInput[], options: CallOptions = {}): Promise<StoredContent[]> {
     await prepareCodec();
     for (const { bytes } of inputs) ensureThere(bytes);
     const keys: ContentKey[] = [];
-    for (const { bytes } of inputs) keys.push(await digestLent(bytes, options));
-    const byKey = new Map(keys.map((key, index) => [key, inputs[index] as ContentInput]));
-    if (byKey.size < inputs.length)
-      for (const [index, input] of inputs.entries())
-        if (byKey.get(keys[index] as ContentKey) !== input) countStored(input.progress, input.bytes.length);
+    for (const { key, bytes } of inputs) keys.push(key ?? (await digestLent(bytes, options)));
+    const byKey = new Map<ContentKey, ContentInput>();
+    for (const [index, key] of keys.entries()) {
+      const input = inputs[index] as ContentInput;
+      if (byKey.has(key)) countStored(input.progress, input.bytes.length);
+      else byKey.set(key, input);
+    }
     const state = await this.finder.pinAndReadLog(byKey.keys(), options);
     const stored = new Map<ContentKey, StoredContent>();
-    const isSmall = ([, { bytes }]: [ContentKey, ContentInput]): boolean =>
-      folderFor(bytes.length) === 'data';
-    await mapBounded([...byKey].filter(isSmall), CONCURRENCY, async ([key, input]) => {
-      stored.set(key, await this.#putOne(key, input, state, options));
+    const [small, large] = [new Map<ContentKey, ContentInput>(), new Map<ContentKey, ContentInput>()];
+    for (const [key, input] of byKey)
+      (folderFor(input.bytes.length) === 'data' ? small : large).set(key, input);
+    await eachOf(small, options, async (key, input, own) => {
+      stored.set(key, await this.#putOne(key, input, state, own));
     });
-    // Large ones one after the other: each may hold two packs in memory.
-    for (const [key, input] of byKey) {
-      if (!stored.has(key)) stored.set(key, await this.#putOne(key, input, state, options));
+    if (large.size > 1) {
+      await eachOf(large, options, async (key, input, own) => {
+        const hit = await this.#place.locks.run(key, () =>
+          this.finder.find(wantedOf(key, input), state, own),
+        );
+        if (!hit) large.set(key, { ...input, isAbsent: true });
+        else {
+          stored.set(key, hit.stored);
+          countStored(input.progress, hit.stored.bytes);
+        }
+      });
+    }
+    // One after the other: each may hold two packs in memory, and finds the chunks of those before it.
+    for (const [key, input] of large) {
+      if (stored.has(key)) continue;
+      stored.set(key, await ofItem(input.index, () => this.#putOne(key, input, state, options)));
     }
     return keys.map((key) => stored.get(key) as StoredContent);
   }
@@ -176,19 +201,19 @@ export class ContentWriter {
     state: CollectionState,
     options: CallOptions,
   ): Promise<StoredContent> {
-    const { bytes, isAbsent } = input;
+    const { bytes } = input;
     const { locks, saves } = this.#place;
     const release = await locks.acquire(key);
     try {
       throwIfAborted(options.signal);
       ensureThere(bytes);
-      const folder = folderFor(bytes.length);
-      const hit = await this.finder.find({ key, bytes: bytes.length, folder, isAbsent }, state, options);
+      const wanted = wantedOf(key, input);
+      const hit = await this.finder.find(wanted, state, options);
       if (hit) {
         countStored(input.progress, hit.stored.bytes);
         return hit.stored;
       }
-      if (folder === 'data') {
+      if (wanted.folder === 'data') {
         const still = settled(bytes);
         if (digestHex(still) !== key) throw changedMeanwhile();
         const sealed = sealEnvelope('blob', still, this.#withDefaults(input));
@@ -302,5 +327,38 @@ async function* countTaken(
   for await (const piece of pieces) {
     yield piece;
     progress?.add(piece.length);
+  }
+}
+
+function wantedOf(key: ContentKey, { bytes, isAbsent }: ContentInput): Wanted {
+  return { key, bytes: bytes.length, folder: folderFor(bytes.length), isAbsent };
+}
+
+/** Does work on contents side by side. The first failure ends what is under way, and is thrown. */
+async function eachOf(
+  contents: ReadonlyMap<ContentKey, ContentInput>,
+  options: CallOptions,
+  work: (key: ContentKey, input: ContentInput, own: CallOptions) => Promise<void>,
+): Promise<void> {
+  if (contents.size < 2) {
+    for (const [key, input] of contents) await ofItem(input.index, () => work(key, input, options));
+    return;
+  }
+  const call = new LinkedAbort(options.signal);
+  let first: { error: unknown } | undefined;
+  try {
+    await mapBounded([...contents], CONCURRENCY, async ([key, input]) => {
+      try {
+        await ofItem(input.index, () => work(key, input, { signal: call.signal }));
+      } catch (error) {
+        first ??= { error };
+        call.abort(error);
+        throw error;
+      }
+    });
+  } catch (error) {
+    throw first ? first.error : error; // the others may be no more than its consequence
+  } finally {
+    call.release();
   }
 }

@@ -119,22 +119,17 @@ export class CopyFinder {
     options: CallOptions,
     further: readonly ContentRef[] = [],
   ): Promise<CollectionState> {
-    const place = this.#place;
-    const pins: ContentRef[] = [...further];
-    for (const key of keys) {
-      pins.push({ place: place.id, kind: 'key', name: key });
-      const known = place.knownCopies.get(key);
-      for (const pin of known ? this.#pinsOf(known) : []) pins.push(pin);
-    }
-    await this.#session.pin(pins, options);
-    return place.log.newest(options);
+    await this.#session.pin([...further, ...pinsFor(this.#place, keys)], options);
+    return this.#place.log.newest(options);
   }
 
   /** Step 4: a copy that is neither condemned nor marked, and whole as far as it is looked at; `undefined` without one. */
   async find(wanted: Wanted, state: CollectionState, options: CallOptions): Promise<WholeCopy | undefined> {
     const known = this.#knownCopy(wanted, state);
     if (known && !this.#rechecks() && fits(known, wanted)) return known;
-    if (wanted.isAbsent && !this.#rechecks()) return undefined;
+    // What another session of this process has written since is known, and may be relied on once it was listed.
+    const isNew = wanted.isAbsent && !this.#place.knownCopies.get(wanted.key);
+    if (isNew && !this.#rechecks()) return undefined;
     for (const copy of await listCopies(this.#place.storage, wanted.folder, wanted.key, options)) {
       if (copy.marked || this.#isLost(copy.name, state)) continue;
       const whole = await this.#inspect(copy, wanted, state, options);
@@ -175,7 +170,7 @@ export class CopyFinder {
   #knownCopy({ key, folder }: Wanted, state: CollectionState): WholeCopy | undefined {
     const known = this.#place.knownCopies.get(key);
     if (!known || !state.idle || known.version !== state.version) return undefined;
-    const pins = this.#pinsOf(known);
+    const pins = pinsOf(known, this.#place.id);
     const names = [known.stored.copy, ...pins.map(({ name }) => name)];
     const isPinned = this.#session.has(pins);
     const isWhole = !names.some((name) => this.#isLost(name, state));
@@ -186,13 +181,6 @@ export class CopyFinder {
   #isLost(name: string, state: CollectionState): boolean {
     const { id, reader } = this.#place;
     return state.isCondemned(name, id) || reader.hasFoundDamaged(name);
-  }
-
-  #pinsOf({ packs, plain }: WholeCopy): ContentRef[] {
-    const { id: place } = this.#place;
-    const pins: ContentRef[] = packs.map(({ name }) => ({ place, kind: 'pack', name }));
-    if (plain) pins.push({ place, kind: 'plain', name: plain });
-    return pins;
   }
 
   /** Every hit is looked at, known or not, where looking is cheap or asked for. */
@@ -293,6 +281,23 @@ export class CopyFinder {
     await storage.persist([name], options);
     return true;
   }
+}
+
+/** The pins of contents that are about to be looked for: their keys, and the packs of what this process knows of them. */
+export function pinsFor(place: ContentPlace, keys: Iterable<ContentKey>): ContentRef[] {
+  const pins: ContentRef[] = [];
+  for (const key of keys) {
+    pins.push({ place: place.id, kind: 'key', name: key });
+    const known = place.knownCopies.get(key);
+    for (const pin of known ? pinsOf(known, place.id) : []) pins.push(pin);
+  }
+  return pins;
+}
+
+function pinsOf({ packs, plain }: WholeCopy, place: string): ContentRef[] {
+  const pins: ContentRef[] = packs.map(({ name }) => ({ place, kind: 'pack', name }));
+  if (plain) pins.push({ place, kind: 'plain', name: plain });
+  return pins;
 }
 
 function fits({ plain }: WholeCopy, wanted: Wanted): boolean {

@@ -15,10 +15,14 @@ export class SessionPins {
   #pinRecords = 0;
   #sequence = 0;
 
-  /** @param storage that of the store itself, where pins of all places lie */
-  constructor(storage: DataStoreStorage, id: SessionId = newSessionId()) {
+  /**
+   * @param storage that of the store itself, where pins of all places lie
+   * @param first what its attempt.json pins
+   */
+  constructor(storage: DataStoreStorage, id: SessionId = newSessionId(), first: readonly ContentRef[] = []) {
     this.#storage = storage;
     this.id = id;
+    for (const entry of first) this.#pinned.add(refId(entry));
   }
 
   /** A number for the next object of this session. */
