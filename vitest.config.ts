@@ -6,6 +6,7 @@ const LAYERS = ['process', 'server', 'long'];
 
 /** How many times as long a test may take as on a quiet machine: more where others share its processors. */
 const PATIENCE = Number(process.env.STOWAGE_TEST_PATIENCE ?? 1);
+const LONGEST_MS = 300_000;
 
 export default defineConfig({
   test: {
@@ -32,8 +33,8 @@ export default defineConfig({
         test: {
           name: layer,
           include: [`test/**/*.${layer}.test.ts`],
-          testTimeout: layer === 'long' ? 300_000 : 60_000,
-          hookTimeout: 60_000,
+          testTimeout: layer === 'long' ? LONGEST_MS : Math.min(60_000 * PATIENCE, LONGEST_MS),
+          hookTimeout: Math.min(60_000 * PATIENCE, LONGEST_MS),
         },
       })),
     ],

@@ -158,6 +158,8 @@ function runWith(environment, cwd, command, ...args) {
       NO_COLOR: '1',
       npm_config_audit: 'false',
       npm_config_fund: 'false',
+      // What the first install fetched serves the others, without asking whether it changed meanwhile.
+      npm_config_prefer_offline: 'true',
       ...environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { nextCut } from '../../src/codec/chunker.ts';
 import { loadWasmKernel } from '../../src/codec/kernel-wasm.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import { generate } from '../content/chunker-generators.ts';
@@ -13,11 +14,17 @@ function digestOfLengths(lengths: number[]): string {
 
 const kernel = loadWasmKernel();
 
+/** True of three in four long vectors of noise: the reference takes twenty times as long as the kernel. */
+function isMoreNoise({ generator, seed, bytes }: (typeof vectors.cases)[number]): boolean {
+  return generator === 'random' && bytes > 2 ** 24 && seed % 4 !== 0;
+}
+
 test.each(vectors.cases)('the golden vector of $generator, seed $seed, $bytes bytes', (vector) => {
   const content = generate(vector.generator, vector.bytes, vector.seed);
-  const lengths = lengthsOf(content);
-  expect(lengths.slice(0, 4)).toEqual(vector.firstLengths);
-  expect(lengths.length).toBe(vector.chunks);
-  expect(digestOfLengths(lengths)).toBe(vector.lengthsDigest);
-  expect(digestOfLengths(lengthsOf(content, kernel.nextCut))).toBe(vector.lengthsDigest);
+  for (const cut of isMoreNoise(vector) ? [kernel.nextCut] : [nextCut, kernel.nextCut]) {
+    const lengths = lengthsOf(content, cut);
+    expect(lengths.slice(0, 4)).toEqual(vector.firstLengths);
+    expect(lengths.length).toBe(vector.chunks);
+    expect(digestOfLengths(lengths)).toBe(vector.lengthsDigest);
+  }
 });

@@ -9,7 +9,7 @@ import { parseCopyName } from '../../src/format/content-names.ts';
 import { errorOf, expectSame, objectNames, openFlow, scratchFolder } from './fixtures.ts';
 import { valuesOf } from './workers/values.mjs';
 
-const KILLS = Number(process.env.STOWAGE_KILLS ?? 12);
+const KILLS = Number(process.env.STOWAGE_KILLS ?? 7);
 
 interface Worker {
   child: ChildProcess;

@@ -8,7 +8,7 @@ import { noise, openFlow, saveTask, scratchFolder } from '../flow/fixtures.ts';
 import { readAll } from './copied-store.ts';
 import { expectCopied } from './stores.ts';
 
-const KILLS = Number(process.env.STOWAGE_KILLS ?? 12);
+const KILLS = Number(process.env.STOWAGE_KILLS ?? 8);
 const LARGE_BYTES = 64 * 1024 * 1024;
 
 interface Worker {

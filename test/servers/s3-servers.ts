@@ -69,7 +69,7 @@ export const s3rver: S3Server = {
     'overwrite: a reader beside it', // sees half of a write
     'list: a prefix may end anywhere', // folders come out of order
     'list: startAfter, limit and depth',
-    'list: 2345 objects', // some are lost beyond a page
+    'list: 2010 objects', // some are lost beyond a page
     'list: what is there throughout', // a write beside a delete ends its process
     'delete: a create beside deletes',
     'delete: more than a page of names',

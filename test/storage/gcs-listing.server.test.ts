@@ -30,7 +30,7 @@ describeOnFakeGcs('listings', (server) => {
   // each page all folders behind its beginning: this must come out in order all the same.
   it('objects and folders of many pages come in one order, each once', { timeout: 120_000 }, async () => {
     const all: string[] = [];
-    for (let i = 0; i < 2_500; i += 1) {
+    for (let i = 0; i < 2_010; i += 1) {
       const number = String(i).padStart(5, '0');
       all.push(i % 5 === 4 ? `${number}/` : number);
     }
@@ -47,8 +47,8 @@ describeOnFakeGcs('listings', (server) => {
       ['00004', 1],
       ['00004/', 1_500],
       ['00004/y', 1_500],
-      ['01999', 999],
-      ['01999/', 9_999],
+      ['00999', 999],
+      ['00999/', 9_999],
     ] as const) {
       const expected = all.filter((entry) => entry > startAfter).slice(0, limit);
       expect(await entriesOf({ startAfter, limit }), `${limit} after ${startAfter}`).toEqual(expected);

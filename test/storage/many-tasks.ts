@@ -6,6 +6,7 @@ import { LimitStorage } from '../../src/storage/limit.ts';
 import { type RetryOptions, RetryStorage } from '../../src/storage/retry.ts';
 import { errorOf, expectSame, noise, objectNames } from '../flow/fixtures.ts';
 import type { FaultyProxy, ProxyFault, ProxyPlan } from '../servers/faulty-proxy.ts';
+import { until } from '../waiting.ts';
 
 /** How often a request fails, of those that come. */
 const FAILING = 0.3;
@@ -14,7 +15,7 @@ const MOST_IN_A_ROW = 3;
 const MOST_LATENCY_MS = 20;
 const WORKERS = 4;
 /** Each task is wanted by two workers. */
-const TASKS_AT_ONCE = 8;
+const TASKS_AT_ONCE = 24;
 /** The paths of requests for content, which is verified by digests of its own, wherever it comes from. */
 const CONTENT = /^[^?]*\/(data|manifests|packs)(\/|%2F)[^?]*($|\?x-id=GetObject|\?alt=media)/;
 const SMALL = 100_000;
@@ -63,8 +64,12 @@ export async function expectTasksToSurvive(far: FarStore): Promise<void> {
   const way = badWay(random, far);
   far.proxy.plan = way.plan;
   const owners = new Map<number, number>();
+  const seen = new Set<string>();
+  let hasFailed = false;
   const write = async (worker: number, taskId: number): Promise<void> => {
     const flow = workers[worker % WORKERS] as FlowDataStore;
+    // However slow the one is who watches, much is written beside him, and some after he has seen much.
+    if (taskId > far.tasks * 0.75) await until(() => hasFailed || seen.size > far.tasks / 2);
     try {
       const spec = { runId: 'r1', stepName: 'fit', taskId: `${taskId}`, attempt: 0 };
       await flow.task(spec, (task) => task.saveArtifacts(expected(taskId)));
@@ -76,7 +81,6 @@ export async function expectTasksToSurvive(far: FarStore): Promise<void> {
   };
 
   let isWritten = false;
-  const seen = new Set<string>();
   const watch = async (): Promise<void> => {
     while (!isWritten) {
       const tasks = await direct.getTaskDataStores({ runId: 'r1', steps: ['fit'] }).catch((error) => {
@@ -91,9 +95,13 @@ export async function expectTasksToSurvive(far: FarStore): Promise<void> {
     }
   };
   const watching = watch();
+  watching.catch(() => {
+    hasFailed = true;
+  });
   const calls = Array.from({ length: far.tasks }, (_, id) => [() => write(id, id), () => write(id + 1, id)]);
   await inTurn(calls.flat(), TASKS_AT_ONCE).finally(() => {
     isWritten = true;
+    hasFailed = true;
   });
   await watching;
   expect([...owners.values()]).toEqual(Array.from({ length: far.tasks }, () => 1));

@@ -26,7 +26,7 @@ s3Servers().forEach((server, index) => {
 
     it('are written and read back with 30 % of the requests failing', { timeout: 300_000 }, async () => {
       const store = await far();
-      await expectTasksToSurvive({ ...store, tasks: TASKS || (index === 0 ? 200 : 50), largeEvery: 40 });
+      await expectTasksToSurvive({ ...store, tasks: TASKS || (index === 0 ? 100 : 40), largeEvery: 40 });
       await store.proxy.stop();
     });
 

@@ -7,9 +7,7 @@ const text = '€'.repeat(Math.ceil(constants.MAX_STRING_LENGTH / 3) + 1000);
 
 describe('text of more than 512 MiB of UTF-8 comes back', () => {
   it.each<[string, unknown, (loaded: never) => unknown]>([
-    ['alone', text, (loaded) => loaded],
     ['in an object', { text }, ({ text }) => text],
-    ['as the key of a Map', new Map([[text, 1]]), (loaded: Map<unknown, 1>) => loaded.keys().next().value],
     ['as the name of a property', { [text]: 1 }, (loaded) => Object.keys(loaded)[0]],
   ])('%s', (_, value, textOf) => {
     const registry = new SerializerRegistry();

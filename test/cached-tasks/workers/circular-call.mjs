@@ -6,7 +6,7 @@ import { FlowDataStore } from '../../../dist/index.js';
 
 const [store, first, second] = process.argv.slice(2);
 const flow = await FlowDataStore.open({ flowName: 'Test', storage: store });
-const options = { version: '1', serialize: true, leaseMs: 400 };
+const options = { version: '1', serialize: true, leaseMs: 1_500 };
 const one = flow.cachedTask({
   ...options,
   name: first,
