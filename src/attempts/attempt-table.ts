@@ -1,4 +1,4 @@
-import { type ProgressMeter, withProgress } from '../async/progress.ts';
+import { meterOf, type ProgressMeter } from '../async/progress.ts';
 import { checkRawDataPath } from '../content/places/raw-data-path.ts';
 import type { StreamOptions } from '../content/writing/content-writer.ts';
 import { ownObjectsOf } from '../content/writing/own-writer.ts';
@@ -60,24 +60,14 @@ export class AttemptTable {
     session: Session,
     options: SaveOptions,
     call: SaveCall,
+    meter?: ProgressMeter,
   ): Promise<TableRow[]> {
     checkArtifacts(artifacts);
     call.expect(isSequence(artifacts) ? [REST_OF_ITERABLE] : namesOf(artifacts).map(artifactSubject));
     const inputs = new ArtifactInputs(options, this.#address);
     throwIfAborted(options.signal);
-    return withProgress(options.onProgress, 'saveArtifacts', (progress) =>
-      this.#stageAll(artifacts, inputs, session, options, call, progress),
-    );
-  }
-
-  async #stageAll(
-    artifacts: Artifacts,
-    inputs: ArtifactInputs,
-    session: Session,
-    { signal }: CallOptions,
-    call: SaveCall,
-    progress: ProgressMeter | undefined,
-  ): Promise<TableRow[]> {
+    const { signal, onProgress } = options;
+    const progress = meter ?? meterOf(onProgress, 'saveArtifacts');
     const staging = new ArtifactStaging(this.#settings, this.#budget, session, { signal }, progress);
     try {
       if (isSequence(artifacts)) {
@@ -89,10 +79,13 @@ export class AttemptTable {
         await staging.addAll(batch);
       }
       call.ensureMayCommit();
+      progress?.succeed();
       return staging.rows;
     } catch (error) {
       staging.release();
       throw error;
+    } finally {
+      progress?.stop();
     }
   }
 
@@ -107,9 +100,16 @@ export class AttemptTable {
   ): Promise<TableRow[]> {
     call.expect([artifactSubject(name)]);
     checkStream(name, source, options);
-    return withProgress(options.onProgress, 'saveArtifactStream', (progress) =>
-      this.#stagePieces(name, source, session, options, call, again, progress),
-    );
+    const progress = meterOf(options.onProgress, 'saveArtifactStream');
+    progress?.expect({ items: 1 });
+    try {
+      const rows = await this.#stagePieces(name, source, session, options, call, again, progress);
+      call.ensureMayCommit();
+      progress?.succeed();
+      return rows;
+    } finally {
+      progress?.stop();
+    }
   }
 
   async #stagePieces(
@@ -121,13 +121,10 @@ export class AttemptTable {
     again: StreamOptions['again'],
     progress: ProgressMeter | undefined,
   ): Promise<TableRow[]> {
-    progress?.expect({ items: 1 });
     const pieces = whileOpen(abortable(source, { signal }), call);
     const { head, rest } = await readHead(pieces, CHUNKED_FROM_BYTES);
-    if (!rest) {
-      const inputs = new ArtifactInputs({ compression, rawDataPath }, this.#address);
-      return this.#stageAll({ [name]: head }, inputs, session, { signal }, call, progress);
-    }
+    const options = { compression, rawDataPath, signal };
+    if (!rest) return this.stage({ [name]: head }, session, options, call, progress);
     const address = checkRawDataPath(rawDataPath) ?? this.#address;
     const place = await session.locate(address, { signal }).catch(async (error: unknown) => {
       await pieces.return(undefined); // nobody reads on, so that a file or socket would stay open
@@ -136,7 +133,6 @@ export class AttemptTable {
     const readAgain = again && (() => whileOpen(again(), call));
     const storing = { again: readAgain, compression, place, signal, progress };
     const content = await session.putStream(rest, storing);
-    call.ensureMayCommit();
     const { key, bytes } = content;
     return [{ entry: { name, type: 'Uint8Array', encoding: 'bytes', key, bytes, content } }];
   }

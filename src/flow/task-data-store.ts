@@ -1,7 +1,7 @@
 import { mapBounded } from '../async/bounded-work.ts';
 import {
   countPieces,
-  type ProgressMeter,
+  meterOf,
   type ProgressOptions,
   type WorkCount,
   withProgress,
@@ -199,28 +199,24 @@ export class TaskDataStore {
     checkNameList(names, 'The names to load');
     const entries = names.map((name) => this.#view.entry(name));
     const { signal, onProgress } = options;
-    const values = await withProgress(onProgress, 'loadArtifacts', (progress) =>
-      this.#loadAll(entries, { signal, progress }),
-    );
-    return Object.fromEntries(entries.map(({ name }, index) => [name, values[index]])) as T;
-  }
-
-  async #loadAll(
-    entries: readonly ArtifactEntry[],
-    { signal, progress }: CallOptions & { progress: ProgressMeter | undefined },
-  ): Promise<unknown[]> {
+    const progress = meterOf(onProgress, 'loadArtifacts');
     progress?.expect(workOf(entries));
-    const options = { signal, progress };
-    const values = entries.map((entry) => (isAtHand(entry) ? this.#view.load(entry, options) : undefined));
-    const fetched = entries.flatMap((entry, index) => (isAtHand(entry) ? [] : [{ entry, index }]));
-    const gathered = await this.#view.gather(
-      fetched.map(({ entry }) => entry),
-      { signal },
-    );
-    await mapBounded(fetched, CONCURRENCY, async ({ entry, index }) => {
-      values[index] = await this.#view.fetch(entry, options, gathered);
-    });
-    return values;
+    const loading = { signal, progress };
+    try {
+      const values = entries.map((entry) => (isAtHand(entry) ? this.#view.load(entry, loading) : undefined));
+      const fetched = entries.flatMap((entry, index) => (isAtHand(entry) ? [] : [{ entry, index }]));
+      const gathered = await this.#view.gather(
+        fetched.map(({ entry }) => entry),
+        { signal },
+      );
+      await mapBounded(fetched, CONCURRENCY, async ({ entry, index }) => {
+        values[index] = await this.#view.fetch(entry, loading, gathered);
+      });
+      progress?.succeed();
+      return Object.fromEntries(entries.map(({ name }, index) => [name, values[index]])) as T;
+    } finally {
+      progress?.stop();
+    }
   }
 
   /** Loads one artifact; throws as {@link loadArtifacts}. */
