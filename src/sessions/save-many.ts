@@ -13,7 +13,7 @@ import type { SessionId } from '../format/session-id.ts';
 import type { StoredContent } from '../format/stored-content.ts';
 import { type ContentSource, ensureStream } from '../streams/chunk-stream.ts';
 import { isGone } from '../streams/lent-memory.ts';
-import { abortable, readHead } from '../streams/stream-head.ts';
+import { abortable, readHead, type StreamHead } from '../streams/stream-head.ts';
 import type { Session } from './session.ts';
 import { StandaloneSession } from './standalone-session.ts';
 
@@ -116,11 +116,13 @@ class ManyContents {
   async #gather(bytes: Uint8Array, heldBytes: number): Promise<void> {
     const { signal, ...options } = this.#options;
     const index = this.#count;
-    await ofItem(index, async () => {
+    try {
       ensureThere(bytes);
       const key = await digestLent(bytes, { signal });
       this.#batch.push({ ...options, bytes, key, index, place: this.#place });
-    });
+    } catch (error) {
+      throw ofItem(error, index);
+    }
     this.#heldBytes += heldBytes;
     if (this.#heldBytes >= HELD_BYTES || this.#batch.length >= GATHER_COUNT) await this.#flush();
   }
@@ -128,10 +130,7 @@ class ManyContents {
   async #addStream(stream: AsyncIterable<Uint8Array>, index: number): Promise<void> {
     const { signal } = this.#options;
     const source = abortable(stream, { signal });
-    const { head, rest } = await ofItem(index, () => {
-      ensureStream(stream);
-      return readHead(source, CHUNKED_FROM_BYTES);
-    });
+    const { head, rest } = await this.#headOf(stream, source, index);
     if (!rest) return this.#gather(head, head.length);
     let session: Session;
     try {
@@ -141,8 +140,20 @@ class ManyContents {
       await source.return(undefined);
       throw error;
     }
-    const saving = { ...this.#options, place: this.#place };
-    this.#saved.push(await ofItem(index, () => session.putStream(rest, saving)));
+    try {
+      this.#saved.push(await session.putStream(rest, { ...this.#options, place: this.#place }));
+    } catch (error) {
+      throw ofItem(error, index);
+    }
+  }
+
+  async #headOf(stream: unknown, source: AsyncIterable<Uint8Array>, index: number): Promise<StreamHead> {
+    try {
+      ensureStream(stream);
+      return await readHead(source, CHUNKED_FROM_BYTES);
+    } catch (error) {
+      throw ofItem(error, index);
+    }
   }
 
   async #flush(): Promise<void> {

@@ -19,7 +19,7 @@ import { placeMember, type StoredContent } from '../../format/stored-content.ts'
 import type { CallOptions } from '../../storage/contract.ts';
 import { validateUserName } from '../../storage/names.ts';
 import type { ContentSource } from '../../streams/chunk-stream.ts';
-import { settled } from '../../streams/lent-memory.ts';
+import { isGone, settled } from '../../streams/lent-memory.ts';
 import { abortable, readHead } from '../../streams/stream-head.ts';
 import type { ContentPlace } from '../content-place.ts';
 import type { CollectionState } from './collection-log.ts';
@@ -123,7 +123,7 @@ export class ContentWriter {
     // One after the other: each may hold two packs in memory, and finds the chunks of those before it.
     for (const [key, input] of large) {
       if (stored.has(key)) continue;
-      stored.set(key, await ofItem(input.index, () => this.#putOne(key, input, state, options)));
+      stored.set(key, await this.#putOne(key, input, state, options));
     }
     return keys.map((key) => stored.get(key) as StoredContent);
   }
@@ -233,8 +233,7 @@ export class ContentWriter {
       });
     } catch (error) {
       // What failed because the caller gave its memory away is told as that.
-      ensureThere(bytes);
-      throw error;
+      throw ofItem(isGone(bytes) ? changedMeanwhile() : error, input.index);
     } finally {
       release();
     }
@@ -341,7 +340,7 @@ async function eachOf(
   work: (key: ContentKey, input: ContentInput, own: CallOptions) => Promise<void>,
 ): Promise<void> {
   if (contents.size < 2) {
-    for (const [key, input] of contents) await ofItem(input.index, () => work(key, input, options));
+    for (const [key, input] of contents) await work(key, input, options);
     return;
   }
   const call = new LinkedAbort(options.signal);
@@ -349,9 +348,9 @@ async function eachOf(
   try {
     await mapBounded([...contents], CONCURRENCY, async ([key, input]) => {
       try {
-        await ofItem(input.index, () => work(key, input, { signal: call.signal }));
+        await work(key, input, { signal: call.signal });
       } catch (error) {
-        first ??= { error };
+        first ??= { error: ofItem(error, input.index) };
         call.abort(error);
         throw error;
       }
