@@ -1,4 +1,4 @@
-import { Turns } from '../async/turns.ts';
+import { isTurnOver, nextTurn } from '../async/turns.ts';
 import { prepareCodec } from '../codec/zstd.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import type { ContentInput } from '../content/writing/content-writer.ts';
@@ -66,7 +66,6 @@ class ManyContents {
   /** The source may use the memory of a content for the next one. */
   readonly #isReused: boolean;
   readonly #saved: StoredContent[] = [];
-  readonly #turns = new Turns();
   #standalone: StandaloneSession | undefined;
   #batch: Gathered[] = [];
   #heldBytes = 0;
@@ -83,7 +82,7 @@ class ManyContents {
     if (content instanceof Uint8Array) await this.#addBytes(content);
     else await this.#addStream(content, this.#count);
     // A generator that never waits would keep timers and signals from their turn.
-    if (this.#turns.isDue) await this.#turns.give();
+    if (isTurnOver()) await nextTurn();
   }
 
   async finish(): Promise<SavedMany> {

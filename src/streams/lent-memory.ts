@@ -1,4 +1,8 @@
 import { types } from 'node:util';
+import { isTurnOver, nextTurn } from '../async/turns.ts';
+
+/** So much is copied at once: into new memory a millisecond. */
+const PIECE_BYTES = 1024 * 1024;
 
 /** True for a view of memory that is gone: its buffer was transferred, or made shorter. */
 export function isGone(view: ArrayBufferView): boolean {
@@ -15,4 +19,14 @@ export function isGone(view: ArrayBufferView): boolean {
 /** The same bytes for digest and envelope: a copy of shared memory, into which another thread may write between the two. */
 export function settled(bytes: Uint8Array): Uint8Array {
   return bytes.buffer instanceof SharedArrayBuffer ? bytes.slice() : bytes;
+}
+
+/** A copy of bytes that stay as they are until it is made, in turns with whatever else the process does. */
+export async function copyInTurns(bytes: Uint8Array): Promise<Uint8Array> {
+  const copy = new Uint8Array(bytes.length);
+  for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
+    copy.set(bytes.subarray(start, start + PIECE_BYTES), start);
+    if (isTurnOver()) await nextTurn();
+  }
+  return copy;
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { FlowDataStore } from '../../src/index.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
@@ -13,11 +14,15 @@ test('a save that is aborted while it looks at packs ends no other one that wait
 
   const abort = new AbortController();
   let looks = 0;
+  let soughtCopies = 0;
   storage.before = async (operation, name) => {
+    if (operation === 'list' && name.startsWith('manifests/')) soughtCopies += 1;
     if (operation !== 'list' || !name.startsWith('packs/')) return;
     looks += 1;
     if (looks > 1) return;
-    await new Promise((resolve) => setTimeout(resolve, 100)); // the other one waits by then
+    // After it looked for a copy each save comes to its first chunk, which lies in these packs.
+    while (soughtCopies < 2) await nextTurn();
+    for (let turns = 0; turns < 100; turns++) await nextTurn();
     abort.abort();
   };
   const task = await flow.createTaskDataStore({ runId: '1', stepName: 's', taskId: '1' });

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { FlowDataStore } from '../../src/flow-data-store.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
@@ -59,5 +60,29 @@ describe('memory that its owner transfers while it is saved', () => {
     const savingFile = flow.caStore.saveData([{ name: 'a.bin', data: file }]);
     structuredClone(file.buffer, { transfer: [file.buffer] });
     await expect(savingFile).rejects.toMatchObject(GONE);
+  });
+
+  it('is not taken for an empty content that is saved beside it, while others are hashed', async () => {
+    const flow = await open();
+    const long = noise(8_000_000);
+    for (let turns = 1; turns <= 12; turns++) {
+      const task = await flow.createTaskDataStore({ runId: 'r', stepName: 's', taskId: `${turns}` });
+      const value = noise(20_000);
+      const artifacts = { none: new Uint8Array(0), long, value };
+      const saving = task.saveArtifacts(artifacts, { inline: false }).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      for (let turn = 0; turn < turns; turn++) await nextTurn();
+      structuredClone(value.buffer, { transfer: [value.buffer] });
+      const error = await saving;
+      if (error !== undefined) {
+        expect(error).toMatchObject(GONE);
+        await task.fail(error);
+        continue;
+      }
+      await task.done();
+      expect(await (await flow.getTaskDataStore(`r/s/${turns}`)).get('value')).toEqual(noise(20_000));
+    }
   });
 });

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
-import { setImmediate } from 'node:timers/promises';
 import { inTime, TOO_LATE } from '../../async/in-time.ts';
+import { isTurnOver, nextTurn } from '../../async/turns.ts';
 import { createHasher, digestHex } from '../../digest/blake3.ts';
 import { invalidArgument, StowageError, throwIfAborted } from '../../errors.ts';
 import type { ContentAddress } from '../../format/stored-content.ts';
@@ -151,8 +151,8 @@ function tooSlow(operation: CacheOperation, limitMs: number): StowageError {
   );
 }
 
-/** Hashed in one go, which takes a millisecond or two. */
-const TURN_BYTES = 8 * 1024 * 1024;
+/** Hashed in one go, which takes half a millisecond. */
+const PIECE_BYTES = 1024 * 1024;
 
 /** Compares bytes with the key, and the length, of the content at `address`. Large ones are hashed in turns with whatever else the process does. */
 export async function isContent(
@@ -161,11 +161,12 @@ export async function isContent(
   { signal }: CallOptions,
 ): Promise<boolean> {
   if (address.bytes !== undefined && address.bytes !== bytes.length) return false;
-  if (bytes.length <= TURN_BYTES) return digestHex(bytes) === address.key;
+  if (bytes.length <= PIECE_BYTES) return digestHex(bytes) === address.key;
   const hasher = createHasher();
-  for (let start = 0; start < bytes.length; start += TURN_BYTES) {
-    hasher.update(bytes.subarray(start, start + TURN_BYTES));
-    await setImmediate();
+  for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
+    hasher.update(bytes.subarray(start, start + PIECE_BYTES));
+    if (!isTurnOver()) continue;
+    await nextTurn();
     throwIfAborted(signal);
   }
   return hasher.digestHex() === address.key;

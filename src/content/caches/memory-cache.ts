@@ -2,6 +2,7 @@ import type { LRUCache } from 'lru-cache';
 import { throwIfAborted } from '../../errors.ts';
 import { checkOptions, type OptionTable, wholeNumber } from '../../options/option-table.ts';
 import type { CallOptions } from '../../storage/contract.ts';
+import { copyInTurns } from '../../streams/lent-memory.ts';
 import type { ByteCache } from './byte-cache.ts';
 
 /** Options of {@link MemoryCache.open}. */
@@ -48,12 +49,12 @@ export class MemoryCache implements ByteCache {
   async get(key: string, { signal }: CallOptions = {}): Promise<Uint8Array | undefined> {
     throwIfAborted(signal);
     const kept = this.#entries.get(key);
-    return kept && new Uint8Array(kept);
+    return kept && copyInTurns(kept);
   }
 
   async set(key: string, bytes: Uint8Array, { signal }: CallOptions = {}): Promise<void> {
     throwIfAborted(signal);
-    if (sizeOf(bytes) <= this.#entries.maxSize / 4) this.#entries.set(key, new Uint8Array(bytes));
+    if (sizeOf(bytes) <= this.#entries.maxSize / 4) this.#entries.set(key, await copyInTurns(bytes));
   }
 
   async delete(key: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { Turns } from '../../async/turns.ts';
+import { isTurnOver, nextTurn } from '../../async/turns.ts';
 import { openEnvelope } from '../../codec/envelope.ts';
 import { digestBytes } from '../../digest/blake3.ts';
 import { isStowageError, throwIfAborted } from '../../errors.ts';
@@ -52,14 +52,12 @@ export async function* readChunks(
   options: CallOptions,
 ): AsyncGenerator<Uint8Array> {
   const runs = runsOf(storage, copy, manifest, stretch, options);
-  const turns = new Turns();
-  const fetch = (run: Run, calling: CallOptions): Promise<Uint8Array[]> =>
-    fetchRun(storage, run, turns, calling);
+  const fetch = (run: Run, calling: CallOptions): Promise<Uint8Array[]> => fetchRun(storage, run, calling);
   for await (const { item: run, result: chunks } of readAhead(runs, fetch, options)) {
     let at = run.start;
     for (const chunk of chunks) {
       // Whoever reads may hash what comes, and copy it.
-      if (turns.isDue) await turns.give();
+      if (isTurnOver()) await nextTurn();
       const part = chunk.subarray(Math.max(0, stretch.start - at), Math.max(0, stretch.end - at));
       at += chunk.length;
       if (part.length > 0) yield part;
@@ -119,13 +117,7 @@ function* runsOfGroup(
   if (run) yield run;
 }
 
-/** Runs that come at once share their `turns`, so that one turn of the loop does not have the work of all. */
-async function fetchRun(
-  storage: DataStoreStorage,
-  run: Run,
-  turns: Turns,
-  options: CallOptions,
-): Promise<Uint8Array[]> {
+async function fetchRun(storage: DataStoreStorage, run: Run, options: CallOptions): Promise<Uint8Array[]> {
   const bytes = await fetchEntry(storage, run.pack, run.offset, run.storedBytes, options);
   const chunks: Uint8Array[] = [];
   for (const { digest, length, offset, storedBytes } of run.chunks) {
@@ -135,7 +127,7 @@ async function fetchRun(
       throw damagedObject(run.pack.name, `the chunk at ${offset} does not match its digest`);
     }
     chunks.push(raw);
-    if (turns.isDue) await turns.give();
+    if (isTurnOver()) await nextTurn();
   }
   throwIfAborted(options.signal);
   return chunks;

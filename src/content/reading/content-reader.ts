@@ -1,7 +1,7 @@
 import { constants } from 'node:buffer';
 import { BoundedMap } from '../../async/bounded-map.ts';
 import type { WorkCounter } from '../../async/progress.ts';
-import { Turns } from '../../async/turns.ts';
+import { isTurnOver, nextTurn } from '../../async/turns.ts';
 import { createHasher } from '../../digest/blake3.ts';
 import { invalidArgument, isStowageError, StowageError } from '../../errors.ts';
 import { type ContentKey, parseCopyName } from '../../format/content-names.ts';
@@ -288,13 +288,12 @@ function allocate(address: ContentAddress): Uint8Array {
 async function concat(pieces: Uint8Array[], length: number, address: ContentAddress): Promise<Uint8Array> {
   if (pieces.length === 1) return pieces[0] as Uint8Array;
   const whole = allocate({ ...address, bytes: length });
-  const turns = new Turns();
   let at = 0;
   for (const [index, piece] of pieces.entries()) {
     whole.set(piece, at);
     at += piece.length;
     pieces[index] = NOTHING;
-    if (turns.isDue) await turns.give();
+    if (isTurnOver()) await nextTurn();
   }
   return whole;
 }

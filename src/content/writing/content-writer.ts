@@ -1,7 +1,7 @@
 import { mapBounded } from '../../async/bounded-work.ts';
 import { LinkedAbort } from '../../async/linked-abort.ts';
 import type { WorkCounter } from '../../async/progress.ts';
-import { Turns } from '../../async/turns.ts';
+import { isTurnOver, nextTurn } from '../../async/turns.ts';
 import { sealEnvelope } from '../../codec/envelope.ts';
 import { prepareCodec } from '../../codec/zstd.ts';
 import { createHasher, digestHex } from '../../digest/blake3.ts';
@@ -93,7 +93,10 @@ export class ContentWriter {
     await prepareCodec();
     for (const { bytes } of inputs) ensureThere(bytes);
     const keys: ContentKey[] = [];
-    for (const { key, bytes } of inputs) keys.push(key ?? (await digestLent(bytes, options)));
+    for (const { key, bytes } of inputs) {
+      keys.push(key ?? (await digestLent(bytes, options)));
+      if (isTurnOver()) await nextTurn();
+    }
     const byKey = new Map<ContentKey, ContentInput>();
     for (const [index, key] of keys.entries()) {
       const input = inputs[index] as ContentInput;
@@ -214,6 +217,7 @@ export class ContentWriter {
         return hit.stored;
       }
       if (wanted.folder === 'data') {
+        if (isTurnOver()) await nextTurn();
         const still = settled(bytes);
         if (digestHex(still) !== key) throw changedMeanwhile();
         const sealed = sealEnvelope('blob', still, this.#withDefaults(input));
@@ -246,11 +250,10 @@ export class ContentWriter {
   ): Promise<StoredContent | undefined> {
     const hasher = createHasher();
     let bytes = 0;
-    const turns = new Turns();
     for await (const piece of source) {
       hasher.update(piece);
       bytes += piece.length;
-      if (turns.isDue) await turns.give();
+      if (isTurnOver()) await nextTurn();
     }
     progress?.expect({ bytes });
     return (await this.finder.rely([{ key: hasher.digestHex(), bytes }], options))[0];

@@ -1,5 +1,5 @@
 import type { WorkCounter } from '../../async/progress.ts';
-import { Turns } from '../../async/turns.ts';
+import { isTurnOver, nextTurn } from '../../async/turns.ts';
 import { CHUNKER_ID } from '../../codec/chunker.ts';
 import type { Compression } from '../../codec/envelope.ts';
 import { sealEnvelope } from '../../codec/envelope.ts';
@@ -85,7 +85,6 @@ export async function packContent(
     const encoding = { compression, elementBytes, trials: new Trials() };
     const whole = createHasher();
     let bytes = 0;
-    const turns = new Turns();
     for await (const view of chunksOf(source)) {
       throwIfAborted(options.signal);
       const chunk = settled(view);
@@ -112,7 +111,7 @@ export async function packContent(
       }
       rows.push({ ...entry, digest, length });
       if (rows.length > MAX_GROUPS * GROUP_CHUNKS) throw tooLarge(bytes);
-      if (turns.isDue) await turns.give();
+      if (isTurnOver()) await nextTurn();
     }
     const key = whole.digestHex();
     const manifest = await describe(key, rows, bytes, packer, options);

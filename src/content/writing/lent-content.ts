@@ -1,4 +1,4 @@
-import { Turns } from '../../async/turns.ts';
+import { isTurnOver, nextTurn } from '../../async/turns.ts';
 import { createHasher, digestHex } from '../../digest/blake3.ts';
 import { invalidArgument, type StowageError, throwIfAborted } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
@@ -26,6 +26,7 @@ export function ensureThere(lent: Uint8Array): void {
  * @throws StowageError `INVALID_ARGUMENT` where the memory is transferred meanwhile; `ABORTED`
  */
 export async function digestLent(lent: Uint8Array, { signal }: CallOptions): Promise<string> {
+  ensureThere(lent); // it would be taken for nothing
   if (lent.length <= PIECE_BYTES) return digestHex(lent);
   const hasher = createHasher();
   for await (const piece of piecesOf(lent, { signal })) hasher.update(piece);
@@ -38,12 +39,11 @@ export async function digestLent(lent: Uint8Array, { signal }: CallOptions): Pro
  * @throws StowageError `INVALID_ARGUMENT` where the memory is transferred meanwhile; `ABORTED`
  */
 export async function* piecesOf(lent: Uint8Array, { signal }: CallOptions): AsyncGenerator<Uint8Array> {
-  const turns = new Turns();
   const { length } = lent;
   for (let start = 0; start < length; start += PIECE_BYTES) {
     yield lent.subarray(start, start + PIECE_BYTES);
-    if (!turns.isDue) continue;
-    await turns.give();
+    if (!isTurnOver()) continue;
+    await nextTurn();
     throwIfAborted(signal);
     ensureThere(lent);
   }

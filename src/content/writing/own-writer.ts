@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isTurnOver, nextTurn } from '../../async/turns.ts';
 import { sealEnvelope } from '../../codec/envelope.ts';
 import { prepareCodec } from '../../codec/zstd.ts';
 import { digestHex } from '../../digest/blake3.ts';
@@ -40,9 +40,6 @@ export interface WrittenValue {
   within: WrittenObject;
 }
 
-/** The event loop gets a turn after this much content. */
-const YIELD_EVERY_BYTES = 1024 * 1024;
-
 /** Envelopes on their way into one object. */
 interface Filling {
   envelopes: Uint8Array[];
@@ -68,7 +65,6 @@ export async function writeOwnValues(
   const written = new Map<ContentKey, WrittenValue>();
   const keys: ContentKey[] = [];
   let filling: Filling = { envelopes: [], bytes: 0, places: new Map() };
-  let bytesOfTurn = 0;
   let counted = 0;
   const count = (): void => {
     for (; written.has(keys[counted] ?? ''); counted++) {
@@ -84,7 +80,13 @@ export async function writeOwnValues(
     throwIfAborted(options.signal);
     // Each try has a number of its own, so that no name recurs.
     const object = ownObjectName(session.id, session.nextSequence());
-    const body = Buffer.concat(envelopes, length);
+    const body = Buffer.allocUnsafeSlow(length);
+    let at = 0;
+    for (const envelope of envelopes) {
+      body.set(envelope, at);
+      at += envelope.length;
+      if (isTurnOver()) await nextTurn();
+    }
     await createOwn(place.storage, base + object, body, { signal: options.signal, durability: 'deferred' });
     const where = placeMember(place.id);
     const within: WrittenObject = { object, bytes: length, ...where, keys: new Set(places.keys()) };
@@ -104,9 +106,7 @@ export async function writeOwnValues(
     filling.places.set(key, { bytes: bytes.length, offset: filling.bytes, storedBytes: sealed.length });
     filling.envelopes.push(sealed);
     filling.bytes += sealed.length;
-    bytesOfTurn += bytes.length;
-    if (bytesOfTurn < YIELD_EVERY_BYTES) continue;
-    bytesOfTurn = 0;
+    if (!isTurnOver()) continue;
     await nextTurn();
     throwIfAborted(options.signal);
   }
