@@ -155,7 +155,7 @@ export class AttemptClosing {
   }
 
   /**
-   * Carries this attempt's work over to the next attempt, after a fence: what the new session relies on has to be
+   * Carries this attempt's work over to the next attempt, after a fence (model: `go on as n + 1`): what the new session relies on has to be
    * pinned and checked by the writer's protocol like anything else that others wrote. Logs stay where they were
    * written. Calls beside each other do so once; one after a lost answer writes the same bytes, and knows them as its own.
    */

@@ -40,7 +40,7 @@ export async function gatherValues(
 /** So many bytes of values are copied at a time: about what one object holds. */
 const COPIED_AT_ONCE_BYTES = 15 * 1024 * 1024;
 
-/** Splits values that are copied into batches that memory holds, and one object. */
+/** Splits values that are copied (model: `copy values`) into batches that memory holds, and one object. */
 export function* batchesOf<T>(rows: readonly T[], bytesOf: (row: T) => number): Generator<T[]> {
   let batch: T[] = [];
   let bytes = 0;

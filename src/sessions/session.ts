@@ -94,7 +94,7 @@ export class Session {
     this.label = label;
   }
 
-  /** Step 1: creates attempt.json, which holds the first pins. `undefined` where somebody else's has its name. */
+  /** Step 1 (model: `open`): creates attempt.json, which holds the first pins. `undefined` where somebody else's has its name. */
   static async open(
     store: ContentStore,
     files: SessionFiles,
@@ -226,7 +226,7 @@ export class Session {
   }
 
   /**
-   * Steps 6 and 7: what lies at other places becomes durable, then metadata.json is created, then everything else becomes durable,
+   * Steps 6 and 7 (model: `describe`, `close`): what lies at other places becomes durable, then metadata.json is created, then everything else becomes durable,
    * and then DONE is there. Resolves to `undefined`, or to the DONE of whoever closed the session before; either way it is over, and
    * shows no more signs of life. After a failure it can be tried again, with the same `metadata`.
    *

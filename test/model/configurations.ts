@@ -1,4 +1,4 @@
-import type { Configuration, Rule } from './collection-model.ts';
+import type { Configuration, Rule } from './collection-state.ts';
 
 const everything = {
   hints: true,
@@ -24,6 +24,35 @@ export const SMALL: Readonly<Record<string, Configuration>> = {
     hints: true,
     otherContent: true,
     abandons: true,
+    failures: 1,
+  },
+  'superseded copies': {
+    writers: 1,
+    collectors: 1,
+    rounds: 2,
+    superseded: true,
+    knowledge: true,
+    clone: true,
+    abandons: true,
+    failures: 1,
+  },
+  'a version of a collector that died': {
+    writers: 1,
+    collectors: 1,
+    rounds: 2,
+    finalAtStart: true,
+    hints: true,
+    clone: true,
+    deletedRuns: true,
+    abandons: true,
+    failures: 1,
+  },
+  'lists that go': {
+    writers: 1,
+    collectors: 1,
+    rounds: 2,
+    lists: true,
+    hints: true,
     failures: 1,
   },
 };
@@ -64,6 +93,8 @@ export const LARGE: Readonly<Record<string, Configuration>> = {
 };
 
 const one = SMALL['one writer, one collector, two rounds, everything'] as Configuration;
+const superseding = SMALL['superseded copies'] as Configuration;
+const listing = SMALL['lists that go'] as Configuration;
 const other = SMALL['chunks of another content'] as Configuration;
 const recovery = { ...one, knowledge: false, clone: false, recovery: true };
 const two = LARGE['two collectors'] as Configuration;
@@ -75,16 +106,22 @@ export const LOSSES: readonly (readonly [Rule, Configuration])[] = [
   ['a writer reads the log and takes nothing condemned', one],
   ['a hit checks the packs of its manifest', recovery],
   ['a hinted pack is pinned', other],
+  ['a hinted pack is looked at once it is pinned', one],
   ['a known copy counts only under the version that it was known under', one],
   ['a clone looks at its source after it read the log', one],
   ['a clone counts only if the log stood still', one],
+  ['a proposal follows the version under which its marks began', two],
   ['a proposal is marked again before it is final', one],
   ['a final version follows the proposal of its own collector at once', two],
   ['what carries the id of an open session lives', one],
   ['an abandoned session cannot close', one],
+  ['an owner that goes on as n + 1 looks again', recovery],
   ['what was not confirmed gone stays condemned', one],
   ['what is carried is not spared', one],
   ['whoever finishes another version deletes no pins', finishing],
   ['pins go only after a final version of one’s own', two],
   ['an open session keeps its pins', one],
+  ['a list that is gone has the newest version read again', listing],
+  ['what supersedes a copy is whole after the second mark', superseding],
+  ['what supersedes a copy is not condemned, and names nothing that is', superseding],
 ];

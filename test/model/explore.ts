@@ -12,6 +12,8 @@ export interface Exploration {
   loss?: string[];
   /** There were more states than the limit. */
   isCut: boolean;
+  /** The steps that led to new states. */
+  labels: Set<string>;
 }
 
 /**
@@ -40,15 +42,18 @@ export function explore(
         seen.set(key, number);
         parents.push(numbers[at] as number);
         labels.push(label);
-        if (isLost(after)) return { states: seen.size, loss: wayTo(number, parents, labels), isCut: false };
+        if (isLost(after)) {
+          const loss = wayTo(number, parents, labels);
+          return { states: seen.size, loss, isCut: false, labels: new Set(labels) };
+        }
         next.push(after);
         nextNumbers.push(number);
       }
-      if (seen.size > limit) return { states: seen.size, isCut: true };
+      if (seen.size > limit) return { states: seen.size, isCut: true, labels: new Set(labels) };
     }
     [waiting, numbers] = [next, nextNumbers];
   }
-  return { states: seen.size, isCut: false };
+  return { states: seen.size, isCut: false, labels: new Set(labels) };
 }
 
 function keyOf(state: State): string {

@@ -12,6 +12,21 @@ export const VALUE_RULES = [
 ] as const;
 export type ValueRule = (typeof VALUE_RULES)[number];
 
+/** Steps of the protocol. The sources name them: "(model: `describe`)". Those of an eraser are not built yet. */
+export const VALUE_STEPS = [
+  'open',
+  'write values',
+  'describe',
+  'close',
+  'go on as n + 1',
+  'copy values',
+  'list values',
+  'mark',
+  'read',
+  'delete values',
+  'abandon',
+] as const;
+
 const [
   OBJECTS,
   OWNER,
@@ -66,18 +81,18 @@ export function exploreValues(
     const objects = n(state, OBJECTS);
     // The owner: opens, writes its values, describes, is done; or goes on as n + 1, where it copies what is still there.
     const owner = n(state, OWNER);
-    if (owner === 0) go('the owner opens attempt n', { [OWNER]: 1, [OUTCOME]: UNCLOSED });
-    if (owner === 1) go('the owner writes its values', { [OWNER]: 2, [OBJECTS]: objects | 1 });
-    if (owner === 2) go('the owner describes', { [OWNER]: 3, [METADATA]: 1 });
+    if (owner === 0) go('open: attempt n', { [OWNER]: 1, [OUTCOME]: UNCLOSED });
+    if (owner === 1) go('write values: object 0', { [OWNER]: 2, [OBJECTS]: objects | 1 });
+    if (owner === 2) go('describe: attempt n', { [OWNER]: 3, [METADATA]: 1 });
     if (owner === 3 && n(state, OUTCOME) === UNCLOSED)
-      go('the owner is done', { [OWNER]: 9, [OUTCOME]: DONE });
+      go('close: attempt n', { [OWNER]: 9, [OUTCOME]: DONE });
     if (owner === 3 && n(state, OUTCOME) === ABANDONED)
-      go('the owner opens n + 1', { [OWNER]: 4, [N1]: UNCLOSED });
+      go('go on as n + 1: it is open', { [OWNER]: 4, [N1]: UNCLOSED });
     if (owner === 4) {
-      if (objects & 1) go('the owner copies its values', { [OWNER]: 5, [OBJECTS]: objects | 4 });
-      else go('the owner says CONTENT_LOST', { [OWNER]: 9 });
+      if (objects & 1) go('copy values: object 2', { [OWNER]: 5, [OBJECTS]: objects | 4 });
+      else go('copy values: CONTENT_LOST', { [OWNER]: 9 });
     }
-    if (owner === 5) go('the owner is done as n + 1', { [OWNER]: 9, [N1]: DONE });
+    if (owner === 5) go('close: attempt n + 1', { [OWNER]: 9, [N1]: DONE });
     if (n(state, OUTCOME) === DONE && !n(state, GIVEN_UP)) go('attempt n is given up', { [GIVEN_UP]: 1 });
     // The eraser: its session is open until the new description stands.
     const eraser = n(state, ERASER);
@@ -110,19 +125,19 @@ export function exploreValues(
     }
     const reads = order[pc - 1];
     const next = pc + 1;
-    if (reads === 'list') go('it lists values', { [COLLECTOR]: next, [LISTED]: n(state, OBJECTS) });
+    if (reads === 'list') go('list values', { [COLLECTOR]: next, [LISTED]: n(state, OBJECTS) });
     // Bit 0: attempt n is open, 1: the eraser's session, 2: attempt n + 1.
     if (reads === 'sessions') {
       const open =
         (outcome === UNCLOSED ? 1 : 0) | (n(state, ERASER_OPEN) << 1) | (n(state, N1) === UNCLOSED ? 4 : 0);
-      go('it reads sessions', { [COLLECTOR]: next, [OPEN]: open });
+      go('mark: sessions', { [COLLECTOR]: next, [OPEN]: open });
     }
     // Objects that descriptions list. Attempt n that is open keeps whatever is its own.
     if (reads === 'descriptions') {
       let kept = n(state, OPEN) & 1 ? 3 : 0;
       if (outcome === DONE && !n(state, GIVEN_UP)) kept |= n(state, ERASED) ? 2 : 1;
       if (n(state, N1) === DONE || n(state, OPEN) & 4) kept |= 4;
-      go('it reads descriptions', { [COLLECTOR]: next, [SEEN]: kept });
+      go('read: descriptions', { [COLLECTOR]: next, [SEEN]: kept });
     }
     if (pc === 4) {
       const byWriter = rule('values of a writer whose session is open live') ? n(state, OPEN) : 0;
@@ -134,8 +149,8 @@ export function exploreValues(
         [OPEN]: 0,
         [SEEN]: 0,
       };
-      go('it deletes what nothing keeps', changes);
-      if (outcome === UNCLOSED) go('it abandons attempt n', { [OUTCOME]: ABANDONED });
+      go('delete values', changes);
+      if (outcome === UNCLOSED) go('abandon: attempt n', { [OUTCOME]: ABANDONED });
     }
   }
 }

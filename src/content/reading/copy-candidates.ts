@@ -5,6 +5,8 @@ import { listCopies } from '../copies.ts';
 
 /** So many copies of one key are tried at most; writers leave a few. */
 const MAX_COPIES = 1_000;
+/** A collector may delete what a listing showed once another copy is whole: a second listing shows that one. */
+const LISTINGS = 2;
 
 /** The names of a key's copies in the order in which a reader tries them: the recorded one, unmarked ones, marked ones. */
 export class CopyCandidates {
@@ -13,7 +15,9 @@ export class CopyCandidates {
   readonly #options: CallOptions;
   readonly #marked = new Set<string>();
   #names: string[];
-  #listed = false;
+  #listed = 0;
+  /** The last listing showed copies that were not known. */
+  #hasShown = false;
   /** Names that failed where the reading stands now. */
   #failed = new Set<string>();
 
@@ -38,7 +42,8 @@ export class CopyCandidates {
 
   async next(): Promise<string | undefined> {
     const untried = this.#untried();
-    if (untried !== undefined || this.#listed) return untried;
+    if (untried !== undefined || this.#listed === LISTINGS) return untried;
+    if (this.#listed > 0 && !this.#hasShown) return undefined;
     await this.#list();
     return this.#untried();
   }
@@ -50,7 +55,7 @@ export class CopyCandidates {
   }
 
   async #list(): Promise<void> {
-    this.#listed = true;
+    this.#listed += 1;
     const first: CopyFolder = this.#address.copy?.startsWith('manifests/') ? 'manifests' : 'data';
     const copies = [
       ...(await listCopies(this.#storage, first, this.#address.key, this.#options)),
@@ -63,6 +68,7 @@ export class CopyCandidates {
     ];
     const known = new Set(this.#names);
     const fresh = copies.filter(({ name }) => !known.has(name));
+    this.#hasShown = fresh.length > 0;
     for (const { name, marked } of copies) if (marked) this.#marked.add(name);
     const [good, bad] = [fresh.filter(({ marked }) => !marked), fresh.filter(({ marked }) => marked)];
     this.#names = [...this.#names, ...[...good, ...bad].map(({ name }) => name)].slice(0, MAX_COPIES);

@@ -43,7 +43,7 @@ export class CollectionLog {
   }
 
   /**
-   * One GET where no version is newer than the one that this process knows: versions have no gaps, so that the absence of the next
+   * Step 3 of the writer's protocol (model: `read log`). One GET where no version is newer than the one that this process knows: versions have no gaps, so that the absence of the next
    * one tells. Otherwise, and once an hour, a LIST tells the newest, which is read by a GET.
    *
    * @throws StowageError `STORE_GONE` where the log was put back; `RECORD_DAMAGED`

@@ -284,7 +284,7 @@ export class ContentWriter {
     return { ...(await this.#writeCopy('manifests', sealed, whole, state, options)), plain };
   }
 
-  /** Writes the object that makes a content findable under its key, once all it names is visible. */
+  /** Step 5 (model: `write copy`): writes the object that makes a content findable under its key, once all it names is visible. */
   async #writeCopy(
     folder: CopyFolder,
     sealed: Uint8Array,

@@ -88,7 +88,7 @@ export class CopyFinder {
   }
 
   /**
-   * Relies on contents that a closed attempt names, without a look at each (section 7, clone and passdown): an idle version is
+   * Relies on contents that a closed attempt names, without a look at each (model: `clone`): an idle version is
    * read, then `stands` tells whether the attempt's description stands without a mark, the keys are pinned, and that version
    * must still be the newest, and condemn none of the copies. `false` where each has to be looked at ({@link rely}, {@link relyOnRefs}).
    */
@@ -123,7 +123,7 @@ export class CopyFinder {
     return this.#place.log.newest(options);
   }
 
-  /** Step 4: a copy that is neither condemned nor marked, and whole as far as it is looked at; `undefined` without one. */
+  /** Step 4 (model: `look`): a copy that is neither condemned nor marked, and whole as far as it is looked at; `undefined` without one. */
   async find(wanted: Wanted, state: CollectionState, options: CallOptions): Promise<WholeCopy | undefined> {
     const known = this.#knownCopy(wanted, state);
     if (known && !this.#rechecks() && fits(known, wanted)) return known;
@@ -166,7 +166,7 @@ export class CopyFinder {
     return whole;
   }
 
-  /** A copy that this process knows under an idle version that is still the newest one. What it learned after this session's pins does not count. */
+  /** A copy that this process knows under an idle version that is still the newest one (model: `know`). What it learned after this session's pins does not count. */
   #knownCopy({ key, folder }: Wanted, state: CollectionState): WholeCopy | undefined {
     const known = this.#place.knownCopies.get(key);
     if (!known || !state.idle || known.version !== state.version) return undefined;

@@ -49,7 +49,7 @@ interface Filling {
 }
 
 /**
- * Writes small values into objects of an attempt's own, without a look: one object for each 16 MiB. Results come in the order of
+ * Writes small values into objects of an attempt's own (model: `write values`), without a look: one object for each 16 MiB. Results come in the order of
  * `values`; equal ones of one call are stored once.
  *
  * @param base the beginning of the objects' names

@@ -62,7 +62,7 @@ export class PackFinder {
 
   /**
    * Tells whether packs may be relied on: they are pinned, the newest version read after that condemns none, and they are there, whole
-   * in length and unmarked (step 4 of the writer's protocol). Each is asked about once a session; those of one call together.
+   * in length and unmarked: step 4 of the writer's protocol (model: `pin packs`, `check packs`). Each is asked about once a session; those of one call together.
    */
   async mayUsePacks(packs: readonly PackEntry[], options: CallOptions): Promise<boolean> {
     if (packs.some(({ name }) => this.#place.reader.hasFoundDamaged(name))) return false;
@@ -93,7 +93,7 @@ export class PackFinder {
   }
 
   /**
-   * Tells whether the packs of a copy are whole, by a version that was read once its key was pinned. The key keeps them for that copy
+   * Tells whether the packs of a copy are whole, by a version that was read once its key was pinned (model: `check packs`). The key keeps them for that copy
    * alone: {@link mayUsePacks} pins them where their chunks are to serve another content.
    */
   async holdCopy(

@@ -89,6 +89,7 @@ export class PackWriter {
     return this.#buffer as Uint8Array;
   }
 
+  /** Step 5 of the writer's protocol (model: `write pack`): its name carries the session, which protects it. */
   async #flush(): Promise<void> {
     if (!this.#pack || this.#used === 0) return;
     const { name } = this.#pack;

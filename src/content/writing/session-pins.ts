@@ -36,7 +36,7 @@ export class SessionPins {
   }
 
   /**
-   * Pins what this session may come to rely on (step 2 of the writer's protocol): one request for all that is new, none otherwise.
+   * Step 2 of the writer's protocol (model: `pin`, `pin packs`): pins what this session may come to rely on. One request for all that is new, none otherwise.
    * Must come before looking for it.
    */
   async pin(entries: readonly ContentRef[], { signal }: CallOptions = {}): Promise<void> {

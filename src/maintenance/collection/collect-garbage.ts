@@ -6,11 +6,12 @@ import { type CollectionResult, type KindCounts, resultOf, type Tally } from './
 import { CollectorLog, type LogVersion, SupersededError } from './collector-log.ts';
 import { type Deletion, deleteCondemned, deletePlainly } from './deletion.ts';
 import { checkKnown } from './known-folders.ts';
-import { ObjectMarker } from './mark-objects.ts';
+import { type DeadObjects, ObjectMarker } from './mark-objects.ts';
 import { type MarkedSessions, markSessions, SILENT_AFTER_MS } from './mark-sessions.ts';
 import { allOf, lineOf, Marks, refOfLine } from './marks.ts';
 import { type CollectedPlace, openPlaces } from './places.ts';
-import { Cursor, SortedLines, WorkFolder } from './sorted-lines.ts';
+import { Cursor, SortedLines, union, WorkFolder } from './sorted-lines.ts';
+import { SupersededCopies } from './superseded-copies.ts';
 import { ValueMarks } from './values-marks.ts';
 
 /** Steps of a collection, as its progress tells them. */
@@ -26,6 +27,11 @@ export interface CollectionOptions extends CallOptions {
   nowMs?: number | undefined;
   /** The most names that one collection condemns, since writers hold them in memory; the others wait for the next. Default 1,000,000. */
   maxCondemned?: number | undefined;
+  /**
+   * Deletes copies of contents that live as well, where another copy is whole, which is read for it. Default `true`; not in a dry run,
+   * and not where earlier names are not confirmed gone.
+   */
+  superseded?: boolean | undefined;
   /** Told where it is, and how many sessions or names it has been through there. */
   onProgress?: ((step: CollectionStep, done: number) => void) | undefined;
 }
@@ -72,7 +78,7 @@ class Collection {
     this.#log = new CollectorLog(content.storage, { signal });
   }
 
-  /** Step 0: readies the store. */
+  /** Step 0 (model: `begin`): readies the store, and reads the newest version. */
   async run(): Promise<CollectionResult> {
     const { storage } = this.#content;
     await checkKnown(storage, this.#call);
@@ -85,6 +91,7 @@ class Collection {
     const tally: Tally = {
       sessions: 0,
       condemned: { copies: 0, packs: 0, plain: 0, values: 0 },
+      superseded: 0,
       more: false,
       skippedPlaces: opened.skipped,
     };
@@ -97,7 +104,7 @@ class Collection {
   }
 
   async #collect(newest: LogVersion, tally: Tally): Promise<CollectionResult> {
-    // Step 1 (model: `mark`): values, then sessions, then copies and what these name.
+    // Step 1 (model: `list values`, `mark`, `list`): values, then sessions, then copies and what these name.
     const first = new Marks(this.#folder);
     const values = new ValueMarks(this.#folder);
     await values.list(this.#places.values(), this.#call);
@@ -110,9 +117,13 @@ class Collection {
       else unowned.add(`${place}\t${name}\t${unownedSinceMs}`);
     }
     const carried = await this.#carried(newest);
-    const { proposed, counts, more } = this.#proposal(found.dead, carried);
+    const superseded = new SupersededCopies(this.#folder, this.#places, this.#call);
+    const { dryRun = false, superseded: isWanted = true } = this.#options;
+    if (isWanted && !dryRun && carried.isEmpty) await superseded.choose(found.several);
+    const { proposed, counts, more } = this.#proposal([found.dead, superseded.names()], carried);
     tally.sessions = seen.sessions;
     tally.condemned = { ...counts, values: countOf(deadValues.sorted()) };
+    tally.superseded = countOf(superseded.names().sorted());
     tally.more = more;
     if (this.#options.dryRun) return resultOf('dry-run', newest.version, tally);
 
@@ -122,12 +133,22 @@ class Collection {
       return resultOf(isNothing ? 'nothing' : 'collected', newest.version, tally, { deleted: plainly });
     }
     const { orphans } = found;
-    return this.#carryOut({ newest, first, proposed, carried, deadValues, unowned, orphans, tally });
+    return this.#carryOut({
+      newest,
+      first,
+      proposed,
+      superseded,
+      carried,
+      deadValues,
+      unowned,
+      orphans,
+      tally,
+    });
   }
 
   /** Steps 2 to 5. */
   async #carryOut(work: Proposed): Promise<CollectionResult> {
-    const { newest, first, proposed, carried, deadValues, unowned, orphans, tally } = work;
+    const { newest, first, proposed, superseded, carried, deadValues, unowned, orphans, tally } = work;
     // Step 2 (model: `propose`): fails where another version came since.
     this.#tell('propose', countOf(proposed.sorted()));
     const proposal = await this.#log.create(newest.version + 1, 'proposed', entriesOf(proposed));
@@ -140,8 +161,9 @@ class Collection {
     const marks = [first, second];
     const { dead } = await this.#findDead(marks);
 
-    // Step 4 (model: `judge`, `final`): what came alive is spared, but for what could not be confirmed gone before.
-    const { final, spared } = this.#spare(proposed, dead, carried);
+    // Step 4 (model: `judge`, `final`): what came alive is spared, but for what could not be confirmed gone before (model: `carry`), and for
+    // copies of which another one is whole.
+    const { final, spared } = this.#spare(proposed, [dead, await superseded.judged(proposed), carried]);
     this.#tell('final', countOf(final.sorted()));
     const version = await this.#log.create(proposal.version + 1, 'final', entriesOf(final));
 
@@ -186,7 +208,7 @@ class Collection {
   }
 
   /**
-   * Ends a deletion: what is not confirmed gone stays condemned; lists that only versions before name are over. Where another collector
+   * Ends a deletion (model: `idle`, `delete lists`): what is not confirmed gone stays condemned; lists that only versions before name are over. Where another collector
    * ended it meanwhile, that one carries what it could not confirm.
    */
   async #idle(final: LogVersion, { unconfirmed }: Deletion): Promise<{ idle: LogVersion; lists: number }> {
@@ -211,8 +233,12 @@ class Collection {
     return { idle, lists };
   }
 
-  async #findDead(marks: readonly Marks[]): Promise<{ dead: SortedLines; orphans: SortedLines }> {
-    const found = { dead: new SortedLines(this.#folder), orphans: new SortedLines(this.#folder) };
+  async #findDead(marks: readonly Marks[]): Promise<DeadObjects> {
+    const found = {
+      dead: new SortedLines(this.#folder),
+      orphans: new SortedLines(this.#folder),
+      several: new SortedLines(this.#folder),
+    };
     for (const place of this.#places.values()) {
       await new ObjectMarker(this.#folder, place, marks, found, this.#call).mark();
     }
@@ -228,7 +254,7 @@ class Collection {
   }
 
   #proposal(
-    dead: SortedLines,
+    found: readonly SortedLines[],
     carried: SortedLines,
   ): { proposed: SortedLines; counts: KindCounts; more: boolean } {
     const { maxCondemned = MAX_CONDEMNED } = this.#options;
@@ -236,7 +262,7 @@ class Collection {
     const counts = { copies: 0, packs: 0, plain: 0 };
     let names = 0;
     let more = false;
-    for (const line of dead.sorted()) {
+    for (const line of union(...found)) {
       more = names >= maxCondemned;
       if (more) break;
       names += 1;
@@ -250,23 +276,16 @@ class Collection {
     return { proposed, counts, more };
   }
 
-  /** What is dead again, and what is carried. */
-  #spare(
-    proposed: SortedLines,
-    dead: SortedLines,
-    carried: SortedLines,
-  ): { final: SortedLines; spared: number } {
+  /** What of a proposal stays condemned, for any of these reasons. */
+  #spare(proposed: SortedLines, reasons: readonly SortedLines[]): { final: SortedLines; spared: number } {
     const final = new SortedLines(this.#folder);
     let spared = 0;
-    const isDead = new Cursor(dead.sorted());
-    const isCarried = new Cursor(carried.sorted());
+    const stays = new Cursor(union(...reasons));
     for (const line of proposed.sorted()) {
-      const [stillDead, stays] = [isDead.has(line), isCarried.has(line)];
-      if (stillDead || stays) final.add(line);
+      if (stays.has(line)) final.add(line);
       else spared += 1;
     }
-    isDead.close();
-    isCarried.close();
+    stays.close();
     return { final, spared };
   }
 
@@ -299,6 +318,7 @@ class Collection {
     }
   }
 
+  /** Deletes what goes without the log (model: `delete values`). */
   async #deleteUnshared(
     values: SortedLines,
     orphans: SortedLines,
@@ -331,6 +351,7 @@ interface Proposed {
   newest: LogVersion;
   first: Marks;
   proposed: SortedLines;
+  superseded: SupersededCopies;
   carried: SortedLines;
   deadValues: SortedLines;
   unowned: SortedLines;

@@ -8,8 +8,10 @@ export interface CollectionResult {
   /** The newest version of the log that this collection wrote or read. */
   readonly version: number;
   readonly sessions: number;
-  /** Names that nothing kept at the first mark, by kind. */
+  /** Names that nothing kept at the first mark, or nobody needed, by kind. */
   readonly condemned: { copies: number; packs: number; plain: number; values: number };
+  /** Copies among them that live, but that another copy of their content supersedes. */
+  readonly superseded: number;
   /** Names that came alive before they were final, or went by themselves. */
   readonly spared: number;
   readonly deleted: {
@@ -40,7 +42,12 @@ export type KindCounts = { copies: number; packs: number; plain: number };
 
 /** What a collection counts before it deletes anything. */
 export type Tally = {
-  -readonly [Name in 'sessions' | 'condemned' | 'more' | 'skippedPlaces']: CollectionResult[Name];
+  -readonly [Name in
+    | 'sessions'
+    | 'condemned'
+    | 'superseded'
+    | 'more'
+    | 'skippedPlaces']: CollectionResult[Name];
 };
 
 const NOTHING_DELETED: CollectionResult['deleted'] = {

@@ -14,6 +14,7 @@ import type { CallOptions } from '../../storage/contract.ts';
 import { allOf, lineOf, type Marks } from './marks.ts';
 import type { CollectedPlace } from './places.ts';
 import { Cursor, SortedLines, type WorkFolder } from './sorted-lines.ts';
+import { severalLine } from './superseded-copies.ts';
 
 /** So many manifests are read at once. */
 const CONCURRENCY = 16;
@@ -24,6 +25,8 @@ export interface DeadObjects {
   readonly dead: SortedLines;
   /** Marks of damage whose object is gone: place and name. */
   readonly orphans: SortedLines;
+  /** Keys that live and have several copies. */
+  readonly several: SortedLines;
 }
 
 /**
@@ -72,6 +75,7 @@ export class ObjectMarker {
     const known = new Cursor(allOf(this.#marks, 'described'));
     const work = new BoundedWork(CONCURRENCY);
     let group: { key: string; names: string[]; isReadable: boolean } | undefined;
+    let last: string | undefined;
     const endGroup = async (): Promise<void> => {
       const ended = group;
       group = undefined;
@@ -84,7 +88,11 @@ export class ObjectMarker {
         if (!parsed) continue;
         if (!live.has(lineOf({ place: this.#place.id, kind: 'key', name: parsed.key }))) {
           undecided.add(this.#undecided(parsed.session, { kind: 'copy', name }));
-        } else if (folder === 'manifests') {
+          continue;
+        }
+        if (parsed.key === last) this.#found.several.add(severalLine(this.#place.id, folder, parsed.key));
+        last = parsed.key;
+        if (folder === 'manifests') {
           if (group?.key !== parsed.key) await endGroup();
           group ??= { key: parsed.key, names: [], isReadable: false };
           if (known.has(`${this.#place.id}\t${name}`)) group.isReadable = true;

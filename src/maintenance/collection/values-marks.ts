@@ -17,7 +17,7 @@ export interface DeadValues {
 
 /**
  * Decides what of `values/` is dead, without the collector's log: no other attempt refers to it. Objects are listed before sessions are
- * read, and these before descriptions (model: `values`), so that whoever wrote one is seen as open, or its description is.
+ * read, and these before descriptions (model: `list values`, `mark`, `read`), so that whoever wrote one is seen as open, or its description is.
  */
 export class ValueMarks {
   readonly #folder: WorkFolder;
