@@ -5,8 +5,9 @@ import { DEFAULT_OWN_BYTES } from '../../src/format/own-values.ts';
 import { decodeVerifiedRecord } from '../../src/format/record.ts';
 import { readSessionFile } from '../../src/format/session-files.ts';
 import { copyStore } from '../../src/maintenance/copy-store.ts';
-import type { DataStoreStorage } from '../../src/storage/contract.ts';
+import type { DataStoreStorage, GetOptions, StoredObject } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
+import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { abandonedDone, copiesIn } from '../content/storages.ts';
@@ -231,6 +232,25 @@ describe('an object of values that is damaged', () => {
     expect(await read.get('a1')).toEqual(twenty(1).a1);
     await storage.delete(await objectNames(storage, 'values/'));
     await errorOf(read.get('a1'), 'CONTENT_NOT_FOUND');
+  });
+
+  it('is read once more where its bytes were changed on their way', async () => {
+    const storage = bucket();
+    await saveTask(await openFlow({ storage }), twenty(1));
+    let changed = 0;
+    class BadWay extends StorageDecorator {
+      override async get(name: string, options?: GetOptions): Promise<StoredObject | undefined> {
+        const object = await super.get(name, options);
+        if (!object || !name.startsWith('values/') || changed > 0) return object;
+        changed += 1;
+        const body = object.body.slice();
+        body[100] = (body[100] as number) ^ 1;
+        return { ...object, body };
+      }
+    }
+    const flow = await openFlow({ storage: new BadWay(storage) });
+    expect(await (await flow.getTaskDataStore('r1/fit/0')).loadArtifacts()).toEqual(twenty(1));
+    expect(changed).toBe(1);
   });
 
   it('is made good by a copy under its key', async () => {
