@@ -24,6 +24,10 @@ export class BoundedMap<Key, Value> {
     }
   }
 
+  values(): IterableIterator<Value> {
+    return this.#entries.values();
+  }
+
   delete(key: Key): void {
     this.#entries.delete(key);
   }

@@ -16,6 +16,8 @@ export interface OpenAttemptOptions extends CallOptions {
   label?: string | undefined;
   /** The address of the place that its content goes to. Default: the store itself. */
   rawDataPath?: string | undefined;
+  /** `false` neither asks nor tells other processes which chunks its step has stored. Default `true`. */
+  hints?: boolean | undefined;
 }
 
 /**
@@ -29,11 +31,12 @@ export async function openAttempt(
   options: OpenAttemptOptions,
 ): Promise<OpenAttempt> {
   const { storage } = context.content;
-  const { label, signal } = options;
+  const { label, hints = true, signal } = options;
   if (options.attempt !== undefined) validateAttemptNumber(options.attempt);
   for (let tries = 0; tries < OPEN_TRIES; tries++) {
     const number = options.attempt ?? (await nextNumber(storage, path, { signal }));
-    const session = await Session.open(context.content, attemptSession(path, number), {
+    const { step, ...files } = attemptSession(path, number);
+    const session = await Session.open(context.content, hints ? { ...files, step } : files, {
       beatIntervalMs: context.beatIntervalMs,
       label,
       signal,

@@ -1,7 +1,9 @@
+import { BoundedMap } from '../async/bounded-map.ts';
 import { endAll } from '../async/end-all.ts';
 import { type Compression, checkCompression } from '../codec/payload.ts';
 import { invalidArgument } from '../errors.ts';
 import { HERE } from '../format/content-ref.ts';
+import { type HintSubject, hintName } from '../format/hint.ts';
 import type { SessionId } from '../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { ContentPlace, PlaceReader } from './content-place.ts';
@@ -11,6 +13,10 @@ import { ContentReader } from './reading/content-reader.ts';
 import { warnOfStoreAbove } from './store-above.ts';
 import { checkLostIdentity, StandingStorage, StoreFile } from './store-file.ts';
 import { CollectionLog } from './writing/collection-log.ts';
+import { StepHint } from './writing/step-hint.ts';
+
+/** The hints of so many steps are remembered. */
+const KNOWN_HINTS = 64;
 
 /** Options of how a store keeps content. */
 export interface ContentStoreOptions extends RawDataPathOptions {
@@ -55,6 +61,7 @@ export class ContentStore {
   readonly #storeFile: StoreFile;
   readonly #here: ContentPlace;
   readonly #elsewhere = new Map<string, ContentPlace>();
+  readonly #hints = new BoundedMap<string, StepHint>(KNOWN_HINTS);
 
   constructor(opened: DataStoreStorage, options: ContentStoreOptions = {}, around: PlaceSettings = {}) {
     const { compression = 'auto', verifyHits = false, openPlace: open, lostIdentity } = options;
@@ -135,6 +142,20 @@ export class ContentStore {
   }
 
   /**
+   * The hint of a step, shared by all that this process saves in it.
+   *
+   * @internal
+   */
+  hintOf(subject: HintSubject): StepHint {
+    const name = hintName(subject);
+    const known = this.#hints.get(name);
+    if (known) return known;
+    const hint = new StepHint(this.storage, subject);
+    this.#hints.set(name, hint);
+    return hint;
+  }
+
+  /**
    * The id of the place at an address, registered and marked where it was not; `HERE` without one, or where it is empty.
    *
    * @internal
@@ -170,6 +191,7 @@ export class ContentStore {
     const places = [...this.#elsewhere.values()];
     this.#elsewhere.clear();
     await endAll([
+      () => Promise.all([...this.#hints.values()].map((hint) => hint.flush())),
       () => Promise.all(places.map(({ saves }) => saves.close())),
       () => this.otherPlaces.close(),
     ]);

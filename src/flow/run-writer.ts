@@ -1,5 +1,5 @@
 import { BoundedMap } from '../async/bounded-map.ts';
-import { openAttempt } from '../attempts/attempt-opening.ts';
+import { type OpenAttemptOptions, openAttempt } from '../attempts/attempt-opening.ts';
 import { toMetadata } from '../attempts/metadata-parts.ts';
 import type { AttemptContext, OpenAttempt } from '../attempts/open-attempt.ts';
 import type { ContentStore } from '../content/content-store.ts';
@@ -87,7 +87,10 @@ export class RunWriter {
    *
    * @throws StowageError `ATTEMPT_EXISTS` where the given number is taken; `INVALID_NAME`, `INVALID_ARGUMENT`
    */
-  async open(spec: TaskSpec, { signal }: CallOptions): Promise<OpenAttempt> {
+  async open(
+    spec: TaskSpec,
+    { signal, hints }: CallOptions & Pick<OpenAttemptOptions, 'hints'>,
+  ): Promise<OpenAttempt> {
     if (typeof spec !== 'object' || spec === null)
       throw invalidArgument('A task is named by an object: { runId, stepName, taskId }.');
     checkMembers(spec, 'A task', Object.keys(TASK_SPEC));
@@ -106,6 +109,7 @@ export class RunWriter {
       attempt: spec.attempt,
       label: spec.label,
       rawDataPath,
+      hints,
       signal,
     });
   }

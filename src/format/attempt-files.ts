@@ -76,6 +76,7 @@ export function attemptSession(path: TaskPath, attempt: number): SessionFiles {
     base: attemptBase(path, attempt),
     subject: attemptSubject(path, attempt),
     values: valuesBase(path, attempt),
+    step: { flow: path.flow, step: path.step },
   };
 }
 

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { type ContentRef, readContentRefs } from './content-ref.ts';
+import type { HintSubject } from './hint.ts';
 import { encodeRecord } from './record.ts';
 import {
   type RecordSubject,
@@ -47,6 +48,8 @@ export interface SessionFiles {
   subject: RecordSubject;
   /** The beginning of the names of its objects of values. Absent outside a task: what is saved there is shared. */
   values?: string;
+  /** The step whose hint tells of large content that it shares chunks with. Absent where none is asked or told. */
+  step?: HintSubject | undefined;
 }
 
 /** Those of a session outside a task. */

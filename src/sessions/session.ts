@@ -8,6 +8,7 @@ import {
 import type { SoughtContent } from '../content/writing/copy-finder.ts';
 import type { WrittenValue } from '../content/writing/own-writer.ts';
 import { SessionPins } from '../content/writing/session-pins.ts';
+import type { StepHint } from '../content/writing/step-hint.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { invalidArgument, StowageError } from '../errors.ts';
 import { type ContentRef, HERE, refId } from '../format/content-ref.ts';
@@ -73,6 +74,7 @@ export class Session {
   readonly #files: SessionFiles;
   readonly #pins: SessionPins;
   readonly #heartbeat: Heartbeat;
+  readonly #hint: StepHint | undefined;
   /** By place. */
   readonly #writers = new Map<string, ContentWriter>();
   /** References that were found under this session, which keeps what they point at from then on. */
@@ -89,6 +91,7 @@ export class Session {
     this.#files = files;
     this.#pins = new SessionPins(store.storage, id, pins);
     this.#heartbeat = new Heartbeat(store.storage, id, beatIntervalMs);
+    this.#hint = files.step && store.hintOf(files.step);
     this.id = id;
     this.startedAt = startedAt;
     this.label = label;
@@ -254,7 +257,14 @@ export class Session {
       (await holdsBytes(storage, name, body, options.signal)); // after a lost response
     const standing = isOurs ? undefined : await this.#readDone(name, options);
     await this.#heartbeat.stop();
+    if (isOurs && !keepsNothing) await this.#tellOfManifests();
     return standing;
+  }
+
+  /** Others may reuse the chunks of what was saved. */
+  async #tellOfManifests(): Promise<void> {
+    const manifests = [...this.#writers.values()].flatMap((writer) => writer.takeManifests());
+    await this.#hint?.tell(manifests);
   }
 
   /** Shows no more signs of life: nobody will close the session, and a collector may give up on it. */
@@ -296,7 +306,7 @@ export class Session {
     if (known) return known;
     const at = await this.#store.at(place, options);
     // Another call may have been faster, and its writer knows already what this session may rely on.
-    const writer = this.#writers.get(place) ?? new ContentWriter(at, this.#pins);
+    const writer = this.#writers.get(place) ?? new ContentWriter(at, this.#pins, this.#hint);
     this.#writers.set(place, writer);
     return writer;
   }

@@ -17,6 +17,7 @@ import type {
   ListOptions,
   ListPage,
   ObjectInfo,
+  OverwriteOptions,
   StorageCapabilities,
   StoredObject,
 } from '../../src/storage/contract.ts';
@@ -155,6 +156,11 @@ export class ObservedStorage extends StorageDecorator {
   ): Promise<boolean> {
     await this.#note('create', name);
     return this.inner.create(name, body, options);
+  }
+
+  override async overwrite(name: string, body: Uint8Array, options?: OverwriteOptions): Promise<string> {
+    await this.#note('overwrite', name);
+    return this.inner.overwrite(name, body, options);
   }
 
   override async head(name: string, options?: CallOptions): Promise<ObjectInfo | undefined> {

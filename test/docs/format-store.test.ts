@@ -111,7 +111,8 @@ describe('what a reader finds in store.json', () => {
 
 describe('the objects of store.json', () => {
   const records = [...storeObjects].filter(
-    ([name, bytes]) => /^(flows|loose|runs|partial|pins|beats|gc)\/|^stowage/.test(name) && bytes.length > 0,
+    ([name, bytes]) =>
+      /^(flows|loose|runs|partial|pins|beats|gc|hints)\/|^stowage/.test(name) && bytes.length > 0,
   );
   /** What a record is of. */
   const subjectOf = (record: Record<string, unknown>): RecordSubject =>

@@ -73,10 +73,10 @@ async function* runsOf(
   options: CallOptions,
 ): AsyncGenerator<Run> {
   let groupStart = 0;
-  for (const group of manifest.groups) {
+  for (const [index, group] of manifest.groups.entries()) {
     const groupEnd = groupStart + group.bytes;
     if (groupEnd > stretch.start && groupStart < stretch.end) {
-      const columns = group.columns ?? (await fetchColumns(storage, copy, manifest, group, options));
+      const columns = await readColumns(storage, copy, manifest, index, options);
       yield* runsOfGroup(columns, manifest.packs, groupStart, stretch);
     }
     groupStart = groupEnd;
@@ -133,15 +133,22 @@ async function fetchRun(storage: DataStoreStorage, run: Run, options: CallOption
   return chunks;
 }
 
-async function fetchColumns(
+/**
+ * The columns of a group of a manifest, by its index, verified.
+ *
+ * @throws StowageError `CONTENT_DAMAGED`, `CONTENT_NOT_FOUND` of the pack that holds them
+ */
+export async function readColumns(
   storage: DataStoreStorage,
   copy: string,
   manifest: Manifest,
-  group: ChunkGroup,
+  index: number,
   options: CallOptions,
 ): Promise<ChunkColumns> {
-  const { pack: index, offset, storedBytes } = group.at as NonNullable<ChunkGroup['at']>;
-  const pack = manifest.packs[index] as PackEntry;
+  const group = manifest.groups[index] as ChunkGroup;
+  if (group.columns) return group.columns;
+  const { pack: at, offset, storedBytes } = group.at as NonNullable<ChunkGroup['at']>;
+  const pack = manifest.packs[at] as PackEntry;
   const bytes = await fetchEntry(storage, pack, offset, storedBytes, options);
   const { raw } = openEntry(bytes, 'group', pack.name);
   try {

@@ -6,6 +6,7 @@ import { createHasher } from '../../digest/blake3.ts';
 import { invalidArgument, isStowageError, StowageError } from '../../errors.ts';
 import { type ContentKey, parseCopyName } from '../../format/content-names.ts';
 import { HERE } from '../../format/content-ref.ts';
+import type { ChunkColumns, Manifest } from '../../format/manifest.ts';
 import type { ContentAddress } from '../../format/stored-content.ts';
 import type { ByteRange, CallOptions, DataStoreStorage } from '../../storage/contract.ts';
 import { type GuardedCache, isContent } from '../caches/guarded-cache.ts';
@@ -18,6 +19,8 @@ import {
   MAX_DOUBTS,
   OTHER_CONTENT,
   readCopy,
+  readGroup,
+  readManifest,
   verifyCopy,
 } from './copy-reader.ts';
 import { type OwnAddress, readOwnValues } from './own-reader.ts';
@@ -223,6 +226,21 @@ export class ContentReader {
   /** Reads what a manifest or a locator names, for a writer that wants to rely on it; `undefined` where it is gone. */
   describeCopy(name: string, options: CallOptions = {}): Promise<DescribedCopy | undefined> {
     return describeCopy(this.#storage, this.#place, name, options);
+  }
+
+  /** Reads a manifest, for a writer that wants to reuse its chunks; `undefined` where it is gone, or is a locator. */
+  manifestOf(name: string, options: CallOptions = {}): Promise<Manifest | undefined> {
+    return readManifest(this.#storage, name, options);
+  }
+
+  /** Reads the columns of a group of a manifest, by its index. */
+  columnsOf(
+    name: string,
+    manifest: Manifest,
+    group: number,
+    options: CallOptions = {},
+  ): Promise<ChunkColumns> {
+    return readGroup(this.#storage, name, manifest, group, options);
   }
 
   /** True if this process found an object (a copy, a pack, a plain object) damaged: then nothing it knows of it counts. */

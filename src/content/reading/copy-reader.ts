@@ -4,11 +4,11 @@ import { createHasher, digestHex } from '../../digest/blake3.ts';
 import { isStowageError } from '../../errors.ts';
 import { type ContentKey, parseCopyName } from '../../format/content-names.ts';
 import { decodeLocator, type Locator } from '../../format/locator.ts';
-import { decodeManifest, type Manifest, type PackEntry } from '../../format/manifest.ts';
+import { type ChunkColumns, decodeManifest, type Manifest, type PackEntry } from '../../format/manifest.ts';
 import { type ContentAddress, placeMember, type StoredContent } from '../../format/stored-content.ts';
 import type { CallOptions, DataStoreStorage, StoredObject } from '../../storage/contract.ts';
 import { damagedObject, objectGone, reasonOf } from '../damage.ts';
-import { readChunks } from './chunk-reader.ts';
+import { readChunks, readColumns } from './chunk-reader.ts';
 import { readPlain } from './plain-reader.ts';
 
 /** A copy that was opened, by the kind of its envelope. */
@@ -110,6 +110,27 @@ export async function describeCopy(
     ...placeMember(place),
   };
   return { stored, packs, plain: undefined };
+}
+
+/** Reads a manifest; `undefined` where the copy is gone, or is none. */
+export async function readManifest(
+  storage: DataStoreStorage,
+  name: string,
+  options: CallOptions,
+): Promise<Manifest | undefined> {
+  const opened = await unlessChangedOnItsWay(() => openCopy(storage, name, options));
+  return opened?.kind === 'manifest' ? opened.manifest : undefined;
+}
+
+/** Reads the columns of one group of a manifest, by its index. */
+export function readGroup(
+  storage: DataStoreStorage,
+  name: string,
+  manifest: Manifest,
+  group: number,
+  options: CallOptions,
+): Promise<ChunkColumns> {
+  return unlessChangedOnItsWay(() => readColumns(storage, name, manifest, group, options));
 }
 
 async function openCopy(

@@ -14,6 +14,7 @@ import {
   folderFor,
 } from '../../format/content-names.ts';
 import { createOwn } from '../../format/create-own.ts';
+import type { HintedManifest } from '../../format/hint.ts';
 import { encodeLocator, type Locator } from '../../format/locator.ts';
 import { placeMember, type StoredContent } from '../../format/stored-content.ts';
 import type { CallOptions } from '../../storage/contract.ts';
@@ -31,6 +32,7 @@ import { type OwnInput, type WrittenValue, writeOwnValues } from './own-writer.t
 import { PackFinder } from './pack-finder.ts';
 import { createPlain } from './plain-writer.ts';
 import type { SessionPins } from './session-pins.ts';
+import type { StepHint } from './step-hint.ts';
 import type { UnnamedObjects } from './unnamed-objects.ts';
 
 /** So many contents of one call are looked for, and small ones written, at once, as far as the storage's own bound lets them. */
@@ -63,7 +65,7 @@ export interface StoredPlain extends StoredContent {
 }
 
 /** Objects that nothing names until a copy is written, and the chunks in them. */
-interface NamedByCopy extends Partial<Pick<PackedContent, 'chunks'>> {
+interface NamedByCopy extends Partial<Pick<PackedContent, 'chunks' | 'samples'>> {
   unnamed?: UnnamedObjects;
 }
 
@@ -75,14 +77,21 @@ export class ContentWriter {
   readonly #place: ContentPlace;
   readonly #session: SessionPins;
   readonly #packs: PackFinder;
+  readonly #newManifests: HintedManifest[] = [];
   /** Finds what may be relied on, of contents that were stored before. */
   readonly finder: CopyFinder;
 
-  constructor(place: ContentPlace, session: SessionPins) {
+  /** @param hint - that of the step whose contents are saved. Default: none */
+  constructor(place: ContentPlace, session: SessionPins, hint?: StepHint) {
     this.#place = place;
     this.#session = session;
-    this.#packs = new PackFinder(place, session);
+    this.#packs = new PackFinder(place, session, hint);
     this.finder = new CopyFinder(place, session, this.#packs);
+  }
+
+  /** The manifests that were written since this was called last, newest first. */
+  takeManifests(): HintedManifest[] {
+    return this.#newManifests.splice(0).reverse();
   }
 
   /**
@@ -299,6 +308,8 @@ export class ContentWriter {
     whole.unnamed?.keep();
     await createOwn(this.#place.storage, copy, sealed, { signal: options.signal, durability: 'deferred' });
     if (whole.chunks) this.#packs.rememberChunks(whole.chunks);
+    const { samples } = whole;
+    if (samples) this.#newManifests.push({ copy, place: this.#place.id, samples });
     const stored = {
       key,
       copy,

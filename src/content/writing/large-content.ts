@@ -8,6 +8,13 @@ import { createHasher, digestBytes } from '../../digest/blake3.ts';
 import { StowageError, throwIfAborted } from '../../errors.ts';
 import type { ContentKey } from '../../format/content-names.ts';
 import {
+  FINGERPRINT_BYTES,
+  MAX_HINT_BYTES,
+  MAX_SAMPLE,
+  MAX_SAMPLED_GROUPS,
+  sampleOf,
+} from '../../format/hint.ts';
+import {
   type ChunkColumns,
   type ChunkGroup,
   encodeGroup,
@@ -42,6 +49,8 @@ export interface PackedContent {
   storedBytes: number;
   /** The place of each chunk, to be remembered once the manifest is written. */
   chunks: ReadonlyMap<string, PackedEntry>;
+  /** Of the chunks of each group, for hints. */
+  samples: readonly Uint8Array[];
 }
 
 /** Options of storing a content. */
@@ -85,6 +94,7 @@ export async function packContent(
     const encoding = { compression, elementBytes, trials: new Trials() };
     const whole = createHasher();
     let bytes = 0;
+    await finder.prepare(options);
     for await (const view of chunksOf(source)) {
       throwIfAborted(options.signal);
       const chunk = settled(view);
@@ -98,13 +108,12 @@ export async function packContent(
       let entry = seen.get(id);
       if (entry) progress?.add(length);
       else {
-        const known = finder.knownChunk(id);
-        if (known && (await finder.mayUsePack(known.pack, options))) {
-          entry = known;
-          progress?.add(length);
-        } else {
-          // While the pack was looked at, the caller's bytes may have become others than those of this digest.
-          if (known && Buffer.compare(digestBytes(chunk), digest) !== 0) throw changedMeanwhile();
+        const finding = finder.findChunk(id, options);
+        entry = finding && (await finding);
+        if (entry) progress?.add(length);
+        else {
+          // While it was looked for, the caller's bytes may have become others than those of this digest.
+          if (finding && Buffer.compare(digestBytes(chunk), digest) !== 0) throw changedMeanwhile();
           entry = await packer.add('chunk', chunk, encoding);
         }
         seen.set(id, entry);
@@ -125,6 +134,7 @@ export async function packContent(
       packs,
       storedBytes: manifest.storedBytes + sealed.length,
       chunks: seen,
+      samples: samplesOf(rows),
     };
   } catch (error) {
     await packer.settle();
@@ -187,6 +197,19 @@ function toColumns(rows: readonly ChunkRow[], indexOf: (pack: PackEntry) => numb
     offsets: Uint32Array.from(rows, (row) => row.offset),
     storedBytes: Uint32Array.from(rows, (row) => row.storedBytes),
   };
+}
+
+/** A sample of each group's chunks, all together no more than a hint has room for, or nearly so. */
+function samplesOf(rows: readonly ChunkRow[]): Uint8Array[] {
+  const groups = Math.min(MAX_SAMPLED_GROUPS, Math.ceil(rows.length / GROUP_CHUNKS));
+  const most = Math.min(MAX_SAMPLE, Math.ceil(MAX_HINT_BYTES / FINGERPRINT_BYTES / groups));
+  return Array.from({ length: groups }, (_, group) => {
+    const slice = rows.slice(group * GROUP_CHUNKS, (group + 1) * GROUP_CHUNKS);
+    return sampleOf(
+      slice.map(({ digest }) => digest),
+      most,
+    );
+  });
 }
 
 function tooLarge(bytes: number): StowageError {

@@ -7,8 +7,10 @@ import type { ContentPlace } from '../content-place.ts';
 import { lookAtPacks } from '../copies.ts';
 import { markDamaged } from '../damage.ts';
 import type { CollectionState } from './collection-log.ts';
+import { HintedChunks } from './hinted-chunks.ts';
 import type { PackedEntry } from './pack-writer.ts';
 import type { SessionPins } from './session-pins.ts';
+import type { StepHint } from './step-hint.ts';
 
 /** Packs of one content that are asked about together. */
 const ASKED_TOGETHER = 100;
@@ -17,16 +19,60 @@ const ASKED_TOGETHER = 100;
 export class PackFinder {
   readonly #place: ContentPlace;
   readonly #session: SessionPins;
+  readonly #hinted: HintedChunks | undefined;
   readonly #usablePacks = new Map<string, Promise<boolean>>();
+  readonly #unusable = new Set<string>();
 
-  constructor(place: ContentPlace, session: SessionPins) {
+  /** @param hint - that of the step whose contents are saved. Default: none */
+  constructor(place: ContentPlace, session: SessionPins, hint?: StepHint) {
     this.#place = place;
     this.#session = session;
+    this.#hinted = hint && new HintedChunks(place, hint);
   }
 
-  /** Finds a chunk whose manifest this process wrote before. {@link mayUsePack} tells whether this session may rely on its pack. */
-  knownChunk(id: string): PackedEntry | undefined {
-    return this.#place.knownChunks.get(id);
+  /** Readies {@link findChunk} for a content that is about to be cut into chunks. */
+  async prepare(options: CallOptions): Promise<void> {
+    await this.#hinted?.prepare(options);
+  }
+
+  /**
+   * Finds a chunk whose manifest this process wrote or read before, or that a manifest holds which the step's hint names, in a pack that
+   * this session may rely on. `undefined` at once where there is nothing to ask about.
+   */
+  findChunk(id: string, options: CallOptions): Promise<PackedEntry | undefined> | undefined {
+    const known = this.#place.knownChunks.get(id);
+    if (!known && !this.#hinted?.mayName(id)) return undefined;
+    return this.#findChunk(id, known, options);
+  }
+
+  async #findChunk(
+    id: string,
+    known: PackedEntry | undefined,
+    options: CallOptions,
+  ): Promise<PackedEntry | undefined> {
+    if (known && (await this.mayUsePack(known.pack, options))) return known;
+    for (const candidate of this.#hinted?.candidates(id) ?? []) {
+      const chunks = await this.#hinted?.read(candidate, options);
+      if (chunks) this.#learn(chunks);
+      const entry = this.#place.knownChunks.get(id);
+      if (entry && entry !== known && (await this.mayUsePack(entry.pack, options))) return entry;
+      if (chunks) this.#hinted?.noteVain(candidate);
+    }
+    return undefined;
+  }
+
+  /** Remembers chunks of a manifest that was read, but for those that are known to lie in packs as good. */
+  #learn(chunks: ReadonlyMap<string, PackedEntry>): void {
+    const fresh = new Map<string, PackedEntry>();
+    for (const [id, entry] of chunks) {
+      const known = this.#place.knownChunks.get(id);
+      if (!known || this.#isUnusable(known.pack)) fresh.set(id, entry);
+    }
+    this.rememberChunks(fresh);
+  }
+
+  #isUnusable({ name }: PackEntry): boolean {
+    return this.#unusable.has(name) || this.#place.reader.hasFoundDamaged(name);
   }
 
   /** Comes after the manifest that names their packs: no other packs may be found by their chunks. */
@@ -72,7 +118,10 @@ export class PackFinder {
         this.#checkPacks(fresh, state, options),
       );
       for (const { name } of fresh) {
-        const usable = checked.then((names) => names.has(name));
+        const usable = checked.then((names) => {
+          if (!names.has(name)) this.#unusable.add(name);
+          return names.has(name);
+        });
         this.#usablePacks.set(name, usable);
         usable.catch(() => this.#usablePacks.delete(name));
       }
