@@ -4,6 +4,10 @@ import { type RunnerTestSuite, type TestAPI, TestRunner, test as vitestTest } fr
 /** Runs of each property, an integer: `STOWAGE_PROPERTY_RUNS=5000 npm run test:all` looks harder. */
 export const propertyRuns: number = Number(process.env.STOWAGE_PROPERTY_RUNS ?? 50);
 
+// The checks of a change try the same values each time, so that they judge the change; everywhere else values are new ones.
+const { STOWAGE_PROPERTY_SEED: seed } = process.env;
+if (seed) fc.configureGlobal({ ...fc.readConfigureGlobal(), seed: Number(seed) });
+
 type Arbitraries<Values extends unknown[]> = { [Index in keyof Values]: fc.Arbitrary<Values[Index]> };
 
 /**

@@ -14,7 +14,7 @@ function saidBy(work: string, flags: readonly string[] = []): { status: number |
     ${work}
     await flow.close();`;
   const args = [...flags, '--input-type=module', '-e', script, join(scratchFolder(), 'store')];
-  const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 30_000 });
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 120_000 });
   return { status, stderr };
 }
 

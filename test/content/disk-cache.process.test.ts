@@ -26,12 +26,12 @@ it.skipIf(!existsSync('/proc/self'))(
     const args = ['--input-type=module', '--eval', script];
     const { stdout } = spawnSync(process.execPath, args, {
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 120_000,
       killSignal: 'SIGKILL',
     });
     expect(stdout).toBe('set ENOENT mkdir\nundefined\n');
   },
-  30_000,
+  180_000,
 );
 
 describe.runIf(await hasSmallDisks())('a full disk', () => {

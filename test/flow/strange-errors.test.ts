@@ -1,10 +1,12 @@
+import { join } from 'node:path';
 import { types } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { isError, isStowageError } from '../../src/errors.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
+import { LocalStorage } from '../../src/storage/local.ts';
 import { SerializerRegistry } from '../../src/values/registry.ts';
 import { STRANGE_ERRORS } from '../strange-errors.ts';
-import { noise, openFlow, openLocalFlow, saveTask } from './fixtures.ts';
+import { noise, openFlow, saveTask, scratchFolder } from './fixtures.ts';
 
 /** What a promise is rejected with, in a list, since what is thrown may be `undefined`; an empty one where it resolves. */
 async function rejection(work: () => unknown): Promise<unknown[]> {
@@ -51,7 +53,8 @@ describe.each(STRANGE_ERRORS)('a strange error, %s,', (_, thrown) => {
   });
 
   it('of a source is told as it is, or in an error of ours, and of an attempt aborted by it', async () => {
-    for (const flow of [await openFlow(), (await openLocalFlow()).flow]) {
+    const storage = await LocalStorage.open(join(scratchFolder(), 'store'), { fsync: false });
+    for (const flow of [await openFlow(), await openFlow({ storage })]) {
       const spec = { runId: 'r', stepName: 's', taskId: '0' };
       async function* source() {
         yield noise(300_000);

@@ -1,11 +1,9 @@
-import { describe, it } from 'vitest';
 import { GcsStorage } from '../../src/storage/gcs.ts';
 import { LimitStorage } from '../../src/storage/limit.ts';
 import { RetryStorage } from '../../src/storage/retry.ts';
 import { describeStorage } from '../../src/testing/index.ts';
 import { describeOnFakeGcs, type GcsPlace } from '../servers/gcs-buckets.ts';
-
-const runner = { describe, it: it as (name: string, body: (context?: unknown) => Promise<void>) => void };
+import { OF_THOUSANDS, runnerWithout } from './conformance-runner.ts';
 
 describeOnFakeGcs('the promises of every storage', (server) => {
   let place: Promise<GcsPlace> | undefined;
@@ -14,9 +12,9 @@ describeOnFakeGcs('the promises of every storage', (server) => {
     return GcsStorage.open({ ...(await place), apiEndpoint: server.url(), ...options });
   };
 
-  describeStorage(runner, 'gcs', () => open());
+  describeStorage(runnerWithout(), 'gcs', () => open());
   describeStorage(
-    runner,
+    runnerWithout(OF_THOUSANDS),
     'gcs, below an awkward prefix, in small parts, by retry and limit',
     async () =>
       new RetryStorage(

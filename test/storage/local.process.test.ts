@@ -27,12 +27,12 @@ it.skipIf(process.platform === 'win32')(
       await storage.close();`;
     const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 120_000,
       killSignal: 'SIGKILL',
     });
     expect(stdout.trim(), stderr).toBe('undefined undefined');
   },
-  30_000,
+  180_000,
 );
 
 it.skipIf(!existsSync('/proc/self'))(
@@ -50,7 +50,7 @@ it.skipIf(!existsSync('/proc/self'))(
         await storage.close();`;
     const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 120_000,
       killSignal: 'SIGKILL',
     });
     const refused =
@@ -60,7 +60,7 @@ it.skipIf(!existsSync('/proc/self'))(
       [refused, refused, refused].map((pattern) => expect.stringMatching(pattern)),
     );
   },
-  30_000,
+  180_000,
 );
 
 describe.runIf(await hasSmallDisks())('a full disk', () => {

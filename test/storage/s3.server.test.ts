@@ -1,15 +1,9 @@
-import { describe, it } from 'vitest';
 import { LimitStorage } from '../../src/storage/limit.ts';
 import { RetryStorage } from '../../src/storage/retry.ts';
 import { S3Storage } from '../../src/storage/s3.ts';
-import { describeStorage, type TestRunner } from '../../src/testing/index.ts';
+import { describeStorage } from '../../src/testing/index.ts';
 import { s3Servers, useS3Server } from '../servers/s3-servers.ts';
-
-/** Skips the cases that a server cannot pass, by how their names begin. */
-function runnerWithout(faults: readonly string[]): TestRunner {
-  const isFaulty = (name: string): boolean => faults.some((fault) => name.startsWith(fault));
-  return { describe, it: (name, body) => it.skipIf(isFaulty(name))(name, body) };
-}
+import { OF_THOUSANDS, runnerWithout } from './conformance-runner.ts';
 
 for (const server of s3Servers()) {
   const { faults, needsRetries, isReal, name } = server;
@@ -22,7 +16,7 @@ for (const server of s3Servers()) {
 
   describeStorage(runnerWithout([...faults, ...needsRetries]), `s3 on ${name}`, open);
   describeStorage(
-    runnerWithout(faults),
+    runnerWithout([...faults, ...OF_THOUSANDS]),
     `s3 on ${name}, by retry and limit`,
     async () => new RetryStorage(new LimitStorage(await open(), 64)),
   );
