@@ -221,6 +221,7 @@ export class FlowDataStore implements AsyncDisposable {
    * do not let be read (not done, deleted, without the attempt asked for) are left out: `leftOut` of the result names each, and why;
    * with `require: 'all'` they are an error. One LIST, and two requests a task. A store that is not there yet has no tasks. Tasks
    * by name come in the order of `pathspecs`, and one that cannot be read is an error, as in {@link getTaskDataStore}.
+   * A description is checked against its digest at once, and parsed when something that it tells is first asked for.
    *
    * @throws StowageError `RUN_NOT_FOUND`, `STEP_NOT_FOUND`, `RECORD_DAMAGED`; `ATTEMPT_NOT_DONE` where all are required; by name also
    * `TASK_NOT_FOUND`, `ATTEMPT_NOT_FOUND`, `ATTEMPT_NOT_DONE`, `ATTEMPT_DELETED`, `INVALID_PATHSPEC`, `NO_SUCH_STORE`.

@@ -19,6 +19,7 @@ import {
   type CachedCall,
   decodeDescription,
   decodeTable,
+  openDescription,
   type ReadDescription,
 } from '../format/description.ts';
 import { readMetadataParts } from '../format/metadata-parts.ts';
@@ -89,6 +90,11 @@ export interface ReadAttempt {
 export interface ReadAttemptOptions extends CallOptions {
   /** Keeps what closed attempts left for good; used where the attempts were listed with `details`. Default: none. */
   metadataCache?: MetadataCache | undefined;
+  /**
+   * Parses a description once a member that it tells is asked for, which throws then what is wrong with it. Its bytes are checked
+   * against DONE before. Default `false`.
+   */
+  late?: boolean | undefined;
 }
 
 /** Reads one attempt of a task: by a LIST, DONE and metadata.json; by the LIST alone where a cache has the others. */
@@ -147,18 +153,20 @@ class TaskReader {
   readonly #path: TaskPath;
   readonly #cache: MetadataCache | undefined;
   readonly #options: CallOptions;
+  readonly #late: boolean;
 
   constructor(
     storage: DataStoreStorage,
     reader: ContentReader,
     path: TaskPath,
-    { signal, metadataCache }: ReadAttemptOptions,
+    { signal, metadataCache, late = false }: ReadAttemptOptions,
   ) {
     this.#storage = storage;
     this.#reader = reader;
     this.#path = path;
     this.#cache = metadataCache;
     this.#options = { signal };
+    this.#late = late;
   }
 
   async latestDone(attempts: TaskAttempts): Promise<ReadAttempt> {
@@ -186,16 +194,26 @@ class TaskReader {
       path: this.#path,
       attempt: number,
       status: done.outcome,
-      startedAt: description.startedAt,
-      label: description.label,
+      get startedAt() {
+        return description.startedAt;
+      },
+      get label() {
+        return description.label;
+      },
       closedAt: done.closedAt,
       done,
       described: {
         table: await this.#resolveTable(description.table),
-        readFrom: description.readFrom,
-        cached: description.cached,
+        get readFrom() {
+          return description.readFrom;
+        },
+        get cached() {
+          return description.cached;
+        },
       },
-      metadata: description.metadata,
+      get metadata() {
+        return description.metadata;
+      },
       purged: files.has('purged'),
       ...(erased ? { erased } : {}),
     };
@@ -247,14 +265,20 @@ class TaskReader {
     files: AttemptFiles,
   ): Promise<FoundDescription> {
     const subject = this.#subject(number, done);
-    if (cached) return { description: decodeDescription(cached, base + SESSION_FILES.metadata, subject) };
+    if (cached) {
+      const decode = this.#late ? openDescription : decodeDescription;
+      return { description: decode(cached, base + SESSION_FILES.metadata, subject) };
+    }
     const { signal } = this.#options;
     const listAgain = async (): Promise<DescriptionMarks | undefined> => {
       const now = (await listAttempts(this.#storage, this.#path, { signal, attempt: number })).get(number);
       return now && { isDeleted: now.has('deleted'), erasedRevision: now.erasedRevision };
     };
     const session = { base, subject, done };
-    const found = await readCurrentDescription(this.#storage, session, files, listAgain, { signal });
+    const found = await readCurrentDescription(this.#storage, session, files, listAgain, {
+      signal,
+      late: this.#late,
+    });
     if (!found) throw attemptDeleted(this.#path, number);
     const { metadata } = found;
     if (files.listedDone && metadata)

@@ -1,3 +1,4 @@
+import { jsonText, KeptJson } from '../codec/json-text.ts';
 import type { InlineValue } from '../format/description.ts';
 import type { JsonValue } from '../format/json-value.ts';
 import type { SerializedArtifact } from '../values/serializer.ts';
@@ -5,12 +6,15 @@ import type { SerializedArtifact } from '../values/serializer.ts';
 /** Deeper JSON is not kept as JSON: a record's depth is bounded (`MAX_RECORD_DEPTH`), that of values is not. */
 const MAX_JSON_DEPTH = 512;
 
-/** A serialized value as it stands in the artifact table: readable JSON where JSON carries it exactly, else base64. */
+/**
+ * A serialized value as it stands in the artifact table: readable JSON where JSON carries it exactly, else base64. It is made text at
+ * once, since the value may change until the table is written.
+ */
 export function toInline(serialized: SerializedArtifact): InlineValue {
   const json = serialized.json?.value as JsonValue | undefined;
   // A level takes a byte of MessagePack at least: what is shorter is not deeper.
   const isShort = serialized.encoding === 'msgpack' && serialized.bytes.length <= MAX_JSON_DEPTH;
-  if (json !== undefined && (isShort || !isDeeper(json, MAX_JSON_DEPTH))) return { json: cloneJson(json) };
+  if (json !== undefined && (isShort || !isDeeper(json, MAX_JSON_DEPTH))) return new KeptJson(jsonText(json));
   const { buffer, byteOffset, length } = serialized.bytes;
   return { base64: Buffer.from(buffer, byteOffset, length).toString('base64') };
 }

@@ -9,6 +9,31 @@ export function jsonText(value: unknown): string {
   return unpatchedText(value) ?? 'null';
 }
 
+/** The JSON text of a value, kept in its place: it is written as it is, and parsed for whoever asks for the value. */
+export class KeptJson<T = unknown> {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  /** The value, made anew each time. */
+  get json(): T {
+    return JSON.parse(this.text) as T;
+  }
+}
+
+/** As {@link jsonText}, of an object of plain data whose own members may be {@link KeptJson}, or `undefined`, which are left out. */
+export function jsonTextOfMembers(members: object): string {
+  if (!Object.values(members).some((member) => member instanceof KeptJson)) return jsonText(members);
+  const texts: string[] = [];
+  for (const [name, member] of Object.entries(members)) {
+    if (member === undefined) continue;
+    texts.push(`${jsonText(name)}:${member instanceof KeptJson ? member.text : jsonText(member)}`);
+  }
+  return `{${texts.join(',')}}`;
+}
+
 function isPatched(prototype: object): boolean {
   return typeof (prototype as { toJSON?: unknown }).toJSON === 'function';
 }

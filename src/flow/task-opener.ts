@@ -264,7 +264,8 @@ export class TaskOpener {
     rule: ReadRule,
     { signal }: CallOptions,
   ): Promise<ReadAttempt> {
-    const options = { signal, metadataCache: this.#cache };
+    // Many are opened for the values of a few, or to be counted.
+    const options = { signal, metadataCache: this.#cache, late: true };
     return readAttempt(this.#storage, this.content.reader, path, attempts, rule, options);
   }
 }

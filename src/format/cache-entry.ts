@@ -1,4 +1,4 @@
-import { jsonText } from '../codec/json-text.ts';
+import { jsonTextOfMembers } from '../codec/json-text.ts';
 import { invalidArgument, messageOf, StowageError } from '../errors.ts';
 import { type EntryKey, entryName, MAX_TOKEN } from './cache-names.ts';
 import { type ArtifactTable, readTable, tableFields } from './description.ts';
@@ -151,7 +151,7 @@ export function signatureFault(
 
 /** The signature covers the record's bytes up to the member `signature`, its last but the digest. */
 function signatureOf(fields: object, key: EntryKey, signer: EntrySigner): EntrySignature {
-  const json = jsonText(fields);
+  const json = jsonTextOfMembers(fields);
   return signer.sign(entryName(key), Buffer.from(json.slice(0, -1), 'utf8'));
 }
 

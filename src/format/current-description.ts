@@ -4,6 +4,7 @@ import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import {
   decodeDescription,
   MAX_DESCRIPTION_BYTES,
+  openDescription,
   type ReadDescription,
   readDescription,
 } from './description.ts';
@@ -26,6 +27,12 @@ export interface CurrentDescription {
   erased?: Erasure;
 }
 
+/** Options of reading a description. */
+export interface DescriptionOptions extends CallOptions {
+  /** Parses metadata.json once it is asked for, by `openDescription`. Default `false`. */
+  late?: boolean | undefined;
+}
+
 /** The marks that tell which description counts, as a listing showed them. */
 export interface DescriptionMarks {
   isDeleted: boolean;
@@ -45,7 +52,7 @@ export async function readCurrentDescription(
   { base, subject, done }: { base: string; subject: RecordSubject; done: DoneRecord },
   { erasedRevision }: Pick<DescriptionMarks, 'erasedRevision'>,
   listAgain: () => Promise<DescriptionMarks | undefined>,
-  { signal }: CallOptions,
+  { signal, late }: DescriptionOptions,
 ): Promise<CurrentDescription | undefined> {
   const name = base + (erasedRevision === undefined ? SESSION_FILES.metadata : erasedFile(erasedRevision));
   const object = await storage.get(name, { signal, maxBytes: MAX_DESCRIPTION_BYTES });
@@ -54,12 +61,13 @@ export async function readCurrentDescription(
     if (now?.isDeleted) return undefined;
     if (now === undefined || now.erasedRevision === erasedRevision)
       throw damaged(name, 'it is missing, and nothing says that it was given up');
-    return readCurrentDescription(storage, { base, subject, done }, now, listAgain, { signal });
+    return readCurrentDescription(storage, { base, subject, done }, now, listAgain, { signal, late });
   }
   if (erasedRevision === undefined) {
     const metadata = object.body;
     if (digestHex(metadata) !== done.metadataDigest) throw damaged(name, 'it is not the one that DONE names');
-    return { description: decodeDescription(metadata, name, subject), metadata };
+    const description = (late ? openDescription : decodeDescription)(metadata, name, subject);
+    return { description, metadata };
   }
   const record = decodeRecord(object.body, name);
   const erased = {

@@ -1,3 +1,4 @@
+import { jsonText, KeptJson } from '../codec/json-text.ts';
 import { invalidArgument, StowageError } from '../errors.ts';
 import { isUserName } from '../storage/names.ts';
 import { isContentKey } from './content-names.ts';
@@ -121,6 +122,49 @@ export function decodeDescription(bytes: Uint8Array, what: string, subject: Reco
   return readDescription(decodeVerifiedRecord(bytes, what), what, subject);
 }
 
+/**
+ * As {@link decodeDescription}, but the record is parsed once a member is asked for, which throws then what is wrong with it: many
+ * descriptions are opened for less. A table that may have moved is told at once, since it has to be loaded.
+ */
+export function openDescription(bytes: Uint8Array, what: string, subject: RecordSubject): ReadDescription {
+  if (mayHaveMoved(bytes)) return decodeDescription(bytes, what, subject);
+  let decoded: ReadDescription | undefined;
+  const read = (): ReadDescription => {
+    decoded ??= decodeDescription(bytes, what, subject);
+    return decoded;
+  };
+  return {
+    get session() {
+      return read().session;
+    },
+    get startedAt() {
+      return read().startedAt;
+    },
+    get label() {
+      return read().label;
+    },
+    table: () => (read().table as () => ArtifactTable)(),
+    get values() {
+      return read().values;
+    },
+    get metadata() {
+      return read().metadata;
+    },
+    get readFrom() {
+      return read().readFrom;
+    },
+    get cached() {
+      return read().cached;
+    },
+  };
+}
+
+/** False of a record whose text spells `table` neither plainly nor by an escaped letter. */
+function mayHaveMoved({ buffer, byteOffset, length }: Uint8Array): boolean {
+  const text = Buffer.from(buffer, byteOffset, length);
+  return text.includes('"table"') || text.includes('\\u00');
+}
+
 /** Decodes a record that has the members of a description of `subject`. */
 export function readDescription(
   record: Record<string, unknown>,
@@ -178,9 +222,16 @@ export function decodeTable(bytes: Uint8Array, what: string): ArtifactTable {
   return readTable(readRecord(bytes, what, 'artifact-table'), what);
 }
 
-/** The member `artifacts` of a record that holds a table. */
-export function tableFields({ artifacts }: ArtifactTable): object {
-  return { artifacts: artifacts.map(entryFields) };
+/** The member `artifacts` of a record that holds a table, as text: rows keep that of their values from when these were saved. */
+export function tableFields({ artifacts }: ArtifactTable): { artifacts: KeptJson } {
+  return { artifacts: new KeptJson(`[${artifacts.map(entryText).join(',')}]`) };
+}
+
+function entryText(entry: ArtifactEntry): string {
+  const { name, type, encoding, info, key, bytes, refs, inline } = entry;
+  if (!(inline instanceof KeptJson)) return jsonText(entryFields(entry));
+  const fields = jsonText({ name, type, encoding, info, key, bytes, refs });
+  return `${fields.slice(0, -1)},"json":${inline.text}}`;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { jsonText } from '../codec/json-text.ts';
+import { jsonTextOfMembers } from '../codec/json-text.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { invalidArgument, StowageError } from '../errors.ts';
 
@@ -27,7 +27,7 @@ const [QUOTE, BACKSLASH] = [0x22, 0x5c];
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /**
- * The bytes of a record with these fields, in their order, and its digest.
+ * The bytes of a record with these fields, in their order, and its digest. A field may be JSON text that was kept.
  *
  * @param isBounded - whether all that it is made of is known to be bounded as a reader asks for, so that it need not be looked at again.
  * @throws StowageError `INVALID_ARGUMENT` where there is no field, one named `digest`, or a `__proto__` at any depth, or where
@@ -130,7 +130,7 @@ function hasManyOpenings(json: Buffer): boolean {
 
 function stringify(fields: object): string | undefined {
   try {
-    return jsonText(fields);
+    return jsonTextOfMembers(fields);
   } catch (error) {
     // Of what is nested too deep for the stack, or longer than a string can be.
     if (error instanceof RangeError) throw invalid('it is nested too deep, or too long');

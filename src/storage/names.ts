@@ -33,9 +33,15 @@ const UNSAFE = /[<>:"|?*%~/\\]|\p{Cc}/gu;
 const UNSAFE_OR_FOLDED = /[<>:"|?*%~/\\A-Z]|\p{Cc}|\P{ASCII}/gu;
 /** Segments that neither encoding changes, as long as they name no device. */
 const PLAIN_SEGMENT = /^[a-z0-9_-](?:[a-z0-9._-]*[a-z0-9_-])?$/;
+/** Segments that `exact` does not change, as long as they name no device. */
+const PLAIN_EXACT_SEGMENT = /^[A-Za-z0-9_-](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?$/;
+/** Names of objects whose segments `exact` does not change, as long as none is that of a device. */
+const PLAIN_EXACT_NAME = /^(?:[A-Za-z0-9_-](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?(?:\/(?!$)|$))+$/;
+const DEVICE_AMONG_PLAIN = /(?:^|\/)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:[./]|$)/i;
 /** Names that are valid at a glance: short enough even if all of it were encoded, or nothing in it is. */
 const PLAIN_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/;
 const PLAIN_LOWER_NAME = /^[a-z0-9_-][a-z0-9._-]*(?:\/[a-z0-9_-][a-z0-9._-]*)*$/;
+const PLAIN_USER_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/;
 /** A message shows so many characters of a name. */
 const MAX_SHOWN_NAME = 80;
 const MAX_PLAIN_NAME = 80;
@@ -120,7 +126,7 @@ export function isObjectSegment(segment: string): boolean {
  * are no objects.
  */
 export function encodeSegment(segment: string, encoding: NameEncoding): string {
-  if (PLAIN_SEGMENT.test(segment) && !DEVICE.test(segment)) return segment;
+  if (isPlainSegment(segment, encoding)) return segment;
   const encoded = segment
     .replace(encoding === 'fold' ? UNSAFE_OR_FOLDED : UNSAFE, percentEncode)
     .replace(/^[. ]|[. ]$/g, percentEncode);
@@ -129,13 +135,20 @@ export function encodeSegment(segment: string, encoding: NameEncoding): string {
 
 /** The segment that {@link encodeSegment} turns into `fileName`, or `undefined` if there is none. */
 export function decodeSegment(fileName: string, encoding: NameEncoding): string | undefined {
-  if (PLAIN_SEGMENT.test(fileName) && !DEVICE.test(fileName)) return fileName;
+  if (isPlainSegment(fileName, encoding)) return fileName;
   const segment = percentDecode(fileName);
   return segment !== undefined && encodeSegment(segment, encoding) === fileName ? segment : undefined;
 }
 
+/** True of what {@link encodeSegment} does not change, at a glance. */
+function isPlainSegment(segment: string, encoding: NameEncoding): boolean {
+  const plain = encoding === 'exact' ? PLAIN_EXACT_SEGMENT : PLAIN_SEGMENT;
+  return plain.test(segment) && !DEVICE.test(segment);
+}
+
 /** Encodes each segment of an object's name; the separators stay `/`. */
 export function encodeObjectName(name: string, encoding: NameEncoding): string {
+  if (encoding === 'exact' && PLAIN_EXACT_NAME.test(name) && !DEVICE_AMONG_PLAIN.test(name)) return name;
   if (!name.includes('/')) return encodeSegment(name, encoding);
   return name
     .split('/')
@@ -144,6 +157,8 @@ export function encodeObjectName(name: string, encoding: NameEncoding): string {
 }
 
 function userNameProblem(name: string): string | undefined {
+  // Short enough even if all of it were encoded.
+  if (name.length <= MAX_PLAIN_NAME && PLAIN_USER_NAME.test(name)) return undefined;
   if (name === '') return 'it is empty; give it at least one character';
   const separator = SEPARATOR.exec(name);
   if (separator) return `it contains "${separator[0]}", which separates names; ${remedyOfSeparators(name)}`;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { jsonText } from '../../src/codec/json-text.ts';
+import { jsonText, jsonTextOfMembers, KeptJson } from '../../src/codec/json-text.ts';
 import { FlowDataStore } from '../../src/flow-data-store.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { test } from '../property.ts';
@@ -37,6 +37,23 @@ test.prop([fc.anything({ withSparseArray: true, withNullPrototype: true })])(
       expect(jsonText({ a: undefined, f: () => 1, list: [undefined], plain })).toBe(
         `{"list":[null],"plain":${expected}}`,
       );
+    } finally {
+      restore();
+    }
+  },
+);
+
+test.prop([fc.dictionary(fc.string(), fc.option(fc.jsonValue(), { nil: undefined })), fc.boolean()])(
+  'gives the same text of members whose text was kept',
+  (members, isPatched) => {
+    const expected = JSON.stringify(members);
+    const kept = Object.entries(members).map(([name, value], index) => [
+      name,
+      value === undefined || index % 2 === 0 ? value : new KeptJson(JSON.stringify(value)),
+    ]);
+    if (isPatched) patch();
+    try {
+      expect(jsonTextOfMembers(Object.fromEntries(kept))).toBe(expected);
     } finally {
       restore();
     }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type ArtifactEntry, decodeDescription } from '../../src/format/description.ts';
+import { copyName } from '../../src/format/content-names.ts';
+import { type ArtifactEntry, decodeDescription, openDescription } from '../../src/format/description.ts';
 import { encodeRecord } from '../../src/format/record.ts';
 import { newSessionId } from '../../src/format/session-id.ts';
 import { errorOf } from '../flow/fixtures.ts';
@@ -49,5 +50,39 @@ describe('a row', () => {
   it('of 597 levels is read, and one of 598 damages its record', async () => {
     expect(JSON.stringify(inlineOf(levels(597)))).toBe(levels(597));
     await errorOf(async () => inlineOf(levels(598)), 'RECORD_DAMAGED');
+  });
+});
+
+describe('a description that is opened', () => {
+  const subject = { loose: true };
+
+  it.each(['x', 'table'])('tells what a decoded one does, of artifact %j', (name) => {
+    const bytes = described(text(name), '{"a":[1]}');
+    const members = ({ table, ...others }: ReturnType<typeof openDescription>) => ({
+      ...others,
+      label: others.label,
+      cached: others.cached,
+      rows: typeof table === 'function' ? table() : table,
+    });
+    expect(members(openDescription(bytes, 'metadata.json', subject))).toEqual(
+      members(decodeDescription(bytes, 'metadata.json', subject)),
+    );
+  });
+
+  it('has the fault of its record told by each member that is asked for', async () => {
+    const opened = openDescription(Buffer.from('{"format":1}'), 'metadata.json', subject);
+    for (let again = 0; again < 2; again += 1) {
+      const { message } = await errorOf(async () => opened.startedAt, 'RECORD_DAMAGED');
+      expect(message).toContain('metadata.json');
+    }
+  });
+
+  it.each(['"table"', '"\\u0074able"'])('tells at once of a table that was moved, named by %s', (name) => {
+    const key = 'cd'.repeat(32);
+    const moved = { key, bytes: 9, copy: copyName('data', key, newSessionId(), 0, 9), storedBytes: 9 };
+    const bytes = Buffer.from(described(text('x'), '1'))
+      .toString()
+      .replace(/"artifacts":\[.*?\]/, `${name}:${text(moved)}`);
+    expect(openDescription(Buffer.from(bytes), 'metadata.json', subject).table).toMatchObject(moved);
   });
 });
