@@ -1,7 +1,8 @@
 import { isStowageError, StowageError } from '../errors.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import type { Output } from './ui/output.ts';
-import { Progress } from './ui/progress.ts';
+import { ProgressLine, type ProgressStream } from './ui/progress.ts';
+import type { LongWork } from './ui/progress-line.ts';
 import { WaitingNotice } from './waiting-notice.ts';
 
 /** The options of every command. */
@@ -24,16 +25,22 @@ export class Invocation {
   readonly #notes: (text: string) => void;
   /** Is told of the calls that wait for a storage. */
   readonly waiting: WaitingNotice = new WaitingNotice((text) => this.note(text));
-  readonly #progress = new Progress();
+  readonly #progress: ProgressLine;
 
   constructor(
     options: CommonOptions,
-    { output, signal, note }: { output: Output; signal: AbortSignal; note: (text: string) => void },
+    {
+      output,
+      signal,
+      note,
+      stderr,
+    }: { output: Output; signal: AbortSignal; note: (text: string) => void; stderr: ProgressStream },
   ) {
     this.options = options;
     this.output = output;
     this.signal = signal;
     this.#notes = note;
+    this.#progress = new ProgressLine(stderr, { json: options.json === true, color: options.color });
   }
 
   get json(): boolean {
@@ -45,15 +52,15 @@ export class Invocation {
     if (!this.json) this.#notes(text);
   }
 
-  /** Tells on a terminal how far the command has come. `text` is asked for only if it is shown. */
-  progress(text: () => string): void {
-    this.#progress.update(text);
+  /** Tells on a terminal how far the command has come. `work` is asked for only if it is shown. */
+  progress(work: () => LongWork): void {
+    this.#progress.update(work);
   }
 
   /** Nothing more comes of the command but its errors. */
   end(): void {
     this.waiting.end();
-    this.#progress.clear();
+    this.#progress.end();
   }
 
   /** Something could not be read, and what else was asked for is shown all the same. */

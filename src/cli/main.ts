@@ -1,13 +1,17 @@
 #!/usr/bin/env node
 import { outputFailed } from './files/write-errors.ts';
 import { askedFor, type End, exitCodeOfEnd, runCli } from './run-cli.ts';
+import { clearProgress } from './ui/progress.ts';
 
 const ending = new AbortController();
 const argv = process.argv.slice(2);
 
 function endBy(end: End): void {
   // A second signal does not wait.
-  if (ending.signal.aborted) process.exit(exitCodeOfEnd(end));
+  if (ending.signal.aborted) {
+    clearProgress();
+    process.exit(exitCodeOfEnd(end));
+  }
   ending.abort(end);
 }
 

@@ -42,7 +42,7 @@ export async function runCli(
       clearProgress();
       note(text, stderr);
     };
-    const invocation = new Invocation(options, { output, signal, note: remark });
+    const invocation = new Invocation(options, { output, signal, note: remark, stderr });
     try {
       await work(invocation);
     } finally {

@@ -9,7 +9,7 @@ import type { DataStoreStorage } from '../storage/contract.ts';
 import { formatStorePath, type StorePath } from '../views/paths.ts';
 import type { StoreView } from '../views/store-view.ts';
 import type { Invocation } from './invocation.ts';
-import { formatCount } from './ui/sizes.ts';
+import { workOnItems } from './ui/progress-line.ts';
 
 /** A store that a command works on. */
 export interface OpenStore extends StoreView {
@@ -129,12 +129,7 @@ async function openFor<T>(invocation: Invocation, work: (store: OpenStore) => Pr
       content,
       signal: invocation.signal,
       unreadable: (error) => invocation.failed(error),
-      progress: (noun, read, total) =>
-        invocation.progress(() =>
-          total === undefined
-            ? `read ${formatCount(read)} ${noun}`
-            : `reading ${formatCount(read)} of ${formatCount(total)} ${noun}`,
-        ),
+      progress: (noun, read, total) => invocation.progress(() => workOnItems('reading', read, total, noun)),
       flow: async (flowName) => {
         const { FlowDataStore } = await import('../flow-data-store.ts');
         const flow = await FlowDataStore.openAround({ flowName, storage }, { home: address, decorate });

@@ -42,7 +42,7 @@ async function meant(flow: string, run: string): Promise<string | undefined> {
   const output = new Output(process.stdout, new AbortController().signal, { color: false });
   const invocation = new Invocation(
     { color: false },
-    { output, signal: new AbortController().signal, note: () => {} },
+    { output, signal: new AbortController().signal, note: () => {}, stderr: process.stderr },
   );
   try {
     return (await meantPath(invocation, { storage }, { flow, run })).run;

@@ -26,7 +26,7 @@ function inTerminal(
   });
   // Lines of progress, which a busy machine shows, are gone once the next one comes.
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  const screen = stdout.replaceAll('\r\n', '\n').replace(/\r\x1b\[K(?:[^\r\n]*\r\x1b\[K)*/g, '');
+  const screen = stdout.replaceAll('\r\n', '\n').replace(/\r[^\r\n]*\x1b\[K/g, '');
   return { screen, code: status };
 }
 

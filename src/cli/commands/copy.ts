@@ -7,6 +7,7 @@ import { EXIT } from '../exit-codes.ts';
 import type { Invocation } from '../invocation.ts';
 import { tellDamage, withHint } from '../store.ts';
 import { parseStorePath, pathArgument } from '../store-path.ts';
+import { type LongWork, workOnBytes } from '../ui/progress-line.ts';
 import { countOf, formatBytes, formatCount } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 
@@ -43,7 +44,7 @@ export const copy: CommandDeclaration = {
     const { copyDecorated } = await import('../../maintenance/copy-store.ts');
     const { watched } = await import('../watched-storage.ts');
     tellDamage(invocation);
-    const onProgress = (at: CopyProgress): void => invocation.progress(() => progressText(at));
+    const onProgress = (at: CopyProgress): void => invocation.progress(() => workOf(at));
     const copyAt = ({ flow: flowName, run: runId }: StorePath): Promise<CopyResult> =>
       copyDecorated({ from, to, flowName, runId, concurrency, dryRun, signal, onProgress }, (storage) =>
         watched(storage, invocation.waiting),
@@ -80,16 +81,16 @@ function parseConcurrency(text: string): number {
   throw usageError(`--concurrency is a number from 1 to 9999, not ${JSON.stringify(text)}.`);
 }
 
-function progressText({
-  runsDone,
-  runs,
-  attemptsDone,
-  attempts,
-  bytesRead,
-  bytesWritten,
-}: CopyProgress): string {
-  const done = `${formatCount(runsDone)} of ${countOf(runs, 'run')}, ${formatCount(attemptsDone)} of ${countOf(attempts, 'attempt')}`;
-  return `${done}; read ${formatBytes(bytesRead)}, wrote ${formatBytes(bytesWritten)}`;
+/** How many attempts there are shows as they are copied; how many runs, before. */
+function workOf({ runsDone, runs, itemsDone, bytesWritten, ...bytes }: CopyProgress): LongWork {
+  const { facts } = workOnBytes('', { ...bytes, bytesTotal: undefined });
+  const attempts = countOf(itemsDone, 'attempt');
+  const ofRuns = runs > 1 ? [`${formatCount(runsDone)} of ${countOf(runs, 'run')}`] : [];
+  return {
+    title: 'copying',
+    share: runs > 1 ? runsDone / runs : undefined,
+    facts: [...ofRuns, ...facts, attempts, `wrote ${formatBytes(bytesWritten)}`],
+  };
 }
 
 async function report(invocation: Invocation, result: CopyResult): Promise<void> {

@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { countPieces, type Progress } from '../../async/progress.ts';
 import type { Metadata } from '../../attempts/metadata-parts.ts';
 import { printable } from '../../codec/printable-text.ts';
 import type { LeftBehind } from '../../content/writing/unnamed-objects.ts';
@@ -14,7 +15,8 @@ import type { InputArgument } from '../put-arguments.ts';
 import { type OpenStore, withStore, withStoreToWrite } from '../store.ts';
 import { parseStorePath, pathArgument } from '../store-path.ts';
 import { nameCell, storedText } from '../ui/cells.ts';
-import { countOf, formatBytes, formatPercent } from '../ui/sizes.ts';
+import { workOnBytes } from '../ui/progress-line.ts';
+import { countOf, formatBytes } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 
 interface PutOptions {
@@ -150,7 +152,11 @@ async function save(
   try {
     if (Object.keys(metadata).length > 0) await task.saveMetadata(metadata, { signal });
     if (form === 'bytes') await saveStreams(invocation, task, inputs);
-    else await task.saveArtifacts(new Map(inputs.map(({ name, value }) => [name, value])), { signal });
+    else {
+      const values = new Map(inputs.map(({ name, value }) => [name, value]));
+      const title = inputs.map(({ name }) => name).join(', ');
+      await task.saveArtifacts(values, { signal, onProgress: (at) => showBytes(invocation, title, at) });
+    }
     await task.done({ signal });
     return task.attempt;
   } catch (error) {
@@ -176,27 +182,32 @@ async function saveStreams(
   subscribe('stowage:left-behind', tell);
   try {
     for (const { name, file, bytes: total } of inputs) {
-      const counted = async function* (): AsyncGenerator<Uint8Array> {
-        let read = 0;
-        for await (const piece of streamInput(file, { signal })) {
-          read += piece.length;
-          // What is typed is on the terminal already.
-          if (!isTyped(file)) invocation.progress(() => `${name}: ${progressText(read, total)}`);
-          yield piece;
-        }
+      const read = (): AsyncGenerator<Uint8Array> => streamInput(file, { signal });
+      const show = (title: string): ((at: Progress) => void) => {
+        return (at) => showBytes(invocation, title, at);
       };
+      if (isTyped(file))
+        await task.saveArtifactStream(name, read(), { signal }); // it is on the terminal already
       // What is no file, such as a pipe, can be read but once.
-      if (total === undefined) await task.saveArtifactStream(name, counted(), { signal });
-      else await task.saveArtifactFile(name, counted, { signal });
+      else if (total === undefined)
+        await task.saveArtifactStream(name, countPieces(read(), show(name), 'put', undefined), { signal });
+      else {
+        let isFirst = true;
+        const readTwice = (): AsyncGenerator<Uint8Array> => {
+          if (!isFirst) return read();
+          isFirst = false;
+          return countPieces(read(), show(`checking ${name}`), 'put', total);
+        };
+        await task.saveArtifactFile(name, readTwice, { signal, onProgress: show(name) });
+      }
     }
   } finally {
     unsubscribe('stowage:left-behind', tell);
   }
 }
 
-function progressText(read: number, total: number | undefined): string {
-  if (total === undefined || total < read) return formatBytes(read);
-  return `${formatBytes(read)} of ${formatBytes(total)} (${formatPercent(read, total)})`;
+function showBytes(invocation: Invocation, title: string, at: Progress): void {
+  invocation.progress(() => workOnBytes(title, at));
 }
 
 async function fail(invocation: Invocation, task: OpenTaskDataStore, error: unknown): Promise<void> {

@@ -5,7 +5,7 @@ import { type RunView, readRun } from '../../views/runs.ts';
 import type { StoreView } from '../../views/store-view.ts';
 import type { Invocation } from '../invocation.ts';
 import type { OpenStore } from '../store.ts';
-import { countOf, formatCount } from '../ui/sizes.ts';
+import { workOnItems } from '../ui/progress-line.ts';
 import { Explainer, type ExplainLimits } from './explain.ts';
 import { reusedTasks } from './reused-tasks.ts';
 import { type ArtifactDiff, diffJson, diffTasks, isDifferent, sideOf, type TaskDiff } from './task-diff.ts';
@@ -136,7 +136,7 @@ export async function explainAll(
     const explainer = new Explainer(store, task, limits);
     for (const artifact of changedIn(task)) {
       if (count === most) return total - count;
-      invocation.progress(() => `comparing ${formatCount(count)} of ${countOf(total, 'artifact')}`);
+      invocation.progress(() => workOnItems('comparing', count, total, 'artifacts'));
       const how = await explainer.explain(artifact);
       if (how) artifact.how = how;
       count += 1;

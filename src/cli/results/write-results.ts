@@ -5,6 +5,7 @@ import { formatStorePath, type Reaching } from '../../views/paths.ts';
 import type { Invocation } from '../invocation.ts';
 import type { OpenStore } from '../store.ts';
 import type { Sink } from '../ui/output.ts';
+import { workOnItems } from '../ui/progress-line.ts';
 import { countOf, formatBytes, formatCount } from '../ui/sizes.ts';
 import { writeCsv } from '../values/csv.ts';
 import { ValueJson } from '../values/value-json.ts';
@@ -62,9 +63,7 @@ async function writeTable(
     const isMissing = choice.names.some((name) => !reader.seen.has(name));
     if (table.rowCount === 0 || isMissing) return table.rowCount;
     const onRow = (rows: number): void =>
-      invocation.progress(
-        () => `${formatStorePath(path)}: ${formatCount(rows)} of ${countOf(table.rowCount, 'row')}`,
-      );
+      invocation.progress(() => workOnItems(formatStorePath(path), rows, table.rowCount, 'rows'));
     await writeCsv(table.tabular(), sink, { signal: invocation.signal, onRow });
     return table.rowCount;
   } finally {

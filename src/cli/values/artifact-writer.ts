@@ -1,8 +1,10 @@
+import type { Progress, ProgressOptions } from '../../async/progress.ts';
 import type { ArtifactInfo, TaskDataStore } from '../../flow/task-data-store.ts';
+import type { CallOptions } from '../../storage/contract.ts';
 import { CliError } from '../cli-error.ts';
 import type { Invocation } from '../invocation.ts';
 import type { Sink } from '../ui/output.ts';
-import { countOf, formatBytes, formatCount, formatPercent } from '../ui/sizes.ts';
+import { workOnBytes, workOnItems } from '../ui/progress-line.ts';
 import { writeCsv } from './csv.ts';
 import { toTabular } from './tabular-value.ts';
 import { ValueJson } from './value-json.ts';
@@ -37,10 +39,16 @@ export async function writeArtifact(
 ): Promise<void> {
   if (form === 'bytes') return writeBytes(context, name, sink);
   if (form === 'text') return writeText(context, name, sink);
-  const value = await context.task.get(name, { signal: context.invocation.signal });
+  const value = await context.task.get(name, loading(context.invocation, name));
   if (form === 'csv') return writeTable(context, name, value, sink);
   for (const piece of new ValueJson().pieces(value)) await sink.write(piece);
   await sink.write('\n');
+}
+
+/** Options of loading an artifact for a command, which shows how far that is. */
+function loading(invocation: WriteContext['invocation'], name: string): CallOptions & ProgressOptions {
+  const onProgress = (at: Progress): void => invocation.progress(() => workOnBytes(name, at));
+  return { signal: invocation.signal, onProgress };
 }
 
 async function writeBytes(
@@ -49,15 +57,9 @@ async function writeBytes(
   sink: Sink,
   check: (piece: Uint8Array) => void = () => {},
 ): Promise<void> {
-  const { bytes: total } = task.info(name);
-  let written = 0;
-  for await (const piece of task.streamArtifact(name, { signal: invocation.signal })) {
+  for await (const piece of task.streamArtifact(name, loading(invocation, name))) {
     check(piece);
     await sink.write(piece);
-    written += piece.length;
-    invocation.progress(
-      () => `${name}: ${formatBytes(written)} of ${formatBytes(total)} (${formatPercent(written, total)})`,
-    );
   }
 }
 
@@ -70,7 +72,7 @@ async function writeText(context: WriteContext, name: string, sink: Sink): Promi
     await writeBytes(context, name, sink, (piece) => utf8.push(piece));
     return utf8.end();
   }
-  const value = await context.task.get(name, { signal: context.invocation.signal });
+  const value = await context.task.get(name, loading(context.invocation, name));
   if (typeof value !== 'string') throw noText(name, `a value of type ${info.type}`, 'json');
   await sink.write(value); // one that UTF-8 cannot hold
 }
@@ -84,7 +86,7 @@ async function writeTable(
   const table = toTabular(value);
   if (typeof table === 'string') throw noTable(name, table);
   const onRow = (rows: number): void =>
-    invocation.progress(() => `${name}: ${formatCount(rows)} of ${countOf(table.rowCount, 'row')}`);
+    invocation.progress(() => workOnItems(name, rows, table.rowCount, 'rows'));
   await writeCsv(table, sink, { signal: invocation.signal, onRow });
 }
 
