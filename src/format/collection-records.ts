@@ -1,6 +1,8 @@
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
-import { type ContentRef, readContentRefs } from './content-ref.ts';
+import { isPackName, isPlainName, parseCopyName } from './content-names.ts';
+import { type ContentRef, HERE, readContentRefs } from './content-ref.ts';
+import { isPlaceId } from './place-records.ts';
 import { encodeRecord } from './record.ts';
 import { readObjects, readOneOf, readRecord, readString } from './record-fields.ts';
 import { SESSION_PATTERN, type SessionId } from './session-id.ts';
@@ -25,9 +27,19 @@ const HIGHEST_VERSION = 999_999_999_999;
 const versionRegExp = /^gc\/(\d{12})$/;
 const listRegExp = new RegExp(`^${COLLECTION_LISTS}${SESSION_PATTERN}/\\d{8}$`);
 
-/** Versions count down, so that a LIST of one name finds the newest. */
+/**
+ * Versions count down, so that a LIST of one name finds the newest.
+ *
+ * @throws StowageError `RECORD_DAMAGED` beyond the highest version, which no collector comes to
+ */
 export function collectionVersionName(version: number): string {
+  if (version > HIGHEST_VERSION) throw damagedVersion(`gc/ at version ${version}`);
   return `gc/${String(HIGHEST_VERSION - version).padStart(12, '0')}`;
+}
+
+/** Tells whether a name is that of a list. */
+export function isCollectionList(name: string): boolean {
+  return listRegExp.test(name);
 }
 
 /** The version that a name tells; `undefined` of any other name. */
@@ -50,7 +62,7 @@ export function decodeCollectionVersion(
   return {
     version,
     state: readOneOf(record, 'state', what, ['idle', 'proposed', 'final']),
-    condemned: readContentRefs(record.condemned, what),
+    condemned: readCondemned(record.condemned, what),
     lists: readObjects(record, 'lists', what).map((list) => {
       const name = readString(list, 'name', what);
       if (!listRegExp.test(name)) throw damagedVersion(what);
@@ -66,7 +78,20 @@ export function encodeCollectionList(entries: readonly ContentRef[]): Uint8Array
 /** Reads a list whose bytes have `digest`; throws `RECORD_DAMAGED`, naming `what`. */
 export function decodeCollectionList(bytes: Uint8Array, what: string, digest: string): ContentRef[] {
   if (digestHex(bytes) !== digest) throw damagedVersion(what);
-  return readContentRefs(readRecord(bytes, what, 'gc-list').entries, what);
+  return readCondemned(readRecord(bytes, what, 'gc-list').entries, what);
+}
+
+/** What is deleted by name is content, whatever a log says. */
+function readCondemned(value: unknown, what: string): ContentRef[] {
+  const entries = readContentRefs(value, what);
+  for (const { place, kind, name } of entries) {
+    const isName =
+      kind === 'copy'
+        ? parseCopyName(name) !== undefined
+        : (kind === 'pack' && isPackName(name)) || (kind === 'plain' && isPlainName(name));
+    if (!isName || (place !== HERE && !isPlaceId(place))) throw damagedVersion(what);
+  }
+  return entries;
 }
 
 /** No writer can tell what is condemned by a log that it cannot read. */

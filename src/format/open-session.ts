@@ -10,12 +10,14 @@ import {
   readRecord,
   readString,
 } from './record-fields.ts';
-import { isSessionId, padSequence, type SessionId } from './session-id.ts';
+import { isSessionId, padSequence, SESSION_PATTERN, type SessionId } from './session-id.ts';
 
 /** The most bytes that a beat may have. */
 export const MAX_BEAT_BYTES: number = 64 * 1024;
 /** The most waits that a beat names. */
 export const MAX_BEAT_WAITS = 64;
+
+const pinsRegExp = new RegExp(`^pins/(${SESSION_PATTERN})/\\d{8}\\.json$`);
 
 /** A call that waits for a lease of somebody else, as the beat of the lease tells it under which the call was made. */
 export interface BeatWait {
@@ -34,6 +36,11 @@ export interface BeatWait {
 /** The name of the `sequence`-th record, from 0, of what an open session relies on beyond the pins of its attempt.json. */
 export function pinsName(session: SessionId, sequence: number): string {
   return `pins/${session}/${padSequence(sequence)}.json`;
+}
+
+/** The session whose pins lie under a name; `undefined` where it is none of a record of pins. */
+export function sessionOfPins(name: string): string | undefined {
+  return pinsRegExp.exec(name)?.[1];
 }
 
 export function encodePins(session: SessionId, entries: readonly ContentRef[]): Uint8Array {

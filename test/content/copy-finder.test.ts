@@ -267,7 +267,7 @@ describe('what the newest version condemns', () => {
   test('condemned at another place, the name means nothing here', async () => {
     const storage = new MemoryStorage();
     const [first] = await freshStore(storage).saveBlobs([SMALL]);
-    const condemned = [{ place: 'elsewhere', kind: 'copy', name: first?.copy as string } as const];
+    const condemned = [{ place: 'e'.repeat(32), kind: 'copy', name: first?.copy as string } as const];
     const record = { version: 1, state: 'final', session: newSessionId(), condemned, lists: [] } as const;
     await storage.create(collectionVersionName(1), encodeCollectionVersion(record));
     const [second] = await freshStore(storage).saveBlobs([SMALL]);

@@ -1,6 +1,8 @@
 import type { ContentStore } from '../../content/content-store.ts';
 import { throwIfAborted } from '../../errors.ts';
 import type { ContentRef } from '../../format/content-ref.ts';
+import { sessionOfPins } from '../../format/open-session.ts';
+import { isSessionId } from '../../format/session-id.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { type CollectionResult, type KindCounts, resultOf, type Tally } from './collection-result.ts';
 import { CollectorLog, type LogVersion, SupersededError } from './collector-log.ts';
@@ -175,8 +177,8 @@ class Collection {
     }
     const unshared = await this.#deleteUnshared(deadValues, orphans);
     const { storage } = this.#content;
-    const pins = await deletePlainly(storage, this.#ofClosed('pins/', marks), this.#call);
-    const beats = await deletePlainly(storage, this.#ofClosed('beats/', marks), this.#call);
+    const pins = await deletePlainly(storage, this.#ofClosed('pins/', sessionOfPins, marks), this.#call);
+    const beats = await deletePlainly(storage, this.#ofClosed('beats/', sessionOfBeat, marks), this.#call);
     const { idle, lists } = await this.#idle(version, deletion);
     return resultOf('collected', idle.version, tally, {
       spared,
@@ -299,18 +301,22 @@ class Collection {
     if (!proposed.isEmpty || !unowned.isEmpty) return true;
     // Whoever opened it may have died: the store's clock, which decides, is told by the proposal.
     if ((this.#options.nowMs ?? Date.now()) - oldestOpenMs >= SILENT_AFTER_MS) return true;
-    for await (const _name of this.#ofClosed('pins/', [first])) return true;
+    for await (const _name of this.#ofClosed('pins/', sessionOfPins, [first])) return true;
     return false;
   }
 
   /** Names of sessions whose DONE this collector saw. */
-  async *#ofClosed(prefix: 'pins/' | 'beats/', marks: readonly Marks[]): AsyncGenerator<string, void> {
+  async *#ofClosed(
+    prefix: string,
+    sessionOf: (name: string) => string | undefined,
+    marks: readonly Marks[],
+  ): AsyncGenerator<string, void> {
     const closed = new Cursor(allOf(marks, 'closed'));
     try {
       for await (const page of this.#content.storage.list({ prefix, ...this.#call })) {
         for (const { name } of page.objects) {
-          const [session = ''] = name.slice(prefix.length).split('/');
-          if (closed.has(session)) yield name;
+          const session = sessionOf(name);
+          if (session !== undefined && closed.has(session)) yield name;
         }
       }
     } finally {
@@ -369,6 +375,11 @@ function* namesAt(place: string, lines: SortedLines): Generator<string, void> {
     const [at, name] = line.split('\t');
     if (at === place && name !== undefined) yield name;
   }
+}
+
+function sessionOfBeat(name: string): string | undefined {
+  const [, session = '', ...more] = name.split('/');
+  return more.length === 0 && isSessionId(session) ? session : undefined;
 }
 
 function* filtered(lines: Iterable<string>, wanted: (line: string) => boolean): Generator<string, void> {

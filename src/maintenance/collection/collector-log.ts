@@ -10,6 +10,7 @@ import {
   decodeCollectionVersion,
   encodeCollectionList,
   encodeCollectionVersion,
+  isCollectionList,
   MAX_COLLECTION_BYTES,
 } from '../../format/collection-records.ts';
 import type { ContentRef } from '../../format/content-ref.ts';
@@ -126,10 +127,10 @@ export class CollectorLog {
     throw damagedVersion(this.#storage.uri(name));
   }
 
-  /** The names of all lists, whoever wrote them. */
+  /** The names of all lists, whichever collector wrote them. */
   async *listNames(): AsyncGenerator<string, void> {
     for await (const page of this.#storage.list({ prefix: COLLECTION_LISTS, ...this.#options })) {
-      for (const { name } of page.objects) yield name;
+      for (const { name } of page.objects) if (isCollectionList(name)) yield name;
     }
   }
 

@@ -150,18 +150,19 @@ export class ObjectMarker {
     return `${session}\t${kind}\t${name}`;
   }
 
-  /** The names below a prefix, without marks of damage; those of them that mark nothing are noted. */
+  /** The names of objects below a prefix. Marks of damage that mark nothing are noted; names that nobody here gives are let be. */
   async *#names(prefix: string): AsyncGenerator<string, void> {
     let last: string | undefined;
     for await (const page of this.#place.storage.list({ prefix, signal: this.#options.signal })) {
       for (const { name } of page.objects) {
+        const isOwn = isObjectName(name);
         // A plain object may be named like a mark.
-        if (isDamagedMark(name) && !isPlainName(name)) {
-          if (last === undefined || damagedMarkOf(last) !== name)
-            this.#found.orphans.add(`${this.#place.id}\t${name}`);
-          continue;
+        if (isDamagedMark(name)) {
+          if (last !== undefined && damagedMarkOf(last) === name) continue;
+          const isOrphan = !isOwn && isObjectName(name.slice(0, -damagedMarkOf('').length));
+          if (isOrphan) this.#found.orphans.add(`${this.#place.id}\t${name}`);
         }
-        if (isDamagedMark(name) && last !== undefined && damagedMarkOf(last) === name) continue;
+        if (!isOwn) continue;
         last = name;
         yield name;
       }
@@ -193,4 +194,8 @@ export class ObjectMarker {
     }
     if (failure && !isReadable) throw failure;
   }
+}
+
+function isObjectName(name: string): boolean {
+  return parseCopyName(name) !== undefined || isPackName(name) || isPlainName(name);
 }

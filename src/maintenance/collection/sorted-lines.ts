@@ -1,6 +1,7 @@
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { StowageError } from '../../errors.ts';
 import { compareNames } from '../../storage/name-order.ts';
 import { linesOf } from '../../streams/file-lines.ts';
 
@@ -106,17 +107,24 @@ export function union(...sets: readonly SortedLines[]): Generator<string, void> 
   return merged(sets.map((set) => set.sorted()));
 }
 
-/** Tells of one line after the other, asked for in ascending order, whether it is among sorted lines. */
+/**
+ * Tells of one line after the other, asked for in ascending order, whether it is among sorted lines. Who asks goes by a listing, and would
+ * take for dead what that lists too late.
+ */
 export class Cursor {
   readonly #lines: Iterator<string>;
   #line: string | undefined;
+  #asked = '';
 
   constructor(lines: Iterable<string>) {
     this.#lines = lines[Symbol.iterator]();
     this.#next();
   }
 
+  /** @throws StowageError `STORAGE_FAILED` where lines are asked for out of order */
   has(line: string): boolean {
+    if (compareNames(line, this.#asked) < 0) throw outOfOrder(line, this.#asked);
+    this.#asked = line;
     while (this.#line !== undefined && compareNames(this.#line, line) < 0) this.#next();
     return this.#line === line;
   }
@@ -130,6 +138,15 @@ export class Cursor {
     const next = this.#lines.next();
     this.#line = next.done ? undefined : next.value;
   }
+}
+
+function outOfOrder(line: string, before: string): StowageError {
+  const [name, last] = [line, before].map((text) => text.split('\t').at(-1) ?? '');
+  return new StowageError(
+    'STORAGE_FAILED',
+    `The storage listed ${name} behind ${last}, which is not the order of names. Nothing more is deleted, since what is listed too late would be taken for dead.`,
+    { details: { name, last } },
+  );
 }
 
 function* merged(sources: readonly Iterator<string>[]): Generator<string, void> {
