@@ -12,6 +12,7 @@ import { ContentStore } from './content/content-store.ts';
 import type { ListedPlace } from './content/places/places.ts';
 import { checkRawDataPath, type RawDataPathOptions } from './content/places/raw-data-path.ts';
 import type { ReadOptions } from './content/reading/content-reader.ts';
+import { loadMany } from './content/reading/load-many.ts';
 import type { StoredPlain } from './content/writing/content-writer.ts';
 import type { StoreOptions } from './content/writing/large-content.ts';
 import { invalidArgument } from './errors.ts';
@@ -135,8 +136,9 @@ export class ContentAddressedStore extends ContentStore implements AsyncDisposab
   }
 
   /**
-   * Loads contents, one after the other, verified: by what saving them returned, or by their keys alone, which finds what lies in
-   * the store itself, not what a `rawDataPath` sent elsewhere.
+   * Loads contents, verified, and yields them in order: by what saving them returned, or by their keys alone, which finds what lies in
+   * the store itself, not what a `rawDataPath` sent elsewhere. Keys are taken ahead, and loaded side by side: up to 32, and 32 MiB of
+   * content. A failure is thrown in its turn.
    */
   async *loadBlobs(
     keys: Iterable<ContentKey | ContentAddress> | AsyncIterable<ContentKey | ContentAddress>,
@@ -148,12 +150,7 @@ export class ContentAddressedStore extends ContentStore implements AsyncDisposab
     progress?.expect(workOf(keys, (key) => (typeof key === 'object' ? key?.bytes : undefined)));
     try {
       await this.prepareToRead({ signal });
-      for await (const item of itemsOf(keys, { signal })) {
-        const address = addressOf(item);
-        const blob = await this.reader.load(address, { signal, progress });
-        progress?.itemDone();
-        yield { key: address.key, blob };
-      }
+      yield* loadMany(this.reader, (own) => addressesOf(keys, own), { signal, progress });
       progress?.succeed();
     } finally {
       progress?.stop();
@@ -262,6 +259,13 @@ function addressOf(content: unknown): ContentAddress {
   throw invalidArgument(
     `${JSON.stringify(isAddress ? content.key : content)} is no key; a key is 64 hexadecimal digits.`,
   );
+}
+
+async function* addressesOf(
+  items: Iterable<ContentKey | ContentAddress> | AsyncIterable<ContentKey | ContentAddress>,
+  options: CallOptions,
+): AsyncGenerator<ContentAddress> {
+  for await (const item of itemsOf(items, options)) yield addressOf(item);
 }
 
 /** Asynchronous ones end when they are aborted, even while they wait for the next item. */

@@ -63,6 +63,11 @@ export class ContentReader {
     this.#readerAt = readerAt;
   }
 
+  /** True where {@link load} asks a cache before the store. */
+  get hasCache(): boolean {
+    return this.#cache !== undefined;
+  }
+
   /** Has {@link load} ask this cache before the store from now on. */
   useCache(cache: GuardedCache | undefined): void {
     this.#cache = cache;
@@ -75,10 +80,30 @@ export class ContentReader {
    * @throws StowageError `CONTENT_NOT_FOUND`, `CONTENT_DAMAGED` where no copy is whole, `CONTENT_TOO_LARGE` beyond what one buffer
    * holds; `PLACE_NOT_FOUND`, `PLACE_UNREACHABLE` and `PLACE_NOT_OURS` for what lies elsewhere.
    */
-  async load(address: ContentAddress, { progress, ...options }: LoadOptions = {}): Promise<Uint8Array> {
+  async load(address: ContentAddress, options: LoadOptions = {}): Promise<Uint8Array> {
+    return (await this.#fromCache(address, options)) ?? this.#loadStored(address, options);
+  }
+
+  /**
+   * Loads a content of which the length is not known, if it is small, or in the cache. Resolves to its address, with a copy where there is
+   * one, of all others: one LIST in any case, two of what is not small.
+   */
+  async loadSmall(address: ContentAddress, options: LoadOptions): Promise<Uint8Array | ContentAddress> {
     const cached = await this.#fromCache(address, options);
-    progress?.add(cached?.length ?? 0);
     if (cached) return cached;
+    const found = await this.#locate(address, options);
+    return found.copy?.startsWith('data/') ? this.#loadStored(found, options) : found;
+  }
+
+  async #locate(address: ContentAddress, { signal }: CallOptions): Promise<ContentAddress> {
+    const { place = HERE } = address;
+    if (place !== this.#place) return (await this.#readerAt(place, { signal })).#locate(address, { signal });
+    const copy = await new CopyCandidates(this.#storage, address, { signal }).next();
+    return copy === undefined ? address : { ...address, copy };
+  }
+
+  async #loadStored(address: ContentAddress, { progress, signal }: LoadOptions): Promise<Uint8Array> {
+    const options = { signal };
     let gathered: Uint8Array | undefined;
     const pieces: Uint8Array[] = [];
     let length = 0;
@@ -152,11 +177,17 @@ export class ContentReader {
     }
   }
 
-  async #fromCache(address: ContentAddress, options: CallOptions): Promise<Uint8Array | undefined> {
+  async #fromCache(
+    address: ContentAddress,
+    { progress, ...options }: LoadOptions,
+  ): Promise<Uint8Array | undefined> {
+    if (!this.#cache) return undefined;
     const { key, bytes } = address;
     const verify = async (found: Uint8Array): Promise<Uint8Array | undefined> =>
       (await isContent(found, address, options)) ? found : undefined;
-    return this.#cache?.get({ key, bytes, verify }, options);
+    const cached = await this.#cache.get({ key, bytes, verify }, options);
+    progress?.add(cached?.length ?? 0);
+    return cached;
   }
 
   /**

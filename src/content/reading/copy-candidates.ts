@@ -1,4 +1,4 @@
-import { type CopyFolder, parseCopyName } from '../../format/content-names.ts';
+import { type CopyFolder, folderFor, parseCopyName } from '../../format/content-names.ts';
 import type { ContentAddress } from '../../format/stored-content.ts';
 import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
 import { listCopies } from '../copies.ts';
@@ -15,8 +15,10 @@ export class CopyCandidates {
   readonly #options: CallOptions;
   readonly #marked = new Set<string>();
   #names: string[];
-  #listed = 0;
-  /** The last listing showed copies that were not known. */
+  #listings = 1;
+  /** What is left of the listing; the second folder is listed only where the first has no copy that is not marked. */
+  #unlisted: CopyFolder[];
+  /** The listing showed copies that were not known. */
   #hasShown = false;
   /** Names that failed where the reading stands now. */
   #failed = new Set<string>();
@@ -25,6 +27,7 @@ export class CopyCandidates {
     this.#storage = storage;
     this.#address = address;
     this.#options = options;
+    this.#unlisted = foldersOf(address);
     // The name of anything else is not looked at: it would be found damaged, and marked.
     const isCopyOfKey = address.copy !== undefined && parseCopyName(address.copy)?.key === address.key;
     this.#names = isCopyOfKey ? [address.copy as string] : [];
@@ -41,36 +44,47 @@ export class CopyCandidates {
   }
 
   async next(): Promise<string | undefined> {
-    const untried = this.#untried();
-    if (untried !== undefined || this.#listed === LISTINGS) return untried;
-    if (this.#listed > 0 && !this.#hasShown) return undefined;
-    await this.#list();
-    return this.#untried();
+    for (;;) {
+      const name = this.#untried();
+      const isMarked = name !== undefined && this.#marked.has(name);
+      const folder = name === undefined || isMarked ? this.#folderToList(isMarked) : undefined;
+      if (folder === undefined) {
+        if (name !== undefined) this.#failed.add(name);
+        return name;
+      }
+      await this.#list(folder);
+    }
   }
 
   #untried(): string | undefined {
-    const name = this.#names.find((candidate) => !this.#failed.has(candidate));
-    if (name !== undefined) this.#failed.add(name);
-    return name;
+    return this.#names.find((candidate) => !this.#failed.has(candidate));
   }
 
-  async #list(): Promise<void> {
-    this.#listed += 1;
-    const first: CopyFolder = this.#address.copy?.startsWith('manifests/') ? 'manifests' : 'data';
-    const copies = [
-      ...(await listCopies(this.#storage, first, this.#address.key, this.#options)),
-      ...(await listCopies(
-        this.#storage,
-        first === 'data' ? 'manifests' : 'data',
-        this.#address.key,
-        this.#options,
-      )),
-    ];
+  /** The folder of the current listing, or of another one where none was found whole of what that showed. */
+  #folderToList(isAnyLeft: boolean): CopyFolder | undefined {
+    if (this.#unlisted.length === 0 && !isAnyLeft && this.#hasShown && this.#listings < LISTINGS) {
+      this.#listings += 1;
+      this.#hasShown = false;
+      this.#unlisted = foldersOf(this.#address);
+    }
+    return this.#unlisted.shift();
+  }
+
+  async #list(folder: CopyFolder): Promise<void> {
+    const copies = await listCopies(this.#storage, folder, this.#address.key, this.#options);
     const known = new Set(this.#names);
     const fresh = copies.filter(({ name }) => !known.has(name));
-    this.#hasShown = fresh.length > 0;
+    if (fresh.length > 0) this.#hasShown = true;
     for (const { name, marked } of copies) if (marked) this.#marked.add(name);
-    const [good, bad] = [fresh.filter(({ marked }) => !marked), fresh.filter(({ marked }) => marked)];
-    this.#names = [...this.#names, ...[...good, ...bad].map(({ name }) => name)].slice(0, MAX_COPIES);
+    // The recorded one stays the first.
+    const isLast = (name: string): boolean => this.#marked.has(name) && name !== this.#address.copy;
+    const names = [...this.#names, ...fresh.map(({ name }) => name)];
+    this.#names = [...names.filter((name) => !isLast(name)), ...names.filter(isLast)].slice(0, MAX_COPIES);
   }
+}
+
+/** The folder where a copy of a content is to be expected comes first. */
+function foldersOf({ copy, bytes = 0 }: ContentAddress): CopyFolder[] {
+  const isLarge = copy === undefined ? folderFor(bytes) === 'manifests' : copy.startsWith('manifests/');
+  return isLarge ? ['manifests', 'data'] : ['data', 'manifests'];
 }
