@@ -5,3 +5,12 @@ import { cleanUp } from './cleanups.ts';
 import './equal-bytes.ts';
 
 afterEach(cleanUp);
+
+// Many tests do what Stowage warns of. Node.js would print it among the results, where it is nobody's to read; the events stay.
+const print = process.listeners('warning').find(({ name }) => name === 'onWarning');
+if (print) {
+  process.off('warning', print);
+  process.on('warning', (warning) => {
+    if (warning.name !== 'StowageWarning') print(warning);
+  });
+}
