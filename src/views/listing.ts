@@ -13,6 +13,7 @@ import {
   type ShownStatus,
   type TaskView,
 } from './attempts.ts';
+import { artifactsWithCodecs } from './codecs.ts';
 import { childrenOf, missing } from './not-found.ts';
 import { formatStorePath, type Reaching, type RunPath, type StorePath } from './paths.ts';
 import { listedRuns, type RunView, selectRuns } from './runs.ts';
@@ -119,8 +120,12 @@ export async function listBelow(
     const [total, more] = [attempts.length, wanted.length - shown.length];
     return { path: at, kind: 'attempts', total, more, entries };
   }
-  const { artifacts } = attempts.find((one) => one.attempt === attempt) as AttemptDetail;
-  const entries = artifacts.slice(0, limit);
+  const detail = attempts.find((one) => one.attempt === attempt) as AttemptDetail;
+  const { artifacts } = detail;
+  const entries = await artifactsWithCodecs(view, first.path, {
+    ...detail,
+    entries: detail.entries?.slice(0, limit) ?? [],
+  });
   return {
     path: at,
     kind: 'artifacts',

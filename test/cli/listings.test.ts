@@ -139,6 +139,8 @@ describe('stowage ls', () => {
       bytes: 300_000,
       storedBytes: expect.any(Number),
       inline: false,
+      storedRatio: expect.closeTo(1, 1),
+      codecs: ['raw'],
     });
   });
 

@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { countPieces, type Progress } from '../../async/progress.ts';
+import type { Progress } from '../../async/progress.ts';
 import type { Metadata } from '../../attempts/metadata-parts.ts';
 import { printable } from '../../codec/printable-text.ts';
 import type { LeftBehind } from '../../content/writing/unnamed-objects.ts';
@@ -172,6 +172,7 @@ async function saveStreams(
 ): Promise<void> {
   const { signal } = invocation;
   const { streamInput } = await import('../files/input-file.ts');
+  const { countPieces } = await import('../../async/progress.ts');
   // What is said to be stored would not be all that lies there.
   const tell = (message: unknown): void => {
     const { names, error } = message as LeftBehind;

@@ -1,4 +1,5 @@
 import { printable } from '../../codec/printable-text.ts';
+import type { StoredCodec } from '../../content/reading/stored-codecs.ts';
 import type { RecordedError } from '../../format/session-files.ts';
 import type { ArtifactView, AttemptSummary } from '../../views/attempts.ts';
 import type { Style } from './paint.ts';
@@ -23,7 +24,8 @@ export const ARTIFACT_COLUMNS: readonly Column[] = [
   { header: 'TYPE', dropOrder: 1, shrinks: true },
   { header: 'SIZE', align: 'right' },
   { header: 'STORED', align: 'right', dropOrder: 2 },
-  { header: 'KEY', dropOrder: 3 },
+  { header: 'CODEC', dropOrder: 3 },
+  { header: 'KEY', dropOrder: 4 },
 ];
 
 export function artifactRow(artifact: ArtifactView): Cell[] {
@@ -31,14 +33,40 @@ export function artifactRow(artifact: ArtifactView): Cell[] {
     nameCell(artifact.name),
     artifact.type,
     formatBytes(artifact.bytes),
-    storedText(artifact),
+    artifact.codecs ? bytesStored(artifact) : storedText(artifact),
+    codecText(artifact),
     { text: shortKey(artifact.key), style: 'dim' },
   ];
 }
 
-/** The stored bytes of an artifact: `inline` for one that is part of the attempt's description. */
-export function storedText({ inline, storedBytes }: ArtifactView): string {
+const CODEC_NAMES: Readonly<Record<StoredCodec, string>> = {
+  raw: 'raw',
+  zstd: 'zstd',
+  'grouped-zstd': 'grouped zstd',
+  plain: 'plain file',
+};
+
+/** The codecs of an artifact's stored bytes, and the part of its size that they take: `zstd, 41 %`; empty where nobody looked. */
+function codecText({ codecs = [], storedRatio }: ArtifactView): string {
+  const names = codecs.map((codec) => CODEC_NAMES[codec]).join(' + ');
+  return [names, ...(names === '' ? [] : gain(storedRatio))].join(', ');
+}
+
+/** The stored bytes of an artifact, `41 MB (41 %)`; `inline` for one that is part of the attempt's description. */
+export function storedText(artifact: ArtifactView): string {
+  const [percent] = gain(artifact.storedRatio);
+  return percent === undefined ? bytesStored(artifact) : `${bytesStored(artifact)} (${percent})`;
+}
+
+function bytesStored({ inline, storedBytes }: ArtifactView): string {
   return inline ? 'inline' : formatBytes(storedBytes);
+}
+
+/** The part of its size that an artifact takes, where it takes less; envelopes make raw content a little longer. */
+function gain(storedRatio: number | null): [percent: string] | [] {
+  const percent = Math.round((storedRatio ?? 1) * 100);
+  if (percent >= 100) return [];
+  return [percent < 1 ? '< 1 %' : `${percent} %`];
 }
 
 /** Shows as many digits of a key as people need. */
