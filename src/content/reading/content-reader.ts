@@ -40,6 +40,8 @@ export interface ReadOptions extends CallOptions {
 export interface LoadOptions extends CallOptions {
   /** Counts the bytes that were read. Default: nobody. */
   progress?: WorkCounter | undefined;
+  /** The cache was asked just now. Default `false`. */
+  isAsked?: boolean | undefined;
 }
 
 /** Finds who reads what lies at another place. */
@@ -80,30 +82,10 @@ export class ContentReader {
    * @throws StowageError `CONTENT_NOT_FOUND`, `CONTENT_DAMAGED` where no copy is whole, `CONTENT_TOO_LARGE` beyond what one buffer
    * holds; `PLACE_NOT_FOUND`, `PLACE_UNREACHABLE` and `PLACE_NOT_OURS` for what lies elsewhere.
    */
-  async load(address: ContentAddress, options: LoadOptions = {}): Promise<Uint8Array> {
-    return (await this.#fromCache(address, options)) ?? this.#loadStored(address, options);
-  }
-
-  /**
-   * Loads a content of which the length is not known, if it is small, or in the cache. Resolves to its address, with a copy where there is
-   * one, of all others: one LIST in any case, two of what is not small.
-   */
-  async loadSmall(address: ContentAddress, options: LoadOptions): Promise<Uint8Array | ContentAddress> {
-    const cached = await this.#fromCache(address, options);
-    if (cached) return cached;
-    const found = await this.#locate(address, options);
-    return found.copy?.startsWith('data/') ? this.#loadStored(found, options) : found;
-  }
-
-  async #locate(address: ContentAddress, { signal }: CallOptions): Promise<ContentAddress> {
-    const { place = HERE } = address;
-    if (place !== this.#place) return (await this.#readerAt(place, { signal })).#locate(address, { signal });
-    const copy = await new CopyCandidates(this.#storage, address, { signal }).next();
-    return copy === undefined ? address : { ...address, copy };
-  }
-
-  async #loadStored(address: ContentAddress, { progress, signal }: LoadOptions): Promise<Uint8Array> {
+  async load(address: ContentAddress, { progress, isAsked, signal }: LoadOptions = {}): Promise<Uint8Array> {
     const options = { signal };
+    const cached = isAsked ? undefined : await this.#fromCache(address, { progress, signal });
+    if (cached) return cached;
     let gathered: Uint8Array | undefined;
     const pieces: Uint8Array[] = [];
     let length = 0;
@@ -123,6 +105,24 @@ export class ContentReader {
     const loaded = gathered ?? (await concat(pieces, length, address));
     await this.#cache?.set(address.key, loaded, options);
     return loaded;
+  }
+
+  /**
+   * Loads a content of which the length is not known, if it is small, or in the cache. Resolves to its address, with a copy where there is
+   * one, of all others: one LIST in any case, two of what is not small.
+   */
+  async loadSmall(address: ContentAddress, options: LoadOptions): Promise<Uint8Array | ContentAddress> {
+    const cached = await this.#fromCache(address, options);
+    if (cached) return cached;
+    const found = await this.#locate(address, options);
+    return found.copy?.startsWith('data/') ? this.load(found, { ...options, isAsked: true }) : found;
+  }
+
+  async #locate(address: ContentAddress, { signal }: CallOptions): Promise<ContentAddress> {
+    const { place = HERE } = address;
+    if (place !== this.#place) return (await this.#readerAt(place, { signal })).#locate(address, { signal });
+    const copy = await new CopyCandidates(this.#storage, address, { signal }).next();
+    return copy === undefined ? address : { ...address, copy };
   }
 
   /**

@@ -43,7 +43,8 @@ export async function* loadMany(
   });
   try {
     for await (const { key, loaded } of loading) {
-      const blob = loaded instanceof Uint8Array ? loaded : await reader.load(loaded, options);
+      const blob =
+        loaded instanceof Uint8Array ? loaded : await reader.load(loaded, { ...options, isAsked: true });
       progress?.itemDone();
       yield { key, blob };
     }
