@@ -54,6 +54,19 @@ export async function countRequests() {
   await saveTask(third, 'warm-too', small, 'warm');
   const largeElsewhere = await counted(() => saveTask(third, 'large-elsewhere', { large }, 'save'));
 
+  const contents = Array.from({ length: 20 }, (_, i) => noise(20 * 1024, 100 + i));
+  const saveBlobs = (from) => counted(() => from.caStore.saveBlobs(contents));
+  const blobsFresh = await saveBlobs(flow);
+  const blobsAgain = await saveBlobs(flow);
+  const blobsElsewhere = await saveBlobs(other);
+  const loadBlobs = (list) => async () => {
+    let bytes = 0;
+    for await (const { blob } of reader.caStore.loadBlobs(list)) bytes += blob.length;
+    return bytes;
+  };
+  const blobsLoad = await counted(loadBlobs(blobsFresh.result));
+  const blobsByKey = await counted(loadBlobs(blobsFresh.result.map(({ key }) => key)));
+
   const joined = await countTaskSet(open, saveTask, counted);
 
   const row = (work, { requests, by }, more = {}) => ({ work, requests, by, ...more });
@@ -75,6 +88,11 @@ export async function countRequests() {
     row('save 20 new artifacts of 20 KiB, as one task', fresh),
     row('... again, equal ones that this process wrote', again),
     row('... again, equal ones that another process wrote', elsewhere),
+    row('save 20 new contents of 20 KiB by one saveBlobs, side by side', blobsFresh, { target: 44 }),
+    row('... again, equal ones that this process wrote', blobsAgain),
+    row('... again, equal ones that another process wrote', blobsElsewhere),
+    row('load them by what saving returned, side by side', blobsLoad),
+    row('... by their keys alone', blobsByKey),
     row('save one new artifact of 8 MiB, as one task', largeFresh),
     row('... again, an equal one that this process wrote', largeAgain),
     row('... again, an equal one that another process wrote', largeElsewhere),

@@ -16,6 +16,13 @@ export const WORKS = {
   '20 known': '... again, equal ones that this process saved',
   '20 elsewhere': '... again, equal ones that another process saved',
   '20 load': 'open that task and load them',
+  'blobs new': 'save 20 new contents of 20 KiB by one saveBlobs',
+  'blobs known': '... again, equal ones that this process saved',
+  'blobs elsewhere': '... again, equal ones that another process saved',
+  'blobs load': 'load them by what saving returned',
+  'blobs by key': '... by their keys alone',
+  'large blobs': 'save 20 new contents of 1 MiB by one saveBlobs',
+  'large blobs load': '... load them by what saving returned',
   'large new': 'save a new artifact of 32 MiB, as one task',
   'large known': '... again, an equal one that this process saved',
   'large elsewhere': '... again, an equal one that another process saved',
@@ -75,6 +82,23 @@ export async function countWorks({ library, open, take }) {
   await save(other, 'warm', small);
   await counted('20 elsewhere', other, () => save(other, 'elsewhere', medium));
   await counted('20 load', reader, () => load(reader, 'elsewhere'));
+
+  const contents = Array.from({ length: 20 }, (_, i) => noise(20 * 1024, 100 + i));
+  const blobs = Array.from({ length: 20 }, (_, i) => noise(MIB, 200 + i));
+  const saveBlobs = ({ flow }, list) => flow.caStore.saveBlobs(list);
+  const loadBlobs = async ({ flow }, list) => {
+    let loaded = 0;
+    for await (const { blob } of flow.caStore.loadBlobs(list)) loaded += blob.length;
+    return loaded;
+  };
+  const saved = await counted('blobs new', writer, () => saveBlobs(writer, contents));
+  await counted('blobs known', writer, () => saveBlobs(writer, contents));
+  await counted('blobs elsewhere', other, () => saveBlobs(other, contents));
+  await counted('blobs load', reader, () => loadBlobs(reader, saved));
+  const keys = saved.map(({ key }) => key);
+  await counted('blobs by key', reader, () => loadBlobs(reader, keys));
+  const savedLarge = await counted('large blobs', writer, () => saveBlobs(writer, blobs));
+  await counted('large blobs load', reader, () => loadBlobs(reader, savedLarge));
 
   await counted('large new', writer, () => save(writer, 'large', large));
   await counted('large known', writer, () => save(writer, 'large-known', large));

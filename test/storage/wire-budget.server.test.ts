@@ -21,7 +21,15 @@ const BUDGET: Record<keyof typeof WORKS, number> = {
   '20 known': 4,
   '20 elsewhere': 4,
   '20 load': 4,
-  'large new': 10,
+  'blobs new': 44,
+  'blobs known': 4,
+  'blobs elsewhere': 24,
+  'blobs load': 20,
+  'blobs by key': 40,
+  'large blobs': 64,
+  'large blobs load': 40,
+  // A hint is read, and written.
+  'large new': 12,
   'large known': 5,
   'large elsewhere': 8,
   'huge up': 13,
@@ -71,6 +79,11 @@ describe('requests on the wire', () => {
           expect(counts.write?.wire).toEqual({ PUT: 3 });
           expect(counts.read?.wire).toEqual({ GET: 2, LIST: 1 });
           expect(counts['20 known']?.wire).toEqual({ PUT: 4 });
+          expect(counts['blobs new']?.wire).toEqual({ PUT: 23, GET: 1, LIST: 20 });
+          expect(counts['blobs known']?.wire).toEqual({ PUT: 3, GET: 1 });
+          expect(counts['blobs elsewhere']?.wire).toEqual({ PUT: 3, GET: 1, LIST: 20 });
+          expect(counts['blobs load']?.wire).toEqual({ GET: 20 });
+          expect(counts['blobs by key']?.wire).toEqual({ GET: 20, LIST: 20 });
           expect(counts['large elsewhere']?.wire).toEqual({ PUT: 4, GET: 2, LIST: 2 });
           expect(counts['20 load']?.wire).toEqual({ GET: 3, LIST: 1 });
           expect(counts['huge down']?.wire).toEqual({ GET: 15, LIST: 1 });
