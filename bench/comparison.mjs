@@ -30,8 +30,8 @@ export async function compare(measurement, { metaflow, scratch, processes, round
       for (const side of Object.values(sides)) side.stop();
     }
   }
-  const { id, work, target, perSecond } = measurement;
-  const shared = { id, work, target, ...(perSecond ? { perSecond } : {}) };
+  const { id, work, must, aim, perSecond } = measurement;
+  const shared = { id, work, must, aim, ...(perSecond ? { perSecond } : {}) };
   const stowage = summary(ms.stowage, first.stowage);
   if (!metaflow) return { ...shared, stowage, ...againstRecorded(id, stowage) };
   return {

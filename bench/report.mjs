@@ -1,10 +1,30 @@
 import { priceOf } from './wire/request-kinds.mjs';
 
 /** What was measured, as tables: rows of text, the first one their head. */
-export function toTables({ environment, speed, commands, requests, wire, startUp }) {
+export function toTables({
+  environment,
+  speed,
+  large,
+  floors,
+  deduplication,
+  linearity,
+  commands,
+  requests,
+  wire,
+  startUp,
+}) {
   const tables = [];
   if (speed.length > 0)
     tables.push({ id: 'speed', title: 'Speed, beside Metaflow', rows: speedTable(speed) });
+  if (large.length > 0) tables.push({ id: 'large', title: 'Large content', rows: largeTable(large) });
+  if (floors) tables.push({ id: 'floors', title: 'Floors', rows: floorTable(floors) });
+  if (deduplication)
+    tables.push({
+      id: 'deduplication',
+      title: 'New bytes of edited content',
+      rows: deduplicationTable(deduplication),
+    });
+  if (linearity) tables.push({ id: 'linearity', title: 'Cost of a unit', rows: linearityTable(linearity) });
   if (commands)
     tables.push({
       id: 'commands',
@@ -23,16 +43,116 @@ function environmentTable(environment) {
 
 function speedTable(comparisons) {
   return [
-    ['work', 'Metaflow', 'Stowage', 'times as fast', 'target', 'in a new process'],
-    ...comparisons.map(({ work, metaflow, stowage, ratio, firstRatio, target, perSecond }) => [
+    ['work', 'Metaflow', 'Stowage', 'times as fast', 'must', 'aim', 'in a new process'],
+    ...comparisons.map(({ work, metaflow, stowage, ratio, firstRatio, must, aim, perSecond }) => [
       work,
       metaflow ? `${duration(metaflow, perSecond)}${metaflow.recorded ? ' recorded' : ''}` : '',
       duration(stowage, perSecond),
       ratio ? withRange(ratio, fixed) : '',
-      target && ratio ? verdict(String(target), ratio.median >= target) : '',
+      atLeast(must, ratio),
+      atLeast(aim, ratio),
       firstRatio ? withRange(firstRatio, fixed) : '',
     ]),
   ];
+}
+
+/** Each cell with what it must be, where it must be anything. */
+function largeTable(rows) {
+  const mib = (bytes) => bytes / 1024 / 1024;
+  return [
+    [
+      'work',
+      'Metaflow',
+      'in a new process',
+      'times as fast',
+      'must',
+      'aim',
+      'warm',
+      'floor',
+      'of the floor',
+      'memory beyond the value',
+      "of Metaflow's size",
+    ],
+    ...rows.map(
+      ({ work, metaflow, first, ratio, warm, floor, floorWork, ofFloor, overBytes, size, targets }) => [
+        work,
+        metaflow ? duration(metaflow) : '',
+        duration(first),
+        ratio ? withRange(ratio, fixed) : '',
+        atLeast(targets.must, ratio),
+        atLeast(targets.aim, ratio),
+        duration(warm),
+        `${floorWork}: ${duration(floor)}`,
+        atMost(withRange(ofFloor, precise), targets.mustFloor, ofFloor.median),
+        atMost(`${mib(overBytes.median).toFixed(0)} MiB`, targets.mustMemoryMib, mib(overBytes.median)),
+        size === undefined ? '' : atMost(precise(size), targets.mustSize, size),
+      ],
+    ),
+  ];
+}
+
+function floorTable(rows) {
+  const contents = Object.keys(rows[0].rates);
+  return [
+    ['MB a second', ...contents],
+    ...rows.map(({ work, rates }) => [
+      work,
+      ...contents.map((content) => withRange(rates[content], (rate) => rate.toFixed(0))),
+    ]),
+  ];
+}
+
+export function deduplicationTable({ rows, restic }) {
+  return [
+    [
+      'edit',
+      'new, same process',
+      'new, another process',
+      'at most',
+      'stored of it, alone',
+      `restic ${restic ?? ''}`.trim(),
+    ],
+    ...rows.map(({ name, most, same, other, stores, restic: theirs }) => [
+      name,
+      percent(same),
+      percent(other),
+      verdict(percent(most), Math.max(same, other) <= most),
+      percent(stores),
+      theirs === undefined ? '' : percent(theirs),
+    ]),
+  ];
+}
+
+export function linearityTable(rows) {
+  return [
+    ['of', 'units', 'step', 'µs a unit', 'of that CPU', 'of the smallest', 'peak memory'],
+    ...rows.map(({ what, unit, units, step, us, cpuUs, ofSmallest, peakBytes }) => [
+      what,
+      `${units.toLocaleString('en-US')} ${unit}`,
+      step,
+      withRange(us, fixed),
+      fixed(cpuUs.median),
+      precise(ofSmallest),
+      `${(peakBytes / 1024 / 1024).toFixed(0)} MiB`,
+    ]),
+  ];
+}
+
+function percent(share) {
+  return `${(100 * share).toFixed(2)} %`;
+}
+
+function precise(number) {
+  return number.toFixed(2);
+}
+
+/** A target for a ratio that is to be large; empty where there is none, or nothing to compare with. */
+function atLeast(target, ratio) {
+  return target === undefined || !ratio ? '' : verdict(`${target}x`, ratio.median >= target);
+}
+
+function atMost(text, target, value) {
+  return target === undefined ? text : `${text} (${verdict(String(target), value <= target)})`;
 }
 
 function commandTable(commands) {
@@ -49,7 +169,7 @@ function commandTable(commands) {
 
 function requestTable(counts) {
   return [
-    ['work', 'requests', 'of which', 'target', 'Metaflow, as published'],
+    ['work', 'requests', 'of which', 'must', 'Metaflow, as published'],
     ...counts.map(({ work, requests, by, target, metaflow }) => [
       work,
       String(requests),
@@ -69,6 +189,7 @@ function wireTable(counts) {
     [
       'work',
       'calls',
+      'must',
       'S3',
       'of which',
       'a million',
@@ -78,9 +199,10 @@ function wireTable(counts) {
       'Azure',
       'Google',
     ],
-    ...counts.map(({ work, calls, s3, metaflow, azure, gcs }) => [
+    ...counts.map(({ work, must, calls, s3, metaflow, azure, gcs }) => [
       work,
       requests(calls),
+      must === undefined || !calls ? '' : verdict(String(must), sum(Object.values(calls)) <= must),
       requests(s3),
       kindsOf(s3),
       dollars(s3),
@@ -107,7 +229,7 @@ function sum(numbers) {
 
 function startUpTable(commands) {
   return [
-    ['work', 'took', 'over bare Node', 'target'],
+    ['work', 'took', 'over bare Node', 'must'],
     ...commands.map(({ work, ms, overBareMs, targetMs }) => [
       work,
       `${withRange(ms, fixed)} ms`,

@@ -1,27 +1,40 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { compareCommands } from './commands.mjs';
 import { compare } from './comparison.mjs';
+import { measureDeduplication } from './deduplication.mjs';
 import { describeEnvironment } from './environment.mjs';
+import { compareLarge, measureFloors } from './large.mjs';
+import { measureLinearity } from './linearity.mjs';
 import { MEASUREMENTS } from './measurements/index.mjs';
+import { LARGE } from './measurements/large-content.mjs';
 import { installMetaflow } from './metaflow.mjs';
 import { toTables, toText, writeTables } from './report.mjs';
 import { countRequests } from './requests.mjs';
 import { openScratch } from './scratch.mjs';
 import { measureStartUp } from './start-up.mjs';
+import { VALUES_VARIABLE } from './value-files.mjs';
 import { countOnTheWire } from './wire/index.mjs';
 
-const ROWS = [...MEASUREMENTS.map(({ id }) => id), 'commands', 'requests', 'wire', 'start-up'];
+const ROWS = [
+  ...[...MEASUREMENTS, ...LARGE].map(({ id }) => id),
+  ...['floors', 'deduplication', 'linearity', 'commands', 'requests', 'wire', 'start-up'],
+];
 const PAGE = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
 const WARMUPS = 6;
+/** Each process of large content has one first round, which is what its targets are about. */
+const MORE_PROCESSES = 2;
 const HELP = `Measures Stowage beside Metaflow. Build first.
 
-  --only <row,...>     only some of: ${ROWS.join(', ')}
-  --processes <n>      pairs of processes, one after the other (default 3)
+  --rows <row,...>     only some of: ${ROWS.join(', ')}
+  --processes <n>      pairs of processes, one after the other (default 3); of large content, two more
   --rounds <n>         rounds of each pair that count, at least 7 (default 7)
   --start-ups <n>      starts of each command, at least 15 (default 21)
+  --huge               linearity up to 10 GB of content, which a tmpfs has to hold
+  --most <units>       linearity up to so many units of each kind
   --no-metaflow        compare with recorded figures
   --json               print JSON rather than tables
   --write              put the tables into docs/benchmarks.md (all rows, Metaflow measured)
@@ -43,23 +56,26 @@ function readOptions() {
   try {
     const { values } = parseArgs({
       options: {
-        only: { type: 'string' },
+        rows: { type: 'string' },
         processes: { type: 'string', default: '3' },
         rounds: { type: 'string', default: '7' },
         'start-ups': { type: 'string', default: '21' },
         'no-metaflow': { type: 'boolean', default: false },
+        huge: { type: 'boolean', default: false },
+        most: { type: 'string' },
         json: { type: 'boolean', default: false },
         write: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     });
-    const only = values.only?.split(',') ?? ROWS;
+    const only = values.rows?.split(',') ?? ROWS;
     const unknown = only.find((row) => !ROWS.includes(row));
     if (unknown !== undefined) fail(`there is no row ${unknown}; there are ${ROWS.join(', ')}`);
-    if (values.write && values.only) fail('--write needs all rows; leave out --only');
+    if (values.write && values.rows) fail('--write needs all rows; leave out --rows');
     return {
       ...values,
       only,
+      most: values.most === undefined ? undefined : count(values.most, 10, 'most'),
       processes: count(values.processes, 1, 'processes'),
       rounds: count(values.rounds, 7, 'rounds'),
       startUps: count(values['start-ups'], 15, 'start-ups'),
@@ -69,12 +85,15 @@ function readOptions() {
   }
 }
 
-async function measure({ only, processes, rounds, startUps, 'no-metaflow': noMetaflow }) {
+async function measure({ only, processes, rounds, startUps, huge, most, 'no-metaflow': noMetaflow }) {
   const loadBefore = loadavg();
   const compared = MEASUREMENTS.filter(({ id }) => only.includes(id));
-  const needsMetaflow = compared.length > 0 || only.includes('commands') || only.includes('wire');
+  const comparedLarge = LARGE.filter(({ id }) => only.includes(id));
+  const needsMetaflow =
+    compared.length + comparedLarge.length > 0 || only.includes('commands') || only.includes('wire');
   const metaflow = noMetaflow || !needsMetaflow ? undefined : await installMetaflow(log);
   const scratch = openScratch();
+  process.env[VALUES_VARIABLE] = join(scratch.folder, 'values');
   process.once('exit', scratch.dispose);
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
   const speed = [];
@@ -82,6 +101,20 @@ async function measure({ only, processes, rounds, startUps, 'no-metaflow': noMet
     log(`${measurement.work}: ${processes} x (${measurement.warmups ?? WARMUPS} + ${rounds}) rounds`);
     speed.push(await compare(measurement, { metaflow, scratch, processes, rounds, warmups: WARMUPS }));
   }
+  const large = [];
+  for (const measurement of comparedLarge) {
+    log(`${measurement.work}: ${processes + MORE_PROCESSES} x 1 + 2 rounds`);
+    large.push(await compareLarge(measurement, { metaflow, scratch, processes: processes + MORE_PROCESSES }));
+  }
+  let floors;
+  if (only.includes('floors')) {
+    log(`floors: 1 + ${rounds} rounds`);
+    floors = await measureFloors({ scratch, rounds });
+  }
+  let deduplication;
+  if (only.includes('deduplication')) deduplication = await measureDeduplication({ scratch, log });
+  let linearity;
+  if (only.includes('linearity')) linearity = await measureLinearity({ scratch, log, huge, most });
   let commands;
   if (only.includes('commands')) {
     log(`commands: 1 + ${startUps} rounds`);
@@ -108,7 +141,7 @@ async function measure({ only, processes, rounds, startUps, 'no-metaflow': noMet
     rounds: `${processes} pairs of processes, ${WARMUPS} + ${rounds} rounds each`,
     loadBefore,
   });
-  return { environment, speed, commands, requests, wire, startUp };
+  return { environment, speed, large, floors, deduplication, linearity, commands, requests, wire, startUp };
 }
 
 const options = readOptions();

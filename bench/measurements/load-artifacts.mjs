@@ -7,7 +7,8 @@ import { saveOneTask, TASK } from './save-artifacts.mjs';
 export const loadArtifacts = {
   id: 'load',
   work: 'load them all, datastore newly opened',
-  target: 10,
+  must: 10,
+  aim: 15,
   makeValues: () => named(dicts(1000)),
   async stowage({ root, values, timed }) {
     await saveOneTask(root, values);

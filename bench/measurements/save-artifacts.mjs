@@ -7,7 +7,8 @@ export const TASK = { runId: '1', stepName: 'fit', taskId: '1', attempt: 0 };
 export const saveArtifacts = {
   id: 'save',
   work: 'save + done, 1,000 dicts of 205 B as artifacts of one task',
-  target: 10,
+  must: 10,
+  aim: 15,
   makeValues: () => named(dicts(1000)),
   async stowage({ root, values, timed }) {
     await timed(() => saveOneTask(root, values));

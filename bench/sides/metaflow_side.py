@@ -132,6 +132,55 @@ def load_task_set(root, values, timed):
         assert_equal(artifacts, artifacts_of(values, noise, int(task)))
 
 
+# As in measurements/large-content.mjs: "values" names the file of the content.
+REPEATED_TASKS = 20
+
+
+def read_bytes(values):
+    with open(values["file"], "rb") as file:
+        return file.read()
+
+
+def read_floats(values):
+    return numpy.frombuffer(read_bytes(values), "<f4")
+
+
+def read_text(values):
+    return read_bytes(values).decode()
+
+
+def save_large(root, values, timed):
+    timed(lambda: save_one_task(root, {"value": values["value"]}))
+
+
+def load_large(root, values, timed):
+    save_one_task(root, {"value": values["value"]})
+
+    def work():
+        store = open_flow(root).get_task_datastore("1", "fit", "1")
+        return dict(store.load_artifacts(["value"]))["value"]
+
+    assert numpy.all(timed(work) == values["value"])
+
+
+def save_repeated(root, values, timed):
+    def work():
+        flow = open_flow(root)
+        for task in range(REPEATED_TASKS):
+            save_task(flow, "fit", str(task), {"value": values["value"]})
+
+    timed(work)
+
+
+READERS = {
+    "noise": read_bytes,
+    "load-noise": read_bytes,
+    "floats": read_floats,
+    "load-floats": read_floats,
+    "lines": read_text,
+    "load-lines": read_text,
+    "repeat": read_bytes,
+}
 STORES = {"set": make_joined_run, "set-load": make_joined_run}
 MEASUREMENTS = {
     "save": save,
@@ -141,6 +190,13 @@ MEASUREMENTS = {
     "list": list_tasks,
     "set": open_task_set,
     "set-load": load_task_set,
+    "noise": save_large,
+    "load-noise": load_large,
+    "floats": save_large,
+    "load-floats": load_large,
+    "lines": save_large,
+    "load-lines": load_large,
+    "repeat": save_repeated,
 }
 
 
@@ -152,6 +208,8 @@ def answer(message):
 def main():
     measure = MEASUREMENTS[sys.argv[1]]
     values = json.loads(sys.stdin.readline())
+    if sys.argv[1] in READERS:
+        values["value"] = READERS[sys.argv[1]](values)
     answer({"ready": True})
     for line in sys.stdin:
         question = json.loads(line)

@@ -4,7 +4,7 @@ import { dicts, named } from '../values.mjs';
 import { startCountingProxy } from './counting-proxy.mjs';
 import { countKinds, KIND_OF } from './request-kinds.mjs';
 import { AZURITE_ACCOUNT, AZURITE_KEY, KEYS, SERVERS, startServer } from './servers.mjs';
-import { countWorks, WORKS } from './works.mjs';
+import { countWorks, LARGER_WORKS, MUST, WORKS } from './works.mjs';
 
 const BUCKET = 'bench';
 
@@ -68,19 +68,22 @@ export async function countOnTheWire({ folder, metaflow, log }) {
     const work = (proxy) => countMetaflow(metaflow, proxy, join(folder, 'metaflow'));
     counted.metaflow = await withProxy('s3', join(folder, 'metaflow-s3'), work);
   }
-  return Object.entries(WORKS).map(([id, work]) => ({
+  return Object.entries({ ...WORKS, ...LARGER_WORKS }).map(([id, work]) => ({
     work,
-    calls: counted.s3?.[id].calls ?? counted.azure[id].calls,
-    s3: counted.s3?.[id].wire,
+    must: MUST[id],
+    calls: counted.s3?.[id]?.calls ?? counted.azure?.[id]?.calls,
+    s3: counted.s3?.[id]?.wire,
     metaflow: counted.metaflow?.[id],
-    azure: counted.azure?.[id].wire,
-    gcs: counted.gcs?.[id].wire,
+    azure: counted.azure?.[id]?.wire,
+    gcs: counted.gcs?.[id]?.wire,
   }));
 }
 
 function countService(service, folder) {
   return withProxy(service, folder, (proxy, take) =>
-    PLACES[service](proxy.url).then((open) => countWorks({ library, open, take })),
+    PLACES[service](proxy.url).then((open) =>
+      countWorks({ library, open, take, withLarger: service === 's3' }),
+    ),
   );
 }
 

@@ -30,11 +30,31 @@ export const WORKS = {
   'huge down': 'open that task and load it',
 };
 
+/** Works of larger content, and of contents outside of tasks, which take their time; `must` is the number of calls. */
+export const LARGER_WORKS = {
+  '256 new': 'save a new artifact of 256 MiB, as one task',
+  '256 elsewhere': '... again, an equal one that another process saved',
+  'blobs new': 'saveBlobs of 20 new contents of 20 KiB, in a process that has saved before',
+};
+
+/** The most requests that a work may take on a bucket; the others have no target. */
+export const MUST = {
+  write: 3,
+  read: 3,
+  '20 new': 4,
+  '20 known': 4,
+  '20 elsewhere': 4,
+  '20 load': 4,
+  '256 new': 17,
+  '256 elsewhere': 9,
+  'blobs new': 44,
+};
+
 /**
  * Does the work that requests are counted for, and counts it twice: at the storage contract, and on the wire. `open` opens the same
- * place anew, as another process would; `take` gives the requests on the wire since it was called last, by kind.
+ * place anew, as another process would; `withLarger` adds {@link LARGER_WORKS}; `take` gives the requests on the wire since it was called last, by kind.
  */
-export async function countWorks({ library, open, take }) {
+export async function countWorks({ library, open, take, withLarger = false }) {
   const { CountStorage, FlowDataStore } = library;
   const works = {};
   const closing = [];
@@ -108,8 +128,17 @@ export async function countWorks({ library, open, take }) {
   const down = await counted('huge down', reader, () => load(reader, 'huge'));
   if (Buffer.compare(down.huge, huge.huge) !== 0) throw new Error('other bytes came down than went up');
 
+  if (withLarger) await countLarger();
   for (const opened of closing) await opened.close();
   return works;
+
+  async function countLarger() {
+    const largest = { largest: muchNoise(256 * MIB, 6) };
+    await counted('256 new', writer, () => save(writer, '256', largest));
+    await counted('256 elsewhere', other, () => save(other, '256-elsewhere', largest));
+    const blobs = Array.from({ length: 20 }, (_, i) => noise(20 * 1024, 100 + i));
+    await counted('blobs new', writer, () => writer.flow.caStore.saveBlobs(blobs));
+  }
 }
 
 /** `persist` is no request: where visible means durable it does nothing. */

@@ -1,0 +1,47 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { storedBytes } from './large.mjs';
+
+const run = promisify(execFile);
+/** Where `GOBIN=... go install github.com/restic/restic/cmd/restic@latest` puts it for this benchmark; else it is looked for by name. */
+const INSTALLED = fileURLToPath(
+  new URL('../node_modules/.cache/stowage-bench/restic/restic', import.meta.url),
+);
+
+/** restic, which cuts files into chunks by content as well; `undefined` where it is not installed. */
+export async function findRestic() {
+  const command = existsSync(INSTALLED) ? INSTALLED : 'restic';
+  try {
+    const { stdout } = await run(command, ['version']);
+    return {
+      version: stdout.split(' ')[1],
+      newShare: (folder, ...contents) => newShare(command, folder, ...contents),
+    };
+  } catch (error) {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** The bytes that `after` adds to a repository that has `before`, beside what it takes alone. */
+async function newShare(command, folder, before, after) {
+  const added = async (name, contents) => {
+    const repository = join(folder, name);
+    const file = join(folder, `${name}-file`);
+    const env = { ...process.env, RESTIC_REPOSITORY: repository, RESTIC_PASSWORD: 'bench' };
+    const restic = (...args) => run(command, ['--quiet', '--no-cache', ...args], { env });
+    mkdirSync(folder, { recursive: true });
+    await restic('init');
+    let [size, earlier] = [0, 0];
+    for (const content of contents) {
+      writeFileSync(file, content);
+      await restic('backup', file);
+      [earlier, size] = [size, storedBytes(repository)];
+    }
+    return size - earlier;
+  };
+  return (await added('both', [before, after])) / (await added('alone', [after]));
+}
