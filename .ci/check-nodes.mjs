@@ -23,7 +23,10 @@ const TESTS = [
   ...VITEST,
   '--project=unit',
   '--project=process',
-  ...['async/', 'codec/', 'digest/', 'logs/', 'streams/', 'values/'].map((folder) => `test/${folder}`),
+  ...['async/', 'digest/', 'logs/', 'streams/', 'values/'].map((folder) => `test/${folder}`),
+  ...['envelope', 'grouping', 'json-text', 'kernel', 'shell-command', 'zstd'].map(
+    (one) => `test/codec/${one}`,
+  ),
   ...['abort', 'round-trip', 'save-forms', 'task-life', 'transferred-memory'].map(
     (one) => `test/flow/${one}`,
   ),
@@ -31,8 +34,6 @@ const TESTS = [
   ...['cached-task.', 'circular-calls', 'code-version', 'endings'].map((one) => `test/cached-tasks/${one}`),
   'test/cli/exits',
   'test/cli/put.process',
-  // Arithmetic, and slow.
-  '--exclude=test/codec/chunker.test.ts',
 ];
 /** The libraries of the services, used as flows use them. */
 const SERVER_TESTS = [
