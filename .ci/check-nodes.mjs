@@ -85,7 +85,8 @@ function check(version, title, work) {
     failures++;
   }
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-  const result = /v\d+\.\d+\.\d+|Tests .*/.exec(printed)?.[0].replace(/\s+/g, ' ') ?? '';
+  const said = /Tests .*/.exec(printed) ?? /v\d+\.\d+\.\d+/.exec(printed);
+  const result = said?.[0].replace(/\s+/g, ' ') ?? '';
   console.log(`${fault ? 'FAILED' : 'ok    '} Node ${version}: ${title} (${seconds} s) ${result}`.trimEnd());
   if (fault) console.log(fault.stdout ?? '', fault.stderr ?? '', fault.message);
 }
