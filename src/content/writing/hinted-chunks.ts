@@ -16,7 +16,7 @@ const NONE: Chunks = new Map();
 
 /**
  * Chunks of the manifests that a step's hint names, for one session at one place. A manifest is read once a chunk is met that it may hold,
- * and only what it says itself counts. Whoever uses one of its packs pins that, and looks at it, as any other.
+ * and only what it says itself counts. Whoever uses one of its packs pins that, and looks at it, as any other (model: `look`, `pin packs`).
  */
 export class HintedChunks {
   readonly #place: ContentPlace;

@@ -19,7 +19,7 @@ import { contentNames, keptNames } from './histories.ts';
 const SECONDS = Number(process.env.STOWAGE_CROWD_SECONDS ?? 60);
 const IS_LONG = SECONDS >= 300;
 const DAY_MS = 24 * 60 * 60 * 1000;
-const TIMING = { runMs: 10_000, silentAfterMs: 4_000 };
+const TIMING = { runMs: 6_000, silentAfterMs: 4_000 };
 
 const ALWAYS = ['task', 'read', 'collected', 'killed'];
 /** A busy machine may not come to these in a minute. */
@@ -94,7 +94,6 @@ describe.each(['a folder', ...(server ? ['a bucket'] : [])])(
         const told = JSON.stringify(Object.fromEntries([...did].sort()));
         if (IS_LONG) console.log(`${where}: ${told}`);
         const read = await readAll(flow);
-        expect(read).toBeGreaterThan(0);
         for (const deed of [...ALWAYS, ...(IS_LONG ? IN_TIME : [])])
           expect(did.get(deed) ?? 0, `${deed} of ${told}`).toBeGreaterThan(0);
 

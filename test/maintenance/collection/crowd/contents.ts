@@ -7,9 +7,18 @@ export const STEP = 'fit';
 const TAKEN_OVER = /^(all|part)_([^_]+)_([^_]+)_[^_]+$/;
 const SHARED = ['shared', 'large'];
 
+/** A run is given up once so many others followed it. */
+export const RUNS_KEPT = 2;
+/** Shared contents go by turns: those of a run that is given up just now are those that the current one saves. */
+const TURNS = RUNS_KEPT + 1;
+const OF_A_TURN = 3;
 const LARGE_BYTES = 700_000;
 const EDIT_BYTES = 3_000;
-const EDITS = 8;
+
+/** One of the numbers that belong to a run's turn. */
+export function ofTurn(runId: string, number: number): number {
+  return (Number(runId.slice(1)) % TURNS) * OF_A_TURN + (number % OF_A_TURN);
+}
 
 /** The name of a new task that takes over `taskId` of a run. */
 export function takeOverId(kind: 'all' | 'part', runId: string, taskId: string, unique: string): string {
@@ -42,9 +51,9 @@ export function artifactsOf(runId: string, taskId: string): Record<string, unkno
   return {
     note: { run: runId, task: taskId },
     ...(at(0, 2) && { own: bytesOf(`own ${runId}/${taskId}`, 17_000 + at(1, 256) * 100) }),
-    ...(at(2, 3) && { shared: bytesOf(`shared ${at(3, 6)}`, 70_000) }),
-    ...(at(4, 2) && { large: largeOf(at(5, EDITS)) }),
-    ...(at(6, 4) === 0 && { stream: largeOf(at(7, EDITS)) }),
+    ...(at(2, 3) && { shared: bytesOf(`shared ${ofTurn(runId, at(3, 256))}`, 70_000) }),
+    ...(at(4, 2) && { large: largeOf(ofTurn(runId, at(5, 256))) }),
+    ...(at(6, 4) === 0 && { stream: largeOf(ofTurn(runId, at(7, 256))) }),
   };
 }
 
@@ -60,6 +69,6 @@ export function bytesOf(words: string, bytes: number): Uint8Array {
 
 function largeOf(edit: number): Uint8Array {
   const bytes = bytesOf('large', LARGE_BYTES);
-  bytes.set(bytesOf(`edit ${edit}`, EDIT_BYTES), edit * Math.floor(LARGE_BYTES / EDITS));
+  bytes.set(bytesOf(`edit ${edit}`, EDIT_BYTES), edit * Math.floor(LARGE_BYTES / (TURNS * OF_A_TURN)));
   return bytes;
 }

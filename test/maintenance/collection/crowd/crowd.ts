@@ -9,6 +9,7 @@ import { rolldown } from 'rolldown';
 import type { FlowDataStore } from '../../../../src/flow-data-store.ts';
 import { attemptBase } from '../../../../src/format/attempt-files.ts';
 import { SESSION_FILES } from '../../../../src/format/session-files.ts';
+import { RUNS_KEPT } from './contents.ts';
 import { closedAttempts, listRuns } from './reading.ts';
 import type { Role, Settings, Told } from './settings.ts';
 
@@ -18,8 +19,6 @@ const ROLES: readonly Role[] = ['writer', 'writer', 'reader', 'collector', 'coll
 const KILL_EVERY_MS = 2_500;
 /** One that did less has hardly begun, and is left alone. */
 const LEAST_DEEDS = 3;
-/** A run is given up once so many others followed it. */
-const RUNS_KEPT = 2;
 
 /** The settings of a crowd: all processes have them, but for `me`. */
 export type CrowdSettings = Omit<Settings, 'me'>;

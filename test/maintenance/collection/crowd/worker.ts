@@ -8,8 +8,19 @@ import { isStowageError, type StowageErrorCode } from '../../../../src/errors.ts
 import type { OpenTaskDataStore } from '../../../../src/flow/open-task-data-store.ts';
 import { FlowDataStore } from '../../../../src/flow-data-store.ts';
 import { collectGarbage } from '../../../../src/maintenance/collection/collect-garbage.ts';
+import { FaultStorage } from '../../../../src/storage/fault.ts';
 import { openStorage } from '../../../../src/storage/open.ts';
-import { artifactsOf, bytesOf, FLOW, isOriginal, partOf, resultOf, STEP, takeOverId } from './contents.ts';
+import {
+  artifactsOf,
+  bytesOf,
+  FLOW,
+  isOriginal,
+  ofTurn,
+  partOf,
+  resultOf,
+  STEP,
+  takeOverId,
+} from './contents.ts';
 import { checkAttempt, closedAttempts, listRuns } from './reading.ts';
 import type { Role, Settings, Told } from './settings.ts';
 
@@ -68,7 +79,7 @@ async function write(flow: FlowDataStore): Promise<never> {
   }
 
   async function callOnce(runId: string): Promise<void> {
-    const input = Math.floor(Math.random() * 6);
+    const input = ofTurn(runId, Math.floor(Math.random() * 3));
     const { value, hit } = await call.detailed(input, { runId });
     if (!isDeepStrictEqual(value, resultOf(input))) throw new Error(`call ${input} returned something else`);
     tell({ did: hit ? 'hit' : 'miss' });
@@ -140,10 +151,14 @@ async function read(flow: FlowDataStore): Promise<never> {
   }
 }
 
-/** Each collection is a process's first one, as far as the store can tell. */
+/** Each collection is a process's first one, as far as the store can tell. It takes its time between its steps, so that much comes between. */
 async function collect(flow: FlowDataStore): Promise<never> {
+  const slow = new FaultStorage(flow.storage, (operation, name) => {
+    if (operation === 'create' && name.startsWith('gc/')) return { kind: 'delay', ms: Math.random() * 500 };
+    return operation === 'delete' ? { kind: 'delay', ms: Math.random() * 50 } : undefined;
+  });
   for (;;) {
-    const content = new ContentAddressedStore(flow.storage);
+    const content = new ContentAddressedStore(slow);
     const result = await collectGarbage(content, { nowMs: Date.now() + DAY_MS - silentAfterMs });
     await content.close();
     const { outcome, abandoned, spared, deleted } = result;
