@@ -1,7 +1,13 @@
 import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
 import { MAX_ELEMENT_BYTES, MIN_ELEMENT_BYTES } from './grouping.ts';
-import { type Codec, decodePayload, encodePayload, type PayloadOptions } from './payload.ts';
+import {
+  type Codec,
+  decodePayload,
+  decodePayloadInto,
+  encodePayload,
+  type PayloadOptions,
+} from './payload.ts';
 
 export type { Codec, Compression } from './payload.ts';
 
@@ -175,19 +181,46 @@ export function openEnvelope(
   bytes: Uint8Array,
   options: { kind?: EnvelopeKind | readonly EnvelopeKind[] } = {},
 ): { header: EnvelopeHeader; raw: Uint8Array } {
+  const header = checkedHeader(bytes, bytes.length, options.kind);
+  const payload = bytes.subarray(ENVELOPE_HEADER_BYTES);
+  return { header, raw: decodePayload(header.codec, header.elementBytes, payload, header.rawBytes) };
+}
+
+/**
+ * Opens an envelope of `bytes` into `target`, whose length is that of the raw bytes. The header may lie apart from the payload, which
+ * may be in its place in `target` already, where it is raw.
+ *
+ * @throws StowageError as {@link openEnvelope}
+ */
+export function openEnvelopeInto(
+  target: Uint8Array,
+  { head, payload }: { head: Uint8Array; payload: Uint8Array },
+  kind: EnvelopeKind,
+): void {
+  const header = checkedHeader(head, ENVELOPE_HEADER_BYTES + payload.length, kind);
+  if (header.rawBytes !== target.length) {
+    throw damaged(`it holds ${header.rawBytes} bytes, not ${target.length}`);
+  }
+  if (payload === target) return; // its length says that it is raw
+  decodePayloadInto(target, header.codec, header.elementBytes, payload);
+}
+
+function checkedHeader(
+  bytes: Uint8Array,
+  length: number,
+  expected: EnvelopeKind | readonly EnvelopeKind[] | undefined,
+): EnvelopeHeader {
   const header = readEnvelopeHeader(bytes);
-  const { kind: expected } = options;
   const isExpected =
     expected === undefined ||
     expected === header.kind ||
     (expected as readonly string[]).includes(header.kind);
   if (!isExpected) throw damaged(`it is a ${header.kind}, not a ${String(expected)}`);
-  const payloadBytes = bytes.length - ENVELOPE_HEADER_BYTES;
+  const payloadBytes = length - ENVELOPE_HEADER_BYTES;
   if (payloadBytes !== header.storedBytes) {
     throw damaged(`its payload has ${payloadBytes} bytes, not ${header.storedBytes}`);
   }
-  const payload = bytes.subarray(ENVELOPE_HEADER_BYTES);
-  return { header, raw: decodePayload(header.codec, header.elementBytes, payload, header.rawBytes) };
+  return header;
 }
 
 function damaged(how: string): StowageError {

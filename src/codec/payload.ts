@@ -2,7 +2,14 @@ import { invalidArgument } from '../errors.ts';
 import { MAX_ELEMENT_BYTES, MIN_ELEMENT_BYTES } from './grouping.ts';
 import { groupBytes, ungroupBytes } from './kernel.ts';
 import type { Trials } from './trials.ts';
-import { compressInto, decompress, MAX_ZSTD_LEVEL, MIN_ZSTD_LEVEL, maxFrameBytes } from './zstd.ts';
+import {
+  compressInto,
+  decompress,
+  decompressInto,
+  MAX_ZSTD_LEVEL,
+  MIN_ZSTD_LEVEL,
+  maxFrameBytes,
+} from './zstd.ts';
 
 /** The encoding of a payload. */
 export type Codec = 'raw' | 'zstd' | 'grouped-zstd';
@@ -189,4 +196,24 @@ export function decodePayload(
   const ungrouped = new Uint8Array(rawBytes);
   ungroupBytes(raw, elementBytes, ungrouped);
   return ungrouped;
+}
+
+/**
+ * Decodes a payload into `target`, which it has to fill.
+ *
+ * @throws StowageError `CONTENT_DAMAGED`
+ */
+export function decodePayloadInto(
+  target: Uint8Array,
+  codec: Codec,
+  elementBytes: number,
+  payload: Uint8Array,
+): void {
+  if (codec === 'raw') target.set(payload);
+  else if (codec === 'zstd') decompressInto(target, payload);
+  else {
+    const grouped = groupingScratch(target.length).subarray(0, target.length);
+    decompressInto(grouped, payload);
+    ungroupBytes(grouped, elementBytes, target);
+  }
 }

@@ -82,12 +82,24 @@ export function compress(bytes: Uint8Array, level: number): Uint8Array {
  * @throws StowageError `CONTENT_DAMAGED` where it is anything else, before more than `rawBytes` are allocated.
  */
 export function decompress(frame: Uint8Array, rawBytes: number): Uint8Array {
-  checkZstdFrame(frame, rawBytes);
+  checkZstdFrame(frame, rawBytes); // before anything is allocated
   const raw = new Uint8Array(rawBytes);
+  decompressInto(raw, frame);
+  return raw;
+}
+
+/**
+ * Decompresses `frame`, which has to be exactly one frame, into `target`, which it has to fill.
+ *
+ * @throws StowageError `CONTENT_DAMAGED` where it is anything else.
+ */
+export function decompressInto(target: Uint8Array, frame: Uint8Array): void {
+  const rawBytes = target.length;
+  checkZstdFrame(frame, rawBytes);
   const provider = zstd();
   let written: number;
   try {
-    written = provider.decompressInto(raw, frame);
+    written = provider.decompressInto(target, frame);
   } catch (error) {
     if (isStowageError(error)) throw error;
     throw new StowageError('CONTENT_DAMAGED', 'Stored content is damaged: it does not decompress.', {
@@ -100,5 +112,4 @@ export function decompress(frame: Uint8Array, rawBytes: number): Uint8Array {
       `Stored content is damaged: it decompresses to ${written} bytes, not ${rawBytes}.`,
     );
   }
-  return raw;
 }

@@ -7,6 +7,7 @@ import type { PackEntry } from '../format/manifest.ts';
 import type { ContentAddress, StoredContent } from '../format/stored-content.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { Place, Places } from './places/places.ts';
+import type { Assembly } from './reading/assembly.ts';
 import { ContentReader, type ReadOptions } from './reading/content-reader.ts';
 import type { CollectionLog } from './writing/collection-log.ts';
 import type { PackedEntry } from './writing/pack-writer.ts';
@@ -75,9 +76,13 @@ export class PlaceReader extends ContentReader {
     this.#places = places;
   }
 
-  override async *stream(address: ContentAddress, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
+  protected override async *read(
+    address: ContentAddress,
+    options: ReadOptions,
+    assembly?: Assembly,
+  ): AsyncGenerator<Uint8Array> {
     try {
-      yield* super.stream(address, options);
+      yield* super.read(address, options, assembly);
     } catch (error) {
       if (isStowageError(error, 'CONTENT_NOT_FOUND')) await this.checkPlace(options);
       throw error;

@@ -216,11 +216,13 @@ function checkNames(names: StoreIdentity['names'], storage: DataStoreStorage, wh
  * writes fail by themselves.)
  */
 export class StandingStorage extends StorageDecorator {
+  readonly getInto?: NonNullable<DataStoreStorage['getInto']>;
   readonly #storeFile: StoreFile;
 
   constructor(inner: DataStoreStorage, storeFile: StoreFile) {
     super(inner);
     this.#storeFile = storeFile;
+    if (inner.getInto) this.getInto = inner.getInto.bind(inner);
   }
 
   override create(

@@ -35,6 +35,12 @@ export interface DataStoreStorage extends AsyncDisposable {
   get(name: string, options?: GetOptions): Promise<StoredObject | undefined>;
 
   /**
+   * Reads a part of one object as {@link get} does, straight into the caller's memory. Nothing is written there once the promise has
+   * settled. Absent where that saves nothing over `get`; a decorator that has none of its own is asked by `get` instead.
+   */
+  getInto?(name: string, target: ReadTarget, options?: TransferOptions): Promise<FilledObject | undefined>;
+
+  /**
    * Creates an object if its name is free. Of any number of concurrent creates of one name, by any number of
    * processes, exactly one resolves to `true`; the others resolve to `false` and change nothing.
    * Atomic: until it is whole, nobody sees it. Not idempotent: whoever retries after a lost response must read
@@ -250,6 +256,20 @@ export interface ObjectInfo {
 export interface StoredObject extends ObjectInfo {
   /** The bytes read; `bytes` is the length of the whole object, whatever the range. */
   body: Uint8Array;
+}
+
+/** The part of an object to read, and the memory for it. */
+export interface ReadTarget {
+  /** The offset in the object, in bytes. */
+  offset: number;
+  /** Filled one after the other; together they are as long as the part. */
+  into: readonly Uint8Array[];
+}
+
+/** An object of which a part was read into the caller's memory. */
+export interface FilledObject extends ObjectInfo {
+  /** The bytes that were read: fewer than asked for where the object ends before. */
+  filled: number;
 }
 
 /** An object that is not confirmed gone, and why. */

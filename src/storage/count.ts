@@ -3,15 +3,19 @@ import type {
   CallOptions,
   CreateOptions,
   DeleteFailure,
+  FilledObject,
   GetOptions,
   ListOptions,
   ListPage,
   ObjectInfo,
   OverwriteOptions,
   PersistOptions,
+  ReadTarget,
   StoredObject,
+  TransferOptions,
 } from './contract.ts';
 import { StorageDecorator, type StorageOperation } from './decorator.ts';
+import { readInto } from './read-into.ts';
 
 /** The use of one operation. */
 export interface OperationCount {
@@ -66,6 +70,17 @@ export class CountStorage extends StorageDecorator {
   override async get(name: string, options?: GetOptions): Promise<StoredObject | undefined> {
     const object = await this.#counted('get', 1, () => this.inner.get(name, options));
     this.#counts.get.bytes += object?.body.length ?? 0;
+    return object;
+  }
+
+  /** Counts as a `get`. */
+  async getInto(
+    name: string,
+    target: ReadTarget,
+    options: TransferOptions = {},
+  ): Promise<FilledObject | undefined> {
+    const object = await this.#counted('get', 1, () => readInto(this.inner, name, target, options));
+    this.#counts.get.bytes += object?.filled ?? 0;
     return object;
   }
 

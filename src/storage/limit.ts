@@ -8,15 +8,19 @@ import type {
   CreateOptions,
   DataStoreStorage,
   DeleteFailure,
+  FilledObject,
   GetOptions,
   ListOptions,
   ListPage,
   ObjectInfo,
   OverwriteOptions,
   PersistOptions,
+  ReadTarget,
   StoredObject,
+  TransferOptions,
 } from './contract.ts';
 import { StorageDecorator } from './decorator.ts';
+import { readInto } from './read-into.ts';
 
 /** A stream that never waits for its source lets others go first after this long, in milliseconds. */
 const MAX_TURN_MS = 20;
@@ -47,6 +51,15 @@ export class LimitStorage extends StorageDecorator {
 
   override get(name: string, options?: GetOptions): Promise<StoredObject | undefined> {
     return this.#limited(options, () => this.inner.get(name, options));
+  }
+
+  /** Counts as one call. */
+  getInto(
+    name: string,
+    target: ReadTarget,
+    options: TransferOptions = {},
+  ): Promise<FilledObject | undefined> {
+    return this.#limited(options, () => readInto(this.inner, name, target, options));
   }
 
   override create(

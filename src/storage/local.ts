@@ -11,6 +11,7 @@ import type {
   CreateOptions,
   DataStoreStorage,
   DeleteFailure,
+  FilledObject,
   FindUnfinishedOptions,
   GetOptions,
   ListOptions,
@@ -18,8 +19,10 @@ import type {
   ObjectInfo,
   OverwriteOptions,
   PersistOptions,
+  ReadTarget,
   StorageCapabilities,
   StoredObject,
+  TransferOptions,
   UnfinishedWrite,
   UnfinishedWrites,
 } from './contract.ts';
@@ -30,7 +33,7 @@ import { removeEmptyFolders } from './local/empty-folders.ts';
 import { codeOf, localError, type Target } from './local/errors.ts';
 import { refuseHome } from './local/home-folder.ts';
 import { nameEncodingOf, STORE_RECORD } from './local/name-encoding.ts';
-import { headFile, isFolder, readFile, versionOf } from './local/reader.ts';
+import { headFile, isFolder, readFile, readFileInto, versionOf } from './local/reader.ts';
 import { type LocalSystem, REAL_SYSTEM } from './local/system.ts';
 import { findTmp, isUnfinishedName, TMP_FOLDER } from './local/tmp-folder.ts';
 import { walk } from './local/walk.ts';
@@ -126,6 +129,15 @@ export class LocalStorage implements DataStoreStorage {
     const object = await readFile(this.#target('read', name), options);
     if (object && name === STORE_RECORD) this.#writer.expectStore(object.body);
     return object;
+  }
+
+  async getInto(
+    name: string,
+    target: ReadTarget,
+    options: TransferOptions = {},
+  ): Promise<FilledObject | undefined> {
+    this.#begin(options);
+    return readFileInto(this.#target('read', name), target, options);
   }
 
   async create(

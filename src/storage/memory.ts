@@ -6,19 +6,23 @@ import type {
   CreateOptions,
   DataStoreStorage,
   DeleteFailure,
+  FilledObject,
   GetOptions,
   ListOptions,
   ListPage,
   ObjectInfo,
   OverwriteOptions,
   PersistOptions,
+  ReadTarget,
   StorageCapabilities,
   StoredObject,
+  TransferOptions,
 } from './contract.ts';
 import { type ListEntry, pagesOf } from './list-pages.ts';
 import { SortedNames } from './memory/sorted-names.ts';
 import { compareNames } from './name-order.ts';
 import { validateObjectName, validatePrefix } from './names.ts';
+import { rangeOf, scatter } from './read-into.ts';
 
 interface MemoryObject {
   body: Uint8Array;
@@ -83,6 +87,21 @@ export class MemoryStorage implements DataStoreStorage {
     if (!object) return undefined;
     const { offset, length } = readableRange(name, object.body.length, options);
     return { ...infoOf(name, object), body: object.body.slice(offset, offset + length) };
+  }
+
+  async getInto(
+    name: string,
+    { offset, into }: ReadTarget,
+    options: TransferOptions = {},
+  ): Promise<FilledObject | undefined> {
+    this.#begin(options);
+    const object = this.#objects.byName.get(validateObjectName(name));
+    if (!object) return undefined;
+    const range = readableRange(name, object.body.length, rangeOf(offset, into));
+    return {
+      ...infoOf(name, object),
+      filled: scatter(object.body.subarray(range.offset, range.offset + range.length), into),
+    };
   }
 
   async create(

@@ -4,17 +4,21 @@ import type {
   CreateOptions,
   DataStoreStorage,
   DeleteFailure,
+  FilledObject,
   GetOptions,
   ListOptions,
   ListPage,
   ObjectInfo,
   OverwriteOptions,
   PersistOptions,
+  ReadTarget,
   StoredObject,
+  TransferOptions,
   UnfinishedWrites,
 } from './contract.ts';
 import { StorageDecorator } from './decorator.ts';
 import { validateObjectName, validatePrefix } from './names.ts';
+import { readInto } from './read-into.ts';
 
 /** Shows the objects below a prefix as a storage of its own: every name gets `<prefix>/` before it. */
 export class PrefixStorage extends StorageDecorator {
@@ -43,6 +47,16 @@ export class PrefixStorage extends StorageDecorator {
 
   override async get(name: string, options?: GetOptions): Promise<StoredObject | undefined> {
     const object = await this.inner.get(this.#within(name), options);
+    return object && { ...object, name };
+  }
+
+  /** As the contract says, below the prefix. */
+  async getInto(
+    name: string,
+    target: ReadTarget,
+    options: TransferOptions = {},
+  ): Promise<FilledObject | undefined> {
+    const object = await readInto(this.inner, this.#within(name), target, options);
     return object && { ...object, name };
   }
 

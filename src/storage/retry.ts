@@ -11,17 +11,21 @@ import type {
   CreateOptions,
   DataStoreStorage,
   DeleteFailure,
+  FilledObject,
   GetOptions,
   ListOptions,
   ListPage,
   ObjectInfo,
   OverwriteOptions,
   PersistOptions,
+  ReadTarget,
   RepeatStep,
   StoredObject,
+  TransferOptions,
 } from './contract.ts';
 import { StorageDecorator, type StorageOperation } from './decorator.ts';
 import { compareNames } from './name-order.ts';
+import { readInto } from './read-into.ts';
 import { reportRetry } from './retry-report.ts';
 
 /** Tells when a {@link RetryStorage} tries again, and when it gives up. */
@@ -108,6 +112,17 @@ export class RetryStorage extends StorageDecorator {
     const what: Attempted = { operation: 'get', name, signal: options.signal };
     const inSteps = { ...options, repeatStep: this.#stepsOf(what) };
     return this.#retry(what, () => this.inner.get(name, inSteps));
+  }
+
+  /** Tried again as a `get` is, into the same memory. */
+  getInto(
+    name: string,
+    target: ReadTarget,
+    options: TransferOptions = {},
+  ): Promise<FilledObject | undefined> {
+    const what: Attempted = { operation: 'get', name, signal: options.signal };
+    const inSteps = { ...options, repeatStep: this.#stepsOf(what) };
+    return this.#retry(what, () => readInto(this.inner, name, target, inSteps));
   }
 
   override head(name: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {

@@ -1,5 +1,6 @@
+import { mapBounded } from '../../async/bounded-work.ts';
 import { isTurnOver, nextTurn } from '../../async/turns.ts';
-import { openEnvelope } from '../../codec/envelope.ts';
+import { ENVELOPE_HEADER_BYTES, openEnvelope, openEnvelopeInto } from '../../codec/envelope.ts';
 import { digestBytes } from '../../digest/blake3.ts';
 import { isStowageError, throwIfAborted } from '../../errors.ts';
 import {
@@ -10,37 +11,20 @@ import {
   type PackEntry,
 } from '../../format/manifest.ts';
 import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
+import { lengthOf, readInto } from '../../storage/read-into.ts';
 import { readAhead } from '../../streams/read-ahead.ts';
 import { damagedObject, objectGone, reasonOf } from '../damage.ts';
+import type { Assembly } from './assembly.ts';
+import { type ChunkWindow, type Span, type Stretch, type WantedChunk, windowsOf } from './chunk-windows.ts';
+
+/** Windows are given in pieces of this length, so that who hashes or copies them leaves the event loop its turns. */
+const PIECE_BYTES = 1024 * 1024;
+/** The most requests of one window at a time, where its chunks lie scattered. */
+const SPANS_AT_ONCE = 4;
 
 /**
- * Neighbouring chunks of a pack are fetched together until they have this size, or hold this much content, which may be far
- * more. The chunk that reaches it belongs to them, so that a pack of 16 MiB is two requests and not three.
- */
-const RUN_BYTES = 8 * 1024 * 1024;
-const RUN_CONTENT_BYTES = 16 * 1024 * 1024;
-
-/** Chunks that lie next to each other in one pack, and in the content. */
-interface Run {
-  pack: PackEntry;
-  offset: number;
-  storedBytes: number;
-  /** Bytes of content in the run's chunks. */
-  contentBytes: number;
-  chunks: { digest: Uint8Array; length: number; offset: number; storedBytes: number }[];
-  /** The offset in the content at which the run's first chunk begins. */
-  start: number;
-}
-
-/** A half-open stretch of a content, in bytes. */
-export interface Stretch {
-  start: number;
-  end: number;
-}
-
-/**
- * The bytes of a stretch of a large content, each chunk verified. Only the chunks that are needed are fetched,
- * in coalesced ranges, a few ahead.
+ * The bytes of a stretch of a large content, each chunk verified by its digest. Only the chunks that are needed are fetched, in coalesced
+ * ranges, a few ahead, and decoded in their place in `assembly`, if there is one.
  *
  * @throws StowageError `CONTENT_DAMAGED` whose `details.object` is the pack (or manifest) at fault; `CONTENT_NOT_FOUND` where a pack is gone.
  */
@@ -50,87 +34,112 @@ export async function* readChunks(
   manifest: Manifest,
   stretch: Stretch,
   options: CallOptions,
+  assembly?: Assembly,
 ): AsyncGenerator<Uint8Array> {
-  const runs = runsOf(storage, copy, manifest, stretch, options);
-  const fetch = (run: Run, calling: CallOptions): Promise<Uint8Array[]> => fetchRun(storage, run, calling);
-  for await (const { item: run, result: chunks } of readAhead(runs, fetch, options)) {
-    let at = run.start;
-    for (const chunk of chunks) {
+  const windows = allWindows(storage, copy, manifest, stretch, options);
+  const fetch = async (window: ChunkWindow, calling: CallOptions): Promise<Uint8Array> => {
+    const isWithin = window.start >= stretch.start && window.start + window.bytes <= stretch.end;
+    const target = (isWithin && assembly?.memoryFor(window.start, window.bytes)) || newMemory(window.bytes);
+    const [span, ...others] = window.spans as [Span, ...Span[]];
+    if (others.length === 0) await fetchSpan(storage, span, target, calling);
+    else {
+      // Once this ends, for whatever reason, nothing is written to the memory any more.
+      await mapBounded(window.spans, SPANS_AT_ONCE, (one) => fetchSpan(storage, one, target, calling));
+    }
+    return target;
+  };
+  for await (const { item: window, result: content } of readAhead(windows, fetch, options)) {
+    const end = Math.min(window.bytes, stretch.end - window.start);
+    for (let at = Math.max(0, stretch.start - window.start); at < end; at += PIECE_BYTES) {
       // Whoever reads may hash what comes, and copy it.
       if (isTurnOver()) await nextTurn();
-      const part = chunk.subarray(Math.max(0, stretch.start - at), Math.max(0, stretch.end - at));
-      at += chunk.length;
-      if (part.length > 0) yield part;
+      yield content.subarray(at, Math.min(end, at + PIECE_BYTES));
     }
   }
 }
 
-async function* runsOf(
+async function* allWindows(
   storage: DataStoreStorage,
   copy: string,
   manifest: Manifest,
   stretch: Stretch,
   options: CallOptions,
-): AsyncGenerator<Run> {
+): AsyncGenerator<ChunkWindow> {
   let groupStart = 0;
   for (const [index, group] of manifest.groups.entries()) {
     const groupEnd = groupStart + group.bytes;
     if (groupEnd > stretch.start && groupStart < stretch.end) {
       const columns = await readColumns(storage, copy, manifest, index, options);
-      yield* runsOfGroup(columns, manifest.packs, groupStart, stretch);
+      yield* windowsOf(columns, manifest.packs, groupStart, stretch);
     }
     groupStart = groupEnd;
   }
 }
 
-function* runsOfGroup(
-  columns: ChunkColumns,
-  packs: readonly PackEntry[],
-  groupStart: number,
-  stretch: Stretch,
-): Generator<Run> {
-  let run: Run | undefined;
-  let at = groupStart;
-  for (let i = 0; i < columns.lengths.length; i++) {
-    const length = columns.lengths[i] as number;
-    const chunkStart = at;
-    at += length;
-    if (at <= stretch.start || chunkStart >= stretch.end) continue;
-    const pack = packs[columns.packs[i] as number] as PackEntry;
-    const offset = columns.offsets[i] as number;
-    const storedBytes = columns.storedBytes[i] as number;
-    const chunk = { digest: columns.digests.subarray(i * 32, i * 32 + 32), length, offset, storedBytes };
-    const extendsRun =
-      run?.pack === pack &&
-      run.offset + run.storedBytes === offset &&
-      run.storedBytes < RUN_BYTES &&
-      run.contentBytes < RUN_CONTENT_BYTES;
-    if (run && extendsRun) {
-      run.chunks.push(chunk);
-      run.storedBytes += storedBytes;
-      run.contentBytes += length;
-    } else {
-      if (run) yield run;
-      run = { pack, offset, storedBytes, contentBytes: length, chunks: [chunk], start: chunkStart };
+/** Reads a span and decodes its chunks to their places in `target`; payloads that are raw are read there. */
+async function fetchSpan(
+  storage: DataStoreStorage,
+  span: Span,
+  target: Uint8Array,
+  options: CallOptions,
+): Promise<void> {
+  const { into, envelopes } = memoryOf(span, target);
+  await fetchEntry(storage, span.pack, span.offset, into, options);
+  for (const { chunk, head, payload, place } of envelopes) {
+    try {
+      openEnvelopeInto(place, { head, payload }, 'chunk');
+    } catch (error) {
+      throw ofPack(span.pack, error);
     }
-  }
-  if (run) yield run;
-}
-
-async function fetchRun(storage: DataStoreStorage, run: Run, options: CallOptions): Promise<Uint8Array[]> {
-  const bytes = await fetchEntry(storage, run.pack, run.offset, run.storedBytes, options);
-  const chunks: Uint8Array[] = [];
-  for (const { digest, length, offset, storedBytes } of run.chunks) {
-    const start = offset - run.offset;
-    const { raw } = openEntry(bytes.subarray(start, start + storedBytes), 'chunk', run.pack.name);
-    if (raw.length !== length || Buffer.compare(digestBytes(raw), digest) !== 0) {
-      throw damagedObject(run.pack.name, `the chunk at ${offset} does not match its digest`);
+    if (Buffer.compare(digestBytes(place), chunk.digest) !== 0) {
+      throw damagedObject(span.pack.name, `the chunk at ${chunk.offset} does not match its digest`);
     }
-    chunks.push(raw);
+    for (const again of chunk.places.slice(1)) target.set(place, again);
     if (isTurnOver()) await nextTurn();
   }
   throwIfAborted(options.signal);
-  return chunks;
+}
+
+/** A chunk's envelope, in the memory that it is read into. */
+interface EnvelopeInMemory {
+  chunk: WantedChunk;
+  head: Uint8Array;
+  /** The very view `place` where it is raw. */
+  payload: Uint8Array;
+  place: Uint8Array;
+}
+
+/** Memory for all bytes of a span, in their order: raw payloads in their places, heads, compressed ones and gaps beside. */
+function memoryOf(span: Span, target: Uint8Array): { into: Uint8Array[]; envelopes: EnvelopeInMemory[] } {
+  const beside = newMemory(span.storedBytes - rawBytesOf(span));
+  let used = 0;
+  const take = (bytes: number): Uint8Array => {
+    used += bytes;
+    return beside.subarray(used - bytes, used);
+  };
+  const into: Uint8Array[] = [];
+  const envelopes: EnvelopeInMemory[] = [];
+  let at = span.offset;
+  for (const chunk of span.chunks) {
+    if (chunk.offset > at) into.push(take(chunk.offset - at));
+    const [first] = chunk.places as [number];
+    const place = target.subarray(first, first + chunk.length);
+    const head = take(ENVELOPE_HEADER_BYTES);
+    const payload = isRaw(chunk) ? place : take(chunk.storedBytes - ENVELOPE_HEADER_BYTES);
+    into.push(head, payload);
+    envelopes.push({ chunk, head, payload, place });
+    at = chunk.offset + chunk.storedBytes;
+  }
+  return { into, envelopes };
+}
+
+function rawBytesOf(span: Span): number {
+  return span.chunks.reduce((bytes, chunk) => bytes + (isRaw(chunk) ? chunk.length : 0), 0);
+}
+
+/** What is compressed is shorter. */
+function isRaw({ length, storedBytes }: WantedChunk): boolean {
+  return storedBytes === length + ENVELOPE_HEADER_BYTES;
 }
 
 /**
@@ -149,8 +158,14 @@ export async function readColumns(
   if (group.columns) return group.columns;
   const { pack: at, offset, storedBytes } = group.at as NonNullable<ChunkGroup['at']>;
   const pack = manifest.packs[at] as PackEntry;
-  const bytes = await fetchEntry(storage, pack, offset, storedBytes, options);
-  const { raw } = openEntry(bytes, 'group', pack.name);
+  const bytes = newMemory(storedBytes);
+  await fetchEntry(storage, pack, offset, [bytes], options);
+  let raw: Uint8Array;
+  try {
+    ({ raw } = openEnvelope(bytes, { kind: 'group' }));
+  } catch (error) {
+    throw ofPack(pack, error);
+  }
   try {
     return decodeGroup(raw, group, manifest.packs, copy);
   } catch (error) {
@@ -163,24 +178,23 @@ async function fetchEntry(
   storage: DataStoreStorage,
   pack: PackEntry,
   offset: number,
-  length: number,
+  into: readonly Uint8Array[],
   { signal }: CallOptions,
-): Promise<Uint8Array> {
-  const object = await storage.get(pack.name, { range: { offset, length }, signal });
-  if (!object) {
-    throw objectGone(pack.name);
-  }
-  if (object.bytes !== pack.bytes || object.body.length !== length) {
+): Promise<void> {
+  const object = await readInto(storage, pack.name, { offset, into }, { signal });
+  if (!object) throw objectGone(pack.name);
+  // As long as it should be, it holds all that was asked for: a manifest names nothing past the end.
+  if (object.bytes !== pack.bytes || object.filled !== lengthOf(into)) {
     throw damagedObject(pack.name, `it has ${object.bytes} bytes instead of ${pack.bytes}`);
   }
-  return object.body;
 }
 
-function openEntry(bytes: Uint8Array, kind: 'chunk' | 'group', pack: string): { raw: Uint8Array } {
-  try {
-    return openEnvelope(bytes, { kind });
-  } catch (error) {
-    if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
-    throw damagedObject(pack, reasonOf(error));
-  }
+/** Memory that is not cleared first, which takes as long as filling it. */
+function newMemory(bytes: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+}
+
+/** What is wrong with an entry is wrong with its pack. */
+function ofPack(pack: PackEntry, error: unknown): unknown {
+  return isStowageError(error, 'CONTENT_DAMAGED') ? damagedObject(pack.name, reasonOf(error)) : error;
 }

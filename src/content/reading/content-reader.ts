@@ -1,8 +1,6 @@
-import { constants } from 'node:buffer';
 import { BoundedMap } from '../../async/bounded-map.ts';
 import type { WorkCounter } from '../../async/progress.ts';
-import { isTurnOver, nextTurn } from '../../async/turns.ts';
-import { createHasher } from '../../digest/blake3.ts';
+import { createHasher, type Hasher } from '../../digest/blake3.ts';
 import { invalidArgument, isStowageError, StowageError } from '../../errors.ts';
 import { type ContentKey, parseCopyName } from '../../format/content-names.ts';
 import { HERE } from '../../format/content-ref.ts';
@@ -12,13 +10,14 @@ import type { ByteRange, CallOptions, DataStoreStorage } from '../../storage/con
 import { type GuardedCache, isContent } from '../caches/guarded-cache.ts';
 import { damagedObject, markDamaged, reasonOf } from '../damage.ts';
 import { unknownPlace } from '../places/place-errors.ts';
+import { Assembly } from './assembly.ts';
 import { CopyCandidates } from './copy-candidates.ts';
 import {
   type DescribedCopy,
   describeCopy,
   MAX_DOUBTS,
   OTHER_CONTENT,
-  readCopy,
+  openToRead,
   readGroup,
   readManifest,
   verifyCopy,
@@ -27,8 +26,6 @@ import { type OwnAddress, readOwnValues } from './own-reader.ts';
 
 /** So many damaged objects a process remembers, beside their marks. */
 const FOUND_DAMAGED = 10_000;
-
-const NOTHING = new Uint8Array(0);
 
 /** Options of reading a content piece by piece. */
 export interface ReadOptions extends CallOptions {
@@ -86,23 +83,13 @@ export class ContentReader {
     const options = { signal };
     const cached = isAsked ? undefined : await this.#fromCache(address, { progress, signal });
     if (cached) return cached;
-    let gathered: Uint8Array | undefined;
-    const pieces: Uint8Array[] = [];
-    let length = 0;
+    const assembly = new Assembly(address);
     // To its end, whatever came: only there the digest of the whole is compared.
-    for await (const piece of this.stream(address, options)) {
-      if (address.bytes === undefined) pieces.push(piece);
-      else if (address.bytes === piece.length && !gathered) gathered = piece;
-      else {
-        gathered ??= allocate(address);
-        if (length + piece.length > gathered.length) throw otherLength(address);
-        gathered.set(piece, length);
-      }
-      length += piece.length;
+    for await (const piece of this.read(address, options, assembly)) {
+      assembly.take(piece);
       progress?.add(piece.length);
     }
-    if (address.bytes !== undefined && length !== address.bytes) throw otherLength(address);
-    const loaded = gathered ?? (await concat(pieces, length, address));
+    const loaded = assembly.finish();
     await this.#cache?.set(address.key, loaded, options);
     return loaded;
   }
@@ -195,17 +182,28 @@ export class ContentReader {
    *
    * @throws StowageError as {@link load}.
    */
-  async *stream(address: ContentAddress, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
+  stream(address: ContentAddress, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
+    return this.read(address, options);
+  }
+
+  /** The pieces of a content; in `assembly`, if there is one, which only the whole content may be given. */
+  protected async *read(
+    address: ContentAddress,
+    options: ReadOptions,
+    assembly?: Assembly,
+  ): AsyncGenerator<Uint8Array> {
     const { place = HERE } = address;
     const { range, signal } = options;
     if (place !== this.#place) {
-      yield* (await this.#readerAt(place, { signal })).stream(address, options);
+      yield* (await this.#readerAt(place, { signal })).read(address, options, assembly);
       return;
     }
     if (range) checkRange(range);
     const start = range?.offset ?? 0;
     const end = range ? start + range.length : undefined;
-    const whole = start === 0 && (end === undefined || end === address.bytes) ? createHasher() : undefined;
+    const isWhole = start === 0 && (end === undefined || end === address.bytes);
+    /** Takes the whole content, once some of it came from a copy that proves nothing by itself. */
+    let whole: Hasher | undefined;
     const candidates = new CopyCandidates(this.#storage, address, { signal });
     let offset = start;
     let failure: StowageError | undefined;
@@ -214,7 +212,15 @@ export class ContentReader {
     const doubts = new Set<string>();
     for (let name = await candidates.next(); name !== undefined; ) {
       try {
-        for await (const piece of readCopy(this.#storage, name, address, offset, end, { signal })) {
+        const copy = await openToRead(this.#storage, name, address, { signal });
+        if (assembly?.expect(copy.bytes) === false) throw damagedObject(name, OTHER_CONTENT);
+        if (isWhole && !copy.isProven && !whole) {
+          whole = createHasher();
+          const before = copy.read({ start, end: offset }, { signal });
+          for await (const piece of before) whole.update(piece);
+        }
+        const rest = { start: offset, end: end ?? copy.bytes };
+        for await (const piece of copy.read(rest, { signal }, assembly)) {
           whole?.update(piece);
           offset += piece.length;
           candidates.progressed();
@@ -306,52 +312,11 @@ const nowhereElse: ReaderAt = async (place) => {
   throw unknownPlace(place, 'that is read');
 };
 
-/** The content is what its key says; it is the record that tells another length. */
-function otherLength({ key, bytes }: ContentAddress): StowageError {
-  return new StowageError(
-    'CONTENT_DAMAGED',
-    `Content ${key} does not have the ${bytes} bytes that its record tells. Load it by its key, and restore the record from a copy of the store.`,
-    { details: { key, bytes } },
-  );
-}
-
 function checkRange({ offset, length }: ByteRange): void {
   const isRange = Number.isSafeInteger(offset) && offset >= 0 && Number.isSafeInteger(length) && length >= 0;
   if (isRange) return;
   throw invalidArgument(
     `The range of ${String(length)} bytes from ${String(offset)} on is none; give whole numbers of at least 0.`,
-  );
-}
-
-function allocate(address: ContentAddress): Uint8Array {
-  const bytes = address.bytes as number;
-  if (bytes > constants.MAX_LENGTH) throw tooLarge(address, bytes);
-  try {
-    return new Uint8Array(bytes);
-  } catch (cause) {
-    throw tooLarge(address, bytes, cause);
-  }
-}
-
-/** One buffer of what came piece by piece; `pieces` are let go as they are copied. */
-async function concat(pieces: Uint8Array[], length: number, address: ContentAddress): Promise<Uint8Array> {
-  if (pieces.length === 1) return pieces[0] as Uint8Array;
-  const whole = allocate({ ...address, bytes: length });
-  let at = 0;
-  for (const [index, piece] of pieces.entries()) {
-    whole.set(piece, at);
-    at += piece.length;
-    pieces[index] = NOTHING;
-    if (isTurnOver()) await nextTurn();
-  }
-  return whole;
-}
-
-function tooLarge(address: ContentAddress, bytes: number, cause?: unknown): StowageError {
-  return new StowageError(
-    'CONTENT_TOO_LARGE',
-    `Content ${address.key} has ${bytes} bytes, more than memory holds in one piece; read it as a stream.`,
-    { details: { key: address.key, bytes }, cause },
   );
 }
 

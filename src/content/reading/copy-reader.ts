@@ -8,7 +8,9 @@ import { type ChunkColumns, decodeManifest, type Manifest, type PackEntry } from
 import { type ContentAddress, placeMember, type StoredContent } from '../../format/stored-content.ts';
 import type { CallOptions, DataStoreStorage, StoredObject } from '../../storage/contract.ts';
 import { damagedObject, objectGone, reasonOf } from '../damage.ts';
+import type { Assembly } from './assembly.ts';
 import { readChunks, readColumns } from './chunk-reader.ts';
+import type { Stretch } from './chunk-windows.ts';
 import { readPlain } from './plain-reader.ts';
 
 /** A copy that was opened, by the kind of its envelope. */
@@ -30,35 +32,56 @@ const MOST_BYTES = ENVELOPE_HEADER_BYTES + MAX_ENVELOPE_RAW_BYTES;
 export const MAX_DOUBTS: number = 8;
 export const OTHER_CONTENT: string = 'its content does not match its key';
 
+/** A copy whose bytes can be read. */
+export interface ReadableCopy {
+  /** Length of the content. */
+  bytes: number;
+  /** True if what is read is known to be of the key, by the key itself or by the root beside it: no digest of the whole is needed. */
+  isProven: boolean;
+  /** The bytes of a stretch, each piece verified, in their place in `assembly`, if there is one. */
+  read(stretch: Stretch, options: CallOptions, assembly?: Assembly): AsyncIterable<Uint8Array>;
+}
+
 /**
- * Reads the bytes of one copy from `offset` on, verified.
+ * Opens one copy of a content.
  *
  * @throws StowageError `CONTENT_DAMAGED`, `CONTENT_NOT_FOUND`
  */
-export async function* readCopy(
+export async function openToRead(
   storage: DataStoreStorage,
   name: string,
   address: ContentAddress,
-  offset: number,
-  end: number | undefined,
   options: CallOptions,
-): AsyncGenerator<Uint8Array> {
+): Promise<ReadableCopy> {
   const opened = await openCopy(storage, name, options);
   if (!opened) throw objectGone(name);
   if (opened.kind === 'blob') {
-    if (digestHex(opened.bytes) !== address.key) throw damagedObject(name, OTHER_CONTENT);
-    const part = opened.bytes.subarray(offset, end);
-    if (part.length > 0) yield part;
-  } else if (opened.kind === 'manifest') {
-    const { manifest } = opened;
-    const fits =
-      (address.root ?? manifest.root) === manifest.root &&
-      (address.bytes ?? manifest.bytes) === manifest.bytes;
-    if (!fits) throw damagedObject(name, 'it describes another content');
-    yield* readChunks(storage, name, manifest, { start: offset, end: end ?? manifest.bytes }, options);
-  } else {
-    yield* readPlain(storage, opened.locator, { start: offset, end: end ?? opened.locator.bytes }, options);
+    const { bytes } = opened;
+    if (digestHex(bytes) !== address.key) throw damagedObject(name, OTHER_CONTENT);
+    return { bytes: bytes.length, isProven: true, read: (stretch) => partOf(bytes, stretch) };
   }
+  if (opened.kind === 'locator') {
+    const { locator } = opened;
+    return {
+      bytes: locator.bytes,
+      isProven: false,
+      read: (stretch, calling, assembly) => readPlain(storage, locator, stretch, calling, assembly),
+    };
+  }
+  const { manifest } = opened;
+  const fits =
+    (address.root ?? manifest.root) === manifest.root && (address.bytes ?? manifest.bytes) === manifest.bytes;
+  if (!fits) throw damagedObject(name, 'it describes another content');
+  return {
+    bytes: manifest.bytes,
+    isProven: address.root !== undefined,
+    read: (stretch, calling, assembly) => readChunks(storage, name, manifest, stretch, calling, assembly),
+  };
+}
+
+async function* partOf(bytes: Uint8Array, { start, end }: Stretch): AsyncGenerator<Uint8Array> {
+  const part = bytes.subarray(start, end);
+  if (part.length > 0) yield part;
 }
 
 /** Reads one copy whole and verifies it; throws `CONTENT_DAMAGED` or `CONTENT_NOT_FOUND`. */
@@ -69,9 +92,10 @@ export async function verifyCopy(
 ): Promise<void> {
   const key = parseCopyName(name)?.key as ContentKey;
   await unlessChangedOnItsWay(async () => {
+    const copy = await openToRead(storage, name, { key }, options);
     const hasher = createHasher();
-    for await (const piece of readCopy(storage, name, { key }, 0, undefined, options)) hasher.update(piece);
-    if (hasher.digestHex() !== key) throw damagedObject(name, OTHER_CONTENT);
+    for await (const piece of copy.read({ start: 0, end: copy.bytes }, options)) hasher.update(piece);
+    if (!copy.isProven && hasher.digestHex() !== key) throw damagedObject(name, OTHER_CONTENT);
   });
 }
 

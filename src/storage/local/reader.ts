@@ -6,16 +6,28 @@ import {
   openSync,
   read,
   readSync,
+  readv,
+  readvSync,
   type Stats,
   statSync,
 } from 'node:fs';
 import { promisify } from 'node:util';
 import { throwIfAborted } from '../../errors.ts';
 import { readableRange } from '../checks.ts';
-import type { ByteRange, GetOptions, ObjectInfo, StoredObject } from '../contract.ts';
+import type {
+  ByteRange,
+  CallOptions,
+  FilledObject,
+  GetOptions,
+  ObjectInfo,
+  ReadTarget,
+  StoredObject,
+} from '../contract.ts';
+import { rangeOf } from '../read-into.ts';
 import { codeOf, isAbsent, localError, type Target } from './errors.ts';
 
 const readAsync = promisify(read);
+const readvAsync = promisify(readv);
 
 /** Up to this size synchronous calls read, in about 0.1 ms: a trip through the thread pool takes longer. */
 const SYNC_READ_BYTES = 1024 * 1024;
@@ -23,6 +35,8 @@ const SYNC_READ_BYTES = 1024 * 1024;
 const READ = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 /** The most bytes asked of one system call, so that an abort is noticed between them. */
 const MAX_READ_BYTES = 16 * 1024 * 1024;
+/** The most pieces of memory of one system call; `IOV_MAX` of Linux and macOS. */
+const MAX_READ_PIECES = 1024;
 
 /** Reads a file, or a part of it; small ones by synchronous calls. A file never changes once it has its name. */
 export function readFile(
@@ -43,6 +57,38 @@ export function readFile(
     const body = new Uint8Array(range.length);
     const bytesRead = readAllSync(fd, body, range.offset);
     return { body: body.subarray(0, bytesRead), ...infoOf(target.name, stats) };
+  } catch (error) {
+    throw localError(error, target);
+  } finally {
+    if (!isReading) closeSync(fd);
+  }
+}
+
+/** Reads a part of a file into the memory of `part`; small ones by synchronous calls. */
+export function readFileInto(
+  target: Target,
+  { offset, into }: ReadTarget,
+  options: CallOptions,
+): FilledObject | undefined | Promise<FilledObject> {
+  const fd = openFile(target);
+  if (fd === undefined) return undefined;
+  let isReading = false;
+  try {
+    const stats = fstatSync(fd);
+    if (!stats.isFile()) return undefined;
+    const range = readableRange(target.name, stats.size, rangeOf(offset, into));
+    if (range.length > SYNC_READ_BYTES) {
+      isReading = true;
+      return readLargeInto(fd, target, stats, range, into, options);
+    }
+    const reads = fillingReads(into, range);
+    let filled = 0;
+    for (let next = reads.next(filled); !next.done; next = reads.next(filled)) {
+      const count = readvSync(fd, next.value, range.offset + filled);
+      if (count === 0) break;
+      filled += count;
+    }
+    return { ...infoOf(target.name, stats), filled };
   } catch (error) {
     throw localError(error, target);
   } finally {
@@ -112,6 +158,61 @@ async function readLarge(
     throw localError(error, target);
   } finally {
     closeSync(fd);
+  }
+}
+
+async function readLargeInto(
+  fd: number,
+  target: Target,
+  stats: Stats,
+  range: ByteRange,
+  into: readonly Uint8Array[],
+  options: CallOptions,
+): Promise<FilledObject> {
+  try {
+    const reads = fillingReads(into, range);
+    let filled = 0;
+    for (let next = reads.next(filled); !next.done; next = reads.next(filled)) {
+      throwIfAborted(options.signal);
+      const { bytesRead } = await readvAsync(fd, next.value, range.offset + filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    throwIfAborted(options.signal);
+    return { ...infoOf(target.name, stats), filled };
+  } catch (error) {
+    throw localError(error, target);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The memory of each system call in turn, which may fill less than it was given: it is told how much has been filled so far. */
+function* fillingReads(
+  into: readonly Uint8Array[],
+  { length }: ByteRange,
+): Generator<Uint8Array[], void, number> {
+  let filled = 0;
+  let index = 0;
+  /** The bytes before the piece at `index`. */
+  let before = 0;
+  while (filled < length) {
+    const pieces: Uint8Array[] = [];
+    let bytes = 0;
+    let from = filled - before;
+    for (let i = index; i < into.length && pieces.length < MAX_READ_PIECES; i++) {
+      const room = Math.min(length - filled, MAX_READ_BYTES) - bytes;
+      if (room === 0) break;
+      const piece = (into[i] as Uint8Array).subarray(from, from + room);
+      from = 0;
+      bytes += piece.length;
+      if (piece.length > 0) pieces.push(piece);
+    }
+    filled = yield pieces;
+    for (let piece = into[index]; piece && before + piece.length <= filled; piece = into[index]) {
+      before += piece.length;
+      index += 1;
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { FilledObject } from '../../storage/contract.ts';
 import { assertBytes, assertRejects, beside, type CaseBody, pattern, text } from './case.ts';
 
 const SIZES = [0, 1, 1000, 200_000];
@@ -94,6 +95,54 @@ export const readCases: readonly CaseBody[] = [
         first?.body.fill(0xff);
         assertBytes((await storage.get(`${base}${size}`))?.body, pattern(size), `${size} bytes`);
       }
+    },
+  },
+  {
+    name: 'getInto, where there is one: fills the memory with the part, as far as the object goes, and touches none beside',
+    async check({ storage, base }) {
+      if (!storage.getInto) return;
+      for (const size of [0, 1000, 1_500_000]) {
+        const whole = pattern(size);
+        await storage.create(`${base}${size}`, whole);
+        const info = await storage.head(`${base}${size}`);
+        for (const offset of [0, 1, size >> 1, size + 1]) {
+          for (const lengths of [[], [0, 1, 0, 7], [48, 500, 48, 452], [1, 1_400_000, 200_000]]) {
+            const memory = new Uint8Array(lengths.reduce((sum, length) => sum + length, lengths.length + 1));
+            memory.fill(0xee);
+            let end = 0;
+            const into = lengths.map((length) => {
+              const piece = memory.subarray(end + 1, end + 1 + length);
+              end += 1 + length;
+              return piece;
+            });
+            const object: FilledObject | undefined = await storage.getInto(`${base}${size}`, {
+              offset,
+              into,
+            });
+            assert.ok(object);
+            const { filled, ...told }: FilledObject = object;
+            const title = `${offset}+${lengths} of ${size}`;
+            assert.deepEqual(told, info, title);
+            const bytes = lengths.reduce((sum, length) => sum + length, 0);
+            const expected = whole.subarray(offset, offset + bytes);
+            assert.equal(filled, expected.length, title);
+            assertBytes(Buffer.concat(into).subarray(0, filled), expected, title);
+            let beside = 0;
+            for (const length of lengths) {
+              assert.equal(memory[beside], 0xee, `${title}: the byte before a piece`);
+              beside += 1 + length;
+            }
+            assert.equal(memory[beside], 0xee, `${title}: the byte after the last piece`);
+          }
+        }
+      }
+      const into = [new Uint8Array(10)];
+      assert.equal(await storage.getInto(`${base}missing`, { offset: 0, into }), undefined);
+      const signal = AbortSignal.abort();
+      await assertRejects(
+        () => storage.getInto?.(`${base}1000`, { offset: 0, into }, { signal }) ?? Promise.resolve(),
+        'ABORTED',
+      );
     },
   },
   {
