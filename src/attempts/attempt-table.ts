@@ -165,7 +165,8 @@ export class AttemptTable {
       options,
     );
     const own = [...this.#rows.values()].filter(({ entry }) => entry.own);
-    const moved = await copyValues(former, own, session, { ...this.storing, samePlace: true }, options);
+    const rowsOfFormer = own.map((row) => ({ origin: former, row }));
+    const moved = await copyValues(rowsOfFormer, session, { ...this.storing, samePlace: true }, options);
     const lost: string[] = [];
     // Rows change together: a failure before this leaves each where its bytes are.
     rows.forEach(([name, { entry }], index) => {

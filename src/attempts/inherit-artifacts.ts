@@ -1,7 +1,7 @@
+import { mapBounded } from '../async/bounded-work.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import { invalidArgument, StowageError } from '../errors.ts';
 import { listAttempts } from '../format/attempt-files.ts';
-import type { ContentKey } from '../format/content-names.ts';
 import { type ContentRef, refId } from '../format/content-ref.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import { referencesIn } from '../format/refs.ts';
@@ -11,6 +11,9 @@ import type { CallOptions } from '../storage/contract.ts';
 import type { AttemptView } from './attempt-view.ts';
 import type { TableRow } from './stored-values.ts';
 import { copyValues, type Storing } from './stored-values.ts';
+
+/** So many attempts are looked at at once. */
+const CONCURRENCY = 16;
 
 /**
  * Rows of other attempts of the same store, by name. Their content, and what their values refer to, is relied on where it lies; values
@@ -27,13 +30,36 @@ export async function inheritArtifacts(
   options: CallOptions,
 ): Promise<TableRow[]> {
   for (const origin of taken.keys()) checkDescribed(origin);
-  const sought = [...taken].map(([origin, names]) => ({ origin, entries: entriesOf(origin, names) }));
-  for (const { origin } of sought)
+  const sought = [...taken].flatMap(([origin, names]) =>
+    entriesOf(origin, names).map((entry) => ({ origin, entry })),
+  );
+  for (const origin of taken.keys())
     if (!(await isSameStore(content, origin.content, options))) throw otherStore(origin);
-  const rows: TableRow[] = [];
-  for (const { origin, entries } of sought)
-    for (const row of await inheritFrom(origin, entries, session, storing, options)) rows.push(row);
-  return rows;
+  for (const origin of taken.keys())
+    checkKept(
+      origin,
+      sought.filter((one) => one.origin === origin).map(({ entry }) => entry),
+    );
+  const own = sought.filter(({ entry }) => entry.own);
+  const ownRows = own.map(({ origin, entry }) => ({ origin, row: { entry } }));
+  const copied = await copyValues(ownRows, session, storing, options);
+  const copies = new Map(own.map((one, index) => [one, copied[index]]));
+  const found = await relyOnOrigins(sought, session, options);
+  return sought.map((one) => {
+    const { origin, entry } = one;
+    if (entry.inline) return { entry };
+    const relied = found.get(one);
+    if (relied) return { entry: { ...entry, content: relied } };
+    const copy = copies.get(one);
+    if (!copy || copy instanceof StowageError) throw gone(origin, entry, copy);
+    return copy;
+  });
+}
+
+/** An artifact of another attempt. */
+interface Inherited {
+  origin: AttemptView;
+  entry: ArtifactEntry;
 }
 
 /**
@@ -66,52 +92,36 @@ export function checkKept({ facts, flow, pathspec }: AttemptView, entries: reado
   );
 }
 
-async function inheritFrom(
-  origin: AttemptView,
-  entries: readonly ArtifactEntry[],
-  session: Session,
-  storing: Storing,
-  options: CallOptions,
-): Promise<TableRow[]> {
-  const asTheyAre = entries.map((entry) => ({ entry }));
-  const stored = entries.filter((entry) => entry.content);
-  const contents = stored.map((entry) => entry.content as StoredContent);
-  const own = asTheyAre.filter(({ entry }) => entry.own);
-  if (contents.length + own.length === 0 && !entries.some(({ refs }) => refs)) return asTheyAre;
-  checkKept(origin, entries);
-  const copied = await copyValues(origin, own, session, storing, options);
-  const copies = new Map(own.map((row, index) => [row.entry, copied[index]]));
-  const found = await relyOnOrigin(origin, entries, contents, session, options);
-  return asTheyAre.map((row) => {
-    const { entry } = row;
-    if (entry.inline) return row;
-    if (entry.content) {
-      const content = found.get(entry.key);
-      if (content) return { entry: { ...entry, content } };
-    }
-    const copy = copies.get(entry);
-    if (!copy || copy instanceof StowageError) throw gone(origin, entry, copy);
-    return copy;
-  });
-}
-
-/** Relies on what an origin's rows name. Resolves to their contents by key; without a look where its records do. */
-async function relyOnOrigin(
-  origin: AttemptView,
-  entries: readonly ArtifactEntry[],
-  contents: readonly StoredContent[],
+/**
+ * Relies on what rows of other attempts name, by one pin for all. Resolves to the content of each that has one and that is there;
+ * without a look at it where the attempts' records do.
+ */
+async function relyOnOrigins(
+  sought: readonly Inherited[],
   session: Session,
   options: CallOptions,
-): Promise<Map<ContentKey, StoredContent | undefined>> {
-  const refs = referencesIn(entries);
+): Promise<Map<Inherited, StoredContent>> {
+  const refs = referencesIn(sought.map(({ entry }) => entry));
+  const stored = sought.filter(({ entry }) => entry.content);
+  const contents = stored.map(({ entry }) => entry.content as StoredContent);
   if (contents.length + refs.length === 0) return new Map();
-  const stands = (): Promise<boolean> => stillStands(origin, options);
-  if (await session.relyOnDescribed(contents, refs, stands, options))
-    return new Map(contents.map((content) => [content.key, content]));
-  const [missing] = await session.relyOnRefs(refs, options);
-  if (missing) throw goneRef(origin, entries, missing);
-  const found = await session.rely(contents, options);
-  return new Map(contents.map(({ key }, index) => [key, found[index]]));
+  const relying = new Set(
+    sought.filter(({ entry }) => entry.content || entry.refs).map(({ origin }) => origin),
+  );
+  const stands = async (): Promise<boolean> =>
+    !(await mapBounded(relying, CONCURRENCY, (origin) => stillStands(origin, options))).includes(false);
+  let found: readonly (StoredContent | undefined)[] = contents;
+  if (!(await session.relyOnDescribed(contents, refs, stands, options))) {
+    const [missing] = await session.relyOnRefs(refs, options);
+    if (missing) throw goneRef(sought, missing);
+    found = await session.rely(contents, options);
+  }
+  const relied = new Map<Inherited, StoredContent>();
+  for (const [index, one] of stored.entries()) {
+    const content = found[index];
+    if (content) relied.set(one, content);
+  }
+  return relied;
 }
 
 /** Copies of a store share its id, and are stores of their own. */
@@ -136,13 +146,13 @@ function otherStore({ fullPathspec, flow, pathspec }: AttemptView): StowageError
   );
 }
 
-function goneRef(
-  { flow, pathspec }: AttemptView,
-  entries: readonly ArtifactEntry[],
-  missing: ContentRef,
-): StowageError {
+function goneRef(sought: readonly Inherited[], missing: ContentRef): StowageError {
   const { kind, name } = missing;
-  const artifact = entries.find(({ refs }) => refs?.some((ref) => refId(ref) === refId(missing)))?.name;
+  const refers = ({ entry }: Inherited): boolean =>
+    entry.refs?.some((ref) => refId(ref) === refId(missing)) === true;
+  const { origin, entry } = sought.find(refers) as Inherited;
+  const { flow, pathspec } = origin;
+  const artifact = entry.name;
   return new StowageError(
     'CONTENT_NOT_FOUND',
     `Artifact ${artifact} of ${pathspec} refers to the ${kind} ${name}, of which nothing whole is in the store, so that it cannot be passed on. Run the task again.`,

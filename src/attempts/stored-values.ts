@@ -9,7 +9,7 @@ import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { ELEMENT_TYPES } from '../values/element-types.ts';
 import { type AttemptView, CONTENT_FAULTS } from './attempt-view.ts';
-import { batchesOf } from './own-values.ts';
+import { batchesOf, type GatheredValues } from './own-values.ts';
 
 /** A row, and the attempt's own object that holds the value, if one does. */
 export interface TableRow {
@@ -78,45 +78,64 @@ export interface Storing {
 /** So many values that are not the origin's own are read at once. */
 const CONCURRENCY = 16;
 
+/** A row of another attempt. */
+export interface OriginRow {
+  origin: AttemptView;
+  row: TableRow;
+}
+
 /**
- * Copies small values of another attempt; those that lie in its own objects by one GET and one PUT for an object of them. Rows come in
- * the order of `rows`; an error for one whose value is gone or damaged.
+ * Copies small values of other attempts; those that lie in their own objects by one GET for an object of them, side by side, and one PUT
+ * for all that one object holds. Rows come in the order of `rows`; an error for one whose value is gone or damaged.
  */
 export async function copyValues(
-  origin: AttemptView,
-  rows: readonly TableRow[],
+  rows: readonly OriginRow[],
   session: Session,
   { ownBytes, address, samePlace = false, progress }: Storing,
   options: CallOptions,
 ): Promise<(TableRow | StowageError)[]> {
-  const copied = new Map<TableRow, TableRow | StowageError>();
-  for (const batch of batchesOf(rows, ({ entry }) => entry.bytes)) {
-    const gathered = await origin.gather(
-      batch.map(({ entry }) => entry),
-      options,
-    );
-    const found: { row: TableRow; value: ValueInput }[] = [];
-    await mapBounded(batch, CONCURRENCY, async (row) => {
+  const copied = new Map<OriginRow, TableRow | StowageError>();
+  for (const batch of batchesOf(rows, ({ row }) => row.entry.bytes)) {
+    const gathered = await gatherFrom(batch, options);
+    const found = new Map<OriginRow, ValueInput>();
+    await mapBounded(batch, CONCURRENCY, async (one) => {
+      const { origin, row } = one;
       const { entry } = row;
       try {
         const bytes = entry.content
           ? await origin.content.reader.load(entry.content, options)
-          : await origin.ownBytes(entry, options, gathered);
+          : await origin.ownBytes(entry, options, gathered.get(origin));
         const { place = HERE } = entry.own ?? entry.content ?? {};
         const where = samePlace ? { place } : { address };
-        found.push({ row, value: { bytes, elementBytes: elementBytesOf(entry), progress, ...where } });
+        found.set(one, { bytes, elementBytes: elementBytesOf(entry), progress, ...where });
       } catch (error) {
         if (!isStowageError(error, ...CONTENT_FAULTS)) throw error;
-        copied.set(row, error);
+        copied.set(one, error);
       }
     });
-    const values = found.map(({ value }) => value);
-    const stored = await storeValues(values, session, ownBytes, options);
-    found.forEach(({ row }, index) => {
-      copied.set(row, movedRow(row, stored[index] as StoredValue));
-    });
+    const stored = await storeValues([...found.values()], session, ownBytes, options);
+    for (const [index, one] of [...found.keys()].entries())
+      copied.set(one, movedRow(one.row, stored[index] as StoredValue));
   }
-  return rows.map((row) => copied.get(row) as TableRow | StowageError);
+  return rows.map((one) => copied.get(one) as TableRow | StowageError);
+}
+
+/** The values that lie in objects of their attempts, by attempt. */
+async function gatherFrom(
+  rows: readonly OriginRow[],
+  options: CallOptions,
+): Promise<Map<AttemptView, GatheredValues>> {
+  const byOrigin = new Map<AttemptView, ArtifactEntry[]>();
+  for (const { origin, row } of rows) {
+    const entries = byOrigin.get(origin);
+    if (entries) entries.push(row.entry);
+    else byOrigin.set(origin, [row.entry]);
+  }
+  const gathered = new Map<AttemptView, GatheredValues>();
+  await mapBounded(byOrigin, CONCURRENCY, async ([origin, entries]) => {
+    gathered.set(origin, await origin.gather(entries, options));
+  });
+  return gathered;
 }
 
 /** The row, with its bytes where they were stored now. */

@@ -41,9 +41,9 @@ export async function transferArtifacts(
   const keepsOwn = await session.keepsOwn({ place }, options);
   const isSmall = ({ own, inline, bytes }: ArtifactEntry): boolean =>
     !inline && (own !== undefined || (keepsOwn && bytes < ownBytes));
-  const small = entries.filter(isSmall).map((entry) => ({ entry }));
-  const copied = await copyValues(origin, small, session, { ...storing, progress }, options);
-  const copies = new Map(small.map(({ entry }, index) => [entry, copied[index]]));
+  const small = entries.filter(isSmall).map((entry) => ({ origin, row: { entry } }));
+  const copied = await copyValues(small, session, { ...storing, progress }, options);
+  const copies = new Map(small.map(({ row }, index) => [row.entry, copied[index]]));
   const stored = entries.filter((entry) => entry.content && !isSmall(entry));
   const sought = stored.map(({ key, bytes }) => ({ key, bytes, place }));
   const known = await session.rely(sought, options);
@@ -54,7 +54,7 @@ export async function transferArtifacts(
   });
   const absent = firstOfEach(stored.filter(({ key }) => !contents.has(key)));
   // What is not copied is done at once: inline values, what is there, and what comes twice.
-  const toCopy = new Set([...small.map(({ entry }) => entry), ...absent]);
+  const toCopy = new Set([...small.map(({ row }) => row.entry), ...absent]);
   for (const entry of entries) {
     if (toCopy.has(entry)) continue;
     progress?.add(entry.bytes);
