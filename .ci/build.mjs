@@ -76,6 +76,8 @@ await bundle.write({
     ],
   },
   format: 'esm',
+  // They are in the declarations, and would be a fifth of what every program reads when it starts.
+  comments: false,
   entryFileNames: '[name].js',
   // One level deep, as the entries of the command are: package.json is found from there.
   chunkFileNames: 'chunks/[name]-[hash].js',

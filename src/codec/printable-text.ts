@@ -20,23 +20,27 @@ const SHAPING = [
  * Characters that a terminal must not get raw: control characters (C0, DEL, C1), line and paragraph separators, halves of characters,
  * those that turn the direction of text around, and those that take no width. The last two can make one name look like another.
  */
-const UNSAFE = new RegExp(
-  String.raw`[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\ufff9-\ufffb]|(?!${SHAPING})\p{Default_Ignorable_Code_Point}`,
-  'gu',
-);
+const UNSAFE = String.raw`[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\ufff9-\ufffb]|(?!${SHAPING})\p{Default_Ignorable_Code_Point}`;
+let unsafe: RegExp | undefined;
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 const ASCII = /^[\x20-\x7e]*$/;
 const ASCII_LINES = /^[\x20-\x7e\n]*$/;
 
+/** Made when it is first needed: it has so many scripts that making it takes a millisecond of each start. */
+function unsafeCharacters(): RegExp {
+  unsafe ??= new RegExp(UNSAFE, 'gu');
+  return unsafe;
+}
+
 /** A stored name or value on one line, every unsafe character as an escape: `\n`, `\x1b`, `\u202e`. */
 export function printable(text: string): string {
-  return ASCII.test(text) ? text : text.replace(UNSAFE, escapeCharacter);
+  return ASCII.test(text) ? text : text.replace(unsafeCharacters(), escapeCharacter);
 }
 
 /** Text of several lines: line ends and tabs stay, every other unsafe character becomes an escape. */
 export function printableLines(text: string): string {
   if (ASCII_LINES.test(text)) return text;
-  return text.replace(UNSAFE, (character) =>
+  return text.replace(unsafeCharacters(), (character) =>
     character === '\n' || character === '\t' ? character : escapeCharacter(character),
   );
 }
@@ -44,7 +48,7 @@ export function printableLines(text: string): string {
 /** JSON, or a piece of it, that stays the same document: every unsafe character but line ends as an escape of JSON. */
 export function printableJson(json: string): string {
   if (ASCII_LINES.test(json)) return json;
-  return json.replace(UNSAFE, (character) =>
+  return json.replace(unsafeCharacters(), (character) =>
     character === '\n' ? character : character.split('').map(escapeUnit).join(''),
   );
 }

@@ -25,11 +25,9 @@ import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { CountStorage } from '../storage/count.ts';
 import { validateUserName } from '../storage/names.ts';
 import { openStorage } from '../storage/open.ts';
-import { copyCacheEntries } from './copy-cache.ts';
 import type { CopyContext } from './copy-context.ts';
-import { copyLooseSessions } from './copy-loose.ts';
 import { type CopyProgress, CopyReport, type CopyResult } from './copy-report.ts';
-import { copyRun, type RunToCopy } from './copy-run.ts';
+import type { RunToCopy } from './copy-run.ts';
 import { EntriesToCopy } from './entries-to-copy.ts';
 
 /** Options of {@link copyStore}. */
@@ -160,6 +158,10 @@ async function copyBetween(
   const targetId = await prepareTarget(target, dryRun, options);
   if (sourceId === targetId && identities.from === identities.to) throw sameStore(from);
 
+  // Most programs never copy, and import none of it.
+  const { copyRun } = await import('./copy-run.ts');
+  const { copyLooseSessions } = await import('./copy-loose.ts');
+  const { copyCacheEntries } = await import('./copy-cache.ts');
   const report = new CopyReport(sources, countedTarget, onProgress);
   const staging = new Staging(target, options);
   const context: CopyContext = {

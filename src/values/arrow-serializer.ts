@@ -1,12 +1,17 @@
-import { canonicalTable } from './arrow-canonical.ts';
 import { type ArrowLibrary, type ArrowTable, loadArrow } from './arrow-library.ts';
-import { checkArrowStream } from './arrow-stream.ts';
 import { isArrowTable } from './arrow-table.ts';
 import { Malformed, Refusal, Unavailable } from './faults.ts';
 import { refuseExtraProperties } from './own-data.ts';
 import type { Serializer } from './serializer.ts';
 
 const ALIGNMENT = 8;
+
+/** The library, and what is needed of our own as soon as there is a table: most programs have none, and import neither. */
+interface Parts {
+  library: ArrowLibrary;
+  canonicalTable(table: ArrowTable, library: ArrowLibrary): ArrowTable;
+  checkArrowStream(bytes: Uint8Array): void;
+}
 
 /**
  * Apache Arrow tables as an IPC stream, which any Arrow library reads. The columns come back over the loaded bytes, without a
@@ -18,10 +23,10 @@ const ALIGNMENT = 8;
  * `load` imports the library when the first table is saved or loaded; by default the `apache-arrow` that Node finds.
  */
 export function arrowSerializer(load: () => Promise<unknown> = () => import('apache-arrow')): Serializer {
-  let library: ArrowLibrary | undefined;
-  const loaded = (): ArrowLibrary => {
-    if (library === undefined) throw new Unavailable('apache-arrow is not loaded', 'Call `prepare` before.');
-    return library;
+  let parts: Parts | undefined;
+  const loaded = (): Parts => {
+    if (parts === undefined) throw new Unavailable('apache-arrow is not loaded', 'Call `prepare` before.');
+    return parts;
   };
   return {
     id: 'arrow',
@@ -29,23 +34,32 @@ export function arrowSerializer(load: () => Promise<unknown> = () => import('apa
     description: 'Apache Arrow tables, as an IPC stream',
     accepts: isArrowTable,
     async prepare() {
-      library ??= await loadArrow(load);
+      parts ??= await loadParts(load);
     },
     serialize(value) {
       const given = value as ArrowTable;
       refuseExtraProperties(given, 'a Table', Object.keys(given).filter(isOfTable));
-      const table = canonicalTable(given, loaded());
-      const bytes = loaded().tableToIPC(table, 'stream');
-      ensureReadable(bytes);
+      const { library, canonicalTable, checkArrowStream } = loaded();
+      const table = canonicalTable(given, library);
+      const bytes = library.tableToIPC(table, 'stream');
+      ensureReadable(bytes, checkArrowStream);
       const rows = table.batches.reduce((sum, { numRows }) => sum + numRows, 0);
       return { type: 'Table', bytes, info: { rows, columns: table.schema.fields.length } };
     },
     deserialize(bytes) {
+      const { library, checkArrowStream } = loaded();
       checkArrowStream(bytes);
       const isAligned = bytes.byteOffset % ALIGNMENT === 0;
-      return loaded().tableFromIPC(isAligned ? bytes : new Uint8Array(bytes));
+      return library.tableFromIPC(isAligned ? bytes : new Uint8Array(bytes));
     },
   };
+}
+
+async function loadParts(load: () => Promise<unknown>): Promise<Parts> {
+  const library = await loadArrow(load);
+  const { canonicalTable } = await import('./arrow-canonical.ts');
+  const { checkArrowStream } = await import('./arrow-stream.ts');
+  return { library, canonicalTable, checkArrowStream };
 }
 
 /** True if the class itself sets the property; those with an underscore are its memory. */
@@ -54,9 +68,9 @@ function isOfTable(key: string): boolean {
 }
 
 /** Nothing is saved that could not be loaded: the library writes columns beyond 2 GiB with lengths that wrapped around. */
-function ensureReadable(bytes: Uint8Array): void {
+function ensureReadable(bytes: Uint8Array, check: Parts['checkArrowStream']): void {
   try {
-    checkArrowStream(bytes);
+    check(bytes);
   } catch (fault) {
     if (!(fault instanceof Malformed)) throw fault;
     throw new Refusal(
