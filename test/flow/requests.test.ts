@@ -97,10 +97,11 @@ describe('how many requests', () => {
     const flow = await openFlow({ storage: remote });
     for (let i = 0; i < 3; i++)
       await saveTask(flow, { [`shared${i}`]: noise(100_000, i) }, { taskId: String(i), attempt: 0 });
-    const inputs = await flow.getTaskDataStores({ runId: 'r1' });
+    const other = await openFlow({ storage: remote }); // which has seen nothing yet
+    const inputs = await other.getTaskDataStores({ runId: 'r1' });
     await remote.create('flows/Test/r1/fit/1/0.PURGED', new Uint8Array(0));
     remote.calls.length = 0;
-    const join = await flow.createTaskDataStore({ runId: 'r1', stepName: 'join', taskId: '0', attempt: 0 });
+    const join = await other.createTaskDataStore({ runId: 'r1', stepName: 'join', taskId: '0', attempt: 0 });
     await join.mergeArtifacts(inputs);
     await join.done();
     expect(remote.calls.filter((call) => call.startsWith('list data/'))).toHaveLength(3);
