@@ -19,7 +19,7 @@ const UNFINISHED: UnfinishedWrites = Object.freeze({ kind: 'expiring', afterMs: 
  * machines. `openStorage('az://container/prefix')` puts retries and a limit of calls around it; alone it tries each
  * request once.
  *
- * A create is one request with `If-None-Match: *`, or from 8 MiB (a stream) or 32 MiB (bytes) on blocks that are committed
+ * A create is one request with `If-None-Match: *`, or from 8 MiB (a stream) or 40 MiB (bytes) on blocks that are committed
  * with it. The service compares an MD5 of what arrives, so that it stores no bytes that were changed on their way. Blocks
  * of a create that failed or lost are never visible; Azure discards them after a week, or when the blob is created.
  *

@@ -16,7 +16,7 @@ const UNFINISHED: UnfinishedWrites = Object.freeze({ kind: 'expiring', afterMs: 
  * It speaks the JSON API. `google-auth-library`, which is to be installed beside this package (10 on Node.js 20), finds the
  * credentials and renews them.
  *
- * A create is one request with `ifGenerationMatch=0`, or from 8 MiB (a stream) or 32 MiB (bytes) on a resumable upload that
+ * A create is one request with `ifGenerationMatch=0`, or from 8 MiB (a stream) or 40 MiB (bytes) on a resumable upload that
  * was begun with it, whose parts go one after the other. Should a process die in the midst of one, what it sent is
  * invisible and expires after a week. Cloud Storage checks the CRC32C of what it is sent before anybody sees it; what is
  * read whole is checked here.

@@ -30,7 +30,7 @@ export type {
  * machines. `openStorage('s3://bucket/prefix')` puts retries and a limit of calls around it; alone it tries each request
  * once.
  *
- * A create is one request with `If-None-Match: *`, or from 8 MiB (a stream) or 32 MiB (bytes) on an upload in parts that
+ * A create is one request with `If-None-Match: *`, or from 8 MiB (a stream) or 40 MiB (bytes) on an upload in parts that
  * is completed with it. The signature of a request covers the SHA-256 of its body, so that no server stores bytes that
  * were changed on their way.
  *

@@ -101,7 +101,7 @@ describe('a storage whose way to Azure is bad', () => {
   }
 
   it('bytes in blocks are stored though a block and the answer to the commit were lost', async () => {
-    const long = noise(4 * PART + 1);
+    const long = noise(5 * PART + 1);
     proxy.plan = onRequests(/comp=block/, { kind: 'lost' }, ...Array(5), { kind: 'answer lost' });
     expect(await storage.create('large', long)).toBe(true);
     expect(sha256((await storage.get('large'))?.body)).toBe(sha256(long));
@@ -262,7 +262,7 @@ describe('a storage whose way to Azure is bad', () => {
     };
     proxy.plan = (_, path) => (isSecondBlock(path) ? { kind: 'lost' } : undefined);
     const few = new RetryStorage(bare, { sleep: async () => {}, maxAttempts: 3 });
-    for (const content of [noise(4 * PART + 1), streamOf(noise(4 * PART + 1))]) {
+    for (const content of [noise(5 * PART + 1), streamOf(noise(5 * PART + 1))]) {
       proxy.seen.length = 0;
       await expect(few.create('a', content)).rejects.toMatchObject({
         code: 'STORAGE_UNAVAILABLE',

@@ -51,8 +51,8 @@ describe('large objects', () => {
       steps += 1;
       return step();
     };
-    expect(await storage.create('a', noise(5 * PART), { repeatStep })).toBe(false);
-    expect(steps).toBe(3 + 5 + 1);
+    expect(await storage.create('a', noise(6 * PART), { repeatStep })).toBe(false);
+    expect(steps).toBe(3 + 6 + 1);
     expect((await storage.get('a'))?.body).toEqual(new Uint8Array(3));
   });
 
@@ -60,18 +60,18 @@ describe('large objects', () => {
     let isTaken = false;
     async function* stream() {
       yield* streamOf(noise(3 * PART));
-      isTaken = await storage.create('a', noise(4 * PART + 1, 7));
+      isTaken = await storage.create('a', noise(5 * PART + 1, 7));
       yield new Uint8Array(1);
     }
     expect(await storage.create('a', stream())).toBe(false);
     expect(isTaken).toBe(true);
-    expect(sha256((await storage.get('a'))?.body)).toBe(sha256(noise(4 * PART + 1, 7)));
+    expect(sha256((await storage.get('a'))?.body)).toBe(sha256(noise(5 * PART + 1, 7)));
   });
 
   it('blocks of one name that was taken and is free again are gone, which is an error', async () => {
     async function* stream() {
       yield* streamOf(noise(3 * PART));
-      await storage.create('a', noise(4 * PART + 1, 7));
+      await storage.create('a', noise(5 * PART + 1, 7));
       await storage.delete(['a']);
       yield new Uint8Array(1);
     }

@@ -129,7 +129,7 @@ describeOnFakeGcs('a storage whose way to the service is bad', (server) => {
       });
       expect(await bare.head('stream')).toBeUndefined();
       proxy.plan = onRequests(PART_OR_END, undefined, gone);
-      const long = noise(5 * PART);
+      const long = noise(6 * PART);
       expect(await storage.create('bytes', long)).toBe(true);
       expect(sha256((await bare.get('bytes'))?.body)).toBe(sha256(long));
     },
@@ -166,7 +166,7 @@ describeOnFakeGcs('a storage whose way to the service is bad', (server) => {
     const refused = { kind: 'answer', status: 412, body: '{"error":{"code":412}}' } as const;
     proxy.plan = onRequests(BEGINNING, refused, refused);
     expect(await storage.create('a', streamOf(body))).toBe(false);
-    expect(await storage.create('a', noise(5 * PART))).toBe(false);
+    expect(await storage.create('a', noise(6 * PART))).toBe(false);
     expect(count(PART_OR_END)).toBe(0);
   });
 
@@ -271,7 +271,7 @@ describeOnFakeGcs('a storage whose way to the service is bad', (server) => {
   it('gives up a large create when a part is given up, and cancels the session', async () => {
     proxy.plan = (method, path) => (PART_OR_END.test(`${method} ${path}`) ? { kind: 'lost' } : undefined);
     const few = new RetryStorage(bare, { sleep: async () => {}, maxAttempts: 3 });
-    for (const content of [noise(5 * PART), streamOf(body)]) {
+    for (const content of [noise(6 * PART), streamOf(body)]) {
       proxy.seen.length = 0;
       await expect(few.create('a', content)).rejects.toMatchObject({
         code: 'STORAGE_UNAVAILABLE',

@@ -2,9 +2,9 @@ import type { ChunkColumns, PackEntry } from '../../format/manifest.ts';
 
 /**
  * Chunks are fetched together until they have this size in their packs, or hold this much content, which may be far more. The chunk
- * that reaches it belongs to them, so that a pack of 16 MiB is two requests and not three.
+ * that reaches it belongs to them, so that a pack of 16 MiB is two requests and not three, and one of 32 MiB four.
  */
-const WINDOW_STORED_BYTES = 8 * 1024 * 1024;
+const WINDOW_STORED_BYTES = 129 * 64 * 1024;
 const WINDOW_BYTES = 16 * 1024 * 1024;
 /** What lies between two chunks of a pack is read along up to here: a request costs as much. */
 const MAX_GAP_BYTES = 128 * 1024;

@@ -30,7 +30,7 @@ import { type ContentSource, chunksOf } from '../../streams/chunk-stream.ts';
 import { settled } from '../../streams/lent-memory.ts';
 import { changedMeanwhile } from './lent-content.ts';
 import type { PackFinder } from './pack-finder.ts';
-import { type PackedEntry, PackWriter } from './pack-writer.ts';
+import { type PackedEntry, type PackOptions, PackWriter } from './pack-writer.ts';
 import type { SessionPins } from './session-pins.ts';
 import type { UnnamedObjects } from './unnamed-objects.ts';
 
@@ -81,11 +81,12 @@ export async function packContent(
   finder: PackFinder,
   source: ContentSource,
   unnamed: UnnamedObjects,
-  options: StoreOptions,
+  options: StoreOptions & Pick<PackOptions, 'targetBytes'>,
 ): Promise<PackedContent> {
   const expectedBytes = source instanceof Uint8Array ? source.length : undefined;
   const packer = new PackWriter(session, unnamed, {
     signal: options.signal,
+    targetBytes: options.targetBytes,
     progress: options.progress,
     ...(expectedBytes === undefined ? {} : { expectedBytes }),
   });

@@ -9,6 +9,20 @@ import type { UnnamedObjects } from './unnamed-objects.ts';
 
 /** A pack is written when it has grown to this. */
 export const PACK_TARGET_BYTES: number = 16 * 1024 * 1024;
+/**
+ * The same where each object costs a request: 32 MiB of content with its envelopes, and room for one chunk more, so that 256 MiB take
+ * eight packs.
+ */
+export const REMOTE_PACK_TARGET_BYTES: number = 129 * 256 * 1024;
+
+/** Options of packing one content. */
+export interface PackOptions extends CallOptions {
+  /** A pack is written when it has grown to this. */
+  targetBytes: number;
+  /** The content's length, where it is known: it keeps the buffer of a small pack small. */
+  expectedBytes?: number;
+  progress?: WorkCounter | undefined;
+}
 
 /** The place of an entry in a pack. The pack's name is final, its length once it is written. */
 export interface PackedEntry {
@@ -32,20 +46,14 @@ export class PackWriter {
   #chunkBytes = 0;
   #writing: Promise<void> = Promise.resolve();
 
-  /** Packs are `unnamed` until their manifest is. `expectedBytes`, where the content's length is known, keeps the buffer of a small pack small. */
-  constructor(
-    session: SessionPins,
-    unnamed: UnnamedObjects,
-    { progress, ...options }: CallOptions & { expectedBytes?: number; progress?: WorkCounter | undefined },
-  ) {
+  /** Packs are `unnamed` until their manifest is. */
+  constructor(session: SessionPins, unnamed: UnnamedObjects, { progress, ...options }: PackOptions) {
     this.#session = session;
     this.#unnamed = unnamed;
     this.#options = options;
     this.#progress = progress;
-    this.#capacity = Math.min(
-      PACK_TARGET_BYTES,
-      Math.ceil((options.expectedBytes ?? PACK_TARGET_BYTES) * 1.01),
-    );
+    const { targetBytes, expectedBytes = targetBytes } = options;
+    this.#capacity = Math.min(targetBytes, Math.ceil(expectedBytes * 1.01));
   }
 
   /** Waits until {@link add} can take `rawBytes` at once, so that what is hashed before is what is sealed. */

@@ -14,8 +14,8 @@ import type { BucketReads, Target } from './reads.ts';
 import { type TransferBudget, transferParts } from './transfers.ts';
 
 const DEFAULT_CONTENT_TYPE = 'application/octet-stream';
-/** Bytes that are in memory anyway go by one request up to this many parts: one is cheaper than five or six. */
-const PARTS_IN_ONE_PUT = 4;
+/** Bytes that are in memory anyway go by one request up to this many parts: one is cheaper than six or seven. */
+const PARTS_IN_ONE_PUT = 5;
 const ABANDON_AGAIN_AFTER_MS = [100, 300, 1000, 3000];
 const MOST_ABANDONING_MS = 10_000;
 /** Node.js's codes of a connection that the other side gave up. */
