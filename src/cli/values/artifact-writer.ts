@@ -5,6 +5,7 @@ import { CliError } from '../cli-error.ts';
 import type { Invocation } from '../invocation.ts';
 import type { Sink } from '../ui/output.ts';
 import { workOnBytes, workOnItems } from '../ui/progress-line.ts';
+import { formatBytes } from '../ui/sizes.ts';
 import { writeCsv } from './csv.ts';
 import { toTabular } from './tabular-value.ts';
 import { ValueJson } from './value-json.ts';
@@ -41,7 +42,16 @@ export async function writeArtifact(
   if (form === 'text') return writeText(context, name, sink);
   const value = await context.task.get(name, loading(context.invocation, name));
   if (form === 'csv') return writeTable(context, name, value, sink);
-  for (const piece of new ValueJson().pieces(value)) await sink.write(piece);
+  let written = 0;
+  for (const piece of new ValueJson().pieces(value)) {
+    await sink.write(piece);
+    written += Buffer.byteLength(piece);
+    context.invocation.progress(() => ({
+      title: name,
+      share: undefined,
+      facts: [`wrote ${formatBytes(written)}`],
+    }));
+  }
   await sink.write('\n');
 }
 
