@@ -30,7 +30,7 @@ import { type PackedContent, packContent, type StoreOptions } from './large-cont
 import { changedMeanwhile, digestLent, ensureThere } from './lent-content.ts';
 import { type OwnInput, type WrittenValue, writeOwnValues } from './own-writer.ts';
 import { PackFinder } from './pack-finder.ts';
-import { PACK_TARGET_BYTES, REMOTE_PACK_TARGET_BYTES } from './pack-writer.ts';
+import { PACK_TARGET_BYTES, type PackOptions, REMOTE_PACK_TARGET_BYTES } from './pack-writer.ts';
 import { createPlain } from './plain-writer.ts';
 import type { SessionPins } from './session-pins.ts';
 import type { StepHint } from './step-hint.ts';
@@ -164,7 +164,7 @@ export class ContentWriter {
         countStored(progress, found.bytes);
         return found;
       }
-      const packed = await this.#pack(rest, unnamed, own);
+      const packed = await packContent(this.#session, this.#packs, rest, unnamed, this.#packing(own));
       const state = await this.finder.pinAndReadLog([packed.key], own);
       return this.#place.locks.run(packed.key, async () => {
         const hit = await this.finder.find({ ...packed, folder: 'manifests' }, state, own);
@@ -237,7 +237,13 @@ export class ContentWriter {
         return stored;
       }
       return await saves.run(options, async (unnamed, own) => {
-        const packed = await this.#pack(bytes, unnamed, { ...input, ...own });
+        const packed = await packContent(
+          this.#session,
+          this.#packs,
+          bytes,
+          unnamed,
+          this.#packing({ ...input, ...own }),
+        );
         if (packed.key !== key) throw changedMeanwhile();
         const whole = { ...packed, plain: undefined, unnamed };
         const stored = await this.#writeCopy('manifests', packed.sealed, whole, state, own);
@@ -321,11 +327,12 @@ export class ContentWriter {
     return this.finder.learn({ stored, packs, plain }, state).stored;
   }
 
-  #pack(source: ContentSource, unnamed: UnnamedObjects, options: StoreOptions): Promise<PackedContent> {
+  #packing(options: StoreOptions): StoreOptions & Pick<PackOptions, 'targetBytes'> {
     const { localReads } = this.#place.storage.capabilities;
-    const targetBytes = localReads ? PACK_TARGET_BYTES : REMOTE_PACK_TARGET_BYTES;
-    const store = { ...this.#withDefaults(options), targetBytes };
-    return packContent(this.#session, this.#packs, source, unnamed, store);
+    return {
+      ...this.#withDefaults(options),
+      targetBytes: localReads ? PACK_TARGET_BYTES : REMOTE_PACK_TARGET_BYTES,
+    };
   }
 
   #withDefaults<T extends StoreOptions>(options: T): T {
