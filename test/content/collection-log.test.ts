@@ -7,6 +7,7 @@ import {
   encodeCollectionList,
   encodeCollectionVersion,
 } from '../../src/format/collection-records.ts';
+import { packName } from '../../src/format/content-names.ts';
 import type { ContentRef } from '../../src/format/content-ref.ts';
 import { encodeRecord } from '../../src/format/record.ts';
 import { newSessionId } from '../../src/format/session-id.ts';
@@ -19,7 +20,12 @@ import { codeOf, damagesOf, freshStore, ObservedStorage } from './storages.ts';
 
 const HOUR_MS = 3_600_000;
 const session = newSessionId();
-const refs = (...names: string[]): ContentRef[] => names.map((name) => ({ place: '', kind: 'pack', name }));
+/** The id of a place. */
+const FAR = digestHex(Buffer.from('far')).slice(0, 32);
+/** The names of packs by numbers, which stand for any content. */
+const pack = (number: number): string => packName(session, number);
+const refs = (...numbers: number[]): ContentRef[] =>
+  numbers.map((number) => ({ place: '', kind: 'pack', name: pack(number) }));
 
 async function put(
   storage: DataStoreStorage,
@@ -65,7 +71,7 @@ describe('the newest version', () => {
     );
     const storage = new ObservedStorage(denied);
     const log = new CollectionLog(storage);
-    await put(storage, 1, refs('a'));
+    await put(storage, 1, refs(1));
     expect((await log.newest()).version).toBe(1);
     storage.calls.length = 0;
     expect((await log.newest()).version).toBe(1);
@@ -80,11 +86,11 @@ describe('the newest version', () => {
     let version = 0;
     for (const step of [...steps, 'read', 'other reads']) {
       if (step === 'hour') nowMs += HOUR_MS;
-      else if (step === 'proposed') await put(storage, ++version, refs(`p${version}`));
+      else if (step === 'proposed') await put(storage, ++version, refs(version));
       else {
         const state = await (logs[step === 'read' ? 0 : 1] as CollectionLog).newest();
         expect(state.version).toBe(version);
-        expect(state.isCondemned(`p${version}`, '')).toBe(version > 0);
+        expect(state.isCondemned(pack(version), '')).toBe(version > 0);
       }
     }
   });
@@ -92,7 +98,7 @@ describe('the newest version', () => {
   test('of a store that was never collected is 0, idle, also where a collector has begun to write lists', async () => {
     const storage = new MemoryStorage();
     expect(await new CollectionLog(storage).newest()).toMatchObject({ version: 0, idle: true });
-    await putList(storage, 0, refs('a'));
+    await putList(storage, 0, refs(1));
     expect(await new CollectionLog(storage).newest()).toMatchObject({ version: 0, idle: true });
   });
 
@@ -113,48 +119,52 @@ describe('the newest version', () => {
 
   test('condemns what its entries and its lists name, at their place', async () => {
     const storage = new MemoryStorage();
-    const lists = [await putList(storage, 0, refs('b', 'c')), await putList(storage, 1, refs('d'))];
-    await put(storage, 1, [...refs('a'), { place: 'far', kind: 'copy', name: 'e' }], lists);
+    const lists = [await putList(storage, 0, refs(2, 3)), await putList(storage, 1, refs(4))];
+    await put(storage, 1, [...refs(1), { place: FAR, kind: 'pack', name: pack(5) }], lists);
     const state = await new CollectionLog(storage).newest();
-    expect(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => state.isCondemned(name, ''))).toEqual([
-      true,
-      true,
-      true,
-      true,
-      false,
-      false,
-    ]);
-    expect(state.isCondemned('e', 'far')).toBe(true);
+    const here = [1, 2, 3, 4, 5, 6].map((number) => state.isCondemned(pack(number), ''));
+    expect(here).toEqual([true, true, true, true, false, false]);
+    expect(state.isCondemned(pack(5), FAR)).toBe(true);
   });
 
   test('holds lists of 200,000 names', async () => {
     const storage = new MemoryStorage();
-    const names = Array.from({ length: 200_000 }, (_, i) => `packs/${i}`);
-    await put(storage, 1, [], [await putList(storage, 0, refs(...names.slice(0, 10)))]);
-    const entries = names.map((name): ContentRef => ({ place: '', kind: 'pack', name }));
-    await put(storage, 2, [], [await putList(storage, 1, entries)]);
+    const numbers = Array.from({ length: 200_000 }, (_, i) => i);
+    await put(storage, 1, [], [await putList(storage, 0, refs(...numbers.slice(0, 10)))]);
+    await put(
+      storage,
+      2,
+      [],
+      [
+        await putList(
+          storage,
+          1,
+          numbers.flatMap((number) => refs(number)),
+        ),
+      ],
+    );
     const state = await new CollectionLog(storage).newest();
-    expect(state.isCondemned('packs/199999', '')).toBe(true);
+    expect(state.isCondemned(pack(199_999), '')).toBe(true);
   });
 
   test('is read again where a list is gone, because a newer one has come', async () => {
     const storage = new ObservedStorage(new MemoryStorage());
-    const list = await putList(storage, 0, refs('a'));
+    const list = await putList(storage, 0, refs(1));
     await put(storage, 1, [], [list]);
     storage.before = async (operation, name) => {
       if (operation !== 'get' || name !== list.name) return;
       storage.before = () => {};
-      await put(storage, 2, refs('z'));
+      await put(storage, 2, refs(26));
       await storage.delete([list.name]);
     };
     const state = await new CollectionLog(storage).newest();
     expect(state.version).toBe(2);
-    expect([state.isCondemned('a', ''), state.isCondemned('z', '')]).toEqual([false, true]);
+    expect([state.isCondemned(pack(1), ''), state.isCondemned(pack(26), '')]).toEqual([false, true]);
   });
 
   test('is damaged where a list is gone and nothing newer has come: nothing is saved then', async () => {
     const storage = new MemoryStorage();
-    const list = await putList(storage, 0, refs('a'));
+    const list = await putList(storage, 0, refs(1));
     await put(storage, 1, [], [list]);
     await storage.delete([list.name]);
     expect(await codeOf(new CollectionLog(storage).newest())).toBe('RECORD_DAMAGED');
@@ -165,8 +175,8 @@ describe('the newest version', () => {
 describe('damage stops saving rather than letting condemned content be relied on', () => {
   test('any bit of a version or of a list, any truncation', async () => {
     const whole = new MemoryStorage();
-    const list = await putList(whole, 0, refs('b'));
-    await put(whole, 1, refs('a'), [list]);
+    const list = await putList(whole, 0, refs(2));
+    await put(whole, 1, refs(1), [list]);
     for (const name of [list.name, collectionVersionName(1)]) {
       const body = (await whole.get(name))?.body as Uint8Array;
       for (const { title, apply } of damagesOf(body.length, 300)) {
@@ -180,9 +190,9 @@ describe('damage stops saving rather than letting condemned content be relied on
 
   test('a list in the place of another, though each is whole', async () => {
     const storage = new MemoryStorage();
-    const list = await putList(storage, 0, refs('a'));
+    const list = await putList(storage, 0, refs(1));
     await put(storage, 1, [], [list]);
-    await storage.overwrite(list.name, encodeCollectionList(refs('b')));
+    await storage.overwrite(list.name, encodeCollectionList(refs(2)));
     expect(await codeOf(new CollectionLog(storage).newest())).toBe('RECORD_DAMAGED');
   });
 
@@ -198,7 +208,7 @@ describe('damage stops saving rather than letting condemned content be relied on
     'a foreign object %j that hides the newest version',
     async (name) => {
       const storage = new MemoryStorage();
-      await put(storage, 1, refs('a'));
+      await put(storage, 1, refs(1));
       await storage.create(name, new Uint8Array(0));
       expect(await codeOf(new CollectionLog(storage).newest())).toBe('RECORD_DAMAGED');
     },
@@ -213,6 +223,11 @@ describe('damage stops saving rather than letting condemned content be relied on
     ['no entries', { condemned: null }],
     ['an entry that is null', { condemned: [null] }],
     ['an entry of an unknown kind', { condemned: [{ place: '', kind: 'run', name: 'x' }] }],
+    [
+      'an entry whose name is that of no content',
+      { condemned: [{ place: '', kind: 'pack', name: 'stowage.json' }] },
+    ],
+    ['an entry at what is no place', { condemned: [{ place: '../x', kind: 'pack', name: pack(1) }] }],
     ['an entry whose name is a number', { condemned: [{ place: '', kind: 'key', name: 5 }] }],
     ['no state', { state: undefined }],
     ['a version that is text', { version: '1' }],

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { collectionVersionName, encodeCollectionVersion } from '../../src/format/collection-records.ts';
+import { isPackName, isPlainName } from '../../src/format/content-names.ts';
 import type { ContentRef } from '../../src/format/content-ref.ts';
 import { decodeDescription } from '../../src/format/description.ts';
 import { refsOf } from '../../src/format/refs.ts';
@@ -102,11 +103,10 @@ const HARMS: [string, (storage: DataStoreStorage) => Promise<unknown>][] = [
   [
     'condemned',
     async (storage) => {
-      const condemned = (await contentIn(storage)).map((name) => ({
-        place: '',
-        kind: 'copy' as const,
-        name,
-      }));
+      const condemned = (await contentIn(storage)).map((name): ContentRef => {
+        const kind = isPackName(name) ? 'pack' : isPlainName(name) ? 'plain' : 'copy';
+        return { place: '', kind, name };
+      });
       const version = {
         version: 1,
         state: 'proposed' as const,
