@@ -4,6 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { FlowDataStore } from '../../src/flow-data-store.ts';
 import { encodeRecord } from '../../src/format/record.ts';
+import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import {
   errorOf,
@@ -146,12 +147,15 @@ describe('values that cannot be saved', () => {
   });
 
   it('a storage that fails half way names nothing of the call', async () => {
-    const flow = await openFlow();
-    const task = await flow.createTaskDataStore(spec);
     const controller = new AbortController();
+    const storage = new FaultStorage(new MemoryStorage(), (operation, name) => {
+      if (operation === 'create' && name.startsWith('packs/')) controller.abort();
+      return undefined;
+    });
+    const flow = await openFlow({ storage });
+    const task = await flow.createTaskDataStore(spec);
     const values = { inline: 1, small: noise(20_000), large: noise(3_000_000) };
     const save = task.saveArtifacts(values, { signal: controller.signal });
-    setImmediate(() => controller.abort());
     await errorOf(save, 'ABORTED');
     await task.saveArtifacts({ after: 1 });
     expect((await readIncomplete(flow, task)).names()).toEqual(['after']);
