@@ -76,7 +76,7 @@ for (const server of s3Servers()) {
     }
 
     it('bytes in parts are stored though a part and the answer to the completion were lost', async () => {
-      const long = noise(21 * MIB);
+      const long = noise(26 * MIB);
       proxy.plan = onRequests(/partNumber=4&|^POST .*uploadId=/, { kind: 'lost' }, undefined, {
         kind: 'answer lost',
       });
@@ -194,7 +194,7 @@ for (const server of s3Servers()) {
       proxy.plan = (method, path) =>
         /partNumber=2&/.test(`${method} ${path}`) ? { kind: 'lost' } : undefined;
       const few = new RetryStorage(bare, { sleep: async () => {}, maxAttempts: 3 });
-      for (const content of [noise(21 * MIB), streamOf(body)]) {
+      for (const content of [noise(26 * MIB), streamOf(body)]) {
         proxy.seen.length = 0;
         await expect(few.create('a', content)).rejects.toMatchObject({
           code: 'STORAGE_UNAVAILABLE',
