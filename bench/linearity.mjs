@@ -63,7 +63,7 @@ export async function measureLinearity({ scratch, log, huge = false, most = Infi
       side.stop();
       // The first half warms up, where there are several.
       const warm = answers.slice(counted > 1 ? counted >> 1 : 0);
-      for (const step of Object.keys(warm[0]).filter((name) => name !== 'peakBytes')) {
+      for (const step of Object.keys(warm[0])) {
         const of = (key) => spread(warm.map((answer) => (answer[step][key] * 1000) / units));
         rows.push({
           kind,
@@ -73,7 +73,6 @@ export async function measureLinearity({ scratch, log, huge = false, most = Infi
           step,
           us: of('ms'),
           cpuUs: of('cpuMs'),
-          peakBytes: answers.at(-1).peakBytes,
         });
       }
     }

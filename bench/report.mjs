@@ -125,15 +125,14 @@ export function deduplicationTable({ rows, restic }) {
 
 export function linearityTable(rows) {
   return [
-    ['of', 'units', 'step', 'µs a unit', 'of that CPU', 'of the smallest', 'peak memory'],
-    ...rows.map(({ what, unit, units, step, us, cpuUs, ofSmallest, peakBytes }) => [
+    ['of', 'units', 'step', 'µs a unit', 'of that CPU', 'of the smallest'],
+    ...rows.map(({ what, unit, units, step, us, cpuUs, ofSmallest }) => [
       what,
       `${units.toLocaleString('en-US')} ${unit}`,
       step,
       withRange(us, fixed),
       fixed(cpuUs.median),
       precise(ofSmallest),
-      `${(peakBytes / 1024 / 1024).toFixed(0)} MiB`,
     ]),
   ];
 }

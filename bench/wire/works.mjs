@@ -30,11 +30,10 @@ export const WORKS = {
   'huge down': 'open that task and load it',
 };
 
-/** Works of larger content, and of contents outside of tasks, which take their time; `must` is the number of calls. */
+/** Works of larger content, which take their time. */
 export const LARGER_WORKS = {
   '256 new': 'save a new artifact of 256 MiB, as one task',
   '256 elsewhere': '... again, an equal one that another process saved',
-  'blobs new': 'saveBlobs of 20 new contents of 20 KiB, in a process that has saved before',
 };
 
 /** The most requests that a work may take on a bucket; the others have no target. */
@@ -137,8 +136,6 @@ export async function countWorks({ library, open, take, withLarger = false }) {
     const largest = { largest: muchNoise(256 * MIB, 6) };
     await counted('256 new', writer, () => save(writer, '256', largest));
     await counted('256 elsewhere', other, () => save(other, '256-elsewhere', largest));
-    const blobs = Array.from({ length: 20 }, (_, i) => noise(20 * 1024, 100 + i));
-    await counted('blobs new', writer, () => writer.flow.caStore.saveBlobs(blobs));
   }
 }
 
