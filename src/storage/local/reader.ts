@@ -43,25 +43,13 @@ export function readFile(
   target: Target,
   options: GetOptions,
 ): StoredObject | undefined | Promise<StoredObject> {
-  const fd = openFile(target);
-  if (fd === undefined) return undefined;
-  let isReading = false;
-  try {
-    const stats = fstatSync(fd);
-    if (!stats.isFile()) return undefined;
+  return reading<StoredObject>(target, (fd, stats) => {
     const range = readableRange(target.name, stats.size, options);
-    if (range.length > SYNC_READ_BYTES) {
-      isReading = true;
-      return readLarge(fd, target, stats, range, options);
-    }
+    if (range.length > SYNC_READ_BYTES) return readLarge(fd, target, stats, range, options);
     const body = new Uint8Array(range.length);
     const bytesRead = readAllSync(fd, body, range.offset);
     return { body: body.subarray(0, bytesRead), ...infoOf(target.name, stats) };
-  } catch (error) {
-    throw localError(error, target);
-  } finally {
-    if (!isReading) closeSync(fd);
-  }
+  });
 }
 
 /** Reads a part of a file into the memory of `part`; small ones by synchronous calls. */
@@ -70,17 +58,9 @@ export function readFileInto(
   { offset, into }: ReadTarget,
   options: CallOptions,
 ): FilledObject | undefined | Promise<FilledObject> {
-  const fd = openFile(target);
-  if (fd === undefined) return undefined;
-  let isReading = false;
-  try {
-    const stats = fstatSync(fd);
-    if (!stats.isFile()) return undefined;
+  return reading<FilledObject>(target, (fd, stats) => {
     const range = readableRange(target.name, stats.size, rangeOf(offset, into));
-    if (range.length > SYNC_READ_BYTES) {
-      isReading = true;
-      return readLargeInto(fd, target, stats, range, into, options);
-    }
+    if (range.length > SYNC_READ_BYTES) return readLargeInto(fd, target, stats, range, into, options);
     const reads = fillingReads(into, range);
     let filled = 0;
     for (let next = reads.next(filled); !next.done; next = reads.next(filled)) {
@@ -89,10 +69,25 @@ export function readFileInto(
       filled += count;
     }
     return { ...infoOf(target.name, stats), filled };
+  });
+}
+
+/** Opens a file for `read`, which closes it itself where it returns a promise. `undefined` where there is no file. */
+function reading<T>(
+  target: Target,
+  read: (fd: number, stats: Stats) => T | Promise<T>,
+): T | undefined | Promise<T> {
+  const fd = openFile(target);
+  if (fd === undefined) return undefined;
+  let result: T | undefined | Promise<T>;
+  try {
+    const stats = fstatSync(fd);
+    if (stats.isFile()) result = read(fd, stats);
+    return result;
   } catch (error) {
     throw localError(error, target);
   } finally {
-    if (!isReading) closeSync(fd);
+    if (!(result instanceof Promise)) closeSync(fd);
   }
 }
 
