@@ -5,23 +5,27 @@ import { openFlow, scratchFolder } from '../flow/fixtures.ts';
 
 const INDEX = JSON.stringify(join(import.meta.dirname, '../../dist/index.js'));
 
-/** Runs `work` as a task of a process of its own, which has half a second to die of it, in a store of its own. */
+/** Runs `work` as a task of a process of its own, which dies of it or is told to go on by `goOn()`, in a store of its own. */
 async function dieOf(work: string, { before = '', flags = [] as string[] } = {}) {
   const folder = join(scratchFolder(), 'store');
   const script = `
     import { FlowDataStore } from ${INDEX};
+    const alive = setInterval(() => {}, 1000);
+    let goOn;
+    const told = new Promise((resolve) => { goOn = resolve; });
     ${before}
     const flow = await FlowDataStore.open({ flowName: 'Test', storage: process.argv[1] });
     await flow.task({ runId: 'r1', stepName: 'fit', taskId: '0' }, async (task) => {
       const unsaveable = () => 1;
       async function* broken() { yield Buffer.from('so far'); throw new Error('broke off'); }
       ${work}
-      await new Promise((later) => setTimeout(later, 500));
+      await told;
+      clearInterval(alive);
       await task.saveArtifacts({ metrics: 1 });
     });
     await flow.close();`;
   const args = [...flags, '--input-type=module', '-e', script, folder];
-  const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 120_000 });
   const flow = await openFlow({ storage: folder });
   const attempt = await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true });
   return { exit: status, stderr, attempt };
@@ -63,13 +67,16 @@ describe('a process that nobody keeps from dying of a save that failed', () => {
 
   it('dies as it is told to, and lives on where it is', async () => {
     const work = 'task.saveArtifacts({ model: unsaveable });';
-    const warned = await dieOf(`${work}`, { flags: ['--unhandled-rejections=warn'] });
+    const before =
+      "process.on('warning', ({ name }) => name === 'UnhandledPromiseRejectionWarning' && goOn());";
+    const warned = await dieOf(work, { before, flags: ['--unhandled-rejections=warn'] });
     expect([warned.attempt.status, warned.stderr.includes('UnhandledPromiseRejectionWarning')]).toEqual([
       'failed',
       true,
     ]);
-    const caught = "process.on('uncaughtException', (error, origin) => console.error(origin, error.code));";
-    const { exit, stderr } = await dieOf(work, { before: `${caught}` });
+    const caught =
+      "process.on('uncaughtException', (error, origin) => { console.error(origin, error.code); goOn(); });";
+    const { exit, stderr } = await dieOf(work, { before: caught });
     expect([exit === 1, stderr]).toEqual([
       false,
       expect.stringContaining('unhandledRejection UNSERIALIZABLE_ARTIFACT'),
@@ -77,8 +84,12 @@ describe('a process that nobody keeps from dying of a save that failed', () => {
   });
 
   it('tells who catches what nobody handled of all of it', async () => {
-    const before =
-      "process.on('uncaughtException', ({ details }) => console.error('caught', details.artifact));";
+    const before = `
+      let caught = 0;
+      process.on('uncaughtException', ({ details }) => {
+        console.error('caught', details.artifact);
+        if (++caught === 3) goOn();
+      });`;
     const work = 'for (let i = 0; i < 3; i++) task.saveArtifacts({ ["n" + i]: unsaveable });';
     const { stderr, attempt } = await dieOf(work, { before });
     expect(stderr.match(/caught n\d/g)).toEqual(['caught n0', 'caught n1', 'caught n2']);
@@ -86,7 +97,8 @@ describe('a process that nobody keeps from dying of a save that failed', () => {
   });
 
   it('leaves a process alone that listens, whose attempt is not done either', async () => {
-    const before = "process.on('unhandledRejection', ({ code }) => console.error('heard', code));";
+    const before =
+      "process.on('unhandledRejection', ({ code }) => { console.error('heard', code); goOn(); });";
     const { stderr, attempt } = await dieOf('task.saveArtifacts({ model: unsaveable });', { before });
     expect(stderr).toContain('heard UNSERIALIZABLE_ARTIFACT');
     expect([attempt.status, attempt.names()]).toEqual(['failed', ['metrics']]);

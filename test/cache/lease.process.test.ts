@@ -22,7 +22,8 @@ interface Plan {
   store: string;
   key: string;
   leaseMs: number;
-  runMs: number;
+  /** `told` until another line comes. */
+  runMs: number | 'told';
 }
 
 /** A process that calls the task as soon as it is told to. */
@@ -120,7 +121,7 @@ describe('processes that call one serialized task', () => {
     'whose owner is frozen: another one takes over, and the late one cannot overwrite',
     async () => {
       const plan = await planOf(200, 50);
-      const frozen = await start('frozen', { ...plan, runMs: 2000 });
+      const frozen = await start('frozen', { ...plan, runMs: 'told' });
       go(frozen);
       expect(await untilIt(frozen, 'running')).toBe('1');
       frozen.child.kill('SIGSTOP');
@@ -129,6 +130,7 @@ describe('processes that call one serialized task', () => {
       await next.closed;
       expect(next.lines()).toEqual(['ready', 'running 2', 'stored next']);
       frozen.child.kill('SIGCONT');
+      go(frozen);
       await frozen.closed;
       expect(result(frozen)).toEqual(['fenced', 'next']);
       expect((await aftermath(plan)).value).toBe('next');

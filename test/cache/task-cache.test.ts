@@ -18,6 +18,7 @@ import { scratchFolder } from '../storage/scratch.ts';
 import { contentOf, entryOfTask, heldBy, inlineEntry, keyOf, storedEntry } from './fixtures.ts';
 
 const key = keyOf('a');
+const HOUR_MS = 3_600_000;
 const failures: TaskCacheFailure[] = [];
 const listen = (message: unknown): void => void failures.push(message as TaskCacheFailure);
 channel('stowage:task-cache-failed').subscribe(listen);
@@ -304,14 +305,12 @@ describe('a cache that fails', () => {
   });
 
   it('by being slow is waited for no longer than cacheTimeoutMs, over several calls too', async () => {
-    const { cache, inner } = failing(() => ({ kind: 'delay', ms: 30_000 }));
-    const beganMs = performance.now();
+    const { cache, inner } = failing(() => ({ kind: 'delay', ms: HOUR_MS }));
     expect(await cache.lookup(key)).toMatchObject({ reason: 'unavailable' });
     const deadline = cache.deadline();
     expect(await cache.lookup(key, { deadline })).toMatchObject({ reason: 'unavailable' });
     expect(await cache.acquire(key, { deadline })).toMatchObject({ status: 'unserialized' });
     expect(await cache.store(key, inlineEntry('x'), { deadline })).toMatchObject({ reason: 'unavailable' });
-    expect(performance.now() - beganMs).toBeLessThan(10_000);
     expect(await namesOf(inner)).toEqual([]);
   });
 

@@ -1,5 +1,4 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { performance } from 'node:perf_hooks';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
@@ -41,13 +40,11 @@ describe('a cache', () => {
   });
 
   it('that never answers delays a task no longer than cacheTimeoutMs', async () => {
-    const storage = new FaultStorage(new MemoryStorage(), () => ({ kind: 'delay', ms: 60_000 }));
+    const storage = new FaultStorage(new MemoryStorage(), () => ({ kind: 'delay', ms: 3_600_000 }));
     const flow = await openFlow({ storage });
     const task = flow.cachedTask({ name: 'slow', version: '1', cacheTimeoutMs: 200, run: () => 'value' });
-    const beganMs = performance.now();
+    // Without a limit it would be hours.
     expect(await task.detailed()).toMatchObject({ value: 'value', stored: false });
-    // A bound, not a measurement: without a limit it would be minutes.
-    expect(performance.now() - beganMs).toBeLessThan(20_000);
   });
 
   it('that goes down while the task runs costs the record only', async () => {

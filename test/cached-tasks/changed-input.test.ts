@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { FlowDataStore } from '../../src/index.ts';
@@ -47,18 +46,17 @@ describe('an input that the caller changes while the call is under way', () => {
 
   it('does not count where a schema made another object of it', async () => {
     const flow = await openFlow();
+    const input = { n: 1 };
     const task = flow.cachedTask({
       name: 'parsed',
       version: '1',
       input: z.object({ n: z.number() }),
-      run: async (input) => input.n,
+      run: async (parsed) => {
+        input.n = 2;
+        return parsed.n;
+      },
     });
-    await task({ n: 0 });
-    const input = { n: 1 };
-    const call = task(input);
-    await sleep(0);
-    input.n = 2;
-    expect(await call).toBe(1);
+    expect(await task(input)).toBe(1);
   });
 
   it('is told as what it is, and not tried again', async () => {

@@ -54,7 +54,7 @@ it(`${PROCESSES} processes call the same serialized task at once: it runs once, 
   const runs = readFileSync(log, 'utf8').split('\n').slice(0, -1);
   expect(runs).toHaveLength(1);
   expect(new Set(callers.map(({ lines }) => lines().at(-1)))).toEqual(new Set([`value of ${runs[0]}`]));
-}, 120_000);
+}, 300_000);
 
 it(`the owner is killed at a random moment, ${KILLS} times: the call completes, never twice under one token`, async () => {
   // Side by side, since most of a round is the wait for the lease, which no busy machine may take from one that is alive.
@@ -70,7 +70,9 @@ it(`the owner is killed at a random moment, ${KILLS} times: the call completes, 
     await sleep(Math.random() * 80);
     owner.child.kill('SIGKILL');
     await Promise.all(callers.map(({ closed }) => closed));
-    const values = callers.filter((caller) => caller !== owner).map(({ lines }) => lines().at(-1));
+    const others = callers.filter((caller) => caller !== owner).map(({ lines }) => lines().at(-1));
+    // One that got no turn for longer than the lease has a value of its own, which was not stored.
+    const values = others.filter((value) => value !== 'fenced');
     expect(new Set(values).size).toBe(1);
     expect(values[0]).toMatch(/^value of \d+$/);
     expect(existsSync(log)).toBe(true);
@@ -105,4 +107,4 @@ it('two processes whose tasks call each other end with an error that names both,
   for (const { run } of await flow.runs())
     for (const { status } of await flow.getTaskDataStores({ runId: run.runId, allowNotDone: true }))
       expect(status).toBe('failed');
-}, 60_000);
+});

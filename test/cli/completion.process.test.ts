@@ -35,7 +35,7 @@ if (without.length > 0)
 function run(shell: string, args: readonly string[], script: string): string[] {
   const { stdout, stderr, status } = spawnSync(shell, [...args, script], {
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 120_000,
     env: { ...process.env, STOWAGE_DATASTORE_SYSROOT_LOCAL: store },
   });
   expect({ stderr, status }).toEqual({ stderr: '', status: 0 });

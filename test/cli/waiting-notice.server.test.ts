@@ -27,7 +27,7 @@ async function firstWords(fault: ProxyFault | ((count: number) => ProxyFault)): 
   return first.replaceAll(new URL(server.url).host, '<host>');
 }
 
-describe('a command whose storage', { timeout: 60_000 }, () => {
+describe('a command whose storage', () => {
   it('never answers says that it waits', async () => {
     expect(await firstWords({ kind: 'silence' })).toMatch(
       /^stowage: <host> has not answered for \d+ seconds, still waiting$/,

@@ -124,7 +124,7 @@ function findMetaflow(version: string): Metaflow | undefined {
   for (const python of candidates) {
     const { status, stdout, stderr, error } = spawnSync(python, ['-c', LIST_NAMES], {
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 120_000,
     });
     const found = status === 0 ? (JSON.parse(stdout) as Metaflow) : undefined;
     if (found?.version.startsWith(`${version}.`)) return found;

@@ -28,7 +28,7 @@ describeOnFakeGcs('listings', (server) => {
 
   // Cloud Storage counts objects and folders of a page together. fake-gcs-server counts only the objects, and gives with
   // each page all folders behind its beginning: this must come out in order all the same.
-  it('objects and folders of many pages come in one order, each once', { timeout: 120_000 }, async () => {
+  it('objects and folders of many pages come in one order, each once', { timeout: 300_000 }, async () => {
     const all: string[] = [];
     for (let i = 0; i < 2_010; i += 1) {
       const number = String(i).padStart(5, '0');

@@ -90,7 +90,7 @@ export function testLargeObjects({ partBytes: PART, storage: given, open, ...pla
 
   it.each(place.races)(
     'of 50 that create one at once, in parts, from $from, exactly one wins',
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async ({ from, bytesOf }) => {
       const others = [given(), await open()];
       const isBytes = (racer: number): boolean => from === 'bytes' || (from === 'both' && racer % 3 === 0);
@@ -122,7 +122,7 @@ export function testLargeObjects({ partBytes: PART, storage: given, open, ...pla
     expect((await storage.head('a'))?.bytes).toBe(1);
   });
 
-  it('far larger ones than memory go up and come down within it', { timeout: 180_000 }, async () => {
+  it('far larger ones than memory go up and come down within it', { timeout: 300_000 }, async () => {
     const { totalBytes, partBytes, windowParts, mostPartsUp, mostParts } = place.memory;
     const large = await place.memory.open();
     const before = liveBufferBytes();

@@ -1,7 +1,7 @@
 // Calls one serialized task: takes the result that there is, or runs for a while and stores one. Says `ready`, waits for a line on
 // standard input, says `running TOKEN` when it holds the lease, and at the end how it went and which value it has.
-// Usage: node run-serialized.mjs STORE KEY LEASE_MS RUN_MS NAME
-import { once } from 'node:events';
+// Usage: node run-serialized.mjs STORE KEY LEASE_MS RUN_MS NAME; with `told` for RUN_MS it runs until it is given another line.
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FlowDataStore, TaskCache } from '../../../dist/index.js';
 
@@ -20,7 +20,7 @@ async function call() {
     process.stdout.write(`running ${lease.token}\n`);
     const taskId = String(lease.token);
     const attempt = await flow.task({ runId: 'r1', stepName: 'judge', taskId }, async (task) => {
-      await sleep(Number(runMs));
+      await (runMs === 'told' ? told.next() : sleep(Number(runMs)));
       await task.saveArtifacts({ value: name });
       return task.attempt;
     });
@@ -57,13 +57,16 @@ function heldBy({ entry }) {
   return entry.table.artifacts[0].inline.json;
 }
 
+const lines = createInterface({ input: process.stdin });
+const told = lines[Symbol.asyncIterator]();
 process.stdout.write('ready\n');
-await once(process.stdin, 'data');
-process.stdin.destroy();
+await told.next();
 try {
   const [how, value] = await call();
   process.stdout.write(`${how} ${value}\n`);
 } catch (error) {
   process.stdout.write(`error ${error.code ?? error}\n`);
 }
+lines.close();
+process.stdin.destroy();
 await flow.close();

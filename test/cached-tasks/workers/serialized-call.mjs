@@ -1,4 +1,4 @@
-// Waits for a line on standard input, then calls a serialized task, and says what it got.
+// Waits for a line on standard input, then calls a serialized task, and says what it got, or `fenced` where its lease was taken over.
 // Usage: node serialized-call.mjs STORE LOG_FILE RUN_MS LEASE_MS; each run appends a line to LOG_FILE.
 
 import { once } from 'node:events';
@@ -22,6 +22,6 @@ const task = flow.cachedTask({
 });
 process.stdout.write('ready\n');
 await once(process.stdin, 'data');
-const { value } = await task.detailed();
-process.stdout.write(`${value}\n`);
+const { value, notStoredReason } = await task.detailed();
+process.stdout.write(`${notStoredReason === 'fenced' ? 'fenced' : value}\n`);
 process.stdin.destroy();
