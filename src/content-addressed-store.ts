@@ -11,7 +11,7 @@ import { GuardedCache } from './content/caches/guarded-cache.ts';
 import { ContentStore } from './content/content-store.ts';
 import type { ListedPlace } from './content/places/places.ts';
 import { checkRawDataPath, type RawDataPathOptions } from './content/places/raw-data-path.ts';
-import type { ReadOptions } from './content/reading/content-reader.ts';
+import { bytesIn, READ_OPTIONS, type ReadOptions } from './content/reading/content-reader.ts';
 import { loadMany } from './content/reading/load-many.ts';
 import type { StoredPlain } from './content/writing/content-writer.ts';
 import type { StoreOptions } from './content/writing/large-content.ts';
@@ -25,10 +25,11 @@ import { ANYTHING, checkOptions, PROGRESS_OPTIONS } from './options/option-table
 import { saveMany } from './sessions/save-many.ts';
 import type { Session } from './sessions/session.ts';
 import { releaseSession, StandaloneSession } from './sessions/standalone-session.ts';
-import type { ByteRange, CallOptions } from './storage/contract.ts';
+import type { CallOptions } from './storage/contract.ts';
 import { ensureStream } from './streams/chunk-stream.ts';
 import { takeOnce } from './streams/read-once.ts';
 import { untilAborted } from './streams/stream-head.ts';
+import { webStream } from './streams/web-stream.ts';
 
 /** Options of {@link ContentAddressedStore.saveBlobs}. */
 export interface SaveBlobsOptions
@@ -162,15 +163,36 @@ export class ContentAddressedStore extends ContentStore implements AsyncDisposab
     key: ContentKey | ContentAddress,
     options: ReadOptions & ProgressOptions = {},
   ): AsyncGenerator<Uint8Array> {
-    checkOptions<ReadOptions & ProgressOptions>(options, 'streamBlob', {
-      range: ANYTHING,
-      ...PROGRESS_OPTIONS,
-    });
-    const { range, signal, onProgress } = options;
-    await this.prepareToRead({ signal });
+    checkOptions<ReadOptions & ProgressOptions>(options, 'streamBlob', READ_OPTIONS);
+    yield* this.#pieces('streamBlob', addressOf(key), options);
+  }
+
+  /**
+   * Opens one content as a web stream of bytes, whole or a range of it: for `Response`, `pipeTo`, BYOB readers, `Readable.fromWeb`. It
+   * reads as it is asked, and nothing before; each piece is verified before it is given. Cancelling it, or aborting `signal`, ends the
+   * reading.
+   *
+   * The stream fails with what {@link streamBlob} throws.
+   *
+   * @throws StowageError `INVALID_ARGUMENT`
+   */
+  open(
+    key: ContentKey | ContentAddress,
+    options: ReadOptions & ProgressOptions = {},
+  ): ReadableStream<Uint8Array> {
+    checkOptions<ReadOptions & ProgressOptions>(options, 'open', READ_OPTIONS);
     const address = addressOf(key);
+    return webStream(({ signal }) => this.#pieces('open', address, { ...options, signal }), options);
+  }
+
+  async *#pieces(
+    call: string,
+    address: ContentAddress,
+    { range, signal, onProgress }: ReadOptions & ProgressOptions,
+  ): AsyncGenerator<Uint8Array> {
+    await this.prepareToRead({ signal });
     const pieces = this.reader.stream(address, { range, signal });
-    yield* onProgress ? countPieces(pieces, onProgress, 'streamBlob', bytesIn(address, range)) : pieces;
+    yield* onProgress ? countPieces(pieces, onProgress, call, bytesIn(address, range)) : pieces;
   }
 
   /**
@@ -237,12 +259,6 @@ function workOf<T>(
 
 function lengthOf(blob: Blob | undefined): number | undefined {
   return blob instanceof Uint8Array ? blob.length : undefined;
-}
-
-/** The bytes of a content, or of a range of it, that its reader gets; `undefined` where its length is not known. */
-function bytesIn({ bytes }: ContentAddress, range: ByteRange | undefined): number | undefined {
-  if (bytes === undefined || range === undefined) return bytes;
-  return Math.max(0, Math.min(range.length, bytes - range.offset));
 }
 
 function checkFile(item: unknown): { name: string; data: Blob } {

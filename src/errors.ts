@@ -48,6 +48,7 @@ export const ERROR_CODES = [
   // artifacts and content
   'ARTIFACT_NOT_FOUND',
   'ARTIFACT_INVALID',
+  'ARTIFACT_NOT_BYTES',
   'INPUT_INVALID',
   'OUTPUT_INVALID',
   'ARTIFACT_CONFLICT',

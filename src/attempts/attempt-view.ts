@@ -1,9 +1,10 @@
 import type { ContentStore } from '../content/content-store.ts';
-import type { LoadOptions } from '../content/reading/content-reader.ts';
+import type { LoadOptions, ReadOptions } from '../content/reading/content-reader.ts';
 import { invalidArgument, isStowageError, StowageError, type StowageErrorCode } from '../errors.ts';
 import type { ArtifactEntry, ArtifactTable } from '../format/description.ts';
 import { formatPathspec } from '../format/pathspec.ts';
 import type { CallOptions } from '../storage/contract.ts';
+import { isBytes } from '../values/bytes-serializer.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
 import type { ReadAttempt } from './attempt-reader.ts';
 import { cloneJson } from './inline-value.ts';
@@ -139,15 +140,32 @@ export class AttemptView {
     return gatherValues(this.content, this.facts, entries, options, this.#prefetched);
   }
 
-  /** The serialized bytes, piece by piece, verified. */
-  async *stream(entry: ArtifactEntry, options: CallOptions): AsyncGenerator<Uint8Array> {
-    if (entry.inline) {
-      yield this.#inlineBytes(entry);
+  /** The serialized bytes, or a range of them, piece by piece, verified. */
+  async *stream(entry: ArtifactEntry, options: ReadOptions): AsyncGenerator<Uint8Array> {
+    if (!entry.inline) this.#ensureKept(entry);
+    if (entry.content) {
+      yield* this.content.reader.stream(entry.content, options);
       return;
     }
-    this.#ensureKept(entry);
-    if (entry.content) yield* this.content.reader.stream(entry.content, options);
-    else yield await this.ownBytes(entry, options);
+    const bytes = entry.inline ? this.#inlineBytes(entry) : await this.ownBytes(entry, options);
+    const { offset = 0, length = bytes.length } = options.range ?? {};
+    const part = bytes.subarray(offset, offset + length);
+    if (part.length > 0) yield part;
+  }
+
+  /**
+   * Refuses an artifact whose value is not its bytes.
+   *
+   * @throws StowageError `ARTIFACT_NOT_BYTES`
+   */
+  ensureBytes(entry: ArtifactEntry): void {
+    if (isBytes(entry)) return;
+    const { name, type, encoding } = entry;
+    throw new StowageError(
+      'ARTIFACT_NOT_BYTES',
+      `Artifact ${name} of ${this.pathspec} is not bytes, but a value of type ${type}: load it by get, or read its bytes as ${encoding} wrote them by streamArtifact.`,
+      { details: { ...this.#where(entry), type, encoding } },
+    );
   }
 
   /** The serialized bytes of a row that lies in the attempt's own objects, verified; the caller owns them. */

@@ -11,6 +11,7 @@ import { AttemptView, type PrefetchedBytes } from '../attempts/attempt-view.ts';
 import { cloneJson } from '../attempts/inline-value.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
 import type { ContentStore } from '../content/content-store.ts';
+import { bytesIn, READ_OPTIONS, type ReadOptions } from '../content/reading/content-reader.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { LogName } from '../format/log-names.ts';
 import type { Owner, RecordedError } from '../format/session-files.ts';
@@ -18,6 +19,7 @@ import { findLog, type ListedLog, listLogs, loadLog, readLog } from '../logs/log
 import { checkOptionNames } from '../options/option-names.ts';
 import { checkOptions, PROGRESS_OPTIONS } from '../options/option-table.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { webStream } from '../streams/web-stream.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
 import {
   ArtifactTooLarge,
@@ -260,16 +262,41 @@ export class TaskDataStore {
     for (const name of names) yield { name, value: await this.get(name, { signal }) };
   }
 
-  /** The serialized bytes of an artifact, piece by piece, verified: for what is too large for memory. */
+  /**
+   * Reads the serialized bytes of an artifact, or a range of them, piece by piece, verified: for what is too large for memory. A range
+   * fetches only the chunks that it touches.
+   */
   async *streamArtifact(
     name: string,
-    options: CallOptions & ProgressOptions = {},
+    options: ReadOptions & ProgressOptions = {},
   ): AsyncGenerator<Uint8Array> {
-    checkOptions<ProgressOptions>(options, 'streamArtifact', PROGRESS_OPTIONS);
-    const { signal, onProgress } = options;
+    checkOptions<ReadOptions & ProgressOptions>(options, 'streamArtifact', READ_OPTIONS);
+    yield* this.#pieces('streamArtifact', this.#view.entry(name), options);
+  }
+
+  /**
+   * Opens an artifact that is bytes (`Uint8Array`, `Buffer`, `ArrayBuffer`, `DataView`, or saved as a stream) as a web stream of bytes,
+   * whole or a range of it: for `Response`, `pipeTo`, BYOB readers, `Readable.fromWeb`. It reads as it is asked, and nothing before;
+   * each piece is verified before it is given. Cancelling it, or aborting `signal`, ends the reading.
+   *
+   * The stream fails with what {@link streamArtifact} throws.
+   *
+   * @throws StowageError `ARTIFACT_NOT_FOUND`, `ARTIFACT_NOT_BYTES`, `INVALID_ARGUMENT`
+   */
+  open(name: string, options: ReadOptions & ProgressOptions = {}): ReadableStream<Uint8Array> {
+    checkOptions<ReadOptions & ProgressOptions>(options, 'open', READ_OPTIONS);
     const entry = this.#view.entry(name);
-    const pieces = this.#view.stream(entry, { signal });
-    yield* onProgress ? countPieces(pieces, onProgress, 'streamArtifact', entry.bytes) : pieces;
+    this.#view.ensureBytes(entry);
+    return webStream(({ signal }) => this.#pieces('open', entry, { ...options, signal }), options);
+  }
+
+  #pieces(
+    call: string,
+    entry: ArtifactEntry,
+    { range, signal, onProgress }: ReadOptions & ProgressOptions,
+  ): AsyncGenerator<Uint8Array> {
+    const pieces = this.#view.stream(entry, { range, signal });
+    return onProgress ? countPieces(pieces, onProgress, call, bytesIn(entry, range)) : pieces;
   }
 
   /** Tells an artifact that is `null` or `undefined`; nothing is loaded. Throws `ARTIFACT_NOT_FOUND`. */

@@ -55,6 +55,15 @@ export function oneOf(...values: readonly string[]): OptionKind {
   };
 }
 
+/** A part of some bytes, as `ByteRange` has it. */
+export const RANGE: OptionKind = {
+  expects: '{ offset, length } in whole bytes from 0 on',
+  accepts: (value) => {
+    const { offset, length } = (value ?? {}) as { offset?: unknown; length?: unknown };
+    return [offset, length].every((part) => Number.isSafeInteger(part) && (part as number) >= 0);
+  },
+};
+
 /** @param max - default: no limit but that of exact integers. */
 export function wholeNumber(
   min: number,

@@ -23,6 +23,14 @@ export const bytesSerializer: Serializer = {
   },
 };
 
+/** True for a row whose value is nothing but its bytes. */
+export function isBytes({ encoding, type }: { encoding: string; type: string }): boolean {
+  return (
+    encoding === bytesSerializer.id ||
+    (encoding === 'typed-array' && (type === 'ArrayBuffer' || type === 'DataView'))
+  );
+}
+
 /** `bytes`, or a copy if other threads could change them while they are saved, or the program their length. */
 export function unshared(bytes: Uint8Array): Uint8Array {
   return types.isSharedArrayBuffer(bytes.buffer) || isResizable(bytes.buffer) ? bytes.slice() : bytes;

@@ -1,6 +1,7 @@
 import type { Progress, ProgressOptions } from '../../async/progress.ts';
 import type { ArtifactInfo, TaskDataStore } from '../../flow/task-data-store.ts';
 import type { CallOptions } from '../../storage/contract.ts';
+import { isBytes } from '../../values/bytes-serializer.ts';
 import { CliError } from '../cli-error.ts';
 import type { Invocation } from '../invocation.ts';
 import type { Sink } from '../ui/output.ts';
@@ -22,9 +23,7 @@ export interface WriteContext {
 /** The form of an artifact that nobody asked for another: bytes and strings lie in the store as they are, the rest is shown as JSON. */
 export function ownForm({ encoding, type }: Pick<ArtifactInfo, 'encoding' | 'type'>): Form {
   if (type === 'string') return 'text';
-  const isBytes =
-    encoding === 'bytes' || (encoding === 'typed-array' && /^(ArrayBuffer|DataView)$/.test(type));
-  return isBytes ? 'bytes' : 'json';
+  return isBytes({ encoding, type }) ? 'bytes' : 'json';
 }
 
 /**

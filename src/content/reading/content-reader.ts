@@ -1,11 +1,12 @@
 import { BoundedMap } from '../../async/bounded-map.ts';
-import type { WorkCounter } from '../../async/progress.ts';
+import type { ProgressOptions, WorkCounter } from '../../async/progress.ts';
 import { createHasher, type Hasher } from '../../digest/blake3.ts';
-import { invalidArgument, isStowageError, StowageError } from '../../errors.ts';
+import { isStowageError, StowageError } from '../../errors.ts';
 import { type ContentKey, parseCopyName } from '../../format/content-names.ts';
 import { HERE } from '../../format/content-ref.ts';
 import type { ChunkColumns, Manifest } from '../../format/manifest.ts';
 import type { ContentAddress } from '../../format/stored-content.ts';
+import { type OptionTable, PROGRESS_OPTIONS, RANGE } from '../../options/option-table.ts';
 import type { ByteRange, CallOptions, DataStoreStorage } from '../../storage/contract.ts';
 import { type GuardedCache, isContent } from '../caches/guarded-cache.ts';
 import { damagedObject, markDamaged, reasonOf } from '../damage.ts';
@@ -32,6 +33,9 @@ export interface ReadOptions extends CallOptions {
   /** The part to read, in bytes of the content. Default: all. */
   range?: ByteRange | undefined;
 }
+
+/** The options of calls that read a content piece by piece and tell how far they are. */
+export const READ_OPTIONS: OptionTable<ReadOptions & ProgressOptions> = { range: RANGE, ...PROGRESS_OPTIONS };
 
 /** Options of loading a content whole. */
 export interface LoadOptions extends CallOptions {
@@ -198,7 +202,6 @@ export class ContentReader {
       yield* (await this.#readerAt(place, { signal })).read(address, options, assembly);
       return;
     }
-    if (range) checkRange(range);
     const start = range?.offset ?? 0;
     const end = range ? start + range.length : undefined;
     const isWhole = start === 0 && (end === undefined || end === address.bytes);
@@ -312,12 +315,13 @@ const nowhereElse: ReaderAt = async (place) => {
   throw unknownPlace(place, 'that is read');
 };
 
-function checkRange({ offset, length }: ByteRange): void {
-  const isRange = Number.isSafeInteger(offset) && offset >= 0 && Number.isSafeInteger(length) && length >= 0;
-  if (isRange) return;
-  throw invalidArgument(
-    `The range of ${String(length)} bytes from ${String(offset)} on is none; give whole numbers of at least 0.`,
-  );
+/** The bytes of a content, or of a range of it, that its reader gets; `undefined` where its length is not known. */
+export function bytesIn(
+  { bytes }: { bytes?: number | undefined },
+  range: ByteRange | undefined,
+): number | undefined {
+  if (bytes === undefined || range === undefined) return bytes;
+  return Math.max(0, Math.min(range.length, bytes - range.offset));
 }
 
 /** A small value is gone or damaged where its attempt keeps it, and no copy was written to mend that. */
