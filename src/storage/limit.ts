@@ -105,10 +105,7 @@ export class LimitStorage extends StorageDecorator {
     body: AsyncIterable<Uint8Array>,
     options: CreateOptions | undefined,
   ): Promise<boolean> {
-    const place = new Place(
-      () => this.#enter(this.#resuming, options?.signal),
-      () => this.#leave(),
-    );
+    const place = new Place(() => this.#enter(this.#resuming, options?.signal), this.#leave);
     throwIfAborted(options?.signal);
     await this.#enter(this.#beginning, options?.signal);
     place.isHeld = true;
@@ -119,15 +116,29 @@ export class LimitStorage extends StorageDecorator {
     }
   }
 
-  async #limited<T>(options: CallOptions | undefined, call: () => Promise<T>): Promise<T> {
+  /** While there is a place, the call's own promise is passed on: a call that need not wait costs next to nothing. */
+  #limited<T>(options: CallOptions | undefined, call: () => Promise<T>): Promise<T> {
+    if (this.#inFlight >= this.#maxInFlight || options?.signal?.aborted) return this.#whenFree(options, call);
+    this.#inFlight += 1;
+    return this.#leavingAfter(call);
+  }
+
+  async #whenFree<T>(options: CallOptions | undefined, call: () => Promise<T>): Promise<T> {
     throwIfAborted(options?.signal);
-    if (this.#inFlight < this.#maxInFlight) this.#inFlight += 1;
-    else await this.#turn(this.#beginning, options?.signal);
+    await this.#enter(this.#beginning, options?.signal);
+    return this.#leavingAfter(call);
+  }
+
+  #leavingAfter<T>(call: () => Promise<T>): Promise<T> {
+    let result: Promise<T>;
     try {
-      return await call();
-    } finally {
+      result = call();
+    } catch (error) {
       this.#leave();
+      return Promise.reject(error);
     }
+    result.then(this.#leave, this.#leave);
+    return result;
   }
 
   /** Resolves once there is a place, which counts as taken from then on. */
@@ -153,7 +164,7 @@ export class LimitStorage extends StorageDecorator {
     });
   }
 
-  #leave(): void {
+  readonly #leave = (): void => {
     const [first, second] = this.#wasResumed
       ? [this.#beginning, this.#resuming]
       : [this.#resuming, this.#beginning];
@@ -166,7 +177,7 @@ export class LimitStorage extends StorageDecorator {
     this.#wasResumed = queue === this.#resuming;
     queue.delete(enter);
     enter();
-  }
+  };
 }
 
 /** The place of a `create` that is given back while its stream is waited for. */

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { delay } from '../async/in-time.ts';
 import { LinkedAbort } from '../async/linked-abort.ts';
-import { isInstance, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
+import { abortError, isInstance, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { checkMembers } from '../options/option-names.ts';
 import { AMOUNT, checkKinds, FUNCTION, type OptionTable, wholeNumber } from '../options/option-table.ts';
 import { isStream } from '../streams/body-stream.ts';
@@ -260,21 +260,38 @@ export class RetryStorage extends StorageDecorator {
       });
   }
 
-  async #retry<T>(what: Attempted, call: (attempt: number) => Promise<T>): Promise<T> {
+  /** A call that succeeds at once costs one reaction beside its own promise, and no frame. */
+  #retry<T>(what: Attempted, call: (attempt: number) => Promise<T>): Promise<T> {
+    const startMs = this.#options.nowMs();
+    if (what.signal?.aborted) return Promise.reject(abortError(what.signal));
+    try {
+      return call(1).then(undefined, (error: unknown) => this.#again(what, call, startMs, error));
+    } catch (error) {
+      return this.#again(what, call, startMs, error);
+    }
+  }
+
+  async #again<T>(
+    what: Attempted,
+    call: (attempt: number) => Promise<T>,
+    startMs: number,
+    firstError: unknown,
+  ): Promise<T> {
     const { nowMs, maxAttempts } = this.#options;
-    const startMs = nowMs();
+    let error = firstError;
     for (let attempt = 1; ; attempt += 1) {
+      if (isInstance(error, NotRepeatable)) throw error.reason;
+      if (!isUnavailable(error)) throw error;
+      const delayMs = this.#delayMs(attempt, error);
+      const endMs = startMs + this.#budgetMs(error);
+      if (attempt >= maxAttempts || nowMs() + delayMs > endMs) throw this.#givenUp(what, attempt, error);
+      reportRetry({ operation: what.operation, name: what.name, attempt, delayMs, error });
+      await this.#wait(delayMs, what.signal);
       throwIfAborted(what.signal);
       try {
-        return await call(attempt);
-      } catch (error) {
-        if (isInstance(error, NotRepeatable)) throw error.reason;
-        if (!isUnavailable(error)) throw error;
-        const delayMs = this.#delayMs(attempt, error);
-        const endMs = startMs + this.#budgetMs(error);
-        if (attempt >= maxAttempts || nowMs() + delayMs > endMs) throw this.#givenUp(what, attempt, error);
-        reportRetry({ operation: what.operation, name: what.name, attempt, delayMs, error });
-        await this.#wait(delayMs, what.signal);
+        return await call(attempt + 1);
+      } catch (next) {
+        error = next;
       }
     }
   }

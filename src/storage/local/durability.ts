@@ -76,19 +76,14 @@ export class Durability {
     }
   }
 
-  /** The identity of a file that was synced, and is about to get its name: for {@link syncName} and {@link deferName}. */
+  /** The identity of a file that was synced, and is about to get its name: for {@link deferName}. */
   identityOf(path: string): string | undefined {
     return this.#enabled && SYNCS_FOLDERS ? fileIdentity(path) : undefined;
   }
 
   /** Makes the name of a file that was synced durable now. `undefined` means done. */
-  syncName(path: string, identity: string | undefined): Promise<void> | undefined {
-    if (!this.#enabled || !SYNCS_FOLDERS) return undefined;
-    const remember = (): void => this.#rememberFiles([[path, identity]]);
-    const pending = this.#syncFolders([dirname(path)]);
-    if (pending) return pending.then(remember);
-    remember();
-    return undefined;
+  syncName(path: string): Promise<void> | undefined {
+    return this.#enabled && SYNCS_FOLDERS ? this.#syncFolders([dirname(path)]) : undefined;
   }
 
   /** Makes the name of a file that was synced durable by the next barrier. */

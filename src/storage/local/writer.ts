@@ -79,7 +79,8 @@ export class Writer {
       if (written) await written;
       if (flushed) await flushed;
       throwIfAborted(signal);
-      identity = this.#durability.identityOf(tmp);
+      // Only what is made durable later is content, which may be asked about again.
+      if (durability === 'deferred') identity = this.#durability.identityOf(tmp);
       if (!this.#link(tmp, target)) return false;
     } finally {
       remove(tmp);
@@ -89,7 +90,7 @@ export class Writer {
     const synced =
       durability === 'deferred'
         ? this.#durability.deferName(path, identity)
-        : this.#durability.syncName(path, identity);
+        : this.#durability.syncName(path);
     if (synced) await synced;
     return true;
   }
