@@ -1,92 +1,46 @@
 // What a call of a cached task costs, beside joblib.Memory, diskcache and cacache: npm run build && node bench/cache.mjs
-import { readFileSync, writeFileSync } from 'node:fs';
-import { loadavg } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { findPeers } from './cache/peers.mjs';
 import { cacheTables } from './cache/report.mjs';
 import { countCacheRequests } from './cache/requests.mjs';
 import { startS3 } from './cache/s3-server.mjs';
 import { CALLERS } from './cache/work.mjs';
-import { describeEnvironment } from './environment.mjs';
-import { toText, writeTables } from './report.mjs';
+import { toText } from './report.mjs';
 import { openScratch } from './scratch.mjs';
 import { startSide } from './side.mjs';
 import { spread } from './statistics.mjs';
 
-const PAGE = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
 const STOWAGE = fileURLToPath(new URL('./cache/stowage-side.mjs', import.meta.url));
 const WARMUPS = 2;
 /** Calls of each kind in a round; on S3 fewer, which take as long. */
 const CALLS = { hits: 2000, atOnce: 4000, misses: 100 };
 const S3_CALLS = { hits: 300, atOnce: 1600, misses: 20 };
-const HELP = `Measures cached tasks beside joblib.Memory, diskcache and cacache, where they can be installed. Build first.
 
-  --rounds <n>   rounds that count, at least 5 (default 7)
-  --json         print JSON rather than tables
-  --write        put the tables into docs/benchmarks.md
-`;
-
-const log = (text) => process.stderr.write(`bench: ${text}\n`);
-const { values: options } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '7' },
-    json: { type: 'boolean', default: false },
-    write: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
-const rounds = Number(options.rounds);
-if (options.help) {
-  process.stdout.write(HELP);
-} else if (!Number.isSafeInteger(rounds) || rounds < 5) {
-  log('--rounds must be an integer of at least 5');
-  process.exitCode = 2;
-} else {
-  await main();
-}
-
-async function main() {
-  const loadBefore = loadavg();
+/** All sides in turn, on stores of their own; S3 and the peers are left out where they are not to be had, and the log says so. */
+export async function measureCache({ scratch, log, rounds }) {
   const requests = await countCacheRequests();
-  const scratch = openScratch();
-  process.once('exit', scratch.dispose);
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
-  const s3 = await startS3(`${scratch.folder}/s3`);
+  const folder = join(scratch.folder, 'cache');
+  const s3 = await startS3(join(folder, 's3'));
   if (!s3) log('without S3: `npm run servers` installs versitygw');
-  const { peers, python } = await findPeers(log);
-  const sides = await startSides(scratch, s3, peers);
-  let measured;
+  const sides = await startSides(folder, s3, await findPeers(log));
   try {
-    measured = await measure(sides);
+    return { measured: await measure(sides, rounds, log), requests };
   } finally {
     for (const { side } of sides) side.stop();
     s3?.stop();
   }
-  const environment = describeEnvironment({
-    fileSystem: scratch.fileSystem,
-    versions: { python },
-    rounds: `${WARMUPS} + ${rounds}, all sides in turn`,
-    loadBefore,
-  });
-  const tables = cacheTables({ environment, measured, requests });
-  const json = JSON.stringify({ environment, measured, requests }, null, 2);
-  process.stdout.write(options.json ? `${json}\n` : `${toText(tables)}\n`);
-  if (options.write) {
-    writeFileSync(PAGE, writeTables(readFileSync(PAGE, 'utf8'), tables));
-    log(`wrote ${PAGE}`);
-  }
 }
 
 /** A process for each, whose store is its own. They live until the end, as workers do. */
-async function startSides(scratch, s3, peers) {
+async function startSides(folder, s3, peers) {
   const node = (store) => [process.execPath, [STOWAGE, store]];
   const started = [
-    { name: 'Stowage', command: node(`${scratch.folder}/stowage`), calls: CALLS },
+    { name: 'Stowage', command: node(join(folder, 'stowage')), calls: CALLS },
     ...(s3 ? [{ name: 'Stowage on S3', command: node(s3.address), calls: S3_CALLS, env: s3.env }] : []),
   ];
   for (const [name, command] of Object.entries(peers)) {
-    started.push({ name, command: command(`${scratch.folder}/${name.replace(' ', '-')}`), calls: CALLS });
+    started.push({ name, command: command(join(folder, name.replace(' ', '-'))), calls: CALLS });
   }
   const sides = [];
   for (const { name, command, calls, env } of started) {
@@ -96,10 +50,10 @@ async function startSides(scratch, s3, peers) {
 }
 
 /** Each kind of call by each side in turn, round by round. */
-async function measure(sides) {
+async function measure(sides, rounds, log) {
+  log(`cached calls: ${WARMUPS} + ${rounds} rounds`);
   const taken = new Map(sides.map(({ name }) => [name, { hitUs: [], p99Us: [], perSecond: [], missUs: [] }]));
   for (let round = -WARMUPS; round < rounds; round += 1) {
-    log(`round ${round + 1} of ${rounds}`);
     for (const question of Object.keys(CALLS)) {
       for (const { name, calls, side } of sides) {
         const count = calls[question];
@@ -134,4 +88,15 @@ function summary(name, taken, ours) {
     timesHit: times('hitUs'),
     timesMiss: times('missUs'),
   };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const scratch = openScratch();
+  process.once('exit', scratch.dispose);
+  const measured = await measureCache({
+    scratch,
+    log: (text) => process.stderr.write(`bench: ${text}\n`),
+    rounds: 7,
+  });
+  process.stdout.write(`${toText(cacheTables(measured))}\n`);
 }

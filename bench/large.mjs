@@ -17,34 +17,41 @@ const FLOOR_OF = (id) => {
 /**
  * One row of large content, by `processes` rounds of new processes: Metaflow's, ours, and one that does the same by bare calls of
  * libraries. The first round of a process of ours is beside Metaflow's; the later ones are warm, each right before one of the floor.
+ * What is loaded was saved by another process.
  */
 export async function compareLarge(measurement, { metaflow, scratch, processes }) {
-  const { id, work, file, must, aim, mustFloor, mustMemoryMib, mustSize, floorTimes = 1 } = measurement;
+  const { id, work, must, aim, mustFloor, mustMemoryMib, mustSize, floorTimes = 1 } = measurement;
   const took = { metaflow: [], first: [], warm: [], floor: [] };
   const over = [];
   const stored = {};
-  const inFolder = (one, prepare) =>
-    scratch.withFolder(async (root) => {
-      if (prepare) await one.ask({ prepare: root });
-      const answer = await one.ask({ root });
-      return { ...answer, stored: storedBytes(root) };
-    });
+  const start = startersOf(measurement, metaflow, scratch);
+  const inFolder = async (name, one) => {
+    const ask = async (root) => ({ ...(await one.ask({ root })), stored: storedBytes(root) });
+    if (!measurement.makeStore) return scratch.withFolder(ask);
+    return ask(await scratch.keepFolder(`${measurement.store}-${name}`, makeStore));
+
+    async function makeStore(path) {
+      const other = await start[name]();
+      await other.makeStore(path);
+      other.stop();
+    }
+  };
   for (let round = 0; round < processes; round += 1) {
     if (metaflow) {
-      const theirs = await metaflow.start({ id, makeValues: () => ({ file: file() }) }, scratch.folder);
-      const { ms, stored: bytes } = await inFolder(theirs);
+      const theirs = await start.metaflow();
+      const { ms, stored: bytes } = await inFolder('metaflow', theirs);
       theirs.stop();
       took.metaflow.push(ms);
       stored.metaflow = bytes;
     }
-    const ours = await startSide(process.execPath, [side('large-side.mjs'), id]);
-    const floor = await startSide(process.execPath, [side('floor-side.mjs'), file()]);
-    const first = await inFolder(ours, measurement.prepare);
+    const ours = await start.stowage();
+    const floor = await start.floor();
+    const first = await inFolder('stowage', ours);
     took.first.push(first.ms);
     stored.stowage = first.stored;
-    over.push(first.overBytes);
+    over.push(first);
     for (let warm = 0; warm < WARM_ROUNDS; warm += 1) {
-      took.warm.push((await inFolder(ours, measurement.prepare)).ms);
+      took.warm.push((await inFolder('stowage', ours)).ms);
       took.floor.push(
         (await scratch.withFolder((root) => floor.ask({ root, work: FLOOR_OF(id), times: floorTimes }))).ms,
       );
@@ -60,11 +67,19 @@ export async function compareLarge(measurement, { metaflow, scratch, processes }
     warm: spread(took.warm),
     floor: spread(took.floor),
     ofFloor: pairedRatios(took.warm, took.floor),
-    overBytes: spread(over),
+    over: { ...spread(over.map(({ overBytes }) => overBytes)), by: over[0].by },
     ...(metaflow ? { metaflow: spread(took.metaflow), ratio: pairedRatios(took.metaflow, took.first) } : {}),
     ...(metaflow && mustSize ? { size: stored.stowage / stored.metaflow } : {}),
     roundsMs: took,
     targets: { must, aim, mustFloor, mustMemoryMib, mustSize },
+  };
+}
+
+function startersOf({ id, file }, metaflow, scratch) {
+  return {
+    metaflow: () => metaflow.start({ id, makeValues: () => ({ file: file() }) }, scratch.folder),
+    stowage: () => startSide(process.execPath, ['--expose-gc', side('large-side.mjs'), id]),
+    floor: () => startSide(process.execPath, [side('floor-side.mjs'), file()]),
   };
 }
 

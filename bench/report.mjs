@@ -1,4 +1,7 @@
+import { cacheTables } from './cache/report.mjs';
 import { priceOf } from './wire/request-kinds.mjs';
+
+const MIB = 1024 * 1024;
 
 /** What was measured, as tables: rows of text, the first one their head. */
 export function toTables({
@@ -6,18 +9,22 @@ export function toTables({
   speed,
   large,
   floors,
+  eventLoop,
   deduplication,
   linearity,
   commands,
   requests,
   wire,
-  startUp,
+  cache,
+  'start-up': startUp,
 }) {
   const tables = [];
   if (speed.length > 0)
     tables.push({ id: 'speed', title: 'Speed, beside Metaflow', rows: speedTable(speed) });
   if (large.length > 0) tables.push({ id: 'large', title: 'Large content', rows: largeTable(large) });
   if (floors) tables.push({ id: 'floors', title: 'Floors', rows: floorTable(floors) });
+  if (eventLoop)
+    tables.push({ id: 'event-loop', title: 'Delay of the event loop', rows: eventLoopTable(eventLoop) });
   if (deduplication)
     tables.push({
       id: 'deduplication',
@@ -33,6 +40,7 @@ export function toTables({
     });
   if (requests) tables.push({ id: 'requests', title: 'Requests', rows: requestTable(requests) });
   if (wire) tables.push({ id: 'wire', title: 'Requests on the wire', rows: wireTable(wire) });
+  if (cache) tables.push(...cacheTables(cache));
   if (startUp) tables.push({ id: 'start-up', title: 'Start-up', rows: startUpTable(startUp) });
   return [{ id: 'environment', title: 'Measured on', rows: environmentTable(environment) }, ...tables];
 }
@@ -58,7 +66,8 @@ function speedTable(comparisons) {
 
 /** Each cell with what it must be, where it must be anything. */
 function largeTable(rows) {
-  const mib = (bytes) => bytes / 1024 / 1024;
+  const memory = ({ by, ...bytes }) =>
+    `${withRange(bytes, (count) => (count / MIB).toFixed(0))} MiB${by === 'maxRSS' ? ', at most (by maxRSS)' : ''}`;
   return [
     [
       'work',
@@ -73,21 +82,19 @@ function largeTable(rows) {
       'memory beyond the value',
       "of Metaflow's size",
     ],
-    ...rows.map(
-      ({ work, metaflow, first, ratio, warm, floor, floorWork, ofFloor, overBytes, size, targets }) => [
-        work,
-        metaflow ? duration(metaflow) : '',
-        duration(first),
-        ratio ? withRange(ratio, fixed) : '',
-        atLeast(targets.must, ratio),
-        atLeast(targets.aim, ratio),
-        duration(warm),
-        `${floorWork}: ${duration(floor)}`,
-        atMost(withRange(ofFloor, precise), targets.mustFloor, ofFloor.median),
-        atMost(`${mib(overBytes.median).toFixed(0)} MiB`, targets.mustMemoryMib, mib(overBytes.median)),
-        size === undefined ? '' : atMost(precise(size), targets.mustSize, size),
-      ],
-    ),
+    ...rows.map(({ work, metaflow, first, ratio, warm, floor, floorWork, ofFloor, over, size, targets }) => [
+      work,
+      metaflow ? duration(metaflow) : '',
+      duration(first),
+      ratio ? withRange(ratio, fixed) : '',
+      atLeast(targets.must, ratio),
+      atLeast(targets.aim, ratio),
+      duration(warm),
+      `${floorWork}: ${duration(floor)}`,
+      atMost(withRange(ofFloor, precise), targets.mustFloor, ofFloor.median),
+      atMost(memory(over), targets.mustMemoryMib, over.median / MIB),
+      size === undefined ? '' : atMost(precise(size), targets.mustSize, size),
+    ]),
   ];
 }
 
@@ -98,6 +105,36 @@ function floorTable(rows) {
     ...rows.map(({ work, rates }) => [
       work,
       ...contents.map((content) => withRange(rates[content], (rate) => rate.toFixed(0))),
+    ]),
+  ];
+}
+
+export function eventLoopTable(rows) {
+  const ms = (figure) => (Number.isFinite(figure.median) ? `${withRange(figure, fixed)} ms` : '');
+  return [
+    [
+      'work',
+      'took',
+      'delay, median',
+      '99th percentile',
+      'must',
+      'longest',
+      'own work, 99th percentile',
+      'longest',
+      'waiting for a core, 99th percentile',
+      'delay while doing nothing, 99th percentile',
+    ],
+    ...rows.map(({ work, ms: took, p50, p99, max, workedP99, workedMax, waitedP99, idleP99, mustMs }) => [
+      work,
+      ms(took),
+      ms(p50),
+      ms(p99),
+      verdict(`${mustMs} ms`, p99.median < mustMs),
+      ms(max),
+      ms(workedP99),
+      ms(workedMax),
+      ms(waitedP99),
+      ms(idleP99),
     ]),
   ];
 }

@@ -3,10 +3,12 @@ import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { measureCache } from './cache.mjs';
 import { compareCommands } from './commands.mjs';
 import { compare } from './comparison.mjs';
 import { measureDeduplication } from './deduplication.mjs';
 import { describeEnvironment } from './environment.mjs';
+import { measureEventLoop } from './event-loop.mjs';
 import { compareLarge, measureFloors } from './large.mjs';
 import { measureLinearity } from './linearity.mjs';
 import { MEASUREMENTS } from './measurements/index.mjs';
@@ -19,10 +21,19 @@ import { measureStartUp } from './start-up.mjs';
 import { VALUES_VARIABLE } from './value-files.mjs';
 import { countOnTheWire } from './wire/index.mjs';
 
-const ROWS = [
-  ...[...MEASUREMENTS, ...LARGE].map(({ id }) => id),
-  ...['floors', 'deduplication', 'linearity', 'commands', 'requests', 'wire', 'start-up'],
-];
+/** The tables that do not have a row for each of the works above, in the order in which they are measured. */
+const TABLES = {
+  floors: measureFloors,
+  'event-loop': measureEventLoop,
+  deduplication: measureDeduplication,
+  linearity: measureLinearity,
+  commands: ({ startUps, ...context }) => compareCommands({ ...context, rounds: startUps }),
+  requests: countRequests,
+  wire: ({ scratch, ...context }) => scratch.withFolder((folder) => countOnTheWire({ ...context, folder })),
+  cache: measureCache,
+  'start-up': ({ startUps, log }) => measureStartUp({ rounds: startUps, log }),
+};
+const ROWS = [...[...MEASUREMENTS, ...LARGE].map(({ id }) => id), ...Object.keys(TABLES)];
 const PAGE = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
 const WARMUPS = 6;
 /** Each process of large content has one first round, which is what its targets are about. */
@@ -40,7 +51,8 @@ const HELP = `Measures Stowage beside Metaflow. Build first.
   --write              put the tables into docs/benchmarks.md (all rows, Metaflow measured)
 `;
 
-const log = (text) => process.stderr.write(`bench: ${text}\n`);
+/** With the seconds since the start, so that it shows what takes long. */
+const log = (text) => process.stderr.write(`bench: ${Math.round(performance.now() / 1000)} s: ${text}\n`);
 
 function fail(text) {
   log(text);
@@ -85,7 +97,8 @@ function readOptions() {
   }
 }
 
-async function measure({ only, processes, rounds, startUps, huge, most, 'no-metaflow': noMetaflow }) {
+async function measure(options) {
+  const { only, processes, rounds, 'no-metaflow': noMetaflow } = options;
   const loadBefore = loadavg();
   const compared = MEASUREMENTS.filter(({ id }) => only.includes(id));
   const comparedLarge = LARGE.filter(({ id }) => only.includes(id));
@@ -106,34 +119,10 @@ async function measure({ only, processes, rounds, startUps, huge, most, 'no-meta
     log(`${measurement.work}: ${processes + MORE_PROCESSES} x 1 + 2 rounds`);
     large.push(await compareLarge(measurement, { metaflow, scratch, processes: processes + MORE_PROCESSES }));
   }
-  let floors;
-  if (only.includes('floors')) {
-    log(`floors: 1 + ${rounds} rounds`);
-    floors = await measureFloors({ scratch, rounds });
-  }
-  let deduplication;
-  if (only.includes('deduplication')) deduplication = await measureDeduplication({ scratch, log });
-  let linearity;
-  if (only.includes('linearity')) linearity = await measureLinearity({ scratch, log, huge, most });
-  let commands;
-  if (only.includes('commands')) {
-    log(`commands: 1 + ${startUps} rounds`);
-    commands = await compareCommands({ metaflow, scratch, rounds: startUps });
-  }
-  let requests;
-  if (only.includes('requests')) {
-    log('requests');
-    requests = await countRequests();
-  }
-  let wire;
-  if (only.includes('wire')) {
-    log('requests on the wire');
-    wire = await scratch.withFolder((folder) => countOnTheWire({ folder, metaflow, log }));
-  }
-  let startUp;
-  if (only.includes('start-up')) {
-    log(`start-up: 1 + ${startUps} rounds`);
-    startUp = measureStartUp({ rounds: startUps, log });
+  const tables = {};
+  for (const [id, measureTable] of Object.entries(TABLES).filter(([table]) => only.includes(table))) {
+    log(id);
+    tables[id] = await measureTable({ ...options, metaflow, scratch, log });
   }
   const environment = describeEnvironment({
     fileSystem: scratch.fileSystem,
@@ -141,7 +130,7 @@ async function measure({ only, processes, rounds, startUps, huge, most, 'no-meta
     rounds: `${processes} pairs of processes, ${WARMUPS} + ${rounds} rounds each`,
     loadBefore,
   });
-  return { environment, speed, large, floors, deduplication, linearity, commands, requests, wire, startUp };
+  return { environment, speed, large, ...tables };
 }
 
 const options = readOptions();

@@ -38,6 +38,6 @@ export function normalFloats(count, seed = 1) {
 }
 
 /** Lines of JSON, of about 205 bytes each. */
-export function jsonLines(count) {
-  return dicts(count).map((record) => `${JSON.stringify(record)}\n`);
+export function jsonLines(count, seed = 1) {
+  return dicts(count, seed).map((record) => `${JSON.stringify(record)}\n`);
 }

@@ -14,12 +14,10 @@ const SIDES = fileURLToPath(new URL('.', import.meta.url));
 
 const run = promisify(execFile);
 
-/** The peers that can be had here, each as how it is started for a folder, and Python's version; installed at the first call. */
+/** The peers that can be had here, each as how it is started for a folder; installed at the first call. */
 export async function findPeers(log) {
   const peers = {};
-  let python;
   if (await installed('venv', log, PYTHON_PACKAGES, installPython)) {
-    python = (await run(PYTHON, ['-c', 'import platform; print(platform.python_version())'])).stdout.trim();
     for (const kind of ['joblib', 'diskcache']) {
       const command = (folder) => [PYTHON, [join(SIDES, 'memo_side.py'), kind, folder]];
       peers[PYTHON_PACKAGES.find((name) => name.startsWith(kind)).replace('==', ' ')] = command;
@@ -30,7 +28,7 @@ export async function findPeers(log) {
     const command = (folder) => [process.execPath, [join(SIDES, 'cacache-side.mjs'), folder, from]];
     peers[CACACHE.replace('@', ' ')] = command;
   }
-  return { peers, python };
+  return peers;
 }
 
 /** Whether it is there now. What broke off is made anew: the file that says so is written last. */

@@ -1,15 +1,9 @@
 /** What was measured of cached tasks, as tables: rows of text, the first one their head. */
-export function cacheTables({ environment, measured, requests }) {
+export function cacheTables({ measured, requests }) {
   return [
-    { id: 'cache-environment', title: 'Measured on', rows: environmentTable(environment) },
     { id: 'cache-speed', title: 'Cached calls', rows: speedTable(measured) },
     { id: 'cache-requests', title: 'Requests of cached calls', rows: requestTable(requests) },
   ];
-}
-
-function environmentTable(environment) {
-  const shown = Object.entries(environment).filter(([what]) => what !== 'Metaflow');
-  return [['what', 'value'], ...shown];
 }
 
 function speedTable(measured) {

@@ -25,7 +25,8 @@ function saveAndLoad(name, { file, what, form, save, load }) {
       id: `load-${name}`,
       work: `load ${what}, verified`,
       ...load,
-      prepare: ({ root, value }) => saveTask(root, '0', value),
+      store: `large-${file}`,
+      makeStore: ({ root, value }) => saveTask(root, '0', value),
       async stowage({ root, value, timed }) {
         const loaded = await timed(async () => {
           const flow = await FlowDataStore.open({ flowName: 'Bench', storage: root });

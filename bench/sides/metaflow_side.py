@@ -153,9 +153,11 @@ def save_large(root, values, timed):
     timed(lambda: save_one_task(root, {"value": values["value"]}))
 
 
-def load_large(root, values, timed):
+def make_large(root, values):
     save_one_task(root, {"value": values["value"]})
 
+
+def load_large(root, values, timed):
     def work():
         store = open_flow(root).get_task_datastore("1", "fit", "1")
         return dict(store.load_artifacts(["value"]))["value"]
@@ -181,7 +183,13 @@ READERS = {
     "load-lines": read_text,
     "repeat": read_bytes,
 }
-STORES = {"set": make_joined_run, "set-load": make_joined_run}
+STORES = {
+    "set": make_joined_run,
+    "set-load": make_joined_run,
+    "load-noise": make_large,
+    "load-floats": make_large,
+    "load-lines": make_large,
+}
 MEASUREMENTS = {
     "save": save,
     "load": load,
