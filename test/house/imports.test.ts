@@ -15,6 +15,7 @@ const ORDER = [
   'sessions',
   'content-addressed-store',
   'values',
+  'parquet',
   'logs',
   'attempts',
   'references',
@@ -38,7 +39,7 @@ const BACKENDS = ['local', 'memory', 's3', 'azure', 'gcs'];
 const NOT_SHARED = ['open', 'decorator', 'retry', 'limit', 'prefix', 'fault', 'count', ...BACKENDS];
 /** They take long to load, or may be missing. */
 const LOADED_ON_USE =
-  /^(@aws-sdk|@azure|@google-cloud|@valibot|acorn|apache-arrow|google-auth-library|zstd-napi|@toondepauw)(\/|$)/;
+  /^(@aws-sdk|@azure|@google-cloud|@valibot|acorn|apache-arrow|google-auth-library|hyparquet|hyparquet-writer|zstd-napi|@toondepauw)(\/|$)/;
 
 const sources = readSources();
 const edges = [...sources].flatMap(([file, { imports }]) =>
