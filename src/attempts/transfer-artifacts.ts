@@ -95,7 +95,8 @@ async function copyContents(
       if (gatheredBytes >= GATHER_BYTES) await flush();
     } else {
       const bytes = from.reader.stream(address, options);
-      copied.set(entry.key, await session.putStream(bytes, { ...options, elementBytes, ...where }));
+      const described = { ...options, elementBytes, expectedBytes: entry.bytes };
+      copied.set(entry.key, await session.putStream(bytes, { ...described, ...where }));
     }
   }
   await flush();

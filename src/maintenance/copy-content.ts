@@ -258,7 +258,7 @@ async function copyLarge(
   }
   const bytes = told(context, source.reader.stream(address, options));
   if (file !== undefined) return session.putPlain(file, bytes, { ...options, progress });
-  return session.putStream(bytes, { ...options, elementBytes, progress });
+  return session.putStream(bytes, { ...options, elementBytes, progress, expectedBytes: address.bytes });
 }
 
 async function* told({ report }: CopyContext, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

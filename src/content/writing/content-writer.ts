@@ -52,6 +52,8 @@ export interface ContentInput extends Omit<StoreOptions, 'signal'> {
 
 /** Options of storing a stream. */
 export interface StreamOptions extends StoreOptions {
+  /** Its length, where that is known, which keeps the memory for a short one small. Default: not known. */
+  expectedBytes?: number | undefined;
   /**
    * Reads it once more, as a file can be: it is read for its key first then, and sent only where that is not stored. Default: it
    * passes once, and what was sent goes again where it is stored already.
@@ -327,7 +329,7 @@ export class ContentWriter {
     return this.finder.learn({ stored, packs, plain }, state).stored;
   }
 
-  #packing(options: StoreOptions): StoreOptions & Pick<PackOptions, 'targetBytes'> {
+  #packing<T extends StoreOptions>(options: T): T & Pick<PackOptions, 'targetBytes'> {
     const { localReads } = this.#place.storage.capabilities;
     return {
       ...this.#withDefaults(options),

@@ -81,9 +81,9 @@ export async function packContent(
   finder: PackFinder,
   source: ContentSource,
   unnamed: UnnamedObjects,
-  options: StoreOptions & Pick<PackOptions, 'targetBytes'>,
+  options: StoreOptions & Pick<PackOptions, 'targetBytes' | 'expectedBytes'>,
 ): Promise<PackedContent> {
-  const expectedBytes = source instanceof Uint8Array ? source.length : undefined;
+  const expectedBytes = source instanceof Uint8Array ? source.length : options.expectedBytes;
   const packer = new PackWriter(session, unnamed, {
     signal: options.signal,
     targetBytes: options.targetBytes,

@@ -14,13 +14,15 @@ export const PACK_TARGET_BYTES: number = 16 * 1024 * 1024;
  * eight packs.
  */
 export const REMOTE_PACK_TARGET_BYTES: number = 129 * 256 * 1024;
+/** The memory that a content of unknown length begins with: what is not needed is not asked for, since it would be collected with all else. */
+const FIRST_BYTES = 2 * 1024 * 1024;
 
 /** Options of packing one content. */
 export interface PackOptions extends CallOptions {
   /** A pack is written when it has grown to this. */
   targetBytes: number;
   /** The content's length, where it is known: it keeps the buffer of a small pack small. */
-  expectedBytes?: number;
+  expectedBytes?: number | undefined;
   progress?: WorkCounter | undefined;
 }
 
@@ -38,6 +40,7 @@ export class PackWriter {
   readonly #options: CallOptions;
   readonly #progress: WorkCounter | undefined;
   readonly #capacity: number;
+  #firstBytes: number;
   #buffer: Uint8Array | undefined;
   #spare: Uint8Array | undefined;
   #used = 0;
@@ -54,6 +57,7 @@ export class PackWriter {
     this.#progress = progress;
     const { targetBytes, expectedBytes = targetBytes } = options;
     this.#capacity = Math.min(targetBytes, Math.ceil(expectedBytes * 1.01));
+    this.#firstBytes = options.expectedBytes === undefined ? FIRST_BYTES : this.#capacity;
   }
 
   /** Waits until {@link add} can take `rawBytes` at once, so that what is hashed before is what is sealed. */
@@ -87,14 +91,20 @@ export class PackWriter {
   }
 
   #lacks(room: number): boolean {
-    return this.#used > 0 && this.#used + room > this.#bufferFor(room).length;
+    return this.#used > 0 && this.#used + room > this.#capacity;
   }
 
+  /** The buffer, with room for so much behind what is used: it grows up to the length of a pack. */
   #bufferFor(room: number): Uint8Array {
-    if (this.#used === 0 && (this.#buffer?.length ?? 0) < room) {
-      this.#buffer = Buffer.allocUnsafeSlow(Math.max(this.#capacity, room));
-    }
-    return this.#buffer as Uint8Array;
+    const least = this.#used + room;
+    const before = this.#buffer;
+    if (before && before.length >= least) return before;
+    const wanted = before ? 4 * before.length : this.#firstBytes;
+    const isNearlyWhole = 2 * wanted > this.#capacity;
+    const grown = Buffer.allocUnsafeSlow(Math.max(least, isNearlyWhole ? this.#capacity : wanted));
+    if (this.#used > 0) grown.set((before as Uint8Array).subarray(0, this.#used));
+    this.#buffer = grown;
+    return grown;
   }
 
   /** Step 5 of the writer's protocol (model: `write pack`): its name carries the session, which protects it. */
@@ -114,6 +124,7 @@ export class PackWriter {
     this.#buffer = this.#spare;
     this.#spare = undefined;
     this.#used = 0;
+    this.#firstBytes = this.#capacity;
     this.#chunkBytes = 0;
     this.#pack = undefined;
   }
