@@ -472,6 +472,10 @@ def extension(code, payload):
         return {"$": "null-prototype", "value": decode_value(payload)}
     if code == 15:
         return dict(zip(("$", "name", "value"), ("class", *items(payload, 2))))
+    if code == 16:
+        kind, members = items(payload, 2)
+        ensure(kind == "file" and ("content" in members) != ("uri" in members), "a reference of another form")
+        return {"$": "reference", "kind": kind, "members": members}
     raise Damaged(f"an unknown extension {code}")
 
 

@@ -64,6 +64,11 @@ export const ERROR_CODES = [
   'CONTENT_ERASED',
   'CONTENT_LOST',
   'RECORD_DAMAGED',
+  // files and directories that values refer to
+  'REFERENCE_NOT_FOUND',
+  'REFERENCE_CHANGED',
+  'REFERENCE_UNREADABLE',
+  'DOWNLOAD_FAILED',
 ] as const;
 
 /** One of {@link ERROR_CODES}. */

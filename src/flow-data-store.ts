@@ -34,6 +34,8 @@ import { parsePathspec } from './format/pathspec.ts';
 import { type ScrubbedLog, scrubLogs } from './logs/log-scrubbing.ts';
 import { checkOptionNames } from './options/option-names.ts';
 import { checkOptions, oneOf } from './options/option-table.ts';
+import { StandaloneKeeper } from './references/file-keeper.ts';
+import { Files } from './references/files.ts';
 import type { CallOptions, DataStoreStorage } from './storage/contract.ts';
 import { validateUserName } from './storage/names.ts';
 import { openStoreStorage } from './storage/open.ts';
@@ -51,6 +53,7 @@ export class FlowDataStore implements AsyncDisposable {
   readonly #reader: TaskOpener;
   readonly #cachedTasks: CachedTasks;
   readonly #writer: RunWriter;
+  readonly #files: Files;
 
   private constructor(
     flowName: string,
@@ -64,6 +67,7 @@ export class FlowDataStore implements AsyncDisposable {
     this.#ownsStorage = ownsStorage;
     this.#reader = new TaskOpener(flowName, context);
     this.#writer = new RunWriter(flowName, context);
+    this.#files = new Files(new StandaloneKeeper(context.content));
     this.#cachedTasks = new CachedTasks(flowName, context, this.#writer, cache);
   }
 
@@ -168,6 +172,14 @@ export class FlowDataStore implements AsyncDisposable {
     options: CachedTaskOptions<CallInput, Input, Result, Output, OutputInput>,
   ): CachedTask<CallInput, Output> {
     return defineCachedTask(this.#cachedTasks, options);
+  }
+
+  /**
+   * References to files, for what belongs to no task: what is saved here is kept until `caStore.release(file.session)`. A task has
+   * files of its own.
+   */
+  get files(): Files {
+    return this.#files;
   }
 
   /** The results of cached tasks by their keys, for engines of one's own. */

@@ -113,6 +113,13 @@ export type { LogData, LogFile, LogStreams } from './logs/log-streams.ts';
 export type { SaveLogsOptions } from './logs/log-writer.ts';
 export type { CopyCounts, CopyProblem, CopyProgress, CopyResult } from './maintenance/copy-report.ts';
 export { type CopyOptions, copyStore } from './maintenance/copy-store.ts';
+export type { DownloadOptions } from './references/download.ts';
+export { FileRef, type LoadFileOptions, type OpenFileOptions } from './references/file-ref.ts';
+export type { FileReadOptions, SeenFile } from './references/file-source.ts';
+export type { FileWriter } from './references/file-writer.ts';
+export type { FileData, Files, ReferenceOptions, SaveFileOptions } from './references/files.ts';
+export type { GivenDigest } from './references/given-digest.ts';
+export { fileRef, type ReferenceSchema } from './references/schemas.ts';
 export type { HeartbeatFailure } from './sessions/heartbeat.ts';
 export type * from './storage/contract.ts';
 export { CountStorage, type OperationCount, type StorageCounts } from './storage/count.ts';
@@ -132,6 +139,7 @@ export { PrefixStorage } from './storage/prefix.ts';
 export { type RetryOptions, RetryStorage } from './storage/retry.ts';
 export { CACHE_DIGEST, type CacheDigest } from './values/cache-digest.ts';
 export type { ClassTransformer } from './values/class-transformers.ts';
+export type { ReferenceReader } from './values/reference.ts';
 export {
   type SerializeOptions,
   SerializerRegistry,

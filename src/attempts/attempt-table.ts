@@ -206,7 +206,10 @@ export class AttemptTable {
 }
 
 /** A stream that ends with its attempt: nobody could name what comes later, of which there may be no end. */
-async function* whileOpen(source: AsyncIterable<Uint8Array>, call: SaveCall): AsyncGenerator<Uint8Array> {
+export async function* whileOpen(
+  source: AsyncIterable<Uint8Array>,
+  call: SaveCall,
+): AsyncGenerator<Uint8Array> {
   for await (const piece of source) {
     call.ensureMayCommit();
     yield piece;

@@ -3,6 +3,7 @@ import type { LoadOptions, ReadOptions } from '../content/reading/content-reader
 import { invalidArgument, isStowageError, StowageError, type StowageErrorCode } from '../errors.ts';
 import type { ArtifactEntry, ArtifactTable } from '../format/description.ts';
 import { formatPathspec } from '../format/pathspec.ts';
+import { referenceReader } from '../references/read-reference.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { isBytes } from '../values/bytes-serializer.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
@@ -109,10 +110,10 @@ export class AttemptView {
   async fetch(entry: ArtifactEntry, options: LoadOptions, gathered?: GatheredValues): Promise<unknown> {
     const loading = this.#registry.prepareToLoad(entry);
     if (loading) await loading;
-    const { name, key } = entry;
+    const { key } = entry;
     if (entry.inline) {
       countLoaded(entry, options);
-      return this.#registry.deserialize(name, entry, this.#inlineBytes(entry));
+      return this.#deserialize(entry, this.#inlineBytes(entry));
     }
     this.#ensureKept(entry);
     let bytes: Uint8Array;
@@ -129,7 +130,7 @@ export class AttemptView {
     } catch (error) {
       throw this.#naming(entry, error);
     }
-    return this.#registry.deserialize(name, entry, bytes);
+    return this.#deserialize(entry, bytes);
   }
 
   /**
@@ -177,6 +178,11 @@ export class AttemptView {
     const bytes = (gathered ?? (await this.gather([entry], { signal }))).get(entry.key);
     if (bytes instanceof Uint8Array) return gathered ? bytes.slice() : bytes; // rows may be of one key
     throw bytes;
+  }
+
+  #deserialize(entry: ArtifactEntry, bytes: Uint8Array): unknown {
+    const { name, refs } = entry;
+    return this.#registry.deserialize(name, entry, bytes, referenceReader(this.content, refs));
   }
 
   get #entries(): Map<string, ArtifactEntry> {

@@ -1,4 +1,5 @@
 import { type ProgressOptions, withProgress } from '../async/progress.ts';
+import { checkRawDataPath, type RawDataPathOptions } from '../content/places/raw-data-path.ts';
 import type { StreamOptions } from '../content/writing/content-writer.ts';
 import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument } from '../errors.ts';
@@ -10,12 +11,13 @@ import type { ScrubbedLog } from '../logs/log-scrubbing.ts';
 import type { LogStreams } from '../logs/log-streams.ts';
 import { LogWriter, type SaveLogsOptions } from '../logs/log-writer.ts';
 import { checkOptionNames } from '../options/option-names.ts';
+import type { FileKeeper, Keeping, Kept } from '../references/file-keeper.ts';
 import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { ArtifactStreamOptions, Artifacts, SaveOptions } from './artifact-input.ts';
 import type { ValueSettings } from './artifact-staging.ts';
 import { AttemptClosing, type Closable, type ClosedAttempt } from './attempt-closing.ts';
-import { AttemptTable } from './attempt-table.ts';
+import { AttemptTable, whileOpen } from './attempt-table.ts';
 import type { AttemptView } from './attempt-view.ts';
 import { leaveToItself } from './failing-attempts.ts';
 import { noteEnded, noteOpen } from './forgotten-attempts.ts';
@@ -119,6 +121,31 @@ export class OpenAttempt {
     } catch (error) {
       throw call.fail(error);
     }
+  }
+
+  /** Keeps contents of files while the attempt is open, and later as long as artifacts refer to them. */
+  get fileKeeper(): FileKeeper {
+    const store = this.#context.content;
+    return {
+      store,
+      keep: async (options, save) => ({ result: await this.#keep(options, save), session: undefined }),
+    };
+  }
+
+  /** Nobody waits for it but its caller: what cannot be referenced yet is part of nothing. */
+  async #keep<T>(
+    { signal, rawDataPath }: CallOptions & RawDataPathOptions,
+    save: (keeping: Keeping) => Promise<Kept<T>>,
+  ): Promise<T> {
+    const call = this.#calls.begin('artifacts');
+    call.end();
+    call.ensureMayCommit();
+    const session = this.#session;
+    const address = checkRawDataPath(rawDataPath) ?? this.#table.storing.address;
+    const place = await session.locate(address, { signal });
+    const { result } = await save({ session, place, signal, guard: (pieces) => whileOpen(pieces, call) });
+    call.ensureMayCommit();
+    return result;
   }
 
   /** Begins a call that takes over artifacts of other attempts: by {@link inherit} or {@link transfer}. */

@@ -3,10 +3,10 @@ import type { ContentStore } from '../content/content-store.ts';
 import type { ContentInput } from '../content/writing/content-writer.ts';
 import { invalidArgument, StowageError, throwIfAborted } from '../errors.ts';
 import { CHUNKED_FROM_BYTES } from '../format/content-names.ts';
-import { HERE } from '../format/content-ref.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import { referencesIn } from '../format/refs.ts';
-import type { StoredContent } from '../format/stored-content.ts';
+import { placeMember, type StoredContent } from '../format/stored-content.ts';
+import { movedRef } from '../sessions/copied-session.ts';
 import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { AttemptView } from './attempt-view.ts';
@@ -35,9 +35,12 @@ export async function transferArtifacts(
   const entries = entriesOf(origin, names);
   checkKept(origin, entries);
   progress?.expect({ bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0), items: entries.length });
-  await transferRefs(origin, entries, session, options);
   const { address, ownBytes } = storing;
-  const place = await session.locate(entries.every(({ inline }) => inline) ? undefined : address, options);
+  const isHere = entries.every(({ inline, refs = [] }) => inline && refs.length === 0);
+  const place = await session.locate(isHere ? undefined : address, options);
+  const referredTo = await transferRefs(origin, entries, session, place, options);
+  const inTarget = (entry: ArtifactEntry): ArtifactEntry =>
+    entry.refs ? { ...entry, refs: entry.refs.map((ref) => movedRef(ref, referredTo)) } : entry;
   const keepsOwn = await session.keepsOwn({ place }, options);
   const isSmall = ({ own, inline, bytes }: ArtifactEntry): boolean =>
     !inline && (own !== undefined || (keepsOwn && bytes < ownBytes));
@@ -62,10 +65,11 @@ export async function transferArtifacts(
   }
   await copyContents(origin.content, absent, { session, place, progress }, contents, options);
   return entries.map((entry) => {
-    if (entry.inline) return { entry };
+    if (entry.inline) return { entry: inTarget(entry) };
     const copy = copies.get(entry);
     if (copy instanceof StowageError) throw copy;
-    return copy ?? { entry: { ...entry, content: contents.get(entry.key) as StoredContent } };
+    if (copy) return { ...copy, entry: inTarget(copy.entry) };
+    return { entry: { ...inTarget(entry), content: contents.get(entry.key) as StoredContent } };
   });
 }
 
@@ -108,21 +112,30 @@ function firstOfEach(entries: readonly ArtifactEntry[]): ArtifactEntry[] {
   return entries.filter(({ key }) => !keys.has(key) && keys.add(key));
 }
 
-/** Copies the contents that references inside values point at, but no objects that have a name only there. */
+/** Copies the contents that references inside values point at, but no objects that have a name only there. Resolves to where they lie now. */
 async function transferRefs(
   { content, flow, pathspec }: AttemptView,
   entries: readonly ArtifactEntry[],
   session: Session,
+  place: string,
   options: CallOptions,
-): Promise<void> {
+): Promise<Map<string, StoredContent>> {
   for (const { name: artifact, refs = [] } of entries) {
-    const fixed = refs.find(({ place, kind }) => place !== HERE || kind !== 'key');
+    const fixed = refs.find(({ kind }) => kind !== 'key');
     if (!fixed) continue;
     throw invalidArgument(
       `Artifact ${artifact} of ${pathspec} refers to ${fixed.name}, which has no other name than that in its own store, so that it cannot be transferred. Load the value and save it again.`,
       { flow, pathspec, artifact, name: fixed.name },
     );
   }
-  for (const { name } of await session.relyOnRefs(referencesIn(entries), options))
-    await session.putStream(content.reader.stream({ key: name }, options), options);
+  const refs = referencesIn(entries);
+  const sought = refs.map(({ name }) => ({ key: name, bytes: undefined, place }));
+  const known = await session.rely(sought, options);
+  const moved = new Map<string, StoredContent>();
+  for (const [index, ref] of refs.entries()) {
+    const address = { key: ref.name, ...placeMember(ref.place) };
+    const bytes = content.reader.stream(address, options);
+    moved.set(ref.name, known[index] ?? (await session.putStream(bytes, { ...options, place })));
+  }
+  return moved;
 }

@@ -19,6 +19,7 @@ import {
   wholeMilliseconds,
   wholeNumber,
 } from '../options/option-table.ts';
+import type { Files } from '../references/files.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 
@@ -57,8 +58,12 @@ export interface CachedTaskContext {
   readonly files: CachedTaskFiles;
 }
 
-/** Files that a cached task keeps beside its output. */
-export interface CachedTaskFiles {
+/**
+ * Files of a cached task: those that it keeps beside its output, and references, which may be part of its output. What is referenced is
+ * kept by the attempt: where that is not recorded (mode `readonly`, a store that failed) saving a file is `INVALID_ARGUMENT`.
+ */
+export interface CachedTaskFiles
+  extends Pick<Files, 'fromLocal' | 'fromData' | 'create' | 'existing' | 'remote'> {
   /**
    * Saves a file as an artifact of the attempt, streamed, whatever its size. It is no part of the cached value; it is read from the
    * attempt that the result's `provenance` names. It takes as long as the storage allows: `cacheTimeoutMs` does not count what the

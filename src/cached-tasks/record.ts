@@ -5,12 +5,14 @@ import type { ProgressOptions } from '../async/progress.ts';
 import type { SavedForm } from '../attempts/artifact-input.ts';
 import { failOrReport } from '../attempts/failing-attempts.ts';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
+import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { isStowageError, messageOf, StowageError } from '../errors.ts';
 import { OpenTaskDataStore } from '../flow/open-task-data-store.ts';
 import { TaskOpener } from '../flow/task-opener.ts';
 import { taskIdOf } from '../format/cache-names.ts';
 import type { CachedCall } from '../format/description.ts';
 import { checkOptions, PROGRESS_OPTIONS } from '../options/option-table.ts';
+import type { FileKeeper } from '../references/file-keeper.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import type { Call, TaskDefinition } from './define.ts';
@@ -45,6 +47,7 @@ export function tellUnrecorded(message: UnrecordedTask): void {
  */
 export class AttemptRecording {
   readonly #task: string;
+  readonly #store: ContentAddressedStore;
   readonly #deadline: Deadline;
   readonly #signal: AbortSignal;
   #attempt: OpenAttempt | undefined;
@@ -52,8 +55,9 @@ export class AttemptRecording {
   #failure: { error: unknown } | undefined;
 
   /** @param deadline - bounds the time that recording keeps the task waiting */
-  constructor(task: string, deadline: Deadline, signal: AbortSignal) {
+  constructor(task: string, store: ContentAddressedStore, deadline: Deadline, signal: AbortSignal) {
     this.#task = task;
+    this.#store = store;
     this.#deadline = deadline;
     this.#signal = signal;
   }
@@ -91,6 +95,27 @@ export class AttemptRecording {
   /** The error that kept the attempt from being recorded. */
   get failure(): { error: unknown } | undefined {
     return this.#failure;
+  }
+
+  /** Keeps contents of files with the attempt. */
+  get fileKeeper(): FileKeeper {
+    const attempt = this.#attempt;
+    if (attempt && !this.#failure) return attempt.fileKeeper;
+    const keep = async (): Promise<never> => {
+      throw this.#notRecorded();
+    };
+    return { store: this.#store, keep };
+  }
+
+  #notRecorded(): StowageError {
+    const why = this.#failure
+      ? `its store failed by: ${messageOf(this.#failure.error)}`
+      : 'its mode is readonly';
+    return new StowageError(
+      'INVALID_ARGUMENT',
+      `Task "${this.#task}" cannot save a file to refer to: its attempt is not recorded, since ${why}, so that nothing would keep the file.`,
+      { details: { task: this.#task }, cause: this.#failure?.error },
+    );
   }
 
   /** Adds a line to the attempt's log. */
@@ -167,7 +192,9 @@ export class AttemptRecording {
     try {
       await attempt.saveArtifacts({ [INPUT_ARTIFACT]: input }, options);
     } catch (error) {
-      if (!isStowageError(error, 'UNSERIALIZABLE_ARTIFACT')) throw error;
+      // What it refers to may lie in another store.
+      if (!isStowageError(error, 'UNSERIALIZABLE_ARTIFACT', 'CONTENT_NOT_FOUND', 'PLACE_NOT_FOUND'))
+        throw error;
       attempt.forgoArtifact(INPUT_ARTIFACT);
       this.log(`The input is not recorded: ${error.message}`);
     }

@@ -17,6 +17,7 @@ import type { Call, ChangedPart, TaskDefinition } from './define.ts';
 import { findFinished, type LoadedResult } from './hits.ts';
 import { type CachedTaskContext, isDelay } from './options.ts';
 import { AttemptRecording } from './record.ts';
+import { RecordedFiles } from './recorded-files.ts';
 import { toSaved } from './saved-result.ts';
 
 /** The time that the cache may still take of a run, and the lease under which it is. */
@@ -99,7 +100,7 @@ async function runOnce<Input, Output>(
     if (isSought && !call.changed()) finished = await findFinished(definition, call, options, inner.signal);
     return finished ? undefined : tasks.open(spec, inner);
   };
-  const recording = new AttemptRecording(name, deadline, signal);
+  const recording = new AttemptRecording(name, tasks.context.content, deadline, signal);
   if (call.mode !== 'readonly') await recording.begin(open, definition.recordedInput(call.input));
   if (finished) return { finished };
   const within = { tasks, runId: call.runId, attempt: recording.attempt, key };
@@ -117,7 +118,7 @@ async function runOnce<Input, Output>(
     );
     const changedUnder = await call.changedBeside();
     if (changedUnder) throw changedUnderRun(name, changedUnder);
-    const { value: saved, form, unsavable } = await toSaved(name, tasks.context.registry, returned);
+    const { value: saved, form, unsavable } = await toSaved(name, tasks.context, returned);
     // Before it is parsed: what is stored is what the function returned, and parsing may change it in place.
     if (form) await recording.saveOutput(form);
     const value = await definition.parseOutput(saved);
@@ -146,6 +147,7 @@ async function timed<T>(
   signal: AbortSignal,
 ): Promise<{ returned: T; durationMs: number }> {
   const folder = new WorkFolder();
+  const files = new RecordedFiles(recording);
   const context: CachedTaskContext = {
     log: (...values) => recording.log(...values),
     signal,
@@ -154,7 +156,7 @@ async function timed<T>(
     get workDir() {
       return folder.path;
     },
-    files: { save: (name, path, options) => recording.saveFile(name, path, options) },
+    files,
   };
   const beganMs = performance.now();
   const sinceThen = (): number => Math.round(performance.now() - beganMs);

@@ -1,7 +1,8 @@
 import { SavedForm } from '../attempts/artifact-input.ts';
+import type { AttemptContext } from '../attempts/open-attempt.ts';
 import { isStowageError, messageOf, StowageError } from '../errors.ts';
 import type { JsonValue } from '../format/json-value.ts';
-import type { SerializerRegistry } from '../values/registry.ts';
+import { referenceReader } from '../references/read-reference.ts';
 import { OUTPUT_ARTIFACT } from './record.ts';
 
 /** The result of a function, as a hit returns it, and the form in which it is saved. */
@@ -20,7 +21,7 @@ export interface SavedResult {
  */
 export async function toSaved(
   task: string,
-  registry: SerializerRegistry,
+  { registry, content }: Pick<AttemptContext, 'registry' | 'content'>,
   returned: unknown,
 ): Promise<SavedResult> {
   try {
@@ -34,7 +35,12 @@ export async function toSaved(
     const bytes = serialized.bytes.slice();
     const loading = registry.prepareToLoad(serialized);
     if (loading) await loading;
-    const value = registry.deserialize(OUTPUT_ARTIFACT, serialized, bytes);
+    const value = registry.deserialize(
+      OUTPUT_ARTIFACT,
+      serialized,
+      bytes,
+      referenceReader(content, serialized.refs),
+    );
     const json = serialized.json ? { json: { value: value as JsonValue } } : {};
     return { value, form: new SavedForm({ ...serialized, bytes, ...json }), unsavable: undefined };
   } catch (error) {

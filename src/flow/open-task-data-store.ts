@@ -12,6 +12,7 @@ import type { LogStreams } from '../logs/log-streams.ts';
 import type { SaveLogsOptions } from '../logs/log-writer.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import { checkOptions, PROGRESS_OPTIONS } from '../options/option-table.ts';
+import { Files } from '../references/files.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { agreedArtifacts, type MergeOptions } from './merge-artifacts.ts';
 import { isTask, notTasks } from './task-brand.ts';
@@ -24,6 +25,7 @@ import { checkNameList } from './task-selection.ts';
  */
 export class OpenTaskDataStore implements AsyncDisposable {
   readonly #attempt: OpenAttempt;
+  readonly #files: Files;
 
   static {
     refuseReading(OpenTaskDataStore.prototype);
@@ -36,6 +38,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
    */
   constructor(attempt: OpenAttempt) {
     this.#attempt = attempt;
+    this.#files = new Files(attempt.fileKeeper);
   }
 
   /** The flow's name. */
@@ -76,6 +79,14 @@ export class OpenTaskDataStore implements AsyncDisposable {
   /** The attempt was closed, by `done` or `fail`. */
   get isClosed(): boolean {
     return this.#attempt.isClosed;
+  }
+
+  /**
+   * References to files of this attempt. What is saved here is kept while the attempt is open; after that, as long as artifacts of this
+   * attempt, or of others, refer to it.
+   */
+  get files(): Files {
+    return this.#files;
   }
 
   /**

@@ -11,7 +11,7 @@ import { HERE } from '../format/content-ref.ts';
 import type { ArtifactEntry, ArtifactTable } from '../format/description.ts';
 import type { TaskPath } from '../format/pathspec.ts';
 import { referencesIn } from '../format/refs.ts';
-import type { ContentAddress, StoredContent } from '../format/stored-content.ts';
+import { type ContentAddress, placeMember, type StoredContent } from '../format/stored-content.ts';
 import {
   type CopyIdentity,
   contentLost,
@@ -85,17 +85,21 @@ export async function contentsOf(
     contents.set(address.key, { address, elementBytes: elementBytesOf(entry), file });
   }
   for (const { place, kind, name } of referencesIn(artifacts)) {
-    if (place !== HERE || kind !== 'key') throw fixed(name);
-    if (!contents.has(name))
-      contents.set(name, { address: { key: name }, elementBytes: undefined, file: undefined });
+    if (kind !== 'key') throw fixed(name);
+    if (contents.has(name)) continue;
+    const address = { key: name, ...placeMember(place) };
+    contents.set(name, { address, elementBytes: undefined, file: await fileOf(context, address) });
   }
   return [...contents.values()];
 }
 
 /** The name of the file, where the content is a plain object, by the first copy that tells: the recorded one may be damaged or gone. */
-async function fileOf({ source, options }: CopyContext, address: StoredContent): Promise<string | undefined> {
-  // Of what lies among the manifests, plain objects alone have no root.
-  if (address.root !== undefined || !address.copy.startsWith('manifests/')) return undefined;
+async function fileOf(
+  { source, options }: CopyContext,
+  address: ContentAddress,
+): Promise<string | undefined> {
+  // Of what lies among the manifests, plain objects alone have no root. Of what a value refers to only the key is known.
+  if (address.root !== undefined || address.copy?.startsWith('data/')) return undefined;
   const { storage, reader } = await source.at(address.place ?? HERE, options);
   const copies = new CopyCandidates(storage, address, options);
   for (let name = await copies.next(); name !== undefined; name = await copies.next()) {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { refId } from '../format/content-ref.ts';
+import { HERE, refId } from '../format/content-ref.ts';
 import type { ArtifactTable, Description } from '../format/description.ts';
 import type { DoneRecord, SessionOrigin } from '../format/session-files.ts';
 
@@ -51,7 +51,14 @@ export function comparableDescription({
     artifacts: new Map(
       table.artifacts.map(({ name, type, encoding, info, key, bytes, refs = [] }) => [
         name,
-        { type, encoding, info, key, bytes, refs: new Set(refs.map(refId)) },
+        {
+          type,
+          encoding,
+          info,
+          key,
+          bytes,
+          refs: new Set(refs.map((ref) => refId({ ...ref, place: HERE }))),
+        },
       ]),
     ),
     metadata,

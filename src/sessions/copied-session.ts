@@ -302,8 +302,9 @@ function keyRef(name: string): ContentRef {
 /** A description whose rows say where the target has their content. */
 type MovedResult = NonNullable<ClosedResult['described']> & { values: readonly OwnObject[] };
 
-/** The row, with its content where the target has it. Content that was given up lies nowhere, and the row says of it what it said. */
-function moved(row: ArtifactEntry, stored: StoredContents, ownRows: OwnRows): ArtifactEntry {
+/** The row, with its content and what it refers to where the target has them. Content that was given up lies nowhere, and the row says of it what it said. */
+function moved(given: ArtifactEntry, stored: StoredContents, ownRows: OwnRows): ArtifactEntry {
+  const row = given.refs ? { ...given, refs: given.refs.map((ref) => movedRef(ref, stored)) } : given;
   const own = ownRows.get(row.name)?.own;
   if (own) return { ...row, own };
   if (row.own) {
@@ -316,6 +317,11 @@ function moved(row: ArtifactEntry, stored: StoredContents, ownRows: OwnRows): Ar
   if (found) return { ...row, content: found };
   const { key, copy, bytes, storedBytes, root } = row.content;
   return { ...row, content: { key, copy, bytes, storedBytes, ...(root === undefined ? {} : { root }) } };
+}
+
+/** What a value refers to, where the target has it. */
+export function movedRef(ref: ContentRef, stored: StoredContents): ContentRef {
+  return { ...ref, place: stored.get(ref.name)?.place ?? HERE };
 }
 
 /** The target holds something else. */

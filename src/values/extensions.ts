@@ -35,13 +35,13 @@
  * | 13 | string with a lone surrogate | its UTF-16 code units, little-endian |
  * | 14 | object without a prototype | map, as of a plain object |
  * | 15 | instance of a registered class | array: the name it was registered under, the value its transformer gave |
- * | 16 | reserved for references to content | |
+ * | 16 | reference to content | array: its kind, a map of its members |
  *
  * The header is the shortest that fits (fixext 1/2/4/8/16, ext 8/16/32), so ext 8 of length 0 without a payload; except where the
- * payload is MessagePack itself (5, 7, 8, 9, 14, 15): there it is always ext 32. Equal values have equal bytes by these rules.
+ * payload is MessagePack itself (5, 7, 8, 9, 14, 15, 16): there it is always ext 32. Equal values have equal bytes by these rules.
  * An object that is reached twice is written twice.
  *
- * Depth: an array, a map, and each extension 7, 8, 9, 14 or 15 is one level (the arrays and maps that the table shows in a payload
+ * Depth: an array, a map, and each extension 7, 8, 9, 14, 15 or 16 is one level (the arrays and maps that the table shows in a payload
  * are none); at most 512 by default.
  */
 export const EXTENSION = {

@@ -3,6 +3,7 @@ import { errorClassOf } from './built-in-kind.ts';
 import type { ClassTransformers } from './class-transformers.ts';
 import type { ValueLimits } from './extensions.ts';
 import { classNameOf } from './intrinsics.ts';
+import { isReference, REFERENCE } from './reference.ts';
 import type { Serializer } from './serializer.ts';
 import { decodeValue } from './value-decoder.ts';
 import { ValueEncoder } from './value-encoder.ts';
@@ -27,7 +28,7 @@ export function msgpackSerializer(classes: ClassTransformers, limits: ValueLimit
       }
     },
     deserialize(bytes, _info, _type, context) {
-      return decodeValue(bytes, classes, limits, context.artifactName);
+      return decodeValue(bytes, classes, limits, context);
     },
   };
 }
@@ -37,6 +38,7 @@ function typeOf(value: unknown, classes: ClassTransformers): string {
   if (value === null) return 'null';
   if (typeof value !== 'object') return typeof value;
   if (Array.isArray(value)) return 'array';
+  if (isReference(value)) return value[REFERENCE]().type;
   const prototype: object | null = Object.getPrototypeOf(value);
   if (prototype === Object.prototype || prototype === null) return 'object';
   const name =

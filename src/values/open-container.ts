@@ -1,18 +1,18 @@
 /** A container by what its items are read into. */
-export type ContainerKind = 'array' | 'object' | 'map' | 'set' | 'error' | 'class';
+export type ContainerKind = 'array' | 'object' | 'map' | 'set' | 'error' | 'class' | 'reference';
 
 const OBJECT_PROTOTYPE = Object.prototype;
 
 /** A container whose items are being read. */
 export class OpenContainer {
   readonly kind: ContainerKind;
-  /** The array, object, Map, Set or error itself; the transformer of a class instance. */
+  /** The array, object, Map, Set or error itself; the transformer of a class instance, the kind of a reference. */
   readonly target: unknown;
   /** Items still to be read: keys and values of a Map count each, a property once. */
   left: number;
   /** The end of what is around it, where it is the payload of an extension. */
   readonly outerEnd: number | undefined;
-  /** The key whose value comes next; of a class instance the value itself. */
+  /** The key whose value comes next; of a class instance or a reference the value itself. */
   held: unknown = undefined;
   /** Of an error: its enumerable properties have begun. */
   shown = false;
@@ -46,6 +46,7 @@ export class OpenContainer {
         define(target as Error, held as string, value, this.shown);
         return;
       case 'class':
+      case 'reference':
         this.held = value;
     }
   }

@@ -5,6 +5,7 @@ import type { ClassTransformers } from './class-transformers.ts';
 import { Refusal } from './faults.ts';
 import { classNameOf } from './intrinsics.ts';
 import { refusedNative } from './native-classes.ts';
+import { isReference } from './reference.ts';
 
 /**
  * The refusal of a value whose kind alone tells that it is never saved, found without running anyone's code; what is inside of
@@ -20,6 +21,7 @@ export function refusedKind(value: unknown, classes: ClassTransformers): Refusal
     return isDisguised(value, isEmpty) ? refusedDisguise(value) : undefined;
   }
   if (classes.ofPrototype(prototype) !== undefined) return undefined;
+  if (isReference(value)) return undefined;
   return builtInKind(value, prototype) === undefined ? refusedObject(value, prototype) : undefined;
 }
 

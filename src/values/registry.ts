@@ -8,6 +8,7 @@ import { DEFAULT_LIMITS, type ValueLimits } from './extensions.ts';
 import { Refusal, type Unavailable, undecodable, unserializable } from './faults.ts';
 import { msgpackSerializer } from './msgpack-serializer.ts';
 import { Preparations } from './preparations.ts';
+import type { ReferenceReader } from './reference.ts';
 import { refusedKind } from './refused-kinds.ts';
 import type {
   ArtifactEncoding,
@@ -159,13 +160,19 @@ export class SerializerRegistry {
    *
    * @throws `UNDECODABLE_ARTIFACT` for bytes that are not such a value; `UNKNOWN_ENCODING` when a serializer, a class or a
    * library is missing here.
+   * @param reference - makes the references that the value holds
    */
-  deserialize(artifactName: string, encoding: ArtifactEncoding, bytes: Uint8Array): unknown {
+  deserialize(
+    artifactName: string,
+    encoding: ArtifactEncoding,
+    bytes: Uint8Array,
+    reference?: ReferenceReader,
+  ): unknown {
     const serializer = this.known(artifactName, encoding);
     const missing = this.faultOf(serializer);
     if (missing !== undefined) throw unusableEncoding(artifactName, serializer.id, missing);
     try {
-      return serializer.deserialize(bytes, encoding.info, encoding.type, { artifactName });
+      return serializer.deserialize(bytes, encoding.info, encoding.type, { artifactName, reference });
     } catch (fault) {
       if (isStowageError(fault, 'UNDECODABLE_ARTIFACT', 'UNKNOWN_ENCODING')) throw fault;
       throw undecodable(artifactName, fault);

@@ -1,5 +1,6 @@
 import type { ContentRef } from '../format/content-ref.ts';
 import type { JsonValue } from '../format/json-value.ts';
+import type { ReferenceReader } from './reference.ts';
 
 /** A value in the form that a {@link Serializer} gives it. */
 export interface SerializedValue {
@@ -51,6 +52,8 @@ export interface SerializeContext {
 /** Gives a serializer what it may know while it reads bytes. */
 export interface DeserializeContext {
   readonly artifactName: string;
+  /** Makes the references that the value holds. Absent where no store is at hand: a value that holds any is `UNKNOWN_ENCODING` then. */
+  readonly reference?: ReferenceReader | undefined;
 }
 
 /**

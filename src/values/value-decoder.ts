@@ -12,6 +12,7 @@ import { ERROR_CLASSES, EXTENSION, HIDDEN_ERROR_KEYS, type ValueLimits } from '.
 import { Malformed } from './faults.ts';
 import { MsgpackReader } from './msgpack-reader.ts';
 import { type ContainerKind, OpenContainer, setProperty } from './open-container.ts';
+import type { DeserializeContext } from './serializer.ts';
 
 /**
  * Reads one value in the dialect of {@link EXTENSION} from bytes that may be hostile.
@@ -22,9 +23,9 @@ export function decodeValue(
   bytes: Uint8Array,
   classes: ClassTransformers,
   limits: ValueLimits,
-  artifactName: string,
+  context: DeserializeContext,
 ): unknown {
-  return new ValueDecoder(bytes, classes, limits, artifactName).whole();
+  return new ValueDecoder(bytes, classes, limits, context).whole();
 }
 
 /** Arrays and objects are read by calls that nest up to here. */
@@ -41,16 +42,21 @@ class ValueDecoder {
   private readonly input: MsgpackReader;
   private readonly classes: ClassTransformers;
   private readonly maxDepth: number;
-  private readonly artifactName: string;
+  private readonly context: DeserializeContext;
   private readonly open: OpenContainer[] = [];
   /** The number of containers around what is read next. */
   private depth = 0;
 
-  constructor(bytes: Uint8Array, classes: ClassTransformers, limits: ValueLimits, artifactName: string) {
+  constructor(
+    bytes: Uint8Array,
+    classes: ClassTransformers,
+    limits: ValueLimits,
+    context: DeserializeContext,
+  ) {
     this.input = new MsgpackReader(bytes);
     this.classes = classes;
     this.maxDepth = limits.maxDepth;
-    this.artifactName = artifactName;
+    this.context = context;
   }
 
   whole(): unknown {
@@ -148,6 +154,7 @@ class ValueDecoder {
     }
     const { kind, target, held } = container;
     this.closed(container, target);
+    if (kind === 'reference') return this.reference(target as string, held);
     return kind === 'class' ? (target as ClassTransformer).fromValue(held) : target;
   }
 
@@ -313,6 +320,8 @@ class ValueDecoder {
         return this.beginNullPrototype(outerEnd);
       case EXTENSION.class:
         return this.beginClass(outerEnd);
+      case EXTENSION.reference:
+        return this.beginReference(outerEnd);
       default:
         throw input.malformed(`an extension of the unknown code ${code}`);
     }
@@ -357,11 +366,26 @@ class ValueDecoder {
     if (transformer === undefined) {
       throw new StowageError(
         'UNKNOWN_ENCODING',
-        `Artifact "${this.artifactName}" holds an instance of the class "${name}", which is not registered here: call \`registerClass({ name: ${JSON.stringify(name)}, class, toValue, fromValue })\` before loading it.`,
-        { details: { artifact: this.artifactName, class: name } },
+        `Artifact "${this.context.artifactName}" holds an instance of the class "${name}", which is not registered here: call \`registerClass({ name: ${JSON.stringify(name)}, class, toValue, fromValue })\` before loading it.`,
+        { details: { artifact: this.context.artifactName, class: name } },
       );
     }
     return this.begin('class', transformer, 1, outerEnd);
+  }
+
+  private beginReference(outerEnd: number): typeof OPENED {
+    this.input.expectItems(2);
+    return this.begin('reference', this.text(), 1, outerEnd);
+  }
+
+  private reference(kind: string, members: unknown): object {
+    const { artifactName, reference } = this.context;
+    if (reference) return reference(kind, members);
+    throw new StowageError(
+      'UNKNOWN_ENCODING',
+      `Artifact "${artifactName}" holds a reference of the kind "${kind}", whose content only its store knows: load it by the task that saved it.`,
+      { details: { artifact: artifactName, reference: kind } },
+    );
   }
 
   /** A string, in either form. */

@@ -5,6 +5,7 @@ import { Refusal, unserializable } from './faults.ts';
 import { isNativeFunction } from './intrinsics.ts';
 import { MsgpackWriter, tooLarge } from './msgpack-writer.ts';
 import { errorNames, ownData, plainNames, shownData } from './own-data.ts';
+import { isReference, REFERENCE, type Referring } from './reference.ts';
 import { refusedAccessor, refusedChange, refusedProtoKey } from './refused-kinds.ts';
 import type { SerializeContext } from './serializer.ts';
 import { formatPath } from './value-path.ts';
@@ -180,6 +181,23 @@ export class ValueEncoder extends ValueWalk {
     this.value(transformer.toValue(value, this.context as SerializeContext));
     this.out.endContainer(begun);
     this.leave();
+  }
+
+  protected override foreign(value: object, prototype: object): void {
+    if (isReference(value)) this.reference(value);
+    else super.foreign(value, prototype);
+  }
+
+  private reference(value: Referring): void {
+    const { kind, members, contents } = value[REFERENCE]();
+    this.enter(value);
+    const begun = this.beginContainer(EXTENSION.reference);
+    this.out.arrayHeader(2);
+    this.string(kind);
+    this.value(members);
+    this.out.endContainer(begun);
+    this.leave();
+    for (const content of contents) (this.context as SerializeContext).addRef(content);
   }
 
   protected override error(value: Error, className: string): void {

@@ -92,6 +92,20 @@ describe.skipIf(python === undefined)('docs/format-reader.py', () => {
     expect(await throughPython(artifacts, { names, maxInlineBytes })).toEqual(values);
   });
 
+  it('reads references', async () => {
+    await using flow = await FlowDataStore.open({ flowName: 'Test', storage: 'memory:' });
+    const file = await flow.files.remote('https://example.org/x.csv', { digest: 'v1' });
+    expect(await throughPython({ files: [file] })).toEqual({
+      files: [
+        {
+          $: 'reference',
+          kind: 'file',
+          members: { name: 'x.csv', digest: 'v1', uri: 'https://example.org/x.csv' },
+        },
+      ],
+    });
+  });
+
   it('reads large content, of every codec', async () => {
     const random = noise(3_000_000);
     const floats = new Float64Array(100_000).map((_, index) => Math.sqrt(index));

@@ -86,6 +86,8 @@ export class Places {
   /** Ids by the addresses that were asked for. */
   readonly #registered = new Map<string, Promise<string>>();
   readonly #opened = new Map<string, Promise<Place>>();
+  /** Storages with files that values refer to, by their addresses. */
+  readonly #containers = new Map<string, Promise<DataStoreStorage>>();
 
   constructor(home: DataStoreStorage, storeFile: StoreFile, options: PlacesOptions = {}) {
     this.#home = home;
@@ -138,6 +140,18 @@ export class Places {
   }
 
   /**
+   * A storage with files that values refer to, which are no content of this store.
+   *
+   * @param isNamed - the program named its address, rather than a value that was loaded
+   * @throws StowageError `PLACE_NOT_TRUSTED`, and what opening a storage throws
+   */
+  async container(uri: string, isNamed: boolean, { signal }: CallOptions): Promise<DataStoreStorage> {
+    const address = isNamed ? uri : await this.recordedAddress(uri);
+    const open = (): Promise<DataStoreStorage> => this.#openStorage(address);
+    return orAborted(() => shared(this.#containers, address, open), signal);
+  }
+
+  /**
    * Says why content is missing at a place, if it is the place that is wrong.
    *
    * @throws StowageError `PLACE_NOT_FOUND` where nothing marks it as this store's, `PLACE_NOT_OURS`
@@ -176,14 +190,12 @@ export class Places {
     const opened = [...this.#opened.values()];
     this.#opened.clear();
     this.#registered.clear();
-    const places = (await Promise.allSettled(opened)).filter((place) => place.status === 'fulfilled');
-    await endAll(
-      places.map(
-        ({ value }) =>
-          () =>
-            value.storage.close(),
-      ),
-    );
+    const storages = opened.map(async (place) => (await place).storage);
+    const containers = [...this.#containers.values()];
+    this.#containers.clear();
+    const settled = await Promise.allSettled([...storages, ...containers]);
+    const found = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    await endAll(found.map((storage) => () => storage.close()));
   }
 
   async #register(rawDataPath: string): Promise<string> {

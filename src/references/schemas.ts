@@ -1,0 +1,46 @@
+import { FileRef } from './file-ref.ts';
+
+/** A Standard Schema (https://standardschema.dev) of references, which tells its JSON Schema, by which interfaces of cached tasks are told apart. */
+export interface ReferenceSchema<Reference> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: 'stowage';
+    readonly validate: (
+      value: unknown,
+    ) =>
+      | { readonly value: Reference; readonly issues?: undefined }
+      | { readonly issues: readonly { readonly message: string }[] };
+    readonly types?: { readonly input: Reference; readonly output: Reference } | undefined;
+    readonly jsonSchema: {
+      readonly input: (options: { target: string }) => Record<string, unknown>;
+      readonly output: (options: { target: string }) => Record<string, unknown>;
+    };
+  };
+}
+
+/** The schema of a {@link FileRef}, for the input or output of a cached task, and for `loadTyped`. */
+export function fileRef(): ReferenceSchema<FileRef> {
+  return schemaOf(
+    'file',
+    (value) => value instanceof FileRef,
+    'a FileRef, as flow.files and task.files make them',
+  );
+}
+
+/** @param expected - follows "must be" in the issue of anything else */
+export function schemaOf<Reference>(
+  kind: string,
+  is: (value: unknown) => boolean,
+  expected: string,
+): ReferenceSchema<Reference> {
+  const described = (): Record<string, unknown> => ({ type: 'object', format: `stowage-${kind}` });
+  return {
+    '~standard': {
+      version: 1,
+      vendor: 'stowage',
+      validate: (value) =>
+        is(value) ? { value: value as Reference } : { issues: [{ message: `must be ${expected}` }] },
+      jsonSchema: { input: described, output: described },
+    },
+  };
+}
