@@ -49,6 +49,7 @@ export const ERROR_CODES = [
   'SESSION_NOT_FOUND',
   // artifacts and content
   'ARTIFACT_NOT_FOUND',
+  'REPORT_NOT_FOUND',
   'ARTIFACT_INVALID',
   'ARTIFACT_NOT_BYTES',
   'INPUT_INVALID',

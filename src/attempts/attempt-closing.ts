@@ -14,6 +14,7 @@ import { formatPathspec, type TaskPath } from '../format/pathspec.ts';
 import { recordError } from '../format/recorded-error.ts';
 import type { RecordedError } from '../format/session-files.ts';
 import { newSessionId, type SessionId } from '../format/session-id.ts';
+import type { AttemptReports } from '../reports/attempt-reports.ts';
 import { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
@@ -35,6 +36,7 @@ export interface Closable {
   readonly path: TaskPath;
   readonly calls: SaveCalls;
   readonly table: AttemptTable;
+  readonly reports: AttemptReports;
   /** Ends the streams of its logs, which may have no end of their own. */
   stopStreams(): void;
   /** Reads the members of its description that stand beside the table. */
@@ -111,11 +113,13 @@ export class AttemptClosing {
     if (outcome === 'done') await calls.finish(options);
     else this.#attempt.stopStreams(); // saves and streams may have no end now, and are not waited for
     calls.stop();
+    this.#attempt.reports.stop();
     await calls.settled(['metadata', 'logs'], options);
     do {
       const session = this.#session;
       if (this.#mustRevalidate) await this.#revalidate(options);
       if (outcome === 'done' && this.#lost.size > 0) return this.#closeWithLoss(options);
+      if (!this.#description) await this.#finishReports(session, outcome, options);
       const description = await this.#describe(session, options);
       const ending = { outcome, ...(error ? { error } : {}) };
       const standing = description && (await session.close(description, ending, options));
@@ -195,6 +199,21 @@ export class AttemptClosing {
     return this.#flights.run(`revalidate ${session.id}`, revalidate, { signal });
   }
 
+  /**
+   * Writes the last versions of reports. Without one of them an attempt is not done; one that failed has the version that was written
+   * before, if there is one.
+   */
+  async #finishReports(session: Session, outcome: Ending, { signal }: CallOptions): Promise<void> {
+    const { reports } = this.#attempt;
+    const finish = (flight: AbortSignal): Promise<void> => reports.finish(session, { signal: flight });
+    try {
+      await this.#flights.run(`report ${session.id}`, finish, { signal });
+    } catch (error) {
+      if (outcome === 'done' || signal?.aborted) throw error;
+      reports.tellFailed(error);
+    }
+  }
+
   /** The description of this attempt for `session`, the same for all calls that close it; `undefined` once that is not its own any more. */
   async #describe(session: Session, { signal }: CallOptions): Promise<Uint8Array | undefined> {
     if (session === this.#session && !this.#description) {
@@ -233,6 +252,7 @@ export class AttemptClosing {
     const { id, startedAt, label } = this.#session;
     const subject = attemptSubject(this.#attempt.path, this.#number);
     const values = this.#attempt.table.ownObjects();
-    return { session: id, subject, startedAt, label, table, values, ...this.#attempt.told() };
+    const reports = this.#attempt.reports.entries(this.#session);
+    return { session: id, subject, startedAt, label, table, values, reports, ...this.#attempt.told() };
   }
 }

@@ -25,6 +25,7 @@ import {
 import { readMetadataParts } from '../format/metadata-parts.ts';
 import type { TaskPath } from '../format/pathspec.ts';
 import type { RecordSubject } from '../format/record-fields.ts';
+import type { ReportEntry } from '../format/report-records.ts';
 import {
   type AttemptRecord,
   type DoneRecord,
@@ -78,6 +79,8 @@ export interface ReadAttempt {
     readFrom: readonly string[];
     /** The cached call whose result it is to be. */
     cached?: CachedCall | undefined;
+    /** The last versions of its reports. */
+    reports: readonly ReportEntry[];
   };
   metadata: Metadata;
   /** Retention gave up the attempt's content; its history and inline values remain. */
@@ -209,6 +212,9 @@ class TaskReader {
         },
         get cached() {
           return description.cached;
+        },
+        get reports() {
+          return description.reports;
         },
       },
       get metadata() {

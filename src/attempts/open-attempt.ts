@@ -12,6 +12,8 @@ import type { LogStreams } from '../logs/log-streams.ts';
 import { LogWriter, type SaveLogsOptions } from '../logs/log-writer.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import type { FileKeeper, Keeping, Kept } from '../references/file-keeper.ts';
+import { AttemptReports } from '../reports/attempt-reports.ts';
+import type { Report, ReportOptions } from '../reports/report.ts';
 import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { ArtifactStreamOptions, Artifacts, SaveOptions } from './artifact-input.ts';
@@ -32,6 +34,8 @@ export interface AttemptContext extends ValueSettings {
   content: ContentAddressedStore;
   /** The interval of the heartbeat, in milliseconds. Default: ten minutes. */
   beatIntervalMs?: number | undefined;
+  /** The least time between two versions of a report, in milliseconds. Default: five seconds. */
+  reportRenewMs?: number | undefined;
 }
 
 /** An attempt may record so many attempts that it rests on. */
@@ -48,6 +52,7 @@ export class OpenAttempt {
   readonly #table: AttemptTable;
   readonly #metadata: MetadataWriter;
   readonly #logs: LogWriter;
+  readonly #reports: AttemptReports;
   readonly #readFrom = new Set<string>();
   #cached: CachedCall | undefined;
   readonly #closing: AttemptClosing;
@@ -65,6 +70,8 @@ export class OpenAttempt {
     this.#table = new AttemptTable(context, rawDataPath);
     this.#metadata = new MetadataWriter(context.content.storage, path, number);
     this.#logs = new LogWriter(context.content.storage, path, number);
+    const { storage } = context.content;
+    this.#reports = new AttemptReports(this, { storage, rawDataPath, renewMs: context.reportRenewMs });
     this.#closing = new AttemptClosing(context, this.#closable(), number, session);
     noteOpen(this.#calls, this);
   }
@@ -79,7 +86,7 @@ export class OpenAttempt {
   }
 
   get label(): string | undefined {
-    return this.#session.label;
+    return this.session.label;
   }
 
   get isClosed(): boolean {
@@ -102,7 +109,7 @@ export class OpenAttempt {
   async saveArtifacts(artifacts: Artifacts, options: SaveOptions = {}): Promise<void> {
     const call = this.#calls.begin('artifacts');
     try {
-      this.#commit(await this.#table.stage(artifacts, this.#session, options, call), call);
+      this.#commit(await this.#table.stage(artifacts, this.session, options, call), call);
     } catch (error) {
       throw call.fail(error);
     }
@@ -117,7 +124,7 @@ export class OpenAttempt {
   ): Promise<void> {
     const call = this.#calls.begin('artifacts');
     try {
-      this.#commit(await this.#table.stageStream(name, source, this.#session, options, call, again), call);
+      this.#commit(await this.#table.stageStream(name, source, this.session, options, call, again), call);
     } catch (error) {
       throw call.fail(error);
     }
@@ -140,7 +147,7 @@ export class OpenAttempt {
     const call = this.#calls.begin('artifacts');
     call.end();
     call.ensureMayCommit();
-    const session = this.#session;
+    const session = this.session;
     const address = checkRawDataPath(rawDataPath) ?? this.#table.storing.address;
     const place = await session.locate(address, { signal });
     const { result } = await save({ session, place, signal, guard: (pieces) => whileOpen(pieces, call) });
@@ -160,7 +167,7 @@ export class OpenAttempt {
     call: SaveCall,
   ): Promise<void> {
     const { storing } = this.#table;
-    const rows = await inheritArtifacts(this.#context.content, taken, this.#session, storing, options);
+    const rows = await inheritArtifacts(this.#context.content, taken, this.session, storing, options);
     call.ensureMayCommit();
     for (const origin of call.origins) this.#addReadFrom(origin);
     this.#table.adopt(rows, call);
@@ -176,7 +183,7 @@ export class OpenAttempt {
   ): Promise<void> {
     await withProgress(onProgress, 'transferArtifacts', async (progress) => {
       const options = { signal, progress };
-      const rows = await transferArtifacts(origin, names, this.#session, this.#table.storing, options);
+      const rows = await transferArtifacts(origin, names, this.session, this.#table.storing, options);
       call.ensureMayCommit();
       this.#table.adopt(rows, call);
       call.succeed();
@@ -230,6 +237,19 @@ export class OpenAttempt {
     }
   }
 
+  /**
+   * Opens a report, which is written as the attempt goes on.
+   *
+   * @param isGivenUp - what is added then is of no use, and no error
+   */
+  report(name: string, options: ReportOptions = {}, isGivenUp: () => boolean = () => false): Report {
+    const ensureOpen = (): void => {
+      if (!isGivenUp()) this.#calls.ensureOpen('add to a report');
+    };
+    ensureOpen();
+    return this.#reports.open(name, options, ensureOpen);
+  }
+
   /** Notes that this attempt's results rest on another attempt's. */
   recordRead(pathspec: string): void {
     this.#calls.ensureOpen('record what was read');
@@ -249,12 +269,13 @@ export class OpenAttempt {
 
   /** Ends the heartbeat: nobody will close the attempt, and a collector may give up on it. */
   async abandon(): Promise<void> {
+    this.#reports.stop();
     this.#leave();
-    await this.#session.abandon();
+    await this.session.abandon();
   }
 
   /** After a fence it is that of the next attempt. */
-  get #session(): Session {
+  get session(): Session {
     return this.#closing.session;
   }
 
@@ -263,6 +284,7 @@ export class OpenAttempt {
       path: this.path,
       calls: this.#calls,
       table: this.#table,
+      reports: this.#reports,
       stopStreams: () => this.#logs.stopStreams(),
       told: () => ({
         metadata: this.#metadata.merged,

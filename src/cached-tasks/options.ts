@@ -20,6 +20,7 @@ import {
   wholeNumber,
 } from '../options/option-table.ts';
 import type { Files } from '../references/files.ts';
+import type { Report, ReportOptions } from '../reports/report.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 
@@ -54,6 +55,13 @@ export interface CachedTaskContext {
   readonly pathspec: string | undefined;
   /** An empty folder of this try's own, removed when it ends. Made when it is first asked for. */
   readonly workDir: string;
+  /**
+   * Opens a report of the attempt: what people are to see of the task, as one HTML file. It is no part of the cached value; it is read from the attempt
+   * that the result's `provenance` names. A store that fails costs the record, and no error.
+   *
+   * @throws StowageError `INVALID_NAME` for a name that is not `[A-Za-z0-9_-]{1,32}`; `INVALID_ARGUMENT`
+   */
+  readonly report: (name: string, options?: ReportOptions) => Report;
   /** Keeps files with the attempt. */
   readonly files: CachedTaskFiles;
 }

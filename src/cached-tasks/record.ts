@@ -13,6 +13,8 @@ import { taskIdOf } from '../format/cache-names.ts';
 import type { CachedCall } from '../format/description.ts';
 import { checkOptions, PROGRESS_OPTIONS } from '../options/option-table.ts';
 import type { FileKeeper } from '../references/file-keeper.ts';
+import { checkReport } from '../reports/attempt-reports.ts';
+import { Report, type ReportOptions } from '../reports/report.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import type { Call, TaskDefinition } from './define.ts';
@@ -149,6 +151,13 @@ export class AttemptRecording {
       if (signal.aborted || isFault) throw error;
       this.#fail(error);
     }
+  }
+
+  /** Opens a report of the attempt; where nothing is recorded, one that nobody keeps. */
+  report(name: string, options: ReportOptions = {}): Report {
+    const attempt = this.#attempt;
+    if (attempt && !this.#failure) return attempt.report(name, options, () => this.#failure !== undefined);
+    return new Report(name, checkReport(name, options), { ensureOpen: () => {}, changed: () => {} });
   }
 
   /** Saves what the task's function returned. */

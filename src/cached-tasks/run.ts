@@ -157,6 +157,7 @@ async function timed<T>(
       return folder.path;
     },
     files,
+    report: (name, options) => recording.report(name, options),
   };
   const beganMs = performance.now();
   const sinceThen = (): number => Math.round(performance.now() - beganMs);

@@ -13,6 +13,7 @@ import type { SaveLogsOptions } from '../logs/log-writer.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import { checkOptions, PROGRESS_OPTIONS } from '../options/option-table.ts';
 import { Files } from '../references/files.ts';
+import type { Report, ReportOptions } from '../reports/report.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { agreedArtifacts, type MergeOptions } from './merge-artifacts.ts';
 import { isTask, notTasks } from './task-brand.ts';
@@ -260,6 +261,17 @@ export class OpenTaskDataStore implements AsyncDisposable {
     checkOptionNames(options, 'scrubLogs', ['source', 'stream']);
     const { signal, ...logs } = options;
     return this.#attempt.scrubLogs(logs, { signal });
+  }
+
+  /**
+   * Opens a report: what people are to see of the task, kept with the attempt as one HTML file. It is written while the task runs, every few
+   * seconds if something was added, and once more at the end; without its last version the attempt is not done. Called again by the same
+   * name, it returns the same report.
+   *
+   * @throws StowageError `INVALID_NAME` for a name that is not `[A-Za-z0-9_-]{1,32}`, `INVALID_ARGUMENT`, `ATTEMPT_CLOSED`.
+   */
+  report(name: string, options: ReportOptions = {}): Report {
+    return this.#attempt.report(name, options);
   }
 
   /** Notes that this attempt's results rest on those of `task`, for its provenance. */

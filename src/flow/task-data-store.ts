@@ -18,6 +18,7 @@ import type { Owner, RecordedError } from '../format/session-files.ts';
 import { findLog, type ListedLog, listLogs, loadLog, readLog } from '../logs/log-reader.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import { checkOptions, PROGRESS_OPTIONS } from '../options/option-table.ts';
+import { describeReport, loadReport, type ReportInfo, reportsOf } from '../reports/report-reader.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { webStream } from '../streams/web-stream.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
@@ -396,6 +397,30 @@ export class TaskDataStore {
     checkOptionNames(options, 'streamLogs');
     const log = await this.#findLog({ source, stream }, options);
     if (log) yield* readLog(this.#storage, log.parts, options);
+  }
+
+  /**
+   * The reports of the attempt, each with its URI: the last version, or, of an attempt that is open or was given up, the latest. One GET each; a LIST and a
+   * GET more each where nothing describes the attempt.
+   *
+   * @throws StowageError `RECORD_DAMAGED`
+   */
+  async reports(options: CallOptions = {}): Promise<ReportInfo[]> {
+    checkOptionNames(options, 'reports');
+    const { content } = this.#view;
+    const reports = await reportsOf(content, this.#read, options);
+    return mapBounded(reports, CONCURRENCY, (report) => describeReport(content, this.#read, report, options));
+  }
+
+  /**
+   * A report as the HTML file that it is, verified.
+   *
+   * @throws StowageError `REPORT_NOT_FOUND` (naming those there are), `CONTENT_PURGED`, `CONTENT_NOT_FOUND`, `CONTENT_DAMAGED`;
+   * `UNSUPPORTED_FORMAT` for what is no report
+   */
+  async loadReport(name: string, options: CallOptions = {}): Promise<Uint8Array> {
+    checkOptionNames(options, 'loadReport');
+    return loadReport(this.#view.content, this.#read, name, options);
   }
 
   #findLog(name: LogName, options: CallOptions): Promise<ListedLog | undefined> {

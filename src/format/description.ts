@@ -24,6 +24,7 @@ import {
   readStrings,
   readTime,
 } from './record-fields.ts';
+import { type ReportEntry, readReports, reportsFields } from './report-records.ts';
 import { readStoredContent, type StoredContent } from './stored-content.ts';
 
 /** One row of an artifact table. Its bytes lie in `content`, in an object of the attempt's own (`own`), or in the row itself (`inline`). */
@@ -66,6 +67,8 @@ export interface Description {
   table: ArtifactTable | StoredContent;
   /** The attempt's objects of values. Default: none. */
   values?: readonly OwnObject[] | undefined;
+  /** The last versions of its reports. Default: none. */
+  reports?: readonly ReportEntry[] | undefined;
   /** The user's own metadata. */
   metadata: Record<string, JsonValue>;
   /** Pathspecs of the attempts whose artifacts were read. */
@@ -83,10 +86,11 @@ export interface CachedCall {
 }
 
 /** A description as it is read: the reader knows whose it is. */
-export interface ReadDescription extends Omit<Description, 'subject' | 'table' | 'values'> {
+export interface ReadDescription extends Omit<Description, 'subject' | 'table' | 'values' | 'reports'> {
   /** Reads the rows when they are asked for; many descriptions are opened for less. */
   table: (() => ArtifactTable) | StoredContent;
   values: readonly OwnObject[];
+  reports: readonly ReportEntry[];
 }
 
 /** An artifact table beyond this many bytes of JSON moves into content. */
@@ -95,7 +99,8 @@ export const MAX_TABLE_BYTES: number = 4 * 1024 * 1024;
 export const MAX_DESCRIPTION_BYTES: number = 64 * 1024 * 1024;
 
 export function encodeDescription({ table, ...description }: Description): Uint8Array {
-  const { session, subject, startedAt, label, values = [], metadata, readFrom, cached } = description;
+  const { session, subject, startedAt, label, values = [], reports = [] } = description;
+  const { metadata, readFrom, cached } = description;
   const rows = 'key' in table ? { table } : tableFields(table);
   const fields = {
     format: 1,
@@ -106,6 +111,7 @@ export function encodeDescription({ table, ...description }: Description): Uint8
     label,
     ...rows,
     values: ownObjectsFields(values),
+    reports: reportsFields(reports),
     metadata,
     readFrom,
     cached,
@@ -147,6 +153,9 @@ export function openDescription(bytes: Uint8Array, what: string, subject: Record
     get values() {
       return read().values;
     },
+    get reports() {
+      return read().reports;
+    },
     get metadata() {
       return read().metadata;
     },
@@ -181,6 +190,7 @@ export function readDescription(
     ...(label === undefined ? {} : { label }),
     table: moved ?? (() => readTable(record, what)),
     values: readOwnObjects(record, what),
+    reports: readReports(record, what),
     metadata: readObject(record, 'metadata', what) as Record<string, JsonValue>,
     readFrom: readStrings(record, 'readFrom', what),
     ...(cached

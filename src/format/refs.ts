@@ -3,17 +3,19 @@ import { HERE, refId } from './content-ref.ts';
 import type { ArtifactEntry, ArtifactTable } from './description.ts';
 import type { Locator } from './locator.ts';
 import { type Manifest, packsOf } from './manifest.ts';
+import type { ReportEntry } from './report-records.ts';
 import type { AttemptRecord } from './session-files.ts';
 import type { StoredContent } from './stored-content.ts';
 
 /**
  * A record that keeps content alive (docs/format.md, "What keeps content alive"), for as long as its session and its marks say so:
- * attempt.json and pins of an open session, the description and the table of a closed one, a copy of a content that lives.
+ * attempt.json and pins of an open session, the description, the table and the reports of a closed one, a copy of a content that lives.
  */
 export type KeepingRecord =
   | { kind: 'attempt'; attempt: Pick<AttemptRecord, 'pins'> }
   | { kind: 'pins'; entries: readonly ContentRef[] }
   | { kind: 'metadata'; table: ArtifactTable | StoredContent }
+  | { kind: 'reports'; reports: readonly ReportEntry[] }
   | { kind: 'artifact-table'; table: ArtifactTable }
   | { kind: 'manifest'; place: string; manifest: Manifest }
   | { kind: 'locator'; place: string; locator: Locator };
@@ -30,6 +32,8 @@ export function refsOf(record: KeepingRecord): ContentRef[] {
       return [...record.entries];
     case 'metadata':
       return 'key' in record.table ? [refOfContent(record.table)] : refsOfTable(record.table);
+    case 'reports': // plain objects, which their locators name
+      return record.reports.map(({ content }) => refOfContent(content));
     case 'artifact-table':
       return refsOfTable(record.table);
     case 'manifest':

@@ -87,7 +87,8 @@ async function copyClosed(context: CopyContext, attempt: AttemptToCopy): Promise
   if (targetFiles) await checkInterrupted(context, attempt, origin.session);
   const table = result.purged ? undefined : result.described?.table;
   const source = { path, attempt: number };
-  const staged = table ? await contentsOf(context, table, source) : [];
+  const reports = table ? result.described?.reports : [];
+  const staged = table ? await contentsOf(context, table, source, reports) : [];
   const own = table && keepsOwn(context) ? table.artifacts.filter((entry) => entry.own) : [];
   if (context.dryRun || context.targetId === undefined) {
     for (const { address } of staged) context.report.wouldCopy(address.bytes ?? 0);
@@ -291,7 +292,12 @@ function toResult({
   erased,
 }: ReadAttempt): ClosedResult {
   const description = described && {
-    described: { table: described.table(), metadata, readFrom: described.readFrom },
+    described: {
+      table: described.table(),
+      reports: described.reports,
+      metadata,
+      readFrom: described.readFrom,
+    },
   };
   return {
     done: done as DoneRecord,

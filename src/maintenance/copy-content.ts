@@ -1,16 +1,16 @@
 import { batchesOf, gatherValues } from '../attempts/own-values.ts';
 import { elementBytesOf } from '../attempts/stored-values.ts';
-import { CopyCandidates } from '../content/reading/copy-candidates.ts';
 import type { ContentInput } from '../content/writing/content-writer.ts';
 import type { SoughtContent } from '../content/writing/copy-finder.ts';
 import type { WrittenValue } from '../content/writing/own-writer.ts';
-import { invalidArgument, isStowageError, type StowageError, throwIfAborted } from '../errors.ts';
+import { invalidArgument, type StowageError, throwIfAborted } from '../errors.ts';
 import { valuesBase } from '../format/attempt-files.ts';
 import { CHUNKED_FROM_BYTES, type ContentKey } from '../format/content-names.ts';
 import { HERE } from '../format/content-ref.ts';
 import type { ArtifactEntry, ArtifactTable } from '../format/description.ts';
 import type { TaskPath } from '../format/pathspec.ts';
 import { referencesIn } from '../format/refs.ts';
+import type { ReportEntry } from '../format/report-records.ts';
 import { type ContentAddress, placeMember, type StoredContent } from '../format/stored-content.ts';
 import {
   type CopyIdentity,
@@ -58,7 +58,7 @@ export function keepsOwn({ target }: CopyContext): boolean {
 }
 
 /**
- * The contents that a table refers to, each once, and values of the attempt's own where the target shares all.
+ * The contents that a table and reports refer to, each once, and values of the attempt's own where the target shares all.
  *
  * @throws StowageError `INVALID_ARGUMENT` for what has no other name than that in its own store
  */
@@ -66,6 +66,7 @@ export async function contentsOf(
   context: CopyContext,
   { artifacts }: ArtifactTable,
   attempt?: SourceAttempt,
+  reports: readonly ReportEntry[] = [],
 ): Promise<SourceContent[]> {
   const contents = new Map<ContentKey, SourceContent>();
   for (const entry of artifacts) {
@@ -84,6 +85,10 @@ export async function contentsOf(
     const file = await fileOf(context, address);
     contents.set(address.key, { address, elementBytes: elementBytesOf(entry), file });
   }
+  for (const { name, content } of reports) {
+    // A plain object, whatever else holds the same bytes: it is opened at its URI.
+    contents.set(content.key, { address: content, elementBytes: undefined, file: `${name}.html` });
+  }
   for (const { place, kind, name } of referencesIn(artifacts)) {
     if (kind !== 'key') throw fixed(name);
     if (contents.has(name)) continue;
@@ -93,25 +98,16 @@ export async function contentsOf(
   return [...contents.values()];
 }
 
-/** The name of the file, where the content is a plain object, by the first copy that tells: the recorded one may be damaged or gone. */
+/** The name of the file, where the content is a plain object. */
 async function fileOf(
   { source, options }: CopyContext,
   address: ContentAddress,
 ): Promise<string | undefined> {
   // Of what lies among the manifests, plain objects alone have no root. Of what a value refers to only the key is known.
   if (address.root !== undefined || address.copy?.startsWith('data/')) return undefined;
-  const { storage, reader } = await source.at(address.place ?? HERE, options);
-  const copies = new CopyCandidates(storage, address, options);
-  for (let name = await copies.next(); name !== undefined; name = await copies.next()) {
-    if (!name.startsWith('manifests/')) continue;
-    try {
-      const plain = (await reader.describeCopy(name, options))?.plain;
-      if (plain !== undefined) return plain.split('/').at(-1);
-    } catch (error) {
-      if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
-    }
-  }
-  return undefined; // reading it will say what is wrong, if anything is
+  const { reader } = await source.at(address.place ?? HERE, options);
+  const plain = await reader.plainOf(address, options);
+  return plain?.split('/').at(-1); // reading it will say what is wrong, if anything is
 }
 
 /** Has all contents in the target, under `session`: what is there is found, the rest is read, verified and written. */

@@ -100,7 +100,13 @@ async function readLoose(
     standaloneFiles(session).subject,
   );
   const rows = typeof table === 'function' ? table() : decodeTable(await reader.load(table, options), what);
-  return { done, startedAt, described: { table: rows, metadata, readFrom }, purged: false, deleted: false };
+  return {
+    done,
+    startedAt,
+    described: { table: rows, reports: [], metadata, readFrom },
+    purged: false,
+    deleted: false,
+  };
 }
 
 async function checkInterrupted({ target, options }: CopyContext, copy: CopyIdentity): Promise<void> {

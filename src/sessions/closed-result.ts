@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { HERE, refId } from '../format/content-ref.ts';
 import type { ArtifactTable, Description } from '../format/description.ts';
+import type { ReportEntry } from '../format/report-records.ts';
 import type { DoneRecord, SessionOrigin } from '../format/session-files.ts';
 
 /** The result of a closed session: everything that a copy of it says again. */
@@ -10,7 +11,12 @@ export interface ClosedResult {
   startedAt: string;
   label?: string | undefined;
   /** Absent where nothing is described: the session was abandoned, or everything of it was given up. */
-  described?: { table: ArtifactTable; metadata: Description['metadata']; readFrom: readonly string[] };
+  described?: {
+    table: ArtifactTable;
+    reports: readonly ReportEntry[];
+    metadata: Description['metadata'];
+    readFrom: readonly string[];
+  };
   /** Retention gave up the content. */
   purged: boolean;
   /** Retention gave up everything. */
@@ -44,6 +50,7 @@ function comparable({ done, described, erased }: ClosedResult): object {
 /** The members on which two equal descriptions agree. */
 export function comparableDescription({
   table,
+  reports,
   metadata,
   readFrom,
 }: NonNullable<ClosedResult['described']>): object {
@@ -61,6 +68,7 @@ export function comparableDescription({
         },
       ]),
     ),
+    reports: new Map(reports.map(({ name, title, content: { key } }) => [name, { title, key }])),
     metadata,
     readFrom: new Set(readFrom),
   };

@@ -127,9 +127,13 @@ export class CopiedSession {
     const { described, erased } = this.#result;
     if (!described) return;
     const table = { artifacts: described.table.artifacts.map((row) => moved(row, stored, own)) };
+    const reports = described.reports.map((report) => ({
+      ...report,
+      content: contentIn(stored, report.content),
+    }));
     const values = ownObjectsOf(own.values());
     const file = erased ? erasedFile(erased.revision) : SESSION_FILES.metadata;
-    let body = await this.#encode({ ...described, table, values });
+    let body = await this.#encode({ ...described, table, reports, values });
     if (!(await this.#create(file, body))) {
       const standing = await this.#read(file, MAX_DESCRIPTION_BYTES);
       if (!standing || !(await this.#saysTheSame(standing))) {
@@ -213,7 +217,10 @@ export class CopiedSession {
     });
   }
 
-  #description({ values, metadata, readFrom }: MovedResult, table: Description['table']): Description {
+  #description(
+    { reports, values, metadata, readFrom }: MovedResult,
+    table: Description['table'],
+  ): Description {
     const { erased, startedAt, label } = this.#result;
     const { session, subject } = this.#copy;
     const why = erased ? { reason: erased.reason, erased: [...erased.artifacts] } : {};
@@ -224,6 +231,7 @@ export class CopiedSession {
       label,
       table,
       values,
+      reports,
       metadata,
       readFrom: [...readFrom],
     };
@@ -231,13 +239,17 @@ export class CopiedSession {
 
   async #saysTheSame(standing: Uint8Array): Promise<boolean> {
     const what = this.#uri(SESSION_FILES.metadata);
-    const { session, table, metadata, readFrom } = decodeDescription(standing, what, this.#copy.subject);
+    const { session, table, reports, metadata, readFrom } = decodeDescription(
+      standing,
+      what,
+      this.#copy.subject,
+    );
     const found: ArtifactTable =
       typeof table === 'function'
         ? table()
         : decodeTable(await this.#target.store.reader.load(table, this.#target.options), what);
     const ours = this.#result.described as NonNullable<ClosedResult['described']>;
-    const theirs = { table: found, metadata, readFrom };
+    const theirs = { table: found, reports, metadata, readFrom };
     return (
       session === this.#copy.session &&
       isDeepStrictEqual(comparableDescription(ours), comparableDescription(theirs))
@@ -313,10 +325,13 @@ function moved(given: ArtifactEntry, stored: StoredContents, ownRows: OwnRows): 
     return content ? { ...shared, content } : row;
   }
   if (!row.content) return row;
-  const found = stored.get(row.key);
-  if (found) return { ...row, content: found };
-  const { key, copy, bytes, storedBytes, root } = row.content;
-  return { ...row, content: { key, copy, bytes, storedBytes, ...(root === undefined ? {} : { root }) } };
+  return { ...row, content: contentIn(stored, row.content) };
+}
+
+/** A content as it lies in the target; one that was given up as it lay in the source, but at no place. */
+function contentIn(stored: StoredContents, content: StoredContent): StoredContent {
+  const { place: _, ...elsewhere } = content;
+  return stored.get(content.key) ?? elsewhere;
 }
 
 /** What a value refers to, where the target has it. */

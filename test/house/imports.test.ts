@@ -18,6 +18,7 @@ const ORDER = [
   'parquet',
   'references',
   'logs',
+  'reports',
   'attempts',
   'trace',
   'cache',
@@ -39,7 +40,7 @@ const BACKENDS = ['local', 'memory', 's3', 'azure', 'gcs'];
 const NOT_SHARED = ['open', 'decorator', 'retry', 'limit', 'prefix', 'fault', 'count', ...BACKENDS];
 /** They take long to load, or may be missing. */
 const LOADED_ON_USE =
-  /^(@aws-sdk|@azure|@google-cloud|@valibot|acorn|apache-arrow|google-auth-library|hyparquet|hyparquet-writer|zstd-napi|@toondepauw)(\/|$)/;
+  /^(@aws-sdk|@azure|@google-cloud|@valibot|acorn|apache-arrow|google-auth-library|hyparquet|hyparquet-writer|markdown-it|zstd-napi|@toondepauw)(\/|$)/;
 
 const sources = readSources();
 const edges = [...sources].flatMap(([file, { imports }]) =>

@@ -58,6 +58,13 @@ async function said(
     if (content && !purged) expect(digestHex(await reader.load(content))).toBe(row.key);
     artifacts[name] = { ...row, inline, isContent: content !== undefined };
   }
+  const reports: Record<string, unknown> = {};
+  for (const { name, title, content } of described?.reports ?? []) {
+    const { key, bytes } = content;
+    if (!purged) expect(digestHex(await reader.load(content))).toBe(key);
+    const isPlain = purged || (await reader.plainOf(content)) !== undefined;
+    reports[name] = { title, key, bytes, isPlain };
+  }
   const { readFrom } = described ?? {};
   return {
     status,
@@ -65,6 +72,7 @@ async function said(
     closedAt,
     error: done?.error,
     artifacts,
+    reports,
     readFrom,
     metadata,
     purged,

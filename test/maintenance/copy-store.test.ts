@@ -682,3 +682,20 @@ describe('the requests of a copy', () => {
     expect(requests.map(Math.floor)).toEqual([22, 49]);
   });
 });
+
+describe('a report of an attempt', () => {
+  it('is a file of its name in the target as well, opened at a URI of its own', async () => {
+    const { flow, from } = await newStore();
+    await flow.task({ runId: 'r1', stepName: 'fit', taskId: '0' }, (task) => {
+      task.report('loss', { title: 'Loss' }).text('it fell');
+    });
+    const to = new MemoryStorage('other');
+    await expectCopied(from, to);
+    const copy = await openFlow({ storage: to });
+    const task = await copy.getTaskDataStore('r1/fit/0');
+    const [report] = await task.reports();
+    expect(report).toMatchObject({ name: 'loss', title: 'Loss', isFinal: true });
+    expect(report?.uri).toMatch(/^memory:\/*other\/plain\/.*\/loss\.html$/);
+    expect(Buffer.from(await task.loadReport('loss')).toString()).toContain('it fell');
+  });
+});

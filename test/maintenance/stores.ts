@@ -15,6 +15,8 @@ export interface Plan {
   artifacts: Record<string, unknown>;
   metadata: Record<string, string | number>;
   log: string | undefined;
+  /** The text of a report. */
+  report: string | undefined;
 }
 
 const bytes = fc
@@ -34,16 +36,18 @@ export const arbitraryPlans: fc.Arbitrary<Plan[]> = fc.array(
     artifacts: fc.dictionary(fc.constantFrom('a', 'b', 'c'), value, { maxKeys: 3 }),
     metadata: fc.dictionary(fc.constantFrom('m', 'n'), fc.oneof(fc.string(), fc.integer()), { maxKeys: 2 }),
     log: fc.option(fc.string(), { nil: undefined }),
+    report: fc.option(fc.string(), { nil: undefined }),
   }),
   { maxLength: 6 },
 );
 
 export async function carryOut(flow: FlowDataStore, plans: readonly Plan[]): Promise<void> {
-  for (const { run, task, outcome, artifacts, metadata, log } of plans) {
+  for (const { run, task, outcome, artifacts, metadata, log, report } of plans) {
     const attempt = await flow.createTaskDataStore({ runId: run, stepName: 'fit', taskId: task });
     await attempt.saveArtifacts(artifacts);
     await attempt.saveMetadata(metadata);
     if (log !== undefined) await attempt.saveLogs('task', { stdout: log });
+    if (report !== undefined) attempt.report('said').text(report);
     if (outcome === 'done') await attempt.done();
     if (outcome === 'failed') await attempt.fail(new RangeError('diverged'));
   }

@@ -15,7 +15,7 @@ function resultOf(a: readonly ContentRef[] | undefined, b: readonly ContentRef[]
   return {
     done: { outcome: 'done', session: '0'.repeat(26), closedAt: time },
     startedAt: time,
-    described: { table: { artifacts }, metadata: {}, readFrom: [] },
+    described: { table: { artifacts }, reports: [], metadata: {}, readFrom: [] },
     purged: false,
     deleted: false,
   };

@@ -268,6 +268,24 @@ export class ContentReader {
     return describeCopy(this.#storage, this.#place, name, options);
   }
 
+  /**
+   * The name of the plain object that holds a content of this place, by the first copy that tells: the recorded one may be damaged or gone.
+   * `undefined` where none tells.
+   */
+  async plainOf(address: ContentAddress, options: CallOptions = {}): Promise<string | undefined> {
+    const copies = new CopyCandidates(this.#storage, address, options);
+    for (let name = await copies.next(); name !== undefined; name = await copies.next()) {
+      if (!name.startsWith('manifests/')) continue;
+      try {
+        const plain = (await this.describeCopy(name, options))?.plain;
+        if (plain !== undefined) return plain;
+      } catch (error) {
+        if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
+      }
+    }
+    return undefined;
+  }
+
   /** Reads a manifest, for a writer that wants to reuse its chunks; `undefined` where it is gone, or is a locator. */
   manifestOf(name: string, options: CallOptions = {}): Promise<Manifest | undefined> {
     return readManifest(this.#storage, name, options);

@@ -101,6 +101,7 @@ async function readClosed(
     ? decodeTable(await content.reader.load(moved, options), moved.copy)
     : (description.table as () => Parameters<typeof refsOfTable>[0])();
   for (const ref of refsOfTable(table)) closed.refs.push(ref);
+  closed.refs.push(...refsOf({ kind: 'reports', reports: description.reports }));
   for (const { object, place = HERE } of description.values) {
     closed.values.push({ place, name: `${listed.values}${object}` });
   }

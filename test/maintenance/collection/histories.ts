@@ -11,7 +11,14 @@ import { noise, objectNames } from '../../flow/fixtures.ts';
 
 /** One thing that a user of a store does. */
 export type Deed =
-  | { kind: 'save'; task: string; outcome: 'done' | 'failed' | 'open'; seeds: number[]; bytes: number }
+  | {
+      kind: 'save';
+      task: string;
+      outcome: 'done' | 'failed' | 'open';
+      seeds: number[];
+      bytes: number;
+      report: boolean;
+    }
   | { kind: 'clone'; from: string; to: string }
   | { kind: 'loose'; seed: number; bytes: number; plain: boolean; release: boolean }
   | { kind: 'mark'; task: string; mark: 'DELETED' | 'PURGED' };
@@ -30,6 +37,7 @@ export const arbitraryDeeds: fc.Arbitrary<Deed[]> = fc.array(
         outcome: fc.constantFrom('done', 'done', 'failed', 'open'),
         seeds: fc.array(seed, { maxLength: 3 }),
         bytes,
+        report: fc.boolean(),
       }),
     },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('clone' as const), from: task, to: task }) },
@@ -65,6 +73,7 @@ export async function carryOut(flow: FlowDataStore, deeds: readonly Deed[]): Pro
       await attempt.saveArtifacts(
         Object.fromEntries(deed.seeds.map((each, i) => [`v${i}`, noise(deed.bytes, each)])),
       );
+      if (deed.report) attempt.report('seeds').table(deed.seeds.map((seed) => ({ seed })));
       if (deed.outcome === 'done') await attempt.done();
       if (deed.outcome === 'failed') await attempt.fail(new Error('diverged'));
       if (deed.outcome === 'open') open.push(attempt);
@@ -161,6 +170,7 @@ export async function readEverything(flow: FlowDataStore): Promise<Record<string
       const pathspec = `r1/fit/${path.task}/${attempt}`;
       const read = await flow.getTaskDataStore(pathspec, { allowNotDone: true });
       all[pathspec] = read.status === 'abandoned' ? 'abandoned' : await read.loadArtifacts();
+      for (const { name } of await read.reports()) all[`${pathspec} ${name}`] = await read.loadReport(name);
     }
   }
   for await (const listed of listSessions(flow.storage, {}, ['loose/'])) {
