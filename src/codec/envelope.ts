@@ -5,6 +5,7 @@ import {
   type Codec,
   decodePayload,
   decodePayloadInto,
+  type EncodedPayload,
   encodePayload,
   type PayloadOptions,
 } from './payload.ts';
@@ -66,41 +67,33 @@ const CODECS: readonly Codec[] = ['raw', 'zstd', 'grouped-zstd'];
  * @throws StowageError `CONTENT_TOO_LARGE` above {@link MAX_ENVELOPE_RAW_BYTES}; `INVALID_ARGUMENT` for wrong options.
  */
 export function sealEnvelope(kind: EnvelopeKind, raw: Uint8Array, options: PayloadOptions = {}): Uint8Array {
-  const { codec, elementBytes, payload } = encode(raw, options);
-  const target = new Uint8Array(ENVELOPE_HEADER_BYTES + payload.length);
-  const header = { kind, codec, elementBytes, rawBytes: raw.length, storedBytes: payload.length };
-  writeHeader(target, 0, header);
-  target.set(payload, ENVELOPE_HEADER_BYTES);
+  checkLength(raw);
+  const encoded = encodePayload(raw, options);
+  const target = new Uint8Array(ENVELOPE_HEADER_BYTES + encoded.payload.length);
+  writeEnvelope(target, 0, kind, raw.length, encoded);
   return target;
 }
 
-/**
- * Like {@link sealEnvelope}, into `target` at `offset`, where there has to be room for {@link ENVELOPE_HEADER_BYTES} more than `raw` takes.
- * Returns the offset after the envelope.
- */
-export function sealEnvelopeInto(
+/** Writes an envelope to `target` at `offset`, where there has to be room for it, and returns the offset after it. */
+export function writeEnvelope(
   target: Uint8Array,
   offset: number,
   kind: EnvelopeKind,
-  raw: Uint8Array,
-  options: PayloadOptions = {},
+  rawBytes: number,
+  { codec, elementBytes, payload }: EncodedPayload,
 ): number {
-  const { codec, elementBytes, payload } = encode(raw, options);
-  const header = { kind, codec, elementBytes, rawBytes: raw.length, storedBytes: payload.length };
-  writeHeader(target, offset, header);
+  writeHeader(target, offset, { kind, codec, elementBytes, rawBytes, storedBytes: payload.length });
   target.set(payload, offset + ENVELOPE_HEADER_BYTES);
   return offset + ENVELOPE_HEADER_BYTES + payload.length;
 }
 
-function encode(raw: Uint8Array, options: PayloadOptions): ReturnType<typeof encodePayload> {
-  if (raw.length > MAX_ENVELOPE_RAW_BYTES) {
-    throw new StowageError(
-      'CONTENT_TOO_LARGE',
-      `An envelope holds at most ${MAX_ENVELOPE_RAW_BYTES} bytes, not ${raw.length}; larger content is chunked.`,
-      { details: { rawBytes: raw.length, maxRawBytes: MAX_ENVELOPE_RAW_BYTES } },
-    );
-  }
-  return encodePayload(raw, options);
+function checkLength(raw: Uint8Array): void {
+  if (raw.length <= MAX_ENVELOPE_RAW_BYTES) return;
+  throw new StowageError(
+    'CONTENT_TOO_LARGE',
+    `An envelope holds at most ${MAX_ENVELOPE_RAW_BYTES} bytes, not ${raw.length}; larger content is chunked.`,
+    { details: { rawBytes: raw.length, maxRawBytes: MAX_ENVELOPE_RAW_BYTES } },
+  );
 }
 
 function writeHeader(target: Uint8Array, offset: number, header: EnvelopeHeader): void {

@@ -4,6 +4,7 @@ import { groupBytes, ungroupBytes } from './kernel.ts';
 import type { Trials } from './trials.ts';
 import {
   compressInto,
+  compressorBeside,
   decompress,
   decompressInto,
   MAX_ZSTD_LEVEL,
@@ -80,12 +81,30 @@ export function checkCompression(compression: Compression): void {
   }
 }
 
+/** The way in which bytes are to be compressed, and the most that may come of it; otherwise they are stored as they are. */
+export interface CompressionPlan {
+  codec: 'zstd' | 'grouped-zstd';
+  elementBytes: number;
+  level: number;
+  maxBytes: number;
+}
+
 /**
  * Encodes `raw` as `options` say.
  *
  * @throws StowageError `INVALID_ARGUMENT`
  */
 export function encodePayload(raw: Uint8Array, options: PayloadOptions = {}): EncodedPayload {
+  const planned = planPayload(raw, options);
+  return 'payload' in planned ? planned : encodeAsPlanned(raw, planned);
+}
+
+/**
+ * The encoded bytes where it takes little to tell them, else the plan by which {@link encodeAsPlanned} gives them, or {@link encodeBeside}.
+ *
+ * @throws StowageError `INVALID_ARGUMENT`
+ */
+export function planPayload(raw: Uint8Array, options: PayloadOptions): EncodedPayload | CompressionPlan {
   const { compression = 'auto', elementBytes = 0 } = options;
   checkCompression(compression);
   if (!Number.isInteger(elementBytes) || elementBytes < 0 || elementBytes > MAX_ELEMENT_BYTES) {
@@ -95,17 +114,18 @@ export function encodePayload(raw: Uint8Array, options: PayloadOptions = {}): En
     );
   }
   if (compression === 'none') return asItIs(raw);
-  if (compression === 'auto') return encodeByTrial(raw, elementBytes, options.trials);
+  if (compression === 'auto') return planByTrial(raw, elementBytes, options.trials);
 
-  const { codec, level = DEFAULT_LEVEL } = compression;
-  const encoded =
-    codec === 'grouped-zstd' && elementBytes >= MIN_ELEMENT_BYTES
-      ? groupedZstd(raw, elementBytes, level)
-      : plainZstd(raw, level);
-  return encoded.payload.length < raw.length ? encoded : asItIs(raw);
+  const { level = DEFAULT_LEVEL } = compression;
+  const codec = elementBytes >= MIN_ELEMENT_BYTES ? compression.codec : 'zstd';
+  return { codec, elementBytes, level, maxBytes: raw.length - 1 };
 }
 
-function encodeByTrial(raw: Uint8Array, elementBytes: number, trials?: Trials): EncodedPayload {
+function planByTrial(
+  raw: Uint8Array,
+  elementBytes: number,
+  trials: Trials | undefined,
+): EncodedPayload | CompressionPlan {
   if (raw.length < MIN_TRIAL_BYTES) return asItIs(raw);
   if (raw.length <= MAX_WHOLE_TRIAL_BYTES) return unlessOver(MAX_AUTO_SHARE, bestOf(raw, elementBytes), raw);
 
@@ -114,8 +134,37 @@ function encodeByTrial(raw: Uint8Array, elementBytes: number, trials?: Trials): 
   const { codec } = unlessOver(MAX_SAMPLE_SHARE, bestOf(sample, elementBytes), sample);
   trials?.tried(sample, codec === 'raw');
   if (codec === 'raw') return asItIs(raw);
-  const encoded = codec === 'zstd' ? plainZstd(raw, AUTO_LEVEL) : groupedZstd(raw, elementBytes, AUTO_LEVEL);
-  return unlessOver(MAX_AUTO_SHARE, encoded, raw);
+  return { codec, elementBytes, level: AUTO_LEVEL, maxBytes: raw.length * MAX_AUTO_SHARE };
+}
+
+/** Compresses by a plan of {@link planPayload}. */
+export function encodeAsPlanned(raw: Uint8Array, plan: CompressionPlan): EncodedPayload {
+  const { codec, elementBytes, level, maxBytes } = plan;
+  const encoded = codec === 'zstd' ? plainZstd(raw, level) : groupedZstd(raw, elementBytes, level);
+  return encoded.payload.length <= maxBytes ? encoded : asItIs(raw);
+}
+
+/**
+ * Like {@link encodeAsPlanned}, in another thread; `undefined` where this zstd has none, the way there is too long for so few bytes, or
+ * `memory` has no room for them. `raw` may change from now on: what is compressed is a copy in `memory`, which has to be let alone until
+ * the payload, which may lie there too, is used.
+ */
+export function encodeBeside(
+  raw: Uint8Array,
+  plan: CompressionPlan,
+  memory: Uint8Array,
+): Promise<EncodedPayload> | undefined {
+  const { codec, elementBytes, level, maxBytes } = plan;
+  const isFitting = raw.length > MAX_WHOLE_TRIAL_BYTES && raw.length <= memory.length;
+  const compress = isFitting ? compressorBeside(level) : undefined;
+  if (!compress) return undefined;
+  const copy = memory.subarray(0, raw.length);
+  if (codec === 'zstd') copy.set(raw);
+  else groupBytes(raw, elementBytes, copy);
+  return compress(copy).then((payload) => {
+    if (payload.length > maxBytes) return asItIs(codec === 'zstd' ? copy : ungrouped(copy, elementBytes));
+    return { codec, elementBytes: codec === 'zstd' ? 0 : elementBytes, payload };
+  });
 }
 
 function bestOf(raw: Uint8Array, elementBytes: number): EncodedPayload {
@@ -192,10 +241,13 @@ export function decodePayload(
 ): Uint8Array {
   if (codec === 'raw') return payload;
   const raw = decompress(payload, rawBytes);
-  if (codec === 'zstd') return raw;
-  const ungrouped = new Uint8Array(rawBytes);
-  ungroupBytes(raw, elementBytes, ungrouped);
-  return ungrouped;
+  return codec === 'zstd' ? raw : ungrouped(raw, elementBytes);
+}
+
+function ungrouped(grouped: Uint8Array, elementBytes: number): Uint8Array {
+  const raw = new Uint8Array(grouped.length);
+  ungroupBytes(grouped, elementBytes, raw);
+  return raw;
 }
 
 /**

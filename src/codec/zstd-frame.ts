@@ -52,9 +52,12 @@ export function checkZstdFrame(frame: Uint8Array, rawBytes: number): void {
   if (at < frame.length) throw damaged(`is followed by ${frame.length - at} bytes`);
 }
 
+/** The bytes by which a content size makes a header longer, at most. */
+export const MAX_CONTENT_SIZE_GROWTH = 3;
+
 /**
  * Writes `frame` to the start of `target`, with `rawBytes` as its content size where its header tells only a window. Returns its
- * length, at most 3 bytes more than that of `frame`. Nothing but the header changes: blocks do not depend on it, and the
+ * length, at most {@link MAX_CONTENT_SIZE_GROWTH} more than that of `frame`. Nothing but the header changes: blocks do not depend on it, and the
  * window of a frame of one segment is all of its content.
  */
 export function writeWithContentSize(target: Uint8Array, frame: Uint8Array, rawBytes: number): number {

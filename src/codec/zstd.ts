@@ -1,8 +1,13 @@
-import { isStowageError, StowageError } from '../errors.ts';
+import { isStowageError, messageOf, StowageError } from '../errors.ts';
 import { checkZstdFrame } from './zstd-frame.ts';
-import { ZSTD_LOADERS, type ZstdImplementation, type ZstdProvider } from './zstd-providers.ts';
+import {
+  type CompressorBeside,
+  ZSTD_LOADERS,
+  type ZstdImplementation,
+  type ZstdProvider,
+} from './zstd-providers.ts';
 
-export type { ZstdImplementation } from './zstd-providers.ts';
+export type { CompressorBeside, ZstdImplementation } from './zstd-providers.ts';
 
 export const MIN_ZSTD_LEVEL = 1;
 export const MAX_ZSTD_LEVEL = 22;
@@ -68,6 +73,26 @@ export function maxFrameBytes(rawBytes: number): number {
  */
 export function compressInto(target: Uint8Array, bytes: Uint8Array, level: number): number {
   return zstd().compressInto(target, bytes, level);
+}
+
+/**
+ * Compression at a level beside this thread; `undefined` where this zstd has none. What it returns rejects with `CODEC_UNAVAILABLE` where
+ * the library fails.
+ */
+export function compressorBeside(level: number): CompressorBeside | undefined {
+  const compress = zstd().compressorBeside?.(level);
+  return (
+    compress &&
+    ((bytes) =>
+      compress(bytes).catch((error: unknown) => {
+        throw new StowageError(
+          'CODEC_UNAVAILABLE',
+          `zstd could not compress ${bytes.length} bytes at level ${level} (${messageOf(error)}); nothing was saved. Try again, or with ` +
+            `\`compression: 'none'\`.`,
+          { cause: error },
+        );
+      }))
+  );
 }
 
 /** Compresses `bytes` into one frame, with its content size in the header. */

@@ -18,7 +18,7 @@ export function isGone(view: ArrayBufferView): boolean {
 
 /** The same bytes for digest and envelope: a copy of shared memory, into which another thread may write between the two. */
 export function settled(bytes: Uint8Array): Uint8Array {
-  return bytes.buffer instanceof SharedArrayBuffer ? bytes.slice() : bytes;
+  return bytes.buffer instanceof SharedArrayBuffer ? new Uint8Array(bytes) : bytes; // slice() of a Buffer is a view
 }
 
 /** A copy of bytes that stay as they are until it is made, in turns with whatever else the process does. */

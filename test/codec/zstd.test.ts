@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect } from 'vitest';
 import {
   compress,
   compressInto,
+  compressorBeside,
   decompress,
   maxFrameBytes,
   prepareCodec,
@@ -66,6 +67,21 @@ describe.each(implementations)('zstd by %s', (implementation) => {
     (rawBytes) => {
       const raw = new Uint8Array(rawBytes).map((_, i) => (i * i) >>> 7);
       expect(Buffer.compare(decompress(compress(raw, 3), rawBytes), raw)).toBe(0);
+    },
+  );
+
+  test.prop([content, fc.constantFrom(1, 3, 9, 19)])(
+    'compresses beside this thread what it decompresses, and as it does on this thread',
+    async (raw, level) => {
+      const frame = await compressorBeside(level)?.(raw);
+      if (!frame) {
+        expect(implementation === 'wasm' || level > 9).toBe(true);
+        return;
+      }
+      expect(decompress(frame, raw.length)).toEqual(raw);
+      // Shorter bytes the prebuilt encoder leaves to WebAssembly; zstd-napi leaves all to the prebuilt one.
+      if (implementation === 'node' || (implementation === 'prebuilt' && raw.length >= 4096))
+        expect(frame).toEqual(compress(raw, level));
     },
   );
 

@@ -31,6 +31,7 @@ describe('memory that another thread changes all the time is saved as one of its
   test.each<[string, number, Save]>([
     ['a small content', 80_000, asBlob],
     ['a chunked content', MIB, asBlob],
+    ['a Buffer', MIB, (store, { buffer, length }) => store.saveBlobs([Buffer.from(buffer, 0, length)])],
     ['a plain object', MIB, (store, data) => store.saveData([{ name: 'x', data }])],
   ])('%s', async (_, length, save) => {
     for (let round = 0; round < 40; round++) {

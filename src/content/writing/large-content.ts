@@ -117,7 +117,7 @@ export async function packContent(
         else {
           // While it was looked for, the caller's bytes may have become others than those of this digest.
           if (finding && Buffer.compare(digestBytes(chunk), digest) !== 0) throw changedMeanwhile();
-          entry = await packer.add('chunk', chunk, encoding);
+          entry = packer.add('chunk', chunk, encoding);
         }
         seen.set(id, entry);
       }
@@ -160,6 +160,7 @@ async function describe(
     packIndex.set(pack, packIndex.size);
     return packIndex.size - 1;
   };
+  await packer.drain();
   let storedBytes = 0;
   const groups: ChunkGroup[] = [];
   for (let start = 0; start < rows.length; start += GROUP_CHUNKS) {
@@ -174,7 +175,10 @@ async function describe(
     if (rows.length <= GROUP_CHUNKS) {
       groups.push({ ...group, columns, at: undefined });
     } else {
-      const packed = await packer.add('group', encodeGroup(columns), { compression: options.compression });
+      const encoded = encodeGroup(columns);
+      await packer.makeRoom(encoded.length);
+      const packed = packer.add('group', encoded, { compression: options.compression });
+      await packer.drain();
       storedBytes += packed.storedBytes;
       const at = { pack: indexOf(packed.pack), offset: packed.offset, storedBytes: packed.storedBytes };
       groups.push({ ...group, columns: undefined, at });

@@ -1,6 +1,13 @@
 import type { WorkCounter } from '../../async/progress.ts';
-import { ENVELOPE_HEADER_BYTES, type EnvelopeKind, sealEnvelopeInto } from '../../codec/envelope.ts';
-import type { PayloadOptions } from '../../codec/payload.ts';
+import { MAX_CHUNK_BYTES } from '../../codec/chunker.ts';
+import { ENVELOPE_HEADER_BYTES, type EnvelopeKind, writeEnvelope } from '../../codec/envelope.ts';
+import {
+  type EncodedPayload,
+  encodeAsPlanned,
+  encodeBeside,
+  type PayloadOptions,
+  planPayload,
+} from '../../codec/payload.ts';
 import { packName } from '../../format/content-names.ts';
 import type { PackEntry } from '../../format/manifest.ts';
 import type { CallOptions } from '../../storage/contract.ts';
@@ -16,6 +23,8 @@ export const PACK_TARGET_BYTES: number = 16 * 1024 * 1024;
 export const REMOTE_PACK_TARGET_BYTES: number = 129 * 256 * 1024;
 /** The memory that a content of unknown length begins with: what is not needed is not asked for, since it would be collected with all else. */
 const FIRST_BYTES = 2 * 1024 * 1024;
+/** So many chunks of one content are compressed beside each other, or wait for those before them. */
+const MAX_BESIDE = 8;
 
 /** Options of packing one content. */
 export interface PackOptions extends CallOptions {
@@ -26,14 +35,30 @@ export interface PackOptions extends CallOptions {
   progress?: WorkCounter | undefined;
 }
 
-/** The place of an entry in a pack. The pack's name is final, its length once it is written. */
+/** The place of an entry in a pack, which is final once {@link PackWriter.drain} has ended; the pack's length is once it is written. */
 export interface PackedEntry {
   pack: PackEntry;
   offset: number;
   storedBytes: number;
 }
 
-/** Gathers envelopes into packs in the order they come. Holds at most two packs in memory: one filling, one being written. */
+/** An entry that has no place yet. */
+const NO_PACK: PackEntry = { name: '', bytes: 0 };
+
+/** An entry that is being compressed, or waits for one that is. */
+interface WaitingEntry {
+  kind: EnvelopeKind;
+  rawBytes: number;
+  entry: PackedEntry;
+  encoded: EncodedPayload | Promise<EncodedPayload>;
+  /** Used again once the entry has its place. */
+  memory?: Uint8Array;
+}
+
+/**
+ * Gathers envelopes into packs in the order they come, and compresses the next ones beside that, where zstd has a way to.
+ * Holds at most two packs in memory, one filling and one being written, and a few chunks that wait.
+ */
 export class PackWriter {
   readonly #session: SessionPins;
   readonly #unnamed: UnnamedObjects;
@@ -48,6 +73,8 @@ export class PackWriter {
   /** The bytes of content in the pack that is being filled. */
   #chunkBytes = 0;
   #writing: Promise<void> = Promise.resolve();
+  readonly #waiting: WaitingEntry[] = [];
+  readonly #freeMemory: Uint8Array[] = [];
 
   /** Packs are `unnamed` until their manifest is. */
   constructor(session: SessionPins, unnamed: UnnamedObjects, { progress, ...options }: PackOptions) {
@@ -60,38 +87,74 @@ export class PackWriter {
     this.#firstBytes = options.expectedBytes === undefined ? FIRST_BYTES : this.#capacity;
   }
 
-  /** Waits until {@link add} can take `rawBytes` at once, so that what is hashed before is what is sealed. */
+  /** Waits until {@link add} can take `rawBytes`, in the turn in which they are hashed: nobody changes them between the two. */
   async makeRoom(rawBytes: number): Promise<void> {
-    if (this.#lacks(rawBytes + ENVELOPE_HEADER_BYTES)) await this.#flush();
+    if (this.#waiting.length >= MAX_BESIDE) await this.#placeFirst();
+    if (this.#waiting.length === 0 && this.#lacks(rawBytes)) await this.#flush();
   }
 
-  /** Seals `raw` into the current pack; waits only when two packs are full, and {@link makeRoom} did not. */
-  async add(kind: EnvelopeKind, raw: Uint8Array, options: PayloadOptions): Promise<PackedEntry> {
-    const room = raw.length + ENVELOPE_HEADER_BYTES;
-    if (this.#lacks(room)) await this.#flush();
-    const buffer = this.#bufferFor(room);
-    this.#pack ??= { name: packName(this.#session.id, this.#session.nextSequence()), bytes: 0 };
-    const offset = this.#used;
-    this.#used = sealEnvelopeInto(buffer, offset, kind, raw, options);
-    const entry = { pack: this.#pack, offset, storedBytes: this.#used - offset };
-    this.#pack.bytes = this.#used;
-    if (kind === 'chunk') this.#chunkBytes += raw.length;
+  /** Takes an entry for which there is room; {@link makeRoom}. Its bytes may change afterwards. */
+  add(kind: EnvelopeKind, raw: Uint8Array, options: PayloadOptions): PackedEntry {
+    const entry = { pack: NO_PACK, offset: 0, storedBytes: 0 };
+    const waiting = { kind, rawBytes: raw.length, entry };
+    const planned = planPayload(raw, options);
+    if (!('payload' in planned)) {
+      const memory = this.#freeMemory.pop() ?? Buffer.allocUnsafeSlow(MAX_CHUNK_BYTES);
+      const encoded = encodeBeside(raw, planned, memory);
+      if (encoded) {
+        encoded.catch(() => {}); // thrown when its turn comes
+        this.#waiting.push({ ...waiting, encoded, memory });
+        return entry;
+      }
+      this.#freeMemory.push(memory);
+    }
+    const encoded = 'payload' in planned ? planned : encodeAsPlanned(raw, planned);
+    if (this.#waiting.length === 0) this.#place(waiting, encoded);
+    else
+      this.#waiting.push({ ...waiting, encoded: { ...encoded, payload: new Uint8Array(encoded.payload) } });
     return entry;
+  }
+
+  /** Waits until every entry has its place. */
+  async drain(): Promise<void> {
+    while (this.#waiting.length > 0) await this.#placeFirst();
   }
 
   /** Writes what is left; afterwards every pack is visible. */
   async finish(): Promise<void> {
+    await this.drain();
     await this.#flush();
     await this.#writing;
   }
 
-  /** Waits until nothing is being written, whatever its outcome: after a failure nothing must go on in the background. */
+  /** Waits until nothing is compressed or written, whatever its outcome: after a failure nothing must go on in the background. */
   async settle(): Promise<void> {
-    await this.#writing.catch(() => {});
+    await Promise.allSettled([this.#writing, ...this.#waiting.map(({ encoded }) => encoded)]);
   }
 
-  #lacks(room: number): boolean {
-    return this.#used > 0 && this.#used + room > this.#capacity;
+  async #placeFirst(): Promise<void> {
+    const first = this.#waiting[0] as WaitingEntry;
+    const encoded = await first.encoded;
+    if (this.#lacks(first.rawBytes)) await this.#flush();
+    this.#place(first, encoded);
+    this.#waiting.shift();
+    if (first.memory) this.#freeMemory.push(first.memory);
+  }
+
+  /** Room is left for an entry that does not shrink, so that packs begin with the same entries whoever compresses them. */
+  #lacks(rawBytes: number): boolean {
+    return this.#used > 0 && this.#used + rawBytes + ENVELOPE_HEADER_BYTES > this.#capacity;
+  }
+
+  #place({ kind, rawBytes, entry }: Omit<WaitingEntry, 'encoded'>, encoded: EncodedPayload): void {
+    const buffer = this.#bufferFor(rawBytes + ENVELOPE_HEADER_BYTES);
+    this.#pack ??= { name: packName(this.#session.id, this.#session.nextSequence()), bytes: 0 };
+    entry.pack = this.#pack;
+    entry.offset = this.#used;
+    this.#used = writeEnvelope(buffer, this.#used, kind, rawBytes, encoded);
+    entry.storedBytes = this.#used - entry.offset;
+    this.#pack.bytes = this.#used;
+    if (kind === 'chunk') this.#chunkBytes += rawBytes;
   }
 
   /** The buffer, with room for so much behind what is used: it grows up to the length of a pack. */
