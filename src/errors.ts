@@ -47,6 +47,7 @@ export const ERROR_CODES = [
   'SAVE_FAILED',
   'ATTEMPT_DELETED',
   'SESSION_NOT_FOUND',
+  'TRACE_DIVERGED',
   // artifacts and content
   'ARTIFACT_NOT_FOUND',
   'REPORT_NOT_FOUND',
@@ -144,6 +145,11 @@ export function thrownText(thrown: unknown): string {
 export function messageOf(thrown: unknown): string {
   const message: unknown = isError(thrown) ? attempted(() => thrown.message) : thrown;
   return typeof message === 'string' ? message : thrownText(thrown);
+}
+
+/** True unless the thrower says that trying again cannot help: the error's `recoverable` is `false`. */
+export function isRecoverable(thrown: unknown): boolean {
+  return attempted(() => (thrown as { recoverable?: unknown } | null | undefined)?.recoverable) !== false;
 }
 
 /** An `INVALID_ARGUMENT`: what was given is none of what the call takes. */

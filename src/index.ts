@@ -143,6 +143,8 @@ export {
 } from './storage/open.ts';
 export { PrefixStorage } from './storage/prefix.ts';
 export { type RetryOptions, RetryStorage } from './storage/retry.ts';
+export type { TraceNotReplayed } from './trace/trace-records.ts';
+export type { Traced, TracedResult } from './trace/traces.ts';
 export { CACHE_DIGEST, type CacheDigest } from './values/cache-digest.ts';
 export type { ClassTransformer } from './values/class-transformers.ts';
 export type { ReferenceReader } from './values/reference.ts';

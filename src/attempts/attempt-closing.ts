@@ -21,7 +21,7 @@ import type { SerializerRegistry } from '../values/registry.ts';
 import type { AttemptTable } from './attempt-table.ts';
 import { AttemptView } from './attempt-view.ts';
 import { attemptFenced, contentLost } from './lost-attempts.ts';
-import type { SaveCalls } from './save-calls.ts';
+import { type SaveCalls, WRITTEN_AT_ONCE } from './save-calls.ts';
 
 /** The settings by which attempts are closed. */
 export interface ClosingContext {
@@ -114,7 +114,7 @@ export class AttemptClosing {
     else this.#attempt.stopStreams(); // saves and streams may have no end now, and are not waited for
     calls.stop();
     this.#attempt.reports.stop();
-    await calls.settled(['metadata', 'logs'], options);
+    await calls.settled(WRITTEN_AT_ONCE, options);
     do {
       const session = this.#session;
       if (this.#mustRevalidate) await this.#revalidate(options);

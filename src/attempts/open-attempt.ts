@@ -3,6 +3,7 @@ import { checkRawDataPath, type RawDataPathOptions } from '../content/places/raw
 import type { StreamOptions } from '../content/writing/content-writer.ts';
 import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument } from '../errors.ts';
+import type { ContentRef } from '../format/content-ref.ts';
 import type { ArtifactTable, CachedCall } from '../format/description.ts';
 import type { LogChoice } from '../format/log-names.ts';
 import { formatPathspec, type TaskPath } from '../format/pathspec.ts';
@@ -21,6 +22,7 @@ import type { ValueSettings } from './artifact-staging.ts';
 import { AttemptClosing, type Closable, type ClosedAttempt } from './attempt-closing.ts';
 import { AttemptTable, whileOpen } from './attempt-table.ts';
 import type { AttemptView } from './attempt-view.ts';
+import { BesideRecord } from './beside-record.ts';
 import { leaveToItself } from './failing-attempts.ts';
 import { noteEnded, noteOpen } from './forgotten-attempts.ts';
 import { inheritArtifacts } from './inherit-artifacts.ts';
@@ -248,6 +250,42 @@ export class OpenAttempt {
     };
     ensureOpen();
     return this.#reports.open(name, options, ensureOpen);
+  }
+
+  /**
+   * Writes a record beside the description, named by `write` under the number and the session that the attempt has now. Neither `done()` nor
+   * `fail()` closes it before the record is there.
+   *
+   * @throws StowageError `ATTEMPT_CLOSED`, and what `write` throws
+   */
+  async writeBeside<T>(
+    kind: 'traces' | 'checkpoints',
+    write: (beside: BesideRecord) => Promise<T>,
+  ): Promise<T> {
+    const call = this.#calls.begin(kind);
+    try {
+      call.ensureMayCommit();
+      return await write(
+        new BesideRecord(this.#context, this.path, this.number, this.session, this.#table.storing.address),
+      );
+    } finally {
+      call.end();
+    }
+  }
+
+  /** @throws StowageError `ATTEMPT_CLOSED` where it is closed, or is being closed */
+  ensureOpen(what: string): void {
+    this.#calls.ensureOpen(what);
+  }
+
+  /** Relies on what references of earlier attempts point at; resolves to those that point at nothing whole. */
+  async relyOnRefs(refs: readonly ContentRef[], options: CallOptions): Promise<ContentRef[]> {
+    return this.session.relyOnRefs(refs, options);
+  }
+
+  /** The settings that it shares with the others of its store. */
+  get context(): AttemptContext {
+    return this.#context;
   }
 
   /** Notes that this attempt's results rest on another attempt's. */

@@ -4,7 +4,10 @@ import { attempted, messageOf, StowageError } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { type Failable, failBeforeProcessEnds } from './failing-attempts.ts';
 
-type Kind = 'artifacts' | 'metadata' | 'logs';
+type Kind = 'artifacts' | 'metadata' | 'logs' | 'traces' | 'checkpoints';
+
+/** Calls that write at once, so that they have an end of their own. */
+export const WRITTEN_AT_ONCE: readonly Kind[] = ['metadata', 'logs', 'traces', 'checkpoints'];
 
 /**
  * The steps of an attempt to its end. `ending`: done() waits for what was begun before it. `closing`: closing was
@@ -181,7 +184,7 @@ export class SaveCalls {
   async finish(options: CallOptions): Promise<void> {
     // Not after a try to close it: what its description names may be fixed then.
     if (this.#phase === 'open') this.#phase = 'ending';
-    await this.settled(['artifacts', 'metadata', 'logs'], options);
+    await this.settled(['artifacts', ...WRITTEN_AT_ONCE], options);
     const missing = [...this.#failed].filter(([subject, failure]) => !this.#isMadeGood(subject, failure));
     const [first] = missing;
     if (!first) return;

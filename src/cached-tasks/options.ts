@@ -1,7 +1,7 @@
 import type { ProgressOptions } from '../async/progress.ts';
 import type { CodeOptions } from '../cache/auto-version.ts';
 import { LEASE_MS } from '../cache/task-cache.ts';
-import { invalidArgument } from '../errors.ts';
+import { invalidArgument, isRecoverable } from '../errors.ts';
 import type { StandardSchema } from '../flow/standard-schema.ts';
 import { LABEL } from '../format/label.ts';
 import { checkMembers } from '../options/option-names.ts';
@@ -23,6 +23,7 @@ import type { Files } from '../references/files.ts';
 import type { Report, ReportOptions } from '../reports/report.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
+import type { Traced } from '../trace/traces.ts';
 
 /**
  * The ways in which a call uses the cache.
@@ -64,6 +65,11 @@ export interface CachedTaskContext {
   readonly report: (name: string, options?: ReportOptions) => Report;
   /** Keeps files with the attempt. */
   readonly files: CachedTaskFiles;
+  /**
+   * Wraps a function so that its calls are not repeated by a later try, as `OpenTaskDataStore.trace` does. A store that fails costs the
+   * record, and no error. With mode `refresh` only tries of the same call are replayed; with `readonly` nothing is recorded or replayed.
+   */
+  trace<Args extends unknown[], R>(name: string, fn: (...args: Args) => R): Traced<Args, R>;
 }
 
 /**
@@ -310,8 +316,4 @@ function ageMs(age: unknown): number | undefined {
   if (typeof age === 'number' && Number.isFinite(age) && age >= 0) return age;
   const [, count, unit] = (typeof age === 'string' && AGE.exec(age)) || [];
   return count === undefined || unit === undefined ? undefined : Number(count) * (AGE_UNITS[unit] as number);
-}
-
-function isRecoverable(error: unknown): boolean {
-  return (error as { recoverable?: unknown } | null | undefined)?.recoverable !== false;
 }

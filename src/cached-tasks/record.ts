@@ -17,6 +17,7 @@ import { checkReport } from '../reports/attempt-reports.ts';
 import { Report, type ReportOptions } from '../reports/report.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
+import { Traces } from '../trace/traces.ts';
 import type { Call, TaskDefinition } from './define.ts';
 import type { CachedResult } from './result.ts';
 import { TaskLog } from './task-log.ts';
@@ -35,6 +36,14 @@ export interface UnrecordedTask {
   pathspec: string | undefined;
   error: unknown;
 }
+
+/** Faults of what is traced, or of what may read it, rather than of the store. */
+const TRACE_FAULTS = [
+  'INVALID_ARGUMENT',
+  'ATTEMPT_CLOSED',
+  'UNKNOWN_ENCODING',
+  'UNDECODABLE_ARTIFACT',
+] as const;
 
 const unrecorded = channel('stowage:cached-task-unrecorded');
 
@@ -158,6 +167,20 @@ export class AttemptRecording {
     const attempt = this.#attempt;
     if (attempt && !this.#failure) return attempt.report(name, options, () => this.#failure !== undefined);
     return new Report(name, checkReport(name, options), { ensureOpen: () => {}, changed: () => {} });
+  }
+
+  /** The traces of the attempt; `undefined` where there is none to record them. A store that fails costs the records of traces only. */
+  traces({ since }: { since?: number | undefined }): Traces | undefined {
+    const attempt = this.#attempt;
+    if (!attempt || this.#failure) return undefined;
+    const signal = this.#signal;
+    const tolerates = (error: unknown): boolean => {
+      if (this.#failure) return true;
+      if (signal.aborted || isStowageError(error, ...TRACE_FAULTS)) return false;
+      this.#fail(error);
+      return true;
+    };
+    return new Traces(attempt, { signal, since, tolerates });
   }
 
   /** Saves what the task's function returned. */

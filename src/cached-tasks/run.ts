@@ -12,6 +12,7 @@ import type { Lease } from '../cache/lease.ts';
 import { invalidArgument, isStowageError, StowageError, thrownText } from '../errors.ts';
 import type { CacheEntrySource } from '../format/cache-entry.ts';
 import { taskIdOf } from '../format/cache-names.ts';
+import { untraced } from '../trace/untraced.ts';
 import { withinTask } from './current-task.ts';
 import type { Call, ChangedPart, TaskDefinition } from './define.ts';
 import { findFinished, type LoadedResult } from './hits.ts';
@@ -56,9 +57,10 @@ export async function runCall<Input, Output>(
   options: RunOptions,
 ): Promise<Ran<Output>> {
   const { attempts, when, delayMs } = definition.checked.retry;
+  const replay: ReplayBound = {};
   for (let tries = 1; ; tries++) {
     try {
-      return await runOnce(definition, call, tries - 1, options);
+      return await runOnce(definition, call, tries - 1, options, replay);
     } catch (error) {
       if (options.signal.aborted || tries >= attempts || isOwnFault(error)) throw error;
       const ask = (what: string, question: () => unknown): unknown =>
@@ -78,11 +80,17 @@ export async function runCall<Input, Output>(
   }
 }
 
+/** The first attempt whose traces a try may replay: of a call that asks for a new result, its own first one. */
+interface ReplayBound {
+  since?: number | undefined;
+}
+
 async function runOnce<Input, Output>(
   definition: TaskDefinition<Input, Output>,
   call: Call,
   number: number,
   options: RunOptions,
+  replay: ReplayBound,
 ): Promise<Ran<Output>> {
   const { tasks, name } = definition;
   const { deadline, signal } = options;
@@ -103,6 +111,7 @@ async function runOnce<Input, Output>(
   const recording = new AttemptRecording(name, tasks.context.content, deadline, signal);
   if (call.mode !== 'readonly') await recording.begin(open, definition.recordedInput(call.input));
   if (finished) return { finished };
+  if (call.mode === 'refresh') replay.since ??= recording.attempt?.number;
   const within = { tasks, runId: call.runId, attempt: recording.attempt, key };
   const fail = async (error: unknown): Promise<string | undefined> => {
     const failed = await recording.fail(error);
@@ -114,7 +123,7 @@ async function runOnce<Input, Output>(
     const changed = (await call.changedBeside()) ?? call.changed();
     if (changed) throw changedMeanwhile(name, changed);
     const { returned, durationMs } = await withinTask(within, () =>
-      timed((context) => definition.run(call.input, context), recording, number, signal),
+      timed((context) => definition.run(call.input, context), recording, number, signal, replay),
     );
     const changedUnder = await call.changedBeside();
     if (changedUnder) throw changedUnderRun(name, changedUnder);
@@ -145,9 +154,11 @@ async function timed<T>(
   recording: AttemptRecording,
   number: number,
   signal: AbortSignal,
+  replay: ReplayBound,
 ): Promise<{ returned: T; durationMs: number }> {
   const folder = new WorkFolder();
   const files = new RecordedFiles(recording);
+  const traces = recording.traces(replay);
   const context: CachedTaskContext = {
     log: (...values) => recording.log(...values),
     signal,
@@ -158,6 +169,7 @@ async function timed<T>(
     },
     files,
     report: (name, options) => recording.report(name, options),
+    trace: (name, fn) => (traces ? traces.trace(name, fn) : untraced(name, fn)),
   };
   const beganMs = performance.now();
   const sinceThen = (): number => Math.round(performance.now() - beganMs);

@@ -15,6 +15,7 @@ import { checkOptions, PROGRESS_OPTIONS } from '../options/option-table.ts';
 import { Files } from '../references/files.ts';
 import type { Report, ReportOptions } from '../reports/report.ts';
 import type { CallOptions } from '../storage/contract.ts';
+import { type Traced, Traces } from '../trace/traces.ts';
 import { agreedArtifacts, type MergeOptions } from './merge-artifacts.ts';
 import { isTask, notTasks } from './task-brand.ts';
 import { TaskDataStore } from './task-data-store.ts';
@@ -27,6 +28,7 @@ import { checkNameList } from './task-selection.ts';
 export class OpenTaskDataStore implements AsyncDisposable {
   readonly #attempt: OpenAttempt;
   readonly #files: Files;
+  #traces: Traces | undefined;
 
   static {
     refuseReading(OpenTaskDataStore.prototype);
@@ -272,6 +274,25 @@ export class OpenTaskDataStore implements AsyncDisposable {
    */
   report(name: string, options: ReportOptions = {}): Report {
     return this.#attempt.report(name, options);
+  }
+
+  /**
+   * Wraps a function so that its calls are not repeated when the task is retried. Each call records what it returned, or an error whose
+   * `recoverable` is `false`, durably before it returns: one create, up to 64 KiB. A later attempt of the task replays what attempts
+   * before it recorded, behind the latest that is done. Calls are told apart by `name`, the source of `fn` (comments and layout aside, and not what
+   * it closes over), and arguments; equal calls are interchangeable. An async iterable passes through while it is recorded, and is
+   * recorded once it ends or its consumer breaks off.
+   *
+   * @throws StowageError `INVALID_NAME`; `INVALID_ARGUMENT` for a function whose source cannot be seen. Calls: what `fn` throws,
+   * `UNKEYABLE_VALUE` for arguments, `UNSERIALIZABLE_ARTIFACT` for results, `TRACE_DIVERGED`, `ATTEMPT_CLOSED`, or a storage's error.
+   */
+  trace<Args extends unknown[], R>(
+    name: string,
+    fn: (...args: Args) => R,
+    options: CallOptions = {},
+  ): Traced<Args, R> {
+    this.#traces ??= new Traces(this.#attempt);
+    return this.#traces.trace(name, fn, options);
   }
 
   /** Notes that this attempt's results rest on those of `task`, for its provenance. */

@@ -9,14 +9,15 @@ import type { StoredContent } from './stored-content.ts';
 
 /**
  * A record that keeps content alive (docs/format.md, "What keeps content alive"), for as long as its session and its marks say so:
- * attempt.json and pins of an open session, the description, the table and the reports of a closed one, a copy of a content that lives.
+ * attempt.json and pins of an open session, the description, the table and the reports of a closed one, traces and checkpoints of an attempt
+ * that did not come to an end, a copy of a content that lives.
  */
 export type KeepingRecord =
   | { kind: 'attempt'; attempt: Pick<AttemptRecord, 'pins'> }
   | { kind: 'pins'; entries: readonly ContentRef[] }
   | { kind: 'metadata'; table: ArtifactTable | StoredContent }
   | { kind: 'reports'; reports: readonly ReportEntry[] }
-  | { kind: 'artifact-table'; table: ArtifactTable }
+  | { kind: 'artifact-table' | 'trace' | 'checkpoint'; table: ArtifactTable }
   | { kind: 'manifest'; place: string; manifest: Manifest }
   | { kind: 'locator'; place: string; locator: Locator };
 
@@ -35,6 +36,8 @@ export function refsOf(record: KeepingRecord): ContentRef[] {
     case 'reports': // plain objects, which their locators name
       return record.reports.map(({ content }) => refOfContent(content));
     case 'artifact-table':
+    case 'trace':
+    case 'checkpoint':
       return refsOfTable(record.table);
     case 'manifest':
       return packsOf(record.manifest).map((name) => ({ place: record.place, kind: 'pack', name }));

@@ -240,7 +240,7 @@ export class Session {
     { keepsNothing, ...ending }: SessionEnding,
     options: CallOptions = {},
   ): Promise<DoneRecord | undefined> {
-    if (!keepsNothing) await this.#persistElsewhere(options);
+    if (!keepsNothing) await this.persistElsewhere(options);
     const { storage } = this.#store;
     const { base, subject } = this.#files;
     await createOwn(storage, base + SESSION_FILES.metadata, metadata, { ...options, durability: 'deferred' });
@@ -283,8 +283,8 @@ export class Session {
     );
   }
 
-  /** The barrier of DONE is for the store itself alone. */
-  async #persistElsewhere({ signal }: CallOptions): Promise<void> {
+  /** Makes what was written at other places durable: a barrier in the store itself is for that alone. */
+  async persistElsewhere({ signal }: CallOptions): Promise<void> {
     for (const place of this.#writers.keys()) {
       if (place === HERE) continue;
       await this.#store.otherPlaces.lookAgain(place, { signal });

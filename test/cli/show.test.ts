@@ -70,6 +70,32 @@ describe('stowage show', () => {
     expect(timeless(named.stdout)).toBe(timeless(failed.stdout));
   });
 
+  it('tells the traces of an attempt: names, calls, sizes', async () => {
+    const folder = join(scratch, 'traced');
+    const flow = await FlowDataStore.open({ flowName: 'F', storage: folder });
+    const task = await flow.createTaskDataStore({ runId: 'r', stepName: 's', taskId: '0' });
+    const fetch = task.trace('fetch', (page: number) => 'x'.repeat(page));
+    for (const page of [10, 20]) await fetch(page);
+    const refuse = task.trace('refuse', () => {
+      throw Object.assign(new Error('no'), { recoverable: false });
+    });
+    await refuse().catch(() => {});
+    const words = task.trace('words', async function* () {
+      yield* ['a', 'b'];
+    });
+    for await (const _word of words()) break;
+    await task.fail(new Error('stopped'));
+    await flow.close();
+    const { stdout } = await stowage(folder, ['show', 'F/r/s/0']);
+    const [, table = ''] = stdout.split('Traces\n');
+    expect(table.replace(/ +/g, ' ')).toMatch(
+      /^TRACE CALLS ERRORS PARTIAL SIZE\nfetch 2 0 0 30 B\nrefuse 1 1 0 \d+ B\nwords 1 0 1 \d+ B\n/,
+    );
+    const shown = JSON.parse((await stowage(folder, ['show', 'F/r/s/0', '--json'])).stdout);
+    expect(shown.traces[0]).toEqual({ trace: 'fetch', calls: 2, errors: 0, partial: 0, bytes: 30 });
+    expect([shown.checkpoints, shown.unread]).toEqual([[], 0]);
+  });
+
   it('tells an error whole, and its stack where it is asked for', async () => {
     const path = `${RUN}/fit/drama/0`;
     const { stdout } = await stowage(store, ['show', path]);

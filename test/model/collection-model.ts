@@ -15,7 +15,8 @@ import { writerSteps } from './writer-steps.ts';
  * - A process that stops for good is one of the interleavings: the others go on without it.
  * - Shards of a listing are read one after the other: what one shows of a name is what is there at that moment, so that names are independent.
  * - Pins in attempt.json are an opening and a pin in one step, and so fewer interleavings than two.
- * - Partial records keep nothing yet: a collection stops at the first one that could (traces, checkpoints).
+ * - Checkpoints are traces: of either a record names K. That only the last checkpoint of an attempt counts keeps less alive.
+ * - A trace that a fenced owner records late is none once its content is gone, so that nothing is lost by that.
  * - A record that cannot be read stops its reader, writer or collector, which is the same as its death.
  */
 export function exploreCollection(

@@ -26,6 +26,8 @@ export interface Configuration {
   lists?: boolean;
   /** Copies of a key that lives are condemned where another copy of it is whole. */
   superseded?: boolean;
+  /** Writers record a trace that names K, fail, and are tried again as attempt n + 1, which replays it. */
+  traces?: boolean;
 }
 
 /** Rules of the protocol, each of which the model can be tried without. */
@@ -52,6 +54,10 @@ export const RULES = [
   'a list that is gone has the newest version read again',
   'what supersedes a copy is whole after the second mark',
   'what supersedes a copy is not condemned, and names nothing that is',
+  'what traces of an attempt name that is not done lives',
+  'traces are read once their attempt was seen as closed',
+  'traces of an attempt that a collector gives up are read in the same mark',
+  'what is replayed is relied on like a row',
 ] as const;
 export type Rule = (typeof RULES)[number];
 
@@ -70,10 +76,13 @@ export const STEPS = [
   'go on as n + 1',
   'know',
   'clone',
+  'trace',
+  'replay',
   // collectors
   'begin',
   'mark',
   'read',
+  'read traces',
   'list',
   'supersede',
   'propose',
@@ -100,18 +109,20 @@ export const [VERSION, PHASE, CONDEMNED, IDLE_CONDEMNED, ROOT, PACKS, LATE, FAIL
 const HEAD = 9;
 export const [IDLE, PROPOSED, FINAL] = [0, 1, 2];
 /** Of a session. */
-export const [OPEN, PINS_KEY, PINS_PACKS, OUTCOME] = [0, 1, 2, 3];
-export const SESSION = 4;
-export const [UNCLOSED, DONE, ABANDONED, DELETED] = [0, 1, 2, 3];
+export const [OPEN, PINS_KEY, PINS_PACKS, OUTCOME, TRACED] = [0, 1, 2, 3, 4];
+export const SESSION = 5;
+export const [UNCLOSED, DONE, ABANDONED, DELETED, FAILED] = [0, 1, 2, 3, 4];
+/** Of a trace: recorded while its attempt was open, or later by an owner that was fenced. */
+export const [IN_TIME, TOO_LATE] = [1, 2];
 /** Of a writer: `MINE` is the session it works under, `COPY` and `PACK` what it found (one more than its number). */
 export const [W_PC, W_MINE, W_COPY, W_PACK, W_VERSION, W_SEEN, W_LISTED] = [0, 1, 2, 3, 4, 5, 6];
 const WRITER = 7;
 /** Of a collector. */
 export const [G_PC, G_VERSION, G_AT, G_HALF, G_KEY, G_PACKS, G_OWN, G_NAMED] = [0, 1, 2, 3, 4, 5, 6, 7];
-export const [G_SET, G_CARRIED, G_LEFT, G_CLOSED, G_COPIES, G_SUPERSEDED, G_ROUNDS] = [
-  8, 9, 10, 11, 12, 13, 14,
-];
-const COLLECTOR = 15;
+export const [G_SET, G_CARRIED, G_LEFT, G_CLOSED, G_COPIES, G_SUPERSEDED] = [8, 9, 10, 11, 12, 13];
+/** Sessions that it saw as failed or abandoned, those of which it saw a trace, and those whose traces were read. */
+export const [G_NOT_DONE, G_TRACES, G_TRACES_READ, G_ROUNDS] = [14, 15, 16, 17];
+const COLLECTOR = 18;
 
 /** The layout of the states of one configuration, and what can be asked of one of them. */
 export class Layout {
@@ -124,10 +135,10 @@ export class Layout {
   readonly #collectors: number;
 
   constructor(configuration: Configuration, without: readonly Rule[]) {
-    const { writers, recovery } = configuration;
+    const { writers, recovery, traces } = configuration;
     this.configuration = configuration;
     this.#without = without;
-    this.sessions = recovery ? writers * 2 : writers;
+    this.sessions = recovery || traces ? writers * 2 : writers;
     this.copies = this.sessions + 1;
     this.#writers = this.sessionAt(this.sessions);
     this.#collectors = this.#writers + writers * WRITER;
@@ -194,8 +205,19 @@ export class Layout {
       return true;
     for (let session = 0; session < this.sessions; session++) {
       if (get(state, this.sessionAt(session) + OUTCOME) === DONE && !isKWhole) return true;
+      if (this.#isReplayable(state, session) && !isKWhole) return true;
     }
     return false;
+  }
+
+  /** Somebody may go on from what this session recorded in time: it is not done, nor given up, nor is the one after it done. */
+  #isReplayable(state: State, session: number): boolean {
+    const { traces, writers } = this.configuration;
+    if (!traces || session >= writers) return false;
+    const at = this.sessionAt(session);
+    const isNotDone = [FAILED, ABANDONED].includes(get(state, at + OUTCOME));
+    const isNextDone = [DONE, DELETED].includes(get(state, this.sessionAt(session + writers) + OUTCOME));
+    return isNotDone && get(state, at + TRACED) === IN_TIME && !isNextDone;
   }
 
   remove(state: State, names: number): void {

@@ -2,6 +2,7 @@ import {
   ABANDONED,
   CONDEMNED,
   DONE,
+  FAILED,
   FAILURES,
   FINAL,
   G_AT,
@@ -12,12 +13,15 @@ import {
   G_KEY,
   G_LEFT,
   G_NAMED,
+  G_NOT_DONE,
   G_OWN,
   G_PACKS,
   G_PC,
   G_ROUNDS,
   G_SET,
   G_SUPERSEDED,
+  G_TRACES,
+  G_TRACES_READ,
   G_VERSION,
   type Go,
   get,
@@ -36,6 +40,7 @@ import {
   put,
   ROOT,
   type StepName,
+  TRACED,
   UNCLOSED,
   VERSION,
 } from './collection-state.ts';
@@ -49,7 +54,7 @@ const [DELETING, DELETED_ALL, ENDING, IDLE_WRITTEN, FINISHING] = [20, 21, 22, 23
 /** The steps that collector i may take. A proposal names all that is found dead: lists of it are one name here. */
 export function collectorSteps(layout: Layout, state: State, i: number, go: Go): void {
   const { configuration, copies, sessions } = layout;
-  const { rounds, abandons, otherContent, lists, superseded } = configuration;
+  const { rounds, abandons, otherContent, lists, superseded, traces, writers } = configuration;
   const at = layout.collectorAt(i);
   const g = (field: number): number => get(state, at + field);
   const to = (step: StepName, what: string, pc: number, change: (s: State) => void = () => {}): void =>
@@ -57,6 +62,10 @@ export function collectorSteps(layout: Layout, state: State, i: number, go: Go):
       s[at + G_PC] = pc;
       change(s);
     });
+  /** What a mark reads, one after the other: sessions, and then traces. */
+  const order: (number | 'traces')[] = [...Array(sessions).keys()];
+  const isTracesLast = layout.rule('traces are read once their attempt was seen as closed');
+  if (traces) order.splice(isTracesLast ? sessions : 0, 0, 'traces');
   const end = (s: State): void => {
     s[at + G_PC] = BETWEEN;
     for (let field = 1; field < G_ROUNDS; field++) s[at + field] = 0;
@@ -154,17 +163,22 @@ export function collectorSteps(layout: Layout, state: State, i: number, go: Go):
   /** Sessions one by one, DONE first; then the old run, and the copies. */
   function mark(base: number): void {
     const step = base === AGAIN ? 'mark again' : 'mark';
-    const n = g(G_AT);
-    if (n === sessions) {
+    const n = order[g(G_AT)];
+    if (n === undefined) {
       listCopies(step, base);
+      return;
+    }
+    const next = (s: State): void => {
+      s[at + G_AT] = g(G_AT) + 1;
+      s[at + G_HALF] = 0;
+    };
+    if (n === 'traces') {
+      readTraces(base, next);
       return;
     }
     const session = layout.sessionAt(n);
     const outcome = get(state, session + OUTCOME);
-    const next = (s: State): void => {
-      s[at + G_AT] = n + 1;
-      s[at + G_HALF] = 0;
-    };
+    const isNotDone = outcome === FAILED || outcome === ABANDONED;
     if (g(G_HALF) === 0) {
       // The listing shows it as open or closed, or not at all.
       if (get(state, session + OPEN) === 0) to(step, `session ${n} is not there`, base + READING, next);
@@ -174,6 +188,7 @@ export function collectorSteps(layout: Layout, state: State, i: number, go: Go):
           next(s);
           if (outcome === DONE) s[at + G_KEY] = g(G_KEY) | 1;
           s[at + G_CLOSED] = g(G_CLOSED) | (1 << n);
+          if (isNotDone) s[at + G_NOT_DONE] = g(G_NOT_DONE) | (1 << n);
         });
       return;
     }
@@ -191,12 +206,34 @@ export function collectorSteps(layout: Layout, state: State, i: number, go: Go):
       if (outcome === UNCLOSED) s[session + OUTCOME] = ABANDONED;
       if (outcome === UNCLOSED || outcome === ABANDONED) next(s);
       else s[at + G_HALF] = 0; // its owner was faster: it is read as closed
-      if (outcome === UNCLOSED) s[at + G_CLOSED] = g(G_CLOSED) | (1 << n);
+      if (outcome !== UNCLOSED) return;
+      s[at + G_CLOSED] = g(G_CLOSED) | (1 << n);
+      if (layout.rule('traces of an attempt that a collector gives up are read in the same mark'))
+        s[at + G_NOT_DONE] = g(G_NOT_DONE) | (1 << n);
     });
+  }
+
+  /** All that is recorded by now, but of attempts that an earlier mark saw closed, which it has read. */
+  function readTraces(base: number, next: (s: State) => void): void {
+    let recorded = 0;
+    for (let n = 0; n < writers; n++) if (get(state, layout.sessionAt(n) + TRACED)) recorded |= 1 << n;
+    to('read traces', `${recorded}`, base + READING, (s) => {
+      next(s);
+      s[at + G_TRACES] = g(G_TRACES) | (recorded & ~g(G_TRACES_READ));
+    });
+  }
+
+  /** An attempt that is not done has a trace, and none after it is done. */
+  function isTraced(): boolean {
+    const done = g(G_CLOSED) & ~g(G_NOT_DONE);
+    const replayable = g(G_TRACES) & g(G_NOT_DONE) & ~(done >> writers);
+    return replayable !== 0 && layout.rule('what traces of an attempt name that is not done lives');
   }
 
   function listCopies(step: StepName, base: number): void {
     to(step, 'the old run, and copies', base + LISTED, (s) => {
+      if (isTraced()) s[at + G_KEY] = get(s, at + G_KEY) | 1;
+      s[at + G_TRACES_READ] = g(G_NOT_DONE);
       if (get(state, ROOT)) s[at + G_KEY] = get(s, at + G_KEY) | (otherContent ? 2 : 1);
       // Those that live name their packs.
       for (let copy = 0; copy < copies; copy++) {

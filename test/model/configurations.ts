@@ -47,6 +47,13 @@ export const SMALL: Readonly<Record<string, Configuration>> = {
     abandons: true,
     failures: 1,
   },
+  'traces that a retry replays': {
+    writers: 1,
+    collectors: 1,
+    rounds: 1,
+    traces: true,
+    abandons: true,
+  },
   'lists that go': {
     writers: 1,
     collectors: 1,
@@ -65,6 +72,14 @@ export const LARGE: Readonly<Record<string, Configuration>> = {
     rounds: 2,
     recovery: true,
     ...everything,
+  },
+  'traces, and a second collection': {
+    writers: 1,
+    collectors: 1,
+    rounds: 2,
+    traces: true,
+    abandons: true,
+    deletedRuns: true,
   },
   'two collectors': {
     writers: 1,
@@ -97,6 +112,7 @@ const superseding = SMALL['superseded copies'] as Configuration;
 const listing = SMALL['lists that go'] as Configuration;
 const other = SMALL['chunks of another content'] as Configuration;
 const recovery = { ...one, knowledge: false, clone: false, recovery: true };
+const tracing = LARGE['traces, and a second collection'] as Configuration;
 const two = LARGE['two collectors'] as Configuration;
 const finishing = LARGE['two collectors that finish a third one’s version'] as Configuration;
 
@@ -124,4 +140,8 @@ export const LOSSES: readonly (readonly [Rule, Configuration])[] = [
   ['a list that is gone has the newest version read again', listing],
   ['what supersedes a copy is whole after the second mark', superseding],
   ['what supersedes a copy is not condemned, and names nothing that is', superseding],
+  ['what traces of an attempt name that is not done lives', tracing],
+  ['traces are read once their attempt was seen as closed', tracing],
+  ['traces of an attempt that a collector gives up are read in the same mark', tracing],
+  ['what is replayed is relied on like a row', tracing],
 ];

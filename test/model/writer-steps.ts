@@ -1,11 +1,14 @@
 import {
+  ABANDONED,
   CONDEMNED,
   DELETED,
   DONE,
+  FAILED,
   type Go,
   get,
   hasPack,
   IDLE,
+  IN_TIME,
   type Layout,
   LISTS_GONE,
   OPEN,
@@ -17,6 +20,8 @@ import {
   put,
   ROOT,
   type StepName,
+  TOO_LATE,
+  TRACED,
   UNCLOSED,
   VERSION,
   W_COPY,
@@ -34,13 +39,15 @@ const [NEW, OPENED, PINNED, READ, FOUND, TOLD, TOLD_PINNED, TOLD_READ, WRITES, P
   [0, 1, 2, 3, 4, 6, 7, 71, 8, 82, 9, 10, 12];
 const [KNOWS, KNOWS_COPY, KNOWS_OPENED, KNOWS_PINNED] = [20, 22, 23, 24];
 const [CLONES, CLONE_FOUND, CLONE_PINNED, CLONE_UNREAD] = [30, 31, 32, 33];
+/** With traces: one was recorded, and attempt n has failed. */
+const [IS_TRACED, RETRIED] = [41, 42];
 /** With lists: the version was read, and what it condemns was not. */
 const [UNLISTED, TOLD_UNLISTED] = [25, 72];
 
 /** The steps that writer i may take. */
 export function writerSteps(layout: Layout, state: State, i: number, go: Go): void {
   const { configuration, copies } = layout;
-  const { writers, recovery, hints, knowledge, clone, deletedRuns, lists } = configuration;
+  const { writers, recovery, hints, knowledge, clone, deletedRuns, lists, traces } = configuration;
   const at = layout.writerAt(i);
   const w = (field: number): number => get(state, at + field);
   const session = w(W_MINE) * writers + i;
@@ -155,6 +162,16 @@ export function writerSteps(layout: Layout, state: State, i: number, go: Go): vo
       });
       return;
     case READY: {
+      if (traces && w(W_MINE) === 0) {
+        const isOpen = get(state, mine + OUTCOME) === UNCLOSED;
+        to(
+          'trace',
+          isOpen ? 'in time' : 'too late',
+          IS_TRACED,
+          put(mine + TRACED, isOpen ? IN_TIME : TOO_LATE),
+        );
+        return;
+      }
       const isFenced =
         get(state, mine + OUTCOME) !== UNCLOSED && layout.rule('an abandoned session cannot close');
       if (!isFenced) to('close', 'done', CLOSED, put(mine + OUTCOME, DONE));
@@ -166,6 +183,25 @@ export function writerSteps(layout: Layout, state: State, i: number, go: Go): vo
           s[at + W_PC] = READY;
         });
       else to('close', 'fenced', ENDED);
+      return;
+    }
+    case IS_TRACED: {
+      // By its owner, or a collector was faster; or its owner died, and somebody tries again beside it.
+      const isOpen = get(state, mine + OUTCOME) === UNCLOSED;
+      if (isOpen) to('close', 'failed', RETRIED, (s) => retry(s, FAILED));
+      to('open', 'attempt n + 1', RETRIED, (s) => retry(s, get(state, mine + OUTCOME)));
+      return;
+    }
+    case RETRIED: {
+      const earlier = layout.sessionAt(i);
+      const outcome = get(state, earlier + OUTCOME);
+      const isThere = outcome !== DELETED && isAnyWhole();
+      if (isThere) {
+        const isReliedOn = layout.rule('what is replayed is relied on like a row');
+        to('replay', 'what attempt n recorded', isReliedOn ? OPENED : READY);
+      } else to('replay', 'its content is gone', OPENED);
+      if (deletedRuns && (outcome === FAILED || outcome === ABANDONED))
+        go(`attempt n of W${i} is given up`, put(earlier + OUTCOME, DELETED));
       return;
     }
     case CLOSED:
@@ -216,6 +252,19 @@ export function writerSteps(layout: Layout, state: State, i: number, go: Go): vo
       countOrLook(counts, 'clone');
       return;
     }
+  }
+
+  /** The same work goes on as attempt n + 1. */
+  function retry(s: State, outcome: number): void {
+    s[mine + OUTCOME] = outcome;
+    s[at + W_MINE] = 1;
+    s[layout.sessionAt(writers + i) + OPEN] = 1;
+  }
+
+  function isAnyWhole(): boolean {
+    for (let copy = 0; copy < copies; copy++)
+      if (layout.isOfK(copy) && layout.isWhole(state, copy)) return true;
+    return false;
   }
 
   function givenUp(s: State): void {

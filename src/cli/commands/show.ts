@@ -45,7 +45,7 @@ interface ShowOptions {
 /** `stowage show <flow>/<run>[/<step>[/<task>[/<attempt>]]]` */
 export const show: CommandDeclaration = {
   name: 'show',
-  text: 'show a run as a tree, or a task with its attempts, metadata, artifacts and logs',
+  text: 'show a run as a tree, or a task with its attempts, metadata, artifacts, logs, traces and checkpoints',
   arguments: [pathArgument('<path>', 2, 5)],
   options: [
     ATTEMPT_OPTION,
@@ -135,7 +135,20 @@ async function showTask(
   const logs = (await listLogs(store.storage, listed.path, chosen.attempt, { signal })).map(
     ({ source, stream, bytes }) => ({ source, stream, bytes }),
   );
-  if (json) return output.json({ ...pathOf(listed), attempt: chosen.attempt, attempts, logs });
+  const { readPartialRecords } = await import('../../views/partial-records.ts');
+  const records = await readPartialRecords(store, listed.path, chosen.attempt);
+  if (json) {
+    const { traces, checkpoints } = records;
+    return output.json({
+      ...pathOf(listed),
+      attempt: chosen.attempt,
+      attempts,
+      logs,
+      traces,
+      checkpoints,
+      unread: records.unread,
+    });
+  }
   await output.line(output.paint('bold', printable(withLabel(where, chosen))));
   await output.table(
     ATTEMPT_COLUMNS,
@@ -151,6 +164,7 @@ async function showTask(
   await printAttempt(output, {
     attempt: chosen,
     logs,
+    records,
     isOneOfSeveral: attempts.length > 1,
     withStacks: stack,
   });

@@ -1,9 +1,10 @@
 import type { LogName } from '../../format/log-names.ts';
 import type { RecordedError } from '../../format/session-files.ts';
 import type { AttemptSummary } from '../../views/attempts.ts';
-import { ARTIFACT_COLUMNS, artifactRow, errorLine } from '../ui/cells.ts';
+import type { PartialRecordsView } from '../../views/partial-records.ts';
+import { ARTIFACT_COLUMNS, ageCell, artifactRow, errorLine } from '../ui/cells.ts';
 import type { Output } from '../ui/output.ts';
-import { formatBytes } from '../ui/sizes.ts';
+import { countOf, formatBytes, formatCount } from '../ui/sizes.ts';
 import type { Column } from '../ui/table.ts';
 
 const LOG_COLUMNS: readonly Column[] = [
@@ -12,10 +13,25 @@ const LOG_COLUMNS: readonly Column[] = [
   { header: 'SIZE', align: 'right' },
 ];
 
+const TRACE_COLUMNS: readonly Column[] = [
+  { header: 'TRACE' },
+  { header: 'CALLS', align: 'right' },
+  { header: 'ERRORS', align: 'right', dropOrder: 2 },
+  { header: 'PARTIAL', align: 'right', dropOrder: 1 },
+  { header: 'SIZE', align: 'right' },
+];
+const CHECKPOINT_COLUMNS: readonly Column[] = [
+  { header: 'CHECKPOINT' },
+  { header: 'SAVED' },
+  { header: 'TYPE', dropOrder: 1 },
+  { header: 'SIZE', align: 'right' },
+];
+
 /** The parts of an attempt's report. */
 export interface AttemptReport {
   attempt: AttemptSummary;
   logs: readonly (LogName & { bytes: number })[];
+  records: PartialRecordsView;
   /** Titles tell which attempt it is. */
   isOneOfSeveral: boolean;
   /** Errors have their stacks. */
@@ -24,7 +40,7 @@ export interface AttemptReport {
 
 /** Prints all that is known of an attempt. */
 export async function printAttempt(output: Output, report: AttemptReport): Promise<void> {
-  const { logs, isOneOfSeveral, withStacks } = report;
+  const { logs, records, isOneOfSeveral, withStacks } = report;
   const { attempt, error, erased, metadata = {}, readFrom = [], artifacts } = report.attempt;
   const section = (title: string): Promise<void> =>
     output.section(isOneOfSeveral ? `${title} of attempt ${attempt}` : title);
@@ -46,12 +62,39 @@ export async function printAttempt(output: Output, report: AttemptReport): Promi
     await section('Artifacts');
     await output.table(ARTIFACT_COLUMNS, artifacts.map(artifactRow));
   }
-  if (logs.length === 0) return;
-  await section('Logs');
-  await output.table(
-    LOG_COLUMNS,
-    logs.map(({ source, stream, bytes }) => [source, stream, formatBytes(bytes)]),
-  );
+  if (logs.length > 0) {
+    await section('Logs');
+    await output.table(
+      LOG_COLUMNS,
+      logs.map(({ source, stream, bytes }) => [source, stream, formatBytes(bytes)]),
+    );
+  }
+  const { traces, checkpoints, unread } = records;
+  if (traces.length > 0) {
+    await section('Traces');
+    await output.table(
+      TRACE_COLUMNS,
+      traces.map(({ trace, calls, errors, partial, bytes }) => [
+        trace,
+        ...[calls, errors, partial].map(formatCount),
+        formatBytes(bytes),
+      ]),
+    );
+  }
+  if (checkpoints.length > 0) {
+    await section('Checkpoints');
+    await output.table(
+      CHECKPOINT_COLUMNS,
+      checkpoints.map(({ checkpoint, savedAt, type, bytes }) => [
+        String(checkpoint),
+        ageCell(savedAt),
+        type,
+        formatBytes(bytes),
+      ]),
+    );
+  }
+  if (unread > 0)
+    await output.line(output.paint('dim', `${countOf(unread, 'record')} more of traces and checkpoints`));
 }
 
 /** An error with its causes and members: the lines of its message whole, those of its stack if they are wanted. */

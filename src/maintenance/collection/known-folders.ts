@@ -7,8 +7,9 @@ const KNOWN: ReadonlySet<string> = new Set(
     .split(' ')
     .map((folder) => `${folder}/`),
 );
-/** Records whose content a later release keeps alive. */
-const LATER = /^partial(?:\/[^/]+){4}\/\d+\.(?:trace|checkpoint)\.[^/]+\.json$/;
+/** Partial records of another kind may keep content alive by a later release. */
+const PARTIAL = /^partial(?:\/[^/]+){4}\/\d+\.([^/.]+)\.[^/]+\.json$/;
+const KNOWN_PARTIAL: readonly string[] = ['metadata', 'trace', 'checkpoint', 'report'];
 
 /**
  * Refuses a store that a newer release wrote: what it keeps alive could not be told.
@@ -21,7 +22,10 @@ export async function checkKnown(storage: DataStoreStorage, { signal }: CallOpti
       if (!KNOWN.has(folder)) throw unknown(storage.uri(`${folder}x`).slice(0, -1));
   }
   for await (const page of storage.list({ prefix: 'partial/', signal })) {
-    for (const { name } of page.objects) if (LATER.test(name)) throw unknown(storage.uri(name));
+    for (const { name } of page.objects) {
+      const [, kind] = PARTIAL.exec(name) ?? [];
+      if (kind !== undefined && !KNOWN_PARTIAL.includes(kind)) throw unknown(storage.uri(name));
+    }
   }
 }
 

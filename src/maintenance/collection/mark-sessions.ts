@@ -6,6 +6,7 @@ import { type AttemptRecord, encodeDone, SESSION_FILES } from '../../format/sess
 import type { CallOptions } from '../../storage/contract.ts';
 import { readSession } from './kept-by-session.ts';
 import { allOf, type Marks } from './marks.ts';
+import { markPartial, noteAttempt } from './partial-marks.ts';
 import { type ListedSession, listAgain, listSessions } from './session-listing.ts';
 import { Cursor } from './sorted-lines.ts';
 import type { ValueMarks } from './values-marks.ts';
@@ -35,7 +36,7 @@ export interface MarkedSessions {
 }
 
 /**
- * Reads all sessions of a store and marks what they keep (model: `mark`). Each is listed before it is read, DONE first, so that one
+ * Reads all sessions of a store and marks what they keep (model: `mark`), and then what traces and checkpoints keep. Each is listed before it is read, DONE first, so that one
  * which is closed meanwhile is taken for open, by its pins.
  */
 export async function markSessions(
@@ -58,6 +59,7 @@ export async function markSessions(
     known.close();
     await work.settle();
   }
+  await markPartial(content, [...before, marks], { signal });
   return found;
 
   async function markOne(listed: ListedSession): Promise<void> {
@@ -70,16 +72,19 @@ export async function markSessions(
         if (await abandon(content, listed, fate.attempt, { signal })) {
           found.abandoned += 1;
           marks.closed.add(fate.attempt.session);
+          noteAttempt(marks, listed, 'abandoned');
           return;
         }
         const now = await listAgain(content.storage, listed, { signal });
         if (now?.files.has('done')) return markOne(now); // its owner was faster
       }
       marks.open.add(fate.attempt.session);
+      noteAttempt(marks, listed, 'open');
       found.oldestOpenMs = Math.min(found.oldestOpenMs, Date.parse(fate.attempt.startedAt));
       values?.ofOpen(listed);
     } else {
       marks.closed.add(fate.done.session);
+      noteAttempt(marks, listed, fate.done.outcome);
       marks.read.add(readLine(listed));
       values?.ofClosed(listed, fate.values);
     }

@@ -14,6 +14,8 @@ export class Marks {
   readonly closed: SortedLines;
   /** Closed sessions whose description was read: base and revision. They never change. */
   readonly read: SortedLines;
+  /** Attempts of tasks and how far they got: `attemptLine`. */
+  readonly attempts: SortedLines;
   /** Manifests and locators that live and were read: place and name. They never change. */
   readonly described: SortedLines;
 
@@ -22,6 +24,7 @@ export class Marks {
     this.open = new SortedLines(folder);
     this.closed = new SortedLines(folder);
     this.read = new SortedLines(folder);
+    this.attempts = new SortedLines(folder);
     this.described = new SortedLines(folder);
   }
 

@@ -140,7 +140,8 @@ export class Cursor {
   }
 }
 
-function outOfOrder(line: string, before: string): StowageError {
+/** The error of a listing that is not in the order of names: `line` came behind `before`. */
+export function outOfOrder(line: string, before: string): StowageError {
   const [name, last] = [line, before].map((text) => text.split('\t').at(-1) ?? '');
   return new StowageError(
     'STORAGE_FAILED',

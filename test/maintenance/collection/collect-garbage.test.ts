@@ -328,7 +328,7 @@ describe('nothing is deleted', () => {
     await errorOf(collect(new MemoryStorage()), 'NO_SUCH_STORE');
   });
 
-  it.each(['owners/x', 'partial/F/r/s/t/0.trace.ab.json'])('where a newer release wrote %s', async (name) => {
+  it.each(['owners/x', 'partial/F/r/s/t/0.later.ab.json'])('where a newer release wrote %s', async (name) => {
     const flow = await openFlow();
     await saveTask(flow, { a: noise(20_000) });
     await markClosed(flow.storage, '0', 'DELETED');

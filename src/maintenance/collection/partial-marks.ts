@@ -1,0 +1,178 @@
+import { BoundedWork } from '../../async/bounded-work.ts';
+import type { ContentStore } from '../../content/content-store.ts';
+import { attemptSubject } from '../../format/attempt-files.ts';
+import {
+  checkpointSubject,
+  decodeCheckpoint,
+  MAX_CHECKPOINT_RECORD_BYTES,
+} from '../../format/checkpoint-record.ts';
+import type { ArtifactTable } from '../../format/description.ts';
+import { type PartialName, parsePartialName, partialPrefix } from '../../format/partial-names.ts';
+import { refsOf } from '../../format/refs.ts';
+import type { Outcome } from '../../format/session-files.ts';
+import { decodeTrace, MAX_TRACE_BYTES } from '../../format/trace-record.ts';
+import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
+import { compareNames } from '../../storage/name-order.ts';
+import { allOf, type Marks } from './marks.ts';
+import type { ListedSession } from './session-listing.ts';
+import { outOfOrder } from './sorted-lines.ts';
+
+/** How far an attempt got. `given up`: a mark says so of one that is not done. */
+type AttemptState = Outcome | 'open' | 'given up';
+
+/** So many records are read at once. */
+const CONCURRENCY = 16;
+/** Digits of the largest attempt number. */
+const NUMBER_DIGITS = 16;
+const FLOWS = 'flows/';
+
+/** Notes how far an attempt got, for {@link markPartial}. Sessions outside a task have no partial records. */
+export function noteAttempt(
+  marks: Marks,
+  { base, values, files }: ListedSession,
+  outcome: Outcome | 'open',
+): void {
+  if (values === undefined) return;
+  const slash = base.lastIndexOf('/') + 1;
+  const isGivenUp = outcome !== 'done' && (files.has('deleted') || files.has('purged'));
+  const state: AttemptState = isGivenUp ? 'given up' : outcome;
+  const number = base.slice(slash).padStart(NUMBER_DIGITS, '0');
+  marks.attempts.add(`${base.slice(FLOWS.length, slash)}\t${number}\t${state}`);
+}
+
+/**
+ * Keeps what the traces and the last checkpoint of each attempt name that is open, failed or abandoned, behind the latest of its task that is done
+ * (model: `read traces`). Attempts were read before, so that all that one recorded before it was closed is listed. What an earlier mark saw closed
+ * was read by that.
+ *
+ * @param marks those of this reading last; what is kept is added to them
+ * @throws StowageError `RECORD_DAMAGED`, `UNSUPPORTED_FORMAT` for a record that cannot be read
+ */
+export async function markPartial(
+  content: ContentStore,
+  marks: readonly Marks[],
+  { signal }: CallOptions,
+): Promise<void> {
+  const { storage } = content;
+  const current = marks.at(-1) as Marks;
+  const states = new TaskStates(allOf(marks, 'attempts'));
+  const before = new TaskStates(allOf(marks.slice(0, -1), 'attempts'));
+  const work = new BoundedWork(CONCURRENCY);
+  try {
+    let task: { prefix: string; isRead: (attempt: number) => boolean } | undefined;
+    for await (const record of withoutOlderCheckpoints(listPartial(storage, { signal }))) {
+      const prefix = partialPrefix(record.path);
+      if (task?.prefix !== prefix) task = { prefix, isRead: readable(states.of(prefix), before.of(prefix)) };
+      if (!task.isRead(record.attempt)) continue;
+      await work.begin(async () => {
+        const table = await readTable(storage, record, { signal });
+        if (!table) return; // it was deleted since it was listed
+        for (const ref of refsOf({ kind: record.kind, table })) current.keep(ref);
+      });
+    }
+    await work.finish();
+  } finally {
+    states.close();
+    before.close();
+    await work.settle();
+  }
+}
+
+/** Tells the attempts of a task whose records count, and were not read by an earlier mark. */
+function readable(
+  states: ReadonlyMap<number, ReadonlySet<AttemptState>>,
+  before: ReadonlyMap<number, ReadonlySet<AttemptState>>,
+): (attempt: number) => boolean {
+  let latestDone = -1;
+  for (const [attempt, of] of states) if (of.has('done')) latestDone = Math.max(latestDone, attempt);
+  return (attempt) => {
+    const of = states.get(attempt);
+    if (!of || attempt <= latestDone || of.has('given up')) return false;
+    const earlier = before.get(attempt);
+    return !(earlier?.has('failed') || earlier?.has('abandoned'));
+  };
+}
+
+async function* listPartial(
+  storage: DataStoreStorage,
+  { signal }: CallOptions,
+): AsyncGenerator<PartialName, void> {
+  let last = '';
+  for await (const page of storage.list({ prefix: 'partial/', signal })) {
+    for (const { name } of page.objects) {
+      // Attempts that are listed too late would be taken for none.
+      if (compareNames(name, last) < 0) throw outOfOrder(name, last);
+      last = name;
+      const record = parsePartialName(name);
+      if (record) yield record;
+    }
+  }
+}
+
+/** Of the checkpoints of an attempt, which lie one after the other, the last one. */
+async function* withoutOlderCheckpoints(
+  records: AsyncIterable<PartialName>,
+): AsyncGenerator<PartialName, void> {
+  let last: PartialName | undefined;
+  for await (const record of records) {
+    if (last && !(record.kind === 'checkpoint' && isOfSameAttempt(last, record))) yield last;
+    last = record.kind === 'checkpoint' ? record : undefined;
+    if (!last) yield record;
+  }
+  if (last) yield last;
+}
+
+function isOfSameAttempt(a: PartialName, b: PartialName): boolean {
+  return a.attempt === b.attempt && partialPrefix(a.path) === partialPrefix(b.path);
+}
+
+async function readTable(
+  storage: DataStoreStorage,
+  record: PartialName,
+  { signal }: CallOptions,
+): Promise<ArtifactTable | undefined> {
+  const { path, attempt, name, kind } = record;
+  const what = storage.uri(name);
+  const maxBytes = kind === 'trace' ? MAX_TRACE_BYTES : MAX_CHECKPOINT_RECORD_BYTES;
+  const object = await storage.get(name, { signal, maxBytes });
+  if (!object) return undefined;
+  if (kind === 'checkpoint')
+    return decodeCheckpoint(object.body, what, checkpointSubject(path, attempt, record.sequence)).table;
+  return decodeTrace(object.body, what, { ...attemptSubject(path, attempt), call: record.call }).table;
+}
+
+/** The attempts of one task after the other, in the order of their names, from lines of {@link noteAttempt}. */
+class TaskStates {
+  readonly #lines: Iterator<string, void>;
+  #next: string | undefined;
+
+  constructor(lines: Iterator<string, void>) {
+    this.#lines = lines;
+    this.#advance();
+  }
+
+  /** All states in which marks saw each attempt of a task. Tasks are asked for in their order. */
+  of(partialPrefixOfTask: string): Map<number, Set<AttemptState>> {
+    const task = partialPrefixOfTask.slice('partial/'.length);
+    const states = new Map<number, Set<AttemptState>>();
+    while (this.#next !== undefined) {
+      const [of = '', number, state] = this.#next.split('\t');
+      const order = compareNames(of, task);
+      if (order > 0) break;
+      this.#advance();
+      if (order < 0) continue;
+      const attempt = Number(number);
+      states.set(attempt, (states.get(attempt) ?? new Set()).add(state as AttemptState));
+    }
+    return states;
+  }
+
+  /** Frees what the lines are read from. */
+  close(): void {
+    this.#lines.return?.();
+  }
+
+  #advance(): void {
+    this.#next = this.#lines.next().value ?? undefined;
+  }
+}
