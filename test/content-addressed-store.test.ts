@@ -87,7 +87,7 @@ describe('what was saved is what is loaded', () => {
     const store = freshStore(new MemoryStorage());
     for (const bytes of [256 * 1024]) {
       const content = contentOf(bytes, bytes);
-      const lengths = [bytes - 50_000, ...Array<number>(50_000).fill(1)];
+      const lengths = [bytes - 10_000, ...Array<number>(10_000).fill(1)];
       const [saved] = await store.saveBlobs([streamOf(content, { lengths, reused: true })]);
       expect(saved?.key).toBe(digestHex(content));
       expect(same(await store.reader.load({ key: saved?.key as string }), content)).toBe(true);

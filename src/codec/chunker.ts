@@ -14,6 +14,8 @@ export const STRICT_MASK: number = 0xffff8000 | 0;
 export const LOOSE_MASK: number = 0xfffe0000 | 0;
 /** Older bytes have been shifted out of the 32 bits of the hash. */
 const WINDOW_BYTES = 32;
+/** A binding of this module, since it is read for each byte: where modules are run by a loader, what is imported is looked up. */
+const TABLE: Int32Array = GEAR;
 
 /**
  * Finds the end of the chunk that begins at `start`. Pure: it depends on no byte before `start`, and on none after the cut.
@@ -45,7 +47,7 @@ function hashOf(bytes: Uint8Array, from: number, to: number): number {
 }
 
 function roll(hash: number, byte: number): number {
-  return ((hash << 1) + (GEAR[byte] as number)) | 0;
+  return ((hash << 1) + (TABLE[byte] as number)) | 0;
 }
 
 /** The first cut after one of the bytes in [from, to), or 0. Four bytes a turn: a third faster than one. */

@@ -71,7 +71,7 @@ describe('calls that close one attempt at once', () => {
         },
       ),
     ],
-    { numRuns: propertyRuns * 2 },
+    { numRuns: propertyRuns },
   )(
     'come to one outcome, and leave nothing open, with or without a fence',
     async (scheduler, isSilent, actors) => {

@@ -282,8 +282,8 @@ describe('an entry that is not what it was', () => {
       new Uint8Array(entry.length),
       new Uint8Array([...entry, 0]),
     ];
-    for (let at = 0; at < entry.length; at += 1) damaged.push(withFlippedBit(entry, 8 * at + (at % 8)));
-    for (let cut = 1; cut < entry.length; cut += cut < 50 ? 1 : 7) damaged.push(entry.slice(0, cut));
+    for (let bit = 0; bit < 8 * entry.length; bit += 19) damaged.push(withFlippedBit(entry, bit));
+    for (let cut = 1; cut < entry.length; cut += cut < 50 ? 1 : 17) damaged.push(entry.slice(0, cut));
     for (const bytes of damaged) {
       cache.entries.set(key, bytes);
       expect(seen(await reading.read())).toEqual(expected);

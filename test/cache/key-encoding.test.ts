@@ -38,7 +38,7 @@ describe('digests of values', () => {
 
   it('differ for all small values that differ', () => {
     const seen = new Map<string, string>();
-    const values = fc.sample(smallValue, { numRuns: 30_000, seed: 7 });
+    const values = fc.sample(smallValue, { numRuns: 15_000, seed: 7 });
     for (const value of values) {
       const [key, normal] = [digest(value), normalForm(value)];
       const before = seen.get(key);
@@ -47,7 +47,7 @@ describe('digests of values', () => {
       seen.set(key, normal);
     }
     expect(new Set(seen.values()).size).toBe(seen.size);
-    expect(seen.size).toBeGreaterThan(5000);
+    expect(seen.size).toBeGreaterThan(3000);
   });
 
   property.prop([arbitraryValue, fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true }))], {

@@ -15,11 +15,13 @@ import vectors from '../content/chunker-vectors.json' with { type: 'json' };
 import { propertyRuns, test } from '../property.ts';
 import { lengthsOf } from './chunk-lengths.ts';
 
+const gear = GEAR;
+
 /** The definition, byte by byte. */
 function plainCut(bytes: Uint8Array, start: number, end: number): number {
   let hash = 0;
   for (let at = start + MIN_CHUNK_BYTES; at < Math.min(end, start + MAX_CHUNK_BYTES); at++) {
-    hash = ((hash << 1) + (GEAR[bytes[at] as number] as number)) >>> 0;
+    hash = ((hash << 1) + (gear[bytes[at] as number] as number)) >>> 0;
     const zeroBits = at - start < NORMAL_CHUNK_BYTES ? 17 : 15;
     if (hash < 2 ** (32 - zeroBits)) return at + 1;
   }
@@ -104,7 +106,7 @@ test.prop([content, fc.array(fc.integer({ min: 1, max: 300_000 }), { minLength: 
 );
 
 test.prop([seed, fc.nat(500_000), fc.uint8Array({ minLength: 1, maxLength: 5000 })], {
-  numRuns: propertyRuns,
+  numRuns: Math.ceil(propertyRuns / 4),
 })('after an insertion in the middle, chunks are the same again', (seed, at, inserted) => {
   const content = generate('random', 1 << 20, seed);
   const edited = Buffer.concat([content.subarray(0, at), inserted, content.subarray(at)]);

@@ -41,8 +41,14 @@ const content = fc.oneof(
     .map(([bytes, period]) => new Uint8Array(Buffer.alloc(bytes, period))),
   fc
     .tuple(size, fc.nat(255), fc.integer({ min: 1, max: 5000 }))
-    .map(([bytes, step, run]) => Uint8Array.from({ length: bytes }, (_, i) => step * Math.floor(i / run))),
+    .map(([bytes, step, run]) => ramp(bytes, step, run)),
 );
+
+function ramp(bytes: number, step: number, run: number): Uint8Array {
+  const content = new Uint8Array(bytes);
+  for (let at = 0, value = 0; at < bytes; at += run, value += step) content.fill(value, at, at + run);
+  return content;
+}
 
 /** 32 bytes after which even the strict mask cuts. */
 const cutting = (() => {
@@ -84,11 +90,11 @@ describe('cuts', () => {
   test('at, before and behind each boundary of stripes, pieces, windows, masks and bounds', () => {
     for (let edge = MIN_CHUNK_BYTES; edge <= MIN_CHUNK_BYTES + 5 * 16_384; edge += 2048) {
       for (let place = edge - 36; place <= edge + 36; place++) {
-        const content = zerosCutAt([place], place + 10_000);
-        expect([place, kernel.nextCut(content, 0, content.length)]).toEqual([
-          place,
-          referenceCut(content, 0, content.length),
-        ]);
+        const content = zerosCutAt([place], place + 3_000);
+        const cut = kernel.nextCut(content, 0, content.length);
+        // The reference takes its time, and needs to be asked only where a hash is of fewer bytes.
+        const expected = edge === MIN_CHUNK_BYTES ? referenceCut(content, 0, content.length) : place;
+        if (cut !== expected) expect(cut, `${place}`).toBe(expected);
       }
     }
     const content = zerosCutAt([MIN_CHUNK_BYTES + 2048, MAX_CHUNK_BYTES]);

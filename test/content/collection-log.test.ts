@@ -179,7 +179,7 @@ describe('damage stops saving rather than letting condemned content be relied on
     await put(whole, 1, refs(1), [list]);
     for (const name of [list.name, collectionVersionName(1)]) {
       const body = (await whole.get(name))?.body as Uint8Array;
-      for (const { title, apply } of damagesOf(body.length, 300)) {
+      for (const { title, apply } of damagesOf(body.length, 100)) {
         await whole.overwrite(name, apply(body));
         expect(await codeOf(new CollectionLog(whole).newest()), `${name}, ${title}`).toBe('RECORD_DAMAGED');
       }

@@ -10,7 +10,7 @@ describe('equal content is stored once', () => {
   const anySave = fc.record({ store: fc.nat(2), form: anyForm });
 
   test.prop([anyContent, fc.array(anySave, { minLength: 2, maxLength: 6 }), fc.boolean()], {
-    numRuns: propertyRuns,
+    numRuns: Math.ceil(propertyRuns / 2),
   })(
     'by sessions of any store object, one after the other, in any form',
     async (content, saves, localReads) => {
@@ -27,7 +27,7 @@ describe('equal content is stored once', () => {
   );
 
   test.prop([anyContent, fc.array(anyForm, { minLength: 2, maxLength: 8 }), fc.boolean()], {
-    numRuns: propertyRuns,
+    numRuns: Math.ceil(propertyRuns / 2),
   })('by sessions of one store object that save at the same time', async (content, forms, localReads) => {
     const storage = new ObservedStorage(new MemoryStorage(), { localReads });
     const store = freshStore(storage);

@@ -179,19 +179,20 @@ describe('a copy of a store', () => {
   it('of a run with more artifacts than a record holds has them all', async () => {
     const { flow, from } = await newStore();
     const shared = noise(20_000);
-    const many = Object.fromEntries(Array.from({ length: 15_000 }, (_, i) => [`artifact-${i}`, shared]));
+    const nameOf = (i: number) => `artifact-${i}`.padEnd(128, '-');
+    const many = Object.fromEntries(Array.from({ length: 11_500 }, (_, i) => [nameOf(i), shared]));
     await saveTask(flow, many);
     const to = new MemoryStorage();
     expect((await copyStore({ from, to })).problems).toEqual([]);
     const copied = await openFlow({ storage: to });
     const task = await copied.getTaskDataStore('r1/fit/0');
-    expect(task.names()).toHaveLength(15_000);
-    expect(await task.get('artifact-14999')).toEqual(shared);
+    expect(task.names()).toHaveLength(11_500);
+    expect(await task.get(nameOf(11_499))).toEqual(shared);
   });
 
   it('pins more contents than fit into one record', async () => {
     const { flow, from } = await newStore();
-    const many = Object.fromEntries(Array.from({ length: 1_100 }, (_, i) => [`a${i}`, noise(17_000, i + 1)]));
+    const many = Object.fromEntries(Array.from({ length: 1_050 }, (_, i) => [`a${i}`, noise(16_400, i + 1)]));
     await saveTask(flow, many);
     await expectCopied(from, new MemoryStorage());
   });

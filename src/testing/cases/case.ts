@@ -20,9 +20,10 @@ export interface CaseBody {
 
 /** Bytes that differ in every position of a period of 251, so that a part at a wrong offset is noticed. */
 export function pattern(length: number): Uint8Array {
-  // Not by Uint8Array.from, which takes 20 times as long.
   const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) bytes[i] = (i * 7) % 251;
+  for (let i = 0; i < Math.min(length, 251); i++) bytes[i] = (i * 7) % 251;
+  // Of megabytes a byte at a time would take longer than what is tested.
+  for (let filled = 251; filled < length; filled *= 2) bytes.copyWithin(filled, 0, filled);
   return bytes;
 }
 

@@ -63,7 +63,7 @@ const arbitraryDamage = fc.record({
 });
 
 describe('a store in which one object is damaged', () => {
-  test.prop([arbitraryDeeds, arbitraryDamage, fc.boolean()], { numRuns: propertyRuns })(
+  test.prop([arbitraryDeeds, arbitraryDamage, fc.boolean()], { numRuns: Math.ceil(propertyRuns / 2) })(
     'is not collected, or loses nothing that it keeps',
     async (deeds, { which, at, kind }, wasCollected) => {
       const { storage, kept } = await storeWith(deeds);
