@@ -11,6 +11,7 @@ import { get } from './commands/get.ts';
 import { log } from './commands/log.ts';
 import { ls } from './commands/ls.ts';
 import { put } from './commands/put.ts';
+import { report } from './commands/report.ts';
 import { runs } from './commands/runs.ts';
 import { show } from './commands/show.ts';
 import { stat } from './commands/stat.ts';
@@ -26,6 +27,7 @@ export const COMMANDS: readonly (CommandDeclaration | GroupDeclaration)[] = [
   put,
   finish,
   log,
+  report,
   diff,
   stat,
   uploads,

@@ -30,7 +30,8 @@ export type Completion =
   | 'attempt'
   | 'cache key'
   | 'file'
-  | 'folder';
+  | 'folder'
+  | 'report';
 
 export interface ArgumentDeclaration {
   /** `<path>`, `[flow]`, `<artifact...>` */

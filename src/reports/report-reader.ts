@@ -29,7 +29,7 @@ export interface ReportedAttempt {
   status: string;
   purged: boolean;
   /** Absent for attempts that described nothing. */
-  described?: { reports: readonly ReportEntry[] };
+  described?: { reports: readonly ReportEntry[] } | undefined;
 }
 
 /** The latest version of each report: as the description tells, or, of an attempt that has none, by a LIST and a GET each. */

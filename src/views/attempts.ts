@@ -7,6 +7,7 @@ import { isStowageError, StowageError } from '../errors.ts';
 import { attemptNumbersOf, type ListedTask, latestAttempt, readDone } from '../format/attempt-files.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { TaskPath } from '../format/pathspec.ts';
+import type { ReportEntry } from '../format/report-records.ts';
 import type { Owner, RecordedError } from '../format/session-files.ts';
 import { listed } from '../options/suggestions.ts';
 import { lastSignOf } from './open-attempts.ts';
@@ -59,6 +60,8 @@ export interface AttemptSummary {
 /** An attempt, with the rows of its artifact table. */
 export interface AttemptDetail extends AttemptSummary {
   entries?: readonly ArtifactEntry[];
+  /** Of an attempt that is described. */
+  reports?: readonly ReportEntry[];
 }
 
 /** A task with its attempts, oldest first: all of them, or the latest only. */
@@ -168,7 +171,7 @@ export function artifactView(entry: ArtifactEntry): ArtifactView {
 }
 
 /** The attempt without the rows of its artifact table. */
-export function summaryOf({ entries: _, ...summary }: AttemptDetail): AttemptSummary {
+export function summaryOf({ entries: _, reports: __, ...summary }: AttemptDetail): AttemptSummary {
   return summary;
 }
 
@@ -230,5 +233,6 @@ function viewOf(read: ReadAttempt, heardAt: string | undefined): AttemptDetail {
     readFrom: described?.readFrom ?? [],
     artifacts: entries.map(artifactView),
     entries,
+    ...(described ? { reports: described.reports } : {}),
   };
 }

@@ -11,6 +11,7 @@ import {
   readTask,
   readTasks,
   type ShownStatus,
+  summaryOf,
   type TaskView,
 } from './attempts.ts';
 import { artifactsWithCodecs } from './codecs.ts';
@@ -116,7 +117,7 @@ export async function listBelow(
   if (attempt === undefined) {
     const wanted = attempts.filter((one) => status === undefined || one.status === status);
     const shown = wanted.slice(-limit);
-    const entries = shown.map(({ entries: _, metadata: __, readFrom: ___, ...summary }) => summary);
+    const entries = shown.map(summaryOf).map(({ metadata: _, readFrom: __, ...summary }) => summary);
     const [total, more] = [attempts.length, wanted.length - shown.length];
     return { path: at, kind: 'attempts', total, more, entries };
   }

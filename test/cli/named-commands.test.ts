@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { buildProgram } from '../../src/cli/program.ts';
 
-/** What is no command: the text that the table of the chunker is derived from. */
-const SEEDS = ['gear'];
+/** What is no command: texts that the table of the chunker, and the digest of an address, are derived from. */
+const SEEDS = ['gear', 'uri'];
 const SOURCES = fileURLToPath(new URL('../../src', import.meta.url));
 
 /** Names of commands alone, and a sentence about one: nothing of these comes from a store. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { FlowDataStore } from '../../src/index.ts';
 import { scratchFolder, stowage } from './fixture.ts';
 import { startStowage } from './running.ts';
@@ -89,7 +89,11 @@ describe('what a terminal gets', () => {
     ['copy', store, join(scratch, 'copy'), `${NAME}x`],
   ];
 
+  afterEach(() => vi.unstubAllEnvs());
+
   it('is safe, of every command, with --json and --debug as well', async () => {
+    // A bar, which comes where a command takes long, moves the cursor.
+    vi.stubEnv('CI', 'true');
     for (const args of commands()) {
       for (const options of [[], ['--json'], ['--debug']]) {
         const isCopy = args[0] === 'copy';

@@ -63,6 +63,7 @@ beforeAll(async () => {
         note: runId,
       });
       await task.saveLogs('task', { stdout: 'a line\n' });
+      task.report('said').text('x');
     });
     if (runId === 'r2') await run.finish('failed', { error: new Error('boom', { cause: 'why' }) });
   }
@@ -93,6 +94,7 @@ describe('docs/cli.md names every member of the JSON of', () => {
       ['put', 'Far/r3/fit/0', 'a=FILE'],
       ['finish', 'Far/r4', '--error', 'why'],
       ['log', 'Far/r1'],
+      ['report', 'Far/r1/fit/0'],
       ['diff', 'Far/r1', 'Far/r2'],
       ['diff', 'Far/r1/fit/0', 'Far/r2/fit/0'],
       ['stat'],

@@ -137,6 +137,8 @@ async function showTask(
   );
   const { readPartialRecords } = await import('../../views/partial-records.ts');
   const records = await readPartialRecords(store, listed.path, chosen.attempt);
+  const { readReportsOf } = await import('../../views/reports.ts');
+  const reports = await readReportsOf(store, listed.path, detail);
   if (json) {
     const { traces, checkpoints } = records;
     return output.json({
@@ -144,6 +146,7 @@ async function showTask(
       attempt: chosen.attempt,
       attempts,
       logs,
+      reports,
       traces,
       checkpoints,
       unread: records.unread,
@@ -164,6 +167,7 @@ async function showTask(
   await printAttempt(output, {
     attempt: chosen,
     logs,
+    reports,
     records,
     isOneOfSeveral: attempts.length > 1,
     withStacks: stack,

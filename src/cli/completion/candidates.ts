@@ -7,7 +7,7 @@ import {
   type GroupDeclaration,
   type OptionDeclaration,
 } from '../declaration.ts';
-import { artifactsOf, attemptsOf, cacheKeysFrom, childrenOfPath } from './store-candidates.ts';
+import { artifactsOf, attemptsOf, cacheKeysFrom, childrenOfPath, reportsOfTask } from './store-candidates.ts';
 
 /** The words that a word may become. */
 export interface Candidate {
@@ -178,6 +178,8 @@ async function completeArgument(
       const artifacts = await artifactsOf(store, args[0] ?? '', signal);
       return startingWith(word, artifacts.filter((name) => !args.slice(1).includes(name)).map(plain));
     }
+    case 'report':
+      return startingWith(word, (await reportsOfTask(store, args[0] ?? '', signal)).map(plain));
     case 'artifact=file': {
       const [file] = /^[^=]+=/s.exec(word) ?? [];
       return file === undefined ? NOTHING : { ...FILES, lead: file };

@@ -102,6 +102,28 @@ export async function artifactsOf(
   });
 }
 
+/** The reports of a task: what its description, or a LIST, tells. */
+export async function reportsOfTask(
+  store: string | undefined,
+  text: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { flow = '', run = '', step = '', task = '', attempt } = parseStorePath(text, 4, 5);
+  const { readAttempt } = await import('../../attempts/attempt-reader.ts');
+  const { ContentReader } = await import('../../content/reading/content-reader.ts');
+  const { reportsOf } = await import('../../reports/report-reader.ts');
+  return withStorage(store, (storage) =>
+    ofRun(storage, { flow, run }, signal, async (id) => {
+      const found = await listedTask(storage, { flow, run: id, step, task }, signal);
+      if (!found) return [];
+      const rule = { attempt, allowNotDone: true };
+      const reader = new ContentReader(storage);
+      const read = await readAttempt(storage, reader, found.path, found.attempts, rule, { signal });
+      return (await reportsOf({ storage }, read, { signal })).map(({ name }) => name);
+    }),
+  );
+}
+
 async function listedTask(
   storage: DataStoreStorage,
   path: TaskPath,

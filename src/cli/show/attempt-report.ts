@@ -2,6 +2,7 @@ import type { LogName } from '../../format/log-names.ts';
 import type { RecordedError } from '../../format/session-files.ts';
 import type { AttemptSummary } from '../../views/attempts.ts';
 import type { PartialRecordsView } from '../../views/partial-records.ts';
+import type { ReportView } from '../../views/reports.ts';
 import { ARTIFACT_COLUMNS, ageCell, artifactRow, errorLine } from '../ui/cells.ts';
 import type { Output } from '../ui/output.ts';
 import { countOf, formatBytes, formatCount } from '../ui/sizes.ts';
@@ -13,6 +14,11 @@ const LOG_COLUMNS: readonly Column[] = [
   { header: 'SIZE', align: 'right' },
 ];
 
+const REPORT_COLUMNS: readonly Column[] = [
+  { header: 'REPORT' },
+  { header: 'TITLE', shrinks: true },
+  { header: 'SIZE', align: 'right' },
+];
 const TRACE_COLUMNS: readonly Column[] = [
   { header: 'TRACE' },
   { header: 'CALLS', align: 'right' },
@@ -31,6 +37,7 @@ const CHECKPOINT_COLUMNS: readonly Column[] = [
 export interface AttemptReport {
   attempt: AttemptSummary;
   logs: readonly (LogName & { bytes: number })[];
+  reports: readonly ReportView[];
   records: PartialRecordsView;
   /** Titles tell which attempt it is. */
   isOneOfSeveral: boolean;
@@ -40,7 +47,7 @@ export interface AttemptReport {
 
 /** Prints all that is known of an attempt. */
 export async function printAttempt(output: Output, report: AttemptReport): Promise<void> {
-  const { logs, records, isOneOfSeveral, withStacks } = report;
+  const { logs, reports, records, isOneOfSeveral, withStacks } = report;
   const { attempt, error, erased, metadata = {}, readFrom = [], artifacts } = report.attempt;
   const section = (title: string): Promise<void> =>
     output.section(isOneOfSeveral ? `${title} of attempt ${attempt}` : title);
@@ -61,6 +68,13 @@ export async function printAttempt(output: Output, report: AttemptReport): Promi
   if (artifacts.length > 0) {
     await section('Artifacts');
     await output.table(ARTIFACT_COLUMNS, artifacts.map(artifactRow));
+  }
+  if (reports.length > 0) {
+    await section('Reports');
+    await output.table(
+      REPORT_COLUMNS,
+      reports.map(({ name, title, bytes }) => [name, title, formatBytes(bytes)]),
+    );
   }
   if (logs.length > 0) {
     await section('Logs');
