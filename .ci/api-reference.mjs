@@ -23,7 +23,7 @@ const PAGES = [
   },
   { file: 'cache.md', title: 'Caches', parts: ['cache'] },
   { file: 'trace.md', title: 'Traces and checkpoints', parts: ['trace'] },
-  { file: 'references.md', title: 'References', parts: ['references'] },
+  { file: 'references.md', title: 'References', parts: ['references', 'parquet'] },
   { file: 'reports.md', title: 'Reports', parts: ['reports'] },
   { file: 'maintenance.md', title: 'Maintenance', parts: ['maintenance'] },
   { file: 'storage.md', title: 'Storages', parts: ['storage', 'async', 'options'] },

@@ -36,6 +36,7 @@ import { checkOptionNames } from './options/option-names.ts';
 import { checkOptions, oneOf } from './options/option-table.ts';
 import { StandaloneKeeper } from './references/file-keeper.ts';
 import { Files } from './references/files.ts';
+import { Frames } from './references/frames.ts';
 import type { CallOptions, DataStoreStorage } from './storage/contract.ts';
 import { validateUserName } from './storage/names.ts';
 import { openStoreStorage } from './storage/open.ts';
@@ -54,6 +55,7 @@ export class FlowDataStore implements AsyncDisposable {
   readonly #cachedTasks: CachedTasks;
   readonly #writer: RunWriter;
   readonly #files: Files;
+  readonly #frames: Frames;
 
   private constructor(
     flowName: string,
@@ -68,6 +70,7 @@ export class FlowDataStore implements AsyncDisposable {
     this.#reader = new TaskOpener(flowName, context);
     this.#writer = new RunWriter(flowName, context);
     this.#files = new Files(new StandaloneKeeper(context.content));
+    this.#frames = new Frames(this.#files);
     this.#cachedTasks = new CachedTasks(flowName, context, this.#writer, cache);
   }
 
@@ -180,6 +183,11 @@ export class FlowDataStore implements AsyncDisposable {
    */
   get files(): Files {
     return this.#files;
+  }
+
+  /** References to data frames, for what belongs to no task, likewise. A task has frames of its own. */
+  get frames(): Frames {
+    return this.#frames;
   }
 
   /** The results of cached tasks by their keys, for engines of one's own. */

@@ -113,13 +113,33 @@ export type { LogData, LogFile, LogStreams } from './logs/log-streams.ts';
 export type { SaveLogsOptions } from './logs/log-writer.ts';
 export type { CopyCounts, CopyProblem, CopyProgress, CopyResult } from './maintenance/copy-report.ts';
 export { type CopyOptions, copyStore } from './maintenance/copy-store.ts';
+export type { ColumnArray } from './parquet/frame-arrays.ts';
+export type {
+  ColumnSpec,
+  FrameColumn,
+  FrameColumnType,
+  FrameSpec,
+  PlainColumnType,
+  TimeUnit,
+} from './parquet/frame-columns.ts';
+export type { FilterConditions, FilterValue, FrameFilter } from './parquet/frame-filter.ts';
+export type { ColumnStatistics } from './parquet/frame-statistics.ts';
+export type { FrameRow } from './parquet/row-values.ts';
+export type { ScanOptions } from './parquet/scan.ts';
+export { DataFrameRef } from './references/data-frame-ref.ts';
 export type { DownloadOptions } from './references/download.ts';
 export { FileRef, type LoadFileOptions, type OpenFileOptions } from './references/file-ref.ts';
 export type { FileReadOptions, SeenFile } from './references/file-source.ts';
 export type { FileWriter } from './references/file-writer.ts';
 export type { FileData, Files, ReferenceOptions, SaveFileOptions } from './references/files.ts';
+export type {
+  Frames,
+  ReferenceFrameOptions,
+  SaveFrameOptions,
+  SaveRowsOptions,
+} from './references/frames.ts';
 export type { GivenDigest } from './references/given-digest.ts';
-export { fileRef, type ReferenceSchema } from './references/schemas.ts';
+export { dataFrameRef, fileRef, type ReferenceSchema } from './references/schemas.ts';
 export type { ReportFailure } from './reports/attempt-reports.ts';
 export type { ReportImageOptions, ReportImageType } from './reports/image.ts';
 export type { Plot, PlotNumbers, PlotSeries } from './reports/plot.ts';

@@ -20,6 +20,7 @@ import {
   wholeNumber,
 } from '../options/option-table.ts';
 import type { Files } from '../references/files.ts';
+import type { Frames } from '../references/frames.ts';
 import type { Report, ReportOptions } from '../reports/report.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
@@ -65,6 +66,8 @@ export interface CachedTaskContext {
   readonly report: (name: string, options?: ReportOptions) => Report;
   /** Keeps files with the attempt. */
   readonly files: CachedTaskFiles;
+  /** References to data frames, which may be part of the output, as those to files. */
+  readonly frames: Frames;
   /**
    * Wraps a function so that its calls are not repeated by a later try, as `OpenTaskDataStore.trace` does. A store that fails costs the
    * record, and no error. With mode `refresh` only tries of the same call are replayed; with `readonly` nothing is recorded or replayed.

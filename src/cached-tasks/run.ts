@@ -12,6 +12,7 @@ import type { Lease } from '../cache/lease.ts';
 import { invalidArgument, isStowageError, StowageError, thrownText } from '../errors.ts';
 import type { CacheEntrySource } from '../format/cache-entry.ts';
 import { taskIdOf } from '../format/cache-names.ts';
+import { Frames } from '../references/frames.ts';
 import { untraced } from '../trace/untraced.ts';
 import { withinTask } from './current-task.ts';
 import type { Call, ChangedPart, TaskDefinition } from './define.ts';
@@ -168,6 +169,7 @@ async function timed<T>(
       return folder.path;
     },
     files,
+    frames: new Frames(files),
     report: (name, options) => recording.report(name, options),
     trace: (name, fn) => (traces ? traces.trace(name, fn) : untraced(name, fn)),
   };

@@ -13,6 +13,7 @@ import type { SaveLogsOptions } from '../logs/log-writer.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import { checkOptions, PROGRESS_OPTIONS } from '../options/option-table.ts';
 import { Files } from '../references/files.ts';
+import { Frames } from '../references/frames.ts';
 import type { Report, ReportOptions } from '../reports/report.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { type Traced, Traces } from '../trace/traces.ts';
@@ -28,6 +29,7 @@ import { checkNameList } from './task-selection.ts';
 export class OpenTaskDataStore implements AsyncDisposable {
   readonly #attempt: OpenAttempt;
   readonly #files: Files;
+  readonly #frames: Frames;
   #traces: Traces | undefined;
 
   static {
@@ -42,6 +44,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
   constructor(attempt: OpenAttempt) {
     this.#attempt = attempt;
     this.#files = new Files(attempt.fileKeeper);
+    this.#frames = new Frames(this.#files);
   }
 
   /** The flow's name. */
@@ -90,6 +93,11 @@ export class OpenTaskDataStore implements AsyncDisposable {
    */
   get files(): Files {
     return this.#files;
+  }
+
+  /** References to data frames of this attempt, kept as {@link files} are. */
+  get frames(): Frames {
+    return this.#frames;
   }
 
   /**

@@ -45,6 +45,8 @@ export type FrameColumn = { readonly name: string; readonly nullable: boolean } 
 /** A type as a program gives it: its name, or an object. `nullable` is true unless it says otherwise. */
 export type ColumnSpec =
   | PlainColumnType
+  | 'time'
+  | 'timestamp'
   | ({ readonly nullable?: boolean | undefined } & (
       | { readonly type: PlainColumnType }
       | { readonly type: 'fixed'; readonly bytes: number }
@@ -130,7 +132,7 @@ function columnOf(name: string, path: string, spec: ColumnSpec, depth: number): 
     }
     case 'time':
     case 'timestamp': {
-      const { type, unit = 'ms', utc = true } = given;
+      const { type, unit = 'ms', utc = true } = given as { type: 'time'; unit?: TimeUnit; utc?: boolean };
       if (!['ms', 'us', 'ns'].includes(unit)) throw badSpec(path, `${type} with the unit ${unit}`);
       return { ...common, type, unit, utc };
     }

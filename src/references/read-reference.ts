@@ -4,6 +4,7 @@ import { isContentKey } from '../format/content-names.ts';
 import { type ContentRef, HERE } from '../format/content-ref.ts';
 import { isUserName } from '../storage/names.ts';
 import type { ReferenceReader } from '../values/reference.ts';
+import { DataFrameRef } from './data-frame-ref.ts';
 import { type FileFacts, FileRef } from './file-ref.ts';
 import { isReadableUri } from './uris.ts';
 
@@ -22,6 +23,7 @@ export function referenceReader(store: ContentStore, refs: readonly ContentRef[]
       throw malformed(kind, `its row does not name the content ${key}`);
     };
     if (kind === 'file') return readFile(told, store, placeOf);
+    if (kind === 'frame') return new DataFrameRef(readFile(told, store, placeOf));
     throw new StowageError(
       'UNKNOWN_ENCODING',
       `The value holds a reference of the kind ${JSON.stringify(kind.slice(0, 40))}, which this release does not know; a newer one may have written it.`,

@@ -1,3 +1,4 @@
+import { DataFrameRef } from './data-frame-ref.ts';
 import { FileRef } from './file-ref.ts';
 
 /** A Standard Schema (https://standardschema.dev) of references, which tells its JSON Schema, by which interfaces of cached tasks are told apart. */
@@ -24,6 +25,15 @@ export function fileRef(): ReferenceSchema<FileRef> {
     'file',
     (value) => value instanceof FileRef,
     'a FileRef, as flow.files and task.files make them',
+  );
+}
+
+/** The schema of a {@link DataFrameRef}, likewise. */
+export function dataFrameRef(): ReferenceSchema<DataFrameRef> {
+  return schemaOf(
+    'frame',
+    (value) => value instanceof DataFrameRef,
+    'a DataFrameRef, as flow.frames and task.frames make them',
   );
 }
 

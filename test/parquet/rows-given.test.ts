@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { isStowageError } from '../../src/errors.ts';
 import { typeText } from '../../src/parquet/frame-columns.ts';
 import { givenColumns, givenRows } from '../../src/parquet/given-rows.ts';
+import { writeParquet } from '../../src/parquet/write-parquet.ts';
 import { rowsOf, written } from './frame-fixture.ts';
 
 async function refusal(work: () => Promise<unknown>): Promise<{ code: string; message: string }> {
@@ -66,6 +67,22 @@ describe('rows without a schema', () => {
 
   it.each([[[]], [[{}]]])('are refused where they tell no column: %j', async (rows) => {
     expect((await refusal(() => givenRows(rows, undefined))).message).toMatch(/Give a `schema`/);
+  });
+
+  it('are taken no faster than they are written: a row group at once', async () => {
+    let taken = 0;
+    async function* rows(): AsyncGenerator<{ a: number }> {
+      for (; taken < 50_000; taken++) yield { a: taken };
+    }
+    const { columns, batches } = await givenRows(rows(), undefined);
+    const pieces = writeParquet(columns, batches, { compression: 'none', rowGroupRows: 2_000 });
+    const takenBy: number[] = [];
+    for await (const _ of pieces) takenBy.push(taken);
+    // The first 10,000 tell the types, and rows come by 1,024.
+    expect(takenBy.slice(5, -2).every((count, group) => count <= 10_000 + 1_024 + 2_000 * (group + 1))).toBe(
+      true,
+    );
+    expect(takenBy).toHaveLength(26);
   });
 
   it('close their iterator, whatever ends them', async () => {
