@@ -50,7 +50,7 @@ export async function printRun({ flow, run, steps, tookMs, sizeBefore, storage }
     '',
     ...describeSizes(done, sizeBefore, await measureStore(flow.storage)),
     '',
-    ...nextSteps(flow, run, attempts, storage),
+    ...nextSteps(flow, run, attempts, steps, storage),
   ];
   console.log(lines.join('\n'));
 }
@@ -119,8 +119,8 @@ function describeSizes(done, before, after) {
   ];
 }
 
-/** @param {FlowDataStore} flow @param {Run} run @param {TaskDataStore[]} attempts @param {string} storage */
-function nextSteps({ flowName }, { runId }, attempts, storage) {
+/** @param {FlowDataStore} flow @param {Run} run @param {TaskDataStore[]} attempts @param {Step[]} steps @param {string} storage */
+function nextSteps({ flowName }, { runId }, attempts, steps, storage) {
   const command = storage === './.stowage' ? 'npx stowage' : `npx stowage --store ${storage}`;
   const task = (/** @type {string} */ step) => {
     const { taskId } = attempts.find(({ stepName }) => stepName === step) ?? {};
@@ -130,9 +130,11 @@ function nextSteps({ flowName }, { runId }, attempts, storage) {
     'Look further:',
     `  ${command} runs`,
     `  ${command} show ${flowName}/${runId}`,
-    `  ${command} show ${task('load')}`,
-    `  ${command} log ${task('load')}`,
+    `  ${command} show ${task('fetch')}`,
+    `  ${command} log ${task('fetch')}`,
     `  ${command} get ${task('compare')} chart > chart.svg`,
+    // A hit has the report of the attempt that ran.
+    `  ${command} report ${flowName}/${steps.at(-1)?.provenance?.pathspec} --open`,
     `  ${command} cache stats`,
     `  ${command} stat`,
   ];

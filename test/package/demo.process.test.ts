@@ -2,18 +2,25 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FlowDataStore, type TaskDataStore } from '../../src/index.ts';
+import { type FileRef, FlowDataStore, type TaskDataStore } from '../../src/index.ts';
 import { readerFolder } from '../docs/reader-folder.ts';
+import { parseReport } from '../reports/parsed-report.ts';
 import { type Finished, ROOT, runNode } from './built.ts';
 
 const EXAMPLES = join(ROOT, 'docs/examples');
 const GENRES = ['Action', 'Adventure', 'Comedy', 'Drama', 'Horror', 'Romantic Comedy', 'Thriller/Suspense'];
-const ALL = ['compare models', ...GENRES.map((genre) => `fit ${genre}`), 'load films', 'split films'];
+const ALL = [
+  'compare models',
+  'fetch films',
+  ...GENRES.map((genre) => `fit ${genre}`),
+  'load films',
+  'split films',
+];
 
 /** The calls of which the demo printed that they ran, or were hits: step and what it is of. */
 function callsThat(which: 'ran' | 'hit', { code, stdout, stderr }: Finished): string[] {
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  const rows = stdout.matchAll(/^(load|split|fit|compare) +(\S.*?) +\d+ +(ran, took|hit, saved) /gm);
+  const rows = stdout.matchAll(/^(fetch|load|split|fit|compare) +(\S.*?) +\d+ +(ran, took|hit, saved) /gm);
   return [...rows]
     .filter(([, , , result]) => result?.startsWith(which))
     .map(([, step, of]) => `${step} ${of}`)
@@ -56,8 +63,8 @@ describe('the demo, run twice on one store', () => {
     const [first, second] = runs as [Finished, Finished];
     expect([callsThat('ran', first), callsThat('hit', first)]).toEqual([ALL, []]);
     expect([callsThat('ran', second), callsThat('hit', second)]).toEqual([[], ALL]);
-    expect(first.stdout).toMatch(/^0 of 10 calls were hits, which saved 0 ms; all calls took \d/m);
-    expect(second.stdout).toMatch(/^10 of 10 calls were hits, which saved [1-9].*; all calls took \d/m);
+    expect(first.stdout).toMatch(/^0 of 11 calls were hits, which saved 0 ms; all calls took \d/m);
+    expect(second.stdout).toMatch(/^11 of 11 calls were hits, which saved [1-9].*; all calls took \d/m);
   });
 
   it('stores no content and few records the second time', () => {
@@ -65,18 +72,34 @@ describe('the demo, run twice on one store', () => {
     expect(runs[1]?.stdout).toMatch(/New by this run: +0 B of content, \d\d\.\d kB of records/);
   });
 
-  it('keeps the attempt that failed, why, and the one that succeeded', async () => {
-    const [second] = await tasksOf(1, 'load');
+  it('keeps the attempt that failed half-way, why, and the one that went on from there', async () => {
+    const [second] = await tasksOf(1, 'fetch');
     const { runId, stepName, taskId } = second as TaskDataStore;
     const first = await flow.getTaskDataStore(`${runId}/${stepName}/${taskId}/0`, { allowNotDone: true });
     expect(first).toMatchObject({ status: 'failed', error: { name: 'TypeError', message: 'terminated' } });
-    expect(await first.loadLogs('task')).toMatch(/^GET http:.* \(vega-datasets [\d.]+\)\n$/);
+    const pagesOf = (log: string) =>
+      [...log.matchAll(/^GET http:.*\?page=(\d) \(vega-datasets /gm)].map(([, page]) => page);
+    expect(pagesOf(await first.loadLogs('task'))).toEqual(['0', '1', '2']);
     expect(second).toMatchObject({ status: 'done', attempt: 1 });
-    expect(await second?.loadLogs('task')).toContain('3201 films in ');
+    const log = (await second?.loadLogs('task')) ?? '';
+    expect(pagesOf(log)).toEqual(['2', '3']);
+    expect(log).toContain('3201 films');
+  });
+
+  it('passes a file on by reference, and keeps a report of what came of it', async () => {
+    const [fetched] = await tasksOf(1, 'fetch');
+    const file = await fetched?.get<FileRef>('output');
+    expect(await file?.json()).toHaveLength(3201);
+    const [loaded] = await tasksOf(1, 'load');
+    expect((await loaded?.get<{ file: FileRef }>('input'))?.file.digest).toBe(file?.digest);
+    const [compared] = await tasksOf(1, 'compare');
+    const { elements, text } = parseReport((await compared?.loadReport('payback')) as Uint8Array);
+    expect(elements.filter(({ tagName }) => tagName === 'rect')).toHaveLength(GENRES.length);
+    expect(text).toContain('Thriller/Suspense');
   });
 
   it('has each hit as an attempt of its own run, which shares the content', async () => {
-    for (const [step, count] of Object.entries({ load: 1, split: 1, fit: 7, compare: 1 })) {
+    for (const [step, count] of Object.entries({ fetch: 1, load: 1, split: 1, fit: 7, compare: 1 })) {
       const [hits, ran] = [await tasksOf(0, step), await tasksOf(1, step)];
       expect(hits.length).toBe(count);
       const keysOf = (tasks: TaskDataStore[]) => tasks.map((task) => [task.taskId, task.info('output').key]);
