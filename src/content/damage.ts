@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { StowageError } from '../errors.ts';
 import { damagedMarkOf } from '../format/content-names.ts';
+import type { ContentAddress } from '../format/stored-content.ts';
 import type { DataStoreStorage } from '../storage/contract.ts';
 
 /** A message of the channel `stowage:damaged`. */
@@ -39,6 +40,19 @@ export function damagedObject(object: string, reason: string, details: { pack?: 
   return new StowageError('CONTENT_DAMAGED', `${object} is damaged: ${reason}`, {
     details: { object, reason, ...details },
   });
+}
+
+/** A record tells of its content what no copy of that says. Nothing is marked: it may be the record that is wrong. */
+export function notAsRecorded({ key, copy, bytes, root }: ContentAddress, instead: string): StowageError {
+  const told = [
+    ...(bytes === undefined ? [] : [`${bytes} bytes`]),
+    ...(root === undefined ? [] : [`the root ${root}`]),
+  ];
+  return new StowageError(
+    'RECORD_DAMAGED',
+    `A record says that content ${key} has ${told.join(' and ')}, but ${instead}. Load it by its key alone, and restore the record from a copy of the store.`,
+    { details: { key, copy, bytes, root } },
+  );
 }
 
 /** An object which a record or a copy names is not there. */

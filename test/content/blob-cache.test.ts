@@ -162,7 +162,7 @@ describe('a blob cache', () => {
     store.setBlobCache(await MemoryCache.open());
     const address = blobs[0] as SavedBlob;
     await store.reader.load(address);
-    expect(await codeOf(store.reader.load({ ...address, bytes: 19_999 }))).toBe('CONTENT_DAMAGED');
+    expect(await codeOf(store.reader.load({ ...address, bytes: 19_999 }))).toBe('RECORD_DAMAGED');
     expectSameBytes(await store.reader.load(address), contentOf(20_000));
   });
 

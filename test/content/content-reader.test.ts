@@ -424,27 +424,43 @@ describe('the order of copies', () => {
 
 describe('a record that tells another length than the content has', () => {
   test.each([0, 1, 99, 101, 5000, 1e9, 2 ** 52])(
-    '%d instead of 100 bytes is damage, never other bytes',
+    '%d instead of 100 bytes is damage of the record, never other bytes',
     async (bytes) => {
       const storage = new MemoryStorage();
       const [saved] = await freshStore(storage).saveBlobs([contentOf(100)]);
       const { reader } = freshStore(storage);
       const code = await codeOf(reader.load({ ...(saved as StoredContent), bytes }));
-      expect(['CONTENT_DAMAGED', 'CONTENT_TOO_LARGE']).toContain(code);
+      expect(code).toBe('RECORD_DAMAGED');
       await expectLoads(storage, { key: saved?.key as string }, contentOf(100));
     },
   );
 
-  test('of a chunked content or a plain object too', async () => {
+  test('of a chunked content or a plain object too; nothing is read of it, or marked', async () => {
     const storage = new MemoryStorage();
     const content = contentOf(300_000);
     const [saved] = await freshStore(storage).saveBlobs([content]);
     const [plain] = await freshStore(storage).saveData([{ name: 'x', data: contentOf(500) }]);
+    const observed = new ObservedStorage(storage);
     for (const bytes of [10, 299_999, 300_001]) {
-      const { reader } = freshStore(storage);
-      expect(await codeOf(reader.load({ ...(saved as StoredContent), bytes }))).toBe('CONTENT_DAMAGED');
-      expect(await codeOf(reader.load({ ...(plain as StoredContent), bytes }))).toBe('CONTENT_DAMAGED');
+      for (const address of [saved, plain] as StoredContent[]) {
+        const { reader } = freshStore(observed);
+        expect(await codeOf(reader.load({ ...address, bytes }))).toBe('RECORD_DAMAGED');
+        expect(await codeOf(reader.stream({ ...address, bytes }).next())).toBe('RECORD_DAMAGED');
+      }
     }
+    expect(observed.calls.filter((call) => /packs|plain\/|damaged/.test(call))).toEqual([]);
+  });
+
+  test('or another root: the copy is read, and is not marked where it is what its key says', async () => {
+    const storage = new MemoryStorage();
+    const content = contentOf(300_000);
+    const [saved] = await freshStore(storage).saveBlobs([content]);
+    const address = { ...(saved as StoredContent), root: digestHex(content) };
+    for (const range of [undefined, { offset: 5, length: 10 }]) {
+      const { reader } = freshStore(storage);
+      expect(await codeOf(reader.stream(address, { range }).next())).toBe('RECORD_DAMAGED');
+    }
+    expect((await namesOf(storage)).filter((name) => name.endsWith('.damaged'))).toEqual([]);
   });
 });
 

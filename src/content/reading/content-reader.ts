@@ -25,6 +25,14 @@ import {
 } from './copy-reader.ts';
 import { type OwnAddress, readOwnValues } from './own-reader.ts';
 
+/** After these another copy may serve. */
+const FAULTS_OF_A_COPY = [
+  'CONTENT_DAMAGED',
+  'CONTENT_NOT_FOUND',
+  'UNSUPPORTED_FORMAT',
+  'RECORD_DAMAGED',
+] as const;
+
 /** So many damaged objects a process remembers, beside their marks. */
 const FOUND_DAMAGED = 10_000;
 
@@ -234,7 +242,7 @@ export class ContentReader {
         if (whole && whole.digestHex() !== address.key) throw damagedObject(name, OTHER_CONTENT);
         return;
       } catch (error) {
-        if (!isStowageError(error, 'CONTENT_DAMAGED', 'CONTENT_NOT_FOUND', 'UNSUPPORTED_FORMAT')) throw error;
+        if (!isStowageError(error, ...FAULTS_OF_A_COPY)) throw error;
         const isMarked = candidates.isMarked(name);
         // Bytes may have been changed on their way: a mark stays, so that only what is damaged twice, in the same place, gets one.
         const isNew = !doubts.has(error.message) && doubts.size < MAX_DOUBTS;
@@ -365,7 +373,7 @@ function unreadable(address: ContentAddress, failure: StowageError | undefined):
       { details: { key, copy } },
     );
   }
-  if (failure.code === 'UNSUPPORTED_FORMAT') return failure;
+  if (failure.code === 'UNSUPPORTED_FORMAT' || failure.code === 'RECORD_DAMAGED') return failure;
   return new StowageError(
     'CONTENT_DAMAGED',
     `Every copy of content ${key} in the store is damaged or incomplete (${failure.message}). Save the same content again to mend it, or restore it from a copy of the store.`,

@@ -7,7 +7,7 @@ import { decodeLocator, type Locator } from '../../format/locator.ts';
 import { type ChunkColumns, decodeManifest, type Manifest, type PackEntry } from '../../format/manifest.ts';
 import { type ContentAddress, placeMember, type StoredContent } from '../../format/stored-content.ts';
 import type { CallOptions, DataStoreStorage, StoredObject } from '../../storage/contract.ts';
-import { damagedObject, objectGone, reasonOf } from '../damage.ts';
+import { damagedObject, notAsRecorded, objectGone, reasonOf } from '../damage.ts';
 import type { Assembly } from './assembly.ts';
 import { readChunks, readColumns } from './chunk-reader.ts';
 import type { Stretch } from './chunk-windows.ts';
@@ -45,7 +45,7 @@ export interface ReadableCopy {
 /**
  * Opens one copy of a content.
  *
- * @throws StowageError `CONTENT_DAMAGED`, `CONTENT_NOT_FOUND`
+ * @throws StowageError `CONTENT_DAMAGED`, `CONTENT_NOT_FOUND`; `RECORD_DAMAGED` where it is not what `address` says beside the key
  */
 export async function openToRead(
   storage: DataStoreStorage,
@@ -58,10 +58,12 @@ export async function openToRead(
   if (opened.kind === 'blob') {
     const { bytes } = opened;
     if (digestHex(bytes) !== address.key) throw damagedObject(name, OTHER_CONTENT);
+    ensureLength(address, bytes.length);
     return { bytes: bytes.length, isProven: true, read: (stretch) => partOf(bytes, stretch) };
   }
   if (opened.kind === 'locator') {
     const { locator } = opened;
+    ensureLength(address, locator.bytes);
     return {
       bytes: locator.bytes,
       isProven: false,
@@ -69,14 +71,22 @@ export async function openToRead(
     };
   }
   const { manifest } = opened;
-  const fits =
-    (address.root ?? manifest.root) === manifest.root && (address.bytes ?? manifest.bytes) === manifest.bytes;
-  if (!fits) throw damagedObject(name, 'it describes another content');
+  ensureLength(address, manifest.bytes);
+  if ((address.root ?? manifest.root) !== manifest.root) {
+    // No longer than the record says: reading it whole tells which of the two is wrong.
+    await verifyCopy(storage, name, options);
+    throw notAsRecorded(address, `a copy that is whole has the root ${manifest.root}`);
+  }
   return {
     bytes: manifest.bytes,
     isProven: address.root !== undefined,
     read: (stretch, calling, assembly) => readChunks(storage, name, manifest, stretch, calling, assembly),
   };
+}
+
+/** Before anything of it is read: a row of few bytes asks for no more. */
+function ensureLength(address: ContentAddress, bytes: number): void {
+  if ((address.bytes ?? bytes) !== bytes) throw notAsRecorded(address, `its copy has ${bytes} bytes`);
 }
 
 async function* partOf(bytes: Uint8Array, { start, end }: Stretch): AsyncGenerator<Uint8Array> {

@@ -22,6 +22,8 @@ export interface Wanted {
   /** Length of the content in bytes; `undefined` where only the key is known, which costs a GET more for a small one. */
   bytes: number | undefined;
   folder: CopyFolder;
+  /** The length is what a record tells, which may be wrong: a copy of another length is no hit, and is not marked. Default `false`. */
+  isTold?: boolean;
   /** Only a plain object will do. Default `false`. */
   plain?: boolean;
   /** It was looked for just now, and was not there: only what this process has seen since counts. Default `false`. */
@@ -70,7 +72,7 @@ export class CopyFinder {
       const whole =
         content.bytes === undefined
           ? await this.#findByKey(content.key, state, options)
-          : await this.find({ ...content, folder: folderOf(content) }, state, options);
+          : await this.find({ ...content, folder: folderOf(content), isTold: true }, state, options);
       return whole?.stored;
     });
   }
@@ -223,11 +225,9 @@ export class CopyFinder {
       const object = await storage.get(copy.name, { signal: options.signal, range });
       if (!object) return undefined;
       const { kind, rawBytes, storedBytes } = readEnvelopeHeader(object.body);
-      const fits =
-        kind === 'blob' &&
-        rawBytes === (contentBytes ?? rawBytes) &&
-        storedBytes + ENVELOPE_HEADER_BYTES === object.bytes;
-      if (!fits) throw misfit(copy.name);
+      const isWhole = kind === 'blob' && storedBytes + ENVELOPE_HEADER_BYTES === object.bytes;
+      if (!isWhole) throw misfit(copy.name);
+      if (rawBytes !== (contentBytes ?? rawBytes)) return otherLength(copy.name, wanted);
       contentBytes = rawBytes;
     }
     const { key, name, bytes } = copy;
@@ -257,7 +257,7 @@ export class CopyFinder {
     const place = this.#place;
     const whole = await place.reader.describeCopy(copy.name, options);
     if (!whole) return undefined;
-    if (whole.stored.bytes !== (wanted.bytes ?? whole.stored.bytes)) throw misfit(copy.name);
+    if (whole.stored.bytes !== (wanted.bytes ?? whole.stored.bytes)) return otherLength(copy.name, wanted);
     if (!(await this.#packs.holdCopy(whole.packs, state, options))) return undefined;
     if (whole.plain && !(await this.#mayUseObject(whole.plain, whole.stored.bytes, state, options)))
       return undefined;
@@ -300,8 +300,13 @@ function pinsOf({ packs, plain }: WholeCopy, place: string): ContentRef[] {
   return pins;
 }
 
-function fits({ plain }: WholeCopy, wanted: Wanted): boolean {
-  return !wanted.plain || plain !== undefined;
+function fits({ stored, plain }: WholeCopy, wanted: Wanted): boolean {
+  return (!wanted.plain || plain !== undefined) && stored.bytes === (wanted.bytes ?? stored.bytes);
+}
+
+/** No hit; the fault is the copy's unless a record told the length. */
+function otherLength(name: string, { isTold }: Wanted): undefined {
+  if (!isTold) throw misfit(name);
 }
 
 function misfit(name: string): StowageError {
