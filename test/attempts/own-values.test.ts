@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
-import { DEFAULT_OWN_BYTES } from '../../src/format/own-values.ts';
+import { DEFAULT_OWN_BYTES, MAX_OWN_OBJECT_BYTES } from '../../src/format/own-values.ts';
 import { decodeVerifiedRecord } from '../../src/format/record.ts';
 import { readSessionFile } from '../../src/format/session-files.ts';
 import { copyStore } from '../../src/maintenance/copy-store.ts';
@@ -10,7 +10,7 @@ import { CountStorage } from '../../src/storage/count.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { abandonedDone, copiesIn } from '../content/storages.ts';
+import { abandonedDone, bodyOf, copiesIn } from '../content/storages.ts';
 import { errorOf, noise, objectNames, openFlow, openLocalFlow, saveTask } from '../flow/fixtures.ts';
 import { propertyRuns, test } from '../property.ts';
 
@@ -64,6 +64,21 @@ describe('20 values of 20 KiB in a bucket', () => {
       expect(await objectNames(flow.storage, 'values/')).toEqual([]);
       expect(await copiesIn(flow.storage)).toHaveLength(20);
     }
+  });
+});
+
+describe('small values of more than 16 MiB', () => {
+  it('lie in objects of no more than that, and come back', async () => {
+    const storage = bucket();
+    const flow = await openFlow({ storage });
+    const values = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`a${i}`, noise(60_000, i + 1)]));
+    await saveTask(flow, values);
+    const sizes: number[] = [];
+    for (const name of await objectNames(storage, 'values/'))
+      sizes.push((await bodyOf(storage, name)).length);
+    expect(sizes).toHaveLength(2);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(MAX_OWN_OBJECT_BYTES);
+    expect(await (await flow.getTaskDataStore('r1/fit/0')).loadArtifacts()).toEqual(values);
   });
 });
 

@@ -1,5 +1,9 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ProgressMeter, type ProgressOptions } from '../../src/async/progress.ts';
+import type { OpenTaskDataStore } from '../../src/flow/open-task-data-store.ts';
+import type { TaskDataStore } from '../../src/flow/task-data-store.ts';
+import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import type { CopyProgress, Progress } from '../../src/index.ts';
 import { copyStore } from '../../src/maintenance/copy-store.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
@@ -180,6 +184,60 @@ it('a copy of a store tells its attempts and the bytes of their content, also in
       ...{ runs: 1, runsDone: 1, attempts: 2, attemptsDone: 2 },
     });
   }
+});
+
+describe('a call that nobody listens to', () => {
+  /** Each call that tells how far it is, with what a user adds to its options. */
+  const CALLS: Record<string, (stage: Stage, options: ProgressOptions) => Promise<unknown>> = {
+    saveArtifacts: ({ task }, options) => task.saveArtifacts({ a: 1, b: noise(300_000) }, options),
+    saveArtifactStream: ({ task }, options) => task.saveArtifactStream('s', pieces(), options),
+    transferArtifacts: ({ task, elsewhere }, options) =>
+      task.transferArtifacts(elsewhere, undefined, options),
+    loadArtifacts: ({ read }, options) => read.loadArtifacts(undefined, options),
+    get: ({ read }, options) => read.get('large', options),
+    loadTyped: ({ read }, options) => read.loadTyped({}, options),
+    streamArtifact: ({ read }, options) => drain(read.streamArtifact('large', options)),
+    open: ({ read }, options) => drain(read.open('large', options)),
+    saveBlobs: ({ flow }, options) => flow.caStore.saveBlobs([noise(300_000, 3)], options),
+    saveData: ({ flow }, options) => flow.caStore.saveData([{ name: 'x', data: noise(1_000) }], options),
+    loadBlobs: ({ flow, key }, options) => drain(flow.caStore.loadBlobs([key], options)),
+    streamBlob: ({ flow, key }, options) => drain(flow.caStore.streamBlob(key, options)),
+    'caStore.open': ({ flow, key }, options) => drain(flow.caStore.open(key, options)),
+    copyStore: ({ flow }, options) => copyStore({ from: flow.storage, to: new MemoryStorage(), ...options }),
+  };
+  type Stage = {
+    flow: FlowDataStore;
+    task: OpenTaskDataStore;
+    read: TaskDataStore;
+    elsewhere: TaskDataStore;
+    key: string;
+  };
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    yield noise(300_000, 2);
+  }
+  async function drain(items: AsyncIterable<unknown>): Promise<void> {
+    for await (const _ of items);
+  }
+
+  it.each(Object.keys(CALLS))('counts nothing: %s', async (name) => {
+    const flow = await openFlow();
+    const values = { large: noise(300_000), small: 1 };
+    const read = await flow.getTaskDataStore(await saveTask(flow, values));
+    const other = await openFlow();
+    const elsewhere = await other.getTaskDataStore(await saveTask(other, values));
+    const key = read.info('large').key;
+    const METHODS = ['expect', 'add', 'itemDone', 'touch', 'succeed', 'stop'] as const;
+    const counted = METHODS.map((method) => vi.spyOn(ProgressMeter.prototype, method));
+    const callsWith = async (options: ProgressOptions): Promise<number> => {
+      for (const spy of counted) spy.mockClear();
+      const task = await flow.createTaskDataStore({ runId: 'r1', stepName: 'next', taskId: '0' });
+      await (CALLS[name] as (typeof CALLS)[string])({ flow, task, read, elsewhere, key }, options);
+      await task.done();
+      return counted.reduce((sum, spy) => sum + spy.mock.calls.length, 0);
+    };
+    expect(await callsWith({})).toBe(0);
+    expect(await callsWith({ onProgress: () => {} })).toBeGreaterThan(0);
+  });
 });
 
 describe('a save whose listener throws', () => {

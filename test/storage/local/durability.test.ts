@@ -13,8 +13,10 @@ import {
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { FlowDataStore } from '../../../src/flow-data-store.ts';
 import type { LocalSystem } from '../../../src/storage/local/system.ts';
 import { LocalStorage } from '../../../src/storage/local.ts';
+import { noise } from '../../flow/fixtures.ts';
 import { propertyRuns, test } from '../../property.ts';
 import { scratchFolder } from '../scratch.ts';
 
@@ -173,6 +175,23 @@ describe.each([
     one.log.length = 0;
     await storage.persist(['b/deferred', 'b/large', 'c/found'], { durability: 'barrier' });
     expect(one.log).toEqual([]);
+  });
+
+  it('of 20 contents that are known are those of the records alone', async () => {
+    const one = disk(inPool);
+    const flow = await FlowDataStore.open({ flowName: 'F', storage: await open(one) });
+    const values = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`a${i}`, noise(20_480, i)]));
+    const save = async (taskId: string): Promise<Record<string, number>> => {
+      one.log.length = 0;
+      await flow.task({ runId: 'r1', stepName: 's', taskId }, (task) => task.saveArtifacts(values));
+      const synced = one.log.filter((entry) => !entry.startsWith('link '));
+      const files = synced.filter((entry) => entry === 'file').length;
+      return { files, ofData: synced.filter((entry) => entry.startsWith('data')).length };
+    };
+    expect((await save('new')).files).toBeGreaterThan(20);
+    // attempt.json, pins, metadata.json and DONE.
+    expect(await save('known')).toEqual({ files: 4, ofData: 0 });
+    await flow.close();
   });
 
   it.each<[string, (root: string) => void]>([
