@@ -3,13 +3,13 @@ import { LimitStorage } from '../../src/storage/limit.ts';
 import { RetryStorage } from '../../src/storage/retry.ts';
 import { describeStorage } from '../../src/testing/index.ts';
 import { type AzurePlace, useAzurite } from '../servers/azure-containers.ts';
-import { OF_THOUSANDS, runnerWithout } from './conformance-runner.ts';
+import { OF_THOUSANDS, PATIENT, runnerWithout } from './conformance-runner.ts';
 
 const azurite = useAzurite();
 let place: Promise<AzurePlace> | undefined;
 const open = async (prefix = ''): Promise<AzureStorage> => {
   place ??= azurite.newPlace();
-  return AzureStorage.open({ ...(await place), prefix });
+  return AzureStorage.open({ ...(await place), ...PATIENT, prefix });
 };
 
 describeStorage(runnerWithout(), 'azure', () => open());

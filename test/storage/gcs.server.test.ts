@@ -3,13 +3,13 @@ import { LimitStorage } from '../../src/storage/limit.ts';
 import { RetryStorage } from '../../src/storage/retry.ts';
 import { describeStorage } from '../../src/testing/index.ts';
 import { describeOnFakeGcs, type GcsPlace } from '../servers/gcs-buckets.ts';
-import { OF_THOUSANDS, runnerWithout } from './conformance-runner.ts';
+import { OF_THOUSANDS, PATIENT, runnerWithout } from './conformance-runner.ts';
 
 describeOnFakeGcs('the promises of every storage', (server) => {
   let place: Promise<GcsPlace> | undefined;
   const open = async (options: { prefix?: string; partBytes?: number } = {}): Promise<GcsStorage> => {
     place ??= server.newPlace();
-    return GcsStorage.open({ ...(await place), apiEndpoint: server.url(), ...options });
+    return GcsStorage.open({ ...(await place), ...PATIENT, apiEndpoint: server.url(), ...options });
   };
 
   describeStorage(runnerWithout(), 'gcs', () => open());

@@ -46,7 +46,7 @@ beforeAll(async () => {
     const storage = storageOptions ? await openStorage(address, storageOptions) : address;
     const flow = await FlowDataStore.open({ flowName: FLOW, storage });
     await flow.caStore.saveBlobs([new Uint8Array(1)]); // makes the store
-    const deeds = runCrowd(worker, flow, settings, SECONDS * 1000);
+    const deeds = runCrowd(worker, flow, settings, SECONDS * 1000, ALWAYS);
     deeds.catch(() => {}); // the test of it tells
     crowded.set(where, { flow, deeds });
   };

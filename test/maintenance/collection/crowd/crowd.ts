@@ -42,7 +42,7 @@ export async function bundleWorker(folder: string): Promise<string> {
 
 /**
  * Lets writers, a reader and two collectors work on one store, each a process of its own that is killed at any moment and started again,
- * while old runs are given up. All are killed at the end.
+ * while old runs are given up. All are killed at the end, which is not before each of `deedsToSee` was done, however busy the machine is.
  *
  * @returns what they did
  * @throws Error with the failure of the first process that found something wrong
@@ -52,6 +52,7 @@ export async function runCrowd(
   user: FlowDataStore,
   settings: CrowdSettings,
   forMs: number,
+  deedsToSee: readonly string[],
 ): Promise<Deeds> {
   const deeds: Deeds = new Map();
   const count = (did: string, times = 1): void => {
@@ -74,8 +75,10 @@ export async function runCrowd(
   const members = ROLES.map(start);
   const endMs = performance.now() + forMs;
   try {
-    for (let turn = 0; performance.now() < endMs && failures.length === 0; turn++) {
-      await sleep(Math.min(KILL_EVERY_MS, Math.max(0, endMs - performance.now())));
+    const isOver = (): boolean => performance.now() >= endMs && deedsToSee.every((deed) => deeds.has(deed));
+    for (let turn = 0; !isOver() && failures.length === 0; turn++) {
+      const leftMs = endMs - performance.now();
+      await sleep(leftMs > 0 ? Math.min(KILL_EVERY_MS, leftMs) : KILL_EVERY_MS);
       count('given up', await giveUpOldRuns(user, settings));
       const index = turn % members.length;
       const member = members[index] as Member;
