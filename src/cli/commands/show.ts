@@ -1,6 +1,8 @@
 import { printable } from '../../codec/printable-text.ts';
 import { shell } from '../../codec/shell-command.ts';
+import type { TaskPath } from '../../format/pathspec.ts';
 import type { AttemptSummary } from '../../views/attempts.ts';
+import type { FrameView } from '../../views/data-frames.ts';
 import type { RunPath, TaskOrAttemptPath } from '../../views/paths.ts';
 import { formatStorePath } from '../../views/paths.ts';
 import type { RunTree } from '../../views/run-tree.ts';
@@ -139,12 +141,14 @@ async function showTask(
   const records = await readPartialRecords(store, listed.path, chosen.attempt);
   const { readReportsOf } = await import('../../views/reports.ts');
   const reports = await readReportsOf(store, listed.path, detail);
+  const frames = await framesOf(store, listed.path, chosen);
   if (json) {
     const { traces, checkpoints } = records;
     return output.json({
       ...pathOf(listed),
       attempt: chosen.attempt,
       attempts,
+      frames,
       logs,
       reports,
       traces,
@@ -166,12 +170,29 @@ async function showTask(
   const { printAttempt } = await import('../show/attempt-report.ts');
   await printAttempt(output, {
     attempt: chosen,
+    frames,
     logs,
     reports,
     records,
     isOneOfSeveral: attempts.length > 1,
     withStacks: stack,
   });
+}
+
+/** The data frames of an attempt, whose content is there to be read. */
+async function framesOf(store: OpenStore, path: TaskPath, shown: AttemptSummary): Promise<FrameView[]> {
+  const { attempt, status, artifacts, purged } = shown;
+  if (purged || (status !== 'done' && status !== 'failed')) return [];
+  if (!artifacts.some(({ type }) => type === 'DataFrameRef')) return [];
+  const { readFrames } = await import('../../views/data-frames.ts');
+  const { flow, run, step, task } = path;
+  const { signal } = store;
+  const dataStore = await (await store.flow(flow)).getTaskDataStore(`${run}/${step}/${task}`, {
+    attempt,
+    allowNotDone: true,
+    signal,
+  });
+  return readFrames(store, dataStore, artifacts);
 }
 
 /** The reason of an attempt's end, or, while it is open, whose it is. */

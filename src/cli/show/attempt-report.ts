@@ -1,6 +1,9 @@
 import type { LogName } from '../../format/log-names.ts';
 import type { RecordedError } from '../../format/session-files.ts';
+import { listed } from '../../options/suggestions.ts';
+import { typeText } from '../../parquet/frame-columns.ts';
 import type { AttemptSummary } from '../../views/attempts.ts';
+import type { FrameView } from '../../views/data-frames.ts';
 import type { PartialRecordsView } from '../../views/partial-records.ts';
 import type { ReportView } from '../../views/reports.ts';
 import { ARTIFACT_COLUMNS, ageCell, artifactRow, errorLine } from '../ui/cells.ts';
@@ -36,6 +39,7 @@ const CHECKPOINT_COLUMNS: readonly Column[] = [
 /** The parts of an attempt's report. */
 export interface AttemptReport {
   attempt: AttemptSummary;
+  frames: readonly FrameView[];
   logs: readonly (LogName & { bytes: number })[];
   reports: readonly ReportView[];
   records: PartialRecordsView;
@@ -47,7 +51,7 @@ export interface AttemptReport {
 
 /** Prints all that is known of an attempt. */
 export async function printAttempt(output: Output, report: AttemptReport): Promise<void> {
-  const { logs, reports, records, isOneOfSeveral, withStacks } = report;
+  const { frames, logs, reports, records, isOneOfSeveral, withStacks } = report;
   const { attempt, error, erased, metadata = {}, readFrom = [], artifacts } = report.attempt;
   const section = (title: string): Promise<void> =>
     output.section(isOneOfSeveral ? `${title} of attempt ${attempt}` : title);
@@ -69,6 +73,8 @@ export async function printAttempt(output: Output, report: AttemptReport): Promi
     await section('Artifacts');
     await output.table(ARTIFACT_COLUMNS, artifacts.map(artifactRow));
   }
+  if (frames.length > 0) await section('Data frames');
+  for (const frame of frames) await output.text(frameLine(frame));
   if (reports.length > 0) {
     await section('Reports');
     await output.table(
@@ -109,6 +115,14 @@ export async function printAttempt(output: Output, report: AttemptReport): Promi
   }
   if (unread > 0)
     await output.line(output.paint('dim', `${countOf(unread, 'record')} more of traces and checkpoints`));
+}
+
+/** `scores: 10,000 rows of id int64, auc float64` */
+function frameLine({ artifact, uri, rows = 0, columns = [], failure }: FrameView): string {
+  if (uri !== undefined) return `${artifact}: at ${uri}, which is not read here`;
+  if (failure) return `${artifact}: ${failure.message}`;
+  const shown = columns.map((column) => `${column.name} ${typeText(column)}`);
+  return `${artifact}: ${rows.toLocaleString('en')} ${rows === 1 ? 'row' : 'rows'} of ${listed(shown)}`;
 }
 
 /** An error with its causes and members: the lines of its message whole, those of its stack if they are wanted. */
