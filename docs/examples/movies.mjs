@@ -7,8 +7,8 @@
  * Each step is a cached task. In the repository, start it by `npm run demo`, or `node docs/examples/movies.mjs <store>`, and start it twice: the
  * second run finds every result, runs nothing, and stores no content. Then change the body of a function, and start it again: that
  * step runs, and those whose inputs are other ones now. Steps behind one that comes to what it came to before do not.
- * The network breaks off in the middle of `fetch`: its next try goes on from there. The file that it saves is passed on by reference, and what the
- * films bring in is drawn into a report, which a browser opens.
+ * The network breaks off in the middle of `fetch`: its next try goes on from there. The file that it saves is passed on by reference, as are data frames
+ * to `fit`, which reads two of their columns. What the films bring in is drawn into a report, which a browser opens.
  */
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -22,8 +22,7 @@ import { drawChart, measureStore, printRun } from './movies-report.mjs';
  * @typedef {import('stowage').FileRef} FileRef
  * @typedef {{ title: string, genre: string | undefined, released: Date, budget: number, gross: number,
  *   rating: number }} Film `NaN` where the source has no number.
- * @typedef {{ title: string[], released: Date[], budget: Float64Array, gross: Float64Array }} Films
- *   Columns of equal length.
+ * @typedef {import('stowage').DataFrameRef} DataFrameRef
  * @typedef {{ genre: string, films: number, slope: number, intercept: number, r2: number, payback: number,
  *   between: number[], surprise: { title: string, released: Date, factor: number } }} Model
  */
@@ -149,8 +148,14 @@ async function loadFilms({ file }) {
   return rows.map(toFilm);
 }
 
-/** Columns for each genre that has enough films. @param {Film[]} films @returns {Map<string, Films>} */
-function splitByGenre(films) {
+/**
+ * A data frame for each genre that has enough films.
+ *
+ * @param {Film[]} films
+ * @param {Context} ctx
+ * @returns {Promise<Map<string, DataFrameRef>>}
+ */
+async function splitByGenre(films, { frames }) {
   const { minFilms, minBudget } = parameters;
   /** @type {Map<string, Film[]>} */
   const byGenre = new Map();
@@ -160,23 +165,35 @@ function splitByGenre(films) {
     if (genre && isUseful) byGenre.set(genre, [...(byGenre.get(genre) ?? []), film]);
   }
   const kept = [...byGenre].filter(([, those]) => those.length >= minFilms);
-  return new Map(kept.map(([genre, those]) => [genre, toColumns(those)]));
+  /** @type {Map<string, DataFrameRef>} */
+  const byName = new Map();
+  for (const [genre, those] of kept) byName.set(genre, await frames.fromColumns(toColumns(those)));
+  return byName;
 }
 
 /**
- * Gross by budget, both as powers of ten, by linear regression; and what a dollar brought in, with how sure that is.
+ * Gross by budget, both as powers of ten, by linear regression; and what a dollar brought in, with how sure that is. Two of six columns are read, and of the
+ * film that most beat its model a row.
  *
- * @param {{ genre: string, films: Films }} input
+ * @param {{ genre: string, films: DataFrameRef }} input
  * @param {Context} ctx
- * @returns {{ model: Model, residuals: Float64Array }}
+ * @returns {Promise<{ model: Model, residuals: Float64Array }>}
  */
-function fitModel({ genre, films }, { log }) {
-  const points = Array.from(films.budget, (budget, i) => [Math.log10(budget), Math.log10(films.gross[i])]);
+async function fitModel({ genre, films }, { log }) {
+  const { budget, gross } = /** @type {Record<string, Float64Array>} */ (
+    await films.columns({ columns: ['budget', 'gross'] })
+  );
+  const points = Array.from(budget, (spent, i) => [Math.log10(spent), Math.log10(gross[i])]);
   const { m: slope, b: intercept } = linearRegression(points);
   const predict = linearRegressionLine({ m: slope, b: intercept });
   const residuals = Float64Array.from(points, ([x, y]) => y - predict(x));
   const best = residuals.indexOf(Math.max(...residuals));
-  const paybacks = Array.from(films.budget, (budget, i) => films.gross[i] / budget);
+  const paybacks = Array.from(budget, (spent, i) => gross[i] / spent);
+  /** @type {{ title: string, released: Date }[]} */
+  const rows = [];
+  for await (const film of films.rows({ columns: ['title', 'released'], offset: best, limit: 1 }))
+    rows.push(/** @type {any} */ (film));
+  const [film] = rows;
   log(`${genre}: gross ~ budget^${slope.toFixed(2)}`);
   const model = {
     genre,
@@ -187,8 +204,8 @@ function fitModel({ genre, films }, { log }) {
     payback: median(paybacks),
     between: quantile(resampledMedians(paybacks), [0.05, 0.95]),
     surprise: {
-      title: films.title[best],
-      released: films.released[best],
+      title: film.title,
+      released: film.released,
       factor: 10 ** residuals[best],
     },
   };
@@ -246,13 +263,15 @@ function toFilm(row) {
   };
 }
 
-/** @param {Film[]} films @returns {Films} */
+/** @param {Film[]} films */
 function toColumns(films) {
   return {
     title: films.map(({ title }) => title),
+    genre: films.map(({ genre }) => genre),
     released: films.map(({ released }) => released),
     budget: Float64Array.from(films, ({ budget }) => budget),
     gross: Float64Array.from(films, ({ gross }) => gross),
+    rating: Float64Array.from(films, ({ rating }) => rating),
   };
 }
 
@@ -281,11 +300,11 @@ async function serveFilms() {
 /** Ends the program where the libraries are missing: the demo's own, they come with the repository and not with the package. */
 async function loadStatistics() {
   try {
-    import.meta.resolve('vega-datasets');
+    for (const library of ['vega-datasets', 'hyparquet', 'hyparquet-writer']) import.meta.resolve(library);
     return await import('simple-statistics');
   } catch {
     console.error(
-      'This example needs two packages that stowage does not bring: npm install simple-statistics vega-datasets',
+      'This example needs packages that stowage does not bring: npm install simple-statistics vega-datasets hyparquet hyparquet-writer',
     );
     process.exit(1);
   }

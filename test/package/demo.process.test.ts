@@ -2,7 +2,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type FileRef, FlowDataStore, type TaskDataStore } from '../../src/index.ts';
+import { type DataFrameRef, type FileRef, FlowDataStore, type TaskDataStore } from '../../src/index.ts';
 import { readerFolder } from '../docs/reader-folder.ts';
 import { parseReport } from '../reports/parsed-report.ts';
 import { type Finished, ROOT, runNode } from './built.ts';
@@ -86,12 +86,21 @@ describe('the demo, run twice on one store', () => {
     expect(log).toContain('3201 films');
   });
 
-  it('passes a file on by reference, and keeps a report of what came of it', async () => {
+  it('passes a file and data frames on by reference, and keeps a report of what came of them', async () => {
     const [fetched] = await tasksOf(1, 'fetch');
     const file = await fetched?.get<FileRef>('output');
     expect(await file?.json()).toHaveLength(3201);
     const [loaded] = await tasksOf(1, 'load');
     expect((await loaded?.get<{ file: FileRef }>('input'))?.file.digest).toBe(file?.digest);
+    const fits = await tasksOf(1, 'fit');
+    const inputs = await Promise.all(
+      fits.map((task) => task.get<{ genre: string; films: DataFrameRef }>('input')),
+    );
+    const horror = inputs.find(({ genre }) => genre === 'Horror')?.films;
+    expect((await horror?.schema())?.map(({ name }) => name)).toEqual(
+      'title genre released budget gross rating'.split(' '),
+    );
+    expect(await horror?.rowCount()).toBeGreaterThan(100);
     const [compared] = await tasksOf(1, 'compare');
     const { elements, text } = parseReport((await compared?.loadReport('payback')) as Uint8Array);
     expect(elements.filter(({ tagName }) => tagName === 'rect')).toHaveLength(GENRES.length);
