@@ -163,6 +163,7 @@ export {
 } from './storage/open.ts';
 export { PrefixStorage } from './storage/prefix.ts';
 export { type RetryOptions, RetryStorage } from './storage/retry.ts';
+export type { CheckpointNotLoaded, Checkpoints } from './trace/checkpoints.ts';
 export type { TraceNotReplayed } from './trace/trace-records.ts';
 export type { Traced, TracedResult } from './trace/traces.ts';
 export { CACHE_DIGEST, type CacheDigest } from './values/cache-digest.ts';

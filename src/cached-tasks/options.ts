@@ -24,6 +24,7 @@ import type { Frames } from '../references/frames.ts';
 import type { Report, ReportOptions } from '../reports/report.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
+import type { Checkpoints } from '../trace/checkpoints.ts';
 import type { Traced } from '../trace/traces.ts';
 
 /**
@@ -73,6 +74,11 @@ export interface CachedTaskContext {
    * record, and no error. With mode `refresh` only tries of the same call are replayed; with `readonly` nothing is recorded or replayed.
    */
   trace<Args extends unknown[], R>(name: string, fn: (...args: Args) => R): Traced<Args, R>;
+  /**
+   * States to go on from, as those of `OpenTaskDataStore.checkpoint`. A store that fails costs the record, and no error; where nothing is
+   * recorded, as with mode `readonly`, nothing is saved or found. With mode `refresh` only those of the same call are found.
+   */
+  readonly checkpoint: Checkpoints;
 }
 
 /**

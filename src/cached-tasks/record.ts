@@ -17,7 +17,7 @@ import { checkReport } from '../reports/attempt-reports.ts';
 import { Report, type ReportOptions } from '../reports/report.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
-import { Traces } from '../trace/traces.ts';
+import { TaskRecords } from '../trace/task-records.ts';
 import type { Call, TaskDefinition } from './define.ts';
 import type { CachedResult } from './result.ts';
 import { TaskLog } from './task-log.ts';
@@ -169,8 +169,8 @@ export class AttemptRecording {
     return new Report(name, checkReport(name, options), { ensureOpen: () => {}, changed: () => {} });
   }
 
-  /** The traces of the attempt; `undefined` where there is none to record them. A store that fails costs the records of traces only. */
-  traces({ since }: { since?: number | undefined }): Traces | undefined {
+  /** Traces and checkpoints of the attempt; `undefined` where there is none to record them. A store that fails costs their records only. */
+  records({ since }: { since?: number | undefined }): TaskRecords | undefined {
     const attempt = this.#attempt;
     if (!attempt || this.#failure) return undefined;
     const signal = this.#signal;
@@ -180,7 +180,7 @@ export class AttemptRecording {
       this.#fail(error);
       return true;
     };
-    return new Traces(attempt, { signal, since, tolerates });
+    return new TaskRecords(attempt, { signal, since, tolerates });
   }
 
   /** Saves what the task's function returned. */

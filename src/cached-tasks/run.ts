@@ -13,6 +13,7 @@ import { invalidArgument, isStowageError, StowageError, thrownText } from '../er
 import type { CacheEntrySource } from '../format/cache-entry.ts';
 import { taskIdOf } from '../format/cache-names.ts';
 import { Frames } from '../references/frames.ts';
+import { Checkpoints } from '../trace/checkpoints.ts';
 import { untraced } from '../trace/untraced.ts';
 import { withinTask } from './current-task.ts';
 import type { Call, ChangedPart, TaskDefinition } from './define.ts';
@@ -159,7 +160,7 @@ async function timed<T>(
 ): Promise<{ returned: T; durationMs: number }> {
   const folder = new WorkFolder();
   const files = new RecordedFiles(recording);
-  const traces = recording.traces(replay);
+  const records = recording.records(replay);
   const context: CachedTaskContext = {
     log: (...values) => recording.log(...values),
     signal,
@@ -171,7 +172,8 @@ async function timed<T>(
     files,
     frames: new Frames(files),
     report: (name, options) => recording.report(name, options),
-    trace: (name, fn) => (traces ? traces.trace(name, fn) : untraced(name, fn)),
+    trace: (name, fn) => (records ? records.traces.trace(name, fn) : untraced(name, fn)),
+    checkpoint: records?.checkpoints ?? new Checkpoints(undefined),
   };
   const beganMs = performance.now();
   const sinceThen = (): number => Math.round(performance.now() - beganMs);

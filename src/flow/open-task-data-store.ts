@@ -16,7 +16,9 @@ import { Files } from '../references/files.ts';
 import { Frames } from '../references/frames.ts';
 import type { Report, ReportOptions } from '../reports/report.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import { type Traced, Traces } from '../trace/traces.ts';
+import type { Checkpoints } from '../trace/checkpoints.ts';
+import { TaskRecords } from '../trace/task-records.ts';
+import type { Traced } from '../trace/traces.ts';
 import { agreedArtifacts, type MergeOptions } from './merge-artifacts.ts';
 import { isTask, notTasks } from './task-brand.ts';
 import { TaskDataStore } from './task-data-store.ts';
@@ -30,7 +32,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
   readonly #attempt: OpenAttempt;
   readonly #files: Files;
   readonly #frames: Frames;
-  #traces: Traces | undefined;
+  #records: TaskRecords | undefined;
 
   static {
     refuseReading(OpenTaskDataStore.prototype);
@@ -299,8 +301,17 @@ export class OpenTaskDataStore implements AsyncDisposable {
     fn: (...args: Args) => R,
     options: CallOptions = {},
   ): Traced<Args, R> {
-    this.#traces ??= new Traces(this.#attempt);
-    return this.#traces.trace(name, fn, options);
+    return this.#recorded().traces.trace(name, fn, options);
+  }
+
+  /** States to go on from, kept for the next attempt of the task: `save` and `load`. */
+  get checkpoint(): Checkpoints {
+    return this.#recorded().checkpoints;
+  }
+
+  #recorded(): TaskRecords {
+    this.#records ??= new TaskRecords(this.#attempt);
+    return this.#records;
   }
 
   /** Notes that this attempt's results rest on those of `task`, for its provenance. */

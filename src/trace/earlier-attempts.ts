@@ -1,3 +1,5 @@
+import { SingleFlight } from '../async/single-flight.ts';
+import type { OpenAttempt } from '../attempts/open-attempt.ts';
 import { listAttempts, readDone } from '../format/attempt-files.ts';
 import { type PartialName, parsePartialName, partialPrefix } from '../format/partial-names.ts';
 import type { TaskPath } from '../format/pathspec.ts';
@@ -10,6 +12,29 @@ export interface EarlierRecords {
   checkpoints: readonly Extract<PartialName, { kind: 'checkpoint' }>[];
 }
 
+/** The records that an open attempt may go on from, listed once, when they are first asked for. */
+export class EarlierAttempts {
+  readonly #attempt: OpenAttempt;
+  readonly #since: number | undefined;
+  readonly #flights = new SingleFlight<EarlierRecords>();
+  #records: EarlierRecords | undefined;
+
+  /** @param since - the first attempt that counts. Default: any */
+  constructor(attempt: OpenAttempt, since?: number) {
+    this.#attempt = attempt;
+    this.#since = since;
+  }
+
+  async records({ signal }: CallOptions): Promise<EarlierRecords> {
+    const { path, number, context } = this.#attempt;
+    const since = this.#since;
+    const list = (flight: AbortSignal): Promise<EarlierRecords> =>
+      listEarlier(context.content.storage, path, number, { since, signal: flight });
+    this.#records ??= await this.#flights.run('earlier', list, { signal });
+    return this.#records;
+  }
+}
+
 /** So many attempts before one are looked at, from the latest on. */
 const MAX_ATTEMPTS = 100;
 const NOTHING: EarlierRecords = { traces: new Map(), checkpoints: [] };
@@ -19,10 +44,9 @@ const NOTHING: EarlierRecords = { traces: new Map(), checkpoints: [] };
  * a mark gives up. Nothing is asked for the first attempt; else a LIST, and where it shows a record another one, and a GET for each closed
  * attempt that may be done.
  *
- * @param since - the first attempt that counts. Default: any
  * @throws StowageError `RECORD_DAMAGED`, `UNSUPPORTED_FORMAT` for a DONE that cannot be read
  */
-export async function listEarlier(
+async function listEarlier(
   storage: DataStoreStorage,
   path: TaskPath,
   number: number,

@@ -1,10 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
-import { AttemptView } from '../attempts/attempt-view.ts';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
-import { isStowageError, StowageError } from '../errors.ts';
+import { isStowageError } from '../errors.ts';
 import { attemptSubject } from '../format/attempt-files.ts';
 import type { ContentRef } from '../format/content-ref.ts';
-import { referencesIn } from '../format/refs.ts';
 import {
   decodeTrace,
   ERROR_ROW,
@@ -17,6 +15,7 @@ import {
 } from '../format/trace-record.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { SerializedArtifact } from '../values/serializer.ts';
+import { GONE, rowsOf } from './recorded-rows.ts';
 
 /** A message of the channel `stowage:trace-not-replayed`: a recorded call runs again, because its record or its content is gone or damaged. */
 export interface TraceNotReplayed {
@@ -108,14 +107,6 @@ export async function replayCall(
   return undefined;
 }
 
-const GONE = [
-  'RECORD_DAMAGED',
-  'OBJECT_TOO_LARGE',
-  'CONTENT_NOT_FOUND',
-  'CONTENT_DAMAGED',
-  'PLACE_NOT_FOUND',
-] as const;
-
 async function load(
   attempt: OpenAttempt,
   earlier: number,
@@ -123,25 +114,12 @@ async function load(
   what: string,
   options: CallOptions,
 ): Promise<Replayed | undefined> {
-  const { content, registry } = attempt.context;
-  const facts = { path: attempt.path, attempt: earlier, status: 'failed' as const, purged: false };
-  const view = new AttemptView(content, registry, { ...facts, described: { table: () => table } });
+  const view = await rowsOf(attempt, earlier, table, what, options);
   if (view.names().length === 0) return undefined;
-  // What the value refers to may go into rows: it is relied on as theirs is.
-  const [missing] = await attempt.relyOnRefs(referencesIn(table.artifacts), options);
-  if (missing) throw contentGone(what, missing);
   const read = async (row: string): Promise<unknown> =>
     view.has(row) ? view.load(view.entry(row), options) : undefined;
   const output = await read(OUTPUT_ROW);
   const error = view.has(ERROR_ROW) ? { error: { thrown: await read(ERROR_ROW) } } : {};
   const refs = view.has(OUTPUT_ROW) ? view.entry(OUTPUT_ROW).refs : undefined;
   return { output, ...error, stream, refs, what };
-}
-
-function contentGone(what: string, { kind, name }: ContentRef): StowageError {
-  return new StowageError(
-    'CONTENT_NOT_FOUND',
-    `${what} refers to the ${kind} ${name}, of which nothing whole is in the store.`,
-    { details: { what, kind, name } },
-  );
 }

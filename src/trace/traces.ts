@@ -1,9 +1,9 @@
-import { SingleFlight } from '../async/single-flight.ts';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
 import { isRecoverable, StowageError } from '../errors.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import { type EarlierRecords, listEarlier } from './earlier-attempts.ts';
+import type { EarlierRecords } from './earlier-attempts.ts';
+import type { TaskMemory } from './task-memory.ts';
 import { argumentDigest, callDigest, checkTraced, equalCalls } from './trace-key.ts';
 import { type Replayed, recordCall, replayCall, type TracedCall } from './trace-records.ts';
 import { isStream, iterableCall, notStream } from './traced-call.ts';
@@ -26,14 +26,6 @@ export type Traced<Args extends unknown[], R> = (...args: Args) => TracedResult<
 /** A function of users. */
 type AnyFunction = (...args: unknown[]) => unknown;
 
-/** Settings of {@link Traces}. */
-export interface TracesOptions extends CallOptions {
-  /** The first attempt whose records are replayed. Default: any. */
-  since?: number | undefined;
-  /** Asked about what the store fails by: `true` goes on without a record. Default: the call fails. */
-  tolerates?: ((error: unknown) => boolean) | undefined;
-}
-
 /** The equal calls that a stream was made by: passed to a traced function, it counts by them. */
 const madeBy = new WeakMap<object, Promise<string>>();
 
@@ -42,18 +34,12 @@ const madeBy = new WeakMap<object, Promise<string>>();
  * apart by function and arguments; of equal ones, which are interchangeable, the recorded ones are replayed first.
  */
 export class Traces {
-  readonly #attempt: OpenAttempt;
-  readonly #options: TracesOptions;
-  readonly #flights = new SingleFlight<EarlierRecords>();
-  #earlier: EarlierRecords | undefined;
+  readonly #memory: TaskMemory;
   /** By equal calls: how many of them were replayed or recorded. */
   readonly #counts = new Map<string, number>();
-  /** The store failed, and that is tolerated: from then on functions run as if they were not traced. */
-  #isOff = false;
 
-  constructor(attempt: OpenAttempt, options: TracesOptions = {}) {
-    this.#attempt = attempt;
-    this.#options = options;
+  constructor(memory: TaskMemory) {
+    this.#memory = memory;
   }
 
   /**
@@ -68,23 +54,17 @@ export class Traces {
   ): Traced<Args, R> {
     checkTraced(name, fn);
     checkOptionNames(options, 'trace');
-    const signal = options.signal ?? this.#options.signal;
+    const signal = options.signal ?? this.#memory.signal;
     const traced = new TracedFunction(this, name, fn as AnyFunction, { signal });
     return ((...args: Args) => traced.call(args)) as unknown as Traced<Args, R>;
   }
 
   get attempt(): OpenAttempt {
-    return this.#attempt;
+    return this.#memory.attempt;
   }
 
-  /** What earlier attempts recorded. Asked for once, before the first call. */
-  async earlier({ signal }: CallOptions): Promise<EarlierRecords> {
-    const { path, number, context } = this.#attempt;
-    const { since } = this.#options;
-    const list = (flight: AbortSignal): Promise<EarlierRecords> =>
-      listEarlier(context.content.storage, path, number, { since, signal: flight });
-    this.#earlier ??= await this.#flights.run('earlier', list, { signal });
-    return this.#earlier;
+  get memory(): TaskMemory {
+    return this.#memory;
   }
 
   /** The call that is to be replayed for the next of equal ones, if there is one. */
@@ -102,18 +82,6 @@ export class Traces {
     const ordinal = this.#counts.get(equal) ?? 0;
     this.#counts.set(equal, ordinal + 1);
     return { name, call: callDigest(equal, ordinal), ordinal };
-  }
-
-  /** Goes on without a record where the store fails and that is tolerated. */
-  async tolerating<T>(work: () => Promise<T>): Promise<T | undefined> {
-    if (this.#isOff) return undefined;
-    try {
-      return await work();
-    } catch (error) {
-      if (!this.#options.tolerates?.(error)) throw error;
-      this.#isOff = true;
-      return undefined;
-    }
   }
 }
 
@@ -158,13 +126,13 @@ class TracedFunction {
   async #run(args: readonly unknown[], equalCall: Promise<string>): Promise<unknown> {
     const traces = this.#traces;
     const equal = await equalCall;
-    const earlier = await traces.tolerating(() => {
+    const earlier = await traces.memory.tolerating(() => {
       traces.attempt.ensureOpen(`call trace ${this.#name}`);
-      return traces.earlier(this.#options);
+      return traces.memory.earlier.records(this.#options);
     });
     const taken = earlier && traces.take(this.#name, equal, earlier);
     const replayed =
-      taken && (await traces.tolerating(() => replayCall(traces.attempt, ...taken, this.#options)));
+      taken && (await traces.memory.tolerating(() => replayCall(traces.attempt, ...taken, this.#options)));
     // A call whose record is of no use any more is recorded in its place.
     const place = (): TracedCall => taken?.[0] ?? traces.next(this.#name, equal);
     if (!replayed) return this.#runAndRecord(args, equal, place);
@@ -269,7 +237,9 @@ class TracedFunction {
       if (!done && (await kept.isSame(index, value))) continue;
       await iterator.return?.();
       // From now on it is as if nothing had been recorded.
-      await this.#traces.tolerating(() => recordCall(this.#traces.attempt, place(), {}, this.#options));
+      await this.#traces.memory.tolerating(() =>
+        recordCall(this.#traces.attempt, place(), {}, this.#options),
+      );
       throw diverged(this.#name, index, kept.count);
     }
     yield* this.#recorded({ [Symbol.asyncIterator]: () => iterator }, kept, place);
@@ -281,13 +251,13 @@ class TracedFunction {
     const name = this.#name;
     if ('thrown' in outcome) {
       const error = serializeThrown(name, outcome.thrown, registry);
-      await this.#traces.tolerating(() => recordCall(attempt, call, { error }, this.#options));
+      await this.#traces.memory.tolerating(() => recordCall(attempt, call, { error }, this.#options));
       return;
     }
     const loading = registry.prepareToSave([outcome.output]);
     if (loading) await loading;
     const output = registry.serialize(name, outcome.output);
-    await this.#traces.tolerating(() => recordCall(attempt, call, { output }, this.#options));
+    await this.#traces.memory.tolerating(() => recordCall(attempt, call, { output }, this.#options));
   }
 
   async #recordItems(
@@ -299,7 +269,9 @@ class TracedFunction {
     const { attempt } = this.#traces;
     const { serialized: output, stream } = kept.serialize(partial);
     const error = ending && serializeThrown(this.#name, ending.thrown, attempt.context.registry);
-    await this.#traces.tolerating(() => recordCall(attempt, call, { output, stream, error }, this.#options));
+    await this.#traces.memory.tolerating(() =>
+      recordCall(attempt, call, { output, stream, error }, this.#options),
+    );
   }
 }
 

@@ -70,7 +70,7 @@ describe('stowage show', () => {
     expect(timeless(named.stdout)).toBe(timeless(failed.stdout));
   });
 
-  it('tells the traces of an attempt: names, calls, sizes', async () => {
+  it('tells the traces and checkpoints of an attempt: names, counts, sizes', async () => {
     const folder = join(scratch, 'traced');
     const flow = await FlowDataStore.open({ flowName: 'F', storage: folder });
     const task = await flow.createTaskDataStore({ runId: 'r', stepName: 's', taskId: '0' });
@@ -84,16 +84,27 @@ describe('stowage show', () => {
       yield* ['a', 'b'];
     });
     for await (const _word of words()) break;
+    await task.checkpoint.save({ epoch: 1 });
+    await task.checkpoint.save(new Uint8Array(1_000));
     await task.fail(new Error('stopped'));
     await flow.close();
     const { stdout } = await stowage(folder, ['show', 'F/r/s/0']);
+    expect(stdout.replace(/ +/g, ' ')).toMatch(
+      /Checkpoints\nCHECKPOINT SAVED TYPE SIZE\n0 .* object \d+ B\n1 .* Uint8Array 1.0 kB\n$/,
+    );
     const [, table = ''] = stdout.split('Traces\n');
     expect(table.replace(/ +/g, ' ')).toMatch(
       /^TRACE CALLS ERRORS PARTIAL SIZE\nfetch 2 0 0 30 B\nrefuse 1 1 0 \d+ B\nwords 1 0 1 \d+ B\n/,
     );
     const shown = JSON.parse((await stowage(folder, ['show', 'F/r/s/0', '--json'])).stdout);
     expect(shown.traces[0]).toEqual({ trace: 'fetch', calls: 2, errors: 0, partial: 0, bytes: 30 });
-    expect([shown.checkpoints, shown.unread]).toEqual([[], 0]);
+    expect(shown.checkpoints[1]).toEqual({
+      checkpoint: 1,
+      savedAt: expect.stringMatching(/Z$/),
+      type: 'Uint8Array',
+      bytes: 1_000,
+    });
+    expect(shown.unread).toBe(0);
   });
 
   it('tells an error whole, and its stack where it is asked for', async () => {

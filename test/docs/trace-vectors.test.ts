@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import {
+  checkpointName,
+  checkpointSubject,
+  decodeCheckpoint,
+  encodeCheckpoint,
+} from '../../src/format/checkpoint-record.ts';
 import { decodeTrace, encodeTrace, traceName } from '../../src/format/trace-record.ts';
 import { callDigest } from '../../src/trace/trace-key.ts';
 import { openFlow } from '../flow/fixtures.ts';
@@ -16,6 +22,28 @@ interface TraceVector {
 const FILE = join(import.meta.dirname, '../../docs/format-vectors/traces.json');
 const vectors = JSON.parse(readFileSync(FILE, 'utf8')) as TraceVector[];
 const PATH = { flow: 'Train', run: 'r1', step: 'fit', task: '0' };
+
+describe('the vector of checkpoints', () => {
+  const file = join(import.meta.dirname, '../../docs/format-vectors/checkpoint.json');
+  const { name, value, record } = JSON.parse(readFileSync(file, 'utf8')) as Record<
+    'name' | 'record',
+    string
+  > & {
+    value: unknown;
+  };
+
+  it('is what the code writes and loads', async () => {
+    const subject = checkpointSubject(PATH, 0, 0);
+    expect(checkpointName(PATH, 0, 0)).toBe(name);
+    const checkpoint = decodeCheckpoint(Buffer.from(record), name, subject);
+    expect(Buffer.from(encodeCheckpoint(checkpoint, subject)).toString()).toBe(record);
+    const flow = await openFlow({ flowName: 'Train' });
+    const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
+    await (await flow.createTaskDataStore(spec)).fail(new Error('next'));
+    await flow.storage.create(name, Buffer.from(record));
+    expect(await (await flow.createTaskDataStore(spec)).checkpoint.load()).toEqual(value);
+  });
+});
 
 describe('the vectors of traces', () => {
   it.each(vectors)('$name is the record of its call', ({ equalCalls, ordinal, name, record }) => {
