@@ -79,7 +79,7 @@ export async function measureLinearity({ scratch, log, huge = false, most = Infi
   }
   return rows.map((row) => {
     const smallest = rows.find(({ kind, step }) => kind === row.kind && step === row.step);
-    return { ...row, ofSmallest: row.us.median / smallest.us.median };
+    return { ...row, ofSmallest: row.cpuUs.median / smallest.cpuUs.median };
   });
 }
 

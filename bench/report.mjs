@@ -10,6 +10,8 @@ export function toTables({
   large,
   floors,
   eventLoop,
+  files,
+  frames,
   deduplication,
   linearity,
   commands,
@@ -25,6 +27,8 @@ export function toTables({
   if (floors) tables.push({ id: 'floors', title: 'Floors', rows: floorTable(floors) });
   if (eventLoop)
     tables.push({ id: 'event-loop', title: 'Delay of the event loop', rows: eventLoopTable(eventLoop) });
+  if (files) tables.push({ id: 'files', title: 'Files and directories', rows: fileTable(files) });
+  if (frames) tables.push({ id: 'frames', title: 'Columns of Parquet files', rows: frameTable(frames) });
   if (deduplication)
     tables.push({
       id: 'deduplication',
@@ -136,6 +140,49 @@ export function eventLoopTable(rows) {
       ms(waitedP99),
       ms(idleP99),
     ]),
+  ];
+}
+
+export function fileTable(rows) {
+  return [
+    [
+      'work',
+      'cp',
+      'Stowage in a folder',
+      'times as long as cp',
+      'aws s3',
+      'Stowage on S3',
+      'times as fast as aws',
+    ],
+    ...rows.map(({ work, cp, folder, ofCp, aws, s3, ratio }) => [
+      work,
+      duration(cp),
+      duration(folder),
+      withRange(ofCp, fixed),
+      aws ? duration(aws) : '',
+      s3 ? duration(s3) : '',
+      ratio ? withRange(ratio, fixed) : '',
+    ]),
+  ];
+}
+
+export function frameTable(rows) {
+  const cells = ({ ours, theirs, ratio }) => [
+    theirs ? duration(theirs) : '',
+    duration(ours),
+    ratio ? withRange(ratio, precise) : '',
+  ];
+  return [
+    [
+      'read',
+      'pyarrow, first',
+      'Stowage, first',
+      'times as fast',
+      'pyarrow, warm',
+      'Stowage, warm',
+      'times as fast',
+    ],
+    ...rows.map(({ work, first, warm }) => [work, ...cells(first), ...cells(warm)]),
   ];
 }
 

@@ -9,6 +9,8 @@ import { compare } from './comparison.mjs';
 import { measureDeduplication } from './deduplication.mjs';
 import { describeEnvironment } from './environment.mjs';
 import { measureEventLoop } from './event-loop.mjs';
+import { compareFiles } from './files.mjs';
+import { compareFrames } from './frames.mjs';
 import { compareLarge, measureFloors } from './large.mjs';
 import { measureLinearity } from './linearity.mjs';
 import { MEASUREMENTS } from './measurements/index.mjs';
@@ -25,6 +27,8 @@ import { countOnTheWire } from './wire/index.mjs';
 const TABLES = {
   floors: measureFloors,
   'event-loop': measureEventLoop,
+  files: compareFiles,
+  frames: compareFrames,
   deduplication: measureDeduplication,
   linearity: measureLinearity,
   commands: ({ startUps, ...context }) => compareCommands({ ...context, rounds: startUps }),

@@ -3,13 +3,13 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { pythonWith } from '../python.mjs';
 
 /** Fixed versions, so that two runs of the benchmark compare. Those of cacache from 21 on need a newer Node.js. */
 const PYTHON_PACKAGES = ['joblib==1.6.0', 'diskcache==5.6.3', 'numpy'];
 const CACACHE = 'cacache@20.0.4';
 /** Below node_modules, where git, linters and test runners do not look. */
 const HOME = fileURLToPath(new URL('../../node_modules/.cache/stowage-bench/cache-peers/', import.meta.url));
-const PYTHON = join(HOME, 'venv', process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
 const SIDES = fileURLToPath(new URL('.', import.meta.url));
 
 const run = promisify(execFile);
@@ -17,11 +17,10 @@ const run = promisify(execFile);
 /** The peers that can be had here, each as how it is started for a folder; installed at the first call. */
 export async function findPeers(log) {
   const peers = {};
-  if (await installed('venv', log, PYTHON_PACKAGES, installPython)) {
-    for (const kind of ['joblib', 'diskcache']) {
-      const command = (folder) => [PYTHON, [join(SIDES, 'memo_side.py'), kind, folder]];
-      peers[PYTHON_PACKAGES.find((name) => name.startsWith(kind)).replace('==', ' ')] = command;
-    }
+  const python = await pythonWith('cache-peers/venv', PYTHON_PACKAGES, log);
+  for (const kind of python ? ['joblib', 'diskcache'] : []) {
+    const command = (folder) => [python, [join(SIDES, 'memo_side.py'), kind, folder]];
+    peers[PYTHON_PACKAGES.find((name) => name.startsWith(kind)).replace('==', ' ')] = command;
   }
   if (await installed('cacache', log, [CACACHE], installCacache)) {
     const from = join(HOME, 'cacache', 'package.json');
@@ -47,11 +46,6 @@ async function installed(name, log, packages, install) {
     log(`without ${packages.join(', ')}: ${error.stderr?.trim() || error.message}`);
     return false;
   }
-}
-
-async function installPython(folder, packages) {
-  await run('python3', ['-m', 'venv', folder]);
-  await run(PYTHON, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages]);
 }
 
 async function installCacache(folder, packages) {

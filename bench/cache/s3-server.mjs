@@ -28,6 +28,7 @@ export async function startS3(folder) {
     await sleep(50);
   }
   return {
+    endpoint: url,
     address: `s3://bench/store?endpoint=${url}&region=us-east-1`,
     env: { AWS_ACCESS_KEY_ID: KEYS.access, AWS_SECRET_ACCESS_KEY: KEYS.secret },
     stop: () => server.stdin.end(),
