@@ -12,6 +12,7 @@ import { encodeTable } from '../../src/format/description.ts';
 import { decodeVerifiedRecord, encodeRecord } from '../../src/format/record.ts';
 import { collectGarbage } from '../../src/maintenance/collection/collect-garbage.ts';
 import { copyStore } from '../../src/maintenance/copy-store.ts';
+import { FileRef } from '../../src/references/file-ref.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { SerializerRegistry } from '../../src/values/registry.ts';
@@ -62,7 +63,12 @@ async function makeStore(): Promise<MemoryStorage> {
   const storage = bucket();
   const flow = await openStore(storage);
   const [blob] = await flow.caStore.saveBlobs([noise(300_000, 6)]);
+  const [small, large] = await Promise.all([
+    flow.files.fromData('small.bin', noise(2000, 12)),
+    flow.files.fromData('large.bin', noise(300_000, 13)),
+  ]);
   await saveTask(flow, {
+    files: { small, large },
     json: { auc: 0.9 },
     base64: new Map([['a', 1]]),
     bytes: noise(100, 1),
@@ -137,13 +143,23 @@ async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   return Buffer.concat(all);
 }
 
+/** Reads the files that a value refers to; their bytes are those of their digests, or are not given. */
+async function readFiles(value: unknown): Promise<void> {
+  for (const file of Object.values(value ?? {})) {
+    if (!(file instanceof FileRef)) continue;
+    const read = await unlessTyped(() => collect(file.open()));
+    if (read) expect(digestHex(read)).toBe(file.digest);
+  }
+}
+
 /** Reads whatever a task tells; its bytes are those of its keys, or are not given. */
 async function readAll(task: TaskDataStore | undefined): Promise<void> {
   const names = (await unlessTyped(() => task?.names())) ?? [];
   for (const name of names) {
     const one = task as TaskDataStore;
     await unlessTyped(() => one.isNone(name));
-    await unlessTyped(() => one.get(name));
+    const value = await unlessTyped(() => one.get(name));
+    if (name === 'files') await readFiles(value);
     await unlessTyped(() => collect(one.streamArtifact(name, { range: { offset: 1000, length: 50 } })));
     const { inline, key, bytes } = one.info(name);
     const streamed = await unlessTyped(() => collect(one.open(name)));
