@@ -57,6 +57,7 @@ function checkAll() {
 function checkProject(name, project, store) {
   cpSync(NEWCOMER, project, { recursive: true });
   check(`${name}: a first script`, () => run(project, 'node', 'first-steps.mjs', store));
+  check(`${name}: a data frame without its libraries`, () => run(project, 'node', 'frames.mjs'));
   check(`${name}: require() from CommonJS`, () => {
     const printed = run(project, 'node', '--print', "typeof require('stowage').FlowDataStore.open");
     if (printed.trim() !== 'function') throw new Error(`printed ${printed}`);

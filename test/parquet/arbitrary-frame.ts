@@ -106,7 +106,7 @@ function nested(depth: number): fc.Arbitrary<TypedValues> {
 
 /** Columns of every type, nested ones among them, and rows of them, with nulls. */
 export const frames: fc.Arbitrary<{ spec: FrameSpec; rows: FrameRow[] }> = fc
-  .array(fc.tuple(nested(2), fc.boolean()), { minLength: 1, maxLength: 4 })
+  .array(fc.tuple(nested(2), fc.boolean()), { minLength: 1, maxLength: 3 })
   .chain((columns) => {
     const named = columns.map(([column, isRequired], index) => {
       const given = typeof column.spec === 'string' ? { type: column.spec } : column.spec;
@@ -117,7 +117,7 @@ export const frames: fc.Arbitrary<{ spec: FrameSpec; rows: FrameRow[] }> = fc
     const row = fc.record(Object.fromEntries(named.map(({ name, values }) => [name, values])), {
       noNullPrototype: true,
     });
-    return fc.array(row, { maxLength: 30 }).map((rows) => ({
+    return fc.array(row, { maxLength: 12 }).map((rows) => ({
       spec: Object.fromEntries(named.map(({ name, spec }) => [name, spec])),
       rows,
     }));
