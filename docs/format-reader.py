@@ -474,7 +474,8 @@ def extension(code, payload):
         return dict(zip(("$", "name", "value"), ("class", *items(payload, 2))))
     if code == 16:
         kind, members = items(payload, 2)
-        ensure(kind in ("file", "frame") and ("content" in members) != ("uri" in members), "a reference of another form")
+        known = kind == "directory" or kind in ("file", "frame") and ("content" in members) != ("uri" in members)
+        ensure(known, "a reference of another form")
         return {"$": "reference", "kind": kind, "members": members}
     raise Damaged(f"an unknown extension {code}")
 

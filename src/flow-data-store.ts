@@ -34,6 +34,7 @@ import { parsePathspec } from './format/pathspec.ts';
 import { type ScrubbedLog, scrubLogs } from './logs/log-scrubbing.ts';
 import { checkOptionNames } from './options/option-names.ts';
 import { checkOptions, oneOf } from './options/option-table.ts';
+import { Directories } from './references/directories.ts';
 import { StandaloneKeeper } from './references/file-keeper.ts';
 import { Files } from './references/files.ts';
 import { Frames } from './references/frames.ts';
@@ -56,6 +57,7 @@ export class FlowDataStore implements AsyncDisposable {
   readonly #writer: RunWriter;
   readonly #files: Files;
   readonly #frames: Frames;
+  readonly #directories: Directories;
 
   private constructor(
     flowName: string,
@@ -69,8 +71,10 @@ export class FlowDataStore implements AsyncDisposable {
     this.#ownsStorage = ownsStorage;
     this.#reader = new TaskOpener(flowName, context);
     this.#writer = new RunWriter(flowName, context);
-    this.#files = new Files(new StandaloneKeeper(context.content));
+    const keeper = new StandaloneKeeper(context.content);
+    this.#files = new Files(keeper);
     this.#frames = new Frames(this.#files);
+    this.#directories = new Directories(keeper);
     this.#cachedTasks = new CachedTasks(flowName, context, this.#writer, cache);
   }
 
@@ -188,6 +192,11 @@ export class FlowDataStore implements AsyncDisposable {
   /** References to data frames, for what belongs to no task, likewise. A task has frames of its own. */
   get frames(): Frames {
     return this.#frames;
+  }
+
+  /** References to directories; what is saved here is kept as {@link files} are. */
+  get directories(): Directories {
+    return this.#directories;
   }
 
   /** The results of cached tasks by their keys, for engines of one's own. */

@@ -127,8 +127,13 @@ export type { ColumnStatistics } from './parquet/frame-statistics.ts';
 export type { FrameRow } from './parquet/row-values.ts';
 export type { ScanOptions } from './parquet/scan.ts';
 export { DataFrameRef } from './references/data-frame-ref.ts';
+export type { Directories, SaveDirectoryOptions } from './references/directories.ts';
+export type { DirectoryFile } from './references/directory/directory-file.ts';
+export { DirectoryRef, type WalkOptions } from './references/directory/directory-ref.ts';
+export type { DownloadDirectoryOptions } from './references/directory/download-directory.ts';
+export type { TreeOptions } from './references/directory/walk-tree.ts';
 export type { DownloadOptions } from './references/download.ts';
-export { FileRef, type LoadFileOptions, type OpenFileOptions } from './references/file-ref.ts';
+export { FileRef } from './references/file-ref.ts';
 export type { FileReadOptions, SeenFile } from './references/file-source.ts';
 export type { FileWriter } from './references/file-writer.ts';
 export type { FileData, Files, ReferenceOptions, SaveFileOptions } from './references/files.ts';
@@ -139,7 +144,13 @@ export type {
   SaveRowsOptions,
 } from './references/frames.ts';
 export type { GivenDigest } from './references/given-digest.ts';
-export { dataFrameRef, fileRef, type ReferenceSchema } from './references/schemas.ts';
+export type { LoadFileOptions, OpenFileOptions, ReadableFile } from './references/readable-file.ts';
+export {
+  dataFrameRef,
+  directoryRef,
+  fileRef,
+  type ReferenceSchema,
+} from './references/schemas.ts';
 export type { ReportFailure } from './reports/attempt-reports.ts';
 export type { ReportImageOptions, ReportImageType } from './reports/image.ts';
 export type { Plot, PlotNumbers, PlotSeries } from './reports/plot.ts';

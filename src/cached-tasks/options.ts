@@ -19,6 +19,7 @@ import {
   wholeMilliseconds,
   wholeNumber,
 } from '../options/option-table.ts';
+import type { Directories } from '../references/directories.ts';
 import type { Files } from '../references/files.ts';
 import type { Frames } from '../references/frames.ts';
 import type { Report, ReportOptions } from '../reports/report.ts';
@@ -79,6 +80,8 @@ export interface CachedTaskContext {
    * recorded, as with mode `readonly`, nothing is saved or found. With mode `refresh` only those of the same call are found.
    */
   readonly checkpoint: Checkpoints;
+  /** References to directories, which may be part of the output; kept as files are. */
+  readonly directories: Directories;
 }
 
 /**

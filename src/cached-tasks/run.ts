@@ -12,6 +12,7 @@ import type { Lease } from '../cache/lease.ts';
 import { invalidArgument, isStowageError, StowageError, thrownText } from '../errors.ts';
 import type { CacheEntrySource } from '../format/cache-entry.ts';
 import { taskIdOf } from '../format/cache-names.ts';
+import { Directories } from '../references/directories.ts';
 import { Frames } from '../references/frames.ts';
 import { Checkpoints } from '../trace/checkpoints.ts';
 import { untraced } from '../trace/untraced.ts';
@@ -174,6 +175,7 @@ async function timed<T>(
     report: (name, options) => recording.report(name, options),
     trace: (name, fn) => (records ? records.traces.trace(name, fn) : untraced(name, fn)),
     checkpoint: records?.checkpoints ?? new Checkpoints(undefined),
+    directories: new Directories(recording.fileKeeper),
   };
   const beganMs = performance.now();
   const sinceThen = (): number => Math.round(performance.now() - beganMs);

@@ -12,6 +12,7 @@ import type { LogStreams } from '../logs/log-streams.ts';
 import type { SaveLogsOptions } from '../logs/log-writer.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import { checkOptions, PROGRESS_OPTIONS } from '../options/option-table.ts';
+import { Directories } from '../references/directories.ts';
 import { Files } from '../references/files.ts';
 import { Frames } from '../references/frames.ts';
 import type { Report, ReportOptions } from '../reports/report.ts';
@@ -33,6 +34,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
   readonly #files: Files;
   readonly #frames: Frames;
   #records: TaskRecords | undefined;
+  readonly #directories: Directories;
 
   static {
     refuseReading(OpenTaskDataStore.prototype);
@@ -47,6 +49,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
     this.#attempt = attempt;
     this.#files = new Files(attempt.fileKeeper);
     this.#frames = new Frames(this.#files);
+    this.#directories = new Directories(attempt.fileKeeper);
   }
 
   /** The flow's name. */
@@ -100,6 +103,11 @@ export class OpenTaskDataStore implements AsyncDisposable {
   /** References to data frames of this attempt, kept as {@link files} are. */
   get frames(): Frames {
     return this.#frames;
+  }
+
+  /** References to directories of this attempt; what is saved here is kept as {@link files} are. */
+  get directories(): Directories {
+    return this.#directories;
   }
 
   /**

@@ -1,32 +1,21 @@
-import { Blob, constants } from 'node:buffer';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
-import { countPieces, type ProgressOptions } from '../async/progress.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import { ContentPresence } from '../content/reading/presence.ts';
 import { digestHex } from '../digest/blake3.ts';
-import { invalidArgument, messageOf, StowageError } from '../errors.ts';
 import type { ContentKey } from '../format/content-names.ts';
 import { type ContentRef, HERE } from '../format/content-ref.ts';
 import type { JsonValue } from '../format/json-value.ts';
 import type { SessionId } from '../format/session-id.ts';
-import {
-  checkOptions,
-  type OptionTable,
-  PROGRESS_OPTIONS,
-  RANGE,
-  wholeNumber,
-} from '../options/option-table.ts';
-import type { ByteRange, CallOptions } from '../storage/contract.ts';
-import { webStream } from '../streams/web-stream.ts';
+import { checkOptions } from '../options/option-table.ts';
+import type { CallOptions } from '../storage/contract.ts';
 import { CACHE_DIGEST } from '../values/cache-digest.ts';
 import { REFERENCE, type ReferenceForm } from '../values/reference.ts';
-import { type DownloadOptions, downloadFile } from './download.ts';
-import { tooLarge } from './errors.ts';
 import type { FileReadOptions, FileSource, SeenFile } from './file-source.ts';
 import { HttpFile } from './http-file.ts';
 import { LocalFile } from './local-file.ts';
 import { plainUriOf } from './plain-uri.ts';
+import { ReadableFile } from './readable-file.ts';
 import { StorageFile } from './storage-file.ts';
 
 /** What a reference to a file says of it. */
@@ -54,30 +43,13 @@ export interface FileOrigin {
   session?: SessionId | undefined;
 }
 
-/** Options of reading a file piece by piece. */
-export interface OpenFileOptions extends FileReadOptions, ProgressOptions {}
-
-/** Options of loading a file into memory. */
-export interface LoadFileOptions extends CallOptions, ProgressOptions {
-  /** A file of more bytes is `CONTENT_TOO_LARGE`. Default: 1 GiB. */
-  maxBytes?: number | undefined;
-}
-
-const MAX_BYTES = 1024 ** 3;
-const LOAD_OPTIONS: OptionTable<LoadFileOptions> = {
-  ...PROGRESS_OPTIONS,
-  maxBytes: wholeNumber(0, constants.MAX_LENGTH),
-};
-
 /**
  * A file as a value: saved, nested in other values and passed to tasks by its digest, and read only where it is asked for. Its content lies
  * in the store (`fromLocal`, `create`), or at an address outside (`existing`, `remote`).
  */
-export class FileRef {
+export class FileRef extends ReadableFile {
   readonly kind = 'file';
-  /** The name of the file, without a folder. */
-  readonly name: string;
-  /** Its length in bytes; `undefined` where nobody has told it yet. */
+  override readonly name: string;
   declare readonly size?: number;
   declare readonly mediaType?: string;
   /**
@@ -111,6 +83,7 @@ export class FileRef {
 
   /** @internal */
   constructor(facts: FileFacts, origin: FileOrigin) {
+    super();
     const { name, mediaType, uri, content = '', digest, seen } = facts;
     this.name = name;
     this.digest = digest ?? (uri === undefined ? content : uriDigest(uri));
@@ -118,71 +91,6 @@ export class FileRef {
     this.#facts = facts;
     this.#origin = origin;
     Object.freeze(this);
-  }
-
-  /**
-   * Reads the file, or a part of it, as a web stream, which is an async iterable too: piece by piece, verified where it lies in the store.
-   * What ends the stream early is thrown to its reader: `CONTENT_NOT_FOUND`, `CONTENT_DAMAGED`; of a file outside of the store
-   * `REFERENCE_NOT_FOUND`, `REFERENCE_CHANGED` and `REFERENCE_UNREADABLE`.
-   */
-  open(options: OpenFileOptions = {}): ReadableStream<Uint8Array> {
-    checkOptions<OpenFileOptions>(options, 'open', { ...PROGRESS_OPTIONS, range: RANGE });
-    return webStream(({ signal }) => this.#pieces({ ...options, signal }, 'open'), options);
-  }
-
-  /** Reads a part of it: `length` bytes from `offset` on, fewer where it ends before. */
-  async range(offset: number, length: number, options: LoadFileOptions = {}): Promise<Uint8Array> {
-    const range = { offset, length };
-    if (RANGE.accepts(range)) return this.#load('range', options, range);
-    throw invalidArgument(
-      `A range is ${RANGE.expects}, not { offset: ${String(offset)}, length: ${String(length)} }.`,
-    );
-  }
-
-  /**
-   * Loads it into memory.
-   *
-   * @throws StowageError `CONTENT_TOO_LARGE` beyond `maxBytes`, and as {@link open}
-   */
-  async bytes(options: LoadFileOptions = {}): Promise<Uint8Array> {
-    return this.#load('bytes', options);
-  }
-
-  /** Loads it as text in UTF-8; a byte order mark at its beginning is none of it. Throws as {@link bytes}. */
-  async text(options: LoadFileOptions = {}): Promise<string> {
-    return new TextDecoder().decode(await this.#load('text', options));
-  }
-
-  /** Loads it as JSON. Throws as {@link bytes}, and `UNDECODABLE_ARTIFACT` for what is no JSON. */
-  async json<T = unknown>(options: LoadFileOptions = {}): Promise<T> {
-    const text = new TextDecoder().decode(await this.#load('json', options));
-    try {
-      return JSON.parse(text) as T;
-    } catch (cause) {
-      throw new StowageError(
-        'UNDECODABLE_ARTIFACT',
-        `The file ${this.name} is no JSON: ${messageOf(cause)}.`,
-        {
-          details: { name: this.name },
-          cause,
-        },
-      );
-    }
-  }
-
-  /** Loads it as a `Blob` of its media type. Throws as {@link bytes}. */
-  async toBlob(options: LoadFileOptions = {}): Promise<Blob> {
-    return new Blob([await this.#load('toBlob', options)], { type: this.mediaType ?? '' });
-  }
-
-  /**
-   * Writes it to a file of this machine, whose folder is made where it is missing; to a folder, under its own name. What was there before
-   * is replaced once all has been written, and stays as it is after a failure. Resolves to the path.
-   *
-   * @throws StowageError `DOWNLOAD_FAILED`, `INVALID_ARGUMENT` where a file is there and `overwrite` is `false`, and as {@link open}
-   */
-  async download(path: string, options: DownloadOptions = {}): Promise<string> {
-    return downloadFile(this.name, path, options, (reading) => this.#pieces(reading, 'download'));
   }
 
   /** Tells whether there is a file to read: its content in the store, or something at its address. */
@@ -232,31 +140,8 @@ export class FileRef {
     return withoutUndefined({ kind, name, size, mediaType, digest, uri });
   }
 
-  async #load(call: string, options: LoadFileOptions, range?: ByteRange): Promise<Uint8Array> {
-    checkOptions<LoadFileOptions>(options, call, LOAD_OPTIONS);
-    const { maxBytes = MAX_BYTES, ...reading } = options;
-    const known = range ? Math.min(range.length, this.size ?? range.length) : this.size;
-    if (known !== undefined && known > maxBytes) throw tooLarge(this.name, known, maxBytes);
-    const pieces: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const piece of this.#pieces({ ...reading, range }, call)) {
-      pieces.push(piece);
-      bytes += piece.length;
-      if (bytes > maxBytes) throw tooLarge(this.name, undefined, maxBytes);
-    }
-    const [only] = pieces;
-    return pieces.length === 1 && only ? only : new Uint8Array(Buffer.concat(pieces, bytes));
-  }
-
-  #pieces({ range, signal, onProgress }: OpenFileOptions, call: string): AsyncGenerator<Uint8Array> {
-    const pieces = this.#read({ range, signal });
-    const { size } = this;
-    const bytes =
-      range && size !== undefined ? Math.max(0, Math.min(range.length, size - range.offset)) : size;
-    return onProgress ? countPieces(pieces, onProgress, call, bytes) : pieces;
-  }
-
-  async *#read(options: FileReadOptions): AsyncGenerator<Uint8Array> {
+  /** @internal */
+  protected override async *read(options: FileReadOptions): AsyncGenerator<Uint8Array> {
     const { content, seen } = this.#facts;
     const { store, place } = this.#origin;
     if (content === undefined) {

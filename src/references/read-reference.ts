@@ -5,6 +5,7 @@ import { type ContentRef, HERE } from '../format/content-ref.ts';
 import { isUserName } from '../storage/names.ts';
 import type { ReferenceReader } from '../values/reference.ts';
 import { DataFrameRef } from './data-frame-ref.ts';
+import { type DirectoryFacts, DirectoryRef, keysIn } from './directory/directory-ref.ts';
 import { type FileFacts, FileRef } from './file-ref.ts';
 import { isReadableUri } from './uris.ts';
 
@@ -14,16 +15,19 @@ import { isReadableUri } from './uris.ts';
  * @param refs - those of the value's row, which tell where the contents lie
  */
 export function referenceReader(store: ContentStore, refs: readonly ContentRef[] = []): ReferenceReader {
+  let places: Map<string, string> | undefined;
   return (kind, members) => {
     if (typeof members !== 'object' || members === null) throw malformed(kind, 'it has no members');
     const told = new Members(kind, members as Record<string, unknown>);
     const placeOf = (key: string): string => {
-      const ref = refs.find((one) => one.kind === 'key' && one.name === key);
-      if (ref) return ref.place;
+      places ??= new Map(refs.filter((ref) => ref.kind === 'key').map((ref) => [ref.name, ref.place]));
+      const place = places.get(key);
+      if (place !== undefined) return place;
       throw malformed(kind, `its row does not name the content ${key}`);
     };
     if (kind === 'file') return readFile(told, store, placeOf);
     if (kind === 'frame') return new DataFrameRef(readFile(told, store, placeOf));
+    if (kind === 'directory') return readDirectory(told, store, placeOf);
     throw new StowageError(
       'UNKNOWN_ENCODING',
       `The value holds a reference of the kind ${JSON.stringify(kind.slice(0, 40))}, which this release does not know; a newer one may have written it.`,
@@ -53,6 +57,20 @@ function readFile(told: Members, store: ContentStore, placeOf: (key: string) => 
   return new FileRef(facts, { store, place: place === HERE ? undefined : place });
 }
 
+function readDirectory(told: Members, store: ContentStore, placeOf: (key: string) => string): DirectoryRef {
+  const facts: DirectoryFacts = {
+    name: told.required('name', isFileName),
+    files: told.required('files', isCount),
+    size: told.required('size', isCount),
+    digest: told.optional('digest', isText),
+    entries: told.required('entries', isContentKey),
+    listing: told.required('listing', isContentKey),
+    parts: told.required('parts', isParts),
+  };
+  const places = new Map([facts.listing, ...keysIn(facts.parts)].map((key) => [key, placeOf(key)]));
+  return new DirectoryRef(facts, { store, placeOf: (key) => places.get(key) ?? HERE });
+}
+
 /** Members of a reference, of which nothing is certain. */
 class Members {
   readonly #kind: string;
@@ -79,6 +97,13 @@ class Members {
 /** The registry tells the artifact. */
 function malformed(kind: string, why: string): Error {
   return new Error(`a reference of the kind ${JSON.stringify(kind.slice(0, 40))} that is not valid: ${why}`);
+}
+
+/** Digests, ascending, each once. */
+function isParts(value: unknown): value is Uint8Array {
+  if (!(value instanceof Uint8Array) || value.length % 32 !== 0) return false;
+  const keys = keysIn(value);
+  return keys.every((key, index) => index === 0 || (keys[index - 1] as string) < key);
 }
 
 function isText(value: unknown): value is string {

@@ -1,4 +1,5 @@
 import { DataFrameRef } from './data-frame-ref.ts';
+import { DirectoryRef } from './directory/directory-ref.ts';
 import { FileRef } from './file-ref.ts';
 
 /** A Standard Schema (https://standardschema.dev) of references, which tells its JSON Schema, by which interfaces of cached tasks are told apart. */
@@ -34,6 +35,15 @@ export function dataFrameRef(): ReferenceSchema<DataFrameRef> {
     'frame',
     (value) => value instanceof DataFrameRef,
     'a DataFrameRef, as flow.frames and task.frames make them',
+  );
+}
+
+/** The schema of a {@link DirectoryRef}, as {@link fileRef} is that of a file. */
+export function directoryRef(): ReferenceSchema<DirectoryRef> {
+  return schemaOf(
+    'directory',
+    (value) => value instanceof DirectoryRef,
+    'a DirectoryRef, as flow.directories and task.directories make them',
   );
 }
 

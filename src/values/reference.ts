@@ -11,7 +11,7 @@ export interface ReferenceForm {
   /** The name that people have for it: `FileRef`. */
   readonly type: string;
   /** What makes it equal to another, and not where its content lies. */
-  readonly members: Readonly<Record<string, JsonValue>>;
+  readonly members: Readonly<Record<string, JsonValue | Uint8Array>>;
   /** The contents that it points at in its store. They stand in the `refs` of the artifact's row, with their places. */
   readonly contents: readonly ContentRef[];
 }

@@ -3,6 +3,7 @@ import vectors from '../../docs/format-vectors/references.json' with { type: 'js
 import { ContentStore } from '../../src/content/content-store.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
 import type { ContentRef } from '../../src/format/content-ref.ts';
+import { decodeListing, encodeListing, entriesDigest } from '../../src/references/directory/entries.ts';
 import { referenceReader } from '../../src/references/read-reference.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { CACHE_DIGEST, type CacheDigest } from '../../src/values/cache-digest.ts';
@@ -23,6 +24,11 @@ describe('references.json', () => {
     expect(serialized.type).toBe(vector.type);
     expect(serialized.refs).toEqual(refs);
     expect((loaded as CacheDigest)[CACHE_DIGEST]()).toBe(vector.counts);
+    if (!vector.listing) return;
+    const listing = decodeListing(Buffer.from(vector.listing), 'it');
+    expect(Buffer.from(encodeListing(listing)).toString()).toBe(vector.listing);
+    expect(digestHex(Buffer.from(vector.listing))).toBe(vector.members.listing);
+    expect(entriesDigest(listing.entries)).toBe(vector.members.entries);
   });
 
   it.each(vectors.refused)('$name is refused', ({ bytes, refs, code }) => {

@@ -1,0 +1,83 @@
+import { basename, resolve } from 'node:path';
+import { type ProgressOptions, withProgress } from '../async/progress.ts';
+import { checkRawDataPath, type RawDataPathOptions } from '../content/places/raw-data-path.ts';
+import { invalidArgument, throwIfAborted } from '../errors.ts';
+import { HERE } from '../format/content-ref.ts';
+import {
+  ANYTHING,
+  checkOptions,
+  NAMES,
+  type OptionTable,
+  PROGRESS_OPTIONS,
+} from '../options/option-table.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import { validateUserName } from '../storage/names.ts';
+import { DirectoryRef } from './directory/directory-ref.ts';
+import { saveDirectory } from './directory/save-directory.ts';
+import { type TreeOptions, walkTree } from './directory/walk-tree.ts';
+import type { FileKeeper } from './file-keeper.ts';
+import { checkGivenDigest } from './given-digest.ts';
+
+/** Options of saving a directory. */
+export interface SaveDirectoryOptions extends CallOptions, TreeOptions, RawDataPathOptions, ProgressOptions {
+  /** The name of the directory. Default: that at the end of its path. */
+  name?: string | undefined;
+  /** The digest by which it counts in cache keys. Default: that of its entries. */
+  digest?: string | undefined;
+}
+
+const OPTIONS: OptionTable<SaveDirectoryOptions> = {
+  ...PROGRESS_OPTIONS,
+  name: ANYTHING,
+  digest: ANYTHING,
+  rawDataPath: ANYTHING,
+  include: NAMES,
+  exclude: NAMES,
+  ignoreFiles: NAMES,
+};
+
+/** Makes references to directories. What is saved is kept as files are ({@link Files}). */
+export class Directories {
+  readonly #keeper: FileKeeper;
+
+  /** @internal */
+  constructor(keeper: FileKeeper) {
+    this.#keeper = keeper;
+  }
+
+  /**
+   * Saves a folder of this machine, with all that is in it and below it: small files together, large ones each, and a listing. Files that are
+   * as this process has read them before are not read again. Links within the folder are followed; empty folders are nothing.
+   *
+   * @throws StowageError `REFERENCE_NOT_FOUND`; `REFERENCE_UNREADABLE` for what is no folder, for pipes, sockets and devices in it, and for what
+   * may not be read; `REFERENCE_CHANGED` where a file is written to meanwhile; `INVALID_ARGUMENT` for links that lead out of the folder, and
+   * more than 500,000 files; `INVALID_NAME` for names that not every system holds; in a task `ATTEMPT_CLOSED`
+   */
+  async fromLocal(path: string, options: SaveDirectoryOptions = {}): Promise<DirectoryRef> {
+    checkOptions<SaveDirectoryOptions>(options, 'directories.fromLocal', OPTIONS);
+    if (typeof path !== 'string' || path === '' || path.includes('\0'))
+      throw invalidArgument('A directory is saved by its path: a text that is not empty.');
+    const { digest, signal, rawDataPath, onProgress, include, exclude, ignoreFiles } = options;
+    if (typeof digest === 'function')
+      throw invalidArgument('The digest of a directory is a text; a function makes that of a file.');
+    checkGivenDigest(digest);
+    checkRawDataPath(rawDataPath);
+    const root = resolve(path);
+    const name = validateUserName(options.name ?? basename(root), 'directory name');
+    throwIfAborted(signal);
+    const { store } = this.#keeper;
+    return withProgress(onProgress, 'directories.fromLocal', async (progress) => {
+      const found = await walkTree(root, { include, exclude, ignoreFiles }, { signal });
+      const { result, session } = await this.#keeper.keep({ signal, rawDataPath }, async (keeping) => {
+        const saved = await saveDirectory(root, found, store, keeping, progress);
+        return { result: saved, contents: saved.contents };
+      });
+      const { files, size, entries, listing, contents } = result;
+      const places = new Map(contents.map(({ key, place = HERE }) => [key, place]));
+      const others = contents.filter(({ key }) => key !== listing).map(({ key }) => key);
+      const parts = new Uint8Array(Buffer.from(others.sort().join(''), 'hex'));
+      const facts = { name, files, size, digest, entries, listing, parts };
+      return new DirectoryRef(facts, { store, session, placeOf: (key) => places.get(key) ?? HERE });
+    });
+  }
+}

@@ -1,0 +1,66 @@
+import type { Stats } from 'node:fs';
+import { BoundedMap } from '../../async/bounded-map.ts';
+import type { ContentStore } from '../../content/content-store.ts';
+import type { SoughtContent } from '../../content/writing/copy-finder.ts';
+import type { ContentKey } from '../../format/content-names.ts';
+
+/** So many files a process remembers. */
+const KNOWN_FILES = 1_000_000;
+/**
+ * A file that was written so shortly before it was read may be written to again within the same tick of its file system's clock, and look
+ * the same: nothing is remembered of it. Of systems with whole seconds or milliseconds a tick may take two seconds.
+ */
+const FINE_TICK_MS = 100;
+const COARSE_TICK_MS = 2_100;
+
+/** A folder that was saved. */
+export interface KnownFolder {
+  files: number;
+  size: number;
+  entries: string;
+  /** The listing first, then packs and large files. */
+  contents: readonly SoughtContent[];
+}
+
+/** The files that a process has read, by what the system tells of them: as long as that stays as it was, so do their bytes. */
+export class StatIndex {
+  readonly #files = new BoundedMap<string, { of: string; key: ContentKey }>(KNOWN_FILES);
+  /** The contents of folders, by all that {@link walkTree} told of them. */
+  readonly folders: BoundedMap<string, KnownFolder> = new BoundedMap(1_000);
+  /** The keys of packs, by the digest of the keys of their files. */
+  readonly packs: BoundedMap<string, ContentKey> = new BoundedMap(100_000);
+
+  /** The digest of a file that is as it was when it was read; `undefined` where it may not be. */
+  keyOf(path: string, stats: Stats): ContentKey | undefined {
+    const known = this.#files.get(path);
+    return known?.of === identityOf(stats) ? known.key : undefined;
+  }
+
+  /**
+   * False where nothing can be remembered of the file.
+   *
+   * @param readAtMs - by this machine's clock, before the file was read
+   */
+  remember(path: string, stats: Stats, key: ContentKey, readAtMs: number): boolean {
+    const { ctimeMs, mtimeMs } = stats;
+    const isFine = ctimeMs % 1 !== 0;
+    const latestMs = Math.max(ctimeMs, mtimeMs);
+    if (readAtMs - latestMs < (isFine ? FINE_TICK_MS : COARSE_TICK_MS)) return false;
+    this.#files.set(path, { of: identityOf(stats), key });
+    return true;
+  }
+}
+
+const indexes = new WeakMap<ContentStore, StatIndex>();
+
+/** The index of those who save in a store. */
+export function statIndexOf(store: ContentStore): StatIndex {
+  const known = indexes.get(store) ?? new StatIndex();
+  indexes.set(store, known);
+  return known;
+}
+
+/** The same for two looks at a file that nobody has written to between them; ctime is set by the system alone. */
+export function identityOf({ dev, ino, size, mtimeMs, ctimeMs, mode }: Stats): string {
+  return `${dev} ${ino} ${size} ${mtimeMs} ${ctimeMs} ${mode}`;
+}

@@ -1,0 +1,417 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ContentAddressedStore } from '../../../src/content-addressed-store.ts';
+import { digestHex } from '../../../src/digest/blake3.ts';
+import type { FlowDataStore } from '../../../src/flow-data-store.ts';
+import { collectGarbage } from '../../../src/maintenance/collection/collect-garbage.ts';
+import { copyStore } from '../../../src/maintenance/copy-store.ts';
+import { DirectoryRef } from '../../../src/references/directory/directory-ref.ts';
+import { checkFolded, checkPlatform } from '../../../src/references/directory/download-directory.ts';
+import { directoryRef } from '../../../src/references/schemas.ts';
+import type { DataStoreStorage } from '../../../src/storage/contract.ts';
+import { MemoryStorage } from '../../../src/storage/memory.ts';
+import { errorOf, noise, objectNames, openFlow, scratchFolder } from '../../flow/fixtures.ts';
+import { markClosed } from '../../maintenance/collection/histories.ts';
+
+const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
+const isContent = (name: string): boolean => /^(data|manifests|packs|plain)\//.test(name);
+
+/** A folder with files, by their paths. Their times are of long ago, so that a process may remember them. */
+function folderOf(files: Record<string, string | Uint8Array>): string {
+  const root = join(scratchFolder(), 'tree');
+  mkdirSync(root);
+  for (const [path, bytes] of Object.entries(files)) put(root, path, bytes);
+  return root;
+}
+
+function put(root: string, path: string, bytes: string | Uint8Array): void {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), bytes);
+}
+
+function treeIn(root: string): Record<string, string> {
+  const paths = readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+  return Object.fromEntries(
+    paths.sort().map((path) => [path.slice(root.length + 1), digestHex(readFileSync(path))]),
+  );
+}
+
+const TREE: Record<string, string | Uint8Array> = {
+  'a.txt': 'a',
+  'b/empty': '',
+  'b/large.bin': noise(700_000, 1),
+  'b/c/deep.txt': 'deep',
+  'b/same.txt': 'a',
+  'Ünïcödé/🙂.txt': 'smile',
+  'Ünïcödé/ﬀ.txt': 'ligature',
+  ...Object.fromEntries(
+    Array.from({ length: 40 }, (_, index) => [`many/${index}`, noise(90_000, index + 2)]),
+  ),
+};
+
+async function collect(storage: DataStoreStorage): Promise<void> {
+  const content = new ContentAddressedStore(storage);
+  await collectGarbage(content);
+  await content.close();
+}
+
+describe('a directory', () => {
+  it('is saved, read file by file, and written elsewhere as it was', async () => {
+    const flow = await openFlow();
+    const root = folderOf(TREE);
+    chmodSync(join(root, 'a.txt'), 0o755);
+    const directory = await flow.directories.fromLocal(root);
+    expect(directory).toMatchObject({ kind: 'directory', name: 'tree', fileCount: Object.keys(TREE).length });
+    const files = await directory.files();
+    const paths = files.map(({ path }) => path);
+    expect(paths).toEqual([...paths].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+    expect(new Set(paths)).toEqual(new Set(Object.keys(TREE)));
+    for (const file of files) {
+      const bytes = Buffer.from(TREE[file.path] as string | Uint8Array);
+      expect(Buffer.from(await file.bytes())).toEqual(bytes);
+      expect(file).toMatchObject({
+        size: bytes.length,
+        digest: digestHex(bytes),
+        executable: file.path === 'a.txt',
+      });
+      expect(Buffer.from(await file.range(1, 2))).toEqual(bytes.subarray(1, 3));
+    }
+    const target = join(scratchFolder(), 'down');
+    const told: number[] = [];
+    await directory.download(target, { onProgress: ({ itemsDone }) => told.push(itemsDone) });
+    expect(treeIn(target)).toEqual(treeIn(root));
+    expect(told.at(-1)).toBe(files.length);
+    expect(statSync(join(target, 'a.txt')).mode & 0o111).toBe(0o111);
+    expect(statSync(join(target, 'b/same.txt')).mode & 0o111).toBe(0);
+  });
+
+  it('finds a file by its path, those of a folder, and says what it has not', async () => {
+    const flow = await openFlow();
+    const directory = await flow.directories.fromLocal(folderOf(TREE));
+    expect(await (await directory.get('b/c/deep.txt')).text()).toBe('deep');
+    expect(await directory.has('b/c')).toBe(false);
+    expect(await directory.has('b/c/deep.txt')).toBe(true);
+    expect((await directory.files({ under: 'b' })).map(({ path }) => path)).toEqual([
+      'b/c/deep.txt',
+      'b/empty',
+      'b/large.bin',
+      'b/same.txt',
+    ]);
+    const error = await errorOf(directory.get('b/none'), 'REFERENCE_NOT_FOUND');
+    expect(error.message).toContain('tree/b/none');
+    await errorOf(directory.files({ under: 5 } as never), 'INVALID_ARGUMENT');
+  });
+
+  it('names its listing, packs and large files, and not each of its files', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ storage });
+    const root = folderOf(
+      Object.fromEntries(Array.from({ length: 3_000 }, (_, index) => [`${index}`, `file ${index}`])),
+    );
+    put(root, 'large', noise(300_000));
+    await flow.task(spec, async (task) =>
+      task.saveArtifacts({ tree: await task.directories.fromLocal(root) }),
+    );
+    expect((await objectNames(storage)).filter(isContent).length).toBeLessThan(10);
+    const description = (await storage.get('flows/Test/r1/fit/0/0.metadata.json'))?.body as Uint8Array;
+    const [row] = JSON.parse(Buffer.from(description).toString()).artifacts;
+    expect(row.refs).toHaveLength(3);
+    expect(row.bytes).toBeLessThan(500);
+  });
+
+  it('has a digest of its entries: paths, bytes, and whether they may be run', async () => {
+    const flow = await openFlow();
+    const digestOf = async (files: Record<string, string>, mode = 0o644): Promise<string> => {
+      const root = folderOf(files);
+      for (const path of Object.keys(files)) chmodSync(join(root, path), mode);
+      return (await flow.directories.fromLocal(root)).digest;
+    };
+    const first = await digestOf({ a: '1', b: '2' });
+    expect(await digestOf({ b: '2', a: '1' })).toBe(first);
+    const others = [
+      await digestOf({ a: '1', b: '3' }),
+      await digestOf({ a: '1', c: '2' }),
+      await digestOf({ a: '1', b: '2' }, 0o755),
+      await digestOf({ a: '1' }),
+      await digestOf({ a: '2', b: '1' }),
+      await digestOf({}),
+    ];
+    expect(new Set([first, ...others]).size).toBe(7);
+  });
+
+  it('equals one of the same files in another store, made by another process', async () => {
+    const keys = await Promise.all(
+      [1, 2].map(async () => {
+        const flow = await openFlow();
+        await flow.task(spec, async (task) =>
+          task.saveArtifacts({ tree: await task.directories.fromLocal(folderOf(TREE)) }),
+        );
+        return (await flow.getTaskDataStore('r1/fit/0')).info('tree').key;
+      }),
+    );
+    expect(keys[0]).toBe(keys[1]);
+  });
+
+  it('counts in cache keys, is a result that is hit, and has a schema', async () => {
+    const flow = await openFlow();
+    let runs = 0;
+    const task = flow.cachedTask({
+      name: 'tree',
+      version: '1',
+      input: directoryRef(),
+      output: directoryRef(),
+      run: async (directory: DirectoryRef, ctx) => {
+        runs += 1;
+        await directory.download(join(ctx.workDir, 'tree'));
+        writeFileSync(join(ctx.workDir, 'tree/new'), 'new');
+        return ctx.directories.fromLocal(join(ctx.workDir, 'tree'));
+      },
+    });
+    const made = await task(await flow.directories.fromLocal(folderOf(TREE)));
+    const again = await task.detailed(await flow.directories.fromLocal(folderOf(TREE), { name: 'other' }));
+    expect(again.hit).toBe(true);
+    expect(again.value).toBeInstanceOf(DirectoryRef);
+    expect(again.value.digest).toBe(made.digest);
+    expect(await (await again.value.get('new')).text()).toBe('new');
+    expect(runs).toBe(1);
+    await errorOf(task('x' as never), 'INPUT_INVALID');
+  });
+
+  it('lives with the artifact that refers to it, is copied, and goes with it', async () => {
+    const storage = new MemoryStorage('', { localReads: false });
+    const flow = await openFlow({ storage });
+    const root = folderOf(TREE);
+    await flow.task(spec, async (task) =>
+      task.saveArtifacts({ nested: [{ tree: await task.directories.fromLocal(root) }] }),
+    );
+    await collect(storage);
+    const load = async (from: FlowDataStore): Promise<DirectoryRef> => {
+      const [{ tree }] = await (await from.getTaskDataStore('r1/fit/0')).get<[{ tree: DirectoryRef }]>(
+        'nested',
+      );
+      return tree;
+    };
+    const target = new MemoryStorage();
+    await copyStore({ from: storage, to: target });
+    await collect(target);
+    for (const from of [flow, await openFlow({ storage: target })])
+      expect(treeIn(await (await load(from)).download(join(scratchFolder(), 'down')))).toEqual(treeIn(root));
+    const before = (await objectNames(storage)).filter(isContent);
+    await flow.task({ ...spec, taskId: '1' }, async (task) => task.saveArtifacts({ tree: await load(flow) }));
+    expect((await objectNames(storage)).filter(isContent)).toEqual(before);
+    await markClosed(storage, '0', 'DELETED');
+    await collect(storage);
+    expect((await objectNames(storage)).filter(isContent)).toEqual(before);
+    await markClosed(storage, '1', 'DELETED');
+    await collect(storage);
+    expect((await objectNames(storage)).filter(isContent)).toEqual([]);
+  });
+
+  it('outside a task is kept until its session is released', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ storage });
+    const { session } = await flow.directories.fromLocal(folderOf(TREE));
+    await collect(storage);
+    expect((await objectNames(storage)).filter(isContent)).not.toEqual([]);
+    await flow.caStore.release(session as string);
+    await collect(storage);
+    expect((await objectNames(storage)).filter(isContent)).toEqual([]);
+  });
+});
+
+describe('saving a directory again', () => {
+  it('stores nothing that it has, and after a change only what is about it', async () => {
+    const storage = new MemoryStorage();
+    const root = folderOf(TREE);
+    const flow = await openFlow({ storage });
+    const save = async (): Promise<DirectoryRef> => flow.directories.fromLocal(root);
+    const first = await save();
+    const before = (await objectNames(storage)).filter(isContent);
+    const other = await openFlow({ storage });
+    expect((await other.directories.fromLocal(root)).digest).toBe(first.digest);
+    expect((await save()).digest).toBe(first.digest);
+    expect((await objectNames(storage)).filter(isContent)).toEqual(before);
+    put(root, 'many/5', noise(90_000, 99));
+    const changed = await save();
+    expect(changed.digest).not.toBe(first.digest);
+    const names = (await objectNames(storage)).filter((name) => isContent(name) && !before.includes(name));
+    let bytes = 0;
+    for (const name of names) bytes += (await storage.head(name))?.bytes ?? 0;
+    expect(bytes).toBeLessThan(600_000);
+    expect(Buffer.from(await (await changed.get('many/5')).bytes())).toEqual(Buffer.from(noise(90_000, 99)));
+    expect(Buffer.from(await (await first.get('many/5')).bytes())).toEqual(Buffer.from(noise(90_000, 7)));
+  });
+
+  it('in one process reads no file that is as it was, and each that is not', async () => {
+    const flow = await openFlow();
+    const root = folderOf(TREE);
+    for (const path of Object.keys(TREE)) utimesSync(join(root, path), 1, 1);
+    const first = await flow.directories.fromLocal(root);
+    expect((await flow.directories.fromLocal(root)).digest).toBe(first.digest);
+    // As many bytes, and the same time of modification: only the system's own time tells.
+    writeFileSync(join(root, 'a.txt'), 'b');
+    utimesSync(join(root, 'a.txt'), 1, 1);
+    const changed = await flow.directories.fromLocal(root);
+    expect(await (await changed.get('a.txt')).text()).toBe('b');
+  });
+
+  it('writes again what the store has no more', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ storage });
+    const root = folderOf(TREE);
+    await flow.directories.fromLocal(root);
+    await storage.delete((await objectNames(storage)).filter(isContent));
+    const again = await flow.directories.fromLocal(root);
+    expect(treeIn(await again.download(join(scratchFolder(), 'down')))).toEqual(treeIn(root));
+  });
+});
+
+describe('what is taken of a folder', () => {
+  const taken = async (root: string, options: object = {}): Promise<string[]> =>
+    (await (await (await openFlow()).directories.fromLocal(root, options)).files()).map(({ path }) => path);
+
+  it('is left out by ignore files, patterns, and taken by patterns', async () => {
+    const root = folderOf({
+      '.stowageignore': '*.log\nbuild/\n',
+      '.gitignore': 'secret\n',
+      'a.log': '',
+      'a.ts': '',
+      secret: '',
+      'build/x': '',
+      'src/.stowageignore': '!keep.log\n/only-here\n',
+      'src/keep.log': '',
+      'src/other.log': '',
+      'src/only-here': '',
+      'src/deep/only-here': '',
+    });
+    const kept = [
+      '.gitignore',
+      '.stowageignore',
+      'a.ts',
+      'secret',
+      'src/.stowageignore',
+      'src/deep/only-here',
+      'src/keep.log',
+    ];
+    expect(await taken(root)).toEqual(kept);
+    expect(await taken(root, { ignoreFiles: ['.gitignore', '.stowageignore'] })).toEqual(
+      kept.filter((path) => path !== 'secret'),
+    );
+    expect(await taken(root, { exclude: ['src', '.*ignore'] })).toEqual(['a.ts', 'secret']);
+    expect(await taken(root, { include: ['*.ts', 'src/deep/'], ignoreFiles: [] })).toEqual([
+      'a.ts',
+      'src/deep/only-here',
+    ]);
+    await expect(taken(root, { include: '*.ts' })).rejects.toThrow('list of names');
+  });
+
+  it('are files that links within it lead to, and no link that leads out', async () => {
+    const root = folderOf({ 'a/x': 'x', 'b/y': 'y' });
+    symlinkSync('../a/x', join(root, 'b/link'));
+    symlinkSync('a', join(root, 'folder'));
+    expect(await taken(root)).toEqual(['a/x', 'b/link', 'b/y', 'folder/x']);
+    symlinkSync('/etc/hostname', join(root, 'out'));
+    const flow = await openFlow();
+    const error = await errorOf(flow.directories.fromLocal(root), 'INVALID_ARGUMENT');
+    expect(error.message).toContain('leads out of the folder');
+    expect(await taken(root, { exclude: ['out'] })).toHaveLength(4);
+  });
+
+  it.each([
+    ['to a folder that it lies in', '..'],
+    ['to the folder itself', '.'],
+  ])('is refused where a link leads %s', async (_where, target) => {
+    const root = folderOf({ 'a/x': 'x' });
+    symlinkSync(target, join(root, 'a/link'));
+    const flow = await openFlow();
+    await errorOf(flow.directories.fromLocal(root), 'INVALID_ARGUMENT');
+  });
+
+  it('is refused where a link leads nowhere, a folder is none or is missing, or a name is none', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ storage });
+    const root = folderOf({ a: '' });
+    symlinkSync('nowhere', join(root, 'link'));
+    await errorOf(flow.directories.fromLocal(root), 'REFERENCE_NOT_FOUND');
+    rmSync(join(root, 'link'));
+    await errorOf(flow.directories.fromLocal(join(root, 'a')), 'REFERENCE_UNREADABLE');
+    await errorOf(flow.directories.fromLocal(join(root, 'none')), 'REFERENCE_NOT_FOUND');
+    await errorOf(flow.directories.fromLocal(''), 'INVALID_ARGUMENT');
+    await errorOf(flow.directories.fromLocal('/'), 'INVALID_NAME');
+    writeFileSync(join(root, 'back\\slash'), '');
+    await errorOf(flow.directories.fromLocal(root), 'INVALID_NAME');
+    expect((await objectNames(storage)).filter(isContent)).toEqual([]);
+  });
+});
+
+describe('downloading', () => {
+  const saved = async (files: Record<string, string>): Promise<DirectoryRef> =>
+    (await openFlow()).directories.fromLocal(folderOf(files));
+
+  it('follows no link in the folder, and replaces files but folders', async () => {
+    const directory = await saved({ 'sub/x': 'x', y: 'y' });
+    const [target, outside] = [scratchFolder(), scratchFolder()];
+    symlinkSync(outside, join(target, 'sub'));
+    await errorOf(directory.download(target), 'DOWNLOAD_FAILED');
+    expect(readdirSync(outside)).toEqual([]);
+    rmSync(join(target, 'sub'));
+    writeFileSync(join(outside, 'kept'), 'kept');
+    rmSync(join(target, 'y'), { force: true });
+    symlinkSync(join(outside, 'kept'), join(target, 'y'));
+    await directory.download(target);
+    expect(readFileSync(join(outside, 'kept'), 'utf8')).toBe('kept');
+    expect(readFileSync(join(target, 'y'), 'utf8')).toBe('y');
+    await errorOf(directory.download(target, { overwrite: false }), 'INVALID_ARGUMENT');
+    rmSync(join(target, 'y'));
+    mkdirSync(join(target, 'y'));
+    await errorOf(directory.download(target), 'DOWNLOAD_FAILED');
+    expect(readdirSync(target).sort()).toEqual(['sub', 'y']);
+  });
+
+  it('is refused for names that the file system there takes for one, before anything is written', () => {
+    const entry = (path: string) => ({ path, size: 0, key: '', executable: false });
+    const check = (...paths: string[]) => checkFolded('/x', paths.map(entry));
+    for (const paths of [
+      ['a', 'A'],
+      ['a/x', 'A/y'],
+      ['é', 'e\u0301'],
+      ['d/Readme', 'd/README'],
+    ])
+      expect(() => check(...paths), paths.join()).toThrow(
+        expect.objectContaining({ code: 'DOWNLOAD_FAILED' }),
+      );
+    check('a/x', 'a/y', 'b/x', 'ab', 'a.b');
+    for (const path of ['a:b', 'aux', 'x/con.txt', 'a.', 'a ', 'a?'])
+      expect(() => checkPlatform('/x', [entry(path)], 'win32'), path).toThrow(
+        expect.objectContaining({ code: 'DOWNLOAD_FAILED' }),
+      );
+    checkPlatform('/x', [entry('auxiliary'), entry('a/b.c')], 'win32');
+    checkPlatform('/x', [entry('aux')], 'linux');
+  });
+
+  it('leaves no unfinished file after a failure', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ storage });
+    const directory = await flow.directories.fromLocal(folderOf(TREE));
+    await directory.files();
+    await storage.delete(await objectNames(storage, 'packs/'));
+    const target = join(scratchFolder(), 'down');
+    await errorOf(directory.download(target), 'CONTENT_DAMAGED');
+    for (const path of Object.keys(existsSync(target) ? treeIn(target) : {}))
+      expect(path).not.toMatch(/\.part$/);
+  });
+});
