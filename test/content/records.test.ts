@@ -57,6 +57,7 @@ const description = {
   metadata: { a: [1, null] },
   values: [{ object: ownObjectName(session, 1), bytes: 60, dropped: [content.key] }],
   readFrom: ['r/s/t'],
+  reports: [],
 };
 const done = {
   outcome: 'failed' as const,
