@@ -122,10 +122,14 @@ export type {
   PlainColumnType,
   TimeUnit,
 } from './parquet/frame-columns.ts';
-export type { FilterConditions, FilterValue, FrameFilter } from './parquet/frame-filter.ts';
-export type { ColumnStatistics } from './parquet/frame-statistics.ts';
 export type { FrameRow } from './parquet/row-values.ts';
-export type { ScanOptions } from './parquet/scan.ts';
+export type {
+  ColumnStatistics,
+  FilterConditions,
+  FilterValue,
+  FrameFilter,
+  ScanOptions,
+} from './parquet/scan-options.ts';
 export { DataFrameRef } from './references/data-frame-ref.ts';
 export type { Directories, SaveDirectoryOptions } from './references/directories.ts';
 export type { DirectoryFile } from './references/directory/directory-file.ts';

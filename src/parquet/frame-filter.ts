@@ -3,27 +3,8 @@ import { invalidArgument } from '../errors.ts';
 import type { ChunkStatistics } from './footer.ts';
 import { type FrameColumn, typeText } from './frame-columns.ts';
 import { isPlainObject } from './row-values.ts';
+import type { FilterConditions, FilterValue, FrameFilter } from './scan-options.ts';
 import type { ExactValue } from './stored-values.ts';
-
-/** What a column is compared with. Decimals are compared with text, exactly. */
-export type FilterValue = string | number | bigint | boolean | Date | null;
-
-/** What holds of the value of a column, all of it. Nothing but `eq: null` holds of null, and nothing but `ne` of NaN. */
-export interface FilterConditions {
-  readonly eq?: FilterValue | undefined;
-  readonly ne?: FilterValue | undefined;
-  readonly gt?: FilterValue | undefined;
-  readonly gte?: FilterValue | undefined;
-  readonly lt?: FilterValue | undefined;
-  readonly lte?: FilterValue | undefined;
-  /** One of these. */
-  readonly in?: readonly FilterValue[] | undefined;
-}
-
-/** Conditions by the names of columns, which hold of each row that is read; a value stands for `{ eq: value }`. */
-export interface FrameFilter {
-  readonly [column: string]: FilterValue | FilterConditions;
-}
 
 /** The conditions of one column. */
 export interface ColumnFilter {

@@ -1,16 +1,7 @@
 import type { ChunkStatistics, Footer } from './footer.ts';
 import type { FrameColumn } from './frame-columns.ts';
 import { rowGiver } from './row-values.ts';
-
-/** What the footer of a data frame tells of a column, without its values; absent where the file does not tell. */
-export interface ColumnStatistics {
-  /** How many values are null. */
-  readonly nulls?: number | undefined;
-  /** No value is less. Of long texts a part stands for the whole. */
-  readonly min?: unknown;
-  /** No value is greater. */
-  readonly max?: unknown;
-}
+import type { ColumnStatistics } from './scan-options.ts';
 
 /** Statistics of the columns that are not nested, by their names. */
 export function frameStatistics({ columns, groups }: Footer): Record<string, ColumnStatistics> {

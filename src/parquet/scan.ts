@@ -3,25 +3,12 @@ import type { CallOptions } from '../async/call-options.ts';
 import { invalidArgument } from '../errors.ts';
 import { didYouMean, listed, suggest } from '../options/suggestions.ts';
 import type { Footer, Group } from './footer.ts';
-import { type ColumnFilter, columnFilter, type FrameFilter } from './frame-filter.ts';
+import { type ColumnFilter, columnFilter } from './frame-filter.ts';
 import type { ParquetColumn } from './parquet-schema.ts';
 import { readGroup } from './read-group.ts';
 import type { Rows } from './row-groups.ts';
+import type { ScanOptions } from './scan-options.ts';
 import type { ExactValues } from './stored-values.ts';
-
-/** Which rows and columns of a data frame are read. */
-export interface ScanOptions extends CallOptions {
-  /** Default: all. Only the bytes of these are fetched, and of those that the filter names. */
-  columns?: readonly string[] | undefined;
-  /** Default: every row. Row groups whose statistics show that no row matches are not fetched. */
-  filter?: FrameFilter | undefined;
-  /** So many of the rows that match, at most. Default: all. */
-  limit?: number | undefined;
-  /** So many of the rows that match are left out first. Default 0. */
-  offset?: number | undefined;
-  /** What the values of one row group may take in memory, in bytes; more is `CONTENT_TOO_LARGE`. Default: 512 MiB. */
-  maxGroupBytes?: number | undefined;
-}
 
 const MAX_GROUP_BYTES = 512 * 1024 ** 2;
 

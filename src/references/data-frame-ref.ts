@@ -6,11 +6,12 @@ import { ANYTHING, checkOptions, NAMES, type OptionTable, wholeNumber } from '..
 import type { Footer } from '../parquet/footer.ts';
 import type { ColumnArray } from '../parquet/frame-arrays.ts';
 import type { FrameColumn } from '../parquet/frame-columns.ts';
-import type { ColumnStatistics } from '../parquet/frame-statistics.ts';
+import { parquetParts } from '../parquet/load-parts.ts';
 import type { ParquetSource } from '../parquet/parquet-source.ts';
 import type { Rows } from '../parquet/row-groups.ts';
 import type { FrameRow } from '../parquet/row-values.ts';
-import type { Scan, ScanOptions } from '../parquet/scan.ts';
+import type { Scan } from '../parquet/scan.ts';
+import type { ColumnStatistics, ScanOptions } from '../parquet/scan-options.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { type ArrowLibrary, loadArrow } from '../values/arrow-library.ts';
 import { CACHE_DIGEST, type CacheDigest } from '../values/cache-digest.ts';
@@ -172,11 +173,6 @@ export class DataFrameRef {
     this.#footer ??= await readFooter(parquetSource(this.file), { signal });
     return this.#footer;
   }
-}
-
-/** Most programs have no data frames. */
-export function parquetParts(): Promise<typeof import('../parquet/parquet-parts.ts')> {
-  return import('../parquet/parquet-parts.ts');
 }
 
 function rowsOf(

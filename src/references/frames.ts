@@ -10,10 +10,11 @@ import {
 } from '../options/option-table.ts';
 import type { FrameSpec } from '../parquet/frame-columns.ts';
 import type { FrameData } from '../parquet/given-rows.ts';
+import { parquetParts } from '../parquet/load-parts.ts';
 import type { FrameRow } from '../parquet/row-values.ts';
 import { isArrowTable } from '../values/arrow-table.ts';
 import { Refusal } from '../values/faults.ts';
-import { arrowLibrary, DataFrameRef, parquetParts, parquetSource } from './data-frame-ref.ts';
+import { arrowLibrary, DataFrameRef, parquetSource } from './data-frame-ref.ts';
 import { FileRef } from './file-ref.ts';
 import type { Files, ReferenceOptions, SaveFileOptions } from './files.ts';
 

@@ -118,8 +118,8 @@ describe.each(RECORDS)('%s', (_, bytes, decode, value, code) => {
     expect(decode(bytes)).toEqual(value);
   });
 
-  test('every flipped bit and every truncation is seen', () => {
-    // Each place of a byte, if not of each byte.
+  test('a flipped bit in any byte, and every truncation, is seen', () => {
+    // Two or three bits of each byte; all eight places in turn.
     for (let bit = 0; bit < bytes.length * 8; bit += 3) {
       throwsCode(code, () => decode(withFlippedBit(bytes, bit)), `bit ${bit}`);
     }

@@ -3,7 +3,8 @@ import type { FrameSpec } from '../../src/parquet/frame-columns.ts';
 import { givenRows } from '../../src/parquet/given-rows.ts';
 import type { ParquetSource } from '../../src/parquet/parquet-source.ts';
 import { type FrameRow, rowGiver } from '../../src/parquet/row-values.ts';
-import { planScan, type ScanOptions } from '../../src/parquet/scan.ts';
+import { planScan } from '../../src/parquet/scan.ts';
+import type { ScanOptions } from '../../src/parquet/scan-options.ts';
 import { type ParquetFormat, writeParquet } from '../../src/parquet/write-parquet.ts';
 
 /** A Parquet file in memory, and the ranges that were read of it. */

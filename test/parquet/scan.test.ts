@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isStowageError } from '../../src/errors.ts';
-import type { FilterConditions } from '../../src/parquet/frame-filter.ts';
 import type { FrameRow } from '../../src/parquet/row-values.ts';
+import type { FilterConditions } from '../../src/parquet/scan-options.ts';
 import { test } from '../property.ts';
 import { rowsOf, sourceOf, written } from './frame-fixture.ts';
 
