@@ -32,6 +32,13 @@ export const CONTENT_FAULTS: readonly StowageErrorCode[] = [
   'PLACE_NOT_OURS',
 ];
 
+/** How the bytes are read that references of a type stand for. */
+const OPENED: ReadonlyMap<string, string> = new Map([
+  ['FileRef', 'its own open()'],
+  ['DirectoryRef', 'open() of one of its files (its own get or walk)'],
+  ['DataFrameRef', 'open() of its file, or read its rows'],
+]);
+
 /** The artifacts of one attempt and their values, for everybody who reads them. */
 export class AttemptView {
   /** The store that it lies in. */
@@ -163,9 +170,13 @@ export class AttemptView {
   ensureBytes(entry: ArtifactEntry): void {
     if (isBytes(entry)) return;
     const { name, type, encoding } = entry;
+    const opened = OPENED.get(type);
+    const how = opened
+      ? `load the reference by get, and call ${opened}.`
+      : `load it by get, or read its bytes as ${encoding} wrote them by streamArtifact.`;
     throw new StowageError(
       'ARTIFACT_NOT_BYTES',
-      `Artifact ${name} of ${this.pathspec} is not bytes, but a value of type ${type}: load it by get, or read its bytes as ${encoding} wrote them by streamArtifact.`,
+      `Artifact ${name} of ${this.pathspec} is not bytes, but a value of type ${type}: ${how}`,
       { details: { ...this.#where(entry), type, encoding } },
     );
   }

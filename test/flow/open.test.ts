@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { describe, expect, expectTypeOf } from 'vitest';
 import type { TaskDataStore } from '../../src/flow/task-data-store.ts';
+import { DataFrameRef } from '../../src/references/data-frame-ref.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { cloneOf, codeOf, namesOf, ObservedStorage, withFlippedBit } from '../content/storages.ts';
@@ -181,6 +182,21 @@ describe('what cannot be opened', () => {
     const error = await errorOf(async () => task.open('value'), 'ARTIFACT_NOT_BYTES');
     expect(error.message).toContain(`a value of type ${type}: load it by get, or read its bytes as`);
     expect(error.details).toMatchObject({ artifact: 'value', type, pathspec: 'r1/fit/0/0' });
+  });
+
+  test('of a reference the error says whose bytes are meant, and how these are opened', async () => {
+    const flow = await openFlow();
+    await flow.task({ runId: 'r1', stepName: 'fit', taskId: '0' }, async (saving) => {
+      const file = await saving.files.fromData('a.txt', 'text');
+      await saving.saveArtifacts({ file, frame: new DataFrameRef(file) });
+    });
+    const task = await flow.getTaskDataStore('r1/fit/0');
+    const error = await errorOf(async () => task.open('file'), 'ARTIFACT_NOT_BYTES');
+    expect(error.message).toMatch(/of type FileRef: load the reference by get, and call its own open\(\)\.$/);
+    const frame = await errorOf(async () => task.open('frame'), 'ARTIFACT_NOT_BYTES');
+    expect(frame.message).toContain(
+      'of type DataFrameRef: load the reference by get, and call open() of its',
+    );
   });
 
   test.each([{ offset: -1, length: 5 }, { offset: 0 }, { start: 0, end: 5 }, null, 'all'])(
