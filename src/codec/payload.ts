@@ -1,7 +1,8 @@
 import { invalidArgument } from '../errors.ts';
+import type { Codec } from './codecs.ts';
 import { MAX_ELEMENT_BYTES, MIN_ELEMENT_BYTES } from './grouping.ts';
 import { groupBytes, ungroupBytes } from './kernel.ts';
-import type { Trials } from './trials.ts';
+import { SAMPLE_BYTES, type Trials } from './trials.ts';
 import {
   compressInto,
   compressorBeside,
@@ -12,8 +13,7 @@ import {
   maxFrameBytes,
 } from './zstd.ts';
 
-/** The encoding of a payload. */
-export type Codec = 'raw' | 'zstd' | 'grouped-zstd';
+export type { Codec } from './codecs.ts';
 
 /**
  * The compression of content. `auto` (the default) tries a sample of each object or chunk at zstd's level 1: raw where less than
@@ -46,7 +46,7 @@ const DEFAULT_LEVEL = 3;
 /** In chunks of 64 KiB level 3 saves about 1 % more than level 1, and takes 1.5 times as long. */
 const AUTO_LEVEL = 1;
 const SAMPLE_PIECES = 4;
-const SAMPLE_PIECE_BYTES = 1024;
+const SAMPLE_PIECE_BYTES = SAMPLE_BYTES / SAMPLE_PIECES;
 /** Up to here a trial of the whole input costs as little as one of a sample. */
 const MAX_WHOLE_TRIAL_BYTES = 16 * 1024;
 /** A frame around fewer bytes takes more than it gains. */
@@ -130,9 +130,11 @@ function planByTrial(
   if (raw.length <= MAX_WHOLE_TRIAL_BYTES) return unlessOver(MAX_AUTO_SHARE, bestOf(raw, elementBytes), raw);
 
   const sample = sampleOf(raw, Math.max(1, elementBytes));
-  if (trials?.isLikeRaw(sample)) return asItIs(raw);
-  const { codec } = unlessOver(MAX_SAMPLE_SHARE, bestOf(sample, elementBytes), sample);
-  trials?.tried(sample, codec === 'raw');
+  let codec = trials?.codecOf(sample);
+  if (codec === undefined) {
+    codec = unlessOver(MAX_SAMPLE_SHARE, bestOf(sample, elementBytes), sample).codec;
+    trials?.tried(sample, codec);
+  }
   if (codec === 'raw') return asItIs(raw);
   return { codec, elementBytes, level: AUTO_LEVEL, maxBytes: raw.length * MAX_AUTO_SHARE };
 }

@@ -7,16 +7,8 @@ const BUFFER_BYTES = 4 * 1024 * 1024;
 /** The forms in which content may come: all at once, or piece by piece. */
 export type ContentSource = Uint8Array | AsyncIterable<Uint8Array>;
 
-/**
- * Cuts a content into chunks by its bytes alone, however they arrive. A chunk is a view that holds until the next one is asked for.
- * A stream takes up 4 MiB of memory beside the caller's pieces.
- */
-export async function* chunksOf(source: ContentSource): AsyncGenerator<Uint8Array> {
-  if (source instanceof Uint8Array) yield* cutAll(source, 0, source.length);
-  else yield* cutStream(source);
-}
-
-function* cutAll(bytes: Uint8Array, from: number, to: number): Generator<Uint8Array> {
+/** Cuts bytes into chunks, which are views of them. */
+export function* chunksIn(bytes: Uint8Array, from = 0, to: number = bytes.length): Generator<Uint8Array> {
   for (let start = from; start < to; ) {
     const end = nextCut(bytes, start, to);
     yield bytes.subarray(start, end);
@@ -24,7 +16,11 @@ function* cutAll(bytes: Uint8Array, from: number, to: number): Generator<Uint8Ar
   }
 }
 
-async function* cutStream(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+/**
+ * Cuts a stream into chunks by its bytes alone, however they arrive. A chunk is a view that holds until the next one is asked for.
+ * It takes up 4 MiB of memory beside the caller's pieces.
+ */
+export async function* chunksOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   let start = 0;
   let end = 0;
@@ -47,7 +43,7 @@ async function* cutStream(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
       }
     }
   }
-  yield* cutAll(buffer, start, end);
+  yield* chunksIn(buffer, start, end);
 }
 
 /** Throws `INVALID_ARGUMENT` unless a stream's piece is bytes. */

@@ -54,3 +54,32 @@ describe('a chunk behind one that was not worth compressing', () => {
     ]);
   });
 });
+
+describe('a chunk behind one that was worth compressing', () => {
+  const lines = Array.from({ length: 12 }, (_, chunk) =>
+    Buffer.from(Array.from({ length: 6000 }, (_, i) => `{"n":${(chunk * i * 7919) % 99_991}}\n`).join('')),
+  );
+
+  test('is compressed in the same way, and untried seven times in a row', () => {
+    const trials = new Trials();
+    const tried: number[] = [];
+    const { tried: keep } = trials;
+    trials.tried = (sample, codec) => {
+      tried.push(codecs.length);
+      keep.call(trials, sample, codec);
+    };
+    const codecs: string[] = [];
+    for (const chunk of lines.slice(1)) codecs.push(encodePayload(chunk, { trials }).codec);
+    expect(codecs).toEqual(lines.slice(1).map(() => 'zstd'));
+    expect(tried).toEqual([0, 8]);
+  });
+
+  test('is stored raw where only its bytes are distributed alike', () => {
+    expect(codecsOf([doubled, noise(1), noise(2), doubled], new Trials())).toEqual([
+      'zstd',
+      'raw',
+      'raw',
+      'zstd',
+    ]);
+  });
+});

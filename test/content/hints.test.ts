@@ -24,7 +24,7 @@ import type { StoredContent } from '../../src/format/stored-content.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { chunksOf } from '../../src/streams/chunk-stream.ts';
+import { chunksIn } from '../../src/streams/chunk-stream.ts';
 import { objectNames, openFlow, scratchFolder } from '../flow/fixtures.ts';
 import { propertyRuns, test } from '../property.ts';
 import { contentOf, KIB, streamOf } from './contents.ts';
@@ -82,9 +82,9 @@ async function packBytes(storage: DataStoreStorage): Promise<number> {
 /** What the chunks of a content take that are not among those of others. */
 async function newChunkBytes(content: Uint8Array, others: readonly Uint8Array[]): Promise<number> {
   const stored = new Set<string>();
-  for (const other of others) for await (const chunk of chunksOf(other)) stored.add(digestHex(chunk));
+  for (const other of others) for (const chunk of chunksIn(other)) stored.add(digestHex(chunk));
   let bytes = 0;
-  for await (const chunk of chunksOf(content)) {
+  for (const chunk of chunksIn(content)) {
     const digest = digestHex(chunk);
     if (stored.has(digest)) continue;
     stored.add(digest);

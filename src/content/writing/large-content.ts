@@ -3,8 +3,9 @@ import { isTurnOver, nextTurn } from '../../async/turns.ts';
 import { CHUNKER_ID } from '../../codec/chunker.ts';
 import type { Compression } from '../../codec/envelope.ts';
 import { sealEnvelope } from '../../codec/envelope.ts';
+import type { PayloadOptions } from '../../codec/payload.ts';
 import { Trials } from '../../codec/trials.ts';
-import { createHasher, digestBytes } from '../../digest/blake3.ts';
+import { createHasher, digestHex, type Hasher } from '../../digest/blake3.ts';
 import { StowageError, throwIfAborted } from '../../errors.ts';
 import type { ContentKey } from '../../format/content-names.ts';
 import {
@@ -26,7 +27,7 @@ import {
   type PackEntry,
 } from '../../format/manifest.ts';
 import type { CallOptions } from '../../storage/contract.ts';
-import { type ContentSource, chunksOf } from '../../streams/chunk-stream.ts';
+import { type ContentSource, chunksIn, chunksOf } from '../../streams/chunk-stream.ts';
 import { settled } from '../../streams/lent-memory.ts';
 import { changedMeanwhile } from './lent-content.ts';
 import type { PackFinder } from './pack-finder.ts';
@@ -91,41 +92,22 @@ export async function packContent(
     ...(expectedBytes === undefined ? {} : { expectedBytes }),
   });
   try {
-    const rows: ChunkRow[] = [];
-    const seen = new Map<string, PackedEntry>();
-    const { compression, elementBytes, progress } = options;
-    const encoding = { compression, elementBytes, trials: new Trials() };
-    const whole = createHasher();
-    let bytes = 0;
+    const packing = new Packing(packer, finder, options);
     await finder.prepare(options);
-    for await (const view of chunksOf(source)) {
-      throwIfAborted(options.signal);
-      const chunk = settled(view);
-      // By the end of its turn the caller may have transferred its memory, and it has none.
-      const { length } = chunk;
-      await packer.makeRoom(length);
-      whole.update(chunk);
-      bytes += length;
-      const digest = digestBytes(chunk);
-      const id = Buffer.from(digest).toString('latin1');
-      let entry = seen.get(id);
-      if (entry) progress?.add(length);
-      else {
-        const finding = finder.findChunk(id, options);
-        entry = finding && (await finding);
-        if (entry) progress?.add(length);
-        else {
-          // While it was looked for, the caller's bytes may have become others than those of this digest.
-          if (finding && Buffer.compare(digestBytes(chunk), digest) !== 0) throw changedMeanwhile();
-          entry = packer.add('chunk', chunk, encoding);
-        }
-        seen.set(id, entry);
+    if (source instanceof Uint8Array) {
+      for (const chunk of chunksIn(source)) {
+        const taken = packing.take(chunk);
+        if (taken) await taken;
+        if (isTurnOver()) await nextTurn();
       }
-      rows.push({ id, length, entry });
-      if (rows.length > MAX_GROUPS * GROUP_CHUNKS) throw tooLarge(bytes);
-      if (isTurnOver()) await nextTurn();
+    } else {
+      for await (const chunk of chunksOf(source)) {
+        await packing.take(chunk);
+        if (isTurnOver()) await nextTurn();
+      }
     }
-    const key = whole.digestHex();
+    const { rows, seen, bytes } = packing;
+    const key = packing.key();
     const manifest = await describe(key, rows, bytes, packer, options);
     const sealed = sealEnvelope('manifest', encodeManifest(manifest), { compression: 'none' });
     const { root, packs } = manifest;
@@ -143,6 +125,77 @@ export async function packContent(
     await packer.settle();
     throw error;
   }
+}
+
+/** The chunks of one content, as they are hashed, found or packed one after the other. */
+class Packing {
+  readonly #packer: PackWriter;
+  readonly #finder: PackFinder;
+  readonly #options: StoreOptions;
+  readonly #encoding: PayloadOptions;
+  readonly #whole: Hasher = createHasher();
+  readonly rows: ChunkRow[] = [];
+  readonly seen: Map<string, PackedEntry> = new Map();
+  bytes = 0;
+
+  constructor(packer: PackWriter, finder: PackFinder, options: StoreOptions) {
+    const { compression, elementBytes } = options;
+    this.#packer = packer;
+    this.#finder = finder;
+    this.#options = options;
+    this.#encoding = { compression, elementBytes, trials: new Trials() };
+  }
+
+  /** Takes the next chunk. Few of them have to wait for anything, and a promise takes as long as hashing a part of the chunk. */
+  take(view: Uint8Array): Promise<void> | undefined {
+    throwIfAborted(this.#options.signal);
+    const chunk = settled(view);
+    // By the end of its turn the caller may have transferred its memory, and it has none.
+    const { length } = chunk;
+    const room = this.#packer.makeRoom(length);
+    return room ? room.then(() => this.#store(chunk, length)) : this.#store(chunk, length);
+  }
+
+  /** Of all chunks that were taken. */
+  key(): ContentKey {
+    return this.#whole.digestHex();
+  }
+
+  #store(chunk: Uint8Array, length: number): Promise<void> | undefined {
+    this.#whole.update(chunk);
+    this.bytes += length;
+    const id = idOf(chunk);
+    const seen = this.seen.get(id);
+    const finding = seen ? undefined : this.#finder.findChunk(id, this.#options);
+    if (finding) return this.#storeUnlessFound(chunk, length, id, finding);
+    if (seen) this.#options.progress?.add(length);
+    this.#note(id, length, seen ?? this.#packer.add('chunk', chunk, this.#encoding));
+    return undefined;
+  }
+
+  async #storeUnlessFound(
+    chunk: Uint8Array,
+    length: number,
+    id: string,
+    finding: Promise<PackedEntry | undefined>,
+  ): Promise<void> {
+    const found = await finding;
+    if (found) this.#options.progress?.add(length);
+    // While it was looked for, the caller's bytes may have become others than those of this digest.
+    else if (idOf(chunk) !== id) throw changedMeanwhile();
+    this.#note(id, length, found ?? this.#packer.add('chunk', chunk, this.#encoding));
+  }
+
+  #note(id: string, length: number, entry: PackedEntry): void {
+    this.seen.set(id, entry);
+    this.rows.push({ id, length, entry });
+    if (this.rows.length > MAX_GROUPS * GROUP_CHUNKS) throw tooLarge(this.bytes);
+  }
+}
+
+/** The digest of a chunk, as {@link ChunkRow} has it. */
+function idOf(chunk: Uint8Array): string {
+  return Buffer.from(digestHex(chunk), 'hex').toString('latin1');
 }
 
 /** Builds the manifest; the columns of several groups go into the packs as entries of their own. */

@@ -87,10 +87,10 @@ export class PackWriter {
     this.#firstBytes = options.expectedBytes === undefined ? FIRST_BYTES : this.#capacity;
   }
 
-  /** Waits until {@link add} can take `rawBytes`, in the turn in which they are hashed: nobody changes them between the two. */
-  async makeRoom(rawBytes: number): Promise<void> {
-    if (this.#waiting.length >= MAX_BESIDE) await this.#placeFirst();
-    if (this.#waiting.length === 0 && this.#lacks(rawBytes)) await this.#flush();
+  /** Waits, where it has to, until {@link add} can take `rawBytes`, in the turn in which they are hashed: nobody changes them between the two. */
+  makeRoom(rawBytes: number): Promise<void> | undefined {
+    if (this.#waiting.length >= MAX_BESIDE) return this.#placeFirst();
+    return this.#waiting.length === 0 && this.#lacks(rawBytes) ? this.#flush() : undefined;
   }
 
   /** Takes an entry for which there is room; {@link makeRoom}. Its bytes may change afterwards. */

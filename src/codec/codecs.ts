@@ -1,0 +1,2 @@
+/** The encoding of a payload. */
+export type Codec = 'raw' | 'zstd' | 'grouped-zstd';
