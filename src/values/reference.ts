@@ -4,6 +4,9 @@ import type { JsonValue } from '../format/json-value.ts';
 /** The method by which a reference tells how it is written: `Symbol.for('stowage.reference')`. */
 export const REFERENCE: unique symbol = Symbol.for('stowage.reference') as never;
 
+/** The types of the references that this release makes, as rows name them. A class of a user may have the same name. */
+export const REFERENCE_TYPES: ReadonlySet<string> = new Set(['FileRef', 'DirectoryRef', 'DataFrameRef']);
+
 /** A reference as values hold it (docs/format.md, "References"). */
 export interface ReferenceForm {
   /** Tells how the members are read: `file`, `directory`. Never change what a kind means. */

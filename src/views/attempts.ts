@@ -11,6 +11,7 @@ import type { ReportEntry } from '../format/report-records.ts';
 import type { Owner, RecordedError } from '../format/session-files.ts';
 import { listed } from '../options/suggestions.ts';
 import { lastSignOf } from './open-attempts.ts';
+import type { ReferenceView } from './references.ts';
 import { type StoreView, unreadable } from './store-view.ts';
 
 /** An attempt as it is shown: as far as it got, or why nothing is known of it. */
@@ -27,8 +28,10 @@ export interface ArtifactView {
   inline: boolean;
   /** `storedBytes / bytes`: 0.41 of what takes 41 % of its size; `null` of what is inline or empty. */
   storedRatio: number | null;
-  /** The codecs of its stored bytes, the most frequent first; only where one attempt is shown, see `artifactsWithCodecs`. */
+  /** The codecs of its stored bytes, the most frequent first; only where one attempt is shown, see `artifactsInFull`. */
   codecs?: readonly StoredCodec[];
+  /** The file, directory or data frame that it refers to; only where one attempt is shown. */
+  reference?: ReferenceView;
   /** The place that its content lies at, if not in the store itself. */
   place?: string;
 }

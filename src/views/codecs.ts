@@ -4,7 +4,9 @@ import { isStowageError } from '../errors.ts';
 import { valuesBase } from '../format/attempt-files.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { TaskPath } from '../format/pathspec.ts';
+import { REFERENCE_TYPES } from '../values/reference.ts';
 import { type ArtifactView, type AttemptDetail, artifactView } from './attempts.ts';
+import type { ReferenceView } from './references.ts';
 import type { StoreView } from './store-view.ts';
 
 /** So many artifacts of an attempt are looked at, the largest. */
@@ -12,20 +14,38 @@ const MAX_LOOKED_AT = 100;
 const CONCURRENCY = 16;
 
 /**
- * The artifacts of an attempt with the codecs of their content: a request for each, one for neighbours, and a few for a large one. What
- * lies at another place is not asked for, since a place that does not answer would be waited for. What is damaged is told to the view, and shown
+ * The artifacts of an attempt with what references among them say, and with the codecs of their content: a request for each, one for
+ * neighbours, and a few for a large one. What lies at another place is not asked for, since a place that does not answer would be waited for. What is damaged is told to the view, and shown
  * without codecs, as is what is gone.
  */
-export async function artifactsWithCodecs(
+export async function artifactsInFull(
+  view: StoreView,
+  path: TaskPath,
+  detail: AttemptDetail,
+): Promise<ArtifactView[]> {
+  const { attempt, entries = [], purged } = detail;
+  const codecs = purged ? new Map<string, StoredCodec[]>() : await codecsOf(view, path, attempt, entries);
+  const references = await referencesOf(view, path, detail);
+  return entries.map((entry) => {
+    const known = codecs.get(entry.name);
+    const reference = references.get(entry.name);
+    return {
+      ...artifactView(entry),
+      ...(reference ? { reference } : {}),
+      ...(known ? { codecs: known } : {}),
+    };
+  });
+}
+
+/** By artifact. What decodes values is loaded where there is a reference. */
+async function referencesOf(
   view: StoreView,
   path: TaskPath,
   { attempt, entries = [], purged }: AttemptDetail,
-): Promise<ArtifactView[]> {
-  const codecs = purged ? new Map<string, StoredCodec[]>() : await codecsOf(view, path, attempt, entries);
-  return entries.map((entry) => {
-    const known = codecs.get(entry.name);
-    return { ...artifactView(entry), ...(known ? { codecs: known } : {}) };
-  });
+): Promise<ReadonlyMap<string, ReferenceView>> {
+  if (purged || !entries.some(({ type }) => REFERENCE_TYPES.has(type))) return new Map();
+  const { readReferences } = await import('./references.ts');
+  return readReferences(view, path, attempt, entries);
 }
 
 /** By artifact. */

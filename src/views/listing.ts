@@ -14,7 +14,7 @@ import {
   summaryOf,
   type TaskView,
 } from './attempts.ts';
-import { artifactsWithCodecs } from './codecs.ts';
+import { artifactsInFull } from './codecs.ts';
 import { childrenOf, missing } from './not-found.ts';
 import { formatStorePath, type Reaching, type RunPath, type StorePath } from './paths.ts';
 import { listedRuns, type RunView, selectRuns } from './runs.ts';
@@ -123,7 +123,7 @@ export async function listBelow(
   }
   const detail = attempts.find((one) => one.attempt === attempt) as AttemptDetail;
   const { artifacts } = detail;
-  const entries = await artifactsWithCodecs(view, first.path, {
+  const entries = await artifactsInFull(view, first.path, {
     ...detail,
     entries: detail.entries?.slice(0, limit) ?? [],
   });

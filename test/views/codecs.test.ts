@@ -4,7 +4,7 @@ import type { StowageError } from '../../src/errors.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { type AttemptDetail, readTask } from '../../src/views/attempts.ts';
-import { artifactsWithCodecs } from '../../src/views/codecs.ts';
+import { artifactsInFull } from '../../src/views/codecs.ts';
 import { tasksAt } from '../../src/views/listing.ts';
 import type { StoreView } from '../../src/views/store-view.ts';
 import { noise, openFlow, saveTask, scratchFolder } from '../flow/fixtures.ts';
@@ -35,7 +35,7 @@ async function told(
   const [listed] = await tasksAt(view, PATH);
   const detail = (await readTask(view, listed as NonNullable<typeof listed>)).attempts[0] as AttemptDetail;
   counted.reset();
-  const artifacts = await artifactsWithCodecs(view, PATH, detail);
+  const artifacts = await artifactsInFull(view, PATH, detail);
   const codecs = Object.fromEntries(artifacts.map(({ name, codecs }) => [name, codecs]));
   return { codecs, faults, requests: counted.snapshot().requests };
 }

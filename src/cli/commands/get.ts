@@ -1,6 +1,7 @@
 import { shell } from '../../codec/shell-command.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
-import type { TaskDataStore } from '../../flow/task-data-store.ts';
+import type { ArtifactInfo, TaskDataStore } from '../../flow/task-data-store.ts';
+import type { FileRef } from '../../references/file-ref.ts';
 import type { AttemptRule } from '../../views/attempts.ts';
 import { formatStorePath, type Reaching, type StorePath, type TaskOrAttemptPath } from '../../views/paths.ts';
 import { CliError, usageError } from '../cli-error.ts';
@@ -38,7 +39,7 @@ const FILE_COLUMNS: readonly Column[] = [
 /** `stowage get <flow>/<run>/<step>[/<task>[/<attempt>]] [artifact...]` */
 export const get: CommandDeclaration = {
   name: 'get',
-  text: 'write artifacts: values as JSON, strings as text, bytes as they are; of a step as one table',
+  text: 'write artifacts: values as JSON, strings as text, bytes and files as they are; of a step as one table',
   arguments: [
     pathArgument('<path>', 3, 5),
     {
@@ -50,7 +51,7 @@ export const get: CommandDeclaration = {
   options: [
     {
       flags: '-o, --output <file>',
-      text: 'write to this file, whole or not at all; "-" for stdout',
+      text: 'write to this file, whole or not at all; "-" for stdout; of a directory, to this folder',
       completion: 'file',
     },
     {
@@ -150,6 +151,8 @@ async function getOne(
   form: Form | undefined,
   { output: file = '-', force = false }: GetOptions,
 ): Promise<void> {
+  if (form === undefined && !invocation.json && (await getDirectory(invocation, task, artifact, file, force)))
+    return;
   if (file === '-') {
     if (!invocation.output.isTerminal) return writeOne(invocation, task, artifact, form, invocation.output);
     return writeToTerminal(invocation, task, artifact, form, force);
@@ -159,6 +162,24 @@ async function getOne(
     invocation.note(`${file} holds JSON; for a table: --format csv`);
   const write = (sink: Sink): Promise<void> => writeOne(invocation, task, artifact, form, sink);
   await toNewFile(invocation, file, force, write);
+}
+
+/** Writes a directory to a folder. Resolves to `false` for any other artifact. */
+async function getDirectory(
+  invocation: Invocation,
+  task: TaskDataStore,
+  artifact: string,
+  folder: string,
+  force: boolean,
+): Promise<boolean> {
+  const { ownForm } = await import('../values/artifact-writer.ts');
+  if (ownForm(task.info(artifact)) !== 'file') return false;
+  const { directoryIn, needsFolder, writeDirectory } = await import('../values/referenced-file.ts');
+  const directory = await directoryIn(task, artifact, invocation);
+  if (!directory) return false;
+  if (folder === '-') throw needsFolder(artifact, directory);
+  await writeDirectory(directory, folder, force, invocation);
+  return true;
 }
 
 function formOf({ format, bytes }: GetOptions): Form | undefined {
@@ -312,9 +333,12 @@ async function writeToTerminal(
   const { TerminalSink } = await import('../ui/terminal-filter.ts');
   const info = task.info(name);
   const shownForm = invocation.json ? 'json' : (form ?? ownForm(info));
-  const isText = shownForm !== 'bytes' || info.type === 'string';
-  if (!isText) throw binaryToTerminal(task, name);
-  if (info.bytes > MAX_TERMINAL_BYTES && !force) throw floodOfTerminal(task, name);
+  const isOfFile = ownForm(info) === 'file' && (shownForm === 'file' || shownForm === 'text');
+  const file = isOfFile ? await fileIn(invocation, task, name) : undefined;
+  const shown = { name, type: info.type, bytes: file?.size ?? info.bytes };
+  const isText = shownForm === 'bytes' ? info.type === 'string' : shownForm !== 'file' || !file;
+  if (!isText) throw binaryToTerminal(shown);
+  if (shown.bytes > MAX_TERMINAL_BYTES && !force) throw floodOfTerminal(shown);
   const sink = new TerminalSink(invocation.output, { isJson: shownForm === 'json' });
   await writeOne(invocation, task, name, form, sink);
   await sink.end();
@@ -340,16 +364,26 @@ function headOf({ flowName, runId, stepName, taskId, attempt, status }: TaskData
   return { flow: flowName, run: runId, step: stepName, task: taskId, attempt, status };
 }
 
-function binaryToTerminal(task: TaskDataStore, name: string): Error {
-  const { type, bytes } = task.info(name);
+async function fileIn(
+  { signal }: Invocation,
+  task: TaskDataStore,
+  name: string,
+): Promise<FileRef | undefined> {
+  const { fileOf } = await import('../values/referenced-file.ts');
+  return fileOf(name, await task.get(name, { signal }));
+}
+
+/** An artifact as a terminal would show it; of a file that it refers to, the bytes of that. */
+type Shown = Pick<ArtifactInfo, 'name' | 'type' | 'bytes'>;
+
+function binaryToTerminal({ name, type, bytes }: Shown): Error {
   return usageError(
     `${name} is ${formatBytes(bytes)} of bytes (${type}), which a terminal cannot show. Save it with -o <file>, pipe it on, as in | xxd | head, or, if it is text, give --format text.`,
     { artifact: name, type, bytes },
   );
 }
 
-function floodOfTerminal(task: TaskDataStore, name: string): Error {
-  const { type, bytes } = task.info(name);
+function floodOfTerminal({ name, type, bytes }: Shown): Error {
   return usageError(
     `${name} is ${formatBytes(bytes)} (${type}), more than one reads in a terminal. Save it with -o <file>, look at its beginning with | head, or print all of it with --force.`,
     { artifact: name, type, bytes },

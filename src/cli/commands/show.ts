@@ -124,14 +124,14 @@ async function showTask(
   const rule = attemptRule(path, attempt);
   const { pathOf, tasksAt } = await import('../../views/listing.ts');
   const { chooseAttempt, readTask, summaryOf } = await import('../../views/attempts.ts');
-  const { artifactsWithCodecs } = await import('../../views/codecs.ts');
+  const { artifactsInFull } = await import('../../views/codecs.ts');
   const { listLogs } = await import('../../logs/log-reader.ts');
   const [listed] = await tasksAt(store, path);
   if (!listed) return;
   const details = (await readTask(store, listed)).attempts;
   const where = formatStorePath(pathOf(listed));
   const detail = chooseAttempt(where, details, rule);
-  detail.artifacts = await artifactsWithCodecs(store, listed.path, detail);
+  detail.artifacts = await artifactsInFull(store, listed.path, detail);
   const attempts = details.map(summaryOf);
   const chosen = chooseAttempt(where, attempts, rule);
   const logs = (await listLogs(store.storage, listed.path, chosen.attempt, { signal })).map(

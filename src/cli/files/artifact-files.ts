@@ -23,6 +23,7 @@ const EXTENSIONS: Readonly<Record<Form, Extension>> = {
   text: { extension: '.txt', kept: ANY_EXTENSION },
   json: { extension: '.json', kept: /[^.]\.(?:[a-z]*json|ipynb)$/i },
   csv: { extension: '.csv', kept: /[^.]\.csv$/i },
+  file: { extension: '.bin', kept: ANY_EXTENSION },
 };
 /** The format's makers recommend it for streams; `.arrow` is a file with an index. */
 const ARROW_STREAM: Extension = { extension: '.arrows', kept: /[^.]\.arrows?$/i };
@@ -31,9 +32,15 @@ const ARROW_STREAM: Extension = { extension: '.arrows', kept: /[^.]\.arrows?$/i 
  * The file of each artifact of an attempt: named after it, with what file systems cannot hold percent-encoded, and with an
  * extension that tells the form. No two are one file, not even where capitals do not count; a name depends only on which
  * artifacts the attempt has.
+ *
+ * @param referenced - the names of the files and directories that artifacts refer to, by artifact: their extensions are kept
  */
-export function filesOf(artifacts: readonly ArtifactInfo[], form: Form | undefined): ArtifactFile[] {
-  const planned = artifacts.map((info) => planOf(info, form));
+export function filesOf(
+  artifacts: readonly ArtifactInfo[],
+  form: Form | undefined,
+  referenced: ReadonlyMap<string, string> = new Map(),
+): ArtifactFile[] {
+  const planned = artifacts.map((info) => planOf(info, form, referenced.get(info.name)));
   const counts = new Map<string, number>();
   for (const { file } of planned) counts.set(folded(file), (counts.get(folded(file)) ?? 0) + 1);
   const taken = new Set<string>();
@@ -54,11 +61,15 @@ export function filesOf(artifacts: readonly ArtifactInfo[], form: Form | undefin
 function planOf(
   info: ArtifactInfo,
   wanted: Form | undefined,
+  referenced: string | undefined,
 ): ArtifactFile & { extension: string; ending: string } {
   // Tables are kept whole: JSON would lose their types.
   const form = wanted ?? (info.encoding === 'arrow' ? 'bytes' : ownForm(info));
-  const { extension, kept } = info.encoding === 'arrow' && form === 'bytes' ? ARROW_STREAM : EXTENSIONS[form];
-  const ending = kept.test(info.name) ? '' : extension;
+  const { kept, ...usual } = info.encoding === 'arrow' && form === 'bytes' ? ARROW_STREAM : EXTENSIONS[form];
+  const own = form === 'file' ? ANY_EXTENSION.exec(referenced ?? '')?.[0].slice(1) : undefined;
+  const extension = own ?? usual.extension;
+  const isFolder = form === 'file' && info.type === 'DirectoryRef';
+  const ending = isFolder || kept.test(info.name) ? '' : extension;
   return { artifact: info.name, file: encodeSegment(info.name, 'exact') + ending, form, extension, ending };
 }
 

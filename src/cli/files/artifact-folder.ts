@@ -1,10 +1,12 @@
 import { lstat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isStowageError } from '../../errors.ts';
+import type { ArtifactInfo } from '../../flow/task-data-store.ts';
 import { makeFolders } from '../../storage/local/make-folders.ts';
 import { CliError } from '../cli-error.ts';
 import type { Sink } from '../ui/output.ts';
-import { type Form, type WriteContext, writeArtifact } from '../values/artifact-writer.ts';
+import { type Form, ownForm, type WriteContext, writeArtifact } from '../values/artifact-writer.ts';
+import { directoryIn, nameOf, writeDirectory } from '../values/referenced-file.ts';
 import { type ArtifactFile, filesOf } from './artifact-files.ts';
 import { toFile } from './output-file.ts';
 import { cannotWrite } from './write-errors.ts';
@@ -42,10 +44,8 @@ export async function saveToFolder(
   { folder, form, overwrite }: FolderOptions,
 ): Promise<{ files: ShownFile[]; failures: Error[] }> {
   const { task } = context;
-  const all = filesOf(
-    task.names().map((name) => task.info(name)),
-    form,
-  );
+  const infos = task.names().map((name) => task.info(name));
+  const all = filesOf(infos, form, form === undefined ? await referencedNames(context, infos) : undefined);
   const chosen = all.filter(({ artifact }) => names.includes(artifact));
   if (!overwrite) await ensureNone(folder, chosen);
   if (chosen.length > 0) makeFolder(folder);
@@ -64,7 +64,11 @@ export async function saveToFolder(
       await writeArtifact(context, artifact, own, counting);
     };
     try {
-      await toFile(path, context.invocation.signal, save, { overwrite });
+      const directory = own === 'file' ? await directoryIn(task, artifact, context.invocation) : undefined;
+      if (directory) {
+        await writeDirectory(directory, path, overwrite, context.invocation);
+        bytes = directory.size;
+      } else await toFile(path, context.invocation.signal, save, { overwrite });
       files.push({ artifact, form: own, file: path, bytes });
     } catch (error) {
       if (!isOfArtifact(error)) throw error;
@@ -74,6 +78,24 @@ export async function saveToFolder(
     }
   }
   return { files, failures };
+}
+
+/** The names of what references among the artifacts stand for; of those that cannot be read, none, which writing them tells. */
+async function referencedNames(
+  { task, invocation: { signal } }: WriteContext,
+  infos: readonly ArtifactInfo[],
+): Promise<ReadonlyMap<string, string>> {
+  const names = new Map<string, string>();
+  for (const info of infos) {
+    if (ownForm(info) !== 'file') continue;
+    try {
+      const name = nameOf(await task.get(info.name, { signal }));
+      if (name !== undefined) names.set(info.name, name);
+    } catch (error) {
+      if (!isOfArtifact(error)) throw error;
+    }
+  }
+  return names;
 }
 
 /** True if an error concerns one artifact, so that the others can be written. */

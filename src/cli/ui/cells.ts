@@ -2,8 +2,9 @@ import { printable } from '../../codec/printable-text.ts';
 import type { StoredCodec } from '../../content/reading/stored-codecs.ts';
 import type { RecordedError } from '../../format/session-files.ts';
 import type { ArtifactView, AttemptSummary } from '../../views/attempts.ts';
+import type { ReferenceView } from '../../views/references.ts';
 import type { Style } from './paint.ts';
-import { formatBytes } from './sizes.ts';
+import { countOf, formatBytes } from './sizes.ts';
 import type { Cell, Column } from './table.ts';
 import { ageOf, formatDuration } from './times.ts';
 
@@ -22,6 +23,7 @@ const STATUS_STYLES: Readonly<Record<string, Style>> = {
 export const ARTIFACT_COLUMNS: readonly Column[] = [
   { header: 'ARTIFACT', shrinks: true },
   { header: 'TYPE', dropOrder: 1, shrinks: true },
+  { header: 'REFERS TO', shrinks: true },
   { header: 'SIZE', align: 'right' },
   { header: 'STORED', align: 'right', dropOrder: 2 },
   { header: 'CODEC', dropOrder: 3 },
@@ -32,11 +34,24 @@ export function artifactRow(artifact: ArtifactView): Cell[] {
   return [
     nameCell(artifact.name),
     artifact.type,
+    referenceText(artifact.reference),
     formatBytes(artifact.bytes),
     artifact.codecs ? bytesStored(artifact) : storedText(artifact),
     codecText(artifact),
     { text: shortKey(artifact.key), style: 'dim' },
   ];
+}
+
+/** The file itself, rather than the value that names it: `x.csv, 12 B`, `data, 2 files, 6 B`; empty of what refers to none. */
+function referenceText({ failure, name = '', fileCount, size, uri }: ReferenceView = {}): string {
+  if (failure) return failure.code;
+  const facts = [
+    name,
+    ...(fileCount === undefined ? [] : [countOf(fileCount, 'file')]),
+    ...(size === undefined ? [] : [formatBytes(size)]),
+    ...(uri === undefined ? [] : [`at ${uri}`]),
+  ];
+  return facts.join(', ');
 }
 
 const CODEC_NAMES: Readonly<Record<StoredCodec, string>> = {

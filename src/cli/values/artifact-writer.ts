@@ -1,7 +1,9 @@
 import type { Progress, ProgressOptions } from '../../async/progress.ts';
 import type { ArtifactInfo, TaskDataStore } from '../../flow/task-data-store.ts';
+import type { ReadableFile } from '../../references/readable-file.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { isBytes } from '../../values/bytes-serializer.ts';
+import { REFERENCE_TYPES } from '../../values/reference.ts';
 import { CliError } from '../cli-error.ts';
 import type { Invocation } from '../invocation.ts';
 import type { Sink } from '../ui/output.ts';
@@ -11,8 +13,8 @@ import { writeCsv } from './csv.ts';
 import { toTabular } from './tabular-value.ts';
 import { ValueJson } from './value-json.ts';
 
-/** The forms in which an artifact is written. */
-export type Form = 'bytes' | 'json' | 'csv' | 'text';
+/** The forms in which an artifact is written; `file` is what a reference stands for, and is asked for by no option. */
+export type Form = 'bytes' | 'json' | 'csv' | 'text' | 'file';
 
 /** The task whose artifacts are written, and the call of the command that ends the writing and tells how far it has come. */
 export interface WriteContext {
@@ -20,9 +22,10 @@ export interface WriteContext {
   invocation: Pick<Invocation, 'signal' | 'progress'>;
 }
 
-/** The form of an artifact that nobody asked for another: bytes and strings lie in the store as they are, the rest is shown as JSON. */
+/** The form of an artifact that nobody asked for another: bytes and strings lie in the store as they are, a file is what a reference names, the rest is shown as JSON. */
 export function ownForm({ encoding, type }: Pick<ArtifactInfo, 'encoding' | 'type'>): Form {
   if (type === 'string') return 'text';
+  if (encoding === 'msgpack' && REFERENCE_TYPES.has(type)) return 'file';
   return isBytes({ encoding, type }) ? 'bytes' : 'json';
 }
 
@@ -40,6 +43,11 @@ export async function writeArtifact(
   if (form === 'bytes') return writeBytes(context, name, sink);
   if (form === 'text') return writeText(context, name, sink);
   const value = await context.task.get(name, loading(context.invocation, name));
+  if (form === 'file') {
+    const { fileOf } = await import('./referenced-file.ts');
+    const file = fileOf(name, value);
+    if (file) return writeFile(context, name, file, sink);
+  }
   if (form === 'csv') return writeTable(context, name, value, sink);
   let written = 0;
   for (const piece of new ValueJson().pieces(value)) {
@@ -72,6 +80,20 @@ async function writeBytes(
   }
 }
 
+/** The bytes of a file that an artifact refers to, piece by piece. */
+async function writeFile(
+  { invocation }: WriteContext,
+  name: string,
+  file: ReadableFile,
+  sink: Sink,
+  check: (piece: Uint8Array) => void = () => {},
+): Promise<void> {
+  for await (const piece of file.open(loading(invocation, name))) {
+    check(piece);
+    await sink.write(piece);
+  }
+}
+
 /** Text is UTF-8; bytes may be as well. */
 async function writeText(context: WriteContext, name: string, sink: Sink): Promise<void> {
   const info = context.task.info(name);
@@ -82,6 +104,13 @@ async function writeText(context: WriteContext, name: string, sink: Sink): Promi
     return utf8.end();
   }
   const value = await context.task.get(name, loading(context.invocation, name));
+  const { fileOf } = await import('./referenced-file.ts');
+  const file = ownForm(info) === 'file' ? fileOf(name, value) : undefined;
+  if (file) {
+    const utf8 = new Utf8Check(name);
+    await writeFile(context, name, file, sink, (piece) => utf8.push(piece));
+    return utf8.end();
+  }
   if (typeof value !== 'string') throw noText(name, `a value of type ${info.type}`, 'json');
   await sink.write(value); // one that UTF-8 cannot hold
 }
