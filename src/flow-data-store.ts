@@ -279,12 +279,13 @@ export class FlowDataStore implements AsyncDisposable {
   }
 
   /**
-   * Makes a run with tags, parameters and parents. Not needed for plain runs: the first task makes its run.
+   * Makes a run with tags, parameters and parents, and keeps the code that makes it. Not needed for plain runs: the first task makes its run.
+   * Where the code cannot be kept, no run is made.
    *
-   * @throws StowageError `RUN_EXISTS`, `INVALID_NAME`
+   * @throws StowageError `RUN_EXISTS`, `INVALID_NAME`; for its code as {@link Directories.fromLocal}
    */
   async createRun(options: CreateRunOptions = {}): Promise<Run> {
-    checkOptionNames(options, 'createRun', ['runId', 'tags', 'parameters', 'parents', 'rawDataPath']);
+    checkOptionNames(options, 'createRun', ['runId', 'tags', 'parameters', 'parents', 'rawDataPath', 'code']);
     return new Run(this.#reader, await this.#writer.create(options));
   }
 

@@ -3,6 +3,7 @@ import { cacheExplain } from './commands/cache-explain.ts';
 import { cacheLs } from './commands/cache-ls.ts';
 import { cacheShow } from './commands/cache-show.ts';
 import { cacheStats } from './commands/cache-stats.ts';
+import { code } from './commands/code.ts';
 import { completion } from './commands/completion.ts';
 import { copy } from './commands/copy.ts';
 import { diff } from './commands/diff.ts';
@@ -28,6 +29,7 @@ export const COMMANDS: readonly (CommandDeclaration | GroupDeclaration)[] = [
   finish,
   log,
   report,
+  code,
   diff,
   stat,
   uploads,

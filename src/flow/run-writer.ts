@@ -2,17 +2,19 @@ import { BoundedMap } from '../async/bounded-map.ts';
 import { type OpenAttemptOptions, openAttempt } from '../attempts/attempt-opening.ts';
 import { toMetadata } from '../attempts/metadata-parts.ts';
 import type { AttemptContext, OpenAttempt } from '../attempts/open-attempt.ts';
-import type { ContentStore } from '../content/content-store.ts';
 import { checkRawDataPath, type RawDataPathOptions } from '../content/places/raw-data-path.ts';
-import { invalidArgument, StowageError } from '../errors.ts';
+import type { ContentAddressedStore } from '../content-addressed-store.ts';
+import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
 import { HERE } from '../format/content-ref.ts';
 import { LABEL } from '../format/label.ts';
 import { type TaskPath, validateTaskNames } from '../format/pathspec.ts';
-import { createRunRecord, type RunDescription, type RunMade } from '../format/run-records.ts';
+import { createdName, createRunRecord, type RunDescription, type RunMade } from '../format/run-records.ts';
 import { checkMembers } from '../options/option-names.ts';
 import { ANYTHING, checkKinds, type OptionTable } from '../options/option-table.ts';
+import { giveUpSession } from '../sessions/standalone-session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
+import { checkCode, keepCode, type RunCodeOptions } from './run-code.ts';
 import { checkAttempt } from './task-selection.ts';
 
 /** A task, and an attempt of it. */
@@ -30,6 +32,11 @@ export interface TaskSpec extends RawDataPathOptions {
 export interface CreateRunOptions extends Partial<RunDescription>, RawDataPathOptions, CallOptions {
   /** Default: the time as ISO 8601. */
   runId?: string | undefined;
+  /**
+   * The folder of the sources that make the run, which are kept as long as the run: its path, or that and what is taken of it. What
+   * `.gitignore` and `.stowageignore` leave out is, and so are `node_modules`, `.git` and the store's own folder. Default: none.
+   */
+  code?: string | RunCodeOptions | undefined;
 }
 
 /** Those that are `ANYTHING` are checked by what they are used for. */
@@ -60,26 +67,34 @@ export class RunWriter {
   /**
    * Makes a run, whose content goes to the place at `rawDataPath` if there is one. Resolves to its id.
    *
-   * @throws StowageError `RUN_EXISTS`, `INVALID_NAME`, `INVALID_ARGUMENT`
+   * @throws StowageError `RUN_EXISTS`, `INVALID_NAME`, `INVALID_ARGUMENT`; for its code as `Directories.fromLocal`
    */
   async create(options: CreateRunOptions): Promise<string> {
     const { runId = new Date().toISOString(), tags = [], parameters = {}, parents = [], signal } = options;
     const address = checkRawDataPath(options.rawDataPath);
     const run = validateUserName(runId, 'run id');
     const description = checkRunDescription({ tags, parameters, parents });
-    await this.#content.prepareToWrite({ signal });
+    const codeOptions = checkCode(options.code);
+    const content = this.#content;
+    await content.prepareToWrite({ signal });
     const rawDataPath = address && (await this.#registerPlace(address, { signal }));
     const record = { ...description, ...(rawDataPath === undefined ? {} : { rawDataPath }) };
-    const made = await createRunRecord(this.#content.storage, this.#flow, run, record, { signal });
-    if (!made.isNew) {
-      throw new StowageError(
-        'RUN_EXISTS',
-        `Flow ${this.#flow} has a run ${run} already. Choose another id, or open it with run(${JSON.stringify(run)}).`,
-        { details: { flow: this.#flow, run } },
-      );
+    // Nothing is kept for a run that is there; one that another process makes meanwhile is found below.
+    if (codeOptions && (await content.storage.head(createdName(this.#flow, run), { signal })))
+      throw runExists(this.#flow, run);
+    const code = codeOptions && (await keepCode(content, codeOptions, { rawDataPath: address, signal }));
+    try {
+      const full = code ? { ...record, code } : record;
+      const made = await createRunRecord(content.storage, this.#flow, run, full, { signal });
+      if (!made.isNew) throw runExists(this.#flow, run);
+      this.#known.set(run, made);
+      return run;
+    } catch (error) {
+      // After any other failure the record may be there, or come yet, and name the session.
+      const isUnnamed = isStowageError(error, 'RUN_EXISTS', 'INVALID_ARGUMENT');
+      if (code && isUnnamed) await giveUpSession(content.storage, code.session, error);
+      throw error;
     }
-    this.#known.set(run, made);
-    return run;
   }
 
   /**
@@ -114,7 +129,7 @@ export class RunWriter {
     });
   }
 
-  get #content(): ContentStore {
+  get #content(): ContentAddressedStore {
     return this.#context.content;
   }
 
@@ -137,6 +152,14 @@ export class RunWriter {
     const place = await places.register(address, options);
     return place === HERE ? HERE : (await places.find(place, options)).uri;
   }
+}
+
+function runExists(flow: string, run: string): StowageError {
+  return new StowageError(
+    'RUN_EXISTS',
+    `Flow ${flow} has a run ${run} already. Choose another id, or open it with run(${JSON.stringify(run)}).`,
+    { details: { flow, run } },
+  );
 }
 
 /** @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME` */

@@ -11,8 +11,10 @@ import {
 } from '../format/run-records.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import { checkOptions } from '../options/option-table.ts';
+import type { DirectoryRef } from '../references/directory/directory-ref.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { OpenedTasks } from './left-out.ts';
+import { readCode } from './run-code.ts';
 import { endRun } from './run-ending.ts';
 import { type RunFilter, requireRun, selectRuns } from './run-selection.ts';
 import type { TaskOpener } from './task-opener.ts';
@@ -63,6 +65,21 @@ export class Run {
       readRunFinished(storage, this.flowName, this.runId, options),
     ]);
     return { ...created, status: finished?.status ?? 'open', ...(finished ? { finished } : {}) };
+  }
+
+  /**
+   * The sources that made the run, as `createRun({ code })` kept them; `undefined` of a run that was made without. Files are read where they
+   * are asked for: `download(folder)` restores them.
+   *
+   * @throws StowageError `RUN_NOT_FOUND`; `CONTENT_PURGED` where they were released; `RECORD_DAMAGED`
+   */
+  async code(options: CallOptions = {}): Promise<DirectoryRef | undefined> {
+    checkOptionNames(options, 'code');
+    const { content } = this.#tasks;
+    await content.prepareToRead(options);
+    const run = { flow: this.flowName, run: this.runId };
+    const { code } = await requireRun(content.storage, run.flow, run.run, options);
+    return code && readCode(content, run, code, options);
   }
 
   /** The names of the steps that have tasks; throws `RUN_NOT_FOUND`. A LIST of the run's folders, and one of each that ends at its first task. */

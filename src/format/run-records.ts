@@ -1,10 +1,12 @@
 import { invalidArgument, StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import { type ContentKey, isContentKey } from './content-names.ts';
 import { holdsBytes } from './create-own.ts';
 import type { JsonValue } from './json-value.ts';
 import { encodeRecord } from './record.ts';
 import {
   type RecordSubject,
+  readInteger,
   readObject,
   readOneOf,
   readOptional,
@@ -15,7 +17,7 @@ import {
 } from './record-fields.ts';
 import { recordError } from './recorded-error.ts';
 import { type Owner, type RecordedError, readOwner, readRecordedError, thisOwner } from './session-files.ts';
-import { newSessionId, padSequence } from './session-id.ts';
+import { isSessionId, newSessionId, padSequence, type SessionId } from './session-id.ts';
 
 /** The description of a run when it is made. */
 export interface RunDescription {
@@ -25,6 +27,22 @@ export interface RunDescription {
   parameters: Readonly<Record<string, JsonValue>>;
   /** Runs that this one rests on: `<flow>/<run>`. Default none. */
   parents: readonly string[];
+}
+
+/** The code that a run was made by, as created.json tells it: a directory, and what keeps it. */
+export interface RunCode {
+  /** The session outside tasks that keeps it; `caStore.release(session)` gives it up. */
+  session: SessionId;
+  /** The name of the folder. */
+  name: string;
+  /** The number of its files. */
+  files: number;
+  /** The bytes of all files together. */
+  size: number;
+  /** The digest of its entries. */
+  entries: string;
+  /** The key of its listing. */
+  listing: ContentKey;
 }
 
 /** The content of created.json. */
@@ -38,6 +56,8 @@ export interface RunCreated extends RunDescription {
    * process prefers. Absent where nobody said.
    */
   rawDataPath?: string;
+  /** The code that the run was made by. Absent where none was kept. */
+  code?: RunCode;
 }
 
 /** The outcome of a run. */
@@ -75,7 +95,7 @@ export async function createRunRecord(
   storage: DataStoreStorage,
   flow: string,
   run: string,
-  { tags, parameters, parents, rawDataPath }: RunDescription & Pick<RunCreated, 'rawDataPath'>,
+  { tags, parameters, parents, rawDataPath, code }: RunDescription & Pick<RunCreated, 'rawDataPath' | 'code'>,
   { signal }: CallOptions,
 ): Promise<RunMade> {
   const name = createdName(flow, run);
@@ -92,6 +112,7 @@ export async function createRunRecord(
     parameters,
     parents,
     rawDataPath,
+    code,
   });
   if (record.length > MAX_RECORD_BYTES) {
     throw invalidArgument(
@@ -196,6 +217,23 @@ export function decodeRunCreated(
     parameters: readObject(record, 'parameters', what) as RunCreated['parameters'],
     parents: readStrings(record, 'parents', what),
     ...(rawDataPath === undefined ? {} : { rawDataPath }),
+    ...(record.code === undefined ? {} : { code: readCode(readObject(record, 'code', what), what) }),
+  };
+}
+
+function readCode(record: Record<string, unknown>, what: string): RunCode {
+  const [session, entries, listing] = ['session', 'entries', 'listing'].map((field) =>
+    readString(record, field, what),
+  ) as [string, string, string];
+  if (!isSessionId(session) || !isContentKey(entries) || !isContentKey(listing))
+    throw new StowageError('RECORD_DAMAGED', `${what} names code that can be none.`, { details: { what } });
+  return {
+    session,
+    name: readString(record, 'name', what),
+    files: readInteger(record, 'files', what),
+    size: readInteger(record, 'size', what),
+    entries,
+    listing,
   };
 }
 

@@ -1,7 +1,4 @@
 import type { BoundedWork } from '../async/bounded-work.ts';
-import { digestHex } from '../digest/blake3.ts';
-import { StowageError } from '../errors.ts';
-import { decodeDescription, decodeTable, MAX_DESCRIPTION_BYTES } from '../format/description.ts';
 import {
   decodeAttempt,
   decodeDone,
@@ -10,8 +7,9 @@ import {
   standaloneFiles,
 } from '../format/session-files.ts';
 import { isSessionId } from '../format/session-id.ts';
-import { type ClosedResult, originOf } from '../sessions/closed-result.ts';
+import { originOf } from '../sessions/closed-result.ts';
 import { type CopyIdentity, givenUp, refused } from '../sessions/copied-session.ts';
+import { readStandaloneResult } from '../sessions/standalone-result.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 
 import { copySession } from './copy-attempt.ts';
@@ -26,7 +24,7 @@ export async function copyLooseSessions(context: CopyContext, work: BoundedWork)
   for await (const { session, files } of listSessions(source.storage, options)) {
     while (!other.done && other.value.session < session) other = await there.next();
     const targetFiles = !other.done && other.value.session === session ? other.value.files : undefined;
-    if (files.has(SESSION_FILES.deleted)) continue;
+    if (files.has(SESSION_FILES.deleted) || context.codeSessions.has(session)) continue;
     await work.begin(async () => {
       await report.count(report.sessions, `loose/${session}`, () =>
         copyLoose(context, session, files, targetFiles),
@@ -34,6 +32,34 @@ export async function copyLooseSessions(context: CopyContext, work: BoundedWork)
     });
   }
   await there.return?.(undefined);
+}
+
+/**
+ * Copies the session that keeps the code of a run, as {@link copyLooseSessions} does, which leaves it out then. One that was released
+ * keeps nothing, and is not copied.
+ *
+ * @throws StowageError what keeps it from being copied, which is among the problems then
+ */
+export async function copyCode(context: CopyContext, session: string): Promise<void> {
+  const { source, target, options } = context;
+  context.codeSessions.add(session);
+  const [files, targetFiles] = await Promise.all(
+    [source, target].map(async ({ storage }) => {
+      for await (const found of listSessions(storage, options, session)) return found.files;
+      return undefined;
+    }),
+  );
+  if (!files || files.has(SESSION_FILES.deleted)) return;
+  let failure: unknown;
+  await context.report.count(context.report.sessions, `loose/${session}`, async () => {
+    try {
+      return await copyLoose(context, session, files, targetFiles);
+    } catch (error) {
+      failure = error;
+      throw error;
+    }
+  });
+  if (failure !== undefined) throw failure;
 }
 
 async function copyLoose(
@@ -46,7 +72,7 @@ async function copyLoose(
   // An id is never used again, so that what has it is the same, unless it was given up before it was whole.
   const isThere = targetFiles?.has(SESSION_FILES.done) ?? false;
   if (isThere && !(await isAbandoned(context, session))) return 'present';
-  const result = await readLoose(context, session);
+  const result = await readStandaloneResult(context.source, session, context.options);
   // A session that failed keeps nothing.
   if (result?.done.outcome !== 'done' || !result.described) return 'nothing';
   if (isThere) throw givenUp(`Session ${session}`);
@@ -73,42 +99,6 @@ async function isAbandoned({ target, options }: CopyContext, session: string): P
   );
 }
 
-/** `undefined` where it was released since it was listed. */
-async function readLoose(
-  { source, options }: CopyContext,
-  session: string,
-): Promise<ClosedResult | undefined> {
-  const { storage, reader } = source;
-  const base = `loose/${session}`;
-  const doneName = base + SESSION_FILES.done;
-  const bytes = await readSessionFile(storage, doneName, options);
-  if (!bytes) throw damaged(storage.uri(doneName), 'it was listed but cannot be read');
-  const done = decodeDone(bytes, storage.uri(doneName), standaloneFiles(session).subject);
-  const name = base + SESSION_FILES.metadata;
-  const what = storage.uri(name);
-  const described = await storage.get(name, { ...options, maxBytes: MAX_DESCRIPTION_BYTES });
-  if (!described) {
-    if (done.outcome !== 'done' || (await storage.head(base + SESSION_FILES.deleted, options)))
-      return undefined;
-    throw damaged(what, 'it is missing, and nothing says that it was given up');
-  }
-  if (digestHex(described.body) !== done.metadataDigest)
-    throw damaged(what, 'it is not the one that DONE names');
-  const { startedAt, table, metadata, readFrom } = decodeDescription(
-    described.body,
-    what,
-    standaloneFiles(session).subject,
-  );
-  const rows = typeof table === 'function' ? table() : decodeTable(await reader.load(table, options), what);
-  return {
-    done,
-    startedAt,
-    described: { table: rows, reports: [], metadata, readFrom },
-    purged: false,
-    deleted: false,
-  };
-}
-
 async function checkInterrupted({ target, options }: CopyContext, copy: CopyIdentity): Promise<void> {
   const name = copy.base + SESSION_FILES.attempt;
   const standing = await readSessionFile(target.storage, name, options);
@@ -120,9 +110,10 @@ async function checkInterrupted({ target, options }: CopyContext, copy: CopyIden
 async function* listSessions(
   storage: DataStoreStorage,
   options: CallOptions,
+  only = '',
 ): AsyncGenerator<{ session: string; files: ReadonlySet<string> }> {
   let current: { session: string; files: Set<string> } | undefined;
-  for await (const page of storage.list({ prefix: 'loose/', ...options })) {
+  for await (const page of storage.list({ prefix: `loose/${only}`, ...options })) {
     for (const { name } of page.objects) {
       const dot = name.indexOf('.');
       const session = name.slice('loose/'.length, dot);
@@ -135,14 +126,4 @@ async function* listSessions(
     }
   }
   if (current) yield current;
-}
-
-function damaged(what: string, why: string): StowageError {
-  return new StowageError(
-    'RECORD_DAMAGED',
-    `${what} is damaged: ${why}. Restore it from a copy of the store.`,
-    {
-      details: { what },
-    },
-  );
 }

@@ -33,7 +33,7 @@ export interface CopyResult {
   /** The runs that were looked at. */
   runs: number;
   attempts: CopyCounts;
-  /** Content saved outside tasks; only where a whole store is copied. */
+  /** Content saved outside tasks: the code of runs, and where a whole store is copied all of it. */
   sessions: CopyCounts;
   /**
    * Entries of the cache whose attempts the target has. `refused` are those that are left out: their attempt is another one there, the

@@ -20,6 +20,7 @@ import type { CallOptions, DataStoreStorage, ListedObject } from '../storage/con
 import { compareNames } from '../storage/name-order.ts';
 import { type AttemptToCopy, copyAttempt } from './copy-attempt.ts';
 import type { CopyContext } from './copy-context.ts';
+import { copyCode } from './copy-loose.ts';
 
 /** A run of the source. */
 export interface RunToCopy {
@@ -30,7 +31,7 @@ export interface RunToCopy {
 const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 
 /**
- * Copies a run: created.json first, behind what tells listings its time, then its tasks, each with its attempts from the first to the last, so that readers of the target see
+ * Copies a run: its code, and created.json, behind what tells listings its time, then its tasks, each with its attempts from the first to the last, so that readers of the target see
  * nothing that the source did not say at some time; then its ends, those there were before the tasks were listed, unless
  * something of the run could not be copied.
  *
@@ -221,11 +222,12 @@ async function endsOf(
 
 /** Copies a record of a run as it is; the target may have it, if it says the same. */
 async function copyRecord(
-  { source, target, dryRun, options }: CopyContext,
+  context: CopyContext,
   flow: string,
   run: string,
   record: RunRecord,
 ): Promise<'copied' | 'present'> {
+  const { source, target, dryRun, options } = context;
   const name = record.nameOf(flow, run);
   const ours = await source.storage.get(name, { ...options, maxBytes: MAX_RECORD_BYTES });
   if (!ours) return 'present';
@@ -234,9 +236,12 @@ async function copyRecord(
   const standing = await target.storage.get(name, { ...options, maxBytes: MAX_RECORD_BYTES });
   if (standing && Buffer.compare(standing.body, body) === 0) return 'present';
   if (!standing) {
+    const created = record === CREATED ? decodeRunCreated(body, name, { flow, run }) : undefined;
+    // Before the record that names it. Where it cannot be copied, the run is not.
+    if (created?.code) await copyCode(context, created.code.session);
     if (dryRun) return 'copied';
-    if (record === CREATED) {
-      const { createdAt } = decodeRunCreated(body, name, { flow, run });
+    if (created) {
+      const { createdAt } = created;
       // Before the record, so that a copy which ends in between makes up for it.
       await createRunTime(target.storage, flow, run, createdAt, options);
     }

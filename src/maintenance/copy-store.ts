@@ -174,6 +174,7 @@ async function copyBetween(
     turns: new KeyLocks(),
     written: new BoundedMap(REMEMBERED),
     entries: new EntriesToCopy(flowName, runId),
+    codeSessions: new Set(),
     dryRun,
     options,
   };

@@ -102,6 +102,19 @@ export async function releaseSession(
   if (failure) throw failure.error;
 }
 
+/** Releases a session whose saver goes on with `error`. A failure to is told by the channel `stowage:close-failed`, and would only hide that. */
+export async function giveUpSession(
+  storage: DataStoreStorage,
+  session: SessionId,
+  error: unknown,
+): Promise<void> {
+  try {
+    await releaseSession(storage, session, {});
+  } catch (failure) {
+    closeFailed.publish({ session, error, failure });
+  }
+}
+
 function fenced(session: SessionId, outcome: string): StowageError {
   return new StowageError(
     'ATTEMPT_FENCED',

@@ -67,9 +67,10 @@ beforeAll(async () => {
     });
     if (runId === 'r2') await run.finish('failed', { error: new Error('boom', { cause: 'why' }) });
   }
+  writeFileSync(join(folder, 'input.txt'), 'text');
+  await flow.createRun({ runId: 'coded', code: { path: folder, include: ['*.txt'] } });
   await flow.createTaskDataStore({ runId: 'r4', stepName: 'fit', taskId: '0' });
   ({ first: key } = await makeCache(cached));
-  writeFileSync(join(folder, 'input.txt'), 'text');
 });
 
 describe('docs/cli.md names every member of the JSON of', () => {
@@ -95,6 +96,9 @@ describe('docs/cli.md names every member of the JSON of', () => {
       ['finish', 'Far/r4', '--error', 'why'],
       ['log', 'Far/r1'],
       ['report', 'Far/r1/fit/0'],
+      ['code', 'Far/coded'],
+      ['code', 'Far/coded', '-o', 'CODE'],
+      ['show', 'Far/coded'],
       ['diff', 'Far/r1', 'Far/r2'],
       ['diff', 'Far/r1/fit/0', 'Far/r2/fit/0'],
       ['stat'],
@@ -112,6 +116,7 @@ describe('docs/cli.md names every member of the JSON of', () => {
       word
         .replace('KEY', key)
         .replace('FILE', join(folder, 'input.txt'))
+        .replace('CODE', join(folder, 'code'))
         .replace('FOLDER', join(folder, 'files')),
     );
     const of =
