@@ -15,8 +15,8 @@ const CONCURRENCY = 16;
 
 /**
  * The artifacts of an attempt with what references among them say, and with the codecs of their content: a request for each, one for
- * neighbours, and a few for a large one. What lies at another place is not asked for, since a place that does not answer would be waited for. What is damaged is told to the view, and shown
- * without codecs, as is what is gone.
+ * neighbours, and a few for a large one. What lies at another place is not asked for, since a place that does not answer would be waited
+ * for. What is damaged is told to the view, and shown without codecs, as is what is gone.
  */
 export async function artifactsInFull(
   view: StoreView,
