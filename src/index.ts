@@ -76,6 +76,7 @@ export {
   StowageError,
   type StowageErrorCode,
 } from './errors.ts';
+export type { ArtifactInfo } from './flow/artifact-info.ts';
 export type { LeftOutReason, LeftOutTask, OpenedTasks } from './flow/left-out.ts';
 export type { MergeOptions } from './flow/merge-artifacts.ts';
 export type { OpenTaskDataStore } from './flow/open-task-data-store.ts';
@@ -85,7 +86,7 @@ export type { RunCodeOptions } from './flow/run-code.ts';
 export type { RunFilter } from './flow/run-selection.ts';
 export type { CreateRunOptions, TaskSpec } from './flow/run-writer.ts';
 export type { SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from './flow/standard-schema.ts';
-export type { ArtifactInfo, TaskDataStore } from './flow/task-data-store.ts';
+export type { TaskDataStore } from './flow/task-data-store.ts';
 export type { PrefetchOptions, TaskDataStoreSet } from './flow/task-data-store-set.ts';
 export type {
   GetNamedTasksOptions,

@@ -175,13 +175,21 @@ export async function* countPieces(
   const progress = new ProgressMeter(listener, call, (at: Progress) => at);
   progress.expect({ bytes: bytesTotal, items: 1 });
   try {
-    for await (const piece of pieces) {
-      yield piece;
-      progress.add(piece.length);
-    }
+    yield* countTaken(pieces, progress);
     progress.itemDone();
     progress.succeed();
   } finally {
     progress.stop();
+  }
+}
+
+/** Counts pieces once whoever takes them asks for the next. */
+export async function* countTaken(
+  pieces: AsyncIterable<Uint8Array>,
+  progress: WorkCounter | undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    yield piece;
+    progress?.add(piece.length);
   }
 }

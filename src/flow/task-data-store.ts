@@ -1,11 +1,5 @@
 import { mapBounded } from '../async/bounded-work.ts';
-import {
-  countPieces,
-  meterOf,
-  type ProgressOptions,
-  type WorkCount,
-  withProgress,
-} from '../async/progress.ts';
+import { countPieces, meterOf, type ProgressOptions, withProgress } from '../async/progress.ts';
 import type { AttemptStatus, ReadAttempt } from '../attempts/attempt-reader.ts';
 import { AttemptView, type PrefetchedBytes } from '../attempts/attempt-view.ts';
 import { cloneJson } from '../attempts/inline-value.ts';
@@ -22,6 +16,7 @@ import { describeReport, loadReport, type ReportInfo, reportsOf } from '../repor
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { webStream } from '../streams/web-stream.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
+import { type ArtifactInfo, artifactInfo, isAtHand, isNothing, workOf } from './artifact-info.ts';
 import {
   ArtifactTooLarge,
   formatArtifact,
@@ -32,25 +27,6 @@ import {
 import { checkSchemas, type SchemaOutput, type StandardSchema, validateArtifact } from './standard-schema.ts';
 import { isTask, notTasks, TASK_BRAND, taskOfAnotherCopy } from './task-brand.ts';
 import { checkNameList } from './task-selection.ts';
-
-/** An artifact as its row tells it, without loading it. */
-export interface ArtifactInfo {
-  name: string;
-  /** The kind of value, in a word for people: `object`, `Float64Array`, ... */
-  type: string;
-  /** The id of the serializer that made its bytes. */
-  encoding: string;
-  /** BLAKE3-256 of the serialized bytes; equal values have equal keys. */
-  key: string;
-  /** Length of the serialized bytes. */
-  bytes: number;
-  /** Its bytes in the store, whoever shares them; 0 for inline values, which are part of metadata.json. */
-  storedBytes: number;
-  /** The value is kept in metadata.json itself. */
-  inline: boolean;
-  /** The id of the place that its content lies at, by `rawDataPath`; absent for what lies in the store itself. */
-  place?: string;
-}
 
 /** So many artifacts of one call are fetched at once. */
 const CONCURRENCY = 8;
@@ -174,18 +150,7 @@ export class TaskDataStore {
 
   /** Describes an artifact without loading it; throws `ARTIFACT_NOT_FOUND`. */
   info(name: string): ArtifactInfo {
-    const { type, encoding, key, bytes, content, own, inline } = this.#view.entry(name);
-    const { storedBytes = 0, place } = content ?? own ?? {};
-    return {
-      name,
-      type,
-      encoding,
-      key,
-      bytes,
-      storedBytes,
-      inline: inline !== undefined,
-      ...(place === undefined ? {} : { place }),
-    };
+    return artifactInfo(this.#view.entry(name));
   }
 
   /**
@@ -302,11 +267,7 @@ export class TaskDataStore {
 
   /** Tells an artifact that is `null` or `undefined`; nothing is loaded. Throws `ARTIFACT_NOT_FOUND`. */
   isNone(name: string): boolean {
-    const { encoding, type, bytes, inline } = this.#view.entry(name);
-    if (inline && 'json' in inline) return inline.json === null;
-    // By its length as well: a class may have been registered under either name.
-    const isNothing = (type === 'null' && bytes === 1) || (type === 'undefined' && bytes === 3);
-    return encoding === 'msgpack' && isNothing;
+    return isNothing(this.#view.entry(name));
   }
 
   /** The keys of artifacts, in the order of `names`; see {@link ArtifactInfo}. Throws `ARTIFACT_NOT_FOUND`. */
@@ -430,14 +391,4 @@ export class TaskDataStore {
   get #storage(): DataStoreStorage {
     return this.#view.content.storage;
   }
-}
-
-/** The work of loading rows. */
-function workOf(entries: readonly ArtifactEntry[]): WorkCount {
-  return { bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0), items: entries.length };
-}
-
-/** Needs neither a request nor a promise: a thousand small values in a row feel each. */
-function isAtHand({ inline }: ArtifactEntry): boolean {
-  return inline !== undefined && 'json' in inline;
 }

@@ -1,6 +1,7 @@
 import { shell } from '../../codec/shell-command.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
-import type { ArtifactInfo, TaskDataStore } from '../../flow/task-data-store.ts';
+import type { ArtifactInfo } from '../../flow/artifact-info.ts';
+import type { TaskDataStore } from '../../flow/task-data-store.ts';
 import type { FileRef } from '../../references/file-ref.ts';
 import type { AttemptRule } from '../../views/attempts.ts';
 import { formatStorePath, type Reaching, type StorePath, type TaskOrAttemptPath } from '../../views/paths.ts';

@@ -1,4 +1,4 @@
-import type { ArtifactInfo } from '../../flow/task-data-store.ts';
+import type { ArtifactInfo } from '../../flow/artifact-info.ts';
 import { encodeSegment } from '../../storage/names.ts';
 import { type Form, ownForm } from '../values/artifact-writer.ts';
 

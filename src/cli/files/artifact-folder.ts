@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isStowageError } from '../../errors.ts';
-import type { ArtifactInfo } from '../../flow/task-data-store.ts';
+import type { ArtifactInfo } from '../../flow/artifact-info.ts';
 import { makeFolders } from '../../storage/local/make-folders.ts';
 import { CliError } from '../cli-error.ts';
 import type { Sink } from '../ui/output.ts';

@@ -1,5 +1,6 @@
 import type { Progress, ProgressOptions } from '../../async/progress.ts';
-import type { ArtifactInfo, TaskDataStore } from '../../flow/task-data-store.ts';
+import type { ArtifactInfo } from '../../flow/artifact-info.ts';
+import type { TaskDataStore } from '../../flow/task-data-store.ts';
 import type { ReadableFile } from '../../references/readable-file.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { isBytes } from '../../values/bytes-serializer.ts';

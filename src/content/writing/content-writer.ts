@@ -1,6 +1,6 @@
 import { mapBounded } from '../../async/bounded-work.ts';
 import { LinkedAbort } from '../../async/linked-abort.ts';
-import type { WorkCounter } from '../../async/progress.ts';
+import { countTaken, type WorkCounter } from '../../async/progress.ts';
 import { isTurnOver, nextTurn } from '../../async/turns.ts';
 import { sealEnvelope } from '../../codec/envelope.ts';
 import { prepareCodec } from '../../codec/zstd.ts';
@@ -346,17 +346,6 @@ export class ContentWriter {
 function countStored(progress: WorkCounter | undefined, bytes: number): void {
   progress?.add(bytes);
   progress?.itemDone();
-}
-
-/** Counts pieces once the storage asks for the next. */
-async function* countTaken(
-  pieces: AsyncIterable<Uint8Array>,
-  progress: WorkCounter | undefined,
-): AsyncGenerator<Uint8Array> {
-  for await (const piece of pieces) {
-    yield piece;
-    progress?.add(piece.length);
-  }
 }
 
 function wantedOf(key: ContentKey, { bytes, isAbsent }: ContentInput): Wanted {

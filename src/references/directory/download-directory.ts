@@ -3,7 +3,7 @@ import { lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { mapBounded } from '../../async/bounded-work.ts';
-import { type ProgressOptions, type WorkCounter, withProgress } from '../../async/progress.ts';
+import { countTaken, type ProgressOptions, type WorkCounter, withProgress } from '../../async/progress.ts';
 import { isTurnOver, nextTurn } from '../../async/turns.ts';
 import { digestHex } from '../../digest/blake3.ts';
 import { invalidArgument, StowageError, throwIfAborted } from '../../errors.ts';
@@ -129,19 +129,9 @@ async function writeAlone(
     const path = target.prepare(entry.path);
     const pieces = new DirectoryFile(entry, contents).open({ signal });
     const mode = modeOf(entry);
-    await writeWhole(path, counted(pieces, progress), { overwrite: true, mode });
+    await writeWhole(path, countTaken(pieces, progress), { overwrite: true, mode });
   }
   progress?.itemDone();
-}
-
-async function* counted(
-  pieces: AsyncIterable<Uint8Array>,
-  progress: WorkCounter | undefined,
-): AsyncGenerator<Uint8Array> {
-  for await (const piece of pieces) {
-    yield piece;
-    progress?.add(piece.length);
-  }
 }
 
 /** The folder that files are written below, and nowhere else. */

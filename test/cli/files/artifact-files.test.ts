@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ArtifactFile, filesOf } from '../../../src/cli/files/artifact-files.ts';
 import type { Form } from '../../../src/cli/values/artifact-writer.ts';
-import type { ArtifactInfo } from '../../../src/flow/task-data-store.ts';
+import type { ArtifactInfo } from '../../../src/flow/artifact-info.ts';
 import { validateUserName } from '../../../src/storage/names.ts';
 import { test } from '../../property.ts';
 
