@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -118,6 +119,31 @@ describe('a file behind http:', () => {
     }
     const error = await errorOf((await flow.files.remote(`${origin}/10`)).text(), 'REFERENCE_UNREADABLE');
     expect(error.message).toContain('more than 10 times');
+  });
+
+  it('is followed from https: to https:, and not to http:', async () => {
+    const pem = readFileSync(new URL('self-signed.pem', import.meta.url));
+    const plain = await serve(file(() => ({ bytes: Buffer.from('anybody could have written this') })));
+    const server = createTlsServer({ key: pem, cert: pem }, ({ url }, response) => {
+      if (url === '/file') response.end('found');
+      else response.writeHead(302, { location: url === '/down' ? `${plain.origin}/x` : '/file' }).end();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { NODE_TLS_REJECT_UNAUTHORIZED: before } = process.env;
+    process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'; // nobody signed its certificate
+    afterThisTest(() => {
+      if (before === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+      else process.env.NODE_TLS_REJECT_UNAUTHORIZED = before;
+      server.closeAllConnections();
+      server.close();
+    });
+    const origin = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const flow = await openFlow();
+    expect(await (await flow.files.remote(`${origin}/stay`)).text()).toBe('found');
+    const error = await errorOf((await flow.files.remote(`${origin}/down`)).text(), 'REFERENCE_UNREADABLE');
+    expect(error.message).toContain('redirected');
+    expect(plain.requests).toEqual([]);
   });
 
   it.each(['file:///etc/passwd', 'ftp://host/x', 'http://me:secret@host/x', 'data:text/plain,x', 'http://'])(
