@@ -1,43 +1,63 @@
-// Files beside cp and aws s3: npm run build && node bench/files.mjs
+// Files and directories beside cp and aws s3: npm run build && node bench/files.mjs
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startS3 } from './cache/s3-server.mjs';
 import { fileTable, toText } from './report.mjs';
 import { openScratch } from './scratch.mjs';
 import { pairedRatios, spread } from './statistics.mjs';
 import { valueFile } from './value-files.mjs';
+import { muchNoise } from './values.mjs';
 
 const SIDE = fileURLToPath(new URL('./sides/file-side.mjs', import.meta.url));
 const ROUNDS = 3;
+const FILES = 1000;
+const FILES_OF_FOLDER = 50;
+const FILE_BYTES = 20 * 1024;
+const UNIT = {
+  file: 'a file of 256 MiB',
+  directory: `a directory of ${FILES.toLocaleString('en-US')} files of 20 KiB`,
+};
+/** What the commands need for a folder. */
+const COPY = { file: [], directory: ['-r'] };
+const AWS_COPY = { file: ['cp'], directory: ['cp', '--recursive'] };
 
-/** In this order on the same stores: the arguments of `cp`, of `aws s3` and of our side's script. `target` is another one for each side. */
-const WORKS = [
+/**
+ * In this order on the same stores: the arguments of `cp`, of `aws s3` and of our side's script. What is downloaded is named by
+ * `target`, once for each side.
+ */
+const WORKS = Object.keys(UNIT).flatMap((kind) => [
   {
-    work: 'save a file of 256 MiB',
-    cp: ({ source, copy }) => [source, copy],
-    aws: ({ source, object }) => ['cp', source, object],
-    stowage: ({ source }) => ['save', source, '0'],
+    work: `save ${UNIT[kind]}`,
+    kind,
+    cp: ({ source, copy }) => [...COPY[kind], source, copy],
+    aws: ({ source, object }) => [...AWS_COPY[kind], source, object],
+    stowage: ({ source }) => [`save-${kind}`, source, '0'],
   },
   {
-    work: '... again, unchanged (cp -u; aws s3 cp)',
-    cp: ({ source, copy }) => ['-u', source, copy],
-    aws: ({ source, object }) => ['cp', source, object],
-    stowage: ({ source }) => ['save', source, '1'],
+    work: `... again, unchanged (cp -u; aws s3 ${kind === 'file' ? 'cp' : 'sync'})`,
+    kind,
+    cp: ({ source, copy }) => [...COPY[kind], '-u', '-T', source, copy],
+    aws: ({ source, object }) => [kind === 'file' ? 'cp' : 'sync', source, object],
+    stowage: ({ source }) => [`save-${kind}`, source, '1'],
   },
   {
     work: '... download it',
+    kind,
     isDownload: true,
-    cp: ({ copy, target }) => [copy, target],
-    aws: ({ object, target }) => ['cp', object, target],
+    cp: ({ copy, target }) => [...COPY[kind], copy, target],
+    aws: ({ object, target }) => [...AWS_COPY[kind], object, target],
     stowage: ({ target }) => ['load', target],
   },
-];
+]);
 
 /** Whole processes from start to end, each command right before ours; what was downloaded is compared with what was saved. */
 export async function compareFiles({ scratch, log }) {
-  const source = valueFile('noise-256');
+  const sources = {
+    file: valueFile('noise-256'),
+    directory: makeDirectory(join(scratch.folder, 'directory')),
+  };
   const hasAws = spawnSync('aws', ['--version'], { stdio: 'ignore' }).status === 0;
   if (!hasAws) log('without aws, which is not installed here');
   const taken = WORKS.map(() => ({ cp: [], folder: [], aws: [], s3: [] }));
@@ -46,12 +66,15 @@ export async function compareFiles({ scratch, log }) {
       const s3 = await startS3(join(folder, 's3'));
       if (!s3) log('without S3: `npm run servers` installs versitygw');
       for (const [index, work] of WORKS.entries()) {
-        const paths = { source, copy: join(folder, 'copy'), object: 's3://bench/file' };
+        const paths = {
+          source: sources[work.kind],
+          copy: join(folder, work.kind),
+          object: `s3://bench/${work.kind}`,
+        };
         const take = (name, toProgram) => {
-          const target = join(folder, `down-${name}`);
+          const target = join(folder, `${work.kind}-${name}`);
           taken[index][name].push(timed(toProgram({ ...paths, target })));
-          if (work.isDownload && !readFileSync(target).equals(readFileSync(source)))
-            throw new Error(`${target} is not as it was saved`);
+          if (work.isDownload) ensureEqual(target, paths.source);
         };
         take('cp', (given) => ({ command: 'cp', args: work.cp(given) }));
         take('folder', (given) => ours(join(folder, 'store'), work, given));
@@ -74,8 +97,8 @@ export async function compareFiles({ scratch, log }) {
   });
 }
 
-function ours(store, { stowage }, given) {
-  return { command: process.execPath, args: [SIDE, store, ...stowage(given)] };
+function ours(store, { kind, stowage }, given) {
+  return { command: process.execPath, args: [SIDE, store, kind, ...stowage(given)] };
 }
 
 function aws({ endpoint, env }, work, given) {
@@ -96,9 +119,34 @@ function timed({ command, args, env = {} }) {
   return ms;
 }
 
+/** Files of noise, each its own, in folders. */
+function makeDirectory(folder) {
+  const bytes = muchNoise(FILES * FILE_BYTES, 6);
+  for (let file = 0; file < FILES; file += 1) {
+    const path = join(folder, String(Math.floor(file / FILES_OF_FOLDER)), `${file}.bin`);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, bytes.subarray(file * FILE_BYTES, (file + 1) * FILE_BYTES));
+  }
+  return folder;
+}
+
+function ensureEqual(path, source) {
+  const isFolder = statSync(source).isDirectory();
+  const names = isFolder ? filesIn(source) : [''];
+  if (isFolder && filesIn(path).length !== names.length)
+    throw new Error(`${path} has other files than ${source}`);
+  for (const name of names)
+    if (!readFileSync(join(path, name)).equals(readFileSync(join(source, name))))
+      throw new Error(`${join(path, name)} is not as it was saved`);
+}
+
+function filesIn(folder) {
+  return readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.bin'));
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const scratch = openScratch();
   process.once('exit', scratch.dispose);
   const rows = await compareFiles({ scratch, log: (text) => process.stderr.write(`bench: ${text}\n`) });
-  process.stdout.write(`${toText([{ title: 'Files', rows: fileTable(rows) }])}\n`);
+  process.stdout.write(`${toText([{ title: 'Files and directories', rows: fileTable(rows) }])}\n`);
 }

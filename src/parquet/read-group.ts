@@ -2,6 +2,7 @@ import { mapBounded } from '../async/bounded-work.ts';
 import type { CallOptions } from '../async/call-options.ts';
 import { isTurnOver, nextTurn } from '../async/turns.ts';
 import { isInstance, throwIfAborted } from '../errors.ts';
+import { joinRanges } from '../streams/joined-ranges.ts';
 import { readUtf8 } from '../values/utf8-reader.ts';
 import type { Chunk, Footer, Group } from './footer.ts';
 import { tooLargeGroup } from './footer.ts';
@@ -31,10 +32,8 @@ export interface GroupOptions extends CallOptions {
   maxGroupBytes: number;
 }
 
-/** Chunks that lie so close together are fetched by one request. */
-const GAP_BYTES = 64 * 1024;
-/** One request fetches no more than this, unless a single chunk is larger. */
-const REQUEST_BYTES = 32 * 1024 * 1024;
+/** Neighbours in the file are fetched together. */
+const LIMITS = { maxGapBytes: 64 * 1024, maxBytes: 32 * 1024 * 1024 };
 const REQUESTS = 4;
 
 /**
@@ -89,23 +88,13 @@ async function fetchChunks(
   chunks: readonly Chunk[],
   options: GroupOptions,
 ): Promise<ReadonlyMap<Chunk, Uint8Array>> {
-  const runs: { offset: number; end: number; chunks: Chunk[] }[] = [];
-  for (const chunk of [...chunks].sort((a, b) => a.offset - b.offset)) {
-    const run = runs.at(-1);
-    const end = chunk.offset + chunk.length;
-    if (run && chunk.offset - run.end <= GAP_BYTES && end - run.offset <= REQUEST_BYTES) {
-      run.end = Math.max(run.end, end);
-      run.chunks.push(chunk);
-    } else runs.push({ offset: chunk.offset, end, chunks: [chunk] });
-  }
   const bytes = new Map<Chunk, Uint8Array>();
-  await mapBounded(runs, REQUESTS, async (run) => {
-    const length = run.end - run.offset;
-    const whole =
-      length === 0 ? new Uint8Array() : await source.read({ offset: run.offset, length }, options);
+  const rangeOf = ({ offset, length }: Chunk): { offset: number; length: number } => ({ offset, length });
+  await mapBounded(joinRanges(chunks, rangeOf, LIMITS), REQUESTS, async ({ offset, length, items }) => {
+    const whole = length === 0 ? new Uint8Array() : await source.read({ offset, length }, options);
     if (whole.length !== length) throw invalidParquet(source.shown, 'it ended while it was read');
-    for (const chunk of run.chunks) {
-      const start = chunk.offset - run.offset;
+    for (const chunk of items) {
+      const start = chunk.offset - offset;
       bytes.set(chunk, whole.subarray(start, start + chunk.length));
     }
   });

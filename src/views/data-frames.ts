@@ -29,12 +29,13 @@ export async function readFrames(
 ): Promise<FrameView[]> {
   const frames = artifacts.filter(({ type }) => type === 'DataFrameRef');
   const read = await mapBounded(frames, FRAMES_AT_ONCE, async ({ name }): Promise<FrameView | undefined> => {
-    const { [name]: frame } = await task.loadArtifacts([name], { signal });
-    if (!(frame instanceof DataFrameRef)) return undefined;
-    const known = { artifact: name, file: frame.name };
-    const { uri } = frame.file;
-    if (uri !== undefined) return { ...known, uri: shownUri(uri) };
+    let known = { artifact: name, file: name };
     try {
+      const frame = await task.get(name, { signal });
+      if (!(frame instanceof DataFrameRef)) return undefined;
+      known = { artifact: name, file: frame.name };
+      const { uri } = frame.file;
+      if (uri !== undefined) return { ...known, uri: shownUri(uri) };
       return { ...known, rows: await frame.rowCount({ signal }), columns: await frame.schema({ signal }) };
     } catch (error) {
       if (!isStowageError(error) || error.code === 'ABORTED') throw error;

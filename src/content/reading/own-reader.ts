@@ -6,6 +6,7 @@ import { isStowageError, type StowageError } from '../../errors.ts';
 import type { ContentKey } from '../../format/content-names.ts';
 import type { OwnValue } from '../../format/own-values.ts';
 import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
+import { type JoinedRange, joinRanges } from '../../streams/joined-ranges.ts';
 import { damagedObject, objectGone, reasonOf } from '../damage.ts';
 import { OTHER_CONTENT } from './copy-reader.ts';
 
@@ -17,17 +18,8 @@ export interface OwnAddress {
   own: OwnValue;
 }
 
-/** A part of one object that is read at once. */
-interface Span {
-  object: string;
-  offset: number;
-  length: number;
-  values: OwnAddress[];
-}
-
-/** What lies between two values is read along up to here: a request costs as much. */
-const MAX_GAP_BYTES = 128 * 1024;
-const MAX_SPAN_BYTES = 4 * 1024 * 1024;
+/** Neighbours in one object are read together. */
+const LIMITS = { maxGapBytes: 128 * 1024, maxBytes: 4 * 1024 * 1024 };
 const CONCURRENCY = 8;
 
 /**
@@ -46,10 +38,10 @@ export async function readOwnValues(
   const read = new Map<ContentKey, Uint8Array>();
   const failed = new Map<ContentKey, StowageError>();
   const readSpans = async (wanted: readonly OwnAddress[]): Promise<void> => {
-    await mapBounded(spansOf(wanted), CONCURRENCY, async ({ object, offset, length, values: within }) => {
+    await mapBounded(spansOf(wanted), CONCURRENCY, async ({ object, offset, length, items }) => {
       const name = base + object;
       const part = await storage.get(name, { signal: options.signal, range: { offset, length } });
-      for (const { key, bytes, own } of within) {
+      for (const { key, bytes, own } of items) {
         const start = own.offset - offset;
         try {
           if (!part) throw objectGone(name);
@@ -87,31 +79,20 @@ function open(name: string, key: ContentKey, bytes: number, envelope: Uint8Array
   return raw.buffer === envelope.buffer ? raw.slice() : raw; // no value keeps its neighbours in memory
 }
 
-/** Neighbours in one object are read together. */
-function spansOf(values: readonly OwnAddress[]): Span[] {
-  const sorted = [...values].sort(
-    (a, b) => compare(a.own.object, b.own.object) || a.own.offset - b.own.offset,
-  );
-  const spans: Span[] = [];
-  for (const value of sorted) {
-    const { object, offset, storedBytes } = value.own;
-    const last = spans.at(-1);
-    const end = offset + storedBytes;
-    const joins =
-      last?.object === object &&
-      offset - (last.offset + last.length) <= MAX_GAP_BYTES &&
-      end - last.offset <= MAX_SPAN_BYTES;
-    if (joins) {
-      last.length = Math.max(last.length, end - last.offset);
-      last.values.push(value);
-    } else {
-      spans.push({ object, offset, length: storedBytes, values: [value] });
-    }
+/** The parts to read, object by object. */
+function spansOf(values: readonly OwnAddress[]): ({ object: string } & JoinedRange<OwnAddress>)[] {
+  const byObject = new Map<string, OwnAddress[]>();
+  for (const value of values) {
+    const { object } = value.own;
+    const others = byObject.get(object);
+    if (others) others.push(value);
+    else byObject.set(object, [value]);
   }
-  return spans;
-}
-
-function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
+  const rangeOf = ({ own }: OwnAddress): { offset: number; length: number } => ({
+    offset: own.offset,
+    length: own.storedBytes,
+  });
+  return [...byObject].flatMap(([object, within]) =>
+    joinRanges(within, rangeOf, LIMITS).map((joined) => ({ object, ...joined })),
+  );
 }
