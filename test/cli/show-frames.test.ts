@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { FlowDataStore } from '../../src/flow-data-store.ts';
@@ -38,4 +39,17 @@ it('tells the same as JSON', async () => {
     { artifact: 'broken', file: 'x.parquet', failure: { code: 'INVALID_PARQUET' } },
     { artifact: 'outside', uri: 'https://user.example/x.parquet' },
   ]);
+});
+
+it('shows the rest of a task of which one data frame is gone itself', async () => {
+  const store = join(scratchFolder(), 'store');
+  await using flow = await FlowDataStore.open({ flowName: 'Train', storage: store, maxInlineBytes: 0 });
+  await flow.task({ runId: 'r1', stepName: 'score', taskId: '0' }, async (task) => {
+    await task.saveArtifacts({ scores: await task.frames.fromRows([{ id: 1n }]), more: 'text' });
+  });
+  const [key = ''] = (await flow.getTaskDataStore('r1/score/0')).keysForArtifacts(['scores']);
+  rmSync(join(store, 'data', key.slice(0, 3)), { recursive: true });
+  const { stdout } = await stowage(store, ['show', 'Train/r1/score/0']);
+  expect(stdout).toMatch(/^scores: Artifact scores of .*: No copy of content/m);
+  expect(stdout).toContain('more');
 });
