@@ -123,20 +123,22 @@ async function step(task, of, input) {
 
 /**
  * Fetches the films, page by page, into a file. A connection that breaks off makes `fetch` throw; the failed attempt stays on record, and the next
- * one follows, to which the pages that were there already are replayed.
+ * one goes on from its last checkpoint: the pages that were there already are not fetched again.
  *
  * @param {{ source: string, url: string, pages: number }} input
  * @param {Context} ctx
  * @returns {Promise<FileRef>}
  */
-async function fetchFilms({ source, url, pages }, { log, signal, trace, files }) {
-  const page = trace('page', async (/** @type {number} */ number) => {
-    log(`GET ${url}?page=${number} (${source})`);
-    const response = await fetch(`${url}?page=${number}`, { signal });
-    return await response.text();
-  });
-  const rows = [];
-  for (let number = 0; number < pages; number++) rows.push(...JSON.parse(await page(number)));
+async function fetchFilms({ source, url, pages }, { log, signal, checkpoint, files }) {
+  const saved = /** @type {{ rows: object[], next: number } | undefined} */ (await checkpoint.load());
+  let { rows, next } = saved ?? { rows: [], next: 0 };
+  while (next < pages) {
+    log(`GET ${url}?page=${next} (${source})`);
+    const response = await fetch(`${url}?page=${next}`, { signal });
+    rows = [...rows, .../** @type {object[]} */ (await response.json())];
+    next += 1;
+    await checkpoint.save({ rows, next });
+  }
   log(`${rows.length} films`);
   return files.fromData('movies.json', JSON.stringify(rows));
 }

@@ -1,15 +1,18 @@
 import { channel } from 'node:diagnostics_channel';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ContentAddressedStore } from '../../src/content-addressed-store.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { collectGarbage } from '../../src/maintenance/collection/collect-garbage.ts';
+import type { DirectoryRef } from '../../src/references/directory/directory-ref.ts';
 import type { FileRef } from '../../src/references/file-ref.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { afterThisTest } from '../cleanups.ts';
-import { errorOf, noise, objectNames, openFlow } from '../flow/fixtures.ts';
+import { errorOf, noise, objectNames, openFlow, scratchFolder } from '../flow/fixtures.ts';
 import { propertyRuns, test } from '../property.ts';
 
 const SPEC = { runId: 'r1', stepName: 'fit', taskId: '0' };
@@ -133,6 +136,27 @@ describe('a checkpoint', () => {
     expect(await objectNames(storage, 'data/')).toHaveLength(1);
     const done = await flow.getTaskDataStore('r1/fit/0');
     expect(await ((await done.get('log')) as FileRef).text()).toBe('so far');
+  });
+
+  it('holds a directory, of which the next one stores what is new', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ storage });
+    const folder = scratchFolder();
+    for (const name of ['a', 'b', 'c']) writeFileSync(join(folder, name), noise(400_000, name.charCodeAt(0)));
+    const task = await flow.createTaskDataStore(SPEC);
+    await task.checkpoint.save({ epoch: 1, dir: await task.directories.fromLocal(folder) });
+    const packs = await objectNames(storage, 'packs/');
+    writeFileSync(join(folder, 'c'), noise(500_000, 1));
+    await task.checkpoint.save({ epoch: 2, dir: await task.directories.fromLocal(folder) });
+    expect(await objectNames(storage, 'packs/')).toHaveLength(packs.length + 1);
+    await task.fail(new Error('next'));
+    await collect(storage);
+    const { epoch, dir } = (await loadAndFail(flow)) as { epoch: number; dir: DirectoryRef };
+    expect(epoch).toBe(2);
+    const target = join(scratchFolder(), 'again');
+    await dir.download(target);
+    for (const name of ['a', 'b', 'c'])
+      expect(readFileSync(join(target, name)).equals(readFileSync(join(folder, name)))).toBe(true);
   });
 
   it('costs one create, and shares what is stored of it with the one before', async () => {
