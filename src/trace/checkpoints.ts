@@ -45,7 +45,7 @@ export class Checkpoints {
   }
 
   /**
-   * Saves a value to go on from: anything that can be an artifact, bytes and files (`task.files.fromLocal(path)`) among it, alone or nested. It
+   * Saves a value to go on from: anything that can be an artifact, bytes, files and directories (`await task.files.fromLocal(path)`) among it, alone or nested. It
    * is durable when the promise resolves: one create, up to 64 KiB; what is larger is content, of which only new chunks are written. The one before it
    * counts no more. Saved for the next attempt of the task, not as its result.
    *
