@@ -27,7 +27,7 @@ export interface LoadedResult<Output> {
 }
 
 /**
- * Loads the result that an entry keeps, as long as the deadline allows, and parses it by the output schema that the task has now: what
+ * Loads the result that an entry keeps (model: `hit`), as long as the deadline allows, and parses it by the output schema that the task has now: what
  * a schema does to values is not told by its JSON Schema, and so not by the key. Resolves to the reason where it cannot be had, which
  * makes it a miss.
  */

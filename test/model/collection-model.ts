@@ -1,4 +1,16 @@
-import { type Configuration, get, LATE, Layout, put, ROOT, type Rule } from './collection-state.ts';
+import {
+  BEFORE_ERASURE,
+  type Configuration,
+  GIVEN_UP,
+  get,
+  IS_PURGED,
+  LATE,
+  Layout,
+  put,
+  ROOT,
+  type Rule,
+  STANDS,
+} from './collection-state.ts';
 import { collectorSteps } from './collector-steps.ts';
 import { type Exploration, explore, type State, type Step } from './explore.ts';
 import { writerSteps } from './writer-steps.ts';
@@ -9,7 +21,8 @@ import { writerSteps } from './writer-steps.ts';
  *
  * Left out, and why:
  * - Values of attempts go without the log: values-model.ts.
- * - DELETED and PURGED are one: of shared content either keeps nothing, and both are told by the same listing.
+ * - DELETED and PURGED are one but for tables that were moved: of other shared content either keeps nothing, and both are told by the same
+ *   listing. ERASED gives K up as they do; where it names K, see `erasures`.
  * - The answer to a create that was lost is the answer "it exists" with equal bytes, and so no step of its own; the answer to a delete that
  *   was lost is a delete that fails and comes late.
  * - A process that stops for good is one of the interleavings: the others go on without it.
@@ -17,6 +30,9 @@ import { writerSteps } from './writer-steps.ts';
  * - Pins in attempt.json are an opening and a pin in one step, and so fewer interleavings than two.
  * - Checkpoints are traces: of either a record names K. That only the last checkpoint of an attempt counts keeps less alive.
  * - A trace that a fenced owner records late is none once its content is gone, so that nothing is lost by that.
+ * - A report is content that a description names; what records of its versions name keeps nothing alive but what their open session does.
+ * - Code of a run is a writer whose session is released with the run, which is giving up its run here.
+ * - A hit that is recorded is a clone; a hit whose value is saved by the caller looks for content as any other save.
  * - A record that cannot be read stops its reader, writer or collector, which is the same as its death.
  */
 export function exploreCollection(
@@ -33,7 +49,9 @@ export function exploreCollection(
       change(after);
       steps.push([label, after]);
     };
-    if (get(state, ROOT)) go('the old run is given up', put(ROOT, 0));
+    const root = get(state, ROOT);
+    if (root !== GIVEN_UP && root !== BEFORE_ERASURE) go('the old run is given up', put(ROOT, GIVEN_UP));
+    if (configuration.tables && root === STANDS) go('the old run is purged', put(ROOT, IS_PURGED));
     for (let name = 1; name <= get(state, LATE); name <<= 1) {
       if ((get(state, LATE) & name) === 0) continue;
       go(`a delete of ${name} takes effect late`, (s) => {

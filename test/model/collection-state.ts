@@ -28,6 +28,14 @@ export interface Configuration {
   superseded?: boolean;
   /** Writers record a trace that names K, fail, and are tried again as attempt n + 1, which replays it. */
   traces?: boolean;
+  /** Writers fail, and describe K all the same, a report of theirs, say. */
+  failedRuns?: boolean;
+  /** K is the table of attempts, which was moved into content: `PURGED` keeps it, and only `DELETED` gives it up. */
+  tables?: boolean;
+  /** Cached calls return a reference to K, which whoever called saves: there are no bytes to write anew. */
+  hits?: boolean;
+  /** Writers erase something from the old run: what they write is named by a new description of it. */
+  erasures?: boolean;
 }
 
 /** Rules of the protocol, each of which the model can be tried without. */
@@ -58,6 +66,11 @@ export const RULES = [
   'traces are read once their attempt was seen as closed',
   'traces of an attempt that a collector gives up are read in the same mark',
   'what is replayed is relied on like a row',
+  'what a failed attempt describes lives',
+  'a table that was moved lives under PURGED',
+  'a reference that a hit returned is relied on like a row',
+  'an attempt that was described anew is read in the second mark',
+  'an eraser is open until the new description stands',
 ] as const;
 export type Rule = (typeof RULES)[number];
 
@@ -78,6 +91,8 @@ export const STEPS = [
   'clone',
   'trace',
   'replay',
+  'hit',
+  'describe',
   // collectors
   'begin',
   'mark',
@@ -111,18 +126,24 @@ export const [IDLE, PROPOSED, FINAL] = [0, 1, 2];
 /** Of a session. */
 export const [OPEN, PINS_KEY, PINS_PACKS, OUTCOME, TRACED] = [0, 1, 2, 3, 4];
 export const SESSION = 5;
-export const [UNCLOSED, DONE, ABANDONED, DELETED, FAILED] = [0, 1, 2, 3, 4];
+/** `DESCRIBED`: failed, and its description names K. */
+export const [UNCLOSED, DONE, ABANDONED, DELETED, FAILED, DESCRIBED, PURGED] = [0, 1, 2, 3, 4, 5, 6];
+/** Of the old run: it is given up, names K, is purged, or names K since something was erased from it. */
+export const [GIVEN_UP, STANDS, IS_PURGED, BEFORE_ERASURE, ERASED] = [0, 1, 2, 3, 4];
 /** Of a trace: recorded while its attempt was open, or later by an owner that was fenced. */
 export const [IN_TIME, TOO_LATE] = [1, 2];
 /** Of a writer: `MINE` is the session it works under, `COPY` and `PACK` what it found (one more than its number). */
-export const [W_PC, W_MINE, W_COPY, W_PACK, W_VERSION, W_SEEN, W_LISTED] = [0, 1, 2, 3, 4, 5, 6];
-const WRITER = 7;
+export const [W_PC, W_MINE, W_COPY, W_PACK, W_VERSION, W_SEEN, W_LISTED, W_REFERS] = [0, 1, 2, 3, 4, 5, 6, 7];
+const WRITER = 8;
 /** Of a collector. */
 export const [G_PC, G_VERSION, G_AT, G_HALF, G_KEY, G_PACKS, G_OWN, G_NAMED] = [0, 1, 2, 3, 4, 5, 6, 7];
 export const [G_SET, G_CARRIED, G_LEFT, G_CLOSED, G_COPIES, G_SUPERSEDED] = [8, 9, 10, 11, 12, 13];
 /** Sessions that it saw as failed or abandoned, those of which it saw a trace, and those whose traces were read. */
 export const [G_NOT_DONE, G_TRACES, G_TRACES_READ, G_ROUNDS] = [14, 15, 16, 17];
 const COLLECTOR = 18;
+
+/** Outcomes of a session whose description names K. */
+const NAMES_K: readonly number[] = [DONE, DESCRIBED, PURGED];
 
 /** The layout of the states of one configuration, and what can be asked of one of them. */
 export class Layout {
@@ -149,9 +170,9 @@ export class Layout {
   }
 
   initial(): State {
-    const { collectors, failures = 0, finalAtStart } = this.configuration;
+    const { collectors, failures = 0, finalAtStart, erasures } = this.configuration;
     const state: State = new Array(this.#collectors + collectors * COLLECTOR).fill(0);
-    state[ROOT] = 1;
+    state[ROOT] = erasures ? BEFORE_ERASURE : STANDS;
     state[PACKS] = 1;
     state[FAILURES] = failures;
     state[this.copyAt(0)] = 1; // names pack 0
@@ -197,14 +218,19 @@ export class Layout {
     return named > 0 && hasPack(state, named - 1);
   }
 
+  /** The old run refers to content of copy 0. */
+  isRooted(state: State): boolean {
+    return [STANDS, IS_PURGED, ERASED].includes(get(state, ROOT));
+  }
+
   /** Somebody refers to content of which no copy is whole. */
   isLost(state: State): boolean {
     let isKWhole = false;
     for (let copy = 0; copy < this.copies; copy++) isKWhole ||= this.isOfK(copy) && this.isWhole(state, copy);
-    if (get(state, ROOT) && !(this.configuration.otherContent ? this.isWhole(state, 0) : isKWhole))
+    if (this.isRooted(state) && !(this.configuration.otherContent ? this.isWhole(state, 0) : isKWhole))
       return true;
     for (let session = 0; session < this.sessions; session++) {
-      if (get(state, this.sessionAt(session) + OUTCOME) === DONE && !isKWhole) return true;
+      if (NAMES_K.includes(get(state, this.sessionAt(session) + OUTCOME)) && !isKWhole) return true;
       if (this.#isReplayable(state, session) && !isKWhole) return true;
     }
     return false;

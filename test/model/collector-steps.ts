@@ -1,7 +1,9 @@
 import {
   ABANDONED,
   CONDEMNED,
+  DESCRIBED,
   DONE,
+  ERASED,
   FAILED,
   FAILURES,
   FINAL,
@@ -28,6 +30,7 @@ import {
   hasPack,
   IDLE,
   IDLE_CONDEMNED,
+  IS_PURGED,
   LATE,
   type Layout,
   LISTS_GONE,
@@ -37,8 +40,10 @@ import {
   PINS_KEY,
   PINS_PACKS,
   PROPOSED,
+  PURGED,
   put,
   ROOT,
+  STANDS,
   type StepName,
   TRACED,
   UNCLOSED,
@@ -186,7 +191,7 @@ export function collectorSteps(layout: Layout, state: State, i: number, go: Go):
       else
         to(step, `session ${n} is closed`, base + READING, (s) => {
           next(s);
-          if (outcome === DONE) s[at + G_KEY] = g(G_KEY) | 1;
+          if (namesK(outcome)) s[at + G_KEY] = g(G_KEY) | 1;
           s[at + G_CLOSED] = g(G_CLOSED) | (1 << n);
           if (isNotDone) s[at + G_NOT_DONE] = g(G_NOT_DONE) | (1 << n);
         });
@@ -213,6 +218,21 @@ export function collectorSteps(layout: Layout, state: State, i: number, go: Go):
     });
   }
 
+  function namesK(outcome: number): boolean {
+    if (outcome === DESCRIBED) return layout.rule('what a failed attempt describes lives');
+    if (outcome === PURGED) return layout.rule('a table that was moved lives under PURGED');
+    return outcome === DONE;
+  }
+
+  /** As a mark reads it: what the first one saw closed is read again only where it was described anew. */
+  function isRootKept(base: number): boolean {
+    const root = get(state, ROOT);
+    if (root === IS_PURGED) return layout.rule('a table that was moved lives under PURGED');
+    const isReadAgain = layout.rule('an attempt that was described anew is read in the second mark');
+    if (root === ERASED) return base !== AGAIN || isReadAgain;
+    return root === STANDS;
+  }
+
   /** All that is recorded by now, but of attempts that an earlier mark saw closed, which it has read. */
   function readTraces(base: number, next: (s: State) => void): void {
     let recorded = 0;
@@ -234,7 +254,7 @@ export function collectorSteps(layout: Layout, state: State, i: number, go: Go):
     to(step, 'the old run, and copies', base + LISTED, (s) => {
       if (isTraced()) s[at + G_KEY] = get(s, at + G_KEY) | 1;
       s[at + G_TRACES_READ] = g(G_NOT_DONE);
-      if (get(state, ROOT)) s[at + G_KEY] = get(s, at + G_KEY) | (otherContent ? 2 : 1);
+      if (isRootKept(base)) s[at + G_KEY] = get(s, at + G_KEY) | (otherContent ? 2 : 1);
       // Those that live name their packs.
       for (let copy = 0; copy < copies; copy++) {
         const named = layout.packOf(state, copy);

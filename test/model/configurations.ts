@@ -54,6 +54,34 @@ export const SMALL: Readonly<Record<string, Configuration>> = {
     traces: true,
     abandons: true,
   },
+  'attempts that failed, and tables that were moved': {
+    writers: 1,
+    collectors: 1,
+    rounds: 1,
+    failedRuns: true,
+    tables: true,
+    clone: true,
+    abandons: true,
+    deletedRuns: true,
+    failures: 1,
+  },
+  'references that hits return': {
+    writers: 1,
+    collectors: 1,
+    rounds: 2,
+    hits: true,
+    abandons: true,
+    deletedRuns: true,
+    failures: 1,
+  },
+  erasures: {
+    writers: 1,
+    collectors: 1,
+    rounds: 2,
+    erasures: true,
+    hints: true,
+    failures: 1,
+  },
   'lists that go': {
     writers: 1,
     collectors: 1,
@@ -97,6 +125,13 @@ export const LARGE: Readonly<Record<string, Configuration>> = {
     hints: true,
     deletedRuns: true,
   },
+  'two collectors and an eraser': {
+    writers: 1,
+    collectors: 2,
+    rounds: [2, 1],
+    erasures: true,
+    hints: true,
+  },
   'two writers': {
     writers: 2,
     collectors: 1,
@@ -113,6 +148,9 @@ const listing = SMALL['lists that go'] as Configuration;
 const other = SMALL['chunks of another content'] as Configuration;
 const recovery = { ...one, knowledge: false, clone: false, recovery: true };
 const tracing = LARGE['traces, and a second collection'] as Configuration;
+const failing = SMALL['attempts that failed, and tables that were moved'] as Configuration;
+const referring = SMALL['references that hits return'] as Configuration;
+const erasing = SMALL.erasures as Configuration;
 const two = LARGE['two collectors'] as Configuration;
 const finishing = LARGE['two collectors that finish a third one’s version'] as Configuration;
 
@@ -144,4 +182,9 @@ export const LOSSES: readonly (readonly [Rule, Configuration])[] = [
   ['traces are read once their attempt was seen as closed', tracing],
   ['traces of an attempt that a collector gives up are read in the same mark', tracing],
   ['what is replayed is relied on like a row', tracing],
+  ['what a failed attempt describes lives', failing],
+  ['a table that was moved lives under PURGED', failing],
+  ['a reference that a hit returned is relied on like a row', referring],
+  ['an attempt that was described anew is read in the second mark', erasing],
+  ['an eraser is open until the new description stands', erasing],
 ];

@@ -2,7 +2,9 @@ import {
   ABANDONED,
   CONDEMNED,
   DELETED,
+  DESCRIBED,
   DONE,
+  ERASED,
   FAILED,
   type Go,
   get,
@@ -17,8 +19,10 @@ import {
   PHASE,
   PINS_KEY,
   PINS_PACKS,
+  PURGED,
   put,
   ROOT,
+  STANDS,
   type StepName,
   TOO_LATE,
   TRACED,
@@ -29,6 +33,7 @@ import {
   W_MINE,
   W_PACK,
   W_PC,
+  W_REFERS,
   W_SEEN,
   W_VERSION,
 } from './collection-state.ts';
@@ -41,6 +46,10 @@ const [KNOWS, KNOWS_COPY, KNOWS_OPENED, KNOWS_PINNED] = [20, 22, 23, 24];
 const [CLONES, CLONE_FOUND, CLONE_PINNED, CLONE_UNREAD] = [30, 31, 32, 33];
 /** With traces: one was recorded, and attempt n has failed. */
 const [IS_TRACED, RETRIED] = [41, 42];
+/** Of an eraser: the new description stands; or, against the rules, its session was closed before. */
+const [DESCRIBED_ANEW, CLOSED_FIRST] = [51, 52];
+/** A hit was read, and gave a reference to K. */
+const REFERS = 61;
 /** With lists: the version was read, and what it condemns was not. */
 const [UNLISTED, TOLD_UNLISTED] = [25, 72];
 
@@ -48,6 +57,7 @@ const [UNLISTED, TOLD_UNLISTED] = [25, 72];
 export function writerSteps(layout: Layout, state: State, i: number, go: Go): void {
   const { configuration, copies } = layout;
   const { writers, recovery, hints, knowledge, clone, deletedRuns, lists, traces } = configuration;
+  const { failedRuns, tables, hits, erasures } = configuration;
   const at = layout.writerAt(i);
   const w = (field: number): number => get(state, at + field);
   const session = w(W_MINE) * writers + i;
@@ -72,6 +82,8 @@ export function writerSteps(layout: Layout, state: State, i: number, go: Go): vo
   const isUsable = (): boolean => hasPack(state, pack) && !isCondemned(layout.packBit(pack));
   const isIdle = get(state, PHASE) === IDLE;
   const stoodStill = get(state, VERSION) === w(W_VERSION) - 1 && isIdle;
+  /** Who has a reference alone is refused where nothing whole is found. */
+  const otherwise = w(W_REFERS) ? ENDED : WRITES;
   const rememberIdle = put(at + W_VERSION, get(state, VERSION) + 1);
 
   /** That version v + 1 is absent says as much as a LIST that shows v, so that the newest version is read as one step. */
@@ -94,12 +106,18 @@ export function writerSteps(layout: Layout, state: State, i: number, go: Go): vo
       to('open', 'attempt.json', OPENED, put(mine + OPEN, 1));
       if (knowledge && isIdle && w(W_MINE) === 0)
         to('know', `idle version ${get(state, VERSION)}`, KNOWS, rememberIdle);
+      if (hits && isAnyWhole()) to('hit', 'its content is there', REFERS, put(at + W_REFERS, 1));
       return;
+    case REFERS: {
+      const isReliedOn = layout.rule('a reference that a hit returned is relied on like a row');
+      to('open', 'attempt.json', isReliedOn ? OPENED : READY, put(mine + OPEN, 1));
+      return;
+    }
     case OPENED:
       to('pin', 'K', PINNED, pinKey);
       if (clone && w(W_MINE) === 0) {
         const looksAfterLog = layout.rule('a clone looks at its source after it read the log');
-        if (!looksAfterLog && get(state, ROOT)) to('clone', 'its source stands', CLONE_UNREAD);
+        if (!looksAfterLog && get(state, ROOT) === STANDS) to('clone', 'its source stands', CLONE_UNREAD);
         if (looksAfterLog && isIdle) to('clone', `idle version ${get(state, VERSION)}`, CLONES, rememberIdle);
       }
       return;
@@ -118,19 +136,19 @@ export function writerSteps(layout: Layout, state: State, i: number, go: Go): vo
           s[at + W_PACK] = named;
         });
       }
-      if (hints) {
+      if (hints && !w(W_REFERS)) {
         // It is not trusted: it may name what is gone, of which pack 0 is an example.
         const isTrusted = !layout.rule('a hinted pack is looked at once it is pinned');
         for (let each = 0; each < copies; each++)
           if (hasPack(state, each) || (each === 0 && !isTrusted))
             to('look', `a hint names pack ${each}`, TOLD, put(at + W_PACK, each + 1));
       }
-      to('look', 'nothing', WRITES, forget);
+      to('look', 'nothing', otherwise, forget);
       return;
     case FOUND: {
       // Against the version that was read after the pin of the key: a pinned key keeps its copies, and these their packs.
       const isHit = !layout.rule('a hit checks the packs of its manifest') || isUsable();
-      to('check packs', isHit ? 'a hit' : 'gone or condemned', isHit ? READY : WRITES, forget);
+      to('check packs', isHit ? 'a hit' : 'gone or condemned', isHit ? READY : otherwise, forget);
       return;
     }
     case TOLD:
@@ -174,6 +192,13 @@ export function writerSteps(layout: Layout, state: State, i: number, go: Go): vo
       }
       const isFenced =
         get(state, mine + OUTCOME) !== UNCLOSED && layout.rule('an abandoned session cannot close');
+      if (erasures) {
+        const isOpenUntil = layout.rule('an eraser is open until the new description stands');
+        if (!isOpenUntil) to('close', 'before the description', CLOSED_FIRST, put(mine + OUTCOME, DELETED));
+        else if (!isFenced) to('describe', 'the old run anew', DESCRIBED_ANEW, put(ROOT, ERASED));
+        return;
+      }
+      if (!isFenced && failedRuns) to('close', 'failed', CLOSED, put(mine + OUTCOME, DESCRIBED));
       if (!isFenced) to('close', 'done', CLOSED, put(mine + OUTCOME, DONE));
       else if (recovery && w(W_MINE) === 0)
         to('go on as n + 1', 'fenced', NEW, (s) => {
@@ -185,6 +210,12 @@ export function writerSteps(layout: Layout, state: State, i: number, go: Go): vo
       else to('close', 'fenced', ENDED);
       return;
     }
+    case CLOSED_FIRST:
+      to('describe', 'the old run anew', ENDED, put(ROOT, ERASED));
+      return;
+    case DESCRIBED_ANEW:
+      to('close', 'the eraser’s session', ENDED, put(mine + OUTCOME, DELETED));
+      return;
     case IS_TRACED: {
       // By its owner, or a collector was faster; or its owner died, and somebody tries again beside it.
       const isOpen = get(state, mine + OUTCOME) === UNCLOSED;
@@ -206,6 +237,8 @@ export function writerSteps(layout: Layout, state: State, i: number, go: Go): vo
     }
     case CLOSED:
       if (deletedRuns) go(`the run of W${i} is given up`, givenUp);
+      if (tables && get(state, mine + OUTCOME) === DONE)
+        go(`the run of W${i} is purged`, put(mine + OUTCOME, PURGED));
       return;
     // What this process wrote or saw whole, after it had read an idle version.
     case KNOWS:
@@ -236,7 +269,7 @@ export function writerSteps(layout: Layout, state: State, i: number, go: Go): vo
       return;
     }
     case CLONES: // the description of its source stands, without a mark
-      if (get(state, ROOT)) to('clone', 'its source stands', CLONE_FOUND);
+      if (get(state, ROOT) === STANDS) to('clone', 'its source stands', CLONE_FOUND);
       else to('clone', 'its source is given up', OPENED, forget);
       return;
     case CLONE_UNREAD:
