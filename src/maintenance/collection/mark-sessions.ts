@@ -15,6 +15,11 @@ import type { ValueMarks } from './values-marks.ts';
 export const SILENT_AFTER_MS: number = 24 * 60 * 60 * 1000;
 /** So many sessions are read at once. */
 const CONCURRENCY = 16;
+/**
+ * Sessions outside tasks before attempts: an erasure writes values of a closed attempt anew under one, which is open until the attempt's
+ * description lists them. So either it is seen open, or the description is read that does.
+ */
+const PREFIXES = ['loose/', 'flows/'];
 
 /** What the reading of sessions is to do beside marking. */
 export interface MarkSessionsOptions extends CallOptions {
@@ -45,22 +50,26 @@ export async function markSessions(
   { before = [], values, storeNowMs, onSession, signal }: MarkSessionsOptions,
 ): Promise<MarkedSessions> {
   const found: MarkedSessions = { sessions: 0, abandoned: 0, oldestOpenMs: Number.POSITIVE_INFINITY };
-  const known = new Cursor(allOf(before, 'read'));
-  const work = new BoundedWork(CONCURRENCY);
-  try {
-    for await (const listed of listSessions(content.storage, { signal })) {
-      found.sessions += 1;
-      onSession?.();
-      if (known.has(readLine(listed))) continue;
-      await work.begin(() => markOne(listed));
-    }
-    await work.finish();
-  } finally {
-    known.close();
-    await work.settle();
-  }
+  for (const prefix of PREFIXES) await markAll(prefix);
   await markPartial(content, [...before, marks], { signal });
   return found;
+
+  async function markAll(prefix: string): Promise<void> {
+    const known = new Cursor(allOf(before, 'read'));
+    const work = new BoundedWork(CONCURRENCY);
+    try {
+      for await (const listed of listSessions(content.storage, { signal }, [prefix])) {
+        found.sessions += 1;
+        onSession?.();
+        if (known.has(readLine(listed))) continue;
+        await work.begin(() => markOne(listed));
+      }
+      await work.finish();
+    } finally {
+      known.close();
+      await work.settle();
+    }
+  }
 
   async function markOne(listed: ListedSession): Promise<void> {
     const fate = await readSession(content, listed, { signal });

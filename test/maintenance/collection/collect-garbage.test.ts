@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { WrittenValue } from '../../../src/content/writing/own-writer.ts';
 import { ContentAddressedStore } from '../../../src/content-addressed-store.ts';
 import { collectionVersionName, decodeCollectionVersion } from '../../../src/format/collection-records.ts';
 import { copyName, damagedMarkOf, packName } from '../../../src/format/content-names.ts';
 import { HERE } from '../../../src/format/content-ref.ts';
+import { decodeRecord, encodeRecord } from '../../../src/format/record.ts';
 import { decodeAttempt } from '../../../src/format/session-files.ts';
 import { newSessionId } from '../../../src/format/session-id.ts';
 import {
@@ -11,13 +13,15 @@ import {
   collectGarbage,
 } from '../../../src/maintenance/collection/collect-garbage.ts';
 import type { CollectionResult } from '../../../src/maintenance/collection/collection-result.ts';
-import type { DataStoreStorage } from '../../../src/storage/contract.ts';
+import { StandaloneSession } from '../../../src/sessions/standalone-session.ts';
+import type { DataStoreStorage, GetOptions, StoredObject } from '../../../src/storage/contract.ts';
 import { FaultStorage } from '../../../src/storage/fault.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
 import { SerializerRegistry } from '../../../src/values/registry.ts';
 import { ObservedStorage } from '../../content/storages.ts';
 import { errorOf, noise, objectNames, openFlow, saveTask, scratchFolder } from '../../flow/fixtures.ts';
 import { propertyRuns, test } from '../../property.ts';
+import { until } from '../../waiting.ts';
 import {
   arbitraryDeeds,
   carryOut,
@@ -37,6 +41,21 @@ async function collect(
     return await collectGarbage(content, options);
   } finally {
     await content.close();
+  }
+}
+
+/** Knows what was read whole. */
+class ReturnedStorage extends ObservedStorage {
+  readonly returned = new Set<string>();
+
+  constructor(inner: DataStoreStorage) {
+    super(inner, { localReads: false });
+  }
+
+  override async get(name: string, options?: GetOptions): Promise<StoredObject | undefined> {
+    const object = await super.get(name, options);
+    setImmediate(() => this.returned.add(name));
+    return object;
   }
 }
 
@@ -195,6 +214,42 @@ describe('what stays', () => {
     await task.done();
     expect((await collect(storage)).deleted.values).toBe(1);
     await readEverything(flow);
+  });
+
+  it('values that are written anew for a closed attempt while the sessions are read', async () => {
+    const inner = new MemoryStorage('', { localReads: false });
+    const flow = await openFlow({ storage: inner });
+    await saveTask(flow, { a: noise(20_000), b: noise(20_000, 2) });
+    const base = 'flows/Test/r1/fit/0/0';
+    const described = (await inner.get(`${base}.metadata.json`))?.body as Uint8Array;
+    const eraser = await StandaloneSession.open(flow.caStore, {});
+    const [written] = await eraser.session.putOwn([{ bytes: noise(20_000) }], {
+      base: 'values/Test/r1/fit/0/0.',
+    });
+    const { object, bytes } = (written as WrittenValue).within;
+    const read = ['loose/', 'flows/'];
+    const storage = new ReturnedStorage(inner);
+    storage.before = async (operation, name) => {
+      if (operation !== 'list' || !read.includes(name)) return;
+      read.splice(read.indexOf(name), 1);
+      if (read.length > 0) return;
+      // Were attempts listed first, this one's description would be read by now, with the values that it lists.
+      if (name === 'loose/') await until(() => storage.returned.has(`${base}.metadata.json`));
+      // Some of the sessions were read; now the description stands, and then the session is over.
+      const { digest: _, ...record } = decodeRecord(described, 'metadata.json');
+      const rows = (record.artifacts as { name: string }[]).filter(({ name }) => name === 'a');
+      const artifacts = rows.map((row) => ({ ...row, own: written?.own }));
+      const anew = { ...record, artifacts, values: [{ object, bytes }], reason: 'asked to', erased: ['b'] };
+      await inner.create(`${base}.ERASED.00000000.json`, encodeRecord(anew));
+      await inner.delete([`${base}.metadata.json`]);
+      await eraser.done([], {});
+    };
+    await collect(storage);
+    expect(read).toEqual([]);
+    await collect(inner);
+    const task = await flow.getTaskDataStore('r1/fit/0');
+    expect(await task.loadArtifacts()).toEqual({ a: noise(20_000) });
+    expect(await objectNames(inner, 'values/')).toHaveLength(1);
   });
 
   it('values without any file of their attempt, for a day', async () => {
