@@ -115,6 +115,7 @@ export type { LogData, LogFile, LogStreams } from './logs/log-streams.ts';
 export type { SaveLogsOptions } from './logs/log-writer.ts';
 export type { CopyCounts, CopyProblem, CopyProgress, CopyResult } from './maintenance/copy-report.ts';
 export { type CopyOptions, copyStore } from './maintenance/copy-store.ts';
+export type { GivenStore, MaintenanceOptions } from './maintenance/opened-store.ts';
 export type { ColumnArray } from './parquet/frame-arrays.ts';
 export type {
   ColumnSpec,

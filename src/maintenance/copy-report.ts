@@ -127,17 +127,17 @@ export class CopyReport {
   unsignedEntries = 0;
   readonly #problems: CopyProblem[] = [];
   readonly #sources: readonly CountStorage[];
-  readonly #target: CountStorage;
+  readonly #targets: readonly CountStorage[];
   /** Counts the content, for whoever asked how far the copy is. */
   readonly progress: ProgressMeter<CopyProgress> | undefined;
 
   constructor(
     sources: readonly CountStorage[],
-    target: CountStorage,
+    targets: readonly CountStorage[],
     onProgress: ProgressOptions<CopyProgress>['onProgress'],
   ) {
     this.#sources = sources;
-    this.#target = target;
+    this.#targets = targets;
     this.progress = onProgress && new ProgressMeter(onProgress, 'copyStore', (at) => this.#completed(at));
   }
 
@@ -212,7 +212,7 @@ export class CopyReport {
   #bytes(): { bytesRead: number; bytesWritten: number } {
     return {
       bytesRead: this.#sources.reduce((sum, source) => sum + source.snapshot().get.bytes, 0),
-      bytesWritten: this.#target.snapshot().create.bytes,
+      bytesWritten: this.#targets.reduce((sum, target) => sum + target.snapshot().create.bytes, 0),
     };
   }
 }

@@ -1,12 +1,11 @@
 import { BoundedMap } from '../async/bounded-map.ts';
 import { BoundedWork } from '../async/bounded-work.ts';
-import { endAll } from '../async/end-all.ts';
 import { KeyLocks } from '../async/key-locks.ts';
 import type { ProgressOptions } from '../async/progress.ts';
 import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
 import type { TaskCacheOptions } from '../cache/task-cache.ts';
 import { isWithin, type OpenPlace } from '../content/places/places.ts';
-import { ContentAddressedStore } from '../content-addressed-store.ts';
+import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { runNotFound } from '../flow/run-selection.ts';
 import { listTasks } from '../format/attempt-files.ts';
@@ -22,13 +21,20 @@ import {
 import { Staging } from '../sessions/staging.ts';
 import { canonicalAddress, rootOf } from '../storage/canonical-address.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { CountStorage } from '../storage/count.ts';
 import { validateUserName } from '../storage/names.ts';
-import { openStorage } from '../storage/open.ts';
 import type { CopyContext } from './copy-context.ts';
 import { type CopyProgress, CopyReport, type CopyResult } from './copy-report.ts';
 import type { RunToCopy } from './copy-run.ts';
 import { EntriesToCopy } from './entries-to-copy.ts';
+import {
+  closing,
+  type DecorateStorage,
+  type GivenStore,
+  isAddress,
+  isGivenStore,
+  type OpenedStore,
+  openForMaintenance,
+} from './opened-store.ts';
 
 /** Options of {@link copyStore}. */
 export interface CopyOptions
@@ -36,9 +42,9 @@ export interface CopyOptions
     ProgressOptions<CopyProgress>,
     Pick<TaskCacheOptions, 'signingKeys'> {
   /** The store to read: an address as `openStorage` takes it, or a storage, which stays open. */
-  from: string | URL | DataStoreStorage;
+  from: GivenStore;
   /** The store to write, which is made where there is none: an address, or a storage, which stays open. */
-  to: string | URL | DataStoreStorage;
+  to: GivenStore;
   /** Only the runs of this flow. Default: all flows, and what was saved outside tasks. */
   flowName?: string | undefined;
   /** Only this run; needs `flowName`. Default: all runs. */
@@ -90,40 +96,23 @@ export function copyStore(options: CopyOptions): Promise<CopyResult> {
 }
 
 /** Like {@link copyStore}. Each storage that it opens, those of places among them, is used as `decorate` gives it. */
-export async function copyDecorated(
-  options: CopyOptions,
-  decorate: (opened: DataStoreStorage) => DataStoreStorage,
-): Promise<CopyResult> {
+export async function copyDecorated(options: CopyOptions, decorate: DecorateStorage): Promise<CopyResult> {
   checkCopyOptions(options);
   throwIfAborted(options.signal);
-  const { from, to } = options;
-  const opened: DataStoreStorage[] = [];
-  const open = async (place: CopyOptions['from']): Promise<DataStoreStorage> => {
-    if (!isAddress(place)) return place;
-    const storage = decorate(await openStorage(place));
-    opened.push(storage);
-    return storage;
-  };
-  const closeOpened = (): Promise<void> => endAll(opened.map((storage) => () => storage.close()));
-  let result: CopyResult;
-  try {
-    const [source, target] = [await open(from), await open(to)];
-    const identities = { from: identityOf(from, source), to: identityOf(to, target) };
-    refuseNested(source, target, identities);
-    result = await copyBetween(source, target, { ...options, identities, opened, decorate });
-  } catch (error) {
-    await closeOpened().catch(() => {}); // what ended the copy is what is told
-    throw error;
-  }
-  await closeOpened();
-  return result;
+  const { from, to, openPlace } = options;
+  const source = await openForMaintenance({ store: from, openPlace }, decorate);
+  return closing([source], async () => {
+    const target = await openForMaintenance({ store: to }, decorate);
+    return closing([target], async () => {
+      const identities = { from: identityOf(from, source.storage), to: identityOf(to, target.storage) };
+      refuseNested(source.storage, target.storage, identities);
+      return copyBetween(source, target, { ...options, identities });
+    });
+  });
 }
 
 interface CopyBetweenOptions extends CopyOptions {
   identities: Identities;
-  /** Closed after the copy; places are added. */
-  opened: DataStoreStorage[];
-  decorate: (opened: DataStoreStorage) => DataStoreStorage;
 }
 
 /** The places where the two stores lie, whatever their addresses are. */
@@ -133,36 +122,26 @@ interface Identities {
 }
 
 async function copyBetween(
-  from: DataStoreStorage,
-  to: DataStoreStorage,
+  from: OpenedStore,
+  to: OpenedStore,
   copying: CopyBetweenOptions,
 ): Promise<CopyResult> {
-  const { flowName, runId, openPlace, identities, concurrency, dryRun = false, onProgress, signal } = copying;
+  const { flowName, runId, identities, concurrency, dryRun = false, onProgress, signal } = copying;
   const signer = signerOf(copying.signingKeys); // before anything is copied
-  const addressOf = (given: CopyOptions['from']) => (isAddress(given) ? String(given) : undefined);
-  const [counted, countedTarget] = [new CountStorage(from), new CountStorage(to)];
   const ending = new AbortController();
   const options = { signal: signal ? AbortSignal.any([signal, ending.signal]) : ending.signal };
-  const sources = [counted];
-  const countPlace = (place: DataStoreStorage): DataStoreStorage => {
-    const countedPlace = new CountStorage(copying.decorate(place));
-    copying.opened.push(place);
-    sources.push(countedPlace);
-    return countedPlace;
-  };
-  const around = { home: addressOf(copying.from), decorate: countPlace };
-  const source = new ContentAddressedStore(counted, { openPlace }, around);
-  const target = new ContentAddressedStore(countedTarget, {}, { home: addressOf(copying.to) });
+  const { content: source } = from;
+  const { content: target } = to;
   const sourceId = await source.storeId(options);
   const runs = await runsOf(source.storage, flowName, runId, options);
   const targetId = await prepareTarget(target, dryRun, options);
-  if (sourceId === targetId && identities.from === identities.to) throw sameStore(from);
+  if (sourceId === targetId && identities.from === identities.to) throw sameStore(from.storage);
 
   // Most programs never copy, and import none of it.
   const { copyRun } = await import('./copy-run.ts');
   const { copyLooseSessions } = await import('./copy-loose.ts');
   const { copyCacheEntries } = await import('./copy-cache.ts');
-  const report = new CopyReport(sources, countedTarget, onProgress);
+  const report = new CopyReport(from.counted, to.counted, onProgress);
   const staging = new Staging(target, options);
   const context: CopyContext = {
     source,
@@ -243,7 +222,7 @@ function checkCopyOptions(options: CopyOptions): void {
   if (options === undefined) throw invalidArgument('copyStore takes options, at least { from, to }.');
   checkOptions(options, 'copyStore', OPTIONS);
   const { from, to, flowName, runId } = options;
-  if (!isPlace(from) || !isPlace(to)) {
+  if (!isGivenStore(from) || !isGivenStore(to)) {
     throw invalidArgument(
       'copyStore takes { from, to }: two addresses of stores, or storages that were opened.',
     );
@@ -251,15 +230,6 @@ function checkCopyOptions(options: CopyOptions): void {
   if (flowName !== undefined) validateUserName(flowName, 'flow name');
   if (runId !== undefined) validateUserName(runId, 'run id');
   if (runId !== undefined && flowName === undefined) throw invalidArgument('A runId needs its flowName.');
-}
-
-function isAddress(place: CopyOptions['from']): place is string | URL {
-  return typeof place === 'string' || place instanceof URL;
-}
-
-function isPlace(place: unknown): boolean {
-  if (isAddress(place as CopyOptions['from'])) return true;
-  return typeof place === 'object' && place !== null && 'create' in place && 'list' in place;
 }
 
 /** The place where a store lies. For a storage that no address finds again, its own text for its objects. */
