@@ -1,16 +1,18 @@
 import type { ContentStore } from '../../content/content-store.ts';
 import { throwIfAborted } from '../../errors.ts';
+import { parseCopyName } from '../../format/content-names.ts';
 import type { ContentRef } from '../../format/content-ref.ts';
 import { sessionOfPins } from '../../format/open-session.ts';
 import { isSessionId } from '../../format/session-id.ts';
-import type { CallOptions } from '../../storage/contract.ts';
+import type { CallOptions, DataStoreStorage, ListedObject } from '../../storage/contract.ts';
 import { type CollectionResult, type KindCounts, resultOf, type Tally } from './collection-result.ts';
 import { CollectorLog, type LogVersion, SupersededError } from './collector-log.ts';
-import { type Deletion, deleteCondemned, deletePlainly } from './deletion.ts';
+import { type Deletion, deleteCondemned, deletePlainly, type Undeleted } from './deletion.ts';
+import { fewerSessions, noSessions } from './impossible-listings.ts';
 import { checkKnown } from './known-folders.ts';
 import { type DeadObjects, ObjectMarker } from './mark-objects.ts';
 import { type MarkedSessions, markSessions, SILENT_AFTER_MS } from './mark-sessions.ts';
-import { allOf, lineOf, Marks, refOfLine } from './marks.ts';
+import { allOf, bytesOf, lineOf, Marks, refOfLine, sizeLine } from './marks.ts';
 import { type CollectedPlace, openPlaces } from './places.ts';
 import { Cursor, SortedLines, union, WorkFolder } from './sorted-lines.ts';
 import { SupersededCopies } from './superseded-copies.ts';
@@ -46,8 +48,8 @@ const MAX_CONDEMNED = 1_000_000;
  * one session keeps. Steps are those of the protocol; test/model/ has it as a model, whose steps the comments name.
  *
  * @throws StowageError `NO_SUCH_STORE`; `UNSUPPORTED_FORMAT` for a folder or record that it does not know; `RECORD_DAMAGED`,
- * `CONTENT_DAMAGED` or `CONTENT_NOT_FOUND` for a record that it cannot read, which may keep content alive. Nothing is deleted then, but
- * what an earlier collection had condemned for good.
+ * `CONTENT_DAMAGED` or `CONTENT_NOT_FOUND` for a record that it cannot read, which may keep content alive; `STORAGE_FAILED` for a listing
+ * that the storage cannot have given. Nothing is deleted then, but what an earlier collection had condemned for good.
  */
 export async function collectGarbage(
   content: ContentStore,
@@ -70,6 +72,8 @@ class Collection {
   readonly #call: CallOptions;
   readonly #log: CollectorLog;
   #places: ReadonlyMap<string, CollectedPlace> = new Map();
+  /** Filled by what is deleted without the log. */
+  readonly #undeleted: Undeleted[] = [];
 
   constructor(content: ContentStore, folder: WorkFolder, options: CollectionOptions) {
     const { signal } = options;
@@ -93,6 +97,7 @@ class Collection {
     const tally: Tally = {
       sessions: 0,
       condemned: { copies: 0, packs: 0, plain: 0, values: 0 },
+      condemnedBytes: 0,
       superseded: 0,
       more: false,
       skippedPlaces: opened.skipped,
@@ -112,11 +117,12 @@ class Collection {
     await values.list(this.#places.values(), this.#call);
     const seen = await markSessions(this.#content, first, { ...this.#progress('mark'), values });
     const found = await this.#findDead([first]);
+    if (seen.sessions === 0 && !found.dead.isEmpty) throw noSessions(this.#content.storage);
     const deadValues = new SortedLines(this.#folder);
     const unowned = new SortedLines(this.#folder);
-    for (const { place, name, unownedSinceMs } of values.dead(first.open.sorted())) {
-      if (unownedSinceMs === undefined) deadValues.add(`${place}\t${name}`);
-      else unowned.add(`${place}\t${name}\t${unownedSinceMs}`);
+    for (const { place, name, bytes, unownedSinceMs } of values.dead(first.open.sorted())) {
+      if (unownedSinceMs === undefined) deadValues.add(`${place}\t${name}\t${bytes}`);
+      else unowned.add(`${place}\t${name}\t${bytes}\t${unownedSinceMs}`);
     }
     const carried = await this.#carried(newest);
     const superseded = new SupersededCopies(this.#folder, this.#places, this.#call);
@@ -124,17 +130,27 @@ class Collection {
     if (isWanted && !dryRun && carried.isEmpty) await superseded.choose(found.several);
     const { proposed, counts, more } = this.#proposal([found.dead, superseded.names()], carried);
     tally.sessions = seen.sessions;
+    for (const line of superseded.names().sorted()) {
+      const ref = refOfLine(line);
+      found.sizes.add(sizeLine(ref, parseCopyName(ref.name)?.bytes ?? 0));
+      tally.superseded += 1;
+    }
     tally.condemned = { ...counts, values: countOf(deadValues.sorted()) };
-    tally.superseded = countOf(superseded.names().sorted());
+    tally.condemnedBytes = bytesOf(proposed, found.sizes);
+    for (const { bytes = 0 } of objectsOf(deadValues)) tally.condemnedBytes += bytes;
     tally.more = more;
     if (this.#options.dryRun) return resultOf('dry-run', newest.version, tally);
 
     if (!(await this.#hasToPropose(proposed, first, seen, unowned))) {
-      const plainly = await this.#deleteUnshared(deadValues, found.orphans);
-      const isNothing = plainly.values + plainly.marks === 0;
-      return resultOf(isNothing ? 'nothing' : 'collected', newest.version, tally, { deleted: plainly });
+      const { deleted, bytes } = await this.#deleteUnshared(deadValues, found.orphans);
+      const isNothing = deleted.values + deleted.marks === 0;
+      const undeleted = this.#undeleted;
+      return resultOf(isNothing ? 'nothing' : 'collected', newest.version, tally, {
+        deleted,
+        deletedBytes: bytes,
+        undeleted,
+      });
     }
-    const { orphans } = found;
     return this.#carryOut({
       newest,
       first,
@@ -143,14 +159,14 @@ class Collection {
       carried,
       deadValues,
       unowned,
-      orphans,
+      found,
       tally,
     });
   }
 
   /** Steps 2 to 5. */
   async #carryOut(work: Proposed): Promise<CollectionResult> {
-    const { newest, first, proposed, superseded, carried, deadValues, unowned, orphans, tally } = work;
+    const { newest, first, proposed, superseded, carried, deadValues, unowned, found, tally } = work;
     // Step 2 (model: `propose`): fails where another version came since.
     this.#tell('propose', countOf(proposed.sorted()));
     const proposal = await this.#log.create(newest.version + 1, 'proposed', entriesOf(proposed));
@@ -159,7 +175,8 @@ class Collection {
     const storeNowMs = this.#options.nowMs ?? (await this.#log.writtenAtMs(proposal));
     const second = new Marks(this.#folder);
     const again = { ...this.#progress('re-mark'), before: [first], storeNowMs };
-    const { abandoned } = await markSessions(this.#content, second, again);
+    const { sessions, abandoned } = await markSessions(this.#content, second, again);
+    if (sessions < tally.sessions) throw fewerSessions(this.#content.storage, tally.sessions, sessions);
     const marks = [first, second];
     const { dead } = await this.#findDead(marks);
 
@@ -172,19 +189,21 @@ class Collection {
     // Step 5 (model: `delete`, `delete pins`, `idle`).
     const deletion = await this.#delete(entriesOf(final));
     for (const line of unowned.sorted()) {
-      const [place = '', name = '', sinceMs] = line.split('\t');
-      if (storeNowMs - Number(sinceMs) >= SILENT_AFTER_MS) deadValues.add(`${place}\t${name}`);
+      const [place = '', name = '', bytes, sinceMs] = line.split('\t');
+      const isOld = storeNowMs - Number(sinceMs) >= SILENT_AFTER_MS;
+      if (isOld && !(await this.#hasAttempt(name))) deadValues.add(`${place}\t${name}\t${bytes}`);
     }
-    const unshared = await this.#deleteUnshared(deadValues, orphans);
-    const { storage } = this.#content;
-    const pins = await deletePlainly(storage, this.#ofClosed('pins/', sessionOfPins, marks), this.#call);
-    const beats = await deletePlainly(storage, this.#ofClosed('beats/', sessionOfBeat, marks), this.#call);
+    const unshared = await this.#deleteUnshared(deadValues, found.orphans);
+    const pins = await this.#deletePlainly(this.#ofClosed('pins/', sessionOfPins, marks));
+    const beats = await this.#deletePlainly(this.#ofClosed('beats/', sessionOfBeat, marks));
     const { idle, lists } = await this.#idle(version, deletion);
     return resultOf('collected', idle.version, tally, {
       spared,
       abandoned,
-      deleted: { ...unshared, ...deletion.deleted, pins, beats, lists },
+      deleted: { ...unshared.deleted, ...deletion.deleted, pins: pins.count, beats: beats.count, lists },
+      deletedBytes: bytesOf(final, found.sizes) - bytesOf(deletion.unconfirmed, found.sizes) + unshared.bytes,
       unconfirmed: deletion.examples,
+      undeleted: this.#undeleted,
     });
   }
 
@@ -226,13 +245,8 @@ class Collection {
     }
     this.#tell('idle', idle.version);
     const named = new Set(idle.lists.map(({ name }) => name));
-    const { storage } = this.#content;
-    const lists = await deletePlainly(
-      storage,
-      filtered(over.sorted(), (name) => !named.has(name)),
-      this.#call,
-    );
-    return { idle, lists };
+    const { count } = await this.#deletePlainly(filtered(over.sorted(), (name) => !named.has(name)));
+    return { idle, lists: count };
   }
 
   async #findDead(marks: readonly Marks[]): Promise<DeadObjects> {
@@ -240,6 +254,7 @@ class Collection {
       dead: new SortedLines(this.#folder),
       orphans: new SortedLines(this.#folder),
       several: new SortedLines(this.#folder),
+      sizes: new SortedLines(this.#folder),
     };
     for (const place of this.#places.values()) {
       await new ObjectMarker(this.#folder, place, marks, found, this.#call).mark();
@@ -301,22 +316,31 @@ class Collection {
     if (!proposed.isEmpty || !unowned.isEmpty) return true;
     // Whoever opened it may have died: the store's clock, which decides, is told by the proposal.
     if ((this.#options.nowMs ?? Date.now()) - oldestOpenMs >= SILENT_AFTER_MS) return true;
-    for await (const _name of this.#ofClosed('pins/', sessionOfPins, [first])) return true;
+    for await (const _pins of this.#ofClosed('pins/', sessionOfPins, [first])) return true;
     return false;
   }
 
-  /** Names of sessions whose DONE this collector saw. */
+  /** A listing that left the attempt out would have its values taken for nobody's. */
+  async #hasAttempt(values: string): Promise<boolean> {
+    const prefix = `flows/${values.slice('values/'.length, values.lastIndexOf('.') + 1)}`;
+    for await (const page of this.#content.storage.list({ prefix, limit: 1, ...this.#call })) {
+      if (page.objects.length > 0) return true;
+    }
+    return false;
+  }
+
+  /** Objects of sessions whose DONE this collector saw. */
   async *#ofClosed(
     prefix: string,
     sessionOf: (name: string) => string | undefined,
     marks: readonly Marks[],
-  ): AsyncGenerator<string, void> {
+  ): AsyncGenerator<ListedObject, void> {
     const closed = new Cursor(allOf(marks, 'closed'));
     try {
       for await (const page of this.#content.storage.list({ prefix, ...this.#call })) {
-        for (const { name } of page.objects) {
-          const session = sessionOf(name);
-          if (session !== undefined && closed.has(session)) yield name;
+        for (const object of page.objects) {
+          const session = sessionOf(object.name);
+          if (session !== undefined && closed.has(session)) yield object;
         }
       }
     } finally {
@@ -328,13 +352,22 @@ class Collection {
   async #deleteUnshared(
     values: SortedLines,
     orphans: SortedLines,
-  ): Promise<{ values: number; marks: number }> {
-    const gone = { values: 0, marks: 0 };
+  ): Promise<{ deleted: { values: number; marks: number }; bytes: number }> {
+    const gone = { deleted: { values: 0, marks: 0 }, bytes: 0 };
     for (const { id, storage } of this.#places.values()) {
-      gone.values += await deletePlainly(storage, namesAt(id, values), this.#call);
-      gone.marks += await deletePlainly(storage, namesAt(id, orphans), this.#call);
+      const { count, bytes } = await this.#deletePlainly(objectsOf(values, id), storage);
+      gone.deleted.values += count;
+      gone.bytes += bytes;
+      gone.deleted.marks += (await this.#deletePlainly(objectsOf(orphans, id), storage)).count;
     }
     return gone;
+  }
+
+  #deletePlainly(
+    objects: AsyncIterable<ListedObject> | Iterable<ListedObject>,
+    storage: DataStoreStorage = this.#content.storage,
+  ): Promise<{ count: number; bytes: number }> {
+    return deletePlainly(storage, objects, { ...this.#call, undeleted: this.#undeleted });
   }
 
   #progress(step: CollectionStep): CallOptions & { onSession: () => void } {
@@ -361,7 +394,7 @@ interface Proposed {
   carried: SortedLines;
   deadValues: SortedLines;
   unowned: SortedLines;
-  orphans: SortedLines;
+  found: DeadObjects;
   tally: Tally;
 }
 
@@ -369,11 +402,11 @@ function* entriesOf(lines: SortedLines): Generator<ContentRef, void> {
   for (const line of lines.sorted()) yield refOfLine(line);
 }
 
-/** The names of lines of the form `<place>\t<name>` at one place. */
-function* namesAt(place: string, lines: SortedLines): Generator<string, void> {
+/** The objects of lines of the form `<place>\t<name>`, and maybe `\t<bytes>`; at one place, if that is given. */
+function* objectsOf(lines: SortedLines, place?: string): Generator<ListedObject, void> {
   for (const line of lines.sorted()) {
-    const [at, name] = line.split('\t');
-    if (at === place && name !== undefined) yield name;
+    const [at, name = '', bytes = 0] = line.split('\t');
+    if (place === undefined || at === place) yield { name, bytes: Number(bytes) };
   }
 }
 
@@ -382,8 +415,11 @@ function sessionOfBeat(name: string): string | undefined {
   return more.length === 0 && isSessionId(session) ? session : undefined;
 }
 
-function* filtered(lines: Iterable<string>, wanted: (line: string) => boolean): Generator<string, void> {
-  for (const line of lines) if (wanted(line)) yield line;
+function* filtered(
+  names: Iterable<string>,
+  wanted: (name: string) => boolean,
+): Generator<ListedObject, void> {
+  for (const name of names) if (wanted(name)) yield { name };
 }
 
 function countOf(lines: Iterable<string>): number {

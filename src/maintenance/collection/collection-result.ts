@@ -1,4 +1,4 @@
-import type { Unconfirmed } from './deletion.ts';
+import type { Unconfirmed, Undeleted } from './deletion.ts';
 import type { SkippedPlace } from './places.ts';
 
 /** What came of a collection. */
@@ -10,6 +10,8 @@ export interface CollectionResult {
   readonly sessions: number;
   /** Names that nothing kept at the first mark, or nobody needed, by kind. */
   readonly condemned: { copies: number; packs: number; plain: number; values: number };
+  /** The bytes of what was condemned. */
+  readonly condemnedBytes: number;
   /** Copies among them that live, but that another copy of their content supersedes. */
   readonly superseded: number;
   /** Names that came alive before they were final, or went by themselves. */
@@ -27,12 +29,16 @@ export interface CollectionResult {
     /** Lists of versions that are over. */
     lists: number;
   };
+  /** The bytes of what was deleted. */
+  readonly deletedBytes: number;
   /** Silent sessions that were closed; what they kept goes with the next collection. */
   readonly abandoned: number;
   /** More was dead than one collection condemns. */
   readonly more: boolean;
   /** Names that are not confirmed gone, which stay condemned: at most 100 of them. */
   readonly unconfirmed: readonly Unconfirmed[];
+  /** Other objects that could not be deleted, which the next collection finds again: at most 100 of them. */
+  readonly undeleted: readonly Undeleted[];
   /** Places elsewhere where nothing was deleted. */
   readonly skippedPlaces: readonly SkippedPlace[];
 }
@@ -45,6 +51,7 @@ export type Tally = {
   -readonly [Name in
     | 'sessions'
     | 'condemned'
+    | 'condemnedBytes'
     | 'superseded'
     | 'more'
     | 'skippedPlaces']: CollectionResult[Name];
@@ -65,18 +72,22 @@ export function resultOf(
   outcome: CollectionResult['outcome'],
   version: number,
   tally: Tally,
-  more: Partial<Pick<CollectionResult, 'spared' | 'abandoned' | 'unconfirmed'>> & {
+  more: Partial<
+    Pick<CollectionResult, 'spared' | 'deletedBytes' | 'abandoned' | 'unconfirmed' | 'undeleted'>
+  > & {
     deleted?: Partial<CollectionResult['deleted']>;
   } = {},
 ): CollectionResult {
-  const { spared = 0, abandoned = 0, unconfirmed = [], deleted } = more;
+  const { spared = 0, deletedBytes = 0, abandoned = 0, unconfirmed = [], undeleted = [], deleted } = more;
   return {
     outcome,
     version,
     ...tally,
     spared,
+    deletedBytes,
     abandoned,
     unconfirmed,
+    undeleted,
     deleted: { ...NOTHING_DELETED, ...deleted },
   };
 }

@@ -1,6 +1,6 @@
 import { damagedMarkOf } from '../../format/content-names.ts';
 import type { ContentRef } from '../../format/content-ref.ts';
-import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
+import type { CallOptions, DataStoreStorage, ListedObject } from '../../storage/contract.ts';
 import { lineOf, refOfLine } from './marks.ts';
 import type { CollectedPlace } from './places.ts';
 import { SortedLines, type WorkFolder } from './sorted-lines.ts';
@@ -80,21 +80,41 @@ export async function deleteCondemned(
   return { deleted, unconfirmed, examples };
 }
 
-/** Deletes what needs no log, since nobody comes to rely on it; what stays is found by the next collection. Resolves to how many went. */
+/** A name that needs no log and could not be deleted. */
+export interface Undeleted {
+  readonly uri: string;
+  readonly error: Error;
+}
+
+/**
+ * Deletes what needs no log, since nobody comes to rely on it. What cannot be deleted is found by the next collection; the first 100 are
+ * added to `undeleted`. Resolves to what went.
+ */
 export async function deletePlainly(
   storage: DataStoreStorage,
-  names: AsyncIterable<string> | Iterable<string>,
-  { signal }: CallOptions,
-): Promise<number> {
-  let gone = 0;
-  let batch: string[] = [];
+  objects: AsyncIterable<ListedObject> | Iterable<ListedObject>,
+  { signal, undeleted }: CallOptions & { undeleted: Undeleted[] },
+): Promise<{ count: number; bytes: number }> {
+  const gone = { count: 0, bytes: 0 };
+  let batch: ListedObject[] = [];
   const flush = async (): Promise<void> => {
     if (batch.length === 0) return;
-    gone += batch.length - (await storage.delete(batch, { signal })).length;
+    const failures = await storage.delete(
+      batch.map(({ name }) => name),
+      { signal },
+    );
+    for (const { name, error } of failures.slice(0, MAX_EXAMPLES - undeleted.length))
+      undeleted.push({ uri: storage.uri(name), error });
+    const stay = new Set(failures.map(({ name }) => name));
+    for (const { name, bytes = 0 } of batch) {
+      if (stay.has(name)) continue;
+      gone.count += 1;
+      gone.bytes += bytes;
+    }
     batch = [];
   };
-  for await (const name of names) {
-    batch.push(name);
+  for await (const object of objects) {
+    batch.push(object);
     if (batch.length >= BATCH) await flush();
   }
   await flush();

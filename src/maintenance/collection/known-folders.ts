@@ -1,5 +1,7 @@
 import { StowageError } from '../../errors.ts';
+import { STORE_RECORD } from '../../format/store-record.ts';
 import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
+import { notListed } from './impossible-listings.ts';
 
 /** The top-level folders of a store, in the order of docs/format.md. */
 const KNOWN: ReadonlySet<string> = new Set(
@@ -12,15 +14,19 @@ const PARTIAL = /^partial(?:\/[^/]+){4}\/\d+\.([^/.]+)\.[^/]+\.json$/;
 const KNOWN_PARTIAL: readonly string[] = ['metadata', 'trace', 'checkpoint', 'report'];
 
 /**
- * Refuses a store that a newer release wrote: what it keeps alive could not be told.
+ * Refuses a store that a newer release wrote: what it keeps alive could not be told. Refuses a storage that does not list what it was just
+ * read from: what it leaves out of other listings would be taken for dead.
  *
- * @throws StowageError `UNSUPPORTED_FORMAT`, naming what is not known
+ * @throws StowageError `UNSUPPORTED_FORMAT`, naming what is not known; `STORAGE_FAILED` for a listing without `stowage.json`
  */
 export async function checkKnown(storage: DataStoreStorage, { signal }: CallOptions): Promise<void> {
+  let isWhole = false;
   for await (const page of storage.list({ prefix: '', depth: 'one', signal })) {
+    isWhole ||= page.objects.some(({ name }) => name === STORE_RECORD);
     for (const folder of page.folders)
       if (!KNOWN.has(folder)) throw unknown(storage.uri(`${folder}x`).slice(0, -1));
   }
+  if (!isWhole) throw notListed(storage.uri(STORE_RECORD));
   for await (const page of storage.list({ prefix: 'partial/', signal })) {
     for (const { name } of page.objects) {
       const [, kind] = PARTIAL.exec(name) ?? [];

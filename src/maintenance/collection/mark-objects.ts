@@ -10,8 +10,8 @@ import {
   parseCopyName,
 } from '../../format/content-names.ts';
 import type { ContentRef } from '../../format/content-ref.ts';
-import type { CallOptions } from '../../storage/contract.ts';
-import { allOf, lineOf, type Marks } from './marks.ts';
+import type { CallOptions, ListedObject } from '../../storage/contract.ts';
+import { allOf, lineOf, type Marks, sizeLine } from './marks.ts';
 import type { CollectedPlace } from './places.ts';
 import { Cursor, SortedLines, type WorkFolder } from './sorted-lines.ts';
 import { severalLine } from './superseded-copies.ts';
@@ -27,6 +27,8 @@ export interface DeadObjects {
   readonly orphans: SortedLines;
   /** Keys that live and have several copies. */
   readonly several: SortedLines;
+  /** The bytes of each that is dead: its line as an entry, and a number. */
+  readonly sizes: SortedLines;
 }
 
 /**
@@ -83,11 +85,11 @@ export class ObjectMarker {
         await work.begin(() => this.#describe(ended.names, ended.isReadable));
     };
     try {
-      for await (const name of this.#names(`${folder}/`)) {
+      for await (const { name } of this.#objects(`${folder}/`)) {
         const parsed = parseCopyName(name);
         if (!parsed) continue;
         if (!live.has(lineOf({ place: this.#place.id, kind: 'key', name: parsed.key }))) {
-          undecided.add(this.#undecided(parsed.session, { kind: 'copy', name }));
+          undecided.add(this.#undecided(parsed.session, { kind: 'copy', name }, parsed.bytes));
           continue;
         }
         if (parsed.key === last) this.#found.several.add(severalLine(this.#place.id, folder, parsed.key));
@@ -121,9 +123,9 @@ export class ObjectMarker {
     const undecided = new SortedLines(this.#folder);
     const live = new Cursor(allOf(this.#marks, 'live'));
     try {
-      for await (const name of this.#names(prefix)) {
+      for await (const { name, bytes } of this.#objects(prefix, { details: true })) {
         if (!isName(name) || live.has(lineOf({ place: this.#place.id, kind, name }))) continue;
-        undecided.add(this.#undecided(sessionOf(name) ?? '', { kind, name }));
+        undecided.add(this.#undecided(sessionOf(name) ?? '', { kind, name }, bytes));
       }
       await this.#decide(undecided, async () => {});
     } finally {
@@ -136,25 +138,31 @@ export class ObjectMarker {
     const open = new Cursor(allOf(this.#marks, 'open'));
     try {
       for (const line of undecided.sorted()) {
-        const [session = '', kind, name = ''] = line.split('\t');
+        const [session = '', kind, name = '', bytes] = line.split('\t');
         const ref: ContentRef = { place: this.#place.id, kind: kind as ContentRef['kind'], name };
-        if (open.has(session)) await onLive(ref);
-        else this.#found.dead.add(lineOf(ref));
+        if (open.has(session)) {
+          await onLive(ref);
+          continue;
+        }
+        this.#found.dead.add(lineOf(ref));
+        this.#found.sizes.add(sizeLine(ref, Number(bytes)));
       }
     } finally {
       open.close();
     }
   }
 
-  #undecided(session: string, { kind, name }: Pick<ContentRef, 'kind' | 'name'>): string {
-    return `${session}\t${kind}\t${name}`;
+  #undecided(session: string, { kind, name }: Pick<ContentRef, 'kind' | 'name'>, bytes = 0): string {
+    return `${session}\t${kind}\t${name}\t${bytes}`;
   }
 
-  /** The names of objects below a prefix. Marks of damage that mark nothing are noted; names that nobody here gives are let be. */
-  async *#names(prefix: string): AsyncGenerator<string, void> {
+  /** The objects below a prefix. Marks of damage that mark nothing are noted; names that nobody here gives are let be. */
+  async *#objects(prefix: string, { details = false } = {}): AsyncGenerator<ListedObject, void> {
     let last: string | undefined;
-    for await (const page of this.#place.storage.list({ prefix, signal: this.#options.signal })) {
-      for (const { name } of page.objects) {
+    const { signal } = this.#options;
+    for await (const page of this.#place.storage.list({ prefix, details, signal })) {
+      for (const object of page.objects) {
+        const { name } = object;
         const isOwn = isObjectName(name);
         // A plain object may be named like a mark.
         if (isDamagedMark(name)) {
@@ -164,7 +172,7 @@ export class ObjectMarker {
         }
         if (!isOwn) continue;
         last = name;
-        yield name;
+        yield object;
       }
     }
   }

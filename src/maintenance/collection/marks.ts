@@ -1,5 +1,5 @@
 import type { ContentRef } from '../../format/content-ref.ts';
-import { SortedLines, union, type WorkFolder } from './sorted-lines.ts';
+import { Cursor, SortedLines, union, type WorkFolder } from './sorted-lines.ts';
 
 /**
  * What one reading of all sessions and copies found, on disk as far as it is much. A re-mark adds to what the first mark found: only what
@@ -16,6 +16,8 @@ export class Marks {
   readonly read: SortedLines;
   /** Attempts of tasks and how far they got: `attemptLine`. */
   readonly attempts: SortedLines;
+  /** Traces and checkpoints that were read, by name. They never change. */
+  readonly partial: SortedLines;
   /** Manifests and locators that live and were read: place and name. They never change. */
   readonly described: SortedLines;
 
@@ -25,6 +27,7 @@ export class Marks {
     this.closed = new SortedLines(folder);
     this.read = new SortedLines(folder);
     this.attempts = new SortedLines(folder);
+    this.partial = new SortedLines(folder);
     this.described = new SortedLines(folder);
   }
 
@@ -42,6 +45,26 @@ export function allOf(marks: readonly Marks[], what: keyof Omit<Marks, 'keep'>):
 /** A line for an entry; those of one place and kind lie together, in the order of names. */
 export function lineOf({ place, kind, name }: ContentRef): string {
   return `${place}\t${kind}\t${name}`;
+}
+
+/** A line for an entry and its bytes; {@link bytesOf} adds them up. */
+export function sizeLine(ref: ContentRef, bytes: number): string {
+  return `${lineOf(ref)}\t${bytes}`;
+}
+
+/** The bytes of those entries whose size is known. */
+export function bytesOf(entries: SortedLines, sizes: SortedLines): number {
+  const wanted = new Cursor(entries.sorted());
+  let bytes = 0;
+  try {
+    for (const line of sizes.sorted()) {
+      const end = line.lastIndexOf('\t');
+      if (wanted.has(line.slice(0, end))) bytes += Number(line.slice(end + 1));
+    }
+  } finally {
+    wanted.close();
+  }
+  return bytes;
 }
 
 export function refOfLine(line: string): ContentRef {

@@ -13,9 +13,10 @@ import type { Outcome } from '../../format/session-files.ts';
 import { decodeTrace, MAX_TRACE_BYTES } from '../../format/trace-record.ts';
 import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
 import { compareNames } from '../../storage/name-order.ts';
+import { outOfOrder } from './impossible-listings.ts';
 import { allOf, type Marks } from './marks.ts';
 import type { ListedSession } from './session-listing.ts';
-import { outOfOrder } from './sorted-lines.ts';
+import { Cursor } from './sorted-lines.ts';
 
 /** How far an attempt got. `given up`: a mark says so of one that is not done. */
 type AttemptState = Outcome | 'open' | 'given up';
@@ -42,8 +43,8 @@ export function noteAttempt(
 
 /**
  * Keeps what the traces and the last checkpoint of each attempt name that is open, failed or abandoned, behind the latest of its task that is done
- * (model: `read traces`). Attempts were read before, so that all that one recorded before it was closed is listed. What an earlier mark saw closed
- * was read by that.
+ * (model: `read traces`). Attempts were read before, so that all that one recorded before it was closed is listed. What an earlier mark read is
+ * not read again.
  *
  * @param marks those of this reading last; what is kept is added to them
  * @throws StowageError `RECORD_DAMAGED`, `UNSUPPORTED_FORMAT` for a record that cannot be read
@@ -56,40 +57,36 @@ export async function markPartial(
   const { storage } = content;
   const current = marks.at(-1) as Marks;
   const states = new TaskStates(allOf(marks, 'attempts'));
-  const before = new TaskStates(allOf(marks.slice(0, -1), 'attempts'));
+  const known = new Cursor(allOf(marks.slice(0, -1), 'partial'));
   const work = new BoundedWork(CONCURRENCY);
   try {
     let task: { prefix: string; isRead: (attempt: number) => boolean } | undefined;
     for await (const record of withoutOlderCheckpoints(listPartial(storage, { signal }))) {
       const prefix = partialPrefix(record.path);
-      if (task?.prefix !== prefix) task = { prefix, isRead: readable(states.of(prefix), before.of(prefix)) };
-      if (!task.isRead(record.attempt)) continue;
+      if (task?.prefix !== prefix) task = { prefix, isRead: readable(states.of(prefix)) };
+      if (!task.isRead(record.attempt) || known.has(record.name)) continue;
       await work.begin(async () => {
         const table = await readTable(storage, record, { signal });
         if (!table) return; // it was deleted since it was listed
         for (const ref of refsOf({ kind: record.kind, table })) current.keep(ref);
+        current.partial.add(record.name);
       });
     }
     await work.finish();
   } finally {
     states.close();
-    before.close();
+    known.close();
     await work.settle();
   }
 }
 
-/** Tells the attempts of a task whose records count, and were not read by an earlier mark. */
-function readable(
-  states: ReadonlyMap<number, ReadonlySet<AttemptState>>,
-  before: ReadonlyMap<number, ReadonlySet<AttemptState>>,
-): (attempt: number) => boolean {
+/** Tells the attempts of a task whose records count. */
+function readable(states: ReadonlyMap<number, ReadonlySet<AttemptState>>): (attempt: number) => boolean {
   let latestDone = -1;
   for (const [attempt, of] of states) if (of.has('done')) latestDone = Math.max(latestDone, attempt);
   return (attempt) => {
     const of = states.get(attempt);
-    if (!of || attempt <= latestDone || of.has('given up')) return false;
-    const earlier = before.get(attempt);
-    return !(earlier?.has('failed') || earlier?.has('abandoned'));
+    return of !== undefined && attempt > latestDone && !of.has('given up');
   };
 }
 

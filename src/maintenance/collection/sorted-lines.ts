@@ -1,9 +1,9 @@
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { StowageError } from '../../errors.ts';
 import { compareNames } from '../../storage/name-order.ts';
 import { linesOf } from '../../streams/file-lines.ts';
+import { outOfOrder } from './impossible-listings.ts';
 
 /** So many lines are kept in memory; more go to disk, sorted. */
 const MAX_LINES = 50_000;
@@ -138,16 +138,6 @@ export class Cursor {
     const next = this.#lines.next();
     this.#line = next.done ? undefined : next.value;
   }
-}
-
-/** The error of a listing that is not in the order of names: `line` came behind `before`. */
-export function outOfOrder(line: string, before: string): StowageError {
-  const [name, last] = [line, before].map((text) => text.split('\t').at(-1) ?? '');
-  return new StowageError(
-    'STORAGE_FAILED',
-    `The storage listed ${name} behind ${last}, which is not the order of names. Nothing more is deleted, since what is listed too late would be taken for dead.`,
-    { details: { name, last } },
-  );
 }
 
 function* merged(sources: readonly Iterator<string>[]): Generator<string, void> {

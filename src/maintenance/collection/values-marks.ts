@@ -11,6 +11,7 @@ const nameRegExp = new RegExp(`^(values(?:/[^/]+){4}/\\d+\\.)(${SESSION_PATTERN}
 export interface DeadValues {
   place: string;
   name: string;
+  bytes: number;
   /** When it was written, by the storage's clock, where its attempt has no file at all: it is garbage only once it is old. */
   unownedSinceMs?: number;
 }
@@ -21,7 +22,7 @@ export interface DeadValues {
  */
 export class ValueMarks {
   readonly #folder: WorkFolder;
-  /** Of each listed object: the beginning of its name that tells the attempt, place, name, time. */
+  /** Of each listed object: the beginning of its name that tells the attempt, place, name, time, bytes. */
   readonly #listed: SortedLines;
   readonly #open: SortedLines;
   readonly #closed: SortedLines;
@@ -38,9 +39,9 @@ export class ValueMarks {
   async list(places: Iterable<CollectedPlace>, { signal }: CallOptions): Promise<void> {
     for (const { id, storage } of places) {
       for await (const page of storage.list({ prefix: 'values/', details: true, signal })) {
-        for (const { name, modifiedAtMs = Date.now() } of page.objects) {
+        for (const { name, bytes = 0, modifiedAtMs = Date.now() } of page.objects) {
           const [, base] = nameRegExp.exec(name) ?? [];
-          if (base !== undefined) this.#listed.add(`${base}\t${id}\t${name}\t${modifiedAtMs}`);
+          if (base !== undefined) this.#listed.add(`${base}\t${id}\t${name}\t${modifiedAtMs}\t${bytes}`);
         }
       }
     }
@@ -62,9 +63,10 @@ export class ValueMarks {
     const open = new Cursor(openSessions);
     try {
       for (const line of bySession.sorted()) {
-        const [session = '', place = '', name = '', sinceMs = ''] = line.split('\t');
+        const [session = '', place = '', name = '', bytes, sinceMs = ''] = line.split('\t');
         if (open.has(session)) continue;
-        yield { place, name, ...(sinceMs === '' ? {} : { unownedSinceMs: Number(sinceMs) }) };
+        const dead = { place, name, bytes: Number(bytes) };
+        yield sinceMs === '' ? dead : { ...dead, unownedSinceMs: Number(sinceMs) };
       }
     } finally {
       open.close();
@@ -77,10 +79,10 @@ export class ValueMarks {
     const [open, closed, kept] = cursors as [Cursor, Cursor, Cursor];
     try {
       for (const line of this.#listed.sorted()) {
-        const [base = '', place = '', name = '', writtenAtMs = ''] = line.split('\t');
+        const [base = '', place = '', name = '', writtenAtMs = '', bytes = ''] = line.split('\t');
         if (open.has(base) || kept.has(`${base}\t${place}\t${name}`)) continue;
         const [, , session = ''] = nameRegExp.exec(name) ?? [];
-        bySession.add(`${session}\t${place}\t${name}\t${closed.has(base) ? '' : writtenAtMs}`);
+        bySession.add(`${session}\t${place}\t${name}\t${bytes}\t${closed.has(base) ? '' : writtenAtMs}`);
       }
     } finally {
       for (const cursor of cursors) cursor.close();
