@@ -1,7 +1,7 @@
+import { SIZE_EXAMPLES, sizeOfText } from '../../options/measures.ts';
 import { usageError } from '../cli-error.ts';
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
-const SIZE = /^(\d+(?:\.\d+)?) ?(?:([kmgtp]?)(i?)b?)$/i;
 
 /** A number of bytes for people: `0 B`, `999 B`, `1.2 MB`, `340 MB`; powers of 1,000. */
 export function formatBytes(bytes: number): string {
@@ -50,11 +50,9 @@ export function countsOf(things: readonly string[], all?: string): string {
 
 /** A size from the command line in bytes: `4096`, `64kB`, `10MB`, `1.5 GB`, in powers of 1,000, and `10MiB` in powers of 1,024. */
 export function parseBytes(text: string, option: string): number {
-  const [, digits = '', unit = '', binary = ''] = SIZE.exec(text) ?? [];
-  const power = ['', 'k', 'm', 'g', 't', 'p'].indexOf(unit.toLowerCase());
-  const bytes = Math.round(Number(digits) * (binary === '' ? 1000 : 1024) ** power);
-  if (digits !== '' && Number.isSafeInteger(bytes) && (binary === '' || unit !== '')) return bytes;
-  throw usageError(`${option} is a size such as 500kB, 10MB or 2GB, not ${JSON.stringify(text)}.`);
+  const bytes = sizeOfText(text);
+  if (bytes !== undefined) return bytes;
+  throw usageError(`${option} is a size such as ${SIZE_EXAMPLES}, not ${JSON.stringify(text)}.`);
 }
 
 /** A count from the command line, from 1 on; `all` is no limit. */

@@ -1,3 +1,4 @@
+import { AGE_EXAMPLES, ageOfText } from '../../options/measures.ts';
 import { usageError } from '../cli-error.ts';
 
 const SECOND = 1000;
@@ -5,15 +6,6 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-const AGE = /^(\d+(?:\.\d+)?) ?(s|min|m|h|d|w)$/;
-const AGE_UNITS: Readonly<Record<string, number>> = {
-  s: SECOND,
-  m: MINUTE,
-  min: MINUTE,
-  h: HOUR,
-  d: DAY,
-  w: 7 * DAY,
-};
 const DATE = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/;
 
 /** A duration for people, in at most two units: `850 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
@@ -51,9 +43,9 @@ export function ageOf(iso: string, nowMs: number = Date.now()): string {
 
 /** An age from the command line, in milliseconds: `45s`, `30min`, `12h`, `7d`, `2w`. */
 export function parseAge(text: string, option: string): number {
-  const [, count, unit] = AGE.exec(text) ?? [];
-  if (count !== undefined && unit !== undefined) return Number(count) * (AGE_UNITS[unit] as number);
-  throw usageError(`${option} is an age such as 30min, 12h or 7d, not ${JSON.stringify(text)}.`);
+  const ageMs = ageOfText(text);
+  if (ageMs !== undefined) return ageMs;
+  throw usageError(`${option} is an age such as ${AGE_EXAMPLES}, not ${JSON.stringify(text)}.`);
 }
 
 /**
@@ -61,14 +53,14 @@ export function parseAge(text: string, option: string): number {
  * time, which is UTC unless it says otherwise.
  */
 export function parseSince(text: string, option: string, nowMs: number = Date.now()): number {
-  const [, count, unit] = AGE.exec(text) ?? [];
-  if (count !== undefined && unit !== undefined) return nowMs - Number(count) * (AGE_UNITS[unit] as number);
+  const ageMs = ageOfText(text);
+  if (ageMs !== undefined) return nowMs - ageMs;
   const [, day, time = '00:00', zone = 'Z'] = DATE.exec(text) ?? [];
   // A day that its month does not have would count as one of the next.
   const isDay = day !== undefined && new Date(`${day}T00:00Z`).getUTCDate() === Number(day.slice(8));
   const ms = isDay ? Date.parse(`${day}T${time}${zone}`) : Number.NaN;
   if (!Number.isNaN(ms)) return ms;
   throw usageError(
-    `${option} is an age such as 30min, 12h or 7d, or a date such as 2026-01-31 or 2026-01-31T08:00Z, not ${JSON.stringify(text)}.`,
+    `${option} is an age such as ${AGE_EXAMPLES}, or a date such as 2026-01-31 or 2026-01-31T08:00Z, not ${JSON.stringify(text)}.`,
   );
 }
