@@ -38,6 +38,8 @@ export default defineConfig({
     // servers, other processes and fsyncs.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     setupFiles: ['test/setup.ts'],
+    // Tests leave nothing in the folders of who runs them, and find nothing there.
+    env: { STOWAGE_FILE_INDEX: 'off' },
     coverage: { provider: 'v8', include: ['src/**/*.ts'], thresholds: { lines: 90 } },
     projects: [
       {

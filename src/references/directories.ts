@@ -47,7 +47,8 @@ export class Directories {
 
   /**
    * Saves a folder of this machine, with all that is in it and below it: small files together, large ones each, and a listing. Files that are
-   * as this process has read them before are not read again. Links within the folder are followed; empty folders are nothing.
+   * as this process has read them before are not read again; of folders of 256 files or 16 MiB, nor those that another process of this user has
+   * read (`STOWAGE_FILE_INDEX`). Links within the folder are followed; empty folders are nothing.
    *
    * @throws StowageError `REFERENCE_NOT_FOUND`; `REFERENCE_UNREADABLE` for what is no folder, for pipes, sockets and devices in it, and for what
    * may not be read; `REFERENCE_CHANGED` where a file is written to meanwhile; `INVALID_ARGUMENT` for links that lead out of the folder, and
@@ -67,9 +68,10 @@ export class Directories {
     throwIfAborted(signal);
     const { store } = this.#keeper;
     return withProgress(onProgress, 'directories.fromLocal', async (progress) => {
-      const found = await walkTree(root, { include, exclude, ignoreFiles }, { signal });
+      const selection = { include, exclude, ignoreFiles };
+      const found = { root, selection, files: await walkTree(root, selection, { signal }) };
       const { result, session } = await this.#keeper.keep({ signal, rawDataPath }, async (keeping) => {
-        const saved = await saveDirectory(root, found, store, keeping, progress);
+        const saved = await saveDirectory(found, store, keeping, progress);
         return { result: saved, contents: saved.contents };
       });
       const { files, size, entries, listing, contents } = result;

@@ -2,6 +2,9 @@ import { createHasher, digestHex, type Hasher } from '../../digest/blake3.ts';
 import type { ContentKey } from '../../format/content-names.ts';
 import type { FoundFile } from './walk-tree.ts';
 
+/** The rules by which files are packed and listed. Another number for other rules: indexes of folders that were kept by these do not count then. */
+export const PACKING = 1;
+
 /** A pack ends where it has so many bytes at least, and the key of its last file says so, or at the latest where it has the most. */
 const MIN_PACK_BYTES = 1024 * 1024;
 const MEAN_PACK_BYTES = 4 * 1024 * 1024;

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WorkCounter } from '../../async/progress.ts';
 import { isTurnOver, nextTurn } from '../../async/turns.ts';
@@ -12,9 +12,11 @@ import { changed, notFound, unreadable } from '../errors.ts';
 import type { Keeping } from '../file-keeper.ts';
 import { LocalFile } from '../local-file.ts';
 import { type DirectoryEntry, encodeListing, entriesDigest, isPacked, type PackedFile } from './entries.ts';
+import { openIndexCache } from './index-folder.ts';
+import { type FolderIndex, type IndexedFile, KeptIndex } from './kept-index.ts';
 import { type DigestedFile, PackPlan, type PlannedPack } from './plan-packs.ts';
-import { identityOf, type KnownFolder, type StatIndex, statIndexOf } from './stat-index.ts';
-import type { FoundFile } from './walk-tree.ts';
+import { type FileStats, identityOf, type KnownFolder, type StatIndex, statIndexOf } from './stat-index.ts';
+import type { FoundFile, TreeOptions } from './walk-tree.ts';
 
 const READ = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 const EMPTY_KEY = digestHex(new Uint8Array(0));
@@ -30,38 +32,62 @@ export interface SavedDirectory {
   contents: StoredContent[];
 }
 
+/** A folder of this machine, and the files of it that are taken. */
+export interface FoundFolder {
+  root: string;
+  /** What was looked for. */
+  selection: TreeOptions;
+  files: readonly FoundFile[];
+}
+
 /**
- * Stores the files of a folder: small ones together in packs, large ones each, and a listing of all. Files that are as this process has read
- * them before are not read again, as long as the store has what holds them.
+ * Stores the files of a folder: small ones together in packs, large ones each, and a listing of all. Files that are as this process, or another
+ * one of this machine, has read them before are not read again, as long as the store has what holds them.
  *
  * @throws StowageError `REFERENCE_CHANGED` for a file that is written to meanwhile
  */
 export async function saveDirectory(
-  root: string,
-  found: readonly FoundFile[],
+  { root, selection, files }: FoundFolder,
   store: ContentStore,
   keeping: Keeping,
   progress: WorkCounter | undefined,
 ): Promise<SavedDirectory> {
-  return new DirectorySave(root, statIndexOf(store), keeping, progress).save(found);
+  const cache = KeptIndex.pays(files.length, sizeOf(files)) ? await openIndexCache(root) : undefined;
+  try {
+    const kept = cache && new KeptIndex(cache, root, selection);
+    return await new DirectorySave(root, statIndexOf(store), kept, keeping, progress).save(files);
+  } finally {
+    await cache?.close();
+  }
 }
 
 class DirectorySave {
   readonly #root: string;
   readonly #index: StatIndex;
+  readonly #kept: KeptIndex | undefined;
   readonly #keeping: Keeping;
   readonly #progress: WorkCounter | undefined;
   /** Files are counted as such, whatever they are stored in. */
   readonly #counter: WorkCounter;
   readonly #stored = new Map<ContentKey, StoredContent>();
+  readonly #packs: [string, ContentKey][] = [];
   /** All files can be told from later states of them. */
   #isRemembered = true;
+  /** A file was read that nobody remembered. */
+  #hasLearned = false;
   /** Every small file is read here. */
   readonly #memory = Buffer.allocUnsafeSlow(CHUNKED_FROM_BYTES);
 
-  constructor(root: string, index: StatIndex, keeping: Keeping, progress: WorkCounter | undefined) {
+  constructor(
+    root: string,
+    index: StatIndex,
+    kept: KeptIndex | undefined,
+    keeping: Keeping,
+    progress: WorkCounter | undefined,
+  ) {
     this.#root = root;
     this.#index = index;
+    this.#kept = kept;
     this.#keeping = keeping;
     this.#progress = progress;
     this.#counter = { expect: () => {}, add: (bytes) => progress?.add(bytes), itemDone: () => {} };
@@ -70,13 +96,36 @@ class DirectorySave {
   async save(found: readonly FoundFile[]): Promise<SavedDirectory> {
     const of = signatureOf(this.#root, found);
     const known = this.#index.folders.get(of);
-    const saved = (known && (await this.#relyOnFolder(known))) ?? (await this.#saveAll(found));
-    if (this.#isRemembered) {
-      const { files, size, entries, contents } = saved;
-      const sought = contents.map(({ key, bytes }) => ({ key, bytes }));
-      this.#index.folders.set(of, { files, size, entries, contents: sought });
-    }
+    const kept = known ? undefined : await this.#kept?.load(this.#keeping);
+    const folder = known ?? (kept?.of === of ? kept.folder : undefined);
+    const relied = folder && (await this.#relyOnFolder(folder));
+    if (kept && !relied) await this.#adopt(kept, found);
+    const saved = relied ?? (await this.#saveAll(found));
+    const { files, size, entries, contents } = saved;
+    const sought = contents.map(({ key, bytes }) => ({ key, bytes }));
+    const now = this.#isRemembered ? { files, size, entries, contents: sought } : undefined;
+    if (now) this.#index.folders.set(of, now);
+    if (!known && (this.#hasLearned || kept?.of !== of))
+      await this.#kept?.save({ of, folder: now, packs: this.#packs }, this.#indexed(found), this.#keeping);
     return saved;
+  }
+
+  /** Takes over what another process knew of files that are as they were. */
+  async #adopt({ packs }: FolderIndex, found: readonly FoundFile[]): Promise<void> {
+    for (const [of, key] of packs) this.#index.packs.set(of, key);
+    const stats = new Map(found.map((file) => [file.path, file.stats]));
+    for await (const { path, of, key } of this.#kept?.files(this.#keeping) ?? []) {
+      const now = stats.get(path);
+      if (now && identityOf(now) === of) this.#index.adopt(this.#pathOf(path), of, key);
+    }
+  }
+
+  /** What another process may take over. */
+  *#indexed(found: readonly FoundFile[]): Generator<IndexedFile> {
+    for (const { path, stats } of found) {
+      const key = this.#index.keyOf(this.#pathOf(path), stats);
+      if (key !== undefined) yield { path, of: identityOf(stats), key };
+    }
   }
 
   /** One look, if the store has all that the folder was saved in. */
@@ -93,7 +142,7 @@ class DirectorySave {
   }
 
   async #saveAll(found: readonly FoundFile[]): Promise<SavedDirectory> {
-    const size = found.reduce((sum, { stats }) => sum + stats.size, 0);
+    const size = sizeOf(found);
     this.#progress?.expect({ bytes: size, items: found.length });
     const plan = new PackPlan();
     const keys = await this.#digestSmall(found, plan);
@@ -156,6 +205,7 @@ class DirectorySave {
       pack.key = stored.key;
     }
     this.#index.packs.set(pack.of, pack.key);
+    this.#packs.push([pack.of, pack.key]);
     for (const _ of pack.files) this.#progress?.itemDone();
   }
 
@@ -178,7 +228,7 @@ class DirectorySave {
     const stored = found ?? (await this.#putFile(new LocalFile(full), { session, place, signal, guard }));
     if (stored.bytes !== stats.size) throw changed(full, 'somebody wrote to it meanwhile');
     this.#stored.set(stored.key, stored);
-    if (!found && !this.#index.remember(full, stats, stored.key, readAtMs)) this.#isRemembered = false;
+    if (!found) this.#remember(full, stats, stored.key, readAtMs);
     this.#progress?.itemDone();
     return stored.key;
   }
@@ -195,8 +245,15 @@ class DirectorySave {
     const readAtMs = Date.now();
     const bytes = readWhole(full, stats, this.#memory);
     const key = digestHex(bytes);
-    if (!this.#index.remember(full, stats, key, readAtMs)) this.#isRemembered = false;
+    this.#remember(full, stats, key, readAtMs);
     return { key, bytes };
+  }
+
+  #remember(full: string, stats: FileStats, key: ContentKey, readAtMs: number): void {
+    if (this.#index.keyOf(full, stats) === key) return;
+    const isRemembered = this.#index.remember(full, stats, key, readAtMs);
+    if (isRemembered) this.#hasLearned = true;
+    else this.#isRemembered = false;
   }
 
   #pathOf(path: string): string {
@@ -207,6 +264,10 @@ class DirectorySave {
     throwIfAborted(this.#keeping.signal);
     await nextTurn();
   }
+}
+
+function sizeOf(found: readonly FoundFile[]): number {
+  return found.reduce((sum, { stats }) => sum + stats.size, 0);
 }
 
 /** All that was told of the files of a folder. */
@@ -222,7 +283,7 @@ function signatureOf(root: string, found: readonly FoundFile[]): string {
   return hasher.update(Buffer.from(text)).digestHex();
 }
 
-function readWhole(path: string, stats: Stats, memory: Uint8Array): Uint8Array {
+function readWhole(path: string, stats: FileStats, memory: Uint8Array): Uint8Array {
   let file: number | undefined;
   try {
     file = openSync(path, READ);

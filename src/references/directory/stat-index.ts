@@ -13,6 +13,9 @@ const KNOWN_FILES = 1_000_000;
 const FINE_TICK_MS = 100;
 const COARSE_TICK_MS = 2_100;
 
+/** What the system tells of a file that counts; its own object has four dates beside. */
+export type FileStats = Pick<Stats, 'dev' | 'ino' | 'size' | 'mtimeMs' | 'ctimeMs' | 'mode'>;
+
 /** A folder that was saved. */
 export interface KnownFolder {
   files: number;
@@ -30,8 +33,13 @@ export class StatIndex {
   /** The keys of packs, by the digest of the keys of their files. */
   readonly packs: BoundedMap<string, ContentKey> = new BoundedMap(100_000);
 
+  /** Takes over what another process remembers of a file. */
+  adopt(path: string, of: string, key: ContentKey): void {
+    this.#files.set(path, { of, key });
+  }
+
   /** The digest of a file that is as it was when it was read; `undefined` where it may not be. */
-  keyOf(path: string, stats: Stats): ContentKey | undefined {
+  keyOf(path: string, stats: FileStats): ContentKey | undefined {
     const known = this.#files.get(path);
     return known?.of === identityOf(stats) ? known.key : undefined;
   }
@@ -41,7 +49,7 @@ export class StatIndex {
    *
    * @param readAtMs - by this machine's clock, before the file was read
    */
-  remember(path: string, stats: Stats, key: ContentKey, readAtMs: number): boolean {
+  remember(path: string, stats: FileStats, key: ContentKey, readAtMs: number): boolean {
     const { ctimeMs, mtimeMs } = stats;
     const isFine = ctimeMs % 1 !== 0;
     const latestMs = Math.max(ctimeMs, mtimeMs);
@@ -61,6 +69,6 @@ export function statIndexOf(store: ContentStore): StatIndex {
 }
 
 /** The same for two looks at a file that nobody has written to between them; ctime is set by the system alone. */
-export function identityOf({ dev, ino, size, mtimeMs, ctimeMs, mode }: Stats): string {
+export function identityOf({ dev, ino, size, mtimeMs, ctimeMs, mode }: FileStats): string {
   return `${dev} ${ino} ${size} ${mtimeMs} ${ctimeMs} ${mode}`;
 }

@@ -6,6 +6,7 @@ import type { CallOptions } from '../../storage/contract.ts';
 import { notFound, unreadable } from '../errors.ts';
 import { checkCount, checkPath } from './entries.ts';
 import { IgnoreRules } from './ignore-rules.ts';
+import type { FileStats } from './stat-index.ts';
 
 /** What is taken of a folder. */
 export interface TreeOptions {
@@ -20,7 +21,7 @@ export interface TreeOptions {
 /** A file that was found, with what tells it from a later state of it. */
 export interface FoundFile {
   path: string;
-  stats: Stats;
+  stats: FileStats;
 }
 
 const DEFAULT_IGNORE_FILES = ['.stowageignore'];
@@ -121,7 +122,8 @@ class Walk {
     if (!stats.isFile())
       throw unreadable(full, 'it is a pipe, socket or device, not a file. Leave it out (exclude).');
     if (path.length > SHORT_PATH || !PLAIN_NAME.test(path)) checkPath(path);
-    this.found.push({ path, stats });
+    const { dev, ino, size, mtimeMs, ctimeMs, mode } = stats;
+    this.found.push({ path, stats: { dev, ino, size, mtimeMs, ctimeMs, mode } });
     checkCount(this.found.length);
   }
 

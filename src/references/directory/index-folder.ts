@@ -1,0 +1,59 @@
+import { statfs } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { DiskCache } from '../../content/caches/disk-cache.ts';
+import { attempted, isStowageError } from '../../errors.ts';
+
+const VARIABLE = 'STOWAGE_FILE_INDEX';
+const MAX_BYTES = 512 * 1024 * 1024;
+/**
+ * File systems of other machines, as Linux numbers them (statfs(2)): NFS, SMB (three), FUSE, 9P, Ceph, AFS, Lustre. Their times come from another
+ * clock, or late, so that nobody can tell whether a file was written just before it was read.
+ */
+const REMOTE_TYPES: ReadonlySet<number> = new Set([
+  0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x65735546, 0x01021997, 0x00c36400, 0x5346414f, 0x0bd00bd0,
+]);
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The folder in which processes of this user remember files: what `STOWAGE_FILE_INDEX` names, none for `off`, else one in the folder that the
+ * system has for caches; `undefined` also where there is none.
+ */
+export function indexFolder(
+  environment: Environment = process.env,
+  platform: NodeJS.Platform = process.platform,
+): string | undefined {
+  const given = environment[VARIABLE];
+  if (given) return given === 'off' ? undefined : given;
+  const caches = cachesFolder(environment, platform);
+  return caches === undefined ? undefined : join(caches, 'stowage', 'file-index');
+}
+
+/** As the XDG Base Directory Specification, macOS and Windows have it. */
+function cachesFolder(environment: Environment, platform: NodeJS.Platform): string | undefined {
+  if (platform === 'win32') return environment.LOCALAPPDATA || undefined;
+  // A relative one counts for none, by the specification.
+  if (environment.XDG_CACHE_HOME?.startsWith('/')) return environment.XDG_CACHE_HOME;
+  const home = attempted(homedir); // an account without an entry has none
+  if (!home) return undefined;
+  return platform === 'darwin' ? join(home, 'Library', 'Caches') : join(home, '.cache');
+}
+
+/**
+ * Opens the cache in which files of `root` are remembered; `undefined` where none are.
+ *
+ * @throws StowageError `INVALID_ARGUMENT` for a folder that `STOWAGE_FILE_INDEX` names, and that cannot be one of a cache
+ */
+export async function openIndexCache(root: string): Promise<DiskCache | undefined> {
+  const folder = indexFolder();
+  if (folder === undefined) return undefined;
+  if (process.platform === 'linux' && REMOTE_TYPES.has((await statfs(root)).type)) return undefined;
+  try {
+    return await DiskCache.open(folder, { maxBytes: MAX_BYTES });
+  } catch (error) {
+    // Nobody chose it: a home folder that is a store itself goes without.
+    if (!process.env[VARIABLE] && isStowageError(error, 'INVALID_ARGUMENT')) return undefined;
+    throw error;
+  }
+}
