@@ -35,12 +35,15 @@ import {
 } from './copy-content.ts';
 import type { CopyContext } from './copy-context.ts';
 import { copyLogs } from './copy-logs.ts';
+import { type PartialToCopy, partialOf, stagePartial, writePartial } from './copy-partial.ts';
 
 /** An attempt of the source, as listings of both stores showed it. */
 export interface AttemptToCopy {
   path: TaskPath;
   attempt: number;
   files: AttemptFiles;
+  /** The attempts after it that are closed. */
+  later: readonly number[];
   /** The state of it in the target. */
   targetFiles: AttemptFiles | undefined;
   /** The task's log parts. */
@@ -90,8 +93,11 @@ async function copyClosed(context: CopyContext, attempt: AttemptToCopy): Promise
   const reports = table ? result.described?.reports : [];
   const staged = table ? await contentsOf(context, table, source, reports) : [];
   const own = table && keepsOwn(context) ? table.artifacts.filter((entry) => entry.own) : [];
+  const leavesRecords = result.done.outcome !== 'done' && !result.purged && !result.deleted;
+  const partial = leavesRecords ? await partialOf(context, source, attempt.later) : [];
   if (context.dryRun || context.targetId === undefined) {
-    for (const { address } of staged) context.report.wouldCopy(address.bytes ?? 0);
+    for (const { address } of [...staged, ...partial.flatMap(({ contents }) => contents)])
+      context.report.wouldCopy(address.bytes ?? 0);
     for (const { bytes } of own) context.report.wouldCopy(bytes);
     return 'copied';
   }
@@ -105,7 +111,11 @@ async function copyClosed(context: CopyContext, attempt: AttemptToCopy): Promise
     await logsOf(context, attempt);
     if (result.done.outcome === 'abandoned') await copyParts(context, path, number);
   };
-  await copySession(context, copy, result, staged, { alongside, own: { source, artifacts: own } });
+  await copySession(context, copy, result, staged, {
+    alongside,
+    own: { source, artifacts: own },
+    partial,
+  });
   return 'copied';
 }
 
@@ -115,6 +125,8 @@ interface SessionParts {
   alongside?: () => Promise<void>;
   /** Rows whose values are the attempt's own in the target, too. */
   own?: { source: SourceAttempt; artifacts: readonly ArtifactEntry[] };
+  /** What it left for the attempt after it. */
+  partial?: readonly PartialToCopy[];
 }
 
 const NO_ROWS: OwnRows = new Map();
@@ -125,15 +137,18 @@ export async function copySession(
   copy: CopyIdentity,
   result: ClosedResult,
   contents: Awaited<ReturnType<typeof contentsOf>>,
-  { alongside, own }: SessionParts = {},
+  { alongside = async () => {}, own, partial = [] }: SessionParts = {},
 ): Promise<void> {
-  const ownCount = own?.artifacts.length ?? 0;
-  if (contents.length + ownCount === 0)
-    return writeSession(context, copy, result, undefined, NO_ROWS, alongside);
-  await context.staging.use(contents.length + ownCount, async (session) => {
-    const staged = await stageContents(context, contents, session);
+  const count = contents.length + (own?.artifacts.length ?? 0) + partial.length;
+  if (count === 0) return writeSession(context, copy, result, undefined, NO_ROWS, alongside);
+  await context.staging.use(count, async (session) => {
+    const main = await stageContents(context, contents, session);
     const rows = own ? await copyOwnRows(context, own.source, own.artifacts, session) : NO_ROWS;
-    await writeSession(context, copy, result, staged, rows, alongside);
+    const { records, staged } = await stagePartial(context, partial, session, main);
+    await writeSession(context, copy, result, staged, rows, async () => {
+      await alongside();
+      await writePartial(context, copy, records, staged.stored);
+    });
     context.report.contentBytes += staged.contentBytes;
     context.report.bytesDeduplicated += staged.bytesDeduplicated;
   });
@@ -145,7 +160,7 @@ async function writeSession(
   result: ClosedResult,
   staged: StagedContents | undefined,
   own: OwnRows,
-  alongside: () => Promise<void> = async () => {},
+  alongside: () => Promise<void>,
 ): Promise<void> {
   const { target: store, staging, options } = context;
   const stored = staged?.stored ?? new Map();

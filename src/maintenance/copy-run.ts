@@ -103,10 +103,12 @@ async function* listRun(context: CopyContext, run: RunToCopy): AsyncGenerator<At
         targetLogs: (await targetLogs.at(id))?.parts ?? [],
       };
       const attempts = [...task.attempts].sort(([a], [b]) => a - b);
+      const closed = attempts.flatMap(([attempt, files]) => (files.has('done') ? [attempt] : []));
       yield attempts.map(([attempt, files]) => ({
         path: task.path,
         attempt,
         files,
+        later: closed.filter((other) => other > attempt),
         targetFiles: there?.attempts.get(attempt),
         ...beside,
       }));

@@ -126,7 +126,7 @@ export class CopiedSession {
   async describe(stored: StoredContents, own: OwnRows): Promise<void> {
     const { described, erased } = this.#result;
     if (!described) return;
-    const table = { artifacts: described.table.artifacts.map((row) => moved(row, stored, own)) };
+    const table = { artifacts: described.table.artifacts.map((row) => movedRow(row, stored, own)) };
     const reports = described.reports.map((report) => ({
       ...report,
       content: contentIn(stored, report.content),
@@ -315,7 +315,11 @@ function keyRef(name: string): ContentRef {
 type MovedResult = NonNullable<ClosedResult['described']> & { values: readonly OwnObject[] };
 
 /** The row, with its content and what it refers to where the target has them. Content that was given up lies nowhere, and the row says of it what it said. */
-function moved(given: ArtifactEntry, stored: StoredContents, ownRows: OwnRows): ArtifactEntry {
+export function movedRow(
+  given: ArtifactEntry,
+  stored: StoredContents,
+  ownRows: OwnRows = new Map(),
+): ArtifactEntry {
   const row = given.refs ? { ...given, refs: given.refs.map((ref) => movedRef(ref, stored)) } : given;
   const own = ownRows.get(row.name)?.own;
   if (own) return { ...row, own };

@@ -1,6 +1,6 @@
 import { AttemptView } from '../attempts/attempt-view.ts';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
-import { StowageError, type StowageErrorCode } from '../errors.ts';
+import { isStowageError, StowageError, type StowageErrorCode } from '../errors.ts';
 import type { ArtifactTable } from '../format/description.ts';
 import { referencesIn } from '../format/refs.ts';
 import type { CallOptions } from '../storage/contract.ts';
@@ -13,6 +13,16 @@ export const GONE: readonly StowageErrorCode[] = [
   'CONTENT_DAMAGED',
   'PLACE_NOT_FOUND',
 ];
+
+/** The result of `work`; `undefined` where a record, or what it names, counts for none. */
+export async function ifWhole<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isStowageError(error, ...GONE)) return undefined;
+    throw error;
+  }
+}
 
 /**
  * The rows of a record that attempt `recordedBy` made, to be loaded for `attempt`. What its values refer to may go into rows, and is relied on as

@@ -3,10 +3,20 @@ import { type ReadAttempt, readAttempt } from '../../src/attempts/attempt-reader
 import { listRuns } from '../../src/attempts/run-listing.ts';
 import { ContentAddressedStore } from '../../src/content-addressed-store.ts';
 import { digestHex } from '../../src/digest/blake3.ts';
-import { attemptBase, type ListedTask, listTasks } from '../../src/format/attempt-files.ts';
+import {
+  attemptBase,
+  attemptSubject,
+  type ListedTask,
+  listTasks,
+  partialBase,
+} from '../../src/format/attempt-files.ts';
+import { checkpointSubject, decodeCheckpoint } from '../../src/format/checkpoint-record.ts';
+import { parsePartialName } from '../../src/format/partial-names.ts';
+import type { TaskPath } from '../../src/format/pathspec.ts';
 import { readRunCreated, readRunFinished } from '../../src/format/run-records.ts';
+import { decodeTrace } from '../../src/format/trace-record.ts';
 import { listLogs, readLog } from '../../src/logs/log-reader.ts';
-import type { DataStoreStorage } from '../../src/storage/contract.ts';
+import type { DataStoreStorage, StoredObject } from '../../src/storage/contract.ts';
 
 /** Everything that a store says of its closed attempts, by path; with the digests of all content, which is read. */
 export async function readAll(storage: DataStoreStorage): Promise<Record<string, unknown>> {
@@ -28,6 +38,7 @@ async function readOne(
   { path, attempts }: ListedTask,
 ): Promise<Record<string, unknown>> {
   const all: Record<string, unknown> = {};
+  const left: { attempt: number; status: string }[] = [];
   for (const [attempt, files] of attempts) {
     if (!files.has('done')) continue;
     const name = attemptBase(path, attempt);
@@ -44,8 +55,44 @@ async function readOne(
       logs[`${source}.${stream}`] = Buffer.concat(pieces).toString();
     }
     all[name] = { ...(await said(read, reader)), logs };
+    left.push({ attempt, status: read.purged ? 'purged' : read.status });
+  }
+  const latestDone = Math.max(
+    -1,
+    ...left.flatMap(({ attempt, status }) => (status === 'done' ? [attempt] : [])),
+  );
+  for (const { attempt, status } of left) {
+    if (attempt < latestDone || !['failed', 'abandoned'].includes(status)) continue;
+    all[`${attemptBase(path, attempt)} left`] = await leftBy({ storage, reader }, path, attempt);
   }
   return all;
+}
+
+/** The traces and the last checkpoint of an attempt, with all of their content, which is read. */
+async function leftBy(
+  { storage, reader }: Pick<ContentAddressedStore, 'storage' | 'reader'>,
+  path: TaskPath,
+  attempt: number,
+): Promise<Record<string, unknown>> {
+  const left: Record<string, unknown> = {};
+  for await (const page of storage.list({ prefix: `${partialBase(path, attempt)}.` })) {
+    for (const { name } of page.objects) {
+      const record = parsePartialName(name);
+      if (!record) continue;
+      const { body } = (await storage.get(name)) as StoredObject;
+      const { table } =
+        record.kind === 'trace'
+          ? decodeTrace(body, name, { ...attemptSubject(path, attempt), call: record.call })
+          : decodeCheckpoint(body, name, checkpointSubject(path, attempt, record.sequence));
+      const rows: unknown[] = [];
+      for (const { content, ...row } of table.artifacts) {
+        if (content) expect(digestHex(await reader.load(content))).toBe(row.key);
+        rows.push({ ...row, isContent: content !== undefined });
+      }
+      left[record.kind === 'trace' ? record.call : 'checkpoint'] = rows;
+    }
+  }
+  return left;
 }
 
 async function said(

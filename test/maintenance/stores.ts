@@ -17,6 +17,8 @@ export interface Plan {
   log: string | undefined;
   /** The text of a report. */
   report: string | undefined;
+  /** What a traced call returns, and a checkpoint holds, for the next attempt. */
+  state: Uint8Array | undefined;
 }
 
 const bytes = fc
@@ -37,17 +39,22 @@ export const arbitraryPlans: fc.Arbitrary<Plan[]> = fc.array(
     metadata: fc.dictionary(fc.constantFrom('m', 'n'), fc.oneof(fc.string(), fc.integer()), { maxKeys: 2 }),
     log: fc.option(fc.string(), { nil: undefined }),
     report: fc.option(fc.string(), { nil: undefined }),
+    state: fc.option(bytes, { nil: undefined }),
   }),
   { maxLength: 6 },
 );
 
 export async function carryOut(flow: FlowDataStore, plans: readonly Plan[]): Promise<void> {
-  for (const { run, task, outcome, artifacts, metadata, log, report } of plans) {
+  for (const { run, task, outcome, artifacts, metadata, log, report, state } of plans) {
     const attempt = await flow.createTaskDataStore({ runId: run, stepName: 'fit', taskId: task });
     await attempt.saveArtifacts(artifacts);
     await attempt.saveMetadata(metadata);
     if (log !== undefined) await attempt.saveLogs('task', { stdout: log });
     if (report !== undefined) attempt.report('said').text(report);
+    if (state) {
+      await attempt.trace('state', () => state)();
+      await attempt.checkpoint.save([task, state]);
+    }
     if (outcome === 'done') await attempt.done();
     if (outcome === 'failed') await attempt.fail(new RangeError('diverged'));
   }
