@@ -71,6 +71,7 @@ export const RULES = [
   'a reference that a hit returned is relied on like a row',
   'an attempt that was described anew is read in the second mark',
   'an eraser is open until the new description stands',
+  'the sessions of erasers are read before attempts',
 ] as const;
 export type Rule = (typeof RULES)[number];
 

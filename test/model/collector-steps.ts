@@ -68,9 +68,11 @@ export function collectorSteps(layout: Layout, state: State, i: number, go: Go):
       change(s);
     });
   /** What a mark reads, one after the other: sessions, and then traces. */
-  const order: (number | 'traces')[] = [...Array(sessions).keys()];
+  const order: (number | 'traces' | 'attempt')[] = [...Array(sessions).keys()];
   const isTracesLast = layout.rule('traces are read once their attempt was seen as closed');
   if (traces) order.splice(isTracesLast ? sessions : 0, 0, 'traces');
+  const isAttemptLast = layout.rule('the sessions of erasers are read before attempts');
+  if (!isAttemptLast) order.unshift('attempt');
   const end = (s: State): void => {
     s[at + G_PC] = BETWEEN;
     for (let field = 1; field < G_ROUNDS; field++) s[at + field] = 0;
@@ -181,6 +183,13 @@ export function collectorSteps(layout: Layout, state: State, i: number, go: Go):
       readTraces(base, next);
       return;
     }
+    if (n === 'attempt') {
+      to('read', 'the old run', base + READING, (s) => {
+        next(s);
+        readRoot(s, base);
+      });
+      return;
+    }
     const session = layout.sessionAt(n);
     const outcome = get(state, session + OUTCOME);
     const isNotDone = outcome === FAILED || outcome === ABANDONED;
@@ -233,6 +242,10 @@ export function collectorSteps(layout: Layout, state: State, i: number, go: Go):
     return root === STANDS;
   }
 
+  function readRoot(s: State, base: number): void {
+    if (isRootKept(base)) s[at + G_KEY] = get(s, at + G_KEY) | (otherContent ? 2 : 1);
+  }
+
   /** All that is recorded by now, but of attempts that an earlier mark saw closed, which it has read. */
   function readTraces(base: number, next: (s: State) => void): void {
     let recorded = 0;
@@ -254,7 +267,7 @@ export function collectorSteps(layout: Layout, state: State, i: number, go: Go):
     to(step, 'the old run, and copies', base + LISTED, (s) => {
       if (isTraced()) s[at + G_KEY] = get(s, at + G_KEY) | 1;
       s[at + G_TRACES_READ] = g(G_NOT_DONE);
-      if (isRootKept(base)) s[at + G_KEY] = get(s, at + G_KEY) | (otherContent ? 2 : 1);
+      if (isAttemptLast) readRoot(s, base);
       // Those that live name their packs.
       for (let copy = 0; copy < copies; copy++) {
         const named = layout.packOf(state, copy);

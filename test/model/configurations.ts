@@ -187,4 +187,5 @@ export const LOSSES: readonly (readonly [Rule, Configuration])[] = [
   ['a reference that a hit returned is relied on like a row', referring],
   ['an attempt that was described anew is read in the second mark', erasing],
   ['an eraser is open until the new description stands', erasing],
+  ['the sessions of erasers are read before attempts', erasing],
 ];
