@@ -11,8 +11,9 @@ import { openStorage } from '../../../src/storage/open.ts';
 import { objectNames } from '../../flow/fixtures.ts';
 import { s3Servers, useS3Server } from '../../servers/s3-servers.ts';
 import { FLOW } from './crowd/contents.ts';
-import { bundleWorker, type CrowdSettings, type Deeds, giveUpAll, runCrowd } from './crowd/crowd.ts';
-import { checkAttempt, closedAttempts, listRuns } from './crowd/reading.ts';
+import { bundleWorker, type CrowdSettings, type Deeds, runCrowd } from './crowd/crowd.ts';
+import { checkAttempt, checkCode, closedAttempts, listRuns } from './crowd/reading.ts';
+import { giveUpAll } from './crowd/retention.ts';
 import { contentNames, keptNames } from './histories.ts';
 
 /** `npm run check-collection` takes ten minutes. */
@@ -21,9 +22,23 @@ const IS_LONG = SECONDS >= 300;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const TIMING = { runMs: 6_000, silentAfterMs: 4_000 };
 
-const ALWAYS = ['task', 'read', 'collected', 'killed'];
+const ALWAYS = ['task', 'read', 'collected', 'killed', 'given up'];
 /** A busy machine may not come to these in a minute. */
-const IN_TIME = ['all', 'part', 'hit', 'miss', 'loose', 'copies', 'packs', 'pins', 'abandoned', 'spared'];
+const IN_TIME = [
+  ...['all', 'part', 'hit', 'miss', 'loose', 'replayed', 'run with code', 'code read'],
+  ...['copies', 'packs', 'pins', 'abandoned', 'spared'],
+];
+
+/**
+ * What is left of a store whose runs are all given up: what it is, the log of its collector, and the tombstones of attempts and of sessions
+ * outside of tasks.
+ */
+const LEFT: readonly RegExp[] = [
+  /^stowage\.json$/,
+  /^gc\/\d{12}$/,
+  /^flows(\/[^/]+){4}\/\d+\.(attempt\.json|DONE|DELETED|PURGED)$/,
+  /^loose\/[0-7][0-9a-v]{25}\.(attempt\.json|DONE|DELETED)$/,
+];
 
 const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'stowage-crowd-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -46,7 +61,7 @@ beforeAll(async () => {
     const storage = storageOptions ? await openStorage(address, storageOptions) : address;
     const flow = await FlowDataStore.open({ flowName: FLOW, storage });
     await flow.caStore.saveBlobs([new Uint8Array(1)]); // makes the store
-    const deeds = runCrowd(worker, flow, settings, SECONDS * 1000, ALWAYS);
+    const deeds = runCrowd(worker, settings, SECONDS * 1000, ALWAYS);
     deeds.catch(() => {}); // the test of it tells
     crowded.set(where, { flow, deeds });
   };
@@ -79,12 +94,13 @@ async function readAll(flow: FlowDataStore): Promise<number> {
   let read = 0;
   for (const run of await listRuns(flow)) {
     for await (const attempt of closedAttempts(flow, run)) if (await checkAttempt(flow, attempt)) read += 1;
+    if (await checkCode(flow, run)) read += 1;
   }
   return read;
 }
 
 describe.each(['a folder', ...(server ? ['a bucket'] : [])])(
-  `writers, readers and two collectors that are killed, for ${SECONDS} s, on %s`,
+  `writers, readers, retention and two collectors that are killed, for ${SECONDS} s, on %s`,
   (where) => {
     it(
       'leave every attempt that is there exact, and nothing that nobody keeps',
@@ -104,7 +120,13 @@ describe.each(['a folder', ...(server ? ['a bucket'] : [])])(
 
         await giveUpAll(flow);
         expect(await collectAll(flow.storage)).toMatchObject({ outcome: 'nothing' });
-        expect(await contentNames(flow.storage)).toEqual([]);
+        const left = await objectNames(flow.storage);
+        expect(left.filter((name) => !LEFT.some((form) => form.test(name)))).toEqual([]);
+        for (const form of LEFT)
+          expect(
+            left.some((name) => form.test(name)),
+            `${form}`,
+          ).toBe(true);
       },
       (SECONDS + 240) * 1000,
     );

@@ -1,9 +1,15 @@
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { ContentAddressedStore } from '../../../src/content-addressed-store.ts';
 import type { OpenTaskDataStore } from '../../../src/flow/open-task-data-store.ts';
 import type { FlowDataStore } from '../../../src/flow-data-store.ts';
-import { listTasks } from '../../../src/format/attempt-files.ts';
+import { attemptSubject, listAttempts, listTasks, readDone } from '../../../src/format/attempt-files.ts';
+import { checkpointSubject, decodeCheckpoint } from '../../../src/format/checkpoint-record.ts';
 import { isDamagedMark, parseCopyName } from '../../../src/format/content-names.ts';
+import type { ContentRef } from '../../../src/format/content-ref.ts';
+import { type PartialName, parsePartialName } from '../../../src/format/partial-names.ts';
+import { refsOf } from '../../../src/format/refs.ts';
+import { decodeTrace } from '../../../src/format/trace-record.ts';
 import { readSession } from '../../../src/maintenance/collection/kept-by-session.ts';
 import { listSessions } from '../../../src/maintenance/collection/session-listing.ts';
 import type { DataStoreStorage } from '../../../src/storage/contract.ts';
@@ -133,6 +139,7 @@ export async function keptNames(storage: DataStoreStorage): Promise<string[]> {
     } else for (const { name } of fate.values) names.add(name);
   }
   const all = await objectNames(storage);
+  for (const { kind, name } of await refsOfPartial(storage, all)) (kind === 'key' ? keys : names).add(name);
   const sessionIn = (name: string): string =>
     /[0-7][0-9a-v]{25}/.exec(name.replace(/\/[0-9a-f]{64}\./, '/'))?.[0] ?? '';
   for (const name of all) {
@@ -150,6 +157,33 @@ export async function keptNames(storage: DataStoreStorage): Promise<string[]> {
       !isDamagedMark(name) &&
       (names.has(name) || open.has(sessionIn(name)) || openTasks.some((base) => name.startsWith(base))),
   );
+}
+
+/** What traces, and the last checkpoint of each attempt, name that is neither done nor given up, behind the latest one of its task that is done. */
+async function refsOfPartial(storage: DataStoreStorage, all: readonly string[]): Promise<ContentRef[]> {
+  const refs: ContentRef[] = [];
+  const records = all.flatMap((name) => parsePartialName(name) ?? []);
+  for (const record of records) {
+    const { path, attempt, name, kind } = record;
+    const isLaterOne = (other: PartialName): boolean =>
+      other.kind === 'checkpoint' && other.attempt === attempt && isDeepStrictEqual(other.path, path);
+    if (kind === 'checkpoint' && records.filter(isLaterOne).at(-1) !== record) continue;
+    const attempts = await listAttempts(storage, path, {});
+    const files = attempts.get(attempt);
+    if (!files || files.has('deleted') || files.has('purged')) continue;
+    let isOver = false;
+    for (const number of attempts.keys())
+      if (number >= attempt) isOver ||= (await readDone(storage, path, number, {}))?.outcome === 'done';
+    const object = isOver ? undefined : await storage.get(name);
+    if (!object) continue;
+    const subject = attemptSubject(path, attempt);
+    const { table } =
+      kind === 'trace'
+        ? decodeTrace(object.body, name, { ...subject, call: record.call })
+        : decodeCheckpoint(object.body, name, checkpointSubject(path, attempt, record.sequence));
+    if (table) refs.push(...refsOf({ kind, table }));
+  }
+  return refs;
 }
 
 export function isContent(name: string): boolean {

@@ -6,15 +6,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { rolldown } from 'rolldown';
-import type { FlowDataStore } from '../../../../src/flow-data-store.ts';
-import { attemptBase } from '../../../../src/format/attempt-files.ts';
-import { SESSION_FILES } from '../../../../src/format/session-files.ts';
-import { RUNS_KEPT } from './contents.ts';
-import { closedAttempts, listRuns } from './reading.ts';
 import type { Role, Settings, Told } from './settings.ts';
 
 const ROOT = join(import.meta.dirname, '../../../..');
-const ROLES: readonly Role[] = ['writer', 'writer', 'reader', 'collector', 'collector'];
+const ROLES: readonly Role[] = ['writer', 'writer', 'reader', 'retention', 'collector', 'collector'];
 /** So often a process is killed, wherever it is, and another one of its kind is started. */
 const KILL_EVERY_MS = 2_500;
 /** One that did less has hardly begun, and is left alone. */
@@ -41,15 +36,14 @@ export async function bundleWorker(folder: string): Promise<string> {
 }
 
 /**
- * Lets writers, a reader and two collectors work on one store, each a process of its own that is killed at any moment and started again,
- * while old runs are given up. All are killed at the end, which is not before each of `deedsToSee` was done, however busy the machine is.
+ * Lets writers, a reader, retention and two collectors work on one store, each a process of its own that is killed at any moment and started
+ * again. All are killed at the end, which is not before each of `deedsToSee` was done, however busy the machine is.
  *
  * @returns what they did
  * @throws Error with the failure of the first process that found something wrong
  */
 export async function runCrowd(
   worker: string,
-  user: FlowDataStore,
   settings: CrowdSettings,
   forMs: number,
   deedsToSee: readonly string[],
@@ -79,7 +73,6 @@ export async function runCrowd(
     for (let turn = 0; !isOver() && failures.length === 0; turn++) {
       const leftMs = endMs - performance.now();
       await sleep(leftMs > 0 ? Math.min(KILL_EVERY_MS, leftMs) : KILL_EVERY_MS);
-      count('given up', await giveUpOldRuns(user, settings));
       const index = turn % members.length;
       const member = members[index] as Member;
       if (member.deeds < LEAST_DEEDS && !member.hasEnded()) continue;
@@ -145,48 +138,4 @@ function startMember(worker: string, role: Role, settings: Settings, temporary: 
     });
   }
   return member;
-}
-
-/** What retention does: a mark, and then the description goes. Resolves to how many attempts were given up. */
-async function giveUpOldRuns(flow: FlowDataStore, { runMs }: CrowdSettings): Promise<number> {
-  const oldest = Math.floor(Date.now() / runMs) - RUNS_KEPT;
-  let marked = 0;
-  for (const run of await listRuns(flow)) {
-    if (Number(run.slice(1)) >= oldest) continue;
-    marked += await giveUp(flow, run, (task) => (task.length % 5 === 0 ? 'purged' : 'deleted'));
-  }
-  return marked;
-}
-
-/** Gives up all closed attempts of a run. Resolves to how many. */
-export async function giveUp(
-  flow: FlowDataStore,
-  run: string,
-  markOf: (task: string) => 'purged' | 'deleted',
-): Promise<number> {
-  let marked = 0;
-  for await (const { path, attempt } of closedAttempts(flow, run)) {
-    const mark = markOf(path.task);
-    const base = attemptBase(path, attempt);
-    await flow.storage.create(base + SESSION_FILES[mark], new Uint8Array(0));
-    if (mark === 'deleted') await flow.storage.delete([base + SESSION_FILES.metadata]);
-    marked += 1;
-  }
-  return marked;
-}
-
-/** Gives up everything that is left of a flow, closed sessions outside of tasks among it. */
-export async function giveUpAll(flow: FlowDataStore): Promise<void> {
-  for (const run of await listRuns(flow)) {
-    await giveUp(flow, run, () => 'deleted');
-  }
-  for await (const page of flow.storage.list({ prefix: 'loose/' })) {
-    for (const { name } of page.objects) {
-      if (!name.endsWith(SESSION_FILES.done)) continue;
-      await flow.storage.create(
-        name.slice(0, -SESSION_FILES.done.length) + SESSION_FILES.deleted,
-        new Uint8Array(0),
-      );
-    }
-  }
 }

@@ -1,6 +1,6 @@
 import type { OpenStorageOptions } from '../../../../src/storage/open.ts';
 
-export type Role = 'writer' | 'reader' | 'collector';
+export type Role = 'writer' | 'reader' | 'retention' | 'collector';
 
 /** What a process of the crowd is told. */
 export interface Settings {

@@ -1,6 +1,9 @@
-// One process of the crowd, as a bundle of the sources: a writer, a reader or a collector, until it is killed.
+// One process of the crowd, as a bundle of the sources: a writer, a reader, retention or a collector, until it is killed.
 // Usage: node worker.mjs ROLE SETTINGS(JSON). Prints lines of JSON: what it did, and the failure that it ends with.
 
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { ContentAddressedStore } from '../../../../src/content-addressed-store.ts';
@@ -13,15 +16,21 @@ import { openStorage } from '../../../../src/storage/open.ts';
 import {
   artifactsOf,
   bytesOf,
+  codeOf,
   FLOW,
   isOriginal,
   ofTurn,
   partOf,
+  RETRIED,
+  RUNS_KEPT,
+  reportOf,
   resultOf,
   STEP,
+  stateOf,
   takeOverId,
 } from './contents.ts';
-import { checkAttempt, closedAttempts, listRuns } from './reading.ts';
+import { checkAttempt, checkCode, closedAttempts, listRuns } from './reading.ts';
+import { giveUpRun } from './retention.ts';
 import type { Role, Settings, Told } from './settings.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -35,8 +44,8 @@ const LOSSES: StowageErrorCode[] = [
   'CONTENT_PURGED',
 ];
 
-/** What a writer does by turns: tasks of its own, tasks that take over others', cached calls, content outside of tasks. */
-const KINDS = ['task', 'call', 'all', 'task', 'call', 'part', 'loose'] as const;
+/** What a writer does by turns: tasks of its own, tasks that take over others', cached calls, content outside of tasks, tasks that are tried again. */
+const KINDS = ['task', 'call', 'all', 'retry', 'task', 'call', 'part', 'loose'] as const;
 
 const [role, json] = process.argv.slice(2) as [Role, string];
 const settings = JSON.parse(json) as Settings;
@@ -60,10 +69,14 @@ async function write(flow: FlowDataStore): Promise<never> {
     run: async (input: number) => resultOf(input),
   });
   const saved: { session: string; key: string; seed: string }[] = [];
+  let lastRun = '';
   for (let count = Math.floor(Math.random() * KINDS.length); ; count++) {
     const runId = currentRun();
+    if (runId !== lastRun) await makeRun(runId);
+    lastRun = runId;
     const kind = KINDS[count % KINDS.length];
-    if (kind === 'call') await callOnce(runId);
+    if (kind === 'retry') await orLost(() => tryAgain(runId, `${me}-${count}`));
+    else if (kind === 'call') await callOnce(runId);
     else if (kind === 'loose') await orLost(() => saveLoose(count));
     else await orLost(() => saveTask(kind ?? 'task', runId, `${me}-${count}`));
     await pause(200);
@@ -76,6 +89,63 @@ async function write(flow: FlowDataStore): Promise<never> {
       if (!isStowageError(error, ...LOSSES)) throw error;
       tell({ did: 'lost', code: error.code });
     }
+  }
+
+  /** One of those who want to makes the run, and its code is kept. */
+  async function makeRun(runId: string): Promise<void> {
+    const code = mkdtempSync(join(tmpdir(), 'code-'));
+    for (const [path, text] of Object.entries(codeOf(runId))) {
+      mkdirSync(dirname(join(code, path)), { recursive: true });
+      writeFileSync(join(code, path), text);
+    }
+    try {
+      await flow.createRun({ runId, code });
+      tell({ did: 'run with code' });
+    } catch (error) {
+      if (!isStowageError(error, 'RUN_EXISTS', ...LOSSES)) throw error;
+    } finally {
+      rmSync(code, { recursive: true });
+    }
+  }
+
+  /**
+   * A task that fails after it recorded calls and a state to go on from, and is tried again. What the first attempt recorded is replayed,
+   * unless that attempt was given up, or never failed since a collector was faster.
+   */
+  async function tryAgain(runId: string, taskId: string): Promise<void> {
+    const spec = { runId, stepName: RETRIED, taskId };
+    let ran = 0;
+    const work = async (task: OpenTaskDataStore): Promise<boolean> => {
+      const load = task.trace('load', async (number: number) => {
+        ran += 1;
+        return stateOf(runId, number);
+      });
+      const results = [await load(0), await load(1)];
+      if (!isDeepStrictEqual(results, [stateOf(runId, 0), stateOf(runId, 1)]))
+        throw new Error(`${runId}/${taskId} was replayed as something else`);
+      const state = await task.checkpoint.load();
+      if (state !== undefined && !isDeepStrictEqual(state, stateOf(runId, 2)))
+        throw new Error(`the checkpoint of ${runId}/${taskId} holds something else`);
+      await task.checkpoint.save(stateOf(runId, 2));
+      await pause(silentAfterMs / 2);
+      return state !== undefined;
+    };
+    const first = await flow.createTaskDataStore(spec);
+    await work(first);
+    await first.fail(new Error('tried again'));
+    if (!first.pathspec.endsWith('/0')) return; // a collector gave up on it
+    await pause(1_000);
+    const before = ran;
+    const hasState = await flow.task(spec, work);
+    const isReplayed = ran === before && hasState;
+    if (!isReplayed && (await isLeft(spec))) throw new Error(`${runId}/${taskId} was not replayed`);
+    tell({ did: isReplayed ? 'replayed' : 'run anew' });
+  }
+
+  async function isLeft({ runId, taskId }: { runId: string; taskId: string }): Promise<boolean> {
+    for await (const { path, attempt } of closedAttempts(flow, runId))
+      if (path.task === taskId && attempt === 0) return true;
+    return false;
   }
 
   async function callOnce(runId: string): Promise<void> {
@@ -105,8 +175,10 @@ async function write(flow: FlowDataStore): Promise<never> {
     const taskId = source ? takeOverId(kind as 'all', source.runId, source.taskId, unique) : unique;
     const origin = source && (await flow.getTaskDataStore(`${source.runId}/${STEP}/${source.taskId}`));
     const attempt = await flow.task({ runId, stepName: STEP, taskId }, async (task) => {
-      if (!origin) await saveArtifacts(task, artifactsOf(runId, taskId));
-      else if (kind === 'all') await task.clone(origin);
+      if (!origin) {
+        task.report('about').text(reportOf(runId, taskId));
+        await saveArtifacts(task, artifactsOf(runId, taskId));
+      } else if (kind === 'all') await task.clone(origin);
       else await task.passdownPartial(origin, partOf(origin.names()));
       // Some are silent for so long that a collector gives up on them.
       if (Math.random() < 0.1) await sleep(silentAfterMs * 1.5);
@@ -116,8 +188,10 @@ async function write(flow: FlowDataStore): Promise<never> {
   }
 
   async function saveArtifacts(task: OpenTaskDataStore, all: Record<string, unknown>): Promise<void> {
-    const { stream, ...artifacts } = all;
+    const { stream, file, ...artifacts } = all;
     await task.saveArtifacts(artifacts);
+    if (file)
+      await task.saveArtifacts({ file: { of: await task.files.fromData('x.bin', file as Uint8Array) } });
     if (!stream) return;
     await task.saveArtifactStream('stream', piecesOf(stream as Uint8Array));
   }
@@ -146,8 +220,27 @@ async function read(flow: FlowDataStore): Promise<never> {
       for await (const attempt of closedAttempts(flow, runId)) found.push(attempt);
       const chosen = anyOf(found);
       if (chosen && (await checkAttempt(flow, chosen))) tell({ did: 'read' });
+      if (await checkCode(flow, runId)) tell({ did: 'code read' });
     }
     await pause(150);
+  }
+}
+
+/** Gives up old runs, at a pace at which much comes between its steps. */
+async function retain(flow: FlowDataStore): Promise<never> {
+  const slow = new FaultStorage(flow.storage, (operation) =>
+    operation === 'delete' ? { kind: 'delay', ms: Math.random() * 100 } : undefined,
+  );
+  for (;;) {
+    const oldest = Math.floor(Date.now() / runMs) - RUNS_KEPT;
+    for (const run of await listRuns(flow)) {
+      if (Number(run.slice(1)) >= oldest) continue;
+      const attempts = await giveUpRun(flow, slow, run, (task) =>
+        task.length % 5 === 0 ? 'purged' : 'deleted',
+      );
+      if (attempts > 0) tell({ did: 'given up', counts: { attempts } });
+    }
+    await pause(1_000);
   }
 }
 
@@ -171,7 +264,7 @@ async function collect(flow: FlowDataStore): Promise<never> {
 try {
   const storage = storageOptions ? await openStorage(address, storageOptions) : address;
   const flow = await FlowDataStore.open({ flowName: FLOW, storage });
-  await { writer: write, reader: read, collector: collect }[role](flow);
+  await { writer: write, reader: read, retention: retain, collector: collect }[role](flow);
 } catch (error) {
   const { message, stack } = error as Error;
   const details = isStowageError(error) ? { code: error.code, details: error.details } : {};
