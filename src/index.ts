@@ -81,7 +81,7 @@ export type { LeftOutReason, LeftOutTask, OpenedTasks } from './flow/left-out.ts
 export type { MergeOptions } from './flow/merge-artifacts.ts';
 export type { OpenTaskDataStore } from './flow/open-task-data-store.ts';
 export { ArtifactTooLarge, type RecordOptions } from './flow/record-view.ts';
-export type { Run, RunInfo, RunSummary } from './flow/run.ts';
+export type { PinOptions, Run, RunInfo, RunSummary } from './flow/run.ts';
 export type { RunCodeOptions } from './flow/run-code.ts';
 export type { RunFilter } from './flow/run-selection.ts';
 export type { CreateRunOptions, TaskSpec } from './flow/run-writer.ts';
@@ -105,7 +105,15 @@ export type { JsonValue } from './format/json-value.ts';
 export type { LogChoice, LogName } from './format/log-names.ts';
 export type { OwnValue } from './format/own-values.ts';
 export { formatPathspec, type Pathspec, parsePathspec } from './format/pathspec.ts';
-export type { RunCode, RunCreated, RunDescription, RunFinished, RunOutcome } from './format/run-records.ts';
+export type { RunPin } from './format/run-pins.ts';
+export type {
+  RunCode,
+  RunCreated,
+  RunDescription,
+  RunEnd,
+  RunFinished,
+  RunOutcome,
+} from './format/run-records.ts';
 export type { Owner, RecordedError } from './format/session-files.ts';
 export type { SessionId } from './format/session-id.ts';
 export type { CacheSigningKey, CacheSigningKeys } from './format/signing.ts';

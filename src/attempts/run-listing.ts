@@ -1,5 +1,6 @@
 import { mapBounded } from '../async/bounded-work.ts';
 import { isStowageError, type StowageError } from '../errors.ts';
+import { parseRunPin } from '../format/run-pins.ts';
 import { createdName, parseRunEnd, parseRunTime, readRunCreated } from '../format/run-records.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { compareNames } from '../storage/name-order.ts';
@@ -15,6 +16,8 @@ export interface ListedRun {
   finished: boolean;
   /** The number of its latest end, from 0 on: more than 0 where it was finished anew. */
   latestEnd: number;
+  /** The number of the latest word on its pin, from 0 on; `null` where nobody pinned it. */
+  latestPin: number | null;
 }
 
 /** A run as the names of its files show it. */
@@ -24,6 +27,7 @@ interface Seen {
   isCreated: boolean;
   finished: boolean;
   latestEnd: number;
+  latestPin: number | null;
   /** The earliest of the times that its files tell, and how many tell one. */
   timeMs: number;
   times: number;
@@ -90,13 +94,15 @@ async function seeRuns(storage: DataStoreStorage, prefix: string, { signal }: Ca
       const id = `${flow}/${run}`;
       let seen = runs.get(id);
       if (!seen) {
-        seen = { flow, run, isCreated: false, finished: false, latestEnd: 0, timeMs: NO_TIME, times: 0 };
+        const nothing = { isCreated: false, finished: false, latestEnd: 0, latestPin: null, times: 0 };
+        seen = { flow, run, ...nothing, timeMs: NO_TIME };
         runs.set(id, seen);
       }
       if (file === 'created.json') seen.isCreated = true;
       const end = parseRunEnd(file);
       if (end === 0) seen.finished = true;
       if (end !== undefined) seen.latestEnd = Math.max(seen.latestEnd, end);
+      seen.latestPin = parseRunPin(file) ?? seen.latestPin; // ascending, as they are listed
       const timeMs = parseRunTime(file);
       if (timeMs === undefined) continue;
       seen.timeMs = Math.min(seen.timeMs, timeMs);
@@ -140,6 +146,6 @@ const OF_ONE_RECORD = [
   'STORAGE_FAILED',
 ] as const;
 
-function toListed({ flow, run, finished, latestEnd }: Seen, createdAtMs: number): ListedRun {
-  return { flow, run, createdAtMs, finished, latestEnd };
+function toListed({ flow, run, finished, latestEnd, latestPin }: Seen, createdAtMs: number): ListedRun {
+  return { flow, run, createdAtMs, finished, latestEnd, latestPin };
 }

@@ -2,7 +2,7 @@ import { isOfOneRecord, type ListedRun } from '../attempts/run-listing.ts';
 import { foldersAt } from '../attempts/unreadable-attempts.ts';
 import { shell } from '../codec/shell-command.ts';
 import { StowageError } from '../errors.ts';
-import { type RunCreated, type RunOutcome, readRunCreated, readRunFinished } from '../format/run-records.ts';
+import { type RunCreated, type RunEnd, readRunCreated, readRunFinished } from '../format/run-records.ts';
 import { DATE, NAMES, type OptionTable, oneOf, wholeNumber } from '../options/option-table.ts';
 import { didYouMean, listed, suggest } from '../options/suggestions.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
@@ -12,7 +12,7 @@ export interface RunFilter {
   /** Only runs with all of these tags. One more request for each run that is looked at. */
   tags?: readonly string[] | undefined;
   /** Only runs that ended so, or that nobody has recorded the end of. One more request for each finished run that is looked at. */
-  status?: 'open' | RunOutcome | undefined;
+  status?: 'open' | RunEnd | undefined;
   /** Only runs created after this time, by their creators' clocks. */
   createdAfter?: Date | undefined;
   /** Only runs created before this time, by their creators' clocks. */
@@ -29,7 +29,7 @@ const MAX_EXISTING = 20;
 /** The options of listing runs. */
 export const RUN_FILTER: OptionTable<RunFilter> = {
   tags: NAMES,
-  status: oneOf('open', 'done', 'failed'),
+  status: oneOf('open', 'done', 'failed', 'abandoned'),
   createdAfter: DATE,
   createdBefore: DATE,
   limit: wholeNumber(0),
@@ -91,7 +91,7 @@ async function doesFit(
   { tags = [], status }: RunFilter,
   options: CallOptions,
 ): Promise<boolean> {
-  if (status === 'done' || status === 'failed') {
+  if (status !== undefined && status !== 'open') {
     const finished = await readRunFinished(storage, flow, run, options, latestEnd);
     if (finished?.status !== status) return false;
   }

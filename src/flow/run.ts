@@ -3,8 +3,11 @@ import { mapBounded } from '../async/bounded-work.ts';
 import { listRuns } from '../attempts/run-listing.ts';
 import { isError, type StowageError } from '../errors.ts';
 import { hasTasks } from '../format/attempt-files.ts';
+import { LABEL } from '../format/label.ts';
+import { pinRunRecord, type RunPin, readRunPin } from '../format/run-pins.ts';
 import {
   type RunCreated,
+  type RunEnd,
   type RunFinished,
   type RunOutcome,
   readRunFinished,
@@ -23,8 +26,16 @@ import { type GetTasksOptions, TASKS_OF_RUN } from './task-selection.ts';
 /** Everything that is recorded of a run itself. */
 export interface RunInfo extends RunCreated {
   /** `open` until somebody finishes the run. */
-  status: 'open' | RunOutcome;
+  status: 'open' | RunEnd;
   finished?: RunFinished;
+  /** The latest word on whether retention may take it. Absent where it was never pinned. */
+  pin?: RunPin;
+}
+
+/** Options of {@link Run.pin}. */
+export interface PinOptions extends CallOptions {
+  /** Why, for people: a line of text of at most 256 bytes. Default: none. */
+  reason?: string | undefined;
 }
 
 /** So many steps are looked at at once. */
@@ -60,11 +71,37 @@ export class Run {
     checkOptionNames(options, 'info');
     const { storage } = this.#tasks.content;
     await this.#tasks.content.prepareToRead(options);
-    const [created, finished] = await Promise.all([
+    const [created, finished, pin] = await Promise.all([
       requireRun(storage, this.flowName, this.runId, options),
       readRunFinished(storage, this.flowName, this.runId, options),
+      readRunPin(storage, this.flowName, this.runId, options),
     ]);
-    return { ...created, status: finished?.status ?? 'open', ...(finished ? { finished } : {}) };
+    const status = finished?.status ?? 'open';
+    return { ...created, status, ...(finished ? { finished } : {}), ...(pin ? { pin } : {}) };
+  }
+
+  /**
+   * Pins the run: retention leaves it and all of its content, whatever the policy, from the next time on that it begins. Does nothing where it is
+   * pinned for that reason already.
+   *
+   * @throws StowageError `RUN_NOT_FOUND`, `INVALID_ARGUMENT`
+   */
+  async pin(options: PinOptions = {}): Promise<void> {
+    checkOptions<PinOptions>(options, 'pin', { reason: LABEL });
+    await this.#pin(
+      { pinned: true, ...(options.reason === undefined ? {} : { reason: options.reason }) },
+      options,
+    );
+  }
+
+  /**
+   * Takes the pin off the run, so that the policy decides again. Does nothing where it is not pinned.
+   *
+   * @throws StowageError `RUN_NOT_FOUND`
+   */
+  async unpin(options: CallOptions = {}): Promise<void> {
+    checkOptionNames(options, 'unpin');
+    await this.#pin({ pinned: false }, options);
   }
 
   /**
@@ -110,7 +147,7 @@ export class Run {
 
   /**
    * Records that the run has ended, and by which error, if it failed: `finish('failed', error)`, or `{ error }` where it may be anything that
-   * was thrown. Tasks may still be opened afterwards; the record says what the engine thought. A run that failed may be taken up again
+   * was thrown. Tasks may still be opened afterwards; the record says what the engine thought. A run that failed or was abandoned may be taken up again
    * and finished anew: the latest end counts.
    *
    * @throws StowageError `RUN_EXISTS` where it was finished as done, or is at this moment; `RUN_NOT_FOUND` where nobody opened it.
@@ -125,6 +162,15 @@ export class Run {
     const { error, signal } = options;
     const run = { flow: this.flowName, run: this.runId };
     await endRun(this.#tasks.content, run, { status, error }, { signal });
+  }
+
+  async #pin(pin: Pick<RunPin, 'pinned' | 'reason'>, { signal }: CallOptions): Promise<void> {
+    const { content } = this.#tasks;
+    const run = { flow: this.flowName, run: this.runId };
+    await content.prepareToRead({ signal });
+    await requireRun(content.storage, run.flow, run.run, { signal });
+    await content.prepareToWrite({ signal });
+    await pinRunRecord(content.storage, run, pin, { signal });
   }
 }
 

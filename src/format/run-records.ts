@@ -1,7 +1,7 @@
 import { invalidArgument, StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { type ContentKey, isContentKey } from './content-names.ts';
-import { holdsBytes } from './create-own.ts';
+import { tryCreateOwn } from './create-own.ts';
 import type { JsonValue } from './json-value.ts';
 import { encodeRecord } from './record.ts';
 import {
@@ -60,12 +60,15 @@ export interface RunCreated extends RunDescription {
   code?: RunCode;
 }
 
-/** The outcome of a run. */
+/** The outcome of a run, as whoever ran it says. */
 export type RunOutcome = 'done' | 'failed';
+
+/** The end of a run: `abandoned` where its processes left it open, and retention found all of it silent for 24 hours. */
+export type RunEnd = RunOutcome | 'abandoned';
 
 /** The content of finished.json. */
 export interface RunFinished {
-  status: RunOutcome;
+  status: RunEnd;
   /** ISO 8601, by the finisher's clock. */
   finishedAt: string;
   error?: RecordedError;
@@ -153,7 +156,7 @@ export async function createRunTime(
 }
 
 /**
- * Records how a run ended: creates finished.json, or, where the run was finished as failed before and taken up again, the record
+ * Records how a run ended: creates finished.json, or, where the run was finished as failed or abandoned before and taken up again, the record
  * behind the latest. `undefined` where it was finished as done, or somebody finishes it at this moment.
  *
  * @throws StowageError `INVALID_ARGUMENT` for a status that is none
@@ -174,18 +177,36 @@ export async function finishRunRecord(
     finishedAt: new Date().toISOString(),
     ...(error === undefined ? {} : { error: recordError(error) }),
   };
-  const session = newSessionId();
-  const create = async (end: number): Promise<boolean> => {
-    const name = runEndName(flow, run, end);
-    const record = encodeRecord({ format: 1, kind: 'run-finished', session, flow, run, end, ...said });
-    if (await storage.create(name, record, { signal, durability: 'barrier' })) return true;
-    return holdsBytes(storage, name, record, signal);
-  };
-  if (await create(0)) return said;
+  if (await createRunEnd(storage, flow, run, 0, said, { signal })) return said;
   const latest = (await listRunEnds(storage, flow, run, { signal })).at(-1) ?? 0;
   const standing = await readRunEnd(storage, flow, run, latest, { signal });
-  if (standing?.status !== 'failed' || latest === MAX_RUN_ENDS) return undefined;
-  return (await create(latest + 1)) ? said : undefined;
+  if (standing === undefined || standing.status === 'done' || latest === MAX_RUN_ENDS) return undefined;
+  return (await createRunEnd(storage, flow, run, latest + 1, said, { signal })) ? said : undefined;
+}
+
+/** Closes a run that its processes left open as `abandoned`; `false` where its end is recorded. Its owner may finish it all the same. */
+export async function abandonRun(
+  storage: DataStoreStorage,
+  flow: string,
+  run: string,
+  options: CallOptions,
+): Promise<boolean> {
+  const said = { status: 'abandoned', finishedAt: new Date().toISOString() } as const;
+  return createRunEnd(storage, flow, run, 0, said, options);
+}
+
+/** `false` where another end of that number is recorded. */
+async function createRunEnd(
+  storage: DataStoreStorage,
+  flow: string,
+  run: string,
+  end: number,
+  said: RunFinished,
+  { signal }: CallOptions,
+): Promise<boolean> {
+  const session = newSessionId();
+  const record = encodeRecord({ format: 1, kind: 'run-finished', session, flow, run, end, ...said });
+  return tryCreateOwn(storage, runEndName(flow, run, end), record, { signal, durability: 'barrier' });
 }
 
 export async function readRunCreated(
@@ -269,7 +290,7 @@ async function readRunEnd(
   const record = readRecord(object.body, what, 'run-finished', { flow, run, end });
   const error = readRecordedError(record, what);
   return {
-    status: readOneOf(record, 'status', what, ['done', 'failed']),
+    status: readOneOf(record, 'status', what, ['done', 'failed', 'abandoned']),
     finishedAt: readTime(record, 'finishedAt', what),
     ...(error === undefined ? {} : { error }),
   };

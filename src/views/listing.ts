@@ -173,7 +173,7 @@ async function listFlows(view: StoreView, limit: number, isLong: boolean): Promi
   return { path: '', kind: 'flows', total: flows.length, more: flows.length - entries.length, entries };
 }
 
-/** The newest runs of a flow; no run is abandoned. */
+/** The newest runs of a flow. */
 async function listFlow(
   view: StoreView,
   flow: string,
@@ -181,8 +181,7 @@ async function listFlow(
   status: WantedStatus | undefined,
 ): Promise<Listing> {
   const runs = await listedRuns(view, flow);
-  const filter = status === 'abandoned' ? {} : { status };
-  const { runs: entries, unread } = await selectRuns(view, runs, filter, limit);
+  const { runs: entries, unread } = await selectRuns(view, runs, { status }, limit);
   return { path: flow, kind: 'runs', total: runs.length, more: unread, entries };
 }
 

@@ -1,7 +1,8 @@
 import { mapBounded } from '../async/bounded-work.ts';
 import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
 import type { JsonValue } from '../format/json-value.ts';
-import { type RunCreated, readRunCreated, readRunFinished } from '../format/run-records.ts';
+import { type RunPin, readRunPin } from '../format/run-pins.ts';
+import { type RunCreated, type RunEnd, readRunCreated, readRunFinished } from '../format/run-records.ts';
 import type { Owner, RecordedError } from '../format/session-files.ts';
 import { durationBetween } from './attempts.ts';
 import { missing } from './not-found.ts';
@@ -12,7 +13,7 @@ export interface RunView {
   flow: string;
   run: string;
   /** `open` until its end is recorded. */
-  status: 'open' | 'done' | 'failed' | 'damaged' | 'unreadable';
+  status: 'open' | RunEnd | 'damaged' | 'unreadable';
   /** ISO 8601; empty where it is not known. */
   createdAt: string;
   /** The process that made it. */
@@ -25,6 +26,8 @@ export interface RunView {
   /** The address for content of its tasks, if not the store itself. */
   rawDataPath?: string;
   error?: RecordedError;
+  /** Present where retention leaves it: since when, and why. */
+  pinned?: { at: string; reason?: string };
   /** The reason why little is known of it. */
   failure?: { code: string; message: string };
 }
@@ -33,7 +36,7 @@ export interface RunView {
 export interface RunFilter {
   /** They have all of these tags. */
   tags?: readonly string[] | undefined;
-  status?: 'open' | 'done' | 'failed' | undefined;
+  status?: 'open' | RunEnd | undefined;
   /** They were created at this time or later, in milliseconds since 1970. */
   createdSinceMs?: number | undefined;
 }
@@ -107,7 +110,7 @@ export async function selectRuns(
 /** Reads a run; of one that is not wanted no more than created.json, and `undefined` stands for it. */
 async function readIfWanted(
   view: StoreView,
-  { flow, run, createdAtMs, finished, latestEnd }: RunToRead,
+  { flow, run, createdAtMs, finished, latestEnd, latestPin }: RunToRead,
   isWanted: RunWanted | undefined,
 ): Promise<RunView | undefined> {
   const { storage } = view;
@@ -116,7 +119,8 @@ async function readIfWanted(
     const reading = readRunCreated(storage, flow, run, view);
     if (isWanted && !isWanted(await reading)) return undefined;
     const ending = finished ? readRunFinished(storage, flow, run, view, latestEnd) : undefined;
-    const [created, end] = await Promise.all([reading, ending]);
+    const pinning = readRunPin(storage, flow, run, view, latestPin);
+    const [created, end, pin] = await Promise.all([reading, ending, pinning]);
     const {
       createdAt = listedAt,
       owner,
@@ -139,9 +143,14 @@ async function readIfWanted(
       parents,
       ...(rawDataPath ? { rawDataPath } : {}),
       ...(end?.error ? { error: end.error } : {}),
+      ...(pin?.pinned ? { pinned: pinView(pin) } : {}),
     };
   } catch (error) {
     const shown = unreadable(view, error);
     return { flow, run, createdAt: listedAt, tags: [], parameters: {}, parents: [], ...shown };
   }
+}
+
+function pinView({ at, reason }: RunPin): { at: string; reason?: string } {
+  return { at, ...(reason === undefined ? {} : { reason }) };
 }

@@ -38,7 +38,7 @@ export const runs: CommandDeclaration = {
     {
       flags: '--status <status>',
       text: 'only runs of this status',
-      choices: ['open', 'done', 'failed'] satisfies RunFilter['status'][],
+      choices: ['open', 'done', 'failed', 'abandoned'] satisfies RunFilter['status'][],
     },
     { flags: '--since <age>', text: 'only runs made since: an age (12h, 7d) or a date (2026-01-31)' },
   ],
@@ -74,12 +74,12 @@ async function meantTag(tags: readonly string[], seen: ReadonlySet<string>): Pro
   return unknown === undefined ? '' : didYouMean(suggest(unknown, [...seen]));
 }
 
-function runRow({ flow, run, status, createdAt, durationMs, tags }: RunView): Cell[] {
+function runRow({ flow, run, status, createdAt, durationMs, tags, pinned }: RunView): Cell[] {
   return [
     nameCell(`${flow}/${run}`),
     statusCell({ status }),
     ageCell(createdAt),
     durationCell(durationMs),
-    tags.join(', '),
+    [...(pinned ? ['(pinned)'] : []), ...tags].join(', '),
   ];
 }

@@ -105,6 +105,7 @@ async function printRunHead({ output }: Invocation, run: RunTree): Promise<void>
   const [first = '', ...rest] = wrapText(facts.join(', '), output.width);
   await output.lines([paint(statusStyle(run.status), run.status) + first.slice(run.status.length), ...rest]);
   const lines = [
+    ...(run.pinned ? [pinLine(run.pinned)] : []),
     ...(run.tags.length > 0 ? [`tags: ${run.tags.join(', ')}`] : []),
     ...Object.entries(run.parameters).map(([name, value]) => `${name} = ${JSON.stringify(value)}`),
     ...(run.parents.length > 0 ? [`parents: ${run.parents.join(', ')}`] : []),
@@ -113,6 +114,11 @@ async function printRunHead({ output }: Invocation, run: RunTree): Promise<void>
   for (const line of lines) await output.text(line);
   if (run.error) await output.text(errorLine(run.error), 'red');
   await output.line();
+}
+
+/** `pinned 3 d ago, retention leaves it: the model of the paper`. */
+function pinLine({ at, reason }: NonNullable<RunTree['pinned']>): string {
+  return `pinned ${ageCell(at)}, retention leaves it${reason === undefined ? '' : `: ${reason}`}`;
 }
 
 async function showTask(
