@@ -16,6 +16,7 @@ export const ERROR_CODES = [
   // the store as a whole
   'NO_SUCH_STORE',
   'STORE_GONE',
+  'STORE_BUSY',
   'NOT_A_STORE',
   'UNSUPPORTED_FORMAT',
   'UNKNOWN_STORAGE_SCHEME',

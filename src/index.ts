@@ -121,6 +121,18 @@ export type { ContentAddress, StoredContent } from './format/stored-content.ts';
 export type { ScrubbedLog } from './logs/log-scrubbing.ts';
 export type { LogData, LogFile, LogStreams } from './logs/log-streams.ts';
 export type { SaveLogsOptions } from './logs/log-writer.ts';
+export {
+  type CollectStoreOptions,
+  type CollectStoreProgress,
+  type CollectStoreResult,
+  type CollectStoreStep,
+  collectStore,
+  type UnfinishedResult,
+} from './maintenance/collect-store.ts';
+export type { CollectionStep } from './maintenance/collection/collect-garbage.ts';
+export type { CollectionResult } from './maintenance/collection/collection-result.ts';
+export type { Unconfirmed, Undeleted } from './maintenance/collection/deletion.ts';
+export type { SkippedPlace } from './maintenance/collection/places.ts';
 export type { CopyCounts, CopyProblem, CopyProgress, CopyResult } from './maintenance/copy-report.ts';
 export { type CopyOptions, copyStore } from './maintenance/copy-store.ts';
 export type { GivenStore, MaintenanceOptions } from './maintenance/opened-store.ts';

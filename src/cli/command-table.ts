@@ -8,6 +8,7 @@ import { completion } from './commands/completion.ts';
 import { copy } from './commands/copy.ts';
 import { diff } from './commands/diff.ts';
 import { finish } from './commands/finish.ts';
+import { gc } from './commands/gc.ts';
 import { get } from './commands/get.ts';
 import { log } from './commands/log.ts';
 import { ls } from './commands/ls.ts';
@@ -32,6 +33,7 @@ export const COMMANDS: readonly (CommandDeclaration | GroupDeclaration)[] = [
   code,
   diff,
   stat,
+  gc,
   uploads,
   copy,
   {

@@ -29,6 +29,8 @@ export function exitCodeOf(error: unknown): number {
     case 'STORE_GONE':
     case 'NOT_A_STORE':
       return EXIT.noSuchStore;
+    case 'STORE_BUSY':
+      return EXIT.busy;
     case 'RECORD_DAMAGED':
     case 'CONTENT_DAMAGED':
       return EXIT.corruption;

@@ -99,6 +99,28 @@ export function withHint(error: unknown, store?: string): unknown {
   return new StowageError(error.code, `${error.message} ${hint}`, { details: error.details, cause: error });
 }
 
+/**
+ * Gives `work` the address of the store that `--store` or the environment names, for what opens it itself, and how it is to use what it opens.
+ *
+ * @throws StowageError `NO_SUCH_STORE`, with what to do, and whatever `work` throws
+ */
+export async function withStoreAddress<T>(
+  invocation: Invocation,
+  work: (store: string, decorate: (opened: DataStoreStorage) => DataStoreStorage) => Promise<T>,
+): Promise<T> {
+  const [{ defaultStorageUri }, { watched }] = await Promise.all([
+    import('../default-storage.ts'),
+    import('./watched-storage.ts'),
+  ]);
+  tellDamage(invocation);
+  try {
+    const address = invocation.options.store ?? defaultStorageUri();
+    return await work(address, (opened) => watched(opened, invocation.waiting));
+  } catch (error) {
+    throw isStowageError(error, 'NO_SUCH_STORE') ? withRemedy(error) : withHint(error);
+  }
+}
+
 async function exists({ content }: OpenStore, invocation: Invocation): Promise<boolean> {
   try {
     await content.prepareToRead(invocation);

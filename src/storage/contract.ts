@@ -109,6 +109,11 @@ export interface StorageCapabilities {
   readonly localReads: boolean;
   /** Other processes see what one instance writes. */
   readonly sharedByProcesses: boolean;
+  /**
+   * `true` where a machine may see only after a while what another one wrote or deleted, as on NFS and SMB, whose clients remember what they
+   * saw. Absent or `false`: at once.
+   */
+  readonly seenLate?: boolean | undefined;
   /** The encoding of names as file names: `exact` as they are, `fold` where the file system merges capitals. Elsewhere `exact`. */
   readonly nameEncoding: 'exact' | 'fold';
 }

@@ -33,6 +33,7 @@ import { removeEmptyFolders } from './local/empty-folders.ts';
 import { codeOf, localError, type Target } from './local/errors.ts';
 import { refuseHome } from './local/home-folder.ts';
 import { nameEncodingOf, STORE_RECORD } from './local/name-encoding.ts';
+import { isOnNetwork } from './local/network-file-system.ts';
 import { headFile, isFolder, readFile, readFileInto, versionOf } from './local/reader.ts';
 import { type LocalSystem, REAL_SYSTEM } from './local/system.ts';
 import { findTmp, isUnfinishedName, TMP_FOLDER } from './local/tmp-folder.ts';
@@ -104,6 +105,10 @@ export class LocalStorage implements DataStoreStorage {
       localReads: true,
       sharedByProcesses: true,
       nameEncoding: encoding,
+      // Asked when somebody wants to know: the folder may be made later.
+      get seenLate() {
+        return isOnNetwork(root, system);
+      },
     });
   }
 

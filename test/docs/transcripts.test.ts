@@ -130,6 +130,13 @@ async function makeLeftUpload(store: string): Promise<void> {
   utimesSync(file, begun, begun);
 }
 
+/** Content that nobody needs any more. */
+async function makeReleased(store: string): Promise<void> {
+  await using flow = await FlowDataStore.open({ flowName: 'Train', storage: store });
+  const [saved] = await flow.caStore.saveBlobs([raw]);
+  if (saved) await flow.caStore.release(saved.session);
+}
+
 const CACHE_COMMANDS = [
   'stowage cache ls',
   'stowage cache show 878d96ba',
@@ -198,6 +205,7 @@ const STORES: Readonly<Record<string, (store: string) => Promise<void>>> = {
   },
   'stowage log Train/r9/fit -f -n 1': makeFollowed,
   'stowage stat': makeManyRuns,
+  'stowage gc': makeReleased,
   'stowage uploads': makeLeftUpload,
   'stowage put Train/r8/load/0 raw=raw.bin notes=notes.md --metadata source=s3://bucket/raw --tag imported':
     async () => {},

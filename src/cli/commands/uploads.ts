@@ -1,13 +1,8 @@
-import { isStowageError } from '../../errors.ts';
-import type {
-  DataStoreStorage,
-  ListedWrites,
-  UnfinishedWrite,
-  UnfinishedWrites,
-} from '../../storage/contract.ts';
+import type { FoundWrite } from '../../maintenance/unfinished-writes.ts';
+import type { DataStoreStorage } from '../../storage/contract.ts';
 import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
-import { type OpenStore, withStore } from '../store.ts';
+import { withStore } from '../store.ts';
 import { ageCell, nameCell } from '../ui/cells.ts';
 import { countOf, formatBytes } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
@@ -50,29 +45,16 @@ export const uploads: CommandDeclaration = {
   async run(invocation: Invocation, _: [], options: UploadsOptions) {
     const olderThanMs = parseAge(options.olderThan, '--older-than');
     await withStore(invocation, async (store) => {
+      const { UnfinishedSearch } = await import('../../maintenance/unfinished-writes.ts');
+      const { signal } = invocation;
+      const onProblem = (error: Error): void => invocation.failed(error);
+      const search = new UnfinishedSearch(store.content, { olderThanMs, signal, onProblem });
       const found: UploadJson[] = [];
-      let isListed = false;
-      let others = 0;
-      const asked = { olderThanMs, details: true, signal: invocation.signal };
-      const { isStoreName } = await import('../../format/store-names.ts');
-      for await (const { unfinished, place } of placesOf(invocation, store)) {
-        if (unfinished?.kind !== 'listed') continue;
-        isListed = true;
-        try {
-          for await (const write of unfinished.find(asked)) {
-            // In a bucket that others use, theirs may have any name.
-            if (!isStoreName(write.name)) {
-              others += 1;
-              continue;
-            }
-            const removed = options.yes === true && (await remove(invocation, unfinished, write));
-            found.push({ ...(place === undefined ? {} : { place }), ...toJson(write, removed) });
-          }
-        } catch (error) {
-          if (place === undefined || !isStowageError(error) || error.code === 'ABORTED') throw error;
-          invocation.failed(error);
-        }
+      for await (const one of search.find()) {
+        const removed = options.yes === true && (await remove(invocation, one));
+        found.push(toJson(one, removed));
       }
+      const { isListed, others } = search;
       if (!isListed) return explainWhyNone(invocation, store.storage);
       await print(invocation, options, found);
       if (others > 0) {
@@ -88,35 +70,10 @@ export const uploads: CommandDeclaration = {
   },
 };
 
-/** The store itself, and the places elsewhere that hold content of it. One that cannot be opened is told at the end. */
-async function* placesOf(
-  invocation: Invocation,
-  { storage, content }: OpenStore,
-): AsyncGenerator<{ unfinished: UnfinishedWrites | undefined; place?: string }> {
-  const { signal } = invocation;
-  yield { unfinished: storage.unfinished };
-  for (const { id, uri, problem } of await content.places({ signal })) {
-    if (uri === undefined) {
-      if (problem) invocation.failed(problem);
-      continue;
-    }
-    try {
-      yield { unfinished: (await content.at(id, { signal })).storage.unfinished, place: uri };
-    } catch (error) {
-      if (!isStowageError(error, 'PLACE_UNREACHABLE', 'PLACE_NOT_TRUSTED')) throw error;
-      invocation.failed(error);
-    }
-  }
-}
-
 /** Tells at the end what cannot be removed, and removes the others. */
-async function remove(
-  invocation: Invocation,
-  unfinished: ListedWrites,
-  write: UnfinishedWrite,
-): Promise<boolean> {
+async function remove(invocation: Invocation, found: FoundWrite): Promise<boolean> {
   try {
-    await unfinished.remove(write, invocation);
+    await found.remove(invocation);
     return true;
   } catch (error) {
     if (invocation.signal.aborted) throw error;
@@ -162,6 +119,8 @@ function row({ place, name, startedAt, bytes, removed }: UploadJson, wasAsked: b
   return [object, age, size, removed ? 'removed' : { text: 'not removed', style: 'red' }];
 }
 
-function toJson({ name, id, startedAtMs, bytes }: UnfinishedWrite, removed: boolean): UploadJson {
-  return { name, id, startedAt: new Date(startedAtMs).toISOString(), bytes: bytes ?? null, removed };
+function toJson({ write, place }: FoundWrite, removed: boolean): UploadJson {
+  const { name, id, startedAtMs, bytes = null } = write;
+  const startedAt = new Date(startedAtMs).toISOString();
+  return { ...(place === undefined ? {} : { place }), name, id, startedAt, bytes, removed };
 }

@@ -1,4 +1,4 @@
-import { fsync, fsyncSync, linkSync, lstatSync, renameSync, type Stats } from 'node:fs';
+import { fsync, fsyncSync, linkSync, lstatSync, renameSync, type Stats, statfsSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { promisify } from 'node:util';
 
@@ -12,6 +12,8 @@ export interface LocalSystem {
   renameSync(from: string, to: string): void;
   /** Asks whether names fold case. */
   lstatSync(path: string): Stats;
+  /** Asks what kind of file system a folder lies on. */
+  statfsSync(path: string): { type: number };
 }
 
 export const REAL_SYSTEM: LocalSystem = {
@@ -21,4 +23,5 @@ export const REAL_SYSTEM: LocalSystem = {
   linkSync,
   renameSync,
   lstatSync,
+  statfsSync,
 };

@@ -1,4 +1,4 @@
-import { lstatSync } from 'node:fs';
+import { lstatSync, statfsSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import {
@@ -26,6 +26,7 @@ function disk(costMs: number) {
     linkSync: () => {},
     renameSync: () => {},
     lstatSync,
+    statfsSync,
   };
   return { state, fsync: new AdaptiveFsync(system) };
 }
@@ -98,6 +99,7 @@ it('passes failures on, from either side', async () => {
     linkSync: () => {},
     renameSync: () => {},
     lstatSync,
+    statfsSync,
   });
   expect(() => fsync.sync(1)).toThrow(failure);
   isSlow = true;

@@ -1,0 +1,108 @@
+import { shell } from '../../codec/shell-command.ts';
+import { StowageError } from '../../errors.ts';
+import type { CollectStoreResult } from '../../maintenance/collect-store.ts';
+import type { CollectionResult } from '../../maintenance/collection/collection-result.ts';
+import { EXIT } from '../exit-codes.ts';
+import type { Invocation } from '../invocation.ts';
+import { countOf, formatBytes, formatCount } from '../ui/sizes.ts';
+
+/** Spaces where a line may end: a number stays with its unit. */
+const NOT_IN_A_SIZE = / (?![kMGTP]?B\b)/;
+/** More objects that could not be deleted are told as a number. */
+const MAX_TOLD = 20;
+
+/** Tells what a collection freed, or would free, and what it could not. */
+export async function reportCollection(invocation: Invocation, result: CollectStoreResult): Promise<void> {
+  const { collection, unfinished, dryRun } = result;
+  const failed = [...collection.unconfirmed, ...collection.undeleted, ...unfinished.problems];
+  if (failed.length > 0) invocation.exitCode = EXIT.partial;
+  if (invocation.json) await invocation.output.json(collectionJson(result));
+  else await invocation.output.sentence(freedText(result), undefined, NOT_IN_A_SIZE);
+  remark(invocation, result);
+  if (collection.outcome === 'superseded') throw superseded(collection);
+  if (dryRun && isAnything(result)) invocation.note('nothing was deleted. To delete it: --yes');
+}
+
+/** `would free 1.2 GB: 12 contents, 3 packs of chunks` */
+function freedText(result: CollectStoreResult): string {
+  const { dryRun, collection, unfinished } = result;
+  if (!isAnything(result)) return 'nothing to free: everything in the store is needed.';
+  const { copies, packs, plain, values } = dryRun ? collection.condemned : collection.deleted;
+  const writes = dryRun ? unfinished.found : unfinished.removed;
+  const bytes = (dryRun ? collection.condemnedBytes : collection.deletedBytes) + unfinished.bytes;
+  const parts = [
+    [copies, 'content'],
+    [packs, 'pack'],
+    [plain, 'plain file'],
+    [values, 'group'],
+    [writes, 'unfinished write'],
+  ] as const;
+  const told = parts.flatMap(([count, noun]) => {
+    if (count === 0) return [];
+    return [noun === 'group' ? `${countOf(count, noun)} of small values` : countOf(count, noun)];
+  });
+  const what = told.length === 0 ? '' : `: ${told.join(', ')}`;
+  return `${dryRun ? 'would free' : 'freed'} ${formatBytes(bytes)}${what}`;
+}
+
+/** Records of sessions that are over are deleted on the way, and free nothing to speak of. */
+function isAnything({ collection, unfinished }: CollectStoreResult): boolean {
+  const { copies, packs, plain, values } = collection.condemned;
+  return copies + packs + plain + values + unfinished.found > 0;
+}
+
+function remark(invocation: Invocation, { collection, unfinished }: CollectStoreResult): void {
+  const { abandoned, more, skippedPlaces, unconfirmed, undeleted } = collection;
+  if (abandoned > 0) {
+    const were = abandoned === 1 ? 'was' : 'were';
+    invocation.note(
+      `${countOf(abandoned, 'attempt')} that ${were} silent for a day ${were} closed as abandoned. What they kept goes with the next: stowage gc --yes`,
+    );
+  }
+  if (more) invocation.note('there is more than goes at a time. For the rest: stowage gc --yes');
+  for (const { id, uri = 'a place elsewhere', error } of skippedPlaces) {
+    const how =
+      error.code === 'PLACE_NOT_OURS' ? ` To collect it as well: ${shell`stowage gc --adopt ${id}`}` : '';
+    invocation.note(`nothing is deleted at ${uri}: ${error.message}${how}`);
+  }
+  const failures = [
+    ...unconfirmed.map(({ entry, error }) => `${entry.name} could not be deleted: ${error.message}`),
+    ...undeleted.map(({ uri, error }) => `${uri} could not be deleted: ${error.message}`),
+    ...unfinished.problems.map((error) => error.message),
+  ];
+  for (const failure of failures.slice(0, MAX_TOLD)) invocation.note(failure);
+  if (failures.length > MAX_TOLD)
+    invocation.note(
+      `and ${formatCount(failures.length - MAX_TOLD)} more that could not be deleted; --json names them.`,
+    );
+  if (failures.length > 0)
+    invocation.note('what could not be deleted is tried again by the next: stowage gc --yes');
+}
+
+function superseded({ version }: CollectionResult): StowageError {
+  return new StowageError(
+    'STORE_BUSY',
+    'Another process collects the store at the same time, and was faster. Nothing is lost; when it has ended, give the same command again.',
+    { details: { version } },
+  );
+}
+
+/** The result in JSON, with the code and message of each error. */
+function collectionJson({ collection, unfinished, ...result }: CollectStoreResult): object {
+  const { unconfirmed, undeleted, skippedPlaces, ...counts } = collection;
+  return {
+    ...result,
+    collection: {
+      ...counts,
+      unconfirmed: unconfirmed.map(({ entry, error }) => ({ ...entry, error: errorJson(error) })),
+      undeleted: undeleted.map(({ uri, error }) => ({ uri, error: errorJson(error) })),
+      skippedPlaces: skippedPlaces.map(({ id, uri, error }) => ({ id, uri, error: errorJson(error) })),
+    },
+    unfinished: { ...unfinished, problems: unfinished.problems.map(errorJson) },
+  };
+}
+
+function errorJson(error: Error): object {
+  const { code } = error as Partial<StowageError>;
+  return { code, message: error.message };
+}
