@@ -17,7 +17,7 @@ import type { OpenedTasks } from './flow/left-out.ts';
 import { OpenTaskDataStore } from './flow/open-task-data-store.ts';
 import { listSummaries, Run, type RunSummary } from './flow/run.ts';
 import { RUN_FILTER, type RunFilter } from './flow/run-selection.ts';
-import { type CreateRunOptions, RunWriter, type TaskSpec } from './flow/run-writer.ts';
+import { CREATE_RUN, type CreateRunOptions, RunWriter, type TaskSpec } from './flow/run-writer.ts';
 import type { TaskDataStore } from './flow/task-data-store.ts';
 import {
   openSet,
@@ -285,7 +285,7 @@ export class FlowDataStore implements AsyncDisposable {
    * @throws StowageError `RUN_EXISTS`, `INVALID_NAME`; for its code as {@link Directories.fromLocal}
    */
   async createRun(options: CreateRunOptions = {}): Promise<Run> {
-    checkOptionNames(options, 'createRun', ['runId', 'tags', 'parameters', 'parents', 'rawDataPath', 'code']);
+    checkOptions<CreateRunOptions>(options, 'createRun', CREATE_RUN);
     return new Run(this.#reader, await this.#writer.create(options));
   }
 

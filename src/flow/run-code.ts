@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { basename, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { ProgressOptions } from '../async/progress.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument, StowageError } from '../errors.ts';
@@ -65,7 +66,7 @@ export function checkCode(code: string | RunCodeOptions | undefined): RunCodeOpt
 export async function keepCode(
   store: ContentAddressedStore,
   { path, include, exclude = [], ignoreFiles = IGNORE_FILES }: RunCodeOptions,
-  { rawDataPath, signal }: CallOptions & { rawDataPath: string | undefined },
+  { rawDataPath, signal, onProgress }: CallOptions & ProgressOptions & { rawDataPath: string | undefined },
 ): Promise<RunCode> {
   const root = resolve(path);
   const own = [rootOf(store.storage), rawDataPath, store.rawDataPath].flatMap((address) =>
@@ -80,6 +81,7 @@ export async function keepCode(
     ignoreFiles,
     rawDataPath,
     signal,
+    onProgress,
   });
   const { members } = (kept as unknown as Referring)[REFERENCE]();
   const { files, size, entries, listing } = members as Omit<RunCode, 'session' | 'name'>;

@@ -1,4 +1,5 @@
 import { BoundedMap } from '../async/bounded-map.ts';
+import type { ProgressOptions } from '../async/progress.ts';
 import { type OpenAttemptOptions, openAttempt } from '../attempts/attempt-opening.ts';
 import { toMetadata } from '../attempts/metadata-parts.ts';
 import type { AttemptContext, OpenAttempt } from '../attempts/open-attempt.ts';
@@ -10,7 +11,7 @@ import { LABEL } from '../format/label.ts';
 import { type TaskPath, validateTaskNames } from '../format/pathspec.ts';
 import { createdName, createRunRecord, type RunDescription, type RunMade } from '../format/run-records.ts';
 import { checkMembers } from '../options/option-names.ts';
-import { ANYTHING, checkKinds, type OptionTable } from '../options/option-table.ts';
+import { ANYTHING, checkKinds, type OptionTable, PROGRESS_OPTIONS } from '../options/option-table.ts';
 import { giveUpSession } from '../sessions/standalone-session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
@@ -28,8 +29,12 @@ export interface TaskSpec extends RawDataPathOptions {
   label?: string | undefined;
 }
 
-/** Options of `FlowDataStore.createRun`. */
-export interface CreateRunOptions extends Partial<RunDescription>, RawDataPathOptions, CallOptions {
+/** Options of `FlowDataStore.createRun`; `onProgress` tells how far the code is kept. */
+export interface CreateRunOptions
+  extends Partial<RunDescription>,
+    RawDataPathOptions,
+    CallOptions,
+    ProgressOptions {
   /** Default: the time as ISO 8601. */
   runId?: string | undefined;
   /**
@@ -40,6 +45,15 @@ export interface CreateRunOptions extends Partial<RunDescription>, RawDataPathOp
 }
 
 /** Those that are `ANYTHING` are checked by what they are used for. */
+export const CREATE_RUN: OptionTable<CreateRunOptions> = {
+  ...PROGRESS_OPTIONS,
+  runId: ANYTHING,
+  tags: ANYTHING,
+  parameters: ANYTHING,
+  parents: ANYTHING,
+  rawDataPath: ANYTHING,
+  code: ANYTHING,
+};
 const TASK_SPEC: OptionTable<TaskSpec> = {
   runId: ANYTHING,
   stepName: ANYTHING,
@@ -70,7 +84,14 @@ export class RunWriter {
    * @throws StowageError `RUN_EXISTS`, `INVALID_NAME`, `INVALID_ARGUMENT`; for its code as `Directories.fromLocal`
    */
   async create(options: CreateRunOptions): Promise<string> {
-    const { runId = new Date().toISOString(), tags = [], parameters = {}, parents = [], signal } = options;
+    const {
+      runId = new Date().toISOString(),
+      tags = [],
+      parameters = {},
+      parents = [],
+      signal,
+      onProgress,
+    } = options;
     const address = checkRawDataPath(options.rawDataPath);
     const run = validateUserName(runId, 'run id');
     const description = checkRunDescription({ tags, parameters, parents });
@@ -82,7 +103,8 @@ export class RunWriter {
     // Nothing is kept for a run that is there; one that another process makes meanwhile is found below.
     if (codeOptions && (await content.storage.head(createdName(this.#flow, run), { signal })))
       throw runExists(this.#flow, run);
-    const code = codeOptions && (await keepCode(content, codeOptions, { rawDataPath: address, signal }));
+    const code =
+      codeOptions && (await keepCode(content, codeOptions, { rawDataPath: address, signal, onProgress }));
     try {
       const full = code ? { ...record, code } : record;
       const made = await createRunRecord(content.storage, this.#flow, run, full, { signal });

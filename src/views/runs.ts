@@ -2,7 +2,13 @@ import { mapBounded } from '../async/bounded-work.ts';
 import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
 import type { JsonValue } from '../format/json-value.ts';
 import { type RunPin, readRunPin } from '../format/run-pins.ts';
-import { type RunCreated, type RunEnd, readRunCreated, readRunFinished } from '../format/run-records.ts';
+import {
+  type RunCode,
+  type RunCreated,
+  type RunEnd,
+  readRunCreated,
+  readRunFinished,
+} from '../format/run-records.ts';
 import type { Owner, RecordedError } from '../format/session-files.ts';
 import { durationBetween } from './attempts.ts';
 import { missing } from './not-found.ts';
@@ -25,11 +31,24 @@ export interface RunView {
   parents: readonly string[];
   /** The address for content of its tasks, if not the store itself. */
   rawDataPath?: string;
+  /** The sources that made it, of a run that was made with them. */
+  code?: CodeView;
   error?: RecordedError;
   /** Present where retention leaves it: since when, and why. */
   pinned?: { at: string; reason?: string };
   /** The reason why little is known of it. */
   failure?: { code: string; message: string };
+}
+
+/** The code of a run, as its record tells. */
+export interface CodeView {
+  /** The name of the folder. */
+  name: string;
+  /** The digest of its entries: equal sources have equal ones. */
+  digest: string;
+  fileCount: number;
+  /** The bytes of all files together. */
+  size: number;
 }
 
 /** The wanted runs: those that pass all that is given. */
@@ -128,6 +147,7 @@ async function readIfWanted(
       parameters = {},
       parents = [],
       rawDataPath,
+      code,
     } = created ?? {};
     const durationMs = durationBetween(createdAt, end?.finishedAt);
     return {
@@ -142,6 +162,7 @@ async function readIfWanted(
       parameters,
       parents,
       ...(rawDataPath ? { rawDataPath } : {}),
+      ...(code ? { code: codeView(code) } : {}),
       ...(end?.error ? { error: end.error } : {}),
       ...(pin?.pinned ? { pinned: pinView(pin) } : {}),
     };
@@ -153,4 +174,8 @@ async function readIfWanted(
 
 function pinView({ at, reason }: RunPin): { at: string; reason?: string } {
   return { at, ...(reason === undefined ? {} : { reason }) };
+}
+
+function codeView({ name, entries, files, size }: RunCode): CodeView {
+  return { name, digest: entries, fileCount: files, size };
 }

@@ -27,6 +27,19 @@ describe('stowage code', () => {
     expect(files.map(({ path }: { path: string }) => path)).toEqual(['main.ts', 'src/step.ts']);
   });
 
+  it('is told of by show and runs, as far as created.json does', async () => {
+    const { digest } = await json(store, ['code', 'Train/r1']);
+    const said = { name: 'code', digest, fileCount: 2, size: 16 };
+    expect((await json(store, ['show', 'Train/r1'])).code).toEqual(said);
+    const { stdout } = await stowage(store, ['show', 'Train/r1']);
+    expect(stdout).toContain(`\ncode: code, 2 files, 16 B, ${digest.slice(0, 12)}\n`);
+    const { runs } = await json(store, ['runs']);
+    expect(runs.map(({ run, code: told }: { run: string; code: unknown }) => [run, told])).toEqual([
+      ['bare', undefined],
+      ['r1', said],
+    ]);
+  });
+
   it('-o writes them to a folder, which must be empty, or there is --force', async () => {
     const out = join(folder, 'out', 'deep');
     const { code: exit, stdout } = await stowage(store, ['code', 'Train/r', '-o', out]);

@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Progress } from '../../src/async/progress.ts';
 import { ContentAddressedStore } from '../../src/content-addressed-store.ts';
 import { StowageError } from '../../src/errors.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
@@ -74,6 +75,23 @@ describe.each([
   ['in memory', async (): Promise<FlowDataStore> => openFlow()],
   ['in a folder', async (): Promise<FlowDataStore> => openFlow({ storage: join(scratchFolder(), 'store') })],
 ])('the code of a run, %s', (_where, open) => {
+  it('tells how far it is kept', async () => {
+    const flow = await openFlow();
+    const seen: Progress[] = [];
+    await flow.createRun({ runId: 'r1', code: project(), onProgress: (progress) => seen.push(progress) });
+    const files = Object.keys(SOURCES).length;
+    const bytes = Object.values(SOURCES).reduce((sum, content) => sum + Buffer.byteLength(content), 0);
+    expect(seen.at(-1)).toMatchObject({
+      bytesDone: bytes,
+      bytesTotal: bytes,
+      itemsDone: files,
+      itemsTotal: files,
+    });
+    await flow.createRun({ runId: 'bare', onProgress: (progress) => seen.push(progress) });
+    const wrong = { runId: 'r2', onProgress: 1 as never };
+    await errorOf(flow.createRun(wrong), 'INVALID_ARGUMENT');
+  });
+
   it('is kept without what ignore files, and the defaults, leave out, and restored as it was', async () => {
     const flow = await open();
     const root = project();

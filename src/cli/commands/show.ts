@@ -6,6 +6,7 @@ import type { FrameView } from '../../views/data-frames.ts';
 import type { RunPath, TaskOrAttemptPath } from '../../views/paths.ts';
 import { formatStorePath } from '../../views/paths.ts';
 import type { RunTree } from '../../views/run-tree.ts';
+import type { CodeView } from '../../views/runs.ts';
 import { usageError } from '../cli-error.ts';
 import { ATTEMPT_OPTION, type CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
@@ -16,10 +17,12 @@ import {
   durationCell,
   errorLine,
   ownerText,
+  shortKey,
   statusCell,
   statusStyle,
   withLabel,
 } from '../ui/cells.ts';
+import { countOf, formatBytes } from '../ui/sizes.ts';
 import type { Column } from '../ui/table.ts';
 import { wrapText } from '../ui/wrap.ts';
 
@@ -110,6 +113,7 @@ async function printRunHead({ output }: Invocation, run: RunTree): Promise<void>
     ...Object.entries(run.parameters).map(([name, value]) => `${name} = ${JSON.stringify(value)}`),
     ...(run.parents.length > 0 ? [`parents: ${run.parents.join(', ')}`] : []),
     ...(run.rawDataPath ? [`content at: ${run.rawDataPath}`] : []),
+    ...(run.code ? [codeLine(run.code)] : []),
   ];
   for (const line of lines) await output.text(line);
   if (run.error) await output.text(errorLine(run.error), 'red');
@@ -119,6 +123,10 @@ async function printRunHead({ output }: Invocation, run: RunTree): Promise<void>
 /** `pinned 3 d ago, retention leaves it: the model of the paper`. */
 function pinLine({ at, reason }: NonNullable<RunTree['pinned']>): string {
   return `pinned ${ageCell(at)}, retention leaves it${reason === undefined ? '' : `: ${reason}`}`;
+}
+
+function codeLine({ name, digest, fileCount, size }: CodeView): string {
+  return `code: ${name}, ${countOf(fileCount, 'file')}, ${formatBytes(size)}, ${shortKey(digest)}`;
 }
 
 async function showTask(
