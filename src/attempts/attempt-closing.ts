@@ -119,7 +119,8 @@ export class AttemptClosing {
       const session = this.#session;
       if (this.#mustRevalidate) await this.#revalidate(options);
       if (outcome === 'done' && this.#lost.size > 0) return this.#closeWithLoss(options);
-      if (!this.#description) await this.#finishReports(session, outcome, options);
+      if (!this.#description && !this.#attempt.reports.isEmpty)
+        await this.#finishReports(session, outcome, options);
       const description = await this.#describe(session, options);
       const ending = { outcome, ...(error ? { error } : {}) };
       const standing = description && (await session.close(description, ending, options));

@@ -25,12 +25,23 @@ export class KeptJson<T = unknown> {
 
 /** As {@link jsonText}, of an object of plain data whose own members may be {@link KeptJson}, or `undefined`, which are left out. */
 export function jsonTextOfMembers(members: object): string {
-  if (!Object.values(members).some((member) => member instanceof KeptJson)) return jsonText(members);
   const texts: string[] = [];
-  for (const [name, member] of Object.entries(members)) {
-    if (member === undefined) continue;
-    texts.push(`${jsonText(name)}:${member instanceof KeptJson ? member.text : jsonText(member)}`);
+  let plain: object = {};
+  const endPlain = (): void => {
+    const text = jsonText(plain);
+    if (text.length > 2) texts.push(text.slice(1, -1));
+    plain = {};
+  };
+  for (const name of Object.keys(members)) {
+    const member = (members as Record<string, unknown>)[name];
+    if (member instanceof KeptJson) {
+      endPlain();
+      texts.push(`${jsonText(name)}:${member.text}`);
+    } else if (name === '__proto__') Object.defineProperty(plain, name, { value: member, enumerable: true });
+    else (plain as Record<string, unknown>)[name] = member;
   }
+  if (texts.length === 0) return jsonText(members);
+  endPlain();
   return `{${texts.join(',')}}`;
 }
 

@@ -234,14 +234,27 @@ export function decodeTable(bytes: Uint8Array, what: string): ArtifactTable {
 
 /** The member `artifacts` of a record that holds a table, as text: rows keep that of their values from when these were saved. */
 export function tableFields({ artifacts }: ArtifactTable): { artifacts: KeptJson } {
-  return { artifacts: new KeptJson(`[${artifacts.map(entryText).join(',')}]`) };
+  const parts: string[] = ['['];
+  for (const entry of artifacts) {
+    if (parts.length > 1) parts.push(',');
+    addEntryText(entry, parts);
+  }
+  parts.push(']');
+  return { artifacts: new KeptJson(parts.join('')) };
 }
 
-function entryText(entry: ArtifactEntry): string {
+/** Piece by piece: a text for each row takes twice as long, and this is what most of saving small rows costs. */
+function addEntryText(entry: ArtifactEntry, parts: string[]): void {
   const { name, type, encoding, info, key, bytes, refs, inline } = entry;
-  if (!(inline instanceof KeptJson)) return jsonText(entryFields(entry));
-  const fields = jsonText({ name, type, encoding, info, key, bytes, refs });
-  return `${fields.slice(0, -1)},"json":${inline.text}}`;
+  if (!(inline instanceof KeptJson)) {
+    parts.push(jsonText(entryFields(entry)));
+    return;
+  }
+  parts.push('{"name":', jsonText(name), ',"type":', jsonText(type), ',"encoding":', jsonText(encoding));
+  if (info !== undefined) parts.push(',"info":', jsonText(info));
+  parts.push(',"key":', jsonText(key), ',"bytes":', String(bytes));
+  if (refs !== undefined) parts.push(',"refs":', jsonText(refs));
+  parts.push(',"json":', inline.text, '}');
 }
 
 /**

@@ -119,6 +119,11 @@ export class AttemptReports {
     return report;
   }
 
+  /** True as long as no report was asked for. */
+  get isEmpty(): boolean {
+    return this.#kept.size === 0;
+  }
+
   /** Writes nothing more while the attempt runs. */
   stop(): void {
     this.#isStopped = true;

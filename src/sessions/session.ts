@@ -240,7 +240,7 @@ export class Session {
     { keepsNothing, ...ending }: SessionEnding,
     options: CallOptions = {},
   ): Promise<DoneRecord | undefined> {
-    if (!keepsNothing) await this.persistElsewhere(options);
+    if (!keepsNothing && this.#writers.size > 0) await this.persistElsewhere(options);
     const { storage } = this.#store;
     const { base, subject } = this.#files;
     await createOwn(storage, base + SESSION_FILES.metadata, metadata, { ...options, durability: 'deferred' });
@@ -257,7 +257,7 @@ export class Session {
       (await holdsBytes(storage, name, body, options.signal)); // after a lost response
     const standing = isOurs ? undefined : await this.#readDone(name, options);
     await this.#heartbeat.stop();
-    if (isOurs && !keepsNothing) await this.#tellOfManifests();
+    if (isOurs && !keepsNothing && this.#writers.size > 0) await this.#tellOfManifests();
     return standing;
   }
 
