@@ -26,7 +26,7 @@ const NOT_PERMITTED: Meaning = {
   what: 'these credentials may not do that',
   remedy:
     'readers need the role "Storage Blob Data Reader" or a SAS of the container with r and l, writers the role "Storage ' +
-    'Blob Data Contributor" or a SAS with r, l, c, w and d; a new role takes some minutes to work',
+    'Blob Data Contributor" or a SAS with r, l, c and w, whoever deletes also d; a new role takes some minutes to work',
 };
 const SHUT_OUT: Meaning = {
   code: 'STORAGE_NOT_PERMITTED',

@@ -21,7 +21,7 @@ const NOT_PERMITTED: Meaning = {
   what: 'these credentials may not do that',
   remedy:
     'readers need s3:GetObject and s3:ListBucket (without which S3 says "denied" of what is missing), writers also ' +
-    's3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload, and both the use of the KMS key if there is one',
+    's3:PutObject and s3:AbortMultipartUpload, whoever deletes s3:DeleteObject, and all the use of the KMS key if there is one',
 };
 const NO_CREDENTIALS: Meaning = {
   code: 'STORAGE_CREDENTIALS',
