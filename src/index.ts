@@ -129,8 +129,8 @@ export {
   collectStore,
   type UnfinishedResult,
 } from './maintenance/collect-store.ts';
-export type { CollectionStep } from './maintenance/collection/collect-garbage.ts';
-export type { CollectionResult } from './maintenance/collection/collection-result.ts';
+export type { CollectionStep, RewriteOptions } from './maintenance/collection/collect-garbage.ts';
+export type { CollectionResult, RewrittenPacks } from './maintenance/collection/collection-result.ts';
 export type { Unconfirmed, Undeleted } from './maintenance/collection/deletion.ts';
 export type { SkippedPlace } from './maintenance/collection/places.ts';
 export type { CopyCounts, CopyProblem, CopyProgress, CopyResult } from './maintenance/copy-report.ts';

@@ -28,7 +28,7 @@ export interface CollectStoreProgress extends Progress {
 export interface CollectStoreOptions
   extends MaintenanceOptions,
     ProgressOptions<CollectStoreProgress>,
-    Pick<CollectionOptions, 'adopt'> {
+    Pick<CollectionOptions, 'adopt' | 'rewrite'> {
   /** Tells what would go, and changes nothing. Default `false`. */
   dryRun?: boolean | undefined;
   /**
@@ -60,6 +60,7 @@ const OPTIONS: OptionTable<CollectStoreOptions> = {
   store: ANYTHING,
   openPlace: FUNCTION,
   adopt: NAMES,
+  rewrite: ANYTHING,
   dryRun: FLAG,
   exclusive: FLAG,
   onProgress: FUNCTION,
@@ -94,7 +95,7 @@ export async function collectDecorated(
 }
 
 async function collect(opened: OpenedStore, options: CollectStoreOptions): Promise<CollectStoreResult> {
-  const { dryRun = false, exclusive = false, adopt, signal } = options;
+  const { dryRun = false, exclusive = false, adopt, rewrite, signal } = options;
   // Most programs never collect, and import none of it.
   const { collectGarbage } = await import('./collection/collect-garbage.ts');
   if (exclusive) {
@@ -108,7 +109,7 @@ async function collect(opened: OpenedStore, options: CollectStoreOptions): Promi
     const onProgress = progress.at;
     // First: the first write to a folder removes some of them by itself.
     const unfinished = await removeUnfinished(opened, dryRun, progress, { signal });
-    const collection = await collectGarbage(opened.content, { dryRun, adopt, signal, onProgress });
+    const collection = await collectGarbage(opened.content, { dryRun, adopt, rewrite, signal, onProgress });
     progress.succeed();
     return { dryRun, collection, unfinished };
   } finally {

@@ -173,6 +173,15 @@ export class Session {
     return (await this.#writerAt(place, options)).putPlain(file, source, options);
   }
 
+  /** Steps 2 to 5 for a content that is written anew without some packs; see {@link ContentWriter.repack}. */
+  async repack(
+    name: string,
+    leaving: ReadonlySet<string>,
+    { place = HERE, ...options }: CallOptions & AtPlace,
+  ): Promise<StoredContent | undefined> {
+    return (await this.#writerAt(place, options)).repack(name, leaving, options);
+  }
+
   /**
    * Steps 2 to 4 for contents that were stored before, each at its place: a whole copy of each, or `undefined` for what is gone.
    *

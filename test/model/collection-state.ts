@@ -26,6 +26,8 @@ export interface Configuration {
   lists?: boolean;
   /** Copies of a key that lives are condemned where another copy of it is whole. */
   superseded?: boolean;
+  /** A collector writes copy 0 anew, as the copy and pack of a session of its own, the last one, and condemns copy 0 for it: once. */
+  rewriting?: boolean;
   /** Writers record a trace that names K, fail, and are tried again as attempt n + 1, which replays it. */
   traces?: boolean;
   /** Writers fail, and describe K all the same, a report of theirs, say. */
@@ -62,6 +64,7 @@ export const RULES = [
   'a list that is gone has the newest version read again',
   'what supersedes a copy is whole after the second mark',
   'what supersedes a copy is not condemned, and names nothing that is',
+  'a pack that was rewritten goes with a later collection, where nothing names it then',
   'what traces of an attempt name that is not done lives',
   'traces are read once their attempt was seen as closed',
   'traces of an attempt that a collector gives up are read in the same mark',
@@ -101,6 +104,7 @@ export const STEPS = [
   'read traces',
   'list',
   'supersede',
+  'rewrite',
   'propose',
   'mark again',
   'abandon',
@@ -152,16 +156,20 @@ export class Layout {
   readonly sessions: number;
   /** Copies, and packs: copy 0 and pack 0 are the old run's, i + 1 session i's. */
   readonly copies: number;
+  /** The copy that copy 0 is written anew as, of the last session; its pack has the same number. */
+  readonly rewritten: number | undefined;
   readonly #without: readonly Rule[];
   readonly #writers: number;
   readonly #collectors: number;
 
   constructor(configuration: Configuration, without: readonly Rule[]) {
-    const { writers, recovery, traces } = configuration;
+    const { writers, recovery, traces, rewriting } = configuration;
     this.configuration = configuration;
     this.#without = without;
-    this.sessions = recovery || traces ? writers * 2 : writers;
+    const ofWriters = recovery || traces ? writers * 2 : writers;
+    this.sessions = rewriting ? ofWriters + 1 : ofWriters;
     this.copies = this.sessions + 1;
+    this.rewritten = rewriting ? this.sessions : undefined;
     this.#writers = this.sessionAt(this.sessions);
     this.#collectors = this.#writers + writers * WRITER;
   }
@@ -211,7 +219,7 @@ export class Layout {
   }
 
   isOfK(copy: number): boolean {
-    return copy > 0 || !this.configuration.otherContent;
+    return (copy > 0 && copy !== this.rewritten) || !this.configuration.otherContent;
   }
 
   isWhole(state: State, copy: number): boolean {
@@ -228,8 +236,9 @@ export class Layout {
   isLost(state: State): boolean {
     let isKWhole = false;
     for (let copy = 0; copy < this.copies; copy++) isKWhole ||= this.isOfK(copy) && this.isWhole(state, copy);
-    if (this.isRooted(state) && !(this.configuration.otherContent ? this.isWhole(state, 0) : isKWhole))
-      return true;
+    const isOtherWhole =
+      this.isWhole(state, 0) || (this.rewritten !== undefined && this.isWhole(state, this.rewritten));
+    if (this.isRooted(state) && !(this.configuration.otherContent ? isOtherWhole : isKWhole)) return true;
     for (let session = 0; session < this.sessions; session++) {
       if (NAMES_K.includes(get(state, this.sessionAt(session) + OUTCOME)) && !isKWhole) return true;
       if (this.#isReplayable(state, session) && !isKWhole) return true;

@@ -1,6 +1,7 @@
 import {
   ABANDONED,
   CONDEMNED,
+  DELETED,
   DESCRIBED,
   DONE,
   ERASED,
@@ -36,6 +37,7 @@ import {
   LISTS_GONE,
   OPEN,
   OUTCOME,
+  PACKS,
   PHASE,
   PINS_KEY,
   PINS_PACKS,
@@ -52,7 +54,7 @@ import {
 import type { State } from './explore.ts';
 
 /** Where a collector stands. What it does in its second mark lies `AGAIN` behind the same of its first. */
-const [BETWEEN, READING, LISTED, MARKED] = [0, 1, 2, 3];
+const [BETWEEN, READING, LISTED, MARKED, REWRITING, REWRITTEN] = [0, 1, 2, 3, 4, 5];
 const AGAIN = 10;
 const [DELETING, DELETED_ALL, ENDING, IDLE_WRITTEN, FINISHING] = [20, 21, 22, 23, 30];
 
@@ -124,7 +126,23 @@ export function collectorSteps(layout: Layout, state: State, i: number, go: Go):
     }
     case MARKED:
       propose();
+      rewrite();
       return;
+    case REWRITING: {
+      const copy = layout.rewritten as number;
+      to('rewrite', `copy ${copy}`, REWRITTEN, put(layout.copyAt(copy), copy + 1));
+      return;
+    }
+    case REWRITTEN: {
+      const own = layout.sessionAt(sessions - 1) + OUTCOME;
+      if (get(state, own) !== UNCLOSED) to('rewrite', 'its session was abandoned', BETWEEN, end);
+      else
+        to('rewrite', 'its session is closed', MARKED, (s) => {
+          s[own] = DELETED;
+          s[at + G_SUPERSEDED] = 1;
+        });
+      return;
+    }
     case AGAIN + READING:
       mark(AGAIN);
       return;
@@ -291,6 +309,11 @@ export function collectorSteps(layout: Layout, state: State, i: number, go: Go):
 
   /** Another copy of the same content is whole, and neither it nor its pack is among `condemned`. */
   function hasOther(copy: number, condemned: number): boolean {
+    const { rewritten } = layout;
+    if (rewritten !== undefined) {
+      const names = (1 << rewritten) | layout.packBit(rewritten);
+      return layout.isWhole(state, rewritten) && (condemned & names) === 0;
+    }
     for (let other = 0; other < copies; other++) {
       if (other === copy || layout.isOfK(other) !== layout.isOfK(copy) || !layout.isWhole(state, other))
         continue;
@@ -298,6 +321,17 @@ export function collectorSteps(layout: Layout, state: State, i: number, go: Go):
       if ((condemned & names) === 0) return true;
     }
     return false;
+  }
+
+  /** Packs were listed before: what is written now is not among them. What is written names no pack that was found dead, and nothing is carried. */
+  function rewrite(): void {
+    const pack = layout.rewritten;
+    if (pack === undefined || get(state, layout.sessionAt(sessions - 1) + OPEN) || g(G_CARRIED)) return;
+    if ((g(G_SET) & 1) !== 0 || !layout.isWhole(state, 0)) return;
+    to('rewrite', `pack ${pack}`, REWRITING, (s) => {
+      s[layout.sessionAt(sessions - 1) + OPEN] = 1;
+      s[PACKS] = get(s, PACKS) | (1 << pack);
+    });
   }
 
   function propose(): void {
@@ -337,6 +371,8 @@ export function collectorSteps(layout: Layout, state: State, i: number, go: Go):
       if (((g(G_SUPERSEDED) >> copy) & 1) === 0) continue;
       if (!checksWhole || hasOther(copy, checksList ? condemned | g(G_CARRIED) | g(G_SUPERSEDED) : 0))
         final |= 1 << copy;
+      const isLater = 'a pack that was rewritten goes with a later collection, where nothing names it then';
+      if ((final >> copy) & 1 && !layout.rule(isLater)) final |= layout.packBit(copy);
     }
     to(
       carried & ~condemned ? 'carry' : 'judge',

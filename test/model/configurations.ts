@@ -36,6 +36,16 @@ export const SMALL: Readonly<Record<string, Configuration>> = {
     abandons: true,
     failures: 1,
   },
+  'a pack that is rewritten, whose chunks another content shares': {
+    writers: 1,
+    collectors: 1,
+    rounds: 2,
+    rewriting: true,
+    otherContent: true,
+    hints: true,
+    abandons: true,
+    failures: 1,
+  },
   'a version of a collector that died': {
     writers: 1,
     collectors: 1,
@@ -117,6 +127,13 @@ export const LARGE: Readonly<Record<string, Configuration>> = {
     abandons: true,
     deletedRuns: true,
   },
+  'two collectors, one of which rewrites': {
+    writers: 1,
+    collectors: 2,
+    rounds: 1,
+    rewriting: true,
+    abandons: true,
+  },
   'two collectors that finish a third one’s version': {
     writers: 1,
     collectors: 2,
@@ -144,6 +161,7 @@ export const LARGE: Readonly<Record<string, Configuration>> = {
 
 const one = SMALL['one writer, one collector, two rounds, everything'] as Configuration;
 const superseding = SMALL['superseded copies'] as Configuration;
+const rewriting = SMALL['a pack that is rewritten, whose chunks another content shares'] as Configuration;
 const listing = SMALL['lists that go'] as Configuration;
 const other = SMALL['chunks of another content'] as Configuration;
 const recovery = { ...one, knowledge: false, clone: false, recovery: true };
@@ -178,6 +196,7 @@ export const LOSSES: readonly (readonly [Rule, Configuration])[] = [
   ['a list that is gone has the newest version read again', listing],
   ['what supersedes a copy is whole after the second mark', superseding],
   ['what supersedes a copy is not condemned, and names nothing that is', superseding],
+  ['a pack that was rewritten goes with a later collection, where nothing names it then', rewriting],
   ['what traces of an attempt name that is not done lives', tracing],
   ['traces are read once their attempt was seen as closed', tracing],
   ['traces of an attempt that a collector gives up are read in the same mark', tracing],

@@ -48,15 +48,24 @@ function freedText(result: CollectStoreResult): string {
 /** Records of sessions that are over are deleted on the way, and free nothing to speak of. */
 function isAnything({ collection, unfinished }: CollectStoreResult): boolean {
   const { copies, packs, plain, values } = collection.condemned;
-  return copies + packs + plain + values + unfinished.found > 0;
+  return copies + packs + plain + values + collection.rewritten.packs + unfinished.found > 0;
 }
 
-function remark(invocation: Invocation, { collection, unfinished }: CollectStoreResult): void {
-  const { abandoned, more, skippedPlaces, unconfirmed, undeleted } = collection;
+function remark(invocation: Invocation, { collection, unfinished, dryRun }: CollectStoreResult): void {
+  const { abandoned, rewritten, more, skippedPlaces, unconfirmed, undeleted } = collection;
   if (abandoned > 0) {
     const were = abandoned === 1 ? 'was' : 'were';
     invocation.note(
       `${countOf(abandoned, 'attempt')} that ${were} silent for a day ${were} closed as abandoned. What they kept goes with the next: stowage gc --yes`,
+    );
+  }
+  if (rewritten.packs > 0) {
+    const packs = countOf(rewritten.packs, 'pack');
+    const frees = formatBytes(rewritten.freedBytes - rewritten.writtenBytes);
+    invocation.note(
+      dryRun
+        ? `${packs} of which much is dead would be written anew, which frees ${frees} with the next but one.`
+        : `${packs} of which much is dead were written anew. To free ${frees} by that: stowage gc --yes`,
     );
   }
   if (more) invocation.note('there is more than goes at a time. For the rest: stowage gc --yes');

@@ -6,6 +6,7 @@ import { withStoreAddress } from '../store.ts';
 import { type LongWork, workOnItems } from '../ui/progress-line.ts';
 
 interface GcOptions {
+  rewrite?: boolean;
   exclusive?: boolean;
   adopt?: string[];
   yes?: boolean;
@@ -22,16 +23,18 @@ export const gc: CommandDeclaration = {
       text: 'collect this place elsewhere too, whatever store it says it is of; repeat it for more',
       repeats: true,
     },
+    { flags: '--no-rewrite', text: 'leave packs of which more than a quarter is dead as they are' },
     { flags: '-y, --yes', text: 'do it; without this, only tell what would be done' },
   ],
-  async run(invocation: Invocation, _: [], { exclusive, adopt, yes = false }: GcOptions) {
+  async run(invocation: Invocation, _: [], { exclusive, adopt, rewrite, yes = false }: GcOptions) {
     const { collectDecorated } = await import('../../maintenance/collect-store.ts');
     const { reportCollection } = await import('../collection/report-collection.ts');
     const { signal } = invocation;
+    const what = { exclusive, adopt, rewrite: rewrite === false ? (false as const) : undefined };
     const onProgress = (at: CollectStoreProgress): void => invocation.progress(() => workOf(at));
     const result = await interruptible(invocation, yes, () =>
       withStoreAddress(invocation, (store, decorate) =>
-        collectDecorated({ store, exclusive, adopt, dryRun: !yes, signal, onProgress }, decorate),
+        collectDecorated({ ...what, store, dryRun: !yes, signal, onProgress }, decorate),
       ),
     );
     await reportCollection(invocation, result);
@@ -56,6 +59,7 @@ async function interruptible<T>(invocation: Invocation, yes: boolean, work: () =
 
 const STEPS: Readonly<Record<CollectStoreStep, readonly [title: string, noun: string]>> = {
   mark: ['finding what is needed', 'attempts'],
+  rewrite: ['writing packs anew', 'contents'],
   propose: ['noting what is not', 'objects'],
   're-mark': ['looking again', 'attempts'],
   final: ['noting what goes', 'objects'],

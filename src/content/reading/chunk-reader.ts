@@ -1,6 +1,7 @@
 import { mapBounded } from '../../async/bounded-work.ts';
 import { isTurnOver, nextTurn } from '../../async/turns.ts';
 import { ENVELOPE_HEADER_BYTES, openEnvelope, openEnvelopeInto } from '../../codec/envelope.ts';
+import type { EncodedPayload } from '../../codec/payload.ts';
 import { digestBytes } from '../../digest/blake3.ts';
 import { isStowageError, throwIfAborted } from '../../errors.ts';
 import {
@@ -140,6 +141,60 @@ function rawBytesOf(span: Span): number {
 /** What is compressed is shorter. */
 function isRaw({ length, storedBytes }: WantedChunk): boolean {
   return storedBytes === length + ENVELOPE_HEADER_BYTES;
+}
+
+/** A chunk as it lies in its pack, verified by its digest. */
+export interface StoredChunk {
+  digest: Uint8Array;
+  /** Bytes of content. */
+  length: number;
+  encoded: EncodedPayload;
+}
+
+/**
+ * Chunks as they are stored, in whatever order their packs have them, each once for a window: what lies near each other is fetched by one
+ * request, a few of them ahead.
+ *
+ * @throws StowageError `CONTENT_DAMAGED`, `CONTENT_NOT_FOUND` of the pack at fault
+ */
+export async function* readStoredChunks(
+  storage: DataStoreStorage,
+  columns: ChunkColumns,
+  packs: readonly PackEntry[],
+  options: CallOptions,
+): AsyncGenerator<StoredChunk> {
+  const fetch = async ({ pack, offset, storedBytes }: Span, calling: CallOptions): Promise<Uint8Array> => {
+    const bytes = newMemory(storedBytes);
+    await fetchEntry(storage, pack, offset, [bytes], calling);
+    return bytes;
+  };
+  for await (const { item: span, result } of readAhead(spansOf(columns, packs), fetch, options)) {
+    for (const { digest, length, offset, storedBytes } of span.chunks) {
+      const start = offset - span.offset;
+      const envelope = result.subarray(start, start + storedBytes);
+      const { header, raw } = openedChunk(envelope, span.pack);
+      if (raw.length !== length || Buffer.compare(digestBytes(raw), digest) !== 0) {
+        throw damagedObject(span.pack.name, `the chunk at ${offset} does not match its digest`);
+      }
+      const { codec, elementBytes } = header;
+      const payload = envelope.subarray(ENVELOPE_HEADER_BYTES);
+      yield { digest, length, encoded: { codec, elementBytes, payload } };
+      if (isTurnOver()) await nextTurn();
+    }
+  }
+}
+
+function* spansOf(columns: ChunkColumns, packs: readonly PackEntry[]): Generator<Span> {
+  const all = { start: 0, end: Number.POSITIVE_INFINITY };
+  for (const { spans } of windowsOf(columns, packs, 0, all)) yield* spans;
+}
+
+function openedChunk(envelope: Uint8Array, pack: PackEntry): ReturnType<typeof openEnvelope> {
+  try {
+    return openEnvelope(envelope, { kind: 'chunk' });
+  } catch (error) {
+    throw ofPack(pack, error);
+  }
 }
 
 /**

@@ -24,6 +24,8 @@ export interface DescribedCopy {
   stored: StoredContent;
   packs: PackEntry[];
   plain: string | undefined;
+  /** Of a copy that is one. */
+  manifest?: Manifest;
 }
 
 const KINDS = { data: ['blob'], manifests: ['manifest', 'locator'] } as const;
@@ -143,7 +145,7 @@ export async function describeCopy(
     root,
     ...placeMember(place),
   };
-  return { stored, packs, plain: undefined };
+  return { stored, packs, plain: undefined, manifest: opened.manifest };
 }
 
 /** Reads a manifest; `undefined` where the copy is gone, or is none. */

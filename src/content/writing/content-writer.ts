@@ -12,6 +12,7 @@ import {
   type CopyFolder,
   copyName,
   folderFor,
+  parseCopyName,
 } from '../../format/content-names.ts';
 import { createOwn } from '../../format/create-own.ts';
 import type { HintedManifest } from '../../format/hint.ts';
@@ -32,6 +33,7 @@ import { type OwnInput, type WrittenValue, writeOwnValues } from './own-writer.t
 import { PackFinder } from './pack-finder.ts';
 import { PACK_TARGET_BYTES, type PackOptions, REMOTE_PACK_TARGET_BYTES } from './pack-writer.ts';
 import { createPlain } from './plain-writer.ts';
+import { isGroupedAlike, repackContent } from './repacked-content.ts';
 import type { SessionPins } from './session-pins.ts';
 import type { StepHint } from './step-hint.ts';
 import type { UnnamedObjects } from './unnamed-objects.ts';
@@ -207,6 +209,33 @@ export class ContentWriter {
       );
       progress?.itemDone();
       return stored;
+    });
+  }
+
+  /**
+   * Writes a content that lives anew, as another copy that names none of the packs in `leaving`, by steps 2 to 5: its key, and the packs that stay, are pinned
+   * before the log is read. `undefined` where that cannot be: the copy is gone or condemned, a pack that stays is not to be relied on, or its
+   * chunks are grouped in another way than here, so that the copy would have another root.
+   *
+   * @throws StowageError `CONTENT_DAMAGED`, `CONTENT_NOT_FOUND` of what cannot be read
+   */
+  async repack(
+    name: string,
+    leaving: ReadonlySet<string>,
+    options: CallOptions = {},
+  ): Promise<StoredContent | undefined> {
+    await prepareCodec();
+    return this.#place.saves.run(options, async (unnamed, own) => {
+      const key = parseCopyName(name)?.key as ContentKey;
+      const state = await this.finder.pinAndReadLog([key], own);
+      const manifest = await this.#place.reader.manifestOf(name, own);
+      if (!manifest || !isGroupedAlike(manifest) || state.isCondemned(name, this.#place.id)) return undefined;
+      const staying = manifest.packs.filter((pack) => !leaving.has(pack.name));
+      if (!(await this.#packs.mayUsePacks(staying, own))) return undefined;
+      const copy = { name, manifest, leaving };
+      const packed = await repackContent(this.#place, this.#session, copy, unnamed, this.#packing(own));
+      const whole = { ...packed, plain: undefined, unnamed };
+      return this.#place.locks.run(key, () => this.#writeCopy('manifests', packed.sealed, whole, state, own));
     });
   }
 

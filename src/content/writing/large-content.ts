@@ -64,7 +64,7 @@ export interface StoreOptions extends CallOptions {
 }
 
 /** One chunk's row, before it goes into columns. */
-interface ChunkRow {
+export interface ChunkRow {
   /** The digest, as a string of 32 characters, which takes a tenth of the memory of an array. */
   id: string;
   length: number;
@@ -108,19 +108,8 @@ export async function packContent(
     }
     const { rows, seen, bytes } = packing;
     const key = packing.key();
-    const manifest = await describe(key, rows, bytes, packer, options);
-    const sealed = sealEnvelope('manifest', encodeManifest(manifest), { compression: 'none' });
-    const { root, packs } = manifest;
-    return {
-      key,
-      bytes,
-      root,
-      sealed,
-      packs,
-      storedBytes: manifest.storedBytes + sealed.length,
-      chunks: seen,
-      samples: samplesOf(rows),
-    };
+    const described = await describeChunks({ key, chunker: CHUNKER_ID, bytes, rows }, packer, options);
+    return { ...described, chunks: seen, samples: samplesOf(rows) };
   } catch (error) {
     await packer.settle();
     throw error;
@@ -198,14 +187,20 @@ function idOf(chunk: Uint8Array): string {
   return Buffer.from(digestHex(chunk), 'hex').toString('latin1');
 }
 
-/** Builds the manifest; the columns of several groups go into the packs as entries of their own. */
-async function describe(
-  key: ContentKey,
-  rows: readonly ChunkRow[],
-  bytes: number,
+/** The chunks of a whole content, in its order. */
+interface ContentChunks extends Pick<Manifest, 'key' | 'chunker' | 'bytes'> {
+  rows: readonly ChunkRow[];
+}
+
+/**
+ * Builds the manifest, and ends the packs: the columns of several groups go into them as entries of their own. Resolves once all of them
+ * are visible.
+ */
+export async function describeChunks(
+  { key, chunker, bytes, rows }: ContentChunks,
   packer: PackWriter,
   options: StoreOptions,
-): Promise<Manifest> {
+): Promise<Omit<PackedContent, 'chunks' | 'samples'>> {
   const packIndex = new Map<PackEntry, number>();
   const indexOf = (pack: PackEntry): number => {
     const known = packIndex.get(pack);
@@ -238,11 +233,13 @@ async function describe(
     }
   }
   await packer.finish();
-  const root = manifestRoot(CHUNKER_ID, groups);
+  const root = manifestRoot(chunker, groups);
   // Only now the lengths of the packs are final.
   await packer.finish();
   const packs = [...packIndex.keys()].map(({ name, bytes: packBytes }) => ({ name, bytes: packBytes }));
-  return { key, chunker: CHUNKER_ID, bytes, root, storedBytes, packs, groups };
+  const manifest = { key, chunker, bytes, root, storedBytes, packs, groups };
+  const sealed = sealEnvelope('manifest', encodeManifest(manifest), { compression: 'none' });
+  return { key, bytes, root, sealed, packs, storedBytes: storedBytes + sealed.length };
 }
 
 function toColumns(rows: readonly ChunkRow[], indexOf: (pack: PackEntry) => number): ChunkColumns {

@@ -108,11 +108,19 @@ export class PackWriter {
       }
       this.#freeMemory.push(memory);
     }
-    const encoded = 'payload' in planned ? planned : encodeAsPlanned(raw, planned);
+    return this.#addEncoded(waiting, 'payload' in planned ? planned : encodeAsPlanned(raw, planned));
+  }
+
+  /** Takes an entry as another pack has it, for which there is room; {@link makeRoom}. */
+  addEncoded(kind: EnvelopeKind, rawBytes: number, encoded: EncodedPayload): PackedEntry {
+    return this.#addEncoded({ kind, rawBytes, entry: { pack: NO_PACK, offset: 0, storedBytes: 0 } }, encoded);
+  }
+
+  #addEncoded(waiting: Omit<WaitingEntry, 'encoded'>, encoded: EncodedPayload): PackedEntry {
     if (this.#waiting.length === 0) this.#place(waiting, encoded);
     else
       this.#waiting.push({ ...waiting, encoded: { ...encoded, payload: new Uint8Array(encoded.payload) } });
-    return entry;
+    return waiting.entry;
   }
 
   /** Waits until every entry has its place. */

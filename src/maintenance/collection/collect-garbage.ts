@@ -5,42 +5,32 @@ import type { ContentRef } from '../../format/content-ref.ts';
 import { sessionOfPins } from '../../format/open-session.ts';
 import { isSessionId } from '../../format/session-id.ts';
 import type { CallOptions, DataStoreStorage, ListedObject } from '../../storage/contract.ts';
-import { type CollectionResult, type KindCounts, resultOf, type Tally } from './collection-result.ts';
+import { type CollectionOptions, type CollectionStep, rewriteOptions } from './collection-options.ts';
+import {
+  type CollectionResult,
+  type KindCounts,
+  NOTHING_REWRITTEN,
+  resultOf,
+  type Tally,
+} from './collection-result.ts';
 import { CollectorLog, type LogVersion, SupersededError } from './collector-log.ts';
 import { type Deletion, deleteCondemned, deletePlainly, type Undeleted } from './deletion.ts';
 import { fewerSessions, noSessions } from './impossible-listings.ts';
 import { checkKnown } from './known-folders.ts';
 import { type DeadObjects, ObjectMarker } from './mark-objects.ts';
 import { type MarkedSessions, markSessions, SILENT_AFTER_MS } from './mark-sessions.ts';
-import { allOf, bytesOf, lineOf, Marks, refOfLine, sizeLine } from './marks.ts';
+import { allOf, bytesOf, entriesOf, lineOf, Marks, refOfLine, sizeLine } from './marks.ts';
 import { type CollectedPlace, openPlaces } from './places.ts';
-import { Cursor, SortedLines, union, WorkFolder } from './sorted-lines.ts';
+import { Rewriting } from './rewriting.ts';
+import { Cursor, countOf, SortedLines, union, WorkFolder } from './sorted-lines.ts';
+import { type SparsePack, SparsePacks } from './sparse-packs.ts';
 import { SupersededCopies } from './superseded-copies.ts';
 import { ValueMarks } from './values-marks.ts';
 
-/** Steps of a collection, as its progress tells them. */
-export type CollectionStep = 'mark' | 'propose' | 're-mark' | 'final' | 'delete' | 'idle';
-
-/** Options of {@link collectGarbage}. */
-export interface CollectionOptions extends CallOptions {
-  /** Marks, tells what would be condemned, and changes nothing. Default `false`. */
-  dryRun?: boolean | undefined;
-  /** Ids of places elsewhere that are this store's whatever address their `owner.json` names. Default: none. */
-  adopt?: readonly string[] | undefined;
-  /** The store's time, in milliseconds since 1970, for tests. Default: when the storage wrote the proposal. */
-  nowMs?: number | undefined;
-  /** The most names that one collection condemns, since writers hold them in memory; the others wait for the next. Default 1,000,000. */
-  maxCondemned?: number | undefined;
-  /**
-   * Deletes copies of contents that live as well, where another copy is whole, which is read for it. Default `true`; not in a dry run,
-   * and not where earlier names are not confirmed gone.
-   */
-  superseded?: boolean | undefined;
-  /** Told where it is, and how many sessions or names it has been through there. */
-  onProgress?: ((step: CollectionStep, done: number) => void) | undefined;
-}
+export type { CollectionOptions, CollectionStep, RewriteOptions } from './collection-options.ts';
 
 const MAX_CONDEMNED = 1_000_000;
+const NO_PACKS: { packs: SparsePack[]; more: boolean } = { packs: [], more: false };
 
 /**
  * Deletes what nothing keeps alive (docs/format.md, "What keeps content alive"), while others save to the store and collect it. Memory is
@@ -71,6 +61,7 @@ class Collection {
   readonly #options: CollectionOptions;
   readonly #call: CallOptions;
   readonly #log: CollectorLog;
+  readonly #rewrite: ReturnType<typeof rewriteOptions>;
   #places: ReadonlyMap<string, CollectedPlace> = new Map();
   /** Filled by what is deleted without the log. */
   readonly #undeleted: Undeleted[] = [];
@@ -80,6 +71,7 @@ class Collection {
     this.#content = content;
     this.#folder = folder;
     this.#options = options;
+    this.#rewrite = rewriteOptions(options);
     this.#call = { signal };
     this.#log = new CollectorLog(content.storage, { signal });
   }
@@ -99,6 +91,7 @@ class Collection {
       condemned: { copies: 0, packs: 0, plain: 0, values: 0 },
       condemnedBytes: 0,
       superseded: 0,
+      rewritten: NOTHING_REWRITTEN,
       more: false,
       skippedPlaces: opened.skipped,
     };
@@ -116,7 +109,10 @@ class Collection {
     const values = new ValueMarks(this.#folder);
     await values.list(this.#places.values(), this.#call);
     const seen = await markSessions(this.#content, first, { ...this.#progress('mark'), values });
-    const found = await this.#findDead([first]);
+    const { sparse, ...found } = await this.#findDead(
+      [first],
+      this.#rewrite && new SparsePacks(this.#folder, this.#rewrite),
+    );
     if (seen.sessions === 0 && !found.dead.isEmpty) throw noSessions(this.#content.storage);
     const deadValues = new SortedLines(this.#folder);
     const unowned = new SortedLines(this.#folder);
@@ -126,8 +122,8 @@ class Collection {
     }
     const carried = await this.#carried(newest);
     const superseded = new SupersededCopies(this.#folder, this.#places, this.#call);
-    const { dryRun = false, superseded: isWanted = true } = this.#options;
-    if (isWanted && !dryRun && carried.isEmpty) await superseded.choose(found.several);
+    if (this.#options.superseded !== false && carried.isEmpty)
+      await this.#supersede(superseded, found.several, sparse, tally);
     const { proposed, counts, more } = this.#proposal([found.dead, superseded.names()], carried);
     tally.sessions = seen.sessions;
     for (const line of superseded.names().sorted()) {
@@ -138,7 +134,7 @@ class Collection {
     tally.condemned = { ...counts, values: countOf(deadValues.sorted()) };
     tally.condemnedBytes = bytesOf(proposed, found.sizes);
     for (const { bytes = 0 } of objectsOf(deadValues)) tally.condemnedBytes += bytes;
-    tally.more = more;
+    tally.more ||= more;
     if (this.#options.dryRun) return resultOf('dry-run', newest.version, tally);
 
     if (!(await this.#hasToPropose(proposed, first, seen, unowned))) {
@@ -162,6 +158,30 @@ class Collection {
       found,
       tally,
     });
+  }
+
+  /** Chooses copies that nobody needs, and writes those anew of whose packs much is dead (model: `supersede`, `rewrite`). */
+  async #supersede(
+    superseded: SupersededCopies,
+    several: SortedLines,
+    sparse: SparsePacks | undefined,
+    tally: Tally,
+  ): Promise<void> {
+    const { dryRun = false } = this.#options;
+    const { packs, more } = sparse?.choose() ?? NO_PACKS;
+    const names = new Set(packs.map(({ place, name }) => `${place}\t${name}`));
+    if (!dryRun) await superseded.choose(several, (place, name) => names.has(`${place}\t${name}`));
+    const rewriting = await Rewriting.plan(this.#places, packs, this.#call);
+    tally.more = more;
+    tally.rewritten = rewriting.planned;
+    if (dryRun) return;
+    let done = 0;
+    const onRewritten = (copy: Parameters<SupersededCopies['add']>[0]): void => {
+      done += 1;
+      this.#tell('rewrite', done);
+      superseded.add(copy);
+    };
+    tally.rewritten = await rewriting.carryOut(this.#content, onRewritten, this.#call);
   }
 
   /** Steps 2 to 5. */
@@ -249,8 +269,9 @@ class Collection {
     return { idle, lists: count };
   }
 
-  async #findDead(marks: readonly Marks[]): Promise<DeadObjects> {
+  async #findDead(marks: readonly Marks[], sparse?: SparsePacks): Promise<DeadObjects> {
     const found = {
+      sparse,
       dead: new SortedLines(this.#folder),
       orphans: new SortedLines(this.#folder),
       several: new SortedLines(this.#folder),
@@ -398,10 +419,6 @@ interface Proposed {
   tally: Tally;
 }
 
-function* entriesOf(lines: SortedLines): Generator<ContentRef, void> {
-  for (const line of lines.sorted()) yield refOfLine(line);
-}
-
 /** The objects of lines of the form `<place>\t<name>`, and maybe `\t<bytes>`; at one place, if that is given. */
 function* objectsOf(lines: SortedLines, place?: string): Generator<ListedObject, void> {
   for (const line of lines.sorted()) {
@@ -420,10 +437,4 @@ function* filtered(
   wanted: (name: string) => boolean,
 ): Generator<ListedObject, void> {
   for (const name of names) if (wanted(name)) yield { name };
-}
-
-function countOf(lines: Iterable<string>): number {
-  let count = 0;
-  for (const _line of lines) count += 1;
-  return count;
 }

@@ -1,6 +1,17 @@
 import type { Unconfirmed, Undeleted } from './deletion.ts';
 import type { SkippedPlace } from './places.ts';
 
+/** Packs of which much is dead, whose contents are written anew. */
+export interface RewrittenPacks {
+  /** Copies that name them, each of which is written anew. */
+  readonly copies: number;
+  readonly packs: number;
+  /** What is written: chunks that live, and manifests. */
+  readonly writtenBytes: number;
+  /** The length of the packs, which go with the next collection. */
+  readonly freedBytes: number;
+}
+
 /** What came of a collection. */
 export interface CollectionResult {
   /** `superseded`: another collector was faster, and nothing was deleted by this one. `nothing`: there was nothing to condemn. */
@@ -14,6 +25,8 @@ export interface CollectionResult {
   readonly condemnedBytes: number;
   /** Copies among them that live, but that another copy of their content supersedes. */
   readonly superseded: number;
+  /** What was rewritten, or would be by what a dry run tells. */
+  readonly rewritten: RewrittenPacks;
   /** Names that came alive before they were final, or went by themselves. */
   readonly spared: number;
   readonly deleted: {
@@ -33,7 +46,7 @@ export interface CollectionResult {
   readonly deletedBytes: number;
   /** Silent sessions that were closed; what they kept goes with the next collection. */
   readonly abandoned: number;
-  /** More was dead than one collection condemns. */
+  /** More was dead than one collection condemns, or more is worth rewriting than one rewrites. */
   readonly more: boolean;
   /** Names that are not confirmed gone, which stay condemned: at most 100 of them. */
   readonly unconfirmed: readonly Unconfirmed[];
@@ -53,10 +66,12 @@ export type Tally = {
     | 'condemned'
     | 'condemnedBytes'
     | 'superseded'
+    | 'rewritten'
     | 'more'
     | 'skippedPlaces']: CollectionResult[Name];
 };
 
+export const NOTHING_REWRITTEN: RewrittenPacks = { copies: 0, packs: 0, writtenBytes: 0, freedBytes: 0 };
 const NOTHING_DELETED: CollectionResult['deleted'] = {
   copies: 0,
   packs: 0,

@@ -14,6 +14,7 @@ import type { CallOptions, ListedObject } from '../../storage/contract.ts';
 import { allOf, lineOf, type Marks, sizeLine } from './marks.ts';
 import type { CollectedPlace } from './places.ts';
 import { Cursor, SortedLines, type WorkFolder } from './sorted-lines.ts';
+import type { SparsePacks } from './sparse-packs.ts';
 import { severalLine } from './superseded-copies.ts';
 
 /** So many manifests are read at once. */
@@ -29,6 +30,8 @@ export interface DeadObjects {
   readonly several: SortedLines;
   /** The bytes of each that is dead: its line as an entry, and a number. */
   readonly sizes: SortedLines;
+  /** Told of every manifest that lives. Default: nobody. */
+  readonly sparse?: SparsePacks | undefined;
 }
 
 /**
@@ -195,6 +198,8 @@ export class ObjectMarker {
         for (const pack of described.packs) marks.keep({ place, kind: 'pack', name: pack.name });
         if (described.plain !== undefined) marks.keep({ place, kind: 'plain', name: described.plain });
         marks.described.add(`${place}\t${name}`);
+        if (described.manifest)
+          await this.#found.sparse?.note(this.#place, name, described.manifest, this.#options);
       } catch (error) {
         if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
         failure ??= error;

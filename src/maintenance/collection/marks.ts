@@ -71,3 +71,7 @@ export function refOfLine(line: string): ContentRef {
   const [place = '', kind, name = ''] = line.split('\t');
   return { place, kind: kind as ContentRef['kind'], name };
 }
+
+export function* entriesOf(lines: SortedLines): Generator<ContentRef, void> {
+  for (const line of lines.sorted()) yield refOfLine(line);
+}

@@ -102,6 +102,12 @@ export class SortedLines {
   }
 }
 
+export function countOf(lines: Iterable<string>): number {
+  let count = 0;
+  for (const _line of lines) count += 1;
+  return count;
+}
+
 /** All lines of several sets, ascending, each once. */
 export function union(...sets: readonly SortedLines[]): Generator<string, void> {
   return merged(sets.map((set) => set.sorted()));

@@ -1,14 +1,18 @@
-import { listCopies } from '../../content/copies.ts';
+import { type ListedCopy, listCopies } from '../../content/copies.ts';
 import { isStowageError } from '../../errors.ts';
 import type { CopyFolder } from '../../format/content-names.ts';
+import { packsOf } from '../../format/manifest.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { lineOf } from './marks.ts';
 import type { CollectedPlace } from './places.ts';
 import { Cursor, SortedLines, type WorkFolder } from './sorted-lines.ts';
 
+/** Tells whether a pack is about to be rewritten, so that a copy which does not name it is the better one. */
+export type IsSparse = (place: string, pack: string) => boolean;
+
 /**
  * Copies of contents that live, each of which nobody needs beside another one (model: `supersede`): writers that met left several, or one
- * was found damaged and written anew. Its packs go with the next collection, where nothing else names them.
+ * was found damaged and written anew, or one was written for this (model: `rewrite`). Its packs go with the next collection, where nothing else names them.
  */
 export class SupersededCopies {
   readonly #folder: WorkFolder;
@@ -24,28 +28,36 @@ export class SupersededCopies {
     this.#chosen = new SortedLines(folder);
   }
 
+  /** Has a copy go for another one of equal root, which was written for it behind the first mark. */
+  add({ place, name, newName }: { place: string; name: string; newName: string }): void {
+    this.#chosen.add(`${lineOf({ place, kind: 'copy', name })}\t${newName}`);
+  }
+
   /**
-   * Chooses of the copies of each key one that stays: the first that is not marked. Only copies of equal root supersede each other, since
+   * Chooses of the copies of each key one that stays: the first that is not marked, and names no sparse pack, if there is one. Only copies of equal root supersede each other, since
    * rows tell the root; plain objects never, since people know their URIs.
    *
    * @param several keys with more than one copy: place, folder and key, as {@link severalLine} writes them
    */
-  async choose(several: SortedLines): Promise<void> {
+  async choose(several: SortedLines, isSparse: IsSparse): Promise<void> {
     for (const line of several.sorted()) {
       const [place = '', folder, key = ''] = line.split('\t');
       const at = this.#places.get(place);
       if (!at) continue;
       const copies = await listCopies(at.storage, folder as CopyFolder, key, this.#options);
-      const byRoot = new Map<string, typeof copies>();
+      const byRoot = new Map<string, (ListedCopy & { isSparse: boolean })[]>();
       for (const copy of copies) {
-        const root = folder === 'data' ? '' : await this.#rootOf(at, copy.name);
-        if (root !== undefined) byRoot.set(root, [...(byRoot.get(root) ?? []), copy]);
+        const described = folder === 'data' ? { root: '', packs: [] } : await this.#describe(at, copy.name);
+        if (!described) continue;
+        const { root, packs } = described;
+        const candidate = { ...copy, isSparse: packs.some((pack) => isSparse(place, pack)) };
+        byRoot.set(root, [...(byRoot.get(root) ?? []), candidate]);
       }
       for (const equal of byRoot.values()) {
-        const stays = equal.find(({ name, marked }) => !marked && !at.reader.hasFoundDamaged(name));
+        const unmarked = equal.filter(({ name, marked }) => !marked && !at.reader.hasFoundDamaged(name));
+        const stays = unmarked.find((copy) => !copy.isSparse) ?? unmarked[0];
         for (const { name } of stays ? equal : []) {
-          if (name !== stays?.name)
-            this.#chosen.add(`${lineOf({ place, kind: 'copy', name })}\t${stays?.name}`);
+          if (name !== stays?.name) this.add({ place, name, newName: (stays as ListedCopy).name });
         }
       }
     }
@@ -60,7 +72,7 @@ export class SupersededCopies {
 
   /**
    * Those of the proposed ones that may go, after the second mark: what supersedes them is read whole, and is what its key says. It is not
-   * among what is condemned, nor are its packs: it lived at both marks, and nothing was carried.
+   * among what is condemned, nor are its packs: it lived at both marks, or is new, and names packs that did or are; and nothing was carried.
    */
   async judged(proposed: SortedLines): Promise<SortedLines> {
     const may = new SortedLines(this.#folder);
@@ -83,9 +95,13 @@ export class SupersededCopies {
   }
 
   /** `undefined` for a plain object's locator, and for what is gone or cannot be read, which is left alone. */
-  async #rootOf({ reader }: CollectedPlace, name: string): Promise<string | undefined> {
+  async #describe(
+    { reader }: CollectedPlace,
+    name: string,
+  ): Promise<{ root: string; packs: string[] } | undefined> {
     try {
-      return (await reader.describeCopy(name, this.#options))?.stored.root;
+      const manifest = await reader.manifestOf(name, this.#options);
+      return manifest && { root: manifest.root, packs: packsOf(manifest) };
     } catch (error) {
       if (isStowageError(error, 'CONTENT_DAMAGED', 'UNSUPPORTED_FORMAT')) return undefined;
       throw error;
