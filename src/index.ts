@@ -135,6 +135,14 @@ export type { Unconfirmed, Undeleted } from './maintenance/collection/deletion.t
 export type { SkippedPlace } from './maintenance/collection/places.ts';
 export type { CopyCounts, CopyProblem, CopyProgress, CopyResult } from './maintenance/copy-report.ts';
 export { type CopyOptions, copyStore } from './maintenance/copy-store.ts';
+export {
+  type CheckOptions,
+  type CheckProgress,
+  type CheckSummary,
+  checkStore,
+  type StoreCheck,
+} from './maintenance/fsck/check-store.ts';
+export type { Concern, Finding, Layer, Problem, Remedy, Severity } from './maintenance/fsck/finding.ts';
 export type { GivenStore, MaintenanceOptions } from './maintenance/opened-store.ts';
 export type { ColumnArray } from './parquet/frame-arrays.ts';
 export type {

@@ -15,6 +15,8 @@ let library: Msgpack | undefined;
 export const GROUP_CHUNKS = 8192;
 /** The most bytes a pack may have. */
 export const MAX_PACK_BYTES: number = 64 * 1024 * 1024;
+/** The fault of a manifest that is whole, and of another content. */
+export const OTHER_MANIFEST = 'it describes another content than its name says';
 
 /** The bytes that a chunk takes in the columns: its digest and four numbers. */
 const CHUNK_ROW_BYTES = 48;
@@ -314,7 +316,7 @@ function misplaced(what: string): StowageError {
   return new StowageError(
     'CONTENT_DAMAGED',
     `The manifest ${what} describes another content than its name says; save the content again to mend it.`,
-    { details: { what, reason: 'it describes another content than its name says' } },
+    { details: { what, reason: OTHER_MANIFEST } },
   );
 }
 

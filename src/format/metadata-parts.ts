@@ -10,7 +10,8 @@ import { padSequence } from './session-id.ts';
 type Metadata = Record<string, JsonValue>;
 
 const PART = /^(\d{8})\.json$/;
-const MAX_PART_BYTES = 4 * 1024 * 1024;
+/** The most bytes of a part. */
+export const MAX_PART_BYTES: number = 4 * 1024 * 1024;
 /** All that is said of an attempt, added up over its parts. */
 const MAX_METADATA_BYTES = 16 * 1024 * 1024;
 
@@ -37,6 +38,11 @@ export function metadataPartSubject(path: TaskPath, attempt: number, part: numbe
   return { ...attemptSubject(path, attempt), part };
 }
 
+/** Reads a part of `subject`; throws `RECORD_DAMAGED` or `UNSUPPORTED_FORMAT`, naming `what`. */
+export function decodeMetadataPart(bytes: Uint8Array, what: string, subject: RecordSubject): Metadata {
+  return readObject(readRecord(bytes, what, 'metadata-part', subject), 'metadata', what) as Metadata;
+}
+
 /** The parts of an attempt, merged in the order in which they were written. */
 export async function readMetadataParts(
   storage: DataStoreStorage,
@@ -52,14 +58,8 @@ export async function readMetadataParts(
       if (number === undefined) continue;
       const object = await storage.get(name, { signal, maxBytes: MAX_PART_BYTES });
       if (!object) continue; // removed since it was listed
-      const what = storage.uri(name);
-      const record = readRecord(
-        object.body,
-        what,
-        'metadata-part',
-        metadataPartSubject(path, attempt, Number(number)),
-      );
-      Object.assign(merged, readObject(record, 'metadata', what));
+      const subject = metadataPartSubject(path, attempt, Number(number));
+      Object.assign(merged, decodeMetadataPart(object.body, storage.uri(name), subject));
     }
   }
   return merged;

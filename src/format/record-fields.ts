@@ -155,7 +155,7 @@ function misplaced(record: Fields, what: string, field: string, expected: unknow
   return new StowageError(
     'RECORD_DAMAGED',
     `${what} is the record of something else: its field \`${field}\` is ${found}, where ${JSON.stringify(expected)} belongs. Restore it from a copy of the store.`,
-    { details: { record: what, field } },
+    { details: { record: what, field, isOther: true } },
   );
 }
 

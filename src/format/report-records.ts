@@ -25,7 +25,8 @@ export interface ReportVersion {
 }
 
 const VERSION = /^([\w-]{1,32})\.(\d{8})\.json$/;
-const MAX_RECORD_BYTES = 64 * 1024;
+/** The most bytes of the record of a version. */
+export const MAX_REPORT_RECORD_BYTES: number = 64 * 1024;
 
 /** The name of the record of a report's `version`-th version, from 0. */
 export function reportVersionName(path: TaskPath, attempt: number, report: string, version: number): string {
@@ -63,16 +64,26 @@ export async function readReportVersions(
   }
   const versions: ReportVersion[] = [];
   for (const [name, { object, version }] of latest) {
-    const found = await storage.get(object, { signal, maxBytes: MAX_RECORD_BYTES });
+    const found = await storage.get(object, { signal, maxBytes: MAX_REPORT_RECORD_BYTES });
     if (!found) continue; // removed since it was listed
-    const what = storage.uri(object);
-    const subject = { ...attemptSubject(path, attempt), name, version };
-    const record = readRecord(found.body, what, 'report', subject);
-    const report = readReport(readObject(record, 'report', what), what);
-    if (report.name !== name) throw noReport(what);
-    versions.push({ session: readString(record, 'session', what), report });
+    versions.push(decodeReportVersion(found.body, storage.uri(object), path, attempt, name, version));
   }
   return versions;
+}
+
+/** Reads the record of a version of the report `name`; throws `RECORD_DAMAGED` or `UNSUPPORTED_FORMAT`, naming `what`. */
+export function decodeReportVersion(
+  bytes: Uint8Array,
+  what: string,
+  path: TaskPath,
+  attempt: number,
+  name: string,
+  version: number,
+): ReportVersion {
+  const record = readRecord(bytes, what, 'report', { ...attemptSubject(path, attempt), name, version });
+  const report = readReport(readObject(record, 'report', what), what);
+  if (report.name !== name) throw noReport(what);
+  return { session: readString(record, 'session', what), report };
 }
 
 /** The member `reports` of a description; absent where there is none. */

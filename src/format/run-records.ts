@@ -74,7 +74,8 @@ export interface RunFinished {
   error?: RecordedError;
 }
 
-const MAX_RECORD_BYTES = 4 * 1024 * 1024;
+/** The most bytes of created.json, or of a record of an end. */
+export const MAX_RUN_RECORD_BYTES: number = 4 * 1024 * 1024;
 /** The latest time that a listing tells of a run: the end of the year 9999. */
 export const MAX_RUN_TIME_MS = 253_402_300_799_999;
 /** A run is finished anew at most so often: as long as eight digits count it. */
@@ -117,9 +118,9 @@ export async function createRunRecord(
     rawDataPath,
     code,
   });
-  if (record.length > MAX_RECORD_BYTES) {
+  if (record.length > MAX_RUN_RECORD_BYTES) {
     throw invalidArgument(
-      `The tags, parameters and parents of a run take ${record.length} bytes, and may take ${MAX_RECORD_BYTES}; save large parameters as artifacts.`,
+      `The tags, parameters and parents of a run take ${record.length} bytes, and may take ${MAX_RUN_RECORD_BYTES}; save large parameters as artifacts.`,
       { bytes: record.length },
     );
   }
@@ -130,7 +131,7 @@ export async function createRunRecord(
   if (await storage.create(name, record, { signal, durability: 'deferred' })) return created();
   // Whoever made it may not have got so far as to make it durable, and what is written next rests on it.
   await storage.persist([name], { signal });
-  const standing = await storage.get(name, { signal, maxBytes: MAX_RECORD_BYTES });
+  const standing = await storage.get(name, { signal, maxBytes: MAX_RUN_RECORD_BYTES });
   if (!standing) throw vanished(storage.uri(name));
   if (Buffer.compare(standing.body, record) === 0) return created(); // our own, after a lost response
   return {
@@ -215,7 +216,7 @@ export async function readRunCreated(
   run: string,
   { signal }: CallOptions,
 ): Promise<RunCreated | undefined> {
-  const object = await storage.get(createdName(flow, run), { signal, maxBytes: MAX_RECORD_BYTES });
+  const object = await storage.get(createdName(flow, run), { signal, maxBytes: MAX_RUN_RECORD_BYTES });
   return object && decodeRunCreated(object.body, storage.uri(createdName(flow, run)), { flow, run });
 }
 
@@ -284,7 +285,7 @@ async function readRunEnd(
   { signal }: CallOptions,
 ): Promise<RunFinished | undefined> {
   const name = runEndName(flow, run, end);
-  const object = await storage.get(name, { signal, maxBytes: MAX_RECORD_BYTES });
+  const object = await storage.get(name, { signal, maxBytes: MAX_RUN_RECORD_BYTES });
   if (!object) return undefined;
   const what = storage.uri(name);
   const record = readRecord(object.body, what, 'run-finished', { flow, run, end });

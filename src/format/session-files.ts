@@ -113,7 +113,8 @@ export interface DoneRecord {
   origin?: SessionOrigin;
 }
 
-const MAX_RECORD_BYTES = 4 * 1024 * 1024;
+/** The most bytes of attempt.json or DONE. */
+export const MAX_SESSION_RECORD_BYTES: number = 4 * 1024 * 1024;
 
 let host: string | undefined;
 
@@ -215,5 +216,5 @@ export async function readSessionFile(
   name: string,
   { signal }: CallOptions,
 ): Promise<Uint8Array | undefined> {
-  return (await storage.get(name, { signal, maxBytes: MAX_RECORD_BYTES }))?.body;
+  return (await storage.get(name, { signal, maxBytes: MAX_SESSION_RECORD_BYTES }))?.body;
 }

@@ -5,7 +5,7 @@ import { isStowageError, StowageError } from '../../errors.ts';
 import { type ContentKey, parseCopyName } from '../../format/content-names.ts';
 import { HERE } from '../../format/content-ref.ts';
 import type { ChunkColumns, Manifest } from '../../format/manifest.ts';
-import type { ContentAddress } from '../../format/stored-content.ts';
+import type { ContentAddress, StoredContent } from '../../format/stored-content.ts';
 import { type OptionTable, PROGRESS_OPTIONS, RANGE } from '../../options/option-table.ts';
 import type { ByteRange, CallOptions, DataStoreStorage } from '../../storage/contract.ts';
 import { type GuardedCache, isContent } from '../caches/guarded-cache.ts';
@@ -263,11 +263,11 @@ export class ContentReader {
   }
 
   /**
-   * Reads one copy whole and verifies it.
+   * Reads one copy whole and verifies it. Resolves to the length of its content, and the root of its manifest, if it has one.
    *
    * @throws StowageError `CONTENT_DAMAGED`, `CONTENT_NOT_FOUND`
    */
-  verifyCopy(name: string, options: CallOptions = {}): Promise<void> {
+  verifyCopy(name: string, options: CallOptions = {}): Promise<Pick<StoredContent, 'bytes' | 'root'>> {
     return verifyCopy(this.#storage, name, options);
   }
 

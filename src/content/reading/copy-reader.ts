@@ -38,6 +38,8 @@ export const OTHER_CONTENT: string = 'its content does not match its key';
 export interface ReadableCopy {
   /** Length of the content. */
   bytes: number;
+  /** The root of its manifest; absent where it has none. */
+  root?: string;
   /** True if what is read is known to be of the key, by the key itself or by the root beside it: no digest of the whole is needed. */
   isProven: boolean;
   /** The bytes of a stretch, each piece verified, in their place in `assembly`, if there is one. */
@@ -81,6 +83,7 @@ export async function openToRead(
   }
   return {
     bytes: manifest.bytes,
+    root: manifest.root,
     isProven: address.root !== undefined,
     read: (stretch, calling, assembly) => readChunks(storage, name, manifest, stretch, calling, assembly),
   };
@@ -96,18 +99,19 @@ async function* partOf(bytes: Uint8Array, { start, end }: Stretch): AsyncGenerat
   if (part.length > 0) yield part;
 }
 
-/** Reads one copy whole and verifies it; throws `CONTENT_DAMAGED` or `CONTENT_NOT_FOUND`. */
+/** Reads one copy whole and verifies it; throws `CONTENT_DAMAGED` or `CONTENT_NOT_FOUND`. Resolves to what it is a copy of. */
 export async function verifyCopy(
   storage: DataStoreStorage,
   name: string,
   options: CallOptions,
-): Promise<void> {
+): Promise<Pick<ReadableCopy, 'bytes' | 'root'>> {
   const key = parseCopyName(name)?.key as ContentKey;
-  await unlessChangedOnItsWay(async () => {
+  return unlessChangedOnItsWay(async () => {
     const copy = await openToRead(storage, name, { key }, options);
     const hasher = createHasher();
     for await (const piece of copy.read({ start: 0, end: copy.bytes }, options)) hasher.update(piece);
     if (!copy.isProven && hasher.digestHex() !== key) throw damagedObject(name, OTHER_CONTENT);
+    return copy;
   });
 }
 

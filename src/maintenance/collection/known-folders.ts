@@ -4,7 +4,7 @@ import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
 import { notListed } from './impossible-listings.ts';
 
 /** The top-level folders of a store, in the order of docs/format.md. */
-const KNOWN: ReadonlySet<string> = new Set(
+export const KNOWN_FOLDERS: ReadonlySet<string> = new Set(
   'runs flows partial logs values loose pins beats data manifests packs plain elsewhere gc cache hints names'
     .split(' ')
     .map((folder) => `${folder}/`),
@@ -24,7 +24,7 @@ export async function checkKnown(storage: DataStoreStorage, { signal }: CallOpti
   for await (const page of storage.list({ prefix: '', depth: 'one', signal })) {
     isWhole ||= page.objects.some(({ name }) => name === STORE_RECORD);
     for (const folder of page.folders)
-      if (!KNOWN.has(folder)) throw unknown(storage.uri(`${folder}x`).slice(0, -1));
+      if (!KNOWN_FOLDERS.has(folder)) throw unknown(storage.uri(`${folder}x`).slice(0, -1));
   }
   if (!isWhole) throw notListed(storage.uri(STORE_RECORD));
   for await (const page of storage.list({ prefix: 'partial/', signal })) {

@@ -19,7 +19,7 @@ import type { ListedSession } from './session-listing.ts';
 import { Cursor } from './sorted-lines.ts';
 
 /** How far an attempt got. `given up`: a mark says so of one that is not done. */
-type AttemptState = Outcome | 'open' | 'given up';
+export type AttemptState = Outcome | 'open' | 'given up';
 
 /** So many records are read at once. */
 const CONCURRENCY = 16;
@@ -28,17 +28,17 @@ const NUMBER_DIGITS = 16;
 const FLOWS = 'flows/';
 
 /** Notes how far an attempt got, for {@link markPartial}. Sessions outside a task have no partial records. */
-export function noteAttempt(
-  marks: Marks,
-  { base, values, files }: ListedSession,
-  outcome: Outcome | 'open',
-): void {
-  if (values === undefined) return;
+export function noteAttempt(marks: Marks, listed: ListedSession, outcome: Outcome | 'open'): void {
+  if (listed.values !== undefined) marks.attempts.add(attemptLine(listed, outcome));
+}
+
+/** A line for {@link TaskStates}: how far an attempt of a task got. */
+export function attemptLine({ base, files }: ListedSession, outcome: AttemptState): string {
   const slash = base.lastIndexOf('/') + 1;
   const isGivenUp = outcome !== 'done' && (files.has('deleted') || files.has('purged'));
   const state: AttemptState = isGivenUp ? 'given up' : outcome;
   const number = base.slice(slash).padStart(NUMBER_DIGITS, '0');
-  marks.attempts.add(`${base.slice(FLOWS.length, slash)}\t${number}\t${state}`);
+  return `${base.slice(FLOWS.length, slash)}\t${number}\t${state}`;
 }
 
 /**
@@ -138,8 +138,8 @@ async function readTable(
   return decodeTrace(object.body, what, { ...attemptSubject(path, attempt), call: record.call }).table;
 }
 
-/** The attempts of one task after the other, in the order of their names, from lines of {@link noteAttempt}. */
-class TaskStates {
+/** The attempts of one task after the other, in the order of their names, from lines of {@link attemptLine}. */
+export class TaskStates {
   readonly #lines: Iterator<string, void>;
   #next: string | undefined;
 

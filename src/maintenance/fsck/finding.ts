@@ -1,100 +1,84 @@
 import type { ContentKey } from '../../format/content-names.ts';
 
 /** The faults that a check finds. */
-export const PROBLEMS = [
+export type Problem =
   /** An object that a record names, or that belongs beside others, is not there. */
-  'missing',
+  | 'missing'
   /** Its bytes are not those that were written: another digest, another length, no record, no envelope. */
-  'damaged',
+  | 'damaged'
   /** It is whole, and of something else: it was swapped, or came to lie under another's name. */
-  'misplaced',
+  | 'misplaced'
   /** It is whole, and contradicts another record that is whole. */
-  'contradiction',
+  | 'contradiction'
   /** A newer Stowage wrote it, so that nothing can be said of it. */
-  'newer-format',
+  | 'newer-format'
   /** It could not be read: no permission, a storage that fails, a place that is not there. */
-  'unreadable',
+  | 'unreadable'
   /** A mark beside it says that somebody found it damaged, and nothing needs it any more. */
-  'marked',
+  | 'marked'
   /** Nothing refers to it, and nobody is about to: what a process left that died, or a deletion that was interrupted. */
-  'leftover',
+  | 'leftover'
   /** Its name is none that a store gives. */
-  'foreign',
-] as const;
+  | 'foreign';
 
-/** One of {@link PROBLEMS}. */
-export type Problem = (typeof PROBLEMS)[number];
-
-/** The layers of a store, in the order in which a check goes through them. */
-export const LAYERS = [
+/** The layers of a store. */
+export type Layer =
   /** `stowage.json`, and names at the top. */
-  'store',
+  | 'store'
   /** `elsewhere/`, and `owner.json` at other places. */
-  'places',
+  | 'places'
   /** `gc/`: the collector's log and its lists. */
-  'log',
-  /** `runs/`: how runs began and ended, and their code. */
-  'runs',
+  | 'log'
+  /** `runs/`: how runs began and ended. */
+  | 'runs'
   /** `flows/`: the records of attempts. */
-  'attempts',
-  /** `loose/`: the records of content saved outside tasks. */
-  'loose',
+  | 'attempts'
+  /** `loose/`: the records of content saved outside tasks, the code of runs among it. */
+  | 'loose'
   /** `values/`: the values that attempts keep to themselves. */
-  'values',
+  | 'values'
   /** `partial/`: metadata, traces, checkpoints and reports of attempts under way. */
-  'partial',
+  | 'partial'
   /** `logs/` */
-  'logs',
+  | 'logs'
   /** `pins/` and `beats/` of open sessions. */
-  'sessions',
+  | 'sessions'
   /** `cache/`: entries and leases. */
-  'cache',
+  | 'cache'
   /** `hints/` */
-  'hints',
+  | 'hints'
   /** `data/`, `manifests/`, `packs/` and `plain/`, in the store and at other places. */
-  'content',
-] as const;
-
-/** One of {@link LAYERS}. */
-export type Layer = (typeof LAYERS)[number];
+  | 'content';
 
 /** How bad a finding is. */
-export const SEVERITIES = [
+export type Severity =
   /** Something that was saved cannot be read any more. */
-  'lost',
+  | 'lost'
   /** An object is not whole, and nothing is lost yet: another copy serves, or nothing refers to it so far. */
-  'damaged',
+  | 'damaged'
   /** Nobody can tell: it could not be read. */
-  'unknown',
+  | 'unknown'
   /** No harm: it can stay, or go. A store with such findings alone is sound. */
-  'notice',
-] as const;
-
-/** One of {@link SEVERITIES}. */
-export type Severity = (typeof SEVERITIES)[number];
+  | 'notice';
 
 /** What can be done about a finding. */
-export const REMEDIES = [
+export type Remedy =
   /** Put the bytes back from a copy of the store; without one, what the finding concerns is lost. */
-  'restore',
+  | 'restore'
   /** Mark it as damaged: another copy serves, or the next save of the content writes one. */
-  'mark',
+  | 'mark'
   /** Delete it, which costs nothing but time: an entry of the cache, a hint, a leftover. */
-  'delete',
+  | 'delete'
   /** Write it anew from what other records say. */
-  'recreate',
+  | 'recreate'
   /** Leave it to the collector. */
-  'collect',
+  | 'collect'
   /** Upgrade Stowage. */
-  'upgrade',
+  | 'upgrade'
   /** Check again once it can be read. */
-  'retry',
+  | 'retry'
   /** Nothing: it is somebody else's, or of no harm. */
-  'leave',
-] as const;
-
-/** One of {@link REMEDIES}. */
-export type Remedy = (typeof REMEDIES)[number];
+  | 'leave';
 
 /** Something that a finding concerns: an artifact, a report, a run, the result of a cached task. Members that are not known are absent. */
 export interface Concern {
