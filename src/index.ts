@@ -208,7 +208,8 @@ export {
   type StorageFactory,
 } from './storage/open.ts';
 export { PrefixStorage } from './storage/prefix.ts';
-export { type RetryOptions, RetryStorage } from './storage/retry.ts';
+export { RetryStorage } from './storage/retry.ts';
+export type { RetryOptions } from './storage/retry-policy.ts';
 export type { CheckpointNotLoaded, Checkpoints } from './trace/checkpoints.ts';
 export type { TraceNotReplayed } from './trace/trace-records.ts';
 export type { Traced, TracedResult } from './trace/traces.ts';

@@ -7,7 +7,8 @@ import type { GcsStorageOptions } from './gcs/options.ts';
 import { LimitStorage } from './limit.ts';
 import { LocalStorage, type LocalStorageOptions } from './local.ts';
 import { MemoryStorage } from './memory.ts';
-import { type RetryOptions, RetryStorage } from './retry.ts';
+import { RetryStorage } from './retry.ts';
+import type { RetryOptions } from './retry-policy.ts';
 import type { S3StorageOptions } from './s3/options.ts';
 
 /** Options for the storage that {@link openStorage} finds, by kind; those of other kinds are ignored. */

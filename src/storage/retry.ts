@@ -1,9 +1,4 @@
-import { performance } from 'node:perf_hooks';
-import { delay } from '../async/in-time.ts';
-import { LinkedAbort } from '../async/linked-abort.ts';
-import { abortError, isInstance, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
-import { checkMembers } from '../options/option-names.ts';
-import { AMOUNT, checkKinds, FUNCTION, type OptionTable, wholeNumber } from '../options/option-table.ts';
+import { isStowageError } from '../errors.ts';
 import { isStream } from '../streams/body-stream.ts';
 import { closedError } from './checks.ts';
 import type {
@@ -23,53 +18,19 @@ import type {
   StoredObject,
   TransferOptions,
 } from './contract.ts';
-import { StorageDecorator, type StorageOperation } from './decorator.ts';
+import { StorageDecorator } from './decorator.ts';
 import { compareNames } from './name-order.ts';
 import { readInto } from './read-into.ts';
-import { reportRetry } from './retry-report.ts';
-
-/** Tells when a {@link RetryStorage} tries again, and when it gives up. */
-export interface RetryOptions {
-  /** The most times one call is tried. Default 10. */
-  maxAttempts?: number | undefined;
-  /** The longest one call may take, waits included. Default 120,000 (2 minutes). */
-  budgetMs?: number | undefined;
-  /**
-   * The longest one call may take, waits included, while its storage cannot be reached and never answered: the address may be wrong, and
-   * waiting in vain. No longer than `budgetMs`. Default 5,000 (5 seconds).
-   */
-  firstContactBudgetMs?: number | undefined;
-  /** The longest wait before the second attempt; it doubles with each. Default 100. */
-  baseDelayMs?: number | undefined;
-  /** The longest wait at all, unless the storage asks for more. Default 20,000. */
-  maxDelayMs?: number | undefined;
-  /** A clock that never goes back, in milliseconds. Default: the process's. */
-  nowMs?: (() => number) | undefined;
-  /** Random numbers from 0 to 1. Default `Math.random`. */
-  random?: (() => number) | undefined;
-  /** Waits; rejects when `signal` is aborted. Default: a timer. */
-  sleep?: ((ms: number, signal?: AbortSignal) => Promise<void>) | undefined;
-}
-
-const RETRY_OPTIONS: OptionTable<RetryOptions> = {
-  maxAttempts: wholeNumber(1),
-  budgetMs: AMOUNT,
-  firstContactBudgetMs: AMOUNT,
-  baseDelayMs: AMOUNT,
-  maxDelayMs: AMOUNT,
-  nowMs: FUNCTION,
-  random: FUNCTION,
-  sleep: FUNCTION,
-};
+import {
+  type Attempted,
+  givenUp,
+  isUnavailable,
+  NotRepeatable,
+  type RetryOptions,
+  RetryPolicy,
+} from './retry-policy.ts';
 
 const STREAM_SPENT = 'Its body is a stream that was read already; call again with a new one.';
-
-/** The call that is being tried. */
-interface Attempted {
-  operation: StorageOperation;
-  name: string;
-  signal?: AbortSignal | undefined;
-}
 
 /**
  * Tries again what failed as `STORAGE_UNAVAILABLE`, after waits of random length ("full jitter", AWS Architecture
@@ -87,25 +48,12 @@ interface Attempted {
  * with attempts and a budget of its own; when a part is given up, so is the call.
  */
 export class RetryStorage extends StorageDecorator {
-  readonly #options: Required<{ [K in keyof RetryOptions]: NonNullable<RetryOptions[K]> }>;
-  readonly #waits = new Set<LinkedAbort>();
-  #isClosed = false;
+  readonly #policy: RetryPolicy;
 
   /** @throws StowageError `INVALID_ARGUMENT` */
   constructor(inner: DataStoreStorage, options: RetryOptions = {}) {
     super(inner);
-    checkMembers(options, 'RetryStorage', Object.keys(RETRY_OPTIONS));
-    checkKinds(options, RETRY_OPTIONS, ' of RetryStorage');
-    this.#options = {
-      maxAttempts: options.maxAttempts ?? 10,
-      budgetMs: options.budgetMs ?? 120_000,
-      firstContactBudgetMs: options.firstContactBudgetMs ?? 5_000,
-      baseDelayMs: options.baseDelayMs ?? 100,
-      maxDelayMs: options.maxDelayMs ?? 20_000,
-      nowMs: options.nowMs ?? (() => performance.now()),
-      random: options.random ?? Math.random,
-      sleep: options.sleep ?? delay,
-    };
+    this.#policy = new RetryPolicy(options);
   }
 
   override get(name: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
@@ -203,8 +151,7 @@ export class RetryStorage extends StorageDecorator {
 
   /** Calls that wait to be tried again end with `STORAGE_CLOSED`. */
   override close(): Promise<void> {
-    this.#isClosed = true;
-    for (const wait of this.#waits) wait.abort(closedError(this.type));
+    this.#policy.close(closedError(this.type));
     return super.close();
   }
 
@@ -246,7 +193,7 @@ export class RetryStorage extends StorageDecorator {
         return await this.inner.create(what.name, body, options);
       } catch (error) {
         if (isConsumed && isUnavailable(error))
-          throw new NotRepeatable(this.#givenUp(what, attempt, error, STREAM_SPENT));
+          throw new NotRepeatable(givenUp(what, attempt, error, STREAM_SPENT));
         throw error;
       }
     });
@@ -260,77 +207,8 @@ export class RetryStorage extends StorageDecorator {
       });
   }
 
-  /** A call that succeeds at once costs one reaction beside its own promise, and no frame. */
   #retry<T>(what: Attempted, call: (attempt: number) => Promise<T>): Promise<T> {
-    const startMs = this.#options.nowMs();
-    if (what.signal?.aborted) return Promise.reject(abortError(what.signal));
-    try {
-      return call(1).then(undefined, (error: unknown) => this.#again(what, call, startMs, error));
-    } catch (error) {
-      return this.#again(what, call, startMs, error);
-    }
-  }
-
-  async #again<T>(
-    what: Attempted,
-    call: (attempt: number) => Promise<T>,
-    startMs: number,
-    firstError: unknown,
-  ): Promise<T> {
-    const { nowMs, maxAttempts } = this.#options;
-    let error = firstError;
-    for (let attempt = 1; ; attempt += 1) {
-      if (isInstance(error, NotRepeatable)) throw error.reason;
-      if (!isUnavailable(error)) throw error;
-      const delayMs = this.#delayMs(attempt, error);
-      const endMs = startMs + this.#budgetMs(error);
-      if (attempt >= maxAttempts || nowMs() + delayMs > endMs) throw this.#givenUp(what, attempt, error);
-      reportRetry({ operation: what.operation, name: what.name, attempt, delayMs, error });
-      await this.#wait(delayMs, what.signal);
-      throwIfAborted(what.signal);
-      try {
-        return await call(attempt + 1);
-      } catch (next) {
-        error = next;
-      }
-    }
-  }
-
-  async #wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
-    if (this.#isClosed) throw closedError(this.type);
-    const wait = new LinkedAbort(signal);
-    this.#waits.add(wait);
-    try {
-      await this.#options.sleep(ms, wait.signal);
-    } catch (error) {
-      throw isStowageError(wait.signal.reason, 'STORAGE_CLOSED') ? wait.signal.reason : error;
-    } finally {
-      this.#waits.delete(wait);
-      wait.release();
-    }
-  }
-
-  #budgetMs(error: StowageError): number {
-    const { budgetMs, firstContactBudgetMs } = this.#options;
-    return error.details.neverAnswered === true ? Math.min(budgetMs, firstContactBudgetMs) : budgetMs;
-  }
-
-  #delayMs(attempt: number, error: StowageError): number {
-    const { baseDelayMs, maxDelayMs, random } = this.#options;
-    const jitteredMs = random() * Math.min(maxDelayMs, baseDelayMs * 2 ** (attempt - 1));
-    const { retryAfterMs } = error.details;
-    return typeof retryAfterMs === 'number' ? Math.max(jitteredMs, retryAfterMs) : jitteredMs;
-  }
-
-  /** The cause says what to do, unless there is more to say. */
-  #givenUp(what: Attempted, attempts: number, cause: StowageError, remedy?: string): StowageError {
-    const { operation, name } = what;
-    const times = attempts === 1 ? 'once' : `${attempts} times`;
-    return new StowageError(
-      'STORAGE_UNAVAILABLE',
-      `Gave up on ${operation} of "${name}" after trying it ${times}: ${cause.message}${remedy === undefined ? '' : ` ${remedy}`}`,
-      { details: { ...cause.details, operation, name, attempts }, cause },
-    );
+    return this.#policy.run(what, call);
   }
 
   /**
@@ -346,19 +224,6 @@ export class RetryStorage extends StorageDecorator {
     const stored = await repeat(() => this.inner.get(name, inSteps));
     return stored && Buffer.compare(stored.body, body) === 0 ? stored.version : undefined;
   }
-}
-
-/** Carries an error past the retries. */
-class NotRepeatable {
-  readonly reason: StowageError;
-
-  constructor(reason: StowageError) {
-    this.reason = reason;
-  }
-}
-
-function isUnavailable(error: unknown): error is StowageError {
-  return isStowageError(error, 'STORAGE_UNAVAILABLE');
 }
 
 /** The rest of a listing after a page. */

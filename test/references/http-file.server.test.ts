@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -5,6 +6,9 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { FileReadOptions } from '../../src/references/file-source.ts';
+import { HttpFile } from '../../src/references/http-file.ts';
+import type { RetryOptions } from '../../src/storage/retry-policy.ts';
 import { afterThisTest } from '../cleanups.ts';
 import { errorOf, noise, openFlow, scratchFolder } from '../flow/fixtures.ts';
 
@@ -35,9 +39,11 @@ async function serve(answer: Answer): Promise<Site> {
 function file(read: () => { bytes: Uint8Array; etag?: string }): Answer {
   return ({ headers, method }, response) => {
     const { bytes, etag } = read();
-    const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '') ?? [];
+    const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(headers.range ?? '') ?? [];
     const [start, end] =
-      from === undefined ? [0, bytes.length] : [Number(from), Math.min(Number(to) + 1, bytes.length)];
+      from === undefined
+        ? [0, bytes.length]
+        : [Number(from), Math.min(Number(to || bytes.length) + 1, bytes.length)];
     if (etag) response.setHeader('etag', etag);
     if (from !== undefined && start >= bytes.length) {
       response.writeHead(416, { 'content-range': `bytes */${bytes.length}` }).end();
@@ -92,7 +98,9 @@ describe('a file behind http:', () => {
     [500, 'REFERENCE_UNREADABLE'],
     [503, 'REFERENCE_UNREADABLE'],
   ] as const)('with the answer %i is %s, and a download leaves nothing', async (status, code) => {
-    const { origin } = await serve((_request, response) => response.writeHead(status).end('no'));
+    // Not tried again: nobody waits for so long.
+    const headers = { 'retry-after': '86400' };
+    const { origin } = await serve((_request, response) => response.writeHead(status, headers).end('no'));
     const flow = await openFlow();
     await errorOf(flow.files.existing(`${origin}/x`), code);
     const ref = await flow.files.remote(`${origin}/x?signature=secret`);
@@ -216,9 +224,8 @@ describe('a file behind http:', () => {
     const { port } = server.address() as AddressInfo;
     server.close();
     await once(server, 'close');
-    const flow = await openFlow();
-    const ref = await flow.files.remote(`http://127.0.0.1:${port}/x`);
-    const error = await errorOf(ref.bytes(), 'REFERENCE_UNREADABLE');
+    const file = new HttpFile(`http://127.0.0.1:${port}/x`, undefined, { firstContactBudgetMs: 20 });
+    const error = await errorOf(collected(file), 'REFERENCE_UNREADABLE');
     expect(error.message).toContain('ECONNREFUSED');
   });
 
@@ -230,5 +237,170 @@ describe('a file behind http:', () => {
     });
     const flow = await openFlow();
     expect((await flow.files.existing(`${origin}/x`)).size).toBe(100_000);
+  });
+});
+
+/** Retries that do not wait. */
+const AT_ONCE: RetryOptions = { maxAttempts: 4, random: () => 0 };
+
+/** An answer that stands still, until its reader has all that was given of it. */
+let standing: { at: number; hangUp: () => void } | undefined;
+
+async function collected(source: HttpFile, options: FileReadOptions = {}): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  let at = options.range?.offset ?? 0;
+  for await (const piece of source.read(options)) {
+    pieces.push(piece);
+    at += piece.length;
+    if (at === standing?.at) standing.hangUp();
+  }
+  return Buffer.concat(pieces);
+}
+
+describe('a server that fails for a while', () => {
+  const bytes = noise(900_000);
+  const whole = file(() => ({ bytes, etag: '"1"' }));
+
+  /** Answers the first requests by what is given, one each, and then as a server of files does. */
+  async function failing(...first: Answer[]): Promise<Site> {
+    return serve((request, response) => (first.shift() ?? whole)(request, response));
+  }
+
+  it.each([408, 425, 429, 500, 502, 503, 504])('by the answer %i is asked again', async (status) => {
+    const refuse: Answer = (_request, response) => response.writeHead(status).end('later');
+    const { origin, requests } = await failing(refuse, refuse, refuse);
+    const source = new HttpFile(`${origin}/x`, undefined, AT_ONCE);
+    expect(Buffer.compare(await collected(source), bytes)).toBe(0);
+    expect(requests).toHaveLength(4);
+  });
+
+  it.each([400, 401, 403, 404, 410, 451, 501, 505])('by the answer %i is not', async (status) => {
+    const { origin, requests } = await serve((_request, response) => response.writeHead(status).end());
+    await errorOf(collected(new HttpFile(`${origin}/x`, undefined, AT_ONCE)));
+    expect(requests).toHaveLength(1);
+  });
+
+  it('is waited for as long as it asks for, which is told, and within a budget', async () => {
+    const refuse: Answer = (_request, response) => response.writeHead(503, { 'retry-after': '7' }).end();
+    const waits: number[] = [];
+    const sleep = async (ms: number): Promise<void> => {
+      waits.push(ms);
+    };
+    const { origin } = await failing(refuse, refuse);
+    const told: unknown[] = [];
+    const listener = (message: unknown): unknown => told.push(message);
+    subscribe('stowage:retrying', listener);
+    afterThisTest(() => unsubscribe('stowage:retrying', listener));
+    await collected(new HttpFile(`${origin}/x?signature=secret`, undefined, { sleep, random: () => 0 }));
+    expect(waits).toEqual([7_000, 7_000]);
+    expect(told).toMatchObject([{ operation: 'get', name: `${origin}/x`, delayMs: 7_000 }, { attempt: 2 }]);
+    const always = await serve(refuse);
+    const impatient = new HttpFile(`${always.origin}/x`, undefined, { sleep, budgetMs: 6_000 });
+    const error = await errorOf(impatient.look({}), 'REFERENCE_UNREADABLE');
+    expect(error.details).toMatchObject({ status: 503, attempts: 1 });
+    expect(error.message).toContain('503');
+    expect(always.requests).toHaveLength(1);
+  });
+
+  it('is given up after some tries, with the last answer', async () => {
+    const { origin, requests } = await serve((_request, response) => response.writeHead(502).end());
+    const error = await errorOf(
+      new HttpFile(`${origin}/x`, undefined, AT_ONCE).look({}),
+      'REFERENCE_UNREADABLE',
+    );
+    expect(error.message).toContain('tried 4 times');
+    expect(error.details).toMatchObject({ status: 502, attempts: 4 });
+    expect(requests).toHaveLength(4);
+  });
+
+  it('is not waited for once the call is aborted', async () => {
+    const controller = new AbortController();
+    const { origin } = await serve((_request, response) => {
+      response.writeHead(503, { 'retry-after': '60' }).end(() => controller.abort());
+    });
+    const { signal } = controller;
+    await errorOf(collected(new HttpFile(`${origin}/x`), { signal }), 'ABORTED');
+  });
+
+  /** Gives the beginning of what it is asked for, and hangs up once that was read. */
+  function breaking(give: number, headers: Record<string, string> = { etag: '"1"' }): Answer {
+    return ({ headers: { range } }, response) => {
+      const start = Number(/^bytes=(\d+)-/.exec(range ?? '')?.[1] ?? 0);
+      const end = Number(/-(\d+)$/.exec(range ?? '')?.[1] ?? bytes.length - 1) + 1;
+      const content = { 'content-length': String(end - start), ...headers };
+      const part = range ? { 'content-range': `bytes ${start}-${end - 1}/${bytes.length}` } : {};
+      response.writeHead(range ? 206 : 200, { ...content, ...part });
+      standing = { at: start + give, hangUp: () => response.destroy() };
+      if (give === 0) response.destroy();
+      else response.write(bytes.subarray(start, start + give));
+    };
+  }
+
+  it('in the midst of a read goes on where it stood, in parts too', async () => {
+    const { origin, requests } = await failing(breaking(100_000), breaking(0), breaking(50_000));
+    const source = new HttpFile(`${origin}/x`, undefined, AT_ONCE);
+    expect(Buffer.compare(await collected(source), bytes)).toBe(0);
+    expect(requests.map(({ headers }) => headers.range)).toEqual([
+      undefined,
+      'bytes=100000-',
+      'bytes=100000-',
+      'bytes=150000-',
+    ]);
+    const part = await failing(breaking(30_000), breaking(30_000));
+    const range = { offset: 1_000, length: 200_000 };
+    const read = await collected(new HttpFile(`${part.origin}/x`, undefined, AT_ONCE), { range });
+    expect(Buffer.compare(read, bytes.subarray(1_000, 201_000))).toBe(0);
+    expect(part.requests.at(-1)?.headers.range).toBe('bytes=61000-200999');
+  });
+
+  it('goes on by the time of the file as well, and not where nothing tells that it is the same', async () => {
+    const dated = { 'last-modified': 'Tue, 01 Dec 2026 10:00:00 GMT' };
+    const again: Answer = (request, response) => {
+      response.setHeader('last-modified', dated['last-modified']);
+      file(() => ({ bytes }))(request, response);
+    };
+    const { origin } = await failing(breaking(100_000, dated), again);
+    const read = await collected(new HttpFile(`${origin}/x`, undefined, AT_ONCE));
+    expect(Buffer.compare(read, bytes)).toBe(0);
+    for (const headers of [{}, { etag: 'W/"1"' }]) {
+      const site = await failing(breaking(100_000, headers as Record<string, string>));
+      const error = await errorOf(
+        collected(new HttpFile(`${site.origin}/x`, undefined, AT_ONCE)),
+        'REFERENCE_UNREADABLE',
+      );
+      expect(error.message).toContain('broke after 100000 bytes');
+      expect(site.requests).toHaveLength(1);
+    }
+  });
+
+  it('and gives no parts says after how many bytes it broke', async () => {
+    const { origin } = await failing(breaking(100_000), (_request, response) => {
+      response.writeHead(200, { etag: '"1"' }).end(bytes);
+    });
+    const error = await errorOf(
+      collected(new HttpFile(`${origin}/x`, undefined, AT_ONCE)),
+      'REFERENCE_UNREADABLE',
+    );
+    expect(error.message).toContain('broke after 100000 bytes, and its server');
+  });
+
+  it('and has another file afterwards gives none of it', async () => {
+    const { origin } = await failing(breaking(100_000), (request, response) =>
+      file(() => ({ bytes: noise(900_000, 7), etag: '"2"' }))(request, response),
+    );
+    await errorOf(collected(new HttpFile(`${origin}/x`, undefined, AT_ONCE)), 'REFERENCE_CHANGED');
+  });
+
+  it('leaves a download whole', async () => {
+    const hangUp: Answer = (_request, response) => {
+      response.writeHead(200, { 'content-length': String(bytes.length), etag: '"1"' });
+      response.write(bytes.subarray(0, 100_000), () => response.destroy());
+    };
+    const { origin } = await failing(hangUp);
+    const flow = await openFlow();
+    const ref = await flow.files.remote(`${origin}/x`);
+    const path = join(scratchFolder(), 'x');
+    await ref.download(path);
+    expect(Buffer.compare(readFileSync(path), bytes)).toBe(0);
   });
 });

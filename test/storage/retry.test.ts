@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { StowageError } from '../../src/errors.ts';
 import { type Fault, type FaultPlan, FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { type RetryOptions, RetryStorage } from '../../src/storage/retry.ts';
+import { RetryStorage } from '../../src/storage/retry.ts';
+import type { RetryOptions } from '../../src/storage/retry-policy.ts';
 import type { RetryMessage } from '../../src/storage/retry-report.ts';
 import { test } from '../property.ts';
 

@@ -45,6 +45,11 @@ const PASSING = new Set([
   'ENFILE',
   'ERR_STREAM_PREMATURE_CLOSE',
   'ERR_HTTP_CONTENT_LENGTH_MISMATCH',
+  // Of fetch().
+  'UND_ERR_SOCKET',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
 ]);
 /** Names that SDKs give errors of their own. */
 const PASSING_NAMES = new Set(['TimeoutError', 'ConnectTimeoutError']);
