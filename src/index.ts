@@ -144,6 +144,20 @@ export {
 } from './maintenance/fsck/check-store.ts';
 export type { Concern, Finding, Layer, Problem, Remedy, Severity } from './maintenance/fsck/finding.ts';
 export type { GivenStore, MaintenanceOptions } from './maintenance/opened-store.ts';
+export type {
+  CacheRules,
+  RetentionPolicy,
+  RunLimits,
+  RunRules,
+  RunStatus,
+} from './maintenance/retention/policy.ts';
+export {
+  readRetentionPolicy,
+  type SavePolicyOptions,
+  type StoredPolicy,
+  saveRetentionPolicy,
+} from './maintenance/stored-policy.ts';
+export type { Age, Size } from './options/measures.ts';
 export type { ColumnArray } from './parquet/frame-arrays.ts';
 export type {
   ColumnSpec,

@@ -12,6 +12,8 @@ import { gc } from './commands/gc.ts';
 import { get } from './commands/get.ts';
 import { log } from './commands/log.ts';
 import { ls } from './commands/ls.ts';
+import { pin, unpin } from './commands/pin.ts';
+import { policyRm, policySet, policyShow } from './commands/policy.ts';
 import { put } from './commands/put.ts';
 import { report } from './commands/report.ts';
 import { runs } from './commands/runs.ts';
@@ -33,7 +35,14 @@ export const COMMANDS: readonly (CommandDeclaration | GroupDeclaration)[] = [
   code,
   diff,
   stat,
+  pin,
+  unpin,
   gc,
+  {
+    name: 'policy',
+    text: 'what the store is to keep: shown, saved and removed',
+    commands: [policyShow, policySet, policyRm],
+  },
   uploads,
   copy,
   {

@@ -1,4 +1,5 @@
 import { invalidArgument } from '../errors.ts';
+import { didYouMean, suggest } from './suggestions.ts';
 
 /**
  * Checks that `options` has no members but `signal` and `names`. A misspelt option would else be ignored, and the call do
@@ -33,6 +34,8 @@ function checkSignal(signal: unknown, method: string): void {
 export function checkMembers(object: object, what: string, names: readonly string[]): void {
   for (const name of Object.keys(object)) {
     if (names.includes(name)) continue;
-    throw invalidArgument(`${what} has no option ${name}; it has ${names.join(', ')}.`, { option: name });
+    const meant = didYouMean(suggest(name, names));
+    const has = `${meant === '' ? '; it' : `.${meant} It`} has ${names.join(', ')}.`;
+    throw invalidArgument(`${what} has no option ${name}${has}`, { option: name });
   }
 }

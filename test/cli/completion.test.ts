@@ -87,7 +87,7 @@ describe('what a word may become', () => {
     expect(await valuesFor('stowage s')).toEqual(['show', 'stat']);
     expect(await valuesFor('stowage help s')).toEqual(['show', 'stat']);
     expect(await valuesFor('stowage runs --st')).toEqual(['--status', '--store']);
-    expect(await valuesFor('stowage runs --status ')).toEqual(['open', 'done', 'failed']);
+    expect(await valuesFor('stowage runs --status ')).toEqual(['open', 'done', 'failed', 'abandoned']);
     expect(await valuesFor('stowage runs --status=d')).toEqual(['done']);
     expect(await valuesFor('stowage stat --by ')).toEqual(['flow', 'run', 'step', 'artifact']);
     expect(await valuesFor('stowage completion ')).toEqual([...SHELLS]);

@@ -243,7 +243,10 @@ describe('options of single artifacts', () => {
   it.each<[unknown, RegExp]>([
     [{ artifacts: { a: { inline: 'yes' } } }, /^inline of artifact a must be true or false, not "yes"/],
     [{ serializer: 5 }, /^serializer must be the id of a serializer, such as 'msgpack', not 5/],
-    [{ artifacts: { a: { inlined: true } } }, /^Artifact a has no option inlined; it has compression,/],
+    [
+      { artifacts: { a: { inlined: true } } },
+      /^Artifact a has no option inlined\. Did you mean inline\? It has compression,/,
+    ],
     [{ artifacts: 5 }, /^artifacts must be options by the names of artifacts/],
   ])('options that are refused say what they should be: %j', async (options, message) => {
     const task = await (await openFlow()).createTaskDataStore(spec);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { isStoreName } from '../../src/format/store-names.ts';
+import { saveRetentionPolicy } from '../../src/maintenance/stored-policy.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { noise, objectNames, openFlow } from '../flow/fixtures.ts';
 
@@ -18,6 +19,7 @@ describe('the name of an object', () => {
     await flow.run(runId).finish('done');
     await flow.cachedTask({ name: 'double', version: '1', run: async (x: number) => 2 * x })(2);
     await flow.caStore.saveBlobs([noise(30_000)]);
+    await saveRetentionPolicy({ store: storage, policy: { keepLast: 10 } });
     await flow.saveData([{ name: 'report.html', data: noise(30_000) }], { rawDataPath: flow.datastoreRoot });
     const names = await objectNames(storage);
     expect(names.length).toBeGreaterThan(15);
