@@ -1,17 +1,18 @@
-import { statfs } from 'node:fs/promises';
+import { statfsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { DiskCache } from '../../content/caches/disk-cache.ts';
 import { attempted, isStowageError } from '../../errors.ts';
+import { isOnNetwork } from '../../storage/local/network-file-system.ts';
 
 const VARIABLE = 'STOWAGE_FILE_INDEX';
 const MAX_BYTES = 512 * 1024 * 1024;
 /**
- * File systems of other machines, as Linux numbers them (statfs(2)): NFS, SMB (three), FUSE, 9P, Ceph, AFS, Lustre. Their times come from another
- * clock, or late, so that nobody can tell whether a file was written just before it was read.
+ * More file systems of other machines, as Linux numbers them (statfs(2)): FUSE, 9P, Ceph, AFS, Lustre. Their times, as those of NFS and SMB, come
+ * from another clock, or late, so that nobody can tell whether a file was written just before it was read.
  */
-const REMOTE_TYPES: ReadonlySet<number> = new Set([
-  0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x65735546, 0x01021997, 0x00c36400, 0x5346414f, 0x0bd00bd0,
+const OTHER_REMOTE_TYPES: ReadonlySet<number> = new Set([
+  0x65735546, 0x01021997, 0x00c36400, 0x5346414f, 0x0bd00bd0,
 ]);
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -48,7 +49,7 @@ function cachesFolder(environment: Environment, platform: NodeJS.Platform): stri
 export async function openIndexCache(root: string): Promise<DiskCache | undefined> {
   const folder = indexFolder();
   if (folder === undefined) return undefined;
-  if (process.platform === 'linux' && REMOTE_TYPES.has((await statfs(root)).type)) return undefined;
+  if (isOnNetwork(root, { statfsSync }) || OTHER_REMOTE_TYPES.has(statfsSync(root).type)) return undefined;
   try {
     return await DiskCache.open(folder, { maxBytes: MAX_BYTES });
   } catch (error) {
