@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { FlowDataStore } from '../../src/flow-data-store.ts';
+import type { FileRef } from '../../src/references/file-ref.ts';
 import type { CreateOptions, GetOptions, StoredObject } from '../../src/storage/contract.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
@@ -21,6 +22,12 @@ const BOUNDS = [
   ['a cached task that runs, to its entry', 14],
   ['a hit, to its entry', 13],
   ['a hit, to its content', 18],
+  ['a traced call, to its record', 13],
+  ['a traced call that is replayed, to its record', 7],
+  ['a checkpoint, to its record', 8],
+  ['files.fromData, to its content', 19],
+  ['FileRef.bytes, to its content', 7],
+  ['a FileRef of a value, to its content', 7],
 ] as const;
 
 const ways = new Ways();
@@ -86,6 +93,32 @@ describe('the way', () => {
       'a hit, to its entry': /^cache\/.*\.json$/,
       'a hit, to its content': /^data\//,
     });
+    const work = { runId: 'r', stepName: 's', taskId: 'traced' };
+    const first = await flow.createTaskDataStore(work);
+    await storage.trace(() => first.trace('noise', () => 'small')(), {
+      'a traced call, to its record': /\.trace\./,
+    });
+    await storage.trace(() => first.checkpoint.save('state'), {
+      'a checkpoint, to its record': /\.checkpoint\./,
+    });
+    await first.fail(new Error('again'));
+    const retry = await flow.createTaskDataStore(work);
+    await storage.trace(() => retry.trace('noise', () => 'small')(), {
+      'a traced call that is replayed, to its record': /\.trace\./,
+    });
+    let file: FileRef | undefined;
+    const save = async (): Promise<unknown> => {
+      file = await retry.files.fromData('x', noise(100_000, 4));
+      return file;
+    };
+    await storage.trace(save, { 'files.fromData, to its content': /^data\// });
+    await storage.trace(() => file?.bytes() ?? Promise.resolve(), {
+      'FileRef.bytes, to its content': /^data\//,
+    });
+    await retry.saveArtifacts({ file });
+    await retry.done();
+    const loaded = (await (await flow.getTaskDataStore('r/s/traced')).get('file')) as FileRef;
+    await storage.trace(() => loaded.text(), { 'a FileRef of a value, to its content': /^data\// });
     await flow.close();
   });
 
