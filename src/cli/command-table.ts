@@ -8,6 +8,7 @@ import { completion } from './commands/completion.ts';
 import { copy } from './commands/copy.ts';
 import { diff } from './commands/diff.ts';
 import { finish } from './commands/finish.ts';
+import { fsck } from './commands/fsck.ts';
 import { gc } from './commands/gc.ts';
 import { get } from './commands/get.ts';
 import { log } from './commands/log.ts';
@@ -43,6 +44,7 @@ export const COMMANDS: readonly (CommandDeclaration | GroupDeclaration)[] = [
     text: 'what the store is to keep: shown, saved and removed',
     commands: [policyShow, policySet, policyRm],
   },
+  fsck,
   uploads,
   copy,
   {

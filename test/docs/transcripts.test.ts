@@ -207,6 +207,7 @@ const STORES: Readonly<Record<string, (store: string) => Promise<void>>> = {
   'stowage stat': makeManyRuns,
   'stowage pin Train/r8 --reason best': (store) => makeRun(store, 'r8', []),
   'stowage gc': makeReleased,
+  'stowage fsck': makeReleased,
   'stowage uploads': makeLeftUpload,
   'stowage put Train/r8/load/0 raw=raw.bin notes=notes.md --metadata source=s3://bucket/raw --tag imported':
     async () => {},

@@ -128,11 +128,13 @@ function faultOf(
   if (!fault) return undefined;
   const { problem, error, object, isMarked } = fault;
   const isNeedless = !wanted || all.some(isWhole);
-  const isCertain = problem !== 'unreadable' && problem !== 'newer-format';
+  const isCertain = isKnown(problem);
+  // A copy that could not be read may be whole.
+  const isLost =
+    !isNeedless && !wanted.isOnlyCached && all.every(({ fault: of }) => of && isKnown(of.problem));
   const concerns = isNeedless ? [] : wanted.wants.map(concernOf);
   const what = problem === 'missing' ? 'is missing' : `is not whole: ${reasonOf(error)}`;
-  const why = isCertain ? `${storage.uri(object)} ${what}.` : error.message;
-  const then = isNeedless
+  const rest = isNeedless
     ? wanted
       ? 'Another copy of the content serves.'
       : 'Nothing refers to it.'
@@ -140,16 +142,20 @@ function faultOf(
   return findingOf({
     layer: 'content',
     problem: isMarked && isNeedless && isCertain ? 'marked' : problem,
-    severity: isNeedless || wanted.isOnlyCached ? 'damaged' : 'lost',
+    severity: isLost ? 'lost' : 'damaged',
     remedy: isNeedless ? 'mark' : wanted.isOnlyCached ? 'delete' : 'restore',
     place,
     object,
     key,
     copy: copy.name,
-    message: `${why} ${then}`,
+    message: isCertain ? `${storage.uri(object)} ${what}. ${rest}` : error.message,
     concerns,
     concerned: isNeedless ? 0 : wanted.total,
   });
+}
+
+function isKnown(problem: Problem): boolean {
+  return problem !== 'unreadable' && problem !== 'newer-format';
 }
 
 function contentGone(

@@ -1,5 +1,6 @@
 import { type Progress, ProgressMeter, type ProgressOptions } from '../../async/progress.ts';
-import { invalidArgument, throwIfAborted } from '../../errors.ts';
+import { invalidArgument, StowageError, throwIfAborted } from '../../errors.ts';
+import { runNotFound } from '../../flow/run-selection.ts';
 import {
   ANYTHING,
   checkOptions,
@@ -143,7 +144,7 @@ const STEPS: readonly Step[] = [
  * What nothing refers to and nothing follows cannot be missed: a run whose records are all gone, the last part of a log, the newest
  * version of the collector's log.
  *
- * @throws StowageError while it is iterated: `NO_SUCH_STORE`; `UNSUPPORTED_FORMAT` for a store of a newer version; `ABORTED`; and what ends work on
+ * @throws StowageError while it is iterated: `NO_SUCH_STORE`; `RUN_NOT_FOUND` for a flow or run that is not there; `UNSUPPORTED_FORMAT` for a store of a newer version; `ABORTED`; and what ends work on
  * a storage as a whole (`STORAGE_UNAVAILABLE`, `STORAGE_CREDENTIALS`, `NO_SUCH_BUCKET`). At the call: `INVALID_ARGUMENT`, `INVALID_NAME`
  */
 export function checkStore(options: CheckOptions): StoreCheck {
@@ -212,6 +213,7 @@ class RunningCheck implements StoreCheck {
     const checking = this.#begin(opened);
     let isThrown = true;
     try {
+      if (checking.isPart) await ensureThere(checking);
       for (const step of STEPS) {
         if (checking.isPart && !step.isOfPart) continue;
         this.#layer = step.layer;
@@ -222,6 +224,7 @@ class RunningCheck implements StoreCheck {
         }
       }
       this.#isComplete = true;
+      this.#tell();
       this.#meter?.succeed();
       isThrown = false;
     } finally {
@@ -280,6 +283,23 @@ async function* checkStep(
     const message = `The layer ${layer} could not be checked to its end. ${fault.error.message}`;
     yield checking.found({ layer, object: '', concerns: [] }, 'unreadable', message);
   }
+}
+
+/** A name that was mistyped is no sound run. */
+async function ensureThere(checking: Checking): Promise<void> {
+  const { content, storage, choice, call } = checking;
+  for (const folder of ['runs/', 'flows/']) {
+    for await (const page of storage.list({ prefix: checking.prefixOf(folder), limit: 1, ...call }))
+      if (page.objects.length > 0) return;
+  }
+  if (!(await content.isThereToRead(call))) await content.prepareToRead(call); // which says so
+  const { flow = '', run } = choice.scope;
+  if (run !== undefined) throw runNotFound(flow, run);
+  throw new StowageError(
+    'RUN_NOT_FOUND',
+    `Flow ${flow} has no runs in the store. See what there is with: stowage ls`,
+    { details: { flow } },
+  );
 }
 
 function isPart(value: unknown): boolean {

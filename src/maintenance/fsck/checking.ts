@@ -173,7 +173,8 @@ export class Checking {
   /** A name that is none of a store. */
   foreign(layer: Finding['layer'], object: string, place: string = HERE): Finding {
     const at = this.places.get(place)?.storage ?? this.storage;
-    const message = `${at.uri(object)} has a name that no part of a store has: somebody else put it there. Stowage leaves it alone; move it away if nobody needs it.`;
+    const uri = object.endsWith('/') ? at.uri(`${object}x`).slice(0, -1) : at.uri(object);
+    const message = `${uri} has a name that no part of a store has: somebody else put it there. Stowage leaves it alone; move it away if nobody needs it.`;
     return findingOf({ layer, problem: 'foreign', severity: 'notice', object, place, message });
   }
 

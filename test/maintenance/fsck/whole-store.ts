@@ -29,6 +29,7 @@ import {
 } from '../../../src/maintenance/fsck/check-store.ts';
 import type { Finding } from '../../../src/maintenance/fsck/finding.ts';
 import type { DataStoreStorage } from '../../../src/storage/contract.ts';
+import { StorageDecorator } from '../../../src/storage/decorator.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
 import { openStorage } from '../../../src/storage/open.ts';
 import { noise, objectNames, scratchFolder } from '../../flow/fixtures.ts';
@@ -250,7 +251,12 @@ export async function storeOf(
   const [store, raw] = [new MemoryStorage('', { localReads }), new MemoryStorage('', { localReads })];
   for (const [name, bytes] of home) await store.create(name, bytes);
   for (const [name, bytes] of place) await raw.create(name, bytes);
-  return { store, openPlace: () => raw };
+  return { store, openPlace: () => new Kept(raw) };
+}
+
+/** A storage that is used again once somebody has closed it. */
+class Kept extends StorageDecorator {
+  override async close(): Promise<void> {}
 }
 
 /** A check, in two days: nothing that the store holds is under way any more. */
