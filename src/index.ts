@@ -143,6 +143,13 @@ export {
   type StoreCheck,
 } from './maintenance/fsck/check-store.ts';
 export type { Concern, Finding, Layer, Problem, Remedy, Severity } from './maintenance/fsck/finding.ts';
+export type {
+  LeftStep,
+  LostStep,
+  MendedStep,
+  RepairStep,
+} from './maintenance/fsck/repair/repair-steps.ts';
+export { type RepairOptions, repairStore } from './maintenance/fsck/repair/repair-store.ts';
 export type { GivenStore, MaintenanceOptions } from './maintenance/opened-store.ts';
 export type {
   CacheRules,

@@ -286,9 +286,20 @@ async function readRunEnd(
 ): Promise<RunFinished | undefined> {
   const name = runEndName(flow, run, end);
   const object = await storage.get(name, { signal, maxBytes: MAX_RUN_RECORD_BYTES });
-  if (!object) return undefined;
-  const what = storage.uri(name);
-  const record = readRecord(object.body, what, 'run-finished', { flow, run, end });
+  return object && decodeRunFinished(object.body, storage.uri(name), { flow, run, end });
+}
+
+/**
+ * Reads a record of how a run ended.
+ *
+ * @throws StowageError `RECORD_DAMAGED`, `UNSUPPORTED_FORMAT`
+ */
+export function decodeRunFinished(
+  bytes: Uint8Array,
+  what: string,
+  of: { flow: string; run: string; end: number },
+): RunFinished {
+  const record = readRecord(bytes, what, 'run-finished', of);
   const error = readRecordedError(record, what);
   return {
     status: readOneOf(record, 'status', what, ['done', 'failed', 'abandoned']),

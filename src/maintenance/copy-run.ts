@@ -17,10 +17,10 @@ import {
   withoutRawDataPath,
 } from '../format/run-records.ts';
 import type { CallOptions, DataStoreStorage, ListedObject } from '../storage/contract.ts';
-import { compareNames } from '../storage/name-order.ts';
 import { type AttemptToCopy, copyAttempt } from './copy-attempt.ts';
 import type { CopyContext } from './copy-context.ts';
 import { copyCode } from './copy-loose.ts';
+import { MergeJoin } from './merge-join.ts';
 
 /** A run of the source. */
 export interface RunToCopy {
@@ -115,34 +115,6 @@ async function* listRun(context: CopyContext, run: RunToCopy): AsyncGenerator<At
     }
   } finally {
     for (const listing of [targetTasks, logs, targetLogs]) await listing?.close();
-  }
-}
-
-/** Goes along with another listing of the same order. */
-class MergeJoin<T> {
-  readonly #items: AsyncIterator<T>;
-  readonly #idOf: (item: T) => string;
-  #current: IteratorResult<T> | undefined;
-
-  constructor(items: AsyncIterable<T>, idOf: (item: T) => string) {
-    this.#items = items[Symbol.asyncIterator]();
-    this.#idOf = idOf;
-  }
-
-  /** The item of this id, if there is one; ids are asked for in their order. */
-  async at(id: string): Promise<T | undefined> {
-    this.#current ??= await this.#items.next();
-    while (!this.#current.done) {
-      const order = compareNames(this.#idOf(this.#current.value), id);
-      if (order === 0) return this.#current.value;
-      if (order > 0) return undefined;
-      this.#current = await this.#items.next();
-    }
-    return undefined;
-  }
-
-  async close(): Promise<void> {
-    await this.#items.return?.();
   }
 }
 

@@ -1,4 +1,5 @@
 import { endAll } from '../async/end-all.ts';
+import type { ContentStoreOptions } from '../content/content-store.ts';
 import type { OpenPlace } from '../content/places/places.ts';
 import { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument, throwIfAborted } from '../errors.ts';
@@ -40,6 +41,7 @@ export interface OpenedStore {
 export async function openForMaintenance(
   { store, openPlace }: Pick<MaintenanceOptions, 'store' | 'openPlace'>,
   decorate: DecorateStorage = (opened) => opened,
+  settings: Pick<ContentStoreOptions, 'verifyHits'> = {},
 ): Promise<OpenedStore> {
   const isOurs = isAddress(store);
   const storage = isOurs ? decorate(await openStoreStorage(store)) : store;
@@ -53,7 +55,7 @@ export async function openForMaintenance(
     home: isOurs ? String(store) : undefined,
     decorate: (opened: DataStoreStorage) => count(decorate(opened)),
   };
-  const content = new ContentAddressedStore(count(storage), { openPlace }, around);
+  const content = new ContentAddressedStore(count(storage), { ...settings, openPlace }, around);
   return {
     storage: content.storage,
     content,

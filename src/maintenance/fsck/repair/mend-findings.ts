@@ -1,0 +1,445 @@
+import { BoundedMap } from '../../../async/bounded-map.ts';
+import { isStowageError } from '../../../errors.ts';
+import { attemptSession } from '../../../format/attempt-files.ts';
+import { entryName, isCacheKey } from '../../../format/cache-names.ts';
+import type { ContentKey } from '../../../format/content-names.ts';
+import { HERE } from '../../../format/content-ref.ts';
+import type { ArtifactEntry } from '../../../format/description.ts';
+import { sessionOfPins } from '../../../format/open-session.ts';
+import { decodeRecord } from '../../../format/record.ts';
+import { type ListedSession, listSessions } from '../../collection/session-listing.ts';
+import { MergeJoin } from '../../merge-join.ts';
+import type { Concern, Finding } from '../finding.ts';
+import { ChunkSalvage } from './chunk-salvage.ts';
+import {
+  ContentMender,
+  type ContentSource,
+  type MendedContent,
+  type NeededContent,
+} from './content-mender.ts';
+import { ownSource } from './description-builder.ts';
+import { listKept } from './kept-rows.ts';
+import { findRecord, putBack } from './put-back.ts';
+import type { RepairContext } from './repair-context.ts';
+import type { LeftStep, LostStep, MendedStep, RepairStep } from './repair-steps.ts';
+import { RunMender } from './run-mender.ts';
+import { type MendedSession, SessionMender } from './session-mender.ts';
+
+/** So many sessions, runs and objects are remembered as seen. */
+const REMEMBERED = 100_000;
+/** So many contents wait for a search through all stores. */
+const MAX_PENDING = 1_000;
+const MAX_RECORD_BYTES = 64 * 1024 * 1024;
+
+/** A content that is where nothing leads to, if it is anywhere. */
+interface Pending {
+  readonly needed: NeededContent;
+  readonly finding: Finding;
+  /** What is lost with it; all that the finding concerns, unless it is told. */
+  readonly concerns?: readonly Concern[];
+  readonly why: string;
+}
+
+/** Mends what a check finds, one finding after the other. */
+export class FindingsMender {
+  /** A record was mended that names content, which nobody could check before. */
+  hasMendedRecords = false;
+  readonly #context: RepairContext;
+  readonly #contents: ContentMender;
+  readonly #sessions: SessionMender;
+  readonly #runs: RunMender;
+  readonly #seen = new BoundedMap<string, MendedSession>(REMEMBERED);
+  #pending: Pending[] = [];
+  /** Damaged pins, by session: whether that is open tells what becomes of them. */
+  readonly #pins = new Map<string, Finding[]>();
+
+  constructor(context: RepairContext) {
+    this.#context = context;
+    this.#contents = new ContentMender(context);
+    this.#sessions = new SessionMender(context, this.#contents);
+    this.#runs = new RunMender(context);
+  }
+
+  /** Mends records that a source has and the store lacks: a DONE that is missing looks like an attempt that is open, and no check can tell. */
+  async *compare(): AsyncGenerator<RepairStep> {
+    const { target, others, options } = this.#context;
+    for (const source of others) {
+      const idOf = ({ base }: ListedSession): string => `${base}.`;
+      const here = new MergeJoin(listSessions(target.storage, options), idOf);
+      const runs = new Set<string>();
+      try {
+        for await (const theirs of listSessions(source.store.storage, options)) {
+          const ours = await here.at(idOf(theirs));
+          const { flow, run } = theirs.subject;
+          if (ours && typeof flow === 'string') runs.add(`${flow}/${run}`);
+          if (ours && lacks(ours, theirs)) yield* this.#mendSession(ours.base, undefined);
+        }
+      } finally {
+        await here.close();
+      }
+      yield* this.#compareRuns(source.store.storage);
+    }
+  }
+
+  async *#compareRuns(storage: RepairContext['target']['storage']): AsyncGenerator<RepairStep> {
+    const { target, options } = this.#context;
+    let last = '';
+    for await (const page of storage.list({ prefix: 'runs/', ...options })) {
+      for (const { name } of page.objects) {
+        const [, flow = '', run = '', file = ''] = name.split('/');
+        const prefix = `runs/${flow}/${run}/`;
+        if (prefix === last || !/^(created|finished)/.test(file)) continue;
+        last = prefix;
+        const [here, there] = [
+          await namesIn(target.storage, prefix, options),
+          await namesIn(storage, prefix, options),
+        ];
+        const isKnown = here.size > 0 || (await hasTask(target.storage, flow, run, options));
+        const isLacking = [...there].some((one) => !here.has(one));
+        if (isKnown && isLacking) yield* this.#mendRun({ flow, run }, undefined);
+      }
+    }
+  }
+
+  async *mend(finding: Finding): AsyncGenerator<RepairStep> {
+    const { severity, remedy, layer, object } = finding;
+    if (severity === 'notice') return;
+    if (severity === 'unknown') yield left(finding, finding.message);
+    else if (layer === 'runs') yield* this.#mendRun(runOf(object), finding);
+    else if (layer === 'attempts' || layer === 'loose') yield* this.#mendSession(baseOf(object), finding);
+    else if (layer === 'values') yield* this.#mendValues(finding);
+    else if (layer === 'content') yield* this.#mendContent(finding);
+    else if (remedy === 'delete') yield* this.#delete(finding);
+    else if (layer === 'sessions' && sessionOfPins(object) !== undefined) this.#notePins(finding);
+    else if (layer === 'partial') yield* this.#mendPartial(finding);
+    else yield* this.#restoreEqual(finding);
+    if (this.#pending.length >= MAX_PENDING) yield* this.#search();
+  }
+
+  /** What all findings led to that one alone does not. */
+  async *finish(): AsyncGenerator<RepairStep> {
+    yield* this.#search();
+    yield* this.#settlePins();
+  }
+
+  async *#mendRun(
+    of: { flow: string; run: string },
+    finding: Finding | undefined,
+  ): AsyncGenerator<RepairStep> {
+    const id = `runs/${of.flow}/${of.run}`;
+    yield* this.#mendRecords(id, finding, 'runs', () => this.#runs.mend(of));
+  }
+
+  async *#mendSession(base: string, finding: Finding | undefined): AsyncGenerator<RepairStep> {
+    const layer = base.startsWith('loose/') ? 'loose' : 'attempts';
+    yield* this.#mendRecords(base, finding, layer, () => this.#sessions.mend(base));
+  }
+
+  async *#mendRecords(
+    id: string,
+    finding: Finding | undefined,
+    layer: Finding['layer'],
+    mend: () => Promise<MendedSession>,
+  ): AsyncGenerator<RepairStep> {
+    let result = this.#seen.get(id);
+    if (!result) {
+      result = await mend();
+      this.#seen.set(id, result);
+      for (const { object, from, isRewritten } of result.mended) {
+        this.hasMendedRecords = true;
+        yield {
+          step: 'mended',
+          how: isRewritten ? 'rewritten' : 'restored',
+          layer,
+          place: HERE,
+          object,
+          from,
+        };
+      }
+    }
+    if (!finding || result.mended.some(({ object }) => object === finding.object)) return;
+    const { why } = result.left.find(({ object }) => object === finding.object) ?? {};
+    // The record may have been found whole by now, or be one that another took the place of.
+    if (why === undefined && result.mended.length > 0) return;
+    yield* gone(finding, why ?? finding.message);
+  }
+
+  async *#mendContent(finding: Finding): AsyncGenerator<RepairStep> {
+    const { key, copy, place, object, problem, severity, remedy, concerned } = finding;
+    const isThere = problem !== 'missing';
+    // Of a pack that is gone nothing can be marked but the copy that names it.
+    const toMark = isThere ? object : copy;
+    if (toMark !== undefined && !this.#context.dryRun)
+      await this.#contents.mark(place, toMark, finding.message);
+    if (key === undefined) {
+      yield* gone(finding, finding.message);
+      return;
+    }
+    if (remedy === 'delete') yield* this.#evict(finding);
+    if (severity !== 'lost' || concerned === 0) {
+      if (toMark !== undefined) yield { ...about(finding), step: 'mended', how: 'marked', key };
+      return;
+    }
+    const file = object.startsWith('plain/') ? object.split('/').at(-1) : undefined;
+    yield* this.#have({ key, place, file }, finding, undefined);
+  }
+
+  /** Entries of the cache whose content cannot be read, and which alone name it: the next calls run their tasks. */
+  async *#evict(finding: Finding): AsyncGenerator<RepairStep> {
+    for (const { kind, name = '' } of finding.concerns) {
+      if (kind !== 'cache entry' || !isCacheKey(name)) continue;
+      yield* this.#delete({ ...finding, layer: 'cache', place: HERE, object: entryName(name) });
+    }
+  }
+
+  async *#have(
+    needed: NeededContent,
+    finding: Finding,
+    concerns: readonly Concern[] | undefined,
+  ): AsyncGenerator<RepairStep> {
+    let mended: MendedContent;
+    try {
+      mended = await this.#contents.mend(needed);
+    } catch (error) {
+      if (
+        !isStowageError(error, 'PLACE_NOT_FOUND', 'PLACE_NOT_OURS', 'PLACE_NOT_TRUSTED', 'PLACE_UNREACHABLE')
+      )
+        throw error;
+      yield left(finding, error.message);
+      return;
+    }
+    if (mended.outcome === 'lost') {
+      const why = mended.why;
+      this.#pending.push({ needed, finding, why, ...(concerns ? { concerns } : {}) });
+      return;
+    }
+    const { key } = needed;
+    if (mended.outcome === 'mended')
+      yield { ...about(finding), step: 'mended', how: 'restored', key, from: mended.from };
+    else yield { ...about(finding), step: 'mended', how: 'marked', key };
+  }
+
+  /** Values of an attempt's own that are gone or damaged where its rows say: each gets a copy under its key. */
+  async *#mendValues(finding: Finding): AsyncGenerator<RepairStep> {
+    const { target, options } = this.#context;
+    const [, flow = '', run = '', step = '', task = '', file = ''] = finding.object.split('/');
+    const [number = '', object = ''] = file.split('.');
+    const { base } = attemptSession({ flow, run, step, task }, Number(number));
+    const rows: ArtifactEntry[] = [];
+    for await (const { artifacts } of listKept(target, options, [`${base}.`])) {
+      for (const row of artifacts) {
+        if (row.own?.object === object && (row.own.place ?? HERE) === finding.place) rows.push(row);
+      }
+    }
+    if (rows.length === 0) {
+      yield left(finding, finding.message);
+      return;
+    }
+    const valuesBase = `values/${flow}/${run}/${step}/${task}/${number}.`;
+    const addresses = rows.flatMap(({ key, bytes, own }) => (own ? [{ key, bytes, own }] : []));
+    const loaded = await target.reader.loadOwn(valuesBase, addresses, options);
+    for (const { key, name } of rows) {
+      if (loaded.get(key) instanceof Uint8Array) continue;
+      const concern = { flow, run, step, task, attempt: Number(number), name, kind: 'artifact' } as const;
+      yield* this.#have({ key, place: finding.place }, finding, [concern]);
+    }
+  }
+
+  async *#delete(finding: Finding): AsyncGenerator<RepairStep> {
+    const { target, dryRun, options } = this.#context;
+    if (!dryRun) {
+      const [failure] = await target.storage.delete([finding.object], options);
+      if (failure) {
+        yield left(finding, failure.error.message);
+        return;
+      }
+    }
+    yield { ...about(finding), step: 'mended', how: 'deleted' };
+  }
+
+  /**
+   * Parts of metadata, and versions of reports, of an attempt that is described say nothing beside that; a trace that is damaged is taken for none,
+   * and costs a call.
+   */
+  async *#mendPartial(finding: Finding): AsyncGenerator<RepairStep> {
+    const [, kind = 'record'] =
+      /\/\d+\.(metadata|report|trace|checkpoint)\.[^/]*$/.exec(finding.object) ?? [];
+    const isMerged = kind === 'metadata' || kind === 'report';
+    if (kind === 'trace' || (isMerged && (await this.#isDescribed(finding.object))))
+      yield* this.#delete(finding);
+    else {
+      const concerns = finding.concerns.map((of) => ({ ...of, kind: kind as Concern['kind'] }));
+      yield* this.#restoreEqual({ ...finding, concerns });
+    }
+  }
+
+  async #isDescribed(partial: string): Promise<boolean> {
+    const { target, options } = this.#context;
+    const base = baseOf(partial).replace(/^partial\//, 'flows/');
+    for await (const { outcome } of listKept(target, options, [`${base}.`])) return outcome !== 'abandoned';
+    return false;
+  }
+
+  /** Only a store that was copied file by file has the very bytes of other records; of parts of metadata any copy has them. */
+  async *#restoreEqual(finding: Finding): AsyncGenerator<RepairStep> {
+    const { target, targetId, others, dryRun, options } = this.#context;
+    const { object, place } = finding;
+    const isPart = /^partial\/.*\.metadata\.\d{8}\.json$/.test(object);
+    for (const { store, id, uri } of place === HERE ? others : []) {
+      if (id !== targetId && !isPart) continue;
+      const find = (storage: typeof target.storage): ReturnType<typeof findRecord> =>
+        findRecord(storage, object, MAX_RECORD_BYTES, decodeRecord, options);
+      const theirs = await find(store.storage);
+      const ours = await find(target.storage);
+      if (theirs.state !== 'whole' || ours.state === 'whole') continue;
+      if (!dryRun) await putBack(target.storage, object, theirs.bytes, ours, options);
+      yield { ...about(finding), step: 'mended', how: 'restored', from: uri };
+      return;
+    }
+    yield* gone(finding, finding.message);
+  }
+
+  #notePins(finding: Finding): void {
+    const session = sessionOfPins(finding.object) as string;
+    this.#pins.set(session, [...(this.#pins.get(session) ?? []), finding]);
+  }
+
+  /** Pins of a session that is closed keep nothing alive, and can go. */
+  async *#settlePins(): AsyncGenerator<RepairStep> {
+    if (this.#pins.size === 0) return;
+    const { target, options } = this.#context;
+    for await (const { session } of listKept(target, options)) {
+      const findings = this.#pins.get(session) ?? [];
+      this.#pins.delete(session);
+      for (const finding of findings) yield* this.#delete(finding);
+    }
+    for (const findings of this.#pins.values())
+      for (const finding of findings) yield* this.#restoreEqual(finding);
+    this.#pins.clear();
+  }
+
+  /** Looks through all stores for what no name leads to: chunks in packs of other contents, and small values of other attempts. */
+  async *#search(): AsyncGenerator<RepairStep> {
+    const pending = this.#pending;
+    this.#pending = [];
+    if (pending.length === 0) return;
+    const salvage = new ChunkSalvage(this.#context);
+    const values = new Map<ContentKey, ContentSource[]>();
+    for (const { needed } of pending) {
+      if (!(await salvage.note(needed.place, needed.key))) values.set(needed.key, []);
+    }
+    await salvage.search();
+    await this.#findValues(values);
+    for (const { needed, finding, why, concerns } of pending) {
+      const chunks = salvage.sourceOf(needed.place, needed.key);
+      const further = [...(chunks ? [chunks] : []), ...(values.get(needed.key) ?? [])];
+      const mended = further.length === 0 ? undefined : await this.#contents.mend(needed, further);
+      if (mended && mended.outcome !== 'lost') {
+        const from = mended.outcome === 'mended' ? { from: mended.from } : {};
+        yield { ...about(finding), step: 'mended', how: 'restored', key: needed.key, ...from };
+      } else yield* this.#lost(finding, needed, mended?.why ?? why, concerns);
+    }
+  }
+
+  async #findValues(wanted: ReadonlyMap<ContentKey, ContentSource[]>): Promise<void> {
+    if (wanted.size === 0) return;
+    const { target, targetId, others, options } = this.#context;
+    const uri = target.storage.uri('x').slice(0, -2);
+    for (const source of [{ store: target, id: targetId, uri }, ...others]) {
+      for await (const { listed, artifacts } of listKept(source.store, options, ['flows/'])) {
+        for (const row of artifacts) {
+          const found = row.own && wanted.get(row.key);
+          if (found && found.length < 4) found.push(ownSource(source, listed.values ?? '', row, options));
+        }
+      }
+    }
+  }
+
+  /** All that names the content, by a reading of all sessions where the finding does not tell all. */
+  async *#lost(
+    finding: Finding,
+    { key, place }: NeededContent,
+    why: string,
+    told: readonly Concern[] | undefined,
+  ): AsyncGenerator<LostStep> {
+    const { object } = finding;
+    const concerns = told ?? finding.concerns;
+    if (told || finding.concerned <= finding.concerns.length) {
+      for (const concern of concerns) yield { ...concern, step: 'lost', key, object, place, why };
+      return;
+    }
+    const { target, options } = this.#context;
+    const isNamed = (of: { key: string; place?: string | undefined } | undefined): boolean =>
+      of?.key === key && (of.place ?? HERE) === place;
+    for await (const { listed, artifacts, reports } of listKept(target, options)) {
+      const { flow, run, step, task, attempt, session } = listed.subject;
+      const of = (flow === undefined ? { session } : { flow, run, step, task, attempt }) as Partial<Concern>;
+      for (const { name, content, refs = [] } of artifacts) {
+        const isRef = refs.some((ref) => ref.kind === 'key' && isNamed({ key: ref.name, place: ref.place }));
+        const kind = isNamed(content) ? 'artifact' : 'reference';
+        if (isNamed(content) || isRef) yield { ...of, name, kind, step: 'lost', key, object, place, why };
+      }
+      for (const { name, content } of reports)
+        if (isNamed(content)) yield { ...of, name, kind: 'report', step: 'lost', key, object, place, why };
+    }
+  }
+}
+
+/** A finding that stays: what is lost by it is told one by one. */
+function* gone(finding: Finding, why: string): Generator<LostStep | LeftStep> {
+  if (finding.severity !== 'lost' || finding.concerns.length === 0) {
+    yield left(finding, why);
+    return;
+  }
+  const { object, place } = finding;
+  for (const concern of finding.concerns) yield { ...concern, step: 'lost', object, place, why };
+}
+
+function left({ layer, problem, place, object }: Finding, why: string): LeftStep {
+  return { step: 'left', layer, problem, place, object, why };
+}
+
+function about({ layer, place, object }: Finding): Pick<MendedStep, 'layer' | 'place' | 'object'> {
+  return { layer, place, object };
+}
+
+function runOf(object: string): { flow: string; run: string } {
+  const [, flow = '', run = ''] = object.split('/');
+  return { flow, run };
+}
+
+/** The beginning of the names of a session's files. */
+function baseOf(object: string): string {
+  const slash = object.lastIndexOf('/') + 1;
+  const dot = object.indexOf('.', slash);
+  return dot === -1 ? object : object.slice(0, dot);
+}
+
+/** Files which a source has of a session, and which should not be missing here. */
+function lacks(ours: ListedSession, theirs: ListedSession): boolean {
+  if (!theirs.files.has('done')) return false;
+  if (!ours.files.has('done') || !ours.files.has('attempt')) return true;
+  const isDescribed = ours.files.has('metadata') || ours.erasedRevision !== undefined;
+  return !isDescribed && !ours.files.has('deleted') && theirs.files.has('metadata');
+}
+
+async function namesIn(
+  storage: RepairContext['target']['storage'],
+  prefix: string,
+  options: RepairContext['options'],
+): Promise<Set<string>> {
+  const names = new Set<string>();
+  for await (const page of storage.list({ prefix, ...options }))
+    for (const { name } of page.objects) names.add(name);
+  return names;
+}
+
+async function hasTask(
+  storage: RepairContext['target']['storage'],
+  flow: string,
+  run: string,
+  options: RepairContext['options'],
+): Promise<boolean> {
+  for await (const _session of listSessions(storage, options, [`flows/${flow}/${run}/`])) return true;
+  return false;
+}
