@@ -39,7 +39,7 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     setupFiles: ['test/setup.ts'],
     // Tests leave nothing in the folders of who runs them, and find nothing there.
-    env: { STOWAGE_FILE_INDEX: 'off' },
+    env: { STOWAGE_FILE_INDEX: 'off', STOWAGE_COLLECTION_MEMORY: 'off' },
     coverage: { provider: 'v8', include: ['src/**/*.ts'], thresholds: { lines: 90 } },
     projects: [
       {

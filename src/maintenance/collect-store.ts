@@ -1,6 +1,7 @@
 import { type Progress, ProgressMeter, type ProgressOptions } from '../async/progress.ts';
 import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
 import { ANYTHING, checkOptions, FLAG, FUNCTION, NAMES, type OptionTable } from '../options/option-table.ts';
+import { folderForCaches } from '../references/directory/index-folder.ts';
 import { rootOf } from '../storage/canonical-address.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { CollectionOptions, CollectionStep } from './collection/collect-garbage.ts';
@@ -36,6 +37,12 @@ export interface CollectStoreOptions
    * system (NFS, SMB) is not collected without it. Default `false`.
    */
   exclusive?: boolean | undefined;
+  /**
+   * The folder in which collections on this machine remember what they read of what never changes, so that the next one reads only what is
+   * new. It may be lost, old or another's without harm. `false`: nothing is remembered. Default: the folder that the variable
+   * `STOWAGE_COLLECTION_MEMORY` names (`off`: none), else `stowage/collections` in the user's folder for caches; none for `memory:`.
+   */
+  memory?: string | false | undefined;
 }
 
 /** Writes that never ended: temporary files of folders, uploads of S3. */
@@ -61,6 +68,7 @@ const OPTIONS: OptionTable<CollectStoreOptions> = {
   openPlace: FUNCTION,
   adopt: NAMES,
   rewrite: ANYTHING,
+  memory: ANYTHING,
   dryRun: FLAG,
   exclusive: FLAG,
   onProgress: FUNCTION,
@@ -91,6 +99,9 @@ export async function collectDecorated(
   if (options === undefined) throw invalidArgument('collectStore takes options, at least { store }.');
   checkOptions(options, 'collectStore', OPTIONS);
   checkGivenStore(options.store, 'collectStore');
+  const { memory = false } = options;
+  if (memory !== false && (typeof memory !== 'string' || memory === ''))
+    throw invalidArgument('collectStore takes the path of a folder as memory, or false.');
   return withStore(options, decorate, (opened) => collect(opened, options));
 }
 
@@ -109,12 +120,24 @@ async function collect(opened: OpenedStore, options: CollectStoreOptions): Promi
     const onProgress = progress.at;
     // First: the first write to a folder removes some of them by itself.
     const unfinished = await removeUnfinished(opened, dryRun, progress, { signal });
-    const collection = await collectGarbage(opened.content, { dryRun, adopt, rewrite, signal, onProgress });
+    const collection = await collectGarbage(opened.content, {
+      dryRun,
+      adopt,
+      rewrite,
+      memory: memoryOf(opened.storage, options),
+      signal,
+      onProgress,
+    });
     progress.succeed();
     return { dryRun, collection, unfinished };
   } finally {
     progress.stop();
   }
+}
+
+function memoryOf({ type }: DataStoreStorage, { memory }: CollectStoreOptions): string | undefined {
+  if (memory !== undefined) return memory === false ? undefined : memory;
+  return type === 'memory' ? undefined : folderForCaches('STOWAGE_COLLECTION_MEMORY', 'collections');
 }
 
 /** @throws StowageError `STORAGE_UNSUPPORTED` where the store, or a place of it, may show late what others write */

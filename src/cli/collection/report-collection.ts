@@ -52,7 +52,7 @@ function isAnything({ collection, unfinished }: CollectStoreResult): boolean {
 }
 
 function remark(invocation: Invocation, { collection, unfinished, dryRun }: CollectStoreResult): void {
-  const { abandoned, rewritten, more, skippedPlaces, unconfirmed, undeleted } = collection;
+  const { abandoned, rewritten, memoryProblem, more, skippedPlaces, unconfirmed, undeleted } = collection;
   if (abandoned > 0) {
     const were = abandoned === 1 ? 'was' : 'were';
     invocation.note(
@@ -68,6 +68,7 @@ function remark(invocation: Invocation, { collection, unfinished, dryRun }: Coll
         : `${packs} of which much is dead were written anew. To free ${frees} by that: stowage gc --yes`,
     );
   }
+  if (memoryProblem) invocation.note(`the next collection reads everything again: ${memoryProblem.message}`);
   if (more) invocation.note('there is more than goes at a time. For the rest: stowage gc --yes');
   for (const { id, uri = 'a place elsewhere', error } of skippedPlaces) {
     const how =
@@ -98,11 +99,12 @@ function superseded({ version }: CollectionResult): StowageError {
 
 /** The result in JSON, with the code and message of each error. */
 function collectionJson({ collection, unfinished, ...result }: CollectStoreResult): object {
-  const { unconfirmed, undeleted, skippedPlaces, ...counts } = collection;
+  const { unconfirmed, undeleted, skippedPlaces, memoryProblem, ...counts } = collection;
   return {
     ...result,
     collection: {
       ...counts,
+      ...(memoryProblem ? { memoryProblem: errorJson(memoryProblem) } : {}),
       unconfirmed: unconfirmed.map(({ entry, error }) => ({ ...entry, error: errorJson(error) })),
       undeleted: undeleted.map(({ uri, error }) => ({ uri, error: errorJson(error) })),
       skippedPlaces: skippedPlaces.map(({ id, uri, error }) => ({ id, uri, error: errorJson(error) })),

@@ -5,6 +5,7 @@ import type { ContentRef } from '../../format/content-ref.ts';
 import { sessionOfPins } from '../../format/open-session.ts';
 import { isSessionId } from '../../format/session-id.ts';
 import type { CallOptions, DataStoreStorage, ListedObject } from '../../storage/contract.ts';
+import { CollectionMemory } from './collection-memory.ts';
 import { type CollectionOptions, type CollectionStep, rewriteOptions } from './collection-options.ts';
 import {
   type CollectionResult,
@@ -62,6 +63,7 @@ class Collection {
   readonly #call: CallOptions;
   readonly #log: CollectorLog;
   readonly #rewrite: ReturnType<typeof rewriteOptions>;
+  #memory: CollectionMemory | undefined;
   #places: ReadonlyMap<string, CollectedPlace> = new Map();
   /** Filled by what is deleted without the log. */
   readonly #undeleted: Undeleted[] = [];
@@ -92,6 +94,7 @@ class Collection {
       condemnedBytes: 0,
       superseded: 0,
       rewritten: NOTHING_REWRITTEN,
+      remembered: { sessions: 0, copies: 0 },
       more: false,
       skippedPlaces: opened.skipped,
     };
@@ -100,6 +103,8 @@ class Collection {
     } catch (error) {
       if (error instanceof SupersededError) return resultOf('superseded', newest.version, tally);
       throw error;
+    } finally {
+      this.#memory?.close();
     }
   }
 
@@ -108,11 +113,11 @@ class Collection {
     const first = new Marks(this.#folder);
     const values = new ValueMarks(this.#folder);
     await values.list(this.#places.values(), this.#call);
-    const seen = await markSessions(this.#content, first, { ...this.#progress('mark'), values });
-    const { sparse, ...found } = await this.#findDead(
-      [first],
-      this.#rewrite && new SparsePacks(this.#folder, this.#rewrite),
-    );
+    const memory = await this.#openMemory();
+    const seen = await markSessions(this.#content, first, { ...this.#progress('mark'), values, memory });
+    const sparse = this.#rewrite && new SparsePacks(this.#folder, this.#rewrite);
+    const found = await this.#findDead([first], { sparse, memory });
+    if (memory) this.#saveMemory(memory, tally);
     if (seen.sessions === 0 && !found.dead.isEmpty) throw noSessions(this.#content.storage);
     const deadValues = new SortedLines(this.#folder);
     const unowned = new SortedLines(this.#folder);
@@ -158,6 +163,23 @@ class Collection {
       found,
       tally,
     });
+  }
+
+  async #openMemory(): Promise<CollectionMemory | undefined> {
+    const { memory } = this.#options;
+    if (memory === undefined) return undefined;
+    this.#memory = await CollectionMemory.of(this.#content, memory, this.#folder, this.#call);
+    return this.#memory;
+  }
+
+  /** The next collection reads more where that cannot be: no reason to end this one. */
+  #saveMemory(memory: CollectionMemory, tally: Tally): void {
+    tally.remembered = memory.taken;
+    try {
+      memory.save();
+    } catch (error) {
+      tally.memoryProblem = error as Error;
+    }
   }
 
   /** Chooses copies that nobody needs, and writes those anew of whose packs much is dead (model: `supersede`, `rewrite`). */
@@ -269,9 +291,12 @@ class Collection {
     return { idle, lists: count };
   }
 
-  async #findDead(marks: readonly Marks[], sparse?: SparsePacks): Promise<DeadObjects> {
+  async #findDead(
+    marks: readonly Marks[],
+    first: Pick<DeadObjects, 'sparse' | 'memory'> = {},
+  ): Promise<DeadObjects> {
     const found = {
-      sparse,
+      ...first,
       dead: new SortedLines(this.#folder),
       orphans: new SortedLines(this.#folder),
       several: new SortedLines(this.#folder),

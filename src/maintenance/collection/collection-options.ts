@@ -25,6 +25,11 @@ export interface CollectionOptions extends CallOptions {
    * is freed.
    */
   rewrite?: false | RewriteOptions | undefined;
+  /**
+   * A folder in which collections remember what they read of what never changes, so that the next one reads only what is new. It
+   * may be lost, old or another's without harm. Default: nothing is remembered.
+   */
+  memory?: string | undefined;
   /** Told where it is, and how many sessions or names it has been through there. */
   onProgress?: ((step: CollectionStep, done: number) => void) | undefined;
 }

@@ -27,6 +27,10 @@ export interface CollectionResult {
   readonly superseded: number;
   /** What was rewritten, or would be by what a dry run tells. */
   readonly rewritten: RewrittenPacks;
+  /** Sessions and copies that were not read, since an earlier collection on this machine had read them. */
+  readonly remembered: { readonly sessions: number; readonly copies: number };
+  /** Why nothing could be remembered for the next collection; absent where it could, or was not to be. */
+  readonly memoryProblem?: Error | undefined;
   /** Names that came alive before they were final, or went by themselves. */
   readonly spared: number;
   readonly deleted: {
@@ -67,9 +71,10 @@ export type Tally = {
     | 'condemnedBytes'
     | 'superseded'
     | 'rewritten'
+    | 'remembered'
     | 'more'
     | 'skippedPlaces']: CollectionResult[Name];
-};
+} & { memoryProblem?: Error };
 
 export const NOTHING_REWRITTEN: RewrittenPacks = { copies: 0, packs: 0, writtenBytes: 0, freedBytes: 0 };
 const NOTHING_DELETED: CollectionResult['deleted'] = {

@@ -25,7 +25,14 @@ export interface KeptValues {
 /** What a session keeps alive, as its records tell it (docs/format.md, "What keeps content alive"). */
 export type SessionFate =
   | { state: 'open'; attempt: AttemptRecord; refs: ContentRef[] }
-  | { state: 'closed'; done: DoneRecord; refs: ContentRef[]; values: KeptValues[] };
+  | {
+      state: 'closed';
+      done: DoneRecord;
+      refs: ContentRef[];
+      values: KeptValues[];
+      /** No mark came since it was listed. */
+      isAsListed: boolean;
+    };
 
 /** The most bytes of a record of pins that is read: a session pins 20,000 contents at a time. */
 const MAX_PINS_BYTES = 64 * 1024 * 1024;
@@ -83,11 +90,18 @@ async function readClosed(
   const bytes = await readSessionFile(storage, name, options);
   if (!bytes) throw damage(storage.uri(name), 'it was listed and cannot be read');
   const done = decodeDone(bytes, storage.uri(name), listed.subject);
-  const closed: SessionFate = { state: 'closed', done, refs: [], values: [] };
+  const closed: SessionFate & { state: 'closed' } = {
+    state: 'closed',
+    done,
+    refs: [],
+    values: [],
+    isAsListed: true,
+  };
   if (listed.files.has('deleted') || done.outcome === 'abandoned') return closed;
   const session = { ...listed, subject: { ...listed.subject, session: done.session }, done };
   let marks = listed;
   const listMarks = async (): Promise<DescriptionMarks | undefined> => {
+    closed.isAsListed = false;
     marks = (await listAgain(storage, listed, options)) ?? marks;
     return { isDeleted: marks.files.has('deleted'), erasedRevision: marks.erasedRevision };
   };

@@ -11,10 +11,11 @@ import {
 } from '../../format/content-names.ts';
 import type { ContentRef } from '../../format/content-ref.ts';
 import type { CallOptions, ListedObject } from '../../storage/contract.ts';
+import type { CollectionMemory, NamedByCopy } from './collection-memory.ts';
 import { allOf, lineOf, type Marks, sizeLine } from './marks.ts';
 import type { CollectedPlace } from './places.ts';
 import { Cursor, SortedLines, type WorkFolder } from './sorted-lines.ts';
-import type { SparsePacks } from './sparse-packs.ts';
+import { type SparsePacks, stretchesOf } from './sparse-packs.ts';
 import { severalLine } from './superseded-copies.ts';
 
 /** So many manifests are read at once. */
@@ -32,6 +33,8 @@ export interface DeadObjects {
   readonly sizes: SortedLines;
   /** Told of every manifest that lives. Default: nobody. */
   readonly sparse?: SparsePacks | undefined;
+  /** What an earlier collection read of copies. Default: nothing. */
+  readonly memory?: CollectionMemory | undefined;
 }
 
 /**
@@ -63,6 +66,7 @@ export class ObjectMarker {
   }
 
   async mark(): Promise<void> {
+    this.#found.memory?.rewindCopies();
     await this.#markCopies('data');
     await this.#markCopies('manifests');
     await this.#markNamed('packs/', 'pack', isPackName, (name) => name.split('/')[1]);
@@ -100,7 +104,7 @@ export class ObjectMarker {
         if (folder === 'manifests') {
           if (group?.key !== parsed.key) await endGroup();
           group ??= { key: parsed.key, names: [], isReadable: false };
-          if (known.has(`${this.#place.id}\t${name}`)) group.isReadable = true;
+          if (known.has(`${this.#place.id}\t${name}`) || this.#isRemembered(name)) group.isReadable = true;
           else group.names.push(name);
         }
       }
@@ -180,14 +184,32 @@ export class ObjectMarker {
     }
   }
 
+  #isRemembered(name: string): boolean {
+    const { memory, sparse } = this.#found;
+    const remembered = memory?.copy(this.#place.id, name, sparse !== undefined);
+    if (remembered) this.#keepNamed(name, remembered);
+    return remembered !== undefined;
+  }
+
+  #keepNamed(name: string, named: NamedByCopy): void {
+    const { id: place } = this.#place;
+    const { memory, sparse } = this.#found;
+    const marks = this.#marks.at(-1) as Marks;
+    for (const pack of named.packs) marks.keep({ place, kind: 'pack', name: pack });
+    if (named.plain !== undefined) marks.keep({ place, kind: 'plain', name: named.plain });
+    marks.described.add(`${place}\t${name}`);
+    if (named.stretches) sparse?.note(place, name, named.stretches);
+    memory?.rememberCopy(place, name, named);
+  }
+
   /**
    * Keeps what copies of one key name. One that cannot be read names nothing that anybody could read, as long as another can be read.
    *
    * @param isOneRead another copy of the key was read before
    */
   async #describe(names: readonly string[], isOneRead: boolean): Promise<void> {
-    const { id: place, reader } = this.#place;
-    const marks = this.#marks.at(-1) as Marks;
+    const { reader } = this.#place;
+    const { sparse } = this.#found;
     let failure: StowageError | undefined;
     let isReadable = isOneRead;
     for (const name of names) {
@@ -195,11 +217,10 @@ export class ObjectMarker {
         const described = await reader.describeCopy(name, this.#options);
         if (!described) continue; // gone since it was listed
         isReadable = true;
-        for (const pack of described.packs) marks.keep({ place, kind: 'pack', name: pack.name });
-        if (described.plain !== undefined) marks.keep({ place, kind: 'plain', name: described.plain });
-        marks.described.add(`${place}\t${name}`);
-        if (described.manifest)
-          await this.#found.sparse?.note(this.#place, name, described.manifest, this.#options);
+        const { manifest, plain } = described;
+        const packs = described.packs.map((pack) => pack.name);
+        const stretches = sparse && manifest && (await stretchesOf(reader, name, manifest, this.#options));
+        this.#keepNamed(name, { packs, plain, stretches });
       } catch (error) {
         if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
         failure ??= error;

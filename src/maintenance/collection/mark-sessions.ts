@@ -4,6 +4,7 @@ import { tryCreateOwn } from '../../format/create-own.ts';
 import { beatName } from '../../format/open-session.ts';
 import { type AttemptRecord, encodeDone, SESSION_FILES } from '../../format/session-files.ts';
 import type { CallOptions } from '../../storage/contract.ts';
+import type { ClosedSession, CollectionMemory } from './collection-memory.ts';
 import { readSession } from './kept-by-session.ts';
 import { allOf, type Marks } from './marks.ts';
 import { markPartial, noteAttempt } from './partial-marks.ts';
@@ -30,6 +31,8 @@ export interface MarkSessionsOptions extends CallOptions {
   /** The store's time, in milliseconds since 1970: sessions that are silent by it are closed as abandoned. Default: none is. */
   storeNowMs?: number;
   onSession?: () => void;
+  /** What an earlier collection read of closed sessions. Default: nothing. */
+  memory?: CollectionMemory | undefined;
 }
 
 /** What was found beside the marks. */
@@ -47,7 +50,7 @@ export interface MarkedSessions {
 export async function markSessions(
   content: ContentStore,
   marks: Marks,
-  { before = [], values, storeNowMs, onSession, signal }: MarkSessionsOptions,
+  { before = [], values, storeNowMs, onSession, memory, signal }: MarkSessionsOptions,
 ): Promise<MarkedSessions> {
   const found: MarkedSessions = { sessions: 0, abandoned: 0, oldestOpenMs: Number.POSITIVE_INFINITY };
   for (const prefix of PREFIXES) await markAll(prefix);
@@ -58,11 +61,15 @@ export async function markSessions(
     const known = new Cursor(allOf(before, 'read'));
     const work = new BoundedWork(CONCURRENCY);
     try {
-      for await (const listed of listSessions(content.storage, { signal }, [prefix])) {
+      for await (const listed of listSessions(content.storage, { signal, details: memory !== undefined }, [
+        prefix,
+      ])) {
         found.sessions += 1;
         onSession?.();
         if (known.has(readLine(listed))) continue;
-        await work.begin(() => markOne(listed));
+        const remembered = memory?.session(listed);
+        if (remembered) markClosed(listed, remembered);
+        else await work.begin(() => markOne(listed));
       }
       await work.finish();
     } finally {
@@ -91,13 +98,21 @@ export async function markSessions(
       noteAttempt(marks, listed, 'open');
       found.oldestOpenMs = Math.min(found.oldestOpenMs, Date.parse(fate.attempt.startedAt));
       values?.ofOpen(listed);
+      for (const ref of fate.refs) marks.keep(ref);
     } else {
-      marks.closed.add(fate.done.session);
-      noteAttempt(marks, listed, fate.done.outcome);
-      marks.read.add(readLine(listed));
-      values?.ofClosed(listed, fate.values);
+      const { session, outcome } = fate.done;
+      const closed = { ...fate, session, outcome };
+      if (fate.isAsListed && listed.files.has('done')) memory?.rememberSession(listed, closed);
+      markClosed(listed, closed);
     }
-    for (const ref of fate.refs) marks.keep(ref);
+  }
+
+  function markClosed(listed: ListedSession, { session, outcome, refs, values: own }: ClosedSession): void {
+    marks.closed.add(session);
+    noteAttempt(marks, listed, outcome);
+    marks.read.add(readLine(listed));
+    values?.ofClosed(listed, own);
+    for (const ref of refs) marks.keep(ref);
   }
 }
 

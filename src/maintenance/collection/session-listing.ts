@@ -1,3 +1,4 @@
+import { digestHex } from '../../digest/blake3.ts';
 import { attemptSession } from '../../format/attempt-files.ts';
 import type { RecordSubject } from '../../format/record-fields.ts';
 import { erasedRevisionOf, SESSION_FILES, standaloneFiles } from '../../format/session-files.ts';
@@ -14,6 +15,8 @@ export interface ListedSession {
   erasedRevision: number | undefined;
   /** The beginning of the names of its objects of values; `undefined` outside a task. */
   values: string | undefined;
+  /** A digest of the names, lengths and times of all its files; only where that was asked for. */
+  fingerprint?: string;
 }
 
 type SessionFile = keyof typeof SESSION_FILES;
@@ -27,13 +30,18 @@ const looseRegExp = new RegExp(`^loose/(${SESSION_PATTERN})(\\.[^/]+)$`);
 /** Lists all sessions of a store, or those whose names begin with `prefix`: the files of each lie together in the order of names. */
 export async function* listSessions(
   storage: DataStoreStorage,
-  { signal }: CallOptions,
+  { details, signal }: CallOptions & { details?: boolean },
   prefixes: readonly string[] = ['flows/', 'loose/'],
 ): AsyncGenerator<ListedSession, void> {
   for (const prefix of prefixes) {
     let current: (ListedSession & { files: Set<SessionFile> }) | undefined;
-    for await (const page of storage.list({ prefix, signal })) {
-      for (const { name } of page.objects) {
+    let told = '';
+    const ended = (): ListedSession[] => {
+      if (!current) return [];
+      return [details ? { ...current, fingerprint: digestHex(Buffer.from(told)).slice(0, 32) } : current];
+    };
+    for await (const page of storage.list({ prefix, details, signal })) {
+      for (const { name, bytes, modifiedAtMs } of page.objects) {
         const found = parse(name);
         if (!found) continue;
         const { suffix, ...identity } = found;
@@ -41,14 +49,16 @@ export async function* listSessions(
         const file = fileBySuffix.get(suffix);
         if (!file && revision === undefined) continue;
         if (current?.base !== identity.base) {
-          if (current) yield current;
+          yield* ended();
+          told = '';
           current = { ...identity, files: new Set(), erasedRevision: undefined };
         }
+        if (details) told += `${suffix}\t${bytes}\t${modifiedAtMs}\n`;
         if (file) current.files.add(file);
         if (revision !== undefined) current.erasedRevision = Math.max(revision, current.erasedRevision ?? 0);
       }
     }
-    if (current) yield current;
+    yield* ended();
   }
 }
 

@@ -1,6 +1,6 @@
 import type { ContentReader } from '../../content/reading/content-reader.ts';
 import { manifestBytes } from '../../content/writing/repacked-content.ts';
-import type { ChunkColumns, Manifest, PackEntry } from '../../format/manifest.ts';
+import type { ChunkColumns, Manifest } from '../../format/manifest.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { SortedLines, type WorkFolder } from './sorted-lines.ts';
 
@@ -13,6 +13,15 @@ export interface SparsePack {
   readonly liveBytes: number;
   /** Names of copies, each with what its manifest takes up. */
   readonly copies: ReadonlyMap<string, number>;
+}
+
+/** Of a pack its name, its length, and what a copy names of it: begin and end of each stretch. */
+type PackStretches = readonly [name: string, bytes: number, stretches: (readonly [number, number])[]];
+
+/** What a copy names of its packs, and what its manifest takes up. */
+export interface CopyStretches {
+  readonly ownBytes: number;
+  readonly packs: readonly PackStretches[];
 }
 
 /** So many packs, and copies that name them, are rewritten by one collection at most, since they are held in memory; the others wait for the next. */
@@ -40,22 +49,11 @@ export class SparsePacks {
   }
 
   /** Notes what a copy that lives names of its packs. */
-  async note(
-    place: { id: string; reader: ContentReader },
-    copy: string,
-    manifest: Manifest,
-    options: CallOptions,
-  ): Promise<void> {
-    const ownBytes = manifestBytes(copy, manifest);
-    const add = (pack: PackEntry, begin: number, end: number): void => {
-      const [from, to] = [begin, end].map((offset) => String(offset).padStart(OFFSET_DIGITS, '0'));
-      this.#stretches.add(`${place.id}\t${pack.name}\t${from}\t${to}\t${pack.bytes}\t${ownBytes}\t${copy}`);
-    };
-    for (const [index, { at }] of manifest.groups.entries()) {
-      if (at) add(manifest.packs[at.pack] as PackEntry, at.offset, at.offset + at.storedBytes);
-      const columns = await place.reader.columnsOf(copy, manifest, index, options);
-      for (const { pack, begin, end } of stretchesOf(columns)) {
-        add(manifest.packs[pack] as PackEntry, begin, end);
+  note(place: string, copy: string, { ownBytes, packs }: CopyStretches): void {
+    for (const [name, bytes, stretches] of packs) {
+      for (const [begin, end] of stretches) {
+        const [from, to] = [begin, end].map((offset) => String(offset).padStart(OFFSET_DIGITS, '0'));
+        this.#stretches.add(`${place}\t${name}\t${from}\t${to}\t${bytes}\t${ownBytes}\t${copy}`);
       }
     }
   }
@@ -114,8 +112,27 @@ export function writtenFor({ liveBytes, copies }: SparsePack, others: ReadonlySe
   return bytes;
 }
 
+/** What a copy names of its packs. */
+export async function stretchesOf(
+  reader: ContentReader,
+  copy: string,
+  manifest: Manifest,
+  options: CallOptions,
+): Promise<CopyStretches> {
+  const packs = manifest.packs.map(({ name, bytes }): PackStretches => [name, bytes, []]);
+  const add = (pack: number, begin: number, end: number): void => {
+    packs[pack]?.[2].push([begin, end]);
+  };
+  for (const [index, { at }] of manifest.groups.entries()) {
+    if (at) add(at.pack, at.offset, at.offset + at.storedBytes);
+    const columns = await reader.columnsOf(copy, manifest, index, options);
+    for (const { pack, begin, end } of stretchesIn(columns)) add(pack, begin, end);
+  }
+  return { ownBytes: manifestBytes(copy, manifest), packs };
+}
+
 /** Stretches of packs that a group names: neighbours are one. */
-function* stretchesOf({
+function* stretchesIn({
   packs,
   offsets,
   storedBytes,

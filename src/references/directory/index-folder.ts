@@ -25,10 +25,20 @@ export function indexFolder(
   environment: Environment = process.env,
   platform: NodeJS.Platform = process.platform,
 ): string | undefined {
-  const given = environment[VARIABLE];
+  return folderForCaches(VARIABLE, 'file-index', environment, platform);
+}
+
+/** The folder of this user that a variable names, none for `off`, else one in the folder that the system has for caches; `undefined` where there is none. */
+export function folderForCaches(
+  variable: string,
+  name: string,
+  environment: Environment = process.env,
+  platform: NodeJS.Platform = process.platform,
+): string | undefined {
+  const given = environment[variable];
   if (given) return given === 'off' ? undefined : given;
   const caches = cachesFolder(environment, platform);
-  return caches === undefined ? undefined : join(caches, 'stowage', 'file-index');
+  return caches === undefined ? undefined : join(caches, 'stowage', name);
 }
 
 /** As the XDG Base Directory Specification, macOS and Windows have it. */
