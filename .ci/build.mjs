@@ -24,6 +24,7 @@ const bundle = await rolldown({
     'storage/s3': join(root, 'src/storage/s3.ts'),
     'storage/azure': join(root, 'src/storage/azure.ts'),
     'storage/gcs': join(root, 'src/storage/gcs.ts'),
+    'storage/databases': join(root, 'src/storage/databases.ts'),
   },
   platform: 'node',
   external: (id) => !id.startsWith('.') && !id.startsWith(root),

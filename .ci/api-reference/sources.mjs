@@ -10,6 +10,7 @@ const ENTRIES = {
   'stowage/s3': 'src/storage/s3.ts',
   'stowage/azure': 'src/storage/azure.ts',
   'stowage/gcs': 'src/storage/gcs.ts',
+  'stowage/sql': 'src/storage/databases.ts',
   'stowage/testing': 'src/testing/index.ts',
 };
 

@@ -4,7 +4,7 @@ import { invalidArgument } from '../errors.ts';
 const OF_A_BUCKET = /^((?:s3[an]?|az|azure|abfss?|gc?s):\/\/[^/?#]*)([^?]*)(.*)$/s;
 
 /** Schemes of this package, with two letters at least, because one is a drive of Windows. */
-const BUILT_IN = /^(file|memory|s3[an]?|az|azure|abfss?|gc?s):/i;
+const BUILT_IN = /^(file|memory|s3[an]?|az|azure|abfss?|gc?s|sqlite|postgres(?:ql)?):/i;
 const SCHEME = /^[a-z][a-z0-9+.-]+:/i;
 
 /** True if an address is no path. */

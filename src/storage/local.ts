@@ -26,12 +26,12 @@ import type {
   UnfinishedWrite,
   UnfinishedWrites,
 } from './contract.ts';
+import { refuseHome } from './home-folder.ts';
 import { pagesOf } from './list-pages.ts';
 import { claimVersion, dropClaims } from './local/claim.ts';
 import { Durability } from './local/durability.ts';
 import { removeEmptyFolders } from './local/empty-folders.ts';
 import { codeOf, localError, type Target } from './local/errors.ts';
-import { refuseHome } from './local/home-folder.ts';
 import { nameEncodingOf, STORE_RECORD } from './local/name-encoding.ts';
 import { isOnNetwork } from './local/network-file-system.ts';
 import { headFile, isFolder, readFile, readFileInto, versionOf } from './local/reader.ts';

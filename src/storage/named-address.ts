@@ -5,6 +5,8 @@ import { ObjectKeys } from './bucket/keys.ts';
 import { azureAccountOf, isOfService, ownEndpoint, type PublicService, plainEndpoint } from './endpoints.ts';
 import { gcsUri, parseGcsAddress } from './gcs/address.ts';
 import { parseS3Address, s3Uri } from './s3/address.ts';
+import { parsePostgresAddress } from './sql/postgres/address.ts';
+import { sqlitePath } from './sql/sqlite/address.ts';
 
 /** Tells where an address leads that somebody else wrote, by its text alone: nothing is opened, and the environment is not asked. */
 export interface NamedAddress {
@@ -70,6 +72,16 @@ export function namedAddress(uri: string): NamedAddress | undefined {
     case 'abfs':
     case 'abfss':
       return ofContainer(uri);
+    case 'sqlite': {
+      const { href } = pathToFileURL(sqlitePath(uri));
+      const identity = `sqlite:${href.slice('file:'.length)}`;
+      return { identity, server: identity, isPlain: true, kind: 'folder' };
+    }
+    case 'postgres':
+    case 'postgresql': {
+      const { plain } = parsePostgresAddress(uri);
+      return { identity: plain, server: plain.replace(PATH, ''), isPlain: true, kind: 'other' };
+    }
     default:
       return { server: uri.replace(PATH, ''), isPlain: true, kind: 'other' };
   }

@@ -10,6 +10,7 @@ import { MemoryStorage } from './memory.ts';
 import { RetryStorage } from './retry.ts';
 import type { RetryOptions } from './retry-policy.ts';
 import type { S3StorageOptions } from './s3/options.ts';
+import type { PostgresStorageOptions } from './sql/postgres-storage.ts';
 
 /** Options for the storage that {@link openStorage} finds, by kind; those of other kinds are ignored. */
 export interface OpenStorageOptions {
@@ -20,6 +21,8 @@ export interface OpenStorageOptions {
   azure?: Omit<AzureStorageOptions, 'container' | 'prefix'> | undefined;
   /** Options of a bucket of Google Cloud Storage that its address does not tell. */
   gcs?: Omit<GcsStorageOptions, 'bucket' | 'prefix'> | undefined;
+  /** Options of a database of PostgreSQL that its address does not tell. */
+  postgres?: PostgresStorageOptions | undefined;
   /** The retries of passing faults of a storage in a cloud. */
   retry?: RetryOptions | undefined;
   /** The most calls to a storage in a cloud that are under way at a time; further ones wait. Default 64. */
@@ -54,6 +57,16 @@ const BUCKETS: readonly (readonly [schemes: readonly string[], open: StorageFact
 
 const factories = new Map<string, StorageFactory>([
   ['file', (uri, options) => LocalStorage.open(pathOf(uri), options.local)],
+  [
+    'sqlite',
+    async (uri, options) =>
+      resilient(await (await import('./databases.ts')).SqliteStorage.open(uri), options),
+  ],
+  ...['postgres', 'postgresql'].map((scheme): [string, StorageFactory] => [
+    scheme,
+    async (uri, options) =>
+      resilient(await (await import('./databases.ts')).PostgresStorage.open(uri, options.postgres), options),
+  ]),
   ['memory', (uri) => new MemoryStorage(uri.slice('memory:'.length))],
   ...BUCKETS.flatMap(([schemes, open]) =>
     schemes.map((scheme): [string, StorageFactory] => [
@@ -83,7 +96,7 @@ export function registerStorage(scheme: string, factory: StorageFactory): void {
  * Opens a storage by its address: a path, `file:///path`, `memory:` (a new one), `memory:name` (one that this process
  * shares by name), `s3://bucket/prefix` (also `s3a:`, `s3n:`; see `S3Storage` of `stowage/s3`), `az://container/prefix`
  * (also `azure:`, `abfs:`, `abfss:`; see `AzureStorage` of `stowage/azure`), `gs://bucket/prefix` (also `gcs:`; see `GcsStorage`
- * of `stowage/gcs`), or a URI of a registered scheme. In the address of a bucket nothing is percent-decoded; a `URL` object, which
+ * of `stowage/gcs`), `sqlite:path` or `postgres://host/database` (see `SqliteStorage` and `PostgresStorage` of `stowage/sql`), or a URI of a registered scheme. In the address of a bucket nothing is percent-decoded; a `URL` object, which
  * encodes what it is given, means the address that it was made of. Creates nothing.
  *
  * Around a storage in a cloud lie a `RetryStorage` and, within it, a `LimitStorage`: a call that waits to be tried again

@@ -9,6 +9,12 @@ import { parseCopyName } from '../../src/format/content-names.ts';
 import { errorOf, expectSame, objectNames, openFlow, scratchFolder } from './fixtures.ts';
 import { valuesOf } from './workers/values.mjs';
 
+/** Stores that processes of one machine share, by their addresses in a folder. */
+const STORES: readonly [where: string, address: (folder: string) => string][] = [
+  ['in a folder', (folder) => join(folder, 'store')],
+  ['in a file of SQLite', (folder) => `sqlite:${join(folder, 'store.db')}`],
+];
+
 const KILLS = Number(process.env.STOWAGE_KILLS ?? 7);
 
 interface Worker {
@@ -58,48 +64,51 @@ async function expectWholeCopies(flow: FlowDataStore): Promise<void> {
 
 describe('a process that is killed', () => {
   it.each([
-    ['', undefined],
-    [', with its content elsewhere', 'raw'],
-  ])('at any moment leaves every closed attempt readable, and no other visible%s', async (_, raw) => {
-    const folder = scratchFolder();
-    const store = join(folder, 'store');
-    const elsewhere = raw === undefined ? [] : [join(folder, raw)];
-    const closed = new Set<string>();
-    for (let kill = 0; kill < KILLS; kill++) {
-      const workers = [
-        start('save-tasks.mjs', store, 'r1', String(2 * kill), ...elsewhere),
-        start('save-tasks.mjs', store, 'r1', String(2 * kill + 1), ...elsewhere),
-      ];
-      await untilTheySpeak(workers);
-      await sleep(Math.random() * 60);
-      for (const { child } of workers) child.kill('SIGKILL');
-      await Promise.all(workers.map((worker) => worker.closed));
-      for (const { output } of workers) for (const line of lines(output())) closed.add(line);
-    }
+    ...STORES.map(([where, address]) => [where, address, undefined] as const),
+    ['in a folder, with its content elsewhere', STORES[0]?.[1] as (folder: string) => string, 'raw'] as const,
+  ])(
+    'at any moment leaves every closed attempt readable, and no other visible: %s',
+    async (_, address, raw) => {
+      const folder = scratchFolder();
+      const store = address(folder);
+      const elsewhere = raw === undefined ? [] : [join(folder, raw)];
+      const closed = new Set<string>();
+      for (let kill = 0; kill < KILLS; kill++) {
+        const workers = [
+          start('save-tasks.mjs', store, 'r1', String(2 * kill), ...elsewhere),
+          start('save-tasks.mjs', store, 'r1', String(2 * kill + 1), ...elsewhere),
+        ];
+        await untilTheySpeak(workers);
+        await sleep(Math.random() * 60);
+        for (const { child } of workers) child.kill('SIGKILL');
+        await Promise.all(workers.map((worker) => worker.closed));
+        for (const { output } of workers) for (const line of lines(output())) closed.add(line);
+      }
 
-    const flow = await openFlow({ storage: store });
-    const visible = await flow.getTaskDataStores({ runId: 'r1' });
-    expect(visible.map((task) => task.taskId)).toEqual(expect.arrayContaining([...closed]));
-    // A worker may be killed after DONE and before it could say so.
-    expect(visible.length).toBeLessThanOrEqual(closed.size + 2 * KILLS);
-    for (const task of visible) {
-      const [seed, i] = task.taskId.split('-').map(Number) as [number, number];
-      expectSame(await task.loadArtifacts(), valuesOf(seed, i));
-    }
-    const all = await flow.getTaskDataStores({ runId: 'r1', allowNotDone: true });
-    for (const task of all.filter(({ isDone }) => !isDone)) {
-      expect([task.status, task.names()]).toEqual(['open', []]);
-      await errorOf(flow.getTaskDataStore(task.pathspec), 'ATTEMPT_NOT_DONE');
-    }
-    await expectWholeCopies(flow);
-    if (raw) expect(await objectNames(flow.storage, 'data/')).toEqual([]);
-    expect((await objectNames(flow.storage)).filter((name) => name.startsWith('.stowage-tmp'))).toEqual([]);
-  });
+      const flow = await openFlow({ storage: store });
+      const visible = await flow.getTaskDataStores({ runId: 'r1' });
+      expect(visible.map((task) => task.taskId)).toEqual(expect.arrayContaining([...closed]));
+      // A worker may be killed after DONE and before it could say so.
+      expect(visible.length).toBeLessThanOrEqual(closed.size + 2 * KILLS);
+      for (const task of visible) {
+        const [seed, i] = task.taskId.split('-').map(Number) as [number, number];
+        expectSame(await task.loadArtifacts(), valuesOf(seed, i));
+      }
+      const all = await flow.getTaskDataStores({ runId: 'r1', allowNotDone: true });
+      for (const task of all.filter(({ isDone }) => !isDone)) {
+        expect([task.status, task.names()]).toEqual(['open', []]);
+        await errorOf(flow.getTaskDataStore(task.pathspec), 'ATTEMPT_NOT_DONE');
+      }
+      await expectWholeCopies(flow);
+      if (raw) expect(await objectNames(flow.storage, 'data/')).toEqual([]);
+      expect((await objectNames(flow.storage)).filter((name) => name.startsWith('.stowage-tmp'))).toEqual([]);
+    },
+  );
 });
 
-describe('processes at once', () => {
+describe.each(STORES)('processes at once, %s', (_, address) => {
   async function race(workers: [string, string, string][]): Promise<{ store: string; results: string[] }> {
-    const store = join(scratchFolder(), 'store');
+    const store = address(scratchFolder());
     const started = workers.map(([task, attempt, seed]) =>
       start('save-once.mjs', store, task, attempt, seed),
     );

@@ -35,12 +35,24 @@ const ORDER = [
 /** May import anything; nothing imports it. */
 const OUTSIDE = 'testing';
 
-const BACKENDS = ['local', 'memory', 's3', 'azure', 'gcs'];
+const BACKENDS = ['local', 'memory', 's3', 'azure', 'gcs', 'sql'];
 /** Of `storage/`, but neither contract nor shared: they wrap or find backends. */
-const NOT_SHARED = ['open', 'decorator', 'retry', 'limit', 'prefix', 'fault', 'count', ...BACKENDS];
+const NOT_SHARED = [
+  'open',
+  'decorator',
+  'retry',
+  'limit',
+  'prefix',
+  'fault',
+  'count',
+  'beside',
+  'sqlite',
+  'databases',
+  ...BACKENDS,
+];
 /** They take long to load, or may be missing. */
 const LOADED_ON_USE =
-  /^(@aws-sdk|@azure|@google-cloud|@valibot|acorn|apache-arrow|google-auth-library|hyparquet|hyparquet-writer|markdown-it|zstd-napi|@toondepauw)(\/|$)/;
+  /^(@aws-sdk|@azure|@google-cloud|@valibot|acorn|apache-arrow|google-auth-library|hyparquet|hyparquet-writer|libsql|markdown-it|pg|zstd-napi|@toondepauw)(\/|$)/;
 
 const sources = readSources();
 const edges = [...sources].flatMap(([file, { imports }]) =>

@@ -5,7 +5,7 @@ import { invalidArgument, throwIfAborted } from '../../errors.ts';
 import { isContentKey } from '../../format/content-names.ts';
 import { checkOptions, FUNCTION, type OptionTable, wholeNumber } from '../../options/option-table.ts';
 import type { CallOptions } from '../../storage/contract.ts';
-import { refuseHome } from '../../storage/local/home-folder.ts';
+import { refuseHome } from '../../storage/home-folder.ts';
 import { type ByteCache, type CacheOperation, reportCacheFailure } from './byte-cache.ts';
 import { makeRoom } from './disk-cache-eviction.ts';
 import { DiskCacheFolder, sizeOnDisk } from './disk-cache-folder.ts';

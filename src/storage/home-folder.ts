@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { invalidArgument } from '../../errors.ts';
+import { invalidArgument } from '../errors.ts';
 
 /**
  * Refuses a path in a folder called `~`, which nobody means.

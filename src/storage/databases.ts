@@ -1,0 +1,2 @@
+export { type PostgresPool, PostgresStorage, type PostgresStorageOptions } from './sql/postgres-storage.ts';
+export { SqliteStorage } from './sqlite.ts';

@@ -1,0 +1,91 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { findBinary } from './binaries.ts';
+import { type RunningServer, startServer } from './running-server.ts';
+
+/** Where Debian keeps the programs of each version. */
+const DEBIAN = '/usr/lib/postgresql';
+
+/** The folder of `initdb` and `postgres`; `undefined` where there is no PostgreSQL, or nobody to run it as. */
+function findPostgres(): string | undefined {
+  const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort().reverse() : [];
+  const folder = versions
+    .map((version) => join(DEBIAN, version, 'bin'))
+    .find((bin) => existsSync(join(bin, 'initdb')));
+  if (process.getuid?.() === 0) return findBinary('setpriv') && folder; // it does not run as root
+  return folder ?? (findBinary('initdb') ? '' : undefined);
+}
+
+/** A PostgreSQL that runs during the tests of a file. */
+export interface PostgresInUse {
+  /** `postgres://stowage@127.0.0.1:<port>/postgres` */
+  address(): string;
+  /** The last lines that it printed. */
+  log(): string;
+}
+
+/** Starts PostgreSQL with its data in memory; `settings` are lines of its configuration. Anybody may log in as `stowage`. */
+export async function startPostgres(settings: readonly string[] = []): Promise<RunningServer> {
+  const bin = findPostgres();
+  if (bin === undefined) throw new Error('There is no PostgreSQL.');
+  const of = (program: string): string => (bin === '' ? program : join(bin, program));
+  const isRoot = process.getuid?.() === 0;
+  const script = (port: number, folder: string): string =>
+    [
+      ...(isRoot ? [`chown postgres ${folder}`] : []),
+      `${isRoot ? 'exec setpriv --reuid=postgres --regid=postgres --clear-groups ' : 'exec '}sh -ec '${[
+        `${of('initdb')} -D ${folder}/data -U stowage -A trust -E UTF8 --no-locale --no-sync >/dev/null`,
+        ...settings.map((line) => `echo "${line}" >> ${folder}/data/postgresql.conf`),
+        `exec ${of('postgres')} -D ${folder}/data -p ${port} -h 127.0.0.1 -k ${folder}`,
+      ].join('; ')}'`,
+    ].join(' && ');
+  return startServer({
+    name: 'postgres',
+    command: 'sh',
+    args: (port, folder) => ['-c', script(port, folder)],
+    isUp: (url) => isReady(Number(new URL(url).port)),
+  });
+}
+
+/**
+ * Registers tests that need PostgreSQL, which runs from before the first to after the last. Where it is not installed they are skipped, and
+ * what is not tested is said aloud.
+ */
+export function describeOnPostgres(
+  title: string,
+  body: (server: PostgresInUse) => void,
+  settings?: readonly string[],
+): void {
+  const isThere = findPostgres() !== undefined;
+  if (!isThere)
+    console.warn(`\nNOT TESTED: ${title}, on PostgreSQL. There is none; Debian's package is postgresql.\n`);
+  describe.skipIf(!isThere)(title, () => {
+    let running: RunningServer | undefined;
+    beforeAll(async () => {
+      running = await startPostgres(settings);
+    });
+    afterAll(() => running?.stop());
+    body({
+      address: () => `postgres://stowage@127.0.0.1:${running?.port}/postgres`,
+      log: () => running?.log() ?? '',
+    });
+  });
+}
+
+/** Asks for encryption, which the server answers by one letter once it takes connections. */
+function isReady(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    const end = (isUp: boolean): void => {
+      socket.destroy();
+      resolve(isUp);
+    };
+    socket.setTimeout(1000, () => end(false));
+    socket.once('error', () => end(false));
+    socket.once('connect', () => socket.write(Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f])));
+    socket.once('data', () => end(true));
+    socket.once('close', () => end(false));
+  });
+}
