@@ -38,6 +38,8 @@ export const ERROR_CODES = [
   // runs, tasks and attempts
   'RUN_NOT_FOUND',
   'RUN_EXISTS',
+  'RUN_PINNED',
+  'RUN_RUNNING',
   'STEP_NOT_FOUND',
   'TASK_NOT_FOUND',
   'ATTEMPT_NOT_FOUND',

@@ -151,6 +151,8 @@ export type {
 } from './maintenance/fsck/repair/repair-steps.ts';
 export { type RepairOptions, repairStore } from './maintenance/fsck/repair/repair-store.ts';
 export type { GivenStore, MaintenanceOptions } from './maintenance/opened-store.ts';
+export { applyRetention } from './maintenance/retention/apply-retention.ts';
+export { planRetention } from './maintenance/retention/plan-retention.ts';
 export type {
   CacheRules,
   RetentionPolicy,
@@ -158,6 +160,21 @@ export type {
   RunRules,
   RunStatus,
 } from './maintenance/retention/policy.ts';
+export { removeFromStore } from './maintenance/retention/remove.ts';
+export type {
+  ApplyRetentionOptions,
+  KeptRuns,
+  PlannedRun,
+  PlanRetentionOptions,
+  RemoveOptions,
+  RetentionAccount,
+  RetentionPlan,
+  RetentionProblem,
+  RetentionProgress,
+  RetentionResult,
+  RetentionWarning,
+  RunReason,
+} from './maintenance/retention/retention-plan.ts';
 export {
   readRetentionPolicy,
   type SavePolicyOptions,

@@ -1,7 +1,13 @@
 import { mapBounded } from '../async/bounded-work.ts';
 import { isStowageError, type StowageError } from '../errors.ts';
 import { parseRunPin } from '../format/run-pins.ts';
-import { createdName, parseRunEnd, parseRunTime, readRunCreated } from '../format/run-records.ts';
+import {
+  createdName,
+  parseRunEnd,
+  parseRunTime,
+  RUN_DELETED,
+  readRunCreated,
+} from '../format/run-records.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { compareNames } from '../storage/name-order.ts';
 import { isUserName } from '../storage/names.ts';
@@ -18,6 +24,8 @@ export interface ListedRun {
   latestEnd: number;
   /** The number of the latest word on its pin, from 0 on; `null` where nobody pinned it. */
   latestPin: number | null;
+  /** Its records were being deleted, or those of an earlier run of that name. */
+  isMarked: boolean;
 }
 
 /** A run as the names of its files show it. */
@@ -28,6 +36,7 @@ interface Seen {
   finished: boolean;
   latestEnd: number;
   latestPin: number | null;
+  isMarked: boolean;
   /** The earliest of the times that its files tell, and how many tell one. */
   timeMs: number;
   times: number;
@@ -94,11 +103,19 @@ async function seeRuns(storage: DataStoreStorage, prefix: string, { signal }: Ca
       const id = `${flow}/${run}`;
       let seen = runs.get(id);
       if (!seen) {
-        const nothing = { isCreated: false, finished: false, latestEnd: 0, latestPin: null, times: 0 };
+        const nothing = {
+          isCreated: false,
+          finished: false,
+          latestEnd: 0,
+          latestPin: null,
+          isMarked: false,
+          times: 0,
+        };
         seen = { flow, run, ...nothing, timeMs: NO_TIME };
         runs.set(id, seen);
       }
       if (file === 'created.json') seen.isCreated = true;
+      if (file === RUN_DELETED) seen.isMarked = true;
       const end = parseRunEnd(file);
       if (end === 0) seen.finished = true;
       if (end !== undefined) seen.latestEnd = Math.max(seen.latestEnd, end);
@@ -146,6 +163,9 @@ const OF_ONE_RECORD = [
   'STORAGE_FAILED',
 ] as const;
 
-function toListed({ flow, run, finished, latestEnd, latestPin }: Seen, createdAtMs: number): ListedRun {
-  return { flow, run, createdAtMs, finished, latestEnd, latestPin };
+function toListed(
+  { flow, run, finished, latestEnd, latestPin, isMarked }: Seen,
+  createdAtMs: number,
+): ListedRun {
+  return { flow, run, createdAtMs, finished, latestEnd, latestPin, isMarked };
 }

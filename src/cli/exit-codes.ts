@@ -30,6 +30,7 @@ export function exitCodeOf(error: unknown): number {
     case 'NOT_A_STORE':
       return EXIT.noSuchStore;
     case 'STORE_BUSY':
+    case 'RUN_RUNNING':
       return EXIT.busy;
     case 'RECORD_DAMAGED':
     case 'CONTENT_DAMAGED':

@@ -351,6 +351,14 @@ export function parseRunTime(file: string): number | undefined {
   return Number(digits) <= MAX_RUN_TIME_MS ? Number(digits) : undefined;
 }
 
+/** The file of a run that says its records are being deleted. It goes last. */
+export const RUN_DELETED = 'DELETED';
+
+/** The name of the empty object that says so. */
+export function runDeletedName(flow: string, run: string): string {
+  return `runs/${flow}/${run}/${RUN_DELETED}`;
+}
+
 export function createdName(flow: string, run: string): string {
   return `runs/${flow}/${run}/created.json`;
 }

@@ -4,7 +4,7 @@ import { SESSION_PATTERN } from './session-id.ts';
 /** The forms of names in a store but for those of content, in the order of docs/format.md. */
 const FORMS: readonly RegExp[] = [
   /^(?:stowage|policy\.\d{8})\.json$/,
-  /^runs(?:\/[^/]+){2}\/(?:created\.json|finished(?:\.\d+)?\.json|pinned\.\d+\.json|at\.\d+)$/,
+  /^runs(?:\/[^/]+){2}\/(?:created\.json|finished(?:\.\d+)?\.json|pinned\.\d+\.json|at\.\d+|DELETED)$/,
   /^flows(?:\/[^/]+){4}\/\d+\.(?:(?:attempt|metadata)\.json|DONE|DELETED|PURGED|ERASED\.\d+\.json)$/,
   /^partial(?:\/[^/]+){4}\/\d+\.(?:metadata|trace|checkpoint|report)\.[^/]+\.json$/,
   /^logs(?:\/[^/]+){4}\/\d+\.[\w-]{1,32}\.[\w-]{1,32}\.\d{8}$/,

@@ -2,7 +2,7 @@ import type { ContentStore } from '../../content/content-store.ts';
 import { StowageError } from '../../errors.ts';
 import { type ContentRef, HERE } from '../../format/content-ref.ts';
 import { type DescriptionMarks, readCurrentDescription } from '../../format/current-description.ts';
-import { decodeTable } from '../../format/description.ts';
+import { type ArtifactEntry, decodeTable } from '../../format/description.ts';
 import { decodePins } from '../../format/open-session.ts';
 import { refsOf } from '../../format/refs.ts';
 import {
@@ -32,6 +32,8 @@ export type SessionFate =
       values: KeptValues[];
       /** No mark came since it was listed. */
       isAsListed: boolean;
+      /** The rows that keep it, of a description that was not given up. */
+      artifacts?: readonly ArtifactEntry[];
     };
 
 /** The most bytes of a record of pins that is read: a session pins 20,000 contents at a time. */
@@ -114,6 +116,7 @@ async function readClosed(
   const table = moved
     ? decodeTable(await content.reader.load(moved, options), moved.copy)
     : (description.table as () => Parameters<typeof refsOfTable>[0])();
+  closed.artifacts = table.artifacts;
   for (const ref of refsOfTable(table)) closed.refs.push(ref);
   closed.refs.push(...refsOf({ kind: 'reports', reports: description.reports }));
   for (const { object, place = HERE } of description.values) {

@@ -123,7 +123,7 @@ function readLine({ base, erasedRevision = -1 }: ListedSession): string {
 }
 
 /** Silence is told by the times at which the storage wrote objects, never by somebody's clock. */
-async function isSilent(
+export async function isSilent(
   { storage }: ContentStore,
   { base }: ListedSession,
   { session }: AttemptRecord,
@@ -137,7 +137,7 @@ async function isSilent(
 }
 
 /** Closes a silent session (model: `abandon`); `false` where somebody else closed it first. */
-async function abandon(
+export async function abandon(
   { storage }: ContentStore,
   { base, subject }: ListedSession,
   { session, origin }: AttemptRecord,

@@ -48,8 +48,6 @@ export interface RunRules extends RunLimits {
 export interface CacheRules {
   /** Entries that were stored no longer ago stay. */
   keepWithin?: Age | undefined;
-  /** Entries that were a hit, or were stored, no longer ago stay. Hits are noted once a day. */
-  keepUsedWithin?: Age | undefined;
   /** The newest so many entries of each task stay. */
   keepLast?: number | undefined;
   /** Of the entries that stay otherwise the oldest go until the others, with what their results take up, have no more bytes. */
@@ -76,12 +74,13 @@ export interface ReadRules extends ReadLimits {
   keepTags: ReadonlySet<string>;
   keepStatus: ReadonlySet<RunStatus>;
   failed: ReadLimits;
+  /** Failed runs are counted by themselves. */
+  hasOwnFailed: boolean;
   contentOnly: boolean;
 }
 
 /** {@link CacheRules} with numbers alone. */
 export interface ReadCacheRules extends ReadLimits {
-  keepUsedWithinMs: number | undefined;
   maxBytes: number | undefined;
 }
 
@@ -109,7 +108,6 @@ const RULES: OptionTable<RunRules> = {
 };
 const CACHE_RULES: OptionTable<CacheRules> = {
   keepWithin: ANYTHING,
-  keepUsedWithin: ANYTHING,
   keepLast: COUNT,
   maxBytes: ANYTHING,
 };
@@ -151,6 +149,7 @@ function readRules(rules: RunRules, owner: string): ReadRules {
     keepTags: new Set(keepTags),
     keepStatus: new Set(keepStatus),
     failed: failed === undefined ? limits : readLimits(failed, ` of failed${owner}`),
+    hasOwnFailed: failed !== undefined,
     contentOnly,
   };
 }
@@ -162,10 +161,9 @@ function readLimits({ keepWithin, keepLast }: RunLimits, owner: string): ReadLim
 function readCacheRules(rules: CacheRules | undefined): ReadCacheRules {
   const of = ' of cache';
   if (rules !== undefined) checkPart<CacheRules>(rules, 'cache', CACHE_RULES, of);
-  const { keepUsedWithin, maxBytes } = rules ?? {};
+  const { maxBytes } = rules ?? {};
   return {
     ...readLimits(rules ?? {}, of),
-    keepUsedWithinMs: readAge(keepUsedWithin, `keepUsedWithin${of}`),
     maxBytes: maxBytes === undefined ? undefined : bytesOfSize(maxBytes, `maxBytes${of}`),
   };
 }

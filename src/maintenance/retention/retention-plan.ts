@@ -1,4 +1,3 @@
-import type { StowageError } from '../../errors.ts';
 import type { MaintenanceOptions } from '../opened-store.ts';
 import type { RetentionPolicy, RunStatus } from './policy.ts';
 
@@ -75,7 +74,7 @@ export interface RetentionPlan {
   /** The same by flow, ascending by name. */
   flows: ({ flow: string } & RetentionAccount)[];
   /** The same by the names of artifacts, those first that free most: 1,000 at most, the others together as `''`. */
-  artifacts: { name: string; artifacts: number; freedBytes: number; sharedBytes: number }[];
+  artifacts: ({ name: string } & Pick<RetentionAccount, 'freedBytes' | 'sharedBytes'>)[];
   /** All of it together. */
   total: RetentionAccount;
   /** Runs that stay. */
@@ -102,7 +101,7 @@ export interface RetentionProblem {
   run?: string;
   /** The object, where it is one. */
   name?: string;
-  error: StowageError;
+  error: Error;
 }
 
 /** What was given up. Its content is freed by the collection that follows. */

@@ -11,7 +11,7 @@ describe('a policy', () => {
       keepLast: 10,
       maxBytes: '500GB',
       keepTags: ['release'],
-      cache: { keepUsedWithin: '2w', maxBytes: 5 },
+      cache: { keepWithin: '2w', maxBytes: 5 },
     });
     const rules = rulesOf('Train');
     expect(rules).toMatchObject({
@@ -22,7 +22,7 @@ describe('a policy', () => {
     });
     expect(rules.failed).toMatchObject({ keepWithinMs: 30 * DAY_MS, keepLast: 10 });
     expect([...rules.keepTags]).toEqual(['release']);
-    expect(cache).toMatchObject({ keepUsedWithinMs: 14 * DAY_MS, maxBytes: 5, keepLast: undefined });
+    expect(cache).toMatchObject({ keepWithinMs: 14 * DAY_MS, maxBytes: 5, keepLast: undefined });
   });
 
   it('of a flow takes the place of all rules', () => {
@@ -55,7 +55,7 @@ describe('a policy', () => {
     [{ flows: { Train: '30d' } }, 'The policy of flow Train must be an object of rules'],
     [{ flows: [] }, 'flows of a policy must be an object'],
     [{ cache: { keepLast: null } }, 'keepLast of cache must be an integer'],
-    [{ cache: { keepUsedWithin: 'ever' } }, 'keepUsedWithin of cache is an age'],
+    [{ cache: { keepWithin: 'ever' } }, 'keepWithin of cache is an age'],
   ])('that is none is refused: %j', async (policy, message) => {
     const error = await errorOf(async () => readPolicy(policy), 'INVALID_ARGUMENT');
     expect(error.message).toContain(message);

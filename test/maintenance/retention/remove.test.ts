@@ -1,0 +1,145 @@
+import { describe, expect, it } from 'vitest';
+import { applyRetention } from '../../../src/maintenance/retention/apply-retention.ts';
+import { removeFromStore } from '../../../src/maintenance/retention/remove.ts';
+import { FaultStorage } from '../../../src/storage/fault.ts';
+import { MemoryStorage } from '../../../src/storage/memory.ts';
+import { cloneOf } from '../../content/storages.ts';
+import { errorOf, noise, objectNames, openFlow, saveTask } from '../../flow/fixtures.ts';
+import { DAY_MS, listedRuns } from './histories.ts';
+
+const values = { small: 1, x: noise(100_000) };
+
+describe('a removal', () => {
+  it('of a run takes it, and leaves the others', async () => {
+    const flow = await openFlow();
+    for (const runId of ['r1', 'r2']) await saveTask(flow, values, { runId });
+    await flow.run('r1').finish();
+    const before = await objectNames(flow.storage);
+    const dry = await removeFromStore({ store: flow.storage, path: 'Test/r1', dryRun: true });
+    expect(dry).toMatchObject({ dryRun: true, runs: 1, attempts: { deleted: 1 } });
+    expect(await objectNames(flow.storage)).toEqual(before);
+    expect(await removeFromStore({ store: flow.storage, path: 'Test/r1' })).toMatchObject({
+      runs: 1,
+      attempts: { deleted: 1, purged: 0 },
+      problemCount: 0,
+    });
+    expect(await listedRuns(flow.storage)).toEqual(['Test/r2']);
+    await errorOf(flow.getTaskDataStore('r1/fit/0'), 'ATTEMPT_DELETED');
+    expect(await (await flow.getTaskDataStore('r2/fit/0')).loadArtifacts()).toEqual(values);
+  });
+
+  it('of a task or a step leaves the rest of the run', async () => {
+    const flow = await openFlow();
+    await saveTask(flow, values, { taskId: '0' });
+    await saveTask(flow, values, { taskId: '1' });
+    await saveTask(flow, values, { stepName: 'score' });
+    await removeFromStore({ store: flow.storage, path: 'Test/r1/fit/0' });
+    await errorOf(flow.getTaskDataStore('r1/fit/0'), 'ATTEMPT_DELETED');
+    expect(await (await flow.getTaskDataStore('r1/fit/1')).loadArtifacts()).toEqual(values);
+    await removeFromStore({ store: flow.storage, path: 'Test/r1/fit' });
+    await errorOf(flow.getTaskDataStore('r1/fit/1'), 'ATTEMPT_DELETED');
+    expect(await (await flow.getTaskDataStore('r1/score/0')).loadArtifacts()).toEqual(values);
+    expect(await listedRuns(flow.storage)).toEqual(['Test/r1']);
+  });
+
+  it('of the content alone leaves history and what is inline', async () => {
+    const flow = await openFlow();
+    await flow.task({ runId: 'r1', stepName: 'fit', taskId: '0' }, async (task) => {
+      await task.saveArtifacts(values);
+      await task.saveMetadata({ epochs: 3 });
+      await task.saveLogs('task', { stdout: 'a line\n' });
+    });
+    const options = { store: flow.storage, path: 'Test/r1', contentOnly: true };
+    expect(await removeFromStore(options)).toMatchObject({ runs: 0, runsInPart: 1, attempts: { purged: 1 } });
+    const task = await flow.getTaskDataStore('r1/fit/0');
+    await errorOf(task.loadArtifacts(), 'CONTENT_PURGED');
+    expect(await task.loadArtifacts(['small'])).toEqual({ small: 1 });
+    expect(await objectNames(flow.storage, 'logs/')).toHaveLength(1);
+    expect(await removeFromStore(options)).toMatchObject({ attempts: { purged: 0 } });
+    await removeFromStore({ store: flow.storage, path: 'Test/r1' });
+    await errorOf(flow.getTaskDataStore('r1/fit/0'), 'ATTEMPT_DELETED');
+  });
+
+  it('takes the entries of the cache that name it, and a call runs again', async () => {
+    const flow = await openFlow();
+    let calls = 0;
+    const judge = flow.cachedTask({
+      name: 'judge',
+      version: '1',
+      run: async (input: number) => `${input} ${calls++}`,
+    });
+    expect(await judge(1)).toBe('1 0');
+    expect(await judge(1)).toBe('1 0');
+    const [run] = await listedRuns(flow.storage);
+    await errorOf(removeFromStore({ store: flow.storage, path: 'Test/no-run' }), 'RUN_NOT_FOUND');
+    const result = await removeFromStore({ store: flow.storage, path: run as string });
+    expect(result).toMatchObject({ cacheEntries: 1 });
+    expect(await judge(1)).toBe('1 1');
+  });
+
+  it('of what runs is refused until it is silent, and of what is pinned unless it is meant', async () => {
+    const flow = await openFlow();
+    const task = await flow.createTaskDataStore({ runId: 'r1', stepName: 'fit', taskId: '0' });
+    await task.saveArtifacts(values);
+    const before = await objectNames(flow.storage, 'flows/');
+    await errorOf(removeFromStore({ store: flow.storage, path: 'Test/r1' }), 'RUN_RUNNING');
+    expect(await objectNames(flow.storage, 'flows/')).toEqual(before);
+    await flow.run('r1').pin({ reason: 'the paper' });
+    const nowMs = Date.now() + 2 * DAY_MS;
+    const error = await errorOf(
+      removeFromStore({ store: flow.storage, path: 'Test/r1', nowMs }),
+      'RUN_PINNED',
+    );
+    expect(error.message).toContain('(the paper)');
+    const removed = await removeFromStore({ store: flow.storage, path: 'Test/r1', nowMs, evenPinned: true });
+    expect(removed).toMatchObject({ runs: 1, abandoned: { attempts: 1 } });
+    // Its owner wakes up, and closes its work as the next attempt.
+    await task.done();
+    const next = await flow.getTaskDataStore('r1/fit/0');
+    expect([next.attempt, await next.loadArtifacts()]).toEqual([1, values]);
+  });
+
+  it('that was killed anywhere is finished when it is made again, or by retention', async () => {
+    const original = new MemoryStorage('', { localReads: false });
+    const flow = await openFlow({ storage: original });
+    await saveTask(flow, { x: noise(70_000), own: noise(20_000, 2) });
+    await saveTask(flow, { x: 1 }, { taskId: '1' });
+    for (let diesAt = 1, hasDied = true; hasDied; diesAt++) {
+      const storage = await cloneOf(original);
+      let calls = 0;
+      hasDied = false;
+      const dying = new FaultStorage(storage, () => {
+        calls += 1;
+        hasDied ||= calls >= diesAt;
+        return hasDied ? { kind: 'before' } : undefined;
+      });
+      await removeFromStore({ store: dying, path: 'Test/r1/fit/0' }).catch(() => {});
+      const isMarked = (await storage.head('flows/Test/r1/fit/0/0.DELETED')) !== undefined;
+      if (isMarked) await applyRetention({ store: storage, policy: {} });
+      else await removeFromStore({ store: storage, path: 'Test/r1/fit/0' });
+      expect(await objectNames(storage, 'values/Test/r1/fit/0/')).toEqual([]);
+      expect(await objectNames(storage, 'flows/Test/r1/fit/0/')).toEqual(
+        ['attempt.json', 'DELETED', 'DONE'].map((file) => `flows/Test/r1/fit/0/0.${file}`).sort(),
+      );
+    }
+  });
+
+  it.each(['Test', '', 'Test/r1/fit/0/0', 'Test//fit', '/r1', 5, undefined])(
+    'of %j is refused',
+    async (path) => {
+      const flow = await openFlow();
+      await saveTask(flow, values);
+      const error = await errorOf(removeFromStore({ store: flow.storage, path: path as string }));
+      expect(['INVALID_ARGUMENT', 'INVALID_NAME']).toContain(error.code);
+    },
+  );
+
+  it('of what is not there tells what is', async () => {
+    const flow = await openFlow();
+    await saveTask(flow, values);
+    const remove = (path: string) => removeFromStore({ store: flow.storage, path });
+    expect((await errorOf(remove('Test/r2'), 'RUN_NOT_FOUND')).message).toContain('r1');
+    await errorOf(remove('Test/r1/fiz'), 'STEP_NOT_FOUND');
+    await errorOf(remove('Test/r1/fit/7'), 'TASK_NOT_FOUND');
+  });
+});
