@@ -9,6 +9,7 @@ import { checkCompression } from './codec/payload.ts';
 import type { ByteCache } from './content/caches/byte-cache.ts';
 import { GuardedCache } from './content/caches/guarded-cache.ts';
 import { ContentStore } from './content/content-store.ts';
+import { tellingErased } from './content/erased-content.ts';
 import type { ListedPlace } from './content/places/places.ts';
 import { checkRawDataPath, type RawDataPathOptions } from './content/places/raw-data-path.ts';
 import { bytesIn, READ_OPTIONS, type ReadOptions } from './content/reading/content-reader.ts';
@@ -151,7 +152,8 @@ export class ContentAddressedStore extends ContentStore implements AsyncDisposab
     progress?.expect(workOf(keys, (key) => (typeof key === 'object' ? key?.bytes : undefined)));
     try {
       await this.prepareToRead({ signal });
-      yield* loadMany(this.reader, (own) => addressesOf(keys, own), { signal, progress });
+      const loaded = loadMany(this.reader, (own) => addressesOf(keys, own), { signal, progress });
+      yield* tellingErased(this.storage, loaded, { signal });
       progress?.succeed();
     } finally {
       progress?.stop();
@@ -191,7 +193,7 @@ export class ContentAddressedStore extends ContentStore implements AsyncDisposab
     { range, signal, onProgress }: ReadOptions & ProgressOptions,
   ): AsyncGenerator<Uint8Array> {
     await this.prepareToRead({ signal });
-    const pieces = this.reader.stream(address, { range, signal });
+    const pieces = tellingErased(this.storage, this.reader.stream(address, { range, signal }), { signal });
     yield* onProgress ? countPieces(pieces, onProgress, call, bytesIn(address, range)) : pieces;
   }
 

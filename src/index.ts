@@ -101,6 +101,7 @@ export type { EntryKey } from './format/cache-names.ts';
 export type { ContentKey } from './format/content-names.ts';
 export type { ContentRef } from './format/content-ref.ts';
 export type { ArtifactEntry, ArtifactTable, InlineValue } from './format/description.ts';
+export type { ObjectAt } from './format/erasure-records.ts';
 export type { JsonValue } from './format/json-value.ts';
 export type { LogChoice, LogName } from './format/log-names.ts';
 export type { OwnValue } from './format/own-values.ts';
@@ -135,6 +136,20 @@ export type { Unconfirmed, Undeleted } from './maintenance/collection/deletion.t
 export type { SkippedPlace } from './maintenance/collection/places.ts';
 export type { CopyCounts, CopyProblem, CopyProgress, CopyResult } from './maintenance/copy-report.ts';
 export { type CopyOptions, copyStore } from './maintenance/copy-store.ts';
+export {
+  continueErasures,
+  type EraseOptions,
+  type ErasingOptions,
+  type ErasureProgress,
+  eraseFromStore,
+} from './maintenance/erasure/erase-from-store.ts';
+export type { ErasureStep } from './maintenance/erasure/erasure-context.ts';
+export type {
+  ContentToErase,
+  ErasureHolder,
+  ErasureResult,
+  WaitedFor,
+} from './maintenance/erasure/erasure-report.ts';
 export {
   type CheckOptions,
   type CheckProgress,

@@ -7,6 +7,7 @@ import { code } from './commands/code.ts';
 import { completion } from './commands/completion.ts';
 import { copy } from './commands/copy.ts';
 import { diff } from './commands/diff.ts';
+import { erase } from './commands/erase.ts';
 import { finish } from './commands/finish.ts';
 import { fsck } from './commands/fsck.ts';
 import { gc } from './commands/gc.ts';
@@ -47,6 +48,7 @@ export const COMMANDS: readonly (CommandDeclaration | GroupDeclaration)[] = [
   fsck,
   uploads,
   copy,
+  erase,
   {
     name: 'cache',
     text: 'list, explain and evict the stored results of cached tasks',

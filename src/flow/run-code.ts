@@ -91,7 +91,7 @@ export async function keepCode(
 /**
  * Reads what a session keeps of the code of a run. The files are not read.
  *
- * @throws StowageError `CONTENT_PURGED` where the session was released; `RECORD_DAMAGED`
+ * @throws StowageError `CONTENT_PURGED` where the session was released, `CONTENT_ERASED`, `RECORD_DAMAGED`
  */
 export async function readCode(
   store: ContentStore,
@@ -102,6 +102,7 @@ export async function readCode(
   const isClosed = await store.storage.head(standaloneFiles(session).base + SESSION_FILES.done, options);
   const result = isClosed ? await readStandaloneResult(store, session, options) : undefined;
   if (!result?.described) throw released(run, session);
+  if (result.erased) throw erased(run, session, result.erased.reason);
   const refs = result.described.table.artifacts.map(({ key, content }): ContentRef => {
     return { place: content?.place ?? HERE, kind: 'key', name: key };
   });
@@ -150,4 +151,10 @@ function released({ flow, run }: { flow: string; run: string }, session: string)
     `The code of the run ${flow}/${run} was given up: its session ${session} was released.`,
     { details: { flow, run, session } },
   );
+}
+
+/** A directory without one of its files is not the code that the run was made by. */
+function erased(run: { flow: string; run: string }, session: string, reason: string): StowageError {
+  const message = `Something of the code of the run ${run.flow}/${run.run} was erased: ${reason}`;
+  return new StowageError('CONTENT_ERASED', message, { details: { ...run, session } });
 }

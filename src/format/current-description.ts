@@ -8,15 +8,20 @@ import {
   type ReadDescription,
   readDescription,
 } from './description.ts';
+import type { JsonValue } from './json-value.ts';
 import { decodeRecord } from './record.ts';
-import { type RecordSubject, readString, readStrings } from './record-fields.ts';
-import { type DoneRecord, erasedFile, SESSION_FILES } from './session-files.ts';
+import { type RecordSubject, readOptional, readString, readStrings, readTime } from './record-fields.ts';
+import { type DoneRecord, erasedFile, type Owner, readOwner, SESSION_FILES } from './session-files.ts';
 
 /** What was erased from a description: the number of the last erasure, from 0, its reason, and all artifacts that went. */
 export interface Erasure {
   revision: number;
   reason: string;
   artifacts: readonly string[];
+  /** When the last erasure was: ISO 8601, by the eraser's clock. Absent where the writer left it out. */
+  at?: string;
+  /** The process that erased last. Absent where the writer left it out. */
+  by?: Owner;
 }
 
 /** The description of a closed session that counts. */
@@ -70,12 +75,31 @@ export async function readCurrentDescription(
     return { description, metadata };
   }
   const record = decodeRecord(object.body, name);
-  const erased = {
-    revision: erasedRevision,
+  return {
+    description: readDescription(record, name, subject),
+    erased: readErasure(record, name, erasedRevision),
+  };
+}
+
+/** The members that ERASED.<k>.json has beside those of metadata.json. */
+export function erasureFields({ reason, artifacts, at, by }: Erasure): Record<string, JsonValue> {
+  return {
+    reason,
+    erased: [...artifacts],
+    ...(at === undefined ? {} : { erasedAt: at }),
+    ...(by === undefined ? {} : { erasedBy: { ...by } }),
+  };
+}
+
+function readErasure(record: Record<string, unknown>, name: string, revision: number): Erasure {
+  const at = readOptional(readTime, record, 'erasedAt', name);
+  return {
+    revision,
     reason: readString(record, 'reason', name),
     artifacts: readStrings(record, 'erased', name),
+    ...(at === undefined ? {} : { at }),
+    ...(record.erasedBy === undefined ? {} : { by: readOwner(record, name, 'erasedBy') }),
   };
-  return { description: readDescription(record, name, subject), erased };
 }
 
 function damaged(what: string, why: string): StowageError {

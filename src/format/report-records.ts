@@ -27,6 +27,24 @@ export interface ReportVersion {
 const VERSION = /^([\w-]{1,32})\.(\d{8})\.json$/;
 /** The most bytes of the record of a version. */
 export const MAX_REPORT_RECORD_BYTES: number = 64 * 1024;
+const nameRegExp =
+  /^partial\/([^/]+)\/([^/]+)\/([^/]+)\/([^/]+)\/(0|[1-9]\d{0,15})\.report\.([\w-]{1,32})\.(\d{8})\.json$/;
+
+/** The report of an attempt, and which of its versions. */
+export interface ReportVersionName {
+  path: TaskPath;
+  attempt: number;
+  report: string;
+  version: number;
+}
+
+/** Takes the name of such a record apart; `undefined` of any other. */
+export function parseReportVersionName(name: string): ReportVersionName | undefined {
+  const [, flow, run, step, task, number, report, version] = nameRegExp.exec(name) ?? [];
+  if (report === undefined || !Number.isSafeInteger(Number(number))) return undefined;
+  const path = { flow, run, step, task } as Record<keyof TaskPath, string>;
+  return { path, attempt: Number(number), report, version: Number(version) };
+}
 
 /** The name of the record of a report's `version`-th version, from 0. */
 export function reportVersionName(path: TaskPath, attempt: number, report: string, version: number): string {

@@ -124,9 +124,9 @@ export function thisOwner(): Owner {
   return { host, pid: process.pid };
 }
 
-/** Reads the member `owner` of a record; throws `RECORD_DAMAGED`. */
-export function readOwner(record: Record<string, unknown>, what: string): Owner {
-  const owner = readObject(record, 'owner', what);
+/** Reads the member of a record that names a process, `owner` by default; throws `RECORD_DAMAGED`. */
+export function readOwner(record: Record<string, unknown>, what: string, member = 'owner'): Owner {
+  const owner = readObject(record, member, what);
   return { host: readString(owner, 'host', what), pid: readInteger(owner, 'pid', what) };
 }
 

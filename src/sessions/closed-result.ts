@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { HERE, refId } from '../format/content-ref.ts';
+import type { Erasure } from '../format/current-description.ts';
 import type { ArtifactTable, Description } from '../format/description.ts';
 import type { ReportEntry } from '../format/report-records.ts';
 import type { DoneRecord, SessionOrigin } from '../format/session-files.ts';
@@ -21,7 +22,7 @@ export interface ClosedResult {
   purged: boolean;
   /** Retention gave up everything. */
   deleted: boolean;
-  erased?: { revision: number; reason: string; artifacts: readonly string[] };
+  erased?: Erasure;
 }
 
 /** The session that made a result first, wherever that was. */

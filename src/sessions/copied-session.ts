@@ -7,6 +7,7 @@ import { StowageError } from '../errors.ts';
 import type { ContentKey } from '../format/content-names.ts';
 import { type ContentRef, HERE } from '../format/content-ref.ts';
 import { holdsBytes } from '../format/create-own.ts';
+import { erasureFields } from '../format/current-description.ts';
 import {
   type ArtifactEntry,
   type ArtifactTable,
@@ -223,7 +224,7 @@ export class CopiedSession {
   ): Description {
     const { erased, startedAt, label } = this.#result;
     const { session, subject } = this.#copy;
-    const why = erased ? { reason: erased.reason, erased: [...erased.artifacts] } : {};
+    const why = erased ? erasureFields(erased) : {};
     return {
       session,
       subject: { ...subject, ...why },

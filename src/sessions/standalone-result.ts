@@ -1,10 +1,16 @@
 import type { ContentStore } from '../content/content-store.ts';
-import { digestHex } from '../digest/blake3.ts';
 import { StowageError } from '../errors.ts';
-import { decodeDescription, decodeTable, MAX_DESCRIPTION_BYTES } from '../format/description.ts';
-import { decodeDone, readSessionFile, SESSION_FILES, standaloneFiles } from '../format/session-files.ts';
+import { type DescriptionMarks, readCurrentDescription } from '../format/current-description.ts';
+import { decodeTable } from '../format/description.ts';
+import {
+  decodeDone,
+  erasedRevisionOf,
+  readSessionFile,
+  SESSION_FILES,
+  standaloneFiles,
+} from '../format/session-files.ts';
 import type { SessionId } from '../format/session-id.ts';
-import type { CallOptions } from '../storage/contract.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { ClosedResult } from './closed-result.ts';
 
 /**
@@ -22,25 +28,42 @@ export async function readStandaloneResult(
   const bytes = await readSessionFile(storage, doneName, options);
   if (!bytes) throw damaged(storage.uri(doneName), 'it was told of but cannot be read');
   const done = decodeDone(bytes, storage.uri(doneName), subject);
-  const name = base + SESSION_FILES.metadata;
-  const what = storage.uri(name);
-  const described = await storage.get(name, { ...options, maxBytes: MAX_DESCRIPTION_BYTES });
-  if (!described) {
-    if (done.outcome !== 'done' || (await storage.head(base + SESSION_FILES.deleted, options)))
-      return undefined;
-    throw damaged(what, 'it is missing, and nothing says that it was given up');
-  }
-  if (digestHex(described.body) !== done.metadataDigest)
-    throw damaged(what, 'it is not the one that DONE names');
-  const { startedAt, table, metadata, readFrom } = decodeDescription(described.body, what, subject);
-  const rows = typeof table === 'function' ? table() : decodeTable(await reader.load(table, options), what);
+  if (done.outcome === 'abandoned') return undefined;
+  const listAgain = async (): Promise<DescriptionMarks> => {
+    const marks = await listMarks(storage, base, options);
+    // One that failed keeps nothing, and need not have been described.
+    return done.outcome === 'done' ? marks : { ...marks, isDeleted: true };
+  };
+  const current = await readCurrentDescription(storage, { base, subject, done }, {}, listAgain, options);
+  if (!current) return undefined;
+  const { startedAt, table, metadata, readFrom } = current.description;
+  const rows =
+    typeof table === 'function' ? table() : decodeTable(await reader.load(table, options), table.copy);
   return {
     done,
     startedAt,
     described: { table: rows, reports: [], metadata, readFrom },
     purged: false,
     deleted: false,
+    ...(current.erased ? { erased: current.erased } : {}),
   };
+}
+
+async function listMarks(
+  storage: DataStoreStorage,
+  base: string,
+  { signal }: CallOptions,
+): Promise<DescriptionMarks> {
+  const marks: DescriptionMarks = { isDeleted: false };
+  for await (const page of storage.list({ prefix: `${base}.`, signal })) {
+    for (const { name } of page.objects) {
+      const suffix = name.slice(base.length);
+      if (suffix === SESSION_FILES.deleted) marks.isDeleted = true;
+      const revision = erasedRevisionOf(suffix);
+      if (revision !== undefined) marks.erasedRevision = Math.max(revision, marks.erasedRevision ?? 0);
+    }
+  }
+  return marks;
 }
 
 function damaged(what: string, why: string): StowageError {

@@ -147,6 +147,10 @@ const CACHE_COMMANDS = [
 
 /** Makes the store of each command. */
 const STORES: Readonly<Record<string, (store: string) => Promise<void>>> = {
+  'stowage erase Train/r1/load/0/faces': async (store) => {
+    for (const run of ['r1', 'r2'])
+      await makeRun(store, run, [['load/0', saves({ faces: noise(300_000, 7) })]]);
+  },
   'stowage runs Train': (store) => makeRun(store, FIRST, []),
   [`stowage ls Train/${FIRST}/fit`]: (store) =>
     makeRun(store, FIRST, [

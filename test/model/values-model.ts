@@ -12,7 +12,7 @@ export const VALUE_RULES = [
 ] as const;
 export type ValueRule = (typeof VALUE_RULES)[number];
 
-/** Steps of the protocol. The sources name them: "(model: `describe`)". Those of an eraser are not built yet. */
+/** Steps of the protocol. The sources name them: "(model: `describe`)". */
 export const VALUE_STEPS = [
   'open',
   'write values',
@@ -25,6 +25,8 @@ export const VALUE_STEPS = [
   'read',
   'delete values',
   'abandon',
+  'write anew',
+  'describe anew',
 ] as const;
 
 const [
@@ -97,10 +99,10 @@ export function exploreValues(
     // The eraser: its session is open until the new description stands.
     const eraser = n(state, ERASER);
     if (eraser === 0 && n(state, OUTCOME) === DONE) go('the eraser opens', { [ERASER]: 1, [ERASER_OPEN]: 1 });
-    if (eraser === 1) go('the eraser writes what remains', { [ERASER]: 2, [OBJECTS]: objects | 2 });
-    if (eraser === 2) go('the eraser describes anew', { [ERASER]: 3, [ERASED]: 1 });
-    if (eraser === 3) go('the eraser deletes metadata.json', { [ERASER]: 4, [METADATA]: 0 });
-    if (eraser === 4) go('the eraser deletes the old values', { [ERASER]: 5, [OBJECTS]: objects & ~1 });
+    if (eraser === 1) go('write anew: what remains, object 1', { [ERASER]: 2, [OBJECTS]: objects | 2 });
+    if (eraser === 2) go('describe anew: attempt n', { [ERASER]: 3, [ERASED]: 1 });
+    if (eraser === 3) go('the eraser deletes the old values', { [ERASER]: 4, [OBJECTS]: objects & ~1 });
+    if (eraser === 4) go('the eraser deletes metadata.json', { [ERASER]: 5, [METADATA]: 0 });
     if (eraser === 5) go('the eraser closes', { [ERASER]: 6, [ERASER_OPEN]: 0 });
     collectorSteps(state, go);
     return steps;

@@ -193,7 +193,7 @@ class Collection {
     const { packs, more } = sparse?.choose() ?? NO_PACKS;
     const names = new Set(packs.map(({ place, name }) => `${place}\t${name}`));
     if (!dryRun) await superseded.choose(several, (place, name) => names.has(`${place}\t${name}`));
-    const rewriting = await Rewriting.plan(this.#places, packs, this.#call);
+    const rewriting = await Rewriting.plan(this.#places, packs, { ...this.#call, only: this.#rewrite?.only });
     tally.more = more;
     tally.rewritten = rewriting.planned;
     if (dryRun) return;

@@ -40,7 +40,12 @@ export interface RewriteOptions {
   deadShare?: number | undefined;
   /** So many bytes are written by one collection at most. Default: no bound. */
   maxBytes?: number | undefined;
+  /** Rewrites these packs alone, whatever that writes, if anything of them is dead. Default: those of which it frees more than it writes. @internal */
+  only?: ((place: string, pack: string) => boolean) | undefined;
 }
+
+/** The options of rewriting, all of them. */
+export type Rewrite = Pick<RewriteOptions, 'only'> & { deadShare: number; maxBytes: number };
 
 const DEAD_SHARE = 0.25;
 
@@ -49,15 +54,12 @@ const DEAD_SHARE = 0.25;
  *
  * @throws StowageError `INVALID_ARGUMENT`
  */
-export function rewriteOptions({
-  rewrite = {},
-  superseded,
-}: CollectionOptions): { deadShare: number; maxBytes: number } | undefined {
+export function rewriteOptions({ rewrite = {}, superseded }: CollectionOptions): Rewrite | undefined {
   if (rewrite === false) return undefined;
-  const { deadShare = DEAD_SHARE, maxBytes = Number.POSITIVE_INFINITY } = rewrite;
+  const { deadShare = DEAD_SHARE, maxBytes = Number.POSITIVE_INFINITY, only } = rewrite;
   if (!(deadShare >= 0 && deadShare <= 1))
     throw invalidArgument(`rewrite.deadShare has to be a number from 0 to 1, not ${String(deadShare)}.`);
   if (!(maxBytes >= 0))
     throw invalidArgument(`rewrite.maxBytes has to be a number of bytes, not ${String(maxBytes)}.`);
-  return superseded === false ? undefined : { deadShare, maxBytes };
+  return superseded === false ? undefined : { deadShare, maxBytes, only };
 }

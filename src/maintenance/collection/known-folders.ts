@@ -5,7 +5,7 @@ import { notListed } from './impossible-listings.ts';
 
 /** The top-level folders of a store, in the order of docs/format.md. */
 export const KNOWN_FOLDERS: ReadonlySet<string> = new Set(
-  'runs flows partial logs values loose pins beats data manifests packs plain elsewhere gc cache hints names'
+  'runs flows partial logs values loose pins beats data manifests packs plain elsewhere erasures gc cache hints names'
     .split(' ')
     .map((folder) => `${folder}/`),
 );

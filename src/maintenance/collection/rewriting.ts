@@ -4,6 +4,7 @@ import { isStowageError, throwIfAborted } from '../../errors.ts';
 import { parseCopyName } from '../../format/content-names.ts';
 import { releaseSession, StandaloneSession } from '../../sessions/standalone-session.ts';
 import type { CallOptions } from '../../storage/contract.ts';
+import type { Rewrite } from './collection-options.ts';
 import { NOTHING_REWRITTEN, type RewrittenPacks } from './collection-result.ts';
 import type { CollectedPlace } from './places.ts';
 import { type SparsePack, writtenFor } from './sparse-packs.ts';
@@ -38,7 +39,7 @@ export class Rewriting {
   static async plan(
     places: ReadonlyMap<string, CollectedPlace>,
     packs: readonly SparsePack[],
-    options: CallOptions,
+    { only, ...options }: CallOptions & Pick<Rewrite, 'only'>,
   ): Promise<Rewriting> {
     const isAlone = new Map<string, boolean>();
     const usable: SparsePack[] = [];
@@ -55,7 +56,7 @@ export class Rewriting {
     // A manifest that two packs shared counts for what is left.
     const chosen = new Set<string>();
     const worth = usable.filter((pack) => {
-      if (writtenFor(pack, chosen) >= pack.bytes) return false;
+      if (!only && writtenFor(pack, chosen) >= pack.bytes) return false;
       for (const copy of pack.copies.keys()) chosen.add(copy);
       return true;
     });

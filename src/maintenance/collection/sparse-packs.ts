@@ -2,6 +2,7 @@ import type { ContentReader } from '../../content/reading/content-reader.ts';
 import { manifestBytes } from '../../content/writing/repacked-content.ts';
 import type { ChunkColumns, Manifest } from '../../format/manifest.ts';
 import type { CallOptions } from '../../storage/contract.ts';
+import type { Rewrite } from './collection-options.ts';
 import { SortedLines, type WorkFolder } from './sorted-lines.ts';
 
 /** A pack of which much is dead, and the copies that name it. */
@@ -37,14 +38,16 @@ export class SparsePacks {
   readonly #folder: WorkFolder;
   readonly #deadShare: number;
   readonly #maxBytes: number;
+  readonly #only: Rewrite['only'];
   /** Of each stretch of a pack that a copy names: place, pack, begin, end, the pack's length, the manifest's, the copy. */
   readonly #stretches: SortedLines;
 
   /** Finds packs of which more than `deadShare` is dead, as many as can be rewritten by writing `maxBytes`. */
-  constructor(folder: WorkFolder, { deadShare, maxBytes }: { deadShare: number; maxBytes: number }) {
+  constructor(folder: WorkFolder, { deadShare, maxBytes, only }: Rewrite) {
     this.#folder = folder;
     this.#deadShare = deadShare;
     this.#maxBytes = maxBytes;
+    this.#only = only;
     this.#stretches = new SortedLines(folder);
   }
 
@@ -66,7 +69,7 @@ export class SparsePacks {
     const byShare = new SortedLines(this.#folder);
     for (const pack of this.#packs()) {
       const { bytes, liveBytes, copies } = pack;
-      if (bytes - liveBytes <= this.#deadShare * bytes || writtenFor(pack, new Set()) >= bytes) continue;
+      if (!this.#isToGo(pack)) continue;
       const share = (liveBytes / bytes).toFixed(6);
       byShare.add(`${share}\t${JSON.stringify({ ...pack, copies: [...copies] })}`);
     }
@@ -84,6 +87,12 @@ export class SparsePacks {
       for (const copy of next.copies.keys()) chosen.add(copy);
     }
     return { packs, more: false };
+  }
+
+  #isToGo(pack: SparsePack): boolean {
+    const { place, name, bytes, liveBytes } = pack;
+    if (this.#only) return liveBytes < bytes && this.#only(place, name);
+    return bytes - liveBytes > this.#deadShare * bytes && writtenFor(pack, new Set()) < bytes;
   }
 
   *#packs(): Generator<SparsePack, void> {

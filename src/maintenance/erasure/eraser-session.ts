@@ -1,0 +1,47 @@
+import type { ContentStore } from '../../content/content-store.ts';
+import { SESSION_FILES, standaloneFiles } from '../../format/session-files.ts';
+import type { Session } from '../../sessions/session.ts';
+import { StandaloneSession } from '../../sessions/standalone-session.ts';
+import type { CallOptions } from '../../storage/contract.ts';
+
+/** The session under which an erasure writes values anew: opened with the first of them, and open until every description that needs them stands. */
+export class EraserSession {
+  readonly #content: ContentStore;
+  readonly #label: string;
+  readonly #options: CallOptions;
+  #opened: Promise<StandaloneSession> | undefined;
+
+  /** @param label by which erasures of the same contents know a session of this one that was left open */
+  constructor(content: ContentStore, label: string, options: CallOptions) {
+    this.#content = content;
+    this.#label = label;
+    this.#options = options;
+  }
+
+  async get(): Promise<Session> {
+    this.#opened ??= StandaloneSession.open(this.#content, { ...this.#options, label: this.#label });
+    return (await this.#opened).session;
+  }
+
+  /** It keeps nothing any more: what it wrote is listed by descriptions. Its own, which is empty, is left to `deleteOwn`. */
+  async close(deleteOwn: (name: string) => Promise<void>): Promise<void> {
+    const standalone = await this.#opened;
+    if (!standalone) return;
+    const { storage } = this.#content;
+    const { base } = standaloneFiles(standalone.session.id);
+    await standalone.done([], this.#options);
+    await storage.create(base + SESSION_FILES.deleted, new Uint8Array(0), this.#options);
+    await deleteOwn(base + SESSION_FILES.metadata);
+  }
+
+  /** Ends it after a failure, as far as that is still possible. */
+  async fail(error: unknown): Promise<void> {
+    const standalone = await this.#opened?.catch(() => undefined); // what it could not be opened for is what is told
+    await standalone?.fail(error);
+  }
+}
+
+/** The label of all sessions of one erasure. */
+export function labelOf(erasure: string): string {
+  return `erasure ${erasure}`;
+}
