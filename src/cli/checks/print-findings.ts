@@ -63,7 +63,7 @@ export class FindingPrinter {
   }
 }
 
-function textOf({ flow, run, step, task, attempt, session, name, kind }: Concern): string {
+export function textOf({ flow, run, step, task, attempt, session, name, kind }: Concern): string {
   const path = session ?? [flow, run, step, task, attempt].filter((part) => part !== undefined).join('/');
   const what = kind === 'record' ? '' : name === undefined ? kind : `${kind} ${name}`;
   return [path, what].filter((part) => part !== '').join(' ');

@@ -19,6 +19,9 @@ interface FsckOptions {
   quick?: boolean;
   since?: string;
   state?: string;
+  repair?: boolean;
+  from?: string[];
+  yes?: boolean;
 }
 
 /** `stowage fsck [flow[/run]]` */
@@ -36,10 +39,18 @@ export const fsck: CommandDeclaration = {
       text: 'keep in a file how far it is, and go on from there if it was interrupted',
       completion: 'file',
     },
+    { flags: '--repair', text: 'mend what is found; without --yes, only tell what would be done' },
+    {
+      flags: '--from <store>',
+      text: 'for --repair: a store that may have what this one lost; repeat it for more',
+      repeats: true,
+    },
+    { flags: '-y, --yes', text: 'for --repair: do it' },
   ],
   async run(invocation: Invocation, [text]: [string?], options: FsckOptions) {
     const path = parseStorePath(text, 0, 2);
     const chosen = parseOptions(options);
+    if (options.repair) return repair(invocation, path, chosen, options);
     const { CheckState } = await import('../checks/check-state.ts');
     const state = new CheckState(options.state);
     const { checkDecorated } = await import('../../maintenance/fsck/check-store.ts');
@@ -62,6 +73,27 @@ export const fsck: CommandDeclaration = {
     });
   },
 };
+
+/** Checks and mends. */
+async function repair(
+  invocation: Invocation,
+  path: StorePath,
+  { sample, seed, sinceMs }: Chosen,
+  { from, yes = false }: FsckOptions,
+): Promise<void> {
+  const { RepairPrinter } = await import('../checks/print-repair.ts');
+  const { repairDecorated } = await import('../../maintenance/fsck/repair/repair-store.ts');
+  const printer = new RepairPrinter(invocation, yes);
+  await withStoreAddress(invocation, async (store, decorate) => {
+    const { flow: flowName, run: runId } = await meant(invocation, store, path);
+    const since = sinceMs === undefined ? undefined : new Date(sinceMs);
+    const onProgress = (at: CheckProgress): void => invocation.progress(() => workOf(at));
+    const { signal } = invocation;
+    const what = { store, from, dryRun: !yes, flowName, runId, sample, seed, since, signal, onProgress };
+    for await (const step of repairDecorated(what, decorate)) await printer.print(step);
+  });
+  await printer.end();
+}
 
 async function print(
   invocation: Invocation,
@@ -107,7 +139,11 @@ interface Chosen {
   sinceMs: number | undefined;
 }
 
-function parseOptions({ sample, seed, quick = false, since }: FsckOptions): Chosen {
+function parseOptions(options: FsckOptions): Chosen {
+  const { sample, seed, quick = false, since, state, repair, from, yes } = options;
+  if (!repair && (from !== undefined || yes)) throw usageError('--from and --yes are for --repair.');
+  if (repair && state !== undefined)
+    throw usageError('A repair keeps no state: it goes on by itself. Leave out --state.');
   if (quick && sample !== undefined) throw usageError('--quick reads no content whole: leave out --sample.');
   if (seed !== undefined && sample === undefined) throw usageError('--seed tells the part of --sample.');
   return {

@@ -40,6 +40,12 @@ interface Pending {
   readonly why: string;
 }
 
+/** The part of a store that is mended. Default: all of it. */
+export interface ComparedPart {
+  flowName?: string | undefined;
+  runId?: string | undefined;
+}
+
 /** Mends what a check finds, one finding after the other. */
 export class FindingsMender {
   /** A record was mended that names content, which nobody could check before. */
@@ -61,38 +67,43 @@ export class FindingsMender {
   }
 
   /** Mends records that a source has and the store lacks: a DONE that is missing looks like an attempt that is open, and no check can tell. */
-  async *compare(): AsyncGenerator<RepairStep> {
+  async *compare({ flowName, runId }: ComparedPart): AsyncGenerator<RepairStep> {
     const { target, others, options } = this.#context;
+    const part = [flowName, runId]
+      .filter((name) => name !== undefined)
+      .map((name) => `${name}/`)
+      .join('');
+    const prefixes = part === '' ? undefined : [`flows/${part}`];
     for (const source of others) {
       const idOf = ({ base }: ListedSession): string => `${base}.`;
-      const here = new MergeJoin(listSessions(target.storage, options), idOf);
-      const runs = new Set<string>();
+      const here = new MergeJoin(listSessions(target.storage, options, prefixes), idOf);
       try {
-        for await (const theirs of listSessions(source.store.storage, options)) {
+        for await (const theirs of listSessions(source.store.storage, options, prefixes)) {
           const ours = await here.at(idOf(theirs));
-          const { flow, run } = theirs.subject;
-          if (ours && typeof flow === 'string') runs.add(`${flow}/${run}`);
           if (ours && lacks(ours, theirs)) yield* this.#mendSession(ours.base, undefined);
         }
       } finally {
         await here.close();
       }
-      yield* this.#compareRuns(source.store.storage);
+      yield* this.#compareRuns(source.store.storage, `runs/${part}`);
     }
   }
 
-  async *#compareRuns(storage: RepairContext['target']['storage']): AsyncGenerator<RepairStep> {
+  async *#compareRuns(
+    storage: RepairContext['target']['storage'],
+    prefix: string,
+  ): AsyncGenerator<RepairStep> {
     const { target, options } = this.#context;
     let last = '';
-    for await (const page of storage.list({ prefix: 'runs/', ...options })) {
+    for await (const page of storage.list({ prefix, ...options })) {
       for (const { name } of page.objects) {
         const [, flow = '', run = '', file = ''] = name.split('/');
-        const prefix = `runs/${flow}/${run}/`;
-        if (prefix === last || !/^(created|finished)/.test(file)) continue;
-        last = prefix;
+        const ofRun = `runs/${flow}/${run}/`;
+        if (ofRun === last || !/^(created|finished)/.test(file)) continue;
+        last = ofRun;
         const [here, there] = [
-          await namesIn(target.storage, prefix, options),
-          await namesIn(storage, prefix, options),
+          await namesIn(target.storage, ofRun, options),
+          await namesIn(storage, ofRun, options),
         ];
         const isKnown = here.size > 0 || (await hasTask(target.storage, flow, run, options));
         const isLacking = [...there].some((one) => !here.has(one));
@@ -148,7 +159,7 @@ export class FindingsMender {
       for (const { object, from, isRewritten } of result.mended) {
         this.hasMendedRecords = true;
         yield {
-          step: 'mended',
+          outcome: 'mended',
           how: isRewritten ? 'rewritten' : 'restored',
           layer,
           place: HERE,
@@ -177,7 +188,7 @@ export class FindingsMender {
     }
     if (remedy === 'delete') yield* this.#evict(finding);
     if (severity !== 'lost' || concerned === 0) {
-      if (toMark !== undefined) yield { ...about(finding), step: 'mended', how: 'marked', key };
+      if (toMark !== undefined) yield { ...about(finding), outcome: 'mended', how: 'marked', key };
       return;
     }
     const file = object.startsWith('plain/') ? object.split('/').at(-1) : undefined;
@@ -215,8 +226,8 @@ export class FindingsMender {
     }
     const { key } = needed;
     if (mended.outcome === 'mended')
-      yield { ...about(finding), step: 'mended', how: 'restored', key, from: mended.from };
-    else yield { ...about(finding), step: 'mended', how: 'marked', key };
+      yield { ...about(finding), outcome: 'mended', how: 'restored', key, from: mended.from };
+    else yield { ...about(finding), outcome: 'mended', how: 'marked', key };
   }
 
   /** Values of an attempt's own that are gone or damaged where its rows say: each gets a copy under its key. */
@@ -254,7 +265,7 @@ export class FindingsMender {
         return;
       }
     }
-    yield { ...about(finding), step: 'mended', how: 'deleted' };
+    yield { ...about(finding), outcome: 'mended', how: 'deleted' };
   }
 
   /**
@@ -293,7 +304,7 @@ export class FindingsMender {
       const ours = await find(target.storage);
       if (theirs.state !== 'whole' || ours.state === 'whole') continue;
       if (!dryRun) await putBack(target.storage, object, theirs.bytes, ours, options);
-      yield { ...about(finding), step: 'mended', how: 'restored', from: uri };
+      yield { ...about(finding), outcome: 'mended', how: 'restored', from: uri };
       return;
     }
     yield* gone(finding, finding.message);
@@ -336,7 +347,7 @@ export class FindingsMender {
       const mended = further.length === 0 ? undefined : await this.#contents.mend(needed, further);
       if (mended && mended.outcome !== 'lost') {
         const from = mended.outcome === 'mended' ? { from: mended.from } : {};
-        yield { ...about(finding), step: 'mended', how: 'restored', key: needed.key, ...from };
+        yield { ...about(finding), outcome: 'mended', how: 'restored', key: needed.key, ...from };
       } else yield* this.#lost(finding, needed, mended?.why ?? why, concerns);
     }
   }
@@ -365,7 +376,7 @@ export class FindingsMender {
     const { object } = finding;
     const concerns = told ?? finding.concerns;
     if (told || finding.concerned <= finding.concerns.length) {
-      for (const concern of concerns) yield { ...concern, step: 'lost', key, object, place, why };
+      for (const concern of concerns) yield { ...concern, outcome: 'lost', key, object, place, why };
       return;
     }
     const { target, options } = this.#context;
@@ -377,10 +388,10 @@ export class FindingsMender {
       for (const { name, content, refs = [] } of artifacts) {
         const isRef = refs.some((ref) => ref.kind === 'key' && isNamed({ key: ref.name, place: ref.place }));
         const kind = isNamed(content) ? 'artifact' : 'reference';
-        if (isNamed(content) || isRef) yield { ...of, name, kind, step: 'lost', key, object, place, why };
+        if (isNamed(content) || isRef) yield { ...of, name, kind, outcome: 'lost', key, object, place, why };
       }
       for (const { name, content } of reports)
-        if (isNamed(content)) yield { ...of, name, kind: 'report', step: 'lost', key, object, place, why };
+        if (isNamed(content)) yield { ...of, name, kind: 'report', outcome: 'lost', key, object, place, why };
     }
   }
 }
@@ -392,11 +403,11 @@ function* gone(finding: Finding, why: string): Generator<LostStep | LeftStep> {
     return;
   }
   const { object, place } = finding;
-  for (const concern of finding.concerns) yield { ...concern, step: 'lost', object, place, why };
+  for (const concern of finding.concerns) yield { ...concern, outcome: 'lost', object, place, why };
 }
 
 function left({ layer, problem, place, object }: Finding, why: string): LeftStep {
-  return { step: 'left', layer, problem, place, object, why };
+  return { outcome: 'left', layer, problem, place, object, why };
 }
 
 function about({ layer, place, object }: Finding): Pick<MendedStep, 'layer' | 'place' | 'object'> {

@@ -5,7 +5,7 @@ export type RepairStep = MendedStep | LostStep | LeftStep;
 
 /** Something was mended. */
 export interface MendedStep {
-  readonly step: 'mended';
+  readonly outcome: 'mended';
   /**
    * - `restored`: the content stands whole in a new copy, or the record in the very bytes that were lost
    * - `rewritten`: the record says the same in other bytes, from the copy of its session in another store
@@ -26,7 +26,7 @@ export interface MendedStep {
 
 /** Something was saved that cannot be read any more. */
 export interface LostStep extends Concern {
-  readonly step: 'lost';
+  readonly outcome: 'lost';
   /** The content. Absent where it is a record that is lost. */
   readonly key?: string;
   /** The object at fault. */
@@ -37,7 +37,7 @@ export interface LostStep extends Concern {
 
 /** A fault that stays as it is, and by which nothing is known to be lost. */
 export interface LeftStep {
-  readonly step: 'left';
+  readonly outcome: 'left';
   readonly layer: Layer;
   readonly problem: Problem;
   readonly place: string;

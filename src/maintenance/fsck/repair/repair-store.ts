@@ -16,7 +16,7 @@ import {
 import { type CheckOptions, checkDecorated } from '../check-store.ts';
 import type { Finding } from '../finding.ts';
 import { ReadOnlyStorage } from '../read-only-storage.ts';
-import { FindingsMender } from './mend-findings.ts';
+import { type ComparedPart, FindingsMender } from './mend-findings.ts';
 import { ErasedContents, type RepairContext, type SourceStore } from './repair-context.ts';
 import type { RepairStep } from './repair-steps.ts';
 
@@ -106,7 +106,7 @@ async function* repair(options: RepairOptions, decorate: DecorateStorage): Async
     const context: RepairContext = { target, targetId, others, staging, erased, dryRun, options: call };
     const check = (): AsyncIterable<Finding> =>
       checkDecorated({ ...checking, store, openPlace, signal }, decorate);
-    yield* inRounds(context, check);
+    yield* inRounds(context, check, options);
   } catch (error) {
     failure = error;
     throw error;
@@ -118,12 +118,13 @@ async function* repair(options: RepairOptions, decorate: DecorateStorage): Async
 async function* inRounds(
   context: RepairContext,
   check: () => AsyncIterable<Finding>,
+  part: ComparedPart,
 ): AsyncGenerator<RepairStep> {
   const told = new BoundedMap<string, true>(REMEMBERED);
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const mender = new FindingsMender(context);
-    for await (const step of stepsOf(mender, check)) {
-      if (step.step === 'mended') yield step;
+    for await (const step of stepsOf(mender, check, part)) {
+      if (step.outcome === 'mended') yield step;
       else if (!told.get(idOf(step))) {
         told.set(idOf(step), true);
         yield step;
@@ -136,15 +137,16 @@ async function* inRounds(
 async function* stepsOf(
   mender: FindingsMender,
   check: () => AsyncIterable<Finding>,
+  part: ComparedPart,
 ): AsyncGenerator<RepairStep> {
-  yield* mender.compare();
+  yield* mender.compare(part);
   for await (const finding of check()) yield* mender.mend(finding);
   yield* mender.finish();
 }
 
 /** What is lost or left is found by each round. */
 function idOf(step: RepairStep): string {
-  const { step: kind, place, object } = step;
+  const { outcome: kind, place, object } = step;
   const of =
     kind === 'lost' ? [step.flow, step.run, step.step, step.task, step.attempt, step.session, step.name] : [];
   return JSON.stringify([kind, place, object, ...of]);

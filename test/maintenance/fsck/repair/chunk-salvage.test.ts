@@ -44,7 +44,7 @@ describe('a content that no copy gives whole', () => {
 
     const steps = await stepsOf({ store });
 
-    expect(steps.map(({ step }) => step)).toEqual(['mended', 'mended']);
+    expect(steps.map(({ outcome }) => outcome)).toEqual(['mended', 'mended']);
     expect(await faultsOf(store)).toEqual([]);
     expect(await contentsOf(store, keys)).toEqual([first, new Uint8Array(second)]);
   });
@@ -58,7 +58,7 @@ describe('a content that no copy gives whole', () => {
 
     const steps = await stepsOf({ store, from: [other] });
 
-    expect(steps.map(({ step }) => step)).toEqual(['mended', 'mended']);
+    expect(steps.map(({ outcome }) => outcome)).toEqual(['mended', 'mended']);
     expect(await faultsOf(store)).toEqual([]);
     expect(await contentsOf(store, keys)).toEqual([first, new Uint8Array(second)]);
     expect(await namesOf(other)).toEqual(left); // it is only read
@@ -71,7 +71,9 @@ describe('a content that no copy gives whole', () => {
 
     const steps = await stepsOf({ store });
 
-    expect(steps.filter(({ step }) => step === 'lost')).toMatchObject([{ kind: 'artifact', key: keys[0] }]);
+    expect(steps.filter(({ outcome }) => outcome === 'lost')).toMatchObject([
+      { kind: 'artifact', key: keys[0] },
+    ]);
     expect(await contentsOf(store, keys.slice(1))).toEqual([new Uint8Array(second)]);
   });
 
@@ -83,7 +85,7 @@ describe('a content that no copy gives whole', () => {
     const steps = await stepsOf({ store, dryRun: true });
 
     expect(await namesOf(store)).toEqual(names);
-    const told = steps.map(({ step, object }) => ({ step, object }));
-    expect((await stepsOf({ store })).map(({ step, object }) => ({ step, object }))).toEqual(told);
+    const told = steps.map(({ outcome, object }) => ({ outcome, object }));
+    expect((await stepsOf({ store })).map(({ outcome, object }) => ({ outcome, object }))).toEqual(told);
   });
 });

@@ -91,7 +91,7 @@ async function killAndFinish(
   const now = await readableIn(store);
   for (const [name, digest] of readable) expect(now.get(name), name).toBe(digest);
   const steps = isKilled ? await stepsOf({ store, from: [copy] }) : [];
-  expect(steps.filter(({ step }) => step !== 'mended')).toEqual([]);
+  expect(steps.filter(({ outcome }) => outcome !== 'mended')).toEqual([]);
   expect(await faultsOf(store)).toEqual([]);
   expect(await saidIn(store)).toEqual(all);
   return isKilled;

@@ -38,7 +38,7 @@ describe.each([true, false])('content at another place, whose reads are local: %
 
     const steps = await stepsOf({ store, from: [copy], openPlace });
 
-    expect(steps.filter(({ step }) => step !== 'mended')).toEqual([]);
+    expect(steps.filter(({ outcome }) => outcome !== 'mended')).toEqual([]);
     const check = checkStore({ store, openPlace });
     for await (const { severity, message } of check) expect(severity, message).toBe('notice');
     const task = await (await openFlow({ storage: store, openPlace })).getTaskDataStore('r1/fit/0');

@@ -33,9 +33,10 @@ async function copyOf(store: MemoryStorage, localReads: boolean): Promise<Memory
 function lostIn(steps: readonly RepairStep[]): Set<string> {
   const lost = new Set<string>();
   for (const step of steps) {
-    if (step.step !== 'lost') continue;
-    const { flow, run, step: _, task, attempt, session, kind, name } = step;
-    const base = session === undefined ? `flows/${flow}/${run}/fit/${task}/${attempt}` : `loose/${session}`;
+    if (step.outcome !== 'lost') continue;
+    const { flow, run, task, attempt, session, kind, name } = step;
+    const base =
+      session === undefined ? `flows/${flow}/${run}/${step.step}/${task}/${attempt}` : `loose/${session}`;
     if (kind === 'artifact') lost.add(`${base} ${name}`);
     else if (kind === 'report') lost.add(`${base} report ${name}`);
     else if (kind === 'record' || kind === 'table') lost.add(base);
@@ -58,7 +59,7 @@ describe.each([true, false])('a store whose reads are local: %s', (localReads) =
 
       const told = JSON.stringify({ damaged: [...damaged], steps }, undefined, 1);
       expect(
-        steps.filter(({ step }) => step !== 'mended'),
+        steps.filter(({ outcome }) => outcome !== 'mended'),
         told,
       ).toEqual([]);
       expect(await faultsOf(store), told).toEqual([]);
