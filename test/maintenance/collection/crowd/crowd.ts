@@ -62,7 +62,8 @@ export async function runCrowd(
       if ('message' in told)
         failures.push(new Error(`${role}: ${told.code ?? ''} ${told.message}\n${told.stack}`));
       else count(told.code ? `${told.did} ${told.code}` : told.did);
-      for (const [what, times] of Object.entries(('counts' in told && told.counts) || {})) count(what, times);
+      for (const [what, times] of Object.entries(('counts' in told && told.counts) || {}))
+        if (times > 0) count(what, times);
     };
     return member;
   };

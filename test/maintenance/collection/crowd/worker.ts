@@ -30,7 +30,7 @@ import {
   takeOverId,
 } from './contents.ts';
 import { checkAttempt, checkCode, closedAttempts, listRuns } from './reading.ts';
-import { giveUpRun } from './retention.ts';
+import { giveUpOld } from './retention.ts';
 import type { Role, Settings, Told } from './settings.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -226,20 +226,25 @@ async function read(flow: FlowDataStore): Promise<never> {
   }
 }
 
-/** Gives up old runs, at a pace at which much comes between its steps. */
+/** Gives up old runs, at a pace at which much comes between its steps; sometimes their content before them. */
 async function retain(flow: FlowDataStore): Promise<never> {
   const slow = new FaultStorage(flow.storage, (operation) =>
-    operation === 'delete' ? { kind: 'delay', ms: Math.random() * 100 } : undefined,
+    operation === 'create' || operation === 'delete' ? { kind: 'delay', ms: Math.random() * 100 } : undefined,
   );
-  for (;;) {
-    const oldest = Math.floor(Date.now() / runMs) - RUNS_KEPT;
-    for (const run of await listRuns(flow)) {
-      if (Number(run.slice(1)) >= oldest) continue;
-      const attempts = await giveUpRun(flow, slow, run, (task) =>
-        task.length % 5 === 0 ? 'purged' : 'deleted',
-      );
-      if (attempts > 0) tell({ did: 'given up', counts: { attempts } });
-    }
+  for (let turn = 0; ; turn++) {
+    const isContentOnly = turn % 3 === 0;
+    const ageMs = (isContentOnly ? RUNS_KEPT - 0.5 : RUNS_KEPT) * runMs;
+    const { runs, attempts, abandoned, codeSessions, cacheEntries } = await giveUpOld(
+      slow,
+      ageMs,
+      isContentOnly,
+    );
+    const { deleted, purged } = attempts;
+    const counts = { 'runs gone': runs, 'given up': deleted + purged, purged, codeSessions, cacheEntries };
+    tell({
+      did: 'retained',
+      counts: { ...counts, 'abandoned by retention': abandoned.attempts + abandoned.runs },
+    });
     await pause(1_000);
   }
 }
