@@ -63,6 +63,7 @@ interface Crowded {
   flow: FlowDataStore;
   deeds: Promise<Deeds>;
 }
+const memory = join(folder, 'memory');
 const crowded = new Map<string, Crowded>();
 
 /** Both crowds at once: they wait more than they work. */
@@ -77,11 +78,11 @@ beforeAll(async () => {
     deeds.catch(() => {}); // the test of it tells
     crowded.set(where, { flow, deeds });
   };
-  await begin('a folder', { ...TIMING, address: join(folder, 'store'), storageOptions: undefined });
+  await begin('a folder', { ...TIMING, memory, address: join(folder, 'store'), storageOptions: undefined });
   if (bucket) {
     const { bucket: name, prefix, endpoint, region, credentials } = await bucket.newPlace();
     const address = `s3://${name}/${prefix}stores/a?endpoint=${endpoint}&region=${region}`;
-    await begin('a bucket', { ...TIMING, address, storageOptions: { s3: { credentials } } });
+    await begin('a bucket', { ...TIMING, memory, address, storageOptions: { s3: { credentials } } });
   }
 });
 
@@ -96,7 +97,7 @@ afterAll(async () => {
 async function collectAll(storage: DataStoreStorage): Promise<CollectionResult> {
   for (let tries = 0; ; tries++) {
     const content = new ContentAddressedStore(storage);
-    const result = await collectGarbage(content, { nowMs: Date.now() + 2 * DAY_MS });
+    const result = await collectGarbage(content, { nowMs: Date.now() + 2 * DAY_MS, memory });
     await content.close();
     if (result.outcome === 'nothing' || tries === 5) return result;
   }

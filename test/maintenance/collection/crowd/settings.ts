@@ -9,6 +9,8 @@ export interface Settings {
   storageOptions: OpenStorageOptions | undefined;
   /** A name that no other process has. */
   me: string;
+  /** The folder of what collections remember, which the collectors share. */
+  memory: string;
   /** A run takes so long; the next one follows it. */
   runMs: number;
   /** Collectors take sessions that were opened so long ago for silent, where others wait for a day. */

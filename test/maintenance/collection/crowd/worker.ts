@@ -49,7 +49,7 @@ const KINDS = ['task', 'call', 'all', 'retry', 'task', 'call', 'part', 'loose'] 
 
 const [role, json] = process.argv.slice(2) as [Role, string];
 const settings = JSON.parse(json) as Settings;
-const { address, storageOptions, me, runMs, silentAfterMs } = settings;
+const { address, storageOptions, me, memory, runMs, silentAfterMs } = settings;
 
 function tell(told: Told): void {
   process.stdout.write(`${JSON.stringify(told)}\n`);
@@ -257,11 +257,20 @@ async function collect(flow: FlowDataStore): Promise<never> {
   });
   for (;;) {
     const content = new ContentAddressedStore(slow);
-    const result = await collectGarbage(content, { nowMs: Date.now() + DAY_MS - silentAfterMs });
+    const nowMs = Date.now() + DAY_MS - silentAfterMs;
+    const { outcome, abandoned, spared, deleted, ...result } = await collectGarbage(content, {
+      nowMs,
+      memory,
+    });
     await content.close();
-    const { outcome, abandoned, spared, deleted } = result;
+    if (result.memoryProblem) throw result.memoryProblem;
     const { copies, packs, values, pins } = deleted;
-    tell({ did: outcome, counts: { abandoned, spared, copies, packs, values, pins } });
+    const counts = { abandoned, spared, copies, packs, values, pins };
+    const { superseded, rewritten, remembered } = result;
+    tell({
+      did: outcome,
+      counts: { ...counts, superseded, rewritten: rewritten.packs, remembered: remembered.sessions },
+    });
     await pause(1000);
   }
 }
