@@ -19,7 +19,8 @@ export interface PolicyRecord {
 
 /** The most bytes of a policy as JSON. */
 export const MAX_POLICY_BYTES: number = 1024 * 1024;
-const MAX_RECORD_BYTES = MAX_POLICY_BYTES + 64 * 1024;
+/** The most bytes of a record of a policy. */
+export const MAX_POLICY_RECORD_BYTES: number = MAX_POLICY_BYTES + 64 * 1024;
 const PREFIX = 'policy.';
 const POLICY_NAME = /^policy\.(\d{8})\.json$/;
 /** Others may say something else at the same time so often. */
@@ -52,12 +53,21 @@ export async function readPolicyRecord(
   const version = await latestVersion(storage, { signal });
   if (version === undefined) return undefined;
   const name = policyName(version);
-  const object = await storage.get(name, { signal, maxBytes: MAX_RECORD_BYTES });
-  if (!object) return undefined;
-  const what = storage.uri(name);
-  const record = readRecord(object.body, what, 'policy', { version });
+  const object = await storage.get(name, { signal, maxBytes: MAX_POLICY_RECORD_BYTES });
+  return object && { name, ...decodePolicy(object.body, storage.uri(name), version) };
+}
+
+/** Reads a version of the policy; throws `RECORD_DAMAGED` or `UNSUPPORTED_FORMAT`, naming `what`. */
+export function decodePolicy(bytes: Uint8Array, what: string, version: number): Omit<PolicyRecord, 'name'> {
+  const record = readRecord(bytes, what, 'policy', { version });
   const policy = readOptional(readObject, record, 'policy', what);
-  return { name, policy, at: readTime(record, 'at', what), owner: readOwner(record, what) };
+  return { policy, at: readTime(record, 'at', what), owner: readOwner(record, what) };
+}
+
+/** The version that a name tells; `undefined` of any other. */
+export function policyVersionOf(name: string): number | undefined {
+  const [, digits] = POLICY_NAME.exec(name) ?? [];
+  return digits === undefined ? undefined : Number(digits);
 }
 
 async function latestVersion(
@@ -66,14 +76,12 @@ async function latestVersion(
 ): Promise<number | undefined> {
   let latest: number | undefined;
   for await (const page of storage.list({ prefix: PREFIX, depth: 'one', signal })) {
-    for (const { name } of page.objects) {
-      const [, digits] = POLICY_NAME.exec(name) ?? [];
-      if (digits !== undefined) latest = Number(digits);
-    }
+    for (const { name } of page.objects) latest = policyVersionOf(name) ?? latest;
   }
   return latest;
 }
 
-function policyName(version: number): string {
+/** The name of a version of the policy. */
+export function policyName(version: number): string {
   return `${PREFIX}${padSequence(version)}.json`;
 }

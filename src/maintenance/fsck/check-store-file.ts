@@ -1,11 +1,17 @@
 import { isStowageError } from '../../errors.ts';
+import {
+  decodePolicy,
+  MAX_POLICY_RECORD_BYTES,
+  policyName,
+  policyVersionOf,
+} from '../../format/policy-record.ts';
 import { isStoreName } from '../../format/store-names.ts';
 import { STORE_RECORD } from '../../format/store-record.ts';
 import { KNOWN_FOLDERS } from '../collection/known-folders.ts';
 import type { Checking } from './checking.ts';
 import type { Finding } from './finding.ts';
 
-/** Layer `store`: `stowage.json`, names at the top, and writes that never ended. */
+/** Layer `store`: `stowage.json`, the retention policy, names at the top, and writes that never ended. */
 export async function* checkStoreFile(checking: Checking): AsyncGenerator<Finding, void> {
   const { content, storage, call } = checking;
   const about = { layer: 'store', object: STORE_RECORD, severity: 'lost', remedy: 'restore' } as const;
@@ -23,7 +29,28 @@ export async function* checkStoreFile(checking: Checking): AsyncGenerator<Findin
     for (const folder of page.folders)
       if (!KNOWN_FOLDERS.has(folder)) yield checking.foreign('store', folder);
   }
+  yield* checkPolicies(checking);
   yield* checkUnfinished(checking);
+}
+
+/** Versions of the retention policy, which are counted from 0; the highest counts. */
+async function* checkPolicies(checking: Checking): AsyncGenerator<Finding, void> {
+  let next = 0;
+  for await (const { name: object } of checking.list('policy.')) {
+    const version = policyVersionOf(object);
+    if (version === undefined) continue;
+    for (next = Math.max(next, version - MAX_GAPS); next < version; next++) {
+      const missing = policyName(next);
+      const message = `${checking.storage.uri(missing)} is missing: a later version of the policy is there, which counts.`;
+      yield checking.found({ layer: 'store', object: missing }, 'missing', message);
+    }
+    next = version + 1;
+    const about = { layer: 'store', object, severity: 'lost' } as const;
+    const read = await checking.record(about, MAX_POLICY_RECORD_BYTES, (bytes, what) =>
+      decodePolicy(bytes, what, version),
+    );
+    if (read !== 'gone' && 'finding' in read) yield read.finding;
+  }
 }
 
 async function* checkUnfinished({ storage, call, choice }: Checking): AsyncGenerator<Finding, void> {
@@ -45,4 +72,6 @@ async function* checkUnfinished({ storage, call, choice }: Checking): AsyncGener
   }
 }
 
+/** So many versions that are missing are told. */
+const MAX_GAPS = 100;
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -87,7 +87,13 @@ async function lookAtAttempt(checking: Checking, shown: ShownSession, facts: Ses
 }
 
 async function lookAtDone(checking: Checking, shown: ShownSession, facts: SessionFacts): Promise<void> {
-  const { base, files, subject } = shown;
+  const { base, files, subject, erasedRevision } = shown;
+  const isGivenUp = files.has('deleted') || files.has('purged') || erasedRevision !== undefined;
+  if (!files.has('done') && isGivenUp) {
+    const object = base + SESSION_FILES.done;
+    const message = `${checking.storage.uri(object)} is missing: the attempt was closed, since a mark says that something of it was given up. Restore it from a copy of the store.`;
+    tell(facts, checking.found({ layer: layerOf(shown), object }, 'missing', message));
+  }
   if (!files.has('done')) return;
   const about = { layer: layerOf(shown), object: base + SESSION_FILES.done, severity: 'lost' } as const;
   const read = await checking.record(about, MAX_SESSION_RECORD_BYTES, (bytes, what) =>

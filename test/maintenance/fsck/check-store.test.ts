@@ -17,6 +17,8 @@ const BYTES = ['cut', 'emptied', 'longer', 'flipped', 'swapped'] as const;
 
 const KINDS: Record<string, Kind> = {
   'stowage.json': { name: /^stowage\.json$/ },
+  'a policy': { name: /^policy\.00000000/, other: /^policy\.00000001/ },
+  'the latest policy': { name: /^policy\.00000001/, unseen: ['missing'] },
   'a place': { name: /^elsewhere\// },
   'the mark of a place': { name: /^owner\.json$/, elsewhere: true },
   'a run': { name: /^runs\/Train\/r1\/created/, other: /^runs\/Train\/2.*created/ },
@@ -34,6 +36,7 @@ const KINDS: Record<string, Kind> = {
   'a description': { name: /values\/0\.metadata\.json/, other: /shared\/0\.metadata\.json/ },
   'a failed description': { name: /retried\/0\.metadata\.json/ },
   'an end of an attempt': { name: /values\/0\.DONE/, other: /shared\/0\.DONE/ },
+  'an end of an attempt that was deleted': { name: /deleted\/0\.DONE/, other: /purged\/0\.DONE/ },
   'an abandoned end': { name: /abandoned\/0\.DONE/, unseen: ['missing'] },
   'a mark of deletion': { name: /deleted\/0\.DELETED/, tells: /deleted\/0\.metadata\.json/ },
   'a mark of purging': { name: /purged\/0\.PURGED/, tells: /^data\// },

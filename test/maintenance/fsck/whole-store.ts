@@ -17,6 +17,7 @@ import {
   parseCopyName,
 } from '../../../src/format/content-names.ts';
 import { beatName, encodeBeat } from '../../../src/format/open-session.ts';
+import { createPolicyRecord } from '../../../src/format/policy-record.ts';
 import { encodeRecord } from '../../../src/format/record.ts';
 import { encodeReportVersion, reportVersionName } from '../../../src/format/report-records.ts';
 import { encodeDone } from '../../../src/format/session-files.ts';
@@ -200,6 +201,8 @@ async function makeByHand(storage: DataStoreStorage): Promise<void> {
   const version = { version: 4, state: 'idle', session, condemned: [], lists } as const;
   await storage.create(collectionVersionName(4), encodeCollectionVersion(version));
 
+  await createPolicyRecord(storage, { keepLast: 10 }, {});
+  await createPolicyRecord(storage, undefined, {});
   const names = await objectNames(storage);
   const keys = names.flatMap((one) => parseEntryName(one) ?? []);
   await storage.create(evictedName(keys[0] as string), none);
