@@ -1,7 +1,7 @@
 import { BoundedWork } from '../../async/bounded-work.ts';
 import { isOfOneRecord } from '../../attempts/run-listing.ts';
 import { invalidArgument, throwIfAborted } from '../../errors.ts';
-import { entryName, evictedName } from '../../format/cache-names.ts';
+import { CACHE_FOLDER, entryName, evictedName } from '../../format/cache-names.ts';
 import { readRunPin } from '../../format/run-pins.ts';
 import { abandonRun } from '../../format/run-records.ts';
 import { isStoreName } from '../../format/store-names.ts';
@@ -186,14 +186,16 @@ class Application {
     const { storage } = this.#giving.content;
     const { options } = this.#giving;
     const flows = new Set<string>();
+    let oldestRunMs = Number.POSITIVE_INFINITY;
     let run: { folder: string; names: string[] } = { folder: '', names: [] };
     const endRun = async (): Promise<void> => {
       const [, flow = ''] = run.folder.split('/');
       if (run.names.includes(`${run.folder}created.json`)) flows.add(flow);
       else if (!(await storage.head(`${run.folder}created.json`, options))) await this.#delete(run.names);
     };
-    for await (const { objects } of storage.list({ prefix: 'runs/', ...options })) {
-      for (const { name } of objects) {
+    for await (const { objects } of storage.list({ prefix: 'runs/', details: true, ...options })) {
+      for (const { name, modifiedAtMs = 0 } of objects) {
+        if (name.endsWith('/created.json')) oldestRunMs = Math.min(oldestRunMs, modifiedAtMs);
         const folder = name.slice(0, name.lastIndexOf('/') + 1);
         if (folder !== run.folder) {
           if (run.names.length > 0) await endRun();
@@ -210,9 +212,26 @@ class Application {
           await this.#delete(objects.map(({ name }) => name));
       }
     }
+    await this.#deleteEvictions(oldestRunMs);
+  }
+
+  /** What says when a result was evicted guards attempts that were closed before: none is left where all runs were made later. */
+  async #deleteEvictions(oldestRunMs: number): Promise<void> {
+    const { content, options } = this.#giving;
+    for await (const { objects } of content.storage.list({
+      prefix: CACHE_FOLDER,
+      details: true,
+      ...options,
+    })) {
+      const over = objects.filter(
+        ({ name, modifiedAtMs = oldestRunMs }) => name.endsWith('.evicted') && modifiedAtMs < oldestRunMs,
+      );
+      await this.#delete(over.map(({ name }) => name));
+    }
   }
 
   async #delete(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return;
     const failures = await this.#giving.content.storage.delete(names, this.#giving.options);
     for (const { name, error } of failures) noteProblem(this.#result, error, { name });
   }

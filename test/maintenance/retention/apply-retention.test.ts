@@ -370,6 +370,22 @@ describe('retention', () => {
     expect(await storage.head(`cache/${key.slice(0, 3)}/${key}.json`)).toBeUndefined();
   });
 
+  it('notes which results the rules of the cache took, for as long as a run has one that was stored before', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ storage });
+    await saveTask(flow, { x: 1 });
+    await flow.run('r1').finish();
+    const key = await storeEntry(flow, { run: 'r1', task: '0' }, undefined);
+    const evicted = `cache/${key.slice(0, 3)}/${key}.evicted`;
+    expect(await applyRetention({ store: storage, policy: { cache: { keepLast: 0 } } })).toMatchObject({
+      runs: 0,
+      cacheEntries: 1,
+    });
+    expect(await objectNames(storage, 'cache/')).toEqual([evicted]);
+    await applyRetention({ store: storage, policy: { keepLast: 0 }, evenEverything: true });
+    expect(await objectNames(storage, 'cache/')).toEqual([]);
+  });
+
   it('closes a run that its processes left open, once all of it is silent', async () => {
     const flow = await openFlow();
     const run = await flow.createRun({ runId: 'r1' });
