@@ -138,8 +138,8 @@ function tellWhatIsLeft(invocation: Invocation, result: ErasureResult): void {
   }
   if (outcome === 'dry-run') invocation.note('nothing was erased. To erase: --reason <why> --yes');
   if (outcome === 'open') {
-    const when = waiting > 0 ? 'once these are closed' : 'once that is mended';
-    invocation.note(`the erasure is not complete. Go on ${when}: stowage erase --continue`);
+    const when = waiting > 0 ? ' once these are closed' : '';
+    invocation.note(`the erasure is not complete. Go on${when}: stowage erase --continue`);
   }
 }
 

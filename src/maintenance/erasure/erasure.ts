@@ -85,10 +85,7 @@ export class Erasure {
     await this.#write('open', swept.waitsFor, allPacks);
     const remains = await this.#collect(allPacks);
     remains.packs = await packsWithRemains(this.#context, remains.packs);
-    for (const { entry, error } of remains.unconfirmed) {
-      const { place, name } = entry;
-      report.notCollected({ place, name }, error);
-    }
+    this.#tellRemains(remains, swept.waitsFor.length > 0);
     const isOver =
       swept.waitsFor.length + remains.copies + remains.packs.length + report.failures === 0 &&
       swept.isSettled;
@@ -101,6 +98,24 @@ export class Erasure {
     report.waits(waits.map(({ told }) => told));
     await this.#write('open', waits, remains.packs);
     return report.result('open', log.erasure);
+  }
+
+  /** Packs that wait for sessions to close are none that cannot go. */
+  #tellRemains({ packs, unconfirmed }: Remains, isWaiting: boolean): void {
+    const { report } = this.#context;
+    const told = new Set<string>();
+    for (const { entry, error } of unconfirmed) {
+      const { place, name } = entry;
+      told.add(`${place}\t${name}`);
+      report.notCollected({ place, name }, error);
+    }
+    if (isWaiting) return;
+    for (const pack of packs) {
+      if (told.has(`${pack.place}\t${pack.name}`)) continue;
+      const why =
+        'it holds chunks of other contents as well, which could not be written anew; a check of the store may tell why';
+      report.notCollected(pack, new Error(why));
+    }
   }
 
   /**

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { digestHex } from '../../../src/digest/blake3.ts';
 import { continueErasures, eraseFromStore } from '../../../src/maintenance/erasure/erase-from-store.ts';
+import { checkStore } from '../../../src/maintenance/fsck/check-store.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
 import { errorOf, noise, objectNames, openFlow, saveTask } from '../../flow/fixtures.ts';
 import { objectsWith } from './erased-store.ts';
@@ -138,4 +139,18 @@ describe('packs that hold chunks of other contents', () => {
     expect(result).toMatchObject({ outcome: 'complete', sharingCount: 1 });
     expect(await (await flow.getTaskDataStore('r1/fit/0')).get('kept')).toEqual(kept);
   });
+});
+
+it.each([true, false])('a check of the store finds it sound afterwards (%s)', async (localReads) => {
+  const storage = new MemoryStorage('', { localReads });
+  const flow = await openFlow({ storage });
+  await saveTask(flow, { secret: SECRET, small: noise(20_000, 2), large: noise(600_000, 3) });
+  await flow.caStore.saveBlobs([SECRET, noise(70_000, 4)]);
+  for (const secret of [SECRET, noise(600_000, 3)]) {
+    const result = await eraseFromStore({ store: storage, target: digestHex(secret), reason: REASON });
+    expect(result.outcome).toBe('complete');
+  }
+  const findings = [];
+  for await (const finding of checkStore({ store: storage })) findings.push(finding);
+  expect(findings).toEqual([]);
 });

@@ -248,3 +248,24 @@ describe('what cannot be deleted', () => {
     expect(await objectsWith(storage, noise(100_000, 9))).toEqual([]);
   });
 });
+
+describe('packs that cannot be written anew', () => {
+  it('are told, since a content beside is damaged', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ storage });
+    const shared = noise(500_000, 1);
+    const secret = new Uint8Array([...shared, ...noise(700_000, 7)]);
+    const kept = new Uint8Array([...shared, ...noise(300_000, 2)]);
+    await flow.task(AT, async (task) => {
+      await task.saveArtifacts({ secret });
+      await task.saveArtifacts({ kept });
+    });
+    const own = (await objectNames(storage, 'packs/'))[1] as string;
+    await storage.delete([own]);
+    await storage.create(own, noise(300_000, 9));
+    const result = await eraseFromStore({ store: storage, target: digestHex(secret), reason: REASON });
+    expect(result.outcome).toBe('open');
+    expect(result.undeleted).toMatchObject([{ name: expect.stringMatching(/^packs\//) }]);
+    await errorOf((await flow.getTaskDataStore('r1/fit/0')).get('secret'), 'CONTENT_ERASED');
+  });
+});
