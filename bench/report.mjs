@@ -14,6 +14,7 @@ export function toTables({
   frames,
   deduplication,
   linearity,
+  collection,
   commands,
   requests,
   wire,
@@ -36,6 +37,7 @@ export function toTables({
       rows: deduplicationTable(deduplication),
     });
   if (linearity) tables.push({ id: 'linearity', title: 'Cost of a unit', rows: linearityTable(linearity) });
+  if (collection) tables.push({ id: 'collection', title: 'Collection', rows: collectionTable(collection) });
   if (commands)
     tables.push({
       id: 'commands',
@@ -219,6 +221,37 @@ export function linearityTable(rows) {
       precise(ofSmallest),
     ]),
   ];
+}
+
+export function collectionTable(rows) {
+  const text = (number) => number.toLocaleString('en-US');
+  return [
+    [
+      'objects',
+      'collection',
+      'took',
+      'µs an object',
+      'of that CPU',
+      'memory',
+      'requests at S3',
+      'price at S3',
+    ],
+    ...rows.map(({ what, objects, ms, cpuMs, overBytes, requests, dollars }) => [
+      text(objects),
+      what,
+      `${(ms / 1000).toFixed(1)} s`,
+      fixed((ms * 1000) / objects),
+      cpuMs === undefined ? '' : fixed((cpuMs * 1000) / objects),
+      overBytes === undefined ? '' : `${(overBytes / MIB).toFixed(0)} MiB`,
+      requests === undefined ? '' : requestsText(requests),
+      dollars === undefined ? '' : `$${dollars.toFixed(4)}`,
+    ]),
+  ];
+}
+
+function requestsText(requests) {
+  const made = Object.entries(requests).filter(([, count]) => count > 0);
+  return made.map(([kind, count]) => `${count.toLocaleString('en-US')} ${kind}`).join(', ');
 }
 
 function percent(share) {

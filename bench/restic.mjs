@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { storedBytes } from './large.mjs';
 
 const run = promisify(execFile);
+const FILES_A_FOLDER = 100;
 /** Where `GOBIN=... go install github.com/restic/restic/cmd/restic@latest` puts it for this benchmark; else it is looked for by name. */
 const INSTALLED = fileURLToPath(
   new URL('../node_modules/.cache/stowage-bench/restic/restic', import.meta.url),
@@ -19,11 +20,34 @@ export async function findRestic() {
     return {
       version: stdout.split(' ')[1],
       newShare: (folder, ...contents) => newShare(command, folder, ...contents),
+      prune: (folder, files) => prune(command, folder, files),
     };
   } catch (error) {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** The milliseconds that it takes to prune a repository of so many small files, of which a share is in no snapshot any more. */
+async function prune(command, folder, { files, gone }) {
+  const [repository, source] = [join(folder, 'repository'), join(folder, 'source')];
+  const env = { ...process.env, RESTIC_REPOSITORY: repository, RESTIC_PASSWORD: 'bench' };
+  const restic = (...args) => run(command, ['--quiet', '--no-cache', ...args], { env });
+  const folderOf = (file) => join(source, String(Math.floor(file / FILES_A_FOLDER)));
+  for (let file = 0; file < files; file++) {
+    if (file % FILES_A_FOLDER === 0) mkdirSync(folderOf(file), { recursive: true });
+    writeFileSync(join(folderOf(file), String(file)), `content ${file} of a repository that is to be pruned`);
+  }
+  await restic('init');
+  await restic('backup', source);
+  for (let file = 0; file < files * gone; file += FILES_A_FOLDER) rmSync(folderOf(file), { recursive: true });
+  await restic('backup', source);
+  await restic('forget', '--keep-last', '1');
+  const began = performance.now();
+  await restic('prune');
+  const ms = performance.now() - began;
+  rmSync(folder, { recursive: true });
+  return ms;
 }
 
 /** The bytes that `after` adds to a repository that has `before`, beside what it takes alone. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measureCache } from './cache.mjs';
+import { measureCollection } from './collection.mjs';
 import { compareCommands } from './commands.mjs';
 import { compare } from './comparison.mjs';
 import { measureDeduplication } from './deduplication.mjs';
@@ -31,6 +32,7 @@ const TABLES = {
   frames: compareFrames,
   deduplication: measureDeduplication,
   linearity: measureLinearity,
+  collection: measureCollection,
   commands: ({ startUps, ...context }) => compareCommands({ ...context, rounds: startUps }),
   requests: countRequests,
   wire: ({ scratch, ...context }) => scratch.withFolder((folder) => countOnTheWire({ ...context, folder })),
@@ -49,7 +51,7 @@ const HELP = `Measures Stowage beside Metaflow. Build first.
   --rounds <n>         rounds of each pair that count, at least 7 (default 7)
   --start-ups <n>      starts of each command, at least 15 (default 21)
   --huge               linearity up to 10 GB of content, which a tmpfs has to hold
-  --most <units>       linearity up to so many units of each kind
+  --most <units>       linearity and collection up to so many units of each kind
   --no-metaflow        compare with recorded figures
   --json               print JSON rather than tables
   --write              put the tables into docs/benchmarks.md (all rows, Metaflow measured)

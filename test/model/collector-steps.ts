@@ -323,10 +323,10 @@ export function collectorSteps(layout: Layout, state: State, i: number, go: Go):
     return false;
   }
 
-  /** Packs were listed before: what is written now is not among them. What is written names no pack that was found dead, and nothing is carried. */
+  /** Packs were listed before: what is written now is not among them. What is written names no pack that was found dead, or is carried. */
   function rewrite(): void {
     const pack = layout.rewritten;
-    if (pack === undefined || get(state, layout.sessionAt(sessions - 1) + OPEN) || g(G_CARRIED)) return;
+    if (pack === undefined || get(state, layout.sessionAt(sessions - 1) + OPEN)) return;
     if ((g(G_SET) & 1) !== 0 || !layout.isWhole(state, 0)) return;
     to('rewrite', `pack ${pack}`, REWRITING, (s) => {
       s[layout.sessionAt(sessions - 1) + OPEN] = 1;

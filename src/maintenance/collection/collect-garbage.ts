@@ -31,6 +31,8 @@ import { ValueMarks } from './values-marks.ts';
 export type { CollectionOptions, CollectionStep, RewriteOptions } from './collection-options.ts';
 
 const MAX_CONDEMNED = 1_000_000;
+/** So many names that are not confirmed gone are held in memory, to supersede no copy by them; nothing is superseded where there are more. */
+const MAX_HELD = 100_000;
 const NO_PACKS: { packs: SparsePack[]; more: boolean } = { packs: [], more: false };
 
 /**
@@ -127,8 +129,8 @@ class Collection {
     }
     const carried = await this.#carried(newest);
     const superseded = new SupersededCopies(this.#folder, this.#places, this.#call);
-    if (this.#options.superseded !== false && carried.isEmpty)
-      await this.#supersede(superseded, found.several, sparse, tally);
+    const held = this.#options.superseded === false ? undefined : fewOf(carried);
+    if (held) await this.#supersede({ superseded, several: found.several, carried: held, sparse }, tally);
     const { proposed, counts, more } = this.#proposal([found.dead, superseded.names()], carried);
     tally.sessions = seen.sessions;
     for (const line of superseded.names().sorted()) {
@@ -183,16 +185,11 @@ class Collection {
   }
 
   /** Chooses copies that nobody needs, and writes those anew of whose packs much is dead (model: `supersede`, `rewrite`). */
-  async #supersede(
-    superseded: SupersededCopies,
-    several: SortedLines,
-    sparse: SparsePacks | undefined,
-    tally: Tally,
-  ): Promise<void> {
+  async #supersede({ superseded, several, carried, sparse }: ToSupersede, tally: Tally): Promise<void> {
     const { dryRun = false } = this.#options;
     const { packs, more } = sparse?.choose() ?? NO_PACKS;
     const names = new Set(packs.map(({ place, name }) => `${place}\t${name}`));
-    if (!dryRun) await superseded.choose(several, (place, name) => names.has(`${place}\t${name}`));
+    if (!dryRun) await superseded.choose(several, carried, (place, name) => names.has(`${place}\t${name}`));
     const rewriting = await Rewriting.plan(this.#places, packs, { ...this.#call, only: this.#rewrite?.only });
     tally.more = more;
     tally.rewritten = rewriting.planned;
@@ -431,6 +428,14 @@ class Collection {
   }
 }
 
+/** What choosing of superseded copies goes by. */
+interface ToSupersede {
+  superseded: SupersededCopies;
+  several: SortedLines;
+  carried: ReadonlySet<string>;
+  sparse: SparsePacks | undefined;
+}
+
 /** What a collection carries from its first mark on. */
 interface Proposed {
   newest: LogVersion;
@@ -450,6 +455,15 @@ function* objectsOf(lines: SortedLines, place?: string): Generator<ListedObject,
     const [at, name = '', bytes = 0] = line.split('\t');
     if (place === undefined || at === place) yield { name, bytes: Number(bytes) };
   }
+}
+
+function fewOf(carried: SortedLines): ReadonlySet<string> | undefined {
+  const held = new Set<string>();
+  for (const line of carried.sorted()) {
+    if (held.size >= MAX_HELD) return undefined;
+    held.add(line);
+  }
+  return held;
 }
 
 function sessionOfBeat(name: string): string | undefined {

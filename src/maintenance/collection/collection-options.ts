@@ -16,7 +16,7 @@ export interface CollectionOptions extends CallOptions {
   maxCondemned?: number | undefined;
   /**
    * Deletes copies of contents that live as well, where another copy is whole, which is read for it. Default `true`; not in a dry run,
-   * and not where earlier names are not confirmed gone.
+   * and not where the other copy names what is condemned and not confirmed gone, or 100,000 names are.
    */
   superseded?: boolean | undefined;
   /**

@@ -42,13 +42,17 @@ export async function* listSessions(
     };
     for await (const page of storage.list({ prefix, details, signal })) {
       for (const { name, bytes, modifiedAtMs } of page.objects) {
-        const found = parse(name);
+        // Most names are another file of the session before, which need not be taken apart.
+        const found =
+          current && name.startsWith(`${current.base}.`)
+            ? { identity: current, suffix: name.slice(current.base.length) }
+            : parse(name);
         if (!found) continue;
-        const { suffix, ...identity } = found;
+        const { identity, suffix } = found;
         const revision = erasedRevisionOf(suffix);
         const file = fileBySuffix.get(suffix);
         if (!file && revision === undefined) continue;
-        if (current?.base !== identity.base) {
+        if (current !== identity) {
           yield* ended();
           told = '';
           current = { ...identity, files: new Set(), erasedRevision: undefined };
@@ -74,15 +78,15 @@ export async function listAgain(
 
 function parse(
   name: string,
-): (Pick<ListedSession, 'base' | 'subject' | 'values'> & { suffix: string }) | undefined {
+): { identity: Pick<ListedSession, 'base' | 'subject' | 'values'>; suffix: string } | undefined {
   const [, session, looseSuffix] = looseRegExp.exec(name) ?? [];
   if (session !== undefined && looseSuffix !== undefined) {
-    return { ...standaloneFiles(session), values: undefined, suffix: looseSuffix };
+    return { identity: { ...standaloneFiles(session), values: undefined }, suffix: looseSuffix };
   }
   const [, flow, run, step, task, number, suffix] = attemptRegExp.exec(name) ?? [];
   // A number that JavaScript cannot tell from its neighbours is none that anybody opened.
   if (suffix === undefined || !Number.isSafeInteger(Number(number))) return undefined;
   const path = { flow, run, step, task } as Record<'flow' | 'run' | 'step' | 'task', string>;
   const { base, subject, values } = attemptSession(path, Number(number));
-  return { base, subject, values, suffix };
+  return { identity: { base, subject, values }, suffix };
 }

@@ -5,8 +5,9 @@ import { compareNames } from '../../storage/name-order.ts';
 import { linesOf } from '../../streams/file-lines.ts';
 import { outOfOrder } from './impossible-listings.ts';
 
-/** So many lines are kept in memory; more go to disk, sorted. */
+/** So many lines, and characters of them, are kept in memory; more go to disk, sorted. A collection has a dozen such sets. */
 const MAX_LINES = 50_000;
+const MAX_CHARACTERS = 4 * 1024 * 1024;
 /** So many files are merged at a time, each with one piece of it in memory. */
 const MAX_MERGED = 16;
 /** Lines are written so many bytes at a time. */
@@ -37,13 +38,14 @@ interface Run {
 }
 
 /**
- * A set of lines that comes back in the order of storage names, whatever order it was added in, and however many there are: 50,000 in
- * memory, the others in sorted files, which are merged by 16.
+ * A set of lines that comes back in the order of storage names, whatever order it was added in, and however many there are: 50,000 of
+ * them, or 4 MiB, in memory, the others in sorted files, which are merged by 16.
  */
 export class SortedLines {
   readonly #folder: WorkFolder;
   readonly #maxLines: number;
   #lines: string[] = [];
+  #characters = 0;
   #runs: Run[] = [];
 
   constructor(folder: WorkFolder, { maxLines = MAX_LINES }: { maxLines?: number } = {}) {
@@ -54,7 +56,8 @@ export class SortedLines {
   /** Adds a line, which has no line end in it. */
   add(line: string): void {
     this.#lines.push(line);
-    if (this.#lines.length >= this.#maxLines) this.#flush();
+    this.#characters += line.length;
+    if (this.#lines.length >= this.#maxLines || this.#characters >= MAX_CHARACTERS) this.#flush();
   }
 
   /** True if nothing was added. */
@@ -71,7 +74,7 @@ export class SortedLines {
   #flush(): void {
     this.#lines.sort(compareNames);
     this.#runs.push(this.#write(this.#lines, 0));
-    this.#lines = [];
+    [this.#lines, this.#characters] = [[], 0];
     for (let level = 0; ; level++) {
       const full = this.#runs.filter((run) => run.level === level);
       if (full.length < MAX_MERGED) return;

@@ -37,24 +37,31 @@ export class SupersededCopies {
    * Chooses of the copies of each key one that stays: the first that is not marked, and names no sparse pack, if there is one. Only copies of equal root supersede each other, since
    * rows tell the root; plain objects never, since people know their URIs.
    *
+   * @param carried lines of entries that are condemned and not confirmed gone: a copy that is one, or names one, does not stay
    * @param several keys with more than one copy: place, folder and key, as {@link severalLine} writes them
    */
-  async choose(several: SortedLines, isSparse: IsSparse): Promise<void> {
+  async choose(several: SortedLines, carried: ReadonlySet<string>, isSparse: IsSparse): Promise<void> {
     for (const line of several.sorted()) {
       const [place = '', folder, key = ''] = line.split('\t');
       const at = this.#places.get(place);
       if (!at) continue;
       const copies = await listCopies(at.storage, folder as CopyFolder, key, this.#options);
-      const byRoot = new Map<string, (ListedCopy & { isSparse: boolean })[]>();
+      const byRoot = new Map<string, (ListedCopy & { isSparse: boolean; isCarried: boolean })[]>();
       for (const copy of copies) {
         const described = folder === 'data' ? { root: '', packs: [] } : await this.#describe(at, copy.name);
         if (!described) continue;
         const { root, packs } = described;
-        const candidate = { ...copy, isSparse: packs.some((pack) => isSparse(place, pack)) };
+        const isCondemned = (kind: 'copy' | 'pack', name: string): boolean =>
+          carried.has(lineOf({ place, kind, name }));
+        if (isCondemned('copy', copy.name)) continue; // it goes anyway
+        const isCarried = packs.some((pack) => isCondemned('pack', pack));
+        const candidate = { ...copy, isCarried, isSparse: packs.some((pack) => isSparse(place, pack)) };
         byRoot.set(root, [...(byRoot.get(root) ?? []), candidate]);
       }
       for (const equal of byRoot.values()) {
-        const unmarked = equal.filter(({ name, marked }) => !marked && !at.reader.hasFoundDamaged(name));
+        const unmarked = equal.filter(
+          ({ name, marked, isCarried }) => !marked && !isCarried && !at.reader.hasFoundDamaged(name),
+        );
         const stays = unmarked.find((copy) => !copy.isSparse) ?? unmarked[0];
         for (const { name } of stays ? equal : []) {
           if (name !== stays?.name) this.add({ place, name, newName: (stays as ListedCopy).name });
@@ -72,7 +79,7 @@ export class SupersededCopies {
 
   /**
    * Those of the proposed ones that may go, after the second mark: what supersedes them is read whole, and is what its key says. It is not
-   * among what is condemned, nor are its packs: it lived at both marks, or is new, and names packs that did or are; and nothing was carried.
+   * among what is condemned, nor are its packs: it lived at both marks, or is new, and names packs that did or are; and it is not carried, nor names what is.
    */
   async judged(proposed: SortedLines): Promise<SortedLines> {
     const may = new SortedLines(this.#folder);

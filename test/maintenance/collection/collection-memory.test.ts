@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ContentAddressedStore } from '../../../src/content-addressed-store.ts';
+import { collectStore } from '../../../src/maintenance/collect-store.ts';
 import {
   type CollectionOptions,
   collectGarbage,
@@ -11,7 +12,7 @@ import type { CollectionResult } from '../../../src/maintenance/collection/colle
 import type { DataStoreStorage } from '../../../src/storage/contract.ts';
 import { CountStorage } from '../../../src/storage/count.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
-import { noise, objectNames, openFlow, saveTask, scratchFolder } from '../../flow/fixtures.ts';
+import { errorOf, noise, objectNames, openFlow, saveTask, scratchFolder } from '../../flow/fixtures.ts';
 import { propertyRuns, test } from '../../property.ts';
 import { arbitraryDeeds, carryOut, markClosed, readEverything } from './histories.ts';
 
@@ -128,7 +129,7 @@ describe('the memory of collections', () => {
           bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 1;
           return bytes;
         },
-        (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace(/"id":"./, '"id":"7'), 'latin1'),
+        (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace(/"id":"./, '"id":"z'), 'latin1'),
       ]) {
         writeFileSync(file, change(Buffer.from(whole)));
         const kind = file.endsWith('.copies') ? 'copies' : file.endsWith('.flows') ? 'sessions' : undefined;
@@ -151,6 +152,20 @@ describe('the memory of collections', () => {
       memoryProblem: expect.any(Error),
       deleted: { copies: 1 },
     });
+  });
+
+  it('lies where a caller says, or nowhere', async () => {
+    const [store, memory] = [join(scratchFolder(), 'store'), join(scratchFolder(), 'memory')];
+    const flow = await openFlow({ storage: store });
+    await saveTask(flow, { small: noise(70_000, 1) });
+    const remembered = async (where?: string | false): Promise<number> =>
+      (await collectStore({ store, memory: where })).collection.remembered.sessions;
+    expect(await remembered(memory)).toBe(0);
+    expect(await remembered(memory)).toBe(1);
+    expect(await remembered(false)).toBe(0);
+    expect(readdirSync(memory)).toHaveLength(3);
+    for (const wrong of ['', 7, true] as unknown[])
+      expect((await errorOf(remembered(wrong as string))).code).toBe('INVALID_ARGUMENT');
   });
 
   it('is kept of the stores that were collected last', async () => {

@@ -7,7 +7,7 @@ import {
   collectGarbage,
 } from '../../../src/maintenance/collection/collect-garbage.ts';
 import type { CollectionResult } from '../../../src/maintenance/collection/collection-result.ts';
-import type { DataStoreStorage } from '../../../src/storage/contract.ts';
+import type { CallOptions, DataStoreStorage, DeleteFailure } from '../../../src/storage/contract.ts';
 import { FaultStorage } from '../../../src/storage/fault.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
 import { ObservedStorage } from '../../content/storages.ts';
@@ -24,6 +24,25 @@ async function collect(
     return await collectGarbage(content, options);
   } finally {
     await content.close();
+  }
+}
+
+/** Objects whose names begin with a prefix cannot be deleted, as under an object lock. */
+class LockedStorage extends ObservedStorage {
+  readonly #prefix: string;
+
+  constructor(inner: DataStoreStorage, prefix: string) {
+    super(inner);
+    this.#prefix = prefix;
+  }
+
+  override async delete(names: readonly string[], options?: CallOptions): Promise<DeleteFailure[]> {
+    const locked = names.filter((name) => name.startsWith(this.#prefix));
+    const failures = await this.inner.delete(
+      names.filter((name) => !locked.includes(name)),
+      options,
+    );
+    return [...failures, ...locked.map((name) => ({ name, error: new Error('the object is locked') }))];
   }
 }
 
@@ -135,6 +154,18 @@ describe('several copies of one content', () => {
     expect(await collect(locked)).toMatchObject({ superseded: 0 });
     await collect(storage);
     expect(await objectNames(storage, 'data/')).toHaveLength(1);
+    expect(await readEverything(await openFlow({ storage }))).toEqual(before);
+  });
+
+  it('become one also while other names cannot be deleted', async () => {
+    const { storage, flow } = await twice();
+    const [saved] = await flow.caStore.saveBlobs([noise(70_000, 3)]);
+    await flow.caStore.release(saved?.session as string);
+    const locked = new LockedStorage(storage, `data/${saved?.key.slice(0, 3)}/${saved?.key}`);
+    expect(await collect(locked, { superseded: false })).toMatchObject({ unconfirmed: [{}] });
+    const before = await readEverything(flow);
+    expect(await collect(locked)).toMatchObject({ unconfirmed: [{}], superseded: 2, deleted: { copies: 2 } });
+    expect(await collect(locked)).toMatchObject({ unconfirmed: [{}], deleted: { copies: 0, packs: 1 } });
     expect(await readEverything(await openFlow({ storage }))).toEqual(before);
   });
 
