@@ -18,6 +18,7 @@ import { pin, unpin } from './commands/pin.ts';
 import { policyRm, policySet, policyShow } from './commands/policy.ts';
 import { put } from './commands/put.ts';
 import { report } from './commands/report.ts';
+import { rm } from './commands/rm.ts';
 import { runs } from './commands/runs.ts';
 import { show } from './commands/show.ts';
 import { stat } from './commands/stat.ts';
@@ -39,6 +40,7 @@ export const COMMANDS: readonly (CommandDeclaration | GroupDeclaration)[] = [
   stat,
   pin,
   unpin,
+  rm,
   gc,
   {
     name: 'policy',

@@ -13,10 +13,15 @@ import {
   type OpenedStore,
   withStore,
 } from './opened-store.ts';
+import { applyTo } from './retention/apply-retention.ts';
+import { planOf } from './retention/plan-retention.ts';
+import type { RetentionPolicy } from './retention/policy.ts';
+import type { RetentionPlan, RetentionProgress, RetentionResult } from './retention/retention-plan.ts';
+import { checkPolicy } from './stored-policy.ts';
 import { SURELY_DEAD_MS, UnfinishedSearch } from './unfinished-writes.ts';
 
-/** Steps of {@link collectStore}, in their order. */
-export type CollectStoreStep = 'unfinished' | CollectionStep;
+/** Steps of {@link collectStore}, in their order: `look` to `give-up` where there is a policy. */
+export type CollectStoreStep = 'unfinished' | 'look' | 'cache' | 'count' | 'give-up' | CollectionStep;
 
 /** Progress of {@link collectStore}. Items are those of all steps: sessions that are read, names that are deleted. */
 export interface CollectStoreProgress extends Progress {
@@ -30,6 +35,10 @@ export interface CollectStoreOptions
   extends MaintenanceOptions,
     ProgressOptions<CollectStoreProgress>,
     Pick<CollectionOptions, 'adopt' | 'rewrite'> {
+  /** Gives up runs, attempts and entries of the cache by these rules first. Default: none. That of the store: `readRetentionPolicy`. */
+  policy?: RetentionPolicy | undefined;
+  /** Gives up every run of the store, where the policy does. Default `false`: `INVALID_ARGUMENT` then. */
+  evenEverything?: boolean | undefined;
   /** Tells what would go, and changes nothing. Default `false`. */
   dryRun?: boolean | undefined;
   /**
@@ -58,6 +67,10 @@ export interface UnfinishedResult {
 /** What came of {@link collectStore}. */
 export interface CollectStoreResult {
   readonly dryRun: boolean;
+  /** What the policy would give up, in a dry run with one. What it frees comes to what nothing refers to now, which `collection` tells. */
+  readonly plan?: RetentionPlan;
+  /** What the policy gave up; absent in a dry run, and without one. */
+  readonly retention?: RetentionResult;
   /** What nothing refers to. */
   readonly collection: CollectionResult;
   readonly unfinished: UnfinishedResult;
@@ -66,6 +79,8 @@ export interface CollectStoreResult {
 const OPTIONS: OptionTable<CollectStoreOptions> = {
   store: ANYTHING,
   openPlace: FUNCTION,
+  policy: ANYTHING,
+  evenEverything: FLAG,
   adopt: NAMES,
   rewrite: ANYTHING,
   memory: ANYTHING,
@@ -76,16 +91,16 @@ const OPTIONS: OptionTable<CollectStoreOptions> = {
 const MAX_TOLD = 100;
 
 /**
- * Deletes what nobody needs any more: content that nothing refers to, and writes that never ended. Others may read, write and collect the
+ * Deletes what nobody needs any more: what a policy gives up, content that nothing refers to, and writes that never ended. Others may read, write and collect the
  * store meanwhile, unless `exclusive` promises that nobody does. One that was interrupted, by whatever, goes on when it is called again.
  *
- * Resolves also where something could not be deleted: see `unconfirmed` and `undeleted` of `collection`, and `problems` of `unfinished`.
+ * Resolves also where something could not be deleted: see `problems` of `retention` and `unfinished`, `unconfirmed` and `undeleted` of `collection`.
  * Where another collector was faster (`collection.outcome` is `superseded`), call it again later.
  *
  * @throws StowageError `NO_SUCH_STORE`, `NOT_A_STORE`; `STORAGE_UNSUPPORTED` for a store on a network file system without `exclusive`;
  * `STORE_BUSY` with `exclusive` where somebody writes to it; `UNSUPPORTED_FORMAT`, `RECORD_DAMAGED`, `CONTENT_DAMAGED` or
  * `CONTENT_NOT_FOUND` for what may keep content alive and cannot be read; `STORAGE_FAILED` for a listing that the storage cannot have given;
- * `INVALID_ARGUMENT`; `ABORTED`
+ * `INVALID_ARGUMENT`, also for a policy that gives up every run without `evenEverything`; `INVALID_NAME`; `ABORTED`
  */
 export function collectStore(options: CollectStoreOptions): Promise<CollectStoreResult> {
   return collectDecorated(options);
@@ -102,6 +117,7 @@ export async function collectDecorated(
   const { memory = false } = options;
   if (memory !== false && (typeof memory !== 'string' || memory === ''))
     throw invalidArgument('collectStore takes the path of a folder as memory, or false.');
+  if (options.policy !== undefined) checkPolicy(options.policy); // before anything is opened
   return withStore(options, decorate, (opened) => collect(opened, options));
 }
 
@@ -120,6 +136,7 @@ async function collect(opened: OpenedStore, options: CollectStoreOptions): Promi
     const onProgress = progress.at;
     // First: the first write to a folder removes some of them by itself.
     const unfinished = await removeUnfinished(opened, dryRun, progress, { signal });
+    const retained = await retain(opened, options, progress);
     const collection = await collectGarbage(opened.content, {
       dryRun,
       adopt,
@@ -129,7 +146,7 @@ async function collect(opened: OpenedStore, options: CollectStoreOptions): Promi
       onProgress,
     });
     progress.succeed();
-    return { dryRun, collection, unfinished };
+    return { dryRun, ...retained, collection, unfinished };
   } finally {
     progress.stop();
   }
@@ -138,6 +155,19 @@ async function collect(opened: OpenedStore, options: CollectStoreOptions): Promi
 function memoryOf({ type }: DataStoreStorage, { memory }: CollectStoreOptions): string | undefined {
   if (memory !== undefined) return memory === false ? undefined : memory;
   return type === 'memory' ? undefined : folderForCaches('STOWAGE_COLLECTION_MEMORY', 'collections');
+}
+
+/** Plans what a policy gives up, or gives it up. */
+async function retain(
+  opened: OpenedStore,
+  { policy, dryRun, evenEverything, signal }: CollectStoreOptions,
+  progress: StepProgress,
+): Promise<Pick<CollectStoreResult, 'plan' | 'retention'>> {
+  if (policy === undefined) return {};
+  const onProgress = ({ step, done }: RetentionProgress): void =>
+    progress.at(step === 'delete' ? 'give-up' : step, done);
+  if (dryRun) return { plan: await planOf(opened, { policy, onProgress, signal }) };
+  return { retention: await applyTo(opened, { policy, evenEverything, onProgress, signal }) };
 }
 
 /** @throws StowageError `STORAGE_UNSUPPORTED` where the store, or a place of it, may show late what others write */

@@ -20,8 +20,8 @@ it('help and mistakes are answered without loading the store', () => {
   const loaded = loadedWith(['cli/main.ts', 'cli/parse.ts']);
   expect(loaded).toContain('cli/program.ts');
   const light = [
-    /^cli\/(?:commands\/|ui\/|cache\/entries|files\/write-errors|[^/]+\.ts$)/,
-    /^(?:async\/end-all|codec\/(?:printable-text|shell-command)|errors|storage\/names|views\/paths)\.ts$/,
+    /^cli\/(?:commands\/|ui\/|cache\/entries|collection\/policy-options|files\/write-errors|[^/]+\.ts$)/,
+    /^(?:async\/end-all|codec\/(?:printable-text|shell-command)|errors|options\/measures|storage\/names|views\/paths)\.ts$/,
     /^(?:commander$|node:)/,
   ];
   const heavy = loaded.filter((name) => !light.some((pattern) => pattern.test(name)));

@@ -210,6 +210,11 @@ const STORES: Readonly<Record<string, (store: string) => Promise<void>>> = {
   'stowage log Train/r9/fit -f -n 1': makeFollowed,
   'stowage stat': makeManyRuns,
   'stowage pin Train/r8 --reason best': (store) => makeRun(store, 'r8', []),
+  'stowage rm Train/r8': (store) => makeRun(store, 'r8', [['fit/0', saves({ x: 1 })]]),
+  'stowage gc --keep-last 1': async (store) => {
+    for (const [index, runId] of ['r1', 'r2'].entries())
+      await makeRun(store, runId, [['fit/0', saves({ x: noise(70_000, index + 1) })]]);
+  },
   'stowage gc': makeReleased,
   'stowage fsck': makeReleased,
   'stowage uploads': makeLeftUpload,

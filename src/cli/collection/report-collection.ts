@@ -2,31 +2,45 @@ import { shell } from '../../codec/shell-command.ts';
 import { StowageError } from '../../errors.ts';
 import type { CollectStoreResult } from '../../maintenance/collect-store.ts';
 import type { CollectionResult } from '../../maintenance/collection/collection-result.ts';
+import type { RetentionPlan } from '../../maintenance/retention/retention-plan.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Invocation } from '../invocation.ts';
 import { countOf, formatBytes, formatCount } from '../ui/sizes.ts';
+import { remarkPlan, reportPlan } from './report-plan.ts';
+import { errorJson, remarkRetention, reportRetention, retentionJson } from './report-retention.ts';
 
 /** Spaces where a line may end: a number stays with its unit. */
 const NOT_IN_A_SIZE = / (?![kMGTP]?B\b)/;
 /** More objects that could not be deleted are told as a number. */
 const MAX_TOLD = 20;
 
-/** Tells what a collection freed, or would free, and what it could not. */
+/** Tells what retention and a collection freed, or would free, and what they could not. */
 export async function reportCollection(invocation: Invocation, result: CollectStoreResult): Promise<void> {
-  const { collection, unfinished, dryRun } = result;
+  const { collection, unfinished, retention, plan, dryRun } = result;
   const failed = [...collection.unconfirmed, ...collection.undeleted, ...unfinished.problems];
-  if (failed.length > 0) invocation.exitCode = EXIT.partial;
+  if (failed.length + (retention?.problemCount ?? 0) > 0) invocation.exitCode = EXIT.partial;
   if (invocation.json) await invocation.output.json(collectionJson(result));
-  else await invocation.output.sentence(freedText(result), undefined, NOT_IN_A_SIZE);
+  else {
+    if (plan) await reportPlan(invocation, plan);
+    if (retention) await reportRetention(invocation, retention);
+    const text = freedText(result);
+    if (text !== undefined) await invocation.output.sentence(text, undefined, NOT_IN_A_SIZE);
+  }
+  if (plan) remarkPlan(invocation, plan);
+  if (retention) remarkRetention(invocation, retention);
   remark(invocation, result);
   if (collection.outcome === 'superseded') throw superseded(collection);
-  if (dryRun && isAnything(result)) invocation.note('nothing was deleted. To delete it: --yes');
+  if (dryRun && (isAnything(result) || isPlanned(plan)))
+    invocation.note(
+      `nothing was deleted. To delete it: --yes${plan?.deletesEverything ? ' --even-everything' : ''}`,
+    );
 }
 
-/** `would free 1.2 GB: 12 contents, 3 packs of chunks` */
-function freedText(result: CollectStoreResult): string {
-  const { dryRun, collection, unfinished } = result;
-  if (!isAnything(result)) return 'nothing to free: everything in the store is needed.';
+/** `would free 1.2 GB: 12 contents, 3 packs`. Nothing where a plan says what goes, and there is nothing beside it. */
+function freedText(result: CollectStoreResult): string | undefined {
+  const { dryRun, plan, collection, unfinished } = result;
+  if (!isAnything(result))
+    return isPlanned(plan) ? undefined : 'nothing to free: everything in the store is needed.';
   const { copies, packs, plain, values } = dryRun ? collection.condemned : collection.deleted;
   const writes = dryRun ? unfinished.found : unfinished.removed;
   const bytes = (dryRun ? collection.condemnedBytes : collection.deletedBytes) + unfinished.bytes;
@@ -42,7 +56,12 @@ function freedText(result: CollectStoreResult): string {
     return [noun === 'group' ? `${countOf(count, noun)} of small values` : countOf(count, noun)];
   });
   const what = told.length === 0 ? '' : `: ${told.join(', ')}`;
-  return `${dryRun ? 'would free' : 'freed'} ${formatBytes(bytes)}${what}`;
+  const beside = plan ? ' that nothing refers to even now' : '';
+  return `${dryRun ? 'would free' : 'freed'} ${formatBytes(bytes)}${beside}${what}`;
+}
+
+function isPlanned(plan: RetentionPlan | undefined): boolean {
+  return plan !== undefined && plan.total.runs + plan.cache.entries + plan.abandoned.length > 0;
 }
 
 /** Records of sessions that are over are deleted on the way, and free nothing to speak of. */
@@ -56,7 +75,7 @@ function remark(invocation: Invocation, { collection, unfinished, dryRun }: Coll
   if (abandoned > 0) {
     const were = abandoned === 1 ? 'was' : 'were';
     invocation.note(
-      `${countOf(abandoned, 'attempt')} that ${were} silent for a day ${were} closed as abandoned. What they kept goes with the next: stowage gc --yes`,
+      `${countOf(abandoned, 'attempt')} that ${were} silent for a day ${were} closed as abandoned. What they kept goes with the next gc.`,
     );
   }
   if (rewritten.packs > 0) {
@@ -65,11 +84,11 @@ function remark(invocation: Invocation, { collection, unfinished, dryRun }: Coll
     invocation.note(
       dryRun
         ? `${packs} of which much is dead would be written anew, which frees ${frees} with the next but one.`
-        : `${packs} of which much is dead were written anew. To free ${frees} by that: stowage gc --yes`,
+        : `${packs} of which much is dead were written anew. The next gc frees ${frees} by that.`,
     );
   }
   if (memoryProblem) invocation.note(`the next collection reads everything again: ${memoryProblem.message}`);
-  if (more) invocation.note('there is more than goes at a time. For the rest: stowage gc --yes');
+  if (more) invocation.note('there is more than goes at a time. The rest goes with the next gc.');
   for (const { id, uri = 'a place elsewhere', error } of skippedPlaces) {
     const how =
       error.code === 'PLACE_NOT_OURS' ? ` To collect it as well: ${shell`stowage gc --adopt ${id}`}` : '';
@@ -85,8 +104,7 @@ function remark(invocation: Invocation, { collection, unfinished, dryRun }: Coll
     invocation.note(
       `and ${formatCount(failures.length - MAX_TOLD)} more that could not be deleted; --json names them.`,
     );
-  if (failures.length > 0)
-    invocation.note('what could not be deleted is tried again by the next: stowage gc --yes');
+  if (failures.length > 0) invocation.note('what could not be deleted is tried again by the next gc.');
 }
 
 function superseded({ version }: CollectionResult): StowageError {
@@ -98,10 +116,11 @@ function superseded({ version }: CollectionResult): StowageError {
 }
 
 /** The result in JSON, with the code and message of each error. */
-function collectionJson({ collection, unfinished, ...result }: CollectStoreResult): object {
+function collectionJson({ collection, unfinished, retention, ...result }: CollectStoreResult): object {
   const { unconfirmed, undeleted, skippedPlaces, memoryProblem, ...counts } = collection;
   return {
     ...result,
+    ...(retention ? { retention: retentionJson(retention) } : {}),
     collection: {
       ...counts,
       ...(memoryProblem ? { memoryProblem: errorJson(memoryProblem) } : {}),
@@ -111,9 +130,4 @@ function collectionJson({ collection, unfinished, ...result }: CollectStoreResul
     },
     unfinished: { ...unfinished, problems: unfinished.problems.map(errorJson) },
   };
-}
-
-function errorJson(error: Error): object {
-  const { code } = error as Partial<StowageError>;
-  return { code, message: error.message };
 }
