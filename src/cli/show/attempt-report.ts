@@ -62,7 +62,8 @@ export async function printAttempt(output: Output, report: AttemptReport): Promi
   }
   if (erased) {
     await section('Erased');
-    await output.text(`${erased.artifacts.join(', ')}: ${erased.reason}`);
+    const { artifacts: names, reason } = erased;
+    await output.text(names.length === 0 ? reason : `${names.join(', ')}: ${reason}`);
   }
   const values = Object.entries(metadata).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
   if (values.length > 0) await section('Metadata');
