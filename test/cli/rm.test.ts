@@ -78,7 +78,7 @@ describe('stowage rm', () => {
     ['Train', 2, 'Train is a flow; its runs: stowage runs Train'],
     ['Train/r1/fitt', 1, 'has no step fitt. Did you mean fit?'],
     ['Train/r1/fit/0/1', 2, 'tasks are deleted as a whole: stowage rm Train/r1/fit/0'],
-    ['Train/r1/fit/0/x', 2, 'tasks are deleted as a whole: stowage rm Train/r1/fit/0'],
+    ['Train/r1/fit/0/x', 2, 'To erase the content of an artifact: stowage erase Train/r1/fit/0/x'],
   ])('refuses %s', async (path, code, message) => {
     const { stderr, ...ended } = await stowage(store, ['rm', path, '--yes']);
     expect(ended).toMatchObject({ code, stdout: '' });

@@ -74,8 +74,12 @@ function refuseDeeper(text: string): void {
   const parts = text.replace(/\/$/, '').split('/');
   if (parts.length <= TASK_PARTS || parts.includes('')) return;
   const task = parts.slice(0, TASK_PARTS).join('/');
+  // An attempt is told by its number; what has a name is an artifact, whose content can be erased.
+  const erase = /^\d+$/.test(parts.at(-1) as string)
+    ? ''
+    : `. To erase the content of an artifact: ${shell`stowage erase ${text}`}`;
   throw usageError(
-    `${JSON.stringify(text)} is part of a task, and tasks are deleted as a whole: ${shell`stowage rm ${task}`}`,
+    `${JSON.stringify(text)} is part of a task, and tasks are deleted as a whole: ${shell`stowage rm ${task}`}${erase}`,
     { path: text },
   );
 }
