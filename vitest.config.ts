@@ -15,7 +15,7 @@ const LONGEST = [
   ...['storage/gcs.server', 'storage/azure.server', 'model/collection-model.long', 'storage/s3-large.server'],
   ...['package/demo.process', 'storage/s3-faults.server', 'docs/format-reader.process'],
   ...['storage/wire-budget.server', 'codec/chunker.long', 'values/long-text.long'],
-  ...['model/collection-model', 'flow/strange-errors', 'maintenance/fsck/check-store'],
+  ...['model/small-models.long', 'flow/strange-errors', 'maintenance/fsck/check-store.long'],
   ...['maintenance/copy-interrupted', 'storage/conformance'],
 ].map((path) => `/test/${path}.test.ts`);
 
