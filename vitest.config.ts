@@ -16,7 +16,7 @@ const LONGEST = [
   ...['package/demo.process', 'storage/s3-faults.server', 'docs/format-reader.process'],
   ...['storage/wire-budget.server', 'codec/chunker.long', 'values/long-text.long'],
   ...['model/small-models.long', 'flow/strange-errors', 'maintenance/fsck/check-store.long'],
-  ...['maintenance/copy-interrupted', 'storage/conformance'],
+  ...['maintenance/copy-interrupted.long', 'storage/conformance'],
 ].map((path) => `/test/${path}.test.ts`);
 
 /**
