@@ -16,6 +16,7 @@ import { erasedFile, thisOwner } from '../../format/session-files.ts';
 import type { StoredContent } from '../../format/stored-content.ts';
 import type { Session } from '../../sessions/session.ts';
 import type { CallOptions } from '../../storage/contract.ts';
+import type { EraserSession } from './eraser-session.ts';
 import { type Holding, isPurged } from './holding.ts';
 
 /** What an erasure says of itself in a description. */
@@ -29,15 +30,16 @@ export interface ErasureReason {
  * Describes a closed session anew, without what is to go (model: `write anew`, `describe anew`): values that lie in one object with such are written anew first, under the
  * eraser's session, which is open until the description stands. Resolves to `false` where another erasure described the session meanwhile.
  *
- * @throws StowageError `CONTENT_DAMAGED`, `CONTENT_NOT_FOUND` for a value that would have to be written anew and cannot be read: nothing was changed then
+ * @throws StowageError `ATTEMPT_FENCED` where a collector gave up on the session; `CONTENT_DAMAGED`, `CONTENT_NOT_FOUND` for a value that would have to be written anew and cannot be read: nothing was changed then
  */
 export async function describeAnew(
   content: ContentStore,
-  session: Session,
+  eraser: EraserSession,
   holding: Holding,
   { reason, at }: ErasureReason,
   options: CallOptions,
 ): Promise<boolean> {
+  const session = await eraser.get();
   const { listed, description, erased, rows } = holding;
   const { artifacts, values } = await moveValues(content, session, holding, options);
   const revision = (erased?.revision ?? -1) + 1;
@@ -59,6 +61,7 @@ export async function describeAnew(
   }
   // What lies at other places is durable before anything names it.
   await session.persistElsewhere(options);
+  await eraser.ensureOpen();
   const name = listed.base + erasedFile(revision);
   return tryCreateOwn(content.storage, name, body, { ...options, durability: 'barrier' });
 }

@@ -118,7 +118,7 @@ export class SessionsToErase {
         return undefined;
       }
       const reason = targets.reasonOf(holding.keys);
-      if (await describeAnew(content, await eraser.get(), holding, { reason, at }, options)) {
+      if (await describeAnew(content, eraser, holding, { reason, at }, options)) {
         const revision = (holding.erased?.revision ?? -1) + 1;
         // The values first: the description that lists them tells whoever goes on.
         await this.#deleteValues(current, holding.objects);

@@ -1,4 +1,5 @@
 import type { ContentStore } from '../../content/content-store.ts';
+import { StowageError } from '../../errors.ts';
 import { SESSION_FILES, standaloneFiles } from '../../format/session-files.ts';
 import type { Session } from '../../sessions/session.ts';
 import { StandaloneSession } from '../../sessions/standalone-session.ts';
@@ -21,6 +22,23 @@ export class EraserSession {
   async get(): Promise<Session> {
     this.#opened ??= StandaloneSession.open(this.#content, { ...this.#options, label: this.#label });
     return (await this.#opened).session;
+  }
+
+  /**
+   * Looks once more whether the session is open, right before a description is to name what was written under it: values that a fenced session wrote are nobody's.
+   *
+   * @throws StowageError `ATTEMPT_FENCED` where a collector gave up on it
+   */
+  async ensureOpen(): Promise<void> {
+    const { session } = (await this.#opened) ?? {};
+    if (!session) return;
+    const done = standaloneFiles(session.id).base + SESSION_FILES.done;
+    if (!(await this.#content.storage.head(done, this.#options))) return;
+    throw new StowageError(
+      'ATTEMPT_FENCED',
+      'A collector gave up on this erasure, which it had not heard of for a day: nothing more was described anew. Go on with it: stowage erase --continue, or continueErasures.',
+      { details: { session: session.id } },
+    );
   }
 
   /** It keeps nothing any more: what it wrote is listed by descriptions. Its own, which is empty, is left to `deleteOwn`. */

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { digestHex } from '../../../src/digest/blake3.ts';
+import { encodeDone, standaloneFiles } from '../../../src/format/session-files.ts';
 import { continueErasures, eraseFromStore } from '../../../src/maintenance/erasure/erase-from-store.ts';
 import { checkStore } from '../../../src/maintenance/fsck/check-store.ts';
+import { FaultStorage } from '../../../src/storage/fault.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
 import { errorOf, noise, objectNames, openFlow, saveTask } from '../../flow/fixtures.ts';
 import { objectsWith } from './erased-store.ts';
@@ -11,6 +13,33 @@ const SECRET = noise(20_000, 7);
 
 describe.each([{ localReads: true }, { localReads: false }])('an erasure, $localReads', ({ localReads }) => {
   const memory = (): MemoryStorage => new MemoryStorage('', { localReads });
+
+  it('describes nothing anew once a collector gave up on it', async () => {
+    const storage = new MemoryStorage('', { localReads: false });
+    const flow = await openFlow({ storage });
+    const kept = { a: noise(20_000), c: noise(30_000, 2) };
+    await saveTask(flow, { ...kept, secret: SECRET });
+    let fenced = false;
+    // Suspended for a day behind the first value that it wrote anew, while a collector closed its session.
+    const suspended = new FaultStorage(storage, (operation, name) => {
+      const [, session] = /^values\/.*\.([0-9a-v]{26})-/.exec(name) ?? [];
+      if (operation !== 'create' || session === undefined || fenced) return undefined;
+      fenced = true;
+      const done = { session, outcome: 'abandoned', closedAt: new Date().toISOString() } as const;
+      void storage.create(`loose/${session}.DONE`, encodeDone(done, standaloneFiles(session).subject));
+      return undefined;
+    });
+    const call = eraseFromStore({ store: suspended, target: 'Test/r1/fit/0/secret', reason: REASON });
+    await errorOf(call, 'ATTEMPT_FENCED');
+    expect(fenced).toBe(true);
+    expect(await (await flow.getTaskDataStore('r1/fit/0')).loadArtifacts()).toEqual({
+      ...kept,
+      secret: SECRET,
+    });
+    expect(await continueErasures({ store: storage })).toMatchObject([{ outcome: 'complete' }]);
+    expect(await (await flow.getTaskDataStore('r1/fit/0')).loadArtifacts()).toEqual(kept);
+    expect(await objectsWith(storage, SECRET)).toEqual([]);
+  });
 
   it.each([
     ['inline', noise(300, 7)],
