@@ -57,7 +57,9 @@ export async function measureChecks({ scratch, log, most = Infinity }) {
 
 function lineOf({ what, objects, ms, cpuMs, overBytes, requests, dollars }) {
   const text = (number) => number.toLocaleString('en-US');
-  const made = Object.entries(requests).map(([kind, count]) => `${text(count)} ${kind}`);
+  const made = Object.entries(requests)
+    .filter(([, count]) => count > 0)
+    .map(([kind, count]) => `${text(count)} ${kind}`);
   const cells = [
     text(objects),
     what,

@@ -1,18 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { WrittenValue } from '../../../src/content/writing/own-writer.ts';
-import { ContentAddressedStore } from '../../../src/content-addressed-store.ts';
 import { collectionVersionName, decodeCollectionVersion } from '../../../src/format/collection-records.ts';
 import { copyName, damagedMarkOf, packName } from '../../../src/format/content-names.ts';
 import { HERE } from '../../../src/format/content-ref.ts';
 import { decodeRecord, encodeRecord } from '../../../src/format/record.ts';
 import { decodeAttempt } from '../../../src/format/session-files.ts';
 import { newSessionId } from '../../../src/format/session-id.ts';
-import {
-  type CollectionOptions,
-  collectGarbage,
-} from '../../../src/maintenance/collection/collect-garbage.ts';
-import type { CollectionResult } from '../../../src/maintenance/collection/collection-result.ts';
+import { collectGarbage } from '../../../src/maintenance/collection/collect-garbage.ts';
 import { StandaloneSession } from '../../../src/sessions/standalone-session.ts';
 import type { DataStoreStorage, GetOptions, StoredObject } from '../../../src/storage/contract.ts';
 import { FaultStorage } from '../../../src/storage/fault.ts';
@@ -22,6 +17,7 @@ import { ObservedStorage } from '../../content/storages.ts';
 import { errorOf, noise, objectNames, openFlow, saveTask, scratchFolder } from '../../flow/fixtures.ts';
 import { propertyRuns, test } from '../../property.ts';
 import { until } from '../../waiting.ts';
+import { collect } from './collect.ts';
 import {
   arbitraryDeeds,
   carryOut,
@@ -30,19 +26,6 @@ import {
   markClosed,
   readEverything,
 } from './histories.ts';
-
-/** Collects as another process does, which knows nothing yet. */
-async function collect(
-  storage: DataStoreStorage,
-  options: CollectionOptions = {},
-): Promise<CollectionResult> {
-  const content = new ContentAddressedStore(storage);
-  try {
-    return await collectGarbage(content, options);
-  } finally {
-    await content.close();
-  }
-}
 
 /** Knows what was read whole. */
 class ReturnedStorage extends ObservedStorage {

@@ -2,31 +2,15 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ContentAddressedStore } from '../../../src/content-addressed-store.ts';
 import { collectStore } from '../../../src/maintenance/collect-store.ts';
-import {
-  type CollectionOptions,
-  collectGarbage,
-} from '../../../src/maintenance/collection/collect-garbage.ts';
-import type { CollectionResult } from '../../../src/maintenance/collection/collection-result.ts';
+import type { CollectionOptions } from '../../../src/maintenance/collection/collect-garbage.ts';
 import type { DataStoreStorage } from '../../../src/storage/contract.ts';
 import { CountStorage } from '../../../src/storage/count.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
 import { errorOf, noise, objectNames, openFlow, saveTask, scratchFolder } from '../../flow/fixtures.ts';
 import { propertyRuns, test } from '../../property.ts';
+import { collect } from './collect.ts';
 import { arbitraryDeeds, carryOut, markClosed, readEverything } from './histories.ts';
-
-async function collect(
-  storage: DataStoreStorage,
-  options: CollectionOptions = {},
-): Promise<CollectionResult> {
-  const content = new ContentAddressedStore(storage);
-  try {
-    return await collectGarbage(content, options);
-  } finally {
-    await content.close();
-  }
-}
 
 /** What a dry run without a memory says. */
 async function condemned(storage: DataStoreStorage, options: CollectionOptions = {}): Promise<unknown> {

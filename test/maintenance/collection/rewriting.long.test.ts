@@ -1,31 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ContentAddressedStore } from '../../../src/content-addressed-store.ts';
 import { digestHex } from '../../../src/digest/blake3.ts';
 import { damagedMarkOf } from '../../../src/format/content-names.ts';
-import {
-  type CollectionOptions,
-  collectGarbage,
-} from '../../../src/maintenance/collection/collect-garbage.ts';
-import type { CollectionResult } from '../../../src/maintenance/collection/collection-result.ts';
 import type { DataStoreStorage } from '../../../src/storage/contract.ts';
 import { FaultStorage } from '../../../src/storage/fault.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
 import { errorOf, noise, objectNames, openFlow, saveTask } from '../../flow/fixtures.ts';
 import { propertyRuns, test } from '../../property.ts';
+import { collect } from './collect.ts';
 import { contentNames, keptNames, markClosed, readEverything } from './histories.ts';
-
-async function collect(
-  storage: DataStoreStorage,
-  options: CollectionOptions = {},
-): Promise<CollectionResult> {
-  const content = new ContentAddressedStore(storage);
-  try {
-    return await collectGarbage(content, options);
-  } finally {
-    await content.close();
-  }
-}
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const PIECES = Array.from({ length: 6 }, (_, i) => noise(270_000, 100 + i));

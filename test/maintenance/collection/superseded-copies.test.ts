@@ -2,30 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { ContentAddressedStore } from '../../../src/content-addressed-store.ts';
 import type { FlowDataStore } from '../../../src/flow-data-store.ts';
 import { damagedMarkOf } from '../../../src/format/content-names.ts';
-import {
-  type CollectionOptions,
-  collectGarbage,
-} from '../../../src/maintenance/collection/collect-garbage.ts';
-import type { CollectionResult } from '../../../src/maintenance/collection/collection-result.ts';
 import type { CallOptions, DataStoreStorage, DeleteFailure } from '../../../src/storage/contract.ts';
 import { FaultStorage } from '../../../src/storage/fault.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
 import { ObservedStorage } from '../../content/storages.ts';
 import { noise, objectNames, openFlow, saveTask } from '../../flow/fixtures.ts';
+import { collect } from './collect.ts';
 import { contentNames, readEverything } from './histories.ts';
-
-/** As another process does, which knows nothing yet. */
-async function collect(
-  storage: DataStoreStorage,
-  options: CollectionOptions = {},
-): Promise<CollectionResult> {
-  const content = new ContentAddressedStore(storage);
-  try {
-    return await collectGarbage(content, options);
-  } finally {
-    await content.close();
-  }
-}
 
 /** Objects whose names begin with a prefix cannot be deleted, as under an object lock. */
 class LockedStorage extends ObservedStorage {
