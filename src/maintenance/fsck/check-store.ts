@@ -22,6 +22,7 @@ import {
 import { checkCache } from './check-cache.ts';
 import { checkCollectorLog } from './check-collector-log.ts';
 import { checkContent } from './check-content.ts';
+import { checkErasures } from './check-erasures.ts';
 import { checkHints } from './check-hints.ts';
 import { checkLogs } from './check-logs.ts';
 import { checkOpenSessions } from './check-open-sessions.ts';
@@ -132,6 +133,7 @@ const STEPS: readonly Step[] = [
   { layer: 'cache', check: checkCache, isOfPart: false },
   { layer: 'sessions', check: checkOpenSessions, isOfPart: false },
   { layer: 'hints', check: checkHints, isOfPart: false },
+  { layer: 'erasures', check: checkErasures, isOfPart: false },
   { layer: 'values', check: checkValues, isOfPart: true },
   { layer: 'content', check: checkContent, isOfPart: true },
 ];

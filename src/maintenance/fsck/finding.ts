@@ -47,6 +47,8 @@ export type Layer =
   | 'cache'
   /** `hints/` */
   | 'hints'
+  /** `erasures/`: what was erased, and how far each erasure is. */
+  | 'erasures'
   /** `data/`, `manifests/`, `packs/` and `plain/`, in the store and at other places. */
   | 'content';
 
