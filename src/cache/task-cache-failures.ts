@@ -3,7 +3,7 @@ import type { EntryKey } from '../format/cache-names.ts';
 import type { DataStoreStorage } from '../storage/contract.ts';
 
 /** During what the cache of tasks failed. */
-export type TaskCacheOperation = 'lookup' | 'store' | 'acquire' | 'release';
+export type TaskCacheOperation = 'lookup' | 'store' | 'acquire' | 'release' | 'use';
 
 /** A message of the channel `stowage:task-cache-failed`. */
 export interface TaskCacheFailure {

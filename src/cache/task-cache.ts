@@ -1,7 +1,7 @@
 import { Deadline } from '../async/deadline.ts';
 import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { abortError, invalidArgument, isStowageError, throwIfAborted } from '../errors.ts';
-import type { NewCacheEntry } from '../format/cache-entry.ts';
+import type { CacheEntry, NewCacheEntry } from '../format/cache-entry.ts';
 import { type EntryKey, entryName, evictedName, isCacheKey } from '../format/cache-names.ts';
 import { MAX_LEASE_MS } from '../format/lease-record.ts';
 import { type CacheSigningKeys, signerOf } from '../format/signing.ts';
@@ -32,6 +32,7 @@ import {
   type LookRule,
   type SeenEntry,
 } from './entry-reader.ts';
+import { EntryUses } from './entry-uses.ts';
 import { type CacheStored, EntryWriter } from './entry-writer.ts';
 import { Lease } from './lease.ts';
 import type { CircularWait } from './lease-circle.ts';
@@ -146,6 +147,7 @@ export class TaskCache {
   readonly #timeoutMs: number;
   readonly #entries: EntryReader;
   readonly #writer: EntryWriter;
+  readonly #uses: EntryUses;
   /** True if only entries count that somebody with a key of the ring has signed. @internal */
   readonly isSigned: boolean;
 
@@ -162,6 +164,7 @@ export class TaskCache {
     this.#timeoutMs = cacheTimeoutMs;
     this.#entries = new EntryReader(content, signer, nowMs);
     this.#writer = new EntryWriter(content, this.#entries, signer, nowMs);
+    this.#uses = new EntryUses(content.storage, nowMs);
   }
 
   /** A deadline for several calls: together they keep a task waiting for `limitMs` at most; default `cacheTimeoutMs`. */
@@ -284,6 +287,16 @@ export class TaskCache {
     if ('failed' in result || result.status === 'miss') return undefined;
     const outcome = await this.store(key, entry, { maxAgeMs, lease, signal });
     return outcome.stored ? result : outcome.winner;
+  }
+
+  /** Notes that an entry was a hit, for retention; see {@link EntryUses}. @internal */
+  noteUse({ key, createdAt }: CacheEntry): void {
+    this.#uses.note(key, createdAt);
+  }
+
+  /** Writes what was noted of hits. Never throws. @internal */
+  async close(): Promise<void> {
+    await this.#uses.flush();
   }
 
   /** All entries, ascending by key, also those that do not count. One LIST, paged, and one GET each. */

@@ -105,9 +105,10 @@ export class CachedTasks {
     );
   }
 
-  /** Takes no further calls. */
-  close(): void {
+  /** Takes no further calls, and writes which entries were a hit. */
+  async close(): Promise<void> {
     this.#isClosed = true;
+    await this.#cache?.close();
   }
 }
 

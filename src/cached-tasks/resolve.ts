@@ -284,7 +284,10 @@ async function toHit<Input, Output>(
   options: { deadline: Deadline; signal: AbortSignal },
 ): Promise<CachedResult<Output> | undefined> {
   const loaded = await loadHit(definition, found, options);
-  if ('provenance' in loaded) return hitOf(call, loaded);
+  if ('provenance' in loaded) {
+    if (call.mode !== 'readonly') definition.tasks.cache.noteUse(found.entry);
+    return hitOf(call, loaded);
+  }
   lookup.seen = found.seen;
   lookup.missReason = loaded.reason;
   return undefined;

@@ -14,6 +14,7 @@ const FORMS: readonly RegExp[] = [
   /^elsewhere\/[0-9a-f]{32}\.json$/,
   new RegExp(`^gc/(?:\\d{12}|lists/${SESSION_PATTERN}/\\d{8})$`),
   /^cache\/[0-9a-f]{3}\/[0-9a-f]{64}\.(?:json|evicted|lease\.\d{12}\.(?:json|released))$/,
+  new RegExp(`^cache/used/\\d{4}-\\d{2}-\\d{2}\\.${SESSION_PATTERN}\\.json$`),
   /^hints\/[^/]+\/[^/]+\.json$/,
   /^names\/[^/]+\/\d{12}(?:\.json|\.DELETED)$/,
   // In a folder: unfinished writes, which are no objects.

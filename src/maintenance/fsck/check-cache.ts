@@ -8,6 +8,7 @@ import {
   parseEntryName,
   parseLeaseName,
 } from '../../format/cache-names.ts';
+import { dayOfUses, decodeUses, MAX_USES_BYTES } from '../../format/cache-uses.ts';
 import { HERE } from '../../format/content-ref.ts';
 import { decodeLease, MAX_LEASE_BYTES } from '../../format/lease-record.ts';
 import { readAhead } from '../../streams/read-ahead.ts';
@@ -31,12 +32,21 @@ export async function* checkCache(checking: Checking): AsyncGenerator<Finding, v
   if (!checking.isIncomplete && checking.choice.sinceMs === undefined) yield* checkSources(checking, sources);
 }
 
+/** What tells which entries were used: without it they go by their age. */
+async function checkUses(checking: Checking, object: ShownObject): Promise<Finding | undefined> {
+  if (!checking.isRecent(object)) return undefined;
+  const about = { layer: 'cache', object: object.name, remedy: 'delete' } as const;
+  const read = await checking.record(about, MAX_USES_BYTES, decodeUses);
+  return read !== 'gone' && 'finding' in read ? read.finding : undefined;
+}
+
 async function checkOne(
   checking: Checking,
   sources: SortedLines,
   object: ShownObject,
 ): Promise<Finding | undefined> {
   const { name } = object;
+  if (dayOfUses(name) !== undefined) return checkUses(checking, object);
   const key = /^cache\/[0-9a-f]{3}\/([0-9a-f]{64})\./.exec(name)?.[1] ?? '';
   const lease = parseLeaseName(name);
   const isOfKey = isCacheKey(key) && name.startsWith(`${CACHE_FOLDER}${key.slice(0, 3)}/`);

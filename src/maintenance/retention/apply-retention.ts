@@ -2,6 +2,7 @@ import { BoundedWork } from '../../async/bounded-work.ts';
 import { isOfOneRecord } from '../../attempts/run-listing.ts';
 import { invalidArgument, throwIfAborted } from '../../errors.ts';
 import { CACHE_FOLDER, entryName, evictedName } from '../../format/cache-names.ts';
+import { areUsesBefore, dayOfUses } from '../../format/cache-uses.ts';
 import { readRunPin } from '../../format/run-pins.ts';
 import { abandonRun } from '../../format/run-records.ts';
 import { isStoreName } from '../../format/store-names.ts';
@@ -212,19 +213,28 @@ class Application {
           await this.#delete(objects.map(({ name }) => name));
       }
     }
-    await this.#deleteEvictions(oldestRunMs);
+    await this.#deleteOfCache(oldestRunMs);
   }
 
-  /** What says when a result was evicted guards attempts that were closed before: none is left where all runs were made later. */
-  async #deleteEvictions(oldestRunMs: number): Promise<void> {
+  /**
+   * What says when a result was evicted guards attempts that were closed before: none is left where all runs were made later. And what tells
+   * of uses so long ago that no rule asks for them.
+   */
+  async #deleteOfCache(oldestRunMs: number): Promise<void> {
     const { content, options } = this.#giving;
+    const { usesSinceMs } = this.#choice.cache;
+    const areUsesOver = (name: string): boolean => {
+      const dayMs = dayOfUses(name);
+      return dayMs !== undefined && areUsesBefore(dayMs, usesSinceMs);
+    };
     for await (const { objects } of content.storage.list({
       prefix: CACHE_FOLDER,
       details: true,
       ...options,
     })) {
       const over = objects.filter(
-        ({ name, modifiedAtMs = oldestRunMs }) => name.endsWith('.evicted') && modifiedAtMs < oldestRunMs,
+        ({ name, modifiedAtMs = oldestRunMs }) =>
+          (name.endsWith('.evicted') && modifiedAtMs < oldestRunMs) || areUsesOver(name),
       );
       await this.#delete(over.map(({ name }) => name));
     }

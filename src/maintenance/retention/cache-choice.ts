@@ -1,10 +1,18 @@
 import { type ListedEntry, listEntries } from '../../cache/entry-listing.ts';
 import { EntryReader } from '../../cache/entry-reader.ts';
 import type { ContentStore } from '../../content/content-store.ts';
+import { isStowageError } from '../../errors.ts';
 import { attemptBase } from '../../format/attempt-files.ts';
 import type { CacheEntry } from '../../format/cache-entry.ts';
-import type { CallOptions } from '../../storage/contract.ts';
-import { SortedLines, type WorkFolder } from '../collection/sorted-lines.ts';
+import {
+  areUsesBefore,
+  CACHE_USES_FOLDER,
+  dayOfUses,
+  decodeUses,
+  MAX_USES_BYTES,
+} from '../../format/cache-uses.ts';
+import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
+import { Cursor, SortedLines, type WorkFolder } from '../collection/sorted-lines.ts';
 import { attemptLine } from './kept-attempts.ts';
 import { isLimited, type ReadCacheRules, type ReadPolicy } from './policy.ts';
 import type { RetentionPlan, RetentionWarning } from './retention-plan.ts';
@@ -15,11 +23,15 @@ export interface CacheChoice {
   readonly evicted: SortedLines;
   /** Attempts that entries which stay name: {@link attemptLine}. */
   readonly keptAttempts: SortedLines;
+  /** Days of uses that ended before this tell nothing that is asked for any more, in milliseconds since 1970. */
+  readonly usesSinceMs: number;
   readonly counts: RetentionPlan['cache'];
   readonly warnings: RetentionWarning[];
 }
 
 const MAX_TASKS_TOLD = 20;
+/** Without a rule that asks for uses, they are kept for those that may come. */
+const MAX_USES_MS = 400 * 24 * 60 * 60 * 1000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Later times than any, of 16 digits. */
 const MAX_TIME_MS = 9_999_999_999_999;
@@ -35,13 +47,15 @@ export async function chooseEntries(
   nowMs: number,
   { signal, onEntry }: CallOptions & { onEntry: () => void },
 ): Promise<CacheChoice> {
-  const choice = new Choice(folder, policy, nowMs);
+  const { used, unreadable } = await readUses(content.storage, folder, policy.cache, nowMs, { signal });
+  const choice = new Choice(folder, policy, nowMs, used);
   const reader = new EntryReader(content, undefined);
   for await (const listed of listEntries(content.storage, reader, { signal })) {
     onEntry();
     choice.add(listed);
   }
-  return choice.end();
+  const chosen = choice.end();
+  return { ...chosen, warnings: [...unreadable, ...chosen.warnings] };
 }
 
 class Choice {
@@ -52,18 +66,21 @@ class Choice {
   readonly #kept: SortedLines;
   /** Entries that have not expired, newest first. */
   readonly #live: SortedLines;
+  readonly #used: Cursor;
   readonly #counts: RetentionPlan['cache'] = { entries: 0, bytes: 0, expired: 0, kept: 0 };
   /** The longest that entries of a task are good for beyond what keeps their runs, and beyond what the rules keep. */
   readonly #outlive = new Map<string, { flow: string; lifetimeMs: number; keepWithinMs: number }>();
   readonly #cutShort = new Map<string, number>();
 
-  constructor(folder: WorkFolder, policy: ReadPolicy, nowMs: number) {
+  /** @param used - keys of entries that were a hit as lately as the rules ask for; entries come ascending by key */
+  constructor(folder: WorkFolder, policy: ReadPolicy, nowMs: number, used: SortedLines) {
     this.#policy = policy;
     this.#rules = policy.cache;
     this.#nowMs = nowMs;
     this.#evicted = new SortedLines(folder);
     this.#kept = new SortedLines(folder);
     this.#live = new SortedLines(folder);
+    this.#used = new Cursor(used.sorted());
   }
 
   add({ key, bytes, entry }: ListedEntry): void {
@@ -82,20 +99,24 @@ class Choice {
     const base = attemptLine(attemptBase(source, source.attempt));
     const takes = bytes + storedBytesOf(entry);
     const isCut = expiresAt !== undefined;
-    this.#live.add([age, key, bytes, takes, base, isCut, JSON.stringify(task)].join('\t'));
+    const isUsed = this.#used.has(key);
+    this.#live.add([age, key, bytes, takes, base, isCut, isUsed, JSON.stringify(task)].join('\t'));
   }
 
   end(): CacheChoice {
-    const { keepWithinMs, keepLast, maxBytes } = this.#rules;
-    const isRuled = isLimited(this.#rules);
+    const { keepWithinMs, keepUsedWithinMs, keepLast, maxBytes } = this.#rules;
+    const isRuled = isLimited(this.#rules) || keepUsedWithinMs !== undefined;
+    // What was stored lately counts as used.
+    const youngMs = Math.max(keepWithinMs ?? -1, keepUsedWithinMs ?? -1);
+    this.#used.close();
     const ofTask = new Map<string, number>();
     let total = 0;
     for (const line of this.#live.sorted()) {
-      const [age, key = '', bytes, takes, base = '', isCut, task = ''] = line.split('\t');
+      const [age, key = '', bytes, takes, base = '', isCut, isUsed, task = ''] = line.split('\t');
       const ageMs = this.#nowMs - (MAX_TIME_MS - Number(age));
       const newer = ofTask.get(task) ?? 0;
       ofTask.set(task, newer + 1);
-      const isYoung = keepWithinMs !== undefined && ageMs <= keepWithinMs;
+      const isYoung = ageMs <= youngMs || isUsed === 'true';
       const stays = !isRuled || isYoung || (keepLast !== undefined && newer < keepLast);
       const fits = maxBytes === undefined || total + Number(takes) <= maxBytes;
       if (stays && fits) {
@@ -111,6 +132,8 @@ class Choice {
       evicted: this.#evicted,
       keptAttempts: this.#kept,
       counts: this.#counts,
+      usesSinceMs:
+        this.#counts.kept === 0 ? Number.POSITIVE_INFINITY : this.#nowMs - (keepUsedWithinMs ?? MAX_USES_MS),
       warnings: [...this.#outliving(), ...this.#cut()],
     };
   }
@@ -144,6 +167,34 @@ class Choice {
       message: `${entries} ${entries === 1 ? 'result' : 'results'} of task ${JSON.parse(task)} would be good for longer, and will be computed again.`,
     }));
   }
+}
+
+/** The keys of entries that were a hit as lately as the rules ask for. One LIST, and one GET for each process and day. */
+async function readUses(
+  storage: DataStoreStorage,
+  folder: WorkFolder,
+  { keepUsedWithinMs }: ReadCacheRules,
+  nowMs: number,
+  { signal }: CallOptions,
+): Promise<{ used: SortedLines; unreadable: RetentionWarning[] }> {
+  const used = new SortedLines(folder);
+  const unreadable: RetentionWarning[] = [];
+  if (keepUsedWithinMs === undefined) return { used, unreadable };
+  for await (const { objects } of storage.list({ prefix: CACHE_USES_FOLDER, signal })) {
+    for (const { name } of objects) {
+      const dayMs = dayOfUses(name);
+      if (dayMs === undefined || areUsesBefore(dayMs, nowMs - keepUsedWithinMs)) continue;
+      try {
+        const object = await storage.get(name, { signal, maxBytes: MAX_USES_BYTES });
+        for (const key of object ? decodeUses(object.body, storage.uri(name)) : []) used.add(key);
+      } catch (error) {
+        if (!isStowageError(error, 'RECORD_DAMAGED', 'UNSUPPORTED_FORMAT', 'OBJECT_TOO_LARGE')) throw error;
+        const message = `${error.message} Entries that it tells of go by their age alone.`;
+        if (unreadable.length < MAX_TASKS_TOLD) unreadable.push({ kind: 'unreadable', message });
+      }
+    }
+  }
+  return { used, unreadable };
 }
 
 /** What the values of an entry take up beside it. Content that entries share counts for each. */

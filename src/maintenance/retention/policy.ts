@@ -48,6 +48,8 @@ export interface RunRules extends RunLimits {
 export interface CacheRules {
   /** Entries that were stored no longer ago stay. */
   keepWithin?: Age | undefined;
+  /** Entries that were a hit, or were stored, no longer ago stay. Hits are told by the day. */
+  keepUsedWithin?: Age | undefined;
   /** The newest so many entries of each task stay. */
   keepLast?: number | undefined;
   /** Of the entries that stay otherwise the oldest go until the others, with what their results take up, have no more bytes. */
@@ -81,6 +83,7 @@ export interface ReadRules extends ReadLimits {
 
 /** {@link CacheRules} with numbers alone. */
 export interface ReadCacheRules extends ReadLimits {
+  keepUsedWithinMs: number | undefined;
   maxBytes: number | undefined;
 }
 
@@ -108,6 +111,7 @@ const RULES: OptionTable<RunRules> = {
 };
 const CACHE_RULES: OptionTable<CacheRules> = {
   keepWithin: ANYTHING,
+  keepUsedWithin: ANYTHING,
   keepLast: COUNT,
   maxBytes: ANYTHING,
 };
@@ -161,9 +165,10 @@ function readLimits({ keepWithin, keepLast }: RunLimits, owner: string): ReadLim
 function readCacheRules(rules: CacheRules | undefined): ReadCacheRules {
   const of = ' of cache';
   if (rules !== undefined) checkPart<CacheRules>(rules, 'cache', CACHE_RULES, of);
-  const { maxBytes } = rules ?? {};
+  const { maxBytes, keepUsedWithin } = rules ?? {};
   return {
     ...readLimits(rules ?? {}, of),
+    keepUsedWithinMs: readAge(keepUsedWithin, `keepUsedWithin${of}`),
     maxBytes: maxBytes === undefined ? undefined : bytesOfSize(maxBytes, `maxBytes${of}`),
   };
 }
