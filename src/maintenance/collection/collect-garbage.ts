@@ -2,9 +2,7 @@ import type { ContentStore } from '../../content/content-store.ts';
 import { throwIfAborted } from '../../errors.ts';
 import { parseCopyName } from '../../format/content-names.ts';
 import type { ContentRef } from '../../format/content-ref.ts';
-import { sessionOfPins } from '../../format/open-session.ts';
-import { isSessionId } from '../../format/session-id.ts';
-import type { CallOptions, DataStoreStorage, ListedObject } from '../../storage/contract.ts';
+import type { CallOptions, ListedObject } from '../../storage/contract.ts';
 import { CollectionMemory } from './collection-memory.ts';
 import { type CollectionOptions, type CollectionStep, rewriteOptions } from './collection-options.ts';
 import {
@@ -15,17 +13,18 @@ import {
   type Tally,
 } from './collection-result.ts';
 import { CollectorLog, type LogVersion, SupersededError } from './collector-log.ts';
-import { type Deletion, deleteCondemned, deletePlainly, type Undeleted } from './deletion.ts';
+import { type Deletion, deleteCondemned } from './deletion.ts';
 import { fewerSessions, noSessions } from './impossible-listings.ts';
 import { checkKnown } from './known-folders.ts';
 import { type DeadObjects, ObjectMarker } from './mark-objects.ts';
 import { type MarkedSessions, markSessions, SILENT_AFTER_MS } from './mark-sessions.ts';
-import { allOf, bytesOf, entriesOf, lineOf, Marks, refOfLine, sizeLine } from './marks.ts';
+import { bytesOf, entriesOf, lineOf, Marks, refOfLine, sizeLine } from './marks.ts';
 import { type CollectedPlace, openPlaces } from './places.ts';
 import { Rewriting } from './rewriting.ts';
 import { Cursor, countOf, SortedLines, union, WorkFolder } from './sorted-lines.ts';
 import { type SparsePack, SparsePacks } from './sparse-packs.ts';
 import { SupersededCopies } from './superseded-copies.ts';
+import { objectsOf, UnsharedObjects } from './unshared-objects.ts';
 import { ValueMarks } from './values-marks.ts';
 
 export type { CollectionOptions, CollectionStep, RewriteOptions } from './collection-options.ts';
@@ -67,8 +66,7 @@ class Collection {
   readonly #rewrite: ReturnType<typeof rewriteOptions>;
   #memory: CollectionMemory | undefined;
   #places: ReadonlyMap<string, CollectedPlace> = new Map();
-  /** Filled by what is deleted without the log. */
-  readonly #undeleted: Undeleted[] = [];
+  #unshared: UnsharedObjects;
 
   constructor(content: ContentStore, folder: WorkFolder, options: CollectionOptions) {
     const { signal } = options;
@@ -78,6 +76,7 @@ class Collection {
     this.#rewrite = rewriteOptions(options);
     this.#call = { signal };
     this.#log = new CollectorLog(content.storage, { signal });
+    this.#unshared = new UnsharedObjects(content.storage, this.#places, { signal });
   }
 
   /** Step 0 (model: `begin`): readies the store, and reads the newest version. */
@@ -86,6 +85,7 @@ class Collection {
     await checkKnown(storage, this.#call);
     const opened = await openPlaces(this.#content, this.#options.adopt ?? [], this.#call);
     this.#places = opened.places;
+    this.#unshared = new UnsharedObjects(storage, this.#places, this.#call);
 
     // A final version is finished before anything else, whoever wrote it (model: `finish`).
     let newest = await this.#log.newest();
@@ -145,9 +145,9 @@ class Collection {
     if (this.#options.dryRun) return resultOf('dry-run', newest.version, tally);
 
     if (!(await this.#hasToPropose(proposed, first, seen, unowned))) {
-      const { deleted, bytes } = await this.#deleteUnshared(deadValues, found.orphans);
+      const { deleted, bytes } = await this.#unshared.deleteAtPlaces(deadValues, found.orphans);
       const isNothing = deleted.values + deleted.marks === 0;
-      const undeleted = this.#undeleted;
+      const undeleted = this.#unshared.undeleted;
       return resultOf(isNothing ? 'nothing' : 'collected', newest.version, tally, {
         deleted,
         deletedBytes: bytes,
@@ -232,17 +232,16 @@ class Collection {
       const isOld = storeNowMs - Number(sinceMs) >= SILENT_AFTER_MS;
       if (isOld && !(await this.#hasAttempt(name))) deadValues.add(`${place}\t${name}\t${bytes}`);
     }
-    const unshared = await this.#deleteUnshared(deadValues, found.orphans);
-    const pins = await this.#deletePlainly(this.#ofClosed('pins/', sessionOfPins, marks));
-    const beats = await this.#deletePlainly(this.#ofClosed('beats/', sessionOfBeat, marks));
+    const unshared = await this.#unshared.deleteAtPlaces(deadValues, found.orphans);
+    const ofClosed = await this.#unshared.deleteOfClosed(marks);
     const { idle, lists } = await this.#idle(version, deletion);
     return resultOf('collected', idle.version, tally, {
       spared,
       abandoned,
-      deleted: { ...unshared.deleted, ...deletion.deleted, pins: pins.count, beats: beats.count, lists },
+      deleted: { ...unshared.deleted, ...deletion.deleted, ...ofClosed, lists },
       deletedBytes: bytesOf(final, found.sizes) - bytesOf(deletion.unconfirmed, found.sizes) + unshared.bytes,
       unconfirmed: deletion.examples,
-      undeleted: this.#undeleted,
+      undeleted: this.#unshared.undeleted,
     });
   }
 
@@ -284,7 +283,7 @@ class Collection {
     }
     this.#tell('idle', idle.version);
     const named = new Set(idle.lists.map(({ name }) => name));
-    const { count } = await this.#deletePlainly(filtered(over.sorted(), (name) => !named.has(name)));
+    const { count } = await this.#unshared.delete(filtered(over.sorted(), (name) => !named.has(name)));
     return { idle, lists: count };
   }
 
@@ -359,8 +358,7 @@ class Collection {
     if (!proposed.isEmpty || !unowned.isEmpty) return true;
     // Whoever opened it may have died: the store's clock, which decides, is told by the proposal.
     if ((this.#options.nowMs ?? Date.now()) - oldestOpenMs >= SILENT_AFTER_MS) return true;
-    for await (const _pins of this.#ofClosed('pins/', sessionOfPins, [first])) return true;
-    return false;
+    return this.#unshared.hasPinsOfClosed([first]);
   }
 
   /** A listing that left the attempt out would have its values taken for nobody's. */
@@ -370,47 +368,6 @@ class Collection {
       if (page.objects.length > 0) return true;
     }
     return false;
-  }
-
-  /** Objects of sessions whose DONE this collector saw. */
-  async *#ofClosed(
-    prefix: string,
-    sessionOf: (name: string) => string | undefined,
-    marks: readonly Marks[],
-  ): AsyncGenerator<ListedObject, void> {
-    const closed = new Cursor(allOf(marks, 'closed'));
-    try {
-      for await (const page of this.#content.storage.list({ prefix, ...this.#call })) {
-        for (const object of page.objects) {
-          const session = sessionOf(object.name);
-          if (session !== undefined && closed.has(session)) yield object;
-        }
-      }
-    } finally {
-      closed.close();
-    }
-  }
-
-  /** Deletes what goes without the log (model: `delete values`). */
-  async #deleteUnshared(
-    values: SortedLines,
-    orphans: SortedLines,
-  ): Promise<{ deleted: { values: number; marks: number }; bytes: number }> {
-    const gone = { deleted: { values: 0, marks: 0 }, bytes: 0 };
-    for (const { id, storage } of this.#places.values()) {
-      const { count, bytes } = await this.#deletePlainly(objectsOf(values, id), storage);
-      gone.deleted.values += count;
-      gone.bytes += bytes;
-      gone.deleted.marks += (await this.#deletePlainly(objectsOf(orphans, id), storage)).count;
-    }
-    return gone;
-  }
-
-  #deletePlainly(
-    objects: AsyncIterable<ListedObject> | Iterable<ListedObject>,
-    storage: DataStoreStorage = this.#content.storage,
-  ): Promise<{ count: number; bytes: number }> {
-    return deletePlainly(storage, objects, { ...this.#call, undeleted: this.#undeleted });
   }
 
   #progress(step: CollectionStep): CallOptions & { onSession: () => void } {
@@ -449,14 +406,6 @@ interface Proposed {
   tally: Tally;
 }
 
-/** The objects of lines of the form `<place>\t<name>`, and maybe `\t<bytes>`; at one place, if that is given. */
-function* objectsOf(lines: SortedLines, place?: string): Generator<ListedObject, void> {
-  for (const line of lines.sorted()) {
-    const [at, name = '', bytes = 0] = line.split('\t');
-    if (place === undefined || at === place) yield { name, bytes: Number(bytes) };
-  }
-}
-
 function fewOf(carried: SortedLines): ReadonlySet<string> | undefined {
   const held = new Set<string>();
   for (const line of carried.sorted()) {
@@ -464,11 +413,6 @@ function fewOf(carried: SortedLines): ReadonlySet<string> | undefined {
     held.add(line);
   }
   return held;
-}
-
-function sessionOfBeat(name: string): string | undefined {
-  const [, session = '', ...more] = name.split('/');
-  return more.length === 0 && isSessionId(session) ? session : undefined;
 }
 
 function* filtered(
