@@ -7,8 +7,15 @@ import { scratchFolder } from '../flow/fixtures.ts';
 
 const WORKER = fileURLToPath(new URL('workers/save-by-address.mjs', import.meta.url));
 
+/** A program far from any store: where the demo was run, there is one above this file. */
+function copyOfWorker(): string {
+  const program = join(realpathSync(scratchFolder()), 'save.mjs');
+  copyFileSync(WORKER, program);
+  return program;
+}
+
 /** Runs a program that saves a task in the store at `address`, in a working directory, and returns what it says. */
-function save(cwd: string, address = '', program = WORKER): string {
+function save(cwd: string, address = '', program = copyOfWorker()): string {
   mkdirSync(cwd, { recursive: true });
   const env = { ...process.env, PACKAGE: fileURLToPath(new URL('../../dist/index.js', import.meta.url)) };
   const { status, stderr } = spawnSync(process.execPath, [program, address], { cwd, env, encoding: 'utf8' });
