@@ -63,6 +63,7 @@ export async function compareFiles({ scratch, log }) {
   const taken = WORKS.map(() => ({ cp: [], folder: [], aws: [], s3: [] }));
   for (let round = 0; round < ROUNDS; round += 1) {
     await scratch.withFolder(async (folder) => {
+      mkdirSync(folder, { recursive: true });
       const s3 = await startS3(join(folder, 's3'));
       if (!s3) log('without S3: `npm run servers` installs versitygw');
       for (const [index, work] of WORKS.entries()) {
