@@ -9,12 +9,13 @@ import { type ContentRef, HERE } from '../format/content-ref.ts';
 import type { RunCode } from '../format/run-records.ts';
 import { SESSION_FILES, standaloneFiles } from '../format/session-files.ts';
 import { checkMembers } from '../options/option-names.ts';
-import { checkKinds, NAMES, type OptionTable, TEXT } from '../options/option-table.ts';
+import { ANYTHING, checkKinds, NAMES, type OptionTable } from '../options/option-table.ts';
 import { Directories } from '../references/directories.ts';
 import type { DirectoryRef } from '../references/directory/directory-ref.ts';
 import type { TreeOptions } from '../references/directory/walk-tree.ts';
 import { StandaloneKeeper } from '../references/file-keeper.ts';
 import { referenceReader } from '../references/read-reference.ts';
+import { localPath } from '../references/uris.ts';
 import { readStandaloneResult } from '../sessions/standalone-result.ts';
 import { hasScheme } from '../storage/address-text.ts';
 import { rootOf } from '../storage/canonical-address.ts';
@@ -27,14 +28,14 @@ import { REFERENCE, type Referring } from '../values/reference.ts';
  * before `exclude` is looked at, where `!node_modules` takes one in again.
  */
 export interface RunCodeOptions extends Omit<TreeOptions, 'ignoreFiles'> {
-  /** The folder. */
-  path: string;
+  /** The folder: its path, or a `file:` URL. */
+  path: string | URL;
   /** The names of files with patterns of what is left out. Default: `.gitignore` and `.stowageignore`. */
   ignoreFiles?: readonly string[] | undefined;
 }
 
 const OPTIONS: OptionTable<RunCodeOptions> = {
-  path: TEXT,
+  path: ANYTHING,
   include: NAMES,
   exclude: NAMES,
   ignoreFiles: NAMES,
@@ -45,16 +46,20 @@ const LEFT_OUT = ['node_modules', '.git'];
 const NAMELESS = 'code';
 
 /** @throws StowageError `INVALID_ARGUMENT` */
-export function checkCode(code: string | RunCodeOptions | undefined): RunCodeOptions | undefined {
+export function checkCode(code: string | URL | RunCodeOptions | undefined): RunCodeOptions | undefined {
   if (code === undefined) return undefined;
-  const given = typeof code === 'string' ? { path: code } : code;
-  if (typeof given !== 'object' || given === null || typeof given.path !== 'string' || given.path === '')
+  const given = typeof code === 'string' || code instanceof URL ? { path: code } : code;
+  if (typeof given !== 'object' || given === null || !isNamed(given.path))
     throw invalidArgument(
       "The code of a run is a folder: its path, as in createRun({ code: '.' }), or { path, include, exclude, ignoreFiles }.",
     );
   checkMembers(given, 'The code of a run', Object.keys(OPTIONS));
   checkKinds(given, OPTIONS, ' of code');
   return given;
+}
+
+function isNamed(path: unknown): boolean {
+  return path instanceof URL || (typeof path === 'string' && path !== '');
 }
 
 /**
@@ -68,7 +73,7 @@ export async function keepCode(
   { path, include, exclude = [], ignoreFiles = IGNORE_FILES }: RunCodeOptions,
   { rawDataPath, signal, onProgress }: CallOptions & ProgressOptions & { rawDataPath: string | undefined },
 ): Promise<RunCode> {
-  const root = resolve(path);
+  const root = resolve(localPath(path, 'The code of a run is a folder'));
   const own = [rootOf(store.storage), rawDataPath, store.rawDataPath].flatMap((address) =>
     patternsOf(root, address),
   );

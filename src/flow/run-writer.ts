@@ -41,7 +41,7 @@ export interface CreateRunOptions
    * The folder of the sources that make the run, which are kept as long as the run: its path, or that and what is taken of it. What
    * `.gitignore` and `.stowageignore` leave out is, and so are `node_modules`, `.git` and the store's own folder. Default: none.
    */
-  code?: string | RunCodeOptions | undefined;
+  code?: string | URL | RunCodeOptions | undefined;
 }
 
 /** Those that are `ANYTHING` are checked by what they are used for. */

@@ -17,6 +17,7 @@ import { saveDirectory } from './directory/save-directory.ts';
 import { type TreeOptions, walkTree } from './directory/walk-tree.ts';
 import type { FileKeeper } from './file-keeper.ts';
 import { checkGivenDigest } from './given-digest.ts';
+import { localPath } from './uris.ts';
 
 /** Options of saving a directory. */
 export interface SaveDirectoryOptions extends CallOptions, TreeOptions, RawDataPathOptions, ProgressOptions {
@@ -54,16 +55,14 @@ export class Directories {
    * may not be read; `REFERENCE_CHANGED` where a file is written to meanwhile; `INVALID_ARGUMENT` for links that lead out of the folder, and
    * more than 500,000 files; `INVALID_NAME` for names that not every system holds; in a task `ATTEMPT_CLOSED`
    */
-  async fromLocal(path: string, options: SaveDirectoryOptions = {}): Promise<DirectoryRef> {
+  async fromLocal(path: string | URL, options: SaveDirectoryOptions = {}): Promise<DirectoryRef> {
     checkOptions<SaveDirectoryOptions>(options, 'directories.fromLocal', OPTIONS);
-    if (typeof path !== 'string' || path === '' || path.includes('\0'))
-      throw invalidArgument('A directory is saved by its path: a text that is not empty.');
     const { digest, signal, rawDataPath, onProgress, include, exclude, ignoreFiles } = options;
     if (typeof digest === 'function')
       throw invalidArgument('The digest of a directory is a text; a function makes that of a file.');
     checkGivenDigest(digest);
     checkRawDataPath(rawDataPath);
-    const root = resolve(path);
+    const root = resolve(localPath(path, 'directories.fromLocal takes a folder'));
     const name = validateUserName(options.name ?? basename(root), 'directory name');
     throwIfAborted(signal);
     const { store } = this.#keeper;

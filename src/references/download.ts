@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { ProgressOptions } from '../async/progress.ts';
 import { invalidArgument, throwIfAborted } from '../errors.ts';
 import { checkOptions, FLAG, PROGRESS_OPTIONS } from '../options/option-table.ts';
@@ -29,7 +29,8 @@ export async function downloadFile(
     throw invalidArgument('A file is downloaded to a path: a text that is not empty.');
   const { overwrite = true, ...reading } = options;
   throwIfAborted(options.signal);
-  const target = (await isFolder(path)) ? join(resolve(path), name) : resolve(path);
+  const isWithin = path.endsWith('/') || path.endsWith(sep) || (await isFolder(path));
+  const target = isWithin ? join(resolve(path), name) : resolve(path);
   await writing(target, () => mkdir(dirname(target), { recursive: true }));
   if (!overwrite && (await writing(target, () => isThere(target)))) throw occupied(target);
   await writeWhole(target, read(reading), { overwrite });

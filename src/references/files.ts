@@ -1,10 +1,10 @@
-import type { BigIntStats } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { type ProgressOptions, type WorkCounter, withProgress } from '../async/progress.ts';
 import { type Compression, checkCompression } from '../codec/payload.ts';
 import { checkRawDataPath, type RawDataPathOptions } from '../content/places/raw-data-path.ts';
 import { createHasher } from '../digest/blake3.ts';
-import { invalidArgument, throwIfAborted } from '../errors.ts';
+import { throwIfAborted } from '../errors.ts';
+import type { ContentKey } from '../format/content-names.ts';
 import { HERE } from '../format/content-ref.ts';
 import type { StoredContent } from '../format/stored-content.ts';
 import {
@@ -24,8 +24,9 @@ import type { FileKeeper, Keeping } from './file-keeper.ts';
 import { FileRef, sourceAt } from './file-ref.ts';
 import { FileWriter } from './file-writer.ts';
 import { checkGivenDigest, digestGiven, type GivenDigest } from './given-digest.ts';
+import { KnownFile } from './known-file.ts';
 import { LocalFile } from './local-file.ts';
-import { fileUri, nameInUri } from './uris.ts';
+import { fileUri, localPath, nameInUri } from './uris.ts';
 
 /** Options of a reference to a file. */
 export interface ReferenceOptions extends CallOptions {
@@ -81,30 +82,41 @@ export class Files {
   }
 
   /**
-   * Saves a file of this machine: it is read for its digest, and once more where nothing is stored of that digest. What is stored is never
-   * a mixture of two states of the file.
+   * Saves a file of this machine, which is named by its path or a `file:` URL: it is read for its digest, and once more where nothing is stored of that
+   * digest. One that is as this process has read it before is not read again, nor is one of 16 MiB that another process of this user has read
+   * (`STOWAGE_FILE_INDEX`). What is stored is never a mixture of two states of the file.
    *
    * @throws StowageError `REFERENCE_NOT_FOUND`, `REFERENCE_UNREADABLE` for what is no file or may not be read, `REFERENCE_CHANGED` where it
    * is written to meanwhile; `INVALID_NAME`, `INVALID_ARGUMENT`; in a task `ATTEMPT_CLOSED`
    */
-  async fromLocal(path: string, options: SaveFileOptions = {}): Promise<FileRef> {
-    if (typeof path !== 'string' || path === '')
-      throw invalidArgument('A file is saved by its path: a text that is not empty.');
+  async fromLocal(path: string | URL, options: SaveFileOptions = {}): Promise<FileRef> {
+    const local = localPath(path, 'files.fromLocal takes a file');
     checkSaveOptions(options, 'files.fromLocal');
-    const name = checkFileName(options.name ?? basename(path));
-    const file = new LocalFile(path);
+    const name = checkFileName(options.name ?? basename(local));
+    const file = new LocalFile(local);
     return this.#save('files.fromLocal', name, options, async (keeping, progress) => {
+      const { session, place, signal, guard } = keeping;
+      const readAtMs = Date.now();
       const state = await file.state();
       progress?.expect({ bytes: Number(state.size), items: 1 });
-      const { signal } = keeping;
+      const read = (): AsyncIterable<Uint8Array> => guard(file.readAs(state, { signal }));
       const digest = await digestGiven(options.digest, () => file.readAs(state, { signal }));
-      const stored = options.plain
-        ? await savePlain(name, file, state, keeping, progress)
-        : await keeping.session.putStream(keeping.guard(file.readAs(state, { signal })), {
-            ...keepingOptions(keeping, options, progress),
-            again: () => keeping.guard(file.readAs(state, { signal })),
-          });
-      return { stored, place: keeping.place, digest };
+      const known = new KnownFile(resolve(local), state, this.#keeper.store);
+      const before = await known.key({ signal });
+      const key = before ?? (options.plain ? await keyOf(read()) : undefined);
+      const sought = { bytes: Number(state.size), place, ...(options.plain && { plain: true }) };
+      const [found] = key === undefined ? [] : await session.rely([{ key, ...sought }], { signal });
+      if (found) {
+        progress?.add(found.bytes);
+        progress?.itemDone();
+      }
+      const stored =
+        found ??
+        (options.plain
+          ? await session.putPlain(name, read(), { place, signal, progress })
+          : await session.putStream(read(), { ...keepingOptions(keeping, options, progress), again: read }));
+      if (before === undefined) await known.remember(stored.key, readAtMs, { signal });
+      return { stored, place, digest };
     });
   }
 
@@ -205,23 +217,10 @@ export class Files {
   }
 }
 
-/** Saves a file as a plain object, unless one holds its content already. */
-async function savePlain(
-  name: string,
-  file: LocalFile,
-  state: BigIntStats,
-  { session, place, signal, guard }: Keeping,
-  progress: WorkCounter | undefined,
-): Promise<StoredContent> {
+async function keyOf(pieces: AsyncIterable<Uint8Array>): Promise<ContentKey> {
   const hasher = createHasher();
-  for await (const piece of guard(file.readAs(state, { signal }))) hasher.update(piece);
-  const sought = { key: hasher.digestHex(), bytes: Number(state.size), place, plain: true };
-  const [found] = await session.rely([sought], { signal });
-  if (!found)
-    return session.putPlain(name, guard(file.readAs(state, { signal })), { place, signal, progress });
-  progress?.add(found.bytes);
-  progress?.itemDone();
-  return found;
+  for await (const piece of pieces) hasher.update(piece);
+  return hasher.digestHex();
 }
 
 function keepingOptions(

@@ -1,3 +1,4 @@
+import { pathToFileURL } from 'node:url';
 import { invalidArgument, isInstance } from '../errors.ts';
 import {
   ANYTHING,
@@ -17,6 +18,7 @@ import { Refusal } from '../values/faults.ts';
 import { arrowLibrary, DataFrameRef, parquetSource } from './data-frame-ref.ts';
 import { FileRef } from './file-ref.ts';
 import type { Files, ReferenceOptions, SaveFileOptions } from './files.ts';
+import { localPath } from './uris.ts';
 
 /** Options of saving a data frame. */
 export interface SaveFrameOptions extends Omit<SaveFileOptions, 'mediaType' | 'compression'> {
@@ -125,7 +127,7 @@ export class Frames {
    * @throws StowageError `INVALID_PARQUET` for another file, of which nothing is saved; and as `files.fromLocal`
    */
   async fromLocal(
-    path: string,
+    path: string | URL,
     options: Omit<SaveFrameOptions, 'rowGroupRows' | 'codec'> = {},
   ): Promise<DataFrameRef> {
     checkOptions<Omit<SaveFrameOptions, 'rowGroupRows' | 'codec'>>(
@@ -134,10 +136,9 @@ export class Frames {
       LOCAL_OPTIONS,
     );
     const { signal } = options;
-    if (typeof path !== 'string' || path === '')
-      throw invalidArgument('A data frame is saved by the path of a Parquet file: a text that is not empty.');
-    await checkFile(await this.#files.existing(path, { signal }), options);
-    return new DataFrameRef(await this.#files.fromLocal(path, { mediaType: MEDIA_TYPE, ...options }));
+    const local = localPath(path, 'frames.fromLocal takes a Parquet file');
+    await checkFile(await this.#files.existing(pathToFileURL(local), { signal }), options);
+    return new DataFrameRef(await this.#files.fromLocal(local, { mediaType: MEDIA_TYPE, ...options }));
   }
 
   /**

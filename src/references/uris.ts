@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { invalidArgument } from '../errors.ts';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { invalidArgument, messageOf } from '../errors.ts';
 import { addressText, hasScheme } from '../storage/address-text.ts';
+import { shownUri } from './errors.ts';
 import { splitUri } from './storage-file.ts';
 
 /** The longest address that a reference keeps, in UTF-16 units. */
@@ -27,6 +28,33 @@ export function fileUri(address: string | URL): string {
   const checked: unknown = uri;
   if (isReadableUri(checked)) return checked;
   throw invalidArgument(`"${uri.slice(0, 200)}" is no address of a file.`, { uri });
+}
+
+/**
+ * The path of something on this machine that the program named by its path, or by a `file:` URL, such as `new URL('x.csv', import.meta.url)`.
+ *
+ * @param what - the call, and what it takes, for errors: `files.fromLocal takes a file`
+ * @throws StowageError `INVALID_ARGUMENT` for another address, and for what is neither
+ */
+export function localPath(path: string | URL, what: string): string {
+  const text: unknown = path instanceof URL ? path.href : path;
+  if (typeof text !== 'string' || text === '' || text.includes('\0'))
+    throw invalidArgument(`${what} of this machine by its path: a text that is not empty, or a file: URL.`);
+  if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(text)) return text; // a file may be called `run:1.csv`
+  if (!/^file:/i.test(text)) {
+    const address = shownUri(text);
+    throw invalidArgument(
+      `${what} of this machine, and ${address} is an address. Refer to what lies there by existing or remote, or download it.`,
+      { uri: address },
+    );
+  }
+  try {
+    return fileURLToPath(text);
+  } catch (cause) {
+    throw invalidArgument(`${what} of this machine, and ${text} names none: ${messageOf(cause)}.`, {
+      uri: text,
+    });
+  }
 }
 
 function isAddress(address: unknown): boolean {

@@ -8,6 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { Progress } from '../../src/async/progress.ts';
 import { ContentAddressedStore } from '../../src/content-addressed-store.ts';
@@ -96,7 +97,7 @@ describe.each([
     const flow = await open();
     const root = project();
     chmodSync(join(root, 'main.ts'), 0o755);
-    const run = await flow.createRun({ runId: 'r1', code: root });
+    const run = await flow.createRun({ runId: 'r1', code: pathToFileURL(root) });
     expect(await pathsOf(flow)).toEqual(Object.keys(SOURCES).sort());
     await expectRestored(flow);
     const code = await run.code();

@@ -1,5 +1,6 @@
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { digestHex } from '../../src/digest/blake3.ts';
@@ -179,6 +180,26 @@ describe('a file of this machine', () => {
     }
   });
 
+  it('is named by its path or by its URL, and by no other address', async () => {
+    const flow = await openFlow();
+    const path = fileOf('one', 'ro ws:1%.csv');
+    for (const named of [path, pathToFileURL(path), pathToFileURL(path).href]) {
+      const file = await flow.files.fromLocal(named);
+      expect([file.name, await file.text()]).toEqual(['ro ws:1%.csv', 'one']);
+    }
+    for (const address of [
+      'https://host/x.csv?signature=1',
+      's3://bucket/x.csv',
+      new URL('https://host/x.csv'),
+    ]) {
+      const error = await errorOf(flow.files.fromLocal(address), 'INVALID_ARGUMENT');
+      expect(error.message).toMatch(/of this machine, and (https|s3):.*x\.csv is an address/);
+      expect(error.message).not.toContain('signature');
+    }
+    await errorOf(flow.files.fromLocal(5 as never), 'INVALID_ARGUMENT');
+    await errorOf(flow.files.fromLocal('file://other-host/x'), 'INVALID_ARGUMENT');
+  });
+
   it('has its own name, unless another is given that is one', async () => {
     const flow = await openFlow();
     const path = fileOf('a', 'rows.csv');
@@ -319,6 +340,13 @@ describe('download', () => {
     expect(readFileSync(await file.download(folder), 'utf8')).toBe('after');
     expect(readFileSync(await file.download(join(folder, 'y'), { overwrite: false }), 'utf8')).toBe('after');
     expect(readdirSync(folder).sort()).toEqual(['x.bin', 'y']);
+  });
+
+  it('to a path with a separator at its end is into that folder, which is made', async () => {
+    const file = await (await openFlow()).files.fromData('x.bin', 'after');
+    const folder = scratchFolder();
+    expect(await file.download(`${folder}/a/b/`)).toBe(join(folder, 'a/b/x.bin'));
+    expect(readdirSync(join(folder, 'a/b'))).toEqual(['x.bin']);
   });
 
   it('says where nothing can be written', async () => {

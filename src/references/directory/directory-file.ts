@@ -3,8 +3,9 @@ import { createHasher } from '../../digest/blake3.ts';
 import { StowageError } from '../../errors.ts';
 import type { ContentKey } from '../../format/content-names.ts';
 import { placeMember } from '../../format/stored-content.ts';
-import type { CacheDigest } from '../../values/cache-digest.ts';
 import { CACHE_DIGEST } from '../../values/cache-digest.ts';
+import { Refusal } from '../../values/faults.ts';
+import { REFERENCE } from '../../values/reference.ts';
 import type { FileReadOptions } from '../file-source.ts';
 import { ReadableFile } from '../readable-file.ts';
 import type { DirectoryEntry, PackedFile } from './entries.ts';
@@ -34,11 +35,22 @@ export class DirectoryFile extends ReadableFile {
   readonly #contents: DirectoryContents;
 
   static {
-    // By a symbol that is not JavaScript's own, which no declaration file can name.
-    const value = function (this: DirectoryFile): string {
-      return `file:${this.digest}`;
-    } satisfies CacheDigest[typeof CACHE_DIGEST];
-    Object.defineProperty(DirectoryFile.prototype, CACHE_DIGEST, { value });
+    // By symbols that are not JavaScript's own, which no declaration file can name.
+    const methods = {
+      [CACHE_DIGEST](this: DirectoryFile): string {
+        return `file:${this.digest}`;
+      },
+      [REFERENCE](): never {
+        throw new Refusal(
+          'a file of a directory, which is no value by itself',
+          'Save the directory, or the file by itself: `await task.files.fromData(file.name, file.open())`.',
+        );
+      },
+    };
+    for (const symbol of Object.getOwnPropertySymbols(methods))
+      Object.defineProperty(DirectoryFile.prototype, symbol, {
+        value: methods[symbol as keyof typeof methods],
+      });
   }
 
   /** @internal */

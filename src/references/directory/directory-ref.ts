@@ -8,10 +8,10 @@ import type { JsonValue } from '../../format/json-value.ts';
 import type { SessionId } from '../../format/session-id.ts';
 import { placeMember } from '../../format/stored-content.ts';
 import { checkOptions, TEXT } from '../../options/option-table.ts';
+import { didYouMean, listed, suggest } from '../../options/suggestions.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { CACHE_DIGEST } from '../../values/cache-digest.ts';
 import { REFERENCE, type ReferenceForm } from '../../values/reference.ts';
-import { notFound } from '../errors.ts';
 import { type DirectoryContents, DirectoryFile } from './directory-file.ts';
 import { type DownloadDirectoryOptions, downloadDirectory } from './download-directory.ts';
 import { decodeListing, type Listing, MAX_LISTING_BYTES } from './entries.ts';
@@ -128,7 +128,7 @@ export class DirectoryRef {
     const listing = await this.#load(options);
     const entry = listing.entries.find((one) => one.path === path);
     if (entry) return new DirectoryFile(entry, this.#contents(listing));
-    throw notFound(`${this.name}/${path}`);
+    throw noSuchFile(this.name, path, listing);
   }
 
   /** Tells whether it has a file of this path. Throws as {@link walk}. */
@@ -209,6 +209,16 @@ export class DirectoryRef {
 export function keysIn(parts: Uint8Array): ContentKey[] {
   const hex = Buffer.from(parts.buffer, parts.byteOffset, parts.length).toString('hex');
   return Array.from({ length: parts.length / 32 }, (_, index) => hex.slice(index * 64, index * 64 + 64));
+}
+
+function noSuchFile(name: string, path: string, { entries }: Listing): StowageError {
+  const files = entries.map((entry) => entry.path);
+  const likely = didYouMean(suggest(String(path), files));
+  return new StowageError(
+    'REFERENCE_NOT_FOUND',
+    `The directory ${name} has no file ${JSON.stringify(path)}.${likely || ` It has ${files.length === 0 ? 'none' : listed(files)}; walk() gives them.`}`,
+    { details: { name, path } },
+  );
 }
 
 function damaged(message: string): StowageError {

@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { ContentAddressedStore } from '../../../src/content-addressed-store.ts';
 import { digestHex } from '../../../src/digest/blake3.ts';
@@ -111,9 +112,30 @@ describe('a directory', () => {
       'b/large.bin',
       'b/same.txt',
     ]);
-    const error = await errorOf(directory.get('b/none'), 'REFERENCE_NOT_FOUND');
-    expect(error.message).toContain('tree/b/none');
+    const error = await errorOf(directory.get('b/c/deap.txt'), 'REFERENCE_NOT_FOUND');
+    expect(error.message).toMatch(/tree has no file "b\/c\/deap.txt".* Did you mean b\/c\/deep.txt/);
+    expect((await errorOf(directory.get('zzz'), 'REFERENCE_NOT_FOUND')).message).toContain('It has a.txt,');
     await errorOf(directory.files({ under: 5 } as never), 'INVALID_ARGUMENT');
+  });
+
+  it('has files that are no values, and says how one is saved by itself', async () => {
+    const flow = await openFlow();
+    const file = await (await flow.directories.fromLocal(folderOf(TREE))).get('a.txt');
+    const task = await flow.createTaskDataStore({ runId: 'r1', stepName: 's', taskId: '0' });
+    const error = await errorOf(task.saveArtifacts({ file: [file] }), 'UNSERIALIZABLE_ARTIFACT');
+    expect(error.message).toContain('task.files.fromData(file.name, file.open())');
+    await task.fail(error);
+  });
+
+  it('is named by its path or its URL', async () => {
+    const flow = await openFlow();
+    const root = folderOf(TREE);
+    const [one, other] = [
+      await flow.directories.fromLocal(root),
+      await flow.directories.fromLocal(pathToFileURL(root)),
+    ];
+    expect([other.digest, other.name]).toEqual([one.digest, one.name]);
+    await errorOf(flow.directories.fromLocal('s3://bucket/folder'), 'INVALID_ARGUMENT');
   });
 
   it('names its listing, packs and large files, and not each of its files', async () => {

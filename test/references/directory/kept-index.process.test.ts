@@ -101,6 +101,10 @@ describe('a directory that another process saved', () => {
           const files = await saved.files();
           for (const one of files.filter(({ path: name }) => /^(other|[0-3]\.bin)$/.test(name)))
             expect(await one.text()).toBe(readFileSync(join(root, one.path), 'utf8'));
+          for (const one of readdirSync(root).filter((name) => /^[0-3]\.bin$/.test(name)))
+            expect(await (await flow.files.fromLocal(join(root, one))).text()).toBe(
+              readFileSync(join(root, one), 'utf8'),
+            );
         }
       }
     },
