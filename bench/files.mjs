@@ -12,16 +12,21 @@ import { muchNoise } from './values.mjs';
 
 const SIDE = fileURLToPath(new URL('./sides/file-side.mjs', import.meta.url));
 const ROUNDS = 3;
-const FILES = 1000;
 const FILES_OF_FOLDER = 50;
-const FILE_BYTES = 20 * 1024;
+const DIRECTORIES = {
+  directory: { files: 1000, fileBytes: 20 * 1024 },
+  many: { files: 50_000, fileBytes: 2048 },
+};
 const UNIT = {
   file: 'a file of 256 MiB',
-  directory: `a directory of ${FILES.toLocaleString('en-US')} files of 20 KiB`,
+  directory: 'a directory of 1,000 files of 20 KiB',
+  many: 'a directory of 50,000 files of 2 KiB',
 };
 /** What the commands need for a folder. */
-const COPY = { file: [], directory: ['-r'] };
-const AWS_COPY = { file: ['cp'], directory: ['cp', '--recursive'] };
+const COPY = { file: [], directory: ['-r'], many: ['-r'] };
+const AWS_COPY = { file: ['cp'], directory: ['cp', '--recursive'], many: ['cp', '--recursive'] };
+/** Each takes a command of S3 minutes: measured once, and in a folder alone. */
+const ONCE = 'many';
 
 /**
  * In this order on the same stores: the arguments of `cp`, of `aws s3` and of our side's script. What is downloaded is named by
@@ -33,14 +38,15 @@ const WORKS = Object.keys(UNIT).flatMap((kind) => [
     kind,
     cp: ({ source, copy }) => [...COPY[kind], source, copy],
     aws: ({ source, object }) => [...AWS_COPY[kind], source, object],
-    stowage: ({ source }) => [`save-${kind}`, source, '0'],
+    stowage: ({ source }) => [saving(kind), source, '0'],
   },
   {
     work: `... again, unchanged (cp -u; aws s3 ${kind === 'file' ? 'cp' : 'sync'})`,
     kind,
     cp: ({ source, copy }) => [...COPY[kind], '-u', '-T', source, copy],
     aws: ({ source, object }) => [kind === 'file' ? 'cp' : 'sync', source, object],
-    stowage: ({ source }) => [`save-${kind}`, source, '1'],
+    isAgain: true,
+    stowage: ({ source }) => [saving(kind), source, '1'],
   },
   {
     work: '... download it',
@@ -56,7 +62,8 @@ const WORKS = Object.keys(UNIT).flatMap((kind) => [
 export async function compareFiles({ scratch, log }) {
   const sources = {
     file: valueFile('noise-256'),
-    directory: makeDirectory(join(scratch.folder, 'directory')),
+    directory: makeDirectory(join(scratch.folder, 'directory'), DIRECTORIES.directory),
+    many: makeDirectory(join(scratch.folder, 'many'), DIRECTORIES.many),
   };
   const hasAws = spawnSync('aws', ['--version'], { stdio: 'ignore' }).status === 0;
   if (!hasAws) log('without aws, which is not installed here');
@@ -67,6 +74,8 @@ export async function compareFiles({ scratch, log }) {
       const s3 = await startS3(join(folder, 's3'));
       if (!s3) log('without S3: `npm run servers` installs versitygw');
       for (const [index, work] of WORKS.entries()) {
+        const isLocal = work.kind === ONCE;
+        if (isLocal && round > 0) continue;
         const paths = {
           source: sources[work.kind],
           copy: join(folder, work.kind),
@@ -78,28 +87,43 @@ export async function compareFiles({ scratch, log }) {
           if (work.isDownload) ensureEqual(target, paths.source);
         };
         take('cp', (given) => ({ command: 'cp', args: work.cp(given) }));
-        take('folder', (given) => ours(join(folder, 'store'), work, given));
-        if (s3 && hasAws) take('aws', (given) => aws(s3, work, given));
-        if (s3) take('s3', (given) => ({ ...ours(s3.address, work, given), env: s3.env }));
+        take('folder', (given) => ours(join(folder, 'store'), work, given, folder));
+        if (s3 && hasAws && !isLocal) take('aws', (given) => aws(s3, work, given));
+        if (s3 && !isLocal) {
+          take('s3', (given) => {
+            const program = ours(s3.address, work, given, folder);
+            return { ...program, env: { ...program.env, ...s3.env } };
+          });
+        }
       }
       s3?.stop();
     });
   }
-  return WORKS.map(({ work }, index) => {
+  return WORKS.map(({ work, isAgain }, index) => {
     const { cp, folder, aws: theirs, s3 } = taken[index];
     return {
       work,
       cp: spread(cp),
       folder: spread(folder),
       ofCp: pairedRatios(folder, cp),
+      ...(isAgain ? { ofFirst: pairedRatios(folder, taken[index - 1].folder) } : {}),
       ...(s3.length > 0 ? { s3: spread(s3) } : {}),
       ...(theirs.length > 0 ? { aws: spread(theirs), ratio: pairedRatios(theirs, s3) } : {}),
     };
   });
 }
 
-function ours(store, { kind, stowage }, given) {
-  return { command: process.execPath, args: [SIDE, store, kind, ...stowage(given)] };
+function saving(kind) {
+  return kind === 'file' ? 'save-file' : 'save-directory';
+}
+
+/** What earlier rounds have read is not known, so that the first time of each is a first time. */
+function ours(store, { kind, stowage }, given, folder) {
+  return {
+    command: process.execPath,
+    args: [SIDE, store, kind, ...stowage(given)],
+    env: { STOWAGE_FILE_INDEX: join(folder, `index-${/^[a-z0-9]+:/.test(store) ? 's3' : 'folder'}`) },
+  };
 }
 
 function aws({ endpoint, env }, work, given) {
@@ -121,12 +145,12 @@ function timed({ command, args, env = {} }) {
 }
 
 /** Files of noise, each its own, in folders. */
-function makeDirectory(folder) {
-  const bytes = muchNoise(FILES * FILE_BYTES, 6);
-  for (let file = 0; file < FILES; file += 1) {
+function makeDirectory(folder, { files, fileBytes }) {
+  const bytes = muchNoise(files * fileBytes, 6);
+  for (let file = 0; file < files; file += 1) {
     const path = join(folder, String(Math.floor(file / FILES_OF_FOLDER)), `${file}.bin`);
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, bytes.subarray(file * FILE_BYTES, (file + 1) * FILE_BYTES));
+    writeFileSync(path, bytes.subarray(file * fileBytes, (file + 1) * fileBytes));
   }
   return folder;
 }

@@ -152,15 +152,17 @@ export function fileTable(rows) {
       'cp',
       'Stowage in a folder',
       'times as long as cp',
+      'of the first time',
       'aws s3',
       'Stowage on S3',
       'times as fast as aws',
     ],
-    ...rows.map(({ work, cp, folder, ofCp, aws, s3, ratio }) => [
+    ...rows.map(({ work, cp, folder, ofCp, ofFirst, aws, s3, ratio }) => [
       work,
       duration(cp),
       duration(folder),
       withRange(ofCp, fixed),
+      ofFirst ? withRange(ofFirst, precise) : '',
       aws ? duration(aws) : '',
       s3 ? duration(s3) : '',
       ratio ? withRange(ratio, fixed) : '',

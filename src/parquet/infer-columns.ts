@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import type { StowageError } from '../errors.ts';
 import { checkColumnName, type FrameColumn, type FrameColumnType, MAX_NESTING } from './frame-columns.ts';
 import { unsupportedColumn } from './parquet-errors.ts';
 import { type FrameRow, isPlainObject, isTypedArray } from './row-values.ts';
@@ -32,10 +33,10 @@ export function elementType(array: unknown): FrameColumnType | undefined {
  */
 export function inferColumns(rows: readonly FrameRow[]): FrameColumn[] {
   const known = new Map<string, FrameColumnType | undefined>();
-  for (const row of rows) {
+  for (const [index, row] of rows.entries()) {
     for (const name of Object.keys(row)) {
       checkColumnName(name, name);
-      known.set(name, merged(name, known.get(name), row[name], 0));
+      known.set(name, merged({ column: name, row: index }, known.get(name), row[name], 0));
     }
   }
   return [...known].map(([name, type]) => ({ name, nullable: true, ...(type ?? NOTHING) }));
@@ -44,45 +45,52 @@ export function inferColumns(rows: readonly FrameRow[]): FrameColumn[] {
 /** The type of a column's values. Throws as {@link inferColumns}. */
 export function inferType(name: string, values: Iterable<unknown>): FrameColumnType {
   let type: FrameColumnType | undefined;
-  for (const value of values) type = merged(name, type, value, 0);
+  let row = 0;
+  for (const value of values) type = merged({ column: name, row: row++ }, type, value, 0);
   return type ?? NOTHING;
 }
 
 const NOTHING: FrameColumnType = { type: 'null' };
 
+/** Where a value stands. */
+interface Cell {
+  column: string;
+  row: number;
+}
+
 /** The type of what was seen before, and of a value beside it. */
 function merged(
-  column: string,
+  cell: Cell,
   before: FrameColumnType | undefined,
   value: unknown,
   depth: number,
 ): FrameColumnType | undefined {
   if (value === null || value === undefined) return before;
-  if (depth > MAX_NESTING)
-    throw unsupportedColumn(column, `is nested deeper than ${MAX_NESTING} levels, or a circle.`);
+  if (depth > MAX_NESTING) throw misfit(cell, `is nested deeper than ${MAX_NESTING} levels, or a circle`, '');
   const type = typeName(value);
   if (type === undefined)
-    throw unsupportedColumn(
-      column,
-      'holds something that no type has: rows hold numbers, bigints, booleans, text, dates, bytes, arrays, plain objects and Maps. Convert it.',
+    throw misfit(
+      cell,
+      'holds something that no type has',
+      'Rows hold numbers, bigints, booleans, text, dates, bytes, arrays, plain objects and Maps; convert it.',
     );
   if (before && before.type !== 'null' && before.type !== type)
-    throw unsupportedColumn(column, `holds both ${before.type} and ${type}. Make them one type.`);
+    throw misfit(cell, `holds both ${before.type} and ${type}`, 'Make them one type, or give a `schema`.');
   const same = before as FrameColumnType | undefined;
   if (type === 'list') {
     const known = same?.type === 'list' ? innerType(same.element) : undefined;
     const own = Array.isArray(value) ? undefined : elementType(value);
     if (own) return list(own);
     let element = known;
-    for (const item of value as unknown[]) element = merged(column, element, item, depth + 1);
+    for (const item of value as unknown[]) element = merged(cell, element, item, depth + 1);
     return list(element);
   }
   if (type === 'map') {
     let key = same?.type === 'map' ? innerType(same.key) : undefined;
     let item = same?.type === 'map' ? innerType(same.value) : undefined;
     for (const [k, v] of value as Map<unknown, unknown>) {
-      key = merged(column, key, k, depth + 1);
-      item = merged(column, item, v, depth + 1);
+      key = merged(cell, key, k, depth + 1);
+      item = merged(cell, item, v, depth + 1);
     }
     return {
       type,
@@ -95,11 +103,11 @@ function merged(
       same?.type === 'struct' ? same.fields.map((field) => [field.name, innerType(field)]) : [],
     );
     for (const [name, item] of Object.entries(value as object)) {
-      checkColumnName(name, `${column}.${name}`);
-      fields.set(name, merged(column, fields.get(name), item, depth + 1));
+      checkColumnName(name, `${cell.column}.${name}`);
+      fields.set(name, merged(cell, fields.get(name), item, depth + 1));
     }
     if (fields.size === 0)
-      throw unsupportedColumn(column, 'holds an object without properties, for which there is no type.');
+      throw misfit(cell, 'holds an object without properties, for which there is no type', '');
     return {
       type,
       fields: [...fields].map(([name, field]) => ({ name, nullable: true, ...(field ?? NOTHING) })),
@@ -107,6 +115,10 @@ function merged(
   }
   if (type === 'timestamp') return { type, unit: 'ms', utc: true };
   return { type } as FrameColumnType;
+}
+
+function misfit({ column, row }: Cell, what: string, remedy: string): StowageError {
+  return unsupportedColumn(column, `${what}: in row ${row}. ${remedy}`.trimEnd(), { row });
 }
 
 function list(element: FrameColumnType | undefined): FrameColumnType {

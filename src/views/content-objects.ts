@@ -1,12 +1,19 @@
 import { CONTENT_FAULTS } from '../attempts/attempt-view.ts';
+import { ENVELOPE_HEADER_BYTES, readEnvelopeHeader } from '../codec/envelope.ts';
+import { type ListedCopy, listCopies } from '../content/copies.ts';
+import type { ContentReader } from '../content/reading/content-reader.ts';
+import type { DescribedCopy } from '../content/reading/copy-reader.ts';
 import { isStowageError, type StowageError } from '../errors.ts';
-import { parseCopyName } from '../format/content-names.ts';
-import { HERE } from '../format/content-ref.ts';
+import { type ContentKey, parseCopyName } from '../format/content-names.ts';
+import { type ContentRef, HERE } from '../format/content-ref.ts';
 import { placeMember, type StoredContent } from '../format/stored-content.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { StoreView } from './store-view.ts';
 
 /** The objects in which a content lies. */
 export interface ContentObjects {
+  /** The copy that was found, or that a record names. Of no bytes where only the key is known and nothing was found. */
+  readonly stored: StoredContent;
   /** Names of objects, with their lengths. */
   readonly sizes: ReadonlyMap<string, number>;
   /** Tells whether they could be looked at; else the sizes are what the attempt recorded. */
@@ -36,10 +43,12 @@ export class ContentObjectsFinder {
 
   /** The objects in which a content lies. */
   objectsOf(content: StoredContent): Promise<ContentObjects> {
-    const id = `${content.place ?? HERE}/${content.key}`;
-    const objects = this.#known.get(id) ?? this.#find(content);
-    this.#known.set(id, objects);
-    return objects;
+    return this.#once(content, () => this.#find(content));
+  }
+
+  /** The same of a content of which only the key is known: one LIST or two, and a GET. */
+  objectsOfKey({ place, name: key }: ContentRef): Promise<ContentObjects> {
+    return this.#once({ key, place }, () => this.#findKey(key, place));
   }
 
   /** The contents that could not be looked at. */
@@ -47,30 +56,58 @@ export class ContentObjectsFinder {
     return [...this.#unseen.values()];
   }
 
+  #once(
+    { key, place = HERE }: Pick<StoredContent, 'key' | 'place'>,
+    find: () => Promise<ContentObjects>,
+  ): Promise<ContentObjects> {
+    const id = `${place}/${key}`;
+    const objects = this.#known.get(id) ?? find();
+    this.#known.set(id, objects);
+    return objects;
+  }
+
+  async #findKey(key: ContentKey, place: string): Promise<ContentObjects> {
+    const { signal } = this.#view;
+    const unknown = { key, copy: '', bytes: 0, storedBytes: 0, ...placeMember(place) };
+    try {
+      const before = this.#unreachable.get(place);
+      if (before) throw before;
+      const { reader, storage } = await this.#view.content.at(place, { signal });
+      for (const folder of ['manifests', 'data'] as const) {
+        for (const copy of await listCopies(storage, folder, key, { signal })) {
+          const described = copy.marked ? undefined : await describe(reader, storage, copy, { signal });
+          if (described)
+            return objectsOf({ ...described, stored: { ...described.stored, ...placeMember(place) } });
+        }
+      }
+      // None that is whole: whoever reads it says why.
+      for await (const _ of reader.stream({ key, ...placeMember(place) }, { signal })) break;
+      return { stored: unknown, sizes: new Map(), isSeen: true };
+    } catch (error) {
+      this.#failed(place, error);
+      return { stored: unknown, sizes: new Map(), isSeen: false };
+    }
+  }
+
   /** A small content is one object. A large one is a manifest and packs, which it may share with others. */
   async #find(content: StoredContent): Promise<ContentObjects> {
     const { copy, storedBytes, place = HERE } = content;
     const parsed = parseCopyName(copy);
     const recorded = new Map([[copy, storedBytes]]);
-    if (parsed?.folder !== 'manifests') return { sizes: recorded, isSeen: true };
+    if (parsed?.folder !== 'manifests') return { stored: content, sizes: recorded, isSeen: true };
     const { signal } = this.#view;
     try {
       const before = this.#unreachable.get(place);
       if (before) throw before;
       const { reader } = await this.#view.content.at(place, { signal });
       const described = await reader.describeCopy(copy, { signal });
-      if (!described) {
-        // Another copy may serve. If none does this tells whether the content is gone, or the whole place.
-        for await (const _ of reader.stream(content, { range: { offset: 0, length: 1 }, signal })) break;
-        return { sizes: recorded, isSeen: true };
-      }
-      const sizes = new Map([[copy, parsed.bytes]]);
-      for (const { name, bytes } of described.packs) sizes.set(name, bytes);
-      if (described.plain !== undefined) sizes.set(described.plain, described.stored.bytes);
-      return { sizes, isSeen: true };
+      if (described) return { ...objectsOf(described), stored: content };
+      // Another copy may serve. If none does this tells whether the content is gone, or the whole place.
+      for await (const _ of reader.stream(content, { range: { offset: 0, length: 1 }, signal })) break;
+      return { stored: content, sizes: recorded, isSeen: true };
     } catch (error) {
       this.#failed(place, error);
-      return { sizes: recorded, isSeen: false };
+      return { stored: content, sizes: recorded, isSeen: false };
     }
   }
 
@@ -87,4 +124,32 @@ export class ContentObjectsFinder {
     unseen.contents += 1;
     this.#unseen.set(id, unseen);
   }
+}
+
+/** What a copy names, or of a small one its own length; `undefined` where it is gone since it was listed, or damaged. */
+async function describe(
+  reader: ContentReader,
+  storage: DataStoreStorage,
+  { key, name, bytes: storedBytes, folder }: ListedCopy,
+  options: CallOptions,
+): Promise<DescribedCopy | undefined> {
+  try {
+    if (folder === 'manifests') return await reader.describeCopy(name, options);
+    const range = { offset: 0, length: ENVELOPE_HEADER_BYTES };
+    const object = await storage.get(name, { ...options, range });
+    if (!object) return undefined;
+    const { rawBytes } = readEnvelopeHeader(object.body);
+    return { stored: { key, copy: name, bytes: rawBytes, storedBytes }, packs: [], plain: undefined };
+  } catch (error) {
+    if (!isStowageError(error, 'CONTENT_DAMAGED')) throw error;
+    return undefined;
+  }
+}
+
+function objectsOf({ stored, packs, plain }: DescribedCopy): ContentObjects {
+  const { copy, bytes, storedBytes } = stored;
+  const sizes = new Map([[copy, parseCopyName(copy)?.bytes ?? storedBytes]]);
+  for (const pack of packs) sizes.set(pack.name, pack.bytes);
+  if (plain !== undefined) sizes.set(plain, bytes);
+  return { stored, sizes, isSeen: true };
 }

@@ -1,156 +1,67 @@
-import { mapBounded } from '../async/bounded-work.ts';
-import { HERE } from '../format/content-ref.ts';
+import { BoundedWork, mapBounded } from '../async/bounded-work.ts';
 import type { ArtifactEntry } from '../format/description.ts';
-import type { OwnValue } from '../format/own-values.ts';
-import type { StoredContent } from '../format/stored-content.ts';
 import { type AttemptDetail, readTasks, type TaskView } from './attempts.ts';
 import { ContentObjectsFinder, type UnseenContents } from './content-objects.ts';
+import {
+  codeSessionOf,
+  keepingRecords,
+  keptReports,
+  listRecords,
+  ReplayableAttempts,
+  rowsOfRecord,
+  rowsOfSession,
+  standaloneSessions,
+} from './kept-beside.ts';
 import { tasksAt } from './listing.ts';
 import { formatStorePath, type RunPath, type StorePath } from './paths.ts';
 import { listedRuns } from './runs.ts';
 import type { StoreView } from './store-view.ts';
+import { type Place, type StorageUse, Tally } from './use-tally.ts';
+
+export type { StorageUse } from './use-tally.ts';
 
 /** The levels by which use is told, in the order of paths. */
 export const USE_LEVELS = ['flow', 'run', 'step', 'artifact'] as const;
 export type UseLevel = (typeof USE_LEVELS)[number];
+
+/**
+ * The kinds of what is kept: values of artifacts; the files, directories and data frames that they refer to; reports; traces and checkpoints, and what
+ * they keep for another attempt; the code of runs; what was saved outside tasks.
+ */
+export const USE_KINDS = [
+  'artifacts',
+  'references',
+  'reports',
+  'traces',
+  'checkpoints',
+  'code',
+  'standalone',
+] as const;
+export type UseKind = (typeof USE_KINDS)[number];
+
+/** What is kept of one kind. */
+export interface KindUse extends Pick<StorageUse, 'bytes' | 'uniqueBytes' | 'storedBytes'> {
+  kind: UseKind;
+  /** So many artifacts, artifacts that refer to something, reports, calls, checkpoints, runs with code, or sessions outside tasks. */
+  count: number;
+}
 
 /** The use below a path, by flow, run, step or artifact, and in all. */
 export interface CountedUse {
   by: UseLevel;
   entries: ({ name: string } & StorageUse)[];
   total: StorageUse;
+  /** The total by kinds, without those of which there is nothing. What several share counts in each. */
+  kinds: KindUse[];
   /** Contents that could not be looked at. */
   unseen: UnseenContents[];
-}
-
-/** The things below a path, and the bytes that they take. */
-export interface StorageUse {
-  runs: number;
-  tasks: number;
-  attempts: number;
-  artifacts: number;
-  /** Different contents that artifacts refer to, inline values not among them; what lies at two places counts at each. */
-  contents: number;
-  /** The large ones of these that could not be looked at, and are counted as their records say. */
-  unseenContents: number;
-  /** Serialized bytes of all artifacts, each time one was saved. */
-  bytes: number;
-  /** The same, but equal contents, and equal parts of large ones, count once. */
-  uniqueBytes: number;
-  /** The stored bytes of that: compressed, and the inline values. */
-  storedBytes: number;
-  /** The part of `storedBytes` that inline values are, each time one was saved. */
-  inlineBytes: number;
-  /** `bytes / uniqueBytes`; `null` where there is nothing. */
-  dedupRatio: number | null;
-  /** `uniqueBytes / storedBytes`; `null` where there is nothing. */
-  compressionRatio: number | null;
-  /** `storedBytes / bytes`; `null` where there is nothing. */
-  storedRatio: number | null;
-}
-
-/** The thing that is being counted: a run, a task of it, or an attempt of that. */
-interface Place {
-  run: string;
-  task?: string;
-  attempt?: number;
-}
-
-/**
- * Counts artifacts, and what they take up. What contents share is known by the objects they lie in, of which each counts once;
- * but such an object (a pack) may hold much that is not counted here, so that a content never counts more than it takes alone.
- */
-class Tally {
-  readonly #finder: ContentObjectsFinder;
-  readonly #keys = new Set<string>();
-  readonly #objects = new Map<string, number>();
-  readonly #counts = { runs: 0, tasks: 0, attempts: 0, artifacts: 0 };
-  #last: Place | undefined;
-  #bytes = 0;
-  #inlineBytes = 0;
-  /** The different contents, and the bytes that each takes up alone. */
-  #contentBytes = 0;
-  #aloneBytes = 0;
-  #unseenContents = 0;
-
-  /** All tallies of one count share a finder. */
-  constructor(finder: ContentObjectsFinder) {
-    this.#finder = finder;
-  }
-
-  /** Counts a run, task or attempt, once: they are visited in order. */
-  visit(place: Place): void {
-    const { run, task, attempt } = this.#last ?? {};
-    const isNewRun = place.run !== run;
-    const isNewTask = isNewRun || place.task !== task;
-    if (isNewRun) this.#counts.runs += 1;
-    if (isNewTask && place.task !== undefined) this.#counts.tasks += 1;
-    if ((isNewTask || place.attempt !== attempt) && place.attempt !== undefined) this.#counts.attempts += 1;
-    this.#last = place;
-  }
-
-  /** Counts an artifact; what retention gave up takes no space and has no size. */
-  async addArtifact({ key, bytes, content, own, inline }: ArtifactEntry, isPurged: boolean): Promise<void> {
-    this.#counts.artifacts += 1;
-    if (!inline && isPurged) return;
-    this.#bytes += bytes;
-    if (content) await this.#addContent(key, bytes, content);
-    else if (own) this.#addOwn(bytes, own);
-    else this.#inlineBytes += bytes;
-  }
-
-  use(): StorageUse {
-    const bytes = this.#bytes;
-    let objectBytes = 0;
-    for (const length of this.#objects.values()) objectBytes += length;
-    const contentStoredBytes = Math.min(objectBytes, this.#aloneBytes);
-    const storedBytes = contentStoredBytes + this.#inlineBytes;
-    const shared = this.#aloneBytes === 0 ? 1 : contentStoredBytes / this.#aloneBytes;
-    const uniqueBytes = Math.round(this.#contentBytes * shared) + this.#inlineBytes;
-    return {
-      ...this.#counts,
-      contents: this.#keys.size,
-      unseenContents: this.#unseenContents,
-      bytes,
-      uniqueBytes,
-      storedBytes,
-      inlineBytes: this.#inlineBytes,
-      dedupRatio: ratio(bytes, uniqueBytes),
-      compressionRatio: ratio(uniqueBytes, storedBytes),
-      storedRatio: ratio(storedBytes, bytes),
-    };
-  }
-
-  /** A value of an attempt's own is shared by nothing else. */
-  #addOwn(bytes: number, { object, offset, storedBytes, place = HERE }: OwnValue): void {
-    const id = `${place}/${object}/${offset}`;
-    if (this.#keys.has(id)) return;
-    this.#keys.add(id);
-    this.#contentBytes += bytes;
-    this.#aloneBytes += storedBytes;
-    this.#objects.set(id, storedBytes);
-  }
-
-  async #addContent(key: string, bytes: number, content: StoredContent): Promise<void> {
-    // What lies at two places is stored twice.
-    const id = `${content.place ?? HERE}/${key}`;
-    if (this.#keys.has(id)) return;
-    this.#keys.add(id);
-    this.#contentBytes += bytes;
-    this.#aloneBytes += content.storedBytes;
-    const { sizes, isSeen } = await this.#finder.objectsOf(content);
-    if (!isSeen) this.#unseenContents += 1;
-    for (const [name, length] of sizes) this.#objects.set(`${content.place ?? HERE}/${name}`, length);
-  }
-}
-
-function ratio(part: number, whole: number): number | null {
-  return whole === 0 ? null : part / whole;
 }
 
 /** So many runs are listed at once, and so many tasks are in memory. */
 const CONCURRENT_LISTINGS = 16;
 const TASKS_AT_ONCE = 256;
+/** So many records, or sessions outside tasks, are read at once. */
+const CONCURRENCY = 16;
 
 /**
  * Counts what lies below a path and what it takes up, by the level below the path unless told otherwise.
@@ -159,8 +70,7 @@ const TASKS_AT_ONCE = 256;
  */
 export async function countUse(view: StoreView, path: StorePath, by?: UseLevel): Promise<CountedUse> {
   const level = by ?? USE_LEVELS[Math.min(Object.keys(path).length, 3)] ?? 'artifact';
-  const finder = new ContentObjectsFinder(view);
-  const count = new Count(finder, level, path);
+  const count = new Count(view, level, path);
   const { flow, run } = path;
   const runs: RunPath[] =
     run === undefined || flow === undefined ? await listedRuns(view, flow) : [{ flow, run }];
@@ -168,12 +78,18 @@ export async function countUse(view: StoreView, path: StorePath, by?: UseLevel):
     const listed = await mapBounded(slice, CONCURRENT_LISTINGS, ({ flow, run }) =>
       tasksAt(view, { ...path, flow, run }),
     );
+    const replayable = new ReplayableAttempts();
     for (const some of slices(listed.flat(), TASKS_AT_ONCE)) {
-      for (const task of await readTasks(view, some)) await count.addTask(task);
+      for (const task of await readTasks(view, some)) {
+        replayable.add(task);
+        await count.addTask(task);
+      }
     }
     for (const [index, run] of slice.entries()) if (listed[index]?.length === 0) count.addEmptyRun(run);
+    await mapBounded(slice, CONCURRENT_LISTINGS, (run) => count.addBeside(run, replayable));
   }
-  return { by: level, entries: count.entries(), total: count.total.use(), unseen: finder.unseen() };
+  if (flow === undefined) await count.addStandalone();
+  return count.result();
 }
 
 function* slices<T>(items: readonly T[], length: number): Generator<readonly T[]> {
@@ -182,23 +98,30 @@ function* slices<T>(items: readonly T[], length: number): Generator<readonly T[]
 
 /** The rows by name, and all of them together. */
 class Count {
-  readonly total: Tally;
-  readonly #rows = new Map<string, Tally>();
+  readonly #view: StoreView;
   readonly #finder: ContentObjectsFinder;
   readonly #by: UseLevel;
   readonly #path: StorePath;
+  readonly #total: Tally;
+  readonly #rows = new Map<string, Tally>();
+  readonly #kinds: Readonly<Record<UseKind, { count: number; tally: Tally }>>;
+  /** The sessions that keep the code of runs. */
+  readonly #codeSessions = new Set<string>();
 
-  constructor(finder: ContentObjectsFinder, by: UseLevel, path: StorePath) {
-    this.total = new Tally(finder);
-    this.#finder = finder;
+  constructor(view: StoreView, by: UseLevel, path: StorePath) {
+    this.#view = view;
+    this.#finder = new ContentObjectsFinder(view);
     this.#by = by;
     this.#path = path;
+    this.#total = new Tally(this.#finder);
+    const kinds = USE_KINDS.map((kind) => [kind, { count: 0, tally: new Tally(this.#finder) }]);
+    this.#kinds = Object.fromEntries(kinds);
   }
 
   /** A run counts although it has no tasks. */
   addEmptyRun(path: RunPath): void {
     const place = { run: runName(path) };
-    this.total.visit(place);
+    this.#total.visit(place);
     if (this.#by === 'flow' || this.#by === 'run') this.#row(this.#nameOf(path)).visit(place);
   }
 
@@ -206,25 +129,117 @@ class Count {
     const name = this.#nameOf(path);
     for (const view of attempts) {
       const place = { run: runName(path), task: `${path.step}/${path.task}`, attempt: view.attempt };
-      this.total.visit(place);
+      this.#total.visit(place);
       if (this.#by !== 'artifact') this.#row(name).visit(place);
       await this.#addArtifacts(view, place, name);
+      for (const { content } of await keptReports(this.#view, path, view)) {
+        this.#kinds.reports.count += 1;
+        await this.#each('reports', this.#rowOf(path), (tally) => tally.addContent(content));
+      }
     }
   }
 
-  entries(): ({ name: string } & StorageUse)[] {
+  /** Adds traces and checkpoints below the path in a run, and its code. */
+  async addBeside(run: RunPath, replayable: ReplayableAttempts): Promise<void> {
+    const records = listRecords(this.#view, { ...this.#path, ...run });
+    const reading = new BoundedWork(CONCURRENCY);
+    try {
+      const keeping = keepingRecords(records, replayable, ({ kind, path, bytes }) => {
+        this.#kinds[`${kind}s`].count += 1;
+        for (const tally of this.#tallies(`${kind}s`, this.#rowOf(path))) tally.addRecord(bytes);
+      });
+      for await (const record of keeping) {
+        await reading.begin(async () => {
+          const rows = await rowsOfRecord(this.#view, record);
+          for (const row of rows) await this.#addKept(`${record.kind}s`, this.#rowOf(record.path), row);
+        });
+      }
+      await reading.finish();
+    } finally {
+      await reading.settle();
+    }
+    if (this.#path.step === undefined) await this.#addCode(run);
+  }
+
+  /** Adds what sessions outside tasks keep, but for the code of runs. It belongs to no flow. */
+  async addStandalone(): Promise<void> {
+    const reading = new BoundedWork(CONCURRENCY);
+    try {
+      for await (const session of standaloneSessions(this.#view)) {
+        if (!this.#codeSessions.has(session))
+          await reading.begin(() => this.#addSession('standalone', session, undefined));
+      }
+      await reading.finish();
+    } finally {
+      await reading.settle();
+    }
+  }
+
+  result(): CountedUse {
     const entries = [...this.#rows].map(([name, tally]) => ({ name, ...tally.use() }));
     if (this.#by === 'flow') entries.sort((a, b) => (a.name < b.name ? -1 : 1));
     if (this.#by === 'artifact') entries.sort((a, b) => b.storedBytes - a.storedBytes);
-    return entries;
+    const kinds = USE_KINDS.flatMap((kind) => {
+      const { count, tally } = this.#kinds[kind];
+      const { bytes, uniqueBytes, storedBytes } = tally.use();
+      return count === 0 ? [] : [{ kind, count, bytes, uniqueBytes, storedBytes }];
+    });
+    return { by: this.#by, entries, total: this.#total.use(), kinds, unseen: this.#finder.unseen() };
+  }
+
+  async #addCode(run: RunPath): Promise<void> {
+    const session = await codeSessionOf(this.#view, run);
+    if (session === undefined) return;
+    this.#codeSessions.add(session);
+    const hasRow = this.#by === 'flow' || this.#by === 'run';
+    await this.#addSession('code', session, hasRow ? this.#row(this.#nameOf(run)) : undefined);
+  }
+
+  async #addSession(kind: UseKind, session: string, row: Tally | undefined): Promise<void> {
+    const rows = await rowsOfSession(this.#view, session);
+    if (!rows) return;
+    this.#kinds[kind].count += 1;
+    for (const entry of rows) await this.#each(kind, row, (tally) => tally.addRow(entry));
   }
 
   async #addArtifacts({ entries = [], purged }: AttemptDetail, place: Place, name: string): Promise<void> {
     for (const entry of entries) {
       const row = this.#row(this.#by === 'artifact' ? entry.name : name);
       row.visit(place);
-      for (const tally of [this.total, row]) await tally.addArtifact(entry, purged === true);
+      for (const tally of this.#tallies('artifacts', row)) tally.countArtifact();
+      this.#kinds.artifacts.count += 1;
+      if (purged && !entry.inline) continue; // it takes no space, and has no size
+      await this.#each('artifacts', row, (tally) => tally.addRow(entry));
+      if (purged || !entry.refs?.length) continue;
+      this.#kinds.references.count += 1;
+      await this.#addRefs('references', row, entry);
     }
+  }
+
+  /** Adds a content that a record keeps, beside the record itself, and what its value refers to. */
+  async #addKept(kind: UseKind, row: Tally | undefined, entry: ArtifactEntry): Promise<void> {
+    if (!entry.inline) await this.#each(kind, row, (tally) => tally.addRow(entry));
+    await this.#addRefs(kind, row, entry);
+  }
+
+  async #addRefs(kind: UseKind, row: Tally | undefined, { refs = [] }: ArtifactEntry): Promise<void> {
+    const keys = refs.filter((ref) => ref.kind === 'key');
+    await mapBounded(keys, CONCURRENCY, (ref) => this.#finder.objectsOfKey(ref)); // each once, side by side
+    for (const ref of keys) await this.#each(kind, row, (tally) => tally.addRef(ref));
+  }
+
+  async #each(kind: UseKind, row: Tally | undefined, add: (tally: Tally) => Promise<void>): Promise<void> {
+    for (const tally of this.#tallies(kind, row)) await add(tally);
+  }
+
+  /** Those in which something of a kind counts. */
+  #tallies(kind: UseKind, row: Tally | undefined): Tally[] {
+    return [this.#total, this.#kinds[kind].tally, ...(row ? [row] : [])];
+  }
+
+  /** The row of what belongs to a task, and to none of its artifacts. */
+  #rowOf(path: StorePath): Tally | undefined {
+    return this.#by === 'artifact' ? undefined : this.#row(this.#nameOf(path));
   }
 
   /** A row's name below the path: steps and runs of different flows are different. */

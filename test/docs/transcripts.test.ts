@@ -130,6 +130,28 @@ async function makeLeftUpload(store: string): Promise<void> {
   utimesSync(file, begun, begun);
 }
 
+/** A run with something of most kinds that are kept. */
+async function makeKinds(store: string): Promise<void> {
+  await using flow = await FlowDataStore.open({ flowName: 'Eval', storage: store });
+  const project = scratchFolder();
+  writeFileSync(join(project, 'judge.js'), noise(12_000, 9));
+  await flow.createRun({ runId: 'r1', code: project });
+  await flow.task({ runId: 'r1', stepName: 'judge', taskId: '0' }, async (task) => {
+    const answers = await task.files.fromData('answers.jsonl', noise(3_000_000, 4));
+    await task.saveArtifacts({ answers, scores: noise(7_000_000, 5) });
+    task.report('scores').text('How good are they?');
+  });
+  await flow
+    .task({ runId: 'r1', stepName: 'fit', taskId: '0' }, async (task) => {
+      await task.saveArtifacts({ x: 1 });
+      await task.checkpoint.save(noise(1_200_000, 6));
+      throw new RangeError('diverged');
+    })
+    .catch((error: unknown) => {
+      if (!(error instanceof RangeError)) throw error;
+    });
+}
+
 /** Content that nobody needs any more. */
 async function makeReleased(store: string): Promise<void> {
   await using flow = await FlowDataStore.open({ flowName: 'Train', storage: store });
@@ -209,6 +231,7 @@ const STORES: Readonly<Record<string, (store: string) => Promise<void>>> = {
   },
   'stowage log Train/r9/fit -f -n 1': makeFollowed,
   'stowage stat': makeManyRuns,
+  'stowage stat Eval': makeKinds,
   'stowage pin Train/r8 --reason best': (store) => makeRun(store, 'r8', []),
   'stowage rm Train/r8': (store) => makeRun(store, 'r8', [['fit/0', saves({ x: 1 })]]),
   'stowage gc --keep-last 1': async (store) => {

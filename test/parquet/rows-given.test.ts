@@ -50,8 +50,8 @@ describe('rows without a schema', () => {
   });
 
   it.each([
-    [[{ a: 1 }, { a: 'x' }], /Column "a" holds both float64 and string/],
-    [[{ a: () => 1 }], /Column "a" holds something that no type has/],
+    [[{ a: 1 }, { a: 'x' }], /Column "a" holds both float64 and string: in row 1\. Make/],
+    [[{ a: () => 1 }], /Column "a" holds something that no type has: in row 0\. Rows/],
     [[{ a: [1, ['x']] }], /Column "a" holds both float64 and list/],
     [[{ a: {} }], /Column "a" holds an object without properties/],
   ])('are refused before anything is written where they have no type: %#', async (rows, message) => {

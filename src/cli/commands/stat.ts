@@ -1,5 +1,5 @@
 import { formatStorePath } from '../../views/paths.ts';
-import type { CountedUse, StorageUse, UseLevel } from '../../views/storage-use.ts';
+import type { CountedUse, KindUse, StorageUse, UseKind, UseLevel } from '../../views/storage-use.ts';
 import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { withStore } from '../store.ts';
@@ -11,7 +11,7 @@ import type { Cell, Column } from '../ui/table.ts';
 /** `stowage stat [flow[/run[/step[/task]]]]` */
 export const stat: CommandDeclaration = {
   name: 'stat',
-  text: 'count runs, tasks, attempts and artifacts, and the bytes they take',
+  text: 'count runs, tasks, attempts and artifacts, and the bytes that all of it takes',
   arguments: [pathArgument('[path]', 1, 4)],
   options: [
     {
@@ -34,7 +34,20 @@ export const stat: CommandDeclaration = {
   },
 };
 
-async function print(invocation: Invocation, { by, entries, total, unseen }: CountedUse): Promise<void> {
+const KINDS: Readonly<Record<UseKind, string>> = {
+  artifacts: 'artifacts',
+  references: 'files they refer to',
+  reports: 'reports',
+  traces: 'traces',
+  checkpoints: 'checkpoints',
+  code: 'code of runs',
+  standalone: 'saved outside tasks',
+};
+
+async function print(
+  invocation: Invocation,
+  { by, entries, total, kinds, unseen }: CountedUse,
+): Promise<void> {
   const columns: readonly Column[] = [
     { header: by.toUpperCase(), shrinks: true },
     { header: 'RUNS', align: 'right', dropOrder: 5 },
@@ -60,6 +73,7 @@ async function print(invocation: Invocation, { by, entries, total, unseen }: Cou
   ];
   const rows = entries.map((entry): Cell[] => [nameCell(entry.name), ...cellsOf(entry)]);
   await invocation.output.table(columns, [...rows, [{ text: 'all', style: 'bold' }, ...cellsOf(total)]]);
+  if (kinds.some(({ kind }) => kind !== 'artifacts')) await printKinds(invocation, kinds);
   for (const { contents, failure } of unseen) {
     if (failure.code === 'CONTENT_DAMAGED') continue; // it is reported by itself
     const [is, its] = contents === 1 ? ['is', 'its record says'] : ['are', 'their records say'];
@@ -67,4 +81,23 @@ async function print(invocation: Invocation, { by, entries, total, unseen }: Cou
       `${countOf(contents, 'large content')} could not be looked at, and ${is} counted as ${its}: ${failure.message}`,
     );
   }
+}
+
+async function printKinds({ output }: Invocation, kinds: readonly KindUse[]): Promise<void> {
+  const columns: readonly Column[] = [
+    { header: 'KIND', shrinks: true },
+    { header: 'COUNT', align: 'right' },
+    { header: 'SIZE', align: 'right' },
+    { header: 'UNIQUE', align: 'right', dropOrder: 1 },
+    { header: 'STORED', align: 'right' },
+  ];
+  await output.line();
+  const rows = kinds.map(({ kind, count, bytes, uniqueBytes, storedBytes }): Cell[] => [
+    KINDS[kind],
+    formatCount(count),
+    formatBytes(bytes),
+    formatBytes(uniqueBytes),
+    formatBytes(storedBytes),
+  ]);
+  await output.table(columns, rows);
 }

@@ -1,16 +1,9 @@
 import { BoundedWork } from '../../async/bounded-work.ts';
 import type { ContentStore } from '../../content/content-store.ts';
-import { attemptSubject } from '../../format/attempt-files.ts';
-import {
-  checkpointSubject,
-  decodeCheckpoint,
-  MAX_CHECKPOINT_RECORD_BYTES,
-} from '../../format/checkpoint-record.ts';
-import type { ArtifactTable } from '../../format/description.ts';
 import { type PartialName, parsePartialName, partialPrefix } from '../../format/partial-names.ts';
+import { readPartialTable, withoutOlderCheckpoints } from '../../format/partial-tables.ts';
 import { refsOf } from '../../format/refs.ts';
 import type { Outcome } from '../../format/session-files.ts';
-import { decodeTrace, MAX_TRACE_BYTES } from '../../format/trace-record.ts';
 import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
 import { compareNames } from '../../storage/name-order.ts';
 import { outOfOrder } from './impossible-listings.ts';
@@ -66,7 +59,7 @@ export async function markPartial(
       if (task?.prefix !== prefix) task = { prefix, isRead: readable(states.of(prefix)) };
       if (!task.isRead(record.attempt) || known.has(record.name)) continue;
       await work.begin(async () => {
-        const table = await readTable(storage, record, { signal });
+        const table = await readPartialTable(storage, record, { signal });
         if (!table) return; // it was deleted since it was listed
         for (const ref of refsOf({ kind: record.kind, table })) current.keep(ref);
         current.partial.add(record.name);
@@ -104,38 +97,6 @@ async function* listPartial(
       if (record) yield record;
     }
   }
-}
-
-/** Of the checkpoints of an attempt, which lie one after the other, the last one. */
-async function* withoutOlderCheckpoints(
-  records: AsyncIterable<PartialName>,
-): AsyncGenerator<PartialName, void> {
-  let last: PartialName | undefined;
-  for await (const record of records) {
-    if (last && !(record.kind === 'checkpoint' && isOfSameAttempt(last, record))) yield last;
-    last = record.kind === 'checkpoint' ? record : undefined;
-    if (!last) yield record;
-  }
-  if (last) yield last;
-}
-
-function isOfSameAttempt(a: PartialName, b: PartialName): boolean {
-  return a.attempt === b.attempt && partialPrefix(a.path) === partialPrefix(b.path);
-}
-
-async function readTable(
-  storage: DataStoreStorage,
-  record: PartialName,
-  { signal }: CallOptions,
-): Promise<ArtifactTable | undefined> {
-  const { path, attempt, name, kind } = record;
-  const what = storage.uri(name);
-  const maxBytes = kind === 'trace' ? MAX_TRACE_BYTES : MAX_CHECKPOINT_RECORD_BYTES;
-  const object = await storage.get(name, { signal, maxBytes });
-  if (!object) return undefined;
-  if (kind === 'checkpoint')
-    return decodeCheckpoint(object.body, what, checkpointSubject(path, attempt, record.sequence)).table;
-  return decodeTrace(object.body, what, { ...attemptSubject(path, attempt), call: record.call }).table;
 }
 
 /** The attempts of one task after the other, in the order of their names, from lines of {@link attemptLine}. */

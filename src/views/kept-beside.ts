@@ -1,0 +1,130 @@
+import type { ArtifactEntry } from '../format/description.ts';
+import { type PartialName, parsePartialName, partialPrefix } from '../format/partial-names.ts';
+import { readPartialTable, withoutOlderCheckpoints } from '../format/partial-tables.ts';
+import type { TaskPath } from '../format/pathspec.ts';
+import { type ReportEntry, readReportVersions } from '../format/report-records.ts';
+import { readRunCreated } from '../format/run-records.ts';
+import { SESSION_FILES } from '../format/session-files.ts';
+import { SESSION_PATTERN, type SessionId } from '../format/session-id.ts';
+import { readStandaloneResult } from '../sessions/standalone-result.ts';
+import type { AttemptDetail, TaskView } from './attempts.ts';
+import type { RunPath, StorePath } from './paths.ts';
+import { type StoreView, unreadable } from './store-view.ts';
+
+const standaloneRegExp = new RegExp(`^loose/(${SESSION_PATTERN})(\\.[^/]+)$`);
+
+/** A record of a trace or a checkpoint, and its length. */
+type ListedRecord = PartialName & { bytes: number };
+
+/** The attempts of tasks of which traces and checkpoints keep content alive, by the beginnings of the records' names. */
+export class ReplayableAttempts {
+  readonly #attempts = new Map<string, Set<number>>();
+
+  /** Behind the latest that is done those that are open, failed or abandoned, unless a mark gives them up. */
+  add({ path, attempts }: TaskView): void {
+    const latestDone = attempts.findLastIndex(({ status }) => status === 'done');
+    const kept = attempts.slice(latestDone + 1).filter(isReplayable);
+    if (kept.length > 0) this.#attempts.set(partialPrefix(path), new Set(kept.map((one) => one.attempt)));
+  }
+
+  has({ path, attempt }: PartialName): boolean {
+    return this.#attempts.get(partialPrefix(path))?.has(attempt) ?? false;
+  }
+}
+
+/** Gives the records of traces and checkpoints below a path: one LIST. */
+export async function* listRecords(
+  { storage, signal }: StoreView,
+  { flow, run, step, task }: RunPath & StorePath,
+): AsyncGenerator<ListedRecord, void> {
+  const below = [flow, run, step, task].filter((part) => part !== undefined);
+  for await (const page of storage.list({ prefix: `partial/${below.join('/')}/`, details: true, signal })) {
+    for (const { name, bytes = 0 } of page.objects) {
+      const record = parsePartialName(name);
+      if (record) yield { ...record, bytes };
+    }
+  }
+}
+
+/** Passes records on, and tells of each whether it keeps content alive: of the checkpoints of an attempt the last. */
+export async function* keepingRecords(
+  records: AsyncIterable<ListedRecord>,
+  replayable: ReplayableAttempts,
+  onRecord: (record: ListedRecord) => void,
+): AsyncGenerator<ListedRecord, void> {
+  async function* told(): AsyncGenerator<ListedRecord, void> {
+    for await (const record of records) {
+      onRecord(record);
+      if (replayable.has(record)) yield record;
+    }
+  }
+  yield* withoutOlderCheckpoints(told());
+}
+
+/** The rows of a record; none of one that is gone or cannot be read. One GET. */
+export async function rowsOfRecord(view: StoreView, record: PartialName): Promise<readonly ArtifactEntry[]> {
+  return orUnread(view, async () => (await readPartialTable(view.storage, record, view))?.artifacts);
+}
+
+/** The latest reports of an attempt, as far as they are kept: those of the description; one LIST, and a GET each, of one that is open. */
+export async function keptReports(
+  view: StoreView,
+  path: TaskPath,
+  { attempt, status, purged, reports }: AttemptDetail,
+): Promise<readonly ReportEntry[]> {
+  if (purged) return [];
+  if (reports || status !== 'open') return reports ?? [];
+  const versions = await orUnread(view, () => readReportVersions(view.storage, path, attempt, view));
+  return versions.map(({ report }) => report);
+}
+
+/** The session that keeps the code of a run; `undefined` of a run without. One GET. */
+export async function codeSessionOf(view: StoreView, { flow, run }: RunPath): Promise<SessionId | undefined> {
+  const [session] = await orUnread(view, async () => {
+    const code = (await readRunCreated(view.storage, flow, run, view))?.code;
+    return code && [code.session];
+  });
+  return session;
+}
+
+/** The rows of a session outside tasks; `undefined` of one that was released. Two GETs. */
+export async function rowsOfSession(
+  view: StoreView,
+  session: SessionId,
+): Promise<readonly ArtifactEntry[] | undefined> {
+  const [rows] = await orUnread(view, async () => {
+    const found = await readStandaloneResult(view.content, session, view);
+    return found?.described && [found.described.table.artifacts];
+  });
+  return rows;
+}
+
+/** Gives the closed sessions outside tasks that nobody has released: one LIST. */
+export async function* standaloneSessions({ storage, signal }: StoreView): AsyncGenerator<SessionId, void> {
+  let released: SessionId | undefined;
+  for await (const page of storage.list({ prefix: 'loose/', signal })) {
+    for (const { name } of page.objects) {
+      const [, session, suffix] = standaloneRegExp.exec(name) ?? [];
+      // Marks come before DONE in the order of names.
+      if (suffix === SESSION_FILES.deleted) released = session;
+      if (suffix === SESSION_FILES.done && session !== undefined && session !== released) yield session;
+    }
+  }
+}
+
+function isReplayable({ status, purged }: AttemptDetail): boolean {
+  return (status === 'open' || status === 'failed' || status === 'abandoned') && purged === undefined;
+}
+
+/** What cannot be read counts for nothing, and the view is told. */
+async function orUnread<T>(
+  view: StoreView,
+  read: () => Promise<readonly T[] | undefined>,
+): Promise<readonly T[]> {
+  try {
+    return (await read()) ?? [];
+  } catch (error) {
+    unreadable(view, error);
+    return [];
+  }
+}
