@@ -214,7 +214,8 @@ const REASONS = {
   'newer-format': 'newer-format',
 } as const;
 
-function notSigned(fault: SignatureFault, what: string, signedBy: string | undefined): StowageError {
+/** An entry that does not count, since signing keys are set and its signature does not hold. */
+export function notSigned(fault: SignatureFault, what: string, signedBy: string | undefined): StowageError {
   const how = {
     unsigned: 'has no signature',
     forged: `has a signature that the key ${signedBy} of the ring did not make`,

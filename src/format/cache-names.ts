@@ -10,6 +10,7 @@ export const MAX_TOKEN = 999_999_999_999;
 
 const TOKEN_DIGITS = 12;
 const entryRegExp = /^cache\/([0-9a-f]{3})\/([0-9a-f]{64})\.json$/;
+const keyedRegExp = /^cache\/([0-9a-f]{3})\/([0-9a-f]{64})\./;
 const leaseRegExp = /^cache\/[0-9a-f]{3}\/[0-9a-f]{64}\.lease\.(\d{12})\.(json|released)$/;
 
 /** The beginning of the names of a key's entry and leases. */
@@ -24,6 +25,12 @@ export function entryName(key: EntryKey): string {
 /** The key whose entry an object is; `undefined` for all others. */
 export function parseEntryName(name: string): EntryKey | undefined {
   const [, shard, key] = entryRegExp.exec(name) ?? [];
+  return key?.startsWith(shard as string) ? key : undefined;
+}
+
+/** The key that an object of `cache/` is of, by the name of any of its objects; `undefined` for all others. */
+export function parseKeyOf(name: string): EntryKey | undefined {
+  const [, shard, key] = keyedRegExp.exec(name) ?? [];
   return key?.startsWith(shard as string) ? key : undefined;
 }
 

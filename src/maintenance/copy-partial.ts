@@ -1,16 +1,8 @@
-import { attemptSubject, partialBase, readDone } from '../format/attempt-files.ts';
-import {
-  type CheckpointRecord,
-  checkpointSubject,
-  decodeCheckpoint,
-  encodeCheckpoint,
-  MAX_CHECKPOINT_RECORD_BYTES,
-} from '../format/checkpoint-record.ts';
+import { partialBase, readDone } from '../format/attempt-files.ts';
 import { type PartialName, parsePartialName } from '../format/partial-names.ts';
-import { decodeTrace, encodeTrace, MAX_TRACE_BYTES, type TraceRecord } from '../format/trace-record.ts';
+import { encodePartial, type PartialRecord, readPartial } from '../format/partial-records.ts';
 import { type CopyIdentity, movedRow, type StoredContents } from '../sessions/copied-session.ts';
 import type { Session } from '../sessions/session.ts';
-import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { ifWhole } from '../trace/recorded-rows.ts';
 import {
   contentsOf,
@@ -24,7 +16,7 @@ import type { CopyContext } from './copy-context.ts';
 /** A record that an attempt of the source left for the one after it, and what it names. */
 export interface PartialToCopy {
   name: PartialName;
-  record: TraceRecord | CheckpointRecord;
+  record: PartialRecord;
   contents: readonly SourceContent[];
 }
 
@@ -96,36 +88,9 @@ export async function writePartial(
 ): Promise<void> {
   for (const { name, record } of records) {
     const table = { artifacts: record.table.artifacts.map((row) => movedRow(row, stored)) };
-    const moved = { ...record, session, table };
-    const body =
-      'call' in moved
-        ? encodeTrace(name.path, name.attempt, moved)
-        : encodeCheckpoint(moved, subjectOf(name as Extract<PartialName, { kind: 'checkpoint' }>));
+    const body = encodePartial(name, { ...record, session, table });
     const { storage } = target;
     if (!(await storage.create(name.name, body, { ...options, durability: 'deferred' })))
       await storage.persist([name.name], options);
   }
-}
-
-async function readPartial(
-  storage: DataStoreStorage,
-  name: PartialName,
-  options: CallOptions,
-): Promise<TraceRecord | CheckpointRecord | undefined> {
-  const what = storage.uri(name.name);
-  if (name.kind === 'checkpoint') {
-    const object = await storage.get(name.name, { ...options, maxBytes: MAX_CHECKPOINT_RECORD_BYTES });
-    return object && decodeCheckpoint(object.body, what, subjectOf(name));
-  }
-  const object = await storage.get(name.name, { ...options, maxBytes: MAX_TRACE_BYTES });
-  const subject = { ...attemptSubject(name.path, name.attempt), call: name.call };
-  return object && decodeTrace(object.body, what, subject);
-}
-
-function subjectOf({
-  path,
-  attempt,
-  sequence,
-}: Extract<PartialName, { kind: 'checkpoint' }>): ReturnType<typeof checkpointSubject> {
-  return checkpointSubject(path, attempt, sequence);
 }

@@ -1,6 +1,6 @@
 import type { ArtifactEntry } from '../format/description.ts';
 import { type PartialName, parsePartialName, partialPrefix } from '../format/partial-names.ts';
-import { readPartialTable, withoutOlderCheckpoints } from '../format/partial-tables.ts';
+import { readPartial, withoutOlderCheckpoints } from '../format/partial-records.ts';
 import type { TaskPath } from '../format/pathspec.ts';
 import { type ReportEntry, readReportVersions } from '../format/report-records.ts';
 import { readRunCreated } from '../format/run-records.ts';
@@ -63,7 +63,7 @@ export async function* keepingRecords(
 
 /** The rows of a record; none of one that is gone or cannot be read. One GET. */
 export async function rowsOfRecord(view: StoreView, record: PartialName): Promise<readonly ArtifactEntry[]> {
-  return orUnread(view, async () => (await readPartialTable(view.storage, record, view))?.artifacts);
+  return orUnread(view, async () => (await readPartial(view.storage, record, view))?.table.artifacts);
 }
 
 /** The latest reports of an attempt, as far as they are kept: those of the description; one LIST, and a GET each, of one that is open. */

@@ -1,7 +1,7 @@
 import { BoundedWork } from '../../async/bounded-work.ts';
 import type { ContentStore } from '../../content/content-store.ts';
 import { type PartialName, parsePartialName, partialPrefix } from '../../format/partial-names.ts';
-import { readPartialTable, withoutOlderCheckpoints } from '../../format/partial-tables.ts';
+import { readPartial, withoutOlderCheckpoints } from '../../format/partial-records.ts';
 import { refsOf } from '../../format/refs.ts';
 import type { Outcome } from '../../format/session-files.ts';
 import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
@@ -19,6 +19,7 @@ const CONCURRENCY = 16;
 /** Digits of the largest attempt number. */
 const NUMBER_DIGITS = 16;
 const FLOWS = 'flows/';
+const PARTIAL = 'partial/';
 
 /** Notes how far an attempt got, for {@link markPartial}. Sessions outside a task have no partial records. */
 export function noteAttempt(marks: Marks, listed: ListedSession, outcome: Outcome | 'open'): void {
@@ -54,14 +55,14 @@ export async function markPartial(
   const work = new BoundedWork(CONCURRENCY);
   try {
     let task: { prefix: string; isRead: (attempt: number) => boolean } | undefined;
-    for await (const record of withoutOlderCheckpoints(listPartial(storage, { signal }))) {
+    for await (const record of listCountingPartial(storage, { signal })) {
       const prefix = partialPrefix(record.path);
       if (task?.prefix !== prefix) task = { prefix, isRead: readable(states.of(prefix)) };
       if (!task.isRead(record.attempt) || known.has(record.name)) continue;
       await work.begin(async () => {
-        const table = await readPartialTable(storage, record, { signal });
-        if (!table) return; // it was deleted since it was listed
-        for (const ref of refsOf({ kind: record.kind, table })) current.keep(ref);
+        const read = await readPartial(storage, record, { signal });
+        if (!read) return; // it was deleted since it was listed
+        for (const ref of refsOf({ kind: record.kind, table: read.table })) current.keep(ref);
         current.partial.add(record.name);
       });
     }
@@ -83,12 +84,22 @@ function readable(states: ReadonlyMap<number, ReadonlySet<AttemptState>>): (atte
   };
 }
 
+/** The traces of attempts, and of the checkpoints of each the last one. One LIST. */
+export async function* listCountingPartial(
+  storage: DataStoreStorage,
+  options: CallOptions,
+  prefix: string = PARTIAL,
+): AsyncGenerator<PartialName, void> {
+  yield* withoutOlderCheckpoints(listPartial(storage, prefix, options));
+}
+
 async function* listPartial(
   storage: DataStoreStorage,
+  prefix: string,
   { signal }: CallOptions,
 ): AsyncGenerator<PartialName, void> {
   let last = '';
-  for await (const page of storage.list({ prefix: 'partial/', signal })) {
+  for await (const page of storage.list({ prefix, signal })) {
     for (const { name } of page.objects) {
       // Attempts that are listed too late would be taken for none.
       if (compareNames(name, last) < 0) throw outOfOrder(name, last);

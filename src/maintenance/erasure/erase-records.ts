@@ -1,6 +1,5 @@
 import { BoundedWork } from '../../async/bounded-work.ts';
 import { StowageError } from '../../errors.ts';
-import { attemptSubject } from '../../format/attempt-files.ts';
 import { decodeEntry, MAX_ENTRY_BYTES } from '../../format/cache-entry.ts';
 import {
   CACHE_FOLDER,
@@ -9,19 +8,14 @@ import {
   evictedName,
   parseEntryName,
 } from '../../format/cache-names.ts';
-import {
-  checkpointSubject,
-  decodeCheckpoint,
-  MAX_CHECKPOINT_RECORD_BYTES,
-} from '../../format/checkpoint-record.ts';
 import { parsePartialName } from '../../format/partial-names.ts';
+import { readPartial } from '../../format/partial-records.ts';
 import { formatPathspec } from '../../format/pathspec.ts';
 import {
   decodeReportVersion,
   MAX_REPORT_RECORD_BYTES,
   parseReportVersionName,
 } from '../../format/report-records.ts';
-import { decodeTrace, MAX_TRACE_BYTES } from '../../format/trace-record.ts';
 import { isOfOneAttempt } from '../copy-report.ts';
 import { deleteOrTell, type ErasureContext } from './erasure-context.ts';
 
@@ -88,32 +82,18 @@ export async function evictEntries(
 
 async function holdsAny({ content, targets, options }: ErasureContext, name: string): Promise<boolean> {
   const { storage } = content;
-  const what = storage.uri(name);
-  const get = async (maxBytes: number): Promise<Uint8Array | undefined> =>
-    (await storage.get(name, { ...options, maxBytes }))?.body;
   const record = parsePartialName(name);
-  if (record?.kind === 'trace') {
-    const body = await get(MAX_TRACE_BYTES);
-    const subject = { ...attemptSubject(record.path, record.attempt), call: record.call };
-    return body !== undefined && targets.rowsIn(decodeTrace(body, what, subject).table.artifacts).length > 0;
-  }
   if (record) {
-    const body = await get(MAX_CHECKPOINT_RECORD_BYTES);
-    const subject = checkpointSubject(record.path, record.attempt, record.sequence);
-    return (
-      body !== undefined && targets.rowsIn(decodeCheckpoint(body, what, subject).table.artifacts).length > 0
-    );
+    const read = await readPartial(storage, record, options);
+    return read !== undefined && targets.rowsIn(read.table.artifacts).length > 0;
   }
   const version = parseReportVersionName(name);
   if (!version) return false;
-  const body = await get(MAX_REPORT_RECORD_BYTES);
-  return (
-    body !== undefined &&
-    targets.has(
-      decodeReportVersion(body, what, version.path, version.attempt, version.report, version.version).report
-        .content.key,
-    )
-  );
+  const object = await storage.get(name, { ...options, maxBytes: MAX_REPORT_RECORD_BYTES });
+  if (!object) return false;
+  const { path, attempt, report, version: number } = version;
+  const read = decodeReportVersion(object.body, storage.uri(name), path, attempt, report, number);
+  return targets.has(read.report.content.key);
 }
 
 /** Looks at each object below a prefix. Resolves to how many were found. */

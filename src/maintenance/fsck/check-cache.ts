@@ -1,11 +1,12 @@
+import { notSigned } from '../../cache/entry-reader.ts';
 import { attemptSession } from '../../format/attempt-files.ts';
-import { type CacheEntry, decodeEntry, MAX_ENTRY_BYTES } from '../../format/cache-entry.ts';
+import { type CacheEntry, decodeEntry, MAX_ENTRY_BYTES, signatureFault } from '../../format/cache-entry.ts';
 import {
   CACHE_FOLDER,
   evictedName,
-  isCacheKey,
   leaseName,
   parseEntryName,
+  parseKeyOf,
   parseLeaseName,
 } from '../../format/cache-names.ts';
 import { dayOfUses, decodeUses, MAX_USES_BYTES } from '../../format/cache-uses.ts';
@@ -47,11 +48,11 @@ async function checkOne(
 ): Promise<Finding | undefined> {
   const { name } = object;
   if (dayOfUses(name) !== undefined) return checkUses(checking, object);
-  const key = /^cache\/[0-9a-f]{3}\/([0-9a-f]{64})\./.exec(name)?.[1] ?? '';
+  const key = parseKeyOf(name);
+  if (key === undefined) return checking.foreign('cache', name);
   const lease = parseLeaseName(name);
-  const isOfKey = isCacheKey(key) && name.startsWith(`${CACHE_FOLDER}${key.slice(0, 3)}/`);
   const isMark = lease?.kind === 'released' || name === evictedName(key);
-  if (!isOfKey || !(parseEntryName(name) || lease || isMark)) return checking.foreign('cache', name);
+  if (!(parseEntryName(name) || lease || isMark)) return checking.foreign('cache', name);
   if (isMark) return checking.filledMark('cache', object);
   const about = { layer: 'cache', object: name, remedy: 'delete' } as const;
   if (lease) {
@@ -65,11 +66,20 @@ async function checkOne(
     return name === leaseName(key, token) ? undefined : checking.foreign('cache', name);
   }
   if (!checking.isRecent(object)) return undefined;
-  const read = await checking.record(about, MAX_ENTRY_BYTES, (bytes, what) => decodeEntry(bytes, key, what));
+  const { signer } = checking.choice;
+  const read = await checking.record(about, MAX_ENTRY_BYTES, (bytes, what) => ({
+    entry: decodeEntry(bytes, key, what),
+    fault: signer && signatureFault(bytes, key, signer),
+  }));
   if (read === 'gone') return undefined;
   if ('finding' in read) return read.finding;
-  want(checking, sources, name, read.value);
-  return undefined;
+  const { entry, fault } = read.value;
+  want(checking, sources, name, entry);
+  if (!fault) return undefined;
+  const { message } = notSigned(fault, checking.storage.uri(name), entry.signedBy);
+  // An entry without a signature, or with one of a key that has left the ring, was stored so by whoever had no other: it is no hit, and that is all.
+  if (fault !== 'forged') return { ...checking.found(about, 'contradiction', message), severity: 'notice' };
+  return checking.found(about, 'damaged', message);
 }
 
 function want(checking: Checking, sources: SortedLines, owner: string, { source, table }: CacheEntry): void {

@@ -1,6 +1,7 @@
 import { type Progress, ProgressMeter, type ProgressOptions } from '../../async/progress.ts';
 import { invalidArgument, StowageError, throwIfAborted } from '../../errors.ts';
 import { runNotFound } from '../../flow/run-selection.ts';
+import { type CacheSigningKeys, type EntrySigner, signerOf } from '../../format/signing.ts';
 import {
   ANYTHING,
   checkOptions,
@@ -68,6 +69,11 @@ export interface CheckOptions extends MaintenanceOptions, ProgressOptions<CheckP
   since?: Date | undefined;
   /** The cursor of a check that was interrupted, with the same options otherwise: contents that it read are not read again. Default: none. */
   resume?: string | undefined;
+  /**
+   * The ring of keys by which the signatures of entries of the cache are verified; `false`: they are not. Default: what the environment variable
+   * `STOWAGE_CACHE_KEY` holds; they are not if it is not set.
+   */
+  signingKeys?: CacheSigningKeys | false | undefined;
   /** The time that tells what may still be under way, in milliseconds since 1970, for tests. Default: this machine's clock. */
   nowMs?: number | undefined;
 }
@@ -106,6 +112,7 @@ const OPTIONS: OptionTable<CheckOptions> = {
   seed: wholeNumber(0),
   since: DATE,
   resume: TEXT,
+  signingKeys: ANYTHING,
   nowMs: wholeNumber(0),
   onProgress: FUNCTION,
 };
@@ -157,7 +164,8 @@ export function checkStore(options: CheckOptions): StoreCheck {
 export function checkDecorated(options: CheckOptions, decorate?: DecorateStorage): StoreCheck {
   checkCheckOptions(options);
   const { sample = 1, seed = Math.floor(Date.now() / DAY_MS), resume } = options;
-  return new RunningCheck(options, decorate, new Reading({ sample, seed, resume }), { sample, seed });
+  const signer = signerOf(options.signingKeys);
+  return new RunningCheck(options, decorate, new Reading({ sample, seed, resume }), { sample, seed, signer });
 }
 
 class RunningCheck implements StoreCheck {
@@ -165,6 +173,7 @@ class RunningCheck implements StoreCheck {
   readonly #decorate: DecorateStorage;
   readonly #reading: Reading;
   readonly #part: { sample: number; seed: number };
+  readonly #signer: EntrySigner | undefined;
   readonly #findings: Record<Severity, number> = { lost: 0, damaged: 0, unknown: 0, notice: 0 };
   #opened: OpenedStore | undefined;
   #meter: ProgressMeter<CheckProgress> | undefined;
@@ -179,12 +188,13 @@ class RunningCheck implements StoreCheck {
     options: CheckOptions,
     decorate: DecorateStorage = (opened) => opened,
     reading: Reading,
-    part: { sample: number; seed: number },
+    { signer, ...part }: { sample: number; seed: number; signer: EntrySigner | undefined },
   ) {
     this.#options = options;
     this.#decorate = (opened) => new ReadOnlyStorage(decorate(opened));
     this.#reading = reading;
     this.#part = part;
+    this.#signer = signer;
   }
 
   get summary(): CheckSummary {
@@ -240,7 +250,7 @@ class RunningCheck implements StoreCheck {
 
   #begin({ content }: OpenedStore): Checking {
     const { flowName: flow, runId: run, since, nowMs = Date.now(), signal } = this.#options;
-    const choice = { scope: { flow, run }, sinceMs: since?.getTime(), nowMs };
+    const choice = { scope: { flow, run }, sinceMs: since?.getTime(), nowMs, signer: this.#signer };
     const onObject = (): void => {
       this.#objects += 1;
       if (performance.now() - this.#toldAtMs >= TOLD_EVERY_MS) this.#tell();

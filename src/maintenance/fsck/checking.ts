@@ -1,6 +1,7 @@
 import type { ContentStore } from '../../content/content-store.ts';
 import type { PlaceOfContent } from '../../content/reading/presence.ts';
 import { HERE } from '../../format/content-ref.ts';
+import type { EntrySigner } from '../../format/signing.ts';
 import type { CallOptions, DataStoreStorage, ListedObject } from '../../storage/contract.ts';
 import { compareNames } from '../../storage/name-order.ts';
 import { outOfOrder } from '../collection/impossible-listings.ts';
@@ -35,6 +36,8 @@ export interface CheckChoice {
   sinceMs: number | undefined;
   /** By this machine's clock; tells what may be under way. */
   nowMs: number;
+  /** Verifies the signatures of entries of the cache; without one none is looked at. */
+  signer: EntrySigner | undefined;
 }
 
 /** What the steps of one check share: the store, what is to be checked of it, and what they learn for the steps behind them. */

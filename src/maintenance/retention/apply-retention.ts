@@ -1,8 +1,7 @@
 import { BoundedWork } from '../../async/bounded-work.ts';
 import { isOfOneRecord } from '../../attempts/run-listing.ts';
 import { invalidArgument, throwIfAborted } from '../../errors.ts';
-import { CACHE_FOLDER, entryName, evictedName } from '../../format/cache-names.ts';
-import { areUsesBefore, dayOfUses } from '../../format/cache-uses.ts';
+import { entryName, evictedName } from '../../format/cache-names.ts';
 import { readRunPin } from '../../format/run-pins.ts';
 import { abandonRun } from '../../format/run-records.ts';
 import { isStoreName } from '../../format/store-names.ts';
@@ -17,6 +16,7 @@ import {
 import { openPlaces } from '../collection/places.ts';
 import { WorkFolder } from '../collection/sorted-lines.ts';
 import { checkGivenStore, type DecorateStorage, type OpenedStore, withStore } from '../opened-store.ts';
+import { remainsOfCache } from './cache-remains.ts';
 import { chooseRetention, type RetentionChoice } from './choose-retention.ts';
 import type { JudgedRun } from './choose-runs.ts';
 import { type GivingUp, giveUp } from './give-up.ts';
@@ -213,31 +213,10 @@ class Application {
           await this.#delete(objects.map(({ name }) => name));
       }
     }
-    await this.#deleteOfCache(oldestRunMs);
-  }
-
-  /**
-   * What says when a result was evicted guards attempts that were closed before: none is left where all runs were made later. And what tells
-   * of uses so long ago that no rule asks for them.
-   */
-  async #deleteOfCache(oldestRunMs: number): Promise<void> {
-    const { content, options } = this.#giving;
     const { usesSinceMs } = this.#choice.cache;
-    const areUsesOver = (name: string): boolean => {
-      const dayMs = dayOfUses(name);
-      return dayMs !== undefined && areUsesBefore(dayMs, usesSinceMs);
-    };
-    for await (const { objects } of content.storage.list({
-      prefix: CACHE_FOLDER,
-      details: true,
-      ...options,
-    })) {
-      const over = objects.filter(
-        ({ name, modifiedAtMs = oldestRunMs }) =>
-          (name.endsWith('.evicted') && modifiedAtMs < oldestRunMs) || areUsesOver(name),
-      );
-      await this.#delete(over.map(({ name }) => name));
-    }
+    const { storeNowMs } = this.#giving;
+    for await (const names of remainsOfCache(storage, { oldestRunMs, usesSinceMs, storeNowMs }, options))
+      await this.#delete(names);
   }
 
   async #delete(names: readonly string[]): Promise<void> {

@@ -93,7 +93,19 @@ export class DescriptionBuilder {
    *
    * @param digest of the bytes, as DONE names it
    */
-  async equalBytes(digest: string): Promise<Uint8Array | undefined> {
+  equalBytes(digest: string): Promise<Uint8Array | undefined> {
+    return this.#equal(digest, (rows, stored) => this.#encode(rows, stored));
+  }
+
+  /** Finds the very bytes of a table that was moved into content and lost, in the same way. */
+  equalTable(key: ContentKey): Promise<Uint8Array | undefined> {
+    return this.#equal(key, (artifacts) => encodeTable({ artifacts }));
+  }
+
+  async #equal(
+    digest: string,
+    encode: (rows: ArtifactEntry[], stored: StoredContents) => Uint8Array,
+  ): Promise<Uint8Array | undefined> {
     const choices = new Map<ContentKey, StoredContent[]>();
     for (const one of this.#named()) {
       const listed = await this.#listed(one);
@@ -101,7 +113,7 @@ export class DescriptionBuilder {
       choices.set(one.key, listed);
     }
     for (const stored of selections(choices, MAX_TRIES)) {
-      const body = this.#encode(this.#rows(stored), stored);
+      const body = encode(this.#rows(stored), stored);
       if (isDigestOf(body, digest)) return body;
     }
     return undefined;

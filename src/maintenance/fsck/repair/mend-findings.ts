@@ -6,11 +6,11 @@ import type { ContentKey } from '../../../format/content-names.ts';
 import { HERE } from '../../../format/content-ref.ts';
 import type { ArtifactEntry } from '../../../format/description.ts';
 import { sessionOfPins } from '../../../format/open-session.ts';
+import { parsePartialName } from '../../../format/partial-names.ts';
 import { decodeRecord } from '../../../format/record.ts';
-import { type ListedSession, listSessions } from '../../collection/session-listing.ts';
-import { MergeJoin } from '../../merge-join.ts';
 import type { Concern, Finding } from '../finding.ts';
 import { ChunkSalvage } from './chunk-salvage.ts';
+import { type ComparedPart, lackingRuns, lackingSessions } from './compare-stores.ts';
 import {
   ContentMender,
   type ContentSource,
@@ -19,6 +19,7 @@ import {
 } from './content-mender.ts';
 import { ownSource } from './description-builder.ts';
 import { listKept } from './kept-rows.ts';
+import { PartialMender } from './partial-mender.ts';
 import { findRecord, putBack } from './put-back.ts';
 import type { RepairContext } from './repair-context.ts';
 import type { LeftStep, LostStep, MendedStep, RepairStep } from './repair-steps.ts';
@@ -40,12 +41,6 @@ interface Pending {
   readonly why: string;
 }
 
-/** The part of a store that is mended. Default: all of it. */
-export interface ComparedPart {
-  flowName?: string | undefined;
-  runId?: string | undefined;
-}
-
 /** Mends what a check finds, one finding after the other. */
 export class FindingsMender {
   /** A record was mended that names content, which nobody could check before. */
@@ -54,6 +49,7 @@ export class FindingsMender {
   readonly #contents: ContentMender;
   readonly #sessions: SessionMender;
   readonly #runs: RunMender;
+  readonly #partial: PartialMender;
   readonly #seen = new BoundedMap<string, MendedSession>(REMEMBERED);
   #pending: Pending[] = [];
   /** Damaged pins, by session: whether that is open tells what becomes of them. */
@@ -64,50 +60,19 @@ export class FindingsMender {
     this.#contents = new ContentMender(context);
     this.#sessions = new SessionMender(context, this.#contents);
     this.#runs = new RunMender(context);
+    this.#partial = new PartialMender(context, this.#contents);
   }
 
   /** Mends records that a source has and the store lacks: a DONE that is missing looks like an attempt that is open, and no check can tell. */
-  async *compare({ flowName, runId }: ComparedPart): AsyncGenerator<RepairStep> {
-    const { target, others, options } = this.#context;
-    const part = [flowName, runId]
-      .filter((name) => name !== undefined)
-      .map((name) => `${name}/`)
-      .join('');
-    const prefixes = part === '' ? undefined : [`flows/${part}`];
-    for (const source of others) {
-      const idOf = ({ base }: ListedSession): string => `${base}.`;
-      const here = new MergeJoin(listSessions(target.storage, options, prefixes), idOf);
-      try {
-        for await (const theirs of listSessions(source.store.storage, options, prefixes)) {
-          const ours = await here.at(idOf(theirs));
-          if (ours && lacks(ours, theirs)) yield* this.#mendSession(ours.base, undefined);
-        }
-      } finally {
-        await here.close();
-      }
-      yield* this.#compareRuns(source.store.storage, `runs/${part}`);
-    }
-  }
-
-  async *#compareRuns(
-    storage: RepairContext['target']['storage'],
-    prefix: string,
-  ): AsyncGenerator<RepairStep> {
-    const { target, options } = this.#context;
-    let last = '';
-    for await (const page of storage.list({ prefix, ...options })) {
-      for (const { name } of page.objects) {
-        const [, flow = '', run = '', file = ''] = name.split('/');
-        const ofRun = `runs/${flow}/${run}/`;
-        if (ofRun === last || !/^(created|finished)/.test(file)) continue;
-        last = ofRun;
-        const [here, there] = [
-          await namesIn(target.storage, ofRun, options),
-          await namesIn(storage, ofRun, options),
-        ];
-        const isKnown = here.size > 0 || (await hasTask(target.storage, flow, run, options));
-        const isLacking = [...there].some((one) => !here.has(one));
-        if (isKnown && isLacking) yield* this.#mendRun({ flow, run }, undefined);
+  async *compare(part: ComparedPart): AsyncGenerator<RepairStep> {
+    for (const source of this.#context.others) {
+      for await (const base of lackingSessions(this.#context, source, part))
+        yield* this.#mendSession(base, undefined);
+      for await (const run of lackingRuns(this.#context, source, part)) yield* this.#mendRun(run, undefined);
+      for await (const object of this.#partial.compare(source, part)) {
+        this.hasMendedRecords = true;
+        const from = source.uri;
+        yield { outcome: 'mended', how: 'restored', layer: 'partial', place: HERE, object, from };
       }
     }
   }
@@ -221,13 +186,45 @@ export class FindingsMender {
     }
     if (mended.outcome === 'lost') {
       const why = mended.why;
-      this.#pending.push({ needed, finding, why, ...(concerns ? { concerns } : {}) });
+      const lost: Concern[] = [];
+      for (const concern of concerns ?? finding.concerns) {
+        const become = concern.kind === 'table' ? yield* this.#mendTable(needed, finding, concern) : 'lost';
+        if (become === 'stands') return;
+        if (become === 'lost') lost.push(concern);
+      }
+      const isSome = lost.length < finding.concerns.length;
+      // What others of its rows name is told by the next round, if there were more than the finding tells.
+      if (isSome && lost.length === 0) return;
+      this.#pending.push({ needed, finding, why, ...(concerns || isSome ? { concerns: lost } : {}) });
       return;
     }
     const { key } = needed;
     if (mended.outcome === 'mended')
       yield { ...about(finding), outcome: 'mended', how: 'restored', key, from: mended.from };
     else yield { ...about(finding), outcome: 'mended', how: 'marked', key };
+  }
+
+  /** Rows that were moved into content, which no other store has in the same bytes: that content `stands` again, or their session was described anew by other rows. */
+  async *#mendTable(
+    needed: NeededContent,
+    finding: Finding,
+    { session, flow, run, step, task, attempt }: Concern,
+  ): AsyncGenerator<RepairStep, 'stands' | 'described' | 'lost'> {
+    const base = flow === undefined ? `loose/${session}` : `flows/${flow}/${run}/${step}/${task}/${attempt}`;
+    const found = await this.#sessions.mendTable(base, needed.key);
+    if ('read' in found) {
+      const mended = await this.#contents.mend(needed, [found]);
+      if (mended.outcome === 'lost') return 'lost';
+      if (mended.outcome === 'whole') return 'stands';
+      yield { ...about(finding), outcome: 'mended', how: 'restored', key: needed.key, from: mended.from };
+      return 'stands';
+    }
+    for (const { object, from } of found.mended) {
+      this.hasMendedRecords = true;
+      const layer = flow === undefined ? 'loose' : 'attempts';
+      yield { outcome: 'mended', how: 'rewritten', layer, place: HERE, object, from };
+    }
+    return found.mended.length > 0 ? 'described' : 'lost';
   }
 
   /** Values of an attempt's own that are gone or damaged where its rows say: each gets a copy under its key. */
@@ -269,10 +266,17 @@ export class FindingsMender {
   }
 
   /**
-   * Parts of metadata, and versions of reports, of an attempt that is described say nothing beside that; a trace that is damaged is taken for none,
-   * and costs a call.
+   * Traces and checkpoints come from a source. Parts of metadata, and versions of reports, of an attempt that is described say nothing beside that; a trace that is damaged is taken
+   * for none, and costs a call.
    */
   async *#mendPartial(finding: Finding): AsyncGenerator<RepairStep> {
+    const name = parsePartialName(finding.object);
+    const from = name && (await this.#partial.mend(name));
+    if (from !== undefined) {
+      this.hasMendedRecords = true;
+      yield { ...about(finding), outcome: 'mended', how: 'restored', from };
+      return;
+    }
     const [, kind = 'record'] =
       /\/\d+\.(metadata|report|trace|checkpoint)\.[^/]*$/.exec(finding.object) ?? [];
     const isMerged = kind === 'metadata' || kind === 'report';
@@ -424,33 +428,4 @@ function baseOf(object: string): string {
   const slash = object.lastIndexOf('/') + 1;
   const dot = object.indexOf('.', slash);
   return dot === -1 ? object : object.slice(0, dot);
-}
-
-/** Files which a source has of a session, and which should not be missing here. */
-function lacks(ours: ListedSession, theirs: ListedSession): boolean {
-  if (!theirs.files.has('done')) return false;
-  if (!ours.files.has('done') || !ours.files.has('attempt')) return true;
-  const isDescribed = ours.files.has('metadata') || ours.erasedRevision !== undefined;
-  return !isDescribed && !ours.files.has('deleted') && theirs.files.has('metadata');
-}
-
-async function namesIn(
-  storage: RepairContext['target']['storage'],
-  prefix: string,
-  options: RepairContext['options'],
-): Promise<Set<string>> {
-  const names = new Set<string>();
-  for await (const page of storage.list({ prefix, ...options }))
-    for (const { name } of page.objects) names.add(name);
-  return names;
-}
-
-async function hasTask(
-  storage: RepairContext['target']['storage'],
-  flow: string,
-  run: string,
-  options: RepairContext['options'],
-): Promise<boolean> {
-  for await (const _session of listSessions(storage, options, [`flows/${flow}/${run}/`])) return true;
-  return false;
 }

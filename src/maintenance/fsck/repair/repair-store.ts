@@ -16,14 +16,18 @@ import {
 import { type CheckOptions, checkDecorated } from '../check-store.ts';
 import type { Finding } from '../finding.ts';
 import { ReadOnlyStorage } from '../read-only-storage.ts';
-import { type ComparedPart, FindingsMender } from './mend-findings.ts';
+import type { ComparedPart } from './compare-stores.ts';
+import { FindingsMender } from './mend-findings.ts';
 import { ErasedContents, type RepairContext, type SourceStore } from './repair-context.ts';
 import type { RepairStep } from './repair-steps.ts';
 
 /** Options of {@link repairStore}. */
 export interface RepairOptions
   extends MaintenanceOptions,
-    Pick<CheckOptions, 'flowName' | 'runId' | 'sample' | 'seed' | 'since' | 'nowMs' | 'onProgress'> {
+    Pick<
+      CheckOptions,
+      'flowName' | 'runId' | 'sample' | 'seed' | 'since' | 'signingKeys' | 'nowMs' | 'onProgress'
+    > {
   /**
    * Stores that may have what this one lost, the first ones first: a copy that `copyStore` made, the store of which this one is a copy, or one
    * that was copied file by file. They are only read, and all that comes from them is verified. Default: none; then what is left in the
@@ -43,6 +47,7 @@ const OPTIONS: OptionTable<RepairOptions> = {
   sample: ANYTHING,
   seed: ANYTHING,
   since: ANYTHING,
+  signingKeys: ANYTHING,
   nowMs: ANYTHING,
   onProgress: ANYTHING,
   from: {

@@ -1,4 +1,5 @@
 import { digestHex } from '../../../digest/blake3.ts';
+import type { ContentKey } from '../../../format/content-names.ts';
 import { MAX_DESCRIPTION_BYTES, readDescription } from '../../../format/description.ts';
 import { decodeRecord } from '../../../format/record.ts';
 import {
@@ -14,8 +15,14 @@ import {
 } from '../../../format/session-files.ts';
 import type { Session } from '../../../sessions/session.ts';
 import { type ListedSession, listSessions } from '../../collection/session-listing.ts';
-import type { ContentMender } from './content-mender.ts';
-import { type Counterpart, isDescriptionOf, isDigestOf, readCounterpart } from './counterpart.ts';
+import type { ContentMender, ContentSource } from './content-mender.ts';
+import {
+  type Counterpart,
+  type DescribedCounterpart,
+  isDescriptionOf,
+  isDigestOf,
+  readCounterpart,
+} from './counterpart.ts';
 import { DescriptionBuilder } from './description-builder.ts';
 import { type FoundRecord, findRecord, putBack } from './put-back.ts';
 import type { RepairContext } from './repair-context.ts';
@@ -75,6 +82,28 @@ export class SessionMender {
     return { mended: [], left: faultsOf(ours) };
   }
 
+  /**
+   * Mends a description that is whole, and whose rows are lost: they were moved into a content of their own. Resolves to where the bytes of that content come from,
+   * if a source says rows that have its key; else describes the session anew by what a source says, as where a description is lost.
+   */
+  async mendTable(base: string, key: ContentKey): Promise<ContentSource | MendedSession> {
+    const ours = await this.#read(base);
+    for (const source of ours ? this.#context.others : []) {
+      const { targetId, options } = this.#context;
+      const theirs = await readCounterpart(source, base, targetId, options);
+      if (!ours || !theirs?.described || !isOf(ours, theirs)) continue;
+      const { described } = theirs;
+      const builder = await newBuilder(this.#context, this.#mender, ours, { ...theirs, described });
+      const bytes = await builder.equalTable(key);
+      if (!bytes) return this.#mendBy(ours, theirs, true);
+      const read = async function* (): AsyncGenerator<Uint8Array> {
+        yield bytes;
+      };
+      return { from: source.uri, read };
+    }
+    return NOTHING;
+  }
+
   /** Deletes the description that a later one stands for: whoever wrote that one did not come to it. */
   async #finish({ listed, metadata, erased }: Records): Promise<void> {
     if (this.#context.dryRun || erased?.state !== 'whole' || metadata.state === 'missing') return;
@@ -83,9 +112,9 @@ export class SessionMender {
     if (failure) throw failure.error;
   }
 
-  async #mendBy(ours: Records, theirs: Counterpart): Promise<MendedSession> {
+  async #mendBy(ours: Records, theirs: Counterpart, isTableLost = false): Promise<MendedSession> {
     const { dryRun, staging } = this.#context;
-    const needed = neededOf(ours, theirs);
+    const needed = isTableLost ? [descriptionName(ours)] : neededOf(ours, theirs);
     if (needed.length === 0) return { mended: [], left: faultsOf(ours) };
     if (dryRun) {
       const from = theirs.source.uri;
@@ -93,7 +122,9 @@ export class SessionMender {
       return { mended, left: faultsOf(ours).filter(({ object }) => !needed.includes(object)) };
     }
     const work = new SessionWork(this.#context, this.#mender, ours, theirs);
-    await staging.use(1 + (theirs.described?.artifacts.length ?? 0), (session) => work.run(session));
+    await staging.use(1 + (theirs.described?.artifacts.length ?? 0), (session) =>
+      isTableLost ? work.describe(session) : work.run(session),
+    );
     const now = await this.#read(ours.listed.base);
     return { mended: work.mended, left: now ? faultsOf(now) : [] };
   }
@@ -146,7 +177,7 @@ class SessionWork {
   async run(session: Session): Promise<void> {
     const { attempt, done, metadata } = this.#ours;
     if (metadata.state === 'whole') this.#metadataDigest = digestHex(metadata.bytes);
-    if (needsDescription(this.#ours, this.#theirs)) await this.#describe(session);
+    if (needsDescription(this.#ours, this.#theirs)) await this.describe(session);
     // Behind the description, which it makes visible.
     if (done.state !== 'whole' && this.#theirs.done)
       await this.#put(SESSION_FILES.done, done, ...this.#doneBytes());
@@ -156,17 +187,17 @@ class SessionWork {
     }
   }
 
-  async #describe(session: Session): Promise<void> {
+  /** Describes the session: in the very bytes that were lost where that can be, else as after an erasure of nothing. */
+  async describe(session: Session): Promise<void> {
     const { listed, done, metadata, erased } = this.#ours;
     const { described, source, isSame } = this.#theirs;
     if (!described) return;
     const digest = done.state === 'whole' ? done.record.metadataDigest : undefined;
-    const { subject, values, files } = listed;
-    const of = { subject: { ...subject }, values, purged: files.has('purged') };
-    const builder = new DescriptionBuilder(this.#context, this.#mender, of, { ...this.#theirs, described });
-    await builder.prepare();
+    const builder = await newBuilder(this.#context, this.#mender, this.#ours, { ...this.#theirs, described });
     const { erasedNames } = builder;
-    if (!erased && !described.erased && erasedNames.length === 0) {
+    // One that is whole names rows that are lost, and nothing equal is of use.
+    const isLost = metadata.state !== 'whole' || digest === undefined || !isDigestOf(metadata.bytes, digest);
+    if (isLost && !erased && !described.erased && erasedNames.length === 0) {
       const isEqual = digest === undefined ? isSame : isDigestOf(described.bytes, digest);
       if (described.bytes && isEqual) return this.#putMetadata(described.bytes, false);
       if (digest === undefined) return this.#putMetadata(await builder.newBytes(session), true);
@@ -253,6 +284,19 @@ class SessionWork {
     );
     if (failure) throw failure.error;
   }
+}
+
+/** One that knows what the session has of its own, and what of it was erased. */
+async function newBuilder(
+  context: RepairContext,
+  mender: ContentMender,
+  { listed: { subject, values, files } }: Records,
+  theirs: DescribedCounterpart,
+): Promise<DescriptionBuilder> {
+  const of = { subject: { ...subject }, values, purged: files.has('purged') };
+  const builder = new DescriptionBuilder(context, mender, of, theirs);
+  await builder.prepare();
+  return builder;
 }
 
 function reasonOf(uri: string, erased: readonly string[]): string {

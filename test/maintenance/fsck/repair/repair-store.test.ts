@@ -53,8 +53,7 @@ describe.each([true, false])('a store whose reads are local: %s', (localReads) =
       const values = await readableIn(store);
       const copy = await copyOf(store, false);
 
-      // A damaged trace is none, and goes; of a checkpoint a copy has no equal bytes.
-      const damaged = await damage(store, damages, (name) => /\.(?:checkpoint|trace)\./.test(name));
+      const damaged = await damage(store, damages);
       const steps = await stepsOf({ store, from: [copy] });
 
       const told = JSON.stringify({ damaged: [...damaged], steps }, undefined, 1);
