@@ -4,41 +4,48 @@ import { fileURLToPath } from 'node:url';
 import { findPeers } from './cache/peers.mjs';
 import { cacheTables } from './cache/report.mjs';
 import { countCacheRequests } from './cache/requests.mjs';
-import { startS3 } from './cache/s3-server.mjs';
 import { CALLERS } from './cache/work.mjs';
 import { toText } from './report.mjs';
 import { openScratch } from './scratch.mjs';
 import { startSide } from './side.mjs';
 import { spread } from './statistics.mjs';
+import { startKinds } from './stores/kinds.mjs';
 
 const STOWAGE = fileURLToPath(new URL('./cache/stowage-side.mjs', import.meta.url));
+/** The side in a folder, beside which all others are put. */
+const OURS = 'Stowage';
+const MUST_HIT_US = 70;
 const WARMUPS = 2;
 /** Calls of each kind in a round; on S3 fewer, which take as long. */
 const CALLS = { hits: 2000, atOnce: 4000, misses: 100 };
 const S3_CALLS = { hits: 300, atOnce: 1600, misses: 20 };
 
-/** All sides in turn, on stores of their own; S3 and the peers are left out where they are not to be had, and the log says so. */
+/** All sides in turn, on stores of their own; servers and peers are left out where they are not to be had, and the log says so. */
 export async function measureCache({ scratch, log, rounds }) {
   const requests = await countCacheRequests();
   const folder = join(scratch.folder, 'cache');
-  const s3 = await startS3(join(folder, 's3'));
-  if (!s3) log('without S3: `npm run servers` installs versitygw');
-  const sides = await startSides(folder, s3, await findPeers(log));
+  const { kinds, stop } = await startKinds(folder, log);
+  const sides = await startSides(folder, kinds, await findPeers(log));
   try {
     return { measured: await measure(sides, rounds, log), requests };
   } finally {
     for (const { side } of sides) side.stop();
-    s3?.stop();
+    await stop();
   }
 }
 
 /** A process for each, whose store is its own. They live until the end, as workers do. */
-async function startSides(folder, s3, peers) {
-  const node = (store) => [process.execPath, [STOWAGE, store]];
-  const started = [
-    { name: 'Stowage', command: node(join(folder, 'stowage')), calls: CALLS },
-    ...(s3 ? [{ name: 'Stowage on S3', command: node(s3.address), calls: S3_CALLS, env: s3.env }] : []),
-  ];
+async function startSides(folder, kinds, peers) {
+  const started = kinds.map(({ name, env, place }) => {
+    const { storage, rawDataPath } = place('stowage');
+    const args = [STOWAGE, storage, ...(rawDataPath === undefined ? [] : [rawDataPath])];
+    return {
+      name: name === 'folder' ? OURS : `${OURS}, ${name}`,
+      command: [process.execPath, args],
+      calls: env ? S3_CALLS : CALLS,
+      env,
+    };
+  });
   for (const [name, command] of Object.entries(peers)) {
     started.push({ name, command: command(join(folder, name.replace(' ', '-'))), calls: CALLS });
   }
@@ -62,7 +69,13 @@ async function measure(sides, rounds, log) {
       }
     }
   }
-  return sides.map(({ name }) => summary(name, taken.get(name), taken.get('Stowage')));
+  return sides.map(({ name }) => summary(name, taken.get(name), taken.get(OURS), joblibOf(taken)));
+}
+
+/** A hit in 70 microseconds, a miss that is durable no slower than one of joblib, which syncs nothing. */
+function mustOf({ hitUs, missUs }, joblib) {
+  const beside = joblib && spread(missUs.map((us, round) => us / joblib.missUs[round])).median;
+  return { hitUs: MUST_HIT_US, isHitMet: spread(hitUs).median <= MUST_HIT_US, missOfJoblib: beside };
 }
 
 function note(taken, question, count, { us, ms }) {
@@ -75,8 +88,12 @@ function note(taken, question, count, { us, ms }) {
   }
 }
 
+function joblibOf(taken) {
+  return [...taken].find(([name]) => name.startsWith('joblib'))?.[1];
+}
+
 /** Medians of the rounds; and how many times as long as Stowage's local hits and misses, round by round. */
-function summary(name, taken, ours) {
+function summary(name, taken, ours, joblib) {
   const times = (kind) => spread(taken[kind].map((us, round) => us / ours[kind][round]));
   return {
     name,
@@ -87,6 +104,7 @@ function summary(name, taken, ours) {
     missUs: spread(taken.missUs),
     timesHit: times('hitUs'),
     timesMiss: times('missUs'),
+    ...(name === `${OURS}, sqlite:` ? { must: mustOf(taken, joblib) } : {}),
   };
 }
 

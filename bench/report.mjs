@@ -19,6 +19,7 @@ export function toTables({
   requests,
   wire,
   cache,
+  stores,
   'start-up': startUp,
 }) {
   const tables = [];
@@ -46,6 +47,7 @@ export function toTables({
     });
   if (requests) tables.push({ id: 'requests', title: 'Requests', rows: requestTable(requests) });
   if (wire) tables.push({ id: 'wire', title: 'Requests on the wire', rows: wireTable(wire) });
+  if (stores) tables.push({ id: 'stores', title: 'Kinds of store', rows: storesTable(stores) });
   if (cache) tables.push(...cacheTables(cache));
   if (startUp) tables.push({ id: 'start-up', title: 'Start-up', rows: startUpTable(startUp) });
   return [{ id: 'environment', title: 'Measured on', rows: environmentTable(environment) }, ...tables];
@@ -343,6 +345,19 @@ function kindsOf(counts = {}) {
 
 function sum(numbers) {
   return numbers.reduce((total, number) => total + number, 0);
+}
+
+export function storesTable(rows) {
+  return [
+    ['work', 'store', 'took', 'times as fast as Metaflow', 'must'],
+    ...rows.map(({ work, name, ms, ratio, must, perSecond }) => [
+      work,
+      name,
+      duration(ms, perSecond),
+      ratio ? withRange(ratio, fixed) : '',
+      atLeast(must, ratio),
+    ]),
+  ];
 }
 
 function startUpTable(commands) {

@@ -21,6 +21,7 @@ import { toTables, toText, writeTables } from './report.mjs';
 import { countRequests } from './requests.mjs';
 import { openScratch } from './scratch.mjs';
 import { measureStartUp } from './start-up.mjs';
+import { measureStores } from './stores.mjs';
 import { VALUES_VARIABLE } from './value-files.mjs';
 import { countOnTheWire } from './wire/index.mjs';
 
@@ -36,6 +37,7 @@ const TABLES = {
   commands: ({ startUps, ...context }) => compareCommands({ ...context, rounds: startUps }),
   requests: countRequests,
   wire: ({ scratch, ...context }) => scratch.withFolder((folder) => countOnTheWire({ ...context, folder })),
+  stores: measureStores,
   cache: measureCache,
   'start-up': ({ startUps, log }) => measureStartUp({ rounds: startUps, log }),
 };
@@ -109,7 +111,8 @@ async function measure(options) {
   const compared = MEASUREMENTS.filter(({ id }) => only.includes(id));
   const comparedLarge = LARGE.filter(({ id }) => only.includes(id));
   const needsMetaflow =
-    compared.length + comparedLarge.length > 0 || only.includes('commands') || only.includes('wire');
+    compared.length + comparedLarge.length > 0 ||
+    ['commands', 'wire', 'stores'].some((id) => only.includes(id));
   const metaflow = noMetaflow || !needsMetaflow ? undefined : await installMetaflow(log);
   const scratch = openScratch();
   process.env[VALUES_VARIABLE] = join(scratch.folder, 'values');

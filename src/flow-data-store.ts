@@ -84,7 +84,12 @@ export class FlowDataStore implements AsyncDisposable {
    * @throws StowageError `INVALID_NAME` for the flow's name, `INVALID_ARGUMENT`, `UNKNOWN_STORAGE_SCHEME`.
    */
   static async open(options: FlowDataStoreOptions): Promise<FlowDataStore> {
-    return FlowDataStore.openAround(options, {});
+    const flow = await FlowDataStore.openAround(options, {});
+    if (flow.storage.type !== 'postgres' || options.rawDataPath !== undefined) return flow;
+    await flow.close();
+    throw invalidArgument(
+      'A database of PostgreSQL keeps records and small values; say where content is to go: { rawDataPath: "s3://bucket/prefix" }, or a folder that all machines share.',
+    );
   }
 
   /**
@@ -107,12 +112,6 @@ export class FlowDataStore implements AsyncDisposable {
     throwIfAborted(options.signal);
     const isAddress = typeof storage === 'string' || storage instanceof URL;
     const opened = isAddress ? await openStoreStorage(storage) : storage;
-    if (opened.type === 'postgres' && contentOptions.rawDataPath === undefined) {
-      if (isAddress) await opened.close();
-      throw invalidArgument(
-        'A database of PostgreSQL keeps records and small values; say where content is to go: { rawDataPath: "s3://bucket/prefix" }, or a folder that all machines share.',
-      );
-    }
     const context: AttemptContext = {
       content: new ContentAddressedStore(opened, contentOptions, {
         ...around,

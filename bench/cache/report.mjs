@@ -17,8 +17,9 @@ function speedTable(measured) {
       'a miss adds',
       'hit beside ours',
       'miss beside ours',
+      'must',
     ],
-    ...measured.map(({ name, hitUs, p99Us, perSecond, missUs, timesHit, timesMiss }) => [
+    ...measured.map(({ name, hitUs, p99Us, perSecond, missUs, timesHit, timesMiss, must }) => [
       name,
       duration(hitUs),
       duration(p99Us),
@@ -26,8 +27,15 @@ function speedTable(measured) {
       duration(missUs),
       name === 'Stowage' ? '' : `${range(timesHit, fixed)} times`,
       name === 'Stowage' ? '' : `${range(timesMiss, fixed)} times`,
+      must ? mustText(must) : '',
     ]),
   ];
+}
+
+function mustText({ hitUs, isHitMet, missOfJoblib }) {
+  const hit = `a hit in ${hitUs} µs: ${isHitMet ? 'met' : 'MISSED'}`;
+  if (missOfJoblib === undefined) return hit;
+  return `${hit}; a miss in joblib's time: ${missOfJoblib <= 1 ? 'met' : 'MISSED'} (${fixed(missOfJoblib)} times)`;
 }
 
 function requestTable(requests) {

@@ -1,6 +1,6 @@
 import { strictEqual } from 'node:assert';
-import { FlowDataStore } from '../../dist/index.js';
 import { makeTasks, saveTasks } from './many-tasks.mjs';
+import { openFlow } from './open-flow.mjs';
 
 /** What a join step or a notebook does first: every task of a run, with the names of its artifacts. */
 export const listTasks = {
@@ -12,7 +12,7 @@ export const listTasks = {
   async stowage({ root, values, timed }) {
     await saveTasks(root, values, 1);
     const tasks = await timed(async () => {
-      const flow = await FlowDataStore.open({ flowName: 'Bench', storage: root });
+      const flow = await openFlow(root);
       return flow.getTaskDataStores({ runId: '1' });
     });
     strictEqual(tasks.length, values.length);

@@ -1,5 +1,5 @@
-import { FlowDataStore } from '../../dist/index.js';
 import { dicts, named } from '../values.mjs';
+import { openFlow } from './open-flow.mjs';
 
 const TASKS = 100;
 const ARTIFACTS = 10;
@@ -32,7 +32,7 @@ export const manyTasksAtOnce = {
 };
 
 export async function saveTasks(root, tasks, atOnce) {
-  const flow = await FlowDataStore.open({ flowName: 'Bench', storage: root });
+  const flow = await openFlow(root);
   const waiting = tasks.entries();
   const work = async () => {
     for (const [index, artifacts] of waiting) {

@@ -28,7 +28,8 @@ flow), or latest-done (the newest that was finished as done).`;
 
 const WHICH_STORE = `The store is that of --store, else that of the environment, else ./.stowage.
 In the environment, STOWAGE_DEFAULT_DATASTORE names the kind (local, s3, azure,
-gs), and STOWAGE_DATASTORE_SYSROOT_LOCAL, _S3, _AZURE or _GS the address.`;
+gs, sqlite, postgres), and STOWAGE_DATASTORE_SYSROOT_LOCAL, _S3, _AZURE, _GS,
+_SQLITE or _POSTGRES the address.`;
 
 /** The whole command line, as the table of commands declares it. */
 export function buildProgram(execute: Execute): Command {
