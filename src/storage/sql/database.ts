@@ -33,6 +33,8 @@ export interface SqlDatabase {
   readonly address: string;
   /** Reads in one statement, which sees one state of the table. No rows where there is no table yet. */
   read(statement: string, parameters: readonly unknown[]): Promise<readonly Row[]>;
+  /** The first row of what {@link read} gives, for less. */
+  readOne(statement: string, parameters: readonly unknown[]): Promise<Row | undefined>;
   /** Creates those of the objects whose names are free, all in one transaction. Resolves to the names that it created. */
   create(objects: readonly NewObject[]): Promise<ReadonlySet<string>>;
   /** Writes an object, and resolves to its new id; `undefined` where its id was not `ifMatch`. */

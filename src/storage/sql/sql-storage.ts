@@ -66,7 +66,7 @@ export class SqlStorage implements DataStoreStorage {
     const maxBytes = Math.min(options.maxBytes ?? MAX_BODY_BYTES, MAX_BODY_BYTES);
     const part = `case when ${words.length} - $2 <= $4 or $3 <= $4 then ${words.bytes('$2', '$3')} end`;
     const select = `select ${words.length} as bytes, modified, id, ${part} as body from stowage_objects where name = $1`;
-    const [row] = await this.#read('get', name, options, select, [
+    const row = await this.#readOne('get', name, options, select, [
       name,
       offset,
       Math.min(length, MAX_BODY_BYTES),
@@ -113,7 +113,7 @@ export class SqlStorage implements DataStoreStorage {
   async head(name: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
     validateObjectName(name);
     const select = `select ${this.#database.words.length} as bytes, modified, id from stowage_objects where name = $1`;
-    const [row] = await this.#read('head', name, options, select, [name]);
+    const row = await this.#readOne('head', name, options, select, [name]);
     return row && infoOf(name, row);
   }
 
@@ -252,6 +252,16 @@ export class SqlStorage implements DataStoreStorage {
     parameters: readonly unknown[],
   ): Promise<readonly Row[]> {
     return this.#told(operation, name, options, () => this.#database.read(statement, parameters));
+  }
+
+  #readOne(
+    operation: string,
+    name: string,
+    options: CallOptions,
+    statement: string,
+    parameters: readonly unknown[],
+  ): Promise<Row | undefined> {
+    return this.#told(operation, name, options, () => this.#database.readOne(statement, parameters));
   }
 
   /** Tells the error of a database in the words of this package. */

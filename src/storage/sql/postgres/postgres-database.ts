@@ -55,6 +55,11 @@ export class PostgresDatabase implements SqlDatabase {
     return (await this.#isThere()) ? this.#query(statement, parameters) : [];
   }
 
+  async readOne(statement: string, parameters: readonly unknown[]): Promise<Row | undefined> {
+    const [row] = await this.read(statement, parameters);
+    return row;
+  }
+
   async create(objects: readonly NewObject[]): Promise<ReadonlySet<string>> {
     await this.#prepare();
     const values = objects.map((_, i) => `($${2 * i + 1}::text, $${2 * i + 2}::bytea)`).join(', ');

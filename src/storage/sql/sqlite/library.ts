@@ -6,7 +6,9 @@ export type SqliteValue = unknown;
 /** A statement, as all libraries have it. */
 export interface SqliteStatement {
   all(...parameters: SqliteValue[]): unknown[];
-  run(...parameters: SqliteValue[]): unknown;
+  /** The first row. */
+  get(...parameters: SqliteValue[]): unknown;
+  run(...parameters: SqliteValue[]): { changes: number | bigint };
 }
 
 /** A connection, as all libraries have it. */

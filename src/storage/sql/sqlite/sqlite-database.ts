@@ -25,7 +25,9 @@ const SCHEMA = `
 `;
 
 const NOW = "cast(round((julianday('now') - 2440587.5) * 86400000) as integer)";
-const CREATE = `insert into stowage_objects (name, body, modified) values ($1, $2, ${NOW}) on conflict (name) do nothing returning id`;
+const BEGIN = 'begin immediate';
+const COMMIT = 'commit';
+const CREATE = `insert into stowage_objects (name, body, modified) values ($1, $2, ${NOW}) on conflict (name) do nothing`;
 const REPLACE = `insert or replace into stowage_objects (name, body, modified) values ($1, $2, ${NOW}) returning id`;
 const REPLACE_IF = `insert or replace into stowage_objects (name, body, modified)
   select $1, $2, ${NOW} where exists (select 1 from stowage_objects where name = $1 and id = $3) returning id`;
@@ -75,33 +77,39 @@ export class SqliteDatabase implements SqlDatabase {
   async read(statement: string, parameters: readonly unknown[]): Promise<readonly Row[]> {
     return this.#unlessBusy(() => {
       const connection = this.#toRead();
-      return connection ? (this.#all(connection, statement, parameters) as Row[]) : [];
+      return connection ? this.#all(connection, statement, parameters) : [];
+    });
+  }
+
+  async readOne(statement: string, parameters: readonly unknown[]): Promise<Row | undefined> {
+    return this.#unlessBusy(() => {
+      const connection = this.#toRead();
+      return connection && (this.#statement(connection, statement).get(...parameters) as Row | undefined);
     });
   }
 
   async create(objects: readonly NewObject[]): Promise<ReadonlySet<string>> {
-    return this.#write((connection) => {
+    return this.#write(objects.length, (connection) => {
       const created = new Set<string>();
       for (const { name, body } of objects)
-        if (this.#all(connection, CREATE, [name, body]).length > 0) created.add(name);
+        if (Number(this.#statement(connection, CREATE).run(name, body).changes) > 0) created.add(name);
       return created;
     });
   }
 
   async overwrite({ name, body }: NewObject, ifMatch: string | undefined): Promise<string | undefined> {
-    return this.#write((connection) => {
-      const rows =
+    return this.#write(1, (connection) => {
+      const [row] =
         ifMatch === undefined
           ? this.#all(connection, REPLACE, [name, body])
           : this.#all(connection, REPLACE_IF, [name, body, Number(ifMatch)]);
-      const [row] = rows as Row[];
       return row && String(row.id);
     });
   }
 
   async delete(names: readonly string[]): Promise<void> {
     if (this.#toRead() === undefined) return;
-    await this.#write((connection) => {
+    await this.#write(names.length, (connection) => {
       for (const name of names) this.#statement(connection, DELETE).run(name);
     });
   }
@@ -118,15 +126,18 @@ export class SqliteDatabase implements SqlDatabase {
     return faultOf(codeOf(error));
   }
 
-  /** One transaction. What others hold is waited for outside of it. */
-  #write<T>(work: (connection: SqliteConnection) => T): Promise<T> {
+  /**
+   * One transaction of so many statements, a single one of which is a transaction by itself. What others hold is waited for outside of it.
+   */
+  #write<T>(statements: number, work: (connection: SqliteConnection) => T): Promise<T> {
     const write = (): Promise<T> =>
       this.#unlessBusy(() => {
         const connection = this.#toWrite();
-        connection.exec('begin immediate');
+        if (statements === 1) return work(connection);
+        this.#statement(connection, BEGIN).run();
         try {
           const result = work(connection);
-          connection.exec('commit');
+          this.#statement(connection, COMMIT).run();
           return result;
         } catch (error) {
           rollBack(connection);
@@ -223,8 +234,8 @@ export class SqliteDatabase implements SqlDatabase {
     return true;
   }
 
-  #all(connection: SqliteConnection, statement: string, parameters: readonly unknown[]): unknown[] {
-    return this.#statement(connection, statement).all(...parameters);
+  #all(connection: SqliteConnection, statement: string, parameters: readonly unknown[]): readonly Row[] {
+    return this.#statement(connection, statement).all(...parameters) as Row[];
   }
 
   #statement(connection: SqliteConnection, text: string): SqliteStatement {
