@@ -3,7 +3,7 @@ import { ContentAddressedStore } from '../../../../src/content-addressed-store.t
 import { digestHex } from '../../../../src/digest/blake3.ts';
 import { isStowageError } from '../../../../src/errors.ts';
 import { listSessions } from '../../../../src/maintenance/collection/session-listing.ts';
-import { checkStore } from '../../../../src/maintenance/fsck/check-store.ts';
+import { type CheckOptions, checkStore } from '../../../../src/maintenance/fsck/check-store.ts';
 import type { Finding } from '../../../../src/maintenance/fsck/finding.ts';
 import { listKept } from '../../../../src/maintenance/fsck/repair/kept-rows.ts';
 import type { RepairStep } from '../../../../src/maintenance/fsck/repair/repair-steps.ts';
@@ -66,9 +66,12 @@ export async function stepsOf(options: RepairOptions): Promise<RepairStep[]> {
 }
 
 /** All findings but those of no harm. */
-export async function faultsOf(storage: DataStoreStorage): Promise<Finding[]> {
+export async function faultsOf(
+  storage: DataStoreStorage,
+  openPlace?: CheckOptions['openPlace'],
+): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for await (const finding of checkStore({ store: storage })) findings.push(finding);
+  for await (const finding of checkStore({ store: storage, openPlace })) findings.push(finding);
   return findings.filter(({ severity }) => severity !== 'notice');
 }
 
