@@ -1,4 +1,12 @@
-import { lstatSync, readdirSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
+import {
+  type Dirent,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { join, sep } from 'node:path';
 import { isTurnOver, nextTurn } from '../../async/turns.ts';
 import { invalidArgument, messageOf, throwIfAborted } from '../../errors.ts';
@@ -92,7 +100,7 @@ class Walk {
     // Not by `join`, which takes as long as to ask for the file.
     const folder = base === '' ? this.#root : `${this.#root}/${base.slice(0, -1)}`;
     const names = asked(folder, () => readdirSync(folder, { withFileTypes: true }));
-    const inner = [...scopes, ...this.#scopesIn(base, new Set(names.map(({ name }) => name)))];
+    const inner = [...scopes, ...this.#scopesIn(base, names)];
     for (const entry of names) {
       if (isTurnOver()) yield;
       const path = base + entry.name;
@@ -142,9 +150,9 @@ class Walk {
     return { stats: asked(full, () => statSync(full)), real };
   }
 
-  #scopesIn(base: string, names: ReadonlySet<string>): Scope[] {
+  #scopesIn(base: string, entries: readonly Dirent[]): Scope[] {
     return this.#ignoreFiles
-      .filter((name) => names.has(name))
+      .filter((name) => entries.some((entry) => entry.name === name))
       .map((name) => {
         const file = join(this.#root, base, name);
         const text = asked(file, () => readFileSync(file, 'utf8'));

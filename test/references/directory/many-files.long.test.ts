@@ -20,7 +20,7 @@ function manyFiles(): string {
   return root;
 }
 
-it('a directory of 50,000 files is saved with few files open and bounded memory, and again in a fraction of the time, also by who knows nothing of it', async () => {
+it('a directory of 50,000 files is saved with few files open and bounded memory, and again in under a tenth of the time, also by who knows nothing of it', async () => {
   const root = manyFiles();
   const { flow, folder: store } = await openLocalFlow();
   vi.stubEnv('STOWAGE_FILE_INDEX', join(scratchFolder(), 'index'));
@@ -31,11 +31,13 @@ it('a directory of 50,000 files is saved with few files open and bounded memory,
     if (process.platform === 'linux') open = Math.max(open, readdirSync('/proc/self/fd').length);
     rss = Math.max(rss, process.memoryUsage.rss());
   }, 20);
-  const times: number[] = [];
+  const times: { wallMs: number; processorMs: number }[] = [];
   const save = async (by = flow): Promise<string> => {
     const began = performance.now();
+    const used = process.cpuUsage();
     const { digest, fileCount } = await by.directories.fromLocal(root);
-    times.push(performance.now() - began);
+    const { user, system } = process.cpuUsage(used);
+    times.push({ wallMs: performance.now() - began, processorMs: (user + system) / 1_000 });
     expect(fileCount).toBe(FILES);
     return digest;
   };
@@ -48,7 +50,11 @@ it('a directory of 50,000 files is saved with few files open and bounded memory,
   expect(open).toBeLessThan(200);
   // Of the whole process, the test and its compiler among it.
   expect((rss - before) / 2 ** 20).toBeLessThan(512);
-  const [first = 0, ...later] = times;
-  // A thirteenth was measured; a busy machine may give one of them more of its time than the others.
-  for (const those of [later.slice(0, 3), later.slice(3)]) expect(Math.min(...those)).toBeLessThan(first / 5);
+  // A twentieth was measured. On a busy machine the time of the processor tells more than that of the clock, of which a fifth is certain.
+  const [first, ...later] = times;
+  for (const those of [later.slice(0, 3), later.slice(3)]) {
+    const least = (of: 'wallMs' | 'processorMs'): number => Math.min(...those.map((time) => time[of]));
+    expect(least('processorMs')).toBeLessThan((first?.processorMs ?? 0) / 10);
+    expect(least('wallMs')).toBeLessThan((first?.wallMs ?? 0) / 5);
+  }
 }, 120_000);
