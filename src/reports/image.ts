@@ -32,7 +32,7 @@ export interface ReportImageOptions {
  * @throws StowageError `INVALID_ARGUMENT`
  */
 export function renderImage(
-  bytes: Uint8Array,
+  image: Uint8Array | string,
   type: ReportImageType,
   options: ReportImageOptions = {},
 ): string {
@@ -41,11 +41,16 @@ export function renderImage(
     caption: TEXT,
     width: wholeNumber(1, 10_000, 'a number of pixels'),
   });
+  const bytes = typeof image === 'string' && type === 'image/svg+xml' ? Buffer.from(image) : image;
   if (!types.isUint8Array(bytes) || bytes.length === 0) {
     throw invalidArgument(
-      "An image of a report is its bytes and their type: report.image(await readFile('loss.png'), 'image/png').",
+      "An image of a report is its bytes and their type: report.image(await readFile('loss.png'), 'image/png'). Of 'image/svg+xml' it may be text.",
     );
   }
+  if (type === undefined)
+    throw invalidArgument(
+      `An image of a report has a type: report.image(bytes, 'image/png'), or ${IMAGE_TYPES.slice(1).join(', ')}.`,
+    );
   if (!IMAGE_TYPES.includes(type)) {
     throw invalidArgument(
       `${JSON.stringify(type)} is no type of an image in a report; use ${IMAGE_TYPES.join(', ')}.`,

@@ -97,9 +97,9 @@ export class Report {
     return this.#add('table', () => renderTable(rows, options));
   }
 
-  /** Adds an image, which becomes part of the file. */
-  image(bytes: Uint8Array, type: ReportImageType, options: ReportImageOptions = {}): this {
-    return this.#add('image', () => renderImage(bytes, type, options));
+  /** Adds an image, which becomes part of the file: its bytes, or the text of an SVG. */
+  image(image: Uint8Array | string, type: ReportImageType, options: ReportImageOptions = {}): this {
+    return this.#add('image', () => renderImage(image, type, options));
   }
 
   /** Adds a plot, drawn as SVG: of lines, bars, points, or a histogram. */

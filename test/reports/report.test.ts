@@ -147,7 +147,9 @@ describe('a report', () => {
       () => report.table([1 as never]),
       () => report.table([], { maxRows: 0 }),
       () => report.table([Object.fromEntries(Array.from({ length: 201 }, (_, index) => [index, 1]))]),
-      () => report.image('x' as never, 'image/png'),
+      () => report.image('x', 'image/png'),
+      () => report.image('', 'image/svg+xml'),
+      () => report.image(new Uint8Array(1), undefined as never),
       () => report.image(new Uint8Array(1), 'text/html' as never),
       () => report.image(new Uint8Array(1), 'image/png" onerror="x' as never),
       () => report.plot(undefined as never),
@@ -164,6 +166,14 @@ describe('a report', () => {
     ];
     for (const add of bad) expect(add).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
     expect(report.render()).toEqual(before);
+  });
+
+  it('takes an SVG as text', () => {
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg"><text>ünicode</text></svg>';
+    const [asText, asBytes] = [newReport(), newReport()];
+    asText.image(svg, 'image/svg+xml');
+    asBytes.image(Buffer.from(svg), 'image/svg+xml');
+    expect(asText.render()).toEqual(asBytes.render());
   });
 
   it('has an end', () => {

@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   chmodSync,
   existsSync,
   mkdirSync,
@@ -7,6 +8,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -300,6 +302,55 @@ describe('saving a directory again', () => {
     const again = await flow.directories.fromLocal(root);
     expect(treeIn(await again.download(join(scratchFolder(), 'down')))).toEqual(treeIn(root));
   });
+});
+
+/** Calls `change` once, when the first object is created whose name begins with `prefix`. */
+class ChangingStorage extends MemoryStorage {
+  readonly #prefix: string;
+  #change: (() => void) | undefined;
+
+  constructor(prefix: string, change: () => void) {
+    super();
+    this.#prefix = prefix;
+    this.#change = change;
+  }
+
+  override async create(...call: Parameters<MemoryStorage['create']>): ReturnType<MemoryStorage['create']> {
+    if (call[0].startsWith(this.#prefix)) {
+      this.#change?.();
+      this.#change = undefined;
+    }
+    return super.create(...call);
+  }
+}
+
+describe('a file of a folder', () => {
+  // The session is opened once the files were found; packs are written once small ones were read.
+  it.each([
+    ['small', 'grows', 'loose/', 'many/5', (path: string) => appendFileSync(path, 'more')],
+    ['small', 'shrinks', 'loose/', 'many/5', (path: string) => writeFileSync(path, 'less')],
+    ['small', 'is replaced', 'loose/', 'many/5', (path: string) => writeFileSync(path, noise(90_000, 8))],
+    ['small', 'is deleted', 'loose/', 'many/5', (path: string) => rmSync(path)],
+    ['large', 'grows', 'manifests/', 'b/large.bin', (path: string) => appendFileSync(path, 'more')],
+    ['large', 'shrinks', 'manifests/', 'b/large.bin', (path: string) => truncateSync(path, 300_000)],
+    ['large', 'is deleted', 'manifests/', 'b/large.bin', (path: string) => rmSync(path)],
+  ] as const)(
+    'that is %s, and %s before it is read, is told, and nothing of the folder is kept',
+    async (...given) => {
+      const [size, how, prefix, path, change] = given;
+      const root = folderOf(TREE);
+      const storage = new ChangingStorage(prefix, () => change(join(root, path)));
+      const flow = await openFlow({ storage });
+      const code = how === 'is deleted' ? 'REFERENCE_NOT_FOUND' : 'REFERENCE_CHANGED';
+      const error = await errorOf(flow.directories.fromLocal(root), code);
+      expect(error.message).toContain(path);
+      const left = async (): Promise<string[]> => (await objectNames(storage)).filter(isContent);
+      if (size === 'small') expect(await left()).toEqual([]);
+      // What was stored of other files by then belongs to a session that failed.
+      await collect(storage);
+      expect(await left()).toEqual([]);
+    },
+  );
 });
 
 describe('what is taken of a folder', () => {
