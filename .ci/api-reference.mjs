@@ -13,7 +13,16 @@ const PAGES = [
   {
     file: 'flow.md',
     title: 'Flows, runs and tasks',
-    parts: ['flow-data-store.ts', 'flow-options.ts', 'flow', 'attempts', 'logs', 'cached-tasks', 'format'],
+    parts: [
+      'flow-data-store.ts',
+      'flow-options.ts',
+      'flow',
+      'published',
+      'attempts',
+      'logs',
+      'cached-tasks',
+      'format',
+    ],
   },
   { file: 'values.md', title: 'Values and serializers', parts: ['values', 'codec'] },
   {

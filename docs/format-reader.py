@@ -1,10 +1,11 @@
-"""Reads a task's artifacts from a Stowage store in a folder, or lists runs, verifies everything, and prints JSON.
+"""Reads a task's artifacts or a published version from a Stowage store in a folder, or lists runs, verifies everything, and prints JSON.
 
 Written from docs/format.md alone (its sections are named below), to show that the page suffices.
 
     pip install blake3 zstandard msgpack
     python3 format-reader.py <folder> <flow>                                       the runs of a flow, newest first
     python3 format-reader.py <folder> <flow> <run>/<step>/<task>[/<attempt>] [<artifact> ...]
+    python3 format-reader.py <folder> names/<name>[/<version>]                     a published version, the latest or that one
 
 What JSON has no word for is an object with a key "$", as in docs/format-vectors/values.json; long bytes show as their digest.
 """
@@ -35,6 +36,7 @@ WIDTHS = {"Int8Array": 1, "Uint8ClampedArray": 1, "Int16Array": 2, "Uint16Array"
           "Float32Array": 4, "Float64Array": 8, "BigInt64Array": 8, "BigUint64Array": 8, "Float16Array": 2}
 OWN = re.compile(r"[0-7][0-9a-v]{25}-[0-9]{8}")
 ATTEMPT_FILE = re.compile(r"(0|[1-9][0-9]{0,15})(\.attempt\.json|\.metadata\.json|\.DONE|\.DELETED|\.PURGED|\.ERASED\.[0-9]{8}\.json)")
+PUBLISHED_FILE = re.compile(r"([0-9]{12})\.(json|DELETED)")
 RUN_TIME = re.compile(r"at\.(0|[1-9][0-9]{0,14})")
 MAX_RUN_TIME_MS = 253402300799999
 HOLE = {"$": "hole"}
@@ -329,24 +331,57 @@ def read_task(store, flow, run, step, task, attempt=None):
     ensure(".DELETED" not in files, f"attempt {chosen} was deleted")
     ensure(".DONE" in files, f"attempt {chosen} is not finished")
     subject = {"flow": flow, "run": run, "step": step, "task": task, "attempt": chosen}
+    description, rows = read_description(store, folder, base, files, subject)
+    return chosen, description, rows, ".PURGED" in files
+
+
+def read_description(store, folder, base, files, subject):
+    """What a session that is done says, and its rows; `folder` lists its files, which begin with `base`."""
     done = decode_record(store.get(f"{base}.DONE"), f"{base}.DONE", "done", **subject)
-    ensure(done["outcome"] == "done", f"attempt {chosen} is {done['outcome']}")
+    ensure(done["outcome"] == "done", f"{base} is {done['outcome']}")
     data = store.get(f"{base}.metadata.json")
     if data is None:  # a mark may have come since
-        files = list_attempts(store, folder)[chosen]
-        ensure(".DELETED" not in files, f"attempt {chosen} was deleted")
+        files = files_of(store, folder, base)
+        ensure(".DELETED" not in files, f"{base} was deleted")
     if erased := max((file for file in files if file.startswith(".ERASED.")), default=None):
         data = store.get(f"{base}{erased}")
     else:
         ensure(data is not None and blake3(data).hexdigest() == done["metadataDigest"], f"{base}: not what DONE names")
-    description = table = decode_record(data, f"{base}: description", "metadata", session=done["session"], **subject)
+    session = {"session": done["session"], **subject}
+    description = table = decode_record(data, f"{base}: description", "metadata", **session)
     if "table" in description:
         moved = description["table"]
         data = load(store, moved["key"], moved["copy"], moved.get("root"), moved["bytes"])
         table = decode_record(data, f"{base}: table", "artifact-table")
     for row in table["artifacts"]:
         ensure(is_user_name(row["name"]), f"{base}: an artifact of a name that nobody can give")
-    return chosen, description, table["artifacts"], ".PURGED" in files
+    return description, table["artifacts"]
+
+
+def files_of(store, folder, base):
+    """The suffixes of a session's files."""
+    start = len(base) - len(folder) - 1
+    return {name[start:] for name in store.list(folder) if f"{folder}/{name}".startswith(f"{base}.")}
+
+
+def read_published(store, name, version=None):
+    """A published version: its number, what is said of it, and its one row."""
+    ensure(is_user_name(name), f"{name}: no name")
+    numbers = {}
+    for match in filter(None, map(PUBLISHED_FILE.fullmatch, store.list(f"names/{name}"))):
+        numbers.setdefault(999999999999 - int(match[1]), set()).add(match[2])
+    kept = [number for number, files in numbers.items() if "json" in files and "DELETED" not in files]
+    chosen = max(kept, default=None) if version is None else version
+    ensure(chosen in kept, f"{name}: there is no such version; there are {sorted(kept)}")
+    record_name = f"names/{name}/{999999999999 - chosen:012}.json"
+    session = decode_record(store.get(record_name), record_name, "published-version", name=name, version=chosen)["session"]
+    ensure(re.fullmatch("[0-7][0-9a-v]{25}", session), f"{record_name}: names no session")
+    base = f"loose/{session}"
+    files = files_of(store, "loose", base)
+    ensure(".DELETED" not in files, f"version {chosen} of {name} was given up")
+    description, rows = read_description(store, "loose", base, files, {"loose": True, "session": session})
+    ensure(rows, f"the value of version {chosen} of {name} was erased")
+    return chosen, description, rows[0]
 
 
 def read_row(store, row, purged, values):
@@ -482,6 +517,12 @@ def extension(code, payload):
 
 def main(folder, flow, pathspec=None, *names):
     store = Store(folder)
+    if flow.startswith("names/"):
+        _, name, *version = flow.split("/")
+        chosen, description, row = read_published(store, name, *map(int, version))
+        told = {**description["metadata"]["published"], "source": description["readFrom"][0]}
+        print(json.dumps({"version": chosen, **told, "value": show(row, read_row(store, row, False, ""))}))
+        return
     if pathspec is None:
         print(json.dumps(list_runs(store, flow)))
         return

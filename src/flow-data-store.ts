@@ -18,7 +18,7 @@ import { OpenTaskDataStore } from './flow/open-task-data-store.ts';
 import { listSummaries, Run, type RunSummary } from './flow/run.ts';
 import { RUN_FILTER, type RunFilter } from './flow/run-selection.ts';
 import { CREATE_RUN, type CreateRunOptions, RunWriter, type TaskSpec } from './flow/run-writer.ts';
-import type { TaskDataStore } from './flow/task-data-store.ts';
+import { TaskDataStore } from './flow/task-data-store.ts';
 import {
   openSet,
   PREFETCH_OPTIONS,
@@ -34,6 +34,13 @@ import { parsePathspec } from './format/pathspec.ts';
 import { type ScrubbedLog, scrubLogs } from './logs/log-scrubbing.ts';
 import { checkOptionNames } from './options/option-names.ts';
 import { checkOptions, oneOf } from './options/option-table.ts';
+import { checkPublish, type PublishOptions, publish } from './published/publish.ts';
+import type { PublishedVersion } from './published/published-version.ts';
+import {
+  type PublishedFilter,
+  type PublishedSummary,
+  PublishedVersions,
+} from './published/published-versions.ts';
 import { Directories } from './references/directories.ts';
 import { StandaloneKeeper } from './references/file-keeper.ts';
 import { Files } from './references/files.ts';
@@ -58,6 +65,7 @@ export class FlowDataStore implements AsyncDisposable {
   readonly #files: Files;
   readonly #frames: Frames;
   readonly #directories: Directories;
+  readonly #published: PublishedVersions;
 
   private constructor(
     flowName: string,
@@ -75,6 +83,7 @@ export class FlowDataStore implements AsyncDisposable {
     this.#files = new Files(keeper);
     this.#frames = new Frames(this.#files);
     this.#directories = new Directories(keeper);
+    this.#published = new PublishedVersions(context.content, context.registry);
     this.#cachedTasks = new CachedTasks(flowName, context, this.#writer, cache);
   }
 
@@ -325,6 +334,55 @@ export class FlowDataStore implements AsyncDisposable {
     const [latest] = await listSummaries(this.#reader, filter, { signal });
     if (latest?.problem) throw latest.problem;
     return latest?.run;
+  }
+
+  /**
+   * Publishes an artifact of a task that is done, under a name of the whole store, as the version behind the newest. It is kept until it is
+   * withdrawn, whatever becomes of its run. Nothing is copied but small values that a bucket keeps with their task.
+   *
+   * @throws StowageError `PUBLISHED_EXISTS` for a `version` that was published or withdrawn before, `INVALID_ARGUMENT` for one that is not
+   * the next; `ATTEMPT_NOT_DONE`, `ARTIFACT_NOT_FOUND`, `CONTENT_PURGED`, `CONTENT_ERASED`, `CONTENT_NOT_FOUND`; `INVALID_NAME`; for a
+   * pathspec as {@link getTaskDataStore}
+   */
+  async publish(name: string, options: PublishOptions & CallOptions): Promise<PublishedVersion> {
+    const checked = checkPublish(name, options);
+    const { task, signal } = options;
+    const opened = typeof task === 'string' ? await this.getTaskDataStore(task, { signal }) : task;
+    const read = await publish(this.caStore, TaskDataStore.viewOf(opened, 'publish'), checked, { signal });
+    return this.#published.toVersion(read);
+  }
+
+  /**
+   * A published version by its name and number; by default the newest that was not withdrawn. Four requests.
+   *
+   * @throws StowageError `PUBLISHED_NOT_FOUND`, `PUBLISHED_WITHDRAWN`, `NO_SUCH_STORE`, `RECORD_DAMAGED`, `INVALID_NAME`
+   */
+  async getPublished(
+    name: string,
+    version: number | 'latest' = 'latest',
+    options: CallOptions = {},
+  ): Promise<PublishedVersion> {
+    checkOptionNames(options, 'getPublished');
+    return this.#published.get(name, version, options);
+  }
+
+  /**
+   * The published versions of the store: of a `name` all, newest first; else the latest of each name. A store that is not there yet has
+   * none. One LIST, and three GETs for each. A version whose records cannot be read is listed with its `problem`.
+   */
+  async listPublished(options: PublishedFilter & CallOptions = {}): Promise<PublishedSummary[]> {
+    return this.#published.list(options);
+  }
+
+  /**
+   * Withdraws a published version for good: it is marked, and then what it keeps is given up. `latest` is the one before it, and its number
+   * is never used again. Idempotent.
+   *
+   * @throws StowageError `PUBLISHED_NOT_FOUND`, `NO_SUCH_STORE`, `INVALID_NAME`, `RECORD_DAMAGED`
+   */
+  async withdrawPublished(name: string, version: number, options: CallOptions = {}): Promise<void> {
+    checkOptionNames(options, 'withdrawPublished');
+    await this.#published.withdraw(name, version, options);
   }
 
   /** The serializers that values are saved by, in the order in which they are tried, and why one cannot be used. */

@@ -214,6 +214,9 @@ export type {
   FrameFilter,
   ScanOptions,
 } from './parquet/scan-options.ts';
+export type { PublishOptions } from './published/publish.ts';
+export type { PublishedVersion, PublishedVersionJson } from './published/published-version.ts';
+export type { PublishedFilter, PublishedSummary } from './published/published-versions.ts';
 export { DataFrameRef } from './references/data-frame-ref.ts';
 export type { Directories, SaveDirectoryOptions } from './references/directories.ts';
 export type { DirectoryFile } from './references/directory/directory-file.ts';

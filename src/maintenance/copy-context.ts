@@ -21,8 +21,8 @@ export interface CopyContext {
   readonly written: BoundedMap<string, true>;
   /** The entries of the cache that are looked at, once the attempts are there. */
   readonly entries: EntriesToCopy;
-  /** The sessions that keep the code of runs, which are copied with these. */
-  readonly codeSessions: Set<string>;
+  /** The sessions that records name (the code of runs, published versions), which are copied with these. */
+  readonly keptSessions: Set<string>;
   readonly dryRun: boolean;
   readonly options: CallOptions;
 }

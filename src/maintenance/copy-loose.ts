@@ -24,7 +24,7 @@ export async function copyLooseSessions(context: CopyContext, work: BoundedWork)
   for await (const { session, files } of listSessions(source.storage, options)) {
     while (!other.done && other.value.session < session) other = await there.next();
     const targetFiles = !other.done && other.value.session === session ? other.value.files : undefined;
-    if (files.has(SESSION_FILES.deleted) || context.codeSessions.has(session)) continue;
+    if (files.has(SESSION_FILES.deleted) || context.keptSessions.has(session)) continue;
     await work.begin(async () => {
       await report.count(report.sessions, `loose/${session}`, () =>
         copyLoose(context, session, files, targetFiles),
@@ -35,31 +35,38 @@ export async function copyLooseSessions(context: CopyContext, work: BoundedWork)
 }
 
 /**
- * Copies the session that keeps the code of a run, as {@link copyLooseSessions} does, which leaves it out then. One that was released
- * keeps nothing, and is not copied.
+ * Copies a session that a record names, the code of a run or a published version, as {@link copyLooseSessions} does, which leaves it out
+ * then. One that was released keeps nothing, and is not copied; of one that is missing there is nothing to copy.
  *
  * @throws StowageError what keeps it from being copied, which is among the problems then
  */
-export async function copyCode(context: CopyContext, session: string): Promise<void> {
+export async function copyKept(
+  context: CopyContext,
+  session: string,
+): Promise<'kept' | 'released' | 'missing'> {
   const { source, target, options } = context;
-  context.codeSessions.add(session);
+  context.keptSessions.add(session);
   const [files, targetFiles] = await Promise.all(
     [source, target].map(async ({ storage }) => {
       for await (const found of listSessions(storage, options, session)) return found.files;
       return undefined;
     }),
   );
-  if (!files || files.has(SESSION_FILES.deleted)) return;
+  if (!files) return 'missing';
+  if (files.has(SESSION_FILES.deleted)) return 'released';
+  let outcome: Awaited<ReturnType<typeof copyLoose>> | undefined;
   let failure: unknown;
   await context.report.count(context.report.sessions, `loose/${session}`, async () => {
     try {
-      return await copyLoose(context, session, files, targetFiles);
+      outcome = await copyLoose(context, session, files, targetFiles);
+      return outcome;
     } catch (error) {
       failure = error;
       throw error;
     }
   });
   if (failure !== undefined) throw failure;
+  return outcome === 'nothing' ? 'released' : 'kept';
 }
 
 async function copyLoose(

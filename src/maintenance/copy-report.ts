@@ -18,7 +18,7 @@ export interface CopyCounts {
 
 /** Something that was not copied, and why. */
 export interface CopyProblem {
-  /** `<flow>/<run>`, or `<flow>/<run>/<step>/<task>/<n>`, or `loose/<session>`. */
+  /** `<flow>/<run>`, or `<flow>/<run>/<step>/<task>/<n>`, or `loose/<session>`, or `names/<name>/<version>`. */
   path: string;
   /** `refused`: the target holds something else there. `failed`: it could not be read or written. */
   kind: 'refused' | 'failed';
@@ -33,8 +33,10 @@ export interface CopyResult {
   /** The runs that were looked at. */
   runs: number;
   attempts: CopyCounts;
-  /** Content saved outside tasks: the code of runs, and where a whole store is copied all of it. */
+  /** Content saved outside tasks: the code of runs, and where a whole store is copied all of it, that of published versions included. */
   sessions: CopyCounts;
+  /** Published versions, where a whole store is copied; withdrawn ones keep their numbers. */
+  published: CopyCounts;
   /**
    * Entries of the cache whose attempts the target has. `refused` are those that are left out: their attempt is another one there, the
    * target has a later result of its own, or it is {@link unsignedEntries}; `failed` those that cannot be read. They cost a run
@@ -54,7 +56,7 @@ export interface CopyResult {
   bytesRead: number;
   /** Bytes of objects that were written to the target. */
   bytesWritten: number;
-  /** Attempts that the source gave up since (deleted, purged, erased in part), and the target still has as they were. */
+  /** Attempts that the source gave up since (deleted, purged, erased in part), and published versions that it withdrew, which the target still has as they were. */
   outlived: number;
   /** Things that were not copied, at most the first 1,000. The counts are exact. */
   problems: CopyProblem[];
@@ -80,7 +82,12 @@ export interface CopyProgress extends Progress {
 const MAX_PROBLEMS = 1_000;
 
 /** The target holds something else; it is not a failure of either store. */
-const REFUSALS: readonly StowageErrorCode[] = ['ATTEMPT_EXISTS', 'ATTEMPT_FENCED', 'RUN_EXISTS'];
+const REFUSALS: readonly StowageErrorCode[] = [
+  'ATTEMPT_EXISTS',
+  'ATTEMPT_FENCED',
+  'RUN_EXISTS',
+  'PUBLISHED_EXISTS',
+];
 /** Faults of one attempt, which the next may not have. Every other fault ends the copy. */
 const OF_ONE_ATTEMPT: readonly StowageErrorCode[] = [
   ...REFUSALS,
@@ -117,6 +124,7 @@ const OF_A_PLACE: readonly StowageErrorCode[] = [
 export class CopyReport {
   readonly attempts: CopyCounts = noCounts();
   readonly sessions: CopyCounts = noCounts();
+  readonly published: CopyCounts = noCounts();
   readonly entries: CopyCounts = noCounts();
   runs = 0;
   runsDone = 0;
@@ -178,13 +186,14 @@ export class CopyReport {
   }
 
   result(dryRun: boolean): CopyResult {
-    const { runs, attempts, sessions, entries, unsignedEntries, contentBytes, bytesDeduplicated, outlived } =
-      this;
+    const { runs, attempts, sessions, published, entries } = this;
+    const { unsignedEntries, contentBytes, bytesDeduplicated, outlived } = this;
     return {
       dryRun,
       runs,
       attempts,
       sessions,
+      published,
       entries,
       unsignedEntries,
       contentBytes,

@@ -19,7 +19,7 @@ import {
 import type { CallOptions, DataStoreStorage, ListedObject } from '../storage/contract.ts';
 import { type AttemptToCopy, copyAttempt } from './copy-attempt.ts';
 import type { CopyContext } from './copy-context.ts';
-import { copyCode } from './copy-loose.ts';
+import { copyKept } from './copy-loose.ts';
 import { MergeJoin } from './merge-join.ts';
 
 /** A run of the source. */
@@ -212,7 +212,7 @@ async function copyRecord(
   if (!standing) {
     const created = record === CREATED ? decodeRunCreated(body, name, { flow, run }) : undefined;
     // Before the record that names it. Where it cannot be copied, the run is not.
-    if (created?.code) await copyCode(context, created.code.session);
+    if (created?.code) await copyKept(context, created.code.session);
     if (dryRun) return 'copied';
     if (created) {
       const { createdAt } = created;

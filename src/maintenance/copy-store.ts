@@ -45,7 +45,7 @@ export interface CopyOptions
   from: GivenStore;
   /** The store to write, which is made where there is none: an address, or a storage, which stays open. */
   to: GivenStore;
-  /** Only the runs of this flow. Default: all flows, and what was saved outside tasks. */
+  /** Only the runs of this flow. Default: all flows, what was saved outside tasks, and published versions. */
   flowName?: string | undefined;
   /** Only this run; needs `flowName`. Default: all runs. */
   runId?: string | undefined;
@@ -140,6 +140,7 @@ async function copyBetween(
   // Most programs never copy, and import none of it.
   const { copyRun } = await import('./copy-run.ts');
   const { copyLooseSessions } = await import('./copy-loose.ts');
+  const { copyPublished } = await import('./copy-published.ts');
   const { copyCacheEntries } = await import('./copy-cache.ts');
   const report = new CopyReport(from.counted, to.counted, onProgress);
   const staging = new Staging(target, options);
@@ -153,7 +154,7 @@ async function copyBetween(
     turns: new KeyLocks(),
     written: new BoundedMap(REMEMBERED),
     entries: new EntriesToCopy(flowName, runId),
-    codeSessions: new Set(),
+    keptSessions: new Set(),
     dryRun,
     options,
   };
@@ -167,7 +168,11 @@ async function copyBetween(
       const finish = await copyRun(context, run, tasks);
       await finishing.begin(finish);
     }
-    if (flowName === undefined) await copyLooseSessions(context, tasks);
+    if (flowName === undefined) {
+      await copyPublished(context, tasks);
+      await tasks.finish();
+      await copyLooseSessions(context, tasks);
+    }
     await tasks.finish();
     await finishing.finish();
     // Behind the attempts that they name.

@@ -2,7 +2,13 @@ import { channel } from 'node:diagnostics_channel';
 import type { ContentStore } from '../content/content-store.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import { nameTaken } from '../format/create-own.ts';
-import { encodeDescription } from '../format/description.ts';
+import {
+  type ArtifactTable,
+  type Description,
+  encodeDescription,
+  encodeTable,
+  MAX_TABLE_BYTES,
+} from '../format/description.ts';
 import { recordError } from '../format/recorded-error.ts';
 import { SESSION_FILES, standaloneFiles } from '../format/session-files.ts';
 import { newSessionId, type SessionId } from '../format/session-id.ts';
@@ -11,6 +17,11 @@ import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { type OpenSessionOptions, Session } from './session.ts';
 
 const closeFailed = channel('stowage:close-failed');
+
+/** What a session outside a task keeps: its rows, and what is said of them. */
+export interface StandaloneDescription extends Pick<Description, 'metadata' | 'readFrom'> {
+  table: ArtifactTable;
+}
 
 /** Content that is being saved outside a task: a session with the same records as a task's attempt, under `loose/`. */
 export class StandaloneSession {
@@ -35,9 +46,17 @@ export class StandaloneSession {
 
   /** Closes the session: from now on it keeps `contents`. */
   async done(contents: readonly StoredContent[], options: CallOptions): Promise<void> {
-    this.#described = this.#describe(contents);
-    const other = await this.session.close(this.#described, { outcome: 'done' }, options);
-    if (other) throw fenced(this.session.id, other.outcome);
+    await this.#close(this.#describe(plainContents(contents)), options);
+  }
+
+  /** Closes the session: from now on it keeps what the rows name. A table that is large becomes a content of its own. */
+  async doneAs(description: StandaloneDescription, options: CallOptions): Promise<void> {
+    let described = this.#describe(description);
+    if (described.length > MAX_TABLE_BYTES) {
+      const [table] = await this.session.put([{ bytes: encodeTable(description.table) }], options);
+      described = this.#describe({ ...description, table: table as StoredContent });
+    }
+    await this.#close(described, options);
   }
 
   /** Closes the session after a failure, as far as that is still possible: an open session would only keep more for longer. */
@@ -55,28 +74,32 @@ export class StandaloneSession {
   async #closeAsFailed(error: unknown): Promise<void> {
     const described = this.#described;
     const ending = { outcome: 'failed', error: recordError(error), keepsNothing: true } as const;
-    const other = await this.session.close(described ?? this.#describe([]), ending);
+    const other = await this.session.close(described ?? this.#describe(plainContents([])), ending);
     // Closing failed when the description, which names contents, may have been written: it is closed as it stands, and released.
     if (described) await releaseSession(this.#storage, this.session.id, {});
     else if (other) throw fenced(this.session.id, other.outcome);
   }
 
-  #describe(contents: readonly StoredContent[]): Uint8Array {
-    const { id: session, startedAt } = this.session;
-    const artifacts = contents.map((content, index) => {
-      const { key, bytes } = content;
-      return { name: String(index), type: 'Uint8Array', encoding: 'bytes', key, bytes, content };
-    });
-    const { subject } = standaloneFiles(session);
-    return encodeDescription({
-      session,
-      subject,
-      startedAt,
-      table: { artifacts },
-      metadata: {},
-      readFrom: [],
-    });
+  async #close(described: Uint8Array, options: CallOptions): Promise<void> {
+    this.#described = described;
+    const other = await this.session.close(described, { outcome: 'done' }, options);
+    if (other) throw fenced(this.session.id, other.outcome);
   }
+
+  #describe(description: Pick<Description, 'table' | 'metadata' | 'readFrom'>): Uint8Array {
+    const { id: session, startedAt } = this.session;
+    const { subject } = standaloneFiles(session);
+    return encodeDescription({ session, subject, startedAt, ...description });
+  }
+}
+
+/** The rows of contents that have no other name than their place in the call. */
+function plainContents(contents: readonly StoredContent[]): StandaloneDescription {
+  const artifacts = contents.map((content, index) => {
+    const { key, bytes } = content;
+    return { name: String(index), type: 'Uint8Array', encoding: 'bytes', key, bytes, content };
+  });
+  return { table: { artifacts }, metadata: {}, readFrom: [] };
 }
 
 /**

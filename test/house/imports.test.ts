@@ -23,6 +23,7 @@ const ORDER = [
   'cache',
   'trace',
   'flow',
+  'published',
   'views',
   'default-storage',
   'flow-options',

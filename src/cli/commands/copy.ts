@@ -108,14 +108,16 @@ async function report(invocation: Invocation, result: CopyResult): Promise<void>
   const rows = [row('attempts', result.attempts)];
   if (Object.values(result.sessions).some((count) => count > 0))
     rows.push(row('outside tasks', result.sessions));
+  if (Object.values(result.published).some((count) => count > 0))
+    rows.push(row('published versions', result.published));
   if (Object.values(result.entries).some((count) => count > 0))
     rows.push(row('cache entries', result.entries));
   await output.table(columns, rows);
   await output.sentence(contentText(result), undefined, NOT_IN_A_SIZE);
   if (result.outlived > 0) {
-    const count = countOf(result.outlived, 'attempt');
+    const count = countOf(result.outlived, 'result');
     invocation.note(
-      `the target still has ${count} that the source has deleted since: a copy deletes nothing.`,
+      `the target still has ${count} that the source has given up since: a copy deletes nothing.`,
     );
   }
   if (result.unsignedEntries > 0) {
@@ -144,13 +146,13 @@ function contentText({
   return `${content}, of which ${there} was there already or equal to other content; read ${formatBytes(bytesRead)}, wrote ${formatBytes(bytesWritten)}.`;
 }
 
-function tellProblems(invocation: Invocation, { problems, attempts, sessions }: CopyResult): void {
+function tellProblems(invocation: Invocation, { problems, attempts, sessions, published }: CopyResult): void {
   for (const { path, kind, error } of problems.slice(0, MAX_TOLD)) {
     invocation.note(kind === 'refused' ? error.message : `${path} was not copied: ${error.message}`);
   }
   const all = Math.max(
     problems.length,
-    attempts.refused + attempts.failed + sessions.refused + sessions.failed,
+    [attempts, sessions, published].reduce((sum, { refused, failed }) => sum + refused + failed, 0),
   );
   if (all > MAX_TOLD)
     invocation.note(`and ${formatCount(all - MAX_TOLD)} more that were not copied; --json names them.`);

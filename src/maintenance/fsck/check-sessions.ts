@@ -123,6 +123,9 @@ function learn(checking: Checking, shown: ShownSession, facts: SessionFacts): vo
     if (done?.metadataDigest !== undefined && !files.has('deleted'))
       checking.results.add(`${base}\t${done.session}\t${done.metadataDigest}`);
   }
+  const isPublished = values === undefined && done?.outcome === 'done' && description?.metadata.published;
+  if (isPublished && !files.has('deleted') && checking.isSettled(shown))
+    checking.publishedSessions.add(done.session);
   const kept = description && !files.has('purged') ? description : undefined;
   for (const { object, place = HERE } of kept?.values ?? [])
     checking.valuesKept.add(`${place}\t${values}${object}`);

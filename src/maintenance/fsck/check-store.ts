@@ -29,6 +29,7 @@ import { checkLogs } from './check-logs.ts';
 import { checkOpenSessions } from './check-open-sessions.ts';
 import { checkPartial } from './check-partial.ts';
 import { checkPlaces } from './check-places.ts';
+import { checkPublished } from './check-published.ts';
 import { checkRuns } from './check-runs.ts';
 import { checkAttempts, checkLoose } from './check-sessions.ts';
 import { checkStoreFile } from './check-store-file.ts';
@@ -135,6 +136,7 @@ const STEPS: readonly Step[] = [
   { layer: 'runs', check: checkRuns, isOfPart: true },
   { layer: 'attempts', check: checkAttempts, isOfPart: true },
   { layer: 'loose', check: checkLoose, isOfPart: true },
+  { layer: 'names', check: checkPublished, isOfPart: false },
   { layer: 'partial', check: checkPartial, isOfPart: true },
   { layer: 'logs', check: checkLogs, isOfPart: true },
   { layer: 'cache', check: checkCache, isOfPart: false },

@@ -55,6 +55,8 @@ export class Checking {
   readonly runs: SortedLines;
   /** Sessions that keep the code of runs, with the run. */
   readonly codeSessions: SortedLines;
+  /** Ids of closed sessions that keep a published value, and that nobody is about to name. */
+  readonly publishedSessions: SortedLines;
   /** Ids of the sessions of attempts, of loose sessions and of leases. */
   readonly sessions: SortedLines;
   /** Attempts of tasks and how far they got, as `noteAttempt` writes them. */
@@ -88,6 +90,7 @@ export class Checking {
     this.wanted = new Wanted(this.folder);
     this.runs = new SortedLines(this.folder);
     this.codeSessions = new SortedLines(this.folder);
+    this.publishedSessions = new SortedLines(this.folder);
     this.sessions = new SortedLines(this.folder);
     this.attempts = new SortedLines(this.folder);
     this.results = new SortedLines(this.folder);

@@ -35,6 +35,8 @@ export type Layer =
   | 'attempts'
   /** `loose/`: the records of content saved outside tasks, the code of runs among it. */
   | 'loose'
+  /** `names/`: published versions. */
+  | 'names'
   /** `values/`: the values that attempts keep to themselves. */
   | 'values'
   /** `partial/`: metadata, traces, checkpoints and reports of attempts under way. */
@@ -99,6 +101,7 @@ export interface Concern {
    * - `table`: the list of all artifacts of the attempt
    * - `record`: the attempt, the run or the session as a whole
    * - `cache entry`: the result of a cached task, whose key `name` is
+   * - `published version`: what `name` is, as `<name>/<version>`
    */
   readonly kind:
     | 'artifact'
@@ -111,7 +114,8 @@ export interface Concern {
     | 'log'
     | 'code'
     | 'record'
-    | 'cache entry';
+    | 'cache entry'
+    | 'published version';
 }
 
 /** One thing that is wrong with a store. Plain data: `JSON.stringify` tells all of it. */

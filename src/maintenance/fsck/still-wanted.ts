@@ -16,7 +16,8 @@ export async function isStillWanted(checking: Checking, wanted: WantedName): Pro
   return false;
 }
 
-async function stands(checking: Checking, { owner }: Want, wanted: WantedName): Promise<boolean> {
+async function stands(checking: Checking, { owner, kind }: Want, wanted: WantedName): Promise<boolean> {
+  if (kind === 'published version') return false; // the session that keeps it wants it as well
   if (!/^(?:flows|loose)\//.test(owner))
     return (await checking.storage.head(owner, checking.call)) !== undefined;
   const shown = await lookAgain(checking, { base: owner });

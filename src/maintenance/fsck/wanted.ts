@@ -1,6 +1,7 @@
 import { isContentKey } from '../../format/content-names.ts';
 import { type ContentRef, HERE } from '../../format/content-ref.ts';
 import { isPlaceId } from '../../format/place-records.ts';
+import { parsePublishedName } from '../../format/published-names.ts';
 import type { ContentAddress } from '../../format/stored-content.ts';
 import { SortedLines, type WorkFolder } from '../collection/sorted-lines.ts';
 import { MAX_CONCERNS } from './faults.ts';
@@ -111,6 +112,8 @@ const ENTRY = /^cache\/[0-9a-f]{3}\/([0-9a-f]{64})\./;
 export function concernOf({ owner, kind, name }: Want): Concern {
   const [, key] = ENTRY.exec(owner) ?? [];
   if (key !== undefined) return { name: key, kind: 'cache entry' };
+  const published = parsePublishedName(owner);
+  if (published) return { name: `${published.name}/${published.version}`, kind: 'published version' };
   return { ...subjectOf(owner), ...(name === '' ? {} : { name }), kind };
 }
 
@@ -128,5 +131,5 @@ function subjectOf(owner: string): Omit<Concern, 'kind' | 'name'> {
 /** The concern of a whole record: an attempt, a run, a session, an entry; none of any other object. */
 export function recordConcerns(object: string): Concern[] {
   const concern = concernOf({ owner: object, kind: 'record', name: '' });
-  return concern.kind === 'cache entry' || Object.keys(concern).length > 1 ? [concern] : [];
+  return concern.kind !== 'record' || Object.keys(concern).length > 1 ? [concern] : [];
 }
