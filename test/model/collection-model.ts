@@ -40,7 +40,13 @@ export function exploreCollection(
   { without = [], limit = 4_000_000 }: { without?: readonly Rule[]; limit?: number } = {},
 ): Exploration {
   const layout = new Layout(configuration, without);
-  return explore(layout.initial(), stepsOf, (state) => layout.isLost(state), limit);
+  return explore(
+    layout.initial(),
+    stepsOf,
+    (state) => layout.isLost(state),
+    limit,
+    (state) => layout.keyOf(state),
+  );
 
   function stepsOf(state: State): Step[] {
     const steps: Step[] = [];

@@ -1,4 +1,4 @@
-import type { State } from './explore.ts';
+import { type State, textOf } from './explore.ts';
 
 /** What is explored. */
 export interface Configuration {
@@ -190,6 +190,23 @@ export class Layout {
       state[PHASE] = FINAL;
     }
     return state;
+  }
+
+  /**
+   * The same for two states that differ in which of two collectors is which: their steps are the same, and nothing in the store tells them
+   * apart, so that what can come of one of these states can come of the other.
+   */
+  keyOf(state: State): string {
+    const { collectors, rounds } = this.configuration;
+    if (collectors !== 2 || typeof rounds !== 'number') return textOf(state);
+    const [first, second, end] = [this.collectorAt(0), this.collectorAt(1), this.collectorAt(2)];
+    for (let at = first; at < second; at++) {
+      const less = get(state, at) - get(state, at + COLLECTOR);
+      if (less < 0) break;
+      if (less > 0)
+        return textOf([...state.slice(0, first), ...state.slice(second, end), ...state.slice(first, second)]);
+    }
+    return textOf(state);
   }
 
   copyAt(copy: number): number {

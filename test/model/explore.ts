@@ -18,46 +18,50 @@ export interface Exploration {
 
 /**
  * Takes every step in every state, breadth first, until nothing new comes or something is lost. Whoever stops for good (a crash) is one of
- * the interleavings: the others go on without it.
+ * the interleavings: the others go on without it. `keyOf` tells states apart; of several with one key, the one that has it as its text is
+ * gone on from.
  */
 export function explore(
   initial: State,
   stepsOf: (state: State) => Step[],
   isLost: (state: State) => boolean,
   limit: number,
+  keyOf: (state: State) => string = textOf,
 ): Exploration {
-  const seen = new Map<string, number>([[keyOf(initial), 0]]);
+  // A set is gone through in the order of what was added, also while that goes on: it is the queue as well.
+  const seen = new Set([keyOf(initial)]);
   const parents = [-1];
   const labels = [''];
-  let waiting: State[] = [initial];
-  let numbers = [0];
-  while (waiting.length > 0) {
-    const next: State[] = [];
-    const nextNumbers: number[] = [];
-    for (let at = 0; at < waiting.length; at++) {
-      for (const [label, after] of stepsOf(waiting[at] as State)) {
-        const key = keyOf(after);
-        if (seen.has(key)) continue;
-        const number = parents.length;
-        seen.set(key, number);
-        parents.push(numbers[at] as number);
-        labels.push(label);
-        if (isLost(after)) {
-          const loss = wayTo(number, parents, labels);
-          return { states: seen.size, loss, isCut: false, labels: new Set(labels) };
-        }
-        next.push(after);
-        nextNumbers.push(number);
-      }
-      if (seen.size > limit) return { states: seen.size, isCut: true, labels: new Set(labels) };
+  /** Each label once: there are few, of millions of steps. */
+  const known = new Map<string, string>();
+  let number = -1;
+  for (const text of seen) {
+    number += 1;
+    for (const [label, after] of stepsOf(stateOf(text))) {
+      const key = keyOf(after);
+      if (seen.has(key)) continue;
+      seen.add(key);
+      parents.push(number);
+      if (!known.has(label)) known.set(label, label);
+      labels.push(known.get(label) as string);
+      if (!isLost(after)) continue;
+      const loss = wayTo(parents.length - 1, parents, labels);
+      return { states: seen.size, loss, isCut: false, labels: new Set(labels) };
     }
-    [waiting, numbers] = [next, nextNumbers];
+    if (seen.size > limit) return { states: seen.size, isCut: true, labels: new Set(labels) };
   }
   return { states: seen.size, isCut: false, labels: new Set(labels) };
 }
 
-function keyOf(state: State): string {
+/** Tells a state from every other one. */
+export function textOf(state: State): string {
   return String.fromCharCode(...state);
+}
+
+function stateOf(text: string): State {
+  const state: State = new Array(text.length);
+  for (let at = 0; at < text.length; at++) state[at] = text.charCodeAt(at);
+  return state;
 }
 
 function wayTo(number: number, parents: readonly number[], labels: readonly string[]): string[] {
