@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { MIB } from '../content/contents.ts';
 
 /** `npm run check-memory` takes 4 GiB. */
-const MEBIBYTES = Number(process.env.STOWAGE_STREAMED_MEBIBYTES ?? 1024);
+const MEBIBYTES = Number(process.env.STOWAGE_STREAMED_MEBIBYTES ?? 512);
 const worker = join(import.meta.dirname, 'workers/large-file.mjs');
 
 // The peak is the system's own word, which only Linux gives to a process of itself alone.
