@@ -1,9 +1,20 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { findBinary } from './binaries.ts';
 import { type RunningServer, startServer } from './running-server.ts';
+
+const { Pool } = createRequire(import.meta.url)('pg') as {
+  Pool: new (options: {
+    connectionString: string;
+  }) => {
+    query(text: string): Promise<{ rows: Record<string, unknown>[] }>;
+    on(event: 'error', listener: () => void): void;
+    end(): Promise<void>;
+  };
+};
 
 /** Where Debian keeps the programs of each version. */
 const DEBIAN = '/usr/lib/postgresql';
@@ -24,7 +35,22 @@ export interface PostgresInUse {
   address(): string;
   /** The last lines that it printed. */
   log(): string;
+  /** Kills the server by SIGKILL, as a machine that loses its power would; it is started again on the same data. */
+  kill(): Promise<void>;
 }
+
+/**
+ * Runs the server, and again whenever it was killed; until those that it had started are gone, it refuses to start. Ended by SIGTERM, which ends its connections.
+ */
+const keepRunning = (command: string): string =>
+  [
+    'killed=',
+    'trap "kill -INT \\$pid; wait \\$pid; exit 0" TERM',
+    `while true; do ${command} & pid=$!; code=0; wait $pid || code=$?`,
+    'if [ $code -gt 128 ]; then killed=1; fi',
+    'if [ -z "$killed" ]; then exit $code; fi',
+    'sleep 0.05; done',
+  ].join('; ');
 
 /** Starts PostgreSQL with its data in memory; `settings` are lines of its configuration. Anybody may log in as `stowage`. */
 export async function startPostgres(settings: readonly string[] = []): Promise<RunningServer> {
@@ -38,7 +64,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<R
       `${isRoot ? 'exec setpriv --reuid=postgres --regid=postgres --clear-groups ' : 'exec '}sh -ec '${[
         `${of('initdb')} -D ${folder}/data -U stowage -A trust -E UTF8 --no-locale --no-sync >/dev/null`,
         ...settings.map((line) => `echo "${line}" >> ${folder}/data/postgresql.conf`),
-        `exec ${of('postgres')} -D ${folder}/data -p ${port} -h 127.0.0.1 -k ${folder}`,
+        keepRunning(`${of('postgres')} -D ${folder}/data -p ${port} -h 127.0.0.1 -k ${folder}`),
       ].join('; ')}'`,
     ].join(' && ');
   return startServer({
@@ -70,8 +96,18 @@ export function describeOnPostgres(
     body({
       address: () => `postgres://stowage@127.0.0.1:${running?.port}/postgres`,
       log: () => running?.log() ?? '',
+      kill: () => killServer(`postgres://stowage@127.0.0.1:${running?.port}/postgres`),
     });
   });
+}
+
+async function killServer(connectionString: string): Promise<void> {
+  const pool = new Pool({ connectionString });
+  pool.on('error', () => {}); // it breaks off
+  const { rows } = await pool.query("select current_setting('data_directory') as folder");
+  const [pid] = readFileSync(join(String(rows[0]?.folder), 'postmaster.pid'), 'utf8').split('\n');
+  process.kill(Number(pid), 'SIGKILL');
+  await pool.end().catch(() => {});
 }
 
 /** Asks for encryption, which the server answers by one letter once it takes connections. */
