@@ -6,11 +6,11 @@ export function shownUri(uri: string): string {
 }
 
 /** Nothing is where a reference points. */
-export function notFound(uri: string, cause?: unknown): StowageError {
+export function notFound(uri: string, cause?: unknown, what: 'file' | 'folder' = 'file'): StowageError {
   const at = shownUri(uri);
   return new StowageError(
     'REFERENCE_NOT_FOUND',
-    `There is no file at ${at}. Check the path or address; where it was there before, whoever owns it has moved or deleted it.`,
+    `There is no ${what} at ${at}. Check the path or address; where it was there before, whoever owns it has moved or deleted it.`,
     { details: { uri: at }, cause },
   );
 }

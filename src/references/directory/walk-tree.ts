@@ -87,7 +87,7 @@ class Walk {
     ignoreFiles: readonly string[],
   ) {
     this.#root = root;
-    this.#real = asked(root, () => realpathSync(root));
+    this.#real = asked(root, () => realpathSync(root), 'folder');
     this.#include = include;
     this.#exclude = exclude;
     this.#ignoreFiles = ignoreFiles;
@@ -171,12 +171,12 @@ class Walk {
   }
 }
 
-function asked<T>(path: string, ask: () => T): T {
+function asked<T>(path: string, ask: () => T, what?: 'folder'): T {
   try {
     return ask();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') throw notFound(path, error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw notFound(path, error, what);
     throw unreadable(path, `${messageOf(error)}.`, { systemCode: code }, error);
   }
 }

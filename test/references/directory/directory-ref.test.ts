@@ -422,7 +422,8 @@ describe('what is taken of a folder', () => {
     await errorOf(flow.directories.fromLocal(root), 'REFERENCE_NOT_FOUND');
     rmSync(join(root, 'link'));
     await errorOf(flow.directories.fromLocal(join(root, 'a')), 'REFERENCE_UNREADABLE');
-    await errorOf(flow.directories.fromLocal(join(root, 'none')), 'REFERENCE_NOT_FOUND');
+    const missing = await errorOf(flow.directories.fromLocal(join(root, 'none')), 'REFERENCE_NOT_FOUND');
+    expect(missing.message).toContain('There is no folder at');
     await errorOf(flow.directories.fromLocal(''), 'INVALID_ARGUMENT');
     await errorOf(flow.directories.fromLocal('/'), 'INVALID_NAME');
     writeFileSync(join(root, 'back\\slash'), '');
