@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ContentAddressedStore } from '../../src/content-addressed-store.ts';
 import type { StowageError } from '../../src/errors.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
+import { removeFromStore } from '../../src/maintenance/retention/remove.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { type CountedUse, countUse, type UseLevel } from '../../src/views/storage-use.ts';
@@ -160,6 +161,17 @@ describe('what is counted beside artifacts', () => {
     expect(kindsOf(await count(storage, { flow: 'Test' }))).not.toHaveProperty('standalone');
     for (const session of [saved?.session, file.session]) await flow.caStore.release(session as string);
     expect(kindsOf(await count(storage))).toEqual({ artifacts: [1, 1] });
+  });
+
+  it('is what was published, though its run is counted no more', async () => {
+    const { flow, storage } = await opened();
+    const pathspec = await saveTask(flow, { model: noise(90_000, 4) }, at);
+    await flow.publish('model', { task: pathspec, artifact: 'model' });
+    const use = await count(storage);
+    expect(kindsOf(use)).toMatchObject({ artifacts: [1, 90_000], standalone: [1, 90_000] });
+    expect(use.total).toMatchObject({ contents: 1, bytes: 180_000, uniqueBytes: 90_000 });
+    await removeFromStore({ store: storage, path: 'Test/r1' });
+    expect(kindsOf(await count(storage))).toEqual({ standalone: [1, 90_000] });
   });
 
   it('that cannot be read is told, and the rest is counted', async () => {
