@@ -16,6 +16,8 @@ import { log } from './commands/log.ts';
 import { ls } from './commands/ls.ts';
 import { pin, unpin } from './commands/pin.ts';
 import { policyRm, policySet, policyShow } from './commands/policy.ts';
+import { publish } from './commands/publish.ts';
+import { published } from './commands/published.ts';
 import { put } from './commands/put.ts';
 import { report } from './commands/report.ts';
 import { rm } from './commands/rm.ts';
@@ -36,6 +38,8 @@ export const COMMANDS: readonly (CommandDeclaration | GroupDeclaration)[] = [
   log,
   report,
   code,
+  publish,
+  published,
   diff,
   stat,
   pin,

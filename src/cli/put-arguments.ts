@@ -40,14 +40,14 @@ export function parseInputs(texts: readonly string[]): InputArgument[] {
  *
  * @throws CliError `USAGE`; StowageError `INVALID_ARGUMENT` where it is too large
  */
-export function parseMetadata(texts: readonly string[]): Metadata {
+export function parseMetadata(texts: readonly string[], option = '--metadata'): Metadata {
   const pairs = texts.map((text) => {
-    const { name, value } = splitPair(text, '--metadata <key>=<value>');
-    if (name === '') throw usageError(`--metadata ${text} has no key before its "=".`);
+    const { name, value } = splitPair(text, `${option} <key>=<value>`);
+    if (name === '') throw usageError(`${option} ${text} has no key before its "=".`);
     return [name, metadataValue(value)] as const;
   });
   const twice = repeated(pairs.map(([name]) => name));
-  if (twice !== undefined) throw usageError(`--metadata ${twice} is given twice.`, { key: twice });
+  if (twice !== undefined) throw usageError(`${option} ${twice} is given twice.`, { key: twice });
   const metadata = toMetadata(Object.fromEntries(pairs));
   encodeMetadataPart(metadata, 0); // throws where it is too large to be kept
   return metadata;

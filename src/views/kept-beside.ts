@@ -87,16 +87,18 @@ export async function codeSessionOf(view: StoreView, { flow, run }: RunPath): Pr
   return session;
 }
 
-/** The rows of a session outside tasks; `undefined` of one that was released. Two GETs. */
-export async function rowsOfSession(
+/** What a session outside tasks keeps, and whether that is a published version; `undefined` of one that was released. Two GETs. */
+export async function keptBySession(
   view: StoreView,
   session: SessionId,
-): Promise<readonly ArtifactEntry[] | undefined> {
-  const [rows] = await orUnread(view, async () => {
-    const found = await readStandaloneResult(view.content, session, view);
-    return found?.described && [found.described.table.artifacts];
+): Promise<{ rows: readonly ArtifactEntry[]; isPublished: boolean } | undefined> {
+  const [kept] = await orUnread(view, async () => {
+    const described = (await readStandaloneResult(view.content, session, view))?.described;
+    if (!described) return undefined;
+    const isPublished = described.metadata.published !== undefined;
+    return [{ rows: described.table.artifacts, isPublished }];
   });
-  return rows;
+  return kept;
 }
 
 /** Gives the closed sessions outside tasks that nobody has released: one LIST. */

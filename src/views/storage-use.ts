@@ -5,11 +5,11 @@ import { ContentObjectsFinder, type UnseenContents } from './content-objects.ts'
 import {
   codeSessionOf,
   keepingRecords,
+  keptBySession,
   keptReports,
   listRecords,
   ReplayableAttempts,
   rowsOfRecord,
-  rowsOfSession,
   standaloneSessions,
 } from './kept-beside.ts';
 import { tasksAt } from './listing.ts';
@@ -26,7 +26,7 @@ export type UseLevel = (typeof USE_LEVELS)[number];
 
 /**
  * The kinds of what is kept: values of artifacts; the files, directories and data frames that they refer to; reports; traces and checkpoints, and what
- * they keep for another attempt; the code of runs; what was saved outside tasks.
+ * they keep for another attempt; the code of runs; published versions; what else was saved outside tasks.
  */
 export const USE_KINDS = [
   'artifacts',
@@ -35,6 +35,7 @@ export const USE_KINDS = [
   'traces',
   'checkpoints',
   'code',
+  'published',
   'standalone',
 ] as const;
 export type UseKind = (typeof USE_KINDS)[number];
@@ -42,7 +43,7 @@ export type UseKind = (typeof USE_KINDS)[number];
 /** What is kept of one kind. */
 export interface KindUse extends Pick<StorageUse, 'bytes' | 'uniqueBytes' | 'storedBytes'> {
   kind: UseKind;
-  /** So many artifacts, artifacts that refer to something, reports, calls, checkpoints, runs with code, or sessions outside tasks. */
+  /** So many artifacts, artifacts that refer to something, reports, calls, checkpoints, runs with code, published versions, or sessions outside tasks. */
   count: number;
 }
 
@@ -196,10 +197,14 @@ class Count {
   }
 
   async #addSession(kind: UseKind, session: string, row: Tally | undefined): Promise<void> {
-    const rows = await rowsOfSession(this.#view, session);
-    if (!rows) return;
-    this.#kinds[kind].count += 1;
-    for (const entry of rows) await this.#each(kind, row, (tally) => tally.addRow(entry));
+    const kept = await keptBySession(this.#view, session);
+    if (!kept) return;
+    const of = kept.isPublished ? 'published' : kind;
+    this.#kinds[of].count += 1;
+    for (const entry of kept.rows) {
+      await this.#each(of, row, (tally) => tally.addRow(entry));
+      await this.#addRefs(of, row, entry);
+    }
   }
 
   async #addArtifacts({ entries = [], purged }: AttemptDetail, place: Place, name: string): Promise<void> {

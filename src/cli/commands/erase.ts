@@ -106,9 +106,20 @@ async function tell(invocation: Invocation, result: ErasureResult): Promise<void
   tellWhatIsLeft(invocation, result);
 }
 
-function row({ path, artifacts, references, reports, codeOf }: ErasureHolder): ReturnType<typeof nameCell>[] {
+function row({
+  path,
+  artifacts,
+  references,
+  reports,
+  codeOf,
+  published,
+}: ErasureHolder): ReturnType<typeof nameCell>[] {
   const names = [...artifacts, ...references.map((name) => `${name} (refers to it)`)];
-  const beside = [...reports.map((name) => `report ${name}`), ...codeOf.map((run) => `code of ${run}`)];
+  const beside = [
+    ...reports.map((name) => `report ${name}`),
+    ...codeOf.map((run) => `code of ${run}`),
+    ...published.map((version) => `published version ${version}`),
+  ];
   return [nameCell(path), nameCell(names.join(', ')), nameCell(beside.join(', '))];
 }
 

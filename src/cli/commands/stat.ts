@@ -41,6 +41,7 @@ const KINDS: Readonly<Record<UseKind, string>> = {
   traces: 'traces',
   checkpoints: 'checkpoints',
   code: 'code of runs',
+  published: 'published versions',
   standalone: 'saved outside tasks',
 };
 

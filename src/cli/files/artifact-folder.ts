@@ -2,6 +2,7 @@ import { lstat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isStowageError } from '../../errors.ts';
 import type { ArtifactInfo } from '../../flow/artifact-info.ts';
+import type { TaskDataStore } from '../../flow/task-data-store.ts';
 import { makeFolders } from '../../storage/local/make-folders.ts';
 import { CliError } from '../cli-error.ts';
 import type { Sink } from '../ui/output.ts';
@@ -39,7 +40,7 @@ export interface ShownFile {
  * @throws CliError `OUTPUT_FAILED`, before anything is written where a file exists that is not to be replaced
  */
 export async function saveToFolder(
-  context: WriteContext,
+  context: WriteContext<TaskDataStore>,
   names: readonly string[],
   { folder, form, overwrite }: FolderOptions,
 ): Promise<{ files: ShownFile[]; failures: Error[] }> {
@@ -82,7 +83,7 @@ export async function saveToFolder(
 
 /** The names of what references among the artifacts stand for; of those that cannot be read, none, which writing them tells. */
 async function referencedNames(
-  { task, invocation: { signal } }: WriteContext,
+  { task, invocation: { signal } }: WriteContext<TaskDataStore>,
   infos: readonly ArtifactInfo[],
 ): Promise<ReadonlyMap<string, string>> {
   const names = new Map<string, string>();

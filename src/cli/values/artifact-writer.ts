@@ -18,8 +18,8 @@ import { ValueJson } from './value-json.ts';
 export type Form = 'bytes' | 'json' | 'csv' | 'text' | 'file';
 
 /** The task whose artifacts are written, and the call of the command that ends the writing and tells how far it has come. */
-export interface WriteContext {
-  task: TaskDataStore;
+export interface WriteContext<Task = Pick<TaskDataStore, 'info' | 'get' | 'streamArtifact'>> {
+  task: Task;
   invocation: Pick<Invocation, 'signal' | 'progress'>;
 }
 

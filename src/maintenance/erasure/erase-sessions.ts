@@ -11,6 +11,7 @@ import { EraserSession } from './eraser-session.ts';
 import { deleteOrTell, type ErasureContext } from './erasure-context.ts';
 import { pathOf, type WaitedFor } from './erasure-report.ts';
 import { type Holding, readHolding, valuesListedBy } from './holding.ts';
+import { publishedBy } from './published-by.ts';
 import { runsOfCode } from './runs-of-code.ts';
 
 const CONCURRENCY = 8;
@@ -173,6 +174,7 @@ export class SessionsToErase {
       .filter(({ listed }) => listed.values === undefined)
       .map(({ listed }) => listed.base);
     const codeOf = await runsOfCode(content.storage, loose, options);
+    const published = await publishedBy(content.storage, loose, options);
     for (const { listed, rows, reports, objects, description } of holdings) {
       const isOwn = (key: string): boolean => targets.has(key);
       const holder = {
@@ -181,6 +183,7 @@ export class SessionsToErase {
         references: rows.filter(({ key }) => !isOwn(key)).map(({ name }) => name),
         reports: reports.map(({ name }) => name),
         codeOf: codeOf.get(listed.base) ?? [],
+        published: published.get(listed.base) ?? [],
       };
       report.holder(holder, objects.length);
       this.erased.add(holder.path);

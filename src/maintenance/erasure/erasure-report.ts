@@ -14,6 +14,8 @@ export interface ErasureHolder {
   readonly reports: readonly string[];
   /** The runs whose code the session keeps: `flow/run`. */
   readonly codeOf: readonly string[];
+  /** The published versions whose value the session keeps, `name/version`: they stay in their places, and loading them says why it was erased. */
+  readonly published: readonly string[];
 }
 
 /** A session that is open, and may have something of the contents. */
