@@ -52,6 +52,20 @@ describe('stowage rm', () => {
     expect(await attemptsOf('Train/r2')).toBe(1);
   });
 
+  it('deletes an attempt, or the content of an artifact, and leaves the rest', async () => {
+    const artifact = ['rm', 'Train/r1/fit/0/x'];
+    expect((await stowage(store, artifact)).stdout).toBe(
+      'would delete parts of 1 run: the content of 1 artifact\n',
+    );
+    expect(await json(store, [...artifact, '--yes'])).toMatchObject({ path: artifact[1], artifacts: 1 });
+    expect((await stowage(store, ['get', 'Train/r1/fit/0', 'x'])).stderr).toContain('it was removed');
+    expect((await stowage(store, ['get', 'Train/r2/fit/0', 'x', '--bytes'])).bytes).toHaveLength(70_000);
+    expect(await json(store, ['rm', 'Train/latest/fit/0/0', '--yes'])).toMatchObject({
+      path: 'Train/r2/fit/0/0',
+      attempts: { deleted: 1 },
+    });
+  });
+
   it('of content alone keeps the history', async () => {
     const { attempts } = await json(store, ['rm', 'Train/r1', '--content-only', '--yes']);
     expect(attempts).toEqual({ deleted: 0, purged: 2 });
@@ -77,8 +91,9 @@ describe('stowage rm', () => {
     ['Train/r7', 1, 'Flow Train has no run r7. Did you mean'],
     ['Train', 2, 'Train is a flow; its runs: stowage runs Train'],
     ['Train/r1/fitt', 1, 'has no step fitt. Did you mean fit?'],
-    ['Train/r1/fit/0/1', 2, 'tasks are deleted as a whole: stowage rm Train/r1/fit/0'],
-    ['Train/r1/fit/0/x', 2, 'To erase the content of an artifact: stowage erase Train/r1/fit/0/x'],
+    ['Train/r1/fit/0/1', 1, 'has no attempt 1; it has 0.'],
+    ['Train/r1/fit/0/y', 1, 'no artifact y'],
+    ['Train/r1/fit/0/x/y', 2, 'What is removed is named by its path'],
   ])('refuses %s', async (path, code, message) => {
     const { stderr, ...ended } = await stowage(store, ['rm', path, '--yes']);
     expect(ended).toMatchObject({ code, stdout: '' });

@@ -19,11 +19,19 @@ export async function reportRetention(invocation: Invocation, result: RetentionR
 }
 
 /** `deleted 3 runs and parts of 1 run: 12 attempts; 40 entries of the cache` */
-export function givenUpText({ dryRun, runs, runsInPart, attempts, cacheEntries }: RetentionResult): string {
+export function givenUpText({
+  dryRun,
+  runs,
+  runsInPart,
+  attempts,
+  artifacts,
+  cacheEntries,
+}: RetentionResult): string {
   const whole = runs > 0 ? [countOf(runs, 'run')] : [];
   const inPart = runsInPart > 0 ? [`parts of ${countOf(runsInPart, 'run')}`] : [];
   const marked = [
     ...(attempts.deleted > 0 ? [countOf(attempts.deleted, 'attempt')] : []),
+    ...(artifacts > 0 ? [`the content of ${countOf(artifacts, 'artifact')}`] : []),
     ...(attempts.purged > 0 ? [`the content of ${countOf(attempts.purged, 'attempt')}`] : []),
   ].join(', ');
   const what = [...whole, ...inPart].join(' and ');

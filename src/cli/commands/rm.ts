@@ -1,12 +1,10 @@
-import { shell } from '../../codec/shell-command.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
 import { formatStorePath, type RunPath } from '../../views/paths.ts';
-import { usageError } from '../cli-error.ts';
 import type { CommandDeclaration } from '../declaration.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Invocation } from '../invocation.ts';
 import { withStore, withStoreAddress } from '../store.ts';
-import { parseStorePath, pathArgument } from '../store-path.ts';
+import { parseStorePath, splitArtifact } from '../store-path.ts';
 import { workOnItems } from '../ui/progress-line.ts';
 
 interface RmOptions {
@@ -18,11 +16,17 @@ interface RmOptions {
 /** Parts of a path before the attempt. */
 const TASK_PARTS = 4;
 
-/** `stowage rm <flow>/<run>[/<step>[/<task>]]` */
+/** `stowage rm <flow>/<run>[/<step>[/<task>[/<attempt>][/<artifact>]]]` */
 export const rm: CommandDeclaration = {
   name: 'rm',
-  text: 'delete a run, a step or a task, with all of its attempts',
-  arguments: [pathArgument('<path>', 2, TASK_PARTS)],
+  text: 'delete a run, a step, a task or an attempt, or the content of an artifact',
+  arguments: [
+    {
+      form: '<path>',
+      text: '<flow>/<run>[/<step>[/<task>[/<attempt>][/<artifact>]]]',
+      completion: { path: TASK_PARTS + 1 },
+    },
+  ],
   options: [
     { flags: '--content-only', text: 'delete its content, and keep its history' },
     { flags: '--even-pinned', text: 'a run that is pinned, too' },
@@ -56,32 +60,19 @@ export const rm: CommandDeclaration = {
 
 /** The path with the id of the run that is meant; it leads somewhere. */
 async function findPath(invocation: Invocation, text: string): Promise<string> {
-  refuseDeeper(text);
-  const given = parseStorePath(text, 1, TASK_PARTS);
+  const { path: before, artifact } = splitArtifact(text);
+  const given = parseStorePath(before, artifact === undefined ? 1 : TASK_PARTS, TASK_PARTS + 1);
   return withStore(invocation, async (store) => {
     const { reachRun } = await import('../reach.ts');
     const { meantPath } = await import('../meant-run.ts');
     const { missing } = await import('../../views/not-found.ts');
-    const path: RunPath = await reachRun(store, await meantPath(invocation, store, given));
-    const error = await missing(store, path);
+    const { attempt, ...path } = await meantPath(invocation, store, given);
+    const reached: RunPath = await reachRun(store, path);
+    const error = await missing(store, reached);
     if (error) throw error;
-    return formatStorePath(path);
+    // Of attempts and artifacts the removal itself tells what there is.
+    return [formatStorePath(reached), attempt, artifact].filter((part) => part !== undefined).join('/');
   });
-}
-
-/** @throws CliError `USAGE` for the path of an attempt, or of something in it */
-function refuseDeeper(text: string): void {
-  const parts = text.replace(/\/$/, '').split('/');
-  if (parts.length <= TASK_PARTS || parts.includes('')) return;
-  const task = parts.slice(0, TASK_PARTS).join('/');
-  // An attempt is told by its number; what has a name is an artifact, whose content can be erased.
-  const erase = /^\d+$/.test(parts.at(-1) as string)
-    ? ''
-    : `. To erase the content of an artifact: ${shell`stowage erase ${text}`}`;
-  throw usageError(
-    `${JSON.stringify(text)} is part of a task, and tasks are deleted as a whole: ${shell`stowage rm ${task}`}${erase}`,
-    { path: text },
-  );
 }
 
 /** What a program says by options, a command line says by others. */

@@ -8,7 +8,7 @@ import { Cursor, SortedLines, union } from '../collection/sorted-lines.ts';
 import { isOfOneAttempt } from '../copy-report.ts';
 import { describeAnew } from './describe-anew.ts';
 import { EraserSession } from './eraser-session.ts';
-import { deleteOrTell, type ErasureContext } from './erasure-context.ts';
+import { deleteOrTell, type SweepContext } from './erasure-context.ts';
 import { pathOf, type WaitedFor } from './erasure-report.ts';
 import { type Holding, readHolding, valuesListedBy } from './holding.ts';
 import { publishedBy } from './published-by.ts';
@@ -22,7 +22,7 @@ const PREFIXES = ['flows/', 'loose/'];
 
 /** Goes through the closed sessions of a store, as often as it takes, and describes those anew that hold what is to go. */
 export class SessionsToErase {
-  readonly #context: ErasureContext;
+  readonly #context: SweepContext;
   /** Sessions that were read closed and hold nothing: they never change but by another erasure, which leaves out more. */
   readonly #read: SortedLines[] = [];
   /** Descriptions that count for nothing, and held something. */
@@ -32,12 +32,16 @@ export class SessionsToErase {
   /** Attempts that held something. */
   readonly erased: Set<string> = new Set();
 
-  constructor(context: ErasureContext) {
+  constructor(context: SweepContext) {
     this.#context = context;
   }
 
-  /** Reads those that were not read before. Resolves to how many held something, by a description that counts or one that does not. */
-  async sweep(): Promise<number> {
+  /**
+   * Reads those that were not read before. Resolves to how many held something, by a description that counts or one that does not.
+   *
+   * @param prefixes of the names of sessions, ascending. Default: all
+   */
+  async sweep(prefixes: readonly string[] = PREFIXES): Promise<number> {
     const { content, label, options, progress } = this.#context;
     const eraser = new EraserSession(content, label, options);
     const holdings: Holding[] = [];
@@ -45,7 +49,7 @@ export class SessionsToErase {
     let seen = 0;
     const looked = new SortedLines(this.#context.folder);
     try {
-      for (const prefix of PREFIXES) {
+      for (const prefix of prefixes) {
         const known = new Cursor(union(...this.#read));
         const work = new BoundedWork(CONCURRENCY);
         try {

@@ -1,8 +1,20 @@
 import type { ContentKey } from '../../format/content-names.ts';
 import type { ArtifactEntry } from '../../format/description.ts';
 
+/** What is to go of sessions: rows of their tables, and contents. */
+export interface ErasureTargets {
+  /** True of contents that go wherever they are named. */
+  has(key: ContentKey): boolean;
+  /** What goes with a row that is to go. */
+  inRow(row: Pick<ArtifactEntry, 'key' | 'refs'>): ContentKey[];
+  /** The rows of a table that are to go. */
+  rowsIn(rows: readonly ArtifactEntry[]): ArtifactEntry[];
+  /** Why some of it goes, as one text. */
+  reasonOf(keys: Iterable<ContentKey>): string;
+}
+
 /** The contents that are to go, each with the reason. */
-export class ErasedKeys {
+export class ErasedKeys implements ErasureTargets {
   readonly #reasons: ReadonlyMap<ContentKey, string>;
 
   constructor(reasons: ReadonlyMap<ContentKey, string>) {
@@ -24,7 +36,7 @@ export class ErasedKeys {
   }
 
   /** The rows of a table that hold any. */
-  rowsIn<T extends Pick<ArtifactEntry, 'key' | 'refs'>>(rows: readonly T[]): T[] {
+  rowsIn(rows: readonly ArtifactEntry[]): ArtifactEntry[] {
     return rows.filter((row) => this.inRow(row).length > 0);
   }
 

@@ -2,16 +2,16 @@ import type { ContentStore } from '../../content/content-store.ts';
 import { HERE } from '../../format/content-ref.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import type { WorkFolder } from '../collection/sorted-lines.ts';
-import type { ErasedKeys } from './erased-keys.ts';
+import type { ErasedKeys, ErasureTargets } from './erased-keys.ts';
 import type { ErasureReport } from './erasure-report.ts';
 
 /** Steps of an erasure, as its progress tells them. */
 export type ErasureStep = 'sessions' | 'records' | 'cache' | 'content' | 'collect';
 
-/** What the parts of an erasure share. */
-export interface ErasureContext {
+/** What going through sessions shares. */
+export interface SweepContext {
   readonly content: ContentStore;
-  readonly targets: ErasedKeys;
+  readonly targets: ErasureTargets;
   readonly report: ErasureReport;
   readonly folder: WorkFolder;
   /** Counts what would go, and changes nothing. */
@@ -26,9 +26,14 @@ export interface ErasureContext {
   progress(step: ErasureStep, done: number): void;
 }
 
+/** What the parts of an erasure share. */
+export interface ErasureContext extends SweepContext {
+  readonly targets: ErasedKeys;
+}
+
 /** Deletes objects of a place by name, the store's own by default, and tells what stays. */
 export async function deleteOrTell(
-  { content, report, options }: ErasureContext,
+  { content, report, options }: SweepContext,
   names: readonly string[],
   place: string = HERE,
 ): Promise<void> {

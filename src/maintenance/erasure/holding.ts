@@ -25,7 +25,7 @@ import {
 } from '../../format/session-files.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { type ListedSession, listAgain } from '../collection/session-listing.ts';
-import type { ErasedKeys } from './erased-keys.ts';
+import type { ErasureTargets } from './erased-keys.ts';
 
 /** What a closed session has of the contents that are to go, as its description tells it. */
 export interface Holding {
@@ -62,7 +62,7 @@ export interface FoundSession {
 export async function readHolding(
   content: ContentStore,
   listed: ListedSession,
-  targets: ErasedKeys,
+  targets: ErasureTargets,
   options: CallOptions,
 ): Promise<FoundSession> {
   const { storage } = content;
@@ -133,7 +133,7 @@ function leftBeside({ base, files, erasedRevision }: ListedSession): string[] {
 async function uncounted(
   content: ContentStore,
   { base, files, subject }: ListedSession,
-  targets: ErasedKeys,
+  targets: ErasureTargets,
   options: CallOptions,
 ): Promise<string[]> {
   if (!files.has('metadata')) return [];

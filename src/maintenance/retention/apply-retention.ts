@@ -116,6 +116,7 @@ export function newResult(): RetentionResult {
     runs: 0,
     runsInPart: 0,
     attempts: { deleted: 0, purged: 0 },
+    artifacts: 0,
     abandoned: { runs: 0, attempts: 0 },
     codeSessions: 0,
     cacheEntries: 0,

@@ -11,15 +11,12 @@ import type { CollectedPlace } from '../collection/places.ts';
 import { type ListedSession, listSessions } from '../collection/session-listing.ts';
 import { Cursor, SortedLines, type WorkFolder } from '../collection/sorted-lines.ts';
 import { attemptBaseOf, attemptLine } from './kept-attempts.ts';
+import { partOf, type RemovedPath } from './removed-path.ts';
 import type { RetentionResult } from './retention-plan.ts';
 import { isBegun } from './survey.ts';
 
-/** What goes: a run, one step or one task of it, and how. */
-export interface GivenUp {
-  flow: string;
-  run: string;
-  step?: string | undefined;
-  task?: string | undefined;
+/** What goes: a run, one step, task or attempt of it, and how. */
+export interface GivenUp extends RemovedPath {
   contentOnly: boolean;
   /** Only attempts go whose deletion was begun. */
   onlyBegun?: boolean;
@@ -253,8 +250,6 @@ class GiveUpWork {
   }
 
   #prefix(folder: 'flows' | 'values' | 'partial' | 'logs'): string {
-    const { flow, run, step, task } = this.#what;
-    const parts = [flow, run, step, task].filter((part) => part !== undefined);
-    return `${folder}/${parts.join('/')}/`;
+    return `${folder}/${partOf(this.#what)}`;
   }
 }

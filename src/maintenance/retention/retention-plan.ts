@@ -114,6 +114,8 @@ export interface RetentionResult {
   runsInPart: number;
   /** Attempts that were marked now. */
   attempts: { deleted: number; purged: number };
+  /** Artifacts that were removed from attempts which stay. */
+  artifacts: number;
   /** Runs, and attempts of tasks, that were closed as abandoned. */
   abandoned: { runs: number; attempts: number };
   /** Sessions that kept the code of runs, and were released. */
@@ -167,7 +169,10 @@ export interface ApplyRetentionOptions extends MaintenanceOptions {
 
 /** Options of `removeFromStore`. */
 export interface RemoveOptions extends MaintenanceOptions {
-  /** `<flow>/<run>`, `<flow>/<run>/<step>` or `<flow>/<run>/<step>/<task>`: a run, a step or a task, with all attempts. */
+  /**
+   * `<flow>/<run>`, `<flow>/<run>/<step>` or `<flow>/<run>/<step>/<task>`: a run, a step or a task, with all attempts; `<task>/<attempt>`: one attempt;
+   * `<task>/<artifact>` or `<task>/<attempt>/<artifact>`: an artifact of all attempts of a task, or of one. A number behind a task is an attempt.
+   */
   path: string;
   /** Gives up the content alone, see `RunRules.contentOnly`. Default `false`. */
   contentOnly?: boolean | undefined;

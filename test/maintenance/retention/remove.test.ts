@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { taskIdOf } from '../../../src/format/cache-names.ts';
+import { collectStore } from '../../../src/maintenance/collect-store.ts';
 import { applyRetention } from '../../../src/maintenance/retention/apply-retention.ts';
 import { removeFromStore } from '../../../src/maintenance/retention/remove.ts';
 import { FaultStorage } from '../../../src/storage/fault.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
 import { cloneOf } from '../../content/storages.ts';
 import { errorOf, noise, objectNames, openFlow, saveTask } from '../../flow/fixtures.ts';
+import { faultsOf } from '../fsck/repair/damaged-stores.ts';
 import { DAY_MS, listedRuns } from './histories.ts';
 
 const values = { small: 1, x: noise(100_000) };
@@ -99,6 +102,67 @@ describe('a removal', () => {
     expect([next.attempt, await next.loadArtifacts()]).toEqual([1, values]);
   });
 
+  it('of an attempt leaves the others of its task', async () => {
+    const flow = await openFlow();
+    await saveTask(flow, values);
+    await saveTask(flow, { ...values, small: 2 });
+    await removeFromStore({ store: flow.storage, path: 'Test/r1/fit/0/0' });
+    await errorOf(flow.getTaskDataStore('r1/fit/0', { attempt: 0 }), 'ATTEMPT_DELETED');
+    expect(await (await flow.getTaskDataStore('r1/fit/0')).get('small')).toBe(2);
+  });
+
+  it.each([true, false])(
+    'of an artifact takes its content from the task, and nothing else, where local reads are %s',
+    async (localReads) => {
+      const storage = new MemoryStorage('', { localReads });
+      const flow = await openFlow({ storage });
+      const saved = { ...values, own: noise(20_000, 2), other: noise(20_000, 3) };
+      await saveTask(flow, saved);
+      await saveTask(flow, saved, { taskId: '1' });
+      for (const name of ['x', 'own', 'small']) {
+        const path = `Test/r1/fit/0/${name}`;
+        const before = await objectNames(storage);
+        expect(await removeFromStore({ store: storage, path, dryRun: true })).toMatchObject({ artifacts: 1 });
+        expect(await objectNames(storage)).toEqual(before);
+        const result = await removeFromStore({ store: storage, path });
+        expect(result).toMatchObject({ artifacts: 1, runsInPart: 1, attempts: { deleted: 0 }, problems: [] });
+        const task = await flow.getTaskDataStore('r1/fit/0');
+        expect((await errorOf(task.get(name), 'CONTENT_ERASED')).message).toContain('it was removed');
+        await errorOf(removeFromStore({ store: storage, path }), 'CONTENT_ERASED');
+      }
+      expect(await (await flow.getTaskDataStore('r1/fit/0')).loadArtifacts()).toEqual({ other: saved.other });
+      expect(await (await flow.getTaskDataStore('r1/fit/1')).loadArtifacts()).toEqual(saved);
+      await collectStore({ store: storage });
+      expect(await faultsOf(storage)).toEqual([]);
+      expect(await (await flow.getTaskDataStore('r1/fit/1')).loadArtifacts()).toEqual(saved);
+      await removeFromStore({ store: storage, path: 'Test/r1/fit/1/0/x' });
+      expect((await collectStore({ store: storage })).collection.deleted.copies).toBeGreaterThan(0);
+    },
+  );
+
+  it('of an artifact has a cached call that returned it run again', async () => {
+    const flow = await openFlow();
+    let calls = 0;
+    const judge = flow.cachedTask({
+      name: 'judge',
+      version: '1',
+      run: async (n: number) => `${n} ${calls++}`,
+    });
+    const { key } = await judge.detailed(1);
+    await judge(2);
+    const done = (await objectNames(flow.storage, 'flows/')).find((one) =>
+      one.includes(`/${taskIdOf(key)}/`),
+    );
+    const [, flowName, ...at] = (done as string).split('/').slice(0, 5);
+    const task = await flow.getTaskDataStore(at.join('/'));
+    const path = [flowName, ...at].join('/');
+    const [name] = task.names();
+    expect(await removeFromStore({ store: flow.storage, path: `${path}/${name}` })).toMatchObject({
+      cacheEntries: 1,
+    });
+    expect([await judge(2), await judge(1)]).toEqual(['2 1', '1 2']);
+  });
+
   it('that was killed anywhere is finished when it is made again, or by retention', async () => {
     const original = new MemoryStorage('', { localReads: false });
     const flow = await openFlow({ storage: original });
@@ -124,7 +188,7 @@ describe('a removal', () => {
     }
   });
 
-  it.each(['Test', '', 'Test/r1/fit/0/0', 'Test//fit', '/r1', 5, undefined])(
+  it.each(['Test', '', 'Test/r1/fit/0/0/x/y', 'Test/r1/fit/0/x/0', 'Test//fit', '/r1', 5, undefined])(
     'of %j is refused',
     async (path) => {
       const flow = await openFlow();
@@ -141,5 +205,7 @@ describe('a removal', () => {
     expect((await errorOf(remove('Test/r2'), 'RUN_NOT_FOUND')).message).toContain('r1');
     await errorOf(remove('Test/r1/fiz'), 'STEP_NOT_FOUND');
     await errorOf(remove('Test/r1/fit/7'), 'TASK_NOT_FOUND');
+    await errorOf(remove('Test/r1/fit/0/7'), 'ATTEMPT_NOT_FOUND');
+    expect((await errorOf(remove('Test/r1/fit/0/y'), 'ARTIFACT_NOT_FOUND')).message).toContain('small');
   });
 });
