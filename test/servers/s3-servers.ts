@@ -76,7 +76,6 @@ export const s3rver: S3Server = {
     'list: 2010 objects', // some are lost beyond a page
     'list: what is there throughout', // a write beside a delete ends its process
     'delete: a create beside deletes',
-    'delete: more than a page of names',
     'names: awkward ones',
     'names: long ones', // too long a file name ends its process
   ],

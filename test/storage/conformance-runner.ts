@@ -2,11 +2,11 @@ import { describe, it } from 'vitest';
 import type { TestRunner } from '../../src/testing/index.ts';
 
 /**
- * How the names of the cases begin that make thousands of objects. Some servers of the tests look through all of them for each request,
+ * How the name of the case begins that makes thousands of objects. Some servers of the tests look through all of them for each request,
  * so that once for each service is enough; decorators and prefixes are tried by all other cases, and listings of thousands below a prefix
- * by those of Azure and Cloud Storage.
+ * by that of Cloud Storage.
  */
-export const OF_THOUSANDS: readonly string[] = ['list: 2010 objects', 'delete: more than a page of names'];
+export const OF_THOUSANDS: readonly string[] = ['list: 2010 objects'];
 
 /** A busy machine takes long for thousands of requests. */
 const TIMEOUT_MS = 300_000;

@@ -28,7 +28,9 @@ describeOnFakeGcs('listings', (server) => {
 
   // Cloud Storage counts objects and folders of a page together. fake-gcs-server counts only the objects, and gives with
   // each page all folders behind its beginning: this must come out in order all the same.
-  it('objects and folders of many pages come in one order, each once', { timeout: 300_000 }, async () => {
+  it('objects and folders of many pages come in one order, each once, and more than a page goes at once', {
+    timeout: 300_000,
+  }, async () => {
     const all: string[] = [];
     for (let i = 0; i < 2_010; i += 1) {
       const number = String(i).padStart(5, '0');
@@ -53,6 +55,10 @@ describeOnFakeGcs('listings', (server) => {
       const expected = all.filter((entry) => entry > startAfter).slice(0, limit);
       expect(await entriesOf({ startAfter, limit }), `${limit} after ${startAfter}`).toEqual(expected);
     }
+    const names = all.map((entry) => (entry.endsWith('/') ? `${entry}x` : entry));
+    expect(await entriesOf({ depth: 'all' })).toEqual(names);
+    expect(await storage.delete(names.slice(0, 1_010))).toEqual([]);
+    expect(await entriesOf({ depth: 'all' })).toEqual(names.slice(1_010));
   });
 
   it('what no store could have written is left out, and does not end the listing', async () => {

@@ -12,7 +12,8 @@ describeOnFakeGcs('the promises of every storage', (server) => {
     return GcsStorage.open({ ...(await place), ...PATIENT, apiEndpoint: server.url(), ...options });
   };
 
-  describeStorage(runnerWithout(), 'gcs', () => open());
+  // Thousands of objects are those of gcs-listing.server.test.ts.
+  describeStorage(runnerWithout(OF_THOUSANDS), 'gcs', () => open());
   describeStorage(
     runnerWithout(OF_THOUSANDS),
     'gcs, below an awkward prefix, in small parts, by retry and limit',

@@ -12,8 +12,9 @@ const busy = {
   body: '<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>',
 };
 
+// At once: they wait more than they work.
 s3Servers().forEach((server, index) => {
-  describe.runIf(server.isReal)(`tasks on a bad way to ${server.name}`, () => {
+  describe.runIf(server.isReal)(`tasks on a bad way to ${server.name}`, { concurrent: true }, () => {
     const inUse = useS3Server(server);
     const far = async () => {
       const place = await inUse.newPlace();

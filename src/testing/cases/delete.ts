@@ -48,16 +48,6 @@ export const deleteCases: readonly CaseBody[] = [
     },
   },
   {
-    name: 'delete: more than a page of names at once',
-    async check(context) {
-      const { storage, base } = context;
-      const names = Array.from({ length: 1_010 }, (_, i) => `${i % 3}/${i}`);
-      await createAll(context, names);
-      assert.deepEqual(await storage.delete(names.map((name) => base + name)), []);
-      assert.deepEqual(await namesOf(context), []);
-    },
-  },
-  {
     name: 'delete: names that cannot be are reported, and the rest is deleted',
     async check(context) {
       const { storage, base } = context;
