@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { muchNoise } from '../../bench/values.mjs';
 import { startCountingProxy } from '../../bench/wire/counting-proxy.mjs';
 import { countKinds, KIND_OF } from '../../bench/wire/request-kinds.mjs';
@@ -42,7 +42,12 @@ type Counts = Record<string, { calls: Record<string, number>; wire: Record<strin
 
 describe('requests on the wire', () => {
   const proxies: { stop(): void }[] = [];
+  // A store is looked at once a minute, and a hint is read anew after ten seconds: a slow machine is not to add requests.
+  beforeEach(() => {
+    vi.spyOn(performance, 'now').mockReturnValue(performance.now());
+  });
   afterEach(() => {
+    vi.restoreAllMocks();
     for (const proxy of proxies.splice(0)) proxy.stop();
   });
 
