@@ -43,6 +43,9 @@ export function sessionOfPins(name: string): string | undefined {
   return pinsRegExp.exec(name)?.[1];
 }
 
+/** The most entries of a record of pins: about 3 MB, so that whatever stores it, a database among them, takes it whole. */
+export const MAX_PINS_A_RECORD: number = 10_000;
+
 export function encodePins(session: SessionId, entries: readonly ContentRef[]): Uint8Array {
   return encodeRecord({ format: 1, kind: 'pins', session, entries });
 }

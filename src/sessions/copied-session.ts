@@ -19,7 +19,7 @@ import {
   MAX_DESCRIPTION_BYTES,
   MAX_TABLE_BYTES,
 } from '../format/description.ts';
-import { encodePins, pinsName } from '../format/open-session.ts';
+import { encodePins, MAX_PINS_A_RECORD, pinsName } from '../format/open-session.ts';
 import type { OwnObject } from '../format/own-values.ts';
 import {
   decodeAttempt,
@@ -64,7 +64,6 @@ export type OwnRows = Map<string, WrittenValue & { entry: ArtifactEntry }>;
 const DOMAIN = 'stowage copy 1';
 /** More pins than these do not go into attempt.json. */
 const MAX_FIRST_PINS = 1_000;
-const MAX_PINS_A_RECORD = 10_000;
 /** Content that is gone whenever it is looked for is written again so often. */
 export const MAX_COPY_TRIES: number = 3;
 const PIN_NUMBERS = 100_000_000;

@@ -13,6 +13,7 @@ import type {
   OverwriteOptions,
   PersistOptions,
   ReadTarget,
+  StorageCapabilities,
   StoredObject,
   TransferOptions,
   UnfinishedWrites,
@@ -32,10 +33,17 @@ const BESIDE: readonly string[] = ['packs/', 'plain/'];
  */
 export class ContentBeside extends StorageDecorator {
   readonly #beside: DataStoreStorage;
+  readonly #capabilities: StorageCapabilities;
 
   constructor(inner: DataStoreStorage, beside: DataStoreStorage) {
     super(inner);
     this.#beside = beside;
+    const { maxObjectBytes } = beside.capabilities;
+    this.#capabilities = Object.freeze({ ...inner.capabilities, maxObjectBytes });
+  }
+
+  override get capabilities(): StorageCapabilities {
+    return this.#capabilities;
   }
 
   override get unfinished(): UnfinishedWrites | undefined {

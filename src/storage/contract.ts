@@ -114,6 +114,8 @@ export interface StorageCapabilities {
    * saw. Absent or `false`: at once.
    */
   readonly seenLate?: boolean | undefined;
+  /** The most bytes of an object, packs of content included, which are made no larger. Absent where one may have 64 MiB and more. */
+  readonly maxObjectBytes?: number | undefined;
   /** The encoding of names as file names: `exact` as they are, `fold` where the file system merges capitals. Elsewhere `exact`. */
   readonly nameEncoding: 'exact' | 'fold';
 }

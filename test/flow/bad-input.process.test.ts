@@ -77,4 +77,31 @@ describe.runIf(await hasSmallDisks())('a full disk', () => {
       expect(readdirSync(join(folder, 'store', '.stowage-tmp'))).toEqual([]);
     });
   });
+
+  it('under a file of SQLite gives a typed error, leaves what was done, and works again once there is room', async () => {
+    await withSmallDisk('2m', async (folder) => {
+      // In a process of its own: this one may keep the file open until memory is collected, and a disk that is in use stays.
+      const script = `
+        import { randomBytes } from 'node:crypto';
+        import { rmSync, writeFileSync } from 'node:fs';
+        const storage = 'sqlite:' + path + '/runs.db';
+        const flow = await FlowDataStore.open({ flowName: 'Test', storage });
+        const save = (taskId, artifacts) =>
+          flow.task({ runId: 'r1', stepName: 'fit', taskId }, (task) => task.saveArtifacts(artifacts));
+        const done = async (from) => (await from.getTaskDataStores({ runId: 'r1' })).map(({ taskId }) => taskId).join();
+        await save('0', { small: 1 });
+        writeFileSync(path + '/ballast', randomBytes(1_500_000));
+        const values = { medium: randomBytes(100_000), more: randomBytes(100_000), most: randomBytes(400_000) };
+        const error = await save('1', values).catch((error) => error);
+        const other = await FlowDataStore.open({ flowName: 'Test', storage });
+        console.log(error.code, await done(flow), await done(other));
+        rmSync(path + '/ballast');
+        await save('2', values);
+        const loaded = await (await other.getTaskDataStore('r1/fit/2')).loadArtifacts();
+        console.log(await done(other), Object.keys(values).every((name) => Buffer.compare(loaded[name], values[name]) === 0));
+        await flow.close();
+        await other.close();`;
+      expect(runScript(script, [folder])).toBe('STORAGE_FULL 0 0\n0,2 true\n');
+    });
+  });
 });

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { ContentAddressedStore } from '../../src/content-addressed-store.ts';
 import { FlowDataStore } from '../../src/flow-data-store.ts';
 import { PostgresStorage } from '../../src/storage/databases.ts';
 import { openStorage } from '../../src/storage/open.ts';
@@ -200,6 +201,20 @@ describeOnPostgres(
       await errorOf(missing.get('a'), 'NO_SUCH_BUCKET');
       await pool.query(`update ${schema}.stowage_schema set version = 9`);
       await errorOf((await open(schema)).get('a'), 'UNSUPPORTED_FORMAT');
+    });
+
+    it('takes content that has no other place in packs that fit into its rows', async () => {
+      const storage = await open(newSchema());
+      const store = new ContentAddressedStore(storage);
+      afterThisTest(() => store.close());
+      const large = noise(20_000_000, 3);
+      const [saved] = await store.saveBlobs([large]);
+      const packs = [];
+      for await (const page of storage.list({ prefix: 'packs/', details: true })) packs.push(...page.objects);
+      expect(packs).toHaveLength(3);
+      for (const { bytes } of packs) expect(bytes).toBeLessThanOrEqual(8 * 1024 * 1024);
+      for await (const { blob } of new ContentAddressedStore(storage).loadBlobs([saved?.key ?? '']))
+        expect(Buffer.compare(blob, large)).toBe(0);
     });
 
     it('keeps records in the database and content elsewhere, and asks where that is', async () => {

@@ -359,11 +359,9 @@ export class ContentWriter {
   }
 
   #packing<T extends StoreOptions>(options: T): T & Pick<PackOptions, 'targetBytes'> {
-    const { localReads } = this.#place.storage.capabilities;
-    return {
-      ...this.#withDefaults(options),
-      targetBytes: localReads ? PACK_TARGET_BYTES : REMOTE_PACK_TARGET_BYTES,
-    };
+    const { localReads, maxObjectBytes = REMOTE_PACK_TARGET_BYTES } = this.#place.storage.capabilities;
+    const targetBytes = localReads ? PACK_TARGET_BYTES : REMOTE_PACK_TARGET_BYTES;
+    return { ...this.#withDefaults(options), targetBytes: Math.min(targetBytes, maxObjectBytes) };
   }
 
   #withDefaults<T extends StoreOptions>(options: T): T {

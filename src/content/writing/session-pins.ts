@@ -1,6 +1,6 @@
 import { type ContentRef, refId } from '../../format/content-ref.ts';
 import { createOwn } from '../../format/create-own.ts';
-import { encodePins, pinsName } from '../../format/open-session.ts';
+import { encodePins, MAX_PINS_A_RECORD, pinsName } from '../../format/open-session.ts';
 import { newSessionId, type SessionId } from '../../format/session-id.ts';
 import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
 
@@ -36,14 +36,16 @@ export class SessionPins {
   }
 
   /**
-   * Step 2 of the writer's protocol (model: `pin`, `pin packs`): pins what this session may come to rely on. One request for all that is new, none otherwise.
-   * Must come before looking for it.
+   * Step 2 of the writer's protocol (model: `pin`, `pin packs`): pins what this session may come to rely on. One request for each 10,000 that
+   * are new, none otherwise. Must come before looking for it.
    */
   async pin(entries: readonly ContentRef[], { signal }: CallOptions = {}): Promise<void> {
     const fresh = entries.filter((entry) => !this.#pinned.has(refId(entry)));
-    if (fresh.length === 0) return;
-    const name = pinsName(this.id, this.#pinRecords++);
-    await createOwn(this.#storage, name, encodePins(this.id, fresh), { signal, durability: 'deferred' });
-    for (const entry of fresh) this.#pinned.add(refId(entry));
+    for (let start = 0; start < fresh.length; start += MAX_PINS_A_RECORD) {
+      const some = fresh.slice(start, start + MAX_PINS_A_RECORD);
+      const name = pinsName(this.id, this.#pinRecords++);
+      await createOwn(this.#storage, name, encodePins(this.id, some), { signal, durability: 'deferred' });
+      for (const entry of some) this.#pinned.add(refId(entry));
+    }
   }
 }

@@ -51,6 +51,7 @@ export class SqlStorage implements DataStoreStorage {
       rangeReads: true,
       localReads: database.localReads,
       sharedByProcesses: true,
+      maxObjectBytes: MAX_BODY_BYTES,
       nameEncoding: 'exact',
     });
     this.#database = database;
