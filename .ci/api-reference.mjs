@@ -35,6 +35,7 @@ const PAGES = [
   { file: 'references.md', title: 'References', parts: ['references', 'parquet'] },
   { file: 'reports.md', title: 'Reports', parts: ['reports'] },
   { file: 'maintenance.md', title: 'Maintenance', parts: ['maintenance'] },
+  { file: 'store-index.md', title: 'The index of a store', parts: ['store-index'] },
   { file: 'storage.md', title: 'Storages', parts: ['storage', 'async', 'options'] },
   { file: 'errors.md', title: 'Errors', parts: ['errors.ts'] },
   { file: 'testing.md', title: 'Testing a storage', parts: ['testing'] },

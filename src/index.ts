@@ -266,6 +266,13 @@ export {
 export { PrefixStorage } from './storage/prefix.ts';
 export { RetryStorage } from './storage/retry.ts';
 export type { RetryOptions } from './storage/retry-policy.ts';
+export type { CaughtUp } from './store-index/catch-up.ts';
+export {
+  type CatchUpOptions,
+  type IndexStatus,
+  StoreIndex,
+  type StoreIndexOptions,
+} from './store-index/store-index.ts';
 export type { CheckpointNotLoaded, Checkpoints } from './trace/checkpoints.ts';
 export type { TraceNotReplayed } from './trace/trace-records.ts';
 export type { Traced, TracedResult } from './trace/traces.ts';

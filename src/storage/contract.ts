@@ -90,11 +90,43 @@ export interface DataStoreStorage extends AsyncDisposable {
    */
   readonly endpoint?: string | undefined;
 
+  /** The database that the objects lie in, where other tables may lie beside them. Absent of storages that are none. */
+  readonly database?: StorageDatabase | undefined;
+
   /** The object's address in the form other tools of this storage understand (`file:///...`, `s3://...`). */
   uri(name: string): string;
 
   /** Finishes what was deferred and frees handles, sockets and timers. Later calls throw `STORAGE_CLOSED`. Idempotent. */
   close(): Promise<void>;
+}
+
+/** A kind of database. */
+export type DatabaseType = 'sqlite' | 'postgres';
+
+/** A row of a result, by the names of its columns. */
+export type SqlRow = Readonly<Record<string, unknown>>;
+
+/** A statement, and the values of its parameters: `$1`, `$2`, ... */
+export interface SqlStatement {
+  text: string;
+  parameters?: readonly unknown[] | undefined;
+}
+
+/**
+ * A database in which tables may be kept. Names of tables need nothing before them: those of a server are looked for in the schema that
+ * its storage has. What goes wrong is told as by a storage, but for what a statement itself has wrong.
+ */
+export interface StorageDatabase {
+  readonly type: DatabaseType;
+  /** The address, without user and password. */
+  readonly address: string;
+  /** Runs one statement that reads, and sees one state of the tables. No rows where there is no database yet. */
+  read(statement: SqlStatement, options?: CallOptions): Promise<readonly SqlRow[]>;
+  /**
+   * Runs the statements that a generator yields as one transaction; each `yield` gives the rows of its statement. Where another
+   * process is in the way, the transaction is run again from the generator's beginning.
+   */
+  write<T>(work: () => Generator<SqlStatement, T, readonly SqlRow[]>, options?: CallOptions): Promise<T>;
 }
 
 /** The abilities of a storage. The conformance suite tests that each is true. */

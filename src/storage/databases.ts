@@ -1,2 +1,7 @@
-export { type PostgresPool, PostgresStorage, type PostgresStorageOptions } from './sql/postgres-storage.ts';
+export {
+  type PostgresClient,
+  type PostgresPool,
+  PostgresStorage,
+  type PostgresStorageOptions,
+} from './sql/postgres-storage.ts';
 export { SqliteStorage } from './sqlite.ts';

@@ -10,6 +10,7 @@ import type {
   OverwriteOptions,
   PersistOptions,
   StorageCapabilities,
+  StorageDatabase,
   StoredObject,
   UnfinishedWrites,
 } from './contract.ts';
@@ -31,6 +32,10 @@ export abstract class StorageDecorator implements DataStoreStorage {
 
   get endpoint(): string | undefined {
     return this.inner.endpoint;
+  }
+
+  get database(): StorageDatabase | undefined {
+    return this.inner.database;
   }
 
   get capabilities(): StorageCapabilities {

@@ -30,6 +30,11 @@ export class PrefixStorage extends StorageDecorator {
     this.#prefix = `${validateObjectName(prefix)}/`;
   }
 
+  /** Others than this storage have objects in it. */
+  override get database(): undefined {
+    return undefined;
+  }
+
   override get unfinished(): UnfinishedWrites | undefined {
     const { unfinished } = this.inner;
     if (unfinished?.kind !== 'listed') return unfinished;

@@ -29,6 +29,7 @@ const ORDER = [
   'flow-options',
   'cached-tasks',
   'maintenance',
+  'store-index',
   'flow-data-store',
   'index',
   'cli',

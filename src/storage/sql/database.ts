@@ -1,7 +1,8 @@
 import type { StowageErrorCode } from '../../errors.ts';
+import type { SqlRow, StorageDatabase } from '../contract.ts';
 
 /** A row as statements give it. */
-export type Row = Readonly<Record<string, unknown>>;
+export type Row = SqlRow;
 
 /** A new object, whose name may be taken. */
 export interface NewObject {
@@ -40,6 +41,8 @@ export interface SqlDatabase {
   /** Writes an object, and resolves to its new id; `undefined` where its id was not `ifMatch`. */
   overwrite(object: NewObject, ifMatch: string | undefined): Promise<string | undefined>;
   delete(names: readonly string[]): Promise<void>;
+  /** The database for tables of others. */
+  readonly tables: StorageDatabase;
   close(): Promise<void>;
   /** The meaning of an error that the database gave; `undefined` for one that is of this package already. */
   classify(error: unknown): SqlFault | undefined;

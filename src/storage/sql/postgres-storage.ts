@@ -1,10 +1,11 @@
 import { StowageError } from '../../errors.ts';
 import type { DataStoreStorage } from '../contract.ts';
 import { parsePostgresAddress } from './postgres/address.ts';
-import { PostgresDatabase, type PostgresPool } from './postgres/postgres-database.ts';
+import type { PostgresPool } from './postgres/pool.ts';
+import { PostgresDatabase } from './postgres/postgres-database.ts';
 import { SqlStorage } from './sql-storage.ts';
 
-export type { PostgresPool } from './postgres/postgres-database.ts';
+export type { PostgresClient, PostgresPool } from './postgres/pool.ts';
 
 /** Options of {@link PostgresStorage.open} that its address does not tell. */
 export interface PostgresStorageOptions {

@@ -15,6 +15,7 @@ import type {
   OverwriteOptions,
   PersistOptions,
   StorageCapabilities,
+  StorageDatabase,
   StoredObject,
 } from '../contract.ts';
 import { MAX_PAGE_ENTRIES } from '../list-pages.ts';
@@ -234,6 +235,10 @@ export class SqlStorage implements DataStoreStorage {
   uri(name: string): string {
     const path = validateObjectName(name).split('/').map(encodeURIComponent).join('/');
     return `${this.#database.address}/${path}`;
+  }
+
+  get database(): StorageDatabase {
+    return this.#database.tables;
   }
 
   close(): Promise<void> {

@@ -1,16 +1,11 @@
 import { isError, isStowageError, StowageError } from '../../../errors.ts';
+import type { StorageDatabase } from '../../contract.ts';
 import type { NewObject, Row, SqlDatabase, SqlFault, SqlWords } from '../database.ts';
 import { codeOf } from '../sql-storage.ts';
 import type { PostgresAddress } from './address.ts';
 import { faultOf } from './faults.ts';
-
-/** The parts of a pool of the package `pg` that are used here. */
-export interface PostgresPool {
-  /** Runs a statement with parameters, or several without, as one transaction. */
-  query(text: string, parameters?: unknown[]): Promise<{ rows: unknown[] }>;
-  /** Ends the connections. */
-  end(): Promise<void>;
-}
+import type { PostgresPool } from './pool.ts';
+import { PostgresTables } from './postgres-tables.ts';
 
 /** The version of the tables. */
 const SCHEMA_VERSION = 1;
@@ -37,6 +32,7 @@ export class PostgresDatabase implements SqlDatabase {
   readonly localReads = false;
   readonly words: SqlWords = WORDS;
   readonly address: string;
+  readonly tables: StorageDatabase;
   readonly #schema: string;
   readonly #pool: PostgresPool;
   readonly #isOwnPool: boolean;
@@ -46,6 +42,7 @@ export class PostgresDatabase implements SqlDatabase {
   /** @param isOwnPool - ended with the storage */
   constructor(address: PostgresAddress, pool: PostgresPool, isOwnPool: boolean) {
     this.address = address.plain;
+    this.tables = new PostgresTables(address, pool);
     this.#schema = address.schema;
     this.#pool = pool;
     this.#isOwnPool = isOwnPool;

@@ -1,0 +1,15 @@
+/** The parts of a pool of the package `pg` that are used here. */
+export interface PostgresPool extends Pick<PostgresClient, 'query'> {
+  /** Takes a connection for a transaction of several statements. */
+  connect(): Promise<PostgresClient>;
+  /** Ends the connections. */
+  end(): Promise<void>;
+}
+
+/** The parts of a connection of the package `pg` that are used here. */
+export interface PostgresClient {
+  /** Runs a statement with parameters, or several without, as one transaction. */
+  query(text: string, parameters?: unknown[]): Promise<{ rows: unknown[] }>;
+  /** Gives the connection back; `true` closes it. */
+  release(isBroken?: boolean): void;
+}

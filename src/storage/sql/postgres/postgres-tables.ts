@@ -1,0 +1,107 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { orAborted } from '../../../async/next-or-aborted.ts';
+import { isStowageError, messageOf, StowageError, throwIfAborted } from '../../../errors.ts';
+import type { CallOptions, SqlRow, SqlStatement, StorageDatabase } from '../../contract.ts';
+import { codeOf } from '../sql-storage.ts';
+import type { PostgresAddress } from './address.ts';
+import { faultOf } from './faults.ts';
+import type { PostgresClient, PostgresPool } from './pool.ts';
+
+/** A transaction that was in the way of another is run again so often. */
+const MAX_TRIES = 10;
+const MAX_WAIT_MS = 500;
+/** SQLSTATE of what another transaction did: a serialization failure, a deadlock, a lock that was waited for too long. */
+const IN_THE_WAY: readonly unknown[] = ['40001', '40P01', '55P03'];
+
+/** Tables beside those of a store, in its schema of PostgreSQL. */
+export class PostgresTables implements StorageDatabase {
+  readonly type = 'postgres';
+  readonly address: string;
+  readonly #schema: string;
+  readonly #pool: PostgresPool;
+
+  constructor(address: PostgresAddress, pool: PostgresPool) {
+    this.address = address.plain;
+    this.#schema = address.schema;
+    this.#pool = pool;
+  }
+
+  async read(statement: SqlStatement, { signal }: CallOptions = {}): Promise<readonly SqlRow[]> {
+    throwIfAborted(signal);
+    return orAborted(
+      () =>
+        this.#told('read', () => this.#inTransaction('begin read only', (client) => run(client, statement))),
+      signal,
+    );
+  }
+
+  async write<T>(
+    work: () => Generator<SqlStatement, T, readonly SqlRow[]>,
+    { signal }: CallOptions = {},
+  ): Promise<T> {
+    const transaction = (): Promise<T> =>
+      this.#inTransaction('begin', async (client) => {
+        const statements = work();
+        let next = statements.next();
+        while (!next.done) {
+          throwIfAborted(signal);
+          next = statements.next(await run(client, next.value));
+        }
+        return next.value;
+      });
+    for (let tries = 1; ; tries += 1) {
+      throwIfAborted(signal);
+      try {
+        return await this.#told('write', transaction);
+      } catch (error) {
+        const cause = isStowageError(error) ? error.details.cause : undefined;
+        if (!IN_THE_WAY.includes(cause) || tries === MAX_TRIES) throw error;
+      }
+      await sleep(Math.random() * MAX_WAIT_MS);
+    }
+  }
+
+  async #inTransaction<T>(begin: string, work: (client: PostgresClient) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    let isBroken = false;
+    try {
+      await client.query(
+        `${begin}; set local search_path = "${this.#schema}"; set local lock_timeout = '10s'`,
+      );
+      const result = await work(client);
+      await client.query('commit');
+      return result;
+    } catch (error) {
+      await client.query('rollback').catch(() => {
+        isBroken = true; // what ended the transaction is what is told
+      });
+      throw error;
+    } finally {
+      client.release(isBroken);
+    }
+  }
+
+  async #told<T>(operation: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      const code = codeOf(error);
+      // Of class 42 and 22 is what a statement itself has wrong.
+      if (isStowageError(error) || (code !== undefined && /^(42(?!501)|22)/.test(code))) throw error;
+      const { code: meaning, what, remedy } = faultOf(code);
+      throw new StowageError(
+        meaning,
+        `Cannot ${operation} tables in ${this.address}: ${what} (${messageOf(error)}); ${remedy}.`,
+        { details: { operation, address: this.address, cause: code }, cause: error },
+      );
+    }
+  }
+}
+
+async function run(
+  client: PostgresClient,
+  { text, parameters = [] }: SqlStatement,
+): Promise<readonly SqlRow[]> {
+  const { rows } = await client.query(text, [...parameters]);
+  return rows as SqlRow[];
+}

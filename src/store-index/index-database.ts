@@ -1,0 +1,74 @@
+import type { DatabaseType, SqlRow, SqlStatement, StorageDatabase } from '../storage/contract.ts';
+import { TABLES, type TableName } from './schema.ts';
+
+/**
+ * The database of an index: the one that the store lies in, or a file of SQLite. Parameters are `$1`, `$2`, ...; names of tables need no
+ * schema before them. `read` runs one statement; `write` runs a generator of statements as one transaction, which may be run again from
+ * its beginning, and gives each `yield` the rows of its statement.
+ */
+export type IndexDatabase = StorageDatabase;
+
+/** A part of a transaction: it yields statements, is given their rows, and ends with its result. */
+export type IndexWork<T> = Generator<SqlStatement, T, readonly SqlRow[]>;
+
+/** A row for a table, by the names of its columns. A column that is left out is null. */
+export type IndexRow = Readonly<Record<string, string | number | null | undefined>>;
+
+/**
+ * Writes rows to a table in the place of those that have their keys; in PostgreSQL by one statement for all. No two of them may have
+ * one key.
+ *
+ * @returns the ids of attempts, in the order of `rows`; of other tables nothing
+ */
+export function* putRows(
+  type: DatabaseType,
+  name: TableName,
+  rows: readonly IndexRow[],
+): IndexWork<number[]> {
+  if (rows.length === 0) return [];
+  const { columns, key } = TABLES[name];
+  const listed = columns.map((column) => column.name);
+  const others = listed.filter((column) => !key.includes(column));
+  const conflict =
+    others.length === 0
+      ? 'do nothing'
+      : `do update set ${others.map((column) => `${column} = excluded.${column}`).join(', ')}`;
+  const end = `on conflict (${key.join(', ')}) ${conflict}`;
+  const hasIds = name === 'attempts';
+  if (type === 'sqlite') {
+    const places = listed.map((_, at) => `$${at + 1}`).join(', ');
+    const text = `insert into ${name} (${listed.join(', ')}) values (${places}) ${end}${hasIds ? ' returning id' : ''}`;
+    const ids: number[] = [];
+    for (const row of rows) {
+      const [written] = yield { text, parameters: listed.map((column) => row[column] ?? null) };
+      if (hasIds) ids.push(Number(written?.id));
+    }
+    return ids;
+  }
+  const kinds = { text: 'text', whole: 'bigint', number: 'double precision' };
+  const casts = columns.map(({ kind }, at) => `(v->>${at})::${kinds[kind]}`).join(', ');
+  const from = `select ${casts} from jsonb_array_elements($1::jsonb) with ordinality as given (v, at) order by at`;
+  const returning = hasIds ? ` returning id, ${key.join(', ')}` : '';
+  const text = `insert into ${name} (${listed.join(', ')}) ${from} ${end}${returning}`;
+  const parameter = JSON.stringify(rows.map((row) => listed.map((column) => row[column] ?? null)));
+  const written = yield { text, parameters: [parameter] };
+  if (!hasIds) return [];
+  const ids = new Map(written.map((row) => [keyOf(row, key), Number(row.id)]));
+  return rows.map((row) => ids.get(keyOf(row, key)) as number);
+}
+
+/** A list as one parameter, to be compared as `column in (…)`: `in ${inList(type, '$1', 'text')}`. Give {@link listParameter} for it. */
+export function inList(type: DatabaseType, parameter: string, kind: 'text' | 'whole'): string {
+  if (type === 'sqlite') return `(select value from json_each(${parameter}))`;
+  const value = kind === 'text' ? 'value' : 'value::bigint';
+  return `(select ${value} from jsonb_array_elements_text(${parameter}::jsonb))`;
+}
+
+/** The parameter for {@link inList}. */
+export function listParameter(values: readonly (string | number)[]): string {
+  return JSON.stringify(values);
+}
+
+function keyOf(row: IndexRow | SqlRow, key: readonly string[]): string {
+  return key.map((column) => String(row[column])).join('\n');
+}

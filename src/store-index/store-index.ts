@@ -1,0 +1,217 @@
+import { endAll } from '../async/end-all.ts';
+import { type ProgressOptions, withProgress } from '../async/progress.ts';
+import type { OpenPlace } from '../content/places/places.ts';
+import { invalidArgument, isStowageError, type StowageError, throwIfAborted } from '../errors.ts';
+import {
+  checkGivenStore,
+  type DecorateStorage,
+  type GivenStore,
+  type OpenedStore,
+  openForMaintenance,
+} from '../maintenance/opened-store.ts';
+import {
+  ANYTHING,
+  checkOptions,
+  FLAG,
+  FUNCTION,
+  type OptionTable,
+  PROGRESS_OPTIONS,
+  TEXT,
+} from '../options/option-table.ts';
+import type { CallOptions } from '../storage/contract.ts';
+import type { StoreView } from '../views/store-view.ts';
+import { CatchUp, type CaughtUp, IndexMoved, movedTooOften } from './catch-up.ts';
+import type { IndexDatabase } from './index-database.ts';
+import { IndexFile } from './index-file.ts';
+import { type IndexState, prepareTables, readState } from './index-tables.ts';
+import { ListedChanges } from './listed-changes.ts';
+
+/** Options of {@link StoreIndex.open}. */
+export interface StoreIndexOptions extends CallOptions {
+  /** The store: an address as `openStorage` takes it, or a storage, which stays open. */
+  store: GivenStore;
+  /**
+   * The file of the index, for a store in a folder or a bucket; a store in a database has its index there. Default: a file by the store's
+   * id in the user's folder of caches (`~/.cache/stowage/indexes`, or the folder that `STOWAGE_INDEXES` names).
+   */
+  path?: string | undefined;
+  /** Opens the places elsewhere at which content of the store lies, as for a flow: a description with very many artifacts lies there too. */
+  openPlace?: OpenPlace | undefined;
+}
+
+/** Options of {@link StoreIndex.catchUp}. */
+export interface CatchUpOptions extends CallOptions, ProgressOptions {
+  /** Lists the whole store, and so finds what changed in runs that had ended. Default `false`. */
+  full?: boolean | undefined;
+}
+
+/** How an index stands. */
+export interface IndexStatus {
+  /** The address of its database; of a file `sqlite:///path`. */
+  address: string;
+  /** The file; absent where it lies in the store's own database. */
+  path?: string;
+  /** True once all of the store was in it. */
+  isWhole: boolean;
+  /** When it was caught up last: ISO 8601, by the clock of whoever did. Absent before. */
+  caughtUpAt?: string;
+  /** When the whole store was compared last. */
+  fullAt?: string;
+}
+
+const OPEN: OptionTable<StoreIndexOptions> = { store: ANYTHING, path: TEXT, openPlace: FUNCTION };
+const CATCH_UP: OptionTable<CatchUpOptions> = { full: FLAG, ...PROGRESS_OPTIONS };
+const REBUILD: OptionTable<Omit<CatchUpOptions, 'full'>> = PROGRESS_OPTIONS;
+
+/** A catch-up that others overtake begins again so often. */
+const MAX_TRIES = 5;
+
+/**
+ * Tables of what a store holds, for questions that a listing cannot answer: runs, attempts, artifacts, metadata, lineage, entries of the
+ * cache. It is made from the store and can be made anew at any time; the store does not need it. docs/index-schema.md has the tables.
+ */
+export class StoreIndex implements AsyncDisposable {
+  readonly #opened: OpenedStore;
+  readonly #storeId: string;
+  readonly #file: IndexFile | undefined;
+  readonly #database: IndexDatabase;
+
+  private constructor(
+    opened: OpenedStore,
+    storeId: string,
+    file: IndexFile | undefined,
+    database: IndexDatabase,
+  ) {
+    this.#opened = opened;
+    this.#storeId = storeId;
+    this.#file = file;
+    this.#database = database;
+  }
+
+  /**
+   * Opens the index of a store. Makes none: that is done by {@link catchUp}.
+   *
+   * @throws StowageError `NO_SUCH_STORE`, `NOT_A_STORE`; `INVALID_ARGUMENT` for a `path` where the index lies in the store's database;
+   * `STORAGE_UNSUPPORTED` where there is no SQLite for a file
+   */
+  static open(options: StoreIndexOptions): Promise<StoreIndex> {
+    return StoreIndex.openDecorated(options);
+  }
+
+  /**
+   * Opens an index as {@link open} does, and uses what it opens as `decorate` gives it.
+   *
+   * @internal
+   */
+  static async openDecorated(options: StoreIndexOptions, decorate?: DecorateStorage): Promise<StoreIndex> {
+    checkOptions(options, 'StoreIndex.open', OPEN);
+    const { store, path, openPlace, signal } = options;
+    checkGivenStore(store, 'StoreIndex.open');
+    throwIfAborted(signal);
+    const opened = await openForMaintenance({ store, openPlace }, decorate);
+    try {
+      const storeId = await opened.content.storeId({ signal });
+      const { database } = opened.storage;
+      if (database && path !== undefined) throw noPath(database.address);
+      const file = database ? undefined : await IndexFile.load(path, storeId);
+      return new StoreIndex(opened, storeId, file, database ?? (file as IndexFile).database);
+    } catch (error) {
+      await opened.close().catch(() => {}); // why it cannot be opened is what is told
+      throw error;
+    }
+  }
+
+  /** Tells how the index stands; `undefined` where there is none yet. */
+  async status({ signal }: CallOptions = {}): Promise<IndexStatus | undefined> {
+    const state = await readState(this.#database, { signal });
+    if (!state) return undefined;
+    const { isWhole, caughtUpAtMs, fullAtMs } = state;
+    return {
+      address: this.#database.address,
+      ...(this.#file ? { path: this.#file.path } : {}),
+      isWhole,
+      ...(caughtUpAtMs === undefined ? {} : { caughtUpAt: new Date(caughtUpAtMs).toISOString() }),
+      ...(fullAtMs === undefined ? {} : { fullAt: new Date(fullAtMs).toISOString() }),
+    };
+  }
+
+  /**
+   * Brings the index to where the store is, and makes it where there is none. What one that was interrupted has written stays, and is gone
+   * on from. Several processes may do it at once. A file of an index that is damaged is made anew.
+   *
+   * @throws StowageError `INVALID_ARGUMENT` for a file of another store, or of another program; `UNSUPPORTED_FORMAT` for one of a newer
+   * release; `ABORTED`, and what the storage throws
+   */
+  async catchUp(options: CatchUpOptions = {}): Promise<CaughtUp> {
+    checkOptions(options, 'catchUp', CATCH_UP);
+    return this.#catchUp(options, 'catchUp', false);
+  }
+
+  /** Makes the index anew from nothing. */
+  async rebuild(options: Omit<CatchUpOptions, 'full'> = {}): Promise<CaughtUp> {
+    checkOptions(options, 'rebuild', REBUILD);
+    return this.#catchUp({ ...options, full: true }, 'rebuild', true);
+  }
+
+  /** Closes what it opened. */
+  close(): Promise<void> {
+    const { database } = this.#file ?? {};
+    return endAll([...(database ? [() => database.close()] : []), () => this.#opened.close()]);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #catchUp(
+    { full = false, signal, onProgress }: CatchUpOptions,
+    call: string,
+    anew: boolean,
+  ): Promise<CaughtUp> {
+    return withProgress(onProgress, call, async (progress) => {
+      const view: StoreView = this.#opened.view({
+        signal: signal ?? new AbortController().signal,
+        unreadable: () => {}, // its row says so
+        progress: () => {},
+      });
+      let isAnew = anew;
+      for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
+        try {
+          const state = await this.#prepare(isAnew, { signal });
+          isAnew = false;
+          const source = new ListedChanges(this.#opened.storage, this.#database);
+          return await new CatchUp(this.#database, view, state, { full, progress }).run(source);
+        } catch (error) {
+          if (!(error instanceof IndexMoved) && !(await this.#isRemade(error))) throw error;
+        }
+      }
+      throw movedTooOften(this.#database.address);
+    });
+  }
+
+  #prepare(anew: boolean, options: CallOptions): Promise<IndexState> {
+    throwIfAborted(options.signal);
+    this.#file?.makeFolder();
+    return prepareTables(this.#database, this.#storeId, { anew, ...options });
+  }
+
+  /** Makes way for a new file where the old one is damaged, or was removed: an index is no loss. */
+  async #isRemade(error: unknown): Promise<boolean> {
+    if (!this.#file || !isStowageError(error)) return false;
+    const { path, cause } = error.details as { path?: unknown; cause?: unknown };
+    const isDamaged = path === this.#file.path && DAMAGE.includes(cause);
+    if (isDamaged) return this.#file.discard();
+    if (error.code !== 'STORE_GONE' || error.details.uri !== this.#database.address) return false;
+    await this.#file.database.close();
+    return true;
+  }
+}
+
+const DAMAGE: readonly unknown[] = ['SQLITE_CORRUPT', 'SQLITE_NOTADB'];
+
+function noPath(address: string): StowageError {
+  return invalidArgument(
+    `The index of a store in a database lies there (${address}), and in no file: leave path (--index) out.`,
+    { address },
+  );
+}

@@ -1,0 +1,51 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadSqlite } from '../../src/storage/sql/sqlite/library.ts';
+import { OF_ATTEMPTS, TABLE_NAMES } from '../../src/store-index/schema.ts';
+import { StoreIndex, type StoreIndexOptions } from '../../src/store-index/store-index.ts';
+import { afterThisTest } from '../cleanups.ts';
+import { scratchFolder } from '../flow/fixtures.ts';
+
+/** The index of a store, in a file of its own unless a path is given; closed after the test. */
+export async function openIndex(
+  options: StoreIndexOptions & { path?: string },
+): Promise<{ index: StoreIndex; path: string }> {
+  const path = options.path ?? join(scratchFolder(), 'index.db');
+  const index = await StoreIndex.open({ ...options, path });
+  afterThisTest(() => index.close());
+  return { index, path };
+}
+
+/** All rows of a file of an index, by table, without what differs between two that say the same: ids, times of catching up, what a listing showed. */
+export async function rowsOf(path: string): Promise<Record<string, string[]>> {
+  const connection = (await loadSqlite()).open(path, { readOnly: true });
+  try {
+    const rows: Record<string, string[]> = {};
+    for (const table of TABLE_NAMES) {
+      if (table === 'stowage_index') continue;
+      const from = OF_ATTEMPTS.includes(table)
+        ? `select a.flow as of_flow, a.run as of_run, a.step as of_step, a.task as of_task, a.attempt as of_attempt, t.* from ${table} t left join attempts a on a.id = t.attempt_id`
+        : `select * from ${table}`;
+      const found = connection.prepare(from).all() as Record<string, unknown>[];
+      rows[table] = found.map(({ id: _, attempt_id: __, seen: ___, ...row }) => JSON.stringify(row)).sort();
+    }
+    return rows;
+  } finally {
+    connection.close();
+  }
+}
+
+/** The rows of one statement on a file of an index. */
+export async function select(path: string, statement: string): Promise<Record<string, unknown>[]> {
+  const connection = (await loadSqlite()).open(path, { readOnly: true });
+  try {
+    return connection.prepare(statement).all() as Record<string, unknown>[];
+  } finally {
+    connection.close();
+  }
+}
+
+/** The names of the files of a folder. */
+export function filesOf(folder: string): string[] {
+  return readdirSync(folder).sort();
+}
