@@ -15,6 +15,7 @@ import { defaultStorageUri } from './default-storage.ts';
 import { invalidArgument, throwIfAborted } from './errors.ts';
 import type { OpenedTasks } from './flow/left-out.ts';
 import { OpenTaskDataStore } from './flow/open-task-data-store.ts';
+import { ResumedTasks, type RunTaskOptions } from './flow/resumed-tasks.ts';
 import { listSummaries, Run, type RunSummary } from './flow/run.ts';
 import { RUN_FILTER, type RunFilter } from './flow/run-selection.ts';
 import { CREATE_RUN, type CreateRunOptions, RunWriter, type TaskSpec } from './flow/run-writer.ts';
@@ -33,7 +34,7 @@ import { DEFAULT_OWN_BYTES } from './format/own-values.ts';
 import { parsePathspec } from './format/pathspec.ts';
 import { type ScrubbedLog, scrubLogs } from './logs/log-scrubbing.ts';
 import { checkOptionNames } from './options/option-names.ts';
-import { checkOptions, oneOf } from './options/option-table.ts';
+import { checkOptions, FUNCTION, oneOf } from './options/option-table.ts';
 import { checkPublish, type PublishOptions, publish } from './published/publish.ts';
 import type { PublishedVersion } from './published/published-version.ts';
 import {
@@ -62,6 +63,7 @@ export class FlowDataStore implements AsyncDisposable {
   readonly #reader: TaskOpener;
   readonly #cachedTasks: CachedTasks;
   readonly #writer: RunWriter;
+  readonly #resumed: ResumedTasks;
   readonly #files: Files;
   readonly #frames: Frames;
   readonly #directories: Directories;
@@ -79,6 +81,7 @@ export class FlowDataStore implements AsyncDisposable {
     this.#ownsStorage = ownsStorage;
     this.#reader = new TaskOpener(flowName, context);
     this.#writer = new RunWriter(flowName, context);
+    this.#resumed = new ResumedTasks(this.#reader, this.#writer);
     const keeper = new StandaloneKeeper(context.content);
     this.#files = new Files(keeper);
     this.#frames = new Frames(this.#files);
@@ -150,26 +153,35 @@ export class FlowDataStore implements AsyncDisposable {
 
   /**
    * Runs `work` as an attempt of a task: done when it returns, failed when it throws. Resolves to what `work` returns,
-   * and throws what it throws.
+   * and throws what it throws. In a run that resumes another, `work` is not called for a task that is taken over from there (see
+   * {@link CreateRunOptions.resume}); the result is that of `restore` then, or nothing where `work` returned nothing.
    *
-   * @throws StowageError `ATTEMPT_EXISTS` before `work` is called, or what {@link OpenTaskDataStore.done} throws.
+   * @throws StowageError `ATTEMPT_EXISTS` before `work` is called, or what {@link OpenTaskDataStore.done} throws; `INVALID_ARGUMENT` for a
+   * task that would be taken over, and whose function returned a value, without `restore`.
    */
   async task<T>(
     spec: TaskSpec,
     work: (task: OpenTaskDataStore) => T | Promise<T>,
-    options: CallOptions = {},
+    options: RunTaskOptions<T> = {},
   ): Promise<T> {
     if (typeof work !== 'function') {
       throw invalidArgument(
         'task(spec, work) takes the function that does the work; to close the attempt by hand, use createTaskDataStore(spec).',
       );
     }
-    checkOptionNames(options, 'task');
-    const attempt = await this.#writer.open(spec, options);
+    checkOptions<RunTaskOptions<T>>(options, 'task', { restore: FUNCTION });
+    const { restore, signal } = options;
+    const resumed = await this.#resumed.takeOver(spec, { isRestored: restore !== undefined, signal });
+    // Without `restore` its function returned nothing, or this was refused.
+    if (resumed?.taken) return restore ? restore(resumed.taken) : (undefined as T);
+    const attempt = resumed?.attempt ?? (await this.#writer.open(spec, { signal }));
+    // Also of a function that closes its attempt itself, before anybody knows what it returns.
+    attempt.returns = true;
     const within = { tasks: this.#cachedTasks, runId: attempt.path.run, attempt, key: undefined };
     try {
       const result = await withinTask(within, () => work(new OpenTaskDataStore(attempt)));
-      if (!attempt.isClosed) await attempt.done(options);
+      attempt.returns = result !== undefined;
+      if (!attempt.isClosed) await attempt.done({ signal });
       return result;
     } catch (error) {
       await failOrReport(attempt, error);
@@ -216,6 +228,23 @@ export class FlowDataStore implements AsyncDisposable {
   /** The results of cached tasks by their keys, for engines of one's own. */
   get cache(): TaskCache {
     return this.#cachedTasks.cache;
+  }
+
+  /**
+   * Takes over a task from the run that its run resumes, as {@link task} does, for engines that open and close attempts themselves. Resolves to the
+   * task, done in this run. `undefined` where it is to be run, by {@link createTaskDataStore}, which never takes over: its run resumes
+   * none, the task is not done there, or was given up, or it is to be run again, or rests on something that is.
+   *
+   * @throws StowageError `CONTENT_NOT_FOUND` where content of it is lost: the attempt is failed, and the next one may run it;
+   * `ATTEMPT_EXISTS` where the given number is taken; `INVALID_NAME`.
+   */
+  async takeOverTask(spec: TaskSpec, options: CallOptions = {}): Promise<TaskDataStore | undefined> {
+    checkOptionNames(options, 'takeOverTask');
+    const { signal } = options;
+    const resumed = await this.#resumed.takeOver(spec, { isRestored: true, signal });
+    if (!resumed?.lost) return resumed?.taken;
+    await failOrReport(resumed.attempt, resumed.lost);
+    throw resumed.lost;
   }
 
   /**

@@ -81,6 +81,7 @@ export type { LeftOutReason, LeftOutTask, OpenedTasks } from './flow/left-out.ts
 export type { MergeOptions } from './flow/merge-artifacts.ts';
 export type { OpenTaskDataStore } from './flow/open-task-data-store.ts';
 export { ArtifactTooLarge, type RecordOptions } from './flow/record-view.ts';
+export type { RunTaskOptions } from './flow/resumed-tasks.ts';
 export type { PinOptions, Run, RunInfo, RunSummary } from './flow/run.ts';
 export type { RunCodeOptions } from './flow/run-code.ts';
 export type { RunFilter } from './flow/run-selection.ts';

@@ -40,7 +40,7 @@ export interface Closable {
   /** Ends the streams of its logs, which may have no end of their own. */
   stopStreams(): void;
   /** Reads the members of its description that stand beside the table. */
-  told(): Pick<Description, 'metadata' | 'readFrom' | 'cached'>;
+  told(): Pick<Description, 'metadata' | 'readFrom' | 'cached' | 'takenOver' | 'returned'>;
   /** Is called once it is closed. */
   ended(): void;
 }

@@ -79,6 +79,10 @@ export interface ReadAttempt {
     readFrom: readonly string[];
     /** The cached call whose result it is to be. */
     cached?: CachedCall | undefined;
+    /** The attempt that it was taken over from, `<flow>/<run>/<step>/<task>/<n>`. */
+    takenOver?: string | undefined;
+    /** True where the function of the task returned a value, which is not kept. */
+    returned?: true | undefined;
     /** The last versions of its reports. */
     reports: readonly ReportEntry[];
   };
@@ -212,6 +216,12 @@ class TaskReader {
         },
         get cached() {
           return description.cached;
+        },
+        get takenOver() {
+          return description.takenOver;
+        },
+        get returned() {
+          return description.returned;
         },
         get reports() {
           return description.reports;

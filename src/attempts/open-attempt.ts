@@ -40,6 +40,17 @@ export interface AttemptContext extends ValueSettings {
   reportRenewMs?: number | undefined;
 }
 
+/** What an attempt takes over as a whole, beside the artifacts of `view`. */
+export interface Takeover {
+  view: AttemptView;
+  /** The user's metadata of that attempt. */
+  metadata: Metadata;
+  /** The attempts that the result rests on. */
+  readFrom: readonly string[];
+  /** True where the function of the task returned a value. */
+  returned: boolean;
+}
+
 /** An attempt may record so many attempts that it rests on. */
 const MAX_READ_FROM = 50_000;
 
@@ -57,6 +68,9 @@ export class OpenAttempt {
   readonly #reports: AttemptReports;
   readonly #readFrom = new Set<string>();
   #cached: CachedCall | undefined;
+  #takenOver: string | undefined;
+  /** True where the function of the task returned a value, or may still. */
+  returns = false;
   readonly #closing: AttemptClosing;
 
   constructor(
@@ -174,6 +188,33 @@ export class OpenAttempt {
     for (const origin of call.origins) this.#addReadFrom(origin);
     this.#table.adopt(rows, call);
     call.succeed();
+  }
+
+  /**
+   * Takes over the result of an attempt of the same store: its artifacts, metadata, and what it rests on. Where that fails, nothing of it
+   * is part of this attempt, which may go on by itself.
+   *
+   * @throws StowageError as {@link inheritArtifacts}
+   */
+  async takeOver({ view, metadata, readFrom, returned }: Takeover, options: CallOptions): Promise<void> {
+    const call = this.#calls.begin('artifacts');
+    try {
+      const names = view.names();
+      call.expect(names.map(artifactSubject));
+      const { storing } = this.#table;
+      const taken = new Map([[view, names]]);
+      const rows = await inheritArtifacts(this.#context.content, taken, this.session, storing, options);
+      call.ensureMayCommit();
+      this.#table.adopt(rows, call);
+      for (const pathspec of readFrom) this.#readFrom.add(pathspec);
+      Object.assign(this.#metadata.merged, metadata);
+      this.#takenOver = view.fullPathspec;
+      this.returns = returned;
+      call.succeed();
+    } catch (error) {
+      call.end();
+      throw error;
+    }
   }
 
   /** Copies artifacts of an attempt of another store. */
@@ -328,6 +369,8 @@ export class OpenAttempt {
         metadata: this.#metadata.merged,
         readFrom: [...this.#readFrom],
         cached: this.#cached,
+        takenOver: this.#takenOver,
+        returned: this.returns || undefined,
       }),
       ended: () => this.#leave(),
     };

@@ -11,10 +11,11 @@ import { LABEL } from '../format/label.ts';
 import { type TaskPath, validateTaskNames } from '../format/pathspec.ts';
 import { createdName, createRunRecord, type RunDescription, type RunMade } from '../format/run-records.ts';
 import { checkMembers } from '../options/option-names.ts';
-import { ANYTHING, checkKinds, type OptionTable, PROGRESS_OPTIONS } from '../options/option-table.ts';
+import { ANYTHING, checkKinds, NAMES, type OptionTable, PROGRESS_OPTIONS } from '../options/option-table.ts';
 import { giveUpSession } from '../sessions/standalone-session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
+import { checkResumed, type Resumption } from './resumed-run.ts';
 import { checkCode, keepCode, type RunCodeOptions } from './run-code.ts';
 import { checkAttempt } from './task-selection.ts';
 
@@ -42,6 +43,13 @@ export interface CreateRunOptions
    * `.gitignore` and `.stowageignore` leave out is, and so are `node_modules`, `.git` and the store's own folder. Default: none.
    */
   code?: string | URL | RunCodeOptions | undefined;
+  /**
+   * Another run of the flow, `<flow>/<run>`, that this one resumes: a task that is done there is taken over where the same step and task is asked for, if
+   * all that it read from that run was taken over as well. Its parameters are this run's unless others are given. Default: none.
+   */
+  resume?: string | undefined;
+  /** What is run again in any case: steps, tasks as `<step>/<task>`, or pathspecs of the run that is resumed. Default: none. */
+  rerun?: readonly string[] | undefined;
 }
 
 /** Those that are `ANYTHING` are checked by what they are used for. */
@@ -53,6 +61,8 @@ export const CREATE_RUN: OptionTable<CreateRunOptions> = {
   parents: ANYTHING,
   rawDataPath: ANYTHING,
   code: ANYTHING,
+  resume: ANYTHING,
+  rerun: NAMES,
 };
 const TASK_SPEC: OptionTable<TaskSpec> = {
   runId: ANYTHING,
@@ -64,14 +74,16 @@ const TASK_SPEC: OptionTable<TaskSpec> = {
 };
 /** So many runs are remembered as made. */
 const KNOWN_RUNS = 10_000;
+/** A run, as far as opening attempts in it needs that. */
+type KnownRun = Pick<RunMade, 'rawDataPath' | 'resumes' | 'rerun'>;
 const NOTHING_SAID: RunDescription = { tags: [], parameters: {}, parents: [] };
 
 /** Makes the runs of a flow, and opens attempts in them. */
 export class RunWriter {
   readonly #flow: string;
   readonly #context: AttemptContext;
-  /** The runs that this process has made, or found made, with where their content goes. */
-  readonly #known = new BoundedMap<string, Pick<RunMade, 'rawDataPath'>>(KNOWN_RUNS);
+  /** The runs that this process has made, or found made, with where their content goes, and what they resume. */
+  readonly #known = new BoundedMap<string, KnownRun>(KNOWN_RUNS);
 
   constructor(flow: string, context: AttemptContext) {
     this.#flow = flow;
@@ -81,25 +93,27 @@ export class RunWriter {
   /**
    * Makes a run, whose content goes to the place at `rawDataPath` if there is one. Resolves to its id.
    *
-   * @throws StowageError `RUN_EXISTS`, `INVALID_NAME`, `INVALID_ARGUMENT`; for its code as `Directories.fromLocal`
+   * @throws StowageError `RUN_EXISTS`, `INVALID_NAME`, `INVALID_ARGUMENT`; `RUN_NOT_FOUND`, `STEP_NOT_FOUND`, `TASK_NOT_FOUND` for what it resumes;
+   * for its code as `Directories.fromLocal`
    */
   async create(options: CreateRunOptions): Promise<string> {
-    const {
-      runId = new Date().toISOString(),
-      tags = [],
-      parameters = {},
-      parents = [],
-      signal,
-      onProgress,
-    } = options;
+    const { runId = new Date().toISOString(), tags = [], parents = [], signal, onProgress } = options;
     const address = checkRawDataPath(options.rawDataPath);
     const run = validateUserName(runId, 'run id');
-    const description = checkRunDescription({ tags, parameters, parents });
+    const given = checkRunDescription({ tags, parameters: options.parameters ?? {}, parents });
     const codeOptions = checkCode(options.code);
     const content = this.#content;
+    const resumption = await checkResumed(content, this.#flow, options, { signal });
+    const parameters = options.parameters === undefined ? resumption?.parameters : undefined;
+    const description = parameters === undefined ? given : { ...given, parameters };
     await content.prepareToWrite({ signal });
     const rawDataPath = address && (await this.#registerPlace(address, { signal }));
-    const record = { ...description, ...(rawDataPath === undefined ? {} : { rawDataPath }) };
+    const record = {
+      ...description,
+      ...(rawDataPath === undefined ? {} : { rawDataPath }),
+      ...(resumption ? { resumes: `${this.#flow}/${resumption.run}` } : {}),
+      ...(resumption && resumption.rerun.length > 0 ? { rerun: resumption.rerun } : {}),
+    };
     // Nothing is kept for a run that is there; one that another process makes meanwhile is found below.
     if (codeOptions && (await content.storage.head(createdName(this.#flow, run), { signal })))
       throw runExists(this.#flow, run);
@@ -128,12 +142,7 @@ export class RunWriter {
     spec: TaskSpec,
     { signal, hints }: CallOptions & Pick<OpenAttemptOptions, 'hints'>,
   ): Promise<OpenAttempt> {
-    if (typeof spec !== 'object' || spec === null)
-      throw invalidArgument('A task is named by an object: { runId, stepName, taskId }.');
-    checkMembers(spec, 'A task', Object.keys(TASK_SPEC));
-    checkKinds(spec, TASK_SPEC);
-    const path = this.#path(spec);
-    if (spec.attempt !== undefined) checkAttempt(spec.attempt);
+    const path = this.#check(spec);
     const own = checkRawDataPath(spec.rawDataPath);
     await this.#content.prepareToWrite({ signal });
     const run = await this.#ensure(path.run, { signal });
@@ -151,16 +160,41 @@ export class RunWriter {
     });
   }
 
+  /**
+   * Tells what the run of a task resumes; `undefined` where that is nothing. Makes the run if nobody has.
+   *
+   * @throws StowageError as {@link open}
+   */
+  async resumptionOf(spec: TaskSpec, { signal }: CallOptions): Promise<Resumption | undefined> {
+    const known = this.#known.get(Object(spec).runId);
+    if (known && known.resumes === undefined) return undefined; // as most runs, and at no cost
+    const path = this.#check(spec);
+    if (!known) await this.#content.prepareToWrite({ signal });
+    const { resumes, rerun = [] } = known ?? (await this.#ensure(path.run, { signal }));
+    const [flow, run, ...more] = resumes?.split('/') ?? [];
+    // Only a run of the same flow, as `createRun` has it: anything else is not for us to take over.
+    if (flow !== this.#flow || run === undefined || more.length > 0) return undefined;
+    return { run, rerun };
+  }
+
   get #content(): ContentAddressedStore {
     return this.#context.content;
   }
 
-  #path({ runId, stepName, taskId }: TaskSpec): TaskPath {
-    return { flow: this.#flow, ...validateTaskNames({ run: runId, step: stepName, task: taskId }) };
+  /** The path of a task, whose names and members are what they have to be. */
+  #check(spec: TaskSpec): TaskPath {
+    if (typeof spec !== 'object' || spec === null)
+      throw invalidArgument('A task is named by an object: { runId, stepName, taskId }.');
+    checkMembers(spec, 'A task', Object.keys(TASK_SPEC));
+    checkKinds(spec, TASK_SPEC);
+    const names = { run: spec.runId, step: spec.stepName, task: spec.taskId };
+    const path = { flow: this.#flow, ...validateTaskNames(names) };
+    if (spec.attempt !== undefined) checkAttempt(spec.attempt);
+    return path;
   }
 
   /** The first opener of a run in a process creates created.json if absent, or reads what it says. */
-  async #ensure(run: string, options: CallOptions): Promise<Pick<RunMade, 'rawDataPath'>> {
+  async #ensure(run: string, options: CallOptions): Promise<KnownRun> {
     const known = this.#known.get(run);
     if (known) return known;
     const made = await createRunRecord(this.#content.storage, this.#flow, run, NOTHING_SAID, options);

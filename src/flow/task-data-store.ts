@@ -138,6 +138,14 @@ export class TaskDataStore {
     return this.#read.described?.readFrom ?? [];
   }
 
+  /**
+   * The attempt that this one was taken over from, in place of being run, since its run resumes another: `flow/run/step/task/attempt`.
+   * `undefined` of one that ran.
+   */
+  get takenOver(): string | undefined {
+    return this.#read.described?.takenOver;
+  }
+
   /** The names of the artifacts, in the order in which they were saved. */
   names(): string[] {
     return this.#view.names();

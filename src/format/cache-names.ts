@@ -59,6 +59,9 @@ export function taskIdOf(key: EntryKey): string {
   return key.slice(0, 20);
 }
 
+/** The ids that {@link taskIdOf} gives. Other tasks may have such ids as well. */
+export const CACHED_TASK_ID: RegExp = /^[0-9a-f]{20}$/;
+
 export function isCacheKey(key: unknown): key is EntryKey {
   return isContentKey(key);
 }

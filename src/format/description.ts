@@ -75,6 +75,10 @@ export interface Description {
   readFrom: string[];
   /** Present in an attempt whose artifacts are to be the result of a cached call. */
   cached?: CachedCall | undefined;
+  /** The attempt of the run that is resumed which this one was taken over from, `<flow>/<run>/<step>/<task>/<n>`. */
+  takenOver?: string | undefined;
+  /** True where the function of the task returned a value, which is not kept. */
+  returned?: true | undefined;
 }
 
 /** The call whose result an attempt is to be, whether or not an entry says so. */
@@ -100,7 +104,7 @@ export const MAX_DESCRIPTION_BYTES: number = 64 * 1024 * 1024;
 
 export function encodeDescription({ table, ...description }: Description): Uint8Array {
   const { session, subject, startedAt, label, values = [], reports = [] } = description;
-  const { metadata, readFrom, cached } = description;
+  const { metadata, readFrom, cached, takenOver, returned } = description;
   const rows = 'key' in table ? { table } : tableFields(table);
   const fields = {
     format: 1,
@@ -115,6 +119,8 @@ export function encodeDescription({ table, ...description }: Description): Uint8
     metadata,
     readFrom,
     cached,
+    takenOver,
+    returned,
   };
   // Values were looked at when they became rows, metadata when its parts were written, or both when they were read.
   return encodeRecord(fields, { isBounded: true });
@@ -165,6 +171,12 @@ export function openDescription(bytes: Uint8Array, what: string, subject: Record
     get cached() {
       return read().cached;
     },
+    get takenOver() {
+      return read().takenOver;
+    },
+    get returned() {
+      return read().returned;
+    },
   };
 }
 
@@ -184,6 +196,7 @@ export function readDescription(
   const moved = readOptional(readMovedTable, record, 'table', what);
   const label = readOptional(readString, record, 'label', what);
   const cached = readOptional(readObject, record, 'cached', what);
+  const takenOver = readOptional(readString, record, 'takenOver', what);
   return {
     session: readString(record, 'session', what),
     startedAt: readTime(record, 'startedAt', what),
@@ -201,6 +214,8 @@ export function readDescription(
           },
         }
       : {}),
+    ...(takenOver === undefined ? {} : { takenOver }),
+    ...(record.returned === true ? { returned: true as const } : {}),
   };
 }
 

@@ -58,6 +58,10 @@ export interface RunCreated extends RunDescription {
   rawDataPath?: string;
   /** The code that the run was made by. Absent where none was kept. */
   code?: RunCode;
+  /** The run that this one resumes, `<flow>/<run>`. Absent where it resumes none. */
+  resumes?: string;
+  /** The steps, and tasks (`<step>/<task>`), that are run again in a run that resumes another. Absent where none was named. */
+  rerun?: readonly string[];
 }
 
 /** The outcome of a run, as whoever ran it says. */
@@ -92,6 +96,10 @@ export interface RunMade {
   isNew: boolean;
   /** The address for content in created.json, whoever wrote it. */
   rawDataPath: string | undefined;
+  /** The run that it resumes, as created.json has it. */
+  resumes: string | undefined;
+  /** The steps and tasks that are run again, as created.json has them. */
+  rerun: readonly string[] | undefined;
 }
 
 /** Creates created.json and then what tells its time in listings, or finds out what the created.json that is there says. */
@@ -99,10 +107,11 @@ export async function createRunRecord(
   storage: DataStoreStorage,
   flow: string,
   run: string,
-  { tags, parameters, parents, rawDataPath, code }: RunDescription & Pick<RunCreated, 'rawDataPath' | 'code'>,
+  said: RunDescription & Pick<RunCreated, 'rawDataPath' | 'code' | 'resumes' | 'rerun'>,
   { signal }: CallOptions,
 ): Promise<RunMade> {
   const name = createdName(flow, run);
+  const { tags, parameters, parents, rawDataPath, code, resumes, rerun } = said;
   const createdAt = creationTime().toISOString();
   const record = encodeRecord({
     format: 1,
@@ -117,6 +126,8 @@ export async function createRunRecord(
     parents,
     rawDataPath,
     code,
+    resumes,
+    rerun,
   });
   if (record.length > MAX_RUN_RECORD_BYTES) {
     throw invalidArgument(
@@ -126,7 +137,7 @@ export async function createRunRecord(
   }
   const created = async (): Promise<RunMade> => {
     await createRunTime(storage, flow, run, createdAt, { signal });
-    return { isNew: true, rawDataPath };
+    return { isNew: true, rawDataPath, resumes, rerun };
   };
   if (await storage.create(name, record, { signal, durability: 'deferred' })) return created();
   // Whoever made it may not have got so far as to make it durable, and what is written next rests on it.
@@ -134,9 +145,12 @@ export async function createRunRecord(
   const standing = await storage.get(name, { signal, maxBytes: MAX_RUN_RECORD_BYTES });
   if (!standing) throw vanished(storage.uri(name));
   if (Buffer.compare(standing.body, record) === 0) return created(); // our own, after a lost response
+  const theirs = decodeRunCreated(standing.body, storage.uri(name), { flow, run });
   return {
     isNew: false,
-    rawDataPath: decodeRunCreated(standing.body, storage.uri(name), { flow, run }).rawDataPath,
+    rawDataPath: theirs.rawDataPath,
+    resumes: theirs.resumes,
+    rerun: theirs.rerun,
   };
 }
 
@@ -232,6 +246,8 @@ export function decodeRunCreated(
 ): RunCreated {
   const record = readRecord(bytes, what, 'run', of);
   const rawDataPath = readOptional(readString, record, 'rawDataPath', what);
+  const resumes = readOptional(readString, record, 'resumes', what);
+  const rerun = readOptional(readStrings, record, 'rerun', what);
   return {
     createdAt: readTime(record, 'createdAt', what),
     ...(record.owner === undefined ? {} : { owner: readOwner(record, what) }),
@@ -240,6 +256,8 @@ export function decodeRunCreated(
     parents: readStrings(record, 'parents', what),
     ...(rawDataPath === undefined ? {} : { rawDataPath }),
     ...(record.code === undefined ? {} : { code: readCode(readObject(record, 'code', what), what) }),
+    ...(resumes === undefined ? {} : { resumes }),
+    ...(rerun === undefined ? {} : { rerun }),
   };
 }
 

@@ -312,6 +312,8 @@ function toResult({
       reports: described.reports,
       metadata,
       readFrom: described.readFrom,
+      takenOver: described.takenOver,
+      returned: described.returned,
     },
   };
   return {

@@ -17,6 +17,8 @@ export interface ClosedResult {
     reports: readonly ReportEntry[];
     metadata: Description['metadata'];
     readFrom: readonly string[];
+    takenOver?: Description['takenOver'];
+    returned?: Description['returned'];
   };
   /** Retention gave up the content. */
   purged: boolean;

@@ -218,7 +218,7 @@ export class CopiedSession {
   }
 
   #description(
-    { reports, values, metadata, readFrom }: MovedResult,
+    { reports, values, metadata, readFrom, takenOver, returned }: MovedResult,
     table: Description['table'],
   ): Description {
     const { erased, startedAt, label } = this.#result;
@@ -234,6 +234,8 @@ export class CopiedSession {
       reports,
       metadata,
       readFrom: [...readFrom],
+      takenOver,
+      returned,
     };
   }
 

@@ -55,6 +55,8 @@ export interface AttemptSummary {
   erased?: { reason: string; artifacts: readonly string[] };
   metadata?: Metadata;
   readFrom?: readonly string[];
+  /** The attempt that it was taken over from, in place of being run: `<flow>/<run>/<step>/<task>/<n>`. */
+  takenOver?: string;
   artifacts: ArtifactView[];
   /** The reason why nothing is known of it. */
   failure?: { code: string; message: string };
@@ -234,6 +236,7 @@ function viewOf(read: ReadAttempt, heardAt: string | undefined): AttemptDetail {
     ...(erased ? { erased } : {}),
     metadata,
     readFrom: described?.readFrom ?? [],
+    ...(described?.takenOver === undefined ? {} : { takenOver: described.takenOver }),
     artifacts: entries.map(artifactView),
     entries,
     ...(described ? { reports: described.reports } : {}),

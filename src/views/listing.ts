@@ -65,6 +65,8 @@ export interface TaskSummary {
   closedAt?: string | undefined;
   durationMs?: number | undefined;
   purged?: true | undefined;
+  /** The attempt that it was taken over from, in place of being run. */
+  takenOver?: string | undefined;
   error?: RecordedError | undefined;
   failure?: { code: string; message: string } | undefined;
   /** The number of its artifacts, and their bytes together. */
@@ -219,12 +221,12 @@ async function listTasksOf(
   const entries = tasks.map((task): TaskSummary => {
     const latest = latestOf(task);
     const { attempt, status, label, startedAt, closedAt, durationMs } = latest;
-    const { purged, error, failure, artifacts } = latest;
+    const { purged, takenOver, error, failure, artifacts } = latest;
     return {
       step: task.path.step,
       task: task.path.task,
       attempts: task.started,
-      ...{ attempt, status, label, startedAt, closedAt, durationMs, purged, error, failure },
+      ...{ attempt, status, label, startedAt, closedAt, durationMs, purged, takenOver, error, failure },
       artifacts: artifacts.length,
       bytes: bytesOf(latest),
     };

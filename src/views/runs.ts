@@ -29,6 +29,10 @@ export interface RunView {
   tags: readonly string[];
   parameters: Readonly<Record<string, JsonValue>>;
   parents: readonly string[];
+  /** The run that it resumes, `<flow>/<run>`. */
+  resumes?: string;
+  /** The steps and tasks of that run that are run again in any case. */
+  rerun?: readonly string[];
   /** The address for content of its tasks, if not the store itself. */
   rawDataPath?: string;
   /** The sources that made it, of a run that was made with them. */
@@ -148,6 +152,8 @@ async function readIfWanted(
       parents = [],
       rawDataPath,
       code,
+      resumes,
+      rerun,
     } = created ?? {};
     const durationMs = durationBetween(createdAt, end?.finishedAt);
     return {
@@ -161,6 +167,8 @@ async function readIfWanted(
       tags,
       parameters,
       parents,
+      ...(resumes === undefined ? {} : { resumes }),
+      ...(rerun === undefined ? {} : { rerun }),
       ...(rawDataPath ? { rawDataPath } : {}),
       ...(code ? { code: codeView(code) } : {}),
       ...(end?.error ? { error: end.error } : {}),

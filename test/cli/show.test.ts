@@ -265,3 +265,29 @@ describe('stowage show', () => {
     }
   });
 });
+
+describe('a run that resumes another', () => {
+  it('is shown with what it took over, by show, runs, ls and diff', async () => {
+    const store = join(scratchFolder(), 'resumed');
+    await using flow = await FlowDataStore.open({ flowName: 'Train', storage: store });
+    for (const [runId, options] of [
+      ['r1', {}],
+      ['r2', { resume: 'Train/r1', rerun: ['eval'] }],
+    ] as const) {
+      await flow.createRun({ runId, ...options });
+      for (const stepName of ['fit', 'eval'])
+        await flow.task({ runId, stepName, taskId: '0' }, (task) => task.saveArtifacts({ x: 1 }));
+    }
+    const shown = (await stowage(store, ['show', 'Train/r2'])).stdout;
+    expect(shown).toContain('resumes: Train/r1, but for eval');
+    expect(shown.match(/done, taken over/g)).toHaveLength(1);
+    expect((await stowage(store, ['show', 'Train/r2/fit/0'])).stdout).toContain('from Train/r1/fit/0/0');
+    expect((await stowage(store, ['runs'])).stdout).toContain('(resumes Train/r1)');
+    expect((await stowage(store, ['ls', 'Train/r2/fit'])).stdout).toContain('done, taken over');
+    expect((await stowage(store, ['diff', 'Train/r1', 'Train/r2'])).stdout).toContain('resumes');
+    expect(await json(store, ['show', 'Train/r2'])).toMatchObject({ resumes: 'Train/r1', rerun: ['eval'] });
+    expect(await json(store, ['show', 'Train/r2/fit/0'])).toMatchObject({
+      attempts: [{ takenOver: 'Train/r1/fit/0/0' }],
+    });
+  });
+});

@@ -74,12 +74,16 @@ async function meantTag(tags: readonly string[], seen: ReadonlySet<string>): Pro
   return unknown === undefined ? '' : didYouMean(suggest(unknown, [...seen]));
 }
 
-function runRow({ flow, run, status, createdAt, durationMs, tags, pinned }: RunView): Cell[] {
+function runRow({ flow, run, status, createdAt, durationMs, tags, pinned, resumes }: RunView): Cell[] {
   return [
     nameCell(`${flow}/${run}`),
     statusCell({ status }),
     ageCell(createdAt),
     durationCell(durationMs),
-    [...(pinned ? ['(pinned)'] : []), ...tags].join(', '),
+    [
+      ...(pinned ? ['(pinned)'] : []),
+      ...(resumes === undefined ? [] : [`(resumes ${resumes})`]),
+      ...tags,
+    ].join(', '),
   ];
 }

@@ -112,6 +112,7 @@ async function printRunHead({ output }: Invocation, run: RunTree): Promise<void>
     ...(run.tags.length > 0 ? [`tags: ${run.tags.join(', ')}`] : []),
     ...Object.entries(run.parameters).map(([name, value]) => `${name} = ${JSON.stringify(value)}`),
     ...(run.parents.length > 0 ? [`parents: ${run.parents.join(', ')}`] : []),
+    ...(run.resumes === undefined ? [] : [resumesLine(run.resumes, run.rerun)]),
     ...(run.rawDataPath ? [`content at: ${run.rawDataPath}`] : []),
     ...(run.code ? [codeLine(run.code)] : []),
   ];
@@ -123,6 +124,11 @@ async function printRunHead({ output }: Invocation, run: RunTree): Promise<void>
 /** `pinned 3 d ago, retention leaves it: the model of the paper`. */
 function pinLine({ at, reason }: NonNullable<RunTree['pinned']>): string {
   return `pinned ${ageCell(at)}, retention leaves it${reason === undefined ? '' : `: ${reason}`}`;
+}
+
+/** `resumes: Train/r1, but for fit, eval/3`. */
+function resumesLine(resumes: string, rerun: readonly string[] = []): string {
+  return `resumes: ${resumes}${rerun.length === 0 ? '' : `, but for ${rerun.join(', ')}`}`;
 }
 
 function codeLine({ name, digest, fileCount, size }: CodeView): string {
@@ -213,5 +219,6 @@ async function framesOf(store: OpenStore, path: TaskPath, shown: AttemptSummary)
 function noteOf({ error, failure, ...attempt }: AttemptSummary): string {
   if (error) return errorLine(error);
   if (failure) return failure.message;
+  if (attempt.takenOver !== undefined) return `from ${attempt.takenOver}`;
   return attempt.status === 'open' && attempt.owner ? ownerText(attempt) : '';
 }

@@ -113,8 +113,10 @@ async function compareRuns(
 ): Promise<NonNullable<Comparison['runs']>> {
   const read = ({ flow, run }: RunPath): Promise<RunView> => readRun(view, { flow, run, finished: true });
   const [a, b] = await Promise.all([read(pathOfA), read(pathOfB)]);
-  const comparable = ({ status, tags, parameters, parents }: RunView): object => ({
+  const comparable = ({ status, tags, parameters, parents, resumes, rerun }: RunView): object => ({
     status,
+    ...(resumes === undefined ? {} : { resumes }),
+    ...(rerun === undefined ? {} : { rerun: new Set(rerun) }),
     tags: new Set(tags),
     parameters,
     parents: new Set(parents),

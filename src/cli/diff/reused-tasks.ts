@@ -1,11 +1,9 @@
 import { listAttempts } from '../../format/attempt-files.ts';
+import { CACHED_TASK_ID } from '../../format/cache-names.ts';
 import type { TaskPath } from '../../format/pathspec.ts';
 import { readTask, type TaskView } from '../../views/attempts.ts';
 import type { RunPath } from '../../views/paths.ts';
 import type { StoreView } from '../../views/store-view.ts';
-
-/** The name of the task of a cached call: the first digits of its key. */
-const CACHED_TASK = /^[0-9a-f]{20}$/;
 
 /** An attempt that another one read. */
 interface Read extends TaskPath {
@@ -37,7 +35,7 @@ export async function reusedTasks(
       const read = parseRead(pathspec);
       if (!read || seen.has(pathspec) || (read.flow === run.flow && read.run === run.run)) continue;
       seen.add(pathspec);
-      const isReused = CACHED_TASK.test(read.task) && steps.has(read.step) && !owned.has(nameOf(read));
+      const isReused = CACHED_TASK_ID.test(read.task) && steps.has(read.step) && !owned.has(nameOf(read));
       const task = known.get(whereOf(read)) ?? (isReused ? await readAt(view, read) : undefined);
       const attempts = task?.attempts.filter(({ attempt }) => attempt === read.attempt) ?? [];
       next.push(...attempts.flatMap((attempt) => attempt.readFrom ?? []));

@@ -100,8 +100,17 @@ export function withLabel(name: string, { label }: { label?: string | undefined 
 }
 
 /** The status of a run or an attempt. */
-export function statusCell({ status, purged }: { status: string; purged?: true | undefined }): Cell {
-  return { text: purged ? `${status}, purged` : status, style: statusStyle(status) };
+export function statusCell({
+  status,
+  purged,
+  takenOver,
+}: {
+  status: string;
+  purged?: true | undefined;
+  takenOver?: string | undefined;
+}): Cell {
+  const notes = [...(takenOver === undefined ? [] : ['taken over']), ...(purged ? ['purged'] : [])];
+  return { text: [status, ...notes].join(', '), style: statusStyle(status) };
 }
 
 export function statusStyle(status: string): Style {

@@ -147,7 +147,8 @@ export class DescriptionBuilder {
     erased: ErasureFields | undefined = undefined,
     table: Description['table'] = { artifacts },
   ): Uint8Array {
-    const { startedAt, label, metadata, readFrom, cached } = this.#theirs.described.description;
+    const { startedAt, label, metadata, readFrom, cached, takenOver, returned } =
+      this.#theirs.described.description;
     const within = artifacts.flatMap((row) => (row.own ? [{ entry: row, ...this.#own.get(row.key) }] : []));
     return encodeDescription({
       session: this.#theirs.session,
@@ -160,6 +161,8 @@ export class DescriptionBuilder {
       metadata,
       readFrom,
       cached,
+      takenOver,
+      returned,
     });
   }
 

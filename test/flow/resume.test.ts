@@ -1,0 +1,415 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { OpenTaskDataStore } from '../../src/flow/open-task-data-store.ts';
+import type { FlowDataStore } from '../../src/flow-data-store.ts';
+import { copyStore } from '../../src/maintenance/copy-store.ts';
+import { eraseFromStore } from '../../src/maintenance/erasure/erase-from-store.ts';
+import { removeFromStore } from '../../src/maintenance/retention/remove.ts';
+import type { DataStoreStorage } from '../../src/storage/contract.ts';
+import { CountStorage } from '../../src/storage/count.ts';
+import { StorageDecorator } from '../../src/storage/decorator.ts';
+import { MemoryStorage } from '../../src/storage/memory.ts';
+import { propertyRuns, test } from '../property.ts';
+import { errorOf, noise, objectNames, openFlow, openLocalFlow, saveTask } from './fixtures.ts';
+
+/** A task of a graph: the earlier tasks that it reads, how it ended in the first run, and whether its code is new in the second. */
+interface Node {
+  reads: readonly number[];
+  ended: 'done' | 'failed' | 'open' | 'never asked for';
+  isChanged: boolean;
+  isLarge: boolean;
+}
+
+const nodes: fc.Arbitrary<Node[]> = fc
+  .array(
+    fc.record({
+      reads: fc.uniqueArray(fc.nat(8), { maxLength: 3 }),
+      ended: fc.constantFrom<Node['ended']>('done', 'done', 'done', 'failed', 'open', 'never asked for'),
+      isChanged: fc.integer({ min: 0, max: 4 }).map((n) => n === 0),
+      isLarge: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 9 },
+  )
+  .map((all) => all.map((node, index) => ({ ...node, reads: node.reads.filter((read) => read < index) })));
+
+const nameOf = (index: number): { stepName: string; taskId: string } => ({
+  stepName: `step${index % 3}`,
+  taskId: `${index}`,
+});
+const pathOf = (runId: string, index: number): string =>
+  `${runId}/${nameOf(index).stepName}/${nameOf(index).taskId}`;
+
+/** The value of a task is told by its code and by what it read. */
+async function work(
+  flow: FlowDataStore,
+  task: OpenTaskDataStore,
+  { reads, isLarge }: Node,
+  code: string,
+): Promise<void> {
+  const read: unknown[] = [];
+  for (const one of reads) {
+    const origin = await flow.getTaskDataStore(pathOf(task.runId, one));
+    task.recordRead(origin);
+    read.push(await origin.get('value'));
+  }
+  await task.saveArtifacts({ value: { code, read }, ...(isLarge ? { large: noise(20_000) } : {}) });
+  await task.saveMetadata({ code });
+}
+
+const codeOf = (index: number, version: number): string => `${index}, version ${version}`;
+
+class RemoteStorage extends StorageDecorator {
+  override get capabilities(): DataStoreStorage['capabilities'] {
+    return { ...super.capabilities, localReads: false };
+  }
+}
+
+describe('a run that resumes another', () => {
+  for (const [kind, toStorage] of [
+    ['memory', () => new MemoryStorage()],
+    ['a storage whose reads cost requests', () => new RemoteStorage(new MemoryStorage())],
+  ] as const) {
+    test.prop([nodes, fc.boolean()], { numRuns: Math.ceil(propertyRuns / 4) })(
+      `has what a run from nothing has, and runs no function that need not, on ${kind}`,
+      async (graph, isOneProcess) => {
+        const storage = toStorage();
+        const flow = await openFlow({ storage });
+        const states: Node['ended'][] = [];
+        for (const [index, node] of graph.entries()) {
+          const canRun = node.reads.every((read) => states[read] === 'done');
+          const ended = canRun ? node.ended : 'never asked for';
+          states.push(ended);
+          if (ended === 'never asked for') continue;
+          const task = await flow.createTaskDataStore({ runId: 'old', ...nameOf(index) });
+          await work(flow, task, node, codeOf(index, 0));
+          if (ended === 'done') await task.done();
+          if (ended === 'failed') await task.fail(new Error('no luck'));
+        }
+        await flow.createRun({ runId: 'old' }).catch(() => {}); // of a graph of which nothing was asked for
+        const isNamed = (index: number): boolean =>
+          Boolean(graph[index]?.isChanged) && states[index] !== 'never asked for';
+        const rerun = graph.flatMap((_, index) =>
+          !isNamed(index)
+            ? []
+            : [index % 2 ? pathOf('old', index) : pathOf('old', index).slice('old/'.length)],
+        );
+        await flow.createRun({ runId: 'new', resume: 'Test/old', rerun });
+        const ran: number[] = [];
+        const mustRun = new Set<number>();
+        for (const [index, node] of graph.entries()) {
+          if (isNamed(index) || states[index] !== 'done' || node.reads.some((read) => mustRun.has(read)))
+            mustRun.add(index);
+          const asking = isOneProcess ? flow : await openFlow({ storage });
+          await asking.task({ runId: 'new', ...nameOf(index) }, async (task) => {
+            ran.push(index);
+            await work(asking, task, node, codeOf(index, isNamed(index) ? 1 : 0));
+          });
+        }
+        expect(ran).toEqual([...mustRun]);
+        await flow.createRun({ runId: 'from nothing' });
+        for (const [index, node] of graph.entries()) {
+          await flow.task({ runId: 'from nothing', ...nameOf(index) }, (task) =>
+            work(flow, task, node, codeOf(index, isNamed(index) ? 1 : 0)),
+          );
+          const is = await flow.getTaskDataStore(pathOf('new', index));
+          const expected = await flow.getTaskDataStore(pathOf('from nothing', index));
+          expect(await is.loadArtifacts()).toEqual(await expected.loadArtifacts());
+          expect(await is.loadMetadata()).toEqual(await expected.loadMetadata());
+          expect(is.takenOver).toBe(mustRun.has(index) ? undefined : `Test/${pathOf('old', index)}/0`);
+          const read = node.reads.map((one) => `Test/${pathOf('new', one)}/0`);
+          expect(is.readFrom).toEqual([...read, ...(is.takenOver ? [is.takenOver] : [])]);
+        }
+      },
+    );
+  }
+
+  it('writes no content anew but the small values of a bucket', async () => {
+    const storage = new CountStorage(new RemoteStorage(new MemoryStorage()));
+    const flow = await openFlow({ storage });
+    await saveTask(flow, { small: noise(30_000), large: noise(300_000) }, { runId: 'old' });
+    await flow.createRun({ runId: 'new', resume: 'Test/old' });
+    const before = await objectNames(storage);
+    storage.reset();
+    await flow.task({ runId: 'new', stepName: 'fit', taskId: '0' }, never);
+    const written = (await objectNames(storage)).filter((name) => !before.includes(name));
+    const contents = written.filter((name) => /^(data|manifests|packs|values)/.test(name));
+    expect(contents).toEqual([expect.stringMatching(/^values\/Test\/new\/fit\/0\/0\./)]);
+    const task = await flow.getTaskDataStore('new/fit/0');
+    expect(await task.get('large')).toEqual(noise(300_000));
+  });
+
+  it('is told of by the run and by its tasks, in copies too, and goes on there', async () => {
+    const { flow, folder } = await openLocalFlow();
+    await flow.createRun({ runId: 'old', parameters: { rate: 0.1 } });
+    await saveTask(flow, { x: 1 }, { runId: 'old' });
+    await saveTask(flow, { y: 1 }, { runId: 'old', stepName: 'eval' });
+    const run = await flow.createRun({ runId: 'new', resume: 'Test/old', rerun: ['eval', 'old/eval/0'] });
+    expect(await run.info()).toMatchObject({
+      resumes: 'Test/old',
+      rerun: ['eval', 'eval/0'],
+      parameters: { rate: 0.1 },
+    });
+    await flow.task({ runId: 'new', stepName: 'fit', taskId: '0' }, never);
+    const to = new MemoryStorage();
+    expect((await copyStore({ from: folder, to })).problems).toEqual([]);
+    const copy = await openFlow({ storage: to });
+    expect(await copy.run('new').info()).toMatchObject({ resumes: 'Test/old', rerun: ['eval', 'eval/0'] });
+    expect((await copy.getTaskDataStore('new/fit/0')).takenOver).toBe('Test/old/fit/0/0');
+    await copy.createRun({ runId: 'next', resume: 'Test/new' });
+    await copy.task({ runId: 'next', stepName: 'fit', taskId: '0' }, never);
+    expect((await copy.getTaskDataStore('next/fit/0')).takenOver).toBe('Test/new/fit/0/0');
+  });
+
+  it('does not take over what rests on a task that ran again, over three runs', async () => {
+    const flow = await openFlow();
+    const pipeline = async (runId: string): Promise<string[]> => {
+      const ran: string[] = [];
+      await flow.task({ runId, stepName: 'a', taskId: '0' }, async (task) => {
+        ran.push('a');
+        await task.saveArtifacts({ of: runId });
+      });
+      await flow.task({ runId, stepName: 'b', taskId: '0' }, async (task) => {
+        ran.push('b');
+        const a = await flow.getTaskDataStore(`${runId}/a/0`);
+        task.recordRead(a);
+        await task.saveArtifacts({ read: await a.get('of') });
+      });
+      return ran;
+    };
+    expect(await pipeline('1')).toEqual(['a', 'b']);
+    await flow.createRun({ runId: '2', resume: 'Test/1' });
+    expect(await pipeline('2')).toEqual([]);
+    await flow.createRun({ runId: '3', resume: 'Test/2', rerun: ['a'] });
+    expect(await pipeline('3')).toEqual(['a', 'b']);
+    expect(await (await flow.getTaskDataStore('3/b/0')).get('read')).toBe('3');
+    // A later attempt of what was read is not what was read.
+    await flow.createTaskDataStore({ runId: '1', stepName: 'a', taskId: '0' }).then((task) => task.done());
+    await flow.createRun({ runId: '4', resume: 'Test/1' });
+    expect(await pipelineOf(flow, '4')).toEqual(['b']);
+  });
+
+  it('does not take over what rests on a task that somebody ran again by hand in this run', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ storage });
+    await pipelineOf(flow, 'old');
+    await flow.createRun({ runId: 'new', resume: 'Test/old' });
+    const a = { runId: 'new', stepName: 'a', taskId: '0' };
+    expect(await flow.takeOverTask(a)).toMatchObject({ takenOver: 'Test/old/a/0/0', attempt: 0 });
+    const other = await openFlow({ storage });
+    await other.createTaskDataStore(a).then((task) => task.done());
+    expect(await flow.takeOverTask(a)).toBeUndefined();
+    expect(await pipelineOf(flow, 'new')).toEqual(['a', 'b']);
+  });
+});
+
+describe('a task that is taken over', () => {
+  it('gives what its function returned by restore, and is refused without, before anything is written', async () => {
+    const flow = await openFlow();
+    const spec = { runId: 'old', stepName: 'fit', taskId: '0' };
+    const fit = async (task: OpenTaskDataStore): Promise<{ auc: number }> => {
+      await task.saveArtifacts({ metrics: { auc: 0.9 } });
+      return { auc: 0.9 };
+    };
+    expect(await flow.task(spec, fit)).toEqual({ auc: 0.9 });
+    await flow.createRun({ runId: 'new', resume: 'Test/old' });
+    const again = { ...spec, runId: 'new' };
+    const error = await errorOf(flow.task(again, fit), 'INVALID_ARGUMENT');
+    expect(error.message).toContain('restore');
+    expect(await flow.findTask('new/fit/0')).toBeUndefined();
+    const restored: { auc: number } = await flow.task(again, fit, { restore: (task) => task.get('metrics') });
+    expect(restored).toEqual({ auc: 0.9 });
+    // It is known of the one that was taken over as well.
+    await flow.createRun({ runId: 'third', resume: 'Test/new' });
+    await errorOf(flow.task({ ...spec, runId: 'third' }, fit), 'INVALID_ARGUMENT');
+    // @ts-expect-error what restore gives is what the function returns
+    const wrong = flow.task(again, fit, { restore: () => 'text' });
+    expect(await wrong).toBe('text');
+    await errorOf(flow.task(again, fit, { restore: 1 as never }), 'INVALID_ARGUMENT');
+  });
+
+  it('of which nobody knows what its function returned is refused likewise: it closed its attempt itself', async () => {
+    const flow = await openFlow();
+    const spec = { runId: 'old', stepName: 'fit', taskId: '0' };
+    await flow.task(spec, async (task) => {
+      await task.done();
+      return 1;
+    });
+    await flow.createRun({ runId: 'new', resume: 'Test/old' });
+    await errorOf(
+      flow.task({ ...spec, runId: 'new' }, () => 1),
+      'INVALID_ARGUMENT',
+    );
+  });
+
+  it('asked for again is the same attempt, and the given number is used', async () => {
+    const flow = await openFlow();
+    await saveTask(flow, { x: 1 }, { runId: 'old' });
+    await flow.createRun({ runId: 'new', resume: 'Test/old' });
+    const spec = { runId: 'new', stepName: 'fit', taskId: '0' };
+    const taken = await Promise.all([flow.takeOverTask(spec), flow.takeOverTask({ ...spec, attempt: 7 })]);
+    expect(taken.map((task) => task?.takenOver)).toEqual(['Test/old/fit/0/0', 'Test/old/fit/0/0']);
+    const again = await flow.takeOverTask(spec);
+    expect(again?.attempt).toBe(7);
+    expect((await flow.takeOverTask({ ...spec, attempt: 7 }))?.attempt).toBe(7);
+    await errorOf(flow.takeOverTask({ ...spec, attempt: 0 }), 'ATTEMPT_EXISTS');
+    await flow.task(spec, never);
+    expect((await flow.getTaskDataStore('new/fit/0')).attempt).toBe(7);
+  });
+
+  it('keeps its label, its metadata and its values when the old run goes, whether or not the new one is open', async () => {
+    for (const storage of [new MemoryStorage(), new RemoteStorage(new MemoryStorage())]) {
+      const flow = await openFlow({ storage });
+      const values = { small: noise(30_000), large: noise(300_000) };
+      await flow.task({ runId: 'old', stepName: 'fit', taskId: '0', label: 'north' }, async (task) => {
+        await task.saveArtifacts(values);
+        await task.saveMetadata({ rows: 3 });
+      });
+      await saveTask(flow, { y: 1 }, { runId: 'old', stepName: 'eval' });
+      await flow.run('old').finish('failed');
+      await flow.createRun({ runId: 'new', resume: 'Test/old' });
+      await flow.task({ runId: 'new', stepName: 'fit', taskId: '0' }, never);
+      await removeFromStore({ store: storage, path: 'Test/old' });
+      const task = await flow.getTaskDataStore('new/fit/0');
+      expect(await task.loadArtifacts()).toEqual(values);
+      expect([task.label, await task.loadMetadata()]).toEqual(['north', { rows: 3 }]);
+      // What is gone is run.
+      let runs = 0;
+      await flow.task({ runId: 'new', stepName: 'eval', taskId: '0' }, () => {
+        runs += 1;
+      });
+      expect(runs).toBe(1);
+      await flow.task({ runId: 'new', stepName: 'fit', taskId: '0' }, never);
+    }
+  });
+});
+
+describe('a task of the old run', () => {
+  const spec = { runId: 'new', stepName: 'fit', taskId: '0' };
+
+  it.each<[string, (flow: FlowDataStore, storage: MemoryStorage) => Promise<unknown>]>([
+    ['failed', (flow) => flow.createTaskDataStore(ofOld).then((task) => task.fail(new Error('no')))],
+    ['is open', (flow) => flow.createTaskDataStore(ofOld)],
+    [
+      'has its content purged',
+      (flow) => flow.storage.create('flows/Test/old/fit/0/0.PURGED', new Uint8Array()),
+    ],
+    ['is deleted', (flow) => flow.storage.create('flows/Test/old/fit/0/0.DELETED', new Uint8Array())],
+    [
+      'has something erased',
+      (_, storage) => eraseFromStore({ store: storage, target: 'Test/old/fit/0/x', reason: 'asked' }),
+    ],
+    [
+      'has lost content',
+      async (flow) => {
+        for (const name of await objectNames(flow.storage, 'data/')) await flow.storage.delete([name]);
+      },
+    ],
+  ])('that %s is run', async (_, happen) => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ storage });
+    await saveTask(flow, { x: noise(30_000) }, { runId: 'old' });
+    await flow.createRun({ runId: 'new', resume: 'Test/old' });
+    await happen(flow, storage);
+    await flow.task(spec, (task) => task.saveArtifacts({ x: 2 }));
+    const task = await flow.getTaskDataStore('new/fit/0');
+    expect([await task.get('x'), task.takenOver, task.readFrom]).toEqual([2, undefined, []]);
+    expect(task.attempt).toBe(0);
+  });
+
+  it('that has lost content fails the attempt that was to take it over by hand', async () => {
+    const flow = await openFlow();
+    await saveTask(flow, { x: noise(30_000) }, { runId: 'old' });
+    await flow.createRun({ runId: 'new', resume: 'Test/old' });
+    for (const name of await objectNames(flow.storage, 'data/')) await flow.storage.delete([name]);
+    await errorOf(flow.takeOverTask(spec), 'CONTENT_NOT_FOUND');
+    const failed = await flow.getTaskDataStore('new/fit/0', { allowNotDone: true });
+    expect(failed.error?.message).toContain('Run the task again');
+  });
+});
+
+const ofOld = { runId: 'old', stepName: 'fit', taskId: '0' };
+
+describe('cached tasks', () => {
+  it('of a task that is taken over do not run, and run as ever in others', async () => {
+    const flow = await openFlow();
+    const calls: number[] = [];
+    const square = flow.cachedTask({
+      name: 'square',
+      version: '1',
+      run: async (n: number) => {
+        calls.push(n);
+        return n * n;
+      },
+    });
+    const pipeline = async (runId: string): Promise<string[]> => {
+      const ran: string[] = [];
+      await flow.task({ runId, stepName: 'a', taskId: '0' }, async (task) => {
+        ran.push('a');
+        await task.saveArtifacts({ four: await square(2) });
+      });
+      await flow.task({ runId, stepName: 'b', taskId: '0' }, async (task) => {
+        ran.push('b');
+        task.recordRead(await flow.getTaskDataStore(`${runId}/a/0`));
+        await task.saveArtifacts({ sum: (await square(2)) + (await square(3)) });
+      });
+      return ran;
+    };
+    await pipeline('old');
+    expect(calls).toEqual([2, 3]);
+    await flow.createRun({ runId: 'new', resume: 'Test/old', rerun: ['b'] });
+    expect(await pipeline('new')).toEqual(['b']);
+    expect(calls).toEqual([2, 3]);
+    await flow.createRun({ runId: 'third', resume: 'Test/new' });
+    expect(await pipeline('third')).toEqual([]);
+    // Callers of a cached task that is named run; the call itself is a hit.
+    await flow.createRun({ runId: 'fourth', resume: 'Test/old', rerun: ['square'] });
+    expect(await pipeline('fourth')).toEqual(['a', 'b']);
+    expect(calls).toEqual([2, 3]);
+  });
+});
+
+describe('createRun refuses', () => {
+  it.each<[string, object, string]>([
+    ['a run that is not there', { resume: 'Test/odl' }, 'RUN_NOT_FOUND'],
+    ['a run of another flow', { resume: 'Other/old' }, 'INVALID_ARGUMENT'],
+    ['a name without its flow', { resume: 'old' }, 'INVALID_ARGUMENT'],
+    ['a run that is no text', { resume: 1 }, 'INVALID_ARGUMENT'],
+    ['a task', { resume: 'Test/old/fit/0' }, 'INVALID_ARGUMENT'],
+    ['a name that is none', { resume: 'Test/..' }, 'INVALID_NAME'],
+    ['rerun alone', { rerun: ['fit'] }, 'INVALID_ARGUMENT'],
+    ['rerun that is no list', { resume: 'Test/old', rerun: 'fit' }, 'INVALID_ARGUMENT'],
+    ['a step that is not there', { resume: 'Test/old', rerun: ['fti'] }, 'STEP_NOT_FOUND'],
+    ['a task that is not there', { resume: 'Test/old', rerun: ['fit/1'] }, 'TASK_NOT_FOUND'],
+    ['a task of another run', { resume: 'Test/old', rerun: ['new/fit/0'] }, 'INVALID_ARGUMENT'],
+    ['an attempt', { resume: 'Test/old', rerun: ['old/fit/0/0'] }, 'INVALID_ARGUMENT'],
+    ['an empty name', { resume: 'Test/old', rerun: [''] }, 'INVALID_NAME'],
+  ])('%s, and leaves no trace', async (_, options, code) => {
+    const flow = await openFlow();
+    await saveTask(flow, { x: 1 }, { runId: 'old' });
+    const before = await objectNames(flow.storage);
+    await errorOf(flow.createRun({ runId: 'new', ...options }), code as never);
+    expect(await objectNames(flow.storage)).toEqual(before);
+  });
+
+  it('to resume in a store that is not there', async () => {
+    const flow = await openFlow();
+    await errorOf(flow.createRun({ resume: 'Test/old' }), 'NO_SUCH_STORE');
+  });
+});
+
+/** Two tasks, of which the second reads the first; resolves to those that ran. */
+async function pipelineOf(flow: FlowDataStore, runId: string): Promise<string[]> {
+  const ran: string[] = [];
+  await flow.task({ runId, stepName: 'a', taskId: '0' }, () => {
+    ran.push('a');
+  });
+  await flow.task({ runId, stepName: 'b', taskId: '0' }, async (task) => {
+    ran.push('b');
+    task.recordRead(await flow.getTaskDataStore(`${runId}/a/0`));
+  });
+  return ran;
+}
+
+function never(task: OpenTaskDataStore): void {
+  throw new Error(`${task.pathspec} is run, and need not be`);
+}
