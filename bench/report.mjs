@@ -9,7 +9,7 @@ export function toTables({
   speed,
   large,
   floors,
-  eventLoop,
+  'event-loop': eventLoop,
   files,
   frames,
   deduplication,
@@ -38,7 +38,8 @@ export function toTables({
       rows: deduplicationTable(deduplication),
     });
   if (linearity) tables.push({ id: 'linearity', title: 'Cost of a unit', rows: linearityTable(linearity) });
-  if (collection) tables.push({ id: 'collection', title: 'Collection', rows: collectionTable(collection) });
+  if (collection?.length > 0)
+    tables.push({ id: 'collection', title: 'Collection', rows: collectionTable(collection) });
   if (commands)
     tables.push({
       id: 'commands',
