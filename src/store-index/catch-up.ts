@@ -1,7 +1,7 @@
 import { mapInOrder } from '../async/bounded-work.ts';
 import type { ProgressMeter } from '../async/progress.ts';
 import { StowageError } from '../errors.ts';
-import type { CallOptions } from '../storage/contract.ts';
+import type { CallOptions, SqlStatement } from '../storage/contract.ts';
 import type { StoreView } from '../views/store-view.ts';
 import type { ChangePage, ChangeSource } from './changes.ts';
 import type { IndexDatabase, IndexWork } from './index-database.ts';
@@ -71,7 +71,7 @@ export class CatchUp {
     return this.done;
   }
 
-  async #writePage({ subjects, position }: ChangePage, options: CallOptions): Promise<void> {
+  async #writePage({ subjects, position, afterwards }: ChangePage, options: CallOptions): Promise<void> {
     let batch: Projected[] = [];
     let rows = 0;
     const read = (subject: Subject): Promise<Projected> => project(this.#view, subject);
@@ -83,8 +83,8 @@ export class CatchUp {
       batch = [];
       rows = 0;
     }
-    if (batch.length > 0 || position !== undefined)
-      await this.#write(batch, position ?? this.#position, options);
+    if (batch.length > 0 || position !== undefined || afterwards)
+      await this.#write(batch, position ?? this.#position, options, afterwards);
   }
 
   /** One transaction, if the index is as this one left it. */
@@ -92,7 +92,7 @@ export class CatchUp {
     batch: readonly Projected[],
     position: string,
     options: CallOptions,
-    then: readonly { text: string; parameters: unknown[] }[] = [],
+    then: readonly SqlStatement[] = [],
   ): Promise<void> {
     const { type } = this.#database;
     const { build } = this.#state;

@@ -1,4 +1,4 @@
-import type { CallOptions } from '../storage/contract.ts';
+import type { CallOptions, SqlStatement } from '../storage/contract.ts';
 import type { Subject } from './subjects.ts';
 
 /** Some subjects that changed, and how far that brings an index that has written them, and all pages before. */
@@ -6,6 +6,8 @@ export interface ChangePage {
   readonly subjects: readonly Subject[];
   /** Kept once the subjects are written; the next catch-up begins there. Absent: the position stays. */
   readonly position?: string;
+  /** Statements that belong to the transaction that writes the last of the subjects. */
+  readonly afterwards?: readonly SqlStatement[];
 }
 
 /** Options of {@link ChangeSource.changes}. */

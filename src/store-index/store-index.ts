@@ -21,6 +21,7 @@ import {
 import type { CallOptions } from '../storage/contract.ts';
 import type { StoreView } from '../views/store-view.ts';
 import { CatchUp, type CaughtUp, IndexMoved, movedTooOften } from './catch-up.ts';
+import { DatabaseChanges } from './database-changes.ts';
 import type { IndexDatabase } from './index-database.ts';
 import { IndexFile } from './index-file.ts';
 import { type IndexState, prepareTables, readState } from './index-tables.ts';
@@ -64,7 +65,7 @@ const CATCH_UP: OptionTable<CatchUpOptions> = { full: FLAG, ...PROGRESS_OPTIONS 
 const REBUILD: OptionTable<Omit<CatchUpOptions, 'full'>> = PROGRESS_OPTIONS;
 
 /** A catch-up that others overtake begins again so often. */
-const MAX_TRIES = 5;
+const MAX_TRIES = 30;
 
 /**
  * Tables of what a store holds, for questions that a listing cannot answer: runs, attempts, artifacts, metadata, lineage, entries of the
@@ -179,7 +180,8 @@ export class StoreIndex implements AsyncDisposable {
         try {
           const state = await this.#prepare(isAnew, { signal });
           isAnew = false;
-          const source = new ListedChanges(this.#opened.storage, this.#database);
+          const listed = new ListedChanges(this.#opened.storage, this.#database);
+          const source = this.#file ? listed : new DatabaseChanges(this.#database, listed);
           return await new CatchUp(this.#database, view, state, { full, progress }).run(source);
         } catch (error) {
           if (!(error instanceof IndexMoved) && !(await this.#isRemade(error))) throw error;

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DataStoreStorage, SqlRow, StorageDatabase } from '../../src/storage/contract.ts';
 import { loadSqlite } from '../../src/storage/sql/sqlite/library.ts';
 import { OF_ATTEMPTS, TABLE_NAMES } from '../../src/store-index/schema.ts';
 import { StoreIndex, type StoreIndexOptions } from '../../src/store-index/store-index.ts';
@@ -20,19 +21,30 @@ export async function openIndex(
 export async function rowsOf(path: string): Promise<Record<string, string[]>> {
   const connection = (await loadSqlite()).open(path, { readOnly: true });
   try {
-    const rows: Record<string, string[]> = {};
-    for (const table of TABLE_NAMES) {
-      if (table === 'stowage_index') continue;
-      const from = OF_ATTEMPTS.includes(table)
-        ? `select a.flow as of_flow, a.run as of_run, a.step as of_step, a.task as of_task, a.attempt as of_attempt, t.* from ${table} t left join attempts a on a.id = t.attempt_id`
-        : `select * from ${table}`;
-      const found = connection.prepare(from).all() as Record<string, unknown>[];
-      rows[table] = found.map(({ id: _, attempt_id: __, seen: ___, ...row }) => JSON.stringify(row)).sort();
-    }
-    return rows;
+    return await rowsBy((text) => connection.prepare(text).all() as Record<string, unknown>[]);
   } finally {
     connection.close();
   }
+}
+
+/** As {@link rowsOf}, of an index that lies in the database of its store. */
+export function rowsIn(storage: DataStoreStorage): Promise<Record<string, string[]>> {
+  return rowsBy((text) => (storage.database as StorageDatabase).read({ text }));
+}
+
+async function rowsBy(
+  read: (text: string) => readonly SqlRow[] | Promise<readonly SqlRow[]>,
+): Promise<Record<string, string[]>> {
+  const rows: Record<string, string[]> = {};
+  for (const table of TABLE_NAMES) {
+    if (table === 'stowage_index') continue;
+    const from = OF_ATTEMPTS.includes(table)
+      ? `select a.flow as of_flow, a.run as of_run, a.step as of_step, a.task as of_task, a.attempt as of_attempt, t.* from ${table} t left join attempts a on a.id = t.attempt_id`
+      : `select * from ${table}`;
+    const found = await read(from);
+    rows[table] = found.map(({ id: _, attempt_id: __, seen: ___, ...row }) => JSON.stringify(row)).sort();
+  }
+  return rows;
 }
 
 /** The rows of one statement on a file of an index. */
