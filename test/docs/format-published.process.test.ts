@@ -63,7 +63,7 @@ describe('published.json', () => {
     const withoutSessions = (names: Iterable<string>): string[] =>
       [...names]
         .map((name) =>
-          name.replace(/(?<=[/.])[0-7][0-9a-v]{25}(?=[.-])/, '<session>').replace(/at\.\d+/, 'at'),
+          name.replace(/(?<=[/.])[0-7][0-9a-v]{25}(?=[./-])/, '<session>').replace(/at\.\d+/, 'at'),
         )
         .sort();
     expect(withoutSessions(await objectNames(storage))).toEqual(withoutSessions(objects.keys()));
