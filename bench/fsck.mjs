@@ -3,7 +3,9 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { CollectionStore } from './collection-store.mjs';
+import { CONTENTS_OF_A_RUN, CollectionStore } from './collection-store.mjs';
+import { checksTable, toText } from './report.mjs';
+import { findRestic } from './restic.mjs';
 import { openScratch } from './scratch.mjs';
 import { startSide } from './side.mjs';
 import { loadSources } from './sources.mjs';
@@ -11,10 +13,10 @@ import { priceOf } from './wire/request-kinds.mjs';
 
 const SIDE = fileURLToPath(new URL('./sides/fsck-side.mjs', import.meta.url));
 const SIZES = [10_000, 100_000, 1_000_000];
-const CHECKS = { whole: {}, 'records alone': { sample: 0 } };
+const CHECKS = { whole: {}, '`--quick`': { sample: 0 } };
 const TIME = '2026-01-01T00:00:00.000Z';
 
-/** The store of a collection, whose runs have records. */
+/** The store of a collection, whose runs have records. Gives the number of its runs. */
 async function makeStore(root, size) {
   const { createdName, encodeRecord, newSessionId, thisOwner } = await loadSources(
     'format/record.ts',
@@ -32,44 +34,46 @@ async function makeStore(root, size) {
     writeFileSync(path, record);
     writeFileSync(join(dirname(path), `at.${Date.parse(TIME)}`), '');
   }
+  return runs;
 }
 
-/** Checks stores of each size, each by a new process. Requests are those that the same calls make at S3. */
+/**
+ * Checks stores of each size, each by a new process. Requests are those that the same calls make at S3.
+ *
+ * @param most - leaves out larger ones; default: none
+ */
 export async function measureChecks({ scratch, log, most = Infinity }) {
+  const restic = await findRestic();
+  if (!restic) log('no restic here: see docs/benchmarks.md for how to install it');
   const rows = [];
+  const add = (row) => {
+    rows.push(row);
+    log(checksTable([row])[1].join(' | ')); // the largest takes long, and those before it are good without
+  };
   for (const size of SIZES.filter((objects) => objects <= most)) {
     log(`fsck: ${size} objects`);
     await scratch.withFolder(async (folder) => {
       const root = join(folder, 'store');
-      await makeStore(root, size);
+      const runs = await makeStore(root, size);
+      let objects;
       for (const [what, options] of Object.entries(CHECKS)) {
         const side = await startSide(process.execPath, [SIDE]);
         const answer = await side.ask({ root, options });
         side.stop();
-        rows.push({ what, ...answer, dollars: priceOf(answer.requests) });
-        log(lineOf(rows.at(-1)));
+        objects = answer.objects;
+        add({ what, ...answer, dollars: priceOf(answer.requests) });
       }
       rmSync(root, { recursive: true, force: true });
+      if (!restic) return;
+      log(`restic: ${size} objects`);
+      const files = runs * CONTENTS_OF_A_RUN;
+      const { wholeMs, quickMs } = await restic.check(join(folder, 'restic'), { files });
+      const name = `restic ${restic.version}: check`;
+      add({ what: `${name} --read-data`, objects, ms: wholeMs });
+      add({ what: name, objects, ms: quickMs });
     });
   }
   return rows;
-}
-
-function lineOf({ what, objects, ms, cpuMs, overBytes, requests, dollars }) {
-  const text = (number) => number.toLocaleString('en-US');
-  const made = Object.entries(requests)
-    .filter(([, count]) => count > 0)
-    .map(([kind, count]) => `${text(count)} ${kind}`);
-  const cells = [
-    text(objects),
-    what,
-    `${(ms / 1000).toFixed(1)} s`,
-    ((cpuMs * 1000) / objects).toFixed(0),
-    `${(overBytes / 2 ** 20).toFixed(0)} MiB`,
-    made.join(', '),
-    `$${dollars.toFixed(4)}`,
-  ];
-  return `| ${cells.join(' | ')} |`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
@@ -78,8 +82,5 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   process.once('exit', () => scratch.dispose());
   const log = (text) => process.stderr.write(`bench: ${text}\n`);
   const rows = await measureChecks({ scratch, log, most: Number(values.most ?? Infinity) });
-  process.stdout.write(
-    '| objects | check | took | µs of CPU an object | memory | requests at S3 | price at S3 |\n| --- | --- | --- | --- | --- | --- | --- |\n',
-  );
-  for (const row of rows) process.stdout.write(`${lineOf(row)}\n`);
+  process.stdout.write(`${toText([{ title: 'Checks', rows: checksTable(rows) }])}\n`);
 }

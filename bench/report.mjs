@@ -15,6 +15,7 @@ export function toTables({
   deduplication,
   linearity,
   collection,
+  checks,
   commands,
   requests,
   wire,
@@ -40,6 +41,7 @@ export function toTables({
   if (linearity) tables.push({ id: 'linearity', title: 'Cost of a unit', rows: linearityTable(linearity) });
   if (collection?.length > 0)
     tables.push({ id: 'collection', title: 'Collection', rows: collectionTable(collection) });
+  if (checks?.length > 0) tables.push({ id: 'checks', title: 'Checks', rows: checksTable(checks) });
   if (commands)
     tables.push({
       id: 'commands',
@@ -229,18 +231,18 @@ export function linearityTable(rows) {
 }
 
 export function collectionTable(rows) {
+  return objectsTable('collection', rows);
+}
+
+export function checksTable(rows) {
+  return objectsTable('check', rows);
+}
+
+/** What work on stores of many objects takes. Of other programs only the time is known. */
+function objectsTable(work, rows) {
   const text = (number) => number.toLocaleString('en-US');
   return [
-    [
-      'objects',
-      'collection',
-      'took',
-      'µs an object',
-      'of that CPU',
-      'memory',
-      'requests at S3',
-      'price at S3',
-    ],
+    ['objects', work, 'took', 'µs an object', 'of that CPU', 'memory', 'requests at S3', 'price at S3'],
     ...rows.map(({ what, objects, ms, cpuMs, overBytes, requests, dollars }) => [
       text(objects),
       what,

@@ -21,6 +21,7 @@ export async function findRestic() {
       version: stdout.split(' ')[1],
       newShare: (folder, ...contents) => newShare(command, folder, ...contents),
       prune: (folder, files) => prune(command, folder, files),
+      check: (folder, files) => check(command, folder, files),
     };
   } catch (error) {
     if (error.code === 'ENOENT') return undefined;
@@ -30,24 +31,45 @@ export async function findRestic() {
 
 /** The milliseconds that it takes to prune a repository of so many small files, of which a share is in no snapshot any more. */
 async function prune(command, folder, { files, gone }) {
+  const { restic, source, folderOf } = await backUp(command, folder, files);
+  for (let file = 0; file < files * gone; file += FILES_A_FOLDER) rmSync(folderOf(file), { recursive: true });
+  await restic('backup', source);
+  await restic('forget', '--keep-last', '1');
+  const ms = await timed(() => restic('prune'));
+  rmSync(folder, { recursive: true });
+  return ms;
+}
+
+/** The milliseconds that checks of a repository of so many small files take: of all that it holds, and of all but the content of its packs. */
+async function check(command, folder, { files }) {
+  const { restic } = await backUp(command, folder, files);
+  const [wholeMs, quickMs] = [
+    await timed(() => restic('check', '--read-data')),
+    await timed(() => restic('check')),
+  ];
+  rmSync(folder, { recursive: true });
+  return { wholeMs, quickMs };
+}
+
+/** Makes a repository with one snapshot of so many small files. */
+async function backUp(command, folder, files) {
   const [repository, source] = [join(folder, 'repository'), join(folder, 'source')];
   const env = { ...process.env, RESTIC_REPOSITORY: repository, RESTIC_PASSWORD: 'bench' };
   const restic = (...args) => run(command, ['--quiet', '--no-cache', ...args], { env });
   const folderOf = (file) => join(source, String(Math.floor(file / FILES_A_FOLDER)));
   for (let file = 0; file < files; file++) {
     if (file % FILES_A_FOLDER === 0) mkdirSync(folderOf(file), { recursive: true });
-    writeFileSync(join(folderOf(file), String(file)), `content ${file} of a repository that is to be pruned`);
+    writeFileSync(join(folderOf(file), String(file)), `content ${file} of a repository of many small files`);
   }
   await restic('init');
   await restic('backup', source);
-  for (let file = 0; file < files * gone; file += FILES_A_FOLDER) rmSync(folderOf(file), { recursive: true });
-  await restic('backup', source);
-  await restic('forget', '--keep-last', '1');
+  return { restic, source, folderOf };
+}
+
+async function timed(work) {
   const began = performance.now();
-  await restic('prune');
-  const ms = performance.now() - began;
-  rmSync(folder, { recursive: true });
-  return ms;
+  await work();
+  return performance.now() - began;
 }
 
 /** The bytes that `after` adds to a repository that has `before`, beside what it takes alone. */

@@ -12,6 +12,7 @@ import { describeEnvironment } from './environment.mjs';
 import { measureEventLoop } from './event-loop.mjs';
 import { compareFiles } from './files.mjs';
 import { compareFrames } from './frames.mjs';
+import { measureChecks } from './fsck.mjs';
 import { compareLarge, measureFloors } from './large.mjs';
 import { measureLinearity } from './linearity.mjs';
 import { MEASUREMENTS } from './measurements/index.mjs';
@@ -34,6 +35,7 @@ const TABLES = {
   deduplication: measureDeduplication,
   linearity: measureLinearity,
   collection: measureCollection,
+  checks: measureChecks,
   commands: ({ startUps, ...context }) => compareCommands({ ...context, rounds: startUps }),
   requests: countRequests,
   wire: ({ scratch, ...context }) => scratch.withFolder((folder) => countOnTheWire({ ...context, folder })),
@@ -53,7 +55,7 @@ const HELP = `Measures Stowage beside Metaflow. Build first.
   --rounds <n>         rounds of each pair that count, at least 7 (default 7)
   --start-ups <n>      starts of each command, at least 15 (default 21)
   --huge               linearity up to 10 GB of content, which a tmpfs has to hold
-  --most <units>       linearity and collection up to so many units of each kind
+  --most <units>       linearity, collection and checks up to so many units of each kind
   --no-metaflow        compare with recorded figures
   --json               print JSON rather than tables
   --write              put the tables into docs/benchmarks.md (all rows, Metaflow measured)
