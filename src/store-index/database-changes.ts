@@ -1,7 +1,7 @@
 import { newSessionId } from '../format/session-id.ts';
 import type { CallOptions, DatabaseType, SqlRow } from '../storage/contract.ts';
 import type { ChangePage, ChangeSource, ChangesOptions } from './changes.ts';
-import { type IndexDatabase, type IndexWork, inList, listParameter } from './index-database.ts';
+import { type IndexDatabase, type IndexWork, isInList, listParameter } from './index-database.ts';
 import { type Subject, subjectId, subjectOf } from './subjects.ts';
 
 /** A page has so many names of objects. */
@@ -109,7 +109,7 @@ export class DatabaseChanges implements ChangeSource {
   async *#gone({ signal }: CallOptions): AsyncGenerator<ChangePage> {
     const { type } = this.#database;
     const text = `select id, name from stowage_gone order by id limit ${PAGE}`;
-    const remove = `delete from stowage_gone where id in ${inList(type, '$1', 'whole')}`;
+    const remove = `delete from stowage_gone where ${isInList(type, 'id', '$1', 'whole')}`;
     for (;;) {
       const rows = await this.#database.read({ text }, { signal });
       if (rows.length === 0) return;

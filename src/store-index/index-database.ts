@@ -64,6 +64,20 @@ export function inList(type: DatabaseType, parameter: string, kind: 'text' | 'wh
   return `(select ${value} from jsonb_array_elements_text(${parameter}::jsonb))`;
 }
 
+/**
+ * True for a column that has a value of a list, which is one parameter. PostgreSQL is given it as an array, for which it uses the index:
+ * of a list it guesses a length that makes it read all of a table that has just begun to fill.
+ */
+export function isInList(
+  type: DatabaseType,
+  column: string,
+  parameter: string,
+  kind: 'text' | 'whole',
+): string {
+  const list = inList(type, parameter, kind);
+  return type === 'sqlite' ? `${column} in ${list}` : `${column} = any (array${list})`;
+}
+
 /** The parameter for {@link inList}. */
 export function listParameter(values: readonly (string | number)[]): string {
   return JSON.stringify(values);

@@ -1,5 +1,5 @@
 import type { DatabaseType } from '../storage/contract.ts';
-import { type IndexRow, type IndexWork, inList, listParameter, putRows } from './index-database.ts';
+import { type IndexRow, type IndexWork, isInList, listParameter, putRows } from './index-database.ts';
 import type { Projected } from './project.ts';
 import { OF_ATTEMPTS, type TableName } from './schema.ts';
 import type { AttemptSubject, EntrySubject, RunSubject } from './subjects.ts';
@@ -72,7 +72,7 @@ function* remove(
   values: readonly (string | number)[],
 ): IndexWork<void> {
   if (values.length === 0) return;
-  const text = `delete from ${table} where ${column} in ${inList(type, '$1', kind)}`;
+  const text = `delete from ${table} where ${isInList(type, column, '$1', kind)}`;
   yield { text, parameters: [listParameter(values)] };
 }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import type { StorageDatabase } from '../../src/storage/contract.ts';
+import type { SqlStatement, StorageDatabase } from '../../src/storage/contract.ts';
 import { SqliteStorage } from '../../src/storage/sqlite.ts';
 import { StoreIndex } from '../../src/store-index/store-index.ts';
 import { afterThisTest } from '../cleanups.ts';
@@ -96,4 +96,63 @@ describe('the index of a store in SQLite', () => {
     await indexes[0]?.rebuild();
     expect(caughtUp).toEqual(await rowsIn(storage));
   }, 60_000);
+
+  test('goes through no table but small ones to find and write what is new, however much there is', async () => {
+    const storage = await openSqlite();
+    const flow = await openFlow({ flowName: 'Train', storage });
+    const save = (taskId: string): Promise<unknown> =>
+      flow.task({ runId: 'r1', stepName: 'fit', taskId }, async (task) => {
+        await task.saveMetadata({ auc: 0.9 });
+        await task.saveArtifacts({ taskId });
+      });
+    await save('0');
+    const index = await openIndexIn(storage);
+    await index.catchUp();
+    await save('1');
+    await storage.delete(['flows/Train/r1/fit/0/0.DONE']);
+    const statements = recordStatements(storage.database as StorageDatabase);
+    await index.catchUp();
+    const texts = new Set(statements.splice(0).map(({ text }) => text));
+    const plans: Record<string, string[]> = {};
+    for (const text of texts) {
+      const rows = await (storage.database as StorageDatabase).read({
+        text: `explain query plan ${text}`,
+        parameters: Array.from(new Set(text.match(/\$\d+/g)), () => '[]'),
+      });
+      plans[text] = rows.map(({ detail }) => String(detail));
+    }
+    const written = Object.keys(plans).find((text) => text.includes('from stowage_objects where (id, name)'));
+    expect(plans[written as string]).toEqual([
+      expect.stringMatching(/^SEARCH stowage_objects USING INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?\)$/),
+    ]);
+    const small = /^SCAN (CONSTANT ROW|json_each|stowage_index|stowage_gone|sqlite_sequence|sqlite_master)\b/;
+    const whole = Object.entries(plans).filter(([, lines]) =>
+      lines.some((line) => line.startsWith('SCAN') && !small.test(line)),
+    );
+    expect(whole).toEqual([]);
+    for (const table of ['attempts', 'artifacts', 'metadata'])
+      expect([...texts].some((text) => text.startsWith(`insert into ${table} `))).toBe(true);
+  });
 });
+
+/** Keeps the statements that are run from now on. */
+function recordStatements(database: StorageDatabase): SqlStatement[] {
+  const statements: SqlStatement[] = [];
+  const read = database.read.bind(database);
+  const write = database.write.bind(database);
+  database.read = (statement, options) => {
+    statements.push(statement);
+    return read(statement, options);
+  };
+  database.write = (work, options) =>
+    write(function* () {
+      const working = work();
+      let next = working.next();
+      while (!next.done) {
+        statements.push(next.value);
+        next = working.next(yield next.value);
+      }
+      return next.value;
+    }, options);
+  return statements;
+}
