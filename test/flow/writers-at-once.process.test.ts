@@ -2,28 +2,32 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { until } from '../waiting.ts';
 import { openFlow, scratchFolder } from './fixtures.ts';
-import { expectKeptPromises, startWriters, TASKS, WRITERS } from './writers-at-once.ts';
+import { expectKeptPromises, LONGEST_MS, startWriters, TASKS, WRITERS } from './writers-at-once.ts';
 
 const KILLED = 4;
 
-it('16 processes write to one file of SQLite, and four of them are killed: each attempt has one owner, each key one run, and what was done is there', async () => {
-  const store = `sqlite:${join(scratchFolder(), 'runs.db')}`;
-  const counts = Array.from({ length: WRITERS }, (_, me) => (me < KILLED ? 'endless' : String(TASKS)));
-  const writers = await startWriters(store, counts);
-  for (const { child, told } of writers.slice(0, KILLED)) {
-    await until(() => told.some(({ done }) => done !== undefined) || child.exitCode !== null);
-    child.kill('SIGKILL');
-  }
-  const codes = await Promise.all(writers.map(({ ended }) => ended));
-  expect(codes).toEqual(counts.map((count) => (count === 'endless' ? null : 0)));
+it(
+  '16 processes write to one file of SQLite, and four of them are killed: each attempt has one owner, each key one run, and what was done is there',
+  async () => {
+    const store = `sqlite:${join(scratchFolder(), 'runs.db')}`;
+    const counts = Array.from({ length: WRITERS }, (_, me) => (me < KILLED ? 'endless' : String(TASKS)));
+    const writers = await startWriters(store, counts);
+    for (const { child, told } of writers.slice(0, KILLED)) {
+      await until(() => told.some(({ done }) => done !== undefined) || child.exitCode !== null);
+      child.kill('SIGKILL');
+    }
+    const codes = await Promise.all(writers.map(({ ended }) => ended));
+    expect(codes).toEqual(counts.map((count) => (count === 'endless' ? null : 0)));
 
-  await expectKeptPromises(await openFlow({ storage: store }), writers);
-  const told = writers.flatMap((writer) => writer.told);
-  for (let n = 0; n < TASKS; n += 1) {
-    expect(told.filter(({ ran }) => ran === n)).toHaveLength(1);
-    expect(told.filter(({ called }) => called === n)).toHaveLength(WRITERS - KILLED);
-    expect(told.filter(({ done }) => done === `r1/contested/${n}/0`)).toHaveLength(1);
-    const turns = told.filter(({ done }) => done?.startsWith(`r1/turns/${n}/`));
-    expect(turns).toHaveLength(WRITERS - KILLED);
-  }
-});
+    await expectKeptPromises(await openFlow({ storage: store }), writers);
+    const told = writers.flatMap((writer) => writer.told);
+    for (let n = 0; n < TASKS; n += 1) {
+      expect(told.filter(({ ran }) => ran === n)).toHaveLength(1);
+      expect(told.filter(({ called }) => called === n)).toHaveLength(WRITERS - KILLED);
+      expect(told.filter(({ done }) => done === `r1/contested/${n}/0`)).toHaveLength(1);
+      const turns = told.filter(({ done }) => done?.startsWith(`r1/turns/${n}/`));
+      expect(turns).toHaveLength(WRITERS - KILLED);
+    }
+  },
+  LONGEST_MS,
+);

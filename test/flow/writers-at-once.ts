@@ -12,6 +12,9 @@ export const WRITERS = 16;
 /** Of each kind, by each process. More take longer: `STOWAGE_WRITER_TASKS=100`. */
 export const TASKS = Number(process.env.STOWAGE_WRITER_TASKS ?? 3);
 
+/** 17 processes on few processors that others use as well may take long. */
+export const LONGEST_MS = 240_000;
+
 /** A line that a process printed. */
 interface Told {
   ready?: string;

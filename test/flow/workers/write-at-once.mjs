@@ -14,6 +14,9 @@ const judge = flow.cachedTask({
   name: 'judge',
   version: '1',
   serialize: true,
+  // However long a busy machine keeps one of them waiting, it is not taken for dead.
+  leaseMs: 600_000,
+  cacheTimeoutMs: 600_000,
   run: (n) => {
     tell({ ran: n });
     return { n, by: me };
