@@ -268,12 +268,16 @@ export { PrefixStorage } from './storage/prefix.ts';
 export { RetryStorage } from './storage/retry.ts';
 export type { RetryOptions } from './storage/retry-policy.ts';
 export type { CaughtUp } from './store-index/catch-up.ts';
+export type { FindOptions, FoundArtifact, FoundAttempt } from './store-index/find.ts';
+export type { FindConditions, FoundStatus, MetadataComparison } from './store-index/find-conditions.ts';
+export type { LineageLink, LineageOptions, LineageUse } from './store-index/lineage.ts';
 export {
   type CatchUpOptions,
   type IndexStatus,
   StoreIndex,
   type StoreIndexOptions,
 } from './store-index/store-index.ts';
+export type { Usage, UsageOptions } from './store-index/usage.ts';
 export type { CheckpointNotLoaded, Checkpoints } from './trace/checkpoints.ts';
 export type { TraceNotReplayed } from './trace/trace-records.ts';
 export type { Traced, TracedResult } from './trace/traces.ts';

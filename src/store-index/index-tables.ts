@@ -91,7 +91,8 @@ function stateOf(row: SqlRow | undefined, address: string): IndexState | undefin
   };
 }
 
-function ofAnotherStore(address: string, found: string, storeId: string): StowageError {
+/** The error for an index of another store. */
+export function ofAnotherStore(address: string, found: string, storeId: string): StowageError {
   return invalidArgument(
     `The index in ${address} is of another store (${found}, not ${storeId}); name another file, or remove that one.`,
     { address, found, storeId },

@@ -1,7 +1,7 @@
 import { endAll } from '../async/end-all.ts';
 import { type ProgressOptions, withProgress } from '../async/progress.ts';
 import type { OpenPlace } from '../content/places/places.ts';
-import { invalidArgument, isStowageError, type StowageError, throwIfAborted } from '../errors.ts';
+import { invalidArgument, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import {
   checkGivenStore,
   type DecorateStorage,
@@ -22,10 +22,13 @@ import type { CallOptions } from '../storage/contract.ts';
 import type { StoreView } from '../views/store-view.ts';
 import { CatchUp, type CaughtUp, IndexMoved, movedTooOften } from './catch-up.ts';
 import { DatabaseChanges } from './database-changes.ts';
+import { type FindOptions, type FoundAttempt, findAttempts } from './find.ts';
 import type { IndexDatabase } from './index-database.ts';
 import { IndexFile } from './index-file.ts';
-import { type IndexState, prepareTables, readState } from './index-tables.ts';
+import { type IndexState, ofAnotherStore, prepareTables, readState } from './index-tables.ts';
+import { type LineageLink, type LineageOptions, lineageOf } from './lineage.ts';
 import { ListedChanges } from './listed-changes.ts';
+import { type Usage, type UsageOptions, usageOf } from './usage.ts';
 
 /** Options of {@link StoreIndex.open}. */
 export interface StoreIndexOptions extends CallOptions {
@@ -154,6 +157,31 @@ export class StoreIndex implements AsyncDisposable {
     return this.#catchUp({ ...options, full: true }, 'rebuild', true);
   }
 
+  /**
+   * Finds attempts by what the index has of them, as it was caught up last. See {@link FindOptions}.
+   *
+   * @throws StowageError `INVALID_ARGUMENT`, at once; `INDEX_NOT_READY`
+   */
+  find(options: FindOptions = {}): AsyncGenerator<FoundAttempt> {
+    return this.#asked(findAttempts(this.#database, options), options);
+  }
+
+  /**
+   * Tells what an attempt or a content was made from, and who used it, through results of cached tasks as well. A hit leaves a link where it
+   * was called within a task, or recorded (`recordHit`).
+   *
+   * @param of - `flow/run/step/task`, with or without an attempt, or the key of a content
+   * @throws StowageError as {@link find}; `INVALID_PATHSPEC`; `TASK_NOT_FOUND`, `ATTEMPT_NOT_FOUND`, `CONTENT_NOT_FOUND`
+   */
+  lineage(of: string, options: LineageOptions = {}): AsyncGenerator<LineageLink> {
+    return this.#asked(lineageOf(this.#database, of, options), options);
+  }
+
+  /** Counts stored bytes of artifacts, own and shared. See {@link Usage}. @throws StowageError as {@link find} */
+  usage(options: UsageOptions = {}): AsyncGenerator<Usage> {
+    return this.#asked(usageOf(this.#database, options), options);
+  }
+
   /** Closes what it opened. */
   close(): Promise<void> {
     const { database } = this.#file ?? {};
@@ -189,6 +217,21 @@ export class StoreIndex implements AsyncDisposable {
       }
       throw movedTooOften(this.#database.address);
     });
+  }
+
+  async *#asked<T>(answers: AsyncGenerator<T>, { signal }: CallOptions): AsyncGenerator<T> {
+    const state = await readState(this.#database, { signal });
+    if (state && state.storeId !== this.#storeId)
+      throw ofAnotherStore(this.#database.address, state.storeId, this.#storeId);
+    if (!state?.isWhole) {
+      const { address } = this.#database;
+      throw new StowageError(
+        'INDEX_NOT_READY',
+        `${state ? 'Not all of the store is in the index yet' : 'There is no index yet'} (${address}); make it by catchUp().`,
+        { details: { address } },
+      );
+    }
+    yield* answers;
   }
 
   #prepare(anew: boolean, options: CallOptions): Promise<IndexState> {
