@@ -1,3 +1,4 @@
+import { buildIndex } from './commands/build-index.ts';
 import { cacheEvict } from './commands/cache-evict.ts';
 import { cacheExplain } from './commands/cache-explain.ts';
 import { cacheLs } from './commands/cache-ls.ts';
@@ -7,11 +8,14 @@ import { code } from './commands/code.ts';
 import { completion } from './commands/completion.ts';
 import { copy } from './commands/copy.ts';
 import { diff } from './commands/diff.ts';
+import { du } from './commands/du.ts';
 import { erase } from './commands/erase.ts';
+import { find } from './commands/find.ts';
 import { finish } from './commands/finish.ts';
 import { fsck } from './commands/fsck.ts';
 import { gc } from './commands/gc.ts';
 import { get } from './commands/get.ts';
+import { lineage } from './commands/lineage.ts';
 import { log } from './commands/log.ts';
 import { ls } from './commands/ls.ts';
 import { pin, unpin } from './commands/pin.ts';
@@ -42,6 +46,10 @@ export const COMMANDS: readonly (CommandDeclaration | GroupDeclaration)[] = [
   published,
   diff,
   stat,
+  find,
+  lineage,
+  du,
+  buildIndex,
   pin,
   unpin,
   rm,

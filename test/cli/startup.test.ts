@@ -20,7 +20,7 @@ it('help and mistakes are answered without loading the store', () => {
   const loaded = loadedWith(['cli/main.ts', 'cli/parse.ts']);
   expect(loaded).toContain('cli/program.ts');
   const light = [
-    /^cli\/(?:commands\/|ui\/|cache\/entries|collection\/policy-options|files\/write-errors|[^/]+\.ts$)/,
+    /^cli\/(?:commands\/|ui\/|cache\/entries|collection\/policy-options|files\/write-errors|questions\/(?:asked-index|metadata-conditions)|[^/]+\.ts$)/,
     /^(?:async\/end-all|codec\/(?:printable-text|shell-command)|errors|options\/measures|storage\/names|views\/paths)\.ts$/,
     /^(?:commander$|node:)/,
   ];

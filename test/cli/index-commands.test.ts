@@ -1,0 +1,168 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { FlowDataStore } from '../../src/index.ts';
+import { json, noise, scratchFolder, stowage } from './fixture.ts';
+
+const folder = scratchFolder();
+const store = join(folder, 'store');
+const AT = ['--index', join(folder, 'index.db')];
+
+beforeAll(async () => {
+  for (const flowName of ['Train', 'Other']) {
+    await using flow = await FlowDataStore.open({ flowName, storage: store });
+    await flow.createRun({ runId: 'run-1', tags: ['nightly'] });
+    await flow.task({ runId: 'run-1', stepName: 'load', taskId: '0' }, (task) =>
+      task.saveArtifacts({ rows: noise(50_000) }),
+    );
+  }
+  await using flow = await FlowDataStore.open({ flowName: 'Train', storage: store });
+  const load = await flow.getTaskDataStore('run-1/load/0');
+  for (const [taskId, auc] of Object.entries({ 0: 0.91, 1: 0.5 }))
+    await flow.task({ runId: 'run-1', stepName: 'fit', taskId }, async (task) => {
+      await task.passdownPartial(load, ['rows']);
+      await task.saveArtifacts({ model: { auc } });
+      await task.saveMetadata({ scores: { auc }, lang: 'en' });
+    });
+});
+
+describe('stowage index', () => {
+  it('makes the index, reads only what is new, and makes it anew', async () => {
+    const at = ['--index', join(folder, 'made.db')];
+    const first = await stowage(store, ['index', ...at]);
+    expect(first).toMatchObject({ code: 0, stderr: '' });
+    expect(first.stdout).toBe(`${at[1]}: read 2 runs, 4 attempts, 0 entries of the cache\n`);
+    const second = await json(store, ['index', ...at]);
+    expect(second).toMatchObject({ path: at[1], isWhole: true, full: false, unreadable: 0 });
+    expect(await json(store, ['index', '--rebuild', ...at])).toMatchObject({
+      runs: 2,
+      attempts: 4,
+      full: true,
+    });
+    expect((await json(store, ['index', '--full', ...at])).full).toBe(true);
+  });
+});
+
+describe('stowage find', () => {
+  it('finds by metadata, whole and as JSON', async () => {
+    const found = await stowage(store, ['find', 'Train', '--metadata', 'scores.auc>0.9', ...AT]);
+    expect(found).toMatchObject({ code: 0, stderr: '' });
+    expect(found.stdout).toMatch(
+      /^ATTEMPT +STATUS +scores\.auc .*\nTrain\/run-1\/fit\/0\/0 +done +0\.91 .*model/,
+    );
+    expect(found.stdout.trimEnd().split('\n')).toHaveLength(2);
+    const { attempts, caughtUpAt, isCut } = await json(store, ['find', '--metadata', 'lang=en', ...AT]);
+    expect(attempts.map(({ pathspec }: { pathspec: string }) => pathspec).sort()).toEqual([
+      'Train/run-1/fit/0/0',
+      'Train/run-1/fit/1/0',
+    ]);
+    expect(Date.parse(caughtUpAt)).toBeGreaterThan(0);
+    expect(isCut).toBe(false);
+  });
+
+  it.each([
+    [['Train/run'], 3],
+    [['Train/latest', '--step', 'fit'], 2],
+    [['Train/run-1/fit/1'], 1],
+    [['--metadata', 'scores.auc>=0.5', '--metadata', 'scores.auc<0.9'], 1],
+    [['--metadata', 'scores.auc', '--tag', 'nightly'], 2],
+    [['--metadata', 'lang="en"', '--artifact', 'rows'], 2],
+    [['--artifact', 'model', '--type', 'object'], 2],
+    [['--status', 'failed'], 0],
+    [['--since', '1h', '--all-attempts'], 4],
+  ])('finds by %j', async (conditions, count) => {
+    expect((await json(store, ['find', ...conditions, ...AT])).attempts).toHaveLength(count);
+  });
+
+  it('says that there are more, and that nothing matches', async () => {
+    const cut = await stowage(store, ['find', '-n', '2', ...AT]);
+    expect(cut.stdout.trimEnd().split('\n')).toHaveLength(3);
+    expect(cut.stderr).toContain('--limit all');
+    expect((await stowage(store, ['find', '-n', '4', ...AT])).stderr).toBe('');
+    expect((await stowage(store, ['find', 'Nothing', ...AT])).stderr).toContain('no attempt matches');
+  });
+});
+
+describe('stowage lineage', () => {
+  it('draws what came from what, and tells links as JSON', async () => {
+    const of = 'Train/latest/load/0';
+    const { stdout, code } = await stowage(store, ['lineage', of, ...AT]);
+    expect(code).toBe(0);
+    expect(stdout.replaceAll(/ +/g, ' ')).toBe(
+      'Train/run-1/load/0/0 done\n└─ used by\n ├─ Train/run-1/fit/0/0 done read\n └─ Train/run-1/fit/1/0 done read\n',
+    );
+    const up = await json(store, ['lineage', 'Train/run-1/fit/0', '--up', 'all', ...AT]);
+    expect(up.links).toMatchObject([
+      { direction: 'start', pathspec: 'Train/run-1/fit/0/0' },
+      { direction: 'up', depth: 1, pathspec: 'Train/run-1/load/0/0', use: 'read' },
+    ]);
+    const none = await stowage(store, ['lineage', 'Train/run-1/fit/0', '--down', '1', ...AT]);
+    expect(none.stderr).toContain('no link');
+  });
+
+  it('takes the key of a content, and says where it ends', async () => {
+    const { attempts } = await json(store, ['find', 'Other', ...AT]);
+    const key = attempts[0].artifacts[0].key.slice(0, 12);
+    const { links } = await json(store, ['lineage', key, '--up', '0', ...AT]);
+    expect(links).toHaveLength(4);
+    const cut = await stowage(store, ['lineage', key, '-n', '1', ...AT]);
+    expect(cut.stderr).toContain('more links');
+  });
+});
+
+describe('stowage du', () => {
+  it('counts own and shared bytes by flow, by run and by artifact', async () => {
+    const { stdout, code } = await stowage(store, ['du', ...AT]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^FLOW +ATTEMPTS +ARTIFACTS +SIZE +OWN +SHARED\n(?:Train|Other) /);
+    expect(stdout).toMatch(/\nall +4 +6 .* 0 B\n$/);
+    const flow = await json(store, ['du', 'Train', ...AT]);
+    expect(flow).toMatchObject({ by: 'run', path: 'Train', entries: [{ name: 'Train/run-1', ownBytes: 0 }] });
+    expect(flow.entries[0].sharedBytes).toBeGreaterThan(50_000);
+    const run = await json(store, ['du', 'Train/latest', '-n', '1', ...AT]);
+    expect(run).toMatchObject({
+      by: 'artifact',
+      entries: [{ name: 'rows' }],
+      isCut: true,
+      total: { name: 'all' },
+    });
+    expect((await stowage(store, ['du', 'Nothing', ...AT])).stderr).toContain('no artifacts there');
+  });
+});
+
+describe('--no-update', () => {
+  it('asks the index as it is, and says how old it is', async () => {
+    const at = ['--index', join(folder, 'old.db'), '--no-update'];
+    const missing = await stowage(store, ['find', ...at]);
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toContain('stowage index');
+    expect(existsSync(at[1] as string)).toBe(false);
+    await stowage(store, ['index', ...at.slice(0, 2)]);
+    await using flow = await FlowDataStore.open({ flowName: 'Later', storage: store });
+    await flow.task({ runId: 'r', stepName: 's', taskId: '0' }, (task) => task.saveArtifacts({ x: 1 }));
+    const old = await stowage(store, ['find', 'Later', ...at]);
+    expect(old).toMatchObject({ code: 0, stdout: '' });
+    expect(old.stderr).toMatch(/the index was caught up (?:just now|.* ago)\./);
+    expect((await json(store, ['find', 'Later', ...at.slice(0, 2)])).attempts).toHaveLength(1);
+  });
+});
+
+describe('what cannot be asked', () => {
+  it.each([
+    [['find', '--metadata', '>3'], 'such as auc>0.9'],
+    [['find', '--metadata', 'a>1', '--metadata', 'a>2'], 'twice'],
+    [['find', 'Train/run-1/fit', '--step', 'fit'], 'one of them'],
+    [['find', '--key', 'abc'], 'no key of content'],
+    [['find', '--limit', '0'], '--limit'],
+    [['lineage', 'Train/run-1'], 'too short'],
+    [['lineage', 'zzzz'], 'no key of content'],
+    [['lineage', 'Train/run-1/fit/0', '--up', 'x'], '--up'],
+    [['du', 'Train/run-1/fit'], 'too long'],
+    [['du', '--limit', 'all'], '--limit'],
+    [['index', '--full', '--rebuild'], 'leave --full out'],
+  ])('refuses %j', async (args, message) => {
+    const ended = await stowage(store, [...args, ...AT]);
+    expect(ended.stderr.replaceAll(/\s+/g, ' ')).toContain(message);
+    expect(ended.code).toBe(2);
+  });
+});
