@@ -12,10 +12,11 @@ import { countRows, writeProjected } from './write-rows.ts';
 
 /** What a catch-up did. */
 export interface CaughtUp {
-  /** Runs, attempts and entries of the cache that were read, and whose rows were written. */
+  /** Runs, attempts, entries of the cache and published versions that were read, and whose rows were written. */
   runs: number;
   attempts: number;
   entries: number;
+  published: number;
   /** Those among them that were gone, and whose rows were removed. */
   removed: number;
   /** Those that could not be read: their rows have the reason. */
@@ -52,7 +53,7 @@ export class CatchUp {
     this.#state = state;
     this.#progress = progress;
     this.#position = state.position;
-    this.done = { runs: 0, attempts: 0, entries: 0, removed: 0, unreadable: 0, full };
+    this.done = { runs: 0, attempts: 0, entries: 0, published: 0, removed: 0, unreadable: 0, full };
   }
 
   /** @throws IndexMoved */
@@ -115,6 +116,7 @@ export class CatchUp {
     if (subject.kind === 'run') done.runs += 1;
     if (subject.kind === 'attempt') done.attempts += 1;
     if (subject.kind === 'entry') done.entries += 1;
+    if (subject.kind === 'published') done.published += 1;
     if (!row) done.removed += 1;
     if (row?.failure != null) done.unreadable += 1;
     this.#progress?.itemDone();

@@ -11,6 +11,10 @@ const FOLDERS = ['cache', 'flows', 'names', 'partial', 'runs'] as const;
 /** The names of objects that the index tells of, by ranges; `0` comes right after `/`. */
 const TOLD = `(${FOLDERS.map((folder) => `name >= '${folder}/' and name < '${folder}0'`).join(' or ')})`;
 
+/** An erasure changes what is said of a published version, in the session that keeps it. */
+const ERASED_SESSION = /^loose\/([^/.]+)\.ERASED\./;
+const TOLD_OR_ERASED = `(${TOLD} or name >= 'loose/' and name < 'loose0' and name like '%.ERASED.%')`;
+
 const TRIGGER = 'stowage_tells_gone';
 const HAS_TRIGGER: Readonly<Record<DatabaseType, string>> = {
   sqlite: `select 1 from sqlite_master where type = 'trigger' and name = '${TRIGGER}'`,
@@ -27,7 +31,7 @@ const MAKE: Readonly<Record<DatabaseType, readonly string[]>> = {
   postgres: [
     "select set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)",
     'create table if not exists stowage_gone (id bigint generated always as identity primary key, name text collate "C" not null)',
-    `create index if not exists stowage_objects_written on stowage_objects (written, name) where ${TOLD}`,
+    `create index if not exists stowage_objects_written on stowage_objects (written, name) where ${TOLD_OR_ERASED}`,
     `create or replace function stowage_tell_gone() returns trigger language plpgsql security definer set search_path from current
       as $tell$ begin insert into stowage_gone (name) select name from gone where ${TOLD}; return null; end $tell$`,
     `drop trigger if exists ${TRIGGER} on stowage_objects`,
@@ -44,9 +48,9 @@ const NOW: Readonly<Record<DatabaseType, string>> = {
 
 /** Names in the order in which they were written, behind one, and before `$3`. */
 const WRITTEN: Readonly<Record<DatabaseType, string>> = {
-  sqlite: `select id as at, name from stowage_objects where (id, name) > ($1, $2) and id < $3 and ${TOLD} order by id limit ${PAGE}`,
+  sqlite: `select id as at, name from stowage_objects where (id, name) > ($1, $2) and id < $3 and ${TOLD_OR_ERASED} order by id limit ${PAGE}`,
   postgres: `select written::text as at, name from stowage_objects
-    where (written, name) > ($1::text::xid8, $2) and written < $3::text::xid8 and ${TOLD} order by written, name limit ${PAGE}`,
+    where (written, name) > ($1::text::xid8, $2) and written < $3::text::xid8 and ${TOLD_OR_ERASED} order by written, name limit ${PAGE}`,
 };
 /** No transaction is behind this one. */
 const LAST = '9223372036854775807';
@@ -101,9 +105,24 @@ export class DatabaseChanges implements ChangeSource {
       if (!last) return;
       const isEnd = rows.length < PAGE;
       [at, name] = [String(last.at), String(last.name)];
-      yield { subjects: subjectsOf(rows), ...(isKept ? { position: positionAt(isEnd ? end : at) } : {}) };
+      const subjects = once([...subjectsOf(rows), ...(await this.#erasedVersions(rows, { signal }))]);
+      yield { subjects, ...(isKept ? { position: positionAt(isEnd ? end : at) } : {}) };
       if (isEnd) return;
     }
+  }
+
+  /** The versions in the index that sessions keep which were erased from. One that comes into it later is read as it is. */
+  async #erasedVersions(rows: readonly SqlRow[], { signal }: CallOptions): Promise<Subject[]> {
+    const sessions = rows.flatMap(({ name }) => ERASED_SESSION.exec(String(name))?.[1] ?? []);
+    if (sessions.length === 0) return [];
+    const text = `select name, version from published where session in ${inList(this.#database.type, '$1', 'text')}`;
+    const parameters = [listParameter(sessions)];
+    const versions = await this.#database.read({ text, parameters }, { signal });
+    return versions.map(({ name, version }) => ({
+      kind: 'published',
+      name: String(name),
+      version: Number(version),
+    }));
   }
 
   async *#gone({ signal }: CallOptions): AsyncGenerator<ChangePage> {
@@ -146,12 +165,11 @@ function positionAt(at: string): string {
   return `${at}.${newSessionId()}`;
 }
 
-/** Each thing once. */
 function subjectsOf(rows: readonly SqlRow[]): Subject[] {
-  const subjects = new Map<string, Subject>();
-  for (const { name } of rows) {
-    const subject = subjectOf(String(name));
-    if (subject) subjects.set(subjectId(subject), subject);
-  }
-  return [...subjects.values()];
+  return once(rows.flatMap(({ name }) => subjectOf(String(name)) ?? []));
+}
+
+/** Each thing once. */
+function once(subjects: readonly Subject[]): Subject[] {
+  return [...new Map(subjects.map((subject) => [subjectId(subject), subject])).values()];
 }

@@ -1,10 +1,11 @@
 import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
 import { listTasks } from '../format/attempt-files.ts';
 import { CACHE_FOLDER, parseEntryName } from '../format/cache-names.ts';
+import { listVersions } from '../format/published-names.ts';
 import type { CallOptions, DataStoreStorage, ListedObject } from '../storage/contract.ts';
 import type { ChangePage, ChangeSource, ChangesOptions } from './changes.ts';
 import type { IndexDatabase } from './index-database.ts';
-import { seenOfAttempt, seenOfRun } from './row-values.ts';
+import { seenOfAttempt, seenOfPublished, seenOfRun } from './row-values.ts';
 import type { Subject } from './subjects.ts';
 
 /** A page has about so many subjects. */
@@ -24,11 +25,12 @@ interface KnownAttempt {
 
 /**
  * Finds what changed in a folder or a bucket by listing. Of runs: those that are new, that ended, were pinned or removed, and the tasks of
- * those that are open, or that the index has open attempts of. Of the cache: all. What happens to tasks of a run that ended, as
- * retention, erasure or another attempt, only `full` finds, which lists the tasks of all runs.
+ * those that are open, or that the index has open attempts of. Of the cache: all. Of published versions: those that are new, or were
+ * withdrawn. What happens to tasks of a run that ended, as retention, erasure or another attempt, and the erasure of what was published,
+ * only `full` finds, which lists the tasks of all runs and reads all published versions that were not withdrawn.
  *
- * Requests: a LIST of `runs/` and of `cache/`, a LIST for each run whose tasks are looked at, and what reading the changes takes. Memory:
- * a few hundred bytes for each run, and for each attempt of the run that is compared.
+ * Requests: a LIST of `runs/`, of `cache/` and of `names/`, a LIST for each run whose tasks are looked at, and what reading the changes
+ * takes. Memory: a few hundred bytes for each run and published version, and for each attempt of the run that is compared.
  */
 export class ListedChanges implements ChangeSource {
   readonly #storage: DataStoreStorage;
@@ -62,6 +64,7 @@ export class ListedChanges implements ChangeSource {
       yield { kind: 'run', flow, run };
     }
     yield* this.#entries(options);
+    yield* this.#published(full, options);
   }
 
   async *#tasks(
@@ -101,6 +104,22 @@ export class ListedChanges implements ChangeSource {
     }
     for (const key of (await this.#knownEntries(after, undefined, options)).keys())
       yield { kind: 'entry', key };
+  }
+
+  async *#published(full: boolean, options: CallOptions): AsyncGenerator<Subject> {
+    const rows = await this.#index.read({ text: 'select name, version, seen from published' }, options);
+    const known = new Map(rows.map((row) => [`${row.name}/${row.version}`, String(row.seen)]));
+    for await (const listed of listVersions(this.#storage, options)) {
+      const { name, version, withdrawn } = listed;
+      const id = `${name}/${version}`;
+      const isSame = known.get(id) === seenOfPublished(listed);
+      known.delete(id);
+      if (!isSame || (full && !withdrawn)) yield { kind: 'published', name, version, withdrawn };
+    }
+    for (const id of known.keys()) {
+      const [name, version] = id.split('/') as [string, string];
+      yield { kind: 'published', name, version: Number(version) };
+    }
   }
 
   async #knownRuns(options: CallOptions): Promise<Map<string, KnownRun>> {

@@ -7,15 +7,25 @@ import { entryName } from '../format/cache-names.ts';
 import { HERE } from '../format/content-ref.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { TaskPath } from '../format/pathspec.ts';
+import { type PublishedId, readPublishedRecord, withdrawnMarkName } from '../format/published-names.ts';
 import type { RecordedError } from '../format/session-files.ts';
+import { readVersion } from '../published/read-version.ts';
 import { durationBetween } from '../views/attempts.ts';
 import { readRun } from '../views/runs.ts';
 import { type StoreView, unreadable } from '../views/store-view.ts';
 import type { IndexRow } from './index-database.ts';
 import { leavesOf } from './metadata-leaves.ts';
-import { isOfSubject, readsOf, seenOfAttempt, seenOfRun, textOf, timeOf } from './row-values.ts';
+import {
+  isOfSubject,
+  readsOf,
+  seenOfAttempt,
+  seenOfPublished,
+  seenOfRun,
+  textOf,
+  timeOf,
+} from './row-values.ts';
 import type { TableName } from './schema.ts';
-import type { AttemptSubject, EntrySubject, RunSubject, Subject } from './subjects.ts';
+import type { AttemptSubject, EntrySubject, PublishedSubject, RunSubject, Subject } from './subjects.ts';
 
 /** Rows of tables, but for the id of the attempt that they belong to. */
 export type RowsByTable = Readonly<Partial<Record<TableName, readonly IndexRow[]>>>;
@@ -42,7 +52,7 @@ export async function project(view: StoreView, subject: Subject): Promise<Projec
     case 'entry':
       return projectEntry(view, subject);
     case 'published':
-      return { subject, beside: {} };
+      return projectPublished(view, subject);
   }
 }
 
@@ -54,7 +64,7 @@ async function projectRun(view: StoreView, subject: RunSubject): Promise<Project
   if (!listed) return { subject, beside: {} };
   const { status, createdAt, finishedAt, durationMs, owner, tags, parameters, parents, ...told } =
     await readRun(view, listed);
-  const { rawDataPath, code, error, pinned, failure } = told;
+  const { rawDataPath, code, error, pinned, resumes, failure } = told;
   const row: IndexRow = {
     flow,
     run,
@@ -71,6 +81,7 @@ async function projectRun(view: StoreView, subject: RunSubject): Promise<Project
     code_digest: code?.digest,
     pinned_at: timeOf(pinned?.at),
     pin_reason: textOf(pinned?.reason),
+    resumes: textOf(resumes),
     failure: textOf(failure?.message),
     seen: failure ? '' : seenOfRun(listed),
   };
@@ -169,6 +180,63 @@ async function projectEntry(view: StoreView, subject: EntrySubject): Promise<Pro
     const { failure } = unreadable(view, error);
     return { subject, row: { key, failure: textOf(failure.message), seen: '' }, beside: {} };
   }
+}
+
+async function projectPublished(view: StoreView, subject: PublishedSubject): Promise<Projected> {
+  const { storage, signal } = view;
+  const { name, version } = subject;
+  const id = { name, version };
+  try {
+    // First: a copy of a withdrawn version points at a session that it never had.
+    const withdrawn =
+      subject.withdrawn ?? (await storage.head(withdrawnMarkName(id), { signal })) !== undefined;
+    const row = withdrawn ? await withdrawnRow(view, id) : await keptRow(view, id);
+    return { subject, ...(row ? { row } : {}), beside: {} };
+  } catch (error) {
+    if (!isOfSubject(error)) throw error;
+    const { status, failure } = unreadable(view, error);
+    return { subject, row: { ...id, status, failure: textOf(failure.message), seen: '' }, beside: {} };
+  }
+}
+
+/** What a withdrawn version keeps nobody asks for: its session may be gone, or about to go. */
+async function withdrawnRow({ storage, signal }: StoreView, id: PublishedId): Promise<IndexRow> {
+  const record = await readPublishedRecord(storage, id, { signal });
+  return {
+    ...id,
+    status: 'withdrawn',
+    published_at: timeOf(record?.publishedAt),
+    session: record?.session,
+    seen: seenOfPublished({ recorded: record !== undefined, withdrawn: true }),
+  };
+}
+
+/** The row of a version without a mark; `undefined` where there is none. */
+async function keptRow({ content, signal }: StoreView, id: PublishedId): Promise<IndexRow | undefined> {
+  const found = await readVersion(content, id, { signal });
+  if (!found) return undefined;
+  if (found.state === 'released') {
+    const { publishedAt, session } = found.record;
+    return { ...id, status: 'withdrawn', published_at: timeOf(publishedAt), session, seen: '' };
+  }
+  const { publishedAt, session, artifact, source, description, attributes, table, erased } = found.version;
+  const entry = table.artifacts.find((each) => each.name === artifact);
+  return {
+    ...id,
+    status: erased?.artifacts.includes(artifact) ? 'erased' : 'published',
+    published_at: timeOf(publishedAt),
+    description: textOf(description),
+    attributes: textOf(JSON.stringify(attributes)),
+    ...source.path,
+    attempt: source.attempt,
+    artifact,
+    type: textOf(entry?.type),
+    encoding: textOf(entry?.encoding),
+    key: entry?.key,
+    bytes: entry?.bytes,
+    session,
+    seen: seenOfPublished({ recorded: true, withdrawn: false }),
+  };
 }
 
 function artifactRow(path: TaskPath, attempt: number, entry: ArtifactEntry): IndexRow {

@@ -1,6 +1,7 @@
 import type { ListedRun } from '../attempts/run-listing.ts';
 import { isStowageError } from '../errors.ts';
 import type { AttemptFiles } from '../format/attempt-files.ts';
+import type { ListedPublished } from '../format/published-names.ts';
 import { isUserName } from '../storage/names.ts';
 import type { IndexRow } from './index-database.ts';
 
@@ -28,6 +29,14 @@ export function seenOfAttempt(files: AttemptFiles): string {
   return [...there, ...(files.erasedRevision === undefined ? [] : [`erased ${files.erasedRevision}`])].join(
     ' ',
   );
+}
+
+/** Tells the state of a published version that a listing showed from others. */
+export function seenOfPublished({
+  recorded,
+  withdrawn,
+}: Pick<ListedPublished, 'recorded' | 'withdrawn'>): string {
+  return `${recorded ? 'recorded' : ''}.${withdrawn ? 'withdrawn' : ''}`;
 }
 
 /** The attempts that pathspecs name, each once. What is no pathspec of an attempt is left out. */

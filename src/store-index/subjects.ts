@@ -2,14 +2,11 @@ import type { ListedRun } from '../attempts/run-listing.ts';
 import type { AttemptFiles } from '../format/attempt-files.ts';
 import { type EntryKey, parseEntryName } from '../format/cache-names.ts';
 import type { TaskPath } from '../format/pathspec.ts';
+import { parsePublishedName } from '../format/published-names.ts';
 import { isUserName } from '../storage/names.ts';
 
 /** A thing of a store that may have changed, and is read anew as a whole: its rows in the index are replaced. */
-export type Subject =
-  | RunSubject
-  | AttemptSubject
-  | EntrySubject
-  | { readonly kind: 'published'; readonly name: string; readonly version: number };
+export type Subject = RunSubject | AttemptSubject | EntrySubject | PublishedSubject;
 
 /** The records of a run, but for its tasks. */
 export interface RunSubject {
@@ -35,6 +32,15 @@ export interface EntrySubject {
   readonly key: EntryKey;
   /** Tells this state of it from others, where a listing has just shown it. */
   readonly seen?: string;
+}
+
+/** A published version, withdrawn or not. */
+export interface PublishedSubject {
+  readonly kind: 'published';
+  readonly name: string;
+  readonly version: number;
+  /** True where its mark was listed, false where its record was listed without one. */
+  readonly withdrawn?: boolean;
 }
 
 /**
@@ -64,18 +70,13 @@ export function subjectOf(object: string): Subject | undefined {
       return key === undefined ? undefined : { kind: 'entry', key };
     }
     case 'names': {
-      const [name, file = '', ...more] = parts;
-      const [, digits] = /^(\d{12})\.(?:json|DELETED)$/.exec(file) ?? [];
-      if (!areNames(name) || digits === undefined || more.length > 0) return undefined;
-      return { kind: 'published', name: name as string, version: LAST_VERSION - Number(digits) };
+      const published = parsePublishedName(object);
+      return published && { kind: 'published', name: published.name, version: published.version };
     }
     default:
       return undefined;
   }
 }
-
-/** Names of versions count down, so that a listing shows the latest first. */
-const LAST_VERSION = 10 ** 12 - 1;
 
 /** The same for what is the same subject. */
 export function subjectId(subject: Subject): string {

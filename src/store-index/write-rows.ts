@@ -2,7 +2,7 @@ import type { DatabaseType } from '../storage/contract.ts';
 import { type IndexRow, type IndexWork, isInList, listParameter, putRows } from './index-database.ts';
 import type { Projected } from './project.ts';
 import { OF_ATTEMPTS, type TableName } from './schema.ts';
-import type { AttemptSubject, EntrySubject, RunSubject } from './subjects.ts';
+import type { AttemptSubject, EntrySubject, PublishedSubject, RunSubject } from './subjects.ts';
 
 /** Puts what subjects are now in the place of what the index has of them. Of each subject there is one at most. */
 export function* writeProjected(type: DatabaseType, projected: readonly Projected[]): IndexWork<void> {
@@ -12,6 +12,7 @@ export function* writeProjected(type: DatabaseType, projected: readonly Projecte
   yield* putRows(type, 'cache_entries', rowsOf(entries));
   const gone = entries.filter(({ row }) => !row).map(({ subject }) => (subject as EntrySubject).key);
   yield* remove(type, 'cache_entries', 'key', 'text', gone);
+  yield* writePublished(type, projected);
 }
 
 /** The rows that are written for it, to bound a transaction. */
@@ -53,6 +54,16 @@ function* writeRuns(type: DatabaseType, projected: readonly Projected[]): IndexW
       table,
       runs.flatMap(({ beside }) => beside[table] ?? []),
     );
+}
+
+function* writePublished(type: DatabaseType, projected: readonly Projected[]): IndexWork<void> {
+  const published = projected.filter(({ subject }) => subject.kind === 'published');
+  yield* putRows(type, 'published', rowsOf(published));
+  for (const { subject, row } of published) {
+    const { name, version } = subject as PublishedSubject;
+    if (!row)
+      yield { text: 'delete from published where name = $1 and version = $2', parameters: [name, version] };
+  }
 }
 
 function* removeAttempts(where: string, parameters: readonly unknown[]): IndexWork<void> {

@@ -21,6 +21,9 @@ export interface Step {
     | 'erase'
     | 'cached'
     | 'evict'
+    | 'publish'
+    | 'withdraw'
+    | 'resume'
     | 'catch up';
   run: string;
   task: string;
@@ -42,13 +45,17 @@ export const arbitrarySteps: fc.Arbitrary<Step[]> = fc.array(
       'erase',
       'cached',
       'evict',
+      'publish',
+      'publish',
+      'withdraw',
+      'resume',
       'catch up',
     ),
     run: fc.constantFrom('r1', 'r1-2', 'r2'),
     task: fc.constantFrom('0', '0-1', 'a'),
     value: fc.integer({ min: 0, max: 3 }),
   }),
-  { minLength: 1, maxLength: 10 },
+  { minLength: 1, maxLength: 12 },
 );
 
 /** A store, and what is done to it. What the store refuses in its state is left out. */
@@ -127,6 +134,23 @@ export class History {
       case 'evict':
         await this.#evict(value);
         return;
+      case 'publish': {
+        const published = {
+          task: `${run}/${names.stepName}/${task}`,
+          artifact: value < 2 ? 'value' : 'large',
+        };
+        await unlessRefused(flow.publish(`model-${value % 2}`, { ...published, attributes: { value } }));
+        return;
+      }
+      case 'withdraw':
+        await unlessRefused(flow.withdrawPublished(`model-${value % 2}`, 1 + Math.floor(value / 2)));
+        return;
+      case 'resume': {
+        const runId = `${run}-again-${value}`;
+        await unlessRefused(flow.createRun({ runId, resume: `Train/${run}` }));
+        await flow.task({ ...names, runId }, (open) => open.saveArtifacts({ value }));
+        return;
+      }
       case 'catch up':
         return;
     }
