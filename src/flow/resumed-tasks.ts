@@ -22,7 +22,8 @@ const CONCURRENCY = 16;
 export interface RunTaskOptions<T> extends CallOptions {
   /**
    * Gives what the task's function returned, from what the task saved; called in its place where the task is taken over from the run
-   * that is resumed. Default: none, which is enough for functions that return nothing.
+   * that is resumed. Default: none, which is enough for functions that return nothing; without it, a task that was closed by hand, of which nobody
+   * knows what it would have returned, gives `undefined`.
    */
   restore?: ((task: TaskDataStore) => NoInfer<T> | Promise<NoInfer<T>>) | undefined;
 }

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { OpenTaskDataStore } from '../../src/flow/open-task-data-store.ts';
+import type { TaskDataStore } from '../../src/flow/task-data-store.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
+import { listAttempts } from '../../src/format/attempt-files.ts';
 import { copyStore } from '../../src/maintenance/copy-store.ts';
 import { eraseFromStore } from '../../src/maintenance/erasure/erase-from-store.ts';
 import { removeFromStore } from '../../src/maintenance/retention/remove.ts';
@@ -20,17 +22,26 @@ interface Node {
   isLarge: boolean;
 }
 
+/** Dense and short: a task reads each earlier one with even chance, so that nearly every graph has done tasks that rest on changed ones. */
 const nodes: fc.Arbitrary<Node[]> = fc
   .array(
     fc.record({
-      reads: fc.uniqueArray(fc.nat(8), { maxLength: 3 }),
-      ended: fc.constantFrom<Node['ended']>('done', 'done', 'done', 'failed', 'open', 'never asked for'),
-      isChanged: fc.integer({ min: 0, max: 4 }).map((n) => n === 0),
+      reads: fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }),
+      ended: fc.oneof(
+        { weight: 7, arbitrary: fc.constant<Node['ended']>('done') },
+        { weight: 2, arbitrary: fc.constantFrom<Node['ended']>('failed', 'open', 'never asked for') },
+      ),
+      isChanged: fc.constantFrom(true, false, false),
       isLarge: fc.boolean(),
     }),
-    { minLength: 1, maxLength: 9 },
+    { minLength: 3, maxLength: 6 },
   )
-  .map((all) => all.map((node, index) => ({ ...node, reads: node.reads.filter((read) => read < index) })));
+  .map((all) =>
+    all.map(({ reads, ...node }, index) => ({
+      ...node,
+      reads: reads.flatMap((isRead, read) => (isRead && read < index ? [read] : [])),
+    })),
+  );
 
 const nameOf = (index: number): { stepName: string; taskId: string } => ({
   stepName: `step${index % 3}`,
@@ -69,7 +80,7 @@ describe('a run that resumes another', () => {
     ['memory', () => new MemoryStorage()],
     ['a storage whose reads cost requests', () => new RemoteStorage(new MemoryStorage())],
   ] as const) {
-    test.prop([nodes, fc.boolean()], { numRuns: Math.ceil(propertyRuns / 4) })(
+    test.prop([nodes, fc.boolean()], { numRuns: Math.ceil(propertyRuns / 5) })(
       `has what a run from nothing has, and runs no function that need not, on ${kind}`,
       async (graph, isOneProcess) => {
         const storage = toStorage();
@@ -241,6 +252,18 @@ describe('a task that is taken over', () => {
     );
   });
 
+  it('that was closed by hand gives what restore gives, else undefined', async () => {
+    const flow = await openFlow();
+    await saveTask(flow, { x: 1 }, { runId: 'old' });
+    await flow.createRun({ runId: 'new', resume: 'Test/old' });
+    const spec = { runId: 'new', stepName: 'fit', taskId: '0' };
+    const fit: () => unknown = () => {
+      throw new Error('it is run, and need not be');
+    };
+    expect(await flow.task(spec, fit, { restore: (task) => task.get('x') })).toBe(1);
+    expect(await flow.task(spec, fit)).toBeUndefined();
+  });
+
   it('asked for again is the same attempt, and the given number is used', async () => {
     const flow = await openFlow();
     await saveTask(flow, { x: 1 }, { runId: 'old' });
@@ -279,6 +302,31 @@ describe('a task that is taken over', () => {
       });
       expect(runs).toBe(1);
       await flow.task({ runId: 'new', stepName: 'fit', taskId: '0' }, never);
+    }
+  });
+});
+
+describe('several that ask for the same task at once', () => {
+  it.each([1, 2])('all get what the old run has, and run nothing, with %d stores', async (stores) => {
+    const storage = new MemoryStorage();
+    const first = await openFlow({ storage });
+    const second = stores === 1 ? first : await openFlow({ storage });
+    await saveTask(first, { x: 1 }, { runId: 'old' });
+    await first.createRun({ runId: 'new', resume: 'Test/old' });
+    const spec = { runId: 'new', stepName: 'fit', taskId: '0' };
+    const restore = (task: TaskDataStore): Promise<unknown> => task.get('x');
+    const given = await Promise.all([
+      first.task(spec, never as () => unknown, { restore }),
+      second.task(spec, never as () => unknown, { restore }),
+      second.takeOverTask(spec).then((task) => task?.get('x')),
+    ]);
+    expect(given).toEqual([1, 1, 1]);
+    // Later ones may stand beside the first; each is whole, and was taken over.
+    const path = { flow: 'Test', run: 'new', step: 'fit', task: '0' };
+    for (const [attempt, files] of await listAttempts(storage, path, {})) {
+      expect(files.has('done')).toBe(true);
+      const task = await first.getTaskDataStore(`new/fit/0/${attempt}`);
+      expect([task.takenOver, await task.get('x')]).toEqual(['Test/old/fit/0/0', 1]);
     }
   });
 });
