@@ -4,7 +4,7 @@ import type { StorageDatabase } from '../../src/storage/contract.ts';
 import { PostgresStorage } from '../../src/storage/databases.ts';
 import { StoreIndex } from '../../src/store-index/store-index.ts';
 import { afterThisTest } from '../cleanups.ts';
-import { openFlow, scratchFolder } from '../flow/fixtures.ts';
+import { errorOf, openFlow, scratchFolder } from '../flow/fixtures.ts';
 import { propertyRuns, test } from '../property.ts';
 import { describeOnPostgres } from '../servers/postgres.ts';
 import { arbitrarySteps, History } from './history.ts';
@@ -13,6 +13,7 @@ import { rowsIn } from './indexes.ts';
 interface Client {
   query(text: string, parameters?: unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
   end(): Promise<void>;
+  on(event: 'error', listener: () => void): void;
 }
 const { Pool } = createRequire(import.meta.url)('pg') as {
   Pool: new (options: { connectionString: string; max: number }) => Client;
@@ -35,6 +36,7 @@ describeOnPostgres('the index of a store in PostgreSQL', (server) => {
   /** One connection, on which transactions stay open. */
   const connect = (): Client => {
     const pool = new Pool({ connectionString: server.address(), max: 1 });
+    pool.on('error', () => {}); // the server stops
     afterThisTest(() => pool.end());
     return pool;
   };
@@ -111,6 +113,22 @@ describeOnPostgres('the index of a store in PostgreSQL', (server) => {
       names.push(...objects.map(({ name }) => name));
     expect(await theirs.delete(names)).toEqual([]);
     expect(await index.catchUp()).toMatchObject({ removed: 1 });
+  });
+
+  test('is as it was where the connection breaks off within a transaction, and is caught up by the next', async () => {
+    const { storage } = await open();
+    const flow = await openFlow({ flowName: 'Train', storage, rawDataPath: scratchFolder() });
+    await flow.createRun({ runId: 'r1' });
+    const index = await openIndex(storage);
+    await index.catchUp();
+    const database = storage.database as StorageDatabase;
+    const write = database.write(function* () {
+      yield { text: "update runs set status = 'gone'" };
+      yield { text: 'select pg_terminate_backend(pg_backend_pid())' };
+    });
+    expect(await errorOf(write)).toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+    expect(await database.read({ text: 'select status from runs' })).toEqual([{ status: 'open' }]);
+    expect(await index.catchUp()).toMatchObject({ runs: 0 });
   });
 
   test('finds what was written by an index of the table, and not by reading all of it', async () => {

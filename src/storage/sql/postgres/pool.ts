@@ -12,4 +12,7 @@ export interface PostgresClient {
   query(text: string, parameters?: unknown[]): Promise<{ rows: unknown[] }>;
   /** Gives the connection back; `true` closes it. */
   release(isBroken?: boolean): void;
+  /** Its connection broke off, also between two statements. Without a listener that ends the process. */
+  on(event: 'error', listener: (error: unknown) => void): unknown;
+  off(event: 'error', listener: (error: unknown) => void): unknown;
 }

@@ -64,6 +64,11 @@ export class PostgresTables implements StorageDatabase {
   async #inTransaction<T>(begin: string, work: (client: PostgresClient) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
     let isBroken = false;
+    // The next statement, or the commit, says why.
+    const breakOff = (): void => {
+      isBroken = true;
+    };
+    client.on('error', breakOff);
     try {
       await client.query(
         `${begin}; set local search_path = "${this.#schema}"; set local lock_timeout = '10s'`,
@@ -77,6 +82,7 @@ export class PostgresTables implements StorageDatabase {
       });
       throw error;
     } finally {
+      client.off('error', breakOff);
       client.release(isBroken);
     }
   }
