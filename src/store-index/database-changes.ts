@@ -115,7 +115,7 @@ export class DatabaseChanges implements ChangeSource {
   async #erasedVersions(rows: readonly SqlRow[], { signal }: CallOptions): Promise<Subject[]> {
     const sessions = rows.flatMap(({ name }) => ERASED_SESSION.exec(String(name))?.[1] ?? []);
     if (sessions.length === 0) return [];
-    const text = `select name, version from published where session in ${inList(this.#database.type, '$1', 'text')}`;
+    const text = `select name, version from published where ${isInList(this.#database.type, 'session', '$1', 'text')}`;
     const parameters = [listParameter(sessions)];
     const versions = await this.#database.read({ text, parameters }, { signal });
     return versions.map(({ name, version }) => ({

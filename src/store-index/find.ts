@@ -1,7 +1,7 @@
 import { checkOptions, FLAG, type OptionTable, wholeNumber } from '../options/option-table.ts';
 import type { CallOptions, SqlRow } from '../storage/contract.ts';
 import { CONDITIONS, type FindConditions, type Terms, termsOf } from './find-conditions.ts';
-import { type IndexDatabase, inList, listParameter } from './index-database.ts';
+import { type IndexDatabase, isInList, listParameter } from './index-database.ts';
 
 /** Options of {@link StoreIndex.find}. */
 export interface FindOptions extends FindConditions, CallOptions {
@@ -143,7 +143,7 @@ class Finding {
     const { type: kind } = this.#database;
     const { signal, artifact, type, key, metadata } = this.#options;
     const ids = listParameter(rows.map(({ id }) => Number(id)));
-    const within = `attempt_id in ${inList(kind, '$1', 'whole')}`;
+    const within = isInList(kind, 'attempt_id', '$1', 'whole');
     const artifacts = await this.#database.read(
       {
         text: `select * from (select attempt_id, name, type, key, bytes, row_number() over (partition by attempt_id order by name) as at
@@ -158,7 +158,7 @@ class Finding {
         ? []
         : await this.#database.read(
             {
-              text: `select attempt_id, path, number, text from metadata where ${within} and path in ${inList(kind, '$2', 'text')} order by path`,
+              text: `select attempt_id, path, number, text from metadata where ${within} and ${isInList(kind, 'path', '$2', 'text')} order by path`,
               parameters: [ids, listParameter(paths)],
             },
             { signal },

@@ -57,8 +57,8 @@ export function* putRows(
   return rows.map((row) => ids.get(keyOf(row, key)) as number);
 }
 
-/** A list as one parameter, to be compared as `column in (…)`: `in ${inList(type, '$1', 'text')}`. Give {@link listParameter} for it. */
-export function inList(type: DatabaseType, parameter: string, kind: 'text' | 'whole'): string {
+/** A list as one parameter, to be compared as `column in (…)`. */
+function inList(type: DatabaseType, parameter: string, kind: 'text' | 'whole'): string {
   if (type === 'sqlite') return `(select value from json_each(${parameter}))`;
   const value = kind === 'text' ? 'value' : 'value::bigint';
   return `(select ${value} from jsonb_array_elements_text(${parameter}::jsonb))`;
@@ -78,7 +78,7 @@ export function isInList(
   return type === 'sqlite' ? `${column} in ${list}` : `${column} = any (array${list})`;
 }
 
-/** The parameter for {@link inList}. */
+/** The parameter for {@link isInList}. */
 export function listParameter(values: readonly (string | number)[]): string {
   return JSON.stringify(values);
 }

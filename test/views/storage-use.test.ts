@@ -168,10 +168,10 @@ describe('what is counted beside artifacts', () => {
     const pathspec = await saveTask(flow, { model: noise(90_000, 4) }, at);
     await flow.publish('model', { task: pathspec, artifact: 'model' });
     const use = await count(storage);
-    expect(kindsOf(use)).toMatchObject({ artifacts: [1, 90_000], standalone: [1, 90_000] });
+    expect(kindsOf(use)).toMatchObject({ artifacts: [1, 90_000], published: [1, 90_000] });
     expect(use.total).toMatchObject({ contents: 1, bytes: 180_000, uniqueBytes: 90_000 });
     await removeFromStore({ store: storage, path: 'Test/r1' });
-    expect(kindsOf(await count(storage))).toEqual({ standalone: [1, 90_000] });
+    expect(kindsOf(await count(storage))).toEqual({ published: [1, 90_000] });
   });
 
   it('that cannot be read is told, and the rest is counted', async () => {
