@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { mapInOrder } from '../async/bounded-work.ts';
 import type { ProgressMeter } from '../async/progress.ts';
 import { StowageError } from '../errors.ts';
@@ -107,6 +108,8 @@ export class CatchUp {
         yield { text: 'update stowage_index set position = $1', parameters: [position] };
       yield* then;
     }, options);
+    // SQLite answers at once: timers, aborts and what its library frees would wait for the end of it all.
+    await nextTurn();
     this.#position = position;
     for (const each of batch) this.#count(each);
   }
