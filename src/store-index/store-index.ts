@@ -244,7 +244,7 @@ export class StoreIndex implements AsyncDisposable {
   async #isRemade(error: unknown): Promise<boolean> {
     if (!this.#file || !isStowageError(error)) return false;
     const { path, cause } = error.details as { path?: unknown; cause?: unknown };
-    const isDamaged = path === this.#file.path && DAMAGE.includes(cause);
+    const isDamaged = path === this.#file.path && DAMAGE.test(String(cause));
     if (isDamaged) return this.#file.discard();
     if (error.code !== 'STORE_GONE' || error.details.uri !== this.#database.address) return false;
     await this.#file.database.close();
@@ -252,7 +252,8 @@ export class StoreIndex implements AsyncDisposable {
   }
 }
 
-const DAMAGE: readonly unknown[] = ['SQLITE_CORRUPT', 'SQLITE_NOTADB'];
+/** Codes of SQLite for a file that is none of its own, is damaged, or ends too early. */
+const DAMAGE = /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ)/;
 
 function noPath(address: string): StowageError {
   return invalidArgument(

@@ -9,7 +9,7 @@ export function isBusy(error: unknown): boolean {
 /** `libsql` tells the name of the code, `node:sqlite` its number. */
 export function sqliteCodeOf(error: Error): string | undefined {
   const { code, errcode } = error as Error & { code?: unknown; errcode?: unknown };
-  if (typeof errcode === 'number') return NAMES[errcode & 0xff];
+  if (typeof errcode === 'number') return NAMES[errcode] ?? NAMES[errcode & 0xff];
   return typeof code === 'string' ? code : undefined;
 }
 
@@ -23,6 +23,7 @@ const NAMES: Readonly<Record<number, string>> = {
   13: 'SQLITE_FULL',
   14: 'SQLITE_CANTOPEN',
   26: 'SQLITE_NOTADB',
+  522: 'SQLITE_IOERR_SHORT_READ',
 };
 
 const FAULTS: readonly (readonly [code: string, fault: SqlFault])[] = [
@@ -62,6 +63,14 @@ const FAULTS: readonly (readonly [code: string, fault: SqlFault])[] = [
   [
     'SQLITE_NOTADB',
     { code: 'NOT_A_STORE', what: 'the file is no database', remedy: 'give the store a file of its own' },
+  ],
+  [
+    'SQLITE_IOERR_SHORT_READ',
+    {
+      code: 'STORAGE_FAILED',
+      what: 'the file ends too early',
+      remedy: 'restore it from a copy of the store',
+    },
   ],
   ['SQLITE_IOERR', { code: 'STORAGE_FAILED', what: 'the disk failed', remedy: 'look at the disk' }],
 ];
