@@ -119,6 +119,7 @@ class Finding {
     const { flow, run } = this.#options;
     const isNarrow = first !== undefined || (flow !== undefined && run !== undefined);
     const time = isNarrow ? 'a.started_at + 0' : 'a.started_at';
+    const id = isNarrow ? 'a.id + 0' : 'a.id';
     const where = [...own, `a.started_at is ${isTimed ? 'not ' : ''}null`];
     for (const [at, term] of elsewhere.entries())
       where.push(
@@ -132,8 +133,8 @@ class Finding {
       );
     if (last && isTimed)
       where.push(`(${time}, a.id) < (${p(Number(last.started_at))}, ${p(Number(last.id))})`);
-    else if (last) where.push(`a.id < ${p(Number(last.id))}`);
-    const order = isTimed ? `${time} desc, a.id desc` : 'a.id desc';
+    else if (last) where.push(`${id} < ${p(Number(last.id))}`);
+    const order = isTimed ? `${time} desc, a.id desc` : `${id} desc`;
     const text = `select a.* from attempts a where ${where.join(' and ')} order by ${order} limit ${p(size)}`;
     return { text, parameters };
   }
@@ -158,7 +159,8 @@ class Finding {
         ? []
         : await this.#database.read(
             {
-              text: `select attempt_id, path, number, text from metadata where ${within} and ${isInList(kind, 'path', '$2', 'text')} order by path`,
+              // An expression, so that it goes by the attempts, not by all leaves of a path.
+              text: `select attempt_id, path, number, text from metadata where ${within} and ${isInList(kind, "path || ''", '$2', 'text')} order by path`,
               parameters: [ids, listParameter(paths)],
             },
             { signal },
