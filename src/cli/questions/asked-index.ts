@@ -61,11 +61,13 @@ export async function withIndex<T>(
   const { StoreIndex } = await import('../../store-index/store-index.ts');
   return withStoreAddress(invocation, async (store, decorate) => {
     const { signal } = invocation;
-    await using index = await StoreIndex.openDecorated({ store, path, signal }, decorate);
+    const index = await StoreIndex.openDecorated({ store, path, signal }, decorate);
     try {
       return await work(index);
     } catch (error) {
       throw inWordsOfCommands(error);
+    } finally {
+      await index.close();
     }
   });
 }
