@@ -14,5 +14,6 @@ export interface PostgresClient {
   release(isBroken?: boolean): void;
   /** Its connection broke off, also between two statements. Without a listener that ends the process. */
   on(event: 'error', listener: (error: unknown) => void): unknown;
+  /** Takes a listener away. */
   off(event: 'error', listener: (error: unknown) => void): unknown;
 }
