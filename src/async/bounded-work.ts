@@ -1,3 +1,6 @@
+import type { CallOptions } from './call-options.ts';
+import { LinkedAbort } from './linked-abort.ts';
+
 /**
  * Maps items with at most `limit` calls of `work` under way; the results have the order of the items. The first failure begins no more
  * calls; those under way are waited for, so that nothing goes on in the background, and the failure is thrown.
@@ -26,6 +29,36 @@ export async function mapBounded<T, R>(
   await Promise.all(Array.from({ length: limit }, takeTurns));
   if (failure) throw failure.error;
   return results;
+}
+
+/**
+ * Maps items as {@link mapBounded} does. The first failure also ends the calls under way, by the signal that each is given, and is thrown
+ * whatever these come to: that may be no more than its consequence. A single item is worked on with the caller's own signal.
+ */
+export async function mapOrAbort<T, R>(
+  items: readonly T[],
+  limit: number,
+  options: CallOptions,
+  work: (item: T, own: CallOptions) => Promise<R>,
+): Promise<R[]> {
+  if (items.length < 2) {
+    const results: R[] = [];
+    for (const item of items) results.push(await work(item, options));
+    return results;
+  }
+  const call = new LinkedAbort(options.signal);
+  try {
+    return await mapBounded(items, limit, async (item) => {
+      try {
+        return await work(item, { signal: call.signal });
+      } catch (error) {
+        call.abort(error);
+        throw error;
+      }
+    });
+  } finally {
+    call.release();
+  }
 }
 
 /**

@@ -1,12 +1,8 @@
 import type { ContentStore } from '../content/content-store.ts';
-import {
-  type ContentInput,
-  ContentWriter,
-  type StoredPlain,
-  type StreamOptions,
-} from '../content/writing/content-writer.ts';
+import { type ContentInput, ContentWriter, type StreamOptions } from '../content/writing/content-writer.ts';
 import type { SoughtContent } from '../content/writing/copy-finder.ts';
 import type { WrittenValue } from '../content/writing/own-writer.ts';
+import type { StoredPlain } from '../content/writing/plain-writer.ts';
 import { SessionPins } from '../content/writing/session-pins.ts';
 import type { StepHint } from '../content/writing/step-hint.ts';
 import { digestHex } from '../digest/blake3.ts';
@@ -170,7 +166,7 @@ export class Session {
     source: ContentSource,
     { place = HERE, ...options }: Pick<StreamOptions, 'signal' | 'progress'> & AtPlace = {},
   ): Promise<StoredPlain> {
-    return (await this.#writerAt(place, options)).putPlain(file, source, options);
+    return (await this.#writerAt(place, options)).plain.put(file, source, options);
   }
 
   /** Steps 2 to 5 for a content that is written anew without some packs; see {@link ContentWriter.repack}. */
@@ -272,7 +268,7 @@ export class Session {
 
   /** Others may reuse the chunks of what was saved. */
   async #tellOfManifests(): Promise<void> {
-    const manifests = [...this.#writers.values()].flatMap((writer) => writer.takeManifests());
+    const manifests = [...this.#writers.values()].flatMap((writer) => writer.copies.takeManifests());
     await this.#hint?.tell(manifests);
   }
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mapBounded, mapInOrder } from '../../src/async/bounded-work.ts';
+import { mapBounded, mapInOrder, mapOrAbort } from '../../src/async/bounded-work.ts';
 import { test } from '../property.ts';
 
 describe('mapBounded', () => {
@@ -34,6 +34,61 @@ describe('mapBounded', () => {
     await expect(work).rejects.toThrow('one fails');
     expect(begun).toEqual([0, 1]);
     expect(ended).toEqual([0]);
+  });
+});
+
+describe('mapOrAbort', () => {
+  test.prop([fc.array(fc.nat(3), { maxLength: 30 }), fc.integer({ min: 1, max: 8 })])(
+    'keeps the order of the items, and its bound',
+    async (turns, limit) => {
+      let underWay = 0;
+      let most = 0;
+      const items = turns.map((count, index) => ({ count, index }));
+      const results = await mapOrAbort(items, limit, {}, async ({ count, index }) => {
+        underWay += 1;
+        most = Math.max(most, underWay);
+        for (let turn = 0; turn < count; turn++) await undefined;
+        underWay -= 1;
+        return index;
+      });
+      expect(results).toEqual(turns.map((_, index) => index));
+      expect(most).toBeLessThanOrEqual(limit);
+    },
+  );
+
+  /** Never ends by itself. */
+  const untilAborted = (signal: AbortSignal | undefined): Promise<never> =>
+    new Promise((_, reject) => {
+      signal?.addEventListener('abort', () => reject(new Error('a consequence')));
+    });
+
+  it.each([0, 1, 2])(
+    'ends what is under way when item %i fails, and throws that failure',
+    async (failing) => {
+      const begun: number[] = [];
+      const ended: number[] = [];
+      const work = mapOrAbort([0, 1, 2, 3], 3, {}, async (item, { signal }) => {
+        begun.push(item);
+        try {
+          if (item !== failing) await untilAborted(signal);
+          while (begun.length < 3) await undefined;
+          throw new Error('the first failure');
+        } finally {
+          ended.push(item);
+        }
+      });
+      await expect(work).rejects.toThrow('the first failure');
+      expect(begun).toEqual([0, 1, 2]);
+      expect(ended.sort()).toEqual([0, 1, 2]);
+    },
+  );
+
+  it.each([1, 2])("ends by the caller's signal with %i items", async (count) => {
+    const stop = new AbortController();
+    const items = Array.from({ length: count }, (_, index) => index);
+    const work = mapOrAbort(items, 2, { signal: stop.signal }, (_, { signal }) => untilAborted(signal));
+    stop.abort();
+    await expect(work).rejects.toThrow('a consequence');
   });
 });
 
