@@ -28,7 +28,7 @@ interface ShownVersion extends PublishedId {
   mark?: ShownObject;
 }
 
-/** A version that was looked at, and the session that it points at. */
+/** A version that was looked at, and the session that it points at, as far as its record tells. */
 interface CheckedVersion {
   findings: Finding[];
   session?: SessionId;
@@ -43,6 +43,11 @@ export async function* checkPublished(checking: Checking): AsyncGenerator<Findin
   const pointedAt = new SortedLines(checking.folder);
   const versions = groupVersions(checking, (name) => strangers.push(checking.foreign('names', name)));
   let last: PublishedId | undefined;
+  let isEachKnown = true;
+  function* gaps(next: number): Generator<Finding, void> {
+    if (last && last.version > next + 1) isEachKnown = false;
+    if (last) yield* gapBelow(checking, last, next);
+  }
   for await (const { item, result } of readAhead(
     versions,
     (shown) => checkVersion(checking, shown),
@@ -50,16 +55,16 @@ export async function* checkPublished(checking: Checking): AsyncGenerator<Findin
     AHEAD,
   )) {
     yield* strangers.splice(0);
-    if (last && last.name !== item.name) yield* gapBelow(checking, last, 0);
-    if (last?.name === item.name) yield* gapBelow(checking, last, item.version);
+    yield* gaps(last?.name === item.name ? item.version : 0);
     last = item;
     yield* result.findings;
-    if (result.session !== undefined) pointedAt.add(result.session);
+    if (result.session === undefined) isEachKnown = false;
+    else pointedAt.add(result.session);
   }
   yield* strangers;
-  if (last) yield* gapBelow(checking, last, 0);
-  // Only a check of everything has read all names.
-  if (checking.choice.sinceMs === undefined) yield* forgotten(checking, pointedAt);
+  yield* gaps(0);
+  // A record that is missing, or tells nothing, may point at any session; and only a check of everything has read all names.
+  if (isEachKnown && checking.choice.sinceMs === undefined) yield* forgotten(checking, pointedAt);
 }
 
 async function* groupVersions(
@@ -169,7 +174,7 @@ function* gapBelow(
   }
 }
 
-/** Sessions of publishers that died before their version had a name. */
+/** Sessions that no name points at: their publishers died before, or the newest version of a name has lost its record, which leaves no gap. */
 function* forgotten(checking: Checking, pointedAt: SortedLines): Generator<Finding, void> {
   const pointed = new Cursor(pointedAt.sorted());
   try {
@@ -179,7 +184,7 @@ function* forgotten(checking: Checking, pointedAt: SortedLines): Generator<Findi
       const about = { layer: 'names', object, remedy: 'leave' } as const;
       yield checking.leftover(
         about,
-        `keeps a value that was to be published, and no name points at it: its publisher died. To give it up: flow.caStore.release('${session}')`,
+        'keeps a value that was to be published, and no name points at it. Either its publisher died before the value had a name, or the record of the newest version of a name was lost. Look for that in names/ of a copy of the store, and restore it; nobody can load the value by a name until then.',
       );
     }
   } finally {

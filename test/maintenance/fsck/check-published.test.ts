@@ -64,7 +64,8 @@ describe('a check of published versions', () => {
     const other = (await storage.get(publishedRecordName(version(3))))?.body as Uint8Array;
     if (bytes === null) await storage.delete([object]);
     else await replace(storage, object, bytes ?? other);
-    const [found, ...more] = (await findings(storage)).filter(({ problem: kind }) => kind !== 'leftover');
+    // Not that a session is left over: a record that tells nothing may be the one that points at it.
+    const [found, ...more] = await findings(storage);
     expect(more).toEqual([]);
     expect(found).toMatchObject({
       layer: 'names',
@@ -124,9 +125,13 @@ describe('a check of published versions', () => {
       publishedRecordName(version(4)),
       withdrawnMarkName(version(4)),
     ]);
-    expect(await findings(storage)).toMatchObject([
+    const found = await findings(storage);
+    expect(found).toMatchObject([
       { layer: 'names', problem: 'leftover', object: `loose/${session}.metadata.json` },
     ]);
+    // The newest record may be lost, and what would be restored from a copy is not to be given up before.
+    expect(found[0]?.message).toContain('the record of the newest version of a name was lost');
+    expect(found[0]?.message).not.toContain('release');
     expect(await findings(storage, { nowMs: Date.now() })).toEqual([]);
   });
 
