@@ -54,10 +54,11 @@ export interface ArtifactRemoval {
 }
 
 /**
- * Removes an artifact from the attempts of a task that are closed: each is described anew without it, by the steps of an erasure, and the entries of the cache
- * that name it go. An attempt that is open is its owner's.
+ * Removes an artifact from the attempts of a task that are closed: the entries of the cache that hold it go, and each attempt is described anew without it, by
+ * the steps of an erasure. The entries go first, so that a removal which dies leaves none that nothing leads to any more, and once more behind: a call
+ * may have stored one meanwhile.
  *
- * @throws StowageError `ARTIFACT_NOT_FOUND`; `CONTENT_ERASED` where it was removed before
+ * @throws StowageError `ARTIFACT_NOT_FOUND`; `CONTENT_ERASED` where it was removed before, and nothing is left to do
  */
 export async function removeArtifact(
   { content, folder, dryRun, options }: ArtifactRemoval,
@@ -76,21 +77,29 @@ export async function removeArtifact(
     options,
     progress: () => {},
   };
-  if (!dryRun) await content.prepareToWrite(options);
-  const sessions = new SessionsToErase(context);
-  const found = await sessions.sweep([`flows/${partOf(path)}`]);
-  if (found === 0 && report.failures === 0) await requireArtifact(content, path, options);
+  const entries = (): AsyncGenerator<string, void> =>
+    entriesAt(content, path, options, ({ table }) =>
+      table.artifacts.some(({ name }) => name === path.artifact),
+    );
+  const before = newResult();
+  if (!dryRun) {
+    await content.prepareToWrite(options);
+    // What cannot be deleted is tried again behind the sweep, and told then.
+    await deleteEntries(content.storage, entries(), before, options);
+  }
+  const found = await new SessionsToErase(context).sweep([`flows/${partOf(path)}`]);
   const result = {
     ...newResult(),
     dryRun,
     artifacts: report.counts.artifacts,
     runsInPart: found > 0 ? 1 : 0,
+    cacheEntries: before.cacheEntries,
   };
   for (const { path: at, error } of report.problems) noteProblem(result, error, { name: at });
   for (const { name, error } of report.undeleted) noteProblem(result, error, { name });
-  const entries = entriesAt(content, path, options, sessions.erased);
-  if (dryRun) for await (const _key of entries) result.cacheEntries += 1;
-  else await deleteEntries(content.storage, entries, result, options);
+  if (dryRun) for await (const _key of entries()) result.cacheEntries += 1;
+  else await deleteEntries(content.storage, entries(), result, options);
+  if (found + result.cacheEntries + result.problemCount === 0) await requireArtifact(content, path, options);
   return result;
 }
 

@@ -1,20 +1,20 @@
 import { EntryReader } from '../../cache/entry-reader.ts';
 import type { ContentStore } from '../../content/content-store.ts';
 import { listTasks } from '../../format/attempt-files.ts';
+import type { CacheEntry } from '../../format/cache-entry.ts';
 import { entryName } from '../../format/cache-names.ts';
-import { formatPathspec } from '../../format/pathspec.ts';
 import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
 import { EntriesToCopy } from '../entries-to-copy.ts';
 import { noteProblem } from './apply-retention.ts';
 import type { RemovedPath } from './removed-path.ts';
 import type { RetentionResult } from './retention-plan.ts';
 
-/** The keys of entries that name attempts at a path, or some of these. Those of cached tasks lie where the ids of these tell. */
+/** The keys of entries that name attempts at a path, of all or of those that are meant. Those of cached tasks lie where the ids of these tell. */
 export async function* entriesAt(
   content: ContentStore,
   { flow, run, step, task, attempt }: RemovedPath,
   options: CallOptions,
-  only?: ReadonlySet<string>,
+  isMeant: (entry: CacheEntry) => boolean = () => true,
 ): AsyncGenerator<string, void> {
   const entries = new EntriesToCopy(flow, run);
   for await (const { path } of listTasks(content.storage, { flow, run, step }, options)) {
@@ -27,7 +27,7 @@ export async function* entriesAt(
     const { source } = found.entry;
     const isAt = (step ?? source.step) === source.step && (task ?? source.task) === source.task;
     if (!isAt || (attempt ?? source.attempt) !== source.attempt) continue;
-    if (!only || only.has(`${flow}/${formatPathspec(source, source.attempt)}`)) yield key;
+    if (isMeant(found.entry)) yield key;
   }
 }
 

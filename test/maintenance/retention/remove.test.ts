@@ -1,16 +1,27 @@
 import { describe, expect, it } from 'vitest';
-import { taskIdOf } from '../../../src/format/cache-names.ts';
+import { OUTPUT_ARTIFACT } from '../../../src/cached-tasks/record.ts';
+import { isStowageError } from '../../../src/errors.ts';
+import { entryName, taskIdOf } from '../../../src/format/cache-names.ts';
 import { collectStore } from '../../../src/maintenance/collect-store.ts';
 import { applyRetention } from '../../../src/maintenance/retention/apply-retention.ts';
 import { removeFromStore } from '../../../src/maintenance/retention/remove.ts';
+import type { DataStoreStorage } from '../../../src/storage/contract.ts';
 import { FaultStorage } from '../../../src/storage/fault.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
 import { cloneOf } from '../../content/storages.ts';
 import { errorOf, noise, objectNames, openFlow, saveTask } from '../../flow/fixtures.ts';
+import { objectsWith } from '../erasure/erased-store.ts';
 import { faultsOf } from '../fsck/repair/damaged-stores.ts';
 import { DAY_MS, listedRuns } from './histories.ts';
 
 const values = { small: 1, x: noise(100_000) };
+
+/** The path of the artifact that a cached task returned for a key. */
+async function pathOfCached(storage: DataStoreStorage, key: string): Promise<string> {
+  const names = await objectNames(storage, 'flows/');
+  const name = names.find((one) => one.includes(`/${taskIdOf(key)}/`)) as string;
+  return [...name.split('/').slice(1, 5), OUTPUT_ARTIFACT].join('/');
+}
 
 describe('a removal', () => {
   it('of a run takes it, and leaves the others', async () => {
@@ -150,17 +161,67 @@ describe('a removal', () => {
     });
     const { key } = await judge.detailed(1);
     await judge(2);
-    const done = (await objectNames(flow.storage, 'flows/')).find((one) =>
-      one.includes(`/${taskIdOf(key)}/`),
-    );
-    const [, flowName, ...at] = (done as string).split('/').slice(0, 5);
-    const task = await flow.getTaskDataStore(at.join('/'));
-    const path = [flowName, ...at].join('/');
-    const [name] = task.names();
-    expect(await removeFromStore({ store: flow.storage, path: `${path}/${name}` })).toMatchObject({
-      cacheEntries: 1,
-    });
+    const path = await pathOfCached(flow.storage, key);
+    expect(await removeFromStore({ store: flow.storage, path })).toMatchObject({ cacheEntries: 1 });
     expect([await judge(2), await judge(1)]).toEqual(['2 1', '1 2']);
+  });
+
+  it.each([
+    ['inline', Buffer.from('the address of somebody, as a task of a cache returned it once').toString()],
+    ['of its own', noise(20_000, 5)],
+  ])(
+    'of an artifact (%s) that was killed anywhere is finished when it is made again, and no cached call returns it',
+    async (_what, value) => {
+      const original = new MemoryStorage('', { localReads: false });
+      const judgeIn = async (storage: MemoryStorage, run: () => typeof value) =>
+        (await openFlow({ storage })).cachedTask({
+          name: 'judge',
+          version: '1',
+          run: async (_of: number) => run(),
+        });
+      const { key } = await (await judgeIn(original, () => value)).detailed(1);
+      const path = await pathOfCached(original, key);
+      const bytes = Buffer.from(value);
+      for (let diesAt = 1, hasDied = true; hasDied; diesAt++) {
+        const storage = await cloneOf(original);
+        let calls = 0;
+        hasDied = false;
+        const dying = new FaultStorage(storage, () => {
+          calls += 1;
+          hasDied ||= calls >= diesAt;
+          return hasDied ? { kind: 'before' } : undefined;
+        });
+        await removeFromStore({ store: dying, path }).catch(() => {});
+        await removeFromStore({ store: storage, path }).catch((error) => {
+          if (!isStowageError(error, 'CONTENT_ERASED')) throw error;
+        });
+        await errorOf(removeFromStore({ store: storage, path }), 'CONTENT_ERASED');
+        expect(await storage.head(entryName(key))).toBeUndefined();
+        await collectStore({ store: storage });
+        expect(await objectsWith(storage, bytes)).toEqual([]);
+        const again = await judgeIn(storage, () => 'ran again');
+        expect(await again(1)).toBe('ran again');
+      }
+    },
+  );
+
+  it('of an artifact whose entry cannot be deleted tells so, and is finished when it is made again', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ storage });
+    const judge = flow.cachedTask({ name: 'judge', version: '1', run: async (of: number) => `${of}` });
+    const { key } = await judge.detailed(1);
+    const path = await pathOfCached(storage, key);
+    const failing = new FaultStorage(storage, (operation, name) =>
+      operation === 'delete' && name === entryName(key) ? { kind: 'before' } : undefined,
+    );
+    const remove = (store: DataStoreStorage) => removeFromStore({ store, path });
+    const told = { cacheEntries: 0, problemCount: 1, problems: [{ name: entryName(key) }] };
+    expect(await remove(failing)).toMatchObject({ ...told, artifacts: 1 });
+    expect(await remove(failing)).toMatchObject({ ...told, artifacts: 0 });
+    const dry = await removeFromStore({ store: storage, path, dryRun: true });
+    expect(dry).toMatchObject({ cacheEntries: 1, artifacts: 0, problemCount: 0 });
+    expect(await remove(storage)).toMatchObject({ cacheEntries: 1, artifacts: 0, problemCount: 0 });
+    await errorOf(remove(storage), 'CONTENT_ERASED');
   });
 
   it('that was killed anywhere is finished when it is made again, or by retention', async () => {
