@@ -1,4 +1,5 @@
 import type { BoundedWork } from '../async/bounded-work.ts';
+import { StowageError } from '../errors.ts';
 import {
   decodeAttempt,
   decodeDone,
@@ -38,7 +39,8 @@ export async function copyLooseSessions(context: CopyContext, work: BoundedWork)
  * Copies a session that a record names, the code of a run or a published version, as {@link copyLooseSessions} does, which leaves it out
  * then. One that was released keeps nothing, and is not copied; of one that is missing there is nothing to copy.
  *
- * @throws StowageError what keeps it from being copied, which is among the problems then
+ * @throws StowageError what keeps it from being copied, which is among the problems then; `RECORD_DAMAGED` where nothing says that it was closed, as it was before
+ * the record named it
  */
 export async function copyKept(
   context: CopyContext,
@@ -59,6 +61,7 @@ export async function copyKept(
   await context.report.count(context.report.sessions, `loose/${session}`, async () => {
     try {
       outcome = await copyLoose(context, session, files, targetFiles);
+      if (outcome === 'open') throw unclosed(source.storage, session);
       return outcome;
     } catch (error) {
       failure = error;
@@ -94,6 +97,15 @@ async function copyLoose(
   if (context.dryRun) for (const { address } of contents) context.report.wouldCopy(address.bytes ?? 0);
   else await copySession(context, copy, result, contents);
   return 'copied';
+}
+
+function unclosed(storage: DataStoreStorage, session: string): StowageError {
+  const what = storage.uri(standaloneFiles(session).base + SESSION_FILES.done);
+  return new StowageError(
+    'RECORD_DAMAGED',
+    `${what} is missing: a record names session ${session}, which was closed before. Restore it from a copy of the store.`,
+    { details: { what, session } },
+  );
 }
 
 /** True if a collector of the target gave up on what a copy had left open there. */

@@ -1,12 +1,15 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { publishedRecordName, readPublishedRecord } from '../../src/format/published-names.ts';
+import { createdName } from '../../src/format/run-records.ts';
 import { SESSION_FILES, standaloneFiles } from '../../src/format/session-files.ts';
 import { copyStore } from '../../src/maintenance/copy-store.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { errorOf, noise, objectNames, openFlow, saveTask } from '../flow/fixtures.ts';
+import { errorOf, noise, objectNames, openFlow, saveTask, scratchFolder } from '../flow/fixtures.ts';
 import { collect } from './collection/collect.ts';
 
 const VALUES = { small: { a: 1 }, own: noise(20_000, 1), large: noise(700_000, 2) };
@@ -147,4 +150,41 @@ describe('a copy', () => {
     const target = await openFlow({ storage: to });
     expect((await target.getPublished('m')).version).toBe(1);
   });
+
+  it.each([
+    ['a version', false],
+    ['the code of a run', true],
+  ])(
+    'of %s that has lost the end of its session says so, and makes no record that names it',
+    async (_what, isCode) => {
+      const { storage, flow } = await publishedStore();
+      const code = scratchFolder();
+      writeFileSync(join(code, 'main.ts'), 'run();');
+      const run = await flow.createRun({ runId: 'coded', code });
+      const named = isCode
+        ? (await run.info()).code?.session
+        : (await readPublishedRecord(storage, { name: 'm', version: 3 }, {}))?.session;
+      const done = standaloneFiles(named as string).base + SESSION_FILES.done;
+      const end = (await storage.get(done))?.body as Uint8Array;
+      await storage.delete([done]);
+      const to = new MemoryStorage();
+      const record = isCode ? createdName('Test', 'coded') : publishedRecordName({ name: 'm', version: 3 });
+      const told = ['RECORD_DAMAGED', expect.stringContaining(done)];
+      for (const dryRun of [true, false]) {
+        const { problems } = await copyStore({ from: storage, to, dryRun });
+        expect(problems.map(({ path, error }) => [path, error.code, error.message]).sort()).toEqual(
+          [
+            [`loose/${named}`, ...told],
+            [isCode ? 'Test/coded' : 'names/m/3', ...told],
+          ].sort(),
+        );
+        expect(await to.head(record)).toBeUndefined();
+      }
+      await storage.create(done, end);
+      expect((await copyStore({ from: storage, to })).problems).toEqual([]);
+      await expectCopied(to);
+      expect(await to.head(record)).toBeDefined();
+      expect(await to.head(done)).toBeDefined();
+    },
+  );
 });
