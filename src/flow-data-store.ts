@@ -43,6 +43,7 @@ import {
   PublishedVersions,
 } from './published/published-versions.ts';
 import { Directories } from './references/directories.ts';
+import { closeStatIndex } from './references/directory/stat-index.ts';
 import { StandaloneKeeper } from './references/file-keeper.ts';
 import { Files } from './references/files.ts';
 import { Frames } from './references/frames.ts';
@@ -475,6 +476,7 @@ export class FlowDataStore implements AsyncDisposable {
     await endAll([
       () => this.#cachedTasks.close(),
       () => this.#ownsStorage && this.caStore.endSaves(),
+      () => closeStatIndex(this.caStore),
       () => this.caStore.close(),
       () => this.#ownsStorage && this.storage.close(),
     ]);

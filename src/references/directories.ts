@@ -49,7 +49,7 @@ export class Directories {
   /**
    * Saves a folder of this machine, with all that is in it and below it: small files together, large ones each, and a listing. Files that are
    * as this process has read them before are not read again; of folders of 256 files or 16 MiB, nor those that another process of this user has
-   * read (`STOWAGE_FILE_INDEX`). Links within the folder are followed; empty folders are nothing.
+   * read (`STOWAGE_FILE_INDEX`); on file systems of other machines each is read each time. Links within the folder are followed; empty folders are nothing.
    *
    * @throws StowageError `REFERENCE_NOT_FOUND`; `REFERENCE_UNREADABLE` for what is no folder, for pipes, sockets and devices in it, and for what
    * may not be read; `REFERENCE_CHANGED` where a file is written to meanwhile; `INVALID_ARGUMENT` for links that lead out of the folder, and

@@ -84,7 +84,7 @@ export class Files {
   /**
    * Saves a file of this machine, which is named by its path or a `file:` URL: it is read for its digest, and once more where nothing is stored of that
    * digest. One that is as this process has read it before is not read again, nor is one of 16 MiB that another process of this user has read
-   * (`STOWAGE_FILE_INDEX`). What is stored is never a mixture of two states of the file.
+   * (`STOWAGE_FILE_INDEX`); on file systems of other machines each is read each time. What is stored is never a mixture of two states of the file.
    *
    * @throws StowageError `REFERENCE_NOT_FOUND`, `REFERENCE_UNREADABLE` for what is no file or may not be read, `REFERENCE_CHANGED` where it
    * is written to meanwhile; `INVALID_NAME`, `INVALID_ARGUMENT`; in a task `ATTEMPT_CLOSED`

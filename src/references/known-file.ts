@@ -2,9 +2,8 @@ import type { BigIntStats } from 'node:fs';
 import type { ContentStore } from '../content/content-store.ts';
 import type { ContentKey } from '../format/content-names.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import { openIndexCache } from './directory/index-folder.ts';
 import { KeptIndex } from './directory/kept-index.ts';
-import { type FileStats, identityOf, statIndexOf } from './directory/stat-index.ts';
+import { type FileStats, identityOf, type StatIndex, statIndexOf } from './directory/stat-index.ts';
 
 const NANOSECONDS = 1_000_000_000n;
 
@@ -15,48 +14,42 @@ const NANOSECONDS = 1_000_000_000n;
 export class KnownFile {
   readonly #path: string;
   readonly #stats: FileStats;
-  readonly #store: ContentStore;
+  readonly #index: StatIndex;
 
   /** @param path - absolute */
   constructor(path: string, state: BigIntStats, store: ContentStore) {
     this.#path = path;
     this.#stats = statsOf(state);
-    this.#store = store;
+    this.#index = statIndexOf(store);
   }
 
   /** The digest of its bytes; `undefined` where nobody has read it in this state. */
   async key(options: CallOptions): Promise<ContentKey | undefined> {
-    const index = statIndexOf(this.#store);
-    const known = index.keyOf(this.#path, this.#stats);
+    const known = this.#index.keyOf(this.#path, this.#stats);
     if (known !== undefined) return known;
     const of = identityOf(this.#stats);
-    const key = await this.#withIndex(async (kept) => {
-      const found = await kept.load(options);
-      if (found?.of !== of) return undefined;
-      for await (const file of kept.files(options)) return file.key;
-      return undefined;
-    });
-    if (key !== undefined) index.adopt(this.#path, of, key);
-    return key;
+    const kept = await this.#kept();
+    if (!kept || (await kept.load(options))?.of !== of) return undefined;
+    for await (const { key } of kept.files(options)) {
+      this.#index.adopt(this.#path, of, key);
+      return key;
+    }
+    return undefined;
   }
 
   /** @param readAtMs - by this machine's clock, before the file was looked at */
   async remember(key: ContentKey, readAtMs: number, options: CallOptions): Promise<void> {
-    if (!statIndexOf(this.#store).remember(this.#path, this.#stats, key, readAtMs)) return;
+    if (!this.#index.remember(this.#path, this.#stats, key, readAtMs)) return;
     const of = identityOf(this.#stats);
-    await this.#withIndex((kept) => {
-      return kept.save({ of, folder: undefined, packs: [] }, [{ path: '', of, key }], options);
-    });
+    const kept = await this.#kept();
+    await kept?.save({ of, folder: undefined, packs: [] }, [{ path: '', of, key }], options);
   }
 
-  async #withIndex<T>(work: (kept: KeptIndex) => Promise<T>): Promise<T | undefined> {
+  /** What other processes share of it; `undefined` where none do. */
+  async #kept(): Promise<KeptIndex | undefined> {
     if (!KeptIndex.pays(1, this.#stats.size)) return undefined;
-    const cache = await openIndexCache(this.#path);
-    try {
-      return cache && (await work(new KeptIndex(cache, this.#path, 'file')));
-    } finally {
-      await cache?.close();
-    }
+    const cache = await this.#index.cache.open(this.#path);
+    return cache && new KeptIndex(cache, this.#path, 'file');
   }
 }
 

@@ -52,14 +52,49 @@ function cachesFolder(environment: Environment, platform: NodeJS.Platform): stri
 }
 
 /**
- * Opens the cache in which files of `root` are remembered; `undefined` where none are.
- *
- * @throws StowageError `INVALID_ARGUMENT` for a folder that `STOWAGE_FILE_INDEX` names, and that cannot be one of a cache
+ * True where the system tells of every change of a file at once, so that one that looks as it was is as it was. False on file systems of other
+ * machines, as far as {@link isOnNetwork} tells them: their clients remember for seconds how a file looked, and their clock is another. False
+ * also for what is not there any more, and everywhere with `STOWAGE_FILE_INDEX=off`.
  */
-export async function openIndexCache(root: string): Promise<DiskCache | undefined> {
+export function tellsOfChanges(path: string): boolean {
+  if (process.env[VARIABLE] === 'off') return false;
+  const isLocal = attempted(
+    () => !isOnNetwork(path, { statfsSync }) && !OTHER_REMOTE_TYPES.has(statfsSync(path).type),
+  );
+  return isLocal ?? false;
+}
+
+/** The cache in which files of this machine are remembered, for one store. It is opened once: each time that one is opened, all of it is looked at. */
+export class IndexCache {
+  #opened: Promise<DiskCache | undefined> | undefined;
+
+  /**
+   * Opens the cache in which files of `root` are remembered; `undefined` where none are.
+   *
+   * @throws StowageError `INVALID_ARGUMENT` for a folder that `STOWAGE_FILE_INDEX` names, and that cannot be one of a cache
+   */
+  async open(root: string): Promise<DiskCache | undefined> {
+    if (!tellsOfChanges(root)) return undefined;
+    this.#opened ??= openCache();
+    try {
+      return await this.#opened;
+    } catch (error) {
+      this.#opened = undefined; // another try may find another folder
+      throw error;
+    }
+  }
+
+  /** Resolves once what is too much in it is removed. */
+  async close(): Promise<void> {
+    // Whoever opened it was told why it could not be.
+    const cache = await this.#opened?.catch(() => undefined);
+    await cache?.close();
+  }
+}
+
+async function openCache(): Promise<DiskCache | undefined> {
   const folder = indexFolder();
   if (folder === undefined) return undefined;
-  if (isOnNetwork(root, { statfsSync }) || OTHER_REMOTE_TYPES.has(statfsSync(root).type)) return undefined;
   try {
     return await DiskCache.open(folder, { maxBytes: MAX_BYTES });
   } catch (error) {

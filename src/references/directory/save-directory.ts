@@ -12,7 +12,6 @@ import { changed, notFound, unreadable } from '../errors.ts';
 import type { Keeping } from '../file-keeper.ts';
 import { LocalFile } from '../local-file.ts';
 import { type DirectoryEntry, encodeListing, entriesDigest, isPacked, type PackedFile } from './entries.ts';
-import { openIndexCache } from './index-folder.ts';
 import { type FolderIndex, type IndexedFile, KeptIndex } from './kept-index.ts';
 import { type DigestedFile, PackPlan, type PlannedPack } from './plan-packs.ts';
 import { type FileStats, identityOf, type KnownFolder, type StatIndex, statIndexOf } from './stat-index.ts';
@@ -52,13 +51,10 @@ export async function saveDirectory(
   keeping: Keeping,
   progress: WorkCounter | undefined,
 ): Promise<SavedDirectory> {
-  const cache = KeptIndex.pays(files.length, sizeOf(files)) ? await openIndexCache(root) : undefined;
-  try {
-    const kept = cache && new KeptIndex(cache, root, selection);
-    return await new DirectorySave(root, statIndexOf(store), kept, keeping, progress).save(files);
-  } finally {
-    await cache?.close();
-  }
+  const index = statIndexOf(store);
+  const cache = KeptIndex.pays(files.length, sizeOf(files)) ? await index.cache.open(root) : undefined;
+  const kept = cache && new KeptIndex(cache, root, selection);
+  return new DirectorySave(root, index, kept, keeping, progress).save(files);
 }
 
 class DirectorySave {

@@ -3,6 +3,7 @@ import { BoundedMap } from '../../async/bounded-map.ts';
 import type { ContentStore } from '../../content/content-store.ts';
 import type { SoughtContent } from '../../content/writing/copy-finder.ts';
 import type { ContentKey } from '../../format/content-names.ts';
+import { IndexCache, tellsOfChanges } from './index-folder.ts';
 
 /** So many files a process remembers. */
 const KNOWN_FILES = 1_000_000;
@@ -33,6 +34,9 @@ export class StatIndex {
   /** The keys of packs, by the digest of the keys of their files. */
   readonly packs: BoundedMap<string, ContentKey> = new BoundedMap(100_000);
 
+  /** What other processes remember. */
+  readonly cache: IndexCache = new IndexCache();
+
   /** Takes over what another process remembers of a file. */
   adopt(path: string, of: string, key: ContentKey): void {
     this.#files.set(path, { of, key });
@@ -45,7 +49,7 @@ export class StatIndex {
   }
 
   /**
-   * False where nothing can be remembered of the file.
+   * False where nothing can be remembered of the file: it was written just now, or lies where the system does not tell of each change.
    *
    * @param readAtMs - by this machine's clock, before the file was read
    */
@@ -54,6 +58,7 @@ export class StatIndex {
     const isFine = ctimeMs % 1 !== 0;
     const latestMs = Math.max(ctimeMs, mtimeMs);
     if (readAtMs - latestMs < (isFine ? FINE_TICK_MS : COARSE_TICK_MS)) return false;
+    if (!tellsOfChanges(path)) return false;
     this.#files.set(path, { of: identityOf(stats), key });
     return true;
   }
@@ -66,6 +71,11 @@ export function statIndexOf(store: ContentStore): StatIndex {
   const known = indexes.get(store) ?? new StatIndex();
   indexes.set(store, known);
   return known;
+}
+
+/** Ends what is remembered for a store that is about to be closed. */
+export async function closeStatIndex(store: ContentStore): Promise<void> {
+  await indexes.get(store)?.cache.close();
 }
 
 /** The same for two looks at a file that nobody has written to between them; ctime is set by the system alone. */

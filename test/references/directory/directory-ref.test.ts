@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ContentAddressedStore } from '../../../src/content-addressed-store.ts';
 import { digestHex } from '../../../src/digest/blake3.ts';
 import type { FlowDataStore } from '../../../src/flow-data-store.ts';
@@ -25,8 +25,11 @@ import { checkFolded, checkPlatform } from '../../../src/references/directory/do
 import { directoryRef } from '../../../src/references/schemas.ts';
 import type { DataStoreStorage } from '../../../src/storage/contract.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
+import { afterThisTest } from '../../cleanups.ts';
 import { errorOf, noise, objectNames, openFlow, scratchFolder } from '../../flow/fixtures.ts';
 import { markClosed } from '../../maintenance/collection/histories.ts';
+import { until } from '../../waiting.ts';
+import { openedBelow } from '../system-calls.ts';
 
 const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
 const isContent = (name: string): boolean => /^(data|manifests|packs|plain)\//.test(name);
@@ -281,15 +284,26 @@ describe('saving a directory again', () => {
   });
 
   it('in one process reads no file that is as it was, and each that is not', async () => {
+    vi.stubEnv('STOWAGE_FILE_INDEX', join(scratchFolder(), 'index'));
+    afterThisTest(() => vi.unstubAllEnvs());
     const flow = await openFlow();
     const root = folderOf(TREE);
-    for (const path of Object.keys(TREE)) utimesSync(join(root, path), 1, 1);
+    const [a, large] = [join(root, 'a.txt'), join(root, 'b/large.bin')];
+    utimesSync(a, 1, 1);
+    const newest = Math.max(...Object.keys(TREE).map((path) => statSync(join(root, path)).ctimeMs));
+    await until(() => Date.now() - newest > (newest % 1 === 0 ? 2_200 : 150));
+    const opened = openedBelow(root);
     const first = await flow.directories.fromLocal(root);
+    expect(opened.splice(0)).toContain(large);
     expect((await flow.directories.fromLocal(root)).digest).toBe(first.digest);
+    expect(opened).toEqual([]);
     // As many bytes, and the same time of modification: only the system's own time tells.
-    writeFileSync(join(root, 'a.txt'), 'b');
-    utimesSync(join(root, 'a.txt'), 1, 1);
+    writeFileSync(a, 'b');
+    utimesSync(a, 1, 1);
+    opened.splice(0);
     const changed = await flow.directories.fromLocal(root);
+    expect(opened).toContain(a);
+    expect(opened).not.toContain(large);
     expect(await (await changed.get('a.txt')).text()).toBe('b');
   });
 

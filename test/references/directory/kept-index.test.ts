@@ -3,6 +3,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   utimesSync,
   writeFileSync,
@@ -122,6 +123,17 @@ describe('the index of a folder that others have saved', () => {
     expect(fewer.fileCount).toBe(FILES + 9);
     expect(indexFiles()).toHaveLength(2);
     expect((await (await another()).directories.fromLocal(root)).fileCount).toBe(FILES + 10);
+  });
+
+  it('is not asked for one that is gone since its files were found, which is told as such', async () => {
+    const root = folderOf();
+    const storage = new (class extends MemoryStorage {
+      override create(...call: Parameters<MemoryStorage['create']>): ReturnType<MemoryStorage['create']> {
+        if (call[0].startsWith('loose/')) rmSync(root, { recursive: true, force: true });
+        return super.create(...call);
+      }
+    })();
+    await errorOf(digestOf(await another(storage), root), 'REFERENCE_NOT_FOUND');
   });
 
   it('that cannot be written costs nothing but time; one that is no folder is an error', async () => {
