@@ -8,7 +8,9 @@ import { referencesIn } from '../format/refs.ts';
 import type { StoredContent } from '../format/stored-content.ts';
 import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import type { AttemptView } from './attempt-view.ts';
+import { SerializerRegistry } from '../values/registry.ts';
+import { readTask } from './attempt-reader.ts';
+import { AttemptView } from './attempt-view.ts';
 import type { TableRow } from './stored-values.ts';
 import { copyValues, type Storing } from './stored-values.ts';
 
@@ -17,10 +19,10 @@ const CONCURRENCY = 16;
 
 /**
  * Rows of other attempts of the same store, by name. Their content, and what their values refer to, is relied on where it lies; values
- * that are the origin's own are copied.
+ * that are the origin's own are copied; inline ones are taken from attempts that still have them.
  *
- * @throws StowageError `ARTIFACT_NOT_FOUND`, `ATTEMPT_NOT_DONE`, `CONTENT_PURGED`, `CONTENT_NOT_FOUND`;
- * `INVALID_ARGUMENT` for an attempt of another store
+ * @throws StowageError `ARTIFACT_NOT_FOUND`, `ATTEMPT_NOT_DONE`, `CONTENT_PURGED`, `CONTENT_NOT_FOUND`; `CONTENT_ERASED`,
+ * `ATTEMPT_DELETED`, `TASK_NOT_FOUND` for what was erased or deleted since the origin was opened; `INVALID_ARGUMENT` for an attempt of another store
  */
 export async function inheritArtifacts(
   content: ContentStore,
@@ -44,7 +46,9 @@ export async function inheritArtifacts(
   const ownRows = own.map(({ origin, entry }) => ({ origin, row: { entry } }));
   const copied = await copyValues(ownRows, session, storing, options);
   const copies = new Map(own.map((one, index) => [one, copied[index]]));
-  const found = await relyOnOrigins(sought, session, options);
+  const stood = new Map<AttemptView, boolean>();
+  const found = await relyOnOrigins(sought, session, stood, options);
+  await checkInline(sought, stood, options);
   return sought.map((one) => {
     const { origin, entry } = one;
     if (entry.inline) return { entry };
@@ -95,10 +99,13 @@ export function checkKept({ facts, flow, pathspec }: AttemptView, entries: reado
 /**
  * Relies on what rows of other attempts name, by one pin for all. Resolves to the content of each that has one and that is there;
  * without a look at it where the attempts' records do.
+ *
+ * @param stood - is told which of the attempts that were looked at stand
  */
 async function relyOnOrigins(
   sought: readonly Inherited[],
   session: Session,
+  stood: Map<AttemptView, boolean>,
   options: CallOptions,
 ): Promise<Map<Inherited, StoredContent>> {
   const refs = referencesIn(sought.map(({ entry }) => entry));
@@ -108,8 +115,14 @@ async function relyOnOrigins(
   const relying = new Set(
     sought.filter(({ entry }) => entry.content || entry.refs).map(({ origin }) => origin),
   );
-  const stands = async (): Promise<boolean> =>
-    !(await mapBounded(relying, CONCURRENCY, (origin) => stillStands(origin, options))).includes(false);
+  const stands = async (): Promise<boolean> => {
+    const standing = await mapBounded(relying, CONCURRENCY, async (origin) => {
+      const isStanding = await stillStands(origin, options);
+      stood.set(origin, isStanding);
+      return isStanding;
+    });
+    return !standing.includes(false);
+  };
   let found: readonly (StoredContent | undefined)[] = contents;
   if (!(await session.relyOnDescribed(contents, refs, stands, options))) {
     const [missing] = await session.relyOnRefs(refs, options);
@@ -122,6 +135,29 @@ async function relyOnOrigins(
     if (content) relied.set(one, content);
   }
   return relied;
+}
+
+/**
+ * Refuses inline values that attempts no longer have: these were opened before the session, so that an eraser, which waits for the sessions that
+ * it finds open, may not have waited for this one.
+ *
+ * @throws StowageError `CONTENT_ERASED`, `ATTEMPT_DELETED`, `TASK_NOT_FOUND`
+ */
+async function checkInline(
+  sought: readonly Inherited[],
+  stood: ReadonlyMap<AttemptView, boolean>,
+  options: CallOptions,
+): Promise<void> {
+  const inline = sought.filter(({ entry }) => entry.inline);
+  await mapBounded(new Set(inline.map(({ origin }) => origin)), CONCURRENCY, async (origin) => {
+    if (stood.get(origin) ?? (await stillStands(origin, options))) return;
+    const { content, facts } = origin;
+    const { path, attempt } = facts;
+    const rule = { attempt, allowNotDone: true };
+    const read = await readTask(content.storage, content.reader, path, rule, options);
+    const now = new AttemptView(content, new SerializerRegistry(), read);
+    for (const { origin: of, entry } of inline) if (of === origin) now.entry(entry.name);
+  });
 }
 
 /** Copies of a store share its id, and are stores of their own. */

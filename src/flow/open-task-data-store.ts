@@ -157,8 +157,8 @@ export class OpenTaskDataStore implements AsyncDisposable {
    * Takes over all artifacts of another attempt of the same store, and notes it in `readFrom`. Nothing is copied:
    * four requests, however many there are.
    *
-   * @throws StowageError `CONTENT_PURGED`, `CONTENT_NOT_FOUND`, `ATTEMPT_CLOSED`; `INVALID_ARGUMENT` for a task of
-   * another store.
+   * @throws StowageError `CONTENT_PURGED`, `CONTENT_NOT_FOUND`, `ATTEMPT_CLOSED`; `CONTENT_ERASED`, `ATTEMPT_DELETED`, `TASK_NOT_FOUND` for small
+   * values that were erased or deleted since the task was opened; `INVALID_ARGUMENT` for a task of another store.
    */
   async clone(origin: TaskDataStore, options: CallOptions = {}): Promise<void> {
     const call = this.#attempt.beginTakeover();

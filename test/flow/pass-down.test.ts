@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { TaskDataStore } from '../../src/flow/task-data-store.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { SESSION_FILES } from '../../src/format/session-files.ts';
+import { eraseFromStore } from '../../src/maintenance/erasure/erase-from-store.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';
@@ -50,7 +51,45 @@ async function mark(flow: FlowDataStore, task: TaskDataStore, file: 'purged' | '
   await flow.storage.create(base + SESSION_FILES[file], new Uint8Array());
 }
 
+/** The objects that hold a text. */
+async function holds(storage: DataStoreStorage, text: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of await objectNames(storage)) {
+    const object = await storage.get(name);
+    if (object && Buffer.from(object.body).includes(text)) found.push(name);
+  }
+  return found;
+}
+
 describe.each(FLOWS)('on %s', (_, open) => {
+  it('an inline value that was erased since its task was opened is not passed on, and others are', async () => {
+    const flow = await open();
+    await saveTask(flow, { secret: 's3cret', other: 1, large: noise(100_000) });
+    const origin = await flow.getTaskDataStore('r1/fit/0');
+    const target = 'Test/r1/fit/0/secret';
+    const erased = await eraseFromStore({ store: flow.storage, target, reason: 'consent withdrawn' });
+    expect(erased.outcome).toBe('complete');
+    const failing = await flow.createTaskDataStore({ ...spec, taskId: 'fails' });
+    const error = await errorOf(failing.passdownPartial(origin, ['secret', 'large']), 'CONTENT_ERASED');
+    expect(error.message).toContain('consent withdrawn');
+    await failing.fail(error);
+    await flow.task(spec, (task) => task.passdownPartial(origin, ['other', 'large']));
+    const taken = await flow.getTaskDataStore('r1/join/0');
+    expect(await taken.loadArtifacts()).toEqual({ other: 1, large: noise(100_000) });
+    expect(await holds(flow.storage, 's3cret')).toEqual([]);
+    await errorOf(flow.publish('secret', { task: origin, artifact: 'secret' }), 'CONTENT_ERASED');
+    expect(await holds(flow.storage, 's3cret')).toEqual([]);
+  });
+
+  it('an inline value of a task that was deleted since it was opened is not passed on', async () => {
+    const flow = await open();
+    const origin = await flow.getTaskDataStore(await saveTask(flow, { x: 1 }));
+    await mark(flow, origin, 'deleted');
+    const task = await flow.createTaskDataStore(spec);
+    await errorOf(task.clone(origin), 'ATTEMPT_DELETED');
+    expect((await readIncomplete(flow, task)).names()).toEqual([]);
+  });
+
   it('clone takes over all artifacts, writes no content, and notes where they are from', async () => {
     const flow = await open();
     const origin = await flow.getTaskDataStore(await saveTask(flow, values));
