@@ -4,6 +4,7 @@ import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument, type StowageError } from '../errors.ts';
 import { hasTasks, listAttempts } from '../format/attempt-files.ts';
 import type { JsonValue } from '../format/json-value.ts';
+import { splitRunName } from '../format/pathspec.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { requireRun, stepNotFound } from './run-selection.ts';
@@ -13,7 +14,7 @@ export interface Resumption {
   /** The run that is resumed. */
   run: string;
   /** Names of steps, and of tasks as `<step>/<task>`. */
-  rerun: readonly string[];
+  rerun: ReadonlySet<string>;
 }
 
 /** So many names are looked at at once. */
@@ -37,7 +38,7 @@ export async function checkResumed(
     );
   }
   const run = resumedRun(resume, flow);
-  const named = [...new Set(rerun.map((name) => nameToRerun(name, run)))];
+  const named = new Set(rerun.map((name) => nameToRerun(name, run)));
   await content.prepareToRead(options);
   const { parameters } = await requireRun(content.storage, flow, run, options);
   await mapBounded(named, CONCURRENCY, (name) => requireNamed(content.storage, { flow, run }, name, options));
@@ -46,21 +47,20 @@ export async function checkResumed(
 
 /** Tells whether a step or task is named to be run again. */
 export function isNamed({ rerun }: Resumption, { step, task }: { step: string; task: string }): boolean {
-  return rerun.includes(step) || rerun.includes(`${step}/${task}`);
+  return rerun.has(step) || rerun.has(`${step}/${task}`);
 }
 
 function resumedRun(resume: unknown, flow: string): string {
-  const [ofFlow, run, ...more] = typeof resume === 'string' ? resume.split('/') : [];
+  const named = splitRunName(resume);
   const given = typeof resume === 'string' ? JSON.stringify(resume) : String(resume);
-  if (run === undefined || more.length > 0)
-    throw invalidArgument(`The run to resume, ${given}, is not <flow>/<run>.`);
-  if (ofFlow !== flow) {
+  if (!named) throw invalidArgument(`The run to resume, ${given}, is not <flow>/<run>.`);
+  if (named.flow !== flow) {
     throw invalidArgument(
       `A run of flow ${flow} resumes a run of the same flow, and ${given} is one of another. Open the store with that flow's name, or pass single tasks down by clone.`,
       { flow, resume },
     );
   }
-  return validateUserName(run, 'run to resume');
+  return validateUserName(named.run, 'run to resume');
 }
 
 /** The name as the record has it: `<step>` or `<step>/<task>`. */

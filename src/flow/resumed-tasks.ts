@@ -6,7 +6,7 @@ import type { OpenAttempt } from '../attempts/open-attempt.ts';
 import { invalidArgument, isStowageError, type StowageError } from '../errors.ts';
 import { latestAttempt, listAttempts } from '../format/attempt-files.ts';
 import { CACHED_TASK_ID } from '../format/cache-names.ts';
-import { formatPathspec } from '../format/pathspec.ts';
+import { formatPathspec, parseAttemptName } from '../format/pathspec.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { isNamed, type Resumption } from './resumed-run.ts';
 import type { RunWriter, TaskSpec } from './run-writer.ts';
@@ -34,14 +34,6 @@ interface Asked {
   step: string;
   task: string;
   resumption: Resumption;
-}
-
-/** An attempt that another one read. */
-interface Read {
-  flow: string;
-  run: string;
-  step: string;
-  task: string;
 }
 
 /** A task that was asked for in a run that resumes another: taken over, or its content was lost, and the attempt is there for whoever runs it. */
@@ -186,7 +178,7 @@ export class ResumedTasks {
   ): Promise<{ pathspec: string; beneath?: readonly string[] } | undefined> {
     const { flow } = this.#tasks;
     const { runId, resumption } = asked;
-    const read = parseRead(pathspec);
+    const read = parseAttemptName(pathspec);
     if (read?.flow !== flow) return { pathspec };
     const isOfResumed = read.run === resumption.run;
     // A hit of the cache may lie in any run.
@@ -205,11 +197,4 @@ export class ResumedTasks {
 /** The task in its run, or in another. */
 function pathIn({ runId, step, task }: Asked, run = runId): { run: string; step: string; task: string } {
   return { run, step, task };
-}
-
-/** `<flow>/<run>/<step>/<task>/<n>`; `undefined` for anything else, which no attempt of ours is. */
-function parseRead(pathspec: string): Read | undefined {
-  const [flow, run, step, task, attempt, ...more] = pathspec.split('/');
-  if (flow === undefined || run === undefined || step === undefined || task === undefined) return undefined;
-  return attempt === undefined || more.length > 0 ? undefined : { flow, run, step, task };
 }

@@ -8,7 +8,7 @@ import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
 import { HERE } from '../format/content-ref.ts';
 import { LABEL } from '../format/label.ts';
-import { type TaskPath, validateTaskNames } from '../format/pathspec.ts';
+import { splitRunName, type TaskPath, validateTaskNames } from '../format/pathspec.ts';
 import { createdName, createRunRecord, type RunDescription, type RunMade } from '../format/run-records.ts';
 import { checkMembers } from '../options/option-names.ts';
 import { ANYTHING, checkKinds, NAMES, type OptionTable, PROGRESS_OPTIONS } from '../options/option-table.ts';
@@ -75,7 +75,9 @@ const TASK_SPEC: OptionTable<TaskSpec> = {
 /** So many runs are remembered as made. */
 const KNOWN_RUNS = 10_000;
 /** A run, as far as opening attempts in it needs that. */
-type KnownRun = Pick<RunMade, 'rawDataPath' | 'resumes' | 'rerun'>;
+interface KnownRun extends Pick<RunMade, 'rawDataPath'> {
+  resumption: Resumption | undefined;
+}
 const NOTHING_SAID: RunDescription = { tags: [], parameters: {}, parents: [] };
 
 /** Makes the runs of a flow, and opens attempts in them. */
@@ -112,7 +114,7 @@ export class RunWriter {
       ...description,
       ...(rawDataPath === undefined ? {} : { rawDataPath }),
       ...(resumption ? { resumes: `${this.#flow}/${resumption.run}` } : {}),
-      ...(resumption && resumption.rerun.length > 0 ? { rerun: resumption.rerun } : {}),
+      ...(resumption && resumption.rerun.size > 0 ? { rerun: [...resumption.rerun] } : {}),
     };
     // Nothing is kept for a run that is there; one that another process makes meanwhile is found below.
     if (codeOptions && (await content.storage.head(createdName(this.#flow, run), { signal })))
@@ -123,7 +125,7 @@ export class RunWriter {
       const full = code ? { ...record, code } : record;
       const made = await createRunRecord(content.storage, this.#flow, run, full, { signal });
       if (!made.isNew) throw runExists(this.#flow, run);
-      this.#known.set(run, made);
+      this.#know(run, made);
       return run;
     } catch (error) {
       // After any other failure the record may be there, or come yet, and name the session.
@@ -167,14 +169,10 @@ export class RunWriter {
    */
   async resumptionOf(spec: TaskSpec, { signal }: CallOptions): Promise<Resumption | undefined> {
     const known = this.#known.get(Object(spec).runId);
-    if (known && known.resumes === undefined) return undefined; // as most runs, and at no cost
+    if (known && !known.resumption) return undefined; // as most runs, and at no cost
     const path = this.#check(spec);
     if (!known) await this.#content.prepareToWrite({ signal });
-    const { resumes, rerun = [] } = known ?? (await this.#ensure(path.run, { signal }));
-    const [flow, run, ...more] = resumes?.split('/') ?? [];
-    // Only a run of the same flow, as `createRun` has it: anything else is not for us to take over.
-    if (flow !== this.#flow || run === undefined || more.length > 0) return undefined;
-    return { run, rerun };
+    return (known ?? (await this.#ensure(path.run, { signal }))).resumption;
   }
 
   get #content(): ContentAddressedStore {
@@ -198,8 +196,19 @@ export class RunWriter {
     const known = this.#known.get(run);
     if (known) return known;
     const made = await createRunRecord(this.#content.storage, this.#flow, run, NOTHING_SAID, options);
-    this.#known.set(run, made);
-    return made;
+    return this.#know(run, made);
+  }
+
+  #know(run: string, { rawDataPath, resumes, rerun = [] }: RunMade): KnownRun {
+    const resumed = splitRunName(resumes);
+    // Only a run of the same flow, as `createRun` has it: anything else is not for us to take over.
+    const isOurs = resumed?.flow === this.#flow;
+    const known = {
+      rawDataPath,
+      resumption: isOurs ? { run: resumed.run, rerun: new Set(rerun) } : undefined,
+    };
+    this.#known.set(run, known);
+    return known;
   }
 
   /** Registers the place that an address leads to, and returns what created.json keeps of it; of the store itself nothing. */
@@ -229,11 +238,11 @@ function checkRunDescription({ tags, parameters, parents }: RunDescription): Run
 
 /** A parent is `<flow>/<run>`, each a name. */
 function checkParent(parent: unknown): void {
-  const [flow, run, ...more] = typeof parent === 'string' ? parent.split('/') : [];
-  if (run === undefined || more.length > 0) {
+  const named = splitRunName(parent);
+  if (!named) {
     const given = typeof parent === 'string' ? JSON.stringify(parent) : String(parent);
     throw invalidArgument(`The parent ${given} is not <flow>/<run>.`);
   }
-  validateUserName(flow, 'flow of a parent');
-  validateUserName(run, 'run of a parent');
+  validateUserName(named.flow, 'flow of a parent');
+  validateUserName(named.run, 'run of a parent');
 }

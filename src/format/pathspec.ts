@@ -1,5 +1,5 @@
 import { invalidArgument, StowageError } from '../errors.ts';
-import { validateUserName } from '../storage/names.ts';
+import { isUserName, validateUserName } from '../storage/names.ts';
 
 /** The names that lead to a task. */
 export interface TaskPath {
@@ -45,6 +45,20 @@ export function parsePathspec(text: unknown): Pathspec {
 /** The pathspec of a task inside its flow, with the attempt behind it if one is given. */
 export function formatPathspec({ run, step, task }: Omit<Pathspec, 'attempt'>, attempt?: number): string {
   return attempt === undefined ? `${run}/${step}/${task}` : `${run}/${step}/${task}/${attempt}`;
+}
+
+/** Reads how records name an attempt, `<flow>/<run>/<step>/<task>/<n>`; `undefined` for anything else, which no attempt is. */
+export function parseAttemptName(text: string): (TaskPath & { attempt: number }) | undefined {
+  const [flow = '', run = '', step = '', task = '', digits = '', ...more] = text.split('/');
+  if (more.length > 0 || ![flow, run, step, task].every(isUserName)) return undefined;
+  const attempt = /^(0|[1-9]\d*)$/.test(digits) ? Number(digits) : Number.NaN;
+  return Number.isSafeInteger(attempt) ? { flow, run, step, task, attempt } : undefined;
+}
+
+/** Splits how runs are named, `<flow>/<run>`, into names that are still to be checked; `undefined` for anything else. */
+export function splitRunName(text: unknown): { flow: string; run: string } | undefined {
+  const [flow, run, ...more] = typeof text === 'string' ? text.split('/') : [];
+  return flow === undefined || run === undefined || more.length > 0 ? undefined : { flow, run };
 }
 
 /** Checks the names of a task; throws `INVALID_NAME`. */

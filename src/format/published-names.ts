@@ -4,7 +4,7 @@ import { isUserName } from '../storage/names.ts';
 import { tryCreateOwn } from './create-own.ts';
 import type { Description } from './description.ts';
 import type { JsonValue } from './json-value.ts';
-import { formatPathspec, parsePathspec, type TaskPath } from './pathspec.ts';
+import { formatPathspec, parseAttemptName, type TaskPath } from './pathspec.ts';
 import { encodeRecord } from './record.ts';
 import { readObject, readOptional, readRecord, readString, readTime } from './record-fields.ts';
 import { type Owner, readOwner, thisOwner } from './session-files.ts';
@@ -202,19 +202,14 @@ export function publishedFactsOf(
   };
 }
 
-function parseSource(text: string | undefined, what: string): PublishedFacts['source'] {
-  const [flow = '', ...rest] = text?.split('/') ?? [];
-  if (!isUserName(flow)) throw damaged(what, 'tells no attempt that its artifact is of');
-  try {
-    const { attempt, ...path } = parsePathspec(rest.join('/'));
-    if (attempt !== undefined) return { path: { flow, ...path }, attempt };
-  } catch (cause) {
-    throw damaged(what, 'tells an attempt that can be none', cause);
-  }
-  throw damaged(what, 'tells a task, and no attempt of it');
+function parseSource(text = '', what: string): PublishedFacts['source'] {
+  const named = parseAttemptName(text);
+  if (!named) throw damaged(what, 'tells no attempt that its artifact is of');
+  const { attempt, ...path } = named;
+  return { path, attempt };
 }
 
-function damaged(what: string, how: string, cause?: unknown): StowageError {
+function damaged(what: string, how: string): StowageError {
   const message = `${what} ${how}; restore it from a copy of the store.`;
-  return new StowageError('RECORD_DAMAGED', message, { details: { what }, cause });
+  return new StowageError('RECORD_DAMAGED', message, { details: { what } });
 }

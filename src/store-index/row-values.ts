@@ -1,8 +1,8 @@
 import type { ListedRun } from '../attempts/run-listing.ts';
 import { isStowageError } from '../errors.ts';
 import type { AttemptFiles } from '../format/attempt-files.ts';
+import { parseAttemptName } from '../format/pathspec.ts';
 import type { ListedPublished } from '../format/published-names.ts';
-import { isUserName } from '../storage/names.ts';
 import type { IndexRow } from './index-database.ts';
 
 /** A text as both databases hold it: PostgreSQL takes no character 0, and neither takes half a surrogate pair. */
@@ -42,14 +42,8 @@ export function seenOfPublished({
 /** The attempts that pathspecs name, each once. What is no pathspec of an attempt is left out. */
 export function readsOf(readFrom: readonly string[]): IndexRow[] {
   return [...new Set(readFrom)].flatMap((pathspec) => {
-    const [flow = '', run = '', step = '', task = '', digits = '', ...more] = pathspec.split('/');
-    const attempt = Number(digits);
-    const isPathspec =
-      more.length === 0 &&
-      [flow, run, step, task].every(isUserName) &&
-      /^\d{1,16}$/.test(digits) &&
-      Number.isSafeInteger(attempt);
-    return isPathspec ? [{ flow, run, step, task, attempt }] : [];
+    const attempt = parseAttemptName(pathspec);
+    return attempt ? [{ ...attempt }] : [];
   });
 }
 

@@ -1,14 +1,9 @@
 import { listAttempts } from '../../format/attempt-files.ts';
 import { CACHED_TASK_ID } from '../../format/cache-names.ts';
-import type { TaskPath } from '../../format/pathspec.ts';
+import { parseAttemptName, type TaskPath } from '../../format/pathspec.ts';
 import { readTask, type TaskView } from '../../views/attempts.ts';
 import type { RunPath } from '../../views/paths.ts';
 import type { StoreView } from '../../views/store-view.ts';
-
-/** An attempt that another one read. */
-interface Read extends TaskPath {
-  attempt: number;
-}
 
 /**
  * The attempts of cached tasks of other runs that a run's tasks rest on, directly or not, in steps that another run has: a call that finds
@@ -32,7 +27,7 @@ export async function reusedTasks(
   while (readFrom.length > 0) {
     const next: string[] = [];
     for (const pathspec of readFrom) {
-      const read = parseRead(pathspec);
+      const read = parseAttemptName(pathspec);
       if (!read || seen.has(pathspec) || (read.flow === run.flow && read.run === run.run)) continue;
       seen.add(pathspec);
       const isReused = CACHED_TASK_ID.test(read.task) && steps.has(read.step) && !owned.has(nameOf(read));
@@ -47,17 +42,12 @@ export async function reusedTasks(
 }
 
 /** An attempt that is gone since is none. */
-async function readAt(view: StoreView, { attempt, ...path }: Read): Promise<TaskView | undefined> {
+async function readAt(
+  view: StoreView,
+  { attempt, ...path }: TaskPath & { attempt: number },
+): Promise<TaskView | undefined> {
   const attempts = await listAttempts(view.storage, path, { signal: view.signal, attempt });
   return attempts.size === 0 ? undefined : readTask(view, { path, attempts });
-}
-
-/** `flow/run/step/task/attempt` */
-function parseRead(pathspec: string): Read | undefined {
-  const [flow, run, step, task, attempt, ...more] = pathspec.split('/');
-  if (flow === undefined || run === undefined || step === undefined || task === undefined) return undefined;
-  if (attempt === undefined || more.length > 0) return undefined;
-  return { flow, run, step, task, attempt: Number(attempt) };
 }
 
 function nameOf({ step, task }: TaskPath): string {
