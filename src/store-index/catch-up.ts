@@ -1,5 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { mapInOrder } from '../async/bounded-work.ts';
+import { mapBounded, mapInOrder } from '../async/bounded-work.ts';
 import type { ProgressMeter } from '../async/progress.ts';
 import { StowageError } from '../errors.ts';
 import type { CallOptions, SqlStatement } from '../storage/contract.ts';
@@ -8,7 +7,7 @@ import type { ChangePage, ChangeSource } from './changes.ts';
 import type { IndexDatabase, IndexWork } from './index-database.ts';
 import type { IndexState } from './index-tables.ts';
 import { type Projected, project } from './project.ts';
-import type { Subject } from './subjects.ts';
+import { type Subject, unlisted } from './subjects.ts';
 import { countRows, writeProjected } from './write-rows.ts';
 
 /** What a catch-up did. */
@@ -31,7 +30,10 @@ const CONCURRENCY = 16;
 /** A transaction writes about so many rows: what SQLite holds up the event loop for. */
 const ROWS = 1000;
 
-/** The index was made anew by somebody, or brought further, since it was read: the catch-up begins again. */
+/** Others may be faster so often before a batch is given up. */
+const MAX_TRIES = 30;
+
+/** The index was made anew by somebody since it was read: the catch-up begins again. */
 export class IndexMoved extends Error {}
 
 /** Writes all that a source tells, page by page, and then that it did. */
@@ -62,12 +64,14 @@ export class CatchUp {
     const { signal } = this.#view;
     const { full } = this.done;
     const startedAtMs = Date.now();
-    for await (const page of source.changes({ position: this.#position, full, signal }))
+    // One that was interrupted has written some things, which may have changed since.
+    const compared = full || !this.#state.isWhole;
+    for await (const page of source.changes({ position: this.#position, full: compared, signal }))
       await this.#writePage(page, { signal });
-    await this.#write([], this.#position, { signal }, [
+    await this.#write([], undefined, { signal }, [
       {
         text: 'update stowage_index set caught_up_at = $1, full_at = case when $2 = 1 then $1 else full_at end, is_whole = 1',
-        parameters: [startedAtMs, full || !this.#state.isWhole ? 1 : 0],
+        parameters: [startedAtMs, compared ? 1 : 0],
       },
     ]);
     return this.done;
@@ -76,42 +80,67 @@ export class CatchUp {
   async #writePage({ subjects, position, afterwards }: ChangePage, options: CallOptions): Promise<void> {
     let batch: Projected[] = [];
     let rows = 0;
-    const read = (subject: Subject): Promise<Projected> => project(this.#view, subject);
-    for await (const projected of mapInOrder(subjects, CONCURRENCY, read)) {
+    for await (const projected of mapInOrder(subjects, CONCURRENCY, this.#read)) {
       batch.push(projected);
       rows += countRows(projected);
       if (rows < ROWS) continue;
-      await this.#write(batch, this.#position, options);
+      await this.#write(batch, undefined, options);
       batch = [];
       rows = 0;
     }
     if (batch.length > 0 || position !== undefined || afterwards)
-      await this.#write(batch, position ?? this.#position, options, afterwards);
+      await this.#write(batch, position, options, afterwards);
   }
 
-  /** One transaction, if the index is as this one left it. */
+  readonly #read = (subject: Subject): Promise<Projected> => project(this.#view, subject);
+
+  /**
+   * Writes what was read, if nobody brought the index further since: what somebody else wrote may be newer. Otherwise reads it again, and
+   * writes that. A position that is behind theirs only has things told twice.
+   *
+   * @param position - `undefined` leaves it
+   */
   async #write(
     batch: readonly Projected[],
-    position: string,
+    position: string | undefined,
     options: CallOptions,
     then: readonly SqlStatement[] = [],
   ): Promise<void> {
+    let current = batch;
+    for (let tries = 1; ; tries += 1) {
+      const theirs = await this.#writeUnlessMoved(current, position, options, then);
+      if (theirs === undefined) break;
+      if (tries === MAX_TRIES) throw movedTooOften(this.#database.address);
+      this.#position = theirs;
+      const subjects = current.map(({ subject }) => unlisted(subject));
+      current = await mapBounded(subjects, CONCURRENCY, this.#read);
+    }
+    this.#position = position ?? this.#position;
+    for (const each of current) this.#count(each);
+  }
+
+  /** One transaction. @returns the position that somebody else has left, where that is another one, and nothing is written */
+  #writeUnlessMoved(
+    batch: readonly Projected[],
+    position: string | undefined,
+    options: CallOptions,
+    then: readonly SqlStatement[],
+  ): Promise<string | undefined> {
     const { type } = this.#database;
     const { build } = this.#state;
     const before = this.#position;
-    await this.#database.write(function* (): IndexWork<void> {
+    return this.#database.write(function* (): IndexWork<string | undefined> {
       const text = 'select build, position from stowage_index';
-      const [now] = yield { text: type === 'postgres' ? `${text} for share` : text };
-      if (now?.build !== build || now.position !== before) throw new IndexMoved();
+      // As the update below takes it: two that both begin with a weaker lock would wait for each other.
+      const [now] = yield { text: type === 'postgres' ? `${text} for no key update` : text };
+      if (now?.build !== build) throw new IndexMoved();
+      if (now.position !== before) return String(now.position);
       yield* writeProjected(type, batch);
-      if (position !== before)
+      if (position !== undefined)
         yield { text: 'update stowage_index set position = $1', parameters: [position] };
       yield* then;
+      return undefined;
     }, options);
-    // SQLite answers at once: timers, aborts and what its library frees would wait for the end of it all.
-    await nextTurn();
-    this.#position = position;
-    for (const each of batch) this.#count(each);
   }
 
   #count({ subject, row }: Projected): void {

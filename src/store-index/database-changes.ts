@@ -11,21 +11,27 @@ const FOLDERS = ['cache', 'flows', 'names', 'partial', 'runs'] as const;
 /** The names of objects that the index tells of, by ranges; `0` comes right after `/`. */
 const TOLD = `(${FOLDERS.map((folder) => `name >= '${folder}/' and name < '${folder}0'`).join(' or ')})`;
 
+/** Leases take no part, nor do records of an open attempt but parts of its metadata. */
+const NOT_GONE = `(name >= 'cache/' and name < 'cache0' and name like '%.lease.%'
+  or name >= 'partial/' and name < 'partial0' and name not like '%.metadata.%')`;
+
 /** An erasure changes what is said of a published version, in the session that keeps it. */
 const ERASED_SESSION = /^loose\/([^/.]+)\.ERASED\./;
 const TOLD_OR_ERASED = `(${TOLD} or name >= 'loose/' and name < 'loose0' and name like '%.ERASED.%')`;
 
 const TRIGGER = 'stowage_tells_gone';
 const HAS_TRIGGER: Readonly<Record<DatabaseType, string>> = {
-  sqlite: `select 1 from sqlite_master where type = 'trigger' and name = '${TRIGGER}'`,
-  postgres: `select 1 from pg_trigger where tgname = '${TRIGGER}' and tgrelid = to_regclass('stowage_objects')`,
+  sqlite: `select 1 from sqlite_master where type = 'trigger' and name = '${TRIGGER}'
+    and exists (select 1 from sqlite_master where type = 'table' and name = 'stowage_gone')`,
+  postgres: `select 1 from pg_trigger where tgname = '${TRIGGER}' and tgrelid = to_regclass('stowage_objects')
+    and to_regclass('stowage_gone') is not null`,
 };
 
 /** Objects that are deleted leave their names from now on. In PostgreSQL those who delete need no rights on the table of names. */
 const MAKE: Readonly<Record<DatabaseType, readonly string[]>> = {
   sqlite: [
     'create table if not exists stowage_gone (id integer primary key autoincrement, name text not null) strict',
-    `create trigger if not exists ${TRIGGER} after delete on stowage_objects when ${TOLD.replaceAll('name', 'old.name')}
+    `create trigger if not exists ${TRIGGER} after delete on stowage_objects when ${`${TOLD} and not ${NOT_GONE}`.replaceAll('name', 'old.name')}
       begin insert into stowage_gone (name) values (old.name); end`,
   ],
   postgres: [
@@ -33,7 +39,7 @@ const MAKE: Readonly<Record<DatabaseType, readonly string[]>> = {
     'create table if not exists stowage_gone (id bigint generated always as identity primary key, name text collate "C" not null)',
     `create index if not exists stowage_objects_written on stowage_objects (written, name) where ${TOLD_OR_ERASED}`,
     `create or replace function stowage_tell_gone() returns trigger language plpgsql security definer set search_path from current
-      as $tell$ begin insert into stowage_gone (name) select name from gone where ${TOLD}; return null; end $tell$`,
+      as $tell$ begin insert into stowage_gone (name) select name from gone where ${TOLD} and not ${NOT_GONE}; return null; end $tell$`,
     `drop trigger if exists ${TRIGGER} on stowage_objects`,
     `create trigger ${TRIGGER} after delete on stowage_objects referencing old table as gone
       for each statement execute function stowage_tell_gone()`,
@@ -46,8 +52,8 @@ const NOW: Readonly<Record<DatabaseType, string>> = {
   postgres: 'select pg_snapshot_xmin(pg_current_snapshot())::text as at',
 };
 
-/** Names in the order in which they were written, behind one, and before `$3`. */
-const WRITTEN: Readonly<Record<DatabaseType, string>> = {
+/** Names in the order in which they were written, behind one, and before `$3`. Exported for tests of their plans. */
+export const WRITTEN: Readonly<Record<DatabaseType, string>> = {
   sqlite: `select id as at, name from stowage_objects where (id, name) > ($1, $2) and id < $3 and ${TOLD_OR_ERASED} order by id limit ${PAGE}`,
   postgres: `select written::text as at, name from stowage_objects
     where (written, name) > ($1::text::xid8, $2) and written < $3::text::xid8 and ${TOLD_OR_ERASED} order by written, name limit ${PAGE}`,
@@ -86,10 +92,11 @@ export class DatabaseChanges implements ChangeSource {
       yield* this.#listed.changes({ position, full: full || isAhead, signal });
       yield { subjects: [], position: positionAt(now) };
     } else {
+      yield* this.#unread(options);
       yield* this.#written(from, now, true, options);
     }
     if (this.#database.type === 'postgres') yield* this.#written(now, LAST, false, options);
-    yield* this.#gone(options);
+    yield* this.#gone(now, options);
   }
 
   async *#written(
@@ -125,7 +132,7 @@ export class DatabaseChanges implements ChangeSource {
     }));
   }
 
-  async *#gone({ signal }: CallOptions): AsyncGenerator<ChangePage> {
+  async *#gone(now: string, { signal }: CallOptions): AsyncGenerator<ChangePage> {
     const { type } = this.#database;
     const text = `select id, name from stowage_gone order by id limit ${PAGE}`;
     const remove = `delete from stowage_gone where ${isInList(type, 'id', '$1', 'whole')}`;
@@ -133,9 +140,38 @@ export class DatabaseChanges implements ChangeSource {
       const rows = await this.#database.read({ text }, { signal });
       if (rows.length === 0) return;
       const ids = listParameter(rows.map(({ id }) => Number(id)));
-      yield { subjects: subjectsOf(rows), afterwards: [{ text: remove, parameters: [ids] }] };
+      // A new position tells another catch-up, which may have read one of them before it was deleted.
+      yield {
+        subjects: subjectsOf(rows),
+        position: positionAt(now),
+        afterwards: [{ text: remove, parameters: [ids] }],
+      };
       if (rows.length < PAGE) return;
     }
+  }
+
+  /** Subjects that could not be read when they were told: nothing tells of them again. */
+  async *#unread({ signal }: CallOptions): AsyncGenerator<ChangePage> {
+    const read = (text: string): Promise<readonly SqlRow[]> => this.#database.read({ text }, { signal });
+    const runs = await read("select flow, run from runs where seen = ''");
+    const attempts = await read("select flow, run, step, task, attempt from attempts where seen = ''");
+    const entries = await read("select key from cache_entries where seen = ''");
+    const published = await read("select name, version from published where seen = ''");
+    const subjects: Subject[] = [
+      ...attempts.map(
+        ({ flow, run, step, task, attempt }): Subject => ({
+          kind: 'attempt',
+          path: { flow: String(flow), run: String(run), step: String(step), task: String(task) },
+          attempt: Number(attempt),
+        }),
+      ),
+      ...runs.map(({ flow, run }): Subject => ({ kind: 'run', flow: String(flow), run: String(run) })),
+      ...entries.map(({ key }): Subject => ({ kind: 'entry', key: String(key) })),
+      ...published.map(
+        ({ name, version }): Subject => ({ kind: 'published', name: String(name), version: Number(version) }),
+      ),
+    ];
+    if (subjects.length > 0) yield { subjects };
   }
 
   async #now({ signal }: CallOptions): Promise<string> {

@@ -1,7 +1,7 @@
 import { invalidArgument } from '../errors.ts';
 import { checkOptions, DATE, NAMES, type OptionTable, oneOf, TEXT } from '../options/option-table.ts';
+import { textOf } from './index-database.ts';
 import { MAX_PATH, MAX_TEXT } from './metadata-leaves.ts';
-import { textOf } from './row-values.ts';
 
 /** A leaf of metadata is compared with a number or a text by one of these; `exists` asks only for the leaf. */
 export interface MetadataComparison {
@@ -131,7 +131,7 @@ export function keyTerm(key: string, p: (value: unknown) => string): string {
 }
 
 function leafPath(path: string): string {
-  if (path.length <= MAX_PATH) return textOf(path) as string;
+  if (path.length <= MAX_PATH) return textOf(path);
   throw invalidArgument(`An index has paths of metadata of at most ${MAX_PATH} characters.`, { path });
 }
 

@@ -1,7 +1,7 @@
 import { checkOptions, FLAG, type OptionTable, wholeNumber } from '../options/option-table.ts';
 import type { CallOptions, SqlRow } from '../storage/contract.ts';
 import { CONDITIONS, type FindConditions, type Terms, termsOf } from './find-conditions.ts';
-import { type IndexDatabase, isInList, listParameter } from './index-database.ts';
+import { type IndexDatabase, isInList, listParameter, textOf } from './index-database.ts';
 
 /** Options of {@link StoreIndex.find}. */
 export interface FindOptions extends FindConditions, CallOptions {
@@ -149,11 +149,11 @@ class Finding {
       {
         text: `select * from (select attempt_id, name, type, key, bytes, row_number() over (partition by attempt_id order by name) as at
           from artifacts where ${within} and ($2 = '' or name = $2) and ($3 = '' or type = $3) and ($4 = '' or (key >= $4 and key < $5))) numbered where at <= ${MAX_ARTIFACTS} order by attempt_id, at`,
-        parameters: [ids, artifact ?? '', type ?? '', key ?? '', `${key ?? ''}g`],
+        parameters: [ids, textOf(artifact ?? ''), textOf(type ?? ''), key ?? '', `${key ?? ''}g`],
       },
       { signal },
     );
-    const paths = Object.keys(metadata ?? {});
+    const paths = Object.keys(metadata ?? {}).map(textOf);
     const leaves =
       paths.length === 0
         ? []

@@ -14,6 +14,16 @@ export type IndexWork<T> = Generator<SqlStatement, T, readonly SqlRow[]>;
 /** A row for a table, by the names of its columns. A column that is left out is null. */
 export type IndexRow = Readonly<Record<string, string | number | null | undefined>>;
 
+/** A text as both databases hold it: PostgreSQL takes no character 0, and neither takes half a surrogate pair. */
+export function textOf(text: string): string {
+  return text.replaceAll('\0', '\ufffd').toWellFormed();
+}
+
+function cellOf(row: IndexRow, column: string): string | number | null {
+  const value = row[column] ?? null;
+  return typeof value === 'string' ? textOf(value) : value;
+}
+
 /**
  * Writes rows to a table in the place of those that have their keys; in PostgreSQL by one statement for all. No two of them may have
  * one key.
@@ -40,7 +50,7 @@ export function* putRows(
     const text = `insert into ${name} (${listed.join(', ')}) values (${places}) ${end}${hasIds ? ' returning id' : ''}`;
     const ids: number[] = [];
     for (const row of rows) {
-      const [written] = yield { text, parameters: listed.map((column) => row[column] ?? null) };
+      const [written] = yield { text, parameters: listed.map((column) => cellOf(row, column)) };
       if (hasIds) ids.push(Number(written?.id));
     }
     return ids;
@@ -50,7 +60,7 @@ export function* putRows(
   const from = `select ${casts} from jsonb_array_elements($1::jsonb) with ordinality as given (v, at) order by at`;
   const returning = hasIds ? ` returning id, ${key.join(', ')}` : '';
   const text = `insert into ${name} (${listed.join(', ')}) ${from} ${end}${returning}`;
-  const parameter = JSON.stringify(rows.map((row) => listed.map((column) => row[column] ?? null)));
+  const parameter = JSON.stringify(rows.map((row) => listed.map((column) => cellOf(row, column))));
   const written = yield { text, parameters: [parameter] };
   if (!hasIds) return [];
   const ids = new Map(written.map((row) => [keyOf(row, key), Number(row.id)]));

@@ -35,6 +35,16 @@ export async function readState(
   return stateOf(row, database.address);
 }
 
+/** True while an index is the one that was made as `build`. */
+export async function isBuild(
+  database: IndexDatabase,
+  build: string,
+  options?: CallOptions,
+): Promise<boolean> {
+  const [row] = await database.read({ text: 'select build from stowage_index' }, options);
+  return row?.build === build;
+}
+
 /**
  * Makes the tables where there are none, or older ones, in one transaction.
  *
@@ -50,6 +60,11 @@ export function prepareTables(
   const build = newSessionId();
   return database.write(
     function* (): IndexWork<IndexState> {
+      // Two that come first make the tables one after the other.
+      if (type === 'postgres')
+        yield {
+          text: "select pg_advisory_xact_lock(hashtextextended('stowage_index ' || current_schema(), 0))",
+        };
       const [there] = yield { text: EXISTS[type] };
       const [row] = there ? yield { text: 'select * from stowage_index' } : [];
       const state = stateOf(row, address);

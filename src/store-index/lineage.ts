@@ -190,7 +190,7 @@ const same = (a: string, b: string): string =>
 const NEAR = {
   sqlite: `(select value as origin, json_extract(parts, '$[0]') as flow, json_extract(parts, '$[1]') as run, json_extract(parts, '$[2]') as step,
     json_extract(parts, '$[3]') as task, cast(json_extract(parts, '$[4]') as integer) as attempt
-    from (select value, '["' || replace(value, '/', '","') || '"]' as parts from json_each($1)) split) n`,
+    from (select value, '[' || replace(json_quote(value), '/', '","') || ']' as parts from json_each($1)) split) n`,
   postgres: `(select value as origin, split_part(value, '/', 1) collate "C" as flow, split_part(value, '/', 2) collate "C" as run, split_part(value, '/', 3) collate "C" as step,
     split_part(value, '/', 4) collate "C" as task, split_part(value, '/', 5)::bigint as attempt from jsonb_array_elements_text($1::jsonb)) n`,
 } as const;

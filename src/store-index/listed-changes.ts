@@ -47,7 +47,7 @@ export class ListedChanges implements ChangeSource {
 
   async *#subjects(full: boolean, options: CallOptions): AsyncGenerator<Subject> {
     // Before the listing: a run that another process adds meanwhile is not taken for gone.
-    const known = await this.#knownRuns(options);
+    const known = await this.#knownRuns(full, options);
     const unsettled = await this.#unsettledRuns(options);
     for (const listed of await listRuns(this.#storage, undefined, options)) {
       const { flow, run, finished } = listed;
@@ -122,8 +122,12 @@ export class ListedChanges implements ChangeSource {
     }
   }
 
-  async #knownRuns(options: CallOptions): Promise<Map<string, KnownRun>> {
-    const rows = await this.#index.read({ text: 'select flow, run, seen, created_at from runs' }, options);
+  /** Where all is compared, runs that the index has only attempts of as well: a catch-up was interrupted, and they were removed. */
+  async #knownRuns(full: boolean, options: CallOptions): Promise<Map<string, KnownRun>> {
+    const attempted = `select distinct a.flow, a.run, '' as seen, 0 as created_at from attempts a
+      where not exists (select 1 from runs r where r.flow = a.flow and r.run = a.run)`;
+    const text = `select flow, run, seen, created_at from runs${full ? ` union all ${attempted}` : ''}`;
+    const rows = await this.#index.read({ text }, options);
     return new Map(
       rows.map(({ flow, run, seen, created_at }) => [
         `${flow}/${run}`,
@@ -134,8 +138,8 @@ export class ListedChanges implements ChangeSource {
 
   /** Runs with attempts that go on, or that could not be read. */
   async #unsettledRuns(options: CallOptions): Promise<Set<string>> {
-    const text =
-      "select distinct flow, run from attempts where status in ('open', 'damaged', 'unreadable') or seen = ''";
+    const text = `select flow, run from attempts where status in ('open', 'damaged', 'unreadable')
+      union select flow, run from attempts where seen = ''`;
     const rows = await this.#index.read({ text }, options);
     return new Set(rows.map(({ flow, run }) => `${flow}/${run}`));
   }

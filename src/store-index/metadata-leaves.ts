@@ -1,6 +1,5 @@
 import type { JsonValue } from '../format/json-value.ts';
-import type { IndexRow } from './index-database.ts';
-import { textOf } from './row-values.ts';
+import { type IndexRow, textOf } from './index-database.ts';
 
 /** The most rows for the metadata of one attempt. */
 export const MAX_LEAVES = 1000;
@@ -18,9 +17,10 @@ export function leavesOf(metadata: Readonly<Record<string, JsonValue>>): IndexRo
   const pending: { path: string; value: JsonValue }[] = membersOf('', metadata);
   while (pending.length > 0 && rows.size < MAX_LEAVES) {
     const { path, value } = pending.pop() as { path: string; value: JsonValue };
+    if (path.length > MAX_PATH) continue; // nor is anything below it short enough
     if (typeof value === 'object' && value !== null) {
       for (const member of membersOf(path, value)) pending.push(member);
-    } else if (path.length <= MAX_PATH && !rows.has(path)) rows.set(path, { path, ...columnsOf(value) });
+    } else if (!rows.has(path)) rows.set(path, { path, ...columnsOf(value) });
   }
   return [...rows.values()];
 }
@@ -31,7 +31,7 @@ function membersOf(path: string, value: object): { path: string; value: JsonValu
   for (const name in value) {
     if (members.length === MAX_LEAVES) break;
     const inner = (value as Record<string, JsonValue>)[name] as JsonValue;
-    members.push({ path: textOf(path === '' ? name : `${path}.${name}`) as string, value: inner });
+    members.push({ path: textOf(path === '' ? name : `${path}.${name}`), value: inner });
   }
   return members.reverse();
 }

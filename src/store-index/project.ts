@@ -13,17 +13,9 @@ import { readVersion } from '../published/read-version.ts';
 import { durationBetween } from '../views/attempts.ts';
 import { readRun } from '../views/runs.ts';
 import { type StoreView, unreadable } from '../views/store-view.ts';
-import type { IndexRow } from './index-database.ts';
+import { type IndexRow, textOf } from './index-database.ts';
 import { leavesOf } from './metadata-leaves.ts';
-import {
-  isOfSubject,
-  readsOf,
-  seenOfAttempt,
-  seenOfPublished,
-  seenOfRun,
-  textOf,
-  timeOf,
-} from './row-values.ts';
+import { isOfSubject, readsOf, seenOfAttempt, seenOfPublished, seenOfRun, timeOf } from './row-values.ts';
 import type { TableName } from './schema.ts';
 import type { AttemptSubject, EntrySubject, PublishedSubject, RunSubject, Subject } from './subjects.ts';
 
@@ -60,7 +52,9 @@ async function projectRun(view: StoreView, subject: RunSubject): Promise<Project
   const { flow, run } = subject;
   const listed =
     subject.listed ??
-    (await listRuns(view.storage, flow, view, run)).find((each) => each.run === run && each.flow === flow);
+    (await listRuns(view.storage, flow, view, `${run}/`)).find(
+      (each) => each.run === run && each.flow === flow,
+    );
   if (!listed) return { subject, beside: {} };
   const { status, createdAt, finishedAt, durationMs, owner, tags, parameters, parents, ...told } =
     await readRun(view, listed);
@@ -75,14 +69,14 @@ async function projectRun(view: StoreView, subject: RunSubject): Promise<Project
     host: owner?.host,
     pid: owner?.pid,
     ...errorColumns(error),
-    parameters: textOf(JSON.stringify(parameters)),
-    raw_data_path: textOf(rawDataPath),
-    code: textOf(code?.name),
+    parameters: JSON.stringify(parameters),
+    raw_data_path: rawDataPath,
+    code: code?.name,
     code_digest: code?.digest,
     pinned_at: timeOf(pinned?.at),
-    pin_reason: textOf(pinned?.reason),
-    resumes: textOf(resumes),
-    failure: textOf(failure?.message),
+    pin_reason: pinned?.reason,
+    resumes: resumes,
+    failure: failure?.message,
     seen: failure ? '' : seenOfRun(listed),
   };
   const tagRows = [...new Set(tags.map(textOf))].map((tag) => ({ flow, run, tag }));
@@ -111,14 +105,14 @@ async function projectAttempt(view: StoreView, subject: AttemptSubject): Promise
         started_at: timeOf(startedAt),
         ended_at: timeOf(closedAt),
         duration_ms: durationBetween(startedAt, closedAt),
-        label: textOf(label),
-        host: textOf(opened?.owner.host),
+        label: label,
+        host: opened?.owner.host,
         pid: opened?.owner.pid,
         ...errorColumns(done?.error),
         mark: purged ? 'purged' : erased ? 'erased' : undefined,
         session: done?.session ?? opened?.session,
         metadata_digest: done?.metadataDigest,
-        cache_key: textOf(described?.cached?.key),
+        cache_key: described?.cached?.key,
       },
       beside: {
         artifacts: artifacts.map((entry) => artifactRow(path, attempt, entry)),
@@ -127,7 +121,7 @@ async function projectAttempt(view: StoreView, subject: AttemptSubject): Promise
         refs: refRows(artifacts),
         reports: (described?.reports ?? []).map(({ name, title, content: { key, bytes, place, copy } }) => ({
           name,
-          title: textOf(title),
+          title: title,
           key,
           bytes,
           place: place ?? HERE,
@@ -139,7 +133,7 @@ async function projectAttempt(view: StoreView, subject: AttemptSubject): Promise
     if (isStowageError(error, 'ATTEMPT_DELETED')) return deleted(subject, { ...row, seen: '' });
     if (!isOfSubject(error)) throw error;
     const { status, failure } = unreadable(view, error);
-    return { subject, row: { ...row, seen: '', status, failure: textOf(failure.message) }, beside: {} };
+    return { subject, row: { ...row, seen: '', status, failure: failure.message }, beside: {} };
   }
 }
 
@@ -158,27 +152,27 @@ async function projectEntry(view: StoreView, subject: EntrySubject): Promise<Pro
     const { task, scope, version, source, createdAt, expiresAt, durationMs, table, signedBy } = entry;
     const row: IndexRow = {
       key,
-      task: textOf(task),
-      scope: textOf(scope),
-      version: textOf(version),
-      flow: textOf(source.flow),
-      run: textOf(source.run),
-      step: textOf(source.step),
-      task_id: textOf(source.task),
+      task: task,
+      scope: scope,
+      version: version,
+      flow: source.flow,
+      run: source.run,
+      step: source.step,
+      task_id: source.task,
       attempt: source.attempt,
-      session: textOf(source.session),
+      session: source.session,
       created_at: timeOf(createdAt),
       expires_at: timeOf(expiresAt),
       duration_ms: durationMs,
       bytes: table.artifacts.reduce((sum, artifact) => sum + artifact.bytes, 0),
-      signed_by: textOf(signedBy),
+      signed_by: signedBy,
       seen,
     };
     return { subject, row, beside: {} };
   } catch (error) {
     if (!isOfSubject(error)) throw error;
     const { failure } = unreadable(view, error);
-    return { subject, row: { key, failure: textOf(failure.message), seen: '' }, beside: {} };
+    return { subject, row: { key, failure: failure.message, seen: '' }, beside: {} };
   }
 }
 
@@ -195,7 +189,7 @@ async function projectPublished(view: StoreView, subject: PublishedSubject): Pro
   } catch (error) {
     if (!isOfSubject(error)) throw error;
     const { status, failure } = unreadable(view, error);
-    return { subject, row: { ...id, status, failure: textOf(failure.message), seen: '' }, beside: {} };
+    return { subject, row: { ...id, status, failure: failure.message, seen: '' }, beside: {} };
   }
 }
 
@@ -225,13 +219,13 @@ async function keptRow({ content, signal }: StoreView, id: PublishedId): Promise
     ...id,
     status: erased?.artifacts.includes(artifact) ? 'erased' : 'published',
     published_at: timeOf(publishedAt),
-    description: textOf(description),
-    attributes: textOf(JSON.stringify(attributes)),
+    description: description,
+    attributes: JSON.stringify(attributes),
     ...source.path,
     attempt: source.attempt,
     artifact,
-    type: textOf(entry?.type),
-    encoding: textOf(entry?.encoding),
+    type: entry?.type,
+    encoding: entry?.encoding,
     key: entry?.key,
     bytes: entry?.bytes,
     session,
@@ -241,7 +235,7 @@ async function keptRow({ content, signal }: StoreView, id: PublishedId): Promise
 
 function artifactRow(path: TaskPath, attempt: number, entry: ArtifactEntry): IndexRow {
   const { name, type, encoding, key, bytes, content, own } = entry;
-  const row = { name, type: textOf(type), encoding: textOf(encoding), key, bytes };
+  const row = { name, type: type, encoding: encoding, key, bytes };
   if (content) {
     const { storedBytes, place = HERE, copy } = content;
     return { ...row, stored_bytes: storedBytes, place, lies: 'shared', object: copy };
@@ -263,11 +257,11 @@ function refRows(artifacts: readonly ArtifactEntry[]): IndexRow[] {
   const rows = new Map<string, IndexRow>();
   for (const { name: artifact, refs = [] } of artifacts) {
     for (const { place, kind, name } of refs)
-      rows.set(`${artifact}\n${place}\n${kind}\n${name}`, { artifact, place: textOf(place), kind, name });
+      rows.set(`${artifact}\n${place}\n${kind}\n${name}`, { artifact, place: place, kind, name });
   }
   return [...rows.values()];
 }
 
 function errorColumns(error: RecordedError | undefined): IndexRow {
-  return { error_name: textOf(error?.name), error: textOf(error?.message) };
+  return { error_name: error?.name, error: error?.message };
 }

@@ -5,11 +5,6 @@ import { parseAttemptName } from '../format/pathspec.ts';
 import type { ListedPublished } from '../format/published-names.ts';
 import type { IndexRow } from './index-database.ts';
 
-/** A text as both databases hold it: PostgreSQL takes no character 0, and neither takes half a surrogate pair. */
-export function textOf(text: string | undefined): string | undefined {
-  return text?.replaceAll('\0', '\ufffd').toWellFormed();
-}
-
 /** A time of a record, in milliseconds since 1970; `undefined` where there is none. */
 export function timeOf(iso: string | undefined): number | undefined {
   const ms = Date.parse(iso ?? '');

@@ -87,6 +87,10 @@ const INDEXES: readonly string[] = [
   'reports_by_name on reports (name)',
   'cache_entries_by_task on cache_entries (task)',
   'cache_entries_by_source on cache_entries (flow, run, step, task_id, attempt)', // what hits return of it
+  // what could not be read whole, and is read again
+  ...['runs (flow, run)', 'attempts (flow, run)', 'cache_entries (key)', 'published (name, version)'].map(
+    (columns) => `${columns.slice(0, columns.indexOf(' '))}_unread on ${columns} where seen = ''`,
+  ),
   'published_by_source on published (flow, run, step, task, attempt)',
   'published_by_key on published (key)',
 ];

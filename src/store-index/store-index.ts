@@ -25,9 +25,10 @@ import { DatabaseChanges } from './database-changes.ts';
 import { type FindOptions, type FoundAttempt, findAttempts } from './find.ts';
 import type { IndexDatabase } from './index-database.ts';
 import { IndexFile } from './index-file.ts';
-import { type IndexState, ofAnotherStore, prepareTables, readState } from './index-tables.ts';
+import { type IndexState, isBuild, ofAnotherStore, prepareTables, readState } from './index-tables.ts';
 import { type LineageLink, type LineageOptions, lineageOf } from './lineage.ts';
 import { ListedChanges } from './listed-changes.ts';
+import { isOfSubject } from './row-values.ts';
 import { type Usage, type UsageOptions, usageOf } from './usage.ts';
 
 /** Options of {@link StoreIndex.open}. */
@@ -67,8 +68,8 @@ const OPEN: OptionTable<StoreIndexOptions> = { store: ANYTHING, path: TEXT, open
 const CATCH_UP: OptionTable<CatchUpOptions> = { full: FLAG, ...PROGRESS_OPTIONS };
 const REBUILD: OptionTable<Omit<CatchUpOptions, 'full'>> = PROGRESS_OPTIONS;
 
-/** A catch-up that others overtake begins again so often. */
-const MAX_TRIES = 30;
+/** A catch-up of an index that others make anew begins again so often. */
+const MAX_TRIES = 5;
 
 /**
  * Tables of what a store holds, for questions that a listing cannot answer: runs, attempts, artifacts, metadata, lineage, entries of the
@@ -163,7 +164,7 @@ export class StoreIndex implements AsyncDisposable {
    * @throws StowageError `INVALID_ARGUMENT`, at once; `INDEX_NOT_READY`
    */
   find(options: FindOptions = {}): AsyncGenerator<FoundAttempt> {
-    return this.#asked(findAttempts(this.#database, options), options);
+    return this.#asked((database) => findAttempts(database, options), options);
   }
 
   /**
@@ -174,12 +175,12 @@ export class StoreIndex implements AsyncDisposable {
    * @throws StowageError as {@link find}; `INVALID_PATHSPEC`; `TASK_NOT_FOUND`, `ATTEMPT_NOT_FOUND`, `CONTENT_NOT_FOUND`
    */
   lineage(of: string, options: LineageOptions = {}): AsyncGenerator<LineageLink> {
-    return this.#asked(lineageOf(this.#database, of, options), options);
+    return this.#asked((database) => lineageOf(database, of, options), options);
   }
 
   /** Counts stored bytes of artifacts, own and shared. See {@link Usage}. @throws StowageError as {@link find} */
   usage(options: UsageOptions = {}): AsyncGenerator<Usage> {
-    return this.#asked(usageOf(this.#database, options), options);
+    return this.#asked((database) => usageOf(database, options), options);
   }
 
   /** Closes what it opened. */
@@ -200,7 +201,10 @@ export class StoreIndex implements AsyncDisposable {
     return withProgress(onProgress, call, async (progress) => {
       const view: StoreView = this.#opened.view({
         signal: signal ?? new AbortController().signal,
-        unreadable: () => {}, // its row says so
+        // Its row says so; what ails the store ends the catch-up, and is no word on one record.
+        unreadable: (error) => {
+          if (!isOfSubject(error)) throw error;
+        },
         progress: () => {},
       });
       let isAnew = anew;
@@ -219,19 +223,45 @@ export class StoreIndex implements AsyncDisposable {
     });
   }
 
-  async *#asked<T>(answers: AsyncGenerator<T>, { signal }: CallOptions): AsyncGenerator<T> {
-    const state = await readState(this.#database, { signal });
+  /** An answer of several pages is of one index: one that is made anew between them ends it. */
+  #asked<T>(ask: (database: IndexDatabase) => AsyncGenerator<T>, { signal }: CallOptions): AsyncGenerator<T> {
+    let build = '';
+    const database: IndexDatabase = {
+      type: this.#database.type,
+      address: this.#database.address,
+      read: async (statement, options) => {
+        const rows = await this.#database.read(statement, options);
+        if (!(await isBuild(this.#database, build, options))) throw this.#notReady('It is made anew');
+        return rows;
+      },
+      write: (work, options) => this.#database.write(work, options),
+    };
+    const answers = ask(database); // refuses bad options at once
+    return this.#told(answers, async () => {
+      build = await this.#readyBuild({ signal });
+    });
+  }
+
+  async *#told<T>(answers: AsyncGenerator<T>, prepare: () => Promise<void>): AsyncGenerator<T> {
+    await prepare();
+    yield* answers;
+  }
+
+  /** @throws StowageError `INDEX_NOT_READY`; `INVALID_ARGUMENT` for the index of another store */
+  async #readyBuild(options: CallOptions): Promise<string> {
+    const state = await readState(this.#database, options);
     if (state && state.storeId !== this.#storeId)
       throw ofAnotherStore(this.#database.address, state.storeId, this.#storeId);
-    if (!state?.isWhole) {
-      const { address } = this.#database;
-      throw new StowageError(
-        'INDEX_NOT_READY',
-        `${state ? 'Not all of the store is in the index yet' : 'There is no index yet'} (${address}); make it by catchUp().`,
-        { details: { address } },
-      );
-    }
-    yield* answers;
+    if (!state) throw this.#notReady('There is no index yet');
+    if (!state.isWhole) throw this.#notReady('Not all of the store is in the index yet');
+    return state.build;
+  }
+
+  #notReady(what: string): StowageError {
+    const { address } = this.#database;
+    return new StowageError('INDEX_NOT_READY', `${what} (${address}); make it by catchUp().`, {
+      details: { address },
+    });
   }
 
   #prepare(anew: boolean, options: CallOptions): Promise<IndexState> {

@@ -78,6 +78,20 @@ export function subjectOf(object: string): Subject | undefined {
   }
 }
 
+/** The subject without what a listing showed of it, so that it is read as it is now. */
+export function unlisted(subject: Subject): Subject {
+  switch (subject.kind) {
+    case 'run':
+      return { kind: 'run', flow: subject.flow, run: subject.run };
+    case 'attempt':
+      return { kind: 'attempt', path: subject.path, attempt: subject.attempt };
+    case 'entry':
+      return { kind: 'entry', key: subject.key };
+    case 'published':
+      return { kind: 'published', name: subject.name, version: subject.version };
+  }
+}
+
 /** The same for what is the same subject. */
 export function subjectId(subject: Subject): string {
   switch (subject.kind) {

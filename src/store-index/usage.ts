@@ -1,8 +1,7 @@
 import { invalidArgument } from '../errors.ts';
 import { checkOptions, type OptionTable, oneOf, TEXT, wholeNumber } from '../options/option-table.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import type { IndexDatabase } from './index-database.ts';
-import { textOf } from './row-values.ts';
+import { type IndexDatabase, textOf } from './index-database.ts';
 
 /** Options of {@link StoreIndex.usage}. */
 export interface UsageOptions extends CallOptions {

@@ -65,6 +65,7 @@ describe('stowage find', () => {
     [['Train/latest', '--step', 'fit'], 2],
     [['Train/run-1/fit/1'], 1],
     [['--metadata', 'scores.auc>=0.5', '--metadata', 'scores.auc<0.9'], 1],
+    [['--metadata', 'scores.auc>=.5 ', '--metadata', 'scores.auc <.9'], 1],
     [['--metadata', 'scores.auc', '--tag', 'nightly'], 2],
     [['--metadata', 'lang="en"', '--artifact', 'rows'], 2],
     [['--artifact', 'model', '--type', 'object'], 2],
@@ -150,6 +151,8 @@ describe('--no-update', () => {
 describe('what cannot be asked', () => {
   it.each([
     [['find', '--metadata', '>3'], 'such as auc>0.9'],
+    [['find', '--metadata', 'a!=3'], 'such as auc>0.9'],
+    [['find', '--metadata', 'a==3'], 'such as auc>0.9'],
     [['find', '--metadata', 'a>1', '--metadata', 'a>2'], 'twice'],
     [['find', 'Train/run-1/fit', '--step', 'fit'], 'one of them'],
     [['find', '--key', 'abc'], 'no key of content'],

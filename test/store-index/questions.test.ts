@@ -66,6 +66,32 @@ describe('find', () => {
     expect(() => index.find(options as never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 
+  it('ends where the index is made anew between two pages of an answer', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ flowName: 'Train', storage });
+    for (let taskId = 0; taskId < 201; taskId += 1)
+      await flow.task({ runId: 'r1', stepName: 'fit', taskId: `${taskId}` }, () => {});
+    const { index } = await openIndex({ store: storage });
+    await index.catchUp();
+    const answer = index.find();
+    expect((await answer.next()).done).toBe(false);
+    await index.rebuild();
+    await errorOf(() => allOf(answer), 'INDEX_NOT_READY');
+  });
+
+  it('finds metadata by a path that no database holds as it is', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ flowName: 'Train', storage });
+    const half = String.fromCharCode(0xd800);
+    await flow.task({ runId: 'r1', stepName: 'fit', taskId: '0' }, (task) =>
+      task.saveMetadata({ 'a\0b': 1, [half]: 'x' }),
+    );
+    const { index } = await openIndex({ store: storage });
+    await index.catchUp();
+    const [found] = await allOf(index.find({ metadata: { 'a\0b': { gte: 1 }, [half]: 'x' } }));
+    expect(found?.metadata).toEqual({ 'a\ufffdb': 1, '\ufffd': 'x' });
+  });
+
   it('tells an index that is not made from one that has nothing', async () => {
     const storage = new MemoryStorage();
     await (await openFlow({ storage })).createRun({ runId: 'r1' });
@@ -122,6 +148,22 @@ describe('lineage', () => {
     expect(uses).toEqual([
       ['second', 'recorded hit'],
       ['third', 'cached call'],
+    ]);
+  });
+
+  it('goes through names with quotation marks and what looks like a list', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ flowName: 'Train', storage });
+    const names = { runId: 'r"1', stepName: 'x","y', taskId: '"' };
+    await flow.task(names, (task) => task.saveArtifacts({ rows: 1 }));
+    const source = await flow.getTaskDataStore('r"1/x","y/"');
+    await flow.task({ ...names, taskId: 'b' }, (task) => task.recordRead(source));
+    const { index } = await openIndex({ store: storage });
+    await index.catchUp();
+    const links = await allOf(index.lineage('Train/r"1/x","y/"'));
+    expect(links.map(({ direction, pathspec }) => [direction, pathspec])).toEqual([
+      ['start', 'Train/r"1/x","y/"/0'],
+      ['down', 'Train/r"1/x","y/b/0'],
     ]);
   });
 

@@ -27,8 +27,13 @@ export const buildIndex: CommandDeclaration = {
       const status = await index.status(invocation);
       const { output } = invocation;
       if (invocation.json) return output.json({ ...status, ...done });
-      const { runs, attempts, entries, removed, unreadable } = done;
-      const read = [countOf(runs, 'run'), countOf(attempts, 'attempt'), cacheEntries(entries)].join(', ');
+      const { runs, attempts, entries, published, removed, unreadable } = done;
+      const read = [
+        countOf(runs, 'run'),
+        countOf(attempts, 'attempt'),
+        cacheEntries(entries),
+        ...publishedVersions(published),
+      ].join(', ');
       const gone = removed === 0 ? '' : `, of which ${formatCount(removed)} ${isOrAre(removed)} gone`;
       await output.line(printable(`${status?.path ?? status?.address}: read ${read}${gone}`));
       if (unreadable === 0) return;
@@ -41,6 +46,10 @@ export const buildIndex: CommandDeclaration = {
 
 function cacheEntries(count: number): string {
   return `${formatCount(count)} ${count === 1 ? 'entry' : 'entries'} of the cache`;
+}
+
+function publishedVersions(count: number): string[] {
+  return count === 0 ? [] : [`${formatCount(count)} published ${count === 1 ? 'version' : 'versions'}`];
 }
 
 function isOrAre(count: number): string {

@@ -1,7 +1,8 @@
 import type { FindConditions, MetadataComparison } from '../../store-index/find-conditions.ts';
 import { usageError } from '../cli-error.ts';
 
-const CONDITION = /^([^<>=]+?)\s*(?:(>=|<=|=|>|<)\s*(.*))?$/s;
+/** `!=` and `==` are none: what looks like one is not taken for a path or a text. */
+const CONDITION = /^([^<>=]*[^<>=!\s])\s*(?:(>=|<=|=|>|<)(?!=)\s*(.*))?$/s;
 const NAMES: Readonly<Record<string, keyof MetadataComparison>> = {
   '=': 'eq',
   '>': 'gt',
@@ -9,7 +10,7 @@ const NAMES: Readonly<Record<string, keyof MetadataComparison>> = {
   '<': 'lt',
   '<=': 'lte',
 };
-const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
+const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 const QUOTED = /^".*"$/s;
 
 /**
@@ -36,7 +37,8 @@ export function parseMetadata(conditions: readonly string[]): FindConditions['me
   return Object.fromEntries(parsed);
 }
 
-function leafOf(text: string): string | number {
+function leafOf(given: string): string | number {
+  const text = given.trimEnd();
   if (NUMBER.test(text)) return Number(text);
   return QUOTED.test(text) ? text.slice(1, -1) : text;
 }

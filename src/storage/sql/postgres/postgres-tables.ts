@@ -28,11 +28,7 @@ export class PostgresTables implements StorageDatabase {
 
   async read(statement: SqlStatement, { signal }: CallOptions = {}): Promise<readonly SqlRow[]> {
     throwIfAborted(signal);
-    return orAborted(
-      () =>
-        this.#told('read', () => this.#inTransaction('begin read only', (client) => run(client, statement))),
-      signal,
-    );
+    return orAborted(() => this.#inTransaction('read', 'begin read only', (run) => run(statement)), signal);
   }
 
   async write<T>(
@@ -40,19 +36,19 @@ export class PostgresTables implements StorageDatabase {
     { signal }: CallOptions = {},
   ): Promise<T> {
     const transaction = (): Promise<T> =>
-      this.#inTransaction('begin', async (client) => {
+      this.#inTransaction('write', 'begin', async (run) => {
         const statements = work();
         let next = statements.next();
         while (!next.done) {
           throwIfAborted(signal);
-          next = statements.next(await run(client, next.value));
+          next = statements.next(await run(next.value));
         }
         return next.value;
       });
     for (let tries = 1; ; tries += 1) {
       throwIfAborted(signal);
       try {
-        return await this.#told('write', transaction);
+        return await transaction();
       } catch (error) {
         const cause = isStowageError(error) ? error.details.cause : undefined;
         if (!IN_THE_WAY.includes(cause) || tries === MAX_TRIES) throw error;
@@ -61,8 +57,15 @@ export class PostgresTables implements StorageDatabase {
     }
   }
 
-  async #inTransaction<T>(begin: string, work: (client: PostgresClient) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect();
+  /** What `work` throws by itself is thrown as it is: only errors of the driver are told as those of the database. */
+  async #inTransaction<T>(
+    operation: string,
+    begin: string,
+    work: (run: (statement: SqlStatement) => Promise<readonly SqlRow[]>) => Promise<T>,
+  ): Promise<T> {
+    const client = await this.#told(operation, () => this.#pool.connect());
+    const query = (text: string, parameters?: unknown[]): ReturnType<PostgresClient['query']> =>
+      this.#told(operation, () => client.query(text, parameters));
     let isBroken = false;
     // The next statement, or the commit, says why.
     const breakOff = (): void => {
@@ -70,11 +73,12 @@ export class PostgresTables implements StorageDatabase {
     };
     client.on('error', breakOff);
     try {
-      await client.query(
-        `${begin}; set local search_path = "${this.#schema}"; set local lock_timeout = '10s'`,
-      );
-      const result = await work(client);
-      await client.query('commit');
+      await query(`${begin}; set local search_path = "${this.#schema}"; set local lock_timeout = '10s'`);
+      const result = await work(async ({ text, parameters = [] }) => {
+        const { rows } = await query(text, [...parameters]);
+        return rows as SqlRow[];
+      });
+      await query('commit');
       return result;
     } catch (error) {
       await client.query('rollback').catch(() => {
@@ -102,12 +106,4 @@ export class PostgresTables implements StorageDatabase {
       );
     }
   }
-}
-
-async function run(
-  client: PostgresClient,
-  { text, parameters = [] }: SqlStatement,
-): Promise<readonly SqlRow[]> {
-  const { rows } = await client.query(text, [...parameters]);
-  return rows as SqlRow[];
 }

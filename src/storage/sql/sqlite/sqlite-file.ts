@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import {
   isError,
@@ -54,7 +54,8 @@ const MAX_STATEMENTS = 64;
 
 /**
  * A file of SQLite. Its calls hold up the event loop for as long as they take, but never while another process writes: that is waited for
- * here, with waits of random length. Readers see the last commit (`journal_mode = WAL`).
+ * here, with waits of random length. Each `read` and `write` gives the event loop a turn first, since many in a row would else hold up
+ * timers and aborts until the last. Readers see the last commit (`journal_mode = WAL`).
  */
 export class SqliteFile implements StorageDatabase {
   readonly type = 'sqlite';
@@ -88,14 +89,16 @@ export class SqliteFile implements StorageDatabase {
   }
 
   async read({ text, parameters }: SqlStatement, { signal }: CallOptions = {}): Promise<readonly SqlRow[]> {
+    await nextTurn();
     throwIfAborted(signal);
     return this.#told('read', () => this.query(text, parameters));
   }
 
-  write<T>(
+  async write<T>(
     work: () => Generator<SqlStatement, T, readonly SqlRow[]>,
     { signal }: CallOptions = {},
   ): Promise<T> {
+    await nextTurn();
     return this.#told('write', () =>
       this.transact(undefined, ({ all }) => {
         throwIfAborted(signal);
