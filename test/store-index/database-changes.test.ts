@@ -192,15 +192,38 @@ describe('the index of a store in SQLite', () => {
   });
 });
 
-/** Reads fail, or have an effect first, where a name says so. */
+/** Reads fail, or have an effect before they are told, where a name says so. */
 class Disturbed extends StorageDecorator {
-  disturb: (name: string) => void = () => {};
+  disturb: (name: string) => void | Promise<void> = () => {};
 
   override async get(name: string, options?: GetOptions): Promise<StoredObject | undefined> {
-    this.disturb(name);
-    return this.inner.get(name, options);
+    const read = await this.inner.get(name, options);
+    await this.disturb(name);
+    return read;
   }
 }
+
+test('a catch-up in SQLite that is overtaken writes nothing older over what the other one wrote', async () => {
+  const inner = await openSqlite();
+  const storage = new Disturbed(inner);
+  const flow = await openFlow({ flowName: 'Train', storage: inner });
+  await flow.createRun({ runId: 'r1' });
+  const slow = await StoreIndex.open({ store: storage });
+  afterThisTest(() => slow.close());
+  const fast = await openIndexIn(inner);
+  await slow.catchUp();
+  const task = await flow.createTaskDataStore({ runId: 'r1', stepName: 'fit', taskId: '0' });
+  let times = 0;
+  storage.disturb = async (name) => {
+    if (!name.endsWith('/0.attempt.json') || times++ > 0) return;
+    await task.done();
+    await fast.catchUp();
+  };
+  await slow.catchUp();
+  expect(times).toBe(1);
+  const text = 'select status from attempts';
+  expect(await (inner.database as StorageDatabase).read({ text })).toEqual([{ status: 'done' }]);
+});
 
 describe.each<[string, () => Promise<DataStoreStorage>]>([
   ['in memory', async () => new MemoryStorage()],
