@@ -5,23 +5,18 @@ import type { ContentRef } from '../../format/content-ref.ts';
 import type { CallOptions, ListedObject } from '../../storage/contract.ts';
 import { CollectionMemory } from './collection-memory.ts';
 import { type CollectionOptions, type CollectionStep, rewriteOptions } from './collection-options.ts';
-import {
-  type CollectionResult,
-  type KindCounts,
-  NOTHING_REWRITTEN,
-  resultOf,
-  type Tally,
-} from './collection-result.ts';
+import { type CollectionResult, NOTHING_REWRITTEN, resultOf, type Tally } from './collection-result.ts';
 import { CollectorLog, type LogVersion, SupersededError } from './collector-log.ts';
 import { type Deletion, deleteCondemned } from './deletion.ts';
 import { fewerSessions, noSessions } from './impossible-listings.ts';
 import { checkKnown } from './known-folders.ts';
 import { type DeadObjects, ObjectMarker } from './mark-objects.ts';
-import { type MarkedSessions, markSessions, SILENT_AFTER_MS } from './mark-sessions.ts';
-import { bytesOf, entriesOf, lineOf, Marks, refOfLine, sizeLine } from './marks.ts';
+import { markSessions, SILENT_AFTER_MS } from './mark-sessions.ts';
+import { bytesOf, entriesOf, Marks, refOfLine, sizeLine } from './marks.ts';
 import { type CollectedPlace, openPlaces } from './places.ts';
+import { carriedOver, hasToPropose, heldInMemory, Proposal } from './proposal.ts';
 import { Rewriting } from './rewriting.ts';
-import { Cursor, countOf, SortedLines, union, WorkFolder } from './sorted-lines.ts';
+import { countOf, SortedLines, WorkFolder } from './sorted-lines.ts';
 import { type SparsePack, SparsePacks } from './sparse-packs.ts';
 import { SupersededCopies } from './superseded-copies.ts';
 import { objectsOf, UnsharedObjects } from './unshared-objects.ts';
@@ -29,9 +24,6 @@ import { ValueMarks } from './values-marks.ts';
 
 export type { CollectionOptions, CollectionStep, RewriteOptions } from './collection-options.ts';
 
-const MAX_CONDEMNED = 1_000_000;
-/** So many names that are not confirmed gone are held in memory, to supersede no copy by them; nothing is superseded where there are more. */
-const MAX_HELD = 100_000;
 const NO_PACKS: { packs: SparsePack[]; more: boolean } = { packs: [], more: false };
 
 /**
@@ -127,24 +119,26 @@ class Collection {
       if (unownedSinceMs === undefined) deadValues.add(`${place}\t${name}\t${bytes}`);
       else unowned.add(`${place}\t${name}\t${bytes}\t${unownedSinceMs}`);
     }
-    const carried = await this.#carried(newest);
+    const carried = await carriedOver(this.#log, newest, this.#folder);
     const superseded = new SupersededCopies(this.#folder, this.#places, this.#call);
-    const held = this.#options.superseded === false ? undefined : fewOf(carried);
+    const held = this.#options.superseded === false ? undefined : heldInMemory(carried);
     if (held) await this.#supersede({ superseded, several: found.several, carried: held, sparse }, tally);
-    const { proposed, counts, more } = this.#proposal([found.dead, superseded.names()], carried);
+    const dead = [found.dead, superseded.names()];
+    const proposal = new Proposal(this.#folder, dead, carried, this.#options.maxCondemned);
     tally.sessions = seen.sessions;
     for (const line of superseded.names().sorted()) {
       const ref = refOfLine(line);
       found.sizes.add(sizeLine(ref, parseCopyName(ref.name)?.bytes ?? 0));
       tally.superseded += 1;
     }
-    tally.condemned = { ...counts, values: countOf(deadValues.sorted()) };
-    tally.condemnedBytes = bytesOf(proposed, found.sizes);
+    tally.condemned = { ...proposal.counts, values: countOf(deadValues.sorted()) };
+    tally.condemnedBytes = bytesOf(proposal.entries, found.sizes);
     for (const { bytes = 0 } of objectsOf(deadValues)) tally.condemnedBytes += bytes;
-    tally.more ||= more;
+    tally.more ||= proposal.more;
     if (this.#options.dryRun) return resultOf('dry-run', newest.version, tally);
 
-    if (!(await this.#hasToPropose(proposed, first, seen, unowned))) {
+    const findings = { proposal, unowned, first, seen, unshared: this.#unshared };
+    if (!(await hasToPropose(findings, this.#options.nowMs))) {
       const { deleted, bytes } = await this.#unshared.deleteAtPlaces(deadValues, found.orphans);
       const isNothing = deleted.values + deleted.marks === 0;
       const undeleted = this.#unshared.undeleted;
@@ -157,7 +151,7 @@ class Collection {
     return this.#carryOut({
       newest,
       first,
-      proposed,
+      proposal,
       superseded,
       carried,
       deadValues,
@@ -205,13 +199,13 @@ class Collection {
 
   /** Steps 2 to 5. */
   async #carryOut(work: Proposed): Promise<CollectionResult> {
-    const { newest, first, proposed, superseded, carried, deadValues, unowned, found, tally } = work;
+    const { newest, first, proposal, superseded, carried, deadValues, unowned, found, tally } = work;
     // Step 2 (model: `propose`): fails where another version came since.
-    this.#tell('propose', countOf(proposed.sorted()));
-    const proposal = await this.#log.create(newest.version + 1, 'proposed', entriesOf(proposed));
+    this.#tell('propose', countOf(proposal.entries.sorted()));
+    const proposed = await this.#log.create(newest.version + 1, 'proposed', entriesOf(proposal.entries));
 
     // Step 3 (model: `mark again`): sessions that are silent by the store's clock are closed, then what was opened since is read.
-    const storeNowMs = this.#options.nowMs ?? (await this.#log.writtenAtMs(proposal));
+    const storeNowMs = this.#options.nowMs ?? (await this.#log.writtenAtMs(proposed));
     const second = new Marks(this.#folder);
     const again = { ...this.#progress('re-mark'), before: [first], storeNowMs };
     const { sessions, abandoned } = await markSessions(this.#content, second, again);
@@ -221,9 +215,9 @@ class Collection {
 
     // Step 4 (model: `judge`, `final`): what came alive is spared, but for what could not be confirmed gone before (model: `carry`), and for
     // copies of which another one is whole.
-    const { final, spared } = this.#spare(proposed, [dead, await superseded.judged(proposed), carried]);
+    const { final, spared } = proposal.judge([dead, await superseded.judged(proposal.entries), carried]);
     this.#tell('final', countOf(final.sorted()));
-    const version = await this.#log.create(proposal.version + 1, 'final', entriesOf(final));
+    const version = await this.#log.create(proposed.version + 1, 'final', entriesOf(final));
 
     // Step 5 (model: `delete`, `delete pins`, `idle`).
     const deletion = await this.#delete(entriesOf(final));
@@ -304,63 +298,6 @@ class Collection {
     return found;
   }
 
-  /** What the latest idle version condemns: it was not confirmed gone, and stays condemned until it is (model: `carry`). */
-  async #carried(newest: LogVersion): Promise<SortedLines> {
-    const carried = new SortedLines(this.#folder);
-    const idle = await this.#log.latestIdle(newest);
-    for await (const entry of this.#log.entriesOf(idle, newest.version)) carried.add(lineOf(entry));
-    return carried;
-  }
-
-  #proposal(
-    found: readonly SortedLines[],
-    carried: SortedLines,
-  ): { proposed: SortedLines; counts: KindCounts; more: boolean } {
-    const { maxCondemned = MAX_CONDEMNED } = this.#options;
-    const proposed = new SortedLines(this.#folder);
-    const counts = { copies: 0, packs: 0, plain: 0 };
-    let names = 0;
-    let more = false;
-    for (const line of union(...found)) {
-      more = names >= maxCondemned;
-      if (more) break;
-      names += 1;
-      proposed.add(line);
-      const { kind } = refOfLine(line);
-      if (kind === 'copy') counts.copies += 1;
-      else if (kind === 'pack') counts.packs += 1;
-      else counts.plain += 1;
-    }
-    for (const line of carried.sorted()) proposed.add(line);
-    return { proposed, counts, more };
-  }
-
-  /** What of a proposal stays condemned, for any of these reasons. */
-  #spare(proposed: SortedLines, reasons: readonly SortedLines[]): { final: SortedLines; spared: number } {
-    const final = new SortedLines(this.#folder);
-    let spared = 0;
-    const stays = new Cursor(union(...reasons));
-    for (const line of proposed.sorted()) {
-      if (stays.has(line)) final.add(line);
-      else spared += 1;
-    }
-    stays.close();
-    return { final, spared };
-  }
-
-  /** A version is written only where one has something to say. */
-  async #hasToPropose(
-    proposed: SortedLines,
-    first: Marks,
-    { oldestOpenMs }: MarkedSessions,
-    unowned: SortedLines,
-  ): Promise<boolean> {
-    if (!proposed.isEmpty || !unowned.isEmpty) return true;
-    // Whoever opened it may have died: the store's clock, which decides, is told by the proposal.
-    if ((this.#options.nowMs ?? Date.now()) - oldestOpenMs >= SILENT_AFTER_MS) return true;
-    return this.#unshared.hasPinsOfClosed([first]);
-  }
-
   /** A listing that left the attempt out would have its values taken for nobody's. */
   async #hasAttempt(values: string): Promise<boolean> {
     const prefix = `flows/${values.slice('values/'.length, values.lastIndexOf('.') + 1)}`;
@@ -397,22 +334,13 @@ interface ToSupersede {
 interface Proposed {
   newest: LogVersion;
   first: Marks;
-  proposed: SortedLines;
+  proposal: Proposal;
   superseded: SupersededCopies;
   carried: SortedLines;
   deadValues: SortedLines;
   unowned: SortedLines;
   found: DeadObjects;
   tally: Tally;
-}
-
-function fewOf(carried: SortedLines): ReadonlySet<string> | undefined {
-  const held = new Set<string>();
-  for (const line of carried.sorted()) {
-    if (held.size >= MAX_HELD) return undefined;
-    held.add(line);
-  }
-  return held;
 }
 
 function* filtered(
