@@ -1,3 +1,4 @@
+import { readDone, type TaskAttempts } from '../format/attempt-files.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import { type PartialName, parsePartialName, partialPrefix } from '../format/partial-names.ts';
 import { readPartial, withoutOlderCheckpoints } from '../format/partial-records.ts';
@@ -20,9 +21,19 @@ type ListedRecord = PartialName & { bytes: number };
 export class ReplayableAttempts {
   readonly #attempts = new Map<string, Set<number>>();
 
-  /** Behind the latest that is done those that are open, failed or abandoned, unless a mark gives them up. */
-  add({ path, attempts }: TaskView): void {
-    const latestDone = attempts.findLastIndex(({ status }) => status === 'done');
+  /**
+   * Takes those that are open, failed or abandoned behind the latest that is done, deleted or not, unless a mark gives them up. One GET of each
+   * that was deleted after one of them, up to the first that was done.
+   */
+  async add(view: StoreView, { path, attempts }: TaskView, files: TaskAttempts): Promise<void> {
+    let latestDone = attempts.findLastIndex(({ status }) => status === 'done');
+    const first = attempts.findIndex((one, index) => index > latestDone && isReplayable(one));
+    if (first === -1) return;
+    for (let index = attempts.length - 1; index > first && latestDone < first; index--) {
+      const { attempt, status } = attempts[index] as AttemptDetail;
+      const mayBeDone = status === 'deleted' && files.get(attempt)?.has('done');
+      if (mayBeDone && (await wasDone(view, path, attempt))) latestDone = index;
+    }
     const kept = attempts.slice(latestDone + 1).filter(isReplayable);
     if (kept.length > 0) this.#attempts.set(partialPrefix(path), new Set(kept.map((one) => one.attempt)));
   }
@@ -112,6 +123,14 @@ export async function* standaloneSessions({ storage, signal }: StoreView): Async
       if (suffix === SESSION_FILES.done && session !== undefined && session !== released) yield session;
     }
   }
+}
+
+async function wasDone(view: StoreView, path: TaskPath, attempt: number): Promise<boolean> {
+  const [done] = await orUnread(view, async () => {
+    const read = await readDone(view.storage, path, attempt, view);
+    return read && [read];
+  });
+  return done?.outcome === 'done';
 }
 
 function isReplayable({ status, purged }: AttemptDetail): boolean {

@@ -1,4 +1,5 @@
 import { BoundedWork, mapBounded } from '../async/bounded-work.ts';
+import type { ListedTask } from '../format/attempt-files.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import { type AttemptDetail, readTasks, type TaskView } from './attempts.ts';
 import { ContentObjectsFinder, type UnseenContents } from './content-objects.ts';
@@ -81,8 +82,8 @@ export async function countUse(view: StoreView, path: StorePath, by?: UseLevel):
     );
     const replayable = new ReplayableAttempts();
     for (const some of slices(listed.flat(), TASKS_AT_ONCE)) {
-      for (const task of await readTasks(view, some)) {
-        replayable.add(task);
+      for (const [index, task] of (await readTasks(view, some)).entries()) {
+        await replayable.add(view, task, (some[index] as ListedTask).attempts);
         await count.addTask(task);
       }
     }

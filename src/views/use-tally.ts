@@ -19,7 +19,10 @@ export interface StorageUse {
   bytes: number;
   /** The same, but equal contents, and equal parts of large ones, count once. */
   uniqueBytes: number;
-  /** The stored bytes of that: compressed, the inline values, and the records of traces and checkpoints. */
+  /**
+   * The stored bytes of that: compressed, the inline values, and the records of traces and checkpoints. A content that is stored twice, in chunks
+   * and as a plain object, counts twice here.
+   */
   storedBytes: number;
   /** The part of `storedBytes` that inline values and records are, each time one was saved. */
   inlineBytes: number;
@@ -44,13 +47,15 @@ export interface Place {
  */
 export class Tally {
   readonly #finder: ContentObjectsFinder;
-  readonly #keys = new Set<string>();
+  /** What has been counted: contents, copies of them, values of attempts' own. */
+  readonly #ids = new Set<string>();
   readonly #objects = new Map<string, number>();
   readonly #counts = { runs: 0, tasks: 0, attempts: 0, artifacts: 0 };
   #last: Place | undefined;
   #bytes = 0;
   #inlineBytes = 0;
-  /** The different contents, and the bytes that each takes up alone. */
+  /** The different contents, their bytes, and those that each of their copies takes up alone. */
+  #contents = 0;
   #contentBytes = 0;
   #aloneBytes = 0;
   #unseenContents = 0;
@@ -78,7 +83,7 @@ export class Tally {
   /** Adds the bytes of a row, and not of what it refers to. */
   async addRow({ key, bytes, content, own }: ArtifactEntry): Promise<void> {
     this.#bytes += bytes;
-    if (content) this.#add(content, bytes, await this.#finder.objectsOf({ ...content, key }));
+    if (content) this.#add({ ...content, key }, bytes, await this.#finder.objectsOf({ ...content, key }));
     else if (own) this.#addOwn(bytes, own);
     else this.#inlineBytes += bytes;
   }
@@ -92,8 +97,8 @@ export class Tally {
   /** Adds a content that a value refers to by its key. */
   async addRef(ref: ContentRef): Promise<void> {
     const objects = await this.#finder.objectsOfKey(ref);
-    this.#bytes += objects.stored.bytes;
-    this.#add(objects.stored, objects.stored.bytes, objects);
+    this.#bytes += objects.bytes;
+    this.#add({ key: ref.name, place: ref.place }, objects.bytes, objects);
   }
 
   /** Adds a record, which shares nothing. */
@@ -112,7 +117,7 @@ export class Tally {
     const uniqueBytes = Math.round(this.#contentBytes * shared) + this.#inlineBytes;
     return {
       ...this.#counts,
-      contents: this.#keys.size,
+      contents: this.#contents,
       unseenContents: this.#unseenContents,
       bytes,
       uniqueBytes,
@@ -127,22 +132,33 @@ export class Tally {
   /** A value of an attempt's own is shared by nothing else. */
   #addOwn(bytes: number, { object, offset, storedBytes, place = HERE }: OwnValue): void {
     const id = `${place}/${object}/${offset}`;
-    if (this.#keys.has(id)) return;
-    this.#keys.add(id);
+    if (!this.#isNew(id)) return;
+    this.#contents += 1;
     this.#contentBytes += bytes;
     this.#aloneBytes += storedBytes;
     this.#objects.set(id, storedBytes);
   }
 
-  #add({ key, place = HERE, storedBytes }: StoredContent, bytes: number, objects: ContentObjects): void {
-    // What lies at two places is stored twice.
-    const id = `${place}/${key}`;
-    if (this.#keys.has(id)) return;
-    this.#keys.add(id);
-    this.#contentBytes += bytes;
-    this.#aloneBytes += storedBytes;
-    if (!objects.isSeen) this.#unseenContents += 1;
+  #add(
+    { key, place = HERE }: Pick<StoredContent, 'key' | 'place'>,
+    bytes: number,
+    objects: ContentObjects,
+  ): void {
+    // What lies at two places is two contents.
+    if (this.#isNew(`${place}/${key}`)) {
+      this.#contents += 1;
+      this.#contentBytes += bytes;
+      if (!objects.isSeen) this.#unseenContents += 1;
+    }
+    for (const { copy, storedBytes } of objects.copies)
+      if (this.#isNew(`${place}/${copy}`)) this.#aloneBytes += storedBytes;
     for (const [name, length] of objects.sizes) this.#objects.set(`${place}/${name}`, length);
+  }
+
+  #isNew(id: string): boolean {
+    if (this.#ids.has(id)) return false;
+    this.#ids.add(id);
+    return true;
   }
 }
 

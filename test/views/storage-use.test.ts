@@ -1,9 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { markDamaged } from '../../src/content/damage.ts';
 import { ContentAddressedStore } from '../../src/content-addressed-store.ts';
 import type { StowageError } from '../../src/errors.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
+import { collectGarbage } from '../../src/maintenance/collection/collect-garbage.ts';
 import { removeFromStore } from '../../src/maintenance/retention/remove.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
@@ -64,9 +66,9 @@ describe('what is counted beside artifacts', () => {
     expect(kindsOf(use).references).toEqual([4, 4_040_000]);
     const all = await stored(storage, 'data/', 'manifests/', 'packs/', 'plain/');
     const references = use.kinds.find(({ kind }) => kind === 'references');
-    // Two objects hold the large one: chunks, and the plain file.
+    // The large one is stored twice: in chunks, and as the plain file.
     expect(references?.uniqueBytes).toBe(1_020_000);
-    expect(references?.storedBytes).toBeGreaterThan(1_020_000);
+    expect(references?.storedBytes).toBeGreaterThan(2_020_000);
     expect(references?.storedBytes).toBeLessThanOrEqual(all);
     expect(use.total.storedBytes - use.total.inlineBytes).toBe(references?.storedBytes);
     const byArtifact = await count(storage, { flow: 'Test', run: 'r1', step: 'fit' });
@@ -128,6 +130,67 @@ describe('what is counted beside artifacts', () => {
     await flow.task(at, async () => {});
     const after = await count(storage, { flow: 'Test', run: 'r1', step: 'fit', task: '0' });
     expect(after.total).toMatchObject({ attempts: 2, contents: 0, storedBytes: records });
+  });
+
+  it('are those that a collector keeps, also where the attempt that was done is deleted', async () => {
+    const { flow, storage } = await opened();
+    const failing = (seed: number): Promise<unknown> =>
+      flow
+        .task(at, async (task) => {
+          await task.checkpoint.save({ state: noise(300_000, seed) });
+          throw new RangeError('later');
+        })
+        .catch(() => {});
+    const kept = async (): Promise<number> => {
+      const counted = (await count(storage)).total.contents;
+      await collectGarbage(new ContentAddressedStore(storage));
+      expect(await objectNames(storage, 'manifests/')).toHaveLength(counted);
+      return counted;
+    };
+    await failing(1);
+    await failing(2);
+    await removeFromStore({ store: storage, path: 'Test/r1/fit/0/1' });
+    expect(await kept()).toBe(1);
+    await flow.task(at, async () => {});
+    await removeFromStore({ store: storage, path: 'Test/r1/fit/0/2' });
+    expect(await kept()).toBe(0);
+    await failing(3);
+    expect(await kept()).toBe(1);
+  });
+
+  it('counts what is marked as damaged and can be read all the same', async () => {
+    const { flow, storage } = await opened();
+    await flow.task(at, async (task) => {
+      const files = [
+        await task.files.fromData('a', noise(20_000)),
+        await task.files.fromData('b', noise(500_000, 2)),
+      ];
+      await task.saveArtifacts({ files });
+    });
+    for (const folder of ['data/', 'manifests/'])
+      for (const name of await objectNames(storage, folder)) await markDamaged(storage, name, 'for once');
+    const use = await count(storage);
+    expect(kindsOf(use).references).toEqual([1, 520_000]);
+    expect([use.total.unseenContents, use.unseen]).toEqual([0, []]);
+    expect(use.total.storedBytes).toBeGreaterThan(520_000);
+  });
+
+  it('counts a content twice as stored that is a value, and a plain file', async () => {
+    const { flow, storage } = await opened();
+    const bytes = noise(100_000);
+    await flow.task(at, async (task) => {
+      const plain = await task.files.fromData('c', bytes, { plain: true });
+      const chunks = await task.files.fromData('c', bytes);
+      expect(chunks.digest).toBe(plain.digest);
+      await task.saveArtifacts({ plain, chunks });
+    });
+    await flow.task({ ...at, taskId: '1' }, (task) => task.saveArtifacts({ bytes }));
+    const all = await stored(storage, 'data/', 'manifests/', 'plain/');
+    const { total } = await count(storage);
+    expect(total.storedBytes - total.inlineBytes).toBe(all);
+    expect(total.uniqueBytes - total.inlineBytes).toBe(
+      (await objectNames(storage, 'data/')).length * 100_000,
+    );
   });
 
   it('is the code of runs, once where it is equal, and not what keeps it', async () => {
