@@ -17,6 +17,7 @@ const {
   'format/description.ts',
   'format/session-files.ts',
   'format/session-id.ts',
+  'format/run-ends.ts',
   'format/run-records.ts',
 );
 

@@ -107,15 +107,9 @@ export type { JsonValue } from './format/json-value.ts';
 export type { LogChoice, LogName } from './format/log-names.ts';
 export type { OwnValue } from './format/own-values.ts';
 export { formatPathspec, type Pathspec, parsePathspec } from './format/pathspec.ts';
+export type { RunEnd, RunFinished, RunOutcome } from './format/run-ends.ts';
 export type { RunPin } from './format/run-pins.ts';
-export type {
-  RunCode,
-  RunCreated,
-  RunDescription,
-  RunEnd,
-  RunFinished,
-  RunOutcome,
-} from './format/run-records.ts';
+export type { RunCode, RunCreated, RunDescription } from './format/run-records.ts';
 export type { Owner, RecordedError } from './format/session-files.ts';
 export type { SessionId } from './format/session-id.ts';
 export type { CacheSigningKey, CacheSigningKeys } from './format/signing.ts';

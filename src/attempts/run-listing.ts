@@ -1,13 +1,8 @@
 import { mapBounded } from '../async/bounded-work.ts';
 import { isStowageError, type StowageError } from '../errors.ts';
+import { parseRunEnd } from '../format/run-ends.ts';
 import { parseRunPin } from '../format/run-pins.ts';
-import {
-  createdName,
-  parseRunEnd,
-  parseRunTime,
-  RUN_DELETED,
-  readRunCreated,
-} from '../format/run-records.ts';
+import { createdName, parseRunTime, RUN_DELETED, readRunCreated } from '../format/run-records.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { compareNames } from '../storage/name-order.ts';
 import { isUserName } from '../storage/names.ts';

@@ -1,6 +1,6 @@
 import type { ContentStore } from '../content/content-store.ts';
 import { StowageError } from '../errors.ts';
-import { finishRunRecord, type RunFinished, type RunOutcome } from '../format/run-records.ts';
+import { finishRunRecord, type RunFinished, type RunOutcome } from '../format/run-ends.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { requireRun } from './run-selection.ts';
 

@@ -4,14 +4,9 @@ import { listRuns } from '../attempts/run-listing.ts';
 import { isError, type StowageError } from '../errors.ts';
 import { hasTasks } from '../format/attempt-files.ts';
 import { LABEL } from '../format/label.ts';
+import { type RunEnd, type RunFinished, type RunOutcome, readRunFinished } from '../format/run-ends.ts';
 import { pinRunRecord, type RunPin, readRunPin } from '../format/run-pins.ts';
-import {
-  type RunCreated,
-  type RunEnd,
-  type RunFinished,
-  type RunOutcome,
-  readRunFinished,
-} from '../format/run-records.ts';
+import type { RunCreated } from '../format/run-records.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import { checkOptions } from '../options/option-table.ts';
 import type { DirectoryRef } from '../references/directory/directory-ref.ts';

@@ -4,16 +4,13 @@ import { StowageError } from '../errors.ts';
 import { type ListedTask, listTasks } from '../format/attempt-files.ts';
 import { holdsBytes } from '../format/create-own.ts';
 import { formatPathspec } from '../format/pathspec.ts';
+import { listRunEnds, type RunFinished, readRunFinished, runEndName } from '../format/run-ends.ts';
 import {
   createdName,
   createRunTime,
   decodeRunCreated,
-  listRunEnds,
   type RunCreated,
-  type RunFinished,
   readRunCreated,
-  readRunFinished,
-  runEndName,
   withoutRawDataPath,
 } from '../format/run-records.ts';
 import type { CallOptions, DataStoreStorage, ListedObject } from '../storage/contract.ts';

@@ -1,5 +1,5 @@
 import { endRun, type RunEnding } from '../flow/run-ending.ts';
-import type { RunFinished } from '../format/run-records.ts';
+import type { RunFinished } from '../format/run-ends.ts';
 import { type OpenAttemptView, openAttempts } from '../views/open-attempts.ts';
 import type { StoreView } from '../views/store-view.ts';
 

@@ -1,14 +1,9 @@
 import { mapBounded } from '../async/bounded-work.ts';
 import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
 import type { JsonValue } from '../format/json-value.ts';
+import { type RunEnd, readRunFinished } from '../format/run-ends.ts';
 import { type RunPin, readRunPin } from '../format/run-pins.ts';
-import {
-  type RunCode,
-  type RunCreated,
-  type RunEnd,
-  readRunCreated,
-  readRunFinished,
-} from '../format/run-records.ts';
+import { type RunCode, type RunCreated, readRunCreated } from '../format/run-records.ts';
 import type { Owner, RecordedError } from '../format/session-files.ts';
 import { durationBetween } from './attempts.ts';
 import { missing } from './not-found.ts';

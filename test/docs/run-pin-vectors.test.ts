@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import vectors from '../../docs/format-vectors/run-pins.json' with { type: 'json' };
+import { readRunFinished } from '../../src/format/run-ends.ts';
 import { readRunPin } from '../../src/format/run-pins.ts';
-import { readRunFinished } from '../../src/format/run-records.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 
 describe('the vectors of pins', () => {

@@ -13,7 +13,8 @@ import {
 import { checkpointSubject, decodeCheckpoint } from '../../src/format/checkpoint-record.ts';
 import { parsePartialName } from '../../src/format/partial-names.ts';
 import type { TaskPath } from '../../src/format/pathspec.ts';
-import { readRunCreated, readRunFinished } from '../../src/format/run-records.ts';
+import { readRunFinished } from '../../src/format/run-ends.ts';
+import { readRunCreated } from '../../src/format/run-records.ts';
 import { decodeTrace } from '../../src/format/trace-record.ts';
 import { listLogs, readLog } from '../../src/logs/log-reader.ts';
 import type { DataStoreStorage, StoredObject } from '../../src/storage/contract.ts';

@@ -1,4 +1,4 @@
-import type { RunOutcome } from '../../format/run-records.ts';
+import type { RunOutcome } from '../../format/run-ends.ts';
 import type { FinishedRun } from '../../maintenance/finish-run.ts';
 import { formatStorePath, type RunPath } from '../../views/paths.ts';
 import { usageError } from '../cli-error.ts';
@@ -59,7 +59,7 @@ async function finishAt(
   { status, error }: { status: RunOutcome | undefined; error: string | undefined },
 ): Promise<RecordedEnd> {
   const { flow, run } = path;
-  const { readRunFinished } = await import('../../format/run-records.ts');
+  const { readRunFinished } = await import('../../format/run-ends.ts');
   const { finishRun } = await import('../../maintenance/finish-run.ts');
   const before = await readRunFinished(store.storage, flow, run, store);
   // The end that is asked for is there: nobody is told of a fault that there is none of.

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { delay } from '../../async/in-time.ts';
 import { attemptBase, type ListedTask, latestAttempt, readDone } from '../../format/attempt-files.ts';
 import { type LogChoice, logId } from '../../format/log-names.ts';
-import { readRunFinished } from '../../format/run-records.ts';
+import { readRunFinished } from '../../format/run-ends.ts';
 import { type Outcome, type RecordedError, SESSION_FILES } from '../../format/session-files.ts';
 import { followLogs } from '../../logs/log-following.ts';
 import { listLogs } from '../../logs/log-reader.ts';

@@ -1,14 +1,12 @@
+import { parseRunEnd, readRunFinished, runEndName } from '../../format/run-ends.ts';
 import { parseRunPin, readRunPin, runPinName } from '../../format/run-pins.ts';
 import {
   createdName,
   decodeRunCreated,
   MAX_RUN_RECORD_BYTES,
   MAX_RUN_TIME_MS,
-  parseRunEnd,
   parseRunTime,
   type RunCreated,
-  readRunFinished,
-  runEndName,
 } from '../../format/run-records.ts';
 import { isUserName } from '../../storage/names.ts';
 import { readAhead } from '../../streams/read-ahead.ts';

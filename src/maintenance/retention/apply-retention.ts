@@ -2,8 +2,8 @@ import { BoundedWork } from '../../async/bounded-work.ts';
 import { isOfOneRecord } from '../../attempts/run-listing.ts';
 import { invalidArgument, throwIfAborted } from '../../errors.ts';
 import { entryName, evictedName } from '../../format/cache-names.ts';
+import { abandonRun } from '../../format/run-ends.ts';
 import { readRunPin } from '../../format/run-pins.ts';
-import { abandonRun } from '../../format/run-records.ts';
 import { isStoreName } from '../../format/store-names.ts';
 import {
   ANYTHING,

@@ -1,8 +1,9 @@
 import { isOfOneRecord } from '../../attempts/run-listing.ts';
 import type { ContentStore } from '../../content/content-store.ts';
 import type { StowageError } from '../../errors.ts';
+import { readRunFinished } from '../../format/run-ends.ts';
 import { readRunPin } from '../../format/run-pins.ts';
-import { createdName, readRunCreated, readRunFinished } from '../../format/run-records.ts';
+import { createdName, readRunCreated } from '../../format/run-records.ts';
 import { decodeAttempt, readSessionFile, SESSION_FILES } from '../../format/session-files.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { isSilent, SILENT_AFTER_MS } from '../collection/mark-sessions.ts';

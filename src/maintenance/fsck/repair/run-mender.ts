@@ -1,17 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isStowageError } from '../../../errors.ts';
 import { listTasks, readDone } from '../../../format/attempt-files.ts';
+import { decodeRunFinished, listRunEnds, type RunFinished, runEndName } from '../../../format/run-ends.ts';
 import {
   createdName,
   createRunTime,
   decodeRunCreated,
-  decodeRunFinished,
-  listRunEnds,
   MAX_RUN_RECORD_BYTES,
   parseRunTime,
   type RunCreated,
-  type RunFinished,
-  runEndName,
 } from '../../../format/run-records.ts';
 import { originOf } from '../../../sessions/closed-result.ts';
 import { copiedSessionId } from '../../../sessions/copied-session.ts';
