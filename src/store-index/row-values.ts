@@ -1,4 +1,4 @@
-import type { ListedRun } from '../attempts/run-listing.ts';
+import { isOfOneRecord, type ListedRun } from '../attempts/run-listing.ts';
 import { isStowageError } from '../errors.ts';
 import type { AttemptFiles } from '../format/attempt-files.ts';
 import { parseAttemptName } from '../format/pathspec.ts';
@@ -44,15 +44,10 @@ export function readsOf(readFrom: readonly string[]): IndexRow[] {
 
 /** True for an error of one subject, while the store is there: its row says so, and the others are gone on with. */
 export function isOfSubject(error: unknown): boolean {
-  return isStowageError(error, ...OF_ONE);
+  return isOfOneRecord(error) || isStowageError(error, ...OF_CONTENT);
 }
 
-const OF_ONE = [
-  'RECORD_DAMAGED',
-  'UNSUPPORTED_FORMAT',
-  'OBJECT_TOO_LARGE',
-  'STORAGE_NOT_PERMITTED',
-  'STORAGE_FAILED',
+const OF_CONTENT = [
   'CONTENT_NOT_FOUND',
   'CONTENT_DAMAGED',
   'CONTENT_LOST',
