@@ -7,8 +7,9 @@ import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { copyStore } from '../../src/maintenance/copy-store.ts';
 import { DataFrameRef } from '../../src/references/data-frame-ref.ts';
 import { dataFrameRef } from '../../src/references/schemas.ts';
+import { CountStorage } from '../../src/storage/count.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { errorOf, objectNames, openFlow, scratchFolder } from '../flow/fixtures.ts';
+import { errorOf, noise, objectNames, openFlow, scratchFolder } from '../flow/fixtures.ts';
 import { written } from '../parquet/frame-fixture.ts';
 
 const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
@@ -64,6 +65,27 @@ describe('a data frame', () => {
       { id: 498n, tags: ['t0'] },
       { id: 499n, tags: ['t1'] },
     ]);
+  });
+
+  it('tells rows, schema and statistics by its footer, without its data', async () => {
+    const storage = new CountStorage(new MemoryStorage('', { localReads: false }));
+    await using flow = await openFlow({ storage });
+    const x = new Float64Array(noise(4_000_000).buffer.slice(0)).map(Math.abs);
+    await flow.task(spec, async (task) =>
+      task.saveArtifacts({ frame: await task.frames.fromColumns({ x }) }),
+    );
+    await using other = await openFlow({ storage });
+    const { frame } = await (await other.getTaskDataStore('r1/fit/0')).loadArtifacts<{ frame: DataFrameRef }>(
+      ['frame'],
+    );
+    expect(frame.size).toBeGreaterThan(3_000_000);
+    storage.reset();
+    expect(await frame.rowCount()).toBe(500_000);
+    expect((await frame.schema()).map(({ name }) => name)).toEqual(['x']);
+    expect(await frame.statistics()).toMatchObject({ x: { nulls: 0 } });
+    expect(storage.snapshot().get.bytes).toBeLessThan(400_000);
+    await frame.columns();
+    expect(storage.snapshot().get.bytes).toBeGreaterThan(3_000_000);
   });
 
   it('comes from columns and Arrow tables, and is equal however it came', async () => {

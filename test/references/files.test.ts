@@ -7,6 +7,8 @@ import { digestHex } from '../../src/digest/blake3.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { FileRef } from '../../src/references/file-ref.ts';
 import type { Files, SaveFileOptions } from '../../src/references/files.ts';
+import type { OpenFileOptions } from '../../src/references/readable-file.ts';
+import { CountStorage } from '../../src/storage/count.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { CACHE_DIGEST, type CacheDigest } from '../../src/values/cache-digest.ts';
 import { errorOf, noise, objectNames, openFlow, scratchFolder } from '../flow/fixtures.ts';
@@ -283,6 +285,82 @@ describe('a file that is written', () => {
     await writer.write('a');
     await writer.abort(new Error('mine'));
     await expect(writer.close()).rejects.toThrow('mine');
+  });
+});
+
+describe('a web stream of a file', () => {
+  const bytes = noise(700_000, 5);
+  const opened = async (options: OpenFileOptions = {}): Promise<ReadableStream<Uint8Array>> =>
+    (await (await openFlow()).files.fromData('x.bin', bytes)).open(options);
+
+  it('is the body of a response, piped, and read by a reader', async () => {
+    expect(Buffer.from(await new Response(await opened()).arrayBuffer())).toEqual(Buffer.from(bytes));
+    const piped: Uint8Array[] = [];
+    await (await opened({ range: { offset: 5, length: 400_000 } })).pipeTo(
+      new WritableStream({ write: (piece: Uint8Array) => void piped.push(piece) }),
+    );
+    expect(Buffer.concat(piped)).toEqual(Buffer.from(bytes.subarray(5, 400_005)));
+    const reader = (await opened()).getReader();
+    const first = await reader.read();
+    expect(Buffer.from(first.value ?? [])).toEqual(Buffer.from(bytes.subarray(0, first.value?.length)));
+    await reader.cancel();
+    expect((await reader.read()).done).toBe(true);
+  });
+
+  it('fills the memory of its reader', async () => {
+    const reader = (await opened()).getReader({ mode: 'byob' });
+    const { value } = await reader.read(new Uint8Array(1_000));
+    expect(value?.length).toBeGreaterThan(0);
+    expect(Buffer.from(value ?? [])).toEqual(Buffer.from(bytes.subarray(0, value?.length)));
+    await reader.cancel();
+  });
+});
+
+describe.each([
+  ['in chunks', {}],
+  ['as a plain object', { plain: true }],
+])('a file of this machine that is saved %s', (_how, options) => {
+  const bytes = noise(1_000_000, 6);
+
+  it('is sent where nothing is stored of its digest, and otherwise not', async () => {
+    const storage = new CountStorage(new MemoryStorage('', { localReads: false }));
+    // Flows that remember nothing of each other's files.
+    const [one, other] = [await openFlow({ storage }), await openFlow({ storage })];
+    const first = await one.files.fromLocal(fileOf(bytes), options);
+    expect(storage.snapshot().create.bytes).toBeGreaterThan(1_000_000);
+    storage.reset();
+    const again = await other.files.fromLocal(fileOf(bytes, 'y.bin'), options);
+    expect(again.digest).toBe(first.digest);
+    expect(storage.snapshot().create.bytes).toBeLessThan(10_000);
+    expect(storage.snapshot().get.bytes).toBeLessThan(10_000);
+    await other.files.fromLocal(fileOf(bytes.subarray(1), 'y.bin'), { plain: true });
+    expect(storage.snapshot().create.bytes).toBeGreaterThan(999_000);
+  });
+
+  it('has the same name, digest and value in each attempt of a task', async () => {
+    const flow = await openFlow();
+    const path = fileOf(bytes);
+    const attempt = (fails: boolean): Promise<unknown> =>
+      flow.task(spec, async (task) => {
+        const writer = task.files.create('written', options);
+        await writer.write(bytes.subarray(0, fails ? 10 : 700_000));
+        await writer.write(bytes.subarray(fails ? 10 : 700_000));
+        await task.saveArtifacts({
+          files: [await task.files.fromLocal(path, options), await writer.close()],
+        });
+        if (fails) throw new RangeError('for once');
+      });
+    await expect(attempt(true)).rejects.toThrow('for once');
+    await attempt(false);
+    const seen = await Promise.all(
+      [0, 1].map(async (number) => {
+        const task = await flow.getTaskDataStore('r1/fit/0', { attempt: number, allowNotDone: true });
+        const { files } = await task.loadArtifacts<{ files: FileRef[] }>(['files']);
+        return [task.info('files').key, ...files.map((file) => [file.name, file.digest, counts(file)])];
+      }),
+    );
+    expect(seen[0]).toEqual(seen[1]);
+    expect(seen[0]?.slice(1).map(([name]) => name)).toEqual(['x.bin', 'written']);
   });
 });
 

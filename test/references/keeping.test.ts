@@ -1,11 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { ContentAddressedStore } from '../../src/content-addressed-store.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { collectGarbage } from '../../src/maintenance/collection/collect-garbage.ts';
 import { copyStore } from '../../src/maintenance/copy-store.ts';
-import type { FileRef } from '../../src/references/file-ref.ts';
+import { FileRef } from '../../src/references/file-ref.ts';
 import { fileRef } from '../../src/references/schemas.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
@@ -246,6 +247,35 @@ describe('files of cached tasks', () => {
     expect(await count.detailed({ of: [1, await made(5)] })).toMatchObject({ hit: true, value: 3 });
     expect(await count.detailed({ of: [2, a] })).toMatchObject({ hit: false });
     expect(runs).toEqual(['a', 'count', 'count']);
+  });
+
+  it('count by their digest within a union, be it that of their bytes or one that was given', async () => {
+    const flow = await openFlow();
+    let runs = 0;
+    const source = z.union([
+      z.object({ kind: z.literal('text'), text: z.string() }),
+      z.object({ kind: z.literal('file'), at: z.object({ file: z.instanceof(FileRef) }) }),
+    ]);
+    const task = flow.cachedTask({
+      name: 'union',
+      version: '1',
+      interfaceVersion: '1',
+      input: z.object({ sources: z.array(source) }),
+      run: () => ++runs,
+    });
+    const call = async (file: FileRef): Promise<number> =>
+      task({
+        sources: [
+          { kind: 'text', text: 'x' },
+          { kind: 'file', at: { file } },
+        ],
+      });
+    expect(await call(await flow.files.fromData('a', '1'))).toBe(1);
+    expect(await call(await flow.files.fromData('b', '1'))).toBe(1);
+    expect(await call(await flow.files.fromData('a', '2'))).toBe(2);
+    expect(await call(await flow.files.fromData('a', '3', { digest: 'given' }))).toBe(3);
+    expect(await call(await flow.files.fromData('b', '4', { digest: 'given' }))).toBe(3);
+    expect(await call(await flow.files.fromData('b', '4', { digest: 'another' }))).toBe(4);
   });
 
   it('whose content is gone are no hit', async () => {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { noise, scratchFolder } from '../flow/fixtures.ts';
+import { errorOf, noise, openFlow, scratchFolder } from '../flow/fixtures.ts';
 
 const WORKER = join(import.meta.dirname, 'workers/without-permission.mjs');
 
@@ -39,5 +39,23 @@ it.skipIf(!isRoot)(
     });
     expect(left).toEqual([]);
     expect(readdirSync(folder).sort()).toEqual(['a-large', 'closed', 'secret']);
+  },
+);
+
+it.skipIf(process.platform === 'win32')(
+  'a pipe is refused, as a file and in a folder, and nobody waits for who writes to it',
+  async () => {
+    const scratch = scratchFolder();
+    const [folder, pipe] = [join(scratch, 'folder'), join(scratch, 'folder', 'pipe')];
+    mkdirSync(folder);
+    execFileSync('mkfifo', [pipe]);
+    const flow = await openFlow();
+    for (const save of [
+      () => flow.files.fromLocal(pipe),
+      () => flow.files.fromLocal(pipe, { plain: true }),
+      () => flow.directories.fromLocal(folder),
+    ])
+      expect((await errorOf(save, 'REFERENCE_UNREADABLE')).message).toContain(pipe);
+    expect((await flow.directories.fromLocal(folder, { exclude: ['pipe'] })).fileCount).toBe(0);
   },
 );

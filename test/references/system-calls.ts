@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import promises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
+import { basename, dirname, join } from 'node:path';
 import { vi } from 'vitest';
 import { afterThisTest } from '../cleanups.ts';
 
@@ -37,6 +38,17 @@ export function liesOn(root: string, type: number): void {
     return isBelow(root, path) ? { ...stats, type } : stats;
   }) as typeof statfsSync;
   untilTheTestEnds([vi.spyOn(fs, 'statfsSync').mockImplementation(answer)]);
+}
+
+/** Has the system find each file below `root` by the other case of its name as well, as one that folds case does. */
+export function foldsCaseBelow(root: string): void {
+  const { lstatSync } = fs;
+  const answer = ((path: string) => {
+    const known = isBelow(root, path) ? fs.readdirSync(dirname(path)) : [];
+    const other = known.find((name) => name.toLowerCase() === basename(path).toLowerCase());
+    return lstatSync(other === undefined ? path : join(dirname(path), other));
+  }) as typeof lstatSync;
+  untilTheTestEnds([vi.spyOn(fs, 'lstatSync').mockImplementation(answer)]);
 }
 
 function untilTheTestEnds(spies: readonly { mockRestore(): void }[]): void {

@@ -12,6 +12,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it, vi } from 'vitest';
@@ -24,12 +25,13 @@ import { DirectoryRef } from '../../../src/references/directory/directory-ref.ts
 import { checkFolded, checkPlatform } from '../../../src/references/directory/download-directory.ts';
 import { directoryRef } from '../../../src/references/schemas.ts';
 import type { DataStoreStorage } from '../../../src/storage/contract.ts';
+import { StorageDecorator } from '../../../src/storage/decorator.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
 import { afterThisTest } from '../../cleanups.ts';
 import { errorOf, noise, objectNames, openFlow, scratchFolder } from '../../flow/fixtures.ts';
 import { markClosed } from '../../maintenance/collection/histories.ts';
-import { until } from '../../waiting.ts';
-import { openedBelow } from '../system-calls.ts';
+import { type Gate, gate, until } from '../../waiting.ts';
+import { foldsCaseBelow, openedBelow } from '../system-calls.ts';
 
 const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
 const isContent = (name: string): boolean => /^(data|manifests|packs|plain)\//.test(name);
@@ -338,6 +340,29 @@ class ChangingStorage extends MemoryStorage {
   }
 }
 
+/** Counts reads of packs that are under way, and holds them up. */
+class HeldStorage extends StorageDecorator {
+  reading = 0;
+  most = 0;
+  #gate: Gate | undefined;
+
+  hold(): Gate {
+    this.#gate = gate();
+    return this.#gate;
+  }
+
+  override async get(...call: Parameters<DataStoreStorage['get']>): ReturnType<DataStoreStorage['get']> {
+    if (!this.#gate || !call[0].startsWith('packs/')) return super.get(...call);
+    this.most = Math.max(this.most, ++this.reading);
+    try {
+      await this.#gate.opened;
+      return await super.get(...call);
+    } finally {
+      this.reading -= 1;
+    }
+  }
+}
+
 describe('a file of a folder', () => {
   // The session is opened once the files were found; packs are written once small ones were read.
   it.each([
@@ -446,6 +471,31 @@ describe('what is taken of a folder', () => {
   });
 });
 
+describe.skipIf(process.platform === 'win32')('what is no file', () => {
+  const refused = async (root: string, options: object, what: string): Promise<void> => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ storage });
+    const error = await errorOf(flow.directories.fromLocal(root, options), 'REFERENCE_UNREADABLE');
+    expect(error.message).toContain(what);
+    expect((await objectNames(storage)).filter(isContent)).toEqual([]);
+  };
+
+  it('is refused in a folder: a socket', async () => {
+    const root = folderOf({ a: 'a' });
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(join(root, 's'), resolve));
+    afterThisTest(() => server.close());
+    await refused(root, {}, join(root, 's'));
+    const flow = await openFlow();
+    await errorOf(flow.files.fromLocal(join(root, 's')), 'REFERENCE_UNREADABLE');
+    expect((await flow.directories.fromLocal(root, { exclude: ['s'] })).fileCount).toBe(1);
+  });
+
+  it('is refused in a folder: a device', async () => {
+    await refused('/dev', { exclude: ['/*', '!/null'] }, '/dev/null');
+  });
+});
+
 describe('downloading', () => {
   const saved = async (files: Record<string, string>): Promise<DirectoryRef> =>
     (await openFlow()).directories.fromLocal(folderOf(files));
@@ -470,7 +520,24 @@ describe('downloading', () => {
     expect(readdirSync(target).sort()).toEqual(['sub', 'y']);
   });
 
-  it('is refused for names that the file system there takes for one, before anything is written', () => {
+  it.skipIf(process.platform !== 'linux')(
+    'is refused for names that the file system there takes for one, before anything is written',
+    async () => {
+      const directory = await saved({ 'd/Readme': '1', 'd/README': '2', x: '3' });
+      const target = scratchFolder();
+      writeFileSync(join(target, 'there'), '');
+      await directory.download(join(target, 'apart'));
+      expect(readdirSync(join(target, 'apart/d')).sort()).toEqual(['README', 'Readme']);
+      rmSync(join(target, 'apart'), { recursive: true });
+      foldsCaseBelow(target);
+      const error = await errorOf(directory.download(target), 'DOWNLOAD_FAILED');
+      expect(error.message).toMatch(/d\/README and d\/Readme are one name/);
+      expect(readdirSync(target)).toEqual(['there']);
+      await (await saved({ 'd/Readme': '1', 'd/x': '2' })).download(target);
+    },
+  );
+
+  it('knows names that a file system may take for one, and those that are none on Windows', () => {
     const entry = (path: string) => ({ path, size: 0, key: '', executable: false });
     const check = (...paths: string[]) => checkFolded('/x', paths.map(entry));
     for (const paths of [
@@ -489,6 +556,21 @@ describe('downloading', () => {
       );
     checkPlatform('/x', [entry('auxiliary'), entry('a/b.c')], 'win32');
     checkPlatform('/x', [entry('aux')], 'linux');
+  });
+
+  it('reads four packs or large files at once, and no more', async () => {
+    const storage = new HeldStorage(new MemoryStorage('', { localReads: false }));
+    const flow = await openFlow({ storage });
+    const files = Array.from({ length: 12 }, (_, index) => [`${index}`, noise(300_000, index + 1)] as const);
+    const root = folderOf(Object.fromEntries(files));
+    const directory = await flow.directories.fromLocal(root);
+    await directory.files();
+    const held = storage.hold();
+    const downloaded = directory.download(join(scratchFolder(), 'down'));
+    await until(() => storage.reading >= 4);
+    held.open();
+    expect(treeIn(await downloaded)).toEqual(treeIn(root));
+    expect(storage.most).toBe(4);
   });
 
   it('leaves no unfinished file after a failure', async () => {
