@@ -11,12 +11,12 @@ import {
   partialBase,
 } from '../../src/format/attempt-files.ts';
 import { checkpointSubject, decodeCheckpoint } from '../../src/format/checkpoint-record.ts';
-import { parsePartialName } from '../../src/format/partial-names.ts';
 import type { TaskPath } from '../../src/format/pathspec.ts';
 import { readRunFinished } from '../../src/format/run-ends.ts';
 import { readRunCreated } from '../../src/format/run-records.ts';
 import { decodeTrace } from '../../src/format/trace-record.ts';
 import { listLogs, readLog } from '../../src/logs/log-reader.ts';
+import { listCountingPartial } from '../../src/maintenance/collection/partial-marks.ts';
 import type { DataStoreStorage, StoredObject } from '../../src/storage/contract.ts';
 
 /** Everything that a store says of its closed attempts, by path; with the digests of all content, which is read. */
@@ -76,22 +76,19 @@ async function leftBy(
   attempt: number,
 ): Promise<Record<string, unknown>> {
   const left: Record<string, unknown> = {};
-  for await (const page of storage.list({ prefix: `${partialBase(path, attempt)}.` })) {
-    for (const { name } of page.objects) {
-      const record = parsePartialName(name);
-      if (!record) continue;
-      const { body } = (await storage.get(name)) as StoredObject;
-      const { table } =
-        record.kind === 'trace'
-          ? decodeTrace(body, name, { ...attemptSubject(path, attempt), call: record.call })
-          : decodeCheckpoint(body, name, checkpointSubject(path, attempt, record.sequence));
-      const rows: unknown[] = [];
-      for (const { content, ...row } of table.artifacts) {
-        if (content) expect(digestHex(await reader.load(content))).toBe(row.key);
-        rows.push({ ...row, isContent: content !== undefined });
-      }
-      left[record.kind === 'trace' ? record.call : 'checkpoint'] = rows;
+  for await (const record of listCountingPartial(storage, {}, `${partialBase(path, attempt)}.`)) {
+    const { name } = record;
+    const { body } = (await storage.get(name)) as StoredObject;
+    const { table } =
+      record.kind === 'trace'
+        ? decodeTrace(body, name, { ...attemptSubject(path, attempt), call: record.call })
+        : decodeCheckpoint(body, name, checkpointSubject(path, attempt, record.sequence));
+    const rows: unknown[] = [];
+    for (const { content, ...row } of table.artifacts) {
+      if (content) expect(digestHex(await reader.load(content))).toBe(row.key);
+      rows.push({ ...row, isContent: content !== undefined });
     }
+    left[record.kind === 'trace' ? record.call : 'checkpoint'] = rows;
   }
   return left;
 }

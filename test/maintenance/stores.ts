@@ -17,7 +17,7 @@ export interface Plan {
   log: string | undefined;
   /** The text of a report. */
   report: string | undefined;
-  /** What a traced call returns, and a checkpoint holds, for the next attempt. */
+  /** What a traced call returns, and two checkpoints hold, for the next attempt. */
   state: Uint8Array | undefined;
 }
 
@@ -53,6 +53,7 @@ export async function carryOut(flow: FlowDataStore, plans: readonly Plan[]): Pro
     if (report !== undefined) attempt.report('said').text(report);
     if (state) {
       await attempt.trace('state', () => state)();
+      await attempt.checkpoint.save([state, task]);
       await attempt.checkpoint.save([task, state]);
     }
     if (outcome === 'done') await attempt.done();

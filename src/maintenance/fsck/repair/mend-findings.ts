@@ -7,6 +7,7 @@ import { HERE } from '../../../format/content-ref.ts';
 import type { ArtifactEntry } from '../../../format/description.ts';
 import { sessionOfPins } from '../../../format/open-session.ts';
 import { parsePartialName } from '../../../format/partial-names.ts';
+import { parsePublishedName } from '../../../format/published-names.ts';
 import { decodeRecord } from '../../../format/record.ts';
 import type { Concern, Finding } from '../finding.ts';
 import { ChunkSalvage } from './chunk-salvage.ts';
@@ -20,6 +21,7 @@ import {
 import { ownSource } from './description-builder.ts';
 import { listKept } from './kept-rows.ts';
 import { PartialMender } from './partial-mender.ts';
+import { PublishedMender } from './published-mender.ts';
 import { findRecord, putBack } from './put-back.ts';
 import type { RepairContext } from './repair-context.ts';
 import type { LeftStep, LostStep, MendedStep, RepairStep } from './repair-steps.ts';
@@ -50,6 +52,7 @@ export class FindingsMender {
   readonly #sessions: SessionMender;
   readonly #runs: RunMender;
   readonly #partial: PartialMender;
+  readonly #published: PublishedMender;
   readonly #seen = new BoundedMap<string, MendedSession>(REMEMBERED);
   #pending: Pending[] = [];
   /** Damaged pins, by session: whether that is open tells what becomes of them. */
@@ -61,6 +64,7 @@ export class FindingsMender {
     this.#sessions = new SessionMender(context, this.#contents);
     this.#runs = new RunMender(context);
     this.#partial = new PartialMender(context, this.#contents);
+    this.#published = new PublishedMender(context);
   }
 
   /** Mends records that a source has and the store lacks: a DONE that is missing looks like an attempt that is open, and no check can tell. */
@@ -69,12 +73,21 @@ export class FindingsMender {
       for await (const base of lackingSessions(this.#context, source, part))
         yield* this.#mendSession(base, undefined);
       for await (const run of lackingRuns(this.#context, source, part)) yield* this.#mendRun(run, undefined);
-      for await (const object of this.#partial.compare(source, part)) {
-        this.hasMendedRecords = true;
-        const from = source.uri;
-        yield { outcome: 'mended', how: 'restored', layer: 'partial', place: HERE, object, from };
+      for await (const object of this.#partial.compare(source, part))
+        yield this.#restored('partial', object, source.uri);
+      if (part.flowName !== undefined) continue; // names are the whole store's
+      for await (const object of this.#published.compare(source)) {
+        if (this.#seen.get(object)) continue;
+        // In a dry run it is found missing all the same.
+        this.#seen.set(object, { mended: [{ object, from: source.uri, isRewritten: false }], left: [] });
+        yield this.#restored('names', object, source.uri);
       }
     }
+  }
+
+  #restored(layer: Finding['layer'], object: string, from: string): MendedStep {
+    this.hasMendedRecords = true;
+    return { outcome: 'mended', how: 'restored', layer, place: HERE, object, from };
   }
 
   async *mend(finding: Finding): AsyncGenerator<RepairStep> {
@@ -88,6 +101,7 @@ export class FindingsMender {
     else if (remedy === 'delete') yield* this.#delete(finding);
     else if (layer === 'sessions' && sessionOfPins(object) !== undefined) this.#notePins(finding);
     else if (layer === 'partial') yield* this.#mendPartial(finding);
+    else if (layer === 'names') yield* this.#mendPublished(finding);
     else yield* this.#restoreEqual(finding);
     if (this.#pending.length >= MAX_PENDING) yield* this.#search();
   }
@@ -273,8 +287,7 @@ export class FindingsMender {
     const name = parsePartialName(finding.object);
     const from = name && (await this.#partial.mend(name));
     if (from !== undefined) {
-      this.hasMendedRecords = true;
-      yield { ...about(finding), outcome: 'mended', how: 'restored', from };
+      yield this.#restored('partial', finding.object, from);
       return;
     }
     const [, kind = 'record'] =
@@ -286,6 +299,14 @@ export class FindingsMender {
       const concerns = finding.concerns.map((of) => ({ ...of, kind: kind as Concern['kind'] }));
       yield* this.#restoreEqual({ ...finding, concerns });
     }
+  }
+
+  async *#mendPublished(finding: Finding): AsyncGenerator<RepairStep> {
+    if (this.#seen.get(finding.object)) return;
+    const found = parsePublishedName(finding.object);
+    const from = found && !found.isMark && (await this.#published.mend(found));
+    if (from) yield this.#restored('names', finding.object, from);
+    else yield* gone(finding, finding.message);
   }
 
   async #isDescribed(partial: string): Promise<boolean> {

@@ -52,7 +52,8 @@ export class PartialMender {
     const here = new MergeJoin(listCountingPartial(target.storage, options, prefix), idOf);
     try {
       for await (const theirs of listCountingPartial(source.store.storage, options, prefix)) {
-        if ((await here.at(idOf(theirs))) || !(await this.#isClosed(theirs))) continue;
+        const ours = await here.at(idOf(theirs));
+        if ((ours && !isLater(theirs, ours)) || !(await this.#isClosed(theirs))) continue;
         if ((await this.#counts(theirs)) && (await this.#mendFrom(source, theirs))) yield theirs.name;
       }
     } finally {
@@ -172,6 +173,11 @@ function idOf({ name, kind }: PartialName): string {
   return kind === 'checkpoint'
     ? name.slice(0, name.lastIndexOf('.checkpoint.') + '.checkpoint.'.length)
     : name;
+}
+
+/** True of a checkpoint behind another one of its attempt: a retry goes on from that. */
+function isLater(one: PartialName, other: PartialName): boolean {
+  return one.kind === 'checkpoint' && other.kind === 'checkpoint' && one.sequence > other.sequence;
 }
 
 async function readWhole(

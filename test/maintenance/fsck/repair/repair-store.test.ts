@@ -2,7 +2,8 @@ import { describe, expect } from 'vitest';
 import { copyStore } from '../../../../src/maintenance/copy-store.ts';
 import type { RepairStep } from '../../../../src/maintenance/fsck/repair/repair-steps.ts';
 import { MemoryStorage } from '../../../../src/storage/memory.ts';
-import { openFlow } from '../../../flow/fixtures.ts';
+import { bodyOf, namesOf } from '../../../content/storages.ts';
+import { openFlow, saveTask } from '../../../flow/fixtures.ts';
 import { propertyRuns, test } from '../../../property.ts';
 import { arbitraryPlans, carryOut, type Plan } from '../../stores.ts';
 import { arbitraryDamages, damage, faultsOf, readableIn, saidIn, stepsOf } from './damaged-stores.ts';
@@ -18,6 +19,9 @@ async function newStore(plans: readonly Plan[], localReads: boolean): Promise<Me
     plans.map((plan) => (plan.outcome === 'open' ? { ...plan, outcome: 'done' } : plan)),
   );
   await flow.createRun({ runId: 'empty', tags: ['x'] });
+  await saveTask(flow, { model: Buffer.alloc(90_000, 3), auc: 0.9 }, { runId: 'published' });
+  for (const artifact of ['model', 'auc', 'model'])
+    await flow.publish('m', { task: 'published/fit/0', artifact });
   await flow.caStore.saveBlobs([Buffer.from('outside'), Buffer.alloc(300_000, 7)]);
   await flow.caStore.saveData([{ name: 'a.txt', data: Buffer.from('plain') }]);
   return store;
@@ -27,6 +31,12 @@ async function copyOf(store: MemoryStorage, localReads: boolean): Promise<Memory
   const copy = new MemoryStorage('', { localReads });
   await copyStore({ from: store, to: copy });
   return copy;
+}
+
+async function bodiesIn(store: MemoryStorage, prefix: string): Promise<Map<string, Uint8Array>> {
+  const bodies = new Map<string, Uint8Array>();
+  for (const name of await namesOf(store, prefix)) bodies.set(name, await bodyOf(store, name));
+  return bodies;
 }
 
 /** What the steps say is lost, as `readableIn` names it: an attempt as a whole where its record is. */
@@ -50,6 +60,7 @@ describe.each([true, false])('a store whose reads are local: %s', (localReads) =
     async (plans, damages) => {
       const store = await newStore(plans, localReads);
       const before = await saidIn(store);
+      const published = await bodiesIn(store, 'names/');
       const values = await readableIn(store);
       const copy = await copyOf(store, false);
 
@@ -63,6 +74,7 @@ describe.each([true, false])('a store whose reads are local: %s', (localReads) =
       ).toEqual([]);
       expect(await faultsOf(store), told).toEqual([]);
       expect(await saidIn(store), told).toEqual(before);
+      expect(await bodiesIn(store, 'names/'), told).toEqual(published);
       expect(await readableIn(store), told).toEqual(values);
       expect(await stepsOf({ store, from: [copy] })).toEqual([]);
     },
