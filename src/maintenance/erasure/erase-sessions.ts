@@ -11,8 +11,7 @@ import { EraserSession } from './eraser-session.ts';
 import { deleteOrTell, type SweepContext } from './erasure-context.ts';
 import { pathOf, type WaitedFor } from './erasure-report.ts';
 import { type Holding, readHolding, valuesListedBy } from './holding.ts';
-import { publishedBy } from './published-by.ts';
-import { runsOfCode } from './runs-of-code.ts';
+import { publishedBy, runsOfCode } from './named-by.ts';
 
 const CONCURRENCY = 8;
 /** A session that others erase from meanwhile is read anew so often. */
@@ -58,7 +57,7 @@ export class SessionsToErase {
             if (!listed.files.has('done') || known.has(`${listed.base}.`)) continue;
             await work.begin(async () => {
               const holding = await this.#look(listed, eraser);
-              if (holding) holdings.push(holding);
+              if (holding) holdings.push(this.#note(holding));
               if (holding !== null) looked.add(`${listed.base}.`);
             });
           }
@@ -179,7 +178,7 @@ export class SessionsToErase {
       .map(({ listed }) => listed.base);
     const codeOf = await runsOfCode(content.storage, loose, options);
     const published = await publishedBy(content.storage, loose, options);
-    for (const { listed, rows, reports, objects, description } of holdings) {
+    for (const { listed, rows, reports, objects } of holdings) {
       const isOwn = (key: string): boolean => targets.has(key);
       const holder = {
         path: pathOf(listed.base),
@@ -190,8 +189,14 @@ export class SessionsToErase {
         published: published.get(listed.base) ?? [],
       };
       report.holder(holder, objects.length);
-      this.erased.add(holder.path);
-      if (description.cached) this.cacheKeys.add(description.cached.key);
     }
+  }
+
+  /** Whatever becomes of the rest, the entries of the cache go that name what holds nothing any more. */
+  #note(holding: Holding): Holding {
+    const { listed, description } = holding;
+    this.erased.add(pathOf(listed.base));
+    if (description.cached) this.cacheKeys.add(description.cached.key);
+    return holding;
   }
 }

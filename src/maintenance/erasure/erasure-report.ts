@@ -12,9 +12,9 @@ export interface ErasureHolder {
   readonly references: readonly string[];
   /** The reports that go. */
   readonly reports: readonly string[];
-  /** The runs whose code the session keeps: `flow/run`. */
+  /** The runs whose code the session keeps, as far as their records can be read: `flow/run`. */
   readonly codeOf: readonly string[];
-  /** The published versions whose value the session keeps, `name/version`: they stay in their places, and loading them says why it was erased. */
+  /** The published versions whose value the session keeps, as far as their records can be read, `name/version`: they stay in their places, and loading them says why it was erased. */
   readonly published: readonly string[];
 }
 

@@ -1,7 +1,12 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { evictedName } from '../../../src/format/cache-names.ts';
+import { publishedRecordName } from '../../../src/format/published-names.ts';
+import { createdName } from '../../../src/format/run-records.ts';
 import { eraseFromStore } from '../../../src/maintenance/erasure/erase-from-store.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
-import { errorOf, noise, openFlow, saveTask } from '../../flow/fixtures.ts';
+import { errorOf, noise, openFlow, saveTask, scratchFolder } from '../../flow/fixtures.ts';
 import { objectsWith } from './erased-store.ts';
 
 describe.each([
@@ -27,5 +32,33 @@ describe.each([
     expect((await flow.listPublished())[0]?.published?.erased).toBe('asked for');
     await flow.withdrawPublished('m', 2);
     expect(await (await flow.getPublished('m')).load()).toBe('other');
+  });
+});
+
+describe('an erasure', () => {
+  it('is complete beside records of names and runs that cannot be read, and tells of the others', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ storage });
+    const faces = noise(100_000, 1);
+    const folder = scratchFolder();
+    writeFileSync(join(folder, 'faces.bin'), faces);
+    for (const runId of ['r1', 'r2']) await flow.createRun({ runId, code: folder });
+    await saveTask(flow, { faces }, { runId: 'r1' });
+    for (const name of ['a', 'b', 'a']) await flow.publish(name, { task: 'r1/fit/0', artifact: 'faces' });
+    const judge = flow.cachedTask({ name: 'judge', version: '1', run: async (_of: number) => faces });
+    const { key } = await judge.detailed(1);
+    for (const object of [publishedRecordName({ name: 'b', version: 1 }), createdName('Test', 'r2')]) {
+      await storage.delete([object]);
+      await storage.create(object, Buffer.from('{}'));
+    }
+
+    const erasing = { store: storage, target: 'Test/r1/fit/0/faces', reason: 'asked for' };
+    const result = await eraseFromStore(erasing);
+
+    expect(result).toMatchObject({ outcome: 'complete', problems: [], counts: { cacheEntries: 1 } });
+    expect(result.holders.flatMap(({ published }) => published).sort()).toEqual(['a/1', 'a/2']);
+    expect(result.holders.flatMap(({ codeOf }) => codeOf)).toEqual(['Test/r1']);
+    expect(await objectsWith(storage, faces)).toEqual([]);
+    expect(await storage.head(evictedName(key))).toBeDefined();
   });
 });
