@@ -79,7 +79,8 @@ async function checkOne(
   const { message } = notSigned(fault, checking.storage.uri(name), entry.signedBy);
   // An entry without a signature, or with one of a key that has left the ring, was stored so by whoever had no other: it is no hit, and that is all.
   if (fault !== 'forged') return { ...checking.found(about, 'contradiction', message), severity: 'notice' };
-  return checking.found(about, 'damaged', message);
+  // It is evidence, and no hit while it lies there; and with another secret than the store's every entry looks so.
+  return checking.found({ ...about, remedy: 'leave' }, 'damaged', message);
 }
 
 function want(checking: Checking, sources: SortedLines, owner: string, { source, table }: CacheEntry): void {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { entryName } from '../../../src/format/cache-names.ts';
 import type { CacheSigningKeys } from '../../../src/format/signing.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
+import { bodyOf, cloneOf } from '../../content/storages.ts';
 import { openFlow } from '../../flow/fixtures.ts';
 import { stepsOf } from './repair/damaged-stores.ts';
 import { check } from './whole-store.ts';
@@ -38,12 +39,14 @@ describe('signatures of entries', () => {
     expect(told).toHaveLength(3);
     expect(told).toContainEqual([unsigned, 'notice', 'delete']);
     expect(told).toContainEqual([unknown, 'notice', 'delete']);
-    expect(told).toContainEqual([forged, 'damaged', 'delete']);
+    expect(told).toContainEqual([forged, 'damaged', 'leave']);
     expect(summary.isSound).toBe(false);
 
-    const steps = await stepsOf({ store, signingKeys: OURS });
-    expect(steps).toMatchObject([{ outcome: 'mended', how: 'deleted', object: forged }]);
-    expect((await check({ store, signingKeys: OURS })).summary.isSound).toBe(true);
+    // A repair destroys no evidence, and no cache of a store whose secret it was not given.
+    const copy = await cloneOf(store);
+    const steps = await stepsOf({ store, signingKeys: OURS, from: [copy] });
+    expect(steps).toMatchObject([{ outcome: 'left', layer: 'cache', problem: 'damaged', object: forged }]);
+    expect(await bodyOf(store, forged)).toEqual(await bodyOf(copy, forged));
   });
 
   it('are not looked at without a ring', async () => {
