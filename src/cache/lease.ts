@@ -35,7 +35,7 @@ export interface HeldLease {
  */
 export class Lease implements AsyncDisposable {
   readonly key: EntryKey;
-  /** Grows with every lease of the key, and is never given twice. */
+  /** Grows with every lease of the key. Tokens may begin anew once retention deleted the leases of a key that had no entry, and gave no sign of life, for a week. */
   readonly token: number;
   readonly #storage: DataStoreStorage;
   readonly #heartbeat: Heartbeat;
@@ -90,7 +90,7 @@ export class Lease implements AsyncDisposable {
     try {
       const deadline = new Deadline(this.#releaseTimeoutMs);
       await deadline.run({}, async ({ signal }) => {
-        // The lease itself stays, so that its token is not given again.
+        // The lease itself stays, so that its token is not given again while an owner may live.
         await this.#storage.create(releasedName(this.key, this.token), new Uint8Array(0), { signal });
         await this.#heartbeat.stop();
         if (this.#earlier.length === 0) return;

@@ -245,7 +245,7 @@ export class TaskCache {
 
   /**
    * Deletes the entry of a key, so that the next call is a miss, and notes when, so that no result that an attempt had before is found
-   * again. Idempotent. The key's leases stay, so that none of their tokens is given again. Two requests.
+   * again. Idempotent. The key's leases stay, so that none of their tokens is given again while an owner may live. Two requests.
    *
    * @throws StowageError what the storage fails with: what cannot be deleted still counts.
    */

@@ -152,6 +152,7 @@ async function erase(
     folder,
     dryRun,
     label: labelOf(erasure),
+    goOn: 'Go on with it: stowage erase --continue, or continueErasures',
     harmless: new Set([erasure, ...others].map(labelOf)),
     at: new Date().toISOString(),
     options,

@@ -41,8 +41,8 @@ export class SessionsToErase {
    * @param prefixes of the names of sessions, ascending. Default: all
    */
   async sweep(prefixes: readonly string[] = PREFIXES): Promise<number> {
-    const { content, label, options, progress } = this.#context;
-    const eraser = new EraserSession(content, label, options);
+    const { content, options, progress } = this.#context;
+    const eraser = new EraserSession(this.#context);
     const holdings: Holding[] = [];
     const before = this.#superseded;
     let seen = 0;

@@ -18,6 +18,8 @@ export interface SweepContext {
   readonly dryRun: boolean;
   /** The label of the erasure's own sessions. */
   readonly label: string;
+  /** Says how to go on once a collector gave up on them. */
+  readonly goOn: string;
   /** Labels of sessions of erasures that take all of these contents: what such a session writes holds none of them. */
   readonly harmless: ReadonlySet<string>;
   /** ISO 8601. */

@@ -53,13 +53,33 @@ const HISTORY = /^\d+\.metadata\.\d+\.json$/;
  */
 export async function giveUp(giving: GivingUp, what: GivenUp): Promise<GivenUpState> {
   const work = new GiveUpWork(giving, what);
-  if (!what.onlyBegun && !(await work.closeSilent())) return 'running';
+  if (!what.onlyBegun && !(await closeSilent(giving, what))) return 'running';
   await work.mark();
   await work.deleteBeside();
   if (what.contentOnly) return 'in-part';
   await work.deleteDescriptions();
   if (what.onlyBegun || what.step !== undefined || work.hasFailed) return 'in-part';
   return (await work.deleteRun()) ? 'gone' : 'in-part';
+}
+
+/** Step 1: attempts at a path whose owners are silent are closed as abandoned. `false`, with none closed, where an owner lives. */
+export async function closeSilent(
+  { content, storeNowMs, counts, options }: Omit<GivingUp, 'folder' | 'places' | 'onProblem'>,
+  path: RemovedPath,
+): Promise<boolean> {
+  const { storage } = content;
+  for (const isFirst of [true, false]) {
+    for await (const listed of listSessions(storage, options, [`flows/${partOf(path)}`])) {
+      if (listed.files.has('done') || listed.files.has('deleted')) continue;
+      const name = listed.base + SESSION_FILES.attempt;
+      const bytes = await readSessionFile(storage, name, options);
+      if (!bytes) continue; // the rest of an attempt that nobody can close
+      const attempt = decodeAttempt(bytes, storage.uri(name), listed.subject);
+      if (!(await isSilent(content, listed, attempt, storeNowMs, options))) return false;
+      if (!isFirst && (await abandon(content, listed, attempt, options))) counts.abandoned.attempts += 1;
+    }
+  }
+  return true;
 }
 
 class GiveUpWork {
@@ -77,23 +97,6 @@ class GiveUpWork {
     this.#storage = giving.content.storage;
     this.#marked = new SortedLines(giving.folder);
     this.#descriptions = new SortedLines(giving.folder);
-  }
-
-  /** Step 1: attempts whose owners are silent are closed as abandoned. `false`, with none closed, where an owner lives. */
-  async closeSilent(): Promise<boolean> {
-    const { content, storeNowMs, counts, options } = this.#giving;
-    for (const isFirst of [true, false]) {
-      for await (const listed of this.#sessions('flows')) {
-        if (listed.files.has('done') || listed.files.has('deleted')) continue;
-        const name = listed.base + SESSION_FILES.attempt;
-        const bytes = await readSessionFile(this.#storage, name, options);
-        if (!bytes) continue; // the rest of an attempt that nobody can close
-        const attempt = decodeAttempt(bytes, this.#storage.uri(name), listed.subject);
-        if (!(await isSilent(content, listed, attempt, storeNowMs, options))) return false;
-        if (!isFirst && (await abandon(content, listed, attempt, options))) counts.abandoned.attempts += 1;
-      }
-    }
-    return true;
   }
 
   /** Step 2: marks the attempts. */

@@ -50,18 +50,20 @@ export interface ArtifactRemoval {
   content: ContentStore;
   folder: WorkFolder;
   dryRun: boolean;
+  /** What came of it is added to this. */
+  result: RetentionResult;
   options: CallOptions;
 }
 
 /**
- * Removes an artifact from the attempts of a task that are closed: the entries of the cache that hold it go, and each attempt is described anew without it, by
+ * Removes an artifact from the attempts of a task, which are closed by then: the entries of the cache that hold it go, and each attempt is described anew without it, by
  * the steps of an erasure. The entries go first, so that a removal which dies leaves none that nothing leads to any more, and once more behind: a call
  * may have stored one meanwhile.
  *
  * @throws StowageError `ARTIFACT_NOT_FOUND`; `CONTENT_ERASED` where it was removed before, and nothing is left to do
  */
 export async function removeArtifact(
-  { content, folder, dryRun, options }: ArtifactRemoval,
+  { content, folder, dryRun, result: counted, options }: ArtifactRemoval,
   path: RemovedArtifact,
 ): Promise<RetentionResult> {
   const report = new ErasureReport();
@@ -72,6 +74,7 @@ export async function removeArtifact(
     folder,
     dryRun,
     label: labelOf(newSessionId()),
+    goOn: 'Remove it again: stowage rm --yes, or removeFromStore',
     harmless: new Set(),
     at: new Date().toISOString(),
     options,
@@ -82,14 +85,11 @@ export async function removeArtifact(
       table.artifacts.some(({ name }) => name === path.artifact),
     );
   const before = newResult();
-  if (!dryRun) {
-    await content.prepareToWrite(options);
-    // What cannot be deleted is tried again behind the sweep, and told then.
-    await deleteEntries(content.storage, entries(), before, options);
-  }
+  // What cannot be deleted is tried again behind the sweep, and told then.
+  if (!dryRun) await deleteEntries(content.storage, entries(), before, options);
   const found = await new SessionsToErase(context).sweep([`flows/${partOf(path)}`]);
   const result = {
-    ...newResult(),
+    ...counted,
     dryRun,
     artifacts: report.counts.artifacts,
     runsInPart: found > 0 ? 1 : 0,

@@ -18,7 +18,7 @@ import { listSessions } from '../collection/session-listing.ts';
 import { SortedLines, WorkFolder } from '../collection/sorted-lines.ts';
 import { checkGivenStore, type DecorateStorage, type OpenedStore, withStore } from '../opened-store.ts';
 import { newResult, noteProblem } from './apply-retention.ts';
-import { giveUp } from './give-up.ts';
+import { closeSilent, type GivingUp, giveUp } from './give-up.ts';
 import { deleteEntries, entriesAt } from './removed-entries.ts';
 import {
   isArtifact,
@@ -43,7 +43,7 @@ const OPTIONS: OptionTable<RemoveOptions> = {
 
 /**
  * Removes a run, a step or a task, with all attempts, or one attempt, or their content alone, as `applyRetention` does, and the entries of the cache that name them. Of an artifact
- * it removes the content from the attempts that are closed: they stay, and loading it says `CONTENT_ERASED`; other runs keep what is equal. What it frees is freed
+ * it removes the content from the attempts of the task: they stay, and loading it says `CONTENT_ERASED`; other runs keep what is equal. What it frees is freed
  * by the collection that follows.
  *
  * @throws StowageError `RUN_NOT_FOUND`, `STEP_NOT_FOUND`, `TASK_NOT_FOUND`, `ATTEMPT_NOT_FOUND`, `ARTIFACT_NOT_FOUND`; `RUN_RUNNING` where an attempt of it is open, and its owner gave a sign of life in the last
@@ -85,23 +85,27 @@ async function removeAt(
   const result = newResult();
   const folder = new WorkFolder();
   try {
-    if (isArtifact(path)) {
+    const artifact = isArtifact(path) ? path : undefined;
+    const takeOut = async (from: RemovedArtifact): Promise<RetentionResult> => {
       const { removeArtifact } = await import('./remove-artifact.ts');
-      return await removeArtifact({ content, folder, dryRun, options: { signal } }, path);
-    }
+      return removeArtifact({ content, folder, dryRun, result, options: { signal } }, from);
+    };
+    if (dryRun && artifact) return await takeOut(artifact);
     if (dryRun) return await countAt(content, path, contentOnly, { signal });
     await content.prepareToWrite({ signal });
+    const closing = {
+      content,
+      storeNowMs: nowMs ?? (await storeTimeMs(storage, { signal })),
+      counts: result,
+      options: { signal },
+    };
+    // An attempt that is open may have the artifact, and would bring it back.
+    if (artifact && !(await closeSilent(closing, artifact))) throw running(artifact);
+    if (artifact) return await takeOut(artifact);
     const { places } = await openPlaces(content, [], { signal });
+    const onProblem: GivingUp['onProblem'] = (error, at) => noteProblem(result, error, at);
     const state = await giveUp(
-      {
-        content,
-        folder,
-        places: [...places.values()],
-        storeNowMs: nowMs ?? (await storeTimeMs(storage, { signal })),
-        counts: result,
-        onProblem: (error, at) => noteProblem(result, error, at),
-        options: { signal },
-      },
+      { ...closing, folder, places: [...places.values()], onProblem },
       { ...path, contentOnly, kept: new SortedLines(folder) },
     );
     if (state === 'running') throw running(path);

@@ -5,10 +5,11 @@ import { entryName, taskIdOf } from '../../../src/format/cache-names.ts';
 import { collectStore } from '../../../src/maintenance/collect-store.ts';
 import { applyRetention } from '../../../src/maintenance/retention/apply-retention.ts';
 import { removeFromStore } from '../../../src/maintenance/retention/remove.ts';
-import type { DataStoreStorage } from '../../../src/storage/contract.ts';
+import type { CallOptions, DataStoreStorage, ObjectInfo } from '../../../src/storage/contract.ts';
+import { StorageDecorator } from '../../../src/storage/decorator.ts';
 import { FaultStorage } from '../../../src/storage/fault.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
-import { cloneOf } from '../../content/storages.ts';
+import { abandonedDone, cloneOf } from '../../content/storages.ts';
 import { errorOf, noise, objectNames, openFlow, saveTask } from '../../flow/fixtures.ts';
 import { objectsWith } from '../erasure/erased-store.ts';
 import { faultsOf } from '../fsck/repair/damaged-stores.ts';
@@ -21,6 +22,23 @@ async function pathOfCached(storage: DataStoreStorage, key: string): Promise<str
   const names = await objectNames(storage, 'flows/');
   const name = names.find((one) => one.includes(`/${taskIdOf(key)}/`)) as string;
   return [...name.split('/').slice(1, 5), OUTPUT_ARTIFACT].join('/');
+}
+
+/** A collector gives up on a session outside tasks that wrote values of an attempt anew, before somebody looks whether it did. */
+class Fencing extends StorageDecorator {
+  #hasValues = false;
+
+  override async create(...args: Parameters<DataStoreStorage['create']>): Promise<boolean> {
+    this.#hasValues ||= args[0].startsWith('values/');
+    return this.inner.create(...args);
+  }
+
+  override async head(name: string, options?: CallOptions): Promise<ObjectInfo | undefined> {
+    const [, base] = /^(loose\/.*)\.DONE$/.exec(name) ?? [];
+    const attempt = this.#hasValues && base && (await this.inner.get(`${base}.attempt.json`));
+    if (attempt) await this.inner.create(name, abandonedDone(attempt.body));
+    return this.inner.head(name, options);
+  }
 }
 
 describe('a removal', () => {
@@ -204,6 +222,34 @@ describe('a removal', () => {
       }
     },
   );
+
+  it('of an artifact is refused while an attempt of the task is open, unless another one is meant', async () => {
+    const flow = await openFlow();
+    await saveTask(flow, values);
+    const open = await flow.createTaskDataStore({ runId: 'r1', stepName: 'fit', taskId: '0' });
+    await open.saveArtifacts(values);
+    const before = await objectNames(flow.storage);
+    const remove = (path: string, nowMs?: number) => removeFromStore({ store: flow.storage, path, nowMs });
+    expect((await errorOf(remove('Test/r1/fit/0/x'), 'RUN_RUNNING')).message).toContain('open attempt');
+    expect((await objectNames(flow.storage)).filter((name) => !name.startsWith('beats/'))).toEqual(
+      before.filter((name) => !name.startsWith('beats/')),
+    );
+    expect(await remove('Test/r1/fit/0/0/x')).toMatchObject({ artifacts: 1 });
+    const removed = await remove('Test/r1/fit/0/small', Date.now() + 2 * DAY_MS);
+    expect(removed).toMatchObject({ artifacts: 1, abandoned: { attempts: 1 } });
+    await errorOf((await flow.getTaskDataStore('r1/fit/0', { attempt: 0 })).get('small'), 'CONTENT_ERASED');
+  });
+
+  it('of an artifact that a collector gave up on says to remove again', async () => {
+    const storage = new MemoryStorage('', { localReads: false });
+    const flow = await openFlow({ storage });
+    await saveTask(flow, { own: noise(20_000, 2), other: noise(20_000, 3) });
+    const path = 'Test/r1/fit/0/own';
+    const error = await errorOf(removeFromStore({ store: new Fencing(storage), path }), 'ATTEMPT_FENCED');
+    expect(error.message).toContain('stowage rm');
+    expect(error.message).not.toContain('erase --continue');
+    expect(await removeFromStore({ store: storage, path })).toMatchObject({ artifacts: 1 });
+  });
 
   it('of an artifact whose entry cannot be deleted tells so, and is finished when it is made again', async () => {
     const storage = new MemoryStorage();
