@@ -1,9 +1,13 @@
 import { inspect } from 'node:util';
 import { printable, printableLines } from '../codec/printable-text.ts';
 import { AMOUNT, FLAG, NAMES, type OptionTable } from '../options/option-table.ts';
+import type { CallOptions } from '../storage/contract.ts';
 import type { ArrowTable } from '../values/arrow-library.ts';
 import { isArrowTable } from '../values/arrow-table.ts';
+import type { ArtifactInfo } from './artifact-info.ts';
 
+/** Values beyond this many bytes are not loaded by `format`, unless told otherwise. */
+const FORMAT_MAX_VALUE_BYTES = 1_000;
 const MAX_LINES = 8;
 const MAX_CHARACTERS = 1_200;
 /** One line but for the stacks of errors; no code of a loaded class decides how it looks. */
@@ -52,8 +56,41 @@ export class ArtifactTooLarge {
   }
 }
 
+/** The artifacts that are shown, as their task knows them. */
+interface ShownTask {
+  names(): readonly string[];
+  info(name: string): ArtifactInfo;
+  loadArtifacts(names: readonly string[], options: CallOptions): Promise<Record<string, unknown>>;
+}
+
+/** The artifacts of a task by their names, with an {@link ArtifactTooLarge} in place of every value that is not loaded. */
+export async function recordOf(
+  task: ShownTask,
+  options: RecordOptions & CallOptions,
+): Promise<Record<string, unknown>> {
+  const { names = task.names(), maxValueBytes = Number.POSITIVE_INFINITY, signal } = options;
+  const shown = shownNames(names, options).map((name) => task.info(name));
+  const small = shown.filter(({ bytes }) => bytes <= maxValueBytes).map(({ name }) => name);
+  const loaded = await task.loadArtifacts(small, { signal });
+  return Object.fromEntries(
+    shown.map(({ name, type, bytes }) => [
+      name,
+      bytes <= maxValueBytes ? loaded[name] : new ArtifactTooLarge(name, type, bytes),
+    ]),
+  );
+}
+
+/** The artifacts of a task as text: a line each, or a few of which all but the first are indented. */
+export async function formatRecord(task: ShownTask, options: RecordOptions & CallOptions): Promise<string> {
+  const { maxValueBytes = FORMAT_MAX_VALUE_BYTES } = options;
+  const record = await recordOf(task, { ...options, maxValueBytes });
+  return Object.entries(record)
+    .map(([name, value]) => formatArtifact(task.info(name), value))
+    .join('\n');
+}
+
 /** The names to show, of all `names`. */
-export function shownNames(names: readonly string[], options: RecordOptions): string[] {
+function shownNames(names: readonly string[], options: RecordOptions): string[] {
   // Who names an artifact means it.
   const showsAll = options.showPrivate || options.names !== undefined;
   return names.filter((name) => showsAll || !name.startsWith('_'));

@@ -67,6 +67,18 @@ export async function validateArtifact<Output>(
   return validateValue(value, schema, { ...artifact, code: 'ARTIFACT_INVALID' });
 }
 
+/** Gives what schemas make of artifacts, one after the other; throws as {@link validateArtifact}. */
+export async function validateArtifacts<Schemas extends Readonly<Record<string, StandardSchema>>>(
+  values: Readonly<Record<string, unknown>>,
+  schemas: Schemas,
+): Promise<{ -readonly [Name in keyof Schemas]: SchemaOutput<Schemas[Name]> }> {
+  const typed: [string, unknown][] = [];
+  for (const [name, schema] of Object.entries(schemas)) {
+    typed.push([name, await validateArtifact(name, values[name], schema)]);
+  }
+  return Object.fromEntries(typed) as { -readonly [Name in keyof Schemas]: SchemaOutput<Schemas[Name]> };
+}
+
 /** Gives what a schema makes of a value. Throws the error that `validated` names, with each path inside it, if the schema refuses it. */
 export async function validateValue<Output>(
   value: unknown,

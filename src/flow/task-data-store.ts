@@ -12,26 +12,23 @@ import type { Owner, RecordedError } from '../format/session-files.ts';
 import { findLog, type ListedLog, listLogs, loadLog, readLog } from '../logs/log-reader.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import { checkOptions, PROGRESS_OPTIONS } from '../options/option-table.ts';
-import { describeReport, loadReport, type ReportInfo, reportsOf } from '../reports/report-reader.ts';
+import { describeReports, loadReport, type ReportInfo } from '../reports/report-reader.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { webStream } from '../streams/web-stream.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
 import { type ArtifactInfo, artifactInfo, isAtHand, isNothing, workOf } from './artifact-info.ts';
+import { formatRecord, RECORD_OPTIONS, type RecordOptions, recordOf } from './record-view.ts';
 import {
-  ArtifactTooLarge,
-  formatArtifact,
-  RECORD_OPTIONS,
-  type RecordOptions,
-  shownNames,
-} from './record-view.ts';
-import { checkSchemas, type SchemaOutput, type StandardSchema, validateArtifact } from './standard-schema.ts';
+  checkSchemas,
+  type SchemaOutput,
+  type StandardSchema,
+  validateArtifacts,
+} from './standard-schema.ts';
 import { isTask, notTasks, TASK_BRAND, taskOfAnotherCopy } from './task-brand.ts';
 import { checkNameList } from './task-selection.ts';
 
 /** So many artifacts of one call are fetched at once. */
 const CONCURRENCY = 8;
-/** Values beyond this many bytes are not loaded by `format`, unless told otherwise. */
-const FORMAT_MAX_VALUE_BYTES = 1_000;
 
 /** One attempt of a task, as readers see it. It never changes. */
 export class TaskDataStore {
@@ -219,11 +216,7 @@ export class TaskDataStore {
     checkOptions<ProgressOptions>(options, 'loadTyped', PROGRESS_OPTIONS);
     checkSchemas(schemas);
     const values = await this.loadArtifacts<Record<string, unknown>>(Object.keys(schemas), options);
-    const typed: [string, unknown][] = [];
-    for (const [name, schema] of Object.entries(schemas)) {
-      typed.push([name, await validateArtifact(name, values[name], schema)]);
-    }
-    return Object.fromEntries(typed) as { -readonly [Name in keyof Schemas]: SchemaOutput<Schemas[Name]> };
+    return validateArtifacts(values, schemas);
   }
 
   /** Loads artifacts one after the other, so that only one is in memory at a time: all, or those named. */
@@ -304,18 +297,7 @@ export class TaskDataStore {
    */
   async toRecord(options: RecordOptions & CallOptions = {}): Promise<Record<string, unknown>> {
     checkOptions<RecordOptions>(options, 'toRecord', RECORD_OPTIONS);
-    const { names = this.names(), maxValueBytes = Number.POSITIVE_INFINITY, signal } = options;
-    const shown = shownNames(names, options).map((name) => this.info(name));
-    const loaded = await this.loadArtifacts<Record<string, unknown>>(
-      shown.filter(({ bytes }) => bytes <= maxValueBytes).map(({ name }) => name),
-      { signal },
-    );
-    return Object.fromEntries(
-      shown.map(({ name, type, bytes }) => [
-        name,
-        bytes <= maxValueBytes ? loaded[name] : new ArtifactTooLarge(name, type, bytes),
-      ]),
-    );
+    return recordOf(this, options);
   }
 
   /**
@@ -325,11 +307,7 @@ export class TaskDataStore {
    */
   async format(options: RecordOptions & CallOptions = {}): Promise<string> {
     checkOptions<RecordOptions>(options, 'format', RECORD_OPTIONS);
-    const { maxValueBytes = FORMAT_MAX_VALUE_BYTES } = options;
-    const record = await this.toRecord({ ...options, maxValueBytes });
-    return Object.entries(record)
-      .map(([name, value]) => formatArtifact(this.info(name), value))
-      .join('\n');
+    return formatRecord(this, options);
   }
 
   /** The metadata of the attempt, kept by `saveMetadata`. */
@@ -376,9 +354,7 @@ export class TaskDataStore {
    */
   async reports(options: CallOptions = {}): Promise<ReportInfo[]> {
     checkOptionNames(options, 'reports');
-    const { content } = this.#view;
-    const reports = await reportsOf(content, this.#read, options);
-    return mapBounded(reports, CONCURRENCY, (report) => describeReport(content, this.#read, report, options));
+    return describeReports(this.#view.content, this.#read, options);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { mapBounded } from '../async/bounded-work.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import { StowageError } from '../errors.ts';
 import { HERE } from '../format/content-ref.ts';
@@ -6,6 +7,9 @@ import { type ReportEntry, readReportVersions } from '../format/report-records.t
 import { listed } from '../options/suggestions.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { isReport } from './document.ts';
+
+/** So many reports of one attempt are asked for at once. */
+const CONCURRENCY = 8;
 
 /** A report of an attempt, as its records tell it. */
 export interface ReportInfo {
@@ -42,8 +46,17 @@ export async function reportsOf(
   return (await readReportVersions(storage, path, attempt, options)).map(({ report }) => report);
 }
 
-/** Describes a report; one GET for its URI. */
-export async function describeReport(
+/** Describes the latest version of each report of an attempt; one GET more each for its URI. */
+export async function describeReports(
+  store: ContentStore,
+  attempt: ReportedAttempt,
+  options: CallOptions,
+): Promise<ReportInfo[]> {
+  const reports = await reportsOf(store, attempt, options);
+  return mapBounded(reports, CONCURRENCY, (report) => describeReport(store, attempt, report, options));
+}
+
+async function describeReport(
   store: ContentStore,
   { status, purged }: ReportedAttempt,
   { name, title, content }: ReportEntry,
