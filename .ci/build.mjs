@@ -1,7 +1,7 @@
 // Builds dist/: declarations by the compiler, and scripts as a few bundles, because Node takes a third of a millisecond for every
 // file that it imports. Our own code only: dependencies stay imports. Not minified, so that stacks can be read.
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -84,3 +84,20 @@ await bundle.write({
   chunkFileNames: 'chunks/[name]-[hash].js',
 });
 await bundle.close();
+
+// The page runs in browsers: one script, small, that is read as well from a file as from a server.
+const page = await rolldown({
+  input: join(root, 'src/page/browser/main.tsx'),
+  platform: 'browser',
+  tsconfig: join(root, 'src/page/browser/tsconfig.json'),
+  transform: { target: 'es2022' },
+});
+await page.write({ file: join(dist, 'page/page.js'), format: 'iife', minify: true, comments: false });
+await page.close();
+const browser = join(root, 'src/page/browser');
+copyFileSync(join(browser, 'index.html'), join(dist, 'page/index.html'));
+const plots = createRequire(import.meta.url).resolve('uplot/dist/uPlot.min.css');
+writeFileSync(
+  join(dist, 'page/page.css'),
+  [plots, join(browser, 'page.css')].map((file) => readFileSync(file, 'utf8')).join('\n'),
+);

@@ -28,6 +28,7 @@ import { rm } from './commands/rm.ts';
 import { runs } from './commands/runs.ts';
 import { show } from './commands/show.ts';
 import { stat } from './commands/stat.ts';
+import { ui } from './commands/ui.ts';
 import { uploads } from './commands/uploads.ts';
 import type { CommandDeclaration, GroupDeclaration, OptionDeclaration } from './declaration.ts';
 
@@ -50,6 +51,7 @@ export const COMMANDS: readonly (CommandDeclaration | GroupDeclaration)[] = [
   lineage,
   du,
   buildIndex,
+  ui,
   pin,
   unpin,
   rm,

@@ -1,8 +1,9 @@
 import { isStowageError, StowageError } from '../errors.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
-import type { Output } from './ui/output.ts';
+import type { Output, OutputStream } from './ui/output.ts';
 import { ProgressLine, type ProgressStream } from './ui/progress.ts';
 import type { LongWork } from './ui/progress-line.ts';
+import type { ReportStream } from './ui/report.ts';
 import { WaitingNotice } from './waiting-notice.ts';
 
 /** The options of every command. */
@@ -13,6 +14,19 @@ export interface CommonOptions {
   color: boolean;
   debug?: boolean;
 }
+
+/** Where another command writes. */
+interface CommandStreams {
+  stdout: OutputStream;
+  stderr: ReportStream;
+}
+
+/** Runs another command, and resolves to its exit code; never throws. */
+export type CallCommand = (
+  argv: readonly string[],
+  streams: CommandStreams,
+  signal: AbortSignal,
+) => Promise<number>;
 
 /** One call of the command line: where results go, what ends it early, and what could not be read on the way. */
 export class Invocation {
@@ -26,6 +40,8 @@ export class Invocation {
   /** Is told of the calls that wait for a storage. */
   readonly waiting: WaitingNotice = new WaitingNotice((text) => this.note(text));
   readonly #progress: ProgressLine;
+  /** Runs another command within this one. */
+  readonly call: CallCommand;
 
   constructor(
     options: CommonOptions,
@@ -34,8 +50,16 @@ export class Invocation {
       signal,
       note,
       stderr,
-    }: { output: Output; signal: AbortSignal; note: (text: string) => void; stderr: ProgressStream },
+      call,
+    }: {
+      output: Output;
+      signal: AbortSignal;
+      note: (text: string) => void;
+      stderr: ProgressStream;
+      call: CallCommand;
+    },
   ) {
+    this.call = call;
     this.options = options;
     this.output = output;
     this.signal = signal;

@@ -3,11 +3,11 @@ import { isStowageError, StowageError } from '../errors.ts';
 import { selectRuns } from '../flow/run-selection.ts';
 import { hasTasks } from '../format/attempt-files.ts';
 import { createdName } from '../format/run-records.ts';
+import { ageOf } from '../options/figures.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { formatStorePath, type StorePath } from '../views/paths.ts';
 import { usageError } from './cli-error.ts';
 import type { Invocation } from './invocation.ts';
-import { ageOf } from './ui/times.ts';
 
 /** Words that stand for a run in a path: the newest at all, and the newest that was finished as done. */
 export const RUN_WORDS = ['latest', 'latest-done'] as const;

@@ -42,7 +42,7 @@ export async function runCli(
       clearProgress();
       note(text, stderr);
     };
-    const invocation = new Invocation(options, { output, signal, note: remark, stderr });
+    const invocation = new Invocation(options, { output, signal, note: remark, stderr, call: runCli });
     try {
       await work(invocation);
     } finally {

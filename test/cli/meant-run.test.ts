@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Invocation } from '../../src/cli/invocation.ts';
 import { meantPath } from '../../src/cli/meant-run.ts';
+import { runCli } from '../../src/cli/run-cli.ts';
 import { Output } from '../../src/cli/ui/output.ts';
 import { FlowDataStore, openStorage, registerStorage } from '../../src/index.ts';
 import { CountStorage } from '../../src/storage/count.ts';
@@ -42,7 +43,7 @@ async function meant(flow: string, run: string): Promise<string | undefined> {
   const output = new Output(process.stdout, new AbortController().signal, { color: false });
   const invocation = new Invocation(
     { color: false },
-    { output, signal: new AbortController().signal, note: () => {}, stderr: process.stderr },
+    { output, signal: new AbortController().signal, note: () => {}, stderr: process.stderr, call: runCli },
   );
   try {
     return (await meantPath(invocation, { storage }, { flow, run })).run;

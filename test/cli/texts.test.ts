@@ -1,19 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { coloured, plain } from '../../src/cli/ui/paint.ts';
-import {
-  formatBytes,
-  formatCount,
-  formatPercent,
-  formatRatio,
-  parseBytes,
-  parseLimit,
-} from '../../src/cli/ui/sizes.ts';
+import { parseBytes, parseLimit } from '../../src/cli/ui/sizes.ts';
 import { type Column, tableLines } from '../../src/cli/ui/table.ts';
 import { TerminalFilter } from '../../src/cli/ui/terminal-filter.ts';
 import { displayWidth, printable, shorten } from '../../src/cli/ui/terminal-text.ts';
-import { formatAge, formatDuration, parseSince } from '../../src/cli/ui/times.ts';
+import { parseSince } from '../../src/cli/ui/times.ts';
 import { ValueJson } from '../../src/cli/values/value-json.ts';
+import {
+  formatAge,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatPercent,
+  formatRatio,
+} from '../../src/options/figures.ts';
 import { test } from '../property.ts';
 
 /** Control characters, the escape among them, and what turns text around. */

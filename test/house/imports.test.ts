@@ -32,6 +32,7 @@ const ORDER = [
   'store-index',
   'flow-data-store',
   'index',
+  'page',
   'cli',
 ];
 /** May import anything; nothing imports it. */

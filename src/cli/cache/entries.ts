@@ -1,8 +1,8 @@
+import { formatBytes, formatCount } from '../../options/figures.ts';
 import type { EntryChoice, EntryStatus, EntryView } from '../../views/cache-entries.ts';
 import type { OptionDeclaration } from '../declaration.ts';
 import { ageCell, durationCell, nameCell, shortKey } from '../ui/cells.ts';
 import type { Style } from '../ui/paint.ts';
-import { formatBytes, formatCount } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 import { parseSince } from '../ui/times.ts';
 

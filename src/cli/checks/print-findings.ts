@@ -1,8 +1,8 @@
 import type { CheckSummary } from '../../maintenance/fsck/check-store.ts';
 import type { Concern, Finding, Remedy, Severity } from '../../maintenance/fsck/finding.ts';
+import { countOf, formatBytes, formatCount, formatPercent } from '../../options/figures.ts';
 import type { Invocation } from '../invocation.ts';
 import type { Style } from '../ui/paint.ts';
-import { countOf, formatBytes, formatCount, formatPercent } from '../ui/sizes.ts';
 
 /** Spaces where a line may end: a number stays with its unit. */
 const NOT_IN_A_SIZE = / (?![kMGTP]?B\b)/;

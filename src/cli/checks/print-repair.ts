@@ -1,7 +1,7 @@
 import type { MendedStep, RepairStep } from '../../maintenance/fsck/repair/repair-steps.ts';
+import { countOf, formatCount } from '../../options/figures.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Invocation } from '../invocation.ts';
-import { countOf, formatCount } from '../ui/sizes.ts';
 import { textOf } from './print-findings.ts';
 
 const DONE: Readonly<Record<MendedStep['how'], string>> = {

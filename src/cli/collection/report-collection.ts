@@ -3,9 +3,9 @@ import { StowageError } from '../../errors.ts';
 import type { CollectStoreResult } from '../../maintenance/collect-store.ts';
 import type { CollectionResult } from '../../maintenance/collection/collection-result.ts';
 import type { RetentionPlan } from '../../maintenance/retention/retention-plan.ts';
+import { countOf, formatBytes, formatCount } from '../../options/figures.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Invocation } from '../invocation.ts';
-import { countOf, formatBytes, formatCount } from '../ui/sizes.ts';
 import { remarkPlan, reportPlan } from './report-plan.ts';
 import { errorJson, remarkRetention, reportRetention, retentionJson } from './report-retention.ts';
 

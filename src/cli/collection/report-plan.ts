@@ -4,10 +4,10 @@ import type {
   RetentionPlan,
   RunReason,
 } from '../../maintenance/retention/retention-plan.ts';
+import { countOf, formatBytes, formatCount } from '../../options/figures.ts';
 import { entryCount } from '../cache/entries.ts';
 import type { Invocation } from '../invocation.ts';
 import { ageCell, nameCell, statusCell } from '../ui/cells.ts';
-import { countOf, formatBytes, formatCount } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 
 /** More runs, and artifacts, are told as a number. */

@@ -1,8 +1,8 @@
 import type { StowageError } from '../../errors.ts';
 import type { RetentionResult } from '../../maintenance/retention/retention-plan.ts';
+import { countOf, formatCount } from '../../options/figures.ts';
 import { entryCount } from '../cache/entries.ts';
 import type { Invocation } from '../invocation.ts';
-import { countOf, formatCount } from '../ui/sizes.ts';
 
 /** More problems, and runs that were left, are told as a number. */
 const MAX_TOLD = 20;

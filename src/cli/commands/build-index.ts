@@ -1,9 +1,9 @@
 import { printable } from '../../codec/printable-text.ts';
+import { countOf, formatCount } from '../../options/figures.ts';
 import { usageError } from '../cli-error.ts';
 import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { caughtUp, INDEX_OPTION, withIndex } from '../questions/asked-index.ts';
-import { countOf, formatCount } from '../ui/sizes.ts';
 
 interface BuildIndexOptions {
   full?: boolean;

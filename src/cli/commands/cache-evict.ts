@@ -1,5 +1,6 @@
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import type { TaskCache } from '../../cache/task-cache.ts';
+import { formatBytes, formatDuration } from '../../options/figures.ts';
 import type { EntryFilter, EntryView } from '../../views/cache-entries.ts';
 import {
   ENTRY_COLUMNS,
@@ -14,8 +15,6 @@ import { usageError } from '../cli-error.ts';
 import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { type OpenStore, withCache } from '../store.ts';
-import { formatBytes } from '../ui/sizes.ts';
-import { formatDuration } from '../ui/times.ts';
 
 interface EvictOptions extends EntryOptions {
   all?: boolean;

@@ -1,3 +1,4 @@
+import { formatCount } from '../../options/figures.ts';
 import type { EntryView } from '../../views/cache-entries.ts';
 import {
   ENTRY_COLUMNS,
@@ -10,7 +11,7 @@ import {
 import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { withCache } from '../store.ts';
-import { formatCount, parseLimit } from '../ui/sizes.ts';
+import { parseLimit } from '../ui/sizes.ts';
 
 /** `stowage cache ls` */
 export const cacheLs: CommandDeclaration = {

@@ -1,11 +1,10 @@
+import { formatBytes, formatCount, formatDuration } from '../../options/figures.ts';
 import type { EntryView } from '../../views/cache-entries.ts';
 import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { withCache } from '../store.ts';
 import { ageCell, nameCell } from '../ui/cells.ts';
-import { formatBytes, formatCount } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
-import { formatDuration } from '../ui/times.ts';
 
 /** The totals of a task's entries. */
 interface Tally {

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { printable } from '../../codec/printable-text.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
+import { countOf, formatBytes } from '../../options/figures.ts';
 import type { DirectoryRef } from '../../references/directory/directory-ref.ts';
 import type { RunPath } from '../../views/paths.ts';
 import { usageError } from '../cli-error.ts';
@@ -10,7 +11,6 @@ import type { Invocation } from '../invocation.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { parseStorePath, pathArgument } from '../store-path.ts';
 import { nameCell } from '../ui/cells.ts';
-import { countOf, formatBytes } from '../ui/sizes.ts';
 import type { Column } from '../ui/table.ts';
 
 interface CodeCommandOptions {

@@ -1,5 +1,6 @@
 import { isStowageError } from '../../errors.ts';
 import type { CopyCounts, CopyProgress, CopyResult } from '../../maintenance/copy-report.ts';
+import { countOf, formatBytes, formatCount } from '../../options/figures.ts';
 import type { StorePath } from '../../views/paths.ts';
 import { usageError } from '../cli-error.ts';
 import type { CommandDeclaration } from '../declaration.ts';
@@ -8,7 +9,6 @@ import type { Invocation } from '../invocation.ts';
 import { tellDamage, withHint } from '../store.ts';
 import { parseStorePath, pathArgument } from '../store-path.ts';
 import { type LongWork, workOnBytes } from '../ui/progress-line.ts';
-import { countOf, formatBytes, formatCount } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 
 interface StoreCopyOptions {

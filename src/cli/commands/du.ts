@@ -1,3 +1,4 @@
+import { formatBytes, formatCount } from '../../options/figures.ts';
 import type { Usage, UsageOptions } from '../../store-index/usage.ts';
 import { formatStorePath, type StorePath } from '../../views/paths.ts';
 import { usageError } from '../cli-error.ts';
@@ -6,7 +7,6 @@ import type { Invocation } from '../invocation.ts';
 import { INDEX_OPTIONS, type IndexOptions, withAskedIndex, withRunId } from '../questions/asked-index.ts';
 import { parseStorePath, pathArgument } from '../store-path.ts';
 import { nameCell } from '../ui/cells.ts';
-import { formatBytes, formatCount } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 
 type Level = 'flow' | 'run' | 'artifact';

@@ -1,4 +1,5 @@
 import type { ErasureHolder, ErasureResult } from '../../maintenance/erasure/erasure-report.ts';
+import { countOf, formatCount } from '../../options/figures.ts';
 import { usageError } from '../cli-error.ts';
 import type { CommandDeclaration } from '../declaration.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -6,7 +7,6 @@ import type { Invocation } from '../invocation.ts';
 import { withStore } from '../store.ts';
 import { nameCell } from '../ui/cells.ts';
 import { workOnItems } from '../ui/progress-line.ts';
-import { countOf, formatCount } from '../ui/sizes.ts';
 import type { Column } from '../ui/table.ts';
 
 interface EraseCommandOptions {

@@ -1,3 +1,4 @@
+import { formatBytes } from '../../options/figures.ts';
 import type { FoundArtifact, FoundAttempt } from '../../store-index/find.ts';
 import type { FoundStatus } from '../../store-index/find-conditions.ts';
 import { usageError } from '../cli-error.ts';
@@ -7,7 +8,7 @@ import { INDEX_OPTIONS, type IndexOptions, withAskedIndex, withRunId } from '../
 import { parseMetadata } from '../questions/metadata-conditions.ts';
 import { parseStorePath, pathArgument } from '../store-path.ts';
 import { ageCell, durationCell, nameCell, shortKey, statusCell } from '../ui/cells.ts';
-import { formatBytes, parseLimit } from '../ui/sizes.ts';
+import { parseLimit } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 import { parseSince } from '../ui/times.ts';
 

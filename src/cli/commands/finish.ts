@@ -1,5 +1,6 @@
 import type { RunOutcome } from '../../format/run-ends.ts';
 import type { FinishedRun } from '../../maintenance/finish-run.ts';
+import { countOf, formatCount } from '../../options/figures.ts';
 import { formatStorePath, type RunPath } from '../../views/paths.ts';
 import { usageError } from '../cli-error.ts';
 import type { CommandDeclaration } from '../declaration.ts';
@@ -7,7 +8,6 @@ import type { Invocation } from '../invocation.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { parseStorePath, pathArgument } from '../store-path.ts';
 import { ownerText, statusStyle } from '../ui/cells.ts';
-import { countOf, formatCount } from '../ui/sizes.ts';
 
 interface FinishOptions {
   status?: RunOutcome;

@@ -1,6 +1,7 @@
 import { shell } from '../../codec/shell-command.ts';
 import type { CheckOptions, CheckProgress, StoreCheck } from '../../maintenance/fsck/check-store.ts';
 import type { Layer } from '../../maintenance/fsck/finding.ts';
+import { countOf } from '../../options/figures.ts';
 import { formatStorePath, type StorePath } from '../../views/paths.ts';
 import type { CheckedPart, CheckState } from '../checks/check-state.ts';
 import { usageError } from '../cli-error.ts';
@@ -10,7 +11,6 @@ import type { Invocation } from '../invocation.ts';
 import { withStoreAddress } from '../store.ts';
 import { parseStorePath, pathArgument } from '../store-path.ts';
 import { type LongWork, workOnBytes } from '../ui/progress-line.ts';
-import { countOf } from '../ui/sizes.ts';
 import { parseSince } from '../ui/times.ts';
 
 interface FsckOptions {

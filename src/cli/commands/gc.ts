@@ -1,13 +1,13 @@
 import { isStowageError, StowageError } from '../../errors.ts';
 import type { CollectStoreProgress, CollectStoreStep } from '../../maintenance/collect-store.ts';
 import type { RetentionPolicy } from '../../maintenance/retention/policy.ts';
+import { ageOf } from '../../options/figures.ts';
 import { usageError } from '../cli-error.ts';
 import { policyOfOptions, RULE_OPTIONS, type RuleOptions } from '../collection/policy-options.ts';
 import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { withStoreAddress } from '../store.ts';
 import { type LongWork, workOnItems } from '../ui/progress-line.ts';
-import { ageOf } from '../ui/times.ts';
 
 interface GcOptions extends RuleOptions {
   /** `false` with `--no-policy`. */

@@ -2,6 +2,7 @@ import { shell } from '../../codec/shell-command.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
 import type { ArtifactInfo } from '../../flow/artifact-info.ts';
 import type { TaskDataStore } from '../../flow/task-data-store.ts';
+import { formatBytes } from '../../options/figures.ts';
 import type { FileRef } from '../../references/file-ref.ts';
 import type { AttemptRule } from '../../views/attempts.ts';
 import { formatStorePath, type Reaching, type StorePath, type TaskOrAttemptPath } from '../../views/paths.ts';
@@ -14,7 +15,6 @@ import { type OpenStore, withStore } from '../store.ts';
 import { attemptRule, parseStorePath, pathArgument, splitArtifact } from '../store-path.ts';
 import { nameCell } from '../ui/cells.ts';
 import type { Sink } from '../ui/output.ts';
-import { formatBytes } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 import type { Form } from '../values/artifact-writer.ts';
 

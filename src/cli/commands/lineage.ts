@@ -1,3 +1,4 @@
+import { countOf } from '../../options/figures.ts';
 import type { LineageLink, LineageOptions } from '../../store-index/lineage.ts';
 import { formatStorePath } from '../../views/paths.ts';
 import { usageError } from '../cli-error.ts';
@@ -5,7 +6,6 @@ import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { INDEX_OPTIONS, type IndexOptions, withAskedIndex, withRunId } from '../questions/asked-index.ts';
 import { parseStorePath } from '../store-path.ts';
-import { countOf } from '../ui/sizes.ts';
 import type { Column } from '../ui/table.ts';
 
 interface LineageCommandOptions extends IndexOptions {

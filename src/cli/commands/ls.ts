@@ -1,3 +1,4 @@
+import { countOf, formatBytes, formatCount } from '../../options/figures.ts';
 import type { AttemptSummary } from '../../views/attempts.ts';
 import type { Listing, TaskSummary, WantedStatus } from '../../views/listing.ts';
 import type { StorePath } from '../../views/paths.ts';
@@ -15,7 +16,7 @@ import {
   nameCell,
   statusCell,
 } from '../ui/cells.ts';
-import { countOf, formatBytes, formatCount, parseLimit } from '../ui/sizes.ts';
+import { parseLimit } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 
 const FLOW_COLUMNS: readonly Column[] = [

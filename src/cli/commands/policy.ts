@@ -1,7 +1,7 @@
+import { ageOf } from '../../options/figures.ts';
 import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { withStoreAddress } from '../store.ts';
-import { ageOf } from '../ui/times.ts';
 
 /** `stowage policy show` */
 export const policyShow: CommandDeclaration = {

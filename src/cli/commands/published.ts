@@ -1,4 +1,5 @@
 import { printable } from '../../codec/printable-text.ts';
+import { formatBytes } from '../../options/figures.ts';
 import type { PublishedVersion } from '../../published/published-version.ts';
 import type { PublishedSummary } from '../../published/published-versions.ts';
 import { usageError } from '../cli-error.ts';
@@ -7,7 +8,6 @@ import type { Invocation } from '../invocation.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { ageCell, nameCell } from '../ui/cells.ts';
 import type { Sink } from '../ui/output.ts';
-import { formatBytes } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 import { parseVersion } from './publish.ts';
 

@@ -6,6 +6,7 @@ import type { LeftBehind } from '../../content/writing/unnamed-objects.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
 import type { OpenTaskDataStore } from '../../flow/open-task-data-store.ts';
 import type { FlowDataStore } from '../../flow-data-store.ts';
+import { countOf, formatBytes } from '../../options/figures.ts';
 import { formatStorePath, type TaskOrAttemptPath } from '../../views/paths.ts';
 import type { SavedArtifact } from '../../views/saved-artifacts.ts';
 import type { CommandDeclaration } from '../declaration.ts';
@@ -16,7 +17,6 @@ import { type OpenStore, withStore, withStoreToWrite } from '../store.ts';
 import { parseStorePath, pathArgument } from '../store-path.ts';
 import { nameCell, storedText } from '../ui/cells.ts';
 import { workOnBytes } from '../ui/progress-line.ts';
-import { countOf, formatBytes } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 
 interface PutOptions {

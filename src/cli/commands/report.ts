@@ -1,5 +1,6 @@
 import { isStowageError, StowageError } from '../../errors.ts';
 import type { TaskDataStore } from '../../flow/task-data-store.ts';
+import { formatBytes } from '../../options/figures.ts';
 import type { ReportInfo } from '../../reports/report-reader.ts';
 import { formatStorePath, type TaskOrAttemptPath } from '../../views/paths.ts';
 import { usageError } from '../cli-error.ts';
@@ -8,7 +9,6 @@ import type { Invocation } from '../invocation.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { attemptRule, parseStorePath, pathArgument } from '../store-path.ts';
 import { nameCell } from '../ui/cells.ts';
-import { formatBytes } from '../ui/sizes.ts';
 import type { Column } from '../ui/table.ts';
 
 interface ReportOptions {

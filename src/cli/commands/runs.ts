@@ -1,10 +1,11 @@
+import { countOf, formatCount } from '../../options/figures.ts';
 import type { RunFilter, RunView } from '../../views/runs.ts';
 import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { withStore } from '../store.ts';
 import { parseStorePath } from '../store-path.ts';
 import { ageCell, durationCell, nameCell, statusCell } from '../ui/cells.ts';
-import { countOf, formatCount, parseLimit } from '../ui/sizes.ts';
+import { parseLimit } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 import { parseSince } from '../ui/times.ts';
 

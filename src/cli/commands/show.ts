@@ -1,6 +1,7 @@
 import { printable } from '../../codec/printable-text.ts';
 import { shell } from '../../codec/shell-command.ts';
 import type { TaskPath } from '../../format/pathspec.ts';
+import { countOf, formatBytes } from '../../options/figures.ts';
 import type { AttemptSummary } from '../../views/attempts.ts';
 import type { FrameView } from '../../views/data-frames.ts';
 import type { RunPath, TaskOrAttemptPath } from '../../views/paths.ts';
@@ -22,7 +23,6 @@ import {
   statusStyle,
   withLabel,
 } from '../ui/cells.ts';
-import { countOf, formatBytes } from '../ui/sizes.ts';
 import type { Column } from '../ui/table.ts';
 import { wrapText } from '../ui/wrap.ts';
 

@@ -1,3 +1,4 @@
+import { countOf, formatBytes, formatCount, formatRatio } from '../../options/figures.ts';
 import { formatStorePath } from '../../views/paths.ts';
 import type { CountedUse, KindUse, StorageUse, UseKind, UseLevel } from '../../views/storage-use.ts';
 import type { CommandDeclaration } from '../declaration.ts';
@@ -5,7 +6,6 @@ import type { Invocation } from '../invocation.ts';
 import { withStore } from '../store.ts';
 import { parseStorePath, pathArgument } from '../store-path.ts';
 import { nameCell } from '../ui/cells.ts';
-import { countOf, formatBytes, formatCount, formatRatio } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 
 /** `stowage stat [flow[/run[/step[/task]]]]` */

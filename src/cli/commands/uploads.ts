@@ -1,12 +1,12 @@
 import type { FoundWrite } from '../../maintenance/unfinished-writes.ts';
+import { countOf, formatBytes, formatDuration } from '../../options/figures.ts';
 import type { DataStoreStorage } from '../../storage/contract.ts';
 import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { withStore } from '../store.ts';
 import { ageCell, nameCell } from '../ui/cells.ts';
-import { countOf, formatBytes } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
-import { formatDuration, parseAge } from '../ui/times.ts';
+import { parseAge } from '../ui/times.ts';
 
 interface UploadsOptions {
   olderThan: string;

@@ -1,5 +1,5 @@
+import { formatCount } from '../../options/figures.ts';
 import type { Style } from '../ui/paint.ts';
-import { formatCount } from '../ui/sizes.ts';
 import type { PathChange } from './changes.ts';
 import { shortValue } from './short-value.ts';
 import { columnDiffText } from './table-diff.ts';

@@ -1,9 +1,9 @@
 import { isStowageError, type StowageErrorCode } from '../../errors.ts';
 import type { TaskDataStore } from '../../flow/task-data-store.ts';
 import type { ArtifactEntry } from '../../format/description.ts';
+import { formatBytes } from '../../options/figures.ts';
 import { unreadable } from '../../views/store-view.ts';
 import type { OpenStore } from '../store.ts';
-import { formatBytes } from '../ui/sizes.ts';
 import type { ArtifactDiff, Side, TaskDiff } from './task-diff.ts';
 import { diffValues, type ValueDiff } from './value-diff.ts';
 

@@ -1,4 +1,4 @@
-import { formatBytes, formatCount } from '../ui/sizes.ts';
+import { formatBytes, formatCount } from '../../options/figures.ts';
 import type { NumberList } from '../values/value-kind.ts';
 import { differingPart } from './alignment.ts';
 

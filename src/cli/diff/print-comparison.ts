@@ -1,7 +1,7 @@
+import { countOf, countsOf, formatBytes } from '../../options/figures.ts';
 import { formatStorePath } from '../../views/paths.ts';
 import type { Invocation } from '../invocation.ts';
 import { ageCell, nameCell, statusCell } from '../ui/cells.ts';
-import { countOf, countsOf, formatBytes } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 import type { Comparison } from './comparison.ts';
 import { artifactLines, CHANGE_STYLES, type DiffLine, onlyText, partLines } from './diff-lines.ts';

@@ -1,5 +1,5 @@
 import { messageOf } from '../../errors.ts';
-import { formatBytes, formatCount } from '../ui/sizes.ts';
+import { formatBytes, formatCount } from '../../options/figures.ts';
 import { isArrowTable } from '../values/arrow-table.ts';
 import { bytesOf, isPlainObject, isTypedArray, kindOf, patternText } from '../values/value-kind.ts';
 

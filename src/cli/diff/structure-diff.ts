@@ -1,5 +1,5 @@
+import { countOf, formatCount } from '../../options/figures.ts';
 import { formatPath, type PathStep } from '../../values/value-path.ts';
-import { countOf, formatCount } from '../ui/sizes.ts';
 import { bytesOf, isNumberArray, isPlainObject, isTypedArray, kindOf } from '../values/value-kind.ts';
 import { Aligner, commonItems, type Gap, MAX_EDITS } from './alignment.ts';
 import type { Changes } from './changes.ts';

@@ -1,5 +1,5 @@
+import { formatCount } from '../../options/figures.ts';
 import { formatPath } from '../../values/value-path.ts';
-import { formatCount } from '../ui/sizes.ts';
 import { Aligner, commonItems } from './alignment.ts';
 import type { Changes } from './changes.ts';
 import { distance, shortNumber } from './number-diff.ts';

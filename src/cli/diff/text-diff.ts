@@ -1,5 +1,5 @@
 import { structuredPatch } from 'diff';
-import { countOf, formatCount } from '../ui/sizes.ts';
+import { countOf, formatCount } from '../../options/figures.ts';
 import { commonItems, MAX_EDITS } from './alignment.ts';
 import { ValueIds } from './value-ids.ts';
 

@@ -1,12 +1,12 @@
 import { shell } from '../../codec/shell-command.ts';
 import { StowageError } from '../../errors.ts';
 import type { ListedTask } from '../../format/attempt-files.ts';
+import { countOf, formatBytes, formatCount } from '../../options/figures.ts';
 import { formatStorePath, type Reaching } from '../../views/paths.ts';
 import type { Invocation } from '../invocation.ts';
 import type { OpenStore } from '../store.ts';
 import type { Sink } from '../ui/output.ts';
 import { workOnItems } from '../ui/progress-line.ts';
-import { countOf, formatBytes, formatCount } from '../ui/sizes.ts';
 import { writeCsv } from '../values/csv.ts';
 import { ValueJson } from '../values/value-json.ts';
 import { MAX_UNNAMED_BYTES, type ResultChoice, ResultReader } from './read-results.ts';

@@ -1,5 +1,6 @@
 import type { LogName } from '../../format/log-names.ts';
 import type { RecordedError } from '../../format/session-files.ts';
+import { countOf, formatBytes, formatCount } from '../../options/figures.ts';
 import { listed } from '../../options/suggestions.ts';
 import { typeText } from '../../parquet/frame-columns.ts';
 import type { AttemptSummary } from '../../views/attempts.ts';
@@ -8,7 +9,6 @@ import type { PartialRecordsView } from '../../views/partial-records.ts';
 import type { ReportView } from '../../views/reports.ts';
 import { ARTIFACT_COLUMNS, ageCell, artifactRow, errorLine } from '../ui/cells.ts';
 import type { Output } from '../ui/output.ts';
-import { countOf, formatBytes, formatCount } from '../ui/sizes.ts';
 import type { Column } from '../ui/table.ts';
 
 const LOG_COLUMNS: readonly Column[] = [

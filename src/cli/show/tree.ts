@@ -1,7 +1,7 @@
+import { countOf, countsOf, formatBytes, formatCount } from '../../options/figures.ts';
 import type { AttemptSummary } from '../../views/attempts.ts';
 import type { RunTree } from '../../views/run-tree.ts';
 import { durationCell, errorLine, nameCell, statusCell, storedText, withLabel } from '../ui/cells.ts';
-import { countOf, countsOf, formatBytes, formatCount } from '../ui/sizes.ts';
 import type { TreeNode } from '../ui/table.ts';
 import { displayWidth } from '../ui/terminal-text.ts';
 

@@ -1,12 +1,11 @@
 import { printable } from '../../codec/printable-text.ts';
 import type { StoredCodec } from '../../content/reading/stored-codecs.ts';
 import type { RecordedError } from '../../format/session-files.ts';
+import { ageOf, countOf, formatBytes, formatDuration } from '../../options/figures.ts';
 import type { ArtifactView, AttemptSummary } from '../../views/attempts.ts';
 import type { ReferenceView } from '../../views/references.ts';
 import type { Style } from './paint.ts';
-import { countOf, formatBytes } from './sizes.ts';
 import type { Cell, Column } from './table.ts';
-import { ageOf, formatDuration } from './times.ts';
 
 const KEY_DIGITS = 12;
 

@@ -1,8 +1,7 @@
 import type { Progress } from '../../async/progress.ts';
+import { formatBytes, formatCount, formatDuration } from '../../options/figures.ts';
 import { type Paint, plain } from './paint.ts';
-import { formatBytes, formatCount } from './sizes.ts';
 import { displayWidth, printable, shorten } from './terminal-text.ts';
-import { formatDuration } from './times.ts';
 
 /** Long work, as one line shows it. */
 export interface LongWork {

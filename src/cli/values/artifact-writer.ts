@@ -1,6 +1,7 @@
 import type { Progress, ProgressOptions } from '../../async/progress.ts';
 import type { ArtifactInfo } from '../../flow/artifact-info.ts';
 import type { TaskDataStore } from '../../flow/task-data-store.ts';
+import { formatBytes } from '../../options/figures.ts';
 import type { ReadableFile } from '../../references/readable-file.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { isBytes } from '../../values/bytes-serializer.ts';
@@ -9,7 +10,6 @@ import { CliError } from '../cli-error.ts';
 import type { Invocation } from '../invocation.ts';
 import type { Sink } from '../ui/output.ts';
 import { workOnBytes, workOnItems } from '../ui/progress-line.ts';
-import { formatBytes } from '../ui/sizes.ts';
 import { writeCsv } from './csv.ts';
 import { toTabular } from './tabular-value.ts';
 import { ValueJson } from './value-json.ts';

@@ -1,5 +1,6 @@
 import { isStowageError } from '../../errors.ts';
 import type { TaskDataStore } from '../../flow/task-data-store.ts';
+import { countOf } from '../../options/figures.ts';
 import { DataFrameRef } from '../../references/data-frame-ref.ts';
 import { DirectoryRef } from '../../references/directory/directory-ref.ts';
 import { FileRef } from '../../references/file-ref.ts';
@@ -8,7 +9,6 @@ import { type CliError, usageError } from '../cli-error.ts';
 import { cannotWrite, EXISTS } from '../files/write-errors.ts';
 import type { Invocation } from '../invocation.ts';
 import { workOnBytes } from '../ui/progress-line.ts';
-import { countOf } from '../ui/sizes.ts';
 
 /** The value of an artifact whose row says that it is a reference, if that is one to a directory. */
 export async function directoryIn(

@@ -1,0 +1,53 @@
+import { useEffect, useState } from 'preact/hooks';
+
+/** A view with what it shows: the part of the address behind `#`, so that it can be shared and gone back to. */
+export interface Route {
+  /** `runs`, `run`, `task`; see `VIEWS`. */
+  view: string;
+  /** The parts of a path, decoded: `['Train', 'r1', 'fit', '0']`. */
+  path: readonly string[];
+  /** Filters and choices. */
+  query: Readonly<Record<string, string>>;
+}
+
+/** `#/run/Train/r1?step=fit` */
+export function hrefOf(
+  view: string,
+  path: readonly string[] = [],
+  query: Record<string, string> = {},
+): string {
+  const search = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== ''));
+  const parts = [view, ...path].map(encodeURIComponent).join('/');
+  return `#/${parts}${search.size === 0 ? '' : `?${search}`}`;
+}
+
+/** The route of an address; that of the runs for one that means nothing. */
+export function routeOf(hash: string): Route {
+  const [path = '', search = ''] = hash.replace(/^#\/?/, '').split('?', 2);
+  try {
+    const [view = '', ...parts] = path.split('/').map(decodeURIComponent);
+    return { view: view || 'runs', path: parts, query: Object.fromEntries(new URLSearchParams(search)) };
+  } catch {
+    return { view: 'runs', path: [], query: {} }; // a `%` that encodes nothing
+  }
+}
+
+/** The route of the page's address, anew whenever that changes. */
+export function useRoute(): Route {
+  const [hash, setHash] = useState(location.hash);
+  useEffect(() => {
+    const changed = (): void => setHash(location.hash);
+    addEventListener('hashchange', changed);
+    return () => removeEventListener('hashchange', changed);
+  }, []);
+  return routeOf(hash);
+}
+
+/** Goes to a view. What only refines the one that is shown does not add to the history. */
+export function goTo(href: string, { replace = false } = {}): void {
+  if (!replace) location.hash = href;
+  else {
+    history.replaceState(null, '', href);
+    dispatchEvent(new HashChangeEvent('hashchange'));
+  }
+}
