@@ -1,10 +1,16 @@
 import type { ComponentType, JSX } from 'preact';
 import { hrefOf, type Route, useRoute } from './route.ts';
+import { CacheView } from './views/cache.tsx';
+import { CompareView } from './views/compare.tsx';
 import { RunsView } from './views/runs.tsx';
+import { StoreView } from './views/store.tsx';
 
 /** The views by the first part of the address. */
 const VIEWS: Readonly<Record<string, ComponentType<Route>>> = {
   runs: RunsView,
+  compare: CompareView,
+  cache: CacheView,
+  store: StoreView,
 };
 
 /** Those that every page links to. */

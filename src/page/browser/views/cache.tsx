@@ -1,0 +1,283 @@
+import type { JSX } from 'preact';
+import type { KeyDifference } from '../../../cache/explain-keys.ts';
+import { ageOf, formatBytes, formatCount, formatDuration } from '../../../options/figures.ts';
+import type { EntryView } from '../../../views/cache-entries.ts';
+import type { EntryDetails } from '../../../views/cache-entry.ts';
+import { useAnswer } from '../ask.ts';
+import { FailureNote } from '../parts/failure.tsx';
+import { PathLink } from '../parts/path-link.tsx';
+import { Scrolls } from '../parts/scrolls.tsx';
+import { goTo, hrefOf, type Route } from '../route.ts';
+
+/** So many entries are listed, unless more are asked for. */
+const AT_FIRST = 200;
+
+interface Tally {
+  entries: number;
+  durationMs: number;
+  bytes: number;
+  entryBytes: number;
+  oldestAt: string | null;
+  newestAt: string | null;
+}
+
+/** The entries of the cache, or one of them. */
+export function CacheView(route: Route): JSX.Element {
+  const [key] = route.path;
+  return key === undefined ? <Entries {...route} /> : <Entry cacheKey={key} />;
+}
+
+function Entries({ query }: Route): JSX.Element {
+  const { task = '', limit = String(AT_FIRST) } = query;
+  const stats = useAnswer<{ total: Tally; tasks: ({ task: string } & Tally)[] }>({ command: 'cache stats' });
+  const listed = useAnswer<{ total: number; matching: number; entries: EntryView[] }>({
+    command: 'cache ls',
+    options: { limit, ...(task === '' ? {} : { task }) },
+  });
+  const left = (listed.result?.matching ?? 0) - (listed.result?.entries.length ?? 0);
+  return (
+    <>
+      <h1>Cache</h1>
+      <FailureNote error={stats.error ?? listed.error} />
+      {stats.result && stats.result.total.entries === 0 && (
+        <p>The cache has no entries yet: calls of cached tasks make them.</p>
+      )}
+      {stats.result && stats.result.total.entries > 0 && (
+        <section>
+          <h2>By task</h2>
+          <Scrolls label="entries by task">
+            <table>
+              <thead>
+                <tr>
+                  <th scope="col">Task</th>
+                  <th scope="col" class="number">
+                    Entries
+                  </th>
+                  <th scope="col" class="number">
+                    Took to make
+                  </th>
+                  <th scope="col" class="number">
+                    Size
+                  </th>
+                  <th scope="col">Oldest</th>
+                  <th scope="col">Newest</th>
+                </tr>
+              </thead>
+              <tbody>
+                {stats.result.tasks.map((one) => (
+                  <TallyRow key={one.task} name={one.task} isChosen={one.task === task} {...one} />
+                ))}
+                <TallyRow name="" isChosen={task === ''} {...stats.result.total} />
+              </tbody>
+            </table>
+          </Scrolls>
+        </section>
+      )}
+      {listed.result && listed.result.entries.length > 0 && (
+        <section>
+          <h2>{task === '' ? 'Newest entries' : `Entries of ${task}`}</h2>
+          <Scrolls label="entries">
+            <table>
+              <thead>
+                <tr>
+                  <th scope="col">Key</th>
+                  <th scope="col">Task</th>
+                  <th scope="col">Version</th>
+                  <th scope="col">Status</th>
+                  <th scope="col">Stored</th>
+                  <th scope="col" class="number">
+                    Took
+                  </th>
+                  <th scope="col" class="number">
+                    Size
+                  </th>
+                  <th scope="col">Made by</th>
+                </tr>
+              </thead>
+              <tbody>
+                {listed.result.entries.map((entry) => (
+                  <EntryRow key={entry.key} entry={entry} />
+                ))}
+              </tbody>
+            </table>
+          </Scrolls>
+          {left > 0 && (
+            <p>
+              <button
+                type="button"
+                onClick={() =>
+                  goTo(hrefOf('cache', [], { task, limit: String(Number(limit) * 2) }), { replace: true })
+                }
+              >
+                {formatCount(left)} more
+              </button>
+            </p>
+          )}
+        </section>
+      )}
+    </>
+  );
+}
+
+function TallyRow({ name, isChosen, ...tally }: Tally & { name: string; isChosen: boolean }): JSX.Element {
+  return (
+    <tr>
+      <th scope="row">
+        <a href={hrefOf('cache', [], { task: name })} aria-current={isChosen ? 'true' : undefined}>
+          {name === '' ? 'all' : name}
+        </a>
+      </th>
+      <td class="number">{formatCount(tally.entries)}</td>
+      <td class="number">{formatDuration(tally.durationMs)}</td>
+      <td class="number">{formatBytes(tally.bytes)}</td>
+      <td>{tally.oldestAt && ageOf(tally.oldestAt)}</td>
+      <td>{tally.newestAt && ageOf(tally.newestAt)}</td>
+    </tr>
+  );
+}
+
+function EntryRow({ entry }: { entry: EntryView }): JSX.Element {
+  const { key, task, version, status, createdAt, durationMs, bytes, attempt } = entry;
+  return (
+    <tr>
+      <th scope="row">
+        <a class="digest" href={hrefOf('cache', [key])}>
+          {key.slice(0, 12)}
+        </a>
+      </th>
+      <td>{task}</td>
+      <td>{version}</td>
+      <td>
+        <span class={`status ${status === 'live' ? 'done' : 'failed'}`}>{status}</span>
+      </td>
+      <td title={createdAt}>{ageOf(createdAt)}</td>
+      <td class="number">{durationMs === undefined ? '' : formatDuration(durationMs)}</td>
+      <td class="number">{bytes === undefined ? '' : formatBytes(bytes)}</td>
+      <td>{attempt && <PathLink path={attempt} />}</td>
+    </tr>
+  );
+}
+
+function Entry({ cacheKey }: { cacheKey: string }): JSX.Element {
+  const { result, error, isLoading } = useAnswer<EntryDetails>({ command: 'cache show', args: [cacheKey] });
+  const { madeOf, artifacts = [] } = result ?? {};
+  return (
+    <>
+      <h1>
+        Cache entry <span class="digest">{cacheKey.slice(0, 12)}</span> {result?.task}
+      </h1>
+      {isLoading && <p role="status">reading …</p>}
+      <FailureNote error={error} />
+      {result && (
+        <dl class="facts">
+          <Fact name="a lookup says">{result.status}</Fact>
+          <Fact name="key">
+            <span class="digest">{result.key}</span>
+          </Fact>
+          <Fact name="version">{result.version}</Fact>
+          <Fact name="scope">{result.scope}</Fact>
+          <Fact name="stored">{`${ageOf(result.createdAt)} (${result.createdAt})`}</Fact>
+          <Fact name="expires">{result.expiresAt}</Fact>
+          <Fact name="took to make">
+            {result.durationMs === undefined ? undefined : formatDuration(result.durationMs)}
+          </Fact>
+          <Fact name="made by">{result.attempt && <PathLink path={result.attempt} />}</Fact>
+          <Fact name="signed by">{result.signedBy}</Fact>
+          <Fact name="gone">{result.lost && (result.lost.artifact ?? result.lost.name)}</Fact>
+        </dl>
+      )}
+      {result && <Explanation cacheKey={cacheKey} />}
+      {madeOf && (
+        <section>
+          <h2>What its key is made of</h2>
+          <Scrolls label="parts of the key">
+            <table>
+              <thead>
+                <tr>
+                  <th scope="col">Part</th>
+                  <th scope="col">Text or digest</th>
+                </tr>
+              </thead>
+              <tbody>
+                {Object.entries(madeOf.parts).map(([part, value]) => (
+                  <tr key={part}>
+                    <th scope="row">{part}</th>
+                    <td class="digest">{typeof value === 'string' ? value : JSON.stringify(value)}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </Scrolls>
+        </section>
+      )}
+      {artifacts.length > 0 && (
+        <section>
+          <h2>Artifacts</h2>
+          <ul>
+            {artifacts.map(({ name, type, bytes }) => (
+              <li key={name}>
+                {name}: {type}, {formatBytes(bytes)}
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+    </>
+  );
+}
+
+/** Tells why the call of this entry did not find another one's result. */
+function Explanation({ cacheKey }: { cacheKey: string }): JSX.Element {
+  const { result, error, isLoading } = useAnswer<{
+    a: EntryView;
+    b: EntryView;
+    among?: number;
+    same: string[];
+    differences: KeyDifference[];
+  }>({ command: 'cache explain', args: [cacheKey] });
+  const isAlone = error?.code === 'NO_SUCH_ENTRY';
+  return (
+    <section>
+      <h2>Why it was a miss when it was called</h2>
+      {isLoading && <p role="status">comparing with the other entries …</p>}
+      {isAlone ? (
+        <p>It is the only entry of its task: there was nothing to find.</p>
+      ) : (
+        <FailureNote error={error} />
+      )}
+      {result && (
+        <>
+          <p>
+            The nearest entry was{' '}
+            <a class="digest" href={hrefOf('cache', [result.a.key])}>
+              {result.a.key.slice(0, 12)}
+            </a>
+            , stored {ageOf(result.a.createdAt)}.
+          </p>
+          <ul>
+            {result.differences.map(({ path, message }) => (
+              <li key={path}>{message}</li>
+            ))}
+          </ul>
+          <p class="quiet">The same: {result.same.join(', ')}.</p>
+        </>
+      )}
+    </section>
+  );
+}
+
+function Fact({
+  name,
+  children,
+}: {
+  name: string;
+  children?: JSX.Element | string | undefined | '';
+}): JSX.Element | null {
+  if (children === undefined || children === '') return null;
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
