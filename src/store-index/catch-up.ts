@@ -7,12 +7,15 @@ import type { ChangePage, ChangeSource } from './changes.ts';
 import type { IndexDatabase, IndexWork } from './index-database.ts';
 import type { IndexState } from './index-tables.ts';
 import { type Projected, project } from './project.ts';
-import { type Subject, unlisted } from './subjects.ts';
+import { type Subject, subjectId, unlisted } from './subjects.ts';
 import { countRows, writeProjected } from './write-rows.ts';
 
 /** What a catch-up did. */
 export interface CaughtUp {
-  /** Runs, attempts, entries of the cache and published versions that were read, and whose rows were written. */
+  /**
+   * Runs, attempts, entries of the cache and published versions that were read, and whose rows were written. One whose records were written
+   * or deleted apart, with more than 10,000 others in between, counts again.
+   */
   runs: number;
   attempts: number;
   entries: number;
@@ -30,8 +33,16 @@ const CONCURRENCY = 16;
 /** A transaction writes about so many rows: what SQLite holds up the event loop for. */
 const ROWS = 1000;
 
+/** So many subjects are remembered, those that were written last. */
+const REMEMBERED = 10_000;
+
 /** Others may be faster so often before a batch is given up. */
 const MAX_TRIES = 30;
+
+const COUNTS = { run: 'runs', attempt: 'attempts', entry: 'entries', published: 'published' } as const;
+
+/** What a subject was found to be. */
+type Outcome = 'there' | 'removed' | 'unreadable';
 
 /** The index was made anew by somebody since it was read: the catch-up begins again. */
 export class IndexMoved extends Error {}
@@ -42,6 +53,8 @@ export class CatchUp {
   readonly #view: StoreView;
   readonly #state: IndexState;
   readonly #progress: ProgressMeter | undefined;
+  /** What the subjects that were written last came to, the latest last: objects of one subject may be told on several pages. */
+  readonly #written: Map<string, Outcome> = new Map();
   readonly done: CaughtUp;
   #position: string;
 
@@ -77,10 +90,14 @@ export class CatchUp {
     return this.done;
   }
 
-  async #writePage({ subjects, position, afterwards }: ChangePage, options: CallOptions): Promise<void> {
+  async #writePage(
+    { subjects, position, afterwards, isSettled }: ChangePage,
+    options: CallOptions,
+  ): Promise<void> {
+    const unread = isSettled ? subjects.filter((one) => !this.#written.has(subjectId(one))) : subjects;
     let batch: Projected[] = [];
     let rows = 0;
-    for await (const projected of mapInOrder(subjects, CONCURRENCY, this.#read)) {
+    for await (const projected of mapInOrder(unread, CONCURRENCY, this.#read)) {
       batch.push(projected);
       rows += countRows(projected);
       if (rows < ROWS) continue;
@@ -143,15 +160,21 @@ export class CatchUp {
     }, options);
   }
 
+  /** Counts each subject once, as it was found last. */
   #count({ subject, row }: Projected): void {
+    const id = subjectId(subject);
+    const outcome = !row ? 'removed' : row.failure == null ? 'there' : 'unreadable';
+    const before = this.#written.get(id);
+    this.#written.delete(id);
+    this.#written.set(id, outcome);
+    const [oldest] = this.#written.keys();
+    if (this.#written.size > REMEMBERED) this.#written.delete(oldest as string);
     const { done } = this;
-    if (subject.kind === 'run') done.runs += 1;
-    if (subject.kind === 'attempt') done.attempts += 1;
-    if (subject.kind === 'entry') done.entries += 1;
-    if (subject.kind === 'published') done.published += 1;
-    if (!row) done.removed += 1;
-    if (row?.failure != null) done.unreadable += 1;
-    this.#progress?.itemDone();
+    if (before === undefined) {
+      done[COUNTS[subject.kind]] += 1;
+      this.#progress?.itemDone();
+    } else if (before !== 'there') done[before] -= 1;
+    if (outcome !== 'there') done[outcome] += 1;
   }
 }
 

@@ -6,6 +6,8 @@ export interface ChangePage {
   readonly subjects: readonly Subject[];
   /** Kept once the subjects are written; the next catch-up begins there. Absent: the position stays. */
   readonly position?: string;
+  /** True where all that it tells was visible before the source told anything: what was read since then needs no second look. */
+  readonly isSettled?: boolean;
   /** Statements that belong to the transaction that writes the last of the subjects. */
   readonly afterwards?: readonly SqlStatement[];
 }

@@ -90,12 +90,13 @@ export class DatabaseChanges implements ChangeSource {
     const isAhead = from !== '' && BigInt(from) > BigInt(now);
     if (full || from === '' || isAhead) {
       yield* this.#listed.changes({ position, full: full || isAhead, signal });
+      // A listing shows all that is committed.
       yield { subjects: [], position: positionAt(now) };
     } else {
       yield* this.#unread(options);
       yield* this.#written(from, now, true, options);
+      if (this.#database.type === 'postgres') yield* this.#written(now, LAST, false, options);
     }
-    if (this.#database.type === 'postgres') yield* this.#written(now, LAST, false, options);
     yield* this.#gone(now, options);
   }
 
@@ -113,7 +114,7 @@ export class DatabaseChanges implements ChangeSource {
       const isEnd = rows.length < PAGE;
       [at, name] = [String(last.at), String(last.name)];
       const subjects = once([...subjectsOf(rows), ...(await this.#erasedVersions(rows, { signal }))]);
-      yield { subjects, ...(isKept ? { position: positionAt(isEnd ? end : at) } : {}) };
+      yield { subjects, isSettled: isKept, ...(isKept ? { position: positionAt(isEnd ? end : at) } : {}) };
       if (isEnd) return;
     }
   }

@@ -72,6 +72,44 @@ describe('the index of a store in SQLite', () => {
     expect(await index.catchUp()).toMatchObject({ runs: 0, attempts: 0 });
   });
 
+  test('reads and counts an attempt once whose records are told on several pages', async () => {
+    const storage = new Disturbed(await openSqlite());
+    const flow = await openFlow({ flowName: 'Train', storage });
+    await flow.createRun({ runId: 'r1' });
+    const index = await StoreIndex.open({ store: storage });
+    afterThisTest(() => index.close());
+    await index.catchUp();
+    const save = (taskId: string): Promise<unknown> =>
+      flow.task({ runId: 'r1', stepName: 'fit', taskId }, (task) => task.saveArtifacts({ taskId }));
+    const early = await flow.createTaskDataStore({ runId: 'r1', stepName: 'fit', taskId: 'early' });
+    for (let taskId = 0; taskId < 200; taskId += 1) await save(`${taskId}`);
+    await early.done();
+    let reads = 0;
+    storage.disturb = (name) => {
+      if (name.endsWith('.DONE')) reads += 1;
+    };
+    let itemsDone = 0;
+    const onProgress = (progress: { itemsDone: number }): void => {
+      itemsDone = progress.itemsDone;
+    };
+    expect(await index.catchUp({ onProgress })).toMatchObject({ attempts: 201, removed: 0, unreadable: 0 });
+    expect([reads, itemsDone]).toEqual([201, 201]);
+  }, 60_000);
+
+  test('counts a removed attempt once whose names are told on several pages', async () => {
+    const storage = await openSqlite();
+    const flow = await openFlow({ flowName: 'Train', storage });
+    for (let taskId = 0; taskId < 200; taskId += 1)
+      await flow.task({ runId: 'r1', stepName: 'fit', taskId: `${taskId}` }, () => {});
+    const index = await openIndexIn(storage);
+    await index.catchUp();
+    for (const prefix of ['flows/Train/r1/', 'runs/Train/r1/'])
+      for await (const { objects } of storage.list({ prefix }))
+        expect(await storage.delete(objects.map(({ name }) => name))).toEqual([]);
+    expect(await count(storage, 'stowage_gone')).toBeGreaterThan(500);
+    expect(await index.catchUp()).toMatchObject({ runs: 1, attempts: 200, removed: 201, unreadable: 0 });
+  }, 60_000);
+
   test('is told what was deleted, once', async () => {
     const storage = await openSqlite();
     const flow = await openFlow({ flowName: 'Train', storage });
