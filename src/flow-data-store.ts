@@ -234,18 +234,16 @@ export class FlowDataStore implements AsyncDisposable {
   /**
    * Takes over a task from the run that its run resumes, as {@link task} does, for engines that open and close attempts themselves. Resolves to the
    * task, done in this run. `undefined` where it is to be run, by {@link createTaskDataStore}, which never takes over: its run resumes
-   * none, the task is not done there, or was given up, or it is to be run again, or rests on something that is.
+   * none, the task is not done there, or was given up, or it is to be run again, or rests on something that is, or content of it was lost when it
+   * was asked for last.
    *
-   * @throws StowageError `CONTENT_NOT_FOUND` where content of it is lost: the attempt is failed, and the next one may run it;
+   * @throws StowageError `CONTENT_NOT_FOUND` where content of it is lost: the attempt is failed, and the next call gives `undefined`;
    * `ATTEMPT_EXISTS` where the given number is taken; `INVALID_NAME`.
    */
   async takeOverTask(spec: TaskSpec, options: CallOptions = {}): Promise<TaskDataStore | undefined> {
     checkOptionNames(options, 'takeOverTask');
     const { signal } = options;
-    const resumed = await this.#resumed.takeOver(spec, { isRestored: true, signal });
-    if (!resumed?.lost) return resumed?.taken;
-    await failOrReport(resumed.attempt, resumed.lost);
-    throw resumed.lost;
+    return this.#resumed.takeOverByHand(spec, { signal });
   }
 
   /**

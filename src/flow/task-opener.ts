@@ -86,9 +86,19 @@ export class TaskOpener {
     const named = this.#named(parsePathspec(pathspec), rule);
     if (!(await this.content.isThereToRead(options))) return undefined;
     const attempts = await listAttempts(this.#storage, named.path, this.#listing(options));
+    return this.findAmong(named.path, attempts, named.rule, options);
+  }
+
+  /** One attempt of a task whose attempts were listed by {@link attemptsOf}; `undefined` for one that the rule does not let be read. Two requests. */
+  async findAmong(
+    path: TaskPath,
+    attempts: TaskAttempts,
+    rule: ReadRule,
+    options: CallOptions,
+  ): Promise<ReadAttempt | undefined> {
     if (attempts.size === 0) return undefined;
     try {
-      return await this.#readAttempt(named.path, attempts, named.rule, options);
+      return await this.#readAttempt(path, attempts, rule, options);
     } catch (error) {
       if (isStowageError(error, ...LEFT_OUT)) return undefined;
       throw error;
@@ -173,6 +183,18 @@ export class TaskOpener {
     return read.flat();
   }
 
+  /** The attempts of tasks, in the order of `paths`; none of one that is not there. Tasks of one step are listed together. */
+  async attemptsOf(paths: readonly TaskPath[], options: CallOptions): Promise<TaskAttempts[]> {
+    const named = paths.map((path) => ({ path }));
+    const listed = await this.#listNamed(named, options);
+    return mapBounded(
+      paths,
+      CONCURRENCY,
+      async (path) =>
+        listed.get(taskId(path)) ?? (await listAttempts(this.#storage, path, this.#listing(options))),
+    );
+  }
+
   /** The attempt of a pathspec, the latest started without a number. It must be closed, as done or otherwise. */
   async closedAttempt(pathspec: string, options: CallOptions): Promise<{ path: TaskPath; attempt: number }> {
     const { path, attempt, status } = await this.open(pathspec, { allowNotDone: true }, options);
@@ -204,7 +226,10 @@ export class TaskOpener {
    * The attempts of tasks of one step by one LIST of it, where that takes no more pages than listing each would
    * take requests. Tasks that it does not show are listed by themselves.
    */
-  async #listNamed(named: readonly NamedTask[], options: CallOptions): Promise<Map<string, TaskAttempts>> {
+  async #listNamed(
+    named: readonly Pick<NamedTask, 'path'>[],
+    options: CallOptions,
+  ): Promise<Map<string, TaskAttempts>> {
     const steps = new Map<string, TaskPath[]>();
     for (const { path } of named) {
       const id = `${path.run}/${path.step}`;

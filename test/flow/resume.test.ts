@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { OpenTaskDataStore } from '../../src/flow/open-task-data-store.ts';
+import { ResumedTasks } from '../../src/flow/resumed-tasks.ts';
+import { RunWriter } from '../../src/flow/run-writer.ts';
 import type { TaskDataStore } from '../../src/flow/task-data-store.ts';
+import { TaskOpener } from '../../src/flow/task-opener.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { listAttempts } from '../../src/format/attempt-files.ts';
 import { copyStore } from '../../src/maintenance/copy-store.ts';
@@ -11,7 +14,9 @@ import type { DataStoreStorage } from '../../src/storage/contract.ts';
 import { CountStorage } from '../../src/storage/count.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
+import { SerializerRegistry } from '../../src/values/registry.ts';
 import { propertyRuns, test } from '../property.ts';
+import { until } from '../waiting.ts';
 import { errorOf, noise, objectNames, openFlow, openLocalFlow, saveTask } from './fixtures.ts';
 
 /** A task of a graph: the earlier tasks that it reads, how it ended in the first run, and whether its code is new in the second. */
@@ -331,6 +336,101 @@ describe('several that ask for the same task at once', () => {
   });
 });
 
+describe('what reads a task that is being taken over a second time', () => {
+  /** `a` of the new run was taken over, and another process is about to close a second attempt of it. */
+  async function heldBack(): Promise<{
+    flow: FlowDataStore;
+    storage: DataStoreStorage;
+    close: () => Promise<unknown>;
+    lists: () => number;
+  }> {
+    const storage = new CountStorage(new MemoryStorage());
+    const flow = await openFlow({ storage });
+    await pipelineOf(flow, 'old');
+    await flow.createRun({ runId: 'new', resume: 'Test/old' });
+    const a = { runId: 'new', stepName: 'a', taskId: '0' };
+    const [isClosing, closing] = gate();
+    const [mayClose, open] = gate();
+    const slow = new (class extends StorageDecorator {
+      override async create(...args: Parameters<DataStoreStorage['create']>): Promise<boolean> {
+        if (args[0] === 'flows/Test/new/a/0/1.DONE') {
+          closing();
+          await mayClose;
+        }
+        return super.create(...args);
+      }
+    })(storage);
+    const other = await openFlow({ storage: slow });
+    await flow.takeOverTask(a);
+    const second = other.takeOverTask({ ...a, attempt: 1 });
+    await isClosing;
+    const close = (): Promise<unknown> => {
+      open();
+      return second;
+    };
+    return { flow, storage, close, lists: () => storage.snapshot().list.calls };
+  }
+
+  it('waits until that is done, and is taken over', async () => {
+    const { flow, close, lists } = await heldBack();
+    const before = lists();
+    const taking = flow.task({ runId: 'new', stepName: 'b', taskId: '0' }, never);
+    await until(() => lists() - before > 5); // it has looked, and looks again
+    await close();
+    await taking;
+    const b = await flow.getTaskDataStore('new/b/0');
+    expect([b.takenOver, b.readFrom]).toEqual(['Test/old/b/0/0', ['Test/new/a/0/1', 'Test/old/b/0/0']]);
+  });
+
+  it('is run where that is not done in time', async () => {
+    const { flow, storage, close } = await heldBack();
+    const context = {
+      content: flow.caStore,
+      registry: new SerializerRegistry(),
+      maxInlineBytes: 0,
+      ownBytes: 0,
+    };
+    const impatient = new ResumedTasks(new TaskOpener('Test', context), new RunWriter('Test', context), 50);
+    const b = { runId: 'new', stepName: 'b', taskId: '0' };
+    expect(await impatient.takeOver(b, { isRestored: true })).toBeUndefined();
+    expect(await objectNames(storage, 'flows/Test/new/b/')).toEqual([]);
+    await close();
+    expect((await impatient.takeOver(b, { isRestored: true }))?.taken?.takenOver).toBe('Test/old/b/0/0');
+  });
+
+  it('ends where it is aborted', async () => {
+    const { flow, close, lists } = await heldBack();
+    const before = lists();
+    const ending = new AbortController();
+    const b = { runId: 'new', stepName: 'b', taskId: '0' };
+    const taking = errorOf(flow.takeOverTask(b, { signal: ending.signal }), 'ABORTED');
+    await until(() => lists() - before > 5);
+    ending.abort();
+    await taking;
+    await close();
+  });
+});
+
+describe('a join of many tasks', () => {
+  it('is taken over by one LIST of each step that it read', async () => {
+    const storage = new CountStorage(new RemoteStorage(new MemoryStorage()));
+    const flow = await openFlow({ storage });
+    const ids = Array.from({ length: 40 }, (_, index) => `${index}`);
+    for (const taskId of ids)
+      await flow.task({ runId: 'old', stepName: 'part', taskId }, (task) => task.saveArtifacts({ x: 1 }));
+    await flow.task({ runId: 'old', stepName: 'join', taskId: '0' }, async (task) => {
+      for (const id of ids) task.recordRead(await flow.getTaskDataStore(`old/part/${id}`));
+    });
+    await flow.createRun({ runId: 'new', resume: 'Test/old' });
+    for (const taskId of ids) await flow.task({ runId: 'new', stepName: 'part', taskId }, never);
+    const asking = await openFlow({ storage });
+    const before = storage.snapshot().list.calls;
+    const join = await asking.takeOverTask({ runId: 'new', stepName: 'join', taskId: '0' });
+    expect(join?.readFrom).toHaveLength(41);
+    expect(storage.snapshot().list.calls - before).toBeLessThan(12);
+  });
+});
+
 describe('a task of the old run', () => {
   const spec = { runId: 'new', stepName: 'fit', taskId: '0' };
 
@@ -372,6 +472,48 @@ describe('a task of the old run', () => {
     await errorOf(flow.takeOverTask(spec), 'CONTENT_NOT_FOUND');
     const failed = await flow.getTaskDataStore('new/fit/0', { allowNotDone: true });
     expect(failed.error?.message).toContain('Run the task again');
+    expect(failed.readFrom).toEqual(['Test/old/fit/0/0']);
+    // The next call leaves it to whoever asks, in another process too.
+    for (const next of [flow, await openFlow({ storage: flow.storage })])
+      expect(await next.takeOverTask(spec)).toBeUndefined();
+    const again = await flow.createTaskDataStore(spec);
+    await again.saveArtifacts({ x: 2 });
+    await again.done();
+    expect(await flow.takeOverTask(spec)).toBeUndefined();
+    expect(await (await flow.getTaskDataStore('new/fit/0')).get('x')).toBe(2);
+  });
+
+  it('of which something was erased once it was taken over is run', async () => {
+    const flow = await openFlow();
+    await saveTask(flow, { x: 1, y: 2 }, { runId: 'old' });
+    await flow.createRun({ runId: 'new', resume: 'Test/old' });
+    expect((await flow.takeOverTask(spec))?.takenOver).toBe('Test/old/fit/0/0');
+    await eraseFromStore({ store: flow.storage, target: 'Test/new/fit/0/x', reason: 'asked' });
+    expect(await flow.takeOverTask(spec)).toBeUndefined();
+    await flow.task(spec, (task) => task.saveArtifacts({ x: 3, y: 2 }));
+    expect(await (await flow.getTaskDataStore('new/fit/0')).loadArtifacts()).toEqual({ x: 3, y: 2 });
+  });
+
+  it('that is erased between the look at it and its takeover is run', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ storage });
+    await saveTask(flow, { x: 1 }, { runId: 'old' });
+    await flow.createRun({ runId: 'new', resume: 'Test/old' });
+    let isErased = false;
+    const meanwhile = new (class extends StorageDecorator {
+      override async create(...args: Parameters<DataStoreStorage['create']>): Promise<boolean> {
+        if (args[0].startsWith('flows/Test/new/fit/0/0.') && !isErased) {
+          isErased = true;
+          await eraseFromStore({ store: storage, target: 'Test/old/fit/0/x', reason: 'asked' });
+        }
+        return super.create(...args);
+      }
+    })(storage);
+    const asking = await openFlow({ storage: meanwhile });
+    await asking.task(spec, (task) => task.saveArtifacts({ x: 2 }));
+    expect(isErased).toBe(true);
+    const task = await flow.getTaskDataStore('new/fit/0');
+    expect([await task.get('x'), task.takenOver]).toEqual([2, undefined]);
   });
 });
 
@@ -444,6 +586,15 @@ describe('createRun refuses', () => {
     await errorOf(flow.createRun({ resume: 'Test/old' }), 'NO_SUCH_STORE');
   });
 });
+
+/** A promise, and what resolves it. */
+function gate(): [Promise<void>, () => void] {
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return [opened, open];
+}
 
 /** Two tasks, of which the second reads the first; resolves to those that ran. */
 async function pipelineOf(flow: FlowDataStore, runId: string): Promise<string[]> {
