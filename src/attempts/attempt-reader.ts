@@ -81,7 +81,7 @@ export interface ReadAttempt {
     cached?: CachedCall | undefined;
     /** The attempt that it was taken over from, `<flow>/<run>/<step>/<task>/<n>`. */
     takenOver?: string | undefined;
-    /** True where the function of the task returned a value, which is not kept. */
+    /** True where the function of the task returned a value, or may have, which is not kept. */
     returned?: true | undefined;
     /** The last versions of its reports. */
     reports: readonly ReportEntry[];

@@ -17,6 +17,12 @@ import { copyValues, type Storing } from './stored-values.ts';
 /** So many attempts are looked at at once. */
 const CONCURRENCY = 16;
 
+/** Options of {@link inheritArtifacts}. */
+export interface InheritOptions extends CallOptions {
+  /** Looks at each content, which costs two requests or more in a bucket. Default `false`: what attempts name is there, where their records stand. */
+  looks?: boolean | undefined;
+}
+
 /**
  * Rows of other attempts of the same store, by name. Their content, and what their values refer to, is relied on where it lies; values
  * that are the origin's own are copied; inline ones are taken from attempts that still have them.
@@ -29,7 +35,7 @@ export async function inheritArtifacts(
   taken: ReadonlyMap<AttemptView, readonly string[]>,
   session: Session,
   storing: Storing,
-  options: CallOptions,
+  { looks = false, ...options }: InheritOptions,
 ): Promise<TableRow[]> {
   for (const origin of taken.keys()) checkDescribed(origin);
   const sought = [...taken].flatMap(([origin, names]) =>
@@ -47,7 +53,7 @@ export async function inheritArtifacts(
   const copied = await copyValues(ownRows, session, storing, options);
   const copies = new Map(own.map((one, index) => [one, copied[index]]));
   const stood = new Map<AttemptView, boolean>();
-  const found = await relyOnOrigins(sought, session, stood, options);
+  const found = await relyOnOrigins(sought, session, stood, { looks, ...options });
   await checkInline(sought, stood, options);
   return sought.map((one) => {
     const { origin, entry } = one;
@@ -98,7 +104,7 @@ export function checkKept({ facts, flow, pathspec }: AttemptView, entries: reado
 
 /**
  * Relies on what rows of other attempts name, by one pin for all. Resolves to the content of each that has one and that is there;
- * without a look at it where the attempts' records do.
+ * without a look at it where the attempts' records do, and nobody asks for one.
  *
  * @param stood - is told which of the attempts that were looked at stand
  */
@@ -106,7 +112,7 @@ async function relyOnOrigins(
   sought: readonly Inherited[],
   session: Session,
   stood: Map<AttemptView, boolean>,
-  options: CallOptions,
+  { looks, ...options }: InheritOptions,
 ): Promise<Map<Inherited, StoredContent>> {
   const refs = referencesIn(sought.map(({ entry }) => entry));
   const stored = sought.filter(({ entry }) => entry.content);
@@ -124,7 +130,7 @@ async function relyOnOrigins(
     return !standing.includes(false);
   };
   let found: readonly (StoredContent | undefined)[] = contents;
-  if (!(await session.relyOnDescribed(contents, refs, stands, options))) {
+  if (looks || !(await session.relyOnDescribed(contents, refs, stands, options))) {
     const [missing] = await session.relyOnRefs(refs, options);
     if (missing) throw goneRef(sought, missing);
     found = await session.rely(contents, options);

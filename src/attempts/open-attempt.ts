@@ -47,7 +47,7 @@ export interface Takeover {
   metadata: Metadata;
   /** The attempts that the result rests on. */
   readFrom: readonly string[];
-  /** True where the function of the task returned a value. */
+  /** True where the function of the task returned a value, or may have. */
   returned: boolean;
 }
 
@@ -69,7 +69,7 @@ export class OpenAttempt {
   readonly #readFrom = new Set<string>();
   #cached: CachedCall | undefined;
   #takenOver: string | undefined;
-  /** True where the function of the task returned a value, or may still. */
+  /** True where the function of the task returned a value, or may still. It is written where the attempt is done. */
   returns = false;
   readonly #closing: AttemptClosing;
 
@@ -191,7 +191,7 @@ export class OpenAttempt {
   }
 
   /**
-   * Takes over the result of an attempt of the same store: its artifacts, metadata, and what it rests on. Where that fails, nothing of it
+   * Takes over the result of an attempt of the same store: its artifacts, metadata, and what it rests on. Looks at each content. Where that fails, nothing of it
    * is part of this attempt, which may go on by itself.
    *
    * @throws StowageError as {@link inheritArtifacts}
@@ -203,7 +203,10 @@ export class OpenAttempt {
       call.expect(names.map(artifactSubject));
       const { storing } = this.#table;
       const taken = new Map([[view, names]]);
-      const rows = await inheritArtifacts(this.#context.content, taken, this.session, storing, options);
+      const rows = await inheritArtifacts(this.#context.content, taken, this.session, storing, {
+        ...options,
+        looks: true,
+      });
       call.ensureMayCommit();
       this.#table.adopt(rows, call);
       for (const pathspec of readFrom) this.#readFrom.add(pathspec);
@@ -343,6 +346,7 @@ export class OpenAttempt {
 
   /** Closes the attempt as failed, with the error that ended it. Its artifacts are read by `allowNotDone`. */
   async fail(error: unknown, options: CallOptions = {}): Promise<void> {
+    this.returns = false;
     await this.#closing.close('failed', recordError(error), options);
   }
 

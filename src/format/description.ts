@@ -77,7 +77,7 @@ export interface Description {
   cached?: CachedCall | undefined;
   /** The attempt of the run that is resumed which this one was taken over from, `<flow>/<run>/<step>/<task>/<n>`. */
   takenOver?: string | undefined;
-  /** True where the function of the task returned a value, which is not kept. */
+  /** True where the function of the task returned a value, or may have, which is not kept. */
   returned?: true | undefined;
 }
 

@@ -121,7 +121,7 @@ async function keep(
   const { session } = standalone;
   try {
     const taken = new Map([[origin, [artifact]]]);
-    const rows = await inheritArtifacts(content, taken, session, SHARED, options);
+    const rows = await inheritArtifacts(content, taken, session, SHARED, { ...options, looks: true });
     const table = { artifacts: rows.map(({ entry }) => entry) };
     await standalone.doneAs({ table, ...describePublished(facts) }, options);
     return { ...facts, table, session: session.id };

@@ -251,10 +251,26 @@ describe('a task that is taken over', () => {
       return 1;
     });
     await flow.createRun({ runId: 'new', resume: 'Test/old' });
-    await errorOf(
+    const error = await errorOf(
       flow.task({ ...spec, runId: 'new' }, () => 1),
       'INVALID_ARGUMENT',
     );
+    expect(error.message).toContain('returned a value, or may have');
+  });
+
+  it('returned nothing where it failed, and nothing is recorded of it', async () => {
+    const flow = await openFlow();
+    const spec = { runId: 'old', stepName: 'fit', taskId: '0' };
+    const failing = flow.task(spec, async (task) => {
+      await task.saveArtifacts({ x: 1 });
+      throw new Error('no luck');
+    });
+    await expect(failing).rejects.toThrow('no luck');
+    const record = await flow.storage.get('flows/Test/old/fit/0/0.metadata.json');
+    expect(JSON.parse(Buffer.from(record?.body ?? []).toString())).not.toHaveProperty('returned');
+    await flow.task(spec, () => 1);
+    const done = await flow.storage.get('flows/Test/old/fit/0/1.metadata.json');
+    expect(JSON.parse(Buffer.from(done?.body ?? []).toString())).toMatchObject({ returned: true });
   });
 
   it('that was closed by hand gives what restore gives, else undefined', async () => {
@@ -433,6 +449,33 @@ describe('a join of many tasks', () => {
 
 describe('a task of the old run', () => {
   const spec = { runId: 'new', stepName: 'fit', taskId: '0' };
+  const LOSSES: [string, () => DataStoreStorage, number][] = [
+    ['a small one', () => new MemoryStorage(), 30_000],
+    ['a large one', () => new MemoryStorage(), 300_000],
+    ['a small one where looks cost requests', () => new RemoteStorage(new MemoryStorage()), 30_000],
+    ['a large one where looks cost requests', () => new RemoteStorage(new MemoryStorage()), 300_000],
+    ['one of 64 KiB where looks cost requests', () => new RemoteStorage(new MemoryStorage()), 65_536],
+  ];
+
+  /** A run that resumes another, whose one task has lost its content, in a process that has not seen it. */
+  async function lostContent(storage: DataStoreStorage, bytes: number): Promise<FlowDataStore> {
+    const flow = await openFlow({ storage });
+    await saveTask(flow, { x: noise(bytes) }, { runId: 'old' });
+    await flow.createRun({ runId: 'new', resume: 'Test/old' });
+    const contents = (await objectNames(storage)).filter((name) =>
+      /^(data|manifests|packs|values)\//.test(name),
+    );
+    expect(contents).not.toEqual([]);
+    await storage.delete(contents);
+    return openFlow({ storage });
+  }
+
+  async function expectRun(flow: FlowDataStore): Promise<void> {
+    await flow.task(spec, (task) => task.saveArtifacts({ x: 2 }));
+    const task = await flow.getTaskDataStore('new/fit/0');
+    expect([await task.get('x'), task.takenOver, task.readFrom]).toEqual([2, undefined, []]);
+    expect(task.attempt).toBe(0);
+  }
 
   it.each<[string, (flow: FlowDataStore, storage: MemoryStorage) => Promise<unknown>]>([
     ['failed', (flow) => flow.createTaskDataStore(ofOld).then((task) => task.fail(new Error('no')))],
@@ -446,42 +489,37 @@ describe('a task of the old run', () => {
       'has something erased',
       (_, storage) => eraseFromStore({ store: storage, target: 'Test/old/fit/0/x', reason: 'asked' }),
     ],
-    [
-      'has lost content',
-      async (flow) => {
-        for (const name of await objectNames(flow.storage, 'data/')) await flow.storage.delete([name]);
-      },
-    ],
   ])('that %s is run', async (_, happen) => {
     const storage = new MemoryStorage();
     const flow = await openFlow({ storage });
     await saveTask(flow, { x: noise(30_000) }, { runId: 'old' });
     await flow.createRun({ runId: 'new', resume: 'Test/old' });
     await happen(flow, storage);
-    await flow.task(spec, (task) => task.saveArtifacts({ x: 2 }));
-    const task = await flow.getTaskDataStore('new/fit/0');
-    expect([await task.get('x'), task.takenOver, task.readFrom]).toEqual([2, undefined, []]);
-    expect(task.attempt).toBe(0);
+    await expectRun(flow);
   });
 
-  it('that has lost content fails the attempt that was to take it over by hand', async () => {
-    const flow = await openFlow();
-    await saveTask(flow, { x: noise(30_000) }, { runId: 'old' });
-    await flow.createRun({ runId: 'new', resume: 'Test/old' });
-    for (const name of await objectNames(flow.storage, 'data/')) await flow.storage.delete([name]);
-    await errorOf(flow.takeOverTask(spec), 'CONTENT_NOT_FOUND');
-    const failed = await flow.getTaskDataStore('new/fit/0', { allowNotDone: true });
-    expect(failed.error?.message).toContain('Run the task again');
-    expect(failed.readFrom).toEqual(['Test/old/fit/0/0']);
-    // The next call leaves it to whoever asks, in another process too.
-    for (const next of [flow, await openFlow({ storage: flow.storage })])
-      expect(await next.takeOverTask(spec)).toBeUndefined();
-    const again = await flow.createTaskDataStore(spec);
-    await again.saveArtifacts({ x: 2 });
-    await again.done();
-    expect(await flow.takeOverTask(spec)).toBeUndefined();
-    expect(await (await flow.getTaskDataStore('new/fit/0')).get('x')).toBe(2);
+  it.each(LOSSES)('that has lost content is run, %s', async (_, storage, bytes) => {
+    await expectRun(await lostContent(storage(), bytes));
   });
+
+  it.each(LOSSES)(
+    'that has lost content fails the attempt that was to take it over by hand, %s',
+    async (_, storage, bytes) => {
+      const flow = await lostContent(storage(), bytes);
+      await errorOf(flow.takeOverTask(spec), 'CONTENT_NOT_FOUND');
+      const failed = await flow.getTaskDataStore('new/fit/0', { allowNotDone: true });
+      expect(failed.error?.message).toContain('Run the task again');
+      expect(failed.readFrom).toEqual(['Test/old/fit/0/0']);
+      // The next call leaves it to whoever asks, in another process too.
+      for (const next of [flow, await openFlow({ storage: flow.storage })])
+        expect(await next.takeOverTask(spec)).toBeUndefined();
+      const again = await flow.createTaskDataStore(spec);
+      await again.saveArtifacts({ x: 2 });
+      await again.done();
+      expect(await flow.takeOverTask(spec)).toBeUndefined();
+      expect(await (await flow.getTaskDataStore('new/fit/0')).get('x')).toBe(2);
+    },
+  );
 
   it('of which something was erased once it was taken over is run', async () => {
     const flow = await openFlow();
@@ -555,6 +593,44 @@ describe('cached tasks', () => {
     await flow.createRun({ runId: 'fourth', resume: 'Test/old', rerun: ['square'] });
     expect(await pipeline('fourth')).toEqual(['a', 'b']);
     expect(calls).toEqual([2, 3]);
+  });
+});
+
+describe('a run of a copied store', () => {
+  it('is resumed by running what called a cached task, which is a hit, and nothing else', async () => {
+    const { flow, folder } = await openLocalFlow();
+    let calls = 0;
+    const pipeline = async (on: FlowDataStore, runId: string): Promise<string[]> => {
+      const square = on.cachedTask({
+        name: 'square',
+        version: '1',
+        run: async (n: number) => {
+          calls += 1;
+          return n * n;
+        },
+      });
+      const ran: string[] = [];
+      await on.task({ runId, stepName: 'load', taskId: '0' }, async (task) => {
+        ran.push('load');
+        await task.saveArtifacts({ n: 2 });
+      });
+      await on.task({ runId, stepName: 'call', taskId: '0' }, async (task) => {
+        ran.push('call');
+        await task.saveArtifacts({ four: await square(2) });
+      });
+      return ran;
+    };
+    expect(await pipeline(flow, 'old')).toEqual(['load', 'call']);
+    const to = new MemoryStorage();
+    expect((await copyStore({ from: folder, to })).problems).toEqual([]);
+    const copy = await openFlow({ storage: to });
+    await copy.createRun({ runId: 'new', resume: 'Test/old' });
+    expect(await pipeline(copy, 'new')).toEqual(['call']);
+    expect(await (await copy.getTaskDataStore('new/call/0')).get('four')).toBe(4);
+    expect(calls).toBe(1);
+    // Where it ran, it is taken over as ever.
+    await copy.createRun({ runId: 'next', resume: 'Test/new' });
+    expect(await pipeline(copy, 'next')).toEqual([]);
   });
 });
 

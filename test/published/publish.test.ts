@@ -224,6 +224,23 @@ describe('publishing', () => {
     await errorOf(flow.getPublished('m'), 'PUBLISHED_NOT_FOUND');
   });
 
+  it.each([20_000, 65_536, 700_000])(
+    'refuses content of %d bytes that is lost where looking costs requests',
+    async (bytes) => {
+      const storage = bucket();
+      const flow = await openFlow({ storage });
+      await saveTask(flow, { model: noise(bytes) });
+      const contents = (await objectNames(storage)).filter((name) =>
+        /^(data|manifests|packs|values)\//.test(name),
+      );
+      expect(contents).not.toEqual([]);
+      await storage.delete(contents);
+      const other = await openFlow({ storage }); // what a process wrote itself it does not look at
+      await errorOf(other.publish('m', { task: 'r1/fit/0', artifact: 'model' }), 'CONTENT_NOT_FOUND');
+      await errorOf(other.getPublished('m'), 'PUBLISHED_NOT_FOUND');
+    },
+  );
+
   it.each([
     ['no options', undefined, /publish takes what is published/],
     ['no task', { artifact: 'model' }, /opened for reading/],
