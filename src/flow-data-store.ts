@@ -324,7 +324,8 @@ export class FlowDataStore implements AsyncDisposable {
    * Makes a run with tags, parameters and parents, and keeps the code that makes it. Not needed for plain runs: the first task makes its run.
    * Where the code cannot be kept, no run is made.
    *
-   * @throws StowageError `RUN_EXISTS`, `INVALID_NAME`; for its code as {@link Directories.fromLocal}
+   * @throws StowageError `RUN_EXISTS`, `INVALID_NAME`, `INVALID_ARGUMENT`; for what it resumes `RUN_NOT_FOUND`, `STEP_NOT_FOUND`, `TASK_NOT_FOUND`,
+   * `NO_SUCH_STORE`; for its code as {@link Directories.fromLocal}
    */
   async createRun(options: CreateRunOptions = {}): Promise<Run> {
     checkOptions<CreateRunOptions>(options, 'createRun', CREATE_RUN);
@@ -366,7 +367,8 @@ export class FlowDataStore implements AsyncDisposable {
 
   /**
    * Publishes an artifact of a task that is done, under a name of the whole store, as the version behind the newest. It is kept until it is
-   * withdrawn, whatever becomes of its run. Nothing is copied but small values that a bucket keeps with their task.
+   * withdrawn, whatever becomes of its run. Nothing is copied but small values that a bucket keeps with their task. After a failure of the storage
+   * the version may be there all the same, so that to publish again may make a second one; pass `version` to be told.
    *
    * @throws StowageError `PUBLISHED_EXISTS` for a `version` that was published or withdrawn before, `INVALID_ARGUMENT` for one that is not
    * the next; `ATTEMPT_NOT_DONE`, `ARTIFACT_NOT_FOUND`, `CONTENT_PURGED`, `CONTENT_ERASED`, `CONTENT_NOT_FOUND`; `INVALID_NAME`; for a

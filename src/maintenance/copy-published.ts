@@ -10,8 +10,9 @@ import {
   publishedRecordName,
   withdrawnMarkName,
 } from '../format/published-names.ts';
-import { SESSION_FILES, standaloneFiles } from '../format/session-files.ts';
+import { decodeDone, readSessionFile, SESSION_FILES, standaloneFiles } from '../format/session-files.ts';
 import type { SessionId } from '../format/session-id.ts';
+import { giveUpSession } from '../sessions/standalone-session.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { CopyContext } from './copy-context.ts';
 import { copyKept } from './copy-loose.ts';
@@ -72,7 +73,23 @@ async function copyVersion(
     await target.storage.create(withdrawnMarkName(listed), new Uint8Array(0), durable);
   if (await target.storage.create(object, found.body, durable)) return 'copied';
   if (await holdsBytes(target.storage, object, found.body, options.signal)) return 'present';
-  throw otherVersion(listed);
+  const refusal = otherVersion(listed);
+  // Somebody published that number meanwhile: nothing will ever lead to the copied session.
+  if (state !== 'released') await giveUpCopy(target.storage, session, refusal, options);
+  throw refusal;
+}
+
+/** Gives up a session that a copy made; one that was made there is somebody else's. */
+async function giveUpCopy(
+  storage: DataStoreStorage,
+  session: SessionId,
+  why: StowageError,
+  options: CallOptions,
+): Promise<void> {
+  const { base, subject } = standaloneFiles(session);
+  const name = base + SESSION_FILES.done;
+  const done = await readSessionFile(storage, name, options);
+  if (done && decodeDone(done, storage.uri(name), subject).origin) await giveUpSession(storage, session, why);
 }
 
 async function versionsOf(

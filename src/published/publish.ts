@@ -4,7 +4,7 @@ import { toMetadata } from '../attempts/metadata-parts.ts';
 import type { Storing } from '../attempts/stored-values.ts';
 import { jsonText } from '../codec/json-text.ts';
 import type { ContentStore } from '../content/content-store.ts';
-import { invalidArgument, StowageError } from '../errors.ts';
+import { invalidArgument, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import type { TaskDataStore } from '../flow/task-data-store.ts';
 import type { JsonValue } from '../format/json-value.ts';
 import {
@@ -18,7 +18,7 @@ import { thisOwner } from '../format/session-files.ts';
 import type { SessionId } from '../format/session-id.ts';
 import { ANYTHING, checkOptions, type OptionTable, TEXT } from '../options/option-table.ts';
 import { giveUpSession, StandaloneSession } from '../sessions/standalone-session.ts';
-import type { CallOptions } from '../storage/contract.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { versionExists } from './published-errors.ts';
 import { checkVersion } from './published-versions.ts';
@@ -85,7 +85,8 @@ export function checkPublish(name: string, options: PublishOptions & CallOptions
 /**
  * Publishes an artifact of a done attempt: a session of its own relies on the content, or copies a value that is the attempt's own, and is
  * closed with the whole row; then the record of the name is created, which points at it. Of two that publish at once the one whose record
- * is there first has the number; the other takes the next one, unless it asked for this one.
+ * is there first has the number; the other takes the next one, unless it asked for this one. After any other failure of the storage while the record
+ * is created it may be there, or come yet, and the session stays: to publish again may make a second version.
  *
  * @throws StowageError `PUBLISHED_EXISTS` for a number that is taken, `INVALID_ARGUMENT` for one that is not the next; `ATTEMPT_NOT_DONE`,
  * `ARTIFACT_NOT_FOUND`, `CONTENT_PURGED`, `CONTENT_ERASED`, `CONTENT_NOT_FOUND` of the artifact
@@ -143,8 +144,7 @@ async function nameSession(
   let version = next;
   for (let tries = 1; ; tries++) {
     const said = { name, version, session, publishedAt: new Date().toISOString() };
-    // After a failure here the record may be there, or come yet, and point at the session: that stays.
-    if (await createPublishedRecord(storage, said, options)) return { ...said, owner: thisOwner() };
+    if (await createRecord(storage, said, options)) return { ...said, owner: thisOwner() };
     try {
       if (tries === MAX_TRIES) throw alwaysTaken(name);
       version = await nextVersion(content, name, asked, options);
@@ -152,6 +152,25 @@ async function nameSession(
       await giveUpSession(storage, session, error);
       throw error;
     }
+  }
+}
+
+/** Creates the record of a version as {@link createPublishedRecord} does; gives up the session where nothing was written for certain. */
+async function createRecord(
+  storage: DataStoreStorage,
+  said: Omit<PublishedRecord, 'owner'>,
+  options: CallOptions,
+): Promise<boolean> {
+  let isAsked = false;
+  try {
+    throwIfAborted(options.signal);
+    isAsked = true;
+    return await createPublishedRecord(storage, said, options);
+  } catch (error) {
+    // After any other failure, an abort too, the record may be there, or come yet, and point at the session: that stays.
+    if (!isAsked || isStowageError(error, 'STORAGE_NOT_PERMITTED'))
+      await giveUpSession(storage, said.session, error);
+    throw error;
   }
 }
 

@@ -90,17 +90,20 @@ export class PublishedVersions {
     const options = { signal };
     if (name !== undefined) validateUserName(name, 'name of a published version');
     if (limit === 0 || !(await this.#content.isThereToRead(options))) return [];
-    const chosen: ListedPublished[] = [];
-    for await (const listed of listVersions(this.#content.storage, { ...options, name })) {
-      const isOlder = name === undefined && chosen.at(-1)?.name === listed.name;
-      if (isOlder || (listed.withdrawn && !filter.withdrawn)) continue;
-      chosen.push(listed);
-      if (chosen.length >= limit) break;
-    }
+    const { storage } = this.#content;
     const summaries: PublishedSummary[] = [];
     const read = (listed: ListedPublished): Promise<PublishedSummary> => this.#summaryOf(listed, options);
-    for await (const summary of mapInOrder(chosen, CONCURRENCY, read)) {
-      if (!summary.withdrawn || filter.withdrawn) summaries.push(summary);
+    const chosen = choose(listVersions(storage, { ...options, name }), filter);
+    try {
+      // Those that turn out to be withdrawn are no part of the list, and others take their place.
+      while (summaries.length < limit) {
+        const batch = await take(chosen, limit - summaries.length);
+        if (batch.length === 0) break;
+        for await (const summary of mapInOrder(batch, CONCURRENCY, read))
+          if (!summary.withdrawn || filter.withdrawn) summaries.push(summary);
+      }
+    } finally {
+      await chosen.return();
     }
     return summaries;
   }
@@ -206,6 +209,31 @@ export class PublishedVersions {
     }
     return names;
   }
+}
+
+/** Of all versions, or of the latest of each name, those that no mark withdraws, unless these are asked for too. */
+async function* choose(
+  versions: AsyncIterable<ListedPublished>,
+  { name, withdrawn = false }: PublishedFilter,
+): AsyncGenerator<ListedPublished, void> {
+  let last: string | undefined;
+  for await (const listed of versions) {
+    const isOlder = name === undefined && last === listed.name;
+    if (isOlder || (listed.withdrawn && !withdrawn)) continue;
+    last = listed.name;
+    yield listed;
+  }
+}
+
+/** The next so many, or as many as there are. */
+async function take<T>(items: AsyncGenerator<T, void>, count: number): Promise<T[]> {
+  const taken: T[] = [];
+  while (taken.length < count) {
+    const { value, done } = await items.next();
+    if (done) break;
+    taken.push(value);
+  }
+  return taken;
 }
 
 /** @throws StowageError `INVALID_ARGUMENT` for what is no number of a version */

@@ -10,7 +10,7 @@ import {
   MAX_TABLE_BYTES,
 } from '../format/description.ts';
 import { recordError } from '../format/recorded-error.ts';
-import { SESSION_FILES, standaloneFiles } from '../format/session-files.ts';
+import { erasedRevisionOf, SESSION_FILES, standaloneFiles } from '../format/session-files.ts';
 import { newSessionId, type SessionId } from '../format/session-id.ts';
 import type { StoredContent } from '../format/stored-content.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
@@ -103,7 +103,7 @@ function plainContents(contents: readonly StoredContent[]): StandaloneDescriptio
 }
 
 /**
- * Marks a standalone session as given up, and then removes its description.
+ * Marks a standalone session as given up, and then removes its description, and those that erasures wrote.
  *
  * @throws StowageError `SESSION_NOT_FOUND` where none of that id was closed
  */
@@ -121,7 +121,11 @@ export async function releaseSession(
     );
   }
   await storage.create(base + SESSION_FILES.deleted, new Uint8Array(0), options);
-  const [failure] = await storage.delete([base + SESSION_FILES.metadata], options);
+  const described = [base + SESSION_FILES.metadata];
+  for await (const { objects } of storage.list({ prefix: `${base}.`, signal: options.signal }))
+    for (const { name } of objects)
+      if (erasedRevisionOf(name.slice(base.length)) !== undefined) described.push(name);
+  const [failure] = await storage.delete(described, options);
   if (failure) throw failure.error;
 }
 

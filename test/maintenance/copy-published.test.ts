@@ -7,6 +7,7 @@ import { createdName } from '../../src/format/run-records.ts';
 import { SESSION_FILES, standaloneFiles } from '../../src/format/session-files.ts';
 import { copyStore } from '../../src/maintenance/copy-store.ts';
 import type { DataStoreStorage } from '../../src/storage/contract.ts';
+import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { errorOf, noise, objectNames, openFlow, saveTask, scratchFolder } from '../flow/fixtures.ts';
@@ -112,6 +113,34 @@ describe('a copy', () => {
     // What no name of the target points at is not kept there.
     const record = await readPublishedRecord(storage, { name: 'm', version: 3 }, {});
     expect(await objectNames(to, `loose/${record?.session}`)).toEqual([]);
+  });
+
+  it('keeps nothing of a version whose number somebody takes in the target meanwhile', async () => {
+    const { storage } = await publishedStore();
+    const to = new MemoryStorage();
+    const there = await openFlow({ storage: to });
+    await saveTask(there, { theirs: 'theirs' }, { runId: 'there' });
+    const record = publishedRecordName({ name: 'm', version: 1 });
+    let isTaken = false;
+    const meanwhile = new (class extends StorageDecorator {
+      override async create(...args: Parameters<DataStoreStorage['create']>): Promise<boolean> {
+        if (args[0] === record && !isTaken) {
+          isTaken = true;
+          await there.publish('m', { task: 'there/fit/0', artifact: 'theirs' });
+        }
+        return super.create(...args);
+      }
+    })(to);
+    const copied = await copyStore({ from: storage, to: meanwhile });
+    expect(copied.published).toMatchObject({ copied: 1, refused: 3 });
+    expect(await (await there.getPublished('m')).load()).toBe('theirs');
+    const source = await readPublishedRecord(storage, { name: 'm', version: 1 }, {});
+    const { base } = standaloneFiles(source?.session as never);
+    const left = await objectNames(to, base);
+    expect(left).toContain(base + SESSION_FILES.deleted);
+    expect(left).not.toContain(base + SESSION_FILES.metadata);
+    await collect(to);
+    expect(await (await there.getPublished('n')).load()).toEqual(VALUES.large);
   });
 
   it('leaves what the source withdrew since, and says so', async () => {

@@ -7,6 +7,7 @@ import { createdName } from '../../../src/format/run-records.ts';
 import { eraseFromStore } from '../../../src/maintenance/erasure/erase-from-store.ts';
 import { MemoryStorage } from '../../../src/storage/memory.ts';
 import { errorOf, noise, openFlow, saveTask, scratchFolder } from '../../flow/fixtures.ts';
+import { collect } from '../collection/collect.ts';
 import { objectsWith } from './erased-store.ts';
 
 describe.each([
@@ -18,7 +19,8 @@ describe.each([
     const flow = await openFlow({ storage });
     const faces = noise(bytes, 1);
     await saveTask(flow, { faces, other: 'other' });
-    for (const artifact of ['other', 'faces']) await flow.publish('m', { task: 'r1/fit/0', artifact });
+    for (const artifact of ['other', 'faces'])
+      await flow.publish('m', { task: 'r1/fit/0', artifact, description: `holds ${artifact}` });
     const erasing = { store: storage, target: 'Test/r1/fit/0/0/faces', reason: 'asked for' };
     const dry = await eraseFromStore({ ...erasing, dryRun: true });
     expect(dry.holders.flatMap(({ published }) => published)).toEqual(['m/2']);
@@ -26,12 +28,15 @@ describe.each([
     expect(await objectsWith(storage, faces)).toEqual([]);
 
     const latest = await flow.getPublished('m');
-    expect(latest).toMatchObject({ version: 2, erased: 'asked for' });
+    expect(latest).toMatchObject({ version: 2, erased: 'asked for', description: 'holds faces' });
     const error = await errorOf(latest.load(), 'CONTENT_ERASED');
     expect(error.message).toMatch(/^Version 2 of m: .*asked for.*Withdraw the version/);
     expect((await flow.listPublished())[0]?.published?.erased).toBe('asked for');
     await flow.withdrawPublished('m', 2);
     expect(await (await flow.getPublished('m')).load()).toBe('other');
+    // What was said of it goes with the version.
+    await collect(storage);
+    expect(await objectsWith(storage, Buffer.from('holds faces'))).toEqual([]);
   });
 });
 
