@@ -1,12 +1,11 @@
 import { mapBounded } from '../async/bounded-work.ts';
-import { countPieces, meterOf, type ProgressOptions, withProgress } from '../async/progress.ts';
+import { meterOf, type ProgressOptions } from '../async/progress.ts';
 import type { AttemptStatus, ReadAttempt } from '../attempts/attempt-reader.ts';
 import { AttemptView, type PrefetchedBytes } from '../attempts/attempt-view.ts';
 import { cloneJson } from '../attempts/inline-value.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
 import type { ContentStore } from '../content/content-store.ts';
-import { bytesIn, READ_OPTIONS, type ReadOptions } from '../content/reading/content-reader.ts';
-import type { ArtifactEntry } from '../format/description.ts';
+import { READ_OPTIONS, type ReadOptions } from '../content/reading/content-reader.ts';
 import type { LogName } from '../format/log-names.ts';
 import type { Owner, RecordedError } from '../format/session-files.ts';
 import { findLog, type ListedLog, listLogs, loadLog, readLog } from '../logs/log-reader.ts';
@@ -17,6 +16,7 @@ import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { webStream } from '../streams/web-stream.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
 import { type ArtifactInfo, artifactInfo, isAtHand, isNothing, workOf } from './artifact-info.ts';
+import { artifactPieces, loadArtifact } from './read-artifact.ts';
 import { formatRecord, RECORD_OPTIONS, type RecordOptions, recordOf } from './record-view.ts';
 import {
   checkSchemas,
@@ -195,13 +195,7 @@ export class TaskDataStore {
   /** Loads one artifact; throws as {@link loadArtifacts}. */
   async get<T = unknown>(name: string, options: CallOptions & ProgressOptions = {}): Promise<T> {
     checkOptions<ProgressOptions>(options, 'get', PROGRESS_OPTIONS);
-    const entry = this.#view.entry(name);
-    const { signal, onProgress } = options;
-    if (!onProgress) return (await this.#view.load(entry, { signal })) as T;
-    return withProgress(onProgress, 'get', async (progress) => {
-      progress?.expect(workOf([entry]));
-      return (await this.#view.load(entry, { signal, progress })) as T;
-    });
+    return (await loadArtifact(this.#view, this.#view.entry(name), 'get', options)) as T;
   }
 
   /**
@@ -238,7 +232,7 @@ export class TaskDataStore {
     options: ReadOptions & ProgressOptions = {},
   ): AsyncGenerator<Uint8Array> {
     checkOptions<ReadOptions & ProgressOptions>(options, 'streamArtifact', READ_OPTIONS);
-    yield* this.#pieces('streamArtifact', this.#view.entry(name), options);
+    yield* artifactPieces(this.#view, this.#view.entry(name), 'streamArtifact', options);
   }
 
   /**
@@ -254,16 +248,10 @@ export class TaskDataStore {
     checkOptions<ReadOptions & ProgressOptions>(options, 'open', READ_OPTIONS);
     const entry = this.#view.entry(name);
     this.#view.ensureBytes(entry);
-    return webStream(({ signal }) => this.#pieces('open', entry, { ...options, signal }), options);
-  }
-
-  #pieces(
-    call: string,
-    entry: ArtifactEntry,
-    { range, signal, onProgress }: ReadOptions & ProgressOptions,
-  ): AsyncGenerator<Uint8Array> {
-    const pieces = this.#view.stream(entry, { range, signal });
-    return onProgress ? countPieces(pieces, onProgress, call, bytesIn(entry, range)) : pieces;
+    return webStream(
+      ({ signal }) => artifactPieces(this.#view, entry, 'open', { ...options, signal }),
+      options,
+    );
   }
 
   /** Tells an artifact that is `null` or `undefined`; nothing is loaded. Throws `ARTIFACT_NOT_FOUND`. */

@@ -1,13 +1,14 @@
 import { inspect } from 'node:util';
-import { countPieces, type ProgressOptions, withProgress } from '../async/progress.ts';
+import type { ProgressOptions } from '../async/progress.ts';
 import { AttemptView, CONTENT_FAULTS } from '../attempts/attempt-view.ts';
 import { cloneJson } from '../attempts/inline-value.ts';
 import { jsonText } from '../codec/json-text.ts';
 import type { ContentStore } from '../content/content-store.ts';
-import { bytesIn, READ_OPTIONS, type ReadOptions } from '../content/reading/content-reader.ts';
+import { READ_OPTIONS, type ReadOptions } from '../content/reading/content-reader.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { isStowageError, StowageError } from '../errors.ts';
-import { type ArtifactInfo, artifactInfo, workOf } from '../flow/artifact-info.ts';
+import { type ArtifactInfo, artifactInfo } from '../flow/artifact-info.ts';
+import { artifactPieces, loadArtifact } from '../flow/read-artifact.ts';
 import { type SchemaOutput, type StandardSchema, validateArtifact } from '../flow/standard-schema.ts';
 import type { ContentKey } from '../format/content-names.ts';
 import type { ArtifactEntry } from '../format/description.ts';
@@ -131,11 +132,11 @@ export class PublishedVersion {
   async load<T = unknown>(options: CallOptions & ProgressOptions = {}): Promise<T> {
     checkOptions<ProgressOptions>(options, 'load', PROGRESS_OPTIONS);
     const entry = this.#entry();
-    const { signal, onProgress } = options;
-    return withProgress(onProgress, 'load', (progress) => {
-      progress?.expect(workOf([entry]));
-      return this.#naming(async () => (await this.#view.load(entry, { signal, progress })) as T);
-    });
+    try {
+      return (await loadArtifact(this.#view, entry, 'load', options)) as T;
+    } catch (error) {
+      throw this.#named(error);
+    }
   }
 
   /**
@@ -157,7 +158,7 @@ export class PublishedVersion {
    */
   async *stream(options: ReadOptions & ProgressOptions = {}): AsyncGenerator<Uint8Array> {
     checkOptions<ReadOptions & ProgressOptions>(options, 'stream', READ_OPTIONS);
-    yield* this.#pieces('stream', this.#entry(), options);
+    yield* this.#pieces(this.#entry(), 'stream', options);
   }
 
   /**
@@ -169,7 +170,7 @@ export class PublishedVersion {
     checkOptions<ReadOptions & ProgressOptions>(options, 'open', READ_OPTIONS);
     const entry = this.#entry();
     this.#view.ensureBytes(entry);
-    return webStream(({ signal }) => this.#pieces('open', entry, { ...options, signal }), options);
+    return webStream(({ signal }) => this.#pieces(entry, 'open', { ...options, signal }), options);
   }
 
   /** Its name, its number and what is said of it: `JSON.stringify` tells this. */
@@ -181,13 +182,12 @@ export class PublishedVersion {
   }
 
   async *#pieces(
-    call: string,
     entry: ArtifactEntry,
-    { range, signal, onProgress }: ReadOptions & ProgressOptions,
+    call: string,
+    options: ReadOptions & ProgressOptions,
   ): AsyncGenerator<Uint8Array> {
-    const pieces = this.#view.stream(entry, { range, signal });
     try {
-      yield* onProgress ? countPieces(pieces, onProgress, call, bytesIn(entry, range)) : pieces;
+      yield* artifactPieces(this.#view, entry, call, options);
     } catch (error) {
       throw this.#named(error);
     }
@@ -196,14 +196,6 @@ export class PublishedVersion {
   #entry(): ArtifactEntry {
     try {
       return this.#view.entry(this.artifact);
-    } catch (error) {
-      throw this.#named(error);
-    }
-  }
-
-  async #naming<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
     } catch (error) {
       throw this.#named(error);
     }
