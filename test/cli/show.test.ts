@@ -267,7 +267,7 @@ describe('stowage show', () => {
 });
 
 describe('a run that resumes another', () => {
-  it('is shown with what it took over, by show, runs, ls and diff', async () => {
+  it('is shown with what it took over, by show, runs, ls, diff, log and report', async () => {
     const store = join(scratchFolder(), 'resumed');
     await using flow = await FlowDataStore.open({ flowName: 'Train', storage: store });
     for (const [runId, options] of [
@@ -289,5 +289,18 @@ describe('a run that resumes another', () => {
     expect(await json(store, ['show', 'Train/r2/fit/0'])).toMatchObject({
       attempts: [{ takenOver: 'Train/r1/fit/0/0' }],
     });
+    // What it wrote lies with the task that ran.
+    const origin = 'Train/r1/fit/0/0';
+    for (const args of [['log'], ['log', '-f'], ['report']])
+      expect((await stowage(store, [...args, 'Train/r2/fit/0'])).stderr).toContain(
+        `lie with ${origin}. See stowage ${args[0]} ${origin}.`,
+      );
+    const named = await stowage(store, ['report', 'Train/r2/fit/0', 'loss']);
+    expect([named.code, named.stderr]).toEqual([1, expect.stringContaining(`See stowage report ${origin}.`)]);
+    expect((await stowage(store, ['log', 'Train/r2'])).stderr).toContain('See stowage log Train/r1.');
+    // Not of what ran itself.
+    expect((await stowage(store, ['log', 'Train/r2/eval/0'])).stderr).toBe('stowage: nothing was logged.\n');
+    expect((await stowage(store, ['report', 'Train/r2/eval/0'])).stderr).not.toContain('taken over');
+    expect((await stowage(store, ['log', 'Train/r1'])).stderr).toBe('stowage: nothing was logged.\n');
   });
 });

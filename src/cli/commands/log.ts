@@ -2,7 +2,7 @@ import type { ListedTask } from '../../format/attempt-files.ts';
 import type { LogChoice } from '../../format/log-names.ts';
 import type { ListedLog } from '../../logs/log-reader.ts';
 import type { AttemptRule } from '../../views/attempts.ts';
-import { formatStorePath, type StorePath } from '../../views/paths.ts';
+import { formatStorePath, type RunPath, type StorePath } from '../../views/paths.ts';
 import { usageError } from '../cli-error.ts';
 import { ATTEMPT_OPTION, type CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
@@ -52,9 +52,10 @@ export const log: CommandDeclaration = {
       const { mapBounded } = await import('../../async/bounded-work.ts');
       const { tasksAt } = await import('../../views/listing.ts');
       const { withMeantRun } = await import('../meant-run.ts');
-      const tasks = await withMeantRun(invocation, store, path, async (meant) =>
-        tasksAt(store, await reachRun(store, meant)),
-      );
+      const { reached, tasks } = await withMeantRun(invocation, store, path, async (meant) => {
+        const run = await reachRun(store, meant);
+        return { reached: run, tasks: await tasksAt(store, run) };
+      });
       const isOnly = path.task !== undefined;
       const logs = await mapBounded(tasks, CONCURRENT_LISTINGS, (task) => logsOf(store, task, rule, isOnly));
       const found = logs.flat();
@@ -63,7 +64,7 @@ export const log: CommandDeclaration = {
       );
       if (chosen.length === 0) await checkNames(found, options);
       if (invocation.json) return writeDocument(invocation, store, chosen, tail);
-      if (chosen.length === 0) invocation.note('nothing was logged.');
+      if (chosen.length === 0) invocation.note(await nothingLogged(store, reached, tasks, rule));
       await writeText(invocation, store, chosen, tail);
     });
   },
@@ -134,6 +135,19 @@ async function attemptOf(
   }
   if (!isOnly && !attempts.some(({ status }) => status === 'done')) return undefined;
   return chooseAttempt(formatStorePath({ flow, run, step, task }), attempts, rule).attempt;
+}
+
+/** Says that nothing was logged, and where the logs of what was taken over lie. */
+async function nothingLogged(
+  store: OpenStore,
+  path: RunPath,
+  tasks: readonly ListedTask[],
+  rule: AttemptRule,
+): Promise<string> {
+  const { nothingLoggedBelow, nothingLoggedBy } = await import('../logs/nothing-logged.ts');
+  const [only] = path.task === undefined ? [] : tasks;
+  if (!only) return nothingLoggedBelow(store, path);
+  return nothingLoggedBy(store, only, (await attemptOf(store, only, rule, true)) as number);
 }
 
 /** A source or stream that was named, and that nobody wrote. */

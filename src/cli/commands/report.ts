@@ -99,8 +99,14 @@ function choose(task: TaskDataStore, reports: readonly ReportInfo[], name: strin
   if (only) throw usageError(`Name one report of ${path}: ${existing.join(', ')}.`, { path, existing });
   const which = name === undefined ? '' : ` ${JSON.stringify(name)}`;
   const those = existing.length === 0 ? 'none' : existing.join(', ');
-  const message = `There is no report${which} of ${path}; it has ${those}.`;
+  const message = `There is no report${which} of ${path}; it has ${those}.${elsewhere(task)}`;
   throw new StowageError('REPORT_NOT_FOUND', message, { details: { path, existing } });
+}
+
+/** Says which attempt has the reports of one that was taken over. */
+function elsewhere({ takenOver }: TaskDataStore): string {
+  if (takenOver === undefined) return '';
+  return ` It was taken over, and its reports lie with ${takenOver}. See stowage report ${takenOver}.`;
 }
 
 async function list(
@@ -112,7 +118,9 @@ async function list(
   const { flowName: flow, runId: run, stepName: step, taskId, attempt } = task;
   if (json) return output.json({ flow, run, step, task: taskId, attempt, reports });
   if (reports.length === 0)
-    return invocation.note(`${formatStorePath({ flow, run, step, task: taskId, attempt })} has no reports.`);
+    return invocation.note(
+      `${formatStorePath({ flow, run, step, task: taskId, attempt })} has no reports.${elsewhere(task)}`,
+    );
   await output.table(
     COLUMNS,
     reports.map(({ name, title, bytes, uri }) => [nameCell(name), title, formatBytes(bytes), uri ?? 'gone']),

@@ -13,6 +13,7 @@ import type { OpenStore } from '../store.ts';
 import { errorLine } from '../ui/cells.ts';
 import { LogLines, type LogSink, type LogSubject, LogText, logTitle } from './log-sink.ts';
 import { findTail } from './log-tail.ts';
+import { nothingLoggedBy } from './nothing-logged.ts';
 
 /** The logs to follow, and how much of what is there already comes first. */
 export interface FollowSettings {
@@ -45,7 +46,8 @@ export async function followAttempt(
   const logs = await listLogs(store.storage, path, followed.attempt, invocation, settings.choice);
   const follow = new LogFollow(invocation, store, settings, logs.length > 1);
   await follow.attempt(followed, { isNew: false });
-  if (!follow.hasWritten) invocation.note('nothing was logged.');
+  if (follow.hasWritten) return;
+  invocation.note(await nothingLoggedBy(store, followed.listed, followed.attempt));
 }
 
 /**
