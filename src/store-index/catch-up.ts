@@ -8,7 +8,7 @@ import type { IndexDatabase, IndexWork } from './index-database.ts';
 import type { IndexState } from './index-tables.ts';
 import { type Projected, project } from './project.ts';
 import { type Subject, subjectId, unlisted } from './subjects.ts';
-import { countRows, writeProjected } from './write-rows.ts';
+import { countRows, removeGoneAttempts, writeProjected } from './write-rows.ts';
 
 /** What a catch-up did. */
 export interface CaughtUp {
@@ -124,11 +124,13 @@ export class CatchUp {
     then: readonly SqlStatement[] = [],
   ): Promise<void> {
     let current = batch;
-    for (let tries = 1; ; tries += 1) {
-      const theirs = await this.#writeUnlessMoved(current, position, options, then);
-      if (theirs === undefined) break;
+    for (let tries = 1; ; ) {
+      const written = await this.#writeUnlessMoved(current, position, options, then);
+      if (written === 'all') break;
+      if (written === 'a part') continue;
       if (tries === MAX_TRIES) throw movedTooOften(this.#database.address);
-      this.#position = theirs;
+      tries += 1;
+      this.#position = written.theirs;
       const subjects = current.map(({ subject }) => unlisted(subject));
       current = await mapBounded(subjects, CONCURRENCY, this.#read);
     }
@@ -136,27 +138,32 @@ export class CatchUp {
     for (const each of current) this.#count(each);
   }
 
-  /** One transaction. @returns the position that somebody else has left, where that is another one, and nothing is written */
+  /**
+   * One transaction. Where more attempts are gone than one should remove, it removes as many, and writes nothing else.
+   *
+   * @returns the position that somebody else has left, where that is another one, and nothing is written
+   */
   #writeUnlessMoved(
     batch: readonly Projected[],
     position: string | undefined,
     options: CallOptions,
     then: readonly SqlStatement[],
-  ): Promise<string | undefined> {
+  ): Promise<'all' | 'a part' | { theirs: string }> {
     const { type } = this.#database;
     const { build } = this.#state;
     const before = this.#position;
-    return this.#database.write(function* (): IndexWork<string | undefined> {
+    return this.#database.write(function* (): IndexWork<'all' | 'a part' | { theirs: string }> {
       const text = 'select build, position from stowage_index';
       // As the update below takes it: two that both begin with a weaker lock would wait for each other.
       const [now] = yield { text: type === 'postgres' ? `${text} for no key update` : text };
       if (now?.build !== build) throw new IndexMoved();
-      if (now.position !== before) return String(now.position);
+      if (now.position !== before) return { theirs: String(now.position) };
+      if (!(yield* removeGoneAttempts(type, batch, ROWS))) return 'a part';
       yield* writeProjected(type, batch);
       if (position !== undefined)
         yield { text: 'update stowage_index set position = $1', parameters: [position] };
       yield* then;
-      return undefined;
+      return 'all';
     }, options);
   }
 

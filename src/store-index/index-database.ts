@@ -1,5 +1,5 @@
 import type { DatabaseType, SqlRow, SqlStatement, StorageDatabase } from '../storage/contract.ts';
-import { TABLES, type TableName } from './schema.ts';
+import { type ColumnKind, TABLES, type TableName } from './schema.ts';
 
 /**
  * The database of an index: the one that the store lies in, or a file of SQLite. Parameters are `$1`, `$2`, ...; names of tables need no
@@ -18,6 +18,13 @@ export type IndexRow = Readonly<Record<string, string | number | null | undefine
 export function textOf(text: string): string {
   return text.replaceAll('\0', '\ufffd').toWellFormed();
 }
+
+/** The kinds of columns in PostgreSQL. */
+const CASTS: Readonly<Record<ColumnKind, string>> = {
+  text: 'text',
+  whole: 'bigint',
+  number: 'double precision',
+};
 
 function cellOf(row: IndexRow, column: string): string | number | null {
   const value = row[column] ?? null;
@@ -55,8 +62,7 @@ export function* putRows(
     }
     return ids;
   }
-  const kinds = { text: 'text', whole: 'bigint', number: 'double precision' };
-  const casts = columns.map(({ kind }, at) => `(v->>${at})::${kinds[kind]}`).join(', ');
+  const casts = columns.map(({ kind }, at) => `(v->>${at})::${CASTS[kind]}`).join(', ');
   const from = `select ${casts} from jsonb_array_elements($1::jsonb) with ordinality as given (v, at) order by at`;
   const returning = hasIds ? ` returning id, ${key.join(', ')}` : '';
   const text = `insert into ${name} (${listed.join(', ')}) ${from} ${end}${returning}`;
@@ -88,8 +94,35 @@ export function isInList(
   return type === 'sqlite' ? `${column} in ${list}` : `${column} = any (array${list})`;
 }
 
-/** The parameter for {@link isInList}. */
-export function listParameter(values: readonly (string | number)[]): string {
+/**
+ * True for rows of a table whose first columns are a key of a list, which is one parameter: a list of lists. PostgreSQL looks each key up
+ * by itself, whatever it guesses of the table; SQLite does so anyway.
+ *
+ * @param columns - with which the key of the table begins
+ * @param most - so many rows at most, in PostgreSQL. Default: all
+ */
+export function hasKeyInList(
+  type: DatabaseType,
+  table: TableName,
+  columns: readonly string[],
+  parameter: string,
+  most?: number,
+): string {
+  if (type === 'sqlite') {
+    const values = columns.map((_, at) => `json_extract(value, '$[${at}]')`);
+    return `(${columns.join(', ')}) in (select ${values.join(', ')} from json_each(${parameter}))`;
+  }
+  const kinds = new Map(TABLES[table].columns.map(({ name, kind }) => [name, kind]));
+  const values = columns.map(
+    (column, at) => `(v->>${at})::${CASTS[kinds.get(column) ?? 'text']} as ${column}`,
+  );
+  const same = columns.map((column) => `t.${column} = g.${column}`).join(' and ');
+  return `ctid = any (array(select found.ctid from (select ${values.join(', ')} from jsonb_array_elements(${parameter}::jsonb) as list (v)) g
+    cross join lateral (select t.ctid from ${table} t where ${same} offset 0) found${most === undefined ? '' : ` limit ${most}`}))`;
+}
+
+/** The parameter for {@link isInList}, and of lists for {@link hasKeyInList}. */
+export function listParameter(values: readonly (string | number | readonly (string | number)[])[]): string {
   return JSON.stringify(values);
 }
 

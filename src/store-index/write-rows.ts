@@ -1,18 +1,81 @@
 import type { DatabaseType } from '../storage/contract.ts';
-import { type IndexRow, type IndexWork, isInList, listParameter, putRows } from './index-database.ts';
+import {
+  hasKeyInList,
+  type IndexRow,
+  type IndexWork,
+  isInList,
+  listParameter,
+  putRows,
+} from './index-database.ts';
 import type { Projected } from './project.ts';
 import { OF_ATTEMPTS, type TableName } from './schema.ts';
-import type { AttemptSubject, EntrySubject, PublishedSubject, RunSubject } from './subjects.ts';
+import type { AttemptSubject, RunSubject, Subject } from './subjects.ts';
 
-/** Puts what subjects are now in the place of what the index has of them. Of each subject there is one at most. */
+/** The keys of runs and of attempts. */
+const RUN = ['flow', 'run'] as const;
+const ATTEMPT = [...RUN, 'step', 'task', 'attempt'] as const;
+
+/** Rows of an attempt `a` in other tables. */
+const ROWS = OF_ATTEMPTS.map((table) => `(select count(*) from ${table} where attempt_id = a.id)`).join(
+  ' + ',
+);
+/** So many attempts are looked at to be removed by one transaction. */
+const AT_ONCE = 200;
+
+type Key = readonly (string | number)[];
+
+/**
+ * Removes attempts that are gone, and those of runs that are gone, of about so many rows together: a run may have had very many. A run
+ * without a record is none, whatever attempts are left of it.
+ *
+ * @returns true once none is left
+ */
+export function* removeGoneAttempts(
+  type: DatabaseType,
+  projected: readonly Projected[],
+  most: number,
+): IndexWork<boolean> {
+  for (const [columns, keys] of [
+    [RUN, goneOf(projected, 'run', runKey)],
+    [ATTEMPT, goneOf(projected, 'attempt', attemptKey)],
+  ] as const) {
+    if (keys.length === 0) continue;
+    const isOne = hasKeyInList(type, 'attempts', columns, '$1', AT_ONCE);
+    const text = `select id, ${ROWS} as beside from attempts a where ${isOne} limit ${AT_ONCE}`;
+    const found = yield { text, parameters: [listParameter(keys)] };
+    const ids: number[] = [];
+    let rows = 0;
+    for (const { id, beside } of found) {
+      if (rows >= most) break;
+      ids.push(Number(id));
+      rows += 1 + Number(beside);
+    }
+    for (const table of OF_ATTEMPTS) yield* remove(type, table, 'attempt_id', 'whole', ids);
+    yield* remove(type, 'attempts', 'id', 'whole', ids);
+    if (ids.length < found.length || found.length === AT_ONCE) return false;
+  }
+  return true;
+}
+
+/**
+ * Puts what subjects are now in the place of what the index has of them, once {@link removeGoneAttempts} has left no attempts that are
+ * gone. Of each subject there is one at most.
+ */
 export function* writeProjected(type: DatabaseType, projected: readonly Projected[]): IndexWork<void> {
   yield* writeAttempts(type, projected);
   yield* writeRuns(type, projected);
   const entries = projected.filter(({ subject }) => subject.kind === 'entry');
   yield* putRows(type, 'cache_entries', rowsOf(entries));
-  const gone = entries.filter(({ row }) => !row).map(({ subject }) => (subject as EntrySubject).key);
-  yield* remove(type, 'cache_entries', 'key', 'text', gone);
-  yield* writePublished(type, projected);
+  yield* removeKeys(
+    type,
+    'cache_entries',
+    ['key'],
+    goneOf(entries, 'entry', ({ key }) => [key]),
+  );
+  const published = projected.filter(({ subject }) => subject.kind === 'published');
+  yield* putRows(type, 'published', rowsOf(published));
+  const gone = goneOf(published, 'published', ({ name, version }) => [name, version]);
+  yield* removeKeys(type, 'published', ['name', 'version'], gone);
 }
 
 /** The rows that are written for it, to bound a transaction. */
@@ -21,13 +84,10 @@ export function countRows({ beside }: Projected): number {
 }
 
 function* writeAttempts(type: DatabaseType, projected: readonly Projected[]): IndexWork<void> {
-  const attempts = projected.filter(({ subject }) => subject.kind === 'attempt');
-  const gone = attempts.filter(({ row }) => !row).map(({ subject }) => subject as AttemptSubject);
-  for (const { path, attempt } of gone) {
-    const where = 'flow = $1 and run = $2 and step = $3 and task = $4 and attempt = $5';
-    yield* removeAttempts(where, [path.flow, path.run, path.step, path.task, attempt]);
-  }
-  const there = attempts.filter(({ row }) => row);
+  const goneRuns = new Set(goneOf(projected, 'run', runKey).map((key) => key.join('/')));
+  const there = projected.filter(
+    ({ subject, row }) => subject.kind === 'attempt' && row && !goneRuns.has(runKey(subject.path).join('/')),
+  );
   const ids = yield* putRows(type, 'attempts', rowsOf(there));
   for (const table of OF_ATTEMPTS) {
     yield* remove(type, table, 'attempt_id', 'whole', ids);
@@ -40,39 +100,47 @@ function* writeAttempts(type: DatabaseType, projected: readonly Projected[]): In
 
 function* writeRuns(type: DatabaseType, projected: readonly Projected[]): IndexWork<void> {
   const runs = projected.filter(({ subject }) => subject.kind === 'run');
-  for (const { subject, row } of runs) {
-    const { flow, run } = subject as RunSubject;
-    for (const table of ['run_tags', 'run_parents', ...(row ? [] : ['runs'])])
-      yield { text: `delete from ${table} where flow = $1 and run = $2`, parameters: [flow, run] };
-    // A run without a record is none, whatever attempts are left of it.
-    if (!row) yield* removeAttempts('flow = $1 and run = $2', [flow, run]);
-  }
+  const keys = runs.map(({ subject }) => runKey(subject as RunSubject));
   yield* putRows(type, 'runs', rowsOf(runs));
-  for (const table of ['run_tags', 'run_parents'] as const)
+  yield* removeKeys(type, 'runs', RUN, goneOf(runs, 'run', runKey));
+  for (const table of ['run_tags', 'run_parents'] as const) {
+    yield* removeKeys(type, table, RUN, keys);
     yield* putRows(
       type,
       table,
       runs.flatMap(({ beside }) => beside[table] ?? []),
     );
-}
-
-function* writePublished(type: DatabaseType, projected: readonly Projected[]): IndexWork<void> {
-  const published = projected.filter(({ subject }) => subject.kind === 'published');
-  yield* putRows(type, 'published', rowsOf(published));
-  for (const { subject, row } of published) {
-    const { name, version } = subject as PublishedSubject;
-    if (!row)
-      yield { text: 'delete from published where name = $1 and version = $2', parameters: [name, version] };
   }
 }
 
-function* removeAttempts(where: string, parameters: readonly unknown[]): IndexWork<void> {
-  for (const table of OF_ATTEMPTS)
-    yield {
-      text: `delete from ${table} where attempt_id in (select id from attempts where ${where})`,
-      parameters,
-    };
-  yield { text: `delete from attempts where ${where}`, parameters };
+function runKey({ flow, run }: Pick<RunSubject, 'flow' | 'run'>): Key {
+  return [flow, run];
+}
+
+function attemptKey({ path: { flow, run, step, task }, attempt }: AttemptSubject): Key {
+  return [flow, run, step, task, attempt];
+}
+
+/** The keys of subjects of a kind that are gone. */
+function goneOf<K extends Subject['kind']>(
+  projected: readonly Projected[],
+  kind: K,
+  keyOf: (subject: Extract<Subject, { kind: K }>) => Key,
+): Key[] {
+  return projected.flatMap(({ subject, row }) =>
+    subject.kind === kind && !row ? [keyOf(subject as Extract<Subject, { kind: K }>)] : [],
+  );
+}
+
+function* removeKeys(
+  type: DatabaseType,
+  table: TableName,
+  columns: readonly string[],
+  keys: readonly Key[],
+): IndexWork<void> {
+  if (keys.length === 0) return;
+  const text = `delete from ${table} where ${hasKeyInList(type, table, columns, '$1')}`;
+  yield { text, parameters: [listParameter(keys)] };
 }
 
 function* remove(

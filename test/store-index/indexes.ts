@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DataStoreStorage, SqlRow, StorageDatabase } from '../../src/storage/contract.ts';
+import type { DataStoreStorage, SqlRow, SqlStatement, StorageDatabase } from '../../src/storage/contract.ts';
 import { loadSqlite } from '../../src/storage/sql/sqlite/library.ts';
 import { OF_ATTEMPTS, TABLE_NAMES } from '../../src/store-index/schema.ts';
 import { StoreIndex, type StoreIndexOptions } from '../../src/store-index/store-index.ts';
@@ -57,7 +57,46 @@ export async function select(path: string, statement: string): Promise<Record<st
   }
 }
 
+/** The steps of SQLite's plans of statements that go through all of a table, each with its statement; lists and what has one row are none. */
+export async function scansOf(
+  database: StorageDatabase,
+  statements: readonly SqlStatement[],
+): Promise<string[]> {
+  const scans: string[] = [];
+  for (const text of new Set(statements.map((statement) => statement.text))) {
+    const parameters = Array.from(new Set(text.match(/\$\d+/g)), () => '[]');
+    const plan = await database.read({ text: `explain query plan ${text}`, parameters });
+    for (const { detail } of plan)
+      if (/^SCAN /.test(String(detail)) && !SMALL.test(String(detail))) scans.push(`${detail}: ${text}`);
+  }
+  return scans;
+}
+
+const SMALL = /^SCAN (CONSTANT ROW|json_each|stowage_index|stowage_gone|sqlite_sequence|sqlite_master)\b/;
+
 /** The names of the files of a folder. */
 export function filesOf(folder: string): string[] {
   return readdirSync(folder).sort();
+}
+
+/** Keeps the statements that are run from now on. */
+export function recordStatements(database: StorageDatabase): SqlStatement[] {
+  const statements: SqlStatement[] = [];
+  const read = database.read.bind(database);
+  const write = database.write.bind(database);
+  database.read = (statement, options) => {
+    statements.push(statement);
+    return read(statement, options);
+  };
+  database.write = (work, options) =>
+    write(function* () {
+      const working = work();
+      let next = working.next();
+      while (!next.done) {
+        statements.push(next.value);
+        next = working.next(yield next.value);
+      }
+      return next.value;
+    }, options);
+  return statements;
 }
