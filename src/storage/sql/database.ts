@@ -32,10 +32,22 @@ export interface SqlDatabase {
   readonly words: SqlWords;
   /** The address, without user and password. */
   readonly address: string;
-  /** Reads in one statement, which sees one state of the table. No rows where there is no table yet. */
-  read(statement: string, parameters: readonly unknown[]): Promise<readonly Row[]>;
-  /** The first row of what {@link read} gives, for less. */
-  readOne(statement: string, parameters: readonly unknown[]): Promise<Row | undefined>;
+  /**
+   * Reads in one statement, which sees one state of the table. No rows where there is no table yet.
+   *
+   * @throws StowageError `ABORTED` as soon as `signal` is aborted
+   */
+  read(
+    statement: string,
+    parameters: readonly unknown[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Row[]>;
+  /** The values of the first row of what {@link read} gives, in the order of its columns, for less. */
+  first(
+    statement: string,
+    parameters: readonly unknown[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly unknown[] | undefined>;
   /** Creates those of the objects whose names are free, all in one transaction. Resolves to the names that it created. */
   create(objects: readonly NewObject[]): Promise<ReadonlySet<string>>;
   /** Writes an object, and resolves to its new id; `undefined` where its id was not `ifMatch`. */

@@ -22,7 +22,7 @@ import { MAX_PAGE_ENTRIES } from '../list-pages.ts';
 import { compareNames } from '../name-order.ts';
 import { validateObjectName, validatePrefix } from '../names.ts';
 import { CreateBatches } from './create-batches.ts';
-import type { Row, SqlDatabase } from './database.ts';
+import type { Row, SqlDatabase, SqlWords } from './database.ts';
 import { MAX_BODY_BYTES } from './limits.ts';
 import { endOfFolder, endOfPrefix } from './name-ranges.ts';
 
@@ -41,6 +41,7 @@ export class SqlStorage implements DataStoreStorage {
   readonly type: string;
   readonly capabilities: StorageCapabilities;
   readonly #database: SqlDatabase;
+  readonly #selects: ReturnType<typeof selectsOf>;
   readonly #creates: CreateBatches;
   #closing: Promise<void> | undefined;
 
@@ -56,28 +57,28 @@ export class SqlStorage implements DataStoreStorage {
       nameEncoding: 'exact',
     });
     this.#database = database;
+    this.#selects = selectsOf(database.words);
     this.#creates = new CreateBatches(database);
   }
 
   async get(name: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
     validateObjectName(name);
-    const { words } = this.#database;
     // The part that may be returned is decided before it is read: of no object there is more.
     readableRange(name, 0, options);
-    const { offset = 0, length = MAX_BODY_BYTES } = options.range ?? {};
     const maxBytes = Math.min(options.maxBytes ?? MAX_BODY_BYTES, MAX_BODY_BYTES);
-    const part = `case when ${words.length} - $2 <= $4 or $3 <= $4 then ${words.bytes('$2', '$3')} end`;
-    const select = `select ${words.length} as bytes, modified, id, ${part} as body from stowage_objects where name = $1`;
-    const row = await this.#readOne('get', name, options, select, [
-      name,
-      offset,
-      Math.min(length, MAX_BODY_BYTES),
-      maxBytes,
-    ]);
+    const { range } = options;
+    const row = range
+      ? await this.#first('get', name, options, this.#selects.part, [
+          name,
+          range.offset,
+          Math.min(range.length, MAX_BODY_BYTES),
+          maxBytes,
+        ])
+      : await this.#first('get', name, options, this.#selects.whole, [name, maxBytes]);
     if (!row) return undefined;
     const info = infoOf(name, row);
     readableRange(name, info.bytes, options);
-    return { ...info, body: bytesOf(row.body) };
+    return { ...info, body: bytesOf(row[3]) };
   }
 
   async create(
@@ -91,7 +92,9 @@ export class SqlStorage implements DataStoreStorage {
     const bytes = isStream(body) ? await collect(name, body, options.signal) : body;
     checkSize(name, bytes.length);
     this.#begin(options);
-    return this.#told('create', name, options, () => this.#creates.create({ name, body: bytes }));
+    return this.#told('create', name, options, (signal) =>
+      orAborted(() => this.#creates.create({ name, body: bytes }), signal),
+    );
   }
 
   async overwrite(name: string, body: Uint8Array, options: OverwriteOptions = {}): Promise<string> {
@@ -103,7 +106,7 @@ export class SqlStorage implements DataStoreStorage {
     const isVersion = ifMatch === undefined || /^[1-9]\d{0,17}$/.test(ifMatch);
     const write = async (): Promise<string | undefined> =>
       isVersion ? this.#database.overwrite({ name, body }, ifMatch) : undefined;
-    const version = await this.#told('overwrite', name, options, write);
+    const version = await this.#told('overwrite', name, options, (signal) => orAborted(write, signal));
     if (version !== undefined) return version;
     throw new StowageError(
       'PRECONDITION_FAILED',
@@ -114,8 +117,7 @@ export class SqlStorage implements DataStoreStorage {
 
   async head(name: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
     validateObjectName(name);
-    const select = `select ${this.#database.words.length} as bytes, modified, id from stowage_objects where name = $1`;
-    const row = await this.#readOne('head', name, options, select, [name]);
+    const row = await this.#first('head', name, options, this.#selects.info, [name]);
     return row && infoOf(name, row);
   }
 
@@ -217,7 +219,9 @@ export class SqlStorage implements DataStoreStorage {
     for (let at = 0; at < valid.length; at += MAX_PAGE_ENTRIES) {
       const some = valid.slice(at, at + MAX_PAGE_ENTRIES);
       try {
-        await this.#told('delete', some[0] as string, options, () => this.#database.delete(some));
+        await this.#told('delete', some[0] as string, options, (signal) =>
+          orAborted(() => this.#database.delete(some), signal),
+        );
       } catch (error) {
         if (isStowageError(error, 'ABORTED', 'STORAGE_CLOSED') || !isError(error)) throw error;
         failures.push(...some.map((name) => ({ name, error })));
@@ -257,24 +261,33 @@ export class SqlStorage implements DataStoreStorage {
     statement: string,
     parameters: readonly unknown[],
   ): Promise<readonly Row[]> {
-    return this.#told(operation, name, options, () => this.#database.read(statement, parameters));
+    return this.#told(operation, name, options, (signal) =>
+      this.#database.read(statement, parameters, signal),
+    );
   }
 
-  #readOne(
+  #first(
     operation: string,
     name: string,
     options: CallOptions,
     statement: string,
     parameters: readonly unknown[],
-  ): Promise<Row | undefined> {
-    return this.#told(operation, name, options, () => this.#database.readOne(statement, parameters));
+  ): Promise<readonly unknown[] | undefined> {
+    return this.#told(operation, name, options, (signal) =>
+      this.#database.first(statement, parameters, signal),
+    );
   }
 
   /** Tells the error of a database in the words of this package. */
-  async #told<T>(operation: string, name: string, options: CallOptions, call: () => Promise<T>): Promise<T> {
+  async #told<T>(
+    operation: string,
+    name: string,
+    options: CallOptions,
+    call: (signal: AbortSignal | undefined) => Promise<T>,
+  ): Promise<T> {
     this.#begin(options);
     try {
-      return await orAborted(call, options.signal);
+      return await call(options.signal);
     } catch (error) {
       const fault = isStowageError(error) ? undefined : this.#database.classify(error);
       if (!fault) throw error;
@@ -299,7 +312,20 @@ export function codeOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-function infoOf(name: string, { bytes, modified, id }: Row): ObjectInfo {
+/** The statements that read one object, each with the columns that {@link infoOf} takes, and the body behind them. */
+function selectsOf({ length, bytes }: SqlWords): { info: string; whole: string; part: string } {
+  const select = (body: string): string =>
+    `select ${length} as bytes, modified, id${body} from stowage_objects where name = $1`;
+  const part = `case when ${length} - $2 <= $4 or $3 <= $4 then ${bytes('$2', '$3')} end`;
+  return {
+    info: select(''),
+    whole: select(`, case when ${length} <= $2 then body end as body`),
+    part: select(`, ${part} as body`),
+  };
+}
+
+/** The columns of one object come in this order. */
+function infoOf(name: string, [bytes, modified, id]: readonly unknown[]): ObjectInfo {
   return { name, bytes: Number(bytes), modifiedAtMs: Number(modified), version: String(id) };
 }
 

@@ -1,3 +1,4 @@
+import { orAborted } from '../../../async/next-or-aborted.ts';
 import { isError, isStowageError, StowageError } from '../../../errors.ts';
 import type { StorageDatabase } from '../../contract.ts';
 import type { NewObject, Row, SqlDatabase, SqlFault, SqlWords } from '../database.ts';
@@ -48,13 +49,23 @@ export class PostgresDatabase implements SqlDatabase {
     this.#isOwnPool = isOwnPool;
   }
 
-  async read(statement: string, parameters: readonly unknown[]): Promise<readonly Row[]> {
-    return (await this.#isThere()) ? this.#query(statement, parameters) : [];
+  read(
+    statement: string,
+    parameters: readonly unknown[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Row[]> {
+    const reading = async (): Promise<readonly Row[]> =>
+      (await this.#isThere()) ? this.#query(statement, parameters) : [];
+    return orAborted(reading, signal);
   }
 
-  async readOne(statement: string, parameters: readonly unknown[]): Promise<Row | undefined> {
-    const [row] = await this.read(statement, parameters);
-    return row;
+  async first(
+    statement: string,
+    parameters: readonly unknown[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly unknown[] | undefined> {
+    const [row] = await this.read(statement, parameters, signal);
+    return row && Object.values(row);
   }
 
   async create(objects: readonly NewObject[]): Promise<ReadonlySet<string>> {

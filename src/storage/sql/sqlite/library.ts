@@ -3,19 +3,21 @@ import { StowageError } from '../../../errors.ts';
 /** A value that SQLite takes and gives: `null`, a number, a text, bytes. */
 export type SqliteValue = unknown;
 
-/** A statement, as all libraries have it. */
+/** A statement that is ready to run. */
 export interface SqliteStatement {
-  all(...parameters: SqliteValue[]): unknown[];
-  /** The first row. */
-  get(...parameters: SqliteValue[]): unknown;
-  run(...parameters: SqliteValue[]): { changes: number | bigint };
+  /** Gives the rows, by the names of their columns. */
+  all(parameters?: readonly SqliteValue[]): unknown[];
+  /** Gives the values of the first row, in the order of the columns. */
+  first(parameters: readonly SqliteValue[]): SqliteValue[] | undefined;
+  /** Gives the number of rows that it changed. */
+  run(parameters: readonly SqliteValue[]): number;
 }
 
-/** A connection, as all libraries have it. */
+/** An open file. */
 export interface SqliteConnection {
-  exec(sql: string): unknown;
+  exec(sql: string): void;
   prepare(sql: string): SqliteStatement;
-  close(): unknown;
+  close(): void;
 }
 
 /** A library that holds SQLite. */
@@ -26,12 +28,36 @@ export interface SqliteLibrary {
   open(path: string, options: { readOnly: boolean }): SqliteConnection;
 }
 
+interface NodeStatement {
+  all(...parameters: readonly SqliteValue[]): unknown[];
+  get(...parameters: readonly SqliteValue[]): object | undefined;
+  run(...parameters: readonly SqliteValue[]): { changes: number | bigint };
+}
+
 interface NodeSqlite {
-  DatabaseSync: new (path: string, options?: { readOnly?: boolean; timeout?: number }) => SqliteConnection;
+  DatabaseSync: new (
+    path: string,
+    options?: { readOnly?: boolean; timeout?: number },
+  ) => Opened<NodeStatement>;
+}
+
+interface LibsqlStatement {
+  all(parameters: readonly SqliteValue[]): unknown[];
+  get(parameters: readonly SqliteValue[]): unknown;
+  run(parameters: readonly SqliteValue[]): { changes: number };
+  /** Rows are arrays from then on, or objects. */
+  raw(isRaw: boolean): unknown;
 }
 
 interface Libsql {
-  default: new (path: string, options?: { readonly?: boolean; timeout?: number }) => SqliteConnection;
+  default: new (path: string, options?: { readonly?: boolean; timeout?: number }) => Opened<LibsqlStatement>;
+}
+
+/** A connection as the libraries have it. */
+interface Opened<Statement> {
+  exec(sql: string): unknown;
+  prepare(sql: string): Statement;
+  close(): unknown;
 }
 
 let library: Promise<SqliteLibrary> | undefined;
@@ -52,7 +78,10 @@ async function find(): Promise<SqliteLibrary> {
   if (own) {
     return {
       name: 'node:sqlite',
-      open: (path, { readOnly }) => new own.DatabaseSync(path, { readOnly, timeout: 0 }),
+      open: (path, { readOnly }) => {
+        const opened = new own.DatabaseSync(path, { readOnly, timeout: 0 });
+        return connectionOf(opened, (statement) => new StatementOfNode(statement));
+      },
     };
   }
   let libsql: Libsql;
@@ -69,8 +98,73 @@ async function find(): Promise<SqliteLibrary> {
   const Database = libsql.default;
   return {
     name: 'libsql',
-    open: (path, { readOnly }) => new Database(path, { readonly: readOnly, timeout: 0 }),
+    open: (path, { readOnly }) => {
+      const opened = new Database(path, { readonly: readOnly, timeout: 0 });
+      return connectionOf(opened, (statement) => new StatementOfLibsql(statement));
+    },
   };
+}
+
+function connectionOf<Statement>(
+  opened: Opened<Statement>,
+  statementOf: (statement: Statement) => SqliteStatement,
+): SqliteConnection {
+  return {
+    exec: (sql) => void opened.exec(sql),
+    prepare: (sql) => statementOf(opened.prepare(sql)),
+    close: () => void opened.close(),
+  };
+}
+
+class StatementOfNode implements SqliteStatement {
+  readonly #statement: NodeStatement;
+
+  constructor(statement: NodeStatement) {
+    this.#statement = statement;
+  }
+
+  all(parameters: readonly SqliteValue[] = []): unknown[] {
+    return this.#statement.all(...parameters);
+  }
+
+  first(parameters: readonly SqliteValue[]): SqliteValue[] | undefined {
+    const row = this.#statement.get(...parameters);
+    return row && Object.values(row);
+  }
+
+  run(parameters: readonly SqliteValue[]): number {
+    return Number(this.#statement.run(...parameters).changes);
+  }
+}
+
+/** It takes parameters as an array for less than one by one, and gives a row as an array for less than by names. */
+class StatementOfLibsql implements SqliteStatement {
+  readonly #statement: LibsqlStatement;
+  #isRaw = false;
+
+  constructor(statement: LibsqlStatement) {
+    this.#statement = statement;
+  }
+
+  all(parameters: readonly SqliteValue[] = []): unknown[] {
+    this.#giveRaw(false);
+    return this.#statement.all(parameters);
+  }
+
+  first(parameters: readonly SqliteValue[]): SqliteValue[] | undefined {
+    this.#giveRaw(true);
+    return this.#statement.get(parameters) as SqliteValue[] | undefined;
+  }
+
+  run(parameters: readonly SqliteValue[]): number {
+    return this.#statement.run(parameters).changes;
+  }
+
+  #giveRaw(isRaw: boolean): void {
+    if (this.#isRaw === isRaw) return;
+    this.#statement.raw(isRaw);
+    this.#isRaw = isRaw;
+  }
 }
 
 /** `undefined` before Node.js 22.13. Node says once that it is experimental, below 24.15: that is ours to know. */

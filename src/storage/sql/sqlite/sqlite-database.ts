@@ -61,12 +61,20 @@ export class SqliteDatabase implements SqlDatabase {
     return this.#file;
   }
 
-  read(statement: string, parameters: readonly unknown[]): Promise<readonly Row[]> {
-    return this.#file.query(statement, parameters);
+  read(
+    statement: string,
+    parameters: readonly unknown[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Row[]> {
+    return this.#file.query(statement, parameters, signal);
   }
 
-  readOne(statement: string, parameters: readonly unknown[]): Promise<Row | undefined> {
-    return this.#file.queryOne(statement, parameters);
+  first(
+    statement: string,
+    parameters: readonly unknown[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly unknown[] | undefined> {
+    return this.#file.first(statement, parameters, signal);
   }
 
   async create(objects: readonly NewObject[]): Promise<ReadonlySet<string>> {

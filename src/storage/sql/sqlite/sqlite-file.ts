@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { orAborted } from '../../../async/next-or-aborted.ts';
 import {
   isError,
   isStowageError,
@@ -68,8 +69,9 @@ export class SqliteFile implements StorageDatabase {
   #inode: bigint | undefined;
   #isReady = false;
   readonly #statements = new Map<string, SqliteStatement>();
-  /** Writes of this process, one after the other. */
-  #writing: Promise<unknown> = Promise.resolve();
+  /** Writes of this process that wait for another one's, one after the other. */
+  #writing: Promise<void> = Promise.resolve();
+  #waiting = 0;
 
   private constructor(
     path: string,
@@ -111,19 +113,23 @@ export class SqliteFile implements StorageDatabase {
   }
 
   /** Runs one statement, and throws as the library does. No rows where there is no file, or no table in it yet. */
-  async query(text: string, parameters: readonly unknown[] = []): Promise<readonly SqlRow[]> {
+  query(text: string, parameters: readonly unknown[] = [], signal?: AbortSignal): Promise<readonly SqlRow[]> {
     return this.#unlessBusy(() => {
       const connection = this.#toRead();
       return connection ? this.#all(connection, text, parameters) : [];
-    });
+    }, signal);
   }
 
-  /** The first row of what {@link query} gives, for less. */
-  async queryOne(text: string, parameters: readonly unknown[]): Promise<SqlRow | undefined> {
+  /** The values of the first row of what {@link query} gives, in the order of its columns, for less. */
+  first(
+    text: string,
+    parameters: readonly unknown[],
+    signal?: AbortSignal,
+  ): Promise<readonly unknown[] | undefined> {
     return this.#unlessBusy(() => {
       const connection = this.#toRead();
-      return connection && (this.#statement(connection, text).get(...parameters) as SqlRow | undefined);
-    });
+      return connection && this.#statement(connection, text).first(parameters);
+    }, signal);
   }
 
   /**
@@ -132,27 +138,35 @@ export class SqliteFile implements StorageDatabase {
    * @param statements - how many it has, if that is known: a single one is a transaction by itself
    */
   transact<T>(statements: number | undefined, work: (transaction: SqliteTransaction) => T): Promise<T> {
-    const write = (): Promise<T> =>
-      this.#unlessBusy(() => {
-        const connection = this.#toWrite();
-        const transaction: SqliteTransaction = {
-          all: (text, parameters = []) => this.#all(connection, text, parameters),
-          run: (text, parameters) => Number(this.#statement(connection, text).run(...parameters).changes),
-        };
-        if (statements === 1) return work(transaction);
-        this.#statement(connection, BEGIN).run();
-        try {
-          const result = work(transaction);
-          this.#statement(connection, COMMIT).run();
-          return result;
-        } catch (error) {
-          rollBack(connection);
-          throw error;
-        }
-      });
-    const writing = this.#writing.then(write, write);
-    this.#writing = writing;
-    return writing;
+    const once = (): T => {
+      const connection = this.#toWrite();
+      const transaction: SqliteTransaction = {
+        all: (text, parameters = []) => this.#all(connection, text, parameters),
+        run: (text, parameters) => this.#statement(connection, text).run(parameters),
+      };
+      if (statements === 1) return work(transaction);
+      this.#statement(connection, BEGIN).run([]);
+      try {
+        const result = work(transaction);
+        this.#statement(connection, COMMIT).run([]);
+        return result;
+      } catch (error) {
+        rollBack(connection);
+        throw error;
+      }
+    };
+    try {
+      if (this.#waiting === 0) return Promise.resolve(once());
+    } catch (error) {
+      if (!isBusy(error)) return Promise.reject(error);
+    }
+    this.#waiting += 1;
+    const written = this.#writing.then(() => this.#unlessBusy(once));
+    const end = (): void => {
+      this.#waiting -= 1;
+    };
+    this.#writing = written.then(end, end);
+    return written;
   }
 
   /** True if there is a file with tables. @throws StowageError for one of another program or a newer release */
@@ -162,7 +176,7 @@ export class SqliteFile implements StorageDatabase {
 
   /** Closes the connection. A later call opens it anew. */
   async close(): Promise<void> {
-    await this.#writing.catch(() => {});
+    await this.#writing;
     this.#statements.clear();
     this.#connection?.close();
     this.#connection = undefined;
@@ -196,15 +210,24 @@ export class SqliteFile implements StorageDatabase {
     }
   }
 
-  async #unlessBusy<T>(work: () => T): Promise<T> {
+  /** Does `work` at once. What another process holds is waited for, until `signal` is aborted. */
+  #unlessBusy<T>(work: () => T, signal?: AbortSignal): Promise<T> {
+    try {
+      return Promise.resolve(work());
+    } catch (error) {
+      return isBusy(error) ? orAborted(() => this.#whenFree(work), signal) : Promise.reject(error);
+    }
+  }
+
+  async #whenFree<T>(work: () => T): Promise<T> {
     const endMs = performance.now() + BUSY_LIMIT_MS;
     for (let waitMs = 1; ; waitMs = Math.min(2 * waitMs, MAX_BUSY_WAIT_MS)) {
+      await sleep(Math.random() * waitMs);
       try {
         return work();
       } catch (error) {
         if (!isBusy(error) || performance.now() > endMs) throw error;
       }
-      await sleep(Math.random() * waitMs);
     }
   }
 
@@ -291,8 +314,8 @@ export class SqliteFile implements StorageDatabase {
 
   #all(connection: SqliteConnection, text: string, parameters: readonly unknown[]): readonly SqlRow[] {
     const statement = this.#statement(connection, text);
-    if (GIVES_ROWS.test(text)) return statement.all(...parameters) as SqlRow[];
-    statement.run(...parameters);
+    if (GIVES_ROWS.test(text)) return statement.all(parameters) as SqlRow[];
+    statement.run(parameters);
     return [];
   }
 
