@@ -1,10 +1,11 @@
 import { types } from 'node:util';
 import { invalidArgument } from '../errors.ts';
 import type { ChunkStatistics } from './footer.ts';
-import { type FrameColumn, typeText } from './frame-columns.ts';
+import type { FrameColumn } from './frame-columns.ts';
 import { isPlainObject } from './row-values.ts';
 import type { FilterConditions, FilterValue, FrameFilter } from './scan-options.ts';
 import type { ExactValue } from './stored-values.ts';
+import { typeText } from './type-text.ts';
 
 /** The conditions of one column. */
 export interface ColumnFilter {

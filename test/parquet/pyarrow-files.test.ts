@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { checkParquet, readFooter } from '../../src/parquet/footer.ts';
-import { typeText } from '../../src/parquet/frame-columns.ts';
 import { planScan } from '../../src/parquet/scan.ts';
+import { typeText } from '../../src/parquet/type-text.ts';
 import { rowsOf, sourceOf } from './frame-fixture.ts';
 
 /** Files that pyarrow 26.0.1 wrote: each row of `COLUMNS` is a column of five rows, in row groups of three. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isStowageError } from '../../src/errors.ts';
-import { typeText } from '../../src/parquet/frame-columns.ts';
 import { givenColumns, givenRows } from '../../src/parquet/given-rows.ts';
+import { typeText } from '../../src/parquet/type-text.ts';
 import { writeParquet } from '../../src/parquet/write-parquet.ts';
 import { rowsOf, written } from './frame-fixture.ts';
 

@@ -1,7 +1,8 @@
 import { formatBytes, formatCount } from '../../options/figures.ts';
+import { shortKey } from '../../views/artifact-texts.ts';
 import type { EntryChoice, EntryStatus, EntryView } from '../../views/cache-entries.ts';
 import type { OptionDeclaration } from '../declaration.ts';
-import { ageCell, durationCell, nameCell, shortKey } from '../ui/cells.ts';
+import { ageCell, durationCell, nameCell } from '../ui/cells.ts';
 import type { Style } from '../ui/paint.ts';
 import type { Cell, Column } from '../ui/table.ts';
 import { parseSince } from '../ui/times.ts';

@@ -3,10 +3,10 @@ import type { TaskCache } from '../../cache/task-cache.ts';
 import { CACHE_FOLDER, parseEntryName } from '../../format/cache-names.ts';
 import { ageOf } from '../../options/figures.ts';
 import { didYouMean, suggest } from '../../options/suggestions.ts';
+import { shortKey } from '../../views/artifact-texts.ts';
 import { type EntryView, entryView } from '../../views/cache-entries.ts';
 import type { StoreView } from '../../views/store-view.ts';
 import { CliError, usageError } from '../cli-error.ts';
-import { shortKey } from '../ui/cells.ts';
 import { entryCount } from './entries.ts';
 
 const KEY_START = /^[0-9a-f]{1,64}$/;

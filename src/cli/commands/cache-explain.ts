@@ -1,13 +1,14 @@
 import type { ListedEntry } from '../../cache/entry-listing.ts';
 import type { KeyDifference } from '../../cache/explain-keys.ts';
 import type { CacheKey, KeyParts } from '../../cache/key-parts.ts';
+import { shortKey } from '../../views/artifact-texts.ts';
 import type { EntryView } from '../../views/cache-entries.ts';
 import type { KeyedEntry } from '../../views/nearest-entry.ts';
 import { CliError } from '../cli-error.ts';
 import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { withCache } from '../store.ts';
-import { ageCell, nameCell, shortKey } from '../ui/cells.ts';
+import { ageCell, nameCell } from '../ui/cells.ts';
 import type { Cell, Column } from '../ui/table.ts';
 
 const HEAD_COLUMNS: readonly Column[] = [

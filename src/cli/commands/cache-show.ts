@@ -1,11 +1,12 @@
 import { printable } from '../../codec/printable-text.ts';
 import { isStowageError } from '../../errors.ts';
 import { formatBytes } from '../../options/figures.ts';
+import { shortKey } from '../../views/artifact-texts.ts';
 import type { EntryDetails } from '../../views/cache-entry.ts';
 import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { withCache } from '../store.ts';
-import { ARTIFACT_COLUMNS, ageCell, artifactRow, durationCell, shortKey } from '../ui/cells.ts';
+import { ARTIFACT_COLUMNS, ageCell, artifactRow, durationCell } from '../ui/cells.ts';
 import type { Cell, Column } from '../ui/table.ts';
 
 const FACT_COLUMNS: readonly Column[] = [{ header: '' }, { header: '', folds: Number.POSITIVE_INFINITY }];

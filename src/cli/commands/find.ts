@@ -1,13 +1,14 @@
 import { formatBytes } from '../../options/figures.ts';
 import type { FoundArtifact, FoundAttempt } from '../../store-index/find.ts';
 import type { FoundStatus } from '../../store-index/find-conditions.ts';
+import { shortKey } from '../../views/artifact-texts.ts';
 import { usageError } from '../cli-error.ts';
 import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { INDEX_OPTIONS, type IndexOptions, withAskedIndex, withRunId } from '../questions/asked-index.ts';
 import { parseMetadata } from '../questions/metadata-conditions.ts';
 import { parseStorePath, pathArgument } from '../store-path.ts';
-import { ageCell, durationCell, nameCell, shortKey, statusCell } from '../ui/cells.ts';
+import { ageCell, durationCell, nameCell, statusCell } from '../ui/cells.ts';
 import { parseLimit } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 import { parseSince } from '../ui/times.ts';

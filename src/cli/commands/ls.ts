@@ -1,4 +1,5 @@
 import { countOf, formatBytes, formatCount } from '../../options/figures.ts';
+import { errorLine } from '../../views/artifact-texts.ts';
 import type { AttemptSummary } from '../../views/attempts.ts';
 import type { Listing, TaskSummary, WantedStatus } from '../../views/listing.ts';
 import type { StorePath } from '../../views/paths.ts';
@@ -7,15 +8,7 @@ import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { withStore } from '../store.ts';
 import { parseStorePath, pathArgument } from '../store-path.ts';
-import {
-  ARTIFACT_COLUMNS,
-  ageCell,
-  artifactRow,
-  durationCell,
-  errorLine,
-  nameCell,
-  statusCell,
-} from '../ui/cells.ts';
+import { ARTIFACT_COLUMNS, ageCell, artifactRow, durationCell, nameCell, statusCell } from '../ui/cells.ts';
 import { parseLimit } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 

@@ -7,6 +7,7 @@ import { isStowageError, StowageError } from '../../errors.ts';
 import type { OpenTaskDataStore } from '../../flow/open-task-data-store.ts';
 import type { FlowDataStore } from '../../flow-data-store.ts';
 import { countOf, formatBytes } from '../../options/figures.ts';
+import { storedText } from '../../views/artifact-texts.ts';
 import { formatStorePath, type TaskOrAttemptPath } from '../../views/paths.ts';
 import type { SavedArtifact } from '../../views/saved-artifacts.ts';
 import type { CommandDeclaration } from '../declaration.ts';
@@ -15,7 +16,7 @@ import type { Invocation } from '../invocation.ts';
 import type { InputArgument } from '../put-arguments.ts';
 import { type OpenStore, withStore, withStoreToWrite } from '../store.ts';
 import { parseStorePath, pathArgument } from '../store-path.ts';
-import { nameCell, storedText } from '../ui/cells.ts';
+import { nameCell } from '../ui/cells.ts';
 import { workOnBytes } from '../ui/progress-line.ts';
 import type { Cell, Column } from '../ui/table.ts';
 

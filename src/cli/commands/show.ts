@@ -2,27 +2,20 @@ import { printable } from '../../codec/printable-text.ts';
 import { shell } from '../../codec/shell-command.ts';
 import type { TaskPath } from '../../format/pathspec.ts';
 import { countOf, formatBytes } from '../../options/figures.ts';
+import { errorLine, shortKey } from '../../views/artifact-texts.ts';
 import type { AttemptSummary } from '../../views/attempts.ts';
 import type { FrameView } from '../../views/data-frames.ts';
 import type { RunPath, TaskOrAttemptPath } from '../../views/paths.ts';
 import { formatStorePath } from '../../views/paths.ts';
 import type { RunTree } from '../../views/run-tree.ts';
 import type { CodeView } from '../../views/runs.ts';
+import type { ShownTask } from '../../views/shown-task.ts';
 import { usageError } from '../cli-error.ts';
 import { ATTEMPT_OPTION, type CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { attemptRule, parseStorePath, pathArgument } from '../store-path.ts';
-import {
-  ageCell,
-  durationCell,
-  errorLine,
-  ownerText,
-  shortKey,
-  statusCell,
-  statusStyle,
-  withLabel,
-} from '../ui/cells.ts';
+import { ageCell, durationCell, ownerText, statusCell, statusStyle, withLabel } from '../ui/cells.ts';
 import type { Column } from '../ui/table.ts';
 import { wrapText } from '../ui/wrap.ts';
 
@@ -163,18 +156,10 @@ async function showTask(
   const reports = await readReportsOf(store, listed.path, detail);
   const frames = await framesOf(store, listed.path, chosen);
   if (json) {
-    const { traces, checkpoints } = records;
-    return output.json({
-      ...pathOf(listed),
-      attempt: chosen.attempt,
-      attempts,
-      frames,
-      logs,
-      reports,
-      traces,
-      checkpoints,
-      unread: records.unread,
-    });
+    const { flow, run, step, task } = listed.path;
+    const { attempt } = chosen;
+    const shown = { flow, run, step, task, attempt, attempts, frames, logs, reports, ...records };
+    return output.json(shown satisfies ShownTask);
   }
   await output.line(output.paint('bold', printable(withLabel(where, chosen))));
   await output.table(

@@ -2,12 +2,13 @@ import type { LogName } from '../../format/log-names.ts';
 import type { RecordedError } from '../../format/session-files.ts';
 import { countOf, formatBytes, formatCount } from '../../options/figures.ts';
 import { listed } from '../../options/suggestions.ts';
-import { typeText } from '../../parquet/frame-columns.ts';
+import { typeText } from '../../parquet/type-text.ts';
+import { errorLine } from '../../views/artifact-texts.ts';
 import type { AttemptSummary } from '../../views/attempts.ts';
 import type { FrameView } from '../../views/data-frames.ts';
 import type { PartialRecordsView } from '../../views/partial-records.ts';
 import type { ReportView } from '../../views/reports.ts';
-import { ARTIFACT_COLUMNS, ageCell, artifactRow, errorLine } from '../ui/cells.ts';
+import { ARTIFACT_COLUMNS, ageCell, artifactRow } from '../ui/cells.ts';
 import type { Output } from '../ui/output.ts';
 import type { Column } from '../ui/table.ts';
 

@@ -1,7 +1,8 @@
 import { countOf, countsOf, formatBytes, formatCount } from '../../options/figures.ts';
+import { errorLine, storedText } from '../../views/artifact-texts.ts';
 import type { AttemptSummary } from '../../views/attempts.ts';
 import type { RunTree } from '../../views/run-tree.ts';
-import { durationCell, errorLine, nameCell, statusCell, storedText, withLabel } from '../ui/cells.ts';
+import { durationCell, nameCell, statusCell, withLabel } from '../ui/cells.ts';
 import type { TreeNode } from '../ui/table.ts';
 import { displayWidth } from '../ui/terminal-text.ts';
 
