@@ -2,9 +2,11 @@ import { invalidArgument, StowageError } from '../errors.ts';
 import { parsePathspec } from '../format/pathspec.ts';
 import { checkOptions, type OptionKind, type OptionTable, wholeNumber } from '../options/option-table.ts';
 import type { CallOptions, SqlRow } from '../storage/contract.ts';
+import { compareNames } from '../storage/name-order.ts';
 import { validateUserName } from '../storage/names.ts';
 import { keyTerm } from './find-conditions.ts';
-import { type IndexDatabase, listParameter } from './index-database.ts';
+import type { IndexDatabase } from './index-database.ts';
+import { linksFrom, type Start, startsOf } from './lineage-rows.ts';
 
 /** Options of {@link StoreIndex.lineage}. */
 export interface LineageOptions extends CallOptions {
@@ -48,13 +50,12 @@ const EXTENT: OptionKind = {
 const LINEAGE: OptionTable<LineageOptions> = { up: EXTENT, down: EXTENT, limit: wholeNumber(1, 1_000_000) };
 
 const DEFAULT_LIMIT = 10_000;
-/** The links of so many attempts are asked for at once, and so many links are read at once. */
+/** The links of so many attempts are asked for at once. */
 const AT_ONCE = 200;
-const PAGE = 1000;
 
 /**
  * What an attempt, or a content, was made from, and who used it: level by level, each link once, in an order that the names give. A cycle
- * ends at the attempt that was told before.
+ * ends at the attempt that was told before. More than 1,000 attempts that used one, or that have a content, come as the index has them.
  *
  * @param of - `flow/run/step/task`, of which the latest attempt counts, with an attempt behind it; or the key of a content, or its
  * beginning from 8 digits on, of which every attempt counts that has it
@@ -92,13 +93,6 @@ async function* marked(links: AsyncGenerator<LineageLink>, limit: number): Async
   if (last) yield last;
 }
 
-/** What is asked for: the condition on `attempts a`, and the error where none meets it. */
-interface Start {
-  where: string;
-  parameters: unknown[];
-  missing: () => StowageError;
-}
-
 function startOf(of: unknown): Start {
   if (typeof of !== 'string')
     throw invalidArgument('lineage takes a pathspec or the key of a content, as text.');
@@ -108,6 +102,7 @@ function startOf(of: unknown): Start {
     return {
       where: `a.id in (select attempt_id from artifacts where ${term})`,
       parameters,
+      key: term,
       missing: () =>
         new StowageError('CONTENT_NOT_FOUND', `No attempt in the index has content of the key ${of}.`, {
           details: { key: of },
@@ -136,27 +131,26 @@ function startOf(of: unknown): Start {
 
 async function* linksOf(
   database: IndexDatabase,
-  { where, parameters, missing }: Start,
+  start: Start,
   extents: { up: number; down: number },
   { signal }: CallOptions,
 ): AsyncGenerator<LineageLink> {
-  const starts: string[] = [];
-  const text = `select ${namesOf('a')}, a.status, a.label from attempts a where ${where} order by ${namesOf('a')}`;
-  for await (const row of paged(database, text, parameters, { signal })) {
+  const starts = new Set<string>();
+  for await (const row of startsOf(database, start, { signal })) {
     const link = { direction: 'start', depth: 0, ...attemptOf(row) } as const;
-    starts.push(link.pathspec);
+    if (starts.has(link.pathspec)) continue;
+    starts.add(link.pathspec);
     yield link;
   }
-  if (starts.length === 0) throw missing();
+  if (starts.size === 0) throw start.missing();
   for (const direction of ['up', 'down'] as const) {
     const seen = new Set(starts);
-    let level = starts;
+    let level = [...starts];
     for (let depth = 1; level.length > 0 && depth <= extents[direction]; depth += 1) {
       const next: string[] = [];
       for (let at = 0; at < level.length; at += AT_ONCE) {
-        const near = level.slice(at, at + AT_ONCE);
-        const given = [listParameter(near)];
-        for await (const row of paged(database, LINKS[database.type][direction], given, { signal })) {
+        const near = level.slice(at, at + AT_ONCE).sort(compareNames);
+        for await (const row of linksFrom(database, direction, near, { signal })) {
           const attempt = attemptOf(row);
           const isRepeated = seen.has(attempt.pathspec);
           if (!isRepeated) {
@@ -176,56 +170,6 @@ async function* linksOf(
       }
       level = next;
     }
-  }
-}
-
-function namesOf(table: string): string {
-  return ['flow', 'run', 'step', 'task', 'attempt'].map((column) => `${table}.${column}`).join(', ');
-}
-
-const same = (a: string, b: string): string =>
-  ['flow', 'run', 'step', 'task', 'attempt'].map((column) => `${a}.${column} = ${b}.${column}`).join(' and ');
-
-/** The pathspecs of a list as rows of names, and the list's own text as `origin`. */
-const NEAR = {
-  sqlite: `(select value as origin, json_extract(parts, '$[0]') as flow, json_extract(parts, '$[1]') as run, json_extract(parts, '$[2]') as step,
-    json_extract(parts, '$[3]') as task, cast(json_extract(parts, '$[4]') as integer) as attempt
-    from (select value, '[' || replace(json_quote(value), '/', '","') || ']' as parts from json_each($1)) split) n`,
-  postgres: `(select value as origin, split_part(value, '/', 1) collate "C" as flow, split_part(value, '/', 2) collate "C" as run, split_part(value, '/', 3) collate "C" as step,
-    split_part(value, '/', 4) collate "C" as task, split_part(value, '/', 5)::bigint as attempt from jsonb_array_elements_text($1::jsonb)) n`,
-} as const;
-
-/** The links of the attempts of a list: who used them, and what they used. `cross join` has SQLite begin with the list. */
-function linksFrom(type: 'sqlite' | 'postgres'): { up: string; down: string } {
-  const join = type === 'sqlite' ? 'cross join' : 'join';
-  const on = (condition: string): string => `on ${condition}`;
-  return {
-    up: `select n.origin, ${namesOf('r')}, u.status, u.label, u.cache_key as source_key, case when r.step = n.step and r.task = n.task then 1 else 0 end as is_same
-      from ${NEAR[type]} ${join} attempts a ${on(same('a', 'n'))} ${join} reads r ${on('r.attempt_id = a.id')} left join attempts u ${on(same('u', 'r'))}
-      order by n.origin, ${namesOf('r')}`,
-    down: `select n.origin, ${namesOf('u')}, u.status, u.label, a.cache_key as source_key, case when u.step = n.step and u.task = n.task then 1 else 0 end as is_same
-      from ${NEAR[type]} ${join} reads r ${on(same('r', 'n'))} ${join} attempts u ${on('u.id = r.attempt_id')} left join attempts a ${on(same('a', 'n'))}
-      order by n.origin, ${namesOf('u')}`,
-  };
-}
-
-/** The statements, by database; for tests of their plans. */
-export const LINKS: Readonly<Record<'sqlite' | 'postgres', { up: string; down: string }>> = {
-  sqlite: linksFrom('sqlite'),
-  postgres: linksFrom('postgres'),
-};
-
-/** Pages by offset: a list has few links, and each page sees the tables as they are then. */
-async function* paged(
-  database: IndexDatabase,
-  text: string,
-  parameters: readonly unknown[],
-  options: CallOptions,
-): AsyncGenerator<SqlRow> {
-  for (let offset = 0; ; offset += PAGE) {
-    const rows = await database.read({ text: `${text} limit ${PAGE} offset ${offset}`, parameters }, options);
-    yield* rows;
-    if (rows.length < PAGE) return;
   }
 }
 

@@ -77,12 +77,12 @@ const INDEXES: readonly string[] = [
   'attempts_by_step on attempts (flow, step)',
   'attempts_by_status on attempts (status)', // what failed, what is open
   'attempts_by_cache_key on attempts (cache_key)',
-  'artifacts_by_key on artifacts (key)', // who has this content
+  'artifacts_by_key on artifacts (key, attempt_id)', // who has this content, page by page
   'artifacts_by_name on artifacts (name)',
   'artifacts_by_type on artifacts (type)',
   'metadata_by_number on metadata (path, number)', // auc > 0.9
   'metadata_by_text on metadata (path, text)',
-  'reads_by_source on reads (flow, run, step, task, attempt)', // who used it
+  'reads_by_source on reads (flow, run, step, task, attempt, attempt_id)', // who used it, page by page
   'refs_by_name on refs (name)',
   'reports_by_name on reports (name)',
   'cache_entries_by_task on cache_entries (task)',

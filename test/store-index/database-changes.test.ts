@@ -17,7 +17,7 @@ import { afterThisTest } from '../cleanups.ts';
 import { errorOf, openFlow, scratchFolder } from '../flow/fixtures.ts';
 import { propertyRuns, test } from '../property.ts';
 import { arbitrarySteps, History } from './history.ts';
-import { openIndex, recordStatements, rowsIn, rowsOf, scansOf } from './indexes.ts';
+import { openIndex, planOf, recordStatements, rowsIn, rowsOf, scansOf } from './indexes.ts';
 
 async function openSqlite(): Promise<SqliteStorage> {
   const storage = await SqliteStorage.open(`sqlite:${join(scratchFolder(), 'runs.db')}`);
@@ -163,11 +163,7 @@ describe('the index of a store in SQLite', () => {
     const recorded = statements.splice(0);
     const texts = new Set(recorded.map(({ text }) => text));
     const written = [...texts].find((text) => text.includes('from stowage_objects where (id, name)'));
-    const plan = await (storage.database as StorageDatabase).read({
-      text: `explain query plan ${written}`,
-      parameters: ['[]', '[]', '[]'],
-    });
-    expect(plan.map(({ detail }) => detail)).toEqual([
+    expect(await planOf(storage.database as StorageDatabase, written as string)).toEqual([
       expect.stringMatching(/^SEARCH stowage_objects USING INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?\)$/),
     ]);
     const scans = await scansOf(storage.database as StorageDatabase, recorded);

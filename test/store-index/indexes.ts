@@ -57,18 +57,22 @@ export async function select(path: string, statement: string): Promise<Record<st
   }
 }
 
+/** The steps of SQLite's plan of a statement. */
+export async function planOf(database: StorageDatabase, text: string): Promise<string[]> {
+  const parameters = Array.from(new Set(text.match(/\$\d+/g)), () => '[]');
+  const rows = await database.read({ text: `explain query plan ${text}`, parameters });
+  return rows.map(({ detail }) => String(detail));
+}
+
 /** The steps of SQLite's plans of statements that go through all of a table, each with its statement; lists and what has one row are none. */
 export async function scansOf(
   database: StorageDatabase,
   statements: readonly SqlStatement[],
 ): Promise<string[]> {
   const scans: string[] = [];
-  for (const text of new Set(statements.map((statement) => statement.text))) {
-    const parameters = Array.from(new Set(text.match(/\$\d+/g)), () => '[]');
-    const plan = await database.read({ text: `explain query plan ${text}`, parameters });
-    for (const { detail } of plan)
-      if (/^SCAN /.test(String(detail)) && !SMALL.test(String(detail))) scans.push(`${detail}: ${text}`);
-  }
+  for (const text of new Set(statements.map((statement) => statement.text)))
+    for (const step of await planOf(database, text))
+      if (/^SCAN /.test(step) && !SMALL.test(step)) scans.push(`${step}: ${text}`);
   return scans;
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { LINKS } from '../../src/store-index/lineage.ts';
+import { LINKS } from '../../src/store-index/lineage-rows.ts';
 import { errorOf, openFlow } from '../flow/fixtures.ts';
 import { propertyRuns, test } from '../property.ts';
 import { allOf, arbitraryTasks, askedStore, pathspecOf } from './asked-store.ts';
