@@ -1,5 +1,6 @@
 import type { ComponentType, JSX } from 'preact';
-import { hrefOf, type Route, useRoute } from './route.ts';
+import { useEffect, useRef } from 'preact/hooks';
+import { hrefOf, type Route, titleOf, useRoute } from './route.ts';
 import { CacheView } from './views/cache.tsx';
 import { CompareView } from './views/compare.tsx';
 import { RunsView } from './views/runs.tsx';
@@ -25,16 +26,18 @@ const TABS = [
 export function Page(): JSX.Element {
   const route = useRoute();
   const View = VIEWS[route.view];
+  const place = [route.view, ...route.path].join('/');
+  useChangeOfView(place, titleOf(route));
   return (
     <>
-      <a class="skip" href="#main">
-        to the content
-      </a>
       <header>
+        <a class="skip" href={location.hash || '#/runs'} onClick={skip}>
+          to the content
+        </a>
         <a class="home" href={hrefOf('runs')}>
           Stowage
         </a>
-        <nav aria-label="views">
+        <nav class="views" aria-label="views">
           {TABS.map(([view, text]) => (
             <a key={view} href={hrefOf(view)} aria-current={route.view === view ? 'page' : undefined}>
               {text}
@@ -43,8 +46,28 @@ export function Page(): JSX.Element {
         </nav>
       </header>
       <main id="main" tabIndex={-1}>
-        {View ? <View key={route.view} {...route} /> : <p role="alert">There is no view {route.view}.</p>}
+        {View ? <View key={place} {...route} /> : <p role="alert">There is no view {route.view}.</p>}
       </main>
     </>
   );
+}
+
+/** Names the document by what it shows, and has the keyboard and a screen reader begin at the heading of a view that is gone to. */
+function useChangeOfView(place: string, title: string): void {
+  const before = useRef(place);
+  useEffect(() => {
+    document.title = title;
+    if (before.current === place) return;
+    before.current = place;
+    const heading = document.querySelector<HTMLElement>('main h1') ?? document.getElementById('main');
+    heading?.setAttribute('tabindex', '-1');
+    heading?.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }, [place, title]);
+}
+
+/** The address names a view, so that the link to the content cannot be one to a place in the page. */
+function skip(event: Event): void {
+  event.preventDefault();
+  document.getElementById('main')?.focus();
 }

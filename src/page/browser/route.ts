@@ -21,6 +21,16 @@ export function hrefOf(
   return `#/${parts}${search.size === 0 ? '' : `?${search}`}`;
 }
 
+/** The same view with other filters; an empty one goes. */
+export function refined({ view, path, query }: Route, changes: Record<string, string>): string {
+  return hrefOf(view, path, { ...query, ...changes });
+}
+
+/** The title of a view, as tabs and bookmarks show it: `Train/r1 - run - Stowage`. */
+export function titleOf({ view, path }: Route): string {
+  return [path.join('/'), view, 'Stowage'].filter((part) => part !== '').join(' - ');
+}
+
 /** The route of an address; that of the runs for one that means nothing. */
 export function routeOf(hash: string): Route {
   const [path = '', search = ''] = hash.replace(/^#\/?/, '').split('?', 2);

@@ -1,48 +1,225 @@
 import type { JSX } from 'preact';
-import { ageOf, formatDuration } from '../../../options/figures.ts';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { ageOf, countOf, formatCount, formatDuration } from '../../../options/figures.ts';
 import type { RunView } from '../../../views/runs.ts';
 import { useAnswer } from '../ask.ts';
 import { FailureNote } from '../parts/failure.tsx';
-import { hrefOf, type Route } from '../route.ts';
+import { Choice, SearchBox } from '../parts/filters.tsx';
+import { Live } from '../parts/live.tsx';
+import { Status } from '../parts/status.tsx';
+import { type Column, LongTable } from '../parts/table.tsx';
+import { hrefOf, type Route, refined } from '../route.ts';
+import { changesOf, joinedRuns, nameOf } from './run-list.ts';
 
-/** The runs, newest first. */
-export function RunsView({ query }: Route): JSX.Element {
-  const { result, error } = useAnswer<{ total: number; unread: number; runs: RunView[] }>(
-    { command: 'runs', args: query.flow ? [query.flow] : [] },
-    5000,
-  );
+/** The answer of `stowage runs --json`. */
+interface Runs {
+  total: number;
+  unread: number;
+  runs: RunView[];
+}
+
+/** So many runs are asked for at first, and again whenever the newest are looked at. */
+const NEWEST = 100;
+const REFRESH_MS = 5_000;
+
+const SINCE = {
+  '': 'any time',
+  '1h': 'last hour',
+  '24h': 'last day',
+  '7d': 'last week',
+  '30d': 'last 30 days',
+};
+const STATUS = { '': 'any', open: 'open', done: 'done', failed: 'failed', abandoned: 'abandoned' };
+
+/** The runs, newest first, as far as one scrolls. */
+export function RunsView(route: Route): JSX.Element {
+  const { flow = '', tag = '', status = '', since = '', text = '' } = route.query;
+  const [limit, setLimit] = useState(NEWEST);
+  const [chosen, setChosen] = useState<readonly string[]>([]);
+  const filters = JSON.stringify([flow, tag, status, since, text]);
+  useEffect(() => setLimit(NEWEST), [filters]);
+  const asked = (most: number) => ({
+    command: 'runs',
+    args: flow === '' ? [] : [flow],
+    options: Object.fromEntries(
+      Object.entries({ limit: String(most), tag, status, since, text }).filter(([, value]) => value !== ''),
+    ),
+  });
+  const newest = useAnswer<Runs>(asked(NEWEST), REFRESH_MS);
+  const loaded = useAnswer<Runs>(limit > NEWEST ? asked(limit) : undefined);
+  const kept = useRef<{ filters: string; runs: readonly RunView[] }>({ filters, runs: [] });
+  if (kept.current.filters !== filters) kept.current = { filters, runs: [] };
+  if (loaded.result) kept.current.runs = loaded.result.runs;
+  const runs = joinedRuns(newest.result?.runs ?? [], kept.current.runs);
+  const changes = useChanges(filters, newest.result?.runs);
+  const { total = 0 } = newest.result ?? {};
+  const isFiltered = [tag, status, since, text].some((one) => one !== '');
+  const isWhole = (loaded.result ?? newest.result)?.unread === 0;
+  const isLoadingMore = limit > NEWEST && loaded.isLoading;
+
+  const toggle = (name: string): void =>
+    setChosen((before) =>
+      before.includes(name) ? before.filter((one) => one !== name) : [...before, name].slice(-2),
+    );
+  const [a, b] = chosen;
   return (
-    <>
-      <h1>Runs</h1>
-      <FailureNote error={error} />
-      <table>
-        <thead>
-          <tr>
-            <th>Run</th>
-            <th>Status</th>
-            <th>Created</th>
-            <th>Took</th>
-            <th>Tags</th>
-          </tr>
-        </thead>
-        <tbody>
-          {result?.runs.map(({ flow, run, status, createdAt, durationMs, tags }) => (
-            <tr key={`${flow}/${run}`}>
-              <td>
-                <a href={hrefOf('run', [flow, run])}>
-                  {flow}/{run}
-                </a>
-              </td>
-              <td>
-                <span class={`status ${status}`}>{status}</span>
-              </td>
-              <td title={createdAt}>{createdAt && ageOf(createdAt)}</td>
-              <td>{durationMs === undefined ? '' : formatDuration(durationMs)}</td>
-              <td>{tags.join(', ')}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </>
+    <div class="filling">
+      <div class="title">
+        <h1>Runs</h1>
+        <p class="quiet">
+          {newest.isLoading
+            ? 'reading …'
+            : isFiltered
+              ? `${formatCount(runs.length)}${isWhole ? '' : '+'} of ${countOf(total, 'run')}`
+              : countOf(total, 'run')}
+        </p>
+        {a !== undefined && (
+          <p class="chosen">
+            {b === undefined ? (
+              <>choose another run to compare {a} with</>
+            ) : (
+              <a class="action" href={hrefOf('compare', [], { a, b })}>
+                Compare {a} with {b}
+              </a>
+            )}{' '}
+            <button type="button" onClick={() => setChosen([])}>
+              none
+            </button>
+          </p>
+        )}
+      </div>
+      <div class="filters">
+        <SearchBox route={route} name="text" label="Text" placeholder="names, tags, parameters" />
+        <SearchBox
+          route={route}
+          name="flow"
+          label="Flow"
+          suggestions={[...new Set(runs.map((run) => run.flow))].slice(0, 50)}
+        />
+        <SearchBox
+          route={route}
+          name="tag"
+          label="Tag"
+          suggestions={[...new Set(runs.flatMap((run) => run.tags))].slice(0, 50)}
+        />
+        <Choice route={route} name="status" label="Status" names={STATUS} />
+        <Choice route={route} name="since" label="Made" names={SINCE} />
+        {[flow, tag, status, since, text].some((one) => one !== '') && (
+          <a class="clear" href={hrefOf('runs')}>
+            show all
+          </a>
+        )}
+      </div>
+      <Live text={changes} />
+      <FailureNote error={newest.error ?? loaded.error} />
+      {newest.result && runs.length === 0 && <Nothing total={total} />}
+      {runs.length > 0 && (
+        <LongTable
+          label="runs, newest first"
+          columns={columnsOf(route, chosen, toggle)}
+          count={runs.length}
+          rowAt={(index) => runs[index]}
+          keyOf={nameOf}
+          fills
+          onKey={(key, row) => key === 'c' && toggle(nameOf(row))}
+          onSeen={(_, to) => {
+            if (to >= runs.length - 20 && !isWhole && !isLoadingMore)
+              setLimit(Math.max(limit, runs.length) * 2);
+          }}
+        />
+      )}
+      <p class="foot quiet">
+        {isLoadingMore ? 'loading older runs …' : isWhole ? '' : 'older ones are loaded as you scroll; '}
+        {runs.length > 0 && 'key c chooses a run to compare'}
+      </p>
+    </div>
   );
+}
+
+function Nothing({ total }: { total: number }): JSX.Element {
+  return total === 0 ? (
+    <p>The store has no runs yet.</p>
+  ) : (
+    <p>
+      None of {countOf(total, 'run')} is like that. <a href={hrefOf('runs')}>Show all</a>
+    </p>
+  );
+}
+
+function columnsOf(
+  route: Route,
+  chosen: readonly string[],
+  toggle: (name: string) => void,
+): Column<RunView>[] {
+  return [
+    {
+      name: 'Compare',
+      width: 2,
+      isNarrow: true,
+      cell: (run) => (
+        <input
+          type="checkbox"
+          aria-label={`compare ${nameOf(run)}`}
+          checked={chosen.includes(nameOf(run))}
+          onChange={() => toggle(nameOf(run))}
+        />
+      ),
+    },
+    {
+      name: 'Run',
+      width: 17,
+      grows: true,
+      cell: ({ flow, run }) => (
+        <a href={hrefOf('run', [flow, run])} title={`${flow}/${run}`}>
+          {flow}/{run}
+        </a>
+      ),
+    },
+    { name: 'Status', width: 7.5, cell: ({ status }) => <Status status={status} /> },
+    { name: 'Created', width: 7, cell: ({ createdAt }) => <Age at={createdAt} /> },
+    {
+      name: 'Took',
+      width: 6.5,
+      isNumber: true,
+      cell: ({ durationMs }) => (durationMs === undefined ? '' : formatDuration(durationMs)),
+    },
+    {
+      name: 'Tags',
+      width: 15,
+      grows: true,
+      cell: ({ tags, pinned, resumes }) => (
+        <>
+          {pinned && <span class="tag">pinned</span>}
+          {resumes !== undefined && (
+            <a class="tag" href={hrefOf('run', resumes.split('/'))}>
+              resumes {resumes}
+            </a>
+          )}
+          {tags.map((tag) => (
+            <a key={tag} class="tag" href={refined(route, { tag })}>
+              {tag}
+            </a>
+          ))}
+        </>
+      ),
+    },
+  ];
+}
+
+function Age({ at }: { at: string }): JSX.Element {
+  return <time title={at}>{at === '' ? '' : ageOf(at)}</time>;
+}
+
+/** What changed of itself since the last look, of the same filters. */
+function useChanges(filters: string, runs: readonly RunView[] | undefined): string {
+  const before = useRef<{ filters: string; runs: readonly RunView[] }>({ filters, runs: [] });
+  const [changes, setChanges] = useState('');
+  useEffect(() => {
+    if (runs === undefined) return;
+    const known = before.current.filters === filters ? before.current.runs : [];
+    before.current = { filters, runs };
+    const text = changesOf(known, runs);
+    if (text !== '') setChanges(text);
+  }, [filters, runs]);
+  return changes;
 }

@@ -1,0 +1,234 @@
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { type RowList, rowAfterKey, rowWindow, scrollTopFor } from './row-window.ts';
+import { type Order, sortRows } from './sort-rows.ts';
+
+/** A column of a table. */
+export interface Column<Row> {
+  /** Its head, which is its key as well. */
+  name: string;
+  /** Its width in rem. One column at least `grows` with the table and has this width at least. */
+  width: number;
+  grows?: true;
+  isNumber?: true;
+  /** Its head is only read out: for a column of marks. */
+  isNarrow?: true;
+  /** One line; what does not fit is cut. */
+  cell(row: Row): ComponentChildren;
+  /** The value that rows are sorted by; columns without it are not sorted by. */
+  order?: Order<Row>;
+}
+
+interface LongTableProps<Row> {
+  /** Names the table to a screen reader. */
+  label: string;
+  columns: readonly Column<Row>[];
+  /** The rows that there are. */
+  count: number;
+  /** A row, `undefined` while it is not loaded. */
+  rowAt(index: number): Row | undefined;
+  keyOf(row: Row): string;
+  /** Called with the rows that are drawn, whenever these are other ones: the place to load them. */
+  onSeen?(from: number, to: number): void;
+  /** Called with a key that is no step to another row, and the row that it is pressed on. */
+  onKey?(key: string, row: Row): void;
+  /** Takes the height that the view has left, in place of that of its rows; see `.filling`. */
+  fills?: boolean;
+  sorted?: Sorted | undefined;
+  onSort?(name: string): void;
+}
+
+interface Sorted {
+  name: string;
+  isDescending: boolean;
+}
+
+/** The height of a row, as page.css sets it. */
+export const ROW_HEIGHT = 28;
+
+/** A table of rows that are all there, sorted by the column that is clicked on. */
+export function Table<Row>({
+  rows,
+  ...rest
+}: Omit<LongTableProps<Row>, 'count' | 'rowAt' | 'sorted' | 'onSort'> & {
+  rows: readonly Row[];
+}): JSX.Element {
+  const [sorted, setSorted] = useState<Sorted>();
+  const order = rest.columns.find(({ name }) => name === sorted?.name)?.order;
+  const shown = order ? sortRows(rows, order, sorted?.isDescending ?? false) : rows;
+  // Once up, once down, and back to the order that it came in.
+  const onSort = (name: string): void =>
+    setSorted((before) => {
+      if (before?.name !== name) return { name, isDescending: false };
+      return before.isDescending ? undefined : { name, isDescending: true };
+    });
+  return (
+    <LongTable
+      {...rest}
+      count={rows.length}
+      rowAt={(index) => shown[index]}
+      sorted={sorted}
+      onSort={onSort}
+    />
+  );
+}
+
+/**
+ * A table that draws only the rows that are seen. It scrolls within itself. Tab reaches it once, and arrows, Home, End, PageUp and
+ * PageDown go from row to row.
+ */
+export function LongTable<Row>(props: LongTableProps<Row>): JSX.Element {
+  const { label, columns, count, rowAt, keyOf, onSeen, onKey, fills = false, sorted, onSort } = props;
+  const scroller = useRef<HTMLElement>(null);
+  const body = useRef<HTMLTableSectionElement>(null);
+  const [scrollTop, setScrollTop] = useState(0);
+  const [viewHeight, setViewHeight] = useState(600);
+  const [current, setCurrent] = useState(0);
+  /** The row that takes the focus once it is drawn. */
+  const awaited = useRef<number | undefined>(undefined);
+  const hadFocus = useRef(false);
+  const list: RowList = { count, rowHeight: ROW_HEIGHT, viewHeight };
+  const { from, to, above, below } = rowWindow(list, scrollTop);
+
+  useEffect(() => {
+    const part = scroller.current as HTMLElement;
+    const measure = (): void => setViewHeight(Math.max(ROW_HEIGHT, part.clientHeight - ROW_HEIGHT));
+    const watching = new ResizeObserver(measure);
+    watching.observe(part);
+    return () => watching.disconnect();
+  }, []);
+  useEffect(() => onSeen?.(from, to), [from, to, count]);
+  useLayoutEffect(() => {
+    const part = scroller.current as HTMLElement;
+    for (const row of body.current?.querySelectorAll<HTMLElement>('tr[aria-rowindex]') ?? []) {
+      const isCurrent = Number(row.getAttribute('aria-rowindex')) - 2 === current;
+      for (const one of reachable(row)) one.tabIndex = isCurrent ? 0 : -1;
+      if (isCurrent && awaited.current === current) {
+        reachable(row)[0]?.focus({ preventScroll: true });
+        awaited.current = undefined;
+      }
+    }
+    // A row that is scrolled out takes its focus along, which the table keeps.
+    if (hadFocus.current && document.activeElement === document.body) part.focus({ preventScroll: true });
+  });
+
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.altKey || event.ctrlKey || event.metaKey || isText(event.target)) return;
+    const target = rowAfterKey(list, current, event.key);
+    const row = rowAt(current);
+    if (target === undefined && row !== undefined) onKey?.(event.key, row);
+    if (target === undefined || count === 0) return;
+    event.preventDefault();
+    const part = scroller.current as HTMLElement;
+    part.scrollTop = scrollTopFor(list, part.scrollTop, target);
+    awaited.current = target;
+    setCurrent(target);
+    setScrollTop(part.scrollTop);
+  };
+  const onFocusIn = (event: FocusEvent): void => {
+    hadFocus.current = true;
+    const row = (event.target as HTMLElement).closest('tr[aria-rowindex]');
+    if (row) setCurrent(Number(row.getAttribute('aria-rowindex')) - 2);
+  };
+  const onFocusOut = ({ relatedTarget }: FocusEvent): void => {
+    // Without a next one, the row was scrolled out, or the window left: the table keeps the focus.
+    if (relatedTarget !== null) hadFocus.current = scroller.current?.contains(relatedTarget as Node) ?? false;
+  };
+  const width = columns.reduce((sum, column) => sum + column.width, 0);
+  return (
+    <section
+      class={fills ? 'scrolls long fills' : 'scrolls long'}
+      ref={scroller}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
+      tabIndex={0}
+      aria-label={label}
+      onScroll={({ currentTarget }) => setScrollTop(currentTarget.scrollTop)}
+      onKeyDown={onKeyDown}
+      onFocusIn={onFocusIn}
+      onFocusOut={onFocusOut}
+    >
+      <table aria-label={label} aria-rowcount={count + 1} style={{ minWidth: `${width}rem` }}>
+        <colgroup>
+          {columns.map(({ name, width: rem, grows }) => (
+            <col key={name} style={grows ? {} : { width: `${rem}rem` }} />
+          ))}
+        </colgroup>
+        <thead>
+          <tr aria-rowindex={1}>
+            {columns.map((column) => (
+              <Head key={column.name} column={column} sorted={sorted} onSort={onSort} />
+            ))}
+          </tr>
+        </thead>
+        <tbody ref={body}>
+          <Gap height={above} columns={columns.length} />
+          {Array.from({ length: to - from }, (_, offset) => {
+            const index = from + offset;
+            const row = rowAt(index);
+            return (
+              <tr key={row === undefined ? index : keyOf(row)} aria-rowindex={index + 2}>
+                {columns.map(({ name, isNumber, cell }) => {
+                  const shown = row === undefined ? '…' : cell(row);
+                  return (
+                    <td
+                      key={name}
+                      class={isNumber ? 'number' : undefined}
+                      title={typeof shown === 'string' ? shown : undefined}
+                    >
+                      {shown}
+                    </td>
+                  );
+                })}
+              </tr>
+            );
+          })}
+          <Gap height={below} columns={columns.length} />
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function Head<Row>({
+  column: { name, isNumber, isNarrow, order },
+  sorted,
+  onSort,
+}: {
+  column: Column<Row>;
+  sorted: Sorted | undefined;
+  onSort: ((name: string) => void) | undefined;
+}): JSX.Element {
+  const isSorted = sorted?.name === name;
+  const direction = sorted?.isDescending ? 'descending' : 'ascending';
+  return (
+    <th scope="col" class={isNumber ? 'number' : undefined} aria-sort={isSorted ? direction : undefined}>
+      {order && onSort ? (
+        <button type="button" onClick={() => onSort(name)}>
+          {name}
+        </button>
+      ) : (
+        <span class={isNarrow ? 'unseen' : undefined}>{name}</span>
+      )}
+    </th>
+  );
+}
+
+/** Stands for rows that are not drawn. */
+function Gap({ height, columns }: { height: number; columns: number }): JSX.Element | null {
+  if (height === 0) return null;
+  return (
+    // biome-ignore lint/a11y/noAriaHiddenOnFocusable: nothing in it takes the focus
+    <tr class="gap" aria-hidden="true" style={{ height: `${height}px` }}>
+      <td colSpan={columns} />
+    </tr>
+  );
+}
+
+function reachable(row: HTMLElement): NodeListOf<HTMLElement> {
+  return row.querySelectorAll<HTMLElement>('a, button, input');
+}
+
+/** Keys in a field of text are of the text. */
+function isText(target: EventTarget | null): boolean {
+  return target instanceof HTMLInputElement && target.type !== 'checkbox';
+}
