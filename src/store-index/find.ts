@@ -115,12 +115,12 @@ class Finding {
     const { own, elsewhere, parameters: given } = this.#terms;
     const parameters = [...given];
     const p = (value: unknown): string => `$${parameters.push(value)}`;
-    // An expression keeps the database from going through all attempts by time for the few that a condition leaves.
+    // An expression keeps the database from going through attempts by time for the few that a condition leaves.
     const { flow, run } = this.#options;
     const isNarrow = first !== undefined || (flow !== undefined && run !== undefined);
     const time = isNarrow ? 'a.started_at + 0' : 'a.started_at';
     const id = isNarrow ? 'a.id + 0' : 'a.id';
-    const where = [...own, `a.started_at is ${isTimed ? 'not ' : ''}null`];
+    const where = [...own, `${time} is ${isTimed ? 'not ' : ''}null`];
     for (const [at, term] of elsewhere.entries())
       where.push(
         at === first

@@ -74,8 +74,10 @@ const INDEXES: readonly string[] = [
   'run_tags_by_tag on run_tags (tag)',
   'run_parents_by_parent on run_parents (parent)',
   'attempts_by_time on attempts (started_at)',
-  'attempts_by_step on attempts (flow, step)',
-  'attempts_by_status on attempts (status)', // what failed, what is open
+  // The newest of each, without sorting all of them.
+  'attempts_by_flow on attempts (flow, started_at)',
+  'attempts_by_step on attempts (flow, step, started_at)',
+  'attempts_by_status on attempts (status, started_at)', // what failed, what is open
   'attempts_by_cache_key on attempts (cache_key)',
   'artifacts_by_key on artifacts (key, attempt_id)', // who has this content, page by page
   'artifacts_by_name on artifacts (name)',
