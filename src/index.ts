@@ -265,6 +265,7 @@ export type { CaughtUp } from './store-index/catch-up.ts';
 export type { FindOptions, FoundArtifact, FoundAttempt } from './store-index/find.ts';
 export type { FindConditions, FoundStatus, MetadataComparison } from './store-index/find-conditions.ts';
 export type { LineageLink, LineageOptions, LineageUse } from './store-index/lineage.ts';
+export type { QueryOptions, QueryRow, QueryValue } from './store-index/query.ts';
 export {
   type CatchUpOptions,
   type IndexStatus,

@@ -27,6 +27,7 @@ import { report } from './commands/report.ts';
 import { rm } from './commands/rm.ts';
 import { runs } from './commands/runs.ts';
 import { show } from './commands/show.ts';
+import { sql } from './commands/sql.ts';
 import { stat } from './commands/stat.ts';
 import { ui } from './commands/ui.ts';
 import { uploads } from './commands/uploads.ts';
@@ -50,6 +51,7 @@ export const COMMANDS: readonly (CommandDeclaration | GroupDeclaration)[] = [
   find,
   lineage,
   du,
+  sql,
   buildIndex,
   ui,
   pin,

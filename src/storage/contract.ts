@@ -112,6 +112,14 @@ export interface SqlStatement {
   parameters?: readonly unknown[] | undefined;
 }
 
+/** How {@link StorageDatabase.select} answers a statement. */
+export interface SelectOptions extends CallOptions {
+  /** So many rows at most. */
+  limit: number;
+  /** A statement that is read first, in the same state of the tables. What `accept` throws on its rows ends the call. */
+  first?: { statement: SqlStatement; accept(rows: readonly SqlRow[]): void } | undefined;
+}
+
 /**
  * A database in which tables may be kept. Names of tables need nothing before them: those of a server are looked for in the schema that
  * its storage has. What goes wrong is told as by a storage, but for what a statement itself has wrong.
@@ -122,6 +130,14 @@ export interface StorageDatabase {
   readonly address: string;
   /** Runs one statement that reads, and sees one state of the tables. No rows where there is no database yet. */
   read(statement: SqlStatement, options?: CallOptions): Promise<readonly SqlRow[]>;
+  /**
+   * Answers a statement that somebody wrote who is not trusted to change anything, by pages of rows. Parameters are `null`, texts, numbers, whole
+   * numbers of 64 bits as `bigint`, and bytes; so are values of rows, and `boolean`. A whole number is a `bigint` only where a number would not
+   * be exact. All rows are of one state of the tables.
+   *
+   * @throws StowageError `INVALID_ARGUMENT` for what is no single statement that reads, with the database's own words; `ABORTED`
+   */
+  select(statement: SqlStatement, options: SelectOptions): AsyncGenerator<readonly SqlRow[], void>;
   /**
    * Runs the statements that a generator yields as one transaction; each `yield` gives the rows of its statement. Where another
    * process is in the way, the transaction is run again from the generator's beginning.

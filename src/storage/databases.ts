@@ -1,6 +1,7 @@
 export {
   type PostgresClient,
   type PostgresPool,
+  type PostgresRows,
   PostgresStorage,
   type PostgresStorageOptions,
 } from './sql/postgres-storage.ts';

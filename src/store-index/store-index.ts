@@ -28,6 +28,7 @@ import { IndexFile } from './index-file.ts';
 import { type IndexState, isBuild, ofAnotherStore, prepareTables, readState } from './index-tables.ts';
 import { type LineageLink, type LineageOptions, lineageOf } from './lineage.ts';
 import { ListedChanges } from './listed-changes.ts';
+import { type QueryOptions, type QueryRow, queryRows } from './query.ts';
 import { isOfSubject } from './row-values.ts';
 import { type Usage, type UsageOptions, usageOf } from './usage.ts';
 
@@ -183,6 +184,18 @@ export class StoreIndex implements AsyncDisposable {
     return this.#asked((database) => usageOf(database, options), options);
   }
 
+  /**
+   * Answers a statement in SQL on the tables of the index, as it was caught up last; docs/index-schema.md has them. It changes nothing: what is no single
+   * statement that reads is refused. SQLite computes a row without a pause, and cannot be aborted meanwhile.
+   *
+   * @param sql - one `SELECT`, also with `WITH` before it, or `VALUES`; parameters are `$1`, `$2`, ...
+   * @throws StowageError as {@link find}; `INVALID_ARGUMENT` with the words of the database for a statement that it refuses; `STORAGE_FAILED`
+   * where a server gives its time up
+   */
+  query(sql: string, options: QueryOptions = {}): AsyncGenerator<QueryRow> {
+    return this.#asked((database) => queryRows(database, sql, options), options);
+  }
+
   /** Closes what it opened. */
   close(): Promise<void> {
     const { database } = this.#file ?? {};
@@ -234,6 +247,16 @@ export class StoreIndex implements AsyncDisposable {
         if (!(await isBuild(this.#database, build, options))) throw this.#notReady('It is made anew');
         return rows;
       },
+      select: (statement, options) =>
+        this.#database.select(statement, {
+          ...options,
+          first: {
+            statement: { text: 'select build from stowage_index' },
+            accept: ([row]) => {
+              if (row?.build !== build) throw this.#notReady('It is made anew');
+            },
+          },
+        }),
       write: (work, options) => this.#database.write(work, options),
     };
     const answers = ask(database); // refuses bad options at once

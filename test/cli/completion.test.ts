@@ -84,8 +84,8 @@ describe('what a word may become', () => {
       ...buildProgram(async () => {}).commands.map((one) => one.name()),
       'help',
     ]);
-    expect(await valuesFor('stowage s')).toEqual(['show', 'stat']);
-    expect(await valuesFor('stowage help s')).toEqual(['show', 'stat']);
+    expect(await valuesFor('stowage s')).toEqual(['show', 'stat', 'sql']);
+    expect(await valuesFor('stowage help s')).toEqual(['show', 'stat', 'sql']);
     expect(await valuesFor('stowage runs --st')).toEqual(['--status', '--store']);
     expect(await valuesFor('stowage runs --status ')).toEqual(['open', 'done', 'failed', 'abandoned']);
     expect(await valuesFor('stowage runs --status=d')).toEqual(['done']);

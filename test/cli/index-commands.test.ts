@@ -131,6 +131,69 @@ describe('stowage du', () => {
   });
 });
 
+describe('stowage sql', () => {
+  const TASKS = 'select flow, step, task, label from attempts order by flow, step, task';
+
+  it('shows a table, in which nothing is told from empty text', async () => {
+    const { stdout, stderr, code } = await stowage(store, ['sql', TASKS, ...AT]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.replaceAll(/ +/g, ' ')).toBe(
+      'flow step task label\nOther load 0 null\nTrain fit 0 null\nTrain fit 1 null\nTrain load 0 null\n',
+    );
+    const one = await stowage(store, ['sql', "select 'a b' as text", ...AT]);
+    expect(one.stdout).toBe('text\na b\n');
+    const numbers = await stowage(store, ['sql', 'values (1, 10), (100, null)', ...AT]);
+    expect(numbers.stdout).toBe('column1  column2\n      1       10\n    100     null\n');
+  });
+
+  it('writes JSON, whole numbers that have no exact one and bytes as text', async () => {
+    const text = "select 1 as a, 9007199254740993 as b, x'00ff' as c, null as d, 'é' as e";
+    const answer = await json(store, ['sql', text, ...AT]);
+    expect(answer).toEqual({
+      caughtUpAt: expect.stringMatching(/^\d{4}-/),
+      rows: [{ a: 1, b: '9007199254740993', c: 'AP8=', d: null, e: 'é' }],
+      isCut: false,
+    });
+    expect(await json(store, ['sql', 'select * from runs where 1 = 2', ...AT])).toMatchObject({
+      rows: [],
+      isCut: false,
+    });
+    expect(await json(store, ['sql', TASKS, '-n', '2', ...AT])).toMatchObject({
+      rows: [{ flow: 'Other' }, { step: 'fit' }],
+      isCut: true,
+    });
+  });
+
+  it('writes CSV', async () => {
+    const text = "select 'a,b' as \"x;y\", 1 as n, null as z, '' as e union all select 'c', 2, 3, 'd'";
+    const { stdout } = await stowage(store, ['sql', text, '--format', 'csv', ...AT]);
+    expect(stdout).toBe('x;y,n,z,e\r\n"a,b",1,,""\r\nc,2,3,d\r\n');
+  });
+
+  it('says that there are more rows, or none', async () => {
+    const numbers =
+      'with recursive n (n) as (select 1 union all select n + 1 from n limit 2500) select n from n';
+    const cut = await stowage(store, ['sql', numbers, ...AT]);
+    expect(cut.stdout.trimEnd().split('\n')).toHaveLength(1_001);
+    expect(cut.stderr.replaceAll(/\s+/g, ' ')).toContain('more than 1,000 rows; all of them: --limit all');
+    const all = await stowage(store, ['sql', numbers, '--limit', 'all', ...AT]);
+    expect(all.stderr).toBe('');
+    expect(all.stdout.split('\n').filter((line) => /\d/.test(line))).toHaveLength(2_500);
+    const none = await stowage(store, ['sql', 'select * from runs where 1 = 2', ...AT]);
+    expect(none).toMatchObject({ code: 0, stdout: '' });
+    expect(none.stderr).toContain('no such row');
+  });
+
+  it('catches the index up first', async () => {
+    const count = 'select count(*) as n from attempts';
+    const [{ n }] = (await json(store, ['sql', count, ...AT])).rows;
+    await using flow = await FlowDataStore.open({ flowName: 'New', storage: store });
+    await flow.task({ runId: 'r', stepName: 's', taskId: '0' }, (task) => task.saveArtifacts({ x: 1 }));
+    expect((await json(store, ['sql', count, '--no-update', ...AT])).rows).toEqual([{ n }]);
+    expect((await json(store, ['sql', count, ...AT])).rows).toEqual([{ n: n + 1 }]);
+  });
+});
+
 describe('--no-update', () => {
   it('asks the index as it is, and says how old it is', async () => {
     const at = ['--index', join(folder, 'old.db'), '--no-update'];
@@ -162,6 +225,10 @@ describe('what cannot be asked', () => {
     [['lineage', 'Train/run-1/fit/0', '--up', 'x'], '--up'],
     [['du', 'Train/run-1/fit'], 'too long'],
     [['du', '--limit', 'all'], '--limit'],
+    [['sql', 'delete from runs'], 'syntax error'],
+    [['sql', 'select 1; delete from runs'], 'one statement'],
+    [['sql', 'select 1', '--limit', '0'], '--limit'],
+    [['sql', 'select 1', '--format', 'csv', '--json'], 'two forms'],
     [['index', '--full', '--rebuild'], 'leave --full out'],
   ])('refuses %j', async (args, message) => {
     const ended = await stowage(store, [...args, ...AT]);

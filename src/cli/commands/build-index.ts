@@ -14,7 +14,7 @@ interface BuildIndexOptions {
 /** `stowage index` */
 export const buildIndex: CommandDeclaration = {
   name: 'index',
-  text: 'make the tables that find, lineage and du ask, or catch them up',
+  text: 'make the tables that find, lineage, du and sql ask, or catch them up',
   options: [
     { flags: '--full', text: 'list the whole store: finds what changed in runs that had ended' },
     { flags: '--rebuild', text: 'make it anew from nothing' },

@@ -5,22 +5,36 @@ import type { Tabular } from './tabular-value.ts';
 import { ValueJson } from './value-json.ts';
 import { bytesOf } from './value-kind.ts';
 
+/** A line of a table, its cells as text; `undefined` for what is absent. */
+export type CsvLine = (string | undefined)[];
+
 /**
- * Writes a table as CSV by RFC 4180, as its rows are made: lines end in CRLF, and a field is quoted if it has to be. Empty text
- * is `""`, and what is absent is nothing, so that both can be told apart.
+ * Writes a table as {@link writeCsvLines} does.
  *
  * @param onRow is called after each row, for progress
  */
-export async function writeCsv(
+export function writeCsv(
   table: Tabular,
   sink: Sink,
   { signal, onRow }: { signal: AbortSignal; onRow?: (rows: number) => void },
+): Promise<void> {
+  return writeCsvLines(textRows(table, onRow), sink, signal);
+}
+
+/**
+ * Writes lines as CSV by RFC 4180, as they are made: lines end in CRLF, and a field is quoted if it has to be. Empty text
+ * is `""`, and what is absent is nothing, so that both can be told apart.
+ */
+export async function writeCsvLines(
+  lines: Iterable<CsvLine> | AsyncIterable<CsvLine>,
+  sink: Sink,
+  signal: AbortSignal,
 ): Promise<void> {
   const { stringify } = await import('csv-stringify');
   const options = { record_delimiter: 'windows', quote_record_delimiter: true, quoted_match: /^$/ } as const;
   try {
     await pipeline(
-      textRows(table, onRow),
+      lines,
       stringify(options),
       async (pieces: AsyncIterable<Buffer>) => {
         for await (const piece of pieces) await sink.write(piece);
@@ -36,7 +50,7 @@ export async function writeCsv(
 function* textRows(
   { header, rows }: Tabular,
   onRow: ((rows: number) => void) | undefined,
-): Generator<(string | undefined)[]> {
+): Generator<CsvLine> {
   if (header && header.length > 0) yield [...header];
   let count = 0;
   for (const row of rows()) {

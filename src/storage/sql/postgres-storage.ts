@@ -5,7 +5,7 @@ import type { PostgresPool } from './postgres/pool.ts';
 import { PostgresDatabase } from './postgres/postgres-database.ts';
 import { SqlStorage } from './sql-storage.ts';
 
-export type { PostgresClient, PostgresPool } from './postgres/pool.ts';
+export type { PostgresClient, PostgresPool, PostgresRows } from './postgres/pool.ts';
 
 /** Options of {@link PostgresStorage.open} that its address does not tell. */
 export interface PostgresStorageOptions {

@@ -25,6 +25,16 @@ const CREDENTIALS: SqlFault = {
 const FAULTS: Readonly<Record<string, SqlFault>> = {
   '08': DOWN,
   '57P': DOWN,
+  '57014': {
+    code: 'STORAGE_FAILED',
+    what: 'the server ended the statement',
+    remedy: 'ask for less of it at a time',
+  },
+  '25P03': {
+    code: 'STORAGE_FAILED',
+    what: 'the server waited too long for the rows to be taken',
+    remedy: 'ask again, and take them sooner',
+  },
   '40': BUSY,
   '53': BUSY,
   '55': BUSY,

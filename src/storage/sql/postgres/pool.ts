@@ -8,6 +8,13 @@ export interface PostgresPool extends Pick<PostgresClient, 'query'> {
 
 /** The parts of a connection of the package `pg` that are used here. */
 export interface PostgresClient {
+  /** Runs one statement, and gives rows as lists of what the server wrote. */
+  query(statement: {
+    text: string;
+    values?: unknown[];
+    rowMode?: 'array';
+    types?: { getTypeParser(): (text: string) => string };
+  }): Promise<PostgresRows>;
   /** Runs a statement with parameters, or several without, as one transaction. */
   query(text: string, parameters?: unknown[]): Promise<{ rows: unknown[] }>;
   /** Gives the connection back; `true` closes it. */
@@ -16,4 +23,10 @@ export interface PostgresClient {
   on(event: 'error', listener: (error: unknown) => void): unknown;
   /** Takes a listener away. */
   off(event: 'error', listener: (error: unknown) => void): unknown;
+}
+
+/** Rows as lists of texts, and the columns with the numbers of their types. */
+export interface PostgresRows {
+  rows: (string | null)[][];
+  fields: { name: string; dataTypeID: number }[];
 }

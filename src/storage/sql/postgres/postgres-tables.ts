@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { orAborted } from '../../../async/next-or-aborted.ts';
 import { isStowageError, messageOf, StowageError, throwIfAborted } from '../../../errors.ts';
-import type { CallOptions, SqlRow, SqlStatement, StorageDatabase } from '../../contract.ts';
+import type { CallOptions, SelectOptions, SqlRow, SqlStatement, StorageDatabase } from '../../contract.ts';
 import { codeOf } from '../sql-storage.ts';
 import type { PostgresAddress } from './address.ts';
 import { faultOf } from './faults.ts';
 import type { PostgresClient, PostgresPool } from './pool.ts';
+import { pagesOfSelect } from './postgres-select.ts';
 
 /** A transaction that was in the way of another is run again so often. */
 const MAX_TRIES = 10;
@@ -29,6 +30,11 @@ export class PostgresTables implements StorageDatabase {
   async read(statement: SqlStatement, { signal }: CallOptions = {}): Promise<readonly SqlRow[]> {
     throwIfAborted(signal);
     return orAborted(() => this.#inTransaction('read', 'begin read only', (run) => run(statement)), signal);
+  }
+
+  select(statement: SqlStatement, options: SelectOptions): AsyncGenerator<readonly SqlRow[], void> {
+    const told = <T>(call: () => Promise<T>): Promise<T> => this.#told('read', call);
+    return pagesOfSelect({ pool: this.#pool, schema: this.#schema, told }, statement, options);
   }
 
   async write<T>(

@@ -75,6 +75,11 @@ const FAULTS: readonly (readonly [code: string, fault: SqlFault])[] = [
   ['SQLITE_IOERR', { code: 'STORAGE_FAILED', what: 'the disk failed', remedy: 'look at the disk' }],
 ];
 
+/** True for what ails the file, or those who share it, whatever a statement says. */
+export function isOfFile(code: string | undefined): boolean {
+  return code !== undefined && code !== 'SQLITE_READONLY' && FAULTS.some(([name]) => code.startsWith(name));
+}
+
 /** The meaning of an error, by its code. */
 export function faultOf(code: string | undefined): SqlFault {
   const known = FAULTS.find(([name]) => code?.startsWith(name));

@@ -1,3 +1,4 @@
+import { pathToFileURL } from 'node:url';
 import { StowageError } from '../../../errors.ts';
 
 /** A value that SQLite takes and gives: `null`, a number, a text, bytes. */
@@ -11,6 +12,11 @@ export interface SqliteStatement {
   first(parameters: readonly SqliteValue[]): SqliteValue[] | undefined;
   /** Gives the number of rows that it changed. */
   run(parameters: readonly SqliteValue[]): number;
+  /**
+   * Makes rows as they are asked for, with all whole numbers as `bigint`, none of which loses digits. No row is to be asked for behind the
+   * last. Parameters go by their names, without the `$` before them. The statement is not used for anything else.
+   */
+  iterate(parameters: Readonly<Record<string, SqliteValue>>): Iterable<unknown>;
 }
 
 /** An open file. */
@@ -32,6 +38,8 @@ interface NodeStatement {
   all(...parameters: readonly SqliteValue[]): unknown[];
   get(...parameters: readonly SqliteValue[]): object | undefined;
   run(...parameters: readonly SqliteValue[]): { changes: number | bigint };
+  iterate(parameters: Readonly<Record<string, SqliteValue>>): Iterable<unknown>;
+  setReadBigInts(on: boolean): void;
 }
 
 interface NodeSqlite {
@@ -45,12 +53,14 @@ interface LibsqlStatement {
   all(parameters: readonly SqliteValue[]): unknown[];
   get(parameters: readonly SqliteValue[]): unknown;
   run(parameters: readonly SqliteValue[]): { changes: number };
+  iterate(parameters: Readonly<Record<string, SqliteValue>>): Iterable<unknown>;
+  safeIntegers(on: boolean): unknown;
   /** Rows are arrays from then on, or objects. */
   raw(isRaw: boolean): unknown;
 }
 
 interface Libsql {
-  default: new (path: string, options?: { readonly?: boolean; timeout?: number }) => Opened<LibsqlStatement>;
+  default: new (path: string, options?: { timeout?: number }) => Opened<LibsqlStatement>;
 }
 
 /** A connection as the libraries have it. */
@@ -99,7 +109,8 @@ async function find(): Promise<SqliteLibrary> {
   return {
     name: 'libsql',
     open: (path, { readOnly }) => {
-      const opened = new Database(path, { readonly: readOnly, timeout: 0 });
+      // It has no option for that, and hands a URL to SQLite (https://www.sqlite.org/uri.html).
+      const opened = new Database(readOnly ? `${pathToFileURL(path).href}?mode=ro` : path, { timeout: 0 });
       return connectionOf(opened, (statement) => new StatementOfLibsql(statement));
     },
   };
@@ -135,6 +146,11 @@ class StatementOfNode implements SqliteStatement {
   run(parameters: readonly SqliteValue[]): number {
     return Number(this.#statement.run(...parameters).changes);
   }
+
+  iterate(parameters: Readonly<Record<string, SqliteValue>>): Iterable<unknown> {
+    this.#statement.setReadBigInts(true);
+    return this.#statement.iterate(parameters);
+  }
 }
 
 /** It takes parameters as an array for less than one by one, and gives a row as an array for less than by names. */
@@ -158,6 +174,12 @@ class StatementOfLibsql implements SqliteStatement {
 
   run(parameters: readonly SqliteValue[]): number {
     return this.#statement.run(parameters).changes;
+  }
+
+  iterate(parameters: Readonly<Record<string, SqliteValue>>): Iterable<unknown> {
+    this.#giveRaw(false);
+    this.#statement.safeIntegers(true);
+    return this.#statement.iterate(parameters);
   }
 
   #giveRaw(isRaw: boolean): void {

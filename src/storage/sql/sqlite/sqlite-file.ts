@@ -12,10 +12,11 @@ import {
   throwIfAborted,
 } from '../../../errors.ts';
 import { goneError } from '../../checks.ts';
-import type { CallOptions, SqlRow, SqlStatement, StorageDatabase } from '../../contract.ts';
+import type { CallOptions, SelectOptions, SqlRow, SqlStatement, StorageDatabase } from '../../contract.ts';
 import type { SqlFault } from '../database.ts';
 import { faultOf, isBusy, sqliteCodeOf } from './faults.ts';
 import { loadSqlite, type SqliteConnection, type SqliteStatement } from './library.ts';
+import { rowsOfSelect } from './sqlite-select.ts';
 
 /** What a file is for, by which it is told from files of others. */
 export interface SqliteKind {
@@ -94,6 +95,36 @@ export class SqliteFile implements StorageDatabase {
     await nextTurn();
     throwIfAborted(signal);
     return this.#told('read', () => this.query(text, parameters));
+  }
+
+  /** On a connection of its own, which can only read. Gives the event loop a turn after each page, and can be aborted there. */
+  async *select(
+    statement: SqlStatement,
+    { limit, first, signal }: SelectOptions,
+  ): AsyncGenerator<readonly SqlRow[], void> {
+    throwIfAborted(signal);
+    if (!(await this.#told('read', () => this.exists()))) return first?.accept([]);
+    const connection = this.#open({ readOnly: true });
+    try {
+      const rows = await this.#told('read', async () => {
+        connection.exec('pragma query_only = on');
+        connection.exec('begin');
+        if (first) {
+          const { text, parameters } = first.statement;
+          first.accept(await this.#unlessBusy(() => connection.prepare(text).all(parameters) as SqlRow[]));
+        }
+        return rowsOfSelect(connection, statement, limit);
+      });
+      for (;;) {
+        await nextTurn();
+        throwIfAborted(signal);
+        const page = await this.#told('read', async () => rows.next());
+        if (page.done) return;
+        yield page.value;
+      }
+    } finally {
+      connection.close();
+    }
   }
 
   async write<T>(
