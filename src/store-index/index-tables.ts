@@ -1,4 +1,4 @@
-import { invalidArgument, StowageError } from '../errors.ts';
+import { invalidArgument, isError, isStowageError, messageOf, StowageError } from '../errors.ts';
 import { newSessionId } from '../format/session-id.ts';
 import type { CallOptions, DatabaseType, SqlRow } from '../storage/contract.ts';
 import { type IndexDatabase, type IndexWork, putRows } from './index-database.ts';
@@ -49,9 +49,22 @@ export async function isBuild(
  * Makes the tables where there are none, or older ones, in one transaction.
  *
  * @param anew - drops what there is
- * @throws StowageError `INVALID_ARGUMENT` for the index of another store; `UNSUPPORTED_FORMAT`
+ * @throws StowageError `INVALID_ARGUMENT` for the index of another store, and where tables of another program have the names of its own;
+ * `UNSUPPORTED_FORMAT`
  */
-export function prepareTables(
+export async function prepareTables(
+  database: IndexDatabase,
+  storeId: string,
+  options: CallOptions & { anew: boolean },
+): Promise<IndexState> {
+  try {
+    return await makeTables(database, storeId, options);
+  } catch (error) {
+    throw isTaken(error) ? ofAnotherProgram(database.address, error) : error;
+  }
+}
+
+function makeTables(
   database: IndexDatabase,
   storeId: string,
   { anew, signal }: CallOptions & { anew: boolean },
@@ -84,6 +97,20 @@ export function prepareTables(
       return { storeId, build, position: '', isWhole: false, caughtUpAtMs: undefined, fullAtMs: undefined };
     },
     { signal },
+  );
+}
+
+/** True where a table, or an index of one, has a name already: SQLSTATE `duplicate_table`; of SQLite its words. */
+function isTaken(error: unknown): boolean {
+  if (isStowageError(error) || !isError(error)) return false;
+  return (error as Error & { code?: unknown }).code === '42P07' || /already exists$/.test(error.message);
+}
+
+function ofAnotherProgram(address: string, error: unknown): StowageError {
+  return new StowageError(
+    'INVALID_ARGUMENT',
+    `There is no room for an index in ${address}: another program has a table of the same name there (${messageOf(error)}). Rename or move that one; the store needs a schema, or a file, of its own.`,
+    { details: { address }, cause: error },
   );
 }
 

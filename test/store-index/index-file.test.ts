@@ -17,7 +17,7 @@ import { loadSqlite } from '../../src/storage/sql/sqlite/library.ts';
 import { StoreIndex } from '../../src/store-index/store-index.ts';
 import { afterThisTest } from '../cleanups.ts';
 import { errorOf, openFlow, scratchFolder } from '../flow/fixtures.ts';
-import { filesOf, openIndex, rowsOf } from './indexes.ts';
+import { filesOf, openIndex, rowsOf, select } from './indexes.ts';
 
 const TASKS = 40;
 
@@ -127,6 +127,21 @@ describe('the file of an index', () => {
       await errorOf(call(), 'INVALID_ARGUMENT');
     expect(readFileSync(path)).toEqual(before);
     expect(readFileSync(text, 'utf8')).toMatch(/^no database/);
+  });
+
+  it('of a store in SQLite, in which another program has a table of that name, is not made', async () => {
+    const path = join(scratchFolder(), 'store.db');
+    const flow = await openFlow({ flowName: 'Train', storage: `sqlite:${path}` });
+    await addTasks(flow, 'r1');
+    await byHand(path, 'create table artifacts (theirs int)', 'insert into artifacts values (7)');
+    const index = await StoreIndex.open({ store: `sqlite:${path}` });
+    afterThisTest(() => index.close());
+    for (const call of [() => index.catchUp(), () => index.rebuild()])
+      expect((await errorOf(call(), 'INVALID_ARGUMENT')).message).toMatch(
+        /another program .*artifacts already/,
+      );
+    expect(await select(path, 'select * from artifacts')).toEqual([{ theirs: 7 }]);
+    expect(await select(path, "select name from sqlite_master where name = 'stowage_index'")).toEqual([]);
   });
 
   it('of another store is left as it is', async () => {
