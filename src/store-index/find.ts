@@ -121,12 +121,16 @@ class Finding {
     const time = isNarrow ? 'a.started_at + 0' : 'a.started_at';
     const id = isNarrow ? 'a.id + 0' : 'a.id';
     const where = [...own, `${time} is ${isTimed ? 'not ' : ''}null`];
-    for (const [at, term] of elsewhere.entries())
-      where.push(
-        at === first
-          ? `a.id in (${term})`
-          : `exists (select 1 from (${term}) met where met.${/^select t\.id/.test(term) ? 'id' : 'attempt_id'} = a.id)`,
-      );
+    let from = 'attempts a';
+    for (const [at, term] of elsewhere.entries()) {
+      const id = /^select t\.id/.test(term) ? 'id' : 'attempt_id';
+      if (at !== first) where.push(`exists (select 1 from (${term}) met where met.${id} = a.id)`);
+      else {
+        // Has SQLite begin with it, whatever indexes the other conditions have.
+        const join = this.#database.type === 'sqlite' ? 'cross join' : 'join';
+        from = `(select distinct ${id} as id from (${term}) met) few ${join} attempts a on a.id = few.id`;
+      }
+    }
     if (!this.#options.allAttempts)
       where.push(
         'not exists (select 1 from attempts b where b.flow = a.flow and b.run = a.run and b.step = a.step and b.task = a.task and b.attempt > a.attempt)',
@@ -135,7 +139,7 @@ class Finding {
       where.push(`(${time}, a.id) < (${p(Number(last.started_at))}, ${p(Number(last.id))})`);
     else if (last) where.push(`${id} < ${p(Number(last.id))}`);
     const order = isTimed ? `${time} desc, a.id desc` : `${id} desc`;
-    const text = `select a.* from attempts a where ${where.join(' and ')} order by ${order} limit ${p(size)}`;
+    const text = `select a.* from ${from} where ${where.join(' and ')} order by ${order} limit ${p(size)}`;
     return { text, parameters };
   }
 

@@ -98,6 +98,21 @@ describe('the plans of questions to an index in SQLite', () => {
     }
   });
 
+  it.each<[string, FindOptions]>([
+    ['a tag', { tag: 'daily' }],
+    ['a key', { key: KEY }],
+    ['a number', { metadata: { auc: { gt: 0.5 } } }],
+  ])('begin with the few that have %s, and not with all of a step', async (_, options) => {
+    const { database, index } = await openAsked(1);
+    const statements = recordStatements(database);
+    const all = { flow: 'Train', step: 'fit', status: 'done', since: new Date(0), ...options } as const;
+    expect(await allOf(index.find(all))).toHaveLength(1);
+    const pages = statements.filter(({ text }) => text.startsWith('select a.*'));
+    expect(pages.length).toBeGreaterThan(0);
+    for (const { text } of pages)
+      expect(await planOf(database, text)).toContain('SEARCH a USING INTEGER PRIMARY KEY (rowid=?)');
+  });
+
   it('find the tasks of a run by its names, and not by time', async () => {
     const { database, index } = await openAsked(1);
     const statements = recordStatements(database);
