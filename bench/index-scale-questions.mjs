@@ -1,67 +1,41 @@
 import { artifactKey, FLOW, runName, startOf, tagOf } from './index-scale-store.mjs';
 
-const NAMES = ['flow', 'run', 'step', 'task', 'attempt'];
-const same = (one, other) => NAMES.map((name) => `${one}.${name} = ${other}.${name}`).join(' and ');
-const named = (table) => NAMES.map((name) => `${table}.${name}`).join(', ');
-
-/** Of each task the attempt that was started last. */
-const LATEST = `not exists (select 1 from attempts b where b.flow = a.flow and b.run = a.run and b.step = a.step and b.task = a.task
-  and b.attempt > a.attempt)`;
-/** The expression keeps a database from going through all attempts by time for the few that a condition leaves. */
-const FEW = 'order by a.started_at + 0 desc, a.id desc limit 20';
-const NEWEST = 'order by a.started_at desc, a.id desc limit 20';
-
-/** Who an attempt read from, and who read from that. */
-const UP = `with recursive near as (
-    select ${named('a')}, 0 as depth from attempts a where a.flow = $1 and a.run = $2 and a.step = $3 and a.task = $4
-    union select ${named('r')}, depth + 1 from near join attempts a on ${same('a', 'near')} join reads r on r.attempt_id = a.id
-  ) select * from near`;
-/** Who read from an attempt, and who read from them. */
-const DOWN = `with recursive near as (
-    select ${named('a')}, 0 as depth from attempts a where a.flow = $1 and a.run = $2 and a.step = $3 and a.task = $4
-    union select ${named('a')}, depth + 1 from near join reads r on ${same('r', 'near')} join attempts a on a.id = r.attempt_id
-  ) select * from near`;
-
-/** Questions about a run in the middle, by the number of the run, each as one statement for both databases. */
+/** Questions to an index about a run in the middle, by the number of the run; `isWhole` goes through all artifacts, and is asked once. */
 export function questionsOf(number) {
   const run = runName(number);
+  const limit = 20;
   return [
     {
-      what: 'the newest 20 of a step with `auc > 0.999`',
-      text: `select a.* from attempts a where a.flow = $1 and a.step = $2 and ${LATEST}
-        and a.id in (select attempt_id from metadata where path = 'auc' and number > $3) ${FEW}`,
-      parameters: [FLOW, 'fit', 0.999],
+      what: 'find: a step, `auc > 0.999`',
+      ask: (index) => index.find({ flow: FLOW, step: 'fit', metadata: { auc: { gt: 0.999 } }, limit }),
     },
     {
-      what: 'the newest 20 of a step with a tag',
-      text: `select a.* from attempts a where a.step = $1 and ${LATEST}
-        and a.id in (select t.id from run_tags r join attempts t on t.flow = r.flow and t.run = r.run where r.tag = $2) ${FEW}`,
-      parameters: ['fit', tagOf(number)],
+      what: 'find: a step, `auc > 0.5`',
+      ask: (index) => index.find({ flow: FLOW, step: 'fit', metadata: { auc: { gt: 0.5 } }, limit }),
     },
     {
-      what: 'those that have a content, by its key',
-      text: `select a.* from attempts a where a.id in (select attempt_id from artifacts where key = $1) and ${LATEST} ${FEW}`,
-      parameters: [artifactKey(number, 1, '7')],
+      what: 'find: a step, a tag',
+      ask: (index) => index.find({ step: 'fit', tag: tagOf(number), limit }),
     },
     {
-      what: 'the newest 20 that failed since a day',
-      text: `select a.* from attempts a where a.status = 'failed' and a.started_at >= $1 and ${LATEST} ${NEWEST}`,
-      parameters: [startOf(number).getTime()],
+      what: 'find: a content, by its key',
+      ask: (index) => index.find({ key: artifactKey(number, 1, '7'), limit }),
     },
     {
-      what: 'the newest 20 of all',
-      text: `select a.* from attempts a where a.started_at is not null and ${LATEST} ${NEWEST}`,
-      parameters: [],
+      what: 'find: failed, since a day',
+      ask: (index) => index.find({ status: 'failed', since: startOf(number), limit }),
+    },
+    { what: 'find: the newest', ask: (index) => index.find({ limit }) },
+    { what: 'find: a run, all 1,000 tasks', ask: (index) => index.find({ flow: FLOW, run }) },
+    {
+      what: 'lineage: a task, three steps up',
+      ask: (index) => index.lineage(`${FLOW}/${run}/report/7`, { up: true }),
     },
     {
-      what: 'the lineage of a task, three steps up',
-      text: UP,
-      parameters: [FLOW, run, 'report', '7'],
+      what: 'lineage: a task, three steps down',
+      ask: (index) => index.lineage(`${FLOW}/${run}/prepare/7`, { down: true }),
     },
-    {
-      what: 'the lineage of a task, three steps down',
-      text: DOWN,
-      parameters: [FLOW, run, 'prepare', '7'],
-    },
+    { what: 'usage: a run', ask: (index) => index.usage({ by: 'run', flow: FLOW, run }) },
+    { what: 'usage: the store', ask: (index) => index.usage(), isWhole: true },
   ];
 }
