@@ -11,6 +11,8 @@ export type CliErrorCode =
   | 'NO_SUCH_FORM'
   /** An entry that the cache does not have. */
   | 'NO_SUCH_ENTRY'
+  /** A port of this machine that something else listens on. */
+  | 'PORT_IN_USE'
   /** A cache entry that does not say what its key was made of. */
   | 'NOT_EXPLAINED';
 

@@ -1,5 +1,6 @@
 import { isStowageError, StowageError } from '../errors.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
+import type { SharedStore } from './shared-store.ts';
 import type { Output, OutputStream } from './ui/output.ts';
 import { ProgressLine, type ProgressStream } from './ui/progress.ts';
 import type { LongWork } from './ui/progress-line.ts';
@@ -21,11 +22,12 @@ interface CommandStreams {
   stderr: ReportStream;
 }
 
-/** Runs another command, and resolves to its exit code; never throws. */
+/** Runs another command, on a store that is open where one is given, and resolves to its exit code; never throws. */
 export type CallCommand = (
   argv: readonly string[],
   streams: CommandStreams,
   signal: AbortSignal,
+  shared?: SharedStore,
 ) => Promise<number>;
 
 /** One call of the command line: where results go, what ends it early, and what could not be read on the way. */
@@ -42,6 +44,9 @@ export class Invocation {
   readonly #progress: ProgressLine;
   /** Runs another command within this one. */
   readonly call: CallCommand;
+  /** The store that is open for commands which run within another; absent where the command opens its own. */
+  readonly shared: SharedStore | undefined;
+  readonly #atEnd: (() => void)[] = [];
 
   constructor(
     options: CommonOptions,
@@ -51,15 +56,18 @@ export class Invocation {
       note,
       stderr,
       call,
+      shared,
     }: {
       output: Output;
       signal: AbortSignal;
       note: (text: string) => void;
       stderr: ProgressStream;
       call: CallCommand;
+      shared?: SharedStore | undefined;
     },
   ) {
     this.call = call;
+    this.shared = shared;
     this.options = options;
     this.output = output;
     this.signal = signal;
@@ -81,8 +89,14 @@ export class Invocation {
     this.#progress.update(work);
   }
 
+  /** Has `work` done once the command has ended. */
+  atEnd(work: () => void): void {
+    this.#atEnd.push(work);
+  }
+
   /** Nothing more comes of the command but its errors. */
   end(): void {
+    for (const work of this.#atEnd.splice(0)) work();
     this.waiting.end();
     this.#progress.end();
   }

@@ -5,6 +5,7 @@ import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { type CommonOptions, Invocation } from './invocation.ts';
 import type { CliStreams } from './parse.ts';
 import type { Execute } from './program.ts';
+import type { SharedStore } from './shared-store.ts';
 import { flushed, Output } from './ui/output.ts';
 import { clearProgress } from './ui/progress.ts';
 
@@ -17,11 +18,12 @@ const EXIT_OF_END: Readonly<Record<Exclude<End, CliError>, number>> = {
   terminated: EXIT.terminated,
 };
 
-/** Runs one call of the command line, and resolves to its exit code; never throws. */
+/** Runs one call of the command line, on a store that is open where one is given, and resolves to its exit code; never throws. */
 export async function runCli(
   argv: readonly string[],
   { stdout, stderr }: CliStreams,
   signal: AbortSignal,
+  shared?: SharedStore,
 ): Promise<number> {
   if (argv[0] === COMPLETE) {
     const { answer } = await import('./completion/answer.ts');
@@ -42,7 +44,8 @@ export async function runCli(
       clearProgress();
       note(text, stderr);
     };
-    const invocation = new Invocation(options, { output, signal, note: remark, stderr, call: runCli });
+    const to = { output, signal, note: remark, stderr };
+    const invocation = new Invocation(options, { ...to, call: runCli, shared });
     try {
       await work(invocation);
     } finally {
@@ -69,9 +72,11 @@ export async function runCli(
   return exitCodeOfEnd(end);
 }
 
-/** What the arguments ask of every message, found before they are parsed. */
+/** What the arguments ask of every message, found before they are parsed. What comes behind `--` is no option. */
 export function askedFor(argv: readonly string[]): { json: boolean; debug: boolean } {
-  return { json: argv.includes('--json'), debug: argv.includes('--debug') };
+  const end = argv.indexOf('--');
+  const options = end === -1 ? argv : argv.slice(0, end);
+  return { json: options.includes('--json'), debug: options.includes('--debug') };
 }
 
 export function exitCodeOfEnd(end: End): number {

@@ -1,5 +1,4 @@
-import { subscribe } from 'node:diagnostics_channel';
-import { endAll } from '../async/end-all.ts';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { TaskCache } from '../cache/task-cache.ts';
 import { shell } from '../codec/shell-command.ts';
 import type { DamageMessage } from '../content/damage.ts';
@@ -9,6 +8,8 @@ import type { DataStoreStorage } from '../storage/contract.ts';
 import { formatStorePath, type StorePath } from '../views/paths.ts';
 import type { StoreView } from '../views/store-view.ts';
 import type { Invocation } from './invocation.ts';
+import type { OpenedStore } from './opened-store.ts';
+import type { SharedStore } from './shared-store.ts';
 import { workOnItems } from './ui/progress-line.ts';
 
 /** A store that a command works on. */
@@ -66,12 +67,38 @@ export async function withCache<T>(
   );
 }
 
+/**
+ * Opens the store once for commands that run within another, and only read.
+ *
+ * @throws StowageError as {@link withStore} does
+ */
+export async function withSharedStore<T>(
+  invocation: Invocation,
+  work: (shared: SharedStore) => Promise<T>,
+): Promise<T> {
+  const [{ SharedStore }, { ReadOnlyStorage }] = await Promise.all([
+    import('./shared-store.ts'),
+    import('../storage/read-only.ts'),
+  ]);
+  return withStoreAddress(invocation, async (address, decorate) => {
+    const shared = new SharedStore(address, (opened) => new ReadOnlyStorage(decorate(opened)));
+    try {
+      await shared.use(({ content }) => content.prepareToRead(invocation));
+      return await work(shared);
+    } finally {
+      await shared.close();
+    }
+  });
+}
+
 /** Remarks on every object that is found damaged. */
 export function tellDamage(invocation: Invocation): void {
-  subscribe('stowage:damaged', (message) => {
+  const tell = (message: unknown): void => {
     const { name, uri, reason } = message as DamageMessage;
     invocation.note(`warning: ${reason.includes(name) ? reason : `${uri} is damaged: ${reason}`}`);
-  });
+  };
+  subscribe('stowage:damaged', tell);
+  invocation.atEnd(() => unsubscribe('stowage:damaged', tell));
 }
 
 /** An error that names what a store does not have, with the command that shows what it has; `store` is what `--store` must name. */
@@ -114,6 +141,7 @@ export async function withStoreAddress<T>(
   ]);
   tellDamage(invocation);
   try {
+    if (invocation.shared) return await work(invocation.shared.address, invocation.shared.decorate);
     const address = invocation.options.store ?? defaultStorageUri();
     return await work(address, (opened) => watched(opened, invocation.waiting));
   } catch (error) {
@@ -132,38 +160,36 @@ async function exists({ content }: OpenStore, invocation: Invocation): Promise<b
 }
 
 async function openFor<T>(invocation: Invocation, work: (store: OpenStore) => Promise<T>): Promise<T> {
-  const [{ ContentAddressedStore }, { defaultStorageUri }, { openStoreStorage }, { watched }] =
-    await Promise.all([
-      import('../content-addressed-store.ts'),
+  tellDamage(invocation);
+  try {
+    if (invocation.shared) return await invocation.shared.use((opened) => work(seenBy(invocation, opened)));
+    const [{ openStore }, { defaultStorageUri }, { watched }] = await Promise.all([
+      import('./opened-store.ts'),
       import('../default-storage.ts'),
-      import('../storage/open.ts'),
       import('./watched-storage.ts'),
     ]);
-  tellDamage(invocation);
-  const address = invocation.options.store ?? defaultStorageUri();
-  const decorate = (opened: DataStoreStorage): DataStoreStorage => watched(opened, invocation.waiting);
-  const storage = decorate(await openStoreStorage(address));
-  const content = new ContentAddressedStore(storage, {}, { home: address, decorate });
-  const flows: FlowDataStore[] = [];
-  try {
-    return await work({
-      storage,
-      content,
-      signal: invocation.signal,
-      unreadable: (error) => invocation.failed(error),
-      progress: (noun, read, total) => invocation.progress(() => workOnItems('reading', read, total, noun)),
-      flow: async (flowName) => {
-        const { FlowDataStore } = await import('../flow-data-store.ts');
-        const flow = await FlowDataStore.openAround({ flowName, storage }, { home: address, decorate });
-        flows.push(flow);
-        return flow;
-      },
-    });
+    const address = invocation.options.store ?? defaultStorageUri();
+    const opened = await openStore(address, (storage) => watched(storage, invocation.waiting));
+    try {
+      return await work(seenBy(invocation, opened));
+    } finally {
+      await opened.close();
+    }
   } catch (error) {
     throw isStowageError(error, 'NO_SUCH_STORE') ? withRemedy(error) : withHint(error);
-  } finally {
-    await endAll([...flows.map((flow) => () => flow.close()), () => content.close(), () => storage.close()]);
   }
+}
+
+/** A store that is open, as a command sees it. */
+function seenBy(invocation: Invocation, { storage, content, flow }: OpenedStore): OpenStore {
+  return {
+    storage,
+    content,
+    flow,
+    signal: invocation.signal,
+    unreadable: (error) => invocation.failed(error),
+    progress: (noun, read, total) => invocation.progress(() => workOnItems('reading', read, total, noun)),
+  };
 }
 
 /** Here, since a command that is given its stores as arguments takes no `--store`. */

@@ -20,8 +20,10 @@ export interface Answer<T = unknown> {
 
 /** An error, as the command line tells it with `--json`. */
 export interface Failure {
+  /** A code of the command line, or of the page: `SERVER_GONE`, `SERVER_BUSY`, `ANSWER_TOO_LARGE`, `REFUSED`. */
   code: string;
   message: string;
+  details?: Readonly<Record<string, unknown>>;
 }
 
 /**

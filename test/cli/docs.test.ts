@@ -70,6 +70,7 @@ describe('docs/cli.md', () => {
       'OUTPUT_FAILED',
       'INPUT_FAILED',
       'NO_SUCH_FORM',
+      'PORT_IN_USE',
       'NO_SUCH_ENTRY',
       'NOT_EXPLAINED',
       'UNEXPECTED',

@@ -293,11 +293,11 @@ describe('a run that resumes another', () => {
     const origin = 'Train/r1/fit/0/0';
     for (const args of [['log'], ['log', '-f'], ['report']])
       expect((await stowage(store, [...args, 'Train/r2/fit/0'])).stderr).toContain(
-        `lie with ${origin}. See stowage ${args[0]} ${origin}.`,
+        `lie with ${origin}. See: stowage ${args[0]} ${origin}`,
       );
     const named = await stowage(store, ['report', 'Train/r2/fit/0', 'loss']);
-    expect([named.code, named.stderr]).toEqual([1, expect.stringContaining(`See stowage report ${origin}.`)]);
-    expect((await stowage(store, ['log', 'Train/r2'])).stderr).toContain('See stowage log Train/r1.');
+    expect([named.code, named.stderr]).toEqual([1, expect.stringContaining(`See: stowage report ${origin}`)]);
+    expect((await stowage(store, ['log', 'Train/r2'])).stderr).toContain('See: stowage log Train/r1');
     // Not of what ran itself.
     expect((await stowage(store, ['log', 'Train/r2/eval/0'])).stderr).toBe('stowage: nothing was logged.\n');
     expect((await stowage(store, ['report', 'Train/r2/eval/0'])).stderr).not.toContain('taken over');

@@ -46,6 +46,7 @@ const NOT_SHARED = [
   'retry',
   'limit',
   'prefix',
+  'read-only',
   'fault',
   'count',
   'beside',

@@ -1,3 +1,4 @@
+import { shell } from '../../codec/shell-command.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
 import type { TaskDataStore } from '../../flow/task-data-store.ts';
 import { formatBytes } from '../../options/figures.ts';
@@ -106,7 +107,7 @@ function choose(task: TaskDataStore, reports: readonly ReportInfo[], name: strin
 /** Says which attempt has the reports of one that was taken over. */
 function elsewhere({ takenOver }: TaskDataStore): string {
   if (takenOver === undefined) return '';
-  return ` It was taken over, and its reports lie with ${takenOver}. See stowage report ${takenOver}.`;
+  return ` It was taken over, and its reports lie with ${takenOver}. See: ${shell`stowage report ${takenOver}`}`;
 }
 
 async function list(

@@ -1,39 +1,78 @@
-import { Writable } from 'node:stream';
-import type { Answer, Failure } from '../../page/asked.ts';
-import { usageError } from '../cli-error.ts';
+import type { ServedPage } from '../../page/server.ts';
+import { CliError, usageError } from '../cli-error.ts';
 import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
+import { withSharedStore } from '../store.ts';
+
+interface UiOptions {
+  port?: string;
+  open?: boolean;
+}
+
+const MAX_PORT = 65_535;
 
 /** `stowage ui` */
 export const ui: CommandDeclaration = {
   name: 'ui',
   text: 'open a page of the store: runs, artifacts, lineage, the cache',
-  options: [{ flags: '--port <n>', text: 'the port; default: one that is free' }],
-  async run(invocation: Invocation, _none: [], { port = '0' }: { port?: string }) {
-    if (!/^\d{1,5}$/.test(port)) throw usageError(`--port is a number up to 65535, not ${port}.`);
-    const { servePage } = await import('../../page/server.ts');
-    const store = invocation.options.store === undefined ? [] : ['--store', invocation.options.store];
-    const page = await servePage(
-      async (argv, signal): Promise<Answer<string>> => {
-        const [out, err] = [new Gathered(), new Gathered()];
-        await invocation.call(['--json', ...store, ...argv], { stdout: out, stderr: err }, signal);
-        const error = err.text === '' ? undefined : (JSON.parse(err.text) as { error: Failure }).error;
-        return { ...(out.text === '' ? {} : { result: out.text }), ...(error ? { error } : {}) };
-      },
-      { port: Number(port) },
-    );
-    await invocation.output.line(page.url);
-    await new Promise<void>((resolve) => invocation.signal.addEventListener('abort', () => resolve()));
-    await page.close();
+  options: [
+    { flags: '--port <n>', text: 'the port; default: one that is free' },
+    { flags: '--open', text: 'open the page in the browser' },
+  ],
+  async run(invocation: Invocation, _none: [], { port, open = false }: UiOptions) {
+    const chosen = port === undefined ? 0 : parsePort(port);
+    await withSharedStore(invocation, async (shared) => {
+      const [{ servePage }, { storePage }] = await Promise.all([
+        import('../../page/server.ts'),
+        import('../page/store-page.ts'),
+      ]);
+      const page = await servePage(storePage(shared, invocation.call), { port: chosen }).catch(
+        (error: unknown) => {
+          throw cannotListen(error, chosen);
+        },
+      );
+      try {
+        await show(invocation, page, open);
+        await ended(invocation.signal);
+      } finally {
+        await page.close();
+      }
+    });
   },
 };
 
-/** What a command wrote. */
-class Gathered extends Writable {
-  text = '';
+async function show(invocation: Invocation, { url }: ServedPage, open: boolean): Promise<void> {
+  const { output, json } = invocation;
+  if (json) await output.json({ url }, 0);
+  else await output.line(url);
+  invocation.note('the page is at this address, for you alone, until Ctrl-C ends it.');
+  if (!open) return;
+  const { openInBrowser } = await import('../files/open-in-browser.ts');
+  await openInBrowser(url);
+}
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    this.text += chunk.toString('utf8');
-    done();
+function ended(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function parsePort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= MAX_PORT) return Number(text);
+  throw usageError(`--port is a number up to ${MAX_PORT}, not ${JSON.stringify(text)}.`);
+}
+
+function cannotListen(error: unknown, port: number): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  const details = { port };
+  if (code === 'EADDRINUSE') {
+    const message = `Port ${port} is in use, by another stowage ui perhaps. Give another (--port), or leave it out for one that is free.`;
+    return new CliError('PORT_IN_USE', message, { details, cause: error });
   }
+  if (code !== 'EACCES') return error;
+  return usageError(
+    `Port ${port} is not for this user. Give one from 1024 on, or leave --port out.`,
+    details,
+  );
 }

@@ -1,3 +1,4 @@
+import { shell } from '../../codec/shell-command.ts';
 import type { ListedTask } from '../../format/attempt-files.ts';
 import { readTask } from '../../views/attempts.ts';
 import { formatStorePath, type RunPath } from '../../views/paths.ts';
@@ -15,7 +16,7 @@ export async function nothingLoggedBy(
   const asked = { path, attempts: new Map([...attempts].filter(([number]) => number === attempt)) };
   const takenOver = (await readTask(store, asked)).attempts[0]?.takenOver;
   if (takenOver === undefined) return NOTHING;
-  return `nothing was logged: it was taken over, and its logs lie with ${takenOver}. See stowage log ${takenOver}.`;
+  return `nothing was logged: it was taken over, and its logs lie with ${takenOver}. See: ${shell`stowage log ${takenOver}`}`;
 }
 
 /** Says that no task below a path logged anything; of a run that resumes another, which one may have the logs. */
@@ -23,5 +24,5 @@ export async function nothingLoggedBelow(store: OpenStore, { flow, run }: RunPat
   const { resumes } = await readRun(store, { flow, run, finished: false });
   if (resumes === undefined) return NOTHING;
   const name = formatStorePath({ flow, run });
-  return `nothing was logged: ${name} resumes ${resumes}, and the logs of what it took over lie there. See stowage log ${resumes}.`;
+  return `nothing was logged: ${name} resumes ${resumes}, and the logs of what it took over lie there. See: ${shell`stowage log ${resumes}`}`;
 }

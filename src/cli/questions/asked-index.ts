@@ -44,7 +44,7 @@ export function withAskedIndex<T>(
   work: (asked: AskedIndex) => Promise<T>,
 ): Promise<T> {
   return withIndex(invocation, path, async (index) => {
-    if (update) await caughtUp(invocation, index, {});
+    if (update) await (invocation.shared?.catchUp(index, invocation) ?? caughtUp(invocation, index, {}));
     const { caughtUpAt } = (await index.status(invocation)) ?? ({} as Partial<IndexStatus>);
     if (!update && caughtUpAt !== undefined)
       invocation.note(`the index was caught up ${ageCell(caughtUpAt)}.`);
@@ -52,7 +52,7 @@ export function withAskedIndex<T>(
   });
 }
 
-/** Opens the index of the store that `--store` or the environment names. */
+/** Opens the index of the store that `--store` or the environment names; `path` counts for nothing where one is open already. */
 export async function withIndex<T>(
   invocation: Invocation,
   path: string | undefined,
@@ -60,12 +60,12 @@ export async function withIndex<T>(
 ): Promise<T> {
   const { StoreIndex } = await import('../../store-index/store-index.ts');
   return withStoreAddress(invocation, async (store, decorate) => {
-    const { signal } = invocation;
+    const { signal, shared } = invocation;
+    const ask = (index: StoreIndex): Promise<T> => work(index).catch(throwInWordsOfCommands);
+    if (shared) return shared.useIndex(ask);
     const index = await StoreIndex.openDecorated({ store, path, signal }, decorate);
     try {
-      return await work(index);
-    } catch (error) {
-      throw inWordsOfCommands(error);
+      return await ask(index);
     } finally {
       await index.close();
     }
@@ -93,10 +93,10 @@ export async function withRunId(invocation: Invocation, path: StorePath): Promis
   return withStore(invocation, (store) => meantPath(invocation, store, path));
 }
 
-function inWordsOfCommands(error: unknown): unknown {
-  if (!isStowageError(error, 'INDEX_NOT_READY')) return error;
+function throwInWordsOfCommands(error: unknown): never {
+  if (!isStowageError(error, 'INDEX_NOT_READY')) throw error;
   const { code, message, details } = error;
-  return new StowageError(code, message.replace('make it by catchUp()', 'make it with: stowage index'), {
+  throw new StowageError(code, message.replace('make it by catchUp()', 'make it with: stowage index'), {
     details,
     cause: error,
   });

@@ -1,6 +1,12 @@
 import type { Writable } from 'node:stream';
 import { inspect } from 'node:util';
-import { attempted, isInstance, isStowageError, messageOf as thrownMessage } from '../../errors.ts';
+import {
+  attempted,
+  type ErrorDetails,
+  isInstance,
+  isStowageError,
+  messageOf as thrownMessage,
+} from '../../errors.ts';
 import { CliError } from '../cli-error.ts';
 import { widthOf } from './output.ts';
 import { displayWidth, printable, printableJson, printableLines } from './terminal-text.ts';
@@ -15,10 +21,10 @@ export function report(
   { json, debug }: { json: boolean; debug: boolean },
   stderr: ReportStream,
 ): void {
-  const message = messageOf(error);
+  const told = toldError(error);
+  const { message } = told;
   if (json) {
-    const details = isInstance(error, CliError) || isStowageError(error) ? error.details : {};
-    const document = JSON.stringify({ error: { code: codeOf(error), message, details } });
+    const document = JSON.stringify({ error: told });
     stderr.write(`${stderr.isTTY ? printableJson(document) : document}\n`);
   } else {
     note(message, stderr);
@@ -26,6 +32,12 @@ export function report(
   if (!debug) return;
   const inspected = attempted(() => inspect(error, { depth: 8 })) ?? message;
   stderr.write(`${stderr.isTTY ? printableLines(inspected) : inspected}\n`);
+}
+
+/** An error as `--json` tells it. */
+export function toldError(error: unknown): { code: string; message: string; details: ErrorDetails } {
+  const details = isInstance(error, CliError) || isStowageError(error) ? error.details : {};
+  return { code: codeOf(error), message: messageOf(error), details };
 }
 
 /** A sentence on the standard error. A terminal gets it in lines that fit, files and pipes in one. */

@@ -12,6 +12,7 @@ import {
   wholeNumber,
 } from '../../options/option-table.ts';
 import { validateUserName } from '../../storage/names.ts';
+import { ReadOnlyStorage } from '../../storage/read-only.ts';
 import {
   checkGivenStore,
   type DecorateStorage,
@@ -37,7 +38,6 @@ import { checkValues } from './check-values.ts';
 import { Checking } from './checking.ts';
 import { problemOf } from './faults.ts';
 import type { Finding, Layer, Severity } from './finding.ts';
-import { ReadOnlyStorage } from './read-only-storage.ts';
 import { Reading } from './reading.ts';
 
 /** How far a check is. */

@@ -3,6 +3,7 @@ import { invalidArgument, throwIfAborted } from '../../../errors.ts';
 import { ANYTHING, checkOptions, FLAG, type OptionTable } from '../../../options/option-table.ts';
 import { Staging } from '../../../sessions/staging.ts';
 import { rootOf } from '../../../storage/canonical-address.ts';
+import { ReadOnlyStorage } from '../../../storage/read-only.ts';
 import {
   closing,
   type DecorateStorage,
@@ -15,7 +16,6 @@ import {
 } from '../../opened-store.ts';
 import { type CheckOptions, checkDecorated } from '../check-store.ts';
 import type { Finding } from '../finding.ts';
-import { ReadOnlyStorage } from '../read-only-storage.ts';
 import type { ComparedPart } from './compare-stores.ts';
 import { FindingsMender } from './mend-findings.ts';
 import { ErasedContents, type RepairContext, type SourceStore } from './repair-context.ts';

@@ -1,0 +1,118 @@
+import { endAll } from '../async/end-all.ts';
+import { inTime, TOO_LATE } from '../async/in-time.ts';
+import type { Progress } from '../async/progress.ts';
+import { isStowageError, StowageError } from '../errors.ts';
+import { formatCount } from '../options/figures.ts';
+import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import type { StoreIndex } from '../store-index/store-index.ts';
+import { KeptOpen } from './kept-open.ts';
+import { type OpenedStore, openStore } from './opened-store.ts';
+
+/** An index is caught up not more often. */
+const CATCH_UP_EVERY_MS = 3_000;
+/** A question of the index waits so long for a catch-up. */
+const CATCH_UP_PATIENCE_MS = 2_000;
+
+/** A catch-up of the index, which goes on though nobody waits for it. */
+interface CatchingUp {
+  done: Promise<unknown>;
+  progress: Progress | undefined;
+  /** By `performance.now()`. */
+  endedAtMs: number | undefined;
+}
+
+/**
+ * A store that is opened once for commands that run within another, many of them at once; with its index. An aborted command leaves it
+ * as it is. A store that went away is opened anew by the next command.
+ */
+export class SharedStore {
+  /** The address by which the store is opened. */
+  readonly address: string;
+  /** Gives each storage that is opened for the store as it is to be used. */
+  readonly decorate: (opened: DataStoreStorage) => DataStoreStorage;
+  readonly #store: KeptOpen<OpenedStore>;
+  readonly #index: KeptOpen<StoreIndex>;
+  readonly #ending = new AbortController();
+  #catchingUp: CatchingUp | undefined;
+
+  constructor(address: string, decorate: (opened: DataStoreStorage) => DataStoreStorage) {
+    this.address = address;
+    this.decorate = decorate;
+    this.#store = new KeptOpen(() => openStore(address, decorate), isGone);
+    this.#index = new KeptOpen(async () => {
+      const { StoreIndex } = await import('../store-index/store-index.ts');
+      return StoreIndex.openDecorated({ store: address }, decorate);
+    }, isGone);
+  }
+
+  /** Opens the store for `work`, unless it is open. */
+  async use<T>(work: (opened: OpenedStore) => Promise<T>): Promise<T> {
+    try {
+      return await this.#store.use(work);
+    } catch (error) {
+      if (isGone(error)) this.#index.retire();
+      throw error;
+    }
+  }
+
+  /**
+   * Opens the index of the store for `work`, unless it is open.
+   *
+   * @throws StowageError as `StoreIndex.open` does
+   */
+  useIndex<T>(work: (index: StoreIndex) => Promise<T>): Promise<T> {
+    return this.#index.use(work);
+  }
+
+  /**
+   * Catches the index up, at most once in 3 s. Waits for it for 2 s: then an index that tells all of the store answers as it is, and one that
+   * does not yet is made in the background.
+   *
+   * @throws StowageError `INDEX_NOT_READY` with how far that is as `details.itemsDone` and `details.itemsTotal`, and what a catch-up throws
+   */
+  async catchUp(index: StoreIndex, { signal }: CallOptions): Promise<void> {
+    const isWhole = (await index.status({ signal }))?.isWhole === true;
+    const catchingUp = this.#beginCatchUp();
+    const ended = await inTime(catchingUp.done, CATCH_UP_PATIENCE_MS, signal);
+    if (ended === TOO_LATE && !isWhole) throw notReady(this.address, catchingUp.progress);
+  }
+
+  /** Ends what runs in the background, and closes the store once no command uses it any more. */
+  async close(): Promise<void> {
+    this.#ending.abort();
+    await endAll([() => this.#index.close(), () => this.#store.close()]);
+  }
+
+  #beginCatchUp(): CatchingUp {
+    const { signal } = this.#ending;
+    const last = this.#catchingUp;
+    if (last && (last.endedAtMs ?? performance.now()) > performance.now() - CATCH_UP_EVERY_MS) return last;
+    const begun: CatchingUp = { done: Promise.resolve(), progress: undefined, endedAtMs: undefined };
+    const onProgress = (at: Progress): void => {
+      begun.progress = at;
+    };
+    begun.done = this.#index
+      .use((index) => index.catchUp({ signal, onProgress }))
+      .finally(() => {
+        begun.endedAtMs = performance.now();
+      });
+    begun.done.catch(() => {}); // told to those who ask meanwhile, and until the next
+    this.#catchingUp = begun;
+    return begun;
+  }
+}
+
+/** The store that was opened is not there any more, or cannot be asked any more. */
+function isGone(error: unknown): boolean {
+  return isStowageError(error, 'STORE_GONE', 'NO_SUCH_STORE', 'NOT_A_STORE', 'STORAGE_CLOSED');
+}
+
+function notReady(store: string, progress: Progress | undefined): StowageError {
+  const { itemsDone = 0, itemsTotal } = progress ?? {};
+  const of = itemsTotal === undefined ? '' : ` of ${formatCount(itemsTotal)}`;
+  return new StowageError(
+    'INDEX_NOT_READY',
+    `The index of the store is being made: ${formatCount(itemsDone)}${of} records so far. Ask again in a moment.`,
+    { details: { store, itemsDone, ...(itemsTotal === undefined ? {} : { itemsTotal }) } },
+  );
+}

@@ -1,0 +1,60 @@
+import { PageRefusal } from './page-refusal.ts';
+
+/** The commands that the page may ask, all of which only read, with the options that it may give them. */
+export const QUESTIONS: Readonly<Record<string, readonly string[]>> = {
+  runs: ['limit', 'tag', 'status', 'since'],
+  ls: ['status'],
+  show: ['attempt'],
+  find: ['step', 'metadata', 'artifact', 'type', 'key', 'tag', 'status', 'since', 'all-attempts', 'limit'],
+  lineage: ['up', 'down', 'limit'],
+  du: ['by', 'limit'],
+  stat: ['by'],
+  diff: ['details', 'limit'],
+  gc: [],
+  fsck: ['quick'],
+  published: [],
+  'cache ls': ['task', 'scope', 'since', 'older-than', 'limit'],
+  'cache show': [],
+  'cache stats': [],
+  'cache explain': [],
+};
+
+/** The commands whose output goes on, as it comes. */
+export const FOLLOWED: Readonly<Record<string, readonly string[]>> = {
+  log: ['tail', 'source', 'stream', 'attempt'],
+};
+
+/** The options that take no value. */
+export const SWITCHES: ReadonlySet<string> = new Set(['all-attempts', 'details', 'quick']);
+
+/** No question has more arguments and options. */
+const MAX_PARTS = 200;
+
+/**
+ * The arguments by which the command line answers a question: those of `arg` stand behind `--`, so that none is taken for an option.
+ *
+ * @throws PageRefusal 404 for no question, 400 for an option that the question does not have, or of another form
+ */
+export function argvOf(
+  questions: Readonly<Record<string, readonly string[]>>,
+  command: string,
+  query: URLSearchParams,
+): string[] {
+  const allowed = Object.hasOwn(questions, command) ? questions[command] : undefined;
+  if (!allowed) throw new PageRefusal(404, 'REFUSED', `The page asks no such question: ${command}.`);
+  if (query.size > MAX_PARTS) throw usage(`A question has at most ${MAX_PARTS} arguments and options.`);
+  const argv = command.split(' ');
+  const args: string[] = [];
+  for (const [name, value] of query) {
+    if (name === 'arg') args.push(value);
+    else if (!allowed.includes(name)) throw usage(`${command} has no option ${name} on the page.`);
+    else if (!SWITCHES.has(name)) argv.push(`--${name}=${value}`);
+    else if (value === '') argv.push(`--${name}`);
+    else throw usage(`The option ${name} of ${command} takes no value.`);
+  }
+  return [...argv, '--', ...args];
+}
+
+function usage(message: string): PageRefusal {
+  return new PageRefusal(400, 'USAGE', message);
+}
