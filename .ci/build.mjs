@@ -97,7 +97,8 @@ await page.close();
 const browser = join(root, 'src/page/browser');
 copyFileSync(join(browser, 'index.html'), join(dist, 'page/index.html'));
 const plots = createRequire(import.meta.url).resolve('uplot/dist/uPlot.min.css');
+const styles = ['page.css', 'parts/preview.css'].map((file) => join(browser, file));
 writeFileSync(
   join(dist, 'page/page.css'),
-  [plots, join(browser, 'page.css')].map((file) => readFileSync(file, 'utf8')).join('\n'),
+  [plots, ...styles].map((file) => readFileSync(file, 'utf8')).join('\n'),
 );

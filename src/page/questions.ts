@@ -7,6 +7,8 @@ export const QUESTIONS: Readonly<Record<string, readonly string[]>> = {
   show: ['attempt'],
   find: ['step', 'metadata', 'artifact', 'type', 'key', 'tag', 'status', 'since', 'all-attempts', 'limit'],
   lineage: ['up', 'down', 'limit'],
+  log: ['tail', 'source', 'stream', 'attempt'],
+  preview: ['offset', 'limit', 'entry'],
   du: ['by', 'limit'],
   stat: ['by'],
   diff: ['details', 'limit'],

@@ -1,14 +1,18 @@
 import type { ComponentType, JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { hrefOf, type Route, titleOf, useRoute } from './route.ts';
+import { ArtifactView } from './views/artifact.tsx';
 import { CacheView } from './views/cache.tsx';
 import { CompareView } from './views/compare.tsx';
 import { RunsView } from './views/runs.tsx';
 import { StoreView } from './views/store.tsx';
+import { TaskView } from './views/task.tsx';
 
 /** The views by the first part of the address. */
 const VIEWS: Readonly<Record<string, ComponentType<Route>>> = {
   runs: RunsView,
+  task: TaskView,
+  artifact: ArtifactView,
   compare: CompareView,
   cache: CacheView,
   store: StoreView,

@@ -1,0 +1,272 @@
+import type { JSX } from 'preact';
+import { useMemo, useState } from 'preact/hooks';
+import { countOf, formatBytes } from '../../../options/figures.ts';
+import type { DirectoryPage, NumbersSummary, Preview as Shown } from '../../../views/preview.ts';
+import { useAnswer } from '../ask.ts';
+import { contentAddress } from './addresses.ts';
+import { Chart } from './chart.tsx';
+import { FailureNote } from './failure.tsx';
+import { JsonTree } from './json-tree.tsx';
+import { Markdown } from './markdown.tsx';
+import { exact, histogramOf, lineOfNumbers, textOfNumbers } from './plotted.ts';
+import { Rows } from './rows.tsx';
+import { Scrolls } from './scrolls.tsx';
+
+/** The place of what is previewed. */
+interface Previewed {
+  pathspec: string;
+  artifact: string;
+  /** A file of a directory. */
+  entry?: string | undefined;
+}
+
+/** What an artifact holds, as its kind is shown. */
+export function Preview({ pathspec, artifact, entry }: Previewed): JSX.Element {
+  const options = entry === undefined ? {} : { entry };
+  const { result, error, isLoading } = useAnswer<Shown>({
+    command: 'preview',
+    args: [pathspec, artifact],
+    options,
+  });
+  return (
+    <div class="preview">
+      {isLoading && <p role="status">reading …</p>}
+      <FailureNote error={error} />
+      {result && <OfKind shown={result} at={{ pathspec, artifact, entry }} />}
+    </div>
+  );
+}
+
+function OfKind({ shown, at }: { shown: Shown; at: Previewed }): JSX.Element {
+  const { pathspec, artifact, entry } = at;
+  const name = entry ?? artifact;
+  switch (shown.kind) {
+    case 'json':
+      return <JsonTree value={shown.value} label={name} />;
+    case 'text':
+    case 'markdown':
+      return <Text {...shown} name={name} />;
+    case 'image':
+    case 'audio':
+    case 'video':
+      return (
+        <Media
+          kind={shown.kind}
+          name={shown.reference?.name ?? name}
+          address={contentAddress(pathspec, artifact, { entry })}
+        />
+      );
+    case 'numbers':
+      return <Numbers numbers={shown.numbers} name={name} />;
+    case 'table':
+      return <Rows {...at} first={shown.table} />;
+    case 'directory':
+      return <Directory at={at} first={shown.directory} />;
+    case 'bytes':
+      return <Bytes base64={shown.base64} bytes={shown.bytes} />;
+    case 'elsewhere':
+      return (
+        <p class="quiet">
+          It lies outside of the store{shown.reference?.uri !== undefined && `, at ${shown.reference.uri}`},
+          and is not read from there.
+        </p>
+      );
+    case 'unshown':
+      return <p class="quiet">{shown.note}</p>;
+  }
+}
+
+function Text(props: {
+  kind: 'text' | 'markdown';
+  text: string;
+  name: string;
+  isWhole: boolean;
+  bytes: number;
+}): JSX.Element {
+  const { kind, text, name, isWhole, bytes } = props;
+  const [isPlain, setIsPlain] = useState(false);
+  if (text === '') return <p class="quiet">Empty.</p>;
+  return (
+    <>
+      {kind === 'markdown' && (
+        <p>
+          <button type="button" aria-pressed={isPlain} onClick={() => setIsPlain(!isPlain)}>
+            As it is typed
+          </button>
+        </p>
+      )}
+      <Scrolls label={name} tall>
+        {kind === 'markdown' && !isPlain ? <Markdown text={text} /> : <pre class="text">{text}</pre>}
+      </Scrolls>
+      {!isWhole && <p class="cut">The beginning of {formatBytes(bytes)}: download it for the rest.</p>}
+    </>
+  );
+}
+
+/** What a browser shows by itself; it runs no scripts of pictures. */
+function Media(props: { kind: 'image' | 'audio' | 'video'; name: string; address: string }): JSX.Element {
+  const { kind, name, address } = props;
+  const [isBroken, setIsBroken] = useState(false);
+  const broken = (): void => setIsBroken(true);
+  if (isBroken)
+    return <p class="quiet">This browser cannot show it: its bytes are damaged, or of another kind.</p>;
+  if (kind === 'image') return <img class="media" src={address} alt={name} onError={broken} />;
+  const Player = kind;
+  return (
+    <Player class="media" controls preload="metadata" src={address} aria-label={name} onError={broken} />
+  );
+}
+
+function Numbers({ numbers, name }: { numbers: NumbersSummary; name: string }): JSX.Element {
+  const histogram = useMemo(() => histogramOf(numbers), [numbers]);
+  const line = useMemo(() => lineOfNumbers(numbers), [numbers]);
+  const { count, dtype, min, max, mean, nans, infinities } = numbers;
+  const facts: [string, string][] = [
+    ['Count', exact(count)],
+    ['Type', dtype],
+    ...(min === null || max === null
+      ? []
+      : ([
+          ['Min', exact(min)],
+          ['Max', exact(max)],
+        ] as [string, string][])),
+    ...(mean === null ? [] : ([['Mean', exact(mean)]] as [string, string][])),
+    ['NaN', exact(nans)],
+    ...(infinities === 0 ? [] : ([['Infinite', exact(infinities)]] as [string, string][])),
+  ];
+  const text = `${name}: ${textOfNumbers(numbers)}`;
+  return (
+    <>
+      <dl class="figures">
+        {facts.map(([fact, value]) => (
+          <div key={fact}>
+            <dt>{fact}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {count > 0 && min === null && <p class="quiet">None of them is finite.</p>}
+      <div class="charts">
+        {histogram && (
+          <figure>
+            <figcaption>How many there are of each size</figcaption>
+            <Chart plotted={histogram} label={`Histogram of ${text}`} />
+          </figure>
+        )}
+        {line && (
+          <figure>
+            <figcaption>
+              In their order
+              {numbers.line.step > 1 && `, lowest and highest of each ${exact(numbers.line.step)}`}
+            </figcaption>
+            <Chart plotted={line} label={`Line of ${text}`} />
+          </figure>
+        )}
+      </div>
+    </>
+  );
+}
+
+/** So many files of a directory are asked for at once. */
+const FILES = 200;
+
+function Directory({ at, first }: { at: Previewed; first: DirectoryPage }): JSX.Element {
+  const { pathspec, artifact } = at;
+  const [offset, setOffset] = useState(0);
+  const [open, setOpen] = useState<string>();
+  const options = { offset: String(offset), limit: String(FILES) };
+  const { result, error, isLoading } = useAnswer<Shown>({
+    command: 'preview',
+    args: [pathspec, artifact],
+    options,
+  });
+  const { entries, total } = (result?.kind === 'directory' ? result.directory : undefined) ?? first;
+  return (
+    <>
+      <FailureNote error={error} />
+      <p aria-live="polite">
+        {total > FILES
+          ? `Files ${offset + 1} to ${Math.min(total, offset + FILES)} of ${countOf(total, 'file')}`
+          : countOf(total, 'file')}{' '}
+        {total > FILES && (
+          <>
+            <button
+              type="button"
+              disabled={offset === 0}
+              onClick={() => setOffset(Math.max(0, offset - FILES))}
+            >
+              Earlier
+            </button>{' '}
+            <button
+              type="button"
+              disabled={offset + FILES >= total || isLoading}
+              onClick={() => setOffset(offset + FILES)}
+            >
+              Later
+            </button>
+          </>
+        )}
+      </p>
+      <Scrolls label={`files of ${artifact}`} tall>
+        <table class="files">
+          <thead>
+            <tr>
+              <th>File</th>
+              <th class="number">Size</th>
+              <th>Content</th>
+            </tr>
+          </thead>
+          <tbody>
+            {entries.map(({ path, bytes }) => (
+              <tr key={path}>
+                <td>
+                  {path}
+                  {open === path && <Preview pathspec={pathspec} artifact={artifact} entry={path} />}
+                </td>
+                <td class="number">{formatBytes(bytes)}</td>
+                <td>
+                  <span class="choices">
+                    <button
+                      type="button"
+                      aria-expanded={open === path}
+                      onClick={() => setOpen(open === path ? undefined : path)}
+                    >
+                      {open === path ? 'Close' : 'Preview'}
+                      <span class="unseen"> {path}</span>
+                    </button>
+                    <a href={contentAddress(pathspec, artifact, { entry: path, download: true })} download>
+                      Download<span class="unseen"> {path}</span>
+                    </a>
+                  </span>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scrolls>
+    </>
+  );
+}
+
+const BYTES_A_LINE = 16;
+
+/** The first bytes, as numbers and as the letters that they would be. */
+function Bytes({ base64, bytes }: { base64: string; bytes: number }): JSX.Element {
+  const first = atob(base64);
+  const lines: string[] = [];
+  for (let at = 0; at < first.length; at += BYTES_A_LINE) {
+    const line = [...first.slice(at, at + BYTES_A_LINE)];
+    const hex = line.map((byte) => byte.charCodeAt(0).toString(16).padStart(2, '0')).join(' ');
+    const letters = line.map((byte) => (byte >= ' ' && byte <= '~' ? byte : '.')).join('');
+    lines.push(`${at.toString(16).padStart(4, '0')}  ${hex.padEnd(BYTES_A_LINE * 3)} ${letters}`);
+  }
+  if (bytes === 0) return <p class="quiet">Empty.</p>;
+  return (
+    <>
+      <Scrolls label="bytes" tall>
+        <pre>{lines.join('\n')}</pre>
+      </Scrolls>
+      {first.length < bytes && <p class="cut">The beginning of {formatBytes(bytes)}.</p>}
+    </>
+  );
+}

@@ -1,0 +1,173 @@
+import type { JSX } from 'preact';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { formatCount } from '../../../options/figures.ts';
+import type { Failure } from '../../../page/asked.ts';
+import type { Preview, ShownValue, TablePage } from '../../../views/preview.ts';
+import { ask } from '../ask.ts';
+import { cellText, columnWidths, isNumeric } from './cell-text.ts';
+import { FailureNote } from './failure.tsx';
+import { JsonTree } from './json-tree.tsx';
+import { pagesOf, RowPages } from './row-pages.ts';
+import { type Column, LongTable } from './table.tsx';
+
+/** So many rows are asked for at once, */
+const PAGE_ROWS = 100;
+/** and so many pages of them are kept. */
+const MAX_PAGES = 40;
+/** Pages that are only scrolled past are not asked for: those that are seen are, when it was still for so long. */
+const STILL_MS = 80;
+
+type Row = readonly ShownValue[];
+interface NumberedRow {
+  index: number;
+  cells: Row;
+}
+
+/** The rows of a table, however many: a page is asked for once it is seen. */
+export function Rows(props: {
+  pathspec: string;
+  artifact: string;
+  entry?: string | undefined;
+  first: TablePage;
+}): JSX.Element {
+  const { pathspec, artifact, entry, first } = props;
+  const { columns, totalColumns, total } = first;
+  const { pages, error, see } = usePages({ pathspec, artifact, entry }, first);
+  const [opened, setOpened] = useState<NumberedRow>();
+  const shown = useMemo(() => [numberColumn(total, setOpened), ...dataColumns(first)], [first]);
+  const rowAt = (index: number): NumberedRow | undefined => {
+    const cells = pages.get(Math.floor(index / PAGE_ROWS))?.[index % PAGE_ROWS];
+    return cells && { index, cells };
+  };
+  if (columns.length === 0) return <p class="quiet">{formatCount(total)} rows without columns.</p>;
+  return (
+    <>
+      <p>
+        {formatCount(total)} {total === 1 ? 'row' : 'rows'}, {formatCount(totalColumns)}{' '}
+        {totalColumns === 1 ? 'column' : 'columns'}
+        {totalColumns > columns.length && `, of which the first ${columns.length} are shown`}
+      </p>
+      <FailureNote error={error} />
+      <LongTable
+        label={`rows of ${entry ?? artifact}`}
+        columns={shown}
+        count={total}
+        rowAt={rowAt}
+        keyOf={({ index }) => String(index)}
+        onSeen={see}
+      />
+      {opened && (
+        <section class="row-opened">
+          <h3>
+            Row {formatCount(opened.index)}{' '}
+            <button type="button" onClick={() => setOpened(undefined)}>
+              Close
+            </button>
+          </h3>
+          <JsonTree key={opened.index} value={asObject(first, opened.cells)} label={`row ${opened.index}`} />
+        </section>
+      )}
+    </>
+  );
+}
+
+function numberColumn(total: number, open: (row: NumberedRow) => void): Column<NumberedRow> {
+  return {
+    name: '#',
+    width: 2.5 + 0.6 * String(total).length,
+    isNumber: true,
+    cell: (row) => (
+      <button type="button" class="plain" title="show the whole row" onClick={() => open(row)}>
+        {formatCount(row.index)}
+      </button>
+    ),
+  };
+}
+
+function dataColumns({ columns, rows }: TablePage): Column<NumberedRow>[] {
+  const widths = columnWidths(columns, rows);
+  return columns.map(({ name, type }, at) => ({
+    name,
+    width: 1.2 + 0.6 * (widths[at] as number),
+    ...(isNumeric(type) ? { isNumber: true } : {}),
+    ...(at === columns.length - 1 ? { grows: true } : {}),
+    cell: ({ cells }) => {
+      const value = cells[at] ?? null;
+      return value === null ? <span class="quiet">null</span> : cellText(value);
+    },
+  }));
+}
+
+function asObject({ columns }: TablePage, cells: Row): ShownValue {
+  return {
+    is: 'object',
+    total: columns.length,
+    members: columns.map(({ name }, at) => [name, cells[at] ?? null]),
+  };
+}
+
+interface Place {
+  pathspec: string;
+  artifact: string;
+  entry?: string | undefined;
+}
+
+/** The pages that were read, and what has those that are seen read. */
+function usePages(
+  { pathspec, artifact, entry }: Place,
+  first: TablePage,
+): { pages: RowPages<Row>; error: Failure | undefined; see: (from: number, to: number) => void } {
+  const pages = useMemo(() => {
+    const read = new RowPages<Row>(MAX_PAGES);
+    for (let at = 0; at < first.rows.length; at += PAGE_ROWS) {
+      const rows = first.rows.slice(at, at + PAGE_ROWS);
+      if (rows.length === PAGE_ROWS || at + rows.length === first.total) read.set(at / PAGE_ROWS, rows);
+    }
+    return read;
+  }, [first]);
+  const [error, setError] = useState<Failure>();
+  const [, setRead] = useState(0);
+  const reading = useRef<AbortController | undefined>(undefined);
+  useEffect(() => () => reading.current?.abort(), []);
+
+  const readPage = async (page: number, signal: AbortSignal): Promise<void> => {
+    const end = Math.min((page + 1) * PAGE_ROWS, first.total);
+    const rows: Row[] = [];
+    // An answer is bounded in bytes: it may have fewer rows than were asked for.
+    for (let at = page * PAGE_ROWS; at < end; at = page * PAGE_ROWS + rows.length) {
+      const options = {
+        offset: String(at),
+        limit: String(end - at),
+        ...(entry === undefined ? {} : { entry }),
+      };
+      const { result, error } = await ask<Preview>(
+        { command: 'preview', args: [pathspec, artifact], options },
+        signal,
+      );
+      setError(error);
+      const got = result?.kind === 'table' ? result.table.rows : [];
+      if (got.length === 0) return;
+      rows.push(...got);
+    }
+    pages.set(page, rows);
+    setRead((before) => before + 1);
+  };
+
+  const see = (from: number, to: number): void => {
+    reading.current?.abort();
+    const ending = new AbortController();
+    reading.current = ending;
+    const missing = pagesOf(from, to, PAGE_ROWS).filter((page) => pages.get(page) === undefined);
+    if (missing.length === 0) return;
+    const readAll = async (): Promise<void> => {
+      for (const page of missing) await readPage(page, ending.signal);
+    };
+    const timer = setTimeout(() => {
+      readAll().catch((reason: unknown) => {
+        if (!ending.signal.aborted) throw reason;
+      });
+    }, STILL_MS);
+    ending.signal.addEventListener('abort', () => clearTimeout(timer));
+  };
+  return { pages, error, see };
+}
