@@ -162,8 +162,8 @@ describe('a range of a content', () => {
       fc.asyncProperty(offset, offset, async (one, other) => {
         const [first, last] = one < other ? [one, other] : [other, one];
         const { status, body, headers } = await content(page, 'raw', { range: `bytes=${first}-${last}` });
-        if (first >= bytes.length) return expect(status).toBe(416);
-        expect(status).toBe(206);
+        expect(status).toBe(first >= bytes.length ? 416 : 206);
+        if (status === 416) return;
         expect(body.equals(bytes.subarray(first, last + 1))).toBe(true);
         expect(headers['content-length']).toBe(String(body.length));
         expect(headers['content-range']).toBe(`bytes ${first}-${first + body.length - 1}/${bytes.length}`);

@@ -4,6 +4,7 @@ import { hrefOf, type Route, titleOf, useRoute } from './route.ts';
 import { ArtifactView } from './views/artifact.tsx';
 import { CacheView } from './views/cache.tsx';
 import { CompareView } from './views/compare.tsx';
+import { RunView } from './views/run.tsx';
 import { RunsView } from './views/runs.tsx';
 import { StoreView } from './views/store.tsx';
 import { TaskView } from './views/task.tsx';
@@ -13,6 +14,7 @@ const VIEWS: Readonly<Record<string, ComponentType<Route>>> = {
   runs: RunsView,
   task: TaskView,
   artifact: ArtifactView,
+  run: RunView,
   compare: CompareView,
   cache: CacheView,
   store: StoreView,

@@ -11,6 +11,8 @@ export interface Column<Row> {
   width: number;
   grows?: true;
   isNumber?: true;
+  /** Shown in place of the name, which is read out. */
+  head?: ComponentChildren;
   /** Its head is only read out: for a column of marks. */
   isNarrow?: true;
   /** One line; what does not fit is cut. */
@@ -190,7 +192,7 @@ export function LongTable<Row>(props: LongTableProps<Row>): JSX.Element {
 }
 
 function Head<Row>({
-  column: { name, isNumber, isNarrow, order },
+  column: { name, head, isNumber, isNarrow, order },
   sorted,
   onSort,
 }: {
@@ -207,7 +209,10 @@ function Head<Row>({
           {name}
         </button>
       ) : (
-        <span class={isNarrow ? 'unseen' : undefined}>{name}</span>
+        <>
+          <span class={isNarrow || head !== undefined ? 'unseen' : undefined}>{name}</span>
+          {head}
+        </>
       )}
     </th>
   );

@@ -1,0 +1,124 @@
+import type { AttemptSummary } from '../../../views/attempts.ts';
+import type { RunTree } from '../../../views/run-tree.ts';
+
+/** A task of a run, as it is listed: by its latest attempt. */
+export interface TaskRow {
+  step: string;
+  task: string;
+  /** `Train/r1/fit/0` */
+  path: string;
+  label?: string | undefined;
+  status: string;
+  /** Oldest first. */
+  attempts: readonly AttemptSummary[];
+  /** When the first attempt began, in milliseconds since 1970. */
+  startMs?: number | undefined;
+  /** Of the latest attempt. */
+  durationMs?: number | undefined;
+  artifacts: number;
+  bytes: number;
+  origin?: Origin | undefined;
+  /** The reason of the latest attempt's end, in a line. */
+  error?: string | undefined;
+}
+
+/** The attempt that a task's result comes from, where the task was not run in this run. */
+export interface Origin {
+  how: 'taken over' | 'cached';
+  path: string;
+}
+
+/** A step with what became of its tasks. */
+export interface StepRow {
+  step: string;
+  tasks: readonly TaskRow[];
+  counts: Readonly<Record<string, number>>;
+  retries: number;
+  takenOver: number;
+  cached: number;
+  startMs?: number | undefined;
+  /** Absent while one of its tasks is open. */
+  endMs?: number | undefined;
+}
+
+/** The steps of a run, in the order in which they began, with their tasks. */
+export function stepRows({ flow, run, steps }: Pick<RunTree, 'flow' | 'run' | 'steps'>): StepRow[] {
+  return steps.map(({ step, tasks }) => {
+    const rows = tasks.map(({ task, attempts }) => taskRow([flow, run, step, task], attempts));
+    const counts: Record<string, number> = {};
+    for (const { status } of rows) counts[status] = (counts[status] ?? 0) + 1;
+    const starts = rows.flatMap(({ startMs }) => startMs ?? []);
+    const ends = rows.flatMap(({ attempts }) => timeOf(attempts.at(-1)?.closedAt) ?? []);
+    return {
+      step,
+      tasks: rows,
+      counts,
+      retries: rows.reduce((sum, { attempts }) => sum + attempts.length - 1, 0),
+      takenOver: rows.filter(({ origin }) => origin?.how === 'taken over').length,
+      cached: rows.filter(({ origin }) => origin?.how === 'cached').length,
+      startMs: least(starts),
+      endMs: counts.open ? undefined : most(ends),
+    };
+  });
+}
+
+function taskRow(
+  names: readonly [string, string, string, string],
+  attempts: readonly AttemptSummary[],
+): TaskRow {
+  const [, , step, task] = names;
+  const latest = attempts.at(-1);
+  return {
+    step,
+    task,
+    path: names.join('/'),
+    label: latest?.label,
+    status: latest?.status ?? 'open',
+    attempts,
+    startMs: least(attempts.flatMap(({ startedAt }) => timeOf(startedAt) ?? [])),
+    durationMs: latest?.durationMs,
+    artifacts: latest?.artifacts.length ?? 0,
+    bytes: latest?.artifacts.reduce((sum, { bytes }) => sum + bytes, 0) ?? 0,
+    origin: latest && originOf(step, task, latest),
+    error: latest?.error?.message ?? latest?.failure?.message,
+  };
+}
+
+/**
+ * Where an attempt's result comes from, if it was not run. A hit of a cached task has read nothing but the attempt that it is a hit of: one
+ * of the same step and, as ids of cached tasks are made of their keys, of the same task.
+ */
+function originOf(
+  step: string,
+  task: string,
+  { takenOver, readFrom = [] }: AttemptSummary,
+): Origin | undefined {
+  if (takenOver !== undefined) return { how: 'taken over', path: takenOver };
+  const [only] = readFrom;
+  if (only === undefined || readFrom.length > 1) return undefined;
+  const [, , ofStep, ofTask] = only.split('/');
+  return ofStep === step && ofTask === task ? { how: 'cached', path: only } : undefined;
+}
+
+/** True of a task that passes what is given; `''` lets all pass. `text` is looked for in names, labels and errors. */
+export function isWanted(row: TaskRow, step: string, status: string, text: string): boolean {
+  if (step !== '' && row.step !== step) return false;
+  if (status !== '' && row.status !== status && row.origin?.how !== status) return false;
+  const words = [row.step, row.task, row.label ?? '', row.error ?? ''].join('\n').toLowerCase();
+  return words.includes(text.toLowerCase());
+}
+
+/** An ISO 8601 time in milliseconds since 1970. */
+export function timeOf(iso: string | undefined): number | undefined {
+  const ms = Date.parse(iso ?? '');
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+// Not by Math.min(...values), which has a limit of values.
+function least(values: readonly number[]): number | undefined {
+  return values.reduce<number | undefined>((a, b) => (a === undefined || b < a ? b : a), undefined);
+}
+
+function most(values: readonly number[]): number | undefined {
+  return values.reduce<number | undefined>((a, b) => (a === undefined || b > a ? b : a), undefined);
+}

@@ -1,0 +1,235 @@
+import type { JSX } from 'preact';
+import { ageOf, countOf, formatBytes, formatCount, formatDuration } from '../../../options/figures.ts';
+import type { RunTree } from '../../../views/run-tree.ts';
+import { useAnswer } from '../ask.ts';
+import { Crumbs } from '../parts/crumbs.tsx';
+import { Fact, Facts } from '../parts/facts.tsx';
+import { FailureNote } from '../parts/failure.tsx';
+import { Choice, SearchBox } from '../parts/filters.tsx';
+import { Live } from '../parts/live.tsx';
+import { PathLink } from '../parts/path-link.tsx';
+import { RunError } from '../parts/run-error.tsx';
+import { Sections, sectionOf } from '../parts/sections.tsx';
+import { STATUSES, Status } from '../parts/status.tsx';
+import { type Column, Table } from '../parts/table.tsx';
+import { hrefOf, type Route } from '../route.ts';
+import { RunGraph } from './run-graph.tsx';
+import { RunLogs } from './run-logs.tsx';
+import { isWanted, type StepRow, stepRows, type TaskRow } from './run-tasks.ts';
+import { RunTimeline } from './run-timeline.tsx';
+
+const SECTIONS = { tasks: 'Tasks', graph: 'Graph', timeline: 'Timeline', logs: 'Logs' };
+const REFRESH_MS = 5_000;
+const STATUS_NAMES = {
+  '': 'any',
+  ...Object.fromEntries(STATUSES.map((status) => [status, status])),
+  cached: 'cached',
+  'taken over': 'taken over',
+};
+
+/** A run: what it was made with, how it went, and its steps and tasks. */
+export function RunView(route: Route): JSX.Element {
+  const [flow = '', run = ''] = route.path;
+  const { result, error, isLoading } = useRun(`${flow}/${run}`);
+  const steps = result ? stepRows(result) : [];
+  const shown = sectionOf(route, Object.keys(SECTIONS));
+  return (
+    <>
+      <Crumbs names={[flow, run]} />
+      <div class="title">
+        <h1>{run}</h1>
+        {result && <Status status={result.status} />}
+        {isLoading && <p role="status">reading …</p>}
+      </div>
+      <FailureNote error={error} />
+      {result && (
+        <>
+          <Live
+            text={`${countOf(
+              steps.reduce((sum, { tasks }) => sum + tasks.length, 0),
+              'task',
+            )}, run is ${result.status}`}
+          />
+          <Head run={result} />
+          <Sections route={route} label="sections of the run" names={SECTIONS} />
+          {steps.length === 0 && shown !== 'logs' && <p>No tasks yet.</p>}
+          {steps.length > 0 && shown === 'tasks' && <Tasks route={route} steps={steps} />}
+          {steps.length > 0 && shown === 'graph' && <RunGraph run={result} steps={steps} />}
+          {steps.length > 0 && shown === 'timeline' && <RunTimeline steps={steps} />}
+          {shown === 'logs' && <RunLogs route={route} steps={steps.map(({ step }) => step)} />}
+        </>
+      )}
+    </>
+  );
+}
+
+/** A run, asked again while it is open. */
+function useRun(path: string): ReturnType<typeof useAnswer<RunTree>> {
+  const asked = { command: 'show', args: [path] };
+  const first = useAnswer<RunTree>(asked);
+  const again = useAnswer<RunTree>(first.result?.status === 'open' ? asked : undefined, REFRESH_MS);
+  return again.result || again.error ? { ...again, isLoading: false } : first;
+}
+
+function Head({ run }: { run: RunTree }): JSX.Element {
+  const { createdAt, finishedAt, durationMs, owner, heardAt, pinned, tags, parameters, parents } = run;
+  const { resumes, rerun = [], rawDataPath, code, error, failure } = run;
+  const given = Object.entries(parameters);
+  return (
+    <>
+      <FailureNote error={failure} />
+      {error && <RunError error={error} />}
+      <div class="columns">
+        <Facts>
+          <Fact name="made">{createdAt && `${ageOf(createdAt)} (${createdAt})`}</Fact>
+          <Fact name="ended">{finishedAt && `${ageOf(finishedAt)} (${finishedAt})`}</Fact>
+          <Fact name="took">{durationMs === undefined ? undefined : formatDuration(durationMs)}</Fact>
+          <Fact name="by">{owner && `process ${owner.pid} on ${owner.host}`}</Fact>
+          <Fact name="last heard">{heardAt && `${ageOf(heardAt)} (${heardAt})`}</Fact>
+          <Fact name="pinned">
+            {pinned && `${ageOf(pinned.at)}${pinned.reason ? `: ${pinned.reason}` : ''}`}
+          </Fact>
+          <Fact name="tags">
+            {tags.length > 0 &&
+              tags.map((tag) => (
+                <a key={tag} class="tag" href={hrefOf('runs', [], { tag })}>
+                  {tag}
+                </a>
+              ))}
+          </Fact>
+          <Fact name="parents">
+            {parents.length > 0 &&
+              parents.map((parent) => (
+                <span key={parent} class="item">
+                  <PathLink path={parent} />
+                </span>
+              ))}
+          </Fact>
+          <Fact name="resumes">
+            {resumes !== undefined && (
+              <>
+                <PathLink path={resumes} />
+                {rerun.length > 0 && `, but for ${rerun.join(', ')}`}{' '}
+                <a href={hrefOf('compare', [], { a: resumes, b: `${run.flow}/${run.run}` })}>compare</a>
+              </>
+            )}
+          </Fact>
+          <Fact name="content at">{rawDataPath}</Fact>
+          <Fact name="code">
+            {code && (
+              <>
+                {code.name}, {countOf(code.fileCount, 'file')}, {formatBytes(code.size)},{' '}
+                <span class="digest">{code.digest.slice(0, 12)}</span>
+              </>
+            )}
+          </Fact>
+        </Facts>
+        {given.length > 0 && (
+          <section>
+            <h2>Parameters</h2>
+            <Facts>
+              {given.map(([name, value]) => (
+                <Fact key={name} name={name}>
+                  <code>{JSON.stringify(value)}</code>
+                </Fact>
+              ))}
+            </Facts>
+          </section>
+        )}
+      </div>
+    </>
+  );
+}
+
+const TASK_COLUMNS: readonly Column<TaskRow>[] = [
+  {
+    name: 'Task',
+    width: 15,
+    grows: true,
+    order: ({ step, task }) => `${step}/${task}`,
+    cell: ({ path, step, task, label }) => (
+      <>
+        <a href={hrefOf('task', path.split('/'))} title={path}>
+          {step}/{task}
+        </a>{' '}
+        {label && <span class="quiet">{label}</span>}
+      </>
+    ),
+  },
+  {
+    name: 'Status',
+    width: 7.5,
+    order: ({ status }) => status,
+    cell: ({ status }) => <Status status={status} />,
+  },
+  {
+    name: 'Tries',
+    width: 4.5,
+    isNumber: true,
+    order: ({ attempts }) => attempts.length,
+    cell: ({ attempts }) => formatCount(attempts.length),
+  },
+  {
+    name: 'Took',
+    width: 6.5,
+    isNumber: true,
+    order: ({ durationMs }) => durationMs,
+    cell: ({ durationMs }) => (durationMs === undefined ? '' : formatDuration(durationMs)),
+  },
+  {
+    name: 'Artifacts',
+    width: 6,
+    isNumber: true,
+    order: ({ artifacts }) => artifacts,
+    cell: ({ artifacts }) => formatCount(artifacts),
+  },
+  {
+    name: 'Size',
+    width: 6,
+    isNumber: true,
+    order: ({ bytes }) => bytes,
+    cell: ({ bytes }) => formatBytes(bytes),
+  },
+  {
+    name: 'From, or why not',
+    width: 16,
+    grows: true,
+    cell: ({ origin, error }) =>
+      origin ? (
+        <>
+          {origin.how} from <PathLink path={origin.path} />
+        </>
+      ) : (
+        (error ?? '')
+      ),
+  },
+];
+
+/** The tasks that the address asks for, in a table. */
+function Tasks({ route, steps }: { route: Route; steps: readonly StepRow[] }): JSX.Element {
+  const { step = '', status = '', text = '' } = route.query;
+  const all = steps.flatMap(({ tasks }) => tasks);
+  const rows = all.filter((row) => isWanted(row, step, status, text));
+  return (
+    <section>
+      <div class="filters">
+        <SearchBox route={route} name="text" label="Text" placeholder="names, labels, errors" />
+        <Choice
+          route={route}
+          name="step"
+          label="Step"
+          names={{ '': 'all', ...Object.fromEntries(steps.map((one) => [one.step, one.step])) }}
+        />
+        <Choice route={route} name="status" label="Status" names={STATUS_NAMES} />
+        <p class="quiet told" role="status">
+          {rows.length === all.length
+            ? countOf(all.length, 'task')
+            : `${formatCount(rows.length)} of ${countOf(all.length, 'task')}`}
+        </p>
+      </div>
+      {rows.length > 0 && (
+        <Table label="tasks" rows={rows} columns={TASK_COLUMNS} keyOf={({ path }) => path} />
+      )}
+    </section>
+  );
+}
