@@ -1,5 +1,5 @@
 import { formatBytes, formatCount } from '../../options/figures.ts';
-import type { NumberList } from '../values/value-kind.ts';
+import type { NumberList } from '../../views/values/value-kind.ts';
 import { differingPart } from './alignment.ts';
 
 /** The difference of two lists of numbers. */

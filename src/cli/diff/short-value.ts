@@ -1,7 +1,7 @@
 import { messageOf } from '../../errors.ts';
 import { formatBytes, formatCount } from '../../options/figures.ts';
-import { isArrowTable } from '../values/arrow-table.ts';
-import { bytesOf, isPlainObject, isTypedArray, kindOf, patternText } from '../values/value-kind.ts';
+import { isArrowTable } from '../../views/values/arrow-table.ts';
+import { bytesOf, isPlainObject, isTypedArray, kindOf, patternText } from '../../views/values/value-kind.ts';
 
 /** The longest text of a value. */
 const MAX_LENGTH = 60;

@@ -1,6 +1,12 @@
 import { countOf, formatCount } from '../../options/figures.ts';
 import { formatPath, type PathStep } from '../../values/value-path.ts';
-import { bytesOf, isNumberArray, isPlainObject, isTypedArray, kindOf } from '../values/value-kind.ts';
+import {
+  bytesOf,
+  isNumberArray,
+  isPlainObject,
+  isTypedArray,
+  kindOf,
+} from '../../views/values/value-kind.ts';
 import { Aligner, commonItems, type Gap, MAX_EDITS } from './alignment.ts';
 import type { Changes } from './changes.ts';
 import { byteDiffText, diffBytes, diffNumbers, numberDiffText } from './number-diff.ts';

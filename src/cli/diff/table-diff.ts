@@ -1,10 +1,11 @@
 import { formatCount } from '../../options/figures.ts';
 import { formatPath } from '../../values/value-path.ts';
+import type { TableView } from '../../views/values/table-view.ts';
 import { Aligner, commonItems } from './alignment.ts';
 import type { Changes } from './changes.ts';
 import { distance, shortNumber } from './number-diff.ts';
+import { findKey, type RowKey } from './row-key.ts';
 import { shortValue } from './short-value.ts';
-import { findKey, type RowKey, type TableView } from './table-view.ts';
 import type { ValueIds } from './value-ids.ts';
 
 /** The difference of a column, in rows that both tables have. */

@@ -1,4 +1,5 @@
-import { bytesOf, isTypedArray, kindOf } from '../values/value-kind.ts';
+import { toTableView } from '../../views/values/table-view.ts';
+import { bytesOf, isTypedArray, kindOf } from '../../views/values/value-kind.ts';
 import { Changes, type PathChange } from './changes.ts';
 import {
   type ByteDiff,
@@ -11,7 +12,6 @@ import {
 import { shortDifference, shortPair, shortValue } from './short-value.ts';
 import { StructureDiff } from './structure-diff.ts';
 import { diffTables, type TableDiff, tableDiffText } from './table-diff.ts';
-import { toTableView } from './table-view.ts';
 import { diffTexts, type TextDiff, textDiffText } from './text-diff.ts';
 import { ValueIds } from './value-ids.ts';
 

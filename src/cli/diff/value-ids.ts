@@ -1,5 +1,5 @@
 import { digestHex } from '../../digest/blake3.ts';
-import { isArrowTable } from '../values/arrow-table.ts';
+import { isArrowTable } from '../../views/values/arrow-table.ts';
 import {
   bytesOf,
   isNumberArray,
@@ -7,7 +7,7 @@ import {
   isTypedArray,
   kindOf,
   patternText,
-} from '../values/value-kind.ts';
+} from '../../views/values/value-kind.ts';
 
 /** From this many numbers on, a digest of them takes less time than their numbers one by one. */
 const LONG = 64;

@@ -1,7 +1,7 @@
+import type { Tabular } from '../../views/values/tabular-value.ts';
+import { isPlainObject } from '../../views/values/value-kind.ts';
 import { CliError } from '../cli-error.ts';
 import { cellText } from '../values/csv.ts';
-import type { Tabular } from '../values/tabular-value.ts';
-import { isPlainObject } from '../values/value-kind.ts';
 import type { TaskResult } from './read-results.ts';
 import { Spool } from './spool.ts';
 

@@ -6,12 +6,12 @@ import type { ReadableFile } from '../../references/readable-file.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { isBytes } from '../../values/bytes-serializer.ts';
 import { REFERENCE_TYPES } from '../../values/reference.ts';
+import { toTabular } from '../../views/values/tabular-value.ts';
 import { CliError } from '../cli-error.ts';
 import type { Invocation } from '../invocation.ts';
 import type { Sink } from '../ui/output.ts';
 import { workOnBytes, workOnItems } from '../ui/progress-line.ts';
 import { writeCsv } from './csv.ts';
-import { toTabular } from './tabular-value.ts';
 import { ValueJson } from './value-json.ts';
 
 /** The forms in which an artifact is written; `file` is what a reference stands for, and is asked for by no option. */

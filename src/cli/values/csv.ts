@@ -1,9 +1,9 @@
 import { pipeline } from 'node:stream/promises';
 import { abortError } from '../../errors.ts';
+import type { Tabular } from '../../views/values/tabular-value.ts';
+import { bytesOf } from '../../views/values/value-kind.ts';
 import type { Sink } from '../ui/output.ts';
-import type { Tabular } from './tabular-value.ts';
 import { ValueJson } from './value-json.ts';
-import { bytesOf } from './value-kind.ts';
 
 /** A line of a table, its cells as text; `undefined` for what is absent. */
 export type CsvLine = (string | undefined)[];

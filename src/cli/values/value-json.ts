@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { arrowRows, isArrowTable } from './arrow-table.ts';
-import { bytesOf } from './value-kind.ts';
+import { arrowRows, isArrowTable } from '../../views/values/arrow-table.ts';
+import { bytesOf } from '../../views/values/value-kind.ts';
 
 const FLUSH_LENGTH = 64 * 1024;
 const LINE_LENGTH = 100;

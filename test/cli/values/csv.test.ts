@@ -19,7 +19,7 @@ import {
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cellText, writeCsv } from '../../../src/cli/values/csv.ts';
-import { toTabular } from '../../../src/cli/values/tabular-value.ts';
+import { toTabular } from '../../../src/views/values/tabular-value.ts';
 import { test } from '../../property.ts';
 
 /** What a value is as CSV; it must be a table. */
