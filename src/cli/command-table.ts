@@ -20,6 +20,7 @@ import { log } from './commands/log.ts';
 import { ls } from './commands/ls.ts';
 import { pin, unpin } from './commands/pin.ts';
 import { policyRm, policySet, policyShow } from './commands/policy.ts';
+import { preview } from './commands/preview.ts';
 import { publish } from './commands/publish.ts';
 import { published } from './commands/published.ts';
 import { put } from './commands/put.ts';
@@ -39,6 +40,7 @@ export const COMMANDS: readonly (CommandDeclaration | GroupDeclaration)[] = [
   ls,
   show,
   get,
+  preview,
   put,
   finish,
   log,

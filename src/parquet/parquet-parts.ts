@@ -6,6 +6,6 @@ export { ColumnJoiner } from './frame-arrays.ts';
 export { frameStatistics } from './frame-statistics.ts';
 export { givenColumns, givenRows } from './given-rows.ts';
 export { loadReader, loadWriter } from './parquet-library.ts';
-export { rowGiver } from './row-values.ts';
+export { decimalText, rowGiver } from './row-values.ts';
 export { planScan } from './scan.ts';
 export { writeParquet } from './write-parquet.ts';

@@ -52,6 +52,68 @@ export function checkArrowStream(bytes: Uint8Array): void {
   }
 }
 
+/** A message of a stream, and where in it it lies. */
+export interface ArrowMessage {
+  readonly kind: 'schema' | 'dictionary' | 'rows';
+  readonly offset: number;
+  readonly length: number;
+  /** The rows of a batch; 0 of other messages. */
+  readonly rows: number;
+}
+
+/** Of most messages, all but their body. */
+const HEAD_BYTES = 4096;
+
+/**
+ * Lists the messages of an Arrow IPC stream of `size` bytes without reading their bodies. What they declare is checked as far as it leads within
+ * the stream; the bodies are not.
+ *
+ * @throws Malformed
+ */
+export async function* arrowMessages(
+  read: (offset: number, length: number) => Promise<Uint8Array>,
+  size: number,
+): AsyncGenerator<ArrowMessage> {
+  let position = 0;
+  while (position + 8 <= size) {
+    const head = await read(position, Math.min(HEAD_BYTES, size - position));
+    const view = new DataView(head.buffer, head.byteOffset, head.length);
+    if (head.length < 8 || view.getInt32(0, true) !== CONTINUATION)
+      throw new Malformed('a message does not begin as one');
+    const metadataBytes = view.getUint32(4, true);
+    if (metadataBytes === 0) return;
+    if (position + 8 + metadataBytes > size) throw new Malformed('a message declares more than there is');
+    const isThere = head.length >= 8 + metadataBytes;
+    const metadata = isThere
+      ? head.slice(8, 8 + metadataBytes)
+      : (await read(position + 8, metadataBytes)).slice();
+    const { kind, rows, bodyBytes } = messageOf(metadata);
+    const length = 8 + metadataBytes + bodyBytes;
+    if (bodyBytes < 0 || position + length > size)
+      throw new Malformed('a message declares more than there is');
+    yield { kind, offset: position, length, rows };
+    position += length;
+  }
+  throw new Malformed('it ends before its end is declared');
+}
+
+function messageOf(metadata: Uint8Array): Pick<ArrowMessage, 'kind' | 'rows'> & { bodyBytes: number } {
+  try {
+    const message = FlatTable.root(metadata);
+    const bodyBytes = message.int64(MESSAGE.bodyLength);
+    const type = message.uint8(MESSAGE.headerType);
+    if (type === HEADER.schema) return { kind: 'schema', rows: 0, bodyBytes };
+    if (type === HEADER.dictionaryBatch) return { kind: 'dictionary', rows: 0, bodyBytes };
+    const rows = message.table(MESSAGE.header)?.int64(BATCH.length) ?? 0;
+    if (type !== HEADER.recordBatch || rows < 0)
+      throw new Malformed(`a message of the type ${type} is out of place`);
+    return { kind: 'rows', rows, bodyBytes };
+  } catch (fault) {
+    if (fault instanceof RangeError) throw new Malformed('its metadata leads outside of itself');
+    throw fault;
+  }
+}
+
 function checkMessages(bytes: Uint8Array): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let columns: readonly Column[] | undefined;

@@ -1,108 +1,170 @@
-import type { ReferenceView } from './references.ts';
+import { invalidArgument, type StowageError } from '../errors.ts';
+import type { TaskDataStore } from '../flow/task-data-store.ts';
+import { formatBytes } from '../options/figures.ts';
+import { DirectoryRef } from '../references/directory/directory-ref.ts';
+import { FileRef } from '../references/file-ref.ts';
+import { isBytes } from '../values/bytes-serializer.ts';
+import { REFERENCE_TYPES } from '../values/reference.ts';
+import { mediaTypeOf, SNIFFED_BYTES } from './media-type.ts';
+import { artifactSource, type ByteSource, fileSource } from './previews/byte-source.ts';
+import { MANY_NUMBERS, summedArray, summedBytes } from './previews/numbers.ts';
+import type { Preview, PreviewChoice, PreviewOfKind } from './previews/shown.ts';
+import { OF_ONE, Shower } from './previews/shown-value.ts';
+import { rowsOfTabular, tablePage } from './previews/table-page.ts';
+import { isShownReference, type Reference, referenceView } from './references.ts';
+import type { StoreView } from './store-view.ts';
+import { asTabular } from './values/table-view.ts';
+import { isNumberArray, isScalar } from './values/value-kind.ts';
+
+/** Values beyond this many serialized bytes are not loaded to show a part of them. */
+const MAX_VALUE_BYTES = 64 * 1024 * 1024;
+const MAX_TEXT_BYTES = 150_000;
+const MAX_JSON_FILE_BYTES = 4 * 1024 * 1024;
+const MAX_FIRST_BYTES = 512;
+/** Paths are long at times. */
+const MAX_ENTRIES = 1000;
 
 /**
- * A value as far as it is shown. `null`, booleans, text and numbers that JSON can write are themselves. Whatever else there is, objects and
- * lists too, is a node, so that nothing of the value can be taken for a mark of what was cut.
+ * Previews an artifact. What is shown was verified, and is bounded; no more is read than that takes, but for values of objects and lists, which
+ * are loaded up to 64 MiB.
+ *
+ * @throws StowageError `ARTIFACT_NOT_FOUND`, what loading the artifact throws, and `INVALID_ARGUMENT` for an `entry` of what is no directory
  */
-export type ShownValue = null | boolean | number | string | ShownNode;
-
-/** A part of a value that is no plain scalar. Where `total` is more than what follows it, the rest was cut. */
-export type ShownNode =
-  /** Members by name. `type` is the name of its class, of anything but a plain object. */
-  | { is: 'object'; type?: string; total: number; members: [name: string, value: ShownValue][] }
-  /** An array, a `Set`, a typed array: `type` tells. */
-  | { is: 'list'; type: string; total: number; items: ShownValue[] }
-  | { is: 'map'; total: number; entries: [key: ShownValue, value: ShownValue][] }
-  /** Text that was cut, of `total` UTF-16 code units. */
-  | { is: 'text'; total: number; text: string }
-  /** The first of `total` bytes. */
-  | { is: 'bytes'; total: number; base64: string }
-  /** A scalar that JSON has no word for, as text: a `bigint`, `NaN`, `-0`, a `Date`, `URL`, `RegExp`, `undefined`, a hole of an array. */
-  | { is: 'scalar'; type: string; text: string }
-  /** A file, directory or data frame that the value refers to. */
-  | { is: 'reference'; type: string; reference: ReferenceView };
-
-/** A number; as text where it is an integer that a double does not hold. */
-export type ExactNumber = number | string;
-
-/** What is told of many numbers. NaN and infinities are counted, and are part of nothing else. */
-export interface NumbersSummary {
-  count: number;
-  /** `int8`, `uint8`, ..., `int64`, `uint64`, `float16`, `float32`, `float64`. */
-  dtype: string;
-  nans: number;
-  infinities: number;
-  /** `null` where no number is finite, as are the others. */
-  min: ExactNumber | null;
-  max: ExactNumber | null;
-  mean: number | null;
-  /**
-   * At most 40 bins of one width, a power of two. Bin `i` counts numbers from `edges[i]` up to, and without, `edges[i + 1]`. There is one
-   * edge more than bins, and none of either where no number is finite.
-   */
-  histogram: { edges: number[]; counts: number[] };
-  /**
-   * The numbers in their order, in at most 1,000 buckets of `step` numbers each: bucket `i` begins with number `x[i]`, and lies between
-   * `low[i]` and `high[i]`, which are `null` where none of it is finite.
-   */
-  line: { step: number; x: number[]; low: (number | null)[]; high: (number | null)[] };
+export async function previewArtifact(
+  { signal }: Pick<StoreView, 'signal'>,
+  task: TaskDataStore,
+  name: string,
+  choice: PreviewChoice,
+): Promise<Preview> {
+  const info = task.info(name);
+  const { type, encoding, bytes, key } = info;
+  const head = { path: `${task.flowName}/${task.pathspec}`, name, type, bytes, key };
+  const source = artifactSource(task, name);
+  const isReference = encoding === 'msgpack' && REFERENCE_TYPES.has(type);
+  if (choice.entry !== undefined && !isReference) throw noDirectory(name);
+  if (encoding === 'string') return { ...head, ...(await textOf(source, name, signal)) };
+  if (isBytes(info)) return { ...head, ...(await fileOf(source, choice, signal)) };
+  if (encoding === 'typed-array')
+    return { ...head, kind: 'numbers', numbers: await summedBytes(source, type, { signal }), isWhole: false };
+  if (encoding === 'arrow') {
+    const { arrowPage } = await import('./previews/arrow-page.ts');
+    return { ...head, kind: 'table', ...tablePage(await arrowPage(source, choice, { signal }), choice) };
+  }
+  if (bytes > MAX_VALUE_BYTES) {
+    const note = `It takes ${formatBytes(bytes)}; values beyond ${formatBytes(MAX_VALUE_BYTES)} are not loaded to show a part of them.`;
+    return { ...head, kind: 'unshown', note, isWhole: false };
+  }
+  const value = await task.get(name, { signal });
+  if (isShownReference(value)) return { ...head, ...(await referenced(value, choice, signal)) };
+  if (choice.entry !== undefined) throw noDirectory(name);
+  return { ...head, ...shownValue(value, choice) };
 }
 
-/** A page of rows. */
-export interface TablePage {
-  /** The first columns, at most 100. `type` is the type that the table declares, where it does. */
-  columns: { name: string; type?: string }[];
-  /** The number of all columns. */
-  totalColumns: number;
-  /** False where the columns have no names but their numbers. */
-  hasNames: boolean;
-  /** A cell for each column. */
-  rows: ShownValue[][];
-  /** The number of the first row, from 0 on. */
-  offset: number;
-  /** The number of all rows. */
-  total: number;
+/** The part of a preview that what is shown decides. */
+type Shown = PreviewOfKind &
+  Pick<Preview, 'isWhole'> &
+  Partial<Pick<Preview, 'bytes' | 'mediaType' | 'reference' | 'entry'>>;
+
+function shownValue(value: unknown, choice: PreviewChoice): Shown {
+  if (isNumberArray(value) && value.length >= MANY_NUMBERS)
+    return { kind: 'numbers', numbers: summedArray(value), isWhole: false };
+  const tabular = asTabular(value);
+  if (tabular) {
+    // The others are not looked at: what a cell has of parts is shown as such.
+    const [first = []] = tabular.rows();
+    if (first.length > 0 && first.every(isScalar))
+      return { kind: 'table', ...tablePage(rowsOfTabular(value, tabular, choice), choice) };
+  }
+  // One that UTF-8 cannot hold.
+  if (typeof value === 'string')
+    return { kind: 'text', text: value.slice(0, MAX_TEXT_BYTES), isWhole: value.length <= MAX_TEXT_BYTES };
+  const shower = new Shower(OF_ONE);
+  return { kind: 'json', value: shower.show(value), isWhole: shower.isWhole };
 }
 
-/** A page of the files of a directory, by their paths below it. */
-export interface DirectoryPage {
-  entries: { path: string; bytes: number }[];
-  offset: number;
-  total: number;
+async function referenced(value: Reference, choice: PreviewChoice, signal: AbortSignal): Promise<Shown> {
+  const reference = referenceView(value);
+  if (value instanceof DirectoryRef) {
+    if (choice.entry === undefined)
+      return { reference, bytes: value.size, ...(await directoryOf(value, choice, signal)) };
+    const file = await value.get(choice.entry, { signal });
+    const shown = await fileOf(fileSource(file), choice, signal);
+    return { reference, bytes: file.size, entry: choice.entry, ...shown };
+  }
+  if (choice.entry !== undefined) throw noDirectory(value.name);
+  const file = value instanceof FileRef ? value : value.file;
+  const { uri, size } = file;
+  if (uri !== undefined || size === undefined)
+    return { kind: 'elsewhere', reference, ...(size === undefined ? {} : { bytes: size }), isWhole: false };
+  const shown = await fileOf(fileSource(file as FileRef & { size: number }), choice, signal);
+  return { reference, bytes: size, ...shown };
 }
 
-/** What is shown of an artifact, by its kind. */
-export type PreviewOfKind =
-  | { kind: 'json'; value: ShownValue }
-  | { kind: 'text' | 'markdown'; text: string }
-  /** Shown by what reads the bytes themselves. */
-  | { kind: 'image' | 'audio' | 'video'; mediaType: string }
-  | { kind: 'numbers'; numbers: NumbersSummary }
-  | { kind: 'table'; table: TablePage }
-  | { kind: 'directory'; directory: DirectoryPage }
-  /** Bytes that nothing here shows: the first of them. */
-  | { kind: 'bytes'; base64: string }
-  /** A file that lies outside of the store, which is not asked there to show it. */
-  | { kind: 'elsewhere' }
-  /** Too large to be shown, for the reason that `note` tells. */
-  | { kind: 'unshown'; note: string };
+async function directoryOf(
+  directory: DirectoryRef,
+  { offset, limit }: PreviewChoice,
+  signal: AbortSignal,
+): Promise<Shown> {
+  const files = await directory.files({ signal });
+  const shown = files.slice(offset, offset + Math.min(limit, MAX_ENTRIES));
+  const entries = shown.map(({ path, size }) => ({ path, bytes: size }));
+  const page = { entries, offset, total: files.length };
+  return { kind: 'directory', directory: page, isWhole: entries.length === files.length };
+}
 
-/** What is shown of an artifact: bounded, whatever its size. */
-export type Preview = PreviewOfKind & {
-  /** `<flow>/<run>/<step>/<task>/<attempt>` */
-  path: string;
-  name: string;
-  type: string;
-  /** The file that is shown, of a directory. */
-  entry?: string;
-  /** The length of what is shown: of the file, where the artifact refers to one; of its serialized bytes else. */
-  bytes: number;
-  /** The key of the artifact. */
-  key: string;
-  /** By the first bytes and the name of what is shown. */
-  mediaType?: string;
-  /** What the artifact says of the file or directory that it refers to. */
-  reference?: ReferenceView;
-  /** False where a part of it is not here: rows of another page, text beyond the bound, members that were cut. */
-  isWhole: boolean;
-};
+/** What a file shows by its first bytes. */
+async function fileOf(source: ByteSource, choice: PreviewChoice, signal: AbortSignal): Promise<Shown> {
+  const { name, size } = source;
+  const head = await source.read({ offset: 0, length: Math.min(size, SNIFFED_BYTES) }, { signal });
+  const mediaType = mediaTypeOf(head, name, source.mediaType);
+  const [kind] = mediaType.split('/');
+  if (kind === 'image' || kind === 'audio' || kind === 'video') return { kind, mediaType, isWhole: true };
+  if (mediaType === 'application/vnd.apache.parquet') {
+    const { parquetPage } = await import('./previews/parquet-page.ts');
+    const page = tablePage(await parquetPage(source, choice, { signal }), choice);
+    return { kind: 'table', mediaType, ...page };
+  }
+  if (mediaType === 'application/json' && size <= MAX_JSON_FILE_BYTES) {
+    const json = await jsonOf(source, signal);
+    if (json) return { mediaType, ...json };
+  }
+  if (kind === 'text' || mediaType === 'application/json' || /xml$|yaml$/.test(mediaType))
+    return {
+      mediaType,
+      ...(await textOf(source, mediaType === 'text/markdown' ? `${name}.md` : name, signal)),
+    };
+  const first = head.subarray(0, MAX_FIRST_BYTES);
+  const base64 = Buffer.from(first.buffer, first.byteOffset, first.length).toString('base64');
+  return { kind: 'bytes', mediaType, base64, isWhole: first.length === size };
+}
+
+/** A file that is called JSON may be none; it is text then. */
+async function jsonOf(source: ByteSource, signal: AbortSignal): Promise<Shown | undefined> {
+  const bytes = await source.read({ offset: 0, length: source.size }, { signal });
+  const shower = new Shower(OF_ONE);
+  try {
+    const value = shower.show(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
+    return { kind: 'json', value, isWhole: shower.isWhole };
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError) return undefined;
+    throw error;
+  }
+}
+
+async function textOf(source: ByteSource, name: string, signal: AbortSignal): Promise<Shown> {
+  const length = Math.min(source.size, MAX_TEXT_BYTES);
+  const bytes = await source.read({ offset: 0, length }, { signal });
+  const isWhole = source.size <= MAX_TEXT_BYTES;
+  // Of what was cut, a part of a character at the end is left out.
+  const text = new TextDecoder().decode(bytes, { stream: !isWhole });
+  return { kind: /[._](?:md|markdown)$/i.test(name) ? 'markdown' : 'text', text, isWhole };
+}
+
+function noDirectory(name: string): StowageError {
+  return invalidArgument(
+    `${name} is no directory, so that no file of it can be named; leave the entry out.`,
+    {
+      artifact: name,
+    },
+  );
+}

@@ -59,7 +59,7 @@ export async function readReferences(
   for (const entry of read) {
     try {
       const value = await view.fetch(entry, { signal }, gathered);
-      if (isShownReference(value)) references.set(entry.name, said(value));
+      if (isShownReference(value)) references.set(entry.name, referenceView(value));
     } catch (error) {
       if (!isStowageError(error) || error.code === 'ABORTED') throw error;
       references.set(entry.name, { failure: { code: error.code, message: error.message } });
@@ -73,7 +73,8 @@ function mayBeRead({ encoding, type, bytes, content, own }: ArtifactEntry): bool
   return encoding === 'msgpack' && REFERENCE_TYPES.has(type) && !isElsewhere && bytes <= MAX_VALUE_BYTES;
 }
 
-function said(reference: Reference): ReferenceView {
+/** What a reference says of itself. Its address is shown without what may be a signature. */
+export function referenceView(reference: Reference): ReferenceView {
   const { uri, ...told } = reference.toJSON() as { uri?: string } & Record<string, JsonValue>;
   return { ...told, ...(uri === undefined ? {} : { uri: shownUri(uri) }) };
 }

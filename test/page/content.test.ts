@@ -117,7 +117,7 @@ describe('a content', () => {
       ['plot', 'image/png', true],
       ['svg', 'image/svg+xml', true],
       ['page', 'application/octet-stream', false],
-      ['lies', 'image/png', true],
+      ['lies', 'application/octet-stream', false],
       ['raw', 'application/octet-stream', false],
       ['weights', 'application/octet-stream', false],
       ['long', 'text/plain; charset=utf-8', true],

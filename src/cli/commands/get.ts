@@ -1,15 +1,15 @@
 import { shell } from '../../codec/shell-command.ts';
-import { isStowageError, StowageError } from '../../errors.ts';
+import { StowageError } from '../../errors.ts';
 import type { ArtifactInfo } from '../../flow/artifact-info.ts';
 import type { TaskDataStore } from '../../flow/task-data-store.ts';
 import { formatBytes } from '../../options/figures.ts';
 import type { FileRef } from '../../references/file-ref.ts';
-import type { AttemptRule } from '../../views/attempts.ts';
-import { formatStorePath, type Reaching, type StorePath, type TaskOrAttemptPath } from '../../views/paths.ts';
+import { formatStorePath, type Reaching, type StorePath } from '../../views/paths.ts';
 import { CliError, usageError } from '../cli-error.ts';
 import { ATTEMPT_OPTION, type CommandDeclaration } from '../declaration.ts';
 import type { ShownFile } from '../files/artifact-folder.ts';
 import type { Invocation } from '../invocation.ts';
+import { noArtifact, openTask } from '../open-task.ts';
 import type { ResultForm } from '../results/write-results.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { attemptRule, parseStorePath, pathArgument, splitArtifact } from '../store-path.ts';
@@ -212,54 +212,6 @@ function checkOptions(
     throw usageError('Several artifacts need a folder: -d <folder>');
   if (json && dir === undefined && form !== undefined && form !== 'json')
     throw usageError(`${bytes ? '--bytes' : `--format ${form}`} and --json are two forms; give one of them.`);
-}
-
-async function openTask(
-  store: OpenStore,
-  path: TaskOrAttemptPath,
-  options: GetOptions,
-): Promise<TaskDataStore> {
-  const attempt = attemptRule(path, options.attempt);
-  const { flow, run, step, task } = path;
-  const { allowNotDone = false } = options;
-  const { signal } = store;
-  try {
-    const dataStore = await store.flow(flow);
-    return await dataStore.getTaskDataStore(`${run}/${step}/${task}`, { attempt, allowNotDone, signal });
-  } catch (error) {
-    if (isStowageError(error, 'TASK_NOT_FOUND')) {
-      const { missing } = await import('../../views/not-found.ts');
-      throw (await missing(store, path)) ?? error;
-    }
-    const where = formatStorePath({ flow, run, step, task });
-    if (isStowageError(error, 'ATTEMPT_NOT_DONE')) throw notDone(error, where, attempt);
-    throw error;
-  }
-}
-
-/** The library speaks of its own options; here they have other names. */
-function notDone({ details, cause }: StowageError, where: string, rule: AttemptRule): StowageError {
-  const { status, existing } = details as { status?: string; existing: readonly number[] };
-  const state =
-    { open: 'is not finished', failed: 'failed', abandoned: 'was given up' }[status ?? ''] ?? 'is not done';
-  const which = typeof rule === 'number' ? `Attempt ${rule} of task` : 'Task';
-  const subject = status === undefined ? `No attempt of task ${where} is done` : `${which} ${where} ${state}`;
-  const older =
-    rule === undefined && existing.length > 1 ? ' For an older result: --attempt latest-done.' : '';
-  const all = status === 'failed' ? ' To read it all the same: --allow-not-done.' : '';
-  const message = `${subject}.${older}${all} See it with: ${shell`stowage show ${where}`}`;
-  return new StowageError('ATTEMPT_NOT_DONE', message, { details, cause });
-}
-
-async function noArtifact(task: TaskDataStore, name: string): Promise<Error> {
-  const { artifactNotFound } = await import('../../views/not-found.ts');
-  try {
-    task.info(name); // knows what was erased, and why
-  } catch (error) {
-    if (!isStowageError(error, 'ARTIFACT_NOT_FOUND')) return error as Error;
-  }
-  const why = task.isDone ? ' It has none at all.' : ` It is ${task.status}, and has none.`;
-  return artifactNotFound(`${task.flowName}/${task.pathspec}`, name, task.names(), why);
 }
 
 async function whichArtifact(task: TaskDataStore, path: string): Promise<Error> {

@@ -7,7 +7,7 @@ import type { AskedAttempt, AskedContent, ServedContent } from '../../page/page-
 import { DirectoryRef } from '../../references/directory/directory-ref.ts';
 import { shownUri } from '../../references/errors.ts';
 import type { FileRef } from '../../references/file-ref.ts';
-import { HEAD_BYTES, shownMediaType, type TypedContent } from '../../views/media-type.ts';
+import { SNIFFED_BYTES, shownMediaType } from '../../views/media-type.ts';
 import { isShownReference, type Reference } from '../../views/references.ts';
 import { filesOf } from '../files/artifact-files.ts';
 import type { OpenedStore } from '../opened-store.ts';
@@ -104,7 +104,7 @@ async function asItLies(
   const { name, key, bytes, encoding } = info;
   const open: ServedContent['open'] = (range, own) => task.streamArtifact(name, { range, signal: own });
   const known = encoding === 'string' ? 'text/plain' : undefined;
-  const type = encoding === 'bytes' ? await typeOf({ name }, open, signal) : known;
+  const type = encoding === 'bytes' ? await typeOf(name, open, signal) : known;
   return { name: fileName(info), type, size: bytes, tag: key, isFixed: true, open };
 }
 
@@ -140,13 +140,13 @@ async function referenced(
       throw invalidArgument(`${artifact} is a directory: name one of its files (entry).`, { artifact });
     const file = await value.get(entry, { signal });
     const open: ServedContent['open'] = (range, own) => file.open({ range, signal: own });
-    const type = await typeOf({ name: file.name }, open, signal);
+    const type = await typeOf(file.name, open, signal);
     return { name: file.name, type, size: file.size, tag: file.digest, isFixed: true, open };
   }
   if (entry !== undefined)
     throw invalidArgument(`${artifact} is a file, not a directory, and has no entries.`, { artifact });
   const file: FileRef = 'file' in value ? value.file : value;
-  const { uri, name, mediaType } = file;
+  const { uri, name } = file;
   // A page shows what it is told to by values: these must not have it ask other servers.
   if (uri !== undefined && !download) {
     const message = `${artifact} lies outside of the store (${shownUri(uri)}), and is only read there to save it (download).`;
@@ -154,21 +154,19 @@ async function referenced(
   }
   const size = file.size ?? (await file.stat({ signal }))?.size;
   const open: ServedContent['open'] = (range, own) => file.open({ range, signal: own });
-  const type = uri === undefined ? await typeOf({ name, mediaType }, open, signal) : undefined;
+  const type = uri === undefined ? await typeOf(name, open, signal) : undefined;
   return { name, type, size, tag: info.key, isFixed: uri === undefined, open };
 }
 
-/** The type by which a browser may show a content; by its first bytes where nothing else tells it. */
+/** The type by which a browser may show a content; `undefined` for what it is only to save. */
 async function typeOf(
-  content: TypedContent,
+  name: string,
   open: ServedContent['open'],
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const told = shownMediaType(content);
-  if (told !== undefined || content.mediaType !== undefined) return told;
   const pieces: Uint8Array[] = [];
-  for await (const piece of open({ offset: 0, length: HEAD_BYTES }, signal)) pieces.push(piece);
-  return shownMediaType({ ...content, head: Buffer.concat(pieces) });
+  for await (const piece of open({ offset: 0, length: SNIFFED_BYTES }, signal)) pieces.push(piece);
+  return shownMediaType(Buffer.concat(pieces), name);
 }
 
 function fileName(info: ArtifactInfo): string {

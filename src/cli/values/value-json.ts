@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { arrowRows, isArrowTable } from '../../views/values/arrow-table.ts';
-import { bytesOf } from '../../views/values/value-kind.ts';
+import { bytesOf, membersOf } from '../../views/values/value-kind.ts';
 
 const FLUSH_LENGTH = 64 * 1024;
 const LINE_LENGTH = 100;
@@ -156,17 +156,8 @@ export class ValueJson {
   }
 
   #entriesOf(value: object): (readonly [string, unknown])[] {
-    if (!(value instanceof Error)) return Object.entries(value);
-    this.isExact = false;
-    const hidden = ['name', 'message', 'stack', 'cause', 'errors'] as const;
-    const known = hidden.flatMap((name) => {
-      const own = (value as unknown as Record<string, unknown>)[name];
-      return own === undefined ? [] : [[name, own] as const];
-    });
-    const others = Object.getOwnPropertyNames(value).filter(
-      (name) => !known.some(([other]) => other === name),
-    );
-    return [...known, ...others.map((name) => [name, value[name as keyof Error]] as const)];
+    if (value instanceof Error) this.isExact = false;
+    return membersOf(value);
   }
 
   #indent(depth: number): string {

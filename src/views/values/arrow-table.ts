@@ -1,4 +1,5 @@
 import { isArrowTable as isTable } from '../../values/arrow-table.ts';
+import { type SecondDigits, timestampText, timeText } from './ticks.ts';
 
 /** The parts of an Apache Arrow table that are read, by its shape: nothing here loads the library. */
 export interface ArrowTable {
@@ -39,18 +40,21 @@ const TYPE = { dictionary: -1, decimal: 7, date: 8, time: 9, timestamp: 10, stru
 /** The unit of dates: days. */
 const DAY_UNIT = 0;
 /** Digits behind the second, by unit: seconds, milliseconds, microseconds, nanoseconds. */
-const UNIT_DIGITS: readonly number[] = [0, 3, 6, 9];
+const UNIT_DIGITS: readonly SecondDigits[] = [0, 3, 6, 9];
 
 /** True if a value that was loaded is an Arrow table. */
 export function isArrowTable(value: unknown): value is ArrowTable {
   return isTable(value);
 }
 
-/** The rows, each as its cells in the order of the columns, made as they are asked for. */
-export function* arrowCells({ schema, batches }: ArrowTable): Generator<unknown[]> {
+/** The rows from number `start` on, each as its cells in the order of the columns, made as they are asked for. */
+export function* arrowCells({ schema, batches }: ArrowTable, start: number = 0): Generator<unknown[]> {
+  let skipped = 0;
   for (const batch of batches) {
+    const first = Math.min(start - skipped, batch.numRows);
+    skipped += first;
     const columns = schema.fields.map((_, index) => batch.getChildAt(index));
-    for (let row = 0; row < batch.numRows; row++) {
+    for (let row = first; row < batch.numRows; row++) {
       yield columns.map((column) => (column ? cellAt(column, row) : null));
     }
   }
@@ -69,7 +73,7 @@ function cellAt(column: ArrowVector, row: number): unknown {
   // As numbers, times would lose their nanoseconds.
   const exact = column.type.typeId === TYPE.timestamp ? column.data[0]?.values?.[row] : undefined;
   return value !== null && column.data.length === 1 && typeof exact === 'bigint'
-    ? timestampText(exact, column.type)
+    ? momentText(exact, column.type)
     : plainValue(value, column.type);
 }
 
@@ -81,9 +85,9 @@ function plainValue(value: unknown, type: ArrowType | undefined): unknown {
     case TYPE.date:
       return dateText(value as number, type);
     case TYPE.time:
-      return timeText(BigInt(value as number | bigint), type);
+      return timeText(BigInt(value as number | bigint), digitsOf(type));
     case TYPE.timestamp:
-      return timestampText(toUnit(value as number, type), type);
+      return momentText(toUnit(value as number, type), type);
     case TYPE.decimal:
       return decimalText(value as Uint32Array, type.scale ?? 0);
     case TYPE.struct:
@@ -120,31 +124,18 @@ function dateText(ms: number, { unit }: ArrowType): unknown {
   return unit === DAY_UNIT ? date.toISOString().replace(/T.*/, '') : date.toISOString();
 }
 
-function timeText(ticks: bigint, type: ArrowType): string {
-  const { second, fraction } = splitSecond(ticks, type);
-  const [hours, minutes, seconds] = [second / 3600n, (second / 60n) % 60n, second % 60n];
-  return `${[hours, minutes, seconds].map((part) => String(part).padStart(2, '0')).join(':')}${fraction}`;
-}
-
-/** With `Z` where the column has a time zone: only then it names a moment, which the format keeps in UTC. */
-function timestampText(ticks: bigint, type: ArrowType): unknown {
-  const { second, fraction } = splitSecond(ticks, type);
-  const date = new Date(Number(second) * 1000);
-  if (Number.isNaN(date.getTime())) return ticks;
-  return date.toISOString().replace(/\.\d+Z$/, '') + fraction + (type.timezone ? 'Z' : '');
+/** Only with a time zone a column names moments, which the format keeps in UTC. */
+function momentText(ticks: bigint, type: ArrowType): unknown {
+  return timestampText(ticks, digitsOf(type), Boolean(type.timezone));
 }
 
 /** Milliseconds, perhaps with a fraction, as ticks of the type's unit. */
-function toUnit(ms: number, { unit = 0 }: ArrowType): bigint {
-  return BigInt(Math.round(ms * 10 ** ((UNIT_DIGITS[unit] ?? 0) - 3)));
+function toUnit(ms: number, type: ArrowType): bigint {
+  return BigInt(Math.round(ms * 10 ** (digitsOf(type) - 3)));
 }
 
-function splitSecond(ticks: bigint, { unit = 0 }: ArrowType): { second: bigint; fraction: string } {
-  const digits = UNIT_DIGITS[unit] ?? 0;
-  const perSecond = 10n ** BigInt(digits);
-  const rest = ((ticks % perSecond) + perSecond) % perSecond;
-  const fraction = digits === 0 ? '' : `.${String(rest).padStart(digits, '0')}`;
-  return { second: (ticks - rest) / perSecond, fraction };
+function digitsOf({ unit = 0 }: ArrowType): SecondDigits {
+  return UNIT_DIGITS[unit] ?? 0;
 }
 
 /** Words of a number in two's complement, the lowest first, with a point before the last `scale` digits. */

@@ -1,5 +1,5 @@
 import { type ArrowTable, isArrowTable } from './arrow-table.ts';
-import { toTabular } from './tabular-value.ts';
+import { type Tabular, toTabular } from './tabular-value.ts';
 import { bytesOf, isPlainObject, isScalar, isTypedArray } from './value-kind.ts';
 
 type Rows = readonly (readonly unknown[])[];
@@ -19,10 +19,9 @@ export interface TableView {
  * an object of columns of equal length, at least one of them a typed array.
  */
 export function toTableView(value: unknown): TableView | undefined {
+  const tabular = asTabular(value);
+  if (!tabular) return undefined;
   const isArrow = isArrowTable(value);
-  if (!isArrow && !isRowList(value) && !isColumnObject(value)) return undefined;
-  const tabular = toTabular(value);
-  if (typeof tabular === 'string') return undefined;
   const rows: (readonly unknown[])[] = [];
   for (const row of tabular.rows()) {
     if (!isArrow && !row.every(isScalar)) return undefined;
@@ -31,7 +30,14 @@ export function toTableView(value: unknown): TableView | undefined {
   const { header } = tabular;
   const names = header ?? (rows[0] ?? []).map((_, index) => String(index));
   if (new Set(names).size < names.length) return undefined;
-  return { names, hasNames: header !== undefined, rows, types: isArrow ? typesOf(value) : new Map() };
+  return { names, hasNames: header !== undefined, rows, types: isArrow ? columnTypes(value) : new Map() };
+}
+
+/** The value as rows, if it has the form of a table as {@link toTableView} says; its cells may have parts all the same. */
+export function asTabular(value: unknown): Tabular | undefined {
+  if (!isArrowTable(value) && !isRowList(value) && !isColumnObject(value)) return undefined;
+  const tabular = toTabular(value);
+  return typeof tabular === 'string' ? undefined : tabular;
 }
 
 function isRowList(value: unknown): value is readonly unknown[] {
@@ -49,6 +55,7 @@ function isColumnObject(value: unknown): boolean {
   return areLists && columns.some(isTypedArray);
 }
 
-function typesOf({ schema }: ArrowTable): Map<string, string> {
+/** The types of the columns of an Arrow table. */
+export function columnTypes({ schema }: ArrowTable): Map<string, string> {
   return new Map(schema.fields.map(({ name, type }) => [name, String(type)]));
 }

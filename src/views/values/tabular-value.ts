@@ -6,8 +6,8 @@ export interface Tabular {
   /** The names of the columns; absent where the rows have none. */
   header?: readonly string[];
   rowCount: number;
-  /** The rows, made as they are asked for, each with a cell for every column. */
-  rows(): Iterable<readonly unknown[]>;
+  /** The rows from number `start` on (default 0), made as they are asked for, each with a cell for every column. */
+  rows(start?: number): Iterable<readonly unknown[]>;
 }
 
 type Row = Readonly<Record<string, unknown>>;
@@ -20,7 +20,7 @@ const ONLY_COLUMN = 'value';
 export function toTabular(value: unknown): Tabular | string {
   if (isArrowTable(value)) {
     const header = value.schema.fields.map(({ name }) => name);
-    return { header, rowCount: value.numRows, rows: () => arrowCells(value) };
+    return { header, rowCount: value.numRows, rows: (start) => arrowCells(value, start) };
   }
   if (Array.isArray(value)) return fromArray(value);
   if (bytesOf(value)) return 'bytes';
@@ -50,8 +50,11 @@ function fromObjects(rows: readonly Row[]): Tabular {
   return {
     header,
     rowCount: rows.length,
-    *rows() {
-      for (const row of rows) yield header.map((name) => (Object.hasOwn(row, name) ? row[name] : undefined));
+    *rows(start = 0) {
+      for (let at = start; at < rows.length; at++) {
+        const row = rows[at] as Row;
+        yield header.map((name) => (Object.hasOwn(row, name) ? row[name] : undefined));
+      }
     },
   };
 }
@@ -61,8 +64,9 @@ function fromLists(rows: readonly List[]): Tabular {
   const width = rows.reduce((widest, { length }) => Math.max(widest, length), 0);
   return {
     rowCount: rows.length,
-    *rows() {
-      for (const row of rows) yield Array.from({ length: width }, (_, index) => row[index]);
+    *rows(start = 0) {
+      for (let at = start; at < rows.length; at++)
+        yield Array.from({ length: width }, (_, index) => (rows[at] as List)[index]);
     },
   };
 }
@@ -85,8 +89,8 @@ function fromColumns(columns: readonly (readonly [unknown, unknown])[]): Tabular
   return {
     header,
     rowCount: first.length,
-    *rows() {
-      for (let row = 0; row < first.length; row++) yield lists.map((list) => list[row]);
+    *rows(start = 0) {
+      for (let row = start; row < first.length; row++) yield lists.map((list) => list[row]);
     },
   };
 }

@@ -44,3 +44,15 @@ export function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   return isPlainObject(value) ? 'object' : value.constructor.name;
 }
+
+/** The members of an object by name; of an error also those that are not listed, such as its message. */
+export function membersOf(value: object): (readonly [name: string, value: unknown])[] {
+  if (!(value instanceof Error)) return Object.entries(value);
+  const hidden = ['name', 'message', 'stack', 'cause', 'errors'] as const;
+  const known = hidden.flatMap((name) => {
+    const own = (value as unknown as Record<string, unknown>)[name];
+    return own === undefined ? [] : [[name, own] as const];
+  });
+  const others = Object.getOwnPropertyNames(value).filter((name) => !known.some(([other]) => other === name));
+  return [...known, ...others.map((name) => [name, value[name as keyof Error]] as const)];
+}

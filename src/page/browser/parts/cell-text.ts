@@ -1,4 +1,4 @@
-import type { ShownValue } from '../../../views/preview.ts';
+import type { ShownValue } from '../../../views/previews/shown.ts';
 import { lineOf } from './value-rows.ts';
 
 /** The most characters of a cell. */

@@ -1,6 +1,6 @@
 import type { JSX, TargetedKeyboardEvent } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { ShownValue } from '../../../views/preview.ts';
+import type { ShownValue } from '../../../views/previews/shown.ts';
 import { openAtFirst, parentIndex, toggled, type ValueRow, valueRows } from './value-rows.ts';
 
 /** Deeper lines are indented no further, and tell their depth. */

@@ -1,5 +1,5 @@
 import type { FoundAttempt } from '../../../store-index/find.ts';
-import type { ShownValue } from '../../../views/preview.ts';
+import type { ShownValue } from '../../../views/previews/shown.ts';
 import type { Plotted } from './plotted.ts';
 
 /** A number that versions of an artifact have: its own value, its size, the time of its task, or a leaf of metadata. */

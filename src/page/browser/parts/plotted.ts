@@ -1,5 +1,5 @@
 import { formatCount } from '../../../options/figures.ts';
-import type { ExactNumber, NumbersSummary } from '../../../views/preview.ts';
+import type { ExactNumber, NumbersSummary } from '../../../views/previews/shown.ts';
 
 /** What a chart draws. */
 export interface Plotted {

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { countOf, formatBytes } from '../../../options/figures.ts';
-import type { DirectoryPage, NumbersSummary, Preview as Shown } from '../../../views/preview.ts';
+import type { DirectoryPage, NumbersSummary, Preview as Shown } from '../../../views/previews/shown.ts';
 import { useAnswer } from '../ask.ts';
 import { contentAddress } from './addresses.ts';
 import { Chart } from './chart.tsx';

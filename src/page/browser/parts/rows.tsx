@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { formatCount } from '../../../options/figures.ts';
 import type { Failure } from '../../../page/asked.ts';
-import type { Preview, ShownValue, TablePage } from '../../../views/preview.ts';
+import type { Preview, ShownValue, TablePage } from '../../../views/previews/shown.ts';
 import { ask } from '../ask.ts';
 import { cellText, columnWidths, isNumeric } from './cell-text.ts';
 import { FailureNote } from './failure.tsx';

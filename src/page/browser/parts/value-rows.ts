@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../../format/json-value.ts';
 import { countOf, formatBytes, formatCount } from '../../../options/figures.ts';
-import type { ShownNode, ShownValue } from '../../../views/preview.ts';
+import type { ShownNode, ShownValue } from '../../../views/previews/shown.ts';
 
 /** A line of a value as it is drawn: a scalar, or the head of what can be opened. */
 export interface ValueRow {

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { ageOf, formatBytes, formatDuration } from '../../../options/figures.ts';
 import type { FoundAttempt } from '../../../store-index/find.ts';
 import { shortKey } from '../../../views/artifact-texts.ts';
-import type { Preview } from '../../../views/preview.ts';
+import type { Preview } from '../../../views/previews/shown.ts';
 import { ask, useAnswer } from '../ask.ts';
 import { artifactHref } from './addresses.ts';
 import { Chart } from './chart.tsx';

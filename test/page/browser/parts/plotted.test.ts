@@ -7,15 +7,17 @@ import {
   textOfNumbers,
 } from '../../../../src/page/browser/parts/plotted.ts';
 import type { FoundAttempt } from '../../../../src/store-index/find.ts';
-import type { NumbersSummary } from '../../../../src/views/preview.ts';
+import type { NumbersSummary } from '../../../../src/views/previews/shown.ts';
 
 const numbers: NumbersSummary = {
   ...{ count: 4, dtype: 'float64', nans: 1, infinities: 0, min: 1, max: 3, mean: 2 },
+  first: [1, 'NaN', 2, 3],
   histogram: { edges: [1, 2, 3, 4], counts: [1, 1, 1] },
   line: { step: 1, x: [0, 1, 2, 3], low: [1, null, 2, 3], high: [1, null, 2, 3] },
 };
 const nothing: NumbersSummary = {
   ...{ count: 3, dtype: 'float32', nans: 3, infinities: 0, min: null, max: null, mean: null },
+  first: ['NaN', 'NaN', 'NaN'],
   histogram: { edges: [], counts: [] },
   line: { step: 1, x: [0, 1, 2], low: [null, null, null], high: [null, null, null] },
 };

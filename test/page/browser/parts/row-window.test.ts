@@ -48,8 +48,8 @@ describe('the rows that are drawn', () => {
       expect(row).toBeGreaterThanOrEqual(from);
       expect(row).toBeLessThan(to);
       const y = above + (row - from) * list.rowHeight - top;
-      expect(y).toBeGreaterThanOrEqual(-0.01);
-      expect(y + list.rowHeight).toBeLessThanOrEqual(list.viewHeight + 0.01);
+      expect(y).toBeGreaterThanOrEqual(-0.1);
+      expect(y + list.rowHeight).toBeLessThanOrEqual(list.viewHeight + 0.1);
     },
   );
 

@@ -10,7 +10,7 @@ import {
   toggled,
   valueRows,
 } from '../../../../src/page/browser/parts/value-rows.ts';
-import type { ShownValue } from '../../../../src/views/preview.ts';
+import type { ShownValue } from '../../../../src/views/previews/shown.ts';
 import { test } from '../../../property.ts';
 
 const none = new Map<string, number>();
