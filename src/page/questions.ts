@@ -2,9 +2,9 @@ import { PageRefusal } from './page-refusal.ts';
 
 /** The commands that the page may ask, all of which only read, with the options that it may give them. */
 export const QUESTIONS: Readonly<Record<string, readonly string[]>> = {
-  runs: ['limit', 'tag', 'status', 'since'],
+  runs: ['limit', 'tag', 'status', 'since', 'text'],
   ls: ['status'],
-  show: ['attempt'],
+  show: ['attempt', 'limit'],
   find: ['step', 'metadata', 'artifact', 'type', 'key', 'tag', 'status', 'since', 'all-attempts', 'limit'],
   lineage: ['up', 'down', 'limit'],
   log: ['tail', 'source', 'stream', 'attempt'],

@@ -11,17 +11,32 @@ export interface RunTree extends RunView {
    * or closed (by their owners' clocks), or when the owner of an open one was last heard (by the storage's).
    */
   heardAt?: string;
-  steps: { step: string; tasks: { task: string; attempts: AttemptSummary[] }[] }[];
+  steps: {
+    step: string;
+    /** The tasks that the step has, and those that were read. */
+    total: number;
+    tasks: { task: string; attempts: AttemptSummary[] }[];
+  }[];
 }
 
 /**
- * Reads all tasks that a path leads to, and the run that they belong to.
+ * Reads the tasks that a path leads to, and the run that they belong to.
  *
+ * @param limit - of each step at most so many, those first that its listing has first
  * @throws StowageError `RUN_NOT_FOUND`, `STEP_NOT_FOUND`, `TASK_NOT_FOUND`, `ATTEMPT_NOT_FOUND`
  */
-export async function readRunTree(view: StoreView, path: RunPath): Promise<RunTree> {
+export async function readRunTree(
+  view: StoreView,
+  path: RunPath,
+  limit: number = Number.POSITIVE_INFINITY,
+): Promise<RunTree> {
   const { flow, run } = path;
-  const listed = await tasksAt(view, path);
+  const totals = new Map<string, number>();
+  const listed = (await tasksAt(view, path)).filter(({ path: { step } }) => {
+    const total = (totals.get(step) ?? 0) + 1;
+    totals.set(step, total);
+    return total <= limit;
+  });
   const records = await readRun(view, { flow, run, finished: true });
   const steps = new Map<string, TaskView[]>();
   const read = await readTasks(view, listed);
@@ -38,6 +53,7 @@ export async function readRunTree(view: StoreView, path: RunPath): Promise<RunTr
     ...(heardAt === undefined ? {} : { heardAt }),
     steps: inOrder.map(([step, tasks]) => ({
       step,
+      total: totals.get(step) ?? tasks.length,
       tasks: tasks.map(({ path, attempts }) => ({ task: path.task, attempts: attempts.map(summaryOf) })),
     })),
   };

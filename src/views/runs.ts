@@ -7,6 +7,7 @@ import { type RunCode, type RunCreated, readRunCreated } from '../format/run-rec
 import type { Owner, RecordedError } from '../format/session-files.ts';
 import { durationBetween } from './attempts.ts';
 import { missing } from './not-found.ts';
+import type { RunPath } from './paths.ts';
 import { type StoreView, unreadable } from './store-view.ts';
 
 /** A run, as its records tell. */
@@ -57,6 +58,8 @@ export interface RunFilter {
   status?: 'open' | RunEnd | undefined;
   /** They were created at this time or later, in milliseconds since 1970. */
   createdSinceMs?: number | undefined;
+  /** It stands in their path, a tag or the parameters as JSON, in capitals or not. */
+  text?: string | undefined;
 }
 
 /** Runs that were chosen. */
@@ -70,7 +73,7 @@ export interface SelectedRuns {
 
 type RunToRead = Pick<ListedRun, 'flow' | 'run' | 'finished'> & Partial<ListedRun>;
 /** Tells by created.json whether a run is wanted; `undefined` stands for none. */
-type RunWanted = (created: RunCreated | undefined) => boolean;
+type RunWanted = (run: RunPath, created: RunCreated | undefined) => boolean;
 
 /** So many runs are read at once. */
 const CONCURRENCY = 32;
@@ -95,26 +98,34 @@ export async function readRun(view: StoreView, run: RunToRead): Promise<RunView>
 export async function selectRuns(
   view: StoreView,
   listed: readonly ListedRun[],
-  { tags, status, createdSinceMs = Number.NEGATIVE_INFINITY }: RunFilter,
+  { tags = [], status, createdSinceMs = Number.NEGATIVE_INFINITY, text = '' }: RunFilter,
   limit: number,
 ): Promise<SelectedRuns> {
   const seenTags = new Set<string>();
-  const hasTags = (ofRun: readonly string[]): boolean => (tags ?? []).every((tag) => ofRun.includes(tag));
-  const isWanted: RunWanted = (created) => {
+  const sought = text.toLowerCase();
+  const saysText: RunWanted = ({ flow, run }, created) =>
+    [`${flow}/${run}`, ...(created?.tags ?? []), JSON.stringify(created?.parameters ?? {})].some((said) =>
+      said.toLowerCase().includes(sought),
+    );
+  const hasTags = (ofRun: readonly string[]): boolean => tags.every((tag) => ofRun.includes(tag));
+  const isWanted: RunWanted = (run, created) => {
     for (const tag of created?.tags ?? []) seenTags.add(tag);
-    return hasTags(created?.tags ?? []);
+    return hasTags(created?.tags ?? []) && saysText(run, created);
   };
+  const isSought = tags.length > 0 || sought !== '';
   // The listing tells when a run was created, and whether it ended.
   const candidates = listed.filter(
     ({ createdAtMs, finished }) =>
       createdAtMs >= createdSinceMs && (status === undefined || finished === (status !== 'open')),
   );
-  const isFiltered = tags !== undefined || status !== undefined || Number.isFinite(createdSinceMs);
+  const isFiltered = isSought || status !== undefined || Number.isFinite(createdSinceMs);
   const runs: RunView[] = [];
   let next = 0;
   while (next < candidates.length && runs.length < limit) {
     const slice = candidates.slice(next, next + (isFiltered ? CONCURRENCY : limit));
-    const read = await mapBounded(slice, CONCURRENCY, (run) => readIfWanted(view, run, tags && isWanted));
+    const read = await mapBounded(slice, CONCURRENCY, (run) =>
+      readIfWanted(view, run, isSought ? isWanted : undefined),
+    );
     for (const run of read) {
       if (runs.length === limit) break;
       next += 1;
@@ -135,7 +146,7 @@ async function readIfWanted(
   const listedAt = createdAtMs === undefined ? '' : new Date(createdAtMs).toISOString();
   try {
     const reading = readRunCreated(storage, flow, run, view);
-    if (isWanted && !isWanted(await reading)) return undefined;
+    if (isWanted && !isWanted({ flow, run }, await reading)) return undefined;
     const ending = finished ? readRunFinished(storage, flow, run, view, latestEnd) : undefined;
     const pinning = readRunPin(storage, flow, run, view, latestPin);
     const [created, end, pin] = await Promise.all([reading, ending, pinning]);

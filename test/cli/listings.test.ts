@@ -46,6 +46,11 @@ describe('stowage runs', () => {
     expect(await runsWith('--since', '1h', '--tag', 'demo')).toEqual([train]);
     expect(await runsWith('--since', new Date(Date.now() + 60_000).toISOString())).toEqual([]);
 
+    for (const said of ['train/', 'NIGHT', 'epochs":3'])
+      expect(await runsWith('--text', said), said).toEqual([train]);
+    expect(await runsWith('--text', 'nothing says so')).toEqual([]);
+    expect(await runsWith('--text', 'other', '--tag', 'nightly')).toEqual([]);
+
     const some = await stowage(store, ['runs', '--status', 'open', '-n', '1']);
     expect(some.stderr).toBe('stowage: 2 older not looked at; to look at all: --limit all\n');
     expect(await json(store, ['runs', '--status', 'open', '-n', '1'])).toMatchObject({ total: 4, unread: 2 });

@@ -191,7 +191,10 @@ describe('stowage show', () => {
       parameters: {},
       parents: [],
     };
-    const [node] = treeOf({ ...run, steps: [{ step: 's', tasks }] }, { isWhole: false, width: 80 });
+    const [node] = treeOf(
+      { ...run, steps: [{ step: 's', total: tasks.length, tasks }] },
+      { isWhole: false, width: 80 },
+    );
     expect(node?.children).toHaveLength(21);
     expect(node?.children?.at(-1)?.cells[0]).toMatchObject({ text: '980 more, all failed' });
   });
@@ -302,5 +305,20 @@ describe('a run that resumes another', () => {
     expect((await stowage(store, ['log', 'Train/r2/eval/0'])).stderr).toBe('stowage: nothing was logged.\n');
     expect((await stowage(store, ['report', 'Train/r2/eval/0'])).stderr).not.toContain('taken over');
     expect((await stowage(store, ['log', 'Train/r1'])).stderr).toBe('stowage: nothing was logged.\n');
+  });
+});
+
+describe('a run of which only the first tasks are read', () => {
+  it('tells how many each step has, and how to see the others', async () => {
+    const folder = scratchFolder();
+    await using flow = await FlowDataStore.open({ flowName: 'Wide', storage: folder });
+    for (const taskId of ['0', '1', '2'])
+      await flow.task({ runId: 'r1', stepName: 'each', taskId }, (task) => task.saveArtifacts({ taskId }));
+    const { steps } = await json(folder, ['show', 'Wide/r1', '--limit', '2']);
+    expect(steps).toMatchObject([{ step: 'each', total: 3, tasks: [{ task: '0' }, { task: '1' }] }]);
+    expect((await stowage(folder, ['show', 'Wide/r1', '--limit', '2'])).stderr).toContain(
+      'not read: 1 task; all of them: --limit all',
+    );
+    expect((await stowage(folder, ['show', 'Wide/r1/each/0', '--limit', '2'])).code).toBe(2);
   });
 });

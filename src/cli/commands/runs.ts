@@ -22,6 +22,7 @@ interface RunsOptions {
   tag?: readonly string[];
   status?: RunFilter['status'];
   since?: string;
+  text?: string;
 }
 
 /** `stowage runs [flow]` */
@@ -42,17 +43,27 @@ export const runs: CommandDeclaration = {
       choices: ['open', 'done', 'failed', 'abandoned'] satisfies RunFilter['status'][],
     },
     { flags: '--since <age>', text: 'only runs made since: an age (12h, 7d) or a date (2026-01-31)' },
+    { flags: '--text <text>', text: 'only runs that say so in their path, a tag or the parameters' },
   ],
-  async run(invocation: Invocation, [text]: [string?], { limit, tag, status, since }: RunsOptions) {
+  async run(
+    invocation: Invocation,
+    [text]: [string?],
+    { limit, tag, status, since, text: said }: RunsOptions,
+  ) {
     const { flow } = parseStorePath(text, 0, 1);
     const most = parseLimit(limit);
     const createdSinceMs = since === undefined ? undefined : parseSince(since, '--since');
-    const isFiltered = [tag, status, since].some((option) => option !== undefined);
+    const isFiltered = [tag, status, since, said].some((option) => option !== undefined);
     await withStore(invocation, async (store) => {
       const { listedRuns, selectRuns } = await import('../../views/runs.ts');
       const { output } = invocation;
       const listed = await listedRuns(store, flow);
-      const selected = await selectRuns(store, listed, { tags: tag, status, createdSinceMs }, most);
+      const selected = await selectRuns(
+        store,
+        listed,
+        { tags: tag, status, createdSinceMs, text: said },
+        most,
+      );
       const { runs: shown, unread, seenTags } = selected;
       if (invocation.json) return output.json({ total: listed.length, unread, runs: shown });
       if (shown.length > 0) await output.table(COLUMNS, shown.map(runRow));

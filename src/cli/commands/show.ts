@@ -16,6 +16,7 @@ import type { Invocation } from '../invocation.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { attemptRule, parseStorePath, pathArgument } from '../store-path.ts';
 import { ageCell, durationCell, ownerText, statusCell, statusStyle, withLabel } from '../ui/cells.ts';
+import { parseLimit } from '../ui/sizes.ts';
 import type { Column } from '../ui/table.ts';
 import { wrapText } from '../ui/wrap.ts';
 
@@ -38,6 +39,7 @@ interface ShowOptions {
   attempt?: string;
   all?: boolean;
   stack?: boolean;
+  limit?: string;
 }
 
 /** `stowage show <flow>/<run>[/<step>[/<task>[/<attempt>]]]` */
@@ -48,6 +50,10 @@ export const show: CommandDeclaration = {
   options: [
     ATTEMPT_OPTION,
     { flags: '--all', text: 'of a run or step: all tasks, of steps with many as well' },
+    {
+      flags: '-n, --limit <count>',
+      text: 'of a run or step: read at most so many tasks of each step; default: "all"',
+    },
     { flags: '--stack', text: 'of a task: errors with their stacks' },
   ],
   async run(invocation: Invocation, [text]: [string], options: ShowOptions) {
@@ -56,6 +62,9 @@ export const show: CommandDeclaration = {
       if (options[name] !== undefined && path.task === undefined)
         throw usageError(`--${name} is for one task: name it in the path.`);
     }
+    if (options.limit !== undefined && path.task !== undefined)
+      throw usageError('--limit is for a run or a step, whose tasks it counts.');
+    const most = parseLimit(options.limit ?? 'all');
     if (options.all && path.task !== undefined)
       throw usageError('--all is for a run or a step, whose tasks it shows.');
     await withStore(invocation, async (store) => {
@@ -63,7 +72,8 @@ export const show: CommandDeclaration = {
       const { withMeantRun } = await import('../meant-run.ts');
       await withMeantRun(invocation, store, path, async (meant) => {
         const reached = await reachRun(store, meant);
-        if (reached.task === undefined) return showRun(invocation, store, reached, options.all ?? false);
+        if (reached.task === undefined)
+          return showRun(invocation, store, reached, { isWhole: options.all ?? false, most });
         return showTask(invocation, store, reached as TaskOrAttemptPath, options);
       });
     });
@@ -74,17 +84,19 @@ async function showRun(
   invocation: Invocation,
   store: OpenStore,
   path: RunPath,
-  isWhole: boolean,
+  { isWhole, most }: { isWhole: boolean; most: number },
 ): Promise<void> {
   const { output } = invocation;
   const { readRunTree } = await import('../../views/run-tree.ts');
-  const tree = await readRunTree(store, path);
+  const tree = await readRunTree(store, path, most);
   if (invocation.json) return output.json(tree);
   await printRunHead(invocation, tree);
   if (tree.steps.length === 0) return output.line('no tasks yet');
   const { treeRows } = await import('../ui/table.ts');
   const { isFolded, treeOf } = await import('../show/tree.ts');
   await output.table(TREE_COLUMNS, treeRows(treeOf(tree, { isWhole, width: output.width })));
+  const unread = tree.steps.reduce((sum, { total, tasks }) => sum + total - tasks.length, 0);
+  if (unread > 0) invocation.note(`not read: ${countOf(unread, 'task')}; all of them: --limit all`);
   if (!isWhole && tree.steps.some(isFolded))
     invocation.note(`all tasks: ${shell`stowage show --all ${formatStorePath(path)}`}`);
 }

@@ -86,24 +86,13 @@ function Chooser(given: { a: string; b: string }): JSX.Element {
     goTo(hrefOf('compare', [], { a: a.trim(), b: b.trim() }));
   };
   return (
-    <form class="filters" onSubmit={compare}>
+    <form class="chooser" onSubmit={compare}>
       <label>
         from{' '}
-        <input
-          value={a}
-          onInput={(event) => setA(event.currentTarget.value)}
-          placeholder="Train/latest"
-          size={44}
-        />
+        <input value={a} onInput={(event) => setA(event.currentTarget.value)} placeholder="Train/latest" />
       </label>
       <label>
-        to{' '}
-        <input
-          value={b}
-          onInput={(event) => setB(event.currentTarget.value)}
-          placeholder="Train/r8"
-          size={44}
-        />
+        to <input value={b} onInput={(event) => setB(event.currentTarget.value)} placeholder="Train/r8" />
       </label>
       <button type="submit" disabled={a.trim() === '' || b.trim() === ''}>
         Compare

@@ -20,6 +20,9 @@ import { RunTimeline } from './run-timeline.tsx';
 
 const SECTIONS = { tasks: 'Tasks', graph: 'Graph', timeline: 'Timeline', logs: 'Logs' };
 const REFRESH_MS = 5_000;
+const REFRESH_LARGE_MS = 30_000;
+/** So many tasks of each step are shown before all of them are read. */
+const AT_FIRST = 100;
 const STATUS_NAMES = {
   '': 'any',
   ...Object.fromEntries(STATUSES.map((status) => [status, status])),
@@ -46,7 +49,7 @@ export function RunView(route: Route): JSX.Element {
         <>
           <Live
             text={`${countOf(
-              steps.reduce((sum, { tasks }) => sum + tasks.length, 0),
+              result.steps.reduce((sum, { total }) => sum + total, 0),
               'task',
             )}, run is ${result.status}`}
           />
@@ -63,12 +66,18 @@ export function RunView(route: Route): JSX.Element {
   );
 }
 
-/** A run, asked again while it is open. */
+/** A run: the first tasks of each step, then all of them; asked again while it is open, more rarely where that takes long. */
 function useRun(path: string): ReturnType<typeof useAnswer<RunTree>> {
   const asked = { command: 'show', args: [path] };
-  const first = useAnswer<RunTree>(asked);
-  const again = useAnswer<RunTree>(first.result?.status === 'open' ? asked : undefined, REFRESH_MS);
-  return again.result || again.error ? { ...again, isLoading: false } : first;
+  const first = useAnswer<RunTree>({ ...asked, options: { limit: String(AT_FIRST) } });
+  const isLarge = first.result?.steps.some(({ total, tasks }) => total > tasks.length) === true;
+  const isOpen = first.result?.status === 'open';
+  const again = useAnswer<RunTree>(
+    isLarge || isOpen ? asked : undefined,
+    isOpen ? (isLarge ? REFRESH_LARGE_MS : REFRESH_MS) : undefined,
+  );
+  if (again.result || again.error) return { ...again, isLoading: false };
+  return isLarge ? { ...first, isLoading: true } : first;
 }
 
 function Head({ run }: { run: RunTree }): JSX.Element {

@@ -15,7 +15,9 @@ function attempt(number: number, more: Partial<AttemptSummary> = {}): AttemptSum
 }
 
 function rowsOf(...tasks: [string, AttemptSummary[]][]) {
-  const steps = [{ step: 'fit', tasks: tasks.map(([task, attempts]) => ({ task, attempts })) }];
+  const steps = [
+    { step: 'fit', total: tasks.length, tasks: tasks.map(([task, attempts]) => ({ task, attempts })) },
+  ];
   const [row] = stepRows({ flow: 'F', run: 'r', steps });
   if (!row) throw new Error('no step');
   return row;

@@ -1,0 +1,123 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  BROWSER,
+  type ServedStore,
+  seriousFaults,
+  serveStore,
+  settled,
+  startBrowser,
+  watchPage,
+} from './served-page.ts';
+import { makeShownStore } from './shown-store.ts';
+
+/** Pages of one view that are looked at. */
+const EACH_VIEW = 4;
+const VIEWS = ['runs', 'run', 'task', 'artifact', 'compare', 'cache', 'store'];
+
+describe.skipIf(!BROWSER)('the page in a browser', () => {
+  let folder: string;
+  let served: ServedStore;
+  let browser: Browser;
+  let addresses: string[];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'stowage-page-'));
+    served = await serveStore(await makeShownStore(folder));
+    browser = await startBrowser();
+    addresses = await crawl();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await served?.[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** Follows links from the runs: some pages of each view, the most different ones first. */
+  async function crawl(): Promise<string[]> {
+    const page = await browser.newPage();
+    const [seen, waiting] = [new Set<string>(), ['#/runs', '#/compare?a=Train%2Fr1&b=Train%2Fr2']];
+    const counts = new Map<string, number>();
+    for (let hash = waiting.shift(); hash !== undefined; hash = waiting.shift()) {
+      const view = /^#\/(\w*)/.exec(hash)?.[1] ?? '';
+      const count = counts.get(view) ?? 0;
+      if (seen.has(hash) || count >= EACH_VIEW) continue;
+      seen.add(hash);
+      counts.set(view, count + 1);
+      await page.goto(served.url + hash);
+      await settled(page);
+      const links = await page.$$eval('a[href^="#/"]', (all) =>
+        all.map((link) => link.getAttribute('href') as string),
+      );
+      waiting.push(...links.reverse());
+    }
+    await page.close();
+    return [...seen];
+  }
+
+  async function onEach(
+    look: (page: Page, address: string) => Promise<string[]>,
+    options = {},
+  ): Promise<string[]> {
+    const page = await browser.newPage(options);
+    const faults = watchPage(page, served.url);
+    for (const address of addresses) {
+      await page.goto(served.url + address);
+      await settled(page);
+      faults.push(...(await look(page, address)).map((fault) => `${address}: ${fault}`));
+    }
+    await page.close();
+    return faults;
+  }
+
+  it('has every view, which links lead to', () => {
+    const views = new Set(addresses.map((address) => /^#\/(\w*)/.exec(address)?.[1]));
+    expect(VIEWS.filter((view) => !views.has(view))).toEqual([]);
+  });
+
+  it.each([
+    [1280, 'light'],
+    [400, 'dark'],
+  ] as const)(
+    'shows each view %i pixels wide, %s, without sideways scrolling, errors, or requests elsewhere',
+    async (width, colorScheme) => {
+      const faults = await onEach(
+        async (page) => {
+          const wide = await page.evaluate(
+            'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+          );
+          const hacked = await page.evaluate('window.hacked');
+          return [
+            ...(Number(wide) > 0 ? [`${wide} pixels too wide`] : []),
+            ...(hacked === undefined ? [] : [`ran ${hacked}`]),
+          ];
+        },
+        { viewport: { width, height: 800 }, colorScheme },
+      );
+      expect(faults).toEqual([]);
+    },
+  );
+
+  it.each(['light', 'dark'] as const)('has nothing that axe calls serious, %s', async (colorScheme) => {
+    // A page has no bypass of its own policy: axe is put into it by the browser.
+    expect(await onEach(seriousFaults, { colorScheme, bypassCSP: true })).toEqual([]);
+  });
+
+  it('asks for nothing over a megabyte', async () => {
+    const page = await browser.newPage();
+    const large: string[] = [];
+    page.on('requestfinished', async (request) => {
+      const { responseBodySize } = await request.sizes();
+      if (responseBodySize > 1_000_000) large.push(`${request.url()}: ${responseBodySize}`);
+    });
+    for (const address of addresses) {
+      await page.goto(served.url + address);
+      await settled(page);
+    }
+    await page.close();
+    expect(large).toEqual([]);
+  });
+});
