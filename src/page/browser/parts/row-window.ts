@@ -43,14 +43,10 @@ export function rowWindow(list: RowList, scrollTop: number): RowWindow {
 
 /** The nearest place to scroll to from `scrollTop` so that a row is seen as a whole. */
 export function scrollTopFor(list: RowList, scrollTop: number, row: number): number {
-  const { count, rowHeight, viewHeight } = list;
   const first = firstSeen(list, scrollTop);
-  const seen = viewHeight / rowHeight;
+  const seen = list.viewHeight / list.rowHeight;
   if (row >= first && row + 1 <= first + seen) return scrollTop;
-  const wanted = row < first ? row : row + 1 - seen;
-  const last = count - seen;
-  if (last <= 0) return 0;
-  return (Math.min(Math.max(0, wanted), last) / last) * Math.max(0, listHeight(list) - viewHeight);
+  return scrollTopAt(list, row < first ? row : row + 1 - seen);
 }
 
 /** The row that a key leads to from another; `undefined` for a key that leads nowhere. */
@@ -74,9 +70,31 @@ export function rowAfterKey(
 
 /** The row at the upper edge, with the part of it that is scrolled out. */
 function firstSeen(list: RowList, scrollTop: number): number {
-  const { count, rowHeight, viewHeight } = list;
-  const last = count - viewHeight / rowHeight;
-  const scrollable = listHeight(list) - viewHeight;
-  if (last <= 0 || scrollable <= 0) return 0;
-  return (Math.min(Math.max(0, scrollTop), scrollable) / scrollable) * last;
+  const { last, scrollable, edge } = scales(list);
+  const top = Math.min(Math.max(0, scrollTop), scrollable);
+  if (top <= edge) return top / list.rowHeight;
+  if (top >= scrollable - edge) return last - (scrollable - top) / list.rowHeight;
+  const edgeRows = edge / list.rowHeight;
+  return edgeRows + ((top - edge) / (scrollable - 2 * edge)) * (last - 2 * edgeRows);
+}
+
+/** Where a row is at the upper edge: the inverse of `firstSeen`. */
+function scrollTopAt(list: RowList, first: number): number {
+  const { last, scrollable, edge } = scales(list);
+  const row = Math.min(Math.max(0, first), last);
+  const edgeRows = edge / list.rowHeight;
+  if (row <= edgeRows) return row * list.rowHeight;
+  if (row >= last - edgeRows) return scrollable - (last - row) * list.rowHeight;
+  return edge + ((row - edgeRows) / (last - 2 * edgeRows)) * (scrollable - 2 * edge);
+}
+
+/**
+ * How a list is scrolled: `last` is the row at the upper edge at the end, `scrollable` the pixels up to there, `edge` the pixels at
+ * either end where a pixel is a pixel of the rows. Between the edges of a list that is too long, a pixel is more than that. So the rows
+ * that are drawn beyond those that are seen have their room at both ends.
+ */
+function scales(list: RowList): { last: number; scrollable: number; edge: number } {
+  const last = Math.max(0, list.count - list.viewHeight / list.rowHeight);
+  const scrollable = Math.max(0, listHeight(list) - list.viewHeight);
+  return { last, scrollable, edge: Math.min((MARGIN + 2) * list.rowHeight, scrollable / 2) };
 }
