@@ -2,6 +2,8 @@ import { cacheTables } from './cache/report.mjs';
 import { priceOf } from './wire/request-kinds.mjs';
 
 const MIB = 1024 * 1024;
+const kilobytes = (bytes) => `${(bytes / 1000).toFixed(0)} kB`;
+const mebibytes = (bytes) => `${(bytes / MIB).toFixed(0)} MiB`;
 
 /** What was measured, as tables: rows of text, the first one their head. */
 export function toTables({
@@ -21,6 +23,7 @@ export function toTables({
   wire,
   cache,
   stores,
+  page,
   'start-up': startUp,
 }) {
   const tables = [];
@@ -52,6 +55,7 @@ export function toTables({
   if (wire) tables.push({ id: 'wire', title: 'Requests on the wire', rows: wireTable(wire) });
   if (stores) tables.push({ id: 'stores', title: 'Kinds of store', rows: storesTable(stores) });
   if (cache) tables.push(...cacheTables(cache));
+  if (page) tables.push({ id: 'page', title: 'The page', rows: pageTable(page) });
   if (startUp) tables.push({ id: 'start-up', title: 'Start-up', rows: startUpTable(startUp) });
   return [{ id: 'environment', title: 'Measured on', rows: environmentTable(environment) }, ...tables];
 }
@@ -360,6 +364,30 @@ export function storesTable(rows) {
       ratio ? withRange(ratio, fixed) : '',
       atLeast(must, ratio),
     ]),
+  ];
+}
+
+/** A column of each view. */
+function pageTable({ rows, browser, weight }) {
+  const line = (what, cell) => [what, ...rows.map(cell)];
+  return [
+    ['what', ...rows.map(({ name, count, of }) => `${name} of ${count.toLocaleString('en')} ${of}`)],
+    line('first rows in a new tab, ms', ({ firstMs }) => withRange(firstMs, (ms) => String(Math.round(ms)))),
+    line('between frames while scrolling through all, ms', ({ frameMs }) =>
+      withRange(frameMs, (ms) => ms.toFixed(1)),
+    ),
+    line('frames that took over 50 ms', ({ slowFrames }) => `${Math.round(slowFrames * 100)} %`),
+    line('answers', ({ answers }) => String(answers)),
+    line(
+      'largest answer, as it is; as it is sent',
+      ({ largest, largestSent }) => `${kilobytes(largest)}; ${kilobytes(largestSent)}`,
+    ),
+    line('memory of scripts in the page', ({ heap }) => mebibytes(heap)),
+    line('peak of the server', ({ serverPeak }) => (serverPeak === undefined ? '' : mebibytes(serverPeak))),
+    line('weight of the page, as it is; as it is sent', (_, index) =>
+      index === 0 ? `${kilobytes(weight.bytes)}; ${kilobytes(weight.sent)}` : '',
+    ),
+    line('browser', (_, index) => (index === 0 ? `Chromium ${browser}` : '')),
   ];
 }
 

@@ -18,6 +18,7 @@ import { measureLinearity } from './linearity.mjs';
 import { MEASUREMENTS } from './measurements/index.mjs';
 import { LARGE } from './measurements/large-content.mjs';
 import { installMetaflow } from './metaflow.mjs';
+import { measurePage } from './page.mjs';
 import { toTables, toText, writeTables } from './report.mjs';
 import { countRequests } from './requests.mjs';
 import { openScratch } from './scratch.mjs';
@@ -41,6 +42,7 @@ const TABLES = {
   wire: ({ scratch, ...context }) => scratch.withFolder((folder) => countOnTheWire({ ...context, folder })),
   stores: measureStores,
   cache: measureCache,
+  page: measurePage,
   'start-up': ({ startUps, log }) => measureStartUp({ rounds: startUps, log }),
 };
 const ROWS = [...[...MEASUREMENTS, ...LARGE].map(({ id }) => id), ...Object.keys(TABLES)];

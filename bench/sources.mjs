@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -8,7 +8,9 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** All exports of some files of `src/`, which no package exports: bundled into a file of their own, loaded, and removed. */
 export async function loadSources(...files) {
   // Within the checkout, so that dependencies are found.
-  const folder = mkdtempSync(join(ROOT, 'node_modules/.cache/stowage-sources-'));
+  const cache = join(ROOT, 'node_modules/.cache');
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(join(cache, 'stowage-sources-'));
   try {
     const entry = join(folder, 'entry.ts');
     writeFileSync(

@@ -1,0 +1,154 @@
+// Pictures of every view of the page, light and dark, for docs/page.md: npm run pictures. Needs Debian's Chromium, or the browser that
+// STOWAGE_TEST_BROWSER names. The store is the demo's, made by three runs: the second finds every result, the third has another parameter; and a
+// run whose tasks read from each other.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const PROGRAM = join(ROOT, 'dist/cli/main.js');
+const PICTURES = join(ROOT, 'docs/pictures');
+const executablePath = process.env.STOWAGE_TEST_BROWSER ?? '/usr/bin/chromium';
+// Within the checkout, so that the demo finds the package.
+const folder = mkdtempSync(join(ROOT, '.pictures-'));
+const store = join(folder, 'store');
+
+function run(program, ...args) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${stderr}`);
+  return stdout;
+}
+const ask = (...args) => JSON.parse(run(PROGRAM, ...args, '--store', store, '--json'));
+
+/** Serves the store until `end` is called. */
+async function serve() {
+  const child = spawn(process.execPath, [PROGRAM, 'ui', '--store', store], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const ended = once(child, 'close');
+  for await (const line of createInterface({ input: child.stdout })) {
+    const [url] = /http:\/\/127\.0\.0\.1:\d+\/[\w-]+\//.exec(line) ?? [];
+    if (url === undefined) continue;
+    const end = async () => {
+      child.kill('SIGINT');
+      await ended;
+    };
+    return { url, end };
+  }
+  throw new Error('stowage ui has ended');
+}
+
+/** A run of a fan-out and a join, of which one task failed once, and one for good. */
+async function train() {
+  const { FlowDataStore } = await import('../dist/index.js');
+  const flow = await FlowDataStore.open({ flowName: 'Train', storage: store });
+  const run = await flow.createRun({
+    runId: 'r1',
+    tags: ['weekly'],
+    parameters: { rates: [0.1, 0.05, 0.02, 1] },
+  });
+  const task = (stepName, taskId, work) => flow.task({ runId: 'r1', stepName, taskId }, work);
+  const pause = () => new Promise((done) => setTimeout(done, 150));
+  await task('load', '0', async (one) => {
+    await pause();
+    await one.saveArtifacts({
+      rows: Float64Array.from({ length: 5000 }, (_, index) => Math.sin(index / 200)),
+    });
+  });
+  const load = await flow.getTaskDataStore('r1/load/0');
+  const fits = [0.1, 0.05, 0.02, 1].map(async (rate, index) => {
+    const once = () =>
+      task('fit', String(index), async (one) => {
+        await one.passdownPartial(load, ['rows']);
+        await pause();
+        if (rate === 1 || (rate === 0.02 && one.attempt === 0))
+          throw new RangeError(`the loss is no number at the rate ${rate}`);
+        await one.saveArtifacts({ model: { rate, weights: new Float64Array(64).fill(rate) } });
+        await one.saveMetadata({ auc: 0.9 - rate });
+      });
+    await once().catch(() => rate !== 1 && once());
+  });
+  await Promise.allSettled(fits);
+  await task('best', '0', async (one) => {
+    await one.mergeArtifacts(await flow.getTaskDataStores({ runId: 'r1', steps: ['fit'] }), {
+      include: ['rows'],
+    });
+    await pause();
+  });
+  await run.finish('failed');
+  await flow.close();
+}
+
+/** What is looked at, by the name of the picture: an address, and what is done before the picture is taken. */
+function views(runs) {
+  const [newest, second, first] = runs.map((one) => `Movies/${one.run}`);
+  const { steps } = ask('show', first);
+  const taskOf = (name) => `${first}/${name}/${steps.find(({ step }) => step === name).tasks[0].task}`;
+  const [{ key }] = ask('cache', 'ls').entries;
+  return {
+    runs: ['#/runs'],
+    run: [`#/run/${second}`],
+    graph: ['#/run/Train/r1?show=graph'],
+    timeline: ['#/run/Train/r1?show=timeline'],
+    task: [`#/task/${taskOf('compare')}`],
+    table: [`#/artifact/${taskOf('load')}/0/output`],
+    artifact: [`#/artifact/${taskOf('fit')}/0/output`],
+    compare: [`#/compare?a=${encodeURIComponent(first)}&b=${encodeURIComponent(newest)}`],
+    cache: [`#/cache/${key}`],
+    store: ['#/store', checkRecords],
+  };
+}
+
+/** Waits for what it finds as well. */
+async function checkRecords(page) {
+  await page.click('text=Check records');
+  await page.waitForSelector('text=checking', { state: 'hidden' });
+}
+
+async function takePictures(browser, url, shown) {
+  mkdirSync(PICTURES, { recursive: true });
+  for (const colorScheme of ['light', 'dark']) {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme });
+    for (const [name, [address, act]] of Object.entries(shown)) {
+      await page.goto('about:blank'); // another view of a page that is open loads nothing that could be waited for
+      await page.goto(url + address);
+      await page.waitForSelector('main h1');
+      await page.waitForLoadState('networkidle');
+      await act?.(page);
+      await page.waitForLoadState('networkidle');
+      await page.screenshot({ path: join(PICTURES, `${name}-${colorScheme}.png`) });
+    }
+    await page.close();
+  }
+}
+
+try {
+  cpSync(join(ROOT, 'docs/examples'), folder, { recursive: true });
+  const demo = join(folder, 'movies.mjs');
+  run(demo, store);
+  run(demo, store);
+  writeFileSync(demo, readFileSync(demo, 'utf8').replace('minFilms: 100', 'minFilms: 150'));
+  run(demo, store);
+  await train();
+  ask('index');
+  const server = await serve();
+  const browser = await chromium.launch({
+    executablePath,
+    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+  });
+  try {
+    await takePictures(browser, server.url, views(ask('runs', 'Movies').runs));
+  } finally {
+    await browser.close();
+    await server.end();
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
