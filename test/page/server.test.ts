@@ -1,6 +1,8 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { QUESTIONS, SWITCHES } from '../../src/page/questions.ts';
 import { json, makeStore, RUN, scratchFolder, stowage } from '../cli/fixture.ts';
 import { startStowage } from '../cli/running.ts';
 import { type Served, send, serveStore } from './served.ts';
@@ -190,6 +192,27 @@ describe('a request', () => {
 });
 
 describe('the store of a page', () => {
+  it('stays as it is, whatever is asked', async () => {
+    const own = await makeStore(scratchFolder());
+    const page = await serveStore(own);
+    const before = treeOf(own);
+    const [task] = [`${RUN}/fit/2`];
+    const asked = Object.entries(QUESTIONS).flatMap(([command, options]) => [
+      command,
+      ...[RUN, task, `${task}/0`, 'Train'].map((path) => `${command}?arg=${path}`),
+      `${command}?arg=Other/r1&arg=Other/r2`,
+      ...options.map((name) => `${command}?arg=${RUN}&${name}=${SWITCHES.has(name) ? '' : '1'}`),
+    ]);
+    const codes = await Promise.all(
+      [...asked.map((one) => `api/${one}`), `content/${task}/0/weights`, `report/${task}/0/none`].map(
+        async (path) => (await page.get(path.replace(' ', '%20'))).status,
+      ),
+    );
+    expect(codes.filter((code) => code === 200).length).toBeGreaterThan(Object.keys(QUESTIONS).length);
+    expect(codes.filter((code) => code >= 500)).toEqual([]);
+    expect(treeOf(own)).toEqual(before);
+  });
+
   it('that is not there is told at once', async () => {
     const { code, stderr } = await stowage(join(folder, 'none'), ['ui', '--json']);
     expect([code, JSON.parse(stderr).error.code]).toEqual([10, 'NO_SUCH_STORE']);
@@ -251,3 +274,14 @@ describe('stowage ui', () => {
     await expect(send(url)).rejects.toThrow('ECONNREFUSED');
   });
 });
+
+/** Every file of a store with its bytes and when it was written. */
+function treeOf(store: string): string[] {
+  return readdirSync(store, { recursive: true, encoding: 'utf8' })
+    .sort()
+    .map((name) => {
+      const stat = statSync(join(store, name));
+      const bytes = stat.isFile() ? readFileSync(join(store, name)).toString('base64') : '';
+      return `${name} ${stat.mtimeMs} ${bytes}`;
+    });
+}

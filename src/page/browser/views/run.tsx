@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import { ageOf, countOf, formatBytes, formatCount, formatDuration } from '../../../options/figures.ts';
+import type { Failure } from '../../../page/asked.ts';
 import type { RunTree } from '../../../views/run-tree.ts';
 import { useAnswer } from '../ask.ts';
 import { Crumbs } from '../parts/crumbs.tsx';
@@ -53,7 +54,7 @@ export function RunView(route: Route): JSX.Element {
               'task',
             )}, run is ${result.status}`}
           />
-          <Head run={result} />
+          <Head run={result} told={error} />
           <Sections route={route} label="sections of the run" names={SECTIONS} />
           {steps.length === 0 && shown !== 'logs' && <p>No tasks yet.</p>}
           {steps.length > 0 && shown === 'tasks' && <Tasks route={route} steps={steps} />}
@@ -80,13 +81,14 @@ function useRun(path: string): ReturnType<typeof useAnswer<RunTree>> {
   return isLarge ? { ...first, isLoading: true } : first;
 }
 
-function Head({ run }: { run: RunTree }): JSX.Element {
+/** A failure to read the run's record is told once. */
+function Head({ run, told }: { run: RunTree; told: Failure | undefined }): JSX.Element {
   const { createdAt, finishedAt, durationMs, owner, heardAt, pinned, tags, parameters, parents } = run;
   const { resumes, rerun = [], rawDataPath, code, error, failure } = run;
   const given = Object.entries(parameters);
   return (
     <>
-      <FailureNote error={failure} />
+      <FailureNote error={failure?.message === told?.message ? undefined : failure} />
       {error && <RunError error={error} />}
       <div class="columns">
         <Facts>

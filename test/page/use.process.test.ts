@@ -1,0 +1,132 @@
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeRecord } from '../../src/format/record.ts';
+import { BROWSER, type ServedStore, serveStore, settled, startBrowser, watchPage } from './served-page.ts';
+import { makeShownStore } from './shown-store.ts';
+
+/** More stops than a view has. */
+const MAX_STOPS = 60;
+
+describe.skipIf(!BROWSER)('the page', () => {
+  let folder: string;
+  let store: string;
+  let served: ServedStore;
+  let browser: Browser;
+  let page: Page;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'stowage-page-'));
+    store = await makeShownStore(folder);
+    served = await serveStore(store);
+    browser = await startBrowser();
+    page = await browser.newPage({ bypassCSP: true }); // so that it can be waited for what it does
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await served?.[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** What has the focus, as a reader of the screen names it. */
+  const focused = (): Promise<string> =>
+    page.evaluate(`(() => {
+      const one = document.activeElement;
+      const said = one.getAttribute('aria-label') ?? one.labels?.[0]?.textContent ?? one.textContent ?? '';
+      return one.localName + ' ' + said.trim();
+    })()`);
+
+  /** Goes from stop to stop until one is named so, and sees each marked. */
+  async function tabTo(wanted: RegExp): Promise<void> {
+    const stops: string[] = [];
+    for (let stop = 0; stop < MAX_STOPS; stop++) {
+      await page.keyboard.press('Tab');
+      const name = await focused();
+      stops.push(name);
+      const outline = await page.evaluate('getComputedStyle(document.activeElement).outlineStyle');
+      if (!name.startsWith('body') && outline === 'none')
+        throw new Error(`nothing shows where the focus is: ${name}`);
+      if (wanted.test(name)) return;
+    }
+    throw new Error(`no stop is ${wanted}: ${stops.join(', ')}`);
+  }
+
+  const press = async (...keys: string[]): Promise<void> => {
+    for (const key of keys) await page.keyboard.press(key);
+    await settled(page);
+  };
+
+  it('leads by the keyboard alone from the runs to what a task saved, and back', async () => {
+    const faults = watchPage(page, served.url);
+    await page.goto(`${served.url}#/runs`);
+    await settled(page);
+    await tabTo(/to the content/);
+    await press('Enter');
+    await tabTo(/^input Flow/);
+    await page.keyboard.type('Train');
+    await press('Enter');
+    await page.waitForFunction("location.hash.includes('flow=Train')");
+    await tabTo(/^section /);
+    await press('ArrowDown', 'ArrowUp', 'End', 'Home', 'ArrowDown');
+    await page.waitForFunction("document.activeElement.closest('tr[aria-rowindex]')");
+    await tabTo(/^a Train\//);
+    await press('Enter');
+    expect(await page.evaluate('location.hash')).toMatch(/^#\/run\/Train\/\w+$/);
+    expect(await focused()).toMatch(/^h1 \w+/);
+
+    await page.goto(`${served.url}#/run/Train/r1`);
+    await settled(page);
+    await tabTo(/^a Timeline/);
+    await press('Enter');
+    await page.waitForFunction("location.hash.includes('show=timeline')");
+    await page.goto(`${served.url}#/task/Train/r1/fit/0`);
+    await settled(page);
+    await tabTo(/^button Preview/);
+    await press('Enter');
+    await page.waitForSelector('main .preview, main [class*=preview]');
+    await tabTo(/^a auc/);
+    await press('Enter');
+    expect(await page.evaluate('location.hash')).toMatch(/^#\/artifact\/Train\/r1\/fit\/0\/0\/auc$/);
+    expect(await focused()).toMatch(/^h1 auc/);
+    await page.goBack();
+    await settled(page);
+    expect(await page.evaluate('location.hash')).toBe('#/task/Train/r1/fit/0');
+    expect(faults).toEqual([]);
+  });
+
+  it('tells that the store went away, and shows it again when it is back', async () => {
+    await page.goto(`${served.url}#/runs`);
+    await page.waitForSelector('main tbody tr[aria-rowindex]');
+    await rename(store, `${store}.away`);
+    await page.waitForSelector('main [role=alert] >> text=NO_SUCH_STORE', { timeout: 20_000 });
+    expect(await page.locator('main tbody tr[aria-rowindex]').count()).toBeGreaterThan(0);
+    await rename(`${store}.away`, store);
+    await page.waitForSelector('main [role=alert]', { state: 'detached', timeout: 20_000 });
+  });
+
+  it('tells of a record that is damaged, and of one of a newer release, and goes on', async () => {
+    const recordOf = (run: string): string => join(store, 'runs', 'Train', run, 'created.json');
+    const { digest, ...before } = JSON.parse(await readFile(recordOf('r1'), 'utf8'));
+    await writeFile(recordOf('r1'), encodeRecord({ ...before, format: 99 }));
+    await writeFile(recordOf('r2'), JSON.stringify({ ...before, digest }));
+    const faults = watchPage(page, served.url);
+    for (const [address, code] of [
+      ['runs', ''],
+      ['run/Train/r1', 'UNSUPPORTED_FORMAT'],
+      ['run/Train/r2', 'RECORD_DAMAGED'],
+    ] as const) {
+      await page.goto('about:blank');
+      await page.goto(`${served.url}#/${address}`);
+      await settled(page);
+      expect(await page.locator('main [role=alert]').allTextContents(), address).toEqual([
+        expect.stringContaining(code),
+      ]);
+    }
+    await page.goto(`${served.url}#/run/Train/r3`);
+    await settled(page);
+    expect(await page.locator('main [role=alert]').count()).toBe(0);
+    expect(faults).toEqual([]);
+  });
+});
