@@ -96,6 +96,12 @@ await page.write({ file: join(dist, 'page/page.js'), format: 'iife', minify: tru
 await page.close();
 const browser = join(root, 'src/page/browser');
 copyFileSync(join(browser, 'index.html'), join(dist, 'page/index.html'));
+// What is bundled into the page keeps its notices.
+const licenses = ['preact', 'uplot'].map((name) => {
+  const text = readFileSync(join(root, 'node_modules', name, 'LICENSE'), 'utf8');
+  return `page.js holds ${name}, under this license:\n\n${text}`;
+});
+writeFileSync(join(dist, 'page/licenses.txt'), licenses.join('\n\n'));
 const plots = createRequire(import.meta.url).resolve('uplot/dist/uPlot.min.css');
 const styles = ['page.css', 'parts/preview.css'].map((file) => join(browser, file));
 writeFileSync(

@@ -117,13 +117,18 @@ describe('the command', () => {
   });
 });
 
+/** The page's own script is bundled into one file, with what it imports, and declares nothing. */
+const isOfPage = (file: string): boolean => file.startsWith('page/browser/');
+const PAGE = ['page/index.html', 'page/licenses.txt', 'page/page.css', 'page/page.js'];
+
 describe('the build', () => {
   const built = readdirSync(join(ROOT, 'dist'), { recursive: true, encoding: 'utf8' })
     .filter((name) => /\.[a-z]+$/.test(name))
     .map((name) => name.split(sep).join('/'));
 
   it('holds a declaration for every source', () => {
-    const expected = [...readSources().keys()].map((file) => file.replace(/\.ts$/, '.d.ts'));
+    const sources = [...readSources().keys()].filter((file) => !isOfPage(file));
+    const expected = sources.map((file) => file.replace(/\.ts$/, '.d.ts'));
     expect(expected.length).toBeGreaterThan(160);
     expect(
       expected.filter((file) => !built.includes(file)),
@@ -131,10 +136,17 @@ describe('the build', () => {
     ).toEqual([]);
   });
 
+  it('holds the page', () => {
+    expect(PAGE.filter((file) => !built.includes(file) || !packed.includes(`dist/${file}`))).toEqual([]);
+  });
+
   it('holds nothing that has no source', () => {
     const isChunk = (file: string): boolean => /^chunks\/[\w-]+\.js$/.test(file);
     const stale = built.filter(
-      (file) => !isChunk(file) && !existsSync(join(ROOT, 'src', file.replace(/(\.d\.ts|\.js)$/, '.ts'))),
+      (file) =>
+        !isChunk(file) &&
+        !PAGE.includes(file) &&
+        !existsSync(join(ROOT, 'src', file.replace(/(\.d\.ts|\.js)$/, '.ts'))),
     );
     expect(stale, 'left over: rm -r dist && npm run build').toEqual([]);
   });
@@ -158,8 +170,9 @@ describe('the build', () => {
 describe('the package', () => {
   it('holds what `files` names, and neither sources nor tests', () => {
     for (const entry of manifest.files) {
-      const isThere = packed.some((path) => path === entry || path.startsWith(`${entry}/`));
-      expect(isThere, entry).toBe(true);
+      const name = entry.replace(/^!/, '');
+      const isThere = packed.some((path) => path === name || path.startsWith(`${name}/`));
+      expect(isThere, entry).toBe(name === entry);
     }
     expect(packed).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'package.json']));
     expect(packed.filter((path) => /^(src|test|bench|\.ci)\/|\.test\.|\.tgz$/.test(path))).toEqual([]);
@@ -171,7 +184,8 @@ describe('the package', () => {
       ...manifest.optionalDependencies,
       ...manifest.peerDependencies,
     };
-    const required = [...readSources()].flatMap(([file, { text, imports }]) => {
+    const sources = [...readSources()].filter(([file]) => !isOfPage(file));
+    const required = sources.flatMap(([file, { text, imports }]) => {
       const byRequire = [...text.matchAll(/\brequire\w*\('([^'.][^']*)'\)/g)].map(
         (found) => found[1] as string,
       );

@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, chromium, type Page, type Request } from 'playwright-core';
 import { PROGRAM } from '../cli/fixture.ts';
 
+/** An answer leads to the next question once it was drawn. */
+const DRAWN_TIMES = 3;
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
 /** The browser of this machine: the one that `STOWAGE_TEST_BROWSER` names, else Debian's Chromium, or Chrome. */
@@ -70,10 +72,29 @@ export function watchPage(page: Page, url: string): string[] {
   return faults;
 }
 
-/** Waits until the view has its title and nothing on it is being asked for. */
+/** What a page has asked for and not got yet. Logs that are followed never end. */
+const underWay = new WeakMap<Page, Set<Request>>();
+
+/** Opens a page that {@link settled} can wait for. */
+export async function openPage(browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {
+  const page = await browser.newPage(options);
+  const asked = new Set<Request>();
+  underWay.set(page, asked);
+  page.on('request', (request) => {
+    if (!request.url().includes('/follow/')) asked.add(request);
+  });
+  page.on('requestfinished', (request) => asked.delete(request));
+  page.on('requestfailed', (request) => asked.delete(request));
+  return page;
+}
+
+/** Waits until the view has its title, and nothing on it was being asked for while it was drawn several times. */
 export async function settled(page: Page): Promise<void> {
   await page.waitForSelector('main h1');
-  await page.waitForLoadState('networkidle');
+  for (let quiet = 0; quiet < DRAWN_TIMES; quiet++) {
+    await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
+    if (underWay.get(page)?.size !== 0) quiet = -1;
+  }
 }
 
 /** What axe finds serious on a page. */

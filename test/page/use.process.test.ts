@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeRecord } from '../../src/format/record.ts';
-import { BROWSER, type ServedStore, serveStore, settled, startBrowser, watchPage } from './served-page.ts';
+import {
+  BROWSER,
+  openPage,
+  type ServedStore,
+  serveStore,
+  settled,
+  startBrowser,
+  watchPage,
+} from './served-page.ts';
 import { makeShownStore } from './shown-store.ts';
 
 /** More stops than a view has. */
@@ -22,7 +30,7 @@ describe.skipIf(!BROWSER)('the page', () => {
     store = await makeShownStore(folder);
     served = await serveStore(store);
     browser = await startBrowser();
-    page = await browser.newPage({ bypassCSP: true }); // so that it can be waited for what it does
+    page = await openPage(browser, { bypassCSP: true }); // so that it can be waited for what it does
   });
   afterAll(async () => {
     await browser?.close();

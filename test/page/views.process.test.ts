@@ -5,6 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   BROWSER,
+  openPage,
   type ServedStore,
   seriousFaults,
   serveStore,
@@ -38,7 +39,7 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
 
   /** Follows links from the runs: some pages of each view, the most different ones first. */
   async function crawl(): Promise<string[]> {
-    const page = await browser.newPage();
+    const page = await openPage(browser);
     const [seen, waiting] = [new Set<string>(), ['#/runs', '#/compare?a=Train%2Fr1&b=Train%2Fr2']];
     const counts = new Map<string, number>();
     for (let hash = waiting.shift(); hash !== undefined; hash = waiting.shift()) {
@@ -62,7 +63,7 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
     look: (page: Page, address: string) => Promise<string[]>,
     options = {},
   ): Promise<string[]> {
-    const page = await browser.newPage(options);
+    const page = await openPage(browser, options);
     const faults = watchPage(page, served.url);
     for (const address of addresses) {
       await page.goto(served.url + address);
@@ -107,7 +108,7 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
   });
 
   it('asks for nothing over a megabyte', async () => {
-    const page = await browser.newPage();
+    const page = await openPage(browser);
     const large: string[] = [];
     page.on('requestfinished', async (request) => {
       const { responseBodySize } = await request.sizes();

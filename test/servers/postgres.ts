@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { findBinary } from './binaries.ts';
@@ -9,6 +8,7 @@ import { type RunningServer, startServer } from './running-server.ts';
 const { Pool } = createRequire(import.meta.url)('pg') as {
   Pool: new (options: {
     connectionString: string;
+    connectionTimeoutMillis?: number;
   }) => {
     query(text: string): Promise<{ rows: Record<string, unknown>[] }>;
     on(event: 'error', listener: () => void): void;
@@ -110,18 +110,19 @@ async function killServer(connectionString: string): Promise<void> {
   await pool.end().catch(() => {});
 }
 
-/** Asks for encryption, which the server answers by one letter once it takes connections. */
-function isReady(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    const end = (isUp: boolean): void => {
-      socket.destroy();
-      resolve(isUp);
-    };
-    socket.setTimeout(1000, () => end(false));
-    socket.once('error', () => end(false));
-    socket.once('connect', () => socket.write(Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f])));
-    socket.once('data', () => end(true));
-    socket.once('close', () => end(false));
+/** A server that is still starting up takes connections, and refuses what they ask. */
+async function isReady(port: number): Promise<boolean> {
+  const pool = new Pool({
+    connectionString: `postgres://stowage@127.0.0.1:${port}/postgres`,
+    connectionTimeoutMillis: 1000,
   });
+  pool.on('error', () => {});
+  try {
+    await pool.query('select 1');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await pool.end();
+  }
 }
