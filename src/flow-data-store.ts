@@ -49,7 +49,7 @@ import { Files } from './references/files.ts';
 import { Frames } from './references/frames.ts';
 import type { CallOptions, DataStoreStorage } from './storage/contract.ts';
 import { validateUserName } from './storage/names.ts';
-import { openStoreStorage } from './storage/open.ts';
+import { openStorage } from './storage/open.ts';
 import { SerializerRegistry } from './values/registry.ts';
 import type { SerializerInfo } from './values/serializer.ts';
 
@@ -124,7 +124,7 @@ export class FlowDataStore implements AsyncDisposable {
     validateUserName(flowName, 'flow name');
     throwIfAborted(options.signal);
     const isAddress = typeof storage === 'string' || storage instanceof URL;
-    const opened = isAddress ? await openStoreStorage(storage) : storage;
+    const opened = isAddress ? await openStorage(storage) : storage;
     const context: AttemptContext = {
       content: new ContentAddressedStore(opened, contentOptions, {
         ...around,

@@ -2,7 +2,7 @@ import { endAll } from '../async/end-all.ts';
 import { ContentAddressedStore } from '../content-addressed-store.ts';
 import type { FlowDataStore } from '../flow-data-store.ts';
 import type { DataStoreStorage } from '../storage/contract.ts';
-import { openStoreStorage } from '../storage/open.ts';
+import { openStorage } from '../storage/open.ts';
 
 /** A store that is open for commands, and the flows that were asked for, which are open as long as it is. */
 export interface OpenedStore {
@@ -18,7 +18,7 @@ export async function openStore(
   address: string,
   decorate: (opened: DataStoreStorage) => DataStoreStorage,
 ): Promise<OpenedStore> {
-  const storage = decorate(await openStoreStorage(address));
+  const storage = decorate(await openStorage(address));
   const content = new ContentAddressedStore(storage, {}, { home: address, decorate });
   const flows = new Map<string, Promise<FlowDataStore>>();
   const open = async (flowName: string): Promise<FlowDataStore> => {

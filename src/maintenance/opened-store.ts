@@ -5,7 +5,7 @@ import { ContentAddressedStore } from '../content-addressed-store.ts';
 import { invalidArgument, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { CountStorage } from '../storage/count.ts';
-import { openStoreStorage } from '../storage/open.ts';
+import { openStorage } from '../storage/open.ts';
 import type { StoreView } from '../views/store-view.ts';
 
 /** A store as a program names it: an address as `openStorage` takes it, or a storage, which stays open. */
@@ -44,7 +44,7 @@ export async function openForMaintenance(
   settings: Pick<ContentStoreOptions, 'verifyHits'> = {},
 ): Promise<OpenedStore> {
   const isOurs = isAddress(store);
-  const storage = isOurs ? decorate(await openStoreStorage(store)) : store;
+  const storage = isOurs ? decorate(await openStorage(store)) : store;
   const counted: CountStorage[] = [];
   const count = (used: DataStoreStorage): CountStorage => {
     const counting = new CountStorage(used);

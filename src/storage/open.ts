@@ -23,9 +23,9 @@ export interface OpenStorageOptions {
   gcs?: Omit<GcsStorageOptions, 'bucket' | 'prefix'> | undefined;
   /** Options of a database of PostgreSQL that its address does not tell. */
   postgres?: PostgresStorageOptions | undefined;
-  /** The retries of passing faults of a storage in a cloud. */
+  /** The retries of passing faults: of a service, of a database, or of a system that has no file to give at the moment. */
   retry?: RetryOptions | undefined;
-  /** The most calls to a storage in a cloud that are under way at a time; further ones wait. Default 64. */
+  /** The most calls that are under way at a time; further ones wait. Default 64, and 32 in a folder. */
   maxInFlight?: number | undefined;
   [kind: string]: unknown;
 }
@@ -56,7 +56,7 @@ const BUCKETS: readonly (readonly [schemes: readonly string[], open: StorageFact
 ];
 
 const factories = new Map<string, StorageFactory>([
-  ['file', (uri, options) => LocalStorage.open(pathOf(uri), options.local)],
+  ['file', (uri, options) => openFolder(pathOf(uri), options)],
   [
     'sqlite',
     async (uri, options) =>
@@ -99,8 +99,9 @@ export function registerStorage(scheme: string, factory: StorageFactory): void {
  * of `stowage/gcs`), `sqlite:path` or `postgres://host/database` (see `SqliteStorage` and `PostgresStorage` of `stowage/sql`), or a URI of a registered scheme. In the address of a bucket nothing is percent-decoded; a `URL` object, which
  * encodes what it is given, means the address that it was made of. Creates nothing.
  *
- * Around a storage in a cloud lie a `RetryStorage` and, within it, a `LimitStorage`: a call that waits to be tried again
- * takes no place from others.
+ * Around all but memory lie a `RetryStorage` and, within it, a `LimitStorage`: a call that waits to be tried again
+ * takes no place from others. A folder has them too: what its system cannot do at the moment (too many open files, a busy
+ * file) is tried again, and a process that may have few files open has few calls under way.
  *
  * @throws StowageError `UNKNOWN_STORAGE_SCHEME`, `INVALID_ARGUMENT`, and what the storage itself throws
  */
@@ -113,7 +114,7 @@ export async function openStorage(
     throw invalidArgument('The address of a storage is empty; give a path or a URI.');
   }
   const scheme = SCHEME.exec(uri)?.[1]?.toLowerCase();
-  if (scheme === undefined) return LocalStorage.open(uri, options.local);
+  if (scheme === undefined) return openFolder(uri, options);
   const factory = factories.get(scheme);
   if (factory) return factory(uri, options);
   const known = [...factories.keys()].sort().map((name) => `${name}:`);
@@ -125,23 +126,17 @@ export async function openStorage(
   );
 }
 
-/**
- * Opens a storage for a store, as {@link openStorage} does. Around a folder lie the same decorators as around a cloud: what its system cannot
- * do at the moment (too many open files, a busy file) is tried again, and a process that may have few files open has few calls under way.
- *
- * @throws StowageError as {@link openStorage}
- */
-export async function openStoreStorage(uriOrPath: string | URL): Promise<DataStoreStorage> {
-  const storage = await openStorage(uriOrPath);
-  return storage instanceof LocalStorage ? new PatientFolder(storage) : storage;
+async function openFolder(path: string, options: OpenStorageOptions): Promise<DataStoreStorage> {
+  return new PatientFolder(await LocalStorage.open(path, options.local), options);
 }
 
 class PatientFolder extends RetryStorage {
   /** The absolute path of the folder. */
   readonly root: string;
 
-  constructor(folder: LocalStorage) {
-    super(new LimitStorage(folder, MAX_IN_FLIGHT_IN_FOLDER), FOLDER_RETRIES);
+  constructor(folder: LocalStorage, options: OpenStorageOptions) {
+    const limited = new LimitStorage(folder, options.maxInFlight ?? MAX_IN_FLIGHT_IN_FOLDER);
+    super(limited, options.retry ?? FOLDER_RETRIES);
     this.root = folder.root;
   }
 }

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { digestHex } from '../../src/digest/blake3.ts';
+import type { OpenTaskDataStore } from '../../src/flow/open-task-data-store.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { DEFAULT_OWN_BYTES, MAX_OWN_OBJECT_BYTES } from '../../src/format/own-values.ts';
 import { decodeVerifiedRecord } from '../../src/format/record.ts';
@@ -108,6 +110,31 @@ describe('which values are shared', () => {
       expect(keys.sort()).toEqual([...expected].sort());
     },
   );
+
+  const sent = fc.record({
+    bytes: fc.constantFrom(1, 1000, 20_000, DEFAULT_OWN_BYTES - 1, DEFAULT_OWN_BYTES, 300_000),
+    seed: fc.integer({ min: 1, max: 2 }),
+    isFile: fc.boolean(),
+  });
+  test.prop([fc.array(sent, { minLength: 2, maxLength: 8 })], { numRuns: propertyRuns })(
+    'what is saved by saveBlobs, and files that values refer to, are stored once in a bucket, at any size',
+    async (contents) => {
+      const storage = bucket();
+      for (const [i, { bytes, seed, isFile }] of contents.entries()) {
+        await using flow = await openFlow({ storage });
+        const content = noise(bytes, seed);
+        if (isFile)
+          await flow.task({ ...spec, taskId: String(i) }, async (task) =>
+            task.saveArtifacts({ file: await task.files.fromData('x', content) }),
+          );
+        else await flow.caStore.saveBlobs([content]);
+      }
+      const keys = (await copiesIn(storage)).map((name) => (name.split('/')[2] as string).slice(0, 64));
+      const expected = new Set(contents.map(({ bytes, seed }) => digestHex(noise(bytes, seed))));
+      expect(keys.sort()).toEqual([...expected].sort());
+      expect(await objectNames(storage, 'values/')).toEqual([]);
+    },
+  );
 });
 
 describe('an attempt’s own values', () => {
@@ -116,13 +143,23 @@ describe('an attempt’s own values', () => {
     const flow = await openFlow({ storage });
     await saveTask(flow, twenty(1), { taskId: 'source', attempt: 0 });
     const source = await flow.getTaskDataStore('r1/fit/source');
-    storage.reset();
-    await flow.task({ ...spec, taskId: 'passed', attempt: 0 }, (task) => task.clone(source));
-    // LIST that the source stands is not needed: nothing of it is relied on.
-    expect(storage.snapshot()).toMatchObject({ list: { calls: 0 }, get: { calls: 1 }, create: { calls: 4 } });
+    const ways: Record<string, (task: OpenTaskDataStore) => Promise<unknown>> = {
+      cloned: (task) => task.clone(source),
+      passed: (task) => task.passdownPartial(source, source.names()),
+      joined: (task) => task.mergeArtifacts([source]),
+    };
+    for (const [taskId, way] of Object.entries(ways)) {
+      storage.reset();
+      await flow.task({ ...spec, taskId, attempt: 0 }, way);
+      // LIST that the source stands is not needed: nothing of it is relied on.
+      expect(storage.snapshot(), taskId).toMatchObject({
+        ...{ list: { calls: 0 }, get: { calls: 1 }, create: { calls: 4 } },
+      });
+    }
     const gone = await objectNames(storage, 'values/Test/r1/fit/source/');
     await storage.delete([...gone, ...(await objectNames(storage, 'flows/Test/r1/fit/source/'))]);
-    expect(await (await flow.getTaskDataStore('r1/fit/passed')).loadArtifacts()).toEqual(twenty(1));
+    for (const taskId of Object.keys(ways))
+      expect(await (await flow.getTaskDataStore(`r1/fit/${taskId}`)).loadArtifacts()).toEqual(twenty(1));
   });
 
   it('are copied from store to store, and shared in a folder', async () => {

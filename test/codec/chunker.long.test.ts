@@ -14,14 +14,9 @@ function digestOfLengths(lengths: number[]): string {
 
 const kernel = loadWasmKernel();
 
-/** True of three in four long vectors of noise: the reference takes twenty times as long as the kernel. */
-function isMoreNoise({ generator, seed, bytes }: (typeof vectors.cases)[number]): boolean {
-  return generator === 'random' && bytes > 2 ** 24 && seed % 4 !== 0;
-}
-
 test.each(vectors.cases)('the golden vector of $generator, seed $seed, $bytes bytes', (vector) => {
   const content = generate(vector.generator, vector.bytes, vector.seed);
-  for (const cut of isMoreNoise(vector) ? [kernel.nextCut] : [nextCut, kernel.nextCut]) {
+  for (const cut of [nextCut, kernel.nextCut]) {
     const lengths = lengthsOf(content, cut);
     expect(lengths.slice(0, 4)).toEqual(vector.firstLengths);
     expect(lengths.length).toBe(vector.chunks);

@@ -123,9 +123,9 @@ async function print(
 /** The path with the id of the run that it means. */
 async function meant(invocation: Invocation, store: string, path: StorePath): Promise<StorePath> {
   if (path.run === undefined) return path;
-  const { openStoreStorage } = await import('../../storage/open.ts');
+  const { openStorage } = await import('../../storage/open.ts');
   const { meantPath } = await import('../meant-run.ts');
-  const storage = await openStoreStorage(store);
+  const storage = await openStorage(store);
   try {
     return await meantPath(invocation, { storage, signal: invocation.signal }, path);
   } finally {
