@@ -11,17 +11,29 @@ import type { Subject } from './subjects.ts';
 /** A page has about so many subjects. */
 const PAGE = 500;
 
-/** What the index has of a run. */
+/** What the index has of a run. Of one that it has only attempts of, nothing. */
 interface KnownRun {
-  seen: string;
-  createdAtMs: number;
+  seen?: string;
+  createdAtMs?: number;
 }
 
 /** What the index has of an attempt. */
 interface KnownAttempt {
   seen: string;
   isOpen: boolean;
+  startedAtMs: number;
 }
+
+/**
+ * The runs that the index has attempts of, and no row. Each is found by the one before it, since they may have very many attempts. Exported
+ * for tests of its plan.
+ */
+export const WITHOUT_ROW = `with recursive attempted (flow, run) as (
+  select * from (select flow, run from attempts order by flow, run limit 1) first
+  union all select a.flow, a.run from attempted d join attempts a on a.id = coalesce(
+    (select b.id from attempts b where b.flow = d.flow and b.run > d.run order by b.run limit 1),
+    (select b.id from attempts b where b.flow > d.flow order by b.flow, b.run limit 1)))
+  select flow, run from attempted d where not exists (select 1 from runs r where r.flow = d.flow and r.run = d.run)`;
 
 /**
  * Finds what changed in a folder or a bucket by listing. Of runs: those that are new, that ended, were pinned or removed, and the tasks of
@@ -47,7 +59,7 @@ export class ListedChanges implements ChangeSource {
 
   async *#subjects(full: boolean, options: CallOptions): AsyncGenerator<Subject> {
     // Before the listing: a run that another process adds meanwhile is not taken for gone.
-    const known = await this.#knownRuns(full, options);
+    const known = await this.#knownRuns(options);
     const unsettled = await this.#unsettledRuns(options);
     for (const listed of await listRuns(this.#storage, undefined, options)) {
       const { flow, run, finished } = listed;
@@ -73,14 +85,15 @@ export class ListedChanges implements ChangeSource {
     options: CallOptions,
   ): AsyncGenerator<Subject> {
     const known = await this.#knownAttempts(flow, run, options);
-    // Another run of that name may have had attempts of the same names.
-    const isAnother = before !== undefined && before.createdAtMs !== createdAtMs;
+    // Another run of that name may have had attempts of the same names. Where it was not known itself, those are older than this one.
+    const isOfAnother = ({ startedAtMs }: KnownAttempt): boolean =>
+      before?.createdAtMs === undefined ? startedAtMs < createdAtMs : before.createdAtMs !== createdAtMs;
     for await (const { path, attempts } of listTasks(this.#storage, { flow, run }, options)) {
       for (const [attempt, files] of attempts) {
         const id = `${path.step}/${path.task}/${attempt}`;
         const indexed = known.get(id);
         known.delete(id);
-        const isSame = indexed?.seen === seenOfAttempt(files) && !indexed.isOpen && !isAnother;
+        const isSame = indexed?.seen === seenOfAttempt(files) && !indexed.isOpen && !isOfAnother(indexed);
         if (!isSame) yield { kind: 'attempt', path, attempt, files };
       }
     }
@@ -122,18 +135,17 @@ export class ListedChanges implements ChangeSource {
     }
   }
 
-  /** Where all is compared, runs that the index has only attempts of as well: a catch-up was interrupted, and they were removed. */
-  async #knownRuns(full: boolean, options: CallOptions): Promise<Map<string, KnownRun>> {
-    const attempted = `select distinct a.flow, a.run, '' as seen, 0 as created_at from attempts a
-      where not exists (select 1 from runs r where r.flow = a.flow and r.run = a.run)`;
-    const text = `select flow, run, seen, created_at from runs${full ? ` union all ${attempted}` : ''}`;
-    const rows = await this.#index.read({ text }, options);
-    return new Map(
-      rows.map(({ flow, run, seen, created_at }) => [
+  /** With those that it has only attempts of: a catch-up was interrupted among them. */
+  async #knownRuns(options: CallOptions): Promise<Map<string, KnownRun>> {
+    const runs = await this.#index.read({ text: 'select flow, run, seen, created_at from runs' }, options);
+    const attempted = await this.#index.read({ text: WITHOUT_ROW }, options);
+    return new Map([
+      ...attempted.map(({ flow, run }): [string, KnownRun] => [`${flow}/${run}`, {}]),
+      ...runs.map(({ flow, run, seen, created_at }): [string, KnownRun] => [
         `${flow}/${run}`,
         { seen: String(seen), createdAtMs: Number(created_at) },
       ]),
-    );
+    ]);
   }
 
   /** Runs with attempts that go on, or that could not be read. */
@@ -145,12 +157,13 @@ export class ListedChanges implements ChangeSource {
   }
 
   async #knownAttempts(flow: string, run: string, options: CallOptions): Promise<Map<string, KnownAttempt>> {
-    const text = 'select step, task, attempt, status, seen from attempts where flow = $1 and run = $2';
+    const text =
+      'select step, task, attempt, status, seen, started_at from attempts where flow = $1 and run = $2';
     const rows = await this.#index.read({ text, parameters: [flow, run] }, options);
     return new Map(
-      rows.map(({ step, task, attempt, status, seen }) => [
+      rows.map(({ step, task, attempt, status, seen, started_at }) => [
         `${step}/${task}/${attempt}`,
-        { seen: String(seen), isOpen: status === 'open' },
+        { seen: String(seen), isOpen: status === 'open', startedAtMs: Number(started_at ?? 0) },
       ]),
     );
   }

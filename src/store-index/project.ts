@@ -8,6 +8,7 @@ import { HERE } from '../format/content-ref.ts';
 import type { ArtifactEntry } from '../format/description.ts';
 import type { TaskPath } from '../format/pathspec.ts';
 import { type PublishedId, readPublishedRecord, withdrawnMarkName } from '../format/published-names.ts';
+import { createdName } from '../format/run-records.ts';
 import type { RecordedError } from '../format/session-files.ts';
 import { readVersion } from '../published/read-version.ts';
 import { durationBetween } from '../views/attempts.ts';
@@ -89,6 +90,9 @@ async function projectAttempt(view: StoreView, subject: AttemptSubject): Promise
   const { storage, content, signal } = view;
   const listed = subject.files ?? (await listAttempts(storage, path, { signal, attempt })).get(attempt);
   if (!listed) return { subject, beside: {} };
+  // Behind a run that was removed its tombstones stay, and what is still written to it. The run of tasks that were listed was there.
+  const isOfRun = subject.files || (await storage.head(createdName(path.flow, path.run), { signal }));
+  if (!isOfRun) return { subject, beside: {} };
   const row = { ...path, attempt, seen: seenOfAttempt(listed) };
   if (listed.has('deleted')) return deleted(subject, row);
   try {

@@ -1,10 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { expect } from 'vitest';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
-import { until } from '../waiting.ts';
+import { letBegin, startTelling, type TellingProcess } from '../telling-process.ts';
 import { errorOf, expectSame } from './fixtures.ts';
 import { bytesOf } from './workers/values.mjs';
 
@@ -25,12 +22,7 @@ interface Told {
 }
 
 /** A process that writes tasks; see `workers/write-at-once.mjs`. */
-export interface Writer {
-  readonly child: ChildProcess;
-  readonly told: readonly Told[];
-  /** Resolves to its exit code, once all it printed was read; `null` where it was killed. */
-  readonly ended: Promise<number | null>;
-}
+export type Writer = TellingProcess<Told>;
 
 /** Starts processes, which all begin once the last one is ready. */
 export async function startWriters(
@@ -38,22 +30,15 @@ export async function startWriters(
   tasks: readonly string[],
   rawDataPath?: string,
 ): Promise<Writer[]> {
-  const writers = tasks.map((count, me): Writer => {
-    const args = [store, String(me), count, ...(rawDataPath === undefined ? [] : [rawDataPath])];
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'workers/write-at-once.mjs'), ...args], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    const told: Told[] = [];
-    createInterface({ input: child.stdout as NonNullable<typeof child.stdout> }).on('line', (line) => {
-      if (line.endsWith('}')) told.push(JSON.parse(line) as Told); // what is cut off was not told
-    });
-    return { child, told, ended: once(child, 'close').then(([code]) => code as number | null) };
-  });
-  for (const { child, told } of writers) {
-    await until(() => told.length > 0 || child.exitCode !== null);
-    if (child.exitCode !== null) throw new Error(`a writer ended with ${child.exitCode}`);
-  }
-  for (const { child } of writers) child.stdin?.write('go\n');
+  const writers = tasks.map((count, me) =>
+    startTelling<Told>(join(import.meta.dirname, 'workers/write-at-once.mjs'), [
+      store,
+      String(me),
+      count,
+      ...(rawDataPath === undefined ? [] : [rawDataPath]),
+    ]),
+  );
+  await letBegin(writers);
   return writers;
 }
 

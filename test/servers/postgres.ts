@@ -71,7 +71,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<R
     name: 'postgres',
     command: 'sh',
     args: (port, folder) => ['-c', script(port, folder)],
-    isUp: (url) => isReady(Number(new URL(url).port)),
+    isUp: (url) => isReady(addressOf(Number(new URL(url).port))),
   });
 }
 
@@ -94,11 +94,15 @@ export function describeOnPostgres(
     });
     afterAll(() => running?.stop());
     body({
-      address: () => `postgres://stowage@127.0.0.1:${running?.port}/postgres`,
+      address: () => addressOf(running?.port),
       log: () => running?.log() ?? '',
-      kill: () => killServer(`postgres://stowage@127.0.0.1:${running?.port}/postgres`),
+      kill: () => killServer(addressOf(running?.port)),
     });
   });
+}
+
+function addressOf(port: number | undefined): string {
+  return `postgres://stowage@127.0.0.1:${port}/postgres`;
 }
 
 async function killServer(connectionString: string): Promise<void> {
@@ -111,11 +115,8 @@ async function killServer(connectionString: string): Promise<void> {
 }
 
 /** A server that is still starting up takes connections, and refuses what they ask. */
-async function isReady(port: number): Promise<boolean> {
-  const pool = new Pool({
-    connectionString: `postgres://stowage@127.0.0.1:${port}/postgres`,
-    connectionTimeoutMillis: 1000,
-  });
+async function isReady(connectionString: string): Promise<boolean> {
+  const pool = new Pool({ connectionString, connectionTimeoutMillis: 1000 });
   pool.on('error', () => {});
   try {
     await pool.query('select 1');

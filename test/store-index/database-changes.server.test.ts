@@ -8,6 +8,7 @@ import { afterThisTest } from '../cleanups.ts';
 import { errorOf, openFlow, scratchFolder } from '../flow/fixtures.ts';
 import { propertyRuns, test } from '../property.ts';
 import { describeOnPostgres } from '../servers/postgres.ts';
+import { catchUpAtOnce, goOnAtOnce, killFirst, LONGEST_MS, saveTasks, TASKS } from './catch-up-at-once.ts';
 import { arbitrarySteps, History } from './history.ts';
 import { rowsIn } from './indexes.ts';
 
@@ -94,6 +95,40 @@ describeOnPostgres('the index of a store in PostgreSQL', (server) => {
     await indexes[0]?.rebuild();
     expect(caughtUp).toEqual(await rowsIn(storage));
   }, 60_000);
+
+  test(
+    'that processes catch up at once, one of which is killed again and again, has what one that is made from nothing has',
+    async () => {
+      const { storage, schema } = await open();
+      const rawDataPath = scratchFolder();
+      await (await openFlow({ flowName: 'Train', storage, rawDataPath })).createRun({ runId: 'first' });
+      await catchUpAtOnce({ store: `${server.address()}/${schema}`, rawDataPath });
+      const caughtUp = await rowsIn(storage);
+      await (await openIndex(storage)).rebuild();
+      expect(caughtUp).toEqual(await rowsIn(storage));
+    },
+    LONGEST_MS,
+  );
+
+  test(
+    'is gone on with by several processes from where one was killed',
+    async () => {
+      const { storage, schema } = await open();
+      const store = `${server.address()}/${schema}`;
+      await saveTasks(await openFlow({ flowName: 'Train', storage, rawDataPath: scratchFolder() }));
+      await killFirst({ store });
+      const [{ n } = {}] = await (storage.database as StorageDatabase).read({
+        text: 'select count(*) as n from attempts',
+      });
+      expect(Number(n)).toBeGreaterThan(0);
+      for (const { attempts } of await goOnAtOnce({ store }))
+        expect(attempts).toBeLessThanOrEqual(TASKS - Number(n));
+      const caughtUp = await rowsIn(storage);
+      await (await openIndex(storage)).rebuild();
+      expect(caughtUp).toEqual(await rowsIn(storage));
+    },
+    LONGEST_MS,
+  );
 
   test('misses nothing of a transaction that began early and commits late', async () => {
     const rawDataPath = scratchFolder();

@@ -252,6 +252,33 @@ test('a catch-up in SQLite that is overtaken writes nothing older over what the 
   expect(await (inner.database as StorageDatabase).read({ text })).toEqual([{ status: 'done' }]);
 });
 
+test('a run that is removed while a catch-up in SQLite goes on leaves nothing in the index, whatever is left of it', async () => {
+  const inner = await openSqlite();
+  const storage = new Disturbed(inner);
+  const flow = await openFlow({ flowName: 'Train', storage: inner });
+  const save = (runId: string, taskId: string): Promise<void> =>
+    flow.task({ runId, stepName: 'fit', taskId }, async (task) => {
+      await task.saveArtifacts({ runId });
+    });
+  for (const runId of ['kept', 'gone']) await save(runId, '0');
+  const index = await StoreIndex.open({ store: storage });
+  afterThisTest(() => index.close());
+  await index.catchUp();
+  await save('kept', 'new');
+  let times = 0;
+  storage.disturb = async (name) => {
+    if (name.includes('/new/') && times++ === 0) await removeFromStore({ store: inner, path: 'Train/gone' });
+  };
+  await index.catchUp();
+  expect(times).toBeGreaterThan(0);
+  expect((await rowsIn(inner)).attempts).toHaveLength(2);
+  await save('gone', 'late'); // by somebody who does not know yet
+  await index.catchUp();
+  const caughtUp = await rowsIn(inner);
+  await index.rebuild();
+  expect(caughtUp).toEqual(await rowsIn(inner));
+});
+
 describe.each<[string, () => Promise<DataStoreStorage>]>([
   ['in memory', async () => new MemoryStorage()],
   ['in SQLite', openSqlite],

@@ -10,7 +10,8 @@ import {
 import { dirname, join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
-import type { ListOptions, ListPage } from '../../src/storage/contract.ts';
+import { removeFromStore } from '../../src/maintenance/retention/remove.ts';
+import type { GetOptions, ListOptions, ListPage, StoredObject } from '../../src/storage/contract.ts';
 import { StorageDecorator } from '../../src/storage/decorator.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { loadSqlite } from '../../src/storage/sql/sqlite/library.ts';
@@ -214,6 +215,66 @@ describe('the file of an index', () => {
     expect(attempts).toBeGreaterThan(0);
     expect(attempts).toBeLessThan(20 * TASKS);
     expect(await index.status()).toMatchObject({ isWhole: true });
+    await expectWhole(storage, path);
+  });
+});
+
+describe('a catch-up that was interrupted within a run', () => {
+  const MANY = 600;
+
+  /** A file in which some attempts of a run are, and not the run. */
+  async function interrupted(
+    path: string,
+    storage: MemoryStorage,
+    flow: FlowDataStore,
+    runId: string,
+  ): Promise<void> {
+    for (let task = 0; task < MANY; task += 1)
+      await flow.task({ runId, stepName: 'fit', taskId: `${task}` }, (open) => open.saveArtifacts({ task }));
+    const aborting = new AbortController();
+    class AbortsLate extends StorageDecorator {
+      override get(name: string, options?: GetOptions): Promise<StoredObject | undefined> {
+        if (name.includes(`/${runId}/fit/99/`)) aborting.abort(); // the last of them, by name
+        return super.get(name, options);
+      }
+    }
+    const { index } = await openIndex({ store: new AbortsLate(storage), path });
+    await errorOf(index.catchUp({ signal: aborting.signal }), 'ABORTED');
+  }
+
+  it('is gone on with within the run', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ flowName: 'Train', storage });
+    const path = join(scratchFolder(), 'index.db');
+    await interrupted(path, storage, flow, 'r1');
+    const { index } = await openIndex({ store: storage, path });
+    const { attempts } = await index.catchUp();
+    expect(attempts).toBeGreaterThan(0);
+    expect(attempts).toBeLessThan(MANY / 2);
+    await expectWhole(storage, path);
+  });
+
+  it('leaves nothing of it where it was removed since', async () => {
+    const { storage, flow } = await saved();
+    const path = await closedIndex(storage);
+    await interrupted(path, storage, flow, 'r2');
+    await removeFromStore({ store: storage, path: 'Train/r2' });
+    const { index } = await openIndex({ store: storage, path });
+    await index.catchUp();
+    await expectWhole(storage, path);
+  });
+
+  it('leaves nothing of it where another run has its name and its tasks since', async () => {
+    const { storage, flow } = await saved();
+    const path = await closedIndex(storage);
+    await interrupted(path, storage, flow, 'r2');
+    await removeFromStore({ store: storage, path: 'Train/r2' });
+    for (let task = 0; task < 9; task += 1)
+      await flow.task({ runId: 'r2', stepName: 'fit', taskId: `${task}` }, (open) =>
+        open.saveArtifacts({ another: task }),
+      );
+    const { index } = await openIndex({ store: storage, path });
+    await index.catchUp();
     await expectWhole(storage, path);
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { StorageDatabase } from '../../src/storage/contract.ts';
 import { SqliteStorage } from '../../src/storage/sqlite.ts';
 import type { FindOptions } from '../../src/store-index/find.ts';
+import { WITHOUT_ROW } from '../../src/store-index/listed-changes.ts';
 import { StoreIndex } from '../../src/store-index/store-index.ts';
 import type { UsageOptions } from '../../src/store-index/usage.ts';
 import { afterThisTest } from '../cleanups.ts';
@@ -71,6 +72,20 @@ const QUESTIONS: [string, FindOptions][] = [
   ['a text', { metadata: { word: 'good' } }],
   ['a leaf', { metadata: { word: { exists: true } } }],
 ];
+
+it('finds runs that an index has only attempts of by the names of runs, and not by going through attempts', async () => {
+  const { database } = await openAsked(1);
+  const plan = await planOf(database, WITHOUT_ROW);
+  const [first, ...others] = plan.filter((step) => /^SCAN (?!d$)/.test(step));
+  expect([first, others]).toEqual([
+    expect.stringMatching(/^SCAN attempts USING COVERING INDEX/),
+    ['SCAN first'],
+  ]); // one row
+  for (const terms of ['flow=? AND run>?', 'flow>?'])
+    expect(plan).toContainEqual(
+      expect.stringMatching(`SEARCH b USING COVERING INDEX .* \\(${terms.replaceAll('?', '\\?')}\\)`),
+    );
+});
 
 describe('the plans of questions to an index in SQLite', () => {
   it('go by indexes for every condition that few meet', async () => {
