@@ -17,7 +17,7 @@ const INSTALLS = [
   { name: 'without optional packages', options: ['--omit=optional'], hasOptional: false },
 ];
 
-const OPTIONAL = ['@aws-sdk/client-s3', '@azure/storage-blob', '@toondepauw/node-zstd'];
+const OPTIONAL = ['@aws-sdk/client-s3', '@azure/storage-blob', '@toondepauw/node-zstd', 'libsql'];
 
 let failures = 0;
 const folder = mkdtempSync(join(tmpdir(), 'stowage-package-'));
@@ -45,8 +45,10 @@ function checkAll() {
     });
     if (!installed) return;
     checkProject(name, project, store);
-    check(`${name}: the libraries of buckets`, () =>
-      run(project, 'node', 'buckets.mjs', hasOptional ? 'installed' : 'missing'),
+    const libraries = hasOptional ? 'installed' : 'missing';
+    check(`${name}: the libraries of buckets`, () => run(project, 'node', 'buckets.mjs', libraries));
+    check(`${name}: the libraries of databases`, () =>
+      run(project, 'node', 'databases.mjs', store, libraries),
     );
     if (index === 0) checkJest(name, project);
     // Where no library of a service is, the declarations can name none.
