@@ -266,6 +266,7 @@ export type { FindOptions, FoundArtifact, FoundAttempt } from './store-index/fin
 export type { FindConditions, FoundStatus, MetadataComparison } from './store-index/find-conditions.ts';
 export type { LineageLink, LineageOptions, LineageUse } from './store-index/lineage.ts';
 export type { QueryOptions, QueryRow, QueryValue } from './store-index/query.ts';
+export type { RunFigures } from './store-index/run-figures.ts';
 export {
   type CatchUpOptions,
   type IndexStatus,

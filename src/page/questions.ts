@@ -2,7 +2,7 @@ import { PageRefusal } from './page-refusal.ts';
 
 /** The commands that the page may ask, all of which only read, with the options that it may give them. */
 export const QUESTIONS: Readonly<Record<string, readonly string[]>> = {
-  runs: ['limit', 'tag', 'status', 'since', 'text'],
+  runs: ['limit', 'tag', 'status', 'since', 'text', 'before', 'figures', 'no-update'],
   ls: ['status'],
   show: ['attempt', 'limit'],
   find: ['step', 'metadata', 'artifact', 'type', 'key', 'tag', 'status', 'since', 'all-attempts', 'limit'],
@@ -27,7 +27,13 @@ export const FOLLOWED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The options that take no value. */
-export const SWITCHES: ReadonlySet<string> = new Set(['all-attempts', 'details', 'quick']);
+export const SWITCHES: ReadonlySet<string> = new Set([
+  'all-attempts',
+  'details',
+  'quick',
+  'figures',
+  'no-update',
+]);
 
 /** No question has more arguments and options. */
 const MAX_PARTS = 200;

@@ -61,7 +61,8 @@ export class ListedChanges implements ChangeSource {
     // Before the listing: a run that another process adds meanwhile is not taken for gone.
     const known = await this.#knownRuns(options);
     const unsettled = await this.#unsettledRuns(options);
-    for (const listed of await listRuns(this.#storage, undefined, options)) {
+    // Oldest first: who had a content first is then found first among all who have it.
+    for (const listed of (await listRuns(this.#storage, undefined, options)).reverse()) {
       const { flow, run, finished } = listed;
       const id = `${flow}/${run}`;
       const before = known.get(id);

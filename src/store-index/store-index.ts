@@ -30,6 +30,7 @@ import { type LineageLink, type LineageOptions, lineageOf } from './lineage.ts';
 import { ListedChanges } from './listed-changes.ts';
 import { type QueryOptions, type QueryRow, queryRows } from './query.ts';
 import { isOfSubject } from './row-values.ts';
+import { figuresOf, type RunFigures } from './run-figures.ts';
 import { type Usage, type UsageOptions, usageOf } from './usage.ts';
 
 /** Options of {@link StoreIndex.open}. */
@@ -182,6 +183,18 @@ export class StoreIndex implements AsyncDisposable {
   /** Counts stored bytes of artifacts, own and shared. See {@link Usage}. @throws StowageError as {@link find} */
   usage(options: UsageOptions = {}): AsyncGenerator<Usage> {
     return this.#asked((database) => usageOf(database, options), options);
+  }
+
+  /**
+   * Tells of runs what they saved, what of it was new, and which results of cached tasks they had. See {@link RunFigures}.
+   *
+   * @throws StowageError as {@link find}
+   */
+  figures(
+    runs: readonly { flow: string; run: string }[],
+    options: CallOptions = {},
+  ): AsyncGenerator<RunFigures> {
+    return this.#asked((database) => figuresOf(database, runs, options), options);
   }
 
   /**

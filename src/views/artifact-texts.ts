@@ -1,6 +1,6 @@
 import type { StoredCodec } from '../content/reading/stored-codecs.ts';
 import type { RecordedError } from '../format/session-files.ts';
-import { countOf, formatBytes } from '../options/figures.ts';
+import { countOf, formatBytes, formatCount } from '../options/figures.ts';
 import type { ArtifactView } from './attempts.ts';
 import type { ReferenceView } from './references.ts';
 
@@ -59,4 +59,9 @@ export function shortKey(key: string): string {
 /** `Error: what happened`, without the stack. */
 export function errorLine({ name, message }: RecordedError): string {
   return message === '' ? name : `${name}: ${message}`;
+}
+
+/** How many of the results of cached tasks that a run had came from others: `5 of 8`; empty where it had none. */
+export function hitsText({ cachedResults, cacheHits }: { cachedResults: number; cacheHits: number }): string {
+  return cachedResults === 0 ? '' : `${formatCount(cacheHits)} of ${formatCount(cachedResults)}`;
 }

@@ -1,5 +1,6 @@
 import { mapBounded } from '../async/bounded-work.ts';
 import { type ListedRun, listRuns } from '../attempts/run-listing.ts';
+import { StowageError } from '../errors.ts';
 import type { JsonValue } from '../format/json-value.ts';
 import { type RunEnd, readRunFinished } from '../format/run-ends.ts';
 import { type RunPin, readRunPin } from '../format/run-pins.ts';
@@ -7,7 +8,7 @@ import { type RunCode, type RunCreated, readRunCreated } from '../format/run-rec
 import type { Owner, RecordedError } from '../format/session-files.ts';
 import { durationBetween } from './attempts.ts';
 import { missing } from './not-found.ts';
-import type { RunPath } from './paths.ts';
+import { formatStorePath, type RunPath } from './paths.ts';
 import { type StoreView, unreadable } from './store-view.ts';
 
 /** A run, as its records tell. */
@@ -87,6 +88,26 @@ export async function listedRuns(view: StoreView, flow: string | undefined): Pro
   const runs = await listRuns(view.storage, flow, view);
   if (runs.length === 0 && flow !== undefined) throw await missing(view, { flow });
   return runs;
+}
+
+/**
+ * Those of listed runs that come behind one of them.
+ *
+ * @throws StowageError `RUN_NOT_FOUND` where it is none of them
+ */
+export async function runsBehind(
+  view: StoreView,
+  listed: readonly ListedRun[],
+  path: RunPath,
+): Promise<readonly ListedRun[]> {
+  const at = listed.findIndex(({ flow, run }) => flow === path.flow && run === path.run);
+  if (at !== -1) return listed.slice(at + 1);
+  const where = formatStorePath(path);
+  const message = `The run ${where} is none of those that are listed.`;
+  throw (
+    (await missing(view, path)) ??
+    new StowageError('RUN_NOT_FOUND', message, { details: { ...path, missing: 'run' } })
+  );
 }
 
 /** Reads the records of a run. One whose records cannot be read is shown as such. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { FlowDataStore } from '../../src/index.ts';
+import type { FiguredRun } from '../../src/store-index/run-figures.ts';
 import { json, noise, scratchFolder, stowage } from './fixture.ts';
 
 const folder = scratchFolder();
@@ -108,6 +109,62 @@ describe('stowage lineage', () => {
     expect(links).toHaveLength(4);
     const cut = await stowage(store, ['lineage', key, '-n', '1', ...AT]);
     expect(cut.stderr).toContain('more links');
+  });
+});
+
+describe('stowage runs --figures', () => {
+  it('tells what runs saved, as du does, what of it was new, and their hits of the cache', async () => {
+    const cached = join(folder, 'cached');
+    await using flow = await FlowDataStore.open({ flowName: 'Train', storage: cached });
+    const twice = flow.cachedTask({ name: 'twice', version: '1', run: async (n: number) => 2 * n });
+    for (const runId of ['run-1', 'run-2']) {
+      await flow.createRun({ runId });
+      await flow.task({ runId, stepName: 'load', taskId: '0' }, async (task) => {
+        await task.saveArtifacts({
+          rows: noise(50_000),
+          n: [await twice(1), await twice(Number(runId.at(-1)))],
+        });
+      });
+    }
+    await flow.createRun({ runId: 'run-3' });
+    const at = ['--index', join(folder, 'cached.db')];
+    const { stdout, code } = await stowage(cached, ['runs', '--figures', ...at]);
+    expect(code).toBe(0);
+    const lines = stdout.trimEnd().split('\n');
+    expect(
+      lines.map((line) => line.replaceAll(/ {2,}/g, '|').replace(/\|(just now|\d+ s ago)\|/, '|')),
+    ).toEqual([
+      'RUN|STATUS|CREATED|SIZE|NEW|HITS',
+      'Train/run-3|open|0 B|0 B',
+      expect.stringMatching(/^Train\/run-2\|open\|50\.0 kB\|0 B\|1 of 2/),
+      expect.stringMatching(/^Train\/run-1\|open\|50\.0 kB\|50\.\d kB\|0 of 1/),
+    ]);
+    const asked = await json(cached, ['runs', '--figures', '--no-update', ...at]);
+    expect(Date.parse(asked.caughtUpAt)).toBeGreaterThan(0);
+    const [none, second, first] = asked.runs.map((run: FiguredRun) => run.figures);
+    const nothing = { artifacts: 0, bytes: 0, newBytes: 0, cachedResults: 0, cacheHits: 0 };
+    expect(none).toEqual(nothing);
+    const { entries, total } = await json(cached, ['du', 'Train', '--by', 'run', ...at]);
+    expect(first.newBytes + second.newBytes).toBe(total.ownBytes);
+    for (const [name, { artifacts, bytes }] of Object.entries({
+      'Train/run-1': first,
+      'Train/run-2': second,
+    }))
+      expect(entries).toContainEqual(expect.objectContaining({ name, artifacts, bytes }));
+    const plain = await json(cached, ['runs']);
+    expect(plain.runs.map((run: FiguredRun) => run.figures)).toEqual([undefined, undefined, undefined]);
+    await flow.createRun({ runId: 'run-4' });
+    const stale = await json(cached, ['runs', '-n', '1', '--figures', '--no-update', ...at]);
+    expect(stale.runs).toMatchObject([{ run: 'run-4' }]);
+    expect(stale.runs[0].figures).toBeUndefined(); // the index does not know it, which is not to say that it has nothing
+  });
+
+  it('shows the runs where there is no index, and says how one is made', async () => {
+    const none = ['--no-update', '--index', join(folder, 'none.db')];
+    const { code, stdout, stderr } = await stowage(store, ['runs', '--figures', ...none]);
+    expect([code, stdout.trimEnd().split('\n').length]).toEqual([3, 3]);
+    expect(stderr).toContain('make it with: stowage index');
+    expect((await stowage(store, ['runs', ...none])).code).toBe(2);
   });
 });
 

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { RunView } from '../../src/views/runs.ts';
 import { json, makeStore, RUN, scratchFolder, stowage } from './fixture.ts';
 
 let store: string;
@@ -30,6 +31,30 @@ describe('stowage runs', () => {
     expect(stderr).toBe('stowage: 1 older not shown; all of them: --limit all\n');
     expect((await stowage(store, ['runs', '-n', 'all'])).stderr).toBe('');
     expect((await stowage(store, ['runs', '-n', '0'])).code).toBe(2);
+  });
+
+  it('goes on behind a run, to the oldest, so that pages of a long list have each run once', async () => {
+    const all = (await json(store, ['runs'])).runs.map(({ flow, run }: RunView) => `${flow}/${run}`);
+    const paged: string[] = [];
+    for (let unread = 1; unread > 0; ) {
+      const before = paged.length === 0 ? [] : ['--before', paged.at(-1) as string];
+      const page = await json(store, ['runs', '-n', '2', ...before]);
+      expect(page.total).toBe(4);
+      paged.push(...page.runs.map(({ flow, run }: RunView) => `${flow}/${run}`));
+      unread = page.unread;
+    }
+    expect(paged).toEqual(all);
+    const open = await json(store, ['runs', 'Other', '--before', 'Other/r3', '--status', 'open']);
+    expect(open.runs.map(({ run }: RunView) => run)).toEqual(['r2', 'r1']);
+    expect(await json(store, ['runs', '--before', RUN])).toMatchObject({ unread: 0, runs: [] });
+    for (const [args, code, text] of [
+      [['--before', 'Other/r9'], 1, 'r9'],
+      [['Train', '--before', 'Other/r1'], 1, 'none of those that are listed'],
+      [['--before', 'Other'], 2, 'Other'],
+    ] as const) {
+      const refused = await stowage(store, ['runs', ...args]);
+      expect([refused.code, refused.stderr]).toEqual([code, expect.stringContaining(text)]);
+    }
   });
 
   it('finds runs by tag, status and age, and says what it did not look at', async () => {

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { FlowDataStore, type OpenTaskDataStore } from '../../src/index.ts';
 import { noise, scratchFolder, stowage } from '../cli/fixture.ts';
 
@@ -120,6 +120,27 @@ async function makeManyRuns(store: string): Promise<void> {
   }
 }
 
+/** Two runs that load the same, and judge by a cached task, of whose results five are the same. */
+async function makeFigured(store: string): Promise<void> {
+  await using flow = await FlowDataStore.open({ flowName: 'Train', storage: store });
+  const judge = flow.cachedTask({
+    name: 'judge',
+    version: '1',
+    run: (input: number) => noise(4_000, input + 1),
+  });
+  for (const [runId, from] of [
+    [FIRST, 0],
+    [SECOND, 1],
+  ] as const)
+    await makeRun(store, runId, [
+      ['load/0', load],
+      ...Array.from({ length: 6 }, (_, at): readonly [string, Work] => [
+        `judge/${at}`,
+        () => judge(from + at, { runId, recordHit: true }),
+      ]),
+    ]);
+}
+
 /** What a process left that died, 9 days ago. */
 async function makeLeftUpload(store: string): Promise<void> {
   await makeRun(store, 'r1', []);
@@ -174,6 +195,7 @@ const STORES: Readonly<Record<string, (store: string) => Promise<void>>> = {
       await makeRun(store, run, [['load/0', saves({ faces: noise(300_000, 7) })]]);
   },
   'stowage runs Train': (store) => makeRun(store, FIRST, []),
+  'stowage runs Train --figures': makeFigured,
   [`stowage ls Train/${FIRST}/fit`]: (store) =>
     makeRun(store, FIRST, [
       ['fit/2', fit],
@@ -259,6 +281,8 @@ function normal(text: string): string[] {
 }
 
 describe('the transcripts of docs/cli.md', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
   it('are all run', () => {
     const commands = transcripts.map(({ command }) => command);
     expect(commands.sort()).toEqual(Object.keys(STORES).sort());
@@ -268,6 +292,7 @@ describe('the transcripts of docs/cli.md', () => {
     const { command, output } = transcript;
     const folder = join(base, String(transcripts.indexOf(transcript)));
     mkdirSync(folder);
+    vi.stubEnv('STOWAGE_INDEXES', folder);
     const store = join(folder, 'store');
     await STORES[command]?.(store);
     writeFileSync(join(folder, 'raw.bin'), raw);

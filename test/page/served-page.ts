@@ -28,10 +28,15 @@ export interface ServedStore extends AsyncDisposable {
   url: string;
 }
 
-/** Serves the page of a store until it is disposed of. */
-export async function serveStore(store: string, args: readonly string[] = []): Promise<ServedStore> {
+/** Serves the page of a store until it is disposed of. `env` is beside what this process has. */
+export async function serveStore(
+  store: string,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<ServedStore> {
   const child = spawn(process.execPath, [PROGRAM, 'ui', '--store', store, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
   });
   const ended = once(child, 'close');
   let said = '';

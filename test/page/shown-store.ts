@@ -94,7 +94,7 @@ export async function makeShownStore(folder: string): Promise<string> {
     run: async (input: { text: string }) => ({ length: input.text.length }),
   });
   for (const runId of ['j1', 'j2']) {
-    for (const text of ['one', 'two', HOSTILE[0]]) await judge({ text }, { runId });
+    for (const text of ['one', 'two', HOSTILE[0]]) await judge({ text }, { runId, recordHit: true });
   }
   await using hostile = await FlowDataStore.open({ flowName: HOSTILE[0], storage });
   await hostile.createRun({

@@ -1,8 +1,16 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeRuns } from '../../bench/page-stores.mjs';
+import * as stowage from '../../src/index.ts';
+import { formatBytes } from '../../src/options/figures.ts';
+import type { FiguredRun } from '../../src/store-index/run-figures.ts';
+import { hitsText } from '../../src/views/artifact-texts.ts';
+import { PROGRAM } from '../cli/fixture.ts';
 import {
   BROWSER,
   openPage,
@@ -21,13 +29,15 @@ const VIEWS = ['runs', 'run', 'task', 'artifact', 'compare', 'cache', 'store'];
 
 describe.skipIf(!BROWSER)('the page in a browser', () => {
   let folder: string;
+  let store: string;
   let served: ServedStore;
   let browser: Browser;
   let addresses: string[];
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'stowage-page-'));
-    served = await serveStore(await makeShownStore(folder));
+    store = await makeShownStore(folder);
+    served = await serveStore(store, [], { STOWAGE_INDEXES: join(folder, 'indexes') });
     browser = await startBrowser();
     addresses = await crawl();
   });
@@ -120,5 +130,60 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
     }
     await page.close();
     expect(large).toEqual([]);
+  });
+
+  it('shows sizes, new bytes and hits of runs as the command line tells them, and without an index how it is made', async () => {
+    const env = { STOWAGE_INDEXES: join(folder, 'no-indexes') };
+    await using without = await serveStore(store, [], env);
+    const page = await browser.newPage();
+    const faults = watchPage(page, without.url);
+    const heads = (): Promise<string[]> => page.locator('thead th').allTextContents();
+    await page.goto(`${without.url}#/runs`);
+    await page.getByText('make it with: stowage index').waitFor();
+    expect(await heads()).not.toContain('Hits');
+    const call = async (...args: string[]): Promise<string> => {
+      const called = [PROGRAM, ...args, '--store', store];
+      return (await promisify(execFile)(process.execPath, called, { env: { ...process.env, ...env } }))
+        .stdout;
+    };
+    await call('index');
+    await page.reload();
+    await page.getByRole('columnheader', { name: 'Hits' }).waitFor();
+    await settled(page);
+    const { runs } = JSON.parse(await call('runs', '--figures', '--json')) as { runs: FiguredRun[] };
+    const at = (await heads()).indexOf('Size');
+    for (const { flow, run, figures } of runs) {
+      const row = page
+        .locator('tbody tr')
+        .filter({ has: page.getByTitle(`${flow}/${run}`, { exact: true }) });
+      const cells = (await row.locator('td').allTextContents()).slice(at, at + 3);
+      if (!figures) throw new Error(`the index does not have ${flow}/${run}`);
+      expect([flow, run, ...cells]).toEqual([
+        flow,
+        run,
+        formatBytes(figures.bytes),
+        formatBytes(figures.newBytes),
+        hitsText(figures),
+      ]);
+    }
+    expect(runs.map(({ figures }) => figures?.cacheHits)).toContain(3);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  it('goes on to the oldest of very many runs as one scrolls, each of them once', async () => {
+    const many = join(folder, 'many');
+    await makeRuns(stowage, many, 450);
+    await using large = await serveStore(many, [], { STOWAGE_INDEXES: join(folder, 'indexes') });
+    const page = await browser.newPage();
+    await page.goto(`${large.url}#/runs`);
+    await page.locator('tbody tr a').first().waitFor();
+    for (const count of [101, 301, 451]) {
+      await page.locator(`table[aria-rowcount="${count}"]`).waitFor();
+      await page.locator('section.long').press('End');
+    }
+    await page.getByTitle('Many/run-000000').waitFor();
+    expect(await page.locator('table').getAttribute('aria-rowcount')).toBe('451');
+    await page.close();
   });
 });

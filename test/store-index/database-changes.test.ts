@@ -315,14 +315,14 @@ describe.each<[string, () => Promise<DataStoreStorage>]>([
     const { storage, index, rows } = await threeRuns();
     const ending = new AbortController();
     storage.disturb = (name) => {
-      if (name.startsWith('flows/Train/r0/')) ending.abort();
+      if (name.startsWith('flows/Train/r2/')) ending.abort();
     };
     await errorOf(index.catchUp({ signal: ending.signal }), 'ABORTED');
     storage.disturb = () => {};
     const before = await rows();
     expect(before.runs).toHaveLength(1); // of r1 there are attempts, and no row
     expect(before.attempts?.length).toBeGreaterThan(50);
-    await removeFromStore({ store: storage, path: 'Train/r2', contentOnly: true });
+    await removeFromStore({ store: storage, path: 'Train/r0', contentOnly: true });
     const gone: string[] = [];
     for (const prefix of ['runs/Train/r1/', 'flows/Train/r1/'])
       for await (const page of storage.list({ prefix })) gone.push(...page.objects.map(({ name }) => name));

@@ -153,4 +153,21 @@ describe('the plans of questions to an index in SQLite', () => {
     expect(plan).toContainEqual(expect.stringMatching(/SEARCH a USING .*\(flow=\?/));
     expect(plan).toContainEqual(expect.stringMatching(/SEARCH x USING .*artifacts_by_key \(key=\?/));
   });
+
+  it('tell the figures of runs by their attempts, and by the keys of what these have', async () => {
+    const { database, index } = await openAsked(1);
+    const statements = recordStatements(database);
+    expect(await allOf(index.figures([{ flow: 'Train', run: 'r1' }]))).toHaveLength(1);
+    const [text] = statements.map((each) => each.text).filter((each) => each.startsWith('with asked'));
+    const plan = await planOf(database, text as string);
+    expect(plan.filter((step) => /^SCAN (?!json_each|candidates|c\b)/.test(step))).toEqual([]);
+    for (const step of [
+      /^SEARCH a USING .*\(flow=\? AND run=\?\)/,
+      /^SEARCH x USING PRIMARY KEY \(attempt_id=\?\)/,
+      /^SEARCH x USING INDEX artifacts_by_key \(key=\?\)/,
+      /^SEARCH u USING .*\(flow=\? AND run=\? AND step=\? AND task=\? AND attempt=\?\)/,
+    ])
+      expect(plan).toContainEqual(expect.stringMatching(step));
+    expect(plan.filter((step) => step.includes('ORDER BY'))).toEqual([]);
+  });
 });

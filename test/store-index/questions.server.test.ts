@@ -49,5 +49,22 @@ describeOnPostgres('questions to an index in PostgreSQL', ({ address }) => {
     expect(await allOf(index.usage())).toMatchObject([
       { name: 'A', attempts: 2, artifacts: 3, sharedBytes: 0 },
     ]);
+    const twice = flow.cachedTask({ name: 'twice', version: '1', run: async (n: number) => 2 * n });
+    await twice(1, { runId: 'r1' });
+    await twice(1, { runId: 'r2', recordHit: true });
+    await flow.task({ runId: 'r2', stepName: 'fit', taskId: '0' }, (task) => task.clone(first));
+    await index.catchUp();
+    const runs = ['r1', 'r2', 'none'].map((run) => ({ flow: 'A', run }));
+    const figures = (await allOf(index.figures(runs))).sort((a, b) => (a.run < b.run ? -1 : 1));
+    const [{ value: all }, ...usage] = [
+      await index.usage({ by: 'all' }).next(),
+      ...(await allOf(index.usage({ by: 'run' }))),
+    ];
+    expect(figures).toMatchObject([
+      { run: 'r1', newBytes: all?.ownBytes, cachedResults: 1, cacheHits: 0 },
+      { run: 'r2', newBytes: 0, cachedResults: 1, cacheHits: 1 },
+    ]);
+    for (const { run, artifacts, bytes } of figures)
+      expect(usage).toContainEqual(expect.objectContaining({ name: `A/${run}`, artifacts, bytes }));
   });
 });

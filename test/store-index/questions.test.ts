@@ -240,3 +240,98 @@ describe('usage', () => {
     60_000,
   );
 });
+
+describe('figures', () => {
+  const RUN_NAMES = ['A', 'B'].flatMap((flow) => ['r1', 'r2', 'r1-2'].map((run) => ({ flow, run })));
+
+  test.prop([arbitraryTasks], RUNS)(
+    'count each content as new in the run that had it first, so that all runs together have it once',
+    async (tasks) => {
+      const { index, path } = await askedStore(tasks);
+      const rows = (await select(
+        path,
+        `select a.flow, a.run, x.name, x.lies, x.place, x.key, x.bytes, x.stored_bytes from artifacts x join attempts a on a.id = x.attempt_id
+          order by a.started_at, a.flow, a.run`,
+      )) as unknown as ArtifactRow[];
+      const expected = new Map(RUN_NAMES.map(({ flow, run }) => [`${flow}/${run}`, [0, 0, 0]]));
+      const stored = new Set<string>();
+      for (const { flow, run, lies, place, key, bytes, stored_bytes } of rows) {
+        const sums = expected.get(`${flow}/${run}`) as [number, number, number];
+        sums[0] += 1;
+        sums[1] += bytes;
+        const id = lies === 'shared' ? `${place} ${key}` : `${stored.size}`;
+        if (lies !== 'inline' && !stored.has(id)) sums[2] += stored_bytes;
+        stored.add(id);
+      }
+      const told = await allOf(index.figures([...RUN_NAMES, { flow: 'A', run: 'none' }]));
+      expect(
+        told
+          .map(({ flow, run, artifacts, bytes, newBytes }) => [
+            `${flow}/${run}`,
+            [artifacts, bytes, newBytes],
+          ])
+          .toSorted(),
+      ).toEqual([...expected].toSorted());
+      const usage = await allOf(index.usage({ by: 'run' }));
+      for (const { name, bytes, artifacts } of usage)
+        expect(expected.get(name)?.slice(0, 2)).toEqual([artifacts, bytes]);
+      const [all] = await allOf(index.usage({ by: 'all' }));
+      expect(told.reduce((sum, { newBytes }) => sum + newBytes, 0)).toBe(all?.ownBytes);
+    },
+    60_000,
+  );
+
+  it('tell results of cached tasks that other runs made, each once, whether a task called or a hit was recorded', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ flowName: 'A', storage });
+    const twice = flow.cachedTask({ name: 'twice', version: '1', run: async (n: number) => 2 * n });
+    await twice(1, { runId: 'first' });
+    await twice(2, { runId: 'first' });
+    await flow.task({ runId: 'second', stepName: 'use', taskId: '0' }, async (task) => {
+      const used = [await twice(1, { recordHit: true }), await twice(1), await twice(2), await twice(3)];
+      await task.saveArtifacts({ used });
+    });
+    await flow.task({ runId: 'third', stepName: 'use', taskId: '0' }, (task) => task.saveArtifacts({ n: 1 }));
+    const { index } = await openIndex({ store: storage });
+    await index.catchUp();
+    const runs = ['first', 'second', 'third'].map((run) => ({ flow: 'A', run }));
+    const told = await allOf(index.figures(runs));
+    expect(
+      told.map(({ run, cachedResults, cacheHits }) => [run, cachedResults, cacheHits]).toSorted(),
+    ).toEqual([
+      ['first', 2, 0],
+      ['second', 3, 2],
+      ['third', 0, 0],
+    ]);
+  });
+
+  it('count a content as new in the next run, once that of the first was given up', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ flowName: 'A', storage });
+    for (const runId of ['first', 'second'])
+      await flow.task({ runId, stepName: 'fit', taskId: '0' }, (task) =>
+        task.saveArtifacts({ data: new Float64Array(40_000).fill(7) }),
+      );
+    const { index, path } = await openIndex({ store: storage });
+    await index.catchUp();
+    const news = async (): Promise<number[]> => {
+      const told = await allOf(index.figures(['first', 'second'].map((run) => ({ flow: 'A', run }))));
+      return told.sort((a, b) => (a.run < b.run ? -1 : 1)).map(({ newBytes }) => newBytes);
+    };
+    const [stored] = (await news()) as [number];
+    expect(await news()).toEqual([stored, 0]);
+    const { loadSqlite } = await import('../../src/storage/sql/sqlite/library.ts');
+    const connection = (await loadSqlite()).open(path, { readOnly: false });
+    connection.exec("update attempts set mark = 'purged' where run = 'first'");
+    connection.close();
+    expect(await news()).toEqual([0, stored]);
+  });
+
+  it('refuse what is no list of runs, before anything is asked', async () => {
+    const { index } = await askedStore([]);
+    for (const runs of [undefined, [{ flow: 'A' }], 'A/r1'])
+      expect(() => index.figures(runs as never)).toThrow(
+        expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+      );
+  });
+});

@@ -7,11 +7,13 @@ export function nameOf({ flow, run }: Pick<RunView, 'flow' | 'run'>): string {
 
 /**
  * The runs that are shown, newest first: the newest as they were asked for just now, and behind them those that were loaded before. What was
- * among the newest before, and is not among them now, is gone.
+ * among the newest before, and is not among them now, is gone. Where all of the newest are new, there may be others between: those behind
+ * are loaded again.
  */
 export function joinedRuns(newest: readonly RunView[], loaded: readonly RunView[]): RunView[] {
   const last = newest.at(-1);
-  if (last === undefined) return [];
+  const known = new Set(loaded.map(nameOf));
+  if (last === undefined || !newest.some((run) => known.has(nameOf(run)))) return [...newest];
   const isNew = new Set(newest.map(nameOf));
   const end = loaded.findIndex((run) => nameOf(run) === nameOf(last));
   const behind = end === -1 ? loaded.filter((run) => run.createdAt < last.createdAt) : loaded.slice(end + 1);

@@ -1,26 +1,17 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { ageOf, countOf, formatCount, formatDuration } from '../../../options/figures.ts';
+import { ageOf, countOf, formatBytes, formatCount, formatDuration } from '../../../options/figures.ts';
+import { hitsText } from '../../../views/artifact-texts.ts';
 import type { RunView } from '../../../views/runs.ts';
-import { useAnswer } from '../ask.ts';
+import type { Failure } from '../ask.ts';
 import { FailureNote } from '../parts/failure.tsx';
 import { Choice, SearchBox } from '../parts/filters.tsx';
 import { Live } from '../parts/live.tsx';
 import { Status } from '../parts/status.tsx';
 import { type Column, LongTable } from '../parts/table.tsx';
 import { hrefOf, type Route, refined } from '../route.ts';
-import { changesOf, joinedRuns, nameOf } from './run-list.ts';
-
-/** The answer of `stowage runs --json`. */
-interface Runs {
-  total: number;
-  unread: number;
-  runs: RunView[];
-}
-
-/** So many runs are asked for at first, and again whenever the newest are looked at. */
-const NEWEST = 100;
-const REFRESH_MS = 5_000;
+import { changesOf, nameOf } from './run-list.ts';
+import { type Figures, useRuns } from './use-runs.ts';
 
 const SINCE = {
   '': 'any time',
@@ -34,28 +25,12 @@ const STATUS = { '': 'any', open: 'open', done: 'done', failed: 'failed', abando
 /** The runs, newest first, as far as one scrolls. */
 export function RunsView(route: Route): JSX.Element {
   const { flow = '', tag = '', status = '', since = '', text = '' } = route.query;
-  const [limit, setLimit] = useState(NEWEST);
   const [chosen, setChosen] = useState<readonly string[]>([]);
-  const filters = JSON.stringify([flow, tag, status, since, text]);
-  useEffect(() => setLimit(NEWEST), [filters]);
-  const asked = (most: number) => ({
-    command: 'runs',
-    args: flow === '' ? [] : [flow],
-    options: Object.fromEntries(
-      Object.entries({ limit: String(most), tag, status, since, text }).filter(([, value]) => value !== ''),
-    ),
-  });
-  const newest = useAnswer<Runs>(asked(NEWEST), REFRESH_MS);
-  const loaded = useAnswer<Runs>(limit > NEWEST ? asked(limit) : undefined);
-  const kept = useRef<{ filters: string; runs: readonly RunView[] }>({ filters, runs: [] });
-  if (kept.current.filters !== filters) kept.current = { filters, runs: [] };
-  if (loaded.result) kept.current.runs = loaded.result.runs;
-  const runs = joinedRuns(newest.result?.runs ?? [], kept.current.runs);
-  const changes = useChanges(filters, newest.result?.runs);
-  const { total = 0 } = newest.result ?? {};
+  const filters = { flow, tag, status, since, text };
+  const shown = useRuns(filters);
+  const { runs, figures, total, isWhole, isLoadingOlder } = shown;
+  const changes = useChanges(JSON.stringify(filters), shown.newest);
   const isFiltered = [tag, status, since, text].some((one) => one !== '');
-  const isWhole = (loaded.result ?? newest.result)?.unread === 0;
-  const isLoadingMore = limit > NEWEST && loaded.isLoading;
 
   const toggle = (name: string): void =>
     setChosen((before) =>
@@ -67,7 +42,7 @@ export function RunsView(route: Route): JSX.Element {
       <div class="title">
         <h1>Runs</h1>
         <p class="quiet">
-          {newest.isLoading
+          {shown.newest === undefined && !shown.error
             ? 'reading …'
             : isFiltered
               ? `${formatCount(runs.length)}${isWhole ? '' : '+'} of ${countOf(total, 'run')}`
@@ -111,27 +86,27 @@ export function RunsView(route: Route): JSX.Element {
         )}
       </div>
       <Live text={changes} />
-      <FailureNote error={newest.error ?? loaded.error} />
-      {newest.result && runs.length === 0 && <Nothing total={total} />}
+      <FailureNote error={shown.error} />
+      {shown.newest && runs.length === 0 && <Nothing total={total} />}
       {runs.length > 0 && (
         <LongTable
           label="runs, newest first"
-          columns={columnsOf(route, chosen, toggle)}
+          columns={columnsOf(route, chosen, toggle, figures)}
           count={runs.length}
           rowAt={(index) => runs[index]}
           keyOf={nameOf}
           fills
           onKey={(key, row) => key === 'c' && toggle(nameOf(row))}
           onSeen={(_, to) => {
-            if (to >= runs.length - 20 && !isWhole && !isLoadingMore)
-              setLimit(Math.max(limit, runs.length) * 2);
+            if (to >= runs.length - 20) shown.loadOlder();
           }}
         />
       )}
       <p class="foot quiet">
-        {isLoadingMore ? 'loading older runs …' : isWhole ? '' : 'older ones are loaded as you scroll; '}
+        {isLoadingOlder ? 'loading older runs …' : isWhole ? '' : 'older ones are loaded as you scroll; '}
         {runs.length > 0 && 'key c chooses a run to compare'}
       </p>
+      {runs.length > 0 && <NoFigures error={shown.figuresError} />}
     </div>
   );
 }
@@ -146,10 +121,19 @@ function Nothing({ total }: { total: number }): JSX.Element {
   );
 }
 
+/** Why no figures are shown: an index that is not there is told with how it is made. */
+function NoFigures({ error }: { error: Failure | undefined }): JSX.Element | null {
+  if (error?.code !== 'INDEX_NOT_READY') return <FailureNote error={error} />;
+  return (
+    <p class="foot quiet">Sizes, new bytes and hits of the cache are asked of an index. {error.message}</p>
+  );
+}
+
 function columnsOf(
   route: Route,
   chosen: readonly string[],
   toggle: (name: string) => void,
+  figures: ReadonlyMap<string, Figures>,
 ): Column<RunView>[] {
   return [
     {
@@ -183,6 +167,7 @@ function columnsOf(
       isNumber: true,
       cell: ({ durationMs }) => (durationMs === undefined ? '' : formatDuration(durationMs)),
     },
+    ...figureColumns(figures),
     {
       name: 'Tags',
       width: 15,
@@ -203,6 +188,25 @@ function columnsOf(
         </>
       ),
     },
+  ];
+}
+
+/** Sizes, new bytes and hits, once the index has told some. */
+function figureColumns(figures: ReadonlyMap<string, Figures>): Column<RunView>[] {
+  if (figures.size === 0) return [];
+  const column = (name: string, textOf: (one: Figures) => string): Column<RunView> => ({
+    name,
+    width: 6,
+    isNumber: true,
+    cell: (run) => {
+      const told = figures.get(nameOf(run));
+      return told ? textOf(told) : '';
+    },
+  });
+  return [
+    column('Size', ({ bytes }) => formatBytes(bytes)),
+    column('New', ({ newBytes }) => formatBytes(newBytes)),
+    column('Hits', hitsText),
   ];
 }
 

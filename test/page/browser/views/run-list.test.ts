@@ -33,6 +33,12 @@ describe('the runs that are shown', () => {
   });
 });
 
+describe('runs that were loaded', () => {
+  test('are left where runs that nobody asked for may be between them and the newest', () => {
+    expect(joinedRuns([run(9), run(8)], [run(5), run(4)]).map(({ run }) => run)).toEqual(['r9', 'r8']);
+  });
+});
+
 describe('what is told of a change', () => {
   test('is nothing at the first look, and nothing where all is as before', () => {
     expect(changesOf([], [run(1)])).toBe('');
