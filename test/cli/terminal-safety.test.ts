@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { FlowDataStore } from '../../src/index.ts';
@@ -10,13 +11,19 @@ const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200b-\u200f\u202a-\u202e\u2060-
 const NAME = 'n\u202e\u200b\ufeff漢👩‍👩‍👧';
 const TEXT = `${NAME} \x1b]0;title\x07\x9b31m\u009d0;t\u009c\x7f\r\t\n\u2028`;
 
+const run = `${NAME}/${NAME}`;
+const at = `${run}/${NAME}/${NAME}`;
 const scratch = scratchFolder();
 const store = join(scratch, 's');
 let key: string;
 
 beforeAll(async () => {
   const flow = await FlowDataStore.open({ flowName: NAME, storage: store });
-  const run = await flow.createRun({ runId: NAME, tags: [TEXT], parameters: { [TEXT]: TEXT } });
+  const code = join(scratch, 'code');
+  mkdirSync(code);
+  writeFileSync(join(code, NAME), TEXT);
+  const run = await flow.createRun({ runId: NAME, tags: [TEXT], parameters: { [TEXT]: TEXT }, code });
+  await run.pin({ reason: NAME });
   const task = { runId: NAME, stepName: NAME, taskId: NAME };
   const fails = async (): Promise<void> => {
     const error = new Error(TEXT, { cause: new AggregateError([new Error(TEXT)], TEXT) });
@@ -28,10 +35,18 @@ beforeAll(async () => {
     await one.saveMetadata({ [TEXT]: TEXT });
     await one.saveArtifacts({ [NAME]: { [TEXT]: TEXT }, text: TEXT, rows: [{ [TEXT]: TEXT }] });
     await one.saveLogs('task', { stdout: TEXT });
+    one.report('safe', { title: NAME }).text(TEXT);
+    await one.saveArtifacts({ file: await one.files.fromData(NAME, Buffer.from(TEXT)) });
   });
   await flow.task({ ...task, taskId: 'other' }, (one) =>
     one.saveArtifacts({ [NAME]: { [TEXT]: 1 }, text: `${TEXT}2`, rows: [{ [TEXT]: 2 }] }),
   );
+  await flow.publish(NAME, {
+    task: `${NAME}/${NAME}/${NAME}`,
+    artifact: NAME,
+    description: TEXT,
+    attributes: { [TEXT]: TEXT },
+  });
   await run.finish('failed', { error: new Error(TEXT) });
   const cached = flow.cachedTask({ name: NAME, version: TEXT, run: (x: object) => ({ [TEXT]: x }) });
   for (const value of [TEXT, NAME]) await cached({ [TEXT]: value }, { runId: 'cached' });
@@ -41,9 +56,7 @@ beforeAll(async () => {
 });
 
 describe('what a terminal gets', () => {
-  const run = `${NAME}/${NAME}`;
-  const at = `${run}/${NAME}/${NAME}`;
-  const commands = (): string[][] => [
+  const COMMANDS: string[][] = [
     ['runs'],
     ['runs', '--tag', TEXT],
     ['runs', NAME, '--tag', `${TEXT}x`],
@@ -72,10 +85,46 @@ describe('what a terminal gets', () => {
     ['stat', NAME],
     ['cache', 'ls'],
     ['cache', 'stats'],
-    ['cache', 'show', key],
-    ['cache', 'explain', key],
+    ['cache', 'show', 'KEY'],
+    ['cache', 'explain', 'KEY'],
     ['copy', store, join(scratch, `copy-${NAME}`)],
-    // Mistakes.
+    ['runs', '--text', TEXT],
+    ['preview', at, NAME],
+    ['preview', at, 'text'],
+    ['preview', at, 'rows'],
+    ['preview', at, 'file'],
+    ['report', at],
+    ['code', run],
+    ['published'],
+    ['published', NAME],
+    ['index'],
+    ['find'],
+    ['find', NAME, '--tag', TEXT],
+    ['find', '--metadata', `${NAME}=${TEXT}`],
+    ['lineage', at],
+    ['du'],
+    ['du', run],
+    ['sql', 'select * from runs'],
+    ['sql', 'select * from metadata'],
+    ['sql', `select '${TEXT.replaceAll('\0', '')}' as "${NAME}"`],
+    ['rm', run],
+    ['rm', `${at}/${NAME}`],
+    ['erase', `${at}/${NAME}`, '--reason', TEXT],
+    ['gc', '--keep-last', '1'],
+    ['fsck'],
+    ['fsck', run],
+    ['pin', run, '--reason', NAME],
+    ['unpin', run],
+    ['policy', 'show'],
+    ['policy', 'set', '--keep-tag', TEXT],
+    ['policy', 'show'],
+    ['uploads'],
+    ['finish', run],
+    ['cache', 'evict', NAME],
+    ['publish', at, NAME, NAME],
+    ['put', `${NAME}/put/${NAME}/0`, `${NAME}=${join(scratch, 'code', NAME)}`],
+  ];
+  const MISTAKES: string[][] = [
     ['show', `${run}/${NAME}x`],
     ['show', `${NAME}/zzzzzzzzzz`],
     ['show', NAME],
@@ -87,29 +136,59 @@ describe('what a terminal gets', () => {
     [TEXT],
     ['cache', 'show', TEXT],
     ['copy', store, join(scratch, 'copy'), `${NAME}x`],
+    ['published', `${NAME}x`],
+    ['report', at, `${NAME}x`],
+    ['preview', at, `${NAME}x`],
+    ['sql', TEXT],
+    ['find', `${NAME}x`],
+    ['find', '--metadata', TEXT],
+    ['lineage', `${NAME}x/${NAME}`],
+    ['rm', `${run}x`],
+    ['erase', TEXT],
+    ['gc', '--keep-last', TEXT],
+    ['fsck', `${NAME}x`],
+    ['pin', `${run}x`],
+    ['finish', `${run}x`],
   ];
 
   afterEach(() => vi.unstubAllEnvs());
 
-  it('is safe, of every command, with --json and --debug as well', async () => {
+  async function expectSafe(args: string[]): Promise<void> {
     // A bar, which comes where a command takes long, moves the cursor.
     vi.stubEnv('CI', 'true');
-    for (const args of commands()) {
-      for (const options of [[], ['--json'], ['--debug']]) {
-        const isCopy = args[0] === 'copy';
-        if (isCopy && options.length > 0) continue;
-        const running = startStowage(isCopy ? undefined : store, [...args, ...options], { isTerminal: true });
-        await running.ended;
-        const { text } = running.stdout;
-        const all = text + running.stderr.text;
-        expect(all, args.join(' ')).not.toBe('');
-        // Line ends and tabs move the cursor no further than any text; carriage returns of logs stay as well.
-        const shown = all.replace(args[0] === 'log' ? /[\t\r\n]/g : /\r?\n|\t/g, '');
-        const unsafe = UNSAFE.exec(shown.replaceAll('👩‍👩‍👧', ''));
-        expect(unsafe && JSON.stringify(shown), args.join(' ')).toBeNull();
-        if (options[0] === '--json' && text !== '' && args[0] !== 'log') JSON.parse(text);
-      }
-    }
+    const isCopy = args[0] === 'copy';
+    const all = args.map((arg) => (arg === 'KEY' ? key : arg));
+    const running = startStowage(isCopy ? undefined : store, all, { isTerminal: true });
+    await running.ended;
+    const { text } = running.stdout;
+    const printed = text + running.stderr.text;
+    expect(printed).not.toBe('');
+    // Line ends and tabs move the cursor no further than any text; carriage returns of logs stay as well.
+    const shown = printed.replace(args[0] === 'log' ? /[\t\r\n]/g : /\r?\n|\t/g, '');
+    const unsafe = UNSAFE.exec(shown.replaceAll('👩‍👩‍👧', ''));
+    expect(unsafe && JSON.stringify(shown)).toBeNull();
+    if (args.includes('--json') && text !== '' && args[0] !== 'log') JSON.parse(text);
+  }
+
+  it.each(COMMANDS.map((args) => [args]))('is safe, with --json as well: %j', async (args) => {
+    await expectSafe(args);
+    if (args[0] !== 'copy') await expectSafe([...args, '--json']);
+  });
+
+  it.each(MISTAKES.map((args) => [args]))(
+    'is safe after a mistake, with --debug as well: %j',
+    async (args) => {
+      for (const options of [[], ['--json'], ['--debug']]) await expectSafe([...args, ...options]);
+    },
+  );
+
+  it('is tried of all commands but those that serve a browser or a shell', async () => {
+    const { stdout } = await stowage(undefined, ['--help']);
+    const names = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name as string);
+    const tried = new Set(COMMANDS.map(([name]) => name));
+    expect(names.filter((name) => !tried.has(name) && name !== 'stowage')).toEqual([
+      ...['ui', 'completion', 'help'],
+    ]);
   });
 
   it('--json says the same in a terminal and in a pipe', async () => {
