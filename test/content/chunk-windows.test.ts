@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { ENVELOPE_HEADER_BYTES } from '../../src/codec/envelope.ts';
-import { windowsOf } from '../../src/content/reading/chunk-windows.ts';
+import { LOCAL_WINDOW, WINDOW, windowsOf } from '../../src/content/reading/chunk-windows.ts';
 import type { ChunkColumns, PackEntry } from '../../src/format/manifest.ts';
 import { test } from '../property.ts';
 
-const MIB = 1024 * 1024;
+/** A chunk that is as long as any, in its envelope. */
+const CHUNK_BYTES = 257 * 1024;
 
 interface Laid {
   columns: ChunkColumns;
@@ -54,14 +55,15 @@ test.prop([
   fc.nat(100),
   fc.double({ min: 0, max: 1, noNaN: true }),
   fc.double({ min: 0, max: 1, noNaN: true }),
+  fc.constantFrom(WINDOW, LOCAL_WINDOW),
 ])(
   'windows are the chunks that a stretch touches, each in its place, by requests that overlap nowhere and are no more than its runs',
-  ({ columns, packs }, groupStart, from, to) => {
+  ({ columns, packs }, groupStart, from, to, size) => {
     const bytes = columns.lengths.reduce((sum, length) => sum + length, 0);
     const [start, end] = [from, to]
       .sort((a, b) => a - b)
       .map((share) => groupStart + Math.floor(share * bytes)) as [number, number];
-    const windows = [...windowsOf(columns, packs, groupStart, { start, end })];
+    const windows = [...windowsOf(columns, packs, groupStart, { start, end }, size)];
 
     // What lies where, by the windows and by the columns.
     const told: string[] = [];
@@ -100,9 +102,9 @@ test.prop([
     const spans = windows.flatMap((window) => window.spans);
     const stored = spans.reduce((sum, span) => sum + span.storedBytes, 0);
     expect(spans.length).toBeLessThanOrEqual(
-      runs + Math.ceil(stored / (8 * MIB)) + Math.ceil(bytes / (16 * MIB)),
+      runs + Math.ceil(stored / (size.storedBytes - CHUNK_BYTES)) + Math.ceil(bytes / size.bytes),
     );
-    for (const window of windows) expect(window.bytes).toBeLessThan(16.3 * MIB);
-    for (const span of spans) expect(span.storedBytes).toBeLessThan(8.3 * MIB);
+    for (const window of windows) expect(window.bytes).toBeLessThan(size.bytes + CHUNK_BYTES);
+    for (const span of spans) expect(span.storedBytes).toBeLessThan(size.storedBytes + CHUNK_BYTES);
   },
 );

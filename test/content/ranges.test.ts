@@ -15,7 +15,7 @@ let made:
 /** A content in one pack, raw, and where its chunks begin. */
 function savedOnce(): NonNullable<typeof made> {
   made ??= (async () => {
-    const storage = new MemoryStorage();
+    const storage = new MemoryStorage('', { localReads: false });
     const content = contentOf(BYTES, 7);
     const saved = (await freshStore(storage).saveBlobs([content]))[0] as StoredContent;
     const cuts = [0];

@@ -16,7 +16,16 @@ import { lengthOf, readInto } from '../../storage/read-into.ts';
 import { readAhead } from '../../streams/read-ahead.ts';
 import { damagedObject, objectGone, reasonOf } from '../damage.ts';
 import type { Assembly } from './assembly.ts';
-import { type ChunkWindow, type Span, type Stretch, type WantedChunk, windowsOf } from './chunk-windows.ts';
+import {
+  type ChunkWindow,
+  LOCAL_WINDOW,
+  type Span,
+  type Stretch,
+  type WantedChunk,
+  WINDOW,
+  type WindowSize,
+  windowsOf,
+} from './chunk-windows.ts';
 
 /** Windows are given in pieces of this length, so that who hashes or copies them leaves the event loop its turns. */
 const PIECE_BYTES = 1024 * 1024;
@@ -71,7 +80,7 @@ async function* allWindows(
     const groupEnd = groupStart + group.bytes;
     if (groupEnd > stretch.start && groupStart < stretch.end) {
       const columns = await readColumns(storage, copy, manifest, index, options);
-      yield* windowsOf(columns, manifest.packs, groupStart, stretch);
+      yield* windowsOf(columns, manifest.packs, groupStart, stretch, windowSizeOf(storage));
     }
     groupStart = groupEnd;
   }
@@ -168,7 +177,8 @@ export async function* readStoredChunks(
     await fetchEntry(storage, pack, offset, [bytes], calling);
     return bytes;
   };
-  for await (const { item: span, result } of readAhead(spansOf(columns, packs), fetch, options)) {
+  const spans = spansOf(columns, packs, windowSizeOf(storage));
+  for await (const { item: span, result } of readAhead(spans, fetch, options)) {
     for (const { digest, length, offset, storedBytes } of span.chunks) {
       const start = offset - span.offset;
       const envelope = result.subarray(start, start + storedBytes);
@@ -184,9 +194,13 @@ export async function* readStoredChunks(
   }
 }
 
-function* spansOf(columns: ChunkColumns, packs: readonly PackEntry[]): Generator<Span> {
+function* spansOf(columns: ChunkColumns, packs: readonly PackEntry[], size: WindowSize): Generator<Span> {
   const all = { start: 0, end: Number.POSITIVE_INFINITY };
-  for (const { spans } of windowsOf(columns, packs, 0, all)) yield* spans;
+  for (const { spans } of windowsOf(columns, packs, 0, all, size)) yield* spans;
+}
+
+function windowSizeOf({ capabilities }: DataStoreStorage): WindowSize {
+  return capabilities.localReads ? LOCAL_WINDOW : WINDOW;
 }
 
 function openedChunk(envelope: Uint8Array, pack: PackEntry): ReturnType<typeof openEnvelope> {

@@ -1,11 +1,14 @@
 import type { ChunkColumns, PackEntry } from '../../format/manifest.ts';
 
-/**
- * Chunks are fetched together until they have this size in their packs, or hold this much content, which may be far more. The chunk
- * that reaches it belongs to them, so that a pack of 16 MiB is two requests and not three, and one of 32 MiB four.
- */
-const WINDOW_STORED_BYTES = 129 * 64 * 1024;
-const WINDOW_BYTES = 16 * 1024 * 1024;
+/** Chunks are fetched together until they have this size in their packs, or hold this much content, which may be far more. */
+export interface WindowSize {
+  storedBytes: number;
+  bytes: number;
+}
+/** The chunk that reaches it belongs to the window, so that a pack of 16 MiB is two requests and not three, and one of 32 MiB four. */
+export const WINDOW: WindowSize = { storedBytes: 129 * 64 * 1024, bytes: 16 * 1024 * 1024 };
+/** Where reads cost no requests: a stream takes two thirds of the memory, and no more time. */
+export const LOCAL_WINDOW: WindowSize = { storedBytes: 33 * 64 * 1024, bytes: 4 * 1024 * 1024 };
 /** What lies between two chunks of a pack is read along up to here: a request costs as much. */
 const MAX_GAP_BYTES = 128 * 1024;
 
@@ -64,14 +67,15 @@ export function* windowsOf(
   packs: readonly PackEntry[],
   groupStart: number,
   stretch: Stretch,
+  size: WindowSize,
 ): Generator<ChunkWindow> {
   let runs: Run[] = [];
   let bytes = 0;
   let storedBytes = 0;
-  for (const run of runsOf(columns, packs, groupStart, stretch)) {
-    const fits = storedBytes + run.storedBytes <= WINDOW_STORED_BYTES && bytes + run.bytes <= WINDOW_BYTES;
+  for (const run of runsOf(columns, packs, groupStart, stretch, size)) {
+    const fits = storedBytes + run.storedBytes <= size.storedBytes && bytes + run.bytes <= size.bytes;
     if (!fits && runs.length > 0) {
-      yield windowOf(runs);
+      yield windowOf(runs, size);
       runs = [];
       bytes = 0;
       storedBytes = 0;
@@ -80,7 +84,7 @@ export function* windowsOf(
     bytes += run.bytes;
     storedBytes += run.storedBytes;
   }
-  if (runs.length > 0) yield windowOf(runs);
+  if (runs.length > 0) yield windowOf(runs, size);
 }
 
 function* runsOf(
@@ -88,6 +92,7 @@ function* runsOf(
   packs: readonly PackEntry[],
   groupStart: number,
   stretch: Stretch,
+  size: WindowSize,
 ): Generator<Run> {
   let run: Run | undefined;
   let end = groupStart;
@@ -102,8 +107,8 @@ function* runsOf(
     const extendsRun =
       run?.pack === pack &&
       run.offset + run.storedBytes === offset &&
-      run.storedBytes < WINDOW_STORED_BYTES &&
-      run.bytes < WINDOW_BYTES;
+      run.storedBytes < size.storedBytes &&
+      run.bytes < size.bytes;
     if (!run || !extendsRun) {
       if (run) yield run;
       run = { pack, start, bytes: 0, offset, storedBytes: 0, chunks: [] };
@@ -115,7 +120,7 @@ function* runsOf(
   if (run) yield run;
 }
 
-function windowOf(runs: readonly Run[]): ChunkWindow {
+function windowOf(runs: readonly Run[], size: WindowSize): ChunkWindow {
   const { start } = runs[0] as Run;
   const wanted = new Map<PackEntry, WantedChunk[]>();
   let bytes = 0;
@@ -133,13 +138,13 @@ function windowOf(runs: readonly Run[]): ChunkWindow {
   const spans: Span[] = [];
   for (const [pack, chunks] of wanted) {
     chunks.sort((a, b) => a.offset - b.offset);
-    for (const chunk of chunks) addTo(spans, pack, chunk);
+    for (const chunk of chunks) addTo(spans, pack, chunk, size);
   }
   return { start, bytes, spans };
 }
 
 /** Adds the next chunk of a pack to the span before it, where they lie near each other. */
-function addTo(spans: Span[], pack: PackEntry, chunk: WantedChunk): void {
+function addTo(spans: Span[], pack: PackEntry, chunk: WantedChunk, size: WindowSize): void {
   const span = spans.at(-1);
   const last = span?.chunks.at(-1);
   if (span?.pack === pack && last) {
@@ -149,7 +154,7 @@ function addTo(spans: Span[], pack: PackEntry, chunk: WantedChunk): void {
     }
     const gap = chunk.offset - (span.offset + span.storedBytes);
     const storedBytes = span.storedBytes + gap + chunk.storedBytes;
-    const isNeighbour = gap === 0 || (gap > 0 && gap <= MAX_GAP_BYTES && storedBytes <= WINDOW_STORED_BYTES);
+    const isNeighbour = gap === 0 || (gap > 0 && gap <= MAX_GAP_BYTES && storedBytes <= size.storedBytes);
     if (isNeighbour) {
       span.chunks.push(chunk);
       span.storedBytes = storedBytes;
