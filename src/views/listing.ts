@@ -1,6 +1,6 @@
 import { mapBounded } from '../async/bounded-work.ts';
 import { countRuns, listRuns } from '../attempts/run-listing.ts';
-import { type ListedTask, latestAttempt, listTasks } from '../format/attempt-files.ts';
+import { type ListedTask, latestAttempt, listAttempts, listTasks } from '../format/attempt-files.ts';
 import type { RecordedError } from '../format/session-files.ts';
 import {
   type ArtifactView,
@@ -144,16 +144,25 @@ export async function listBelow(
  * @throws StowageError `RUN_NOT_FOUND`, `STEP_NOT_FOUND`, `TASK_NOT_FOUND`, `ATTEMPT_NOT_FOUND`
  */
 export async function tasksAt(view: StoreView, path: RunPath): Promise<ListedTask[]> {
-  const tasks: ListedTask[] = [];
-  for await (const task of listTasks(view.storage, path, view)) {
-    if (path.task === undefined || task.path.task === path.task) tasks.push(task);
-  }
+  const tasks = await listedAt(view, path);
   const { attempt } = path;
   if (tasks.length === 0 || (attempt !== undefined && !tasks[0]?.attempts.has(attempt))) {
     const error = await missing(view, path);
     if (error) throw error;
   }
   return tasks.sort((a, b) => byName(a.path.step, b.path.step) || byName(a.path.task, b.path.task));
+}
+
+/** One LIST, paged: of a task that of its attempts alone, however many tasks are beside it. */
+async function listedAt(view: StoreView, { flow, run, step, task }: RunPath): Promise<ListedTask[]> {
+  if (step !== undefined && task !== undefined) {
+    const path = { flow, run, step, task };
+    const attempts = await listAttempts(view.storage, path, view);
+    return attempts.size === 0 ? [] : [{ path, attempts }];
+  }
+  const tasks: ListedTask[] = [];
+  for await (const listed of listTasks(view.storage, { flow, run, step }, view)) tasks.push(listed);
+  return tasks;
 }
 
 /** The path of a listed task. */
