@@ -42,7 +42,7 @@ export function RunGraph({ run, steps }: { run: RunTree; steps: readonly StepRow
           const spoken = `${step}: ${countsText(row)}${read.length > 0 ? `; reads from ${read.join(', ')}` : ''}`;
           return (
             <g key={step} transform={`translate(${x} ${y})`}>
-              <a href={hrefOf('run', [run.flow, run.run], { step })} aria-label={spoken}>
+              <a href={hrefOf('run', [run.flow, run.run], { step })}>
                 <title>{spoken}</title>
                 <rect class="step" width={STEP_WIDTH} height={STEP_HEIGHT} rx="4" />
                 <text x="10" y="20" class="name">
