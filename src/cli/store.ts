@@ -91,6 +91,15 @@ export async function withSharedStore<T>(
   });
 }
 
+/** Does work on a store that is open for commands that run within another. */
+export function onSharedStore<T>(
+  invocation: Invocation,
+  shared: SharedStore,
+  work: (store: OpenStore) => Promise<T>,
+): Promise<T> {
+  return shared.use((opened) => work(seenBy(invocation, opened)));
+}
+
 /** Remarks on every object that is found damaged. */
 export function tellDamage(invocation: Invocation): void {
   const tell = (message: unknown): void => {
@@ -162,7 +171,7 @@ async function exists({ content }: OpenStore, invocation: Invocation): Promise<b
 async function openFor<T>(invocation: Invocation, work: (store: OpenStore) => Promise<T>): Promise<T> {
   tellDamage(invocation);
   try {
-    if (invocation.shared) return await invocation.shared.use((opened) => work(seenBy(invocation, opened)));
+    if (invocation.shared) return await onSharedStore(invocation, invocation.shared, work);
     const [{ openStore }, { defaultStorageUri }, { watched }] = await Promise.all([
       import('./opened-store.ts'),
       import('../default-storage.ts'),

@@ -38,3 +38,12 @@ export function addressOf({ command, args = [], options = {} }: Asked): string {
   const query = search.size === 0 ? '' : `?${search}`;
   return `${command.replaceAll(' ', '/')}${query}`;
 }
+
+/** An answer as JSON, whose result is JSON already. */
+export function answerJson({ result, error }: Answer<string>): string {
+  const members = [
+    ...(result === undefined ? [] : [`"result":${result.trimEnd()}`]),
+    ...(error ? [`"error":${JSON.stringify(error)}`] : []),
+  ];
+  return `{${members.join(',')}}`;
+}

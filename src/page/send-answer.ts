@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { Answer } from './asked.ts';
+import { type Answer, answerJson } from './asked.ts';
 
 /** Shorter ones are sent as they are. */
 const MIN_GZIP_BYTES = 1024;
@@ -12,14 +12,10 @@ const compressed = promisify(gzip);
 export async function sendAnswer(
   request: IncomingMessage,
   response: ServerResponse,
-  { result, error }: Answer<string>,
+  answer: Answer<string>,
 ): Promise<void> {
-  const members = [
-    ...(result === undefined ? [] : [`"result":${result.trimEnd()}`]),
-    ...(error ? [`"error":${JSON.stringify(error)}`] : []),
-  ];
   response.setHeader('content-type', 'application/json; charset=utf-8');
-  await sendText(request, response, Buffer.from(`{${members.join(',')}}`));
+  await sendText(request, response, Buffer.from(answerJson(answer)));
 }
 
 /** Sends text, compressed where the browser takes that. Its type is set already. */

@@ -32,7 +32,10 @@ export interface ServePageOptions {
   maxAnswerBytes?: number;
 }
 
-/** The files of the page, built beside the scripts of the package. */
+/** Where the files of the page are, built beside the scripts of the package. */
+export const PAGE_ASSETS: URL = new URL('../page/', import.meta.url);
+
+/** The files of the page. */
 const ASSETS: Readonly<Record<string, { file: string; type: string }>> = {
   '': { file: 'index.html', type: 'text/html; charset=utf-8' },
   'page.js': { file: 'page.js', type: 'text/javascript; charset=utf-8' },
@@ -107,7 +110,7 @@ class Pages {
 
   constructor(host: PageHost, { assets, maxAnswerBytes = MAX_ANSWER_BYTES }: ServePageOptions) {
     this.#host = host;
-    this.#assets = assets ?? new URL('../page/', import.meta.url);
+    this.#assets = assets ?? PAGE_ASSETS;
     this.#maxAnswerBytes = maxAnswerBytes;
   }
 

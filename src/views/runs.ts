@@ -9,6 +9,7 @@ import type { Owner, RecordedError } from '../format/session-files.ts';
 import { durationBetween } from './attempts.ts';
 import { missing } from './not-found.ts';
 import { formatStorePath, type RunPath } from './paths.ts';
+import { hasTagsAndText } from './run-filter.ts';
 import { type StoreView, unreadable } from './store-view.ts';
 
 /** A run, as its records tell. */
@@ -123,17 +124,12 @@ export async function selectRuns(
   limit: number,
 ): Promise<SelectedRuns> {
   const seenTags = new Set<string>();
-  const sought = text.toLowerCase();
-  const saysText: RunWanted = ({ flow, run }, created) =>
-    [`${flow}/${run}`, ...(created?.tags ?? []), JSON.stringify(created?.parameters ?? {})].some((said) =>
-      said.toLowerCase().includes(sought),
-    );
-  const hasTags = (ofRun: readonly string[]): boolean => tags.every((tag) => ofRun.includes(tag));
-  const isWanted: RunWanted = (run, created) => {
-    for (const tag of created?.tags ?? []) seenTags.add(tag);
-    return hasTags(created?.tags ?? []) && saysText(run, created);
+  const isWanted: RunWanted = ({ flow, run }, created) => {
+    const { tags: ofRun = [], parameters = {} } = created ?? {};
+    for (const tag of ofRun) seenTags.add(tag);
+    return hasTagsAndText({ flow, run, tags: ofRun, parameters }, { tags, text });
   };
-  const isSought = tags.length > 0 || sought !== '';
+  const isSought = tags.length > 0 || text !== '';
   // The listing tells when a run was created, and whether it ended.
   const candidates = listed.filter(
     ({ createdAtMs, finished }) =>
@@ -150,7 +146,8 @@ export async function selectRuns(
     for (const run of read) {
       if (runs.length === limit) break;
       next += 1;
-      const passes = run && (status === undefined || run.status === status) && hasTags(run.tags);
+      const hasTags = tags.every((tag) => run?.tags.includes(tag));
+      const passes = run && (status === undefined || run.status === status) && hasTags;
       if (passes) runs.push(run);
     }
   }

@@ -1,15 +1,72 @@
 import type { ServedPage } from '../../page/server.ts';
+import type { RunFilter } from '../../views/runs.ts';
 import { CliError, usageError } from '../cli-error.ts';
-import type { CommandDeclaration } from '../declaration.ts';
+import type { CommandDeclaration, OptionDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
+import type { ChosenRuns } from '../page/export-store.ts';
 import { withSharedStore } from '../store.ts';
+import { parseStorePath } from '../store-path.ts';
+import { parseLimit } from '../ui/sizes.ts';
+import { parseSince } from '../ui/times.ts';
 
-interface UiOptions {
+interface UiOptions extends ExportOptions {
   port?: string;
   open?: boolean;
+  export?: string;
+}
+
+/** What chooses the runs of an export, and how much of them is in it. */
+interface ExportOptions {
+  run?: readonly string[];
+  flow?: string;
+  tag?: readonly string[];
+  status?: RunFilter['status'];
+  since?: string;
+  text?: string;
+  limit?: string;
+  tasks?: string;
 }
 
 const MAX_PORT = 65_535;
+/** So many runs are exported, and so many tasks of each have a page, unless others are asked for. */
+const EXPORTED_RUNS = '20';
+const EXPORTED_TASKS = '500';
+
+const OF_EXPORTS: readonly OptionDeclaration[] = [
+  {
+    flags: '--run <path>',
+    text: 'with --export: this run (<flow>/<run>); repeat it for more',
+    repeats: true,
+    completion: { path: 2 },
+  },
+  { flags: '--flow <flow>', text: 'with --export: only runs of this flow', completion: { path: 1 } },
+  {
+    flags: '--tag <tag>',
+    text: 'with --export: only runs with this tag; repeat it for runs with all of them',
+    repeats: true,
+  },
+  {
+    flags: '--status <status>',
+    text: 'with --export: only runs of this status',
+    choices: ['open', 'done', 'failed', 'abandoned'] satisfies RunFilter['status'][],
+  },
+  {
+    flags: '--since <age>',
+    text: 'with --export: only runs made since: an age (12h, 7d) or a date (2026-01-31)',
+  },
+  {
+    flags: '--text <text>',
+    text: 'with --export: only runs that say so in their path, a tag or the parameters',
+  },
+  {
+    flags: '-n, --limit <count>',
+    text: `with --export: how many runs at most, or "all"; default: ${EXPORTED_RUNS}`,
+  },
+  {
+    flags: '--tasks <count>',
+    text: `with --export: of each run the pages of how many tasks at most, or "all"; default: ${EXPORTED_TASKS}`,
+  },
+];
 
 /** `stowage ui` */
 export const ui: CommandDeclaration = {
@@ -18,8 +75,18 @@ export const ui: CommandDeclaration = {
   options: [
     { flags: '--port <n>', text: 'the port; default: one that is free' },
     { flags: '--open', text: 'open the page in the browser' },
+    {
+      flags: '--export <folder>',
+      text: 'write a page of some runs to this folder, which needs no server',
+      completion: 'folder',
+    },
+    ...OF_EXPORTS,
   ],
-  async run(invocation: Invocation, _none: [], { port, open = false }: UiOptions) {
+  async run(invocation: Invocation, _none: [], given: UiOptions) {
+    const { port, open = false, export: folder, ...chosenBy } = given;
+    if (folder !== undefined) return exportTo(invocation, folder, given);
+    const [other] = Object.keys(chosenBy);
+    if (other !== undefined) throw usageError(`--${other} is for --export: name the folder to write.`);
     const chosen = port === undefined ? 0 : parsePort(port);
     await withSharedStore(invocation, async (shared) => {
       const [{ servePage }, { storePage }] = await Promise.all([
@@ -40,6 +107,36 @@ export const ui: CommandDeclaration = {
     });
   },
 };
+
+/** Writes a page that needs no server. */
+async function exportTo(invocation: Invocation, folder: string, options: UiOptions): Promise<void> {
+  const { port, open = false, tasks = EXPORTED_TASKS } = options;
+  if (folder === '') throw usageError('--export names no folder.');
+  if (port !== undefined) throw usageError('--port is for a page that is served; an export has no server.');
+  const choice = { folder, runs: chosenRuns(options), tasksOfRun: parseLimit(tasks, '--tasks') };
+  await withSharedStore(invocation, async (shared) => {
+    const { exportStore } = await import('../page/export-store.ts');
+    const url = await exportStore(invocation, shared, choice);
+    if (!open) return;
+    const { openInBrowser } = await import('../files/open-in-browser.ts');
+    await openInBrowser(url);
+  });
+}
+
+function chosenRuns({ run, flow: name, tag, status, since, text, limit }: ExportOptions): ChosenRuns {
+  if (run !== undefined) {
+    const filters = { flow: name, tag, status, since, text, limit };
+    const [filter] = Object.entries(filters).find(([, value]) => value !== undefined) ?? [];
+    if (filter !== undefined)
+      throw usageError(`--run names a run, and --${filter} filters runs; give one of them.`);
+    for (const one of run) parseStorePath(one, 2, 2);
+    return { named: run };
+  }
+  const { flow } = parseStorePath(name, 0, 1);
+  const createdSinceMs = since === undefined ? undefined : parseSince(since, '--since');
+  const filter = { tags: tag, status, createdSinceMs, text };
+  return { flow, filter, limit: parseLimit(limit ?? EXPORTED_RUNS) };
+}
 
 async function show(invocation: Invocation, { url }: ServedPage, open: boolean): Promise<void> {
   const { output, json } = invocation;

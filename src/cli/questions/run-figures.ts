@@ -1,5 +1,7 @@
 import { isStowageError } from '../../errors.ts';
+import type { CallOptions } from '../../storage/contract.ts';
 import type { FiguredRun } from '../../store-index/run-figures.ts';
+import type { StoreIndex } from '../../store-index/store-index.ts';
 import type { RunView } from '../../views/runs.ts';
 import type { Invocation } from '../invocation.ts';
 import { type IndexOptions, withAskedIndex } from './asked-index.ts';
@@ -17,21 +19,28 @@ export async function withFigures(
   runs: readonly RunView[],
 ): Promise<Figured> {
   try {
-    return await withAskedIndex(invocation, options, async ({ index, caughtUpAt }) => {
-      const known = new Map<string, NonNullable<FiguredRun['figures']>>();
-      for await (const { flow, run, ...figures } of index.figures(runs, invocation))
-        known.set(`${flow}/${run}`, figures);
-      return {
-        caughtUpAt,
-        runs: runs.map((one): FiguredRun => {
-          const figures = known.get(`${one.flow}/${one.run}`);
-          return figures ? { ...one, figures } : one;
-        }),
-      };
-    });
+    return await withAskedIndex(invocation, options, async ({ index, caughtUpAt }) => ({
+      caughtUpAt,
+      runs: await figured(index, runs, invocation),
+    }));
   } catch (error) {
     if (!isStowageError(error) || isStowageError(error, 'ABORTED', 'INVALID_ARGUMENT')) throw error;
     invocation.failed(error);
     return { runs };
   }
+}
+
+/** Runs with the figures that an index has of them, as it is. */
+export async function figured(
+  index: StoreIndex,
+  runs: readonly RunView[],
+  options: CallOptions,
+): Promise<FiguredRun[]> {
+  const known = new Map<string, NonNullable<FiguredRun['figures']>>();
+  for await (const { flow, run, ...figures } of index.figures(runs, options))
+    known.set(`${flow}/${run}`, figures);
+  return runs.map((one) => {
+    const figures = known.get(`${one.flow}/${one.run}`);
+    return figures ? { ...one, figures } : one;
+  });
 }

@@ -9,8 +9,8 @@ export function parseBytes(text: string, option: string): number {
 }
 
 /** A count from the command line, from 1 on; `all` is no limit. */
-export function parseLimit(text: string): number {
+export function parseLimit(text: string, option = '--limit'): number {
   if (text === 'all') return Number.POSITIVE_INFINITY;
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw usageError(`--limit is a number from 1 on, or "all", not ${JSON.stringify(text)}.`);
+  throw usageError(`${option} is a number from 1 on, or "all", not ${JSON.stringify(text)}.`);
 }

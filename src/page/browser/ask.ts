@@ -1,13 +1,15 @@
 import { useEffect, useState } from 'preact/hooks';
 import { type Answer, type Asked, addressOf, type Failure } from '../asked.ts';
+import { exported, exportedAnswer } from './exported.ts';
 
 /** Where a question stands. What was answered last stays while it is asked again. */
 export interface Asking<T> extends Answer<T> {
   isLoading: boolean;
 }
 
-/** Asks the server; never throws but for an abort. A server that is gone is an error as others are. */
+/** Asks the server, or the export that the page is of; never throws but for an abort. A server that is gone is an error as others are. */
 export async function ask<T>(asked: Asked, signal?: AbortSignal): Promise<Answer<T>> {
+  if (exported) return exportedAnswer<T>(asked);
   try {
     const response = await fetch(`api/${addressOf(asked)}`, signal ? { signal } : {});
     return (await response.json()) as Answer<T>;
@@ -18,7 +20,7 @@ export async function ask<T>(asked: Asked, signal?: AbortSignal): Promise<Answer
 }
 
 /**
- * Asks, and asks again every `everyMs` while the page is seen.
+ * Asks, and asks again every `everyMs` while the page is seen; an export, which does not change, only once.
  *
  * @param asked - `undefined` where there is nothing to ask yet
  */
@@ -42,7 +44,7 @@ export function useAnswer<T>(asked: Asked | undefined, everyMs?: number): Asking
         address,
         isLoading: false,
       }));
-      if (everyMs !== undefined) timer = setTimeout(again, everyMs);
+      if (everyMs !== undefined && !exported) timer = setTimeout(again, everyMs);
     };
     void again();
     return () => {

@@ -1,5 +1,7 @@
 import type { ComponentType, JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { ageOf } from '../../options/figures.ts';
+import { exported } from './exported.ts';
 import { hrefOf, type Route, titleOf, useRoute } from './route.ts';
 import { ArtifactView } from './views/artifact.tsx';
 import { CacheView } from './views/cache.tsx';
@@ -20,18 +22,20 @@ const VIEWS: Readonly<Record<string, ComponentType<Route>>> = {
   store: StoreView,
 };
 
-/** Those that every page links to. */
+/** Those that every page links to. An export has the first alone. */
 const TABS = [
   ['runs', 'Runs'],
   ['compare', 'Compare'],
   ['cache', 'Cache'],
   ['store', 'Store'],
 ] as const;
+const TABS_HERE = exported ? TABS.slice(0, 1) : TABS;
 
 /** The whole page: the bar above, and the view that the address names. */
 export function Page(): JSX.Element {
   const route = useRoute();
-  const View = VIEWS[route.view];
+  const isLeftOut = exported && TABS.some(([view]) => view === route.view && view !== 'runs');
+  const View = isLeftOut ? LeftOut : VIEWS[route.view];
   const place = [route.view, ...route.path].join('/');
   useChangeOfView(place, titleOf(route));
   return (
@@ -44,16 +48,30 @@ export function Page(): JSX.Element {
           Stowage
         </a>
         <nav class="views" aria-label="views">
-          {TABS.map(([view, text]) => (
+          {TABS_HERE.map(([view, text]) => (
             <a key={view} href={hrefOf(view)} aria-current={route.view === view ? 'page' : undefined}>
               {text}
             </a>
           ))}
         </nav>
+        {exported && <span class="export quiet">exported {ageOf(exported.at)}</span>}
       </header>
       <main id="main" tabIndex={-1}>
         {View ? <View key={place} {...route} /> : <p role="alert">There is no view {route.view}.</p>}
       </main>
+    </>
+  );
+}
+
+/** In place of a view that is about more than the runs of an export. */
+function LeftOut({ view }: Route): JSX.Element {
+  const title = TABS.find(([name]) => name === view)?.[1];
+  return (
+    <>
+      <h1>{title}</h1>
+      <p>
+        This view is not in this export. <code>stowage ui</code> shows it.
+      </p>
     </>
   );
 }

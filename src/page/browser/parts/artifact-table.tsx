@@ -3,7 +3,8 @@ import { useState } from 'preact/hooks';
 import { countOf, formatBytes } from '../../../options/figures.ts';
 import { bytesStored, codecText, referenceText, shortKey } from '../../../views/artifact-texts.ts';
 import type { ArtifactView } from '../../../views/attempts.ts';
-import { artifactHref, contentAddress } from './addresses.ts';
+import { artifactHref } from './addresses.ts';
+import { Download } from './download.tsx';
 import { Preview } from './preview.tsx';
 import { Scrolls } from './scrolls.tsx';
 
@@ -69,9 +70,7 @@ export function ArtifactTable(props: {
                           {isOpen ? 'Close' : 'Preview'}
                           <span class="unseen"> {name}</span>
                         </button>
-                        <a href={contentAddress(pathspec, name, { download: true })} download>
-                          Download<span class="unseen"> {name}</span>
-                        </a>
+                        <Download pathspec={pathspec} artifact={name} />
                       </span>
                     )}
                   </td>

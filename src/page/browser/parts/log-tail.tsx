@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import { logTail } from '../../view-questions.ts';
 import { useAnswer } from '../ask.ts';
 import { FailureNote } from './failure.tsx';
 import { Scrolls } from './scrolls.tsx';
@@ -16,7 +17,7 @@ export function LogTail(props: {
   isOpen: boolean;
 }): JSX.Element {
   const { pathspec, source, stream, isOpen } = props;
-  const asked = { command: 'log', args: [pathspec], options: { tail: '200', source, stream } };
+  const asked = logTail(pathspec, { source, stream });
   const { result, error, isLoading } = useAnswer<LogTexts>(asked, isOpen ? 2000 : undefined);
   return (
     <>

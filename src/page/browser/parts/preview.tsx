@@ -2,9 +2,13 @@ import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { countOf, formatBytes } from '../../../options/figures.ts';
 import type { DirectoryPage, NumbersSummary, Preview as Shown } from '../../../views/previews/shown.ts';
+import { contentQuestion } from '../../exported-answers.ts';
+import { filesFrom, PAGE_FILES, type Place, previewed } from '../../view-questions.ts';
 import { useAnswer } from '../ask.ts';
+import { exported } from '../exported.ts';
 import { contentAddress } from './addresses.ts';
 import { Chart } from './chart.tsx';
+import { Download } from './download.tsx';
 import { FailureNote } from './failure.tsx';
 import { JsonTree } from './json-tree.tsx';
 import { Markdown } from './markdown.tsx';
@@ -12,33 +16,20 @@ import { exact, histogramOf, lineOfNumbers, textOfNumbers } from './plotted.ts';
 import { Rows } from './rows.tsx';
 import { Scrolls } from './scrolls.tsx';
 
-/** The place of what is previewed. */
-interface Previewed {
-  pathspec: string;
-  artifact: string;
-  /** A file of a directory. */
-  entry?: string | undefined;
-}
-
 /** What an artifact holds, as its kind is shown. */
-export function Preview({ pathspec, artifact, entry }: Previewed): JSX.Element {
-  const options = entry === undefined ? {} : { entry };
-  const { result, error, isLoading } = useAnswer<Shown>({
-    command: 'preview',
-    args: [pathspec, artifact],
-    options,
-  });
+export function Preview(place: Place): JSX.Element {
+  const { result, error, isLoading } = useAnswer<Shown>(previewed(place));
   return (
     <div class="preview">
       {isLoading && <p role="status">reading …</p>}
       <FailureNote error={error} />
-      {result && <OfKind shown={result} at={{ pathspec, artifact, entry }} />}
+      {result && <OfKind shown={result} at={place} />}
     </div>
   );
 }
 
-function OfKind({ shown, at }: { shown: Shown; at: Previewed }): JSX.Element {
-  const { pathspec, artifact, entry } = at;
+function OfKind({ shown, at }: { shown: Shown; at: Place }): JSX.Element {
+  const { artifact, entry } = at;
   const name = entry ?? artifact;
   switch (shown.kind) {
     case 'json':
@@ -49,13 +40,7 @@ function OfKind({ shown, at }: { shown: Shown; at: Previewed }): JSX.Element {
     case 'image':
     case 'audio':
     case 'video':
-      return (
-        <Media
-          kind={shown.kind}
-          name={shown.reference?.name ?? name}
-          address={contentAddress(pathspec, artifact, { entry })}
-        />
-      );
+      return <Media kind={shown.kind} name={shown.reference?.name ?? name} at={at} />;
     case 'numbers':
       return <Numbers numbers={shown.numbers} name={name} />;
     case 'table':
@@ -98,18 +83,27 @@ function Text(props: {
       <Scrolls label={name} tall>
         {kind === 'markdown' && !isPlain ? <Markdown text={text} /> : <pre class="text">{text}</pre>}
       </Scrolls>
-      {!isWhole && <p class="cut">The beginning of {formatBytes(bytes)}: download it for the rest.</p>}
+      {!isWhole && (
+        <p class="cut">
+          The beginning of {formatBytes(bytes)}
+          {!exported && ': download it for the rest'}.
+        </p>
+      )}
     </>
   );
 }
 
 /** What a browser shows by itself; it runs no scripts of pictures. */
-function Media(props: { kind: 'image' | 'audio' | 'video'; name: string; address: string }): JSX.Element {
-  const { kind, name, address } = props;
+function Media(props: { kind: 'image' | 'audio' | 'video'; name: string; at: Place }): JSX.Element | null {
+  const { kind, name, at } = props;
+  const { pathspec, artifact, entry } = at;
+  const inExport = useAnswer<string>(exported && contentQuestion(pathspec, artifact, entry));
+  const address = exported ? inExport.result : contentAddress(pathspec, artifact, { entry });
   const [isBroken, setIsBroken] = useState(false);
   const broken = (): void => setIsBroken(true);
   if (isBroken)
     return <p class="quiet">This browser cannot show it: its bytes are damaged, or of another kind.</p>;
+  if (address === undefined) return <FailureNote error={inExport.error} />;
   if (kind === 'image') return <img class="media" src={address} alt={name} onError={broken} />;
   const Player = kind;
   return (
@@ -167,40 +161,32 @@ function Numbers({ numbers, name }: { numbers: NumbersSummary; name: string }): 
   );
 }
 
-/** So many files of a directory are asked for at once. */
-const FILES = 200;
-
-function Directory({ at, first }: { at: Previewed; first: DirectoryPage }): JSX.Element {
+function Directory({ at, first }: { at: Place; first: DirectoryPage }): JSX.Element {
   const { pathspec, artifact } = at;
   const [offset, setOffset] = useState(0);
   const [open, setOpen] = useState<string>();
-  const options = { offset: String(offset), limit: String(FILES) };
-  const { result, error, isLoading } = useAnswer<Shown>({
-    command: 'preview',
-    args: [pathspec, artifact],
-    options,
-  });
+  const { result, error, isLoading } = useAnswer<Shown>(filesFrom(at, offset));
   const { entries, total } = (result?.kind === 'directory' ? result.directory : undefined) ?? first;
   return (
     <>
       <FailureNote error={error} />
       <p aria-live="polite">
-        {total > FILES
-          ? `Files ${offset + 1} to ${Math.min(total, offset + FILES)} of ${countOf(total, 'file')}`
+        {total > PAGE_FILES
+          ? `Files ${offset + 1} to ${Math.min(total, offset + PAGE_FILES)} of ${countOf(total, 'file')}`
           : countOf(total, 'file')}{' '}
-        {total > FILES && (
+        {total > PAGE_FILES && (
           <>
             <button
               type="button"
               disabled={offset === 0}
-              onClick={() => setOffset(Math.max(0, offset - FILES))}
+              onClick={() => setOffset(Math.max(0, offset - PAGE_FILES))}
             >
               Earlier
             </button>{' '}
             <button
               type="button"
-              disabled={offset + FILES >= total || isLoading}
-              onClick={() => setOffset(offset + FILES)}
+              disabled={offset + PAGE_FILES >= total || isLoading}
+              onClick={() => setOffset(offset + PAGE_FILES)}
             >
               Later
             </button>
@@ -234,9 +220,7 @@ function Directory({ at, first }: { at: Previewed; first: DirectoryPage }): JSX.
                       {open === path ? 'Close' : 'Preview'}
                       <span class="unseen"> {path}</span>
                     </button>
-                    <a href={contentAddress(pathspec, artifact, { entry: path, download: true })} download>
-                      Download<span class="unseen"> {path}</span>
-                    </a>
+                    <Download pathspec={pathspec} artifact={artifact} entry={path} />
                   </span>
                 </td>
               </tr>

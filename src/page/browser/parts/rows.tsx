@@ -2,17 +2,18 @@ import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { formatCount } from '../../../options/figures.ts';
 import type { Failure } from '../../../page/asked.ts';
-import type { Preview, ShownValue, TablePage } from '../../../views/previews/shown.ts';
+import type { ShownValue, TablePage } from '../../../views/previews/shown.ts';
+import { EXPORTED_ROWS } from '../../exported-answers.ts';
+import { PAGE_ROWS, type Place, readRows } from '../../view-questions.ts';
 import { ask } from '../ask.ts';
+import { exported } from '../exported.ts';
 import { cellText, columnWidths, isNumeric } from './cell-text.ts';
 import { FailureNote } from './failure.tsx';
 import { JsonTree } from './json-tree.tsx';
 import { pagesOf, RowPages } from './row-pages.ts';
 import { type Column, LongTable } from './table.tsx';
 
-/** So many rows are asked for at once, */
-const PAGE_ROWS = 100;
-/** and so many pages of them are kept. */
+/** So many pages of rows are kept. */
 const MAX_PAGES = 40;
 /** Pages that are only scrolled past are not asked for: those that are seen are, when it was still for so long. */
 const STILL_MS = 80;
@@ -24,15 +25,11 @@ interface NumberedRow {
 }
 
 /** The rows of a table, however many: a page is asked for once it is seen. */
-export function Rows(props: {
-  pathspec: string;
-  artifact: string;
-  entry?: string | undefined;
-  first: TablePage;
-}): JSX.Element {
+export function Rows(props: Place & { first: TablePage }): JSX.Element {
   const { pathspec, artifact, entry, first } = props;
   const { columns, totalColumns, total } = first;
   const { pages, error, see } = usePages({ pathspec, artifact, entry }, first);
+  const count = exported ? Math.min(total, EXPORTED_ROWS) : total;
   const [opened, setOpened] = useState<NumberedRow>();
   const shown = useMemo(() => [numberColumn(total, setOpened), ...dataColumns(first)], [first]);
   const rowAt = (index: number): NumberedRow | undefined => {
@@ -46,12 +43,13 @@ export function Rows(props: {
         {formatCount(total)} {total === 1 ? 'row' : 'rows'}, {formatCount(totalColumns)}{' '}
         {totalColumns === 1 ? 'column' : 'columns'}
         {totalColumns > columns.length && `, of which the first ${columns.length} are shown`}
+        {total > count && `; the first ${formatCount(count)} rows are in this export`}
       </p>
       <FailureNote error={error} />
       <LongTable
         label={`rows of ${entry ?? artifact}`}
         columns={shown}
-        count={total}
+        count={count}
         rowAt={rowAt}
         keyOf={({ index }) => String(index)}
         onSeen={see}
@@ -106,12 +104,6 @@ function asObject({ columns }: TablePage, cells: Row): ShownValue {
   };
 }
 
-interface Place {
-  pathspec: string;
-  artifact: string;
-  entry?: string | undefined;
-}
-
 /** The pages that were read, and what has those that are seen read. */
 function usePages(
   { pathspec, artifact, entry }: Place,
@@ -131,24 +123,11 @@ function usePages(
   useEffect(() => () => reading.current?.abort(), []);
 
   const readPage = async (page: number, signal: AbortSignal): Promise<void> => {
-    const end = Math.min((page + 1) * PAGE_ROWS, first.total);
-    const rows: Row[] = [];
-    // An answer is bounded in bytes: it may have fewer rows than were asked for.
-    for (let at = page * PAGE_ROWS; at < end; at = page * PAGE_ROWS + rows.length) {
-      const options = {
-        offset: String(at),
-        limit: String(end - at),
-        ...(entry === undefined ? {} : { entry }),
-      };
-      const { result, error } = await ask<Preview>(
-        { command: 'preview', args: [pathspec, artifact], options },
-        signal,
-      );
-      setError(error);
-      const got = result?.kind === 'table' ? result.table.rows : [];
-      if (got.length === 0) return;
-      rows.push(...got);
-    }
+    const place = { pathspec, artifact, entry };
+    const { total } = first;
+    const { rows, error } = await readRows((asked) => ask(asked, signal), place, { page, total });
+    setError(error);
+    if (rows.length === 0) return;
     pages.set(page, rows);
     setRead((before) => before + 1);
   };

@@ -5,9 +5,12 @@ import type { FoundAttempt } from '../../../store-index/find.ts';
 import { codecText, referenceText, storedText } from '../../../views/artifact-texts.ts';
 import type { ArtifactView as ArtifactHead, AttemptSummary } from '../../../views/attempts.ts';
 import type { ShownTask } from '../../../views/shown-task.ts';
+import { shown } from '../../view-questions.ts';
 import { useAnswer } from '../ask.ts';
-import { artifactHref, contentAddress } from '../parts/addresses.ts';
+import { exported } from '../exported.ts';
+import { artifactHref } from '../parts/addresses.ts';
 import { Crumbs } from '../parts/crumbs.tsx';
+import { Download } from '../parts/download.tsx';
 import { Fact, Facts } from '../parts/facts.tsx';
 import { FailureNote } from '../parts/failure.tsx';
 import { IndexNote } from '../parts/index-note.tsx';
@@ -23,7 +26,7 @@ import type { Route } from '../route.ts';
 export function ArtifactView({ path }: Route): JSX.Element {
   const name = path[5] ?? '';
   const pathspec = path.slice(0, 5).join('/');
-  const { result, error, isLoading } = useAnswer<ShownTask>({ command: 'show', args: [pathspec] });
+  const { result, error, isLoading } = useAnswer<ShownTask>(shown(pathspec));
   const attempt = result?.attempts.find((one) => one.attempt === result.attempt);
   const artifact = attempt?.artifacts.find((one) => one.name === name);
   return (
@@ -51,15 +54,16 @@ function Absent({ attempt, name }: { attempt: AttemptSummary; name: string }): J
   );
 }
 
-function Shown(props: {
+interface ShownProps {
   pathspec: string;
   task: ShownTask;
   attempt: AttemptSummary;
   artifact: ArtifactHead;
-}): JSX.Element {
-  const { pathspec, task, attempt, artifact } = props;
-  const { name, type, key } = artifact;
-  const leaves = numberLeaves(attempt.metadata ?? {});
+}
+
+function Shown(props: ShownProps): JSX.Element {
+  const { pathspec, attempt, artifact } = props;
+  const { name } = artifact;
   return (
     <>
       <Head pathspec={pathspec} attempt={attempt} artifact={artifact} />
@@ -71,6 +75,25 @@ function Shown(props: {
           <Preview pathspec={pathspec} artifact={name} />
         )}
       </section>
+      {exported ? (
+        <p class="quiet">
+          What it came from, who used it, its other versions and the same content elsewhere are not in this
+          export: they tell of other runs.
+        </p>
+      ) : (
+        <Beyond {...props} />
+      )}
+    </>
+  );
+}
+
+/** What the store knows of the artifact beyond its run. */
+function Beyond(props: ShownProps): JSX.Element {
+  const { pathspec, task, attempt, artifact } = props;
+  const { name, type, key } = artifact;
+  const leaves = numberLeaves(attempt.metadata ?? {});
+  return (
+    <>
       <section>
         <h2>Where its attempt came from, and who used it</h2>
         <Lineage of={pathspec} steps="all" />
@@ -118,9 +141,7 @@ function Head(props: { pathspec: string; attempt: AttemptSummary; artifact: Arti
       </Facts>
       {!attempt.purged && (
         <p>
-          <a href={contentAddress(pathspec, name, { download: true })} download>
-            Download
-          </a>
+          <Download pathspec={pathspec} artifact={name} />
         </p>
       )}
     </>

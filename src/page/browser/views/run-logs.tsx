@@ -2,13 +2,14 @@ import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { formatCount } from '../../../options/figures.ts';
 import { addressOf, type Failure } from '../../asked.ts';
+import { lastLines } from '../../view-questions.ts';
+import { ask } from '../ask.ts';
+import { exported } from '../exported.ts';
 import { FailureNote } from '../parts/failure.tsx';
 import { Choice } from '../parts/filters.tsx';
 import type { Route } from '../route.ts';
 import { type LogPiece, LogWindow } from './log-window.ts';
 
-/** So many last lines of each log come first. */
-const TAIL = '100';
 /** So many lines are shown; older ones go. */
 const MOST_LINES = 2_000;
 /** Lines are drawn at most this often. */
@@ -119,10 +120,14 @@ async function follow(
   take: (piece: LogPiece | { error: Failure }) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const response = await fetch(
-    `follow/${addressOf({ command: 'log', args: [path], options: { tail: TAIL } })}`,
-    { signal },
-  );
+  const asked = lastLines(path);
+  if (exported) {
+    const { result, error } = await ask<{ logs: LogPiece[] }>(asked, signal);
+    for (const piece of result?.logs ?? []) take(piece);
+    if (error) take({ error });
+    return;
+  }
+  const response = await fetch(`follow/${addressOf(asked)}`, { signal });
   if (!response.ok || !response.body) {
     const text = await response.text();
     return take({ error: failureIn(text) });

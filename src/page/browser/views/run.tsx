@@ -2,7 +2,9 @@ import type { JSX } from 'preact';
 import { ageOf, countOf, formatBytes, formatCount, formatDuration } from '../../../options/figures.ts';
 import type { Failure } from '../../../page/asked.ts';
 import type { RunTree } from '../../../views/run-tree.ts';
+import { firstTasks, shown as shownAll } from '../../view-questions.ts';
 import { useAnswer } from '../ask.ts';
+import { exported } from '../exported.ts';
 import { Crumbs } from '../parts/crumbs.tsx';
 import { Fact, Facts } from '../parts/facts.tsx';
 import { FailureNote } from '../parts/failure.tsx';
@@ -22,8 +24,6 @@ import { RunTimeline } from './run-timeline.tsx';
 const SECTIONS = { tasks: 'Tasks', graph: 'Graph', timeline: 'Timeline', logs: 'Logs' };
 const REFRESH_MS = 5_000;
 const REFRESH_LARGE_MS = 30_000;
-/** So many tasks of each step are shown before all of them are read. */
-const AT_FIRST = 100;
 const STATUS_NAMES = {
   '': 'any',
   ...Object.fromEntries(STATUSES.map((status) => [status, status])),
@@ -69,15 +69,14 @@ export function RunView(route: Route): JSX.Element {
 
 /** A run: the first tasks of each step, then all of them; asked again while it is open, more rarely where that takes long. */
 function useRun(path: string): ReturnType<typeof useAnswer<RunTree>> {
-  const asked = { command: 'show', args: [path] };
-  const first = useAnswer<RunTree>({ ...asked, options: { limit: String(AT_FIRST) } });
+  const first = useAnswer<RunTree>(firstTasks(path));
   const isLarge = first.result?.steps.some(({ total, tasks }) => total > tasks.length) === true;
   const isOpen = first.result?.status === 'open';
   const again = useAnswer<RunTree>(
-    isLarge || isOpen ? asked : undefined,
+    isLarge || isOpen ? shownAll(path) : undefined,
     isOpen ? (isLarge ? REFRESH_LARGE_MS : REFRESH_MS) : undefined,
   );
-  if (again.result || again.error) return { ...again, isLoading: false };
+  if (again.result || again.error) return { ...first, ...again, isLoading: false };
   return isLarge ? { ...first, isLoading: true } : first;
 }
 
@@ -121,7 +120,9 @@ function Head({ run, told }: { run: RunTree; told: Failure | undefined }): JSX.E
               <>
                 <PathLink path={resumes} />
                 {rerun.length > 0 && `, but for ${rerun.join(', ')}`}{' '}
-                <a href={hrefOf('compare', [], { a: resumes, b: `${run.flow}/${run.run}` })}>compare</a>
+                {!exported && (
+                  <a href={hrefOf('compare', [], { a: resumes, b: `${run.flow}/${run.run}` })}>compare</a>
+                )}
               </>
             )}
           </Fact>

@@ -4,6 +4,7 @@ import { ageOf, countOf, formatBytes, formatCount, formatDuration } from '../../
 import { hitsText } from '../../../views/artifact-texts.ts';
 import type { RunView } from '../../../views/runs.ts';
 import type { Failure } from '../ask.ts';
+import { exported } from '../exported.ts';
 import { FailureNote } from '../parts/failure.tsx';
 import { Choice, SearchBox } from '../parts/filters.tsx';
 import { Live } from '../parts/live.tsx';
@@ -63,6 +64,7 @@ export function RunsView(route: Route): JSX.Element {
           </p>
         )}
       </div>
+      <AboutExport />
       <div class="filters">
         <SearchBox route={route} name="text" label="Text" placeholder="names, tags, parameters" />
         <SearchBox
@@ -96,7 +98,7 @@ export function RunsView(route: Route): JSX.Element {
           rowAt={(index) => runs[index]}
           keyOf={nameOf}
           fills
-          onKey={(key, row) => key === 'c' && toggle(nameOf(row))}
+          onKey={(key, row) => key === 'c' && !exported && toggle(nameOf(row))}
           onSeen={(_, to) => {
             if (to >= runs.length - 20) shown.loadOlder();
           }}
@@ -104,7 +106,7 @@ export function RunsView(route: Route): JSX.Element {
       )}
       <p class="foot quiet">
         {isLoadingOlder ? 'loading older runs …' : isWhole ? '' : 'older ones are loaded as you scroll; '}
-        {runs.length > 0 && 'key c chooses a run to compare'}
+        {runs.length > 0 && !exported && 'key c chooses a run to compare'}
       </p>
       {runs.length > 0 && <NoFigures error={shown.figuresError} />}
     </div>
@@ -135,7 +137,7 @@ function columnsOf(
   toggle: (name: string) => void,
   figures: ReadonlyMap<string, Figures>,
 ): Column<RunView>[] {
-  return [
+  const columns: Column<RunView>[] = [
     {
       name: 'Compare',
       width: 2,
@@ -189,6 +191,19 @@ function columnsOf(
       ),
     },
   ];
+  return exported ? columns.slice(1) : columns;
+}
+
+/** What an export is, and what is not in it. */
+function AboutExport(): JSX.Element | null {
+  if (!exported) return null;
+  const { at } = exported;
+  return (
+    <p class="quiet">
+      Exported {ageOf(at)} (<time>{at}</time>). Comparisons, the cache, the use of the store, what tells of
+      other runs, and contents to download are not in this export: <code>stowage ui</code> shows them.
+    </p>
+  );
 }
 
 /** Sizes, new bytes and hits, once the index has told some. */

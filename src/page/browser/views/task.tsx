@@ -5,7 +5,10 @@ import { typeText } from '../../../parquet/type-text.ts';
 import type { AttemptSummary } from '../../../views/attempts.ts';
 import type { FrameView } from '../../../views/data-frames.ts';
 import type { ShownTask } from '../../../views/shown-task.ts';
+import { reportQuestion } from '../../exported-answers.ts';
+import { shown as shownTask } from '../../view-questions.ts';
 import { useAnswer } from '../ask.ts';
+import { exported } from '../exported.ts';
 import { cachedFrom, reportAddress } from '../parts/addresses.ts';
 import { ArtifactTable } from '../parts/artifact-table.tsx';
 import { Crumbs } from '../parts/crumbs.tsx';
@@ -27,7 +30,7 @@ const REFRESH_MS = 3000;
 /** A task: its attempts, and one of them in full. */
 export function TaskView({ path }: Route): JSX.Element {
   const [isOver, setIsOver] = useState(false);
-  const asked = { command: 'show', args: [path.join('/')] };
+  const asked = shownTask(path.join('/'));
   const { result, error, isLoading } = useAnswer<ShownTask>(asked, isOver ? undefined : REFRESH_MS);
   const shown = result?.attempts.find(({ attempt }) => attempt === result.attempt);
   const isOpen = result?.attempts.at(-1)?.status === 'open';
@@ -82,7 +85,7 @@ function Shown({ task, attempt }: { task: ShownTask; attempt: AttemptSummary }):
         {readFrom.length === 0 && <p class="quiet">Nothing that it told of.</p>}
         <Paths paths={readFrom} />
       </section>
-      {status !== 'open' && <UsedBy pathspec={pathspec} />}
+      {status !== 'open' && !exported && <UsedBy pathspec={pathspec} />}
     </>
   );
 }
@@ -196,18 +199,30 @@ function Reports(props: { pathspec: string; reports: ShownTask['reports'] }): JS
             </button>{' '}
             {title} <span class="quiet">{formatBytes(bytes)}</span>
           </p>
-          {open.has(name) && (
-            <iframe
-              sandbox=""
-              loading="lazy"
-              referrerpolicy="no-referrer"
-              title={`report ${name}`}
-              src={reportAddress(pathspec, name)}
-            />
-          )}
+          {open.has(name) && <Report pathspec={pathspec} name={name} />}
         </div>
       ))}
     </section>
+  );
+}
+
+/** A report in a frame that may do nothing. */
+function Report({ pathspec, name }: { pathspec: string; name: string }): JSX.Element {
+  const inExport = useAnswer<string>(exported && reportQuestion(pathspec, name));
+  const address = exported ? inExport.result : reportAddress(pathspec, name);
+  return (
+    <>
+      <FailureNote error={inExport.error} />
+      {address !== undefined && (
+        <iframe
+          sandbox=""
+          loading="lazy"
+          referrerpolicy="no-referrer"
+          title={`report ${name}`}
+          src={address}
+        />
+      )}
+    </>
   );
 }
 

@@ -1,0 +1,73 @@
+import type { Preview, ShownValue } from '../views/previews/shown.ts';
+import type { Answer, Asked, Failure } from './asked.ts';
+
+/** So many tasks of each step are shown before all of them are read. */
+const TASKS_AT_FIRST = 100;
+/** So many last lines of each log of a run, and of a task. */
+const LINES_OF_RUN = 100;
+const LINES_OF_TASK = 200;
+/** So many rows of a table are asked for at once, and so many files of a directory. */
+export const PAGE_ROWS = 100;
+export const PAGE_FILES = 200;
+
+/** An artifact of an attempt, or a file of a directory. `pathspec` is `<flow>/<run>/<step>/<task>/<attempt>`. */
+export interface Place {
+  pathspec: string;
+  artifact: string;
+  entry?: string | undefined;
+}
+
+/** A run with the first tasks of each step. */
+export function firstTasks(run: string): Asked {
+  return { command: 'show', args: [run], options: { limit: String(TASKS_AT_FIRST) } };
+}
+
+/** A run with all of its tasks, or a task with one attempt in full. */
+export function shown(path: string): Asked {
+  return { command: 'show', args: [path] };
+}
+
+/** The last lines of all logs of a run or step. */
+export function lastLines(path: string): Asked {
+  return { command: 'log', args: [path], options: { tail: String(LINES_OF_RUN) } };
+}
+
+/** The last lines of one log of an attempt. */
+export function logTail(pathspec: string, { source, stream }: { source: string; stream: string }): Asked {
+  return { command: 'log', args: [pathspec], options: { tail: String(LINES_OF_TASK), source, stream } };
+}
+
+/** The preview of an artifact; of a table with its first rows. */
+export function previewed({ pathspec, artifact, entry }: Place): Asked {
+  return { command: 'preview', args: [pathspec, artifact], options: entry === undefined ? {} : { entry } };
+}
+
+/** A page of the files of a directory, from file `offset` on. */
+export function filesFrom(place: Place, offset: number): Asked {
+  return part(place, offset, PAGE_FILES);
+}
+
+/** Reads a page of the rows of a table that has `total`: fewer than a page where something fails, which is told. */
+export async function readRows(
+  ask: (asked: Asked) => Promise<Answer<Preview>>,
+  place: Place,
+  { page, total }: { page: number; total: number },
+): Promise<{ rows: (readonly ShownValue[])[]; error: Failure | undefined }> {
+  const start = page * PAGE_ROWS;
+  const end = Math.min(start + PAGE_ROWS, total);
+  const rows: (readonly ShownValue[])[] = [];
+  // An answer is bounded in bytes: it may have fewer rows than were asked for.
+  while (start + rows.length < end) {
+    const at = start + rows.length;
+    const { result, error } = await ask(part(place, at, end - at));
+    const got = result?.kind === 'table' ? result.table.rows : [];
+    if (got.length === 0) return { rows: [], error };
+    rows.push(...got);
+  }
+  return { rows, error: undefined };
+}
+
+function part(place: Place, offset: number, limit: number): Asked {
+  const { options, ...asked } = previewed(place);
+  return { ...asked, options: { ...options, offset: String(offset), limit: String(limit) } };
+}
