@@ -95,10 +95,12 @@ export async function openPage(browser: Browser, options: BrowserContextOptions 
 
 /** Waits until the view has its title, and nothing on it was being asked for while it was drawn several times. */
 export async function settled(page: Page): Promise<void> {
+  const asked = underWay.get(page);
+  if (!asked) throw new Error('openPage opens the pages that are waited for');
   await page.waitForSelector('main h1');
   for (let quiet = 0; quiet < DRAWN_TIMES; quiet++) {
     await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
-    if (underWay.get(page)?.size !== 0) quiet = -1;
+    if (asked.size > 0) quiet = -1;
   }
 }
 

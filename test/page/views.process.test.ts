@@ -135,7 +135,7 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
   it('shows sizes, new bytes and hits of runs as the command line tells them, and without an index how it is made', async () => {
     const env = { STOWAGE_INDEXES: join(folder, 'no-indexes') };
     await using without = await serveStore(store, [], env);
-    const page = await browser.newPage();
+    const page = await openPage(browser);
     const faults = watchPage(page, without.url);
     const heads = (): Promise<string[]> => page.locator('thead th').allTextContents();
     await page.goto(`${without.url}#/runs`);

@@ -74,6 +74,7 @@ export function useRuns({ flow, ...filters }: RunFilters): ShownRuns {
     ),
   });
   const [hasIndex, setHasIndex] = useState(false);
+  const [isFailing, setFailing] = useState(false);
   const [, draw] = useState({});
   const figures = useRef(new Map<string, Figures>()).current;
   const kept = useRef<Kept>({ key, runs: [], isLoading: false });
@@ -84,10 +85,15 @@ export function useRuns({ flow, ...filters }: RunFilters): ShownRuns {
   if (newest.result) now.runs = joinedRuns(newest.result.runs, now.runs);
   const isUnsettled = newest.result?.runs.some((run) => run.status === 'open' || !figures.has(nameOf(run)));
   const withFigures: Asked['options'] = hasIndex ? { figures: true } : AS_IT_IS;
+  const againMs = isUnsettled ? FIGURES_MS : undefined;
   const figured = useAnswer<Runs>(
     newest.result && asked({ limit: String(NEWEST), ...withFigures }),
-    isUnsettled ? FIGURES_MS : undefined,
+    isFailing ? REFRESH_MS : againMs,
   );
+  // What the runs fail by as well is told once, and ends with that.
+  const figuresError = figured.error?.message === newest.error?.message ? undefined : figured.error;
+  const isOwn = figuresError !== undefined && figuresError.code !== 'INDEX_NOT_READY';
+  useEffect(() => setFailing(isOwn), [isOwn]);
   for (const run of figured.result?.runs ?? []) if (run.figures) figures.set(nameOf(run), run.figures);
   useEffect(() => {
     if (figured.result && !figured.error) setHasIndex(true);
@@ -121,7 +127,7 @@ export function useRuns({ flow, ...filters }: RunFilters): ShownRuns {
     isWhole,
     isLoadingOlder: now.isLoading,
     error: newest.error ?? now.error,
-    figuresError: figured.error,
+    figuresError,
     loadOlder: () => {
       if (last && !isWhole && !now.isLoading) void load(last);
     },
