@@ -93,7 +93,7 @@ export class WaitingNotice {
 
 /** Tells in few words: the whole error is told if the call is given up. */
 function whatFails({ message, details }: RetryMessage['error']): string {
-  const { place, status, cause } = details;
+  const { address, place = address, status, cause } = details;
   if (typeof place !== 'string') return message.slice(0, 200).replace(/\.$/, '');
   const host = place.replace(/^.* at /, '');
   if (status !== undefined) return `${host} answers with HTTP ${status}`;

@@ -1,8 +1,9 @@
 import { closeSync, mkdirSync, openSync, readSync, rmSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { invalidArgument, StowageError } from '../errors.ts';
+import { basename, dirname, join, resolve } from 'node:path';
+import { invalidArgument, isStowageError, StowageError } from '../errors.ts';
 import { folderForCaches } from '../references/directory/index-folder.ts';
 import { refuseHome } from '../storage/home-folder.ts';
+import { localError } from '../storage/local/errors.ts';
 import { SqliteFile, type SqliteKind } from '../storage/sql/sqlite/sqlite-file.ts';
 
 /** Names the folder of indexes in the place of the one in the user's folder of caches. */
@@ -63,14 +64,17 @@ export class IndexFile {
 
   /** Makes the folder of a path that nobody chose. */
   makeFolder(): void {
-    if (this.#isOwnPlace) mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 });
+    if (!this.#isOwnPlace) return;
+    const folder = dirname(this.path);
+    told('make', folder, () => mkdirSync(folder, { recursive: true, mode: 0o700 }));
   }
 
   /** Removes a file that is damaged, or whose place was taken by another, so that it is made anew; `false` where it may be somebody else's. */
   async discard(): Promise<boolean> {
     await this.database.close();
     if (!this.#isOwnPlace && !this.#isOurs()) return false;
-    for (const suffix of ['', '-wal', '-shm']) rmSync(this.path + suffix, { force: true });
+    for (const suffix of ['', '-wal', '-shm'])
+      told('remove', this.path, () => rmSync(this.path + suffix, { force: true }));
     return true;
   }
 
@@ -90,6 +94,22 @@ export class IndexFile {
       closeSync(file);
     }
     return header.readUInt32BE(APPLICATION_ID_AT) === INDEX.applicationId;
+  }
+}
+
+/** Does what a user may not be allowed to. */
+function told(operation: string, path: string, work: () => void): void {
+  try {
+    work();
+  } catch (cause) {
+    const error = localError(cause, { operation, name: basename(path), path });
+    if (!isStowageError(error)) throw error;
+    const { code, message, details } = error;
+    throw new StowageError(
+      code,
+      `${message} Or name a file for the index by path (--index), or a folder by ${VARIABLE}.`,
+      { details, cause },
+    );
   }
 }
 

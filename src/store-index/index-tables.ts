@@ -31,8 +31,7 @@ export async function readState(
 ): Promise<IndexState | undefined> {
   const [there] = await database.read({ text: EXISTS[database.type] }, options);
   if (!there) return undefined;
-  const [row] = await database.read({ text: 'select * from stowage_index' }, options);
-  return stateOf(row, database.address);
+  return stateOf(await database.read({ text: 'select * from stowage_index' }, options), database.address);
 }
 
 /** True while an index is the one that was made as `build`. */
@@ -79,9 +78,10 @@ function makeTables(
           text: "select pg_advisory_xact_lock(hashtextextended('stowage_index ' || current_schema(), 0))",
         };
       const [there] = yield { text: EXISTS[type] };
-      const [row] = there ? yield { text: 'select * from stowage_index' } : [];
-      const state = stateOf(row, address);
-      if (row && row.store_id !== storeId) throw ofAnotherStore(address, String(row.store_id), storeId);
+      const rows = there ? yield { text: 'select * from stowage_index' } : [];
+      const state = there && stateOf(rows, address);
+      const found = rows[0]?.store_id;
+      if (there && found !== storeId) throw ofAnotherStore(address, String(found), storeId);
       if (state && !anew) return state;
       if (there) for (const text of dropStatements()) yield { text };
       for (const text of schemaStatements(type)) yield { text };
@@ -110,12 +110,15 @@ function ofAnotherProgram(address: string, error: unknown): StowageError {
   return new StowageError(
     'INVALID_ARGUMENT',
     `There is no room for an index in ${address}: another program has a table of the same name there (${messageOf(error)}). Rename or move that one; the store needs a schema, or a file, of its own.`,
-    { details: { address }, cause: error },
+    { details: { address }, ...(isError(error) ? { cause: error } : {}) },
   );
 }
 
-function stateOf(row: SqlRow | undefined, address: string): IndexState | undefined {
-  if (!row || Number(row.schema_version) < SCHEMA_VERSION) return undefined;
+/** The one row of `stowage_index`; `undefined` of older tables. */
+function stateOf([row]: readonly SqlRow[], address: string): IndexState | undefined {
+  if (!row || !/^\d+$/.test(String(row.schema_version)))
+    throw ofAnotherProgram(address, 'stowage_index tells no version');
+  if (Number(row.schema_version) < SCHEMA_VERSION) return undefined;
   if (Number(row.schema_version) > SCHEMA_VERSION) {
     throw new StowageError(
       'UNSUPPORTED_FORMAT',

@@ -1,8 +1,10 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { FlowDataStore } from '../../src/index.ts';
+import { loadSqlite } from '../../src/storage/sql/sqlite/library.ts';
 import type { FiguredRun } from '../../src/store-index/run-figures.ts';
+import { select } from '../store-index/indexes.ts';
 import { json, noise, scratchFolder, stowage } from './fixture.ts';
 
 const folder = scratchFolder();
@@ -265,6 +267,50 @@ describe('--no-update', () => {
     expect(old).toMatchObject({ code: 0, stdout: '' });
     expect(old.stderr).toMatch(/the index was caught up (?:just now|.* ago)\./);
     expect((await json(store, ['find', 'Later', ...at.slice(0, 2)])).attempts).toHaveLength(1);
+  });
+});
+
+describe('a file that is no index of the store', () => {
+  it('is told with what to do, and left as it is', async () => {
+    const other = join(folder, 'other');
+    await using flow = await FlowDataStore.open({ flowName: 'Other', storage: other });
+    await flow.createRun({ runId: 'r' });
+    const at = (name: string): string[] => ['--index', join(folder, name)];
+    expect((await stowage(other, ['index', ...at('other.db')])).code).toBe(0);
+    const theirs = (await loadSqlite()).open(join(folder, 'theirs.db'), { readOnly: false });
+    theirs.exec('create table theirs (x int)');
+    theirs.close();
+    expect((await stowage(store, ['index', ...at('newer.db')])).code).toBe(0);
+    const newer = (await loadSqlite()).open(join(folder, 'newer.db'), { readOnly: false });
+    newer.exec('update stowage_index set schema_version = 99');
+    newer.close();
+    writeFileSync(join(folder, 'notes.txt'), 'no database\n'.repeat(100));
+    // The bytes of an index change where what lies in its log comes into the file.
+    const contentOf = async (name: string): Promise<unknown> => {
+      const isIndex = name === 'other.db' || name === 'newer.db';
+      const path = join(folder, name);
+      return isIndex ? select(path, 'select * from stowage_index') : readFileSync(path);
+    };
+    for (const [name, code, says] of [
+      ['other.db', 2, /is of another store .* name another file, or remove that one/],
+      ['theirs.db', 2, /of another program; give the index a file of its own/],
+      ['notes.txt', 2, /is no database .* give the index a file of its own/],
+      ['newer.db', 1, /made by a newer release of Stowage .* install that, or name another file/],
+    ] as const) {
+      const before = await contentOf(name);
+      for (const args of [
+        ['index'],
+        ['index', '--rebuild'],
+        ['find'],
+        ['sql', 'select 1'],
+        ['du', '--no-update'],
+      ]) {
+        const ended = await stowage(store, [...args, ...at(name)]);
+        expect(ended.stderr.replaceAll(/\s+/g, ' '), `${args} ${name}`).toMatch(says);
+        expect(ended).toMatchObject({ code, stdout: '' });
+      }
+      expect(await contentOf(name)).toEqual(before);
+    }
   });
 });
 

@@ -88,6 +88,16 @@ describe('a call that nobody answers', () => {
   });
 });
 
+it('a try of a database that failed is told by its address, in few words', async () => {
+  const address = `postgres://host.example:5432/${'d'.repeat(200)}/stowage`;
+  const error = new StowageError('STORAGE_UNAVAILABLE', `Cannot get "x" in ${address}: it is down.`, {
+    details: { address, cause: 'ECONNREFUSED' },
+  });
+  const retry = { operation: 'get', name: 'x', attempt: 1, delayMs: 5_000, error };
+  channel('stowage:retrying').publish(retry);
+  expect(said).toEqual([`${address} does not answer (ECONNREFUSED), trying again`]);
+});
+
 it('a storage on this machine is used as it is', () => {
   const storage = new MemoryStorage();
   expect(watched(storage, notice)).toBe(storage);

@@ -1,21 +1,11 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { hasSmallDisks, withSmallDisk } from '../storage/small-disk.ts';
 import { errorOf, noise, openFlow, saveTask } from './fixtures.ts';
-
-/** Runs a script that uses the built package; as another user, where that is possible. */
-function runScript(script: string, args: string[], uid?: number): string {
-  const index = join(import.meta.dirname, '../../dist/index.js');
-  const code = `import { FlowDataStore } from ${JSON.stringify(index)};\nconst [path] = process.argv.slice(1);\n${script}`;
-  const result = spawnSync(process.execPath, ['--input-type=module', '-e', code, ...args], {
-    encoding: 'utf8',
-    ...(uid === undefined ? {} : { uid, gid: uid }),
-  });
-  return result.stdout + result.stderr;
-}
+import { isRoot, nobody, runScript } from './run-script.ts';
 
 const SAVE = `
 const flow = await FlowDataStore.open({ flowName: 'Test', storage: path });
@@ -26,10 +16,6 @@ const tell = (error) => console.log(error.name, error.code, error.message);
 describe.skipIf(process.platform === 'win32')(
   'a folder without write permission, as a user who is not root',
   () => {
-    const isRoot = process.getuid?.() === 0;
-    /** Root may write everywhere, so that somebody else tries; anybody else takes the permission from themselves. */
-    const nobody = isRoot ? 65_534 : undefined;
-
     it('can be read, and is refused for writing by a typed error', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'stowage-test-'));
       try {
@@ -40,12 +26,12 @@ describe.skipIf(process.platform === 'win32')(
         const output = runScript(
           `${SAVE} await save('1', 20000).catch(tell); const task = await flow.getTaskDataStore('r1/fit/0'); console.log((await task.get('blob')).length);`,
           [join(folder, 'store')],
-          nobody,
+          { uid: nobody },
         );
         expect(output).toMatch(/StowageError STORAGE_NOT_PERMITTED .*may not do that there/);
         expect(output).toMatch(/^20000$/m);
         expect(
-          runScript(`${SAVE} await save('1', 20000).catch(tell);`, [join(folder, 'other')], nobody),
+          runScript(`${SAVE} await save('1', 20000).catch(tell);`, [join(folder, 'other')], { uid: nobody }),
         ).toMatch(/STORAGE_NOT_PERMITTED/);
         expect(readdirSync(folder)).toEqual(['store']);
       } finally {

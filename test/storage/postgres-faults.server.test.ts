@@ -182,27 +182,6 @@ describeOnPostgres(
       expect(Math.abs(((await storage.head('a'))?.modifiedAtMs ?? 0) - beforeMs)).toBeLessThan(60_000);
     });
 
-    it('tells what is wrong, and no password', async () => {
-      const schema = newSchema();
-      await (await open(schema)).create('a', BODY);
-      const pool = admin();
-      await pool.query(`create role reader login; grant usage on schema ${schema} to reader`);
-      await pool.query(`grant select on all tables in schema ${schema} to reader`);
-      const reader = await open(schema, 'reader:secret');
-      expect((await reader.get('a'))?.body).toEqual(BODY);
-      const refused = await errorOf(reader.create('b', BODY), 'STORAGE_NOT_PERMITTED');
-      expect(refused.message).toContain('grant it');
-      expect(refused.message).not.toContain('secret');
-      const nobody = await open(schema, 'nobody:secret');
-      const unknown = await errorOf(nobody.get('a'), 'STORAGE_CREDENTIALS');
-      expect(unknown.message).not.toContain('secret');
-      const missing = await openStorage(server.address().replace('/postgres', '/nowhere'));
-      afterThisTest(() => missing.close());
-      await errorOf(missing.get('a'), 'NO_SUCH_BUCKET');
-      await pool.query(`update ${schema}.stowage_schema set version = 9`);
-      await errorOf((await open(schema)).get('a'), 'UNSUPPORTED_FORMAT');
-    });
-
     it('takes content that has no other place in packs that fit into its rows', async () => {
       const storage = await open(newSchema());
       const store = new ContentAddressedStore(storage);

@@ -11,7 +11,7 @@ export async function withSmallDisk(size: string, work: (folder: string) => Prom
     try {
       await work(folder);
     } finally {
-      execFileSync('umount', [folder]);
+      execFileSync('umount', ['--lazy', folder]); // a server may have files open still
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

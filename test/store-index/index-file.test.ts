@@ -130,20 +130,24 @@ describe('the file of an index', () => {
     expect(readFileSync(text, 'utf8')).toMatch(/^no database/);
   });
 
-  it('of a store in SQLite, in which another program has a table of that name, is not made', async () => {
-    const path = join(scratchFolder(), 'store.db');
-    const flow = await openFlow({ flowName: 'Train', storage: `sqlite:${path}` });
-    await addTasks(flow, 'r1');
-    await byHand(path, 'create table artifacts (theirs int)', 'insert into artifacts values (7)');
-    const index = await StoreIndex.open({ store: `sqlite:${path}` });
-    afterThisTest(() => index.close());
-    for (const call of [() => index.catchUp(), () => index.rebuild()])
-      expect((await errorOf(call(), 'INVALID_ARGUMENT')).message).toMatch(
-        /another program .*artifacts already/,
-      );
-    expect(await select(path, 'select * from artifacts')).toEqual([{ theirs: 7 }]);
-    expect(await select(path, "select name from sqlite_master where name = 'stowage_index'")).toEqual([]);
-  });
+  it.each(['artifacts', 'stowage_index'])(
+    'of a store in SQLite, in which another program has a table of that name, is not made: %s',
+    async (table) => {
+      const path = join(scratchFolder(), 'store.db');
+      const flow = await openFlow({ flowName: 'Train', storage: `sqlite:${path}` });
+      await addTasks(flow, 'r1');
+      await byHand(path, `create table ${table} (theirs int)`, `insert into ${table} values (7)`);
+      const index = await StoreIndex.open({ store: `sqlite:${path}` });
+      afterThisTest(() => index.close());
+      for (const call of [() => index.catchUp(), () => index.rebuild()])
+        expect((await errorOf(call(), 'INVALID_ARGUMENT')).message).toMatch(
+          RegExp(`another program .*${table}`),
+        );
+      expect(await select(path, `select * from ${table}`)).toEqual([{ theirs: 7 }]);
+      const others = `select name from sqlite_master where name in ('stowage_index', 'runs') and name <> '${table}'`;
+      expect(await select(path, others)).toEqual([]);
+    },
+  );
 
   it('of another store is left as it is', async () => {
     const { storage } = await saved();

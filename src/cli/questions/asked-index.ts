@@ -44,7 +44,10 @@ export function withAskedIndex<T>(
   work: (asked: AskedIndex) => Promise<T>,
 ): Promise<T> {
   return withIndex(invocation, path, async (index) => {
-    if (update) await (invocation.shared?.catchUp(index, invocation) ?? caughtUp(invocation, index, {}));
+    if (update) {
+      const catchingUp = invocation.shared?.catchUp(index, invocation) ?? caughtUp(invocation, index, {});
+      await catchingUp.catch(throwWithWayOut);
+    }
     const { caughtUpAt } = (await index.status(invocation)) ?? ({} as Partial<IndexStatus>);
     if (!update && caughtUpAt !== undefined)
       invocation.note(`the index was caught up ${ageCell(caughtUpAt)}.`);
@@ -91,6 +94,16 @@ export async function withRunId(invocation: Invocation, path: StorePath): Promis
   if (path.run === undefined) return path;
   const { meantPath } = await import('../meant-run.ts');
   return withStore(invocation, (store) => meantPath(invocation, store, path));
+}
+
+/** An index that this user may not write can be asked all the same. */
+function throwWithWayOut(error: unknown): never {
+  if (!isStowageError(error, 'STORAGE_NOT_PERMITTED')) throw error;
+  const { code, message, details } = error;
+  throw new StowageError(code, `${message} To ask the index as it is: --no-update.`, {
+    details,
+    cause: error,
+  });
 }
 
 function throwInWordsOfCommands(error: unknown): never {

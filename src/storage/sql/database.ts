@@ -66,4 +66,6 @@ export interface SqlFault {
   /** What happened, as a clause. */
   what: string;
   remedy: string;
+  /** Nobody has ever answered there: it may be the wrong place. */
+  neverAnswered?: true;
 }

@@ -292,10 +292,21 @@ export class SqlStorage implements DataStoreStorage {
       const fault = isStowageError(error) ? undefined : this.#database.classify(error);
       if (!fault) throw error;
       const { address, type } = this.#database;
+      const { code, what, remedy, neverAnswered } = fault;
       throw new StowageError(
-        fault.code,
-        `Cannot ${operation} "${name}" in ${address}: ${fault.what} (${messageOf(error)}); ${fault.remedy}.`,
-        { details: { operation, name, type, address, cause: codeOf(error) }, cause: error },
+        code,
+        `Cannot ${operation} "${name}" in ${address}: ${what} (${wordsOf(error)}); ${remedy}.`,
+        {
+          details: {
+            operation,
+            name,
+            type,
+            address,
+            cause: codeOf(error),
+            ...(neverAnswered ? { neverAnswered } : {}),
+          },
+          cause: error,
+        },
       );
     }
   }
@@ -304,6 +315,11 @@ export class SqlStorage implements DataStoreStorage {
     if (this.#closing) throw closedError(this.type);
     throwIfAborted(options.signal);
   }
+}
+
+/** The words of a database's error. That of a host whose addresses all refuse has only a code. */
+export function wordsOf(error: unknown): string {
+  return messageOf(error) || codeOf(error) || 'no reason given';
 }
 
 /** The code that a database gave its error. */

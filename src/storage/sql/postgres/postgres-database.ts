@@ -38,6 +38,7 @@ export class PostgresDatabase implements SqlDatabase {
   readonly #pool: PostgresPool;
   readonly #isOwnPool: boolean;
   #isKnown = false;
+  #wasReached = false;
   #making: Promise<void> | undefined;
 
   /** @param isOwnPool - ended with the storage */
@@ -106,12 +107,13 @@ export class PostgresDatabase implements SqlDatabase {
   }
 
   classify(error: unknown): SqlFault | undefined {
-    return isStowageError(error) ? undefined : faultOf(codeOf(error));
+    return isStowageError(error) ? undefined : faultOf(error, this.#wasReached);
   }
 
   async #query(statement: string, parameters: readonly unknown[] = []): Promise<readonly Row[]> {
     const text = statement.replaceAll(/\bstowage_(objects|ids|schema)\b/g, `"${this.#schema}".stowage_$1`);
     const { rows } = await this.#pool.query(text, [...parameters]);
+    this.#wasReached = true;
     return rows as Row[];
   }
 
@@ -152,23 +154,25 @@ export class PostgresDatabase implements SqlDatabase {
     await this.#isThere();
   }
 
-  /** False where there are no tables. */
+  /** False where there are no tables. @throws StowageError for those of another program, or a newer release */
   async #isOurs(): Promise<boolean> {
     let rows: readonly Row[];
     try {
       rows = await this.#query(
-        "select version, current_setting('server_encoding') as encoding from stowage_schema",
+        "select version, current_setting('server_encoding') as encoding, to_regclass('stowage_objects') as objects from stowage_schema",
       );
     } catch (error) {
-      if (isAbsent(error)) return false;
-      throw error;
+      if (isAbsent(error)) return this.#isFree();
+      throw codeOf(error) === NO_COLUMN ? this.#foreign('stowage_schema', error) : error;
     }
     const [told] = rows;
-    if (told?.encoding !== 'UTF8') {
+    if (!told || !/^\d+$/.test(String(told.version)) || told.objects === null)
+      throw this.#foreign('stowage_schema');
+    if (told.encoding !== 'UTF8') {
       throw new StowageError(
         'STORAGE_UNSUPPORTED',
-        `${this.address} has the encoding ${told?.encoding}, and names need UTF8; create the database with ENCODING 'UTF8'.`,
-        { details: { address: this.address, encoding: told?.encoding } },
+        `${this.address} has the encoding ${told.encoding}, and names need UTF8; create the database with ENCODING 'UTF8'.`,
+        { details: { address: this.address, encoding: told.encoding } },
       );
     }
     if (Number(told.version) > SCHEMA_VERSION) {
@@ -180,7 +184,30 @@ export class PostgresDatabase implements SqlDatabase {
     }
     return true;
   }
+
+  /** False. @throws StowageError where another program has the name of our table: ours are made together, and seen so by one statement */
+  async #isFree(): Promise<false> {
+    const names = ['stowage_objects', 'stowage_schema'];
+    const rows = await this.#query(
+      'select relname from pg_class where relnamespace = (select oid from pg_namespace where nspname = $1) and relname = any ($2)',
+      [this.#schema, names],
+    );
+    const [taken, ...others] = rows;
+    if (taken && others.length === 0) throw this.#foreign(String(taken.relname));
+    return false;
+  }
+
+  #foreign(table: string, cause?: unknown): StowageError {
+    return new StowageError(
+      'NOT_A_STORE',
+      `${this.address} has a table ${table} of another program; give the store a schema of its own: postgres://host/database/schema.`,
+      { details: { address: this.address, table }, ...(cause === undefined ? {} : { cause }) },
+    );
+  }
 }
+
+/** SQLSTATE `undefined_column`. */
+const NO_COLUMN = '42703';
 
 /** No table, no schema. */
 function isAbsent(error: unknown): boolean {

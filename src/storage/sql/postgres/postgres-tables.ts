@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { orAborted } from '../../../async/next-or-aborted.ts';
-import { isStowageError, messageOf, StowageError, throwIfAborted } from '../../../errors.ts';
+import { isStowageError, StowageError, throwIfAborted } from '../../../errors.ts';
 import type { CallOptions, SelectOptions, SqlRow, SqlStatement, StorageDatabase } from '../../contract.ts';
-import { codeOf } from '../sql-storage.ts';
+import { codeOf, wordsOf } from '../sql-storage.ts';
 import type { PostgresAddress } from './address.ts';
 import { faultOf } from './faults.ts';
 import type { PostgresClient, PostgresPool } from './pool.ts';
@@ -104,10 +104,10 @@ export class PostgresTables implements StorageDatabase {
       const code = codeOf(error);
       // Of class 42 and 22 is what a statement itself has wrong.
       if (isStowageError(error) || (code !== undefined && /^(42(?!501)|22)/.test(code))) throw error;
-      const { code: meaning, what, remedy } = faultOf(code);
+      const { code: meaning, what, remedy } = faultOf(error);
       throw new StowageError(
         meaning,
-        `Cannot ${operation} tables in ${this.address}: ${what} (${messageOf(error)}); ${remedy}.`,
+        `Cannot ${operation} tables in ${this.address}: ${what} (${wordsOf(error)}); ${remedy}.`,
         { details: { operation, address: this.address, cause: code }, cause: error },
       );
     }

@@ -6,11 +6,16 @@ export function isBusy(error: unknown): boolean {
   return !isStowageError(error) && isError(error) && /^SQLITE_(BUSY|LOCKED)/.test(sqliteCodeOf(error) ?? '');
 }
 
-/** `libsql` tells the name of the code, `node:sqlite` its number. */
+/**
+ * `node:sqlite` tells the number of the code, `libsql` its name. Of codes that it does not know that is in `rawCode`, and of a file that it
+ * cannot open in its words.
+ */
 export function sqliteCodeOf(error: Error): string | undefined {
-  const { code, errcode } = error as Error & { code?: unknown; errcode?: unknown };
-  if (typeof errcode === 'number') return NAMES[errcode] ?? NAMES[errcode & 0xff];
-  return typeof code === 'string' ? code : undefined;
+  const { code, errcode, rawCode, message } = error as Error & Record<string, unknown>;
+  const [, told] = /^ConnectionFailed\(.*: (\d+)"\)$/s.exec(message) ?? [];
+  if (typeof code === 'string' && code.startsWith('SQLITE_')) return code;
+  const number = told === undefined ? (errcode ?? rawCode) : Number(told);
+  return typeof number === 'number' ? (NAMES[number] ?? NAMES[number & 0xff]) : undefined;
 }
 
 const NAMES: Readonly<Record<number, string>> = {
