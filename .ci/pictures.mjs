@@ -1,21 +1,18 @@
 // Pictures of every view of the page, light and dark, for docs/page.md: npm run pictures. Needs Debian's Chromium, or the browser that
 // STOWAGE_TEST_BROWSER names. The store is the demo's, made by three runs: the second finds every result, the third has another parameter; and a
 // run whose tasks read from each other.
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { PROGRAM, servePage, startBrowser } from '../bench/served-page.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const PROGRAM = join(ROOT, 'dist/cli/main.js');
 const PICTURES = join(ROOT, 'docs/pictures');
-const executablePath = process.env.STOWAGE_TEST_BROWSER ?? '/usr/bin/chromium';
 // Within the checkout, so that the demo finds the package.
 const folder = mkdtempSync(join(ROOT, '.pictures-'));
 const store = join(folder, 'store');
+process.env.STOWAGE_INDEXES = join(folder, 'indexes');
 
 function run(program, ...args) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
@@ -26,24 +23,6 @@ function run(program, ...args) {
   return stdout;
 }
 const ask = (...args) => JSON.parse(run(PROGRAM, ...args, '--store', store, '--json'));
-
-/** Serves the store until `end` is called. */
-async function serve() {
-  const child = spawn(process.execPath, [PROGRAM, 'ui', '--store', store], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  const ended = once(child, 'close');
-  for await (const line of createInterface({ input: child.stdout })) {
-    const [url] = /http:\/\/127\.0\.0\.1:\d+\/[\w-]+\//.exec(line) ?? [];
-    if (url === undefined) continue;
-    const end = async () => {
-      child.kill('SIGINT');
-      await ended;
-    };
-    return { url, end };
-  }
-  throw new Error('stowage ui has ended');
-}
 
 /** A run of a fan-out and a join, of which one task failed once, and one for good. */
 async function train() {
@@ -138,11 +117,8 @@ try {
   run(demo, store);
   await train();
   ask('index');
-  const server = await serve();
-  const browser = await chromium.launch({
-    executablePath,
-    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
-  });
+  const server = await servePage(store);
+  const browser = await startBrowser();
   try {
     await takePictures(browser, server.url, views(ask('runs', 'Movies').runs));
   } finally {

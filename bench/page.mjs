@@ -1,17 +1,14 @@
 // The page over large stores, in a browser: npm run bench -- --rows page
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import * as stowage from '../dist/index.js';
 import { makeRuns, makeTable, makeTasks } from './page-stores.mjs';
+import { BROWSER, PROGRAM, servePage, startBrowser } from './served-page.mjs';
 import { spread } from './statistics.mjs';
 
-const PROGRAM = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const SCRIPTS = ['page.js', 'page.css', 'index.html'];
-const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const ROUNDS = 7;
 const SCROLL_STEPS = 120;
 const ROW = 'main .scrolls.long tbody tr[aria-rowindex]';
@@ -36,28 +33,30 @@ const VIEWS = [
  * @param most - smaller stores; default: whole ones
  */
 export async function measurePage({ scratch, log, most = Infinity }) {
-  const executablePath = [process.env.STOWAGE_TEST_BROWSER ?? '', ...BROWSERS].find(existsSync);
-  if (executablePath === undefined) {
+  if (BROWSER === undefined) {
     log('page: no browser here: STOWAGE_TEST_BROWSER names one');
     return undefined;
   }
-  const { chromium } = await import('playwright-core');
-  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  const browser = await chromium.launch({ executablePath, args });
+  const browser = await startBrowser();
   const rows = [];
   try {
     for (const view of VIEWS) {
       const count = Math.min(view.count, most);
       log(`page: ${view.name} of ${count} ${view.of}`);
-      await scratch.withFolder(async (store) => {
+      await scratch.withFolder(async (folder) => {
+        const store = join(folder, 'store');
+        const env = { STOWAGE_INDEXES: join(folder, 'indexes') };
         await view.make(stowage, store, count);
-        const made = spawnSync(process.execPath, [PROGRAM, 'index', '--store', store], { encoding: 'utf8' });
+        const made = spawnSync(process.execPath, [PROGRAM, 'index', '--store', store], {
+          encoding: 'utf8',
+          env: { ...process.env, ...env },
+        });
         if (made.status !== 0) throw new Error(made.stderr);
         rows.push({
           name: view.name,
           count,
           of: view.of,
-          ...(await measureView(browser, store, view.address)),
+          ...(await measureView(browser, store, { address: view.address, env })),
         });
       });
     }
@@ -67,8 +66,8 @@ export async function measurePage({ scratch, log, most = Infinity }) {
   return { rows, browser: browser.version(), weight: weightOfPage() };
 }
 
-async function measureView(browser, store, address) {
-  const server = await serve(store);
+async function measureView(browser, store, { address, env }) {
+  const server = await servePage(store, [], env);
   try {
     const firstMs = [];
     let last;
@@ -132,24 +131,6 @@ function scrollThrough(steps) {
     };
     requestAnimationFrame(step);
   });
-}
-
-/** `stowage ui` in a process of its own. */
-async function serve(store) {
-  const child = spawn(process.execPath, [PROGRAM, 'ui', '--store', store], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = once(child, 'close');
-  for await (const line of createInterface({ input: child.stdout })) {
-    const [url] = /http:\/\/127\.0\.0\.1:\d+\/[\w-]+\//.exec(line) ?? [];
-    if (url === undefined) continue;
-    const end = async () => {
-      child.kill('SIGINT');
-      await ended;
-    };
-    return { url, pid: child.pid, end };
-  }
-  throw new Error('stowage ui has ended');
 }
 
 /** The most memory that a process had at once, in bytes; `undefined` where the system does not tell. */

@@ -5,7 +5,18 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stowageProcess } from '../cli/program-process.ts';
 import { type ExportedStore, MANY_TASKS, makeExportedStore } from './exported-store.ts';
-import { BROWSER, openPage, seriousFaults, settled, startBrowser, watchPage } from './served-page.ts';
+import {
+  BROWSER,
+  crawl,
+  faultsOfEach,
+  openPage,
+  type Show,
+  seriousFaults,
+  settled,
+  startBrowser,
+  viewOf,
+  watchPage,
+} from './served-page.ts';
 
 /** Pages of one view that are looked at in each size and colour. */
 const EACH_VIEW = 5;
@@ -26,47 +37,20 @@ describe.skipIf(!BROWSER)('an exported page, without a server', () => {
   beforeAll(async () => {
     ({ url } = await own.exportTo('all', ['--flow', 'Train']));
     browser = await startBrowser();
-    addresses = await crawl();
+    const from = ['#/runs', ...SECTIONS];
+    addresses = await crawl(browser, { from, ofEach: EACH_VIEW, show: showHere });
   });
   afterAll(() => browser?.close());
 
-  /** Follows links from the runs: some pages of each view. */
-  async function crawl(): Promise<string[]> {
-    const page = await openPage(browser);
-    const [seen, waiting] = [new Set<string>(), ['#/runs', ...SECTIONS]];
-    const counts = new Map<string, number>();
-    for (let hash = waiting.shift(); hash !== undefined; hash = waiting.shift()) {
-      const view = /^#\/(\w*)/.exec(hash)?.[1] ?? '';
-      const count = counts.get(view) ?? 0;
-      if (seen.has(hash) || count >= EACH_VIEW) continue;
-      seen.add(hash);
-      counts.set(view, count + 1);
-      await show(page, url + hash);
-      const links = await page.$$eval('a[href^="#/"]', (all) =>
-        all.map((link) => link.getAttribute('href') as string),
-      );
-      waiting.push(...links.reverse());
-    }
-    await page.close();
-    return [...seen];
-  }
-
-  async function onEach(
+  const showHere: Show = (page, address) => show(page, url + address);
+  const onEach = (
     look: (page: Page, address: string) => Promise<string[]>,
     options: BrowserContextOptions = {},
-  ): Promise<string[]> {
-    const page = await openPage(browser, options);
-    const faults = watchPage(page, url.replace(/index\.html$/, ''));
-    for (const address of addresses) {
-      await show(page, url + address);
-      faults.push(...(await look(page, address)).map((fault) => `${address}: ${fault}`));
-    }
-    await page.close();
-    return faults;
-  }
+  ): Promise<string[]> =>
+    faultsOfEach(browser, { addresses, url: url.replace(/index\.html$/, ''), show: showHere, options }, look);
 
   it('has every view of its runs, and links to no other', () => {
-    const views = new Set(addresses.map((address) => /^#\/(\w*)/.exec(address)?.[1]));
+    const views = new Set(addresses.map(viewOf));
     expect([...views].sort()).toEqual(['artifact', 'run', 'runs', 'task']);
   });
 

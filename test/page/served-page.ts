@@ -1,27 +1,11 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createInterface } from 'node:readline';
-import { type Browser, type BrowserContextOptions, chromium, type Page, type Request } from 'playwright-core';
-import { PROGRAM } from '../cli/fixture.ts';
+import type { Browser, BrowserContextOptions, Page, Request } from 'playwright-core';
+import { BROWSER, servePage, startBrowser } from '../../bench/served-page.mjs';
+
+export { BROWSER, startBrowser };
 
 /** An answer leads to the next question once it was drawn. */
 const DRAWN_TIMES = 3;
-const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-
-/** The browser of this machine: the one that `STOWAGE_TEST_BROWSER` names, else Debian's Chromium, or Chrome. */
-export const BROWSER: string | undefined = [process.env.STOWAGE_TEST_BROWSER ?? '', ...BROWSERS].find(
-  existsSync,
-);
-
-/** Starts the browser of this machine without a window. */
-export function startBrowser(): Promise<Browser> {
-  // Root has no sandbox of its own.
-  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  return chromium.launch({ executablePath: BROWSER as string, args });
-}
-
 /** The page of a store, served by `stowage ui` in a process of its own. */
 export interface ServedStore extends AsyncDisposable {
   /** It ends with a slash. */
@@ -34,27 +18,8 @@ export async function serveStore(
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
 ): Promise<ServedStore> {
-  const child = spawn(process.execPath, [PROGRAM, 'ui', '--store', store, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
-  });
-  const ended = once(child, 'close');
-  let said = '';
-  child.stderr.on('data', (piece: Buffer) => {
-    said += piece.toString();
-  });
-  for await (const line of createInterface({ input: child.stdout })) {
-    const [url] = /http:\/\/127\.0\.0\.1:\d+\/[\w-]+\//.exec(line) ?? [];
-    if (url === undefined) continue;
-    return {
-      url,
-      async [Symbol.asyncDispose]() {
-        child.kill('SIGINT');
-        await ended;
-      },
-    };
-  }
-  throw new Error(`stowage ui has ended: ${said}`);
+  const { url, end } = await servePage(store, args, env);
+  return { url, [Symbol.asyncDispose]: end };
 }
 
 /** What went wrong on a page: errors of scripts, what its policy blocked, requests that went elsewhere. */
@@ -102,6 +67,59 @@ export async function settled(page: Page): Promise<void> {
     await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
     if (asked.size > 0) quiet = -1;
   }
+}
+
+/** Shows an address of a page, and waits until it is whole. */
+export type Show = (page: Page, address: string) => Promise<void>;
+
+/** Follows links from some addresses: so many pages of each view, the last ones that are linked first. */
+export async function crawl(
+  browser: Browser,
+  { from, ofEach, show }: { from: readonly string[]; ofEach: number; show: Show },
+): Promise<string[]> {
+  const page = await openPage(browser);
+  const [seen, waiting] = [new Set<string>(), [...from]];
+  const counts = new Map<string, number>();
+  for (let hash = waiting.shift(); hash !== undefined; hash = waiting.shift()) {
+    const view = viewOf(hash);
+    const count = counts.get(view) ?? 0;
+    if (seen.has(hash) || count >= ofEach) continue;
+    seen.add(hash);
+    counts.set(view, count + 1);
+    await show(page, hash);
+    const links = await page.$$eval('a[href^="#/"]', (all) =>
+      all.map((link) => link.getAttribute('href') as string),
+    );
+    waiting.push(...links.reverse());
+  }
+  await page.close();
+  return [...seen];
+}
+
+/** `run` of `#/run/Train/r1` */
+export function viewOf(hash: string): string {
+  return /^#\/(\w*)/.exec(hash)?.[1] ?? '';
+}
+
+/** What went wrong on each of some addresses, and what a look at it found. `url` is where all requests go. */
+export async function faultsOfEach(
+  browser: Browser,
+  {
+    addresses,
+    url,
+    show,
+    options,
+  }: { addresses: readonly string[]; url: string; show: Show; options: BrowserContextOptions },
+  look: (page: Page, address: string) => Promise<string[]>,
+): Promise<string[]> {
+  const page = await openPage(browser, options);
+  const faults = watchPage(page, url);
+  for (const address of addresses) {
+    await show(page, address);
+    faults.push(...(await look(page, address)).map((fault) => `${address}: ${fault}`));
+  }
+  await page.close();
+  return faults;
 }
 
 /** What axe finds serious on a page. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeRuns } from '../../bench/page-stores.mjs';
 import * as stowage from '../../src/index.ts';
@@ -13,12 +13,16 @@ import { hitsText } from '../../src/views/artifact-texts.ts';
 import { PROGRAM } from '../cli/fixture.ts';
 import {
   BROWSER,
+  crawl,
+  faultsOfEach,
   openPage,
   type ServedStore,
+  type Show,
   seriousFaults,
   serveStore,
   settled,
   startBrowser,
+  viewOf,
   watchPage,
 } from './served-page.ts';
 import { makeShownStore } from './shown-store.ts';
@@ -39,7 +43,8 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
     store = await makeShownStore(folder);
     served = await serveStore(store, [], { STOWAGE_INDEXES: join(folder, 'indexes') });
     browser = await startBrowser();
-    addresses = await crawl();
+    const from = ['#/runs', '#/compare?a=Train%2Fr1&b=Train%2Fr2'];
+    addresses = await crawl(browser, { from, ofEach: EACH_VIEW, show });
   });
   afterAll(async () => {
     await browser?.close();
@@ -47,45 +52,17 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** Follows links from the runs: some pages of each view, the most different ones first. */
-  async function crawl(): Promise<string[]> {
-    const page = await openPage(browser);
-    const [seen, waiting] = [new Set<string>(), ['#/runs', '#/compare?a=Train%2Fr1&b=Train%2Fr2']];
-    const counts = new Map<string, number>();
-    for (let hash = waiting.shift(); hash !== undefined; hash = waiting.shift()) {
-      const view = /^#\/(\w*)/.exec(hash)?.[1] ?? '';
-      const count = counts.get(view) ?? 0;
-      if (seen.has(hash) || count >= EACH_VIEW) continue;
-      seen.add(hash);
-      counts.set(view, count + 1);
-      await page.goto(served.url + hash);
-      await settled(page);
-      const links = await page.$$eval('a[href^="#/"]', (all) =>
-        all.map((link) => link.getAttribute('href') as string),
-      );
-      waiting.push(...links.reverse());
-    }
-    await page.close();
-    return [...seen];
-  }
-
-  async function onEach(
+  const show: Show = async (page, address) => {
+    await page.goto(served.url + address);
+    await settled(page);
+  };
+  const onEach = (
     look: (page: Page, address: string) => Promise<string[]>,
-    options = {},
-  ): Promise<string[]> {
-    const page = await openPage(browser, options);
-    const faults = watchPage(page, served.url);
-    for (const address of addresses) {
-      await page.goto(served.url + address);
-      await settled(page);
-      faults.push(...(await look(page, address)).map((fault) => `${address}: ${fault}`));
-    }
-    await page.close();
-    return faults;
-  }
+    options: BrowserContextOptions = {},
+  ): Promise<string[]> => faultsOfEach(browser, { addresses, url: served.url, show, options }, look);
 
   it('has every view, which links lead to', () => {
-    const views = new Set(addresses.map((address) => /^#\/(\w*)/.exec(address)?.[1]));
+    const views = new Set(addresses.map(viewOf));
     expect(VIEWS.filter((view) => !views.has(view))).toEqual([]);
   });
 
