@@ -3,6 +3,7 @@ import { unlink } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { mapBounded } from '../async/bounded-work.ts';
+import { afterTurn } from '../async/turns.ts';
 import { invalidArgument, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
 import { checkBody } from '../streams/body-stream.ts';
 import { closedError, listLimit } from './checks.ts';
@@ -133,7 +134,7 @@ export class LocalStorage implements DataStoreStorage {
     this.#begin(options);
     const object = await readFile(this.#target('read', name), options);
     if (object && name === STORE_RECORD) this.#writer.expectStore(object.body);
-    return object;
+    return afterTurn(object);
   }
 
   async getInto(
@@ -142,7 +143,7 @@ export class LocalStorage implements DataStoreStorage {
     options: TransferOptions = {},
   ): Promise<FilledObject | undefined> {
     this.#begin(options);
-    return readFileInto(this.#target('read', name), target, options);
+    return afterTurn(await readFileInto(this.#target('read', name), target, options));
   }
 
   async create(
@@ -155,7 +156,7 @@ export class LocalStorage implements DataStoreStorage {
     checkBody(body);
     const isNew = await this.#writer.create(target, body, options);
     if (isNew && name === STORE_RECORD && body instanceof Uint8Array) this.#writer.expectStore(body);
-    return isNew;
+    return afterTurn(isNew);
   }
 
   async overwrite(name: string, body: Uint8Array, options: OverwriteOptions = {}): Promise<string> {
@@ -163,22 +164,23 @@ export class LocalStorage implements DataStoreStorage {
     const target = this.#target('overwrite', name);
     checkBody(body);
     const { ifMatch } = options;
-    if (ifMatch === undefined) return versionOf(this.#writer.replace(target, body));
-    return this.#replaceVersion(target, body, ifMatch);
+    if (ifMatch === undefined) return afterTurn(versionOf(this.#writer.replace(target, body)));
+    return afterTurn(this.#replaceVersion(target, body, ifMatch));
   }
 
   async head(name: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
     this.#begin(options);
-    return headFile(this.#target('read', name));
+    return afterTurn(headFile(this.#target('read', name)));
   }
 
   async *list(options: ListOptions): AsyncGenerator<ListPage, void> {
     this.#begin(options);
     validatePrefix(options.prefix);
     for (const page of pagesOf(walk(this.root, this.#encoding, options), listLimit(options))) {
-      yield page;
+      yield await afterTurn(page);
       this.#begin(options);
     }
+    await afterTurn(undefined);
   }
 
   async delete(names: readonly string[], options: CallOptions = {}): Promise<DeleteFailure[]> {

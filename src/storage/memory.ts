@@ -1,3 +1,4 @@
+import { afterTurn } from '../async/turns.ts';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import { checkBody, isStream, readChunks } from '../streams/body-stream.ts';
 import { closedError, listLimit, readableRange } from './checks.ts';
@@ -84,9 +85,9 @@ export class MemoryStorage implements DataStoreStorage {
   async get(name: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
     this.#begin(options);
     const object = this.#objects.byName.get(validateObjectName(name));
-    if (!object) return undefined;
+    if (!object) return afterTurn(undefined);
     const { offset, length } = readableRange(name, object.body.length, options);
-    return { ...infoOf(name, object), body: object.body.slice(offset, offset + length) };
+    return afterTurn({ ...infoOf(name, object), body: object.body.slice(offset, offset + length) });
   }
 
   async getInto(
@@ -96,12 +97,10 @@ export class MemoryStorage implements DataStoreStorage {
   ): Promise<FilledObject | undefined> {
     this.#begin(options);
     const object = this.#objects.byName.get(validateObjectName(name));
-    if (!object) return undefined;
+    if (!object) return afterTurn(undefined);
     const range = readableRange(name, object.body.length, rangeOf(offset, into));
-    return {
-      ...infoOf(name, object),
-      filled: scatter(object.body.subarray(range.offset, range.offset + range.length), into),
-    };
+    const filled = scatter(object.body.subarray(range.offset, range.offset + range.length), into);
+    return afterTurn({ ...infoOf(name, object), filled });
   }
 
   async create(
@@ -114,9 +113,9 @@ export class MemoryStorage implements DataStoreStorage {
     checkBody(body);
     const bytes = isStream(body) ? await collect(body, options.signal) : new Uint8Array(body);
     this.#begin(options);
-    if (this.#objects.byName.has(name)) return false;
+    if (this.#objects.byName.has(name)) return afterTurn(false);
     this.#objects.put(name, bytes);
-    return true;
+    return afterTurn(true);
   }
 
   async overwrite(name: string, body: Uint8Array, options: OverwriteOptions = {}): Promise<string> {
@@ -132,22 +131,23 @@ export class MemoryStorage implements DataStoreStorage {
         { details: { name, ifMatch } },
       );
     }
-    return String(this.#objects.put(name, new Uint8Array(body)).version);
+    return afterTurn(String(this.#objects.put(name, new Uint8Array(body)).version));
   }
 
   async head(name: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
     this.#begin(options);
     const object = this.#objects.byName.get(validateObjectName(name));
-    return object && infoOf(name, object);
+    return afterTurn(object && infoOf(name, object));
   }
 
   async *list(options: ListOptions): AsyncGenerator<ListPage, void> {
     this.#begin(options);
     validatePrefix(options.prefix);
     for (const page of pagesOf(this.#entries(options), listLimit(options))) {
-      yield page;
+      yield await afterTurn(page);
       this.#begin(options);
     }
+    await afterTurn(undefined);
   }
 
   async delete(names: readonly string[], options: CallOptions = {}): Promise<DeleteFailure[]> {
@@ -160,7 +160,7 @@ export class MemoryStorage implements DataStoreStorage {
         failures.push({ name, error: error as Error });
       }
     }
-    return failures;
+    return afterTurn(failures);
   }
 
   async persist(names: readonly string[], options: PersistOptions = {}): Promise<void> {

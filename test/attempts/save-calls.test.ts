@@ -8,6 +8,7 @@ import { FaultStorage } from '../../src/storage/fault.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { errorOf, noise, openFlow, readIncomplete, saveTask } from '../flow/fixtures.ts';
 import { propertyRuns, test } from '../property.ts';
+import { until } from '../waiting.ts';
 
 const spec = { runId: 'r1', stepName: 'fit', taskId: '0' };
 const NAMES = ['a', 'b', 'c'];
@@ -249,8 +250,11 @@ describe('a save that failed', () => {
     });
     const result = await task.detailed('/nowhere/plot.svg', { runId: 'r1' });
     expect(result).toMatchObject({ value: 1, stored: false, notStoredError: { code: 'SAVE_FAILED' } });
-    const [attempt] = await flow.getTaskDataStores({ runId: 'r1', allowNotDone: true });
-    expect(attempt?.status).toBe('failed');
+    // Nobody waits for the end of an attempt that is given up.
+    await until(async () => {
+      const [attempt] = await flow.getTaskDataStores({ runId: 'r1', allowNotDone: true });
+      return attempt?.status === 'failed';
+    });
   });
 });
 

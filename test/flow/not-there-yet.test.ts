@@ -117,3 +117,21 @@ describe('findTask', () => {
     await errorOf(flow.findTask('r1/fit/0'), 'RECORD_DAMAGED');
   });
 });
+
+describe('a task that is waited for', () => {
+  it.each([
+    ['memory', () => new MemoryStorage()],
+    ['a folder', () => join(scratchFolder(), 'store')],
+    ['sqlite:', () => `sqlite:${join(scratchFolder(), 'runs.db')}`],
+  ] as const)('in a loop that does nothing else is done beside it, in %s', async (_, place) => {
+    const storage = place();
+    const [flow, writer] = [await openFlow({ storage }), await openFlow({ storage })];
+    await saveTask(writer, { x: 0 }, { stepName: 'before' });
+    const saving = new Promise((resolve) => setTimeout(resolve, 20)).then(() => saveTask(writer, { x: 1 }));
+    let fit = await flow.findTask('r1/fit/0');
+    const endMs = performance.now() + 4_000;
+    while (!fit && performance.now() < endMs) fit = await flow.findTask('r1/fit/0');
+    expect(await fit?.get('x')).toBe(1);
+    await saving;
+  });
+});

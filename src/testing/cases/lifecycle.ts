@@ -2,8 +2,35 @@ import assert from 'node:assert/strict';
 import { assertBytes, assertRejects, type CaseBody, pagesOf, text } from './case.ts';
 
 const FLAGS = ['createIfAbsent', 'ifMatch', 'rangeReads', 'localReads', 'sharedByProcesses'] as const;
+/** A call of a busy service may take long itself. */
+const MAX_WAIT_MS = 5_000;
 
 export const lifecycleCases: readonly CaseBody[] = [
+  {
+    name: 'a loop of calls lets timers through, so that it can wait for what they bring',
+    async check({ storage, base }) {
+      await storage.create(`${base}a`, text('x'));
+      const calls: Record<string, () => Promise<unknown>> = {
+        'get of nothing': () => storage.get(`${base}none`),
+        get: () => storage.get(`${base}a`),
+        head: () => storage.head(`${base}a`),
+        'list of nothing': () => pagesOf(storage, { prefix: `${base}none/` }),
+        list: () => pagesOf(storage, { prefix: base }),
+        'create of what is there': () => storage.create(`${base}a`, text('y')),
+        overwrite: () => storage.overwrite(`${base}a`, text('z')),
+        delete: () => storage.delete([`${base}none`]),
+      };
+      for (const [what, call] of Object.entries(calls)) {
+        let isOver = false;
+        setTimeout(() => {
+          isOver = true;
+        }, 10);
+        const endMs = performance.now() + MAX_WAIT_MS;
+        while (!isOver && performance.now() < endMs) await call();
+        assert.ok(isOver, `${what}: no timer came to its turn in ${MAX_WAIT_MS} ms`);
+      }
+    },
+  },
   {
     name: 'capabilities: complete, frozen, and the same for every instance',
     async check({ storage, open }) {

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { orAborted } from '../../../async/next-or-aborted.ts';
+import { afterTurn } from '../../../async/turns.ts';
 import {
   isError,
   isStowageError,
@@ -187,7 +188,7 @@ export class SqliteFile implements StorageDatabase {
       }
     };
     try {
-      if (this.#waiting === 0) return Promise.resolve(once());
+      if (this.#waiting === 0) return Promise.resolve(afterTurn(once()));
     } catch (error) {
       if (!isBusy(error)) return Promise.reject(error);
     }
@@ -244,7 +245,7 @@ export class SqliteFile implements StorageDatabase {
   /** Does `work` at once. What another process holds is waited for, until `signal` is aborted. */
   #unlessBusy<T>(work: () => T, signal?: AbortSignal): Promise<T> {
     try {
-      return Promise.resolve(work());
+      return Promise.resolve(afterTurn(work()));
     } catch (error) {
       return isBusy(error) ? orAborted(() => this.#whenFree(work), signal) : Promise.reject(error);
     }
