@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import type { TaskDataStore } from '../../src/flow/task-data-store.ts';
 import type { FlowDataStore } from '../../src/flow-data-store.ts';
 import { letBegin, startTelling, type TellingProcess } from '../telling-process.ts';
 import { errorOf, expectSame } from './fixtures.ts';
@@ -42,7 +43,51 @@ export async function startWriters(
   return writers;
 }
 
-/** All that was told as done is there and whole, by the one who told it; nothing else is visible that is not whole; each attempt had one owner. */
+/** A task that is done has all that its writer saved. */
+async function expectWhole(task: TaskDataStore): Promise<void> {
+  const { stepName, taskId } = task;
+  if (stepName === 'judge') return;
+  const loaded = await task.loadArtifacts();
+  const by = String(loaded.by);
+  expectSame(loaded, {
+    by,
+    medium: bytesOf(20_000, Number(by)),
+    small: { stepName, taskId, number: task.attempt },
+  });
+}
+
+/**
+ * Looks at the run again and again, while others write, until it is told to stop: what is done is whole as soon as it is seen, and never
+ * gone again. Resolves to how many looks that were.
+ */
+export function watchDone(flow: FlowDataStore): () => Promise<number> {
+  let isOver = false;
+  const watching = (async () => {
+    const seen = new Set<string>();
+    for (let looks = 1; ; looks += 1) {
+      const isLast = isOver;
+      const done = await flow.getTaskDataStores({ runId: 'r1', includePrior: true });
+      const names = new Set(done.map(({ pathspec }) => pathspec));
+      expect([...seen].filter((name) => !names.has(name))).toEqual([]);
+      for (const task of done) {
+        if (seen.has(task.pathspec)) continue;
+        await expectWhole(task);
+        seen.add(task.pathspec);
+      }
+      if (isLast) return looks;
+    }
+  })();
+  watching.catch(() => {}); // told when it is stopped
+  return () => {
+    isOver = true;
+    return watching;
+  };
+}
+
+/**
+ * All that was told as done is there and whole, by the one who told it; nothing else is visible that is not whole; each attempt had one owner,
+ * and each key one run, whose result all who called it have. What is left open is of one that was killed.
+ */
 export async function expectKeptPromises(flow: FlowDataStore, writers: readonly Writer[]): Promise<void> {
   const told = writers.flatMap((writer) => writer.told);
   const owners = new Map<string, string>();
@@ -55,24 +100,30 @@ export async function expectKeptPromises(flow: FlowDataStore, writers: readonly 
     const task = await flow.getTaskDataStore(pathspec);
     expect(await task.get('by'), pathspec).toBe(by);
   }
-  for (const task of await flow.getTaskDataStores({ runId: 'r1', allowNotDone: true })) {
-    if (!task.isDone) {
-      expect(task.names()).toEqual([]);
-      await errorOf(flow.getTaskDataStore(task.pathspec), 'ATTEMPT_NOT_DONE');
+  const all = await flow.getTaskDataStores({ runId: 'r1', allowNotDone: true, includePrior: true });
+  for (const task of all) {
+    if (task.isDone) {
+      await expectWhole(task);
       continue;
     }
-    const loaded = await task.loadArtifacts();
-    const by = String(loaded.by);
-    const { stepName, taskId } = task;
-    if (stepName === 'judge') continue;
-    expectSame(loaded, {
-      by,
-      medium: bytesOf(20_000, Number(by)),
-      small: { stepName, taskId, number: task.attempt },
-    });
+    expect(task.names()).toEqual([]);
+    await errorOf(flow.getTaskDataStore(task.pathspec), 'ATTEMPT_NOT_DONE');
+    const owner = writers[Number(task.taskId.split('-')[0])];
+    expect([task.stepName, owner?.child.signalCode], task.pathspec).toEqual(['own', 'SIGKILL']);
   }
-  for (const { called, by } of told) {
-    if (called !== undefined)
-      expect(writers[Number(by)]?.told, `${by} made the result of ${called}`).toContainEqual({ ran: called });
+  const stayed = writers.filter(({ child }) => child.signalCode === null).length;
+  for (let n = 0; n < TASKS; n += 1) {
+    const [owner, ...others] = writers.flatMap((writer, me) =>
+      writer.told.flatMap(({ ran }) => (ran === n ? [String(me)] : [])),
+    );
+    expect(others).toEqual([]);
+    const results = told.flatMap(({ called, by }) => (called === n ? [by] : []));
+    expect(results).toEqual(Array(stayed).fill(owner));
+    expect(told.filter(({ done }) => done === `r1/contested/${n}/0`)).toHaveLength(1);
+    const turns = told.flatMap(({ done = '' }) => {
+      const [, step, taskId, attempt] = done.split('/');
+      return step === 'turns' && taskId === String(n) ? [Number(attempt)] : [];
+    });
+    expect(turns.sort((a, b) => a - b)).toEqual(Array.from({ length: stayed }, (_, at) => at));
   }
 }

@@ -1,12 +1,12 @@
 // Calls one serialized task: takes the result that there is, or runs for a while and stores one. Says `ready`, waits for a line on
 // standard input, says `running TOKEN` when it holds the lease, and at the end how it went and which value it has.
-// Usage: node run-serialized.mjs STORE KEY LEASE_MS RUN_MS NAME; with `told` for RUN_MS it runs until it is given another line.
+// Usage: node run-serialized.mjs STORE KEY LEASE_MS RUN_MS NAME [RAW-DATA-PATH]; with `told` for RUN_MS it runs until it is given another line.
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FlowDataStore, TaskCache } from '../../../dist/index.js';
 
-const [store, key, leaseMs, runMs, name] = process.argv.slice(2);
-const flow = await FlowDataStore.open({ flowName: 'Train', storage: store });
+const [store, key, leaseMs, runMs, name, rawDataPath] = process.argv.slice(2);
+const flow = await FlowDataStore.open({ flowName: 'Train', storage: store, rawDataPath });
 const cache = new TaskCache(flow.caStore, { signingKeys: false });
 
 async function call() {
