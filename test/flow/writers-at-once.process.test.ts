@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { until } from '../waiting.ts';
 import { openFlow, scratchFolder } from './fixtures.ts';
 import {
+  endWriters,
   expectKeptPromises,
   LONGEST_MS,
   startWriters,
@@ -24,7 +25,7 @@ it(
       await until(() => told.some(({ done }) => done !== undefined) || child.exitCode !== null);
       child.kill('SIGKILL');
     }
-    const codes = await Promise.all(writers.map(({ ended }) => ended));
+    const codes = await endWriters(writers);
     expect(codes).toEqual(counts.map((count) => (count === 'endless' ? null : 0)));
 
     expect(await stopWatching()).toBeGreaterThan(1);

@@ -25,7 +25,7 @@ interface Told {
 /** A process that writes tasks; see `workers/write-at-once.mjs`. */
 export type Writer = TellingProcess<Told>;
 
-/** Starts processes, which all begin once the last one is ready. */
+/** Starts processes, which all begin once the last one is ready, and go on until {@link endWriters}. */
 export async function startWriters(
   store: string,
   tasks: readonly string[],
@@ -41,6 +41,12 @@ export async function startWriters(
   );
   await letBegin(writers);
   return writers;
+}
+
+/** Lets them end once their tasks are done. Resolves to their exit codes; `null` of those that were killed. */
+export function endWriters(writers: readonly Writer[]): Promise<(number | null)[]> {
+  for (const { child } of writers) child.stdin?.end();
+  return Promise.all(writers.map(({ ended }) => ended));
 }
 
 /** A task that is done has all that its writer saved. */

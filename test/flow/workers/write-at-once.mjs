@@ -1,6 +1,8 @@
 // Opens tasks that other processes open as well, and some that are its own alone, and says how each ended, as lines of JSON.
-// Usage: node write-at-once.mjs STORE ME TASKS [RAW-DATA-PATH]; begins with a line on standard input. TASKS is a number, or `endless`: tasks of its own.
+// Usage: node write-at-once.mjs STORE ME TASKS [RAW-DATA-PATH]; begins with a line on standard input, and ends once that is closed and TASKS are
+// done; until then it goes on with tasks of its own. TASKS is a number, or `endless`: tasks of its own alone.
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FlowDataStore, openStorage } from '../../../dist/index.js';
 import { bytesOf } from './values.mjs';
 
@@ -46,9 +48,18 @@ async function save(stepName, taskId, attempt) {
 
 tell({ ready: me });
 await once(process.stdin, 'data');
-for (let i = 0; isEndless || i < Number(tasks); i++) {
+let isToEnd = false;
+process.stdin.on('end', () => {
+  isToEnd = true;
+});
+process.stdin.resume();
+for (let i = 0; isEndless || i < Number(tasks) || !isToEnd; i++) {
   await save('own', `${me}-${i}`, 0);
   if (isEndless) continue;
+  if (i >= Number(tasks)) {
+    await sleep(50);
+    continue;
+  }
   await save('contested', String(i), 0);
   await save('turns', String(i), undefined);
   tell({ called: i, by: (await judge(i)).by });
