@@ -38,7 +38,8 @@ export async function runCli(
   let exitCode: number = EXIT.ok;
   const execute: Execute = async (command, work) => {
     const options = command.optsWithGlobals<CommonOptions>();
-    const output = new Output(stdout, signal, options);
+    // Who calls a command within another reads no lines.
+    const output = new Output(stdout, signal, { ...options, ...(shared ? { indent: 0 } : {}) });
     const { note } = await import('./ui/report.ts');
     const remark = (text: string): void => {
       clearProgress();

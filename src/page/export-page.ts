@@ -4,7 +4,7 @@ import { StowageError, type StowageErrorCode, throwIfAborted } from '../errors.t
 import { formatBytes } from '../options/figures.ts';
 import type { AttemptSummary } from '../views/attempts.ts';
 import type { Preview } from '../views/previews/shown.ts';
-import type { RunTree } from '../views/run-tree.ts';
+import type { BriefRun } from '../views/run-brief.ts';
 import type { RunView } from '../views/runs.ts';
 import type { ShownTask } from '../views/shown-task.ts';
 import { type Answer, type Asked, addressOf, answerJson, type Failure } from './asked.ts';
@@ -23,7 +23,6 @@ import { argvOf, QUESTIONS } from './questions.ts';
 import { PAGE_ASSETS } from './server.ts';
 import {
   filesFrom,
-  firstTasks,
   lastLines,
   logTail,
   PAGE_ROWS,
@@ -31,6 +30,7 @@ import {
   previewed,
   readRows,
   shown,
+  tasksFrom,
 } from './view-questions.ts';
 
 /** The folder that an export is written to. Paths are below it. */
@@ -143,25 +143,23 @@ async function writeRun(
   { flow, run }: RunView,
 ): Promise<{ tasks: ChosenTask[]; total: number }> {
   const path = `${flow}/${run}`;
-  const { result: first } = await writer.ask<RunTree>(firstTasks(path));
-  if (!first) return { tasks: [], total: 0 };
-  const isAskedAgain =
-    first.status === 'open' || first.steps.some(({ total, tasks }) => total > tasks.length);
-  const { steps } = (isAskedAgain && (await writer.ask<RunTree>(shown(path))).result) || first;
-  for (const logged of [path, ...steps.map(({ step }) => `${path}/${step}`)])
+  const steps = new Map<string, number>();
+  const all: (ChosenTask & { isDone: boolean })[] = [];
+  let next: number | undefined = 0;
+  while (next !== undefined) {
+    const { result }: Answer<BriefRun> = await writer.ask(tasksFrom(path, next));
+    for (const { step, total, tasks } of result?.steps ?? []) {
+      steps.set(step, total);
+      for (const { task, attempts } of tasks)
+        all.push({ flow, run, step, task, isDone: attempts.at(-1)?.status === 'done' });
+    }
+    next = result?.next;
+  }
+  for (const logged of [path, ...[...steps.keys()].map((step) => `${path}/${step}`)])
     await writer.ask(lastLines(logged), { maxBytes: MAX_LOG_BYTES, tooLarge: LOGS_TOO_LARGE });
-  const all = steps.flatMap(({ step, tasks }) =>
-    tasks.map(({ task, attempts }) => ({
-      flow,
-      run,
-      step,
-      task,
-      isDone: attempts.at(-1)?.status === 'done',
-    })),
-  );
   return {
     tasks: [...all.filter(({ isDone }) => !isDone), ...all.filter(({ isDone }) => isDone)],
-    total: steps.reduce((sum, { total }) => sum + total, 0),
+    total: [...steps.values()].reduce((sum, total) => sum + total, 0),
   };
 }
 

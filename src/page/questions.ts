@@ -4,7 +4,7 @@ import { PageRefusal } from './page-refusal.ts';
 export const QUESTIONS: Readonly<Record<string, readonly string[]>> = {
   runs: ['limit', 'tag', 'status', 'since', 'text', 'before', 'figures', 'no-update'],
   ls: ['status'],
-  show: ['attempt', 'limit'],
+  show: ['attempt', 'limit', 'brief', 'offset'],
   find: ['step', 'metadata', 'artifact', 'type', 'key', 'tag', 'status', 'since', 'all-attempts', 'limit'],
   lineage: ['up', 'down', 'limit'],
   log: ['tail', 'source', 'stream', 'attempt'],
@@ -29,10 +29,11 @@ export const FOLLOWED: Readonly<Record<string, readonly string[]>> = {
 /** The options that take no value. */
 export const SWITCHES: ReadonlySet<string> = new Set([
   'all-attempts',
+  'brief',
   'details',
-  'quick',
   'figures',
   'no-update',
+  'quick',
 ]);
 
 /** No question has more arguments and options. */

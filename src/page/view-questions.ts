@@ -1,8 +1,8 @@
 import type { Preview, ShownValue } from '../views/previews/shown.ts';
 import type { Answer, Asked, Failure } from './asked.ts';
 
-/** So many tasks of each step are shown before all of them are read. */
-const TASKS_AT_FIRST = 100;
+/** So many tasks of a run come first; behind them come as many at once as an answer may have. */
+const TASKS_AT_FIRST = 200;
 /** So many last lines of each log of a run, and of a task. */
 const LINES_OF_RUN = 100;
 const LINES_OF_TASK = 200;
@@ -17,12 +17,13 @@ export interface Place {
   entry?: string | undefined;
 }
 
-/** A run with the first tasks of each step. */
-export function firstTasks(run: string): Asked {
-  return { command: 'show', args: [run], options: { limit: String(TASKS_AT_FIRST) } };
+/** A page of the tasks of a run in brief: those behind the first `offset`. */
+export function tasksFrom(run: string, offset: number): Asked {
+  const limit = offset === 0 ? { limit: String(TASKS_AT_FIRST) } : {};
+  return { command: 'show', args: [run], options: { brief: true, offset: String(offset), ...limit } };
 }
 
-/** A run with all of its tasks, or a task with one attempt in full. */
+/** A task with one attempt in full. */
 export function shown(path: string): Asked {
   return { command: 'show', args: [path] };
 }

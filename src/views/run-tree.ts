@@ -46,8 +46,9 @@ export async function readRunTree(
     if (members) members.push(task);
     else steps.set(step, [task]);
   }
-  const inOrder = [...steps].sort(([, a], [, b]) => (startOf(a) < startOf(b) ? -1 : 1));
-  const heardAt = records.status === 'open' ? lastSignIn(records, read) : undefined;
+  const starts = new Map([...steps].map(([step, members]) => [step, startOf(members)]));
+  const inOrder = [...steps].sort(([a], [b]) => byStart(starts.get(a), starts.get(b)));
+  const heardAt = lastSignIn(records, read);
   return {
     ...records,
     ...(heardAt === undefined ? {} : { heardAt }),
@@ -59,8 +60,12 @@ export async function readRunTree(
   };
 }
 
-/** The latest of the times that tell of life in a run; `undefined` where none is known. */
-function lastSignIn({ createdAt }: RunView, tasks: readonly TaskView[]): string | undefined {
+/** Of a run that is open, the latest of the times that tell of life in it and in these tasks; `undefined` where none is known. */
+export function lastSignIn(
+  { status, createdAt }: Pick<RunView, 'status' | 'createdAt'>,
+  tasks: readonly TaskView[],
+): string | undefined {
+  if (status !== 'open') return undefined;
   const times = tasks.flatMap(({ attempts }) =>
     attempts.flatMap(({ startedAt, closedAt, heardAt }) => [startedAt, closedAt, heardAt]),
   );
@@ -71,7 +76,12 @@ function lastSignIn({ createdAt }: RunView, tasks: readonly TaskView[]): string 
   return latestMs === 0 ? undefined : new Date(latestMs).toISOString();
 }
 
-function startOf(tasks: readonly TaskView[]): string {
-  const starts = tasks.flatMap(({ attempts }) => attempts.map(({ startedAt }) => startedAt ?? '~'));
-  return starts.sort()[0] ?? '~';
+/** When the first attempt of some tasks began; `undefined` where that is not known. */
+export function startOf(tasks: readonly TaskView[]): string | undefined {
+  return tasks.flatMap(({ attempts }) => attempts.flatMap(({ startedAt }) => startedAt ?? [])).sort()[0];
+}
+
+/** Orders times; what is not known comes last. */
+export function byStart(a = '~', b = '~'): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -178,6 +178,46 @@ describe('stowage show', () => {
     expect((await stowage(folder, ['show', '--all', 'F/a run/judge/0'])).code).toBe(2);
   });
 
+  it('lists tasks in a line each, and goes on page by page', async () => {
+    const { code, stdout, stderr } = await stowage(store, ['show', RUN, '--brief']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const [, head, table = ''] = /^([\s\S]*?)\n\n([\s\S]*)$/.exec(stdout) ?? [];
+    expect(head).toMatch(/^Train\/2026-01-31T08:00:00Z\ndone, /);
+    const lines = table.trimEnd().split('\n');
+    expect(lines.map((line) => line.split(/ +/)[0])).toEqual([
+      'TASK',
+      'load/0',
+      ...['fit/2', 'fit/10', 'fit/drama'],
+      ...['report/0', 'report/1'],
+    ]);
+    expect(lines[4]).toMatch(/ done +2 .* 1 +\d+ B$/);
+    expect(lines[6]).toMatch(/ failed .* Error: boom$/);
+
+    const first = await stowage(store, ['show', RUN, '--brief', '-n', '3']);
+    expect(first.stdout).toMatch(/load\/0[\s\S]*fit\/2[\s\S]*report\/0/);
+    expect(first.stderr).toBe(`stowage: there are more tasks: stowage show ${RUN} --brief --offset 3\n`);
+    const page = await json(store, ['show', RUN, '--brief', '-n', '2', '--offset', '3']);
+    expect(page).toMatchObject({
+      flow: 'Train',
+      parameters: { epochs: 3 },
+      steps: [
+        { step: 'fit', total: 3, tasks: [{ task: '10', started: 1, attempts: [{ artifacts: 2 }] }] },
+        { step: 'report', total: 2, tasks: [{ task: '1', attempts: [{ error: 'Error: boom' }] }] },
+      ],
+      next: 5,
+    });
+    const step = await json(store, ['show', `${RUN}/fit`, '--brief']);
+    expect(step.steps.map(({ tasks }: { tasks: unknown[] }) => tasks.length)).toEqual([3]);
+    expect(step.next).toBeUndefined();
+    for (const wrong of [
+      [RUN, '--offset', '3'],
+      [RUN, '--brief', '--offset', 'x'],
+      [RUN, '--brief', '--all'],
+      [`${RUN}/load/0`, '--brief'],
+    ])
+      expect((await stowage(store, ['show', ...wrong])).code, wrong.join(' ')).toBe(2);
+  });
+
   it('shows at most twenty of those that failed, and counts the rest', async () => {
     const { treeOf } = await import('../../src/cli/show/tree.ts');
     const attempt = { attempt: 0, status: 'failed' as const, artifacts: [] };

@@ -10,8 +10,9 @@ import { FlowDataStore } from '../../src/index.ts';
 import { type Answer, type Asked, addressOf } from '../../src/page/asked.ts';
 import { type Exported, type ExportFolder, exportPage } from '../../src/page/export-page.ts';
 import { answerFile, contentQuestion } from '../../src/page/exported-answers.ts';
-import { firstTasks, lastLines, logTail, previewed, shown } from '../../src/page/view-questions.ts';
+import { lastLines, logTail, previewed, shown, tasksFrom } from '../../src/page/view-questions.ts';
 import { type FaultPlan, FaultStorage } from '../../src/storage/fault.ts';
+import type { BriefRun } from '../../src/views/run-brief.ts';
 import type { RunView } from '../../src/views/runs.ts';
 import { json, makeStore, RUN, scratchFolder } from '../cli/fixture.ts';
 
@@ -55,15 +56,16 @@ async function exported(
   {
     of = store,
     plan = () => undefined,
+    tasksOfRun = Number.POSITIVE_INFINITY,
     onProgress,
-  }: { of?: string; plan?: FaultPlan; onProgress?: () => void } = {},
+  }: { of?: string; plan?: FaultPlan; tasksOfRun?: number; onProgress?: () => void } = {},
   signal: AbortSignal = new AbortController().signal,
 ): Promise<Exported> {
   const { runs } = (await json(of, ['runs', ...(of === store ? ['Train'] : [])])) as { runs: RunView[] };
   const shared = new SharedStore(of, (opened) => new FaultStorage(opened, plan));
   try {
     return await exportPage(storePage(shared, runCli), files, {
-      ...{ runs, tasksOfRun: Number.POSITIVE_INFINITY, signal, assets },
+      ...{ runs, tasksOfRun, signal, assets },
       ...(onProgress ? { onProgress } : {}),
     });
   } finally {
@@ -78,8 +80,8 @@ describe('an export', () => {
     expect({ tasks, tasksLeftOut, errors, damage }).toEqual({
       ...{ tasks: 6, tasksLeftOut: 0, errors: 0, damage: undefined },
     });
-    const run = await json(store, ['show', RUN]);
-    expect(files.answer(firstTasks(RUN))?.result).toEqual(run);
+    const run = await json(store, ['show', RUN, '--brief']);
+    expect(files.answer(tasksFrom(RUN, 0))?.result).toEqual(run);
     for (const path of [`${RUN}/load/0`, `${RUN}/fit/drama/0`])
       expect(files.answer(shown(path))?.result, path).toEqual(await json(store, ['show', path]));
     const { artifacts } = (await json(store, ['show', `${RUN}/load/0`])).attempts[0];
@@ -89,6 +91,27 @@ describe('an export', () => {
         await json(store, ['preview', place.pathspec, name]),
       );
     }
+  });
+
+  it('has every page of the tasks of a run that takes several', async () => {
+    const storage = join(folder, 'wide');
+    await using flow = await FlowDataStore.open({ flowName: 'Wide', storage });
+    await flow.task({ runId: 'r1', stepName: 'first', taskId: '0' }, () => ({ n: 1 }));
+    await Promise.all(
+      Array.from({ length: 501 }, (_, at) =>
+        flow.task({ runId: 'r1', stepName: 'each', taskId: `${at}` }, () => ({ n: at })),
+      ),
+    );
+    const files = new Files();
+    const { tasks, tasksLeftOut, errors } = await exported(files, { of: storage, tasksOfRun: 2 });
+    expect({ tasks, tasksLeftOut, errors }).toEqual({ tasks: 2, tasksLeftOut: 500, errors: 0 });
+    const pages: BriefRun[] = [];
+    for (let next: number | undefined = 0; next !== undefined; next = pages.at(-1)?.next)
+      pages.push(files.answer(tasksFrom('Wide/r1', next))?.result as BriefRun);
+    const names = pages.flatMap(({ steps }) => steps.flatMap((step) => step.tasks.map(({ task }) => task)));
+    expect(pages).toHaveLength(2);
+    expect(names).toHaveLength(502);
+    expect(new Set(names).size).toBe(501); // two steps have a task 0
   });
 
   it('says so of what is damaged, and has the rest', async () => {

@@ -58,6 +58,20 @@ export async function openPage(browser: Browser, options: BrowserContextOptions 
   return page;
 }
 
+/** The answers that a page gets from now on, by what they take before they are compressed. */
+export function watchAnswers(page: Page): { over(bytes: number): Promise<string[]> } {
+  const answers: Promise<{ url: string; bytes: number }>[] = [];
+  page.on('response', (response) => {
+    // Of what the page went away from meanwhile there is no body.
+    const body = response.body().catch(() => Buffer.alloc(0));
+    answers.push(body.then(({ length: bytes }) => ({ url: response.url(), bytes })));
+  });
+  return {
+    over: async (most) =>
+      (await Promise.all(answers)).flatMap(({ url, bytes }) => (bytes > most ? [`${url}: ${bytes}`] : [])),
+  };
+}
+
 /** Waits until the view has its title, and nothing on it was being asked for while it was drawn several times. */
 export async function settled(page: Page): Promise<void> {
   const asked = underWay.get(page);

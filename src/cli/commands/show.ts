@@ -5,10 +5,10 @@ import { countOf, formatBytes } from '../../options/figures.ts';
 import { errorLine, shortKey } from '../../views/artifact-texts.ts';
 import type { AttemptSummary } from '../../views/attempts.ts';
 import type { FrameView } from '../../views/data-frames.ts';
-import type { RunPath, TaskOrAttemptPath } from '../../views/paths.ts';
+import type { RunPath, StorePath, TaskOrAttemptPath } from '../../views/paths.ts';
 import { formatStorePath } from '../../views/paths.ts';
-import type { RunTree } from '../../views/run-tree.ts';
-import type { CodeView } from '../../views/runs.ts';
+import type { BriefChoice } from '../../views/run-brief.ts';
+import type { CodeView, RunView } from '../../views/runs.ts';
 import type { ShownTask } from '../../views/shown-task.ts';
 import { usageError } from '../cli-error.ts';
 import { ATTEMPT_OPTION, type CommandDeclaration } from '../declaration.ts';
@@ -40,7 +40,12 @@ interface ShowOptions {
   all?: boolean;
   stack?: boolean;
   limit?: string;
+  brief?: boolean;
+  offset?: string;
 }
+
+/** With `--json`, the tasks of one answer in brief take no more, so that whoever asks for page after page has pages of one size. */
+const MAX_BRIEF_BYTES = 900_000;
 
 /** `stowage show <flow>/<run>[/<step>[/<task>[/<attempt>]]]` */
 export const show: CommandDeclaration = {
@@ -54,6 +59,11 @@ export const show: CommandDeclaration = {
       flags: '-n, --limit <count>',
       text: 'of a run or step: read at most so many tasks of each step; default: "all"',
     },
+    {
+      flags: '--brief',
+      text: 'of a run or step: its tasks in a line each, the first of each step first; --limit counts all of them',
+    },
+    { flags: '--offset <count>', text: 'with --brief: leave out so many tasks that come before' },
     { flags: '--stack', text: 'of a task: errors with their stacks' },
   ],
   async run(invocation: Invocation, [text]: [string], options: ShowOptions) {
@@ -67,11 +77,13 @@ export const show: CommandDeclaration = {
     const most = parseLimit(options.limit ?? 'all');
     if (options.all && path.task !== undefined)
       throw usageError('--all is for a run or a step, whose tasks it shows.');
+    const brief = briefChoice(path, options, most);
     await withStore(invocation, async (store) => {
       const { reachRun } = await import('../reach.ts');
       const { withMeantRun } = await import('../meant-run.ts');
       await withMeantRun(invocation, store, path, async (meant) => {
         const reached = await reachRun(store, meant);
+        if (brief) return showBrief(invocation, store, reached, brief);
         if (reached.task === undefined)
           return showRun(invocation, store, reached, { isWhole: options.all ?? false, most });
         return showTask(invocation, store, reached as TaskOrAttemptPath, options);
@@ -101,7 +113,42 @@ async function showRun(
     invocation.note(`all tasks: ${shell`stowage show --all ${formatStorePath(path)}`}`);
 }
 
-async function printRunHead({ output }: Invocation, run: RunTree): Promise<void> {
+/** @throws CliError `USAGE` for options that go with `--brief` alone, or not with it */
+function briefChoice(
+  path: StorePath,
+  { brief = false, offset, all }: ShowOptions,
+  limit: number,
+): BriefChoice | undefined {
+  if (!brief && offset !== undefined) throw usageError('--offset is for --brief, which lists tasks.');
+  if (!brief) return undefined;
+  if (path.task !== undefined) throw usageError('--brief is for a run or a step, whose tasks it lists.');
+  if (all) throw usageError('--all is for the tree; --brief has all tasks.');
+  if (offset !== undefined && !/^\d{1,9}$/.test(offset))
+    throw usageError(`--offset is a number of tasks, not ${JSON.stringify(offset)}.`);
+  return { offset: Number(offset ?? 0), limit };
+}
+
+async function showBrief(
+  invocation: Invocation,
+  store: OpenStore,
+  path: RunPath,
+  choice: BriefChoice,
+): Promise<void> {
+  const { readBriefRun } = await import('../../views/run-brief.ts');
+  const maxBytes = invocation.json ? MAX_BRIEF_BYTES : Number.POSITIVE_INFINITY;
+  const run = await readBriefRun(store, path, { ...choice, maxBytes });
+  if (invocation.json) return invocation.output.json(run);
+  await printRunHead(invocation, run);
+  if (run.steps.length === 0) return invocation.output.line('no tasks');
+  const { BRIEF_COLUMNS, briefRows } = await import('../show/brief.ts');
+  await invocation.output.table(BRIEF_COLUMNS, briefRows(run));
+  if (run.next !== undefined)
+    invocation.note(
+      `there are more tasks: ${shell`stowage show ${formatStorePath(path)} --brief --offset ${String(run.next)}`}`,
+    );
+}
+
+async function printRunHead({ output }: Invocation, run: RunView & { heardAt?: string }): Promise<void> {
   const { paint } = output;
   const facts = [
     run.status,
@@ -127,7 +174,7 @@ async function printRunHead({ output }: Invocation, run: RunTree): Promise<void>
 }
 
 /** `pinned 3 d ago, retention leaves it: the model of the paper`. */
-function pinLine({ at, reason }: NonNullable<RunTree['pinned']>): string {
+function pinLine({ at, reason }: NonNullable<RunView['pinned']>): string {
   return `pinned ${ageCell(at)}, retention leaves it${reason === undefined ? '' : `: ${reason}`}`;
 }
 

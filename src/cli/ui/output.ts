@@ -51,11 +51,14 @@ export class Output implements Sink {
   readonly width: number;
   readonly #stream: OutputStream;
   readonly #signal: AbortSignal;
+  readonly #indent: number;
   #pausedAt: number = performance.now();
 
-  constructor(stream: OutputStream, signal: AbortSignal, options: { color: boolean }) {
+  /** @param options.indent - of JSON documents; with 0 each is on one line. Default 2. */
+  constructor(stream: OutputStream, signal: AbortSignal, options: { color: boolean; indent?: number }) {
     this.#stream = stream;
     this.#signal = signal;
+    this.#indent = options.indent ?? 2;
     this.isTerminal = stream.isTTY === true;
     this.paint = hasColours(stream, options.color) ? coloured : plain;
     this.width = widthOf(stream) ?? Number.POSITIVE_INFINITY;
@@ -106,7 +109,7 @@ export class Output implements Sink {
   }
 
   /** One JSON document; with an `indent` of 0 on one line. */
-  async json(document: unknown, indent = 2): Promise<void> {
+  async json(document: unknown, indent: number = this.#indent): Promise<void> {
     await this.jsonPiece(`${JSON.stringify(document, null, indent)}\n`);
   }
 

@@ -1,4 +1,4 @@
-import type { RunTree } from '../../../views/run-tree.ts';
+import type { BriefRun } from '../../../views/run-brief.ts';
 
 /** A step that read what another one saved. */
 export interface StepEdge {
@@ -34,16 +34,13 @@ const LANE_HEIGHT = 12;
 /** The order within a layer is mended so many times. */
 const SWEEPS = 8;
 
-/** Which steps read from which, by what their attempts read in this run. A step that reads from its own tasks has no edge for it. */
-export function stepEdges({ flow, run, steps }: Pick<RunTree, 'flow' | 'run' | 'steps'>): StepEdge[] {
+/** Which steps read from which. A step that is not there has no edge. */
+export function stepEdges({ steps }: Pick<BriefRun, 'steps'>): StepEdge[] {
   const edges = new Map<string, StepEdge>();
   for (const { step, tasks } of steps) {
     for (const { attempts } of tasks) {
-      for (const path of attempts.flatMap(({ readFrom = [] }) => readFrom)) {
-        const [ofFlow, ofRun, from] = path.split('/');
-        if (ofFlow !== flow || ofRun !== run || from === undefined || from === step) continue;
+      for (const from of attempts.flatMap(({ readSteps = [] }) => readSteps))
         edges.set(JSON.stringify([from, step]), { from, to: step });
-      }
     }
   }
   const known = new Set(steps.map(({ step }) => step));

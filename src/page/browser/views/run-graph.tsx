@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { countOf, formatCount } from '../../../options/figures.ts';
-import type { RunTree } from '../../../views/run-tree.ts';
+import type { BriefRun } from '../../../views/run-brief.ts';
 import { Scrolls } from '../parts/scrolls.tsx';
 import { STATUSES } from '../parts/status.tsx';
 import { hrefOf } from '../route.ts';
@@ -13,7 +13,7 @@ const CHARACTERS = 22;
 const EDGE = 2;
 
 /** The steps of a run, each behind those that it read from; a step leads to its tasks. */
-export function RunGraph({ run, steps }: { run: RunTree; steps: readonly StepRow[] }): JSX.Element {
+export function RunGraph({ run, steps }: { run: BriefRun; steps: readonly StepRow[] }): JSX.Element {
   if (steps.length > MOST_STEPS)
     return <p>{countOf(steps.length, 'step')} are too many to draw; the table of tasks has all.</p>;
   const edges = stepEdges(run);

@@ -1,5 +1,4 @@
-import type { AttemptSummary } from '../../../views/attempts.ts';
-import type { RunTree } from '../../../views/run-tree.ts';
+import type { BriefAttempt, BriefRun, BriefTask } from '../../../views/run-brief.ts';
 
 /** A task of a run, as it is listed: by its latest attempt. */
 export interface TaskRow {
@@ -9,9 +8,11 @@ export interface TaskRow {
   path: string;
   label?: string | undefined;
   status: string;
-  /** Oldest first. */
-  attempts: readonly AttemptSummary[];
-  /** When the first attempt began, in milliseconds since 1970. */
+  /** The attempts that were started. */
+  started: number;
+  /** The latest of them, oldest first. */
+  attempts: readonly BriefAttempt[];
+  /** When the first of these began, in milliseconds since 1970. */
   startMs?: number | undefined;
   /** Of the latest attempt. */
   durationMs?: number | undefined;
@@ -42,9 +43,9 @@ export interface StepRow {
 }
 
 /** The steps of a run, in the order in which they began, with their tasks. */
-export function stepRows({ flow, run, steps }: Pick<RunTree, 'flow' | 'run' | 'steps'>): StepRow[] {
+export function stepRows({ flow, run, steps }: Pick<BriefRun, 'flow' | 'run' | 'steps'>): StepRow[] {
   return steps.map(({ step, tasks }) => {
-    const rows = tasks.map(({ task, attempts }) => taskRow([flow, run, step, task], attempts));
+    const rows = tasks.map((task) => taskRow([flow, run, step, task.task], task));
     const counts: Record<string, number> = {};
     for (const { status } of rows) counts[status] = (counts[status] ?? 0) + 1;
     const starts = rows.flatMap(({ startMs }) => startMs ?? []);
@@ -53,7 +54,7 @@ export function stepRows({ flow, run, steps }: Pick<RunTree, 'flow' | 'run' | 's
       step,
       tasks: rows,
       counts,
-      retries: rows.reduce((sum, { attempts }) => sum + attempts.length - 1, 0),
+      retries: rows.reduce((sum, { started }) => sum + started - 1, 0),
       takenOver: rows.filter(({ origin }) => origin?.how === 'taken over').length,
       cached: rows.filter(({ origin }) => origin?.how === 'cached').length,
       startMs: least(starts),
@@ -64,7 +65,7 @@ export function stepRows({ flow, run, steps }: Pick<RunTree, 'flow' | 'run' | 's
 
 function taskRow(
   names: readonly [string, string, string, string],
-  attempts: readonly AttemptSummary[],
+  { started, attempts }: BriefTask,
 ): TaskRow {
   const [, , step, task] = names;
   const latest = attempts.at(-1);
@@ -74,30 +75,20 @@ function taskRow(
     path: names.join('/'),
     label: latest?.label,
     status: latest?.status ?? 'open',
+    started,
     attempts,
     startMs: least(attempts.flatMap(({ startedAt }) => timeOf(startedAt) ?? [])),
     durationMs: latest?.durationMs,
-    artifacts: latest?.artifacts.length ?? 0,
-    bytes: latest?.artifacts.reduce((sum, { bytes }) => sum + bytes, 0) ?? 0,
-    origin: latest && originOf(step, task, latest),
-    error: latest?.error?.message ?? latest?.failure?.message,
+    artifacts: latest?.artifacts ?? 0,
+    bytes: latest?.bytes ?? 0,
+    origin: latest && originOf(latest),
+    error: latest?.error,
   };
 }
 
-/**
- * Where an attempt's result comes from, if it was not run. A hit of a cached task has read nothing but the attempt that it is a hit of: one
- * of the same step and, as ids of cached tasks are made of their keys, of the same task.
- */
-function originOf(
-  step: string,
-  task: string,
-  { takenOver, readFrom = [] }: AttemptSummary,
-): Origin | undefined {
+function originOf({ takenOver, hitOf }: BriefAttempt): Origin | undefined {
   if (takenOver !== undefined) return { how: 'taken over', path: takenOver };
-  const [only] = readFrom;
-  if (only === undefined || readFrom.length > 1) return undefined;
-  const [, , ofStep, ofTask] = only.split('/');
-  return ofStep === step && ofTask === task ? { how: 'cached', path: only } : undefined;
+  return hitOf === undefined ? undefined : { how: 'cached', path: hitOf };
 }
 
 /** True of a task that passes what is given; `''` lets all pass. `text` is looked for in names, labels and errors. */

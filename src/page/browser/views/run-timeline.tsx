@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { countOf, formatDuration } from '../../../options/figures.ts';
-import type { AttemptSummary } from '../../../views/attempts.ts';
+import type { BriefAttempt } from '../../../views/run-brief.ts';
 import { PathLink } from '../parts/path-link.tsx';
 import { Status, StatusCounts } from '../parts/status.tsx';
 import { type Column, LongTable } from '../parts/table.tsx';
@@ -94,12 +94,11 @@ export function RunTimeline({ steps }: { steps: readonly StepRow[] }): JSX.Eleme
   );
 }
 
-function TaskStatus({ row: { status, attempts, origin } }: { row: TaskRow }): JSX.Element {
-  const retries = attempts.length - 1;
+function TaskStatus({ row: { status, started, origin } }: { row: TaskRow }): JSX.Element {
   return (
     <>
       <Status status={status}>
-        {retries > 0 ? `, ${countOf(attempts.length, 'try').replace('trys', 'tries')}` : ''}
+        {started > 1 ? `, ${countOf(started, 'try').replace('trys', 'tries')}` : ''}
       </Status>
       {origin && (
         <>
@@ -132,7 +131,7 @@ function StepBar({ row, span }: { row: StepRow; span: Span }): JSX.Element | nul
 
 function TaskBars({ row, span }: { row: TaskRow; span: Span }): JSX.Element {
   const last = row.attempts.length - 1;
-  const bars = row.attempts.flatMap(({ status, startedAt, closedAt }: AttemptSummary, index) => {
+  const bars = row.attempts.flatMap(({ status, startedAt, closedAt }: BriefAttempt, index) => {
     const startMs = timeOf(startedAt);
     if (startMs === undefined) return [];
     const kind = index === last && row.origin ? 'elsewhere' : status;

@@ -1,9 +1,7 @@
 import type { JSX } from 'preact';
 import { ageOf, countOf, formatBytes, formatCount, formatDuration } from '../../../options/figures.ts';
 import type { Failure } from '../../../page/asked.ts';
-import type { RunTree } from '../../../views/run-tree.ts';
-import { firstTasks, shown as shownAll } from '../../view-questions.ts';
-import { useAnswer } from '../ask.ts';
+import type { BriefRun } from '../../../views/run-brief.ts';
 import { exported } from '../exported.ts';
 import { Crumbs } from '../parts/crumbs.tsx';
 import { Fact, Facts } from '../parts/facts.tsx';
@@ -20,10 +18,9 @@ import { RunGraph } from './run-graph.tsx';
 import { RunLogs } from './run-logs.tsx';
 import { isWanted, type StepRow, stepRows, type TaskRow } from './run-tasks.ts';
 import { RunTimeline } from './run-timeline.tsx';
+import { useRun } from './use-run.ts';
 
 const SECTIONS = { tasks: 'Tasks', graph: 'Graph', timeline: 'Timeline', logs: 'Logs' };
-const REFRESH_MS = 5_000;
-const REFRESH_LARGE_MS = 30_000;
 const STATUS_NAMES = {
   '': 'any',
   ...Object.fromEntries(STATUSES.map((status) => [status, status])),
@@ -67,21 +64,8 @@ export function RunView(route: Route): JSX.Element {
   );
 }
 
-/** A run: the first tasks of each step, then all of them; asked again while it is open, more rarely where that takes long. */
-function useRun(path: string): ReturnType<typeof useAnswer<RunTree>> {
-  const first = useAnswer<RunTree>(firstTasks(path));
-  const isLarge = first.result?.steps.some(({ total, tasks }) => total > tasks.length) === true;
-  const isOpen = first.result?.status === 'open';
-  const again = useAnswer<RunTree>(
-    isLarge || isOpen ? shownAll(path) : undefined,
-    isOpen ? (isLarge ? REFRESH_LARGE_MS : REFRESH_MS) : undefined,
-  );
-  if (again.result || again.error) return { ...first, ...again, isLoading: false };
-  return isLarge ? { ...first, isLoading: true } : first;
-}
-
 /** A failure to read the run's record is told once. */
-function Head({ run, told }: { run: RunTree; told: Failure | undefined }): JSX.Element {
+function Head({ run, told }: { run: BriefRun; told: Failure | undefined }): JSX.Element {
   const { createdAt, finishedAt, durationMs, owner, heardAt, pinned, tags, parameters, parents } = run;
   const { resumes, rerun = [], rawDataPath, code, error, failure } = run;
   const given = Object.entries(parameters);
@@ -178,8 +162,8 @@ const TASK_COLUMNS: readonly Column<TaskRow>[] = [
     name: 'Tries',
     width: 4.5,
     isNumber: true,
-    order: ({ attempts }) => attempts.length,
-    cell: ({ attempts }) => formatCount(attempts.length),
+    order: ({ started }) => started,
+    cell: ({ started }) => formatCount(started),
   },
   {
     name: 'Took',
