@@ -76,6 +76,11 @@ it('tells many tasks of a step that one side alone has in one row, and each with
   const detailed = (await stowage(many, ['diff', 'F/r1', 'F/r2', '--details'])).stdout;
   expect(detailed.match(/^judge +\d+ +removed/gm)).toHaveLength(13);
   expect((await json(many, ['diff', 'F/r1', 'F/r2'])).tasks).toHaveLength(15);
+
+  const cut = await json(many, ['diff', 'F/r1', 'F/r2', '--tasks', '4']);
+  expect([cut.tasks.length, cut.more, cut.different]).toEqual([4, 11, true]);
+  const { stderr } = await stowage(many, ['diff', 'F/r1', 'F/r2', '--tasks', '4', '--details']);
+  expect(stderr).toContain('11 tasks more differ: --tasks all.');
 });
 
 it('tells how a value changed in a narrow terminal as well', async () => {

@@ -72,6 +72,22 @@ describe('stowage fsck', () => {
     ).toEqual([]);
   });
 
+  it('tells as many findings as are wanted, and counts all', async () => {
+    const store = await newStore();
+    const contents = filesOf(store, 'data').filter((path) => /\.\d+$/.test(path));
+    for (const path of contents) flip(path);
+    const { stdout } = await stowage(store, ['fsck', '--json']);
+    const all = JSON.parse(stdout);
+    expect(all.findings.length).toBeGreaterThan(1);
+    expect(all).not.toHaveProperty('more');
+    const cut = JSON.parse((await stowage(store, ['fsck', '--json', '-n', '1'])).stdout);
+    expect(cut.findings).toEqual(all.findings.slice(0, 1));
+    expect([cut.more, cut.summary.findings]).toEqual([all.findings.length - 1, all.summary.findings]);
+    expect((await stowage(store, ['fsck', '-n', '1'])).stdout).toMatch(
+      /\.\.\. and \d+ findings? more; --limit all tells them\nnot sound/,
+    );
+  });
+
   it('checks one run alone', async () => {
     const store = await newStore();
     rmSync(join(store, 'flows/Train/r2/fit/0/0.metadata.json'));

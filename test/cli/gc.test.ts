@@ -198,6 +198,15 @@ describe('stowage gc by rules', () => {
     expect(await runsOf(store)).toEqual(['Other/o1', 'Train/r1']);
   });
 
+  it('names as many runs as are wanted, and counts the others', async () => {
+    const store = await newRuns();
+    const args = ['gc', '--flow', 'Train', '--keep-last', '0', '-n', '2'];
+    const { plan } = await json(store, args);
+    expect([plan.runs.length, plan.more, plan.total.runs]).toEqual([2, 1, 3]);
+    expect((await stowage(store, args)).stdout).toContain('... and 1 run more; --limit all names them');
+    expect((await json(store, args.slice(0, -2))).plan).not.toHaveProperty('more');
+  });
+
   it('deletes content alone, so that runs stay', async () => {
     const store = await newRuns();
     const args = ['gc', '--keep-last', '0', '--content-only', '--flow', 'Other', '--yes'];

@@ -42,6 +42,16 @@ describe('stowage stat', () => {
     expect((await stowage(store, ['stat', 'Othr'])).stderr).toContain('Did you mean Other?');
   });
 
+  it('has at most so many rows as are wanted, those that store most, and counts all', async () => {
+    const whole = await json(store, ['stat', 'Train', '--by', 'artifact']);
+    const { entries, more, total } = await json(store, ['stat', 'Train', '--by', 'artifact', '-n', '2']);
+    expect(entries).toEqual(whole.entries.slice(0, 2));
+    expect([more, total]).toEqual([whole.entries.length - 2, whole.total]);
+    const { stderr } = await stowage(store, ['stat', RUN, '-n', '2']);
+    expect(stderr).toContain('1 row more, each of which stores no more than these.');
+    expect(whole).not.toHaveProperty('more');
+  });
+
   it('goes by artifact below a step, and by whatever is asked for', async () => {
     const namesBy = async (...args: string[]): Promise<[string, string[]]> => {
       const { by, entries } = await json(store, ['stat', ...args]);

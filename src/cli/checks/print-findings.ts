@@ -26,28 +26,41 @@ const REMEDIES: Readonly<Record<Remedy, string>> = {
   leave: 'nothing has to be done',
 };
 
-/** Tells findings one after the other, as they come: in lines, or as the document of `--json`. */
+/** Tells findings one after the other, as they come, up to a limit: in lines, or as the document of `--json`. */
 export class FindingPrinter {
   readonly #invocation: Invocation;
-  #isFirst = true;
+  readonly #limit: number;
+  #told = 0;
+  #more = 0;
 
-  constructor(invocation: Invocation) {
+  constructor(invocation: Invocation, limit: number) {
     this.#invocation = invocation;
+    this.#limit = limit;
   }
 
   async print(finding: Finding): Promise<void> {
+    if (this.#told === this.#limit) {
+      this.#more += 1;
+      return;
+    }
     const { output, json } = this.#invocation;
     if (json)
-      await output.jsonPiece(`${this.#isFirst ? '{"findings":[\n' : ',\n'}${JSON.stringify(finding)}`);
+      await output.jsonPiece(`${this.#told === 0 ? '{"findings":[\n' : ',\n'}${JSON.stringify(finding)}`);
     else await this.#lines(finding);
-    this.#isFirst = false;
+    this.#told += 1;
   }
 
   async end(summary: CheckSummary): Promise<void> {
     const { output, json } = this.#invocation;
-    const begin = this.#isFirst ? '{"findings":[' : '';
-    if (json) await output.jsonPiece(`${begin}\n],"summary":${JSON.stringify(summary)}}\n`);
-    else await output.sentence(summaryText(summary), undefined, NOT_IN_A_SIZE);
+    const begin = this.#told === 0 ? '{"findings":[' : '';
+    const more = this.#more === 0 ? '' : `"more":${this.#more},`;
+    if (json) {
+      await output.jsonPiece(`${begin}\n],${more}"summary":${JSON.stringify(summary)}}\n`);
+      return;
+    }
+    if (this.#more > 0)
+      await output.line(`... and ${countOf(this.#more, 'finding')} more; --limit all tells them`);
+    await output.sentence(summaryText(summary), undefined, NOT_IN_A_SIZE);
   }
 
   async #lines({ severity, problem, message, concerns, concerned, remedy }: Finding): Promise<void> {

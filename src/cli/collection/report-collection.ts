@@ -14,14 +14,22 @@ const NOT_IN_A_SIZE = / (?![kMGTP]?B\b)/;
 /** More objects that could not be deleted are told as a number. */
 const MAX_TOLD = 20;
 
-/** Tells what retention and a collection freed, or would free, and what they could not. */
-export async function reportCollection(invocation: Invocation, result: CollectStoreResult): Promise<void> {
+/**
+ * Tells what retention and a collection freed, or would free, and what they could not.
+ *
+ * @param limit - of a plan at most so many runs are named. Default: 20; all in JSON
+ */
+export async function reportCollection(
+  invocation: Invocation,
+  result: CollectStoreResult,
+  limit?: number,
+): Promise<void> {
   const { collection, unfinished, retention, plan, dryRun } = result;
   const failed = [...collection.unconfirmed, ...collection.undeleted, ...unfinished.problems];
   if (failed.length + (retention?.problemCount ?? 0) > 0) invocation.exitCode = EXIT.partial;
-  if (invocation.json) await invocation.output.json(collectionJson(result));
+  if (invocation.json) await invocation.output.json(collectionJson(result, limit));
   else {
-    if (plan) await reportPlan(invocation, plan);
+    if (plan) await reportPlan(invocation, plan, limit);
     if (retention) await reportRetention(invocation, retention);
     const text = freedText(result);
     if (text !== undefined) await invocation.output.sentence(text, undefined, NOT_IN_A_SIZE);
@@ -116,10 +124,25 @@ function superseded({ version }: CollectionResult): StowageError {
 }
 
 /** The result in JSON, with the code and message of each error. */
-function collectionJson({ collection, unfinished, retention, ...result }: CollectStoreResult): object {
+function planJson(plan: RetentionPlan, limit: number): object {
+  const [runs, abandoned] = [plan.runs.slice(0, limit), plan.abandoned.slice(0, limit)];
+  const [more, moreAbandoned] = [plan.runs.length - runs.length, plan.abandoned.length - abandoned.length];
+  return {
+    ...plan,
+    ...{ runs, abandoned },
+    ...(more > 0 ? { more } : {}),
+    ...(moreAbandoned > 0 ? { moreAbandoned } : {}),
+  };
+}
+
+function collectionJson(
+  { collection, unfinished, retention, plan, ...result }: CollectStoreResult,
+  limit = Number.POSITIVE_INFINITY,
+): object {
   const { unconfirmed, undeleted, skippedPlaces, memoryProblem, ...counts } = collection;
   return {
     ...result,
+    ...(plan ? { plan: planJson(plan, limit) } : {}),
     ...(retention ? { retention: retentionJson(retention) } : {}),
     collection: {
       ...counts,

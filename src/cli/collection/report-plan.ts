@@ -43,7 +43,11 @@ const REASONS: Readonly<Record<RunReason, string>> = {
 };
 
 /** Tells what a policy would give up, by flow, run and artifact. What it frees stands for itself: much of it may be shared. */
-export async function reportPlan(invocation: Invocation, plan: RetentionPlan): Promise<void> {
+export async function reportPlan(
+  invocation: Invocation,
+  plan: RetentionPlan,
+  maxRuns: number = MAX_RUNS,
+): Promise<void> {
   const { output } = invocation;
   const { runs, flows, artifacts, total, cache } = plan;
   if (flows.length > 1) {
@@ -59,9 +63,9 @@ export async function reportPlan(invocation: Invocation, plan: RetentionPlan): P
     await output.line();
   }
   if (runs.length > 0) {
-    await output.table(RUN_COLUMNS, runs.slice(0, MAX_RUNS).map(runRow));
-    if (runs.length > MAX_RUNS)
-      await output.line(`... and ${countOf(runs.length - MAX_RUNS, 'run')} more; --json has all`);
+    await output.table(RUN_COLUMNS, runs.slice(0, maxRuns).map(runRow));
+    if (runs.length > maxRuns)
+      await output.line(`... and ${countOf(runs.length - maxRuns, 'run')} more; --limit all names them`);
     await output.line();
   }
   const largest = artifacts.filter(({ name }) => name !== '').slice(0, MAX_ARTIFACTS);

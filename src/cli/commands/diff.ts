@@ -11,6 +11,7 @@ interface DiffOptions {
   limit: string;
   maxBytes: string;
   details?: boolean;
+  tasks?: string;
   exitCode?: boolean;
 }
 
@@ -30,6 +31,10 @@ export const diff: CommandDeclaration = {
     },
     { flags: '--max-bytes <size>', text: 'larger values are not loaded', default: '10MB' },
     { flags: '--details', text: 'for runs and steps: all changes, below the table' },
+    {
+      flags: '--tasks <count>',
+      text: 'for runs and steps: so many tasks that differ at most; default: "all"',
+    },
     { flags: '--exit-code', text: 'exit with 1 if artifacts or tasks differ' },
   ],
   async run(invocation: Invocation, [textOfA, textOfB]: [string, string], options: DiffOptions) {
@@ -43,6 +48,7 @@ export const diff: CommandDeclaration = {
       );
     }
     const limit = parseLimit(options.limit);
+    const maxTasks = parseLimit(options.tasks ?? 'all', '--tasks');
     const maxBytes = parseBytes(options.maxBytes, '--max-bytes');
     const most = kind === 'tasks' || options.details ? Number.POSITIVE_INFINITY : MAX_EXPLAINED;
     await withStore(invocation, async (store) => {
@@ -52,7 +58,7 @@ export const diff: CommandDeclaration = {
       const comparison = await withMeantRun(invocation, store, pathOfA, async (meantA) => {
         const a = await reachRun(store, meantA);
         return withMeantRun(invocation, store, pathOfB, async (meantB) =>
-          compare(store, { a, b: await reachRun(store, meantB), kind }, limit),
+          compare(store, { a, b: await reachRun(store, meantB), kind }, { limit, maxTasks }),
         );
       });
       const unexplained = await explainAll(invocation, store, comparison.tasks, most, { limit, maxBytes });

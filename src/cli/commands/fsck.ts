@@ -11,6 +11,7 @@ import type { Invocation } from '../invocation.ts';
 import { withStoreAddress } from '../store.ts';
 import { parseStorePath, pathArgument } from '../store-path.ts';
 import { type LongWork, workOnBytes } from '../ui/progress-line.ts';
+import { parseLimit } from '../ui/sizes.ts';
 import { parseSince } from '../ui/times.ts';
 
 interface FsckOptions {
@@ -19,6 +20,7 @@ interface FsckOptions {
   quick?: boolean;
   since?: string;
   state?: string;
+  limit?: string;
   repair?: boolean;
   from?: string[];
   yes?: boolean;
@@ -39,6 +41,10 @@ export const fsck: CommandDeclaration = {
       text: 'keep in a file how far it is, and go on from there if it was interrupted',
       completion: 'file',
     },
+    {
+      flags: '-n, --limit <count>',
+      text: 'tell so many findings at most, and count the others; default: "all"',
+    },
     { flags: '--repair', text: 'mend what is found; without --yes, only tell what would be done' },
     {
       flags: '--from <store>',
@@ -50,6 +56,7 @@ export const fsck: CommandDeclaration = {
   async run(invocation: Invocation, [text]: [string?], options: FsckOptions) {
     const path = parseStorePath(text, 0, 2);
     const chosen = parseOptions(options);
+    const limit = parseLimit(options.limit ?? 'all');
     if (options.repair) return repair(invocation, path, chosen, options);
     const { CheckState } = await import('../checks/check-state.ts');
     const state = new CheckState(options.state);
@@ -69,7 +76,7 @@ export const fsck: CommandDeclaration = {
       const { signal } = invocation;
       const asked: CheckOptions = { store, flowName, runId, sample, seed, since, resume, signal, onProgress };
       const running: StoreCheck = checkDecorated(asked, decorate);
-      await print(invocation, running, state, options.state);
+      await print(invocation, running, { state, file: options.state, limit });
     });
   },
 };
@@ -98,11 +105,10 @@ async function repair(
 async function print(
   invocation: Invocation,
   running: StoreCheck,
-  state: CheckState,
-  file: string | undefined,
+  { state, file, limit }: { state: CheckState; file: string | undefined; limit: number },
 ): Promise<void> {
   const { FindingPrinter } = await import('../checks/print-findings.ts');
-  const printer = new FindingPrinter(invocation);
+  const printer = new FindingPrinter(invocation, limit);
   try {
     for await (const finding of running) await printer.print(finding);
   } catch (error) {
@@ -140,10 +146,11 @@ interface Chosen {
 }
 
 function parseOptions(options: FsckOptions): Chosen {
-  const { sample, seed, quick = false, since, state, repair, from, yes } = options;
+  const { sample, seed, quick = false, since, state, limit, repair, from, yes } = options;
   if (!repair && (from !== undefined || yes)) throw usageError('--from and --yes are for --repair.');
   if (repair && state !== undefined)
     throw usageError('A repair keeps no state: it goes on by itself. Leave out --state.');
+  if (repair && limit !== undefined) throw usageError('A repair tells all that it does. Leave out --limit.');
   if (quick && sample !== undefined) throw usageError('--quick reads no content whole: leave out --sample.');
   if (seed !== undefined && sample === undefined) throw usageError('--seed tells the part of --sample.');
   return {

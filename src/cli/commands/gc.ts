@@ -8,6 +8,7 @@ import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { withStoreAddress } from '../store.ts';
 import { type LongWork, workOnItems } from '../ui/progress-line.ts';
+import { parseLimit } from '../ui/sizes.ts';
 
 interface GcOptions extends RuleOptions {
   /** `false` with `--no-policy`. */
@@ -16,6 +17,7 @@ interface GcOptions extends RuleOptions {
   exclusive?: boolean;
   adopt?: string[];
   evenEverything?: boolean;
+  limit?: string;
   yes?: boolean;
 }
 
@@ -35,10 +37,15 @@ export const gc: CommandDeclaration = {
       repeats: true,
     },
     { flags: '--no-rewrite', text: 'leave packs of which more than a quarter is dead as they are' },
+    {
+      flags: '-n, --limit <count>',
+      text: 'name so many runs that go at most; default: 20, with --json "all"',
+    },
     { flags: '-y, --yes', text: 'do it; without this, only tell what would be done' },
   ],
   async run(invocation: Invocation, _: [], options: GcOptions) {
     const { exclusive, adopt, rewrite, evenEverything, yes = false } = options;
+    const limit = options.limit === undefined ? undefined : parseLimit(options.limit);
     const asked = await askedPolicy(options, invocation);
     const { collectDecorated } = await import('../../maintenance/collect-store.ts');
     const { reportCollection } = await import('../collection/report-collection.ts');
@@ -57,7 +64,7 @@ export const gc: CommandDeclaration = {
         return collectDecorated({ ...what, policy, store, dryRun: !yes, signal, onProgress }, decorate);
       }),
     );
-    await reportCollection(invocation, result);
+    await reportCollection(invocation, result, limit);
   },
 };
 

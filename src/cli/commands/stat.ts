@@ -6,6 +6,7 @@ import type { Invocation } from '../invocation.ts';
 import { withStore } from '../store.ts';
 import { parseStorePath, pathArgument } from '../store-path.ts';
 import { nameCell } from '../ui/cells.ts';
+import { parseLimit } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 
 /** `stowage stat [flow[/run[/step[/task]]]]` */
@@ -19,9 +20,11 @@ export const stat: CommandDeclaration = {
       text: 'what each row counts; default: the level below the path',
       choices: ['flow', 'run', 'step', 'artifact'] satisfies UseLevel[],
     },
+    { flags: '-n, --limit <count>', text: 'so many rows at most, those that store most; default: "all"' },
   ],
-  async run(invocation: Invocation, [text]: [string?], options: { by?: UseLevel }) {
+  async run(invocation: Invocation, [text]: [string?], options: { by?: UseLevel; limit?: string }) {
     const given = parseStorePath(text, 0, 4);
+    const limit = parseLimit(options.limit ?? 'all');
     const [path, counted] = await withStore(invocation, async (store) => {
       const { countUse } = await import('../../views/storage-use.ts');
       const { withMeantRun } = await import('../meant-run.ts');
@@ -29,10 +32,20 @@ export const stat: CommandDeclaration = {
         return [formatStorePath(meant), await countUse(store, meant, options.by)] as const;
       });
     });
-    if (invocation.json) return invocation.output.json({ path, ...counted });
-    await print(invocation, counted);
+    const entries = largest(counted.entries, limit);
+    const more = counted.entries.length - entries.length;
+    if (invocation.json)
+      return invocation.output.json({ path, ...counted, entries, ...(more > 0 ? { more } : {}) });
+    await print(invocation, { ...counted, entries });
+    if (more > 0) invocation.note(`${countOf(more, 'row')} more, each of which stores no more than these.`);
   },
 };
+
+/** In their order where all are wanted. */
+function largest<T extends StorageUse>(entries: T[], limit: number): T[] {
+  if (entries.length <= limit) return entries;
+  return entries.toSorted((a, b) => b.storedBytes - a.storedBytes).slice(0, limit);
+}
 
 const KINDS: Readonly<Record<UseKind, string>> = {
   artifacts: 'artifacts',

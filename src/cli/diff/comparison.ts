@@ -20,6 +20,8 @@ export interface Comparison {
   runs?: { a: RunView; b: RunView; changes: ChangedParts };
   /** Only those that differ, in artifacts, status or metadata. */
   tasks: TaskDiff[];
+  /** The number of others that differ. */
+  more: number;
   /** The number of tasks that are the same, or of artifacts of two tasks. */
   same: number;
   isDifferent: boolean;
@@ -31,11 +33,15 @@ interface TaskPair {
   b?: TaskView;
 }
 
-/** Compares two runs, steps or tasks by their records; values are looked at by {@link explainAll}. */
+/**
+ * Compares two runs, steps or tasks by their records; values are looked at by {@link explainAll}.
+ *
+ * @param limits - the most changes of each record, and the most tasks that are told
+ */
 export async function compare(
   view: StoreView,
   { a, b, kind }: Pick<Comparison, 'a' | 'b' | 'kind'>,
-  limit: number,
+  { limit, maxTasks }: { limit: number; maxTasks: number },
 ): Promise<Comparison> {
   const [tasksOfA, tasksOfB] = [await tasksOf(view, a), await tasksOf(view, b)];
   if (kind === 'runs') {
@@ -50,13 +56,15 @@ export async function compare(
   const all = pairs.map((pair) =>
     diffTasks(pair.a && sideOf(pair.a, a.attempt), pair.b && sideOf(pair.b, b.attempt), limit),
   );
-  const tasks = all.filter((task) => isDifferent(task) || task.metadata.total > 0);
+  const different = all.filter((task) => isDifferent(task) || task.metadata.total > 0);
+  const tasks = different.slice(0, maxTasks);
   return {
     a,
     b,
     kind,
     ...(kind === 'runs' ? { runs: await compareRuns(view, a, b, limit) } : {}),
     tasks,
+    more: different.length - tasks.length,
     same: kind === 'tasks' ? (all[0]?.same ?? 0) : all.filter((task) => !isDifferent(task)).length,
     isDifferent: all.some(isDifferent),
   };

@@ -17,6 +17,7 @@ export function comparisonJson({
   kind,
   runs,
   tasks,
+  more,
   same,
   isDifferent: different,
 }: Comparison): object {
@@ -28,6 +29,7 @@ export function comparisonJson({
     ...(runs ? { run: partsJson(runs.changes) } : {}),
     ...(kind === 'tasks' ? {} : { same }),
     tasks: tasks.map(taskDiffJson),
+    ...(more > 0 ? { more } : {}),
   };
 }
 

@@ -59,11 +59,12 @@ export async function printComparison(
 /** Tells what is the same, and what else could be shown. */
 function noteRest(
   invocation: Invocation,
-  { tasks, same }: Comparison,
+  { tasks, more, same }: Comparison,
   withDetails: boolean,
   unexplained: number,
 ): void {
   if (same > 0) invocation.note(`${sameText(same, 'task')}.`);
+  if (more > 0) invocation.note(`${countOf(more, 'task')} more differ: --tasks all.`);
   if (withDetails) return;
   const remarked = tasks.filter(({ metadata }) => metadata.total > 0).length;
   const metadata = remarked === 0 ? '' : ` Metadata differs in ${countOf(remarked, 'task')}.`;

@@ -17,6 +17,8 @@ interface Comparison {
   run?: Changes;
   same?: number;
   tasks: TaskDiff[];
+  /** The number of other tasks that differ. */
+  more?: number;
 }
 
 interface Changes {
@@ -61,11 +63,14 @@ interface TextHunk {
   lines: string[];
 }
 
+/** So many tasks that differ are shown. */
+const MOST_TASKS = '200';
+
 /** Two runs, steps or tasks side by side: parameters, metadata, artifacts, and what is in them. */
 export function CompareView({ query }: Route): JSX.Element {
   const { a = '', b = '' } = query;
   const isAsked = a !== '' && b !== '';
-  const asked = { command: 'diff', args: [a, b], options: { details: true as const } };
+  const asked = { command: 'diff', args: [a, b], options: { details: true as const, tasks: MOST_TASKS } };
   const { result, error, isLoading } = useAnswer<Comparison>(isAsked ? asked : undefined);
   return (
     <>
@@ -104,7 +109,7 @@ function Chooser(given: { a: string; b: string }): JSX.Element {
   );
 }
 
-function Shown({ a, b, kind, different, run, same, tasks }: Comparison): JSX.Element {
+function Shown({ a, b, kind, different, run, same, tasks, more = 0 }: Comparison): JSX.Element {
   return (
     <>
       <p>
@@ -122,6 +127,7 @@ function Shown({ a, b, kind, different, run, same, tasks }: Comparison): JSX.Ele
       {tasks.map((task) => (
         <TaskPart key={`${task.a?.path} ${task.b?.path}`} {...task} />
       ))}
+      {more > 0 && <p class="quiet">{countOf(more, 'more task')} differ.</p>}
     </>
   );
 }

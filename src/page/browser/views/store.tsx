@@ -9,6 +9,10 @@ import { hrefOfPath } from '../parts/path-link.tsx';
 import { Scrolls } from '../parts/scrolls.tsx';
 import { hrefOf, type Route } from '../route.ts';
 
+/** So many rows of a table are shown, the largest, and so many findings. */
+const MOST_ROWS = '500';
+const MOST_FINDINGS = '200';
+
 /** The level below the one of a path, as `stat` and `du` take it. */
 type Level = 'flow' | 'run' | 'artifact';
 
@@ -89,8 +93,8 @@ function OnDemand({
 
 /** What is kept, what deduplication and compression save. */
 function Space({ flow, by }: { flow: string; by: Level }): JSX.Element {
-  const asked = { command: 'stat', args: flow === '' ? [] : [flow], options: { by } };
-  const { result, error, isLoading } = useAnswer<CountedUse>(asked);
+  const asked = { command: 'stat', args: flow === '' ? [] : [flow], options: { by, limit: MOST_ROWS } };
+  const { result, error, isLoading } = useAnswer<CountedUse & { more?: number }>(asked);
   return (
     <section>
       <h2>What takes space</h2>
@@ -115,7 +119,6 @@ function Space({ flow, by }: { flow: string; by: Level }): JSX.Element {
             <tbody>
               {[...result.entries]
                 .sort((a, b) => b.storedBytes - a.storedBytes)
-                .slice(0, 500)
                 .map((entry) => (
                   <SpaceRow key={entry.name} by={by} flow={flow} {...entry} />
                 ))}
@@ -123,6 +126,9 @@ function Space({ flow, by }: { flow: string; by: Level }): JSX.Element {
             </tbody>
           </table>
         </Scrolls>
+      )}
+      {result?.more !== undefined && (
+        <p class="quiet">{countOf(result.more, 'row')} more, each of which stores no more than these.</p>
       )}
       {result && result.kinds.length > 1 && (
         <Scrolls label="space by kind">
@@ -287,6 +293,8 @@ interface PublishedRow {
 interface Plan {
   plan?: {
     runs: { flow: string; run: string; status: string; freedBytes: number; why?: string }[];
+    /** The number of others. */
+    more?: number;
     total: { freedBytes: number };
     deletesEverything: boolean;
   };
@@ -294,7 +302,7 @@ interface Plan {
 }
 
 function Retention(): JSX.Element {
-  const { result, error, isLoading } = useAnswer<Plan>({ command: 'gc' });
+  const { result, error, isLoading } = useAnswer<Plan>({ command: 'gc', options: { limit: MOST_ROWS } });
   if (isLoading) return <p role="status">reading all records …</p>;
   const { plan, collection } = result ?? {};
   return (
@@ -325,7 +333,7 @@ function Retention(): JSX.Element {
               </tr>
             </thead>
             <tbody>
-              {plan.runs.slice(0, 500).map(({ flow, run, status, freedBytes }) => (
+              {plan.runs.map(({ flow, run, status, freedBytes }) => (
                 <tr key={`${flow}/${run}`}>
                   <th scope="row">
                     <a href={hrefOf('run', [flow, run])}>
@@ -340,6 +348,7 @@ function Retention(): JSX.Element {
           </table>
         </Scrolls>
       )}
+      {plan?.more !== undefined && <p class="quiet">{countOf(plan.more, 'more run')} would go.</p>}
     </>
   );
 }
@@ -347,8 +356,9 @@ function Retention(): JSX.Element {
 function Check(): JSX.Element {
   const { result, error, isLoading } = useAnswer<{
     findings: Finding[];
+    more?: number;
     summary: { isSound: boolean; isComplete: boolean; objects: number };
-  }>({ command: 'fsck', options: { quick: true } });
+  }>({ command: 'fsck', options: { quick: true, limit: MOST_FINDINGS } });
   if (isLoading) return <p role="status">checking …</p>;
   return (
     <>
@@ -361,13 +371,14 @@ function Check(): JSX.Element {
       )}
       {result && result.findings.length > 0 && (
         <ul>
-          {result.findings.slice(0, 200).map(({ severity, problem, object, message }) => (
+          {result.findings.map(({ severity, problem, object, message }) => (
             <li key={`${problem} ${object}`}>
               <strong class={severity === 'notice' ? 'quiet' : 'failure'}>{severity}</strong> {message}
             </li>
           ))}
         </ul>
       )}
+      {result?.more !== undefined && <p class="quiet">{countOf(result.more, 'more finding')}</p>}
     </>
   );
 }
