@@ -169,12 +169,12 @@ export function invalidArgument(message: string, details?: ErrorDetails): Stowag
 /**
  * Throws `ABORTED`, with the signal's reason as its cause, once `signal` is aborted.
  */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
+export function throwIfAborted(signal: Pick<AbortSignal, 'aborted' | 'reason'> | undefined): void {
   if (signal?.aborted) throw abortError(signal);
 }
 
 /** The error of a call that `signal` ended. */
-export function abortError(signal: AbortSignal): StowageError {
+export function abortError(signal: Pick<AbortSignal, 'reason'>): StowageError {
   return new StowageError(
     'ABORTED',
     'The call was aborted by its signal; nothing it had not finished is visible.',

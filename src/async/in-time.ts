@@ -1,6 +1,7 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { abortError } from '../errors.ts';
+import { type AbortSource, whenAborted } from './linked-abort.ts';
 
 /** The result of {@link inTime} when the time is over. */
 export const TOO_LATE: unique symbol = Symbol('too late');
@@ -9,17 +10,16 @@ export const TOO_LATE: unique symbol = Symbol('too late');
 export function inTime<T>(
   running: Promise<T>,
   limitMs: number,
-  signal: AbortSignal | undefined,
+  signal: AbortSource | undefined,
 ): Promise<T | typeof TOO_LATE> {
   return new Promise((resolve, reject) => {
     const settle = (end: () => void): void => {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
+      forget?.();
       end();
     };
-    const onAbort = (): void => settle(() => reject(abortError(signal as AbortSignal)));
     const timer = setTimeout(() => settle(() => resolve(TOO_LATE)), limitMs);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const forget = signal && whenAborted(signal, () => settle(() => reject(abortError(signal))));
     running.then(
       (value) => settle(() => resolve(value)),
       (error: unknown) => settle(() => reject(error)),

@@ -1,3 +1,4 @@
+import { LinkedAbort } from './linked-abort.ts';
 import { orAborted } from './next-or-aborted.ts';
 import { currentWork, noteWait, type Work, wayTo, within } from './work.ts';
 
@@ -5,7 +6,7 @@ import { currentWork, noteWait, type Work, wayTo, within } from './work.ts';
 interface Flight<T> extends Work {
   result: Promise<T>;
   waiting: number;
-  controller: AbortController;
+  abort: LinkedAbort;
 }
 
 /** The options of joining a flight. */
@@ -36,7 +37,7 @@ export class SingleFlight<T> {
    */
   async run(
     key: string,
-    work: (signal: AbortSignal, seal: () => void) => Promise<T>,
+    work: (call: LinkedAbort, seal: () => void) => Promise<T>,
     { signal, title = key, circular }: FlightOptions,
   ): Promise<T> {
     const waiter = currentWork();
@@ -53,17 +54,17 @@ export class SingleFlight<T> {
       flight.waiting -= 1;
       if (flight.waiting === 0 && !flight.isOver) {
         this.#leave(key, flight);
-        flight.controller.abort(signal?.reason);
+        flight.abort.abort(signal?.reason);
       }
     }
   }
 
   #begin(
     key: string,
-    work: (signal: AbortSignal, seal: () => void) => Promise<T>,
+    work: (call: LinkedAbort, seal: () => void) => Promise<T>,
     who: Pick<Work, 'title' | 'outer'>,
   ): Flight<T> {
-    const controller = new AbortController();
+    const abort = new LinkedAbort();
     let begin: (result: Promise<T>) => void = () => {};
     const result = new Promise<T>((resolve) => {
       begin = resolve;
@@ -74,10 +75,10 @@ export class SingleFlight<T> {
       result,
       waiting: 0,
       isOver: false,
-      controller,
+      abort,
     };
     this.#flights.set(key, flight);
-    begin(within.run(flight, work, controller.signal, () => this.#leave(key, flight)));
+    begin(within.run(flight, work, abort, () => this.#leave(key, flight)));
     const land = (): void => {
       flight.isOver = true;
       this.#leave(key, flight);

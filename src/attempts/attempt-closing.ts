@@ -169,7 +169,7 @@ export class AttemptClosing {
     if (this.#next?.number !== number) this.#next = { number, id: newSessionId() };
     const { id } = this.#next;
     const { content, beatIntervalMs } = this.#context;
-    const open = async (flight: AbortSignal): Promise<void> => {
+    const open = async ({ signal: flight }: CallOptions): Promise<void> => {
       const { startedAt, label } = this.#session;
       const opening = { id, startedAt, label, beatIntervalMs, signal: flight };
       const session = await Session.open(content, attemptSession(this.#attempt.path, number), opening);
@@ -191,7 +191,7 @@ export class AttemptClosing {
     const { path, table } = this.#attempt;
     const facts = { path, attempt: this.#valuesOf, status: 'abandoned' as const, purged: false };
     const former = new AttemptView(content, registry, facts);
-    const revalidate = async (flight: AbortSignal): Promise<void> => {
+    const revalidate = async ({ signal: flight }: CallOptions): Promise<void> => {
       const lost = await table.revalidate(former, session, { signal: flight });
       this.#valuesOf = number;
       for (const name of lost) this.#lost.add(name);
@@ -206,7 +206,7 @@ export class AttemptClosing {
    */
   async #finishReports(session: Session, outcome: Ending, { signal }: CallOptions): Promise<void> {
     const { reports } = this.#attempt;
-    const finish = (flight: AbortSignal): Promise<void> => reports.finish(session, { signal: flight });
+    const finish = (flight: CallOptions): Promise<void> => reports.finish(session, { signal: flight.signal });
     try {
       await this.#flights.run(`report ${session.id}`, finish, { signal });
     } catch (error) {
@@ -222,7 +222,9 @@ export class AttemptClosing {
       const described = encodeDescription(this.#descriptionWith(table));
       if (described.length <= MAX_TABLE_BYTES) this.#description = described;
       else
-        await this.#flights.run(`describe ${session.id}`, (flight) => this.#move(table, flight), { signal });
+        await this.#flights.run(`describe ${session.id}`, (flight) => this.#move(table, flight.signal), {
+          signal,
+        });
     }
     return session === this.#session ? this.#description : undefined;
   }

@@ -1,4 +1,5 @@
 import { Deadline } from '../async/deadline.ts';
+import type { AbortSource } from '../async/linked-abort.ts';
 import type { ContentAddressedStore } from '../content-addressed-store.ts';
 import { abortError, invalidArgument, isStowageError, throwIfAborted } from '../errors.ts';
 import type { CacheEntry, NewCacheEntry } from '../format/cache-entry.ts';
@@ -182,10 +183,18 @@ export class TaskCache {
   async lookup(key: EntryKey, options: LookupOptions = {}): Promise<CacheHit | CacheMiss> {
     checkOptions<LookupOptions>(options, 'lookup', LOOKUP_OPTIONS);
     checkKey(key);
-    const { maxAgeMs, skipOwnValues, skipContent, deadline = this.deadline() } = options;
-    const rule = { maxAgeMs, skipOwnValues, skipContent };
-    const lookup = deadline.run(options, (inner) => this.#entries.lookup(key, rule, inner));
-    const result = await this.#neverThrow('lookup', key, options, lookup);
+    const { maxAgeMs, skipOwnValues, skipContent, deadline = this.deadline(), signal } = options;
+    return this.look(key, { maxAgeMs, skipOwnValues, skipContent }, { deadline, signal });
+  }
+
+  /** As {@link lookup}, for arguments that are known to be right. @internal */
+  async look(
+    key: EntryKey,
+    rule: LookRule,
+    { deadline, signal }: { deadline: Deadline; signal: AbortSource | undefined },
+  ): Promise<CacheHit | CacheMiss> {
+    const lookup = deadline.run({ signal }, (inner) => this.#entries.lookup(key, rule, inner));
+    const result = await this.#neverThrow('lookup', key, { signal }, lookup);
     if (!('failed' in result)) {
       if (result.status === 'miss' && !ORDINARY.has(result.reason)) this.#report('lookup', key, result);
       return result;
@@ -314,7 +323,7 @@ export class TaskCache {
   async #neverThrow<T extends object>(
     operation: TaskCacheOperation,
     key: EntryKey,
-    { signal }: CallOptions,
+    { signal }: { signal?: AbortSource | undefined },
     work: Promise<T>,
   ): Promise<T | { failed: unknown }> {
     try {

@@ -1,4 +1,5 @@
 import type { Deadline } from '../async/deadline.ts';
+import type { AbortSource } from '../async/linked-abort.ts';
 import type { ReadAttempt } from '../attempts/attempt-reader.ts';
 import { AttemptView } from '../attempts/attempt-view.ts';
 import type { CacheHit } from '../cache/entry-reader.ts';
@@ -34,7 +35,7 @@ export interface LoadedResult<Output> {
 export async function loadHit<Input, Output>(
   definition: TaskDefinition<Input, Output>,
   { entry }: CacheHit,
-  { deadline, signal }: { deadline: Deadline; signal: AbortSignal },
+  { deadline, signal }: { deadline: Deadline; signal: AbortSource },
 ): Promise<LoadedResult<Output> | { reason: CallMissReason }> {
   const { context, warnings } = definition.tasks;
   const { run, step, task, flow, attempt } = entry.source;
@@ -51,7 +52,7 @@ export async function loadHit<Input, Output>(
     const view = new AttemptView(context.content, context.registry, facts);
     const result = !row.inline
       ? await deadline.run({ signal }, async (options) => view.load(row, options))
-      : await view.load(row, { signal }); // the entry has it: nothing is asked for
+      : await view.load(row, {}); // the entry has it: nothing is asked for
     const value = await definition.parseOutput(result);
     const otherSource = await definition.isOfOtherSource(entry);
     if (otherSource) warnings.otherSource(definition.name, entry.version, entry.createdAt);

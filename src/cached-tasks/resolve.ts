@@ -1,5 +1,5 @@
 import type { Deadline } from '../async/deadline.ts';
-import { LinkedAbort } from '../async/linked-abort.ts';
+import { type AbortSource, LinkedAbort } from '../async/linked-abort.ts';
 import { orAborted } from '../async/next-or-aborted.ts';
 import type { CacheHit, SeenEntry } from '../cache/entry-reader.ts';
 import type { Lease } from '../cache/lease.ts';
@@ -86,7 +86,7 @@ async function resolveDetached<Input, Output>(
 ): Promise<CachedResult<Output>> {
   const own = new LinkedAbort(signal);
   try {
-    return await orAborted(() => resolveCall(definition, call, own.signal), own.signal);
+    return await orAborted(() => resolveCall(definition, call, own), own.signal);
   } finally {
     own.release();
   }
@@ -102,7 +102,7 @@ async function resolveShared<Input, Output>(
   // What is too old for one task may be young enough for another of its name.
   const { key } = call.brief;
   const flight = `${call.mode} ${checked.maxAgeMs ?? 'any age'} ${key}`;
-  const fly = async (inner: AbortSignal, seal: () => void): Promise<SharedResult> => {
+  const fly = async (inner: LinkedAbort, seal: () => void): Promise<SharedResult> => {
     try {
       return { output, result: await resolveCall(definition, call, inner, seal) };
     } catch (error) {
@@ -138,7 +138,7 @@ function schemaNumber(output: object | undefined): number {
 async function resolveCall<Input, Output>(
   definition: TaskDefinition<Input, Output>,
   call: Call,
-  signal: AbortSignal,
+  aborting: LinkedAbort,
   seal: () => void = () => {},
 ): Promise<CachedResult<Output>> {
   const { tasks, checked, name } = definition;
@@ -148,8 +148,8 @@ async function resolveCall<Input, Output>(
   const lookup: LookupResult = { seen: undefined, source: undefined, missReason: undefined };
   if (mode !== 'off') {
     const skipContent = mode === 'refresh';
-    const looking = { maxAgeMs, skipOwnValues: true, skipContent, deadline, signal };
-    const found = await tasks.cache.lookup(brief.key, looking);
+    const rule = { maxAgeMs, skipOwnValues: true, skipContent };
+    const found = await tasks.cache.look(brief.key, rule, { deadline, signal: aborting });
     lookup.source = found.entry?.source;
     const isUnavailable = found.status === 'miss' && found.reason === 'unavailable';
     if (isUnavailable) tasks.warnings.failed(name, 'lookup', found.error);
@@ -159,13 +159,14 @@ async function resolveCall<Input, Output>(
       // What is there is not known then, and must not be taken for a result of somebody who refreshes too.
       if (isUnavailable) lookup.missReason = found.reason;
     } else if (found.status === 'hit') {
-      const hit = await toHit(definition, call, found, lookup, { deadline, signal });
+      const hit = await toHit(definition, call, found, lookup, { deadline, signal: aborting });
       if (hit) return hit;
     } else {
       lookup.seen = found.seen;
       lookup.missReason = found.reason;
     }
   }
+  const { signal } = aborting;
   // Where nothing could be looked up, nobody can be waited for either.
   const isDetached = mode === 'off' || mode === 'readonly' || lookup.missReason === 'unavailable';
   if (!definition.serialize || isDetached)
@@ -281,7 +282,7 @@ async function toHit<Input, Output>(
   call: Call,
   found: CacheHit,
   lookup: LookupResult,
-  options: { deadline: Deadline; signal: AbortSignal },
+  options: { deadline: Deadline; signal: AbortSource },
 ): Promise<CachedResult<Output> | undefined> {
   const loaded = await loadHit(definition, found, options);
   if ('provenance' in loaded) {

@@ -28,8 +28,8 @@ export class EarlierAttempts {
   async records({ signal }: CallOptions): Promise<EarlierRecords> {
     const { path, number, context } = this.#attempt;
     const since = this.#since;
-    const list = (flight: AbortSignal): Promise<EarlierRecords> =>
-      listEarlier(context.content.storage, path, number, { since, signal: flight });
+    const list = (flight: CallOptions): Promise<EarlierRecords> =>
+      listEarlier(context.content.storage, path, number, { since, signal: flight.signal });
     this.#records ??= await this.#flights.run('earlier', list, { signal });
     return this.#records;
   }

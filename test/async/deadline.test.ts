@@ -39,6 +39,34 @@ describe('work that the cache waits for', () => {
     expect(await rest).toMatchObject({ message: 'stopped' });
   });
 
+  it('is not aborted where other work of the same deadline fails, at once or before', async () => {
+    const deadline = new Deadline(60_000);
+    const seen: AbortSignal[] = [];
+    const run = (work: () => Promise<unknown>) =>
+      failureOf(
+        deadline.run({}, ({ signal }) => {
+          seen.push(signal);
+          return work();
+        }),
+      );
+    const fail = async () => {
+      throw new Error('broken');
+    };
+    await run(async () => 'found');
+    let end = (_: unknown): void => {};
+    const long = run(
+      () =>
+        new Promise((resolve) => {
+          end = resolve;
+        }),
+    );
+    await run(fail);
+    end(undefined);
+    await long;
+    await run(async () => 'found');
+    expect(seen.map(({ aborted }) => aborted)).toEqual([false, false, true, false]);
+  });
+
   it('takes what it took off the time that is left, and no more is begun when that is over', async () => {
     let nowMs = 0;
     const deadline = new Deadline(10, () => nowMs);

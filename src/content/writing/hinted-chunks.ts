@@ -58,7 +58,8 @@ export class HintedChunks {
     const { copy, group } = candidate;
     const name = `${copy} ${group}`;
     if (this.#read.has(name) || this.#vain >= MOST_VAIN) return undefined;
-    const read = (flight: AbortSignal): Promise<Chunks> => this.#readGroup(candidate, { signal: flight });
+    const read = (flight: CallOptions): Promise<Chunks> =>
+      this.#readGroup(candidate, { signal: flight.signal });
     const chunks = await this.#flights.run(name, read, { signal });
     this.#read.add(name);
     return chunks;

@@ -90,7 +90,7 @@ export class StepHint {
    */
   async refresh({ signal }: CallOptions): Promise<void> {
     if (this.#nowMs() - this.#readAtMs < HINT_EVERY_MS) return;
-    await this.#flights.run('read', (flight) => this.#read({ signal: flight }), { signal });
+    await this.#flights.run('read', (flight) => this.#read({ signal: flight.signal }), { signal });
   }
 
   /** The groups of manifests that may hold a chunk, newest first. */

@@ -180,7 +180,7 @@ export class DirectoryRef {
     const { listing: key, files, size } = this.#facts;
     return this.#flights.run(
       key,
-      async (flight) => {
+      async ({ signal: flight }) => {
         await store.prepareToRead({ signal: flight });
         const what = `The listing ${key} of the directory ${this.name}`;
         const address = { key, ...placeMember(placeOf(key)) };
