@@ -38,14 +38,17 @@ const PLAIN_EXACT_SEGMENT = /^[A-Za-z0-9_-](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?$/;
 /** Names of objects whose segments `exact` does not change, as long as none is that of a device. */
 const PLAIN_EXACT_NAME = /^(?:[A-Za-z0-9_-](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?(?:\/(?!$)|$))+$/;
 const DEVICE_AMONG_PLAIN = /(?:^|\/)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:[./]|$)/i;
-/** Names that are valid at a glance: short enough even if all of it were encoded, or nothing in it is. */
-const PLAIN_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/;
+/** Names that are valid at a glance: nothing in them is encoded, or no segment is too long even if all of it is. */
 const PLAIN_LOWER_NAME = /^[a-z0-9_-][a-z0-9._-]*(?:\/[a-z0-9_-][a-z0-9._-]*)*$/;
-const PLAIN_USER_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/;
+const PLAIN_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._:-]{0,79}(?:\/[A-Za-z0-9_-][A-Za-z0-9._:-]{0,79})*$/;
+const PLAIN_USER_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._:-]{0,79}$/;
+const MAX_PLAIN_LOWER_NAME = 240;
+const ENCODED_ASCII = Array.from(
+  { length: 0x80 },
+  (_, code) => `%${code.toString(16).toUpperCase().padStart(2, '0')}`,
+);
 /** A message shows so many characters of a name. */
 const MAX_SHOWN_NAME = 80;
-const MAX_PLAIN_NAME = 80;
-const MAX_PLAIN_LOWER_NAME = 240;
 
 /**
  * Checks a name a user gave (of a flow, run, step, task, artifact or file) and returns it unchanged. The rule is the
@@ -157,8 +160,7 @@ export function encodeObjectName(name: string, encoding: NameEncoding): string {
 }
 
 function userNameProblem(name: string): string | undefined {
-  // Short enough even if all of it were encoded.
-  if (name.length <= MAX_PLAIN_NAME && PLAIN_USER_NAME.test(name)) return undefined;
+  if (PLAIN_USER_NAME.test(name)) return undefined;
   if (name === '') return 'it is empty; give it at least one character';
   const separator = SEPARATOR.exec(name);
   if (separator) return `it contains "${separator[0]}", which separates names; ${remedyOfSeparators(name)}`;
@@ -233,13 +235,14 @@ function segmentLengthProblem(segment: string): string | undefined {
 
 function isPlainName(name: string): boolean {
   const isPlain =
-    name.length <= MAX_PLAIN_NAME
-      ? PLAIN_NAME.test(name)
-      : name.length <= MAX_PLAIN_LOWER_NAME && PLAIN_LOWER_NAME.test(name);
+    (name.length <= MAX_PLAIN_LOWER_NAME && PLAIN_LOWER_NAME.test(name)) ||
+    (name.length <= MAX_OBJECT_NAME_BYTES && PLAIN_NAME.test(name));
   return isPlain && name !== RESERVED_SEGMENT && !name.startsWith(`${RESERVED_SEGMENT}/`);
 }
 
 function percentEncode(text: string): string {
+  const code = text.charCodeAt(0);
+  if (text.length === 1 && code < 0x80) return ENCODED_ASCII[code] as string;
   return Buffer.from(text, 'utf8')
     .toString('hex')
     .toUpperCase()
