@@ -85,6 +85,14 @@ export type FoundEntry =
   | { entry: CacheEntry; seen: SeenEntry }
   | { problem: CacheMiss['reason']; seen: SeenEntry; error: unknown };
 
+type Lost = Pick<CacheMiss, 'reason' | 'content' | 'error'>;
+
+/** A look at a content. */
+interface Look {
+  content: NonNullable<CacheMiss['content']>;
+  look: () => Promise<Presence>;
+}
+
 /** So many contents are looked at together. */
 const LOOKS_AT_ONCE = 16;
 
@@ -135,12 +143,12 @@ export class EntryReader {
     }
   }
 
-  /** Tells if the entry that was found is a hit. Costs no request for entries without content. */
-  async judge(
+  /** Tells if the entry that was found is a hit. Costs no request for entries without content, and waits for nothing then. */
+  judge(
     found: FoundEntry | undefined,
     rule: LookRule,
     options: CallOptions,
-  ): Promise<CacheHit | CacheMiss> {
+  ): CacheHit | CacheMiss | Promise<CacheHit | CacheMiss> {
     if (!found) return { status: 'miss', reason: 'absent' };
     if ('problem' in found) {
       const { problem, seen, error } = found;
@@ -149,9 +157,9 @@ export class EntryReader {
     }
     const { entry, seen } = found;
     if (this.#isExpired(entry, rule)) return { status: 'miss', reason: 'expired', seen, entry };
-    const lost = rule.skipContent ? undefined : await this.#findLost(entry, rule, options);
-    if (lost) return { status: 'miss', ...lost, seen, entry };
-    return { status: 'hit', entry, seen };
+    const hit: CacheHit = { status: 'hit', entry, seen };
+    const finding = rule.skipContent ? undefined : this.#findLost(entry, rule, options);
+    return finding ? finding.then((lost) => (lost ? { status: 'miss', ...lost, seen, entry } : hit)) : hit;
   }
 
   #isExpired({ createdAt, expiresAt }: CacheEntry, { maxAgeMs }: EntryRule): boolean {
@@ -161,14 +169,13 @@ export class EntryReader {
     return maxAgeMs !== undefined && Math.max(0, nowMs - Date.parse(createdAt)) >= maxAgeMs;
   }
 
-  /** The first content found that cannot be read. */
-  async #findLost(
+  /** The first content found that cannot be read. Nothing is looked for where the entry has all values itself. */
+  #findLost(
     { source, table }: CacheEntry,
     { skipOwnValues = false }: LookRule,
     options: CallOptions,
-  ): Promise<Pick<CacheMiss, 'reason' | 'content' | 'error'> | undefined> {
+  ): Promise<Lost | undefined> | undefined {
     const presence = new ContentPresence((place, inner) => this.#content.at(place, inner));
-    type Look = { content: NonNullable<CacheMiss['content']>; look: () => Promise<Presence> };
     const looks = new Map<string, Look>();
     for (const { name, key, content, own } of table.artifacts) {
       if (own && !skipOwnValues) {
@@ -188,9 +195,12 @@ export class EntryReader {
       if (looks.has(id)) continue;
       looks.set(id, { content: { name: ref.name }, look: () => presence.ofRef(ref, options) });
     }
-    if (looks.size === 0) return undefined;
-    let lost: Pick<CacheMiss, 'reason' | 'content' | 'error'> | undefined;
-    await mapBounded(looks.values(), LOOKS_AT_ONCE, async ({ content, look }) => {
+    return looks.size === 0 ? undefined : this.#firstLost(looks.values(), presence);
+  }
+
+  async #firstLost(looks: Iterable<Look>, presence: ContentPresence): Promise<Lost | undefined> {
+    let lost: Lost | undefined;
+    await mapBounded(looks, LOOKS_AT_ONCE, async ({ content, look }) => {
       if (lost) return;
       try {
         const found = await look();

@@ -289,7 +289,7 @@ export class TaskCache {
   ): Promise<CacheHit | undefined> {
     const seen: SeenEntry = { version: '', token: 0 };
     const found = { entry: { ...entry, key, leaseToken: 0 }, seen };
-    const judging = this.deadline().run({ signal }, (inner) =>
+    const judging = this.deadline().run({ signal }, async (inner) =>
       this.#entries.judge(found, { maxAgeMs }, inner),
     );
     const result = await this.#neverThrow('lookup', key, { signal }, judging);
@@ -320,19 +320,17 @@ export class TaskCache {
   }
 
   /** Resolves to what `work` does, or to what it failed with, which is reported; throws only for an aborted signal. */
-  async #neverThrow<T extends object>(
+  #neverThrow<T extends object>(
     operation: TaskCacheOperation,
     key: EntryKey,
     { signal }: { signal?: AbortSource | undefined },
     work: Promise<T>,
   ): Promise<T | { failed: unknown }> {
-    try {
-      return await work;
-    } catch (error) {
+    return work.catch((error: unknown) => {
       if (signal?.aborted) throw abortError(signal);
       this.#report(operation, key, { reason: reasonOf(error), error });
       return { failed: error };
-    }
+    });
   }
 
   #report(

@@ -50,11 +50,14 @@ export async function loadHit<Input, Output>(
     const row = loadableOutput(entry);
     if (!row) throw withoutOutput(entry);
     const view = new AttemptView(context.content, context.registry, facts);
-    const result = !row.inline
-      ? await deadline.run({ signal }, async (options) => view.load(row, options))
-      : await view.load(row, {}); // the entry has it: nothing is asked for
-    const value = await definition.parseOutput(result);
-    const otherSource = await definition.isOfOtherSource(entry);
+    // An entry has small values itself, and nothing is asked for them.
+    const loading = row.inline
+      ? view.load(row, {})
+      : deadline.run({ signal }, async (options) => view.load(row, options));
+    const parsing = definition.parseOutput(loading instanceof Promise ? await loading : loading);
+    const value = parsing instanceof Promise ? await parsing : parsing;
+    const telling = definition.isOfOtherSource(entry);
+    const otherSource = telling instanceof Promise ? await telling : telling;
     if (otherSource) warnings.otherSource(definition.name, entry.version, entry.createdAt);
     const provenance = provenanceOf(entry.source, new Date(entry.createdAt), entry.durationMs);
     return { value, provenance, otherSource };

@@ -132,7 +132,9 @@ export class LocalStorage implements DataStoreStorage {
 
   async get(name: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
     this.#begin(options);
-    const object = await readFile(this.#target('read', name), options);
+    const reading = readFile(this.#target('read', name), options);
+    // Small objects are there at once: nothing is waited for.
+    const object = reading instanceof Promise ? await reading : reading;
     if (object && name === STORE_RECORD) this.#writer.expectStore(object.body);
     return afterTurn(object);
   }
