@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { onAbort } from './on-abort.ts';
+import { onAbort, ownSignal } from './on-abort.ts';
 
 /** A signal, or a call that has one. */
 export type AbortSource = AbortSignal | LinkedAbort;
@@ -28,6 +28,7 @@ export class LinkedAbort {
     if (!this.#own) {
       this.#own = new AbortController();
       setMaxListeners(0, this.#own.signal);
+      ownSignal(this.#own.signal, this);
       if (this.#aborted) this.#own.abort(this.#aborted.reason);
     }
     return this.#own.signal;

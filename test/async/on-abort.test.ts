@@ -42,4 +42,20 @@ describe('waiting for a signal', () => {
     for (const link of links) link.release();
     expect(listenersOf(abort)).toBe(0);
   });
+
+  it('takes no listener of a signal whose owner calls back', () => {
+    const call = new LinkedAbort();
+    let calls = 0;
+    const count = () => {
+      calls += 1;
+    };
+    onAbort(call.signal, count);
+    onAbort(call.signal, () => {
+      calls += 10;
+    })();
+    const inner = new LinkedAbort(call.signal);
+    expect(getEventListeners(call.signal, 'abort')).toEqual([]);
+    call.abort('enough');
+    expect([calls, inner.signal.reason]).toEqual([1, 'enough']);
+  });
 });
