@@ -95,7 +95,7 @@ export class ArtifactStaging {
       if (value) large.push(value);
     }
     this.#progress?.expect({ bytes: this.#inlineBytes + bytesOf(large), items: batch.length });
-    await this.#relyOn(referring);
+    if (referring.length > 0) await this.#relyOn(referring);
     if (large.length === 0) return;
     this.#addStored(large, await storeValues(large, ...this.#where));
     this.#order(batch.map(({ name }) => name));
@@ -134,7 +134,7 @@ export class ArtifactStaging {
       names.add(name);
       const referring: Referring[] = [];
       const value = this.#serialize(input, referring);
-      await this.#relyOn(referring);
+      if (referring.length > 0) await this.#relyOn(referring);
       if (!value) {
         gathered = gathered.filter((earlier) => earlier.name !== name);
       } else if (value.bytes.length >= CHUNKED_FROM_BYTES) {
@@ -195,7 +195,6 @@ export class ArtifactStaging {
 
   /** @throws StowageError `CONTENT_NOT_FOUND` naming the artifact that refers to what is not in the store */
   async #relyOn(referring: readonly Referring[]): Promise<void> {
-    if (referring.length === 0) return;
     const sought = referring.flatMap(({ refs }) => refs);
     const [missing] = await this.#session.relyOnRefs(sought, this.#options);
     if (!missing) return;

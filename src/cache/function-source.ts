@@ -87,13 +87,19 @@ const TEXT = 'version.text';
 export class SourceMarks {
   readonly #fn: SourceFunction;
   #text: string | undefined;
+  #listing: Promise<KeyListing | undefined> | undefined;
 
   constructor(fn: SourceFunction) {
     this.#fn = fn;
   }
 
   /** The digests to keep of the source; `undefined` if it cannot be seen. */
-  async listing(): Promise<KeyListing | undefined> {
+  listing(): Promise<KeyListing | undefined> {
+    this.#listing ??= this.#list();
+    return this.#listing;
+  }
+
+  async #list(): Promise<KeyListing | undefined> {
     const tree = await this.#tree();
     return tree === undefined ? undefined : { [TREE]: tree, [TEXT]: this.#textDigest() };
   }
