@@ -5,7 +5,8 @@
  * @throws RangeError where it is nested too deep for the stack, or longer than a string can be
  */
 export function jsonText(value: unknown): string {
-  if (!isPatched(Object.prototype) && !isPatched(Array.prototype)) return JSON.stringify(value);
+  if (typeof value === 'string' || (!isPatched(Object.prototype) && !isPatched(Array.prototype)))
+    return JSON.stringify(value);
   return unpatchedText(value) ?? 'null';
 }
 
@@ -23,26 +24,37 @@ export class KeptJson<T = unknown> {
   }
 }
 
-/** As {@link jsonText}, of an object of plain data whose own members may be {@link KeptJson}, or `undefined`, which are left out. */
+/** JSON text in pieces, which the text that it is part of is joined from: a long text takes a few times its memory to be copied. */
+export class JsonPieces {
+  readonly pieces: readonly string[];
+
+  constructor(pieces: readonly string[]) {
+    this.pieces = pieces;
+  }
+}
+
+/** As {@link jsonText}, of an object of plain data whose own members may be {@link JsonPieces}, or `undefined`, which are left out. */
 export function jsonTextOfMembers(members: object): string {
-  const texts: string[] = [];
+  const pieces: string[] = [];
   let plain: object = {};
   const endPlain = (): void => {
     const text = jsonText(plain);
-    if (text.length > 2) texts.push(text.slice(1, -1));
+    if (text.length > 2) pieces.push(pieces.length === 0 ? '{' : ',', text.slice(1, -1));
     plain = {};
   };
   for (const name of Object.keys(members)) {
     const member = (members as Record<string, unknown>)[name];
-    if (member instanceof KeptJson) {
+    if (member instanceof JsonPieces) {
       endPlain();
-      texts.push(`${jsonText(name)}:${member.text}`);
+      pieces.push(pieces.length === 0 ? '{' : ',', jsonText(name), ':');
+      for (const piece of member.pieces) pieces.push(piece);
     } else if (name === '__proto__') Object.defineProperty(plain, name, { value: member, enumerable: true });
     else (plain as Record<string, unknown>)[name] = member;
   }
-  if (texts.length === 0) return jsonText(members);
+  if (pieces.length === 0) return jsonText(members);
   endPlain();
-  return `{${texts.join(',')}}`;
+  pieces.push('}');
+  return pieces.join('');
 }
 
 function isPatched(prototype: object): boolean {

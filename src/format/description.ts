@@ -1,4 +1,4 @@
-import { jsonText, KeptJson } from '../codec/json-text.ts';
+import { JsonPieces, jsonText, KeptJson } from '../codec/json-text.ts';
 import { invalidArgument, StowageError } from '../errors.ts';
 import { isUserName } from '../storage/names.ts';
 import { isContentKey } from './content-names.ts';
@@ -248,28 +248,28 @@ export function decodeTable(bytes: Uint8Array, what: string): ArtifactTable {
 }
 
 /** The member `artifacts` of a record that holds a table, as text: rows keep that of their values from when these were saved. */
-export function tableFields({ artifacts }: ArtifactTable): { artifacts: KeptJson } {
-  const parts: string[] = ['['];
+export function tableFields({ artifacts }: ArtifactTable): { artifacts: JsonPieces } {
+  const pieces: string[] = [];
   for (const entry of artifacts) {
-    if (parts.length > 1) parts.push(',');
-    addEntryText(entry, parts);
+    pieces.push(pieces.length === 0 ? '[' : ',');
+    addEntryText(entry, pieces);
   }
-  parts.push(']');
-  return { artifacts: new KeptJson(parts.join('')) };
+  pieces.push(pieces.length === 0 ? '[]' : ']');
+  return { artifacts: new JsonPieces(pieces) };
 }
 
 /** Piece by piece: a text for each row takes twice as long, and this is what most of saving small rows costs. */
-function addEntryText(entry: ArtifactEntry, parts: string[]): void {
+function addEntryText(entry: ArtifactEntry, pieces: string[]): void {
   const { name, type, encoding, info, key, bytes, refs, inline } = entry;
   if (!(inline instanceof KeptJson)) {
-    parts.push(jsonText(entryFields(entry)));
+    pieces.push(jsonText(entryFields(entry)));
     return;
   }
-  parts.push('{"name":', jsonText(name), ',"type":', jsonText(type), ',"encoding":', jsonText(encoding));
-  if (info !== undefined) parts.push(',"info":', jsonText(info));
-  parts.push(',"key":', jsonText(key), ',"bytes":', String(bytes));
-  if (refs !== undefined) parts.push(',"refs":', jsonText(refs));
-  parts.push(',"json":', inline.text, '}');
+  pieces.push('{"name":', jsonText(name), ',"type":', jsonText(type), ',"encoding":', jsonText(encoding));
+  if (info !== undefined) pieces.push(',"info":', jsonText(info));
+  pieces.push(',"key":', jsonText(key), ',"bytes":', String(bytes));
+  if (refs !== undefined) pieces.push(',"refs":', jsonText(refs));
+  pieces.push(',"json":', inline.text, '}');
 }
 
 /**
