@@ -31,13 +31,9 @@ export function readRequest(request: IncomingMessage, { port, token }: PageOrigi
     throw new PageRefusal(405, 'REFUSED', `The page is only read: GET and HEAD, not ${method}.`);
   const { host = '' } = headers;
   if (!isLoopback(host, port)) throw refused(`The page has no host ${JSON.stringify(host)}.`);
-  const { origin, 'sec-fetch-site': site } = headers;
+  const { origin, 'sec-fetch-site': site, 'sec-fetch-mode': mode, 'sec-fetch-dest': dest } = headers;
   if (origin !== undefined && origin !== `http://${host}`)
     throw refused('A page of another origin asks, and gets nothing.');
-  if (site !== undefined && site !== 'same-origin' && site !== 'none')
-    throw refused(
-      'A page of another site leads here. Copy the address that stowage ui printed to the address bar.',
-    );
   if (url.length > MAX_URL_LENGTH)
     throw new PageRefusal(414, 'USAGE', `The address is longer than ${MAX_URL_LENGTH} characters.`);
   const at = url.indexOf('?');
@@ -45,6 +41,13 @@ export function readRequest(request: IncomingMessage, { port, token }: PageOrigi
   const [root, given = '', ...parts] = path.split('/');
   if (root !== '' || !isEqual(given, token))
     throw refused('The address lacks the token of this page: open the address that stowage ui printed.');
+  const isOfOthers = site !== undefined && site !== 'same-origin' && site !== 'none';
+  // A link may lead to the page, which tells nothing itself: what it asks is asked by itself.
+  const isLink = mode === 'navigate' && dest === 'document' && parts.length === 1 && parts[0] === '';
+  if (isOfOthers && !isLink)
+    throw refused(
+      'A page of another site leads here. Copy the address that stowage ui printed to the address bar.',
+    );
   return { parts: parts.map(decoded), query: new URLSearchParams(at === -1 ? '' : url.slice(at + 1)) };
 }
 

@@ -1,4 +1,5 @@
 import type { ListedTask } from '../format/attempt-files.ts';
+import { CACHED_TASK_ID } from '../format/cache-names.ts';
 import type { TaskPath } from '../format/pathspec.ts';
 import { errorLine } from './artifact-texts.ts';
 import { type AttemptDetail, readTasks, type ShownStatus, type TaskView } from './attempts.ts';
@@ -163,11 +164,11 @@ function briefAttempt(path: TaskPath, detail: AttemptDetail): BriefAttempt {
 }
 
 /**
- * The record of a hit has read nothing but the attempt that it is a hit of: one of the same step and, as ids of cached tasks are made of
- * their keys, of the same task.
+ * The record of a hit has read nothing but the attempt that it is a hit of: one of the same step and of the same task, whose id is made of
+ * the call's key. Other tasks may read their namesakes, too.
  */
 function sourceOfHit({ step, task }: TaskPath, [only, ...others]: readonly string[]): string | undefined {
-  if (only === undefined || others.length > 0) return undefined;
+  if (only === undefined || others.length > 0 || !CACHED_TASK_ID.test(task)) return undefined;
   const [, , ofStep, ofTask] = only.split('/');
   return ofStep === step && ofTask === task ? only : undefined;
 }

@@ -148,6 +148,17 @@ describe('a request', () => {
       expect(status, JSON.stringify(headers)).toBe(403);
       expect(Object.keys(answered).filter((name) => name.startsWith('access-control'))).toEqual([]);
     }
+    // A link may lead to the page itself, and to nothing that tells of the store, nor into a frame.
+    const link = {
+      'sec-fetch-site': 'cross-site',
+      'sec-fetch-mode': 'navigate',
+      'sec-fetch-dest': 'document',
+    };
+    expect((await page.get('', link)).status).not.toBe(403);
+    for (const path of ['api/runs', 'api/', 'index.html', 'page.js'])
+      expect((await page.get(path, link)).status, path).toBe(403);
+    expect((await page.get('', { ...link, 'sec-fetch-dest': 'iframe' })).status).toBe(403);
+    expect((await page.get('', { ...link, origin: 'null' })).status).toBe(403);
     for (const headers of [{ origin }, { 'sec-fetch-site': 'same-origin' }, { 'sec-fetch-site': 'none' }]) {
       expect((await page.get('api/runs', headers as Record<string, string>)).status).toBe(200);
     }

@@ -1,9 +1,11 @@
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeRecord } from '../../src/format/record.ts';
+import { until } from '../waiting.ts';
 import {
   BROWSER,
   openPage,
@@ -136,5 +138,26 @@ describe.skipIf(!BROWSER)('the page', () => {
     await settled(page);
     expect(await page.locator('main [role=alert]').count()).toBe(0);
     expect(faults).toEqual([]);
+  });
+
+  it('is opened by a file of its user, so that no other user reads its address in the arguments of a program', async () => {
+    const [program, opened] = [join(folder, 'browser'), join(folder, 'opened')];
+    await writeFile(program, `#!/bin/sh\nprintf '%s\\n' "$*" > '${opened}'\n`);
+    await chmod(program, 0o755);
+    await using own = await serveStore(store, ['--open'], { BROWSER: program });
+    const read = (): Promise<string> => readFile(opened, 'utf8').catch(() => '');
+    let given = '';
+    await until(async () => {
+      given = await read();
+      return given.endsWith('\n');
+    });
+    const file = given.trim();
+    const [, token] = new URL(own.url).pathname.split('/');
+    expect(file).not.toContain(token);
+    expect((await stat(fileURLToPath(file))).mode & 0o777).toBe(0o600);
+    await page.goto(file);
+    await page.waitForURL(`${own.url}**`);
+    await settled(page);
+    expect(await page.title()).toContain('runs');
   });
 });

@@ -144,8 +144,8 @@ async function show(invocation: Invocation, { url }: ServedPage, open: boolean):
   else await output.line(url);
   invocation.note('the page is at this address, for you alone, until Ctrl-C ends it.');
   if (!open) return;
-  const { openInBrowser } = await import('../files/open-in-browser.ts');
-  await openInBrowser(url);
+  const { leadingTo, openInBrowser, toTemporaryFile } = await import('../files/open-in-browser.ts');
+  await openInBrowser(await toTemporaryFile('stowage-ui.html', leadingTo(url)));
 }
 
 function ended(signal: AbortSignal): Promise<void> {

@@ -25,9 +25,17 @@ export async function openInBrowser(uri: string): Promise<void> {
 
 /** Puts a file where a browser reads it, which may be after this program has ended: the system cleans its folder for temporary files. */
 export async function toTemporaryFile(name: string, bytes: Uint8Array): Promise<string> {
-  const path = join(await mkdtemp(join(tmpdir(), 'stowage-report-')), name);
+  const path = join(await mkdtemp(join(tmpdir(), 'stowage-')), name);
   await writeFile(path, bytes, { flag: 'wx', mode: 0o600 });
   return pathToFileURL(path).href;
+}
+
+/** A page that leads to an address, which no other user reads in the arguments of a program then. */
+export function leadingTo(address: string): Uint8Array {
+  const escaped = address.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
+  return Buffer.from(
+    `<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer"><meta http-equiv="refresh" content="0;url=${escaped}"><title>stowage</title><a href="${escaped}">the page</a>\n`,
+  );
 }
 
 function opener(): [program: string, ...args: string[]] {
