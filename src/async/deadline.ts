@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { StowageError, throwIfAborted } from '../errors.ts';
+import type { CallOptions } from './call-options.ts';
 import { inTime, TOO_LATE } from './in-time.ts';
 import { type AbortSource, LinkedAbort } from './linked-abort.ts';
 
@@ -42,8 +43,13 @@ export class Deadline {
    *
    * @throws StowageError `STORAGE_UNAVAILABLE` when the time is over, `ABORTED`, and whatever `work` throws.
    */
-  async run<T>(
-    { signal }: { signal?: AbortSource | undefined },
+  run<T>({ signal }: CallOptions, work: (options: { signal: AbortSignal }) => Promise<T>): Promise<T> {
+    return this.runUntil(signal, work);
+  }
+
+  /** As {@link run}, of a call whose signal nobody asked for yet. @internal */
+  async runUntil<T>(
+    signal: AbortSource | undefined,
     work: (options: { signal: AbortSignal }) => Promise<T>,
   ): Promise<T> {
     throwIfAborted(signal);

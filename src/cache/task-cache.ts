@@ -193,7 +193,7 @@ export class TaskCache {
     rule: LookRule,
     { deadline, signal }: { deadline: Deadline; signal: AbortSource | undefined },
   ): Promise<CacheHit | CacheMiss> {
-    const lookup = deadline.run({ signal }, (inner) => this.#entries.lookup(key, rule, inner));
+    const lookup = deadline.runUntil(signal, (inner) => this.#entries.lookup(key, rule, inner));
     const result = await this.#neverThrow('lookup', key, { signal }, lookup);
     if (!('failed' in result)) {
       if (result.status === 'miss' && !ORDINARY.has(result.reason)) this.#report('lookup', key, result);

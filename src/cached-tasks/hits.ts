@@ -53,7 +53,7 @@ export async function loadHit<Input, Output>(
     // An entry has small values itself, and nothing is asked for them.
     const loading = row.inline
       ? view.load(row, {})
-      : deadline.run({ signal }, async (options) => view.load(row, options));
+      : deadline.runUntil(signal, async (options) => view.load(row, options));
     const parsing = definition.parseOutput(loading instanceof Promise ? await loading : loading);
     const value = parsing instanceof Promise ? await parsing : parsing;
     const telling = definition.isOfOtherSource(entry);
