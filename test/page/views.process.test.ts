@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatBytes } from '../../src/options/figures.ts';
+import { hrefOf } from '../../src/page/browser/route-address.ts';
 import type { FiguredRun } from '../../src/store-index/run-figures.ts';
 import { hitsText } from '../../src/views/artifact-texts.ts';
 import { PROGRAM } from '../cli/fixture.ts';
@@ -24,12 +25,23 @@ import {
   watchAnswers,
   watchPage,
 } from './served-page.ts';
-import { makeShownStore } from './shown-store.ts';
+import { HOSTILE, makeShownStore } from './shown-store.ts';
 
 const MEGABYTE = 1_000_000;
 /** Pages of one view that are looked at. */
 const EACH_VIEW = 4;
 const VIEWS = ['runs', 'run', 'task', 'artifact', 'compare', 'cache', 'store'];
+
+/** What the few that are followed need not be: the parts of a run, each kind of value, and what is named so that it might run. */
+const [flowOf, runOf, stepOf, taskOf] = HOSTILE;
+const OTHERS = [
+  ...['graph', 'timeline', 'logs'].map((part) => hrefOf('run', ['Train', 'r1'], { show: part })),
+  hrefOf('task', ['Train', 'r1', 'fit', '0']),
+  hrefOf('run', [flowOf, runOf]),
+  hrefOf('run', [flowOf, runOf], { show: 'logs' }),
+  hrefOf('task', [flowOf, runOf, stepOf, taskOf]),
+  hrefOf('artifact', [flowOf, runOf, stepOf, taskOf, '0', 'name0']),
+];
 
 describe.skipIf(!BROWSER)('the page in a browser', () => {
   let folder: string;
@@ -44,7 +56,8 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
     served = await serveStore(store, [], { STOWAGE_INDEXES: join(folder, 'indexes') });
     browser = await startBrowser();
     const from = ['#/runs', '#/compare?a=Train%2Fr1&b=Train%2Fr2'];
-    addresses = await crawl(browser, { from, ofEach: EACH_VIEW, show });
+    const linked = await crawl(browser, { from, ofEach: EACH_VIEW, show });
+    addresses = [...new Set([...linked, ...OTHERS])];
   });
   afterAll(async () => {
     await browser?.close();
@@ -68,6 +81,8 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
 
   it.each([
     [1280, 'light'],
+    [1280, 'dark'],
+    [400, 'light'],
     [400, 'dark'],
   ] as const)(
     'shows each view %i pixels wide, %s, without sideways scrolling, errors, or requests elsewhere',
@@ -89,9 +104,13 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
     },
   );
 
-  it.each(['light', 'dark'] as const)('has nothing that axe calls serious, %s', async (colorScheme) => {
+  it.each([
+    [1280, 'light'],
+    [400, 'dark'],
+  ] as const)('has nothing that axe calls serious, %i pixels wide, %s', async (width, colorScheme) => {
     // A page has no bypass of its own policy: axe is put into it by the browser.
-    expect(await onEach(seriousFaults, { colorScheme, bypassCSP: true })).toEqual([]);
+    const viewport = { width, height: 800 };
+    expect(await onEach(seriousFaults, { viewport, colorScheme, bypassCSP: true })).toEqual([]);
   });
 
   it('asks for nothing over a megabyte, as it is before it is compressed', async () => {
