@@ -5,6 +5,7 @@ import { countOf, formatBytes, formatCount, formatPercent, formatRatio } from '.
 import type { CountedUse, StorageUse } from '../../../views/storage-use.ts';
 import { useAnswer } from '../ask.ts';
 import { FailureNote } from '../parts/failure.tsx';
+import { IndexNote } from '../parts/index-note.tsx';
 import { hrefOfPath } from '../parts/path-link.tsx';
 import { Scrolls } from '../parts/scrolls.tsx';
 import { hrefOf, type Route } from '../route.ts';
@@ -209,7 +210,7 @@ function Shares({ flow, by }: { flow: string; by: Level }): JSX.Element {
     <section>
       <h2>Own and shared</h2>
       {isLoading && <p role="status">asking the index …</p>}
-      <FailureNote error={error} />
+      <IndexNote error={error} />
       {result && (
         <Scrolls label="own and shared bytes" tall>
           <table>
