@@ -215,7 +215,7 @@ export class TaskCache {
     const { maxAgeMs, replaces, lease, refresh = false, deadline = this.deadline() } = options;
     if (lease !== undefined && lease.key !== key) throw invalidArgument(OTHER_LEASE);
     const write = { key, entry, replaces, lease, maxAgeMs, refresh };
-    const storing = deadline.run(options, async (inner) => {
+    const storing = deadline.runUntil(options.signal, async (inner) => {
       await this.#content.prepareToWrite(inner);
       return this.#writer.write(write, inner);
     });
