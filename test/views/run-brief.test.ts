@@ -118,6 +118,21 @@ describe('a run in brief', () => {
     expect(done).not.toHaveProperty('hitOf');
   });
 
+  test('takes no task for a hit that read its namesake of another run', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ flowName: 'F', storage });
+    const fit = (runId: string) => ({ runId, stepName: 'fit', taskId: '0' });
+    await flow.task(fit('old'), (task) => task.saveArtifacts({ a: 1 }));
+    const old = await flow.getTaskDataStore('old/fit/0');
+    await flow.task(fit('r'), (task) => task.passdownPartial(old, ['a']));
+    const view = viewOf(storage);
+    const read = (await readRunTree(view, RUN)).steps[0]?.tasks[0]?.attempts[0]?.readFrom;
+    expect(read).toEqual(['F/old/fit/0/0']);
+    const [attempt] = (await readBriefRun(view, RUN, ALL)).steps[0]?.tasks[0]?.attempts ?? [];
+    expect(attempt).toMatchObject({ status: 'done', artifacts: 1 });
+    expect(attempt).not.toHaveProperty('hitOf');
+  });
+
   test('of a run that is open tells the latest sign of life of its tasks', async () => {
     const storage = new MemoryStorage();
     const flow = await openFlow({ flowName: 'F', storage });
