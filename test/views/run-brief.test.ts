@@ -121,10 +121,10 @@ describe('a run in brief', () => {
   test('takes no task for a hit that read its namesake of another run', async () => {
     const storage = new MemoryStorage();
     const flow = await openFlow({ flowName: 'F', storage });
-    const fit = (runId: string) => ({ runId, stepName: 'fit', taskId: '0' });
-    await flow.task(fit('old'), (task) => task.saveArtifacts({ a: 1 }));
+    const specOf = (runId: string) => ({ runId, stepName: 'fit', taskId: '0' });
+    await flow.task(specOf('old'), (task) => task.saveArtifacts({ a: 1 }));
     const old = await flow.getTaskDataStore('old/fit/0');
-    await flow.task(fit('r'), (task) => task.passdownPartial(old, ['a']));
+    await flow.task(specOf('r'), (task) => task.passdownPartial(old, ['a']));
     const view = viewOf(storage);
     const read = (await readRunTree(view, RUN)).steps[0]?.tasks[0]?.attempts[0]?.readFrom;
     expect(read).toEqual(['F/old/fit/0/0']);
