@@ -26,13 +26,13 @@ export function foldsCase(root: string, system: Pick<LocalSystem, 'lstatSync'>):
   }
 }
 
-/** Asks for names in a folder by their other case. `undefined` where none of them tells. */
+/** Asks for names in a folder by their other case: the known ones first, as reading the folder costs more. `undefined` where none tells. */
 function foldsWithin(
   folder: string,
   known: readonly string[],
   { lstatSync }: Pick<LocalSystem, 'lstatSync'>,
 ): boolean | undefined {
-  for (const name of [...known, ...entriesOf(folder)]) {
+  for (const name of namesIn(folder, known)) {
     const swapped = swapCase(name);
     const stats = swapped === name ? undefined : askFor(join(folder, name), lstatSync);
     if (!stats) continue;
@@ -54,6 +54,11 @@ function tryOut(folder: string, system: Pick<LocalSystem, 'lstatSync'>): boolean
   } catch {
     return undefined; // where nothing can be made, there will be no store
   }
+}
+
+function* namesIn(folder: string, known: readonly string[]): Generator<string> {
+  yield* known;
+  yield* entriesOf(folder);
 }
 
 function entriesOf(folder: string): string[] {
