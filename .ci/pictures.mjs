@@ -12,6 +12,7 @@ const PICTURES = join(ROOT, 'docs/pictures');
 // Within the checkout, so that the demo finds the package.
 const folder = mkdtempSync(join(ROOT, '.pictures-'));
 const store = join(folder, 'store');
+Error.stackTraceLimit = 0; // of this machine
 process.env.STOWAGE_INDEXES = join(folder, 'indexes');
 
 function run(program, ...args) {
@@ -25,15 +26,11 @@ function run(program, ...args) {
 const ask = (...args) => JSON.parse(run(PROGRAM, ...args, '--store', store, '--json'));
 
 /** A run of a fan-out and a join, of which one task failed once, and one for good. */
-async function train() {
+async function train(runId, rates) {
   const { FlowDataStore } = await import('../dist/index.js');
   const flow = await FlowDataStore.open({ flowName: 'Train', storage: store });
-  const run = await flow.createRun({
-    runId: 'r1',
-    tags: ['weekly'],
-    parameters: { rates: [0.1, 0.05, 0.02, 1] },
-  });
-  const task = (stepName, taskId, work) => flow.task({ runId: 'r1', stepName, taskId }, work);
+  const run = await flow.createRun({ runId, tags: ['weekly'], parameters: { rates } });
+  const task = (stepName, taskId, work) => flow.task({ runId, stepName, taskId }, work);
   const pause = () => new Promise((done) => setTimeout(done, 150));
   await task('load', '0', async (one) => {
     await pause();
@@ -41,27 +38,31 @@ async function train() {
       rows: Float64Array.from({ length: 5000 }, (_, index) => Math.sin(index / 200)),
     });
   });
-  const load = await flow.getTaskDataStore('r1/load/0');
-  const fits = [0.1, 0.05, 0.02, 1].map(async (rate, index) => {
+  const load = await flow.getTaskDataStore(`${runId}/load/0`);
+  const fits = rates.map(async (rate, index) => {
     const once = () =>
       task('fit', String(index), async (one) => {
         await one.passdownPartial(load, ['rows']);
         await pause();
         if (rate === 1 || (rate === 0.02 && one.attempt === 0))
           throw new RangeError(`the loss is no number at the rate ${rate}`);
-        await one.saveArtifacts({ model: { rate, weights: new Float64Array(64).fill(rate) } });
+        await one.saveLogs('task', { stdout: `epoch 0: loss ${rate}\nepoch 1: loss ${rate / 2}\n` });
+        await one.saveArtifacts({
+          model: { rate, weights: new Float64Array(64).fill(rate) },
+          loss: rate / 2,
+        });
         await one.saveMetadata({ auc: 0.9 - rate });
       });
     await once().catch(() => rate !== 1 && once());
   });
   await Promise.allSettled(fits);
   await task('best', '0', async (one) => {
-    await one.mergeArtifacts(await flow.getTaskDataStores({ runId: 'r1', steps: ['fit'] }), {
+    await one.mergeArtifacts(await flow.getTaskDataStores({ runId, steps: ['fit'] }), {
       include: ['rows'],
     });
     await pause();
   });
-  await run.finish('failed');
+  await run.finish(rates.includes(1) ? 'failed' : 'done');
   await flow.close();
 }
 
@@ -74,14 +75,19 @@ function views(runs) {
   return {
     runs: ['#/runs'],
     run: [`#/run/${second}`],
-    graph: ['#/run/Train/r1?show=graph'],
-    timeline: ['#/run/Train/r1?show=timeline'],
+    graph: ['#/run/Train/r3?show=graph'],
+    timeline: ['#/run/Train/r3?show=timeline'],
+    logs: ['#/run/Train/r3?show=logs'],
+    failure: ['#/task/Train/r3/fit/3'],
     task: [`#/task/${taskOf('compare')}`],
     table: [`#/artifact/${taskOf('load')}/0/output`],
     artifact: [`#/artifact/${taskOf('fit')}/0/output`],
+    versions: ['#/artifact/Train/r3/fit/0/0/loss', seeVersions],
     compare: [`#/compare?a=${encodeURIComponent(first)}&b=${encodeURIComponent(newest)}`],
-    cache: [`#/cache/${key}`],
+    cache: ['#/cache'],
+    entry: [`#/cache/${key}`],
     store: ['#/store', checkRecords],
+    retention: ['#/store', planRetention],
   };
 }
 
@@ -89,6 +95,16 @@ function views(runs) {
 async function checkRecords(page) {
   await page.click('text=Check records');
   await page.waitForSelector('text=checking', { state: 'hidden' });
+}
+
+async function planRetention(page) {
+  await page.click('text=Plan it');
+  await page.waitForSelector('text=reading all records', { state: 'hidden' });
+  await page.locator('text=What retention would free').evaluate((heading) => heading.scrollIntoView());
+}
+
+async function seeVersions(page) {
+  await page.locator('text=Versions of').evaluate((heading) => heading.scrollIntoView());
 }
 
 async function takePictures(browser, url, shown) {
@@ -115,7 +131,11 @@ try {
   run(demo, store);
   writeFileSync(demo, readFileSync(demo, 'utf8').replace('minFilms: 100', 'minFilms: 150'));
   run(demo, store);
-  await train();
+  for (const [place, rate] of [0.4, 0.3, 0.2].entries()) await train(`r${place}`, [rate, 0.05, 0.02]);
+  await train('r3', [0.1, 0.05, 0.02, 1]);
+  const policy = join(folder, 'policy.json');
+  writeFileSync(policy, JSON.stringify({ keepLast: 2 }));
+  ask('policy', 'set', policy);
   ask('index');
   const server = await servePage(store);
   const browser = await startBrowser();
