@@ -74,9 +74,13 @@ const TASK_SPEC: OptionTable<TaskSpec> = {
 };
 /** So many runs are remembered as made. */
 const KNOWN_RUNS = 10_000;
+/** A run that was there so long ago is looked for again, in milliseconds: somebody may have removed it, and what is written then is listed by its record. */
+const KNOWN_MS = 10_000;
 /** A run, as far as opening attempts in it needs that. */
 interface KnownRun extends Pick<RunMade, 'rawDataPath'> {
   resumption: Resumption | undefined;
+  /** When it was last there, by `performance.now()`. */
+  seenMs: number;
 }
 const NOTHING_SAID: RunDescription = { tags: [], parameters: {}, parents: [] };
 
@@ -191,12 +195,20 @@ export class RunWriter {
     return path;
   }
 
-  /** The first opener of a run in a process creates created.json if absent, or reads what it says. */
+  /** The first opener of a run in a process creates created.json if absent, or reads what it says. Later ones now and then see that it is there. */
   async #ensure(run: string, options: CallOptions): Promise<KnownRun> {
     const known = this.#known.get(run);
-    if (known) return known;
+    if (known && (await this.#isThere(run, known, options))) return known;
     const made = await createRunRecord(this.#content.storage, this.#flow, run, NOTHING_SAID, options);
     return this.#know(run, made);
+  }
+
+  async #isThere(run: string, known: KnownRun, { signal }: CallOptions): Promise<boolean> {
+    const nowMs = performance.now();
+    if (nowMs - known.seenMs < KNOWN_MS) return true;
+    if (!(await this.#content.storage.head(createdName(this.#flow, run), { signal }))) return false;
+    known.seenMs = nowMs;
+    return true;
   }
 
   #know(run: string, { rawDataPath, resumes, rerun = [] }: RunMade): KnownRun {
@@ -206,6 +218,7 @@ export class RunWriter {
     const known = {
       rawDataPath,
       resumption: isOurs ? { run: resumed.run, rerun: new Set(rerun) } : undefined,
+      seenMs: performance.now(),
     };
     this.#known.set(run, known);
     return known;

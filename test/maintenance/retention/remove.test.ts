@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { OUTPUT_ARTIFACT } from '../../../src/cached-tasks/record.ts';
 import { isStowageError } from '../../../src/errors.ts';
 import { entryName, taskIdOf } from '../../../src/format/cache-names.ts';
@@ -41,7 +41,22 @@ class Fencing extends StorageDecorator {
   }
 }
 
+afterEach(() => {
+  vi.useRealTimers();
+});
+
 describe('a removal', () => {
+  it('of a run is seen by a flow that stays open, which makes the run anew: what it saves is listed', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const flow = await openFlow();
+    await saveTask(flow, values, { runId: 'r1' });
+    await removeFromStore({ store: flow.storage, path: 'Test/r1' });
+    vi.advanceTimersByTime(10_000);
+    await saveTask(flow, values, { runId: 'r1', stepName: 'again' });
+    expect(await listedRuns(flow.storage)).toEqual(['Test/r1']);
+    expect(await faultsOf(flow.storage)).toEqual([]);
+  });
+
   it('of a run takes it, and leaves the others', async () => {
     const flow = await openFlow();
     for (const runId of ['r1', 'r2']) await saveTask(flow, values, { runId });
