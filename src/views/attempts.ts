@@ -10,6 +10,7 @@ import type { TaskPath } from '../format/pathspec.ts';
 import type { ReportEntry } from '../format/report-records.ts';
 import type { Owner, RecordedError } from '../format/session-files.ts';
 import { listed } from '../options/suggestions.ts';
+import { sourceOfHit } from './hit-source.ts';
 import { lastSignOf } from './open-attempts.ts';
 import type { ReferenceView } from './references.ts';
 import { type StoreView, unreadable } from './store-view.ts';
@@ -57,6 +58,8 @@ export interface AttemptSummary {
   readFrom?: readonly string[];
   /** The attempt that it was taken over from, in place of being run: `<flow>/<run>/<step>/<task>/<n>`. */
   takenOver?: string;
+  /** The attempt that it is a recorded hit of the cache of, in place of being run. */
+  hitOf?: string;
   artifacts: ArtifactView[];
   /** The reason why nothing is known of it. */
   failure?: { code: string; message: string };
@@ -217,6 +220,14 @@ async function readView(
   }
 }
 
+/** Where the result of an attempt comes from that was not run. */
+function originOf({ path, described }: ReadAttempt): Pick<AttemptSummary, 'takenOver' | 'hitOf'> {
+  const { takenOver, readFrom = [] } = described ?? {};
+  if (takenOver !== undefined) return { takenOver };
+  const hitOf = sourceOfHit(path, readFrom);
+  return hitOf === undefined ? {} : { hitOf };
+}
+
 function viewOf(read: ReadAttempt, heardAt: string | undefined): AttemptDetail {
   const { attempt, status, label, startedAt, closedAt, opened, done, described, metadata, purged, erased } =
     read;
@@ -236,7 +247,7 @@ function viewOf(read: ReadAttempt, heardAt: string | undefined): AttemptDetail {
     ...(erased ? { erased } : {}),
     metadata,
     readFrom: described?.readFrom ?? [],
-    ...(described?.takenOver === undefined ? {} : { takenOver: described.takenOver }),
+    ...originOf(read),
     artifacts: entries.map(artifactView),
     entries,
     ...(described ? { reports: described.reports } : {}),

@@ -1,5 +1,4 @@
 import type { ListedTask } from '../format/attempt-files.ts';
-import { CACHED_TASK_ID } from '../format/cache-names.ts';
 import type { TaskPath } from '../format/pathspec.ts';
 import { errorLine } from './artifact-texts.ts';
 import { type AttemptDetail, readTasks, type ShownStatus, type TaskView } from './attempts.ts';
@@ -142,8 +141,7 @@ function briefTask({ path, started, attempts }: TaskView): BriefTask {
 
 function briefAttempt(path: TaskPath, detail: AttemptDetail): BriefAttempt {
   const { attempt, status, label, startedAt, closedAt, durationMs, purged, takenOver, artifacts } = detail;
-  const { readFrom = [], error, failure } = detail;
-  const hitOf = takenOver === undefined ? sourceOfHit(path, readFrom) : undefined;
+  const { hitOf, readFrom = [], error, failure } = detail;
   const readSteps = stepsOf(path, readFrom);
   const why = error ? errorLine(error) : failure?.message;
   return {
@@ -161,16 +159,6 @@ function briefAttempt(path: TaskPath, detail: AttemptDetail): BriefAttempt {
     bytes: artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
     ...(why === undefined ? {} : { error: why.split('\n', 1).join().slice(0, MAX_ERROR) }),
   };
-}
-
-/**
- * The record of a hit has read nothing but the attempt that it is a hit of: one of the same step and of the same task, whose id is made of
- * the call's key. Other tasks may read their namesakes, too.
- */
-function sourceOfHit({ step, task }: TaskPath, [only, ...others]: readonly string[]): string | undefined {
-  if (only === undefined || others.length > 0 || !CACHED_TASK_ID.test(task)) return undefined;
-  const [, , ofStep, ofTask] = only.split('/');
-  return ofStep === step && ofTask === task ? only : undefined;
 }
 
 function stepsOf({ flow, run, step }: TaskPath, readFrom: readonly string[]): string[] {

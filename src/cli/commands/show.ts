@@ -264,5 +264,6 @@ function noteOf({ error, failure, ...attempt }: AttemptSummary): string {
   if (error) return errorLine(error);
   if (failure) return failure.message;
   if (attempt.takenOver !== undefined) return `from ${attempt.takenOver}`;
+  if (attempt.hitOf !== undefined) return `cached, from ${attempt.hitOf}`;
   return attempt.status === 'open' && attempt.owner ? ownerText(attempt) : '';
 }

@@ -23,24 +23,6 @@ export function reportAddress(pathspec: string, report: string): string {
   return `report/${encoded(pathspec)}/${encodeURIComponent(report)}`;
 }
 
-/** The task's id of a cached call: the beginning of its key. */
-const CACHED_TASK = /^[0-9a-f]{20}$/;
-
-/**
- * The attempt that a hit of the cache took its result from; `undefined` of what is no hit. Its record has the step and the task of its
- * source, and read that.
- */
-export function cachedFrom(
-  { step, task }: { step: string; task: string },
-  readFrom: readonly string[] = [],
-): string | undefined {
-  if (!CACHED_TASK.test(task)) return undefined;
-  return readFrom.find((pathspec) => {
-    const [, , ofStep, ofTask] = pathspec.split('/');
-    return ofStep === step && ofTask === task;
-  });
-}
-
 function encoded(pathspec: string): string {
   return pathspec.split('/').map(encodeURIComponent).join('/');
 }

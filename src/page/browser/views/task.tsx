@@ -9,7 +9,7 @@ import { reportQuestion } from '../../exported-answers.ts';
 import { shown as shownTask } from '../../view-questions.ts';
 import { useAnswer } from '../ask.ts';
 import { exported } from '../exported.ts';
-import { cachedFrom, reportAddress } from '../parts/addresses.ts';
+import { reportAddress } from '../parts/addresses.ts';
 import { ArtifactTable } from '../parts/artifact-table.tsx';
 import { Crumbs } from '../parts/crumbs.tsx';
 import { ErrorTree } from '../parts/error-tree.tsx';
@@ -54,7 +54,7 @@ function Shown({ task, attempt }: { task: ShownTask; attempt: AttemptSummary }):
     <>
       {label !== undefined && <p class="label">{label}</p>}
       {task.attempts.length > 1 && <Attempts task={task} />}
-      <Head task={task} attempt={attempt} />
+      <Head attempt={attempt} />
       <FailureNote error={failure} />
       {error && <ErrorTree error={error} />}
       {erased && (
@@ -110,9 +110,8 @@ function Attempts({ task }: { task: ShownTask }): JSX.Element {
   );
 }
 
-function Head({ task, attempt }: { task: ShownTask; attempt: AttemptSummary }): JSX.Element {
-  const { status, startedAt, closedAt, durationMs, owner, heardAt, takenOver, readFrom, purged } = attempt;
-  const source = cachedFrom(task, readFrom);
+function Head({ attempt }: { attempt: AttemptSummary }): JSX.Element {
+  const { status, startedAt, closedAt, durationMs, owner, heardAt, takenOver, hitOf, purged } = attempt;
   const isOurs = status === 'open' || status === 'abandoned';
   return (
     <Facts>
@@ -142,9 +141,9 @@ function Head({ task, attempt }: { task: ShownTask; attempt: AttemptSummary }): 
           <PathLink path={takenOver} />
         </Fact>
       )}
-      {source !== undefined && (
+      {hitOf !== undefined && (
         <Fact name="Cached from">
-          <PathLink path={source} />
+          <PathLink path={hitOf} />
         </Fact>
       )}
     </Facts>

@@ -1,11 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  artifactHref,
-  cachedFrom,
-  contentAddress,
-  reportAddress,
-} from '../../../../src/page/browser/parts/addresses.ts';
+import { artifactHref, contentAddress, reportAddress } from '../../../../src/page/browser/parts/addresses.ts';
 import { routeOf } from '../../../../src/page/browser/route-address.ts';
 import { test } from '../../../property.ts';
 
@@ -43,20 +38,5 @@ describe('addresses', () => {
   it('names a report and plain content without a query', () => {
     expect(reportAddress('F/r/s/0/1', 'loss')).toBe('report/F/r/s/0/1/loss');
     expect(contentAddress('F/r/s/0/1', 'a b')).toBe('content/F/r/s/0/1/a%20b');
-  });
-});
-
-describe('the source of a hit', () => {
-  const task = '579d5420369da1eddc32';
-
-  it('is the attempt of the same step and task that it read from', () => {
-    expect(cachedFrom({ step: 'fit', task }, ['F/r/load/0/0', `F/q/fit/${task}/0`])).toBe(
-      `F/q/fit/${task}/0`,
-    );
-  });
-
-  it('is none of a task that is no cached call, and none of other steps', () => {
-    expect(cachedFrom({ step: 'fit', task: '0' }, ['F/q/fit/0/0'])).toBeUndefined();
-    expect(cachedFrom({ step: 'fit', task }, [`F/q/load/${task}/0`])).toBeUndefined();
   });
 });
