@@ -44,10 +44,18 @@ export function countOf(count: number, noun: string): string {
 
 /** `196 done, 4 failed`; where all are one thing, with `all` before it in place of the number, if that is given. */
 export function countsOf(things: readonly string[], all?: string): string {
-  const counts = new Map<string, number>();
-  for (const thing of things) counts.set(thing, (counts.get(thing) ?? 0) + 1);
-  if (all !== undefined && counts.size === 1) return `${all}${things[0]}`;
-  return [...counts].map(([thing, count]) => `${formatCount(count)} ${thing}`).join(', ');
+  const counts: Record<string, number> = {};
+  for (const thing of things) counts[thing] = (counts[thing] ?? 0) + 1;
+  return countsText(counts, all);
+}
+
+/** The same of things that were counted already. */
+export function countsText(counts: Readonly<Record<string, number>>, all?: string): string {
+  const [[first] = [], ...others] = Object.entries(counts);
+  if (all !== undefined && first !== undefined && others.length === 0) return `${all}${first}`;
+  return Object.entries(counts)
+    .map(([thing, count]) => `${formatCount(count)} ${thing}`)
+    .join(', ');
 }
 
 /** A duration for people, in at most two units: `850 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */

@@ -30,6 +30,7 @@ import {
   previewed,
   readRows,
   shown,
+  stepsOf,
   tasksFrom,
 } from './view-questions.ts';
 
@@ -143,23 +144,26 @@ async function writeRun(
   { flow, run }: RunView,
 ): Promise<{ tasks: ChosenTask[]; total: number }> {
   const path = `${flow}/${run}`;
-  const steps = new Map<string, number>();
+  const steps = new Set<string>();
+  let total = 0;
   const all: (ChosenTask & { isDone: boolean })[] = [];
   let next: number | undefined = 0;
   while (next !== undefined) {
     const { result }: Answer<BriefRun> = await writer.ask(tasksFrom(path, next));
-    for (const { step, total, tasks } of result?.steps ?? []) {
-      steps.set(step, total);
+    total = result?.total ?? total;
+    for (const { step, tasks } of result?.steps ?? []) {
+      steps.add(step);
       for (const { task, attempts } of tasks)
         all.push({ flow, run, step, task, isDone: attempts.at(-1)?.status === 'done' });
     }
     next = result?.next;
   }
-  for (const logged of [path, ...[...steps.keys()].map((step) => `${path}/${step}`)])
+  await writer.ask(stepsOf(path));
+  for (const logged of [path, ...[...steps].map((step) => `${path}/${step}`)])
     await writer.ask(lastLines(logged), { maxBytes: MAX_LOG_BYTES, tooLarge: LOGS_TOO_LARGE });
   return {
     tasks: [...all.filter(({ isDone }) => !isDone), ...all.filter(({ isDone }) => isDone)],
-    total: [...steps.values()].reduce((sum, total) => sum + total, 0),
+    total,
   };
 }
 

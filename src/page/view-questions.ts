@@ -2,7 +2,7 @@ import type { Preview, ShownValue } from '../views/previews/shown.ts';
 import type { Answer, Asked, Failure } from './asked.ts';
 
 /** So many tasks of a run come first; behind them come as many at once as an answer may have. */
-const TASKS_AT_FIRST = 200;
+export const TASKS_AT_FIRST = 200;
 /** So many last lines of each log of a run, and of a task. */
 const LINES_OF_RUN = 100;
 const LINES_OF_TASK = 200;
@@ -21,6 +21,11 @@ export interface Place {
 export function tasksFrom(run: string, offset: number): Asked {
   const limit = offset === 0 ? { limit: String(TASKS_AT_FIRST) } : {};
   return { command: 'show', args: [run], options: { brief: true, offset: String(offset), ...limit } };
+}
+
+/** What became of the tasks of each step of a run. */
+export function stepsOf(run: string): Asked {
+  return { command: 'show', args: [run], options: { steps: true } };
 }
 
 /** A task with one attempt in full. */

@@ -88,6 +88,8 @@ export type AttemptRule = number | 'latestDone' | undefined;
 
 /** So many tasks are read at once. */
 const CONCURRENCY = 32;
+/** So many are held whole at once, where very many are gone through. */
+const PIECE = 256;
 
 /** Reads attempts of tasks, whatever became of them. One that cannot be read is shown as such. */
 export function readTasks(
@@ -96,6 +98,14 @@ export function readTasks(
   which: WhichAttempts = 'all',
 ): Promise<TaskView[]> {
   return readEach(view, tasks, (task) => readTask(view, task, which));
+}
+
+/** Reads all attempts of tasks, some hundreds of tasks at a time. */
+export async function* readTasksInPieces(
+  view: StoreView,
+  tasks: readonly ListedTask[],
+): AsyncGenerator<TaskView> {
+  for (let at = 0; at < tasks.length; at += PIECE) yield* await readTasks(view, tasks.slice(at, at + PIECE));
 }
 
 /** Reads the attempts of one task. */

@@ -1,17 +1,20 @@
 import type { ListedTask } from '../format/attempt-files.ts';
 import type { TaskPath } from '../format/pathspec.ts';
 import { errorLine } from './artifact-texts.ts';
-import { type AttemptDetail, readTasks, type ShownStatus, type TaskView } from './attempts.ts';
+import { type AttemptDetail, readTasksInPieces, type ShownStatus, type TaskView } from './attempts.ts';
 import { tasksAt } from './listing.ts';
 import type { RunPath } from './paths.ts';
 import { byStart, lastSignIn, startOf } from './run-tree.ts';
 import { type RunView, readRun } from './runs.ts';
+import { latestSign } from './step-sums.ts';
 import type { StoreView } from './store-view.ts';
 
 /** A run with some of its tasks, each in a few words, so that very many can be gone through page by page. */
 export interface BriefRun extends RunView {
   /** As of a `RunTree`, by these tasks. */
   heardAt?: string;
+  /** The tasks that the run or step has. */
+  total: number;
   /** The steps of these tasks, in the order in which they began. */
   steps: BriefStep[];
   /** The number of tasks that come before those behind these; absent where none come. */
@@ -68,8 +71,6 @@ export interface BriefChoice {
 const MAX_ATTEMPTS = 5;
 const MAX_READ_STEPS = 100;
 const MAX_ERROR = 200;
-/** So many are read, and held whole, at once. */
-const TASKS_AT_ONCE = 256;
 /** What a step takes beside its name and tasks. */
 const STEP_BYTES = 100;
 
@@ -91,13 +92,13 @@ export async function readBriefRun(
   let heardAt = lastSignIn(records, []);
   let bytes = bytesOf(records);
   let next = offset;
-  for await (const task of readInPieces(view, listed.slice(offset, offset + limit))) {
+  for await (const task of readTasksInPieces(view, listed.slice(offset, offset + limit))) {
     const { step } = task.path;
     const brief = briefTask(task);
     bytes += bytesOf(brief) + (steps.has(step) ? 0 : bytesOf(step) + STEP_BYTES);
     if (bytes > maxBytes && next > offset) break;
     next += 1;
-    heardAt = lastSignIn({ status: records.status, createdAt: heardAt ?? '' }, [task]);
+    heardAt = latestSign(records, heardAt, task);
     const members = steps.get(step) ?? { step, total: totals.get(step) ?? 0, tasks: [] };
     members.tasks.push(brief);
     const startedAt = [members.startedAt, startOf([task])].sort(byStart)[0];
@@ -106,14 +107,10 @@ export async function readBriefRun(
   return {
     ...records,
     ...(heardAt === undefined ? {} : { heardAt }),
+    total: listed.length,
     steps: [...steps.values()].sort((a, b) => byStart(a.startedAt, b.startedAt)),
     ...(next < listed.length ? { next } : {}),
   };
-}
-
-async function* readInPieces(view: StoreView, tasks: readonly ListedTask[]): AsyncGenerator<TaskView> {
-  for (let at = 0; at < tasks.length; at += TASKS_AT_ONCE)
-    yield* await readTasks(view, tasks.slice(at, at + TASKS_AT_ONCE));
 }
 
 function bytesOf(value: unknown): number {

@@ -218,6 +218,31 @@ describe('stowage show', () => {
       expect((await stowage(store, ['show', ...wrong])).code, wrong.join(' ')).toBe(2);
   });
 
+  it('adds up the tasks of each step in a line', async () => {
+    const { code, stdout, stderr } = await stowage(store, ['show', RUN, '--steps']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const [, table = ''] = /\n\n([\s\S]*)$/.exec(stdout) ?? [];
+    expect(table.split('\n').map((line) => line.replace(/ +/g, ' ').slice(0, 30))).toEqual([
+      expect.stringMatching(/^STEP TASKS STATUS/),
+      expect.stringMatching(/^load 1 all done /),
+      expect.stringMatching(/^fit 3 all done 1 /),
+      expect.stringMatching(/^report 2 1 open, 1 failed /),
+      '',
+    ]);
+    const { steps, total } = await json(store, ['show', RUN, '--steps']);
+    expect(total).toBe(6);
+    expect(steps[1]).toMatchObject({ step: 'fit', total: 3, counts: { done: 3 }, retries: 1, cached: 0 });
+    expect(steps[2]).toMatchObject({ counts: { open: 1, failed: 1 } });
+    expect(steps[2]).not.toHaveProperty('endedAt');
+    for (const wrong of [
+      [RUN, '--steps', '--brief'],
+      [RUN, '--steps', '--limit', '3'],
+      [RUN, '--steps', '--all'],
+      [`${RUN}/load/0`, '--steps'],
+    ])
+      expect((await stowage(store, ['show', ...wrong])).code, wrong.join(' ')).toBe(2);
+  });
+
   it('shows at most twenty of those that failed, and counts the rest', async () => {
     const { treeOf } = await import('../../src/cli/show/tree.ts');
     const attempt = { attempt: 0, status: 'failed' as const, artifacts: [] };

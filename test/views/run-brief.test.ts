@@ -1,25 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import { ContentAddressedStore } from '../../src/content-addressed-store.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { type BriefChoice, type BriefRun, readBriefRun } from '../../src/views/run-brief.ts';
 import { readRunTree } from '../../src/views/run-tree.ts';
 import type { StoreView } from '../../src/views/store-view.ts';
 import { openFlow } from '../flow/fixtures.ts';
 import { test } from '../property.ts';
+import { memoryView } from './memory-view.ts';
 
 const RUN = { flow: 'F', run: 'r' };
 const ALL = { offset: 0, limit: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY };
-
-function viewOf(storage: MemoryStorage): StoreView {
-  return {
-    storage,
-    content: new ContentAddressedStore(storage),
-    signal: new AbortController().signal,
-    unreadable: () => {},
-    progress: () => {},
-  };
-}
 
 /** The pages of a run, each from where the one before says on. */
 async function pagesOf(
@@ -57,13 +47,14 @@ describe('a run in brief', () => {
         const work = () => Promise.reject(new Error(`${path} ${'went wrong '.repeat(100)}\nand so on`));
         await flow.task({ runId: 'r', stepName, taskId }, work).catch(() => {});
       }
-      const view = viewOf(storage);
+      const view = memoryView(storage);
       const pages = await pagesOf(view, page);
       expect(pages.flatMap(pathsOf).toSorted()).toEqual(expected.toSorted());
       for (const one of pages) {
         const { length } = pathsOf(one);
         expect(length).toBeLessThanOrEqual(page.limit);
         if (length > 1) expect(Buffer.byteLength(JSON.stringify(one))).toBeLessThanOrEqual(page.maxBytes);
+        expect(one.total).toBe(expected.length);
         for (const { step, total } of one.steps) expect(total).toBe(counts[Number(step.slice(1))]);
       }
       // The first of each step come before the second of any.
@@ -93,7 +84,7 @@ describe('a run in brief', () => {
       task.recordRead(load);
       await task.passdownPartial(load, ['a']);
     });
-    const view = viewOf(storage);
+    const view = memoryView(storage);
     const [tree, brief] = [await readRunTree(view, RUN), await readBriefRun(view, RUN, ALL)];
     expect(brief.steps.map(({ step, total }) => [step, total])).toEqual(
       tree.steps.map(({ step, total }) => [step, total]),
@@ -127,7 +118,7 @@ describe('a run in brief', () => {
     await flow.task(specOf('old'), (task) => task.saveArtifacts({ a: 1 }));
     const old = await flow.getTaskDataStore('old/fit/0');
     await flow.task(specOf('r'), (task) => task.passdownPartial(old, ['a']));
-    const view = viewOf(storage);
+    const view = memoryView(storage);
     const whole = (await readRunTree(view, RUN)).steps[0]?.tasks[0]?.attempts[0];
     expect(whole?.readFrom).toEqual(['F/old/fit/0/0']);
     expect(whole).not.toHaveProperty('hitOf');
@@ -141,7 +132,7 @@ describe('a run in brief', () => {
     const flow = await openFlow({ flowName: 'F', storage });
     for (const taskId of ['0', '1'])
       await flow.task({ runId: 'r', stepName: 'fit', taskId }, (task) => task.saveArtifacts({ a: 1 }));
-    const view = viewOf(storage);
+    const view = memoryView(storage);
     const { heardAt } = await readRunTree(view, RUN);
     expect((await readBriefRun(view, RUN, ALL)).heardAt).toBe(heardAt);
     expect((await readBriefRun(view, RUN, { ...ALL, offset: 2 })).steps).toEqual([]);

@@ -42,6 +42,7 @@ interface ShowOptions {
   limit?: string;
   brief?: boolean;
   offset?: string;
+  steps?: boolean;
 }
 
 /** With `--json`, the tasks of one answer in brief take no more, so that whoever asks for page after page has pages of one size. */
@@ -64,6 +65,10 @@ export const show: CommandDeclaration = {
       text: 'of a run or step: its tasks in a line each, the first of each step first; --limit counts all of them',
     },
     { flags: '--offset <count>', text: 'with --brief: leave out so many tasks that come before' },
+    {
+      flags: '--steps',
+      text: 'of a run or step: what became of the tasks of each step, all of which are read, in a line',
+    },
     { flags: '--stack', text: 'of a task: errors with their stacks' },
   ],
   async run(invocation: Invocation, [text]: [string], options: ShowOptions) {
@@ -78,12 +83,14 @@ export const show: CommandDeclaration = {
     if (options.all && path.task !== undefined)
       throw usageError('--all is for a run or a step, whose tasks it shows.');
     const brief = briefChoice(path, options, most);
+    const withSteps = isOfSteps(path, options);
     await withStore(invocation, async (store) => {
       const { reachRun } = await import('../reach.ts');
       const { withMeantRun } = await import('../meant-run.ts');
       await withMeantRun(invocation, store, path, async (meant) => {
         const reached = await reachRun(store, meant);
         if (brief) return showBrief(invocation, store, reached, brief);
+        if (withSteps) return showSteps(invocation, store, reached);
         if (reached.task === undefined)
           return showRun(invocation, store, reached, { isWhole: options.all ?? false, most });
         return showTask(invocation, store, reached as TaskOrAttemptPath, options);
@@ -126,6 +133,26 @@ function briefChoice(
   if (offset !== undefined && !/^\d{1,9}$/.test(offset))
     throw usageError(`--offset is a number of tasks, not ${JSON.stringify(offset)}.`);
   return { offset: Number(offset ?? 0), limit };
+}
+
+/** @throws CliError `USAGE` for options that do not go with `--steps` */
+function isOfSteps(path: StorePath, { steps = false, brief, limit, all }: ShowOptions): boolean {
+  if (!steps) return false;
+  if (path.task !== undefined) throw usageError('--steps is for a run or a step, whose tasks it counts.');
+  if (brief || all || limit !== undefined)
+    throw usageError('--steps counts all tasks, and lists none: without --brief, --all and --limit.');
+  return true;
+}
+
+async function showSteps(invocation: Invocation, store: OpenStore, path: RunPath): Promise<void> {
+  const { output } = invocation;
+  const { readRunSteps } = await import('../../views/step-sums.ts');
+  const run = await readRunSteps(store, path);
+  if (invocation.json) return output.json(run);
+  await printRunHead(invocation, run);
+  if (run.steps.length === 0) return output.line('no tasks yet');
+  const { STEP_COLUMNS, stepRows } = await import('../show/steps.ts');
+  await output.table(STEP_COLUMNS, stepRows(run.steps));
 }
 
 async function showBrief(

@@ -1,7 +1,8 @@
-import { countOf, countsOf, formatBytes, formatCount } from '../../options/figures.ts';
+import { countOf, countsOf, countsText, formatBytes, formatCount } from '../../options/figures.ts';
 import { errorLine, storedText } from '../../views/artifact-texts.ts';
 import type { AttemptSummary } from '../../views/attempts.ts';
 import type { RunTree } from '../../views/run-tree.ts';
+import { sumsOf } from '../../views/step-sums.ts';
 import { durationCell, nameCell, statusCell, withLabel } from '../ui/cells.ts';
 import type { TreeNode } from '../ui/table.ts';
 import { displayWidth } from '../ui/terminal-text.ts';
@@ -41,18 +42,15 @@ function foldedNode({ step, tasks }: Step, toNode: (task: Task) => TreeNode): Tr
   const wrong = tasks.filter((task) => !FINE.includes(latestOf(task).status)).slice(0, MAX_WRONG);
   const shown = tasks.filter((task, index) => index < FIRST_SHOWN || wrong.includes(task));
   const others = tasks.filter((task) => !shown.includes(task));
-  const rest = `${formatCount(others.length)} more, ${statusText(others)}`;
+  const rest = `${formatCount(others.length)} more, ${statusText(step, others)}`;
   return {
-    cells: [{ text: `${step}: ${countOf(tasks.length, 'task')}, ${statusText(tasks)}`, style: 'bold' }],
+    cells: [{ text: `${step}: ${countOf(tasks.length, 'task')}, ${statusText(step, tasks)}`, style: 'bold' }],
     children: [...shown.map(toNode), { cells: [{ text: rest, style: 'dim' }] }],
   };
 }
 
-function statusText(tasks: readonly Task[]): string {
-  return countsOf(
-    tasks.map((task) => latestOf(task).status),
-    'all ',
-  );
+function statusText(step: string, tasks: readonly Task[]): string {
+  return countsText(sumsOf(step, tasks).counts, 'all ');
 }
 
 function latestOf({ attempts }: Task): AttemptSummary {

@@ -62,13 +62,13 @@ export function RunGraph({ run, steps }: { run: BriefRun; steps: readonly StepRo
 }
 
 /** The statuses of a step's tasks, as parts of a bar. */
-function Bar({ row: { counts, tasks } }: { row: StepRow }): JSX.Element {
+function Bar({ row: { counts, total } }: { row: StepRow }): JSX.Element {
   const width = STEP_WIDTH - 20;
   let x = 10;
   return (
     <g>
       {STATUSES.map((status) => {
-        const part = ((counts[status] ?? 0) / Math.max(1, tasks.length)) * width;
+        const part = ((counts[status] ?? 0) / Math.max(1, total)) * width;
         if (part === 0) return null;
         x += part;
         return <rect key={status} class={`part ${status}`} x={x - part} y={47} width={part} height={5} />;
@@ -88,7 +88,7 @@ function countsText({ counts, retries, takenOver, cached }: StepRow): string {
 
 /** What is told first of a step: what is not simply done. */
 function aboutOf(row: StepRow): string {
-  const { counts, tasks, takenOver, cached } = row;
+  const { counts, total, takenOver, cached } = row;
   const wrong = STATUSES.filter((status) => status !== 'done').flatMap((status) =>
     counts[status] ? [`${formatCount(counts[status])} ${status}`] : [],
   );
@@ -98,9 +98,7 @@ function aboutOf(row: StepRow): string {
       : cached > 0
         ? `${formatCount(cached)} cached`
         : undefined;
-  return [countOf(tasks.length, 'task'), wrong[0] ?? elsewhere]
-    .filter((part) => part !== undefined)
-    .join(', ');
+  return [countOf(total, 'task'), wrong[0] ?? elsewhere].filter((part) => part !== undefined).join(', ');
 }
 
 /** A smooth line through points, level where it begins and ends. */

@@ -1,4 +1,5 @@
 import type { BriefAttempt, BriefRun, BriefTask } from '../../../views/run-brief.ts';
+import type { StepSums } from '../../../views/step-sums.ts';
 
 /** A task of a run, as it is listed: by its latest attempt. */
 export interface TaskRow {
@@ -12,8 +13,6 @@ export interface TaskRow {
   started: number;
   /** The latest of them, oldest first. */
   attempts: readonly BriefAttempt[];
-  /** When the first of these began, in milliseconds since 1970. */
-  startMs?: number | undefined;
   /** Of the latest attempt. */
   durationMs?: number | undefined;
   artifacts: number;
@@ -29,38 +28,21 @@ export interface Origin {
   path: string;
 }
 
-/** A step with what became of its tasks. */
-export interface StepRow {
-  step: string;
+/** A step with those of its tasks that were read, and what became of all of them. */
+export interface StepRow extends StepSums {
   tasks: readonly TaskRow[];
-  counts: Readonly<Record<string, number>>;
-  retries: number;
-  takenOver: number;
-  cached: number;
-  startMs?: number | undefined;
-  /** Absent while one of its tasks is open. */
-  endMs?: number | undefined;
 }
 
-/** The steps of a run, in the order in which they began, with their tasks. */
-export function stepRows({ flow, run, steps }: Pick<BriefRun, 'flow' | 'run' | 'steps'>): StepRow[] {
-  return steps.map(({ step, tasks }) => {
-    const rows = tasks.map((task) => taskRow([flow, run, step, task.task], task));
-    const counts: Record<string, number> = {};
-    for (const { status } of rows) counts[status] = (counts[status] ?? 0) + 1;
-    const starts = rows.flatMap(({ startMs }) => startMs ?? []);
-    const ends = rows.flatMap(({ attempts }) => timeOf(attempts.at(-1)?.closedAt) ?? []);
-    return {
-      step,
-      tasks: rows,
-      counts,
-      retries: rows.reduce((sum, { started }) => sum + started - 1, 0),
-      takenOver: rows.filter(({ origin }) => origin?.how === 'taken over').length,
-      cached: rows.filter(({ origin }) => origin?.how === 'cached').length,
-      startMs: least(starts),
-      endMs: counts.open ? undefined : most(ends),
-    };
-  });
+/** The steps of a run, in the order in which they began, with their tasks. A step that `sums` does not have yet counts its tasks alone. */
+export function stepRows(
+  { flow, run, steps }: Pick<BriefRun, 'flow' | 'run' | 'steps'>,
+  sums: readonly StepSums[] = [],
+): StepRow[] {
+  const known = new Map(sums.map((one) => [one.step, one]));
+  return steps.map(({ step, total, tasks }) => ({
+    ...(known.get(step) ?? { step, total, counts: {}, retries: 0, takenOver: 0, cached: 0 }),
+    tasks: tasks.map((task) => taskRow([flow, run, step, task.task], task)),
+  }));
 }
 
 function taskRow(
@@ -77,7 +59,6 @@ function taskRow(
     status: latest?.status ?? 'open',
     started,
     attempts,
-    startMs: least(attempts.flatMap(({ startedAt }) => timeOf(startedAt) ?? [])),
     durationMs: latest?.durationMs,
     artifacts: latest?.artifacts ?? 0,
     bytes: latest?.bytes ?? 0,
@@ -103,13 +84,4 @@ export function isWanted(row: TaskRow, step: string, status: string, text: strin
 export function timeOf(iso: string | undefined): number | undefined {
   const ms = Date.parse(iso ?? '');
   return Number.isNaN(ms) ? undefined : ms;
-}
-
-// Not by Math.min(...values), which has a limit of values.
-function least(values: readonly number[]): number | undefined {
-  return values.reduce<number | undefined>((a, b) => (a === undefined || b < a ? b : a), undefined);
-}
-
-function most(values: readonly number[]): number | undefined {
-  return values.reduce<number | undefined>((a, b) => (a === undefined || b > a ? b : a), undefined);
 }

@@ -51,7 +51,7 @@ export function RunTimeline({ steps }: { steps: readonly StepRow[] }): JSX.Eleme
             aria-expanded={!isFolded(line.row)}
             onClick={() => turn(line.row.step)}
           >
-            {line.row.step} <span class="quiet">{countOf(line.row.tasks.length, 'task')}</span>
+            {line.row.step} <span class="quiet">{countOf(line.row.total, 'task')}</span>
           </button>
         ),
     },
@@ -123,10 +123,9 @@ function Axis({ span }: { span: Span }): JSX.Element {
 }
 
 function StepBar({ row, span }: { row: StepRow; span: Span }): JSX.Element | null {
-  if (row.startMs === undefined) return null;
-  return (
-    <Bars bars={[{ kind: 'whole', startMs: row.startMs, endMs: row.endMs ?? span.endMs }]} span={span} />
-  );
+  const startMs = timeOf(row.startedAt);
+  if (startMs === undefined) return null;
+  return <Bars bars={[{ kind: 'whole', startMs, endMs: timeOf(row.endedAt) ?? span.endMs }]} span={span} />;
 }
 
 function TaskBars({ row, span }: { row: TaskRow; span: Span }): JSX.Element {
@@ -165,15 +164,17 @@ function Bars({ bars, span }: { bars: readonly (Span & { kind: string })[]; span
   );
 }
 
-function lengthOf({ startMs, endMs }: StepRow, span: Span): number | undefined {
-  return startMs === undefined ? undefined : (endMs ?? span.endMs) - startMs;
+/** How long a step took; of one that is open how long it has taken by this machine's clock, which no command tells. */
+function lengthOf({ counts, startedAt, durationMs }: StepRow, span: Span): number | undefined {
+  const startMs = timeOf(startedAt);
+  return counts.open && startMs !== undefined ? span.endMs - startMs : durationMs;
 }
 
-/** From the first start to the last end, which is now while something is open. */
+/** The page's own axis: from the first start to the last end, which is now while something is open. */
 function spanOf(steps: readonly StepRow[]): Span {
-  const starts = steps.flatMap(({ startMs }) => startMs ?? []);
+  const starts = steps.flatMap(({ startedAt }) => timeOf(startedAt) ?? []);
   const isOpen = steps.some(({ counts }) => counts.open);
-  const ends = isOpen ? [Date.now()] : steps.flatMap(({ endMs }) => endMs ?? []);
+  const ends = isOpen ? [Date.now()] : steps.flatMap(({ endedAt }) => timeOf(endedAt) ?? []);
   const startMs = Math.min(...starts);
   return starts.length === 0 ? { startMs: 0, endMs: 0 } : { startMs, endMs: Math.max(startMs, ...ends) };
 }

@@ -2,6 +2,9 @@ import type { JSX } from 'preact';
 import { ageOf, countOf, formatBytes, formatCount, formatDuration } from '../../../options/figures.ts';
 import type { Failure } from '../../../page/asked.ts';
 import type { BriefRun } from '../../../views/run-brief.ts';
+import type { RunSteps } from '../../../views/step-sums.ts';
+import { stepsOf } from '../../view-questions.ts';
+import { useAnswer } from '../ask.ts';
 import { exported } from '../exported.ts';
 import { Crumbs } from '../parts/crumbs.tsx';
 import { Fact, Facts } from '../parts/facts.tsx';
@@ -18,7 +21,7 @@ import { RunGraph } from './run-graph.tsx';
 import { RunLogs } from './run-logs.tsx';
 import { isWanted, type StepRow, stepRows, type TaskRow } from './run-tasks.ts';
 import { RunTimeline } from './run-timeline.tsx';
-import { useRun } from './use-run.ts';
+import { refreshMsOf, useRun } from './use-run.ts';
 
 const SECTIONS = { tasks: 'Tasks', graph: 'Graph', timeline: 'Timeline', logs: 'Logs' };
 const STATUS_NAMES = {
@@ -32,8 +35,14 @@ const STATUS_NAMES = {
 export function RunView(route: Route): JSX.Element {
   const [flow = '', run = ''] = route.path;
   const { result, error, isLoading } = useRun(`${flow}/${run}`);
-  const steps = result ? stepRows(result) : [];
   const shown = sectionOf(route, Object.keys(SECTIONS));
+  const isOfSteps = shown === 'graph' || shown === 'timeline';
+  const sums = useAnswer<RunSteps>(
+    isOfSteps && result ? stepsOf(`${flow}/${run}`) : undefined,
+    result?.status === 'open' ? refreshMsOf(result) : undefined,
+  );
+  const steps = result ? stepRows(result, sums.result?.steps) : [];
+  const hasSums = isOfSteps && sums.result !== undefined && steps.length > 0;
   return (
     <>
       <Crumbs names={[flow, run]} />
@@ -43,20 +52,17 @@ export function RunView(route: Route): JSX.Element {
         {isLoading && <p role="status">reading …</p>}
       </div>
       <FailureNote error={error} />
+      {sums.error?.message !== error?.message && <FailureNote error={sums.error} />}
       {result && (
         <>
-          <Live
-            text={`${countOf(
-              result.steps.reduce((sum, { total }) => sum + total, 0),
-              'task',
-            )}, run is ${result.status}`}
-          />
+          <Live text={`${countOf(result.total, 'task')}, run is ${result.status}`} />
           <Head run={result} told={error} />
           <Sections route={route} label="sections of the run" names={SECTIONS} />
           {steps.length === 0 && shown !== 'logs' && <p>No tasks yet.</p>}
-          {steps.length > 0 && shown === 'tasks' && <Tasks route={route} steps={steps} />}
-          {steps.length > 0 && shown === 'graph' && <RunGraph run={result} steps={steps} />}
-          {steps.length > 0 && shown === 'timeline' && <RunTimeline steps={steps} />}
+          {steps.length > 0 && shown === 'tasks' && <Tasks route={route} run={result} steps={steps} />}
+          {isOfSteps && sums.isLoading && <p role="status">adding up the steps …</p>}
+          {hasSums && shown === 'graph' && <RunGraph run={result} steps={steps} />}
+          {hasSums && shown === 'timeline' && <RunTimeline steps={steps} />}
           {shown === 'logs' && <RunLogs route={route} steps={steps.map(({ step }) => step)} />}
         </>
       )}
@@ -202,7 +208,8 @@ const TASK_COLUMNS: readonly Column<TaskRow>[] = [
 ];
 
 /** The tasks that the address asks for, in a table. */
-function Tasks({ route, steps }: { route: Route; steps: readonly StepRow[] }): JSX.Element {
+function Tasks(props: { route: Route; run: BriefRun; steps: readonly StepRow[] }): JSX.Element {
+  const { route, run, steps } = props;
   const { step = '', status = '', text = '' } = route.query;
   const all = steps.flatMap(({ tasks }) => tasks);
   const rows = all.filter((row) => isWanted(row, step, status, text));
@@ -218,9 +225,10 @@ function Tasks({ route, steps }: { route: Route; steps: readonly StepRow[] }): J
         />
         <Choice route={route} name="status" label="Status" names={STATUS_NAMES} />
         <p class="quiet told" role="status">
-          {rows.length === all.length
-            ? countOf(all.length, 'task')
-            : `${formatCount(rows.length)} of ${countOf(all.length, 'task')}`}
+          {/* How many pass a filter the page counts itself: it filters what it has read. */}
+          {rows.length === run.total
+            ? countOf(run.total, 'task')
+            : `${formatCount(rows.length)} of ${countOf(run.total, 'task')}`}
         </p>
       </div>
       {rows.length > 0 && (

@@ -1,13 +1,18 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { BriefRun } from '../../../views/run-brief.ts';
 import type { Answer } from '../../asked.ts';
-import { tasksFrom } from '../../view-questions.ts';
+import { TASKS_AT_FIRST, tasksFrom } from '../../view-questions.ts';
 import { type Asking, ask, type Failure } from '../ask.ts';
 import { joinedPages } from './run-pages.ts';
 
 const REFRESH_MS = 5_000;
 /** A run that takes several answers is read again more rarely. */
 const REFRESH_LARGE_MS = 30_000;
+
+/** A run that is open is read again so often. */
+export function refreshMsOf({ total }: Pick<BriefRun, 'total'>): number {
+  return total > TASKS_AT_FIRST ? REFRESH_LARGE_MS : REFRESH_MS;
+}
 
 /** Reads a run with all its tasks, page by page, the first at once; and again while it is open and the page is seen. */
 export function useRun(path: string): Asking<BriefRun> {
@@ -37,8 +42,9 @@ export function useRun(path: string): Asking<BriefRun> {
           show(isShown ? joinedPages(pages) : undefined, failure, next !== undefined);
         if (next !== undefined) await drawn();
       }
-      const isOpen = pages.length === 0 || pages.at(-1)?.status === 'open';
-      if (isOpen) timer = setTimeout(again, pages.length > 1 ? REFRESH_LARGE_MS : REFRESH_MS);
+      const last = pages.at(-1);
+      if (last === undefined || last.status === 'open')
+        timer = setTimeout(again, last ? refreshMsOf(last) : REFRESH_MS);
     };
     const again = (): void => {
       if (document.visibilityState === 'hidden') timer = setTimeout(again, REFRESH_MS);

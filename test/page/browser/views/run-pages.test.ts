@@ -15,7 +15,7 @@ function page(tasks: Readonly<Record<string, number>>, more: Partial<BriefRun> =
     members.tasks.push({ task, started: 1, attempts });
     steps.set(step, members);
   }
-  return { ...run, status: 'done', steps: [...steps.values()], ...more };
+  return { ...run, status: 'done', total: 9, steps: [...steps.values()], ...more };
 }
 
 function tasksOf(run: BriefRun | undefined): string[] | undefined {
