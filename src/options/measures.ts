@@ -1,35 +1,17 @@
 import { invalidArgument } from '../errors.ts';
+import { ageOfText } from './moment-text.ts';
 
 /** An age: milliseconds, or text such as `'45s'`, `'30min'`, `'12h'`, `'7d'`, `'2w'`. */
 export type Age = number | string;
 /** A size: bytes, or text such as `'500kB'`, `'10MB'`, `'2TB'` in powers of 1,000, `'10GiB'` in powers of 1,024. */
 export type Size = number | string;
 
-const AGE = /^(\d+(?:\.\d+)?) ?(s|min|m|h|d|w)$/;
-const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
-const AGE_UNITS: Readonly<Record<string, number>> = {
-  s: 1000,
-  m: MINUTE_MS,
-  min: MINUTE_MS,
-  h: 60 * MINUTE_MS,
-  d: DAY_MS,
-  w: 7 * DAY_MS,
-};
 const SIZE = /^(\d+(?:\.\d+)?) ?(?:([kmgtp]?)(i?)b?)$/i;
 const SIZE_UNITS = ['', 'k', 'm', 'g', 't', 'p'];
 
 /** Examples for errors. */
 export const AGE_EXAMPLES = '30min, 12h or 7d';
 export const SIZE_EXAMPLES = '500kB, 10MB or 2GB';
-
-/** Reads the text of an age, in milliseconds; `undefined` for what is none. */
-export function ageOfText(text: string): number | undefined {
-  const [, count, unit] = AGE.exec(text) ?? [];
-  if (count === undefined || unit === undefined) return undefined;
-  const ms = Math.round(Number(count) * (AGE_UNITS[unit] as number));
-  return Number.isSafeInteger(ms) ? ms : undefined;
-}
 
 /** Reads the text of a size, in bytes; `undefined` for what is none. */
 export function sizeOfText(text: string): number | undefined {

@@ -32,6 +32,9 @@ export interface StorageUse {
   compressionRatio: number | null;
   /** `storedBytes / bytes`; `null` where there is nothing. */
   storedRatio: number | null;
+  /** `bytes - uniqueBytes`, and `uniqueBytes - storedBytes`; 0 where what surrounds stored bytes is longer than what is saved. */
+  savedByDedup: number;
+  savedByCompression: number;
 }
 
 /** The thing that is being counted: a run, a task of it, or an attempt of that. */
@@ -126,6 +129,8 @@ export class Tally {
       dedupRatio: ratio(bytes, uniqueBytes),
       compressionRatio: ratio(uniqueBytes, storedBytes),
       storedRatio: ratio(storedBytes, bytes),
+      savedByDedup: Math.max(0, bytes - uniqueBytes),
+      savedByCompression: Math.max(0, uniqueBytes - storedBytes),
     };
   }
 

@@ -194,6 +194,7 @@ Metadata
                 kind: 'parts',
                 total: 1,
                 changes: [{ path: 'auc', change: 'changed', a: 0.91, b: 0.93 }],
+                text: 'auc: 0.91 -> 0.93  (+0.02)',
               },
             },
             { name: 'old', change: 'removed', a: expect.objectContaining({ name: 'old', bytes: 3 }) },

@@ -27,6 +27,7 @@ describe('stowage stat', () => {
     expect(other.storedBytes).toBeGreaterThan(20_000);
     expect(other.storedBytes).toBeLessThan(20_200);
     expect(other.storedRatio).toBeCloseTo(1 / 3, 2);
+    expect([other.savedByDedup, other.savedByCompression]).toEqual([40_000, 0]);
     expect(train).toMatchObject({ runs: 1, tasks: 6, attempts: 7, artifacts: 9, contents: 1 });
     expect(total.storedBytes).toBe(other.storedBytes + train.storedBytes);
     expect(total).toMatchObject({ runs: 4, tasks: 9, attempts: 10, artifacts: 12 });

@@ -5,7 +5,7 @@ import type { PathChange } from './changes.ts';
 import type { Comparison } from './comparison.ts';
 import { shortValue } from './short-value.ts';
 import type { ArtifactDiff, Side, TaskDiff } from './task-diff.ts';
-import type { ChangedParts, ValueDiff } from './value-diff.ts';
+import { type ChangedParts, type ValueDiff, valueDiffText } from './value-diff.ts';
 
 /** A part that is longer as JSON is given as the text that people see. */
 const MAX_JSON_LENGTH = 2000;
@@ -63,7 +63,7 @@ function artifactDiffJson({ name, change, a, b, how }: ArtifactDiff): object {
 }
 
 function howJson(how: ValueDiff): object {
-  return 'changes' in how ? { ...how, ...partsJson(how) } : how;
+  return { ...how, ...('changes' in how ? partsJson(how) : {}), text: valueDiffText(how) };
 }
 
 function changeJson({ path, change, a, b, note }: PathChange): object {

@@ -1,4 +1,5 @@
 import { countOf } from '../../options/figures.ts';
+import { momentOfText } from '../../options/moment-text.ts';
 import { hasTagsAndText } from '../../views/run-filter.ts';
 import type { RunView } from '../../views/runs.ts';
 import { type Answer, type Asked, addressOf, type Failure } from '../asked.ts';
@@ -71,23 +72,14 @@ function notExported(): Failure {
 
 function chosen(all: Runs, { args: [flow] = [], options = {} }: Asked): Runs {
   const { tag, status, since, text } = options as Readonly<Record<string, string | undefined>>;
-  const sinceMs = momentOf(since);
+  const sinceMs = momentOfText(since ?? '', Date.now()) ?? Number.NEGATIVE_INFINITY;
   const filter = { tags: tag === undefined ? [] : [tag], text };
   const runs = all.runs.filter(
     (run) =>
       (flow ?? run.flow) === run.flow &&
       (status ?? run.status) === run.status &&
-      !(Date.parse(run.createdAt) < sinceMs) &&
+      !(Date.parse(run.createdAt) < sinceMs) && // a time that is not known passes
       hasTagsAndText(run, filter),
   );
   return { ...all, runs };
-}
-
-const HOUR_MS = 3_600_000;
-
-/** The moment of `24h`, `7d` or a date, in milliseconds since 1970; NaN of none. */
-function momentOf(since = ''): number {
-  const [, count, unit] = /^(\d+)([hd])$/.exec(since) ?? [];
-  if (unit === undefined) return Date.parse(since);
-  return Date.now() - Number(count) * (unit === 'd' ? 24 : 1) * HOUR_MS;
 }

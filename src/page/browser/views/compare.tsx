@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { countOf, formatBytes, formatCount } from '../../../options/figures.ts';
+import { countOf, formatBytes } from '../../../options/figures.ts';
 import type { ArtifactView } from '../../../views/attempts.ts';
 import { useAnswer } from '../ask.ts';
 import { FailureNote } from '../parts/failure.tsx';
@@ -55,7 +55,9 @@ interface ArtifactDiff {
   how?: How;
 }
 
-type How = { kind: string; total?: number; changes?: Change[] } & Readonly<Record<string, unknown>>;
+type How = { kind: string; text: string; total?: number; changes?: Change[] } & Readonly<
+  Record<string, unknown>
+>;
 
 interface TextHunk {
   a: number;
@@ -191,12 +193,12 @@ function fromTo(a: string | undefined, b: string | undefined): string {
   return `${a} → ${b}`;
 }
 
-/** How the two values of an artifact differ, in words; its changes below. */
+/** How the two values of an artifact differ, in the words of the command; the changes of parts are told by a table alone. */
 function HowPart(how: How): JSX.Element {
   const hunks = (how.hunks ?? []) as readonly TextHunk[];
   return (
     <>
-      <p>{summaryOf(how)}</p>
+      {how.kind !== 'parts' && <p>{how.text}</p>}
       {hunks.length > 0 && (
         <pre class="hunks">
           {hunks.map(({ a, b, lines }) => (
@@ -217,25 +219,6 @@ function HowPart(how: How): JSX.Element {
       {how.changes && how.changes.length > 0 && <ChangeTable total={how.total ?? 0} changes={how.changes} />}
     </>
   );
-}
-
-/** What a How of `diff --json` says by its members. */
-function summaryOf(how: How): string {
-  const number = (name: string): string => formatCount(Number(how[name] ?? 0));
-  switch (how.kind) {
-    case 'table':
-      return `${number('a')} → ${number('b')} rows: ${number('added')} added, ${number('removed')} removed, ${number('changed')} changed`;
-    case 'numbers':
-      return `${number('differ')} of ${number('b')} elements differ${how.maxDifference === undefined ? '' : `, by ${how.maxDifference} at most`}`;
-    case 'text':
-      return `lines: ${number('added')} added, ${number('removed')} removed`;
-    case 'bytes':
-      return `${number('differ')} of ${number('b')} bytes differ`;
-    case 'unread':
-      return String(how.reason);
-    default:
-      return '';
-  }
 }
 
 function ChangeTable({ total, changes }: Changes): JSX.Element {

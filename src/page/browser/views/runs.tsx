@@ -45,7 +45,7 @@ export function RunsView(route: Route): JSX.Element {
         <p class="quiet">
           {shown.newest === undefined && !shown.error
             ? 'reading …'
-            : isFiltered
+            : isFiltered // how many pass is of those that were read: the page's own
               ? `${formatCount(runs.length)}${isWhole ? '' : '+'} of ${countOf(total, 'run')}`
               : countOf(total, 'run')}
         </p>

@@ -163,13 +163,12 @@ function Space({ flow, by }: { flow: string; by: Level }): JSX.Element {
 }
 
 /** Stored bytes beside saved ones, in a sentence. */
-function Saved({ bytes, uniqueBytes, storedBytes, artifacts }: StorageUse): JSX.Element {
+function Saved({ bytes, storedBytes, storedRatio, artifacts, ...saved }: StorageUse): JSX.Element {
   return (
     <p>
       {countOf(artifacts, 'artifact')} of {formatBytes(bytes)} take {formatBytes(storedBytes)} (
-      {formatPercent(storedBytes, bytes)}): deduplication saves{' '}
-      {formatBytes(Math.max(0, bytes - uniqueBytes))}, compression{' '}
-      {formatBytes(Math.max(0, uniqueBytes - storedBytes))}.
+      {storedRatio === null ? '-' : formatPercent(storedRatio, 1)}): deduplication saves{' '}
+      {formatBytes(saved.savedByDedup)}, compression {formatBytes(saved.savedByCompression)}.
     </p>
   );
 }
