@@ -261,6 +261,7 @@ export {
 export { PrefixStorage } from './storage/prefix.ts';
 export { RetryStorage } from './storage/retry.ts';
 export type { RetryOptions } from './storage/retry-policy.ts';
+export type { CacheFigures } from './store-index/cache-figures.ts';
 export type { CaughtUp } from './store-index/catch-up.ts';
 export type { FindOptions, FoundArtifact, FoundAttempt } from './store-index/find.ts';
 export type { FindConditions, FoundStatus, MetadataComparison } from './store-index/find-conditions.ts';

@@ -17,7 +17,7 @@ export const QUESTIONS: Readonly<Record<string, readonly string[]>> = {
   published: [],
   'cache ls': ['task', 'scope', 'since', 'older-than', 'limit'],
   'cache show': [],
-  'cache stats': [],
+  'cache stats': ['figures', 'no-update'],
   'cache explain': [],
 };
 

@@ -20,6 +20,7 @@ import {
 } from '../options/option-table.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { StoreView } from '../views/store-view.ts';
+import { type CacheFigures, cacheFiguresOf } from './cache-figures.ts';
 import { CatchUp, type CaughtUp, IndexMoved, movedTooOften } from './catch-up.ts';
 import { DatabaseChanges } from './database-changes.ts';
 import { type FindOptions, type FoundAttempt, findAttempts } from './find.ts';
@@ -195,6 +196,15 @@ export class StoreIndex implements AsyncDisposable {
     options: CallOptions = {},
   ): AsyncGenerator<RunFigures> {
     return this.#asked((database) => figuresOf(database, runs, options), options);
+  }
+
+  /**
+   * Tells of cached tasks, by name, how often their results were found, and the time that saved. See {@link CacheFigures}.
+   *
+   * @throws StowageError as {@link find}
+   */
+  cacheFigures(options: CallOptions = {}): AsyncGenerator<CacheFigures> {
+    return this.#asked((database) => cacheFiguresOf(database, options), options);
   }
 
   /**

@@ -170,6 +170,53 @@ describe('stowage runs --figures', () => {
   });
 });
 
+describe('stowage cache stats --figures', () => {
+  it('tells hits and misses by task, those of all runs together, and of tasks whose entries are gone as well', async () => {
+    const cached = join(folder, 'found');
+    await using flow = await FlowDataStore.open({ flowName: 'Train', storage: cached });
+    const twice = flow.cachedTask({ name: 'twice', version: '1', run: async (n: number) => 2 * n });
+    const thrice = flow.cachedTask({ name: 'thrice', version: '1', run: async (n: number) => 3 * n });
+    for (const runId of ['run-1', 'run-2'])
+      for (const n of [1, Number(runId.at(-1))]) await twice(n, { runId, recordHit: true });
+    await thrice(1, { runId: 'run-1' });
+    const at = ['--index', join(folder, 'found.db')];
+    const none = await stowage(cached, ['cache', 'stats', '--figures', '--no-update', ...at]);
+    expect([none.code, none.stderr]).toEqual([3, expect.stringContaining('make it with: stowage index')]);
+    expect(none.stdout).toMatch(/^twice +2 /m);
+    await stowage(cached, ['cache', 'evict', '--task', 'thrice', '--yes']);
+    const { stdout, code } = await stowage(cached, ['cache', 'stats', '--figures', ...at]);
+    expect(code).toBe(0);
+    const rows = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(/ {2,}/));
+    expect(rows.map((row) => [row[0], row[1], ...row.slice(-3, -1)])).toEqual([
+      ['TASK', 'ENTRIES', 'HITS', 'MISSES'],
+      ['thrice', '0', '0', '1'],
+      ['twice', '2', '1', '2'],
+      ['all', '2', '1', '3'],
+    ]);
+    const { total, tasks, caughtUpAt } = await json(cached, [
+      'cache',
+      'stats',
+      '--figures',
+      '--no-update',
+      ...at,
+    ]);
+    expect(Date.parse(caughtUpAt)).toBeGreaterThan(0);
+    expect(tasks).toMatchObject([
+      { task: 'thrice', entries: 0, figures: { misses: 1, hits: 0, savedMs: 0 } },
+      { task: 'twice', entries: 2, figures: { misses: 2, hits: 1 } },
+    ]);
+    expect(total.figures).toEqual({ misses: 3, hits: 1, savedMs: tasks[1].figures.savedMs });
+    const { runs } = await json(cached, ['runs', '--figures', ...at]);
+    const sum = (of: 'cachedResults' | 'cacheHits'): number =>
+      runs.reduce((all: number, { figures }: Required<FiguredRun>) => all + figures[of], 0);
+    expect([sum('cachedResults'), sum('cacheHits')]).toEqual([4, 1]);
+    expect((await stowage(cached, ['cache', 'stats', ...at])).code).toBe(2);
+  });
+});
+
 describe('stowage du', () => {
   it('counts own and shared bytes by flow, by run and by artifact', async () => {
     const { stdout, code } = await stowage(store, ['du', ...AT]);

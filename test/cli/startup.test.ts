@@ -21,7 +21,7 @@ it('help and mistakes are answered without loading the store', () => {
   expect(loaded).toContain('cli/program.ts');
   const light = [
     /^cli\/(?:commands\/|ui\/|cache\/entries|collection\/policy-options|files\/write-errors|questions\/(?:asked-index|metadata-conditions)|[^/]+\.ts$)/,
-    /^(?:async\/end-all|codec\/(?:printable-text|shell-command)|errors|options\/(?:figures|measures)|storage\/names|views\/(?:artifact-texts|paths))\.ts$/,
+    /^(?:async\/end-all|codec\/(?:printable-text|shell-command)|errors|options\/(?:figures|measures|moment-text)|storage\/names|views\/(?:artifact-texts|paths))\.ts$/,
     /^(?:commander$|node:)/,
   ];
   const heavy = loaded.filter((name) => !light.some((pattern) => pattern.test(name)));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { formatBytes } from '../../src/options/figures.ts';
+import { formatBytes, formatDuration } from '../../src/options/figures.ts';
 import { hrefOf } from '../../src/page/browser/route-address.ts';
 import type { FiguredRun } from '../../src/store-index/run-figures.ts';
 import { hitsText } from '../../src/views/artifact-texts.ts';
@@ -159,6 +159,38 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
       ]);
     }
     expect(runs.map(({ figures }) => figures?.cacheHits)).toContain(3);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  it('shows hits and misses of cached tasks as the command line tells them, and without an index how it is made', async () => {
+    const env = { STOWAGE_INDEXES: join(folder, 'no-indexes-yet') };
+    await using without = await serveStore(store, [], env);
+    const page = await openPage(browser);
+    const faults = watchPage(page, without.url);
+    await page.goto(`${without.url}#/cache`);
+    await page.getByText('make it with: stowage index').waitFor();
+    const cells = async (): Promise<string[]> => {
+      const row = page
+        .locator('tbody tr')
+        .filter({ has: page.getByRole('link', { name: 'judge', exact: true }) });
+      return row.locator('td').allTextContents();
+    };
+    expect(await cells()).toHaveLength(5);
+    const call = async (...args: string[]): Promise<string> => {
+      const called = [PROGRAM, ...args, '--store', store];
+      return (await promisify(execFile)(process.execPath, called, { env: { ...process.env, ...env } }))
+        .stdout;
+    };
+    await call('index');
+    await page.reload();
+    await page.getByRole('columnheader', { name: 'Misses' }).waitFor();
+    const { tasks } = JSON.parse(await call('cache', 'stats', '--figures', '--json')) as {
+      tasks: { task: string; figures: { hits: number; misses: number; savedMs: number } }[];
+    };
+    expect(tasks).toMatchObject([{ task: 'judge', figures: { hits: 3, misses: 3 } }]);
+    const { hits, misses, savedMs } = tasks[0]?.figures ?? { hits: 0, misses: 0, savedMs: 0 };
+    expect((await cells()).slice(5)).toEqual([String(hits), String(misses), formatDuration(savedMs)]);
     expect(faults).toEqual([]);
     await page.close();
   });

@@ -170,4 +170,19 @@ describe('the plans of questions to an index in SQLite', () => {
       expect(plan).toContainEqual(expect.stringMatching(step));
     expect(plan.filter((step) => step.includes('ORDER BY'))).toEqual([]);
   });
+
+  it('tell how often results were found by the attempts that made one, and those that read them', async () => {
+    const { database, index } = await openAsked(1);
+    const statements = recordStatements(database);
+    await allOf(index.cacheFigures());
+    const [text] = statements.map((each) => each.text).filter((each) => each.startsWith('with made'));
+    const plan = await planOf(database, text as string);
+    expect(plan.filter((step) => /^SCAN (?:attempts|[rm])\b/.test(step))).toEqual([]);
+    for (const step of [
+      /^SEARCH attempts USING INDEX attempts_by_cache_key \(cache_key>\?\)/,
+      /^SEARCH r USING .*reads_by_source \(flow=\? AND run=\? AND step=\? AND task=\? AND attempt=\?\)/,
+      /^SEARCH m USING INTEGER PRIMARY KEY/,
+    ])
+      expect(plan).toContainEqual(expect.stringMatching(step));
+  });
 });

@@ -64,6 +64,7 @@ describeOnPostgres('questions to an index in PostgreSQL', ({ address }) => {
       { run: 'r1', newBytes: all?.ownBytes, cachedResults: 1, cacheHits: 0 },
       { run: 'r2', newBytes: 0, cachedResults: 1, cacheHits: 1 },
     ]);
+    expect(await allOf(index.cacheFigures())).toMatchObject([{ task: 'twice', misses: 1, hits: 1 }]);
     for (const { run, artifacts, bytes } of figures)
       expect(usage).toContainEqual(expect.objectContaining({ name: `A/${run}`, artifacts, bytes }));
   });

@@ -303,6 +303,20 @@ describe('figures', () => {
       ['second', 3, 2],
       ['third', 0, 0],
     ]);
+    const thrice = flow.cachedTask({ name: 'thrice', version: '1', run: async (n: number) => 3 * n });
+    await thrice(1, { runId: 'third' });
+    await index.catchUp();
+    const ofTasks = await allOf(index.cacheFigures());
+    expect(ofTasks.map(({ task, misses, hits }) => [task, misses, hits])).toEqual([
+      ['thrice', 1, 0],
+      ['twice', 3, 2],
+    ]);
+    // Each hit saves what its result took: those of the calls with 1 and 2, by the attempts that made them.
+    const made = await allOf(index.find({ flow: 'A', run: 'first', step: 'twice' }));
+    expect(ofTasks.map(({ savedMs }) => savedMs)).toEqual([
+      0,
+      made.reduce((sum, { durationMs = 0 }) => sum + durationMs, 0),
+    ]);
   });
 
   it('count a content as new in the next run, once that of the first was given up', async () => {

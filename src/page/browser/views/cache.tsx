@@ -1,10 +1,12 @@
 import type { JSX } from 'preact';
 import type { KeyDifference } from '../../../cache/explain-keys.ts';
 import { ageOf, formatBytes, formatCount, formatDuration } from '../../../options/figures.ts';
+import type { CacheFigures } from '../../../store-index/cache-figures.ts';
 import type { EntryView } from '../../../views/cache-entries.ts';
 import type { EntryDetails } from '../../../views/cache-entry.ts';
 import { useAnswer } from '../ask.ts';
 import { FailureNote } from '../parts/failure.tsx';
+import { FiguresNote } from '../parts/figures-note.tsx';
 import { PathLink } from '../parts/path-link.tsx';
 import { Scrolls } from '../parts/scrolls.tsx';
 import { goTo, hrefOf, type Route } from '../route.ts';
@@ -19,6 +21,15 @@ interface Tally {
   entryBytes: number;
   oldestAt: string | null;
   newestAt: string | null;
+  /** Of a task that the index has results of. */
+  figures?: Omit<CacheFigures, 'task'>;
+}
+
+/** The answer of `stowage cache stats --figures --json`. */
+interface Stats {
+  total: Tally;
+  tasks: ({ task: string } & Tally)[];
+  caughtUpAt?: string;
 }
 
 /** The entries of the cache, or one of them. */
@@ -29,7 +40,9 @@ export function CacheView(route: Route): JSX.Element {
 
 function Entries({ query }: Route): JSX.Element {
   const { task = '', limit = String(AT_FIRST) } = query;
-  const stats = useAnswer<{ total: Tally; tasks: ({ task: string } & Tally)[] }>({ command: 'cache stats' });
+  // The index as it is: one that is not there is not made, and entries need not be read again for one that is caught up.
+  const stats = useAnswer<Stats>({ command: 'cache stats', options: { figures: true, 'no-update': true } });
+  const { total, tasks = [], caughtUpAt } = stats.result ?? {};
   const listed = useAnswer<{ total: number; matching: number; entries: EntryView[] }>({
     command: 'cache ls',
     options: { limit, ...(task === '' ? {} : { task }) },
@@ -38,11 +51,11 @@ function Entries({ query }: Route): JSX.Element {
   return (
     <>
       <h1>Cache</h1>
-      <FailureNote error={stats.error ?? listed.error} />
-      {stats.result && stats.result.total.entries === 0 && (
-        <p>The cache has no entries yet: calls of cached tasks make them.</p>
-      )}
-      {stats.result && stats.result.total.entries > 0 && (
+      <FailureNote
+        error={stats.error?.code === 'INDEX_NOT_READY' ? listed.error : (stats.error ?? listed.error)}
+      />
+      {total?.entries === 0 && <p>The cache has no entries yet: calls of cached tasks make them.</p>}
+      {total && (total.entries > 0 || tasks.length > 0) && (
         <section>
           <h2>By task</h2>
           <Scrolls label="entries by task">
@@ -61,16 +74,42 @@ function Entries({ query }: Route): JSX.Element {
                   </th>
                   <th scope="col">Oldest</th>
                   <th scope="col">Newest</th>
+                  {total.figures &&
+                    ['Hits', 'Misses', 'Saved'].map((name) => (
+                      <th key={name} scope="col" class="number">
+                        {name}
+                      </th>
+                    ))}
                 </tr>
               </thead>
               <tbody>
-                {stats.result.tasks.map((one) => (
-                  <TallyRow key={one.task} name={one.task} isChosen={one.task === task} {...one} />
+                {tasks.map((one) => (
+                  <TallyRow
+                    key={one.task}
+                    name={one.task}
+                    isChosen={one.task === task}
+                    hasFigures={total.figures !== undefined}
+                    {...one}
+                  />
                 ))}
-                <TallyRow name="" isChosen={task === ''} {...stats.result.total} />
+                <TallyRow
+                  name=""
+                  isChosen={task === ''}
+                  hasFigures={total.figures !== undefined}
+                  {...total}
+                />
               </tbody>
             </table>
           </Scrolls>
+          {stats.error?.code === 'INDEX_NOT_READY' && (
+            <FiguresNote what="Hits, misses and the time that hits saved" error={stats.error} />
+          )}
+          {total.figures && (
+            <p class="foot quiet">
+              Hits, misses and the time that hits saved are those of runs, as the index tells
+              {caughtUpAt !== undefined && `, which was caught up ${ageOf(caughtUpAt)}`}.
+            </p>
+          )}
         </section>
       )}
       {listed.result && listed.result.entries.length > 0 && (
@@ -119,7 +158,13 @@ function Entries({ query }: Route): JSX.Element {
   );
 }
 
-function TallyRow({ name, isChosen, ...tally }: Tally & { name: string; isChosen: boolean }): JSX.Element {
+function TallyRow({
+  name,
+  isChosen,
+  hasFigures,
+  figures,
+  ...tally
+}: Tally & { name: string; isChosen: boolean; hasFigures: boolean }): JSX.Element {
   return (
     <tr>
       <th scope="row">
@@ -132,6 +177,13 @@ function TallyRow({ name, isChosen, ...tally }: Tally & { name: string; isChosen
       <td class="number">{formatBytes(tally.bytes)}</td>
       <td>{tally.oldestAt && ageOf(tally.oldestAt)}</td>
       <td>{tally.newestAt && ageOf(tally.newestAt)}</td>
+      {hasFigures && (
+        <>
+          <td class="number">{figures && formatCount(figures.hits)}</td>
+          <td class="number">{figures && formatCount(figures.misses)}</td>
+          <td class="number">{figures && formatDuration(figures.savedMs)}</td>
+        </>
+      )}
     </tr>
   );
 }

@@ -3,9 +3,9 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { ageOf, countOf, formatBytes, formatCount, formatDuration } from '../../../options/figures.ts';
 import { hitsText } from '../../../views/artifact-texts.ts';
 import type { RunView } from '../../../views/runs.ts';
-import type { Failure } from '../ask.ts';
 import { exported } from '../exported.ts';
 import { FailureNote } from '../parts/failure.tsx';
+import { FiguresNote } from '../parts/figures-note.tsx';
 import { Choice, SearchBox } from '../parts/filters.tsx';
 import { Live } from '../parts/live.tsx';
 import { Status } from '../parts/status.tsx';
@@ -108,7 +108,9 @@ export function RunsView(route: Route): JSX.Element {
         {isLoadingOlder ? 'loading older runs …' : isWhole ? '' : 'older ones are loaded as you scroll; '}
         {runs.length > 0 && !exported && 'key c chooses a run to compare'}
       </p>
-      {runs.length > 0 && <NoFigures error={shown.figuresError} />}
+      {runs.length > 0 && (
+        <FiguresNote what="Sizes, new bytes and hits of the cache" error={shown.figuresError} />
+      )}
     </div>
   );
 }
@@ -120,14 +122,6 @@ function Nothing({ total }: { total: number }): JSX.Element {
     <p>
       None of {countOf(total, 'run')} is like that. <a href={hrefOf('runs')}>Show all</a>
     </p>
-  );
-}
-
-/** Why no figures are shown: an index that is not there is told with how it is made. */
-function NoFigures({ error }: { error: Failure | undefined }): JSX.Element | null {
-  if (error?.code !== 'INDEX_NOT_READY') return <FailureNote error={error} />;
-  return (
-    <p class="foot quiet">Sizes, new bytes and hits of the cache are asked of an index. {error.message}</p>
   );
 }
 
