@@ -112,7 +112,7 @@ function notReady(store: string, progress: Progress | undefined): StowageError {
   const of = itemsTotal === undefined ? '' : ` of ${formatCount(itemsTotal)}`;
   return new StowageError(
     'INDEX_NOT_READY',
-    `The index of the store is being made: ${formatCount(itemsDone)}${of} records so far. Ask again in a moment.`,
+    `The index of the store is being made: ${formatCount(itemsDone)}${of} records so far.`,
     { details: { store, itemsDone, ...(itemsTotal === undefined ? {} : { itemsTotal }) } },
   );
 }

@@ -1,10 +1,14 @@
-import { chmod, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeRecord } from '../../src/format/record.ts';
+import { loadSqlite } from '../../src/storage/sql/sqlite/library.ts';
+import { PROGRAM } from '../cli/fixture.ts';
 import { until } from '../waiting.ts';
 import {
   BROWSER,
@@ -104,6 +108,42 @@ describe.skipIf(!BROWSER)('the page', () => {
     await settled(page);
     expect(await page.evaluate('location.hash')).toBe('#/task/Train/r1/fit/0');
     expect(faults).toEqual([]);
+  });
+
+  it('tells that the index is being made, asks again, and shows what it tells once it is there', async () => {
+    const indexes = join(folder, 'locked-indexes');
+    const env = { STOWAGE_INDEXES: indexes };
+    await promisify(execFile)(process.execPath, [PROGRAM, 'index', '--store', store], {
+      env: { ...process.env, ...env },
+    });
+    const [file = ''] = (await readdir(indexes)).filter((name) => name.endsWith('.db'));
+    // Another program keeps whoever makes the index from writing to it.
+    const other = (await loadSqlite()).open(join(indexes, file), { readOnly: false });
+    other.exec('update stowage_index set is_whole = 0');
+    other.exec('begin immediate');
+    await using waiting = await serveStore(store, [], env);
+    const asked = await openPage(browser);
+    const faults = watchPage(asked, waiting.url);
+    const questions: string[] = [];
+    asked.on('request', (request) => questions.push(request.url()));
+    const lineages = (): number => questions.filter((url) => url.includes('/api/lineage')).length;
+    await asked.goto(`${waiting.url}#/task/Train/r1/load/0`);
+    await asked.getByText(/index of the store is being made.* asks again by itself/).waitFor();
+    expect(lineages()).toBe(1);
+    await until(() => lineages() > 1);
+    await asked.goto(`${waiting.url}#/runs`); // nobody waits any more
+    await settled(asked);
+    const left = lineages();
+    await asked.waitForTimeout(5_000);
+    expect(lineages()).toBe(left);
+    await asked.goto(`${waiting.url}#/task/Train/r1/load/0`);
+    await asked.getByText(/index of the store is being made/).waitFor();
+    other.exec('rollback');
+    other.close();
+    await asked.getByText('No attempt that the index knows.').waitFor();
+    expect(await asked.getByText(/is being made/).count()).toBe(0);
+    expect(faults).toEqual([]);
+    await asked.close();
   });
 
   it('tells that the store went away, and shows it again when it is back', async () => {

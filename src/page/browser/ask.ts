@@ -7,6 +7,17 @@ export interface Asking<T> extends Answer<T> {
   isLoading: boolean;
 }
 
+/** A page that is not seen looks so often whether it is. */
+const UNSEEN_MS = 1_000;
+/** An index that is being made is asked again after so long, and so many times at most: about ten minutes. */
+const INDEX_MS = 3_000;
+const MOST_INDEX_ASKS = 120;
+
+/** True of an index that is being made, of which the server tells how far it is; of one that nobody makes it does not. */
+export function isBeingMade(error: Failure | undefined): boolean {
+  return error?.code === 'INDEX_NOT_READY' && error.details?.itemsDone !== undefined;
+}
+
 /** Asks the server, or the export that the page is of; never throws but for an abort. A server that is gone is an error as others are. */
 export async function ask<T>(asked: Asked, signal?: AbortSignal): Promise<Answer<T>> {
   if (exported) return exportedAnswer<T>(asked);
@@ -20,7 +31,8 @@ export async function ask<T>(asked: Asked, signal?: AbortSignal): Promise<Answer
 }
 
 /**
- * Asks, and asks again every `everyMs` while the page is seen; an export, which does not change, only once.
+ * Asks, and asks again every `everyMs` while the page is seen, and while the index that would tell is being made; an export, which does not
+ * change, only once.
  *
  * @param asked - `undefined` where there is nothing to ask yet
  */
@@ -31,20 +43,25 @@ export function useAnswer<T>(asked: Asked | undefined, everyMs?: number): Asking
     if (asked === undefined) return;
     const ending = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let indexAsks = 0;
     const again = async (): Promise<void> => {
       if (document.visibilityState === 'hidden') {
-        timer = setTimeout(again, everyMs);
+        timer = setTimeout(again, everyMs ?? UNSEEN_MS);
         return;
       }
       const answer = await ask<T>(asked, ending.signal).catch(() => undefined);
       if (answer === undefined || ending.signal.aborted) return;
+      indexAsks = isBeingMade(answer.error) ? indexAsks + 1 : 0;
+      const isLate = indexAsks >= MOST_INDEX_ASKS;
       setState((before) => ({
         ...(answer.result === undefined && before.address === address ? before : {}),
         ...answer,
+        ...(isLate && answer.error ? { error: notAskedAgain(answer.error) } : {}),
         address,
         isLoading: false,
       }));
-      if (everyMs !== undefined && !exported) timer = setTimeout(again, everyMs);
+      const pauseMs = indexAsks > 0 && !isLate ? INDEX_MS : everyMs;
+      if (pauseMs !== undefined && !exported) timer = setTimeout(again, pauseMs);
     };
     void again();
     return () => {
@@ -53,6 +70,10 @@ export function useAnswer<T>(asked: Asked | undefined, everyMs?: number): Asking
     };
   }, [address, everyMs]);
   return state.address === address ? state : { isLoading: asked !== undefined };
+}
+
+function notAskedAgain({ code, message }: Failure): Failure {
+  return { code, message: `${message} Reload the page to ask again.` };
 }
 
 export type { Failure };
