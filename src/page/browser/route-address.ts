@@ -20,8 +20,27 @@ export function hrefOf(
 }
 
 /** The same view with other filters; an empty one goes. */
-export function refined({ view, path, query }: Route, changes: Record<string, string>): string {
+export function refined({ view, path, query }: Route, changes: Readonly<Record<string, string>>): string {
   return hrefOf(view, path, { ...query, ...changes });
+}
+
+/** Names as a part of an address, whatever is in them. */
+export function textOfNames(names: readonly string[]): string {
+  return names.map(encodeURIComponent).join(',');
+}
+
+/** The names of {@link textOfNames}; none of what it does not write. */
+export function namesIn(text: string): string[] {
+  try {
+    return text.split(',').flatMap((name) => (name === '' ? [] : decodeURIComponent(name)));
+  } catch {
+    return []; // a `%` that encodes nothing
+  }
+}
+
+/** A whole number of an address; `undefined` for what is none. */
+export function numberIn(text: string): number | undefined {
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 /** The title of a view, as tabs and bookmarks show it: `Train/r1 - run - Stowage`. */

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { countOf, formatBytes } from '../../../options/figures.ts';
 import { bytesStored, codecText, referenceText, shortKey } from '../../../views/artifact-texts.ts';
 import type { ArtifactView } from '../../../views/attempts.ts';
+import { useAddressedNames } from '../route.ts';
 import { artifactHref } from './addresses.ts';
 import { Download } from './download.tsx';
 import { Preview } from './preview.tsx';
@@ -19,13 +20,8 @@ export function ArtifactTable(props: {
   isPurged: boolean;
 }): JSX.Element {
   const { pathspec, artifacts, isPurged } = props;
-  const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
+  const [open, toggle] = useAddressedNames('open');
   const [drawn, setDrawn] = useState(AT_ONCE);
-  const toggle = (name: string): void => {
-    const next = new Set(open);
-    if (!next.delete(name)) next.add(name);
-    setOpen(next);
-  };
   const rest = artifacts.length - drawn;
   return (
     <Scrolls label="artifacts">

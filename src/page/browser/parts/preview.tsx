@@ -6,6 +6,8 @@ import { contentQuestion } from '../../exported-answers.ts';
 import { filesFrom, PAGE_FILES, type Place, previewed } from '../../view-questions.ts';
 import { useAnswer } from '../ask.ts';
 import { exported } from '../exported.ts';
+import { useAddress } from '../route.ts';
+import { numberIn } from '../route-address.ts';
 import { contentAddress } from './addresses.ts';
 import { Chart } from './chart.tsx';
 import { Download } from './download.tsx';
@@ -16,19 +18,20 @@ import { exact, histogramOf, lineOfNumbers, textOfNumbers } from './plotted.ts';
 import { Rows } from './rows.tsx';
 import { Scrolls } from './scrolls.tsx';
 
-/** What an artifact holds, as its kind is shown. */
-export function Preview(place: Place): JSX.Element {
+/** What an artifact holds, as its kind is shown. What is chosen in the one of a view `isInAddress`. */
+export function Preview({ isInAddress = false, ...place }: Place & { isInAddress?: boolean }): JSX.Element {
   const { result, error, isLoading } = useAnswer<Shown>(previewed(place));
   return (
     <div class="preview">
       {isLoading && <p role="status">reading …</p>}
       <FailureNote error={error} />
-      {result && <OfKind shown={result} at={place} />}
+      {result && <OfKind shown={result} at={place} isInAddress={isInAddress} />}
     </div>
   );
 }
 
-function OfKind({ shown, at }: { shown: Shown; at: Place }): JSX.Element {
+function OfKind(props: { shown: Shown; at: Place; isInAddress: boolean }): JSX.Element {
+  const { shown, at, isInAddress } = props;
   const { artifact, entry } = at;
   const name = entry ?? artifact;
   switch (shown.kind) {
@@ -36,7 +39,7 @@ function OfKind({ shown, at }: { shown: Shown; at: Place }): JSX.Element {
       return <JsonTree value={shown.value} label={name} />;
     case 'text':
     case 'markdown':
-      return <Text {...shown} name={name} />;
+      return <Text {...shown} {...{ name, isInAddress }} />;
     case 'image':
     case 'audio':
     case 'video':
@@ -44,9 +47,9 @@ function OfKind({ shown, at }: { shown: Shown; at: Place }): JSX.Element {
     case 'numbers':
       return <Numbers numbers={shown.numbers} name={name} />;
     case 'table':
-      return <Rows {...at} first={shown.table} />;
+      return <Rows {...at} {...{ isInAddress }} first={shown.table} />;
     case 'directory':
-      return <Directory at={at} first={shown.directory} />;
+      return <Directory {...{ at, isInAddress }} first={shown.directory} />;
     case 'bytes':
       return <Bytes base64={shown.base64} bytes={shown.bytes} />;
     case 'elsewhere':
@@ -67,15 +70,21 @@ function Text(props: {
   name: string;
   isWhole: boolean;
   bytes: number;
+  isInAddress: boolean;
 }): JSX.Element {
-  const { kind, text, name, isWhole, bytes } = props;
-  const [isPlain, setIsPlain] = useState(false);
+  const { kind, text, name, isWhole, bytes, isInAddress } = props;
+  const [{ typed }, setAddress] = useAddress(['typed'], isInAddress);
+  const isPlain = typed !== '';
   if (text === '') return <p class="quiet">Empty.</p>;
   return (
     <>
       {kind === 'markdown' && (
         <p>
-          <button type="button" aria-pressed={isPlain} onClick={() => setIsPlain(!isPlain)}>
+          <button
+            type="button"
+            aria-pressed={isPlain}
+            onClick={() => setAddress({ typed: isPlain ? '' : 'yes' })}
+          >
             As it is typed
           </button>
         </p>
@@ -161,10 +170,18 @@ function Numbers({ numbers, name }: { numbers: NumbersSummary; name: string }): 
   );
 }
 
-function Directory({ at, first }: { at: Place; first: DirectoryPage }): JSX.Element {
+/** What is chosen in a file; another file has none of it. */
+const WITHIN_FILE = ['row', 'from', 'typed'] as const;
+
+function Directory(props: { at: Place; first: DirectoryPage; isInAddress: boolean }): JSX.Element {
+  const { at, first, isInAddress } = props;
   const { pathspec, artifact } = at;
-  const [offset, setOffset] = useState(0);
-  const [open, setOpen] = useState<string>();
+  const [address, setAddress] = useAddress(['files', 'file', ...WITHIN_FILE], isInAddress);
+  const offset = numberIn(address.files) ?? 0;
+  const open = address.file;
+  const goOn = (files: number): void => setAddress({ files: files <= 0 ? '' : String(files) });
+  const turn = (file: string): void =>
+    setAddress({ file: open === file ? '' : file, row: '', from: '', typed: '' });
   const { result, error, isLoading } = useAnswer<Shown>(filesFrom(at, offset));
   const { entries, total } = (result?.kind === 'directory' ? result.directory : undefined) ?? first;
   return (
@@ -176,17 +193,13 @@ function Directory({ at, first }: { at: Place; first: DirectoryPage }): JSX.Elem
           : countOf(total, 'file')}{' '}
         {total > PAGE_FILES && (
           <>
-            <button
-              type="button"
-              disabled={offset === 0}
-              onClick={() => setOffset(Math.max(0, offset - PAGE_FILES))}
-            >
+            <button type="button" disabled={offset === 0} onClick={() => goOn(offset - PAGE_FILES)}>
               Earlier
             </button>{' '}
             <button
               type="button"
               disabled={offset + PAGE_FILES >= total || isLoading}
-              onClick={() => setOffset(offset + PAGE_FILES)}
+              onClick={() => goOn(offset + PAGE_FILES)}
             >
               Later
             </button>
@@ -207,16 +220,12 @@ function Directory({ at, first }: { at: Place; first: DirectoryPage }): JSX.Elem
               <tr key={path}>
                 <td>
                   {path}
-                  {open === path && <Preview pathspec={pathspec} artifact={artifact} entry={path} />}
+                  {open === path && <Preview {...{ pathspec, artifact, isInAddress }} entry={path} />}
                 </td>
                 <td class="number">{formatBytes(bytes)}</td>
                 <td>
                   <span class="choices">
-                    <button
-                      type="button"
-                      aria-expanded={open === path}
-                      onClick={() => setOpen(open === path ? undefined : path)}
-                    >
+                    <button type="button" aria-expanded={open === path} onClick={() => turn(path)}>
                       {open === path ? 'Close' : 'Preview'}
                       <span class="unseen"> {path}</span>
                     </button>

@@ -68,6 +68,11 @@ export function rowAfterKey(
   return target === undefined ? undefined : Math.min(Math.max(0, target), count - 1);
 }
 
+/** The row at the upper edge. */
+export function rowAtEdge(list: RowList, scrollTop: number): number {
+  return Math.min(Math.max(0, list.count - 1), Math.round(firstSeen(list, scrollTop)));
+}
+
 /** The row at the upper edge, with the part of it that is scrolled out. */
 function firstSeen(list: RowList, scrollTop: number): number {
   const { last, scrollable, edge } = scales(list);
@@ -79,7 +84,7 @@ function firstSeen(list: RowList, scrollTop: number): number {
 }
 
 /** Where a row is at the upper edge: the inverse of `firstSeen`. */
-function scrollTopAt(list: RowList, first: number): number {
+export function scrollTopAt(list: RowList, first: number): number {
   const { last, scrollable, edge } = scales(list);
   const row = Math.min(Math.max(0, first), last);
   const edgeRows = edge / list.rowHeight;

@@ -7,6 +7,8 @@ import { EXPORTED_ROWS } from '../../exported-answers.ts';
 import { PAGE_ROWS, type Place, readRows } from '../../view-questions.ts';
 import { ask } from '../ask.ts';
 import { exported } from '../exported.ts';
+import { useAddress } from '../route.ts';
+import { numberIn } from '../route-address.ts';
 import { cellText, columnWidths, isNumeric } from './cell-text.ts';
 import { FailureNote } from './failure.tsx';
 import { JsonTree } from './json-tree.tsx';
@@ -25,17 +27,26 @@ interface NumberedRow {
 }
 
 /** The rows of a table, however many: a page is asked for once it is seen. */
-export function Rows(props: Place & { first: TablePage }): JSX.Element {
-  const { pathspec, artifact, entry, first } = props;
+export function Rows(props: Place & { first: TablePage; isInAddress?: boolean }): JSX.Element {
+  const { pathspec, artifact, entry, first, isInAddress = false } = props;
   const { columns, totalColumns, total } = first;
-  const { pages, error, see } = usePages({ pathspec, artifact, entry }, first);
+  const { pages, error, see, read } = usePages({ pathspec, artifact, entry }, first);
   const count = exported ? Math.min(total, EXPORTED_ROWS) : total;
-  const [opened, setOpened] = useState<NumberedRow>();
-  const shown = useMemo(() => [numberColumn(total, setOpened), ...dataColumns(first)], [first]);
+  const [address, setAddress] = useAddress(['row', 'from'], isInAddress);
+  const open = (row: NumberedRow): void => setAddress({ row: String(row.index) });
+  const shown = useMemo(() => [numberColumn(total, open), ...dataColumns(first)], [first, isInAddress]);
   const rowAt = (index: number): NumberedRow | undefined => {
     const cells = pages.get(Math.floor(index / PAGE_ROWS))?.[index % PAGE_ROWS];
     return cells && { index, cells };
   };
+  const wanted = numberIn(address.row);
+  const openedIndex = wanted !== undefined && wanted < count ? wanted : undefined;
+  const opened = openedIndex === undefined ? undefined : rowAt(openedIndex);
+  // The row of an address that was copied lies on a page of its own.
+  useEffect(() => {
+    if (openedIndex === undefined || opened) return;
+    return read(Math.floor(openedIndex / PAGE_ROWS));
+  }, [openedIndex, opened === undefined]);
   if (columns.length === 0) return <p class="quiet">{formatCount(total)} rows without columns.</p>;
   return (
     <>
@@ -53,12 +64,14 @@ export function Rows(props: Place & { first: TablePage }): JSX.Element {
         rowAt={rowAt}
         keyOf={({ index }) => String(index)}
         onSeen={see}
+        at={numberIn(address.from) ?? openedIndex}
+        onAt={(row) => setAddress({ from: row === 0 ? '' : String(row) })}
       />
       {opened && (
         <section class="row-opened">
           <h3>
             Row {formatCount(opened.index)}{' '}
-            <button type="button" onClick={() => setOpened(undefined)}>
+            <button type="button" onClick={() => setAddress({ row: '' })}>
               Close
             </button>
           </h3>
@@ -108,7 +121,13 @@ function asObject({ columns }: TablePage, cells: Row): ShownValue {
 function usePages(
   { pathspec, artifact, entry }: Place,
   first: TablePage,
-): { pages: RowPages<Row>; error: Failure | undefined; see: (from: number, to: number) => void } {
+): {
+  pages: RowPages<Row>;
+  error: Failure | undefined;
+  see: (from: number, to: number) => void;
+  /** Reads a page whatever is seen; what is returned ends that. */
+  read: (page: number) => () => void;
+} {
   const pages = useMemo(() => {
     const read = new RowPages<Row>(MAX_PAGES);
     for (let at = 0; at < first.rows.length; at += PAGE_ROWS) {
@@ -148,5 +167,12 @@ function usePages(
     }, STILL_MS);
     ending.signal.addEventListener('abort', () => clearTimeout(timer));
   };
-  return { pages, error, see };
+  const read = (page: number): (() => void) => {
+    const ending = new AbortController();
+    readPage(page, ending.signal).catch((reason: unknown) => {
+      if (!ending.signal.aborted) throw reason;
+    });
+    return () => ending.abort();
+  };
+  return { pages, error, see, read };
 }

@@ -1,6 +1,8 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { type RowList, rowAfterKey, rowWindow, scrollTopFor } from './row-window.ts';
+import { useAddress } from '../route.ts';
+import { numberIn } from '../route-address.ts';
+import { type RowList, rowAfterKey, rowAtEdge, rowWindow, scrollTopAt, scrollTopFor } from './row-window.ts';
 import { type Order, sortRows } from './sort-rows.ts';
 
 /** A column of a table. */
@@ -36,6 +38,10 @@ interface LongTableProps<Row> {
   onKey?(key: string, row: Row): void;
   /** Takes the height that the view has left, in place of that of its rows; see `.filling`. */
   fills?: boolean;
+  /** The row to begin with at the upper edge, once it is there. */
+  at?: number | undefined;
+  /** Called with the row at the upper edge, once scrolling has paused. */
+  onAt?(row: number): void;
   sorted?: Sorted | undefined;
   onSort?(name: string): void;
 }
@@ -47,32 +53,46 @@ interface Sorted {
 
 /** The height of a row, as page.css sets it. */
 export const ROW_HEIGHT = 28;
+/** What is scrolled to goes to the address after a pause. */
+const PAUSE_MS = 250;
 
-/** A table of rows that are all there, sorted by the column that is clicked on. */
+/** What has the address of a table by: the column that sorts it, `Took` or `-Took` for descending, and the row that is scrolled to. */
+const SORT = 'sort';
+const FROM = 'from';
+
+/** A table of rows that are all there, sorted by the column that is clicked on. A view has one: its sort and place are in the address. */
 export function Table<Row>({
   rows,
   ...rest
-}: Omit<LongTableProps<Row>, 'count' | 'rowAt' | 'sorted' | 'onSort'> & {
+}: Omit<LongTableProps<Row>, 'count' | 'rowAt' | 'sorted' | 'onSort' | 'at' | 'onAt'> & {
   rows: readonly Row[];
 }): JSX.Element {
-  const [sorted, setSorted] = useState<Sorted>();
+  const [address, setAddress] = useAddress([SORT, FROM]);
+  const sorted = sortedBy(address[SORT]);
   const order = rest.columns.find(({ name }) => name === sorted?.name)?.order;
   const shown = order ? sortRows(rows, order, sorted?.isDescending ?? false) : rows;
   // Once up, once down, and back to the order that it came in.
-  const onSort = (name: string): void =>
-    setSorted((before) => {
-      if (before?.name !== name) return { name, isDescending: false };
-      return before.isDescending ? undefined : { name, isDescending: true };
-    });
+  const onSort = (name: string): void => {
+    const next = sorted?.isDescending ? '' : `-${name}`;
+    setAddress({ [SORT]: sorted?.name === name ? next : name });
+  };
   return (
     <LongTable
       {...rest}
       count={rows.length}
       rowAt={(index) => shown[index]}
+      at={numberIn(address[FROM])}
+      onAt={(row) => setAddress({ [FROM]: row === 0 ? '' : String(row) })}
       sorted={sorted}
       onSort={onSort}
     />
   );
+}
+
+function sortedBy(text: string): Sorted | undefined {
+  if (text === '') return undefined;
+  const isDescending = text.startsWith('-');
+  return { name: isDescending ? text.slice(1) : text, isDescending };
 }
 
 /**
@@ -80,7 +100,20 @@ export function Table<Row>({
  * PageDown go from row to row.
  */
 export function LongTable<Row>(props: LongTableProps<Row>): JSX.Element {
-  const { label, columns, count, rowAt, keyOf, onSeen, onKey, fills = false, sorted, onSort } = props;
+  const {
+    label,
+    columns,
+    count,
+    rowAt,
+    keyOf,
+    onSeen,
+    onKey,
+    fills = false,
+    at,
+    onAt,
+    sorted,
+    onSort,
+  } = props;
   const scroller = useRef<HTMLElement>(null);
   const body = useRef<HTMLTableSectionElement>(null);
   const [scrollTop, setScrollTop] = useState(0);
@@ -90,6 +123,8 @@ export function LongTable<Row>(props: LongTableProps<Row>): JSX.Element {
   const awaited = useRef<number | undefined>(undefined);
   const hadFocus = useRef(false);
   const list: RowList = { count, rowHeight: ROW_HEIGHT, viewHeight };
+  const start = useRef(at);
+  const scrolled = useRef<ReturnType<typeof setTimeout>>(undefined);
   const { from, to, above, below } = rowWindow(list, scrollTop);
 
   useEffect(() => {
@@ -100,6 +135,14 @@ export function LongTable<Row>(props: LongTableProps<Row>): JSX.Element {
     return () => watching.disconnect();
   }, []);
   useEffect(() => onSeen?.(from, to), [from, to, count]);
+  useEffect(() => () => clearTimeout(scrolled.current), []);
+  useLayoutEffect(() => {
+    if (start.current === undefined || start.current >= count) return;
+    const part = scroller.current as HTMLElement;
+    part.scrollTop = scrollTopAt({ ...list, viewHeight: part.clientHeight - ROW_HEIGHT }, start.current);
+    start.current = undefined;
+    setScrollTop(part.scrollTop);
+  }, [count]);
   useLayoutEffect(() => {
     const part = scroller.current as HTMLElement;
     for (const row of body.current?.querySelectorAll<HTMLElement>('tr[aria-rowindex]') ?? []) {
@@ -144,7 +187,12 @@ export function LongTable<Row>(props: LongTableProps<Row>): JSX.Element {
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
       tabIndex={0}
       aria-label={label}
-      onScroll={({ currentTarget }) => setScrollTop(currentTarget.scrollTop)}
+      onScroll={({ currentTarget }) => {
+        setScrollTop(currentTarget.scrollTop);
+        start.current = undefined; // who scrolls goes elsewhere
+        clearTimeout(scrolled.current);
+        scrolled.current = setTimeout(() => onAt?.(rowAtEdge(list, currentTarget.scrollTop)), PAUSE_MS);
+      }}
       onKeyDown={onKeyDown}
       onFocusIn={onFocusIn}
       onFocusOut={onFocusOut}

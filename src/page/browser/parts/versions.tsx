@@ -5,6 +5,7 @@ import type { FoundAttempt } from '../../../store-index/find.ts';
 import { shortKey } from '../../../views/artifact-texts.ts';
 import type { Preview } from '../../../views/previews/shown.ts';
 import { ask, useAnswer } from '../ask.ts';
+import { useAddress } from '../route.ts';
 import { artifactHref } from './addresses.ts';
 import { Chart } from './chart.tsx';
 import { IndexNote } from './index-note.tsx';
@@ -32,7 +33,8 @@ interface VersionsProps {
 /** The artifacts of one name that a step of a flow made in its runs, with a line of a number that is chosen. */
 export function Versions({ flow, step, artifact, type, pathspec, leaves }: VersionsProps): JSX.Element {
   const measures = measuresOf(type, leaves);
-  const [measure, setMeasure] = useState<Measure>(measures[0] as Measure);
+  const [{ number }, setAddress] = useAddress(['number']);
+  const measure = measures.find((one) => one === number) ?? (measures[0] as Measure);
   const leaf = leafOf(measure);
   const options = {
     ...{ artifact, step, limit: String(LIMIT) },
@@ -54,7 +56,7 @@ export function Versions({ flow, step, artifact, type, pathspec, leaves }: Versi
           Number{' '}
           <select
             value={measure}
-            onChange={({ currentTarget }) => setMeasure(currentTarget.value as Measure)}
+            onChange={({ currentTarget }) => setAddress({ number: currentTarget.value })}
           >
             {measures.map((one) => (
               <option key={one} value={one}>

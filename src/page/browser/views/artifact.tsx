@@ -72,7 +72,7 @@ function Shown(props: ShownProps): JSX.Element {
         {attempt.purged ? (
           <p class="quiet">Its content was given up.</p>
         ) : (
-          <Preview pathspec={pathspec} artifact={name} />
+          <Preview pathspec={pathspec} artifact={name} isInAddress />
         )}
       </section>
       {exported ? (

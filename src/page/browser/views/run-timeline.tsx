@@ -1,11 +1,10 @@
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
 import { countOf, formatDuration } from '../../../options/figures.ts';
 import type { BriefAttempt } from '../../../views/run-brief.ts';
 import { PathLink } from '../parts/path-link.tsx';
 import { Status, StatusCounts } from '../parts/status.tsx';
 import { type Column, LongTable } from '../parts/table.tsx';
-import { hrefOf } from '../route.ts';
+import { hrefOf, useAddressedNames } from '../route.ts';
 import { type StepRow, type TaskRow, timeOf } from './run-tasks.ts';
 import { partOf, ticksOf } from './time-scale.ts';
 
@@ -23,13 +22,8 @@ interface Span {
 
 /** When each step and each attempt of its tasks ran. Steps are folded and unfolded by their names. */
 export function RunTimeline({ steps }: { steps: readonly StepRow[] }): JSX.Element {
-  const [turned, setTurned] = useState<ReadonlySet<string>>(new Set());
+  const [turned, turn] = useAddressedNames('turned');
   const isFolded = ({ step, tasks }: StepRow): boolean => tasks.length > FOLDED_FROM !== turned.has(step);
-  const turn = (step: string): void => {
-    const next = new Set(turned);
-    if (!next.delete(step)) next.add(step);
-    setTurned(next);
-  };
   const lines = steps.flatMap((row): Line[] => [
     { kind: 'step', row },
     ...(isFolded(row) ? [] : row.tasks.map((task): Line => ({ kind: 'task', row: task }))),

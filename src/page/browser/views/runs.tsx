@@ -10,7 +10,8 @@ import { Choice, SearchBox } from '../parts/filters.tsx';
 import { Live } from '../parts/live.tsx';
 import { Status } from '../parts/status.tsx';
 import { type Column, LongTable } from '../parts/table.tsx';
-import { hrefOf, type Route, refined } from '../route.ts';
+import { hrefOf, type Route, refined, useAddress } from '../route.ts';
+import { namesIn, textOfNames } from '../route-address.ts';
 import { changesOf, nameOf } from './run-list.ts';
 import { type Figures, useRuns } from './use-runs.ts';
 
@@ -26,7 +27,9 @@ const STATUS = { '': 'any', open: 'open', done: 'done', failed: 'failed', abando
 /** The runs, newest first, as far as one scrolls. */
 export function RunsView(route: Route): JSX.Element {
   const { flow = '', tag = '', status = '', since = '', text = '' } = route.query;
-  const [chosen, setChosen] = useState<readonly string[]>([]);
+  const [address, setAddress] = useAddress(['chosen']);
+  const chosen = namesIn(address.chosen);
+  const choose = (names: readonly string[]): void => setAddress({ chosen: textOfNames(names) });
   const filters = { flow, tag, status, since, text };
   const shown = useRuns(filters);
   const { runs, figures, total, isWhole, isLoadingOlder } = shown;
@@ -34,9 +37,7 @@ export function RunsView(route: Route): JSX.Element {
   const isFiltered = [tag, status, since, text].some((one) => one !== '');
 
   const toggle = (name: string): void =>
-    setChosen((before) =>
-      before.includes(name) ? before.filter((one) => one !== name) : [...before, name].slice(-2),
-    );
+    choose(chosen.includes(name) ? chosen.filter((one) => one !== name) : [...chosen, name].slice(-2));
   const [a, b] = chosen;
   return (
     <div class="filling">
@@ -58,7 +59,7 @@ export function RunsView(route: Route): JSX.Element {
                 Compare {a} with {b}
               </a>
             )}{' '}
-            <button type="button" onClick={() => setChosen([])}>
+            <button type="button" onClick={() => choose([])}>
               none
             </button>
           </p>

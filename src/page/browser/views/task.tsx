@@ -22,7 +22,7 @@ import { Scrolls } from '../parts/scrolls.tsx';
 import { Status } from '../parts/status.tsx';
 import { UsedBy } from '../parts/used-by.tsx';
 import { shownJson } from '../parts/value-rows.ts';
-import { hrefOf, type Route } from '../route.ts';
+import { hrefOf, type Route, useAddressedNames } from '../route.ts';
 
 /** A task that is under way is asked for again so often. */
 const REFRESH_MS = 3000;
@@ -178,29 +178,26 @@ function Frames({ frames }: { frames: readonly FrameView[] }): JSX.Element {
 
 function Reports(props: { pathspec: string; reports: ShownTask['reports'] }): JSX.Element | null {
   const { pathspec, reports } = props;
-  const [open, setOpen] = useState<ReadonlySet<string>>(
-    () => new Set(reports.slice(0, 1).map(({ name }) => name)),
-  );
+  // The first is open unless it was closed, the others are closed unless one was opened.
+  const [turned, turn] = useAddressedNames('reports');
   if (reports.length === 0) return null;
-  const toggle = (name: string): void => {
-    const next = new Set(open);
-    if (!next.delete(name)) next.add(name);
-    setOpen(next);
-  };
   return (
     <section>
       <h2>Reports</h2>
-      {reports.map(({ name, title, bytes }) => (
-        <div key={name} class="report">
-          <p>
-            <button type="button" aria-expanded={open.has(name)} onClick={() => toggle(name)}>
-              {open.has(name) ? 'Close' : 'Open'} {name}
-            </button>{' '}
-            {title} <span class="quiet">{formatBytes(bytes)}</span>
-          </p>
-          {open.has(name) && <Report pathspec={pathspec} name={name} />}
-        </div>
-      ))}
+      {reports.map(({ name, title, bytes }, index) => {
+        const isOpen = (index === 0) !== turned.has(name);
+        return (
+          <div key={name} class="report">
+            <p>
+              <button type="button" aria-expanded={isOpen} onClick={() => turn(name)}>
+                {isOpen ? 'Close' : 'Open'} {name}
+              </button>{' '}
+              {title} <span class="quiet">{formatBytes(bytes)}</span>
+            </p>
+            {isOpen && <Report pathspec={pathspec} name={name} />}
+          </div>
+        );
+      })}
     </section>
   );
 }

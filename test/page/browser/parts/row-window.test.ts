@@ -4,7 +4,9 @@ import {
   listHeight,
   type RowList,
   rowAfterKey,
+  rowAtEdge,
   rowWindow,
+  scrollTopAt,
   scrollTopFor,
 } from '../../../../src/page/browser/parts/row-window.ts';
 import { test } from '../../../property.ts';
@@ -58,6 +60,20 @@ describe('the rows that are drawn', () => {
     expect(rowWindow(list, 0).from).toBe(0);
     expect(rowWindow(list, listHeight(list) - 560).to).toBe(1_000_000);
   });
+});
+
+describe('the row at the upper edge', () => {
+  test.prop([lists, fc.nat()])(
+    'is the one that was scrolled to, unless the list ends before',
+    (list, from) => {
+      fc.pre(list.count > 0);
+      const row = from % list.count;
+      const last = Math.max(0, list.count - list.viewHeight / list.rowHeight);
+      const found = rowAtEdge(list, scrollTopAt(list, row));
+      if (row <= last) expect(found).toBe(row);
+      else expect(found).toBe(Math.round(last));
+    },
+  );
 });
 
 describe('a key', () => {
