@@ -1,10 +1,9 @@
-import { chmod, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeRecord } from '../../src/format/record.ts';
 import { until } from '../waiting.ts';
 import {
   BROWSER,
@@ -103,40 +102,6 @@ describe.skipIf(!BROWSER)('the page', () => {
     await page.goBack();
     await settled(page);
     expect(await page.evaluate('location.hash')).toBe('#/task/Train/r1/fit/0');
-    expect(faults).toEqual([]);
-  });
-
-  it('tells that the store went away, and shows it again when it is back', async () => {
-    await page.goto(`${served.url}#/runs`);
-    await page.waitForSelector('main tbody tr[aria-rowindex]');
-    await rename(store, `${store}.away`);
-    await page.waitForSelector('main [role=alert] >> text=NO_SUCH_STORE', { timeout: 20_000 });
-    expect(await page.locator('main tbody tr[aria-rowindex]').count()).toBeGreaterThan(0);
-    await rename(`${store}.away`, store);
-    await page.waitForSelector('main [role=alert]', { state: 'detached', timeout: 20_000 });
-  });
-
-  it('tells of a record that is damaged, and of one of a newer release, and goes on', async () => {
-    const recordOf = (run: string): string => join(store, 'runs', 'Train', run, 'created.json');
-    const { digest, ...before } = JSON.parse(await readFile(recordOf('r1'), 'utf8'));
-    await writeFile(recordOf('r1'), encodeRecord({ ...before, format: 99 }));
-    await writeFile(recordOf('r2'), JSON.stringify({ ...before, digest }));
-    const faults = watchPage(page, served.url);
-    for (const [address, code] of [
-      ['runs', ''],
-      ['run/Train/r1', 'UNSUPPORTED_FORMAT'],
-      ['run/Train/r2', 'RECORD_DAMAGED'],
-    ] as const) {
-      await page.goto('about:blank');
-      await page.goto(`${served.url}#/${address}`);
-      await settled(page);
-      expect(await page.locator('main [role=alert]').allTextContents(), address).toEqual([
-        expect.stringContaining(code),
-      ]);
-    }
-    await page.goto(`${served.url}#/run/Train/r3`);
-    await settled(page);
-    expect(await page.locator('main [role=alert]').count()).toBe(0);
     expect(faults).toEqual([]);
   });
 

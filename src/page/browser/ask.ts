@@ -2,6 +2,18 @@ import { useEffect, useState } from 'preact/hooks';
 import { type Answer, type Asked, addressOf, type Failure } from '../asked.ts';
 import { exported, exportedAnswer } from './exported.ts';
 
+/** The errors that pass by themselves: what fails by one of them is asked again. */
+const PASSING: ReadonlySet<string> = new Set([
+  'INDEX_NOT_READY',
+  'NO_SUCH_STORE',
+  'SERVER_GONE',
+  'STORAGE_UNAVAILABLE',
+  'STORE_GONE',
+]);
+const AGAIN_MS = 5_000;
+/** A page that is not seen asks nothing, and looks so often whether it is. */
+const UNSEEN_MS = 1_000;
+
 /** Where a question stands. What was answered last stays while it is asked again. */
 export interface Asking<T> extends Answer<T> {
   isLoading: boolean;
@@ -15,12 +27,20 @@ export async function ask<T>(asked: Asked, signal?: AbortSignal): Promise<Answer
     return (await response.json()) as Answer<T>;
   } catch (error) {
     if (signal?.aborted) throw error;
-    return { error: { code: 'SERVER_GONE', message: 'stowage ui does not answer: was it ended?' } };
+    return { error: serverGone() };
   }
 }
 
+/** The error of a page whose server does not answer. */
+export function serverGone(): Failure {
+  const message =
+    'stowage ui does not answer: it was ended, or is out of reach. Start it again, and open the address that it prints, which is another one.';
+  return { code: 'SERVER_GONE', message };
+}
+
 /**
- * Asks, and asks again every `everyMs` while the page is seen; an export, which does not change, only once.
+ * Asks, and asks again every `everyMs` while the page is seen; an export, which does not change, only once. Where there is no answer by an
+ * error that passes, it is asked for again in any case.
  *
  * @param asked - `undefined` where there is nothing to ask yet
  */
@@ -33,7 +53,7 @@ export function useAnswer<T>(asked: Asked | undefined, everyMs?: number): Asking
     let timer: ReturnType<typeof setTimeout> | undefined;
     const again = async (): Promise<void> => {
       if (document.visibilityState === 'hidden') {
-        timer = setTimeout(again, everyMs);
+        timer = setTimeout(again, everyMs ?? UNSEEN_MS);
         return;
       }
       const answer = await ask<T>(asked, ending.signal).catch(() => undefined);
@@ -44,7 +64,9 @@ export function useAnswer<T>(asked: Asked | undefined, everyMs?: number): Asking
         address,
         isLoading: false,
       }));
-      if (everyMs !== undefined && !exported) timer = setTimeout(again, everyMs);
+      const isPassing = answer.result === undefined && PASSING.has(answer.error?.code ?? '');
+      const againMs = everyMs ?? (isPassing ? AGAIN_MS : undefined);
+      if (againMs !== undefined && !exported) timer = setTimeout(again, againMs);
     };
     void again();
     return () => {
