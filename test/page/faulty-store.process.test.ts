@@ -139,6 +139,13 @@ describe.skipIf(!BROWSER)('the page of a store that', () => {
     }
     await open(page, 'artifact/Train/r1/load/0/0/image');
     await page.getByText('This browser cannot show it').or(page.getByText('CONTENT_DAMAGED')).waitFor();
+    await rm(join(store, 'plain'), { recursive: true });
+    await open(page, 'task/Train/r1/fit/2');
+    await page
+      .frameLocator('iframe')
+      .getByText('REPORT_NOT_FOUND')
+      .or(page.frameLocator('iframe').getByText('CONTENT'))
+      .waitFor();
     await open(page, 'artifact/Train/r1/fit/2/0/auc');
     await settled(page);
     expect(await alerts(page)).toEqual([]);
