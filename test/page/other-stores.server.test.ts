@@ -65,16 +65,12 @@ describe.skipIf(!BROWSER)('the page of a store', () => {
     const [{ key }] = JSON.parse(stdout).entries;
     const addresses = [...VIEWS, hrefOf('cache', [key])];
     const found = new Map<string, string[]>();
-    const parts = Array.from({ length: TABS }, (_, tab) => addresses.filter((_, at) => at % TABS === tab));
-    const faults = await Promise.all(
-      parts.map((part) =>
-        faultsOfEach(browser, { addresses: part, url: served.url, show, options: {} }, async (page, view) => {
-          found.set(view, await outlineOf(page));
-          return page.locator('[role=alert]').allTextContents();
-        }),
-      ),
-    );
-    expect(faults.flat()).toEqual([]);
+    const on = { addresses, url: served.url, show, options: {}, tabs: TABS };
+    const faults = await faultsOfEach(browser, on, async (page, view) => {
+      found.set(view, await outlineOf(page));
+      return page.locator('[role=alert]').allTextContents();
+    });
+    expect(faults).toEqual([]);
     return found;
   }
 
