@@ -52,6 +52,7 @@ describe.skipIf(!BROWSER)('the page of a store in which every field is hostile',
   let folder: string;
   let served: ServedStore;
   let browser: Browser;
+  let addresses: string[];
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'stowage-page-'));
@@ -59,6 +60,8 @@ describe.skipIf(!BROWSER)('the page of a store in which every field is hostile',
       STOWAGE_INDEXES: join(folder, 'indexes'),
     });
     browser = await startBrowser();
+    const linked = await crawl(browser, { from: ['#/cache', '#/store', '#/runs'], ofEach: 2, show });
+    addresses = [...new Set([...FROM, ...linked])].filter((one) => one !== '#/compare'); // of nothing yet
   });
   afterAll(async () => {
     await browser?.close();
@@ -82,9 +85,6 @@ describe.skipIf(!BROWSER)('the page of a store in which every field is hostile',
   it.each([1280, 400])(
     'shows it as text, runs nothing of it, and asks for nothing elsewhere, %i pixels wide',
     async (width) => {
-      const more = ['#/cache', '#/store', '#/runs'];
-      const linked = await crawl(browser, { from: more, ofEach: 2, show });
-      const addresses = [...new Set([...FROM, ...linked])].filter((one) => one !== '#/compare'); // of nothing yet
       expect([...new Set(addresses.map(viewOf))].sort()).toEqual([
         'artifact',
         'cache',
