@@ -1,10 +1,20 @@
 // Packs the package, installs the tarball into empty projects, and works there as a newcomer would.
 // Usage: node .ci/check-package.mjs, after `npm run build`. Prints one line for each check; exit code 1 if one failed.
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const NEWCOMER = fileURLToPath(new URL('newcomer', import.meta.url));
@@ -18,6 +28,10 @@ const INSTALLS = [
 ];
 
 const OPTIONAL = ['@aws-sdk/client-s3', '@azure/storage-blob', '@toondepauw/node-zstd', 'libsql'];
+
+/** What the page of `stowage ui` loads before it shows anything, and what it may weigh as it is sent, in bytes. */
+const PAGE_FILES = ['page.js', 'page.css'];
+const MAX_PAGE_BYTES = 100_000;
 
 let failures = 0;
 const folder = mkdtempSync(join(tmpdir(), 'stowage-package-'));
@@ -51,6 +65,7 @@ function checkAll() {
       run(project, 'node', 'databases.mjs', store, libraries),
     );
     if (index === 0) checkJest(name, project);
+    if (index === 0) check(`${name}: the weight of the page`, () => expectLightPage(project));
     // Where no library of a service is, the declarations can name none.
     if (!hasOptional) checkTypes(name, project, options);
   });
@@ -123,6 +138,16 @@ function expectOptional(project, expected) {
   const missing = OPTIONAL.filter((name) => !there.includes(name));
   if (expected && missing.length > 0) throw new Error(`not installed: ${missing.join(', ')}`);
   if (!expected && there.length > 0) throw new Error(`installed: ${there.join(', ')}`);
+}
+
+function expectLightPage(project) {
+  const sizes = PAGE_FILES.map((name) => {
+    const file = readFileSync(join(project, 'node_modules/stowage/dist/page', name));
+    return [name, gzipSync(file).length];
+  });
+  const bytes = sizes.reduce((sum, [, size]) => sum + size, 0);
+  if (bytes > MAX_PAGE_BYTES)
+    throw new Error(`${bytes} bytes, more than ${MAX_PAGE_BYTES}, when compressed: ${JSON.stringify(sizes)}`);
 }
 
 /** Where node-gyp compiled, it left its Makefile. */

@@ -23,6 +23,7 @@ export async function makeTasks(stowage, storage, count) {
     flow.task({ runId, stepName: 'each', taskId: String(index) }, async (task) => {
       await task.passdownPartial(first, ['seed']);
       await task.saveArtifacts({ index, name: `item ${index}` });
+      if (index % 100 === 0) await task.saveLogs('task', { stdout: `item ${index} begins\n`.repeat(20) });
     }),
   );
   await run.finish('done');
@@ -41,6 +42,18 @@ export async function makeTable(stowage, storage, count) {
       numbers: Float64Array.from({ length: count }, (_, index) => Math.sin(index / 1000)),
     });
   });
+  await flow.close();
+}
+
+/** Makes `count` entries of the cache, by calls of one task. */
+export async function makeEntries(stowage, storage, count) {
+  const flow = await stowage.FlowDataStore.open({ flowName: 'Cached', storage });
+  const task = flow.cachedTask({
+    name: 'score',
+    version: '1',
+    run: async ({ index }) => ({ score: index / 7 }),
+  });
+  await inTurns(count, (index) => task({ index, name: `item ${index % 97}` }));
   await flow.close();
 }
 

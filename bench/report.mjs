@@ -55,7 +55,10 @@ export function toTables({
   if (wire) tables.push({ id: 'wire', title: 'Requests on the wire', rows: wireTable(wire) });
   if (stores) tables.push({ id: 'stores', title: 'Kinds of store', rows: storesTable(stores) });
   if (cache) tables.push(...cacheTables(cache));
-  if (page) tables.push({ id: 'page', title: 'The page', rows: pageTable(page) });
+  if (page) {
+    tables.push({ id: 'page', title: 'The page', rows: pageTable(page) });
+    tables.push({ id: 'page-views', title: 'Other views of the page', rows: pageViewsTable(page) });
+  }
   if (startUp) tables.push({ id: 'start-up', title: 'Start-up', rows: startUpTable(startUp) });
   return [{ id: 'environment', title: 'Measured on', rows: environmentTable(environment) }, ...tables];
 }
@@ -388,6 +391,19 @@ function pageTable({ rows, browser, weight }) {
       index === 0 ? `${kilobytes(weight.bytes)}; ${kilobytes(weight.sent)}` : '',
     ),
     line('browser', (_, index) => (index === 0 ? `Chromium ${browser}` : '')),
+  ];
+}
+
+/** A row of each view. */
+function pageViewsTable({ views }) {
+  return [
+    ['view', 'of a store of', 'first view in a new tab, ms', 'largest answer, as it is; as it is sent'],
+    ...views.map(({ name, count, of, firstMs, largest, largestSent }) => [
+      name,
+      `${count.toLocaleString('en')} ${of}`,
+      withRange(firstMs, (ms) => String(Math.round(ms))),
+      `${kilobytes(largest)}; ${kilobytes(largestSent)}`,
+    ]),
   ];
 }
 

@@ -156,9 +156,10 @@ class Pages {
       case 'report':
         return this.#contents.take(async () => {
           const { attempt, last: name } = attemptOf(rest);
-          const html = await this.#host.report({ ...attempt, name }, signal);
+          // The page shows it in a frame, and an error in its place.
           for (const [header, value] of Object.entries(reportHeaders())) response.setHeader(header, value);
-          response.removeHeader('x-frame-options'); // the page shows it in a frame
+          response.removeHeader('x-frame-options');
+          const html = await this.#host.report({ ...attempt, name }, signal);
           await sendText(request, response, html);
         }, signal);
       default:

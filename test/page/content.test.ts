@@ -217,6 +217,14 @@ describe('a report', () => {
       "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
     );
     expect(headers).not.toHaveProperty('x-frame-options');
-    expect((await page.get(`report/${IN}/none`)).status).toBe(404);
+    const none = await page.get(`report/${IN}/none`);
+    expect(none).toMatchObject({
+      status: 404,
+      headers: {
+        'content-type': 'application/json; charset=utf-8',
+        'content-security-policy': expect.stringMatching(/sandbox.*frame-ancestors 'self'/),
+      },
+    });
+    expect(none.headers).not.toHaveProperty('x-frame-options');
   });
 });

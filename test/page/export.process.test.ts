@@ -20,6 +20,8 @@ import {
 
 /** Pages of one view that are looked at in each size and colour. */
 const EACH_VIEW = 5;
+/** Views are looked at in so many tabs at once. */
+const TABS = 3;
 const SECTIONS = ['graph', 'timeline', 'logs'].map((section) => `#/run/Train/r1?show=${section}`);
 
 let own: ExportedStore;
@@ -47,7 +49,11 @@ describe.skipIf(!BROWSER)('an exported page, without a server', () => {
     look: (page: Page, address: string) => Promise<string[]>,
     options: BrowserContextOptions = {},
   ): Promise<string[]> =>
-    faultsOfEach(browser, { addresses, url: url.replace(/index\.html$/, ''), show: showHere, options }, look);
+    faultsOfEach(
+      browser,
+      { addresses, url: url.replace(/index\.html$/, ''), show: showHere, options, tabs: TABS },
+      look,
+    );
 
   it('has every view of its runs, and links to no other', () => {
     const views = new Set(addresses.map(viewOf));

@@ -115,7 +115,7 @@ export function viewOf(hash: string): string {
   return /^#\/(\w*)/.exec(hash)?.[1] ?? '';
 }
 
-/** What went wrong on each of some addresses, and what a look at it found. `url` is where all requests go. */
+/** What went wrong on each of some addresses, and what a look at it found. `url` is where all requests go. Views are looked at in so many tabs at once. */
 export async function faultsOfEach(
   browser: Browser,
   {
@@ -123,17 +123,28 @@ export async function faultsOfEach(
     url,
     show,
     options,
-  }: { addresses: readonly string[]; url: string; show: Show; options: BrowserContextOptions },
+    tabs = 1,
+  }: {
+    addresses: readonly string[];
+    url: string;
+    show: Show;
+    options: BrowserContextOptions;
+    tabs?: number;
+  },
   look: (page: Page, address: string) => Promise<string[]>,
 ): Promise<string[]> {
-  const page = await openPage(browser, options);
-  const faults = watchPage(page, url);
-  for (const address of addresses) {
-    await show(page, address);
-    faults.push(...(await look(page, address)).map((fault) => `${address}: ${fault}`));
-  }
-  await page.close();
-  return faults;
+  const waiting = [...addresses];
+  const lookAtSome = async (): Promise<string[]> => {
+    const page = await openPage(browser, options);
+    const faults = watchPage(page, url);
+    for (let address = waiting.shift(); address !== undefined; address = waiting.shift()) {
+      await show(page, address);
+      faults.push(...(await look(page, address)).map((fault) => `${address}: ${fault}`));
+    }
+    await page.close();
+    return faults;
+  };
+  return (await Promise.all(Array.from({ length: tabs }, lookAtSome))).flat();
 }
 
 /** What axe finds serious on a page. */

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tableFromArrays } from 'apache-arrow';
-import { FlowDataStore } from '../../src/index.ts';
+import { FlowDataStore, type FlowDataStoreOptions } from '../../src/index.ts';
 
 /** Texts that do harm where they are taken for more than text. */
 export const HOSTILE = [
@@ -20,9 +20,18 @@ const PIXEL = Buffer.from(
   'base64',
 );
 
-/** Makes a store with runs of every kind, artifacts of every type, and hostile text in every field. */
+/** Where a store is made: its address or storage, and the place of its content where that is elsewhere. */
+export type ShownPlace = Pick<FlowDataStoreOptions, 'storage' | 'rawDataPath'>;
+
+/** Makes a store in a folder, beside the files that it has saved, and gives its address. */
 export async function makeShownStore(folder: string): Promise<string> {
   const storage = join(folder, 'store');
+  await fillShownStore(folder, { storage });
+  return storage;
+}
+
+/** Makes a store with runs of every kind, artifacts of every type, and hostile text in every field. */
+export async function fillShownStore(folder: string, place: ShownPlace): Promise<void> {
   const data = join(folder, 'data');
   mkdirSync(join(data, 'parts'), { recursive: true });
   writeFileSync(join(data, 'rows.csv'), 'id,auc\n1,0.5\n2,0.7\n');
@@ -30,7 +39,7 @@ export async function makeShownStore(folder: string): Promise<string> {
   writeFileSync(join(data, 'dot.svg'), HOSTILE_SVG);
   writeFileSync(join(data, 'parts', 'a.txt'), 'a\n');
   writeFileSync(join(data, 'parts', 'b.html'), HOSTILE_HTML);
-  await using flow = await FlowDataStore.open({ flowName: 'Train', storage });
+  await using flow = await FlowDataStore.open({ flowName: 'Train', ...place });
   for (const [runId, rate] of [
     ['r1', 0.1],
     ['r2', 0.05],
@@ -96,7 +105,7 @@ export async function makeShownStore(folder: string): Promise<string> {
   for (const runId of ['j1', 'j2']) {
     for (const text of ['one', 'two', HOSTILE[0]]) await judge({ text }, { runId, recordHit: true });
   }
-  await using hostile = await FlowDataStore.open({ flowName: HOSTILE[0], storage });
+  await using hostile = await FlowDataStore.open({ flowName: HOSTILE[0], ...place });
   await hostile.createRun({
     runId: HOSTILE[1],
     tags: [...HOSTILE],
@@ -111,5 +120,4 @@ export async function makeShownStore(folder: string): Promise<string> {
   });
   await flow.task({ runId: 'r3', stepName: 'slow', taskId: '0' }, (task) => task.saveArtifacts({ x: 1 }));
   await flow.createTaskDataStore({ runId: 'r3', stepName: 'slow', taskId: '1' });
-  return storage;
 }

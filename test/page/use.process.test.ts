@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeRecord } from '../../src/format/record.ts';
 import { loadSqlite } from '../../src/storage/sql/sqlite/library.ts';
 import { PROGRAM } from '../cli/fixture.ts';
 import { until } from '../waiting.ts';
@@ -14,6 +13,7 @@ import {
   BROWSER,
   openPage,
   type ServedStore,
+  seriousFaults,
   serveStore,
   settled,
   startBrowser,
@@ -53,10 +53,10 @@ describe.skipIf(!BROWSER)('the page', () => {
     })()`);
 
   /** Goes from stop to stop until one is named so, and sees each marked. */
-  async function tabTo(wanted: RegExp): Promise<void> {
+  async function tabTo(wanted: RegExp, key = 'Tab'): Promise<void> {
     const stops: string[] = [];
     for (let stop = 0; stop < MAX_STOPS; stop++) {
-      await page.keyboard.press('Tab');
+      await page.keyboard.press(key);
       const name = await focused();
       stops.push(name);
       const outline = await page.evaluate('getComputedStyle(document.activeElement).outlineStyle');
@@ -146,38 +146,110 @@ describe.skipIf(!BROWSER)('the page', () => {
     await asked.close();
   });
 
-  it('tells that the store went away, and shows it again when it is back', async () => {
-    await page.goto(`${served.url}#/runs`);
-    await page.waitForSelector('main tbody tr[aria-rowindex]');
-    await rename(store, `${store}.away`);
-    await page.waitForSelector('main [role=alert] >> text=NO_SUCH_STORE', { timeout: 20_000 });
-    expect(await page.locator('main tbody tr[aria-rowindex]').count()).toBeGreaterThan(0);
-    await rename(`${store}.away`, store);
-    await page.waitForSelector('main [role=alert]', { state: 'detached', timeout: 20_000 });
+  const hash = (): Promise<string> => page.evaluate('decodeURIComponent(location.hash)');
+  const open = async (address: string): Promise<void> => {
+    await page.goto('about:blank');
+    await page.goto(`${served.url}#/${address}`);
+    await settled(page);
+  };
+  /** After the keys, nothing that axe calls serious, and no error. */
+  const expectSound = async (faults: readonly string[]): Promise<void> => {
+    expect(await seriousFaults(page)).toEqual([]);
+    expect(faults).toEqual([]);
+  };
+
+  it('compares two runs by the keyboard alone, which it ticks', async () => {
+    const faults = watchPage(page, served.url);
+    await open('runs?flow=Train&tag=exp');
+    await tabTo(/^section runs/);
+    await press('ArrowDown', 'c', 'ArrowUp');
+    await tabTo(/^input compare Train/);
+    await press('Space');
+    const boxes = page.getByRole('checkbox', { checked: true });
+    expect(await boxes.count()).toBe(2);
+    await expectSound(faults);
+    await tabTo(/^a Compare Train/, 'Shift+Tab');
+    await press('Enter');
+    expect(await hash()).toMatch(/^#\/compare\?a=Train\/\w+&b=Train\/\w+$/);
+    expect(await focused()).toBe('h1 Compare');
+    const compared = await hash();
+    await tabTo(/^button Swap/);
+    await press('Enter');
+    expect(await hash()).not.toBe(compared);
+    expect(await focused()).toBe('button Swap');
+    await tabTo(/^section changes/);
+    await expectSound(faults);
   });
 
-  it('tells of a record that is damaged, and of one of a newer release, and goes on', async () => {
-    const recordOf = (run: string): string => join(store, 'runs', 'Train', run, 'created.json');
-    const { digest, ...before } = JSON.parse(await readFile(recordOf('r1'), 'utf8'));
-    await writeFile(recordOf('r1'), encodeRecord({ ...before, format: 99 }));
-    await writeFile(recordOf('r2'), JSON.stringify({ ...before, digest }));
+  it('opens an entry of the cache, and asks what a store is asked for, by the keyboard alone', async () => {
     const faults = watchPage(page, served.url);
-    for (const [address, code] of [
-      ['runs', ''],
-      ['run/Train/r1', 'UNSUPPORTED_FORMAT'],
-      ['run/Train/r2', 'RECORD_DAMAGED'],
-    ] as const) {
-      await page.goto('about:blank');
-      await page.goto(`${served.url}#/${address}`);
-      await settled(page);
-      expect(await page.locator('main [role=alert]').allTextContents(), address).toEqual([
-        expect.stringContaining(code),
-      ]);
-    }
-    await page.goto(`${served.url}#/run/Train/r3`);
-    await settled(page);
-    expect(await page.locator('main [role=alert]').count()).toBe(0);
-    expect(faults).toEqual([]);
+    await open('cache');
+    await tabTo(/^a judge/);
+    await press('Enter');
+    expect(await hash()).toBe('#/cache?task=judge');
+    await tabTo(/^section entries$/);
+    await tabTo(/^a [0-9a-f]{12}$/);
+    await press('Enter');
+    expect(await hash()).toMatch(/^#\/cache\/[0-9a-f]{64}$/);
+    expect(await focused()).toMatch(/^h1 Cache entry/);
+    await expectSound(faults);
+    await open('store');
+    await tabTo(/^button Plan it/);
+    await press('Enter');
+    await page.getByText('Nothing refers to').waitFor();
+    await tabTo(/^button Check records/);
+    await press('Enter');
+    await page.getByText('looked at').waitFor();
+    await expectSound(faults);
+  });
+
+  it('pages through the rows of a table, and sorts one, by the keyboard alone', async () => {
+    const faults = watchPage(page, served.url);
+    await open('artifact/Train/r1/load/0/0/frame');
+    await tabTo(/^section rows of frame/);
+    await press('PageDown', 'End');
+    await page.getByRole('cell', { name: '4999', exact: true }).first().waitFor();
+    await press('Home', 'ArrowDown', 'ArrowDown');
+    await page.waitForFunction("document.activeElement.closest('tr')?.ariaRowIndex === '4'");
+    await press('Enter');
+    await page.getByRole('heading', { name: 'Row 2' }).waitFor();
+    await expectSound(faults);
+    await open('run/Train/r1');
+    await tabTo(/^section tasks/);
+    await tabTo(/^button Status$/);
+    await press('Enter');
+    const head = page.getByRole('columnheader', { name: 'Status' });
+    expect(await head.getAttribute('aria-sort')).toBe('ascending');
+    await press('Enter');
+    expect(await head.getAttribute('aria-sort')).toBe('descending');
+    expect(await focused()).toBe('button Status');
+    await expectSound(faults);
+  });
+
+  it('follows the graph, and opens and closes the tree of a value, by the keyboard alone', async () => {
+    const faults = watchPage(page, served.url);
+    await open('run/Train/r1?show=graph');
+    await tabTo(/^section graph/);
+    await tabTo(/^a fit: /);
+    await expectSound(faults);
+    await press('Enter');
+    expect(await hash()).toBe('#/run/Train/r1?step=fit');
+    await open('artifact/Train/r1/fit/0/0/deep');
+    await tabTo(/^div .*{/);
+    const tree = page.getByRole('tree').first();
+    const opened = (): Promise<number> => tree.locator('[aria-expanded=true]').count();
+    const before = await opened();
+    await press('ArrowDown');
+    expect(await focused()).toMatch(/^div .*a: /);
+    await press('ArrowLeft');
+    expect(await opened()).toBeLessThan(before);
+    await press('ArrowRight', 'ArrowRight');
+    expect(await focused()).toMatch(/^div .*b: /);
+    await press('End', 'Enter');
+    expect(await opened()).toBeGreaterThan(before);
+    await press('Home');
+    expect(await page.evaluate("document.activeElement.getAttribute('aria-level')")).toBe('1');
+    await expectSound(faults);
   });
 
   it('is opened by a file of its user, so that no other user reads its address in the arguments of a program', async () => {

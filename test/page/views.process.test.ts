@@ -30,6 +30,8 @@ import { HOSTILE, makeShownStore } from './shown-store.ts';
 const MEGABYTE = 1_000_000;
 /** Pages of one view that are looked at. */
 const EACH_VIEW = 4;
+/** Views are looked at in so many tabs at once. */
+const TABS = 3;
 const VIEWS = ['runs', 'run', 'task', 'artifact', 'compare', 'cache', 'store'];
 
 /** What the few that are followed need not be: the parts of a run, each kind of value, and what is named so that it might run. */
@@ -72,7 +74,8 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
   const onEach = (
     look: (page: Page, address: string) => Promise<string[]>,
     options: BrowserContextOptions = {},
-  ): Promise<string[]> => faultsOfEach(browser, { addresses, url: served.url, show, options }, look);
+  ): Promise<string[]> =>
+    faultsOfEach(browser, { addresses, url: served.url, show, options, tabs: TABS }, look);
 
   it('has every view, which links lead to', () => {
     const views = new Set(addresses.map(viewOf));

@@ -2,12 +2,21 @@ import { useEffect, useState } from 'preact/hooks';
 import { type Answer, type Asked, addressOf, type Failure } from '../asked.ts';
 import { exported, exportedAnswer } from './exported.ts';
 
+/** The errors that pass by themselves: what fails by one of them is asked again. */
+const PASSING: ReadonlySet<string> = new Set([
+  'NO_SUCH_STORE',
+  'SERVER_GONE',
+  'STORAGE_UNAVAILABLE',
+  'STORE_GONE',
+]);
+const AGAIN_MS = 5_000;
+
 /** Where a question stands. What was answered last stays while it is asked again. */
 export interface Asking<T> extends Answer<T> {
   isLoading: boolean;
 }
 
-/** A page that is not seen looks so often whether it is. */
+/** A page that is not seen asks nothing, and looks so often whether it is. */
 const UNSEEN_MS = 1_000;
 /** An index that is being made is asked again after so long, and so many times at most: about ten minutes. */
 const INDEX_MS = 3_000;
@@ -26,13 +35,20 @@ export async function ask<T>(asked: Asked, signal?: AbortSignal): Promise<Answer
     return (await response.json()) as Answer<T>;
   } catch (error) {
     if (signal?.aborted) throw error;
-    return { error: { code: 'SERVER_GONE', message: 'stowage ui does not answer: was it ended?' } };
+    return { error: serverGone() };
   }
 }
 
+/** The error of a page whose server does not answer. */
+export function serverGone(): Failure {
+  const message =
+    'stowage ui does not answer: it was ended, or is out of reach. Start it again, and open the address that it prints, which is another one.';
+  return { code: 'SERVER_GONE', message };
+}
+
 /**
- * Asks, and asks again every `everyMs` while the page is seen, and while the index that would tell is being made; an export, which does not
- * change, only once.
+ * Asks, and asks again every `everyMs` while the page is seen; an export, which does not change, only once. Where there is no answer by an
+ * error that passes, or while the index is being made that would tell, it is asked for again in any case.
  *
  * @param asked - `undefined` where there is nothing to ask yet
  */
@@ -60,7 +76,9 @@ export function useAnswer<T>(asked: Asked | undefined, everyMs?: number): Asking
         address,
         isLoading: false,
       }));
-      const pauseMs = indexAsks > 0 && !isLate ? INDEX_MS : everyMs;
+      const isPassing = answer.result === undefined && PASSING.has(answer.error?.code ?? '');
+      const otherwiseMs = everyMs ?? (isPassing ? AGAIN_MS : undefined);
+      const pauseMs = indexAsks > 0 && !isLate ? INDEX_MS : otherwiseMs;
       if (pauseMs !== undefined && !exported) timer = setTimeout(again, pauseMs);
     };
     void again();

@@ -35,7 +35,7 @@ export function ArtifactView({ path }: Route): JSX.Element {
       <h1>{name}</h1>
       {isLoading && !result && <p role="status">reading …</p>}
       <FailureNote error={error} />
-      <FailureNote error={attempt?.failure} />
+      {attempt?.failure?.message !== error?.message && <FailureNote error={attempt?.failure} />}
       {attempt && !attempt.failure && !artifact && <Absent attempt={attempt} name={name} />}
       {result && attempt && artifact && (
         <Shown pathspec={pathspec} task={result} attempt={attempt} artifact={artifact} />

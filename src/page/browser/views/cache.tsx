@@ -238,7 +238,7 @@ function Entry({ cacheKey }: { cacheKey: string }): JSX.Element {
           <Fact name="gone">{result.lost && (result.lost.artifact ?? result.lost.name)}</Fact>
         </dl>
       )}
-      {result && <Explanation cacheKey={cacheKey} />}
+      {result && !error && <Explanation cacheKey={cacheKey} />}
       {madeOf && (
         <section>
           <h2>What its key is made of</h2>

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { countOf, formatBytes } from '../../../options/figures.ts';
 import type { ArtifactView } from '../../../views/attempts.ts';
 import { useAnswer } from '../ask.ts';
@@ -77,7 +77,7 @@ export function CompareView({ query }: Route): JSX.Element {
   return (
     <>
       <h1>Compare</h1>
-      <Chooser key={`${a} ${b}`} a={a} b={b} />
+      <Chooser a={a} b={b} />
       {isAsked && isLoading && <p role="status">comparing …</p>}
       <FailureNote error={error} />
       {result && <Shown {...result} />}
@@ -88,6 +88,11 @@ export function CompareView({ query }: Route): JSX.Element {
 function Chooser(given: { a: string; b: string }): JSX.Element {
   const [a, setA] = useState(given.a);
   const [b, setB] = useState(given.b);
+  // Another address; what has the focus keeps it.
+  useEffect(() => {
+    setA(given.a);
+    setB(given.b);
+  }, [given.a, given.b]);
   const compare = (event: Event): void => {
     event.preventDefault();
     goTo(hrefOf('compare', [], { a: a.trim(), b: b.trim() }));

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { formatCount } from '../../../options/figures.ts';
 import { addressOf, type Failure } from '../../asked.ts';
 import { lastLines } from '../../view-questions.ts';
-import { ask } from '../ask.ts';
+import { ask, serverGone } from '../ask.ts';
 import { exported } from '../exported.ts';
 import { FailureNote } from '../parts/failure.tsx';
 import { Choice } from '../parts/filters.tsx';
@@ -22,7 +22,7 @@ export function RunLogs({ route, steps }: { route: Route; steps: readonly string
   const { step = '' } = route.query;
   const [isOn, setOn] = useState(true);
   const path = [...route.path, ...(step === '' ? [] : [step])].join('/');
-  const { window, state, error } = useFollowed(path, isOn);
+  const { window, state, error } = useFollowed(path, isOn, () => setOn(false));
   const part = useRef<HTMLElement>(null);
   const last = window.lines.at(-1)?.number;
   // Stays at the end, unless the reader scrolled up.
@@ -69,10 +69,14 @@ export function RunLogs({ route, steps }: { route: Route; steps: readonly string
   );
 }
 
-/** The lines of a path's logs as they come. Stopping ends the request; going on begins anew with the last lines. */
+/**
+ * The lines of a path's logs as they come. Stopping ends the request; going on begins anew with the last lines. What fails calls `stop`, and
+ * can be gone on with.
+ */
 function useFollowed(
   path: string,
   isOn: boolean,
+  stop: () => void,
 ): { window: LogWindow; state: Following; error?: Failure | undefined } {
   const window = useRef({ path, lines: new LogWindow(MOST_LINES) });
   const [, draw] = useState(0);
@@ -84,7 +88,7 @@ function useFollowed(
     window.current = { path, lines: new LogWindow(MOST_LINES) };
     setState('following');
     setError(undefined);
-    let isDrawing = false;
+    let [isDrawing, hasFailed] = [false, false];
     const drawSoon = (): void => {
       if (isDrawing) return;
       isDrawing = true;
@@ -93,20 +97,24 @@ function useFollowed(
         draw((count) => count + 1);
       }, DRAW_MS);
     };
+    const fail = (failure: Failure): void => {
+      hasFailed = true;
+      setError(failure);
+    };
     const take = (piece: LogPiece | { error: Failure }): void => {
       if ('error' in piece) {
-        setError(piece.error);
+        fail(piece.error);
         return;
       }
       window.current.lines.add(piece);
       drawSoon();
     };
     follow(path, take, ending.signal).then(
-      () => setState('ended'),
-      (fault: unknown) => {
+      () => (hasFailed && !exported ? stop() : setState('ended')),
+      () => {
         if (ending.signal.aborted) return;
-        setError({ code: 'SERVER_GONE', message: `The logs came to no end: ${String(fault)}` });
-        setState('stopped');
+        fail(serverGone());
+        stop();
       },
     );
     return () => ending.abort();

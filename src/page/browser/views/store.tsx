@@ -364,9 +364,12 @@ function Check(): JSX.Element {
     <>
       {!result && <FailureNote error={error} />}
       {result && (
-        <p class={result.summary.isSound ? 'status done' : 'status failed'}>
-          {result.summary.isSound ? 'Sound' : 'Not sound'}; looked at{' '}
-          {countOf(result.summary.objects, 'object')}. Contents were not read: <code>stowage fsck</code> does.
+        <p>
+          <span class={result.summary.isSound ? 'status done' : 'status failed'}>
+            {result.summary.isSound ? 'Sound' : 'Not sound'}
+          </span>
+          ; looked at {countOf(result.summary.objects, 'object')}. Contents were not read:{' '}
+          <code>stowage fsck</code> does.
         </p>
       )}
       {result && result.findings.length > 0 && (

@@ -7,7 +7,7 @@ import type { FrameView } from '../../../views/data-frames.ts';
 import type { ShownTask } from '../../../views/shown-task.ts';
 import { reportQuestion } from '../../exported-answers.ts';
 import { shown as shownTask } from '../../view-questions.ts';
-import { useAnswer } from '../ask.ts';
+import { type Failure, useAnswer } from '../ask.ts';
 import { exported } from '../exported.ts';
 import { reportAddress } from '../parts/addresses.ts';
 import { ArtifactTable } from '../parts/artifact-table.tsx';
@@ -41,12 +41,14 @@ export function TaskView({ path }: Route): JSX.Element {
       <h1>{path[3]}</h1>
       {isLoading && !result && <p role="status">reading …</p>}
       <FailureNote error={error} />
-      {result && shown && <Shown key={shown.attempt} task={result} attempt={shown} />}
+      {result && shown && <Shown key={shown.attempt} task={result} attempt={shown} told={error} />}
     </>
   );
 }
 
-function Shown({ task, attempt }: { task: ShownTask; attempt: AttemptSummary }): JSX.Element {
+/** A failure to read the attempt is told once. */
+function Shown(props: { task: ShownTask; attempt: AttemptSummary; told: Failure | undefined }): JSX.Element {
+  const { task, attempt, told } = props;
   const { flow, run, step } = task;
   const pathspec = [flow, run, step, task.task, attempt.attempt].join('/');
   const { error, failure, erased, metadata = {}, readFrom = [], artifacts, label, status } = attempt;
@@ -55,7 +57,7 @@ function Shown({ task, attempt }: { task: ShownTask; attempt: AttemptSummary }):
       {label !== undefined && <p class="label">{label}</p>}
       {task.attempts.length > 1 && <Attempts task={task} />}
       <Head attempt={attempt} />
-      <FailureNote error={failure} />
+      <FailureNote error={failure?.message === told?.message ? undefined : failure} />
       {error && <ErrorTree error={error} />}
       {erased && (
         <p class="failure">
