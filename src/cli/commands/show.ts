@@ -42,6 +42,7 @@ interface ShowOptions {
   limit?: string;
   brief?: boolean;
   offset?: string;
+  reads?: boolean;
 }
 
 /** With `--json`, the tasks of one answer in brief take no more, so that whoever asks for page after page has pages of one size. */
@@ -64,6 +65,7 @@ export const show: CommandDeclaration = {
       text: 'of a run or step: its tasks in a line each, the first of each step first; --limit counts all of them',
     },
     { flags: '--offset <count>', text: 'with --brief: leave out so many tasks that come before' },
+    { flags: '--reads', text: 'with --brief: which attempts each has read from, 200 at most' },
     { flags: '--stack', text: 'of a task: errors with their stacks' },
   ],
   async run(invocation: Invocation, [text]: [string], options: ShowOptions) {
@@ -116,16 +118,17 @@ async function showRun(
 /** @throws CliError `USAGE` for options that go with `--brief` alone, or not with it */
 function briefChoice(
   path: StorePath,
-  { brief = false, offset, all }: ShowOptions,
+  { brief = false, offset, reads = false, all }: ShowOptions,
   limit: number,
 ): BriefChoice | undefined {
   if (!brief && offset !== undefined) throw usageError('--offset is for --brief, which lists tasks.');
+  if (!brief && reads) throw usageError('--reads is for --brief, which lists tasks.');
   if (!brief) return undefined;
   if (path.task !== undefined) throw usageError('--brief is for a run or a step, whose tasks it lists.');
   if (all) throw usageError('--all is for the tree; --brief has all tasks.');
   if (offset !== undefined && !/^\d{1,9}$/.test(offset))
     throw usageError(`--offset is a number of tasks, not ${JSON.stringify(offset)}.`);
-  return { offset: Number(offset ?? 0), limit };
+  return { offset: Number(offset ?? 0), limit, withReads: reads };
 }
 
 async function showBrief(
