@@ -27,7 +27,9 @@ import {
   logTail,
   PAGE_ROWS,
   type Place,
+  pathsOfReads,
   previewed,
+  readReads,
   readRows,
   shown,
   tasksFrom,
@@ -155,6 +157,9 @@ async function writeRun(
     }
     next = result?.next;
   }
+  const totals = [...steps].map(([step, total]) => ({ step, total }));
+  for (const read of pathsOfReads(path, totals, [...steps.keys()]))
+    await readReads((asked) => writer.ask<BriefRun>(asked), read);
   for (const logged of [path, ...[...steps.keys()].map((step) => `${path}/${step}`)])
     await writer.ask(lastLines(logged), { maxBytes: MAX_LOG_BYTES, tooLarge: LOGS_TOO_LARGE });
   return {

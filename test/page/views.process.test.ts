@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatBytes } from '../../src/options/figures.ts';
-import { hrefOf } from '../../src/page/browser/route-address.ts';
+import { hrefOf, routeOf } from '../../src/page/browser/route-address.ts';
 import type { FiguredRun } from '../../src/store-index/run-figures.ts';
 import { hitsText } from '../../src/views/artifact-texts.ts';
 import { PROGRAM } from '../cli/fixture.ts';
@@ -36,6 +36,9 @@ const VIEWS = ['runs', 'run', 'task', 'artifact', 'compare', 'cache', 'store'];
 const [flowOf, runOf, stepOf, taskOf] = HOSTILE;
 const OTHERS = [
   ...['graph', 'timeline', 'logs'].map((part) => hrefOf('run', ['Train', 'r1'], { show: part })),
+  hrefOf('run', ['Train', 'r1'], { show: 'graph', open: 'fit' }),
+  hrefOf('run', ['Train', 'j2'], { show: 'graph' }),
+  hrefOf('run', [flowOf, runOf], { show: 'graph' }),
   hrefOf('task', ['Train', 'r1', 'fit', '0']),
   hrefOf('run', [flowOf, runOf]),
   hrefOf('run', [flowOf, runOf], { show: 'logs' }),
@@ -121,6 +124,45 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
       await settled(page);
     }
     expect(await large.over(MEGABYTE)).toEqual([]);
+    await page.close();
+  });
+
+  it('opens a step of the graph to its tasks and what they read, and leads through it by arrows', async () => {
+    const page = await openPage(browser, { bypassCSP: true });
+    const focused = (): Promise<string> =>
+      page.evaluate("document.activeElement?.querySelector('title')?.textContent ?? ''");
+    const press = async (...keys: string[]): Promise<string> => {
+      for (const key of keys) await page.keyboard.press(key);
+      await settled(page);
+      return focused();
+    };
+    await show(page, hrefOf('run', ['Train', 'r1'], { show: 'graph' }));
+    const lines = page.locator('.graph .edges path');
+    const fit = page.getByRole('link', { name: /^fit\/\d: done/ });
+    expect([await fit.count(), await lines.count()]).toEqual([3, 3]);
+    expect(await fit.first().locator('title').textContent()).toMatch(/; reads from load\/0\/0$/);
+
+    await page.locator('.graph a[tabindex="0"]').focus();
+    expect(await press('Home', 'ArrowRight')).toBe('fit: 3 done');
+    expect(await press('Enter')).toMatch(/^fit: 3 done; reads from load$/);
+    expect([await fit.count(), await lines.count()]).toEqual([0, 1]);
+    expect(routeOf(new URL(page.url()).hash).query.open).toBe('load/flaky');
+    expect(await press('Enter')).toBe('fit: 3 done');
+    expect(await press('ArrowDown', 'ArrowDown')).toMatch(/^fit\/1: done/);
+    await press('Enter');
+    expect(await page.locator('main h1').textContent()).toContain('1');
+    expect(routeOf(new URL(page.url()).hash)).toMatchObject({
+      view: 'task',
+      path: ['Train', 'r1', 'fit', '1'],
+    });
+    await page.close();
+  });
+
+  it('marks tasks of the graph that were not run in this run', async () => {
+    const page = await openPage(browser);
+    await show(page, hrefOf('run', ['Train', 'j2'], { show: 'graph' }));
+    expect(await page.locator('.graph .elsewhere').count()).toBe(3);
+    expect(await page.getByRole('link', { name: /: done, cached from Train\/j1\/judge\// }).count()).toBe(3);
     await page.close();
   });
 

@@ -55,7 +55,7 @@ export function RunView(route: Route): JSX.Element {
           <Sections route={route} label="sections of the run" names={SECTIONS} />
           {steps.length === 0 && shown !== 'logs' && <p>No tasks yet.</p>}
           {steps.length > 0 && shown === 'tasks' && <Tasks route={route} steps={steps} />}
-          {steps.length > 0 && shown === 'graph' && <RunGraph run={result} steps={steps} />}
+          {steps.length > 0 && shown === 'graph' && <RunGraph route={route} run={result} steps={steps} />}
           {steps.length > 0 && shown === 'timeline' && <RunTimeline steps={steps} />}
           {shown === 'logs' && <RunLogs route={route} steps={steps.map(({ step }) => step)} />}
         </>
