@@ -103,7 +103,9 @@ const licenses = ['preact', 'uplot'].map((name) => {
 });
 writeFileSync(join(dist, 'page/licenses.txt'), licenses.join('\n\n'));
 const plots = createRequire(import.meta.url).resolve('uplot/dist/uPlot.min.css');
-const styles = ['page.css', 'parts/preview.css'].map((file) => join(browser, file));
+const styles = ['page.css', 'parts/preview.css', 'views/run-graph.css', 'views/compare.css'].map((file) =>
+  join(browser, file),
+);
 writeFileSync(
   join(dist, 'page/page.css'),
   [plots, ...styles].map((file) => readFileSync(file, 'utf8')).join('\n'),

@@ -27,7 +27,9 @@ import {
   logTail,
   PAGE_ROWS,
   type Place,
+  pathsOfReads,
   previewed,
+  readReads,
   readRows,
   shown,
   stepsOf,
@@ -144,22 +146,25 @@ async function writeRun(
   { flow, run }: RunView,
 ): Promise<{ tasks: ChosenTask[]; total: number }> {
   const path = `${flow}/${run}`;
-  const steps = new Set<string>();
+  const steps = new Map<string, number>();
   let total = 0;
   const all: (ChosenTask & { isDone: boolean })[] = [];
   let next: number | undefined = 0;
   while (next !== undefined) {
     const { result }: Answer<BriefRun> = await writer.ask(tasksFrom(path, next));
     total = result?.total ?? total;
-    for (const { step, tasks } of result?.steps ?? []) {
-      steps.add(step);
+    for (const { step, total: tasksOfStep, tasks } of result?.steps ?? []) {
+      steps.set(step, tasksOfStep);
       for (const { task, attempts } of tasks)
         all.push({ flow, run, step, task, isDone: attempts.at(-1)?.status === 'done' });
     }
     next = result?.next;
   }
   await writer.ask(stepsOf(path));
-  for (const logged of [path, ...[...steps].map((step) => `${path}/${step}`)])
+  const totals = [...steps].map(([step, total]) => ({ step, total }));
+  for (const read of pathsOfReads(path, totals, [...steps.keys()]))
+    await readReads((asked) => writer.ask<BriefRun>(asked), read);
+  for (const logged of [path, ...[...steps.keys()].map((step) => `${path}/${step}`)])
     await writer.ask(lastLines(logged), { maxBytes: MAX_LOG_BYTES, tooLarge: LOGS_TOO_LARGE });
   return {
     tasks: [...all.filter(({ isDone }) => !isDone), ...all.filter(({ isDone }) => isDone)],

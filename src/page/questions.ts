@@ -4,7 +4,7 @@ import { PageRefusal } from './page-refusal.ts';
 export const QUESTIONS: Readonly<Record<string, readonly string[]>> = {
   runs: ['limit', 'tag', 'status', 'since', 'text', 'before', 'figures', 'no-update'],
   ls: ['status'],
-  show: ['attempt', 'limit', 'brief', 'offset', 'steps'],
+  show: ['attempt', 'limit', 'brief', 'offset', 'reads', 'steps'],
   find: ['step', 'metadata', 'artifact', 'type', 'key', 'tag', 'status', 'since', 'all-attempts', 'limit'],
   lineage: ['up', 'down', 'limit'],
   log: ['tail', 'source', 'stream', 'attempt'],
@@ -34,6 +34,7 @@ export const SWITCHES: ReadonlySet<string> = new Set([
   'figures',
   'no-update',
   'quick',
+  'reads',
   'steps',
 ]);
 

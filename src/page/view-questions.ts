@@ -1,4 +1,5 @@
 import type { Preview, ShownValue } from '../views/previews/shown.ts';
+import type { BriefRun, BriefStep } from '../views/run-brief.ts';
 import type { Answer, Asked, Failure } from './asked.ts';
 
 /** So many tasks of a run come first; behind them come as many at once as an answer may have. */
@@ -9,6 +10,12 @@ const LINES_OF_TASK = 200;
 /** So many rows of a table are asked for at once, and so many files of a directory. */
 export const PAGE_ROWS = 100;
 export const PAGE_FILES = 200;
+
+/** The graph of a run has so many tasks at most, and none of a run with more steps. */
+export const TASKS_DRAWN = 200;
+export const MOST_STEPS = 200;
+/** A run of no more tasks has them in its graph from the beginning. */
+const SMALL_RUN = 60;
 
 /** An artifact of an attempt, or a file of a directory. `pathspec` is `<flow>/<run>/<step>/<task>/<attempt>`. */
 export interface Place {
@@ -26,6 +33,38 @@ export function tasksFrom(run: string, offset: number): Asked {
 /** What became of the tasks of each step of a run. */
 export function stepsOf(run: string): Asked {
   return { command: 'show', args: [run], options: { steps: true } };
+}
+
+type StepTotals = readonly Pick<BriefStep, 'step' | 'total'>[];
+
+/** True of a run that has few tasks. */
+export function isSmallRun(steps: StepTotals): boolean {
+  return steps.reduce((sum, { total }) => sum + total, 0) <= SMALL_RUN;
+}
+
+/** The paths whose tasks the graph asks with what they read, where some steps are open: the run, if it is a small one, or else these steps. */
+export function pathsOfReads(run: string, steps: StepTotals, open: readonly string[]): string[] {
+  if (open.length === 0 || steps.length > MOST_STEPS) return [];
+  return isSmallRun(steps) ? [run] : open.map((step) => `${run}/${step}`);
+}
+
+/** Reads the tasks of a path that the graph may draw, with what they read: fewer where something fails, which is told. */
+export async function readReads(
+  ask: (asked: Asked) => Promise<Answer<BriefRun>>,
+  path: string,
+): Promise<{ steps: BriefStep[]; error: Failure | undefined }> {
+  const steps: BriefStep[] = [];
+  let failure: Failure | undefined;
+  let next: number | undefined = 0;
+  while (next !== undefined && next < TASKS_DRAWN) {
+    const page = { offset: String(next), limit: String(TASKS_DRAWN - next) };
+    const options = { brief: true, reads: true, ...page } as const;
+    const { result, error }: Answer<BriefRun> = await ask({ command: 'show', args: [path], options });
+    failure ??= error;
+    steps.push(...(result?.steps ?? []));
+    next = result?.next;
+  }
+  return { steps, error: failure };
 }
 
 /** A task with one attempt in full. */

@@ -53,6 +53,10 @@ export interface BriefAttempt {
   hitOf?: string;
   /** Other steps of the run that it read from, 100 at most. */
   readSteps?: string[];
+  /** Where asked for: the attempts that it read from, 200 at most. */
+  readFrom?: string[];
+  /** The number of others that it read from; absent where there are none. */
+  moreRead?: number;
   /** The number of its artifacts, and their bytes together. */
   artifacts: number;
   bytes: number;
@@ -66,10 +70,13 @@ export interface BriefChoice {
   offset: number;
   /** So many at most. */
   limit: number;
+  /** True to tell which attempts they read from. Default: false. */
+  withReads?: boolean;
 }
 
 const MAX_ATTEMPTS = 5;
 const MAX_READ_STEPS = 100;
+const MAX_READS = 200;
 const MAX_ERROR = 200;
 /** What a step takes beside its name and tasks. */
 const STEP_BYTES = 100;
@@ -83,7 +90,7 @@ const STEP_BYTES = 100;
 export async function readBriefRun(
   view: StoreView,
   path: RunPath,
-  { offset, limit, maxBytes }: BriefChoice & { maxBytes: number },
+  { offset, limit, maxBytes, withReads = false }: BriefChoice & { maxBytes: number },
 ): Promise<BriefRun> {
   const { flow, run } = path;
   const { listed, totals } = byTurns(await tasksAt(view, path));
@@ -94,7 +101,7 @@ export async function readBriefRun(
   let next = offset;
   for await (const task of readTasksInPieces(view, listed.slice(offset, offset + limit))) {
     const { step } = task.path;
-    const brief = briefTask(task);
+    const brief = briefTask(task, withReads);
     bytes += bytesOf(brief) + (steps.has(step) ? 0 : bytesOf(step) + STEP_BYTES);
     if (bytes > maxBytes && next > offset) break;
     next += 1;
@@ -128,11 +135,14 @@ function byTurns(tasks: readonly ListedTask[]): { listed: ListedTask[]; totals: 
   return { listed: placed.sort((a, b) => a.turn - b.turn).map(({ task }) => task), totals };
 }
 
-function briefTask({ path, started, attempts }: TaskView): BriefTask {
+function briefTask({ path, started, attempts }: TaskView, withReads: boolean): BriefTask {
   return {
     task: path.task,
     started,
-    attempts: attempts.slice(-MAX_ATTEMPTS).map((attempt) => briefAttempt(path, attempt)),
+    attempts: attempts.slice(-MAX_ATTEMPTS).map((attempt) => ({
+      ...briefAttempt(path, attempt),
+      ...(withReads ? readsOf(attempt) : {}),
+    })),
   };
 }
 
@@ -155,6 +165,14 @@ function briefAttempt(path: TaskPath, detail: AttemptDetail): BriefAttempt {
     artifacts: artifacts.length,
     bytes: artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
     ...(why === undefined ? {} : { error: why.split('\n', 1).join().slice(0, MAX_ERROR) }),
+  };
+}
+
+function readsOf({ readFrom = [] }: AttemptDetail): Pick<BriefAttempt, 'readFrom' | 'moreRead'> {
+  const more = readFrom.length - MAX_READS;
+  return {
+    ...(readFrom.length === 0 ? {} : { readFrom: readFrom.slice(0, MAX_READS) }),
+    ...(more > 0 ? { moreRead: more } : {}),
   };
 }
 

@@ -225,6 +225,41 @@ Metadata
   });
 });
 
+it('compares the rows of data frames, to a bound', async () => {
+  const frames = join(folder, 'frames');
+  await using flow = await FlowDataStore.open({ flowName: 'F', storage: frames });
+  const days = (count: number, shift: number): { id: number; day: Date; x: number }[] =>
+    Array.from({ length: count }, (_, id) => ({
+      id,
+      day: new Date(86_400_000 * id),
+      x: id === 3 ? shift : id,
+    }));
+  for (const [runId, count, shift] of [
+    ['r1', 50, 0],
+    ['r2', 51, 7],
+  ] as const)
+    await flow.task({ runId, stepName: 'load', taskId: '0' }, async (task) => {
+      await task.saveArtifacts({ frame: await task.frames.fromRows(days(count, shift)) });
+    });
+  const args = ['diff', 'F/r1/load/0', 'F/r2/load/0'];
+  const { stdout } = await stowage(frames, args);
+  expect(stdout).toMatch(/frame: 50 -> 51 rows: 1 added, 1 changed in x\n/);
+  const { tasks } = await json(frames, args);
+  expect(tasks[0].artifacts[0].how).toMatchObject({
+    kind: 'table',
+    key: 'id',
+    sideBySide: {
+      columns: ['id', 'day', 'x'],
+      rows: [
+        { change: 'changed', a: 3, b: 3, cells: [['3'], ['"1970-01-04T00:00:00.000Z"'], ['0', '7']] },
+        { change: 'added', b: 50, cells: [['50'], ['"1970-02-20T00:00:00.000Z"'], ['50']] },
+      ],
+    },
+  });
+  const bounded = await stowage(frames, [...args, '--max-bytes', '100']);
+  expect(bounded.stdout).toMatch(/frame: not compared: .* are more than --max-bytes 100 B/);
+});
+
 describe('stowage diff of two runs', () => {
   it('is a table of what changed, with the first of the changes', async () => {
     const { code, stdout, stderr } = await stowage(store, ['diff', 'Train/r1', 'Train/r2']);

@@ -210,6 +210,7 @@ describe('stowage show', () => {
     expect(step.steps.map(({ tasks }: { tasks: unknown[] }) => tasks.length)).toEqual([3]);
     expect(step.next).toBeUndefined();
     for (const wrong of [
+      [RUN, '--reads'],
       [RUN, '--offset', '3'],
       [RUN, '--brief', '--offset', 'x'],
       [RUN, '--brief', '--all'],
@@ -241,6 +242,23 @@ describe('stowage show', () => {
       [`${RUN}/load/0`, '--steps'],
     ])
       expect((await stowage(store, ['show', ...wrong])).code, wrong.join(' ')).toBe(2);
+  });
+
+  it('tells in brief what tasks have read, where that is asked for', async () => {
+    const folder = join(scratch, 'reads');
+    await using flow = await FlowDataStore.open({ flowName: 'F', storage: folder });
+    for (const taskId of ['0', '1', '2', '3'])
+      await flow.task({ runId: 'r', stepName: 'fit', taskId }, (task) => task.saveArtifacts({ a: 1 }));
+    await flow.task({ runId: 'r', stepName: 'join', taskId: '0' }, async (task) => {
+      for (const fit of await flow.getTaskDataStores({ runId: 'r', steps: ['fit'] })) task.recordRead(fit);
+    });
+    const { stdout } = await stowage(folder, ['show', 'F/r/join', '--brief', '--reads']);
+    expect(stdout.replace(/\s+/g, ' ')).toMatch(/read F\/r\/fit\/\d\/0, .*, and 1 more/);
+    const { steps } = await json(folder, ['show', 'F/r/join', '--brief', '--reads']);
+    expect(steps[0].tasks[0].attempts[0].readFrom.toSorted()).toEqual(
+      ['0', '1', '2', '3'].map((task) => `F/r/fit/${task}/0`),
+    );
+    expect((await stowage(folder, ['show', 'F/r', '--brief'])).stdout).not.toMatch(/read F/);
   });
 
   it('shows at most twenty of those that failed, and counts the rest', async () => {

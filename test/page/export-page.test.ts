@@ -10,7 +10,7 @@ import { FlowDataStore } from '../../src/index.ts';
 import { type Answer, type Asked, addressOf } from '../../src/page/asked.ts';
 import { type Exported, type ExportFolder, exportPage } from '../../src/page/export-page.ts';
 import { answerFile, contentQuestion } from '../../src/page/exported-answers.ts';
-import { lastLines, logTail, previewed, shown, tasksFrom } from '../../src/page/view-questions.ts';
+import { lastLines, logTail, previewed, readReads, shown, tasksFrom } from '../../src/page/view-questions.ts';
 import { type FaultPlan, FaultStorage } from '../../src/storage/fault.ts';
 import type { BriefRun } from '../../src/views/run-brief.ts';
 import type { RunView } from '../../src/views/runs.ts';
@@ -112,6 +112,11 @@ describe('an export', () => {
     expect(pages).toHaveLength(2);
     expect(names).toHaveLength(502);
     expect(new Set(names).size).toBe(501); // two steps have a task 0
+    // And what the tasks of its graph read.
+    const ask = async (asked: Asked): Promise<Answer<BriefRun>> =>
+      (files.answer(asked) ?? {}) as Answer<BriefRun>;
+    const { steps } = await readReads(ask, 'Wide/r1/each');
+    expect(steps.flatMap((step) => step.tasks)).toHaveLength(200);
   });
 
   it('says so of what is damaged, and has the rest', async () => {

@@ -80,6 +80,10 @@ describe.skipIf(!BROWSER)('the page of a large store', () => {
       await page.getByText('10,001 tasks', { exact: true }).waitFor();
       await page.goto(`${served.url}#/run/Wide/r1?show=graph`);
       await page.getByRole('link', { name: 'each: 10,000 done; reads from first' }).waitFor();
+      await page.getByRole('link', { name: /^each: / }).click();
+      await page.getByText('200 tasks drawn, 9,800 more of these steps are in the list.').waitFor();
+      await page.getByRole('link', { name: 'each/199: ' }).waitFor();
+      expect(await page.getByRole('link', { name: /^each\/\d+: / }).count()).toBe(200);
       expect(await answers.over(MEGABYTE)).toEqual([]);
       expect((await answers.over(MEGABYTE / 2)).length).toBeGreaterThan(1); // there was something to bound
       await page.close();

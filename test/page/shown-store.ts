@@ -65,6 +65,7 @@ export async function fillShownStore(folder: string, place: ShownPlace): Promise
       await flow.task({ runId, stepName: 'fit', taskId }, async (task) => {
         const load = await flow.getTaskDataStore(`${runId}/load/0`);
         const rows = await load.get('rows');
+        task.recordRead(load);
         await task.saveArtifacts({
           rows,
           weights: Float64Array.from({ length: 4_000 }, (_, i) => Math.sin(i * rate) * (Number(taskId) + 1)),

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { formatBytes, formatDuration } from '../../src/options/figures.ts';
-import { hrefOf } from '../../src/page/browser/route-address.ts';
+import { formatBytes, formatCount, formatDuration } from '../../src/options/figures.ts';
+import { hrefOf, routeOf } from '../../src/page/browser/route-address.ts';
+import type { Comparison } from '../../src/page/browser/views/compare-answer.ts';
 import type { FiguredRun } from '../../src/store-index/run-figures.ts';
 import { hitsText } from '../../src/views/artifact-texts.ts';
 import { PROGRAM } from '../cli/fixture.ts';
@@ -38,7 +39,12 @@ const VIEWS = ['runs', 'run', 'task', 'artifact', 'compare', 'cache', 'store'];
 const [flowOf, runOf, stepOf, taskOf] = HOSTILE;
 const OTHERS = [
   ...['graph', 'timeline', 'logs'].map((part) => hrefOf('run', ['Train', 'r1'], { show: part })),
+  hrefOf('run', ['Train', 'r1'], { show: 'graph', open: 'fit' }),
+  hrefOf('run', ['Train', 'j2'], { show: 'graph' }),
+  hrefOf('run', [flowOf, runOf], { show: 'graph' }),
   hrefOf('task', ['Train', 'r1', 'fit', '0']),
+  hrefOf('compare', [], { a: 'Train/r1/fit/0', b: 'Train/r2/fit/0' }),
+  hrefOf('compare', [], { a: 'Train/r1/load/0', b: 'Train/r2/load/0' }),
   hrefOf('run', [flowOf, runOf]),
   hrefOf('run', [flowOf, runOf], { show: 'logs' }),
   hrefOf('task', [flowOf, runOf, stepOf, taskOf]),
@@ -124,6 +130,78 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
       await settled(page);
     }
     expect(await large.over(MEGABYTE)).toEqual([]);
+    await page.close();
+  });
+
+  it('opens a step of the graph to its tasks and what they read, and leads through it by arrows', async () => {
+    const page = await openPage(browser, { bypassCSP: true });
+    const focused = (): Promise<string> =>
+      page.evaluate("document.activeElement?.querySelector('title')?.textContent ?? ''");
+    const press = async (...keys: string[]): Promise<string> => {
+      for (const key of keys) await page.keyboard.press(key);
+      await settled(page);
+      return focused();
+    };
+    await show(page, hrefOf('run', ['Train', 'r1'], { show: 'graph' }));
+    const lines = page.locator('.graph .edges path');
+    const fit = page.getByRole('link', { name: /^fit\/\d: done/ });
+    expect([await fit.count(), await lines.count()]).toEqual([3, 3]);
+    expect(await fit.first().locator('title').textContent()).toMatch(/; reads from load\/0\/0$/);
+
+    await page.locator('.graph a[tabindex="0"]').focus();
+    expect(await press('Home', 'ArrowRight')).toBe('fit: 3 done');
+    expect(await press('Enter')).toMatch(/^fit: 3 done; reads from load$/);
+    expect([await fit.count(), await lines.count()]).toEqual([0, 1]);
+    expect(routeOf(new URL(page.url()).hash).query.open).toBe('load/flaky');
+    expect(await press('Enter')).toBe('fit: 3 done');
+    expect(await press('ArrowDown', 'ArrowDown')).toMatch(/^fit\/1: done/);
+    await press('Enter');
+    expect(await page.locator('main h1').textContent()).toContain('1');
+    expect(routeOf(new URL(page.url()).hash)).toMatchObject({
+      view: 'task',
+      path: ['Train', 'r1', 'fit', '1'],
+    });
+    await page.close();
+  });
+
+  it('marks tasks of the graph that were not run in this run', async () => {
+    const page = await openPage(browser);
+    await show(page, hrefOf('run', ['Train', 'j2'], { show: 'graph' }));
+    expect(await page.locator('.graph .elsewhere').count()).toBe(3);
+    expect(await page.getByRole('link', { name: /: done, cached from Train\/j1\/judge\// }).count()).toBe(3);
+    await page.close();
+  });
+
+  it('lays what differs in tables side by side, as the command line tells it, and marks it by more than colour', async () => {
+    const paths = ['Train/r1/load/0', 'Train/r2/load/0'] as const;
+    const called = [PROGRAM, 'diff', ...paths, '--json', '--store', store];
+    const { stdout } = await promisify(execFile)(process.execPath, called);
+    const { tasks } = JSON.parse(stdout) as Comparison;
+    const frame = tasks[0]?.artifacts.find(({ name }) => name === 'frame');
+    if (frame?.how?.kind !== 'table') throw new Error('frame is no table');
+    const { sideBySide: told, changed = 0 } = frame.how;
+    const page = await openPage(browser);
+    await show(page, hrefOf('compare', [], { a: paths[0], b: paths[1] }));
+    const table = page.getByRole('region', { name: 'rows of frame that differ' });
+    expect(told?.columns).toEqual(['id', 'auc', 'name']);
+    for (const [index, { cells }] of (told?.rows ?? []).entries()) {
+      const row = table.locator('tbody tr').nth(index);
+      const sides = await Promise.all(
+        ['th', 'del', 'ins', 'td.quiet'].map((side) => row.locator(side).textContent()),
+      );
+      expect(sides.map((text) => text?.trim())).toEqual(cells.flat());
+    }
+    const mark = (side: string): Promise<string> =>
+      page.evaluate(`getComputedStyle(document.querySelector('.sides ${side}'), '::before').content`);
+    expect([await mark('del'), await mark('ins')].map((text) => text.slice(1, 2))).toEqual(['\u2212', '+']);
+    const more = changed - (told?.rows.length ?? 0);
+    await page.getByText(`${formatCount(more)} more rows differ.`).waitFor();
+
+    await show(page, hrefOf('compare', [], { a: 'Train/r1/fit/0', b: 'Train/r2/fit/0' }));
+    await page
+      .getByRole('region', { name: 'changes of weights' })
+      .getByText('[1]', { exact: true })
+      .waitFor();
     await page.close();
   });
 

@@ -127,6 +127,25 @@ describe('a run in brief', () => {
     expect(attempt).not.toHaveProperty('hitOf');
   });
 
+  test('tells what was read where that is asked for, to a bound', async () => {
+    const storage = new MemoryStorage();
+    const flow = await openFlow({ flowName: 'F', storage });
+    for (let task = 0; task < 203; task += 1)
+      await flow.task({ runId: 'r', stepName: 'fit', taskId: String(task) }, (one) =>
+        one.saveArtifacts({ a: task }),
+      );
+    await flow.task({ runId: 'r', stepName: 'join', taskId: '0' }, async (join) => {
+      for (const fit of await flow.getTaskDataStores({ runId: 'r', steps: ['fit'] })) join.recordRead(fit);
+    });
+    const view = memoryView(storage);
+    const joinOf = ({ steps }: BriefRun) => steps.find(({ step }) => step === 'join')?.tasks[0]?.attempts[0];
+    expect(joinOf(await readBriefRun(view, RUN, ALL))).not.toHaveProperty('readFrom');
+    const joined = joinOf(await readBriefRun(view, RUN, { ...ALL, withReads: true }));
+    expect(joined).toMatchObject({ readSteps: ['fit'], moreRead: 3 });
+    expect(new Set(joined?.readFrom).size).toBe(200);
+    expect(joined?.readFrom?.every((path) => /^F\/r\/fit\/\d+\/0$/.test(path))).toBe(true);
+  });
+
   test('of a run that is open tells the latest sign of life of its tasks', async () => {
     const storage = new MemoryStorage();
     const flow = await openFlow({ flowName: 'F', storage });

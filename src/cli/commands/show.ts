@@ -43,6 +43,7 @@ interface ShowOptions {
   brief?: boolean;
   offset?: string;
   steps?: boolean;
+  reads?: boolean;
 }
 
 /** With `--json`, the tasks of one answer in brief take no more, so that whoever asks for page after page has pages of one size. */
@@ -69,6 +70,7 @@ export const show: CommandDeclaration = {
       flags: '--steps',
       text: 'of a run or step: what became of the tasks of each step, all of which are read, in a line',
     },
+    { flags: '--reads', text: 'with --brief: which attempts each has read from, 200 at most' },
     { flags: '--stack', text: 'of a task: errors with their stacks' },
   ],
   async run(invocation: Invocation, [text]: [string], options: ShowOptions) {
@@ -123,16 +125,17 @@ async function showRun(
 /** @throws CliError `USAGE` for options that go with `--brief` alone, or not with it */
 function briefChoice(
   path: StorePath,
-  { brief = false, offset, all }: ShowOptions,
+  { brief = false, offset, reads = false, all }: ShowOptions,
   limit: number,
 ): BriefChoice | undefined {
   if (!brief && offset !== undefined) throw usageError('--offset is for --brief, which lists tasks.');
+  if (!brief && reads) throw usageError('--reads is for --brief, which lists tasks.');
   if (!brief) return undefined;
   if (path.task !== undefined) throw usageError('--brief is for a run or a step, whose tasks it lists.');
   if (all) throw usageError('--all is for the tree; --brief has all tasks.');
   if (offset !== undefined && !/^\d{1,9}$/.test(offset))
     throw usageError(`--offset is a number of tasks, not ${JSON.stringify(offset)}.`);
-  return { offset: Number(offset ?? 0), limit };
+  return { offset: Number(offset ?? 0), limit, withReads: reads };
 }
 
 /** @throws CliError `USAGE` for options that do not go with `--steps` */

@@ -15,14 +15,15 @@ export interface PathChange {
 export class Changes {
   readonly shown: PathChange[] = [];
   total = 0;
-  readonly #limit: number;
+  /** So many are kept. */
+  readonly limit: number;
 
   constructor(limit: number) {
-    this.#limit = limit;
+    this.limit = limit;
   }
 
   add(change: PathChange): void {
     this.total += 1;
-    if (this.shown.length < this.#limit) this.shown.push(change);
+    if (this.shown.length < this.limit) this.shown.push(change);
   }
 }

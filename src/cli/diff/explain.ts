@@ -4,8 +4,9 @@ import type { ArtifactEntry } from '../../format/description.ts';
 import { formatBytes } from '../../options/figures.ts';
 import { unreadable } from '../../views/store-view.ts';
 import type { OpenStore } from '../store.ts';
+import { parquetTable } from './parquet-table.ts';
 import type { ArtifactDiff, Side, TaskDiff } from './task-diff.ts';
-import { diffValues, type ValueDiff } from './value-diff.ts';
+import { diffTableViews, diffValues, type ValueDiff } from './value-diff.ts';
 
 /** Bounds on what is loaded and kept. */
 export interface ExplainLimits {
@@ -48,11 +49,22 @@ export class Explainer {
     }
     try {
       const [was, is] = [await this.#load(this.#task.a, a), await this.#load(this.#task.b, b)];
-      return diffValues(was, is, limit);
+      return (await this.#tables(was, is)) ?? diffValues(was, is, limit);
     } catch (error) {
       if (isStowageError(error, ...OUT_OF_REACH)) return { kind: 'unread', reason: error.message };
       return { kind: 'unread', reason: unreadable(this.#store, error).failure.message };
     }
+  }
+
+  /** The difference of two Parquet files in the store; `undefined` of other values. */
+  async #tables(a: unknown, b: unknown): Promise<ValueDiff | undefined> {
+    const options = { maxBytes: this.#limits.maxBytes, signal: this.#store.signal };
+    const [was, is] = [await parquetTable(a, options), await parquetTable(b, options)];
+    if (was === undefined || is === undefined) return undefined;
+    if (typeof was === 'string') return { kind: 'unread', reason: was };
+    return typeof is === 'string'
+      ? { kind: 'unread', reason: is }
+      : diffTableViews(was, is, this.#limits.limit);
   }
 
   async #load(side: Side | undefined, { name, inline }: ArtifactEntry): Promise<unknown> {

@@ -1,6 +1,7 @@
 import { formatBytes, formatCount } from '../../options/figures.ts';
 import type { NumberList } from '../../views/values/value-kind.ts';
 import { differingPart } from './alignment.ts';
+import type { Changes } from './changes.ts';
 
 /** The difference of two lists of numbers. */
 export interface NumberDiff {
@@ -33,6 +34,19 @@ export function diffNumbers(a: NumberList, b: NumberList): NumberDiff {
     most = Math.max(most, distance(x, y));
   }
   return { ...sizes, differ, first, ...(Number.isFinite(most) ? { maxDifference: most } : {}) };
+}
+
+/** Tells the elements that differ: by their index, between what is the same at the beginning and at the end of both. */
+export function changedElements(a: NumberList, b: NumberList, changes: Changes): void {
+  const { head, aEnd, bEnd } = differingPart(a, b);
+  for (let index = head; index < Math.max(aEnd, bEnd); index++) {
+    const [x, y] = [a[index], b[index]];
+    const path = `[${index}]`;
+    if (index >= aEnd) changes.add({ path, change: 'added', b: y });
+    else if (index >= bEnd) changes.add({ path, change: 'removed', a: x });
+    else if (x !== y && !(Number.isNaN(x) && Number.isNaN(y)))
+      changes.add({ path, change: 'changed', a: x, b: y });
+  }
 }
 
 /** The distance of two numbers. Infinite, if one of them is no number. */

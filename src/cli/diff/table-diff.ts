@@ -6,6 +6,7 @@ import type { Changes } from './changes.ts';
 import { distance, shortNumber } from './number-diff.ts';
 import { findKey, type RowKey } from './row-key.ts';
 import { shortValue } from './short-value.ts';
+import { laySideBySide, type RowNumbers, type SideBySide } from './side-by-side.ts';
 import type { ValueIds } from './value-ids.ts';
 
 /** The difference of a column, in rows that both tables have. */
@@ -39,6 +40,8 @@ export interface TableDiff {
   retyped: { name: string; a: string; b: string }[];
   /** Columns with cells that differ, those with the most first. */
   columns: ColumnDiff[];
+  /** The first rows that differ; absent where rows were not matched. */
+  sideBySide?: SideBySide;
 }
 
 /** Compares the columns that both tables have, row by row; `undefined` where they have none in common. */
@@ -98,6 +101,8 @@ class TableComparison {
   readonly #rowsOfB: readonly (readonly unknown[])[];
   readonly #counts = { added: 0, removed: 0, changed: 0 };
   readonly #columns: Required<ColumnDiff>[];
+  /** The first rows that differ. */
+  readonly #shown: RowNumbers[] = [];
 
   constructor(a: TableView, b: TableView, shared: readonly string[], ids: ValueIds, changes: Changes) {
     this.#a = a;
@@ -131,7 +136,18 @@ class TableComparison {
         return was === undefined || is === undefined || was === is ? [] : [{ name, a: was, b: is }];
       }),
       columns,
+      ...(matched.matchedBy === undefined ? {} : { sideBySide: this.#sideBySide(columns, matched.key) }),
     };
+  }
+
+  #sideBySide(columns: readonly ColumnDiff[], key: string | undefined): SideBySide {
+    const differing = columns.map(({ name }) => name);
+    const [shared, ids] = [this.#shared, this.#ids];
+    return laySideBySide([this.#a, this.#b], this.#shown, { shared, differing, key, ids });
+  }
+
+  #show(numbers: RowNumbers): void {
+    if (this.#shown.length < this.#changes.limit) this.#shown.push(numbers);
   }
 
   #match(): Pick<TableDiff, 'matchedBy' | 'key' | 'reordered' | 'common'> {
@@ -178,6 +194,7 @@ class TableComparison {
   #compare(indexOfA: number, indexOfB: number, path: string): void {
     const [a = [], b = []] = [this.#rowsOfA[indexOfA], this.#rowsOfB[indexOfB]];
     this.#counts.changed += 1;
+    this.#show({ change: 'changed', a: indexOfA, b: indexOfB });
     for (const [index, column] of this.#columns.entries()) {
       const [was, is] = [a[index], b[index]];
       if (Object.is(was, is) || this.#ids.of(was) === this.#ids.of(is)) continue;
@@ -193,11 +210,13 @@ class TableComparison {
 
   #removed(index: number, path: string): void {
     this.#counts.removed += 1;
+    this.#show({ change: 'removed', a: index });
     this.#changes.add({ path, change: 'removed', a: rowValue(this.#a, index) });
   }
 
   #added(index: number, path: string): void {
     this.#counts.added += 1;
+    this.#show({ change: 'added', b: index });
     this.#changes.add({ path, change: 'added', b: rowValue(this.#b, index) });
   }
 

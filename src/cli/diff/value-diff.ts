@@ -1,9 +1,10 @@
-import { toTableView } from '../../views/values/table-view.ts';
+import { type TableView, toTableView } from '../../views/values/table-view.ts';
 import { bytesOf, isTypedArray, kindOf } from '../../views/values/value-kind.ts';
 import { Changes, type PathChange } from './changes.ts';
 import {
   type ByteDiff,
   byteDiffText,
+  changedElements,
   diffBytes,
   diffNumbers,
   type NumberDiff,
@@ -19,7 +20,7 @@ import { ValueIds } from './value-ids.ts';
 export type ValueDiff =
   | ({ kind: 'text' } & TextDiff)
   | ({ kind: 'bytes' } & ByteDiff)
-  | ({ kind: 'numbers'; types: readonly [string, string] } & NumberDiff)
+  | ({ kind: 'numbers'; types: readonly [string, string] } & NumberDiff & ChangedParts)
   | ({ kind: 'table' } & TableDiff & ChangedParts)
   | ({ kind: 'parts' } & ChangedParts)
   /** The values were not compared, and why. */
@@ -39,15 +40,28 @@ export function diffValues(a: unknown, b: unknown, limit: number): ValueDiff {
   const [bytesOfA, bytesOfB] = [bytesOf(a), bytesOf(b)];
   if (bytesOfA && bytesOfB) return { kind: 'bytes', ...diffBytes(bytesOfA, bytesOfB) };
   if (isTypedArray(a) && isTypedArray(b)) {
-    return { kind: 'numbers', types: [kindOf(a), kindOf(b)], ...diffNumbers(a, b) };
+    const elements = new Changes(limit);
+    changedElements(a, b, elements);
+    const types = [kindOf(a), kindOf(b)] as const;
+    return { kind: 'numbers', types, ...diffNumbers(a, b), ...partsOf(elements) };
   }
-  const ids = new ValueIds();
-  const changes = new Changes(limit);
   const [tableA, tableB] = [toTableView(a), toTableView(b)];
-  const table = tableA && tableB && diffTables(tableA, tableB, ids, changes);
-  if (table) return { kind: 'table', ...table, total: changes.total, changes: changes.shown };
-  new StructureDiff(changes, ids).compare(a, b);
-  return { kind: 'parts', total: changes.total, changes: changes.shown };
+  const table = tableA && tableB && diffTableViews(tableA, tableB, limit);
+  if (table) return table;
+  const changes = new Changes(limit);
+  new StructureDiff(changes, new ValueIds()).compare(a, b);
+  return { kind: 'parts', ...partsOf(changes) };
+}
+
+/** Compares two tables; `undefined` where they have no column in common. */
+export function diffTableViews(a: TableView, b: TableView, limit: number): ValueDiff | undefined {
+  const changes = new Changes(limit);
+  const table = diffTables(a, b, new ValueIds(), changes);
+  return table && { kind: 'table', ...table, ...partsOf(changes) };
+}
+
+function partsOf({ total, shown }: Changes): ChangedParts {
+  return { total, changes: shown };
 }
 
 /** Tells the difference of the values in one line. */

@@ -14,6 +14,8 @@ export const BRIEF_COLUMNS: readonly Column[] = [
   { header: 'NOTE', folds: Number.POSITIVE_INFINITY },
 ];
 
+const READS_TOLD = 3;
+
 /** The tasks of a run in brief by their latest attempts, step by step. */
 export function briefRows({ steps }: BriefRun): Cell[][] {
   return steps.flatMap(({ step, tasks }) =>
@@ -34,8 +36,17 @@ export function briefRows({ steps }: BriefRun): Cell[][] {
   );
 }
 
-function noteOf({ error, takenOver, hitOf }: BriefAttempt): string {
+function noteOf(attempt: BriefAttempt): string {
+  const { error, takenOver, hitOf } = attempt;
   if (error !== undefined) return error;
   if (takenOver !== undefined) return `from ${takenOver}`;
-  return hitOf === undefined ? '' : `cached, from ${hitOf}`;
+  return hitOf === undefined ? readsText(attempt) : `cached, from ${hitOf}`;
+}
+
+/** `read F/r/load/0/0, and 3 more` */
+function readsText({ readFrom = [], moreRead = 0 }: BriefAttempt): string {
+  const told = readFrom.slice(0, READS_TOLD);
+  const more = readFrom.length - told.length + moreRead;
+  if (told.length === 0) return '';
+  return `read ${told.join(', ')}${more === 0 ? '' : `, and ${formatCount(more)} more`}`;
 }

@@ -253,6 +253,21 @@ describe('how values differ', () => {
     ]);
   });
 
+  const numbers = fc.array(fc.constantFrom(0, 1, 2, Number.NaN), { maxLength: 8 });
+  test.prop([numbers, numbers, fc.constantFrom(2, ALL)], { numRuns: propertyRuns })(
+    'tells the first elements of typed arrays that differ',
+    (listOfA, listOfB, limit) => {
+      const [a, b] = [Float32Array.from(listOfA), Float32Array.from(listOfB)];
+      const how = of('numbers', diffValues(a, b, limit));
+      if (how.differ !== undefined) expect(how.total).toBe(how.differ);
+      expect(how.changes).toHaveLength(Math.min(how.total, limit));
+      if (a.length !== b.length || limit !== ALL) return;
+      const changed = [...a];
+      for (const { path, b: is } of how.changes) changed[Number(path.slice(1, -1))] = is as number;
+      expect(changed).toEqual([...b]);
+    },
+  );
+
   it('tells where bytes begin to differ', () => {
     const bytes = new Uint8Array(4000);
     const other = bytes.slice();
@@ -358,6 +373,64 @@ describe('how tables differ', () => {
       '+ v[id="kim"]: {"id": "kim", "age": 1, "city": "Rome"}',
     ]);
   });
+
+  it('lays rows that differ side by side', () => {
+    const others = [people[2], { ...people[0], age: 31 }, { id: 'kim', age: 1, city: 'Rome' }];
+    expect(of('table', diffValues(people, others, ALL)).sideBySide).toEqual({
+      columns: ['id', 'age', 'city'],
+      rows: [
+        { change: 'changed', a: 0, b: 1, cells: [['"ann"'], ['30', '31'], ['"Rome"']] },
+        { change: 'removed', a: 1, cells: [['"bob"'], ['40'], ['"Oslo"']] },
+        { change: 'added', b: 2, cells: [['"kim"'], ['1'], ['"Rome"']] },
+      ],
+    });
+    expect(of('table', diffValues(people, others, 1)).sideBySide?.rows).toHaveLength(1);
+  });
+
+  it('lays the columns side by side that differ in most rows, and counts the others', () => {
+    const wide = (by: number) =>
+      [0, 1].map((id) =>
+        Object.fromEntries([
+          ['id', id],
+          ...Array.from({ length: 30 }, (_, at) => [
+            `c${at}`,
+            at < 20 && (id === 1 || at > 15) ? at + by : at,
+          ]),
+        ]),
+      );
+    const { sideBySide } = of('table', diffValues(wide(0), wide(1), ALL));
+    expect(sideBySide?.columns).toEqual([
+      ...['id', 'c0', 'c1', 'c2', 'c3', 'c4', 'c5', 'c6'],
+      ...['c16', 'c17', 'c18', 'c19'],
+    ]);
+    expect(sideBySide?.moreColumns).toBe(9);
+    expect(sideBySide?.rows.map(({ cells }) => cells.filter((cell) => cell.length === 2).length)).toEqual([
+      4, 11,
+    ]);
+  });
+
+  test.prop([rows, rows, fc.constantFrom(3, ALL)], { numRuns: propertyRuns })(
+    'lays side by side what differs, and nothing else',
+    (a, b, limit) => {
+      const how = of('table', diffValues(a, b, limit));
+      if (!how.sideBySide) return expect(how.matchedBy).toBeUndefined();
+      const { columns, rows: shown } = how.sideBySide;
+      const { added = 0, removed = 0, changed = 0 } = how;
+      expect(shown).toHaveLength(Math.min(added + removed + changed, limit));
+      for (const { change, a: was = -1, b: is = -1, cells } of shown) {
+        const [rowOfA, rowOfB] = [a[was], b[is]] as [Record<string, unknown>?, Record<string, unknown>?];
+        expect(change).toBe(rowOfA ? (rowOfB ? 'changed' : 'removed') : 'added');
+        expect(cells).toEqual(
+          columns.map((name) => {
+            const [x, y] = [rowOfA, rowOfB].map((one) => one && shortValue(one[name]));
+            const isSame = Object.is(rowOfA?.[name], rowOfB?.[name]);
+            return rowOfA && rowOfB && !isSame ? [x, y] : [x ?? y];
+          }),
+        );
+      }
+      return undefined;
+    },
+  );
 
   it('takes no column for one that tells rows apart, unless it does', () => {
     const twice = (x: number): object[] => [

@@ -1,72 +1,18 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { countOf, formatBytes } from '../../../options/figures.ts';
-import type { ArtifactView } from '../../../views/attempts.ts';
 import { useAnswer } from '../ask.ts';
 import { FailureNote } from '../parts/failure.tsx';
 import { PathLink } from '../parts/path-link.tsx';
 import { Scrolls } from '../parts/scrolls.tsx';
 import { goTo, hrefOf, type Route } from '../route.ts';
-
-/** The answer of `stowage diff --json`, as docs/cli.md tells it. */
-interface Comparison {
-  a: string;
-  b: string;
-  kind: 'runs' | 'steps' | 'tasks';
-  different: boolean;
-  run?: Changes;
-  same?: number;
-  tasks: TaskDiff[];
-  /** The number of other tasks that differ. */
-  more?: number;
-}
-
-interface Changes {
-  total: number;
-  changes: Change[];
-}
-
-interface Change {
-  path: string;
-  change: ChangeKind;
-  a?: unknown;
-  b?: unknown;
-  aText?: string;
-  bText?: string;
-  note?: string;
-}
-
-type ChangeKind = 'added' | 'removed' | 'changed';
-
-interface TaskDiff {
-  a?: { path: string; status: string };
-  b?: { path: string; status: string };
-  change: ChangeKind;
-  same: number;
-  artifacts: ArtifactDiff[];
-  metadata: Changes;
-}
-
-interface ArtifactDiff {
-  name: string;
-  change: ChangeKind;
-  a?: ArtifactView;
-  b?: ArtifactView;
-  how?: How;
-}
-
-type How = { kind: string; text: string; total?: number; changes?: Change[] } & Readonly<
-  Record<string, unknown>
->;
-
-interface TextHunk {
-  a: number;
-  b: number;
-  lines: string[];
-}
+import type { Comparison, TaskDiff } from './compare-answer.ts';
+import { ChangeTable, Details, hasDetails, summaryOf } from './compare-values.tsx';
 
 /** So many tasks that differ are shown. */
 const MOST_TASKS = '200';
+/** Of more values, what differs in each is folded away at first. */
+const MOST_OPEN = 12;
 
 /** Two runs, steps or tasks side by side: parameters, metadata, artifacts, and what is in them. */
 export function CompareView({ query }: Route): JSX.Element {
@@ -117,6 +63,8 @@ function Chooser(given: { a: string; b: string }): JSX.Element {
 }
 
 function Shown({ a, b, kind, different, run, same, tasks, more = 0 }: Comparison): JSX.Element {
+  const artifacts = tasks.flatMap((task) => task.artifacts);
+  const detailed = artifacts.filter(({ how }) => how && hasDetails(how)).length;
   return (
     <>
       <p>
@@ -128,18 +76,19 @@ function Shown({ a, b, kind, different, run, same, tasks, more = 0 }: Comparison
       {run && run.total > 0 && (
         <section>
           <h2>{kind === 'runs' ? 'Run' : 'Runs'}</h2>
-          <ChangeTable {...run} />
+          <ChangeTable label="changes of the run" {...run} />
         </section>
       )}
       {tasks.map((task) => (
-        <TaskPart key={`${task.a?.path} ${task.b?.path}`} {...task} />
+        <TaskPart key={`${task.a?.path} ${task.b?.path}`} isOpen={detailed <= MOST_OPEN} {...task} />
       ))}
       {more > 0 && <p class="quiet">{countOf(more, 'more task')} differ.</p>}
     </>
   );
 }
 
-function TaskPart({ a, b, change, same, artifacts, metadata }: TaskDiff): JSX.Element {
+function TaskPart({ isOpen, ...task }: TaskDiff & { isOpen: boolean }): JSX.Element {
+  const { a, b, change, same, artifacts, metadata } = task;
   const status = a && b && a.status !== b.status ? `${a.status} → ${b.status}` : (b ?? a)?.status;
   return (
     <section>
@@ -175,17 +124,29 @@ function TaskPart({ a, b, change, same, artifacts, metadata }: TaskDiff): JSX.El
                     {fromTo(one.a && formatBytes(one.a.bytes), one.b && formatBytes(one.b.bytes))}
                   </td>
                   <td>{fromTo(one.a?.type, one.b?.type)}</td>
-                  <td>{one.how && <HowPart {...one.how} />}</td>
+                  <td class="how">{one.how && summaryOf(one.how)}</td>
                 </tr>
               ))}
             </tbody>
           </table>
         </Scrolls>
       )}
+      {artifacts.map(
+        ({ name, how }) =>
+          how &&
+          hasDetails(how) && (
+            <details key={name} class="of-value" open={isOpen}>
+              <summary>
+                <h3>{name}</h3>
+              </summary>
+              <Details name={name} how={how} />
+            </details>
+          ),
+      )}
       {metadata.total > 0 && (
         <>
           <h3>Metadata</h3>
-          <ChangeTable {...metadata} />
+          <ChangeTable label="changes of metadata" {...metadata} />
         </>
       )}
     </section>
@@ -196,65 +157,4 @@ function TaskPart({ a, b, change, same, artifacts, metadata }: TaskDiff): JSX.El
 function fromTo(a: string | undefined, b: string | undefined): string {
   if (a === undefined || b === undefined || a === b) return b ?? a ?? '';
   return `${a} → ${b}`;
-}
-
-/** How the two values of an artifact differ, in the words of the command; the changes of parts are told by a table alone. */
-function HowPart(how: How): JSX.Element {
-  const hunks = (how.hunks ?? []) as readonly TextHunk[];
-  return (
-    <>
-      {how.kind !== 'parts' && <p>{how.text}</p>}
-      {hunks.length > 0 && (
-        <pre class="hunks">
-          {hunks.map(({ a, b, lines }) => (
-            <span key={`${a} ${b}`}>
-              <span class="quiet">{`@@ ${a} ${b} @@\n`}</span>
-              {lines.map((line, index) => (
-                <span
-                  key={index}
-                  class={line.startsWith('+') ? 'added' : line.startsWith('-') ? 'removed' : ''}
-                >
-                  {`${line}\n`}
-                </span>
-              ))}
-            </span>
-          ))}
-        </pre>
-      )}
-      {how.changes && how.changes.length > 0 && <ChangeTable total={how.total ?? 0} changes={how.changes} />}
-    </>
-  );
-}
-
-function ChangeTable({ total, changes }: Changes): JSX.Element {
-  return (
-    <Scrolls label="changes">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Where</th>
-            <th scope="col">From</th>
-            <th scope="col">To</th>
-          </tr>
-        </thead>
-        <tbody>
-          {changes.map((change, index) => (
-            <tr key={`${index} ${change.path}`}>
-              <th scope="row">{change.path || 'the value itself'}</th>
-              <td class="removed">{sideOf(change, 'a')}</td>
-              <td class="added">
-                {sideOf(change, 'b')} {change.note && <span class="quiet">{change.note}</span>}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {total > changes.length && <p class="quiet">{countOf(total - changes.length, 'change')} more</p>}
-    </Scrolls>
-  );
-}
-
-function sideOf(change: Change, side: 'a' | 'b'): string {
-  if (change[`${side}Text`] !== undefined) return change[`${side}Text`] as string;
-  return side in change ? JSON.stringify(change[side]) : '';
 }

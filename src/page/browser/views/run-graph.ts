@@ -1,179 +1,196 @@
-import type { BriefRun } from '../../../views/run-brief.ts';
+import type { BriefAttempt } from '../../../views/run-brief.ts';
+import { isSmallRun, TASKS_DRAWN } from '../../view-questions.ts';
+import type { GraphEdge, GraphNode } from './graph-layout.ts';
+import type { StepRow, TaskRow } from './run-tasks.ts';
 
-/** A step that read what another one saved. */
-export interface StepEdge {
-  from: string;
-  to: string;
+/** A part of a run that is drawn. The id of a step is its name, that of a task `step/task`, that of tasks which are folded `step/`. */
+export type RunNode = {
+  id: string;
+  /** What it read from, as people are told: steps, and attempts as `step/task/attempt`. */
+  reads: readonly string[];
+} & (
+  | { kind: 'step'; row: StepRow }
+  /** `isOnly`: its step has no other. */
+  | { kind: 'task'; row: TaskRow; isOnly: boolean }
+  /** Tasks of a step beyond those that are drawn. */
+  | { kind: 'rest'; step: string; count: number }
+);
+
+/** What is drawn of a run. */
+export interface RunParts {
+  nodes: readonly RunNode[];
+  placing: readonly GraphNode[];
+  edges: readonly GraphEdge[];
+  /** True if a task that read many tasks of a step has one line from the step in place of one from each. */
+  isBundled: boolean;
 }
 
-/** A step in its place; pixels. */
-export interface PlacedStep {
-  step: string;
-  x: number;
-  y: number;
+/** The attempts of tasks with what they read from, by `step/task`. */
+export type ReadsByTask = ReadonlyMap<string, readonly BriefAttempt[]>;
+
+const STEP_HEIGHT = 60;
+const TASK_HEIGHT = 28;
+/** Where there would be more lines, those from many tasks of a step are one. */
+const MOST_LINES = 1000;
+const MANY_READ = 10;
+/** So many of the attempts that a task read are told one by one. */
+const READS_TOLD = 20;
+
+/**
+ * The steps whose tasks are drawn: those that the address names, joined by slashes; where it names none, all of a small run. `/` alone
+ * is for none.
+ */
+export function openSteps(
+  named: string | undefined,
+  steps: readonly { step: string; total: number }[],
+): string[] {
+  const all = steps.map(({ step }) => step);
+  if (named === undefined) return isSmallRun(steps) ? all : [];
+  const wanted = new Set(named.split('/'));
+  return all.filter((step) => wanted.has(step));
 }
 
-/** A line from a step to one that read of it: points that it goes through, from left to right. */
-export interface PlacedEdge extends StepEdge {
-  points: readonly (readonly [number, number])[];
+/** What an address names so that these steps are open. */
+export function openText(steps: readonly string[]): string {
+  return steps.join('/') || '/';
 }
 
-export interface StepGraph {
-  width: number;
-  height: number;
-  steps: readonly PlacedStep[];
-  edges: readonly PlacedEdge[];
-}
-
-export const STEP_WIDTH = 176;
-export const STEP_HEIGHT = 60;
-const GAP_X = 64;
-const GAP_Y = 20;
-/** A line that passes by steps takes so much of the height. */
-const LANE_HEIGHT = 12;
-/** The order within a layer is mended so many times. */
-const SWEEPS = 8;
-
-/** Which steps read from which. A step that is not there has no edge. */
-export function stepEdges({ steps }: Pick<BriefRun, 'steps'>): StepEdge[] {
-  const edges = new Map<string, StepEdge>();
-  for (const { step, tasks } of steps) {
-    for (const { attempts } of tasks) {
-      for (const from of attempts.flatMap(({ readSteps = [] }) => readSteps))
-        edges.set(JSON.stringify([from, step]), { from, to: step });
-    }
+/** How many tasks of each open step are drawn: of all of them, or, where these are too many, alike many of each. */
+export function drawnCounts(open: readonly Pick<StepRow, 'step' | 'tasks'>[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  let left = TASKS_DRAWN;
+  for (const [index, { step, tasks }] of open.toSorted((a, b) => a.tasks.length - b.tasks.length).entries()) {
+    const count = Math.min(tasks.length, Math.max(1, Math.floor(left / (open.length - index))));
+    counts.set(step, count);
+    left -= count;
   }
-  const known = new Set(steps.map(({ step }) => step));
-  return [...edges.values()].filter(({ from }) => known.has(from));
-}
-
-/** A place in a layer: a step, or a line on its way past the layer. */
-interface Slot {
-  step?: string;
-  layer: number;
-  height: number;
-  y: number;
-  before: Slot[];
-  behind: Slot[];
+  return counts;
 }
 
 /**
- * Places steps in layers from left to right, each behind all that it read from, and leads the lines between steps that are further apart
- * through gaps of the layers between (Sugiyama, Tagawa, Toda 1981). `steps` are in the order in which they began; of edges in a circle,
- * those that lead back in that order are left out.
+ * What is drawn of a run where some steps are open: these as their tasks, in a frame; others as one node. A line leads to a task from
+ * each one that it read; from a step, or the head of its frame, where it is not known from which of its tasks.
  */
-export function layoutSteps(steps: readonly string[], edges: readonly StepEdge[]): StepGraph {
-  const order = new Map(steps.map((step, index) => [step, index]));
-  const forward = edges.filter(
-    ({ from, to }) => (order.get(from) ?? -1) < (order.get(to) ?? -1) && order.has(from),
-  );
-  const layers = layersOf(steps, forward);
-  const slots = new Map(
-    steps.map((step): [string, Slot] => [
-      step,
-      { step, layer: layers.get(step) ?? 0, height: STEP_HEIGHT, y: 0, before: [], behind: [] },
-    ]),
-  );
-  const columns: Slot[][] = [];
-  const place = (slot: Slot): void => {
-    columns[slot.layer] ??= [];
-    columns[slot.layer]?.push(slot);
-  };
-  for (const slot of slots.values()) place(slot);
-  const chains = forward.map(({ from, to }) => {
-    const [first, last] = [slots.get(from) as Slot, slots.get(to) as Slot];
-    const chain = [first];
-    for (let layer = first.layer + 1; layer < last.layer; layer += 1) {
-      const lane: Slot = { layer, height: LANE_HEIGHT, y: 0, before: [], behind: [] };
-      place(lane);
-      chain.push(lane);
-    }
-    chain.push(last);
-    for (const [index, slot] of chain.entries()) {
-      const next = chain[index + 1];
-      if (!next) break;
-      slot.behind.push(next);
-      next.before.push(slot);
-    }
-    return { from, to, chain };
-  });
-  orderColumns(columns);
-  const height = placeColumns(columns);
-  return {
-    width: columns.length === 0 ? 0 : columns.length * (STEP_WIDTH + GAP_X) - GAP_X,
-    height,
-    steps: [...slots.values()].map(({ step = '', layer, y }) => ({ step, x: xOf(layer), y })),
-    edges: chains.map(({ from, to, chain }) => ({ from, to, points: pointsOf(chain) })),
-  };
+export function partsOf(
+  run: { flow: string; run: string },
+  rows: readonly StepRow[],
+  { open, reads }: { open: readonly string[]; reads: ReadsByTask },
+): RunParts {
+  const drawing = new RunDrawing(run, rows, open, reads);
+  for (const row of rows) drawing.add(row);
+  return drawing.parts();
 }
 
-/** The layer of each step: one behind the last of those that it read from. */
-function layersOf(steps: readonly string[], forward: readonly StepEdge[]): Map<string, number> {
-  const sources = new Map<string, string[]>();
-  for (const { from, to } of forward) sources.set(to, [...(sources.get(to) ?? []), from]);
-  const layers = new Map<string, number>();
-  for (const step of steps) {
-    const before = (sources.get(step) ?? []).map((from) => layers.get(from) ?? 0);
-    layers.set(
-      step,
-      before.reduce((last, layer) => Math.max(last, layer + 1), 0),
+class RunDrawing {
+  readonly #run: { flow: string; run: string };
+  readonly #rows: ReadonlyMap<string, StepRow>;
+  readonly #reads: ReadsByTask;
+  /** How many tasks of each open step are drawn. */
+  readonly #counts: ReadonlyMap<string, number>;
+  readonly #drawn: ReadonlySet<string>;
+  readonly #nodes: RunNode[] = [];
+  readonly #placing: GraphNode[] = [];
+  /** Lines by the node that they lead to and the step that they come from, each from one or more nodes. */
+  readonly #lines = new Map<string, { to: string; step: string; from: Set<string> }>();
+
+  constructor(
+    run: { flow: string; run: string },
+    rows: readonly StepRow[],
+    open: readonly string[],
+    reads: ReadsByTask,
+  ) {
+    this.#run = run;
+    this.#rows = new Map(rows.map((row) => [row.step, row]));
+    this.#reads = reads;
+    this.#counts = drawnCounts(rows.filter(({ step }) => open.includes(step)));
+    const drawn = rows.flatMap(({ step, tasks }) => tasks.slice(0, this.#counts.get(step) ?? 0));
+    this.#drawn = new Set(drawn.map(idOf));
+  }
+
+  add(row: StepRow): void {
+    const { step, tasks } = row;
+    const count = this.#counts.get(step);
+    if (count === undefined) {
+      const reads = this.#linesFromSteps(step, tasks);
+      this.#place({ kind: 'step', id: step, row, reads }, STEP_HEIGHT);
+      return;
+    }
+    for (const task of tasks.slice(0, count)) this.#task(task, tasks.length === 1);
+    if (count === tasks.length) return;
+    const id = `${step}/`;
+    const reads = this.#linesFromSteps(id, tasks.slice(count));
+    this.#place({ kind: 'rest', id, step, count: tasks.length - count, reads }, TASK_HEIGHT, step);
+  }
+
+  parts(): RunParts {
+    const lines = [...this.#lines.values()];
+    const isTooMany = lines.reduce((sum, { from }) => sum + from.size, 0) > MOST_LINES;
+    const isBundle = ({ from }: { from: ReadonlySet<string> }): boolean => isTooMany && from.size > MANY_READ;
+    const edges = lines.flatMap((line) => {
+      const from = isBundle(line) ? [this.#wholeOf(line.step)] : [...line.from];
+      return from.map((one) => ({ from: one, to: line.to }));
+    });
+    return { nodes: this.#nodes, placing: this.#placing, edges, isBundled: lines.some(isBundle) };
+  }
+
+  #task(task: TaskRow, isOnly: boolean): void {
+    const id = idOf(task);
+    const attempts = this.#reads.get(id) ?? [];
+    const read: string[] = [];
+    const steps = new Set<string>();
+    for (const path of new Set(attempts.flatMap(({ readFrom = [] }) => readFrom))) {
+      const [flow, run, step = '', of, attempt] = path.split('/');
+      if (flow !== this.#run.flow || run !== this.#run.run || !this.#rows.has(step)) continue;
+      steps.add(step);
+      read.push(`${step}/${of}/${attempt}`);
+      this.#line(this.#sourceOf(step, `${step}/${of}`), id, step);
+    }
+    const cut = attempts.reduce((sum, { moreRead = 0 }) => sum + moreRead, 0);
+    const more = Math.max(0, read.length - READS_TOLD) + cut;
+    // What is beyond the bound, or not read yet, is known by its step.
+    const others = this.#linesFromSteps(id, [task], steps);
+    const reads = [...read.slice(0, READS_TOLD), ...(more > 0 ? [`${more} more`] : []), ...others];
+    const node: RunNode = { kind: 'task', id, row: task, isOnly, reads };
+    if (isOnly) this.#place(node, STEP_HEIGHT);
+    else this.#place(node, TASK_HEIGHT, task.step);
+  }
+
+  #place(node: RunNode, height: number, group?: string): void {
+    this.#nodes.push(node);
+    this.#placing.push({ id: node.id, height, group, isFirst: node.kind === 'rest' });
+  }
+
+  /** Draws lines from the steps that tasks read from, but for some; returns their names. */
+  #linesFromSteps(to: string, tasks: readonly TaskRow[], but: ReadonlySet<string> = new Set()): string[] {
+    const steps = new Set(
+      tasks.flatMap(({ attempts }) => attempts.flatMap(({ readSteps = [] }) => readSteps)),
     );
+    const known = [...steps].filter((step) => this.#rows.has(step) && !but.has(step));
+    for (const step of known) this.#line(this.#wholeOf(step), to, step);
+    return known;
   }
-  return layers;
-}
 
-/** Orders each column by the middle of what its slots are joined to, forwards and backwards, so that few lines cross. */
-function orderColumns(columns: readonly Slot[][]): void {
-  const number = (column: readonly Slot[]): void => {
-    for (const [index, slot] of column.entries()) slot.y = index / Math.max(1, column.length - 1);
-  };
-  for (const column of columns) number(column);
-  for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
-    const isForward = sweep % 2 === 0;
-    for (const column of isForward ? columns : columns.toReversed()) {
-      const middles = new Map(
-        column.map((slot) => [slot, middleOf(isForward ? slot.before : slot.behind, slot.y)]),
-      );
-      column.sort((a, b) => (middles.get(a) ?? 0) - (middles.get(b) ?? 0));
-      number(column);
-    }
+  #line(from: string, to: string, step: string): void {
+    if (from === to) return;
+    const key = JSON.stringify([to, step]);
+    const line = this.#lines.get(key) ?? { to, step, from: new Set() };
+    line.from.add(from);
+    this.#lines.set(key, line);
+  }
+
+  /** The node of a task that was read: its own, that of the folded tasks, or its step. */
+  #sourceOf(step: string, id: string): string {
+    if (!this.#counts.has(step)) return step;
+    return this.#drawn.has(id) ? id : `${step}/`;
+  }
+
+  /** The node that stands for a step: itself, the head of its frame, or its only task. */
+  #wholeOf(step: string): string {
+    const [only, ...others] = this.#rows.get(step)?.tasks ?? [];
+    return this.#counts.has(step) && only && others.length === 0 ? idOf(only) : step;
   }
 }
 
-function middleOf(slots: readonly Slot[], otherwise: number): number {
-  if (slots.length === 0) return otherwise;
-  return slots.reduce((sum, { y }) => sum + y, 0) / slots.length;
-}
-
-/** Gives each slot its height in pixels, columns in the middle of the whole; returns the height of that. */
-function placeColumns(columns: readonly Slot[][]): number {
-  const heights = columns.map((column) => column.reduce((sum, { height }) => sum + height + GAP_Y, -GAP_Y));
-  const whole = Math.max(0, ...heights);
-  for (const [index, column] of columns.entries()) {
-    let y = (whole - (heights[index] ?? 0)) / 2;
-    for (const slot of column) {
-      slot.y = y;
-      y += slot.height + GAP_Y;
-    }
-  }
-  return whole;
-}
-
-function xOf(layer: number): number {
-  return layer * (STEP_WIDTH + GAP_X);
-}
-
-/** A line leaves a step at its right edge, passes layers straight, and ends at the left edge of the last. */
-function pointsOf(chain: readonly Slot[]): [number, number][] {
-  return chain.flatMap(({ layer, y, height }, index): [number, number][] => {
-    const middle = y + height / 2;
-    const [left, right] = [xOf(layer), xOf(layer) + STEP_WIDTH];
-    if (index === 0) return [[right, middle]];
-    return index === chain.length - 1
-      ? [[left, middle]]
-      : [
-          [left, middle],
-          [right, middle],
-        ];
-  });
+function idOf({ step, task }: TaskRow): string {
+  return `${step}/${task}`;
 }

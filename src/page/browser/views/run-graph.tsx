@@ -1,104 +1,126 @@
 import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
 import { countOf, formatCount } from '../../../options/figures.ts';
 import type { BriefRun } from '../../../views/run-brief.ts';
+import { isSmallRun, MOST_STEPS, pathsOfReads } from '../../view-questions.ts';
+import { FailureNote } from '../parts/failure.tsx';
 import { Scrolls } from '../parts/scrolls.tsx';
-import { STATUSES } from '../parts/status.tsx';
-import { hrefOf } from '../route.ts';
-import { layoutSteps, type PlacedEdge, STEP_HEIGHT, STEP_WIDTH, stepEdges } from './run-graph.ts';
+import { type Route, refined } from '../route.ts';
+import { type Graph, HEAD_HEIGHT, layoutGraph, type PlacedEdge } from './graph-layout.ts';
+import { HeadLink, NodeLink } from './graph-links.tsx';
+import { openSteps, openText, partsOf, type RunParts } from './run-graph.ts';
 import type { StepRow } from './run-tasks.ts';
+import { useArrows } from './use-arrows.ts';
+import { useReads } from './use-reads.ts';
 
-/** More steps make no picture that anybody reads. */
-const MOST_STEPS = 200;
-const CHARACTERS = 22;
-const EDGE = 2;
+/** Around the whole, so that nothing at its edge is cut; pixels. */
+const EDGE = 3;
 
-/** The steps of a run, each behind those that it read from; a step leads to its tasks. */
-export function RunGraph({ run, steps }: { run: BriefRun; steps: readonly StepRow[] }): JSX.Element {
-  if (steps.length > MOST_STEPS)
-    return <p>{countOf(steps.length, 'step')} are too many to draw; the table of tasks has all.</p>;
-  const edges = stepEdges(run);
-  const graph = layoutSteps(
-    steps.map(({ step }) => step),
-    edges,
-  );
-  const rows = new Map(steps.map((row) => [row.step, row]));
+interface RunGraphProps {
+  route: Route;
+  run: BriefRun;
+  steps: readonly StepRow[];
+}
+
+/** The steps of a run, each behind those that it read from, and the tasks of those that are open. */
+export function RunGraph(props: RunGraphProps): JSX.Element {
+  const { length } = props.steps;
+  if (length > MOST_STEPS)
+    return <p>{countOf(length, 'step')} are too many to draw; the table of tasks has all.</p>;
+  return <OpenedGraph {...props} />;
+}
+
+function OpenedGraph({ route, run, steps }: RunGraphProps): JSX.Element {
+  const open = openSteps(route.query.open, run.steps);
+  const paths = pathsOfReads(`${run.flow}/${run.run}`, run.steps, open);
+  const { reads, error, isLoading } = useReads(paths, versionOf(steps));
+  const parts = partsOf(run, steps, { open, reads });
   return (
-    <Scrolls label="graph of the steps">
+    <>
+      <FailureNote error={error} />
+      <p class="quiet" role="status">
+        {toldOf(parts, isLoading)}{' '}
+        {open.length > 0 && <a href={refined(route, { open: openText([]) })}>Show steps only</a>}
+        {open.length === 0 && isSmallRun(run.steps) && (
+          <a href={refined(route, { open: '' })}>Show all tasks</a>
+        )}
+      </p>
+      <Drawing
+        route={route}
+        steps={steps}
+        open={open}
+        parts={parts}
+        graph={layoutGraph(parts.placing, parts.edges)}
+      />
+    </>
+  );
+}
+
+interface DrawingProps {
+  route: Route;
+  steps: readonly StepRow[];
+  open: readonly string[];
+  parts: RunParts;
+  graph: Graph;
+}
+
+/** One stop of the keyboard, in which arrows go from link to link. The lines of the link that is looked at stand out. */
+function Drawing({ route, steps, open, parts, graph }: DrawingProps): JSX.Element {
+  const [marked, setMarked] = useState<string>();
+  const heads = graph.frames.map((frame) => ({ ...frame, height: HEAD_HEIGHT }));
+  const links = [...heads, ...graph.nodes].sort((a, b) => a.x - b.x || a.y - b.y);
+  const { stop, ...handlers } = useArrows(links);
+  const nodes = new Map(parts.nodes.map((node) => [node.id, node]));
+  const rows = new Map(steps.map((row) => [row.step, row]));
+  const groups = new Map(graph.frames.map(({ id, group }) => [id, group]));
+  const [width, height] = [graph.width + 2 * EDGE, graph.height + 2 * EDGE];
+  return (
+    <Scrolls label="graph of steps and tasks" tall>
       <svg
+        {...handlers}
         class="graph"
-        width={graph.width + 2 * EDGE}
-        height={graph.height + 2 * EDGE}
-        viewBox={`${-EDGE} ${-EDGE} ${graph.width + 2 * EDGE} ${graph.height + 2 * EDGE}`}
+        width={width}
+        height={height}
+        viewBox={`${-EDGE} ${-EDGE} ${width} ${height}`}
       >
-        <title>Steps, and what they read from</title>
-        <g class="edges">
-          {graph.edges.map((edge) => (
-            <path key={JSON.stringify([edge.from, edge.to])} d={lineOf(edge)} />
-          ))}
-        </g>
-        {graph.steps.map(({ step, x, y }) => {
-          const row = rows.get(step) as StepRow;
-          const read = edges.filter(({ to }) => to === step).map(({ from }) => from);
-          const spoken = `${step}: ${countsText(row)}${read.length > 0 ? `; reads from ${read.join(', ')}` : ''}`;
-          return (
-            <g key={step} transform={`translate(${x} ${y})`}>
-              <a href={hrefOf('run', [run.flow, run.run], { step })}>
-                <title>{spoken}</title>
-                <rect class="step" width={STEP_WIDTH} height={STEP_HEIGHT} rx="4" />
-                <text x="10" y="20" class="name">
-                  {step.length > CHARACTERS ? `${step.slice(0, CHARACTERS - 1)}…` : step}
-                </text>
-                <text x="10" y="38" class="about">
-                  {aboutOf(row)}
-                </text>
-                <Bar row={row} />
-              </a>
-            </g>
-          );
+        <title>Steps and tasks, and what they read from</title>
+        {graph.frames.map((frame) => (
+          <rect
+            key={frame.id}
+            class="frame"
+            x={frame.x}
+            y={frame.y}
+            width={frame.width}
+            height={frame.height}
+            rx="4"
+          />
+        ))}
+        <Lines edges={graph.edges} marked={groups.get(marked ?? '') ?? marked} />
+        {links.map((placed) => {
+          const props = { placed, route, open, isStop: placed.id === stop, onMark: setMarked };
+          const node = nodes.get(placed.id);
+          const row = rows.get(groups.get(placed.id) ?? '');
+          if (node) return <NodeLink key={placed.id} node={node} {...props} />;
+          return row && <HeadLink key={placed.id} row={row} {...props} />;
         })}
       </svg>
     </Scrolls>
   );
 }
 
-/** The statuses of a step's tasks, as parts of a bar. */
-function Bar({ row: { counts, total } }: { row: StepRow }): JSX.Element {
-  const width = STEP_WIDTH - 20;
-  let x = 10;
+function Lines({ edges, marked }: { edges: readonly PlacedEdge[]; marked: string | undefined }): JSX.Element {
+  const isMarked = ({ from, to }: PlacedEdge): boolean => from === marked || to === marked;
   return (
-    <g>
-      {STATUSES.map((status) => {
-        const part = ((counts[status] ?? 0) / Math.max(1, total)) * width;
-        if (part === 0) return null;
-        x += part;
-        return <rect key={status} class={`part ${status}`} x={x - part} y={47} width={part} height={5} />;
-      })}
+    <g class={edges.some(isMarked) ? 'edges some' : 'edges'}>
+      {edges.map((edge) => (
+        <path
+          key={JSON.stringify([edge.from, edge.to])}
+          class={isMarked(edge) ? 'marked' : undefined}
+          d={lineOf(edge)}
+        />
+      ))}
     </g>
   );
-}
-
-function countsText({ counts, retries, takenOver, cached }: StepRow): string {
-  return [
-    ...STATUSES.flatMap((status) => (counts[status] ? [`${formatCount(counts[status])} ${status}`] : [])),
-    ...(retries > 0 ? [`${formatCount(retries)} retried`] : []),
-    ...(takenOver > 0 ? [`${formatCount(takenOver)} taken over`] : []),
-    ...(cached > 0 ? [`${formatCount(cached)} cached`] : []),
-  ].join(', ');
-}
-
-/** What is told first of a step: what is not simply done. */
-function aboutOf(row: StepRow): string {
-  const { counts, total, takenOver, cached } = row;
-  const wrong = STATUSES.filter((status) => status !== 'done').flatMap((status) =>
-    counts[status] ? [`${formatCount(counts[status])} ${status}`] : [],
-  );
-  const elsewhere =
-    takenOver > 0
-      ? `${formatCount(takenOver)} taken over`
-      : cached > 0
-        ? `${formatCount(cached)} cached`
-        : undefined;
-  return [countOf(total, 'task'), wrong[0] ?? elsewhere].filter((part) => part !== undefined).join(', ');
 }
 
 /** A smooth line through points, level where it begins and ends. */
@@ -111,4 +133,20 @@ function lineOf({ points }: PlacedEdge): string {
       return `C${middle} ${before[1]} ${middle} ${y} ${x} ${y}`;
     })
     .join('');
+}
+
+/** What the lines depend on, beside what is open: which tasks there are, and how far they are. */
+function versionOf(steps: readonly StepRow[]): string {
+  return JSON.stringify(steps.map(({ step, counts, retries }) => [step, counts, retries]));
+}
+
+function toldOf({ nodes, isBundled }: RunParts, isLoading: boolean): string {
+  const tasks = nodes.filter(({ kind }) => kind === 'task').length;
+  const folded = nodes.reduce((sum, node) => sum + (node.kind === 'rest' ? node.count : 0), 0);
+  if (tasks === 0) return 'A step opens to its tasks.';
+  return [
+    `${countOf(tasks, 'task')} drawn${folded > 0 ? `, ${formatCount(folded)} more of these steps are in the list` : ''}.`,
+    ...(isBundled ? ['A task that read many tasks of a step has one line from the step.'] : []),
+    ...(isLoading ? ['Reading what they read …'] : []),
+  ].join(' ');
 }

@@ -61,7 +61,7 @@ export function RunView(route: Route): JSX.Element {
           {steps.length === 0 && shown !== 'logs' && <p>No tasks yet.</p>}
           {steps.length > 0 && shown === 'tasks' && <Tasks route={route} run={result} steps={steps} />}
           {isOfSteps && sums.isLoading && <p role="status">adding up the steps …</p>}
-          {hasSums && shown === 'graph' && <RunGraph run={result} steps={steps} />}
+          {hasSums && shown === 'graph' && <RunGraph route={route} run={result} steps={steps} />}
           {hasSums && shown === 'timeline' && <RunTimeline steps={steps} />}
           {shown === 'logs' && <RunLogs route={route} steps={steps.map(({ step }) => step)} />}
         </>

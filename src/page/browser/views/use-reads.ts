@@ -1,0 +1,41 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { BriefAttempt, BriefRun } from '../../../views/run-brief.ts';
+import { readReads } from '../../view-questions.ts';
+import { ask, type Failure } from '../ask.ts';
+import type { ReadsByTask } from './run-graph.ts';
+
+/** What the tasks of some paths have read, as far as it is known. */
+export interface ShownReads {
+  reads: ReadsByTask;
+  error: Failure | undefined;
+  isLoading: boolean;
+}
+
+const NONE: ReadsByTask = new Map();
+
+/** Asks what the tasks of runs and steps have read, path by path; and again whenever `version` is another. What was read before stays meanwhile. */
+export function useReads(paths: readonly string[], version: string): ShownReads {
+  const [state, setState] = useState<ShownReads>({ reads: NONE, error: undefined, isLoading: true });
+  const asked = JSON.stringify([paths, version]);
+  useEffect(() => {
+    const ending = new AbortController();
+    const read = async (): Promise<void> => {
+      const reads = new Map<string, readonly BriefAttempt[]>();
+      let failure: Failure | undefined;
+      for (const path of paths) {
+        const { steps, error } = await readReads((one) => ask<BriefRun>(one, ending.signal), path);
+        failure ??= error;
+        for (const { step, tasks } of steps)
+          for (const { task, attempts } of tasks) reads.set(`${step}/${task}`, attempts);
+      }
+      if (!ending.signal.aborted) setState({ reads, error: failure, isLoading: false });
+    };
+    if (paths.length === 0) setState({ reads: NONE, error: undefined, isLoading: false });
+    else {
+      setState((before) => ({ ...before, isLoading: true }));
+      void read().catch(() => {}); // it was aborted
+    }
+    return () => ending.abort();
+  }, [asked]);
+  return state;
+}
