@@ -4,13 +4,14 @@ import { ageOf, formatBytes, formatCount, formatDuration } from '../../../option
 import type { EntryView } from '../../../views/cache-entries.ts';
 import type { EntryDetails } from '../../../views/cache-entry.ts';
 import { useAnswer } from '../ask.ts';
+import { usePages } from '../pages.ts';
 import { FailureNote } from '../parts/failure.tsx';
 import { PathLink } from '../parts/path-link.tsx';
 import { Scrolls } from '../parts/scrolls.tsx';
-import { goTo, hrefOf, type Route } from '../route.ts';
+import { hrefOf, type Route } from '../route.ts';
 
-/** So many entries are listed, unless more are asked for. */
-const AT_FIRST = 200;
+/** So many entries are asked for at once. */
+const AT_ONCE = '200';
 
 interface Tally {
   entries: number;
@@ -28,13 +29,15 @@ export function CacheView(route: Route): JSX.Element {
 }
 
 function Entries({ query }: Route): JSX.Element {
-  const { task = '', limit = String(AT_FIRST) } = query;
+  const { task = '' } = query;
   const stats = useAnswer<{ total: Tally; tasks: ({ task: string } & Tally)[] }>({ command: 'cache stats' });
-  const listed = useAnswer<{ total: number; matching: number; entries: EntryView[] }>({
+  const listed = usePages<{ matching: number; entries: EntryView[]; next?: number }>({
     command: 'cache ls',
-    options: { limit, ...(task === '' ? {} : { task }) },
+    options: { limit: AT_ONCE, ...(task === '' ? {} : { task }) },
   });
-  const left = (listed.result?.matching ?? 0) - (listed.result?.entries.length ?? 0);
+  // An entry that was made meanwhile moves those behind it, so that one of them comes again.
+  const entries = new Map(listed.pages.flatMap((page) => page.entries).map((entry) => [entry.key, entry]));
+  const left = (listed.pages.at(-1)?.matching ?? 0) - entries.size;
   return (
     <>
       <h1>Cache</h1>
@@ -73,7 +76,7 @@ function Entries({ query }: Route): JSX.Element {
           </Scrolls>
         </section>
       )}
-      {listed.result && listed.result.entries.length > 0 && (
+      {entries.size > 0 && (
         <section>
           <h2>{task === '' ? 'Newest entries' : `Entries of ${task}`}</h2>
           <Scrolls label="entries">
@@ -95,20 +98,15 @@ function Entries({ query }: Route): JSX.Element {
                 </tr>
               </thead>
               <tbody>
-                {listed.result.entries.map((entry) => (
+                {[...entries.values()].map((entry) => (
                   <EntryRow key={entry.key} entry={entry} />
                 ))}
               </tbody>
             </table>
           </Scrolls>
-          {left > 0 && (
+          {listed.more && (
             <p>
-              <button
-                type="button"
-                onClick={() =>
-                  goTo(hrefOf('cache', [], { task, limit: String(Number(limit) * 2) }), { replace: true })
-                }
-              >
+              <button type="button" onClick={listed.more}>
                 {formatCount(left)} more
               </button>
             </p>
