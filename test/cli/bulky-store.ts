@@ -57,16 +57,33 @@ async function makeLogs(flow: FlowDataStore): Promise<void> {
 }
 
 async function makePublished(flow: FlowDataStore): Promise<void> {
-  const task = await flow.task({ runId: 'r3', stepName: 'model', taskId: '0' }, async (open) => {
-    await open.saveArtifacts({ model: 'a model', other: 'another' });
-  });
-  void task;
+  await flow.task({ runId: 'r3', stepName: 'model', taskId: '0' }, (task) =>
+    task.saveArtifacts({ model: 'a model', other: 'another' }),
+  );
   for (let number = 0; number < BULKY_PUBLISHED; number++)
     await flow.publish(`name-${String(number).padStart(4, '0')}`, {
       task: 'r3/model/0',
       artifact: number === 0 ? 'other' : 'model',
       description: 'described at length '.repeat(200),
     });
+}
+
+/**
+ * Adds so many entries of the cache, whose scope is long, and two whose keys are made of 5,000 places and differ in all of them. Resolves to
+ * the key of the last.
+ */
+export async function addEntries(storage: string, entries: number): Promise<string> {
+  await using flow = await FlowDataStore.open({ flowName: 'Bulky', storage });
+  const scope = 'scope '.repeat(40).trim();
+  const small = flow.cachedTask({ name: 'small', version: '1', scope, run: async (input: number) => input });
+  for (let number = 0; number < entries; number++) await small(number);
+  const wide = flow.cachedTask({
+    name: 'wide',
+    version: '1',
+    run: async (input: Record<string, string>) => Object.keys(input).length,
+  });
+  await wide(namesOf(5_000, 'place'));
+  return (await wide.detailed(namesOf(5_000, 'other'))).key;
 }
 
 function namesOf(count: number, word: string): Record<string, string> {
