@@ -58,7 +58,10 @@ async function makeLogs(flow: FlowDataStore): Promise<void> {
 
 async function makePublished(flow: FlowDataStore): Promise<void> {
   await flow.task({ runId: 'r3', stepName: 'model', taskId: '0' }, (task) =>
-    task.saveArtifacts({ model: 'a model', other: 'another' }),
+    task.saveArtifacts({
+      ...{ model: 'a model', other: 'another' },
+      huge: Array.from({ length: 40_000 }, (_, index) => `${index} `.repeat(100)),
+    }),
   );
   for (let number = 0; number < BULKY_PUBLISHED; number++)
     await flow.publish(`name-${String(number).padStart(4, '0')}`, {

@@ -181,6 +181,11 @@ describe.skipIf(!BROWSER)('the page', () => {
       await show(page, '#/cache');
       await page.getByRole('button', { name: '2,302 more' }).click();
       await page.getByRole('button', { name: '2,102 more' }).waitFor();
+      await show(page, hrefOf('artifact', ['Bulky', 'r3', 'model', '0', '0', 'huge']));
+      await page.getByText('stowage get Bulky/r3/model/0/0 huge -o huge.json').waitFor();
+      expect(await page.getByRole('link', { name: 'Download' }).count()).toBe(0);
+      await show(page, hrefOf('artifact', ['Bulky', 'r3', 'model', '0', '0', 'model']));
+      expect(await page.getByRole('link', { name: 'Download' }).count()).toBe(1);
       await page.close();
     },
     PATIENCE_MS,

@@ -143,7 +143,7 @@ function Head(props: { pathspec: string; attempt: AttemptSummary; artifact: Arti
       </Facts>
       {!attempt.purged && (
         <p>
-          <Download pathspec={pathspec} artifact={name} />
+          <Download pathspec={pathspec} artifact={name} stored={artifact} />
         </p>
       )}
     </>
