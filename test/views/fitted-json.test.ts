@@ -18,7 +18,7 @@ const document = fc.oneof(
 const bound = fc.oneof(fc.integer({ min: 4, max: 200 }), fc.integer({ min: 200, max: 200_000 }));
 
 describe('a fitted value', () => {
-  test.prop([document, bound], { numRuns: propertyRuns * 5 })(
+  test.prop([document, bound], { numRuns: propertyRuns })(
     'takes no more bytes than it may, whatever it is',
     (value, maxBytes) => {
       const fitter = new JsonFitter();
@@ -35,7 +35,7 @@ describe('a fitted value', () => {
     expect(new JsonFitter().bytesOf(value)).toBe(bytesOf(value));
   });
 
-  test.prop([fc.array(document, { maxLength: 100 }), bound], { numRuns: propertyRuns * 2 })(
+  test.prop([fc.array(document, { maxLength: 100 }), bound], { numRuns: propertyRuns })(
     'that is the first of several leaves out none before it, and one is there where there is room',
     (items, maxBytes) => {
       const first = new JsonFitter().firstOf(items, maxBytes);

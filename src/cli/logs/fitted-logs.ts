@@ -52,9 +52,11 @@ function lastLines(
   { maxBytes, maxLineBytes }: { maxBytes: number; maxLineBytes: number },
   { before, isCutOff }: { before: number; isCutOff: boolean },
 ): { text: string; isCut: boolean } {
+  if (!isCutOff && jsonBytes(text) <= maxBytes) return { text, isCut: false };
   const lines = text.split('\n');
   let left = maxBytes - jsonBytes(markOf(before + Buffer.byteLength(text)));
   let isCut = isCutOff;
+  /** The last line first. */
   const kept: string[] = [];
   for (let at = lines.length - 1; at >= 0; at--) {
     const line = lines[at] as string;
@@ -64,11 +66,11 @@ function lastLines(
     if (jsonBytes(short) > left) break;
     isCut ||= short !== line;
     left -= jsonBytes(short);
-    kept.unshift(short);
+    kept.push(short);
   }
   const dropped = lines.slice(0, lines.length - kept.length);
   const droppedBytes = dropped.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0);
-  const shown = kept.join('\n');
+  const shown = kept.reverse().join('\n');
   if (droppedBytes === 0 && !isCutOff) return { text: shown, isCut };
   return { text: `${markOf(before + droppedBytes)}\n${shown}`, isCut: true };
 }
