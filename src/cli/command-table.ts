@@ -85,6 +85,10 @@ export const HELP_TEXT = 'print help for a command';
 export const COMMON_OPTIONS: readonly OptionDeclaration[] = [
   { flags: '--store <uri>', text: 'where the store lies: a path or a URI', completion: 'folder' },
   { flags: '--json', text: 'one JSON document instead of tables' },
+  {
+    flags: '--fit <size>',
+    text: 'with --json: cut long texts and lists, so that the document takes at most so much (1MB)',
+  },
   { flags: '--no-color', text: 'no colours (NO_COLOR does the same)' },
   { flags: '--debug', text: 'errors with their stacks, and warnings' },
 ];

@@ -12,6 +12,8 @@ export interface CommonOptions {
   /** The store's address. */
   store?: string;
   json?: boolean;
+  /** The bytes that the document of `--json` may take. */
+  fit?: string;
   color: boolean;
   debug?: boolean;
 }

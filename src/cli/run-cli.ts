@@ -1,4 +1,5 @@
 import { StowageError } from '../errors.ts';
+import type { JsonFitter } from '../views/fitted-json.ts';
 import { CliError } from './cli-error.ts';
 import { COMPLETE } from './declaration.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
@@ -39,7 +40,8 @@ export async function runCli(
   const execute: Execute = async (command, work) => {
     const options = command.optsWithGlobals<CommonOptions>();
     // Who calls a command within another reads no lines.
-    const output = new Output(stdout, signal, { ...options, ...(shared ? { indent: 0 } : {}) });
+    const fit = await fitOf(options);
+    const output = new Output(stdout, signal, { ...options, ...(shared ? { indent: 0 } : {}), fit });
     const { note } = await import('./ui/report.ts');
     const remark = (text: string): void => {
       clearProgress();
@@ -71,6 +73,29 @@ export async function runCli(
   if (end instanceof CliError) await say(end);
   else if (end !== 'pipe closed') await say(new StowageError('ABORTED', `${end}.`));
   return exitCodeOfEnd(end);
+}
+
+/** A document of fewer bytes would have room for little but what it tells of itself. */
+const LEAST_FIT_BYTES = 20_000;
+
+/**
+ * What `--fit` asks for.
+ *
+ * @throws CliError `USAGE`
+ */
+async function fitOf({
+  fit,
+  json,
+}: CommonOptions): Promise<{ maxBytes: number; fitter: JsonFitter } | undefined> {
+  if (fit === undefined) return undefined;
+  const { parseBytes } = await import('./ui/sizes.ts');
+  const { usageError } = await import('./cli-error.ts');
+  if (!json) throw usageError('--fit is for --json, whose document it cuts.');
+  const maxBytes = parseBytes(fit, '--fit');
+  if (maxBytes < LEAST_FIT_BYTES)
+    throw usageError(`--fit is at least ${LEAST_FIT_BYTES} bytes, not ${JSON.stringify(fit)}.`);
+  const { JsonFitter: Fitter } = await import('../views/fitted-json.ts');
+  return { maxBytes, fitter: new Fitter() };
 }
 
 /** What the arguments ask of every message, found before they are parsed. What comes behind `--` is no option. */

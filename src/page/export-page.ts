@@ -80,7 +80,6 @@ const HEAD = `${CHARSET}
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 /** Logs of a run are a few thousand lines on the page. */
 const MAX_LOG_BYTES = 4 * 1024 * 1024;
-const LOGS_TOO_LARGE = `These logs take more than ${formatBytes(MAX_LOG_BYTES)} together, and are not in this export. Those of its tasks are on their pages.`;
 /** What is shown by its bytes, an image or a film, is left out where it takes more. */
 const MAX_CONTENT_BYTES = 4 * 1024 * 1024;
 /** Of an attempt with more artifacts the first have previews. */
@@ -165,7 +164,7 @@ async function writeRun(
   for (const read of pathsOfReads(path, totals, [...steps.keys()]))
     await readReads((asked) => writer.ask<BriefRun>(asked), read);
   for (const logged of [path, ...[...steps.keys()].map((step) => `${path}/${step}`)])
-    await writer.ask(lastLines(logged), { maxBytes: MAX_LOG_BYTES, tooLarge: LOGS_TOO_LARGE });
+    await writer.ask(lastLines(logged), MAX_LOG_BYTES);
   return {
     tasks: [...all.filter(({ isDone }) => !isDone), ...all.filter(({ isDone }) => isDone)],
     total,
@@ -240,17 +239,12 @@ class AnswerWriter {
     this.#signal = signal;
   }
 
-  /** Asks as the page would, and writes the answer. `tooLarge` is told in place of one that is longer than `maxBytes`. */
-  async ask<T>(
-    asked: Asked,
-    { maxBytes = MAX_ANSWER_BYTES, tooLarge }: { maxBytes?: number; tooLarge?: string } = {},
-  ): Promise<Written<T>> {
+  /** Asks as the page would, and writes the answer. */
+  async ask<T>(asked: Asked, maxBytes: number = MAX_ANSWER_BYTES): Promise<Written<T>> {
     const query = new URLSearchParams(addressOf(asked).split('?')[1]);
     const argv = argvOf(QUESTIONS, asked.command, query);
-    const answer = await this.#host.answer(argv, maxBytes, this.#signal);
+    const text = await this.#host.answer(argv, maxBytes, this.#signal);
     throwIfAborted(this.#signal);
-    const isTooLarge = tooLarge !== undefined && answer.error?.code === 'ANSWER_TOO_LARGE';
-    const text = isTooLarge ? leftOut(tooLarge) : answer;
     await this.put(asked, text);
     const { result, error } = text;
     return {

@@ -37,12 +37,15 @@ export interface ServedContent {
 
 /** What a page asks of a store. Everything ends with `signal`. */
 export interface PageHost {
-  /** Answers a question by the command line: `argv` without `--json`. Never throws; longer answers than `maxBytes` are `ANSWER_TOO_LARGE`. */
+  /** Answers a question by the command line: `argv` without `--json`, whose texts and lists are cut so that the answer fits. Never throws. */
   answer(argv: readonly string[], maxBytes: number, signal: AbortSignal): Promise<Answer<string>>;
-  /** Runs a command that goes on until something ends it, and gives what it prints as it comes. Resolves to the error that ended it. */
+  /**
+   * Runs a command that goes on until something ends it, and gives what it prints as it comes: of what is there already so much at most.
+   * Resolves to the error that ended it.
+   */
   follow(
     argv: readonly string[],
-    write: (piece: Uint8Array) => Promise<void>,
+    to: { maxBytes: number; write: (piece: Uint8Array) => Promise<void> },
     signal: AbortSignal,
   ): Promise<Failure | undefined>;
   content(asked: AskedContent, signal: AbortSignal): Promise<ServedContent>;

@@ -28,8 +28,6 @@ export interface ServePageOptions {
   port?: number;
   /** The folder of the page's own files. Default: where they are built. */
   assets?: URL;
-  /** The most bytes of an answer, before it is compressed. Default 32 MiB. */
-  maxAnswerBytes?: number;
 }
 
 /** Where the files of the page are, built beside the scripts of the package. */
@@ -54,7 +52,8 @@ const HEADERS: Readonly<Record<string, string>> = {
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 };
 
-const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
+/** Of an answer to a question, before it is compressed, and of what logs that are followed send at first. */
+const MAX_ANSWER_BYTES = 1_000_000;
 /** Commands that run at once, contents that are sent, and logs that are followed; and how many may wait for their turn. */
 const COMMANDS = [8, 1_000] as const;
 const CONTENTS = [32, 1_000] as const;
@@ -103,15 +102,13 @@ export async function servePage(host: PageHost, options: ServePageOptions = {}):
 class Pages {
   readonly #host: PageHost;
   readonly #assets: URL;
-  readonly #maxAnswerBytes: number;
   readonly #commands = new Turns(...COMMANDS);
   readonly #contents = new Turns(...CONTENTS);
   readonly #follows = new Turns(...FOLLOWS);
 
-  constructor(host: PageHost, { assets, maxAnswerBytes = MAX_ANSWER_BYTES }: ServePageOptions) {
+  constructor(host: PageHost, { assets }: ServePageOptions) {
     this.#host = host;
     this.#assets = assets ?? PAGE_ASSETS;
-    this.#maxAnswerBytes = maxAnswerBytes;
   }
 
   /** Answers one request; never fails. */
@@ -175,10 +172,7 @@ class Pages {
     signal: AbortSignal,
   ): Promise<void> {
     const argv = argvOf(QUESTIONS, command, query);
-    const answer = await this.#commands.take(
-      () => this.#host.answer(argv, this.#maxAnswerBytes, signal),
-      signal,
-    );
+    const answer = await this.#commands.take(() => this.#host.answer(argv, MAX_ANSWER_BYTES, signal), signal);
     if (answer.result === undefined && answer.error) response.statusCode = statusOf(answer.error);
     await sendAnswer(request, response, answer);
   }
@@ -197,7 +191,8 @@ class Pages {
       if (request.method === 'HEAD') return void response.end();
       response.flushHeaders(); // whoever reads knows that it has begun, though nothing is logged yet
       const write = (piece: Uint8Array): Promise<void> => written(response, piece, signal);
-      const error = await this.#host.follow([name, '--follow', ...rest], write, signal);
+      const asked = [name, '--follow', ...rest];
+      const error = await this.#host.follow(asked, { maxBytes: MAX_ANSWER_BYTES, write }, signal);
       if (error && !signal.aborted) response.write(`${JSON.stringify({ error })}\n`);
       response.end();
     }, signal);

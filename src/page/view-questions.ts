@@ -72,6 +72,11 @@ export function shown(path: string): Asked {
   return { command: 'show', args: [path] };
 }
 
+/** One artifact of an attempt, with what is known of the attempt. */
+export function shownArtifact(pathspec: string, artifact: string): Asked {
+  return { command: 'show', args: [pathspec], options: { artifact } };
+}
+
 /** The last lines of all logs of a run or step. */
 export function lastLines(path: string): Asked {
   return { command: 'log', args: [path], options: { tail: String(LINES_OF_RUN) } };

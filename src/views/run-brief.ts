@@ -84,17 +84,24 @@ const STEP_BYTES = 100;
 /**
  * Reads some tasks of a run or a step: the first of each step, then the second of each, and so on, so that a page is of all steps.
  *
- * @param maxBytes - they end before they take more as JSON, the run included; one is always there
+ * @param options.maxBytes - they end before they take more as JSON, the run included; one is always there
+ * @param options.short - makes what is told of the run's own record. Default: all of it
  * @throws StowageError as `readRunTree`
  */
 export async function readBriefRun(
   view: StoreView,
   path: RunPath,
-  { offset, limit, maxBytes, withReads = false }: BriefChoice & { maxBytes: number },
+  {
+    offset,
+    limit,
+    maxBytes,
+    withReads = false,
+    short = (run) => run,
+  }: BriefChoice & { maxBytes: number; short?: (run: RunView) => RunView },
 ): Promise<BriefRun> {
   const { flow, run } = path;
   const { listed, totals } = byTurns(await tasksAt(view, path));
-  const records = await readRun(view, { flow, run, finished: true });
+  const records = short(await readRun(view, { flow, run, finished: true }));
   const steps = new Map<string, BriefStep>();
   let heardAt = lastSignIn(records, []);
   let bytes = bytesOf(records);

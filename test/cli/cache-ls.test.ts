@@ -42,6 +42,19 @@ describe('stowage cache ls', () => {
     }
   });
 
+  it('--offset goes on behind those that were listed, until there are no more', async () => {
+    const { first, second, newer, embedded } = keys;
+    expect(await json(store, ['cache', 'ls', '--limit', '3'])).toMatchObject({ next: 3, matching: 4 });
+    expect(await keysOf('--limit', '2', '--offset', '1')).toEqual([newer, second]);
+    const last = await json(store, ['cache', 'ls', '--offset', '3']);
+    expect(last.entries.map(({ key }: { key: string }) => key)).toEqual([first]);
+    expect(last).not.toHaveProperty('next');
+    expect(await keysOf('--offset', '4')).toEqual([]);
+    expect(await stowage(store, ['cache', 'ls', '--offset', '4'])).toMatchObject({ code: 0, stdout: '' });
+    expect((await stowage(store, ['cache', 'ls', '--offset', '-1'])).code).toBe(2);
+    expect(embedded).toBe((await keysOf())[0]);
+  });
+
   it('lists the entries, newest first', async () => {
     const { first, second, newer, embedded } = keys;
     expect(await keysOf()).toEqual([embedded, newer, second, first]);

@@ -8,6 +8,9 @@ import type { Style } from '../ui/paint.ts';
 const NOT_IN_A_SIZE = / (?![kMGTP]?B\b)/;
 /** More concerns of one finding are told as a number. */
 const MAX_TOLD = 3;
+/** With `--fit`, a finding takes no more, and the summary behind them fits into this. */
+const MAX_FINDING_BYTES = 10_000;
+const SUMMARY_BYTES = 5_000;
 const STYLES: Readonly<Record<Severity, Style>> = {
   lost: 'red',
   damaged: 'yellow',
@@ -32,6 +35,7 @@ export class FindingPrinter {
   readonly #limit: number;
   #told = 0;
   #more = 0;
+  #bytes = 0;
 
   constructor(invocation: Invocation, limit: number) {
     this.#invocation = invocation;
@@ -39,13 +43,15 @@ export class FindingPrinter {
   }
 
   async print(finding: Finding): Promise<void> {
-    if (this.#told === this.#limit) {
+    const { output, json } = this.#invocation;
+    const text = json ? JSON.stringify(output.fitted(finding, MAX_FINDING_BYTES)) : '';
+    this.#bytes += Buffer.byteLength(text) + 2;
+    // Those behind one that does not fit do not either, so that the first are told.
+    if (this.#told === this.#limit || this.#more > 0 || this.#bytes > output.maxBytes - SUMMARY_BYTES) {
       this.#more += 1;
       return;
     }
-    const { output, json } = this.#invocation;
-    if (json)
-      await output.jsonPiece(`${this.#told === 0 ? '{"findings":[\n' : ',\n'}${JSON.stringify(finding)}`);
+    if (json) await output.jsonPiece(`${this.#told === 0 ? '{"findings":[\n' : ',\n'}${text}`);
     else await this.#lines(finding);
     this.#told += 1;
   }

@@ -45,8 +45,9 @@ export const du: CommandDeclaration = {
       const isCut = rows.length > limit;
       const { value: total } = await index.usage({ ...asked, by: 'all' }).next();
       if (invocation.json) {
-        const where = formatStorePath(path);
-        return invocation.output.json({ caughtUpAt, path: where, by, entries, isCut, total: total ?? null });
+        const shown = invocation.output.firstOf(entries);
+        const told = { caughtUpAt, path: formatStorePath(path), by, entries: shown };
+        return invocation.output.json({ ...told, isCut: shown.length < rows.length, total: total ?? null });
       }
       if (!total) return invocation.note('the index has no artifacts there.');
       await print(invocation, by, entries, total);

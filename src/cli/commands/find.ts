@@ -82,7 +82,11 @@ export const find: CommandDeclaration = {
         isCut = found.length === limit;
         if (!isCut) found.push(one);
       }
-      if (invocation.json) return invocation.output.json({ caughtUpAt, attempts: found, isCut });
+      if (invocation.json) {
+        const attempts = invocation.output.firstOf(found);
+        isCut ||= attempts.length < found.length;
+        return invocation.output.json({ caughtUpAt, attempts, isCut });
+      }
       await print(invocation, found, isCut);
     });
   },

@@ -199,11 +199,17 @@ async function writeDocument(
   tail: number | undefined,
 ): Promise<void> {
   const { pathOf } = await import('../../views/listing.ts');
+  const { maxBytes } = output;
+  if (Number.isFinite(maxBytes)) {
+    const { fittedLogs } = await import('../logs/fitted-logs.ts');
+    const logs = chosen.map((one) => ({ ...one, head: headOf(pathOf(one.listed), one) }));
+    const choice = { lines: tail ?? Number.POSITIVE_INFINITY, maxBytes };
+    for await (const piece of fittedLogs(store.storage, logs, choice, store)) await output.jsonPiece(piece);
+    return;
+  }
   await output.jsonPiece('{\n  "logs": [');
   for (const [index, one] of chosen.entries()) {
-    const { listed, attempt, source, stream, bytes } = one;
-    const head = JSON.stringify({ ...pathOf(listed), attempt, source, stream, bytes });
-    await output.jsonPiece(`${index === 0 ? '' : ','}\n    ${head.slice(0, -1)},"text":"`);
+    await output.jsonPiece(`${index === 0 ? '' : ','}\n    ${headOf(pathOf(one.listed), one)},"text":"`);
     const decoder = new TextDecoder();
     for await (const piece of piecesOf(store, one, tail)) {
       await output.jsonPiece(JSON.stringify(decoder.decode(piece, { stream: true })).slice(1, -1));
@@ -211,4 +217,9 @@ async function writeDocument(
     await output.jsonPiece(`${JSON.stringify(decoder.decode()).slice(1, -1)}"}`);
   }
   await output.jsonPiece(chosen.length === 0 ? ']\n}\n' : '\n  ]\n}\n');
+}
+
+/** What a document tells of a log beside its text, without the closing brace. */
+function headOf(task: StorePath, { attempt, source, stream, bytes }: ChosenLog): string {
+  return JSON.stringify({ ...task, attempt, source, stream, bytes }).slice(0, -1);
 }

@@ -8,6 +8,7 @@ import type { Invocation } from '../invocation.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { ageCell, nameCell } from '../ui/cells.ts';
 import type { Sink } from '../ui/output.ts';
+import { parseLimit, parseOffset } from '../ui/sizes.ts';
 import type { Cell, Column } from '../ui/table.ts';
 import { parseVersion } from './publish.ts';
 
@@ -16,6 +17,16 @@ interface PublishedCommandOptions {
   force?: boolean;
   withdraw?: boolean;
   yes?: boolean;
+  of?: string;
+  limit?: string;
+  offset?: string;
+}
+
+/** The versions that are listed: of this source, behind so many, so many at most. */
+interface ListedChoice {
+  of: string | undefined;
+  limit: number;
+  offset: number;
 }
 
 /** Published versions belong to no flow, and a store is opened by one. */
@@ -47,6 +58,12 @@ export const published: CommandDeclaration = {
       completion: 'file',
     },
     { flags: '--force', text: 'replace a file that exists' },
+    {
+      flags: '--of <path>',
+      text: 'of a list: only artifacts of this run, step, task or attempt, or this artifact: <flow>/<run>/<step>/<task>/<attempt>/<artifact>',
+    },
+    { flags: '-n, --limit <count>', text: 'of a list: how many at most; default: "all"' },
+    { flags: '--offset <count>', text: 'of a list: leave out so many that come before' },
     { flags: '--withdraw', text: 'withdraw the version for good; needs --yes' },
     { flags: '-y, --yes', text: 'do it' },
   ],
@@ -60,6 +77,14 @@ export const published: CommandDeclaration = {
       throw usageError('-o writes one version: name it, <name>[/<version>].');
     if (file !== undefined && (withdraw || invocation.json))
       throw usageError('-o writes the value; leave --withdraw and --json out.');
+    const isList = file === undefined && version === undefined;
+    if (!isList && [options.of, options.limit, options.offset].some((given) => given !== undefined))
+      throw usageError('--of, --limit and --offset are for a list of versions.');
+    const choice: ListedChoice = {
+      of: options.of?.replace(/\/$/, ''),
+      limit: parseLimit(options.limit ?? 'all'),
+      offset: parseOffset(options.offset),
+    };
     await withStore(invocation, async (store) => {
       if (withdraw)
         return withdrawOne(invocation, store, name as string, version as number, options.yes ?? false);
@@ -71,9 +96,12 @@ export const published: CommandDeclaration = {
       }
       if (name !== undefined && version !== undefined)
         return showOne(invocation, await flow.getPublished(name, version, { signal }));
-      const all = await flow.listPublished({ name, withdrawn: name !== undefined, signal });
+      const { of, limit, offset } = choice;
+      // One more than is told, which tells that there are more; those of a source are found among all.
+      const read = of === undefined && Number.isFinite(limit) ? { limit: offset + limit + 1 } : {};
+      const all = await flow.listPublished({ name, withdrawn: name !== undefined, ...read, signal });
       if (name !== undefined && all.length === 0) await flow.getPublished(name, 'latest', { signal }); // says what there is
-      await list(invocation, all);
+      await list(invocation, all, choice);
     });
   },
 };
@@ -148,12 +176,32 @@ async function showOne({ output, json }: Invocation, found: PublishedVersion): P
     await output.line(printable(`${key}: ${JSON.stringify(value)}`));
 }
 
-async function list(invocation: Invocation, all: readonly PublishedSummary[]): Promise<void> {
+async function list(
+  invocation: Invocation,
+  all: readonly PublishedSummary[],
+  { of, limit, offset }: ListedChoice,
+): Promise<void> {
   const { output, json } = invocation;
-  if (json) return output.json({ published: all.map(summaryJson) });
-  if (all.length === 0) return invocation.note('nothing is published in this store.');
-  await output.table(COLUMNS, all.map(row));
-  for (const { problem } of all) if (problem) invocation.failed(problem);
+  const matching = of === undefined ? all : all.filter((one) => isOf(one, of));
+  const listed = matching.slice(offset, offset + limit);
+  if (json) {
+    const shown = output.firstOf(listed.map(summaryJson));
+    const next = offset + shown.length;
+    const isMore = next < matching.length && shown.length > 0;
+    return output.json({ published: shown, ...(isMore ? { next } : {}) });
+  }
+  if (listed.length === 0) {
+    const isOther = of !== undefined && all.length > 0;
+    return invocation.note(isOther ? `none is of ${of}.` : 'nothing is published in this store.');
+  }
+  await output.table(COLUMNS, listed.map(row));
+  if (offset + listed.length < matching.length) invocation.note(`there are more; all of them: --limit all`);
+  for (const { problem } of listed) if (problem) invocation.failed(problem);
+}
+
+/** Tells whether it is the artifact that a path names, or one below it. */
+function isOf({ published: found }: PublishedSummary, path: string): boolean {
+  return found !== undefined && `${found.source}/${found.artifact}/`.startsWith(`${path}/`);
 }
 
 function summaryJson({

@@ -86,7 +86,9 @@ export const runs: CommandDeclaration = {
     const shown = figures ? await withFigures(invocation, options, selected.runs) : selected;
     if (invocation.json) {
       const { runs, ...asked } = shown;
-      return invocation.output.json({ total, unread, ...asked, runs });
+      const first = invocation.output.firstOf(runs);
+      const left = runs.length - first.length;
+      return invocation.output.json({ total, unread: unread + left, ...asked, runs: first });
     }
     if (shown.runs.length > 0) await printRuns(invocation, shown.runs, figures);
     else if (total === 0) invocation.note('the store has no runs yet.');

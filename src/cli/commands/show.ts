@@ -16,7 +16,7 @@ import type { Invocation } from '../invocation.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { attemptRule, parseStorePath, pathArgument } from '../store-path.ts';
 import { ageCell, durationCell, ownerText, statusCell, statusStyle, withLabel } from '../ui/cells.ts';
-import { parseLimit } from '../ui/sizes.ts';
+import { parseLimit, parseOffset } from '../ui/sizes.ts';
 import type { Column } from '../ui/table.ts';
 import { wrapText } from '../ui/wrap.ts';
 
@@ -44,10 +44,16 @@ interface ShowOptions {
   offset?: string;
   steps?: boolean;
   reads?: boolean;
+  artifact?: string;
 }
 
 /** With `--json`, the tasks of one answer in brief take no more, so that whoever asks for page after page has pages of one size. */
 const MAX_BRIEF_BYTES = 900_000;
+/** With `--fit`, the run's own record takes at most this share of it, and what is not counted has room beside. */
+const RUN_SHARE = 0.4;
+const BESIDE_TASKS_BYTES = 6_000;
+/** With `--fit`, so many attempts of a task are told, the one that is shown and the latest of the others. */
+const MAX_FITTED_ATTEMPTS = 500;
 
 /** `stowage show <flow>/<run>[/<step>[/<task>[/<attempt>]]]` */
 export const show: CommandDeclaration = {
@@ -71,11 +77,12 @@ export const show: CommandDeclaration = {
       text: 'of a run or step: what became of the tasks of each step, all of which are read, in a line',
     },
     { flags: '--reads', text: 'with --brief: which attempts each has read from, 200 at most' },
+    { flags: '--artifact <name>', text: 'of a task: of its artifacts only this one', completion: 'artifact' },
     { flags: '--stack', text: 'of a task: errors with their stacks' },
   ],
   async run(invocation: Invocation, [text]: [string], options: ShowOptions) {
     const path = parseStorePath(text, 1, 5);
-    for (const name of ['attempt', 'stack'] as const) {
+    for (const name of ['attempt', 'stack', 'artifact'] as const) {
       if (options[name] !== undefined && path.task === undefined)
         throw usageError(`--${name} is for one task: name it in the path.`);
     }
@@ -133,9 +140,7 @@ function briefChoice(
   if (!brief) return undefined;
   if (path.task !== undefined) throw usageError('--brief is for a run or a step, whose tasks it lists.');
   if (all) throw usageError('--all is for the tree; --brief has all tasks.');
-  if (offset !== undefined && !/^\d{1,9}$/.test(offset))
-    throw usageError(`--offset is a number of tasks, not ${JSON.stringify(offset)}.`);
-  return { offset: Number(offset ?? 0), limit, withReads: reads };
+  return { offset: parseOffset(offset, 'tasks'), limit, withReads: reads };
 }
 
 /** @throws CliError `USAGE` for options that do not go with `--steps` */
@@ -165,9 +170,12 @@ async function showBrief(
   choice: BriefChoice,
 ): Promise<void> {
   const { readBriefRun } = await import('../../views/run-brief.ts');
-  const maxBytes = invocation.json ? MAX_BRIEF_BYTES : Number.POSITIVE_INFINITY;
-  const run = await readBriefRun(store, path, { ...choice, maxBytes });
-  if (invocation.json) return invocation.output.json(run);
+  const { output, json } = invocation;
+  const most = Math.min(MAX_BRIEF_BYTES, output.maxBytes - BESIDE_TASKS_BYTES);
+  const maxBytes = json ? most : Number.POSITIVE_INFINITY;
+  const short = (run: RunView): RunView => output.fitted(run, Math.floor(maxBytes * RUN_SHARE));
+  const run = await readBriefRun(store, path, { ...choice, maxBytes, short });
+  if (json) return output.json(run);
   await printRunHead(invocation, run);
   if (run.steps.length === 0) return invocation.output.line('no tasks');
   const { BRIEF_COLUMNS, briefRows } = await import('../show/brief.ts');
@@ -221,7 +229,7 @@ async function showTask(
   { output, json, signal }: Invocation,
   store: OpenStore,
   path: TaskOrAttemptPath,
-  { attempt, stack = false }: ShowOptions,
+  { attempt, stack = false, artifact }: ShowOptions,
 ): Promise<void> {
   const rule = attemptRule(path, attempt);
   const { pathOf, tasksAt } = await import('../../views/listing.ts');
@@ -231,6 +239,11 @@ async function showTask(
   const [listed] = await tasksAt(store, path);
   if (!listed) return;
   const details = (await readTask(store, listed)).attempts;
+  if (artifact !== undefined)
+    for (const one of details) {
+      one.artifacts = one.artifacts.filter(({ name }) => name === artifact);
+      one.entries = one.entries?.filter(({ name }) => name === artifact) ?? [];
+    }
   const where = formatStorePath(pathOf(listed));
   const detail = chooseAttempt(where, details, rule);
   detail.artifacts = await artifactsInFull(store, listed.path, detail);
@@ -247,8 +260,11 @@ async function showTask(
   if (json) {
     const { flow, run, step, task } = listed.path;
     const { attempt } = chosen;
-    const shown = { flow, run, step, task, attempt, attempts, frames, logs, reports, ...records };
-    return output.json(shown satisfies ShownTask);
+    const whole: ShownTask = {
+      ...{ flow, run, step, task, attempt, attempts, frames, logs, reports },
+      ...records,
+    };
+    return output.json(output.fits(whole) ? whole : { ...whole, attempts: inShort(attempts, chosen) });
   }
   await output.line(output.paint('bold', printable(withLabel(where, chosen))));
   await output.table(
@@ -271,6 +287,18 @@ async function showTask(
     isOneOfSeveral: attempts.length > 1,
     withStacks: stack,
   });
+}
+
+/** The attempts of a document that does not fit: the one that is shown whole, and of the latest others how they went. */
+function inShort(attempts: readonly AttemptSummary[], shown: AttemptSummary): AttemptSummary[] {
+  const latest = new Set([shown, ...attempts.filter((one) => one !== shown).slice(1 - MAX_FITTED_ATTEMPTS)]);
+  return attempts
+    .filter((one) => latest.has(one))
+    .map((one) => {
+      if (one === shown) return one;
+      const { metadata: _, readFrom: __, erased: ___, error: ____, ...head } = one;
+      return { ...head, artifacts: [] };
+    });
 }
 
 /** The data frames of an attempt, whose content is there to be read. */

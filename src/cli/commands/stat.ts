@@ -32,11 +32,12 @@ export const stat: CommandDeclaration = {
         return [formatStorePath(meant), await countUse(store, meant, options.by)] as const;
       });
     });
-    const entries = largest(counted.entries, limit);
+    const { output, json } = invocation;
+    const chosen = largest(counted.entries, limit);
+    const entries = json ? output.firstOf(chosen) : chosen;
     const more = counted.entries.length - entries.length;
-    if (invocation.json)
-      return invocation.output.json({ path, ...counted, entries, ...(more > 0 ? { more } : {}) });
-    await print(invocation, { ...counted, entries });
+    if (json) return output.json({ path, ...counted, entries, ...(more > 0 ? { more } : {}) });
+    await print(invocation, { ...counted, entries: chosen });
     if (more > 0) invocation.note(`${countOf(more, 'row')} more, each of which stores no more than these.`);
   },
 };

@@ -11,7 +11,8 @@ import { pathOf, tasksAt } from '../../views/listing.ts';
 import { formatStorePath, type RunPath } from '../../views/paths.ts';
 import type { Invocation } from '../invocation.ts';
 import type { OpenStore } from '../store.ts';
-import { LogLines, type LogSink, type LogSubject, LogText, logTitle } from './log-sink.ts';
+import { fittedTail } from './fitted-logs.ts';
+import { LogLines, type LogSink, type LogSubject, LogText, logTitle, MAX_PIECE_BYTES } from './log-sink.ts';
 import { findTail } from './log-tail.ts';
 import { nothingLoggedBy } from './nothing-logged.ts';
 
@@ -34,6 +35,11 @@ const REMOTE_POLL_MS = 1_000;
 /** New tasks are looked for by a listing of the whole run: it takes at most this part of the time, unless it is very long. */
 const LISTING_SHARE = 0.1;
 const LONGEST_WAIT_MS = 10_000;
+/** With `--fit`: an attempt, and a log, of which there is something at first has so many bytes at least, or nothing. */
+const LEAST_ATTEMPT_BYTES = 4_000;
+const LEAST_LOG_BYTES = 300;
+/** A piece of a log says which one it is of, beside its names. */
+const HEAD_BYTES = 100;
 
 /** Writes the logs of an attempt as they grow, until it is closed. */
 export async function followAttempt(
@@ -45,7 +51,8 @@ export async function followAttempt(
   const { path } = followed.listed;
   const logs = await listLogs(store.storage, path, followed.attempt, invocation, settings.choice);
   const follow = new LogFollow(invocation, store, settings, logs.length > 1);
-  await follow.attempt(followed, { isNew: false });
+  const { maxBytes } = invocation.output;
+  await follow.attempt(followed, { isNew: false, ...(Number.isFinite(maxBytes) ? { maxBytes } : {}) });
   if (follow.hasWritten) return;
   invocation.note(await nothingLoggedBy(store, followed.listed, followed.attempt));
 }
@@ -96,14 +103,26 @@ class LogFollow {
     setMaxListeners(0, this.#signal); // each attempt that is followed waits on it
   }
 
-  /** Follows one attempt to its end; of one that is new all is written, however little of others was asked for. */
-  async attempt({ listed, attempt }: Followed, { isNew }: { isNew: boolean }): Promise<void> {
+  /**
+   * Follows one attempt to its end; of one that is new all is written, however little of others was asked for.
+   *
+   * @param how.maxBytes - of what one that is not new has logged already so much is written at most, as JSON
+   */
+  async attempt(
+    { listed, attempt }: Followed,
+    { isNew, maxBytes }: { isNew: boolean; maxBytes?: number | undefined },
+  ): Promise<void> {
     const { storage } = this.#store;
     const { choice } = this.#settings;
-    const skips = isNew ? new Map<string, number>() : await this.#skips({ listed, attempt });
+    const skips = isNew
+      ? new Map<string, number>()
+      : await (maxBytes === undefined
+          ? this.#skips({ listed, attempt })
+          : this.#fitted({ listed, attempt }, maxBytes));
+    if (!isNew && maxBytes !== undefined && isClosed({ listed, attempt })) return; // nothing comes behind it
     const doneName = attemptBase(listed.path, attempt) + SESSION_FILES.done;
     const options = { signal: this.#signal, pollMs: this.#pollMs };
-    const from = !isNew && this.#settings.tail === 0 ? 'end' : 'start';
+    const from = !isNew && (this.#settings.tail === 0 || maxBytes === 0) ? 'end' : 'start';
     const isOver = async (): Promise<boolean> =>
       this.#isRunOver || (await storage.head(doneName, options)) !== undefined;
     const logs = new Map<string, LogSubject>();
@@ -139,9 +158,14 @@ class LogFollow {
         const tasks = await tasksAt({ ...this.#store, ...options }, path);
         const listingMs = performance.now() - startedAt;
         const followed = tasks.flatMap((listed) => this.#newAttempts(listed, isFirst));
+        const shares = isFirst ? await this.#shares(followed) : undefined;
+        const how = (one: Followed): { isNew: boolean; maxBytes?: number | undefined } => {
+          return { isNew: !isFirst, maxBytes: shares && (shares.get(one) ?? 0) };
+        };
         // What is complete is written first, one after the other, so that it stays in one piece.
-        for (const one of followed.filter(isClosed)) await this.attempt(one, { isNew: !isFirst });
-        for (const one of followed.filter((other) => !isClosed(other))) this.#start(one, { isNew: !isFirst });
+        for (const one of followed.filter(isClosed))
+          if (how(one).maxBytes !== 0) await this.attempt(one, how(one));
+        for (const one of followed.filter((other) => !isClosed(other))) this.#start(one, how(one));
         if (finished) {
           await Promise.all(this.#running);
           return await this.#remark(finished, `run ${formatStorePath({ flow, run })}`);
@@ -167,7 +191,7 @@ class LogFollow {
   }
 
   /** Follows an attempt beside all others. */
-  #start(followed: Followed, options: { isNew: boolean }): void {
+  #start(followed: Followed, options: { isNew: boolean; maxBytes?: number | undefined }): void {
     const running = this.attempt(followed, options);
     this.#running.add(running);
     running.then(
@@ -191,6 +215,43 @@ class LogFollow {
       skips.set(logId(log), log.bytes - bytes);
     }
     return skips;
+  }
+
+  /** Writes the last lines of each log of an attempt that fit together into `maxBytes`, and tells how many bytes that leaves behind. */
+  async #fitted({ listed, attempt }: Followed, maxBytes: number): Promise<Map<string, number>> {
+    const skips = new Map<string, number>();
+    const { tail: lines = Number.POSITIVE_INFINITY, choice } = this.#settings;
+    if (maxBytes === 0 || lines === 0) return skips;
+    const options = { signal: this.#signal };
+    const logs = await listLogs(this.#store.storage, listed.path, attempt, options, choice);
+    for (const log of logs) {
+      const { source, stream, bytes } = log;
+      const subject = { task: pathOf(listed), attempt, source, stream };
+      const share = textShare(maxBytes / logs.length, subject);
+      if (share < LEAST_LOG_BYTES) {
+        skips.set(logId(log), bytes);
+        continue;
+      }
+      const wanted = { lines, maxBytes: share };
+      const { text, unread } = await fittedTail(this.#store.storage, log, wanted, options);
+      await this.#write(() => this.#sink.write(subject, Buffer.from(text)));
+      skips.set(logId(log), bytes - unread);
+      this.hasWritten ||= text !== '';
+    }
+    return skips;
+  }
+
+  /** What of the attempts that are there at first is written at first, where a document has to fit: those that run, then the last ones. */
+  async #shares(followed: readonly Followed[]): Promise<Map<Followed, number> | undefined> {
+    const { maxBytes } = this.#invocation.output;
+    if (!Number.isFinite(maxBytes)) return undefined;
+    const share = Math.max(LEAST_ATTEMPT_BYTES, Math.floor(maxBytes / Math.max(1, followed.length)));
+    const open = followed.filter((one) => !isClosed(one));
+    const wanted = [...open, ...followed.filter(isClosed).reverse()];
+    const chosen = wanted.slice(0, Math.floor(maxBytes / share));
+    const left = wanted.length - chosen.length;
+    if (left > 0) await this.#write(() => this.#invocation.output.json({ left }, 0));
+    return new Map(chosen.map((one) => [one, share]));
   }
 
   async #write(work: () => Promise<void>): Promise<void> {
@@ -239,6 +300,12 @@ class LogFollow {
     const waitMs = Math.min(LONGEST_WAIT_MS, listingMs / LISTING_SHARE);
     await delay(Math.max(this.#pollMs, waitMs), this.#signal);
   }
+}
+
+/** The bytes of a log's text among those of all that is written of it: each piece tells which log it is of. */
+function textShare(maxBytes: number, subject: LogSubject): number {
+  const head = Buffer.byteLength(JSON.stringify(subject)) + HEAD_BYTES;
+  return Math.floor(maxBytes - head * (1 + Math.ceil(maxBytes / MAX_PIECE_BYTES)));
 }
 
 function isClosed({ listed, attempt }: Followed): boolean {

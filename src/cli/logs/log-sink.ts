@@ -93,6 +93,9 @@ export class LogText implements LogSink {
   }
 }
 
+/** A piece of a log on a line of its own is of so many bytes at most: whoever reads lines has few of them in memory. */
+export const MAX_PIECE_BYTES = 65_536;
+
 /** Logs as JSON, a line for each piece; what is not UTF-8 becomes U+FFFD. */
 export class LogLines implements LogSink {
   readonly #output: Output;
@@ -106,7 +109,8 @@ export class LogLines implements LogSink {
     const title = logTitle(log);
     const decoder = this.#decoders.get(title) ?? new TextDecoder('utf-8', { ignoreBOM: true });
     this.#decoders.set(title, decoder);
-    await this.#line(log, decoder.decode(piece, { stream: true }));
+    for (let at = 0; at < piece.length; at += MAX_PIECE_BYTES)
+      await this.#line(log, decoder.decode(piece.subarray(at, at + MAX_PIECE_BYTES), { stream: true }));
   }
 
   async end(log: LogSubject): Promise<void> {

@@ -11,16 +11,19 @@ export interface TailStart {
   skippedBytes: number;
   /** Their length together, in bytes. */
   bytes: number;
+  /** It is where no more was looked at, and no beginning of these lines. */
+  isCutOff: boolean;
 }
 
-/** Finds the last `lines` lines of a log: its parts are read from the end, one in memory at a time. */
+/** Finds the last `lines` lines of a log, at most `maxBytes` of them: its parts are read from the end, one in memory at a time. */
 export async function findTail(
   storage: DataStoreStorage,
   { parts }: Pick<ListedLog, 'parts'>,
   lines: number,
   { signal }: CallOptions,
+  maxBytes: number = Number.POSITIVE_INFINITY,
 ): Promise<TailStart> {
-  if (lines === 0) return { parts: [], skippedBytes: 0, bytes: 0 };
+  if (lines === 0) return { parts: [], skippedBytes: 0, bytes: 0, isCutOff: false };
   let bytes = 0;
   let ends = 0;
   for (let index = parts.length - 1; index >= 0; index--) {
@@ -29,15 +32,18 @@ export async function findTail(
     const { body } = object;
     // What ends the log ends its last line, and begins none.
     const end = bytes === 0 && body.at(-1) === LINE_END ? body.length - 1 : body.length;
-    for (let at = lineEndBefore(body, end); at !== -1; at = lineEndBefore(body, at)) {
+    const furthest = body.length - (maxBytes - bytes);
+    const from = (skippedBytes: number, isCutOff: boolean): TailStart => {
+      return { parts: parts.slice(index), skippedBytes, bytes: bytes + body.length - skippedBytes, isCutOff };
+    };
+    for (let at = lineEndBefore(body, end); at >= furthest && at !== -1; at = lineEndBefore(body, at)) {
       ends += 1;
-      if (ends < lines) continue;
-      const skippedBytes = at + 1;
-      return { parts: parts.slice(index), skippedBytes, bytes: bytes + body.length - skippedBytes };
+      if (ends === lines) return from(at + 1, false);
     }
+    if (furthest > 0) return from(furthest, true);
     bytes += body.length;
   }
-  return { parts, skippedBytes: 0, bytes };
+  return { parts, skippedBytes: 0, bytes, isCutOff: false };
 }
 
 /** The last lines of a log, piece by piece. */

@@ -1,8 +1,11 @@
 import { BoundedMap } from '../../async/bounded-map.ts';
+import { ByteRoom } from '../../async/byte-room.ts';
+import { shell } from '../../codec/shell-command.ts';
 import { invalidArgument, StowageError } from '../../errors.ts';
 import type { ArtifactInfo } from '../../flow/artifact-info.ts';
 import type { TaskDataStore } from '../../flow/task-data-store.ts';
 import { formatBytes } from '../../options/figures.ts';
+import { isSentAsItLies, isServed, MAX_DECODED_BYTES } from '../../page/content-bounds.ts';
 import type { AskedAttempt, AskedContent, ServedContent } from '../../page/page-host.ts';
 import { DirectoryRef } from '../../references/directory/directory-ref.ts';
 import { shownUri } from '../../references/errors.ts';
@@ -17,13 +20,16 @@ import { ValueJson } from '../values/value-json.ts';
 /** Attempts that are closed never change: so many stay open, and so many of their contents, whose ranges cost their bytes alone. */
 const KEPT_ATTEMPTS = 32;
 const KEPT_CONTENTS = 64;
-/** A value that is written as JSON is in memory whole. */
-const MAX_VALUE_BYTES = 256 * 1024 * 1024;
+/** Values that are written as JSON are in memory whole, all together with so many stored bytes: others wait. */
+const DECODED_AT_ONCE = MAX_DECODED_BYTES;
+/** Those of fewer bytes wait for nobody: there are as many as contents that are sent at once. */
+const SMALL_BYTES = 512 * 1024;
 
-/** What was read of attempts that are closed. */
+/** What was read of attempts that are closed, and the room for values. */
 interface Kept {
   attempts: BoundedMap<string, TaskDataStore>;
   contents: BoundedMap<string, ServedContent>;
+  room: ByteRoom;
 }
 
 const keptOf = new WeakMap<OpenedStore, Kept>();
@@ -45,7 +51,7 @@ export async function servedContent(
   const known = keptBy(opened).contents.get(name);
   if (known) return known;
   const task = await openAttempt(opened, asked, signal);
-  const content = await contentOf(task, asked, signal);
+  const content = await contentOf(task, asked, keptBy(opened).room, signal);
   if (content.isFixed && task.closedAt !== undefined) keptBy(opened).contents.set(name, content);
   return content;
 }
@@ -72,7 +78,11 @@ export async function openAttempt(
 function keptBy(opened: OpenedStore): Kept {
   const known = keptOf.get(opened);
   if (known) return known;
-  const kept: Kept = { attempts: new BoundedMap(KEPT_ATTEMPTS), contents: new BoundedMap(KEPT_CONTENTS) };
+  const kept: Kept = {
+    attempts: new BoundedMap(KEPT_ATTEMPTS),
+    contents: new BoundedMap(KEPT_CONTENTS),
+    room: new ByteRoom(DECODED_AT_ONCE),
+  };
   keptOf.set(opened, kept);
   return kept;
 }
@@ -80,6 +90,7 @@ function keptBy(opened: OpenedStore): Kept {
 async function contentOf(
   task: TaskDataStore,
   asked: AskedContent,
+  room: ByteRoom,
   signal: AbortSignal,
 ): Promise<ServedContent> {
   const { artifact, entry } = asked;
@@ -88,12 +99,7 @@ async function contentOf(
   if (isShownReference(value)) return referenced(value, info, asked, signal);
   if (entry !== undefined)
     throw invalidArgument(`${artifact} is no directory (${info.type}), and has no entries.`, { artifact });
-  return isAsItLies(info) ? asItLies(task, info, signal) : asJson(task, info);
-}
-
-/** Bytes, text, elements of typed arrays, and tables as Arrow's stream. */
-function isAsItLies(info: ArtifactInfo): boolean {
-  return ['bytes', 'string', 'typed-array', 'arrow'].includes(info.encoding);
+  return isSentAsItLies(info) ? asItLies(task, info, signal) : asJson(task, info, asked, room);
 }
 
 async function asItLies(
@@ -108,10 +114,17 @@ async function asItLies(
   return { name: fileName(info), type, size: bytes, tag: key, isFixed: true, open };
 }
 
-function asJson(task: TaskDataStore, info: ArtifactInfo): ServedContent {
+function asJson(
+  task: TaskDataStore,
+  info: ArtifactInfo,
+  { flow, run, step, task: id, attempt }: AskedContent,
+  room: ByteRoom,
+): ServedContent {
   const { name, key, bytes } = info;
-  if (bytes > MAX_VALUE_BYTES) {
-    const message = `${name} is ${formatBytes(bytes)} (${info.type}), more than the page loads at once (${formatBytes(MAX_VALUE_BYTES)}). Write it to a file with: stowage get -o <file>`;
+  if (!isServed(info)) {
+    const path = [flow, run, step, id, attempt].join('/');
+    const command = shell`stowage get ${path} ${name} -o ${fileName(info)}`;
+    const message = `${name} is ${formatBytes(bytes)} (${info.type}), more than the page writes as JSON (${formatBytes(MAX_DECODED_BYTES)}). Write it to a file with: ${command}`;
     throw new StowageError('CONTENT_TOO_LARGE', message, { details: { artifact: name, bytes } });
   }
   return {
@@ -121,10 +134,15 @@ function asJson(task: TaskDataStore, info: ArtifactInfo): ServedContent {
     tag: `${key}-json`,
     isFixed: true,
     async *open(_, signal) {
-      const value = await task.get(name, { signal });
-      if (typeof value === 'string') return yield Buffer.from(value); // one that UTF-8 cannot hold
-      for (const piece of new ValueJson().pieces(value)) yield Buffer.from(piece);
-      yield Buffer.from('\n');
+      const leave = bytes <= SMALL_BYTES ? () => {} : await room.take(bytes, signal);
+      try {
+        const value = await task.get(name, { signal });
+        if (typeof value === 'string') return yield Buffer.from(value); // one that UTF-8 cannot hold
+        for (const piece of new ValueJson().pieces(value)) yield Buffer.from(piece);
+        yield Buffer.from('\n');
+      } finally {
+        leave();
+      }
     },
   };
 }

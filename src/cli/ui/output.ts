@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { abortError } from '../../errors.ts';
+import type { JsonFitter } from '../../views/fitted-json.ts';
 import { outputFailed } from '../files/write-errors.ts';
 import { coloured, hasColours, type Paint, plain, type Style } from './paint.ts';
 import { clearProgress } from './progress.ts';
@@ -43,20 +44,37 @@ export async function flushed(stream: Writable, signal: AbortSignal): Promise<vo
 /** A terminal takes everything at once: without a pause now and then, Ctrl-C would not be noticed. */
 const PAUSE_AFTER_MS = 20;
 
+/** Of what `--fit` allows, a list that goes on elsewhere takes the share that is left beside what is told of it, */
+const LIST_SHARE = 0.9;
+/** and what was left out is told within these bytes. */
+const CUT_BYTES = 4_096;
+
 /** Where results go: the standard output, at the pace of whoever reads it. */
 export class Output implements Sink {
   readonly paint: Paint;
   readonly isTerminal: boolean;
   /** Columns that a line may take: those of the terminal, or of `COLUMNS`; endless in a file or pipe. */
   readonly width: number;
+  /** The bytes that the document of `--json` may take, by `--fit`; endless without. */
+  readonly maxBytes: number;
+  readonly #fitter: JsonFitter | undefined;
   readonly #stream: OutputStream;
   readonly #signal: AbortSignal;
   readonly #indent: number;
   #pausedAt: number = performance.now();
 
-  /** @param options.indent - of JSON documents; with 0 each is on one line. Default 2. */
-  constructor(stream: OutputStream, signal: AbortSignal, options: { color: boolean; indent?: number }) {
+  /**
+   * @param options.indent - of JSON documents; with 0 each is on one line. Default 2.
+   * @param options.fit - the most bytes of a JSON document, and what cuts one that is longer. Default: no limit.
+   */
+  constructor(
+    stream: OutputStream,
+    signal: AbortSignal,
+    options: { color: boolean; indent?: number; fit?: { maxBytes: number; fitter: JsonFitter } | undefined },
+  ) {
     this.#stream = stream;
+    this.maxBytes = options.fit?.maxBytes ?? Number.POSITIVE_INFINITY;
+    this.#fitter = options.fit?.fitter;
     this.#signal = signal;
     this.#indent = options.indent ?? 2;
     this.isTerminal = stream.isTTY === true;
@@ -108,9 +126,29 @@ export class Output implements Sink {
     await this.line(this.paint('bold', title));
   }
 
-  /** One JSON document; with an `indent` of 0 on one line. */
+  /** One JSON document; with an `indent` of 0 on one line. One of more than `maxBytes` is cut, and tells what was left out (`cut`). */
   async json(document: unknown, indent: number = this.#indent): Promise<void> {
-    await this.jsonPiece(`${JSON.stringify(document, null, indent)}\n`);
+    if (!this.#fitter) return this.jsonPiece(`${JSON.stringify(document, null, indent)}\n`);
+    const fitted = this.#fitter.fit(document, this.maxBytes - CUT_BYTES);
+    const { cut } = this.#fitter;
+    const told = cut !== undefined && isObject(fitted) ? { ...fitted, cut } : fitted;
+    await this.jsonPiece(`${JSON.stringify(told)}\n`);
+  }
+
+  /** Tells whether a document is told whole. */
+  fits(document: unknown): boolean {
+    return !this.#fitter || this.#fitter.bytesOf(document) <= this.maxBytes - CUT_BYTES;
+  }
+
+  /** A value that is to stand in the document, cut where it takes more bytes than that; as it is where nothing has to fit. */
+  fitted<T>(value: T, maxBytes: number): T {
+    return this.#fitter ? this.#fitter.fit(value, maxBytes) : value;
+  }
+
+  /** The first items of a list that fit into the document, which tells that there are more; all where nothing has to fit. */
+  firstOf<T>(items: readonly T[]): readonly T[] {
+    if (!this.#fitter) return items;
+    return this.#fitter.firstOf(items, Math.floor(this.maxBytes * LIST_SHARE) - CUT_BYTES);
   }
 
   /** A piece of a JSON document. For a terminal, what it must not get raw is escaped as JSON does. */
@@ -140,4 +178,8 @@ export class Output implements Sink {
       this.#signal.addEventListener('abort', onAbort, { once: true });
     });
   }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -14,3 +14,9 @@ export function parseLimit(text: string, option = '--limit'): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw usageError(`${option} is a number from 1 on, or "all", not ${JSON.stringify(text)}.`);
 }
+
+/** A number of items to leave out, from 0 on, which is the default. */
+export function parseOffset(text = '0', what = 'items'): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw usageError(`--offset is a number of ${what}, not ${JSON.stringify(text)}.`);
+}

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { type Answer, type Asked, addressOf, type Failure } from '../asked.ts';
+import { noteCut } from './cut-answers.ts';
 import { exported, exportedAnswer } from './exported.ts';
 
 /** The errors that pass by themselves: what fails by one of them is asked again. */
@@ -32,7 +33,9 @@ export async function ask<T>(asked: Asked, signal?: AbortSignal): Promise<Answer
   if (exported) return exportedAnswer<T>(asked);
   try {
     const response = await fetch(`api/${addressOf(asked)}`, signal ? { signal } : {});
-    return (await response.json()) as Answer<T>;
+    const answer = (await response.json()) as Answer<T>;
+    noteCut(asked, answer.result);
+    return answer;
   } catch (error) {
     if (signal?.aborted) throw error;
     return { error: serverGone() };

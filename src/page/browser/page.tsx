@@ -2,6 +2,7 @@ import type { ComponentType, JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { ageOf } from '../../options/figures.ts';
 import { exported } from './exported.ts';
+import { CutNote } from './parts/cut-note.tsx';
 import { hrefOf, type Route, titleOf, useRoute } from './route.ts';
 import { ArtifactView } from './views/artifact.tsx';
 import { CacheView } from './views/cache.tsx';
@@ -58,6 +59,7 @@ export function Page(): JSX.Element {
       </header>
       <main id="main" tabIndex={-1}>
         {View ? <View key={place} {...route} /> : <p role="alert">There is no view {route.view}.</p>}
+        <CutNote place={place} />
       </main>
     </>
   );

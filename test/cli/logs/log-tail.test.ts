@@ -39,7 +39,7 @@ describe('the last lines of a log', () => {
     await storage.create('log.2', Buffer.from('b\nc\n'));
     // The first two are not there: to read them would show.
     const start = await findTail(storage, { parts: ['log.0', 'log.1', 'log.2'] }, 1, {});
-    expect(start).toEqual({ parts: ['log.2'], skippedBytes: 2, bytes: 2 });
+    expect(start).toEqual({ parts: ['log.2'], skippedBytes: 2, bytes: 2, isCutOff: false });
   });
 
   it('are a number, or all', () => {

@@ -66,7 +66,7 @@ export function ArtifactTable(props: {
                           {isOpen ? 'Close' : 'Preview'}
                           <span class="unseen"> {name}</span>
                         </button>
-                        <Download pathspec={pathspec} artifact={name} />
+                        <Download pathspec={pathspec} artifact={name} stored={artifact} />
                       </span>
                     )}
                   </td>

@@ -5,7 +5,7 @@ import type { FoundAttempt } from '../../../store-index/find.ts';
 import { codecText, referenceText, storedText } from '../../../views/artifact-texts.ts';
 import type { ArtifactView as ArtifactHead, AttemptSummary } from '../../../views/attempts.ts';
 import type { ShownTask } from '../../../views/shown-task.ts';
-import { shown } from '../../view-questions.ts';
+import { shown, shownArtifact } from '../../view-questions.ts';
 import { useAnswer } from '../ask.ts';
 import { exported } from '../exported.ts';
 import { artifactHref } from '../parts/addresses.ts';
@@ -26,7 +26,9 @@ import type { Route } from '../route.ts';
 export function ArtifactView({ path }: Route): JSX.Element {
   const name = path[5] ?? '';
   const pathspec = path.slice(0, 5).join('/');
-  const { result, error, isLoading } = useAnswer<ShownTask>(shown(pathspec));
+  // An export has the answers to what the views of its tasks ask.
+  const asked = exported ? shown(pathspec) : shownArtifact(pathspec, name);
+  const { result, error, isLoading } = useAnswer<ShownTask>(asked);
   const attempt = result?.attempts.find((one) => one.attempt === result.attempt);
   const artifact = attempt?.artifacts.find((one) => one.name === name);
   return (
@@ -141,7 +143,7 @@ function Head(props: { pathspec: string; attempt: AttemptSummary; artifact: Arti
       </Facts>
       {!attempt.purged && (
         <p>
-          <Download pathspec={pathspec} artifact={name} />
+          <Download pathspec={pathspec} artifact={name} stored={artifact} />
         </p>
       )}
     </>
@@ -187,10 +189,11 @@ function Elsewhere(props: { pathspec: string; artifact: string; contentKey: stri
 type ListedVersion = Partial<PublishedVersionJson> & { name: string; version: number; withdrawn: boolean };
 
 function Published({ pathspec, artifact }: { pathspec: string; artifact: string }): JSX.Element {
-  const { result, error, isLoading } = useAnswer<{ published: ListedVersion[] }>({ command: 'published' });
-  const versions = result?.published.filter(
-    (one) => one.source === pathspec && one.artifact === artifact && !one.withdrawn,
-  );
+  const { result, error, isLoading } = useAnswer<{ published: ListedVersion[] }>({
+    command: 'published',
+    options: { of: `${pathspec}/${artifact}` },
+  });
+  const versions = result?.published.filter(({ withdrawn }) => !withdrawn);
   return (
     <>
       {isLoading && <p role="status">reading …</p>}

@@ -5,14 +5,15 @@ import type { CacheFigures } from '../../../store-index/cache-figures.ts';
 import type { EntryView } from '../../../views/cache-entries.ts';
 import type { EntryDetails } from '../../../views/cache-entry.ts';
 import { useAnswer } from '../ask.ts';
+import { usePages } from '../pages.ts';
 import { FailureNote } from '../parts/failure.tsx';
 import { FiguresNote } from '../parts/figures-note.tsx';
 import { PathLink } from '../parts/path-link.tsx';
 import { Scrolls } from '../parts/scrolls.tsx';
-import { goTo, hrefOf, type Route } from '../route.ts';
+import { hrefOf, type Route } from '../route.ts';
 
-/** So many entries are listed, unless more are asked for. */
-const AT_FIRST = 200;
+/** So many entries are asked for at once. */
+const AT_ONCE = '200';
 
 interface Tally {
   entries: number;
@@ -39,15 +40,17 @@ export function CacheView(route: Route): JSX.Element {
 }
 
 function Entries({ query }: Route): JSX.Element {
-  const { task = '', limit = String(AT_FIRST) } = query;
+  const { task = '' } = query;
   // The index as it is: one that is not there is not made, and entries need not be read again for one that is caught up.
   const stats = useAnswer<Stats>({ command: 'cache stats', options: { figures: true, 'no-update': true } });
   const { total, tasks = [], caughtUpAt } = stats.result ?? {};
-  const listed = useAnswer<{ total: number; matching: number; entries: EntryView[] }>({
+  const listed = usePages<{ matching: number; entries: EntryView[]; next?: number }>({
     command: 'cache ls',
-    options: { limit, ...(task === '' ? {} : { task }) },
+    options: { limit: AT_ONCE, ...(task === '' ? {} : { task }) },
   });
-  const left = (listed.result?.matching ?? 0) - (listed.result?.entries.length ?? 0);
+  // An entry that was made meanwhile moves those behind it, so that one of them comes again.
+  const entries = new Map(listed.pages.flatMap((page) => page.entries).map((entry) => [entry.key, entry]));
+  const left = (listed.pages.at(-1)?.matching ?? 0) - entries.size;
   return (
     <>
       <h1>Cache</h1>
@@ -112,7 +115,7 @@ function Entries({ query }: Route): JSX.Element {
           )}
         </section>
       )}
-      {listed.result && listed.result.entries.length > 0 && (
+      {entries.size > 0 && (
         <section>
           <h2>{task === '' ? 'Newest entries' : `Entries of ${task}`}</h2>
           <Scrolls label="entries">
@@ -134,20 +137,15 @@ function Entries({ query }: Route): JSX.Element {
                 </tr>
               </thead>
               <tbody>
-                {listed.result.entries.map((entry) => (
+                {[...entries.values()].map((entry) => (
                   <EntryRow key={entry.key} entry={entry} />
                 ))}
               </tbody>
             </table>
           </Scrolls>
-          {left > 0 && (
+          {listed.more && (
             <p>
-              <button
-                type="button"
-                onClick={() =>
-                  goTo(hrefOf('cache', [], { task, limit: String(Number(limit) * 2) }), { replace: true })
-                }
-              >
+              <button type="button" onClick={listed.more}>
                 {formatCount(left)} more
               </button>
             </p>

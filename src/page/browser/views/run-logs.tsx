@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { formatCount } from '../../../options/figures.ts';
+import { shell } from '../../../codec/shell-command.ts';
+import { countOf, formatCount } from '../../../options/figures.ts';
 import { addressOf, type Failure } from '../../asked.ts';
 import { lastLines } from '../../view-questions.ts';
 import { ask, serverGone } from '../ask.ts';
@@ -15,6 +16,9 @@ const MOST_LINES = 2_000;
 /** Lines are drawn at most this often. */
 const DRAW_MS = 100;
 
+/** A document of the answer; `left` counts attempts of which nothing is there at first. */
+type Followed = LogPiece | { error: Failure } | { left: number };
+
 type Following = 'stopped' | 'following' | 'ended';
 
 /** What the tasks of a run log, as it comes: text alone, the last lines of it. */
@@ -22,7 +26,7 @@ export function RunLogs({ route, steps }: { route: Route; steps: readonly string
   const { step = '' } = route.query;
   const [isOn, setOn] = useState(true);
   const path = [...route.path, ...(step === '' ? [] : [step])].join('/');
-  const { window, state, error } = useFollowed(path, isOn, () => setOn(false));
+  const { window, state, error, left } = useFollowed(path, isOn, () => setOn(false));
   const part = useRef<HTMLElement>(null);
   const last = window.lines.at(-1)?.number;
   // Stays at the end, unless the reader scrolled up.
@@ -51,6 +55,11 @@ export function RunLogs({ route, steps }: { route: Route; steps: readonly string
         </p>
       </div>
       <FailureNote error={error} />
+      {left > 0 && (
+        <p class="cut">
+          What {countOf(left, 'attempt')} logged before is left out: <code>{shell`stowage log ${path}`}</code>
+        </p>
+      )}
       {window.lines.length === 0 && state !== 'following' && !error && <p>Nothing was logged.</p>}
       {window.lines.length > 0 && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
@@ -77,17 +86,19 @@ function useFollowed(
   path: string,
   isOn: boolean,
   stop: () => void,
-): { window: LogWindow; state: Following; error?: Failure | undefined } {
+): { window: LogWindow; state: Following; left: number; error?: Failure | undefined } {
   const window = useRef({ path, lines: new LogWindow(MOST_LINES) });
   const [, draw] = useState(0);
   const [state, setState] = useState<Following>('following');
   const [error, setError] = useState<Failure>();
+  const [left, setLeft] = useState(0);
   useEffect(() => {
     if (!isOn) return setState('stopped');
     const ending = new AbortController();
     window.current = { path, lines: new LogWindow(MOST_LINES) };
     setState('following');
     setError(undefined);
+    setLeft(0);
     let [isDrawing, hasFailed] = [false, false];
     const drawSoon = (): void => {
       if (isDrawing) return;
@@ -101,13 +112,13 @@ function useFollowed(
       hasFailed = true;
       setError(failure);
     };
-    const take = (piece: LogPiece | { error: Failure }): void => {
-      if ('error' in piece) {
-        fail(piece.error);
-        return;
+    const take = (piece: Followed): void => {
+      if ('error' in piece) fail(piece.error);
+      else if ('left' in piece) setLeft(piece.left);
+      else {
+        window.current.lines.add(piece);
+        drawSoon();
       }
-      window.current.lines.add(piece);
-      drawSoon();
     };
     follow(path, take, ending.signal).then(
       () => (hasFailed && !exported ? stop() : setState('ended')),
@@ -119,19 +130,16 @@ function useFollowed(
     );
     return () => ending.abort();
   }, [path, isOn]);
-  return { window: window.current.lines, state, error };
+  return { window: window.current.lines, state, left, error };
 }
 
 /** Hands on each document of the answer as it comes. */
-async function follow(
-  path: string,
-  take: (piece: LogPiece | { error: Failure }) => void,
-  signal: AbortSignal,
-): Promise<void> {
+async function follow(path: string, take: (piece: Followed) => void, signal: AbortSignal): Promise<void> {
   const asked = lastLines(path);
   if (exported) {
-    const { result, error } = await ask<{ logs: LogPiece[] }>(asked, signal);
+    const { result, error } = await ask<{ logs: LogPiece[]; more?: number }>(asked, signal);
     for (const piece of result?.logs ?? []) take(piece);
+    if (result?.more !== undefined) take({ left: result.more });
     if (error) take({ error });
     return;
   }

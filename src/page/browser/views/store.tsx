@@ -4,6 +4,7 @@ import type { Finding } from '../../../maintenance/fsck/finding.ts';
 import { countOf, formatBytes, formatCount, formatPercent, formatRatio } from '../../../options/figures.ts';
 import type { CountedUse, StorageUse } from '../../../views/storage-use.ts';
 import { useAnswer } from '../ask.ts';
+import { usePages } from '../pages.ts';
 import { FailureNote } from '../parts/failure.tsx';
 import { IndexNote } from '../parts/index-note.tsx';
 import { hrefOfPath } from '../parts/path-link.tsx';
@@ -13,6 +14,8 @@ import { hrefOf, type Route } from '../route.ts';
 /** So many rows of a table are shown, the largest, and so many findings. */
 const MOST_ROWS = '500';
 const MOST_FINDINGS = '200';
+/** So many published names are asked for at once. */
+const PUBLISHED_AT_ONCE = '200';
 
 /** The level below the one of a path, as `stat` and `du` take it. */
 type Level = 'flow' | 'run' | 'artifact';
@@ -247,8 +250,12 @@ function Shares({ flow, by }: { flow: string; by: Level }): JSX.Element {
 
 /** The latest version of each name. */
 function Published(): JSX.Element | null {
-  const { result, error } = useAnswer<{ published: PublishedRow[] }>({ command: 'published' });
-  const rows = result?.published ?? [];
+  const options = { limit: PUBLISHED_AT_ONCE };
+  const { pages, error, more } = usePages<{ published: PublishedRow[]; next?: number }>({
+    command: 'published',
+    options,
+  });
+  const rows = pages.flatMap(({ published }) => published);
   if (rows.length === 0 && error === undefined) return null;
   return (
     <section>
@@ -278,6 +285,13 @@ function Published(): JSX.Element | null {
           </tbody>
         </table>
       </Scrolls>
+      {more && (
+        <p>
+          <button type="button" onClick={more}>
+            More
+          </button>
+        </p>
+      )}
     </section>
   );
 }
