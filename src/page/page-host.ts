@@ -19,6 +19,14 @@ export interface AskedContent extends AskedAttempt {
   download: boolean;
 }
 
+/** The code of a run that a page asks for. */
+export interface AskedCode {
+  flow: string;
+  run: string;
+  /** The path of a file in it; `undefined` for all of it, as an archive. */
+  entry: string | undefined;
+}
+
 /** A content as it is served: bytes, and what is known of them. */
 export interface ServedContent {
   /** The name to save it under. */
@@ -49,6 +57,8 @@ export interface PageHost {
     signal: AbortSignal,
   ): Promise<Failure | undefined>;
   content(asked: AskedContent, signal: AbortSignal): Promise<ServedContent>;
+  /** It is only saved, never shown. */
+  code(asked: AskedCode, signal: AbortSignal): Promise<ServedContent>;
   /** A report as the HTML that it is. */
   report(asked: AskedAttempt & { name: string }, signal: AbortSignal): Promise<Uint8Array>;
   /** Tells an error as the command line does with `--json`. */

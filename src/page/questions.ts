@@ -9,6 +9,7 @@ export const QUESTIONS: Readonly<Record<string, readonly string[]>> = {
   lineage: ['up', 'down', 'limit'],
   log: ['tail', 'source', 'stream', 'attempt'],
   preview: ['offset', 'limit', 'entry'],
+  code: ['limit', 'offset'],
   du: ['by', 'limit'],
   stat: ['by', 'limit'],
   diff: ['details', 'limit', 'tasks'],

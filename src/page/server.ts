@@ -150,6 +150,14 @@ class Pages {
           const content = await this.#host.content({ ...attempt, artifact, entry, download }, signal);
           await sendContent(request, response, content, { download, signal });
         }, signal);
+      case 'code':
+        return this.#contents.take(async () => {
+          const [flow, run, ...more] = rest;
+          if (!flow || !run || more.length > 0) throw notFound();
+          const entry = query.get('entry') ?? undefined;
+          const content = await this.#host.code({ flow, run, entry }, signal);
+          await sendContent(request, response, content, { download: true, signal });
+        }, signal);
       case 'report':
         return this.#contents.take(async () => {
           const { attempt, last: name } = attemptOf(rest);

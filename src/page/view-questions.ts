@@ -67,6 +67,11 @@ export async function readReads(
   return { steps, error: failure };
 }
 
+/** A page of the files of the code of a run, from file `offset` on. */
+export function codeFrom(run: string, offset: number): Asked {
+  return { command: 'code', args: [run], options: { offset: String(offset), limit: String(PAGE_FILES) } };
+}
+
 /** A task with one attempt in full. */
 export function shown(path: string): Asked {
   return { command: 'show', args: [path] };

@@ -27,6 +27,23 @@ describe('stowage code', () => {
     expect(files.map(({ path }: { path: string }) => path)).toEqual(['main.ts', 'src/step.ts']);
   });
 
+  it('lists the files page by page', async () => {
+    const first = await json(store, ['code', 'Train/r1', '-n', '1']);
+    expect([first.files.map(({ path }: { path: string }) => path), first.next]).toEqual([['main.ts'], 1]);
+    const second = await json(store, ['code', 'Train/r1', '-n', '1', '--offset', '1']);
+    expect(second.files.map(({ path }: { path: string }) => path)).toEqual(['src/step.ts']);
+    expect(second).not.toHaveProperty('next');
+    const { stdout, stderr } = await stowage(store, ['code', 'Train/r1', '-n', '1']);
+    expect(stdout).not.toContain('step.ts');
+    expect(stderr).toBe('stowage: 1 more file: --offset 1\n');
+    for (const wrong of [
+      ['--offset', 'x'],
+      ['-n', '0', '-o', join(folder, 'none')],
+      ['--offset', '1', '-o', join(folder, 'none')],
+    ])
+      expect((await stowage(store, ['code', 'Train/r1', ...wrong])).code, wrong.join(' ')).toBe(2);
+  });
+
   it('is told of by show and runs, as far as created.json does', async () => {
     const { digest } = await json(store, ['code', 'Train/r1']);
     const said = { name: 'code', digest, fileCount: 2, size: 16 };

@@ -39,6 +39,10 @@ export async function fillShownStore(folder: string, place: ShownPlace): Promise
   writeFileSync(join(data, 'dot.svg'), HOSTILE_SVG);
   writeFileSync(join(data, 'parts', 'a.txt'), 'a\n');
   writeFileSync(join(data, 'parts', 'b.html'), HOSTILE_HTML);
+  const code = join(folder, 'code');
+  mkdirSync(join(code, 'src'), { recursive: true });
+  writeFileSync(join(code, 'main.ts'), 'run();\n', { mode: 0o755 });
+  writeFileSync(join(code, 'src', `${HOSTILE[0]}.html`), HOSTILE_HTML);
   await using flow = await FlowDataStore.open({ flowName: 'Train', ...place });
   for (const [runId, rate] of [
     ['r1', 0.1],
@@ -47,6 +51,7 @@ export async function fillShownStore(folder: string, place: ShownPlace): Promise
     const run = await flow.createRun({
       runId,
       tags: ['exp', `rate ${rate}`],
+      ...(runId === 'r1' ? { code } : {}),
       parameters: { rate, epochs: 3 },
     });
     await flow.task({ runId, stepName: 'load', taskId: '0' }, async (task) => {

@@ -106,7 +106,7 @@ describe.skipIf(!BROWSER)('the page', () => {
     expect(await focused()).toMatch(/^h1 auc/);
     await page.goBack();
     await settled(page);
-    expect(await page.evaluate('location.hash')).toBe('#/task/Train/r1/fit/0');
+    expect(await page.evaluate('location.hash')).toBe('#/task/Train/r1/fit/0?open=rows');
     expect(faults).toEqual([]);
   });
 

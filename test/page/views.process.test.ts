@@ -38,7 +38,7 @@ const VIEWS = ['runs', 'run', 'task', 'artifact', 'compare', 'cache', 'store'];
 /** What the few that are followed need not be: the parts of a run, each kind of value, and what is named so that it might run. */
 const [flowOf, runOf, stepOf, taskOf] = HOSTILE;
 const OTHERS = [
-  ...['graph', 'timeline', 'logs'].map((part) => hrefOf('run', ['Train', 'r1'], { show: part })),
+  ...['graph', 'timeline', 'logs', 'code'].map((part) => hrefOf('run', ['Train', 'r1'], { show: part })),
   hrefOf('run', ['Train', 'r1'], { show: 'graph', open: 'fit' }),
   hrefOf('run', ['Train', 'j2'], { show: 'graph' }),
   hrefOf('run', [flowOf, runOf], { show: 'graph' }),

@@ -11,11 +11,35 @@ import type { Invocation } from '../invocation.ts';
 import { type OpenStore, withStore } from '../store.ts';
 import { parseStorePath, pathArgument } from '../store-path.ts';
 import { nameCell } from '../ui/cells.ts';
+import { parseLimit } from '../ui/sizes.ts';
 import type { Column } from '../ui/table.ts';
 
 interface CodeCommandOptions {
   output?: string;
   force?: boolean;
+  limit?: string;
+  offset?: string;
+}
+
+/** The files of the code of a run, as `code --json` lists them. */
+export interface CodeListing {
+  flow: string;
+  run: string;
+  /** The name of the folder. */
+  name: string;
+  fileCount: number;
+  size: number;
+  digest: string;
+  /** By their paths. */
+  files: { path: string; size: number; digest: string; executable: boolean }[];
+  /** The number of files before those behind these; absent where none come. */
+  next?: number;
+}
+
+/** The files that are listed. */
+interface FileChoice {
+  offset: number;
+  limit: number;
 }
 
 const COLUMNS: readonly Column[] = [
@@ -30,18 +54,22 @@ export const code: CommandDeclaration = {
   arguments: [pathArgument('<path>', 2, 2)],
   options: [
     { flags: '-o, --output <folder>', text: 'write them to this folder', completion: 'folder' },
+    { flags: '-n, --limit <count>', text: 'list so many files at most; default: "all"' },
+    { flags: '--offset <count>', text: 'leave out so many files that come before' },
     { flags: '--force', text: 'write to a folder that is not empty; files of the same names are replaced' },
   ],
-  async run(invocation: Invocation, [text]: [string], { output: folder, force = false }: CodeCommandOptions) {
+  async run(invocation: Invocation, [text]: [string], options: CodeCommandOptions) {
+    const { output: folder, force = false } = options;
     const given = parseStorePath(text, 1, 2);
     if (folder === '') throw usageError('-o names no folder.');
+    const choice = choiceOf(options);
     await withStore(invocation, async (store) => {
       const { reachRun } = await import('../reach.ts');
       const { withMeantRun } = await import('../meant-run.ts');
       const { path, kept } = await withMeantRun(invocation, store, given, async (meant) =>
         openCode(store, await reachRun(store, meant)),
       );
-      if (folder === undefined) return list(invocation, store, path, kept);
+      if (folder === undefined) return list(invocation, store, path, kept, choice);
       if (!force) await refuseFull(folder);
       const written = await kept.download(folder, { signal: store.signal });
       if (invocation.json) return invocation.output.json({ ...factsOf(path, kept), folder: written });
@@ -50,6 +78,15 @@ export const code: CommandDeclaration = {
     });
   },
 };
+
+/** @throws CliError `USAGE` */
+function choiceOf({ output, limit, offset = '0' }: CodeCommandOptions): FileChoice {
+  if (output !== undefined && (limit !== undefined || offset !== '0'))
+    throw usageError('--limit and --offset are for the list of files; -o writes all of them.');
+  if (!/^\d{1,9}$/.test(offset))
+    throw usageError(`--offset is a number of files, not ${JSON.stringify(offset)}.`);
+  return { offset: Number(offset), limit: parseLimit(limit ?? 'all') };
+}
 
 async function openCode(store: OpenStore, path: RunPath): Promise<{ path: RunPath; kept: DirectoryRef }> {
   const { flow, run } = path;
@@ -72,24 +109,35 @@ async function readCodeOf(store: OpenStore, path: RunPath): Promise<DirectoryRef
   }
 }
 
-function factsOf({ flow, run }: RunPath, { name, fileCount, size, digest }: DirectoryRef): object {
+function factsOf(
+  { flow, run }: RunPath,
+  { name, fileCount, size, digest }: DirectoryRef,
+): Omit<CodeListing, 'files'> {
   return { flow, run, name, fileCount, size, digest };
 }
 
 async function list(
-  { output, json }: Invocation,
+  invocation: Invocation,
   { signal }: OpenStore,
   path: RunPath,
   kept: DirectoryRef,
+  { offset, limit }: FileChoice,
 ): Promise<void> {
-  const files = await kept.files({ signal });
-  if (!json)
-    return output.table(
-      COLUMNS,
-      files.map((file) => [nameCell(file.path), formatBytes(file.size)]),
-    );
-  const rows = files.map(({ path, size, digest, executable }) => ({ path, size, digest, executable }));
-  return output.json({ ...factsOf(path, kept), files: rows });
+  const { output, json } = invocation;
+  const all = await kept.files({ signal });
+  const files = all.slice(offset, offset + limit);
+  const next = offset + files.length;
+  const isCut = next < all.length;
+  if (json) {
+    const rows = files.map(({ path, size, digest, executable }) => ({ path, size, digest, executable }));
+    const listing = { ...factsOf(path, kept), files: rows, ...(isCut ? { next } : {}) };
+    return output.json(listing satisfies CodeListing);
+  }
+  await output.table(
+    COLUMNS,
+    files.map((file) => [nameCell(file.path), formatBytes(file.size)]),
+  );
+  if (isCut) invocation.note(`${countOf(all.length - next, 'more file')}: --offset ${next}`);
 }
 
 /** @throws CliError `OUTPUT_FAILED` for a folder that holds anything, and what is no folder */

@@ -7,6 +7,7 @@ import { JsonFitter } from '../../views/fitted-json.ts';
 import type { CallCommand } from '../invocation.ts';
 import type { SharedStore } from '../shared-store.ts';
 import { toldError } from '../ui/report.ts';
+import { servedCode } from './code-content.ts';
 import { openAttempt, servedContent } from './page-contents.ts';
 
 /** Errors are a few lines; the names that one tells of may be many, and are cut. */
@@ -50,6 +51,7 @@ export function storePage(shared: SharedStore, call: CallCommand): PageHost {
       return run([`--fit=${maxBytes - MAX_ERROR_BYTES - ENVELOPE_BYTES}`, ...argv], stdout, signal);
     },
     content: (asked, signal) => shared.use((opened) => servedContent(opened, asked, signal)),
+    code: (asked, signal) => shared.use((opened) => servedCode(opened, asked, signal)),
     report: (asked, signal) =>
       shared.use(async (opened) => {
         const task = await openAttempt(opened, asked, signal);

@@ -18,6 +18,11 @@ export function contentAddress(
   return `content/${encoded(pathspec)}/${encodeURIComponent(artifact)}${search === '' ? '' : `?${search}`}`;
 }
 
+/** Where the server has a file of the code of a run, or all of it as an archive, to be saved. */
+export function codeAddress(run: string, entry?: string): string {
+  return `code/${encoded(run)}${entry === undefined ? '' : `?entry=${encodeURIComponent(entry)}`}`;
+}
+
 /** Where the server has a report's HTML, for a frame that may do nothing. */
 export function reportAddress(pathspec: string, report: string): string {
   return `report/${encoded(pathspec)}/${encodeURIComponent(report)}`;

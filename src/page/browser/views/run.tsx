@@ -17,6 +17,7 @@ import { Sections, sectionOf } from '../parts/sections.tsx';
 import { STATUSES, Status } from '../parts/status.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { hrefOf, type Route } from '../route.ts';
+import { RunCode } from './run-code.tsx';
 import { RunGraph } from './run-graph.tsx';
 import { RunLogs } from './run-logs.tsx';
 import { isWanted, type StepRow, stepRows, type TaskRow } from './run-tasks.ts';
@@ -24,6 +25,7 @@ import { RunTimeline } from './run-timeline.tsx';
 import { refreshMsOf, useRun } from './use-run.ts';
 
 const SECTIONS = { tasks: 'Tasks', graph: 'Graph', timeline: 'Timeline', logs: 'Logs' };
+const CODE = { code: 'Code' };
 const STATUS_NAMES = {
   '': 'any',
   ...Object.fromEntries(STATUSES.map((status) => [status, status])),
@@ -35,7 +37,9 @@ const STATUS_NAMES = {
 export function RunView(route: Route): JSX.Element {
   const [flow = '', run = ''] = route.path;
   const { result, error, isLoading } = useRun(`${flow}/${run}`);
-  const shown = sectionOf(route, Object.keys(SECTIONS));
+  // An export has none of its files.
+  const sections = result?.code && !exported ? { ...SECTIONS, ...CODE } : SECTIONS;
+  const shown = sectionOf(route, Object.keys(sections));
   const isOfSteps = shown === 'graph' || shown === 'timeline';
   const sums = useAnswer<RunSteps>(
     isOfSteps && result ? stepsOf(`${flow}/${run}`) : undefined,
@@ -57,12 +61,13 @@ export function RunView(route: Route): JSX.Element {
         <>
           <Live text={`${countOf(result.total, 'task')}, run is ${result.status}`} />
           <Head run={result} told={error} />
-          <Sections route={route} label="sections of the run" names={SECTIONS} />
-          {steps.length === 0 && shown !== 'logs' && <p>No tasks yet.</p>}
+          <Sections route={route} label="sections of the run" names={sections} />
+          {steps.length === 0 && shown !== 'logs' && shown !== 'code' && <p>No tasks yet.</p>}
           {steps.length > 0 && shown === 'tasks' && <Tasks route={route} run={result} steps={steps} />}
           {isOfSteps && sums.isLoading && <p role="status">adding up the steps …</p>}
           {hasSums && shown === 'graph' && <RunGraph route={route} run={result} steps={steps} />}
           {hasSums && shown === 'timeline' && <RunTimeline steps={steps} />}
+          {shown === 'code' && <RunCode run={`${flow}/${run}`} />}
           {shown === 'logs' && <RunLogs route={route} steps={steps.map(({ step }) => step)} />}
         </>
       )}
@@ -120,7 +125,12 @@ function Head({ run, told }: { run: BriefRun; told: Failure | undefined }): JSX.
           <Fact name="code">
             {code && (
               <>
-                {code.name}, {countOf(code.fileCount, 'file')}, {formatBytes(code.size)},{' '}
+                {exported ? (
+                  code.name
+                ) : (
+                  <a href={hrefOf('run', [run.flow, run.run], { show: 'code' })}>{code.name}</a>
+                )}
+                , {countOf(code.fileCount, 'file')}, {formatBytes(code.size)},{' '}
                 <span class="digest">{code.digest.slice(0, 12)}</span>
               </>
             )}

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { artifactHref, contentAddress, reportAddress } from '../../../../src/page/browser/parts/addresses.ts';
+import {
+  artifactHref,
+  codeAddress,
+  contentAddress,
+  reportAddress,
+} from '../../../../src/page/browser/parts/addresses.ts';
 import { routeOf } from '../../../../src/page/browser/route-address.ts';
 import { test } from '../../../property.ts';
 
@@ -35,7 +40,9 @@ describe('addresses', () => {
     expect(url.host).toBe('a.example');
   });
 
-  it('names a report and plain content without a query', () => {
+  it('names a report, plain content and code', () => {
+    expect(codeAddress('F/r 1')).toBe('code/F/r%201');
+    expect(codeAddress('F/r', 'src/a?.ts')).toBe('code/F/r?entry=src%2Fa%3F.ts');
     expect(reportAddress('F/r/s/0/1', 'loss')).toBe('report/F/r/s/0/1/loss');
     expect(contentAddress('F/r/s/0/1', 'a b')).toBe('content/F/r/s/0/1/a%20b');
   });
