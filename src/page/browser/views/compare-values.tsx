@@ -124,12 +124,12 @@ function cellsOf(column: string, [a, b]: readonly string[], change: Change['chan
 }
 
 function Was({ text, isFirst = false }: { text: string | undefined; isFirst?: boolean }): JSX.Element {
-  return <td class={isFirst ? 'was of' : 'was'}>{text !== undefined && <del>{text}</del>}</td>;
+  return <td class={isFirst ? 'of' : undefined}>{text !== undefined && <del>{text}</del>}</td>;
 }
 
 function Is({ text, note }: { text: string | undefined; note?: string | undefined }): JSX.Element {
   return (
-    <td class="is">
+    <td>
       {text !== undefined && <ins>{text}</ins>} {note && <span class="quiet">{note}</span>}
     </td>
   );
@@ -183,13 +183,13 @@ function More({ count, noun }: { count: number; noun: string }): JSX.Element | n
   return <p class="quiet">{`${countOf(count, `more ${noun}`)} ${count === 1 ? 'differs' : 'differ'}.`}</p>;
 }
 
-/** The only change of a value, where it is short: `auc: 0.91 → 0.93`. */
+/** The only change of a value, where it is short: `auc: 0.91 → 0.93`, `+ seed: 1`. */
 function shortChange({ total, changes }: Changes): string | undefined {
   const [only] = changes;
   if (total !== 1 || !only || only.note !== undefined) return undefined;
-  const [a, b] = [sideOf(only, 'a'), sideOf(only, 'b')];
+  const sides = [sideOf(only, 'a'), sideOf(only, 'b')].filter((side) => side !== undefined);
   const where = only.path === '' ? '' : `${only.path}: `;
-  const text = where + [a ?? 'nothing', b ?? 'nothing'].join(' → ');
+  const text = [SIGNS[only.change], where + sides.join(' → ')].join(' ').trim();
   return text.length > SHORT_TEXT ? undefined : text;
 }
 
