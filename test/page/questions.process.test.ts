@@ -12,6 +12,7 @@ import {
   logTail,
   previewed,
   shown,
+  shownArtifact,
   stepsOf,
   tasksFrom,
 } from '../../src/page/view-questions.ts';
@@ -39,6 +40,7 @@ const CASES: readonly Asked[] = [
   tasksFrom('Train/r3', 0), // it is open
   tasksFrom('Train/j2', 0), // hits of the cache
   tasksFrom(HOSTILE_RUN, 0),
+  { command: 'show', args: [`${RUN}/fit`], options: { brief: true, reads: true, offset: '0', limit: '100' } },
   stepsOf(RUN),
   stepsOf('Train/r3'),
   stepsOf('Train/j2'),
@@ -48,6 +50,7 @@ const CASES: readonly Asked[] = [
   shown(`${RUN}/flaky/0`),
   shown(FIT),
   shown('Train/none/fit/0'),
+  shownArtifact(FIT, 'auc'),
   codeFrom(RUN, 0),
   codeFrom(RUN, 1),
   codeFrom('Train/r2', 0), // made without
@@ -71,8 +74,11 @@ const CASES: readonly Asked[] = [
   { command: 'gc', options: { limit: '500' } },
   { command: 'fsck', options: { quick: true, limit: '200' } },
   { command: 'published' },
+  { command: 'published', options: { limit: '200', offset: '0' } },
+  { command: 'published', options: { of: FIT, limit: '1' } },
   { command: 'cache ls', options: { limit: '200', task: 'judge', scope: 'flow Train', since: '1d' } },
   { command: 'cache ls', options: { 'older-than': '1d' } },
+  { command: 'cache ls', options: { limit: '2', offset: '1' } },
   { command: 'cache show', args: ['<key>'] },
   { command: 'cache explain', args: ['<key>'] },
   { command: 'cache stats', options: { figures: true, 'no-update': true } },
