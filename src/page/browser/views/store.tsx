@@ -325,10 +325,8 @@ function Retention(): JSX.Element {
       {collection && (
         <p>
           Nothing refers to {formatBytes(collection.condemnedBytes)} any more
-          {plan
-            ? `; with the runs that the policy gives up, ${formatBytes(plan.total.freedBytes)} are freed`
-            : ''}
-          . To delete it: <code>stowage gc --yes</code>
+          {plan && `, and the runs that the policy gives up free ${formatBytes(plan.total.freedBytes)}`}. To
+          delete it: <code>stowage gc --yes</code>
         </p>
       )}
       {result && !plan && (
