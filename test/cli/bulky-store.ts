@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { FlowDataStore } from '../../src/index.ts';
 
 /** The parts of a store of {@link makeBulkyStore}, by their paths. */
@@ -7,10 +10,12 @@ export const BULKY = {
   task: 'Bulky/r2/many/0',
   /** Of lines that are longer than an answer. */
   logged: 'Bulky/r2/log/long',
+  /** A run whose code is 4,000 files of long names. */
+  coded: 'Bulky/code',
 } as const;
 
 export const BULKY_ARTIFACTS = 5_000;
-export const BULKY_RUNS = 12;
+export const BULKY_RUNS = 13;
 export const BULKY_LOGS = 40;
 export const BULKY_PUBLISHED = 300;
 const LONG = 'a "long" text é\n\u0007'.repeat(90_000);
@@ -18,15 +23,27 @@ const LONG = 'a "long" text é\n\u0007'.repeat(90_000);
 /** A store whose runs, tasks, logs, entries of the cache and published versions are larger each than an answer of the page. */
 export async function makeBulkyStore(storage: string): Promise<void> {
   await using flow = await FlowDataStore.open({ flowName: 'Bulky', storage });
-  for (let run = 2; run < 2 + BULKY_RUNS; run++)
+  for (let run = 2; run < 1 + BULKY_RUNS; run++)
     await flow.createRun({
       runId: `r${run}`,
       parameters: run % 2 === 0 ? { note: LONG } : namesOf(20_000, 'parameter'),
       tags: Array.from({ length: 50 }, (_, index) => `tag-${index}`),
     });
+  await makeCode(flow);
   await makeTask(flow);
   await makeLogs(flow);
   await makePublished(flow);
+}
+
+async function makeCode(flow: FlowDataStore): Promise<void> {
+  const code = await mkdtemp(join(tmpdir(), 'stowage-test-code-'));
+  try {
+    for (let file = 0; file < 4_000; file++)
+      await writeFile(join(code, `${String(file).padStart(4, '0')}-${'name'.repeat(45)}.ts`), '');
+    await flow.createRun({ runId: 'code', code });
+  } finally {
+    await rm(code, { recursive: true });
+  }
 }
 
 async function makeTask(flow: FlowDataStore): Promise<void> {

@@ -57,6 +57,10 @@ function questions(): Record<string, string[]> {
       `?arg=${logged}`,
       `?arg=${logged}%2F0&tail=200&source=task&stream=stdout`,
     ],
+    code: [
+      `?arg=${encodeURIComponent(BULKY.coded)}`,
+      `?arg=${encodeURIComponent(BULKY.coded)}&offset=200&limit=200`,
+    ],
     preview: [`?arg=${task}%2F2&arg=artifact-1`, `?arg=${task}%2F2&arg=none`],
     du: ['?by=artifact&limit=9999'],
     stat: ['?by=artifact', '?by=run'],
@@ -66,7 +70,7 @@ function questions(): Record<string, string[]> {
     published: ['', '?limit=200', `?of=${encodeURIComponent('Bulky/r3')}`, '?arg=name-0001'],
     'cache ls': ['?limit=all', '?limit=200&offset=200'],
     'cache show': [`?arg=${key}`],
-    'cache stats': [''],
+    'cache stats': ['', '?figures=&no-update='],
     'cache explain': [`?arg=${key}`],
   };
 }
