@@ -18,18 +18,19 @@ export const BULKY_ARTIFACTS = 5_000;
 export const BULKY_RUNS = 13;
 export const BULKY_LOGS = 40;
 export const BULKY_PUBLISHED = 300;
+const TAGS = Array.from({ length: 50 }, (_, index) => `tag-${index}`);
 const LONG = 'a "long" text é\n\u0007'.repeat(90_000);
 
 /** A store whose runs, tasks, logs, entries of the cache and published versions are larger each than an answer of the page. */
 export async function makeBulkyStore(storage: string): Promise<void> {
   await using flow = await FlowDataStore.open({ flowName: 'Bulky', storage });
+  await makeCode(flow);
   for (let run = 2; run < 1 + BULKY_RUNS; run++)
     await flow.createRun({
       runId: `r${run}`,
       parameters: run % 2 === 0 ? { note: LONG } : namesOf(20_000, 'parameter'),
-      tags: Array.from({ length: 50 }, (_, index) => `tag-${index}`),
+      tags: TAGS,
     });
-  await makeCode(flow);
   await makeTask(flow);
   await makeLogs(flow);
   await makePublished(flow);
@@ -40,7 +41,7 @@ async function makeCode(flow: FlowDataStore): Promise<void> {
   try {
     for (let file = 0; file < 4_000; file++)
       await writeFile(join(code, `${String(file).padStart(4, '0')}-${'name'.repeat(45)}.ts`), '');
-    await flow.createRun({ runId: 'code', code });
+    await flow.createRun({ runId: 'code', code, tags: TAGS });
   } finally {
     await rm(code, { recursive: true });
   }
