@@ -33,6 +33,15 @@ const bundle = await rolldown({
 
 /** What every call of the command loads; with commands and help the parser of arguments comes on top. */
 const COMMAND = ['cli/main.ts', 'cli/command-table.ts'];
+/** What maintenance needs beside what every program loads. */
+const MAINTENANCE = [
+  'maintenance/collect-store.ts',
+  'maintenance/copy-store.ts',
+  'maintenance/erasure/erase-from-store.ts',
+  'maintenance/fsck/check-steps.ts',
+  'maintenance/fsck/repair/mend-findings.ts',
+  'maintenance/retention/remove.ts',
+];
 const closures = new Map();
 
 /** Everything that a source imports, and what that imports, but for what is loaded on use. */
@@ -73,6 +82,8 @@ await bundle.write({
       chunkOf('command', 4, COMMAND),
       chunkOf('store', 3, ['content-addressed-store.ts', 'storage/open.ts', 'default-storage.ts']),
       chunkOf('core', 2, ['index.ts']),
+      chunkOf('index', 1, ['store-index/parts.ts']),
+      chunkOf('maintenance', 1, MAINTENANCE),
       chunkOf('views', 1, ['cli/reach.ts', 'views/runs.ts', 'views/run-tree.ts']),
     ],
   },

@@ -117,26 +117,23 @@ export type { ContentAddress, StoredContent } from './format/stored-content.ts';
 export type { ScrubbedLog } from './logs/log-scrubbing.ts';
 export type { LogData, LogFile, LogStreams } from './logs/log-streams.ts';
 export type { SaveLogsOptions } from './logs/log-writer.ts';
-export {
-  type CollectStoreOptions,
-  type CollectStoreProgress,
-  type CollectStoreResult,
-  type CollectStoreStep,
-  collectStore,
-  type UnfinishedResult,
+export type {
+  CollectStoreOptions,
+  CollectStoreProgress,
+  CollectStoreResult,
+  CollectStoreStep,
+  UnfinishedResult,
 } from './maintenance/collect-store.ts';
 export type { CollectionStep, RewriteOptions } from './maintenance/collection/collect-garbage.ts';
 export type { CollectionResult, RewrittenPacks } from './maintenance/collection/collection-result.ts';
 export type { Unconfirmed, Undeleted } from './maintenance/collection/deletion.ts';
 export type { SkippedPlace } from './maintenance/collection/places.ts';
 export type { CopyCounts, CopyProblem, CopyProgress, CopyResult } from './maintenance/copy-report.ts';
-export { type CopyOptions, copyStore } from './maintenance/copy-store.ts';
-export {
-  continueErasures,
-  type EraseOptions,
-  type ErasingOptions,
-  type ErasureProgress,
-  eraseFromStore,
+export type { CopyOptions } from './maintenance/copy-store.ts';
+export type {
+  EraseOptions,
+  ErasingOptions,
+  ErasureProgress,
 } from './maintenance/erasure/erase-from-store.ts';
 export type { ErasureStep } from './maintenance/erasure/erasure-context.ts';
 export type {
@@ -161,8 +158,6 @@ export type {
 } from './maintenance/fsck/repair/repair-steps.ts';
 export { type RepairOptions, repairStore } from './maintenance/fsck/repair/repair-store.ts';
 export type { GivenStore, MaintenanceOptions } from './maintenance/opened-store.ts';
-export { applyRetention } from './maintenance/retention/apply-retention.ts';
-export { planRetention } from './maintenance/retention/plan-retention.ts';
 export type {
   CacheRules,
   RetentionPolicy,
@@ -170,7 +165,6 @@ export type {
   RunRules,
   RunStatus,
 } from './maintenance/retention/policy.ts';
-export { removeFromStore } from './maintenance/retention/remove.ts';
 export type {
   ApplyRetentionOptions,
   KeptRuns,
@@ -185,12 +179,18 @@ export type {
   RetentionWarning,
   RunReason,
 } from './maintenance/retention/retention-plan.ts';
+export type { SavePolicyOptions, StoredPolicy } from './maintenance/stored-policy.ts';
 export {
+  applyRetention,
+  collectStore,
+  continueErasures,
+  copyStore,
+  eraseFromStore,
+  planRetention,
   readRetentionPolicy,
-  type SavePolicyOptions,
-  type StoredPolicy,
+  removeFromStore,
   saveRetentionPolicy,
-} from './maintenance/stored-policy.ts';
+} from './maintenance.ts';
 export type { Age, Size } from './options/measures.ts';
 export type { ColumnArray } from './parquet/frame-arrays.ts';
 export type {

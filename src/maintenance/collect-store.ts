@@ -90,18 +90,7 @@ const OPTIONS: OptionTable<CollectStoreOptions> = {
 };
 const MAX_TOLD = 100;
 
-/**
- * Deletes what nobody needs any more: what a policy gives up, content that nothing refers to, and writes that never ended. Others may read, write and collect the
- * store meanwhile, unless `exclusive` promises that nobody does. One that was interrupted, by whatever, goes on when it is called again.
- *
- * Resolves also where something could not be deleted: see `problems` of `retention` and `unfinished`, `unconfirmed` and `undeleted` of `collection`.
- * Where another collector was faster (`collection.outcome` is `superseded`), call it again later.
- *
- * @throws StowageError `NO_SUCH_STORE`, `NOT_A_STORE`; `STORAGE_UNSUPPORTED` for a store on a network file system without `exclusive`;
- * `STORE_BUSY` with `exclusive` where somebody writes to it; `UNSUPPORTED_FORMAT`, `RECORD_DAMAGED`, `CONTENT_DAMAGED` or
- * `CONTENT_NOT_FOUND` for what may keep content alive and cannot be read; `STORAGE_FAILED` for a listing that the storage cannot have given;
- * `INVALID_ARGUMENT`, also for a policy that gives up every run without `evenEverything`; `INVALID_NAME`; `ABORTED`
- */
+/** What the package gives as `collectStore`, loaded. */
 export function collectStore(options: CollectStoreOptions): Promise<CollectStoreResult> {
   return collectDecorated(options);
 }

@@ -77,20 +77,7 @@ const REMEMBERED = 10_000;
 /** So many runs may wait for their last tasks while the next ones are begun. */
 const RUNS_AT_ONCE = 16;
 
-/**
- * Copies a run, a flow or a whole store to another store, wherever the two lie. Only what the target lacks is written, and what is
- * read is verified. The source is only read, and may be written meanwhile: attempts that are open are left for the next
- * copy. In the target each attempt appears whole or not at all, under its own number. A copy that was interrupted, by whatever, goes on when it
- * is made again; several at once do no harm.
- *
- * An attempt that the target holds with another result is refused: it stays, and the rest is copied. Nothing is
- * ever deleted in the target but the text of logs that were scrubbed in the source.
- *
- * Resolves also where something was refused or could not be read: see `problems` of the result.
- *
- * @throws StowageError `NO_SUCH_STORE`, `NOT_A_STORE`, `RUN_NOT_FOUND` of the source; `INVALID_ARGUMENT`, `INVALID_NAME`; `ABORTED`; and
- * what ends work on a storage as a whole (`STORAGE_UNAVAILABLE`, `STORAGE_NOT_PERMITTED`, `STORAGE_FULL`, `NO_SUCH_BUCKET`, ...)
- */
+/** What the package gives as `copyStore`, loaded. */
 export function copyStore(options: CopyOptions): Promise<CopyResult> {
   return copyDecorated(options, (opened) => opened);
 }

@@ -24,12 +24,7 @@ export interface SavePolicyOptions extends MaintenanceOptions {
 const READ_OPTIONS: OptionTable<MaintenanceOptions> = { store: ANYTHING, openPlace: FUNCTION };
 const SAVE_OPTIONS: OptionTable<SavePolicyOptions> = { ...READ_OPTIONS, policy: ANYTHING };
 
-/**
- * Reads the retention policy that was saved with a store, which `stowage gc` goes by; `undefined` where there is none.
- *
- * @throws StowageError `NO_SUCH_STORE`; `RECORD_DAMAGED`; `UNSUPPORTED_FORMAT` for one with rules that this version does not know;
- * `INVALID_ARGUMENT`
- */
+/** What the package gives as `readRetentionPolicy`, loaded. */
 export async function readRetentionPolicy(options: MaintenanceOptions): Promise<StoredPolicy | undefined> {
   if (options === undefined) throw invalidArgument('readRetentionPolicy takes options, at least { store }.');
   checkOptions(options, 'readRetentionPolicy', READ_OPTIONS);
@@ -38,11 +33,7 @@ export async function readRetentionPolicy(options: MaintenanceOptions): Promise<
   return withStore(options, undefined, ({ storage }) => storedPolicyOf(storage, { signal }));
 }
 
-/**
- * Saves a retention policy with a store. It deletes nothing: whoever runs `stowage gc --yes` without rules of his own deletes by it.
- *
- * @throws StowageError `NO_SUCH_STORE`; `INVALID_ARGUMENT`, `INVALID_NAME` for what is no policy
- */
+/** What the package gives as `saveRetentionPolicy`, loaded. */
 export async function saveRetentionPolicy(options: SavePolicyOptions): Promise<void> {
   if (options === undefined)
     throw invalidArgument('saveRetentionPolicy takes options, at least { store, policy }.');

@@ -20,19 +20,16 @@ import {
 } from '../options/option-table.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import type { StoreView } from '../views/store-view.ts';
-import { type CacheFigures, cacheFiguresOf } from './cache-figures.ts';
-import { CatchUp, type CaughtUp, IndexMoved, movedTooOften } from './catch-up.ts';
-import { DatabaseChanges } from './database-changes.ts';
-import { type FindOptions, type FoundAttempt, findAttempts } from './find.ts';
+import type { CacheFigures } from './cache-figures.ts';
+import type { CaughtUp } from './catch-up.ts';
+import type { FindOptions, FoundAttempt } from './find.ts';
 import type { IndexDatabase } from './index-database.ts';
-import { IndexFile } from './index-file.ts';
-import { type IndexState, isBuild, ofAnotherStore, prepareTables, readState } from './index-tables.ts';
-import { type LineageLink, type LineageOptions, lineageOf } from './lineage.ts';
-import { ListedChanges } from './listed-changes.ts';
-import { type QueryOptions, type QueryRow, queryRows } from './query.ts';
-import { isOfSubject } from './row-values.ts';
-import { figuresOf, type RunFigures } from './run-figures.ts';
-import { type Usage, type UsageOptions, usageOf } from './usage.ts';
+import type { IndexFile } from './index-file.ts';
+import type { IndexState } from './index-tables.ts';
+import type { LineageLink, LineageOptions } from './lineage.ts';
+import type { QueryOptions, QueryRow } from './query.ts';
+import type { RunFigures } from './run-figures.ts';
+import type { Usage, UsageOptions } from './usage.ts';
 
 /** Options of {@link StoreIndex.open}. */
 export interface StoreIndexOptions extends CallOptions {
@@ -71,6 +68,9 @@ const OPEN: OptionTable<StoreIndexOptions> = { store: ANYTHING, path: TEXT, open
 const CATCH_UP: OptionTable<CatchUpOptions> = { full: FLAG, ...PROGRESS_OPTIONS };
 const REBUILD: OptionTable<Omit<CatchUpOptions, 'full'>> = PROGRESS_OPTIONS;
 
+/** What an open index is made of, which programs without one do not load. */
+type Parts = typeof import('./parts.ts');
+
 /** A catch-up of an index that others make anew begins again so often. */
 const MAX_TRIES = 5;
 
@@ -79,17 +79,20 @@ const MAX_TRIES = 5;
  * cache. It is made from the store and can be made anew at any time; the store does not need it. docs/index-schema.md has the tables.
  */
 export class StoreIndex implements AsyncDisposable {
+  readonly #parts: Parts;
   readonly #opened: OpenedStore;
   readonly #storeId: string;
   readonly #file: IndexFile | undefined;
   readonly #database: IndexDatabase;
 
   private constructor(
+    parts: Parts,
     opened: OpenedStore,
     storeId: string,
     file: IndexFile | undefined,
     database: IndexDatabase,
   ) {
+    this.#parts = parts;
     this.#opened = opened;
     this.#storeId = storeId;
     this.#file = file;
@@ -116,13 +119,14 @@ export class StoreIndex implements AsyncDisposable {
     const { store, path, openPlace, signal } = options;
     checkGivenStore(store, 'StoreIndex.open');
     throwIfAborted(signal);
+    const parts = await import('./parts.ts');
     const opened = await openForMaintenance({ store, openPlace }, decorate);
     try {
       const storeId = await opened.content.storeId({ signal });
       const { database } = opened.storage;
       if (database && path !== undefined) throw noPath(database.address);
-      const file = database ? undefined : await IndexFile.load(path, storeId);
-      return new StoreIndex(opened, storeId, file, database ?? (file as IndexFile).database);
+      const file = database ? undefined : await parts.IndexFile.load(path, storeId);
+      return new StoreIndex(parts, opened, storeId, file, database ?? (file as IndexFile).database);
     } catch (error) {
       await opened.close().catch(() => {}); // why it cannot be opened is what is told
       throw error;
@@ -131,7 +135,7 @@ export class StoreIndex implements AsyncDisposable {
 
   /** Tells how the index stands; `undefined` where there is none yet. */
   async status({ signal }: CallOptions = {}): Promise<IndexStatus | undefined> {
-    const state = await readState(this.#database, { signal });
+    const state = await this.#parts.readState(this.#database, { signal });
     if (!state) return undefined;
     const { isWhole, caughtUpAtMs, fullAtMs } = state;
     return {
@@ -167,7 +171,7 @@ export class StoreIndex implements AsyncDisposable {
    * @throws StowageError `INVALID_ARGUMENT`, at once; `INDEX_NOT_READY`
    */
   find(options: FindOptions = {}): AsyncGenerator<FoundAttempt> {
-    return this.#asked((database) => findAttempts(database, options), options);
+    return this.#asked((database) => this.#parts.findAttempts(database, options), options);
   }
 
   /**
@@ -178,12 +182,12 @@ export class StoreIndex implements AsyncDisposable {
    * @throws StowageError as {@link find}; `INVALID_PATHSPEC`; `TASK_NOT_FOUND`, `ATTEMPT_NOT_FOUND`, `CONTENT_NOT_FOUND`
    */
   lineage(of: string, options: LineageOptions = {}): AsyncGenerator<LineageLink> {
-    return this.#asked((database) => lineageOf(database, of, options), options);
+    return this.#asked((database) => this.#parts.lineageOf(database, of, options), options);
   }
 
   /** Counts stored bytes of artifacts, own and shared. See {@link Usage}. @throws StowageError as {@link find} */
   usage(options: UsageOptions = {}): AsyncGenerator<Usage> {
-    return this.#asked((database) => usageOf(database, options), options);
+    return this.#asked((database) => this.#parts.usageOf(database, options), options);
   }
 
   /**
@@ -195,7 +199,7 @@ export class StoreIndex implements AsyncDisposable {
     runs: readonly { flow: string; run: string }[],
     options: CallOptions = {},
   ): AsyncGenerator<RunFigures> {
-    return this.#asked((database) => figuresOf(database, runs, options), options);
+    return this.#asked((database) => this.#parts.figuresOf(database, runs, options), options);
   }
 
   /**
@@ -204,7 +208,7 @@ export class StoreIndex implements AsyncDisposable {
    * @throws StowageError as {@link find}
    */
   cacheFigures(options: CallOptions = {}): AsyncGenerator<CacheFigures> {
-    return this.#asked((database) => cacheFiguresOf(database, options), options);
+    return this.#asked((database) => this.#parts.cacheFiguresOf(database, options), options);
   }
 
   /**
@@ -216,7 +220,7 @@ export class StoreIndex implements AsyncDisposable {
    * where a server gives its time up
    */
   query(sql: string, options: QueryOptions = {}): AsyncGenerator<QueryRow> {
-    return this.#asked((database) => queryRows(database, sql, options), options);
+    return this.#asked((database) => this.#parts.queryRows(database, sql, options), options);
   }
 
   /** Closes what it opened. */
@@ -239,7 +243,7 @@ export class StoreIndex implements AsyncDisposable {
         signal: signal ?? new AbortController().signal,
         // Its row says so; what ails the store ends the catch-up, and is no word on one record.
         unreadable: (error) => {
-          if (!isOfSubject(error)) throw error;
+          if (!this.#parts.isOfSubject(error)) throw error;
         },
         progress: () => {},
       });
@@ -248,14 +252,14 @@ export class StoreIndex implements AsyncDisposable {
         try {
           const state = await this.#prepare(isAnew, { signal });
           isAnew = false;
-          const listed = new ListedChanges(this.#opened.storage, this.#database);
-          const source = this.#file ? listed : new DatabaseChanges(this.#database, listed);
-          return await new CatchUp(this.#database, view, state, { full, progress }).run(source);
+          const listed = new this.#parts.ListedChanges(this.#opened.storage, this.#database);
+          const source = this.#file ? listed : new this.#parts.DatabaseChanges(this.#database, listed);
+          return await new this.#parts.CatchUp(this.#database, view, state, { full, progress }).run(source);
         } catch (error) {
-          if (!(error instanceof IndexMoved) && !(await this.#isRemade(error))) throw error;
+          if (!(error instanceof this.#parts.IndexMoved) && !(await this.#isRemade(error))) throw error;
         }
       }
-      throw movedTooOften(this.#database.address);
+      throw this.#parts.movedTooOften(this.#database.address);
     });
   }
 
@@ -267,7 +271,8 @@ export class StoreIndex implements AsyncDisposable {
       address: this.#database.address,
       read: async (statement, options) => {
         const rows = await this.#database.read(statement, options);
-        if (!(await isBuild(this.#database, build, options))) throw this.#notReady('It is made anew');
+        if (!(await this.#parts.isBuild(this.#database, build, options)))
+          throw this.#notReady('It is made anew');
         return rows;
       },
       select: (statement, options) =>
@@ -295,9 +300,9 @@ export class StoreIndex implements AsyncDisposable {
 
   /** @throws StowageError `INDEX_NOT_READY`; `INVALID_ARGUMENT` for the index of another store */
   async #readyBuild(options: CallOptions): Promise<string> {
-    const state = await readState(this.#database, options);
+    const state = await this.#parts.readState(this.#database, options);
     if (state && state.storeId !== this.#storeId)
-      throw ofAnotherStore(this.#database.address, state.storeId, this.#storeId);
+      throw this.#parts.ofAnotherStore(this.#database.address, state.storeId, this.#storeId);
     if (!state) throw this.#notReady('There is no index yet');
     if (!state.isWhole) throw this.#notReady('Not all of the store is in the index yet');
     return state.build;
@@ -313,7 +318,7 @@ export class StoreIndex implements AsyncDisposable {
   #prepare(anew: boolean, options: CallOptions): Promise<IndexState> {
     throwIfAborted(options.signal);
     this.#file?.makeFolder();
-    return prepareTables(this.#database, this.#storeId, { anew, ...options });
+    return this.#parts.prepareTables(this.#database, this.#storeId, { anew, ...options });
   }
 
   /** Makes way for a new file where the old one is damaged, or was removed: an index is no loss. */

@@ -53,17 +53,7 @@ const COMMON: OptionTable<ErasingOptions> = { store: ANYTHING, openPlace: FUNCTI
 /** A reason stands in every description. */
 const MAX_REASON_LENGTH = 1_000;
 
-/**
- * Erases a content from a store: from every run of every flow, from what was saved outside tasks, from traces, checkpoints, reports and the cache.
- * Descriptions are written anew without it, and say why; loading it says `CONTENT_ERASED`. Packs that hold chunks of it are written anew, and all
- * of it is deleted. Everything else reads as before.
- *
- * It can run beside writers. What an open session has of the content can only go once that is closed: the result is `open` then, and names it;
- * {@link continueErasures} goes on, as it does after an interruption. Content that is saved again once an erasure is complete is content like any other.
- *
- * @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME`, `NO_SUCH_STORE`, `ARTIFACT_NOT_FOUND`, `CONTENT_ERASED` for an artifact that was erased, `CONTENT_NOT_FOUND`
- * for digits that begin no key; `UNSUPPORTED_FORMAT` for a store of a newer version; `ABORTED`, and what ends work on a storage as a whole
- */
+/** What the package gives as `eraseFromStore`, loaded. */
 export async function eraseFromStore(options: EraseOptions): Promise<ErasureResult> {
   checkOptions(options, 'eraseFromStore', { ...COMMON, target: TEXT, reason: TEXT, dryRun: FLAG });
   checkGivenStore(options.store, 'eraseFromStore');
@@ -90,12 +80,7 @@ export async function eraseIn(
   });
 }
 
-/**
- * Goes on with all erasures of a store that are not complete: they were interrupted, had to wait for open sessions, or could not delete something.
- * Resolves to what came of each.
- *
- * @throws StowageError as {@link eraseFromStore}
- */
+/** What the package gives as `continueErasures`, loaded. */
 export async function continueErasures(options: ErasingOptions): Promise<ErasureResult[]> {
   checkOptions(options, 'continueErasures', COMMON);
   checkGivenStore(options.store, 'continueErasures');

@@ -21,21 +21,8 @@ import {
   type OpenedStore,
   openForMaintenance,
 } from '../opened-store.ts';
-import { checkCache } from './check-cache.ts';
-import { checkCollectorLog } from './check-collector-log.ts';
-import { checkContent } from './check-content.ts';
-import { checkErasures } from './check-erasures.ts';
-import { checkHints } from './check-hints.ts';
-import { checkLogs } from './check-logs.ts';
-import { checkOpenSessions } from './check-open-sessions.ts';
-import { checkPartial } from './check-partial.ts';
-import { checkPlaces } from './check-places.ts';
-import { checkPublished } from './check-published.ts';
-import { checkRuns } from './check-runs.ts';
-import { checkAttempts, checkLoose } from './check-sessions.ts';
-import { checkStoreFile } from './check-store-file.ts';
-import { checkValues } from './check-values.ts';
-import { Checking } from './checking.ts';
+import type { Step } from './check-steps.ts';
+import type { Checking } from './checking.ts';
 import { problemOf } from './faults.ts';
 import type { Finding, Layer, Severity } from './finding.ts';
 import { Reading } from './reading.ts';
@@ -121,32 +108,6 @@ const OPTIONS: OptionTable<CheckOptions> = {
 const TOLD_EVERY_MS = 100;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-interface Step {
-  layer: Layer;
-  check: (checking: Checking) => AsyncGenerator<Finding, void>;
-  /** Of a flow or a run as well, rather than of the store as a whole. */
-  isOfPart: boolean;
-}
-
-/** What a check does, in this order: records before what they want, so that all that was there when a record was read is found. */
-const STEPS: readonly Step[] = [
-  { layer: 'store', check: checkStoreFile, isOfPart: true },
-  { layer: 'places', check: checkPlaces, isOfPart: true },
-  { layer: 'log', check: checkCollectorLog, isOfPart: false },
-  { layer: 'runs', check: checkRuns, isOfPart: true },
-  { layer: 'attempts', check: checkAttempts, isOfPart: true },
-  { layer: 'loose', check: checkLoose, isOfPart: true },
-  { layer: 'names', check: checkPublished, isOfPart: false },
-  { layer: 'partial', check: checkPartial, isOfPart: true },
-  { layer: 'logs', check: checkLogs, isOfPart: true },
-  { layer: 'cache', check: checkCache, isOfPart: false },
-  { layer: 'sessions', check: checkOpenSessions, isOfPart: false },
-  { layer: 'hints', check: checkHints, isOfPart: false },
-  { layer: 'erasures', check: checkErasures, isOfPart: false },
-  { layer: 'values', check: checkValues, isOfPart: true },
-  { layer: 'content', check: checkContent, isOfPart: true },
-];
-
 /**
  * Checks a store, or a flow or run of it: every record, and every content against its key. Findings come as they are found. The store is
  * only read, and may be written, collected and pruned meanwhile: what is under way, and what was given up since it was listed, is no
@@ -224,10 +185,11 @@ class RunningCheck implements StoreCheck {
     const opened = await openForMaintenance({ ...this.#options, store: given }, this.#decorate);
     this.#opened = opened;
     this.#meter = this.#newMeter();
-    const checking = this.#begin(opened);
+    const checking = await this.#begin(opened);
     let isThrown = true;
     try {
       if (checking.isPart) await ensureThere(checking);
+      const { STEPS } = await import('./check-steps.ts');
       for (const step of STEPS) {
         if (checking.isPart && !step.isOfPart) continue;
         this.#layer = step.layer;
@@ -250,7 +212,8 @@ class RunningCheck implements StoreCheck {
     }
   }
 
-  #begin({ content }: OpenedStore): Checking {
+  async #begin({ content }: OpenedStore): Promise<Checking> {
+    const { Checking } = await import('./checking.ts');
     const { flowName: flow, runId: run, since, nowMs = Date.now(), signal } = this.#options;
     const choice = { scope: { flow, run }, sinceMs: since?.getTime(), nowMs, signer: this.#signer };
     const onObject = (): void => {

@@ -41,16 +41,7 @@ const MAX_PROBLEMS = 100;
 const BATCH = 500;
 const EMPTY = new Uint8Array(0);
 
-/**
- * Gives up what a policy gives up of a store, or what a plan of it showed: marks attempts, then deletes their descriptions, values, logs and partial records, entries
- * of the cache, and the records of runs of which nothing else is left. It deletes no content that attempts share: a collection does, which follows. Writers and readers,
- * other retentions and collections may go on meanwhile: readers are told `ATTEMPT_DELETED` or `CONTENT_PURGED`.
- *
- * One that ended early, by whatever, is finished by the next. What cannot be deleted is told (`problems`) and left to the next; all else goes.
- *
- * @throws StowageError `INVALID_ARGUMENT` for a policy that is none, or one that gives up every run of the store without `evenEverything`; `NO_SUCH_STORE`, `NOT_A_STORE`,
- * `UNSUPPORTED_FORMAT`; `ABORTED`; and what ends work on a storage as a whole
- */
+/** What the package gives as `applyRetention`, loaded. */
 export function applyRetention(options: ApplyRetentionOptions): Promise<RetentionResult> {
   return applyDecorated(options, undefined);
 }

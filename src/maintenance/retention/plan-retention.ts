@@ -26,12 +26,7 @@ const OPTIONS: OptionTable<PlanRetentionOptions> = {
 };
 const CONCURRENCY = 16;
 
-/**
- * Tells what a policy gives up of a store, and what that would free: by flow, run and artifact. Changes nothing. Reads what all sessions of the store use, as a
- * collection does, where anything goes. Memory is bounded but for a few hundred bytes for each run.
- *
- * @throws StowageError `NO_SUCH_STORE`, `NOT_A_STORE`, `UNSUPPORTED_FORMAT`; `INVALID_ARGUMENT` and `INVALID_NAME` for a policy that is none; `ABORTED`
- */
+/** What the package gives as `planRetention`, loaded. */
 export function planRetention(options: PlanRetentionOptions): Promise<RetentionPlan> {
   return planDecorated(options, undefined);
 }

@@ -41,14 +41,7 @@ const OPTIONS: OptionTable<RemoveOptions> = {
   nowMs: wholeNumber(0),
 };
 
-/**
- * Removes a run, a step or a task, with all attempts, or one attempt, or their content alone, as `applyRetention` does, and the entries of the cache that name them. Of an artifact
- * it removes the content from the attempts of the task: they stay, and loading it says `CONTENT_ERASED`; other runs keep what is equal. What it frees is freed
- * by the collection that follows.
- *
- * @throws StowageError `RUN_NOT_FOUND`, `STEP_NOT_FOUND`, `TASK_NOT_FOUND`, `ATTEMPT_NOT_FOUND`, `ARTIFACT_NOT_FOUND`; `RUN_RUNNING` where an attempt of it is open, and its owner gave a sign of life in the last
- * 24 hours; `RUN_PINNED`; `INVALID_ARGUMENT`, `INVALID_NAME` for what is no path; `NO_SUCH_STORE`, `NOT_A_STORE`, `UNSUPPORTED_FORMAT`; `ABORTED`
- */
+/** What the package gives as `removeFromStore`, loaded. */
 export function removeFromStore(options: RemoveOptions): Promise<RetentionResult> {
   return removeDecorated(options, undefined);
 }

@@ -17,7 +17,7 @@ import {
 import { type CheckOptions, checkDecorated } from '../check-store.ts';
 import type { Finding } from '../finding.ts';
 import type { ComparedPart } from './compare-stores.ts';
-import { FindingsMender } from './mend-findings.ts';
+import type { FindingsMender } from './mend-findings.ts';
 import { ErasedContents, type RepairContext, type SourceStore } from './repair-context.ts';
 import type { RepairStep } from './repair-steps.ts';
 
@@ -125,6 +125,7 @@ async function* inRounds(
   check: () => AsyncIterable<Finding>,
   part: ComparedPart,
 ): AsyncGenerator<RepairStep> {
+  const { FindingsMender } = await import('./mend-findings.ts');
   const told = new BoundedMap<string, true>(REMEMBERED);
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const mender = new FindingsMender(context);

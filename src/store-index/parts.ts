@@ -1,0 +1,12 @@
+export { cacheFiguresOf } from './cache-figures.ts';
+export { CatchUp, IndexMoved, movedTooOften } from './catch-up.ts';
+export { DatabaseChanges } from './database-changes.ts';
+export { findAttempts } from './find.ts';
+export { IndexFile } from './index-file.ts';
+export { isBuild, ofAnotherStore, prepareTables, readState } from './index-tables.ts';
+export { lineageOf } from './lineage.ts';
+export { ListedChanges } from './listed-changes.ts';
+export { queryRows } from './query.ts';
+export { isOfSubject } from './row-values.ts';
+export { figuresOf } from './run-figures.ts';
+export { usageOf } from './usage.ts';
