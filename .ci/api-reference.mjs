@@ -34,7 +34,7 @@ const PAGES = [
   { file: 'trace.md', title: 'Traces and checkpoints', parts: ['trace'] },
   { file: 'references.md', title: 'References', parts: ['references', 'parquet'] },
   { file: 'reports.md', title: 'Reports', parts: ['reports'] },
-  { file: 'maintenance.md', title: 'Maintenance', parts: ['maintenance'] },
+  { file: 'maintenance.md', title: 'Maintenance', parts: ['maintenance', 'maintenance.ts'] },
   { file: 'store-index.md', title: 'The index of a store', parts: ['store-index'] },
   { file: 'storage.md', title: 'Storages', parts: ['storage', 'async', 'options'] },
   { file: 'errors.md', title: 'Errors', parts: ['errors.ts'] },
