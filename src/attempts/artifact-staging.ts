@@ -170,7 +170,7 @@ export class ArtifactStaging {
     const { bytes, refs } = serialized;
     if (refs.length > 0) referring.push({ name, refs });
     if (!this.#budget.admits(bytes.length, inline, inlineBytesOf(this.#rows.get(name)))) {
-      return { ...serialized, name, compression, address, progress: this.#progress };
+      return { name, compression, address, progress: this.#progress, ...serialized };
     }
     const { type, encoding, info } = serialized;
     const row = {

@@ -101,7 +101,7 @@ export class AttemptClosing {
     const { calls, path, table } = this.#attempt;
     if (!calls.isClosed || !this.#description) return undefined;
     const [session, metadataDigest] = [this.#session.id, digestHex(this.#description)];
-    const source = { ...path, attempt: this.#number, session, metadataDigest };
+    const source = { attempt: this.#number, session, metadataDigest, ...path };
     return { source, table: table.toTable(omitted) };
   }
 

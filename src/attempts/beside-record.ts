@@ -75,6 +75,6 @@ export class BesideRecord {
   ): Promise<void> {
     if (rows.some(({ content }) => content?.place !== undefined))
       await this.#session.persistElsewhere(options);
-    await createOwn(this.#storage, name, record, { ...options, durability: 'barrier' });
+    await createOwn(this.#storage, name, record, { durability: 'barrier', ...options });
   }
 }

@@ -47,7 +47,7 @@ export class MetadataWriter {
     this.#parts += 1;
     this.#bytes += record.length;
     const name = metadataPartName(this.#path, this.#attempt, sequence);
-    await createOwn(this.#storage, name, record, { ...options, durability: 'deferred' });
+    await createOwn(this.#storage, name, record, { durability: 'deferred', ...options });
     return part;
   }
 }

@@ -54,7 +54,7 @@ export class CachedTasks {
 
   /** Opens the next attempt of a task. One LIST of all that it has. */
   open(spec: TaskSpec, options: CallOptions): Promise<OpenAttempt> {
-    return this.#writer.open(spec, { ...options, hints: false });
+    return this.#writer.open(spec, { hints: false, ...options });
   }
 
   /**
@@ -72,7 +72,7 @@ export class CachedTasks {
     const isOurs = seen?.flow === this.flowName && formatPathspec(seen) === path;
     const latest = Math.max(isOurs ? seen.attempt : -1, this.#ended.get(path)?.number ?? -1);
     try {
-      return await this.#writer.open({ ...spec, attempt: latest + 1 }, { ...options, hints: false });
+      return await this.#writer.open({ ...spec, attempt: latest + 1 }, { hints: false, ...options });
     } catch (error) {
       if (isStowageError(error, 'ATTEMPT_EXISTS')) return undefined;
       throw error;

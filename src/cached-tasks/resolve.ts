@@ -224,7 +224,7 @@ async function runAndStore<Input, Output>(
   const full = call.isStored ? { ...call, brief: call.full() } : call;
   const mayBeFinished =
     call.mode === 'auto' && lookup.missReason === 'absent' && !definition.tasks.cache.isSigned;
-  const ran = await runCall(definition, full, { ...options, mayBeFinished, seenSource: lookup.source });
+  const ran = await runCall(definition, full, { mayBeFinished, seenSource: lookup.source, ...options });
   if ('finished' in ran) return hitOf(full, ran.finished);
   return storeResult(definition, full, ran, lookup, options);
 }
@@ -256,7 +256,7 @@ async function storeResult<Input, Output>(
   if (!closed || !call.isStored) {
     const told = call.mode === 'readonly' ? undefined : notSaved;
     if (told?.reason === 'unrecorded') tasks.warnings.failed(name, 'record', told.error);
-    return { ...ran, stored: false, notStoredReason: told?.reason, notStoredError: told?.error };
+    return { stored: false, notStoredReason: told?.reason, notStoredError: told?.error, ...ran };
   }
   const keyDescription = (await definition.described(call.brief)) as unknown as JsonValue;
   const entry = { durationMs, ...closed, ...definition.entryOf(call), keyDescription };
@@ -269,7 +269,7 @@ async function storeResult<Input, Output>(
   }
   const { reason, error, winner } = outcome;
   if (error !== undefined) tasks.warnings.failed(name, 'store', error);
-  const notStored = { ...ran, stored: false, notStoredReason: reason, notStoredError: error };
+  const notStored = { stored: false, notStoredReason: reason, notStoredError: error, ...ran };
   // A refresh returns what it ran, and not even what somebody who began later did.
   if (!winner || refresh) return notStored;
   const loaded = await loadHit(definition, winner, { deadline, signal });

@@ -35,6 +35,14 @@ export class JsonPieces {
 
 /** As {@link jsonText}, of an object of plain data whose own members may be {@link JsonPieces}, or `undefined`, which are left out. */
 export function jsonTextOfMembers(members: object): string {
+  return Object.values(members).some(isPieces) ? textWithPieces(members) : jsonText(members);
+}
+
+function isPieces(member: unknown): member is JsonPieces {
+  return member instanceof JsonPieces;
+}
+
+function textWithPieces(members: object): string {
   const pieces: string[] = [];
   let plain: object = {};
   const endPlain = (): void => {
@@ -44,14 +52,13 @@ export function jsonTextOfMembers(members: object): string {
   };
   for (const name of Object.keys(members)) {
     const member = (members as Record<string, unknown>)[name];
-    if (member instanceof JsonPieces) {
+    if (isPieces(member)) {
       endPlain();
       pieces.push(pieces.length === 0 ? '{' : ',', jsonText(name), ':');
       for (const piece of member.pieces) pieces.push(piece);
     } else if (name === '__proto__') Object.defineProperty(plain, name, { value: member, enumerable: true });
-    else (plain as Record<string, unknown>)[name] = member;
+    else if (member !== undefined) (plain as Record<string, unknown>)[name] = member;
   }
-  if (pieces.length === 0) return jsonText(members);
   endPlain();
   pieces.push('}');
   return pieces.join('');

@@ -31,10 +31,10 @@ import { checkNameList } from './task-selection.ts';
  */
 export class OpenTaskDataStore implements AsyncDisposable {
   readonly #attempt: OpenAttempt;
-  readonly #files: Files;
-  readonly #frames: Frames;
+  #files: Files | undefined;
+  #frames: Frames | undefined;
   #records: TaskRecords | undefined;
-  readonly #directories: Directories;
+  #directories: Directories | undefined;
 
   static {
     refuseReading(OpenTaskDataStore.prototype);
@@ -47,9 +47,6 @@ export class OpenTaskDataStore implements AsyncDisposable {
    */
   constructor(attempt: OpenAttempt) {
     this.#attempt = attempt;
-    this.#files = new Files(attempt.fileKeeper);
-    this.#frames = new Frames(this.#files);
-    this.#directories = new Directories(attempt.fileKeeper);
   }
 
   /** The flow's name. */
@@ -97,16 +94,19 @@ export class OpenTaskDataStore implements AsyncDisposable {
    * attempt, or of others, refer to it.
    */
   get files(): Files {
+    this.#files ??= new Files(this.#attempt.fileKeeper);
     return this.#files;
   }
 
   /** References to data frames of this attempt, kept as {@link files} are. */
   get frames(): Frames {
+    this.#frames ??= new Frames(this.files);
     return this.#frames;
   }
 
   /** References to directories of this attempt; what is saved here is kept as {@link files} are. */
   get directories(): Directories {
+    this.#directories ??= new Directories(this.#attempt.fileKeeper);
     return this.#directories;
   }
 

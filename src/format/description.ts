@@ -250,26 +250,43 @@ export function decodeTable(bytes: Uint8Array, what: string): ArtifactTable {
 /** The member `artifacts` of a record that holds a table, as text: rows keep that of their values from when these were saved. */
 export function tableFields({ artifacts }: ArtifactTable): { artifacts: JsonPieces } {
   const pieces: string[] = [];
+  const kinds = new KindText();
   for (const entry of artifacts) {
     pieces.push(pieces.length === 0 ? '[' : ',');
-    addEntryText(entry, pieces);
+    addEntryText(entry, kinds, pieces);
   }
   pieces.push(pieces.length === 0 ? '[]' : ']');
   return { artifacts: new JsonPieces(pieces) };
 }
 
 /** Piece by piece: a text for each row takes twice as long, and this is what most of saving small rows costs. */
-function addEntryText(entry: ArtifactEntry, pieces: string[]): void {
+function addEntryText(entry: ArtifactEntry, kinds: KindText, pieces: string[]): void {
   const { name, type, encoding, info, key, bytes, refs, inline } = entry;
   if (!(inline instanceof KeptJson)) {
     pieces.push(jsonText(entryFields(entry)));
     return;
   }
-  pieces.push('{"name":', jsonText(name), ',"type":', jsonText(type), ',"encoding":', jsonText(encoding));
+  pieces.push('{"name":', jsonText(name), kinds.of(type, encoding));
   if (info !== undefined) pieces.push(',"info":', jsonText(info));
-  pieces.push(',"key":', jsonText(key), ',"bytes":', String(bytes));
+  pieces.push(',"key":"', key, '","bytes":', String(bytes)); // a key is hexadecimal digits
   if (refs !== undefined) pieces.push(',"refs":', jsonText(refs));
   pieces.push(',"json":', inline.text, '}');
+}
+
+/** The text of types and encodings, which are those of the row before as a rule. */
+class KindText {
+  #type = '';
+  #encoding = '';
+  #text = '';
+
+  of(type: string, encoding: string): string {
+    if (type !== this.#type || encoding !== this.#encoding) {
+      this.#type = type;
+      this.#encoding = encoding;
+      this.#text = `,"type":${jsonText(type)},"encoding":${jsonText(encoding)}`;
+    }
+    return this.#text;
+  }
 }
 
 /**

@@ -248,17 +248,17 @@ export class Session {
     if (!keepsNothing && this.#writers.size > 0) await this.persistElsewhere(options);
     const { storage } = this.#store;
     const { base, subject } = this.#files;
-    await createOwn(storage, base + SESSION_FILES.metadata, metadata, { ...options, durability: 'deferred' });
+    await createOwn(storage, base + SESSION_FILES.metadata, metadata, { durability: 'deferred', ...options });
     const done = {
-      ...ending,
       session: this.id,
       closedAt: new Date().toISOString(),
       metadataDigest: digestHex(metadata),
+      ...ending,
     };
     const name = base + SESSION_FILES.done;
     const body = encodeDone(done, subject);
     const isOurs =
-      (await storage.create(name, body, { ...options, durability: 'barrier' })) ||
+      (await storage.create(name, body, { durability: 'barrier', ...options })) ||
       (await holdsBytes(storage, name, body, options.signal)); // after a lost response
     const standing = isOurs ? undefined : await this.#readDone(name, options);
     await this.#heartbeat.stop();

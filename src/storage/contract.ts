@@ -252,6 +252,11 @@ export interface CreateOptions extends TransferOptions {
   durability?: Durability | undefined;
   /** A media type, for storages that keep one. Default `application/octet-stream`. */
   contentType?: string | undefined;
+  /**
+   * True of content: others find it by its name, and have it made durable again (`persist`). A storage may remember of it that it is.
+   * Default `false`.
+   */
+  isContent?: boolean | undefined;
 }
 
 /** Options of {@link DataStoreStorage.persist}. */

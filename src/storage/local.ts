@@ -90,6 +90,8 @@ export class LocalStorage implements DataStoreStorage {
   readonly #tmpFolder: string;
   /** The address of the folder, with a slash at its end. Each record that is read has its address made, for errors to name. */
   readonly #rootUri: string;
+  /** What paths in it begin with, where names in it are separated as paths are. */
+  readonly #rootStart: string | undefined;
   #closed = false;
 
   private constructor(root: string, encoding: NameEncoding, system: LocalSystem, fsync: boolean) {
@@ -97,6 +99,7 @@ export class LocalStorage implements DataStoreStorage {
     this.#encoding = encoding;
     this.#tmpFolder = join(root, TMP_FOLDER);
     this.#rootUri = pathToFileURL(join(root, sep)).href;
+    this.#rootStart = sep === '/' ? join(root, sep) : undefined;
     this.#durability = new Durability(root, system, fsync);
     this.#writer = new Writer(this.#tmpFolder, this.#durability, system);
     this.capabilities = Object.freeze({
@@ -264,8 +267,13 @@ export class LocalStorage implements DataStoreStorage {
     return {
       operation,
       name,
-      path: join(this.root, encodeObjectName(validateObjectName(name), this.#encoding)),
+      path: this.#pathOf(encodeObjectName(validateObjectName(name), this.#encoding)),
     };
+  }
+
+  /** An encoded name has nothing that `join` would change but separators, and that takes ten times as long. */
+  #pathOf(encoded: string): string {
+    return this.#rootStart === undefined ? join(this.root, encoded) : this.#rootStart + encoded;
   }
 
   /** Claims the old version, looks once more whether it is the one in place, and replaces it. */

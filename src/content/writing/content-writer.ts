@@ -266,7 +266,7 @@ export class ContentWriter {
   #packing<T extends StoreOptions>(options: T): T & Pick<PackOptions, 'targetBytes'> {
     const { localReads, maxObjectBytes = REMOTE_PACK_TARGET_BYTES } = this.#place.storage.capabilities;
     const targetBytes = localReads ? PACK_TARGET_BYTES : REMOTE_PACK_TARGET_BYTES;
-    return { ...this.#withDefaults(options), targetBytes: Math.min(targetBytes, maxObjectBytes) };
+    return { targetBytes: Math.min(targetBytes, maxObjectBytes), ...this.#withDefaults(options) };
   }
 
   #withDefaults<T extends StoreOptions>(options: T): T {

@@ -48,7 +48,8 @@ export class CopyWriter {
     const copy = copyName(folder, key, session.id, session.nextSequence(), sealed.length);
     throwIfAborted(options.signal);
     whole.unnamed?.keep();
-    await createOwn(this.#place.storage, copy, sealed, { signal: options.signal, durability: 'deferred' });
+    const { signal } = options;
+    await createOwn(this.#place.storage, copy, sealed, { signal, durability: 'deferred', isContent: true });
     if (whole.chunks) this.#packs.rememberChunks(whole.chunks);
     const { samples } = whole;
     if (samples) this.#newManifests.push({ copy, place: this.#place.id, samples });

@@ -194,7 +194,7 @@ export class StepHint {
     const storage = this.#storage;
     if (tries === MERGES) return storage.overwrite(this.#name, body, options);
     if (before === undefined) {
-      const isOurs = await storage.create(this.#name, body, { ...options, durability: 'deferred' });
+      const isOurs = await storage.create(this.#name, body, { durability: 'deferred', ...options });
       return isOurs ? 'unknown' : undefined;
     }
     const ifMatch = storage.capabilities.ifMatch ? before : undefined;

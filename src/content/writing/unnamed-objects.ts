@@ -37,7 +37,7 @@ export class UnnamedObjects {
    * @throws StowageError `STORAGE_FAILED` where somebody else's object has the name, which stays.
    */
   async create(name: string, body: ContentSource, { signal }: CallOptions): Promise<void> {
-    const options = { signal, durability: 'deferred' } as const;
+    const options = { signal, durability: 'deferred', isContent: true } as const;
     this.#names.add(name);
     const isOurs =
       body instanceof Uint8Array

@@ -40,6 +40,8 @@ const MIN_MTIME_STEP_MS = 0.002;
  */
 export class Writer {
   readonly #tmpFolder: string;
+  readonly #root: string;
+  readonly #recordPath: string;
   readonly #durability: Durability;
   readonly #system: LocalSystem;
   /** What the paths of all its unfinished writes begin with. */
@@ -55,6 +57,8 @@ export class Writer {
 
   constructor(tmpFolder: string, durability: Durability, system: LocalSystem) {
     this.#tmpFolder = tmpFolder;
+    this.#root = dirname(tmpFolder);
+    this.#recordPath = join(this.#root, STORE_RECORD);
     this.#tmpStart = join(tmpFolder, randomBytes(12).toString('hex'));
     this.#durability = durability;
     this.#system = system;
@@ -66,7 +70,7 @@ export class Writer {
     body: Uint8Array | AsyncIterable<Uint8Array>,
     options: CreateOptions,
   ): Promise<boolean> {
-    const { durability = 'immediate', signal } = options;
+    const { durability = 'immediate', isContent = false, signal } = options;
     const tmp = this.newTmpPath();
     let identity: string | undefined;
     try {
@@ -79,8 +83,7 @@ export class Writer {
       if (written) await written;
       if (flushed) await flushed;
       throwIfAborted(signal);
-      // Only what is made durable later is content, which may be asked about again.
-      if (durability === 'deferred') identity = this.#durability.identityOf(tmp);
+      if (isContent && durability === 'deferred') identity = this.#durability.identityOf(tmp);
       if (!this.#link(tmp, target)) return false;
     } finally {
       remove(tmp);
@@ -261,9 +264,9 @@ export class Writer {
 
   #makeFolder(folder: string, target: FailedStep): void {
     const expected = target.name === STORE_RECORD ? undefined : this.#store;
-    const root = dirname(this.#tmpFolder);
+    const root = this.#root;
     try {
-      if (expected) this.#ensureStore(root, expected.id);
+      if (expected) this.#ensureStore(expected.id);
       makeFolders(folder, expected ? root : undefined);
       if (folder === this.#tmpFolder) hideFromGit(root);
     } catch (error) {
@@ -277,13 +280,13 @@ export class Writer {
     }
   }
 
-  #ensureStore(root: string, id: unknown): void {
-    const path = join(root, STORE_RECORD);
+  #ensureStore(id: unknown): void {
+    const path = this.#recordPath;
     const stats = statSync(path, { throwIfNoEntry: false });
-    if (!stats) throw goneError(root);
+    if (!stats) throw goneError(this.#root);
     const version = versionOf(stats);
     if (version === this.#recordVersion) return;
-    if (storeIdOf(readFileSync(path)) !== id) throw goneError(root, 'replaced');
+    if (storeIdOf(readFileSync(path)) !== id) throw goneError(this.#root, 'replaced');
     this.#recordVersion = version;
   }
 

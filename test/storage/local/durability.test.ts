@@ -136,7 +136,9 @@ describe.each([
     await storage.create('warm', bytes);
     one.log.length = 0;
     await Promise.all(
-      ['a/1', 'a/2', 'b/1'].map((name) => storage.create(name, bytes, { durability: 'deferred' })),
+      ['a/1', 'a/2', 'b/1'].map((name) =>
+        storage.create(name, bytes, { durability: 'deferred', isContent: true }),
+      ),
     );
     expect(one.log.filter((entry) => entry === 'a' || entry === 'b')).toEqual([]);
     expect(one.log.filter((entry) => entry === 'file')).toHaveLength(3);
@@ -152,8 +154,8 @@ describe.each([
     const one = disk(inPool);
     const storage = await open(one);
     await storage.create('warm', bytes);
-    await storage.create('a/1', bytes, { durability: 'deferred' });
-    await storage.create('b/1', bytes, { durability: 'deferred' });
+    await storage.create('a/1', bytes, { durability: 'deferred', isContent: true });
+    await storage.create('b/1', bytes, { durability: 'deferred', isContent: true });
     one.log.length = 0;
     await storage.persist([]);
     expect(one.log).toEqual([]);
@@ -169,12 +171,22 @@ describe.each([
     const one = disk(inPool);
     const storage = await open(one);
     await (await LocalStorage.open(one.root, { fsync: false })).create('c/found', bytes);
-    await storage.create('b/deferred', bytes, { durability: 'deferred' });
-    await storage.create('b/large', new Uint8Array(100_000), { durability: 'deferred' });
+    await storage.create('b/deferred', bytes, { durability: 'deferred', isContent: true });
+    await storage.create('b/large', new Uint8Array(100_000), { durability: 'deferred', isContent: true });
     await storage.persist(['c/found'], { durability: 'barrier' });
     one.log.length = 0;
     await storage.persist(['b/deferred', 'b/large', 'c/found'], { durability: 'barrier' });
     expect(one.log).toEqual([]);
+  });
+
+  it('are done again for what was not written as content, of which nothing is remembered', async () => {
+    const one = disk(inPool);
+    const storage = await open(one);
+    await storage.create('a/record', bytes, { durability: 'deferred' });
+    await storage.persist([], { durability: 'barrier' });
+    one.log.length = 0;
+    await storage.persist(['a/record'], { durability: 'barrier' });
+    expect(one.log).toEqual(['file', 'a']);
   });
 
   it('of 20 contents that are known are those of the records alone', async () => {
@@ -254,7 +266,7 @@ describe.each([
   it('that failed leave nothing behind that counts as durable', async () => {
     const one = disk(inPool);
     const storage = await open(one);
-    await storage.create('a/1', bytes, { durability: 'deferred' });
+    await storage.create('a/1', bytes, { durability: 'deferred', isContent: true });
     one.failing = 'a';
     await expect(storage.persist([], { durability: 'barrier' })).rejects.toThrow('EIO');
     await expect(storage.persist(['a/1'], { durability: 'barrier' })).rejects.toThrow('EIO');
@@ -265,7 +277,9 @@ describe.each([
     const one = disk(inPool);
     const storage = await open(one);
     const names = Array.from({ length: 40 }, (_, i) => `d${i % 4}/${i}`);
-    await Promise.all(names.map((name) => storage.create(name, bytes, { durability: 'deferred' })));
+    await Promise.all(
+      names.map((name) => storage.create(name, bytes, { durability: 'deferred', isContent: true })),
+    );
     one.log.length = 0;
     await Promise.all(names.map((_, i) => storage.create(`e/${i}`, bytes, { durability: 'barrier' })));
     const folders = one.log.filter((entry) => /^d\d$/.test(entry));
@@ -290,7 +304,7 @@ describe.each([
       await Promise.all(
         tasks.map(async (pauses, me) => {
           for (const [i, length] of pauses.entries()) {
-            await storage.create(`d${me}-${i}/x`, bytes, { durability: 'deferred' });
+            await storage.create(`d${me}-${i}/x`, bytes, { durability: 'deferred', isContent: true });
             await pause(length);
           }
           await storage.create(`done/${me}`, bytes, { durability: 'barrier' });
@@ -323,7 +337,7 @@ describe.each([
   it('of what was deferred are done by close', async () => {
     const one = disk(inPool);
     const storage = await open(one);
-    await storage.create('a/b', bytes, { durability: 'deferred' });
+    await storage.create('a/b', bytes, { durability: 'deferred', isContent: true });
     expect(one.log).not.toContain('a');
     await storage.close();
     expect(one.log).toContain('a');
@@ -348,7 +362,7 @@ describe.each([
     const one = disk(inPool);
     const storage = await open(one);
     await storage.create('a/1', bytes);
-    await storage.create('a/2', bytes, { durability: 'deferred' });
+    await storage.create('a/2', bytes, { durability: 'deferred', isContent: true });
     one.failing = 'a';
     await expect(storage.create('DONE', bytes, { durability: 'barrier' })).rejects.toMatchObject({
       code: 'STORAGE_FAILED',
@@ -371,7 +385,7 @@ it('without fsync nothing is synced', async () => {
   const one = disk(false);
   const storage = await LocalStorage.open(one.root, { system: one.system, fsync: false });
   await storage.create('a/b', bytes);
-  await storage.create('a/c', new Uint8Array(100_000), { durability: 'deferred' });
+  await storage.create('a/c', new Uint8Array(100_000), { durability: 'deferred', isContent: true });
   await storage.persist(['a/b']);
   await storage.create('a/d', bytes, { durability: 'barrier' });
   await storage.close();
