@@ -35,8 +35,8 @@ export async function openAttempt(
   if (options.attempt !== undefined) validateAttemptNumber(options.attempt);
   for (let tries = 0; tries < OPEN_TRIES; tries++) {
     const number = options.attempt ?? (await nextNumber(storage, path, { signal }));
-    const { step, ...files } = attemptSession(path, number);
-    const session = await Session.open(context.content, hints ? { ...files, step } : files, {
+    const files = attemptSession(path, number);
+    const session = await Session.open(context.content, hints ? files : { ...files, step: undefined }, {
       beatIntervalMs: context.beatIntervalMs,
       label,
       signal,
