@@ -96,7 +96,7 @@ describe.skipIf(!BROWSER)('the page of a store that', () => {
     const key = entry.slice(0, entry.indexOf('.'));
     await open(page, 'runs');
     await settled(page);
-    expect(await alerts(page)).toContainEqual(expect.stringContaining('RECORD_DAMAGED'));
+    expect(await alerts(page)).toEqual([expect.stringMatching(/^RECORD_DAMAGED .*\(And 1 more/)]);
     await page.getByRole('link', { name: 'Train/r3' }).waitFor();
     for (const [address, ...codes] of [
       ['run/Train/r1', 'RECORD_DAMAGED', 'UNSUPPORTED_FORMAT'],
@@ -120,6 +120,13 @@ describe.skipIf(!BROWSER)('the page of a store that', () => {
       ]);
     }
     expect(faults).toEqual([]);
+    // Damage hides neither that there is no index, nor is it told once more for that.
+    await using without = await serveStore(store, [], { STOWAGE_INDEXES: join(folder, 'none') });
+    await page.goto(`${without.url}#/runs`);
+    await page.getByText('make it with: stowage index').waitFor();
+    expect(await alerts(page)).toEqual([expect.stringMatching(/^RECORD_DAMAGED .*\(And 1 more/)]);
+    await page.goto(`${without.url}#/cache`);
+    await page.getByText('make it with: stowage index').waitFor();
     await page.close();
   });
 
