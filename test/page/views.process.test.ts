@@ -10,7 +10,7 @@ import { hrefOf, routeOf } from '../../src/page/browser/route-address.ts';
 import type { Comparison } from '../../src/page/browser/views/compare-answer.ts';
 import type { FiguredRun } from '../../src/store-index/run-figures.ts';
 import { hitsText } from '../../src/views/artifact-texts.ts';
-import { PROGRAM } from '../cli/fixture.ts';
+import { PROGRAM, stowage } from '../cli/fixture.ts';
 import {
   BROWSER,
   crawl,
@@ -202,6 +202,20 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
       .getByRole('region', { name: 'changes of weights' })
       .getByText('[1]', { exact: true })
       .waitFor();
+    await page.close();
+  });
+
+  it('names the kinds of what takes space as the command line does', async () => {
+    const page = await openPage(browser);
+    await show(page, '#/store');
+    const kinds = await page
+      .getByRole('region', { name: 'space by kind' })
+      .getByRole('rowheader')
+      .allTextContents();
+    const { stdout } = await stowage(store, ['stat']);
+    const told = stdout.slice(stdout.indexOf('\nKIND ')).split('\n').slice(2, -1);
+    expect(kinds).toEqual(told.map((line) => line.split('  ', 1)[0]));
+    expect(kinds).toContain('files they refer to');
     await page.close();
   });
 
