@@ -5,10 +5,9 @@ import type { BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatBytes, formatCount, formatDuration } from '../../src/options/figures.ts';
 import { hrefOf, routeOf } from '../../src/page/browser/route-address.ts';
-import type { Comparison } from '../../src/page/browser/views/compare-answer.ts';
 import type { FiguredRun } from '../../src/store-index/run-figures.ts';
 import { hitsText } from '../../src/views/artifact-texts.ts';
-
+import type { ComparisonJson } from '../../src/views/comparison-json.ts';
 import { PROGRAM, stowage } from '../cli/fixture.ts';
 import {
   BROWSER,
@@ -167,7 +166,7 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
 
   it('lays what differs in tables side by side, as the command line tells it, and marks it by more than colour', async () => {
     const paths = ['Train/r1/load/0', 'Train/r2/load/0'] as const;
-    const { tasks } = JSON.parse(await callWith({})('diff', ...paths, '--json')) as Comparison;
+    const { tasks } = JSON.parse(await callWith({})('diff', ...paths, '--json')) as ComparisonJson;
     const frame = tasks[0]?.artifacts.find(({ name }) => name === 'frame');
     if (frame?.how?.kind !== 'table') throw new Error('frame is no table');
     const { sideBySide: told, changed = 0 } = frame.how;
