@@ -2,7 +2,6 @@ import { type ProgressOptions, withProgress } from '../async/progress.ts';
 import { checkRawDataPath, type RawDataPathOptions } from '../content/places/raw-data-path.ts';
 import type { StreamOptions } from '../content/writing/content-writer.ts';
 import type { ContentAddressedStore } from '../content-addressed-store.ts';
-import { invalidArgument } from '../errors.ts';
 import type { ContentRef } from '../format/content-ref.ts';
 import type { ArtifactTable, CachedCall } from '../format/description.ts';
 import type { LogChoice } from '../format/log-names.ts';
@@ -27,6 +26,7 @@ import { leaveToItself } from './failing-attempts.ts';
 import { noteEnded, noteOpen } from './forgotten-attempts.ts';
 import { inheritArtifacts } from './inherit-artifacts.ts';
 import { type Metadata, MetadataWriter } from './metadata-parts.ts';
+import { ReadAttempts } from './read-attempts.ts';
 import { artifactSubject, metadataSubject, namesIn, type SaveCall, SaveCalls } from './save-calls.ts';
 import type { TableRow } from './stored-values.ts';
 import { transferArtifacts } from './transfer-artifacts.ts';
@@ -51,9 +51,6 @@ export interface Takeover {
   returned: boolean;
 }
 
-/** An attempt may record so many attempts that it rests on. */
-const MAX_READ_FROM = 50_000;
-
 /**
  * One attempt of a task, while its owner writes it. Nothing of it is visible to readers before it is closed. What
  * takes long is staged; it is committed at once, where the attempt may still have it.
@@ -66,7 +63,7 @@ export class OpenAttempt {
   readonly #metadata: MetadataWriter;
   readonly #logs: LogWriter;
   readonly #reports: AttemptReports;
-  readonly #readFrom = new Set<string>();
+  readonly #readFrom = new ReadAttempts();
   #cached: CachedCall | undefined;
   #takenOver: string | undefined;
   /** True where the function of the task returned a value, or may still. It is written where the attempt is done. */
@@ -185,7 +182,7 @@ export class OpenAttempt {
     const { storing } = this.#table;
     const rows = await inheritArtifacts(this.#context.content, taken, this.session, storing, options);
     call.ensureMayCommit();
-    for (const origin of call.origins) this.#addReadFrom(origin);
+    for (const origin of call.origins) this.#readFrom.add(origin);
     this.#table.adopt(rows, call);
     call.succeed();
   }
@@ -209,7 +206,7 @@ export class OpenAttempt {
       });
       call.ensureMayCommit();
       this.#table.adopt(rows, call);
-      for (const pathspec of readFrom) this.#readFrom.add(pathspec);
+      this.#readFrom.adopt(readFrom);
       Object.assign(this.#metadata.merged, metadata);
       this.#takenOver = view.fullPathspec;
       this.returns = returned;
@@ -335,7 +332,7 @@ export class OpenAttempt {
   /** Notes that this attempt's results rest on another attempt's. */
   recordRead(pathspec: string): void {
     this.#calls.ensureOpen('record what was read');
-    this.#addReadFrom(pathspec);
+    this.#readFrom.add(pathspec);
   }
 
   /** Closes the attempt as done: now readers see it. `cached` is the call whose result it is to be. */
@@ -371,7 +368,7 @@ export class OpenAttempt {
       stopStreams: () => this.#logs.stopStreams(),
       told: () => ({
         metadata: this.#metadata.merged,
-        readFrom: [...this.#readFrom],
+        readFrom: this.#readFrom.pathspecs,
         cached: this.#cached,
         takenOver: this.#takenOver,
         returned: this.returns || undefined,
@@ -390,14 +387,5 @@ export class OpenAttempt {
     call.ensureMayCommit();
     this.#table.commit(staged, call);
     call.succeed();
-  }
-
-  #addReadFrom(pathspec: string): void {
-    if (this.#readFrom.size >= MAX_READ_FROM) {
-      throw invalidArgument(
-        `An attempt records at most ${MAX_READ_FROM} attempts that it rests on; save a longer list as an artifact.`,
-      );
-    }
-    this.#readFrom.add(pathspec);
   }
 }

@@ -50,6 +50,7 @@ const FOLLOW_OPTIONS: OptionTable<FollowOptions> = { pollMs: wholeMilliseconds(0
  * look, and ends after the look that follows on a yes. A part that is scrubbed before it was read is left out; its
  * note comes instead.
  *
+ * @param given - names of parts: each, and those of its log before it, were read already
  * @throws StowageError `INVALID_ARGUMENT`, `INVALID_NAME`, `ABORTED`
  */
 export async function* followLogs(
@@ -59,12 +60,14 @@ export async function* followLogs(
   choice: FollowChoice,
   isOver: () => Promise<boolean>,
   options: FollowOptions,
+  given: Iterable<string> = [],
 ): AsyncGenerator<LogPiece> {
   checkOptions<FollowChoice>(choice, 'followLogs', FOLLOW_CHOICE);
   validateLogChoice(choice);
   checkOptions<FollowOptions>(options, 'followLogs', FOLLOW_OPTIONS);
   const { pollMs = DEFAULT_POLL_MS, signal } = options;
   const follower = new LogFollower(storage, new LogPartNames(path, attempt), choice, signal);
+  follower.leap(given);
   if (choice.from === 'end') await follower.skip();
   while (true) {
     throwIfAborted(signal);
@@ -94,6 +97,14 @@ class LogFollower {
     this.#names = names;
     this.#choice = choice;
     this.#signal = signal;
+  }
+
+  /** Counts parts, and those of their logs before them, as given. */
+  leap(names: Iterable<string>): void {
+    for (const name of names) {
+      const part = this.#names.parse(name);
+      if (part) this.#give(part);
+    }
   }
 
   /** Counts everything that is there as given. */

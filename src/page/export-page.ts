@@ -145,25 +145,25 @@ async function writeRun(
   { flow, run }: RunView,
 ): Promise<{ tasks: ChosenTask[]; total: number }> {
   const path = `${flow}/${run}`;
-  const steps = new Map<string, number>();
+  const steps = new Set<string>();
   let total = 0;
   const all: (ChosenTask & { isDone: boolean })[] = [];
   let next: number | undefined = 0;
   while (next !== undefined) {
     const { result }: Answer<BriefRun> = await writer.ask(tasksFrom(path, next));
     total = result?.total ?? total;
-    for (const { step, total: tasksOfStep, tasks } of result?.steps ?? []) {
-      steps.set(step, tasksOfStep);
+    for (const { step, tasks } of result?.steps ?? []) {
+      steps.add(step);
       for (const { task, attempts } of tasks)
         all.push({ flow, run, step, task, isDone: attempts.at(-1)?.status === 'done' });
     }
     next = result?.next;
   }
   await writer.ask(stepsOf(path));
-  const totals = [...steps].map(([step, total]) => ({ step, total }));
-  for (const read of pathsOfReads(path, totals, [...steps.keys()]))
+  const names = [...steps];
+  for (const read of pathsOfReads(path, { total, steps: names }, names))
     await readReads((asked) => writer.ask<BriefRun>(asked), read);
-  for (const logged of [path, ...[...steps.keys()].map((step) => `${path}/${step}`)])
+  for (const logged of [path, ...names.map((step) => `${path}/${step}`)])
     await writer.ask(lastLines(logged), MAX_LOG_BYTES);
   return {
     tasks: [...all.filter(({ isDone }) => !isDone), ...all.filter(({ isDone }) => isDone)],

@@ -35,17 +35,19 @@ export function stepsOf(run: string): Asked {
   return { command: 'show', args: [run], options: { steps: true } };
 }
 
-type StepTotals = readonly Pick<BriefStep, 'step' | 'total'>[];
-
 /** True of a run that has few tasks. */
-export function isSmallRun(steps: StepTotals): boolean {
-  return steps.reduce((sum, { total }) => sum + total, 0) <= SMALL_RUN;
+export function isSmallRun({ total }: Pick<BriefRun, 'total'>): boolean {
+  return total <= SMALL_RUN;
 }
 
 /** The paths whose tasks the graph asks with what they read, where some steps are open: the run, if it is a small one, or else these steps. */
-export function pathsOfReads(run: string, steps: StepTotals, open: readonly string[]): string[] {
+export function pathsOfReads(
+  run: string,
+  { total, steps }: { total: number; steps: readonly unknown[] },
+  open: readonly string[],
+): string[] {
   if (open.length === 0 || steps.length > MOST_STEPS) return [];
-  return isSmallRun(steps) ? [run] : open.map((step) => `${run}/${step}`);
+  return isSmallRun({ total }) ? [run] : open.map((step) => `${run}/${step}`);
 }
 
 /** Reads the tasks of a path that the graph may draw, with what they read: fewer where something fails, which is told. */

@@ -3,6 +3,7 @@ import type { RecordedError } from '../format/session-files.ts';
 import { countOf, formatBytes, formatCount } from '../options/figures.ts';
 import type { ArtifactView } from './attempts.ts';
 import type { ReferenceView } from './references.ts';
+import type { UseKind } from './storage-use.ts';
 
 // Nothing but types and figures is imported: a browser shows the same texts.
 
@@ -49,6 +50,22 @@ function gain(storedRatio: number | null): [percent: string] | [] {
   const percent = Math.round((storedRatio ?? 1) * 100);
   if (percent >= 100) return [];
   return [percent < 1 ? '< 1 %' : `${percent} %`];
+}
+
+const KIND_NAMES: Readonly<Record<UseKind, string>> = {
+  artifacts: 'artifacts',
+  references: 'files they refer to',
+  reports: 'reports',
+  traces: 'traces',
+  checkpoints: 'checkpoints',
+  code: 'code of runs',
+  published: 'published versions',
+  standalone: 'saved outside tasks',
+};
+
+/** The name of a kind of what is kept. */
+export function kindText(kind: UseKind): string {
+  return KIND_NAMES[kind];
 }
 
 /** Shows as many digits of a key as people need. */

@@ -166,6 +166,8 @@ describe('stowage runs --figures', () => {
     const { code, stdout, stderr } = await stowage(store, ['runs', '--figures', ...none]);
     expect([code, stdout.trimEnd().split('\n').length]).toEqual([3, 3]);
     expect(stderr).toContain('make it with: stowage index');
+    const told = JSON.parse((await stowage(store, ['runs', '--figures', '--json', ...none])).stdout);
+    expect(told.figuresFailure).toEqual({ code: 'INDEX_NOT_READY', message: expect.any(String) });
     expect((await stowage(store, ['runs', ...none])).code).toBe(2);
   });
 });
@@ -183,6 +185,8 @@ describe('stowage cache stats --figures', () => {
     const none = await stowage(cached, ['cache', 'stats', '--figures', '--no-update', ...at]);
     expect([none.code, none.stderr]).toEqual([3, expect.stringContaining('make it with: stowage index')]);
     expect(none.stdout).toMatch(/^twice +2 /m);
+    const told = await stowage(cached, ['cache', 'stats', '--figures', '--no-update', '--json', ...at]);
+    expect(JSON.parse(told.stdout).figuresFailure.code).toBe('INDEX_NOT_READY');
     await stowage(cached, ['cache', 'evict', '--task', 'thrice', '--yes']);
     const { stdout, code } = await stowage(cached, ['cache', 'stats', '--figures', ...at]);
     expect(code).toBe(0);

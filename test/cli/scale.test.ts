@@ -5,6 +5,7 @@ import { CountStorage } from '../../src/storage/count.ts';
 import { stowage } from './fixture.ts';
 
 const RUNS = 200;
+const PARTS = 50;
 const STORE = 'memory:scale';
 
 /** Counts what a command asks of the storage, and notes whether it looked at times and sizes. */
@@ -31,6 +32,9 @@ beforeAll(async () => {
     await flow.task({ runId, stepName: 'fit', taskId: '0' }, (task) => task.saveArtifacts({ x: index }));
     if (index % 20 !== 0) await run.finish(index % 20 === 1 ? 'failed' : 'done');
   }
+  await flow.task({ runId: 'r0009', stepName: 'logs', taskId: '0' }, async (task) => {
+    for (let part = 0; part < PARTS; part++) await task.saveLogs('task', { stdout: `line ${part}\n` });
+  });
   for (let task = 0; task < 30; task++) {
     const spec = { runId: 'r0007', stepName: 'many', taskId: String(task) };
     for (let attempt = 0; attempt < 3; attempt++)
@@ -46,6 +50,19 @@ async function costOf(...args: string[]): Promise<{ list: number; get: number; d
   expect(head.calls).toBe(0);
   return { list: list.calls, get: get.calls - 1, detailed: watched?.detailed ?? 0 };
 }
+
+describe('a log of many parts', () => {
+  it('is followed from the parts on that have the lines which were asked for', async () => {
+    const getsOf = async (...args: string[]): Promise<number> => {
+      const { code } = await stowage('watched:', ['log', 'Nightly/r0009/logs/0', '--follow', ...args]);
+      expect(code).toBe(0);
+      return (watched as Watched).snapshot().get.calls;
+    };
+    const all = await getsOf();
+    // The parts of two lines, and the one whose end is before them, are read twice: to find where they begin, and to write them.
+    expect(all - (await getsOf('-n', '2'))).toBe(PARTS - 2 * 3);
+  });
+});
 
 describe('in a store of many runs', () => {
   it('runs: one listing, and the records of the runs that are shown', async () => {

@@ -1,15 +1,16 @@
 import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeRecord } from '../../src/format/record.ts';
 import {
   BROWSER,
   openPage,
-  type ServedStore,
+  type ShownStore,
   serveStore,
   settled,
+  showStore,
   startBrowser,
   watchPage,
 } from './served-page.ts';
@@ -22,33 +23,23 @@ const ASKING = ['runs', 'run/Train/r3', 'run/Train/r3?show=logs', 'task/Train/r3
 const STILL = ['artifact/Train/r1/fit/0/0/auc', 'compare?a=Train%2Fr1&b=Train%2Fr2', 'cache', 'store'];
 
 describe.skipIf(!BROWSER)('the page of a store that', () => {
-  let folder: string;
-  let store: string;
-  let served: ServedStore;
-  let browser: Browser;
+  let own: ShownStore;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'stowage-page-'));
-    store = await makeShownStore(folder);
-    served = await serveStore(store, [], { STOWAGE_INDEXES: join(folder, 'indexes') });
-    browser = await startBrowser();
+    own = await showStore(makeShownStore);
   });
-  afterAll(async () => {
-    await browser?.close();
-    await served?.[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true, force: true });
-  });
+  afterAll(() => own?.[Symbol.asyncDispose]());
 
   const open = async (page: Page, address: string): Promise<void> => {
     await page.goto('about:blank');
-    await page.goto(`${served.url}#/${address}`);
+    await page.goto(`${own.url}#/${address}`);
   };
   const alerts = (page: Page): Promise<string[]> => page.locator('main [role=alert]').allTextContents();
 
   it('goes away tells so on every view, and shows it again when it is back', async () => {
-    const pages = await Promise.all([...ASKING, ...STILL].map(() => openPage(browser)));
+    const pages = await Promise.all([...ASKING, ...STILL].map(() => openPage(own.browser)));
     const [asking, still] = [pages.slice(0, ASKING.length), pages.slice(ASKING.length)];
-    const faults = pages.flatMap((page) => watchPage(page, served.url));
+    const faults = pages.flatMap((page) => watchPage(page, own.url));
     const openAll = (some: readonly Page[], addresses: readonly string[]): Promise<unknown> =>
       Promise.all(some.map((page, at) => open(page, addresses[at] as string)));
     const toldByAll = (code: string): Promise<unknown> =>
@@ -61,12 +52,12 @@ describe.skipIf(!BROWSER)('the page of a store that', () => {
 
     await openAll(asking, ASKING);
     await Promise.all(asking.map(settled));
-    await rename(store, `${store}.away`);
+    await rename(own.store, `${own.store}.away`);
     await openAll(still, STILL);
     await toldByAll('NO_SUCH_STORE There is no store at');
     expect(await runs.locator('tr[aria-rowindex] a').count()).toBeGreaterThan(0); // what was read stays
 
-    await rename(`${store}.away`, store);
+    await rename(`${own.store}.away`, own.store);
     await logs.getByRole('button', { name: 'Continue' }).click();
     await logs.getByText('following', { exact: true }).waitFor();
     await Promise.all(
@@ -79,24 +70,24 @@ describe.skipIf(!BROWSER)('the page of a store that', () => {
   });
 
   it('has damaged records, and some of a newer release, tells of them, and shows the others', async () => {
-    const recordOf = (run: string): string => join(store, 'runs', 'Train', run, 'created.json');
+    const recordOf = (run: string): string => join(own.store, 'runs', 'Train', run, 'created.json');
     const makeNewer = async (path: string): Promise<void> => {
       const { digest: _, ...record } = JSON.parse(await readFile(path, 'utf8'));
       await writeFile(path, encodeRecord({ ...record, format: 99 }));
     };
-    const [shard = ''] = await readdir(join(store, 'cache'));
-    const [entry = ''] = await readdir(join(store, 'cache', shard));
+    const [shard = ''] = await readdir(join(own.store, 'cache'));
+    const [entry = ''] = await readdir(join(own.store, 'cache', shard));
     await makeNewer(recordOf('r1'));
     await writeFile(recordOf('r2'), '{"format":');
-    await makeNewer(join(store, 'flows/Train/r3/slow/1/0.attempt.json'));
-    await writeFile(join(store, 'flows/Train/r1/fit/1/0.metadata.json'), Buffer.alloc(512, 7));
-    await writeFile(join(store, 'cache', shard, entry), 'garbage');
-    const page = await openPage(browser);
-    const faults = watchPage(page, served.url);
+    await makeNewer(join(own.store, 'flows/Train/r3/slow/1/0.attempt.json'));
+    await writeFile(join(own.store, 'flows/Train/r1/fit/1/0.metadata.json'), Buffer.alloc(512, 7));
+    await writeFile(join(own.store, 'cache', shard, entry), 'garbage');
+    const page = await openPage(own.browser);
+    const faults = watchPage(page, own.url);
     const key = entry.slice(0, entry.indexOf('.'));
     await open(page, 'runs');
     await settled(page);
-    expect(await alerts(page)).toContainEqual(expect.stringContaining('RECORD_DAMAGED'));
+    expect(await alerts(page)).toEqual([expect.stringMatching(/^RECORD_DAMAGED .*\(And 1 more/)]);
     await page.getByRole('link', { name: 'Train/r3' }).waitFor();
     for (const [address, ...codes] of [
       ['run/Train/r1', 'RECORD_DAMAGED', 'UNSUPPORTED_FORMAT'],
@@ -120,13 +111,20 @@ describe.skipIf(!BROWSER)('the page of a store that', () => {
       ]);
     }
     expect(faults).toEqual([]);
+    // Damage hides neither that there is no index, nor is it told once more for that.
+    await using without = await serveStore(own.store, [], { STOWAGE_INDEXES: join(own.folder, 'none') });
+    await page.goto(`${without.url}#/runs`);
+    await page.getByText('make it with: stowage index').waitFor();
+    expect(await alerts(page)).toEqual([expect.stringMatching(/^RECORD_DAMAGED .*\(And 1 more/)]);
+    await page.goto(`${without.url}#/cache`);
+    await page.getByText('make it with: stowage index').waitFor();
     await page.close();
   });
 
   it('has damaged content, tells of what it is, and shows the rest', async () => {
-    const page = await openPage(browser);
-    const faults = watchPage(page, served.url);
-    const data = join(store, 'data');
+    const page = await openPage(own.browser);
+    const faults = watchPage(page, own.url);
+    const data = join(own.store, 'data');
     for (const name of await readdir(data, { recursive: true }))
       if (/\.\d+$/.test(name)) {
         const bytes = await readFile(join(data, name));
@@ -139,7 +137,7 @@ describe.skipIf(!BROWSER)('the page of a store that', () => {
     }
     await open(page, 'artifact/Train/r1/load/0/0/image');
     await page.getByText('This browser cannot show it').or(page.getByText('CONTENT_DAMAGED')).waitFor();
-    await rm(join(store, 'plain'), { recursive: true });
+    await rm(join(own.store, 'plain'), { recursive: true });
     await open(page, 'task/Train/r1/fit/2');
     await page
       .frameLocator('iframe')

@@ -1,21 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hrefOf } from '../../src/page/browser/route-address.ts';
 import { HOSTILE_NAME, makeHostileStore } from './hostile-store.ts';
-import {
-  BROWSER,
-  crawl,
-  faultsOfEach,
-  type ServedStore,
-  type Show,
-  serveStore,
-  settled,
-  startBrowser,
-  viewOf,
-} from './served-page.ts';
+import { BROWSER, crawl, faultsOfEach, type ShownStore, settled, showStore, viewOf } from './served-page.ts';
 
 const name = HOSTILE_NAME;
 const task = [name, name, name];
@@ -49,30 +36,19 @@ const OF_REPORTS =
   /^console: (Blocked script execution in 'about:srcdoc'|Loading the image '[^']*\/report\/)/;
 
 describe.skipIf(!BROWSER)('the page of a store in which every field is hostile', () => {
-  let folder: string;
-  let served: ServedStore;
-  let browser: Browser;
+  let own: ShownStore;
   let addresses: string[];
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'stowage-page-'));
-    served = await serveStore(await makeHostileStore(folder), [], {
-      STOWAGE_INDEXES: join(folder, 'indexes'),
+    own = await showStore(makeHostileStore);
+    const linked = await crawl(own.browser, {
+      from: ['#/cache', '#/store', '#/runs'],
+      ofEach: 2,
+      show: own.show,
     });
-    browser = await startBrowser();
-    const linked = await crawl(browser, { from: ['#/cache', '#/store', '#/runs'], ofEach: 2, show });
     addresses = [...new Set([...FROM, ...linked])].filter((one) => one !== '#/compare'); // of nothing yet
   });
-  afterAll(async () => {
-    await browser?.close();
-    await served?.[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true, force: true });
-  });
-
-  const show: Show = async (page, address) => {
-    await page.goto(served.url + address);
-    await settled(page);
-  };
+  afterAll(() => own?.[Symbol.asyncDispose]());
 
   /** Opens all that a view has to open: previews, reports, stacks, what is read on demand. */
   async function openAll(page: Page): Promise<void> {
@@ -95,8 +71,8 @@ describe.skipIf(!BROWSER)('the page of a store in which every field is hostile',
         'task',
       ]);
       const faults = await faultsOfEach(
-        browser,
-        { addresses, url: served.url, show, options: { viewport: { width, height: 800 } }, tabs: 3 },
+        own.browser,
+        { addresses, url: own.url, show: own.show, options: { viewport: { width, height: 800 } }, tabs: 3 },
         async (page) => {
           await openAll(page);
           return page.evaluate<string[]>(FAULTS);

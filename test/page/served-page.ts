@@ -1,4 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page, Request } from 'playwright-core';
 import { BROWSER, servePage, startBrowser } from '../../bench/served-page.mjs';
 
@@ -20,6 +23,44 @@ export async function serveStore(
 ): Promise<ServedStore> {
   const { url, end } = await servePage(store, args, env);
   return { url, [Symbol.asyncDispose]: end };
+}
+
+/** A store in a folder of its own, its page, which is served with indexes of its own, and a browser to look at it. */
+export interface ShownStore extends AsyncDisposable {
+  folder: string;
+  /** Its address. */
+  store: string;
+  /** Of the page; it ends with a slash. */
+  url: string;
+  browser: Browser;
+  /** Shows an address of the page, what stands behind its `url`, and waits until it is whole. */
+  show: Show;
+}
+
+/** Makes a store in a new folder, serves its page and starts a browser, until that is disposed of. `make` resolves to the address of the store. */
+export async function showStore(make: (folder: string) => Promise<string>): Promise<ShownStore> {
+  const folder = await mkdtemp(join(tmpdir(), 'stowage-page-'));
+  let served: ServedStore | undefined;
+  let browser: Browser | undefined;
+  const end = async (): Promise<void> => {
+    await browser?.close();
+    await served?.[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const store = await make(folder);
+    served = await serveStore(store, [], { STOWAGE_INDEXES: join(folder, 'indexes') });
+    browser = await startBrowser();
+    const { url } = served;
+    const show: Show = async (page, address) => {
+      await page.goto(url + address);
+      await settled(page);
+    };
+    return { folder, store, url, browser, show, [Symbol.asyncDispose]: end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
 }
 
 /** What went wrong on a page: errors of scripts, what its policy blocked, requests that went elsewhere. */

@@ -1,30 +1,18 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BROWSER, openPage, type ServedStore, serveStore, settled, startBrowser } from './served-page.ts';
+import { BROWSER, openPage, type ShownStore, settled, showStore } from './served-page.ts';
 import { makeShownStore } from './shown-store.ts';
 
 /** What is scrolled to and typed goes to the address after a pause. */
 const PAUSE_MS = 600;
 
 describe.skipIf(!BROWSER)('the address of a view', () => {
-  let folder: string;
-  let served: ServedStore;
-  let browser: Browser;
+  let own: ShownStore;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'stowage-page-'));
-    const store = await makeShownStore(folder);
-    served = await serveStore(store, [], { STOWAGE_INDEXES: join(folder, 'indexes') });
-    browser = await startBrowser();
+    own = await showStore(makeShownStore);
   });
-  afterAll(async () => {
-    await browser?.close();
-    await served?.[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true, force: true });
-  });
+  afterAll(() => own?.[Symbol.asyncDispose]());
 
   /** What is seen of a view after something was chosen, and what whoever opens a copy of its address sees. */
   async function seenByBoth<T>(
@@ -32,15 +20,14 @@ describe.skipIf(!BROWSER)('the address of a view', () => {
     choose: (page: Page) => Promise<void>,
     see: (page: Page) => Promise<T>,
   ): Promise<{ one: T; other: T; address: string }> {
-    const page = await openPage(browser, { viewport: { width: 1280, height: 800 } });
-    await page.goto(served.url + address);
-    await settled(page);
+    const page = await openPage(own.browser, { viewport: { width: 1280, height: 800 } });
+    await own.show(page, address);
     const entries = await page.evaluate('history.length');
     await choose(page);
     await page.waitForTimeout(PAUSE_MS);
     await settled(page);
     expect(await page.evaluate('history.length')).toBe(entries); // the way back leads out of the view
-    const another = await openPage(browser, { viewport: { width: 1280, height: 800 } });
+    const another = await openPage(own.browser, { viewport: { width: 1280, height: 800 } });
     await another.goto(page.url());
     await settled(another);
     await another.waitForTimeout(PAUSE_MS);

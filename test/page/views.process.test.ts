@@ -1,27 +1,24 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatBytes, formatCount, formatDuration } from '../../src/options/figures.ts';
 import { hrefOf, routeOf } from '../../src/page/browser/route-address.ts';
-import type { Comparison } from '../../src/page/browser/views/compare-answer.ts';
 import type { FiguredRun } from '../../src/store-index/run-figures.ts';
 import { hitsText } from '../../src/views/artifact-texts.ts';
-import { PROGRAM } from '../cli/fixture.ts';
+import type { ComparisonJson } from '../../src/views/comparison-json.ts';
+import { PROGRAM, stowage } from '../cli/fixture.ts';
 import {
   BROWSER,
   crawl,
   faultsOfEach,
   openPage,
-  type ServedStore,
-  type Show,
+  type ShownStore,
   seriousFaults,
   serveStore,
   settled,
-  startBrowser,
+  showStore,
   viewOf,
   watchAnswers,
   watchPage,
@@ -52,36 +49,31 @@ const OTHERS = [
 ];
 
 describe.skipIf(!BROWSER)('the page in a browser', () => {
-  let folder: string;
-  let store: string;
-  let served: ServedStore;
-  let browser: Browser;
+  let own: ShownStore;
   let addresses: string[];
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'stowage-page-'));
-    store = await makeShownStore(folder);
-    served = await serveStore(store, [], { STOWAGE_INDEXES: join(folder, 'indexes') });
-    browser = await startBrowser();
+    own = await showStore(makeShownStore);
     const from = ['#/runs', '#/compare?a=Train%2Fr1&b=Train%2Fr2'];
-    const linked = await crawl(browser, { from, ofEach: EACH_VIEW, show });
+    const linked = await crawl(own.browser, { from, ofEach: EACH_VIEW, show: own.show });
     addresses = [...new Set([...linked, ...OTHERS])];
   });
-  afterAll(async () => {
-    await browser?.close();
-    await served?.[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true, force: true });
-  });
+  afterAll(() => own?.[Symbol.asyncDispose]());
 
-  const show: Show = async (page, address) => {
-    await page.goto(served.url + address);
-    await settled(page);
-  };
   const onEach = (
     look: (page: Page, address: string) => Promise<string[]>,
     options: BrowserContextOptions = {},
   ): Promise<string[]> =>
-    faultsOfEach(browser, { addresses, url: served.url, show, options, tabs: TABS }, look);
+    faultsOfEach(own.browser, { addresses, url: own.url, show: own.show, options, tabs: TABS }, look);
+
+  /** Gives what commands print of the store, with `env` beside what this process has. */
+  const callWith =
+    (env: Readonly<Record<string, string>>) =>
+    async (...args: string[]): Promise<string> => {
+      const called = [PROGRAM, ...args, '--store', own.store];
+      return (await promisify(execFile)(process.execPath, called, { env: { ...process.env, ...env } }))
+        .stdout;
+    };
 
   it('has every view, which links lead to', () => {
     const views = new Set(addresses.map(viewOf));
@@ -123,10 +115,10 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
   });
 
   it('asks for nothing over a megabyte, as it is before it is compressed', async () => {
-    const page = await openPage(browser);
+    const page = await openPage(own.browser);
     const large = watchAnswers(page);
     for (const address of addresses) {
-      await page.goto(served.url + address);
+      await page.goto(own.url + address);
       await settled(page);
     }
     expect(await large.over(MEGABYTE)).toEqual([]);
@@ -134,7 +126,7 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
   });
 
   it('opens a step of the graph to its tasks and what they read, and leads through it by arrows', async () => {
-    const page = await openPage(browser, { bypassCSP: true });
+    const page = await openPage(own.browser, { bypassCSP: true });
     const focused = (): Promise<string> =>
       page.evaluate("document.activeElement?.querySelector('title')?.textContent ?? ''");
     const press = async (...keys: string[]): Promise<string> => {
@@ -142,7 +134,7 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
       await settled(page);
       return focused();
     };
-    await show(page, hrefOf('run', ['Train', 'r1'], { show: 'graph' }));
+    await own.show(page, hrefOf('run', ['Train', 'r1'], { show: 'graph' }));
     const lines = page.locator('.graph .edges path');
     const fit = page.getByRole('link', { name: /^fit\/\d: done/ });
     expect([await fit.count(), await lines.count()]).toEqual([3, 3]);
@@ -165,8 +157,8 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
   });
 
   it('marks tasks of the graph that were not run in this run', async () => {
-    const page = await openPage(browser);
-    await show(page, hrefOf('run', ['Train', 'j2'], { show: 'graph' }));
+    const page = await openPage(own.browser);
+    await own.show(page, hrefOf('run', ['Train', 'j2'], { show: 'graph' }));
     expect(await page.locator('.graph .elsewhere').count()).toBe(3);
     expect(await page.getByRole('link', { name: /: done, cached from Train\/j1\/judge\// }).count()).toBe(3);
     await page.close();
@@ -174,14 +166,12 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
 
   it('lays what differs in tables side by side, as the command line tells it, and marks it by more than colour', async () => {
     const paths = ['Train/r1/load/0', 'Train/r2/load/0'] as const;
-    const called = [PROGRAM, 'diff', ...paths, '--json', '--store', store];
-    const { stdout } = await promisify(execFile)(process.execPath, called);
-    const { tasks } = JSON.parse(stdout) as Comparison;
+    const { tasks } = JSON.parse(await callWith({})('diff', ...paths, '--json')) as ComparisonJson;
     const frame = tasks[0]?.artifacts.find(({ name }) => name === 'frame');
     if (frame?.how?.kind !== 'table') throw new Error('frame is no table');
     const { sideBySide: told, changed = 0 } = frame.how;
-    const page = await openPage(browser);
-    await show(page, hrefOf('compare', [], { a: paths[0], b: paths[1] }));
+    const page = await openPage(own.browser);
+    await own.show(page, hrefOf('compare', [], { a: paths[0], b: paths[1] }));
     const table = page.getByRole('region', { name: 'rows of frame that differ' });
     expect(told?.columns).toEqual(['id', 'auc', 'name']);
     for (const [index, { cells }] of (told?.rows ?? []).entries()) {
@@ -197,7 +187,7 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
     const more = changed - (told?.rows.length ?? 0);
     await page.getByText(`${formatCount(more)} more rows differ.`).waitFor();
 
-    await show(page, hrefOf('compare', [], { a: 'Train/r1/fit/0', b: 'Train/r2/fit/0' }));
+    await own.show(page, hrefOf('compare', [], { a: 'Train/r1/fit/0', b: 'Train/r2/fit/0' }));
     await page
       .getByRole('region', { name: 'changes of weights' })
       .getByText('[1]', { exact: true })
@@ -205,20 +195,30 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
     await page.close();
   });
 
+  it('names the kinds of what takes space as the command line does', async () => {
+    const page = await openPage(own.browser);
+    await own.show(page, '#/store');
+    const kinds = await page
+      .getByRole('region', { name: 'space by kind' })
+      .getByRole('rowheader')
+      .allTextContents();
+    const { stdout } = await stowage(own.store, ['stat']);
+    const told = stdout.slice(stdout.indexOf('\nKIND ')).split('\n').slice(2, -1);
+    expect(kinds).toEqual(told.map((line) => line.split('  ', 1)[0]));
+    expect(kinds).toContain('files they refer to');
+    await page.close();
+  });
+
   it('shows sizes, new bytes and hits of runs as the command line tells them, and without an index how it is made', async () => {
-    const env = { STOWAGE_INDEXES: join(folder, 'no-indexes') };
-    await using without = await serveStore(store, [], env);
-    const page = await openPage(browser);
+    const env = { STOWAGE_INDEXES: join(own.folder, 'no-indexes') };
+    await using without = await serveStore(own.store, [], env);
+    const page = await openPage(own.browser);
     const faults = watchPage(page, without.url);
     const heads = (): Promise<string[]> => page.locator('thead th').allTextContents();
     await page.goto(`${without.url}#/runs`);
     await page.getByText('make it with: stowage index').waitFor();
     expect(await heads()).not.toContain('Hits');
-    const call = async (...args: string[]): Promise<string> => {
-      const called = [PROGRAM, ...args, '--store', store];
-      return (await promisify(execFile)(process.execPath, called, { env: { ...process.env, ...env } }))
-        .stdout;
-    };
+    const call = callWith(env);
     await call('index');
     await page.reload();
     await page.getByRole('columnheader', { name: 'Hits' }).waitFor();
@@ -245,9 +245,9 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
   });
 
   it('shows hits and misses of cached tasks as the command line tells them, and without an index how it is made', async () => {
-    const env = { STOWAGE_INDEXES: join(folder, 'no-indexes-yet') };
-    await using without = await serveStore(store, [], env);
-    const page = await openPage(browser);
+    const env = { STOWAGE_INDEXES: join(own.folder, 'no-indexes-yet') };
+    await using without = await serveStore(own.store, [], env);
+    const page = await openPage(own.browser);
     const faults = watchPage(page, without.url);
     await page.goto(`${without.url}#/cache`);
     await page.getByText('make it with: stowage index').waitFor();
@@ -258,11 +258,7 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
       return row.locator('td').allTextContents();
     };
     expect(await cells()).toHaveLength(5);
-    const call = async (...args: string[]): Promise<string> => {
-      const called = [PROGRAM, ...args, '--store', store];
-      return (await promisify(execFile)(process.execPath, called, { env: { ...process.env, ...env } }))
-        .stdout;
-    };
+    const call = callWith(env);
     await call('index');
     await page.reload();
     await page.getByRole('columnheader', { name: 'Misses' }).waitFor();

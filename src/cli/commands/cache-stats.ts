@@ -5,7 +5,7 @@ import type { ProblemTally } from '../cache/problem-tally.ts';
 import { usageError } from '../cli-error.ts';
 import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
-import { INDEX_OPTIONS, type IndexOptions } from '../questions/asked-index.ts';
+import { type FiguresFailure, INDEX_OPTIONS, type IndexOptions } from '../questions/asked-index.ts';
 import { withCache } from '../store.ts';
 import { ageCell, nameCell } from '../ui/cells.ts';
 import type { Cell, Column } from '../ui/table.ts';
@@ -31,6 +31,8 @@ export interface CacheStats {
   tasks: ({ task: string } & EntryTally)[];
   /** With figures: the time to which the index tells the store. */
   caughtUpAt?: string | undefined;
+  /** The reason why there are no figures, where they were asked for. */
+  figuresFailure?: FiguresFailure;
 }
 
 const COLUMNS: readonly Column[] = [
@@ -107,7 +109,7 @@ async function withFigures(
 ): Promise<CacheStats> {
   const { askedCacheFigures } = await import('../questions/cache-figures.ts');
   const asked = await askedCacheFigures(invocation, options);
-  if (!asked) return { total, tasks, ...stats };
+  if ('figuresFailure' in asked) return { total, tasks, ...stats, ...asked };
   const { byTask, caughtUpAt } = asked;
   const known = new Set(tasks.map(({ task }) => task));
   const gone = [...byTask.keys()].filter((task) => !known.has(task));

@@ -1,6 +1,7 @@
 import { countOf, formatBytes, formatCount, formatRatio } from '../../options/figures.ts';
+import { kindText } from '../../views/artifact-texts.ts';
 import { formatStorePath } from '../../views/paths.ts';
-import type { CountedUse, KindUse, StorageUse, UseKind, UseLevel } from '../../views/storage-use.ts';
+import type { CountedUse, KindUse, StorageUse, UseLevel } from '../../views/storage-use.ts';
 import type { CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { withStore } from '../store.ts';
@@ -47,17 +48,6 @@ function largest<T extends StorageUse>(entries: T[], limit: number): T[] {
   if (entries.length <= limit) return entries;
   return entries.toSorted((a, b) => b.storedBytes - a.storedBytes).slice(0, limit);
 }
-
-const KINDS: Readonly<Record<UseKind, string>> = {
-  artifacts: 'artifacts',
-  references: 'files they refer to',
-  reports: 'reports',
-  traces: 'traces',
-  checkpoints: 'checkpoints',
-  code: 'code of runs',
-  published: 'published versions',
-  standalone: 'saved outside tasks',
-};
 
 async function print(
   invocation: Invocation,
@@ -108,7 +98,7 @@ async function printKinds({ output }: Invocation, kinds: readonly KindUse[]): Pr
   ];
   await output.line();
   const rows = kinds.map(({ kind, count, bytes, uniqueBytes, storedBytes }): Cell[] => [
-    KINDS[kind],
+    kindText(kind),
     formatCount(count),
     formatBytes(bytes),
     formatBytes(uniqueBytes),

@@ -1,4 +1,13 @@
 import { artifactView } from '../../views/attempts.ts';
+import type {
+  ArtifactDiffJson,
+  ChangeJson,
+  ChangesJson,
+  ComparisonJson,
+  HowJson,
+  SideJson,
+  TaskDiffJson,
+} from '../../views/comparison-json.ts';
 import { formatStorePath } from '../../views/paths.ts';
 import { ValueJson } from '../values/value-json.ts';
 import type { PathChange } from './changes.ts';
@@ -20,7 +29,7 @@ export function comparisonJson({
   more,
   same,
   isDifferent: different,
-}: Comparison): object {
+}: Comparison): ComparisonJson {
   return {
     a: formatStorePath(a),
     b: formatStorePath(b),
@@ -33,7 +42,7 @@ export function comparisonJson({
   };
 }
 
-function taskDiffJson({ a, b, artifacts, same, metadata }: TaskDiff): object {
+function taskDiffJson({ a, b, artifacts, same, metadata }: TaskDiff): TaskDiffJson {
   return {
     ...(a ? { a: sideJson(a) } : {}),
     ...(b ? { b: sideJson(b) } : {}),
@@ -44,15 +53,15 @@ function taskDiffJson({ a, b, artifacts, same, metadata }: TaskDiff): object {
   };
 }
 
-function partsJson({ total, changes }: ChangedParts): object {
+function partsJson({ total, changes }: ChangedParts): ChangesJson {
   return { total, changes: changes.map(changeJson) };
 }
 
-function sideJson({ path, view }: Side): object {
+function sideJson({ path, view }: Side): SideJson {
   return { path: formatStorePath(path), status: view.status };
 }
 
-function artifactDiffJson({ name, change, a, b, how }: ArtifactDiff): object {
+function artifactDiffJson({ name, change, a, b, how }: ArtifactDiff): ArtifactDiffJson {
   return {
     name,
     change,
@@ -62,11 +71,12 @@ function artifactDiffJson({ name, change, a, b, how }: ArtifactDiff): object {
   };
 }
 
-function howJson(how: ValueDiff): object {
-  return { ...how, ...('changes' in how ? partsJson(how) : {}), text: valueDiffText(how) };
+function howJson(how: ValueDiff): HowJson {
+  const text = valueDiffText(how);
+  return 'changes' in how ? { ...how, ...partsJson(how), text } : { ...how, text };
 }
 
-function changeJson({ path, change, a, b, note }: PathChange): object {
+function changeJson({ path, change, a, b, note }: PathChange): ChangeJson {
   return {
     path,
     change,
@@ -77,7 +87,7 @@ function changeJson({ path, change, a, b, note }: PathChange): object {
 }
 
 /** The value as JSON; or as text in a member of another name, where it is long, or JSON has no word for it. */
-function valueMember(name: 'a' | 'b', value: unknown): object {
+function valueMember(name: 'a' | 'b', value: unknown): Pick<ChangeJson, 'a' | 'b' | 'aText' | 'bText'> {
   const json = new ValueJson({ compact: true });
   let text = '';
   for (const piece of json.pieces(value)) {

@@ -1,22 +1,8 @@
 import { formatBytes, formatCount } from '../../options/figures.ts';
+import type { ByteDiff, NumberDiff } from '../../views/comparison-json.ts';
 import type { NumberList } from '../../views/values/value-kind.ts';
 import { differingPart } from './alignment.ts';
 import type { Changes } from './changes.ts';
-
-/** The difference of two lists of numbers. */
-export interface NumberDiff {
-  /** The numbers of elements before and now. */
-  a: number;
-  b: number;
-  /** For lists of one length: the number of elements that differ, the first of them, and the largest difference. */
-  differ?: number;
-  first?: number;
-  /** Absent where it is no finite number. */
-  maxDifference?: number;
-  /** For others: the numbers of elements at the beginning and at the end that are the same. */
-  sameHead?: number;
-  sameTail?: number;
-}
 
 /** Compares element by element; NaN equals itself. */
 export function diffNumbers(a: NumberList, b: NumberList): NumberDiff {
@@ -83,17 +69,6 @@ export function numberDiffText({
 /** Rounds to 3 digits that count. */
 export function shortNumber(number: number): string {
   return String(Number(number.toPrecision(3)));
-}
-
-/** The difference of bytes. */
-export interface ByteDiff {
-  /** Lengths. */
-  a: number;
-  b: number;
-  /** Offset of the first byte that differs, or that only one of them has. */
-  first: number;
-  /** The number of bytes that differ, of those that both have. */
-  differ: number;
 }
 
 export function diffBytes(a: Uint8Array, b: Uint8Array): ByteDiff {

@@ -7,7 +7,10 @@ import { type ByteSource, fileSource } from '../../views/previews/byte-source.ts
 import { isShownReference } from '../../views/references.ts';
 import type { TableView } from '../../views/values/table-view.ts';
 
-/** So many cells of a file are compared: two such files take about 300 MB and 3 seconds. */
+/**
+ * So many cells of a file are compared. The process that compares two such files, of random doubles, has 330 MB in memory and takes 2 seconds
+ * where they have ten columns, and 630 MB and 7 seconds where they have one: each row counts beside its cells.
+ */
 const MAX_CELLS = 1_000_000;
 
 /**

@@ -1,27 +1,7 @@
+import type { RowNumbers, SideBySide } from '../../views/comparison-json.ts';
 import type { TableView } from '../../views/values/table-view.ts';
 import { shortPair, shortValue } from './short-value.ts';
 import type { ValueIds } from './value-ids.ts';
-
-/** The first rows that differ, those of both tables beside each other, as texts. */
-export interface SideBySide {
-  /** The key, the columns that differ in most rows, and others where there is room; in the order that the table has. */
-  columns: string[];
-  /** The number of other columns that differ; absent where there are none. */
-  moreColumns?: number;
-  rows: RowPair[];
-}
-
-/** A row that differs, by its numbers in the tables from 0 on: of `a`, unless it was added; of `b`, unless it was removed. */
-export interface RowNumbers {
-  change: 'added' | 'removed' | 'changed';
-  a?: number;
-  b?: number;
-}
-
-export interface RowPair extends RowNumbers {
-  /** For each column the text of the cell, or, where the two differ, the texts of both. */
-  cells: string[][];
-}
 
 const MAX_COLUMNS = 12;
 /** Where rows were added or removed, or few columns differ, other columns fill up to so many. */

@@ -1,48 +1,14 @@
 import { formatCount } from '../../options/figures.ts';
 import { formatPath } from '../../values/value-path.ts';
+import type { ColumnDiff, RowNumbers, SideBySide, TableDiff } from '../../views/comparison-json.ts';
 import type { TableView } from '../../views/values/table-view.ts';
 import { Aligner, commonItems } from './alignment.ts';
 import type { Changes } from './changes.ts';
 import { distance, shortNumber } from './number-diff.ts';
 import { findKey, type RowKey } from './row-key.ts';
 import { shortValue } from './short-value.ts';
-import { laySideBySide, type RowNumbers, type SideBySide } from './side-by-side.ts';
+import { laySideBySide } from './side-by-side.ts';
 import type { ValueIds } from './value-ids.ts';
-
-/** The difference of a column, in rows that both tables have. */
-export interface ColumnDiff {
-  name: string;
-  /** The number of rows in which it differs. */
-  differ: number;
-  /** The largest difference, if all of these cells are numbers. */
-  maxDifference?: number;
-}
-
-/** The difference of two tables. */
-export interface TableDiff {
-  /** The numbers of rows before and now. */
-  a: number;
-  b: number;
-  /** The way in which rows were matched: by a column that tells them apart, by their order, or by their number. Absent if they were not. */
-  matchedBy?: 'key' | 'order' | 'number';
-  key?: string;
-  /** Counts of rows; absent where rows were not matched. */
-  added?: number;
-  removed?: number;
-  changed?: number;
-  /** Rows that were matched by a key have another order. */
-  reordered?: true;
-  /** The number of rows that both have, in any order, if they were not matched. */
-  common?: number;
-  columnsAdded: string[];
-  columnsRemoved: string[];
-  /** Columns whose declared type is another. */
-  retyped: { name: string; a: string; b: string }[];
-  /** Columns with cells that differ, those with the most first. */
-  columns: ColumnDiff[];
-  /** The first rows that differ; absent where rows were not matched. */
-  sideBySide?: SideBySide;
-}
 
 /** Compares the columns that both tables have, row by row; `undefined` where they have none in common. */
 export function diffTables(

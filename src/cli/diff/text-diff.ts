@@ -1,21 +1,8 @@
 import { structuredPatch } from 'diff';
 import { countOf, formatCount } from '../../options/figures.ts';
+import type { TextDiff } from '../../views/comparison-json.ts';
 import { commonItems, MAX_EDITS } from './alignment.ts';
 import { ValueIds } from './value-ids.ts';
-
-/** The difference of two texts, line by line. */
-export interface TextDiff {
-  /** The numbers of lines before and now. */
-  a: number;
-  b: number;
-  /** The numbers of lines added and removed; absent if the texts are too different to tell. */
-  added?: number;
-  removed?: number;
-  /** The first changes with the lines around them, as `diff -u` has them; lines are numbered from 1. */
-  hunks: { a: number; b: number; lines: string[] }[];
-  /** The number of lines that both have, in any order, if they are too different. */
-  common?: number;
-}
 
 const CONTEXT_LINES = 2;
 /** The longest line of a hunk. */

@@ -1,19 +1,12 @@
+import type { ByteDiff, NumberDiff, TableDiff, TextDiff } from '../../views/comparison-json.ts';
 import { type TableView, toTableView } from '../../views/values/table-view.ts';
 import { bytesOf, isTypedArray, kindOf } from '../../views/values/value-kind.ts';
 import { Changes, type PathChange } from './changes.ts';
-import {
-  type ByteDiff,
-  byteDiffText,
-  changedElements,
-  diffBytes,
-  diffNumbers,
-  type NumberDiff,
-  numberDiffText,
-} from './number-diff.ts';
+import { byteDiffText, changedElements, diffBytes, diffNumbers, numberDiffText } from './number-diff.ts';
 import { shortDifference, shortPair, shortValue } from './short-value.ts';
 import { StructureDiff } from './structure-diff.ts';
-import { diffTables, type TableDiff, tableDiffText } from './table-diff.ts';
-import { diffTexts, type TextDiff, textDiffText } from './text-diff.ts';
+import { diffTables, tableDiffText } from './table-diff.ts';
+import { diffTexts, textDiffText } from './text-diff.ts';
 import { ValueIds } from './value-ids.ts';
 
 /** The difference of two values whose bytes differ. */

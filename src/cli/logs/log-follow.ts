@@ -29,6 +29,14 @@ interface Followed {
   attempt: number;
 }
 
+/** Where to go on in the logs of an attempt, behind what is not wanted, or was written already. */
+interface GoingOn {
+  /** The last part of a log that is not read any more. */
+  given: string[];
+  /** The bytes of each log, by its id, which come first in the parts that are read, and are not written. */
+  skips: Map<string, number>;
+}
+
 /** The wait before looking again: longer where looking costs a request. */
 const LOCAL_POLL_MS = 200;
 const REMOTE_POLL_MS = 1_000;
@@ -114,10 +122,10 @@ class LogFollow {
   ): Promise<void> {
     const { storage } = this.#store;
     const { choice } = this.#settings;
-    const skips = isNew
-      ? new Map<string, number>()
+    const { given, skips } = isNew
+      ? fromStart()
       : await (maxBytes === undefined
-          ? this.#skips({ listed, attempt })
+          ? this.#behindOthers({ listed, attempt })
           : this.#fitted({ listed, attempt }, maxBytes));
     if (!isNew && maxBytes !== undefined && isClosed({ listed, attempt })) return; // nothing comes behind it
     const doneName = attemptBase(listed.path, attempt) + SESSION_FILES.done;
@@ -133,6 +141,7 @@ class LogFollow {
       { ...choice, from },
       isOver,
       options,
+      given,
     )) {
       const subject = { task: pathOf(listed), attempt, source, stream };
       logs.set(logTitle(subject), subject);
@@ -203,25 +212,26 @@ class LogFollow {
     );
   }
 
-  /** Counts the bytes of each log before the lines that were asked for. */
-  async #skips({ listed, attempt }: Followed): Promise<Map<string, number>> {
+  /** Finds where the lines that were asked for begin in each log. */
+  async #behindOthers({ listed, attempt }: Followed): Promise<GoingOn> {
     const { tail, choice } = this.#settings;
-    const skips = new Map<string, number>();
-    if (tail === undefined || tail === 0) return skips;
+    const on = fromStart();
+    if (tail === undefined || tail === 0) return on;
     const { storage } = this.#store;
     const options = { signal: this.#signal };
     for (const log of await listLogs(storage, listed.path, attempt, options, choice)) {
-      const { bytes } = await findTail(storage, log, tail, options);
-      skips.set(logId(log), log.bytes - bytes);
+      const { parts, skippedBytes } = await findTail(storage, log, tail, options);
+      on.given.push(...log.parts.slice(0, log.parts.length - parts.length).slice(-1));
+      on.skips.set(logId(log), skippedBytes);
     }
-    return skips;
+    return on;
   }
 
-  /** Writes the last lines of each log of an attempt that fit together into `maxBytes`, and tells how many bytes that leaves behind. */
-  async #fitted({ listed, attempt }: Followed, maxBytes: number): Promise<Map<string, number>> {
-    const skips = new Map<string, number>();
+  /** Writes the last lines of each log of an attempt that fit together into `maxBytes`. */
+  async #fitted({ listed, attempt }: Followed, maxBytes: number): Promise<GoingOn> {
+    const on = fromStart();
     const { tail: lines = Number.POSITIVE_INFINITY, choice } = this.#settings;
-    if (maxBytes === 0 || lines === 0) return skips;
+    if (maxBytes === 0 || lines === 0) return on;
     const options = { signal: this.#signal };
     const logs = await listLogs(this.#store.storage, listed.path, attempt, options, choice);
     for (const log of logs) {
@@ -229,16 +239,18 @@ class LogFollow {
       const subject = { task: pathOf(listed), attempt, source, stream };
       const share = textShare(maxBytes / logs.length, subject);
       if (share < LEAST_LOG_BYTES) {
-        skips.set(logId(log), bytes);
+        on.given.push(...log.parts.slice(-1));
         continue;
       }
       const wanted = { lines, maxBytes: share };
       const { text, unread } = await fittedTail(this.#store.storage, log, wanted, options);
       await this.#write(() => this.#sink.write(subject, Buffer.from(text)));
-      skips.set(logId(log), bytes - unread);
+      // The beginning of a character is written with its end.
+      if (unread > 0) on.skips.set(logId(log), bytes - unread);
+      else on.given.push(...log.parts.slice(-1));
       this.hasWritten ||= text !== '';
     }
-    return skips;
+    return on;
   }
 
   /** What of the attempts that are there at first is written at first, where a document has to fit: those that run, then the last ones. */
@@ -310,4 +322,8 @@ function textShare(maxBytes: number, subject: LogSubject): number {
 
 function isClosed({ listed, attempt }: Followed): boolean {
   return listed.attempts.get(attempt)?.has('done') === true;
+}
+
+function fromStart(): GoingOn {
+  return { given: [], skips: new Map() };
 }

@@ -33,6 +33,24 @@ export interface AskedIndex {
   caughtUpAt: string | undefined;
 }
 
+/** The reason why an index told no figures. */
+export interface FiguresFailure {
+  code: string;
+  message: string;
+}
+
+/**
+ * Reports an index that cannot be asked, which costs the figures alone, and returns what the document tells of it.
+ *
+ * @throws `error` where the command ends by it: an abort, wrong usage, or a bug
+ */
+export function withoutFigures(invocation: Invocation, error: unknown): FiguresFailure {
+  if (!isStowageError(error) || isStowageError(error, 'ABORTED', 'INVALID_ARGUMENT')) throw error;
+  invocation.failed(error);
+  const { code, message } = error;
+  return { code, message };
+}
+
 /**
  * Opens the index of the store for questions. Catches it up first, or says how old it is.
  *

@@ -1,7 +1,6 @@
-import { isStowageError } from '../../errors.ts';
 import type { CacheFigures } from '../../store-index/cache-figures.ts';
 import type { Invocation } from '../invocation.ts';
-import { type IndexOptions, withAskedIndex } from './asked-index.ts';
+import { type FiguresFailure, type IndexOptions, withAskedIndex, withoutFigures } from './asked-index.ts';
 
 /** Figures of the cache by the names of tasks, and the time to which they tell the store. */
 interface AskedFigures {
@@ -9,11 +8,11 @@ interface AskedFigures {
   byTask: ReadonlyMap<string, Omit<CacheFigures, 'task'>>;
 }
 
-/** Asks the index how often results were found. Why one cannot be asked is reported, and `undefined` stands for its answer. */
+/** Asks the index how often results were found. An index that cannot be asked costs the figures alone. */
 export async function askedCacheFigures(
   invocation: Invocation,
   options: IndexOptions,
-): Promise<AskedFigures | undefined> {
+): Promise<AskedFigures | { figuresFailure: FiguresFailure }> {
   try {
     return await withAskedIndex(invocation, options, async ({ index, caughtUpAt }) => {
       const byTask = new Map<string, Omit<CacheFigures, 'task'>>();
@@ -21,8 +20,6 @@ export async function askedCacheFigures(
       return { caughtUpAt, byTask };
     });
   } catch (error) {
-    if (!isStowageError(error) || isStowageError(error, 'ABORTED', 'INVALID_ARGUMENT')) throw error;
-    invocation.failed(error);
-    return undefined;
+    return { figuresFailure: withoutFigures(invocation, error) };
   }
 }

@@ -1,18 +1,18 @@
-import { isStowageError } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import type { FiguredRun } from '../../store-index/run-figures.ts';
 import type { StoreIndex } from '../../store-index/store-index.ts';
 import type { RunView } from '../../views/runs.ts';
 import type { Invocation } from '../invocation.ts';
-import { type IndexOptions, withAskedIndex } from './asked-index.ts';
+import { type FiguresFailure, type IndexOptions, withAskedIndex, withoutFigures } from './asked-index.ts';
 
-/** Runs with their figures, and the time to which these tell the store. */
+/** Runs with their figures, and the time to which these tell the store, or the reason why there are none. */
 interface Figured {
   caughtUpAt?: string | undefined;
+  figuresFailure?: FiguresFailure;
   runs: readonly FiguredRun[];
 }
 
-/** Asks the index for the figures of runs. An index that cannot be asked costs the figures alone: why is reported behind the runs. */
+/** Asks the index for the figures of runs. An index that cannot be asked costs the figures alone. */
 export async function withFigures(
   invocation: Invocation,
   options: IndexOptions,
@@ -24,9 +24,7 @@ export async function withFigures(
       runs: await figured(index, runs, invocation),
     }));
   } catch (error) {
-    if (!isStowageError(error) || isStowageError(error, 'ABORTED', 'INVALID_ARGUMENT')) throw error;
-    invocation.failed(error);
-    return { runs };
+    return { figuresFailure: withoutFigures(invocation, error), runs };
   }
 }
 

@@ -2,7 +2,6 @@ import { BoundedMap } from '../../../async/bounded-map.ts';
 import { isStowageError } from '../../../errors.ts';
 import { attemptSession } from '../../../format/attempt-files.ts';
 import { entryName, isCacheKey } from '../../../format/cache-names.ts';
-import type { ContentKey } from '../../../format/content-names.ts';
 import { HERE } from '../../../format/content-ref.ts';
 import type { ArtifactEntry } from '../../../format/description.ts';
 import { sessionOfPins } from '../../../format/open-session.ts';
@@ -10,38 +9,21 @@ import { parsePartialName } from '../../../format/partial-names.ts';
 import { parsePublishedName } from '../../../format/published-names.ts';
 import { decodeRecord } from '../../../format/record.ts';
 import type { Concern, Finding } from '../finding.ts';
-import { ChunkSalvage } from './chunk-salvage.ts';
 import { type ComparedPart, lackingRuns, lackingSessions } from './compare-stores.ts';
-import {
-  ContentMender,
-  type ContentSource,
-  type MendedContent,
-  type NeededContent,
-} from './content-mender.ts';
-import { ownSource } from './description-builder.ts';
+import { ContentMender, type MendedContent, type NeededContent } from './content-mender.ts';
 import { listKept } from './kept-rows.ts';
 import { PartialMender } from './partial-mender.ts';
 import { PublishedMender } from './published-mender.ts';
 import { findRecord, putBack } from './put-back.ts';
 import type { RepairContext } from './repair-context.ts';
-import type { LeftStep, LostStep, MendedStep, RepairStep } from './repair-steps.ts';
+import { about, type LeftStep, type LostStep, type MendedStep, type RepairStep } from './repair-steps.ts';
 import { RunMender } from './run-mender.ts';
 import { type MendedSession, SessionMender } from './session-mender.ts';
+import { SoughtContents } from './sought-contents.ts';
 
 /** So many sessions, runs and objects are remembered as seen. */
 const REMEMBERED = 100_000;
-/** So many contents wait for a search through all stores. */
-const MAX_PENDING = 1_000;
 const MAX_RECORD_BYTES = 64 * 1024 * 1024;
-
-/** A content that is where nothing leads to, if it is anywhere. */
-interface Pending {
-  readonly needed: NeededContent;
-  readonly finding: Finding;
-  /** What is lost with it; all that the finding concerns, unless it is told. */
-  readonly concerns?: readonly Concern[];
-  readonly why: string;
-}
 
 /** Mends what a check finds, one finding after the other. */
 export class FindingsMender {
@@ -49,18 +31,19 @@ export class FindingsMender {
   hasMendedRecords = false;
   readonly #context: RepairContext;
   readonly #contents: ContentMender;
+  readonly #sought: SoughtContents;
   readonly #sessions: SessionMender;
   readonly #runs: RunMender;
   readonly #partial: PartialMender;
   readonly #published: PublishedMender;
   readonly #seen = new BoundedMap<string, MendedSession>(REMEMBERED);
-  #pending: Pending[] = [];
   /** Damaged pins, by session: whether that is open tells what becomes of them. */
   readonly #pins = new Map<string, Finding[]>();
 
   constructor(context: RepairContext) {
     this.#context = context;
     this.#contents = new ContentMender(context);
+    this.#sought = new SoughtContents(context, this.#contents);
     this.#sessions = new SessionMender(context, this.#contents);
     this.#runs = new RunMender(context);
     this.#partial = new PartialMender(context, this.#contents);
@@ -103,12 +86,12 @@ export class FindingsMender {
     else if (layer === 'partial') yield* this.#mendPartial(finding);
     else if (layer === 'names') yield* this.#mendPublished(finding);
     else yield* this.#restoreEqual(finding);
-    if (this.#pending.length >= MAX_PENDING) yield* this.#search();
+    if (this.#sought.isFull) yield* this.#sought.search();
   }
 
   /** What all findings led to that one alone does not. */
   async *finish(): AsyncGenerator<RepairStep> {
-    yield* this.#search();
+    yield* this.#sought.search();
     yield* this.#settlePins();
   }
 
@@ -209,7 +192,7 @@ export class FindingsMender {
       const isSome = lost.length < finding.concerns.length;
       // What others of its rows name is told by the next round, if there were more than the finding tells.
       if (isSome && lost.length === 0) return;
-      this.#pending.push({ needed, finding, why, ...(concerns || isSome ? { concerns: lost } : {}) });
+      this.#sought.add({ needed, finding, why, ...(concerns || isSome ? { concerns: lost } : {}) });
       return;
     }
     const { key } = needed;
@@ -353,72 +336,6 @@ export class FindingsMender {
       for (const finding of findings) yield* this.#restoreEqual(finding);
     this.#pins.clear();
   }
-
-  /** Looks through all stores for what no name leads to: chunks in packs of other contents, and small values of other attempts. */
-  async *#search(): AsyncGenerator<RepairStep> {
-    const pending = this.#pending;
-    this.#pending = [];
-    if (pending.length === 0) return;
-    const salvage = new ChunkSalvage(this.#context);
-    const values = new Map<ContentKey, ContentSource[]>();
-    for (const { needed } of pending) {
-      if (!(await salvage.note(needed.place, needed.key))) values.set(needed.key, []);
-    }
-    await salvage.search();
-    await this.#findValues(values);
-    for (const { needed, finding, why, concerns } of pending) {
-      const chunks = salvage.sourceOf(needed.place, needed.key);
-      const further = [...(chunks ? [chunks] : []), ...(values.get(needed.key) ?? [])];
-      const mended = further.length === 0 ? undefined : await this.#contents.mend(needed, further);
-      if (mended && mended.outcome !== 'lost') {
-        const from = mended.outcome === 'mended' ? { from: mended.from } : {};
-        yield { ...about(finding), outcome: 'mended', how: 'restored', key: needed.key, ...from };
-      } else yield* this.#lost(finding, needed, mended?.why ?? why, concerns);
-    }
-  }
-
-  async #findValues(wanted: ReadonlyMap<ContentKey, ContentSource[]>): Promise<void> {
-    if (wanted.size === 0) return;
-    const { target, targetId, others, options } = this.#context;
-    const uri = target.storage.uri('x').slice(0, -2);
-    for (const source of [{ store: target, id: targetId, uri }, ...others]) {
-      for await (const { listed, artifacts } of listKept(source.store, options, ['flows/'])) {
-        for (const row of artifacts) {
-          const found = row.own && wanted.get(row.key);
-          if (found && found.length < 4) found.push(ownSource(source, listed.values ?? '', row, options));
-        }
-      }
-    }
-  }
-
-  /** All that names the content, by a reading of all sessions where the finding does not tell all. */
-  async *#lost(
-    finding: Finding,
-    { key, place }: NeededContent,
-    why: string,
-    told: readonly Concern[] | undefined,
-  ): AsyncGenerator<LostStep> {
-    const { object } = finding;
-    const concerns = told ?? finding.concerns;
-    if (told || finding.concerned <= finding.concerns.length) {
-      for (const concern of concerns) yield { ...concern, outcome: 'lost', key, object, place, why };
-      return;
-    }
-    const { target, options } = this.#context;
-    const isNamed = (of: { key: string; place?: string | undefined } | undefined): boolean =>
-      of?.key === key && (of.place ?? HERE) === place;
-    for await (const { listed, artifacts, reports } of listKept(target, options)) {
-      const { flow, run, step, task, attempt, session } = listed.subject;
-      const of = (flow === undefined ? { session } : { flow, run, step, task, attempt }) as Partial<Concern>;
-      for (const { name, content, refs = [] } of artifacts) {
-        const isRef = refs.some((ref) => ref.kind === 'key' && isNamed({ key: ref.name, place: ref.place }));
-        const kind = isNamed(content) ? 'artifact' : 'reference';
-        if (isNamed(content) || isRef) yield { ...of, name, kind, outcome: 'lost', key, object, place, why };
-      }
-      for (const { name, content } of reports)
-        if (isNamed(content)) yield { ...of, name, kind: 'report', outcome: 'lost', key, object, place, why };
-    }
-  }
 }
 
 /** A finding that stays: what is lost by it is told one by one. */
@@ -433,10 +350,6 @@ function* gone(finding: Finding, why: string): Generator<LostStep | LeftStep> {
 
 function left({ layer, problem, place, object }: Finding, why: string): LeftStep {
   return { outcome: 'left', layer, problem, place, object, why };
-}
-
-function about({ layer, place, object }: Finding): Pick<MendedStep, 'layer' | 'place' | 'object'> {
-  return { layer, place, object };
 }
 
 function runOf(object: string): { flow: string; run: string } {

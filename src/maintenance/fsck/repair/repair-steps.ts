@@ -1,4 +1,4 @@
-import type { Concern, Layer, Problem } from '../finding.ts';
+import type { Concern, Finding, Layer, Problem } from '../finding.ts';
 
 /** One thing that a repair did, or in a dry run would do, or could not. Plain data: `JSON.stringify` tells all of it. */
 export type RepairStep = MendedStep | LostStep | LeftStep;
@@ -43,4 +43,9 @@ export interface LeftStep {
   readonly place: string;
   readonly object: string;
   readonly why: string;
+}
+
+/** The members of a step that its finding tells. */
+export function about({ layer, place, object }: Finding): Pick<MendedStep, 'layer' | 'place' | 'object'> {
+  return { layer, place, object };
 }

@@ -5,9 +5,19 @@ import { lineOf } from './value-rows.ts';
 const MAX_CELL = 200;
 const NUMBERS = /^(?:u?int\d*|float\d*|decimal|double|number|bigint)\b/i;
 
-/** True of a column whose cells are aligned at the right. */
-export function isNumeric(type = ''): boolean {
-  return NUMBERS.test(type);
+/**
+ * True of a column whose cells are aligned at the right: of a type of numbers, or, where the table declares none, with nothing but numbers
+ * in its first rows.
+ */
+export function isNumeric(type: string | undefined, first: readonly ShownValue[]): boolean {
+  if (type !== undefined) return NUMBERS.test(type);
+  const values = first.filter((value) => value !== null);
+  return values.length > 0 && values.every(isNumber);
+}
+
+function isNumber(value: ShownValue): boolean {
+  if (typeof value === 'number') return true;
+  return typeof value === 'object' && value?.is === 'scalar' && /^(?:number|bigint)$/.test(value.type);
 }
 
 /** A cell as one line. Text is as it is, without quotes. */

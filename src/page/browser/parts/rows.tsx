@@ -100,13 +100,17 @@ function dataColumns({ columns, rows }: TablePage): Column<NumberedRow>[] {
   return columns.map(({ name, type }, at) => ({
     name,
     width: 1.2 + 0.6 * (widths[at] as number),
-    ...(isNumeric(type) ? { isNumber: true } : {}),
+    ...(isNumeric(type, cellsOf(rows, at)) ? { isNumber: true } : {}),
     ...(at === columns.length - 1 ? { grows: true } : {}),
     cell: ({ cells }) => {
       const value = cells[at] ?? null;
       return value === null ? <span class="quiet">null</span> : cellText(value);
     },
   }));
+}
+
+function cellsOf(rows: readonly Row[], column: number): ShownValue[] {
+  return rows.map((row) => row[column] ?? null);
 }
 
 function asObject({ columns }: TablePage, cells: Row): ShownValue {

@@ -4,7 +4,7 @@ import { ageOf, formatBytes, formatCount, formatDuration } from '../../../option
 import type { CacheFigures } from '../../../store-index/cache-figures.ts';
 import type { EntryView } from '../../../views/cache-entries.ts';
 import type { EntryDetails } from '../../../views/cache-entry.ts';
-import { useAnswer } from '../ask.ts';
+import { type Failure, useAnswer } from '../ask.ts';
 import { usePages } from '../pages.ts';
 import { FailureNote } from '../parts/failure.tsx';
 import { FiguresNote } from '../parts/figures-note.tsx';
@@ -31,6 +31,8 @@ interface Stats {
   total: Tally;
   tasks: ({ task: string } & Tally)[];
   caughtUpAt?: string;
+  /** Why the index was not asked. */
+  figuresFailure?: Failure;
 }
 
 /** The entries of the cache, or one of them. */
@@ -43,7 +45,7 @@ function Entries({ query }: Route): JSX.Element {
   const { task = '' } = query;
   // The index as it is: one that is not there is not made, and entries need not be read again for one that is caught up.
   const stats = useAnswer<Stats>({ command: 'cache stats', options: { figures: true, 'no-update': true } });
-  const { total, tasks = [], caughtUpAt } = stats.result ?? {};
+  const { total, tasks = [], caughtUpAt, figuresFailure } = stats.result ?? {};
   const listed = usePages<{ matching: number; entries: EntryView[]; next?: number }>({
     command: 'cache ls',
     options: { limit: AT_ONCE, ...(task === '' ? {} : { task }) },
@@ -104,8 +106,8 @@ function Entries({ query }: Route): JSX.Element {
               </tbody>
             </table>
           </Scrolls>
-          {stats.error?.code === 'INDEX_NOT_READY' && (
-            <FiguresNote what="Hits, misses and the time that hits saved" error={stats.error} />
+          {figuresFailure?.code === 'INDEX_NOT_READY' && (
+            <FiguresNote what="Hits, misses and the time that hits saved" error={figuresFailure} />
           )}
           {total.figures && (
             <p class="foot quiet">

@@ -1,33 +1,33 @@
 import type { JSX } from 'preact';
 import { countOf, formatCount } from '../../../options/figures.ts';
+import type { ChangeJson, ChangesJson, HowJson, TextDiff } from '../../../views/comparison-json.ts';
 import { Scrolls } from '../parts/scrolls.tsx';
-import type { Change, Changes, How, TableHow, TextHow } from './compare-answer.ts';
 
 /** A change that is longer as text has a place of its own. */
 const SHORT_TEXT = 80;
 
 /** How two values differ, in the words of the command; the changes of parts, unless a short one is all, are told by a table alone. */
-export function summaryOf(how: How): string | undefined {
+export function summaryOf(how: HowJson): string | undefined {
   if (how.kind !== 'parts' || how.total === 0) return how.text;
   return shortChange(how) ?? countOf(how.total, 'change');
 }
 
 /** True if there is more to show than {@link summaryOf} says. */
-export function hasDetails(how: How): boolean {
+export function hasDetails(how: HowJson): boolean {
   if (how.kind === 'text') return how.hunks.length > 0;
   if (how.kind === 'table' && how.sideBySide) return how.sideBySide.rows.length > 0;
   return 'changes' in how && how.changes.length > 0 && shortChange(how) === undefined;
 }
 
 /** What differs between two values: rows and cells of tables, lines of texts, and else parts by their paths. */
-export function Details({ name, how }: { name: string; how: How }): JSX.Element | null {
+export function Details({ name, how }: { name: string; how: HowJson }): JSX.Element | null {
   if (how.kind === 'text') return <Hunks {...how} />;
   if (how.kind === 'table' && how.sideBySide) return <Rows name={name} how={how} />;
   return 'changes' in how ? <ChangeTable label={`changes of ${name}`} {...how} /> : null;
 }
 
 /** The parts of a value that changed, by their paths. */
-export function ChangeTable({ label, total, changes }: Changes & { label: string }): JSX.Element {
+export function ChangeTable({ label, total, changes }: ChangesJson & { label: string }): JSX.Element {
   return (
     <>
       <Scrolls label={label}>
@@ -56,7 +56,7 @@ export function ChangeTable({ label, total, changes }: Changes & { label: string
 }
 
 /** Rows that differ, with the cells of both sides beside each other where they are not the same. */
-function Rows({ name, how }: { name: string; how: TableHow }): JSX.Element | null {
+function Rows({ name, how }: { name: string; how: Extract<HowJson, { kind: 'table' }> }): JSX.Element | null {
   const { sideBySide, key, columns: differing, added = 0, removed = 0, changed = 0 } = how;
   if (!sideBySide) return null;
   const { columns, moreColumns = 0, rows } = sideBySide;
@@ -110,7 +110,7 @@ function Rows({ name, how }: { name: string; how: TableHow }): JSX.Element | nul
 const SIGNS = { added: '+', removed: '−', changed: '' } as const;
 
 /** The two cells of a column; one over both, where they are the same. */
-function cellsOf(column: string, [a, b]: readonly string[], change: Change['change']): JSX.Element[] {
+function cellsOf(column: string, [a, b]: readonly string[], change: ChangeJson['change']): JSX.Element[] {
   if (change === 'added') return [<td key={`from ${column}`} class="of" />, <Is key={column} text={a} />];
   if (change === 'removed')
     return [<Was key={`from ${column}`} text={a} isFirst={true} />, <td key={column} />];
@@ -141,7 +141,7 @@ function DifferText({ differ, maxDifference }: { differ?: number; maxDifference?
 }
 
 /** Lines that were added and removed, with those around them. */
-function Hunks({ hunks, added = 0, removed = 0 }: TextHow): JSX.Element {
+function Hunks({ hunks, added = 0, removed = 0 }: TextDiff): JSX.Element {
   const changed = hunks.flatMap(({ lines }) => lines).filter((line) => /^[+-]/.test(line)).length;
   return (
     <>
@@ -184,7 +184,7 @@ function More({ count, noun }: { count: number; noun: string }): JSX.Element | n
 }
 
 /** The only change of a value, where it is short: `auc: 0.91 → 0.93`, `+ seed: 1`. */
-function shortChange({ total, changes }: Changes): string | undefined {
+function shortChange({ total, changes }: ChangesJson): string | undefined {
   const [only] = changes;
   if (total !== 1 || !only || only.note !== undefined) return undefined;
   const sides = [sideOf(only, 'a'), sideOf(only, 'b')].filter((side) => side !== undefined);
@@ -193,7 +193,7 @@ function shortChange({ total, changes }: Changes): string | undefined {
   return text.length > SHORT_TEXT ? undefined : text;
 }
 
-function sideOf(change: Change, side: 'a' | 'b'): string | undefined {
+function sideOf(change: ChangeJson, side: 'a' | 'b'): string | undefined {
   return change[`${side}Text`] ?? (side in change ? JSON.stringify(change[side]) : undefined);
 }
 

@@ -1,12 +1,12 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { countOf, formatBytes } from '../../../options/figures.ts';
+import type { ComparisonJson, TaskDiffJson } from '../../../views/comparison-json.ts';
 import { useAnswer } from '../ask.ts';
 import { FailureNote } from '../parts/failure.tsx';
 import { PathLink } from '../parts/path-link.tsx';
 import { Scrolls } from '../parts/scrolls.tsx';
 import { goTo, hrefOf, type Route } from '../route.ts';
-import type { Comparison, TaskDiff } from './compare-answer.ts';
 import { ChangeTable, Details, hasDetails, summaryOf } from './compare-values.tsx';
 
 /** So many tasks that differ are shown. */
@@ -19,7 +19,7 @@ export function CompareView({ query }: Route): JSX.Element {
   const { a = '', b = '' } = query;
   const isAsked = a !== '' && b !== '';
   const asked = { command: 'diff', args: [a, b], options: { details: true as const, tasks: MOST_TASKS } };
-  const { result, error, isLoading } = useAnswer<Comparison>(isAsked ? asked : undefined);
+  const { result, error, isLoading } = useAnswer<ComparisonJson>(isAsked ? asked : undefined);
   return (
     <>
       <h1>Compare</h1>
@@ -62,7 +62,7 @@ function Chooser(given: { a: string; b: string }): JSX.Element {
   );
 }
 
-function Shown({ a, b, kind, different, run, same, tasks, more = 0 }: Comparison): JSX.Element {
+function Shown({ a, b, kind, different, run, same, tasks, more = 0 }: ComparisonJson): JSX.Element {
   const artifacts = tasks.flatMap((task) => task.artifacts);
   const detailed = artifacts.filter(({ how }) => how && hasDetails(how)).length;
   return (
@@ -87,7 +87,7 @@ function Shown({ a, b, kind, different, run, same, tasks, more = 0 }: Comparison
   );
 }
 
-function TaskPart({ isOpen, ...task }: TaskDiff & { isOpen: boolean }): JSX.Element {
+function TaskPart({ isOpen, ...task }: TaskDiffJson & { isOpen: boolean }): JSX.Element {
   const { a, b, change, same, artifacts, metadata } = task;
   const status = a && b && a.status !== b.status ? `${a.status} → ${b.status}` : (b ?? a)?.status;
   return (

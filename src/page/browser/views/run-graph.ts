@@ -42,10 +42,10 @@ const READS_TOLD = 20;
  */
 export function openSteps(
   named: string | undefined,
-  steps: readonly { step: string; total: number }[],
+  { total, steps }: { total: number; steps: readonly { step: string }[] },
 ): string[] {
   const all = steps.map(({ step }) => step);
-  if (named === undefined) return isSmallRun(steps) ? all : [];
+  if (named === undefined) return isSmallRun({ total }) ? all : [];
   const wanted = new Set(named.split('/'));
   return all.filter((step) => wanted.has(step));
 }

@@ -31,8 +31,8 @@ export function RunGraph(props: RunGraphProps): JSX.Element {
 }
 
 function OpenedGraph({ route, run, steps }: RunGraphProps): JSX.Element {
-  const open = openSteps(route.query.open, run.steps);
-  const paths = pathsOfReads(`${run.flow}/${run.run}`, run.steps, open);
+  const open = openSteps(route.query.open, run);
+  const paths = pathsOfReads(`${run.flow}/${run.run}`, run, open);
   const { reads, error, isLoading } = useReads(paths, versionOf(steps));
   const parts = partsOf(run, steps, { open, reads });
   return (
@@ -41,9 +41,7 @@ function OpenedGraph({ route, run, steps }: RunGraphProps): JSX.Element {
       <p class="quiet" role="status">
         {toldOf(parts, isLoading)}{' '}
         {open.length > 0 && <a href={refined(route, { open: openText([]) })}>Show steps only</a>}
-        {open.length === 0 && isSmallRun(run.steps) && (
-          <a href={refined(route, { open: '' })}>Show all tasks</a>
-        )}
+        {open.length === 0 && isSmallRun(run) && <a href={refined(route, { open: '' })}>Show all tasks</a>}
       </p>
       <Drawing
         route={route}

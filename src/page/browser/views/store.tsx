@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Finding } from '../../../maintenance/fsck/finding.ts';
 import { countOf, formatBytes, formatCount, formatPercent, formatRatio } from '../../../options/figures.ts';
+import { kindText } from '../../../views/artifact-texts.ts';
 import type { CountedUse, StorageUse } from '../../../views/storage-use.ts';
 import { useAnswer } from '../ask.ts';
 import { usePages } from '../pages.ts';
@@ -150,7 +151,7 @@ function Space({ flow, by }: { flow: string; by: Level }): JSX.Element {
             <tbody>
               {result.kinds.map(({ kind, count, bytes, uniqueBytes, storedBytes }) => (
                 <tr key={kind}>
-                  <th scope="row">{kind}</th>
+                  <th scope="row">{kindText(kind)}</th>
                   <td class="number">{formatCount(count)}</td>
                   <td class="number">{formatBytes(bytes)}</td>
                   <td class="number">{formatBytes(uniqueBytes)}</td>

@@ -9,6 +9,8 @@ import { joinedRuns, nameOf } from './run-list.ts';
 interface Runs {
   total: number;
   unread: number;
+  /** Why the index was not asked, where it was to be. */
+  figuresFailure?: Failure;
   runs: FiguredRun[];
 }
 
@@ -90,14 +92,15 @@ export function useRuns({ flow, ...filters }: RunFilters): ShownRuns {
     newest.result && asked({ limit: String(NEWEST), ...withFigures }),
     isFailing ? REFRESH_MS : againMs,
   );
-  // What the runs fail by as well is told once, and ends with that.
-  const figuresError = figured.error?.message === newest.error?.message ? undefined : figured.error;
+  // Damaged records are told of the newest runs. So is what all fails by: it ends with that.
+  const isSame = figured.error?.message === newest.error?.message;
+  const figuresError = figured.result ? figured.result.figuresFailure : isSame ? undefined : figured.error;
   const isOwn = figuresError !== undefined && figuresError.code !== 'INDEX_NOT_READY';
   useEffect(() => setFailing(isOwn), [isOwn]);
   for (const run of figured.result?.runs ?? []) if (run.figures) figures.set(nameOf(run), run.figures);
   useEffect(() => {
-    if (figured.result && !figured.error) setHasIndex(true);
-  }, [figured.result, figured.error]);
+    if (figured.result && !figured.result.figuresFailure) setHasIndex(true);
+  }, [figured.result]);
 
   const last = now.runs.at(-1);
   const isWhole = newest.result?.unread === 0 || (last !== undefined && nameOf(last) === now.oldest);

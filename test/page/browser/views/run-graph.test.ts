@@ -48,11 +48,8 @@ function linesOf({ edges }: RunParts): string[] {
 
 describe('the steps that are open', () => {
   const [small, large] = [
-    [{ step: 'a', total: 60 }],
-    [
-      { step: 'a', total: 59 },
-      { step: 'b', total: 2 },
-    ],
+    { total: 60, steps: [{ step: 'a' }] },
+    { total: 61, steps: [{ step: 'a' }, { step: 'b' }] },
   ];
 
   test('are all of a small run, and none of a larger one, unless some are named', () => {
