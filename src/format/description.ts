@@ -266,11 +266,10 @@ function addEntryText(entry: ArtifactEntry, kinds: KindText, pieces: string[]): 
     pieces.push(jsonText(entryFields(entry)));
     return;
   }
-  pieces.push('{"name":', jsonText(name), kinds.of(type, encoding));
-  if (info !== undefined) pieces.push(',"info":', jsonText(info));
-  pieces.push(',"key":"', key, '","bytes":', String(bytes)); // a key is hexadecimal digits
-  if (refs !== undefined) pieces.push(',"refs":', jsonText(refs));
-  pieces.push(',"json":', inline.text, '}');
+  const ofInfo = info === undefined ? '' : `,"info":${jsonText(info)}`;
+  const ofRefs = refs === undefined ? '' : `,"refs":${jsonText(refs)}`;
+  const head = `${ofInfo},"key":"${key}","bytes":${bytes}${ofRefs},"json":`; // a key is hexadecimal digits
+  pieces.push('{"name":', jsonText(name), kinds.of(type, encoding), head, inline.text, '}');
 }
 
 /** The text of types and encodings, which are those of the row before as a rule. */
