@@ -30,6 +30,7 @@ const VIEWS = [
         name: 'compare two runs',
         address: '#/compare?a=Many%2Frun-000001&b=Many%2Frun-000002',
         shown: 'main section table tbody tr',
+        whole: 'main section[aria-label="artifacts that differ"] tbody tr',
       },
       {
         name: 'store',
@@ -59,7 +60,8 @@ const VIEWS = [
       {
         name: 'compare the run with itself',
         address: '#/compare?a=Wide%2Fr1&b=Wide%2Fr1',
-        shown: 'main .added',
+        shown: 'main section table tbody tr',
+        whole: 'main p.same',
       },
     ],
   },

@@ -12,7 +12,7 @@ export const QUESTIONS: Readonly<Record<string, readonly string[]>> = {
   code: ['limit', 'offset'],
   du: ['by', 'limit'],
   stat: ['by', 'limit'],
-  diff: ['details', 'limit', 'tasks'],
+  diff: ['brief', 'details', 'limit', 'tasks'],
   gc: ['limit'],
   fsck: ['quick', 'limit'],
   published: ['of', 'limit', 'offset'],

@@ -64,7 +64,11 @@ function questions(): Record<string, string[]> {
     preview: [`?arg=${task}%2F2&arg=artifact-1`, `?arg=${task}%2F2&arg=none`],
     du: ['?by=artifact&limit=9999'],
     stat: ['?by=artifact', '?by=run'],
-    diff: [`?arg=${run}&arg=Bulky%2Fr3&details=`, `?arg=${task}%2F2&arg=${task}%2F0&limit=all`],
+    diff: [
+      `?arg=${run}&arg=Bulky%2Fr3&details=`,
+      `?arg=${run}&arg=Bulky%2Fr3&brief=&limit=all`,
+      `?arg=${task}%2F2&arg=${task}%2F0&limit=all`,
+    ],
     gc: ['?limit=500'],
     fsck: ['?quick=', '?quick=&limit=200'],
     published: ['', '?limit=200', `?of=${encodeURIComponent('Bulky/r3')}`, '?arg=name-0001'],

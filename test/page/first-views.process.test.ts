@@ -12,6 +12,7 @@ import {
   BROWSER,
   openPage,
   type ServedStore,
+  seriousFaults,
   serveStore,
   settled,
   startBrowser,
@@ -92,6 +93,42 @@ describe.skipIf(!BROWSER)('what takes long on the page', () => {
     const saved = `deduplication saves ${formatBytes(total.savedByDedup)}, compression ${formatBytes(total.savedByCompression)}.`;
     await page.getByText(saved).waitFor();
     expect(await savings.getByRole('link').first().getAttribute('href')).toMatch(/^#\/run\/Train\/\w+$/);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  it('tells of two runs first what they tell of themselves, and then compares their tasks', async () => {
+    const page = await openPage(browser);
+    const faults = watchPage(page, served.url);
+    let compare: () => void = () => {};
+    const comparing = new Promise<void>((resolve) => {
+      compare = resolve;
+    });
+    await page.route('**/api/diff?*details*', async (route) => {
+      await comparing;
+      await route.continue();
+    });
+    await page.goto(`${served.url}#/compare?a=Train%2Fr1&b=Train%2Fr2`);
+    const both = page.getByRole('region', { name: 'both runs' });
+    await both.getByRole('row', { name: /^status done/ }).waitFor();
+    await page.getByRole('status').getByText('comparing tasks').waitFor();
+    const { run, runs } = await told<{
+      run: { total: number; changes: { path: string }[] };
+      runs: { a: { tags: string[] }; b: { tags: string[] } };
+    }>('diff', 'Train/r1', 'Train/r2', '--brief');
+    const changes = page.getByRole('region', { name: 'changes of the run' });
+    expect(run.total).toBeGreaterThan(0);
+    const paths = await changes.getByRole('rowheader').allTextContents();
+    expect(paths).toEqual(run.changes.map(({ path }) => path));
+    const tags = await both.getByRole('row', { name: /^tags/ }).getByRole('cell').allTextContents();
+    expect(tags).toEqual([runs.a.tags.join(', '), runs.b.tags.join(', ')]);
+    expect(await page.getByRole('region', { name: 'artifacts that differ' }).count()).toBe(0);
+    expect(await seriousFaults(page)).toEqual([]);
+
+    compare();
+    await page.getByRole('region', { name: 'artifacts that differ' }).first().waitFor();
+    expect(await page.getByText('comparing').count()).toBe(0);
+    expect(await changes.getByRole('rowheader').allTextContents()).toEqual(paths);
     expect(faults).toEqual([]);
     await page.close();
   });

@@ -1,4 +1,5 @@
 import type { ArtifactView } from '../../../views/attempts.ts';
+import type { RunView } from '../../../views/runs.ts';
 
 /** The answer of `stowage diff --json`, as docs/cli.md tells it. */
 export interface Comparison {
@@ -11,6 +12,15 @@ export interface Comparison {
   tasks: TaskDiff[];
   /** The number of other tasks that differ. */
   more?: number;
+}
+
+/** The answer of `stowage diff --brief --json`. */
+export interface BriefComparison {
+  a: string;
+  b: string;
+  kind: 'runs';
+  runs: { a: RunView; b: RunView };
+  run: Changes;
 }
 
 export interface Changes {
