@@ -6,6 +6,7 @@ import { hrefOf } from '../../src/page/browser/route-address.ts';
 import { QUESTIONS } from '../../src/page/questions.ts';
 import { addEntries, BULKY, BULKY_ARTIFACTS, BULKY_PUBLISHED, makeBulkyStore } from '../cli/bulky-store.ts';
 import { scratchFolder } from '../cli/fixture.ts';
+import { stowageProcess } from '../cli/program-process.ts';
 import {
   BROWSER,
   crawl,
@@ -29,7 +30,9 @@ let key: string;
 beforeAll(async () => {
   await makeBulkyStore(store);
   key = await addEntries(store, ENTRIES);
-  served = await serveStore(store, [], { STOWAGE_INDEXES: join(folder, 'indexes') });
+  const env = { STOWAGE_INDEXES: join(folder, 'indexes') };
+  await stowageProcess(store, ['index'], env); // a busy machine takes longer than a question waits for it
+  served = await serveStore(store, [], env);
 }, PATIENCE_MS);
 afterAll(async () => {
   await served?.[Symbol.asyncDispose]();
