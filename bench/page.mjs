@@ -81,7 +81,12 @@ const VIEWS = [
     of: 'entries',
     make: makeEntries,
     others: [
-      { name: 'cache', address: '#/cache', shown: 'main section[aria-label=entries] tbody tr' },
+      {
+        name: 'cache',
+        address: '#/cache',
+        shown: 'main section[aria-label="entries by task"] tbody tr',
+        whole: 'main section[aria-label=entries] tbody tr',
+      },
       {
         name: 'an entry of the cache',
         from: '#/cache',

@@ -133,6 +133,31 @@ describe.skipIf(!BROWSER)('what takes long on the page', () => {
     await page.close();
   });
 
+  it('tells how many entries the cache has of each task first, and then lists them', async () => {
+    const page = await openPage(browser);
+    const faults = watchPage(page, served.url);
+    let list: () => void = () => {};
+    const listing = new Promise<void>((resolve) => {
+      list = resolve;
+    });
+    await page.route('**/api/cache/ls?*', async (route) => {
+      await listing;
+      await route.continue();
+    });
+    await page.goto(`${served.url}#/cache`);
+    const byTask = page.getByRole('region', { name: 'entries by task' });
+    await byTask.getByRole('row', { name: /^all / }).waitFor();
+    await page.getByRole('status').getByText('reading entries').waitFor();
+    list();
+    const entries = page.getByRole('region', { name: 'entries', exact: true });
+    await entries.getByRole('row').nth(1).waitFor();
+    expect(await page.getByText('reading entries').count()).toBe(0);
+    const { total } = await told<{ total: { entries: number } }>('cache', 'stats');
+    expect(await entries.getByRole('row').count()).toBe(1 + total.entries);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
   it('counts what is saved though the index is being made', async () => {
     const indexes = join(folder, 'locked-indexes');
     env = { STOWAGE_INDEXES: indexes };
