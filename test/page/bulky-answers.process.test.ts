@@ -184,6 +184,13 @@ describe.skipIf(!BROWSER)('the page', () => {
       const note = page.getByRole('complementary', { name: 'left out' });
       await note.getByText(`stowage show ${BULKY.task}/2 --json`).waitFor();
       expect(await note.textContent()).toMatch(/[\d,]+ more of attempts\.2\.artifacts/);
+      const load = page.getByRole('button', { name: 'Load long' });
+      expect([await load.count(), await page.locator('iframe').count()]).toEqual([1, 0]);
+      await load.click();
+      await page.frameLocator('iframe[title="report long"]').getByText('a "long" text').waitFor();
+      const saving = page.waitForEvent('download');
+      await page.getByRole('link', { name: 'Download long' }).click();
+      expect((await saving).suggestedFilename()).toBe('long.html');
       await show(page, hrefOf('artifact', [...of, '2', `artifact-${BULKY_ARTIFACTS - 1}`]));
       expect(await page.getByText('has no artifact of this name').count()).toBe(0);
       await page.getByText(`artifact number ${BULKY_ARTIFACTS - 1} of ${BULKY_ARTIFACTS}`).waitFor();
