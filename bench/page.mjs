@@ -16,7 +16,7 @@ const ROW = 'main .scrolls.long tbody tr[aria-rowindex]';
 
 /**
  * The large views, each with a store of its own; `make` takes the count that the name tells. `others` are further views of that store, each
- * with what it shows first.
+ * with what it shows first, and `whole`, which is there last, where that is something else.
  */
 const VIEWS = [
   {
@@ -30,12 +30,19 @@ const VIEWS = [
         name: 'compare two runs',
         address: '#/compare?a=Many%2Frun-000001&b=Many%2Frun-000002',
         shown: 'main section table tbody tr',
+        whole: 'main section[aria-label="artifacts that differ"] tbody tr',
       },
-      { name: 'store', address: '#/store', shown: 'main section[aria-label=space] tbody tr' },
+      {
+        name: 'store',
+        address: '#/store',
+        shown: 'main section[aria-label=space] tbody tr',
+        whole: 'main section[aria-label=savings] tbody tr',
+      },
       {
         name: 'store by run',
         address: '#/store?flow=Many&by=run',
         shown: 'main section[aria-label=space] tbody tr',
+        whole: 'main section[aria-label=savings] tbody tr',
       },
     ],
   },
@@ -53,7 +60,8 @@ const VIEWS = [
       {
         name: 'compare the run with itself',
         address: '#/compare?a=Wide%2Fr1&b=Wide%2Fr1',
-        shown: 'main .added',
+        shown: 'main section table tbody tr',
+        whole: 'main p.same',
       },
     ],
   },
@@ -73,7 +81,12 @@ const VIEWS = [
     of: 'entries',
     make: makeEntries,
     others: [
-      { name: 'cache', address: '#/cache', shown: 'main section[aria-label=entries] tbody tr' },
+      {
+        name: 'cache',
+        address: '#/cache',
+        shown: 'main section[aria-label="entries by task"] tbody tr',
+        whole: 'main section[aria-label=entries] tbody tr',
+      },
       {
         name: 'an entry of the cache',
         from: '#/cache',
@@ -146,20 +159,25 @@ async function measureViews(browser, store, { address, others, env }) {
 
 async function measureLarge(browser, url) {
   let last;
-  const firstMs = await firstTimes(browser, url, ROW, async (tab) => {
-    last = await look(tab);
+  const firstMs = await firstTimes(browser, url, ROW, async (tab, isLast) => {
+    if (isLast) last = await look(tab);
   });
   return { firstMs, ...last };
 }
 
-async function measureOther(browser, url, { name, address, from, link, shown }) {
+async function measureOther(browser, url, { name, address, from, link, shown, whole }) {
   let sizes;
+  const wholeMs = [];
   const view = address ?? (await addressBehind(browser, url + from, link));
-  const firstMs = await firstTimes(browser, url + view, shown, async ({ page }) => {
+  const firstMs = await firstTimes(browser, url + view, shown, async ({ page, started }) => {
+    if (whole) {
+      await waitFor(page, whole);
+      wholeMs.push(performance.now() - started);
+    }
     await page.waitForLoadState('networkidle');
     sizes = await answerSizes(page);
   });
-  return { name, firstMs, ...sizes };
+  return { name, firstMs, ...(whole && { wholeMs: spread(wholeMs) }), ...sizes };
 }
 
 /** The address that a link of a view leads to. */
@@ -170,14 +188,16 @@ async function addressBehind(browser, url, link) {
   return address;
 }
 
-/** The times until tabs have shown something; the last of them is looked at. */
+/** The times until tabs have shown something; each of them is looked at. */
 async function firstTimes(browser, url, shown, lookAt) {
   const firstMs = [];
   // The first tab only fills the caches.
   for (let round = -1; round < ROUNDS; round += 1) {
     const tab = await openTab(browser, url, shown);
-    if (round >= 0) firstMs.push(tab.firstMs);
-    if (round === ROUNDS - 1) await lookAt(tab);
+    if (round >= 0) {
+      firstMs.push(tab.firstMs);
+      await lookAt(tab, round === ROUNDS - 1);
+    }
     await tab.page.close();
   }
   return spread(firstMs);
@@ -190,9 +210,14 @@ async function openTab(browser, url, shown) {
   const answers = [];
   page.on('requestfinished', (request) => answers.push(request));
   await page.goto(url);
-  // It looks at every frame; waiting for a selector would look twice a second.
-  await page.waitForFunction((one) => document.querySelector(one) !== null, shown, { timeout: PATIENCE_MS });
-  return { page, answers, firstMs: performance.now() - started };
+  await waitFor(page, shown);
+  return { page, answers, started, firstMs: performance.now() - started };
+}
+
+/** It looks at every frame; waiting for a selector would look twice a second. */
+async function waitFor(page, selector) {
+  const isThere = (one) => document.querySelector(one) !== null;
+  await page.waitForFunction(isThere, selector, { timeout: PATIENCE_MS });
 }
 
 /** Frames while the table is scrolled through from its start to its end, then answers and memory. */

@@ -397,11 +397,15 @@ function pageTable({ rows, browser, weight }) {
 /** A row of each view. */
 function pageViewsTable({ views }) {
   return [
-    ['view', 'of a store of', 'first view in a new tab, ms', 'largest answer, as it is; as it is sent'],
-    ...views.map(({ name, count, of, firstMs, largest, largestSent }) => [
+    [
+      ...['view', 'of a store of', 'first view in a new tab, ms', 'whole view, ms'],
+      'largest answer, as it is; as it is sent',
+    ],
+    ...views.map(({ name, count, of, firstMs, wholeMs, largest, largestSent }) => [
       name,
       `${count.toLocaleString('en')} ${of}`,
       withRange(firstMs, (ms) => String(Math.round(ms))),
+      wholeMs ? withRange(wholeMs, (ms) => String(Math.round(ms))) : '',
       `${kilobytes(largest)}; ${kilobytes(largestSent)}`,
     ]),
   ];

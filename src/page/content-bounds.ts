@@ -1,3 +1,6 @@
+/** Of an answer to a question, before it is compressed, and of what logs that are followed send at first. What is larger is sent once somebody asks for it. */
+export const MAX_ANSWER_BYTES = 1_000_000;
+
 /** The encodings whose bytes are sent as they lie in the store: bytes, text, the elements of a typed array, and Arrow's stream. */
 const AS_THEY_LIE: readonly string[] = ['bytes', 'string', 'typed-array', 'arrow'];
 

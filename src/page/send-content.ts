@@ -51,8 +51,14 @@ export async function sendContent(
 }
 
 /** The headers of a report: a page that users made, of which nothing runs. */
-export function reportHeaders(): Record<string, string> {
-  return contentHeaders({ name: 'report.html', type: 'text/html', download: false });
+export function reportHeaders({
+  name,
+  download,
+}: {
+  name: string;
+  download: boolean;
+}): Record<string, string> {
+  return contentHeaders({ name: `${name}.html`, type: 'text/html', download });
 }
 
 async function* joined(

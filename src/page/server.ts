@@ -6,6 +6,8 @@ import { LinkedAbort } from '../async/linked-abort.ts';
 import { onAbort } from '../async/on-abort.ts';
 import { isStowageError } from '../errors.ts';
 import type { Failure } from './asked.ts';
+import { MAX_ANSWER_BYTES } from './content-bounds.ts';
+import { failureDocument } from './failure-document.ts';
 import type { PageHost } from './page-host.ts';
 import { PageRefusal } from './page-refusal.ts';
 import { type PageRequest, readRequest } from './page-request.ts';
@@ -52,11 +54,10 @@ const HEADERS: Readonly<Record<string, string>> = {
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 };
 
-/** Of an answer to a question, before it is compressed, and of what logs that are followed send at first. */
-const MAX_ANSWER_BYTES = 1_000_000;
-/** Commands that run at once, contents that are sent, and logs that are followed; and how many may wait for their turn. */
+/** Commands that run at once, contents that are sent, reports that are loaded, each whole, and logs that are followed; and how many may wait for their turn. */
 const COMMANDS = [8, 1_000] as const;
 const CONTENTS = [32, 1_000] as const;
+const REPORTS = [2, 1_000] as const;
 const FOLLOWS = [64, 0] as const;
 const MAX_CONNECTIONS = 1_024;
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -104,6 +105,7 @@ class Pages {
   readonly #assets: URL;
   readonly #commands = new Turns(...COMMANDS);
   readonly #contents = new Turns(...CONTENTS);
+  readonly #reports = new Turns(...REPORTS);
   readonly #follows = new Turns(...FOLLOWS);
 
   constructor(host: PageHost, { assets }: ServePageOptions) {
@@ -159,17 +161,35 @@ class Pages {
           await sendContent(request, response, content, { download: true, signal });
         }, signal);
       case 'report':
-        return this.#contents.take(async () => {
-          const { attempt, last: name } = attemptOf(rest);
-          // The page shows it in a frame, and an error in its place.
-          for (const [header, value] of Object.entries(reportHeaders())) response.setHeader(header, value);
-          response.removeHeader('x-frame-options');
-          const html = await this.#host.report({ ...attempt, name }, signal);
-          await sendText(request, response, html);
-        }, signal);
+        return this.#reports.take(() => this.#report(rest, query, request, response, signal), signal);
       default:
         return this.#asset(parts, request, response);
     }
+  }
+
+  /** The page shows a report in a frame, and an error in its place, as text. */
+  async #report(
+    parts: readonly string[],
+    query: URLSearchParams,
+    request: IncomingMessage,
+    response: ServerResponse,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { attempt, last: name } = attemptOf(parts);
+    const download = query.has('download');
+    let html: Uint8Array;
+    try {
+      html = await this.#host.report({ ...attempt, name }, signal);
+    } catch (error) {
+      if (download || isStowageError(error, 'ABORTED')) throw error;
+      const failure = this.#host.failureOf(error);
+      response.statusCode = statusOf(failure);
+      html = failureDocument(failure);
+    }
+    for (const [header, value] of Object.entries(reportHeaders({ name, download })))
+      response.setHeader(header, value);
+    response.removeHeader('x-frame-options');
+    await sendText(request, response, html);
   }
 
   async #ask(

@@ -1,4 +1,5 @@
 import type { ArtifactView } from './attempts.ts';
+import type { RunView } from './runs.ts';
 
 /** Two runs, steps or tasks, and their differences: the document of `stowage diff --json`. */
 export interface ComparisonJson {
@@ -15,6 +16,16 @@ export interface ComparisonJson {
   tasks: TaskDiffJson[];
   /** The number of other tasks that differ; absent where there are none. */
   more?: number;
+}
+
+/** Two runs by their own records: the document of `stowage diff --brief --json`. */
+export interface BriefComparisonJson {
+  a: string;
+  b: string;
+  kind: 'runs';
+  runs: { a: RunView; b: RunView };
+  /** The changes of their records. */
+  run: ChangesJson;
 }
 
 export type ChangeKind = 'added' | 'removed' | 'changed';

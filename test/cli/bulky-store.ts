@@ -59,6 +59,7 @@ async function makeTask(flow: FlowDataStore): Promise<void> {
         if (!(error instanceof RangeError)) throw error;
       });
   await flow.task(spec, async (task) => {
+    task.report('long', { title: 'a report that is longer than an answer' }).text(LONG);
     await task.saveArtifacts(namesOf(BULKY_ARTIFACTS, 'artifact'));
     await task.saveMetadata({ ...namesOf(5_000, 'metadata'), note: LONG });
   });

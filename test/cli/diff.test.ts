@@ -288,6 +288,42 @@ load  0       note      changed  1 line removed, 1 added
     );
   });
 
+  it('--brief tells what their own records tell, without a look at tasks', async () => {
+    const { code, stdout, stderr } = await stowage(store, ['diff', 'Train/r1', 'Train/r2', '--brief']);
+    expect(stdout.replace(/, (just now|\d+ s ago)$/gm, '')).toBe(`\
+---  Train/r1  done
++++  Train/r2  done
+
+Run
+- tags: "a"
++ tags: "b"
+  parameters.epochs: 3 -> 4  (+1)
+`);
+    const note = 'stowage: their tasks are compared without --brief.\n';
+    expect({ code, stderr }).toEqual({ code: 0, stderr: note });
+    const brief = await json(store, ['diff', 'Train/r1', 'Train/latest', '--brief']);
+    const whole = await json(store, ['diff', 'Train/r1', 'Train/r2']);
+    expect(Object.keys(brief)).toEqual(['a', 'b', 'kind', 'runs', 'run']);
+    expect(brief).toMatchObject({ a: 'Train/r1', b: 'Train/r2', kind: 'runs', run: whole.run });
+    const { runs } = await json(store, ['runs', 'Train']);
+    expect([brief.runs.b, brief.runs.a]).toEqual(runs);
+    const equal = await stowage(store, ['diff', 'Train/r1', 'Train/r1', '--brief']);
+    expect(equal.stderr).toContain('the records of both runs are equal');
+  });
+
+  it('--brief is for runs that there are, and tells nothing of tasks', async () => {
+    for (const args of [
+      ['Train/r1/fit', 'Train/r2/fit'],
+      ['Train/r1', 'Train/r2', '--details'],
+      ['Train/r1', 'Train/r2', '--exit-code'],
+    ]) {
+      const { code, stderr } = await stowage(store, ['diff', ...args, '--brief']);
+      expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('--brief') });
+    }
+    const gone = await stowage(store, ['diff', 'Train/r1', 'Train/r9', '--brief']);
+    expect(gone.stderr).toMatch(/Flow Train has no run r9/);
+  });
+
   it('--details shows all changes', async () => {
     const { stdout, stderr } = await stowage(store, ['diff', 'Train/r1', 'Train/r2', '--details']);
     expect(stdout).toMatch(/^fit\/2\n {2}metrics\.auc: 0\.91 -> 0\.93/m);

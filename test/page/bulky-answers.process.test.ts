@@ -68,7 +68,11 @@ function questions(): Record<string, string[]> {
     preview: [`?arg=${task}%2F2&arg=artifact-1`, `?arg=${task}%2F2&arg=none`],
     du: ['?by=artifact&limit=9999'],
     stat: ['?by=artifact', '?by=run'],
-    diff: [`?arg=${run}&arg=Bulky%2Fr3&details=`, `?arg=${task}%2F2&arg=${task}%2F0&limit=all`],
+    diff: [
+      `?arg=${run}&arg=Bulky%2Fr3&details=`,
+      `?arg=${run}&arg=Bulky%2Fr3&brief=&limit=all`,
+      `?arg=${task}%2F2&arg=${task}%2F0&limit=all`,
+    ],
     gc: ['?limit=500'],
     fsck: ['?quick=', '?quick=&limit=200'],
     published: ['', '?limit=200', `?of=${encodeURIComponent('Bulky/r3')}`, '?arg=name-0001'],
@@ -181,6 +185,13 @@ describe.skipIf(!BROWSER)('the page', () => {
       const note = page.getByRole('complementary', { name: 'left out' });
       await note.getByText(`stowage show ${BULKY.task}/2 --json`).waitFor();
       expect(await note.textContent()).toMatch(/[\d,]+ more of attempts\.2\.artifacts/);
+      const load = page.getByRole('button', { name: 'Load long' });
+      expect([await load.count(), await page.locator('iframe').count()]).toEqual([1, 0]);
+      await load.click();
+      await page.frameLocator('iframe[title="report long"]').getByText('a "long" text').waitFor();
+      const saving = page.waitForEvent('download');
+      await page.getByRole('link', { name: 'Download long' }).click();
+      expect((await saving).suggestedFilename()).toBe('long.html');
       await show(page, hrefOf('artifact', [...of, '2', `artifact-${BULKY_ARTIFACTS - 1}`]));
       expect(await page.getByText('has no artifact of this name').count()).toBe(0);
       await page.getByText(`artifact number ${BULKY_ARTIFACTS - 1} of ${BULKY_ARTIFACTS}`).waitFor();

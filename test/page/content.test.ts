@@ -217,14 +217,26 @@ describe('a report', () => {
       "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
     );
     expect(headers).not.toHaveProperty('x-frame-options');
-    const none = await page.get(`report/${IN}/none`);
-    expect(none).toMatchObject({
-      status: 404,
-      headers: {
-        'content-type': 'application/json; charset=utf-8',
-        'content-security-policy': expect.stringMatching(/sandbox.*frame-ancestors 'self'/),
-      },
-    });
+  });
+
+  it('that cannot be read is an error to be read in its frame, in which nothing runs', async () => {
+    const page = await serveStore(store);
+    const none = await page.get(`report/${IN}/${encodeURIComponent('<i>none')}`);
+    expect([none.status, none.headers['content-type']]).toEqual([404, 'text/html; charset=utf-8']);
+    expect(none.headers['content-security-policy']).toMatch(
+      /^sandbox; default-src 'none'.*frame-ancestors 'self'/,
+    );
     expect(none.headers).not.toHaveProperty('x-frame-options');
+    expect(none.body.toString()).toMatch(/<strong>REPORT_NOT_FOUND<\/strong> There is no .*&lt;i&gt;none/);
+    const saved = await page.get(`report/${IN}/none?download`);
+    expect(saved.headers['content-type']).toBe('application/json; charset=utf-8');
+  });
+
+  it('is saved under its name where somebody asks for it', async () => {
+    const page = await serveStore(store);
+    const shown = await page.get(`report/${IN}/summary`);
+    const { headers, body } = await page.get(`report/${IN}/summary?download`);
+    expect(headers['content-disposition']).toMatch(/^attachment; filename="summary\.html"/);
+    expect(body).toEqual(shown.body);
   });
 });

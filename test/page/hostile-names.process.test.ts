@@ -24,7 +24,7 @@ const FAULTS = `(() => {
   const counts = {
     'not shown': main.textContent.includes('<img src=x onerror=top.hacked=1>') ? 0 : 1,
     ran: window.hacked ?? 0,
-    'links elsewhere': links.filter((one) => !/^(#\\/|content\\/)/.test(one)).length,
+    'links elsewhere': links.filter((one) => !/^(#\\/|content\\/|report\\/)/.test(one)).length,
     elements: main.querySelectorAll('script, base, link, [onerror], [onload], iframe[srcdoc]').length,
     'pixels too wide': document.documentElement.scrollWidth - document.documentElement.clientWidth,
   };

@@ -69,6 +69,7 @@ const CASES: readonly Asked[] = [
     options: { offset: '4000', limit: '100' },
   },
   { command: 'diff', args: [RUN, 'Train/r2'], options: { details: true, tasks: '200', limit: '5' } },
+  { command: 'diff', args: [RUN, 'Train/r2'], options: { brief: true } },
   { command: 'stat', options: { by: 'run', limit: '2' } },
   { command: 'stat', args: ['Train'], options: { by: 'artifact', limit: '500' } },
   { command: 'gc', options: { limit: '500' } },

@@ -57,7 +57,7 @@ describe('a question', () => {
     ['page.js/../../etc/passwd', 404, 'REFUSED'],
     ['..%2f..%2fetc%2fpasswd', 404, 'REFUSED'],
     ['content/../../../../0/passwd', 400, 'INVALID_NAME'],
-    ['report/..%2f../%2e%2e/x/y/0/passwd', 400, 'INVALID_NAME'],
+    ['report/..%2f../%2e%2e/x/y/0/passwd?download', 400, 'INVALID_NAME'],
     ['constructor', 404, 'REFUSED'],
     ['content/Train/x/y/z/0', 404, 'REFUSED'],
     ['content/a/b/c/d/latest/e', 404, 'REFUSED'],

@@ -1,6 +1,7 @@
 import { readTasks, type TaskView } from '../../views/attempts.ts';
 import { byName, tasksAt } from '../../views/listing.ts';
-import type { RunPath } from '../../views/paths.ts';
+import { missing } from '../../views/not-found.ts';
+import { formatStorePath, type RunPath } from '../../views/paths.ts';
 import { type RunView, readRun } from '../../views/runs.ts';
 import type { StoreView } from '../../views/store-view.ts';
 import type { Invocation } from '../invocation.ts';
@@ -17,7 +18,7 @@ export interface Comparison {
   b: RunPath;
   kind: 'runs' | 'steps' | 'tasks';
   /** For runs: the records of both, and their differences. */
-  runs?: { a: RunView; b: RunView; changes: ChangedParts };
+  runs?: ComparedRuns;
   /** Only those that differ, in artifacts, status or metadata. */
   tasks: TaskDiff[];
   /** The number of others that differ. */
@@ -25,6 +26,13 @@ export interface Comparison {
   /** The number of tasks that are the same, or of artifacts of two tasks. */
   same: number;
   isDifferent: boolean;
+}
+
+/** The records of two runs, and how they differ. */
+export interface ComparedRuns {
+  a: RunView;
+  b: RunView;
+  changes: ChangedParts;
 }
 
 /** A task of either side, and the one of the other side that it is compared with. */
@@ -43,7 +51,9 @@ export async function compare(
   { a, b, kind }: Pick<Comparison, 'a' | 'b' | 'kind'>,
   { limit, maxTasks }: { limit: number; maxTasks: number },
 ): Promise<Comparison> {
-  const [tasksOfA, tasksOfB] = [await tasksOf(view, a), await tasksOf(view, b)];
+  const tasksOfA = await tasksOf(view, a);
+  // What is compared with itself is read once.
+  const tasksOfB = formatStorePath(a) === formatStorePath(b) ? [...tasksOfA] : await tasksOf(view, b);
   if (kind === 'runs') {
     const reusedByB = await reusedTasks(view, b, tasksOfB, tasksOfA);
     tasksOfA.push(...(await reusedTasks(view, a, tasksOfA, tasksOfB)));
@@ -113,12 +123,29 @@ function onlyTasks(
   return new Map(tasks.filter((task) => counts.get(stepOf(task)) === 1).map((task) => [stepOf(task), task]));
 }
 
+/**
+ * Compares two runs by their own records alone: however many tasks they have, none is read.
+ *
+ * @throws StowageError `RUN_NOT_FOUND`
+ */
+export async function compareInBrief(
+  view: StoreView,
+  { a, b }: Pick<Comparison, 'a' | 'b'>,
+  limit: number,
+): Promise<ComparedRuns> {
+  for (const path of [a, b]) {
+    const error = await missing(view, path);
+    if (error) throw error;
+  }
+  return compareRuns(view, a, b, limit);
+}
+
 async function compareRuns(
   view: StoreView,
   pathOfA: RunPath,
   pathOfB: RunPath,
   limit: number,
-): Promise<NonNullable<Comparison['runs']>> {
+): Promise<ComparedRuns> {
   const read = ({ flow, run }: RunPath): Promise<RunView> => readRun(view, { flow, run, finished: true });
   const [a, b] = await Promise.all([read(pathOfA), read(pathOfB)]);
   const comparable = ({ status, tags, parameters, parents, resumes, rerun }: RunView): object => ({

@@ -1,6 +1,7 @@
 import { artifactView } from '../../views/attempts.ts';
 import type {
   ArtifactDiffJson,
+  BriefComparisonJson,
   ChangeJson,
   ChangesJson,
   ComparisonJson,
@@ -11,7 +12,7 @@ import type {
 import { formatStorePath } from '../../views/paths.ts';
 import { ValueJson } from '../values/value-json.ts';
 import type { PathChange } from './changes.ts';
-import type { Comparison } from './comparison.ts';
+import type { ComparedRuns, Comparison } from './comparison.ts';
 import { shortValue } from './short-value.ts';
 import type { ArtifactDiff, Side, TaskDiff } from './task-diff.ts';
 import { type ChangedParts, type ValueDiff, valueDiffText } from './value-diff.ts';
@@ -40,6 +41,14 @@ export function comparisonJson({
     tasks: tasks.map(taskDiffJson),
     ...(more > 0 ? { more } : {}),
   };
+}
+
+/** Two runs that were compared by their own records, in `--json`. */
+export function briefComparisonJson(
+  { a, b }: Pick<Comparison, 'a' | 'b'>,
+  { changes, ...runs }: ComparedRuns,
+): BriefComparisonJson {
+  return { a: formatStorePath(a), b: formatStorePath(b), kind: 'runs', runs, run: partsJson(changes) };
 }
 
 function taskDiffJson({ a, b, artifacts, same, metadata }: TaskDiff): TaskDiffJson {

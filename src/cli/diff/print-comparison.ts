@@ -3,7 +3,7 @@ import { formatStorePath } from '../../views/paths.ts';
 import type { Invocation } from '../invocation.ts';
 import { ageCell, nameCell, statusCell } from '../ui/cells.ts';
 import type { Cell, Column } from '../ui/table.ts';
-import type { Comparison } from './comparison.ts';
+import type { ComparedRuns, Comparison } from './comparison.ts';
 import { artifactLines, CHANGE_STYLES, type DiffLine, onlyText, partLines } from './diff-lines.ts';
 import { type ArtifactDiff, isDifferent, type Side, type TaskDiff } from './task-diff.ts';
 import { valueDiffText } from './value-diff.ts';
@@ -56,6 +56,18 @@ export async function printComparison(
   noteRest(invocation, comparison, withDetails, unexplained);
 }
 
+/** Shows to people how the records of two runs differ. */
+export async function printBriefComparison(
+  invocation: Invocation,
+  { a, b }: Pick<Comparison, 'a' | 'b'>,
+  runs: ComparedRuns,
+): Promise<void> {
+  await invocation.output.table(HEAD_COLUMNS, headRows({ a, b, kind: 'runs', runs, tasks: [] }));
+  await printSection(invocation, 'Run', partLines('', runs.changes));
+  const equal = runs.changes.total === 0 ? 'the records of both runs are equal; ' : '';
+  invocation.note(`${equal}their tasks are compared without --brief.`);
+}
+
 /** Tells what is the same, and what else could be shown. */
 function noteRest(
   invocation: Invocation,
@@ -73,7 +85,13 @@ function noteRest(
   if (tasks.length > 0) invocation.note(`all changes: --details.${metadata}${rest}`);
 }
 
-function headRows({ a, b, kind, runs, tasks }: Comparison): Cell[][] {
+function headRows({
+  a,
+  b,
+  kind,
+  runs,
+  tasks,
+}: Pick<Comparison, 'a' | 'b' | 'kind' | 'runs' | 'tasks'>): Cell[][] {
   return (['a', 'b'] as const).map((side) => {
     const sign: Cell = side === 'a' ? { text: '---', style: 'red' } : { text: '+++', style: 'green' };
     const attempt = tasks[0]?.[side];

@@ -90,7 +90,8 @@ export function useAnswer<T>(asked: Asked | undefined, everyMs?: number): Asking
       clearTimeout(timer);
     };
   }, [address, everyMs]);
-  return state.address === address ? state : { isLoading: asked !== undefined };
+  if (asked === undefined) return { isLoading: false };
+  return state.address === address ? state : { isLoading: true };
 }
 
 function notAskedAgain({ code, message }: Failure): Failure {

@@ -12,9 +12,13 @@ export interface Pages<T> {
   more: (() => void) | undefined;
 }
 
-/** Asks for the first page of a list at once, and for each next one (`next`, `--offset`) as it is wanted. */
-export function usePages<T extends { next?: number }>(asked: Asked): Pages<T> {
-  const address = addressOf(asked);
+/**
+ * Asks for the first page of a list at once, and for each next one (`next`, `--offset`) as it is wanted.
+ *
+ * @param asked - `undefined` where there is nothing to ask yet
+ */
+export function usePages<T extends { next?: number }>(asked: Asked | undefined): Pages<T> {
+  const address = asked === undefined ? '' : addressOf(asked);
   const first = useAnswer<T>(asked);
   const [, draw] = useState({});
   const empty = { address, later: [] as T[], isLoading: false, error: undefined as Failure | undefined };
@@ -23,12 +27,12 @@ export function usePages<T extends { next?: number }>(asked: Asked): Pages<T> {
   const now = kept.current;
   const pages = first.result ? [first.result, ...now.later] : [];
   const next = pages.at(-1)?.next;
-  const load = async (offset: number): Promise<void> => {
+  const load = async (of: Asked, offset: number): Promise<void> => {
     now.isLoading = true;
     draw({});
     const { result, error } = await ask<T>({
-      ...asked,
-      options: { ...asked.options, offset: String(offset) },
+      ...of,
+      options: { ...of.options, offset: String(offset) },
     });
     now.isLoading = false;
     now.error = error;
@@ -39,6 +43,7 @@ export function usePages<T extends { next?: number }>(asked: Asked): Pages<T> {
     pages,
     isLoading: first.isLoading || now.isLoading,
     error: first.error ?? now.error,
-    more: next === undefined || now.isLoading ? undefined : () => void load(next),
+    more:
+      asked === undefined || next === undefined || now.isLoading ? undefined : () => void load(asked, next),
   };
 }

@@ -23,9 +23,13 @@ export function codeAddress(run: string, entry?: string): string {
   return `code/${encoded(run)}${entry === undefined ? '' : `?entry=${encodeURIComponent(entry)}`}`;
 }
 
-/** Where the server has a report's HTML, for a frame that may do nothing. */
-export function reportAddress(pathspec: string, report: string): string {
-  return `report/${encoded(pathspec)}/${encodeURIComponent(report)}`;
+/** Where the server has a report's HTML, for a frame that may do nothing, or to be saved. */
+export function reportAddress(
+  pathspec: string,
+  report: string,
+  { download = false }: { download?: boolean } = {},
+): string {
+  return `report/${encoded(pathspec)}/${encodeURIComponent(report)}${download ? '?download' : ''}`;
 }
 
 function encoded(pathspec: string): string {

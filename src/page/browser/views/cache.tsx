@@ -46,10 +46,11 @@ function Entries({ query }: Route): JSX.Element {
   // The index as it is: one that is not there is not made, and entries need not be read again for one that is caught up.
   const stats = useAnswer<Stats>({ command: 'cache stats', options: { figures: true, 'no-update': true } });
   const { total, tasks = [], caughtUpAt, figuresFailure } = stats.result ?? {};
-  const listed = usePages<{ matching: number; entries: EntryView[]; next?: number }>({
-    command: 'cache ls',
-    options: { limit: AT_ONCE, ...(task === '' ? {} : { task }) },
-  });
+  const asked = { command: 'cache ls', options: { limit: AT_ONCE, ...(task === '' ? {} : { task }) } };
+  // Both read all entries: the sums are there before the list, as neither would be if both were asked for at once.
+  const listed = usePages<{ matching: number; entries: EntryView[]; next?: number }>(
+    stats.isLoading ? undefined : asked,
+  );
   // An entry that was made meanwhile moves those behind it, so that one of them comes again.
   const entries = new Map(listed.pages.flatMap((page) => page.entries).map((entry) => [entry.key, entry]));
   const left = (listed.pages.at(-1)?.matching ?? 0) - entries.size;
@@ -59,6 +60,7 @@ function Entries({ query }: Route): JSX.Element {
       <FailureNote
         error={stats.error?.code === 'INDEX_NOT_READY' ? listed.error : (stats.error ?? listed.error)}
       />
+      {stats.isLoading && <p role="status">counting entries …</p>}
       {total?.entries === 0 && <p>The cache has no entries yet: calls of cached tasks make them.</p>}
       {total && (total.entries > 0 || tasks.length > 0) && (
         <section>
@@ -117,6 +119,7 @@ function Entries({ query }: Route): JSX.Element {
           )}
         </section>
       )}
+      {!stats.isLoading && listed.isLoading && entries.size === 0 && <p role="status">reading entries …</p>}
       {entries.size > 0 && (
         <section>
           <h2>{task === '' ? 'Newest entries' : `Entries of ${task}`}</h2>

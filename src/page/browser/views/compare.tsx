@@ -1,11 +1,18 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { countOf, formatBytes } from '../../../options/figures.ts';
-import type { ComparisonJson, TaskDiffJson } from '../../../views/comparison-json.ts';
+import { ageOf, countOf, formatBytes, formatDuration } from '../../../options/figures.ts';
+import type {
+  BriefComparisonJson,
+  ChangesJson,
+  ComparisonJson,
+  TaskDiffJson,
+} from '../../../views/comparison-json.ts';
+import type { RunView } from '../../../views/runs.ts';
 import { useAnswer } from '../ask.ts';
 import { FailureNote } from '../parts/failure.tsx';
 import { PathLink } from '../parts/path-link.tsx';
 import { Scrolls } from '../parts/scrolls.tsx';
+import { Status } from '../parts/status.tsx';
 import { goTo, hrefOf, type Route } from '../route.ts';
 import { ChangeTable, Details, hasDetails, summaryOf } from './compare-values.tsx';
 
@@ -18,17 +25,37 @@ const MOST_OPEN = 12;
 export function CompareView({ query }: Route): JSX.Element {
   const { a = '', b = '' } = query;
   const isAsked = a !== '' && b !== '';
+  // What two runs tell of themselves does not wait for their tasks, of which there may be very many.
+  const areRuns = isAsked && isRun(a) && isRun(b);
+  const inBrief = { command: 'diff', args: [a, b], options: { brief: true as const } };
+  const brief = useAnswer<BriefComparisonJson>(areRuns ? inBrief : undefined);
   const asked = { command: 'diff', args: [a, b], options: { details: true as const, tasks: MOST_TASKS } };
-  const { result, error, isLoading } = useAnswer<ComparisonJson>(isAsked ? asked : undefined);
+  const isNext = isAsked && !brief.isLoading;
+  const { result, error = brief.error } = useAnswer<ComparisonJson>(isNext ? asked : undefined);
+  const isLoading = isAsked && !result && !error;
+  const both = result ?? brief.result;
+  const changes = result?.run ?? brief.result?.run;
   return (
     <>
       <h1>Compare</h1>
       <Chooser a={a} b={b} />
-      {isAsked && isLoading && <p role="status">comparing …</p>}
       <FailureNote error={error} />
+      {both && (
+        <p>
+          <span class="removed">−</span> <PathLink path={both.a} /> <span class="added">+</span>{' '}
+          <PathLink path={both.b} />
+        </p>
+      )}
+      {changes && <Runs runs={brief.result?.runs} changes={changes} />}
+      {isLoading && <p role="status">{both ? 'comparing tasks …' : 'comparing …'}</p>}
       {result && <Shown {...result} />}
     </>
   );
+}
+
+/** `Train/r1`, `Train/latest/` */
+function isRun(path: string): boolean {
+  return /^[^/]+\/[^/]+\/?$/.test(path);
 }
 
 function Chooser(given: { a: string; b: string }): JSX.Element {
@@ -62,23 +89,59 @@ function Chooser(given: { a: string; b: string }): JSX.Element {
   );
 }
 
-function Shown({ a, b, kind, different, run, same, tasks, more = 0 }: ComparisonJson): JSX.Element {
+/** What two runs tell of themselves, beside each other, and what differs of it. */
+function Runs({
+  runs,
+  changes,
+}: {
+  runs: BriefComparisonJson['runs'] | undefined;
+  changes: ChangesJson;
+}): JSX.Element {
+  return (
+    <section>
+      <h2>Run</h2>
+      {runs && (
+        <Scrolls label="both runs">
+          <table class="sides">
+            <thead>
+              <tr>
+                <th />
+                <th scope="col">From</th>
+                <th scope="col">To</th>
+              </tr>
+            </thead>
+            <tbody>
+              {RUN_ROWS.map(([name, cell]) => (
+                <tr key={name}>
+                  <th scope="row">{name}</th>
+                  <td>{cell(runs.a)}</td>
+                  <td>{cell(runs.b)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </Scrolls>
+      )}
+      {changes.total > 0 && <ChangeTable label="changes of the run" {...changes} />}
+      {changes.total === 0 && <p class="quiet">Parameters, tags, parents and status are equal.</p>}
+    </section>
+  );
+}
+
+const RUN_ROWS: readonly [string, (run: RunView) => JSX.Element | string][] = [
+  ['status', ({ status }) => <Status status={status} />],
+  ['made', ({ createdAt }) => createdAt && `${ageOf(createdAt)} (${createdAt})`],
+  ['took', ({ durationMs }) => (durationMs === undefined ? '' : formatDuration(durationMs))],
+  ['tags', ({ tags }) => tags.join(', ')],
+];
+
+function Shown({ different, same, tasks, more = 0 }: ComparisonJson): JSX.Element {
   const artifacts = tasks.flatMap((task) => task.artifacts);
   const detailed = artifacts.filter(({ how }) => how && hasDetails(how)).length;
   return (
     <>
-      <p>
-        <span class="removed">−</span> <PathLink path={a} /> <span class="added">+</span>{' '}
-        <PathLink path={b} />
-      </p>
       {!different && <p>Their artifacts are equal.</p>}
-      {same !== undefined && same > 0 && <p class="quiet">{countOf(same, 'task')} the same.</p>}
-      {run && run.total > 0 && (
-        <section>
-          <h2>{kind === 'runs' ? 'Run' : 'Runs'}</h2>
-          <ChangeTable label="changes of the run" {...run} />
-        </section>
-      )}
+      {same !== undefined && same > 0 && <p class="quiet same">{countOf(same, 'task')} the same.</p>}
       {tasks.map((task) => (
         <TaskPart key={`${task.a?.path} ${task.b?.path}`} isOpen={detailed <= MOST_OPEN} {...task} />
       ))}

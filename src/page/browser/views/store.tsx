@@ -1,43 +1,20 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Finding } from '../../../maintenance/fsck/finding.ts';
-import { countOf, formatBytes, formatCount, formatPercent, formatRatio } from '../../../options/figures.ts';
-import { kindText } from '../../../views/artifact-texts.ts';
-import type { CountedUse, StorageUse } from '../../../views/storage-use.ts';
+import { countOf, formatBytes } from '../../../options/figures.ts';
 import { useAnswer } from '../ask.ts';
 import { usePages } from '../pages.ts';
 import { FailureNote } from '../parts/failure.tsx';
-import { IndexNote } from '../parts/index-note.tsx';
 import { hrefOfPath } from '../parts/path-link.tsx';
 import { Scrolls } from '../parts/scrolls.tsx';
 import { hrefOf, type Route } from '../route.ts';
+import { LEVELS, Space } from './store-space.tsx';
 
 /** So many rows of a table are shown, the largest, and so many findings. */
 const MOST_ROWS = '500';
 const MOST_FINDINGS = '200';
 /** So many published names are asked for at once. */
 const PUBLISHED_AT_ONCE = '200';
-
-/** The level below the one of a path, as `stat` and `du` take it. */
-type Level = 'flow' | 'run' | 'artifact';
-
-const LEVELS: readonly Level[] = ['flow', 'run', 'artifact'];
-
-/** The answer of `stowage du --json`. */
-interface Usage {
-  entries: UsageRow[];
-  isCut: boolean;
-  total: Omit<UsageRow, 'name'> | null;
-}
-
-interface UsageRow {
-  name: string;
-  attempts: number;
-  artifacts: number;
-  bytes: number;
-  ownBytes: number;
-  sharedBytes: number;
-}
 
 /** Space, and what would be freed; the soundness of the store. What reads a whole store is asked for by a button. */
 export function StoreView({ query }: Route): JSX.Element {
@@ -60,7 +37,6 @@ export function StoreView({ query }: Route): JSX.Element {
         {flow && <a href={hrefOf('store')}>all flows</a>}
       </nav>
       <Space flow={flow} by={by} />
-      <Shares flow={flow} by={by} />
       <Published />
       <OnDemand title="What retention would free" button="Plan it (reads all records)">
         {() => <Retention />}
@@ -91,159 +67,6 @@ function OnDemand({
         <button type="button" onClick={() => ask(true)}>
           {button}
         </button>
-      )}
-    </section>
-  );
-}
-
-/** What is kept, what deduplication and compression save. */
-function Space({ flow, by }: { flow: string; by: Level }): JSX.Element {
-  const asked = { command: 'stat', args: flow === '' ? [] : [flow], options: { by, limit: MOST_ROWS } };
-  const { result, error, isLoading } = useAnswer<CountedUse & { more?: number }>(asked);
-  return (
-    <section>
-      <h2>What takes space</h2>
-      {isLoading && <p role="status">counting …</p>}
-      <FailureNote error={error} />
-      {result && <Saved {...result.total} />}
-      {result && (
-        <Scrolls label="space" tall>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">{by}</th>
-                {['Runs', 'Tasks', 'Artifacts', 'Size', 'Unique', 'Stored', 'Dedup', 'Compression'].map(
-                  (name) => (
-                    <th key={name} scope="col" class="number">
-                      {name}
-                    </th>
-                  ),
-                )}
-              </tr>
-            </thead>
-            <tbody>
-              {[...result.entries]
-                .sort((a, b) => b.storedBytes - a.storedBytes)
-                .map((entry) => (
-                  <SpaceRow key={entry.name} by={by} flow={flow} {...entry} />
-                ))}
-              <SpaceRow by={by} flow={flow} {...result.total} name="" />
-            </tbody>
-          </table>
-        </Scrolls>
-      )}
-      {result?.more !== undefined && (
-        <p class="quiet">{countOf(result.more, 'row')} more, each of which stores no more than these.</p>
-      )}
-      {result && result.kinds.length > 1 && (
-        <Scrolls label="space by kind">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Kind</th>
-                {['Count', 'Size', 'Unique', 'Stored'].map((name) => (
-                  <th key={name} scope="col" class="number">
-                    {name}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {result.kinds.map(({ kind, count, bytes, uniqueBytes, storedBytes }) => (
-                <tr key={kind}>
-                  <th scope="row">{kindText(kind)}</th>
-                  <td class="number">{formatCount(count)}</td>
-                  <td class="number">{formatBytes(bytes)}</td>
-                  <td class="number">{formatBytes(uniqueBytes)}</td>
-                  <td class="number">{formatBytes(storedBytes)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Scrolls>
-      )}
-    </section>
-  );
-}
-
-/** Stored bytes beside saved ones, in a sentence. */
-function Saved({ bytes, storedBytes, storedRatio, artifacts, ...saved }: StorageUse): JSX.Element {
-  return (
-    <p>
-      {countOf(artifacts, 'artifact')} of {formatBytes(bytes)} take {formatBytes(storedBytes)} (
-      {storedRatio === null ? '-' : formatPercent(storedRatio, 1)}): deduplication saves{' '}
-      {formatBytes(saved.savedByDedup)}, compression {formatBytes(saved.savedByCompression)}.
-    </p>
-  );
-}
-
-function SpaceRow({
-  by,
-  flow,
-  name,
-  ...use
-}: StorageUse & { by: Level; flow: string; name: string }): JSX.Element {
-  return (
-    <tr>
-      <th scope="row">{name === '' ? 'all' : <RowName by={by} flow={flow} name={name} />}</th>
-      <td class="number">{formatCount(use.runs)}</td>
-      <td class="number">{formatCount(use.tasks)}</td>
-      <td class="number">{formatCount(use.artifacts)}</td>
-      <td class="number">{formatBytes(use.bytes)}</td>
-      <td class="number">{formatBytes(use.uniqueBytes)}</td>
-      <td class="number">{formatBytes(use.storedBytes)}</td>
-      <td class="number">{formatRatio(use.dedupRatio)}</td>
-      <td class="number">{formatRatio(use.compressionRatio)}</td>
-    </tr>
-  );
-}
-
-/** A flow leads to its runs here, a run to itself. */
-function RowName({ by, flow, name }: { by: Level; flow: string; name: string }): JSX.Element {
-  if (by === 'artifact') return <>{name}</>;
-  if (by === 'flow') return <a href={hrefOf('store', [], { flow: name })}>{name}</a>;
-  return <a href={hrefOfPath(flow === '' ? name : `${flow}/${name}`)}>{name}</a>;
-}
-
-/** Bytes that are a row's own, and bytes that others have as well: of the index. */
-function Shares({ flow, by }: { flow: string; by: Level }): JSX.Element {
-  const asked = { command: 'du', args: flow === '' ? [] : [flow], options: { by, limit: '200' } };
-  const { result, error, isLoading } = useAnswer<Usage>(asked);
-  return (
-    <section>
-      <h2>Own and shared</h2>
-      {isLoading && <p role="status">asking the index …</p>}
-      <IndexNote error={error} />
-      {result && (
-        <Scrolls label="own and shared bytes" tall>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">{by}</th>
-                {['Attempts', 'Artifacts', 'Size', 'Own', 'Shared'].map((name) => (
-                  <th key={name} scope="col" class="number">
-                    {name}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {result.entries.map(({ name, attempts, artifacts, bytes, ownBytes, sharedBytes }) => (
-                <tr key={name}>
-                  <th scope="row">
-                    <RowName by={by} flow={flow} name={name} />
-                  </th>
-                  <td class="number">{formatCount(attempts)}</td>
-                  <td class="number">{formatCount(artifacts)}</td>
-                  <td class="number">{formatBytes(bytes)}</td>
-                  <td class="number">{formatBytes(ownBytes)}</td>
-                  <td class="number">{formatBytes(sharedBytes)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-          {result.isCut && <p class="quiet">Those that take most; all: stowage du --limit all</p>}
-        </Scrolls>
       )}
     </section>
   );

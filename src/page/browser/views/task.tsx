@@ -5,11 +5,9 @@ import { typeText } from '../../../parquet/type-text.ts';
 import type { AttemptSummary } from '../../../views/attempts.ts';
 import type { FrameView } from '../../../views/data-frames.ts';
 import type { ShownTask } from '../../../views/shown-task.ts';
-import { reportQuestion } from '../../exported-answers.ts';
 import { shown as shownTask } from '../../view-questions.ts';
 import { type Failure, useAnswer } from '../ask.ts';
 import { exported } from '../exported.ts';
-import { reportAddress } from '../parts/addresses.ts';
 import { ArtifactTable } from '../parts/artifact-table.tsx';
 import { Crumbs } from '../parts/crumbs.tsx';
 import { ErrorTree } from '../parts/error-tree.tsx';
@@ -22,7 +20,8 @@ import { Scrolls } from '../parts/scrolls.tsx';
 import { Status } from '../parts/status.tsx';
 import { UsedBy } from '../parts/used-by.tsx';
 import { shownJson } from '../parts/value-rows.ts';
-import { hrefOf, type Route, useAddressedNames } from '../route.ts';
+import { hrefOf, type Route } from '../route.ts';
+import { TaskReports } from './task-reports.tsx';
 
 /** A task that is under way is asked for again so often. */
 const REFRESH_MS = 3000;
@@ -79,7 +78,7 @@ function Shown(props: { task: ShownTask; attempt: AttemptSummary; told: Failure 
         )}
       </section>
       {task.frames.length > 0 && <Frames frames={task.frames} />}
-      <Reports pathspec={pathspec} reports={task.reports} />
+      <TaskReports pathspec={pathspec} reports={task.reports} />
       <Logs pathspec={pathspec} logs={task.logs} isOpen={status === 'open'} />
       <Recorded task={task} />
       <section>
@@ -175,52 +174,6 @@ function Frames({ frames }: { frames: readonly FrameView[] }): JSX.Element {
         </div>
       ))}
     </section>
-  );
-}
-
-function Reports(props: { pathspec: string; reports: ShownTask['reports'] }): JSX.Element | null {
-  const { pathspec, reports } = props;
-  // The first is open unless it was closed, the others are closed unless one was opened.
-  const [turned, turn] = useAddressedNames('reports');
-  if (reports.length === 0) return null;
-  return (
-    <section>
-      <h2>Reports</h2>
-      {reports.map(({ name, title, bytes }, index) => {
-        const isOpen = (index === 0) !== turned.has(name);
-        return (
-          <div key={name} class="report">
-            <p>
-              <button type="button" aria-expanded={isOpen} onClick={() => turn(name)}>
-                {isOpen ? 'Close' : 'Open'} {name}
-              </button>{' '}
-              {title} <span class="quiet">{formatBytes(bytes)}</span>
-            </p>
-            {isOpen && <Report pathspec={pathspec} name={name} />}
-          </div>
-        );
-      })}
-    </section>
-  );
-}
-
-/** A report in a frame that may do nothing. */
-function Report({ pathspec, name }: { pathspec: string; name: string }): JSX.Element {
-  const inExport = useAnswer<string>(exported && reportQuestion(pathspec, name));
-  const address = exported ? inExport.result : reportAddress(pathspec, name);
-  return (
-    <>
-      <FailureNote error={inExport.error} />
-      {address !== undefined && (
-        <iframe
-          sandbox=""
-          loading="lazy"
-          referrerpolicy="no-referrer"
-          title={`report ${name}`}
-          src={address}
-        />
-      )}
-    </>
   );
 }
 
