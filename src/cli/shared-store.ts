@@ -7,6 +7,7 @@ import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import type { StoreIndex } from '../store-index/store-index.ts';
 import { KeptOpen } from './kept-open.ts';
 import { type OpenedStore, openStore } from './opened-store.ts';
+import { ValueRoom } from './value-room.ts';
 
 /** An index is caught up not more often. */
 const CATCH_UP_EVERY_MS = 3_000;
@@ -30,6 +31,8 @@ export class SharedStore {
   readonly address: string;
   /** Gives each storage that is opened for the store as it is to be used. */
   readonly decorate: (opened: DataStoreStorage) => DataStoreStorage;
+  /** For the values that are in memory whole. */
+  readonly values: ValueRoom = new ValueRoom();
   readonly #store: KeptOpen<OpenedStore>;
   readonly #index: KeptOpen<StoreIndex>;
   readonly #ending = new AbortController();

@@ -8,7 +8,7 @@ export const QUESTIONS: Readonly<Record<string, readonly string[]>> = {
   find: ['step', 'metadata', 'artifact', 'type', 'key', 'tag', 'status', 'since', 'all-attempts', 'limit'],
   lineage: ['up', 'down', 'limit'],
   log: ['tail', 'source', 'stream', 'attempt'],
-  preview: ['offset', 'limit', 'entry'],
+  preview: ['offset', 'limit', 'entry', 'max-bytes'],
   code: ['limit', 'offset'],
   du: ['by', 'limit'],
   stat: ['by', 'limit'],

@@ -1,6 +1,7 @@
 import type { Preview, ShownValue } from '../views/previews/shown.ts';
 import type { BriefRun, BriefStep } from '../views/run-brief.ts';
 import type { Answer, Asked, Failure } from './asked.ts';
+import { MAX_DECODED_BYTES } from './content-bounds.ts';
 
 /** So many tasks of a run come first; behind them come as many at once as an answer may have. */
 export const TASKS_AT_FIRST = 200;
@@ -10,6 +11,8 @@ const LINES_OF_TASK = 200;
 /** So many rows of a table are asked for at once, and so many files of a directory. */
 export const PAGE_ROWS = 100;
 export const PAGE_FILES = 200;
+/** Values that take more are not loaded for a preview: what the server has room for. */
+const MAX_PREVIEWED = `${MAX_DECODED_BYTES / 1024 / 1024}MiB`;
 
 /** The graph of a run has so many tasks at most, and none of a run with more steps. */
 export const TASKS_DRAWN = 200;
@@ -92,9 +95,10 @@ export function logTail(pathspec: string, { source, stream }: { source: string; 
   return { command: 'log', args: [pathspec], options: { tail: String(LINES_OF_TASK), source, stream } };
 }
 
-/** The preview of an artifact; of a table with its first rows. */
+/** The preview of an artifact; of a table with its first rows. What is not loaded for one is told with the command that does. */
 export function previewed({ pathspec, artifact, entry }: Place): Asked {
-  return { command: 'preview', args: [pathspec, artifact], options: entry === undefined ? {} : { entry } };
+  const options = { 'max-bytes': MAX_PREVIEWED, ...(entry === undefined ? {} : { entry }) };
+  return { command: 'preview', args: [pathspec, artifact], options };
 }
 
 /** A page of the files of a directory, from file `offset` on. */

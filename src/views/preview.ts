@@ -1,3 +1,4 @@
+import { shell } from '../codec/shell-command.ts';
 import { invalidArgument, type StowageError } from '../errors.ts';
 import type { TaskDataStore } from '../flow/task-data-store.ts';
 import { formatBytes } from '../options/figures.ts';
@@ -16,8 +17,14 @@ import type { StoreView } from './store-view.ts';
 import { asTabular } from './values/table-view.ts';
 import { isNumberArray, isScalar } from './values/value-kind.ts';
 
-/** Values beyond this many serialized bytes are not loaded to show a part of them. */
-const MAX_VALUE_BYTES = 64 * 1024 * 1024;
+/** The values that may be loaded whole to show a part of them. */
+export interface ValueBounds {
+  /** Serialized; those of more bytes are not loaded. */
+  maxBytes: number;
+  /** Waits until there is room for one. Resolves to what gives it back. */
+  take(bytes: number, signal: AbortSignal): Promise<() => void>;
+}
+
 const MAX_TEXT_BYTES = 150_000;
 const MAX_JSON_FILE_BYTES = 4 * 1024 * 1024;
 const MAX_FIRST_BYTES = 512;
@@ -26,7 +33,7 @@ const MAX_ENTRIES = 1000;
 
 /**
  * Previews an artifact. What is shown was verified, and is bounded; no more is read than that takes, but for values of objects and lists, which
- * are loaded up to 64 MiB.
+ * are loaded up to `values.maxBytes`.
  *
  * @throws StowageError `ARTIFACT_NOT_FOUND`, what loading the artifact throws, and `INVALID_ARGUMENT` for an `entry` of what is no directory
  */
@@ -35,6 +42,7 @@ export async function previewArtifact(
   task: TaskDataStore,
   name: string,
   choice: PreviewChoice,
+  values: ValueBounds,
 ): Promise<Preview> {
   const info = task.info(name);
   const { type, encoding, bytes, key } = info;
@@ -50,14 +58,20 @@ export async function previewArtifact(
     const { arrowPage } = await import('./previews/arrow-page.ts');
     return { ...head, kind: 'table', ...tablePage(await arrowPage(source, choice, { signal }), choice) };
   }
-  if (bytes > MAX_VALUE_BYTES) {
-    const note = `It takes ${formatBytes(bytes)}; values beyond ${formatBytes(MAX_VALUE_BYTES)} are not loaded to show a part of them.`;
+  if (bytes > values.maxBytes) {
+    const command = shell`stowage preview ${head.path} ${name} --max-bytes ${`${Math.ceil(bytes / 1e6)}MB`}`;
+    const note = `It takes ${formatBytes(bytes)}; values beyond ${formatBytes(values.maxBytes)} are not loaded here to show a part of them. To see it: ${command}`;
     return { ...head, kind: 'unshown', note, isWhole: false };
   }
-  const value = await task.get(name, { signal });
-  if (isShownReference(value)) return { ...head, ...(await referenced(value, choice, signal)) };
-  if (choice.entry !== undefined) throw noDirectory(name);
-  return { ...head, ...shownValue(value, choice) };
+  const leave = await values.take(bytes, signal);
+  try {
+    const value = await task.get(name, { signal });
+    if (isShownReference(value)) return { ...head, ...(await referenced(value, choice, signal)) };
+    if (choice.entry !== undefined) throw noDirectory(name);
+    return { ...head, ...shownValue(value, choice) };
+  } finally {
+    leave();
+  }
 }
 
 /** The part of a preview that what is shown decides. */

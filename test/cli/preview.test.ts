@@ -66,6 +66,15 @@ describe('stowage preview', () => {
     expect(await preview('report_md')).toMatchObject({ kind: 'markdown', text: '# Title' });
   });
 
+  it('loads no value of more than --max-bytes, and tells by what command it would', async () => {
+    const { kind, note } = await preview('rows', '--max-bytes', '1kB');
+    expect(kind).toBe('unshown');
+    expect(note).toMatch(/^It takes .*; values beyond 1\.0 kB are not loaded here/);
+    const [, command = ''] = /: stowage (.*)$/.exec(note) ?? [];
+    expect((await json(store, command.split(' '))).kind).toBe('table');
+    expect((await preview('samples', '--max-bytes', '1kB')).kind).toBe('numbers'); // in memory piece by piece
+  });
+
   it('sums numbers up', async () => {
     const { numbers } = await preview('samples');
     expect(numbers).toMatchObject({ count: 200_000, dtype: 'float64', nans: 1, infinities: 0 });

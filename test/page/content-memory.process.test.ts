@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { servePage } from '../../bench/served-page.mjs';
 import { FlowDataStore } from '../../src/index.ts';
+import { addressOf } from '../../src/page/asked.ts';
+import { previewed } from '../../src/page/view-questions.ts';
+import type { Preview } from '../../src/views/previews/shown.ts';
 import { noise, scratchFolder } from '../cli/fixture.ts';
 
 const MIB = 1024 * 1024;
@@ -15,6 +18,8 @@ const PATIENCE_MS = 280_000;
 /** Of the whole process, which has 100 MiB before. */
 const STREAM_BYTES = 400 * MIB;
 const VALUE_BYTES = 480 * MIB;
+const PREVIEW_BYTES = 360 * MIB;
+const PREVIEWS = 8;
 
 describe.skipIf(process.platform !== 'linux')('the server of the page', () => {
   const folder = scratchFolder();
@@ -31,6 +36,8 @@ describe.skipIf(process.platform !== 'linux')('the server of the page', () => {
       await task.saveArtifacts({ raw });
       for (let number = 0; number < 4; number++)
         await task.saveArtifacts({ [`rows${number}`]: rows(250_000, number) });
+      for (let number = 0; number < PREVIEWS; number++)
+        await task.saveArtifacts({ [`shown${number}`]: rows(280_000, number) });
       await task.saveArtifacts({ huge: rows(600_000, 9), small: { auc: 0.91 } });
     });
     const served = await servePage(store);
@@ -64,11 +71,11 @@ describe.skipIf(process.platform !== 'linux')('the server of the page', () => {
     });
   }
 
-  /** The most memory that the server had meanwhile, in bytes, all of it. */
-  async function peakOf(work: () => Promise<void>): Promise<number> {
-    writeFileSync(`/proc/${pid}/clear_refs`, '5'); // the peak is from now on
+  /** The most memory that a server had meanwhile, in bytes, all of it. */
+  async function peakOf(work: () => Promise<void>, server: number = pid): Promise<number> {
+    writeFileSync(`/proc/${server}/clear_refs`, '5'); // the peak is from now on
     await work();
-    const [, kib] = /^VmHWM:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    const [, kib] = /^VmHWM:\s*(\d+)/m.exec(readFileSync(`/proc/${server}/status`, 'utf8')) ?? [];
     return Number(kib) * 1024;
   }
 
@@ -112,6 +119,34 @@ describe.skipIf(process.platform !== 'linux')('the server of the page', () => {
       const { error } = (await refused.json()) as { error: { code: string; message: string } };
       expect(error.code).toBe('CONTENT_TOO_LARGE');
       expect(error.message).toContain(`stowage get ${IN} huge -o huge.json`);
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'previews values only as many at once as there is room for, and tells of a larger one how it is seen',
+    async () => {
+      const other = await servePage(store); // with the memory of nothing that was sent before
+      const preview = async (name: string): Promise<Preview> => {
+        const asked = previewed({ pathspec: IN, artifact: name });
+        const response = await fetch(`${other.url}api/${addressOf(asked)}`);
+        return ((await response.json()) as { result: Preview }).result;
+      };
+      try {
+        const work = async (): Promise<void> => {
+          const asked = Array.from({ length: PREVIEWS }, (_, number) => preview(`shown${number}`));
+          for (const { kind } of await Promise.all(asked)) expect(kind).toBe('table');
+        };
+        expect(await peakOf(work, other.pid)).toBeLessThan(PREVIEW_BYTES);
+        expect(await preview('huge')).toMatchObject({
+          kind: 'unshown',
+          note: expect.stringMatching(
+            /values beyond 16\.8 MB .*: stowage preview \S+ huge --max-bytes \d+MB$/,
+          ),
+        });
+      } finally {
+        await other.end();
+      }
     },
     PATIENCE_MS,
   );

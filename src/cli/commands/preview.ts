@@ -1,15 +1,17 @@
 import { shell } from '../../codec/shell-command.ts';
+import type { ValueBounds } from '../../views/preview.ts';
 import { usageError } from '../cli-error.ts';
 import { ATTEMPT_OPTION, type CommandDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import { withStore } from '../store.ts';
 import { parseStorePath, pathArgument, splitArtifact } from '../store-path.ts';
-import { parseLimit } from '../ui/sizes.ts';
+import { parseBytes, parseLimit } from '../ui/sizes.ts';
 
 interface PreviewOptions {
   attempt?: string;
   offset: string;
   limit: string;
+  maxBytes: string;
   entry?: string;
 }
 
@@ -32,6 +34,7 @@ export const preview: CommandDeclaration = {
       text: `how many rows or files at most, up to ${MAX_LIMIT}`,
       default: '20',
     },
+    { flags: '--max-bytes <size>', text: 'larger values are not loaded', default: '64MiB' },
     { flags: '--entry <file>', text: 'this file of a directory' },
   ],
   async run(invocation: Invocation, [given, named]: [string, string?], options: PreviewOptions) {
@@ -49,6 +52,7 @@ export const preview: CommandDeclaration = {
       limit: Math.min(parseLimit(options.limit), MAX_LIMIT),
       entry: options.entry,
     };
+    const maxBytes = parseBytes(options.maxBytes, '--max-bytes');
     await withStore(invocation, async (store) => {
       const { reachTask } = await import('../reach.ts');
       const { withMeantRun } = await import('../meant-run.ts');
@@ -60,10 +64,20 @@ export const preview: CommandDeclaration = {
       );
       if (!task.has(artifact)) throw await noArtifact(task, artifact);
       const { previewArtifact } = await import('../../views/preview.ts');
-      const shown = await previewArtifact(store, task, artifact, choice);
+      const shown = await previewArtifact(store, task, artifact, choice, boundsOf(invocation, maxBytes));
       if (invocation.json) return invocation.output.json(shown);
       const { printing, printPreview } = await import('../preview/print-preview.ts');
       await printPreview(printing(invocation), shown);
     });
   },
 };
+
+/** A process that runs many commands at once has room for values that they share. */
+function boundsOf({ shared }: Invocation, maxBytes: number): ValueBounds {
+  const room = shared?.values;
+  if (!room) return { maxBytes, take: async () => () => {} };
+  return {
+    maxBytes: Math.min(maxBytes, room.maxBytes),
+    take: (bytes, signal) => room.take(bytes, signal),
+  };
+}

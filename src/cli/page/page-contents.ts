@@ -1,5 +1,4 @@
 import { BoundedMap } from '../../async/bounded-map.ts';
-import { ByteRoom } from '../../async/byte-room.ts';
 import { shell } from '../../codec/shell-command.ts';
 import { invalidArgument, StowageError } from '../../errors.ts';
 import type { ArtifactInfo } from '../../flow/artifact-info.ts';
@@ -14,29 +13,25 @@ import { SNIFFED_BYTES, shownMediaType } from '../../views/media-type.ts';
 import { isShownReference, type Reference } from '../../views/references.ts';
 import { filesOf } from '../files/artifact-files.ts';
 import type { OpenedStore } from '../opened-store.ts';
+import type { ValueRoom } from '../value-room.ts';
 import { ownForm } from '../values/artifact-writer.ts';
 import { ValueJson } from '../values/value-json.ts';
 
 /** Attempts that are closed never change: so many stay open, and so many of their contents, whose ranges cost their bytes alone. */
 const KEPT_ATTEMPTS = 32;
 const KEPT_CONTENTS = 64;
-/** Values that are written as JSON are in memory whole, all together with so many stored bytes: others wait. */
-const DECODED_AT_ONCE = MAX_DECODED_BYTES;
-/** Those of fewer bytes wait for nobody: there are as many as contents that are sent at once. */
-const SMALL_BYTES = 512 * 1024;
 
-/** What was read of attempts that are closed, and the room for values. */
+/** What was read of attempts that are closed. */
 interface Kept {
   attempts: BoundedMap<string, TaskDataStore>;
   contents: BoundedMap<string, ServedContent>;
-  room: ByteRoom;
 }
 
 const keptOf = new WeakMap<OpenedStore, Kept>();
 
 /**
  * A content as a page is served it: bytes, text, typed arrays and tables as they lie in the store, files as they are referred to, everything
- * else as the JSON that `stowage get` writes.
+ * else as the JSON that `stowage get` writes, once there is room for the value.
  *
  * @throws StowageError what reading the attempt throws; `ARTIFACT_NOT_FOUND`, `REFERENCE_NOT_FOUND`; `INVALID_ARGUMENT` for a directory
  * without an entry, and for a file outside of the store that nobody asked to save; `CONTENT_TOO_LARGE`
@@ -44,6 +39,7 @@ const keptOf = new WeakMap<OpenedStore, Kept>();
 export async function servedContent(
   opened: OpenedStore,
   asked: AskedContent,
+  values: ValueRoom,
   signal: AbortSignal,
 ): Promise<ServedContent> {
   const { flow, run, step, task: id, attempt, artifact, entry } = asked;
@@ -51,7 +47,7 @@ export async function servedContent(
   const known = keptBy(opened).contents.get(name);
   if (known) return known;
   const task = await openAttempt(opened, asked, signal);
-  const content = await contentOf(task, asked, keptBy(opened).room, signal);
+  const content = await contentOf(task, asked, values, signal);
   if (content.isFixed && task.closedAt !== undefined) keptBy(opened).contents.set(name, content);
   return content;
 }
@@ -81,7 +77,6 @@ function keptBy(opened: OpenedStore): Kept {
   const kept: Kept = {
     attempts: new BoundedMap(KEPT_ATTEMPTS),
     contents: new BoundedMap(KEPT_CONTENTS),
-    room: new ByteRoom(DECODED_AT_ONCE),
   };
   keptOf.set(opened, kept);
   return kept;
@@ -90,7 +85,7 @@ function keptBy(opened: OpenedStore): Kept {
 async function contentOf(
   task: TaskDataStore,
   asked: AskedContent,
-  room: ByteRoom,
+  values: ValueRoom,
   signal: AbortSignal,
 ): Promise<ServedContent> {
   const { artifact, entry } = asked;
@@ -99,7 +94,7 @@ async function contentOf(
   if (isShownReference(value)) return referenced(value, info, asked, signal);
   if (entry !== undefined)
     throw invalidArgument(`${artifact} is no directory (${info.type}), and has no entries.`, { artifact });
-  return isSentAsItLies(info) ? asItLies(task, info, signal) : asJson(task, info, asked, room);
+  return isSentAsItLies(info) ? asItLies(task, info, signal) : asJson(task, info, asked, values);
 }
 
 async function asItLies(
@@ -118,7 +113,7 @@ function asJson(
   task: TaskDataStore,
   info: ArtifactInfo,
   { flow, run, step, task: id, attempt }: AskedContent,
-  room: ByteRoom,
+  values: ValueRoom,
 ): ServedContent {
   const { name, key, bytes } = info;
   if (!isServed(info)) {
@@ -134,7 +129,7 @@ function asJson(
     tag: `${key}-json`,
     isFixed: true,
     async *open(_, signal) {
-      const leave = bytes <= SMALL_BYTES ? () => {} : await room.take(bytes, signal);
+      const leave = await values.take(bytes, signal);
       try {
         const value = await task.get(name, { signal });
         if (typeof value === 'string') return yield Buffer.from(value); // one that UTF-8 cannot hold

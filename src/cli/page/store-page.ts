@@ -50,7 +50,7 @@ export function storePage(shared: SharedStore, call: CallCommand): PageHost {
       stdout.on('error', () => {}); // whoever reads is gone, and its signal ends the command
       return run([`--fit=${maxBytes - MAX_ERROR_BYTES - ENVELOPE_BYTES}`, ...argv], stdout, signal);
     },
-    content: (asked, signal) => shared.use((opened) => servedContent(opened, asked, signal)),
+    content: (asked, signal) => shared.use((opened) => servedContent(opened, asked, shared.values, signal)),
     code: (asked, signal) => shared.use((opened) => servedCode(opened, asked, signal)),
     report: (asked, signal) =>
       shared.use(async (opened) => {
