@@ -37,6 +37,7 @@ export class SharedStore {
   readonly #index: KeptOpen<StoreIndex>;
   readonly #ending = new AbortController();
   #catchingUp: CatchingUp | undefined;
+  #hasAnswered = false;
 
   constructor(address: string, decorate: (opened: DataStoreStorage) => DataStoreStorage) {
     this.address = address;
@@ -51,10 +52,12 @@ export class SharedStore {
   /** Opens the store for `work`, unless it is open. */
   async use<T>(work: (opened: OpenedStore) => Promise<T>): Promise<T> {
     try {
-      return await this.#store.use(work);
+      const result = await this.#store.use(work);
+      this.#hasAnswered = true;
+      return result;
     } catch (error) {
       if (isGone(error)) this.#index.retire();
-      throw error;
+      throw this.#ofConnection(error);
     }
   }
 
@@ -63,8 +66,12 @@ export class SharedStore {
    *
    * @throws StowageError as `StoreIndex.open` does
    */
-  useIndex<T>(work: (index: StoreIndex) => Promise<T>): Promise<T> {
-    return this.#index.use(work);
+  async useIndex<T>(work: (index: StoreIndex) => Promise<T>): Promise<T> {
+    try {
+      return await this.#index.use(work);
+    } catch (error) {
+      throw this.#ofConnection(error);
+    }
   }
 
   /**
@@ -84,6 +91,19 @@ export class SharedStore {
   async close(): Promise<void> {
     this.#ending.abort();
     await endAll([() => this.#index.close(), () => this.#store.close()]);
+  }
+
+  /** The index has a connection of its own: that nothing ever answered there is not so where the store did. */
+  #ofConnection(error: unknown): unknown {
+    if (!this.#hasAnswered || !isStowageError(error) || error.details.neverAnswered !== true) return error;
+    const { neverAnswered: _, ...details } = error.details;
+    const message = error.message
+      .replace(
+        'Nothing has ever answered there: check the endpoint, and that its server runs.',
+        'It answered before; try again when it does.',
+      )
+      .replace('nothing has ever answered there', 'the server, which answered before, does not answer');
+    return new StowageError(error.code, message, { details, cause: error });
   }
 
   #beginCatchUp(): CatchingUp {

@@ -12,6 +12,7 @@ import {
   crawl,
   openPage,
   type ServedStore,
+  seriousFaults,
   serveStore,
   settled,
   startBrowser,
@@ -185,6 +186,18 @@ describe.skipIf(!BROWSER)('the page', () => {
       const note = page.getByRole('complementary', { name: 'left out' });
       await note.getByText(`stowage show ${BULKY.task}/2 --json`).waitFor();
       expect(await note.textContent()).toMatch(/[\d,]+ more of attempts\.2\.artifacts/);
+      for (const [width, colorScheme] of [
+        [1280, 'light'],
+        [400, 'dark'],
+      ] as const) {
+        await page.setViewportSize({ width, height: 800 });
+        await page.emulateMedia({ colorScheme });
+        const tooWide = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+        expect([width, await page.evaluate(tooWide)]).toEqual([width, 0]);
+        const box = await note.boundingBox();
+        expect((box?.x ?? 0) + (box?.width ?? width)).toBeLessThanOrEqual(width);
+        expect(await seriousFaults(page, 'aside.cut')).toEqual([]);
+      }
       const load = page.getByRole('button', { name: 'Load long' });
       expect([await load.count(), await page.locator('iframe').count()]).toEqual([1, 0]);
       await load.click();

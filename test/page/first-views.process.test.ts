@@ -158,6 +158,32 @@ describe.skipIf(!BROWSER)('what takes long on the page', () => {
     await page.close();
   });
 
+  it('says what it waits for, and for how long, until it has an answer', async () => {
+    const page = await openPage(browser);
+    const faults = watchPage(page, served.url);
+    let answer: () => void = () => {};
+    const answering = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await page.route('**/api/runs*', async (route) => {
+      await answering;
+      await route.continue();
+    });
+    await page.goto(`${served.url}#/runs`);
+    const note = page.getByRole('complementary', { name: 'waiting' });
+    expect(await note.count()).toBe(0);
+    await page.getByText('Waiting for the store for 2 s').waitFor();
+    await page.getByText('Waiting for the store for 3 s').waitFor();
+    // Read out once, whatever the clock says.
+    expect(await note.getByRole('status').textContent()).toBe('Waiting for the store …');
+    expect(await seriousFaults(page)).toEqual([]);
+    answer();
+    await page.locator('tr[aria-rowindex]').first().waitFor();
+    await note.waitFor({ state: 'detached' });
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
   it('counts what is saved though the index is being made', async () => {
     const indexes = join(folder, 'locked-indexes');
     env = { STOWAGE_INDEXES: indexes };

@@ -188,10 +188,10 @@ export async function faultsOfEach(
   return (await Promise.all(Array.from({ length: tabs }, lookAtSome))).flat();
 }
 
-/** What axe finds serious on a page. */
-export async function seriousFaults(page: Page): Promise<string[]> {
+/** What axe finds serious on a page, or in a part of it. */
+export async function seriousFaults(page: Page, part = 'html'): Promise<string[]> {
   await page.evaluate(AXE);
-  const found = await page.evaluate('axe.run(document, { resultTypes: ["violations"] })');
+  const found = await page.evaluate(`axe.run(${JSON.stringify(part)}, { resultTypes: ["violations"] })`);
   const { violations } = found as { violations: { id: string; impact: string; nodes: { html: string }[] }[] };
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')

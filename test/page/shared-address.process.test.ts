@@ -1,18 +1,40 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FlowDataStore } from '../../src/index.ts';
+import { PAGE_FILES } from '../../src/page/view-questions.ts';
 import { BROWSER, openPage, type ShownStore, settled, showStore } from './served-page.ts';
 import { makeShownStore } from './shown-store.ts';
 
 /** What is scrolled to and typed goes to the address after a pause. */
 const PAUSE_MS = 600;
+/** Of a directory: more than a page has. */
+const FILES = PAGE_FILES + 50;
 
 describe.skipIf(!BROWSER)('the address of a view', () => {
   let own: ShownStore;
 
   beforeAll(async () => {
-    own = await showStore(makeShownStore);
+    own = await showStore(async (folder) => {
+      const store = await makeShownStore(folder);
+      await addDirectory(folder, store);
+      return store;
+    });
   });
   afterAll(() => own?.[Symbol.asyncDispose]());
+
+  /** `Files/r1/make/0`, artifact `many`: files of their own numbers, from 1 on. */
+  async function addDirectory(folder: string, store: string): Promise<void> {
+    const many = join(folder, 'many');
+    await mkdir(many);
+    for (let file = 1; file <= FILES; file += 1)
+      await writeFile(join(many, `${String(file).padStart(4, '0')}.txt`), `file ${file}\n`);
+    await using flow = await FlowDataStore.open({ flowName: 'Files', storage: store });
+    await flow.task({ runId: 'r1', stepName: 'make', taskId: '0' }, async (task) =>
+      task.saveArtifacts({ many: await task.directories.fromLocal(many) }),
+    );
+  }
 
   /** What is seen of a view after something was chosen, and what whoever opens a copy of its address sees. */
   async function seenByBoth<T>(
@@ -116,6 +138,29 @@ describe.skipIf(!BROWSER)('the address of a view', () => {
     );
     expect(one).toEqual(['a\n']);
     expect(other).toEqual(one);
+  });
+
+  it('has the page of the files of a directory, and the file that is open there', async () => {
+    const first = `${String(PAGE_FILES + 1).padStart(4, '0')}.txt`;
+    const { one, other, address } = await seenByBoth(
+      '#/artifact/Files/r1/make/0/0/many',
+      async (page) => {
+        await page.getByRole('button', { name: 'Later' }).click();
+        await page.getByRole('button', { name: `Preview ${first}` }).click();
+      },
+      async (page) => [
+        await page.getByText(/^Files /).textContent(),
+        await page.locator('table.files tbody tr').count(),
+        await page.locator('table.files .preview').allTextContents(),
+      ],
+    );
+    expect(one).toEqual([
+      expect.stringContaining(`Files ${PAGE_FILES + 1} to ${FILES} of ${FILES} files`),
+      FILES - PAGE_FILES,
+      [`file ${PAGE_FILES + 1}\n`],
+    ]);
+    expect(other).toEqual(one);
+    expect(address).toContain(`files=${PAGE_FILES}`);
   });
 
   it('has the artifacts and reports of a task that are open', async () => {

@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { type Answer, type Asked, addressOf, type Failure } from '../asked.ts';
 import { noteCut } from './cut-answers.ts';
 import { exported, exportedAnswer } from './exported.ts';
+import { waitedFor } from './waiting.ts';
 
 /** The errors that pass by themselves: what fails by one of them is asked again. */
 const PASSING: ReadonlySet<string> = new Set([
@@ -32,14 +33,18 @@ export function isBeingMade(error: Failure | undefined): boolean {
 export async function ask<T>(asked: Asked, signal?: AbortSignal): Promise<Answer<T>> {
   if (exported) return exportedAnswer<T>(asked);
   try {
-    const response = await fetch(`api/${addressOf(asked)}`, signal ? { signal } : {});
-    const answer = (await response.json()) as Answer<T>;
+    const answer = await waitedFor(fetched<T>(asked, signal));
     noteCut(asked, answer.result);
     return answer;
   } catch (error) {
     if (signal?.aborted) throw error;
     return { error: serverGone() };
   }
+}
+
+async function fetched<T>(asked: Asked, signal: AbortSignal | undefined): Promise<Answer<T>> {
+  const response = await fetch(`api/${addressOf(asked)}`, signal ? { signal } : {});
+  return (await response.json()) as Answer<T>;
 }
 
 /** The error of a page whose server does not answer. */

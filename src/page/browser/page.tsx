@@ -3,6 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { ageOf } from '../../options/figures.ts';
 import { exported } from './exported.ts';
 import { CutNote } from './parts/cut-note.tsx';
+import { WaitingNote } from './parts/waiting-note.tsx';
 import { hrefOf, type Route, titleOf, useRoute } from './route.ts';
 import { ArtifactView } from './views/artifact.tsx';
 import { CacheView } from './views/cache.tsx';
@@ -60,6 +61,7 @@ export function Page(): JSX.Element {
       <main id="main" tabIndex={-1}>
         {View ? <View key={place} {...route} /> : <p role="alert">There is no view {route.view}.</p>}
         <CutNote place={place} />
+        <WaitingNote />
       </main>
     </>
   );
