@@ -133,11 +133,13 @@ export async function compareInBrief(
   { a, b }: Pick<Comparison, 'a' | 'b'>,
   limit: number,
 ): Promise<ComparedRuns> {
-  for (const path of [a, b]) {
-    const error = await missing(view, path);
+  const compared = await compareRuns(view, a, b, limit);
+  // A run that nobody made has tasks alone. To look for it takes a listing of the flow's runs.
+  for (const run of [compared.a, compared.b]) {
+    const error = run.createdAt === '' ? await missing(view, { flow: run.flow, run: run.run }) : undefined;
     if (error) throw error;
   }
-  return compareRuns(view, a, b, limit);
+  return compared;
 }
 
 async function compareRuns(

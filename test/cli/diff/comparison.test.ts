@@ -39,4 +39,7 @@ it('reads the tasks of a run once that is compared with itself, and none in brie
   expect(ofOne).toBeLessThan(0.6 * ofBoth);
   const inBrief = await requests(() => compareInBrief(view, { a: one, b: other }, 20));
   expect(inBrief).toBeLessThan(TASKS);
+  counting.reset();
+  await compareInBrief(view, { a: one, b: other }, 20);
+  expect(counting.snapshot().list.calls).toBeLessThanOrEqual(4); // of the records of each, however many runs the flow has
 });
