@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FlowDataStore } from '../../src/index.ts';
 import { formatBytes } from '../../src/options/figures.ts';
 import { loadSqlite } from '../../src/storage/sql/sqlite/library.ts';
 import { PROGRAM } from '../cli/fixture.ts';
@@ -20,6 +21,8 @@ import {
 } from './served-page.ts';
 import { makeShownStore } from './shown-store.ts';
 
+const TASKS = 70;
+
 /** What views show before all of it is there. */
 describe.skipIf(!BROWSER)('what takes long on the page', () => {
   let folder: string;
@@ -31,6 +34,7 @@ describe.skipIf(!BROWSER)('what takes long on the page', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'stowage-page-'));
     store = await makeShownStore(folder);
+    await addTasks();
     env = { STOWAGE_INDEXES: join(folder, 'indexes') };
     await call('index');
     served = await serveStore(store, [], env);
@@ -41,6 +45,15 @@ describe.skipIf(!BROWSER)('what takes long on the page', () => {
     await served?.[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   });
+
+  /** `Wide/r1`: more tasks than a small run has. */
+  async function addTasks(): Promise<void> {
+    await using flow = await FlowDataStore.open({ flowName: 'Wide', storage: store });
+    for (let task = 0; task < TASKS; task += 1)
+      await flow.task({ runId: 'r1', stepName: 'each', taskId: String(task) }, async (open) =>
+        open.saveArtifacts({ task }),
+      );
+  }
 
   async function call(...args: string[]): Promise<string> {
     const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, ...args, '--store', store], {
@@ -93,6 +106,38 @@ describe.skipIf(!BROWSER)('what takes long on the page', () => {
     const saved = `deduplication saves ${formatBytes(total.savedByDedup)}, compression ${formatBytes(total.savedByCompression)}.`;
     await page.getByText(saved).waitFor();
     expect(await savings.getByRole('link').first().getAttribute('href')).toMatch(/^#\/run\/Train\/\w+$/);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  it.each([
+    ['graph', 'svg.graph a'],
+    ['timeline', 'svg.bars rect'],
+  ])('draws the %s of a large run from what was read, and adds up its steps then', async (show, drawn) => {
+    const page = await openPage(browser);
+    const faults = watchPage(page, served.url);
+    let add: () => void = () => {};
+    const adding = new Promise<void>((resolve) => {
+      add = resolve;
+    });
+    await page.route(/\/api\/show\?.*\bsteps=/, async (route) => {
+      await adding;
+      await route.continue();
+    });
+    await page.goto(`${served.url}#/run/Wide/r1?show=${show}`);
+    await page.locator(drawn).first().waitFor();
+    await page.getByRole('status').getByText('adding up the steps').waitFor();
+    const main = page.locator('main');
+    expect(await main.getByText(`${TASKS} tasks`).count()).toBeGreaterThan(0);
+    const { steps } = await told<{ steps: { counts: { done: number } }[] }>('show', 'Wide/r1', '--steps');
+    const counted = `${steps[0]?.counts.done} done`;
+    const sum = show === 'graph' ? main.getByRole('link', { name: counted }) : main.getByText(counted);
+    expect(await sum.count()).toBe(0);
+
+    add();
+    await sum.first().waitFor();
+    await settled(page);
+    expect(await page.getByText('adding up').count()).toBe(0);
     expect(faults).toEqual([]);
     await page.close();
   });

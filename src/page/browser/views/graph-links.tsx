@@ -45,7 +45,7 @@ export function HeadLink({ row, ...props }: LinkProps & { row: StepRow }): JSX.E
       kind="head"
       href={refined(route, { open: openText(open.filter((step) => step !== row.step)) })}
       isOpen={true}
-      spoken={`${row.step}: ${countsText(row)}`}
+      spoken={spokenOf(row.step, countsText(row), [])}
     >
       <rect class="back" width={placed.width} height={HEAD_HEIGHT} rx="4" />
       <text x={INSET} y="18" class="name">
@@ -221,7 +221,9 @@ function spokenOf(name: string, about: string, reads: readonly string[]): string
   return `${name}: ${about}${reads.length > 0 ? `; reads from ${reads.join(', ')}` : ''}`;
 }
 
-function countsText({ counts, retries, takenOver, cached }: StepRow): string {
+function countsText({ total, counts, retries, takenOver, cached }: StepRow): string {
+  // Before the tasks were counted by status.
+  if (Object.keys(counts).length === 0) return countOf(total, 'task');
   return [
     ...STATUSES.flatMap((status) => (counts[status] ? [`${formatCount(counts[status])} ${status}`] : [])),
     ...(retries > 0 ? [`${formatCount(retries)} retried`] : []),

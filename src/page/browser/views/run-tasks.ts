@@ -33,16 +33,36 @@ export interface StepRow extends StepSums {
   tasks: readonly TaskRow[];
 }
 
-/** The steps of a run, in the order in which they began, with their tasks. A step that `sums` does not have yet counts its tasks alone. */
+/** The steps of a run, in the order in which they began, with their tasks. A step that `sums` does not have yet counts its tasks alone, and has the time of those that were read. */
 export function stepRows(
   { flow, run, steps }: Pick<BriefRun, 'flow' | 'run' | 'steps'>,
   sums: readonly StepSums[] = [],
 ): StepRow[] {
   const known = new Map(sums.map((one) => [one.step, one]));
   return steps.map(({ step, total, tasks }) => ({
-    ...(known.get(step) ?? { step, total, counts: {}, retries: 0, takenOver: 0, cached: 0 }),
+    ...(known.get(step) ?? {
+      step,
+      total,
+      counts: {},
+      retries: 0,
+      takenOver: 0,
+      cached: 0,
+      ...timeSpan(tasks),
+    }),
     tasks: tasks.map((task) => taskRow([flow, run, step, task.task], task)),
   }));
+}
+
+/** From the first start to the last end of the attempts of tasks; without an end where one is open. */
+function timeSpan(tasks: readonly BriefTask[]): Pick<StepSums, 'startedAt' | 'endedAt'> {
+  let [startedAt, endedAt]: [string?, string?] = [];
+  let isOpen = false;
+  for (const { status, startedAt: start, closedAt: end } of tasks.flatMap(({ attempts }) => attempts)) {
+    if (start !== undefined && (startedAt === undefined || start < startedAt)) startedAt = start;
+    if (end !== undefined && (endedAt === undefined || end > endedAt)) endedAt = end;
+    isOpen ||= status === 'open';
+  }
+  return { ...(startedAt && { startedAt }), ...(endedAt && !isOpen && { endedAt }) };
 }
 
 function taskRow(

@@ -3,7 +3,7 @@ import { ageOf, countOf, formatBytes, formatCount, formatDuration } from '../../
 import type { Failure } from '../../../page/asked.ts';
 import type { BriefRun } from '../../../views/run-brief.ts';
 import type { RunSteps } from '../../../views/step-sums.ts';
-import { stepsOf } from '../../view-questions.ts';
+import { isSmallRun, stepsOf } from '../../view-questions.ts';
 import { useAnswer } from '../ask.ts';
 import { exported } from '../exported.ts';
 import { Crumbs } from '../parts/crumbs.tsx';
@@ -46,7 +46,8 @@ export function RunView(route: Route): JSX.Element {
     result?.status === 'open' ? refreshMsOf(result) : undefined,
   );
   const steps = result ? stepRows(result, sums.result?.steps) : [];
-  const hasSums = isOfSteps && sums.result !== undefined && steps.length > 0;
+  // Of few tasks the sums are there at once; a large run is drawn before all of its tasks were read.
+  const isDrawn = steps.length > 0 && (sums.result !== undefined || (result && !isSmallRun(result)));
   return (
     <>
       <Crumbs names={[flow, run]} />
@@ -65,8 +66,8 @@ export function RunView(route: Route): JSX.Element {
           {steps.length === 0 && shown !== 'logs' && shown !== 'code' && <p>No tasks yet.</p>}
           {steps.length > 0 && shown === 'tasks' && <Tasks route={route} run={result} steps={steps} />}
           {isOfSteps && sums.isLoading && <p role="status">adding up the steps …</p>}
-          {hasSums && shown === 'graph' && <RunGraph route={route} run={result} steps={steps} />}
-          {hasSums && shown === 'timeline' && <RunTimeline steps={steps} />}
+          {isDrawn && shown === 'graph' && <RunGraph route={route} run={result} steps={steps} />}
+          {isDrawn && shown === 'timeline' && <RunTimeline steps={steps} />}
           {shown === 'code' && <RunCode run={`${flow}/${run}`} />}
           {shown === 'logs' && <RunLogs route={route} steps={steps.map(({ step }) => step)} />}
         </>

@@ -39,7 +39,9 @@ describe('a step of a run', () => {
     expect(row?.tasks).toMatchObject([
       { path: 'F/r/fit/0', started: 8, status: 'failed', error: failed.error },
     ]);
-    expect(stepRows({ flow: 'F', run: 'r', steps })[0]).toMatchObject({ total: 90, counts: {} });
+    const [uncounted] = stepRows({ flow: 'F', run: 'r', steps });
+    const time = { startedAt: attempt(1).startedAt, endedAt: attempt(2).closedAt };
+    expect(uncounted).toMatchObject({ total: 90, counts: {}, ...time });
   });
 
   test('tells what was taken over, and hits of the cache', () => {
