@@ -89,7 +89,7 @@ describe.skipIf(!BROWSER)('an exported page, without a server', () => {
 
   it.each(['light', 'dark'] as const)('has nothing that axe calls serious, %s', async (colorScheme) => {
     // A page has no bypass of its own policy: axe is put into it by the browser. It asks for styles, which no file may.
-    const faults = await onEach(seriousFaults, { colorScheme, bypassCSP: true });
+    const faults = await onEach((page) => seriousFaults(page), { colorScheme, bypassCSP: true });
     expect(faults.filter((fault) => !/page\.css|ERR_FAILED/.test(fault))).toEqual([]);
   });
 

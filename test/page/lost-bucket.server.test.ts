@@ -7,7 +7,7 @@ import { s3Servers, useS3Server } from '../servers/s3-servers.ts';
 import { BROWSER, openPage, serveStore, startBrowser, watchPage } from './served-page.ts';
 
 /** A storage is asked again and again before it is given up. */
-const timeout = 60_000;
+const timeout = 120_000;
 
 for (const server of s3Servers().filter(({ isReal }) => isReal)) {
   describe.skipIf(!BROWSER)(`the page of a bucket on ${server.name} whose server stops`, () => {
