@@ -203,6 +203,17 @@ describe.skipIf(!BROWSER)('what takes long on the page', () => {
     await page.close();
   });
 
+  it('hides the link to the content until it has the focus', async () => {
+    const page = await openPage(browser);
+    await page.goto(`${served.url}#/runs`);
+    await settled(page);
+    const skip = page.locator('.skip');
+    expect((await skip.boundingBox())?.width).toBeLessThanOrEqual(1);
+    await skip.focus();
+    expect((await skip.boundingBox())?.width).toBeGreaterThan(50);
+    await page.close();
+  });
+
   it('says what it waits for, and for how long, until it has an answer', async () => {
     const page = await openPage(browser);
     const faults = watchPage(page, served.url);
