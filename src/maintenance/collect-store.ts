@@ -90,7 +90,7 @@ const OPTIONS: OptionTable<CollectStoreOptions> = {
 };
 const MAX_TOLD = 100;
 
-/** What the package gives as `collectStore`, loaded. */
+/** Does what `collectStore` of the package does, which loads it. */
 export function collectStore(options: CollectStoreOptions): Promise<CollectStoreResult> {
   return collectDecorated(options);
 }

@@ -77,7 +77,7 @@ const REMEMBERED = 10_000;
 /** So many runs may wait for their last tasks while the next ones are begun. */
 const RUNS_AT_ONCE = 16;
 
-/** What the package gives as `copyStore`, loaded. */
+/** Does what `copyStore` of the package does, which loads it. */
 export function copyStore(options: CopyOptions): Promise<CopyResult> {
   return copyDecorated(options, (opened) => opened);
 }

@@ -24,7 +24,7 @@ export interface SavePolicyOptions extends MaintenanceOptions {
 const READ_OPTIONS: OptionTable<MaintenanceOptions> = { store: ANYTHING, openPlace: FUNCTION };
 const SAVE_OPTIONS: OptionTable<SavePolicyOptions> = { ...READ_OPTIONS, policy: ANYTHING };
 
-/** What the package gives as `readRetentionPolicy`, loaded. */
+/** Does what `readRetentionPolicy` of the package does, which loads it. */
 export async function readRetentionPolicy(options: MaintenanceOptions): Promise<StoredPolicy | undefined> {
   if (options === undefined) throw invalidArgument('readRetentionPolicy takes options, at least { store }.');
   checkOptions(options, 'readRetentionPolicy', READ_OPTIONS);
@@ -33,7 +33,7 @@ export async function readRetentionPolicy(options: MaintenanceOptions): Promise<
   return withStore(options, undefined, ({ storage }) => storedPolicyOf(storage, { signal }));
 }
 
-/** What the package gives as `saveRetentionPolicy`, loaded. */
+/** Does what `saveRetentionPolicy` of the package does, which loads it. */
 export async function saveRetentionPolicy(options: SavePolicyOptions): Promise<void> {
   if (options === undefined)
     throw invalidArgument('saveRetentionPolicy takes options, at least { store, policy }.');

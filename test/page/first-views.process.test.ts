@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FlowDataStore } from '../../src/index.ts';
 import { formatBytes } from '../../src/options/figures.ts';
@@ -22,6 +22,19 @@ import {
 import { makeShownStore } from './shown-store.ts';
 
 const TASKS = 70;
+
+/** Holds what the page asks at addresses; returns what lets it go on. */
+async function held(page: Page, asked: string | RegExp): Promise<() => void> {
+  let release: () => void = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(asked, async (route) => {
+    await released;
+    await route.continue();
+  });
+  return release;
+}
 
 /** What views show before all of it is there. */
 describe.skipIf(!BROWSER)('what takes long on the page', () => {
@@ -69,14 +82,7 @@ describe.skipIf(!BROWSER)('what takes long on the page', () => {
   it('lets the index tell first what takes space, and then counts what is saved', async () => {
     const page = await openPage(browser);
     const faults = watchPage(page, served.url);
-    let count: () => void = () => {};
-    const counting = new Promise<void>((resolve) => {
-      count = resolve;
-    });
-    await page.route('**/api/stat?*', async (route) => {
-      await counting;
-      await route.continue();
-    });
+    const count = await held(page, '**/api/stat?*');
     await page.goto(`${served.url}#/store?flow=Train&by=run`);
     const space = page.getByRole('region', { name: 'space', exact: true });
     const savings = page.getByRole('region', { name: 'savings' });
@@ -116,14 +122,7 @@ describe.skipIf(!BROWSER)('what takes long on the page', () => {
   ])('draws the %s of a large run from what was read, and adds up its steps then', async (show, drawn) => {
     const page = await openPage(browser);
     const faults = watchPage(page, served.url);
-    let add: () => void = () => {};
-    const adding = new Promise<void>((resolve) => {
-      add = resolve;
-    });
-    await page.route(/\/api\/show\?.*\bsteps=/, async (route) => {
-      await adding;
-      await route.continue();
-    });
+    const add = await held(page, /\/api\/show\?.*\bsteps=/);
     await page.goto(`${served.url}#/run/Wide/r1?show=${show}`);
     await page.locator(drawn).first().waitFor();
     await page.getByRole('status').getByText('adding up the steps').waitFor();
@@ -145,14 +144,7 @@ describe.skipIf(!BROWSER)('what takes long on the page', () => {
   it('tells of two runs first what they tell of themselves, and then compares their tasks', async () => {
     const page = await openPage(browser);
     const faults = watchPage(page, served.url);
-    let compare: () => void = () => {};
-    const comparing = new Promise<void>((resolve) => {
-      compare = resolve;
-    });
-    await page.route('**/api/diff?*details*', async (route) => {
-      await comparing;
-      await route.continue();
-    });
+    const compare = await held(page, '**/api/diff?*details*');
     await page.goto(`${served.url}#/compare?a=Train%2Fr1&b=Train%2Fr2`);
     const both = page.getByRole('region', { name: 'both runs' });
     await both.getByRole('row', { name: /^status done/ }).waitFor();
@@ -181,14 +173,7 @@ describe.skipIf(!BROWSER)('what takes long on the page', () => {
   it('tells how many entries the cache has of each task first, and then lists them', async () => {
     const page = await openPage(browser);
     const faults = watchPage(page, served.url);
-    let list: () => void = () => {};
-    const listing = new Promise<void>((resolve) => {
-      list = resolve;
-    });
-    await page.route('**/api/cache/ls?*', async (route) => {
-      await listing;
-      await route.continue();
-    });
+    const list = await held(page, '**/api/cache/ls?*');
     await page.goto(`${served.url}#/cache`);
     const byTask = page.getByRole('region', { name: 'entries by task' });
     await byTask.getByRole('row', { name: /^all / }).waitFor();
@@ -217,14 +202,7 @@ describe.skipIf(!BROWSER)('what takes long on the page', () => {
   it('says what it waits for, and for how long, until it has an answer', async () => {
     const page = await openPage(browser);
     const faults = watchPage(page, served.url);
-    let answer: () => void = () => {};
-    const answering = new Promise<void>((resolve) => {
-      answer = resolve;
-    });
-    await page.route('**/api/runs*', async (route) => {
-      await answering;
-      await route.continue();
-    });
+    const answer = await held(page, '**/api/runs*');
     await page.goto(`${served.url}#/runs`);
     const note = page.getByRole('complementary', { name: 'waiting' });
     expect(await note.count()).toBe(0);

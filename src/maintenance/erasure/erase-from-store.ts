@@ -53,7 +53,7 @@ const COMMON: OptionTable<ErasingOptions> = { store: ANYTHING, openPlace: FUNCTI
 /** A reason stands in every description. */
 const MAX_REASON_LENGTH = 1_000;
 
-/** What the package gives as `eraseFromStore`, loaded. */
+/** Does what `eraseFromStore` of the package does, which loads it. */
 export async function eraseFromStore(options: EraseOptions): Promise<ErasureResult> {
   checkOptions(options, 'eraseFromStore', { ...COMMON, target: TEXT, reason: TEXT, dryRun: FLAG });
   checkGivenStore(options.store, 'eraseFromStore');
@@ -80,7 +80,7 @@ export async function eraseIn(
   });
 }
 
-/** What the package gives as `continueErasures`, loaded. */
+/** Does what `continueErasures` of the package does, which loads it. */
 export async function continueErasures(options: ErasingOptions): Promise<ErasureResult[]> {
   checkOptions(options, 'continueErasures', COMMON);
   checkGivenStore(options.store, 'continueErasures');

@@ -41,7 +41,7 @@ const MAX_PROBLEMS = 100;
 const BATCH = 500;
 const EMPTY = new Uint8Array(0);
 
-/** What the package gives as `applyRetention`, loaded. */
+/** Does what `applyRetention` of the package does, which loads it. */
 export function applyRetention(options: ApplyRetentionOptions): Promise<RetentionResult> {
   return applyDecorated(options, undefined);
 }

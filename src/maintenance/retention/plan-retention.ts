@@ -26,7 +26,7 @@ const OPTIONS: OptionTable<PlanRetentionOptions> = {
 };
 const CONCURRENCY = 16;
 
-/** What the package gives as `planRetention`, loaded. */
+/** Does what `planRetention` of the package does, which loads it. */
 export function planRetention(options: PlanRetentionOptions): Promise<RetentionPlan> {
   return planDecorated(options, undefined);
 }

@@ -41,7 +41,7 @@ const OPTIONS: OptionTable<RemoveOptions> = {
   nowMs: wholeNumber(0),
 };
 
-/** What the package gives as `removeFromStore`, loaded. */
+/** Does what `removeFromStore` of the package does, which loads it. */
 export function removeFromStore(options: RemoveOptions): Promise<RetentionResult> {
   return removeDecorated(options, undefined);
 }

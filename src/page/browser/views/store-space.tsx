@@ -1,5 +1,6 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { countOf, formatBytes, formatCount, formatPercent, formatRatio } from '../../../options/figures.ts';
+import type { Usage } from '../../../store-index/usage.ts';
 import { kindText } from '../../../views/artifact-texts.ts';
 import type { CountedUse, StorageUse } from '../../../views/storage-use.ts';
 import { useAnswer } from '../ask.ts';
@@ -19,19 +20,10 @@ export type Level = 'flow' | 'run' | 'artifact';
 export const LEVELS: readonly Level[] = ['flow', 'run', 'artifact'];
 
 /** The answer of `stowage du --json`. */
-interface Usage {
-  entries: UsageRow[];
+interface SpaceUse {
+  entries: Usage[];
   isCut: boolean;
-  total: UsageRow | null;
-}
-
-interface UsageRow {
-  name: string;
-  attempts: number;
-  artifacts: number;
-  bytes: number;
-  ownBytes: number;
-  sharedBytes: number;
+  total: Usage | null;
 }
 
 /** What stands at the head of a row. */
@@ -52,7 +44,7 @@ interface Of {
  */
 export function Space({ flow, by }: Of): JSX.Element {
   const asked = { command: 'du', args: flow === '' ? [] : [flow], options: { by, limit: MOST_SHARES } };
-  const { result, error, isLoading } = useAnswer<Usage>(asked);
+  const { result, error, isLoading } = useAnswer<SpaceUse>(asked);
   return (
     <>
       <section>
@@ -67,7 +59,7 @@ export function Space({ flow, by }: Of): JSX.Element {
 }
 
 /** Bytes that are a row's own, and bytes that others have as well. */
-function Shares({ by, entries, total, isCut }: Pick<Of, 'by'> & Usage): JSX.Element {
+function Shares({ by, entries, total, isCut }: Pick<Of, 'by'> & SpaceUse): JSX.Element {
   return (
     <>
       <Scrolls label="space" tall>
@@ -97,7 +89,7 @@ function Shares({ by, entries, total, isCut }: Pick<Of, 'by'> & Usage): JSX.Elem
   );
 }
 
-function ShareRow({ children, ...use }: Omit<UsageRow, 'name'> & Named): JSX.Element {
+function ShareRow({ children, ...use }: Omit<Usage, 'name'> & Named): JSX.Element {
   return (
     <tr>
       <th scope="row">{children}</th>
