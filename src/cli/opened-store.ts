@@ -3,6 +3,7 @@ import { ContentAddressedStore } from '../content-addressed-store.ts';
 import type { FlowDataStore } from '../flow-data-store.ts';
 import type { DataStoreStorage } from '../storage/contract.ts';
 import { openStorage } from '../storage/open.ts';
+import type { RetryOptions } from '../storage/retry-policy.ts';
 
 /** A store that is open for commands, and the flows that were asked for, which are open as long as it is. */
 export interface OpenedStore {
@@ -13,12 +14,17 @@ export interface OpenedStore {
   close(): Promise<void>;
 }
 
-/** Opens the store at an address. Every storage that it opens, those of places among them, is used as `decorate` gives it. */
+/**
+ * Opens the store at an address. Every storage that it opens, those of places among them, is used as `decorate` gives it.
+ *
+ * @param retry - when its own storage tries again; default: as `openStorage`
+ */
 export async function openStore(
   address: string,
   decorate: (opened: DataStoreStorage) => DataStoreStorage,
+  retry?: RetryOptions,
 ): Promise<OpenedStore> {
-  const storage = decorate(await openStorage(address));
+  const storage = decorate(await openStorage(address, { retry }));
   const content = new ContentAddressedStore(storage, {}, { home: address, decorate });
   const flows = new Map<string, Promise<FlowDataStore>>();
   const open = async (flowName: string): Promise<FlowDataStore> => {

@@ -4,6 +4,7 @@ import type { Progress } from '../async/progress.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import { formatCount } from '../options/figures.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
+import type { RetryOptions } from '../storage/retry-policy.ts';
 import type { StoreIndex } from '../store-index/store-index.ts';
 import { KeptOpen } from './kept-open.ts';
 import { type OpenedStore, openStore } from './opened-store.ts';
@@ -39,13 +40,18 @@ export class SharedStore {
   #catchingUp: CatchingUp | undefined;
   #hasAnswered = false;
 
-  constructor(address: string, decorate: (opened: DataStoreStorage) => DataStoreStorage) {
+  /** @param retry - when the store's storage tries again; default: as `openStorage` */
+  constructor(
+    address: string,
+    decorate: (opened: DataStoreStorage) => DataStoreStorage,
+    retry?: RetryOptions,
+  ) {
     this.address = address;
     this.decorate = decorate;
-    this.#store = new KeptOpen(() => openStore(address, decorate), isGone);
+    this.#store = new KeptOpen(() => openStore(address, decorate, retry), isGone);
     this.#index = new KeptOpen(async () => {
       const { StoreIndex } = await import('../store-index/store-index.ts');
-      return StoreIndex.openDecorated({ store: address }, decorate);
+      return StoreIndex.openDecorated({ store: address }, decorate, retry);
     }, isGone);
   }
 

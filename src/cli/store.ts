@@ -5,6 +5,7 @@ import type { DamageMessage } from '../content/damage.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import type { FlowDataStore } from '../flow-data-store.ts';
 import type { DataStoreStorage } from '../storage/contract.ts';
+import type { RetryOptions } from '../storage/retry-policy.ts';
 import { formatStorePath, type StorePath } from '../views/paths.ts';
 import type { StoreView } from '../views/store-view.ts';
 import type { Invocation } from './invocation.ts';
@@ -70,18 +71,20 @@ export async function withCache<T>(
 /**
  * Opens the store once for commands that run within another, and only read.
  *
+ * @param retry - when its storage tries again; default: as `openStorage`
  * @throws StowageError as {@link withStore} does
  */
 export async function withSharedStore<T>(
   invocation: Invocation,
   work: (shared: SharedStore) => Promise<T>,
+  retry?: RetryOptions,
 ): Promise<T> {
   const [{ SharedStore }, { ReadOnlyStorage }] = await Promise.all([
     import('./shared-store.ts'),
     import('../storage/read-only.ts'),
   ]);
   return withStoreAddress(invocation, async (address, decorate) => {
-    const shared = new SharedStore(address, (opened) => new ReadOnlyStorage(decorate(opened)));
+    const shared = new SharedStore(address, (opened) => new ReadOnlyStorage(decorate(opened)), retry);
     try {
       await shared.use(({ content }) => content.prepareToRead(invocation));
       return await work(shared);

@@ -6,6 +6,7 @@ import { invalidArgument, throwIfAborted } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { CountStorage } from '../storage/count.ts';
 import { openStorage } from '../storage/open.ts';
+import type { RetryOptions } from '../storage/retry-policy.ts';
 import type { StoreView } from '../views/store-view.ts';
 
 /** A store as a program names it: an address as `openStorage` takes it, or a storage, which stays open. */
@@ -37,14 +38,17 @@ export interface OpenedStore {
   close(): Promise<void>;
 }
 
-/** Opens a store, which need not be there. Storages that it opens, those of places among them, are used as `decorate` gives them. */
+/**
+ * Opens a store, which need not be there. Storages that it opens, those of places among them, are used as `decorate` gives them; the store's
+ * own tries again as `retry` says.
+ */
 export async function openForMaintenance(
   { store, openPlace }: Pick<MaintenanceOptions, 'store' | 'openPlace'>,
   decorate: DecorateStorage = (opened) => opened,
-  settings: Pick<ContentStoreOptions, 'verifyHits'> = {},
+  { retry, ...settings }: Pick<ContentStoreOptions, 'verifyHits'> & { retry?: RetryOptions | undefined } = {},
 ): Promise<OpenedStore> {
   const isOurs = isAddress(store);
-  const storage = isOurs ? decorate(await openStorage(store)) : store;
+  const storage = isOurs ? decorate(await openStorage(store, { retry })) : store;
   const counted: CountStorage[] = [];
   const count = (used: DataStoreStorage): CountStorage => {
     const counting = new CountStorage(used);

@@ -136,7 +136,7 @@ class PatientFolder extends RetryStorage {
 
   constructor(folder: LocalStorage, options: OpenStorageOptions) {
     const limited = new LimitStorage(folder, options.maxInFlight ?? MAX_IN_FLIGHT_IN_FOLDER);
-    super(limited, options.retry ?? FOLDER_RETRIES);
+    super(limited, { ...FOLDER_RETRIES, ...options.retry });
     this.root = folder.root;
   }
 }

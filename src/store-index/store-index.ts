@@ -19,6 +19,7 @@ import {
   TEXT,
 } from '../options/option-table.ts';
 import type { CallOptions } from '../storage/contract.ts';
+import type { RetryOptions } from '../storage/retry-policy.ts';
 import type { StoreView } from '../views/store-view.ts';
 import type { CacheFigures } from './cache-figures.ts';
 import type { CaughtUp } from './catch-up.ts';
@@ -110,17 +111,21 @@ export class StoreIndex implements AsyncDisposable {
   }
 
   /**
-   * Opens an index as {@link open} does, and uses what it opens as `decorate` gives it.
+   * Opens an index as {@link open} does, and uses what it opens as `decorate` gives it, the store's own storage with these retries.
    *
    * @internal
    */
-  static async openDecorated(options: StoreIndexOptions, decorate?: DecorateStorage): Promise<StoreIndex> {
+  static async openDecorated(
+    options: StoreIndexOptions,
+    decorate?: DecorateStorage,
+    retry?: RetryOptions,
+  ): Promise<StoreIndex> {
     checkOptions(options, 'StoreIndex.open', OPEN);
     const { store, path, openPlace, signal } = options;
     checkGivenStore(store, 'StoreIndex.open');
     throwIfAborted(signal);
     const parts = await import('./parts.ts');
-    const opened = await openForMaintenance({ store, openPlace }, decorate);
+    const opened = await openForMaintenance({ store, openPlace }, decorate, { retry });
     try {
       const storeId = await opened.content.storeId({ signal });
       const { database } = opened.storage;

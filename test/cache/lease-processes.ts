@@ -146,11 +146,13 @@ export function testLeases(newStore: () => SharedStore): void {
       const frozen = await start('frozen', { ...plan, runMs: 'told' });
       go(frozen);
       expect(await untilIt(frozen, 'running')).toBe('1');
+      // While it opens the attempt it may hold a database's lock, which only its end would free.
+      await untilIt(frozen, 'working');
       frozen.child.kill('SIGSTOP');
       const next = await start('next', plan);
       go(next);
       await next.closed;
-      expect(next.lines()).toEqual(['ready', 'running 2', 'stored next']);
+      expect(next.lines()).toEqual(['ready', 'running 2', 'working', 'stored next']);
       frozen.child.kill('SIGCONT');
       go(frozen);
       await frozen.closed;

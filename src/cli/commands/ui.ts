@@ -4,6 +4,7 @@ import { CliError, usageError } from '../cli-error.ts';
 import type { CommandDeclaration, OptionDeclaration } from '../declaration.ts';
 import type { Invocation } from '../invocation.ts';
 import type { ChosenRuns } from '../page/export-store.ts';
+import type { SharedStore } from '../shared-store.ts';
 import { withSharedStore } from '../store.ts';
 import { parseStorePath } from '../store-path.ts';
 import { parseLimit } from '../ui/sizes.ts';
@@ -28,6 +29,8 @@ interface ExportOptions {
 }
 
 const MAX_PORT = 65_535;
+/** A page asks again what failed for a while; people see sooner why it waits. */
+const SERVED_BUDGET_MS = 10_000;
 /** So many runs are exported, and so many tasks of each have a page, unless others are asked for. */
 const EXPORTED_RUNS = '20';
 const EXPORTED_TASKS = '500';
@@ -88,7 +91,7 @@ export const ui: CommandDeclaration = {
     const [other] = Object.keys(chosenBy);
     if (other !== undefined) throw usageError(`--${other} is for --export: name the folder to write.`);
     const chosen = port === undefined ? 0 : parsePort(port);
-    await withSharedStore(invocation, async (shared) => {
+    const serve = async (shared: SharedStore): Promise<void> => {
       const [{ servePage }, { storePage }] = await Promise.all([
         import('../../page/server.ts'),
         import('../page/store-page.ts'),
@@ -104,7 +107,8 @@ export const ui: CommandDeclaration = {
       } finally {
         await page.close();
       }
-    });
+    };
+    await withSharedStore(invocation, serve, { budgetMs: SERVED_BUDGET_MS });
   },
 };
 

@@ -1,5 +1,6 @@
 // Calls one serialized task: takes the result that there is, or runs for a while and stores one. Says `ready`, waits for a line on
-// standard input, says `running TOKEN` when it holds the lease, and at the end how it went and which value it has.
+// standard input, says `running TOKEN` when it holds the lease, `working` once its attempt is open, and at the end how it went and which
+// value it has.
 // Usage: node run-serialized.mjs STORE KEY LEASE_MS RUN_MS NAME [RAW-DATA-PATH]; with `told` for RUN_MS it runs until it is given another line.
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,6 +21,7 @@ async function call() {
     process.stdout.write(`running ${lease.token}\n`);
     const taskId = String(lease.token);
     const attempt = await flow.task({ runId: 'r1', stepName: 'judge', taskId }, async (task) => {
+      process.stdout.write('working\n');
       await (runMs === 'told' ? told.next() : sleep(Number(runMs)));
       await task.saveArtifacts({ value: name });
       return task.attempt;
