@@ -21,8 +21,15 @@ type Followed = LogPiece | { error: Failure } | { left: number };
 
 type Following = 'stopped' | 'following' | 'ended';
 
+interface RunLogsProps {
+  route: Route;
+  steps: readonly string[];
+  /** The failure that is told already. */
+  told: string | undefined;
+}
+
 /** What the tasks of a run log, as it comes: text alone, the last lines of it. */
-export function RunLogs({ route, steps }: { route: Route; steps: readonly string[] }): JSX.Element {
+export function RunLogs({ route, steps, told }: RunLogsProps): JSX.Element {
   const { step = '' } = route.query;
   const [isOn, setOn] = useState(true);
   const path = [...route.path, ...(step === '' ? [] : [step])].join('/');
@@ -54,7 +61,7 @@ export function RunLogs({ route, steps }: { route: Route; steps: readonly string
           {window.dropped > 0 && `; the last ${formatCount(MOST_LINES)} lines`}
         </p>
       </div>
-      <FailureNote error={error} />
+      <FailureNote error={error?.message === told ? undefined : error} />
       {left > 0 && (
         <p class="cut">
           What {countOf(left, 'attempt')} logged before is left out: <code>{shell`stowage log ${path}`}</code>

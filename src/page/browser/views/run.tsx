@@ -69,8 +69,10 @@ export function RunView(route: Route): JSX.Element {
           {isDrawn && shown === 'graph' && <RunGraph route={route} run={result} steps={steps} />}
           {isDrawn && shown === 'timeline' && <RunTimeline steps={steps} />}
           {shown === 'code' && <RunCode run={`${flow}/${run}`} />}
-          {shown === 'logs' && <RunLogs route={route} steps={steps.map(({ step }) => step)} />}
         </>
+      )}
+      {shown === 'logs' && (
+        <RunLogs route={route} steps={steps.map(({ step }) => step)} told={error?.message} />
       )}
     </>
   );
