@@ -153,6 +153,81 @@ type FoundDescription = Pick<CurrentDescription, 'description' | 'erased'>;
 /** DONE as it was read, with metadata.json where a cache had both. */
 type ReadDone = Omit<ClosedRecords, 'metadata'> & Partial<ClosedRecords>;
 
+/**
+ * What a description tells, asked of it as late as it can be. The getters are of the class: getters of a literal are kept by its hidden
+ * class, and with them each description until all of the memory is looked through.
+ */
+class Described implements NonNullable<ReadAttempt['described']> {
+  readonly description: ReadDescription;
+  readonly table: () => ArtifactTable;
+
+  constructor(description: ReadDescription, table: () => ArtifactTable) {
+    this.description = description;
+    this.table = table;
+  }
+
+  get readFrom(): readonly string[] {
+    return this.description.readFrom;
+  }
+
+  get cached(): CachedCall | undefined {
+    return this.description.cached;
+  }
+
+  get takenOver(): string | undefined {
+    return this.description.takenOver;
+  }
+
+  get returned(): true | undefined {
+    return this.description.returned;
+  }
+
+  get reports(): readonly ReportEntry[] {
+    return this.description.reports;
+  }
+}
+
+/** An attempt that is done or failed. */
+class ClosedAttempt implements ReadAttempt {
+  readonly path: TaskPath;
+  readonly attempt: number;
+  readonly status: AttemptStatus;
+  readonly closedAt: string;
+  readonly done: DoneRecord;
+  readonly described: Described;
+  readonly purged: boolean;
+  declare readonly erased?: Erasure;
+
+  constructor(
+    path: TaskPath,
+    attempt: number,
+    done: DoneRecord,
+    described: Described,
+    { purged, erased }: Pick<ReadAttempt, 'purged' | 'erased'>,
+  ) {
+    this.path = path;
+    this.attempt = attempt;
+    this.status = done.outcome;
+    this.closedAt = done.closedAt;
+    this.done = done;
+    this.described = described;
+    this.purged = purged;
+    if (erased) this.erased = erased;
+  }
+
+  get startedAt(): string {
+    return this.described.description.startedAt;
+  }
+
+  get label(): string | undefined {
+    return this.described.description.label;
+  }
+
+  get metadata(): Metadata {
+    return this.described.description.metadata;
+  }
+}
+
 /** Reads attempts of one task. */
 class TaskReader {
   readonly #storage: DataStoreStorage;
@@ -197,42 +272,11 @@ class TaskReader {
     const done = closed?.done;
     if (!done || done.outcome === 'abandoned') return this.#readUndescribed(number, base, done);
     const { description, erased } = await this.#readDescription(number, base, closed, files);
-    return {
-      path: this.#path,
-      attempt: number,
-      status: done.outcome,
-      get startedAt() {
-        return description.startedAt;
-      },
-      get label() {
-        return description.label;
-      },
-      closedAt: done.closedAt,
-      done,
-      described: {
-        table: await this.#resolveTable(description.table),
-        get readFrom() {
-          return description.readFrom;
-        },
-        get cached() {
-          return description.cached;
-        },
-        get takenOver() {
-          return description.takenOver;
-        },
-        get returned() {
-          return description.returned;
-        },
-        get reports() {
-          return description.reports;
-        },
-      },
-      get metadata() {
-        return description.metadata;
-      },
+    const table = await this.#resolveTable(description.table);
+    return new ClosedAttempt(this.#path, number, done, new Described(description, table), {
       purged: files.has('purged'),
       ...(erased ? { erased } : {}),
-    };
+    });
   }
 
   /** The subject of an attempt's records: one session, where DONE tells which. */

@@ -162,21 +162,18 @@ async function timed<T>(
   const folder = new WorkFolder();
   const files = new RecordedFiles(recording);
   const records = recording.records(replay);
-  const context: CachedTaskContext = {
+  const context = RunContext.of(folder, {
     log: (...values) => recording.log(...values),
     signal,
     attempt: number,
     pathspec: recording.attempt?.pathspec,
-    get workDir() {
-      return folder.path;
-    },
     files,
     frames: new Frames(files),
     report: (name, options) => recording.report(name, options),
     trace: (name, fn) => (records ? records.traces.trace(name, fn) : untraced(name, fn)),
     checkpoint: records?.checkpoints ?? new Checkpoints(undefined),
     directories: new Directories(recording.fileKeeper),
-  };
+  });
   const beganMs = performance.now();
   const sinceThen = (): number => Math.round(performance.now() - beganMs);
   try {
@@ -187,6 +184,29 @@ async function timed<T>(
     return { returned, durationMs: endedMs ?? sinceThen() };
   } finally {
     await folder.remove();
+  }
+}
+
+/**
+ * A context whose `workDir` is asked for late. All contexts share one getter: that of a literal is kept by the literal's hidden class, and with
+ * it all that it can see, until the whole memory is looked through.
+ */
+class RunContext {
+  static readonly #workDir: PropertyDescriptor = {
+    get(this: RunContext) {
+      return this.#folder.path;
+    },
+    enumerable: true,
+  };
+  readonly #folder: WorkFolder;
+
+  private constructor(folder: WorkFolder) {
+    this.#folder = folder;
+  }
+
+  static of(folder: WorkFolder, members: Omit<CachedTaskContext, 'workDir'>): CachedTaskContext {
+    const context = Object.assign(new RunContext(folder), members);
+    return Object.defineProperty(context, 'workDir', RunContext.#workDir) as RunContext & CachedTaskContext;
   }
 }
 

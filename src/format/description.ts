@@ -140,44 +140,66 @@ export function decodeDescription(bytes: Uint8Array, what: string, subject: Reco
  */
 export function openDescription(bytes: Uint8Array, what: string, subject: RecordSubject): ReadDescription {
   if (mayHaveMoved(bytes)) return decodeDescription(bytes, what, subject);
-  let decoded: ReadDescription | undefined;
-  const read = (): ReadDescription => {
-    decoded ??= decodeDescription(bytes, what, subject);
-    return decoded;
-  };
-  return {
-    get session() {
-      return read().session;
-    },
-    get startedAt() {
-      return read().startedAt;
-    },
-    get label() {
-      return read().label;
-    },
-    table: () => (read().table as () => ArtifactTable)(),
-    get values() {
-      return read().values;
-    },
-    get reports() {
-      return read().reports;
-    },
-    get metadata() {
-      return read().metadata;
-    },
-    get readFrom() {
-      return read().readFrom;
-    },
-    get cached() {
-      return read().cached;
-    },
-    get takenOver() {
-      return read().takenOver;
-    },
-    get returned() {
-      return read().returned;
-    },
-  };
+  return new LateDescription(() => decodeDescription(bytes, what, subject));
+}
+
+/** Getters of a literal would keep each description until all of the memory is looked through, by the literal's hidden class. */
+class LateDescription implements ReadDescription {
+  readonly #decode: () => ReadDescription;
+  #decoded: ReadDescription | undefined;
+
+  constructor(decode: () => ReadDescription) {
+    this.#decode = decode;
+  }
+
+  get #read(): ReadDescription {
+    this.#decoded ??= this.#decode();
+    return this.#decoded;
+  }
+
+  get session(): string {
+    return this.#read.session;
+  }
+
+  get startedAt(): string {
+    return this.#read.startedAt;
+  }
+
+  get label(): string | undefined {
+    return this.#read.label;
+  }
+
+  get table(): () => ArtifactTable {
+    return () => (this.#read.table as () => ArtifactTable)();
+  }
+
+  get values(): ReadDescription['values'] {
+    return this.#read.values;
+  }
+
+  get reports(): ReadDescription['reports'] {
+    return this.#read.reports;
+  }
+
+  get metadata(): ReadDescription['metadata'] {
+    return this.#read.metadata;
+  }
+
+  get readFrom(): ReadDescription['readFrom'] {
+    return this.#read.readFrom;
+  }
+
+  get cached(): ReadDescription['cached'] {
+    return this.#read.cached;
+  }
+
+  get takenOver(): ReadDescription['takenOver'] {
+    return this.#read.takenOver;
+  }
+
+  get returned(): ReadDescription['returned'] {
+    return this.#read.returned;
+  }
 }
 
 /** False of a record whose text spells `table` neither plainly nor by an escaped letter. */
