@@ -69,8 +69,13 @@ class Reading {
 }
 
 /** What a reader makes of an attempt, in a form that can be compared. */
-function seen({ described, ...read }: ReadAttempt): unknown {
-  return { ...read, described: described && { ...described, table: described.table() } };
+function seen(read: ReadAttempt): unknown {
+  const { path, attempt, status, startedAt, label, closedAt, done, opened, described } = read;
+  const { metadata, purged, erased } = read;
+  const own = { path, attempt, status, startedAt, label, closedAt, done, opened, metadata, purged, erased };
+  if (!described) return own;
+  const { table, readFrom, cached, takenOver, returned, reports } = described;
+  return { ...own, table: table(), readFrom, cached, takenOver, returned, reports };
 }
 
 /** A flow with one task that is done. */

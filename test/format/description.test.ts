@@ -58,12 +58,13 @@ describe('a description that is opened', () => {
 
   it.each(['x', 'table'])('tells what a decoded one does, of artifact %j', (name) => {
     const bytes = described(text(name), '{"a":[1]}');
-    const members = ({ table, ...others }: ReturnType<typeof openDescription>) => ({
-      ...others,
-      label: others.label,
-      cached: others.cached,
-      rows: typeof table === 'function' ? table() : table,
-    });
+    const members = (read: ReturnType<typeof openDescription>) => {
+      const { session, startedAt, label, table, values, reports } = read;
+      const { metadata, readFrom, cached, takenOver, returned } = read;
+      const rows = typeof table === 'function' ? table() : table;
+      const own = { session, startedAt, label, rows, values, reports };
+      return { ...own, metadata, readFrom, cached, takenOver, returned };
+    };
     expect(members(openDescription(bytes, 'metadata.json', subject))).toEqual(
       members(decodeDescription(bytes, 'metadata.json', subject)),
     );
