@@ -230,6 +230,14 @@ describe('an open attempt', () => {
     });
   });
 
+  it('loads an artifact of the name __proto__ as any other, which sets no prototype', async () => {
+    const flow = await openFlow();
+    const artifacts = JSON.parse('{"__proto__":{"isAdmin":true},"x":1}');
+    const loaded = await (await flow.getTaskDataStore(await saveTask(flow, artifacts))).loadArtifacts();
+    expect(Object.entries(loaded)).toEqual(Object.entries(artifacts));
+    expect('isAdmin' in loaded).toBe(false);
+  });
+
   it('records what it rests on', async () => {
     const flow = await openFlow();
     const source = await flow.getTaskDataStore(await saveTask(flow, { x: 1 }, { stepName: 'load' }));
