@@ -6,7 +6,7 @@ import { hasTasks, listAttempts } from '../format/attempt-files.ts';
 import type { JsonValue } from '../format/json-value.ts';
 import { splitRunName } from '../format/pathspec.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { validateUserName } from '../storage/names.ts';
+import { isUserName, validateUserName } from '../storage/names.ts';
 import { requireRun, stepNotFound } from './run-selection.ts';
 
 /** What a run resumes: another run of its flow, but for the steps and tasks that are run again. */
@@ -53,7 +53,10 @@ export function isNamed({ rerun }: Resumption, { step, task }: { step: string; t
 function resumedRun(resume: unknown, flow: string): string {
   const named = splitRunName(resume);
   const given = typeof resume === 'string' ? JSON.stringify(resume) : String(resume);
-  if (!named) throw invalidArgument(`The run to resume, ${given}, is not <flow>/<run>.`);
+  if (!named) {
+    const meant = typeof resume === 'string' && isUserName(resume) ? `: write "${flow}/${resume}"` : '';
+    throw invalidArgument(`The run to resume, ${given}, is not <flow>/<run>${meant}.`);
+  }
   if (named.flow !== flow) {
     throw invalidArgument(
       `A run of flow ${flow} resumes a run of the same flow, and ${given} is one of another. Open the store with that flow's name, or pass single tasks down by clone.`,

@@ -85,7 +85,8 @@ export function validateAttemptNumber(attempt: unknown): number {
 
 function invalid(text: unknown, why: string): StowageError {
   const shown = typeof text === 'string' ? text.slice(0, 300) : String(text);
-  return new StowageError('INVALID_PATHSPEC', `${JSON.stringify(shown)} is no pathspec: ${why}.`, {
+  const named = typeof text === 'object' && text !== null ? 'An object' : JSON.stringify(shown);
+  return new StowageError('INVALID_PATHSPEC', `${named} is no pathspec: ${why}.`, {
     details: { pathspec: shown },
   });
 }

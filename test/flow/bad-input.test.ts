@@ -64,6 +64,19 @@ describe('hostile names', () => {
     expect(error.message).toBe(`The parent ${JSON.stringify(parent)} is not <flow>/<run>.`);
   });
 
+  it('says how the run to resume is named, where its flow is left out', async () => {
+    const flow = await openFlow();
+    const error = await errorOf(flow.createRun({ runId: 'r2', resume: 'r1' }), 'INVALID_ARGUMENT');
+    expect(error.message).toBe('The run to resume, "r1", is not <flow>/<run>: write "Test/r1".');
+  });
+
+  it('says that an object is no pathspec', async () => {
+    const flow = await openFlow();
+    const given = { runId: 'r1', stepName: 'fit', taskId: '0' } as unknown as string;
+    const { message } = await errorOf(flow.getTaskDataStore(given), 'INVALID_PATHSPEC');
+    expect(message).toContain('An object is no pathspec: a pathspec is text of the form <run>/<step>/<task>');
+  });
+
   it.each([
     [7, "The task id must be a string, not the number 7; pass '7'."],
     [undefined, 'The task id must be a string, not undefined.'],
