@@ -158,6 +158,19 @@ describe.skipIf(!BROWSER)('the page in a browser', () => {
     await page.close();
   });
 
+  it('tells once of a run that is not there, with its logs as well', async () => {
+    const page = await openPage(own.browser);
+    for (const show of ['', 'logs']) {
+      await own.show(page, hrefOf('run', ['Train', 'nobody'], show === '' ? {} : { show }));
+      await page.locator('main [role=alert]').first().waitFor();
+      await page.waitForTimeout(1_000); // both questions were answered
+      expect(await page.locator('main [role=alert]').allTextContents()).toEqual([
+        expect.stringMatching(/^RUN_NOT_FOUND /),
+      ]);
+    }
+    await page.close();
+  });
+
   it('marks tasks of the graph that were not run in this run', async () => {
     const page = await openPage(own.browser);
     await own.show(page, hrefOf('run', ['Train', 'j2'], { show: 'graph' }));
