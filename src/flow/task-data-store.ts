@@ -6,6 +6,7 @@ import { cloneJson } from '../attempts/inline-value.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import { READ_OPTIONS, type ReadOptions } from '../content/reading/content-reader.ts';
+import type { ArtifactEntry } from '../format/description.ts';
 import type { LogName } from '../format/log-names.ts';
 import type { Owner, RecordedError } from '../format/session-files.ts';
 import { findLog, type ListedLog, listLogs, loadLog, readLog } from '../logs/log-reader.ts';
@@ -176,8 +177,12 @@ export class TaskDataStore {
     progress?.expect(workOf(entries));
     const loading = { signal, progress };
     try {
-      const values = entries.map((entry) => (isAtHand(entry) ? this.#view.load(entry, loading) : undefined));
-      const fetched = entries.flatMap((entry, index) => (isAtHand(entry) ? [] : [{ entry, index }]));
+      const fetched: { entry: ArtifactEntry; index: number }[] = [];
+      const values = entries.map((entry, index) => {
+        if (isAtHand(entry)) return this.#view.load(entry, loading);
+        fetched.push({ entry, index });
+        return undefined;
+      });
       const gathered = await this.#view.gather(
         fetched.map(({ entry }) => entry),
         { signal },
