@@ -153,48 +153,20 @@ type FoundDescription = Pick<CurrentDescription, 'description' | 'erased'>;
 /** DONE as it was read, with metadata.json where a cache had both. */
 type ReadDone = Omit<ClosedRecords, 'metadata'> & Partial<ClosedRecords>;
 
+/** A description whose table is here. */
+type WholeDescription = ReadDescription & { table: () => ArtifactTable };
+
 /**
- * What a description tells, asked of it as late as it can be. The getters are of the class: getters of a literal are kept by its hidden
- * class, and with them each description until all of the memory is looked through.
+ * An attempt that is done or failed. Its description is asked as late as can be, by getters of the class: those of a literal would be kept by
+ * its hidden class, and with them each description until all of the memory is looked through.
  */
-class Described implements NonNullable<ReadAttempt['described']> {
-  readonly description: ReadDescription;
-  readonly table: () => ArtifactTable;
-
-  constructor(description: ReadDescription, table: () => ArtifactTable) {
-    this.description = description;
-    this.table = table;
-  }
-
-  get readFrom(): readonly string[] {
-    return this.description.readFrom;
-  }
-
-  get cached(): CachedCall | undefined {
-    return this.description.cached;
-  }
-
-  get takenOver(): string | undefined {
-    return this.description.takenOver;
-  }
-
-  get returned(): true | undefined {
-    return this.description.returned;
-  }
-
-  get reports(): readonly ReportEntry[] {
-    return this.description.reports;
-  }
-}
-
-/** An attempt that is done or failed. */
 class ClosedAttempt implements ReadAttempt {
   readonly path: TaskPath;
   readonly attempt: number;
   readonly status: AttemptStatus;
   readonly closedAt: string;
   readonly done: DoneRecord;
-  readonly described: Described;
+  readonly described: WholeDescription;
   readonly purged: boolean;
   declare readonly erased?: Erasure;
 
@@ -202,7 +174,7 @@ class ClosedAttempt implements ReadAttempt {
     path: TaskPath,
     attempt: number,
     done: DoneRecord,
-    described: Described,
+    described: WholeDescription,
     { purged, erased }: Pick<ReadAttempt, 'purged' | 'erased'>,
   ) {
     this.path = path;
@@ -216,15 +188,15 @@ class ClosedAttempt implements ReadAttempt {
   }
 
   get startedAt(): string {
-    return this.described.description.startedAt;
+    return this.described.startedAt;
   }
 
   get label(): string | undefined {
-    return this.described.description.label;
+    return this.described.label;
   }
 
   get metadata(): Metadata {
-    return this.described.description.metadata;
+    return this.described.metadata;
   }
 }
 
@@ -272,8 +244,7 @@ class TaskReader {
     const done = closed?.done;
     if (!done || done.outcome === 'abandoned') return this.#readUndescribed(number, base, done);
     const { description, erased } = await this.#readDescription(number, base, closed, files);
-    const table = await this.#resolveTable(description.table);
-    return new ClosedAttempt(this.#path, number, done, new Described(description, table), {
+    return new ClosedAttempt(this.#path, number, done, await this.#withTable(description), {
       purged: files.has('purged'),
       ...(erased ? { erased } : {}),
     });
@@ -346,10 +317,12 @@ class TaskReader {
     return found;
   }
 
-  async #resolveTable(table: ReadDescription['table']): Promise<() => ArtifactTable> {
-    if (typeof table === 'function') return table;
+  /** A table that was moved is loaded; its description was decoded whole. */
+  async #withTable(description: ReadDescription): Promise<WholeDescription> {
+    const { table } = description;
+    if (typeof table === 'function') return description as WholeDescription;
     const moved = decodeTable(await this.#reader.load(table, this.#options), table.copy);
-    return () => moved;
+    return { ...description, table: () => moved };
   }
 }
 

@@ -17,7 +17,7 @@ export interface OpenedStore {
 /**
  * Opens the store at an address. Every storage that it opens, those of places among them, is used as `decorate` gives it.
  *
- * @param retry - when its own storage tries again; default: as `openStorage`
+ * @param retry - when these storages try again; default: as `openStorage`
  */
 export async function openStore(
   address: string,
@@ -25,11 +25,11 @@ export async function openStore(
   retry?: RetryOptions,
 ): Promise<OpenedStore> {
   const storage = decorate(await openStorage(address, { retry }));
-  const content = new ContentAddressedStore(storage, {}, { home: address, decorate });
+  const content = new ContentAddressedStore(storage, {}, { home: address, decorate, retry });
   const flows = new Map<string, Promise<FlowDataStore>>();
   const open = async (flowName: string): Promise<FlowDataStore> => {
     const { FlowDataStore } = await import('../flow-data-store.ts');
-    return FlowDataStore.openAround({ flowName, storage }, { home: address, decorate });
+    return FlowDataStore.openAround({ flowName, storage }, { home: address, decorate, retry });
   };
   return {
     storage,

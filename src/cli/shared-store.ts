@@ -40,7 +40,7 @@ export class SharedStore {
   #catchingUp: CatchingUp | undefined;
   #hasAnswered = false;
 
-  /** @param retry - when the store's storage tries again; default: as `openStorage` */
+  /** @param retry - when its storages try again; default: as `openStorage` */
   constructor(
     address: string,
     decorate: (opened: DataStoreStorage) => DataStoreStorage,

@@ -71,7 +71,7 @@ export async function withCache<T>(
 /**
  * Opens the store once for commands that run within another, and only read.
  *
- * @param retry - when its storage tries again; default: as `openStorage`
+ * @param retry - when its storages try again; default: as `openStorage`
  * @throws StowageError as {@link withStore} does
  */
 export async function withSharedStore<T>(

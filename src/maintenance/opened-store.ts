@@ -39,8 +39,8 @@ export interface OpenedStore {
 }
 
 /**
- * Opens a store, which need not be there. Storages that it opens, those of places among them, are used as `decorate` gives them; the store's
- * own tries again as `retry` says.
+ * Opens a store, which need not be there. Storages that it opens, those of places among them, are used as `decorate` gives them, and
+ * try again as `retry` says.
  */
 export async function openForMaintenance(
   { store, openPlace }: Pick<MaintenanceOptions, 'store' | 'openPlace'>,
@@ -58,6 +58,7 @@ export async function openForMaintenance(
   const around = {
     home: isOurs ? String(store) : undefined,
     decorate: (opened: DataStoreStorage) => count(decorate(opened)),
+    retry,
   };
   const content = new ContentAddressedStore(count(storage), { ...settings, openPlace }, around);
   return {

@@ -30,8 +30,11 @@ function checkSignal(signal: unknown, method: string): void {
   );
 }
 
-/** Checks that `object`, which is what `what` takes, has no members but `names`; throws `INVALID_ARGUMENT`. */
+/** Checks that `object`, which is what `what` takes, is one, and has no members but `names`; throws `INVALID_ARGUMENT`. */
 export function checkMembers(object: object, what: string, names: readonly string[]): void {
+  // Of a number or `true` no member would be looked at, and it would count for nothing.
+  if (typeof object !== 'object' || object === null)
+    throw invalidArgument(`${what} takes its options as an object with ${names.join(', ')}.`);
   for (const name of Object.keys(object)) {
     if (names.includes(name)) continue;
     const meant = didYouMean(suggest(name, names));

@@ -136,9 +136,16 @@ class PatientFolder extends RetryStorage {
 
   constructor(folder: LocalStorage, options: OpenStorageOptions) {
     const limited = new LimitStorage(folder, options.maxInFlight ?? MAX_IN_FLIGHT_IN_FOLDER);
-    super(limited, { ...FOLDER_RETRIES, ...options.retry });
+    super(limited, folderRetries(options.retry));
     this.root = folder.root;
   }
+}
+
+/** What is given, and for what it leaves out a folder's own. */
+function folderRetries(given: RetryOptions | undefined): RetryOptions {
+  if (typeof given !== 'object' || given === null) return given ?? FOLDER_RETRIES; // RetryStorage refuses what is no object
+  const named = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...FOLDER_RETRIES, ...Object.fromEntries(named) };
 }
 
 function resilient(storage: DataStoreStorage, options: OpenStorageOptions): DataStoreStorage {

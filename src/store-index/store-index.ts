@@ -111,7 +111,7 @@ export class StoreIndex implements AsyncDisposable {
   }
 
   /**
-   * Opens an index as {@link open} does, and uses what it opens as `decorate` gives it, the store's own storage with these retries.
+   * Opens an index as {@link open} does, and uses what it opens as `decorate` gives it, with these retries.
    *
    * @internal
    */

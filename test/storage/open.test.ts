@@ -26,6 +26,33 @@ describe('openStorage', () => {
     expect((await byText.get('x'))?.body).toEqual(bytes);
   });
 
+  it.each([
+    ['as a folder does where nothing is said', undefined, 30],
+    ['as a folder does of what is left out', { budgetMs: 60_000, maxAttempts: undefined }, 30],
+    ['as often as is said', { maxAttempts: 2 }, 2],
+  ])('tries a busy folder again %s', async (_how, given, attempts) => {
+    const system = {
+      linkSync: () => {
+        throw Object.assign(new Error('busy'), { code: 'EBUSY' });
+      },
+    };
+    const retry = given && { ...given, sleep: async () => {} };
+    const path = join(folder, `busy ${attempts} ${given === undefined}`);
+    const busy = await openStorage(path, {
+      local: { system },
+      retry: retry ?? { sleep: async () => {} },
+    } as never);
+    await expect(busy.create('x', bytes)).rejects.toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+      details: { attempts },
+    });
+  });
+
+  it.each([5, 'often', true])('refuses retries that are no options: %j', async (retry) => {
+    const opening = openStorage(join(folder, 'retries'), { retry } as never);
+    await expect(opening).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
   it('takes a drive of Windows for a path', async () => {
     for (const path of ['C:\\stores', 'd:/stores', 'C:']) {
       expect((await openStorage(path)).type).toBe('local');

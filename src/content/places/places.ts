@@ -20,6 +20,7 @@ import { canonicalAddress, folderUri, rootOf } from '../../storage/canonical-add
 import type { CallOptions, DataStoreStorage } from '../../storage/contract.ts';
 import type { NameEncoding } from '../../storage/names.ts';
 import { openStorage } from '../../storage/open.ts';
+import type { RetryOptions } from '../../storage/retry-policy.ts';
 import type { StoreFile } from '../store-file.ts';
 import {
   strayPlace,
@@ -62,6 +63,8 @@ export interface PlaceSettings {
   home?: string | undefined;
   /** Decorates each storage that is opened, to count what is read. Default: none is. */
   decorate?: ((opened: DataStoreStorage) => DataStoreStorage) | undefined;
+  /** When a storage that is opened by its address tries again. Default: as `openStorage`. */
+  retry?: RetryOptions | undefined;
 }
 
 /** Options of a store's places. */
@@ -261,9 +264,9 @@ export class Places {
   }
 
   async #openStorage(uri: string, names?: NameEncoding): Promise<DataStoreStorage> {
-    const { open, decorate = (opened) => opened } = this.#options;
+    const { open, decorate = (opened) => opened, retry } = this.#options;
     return decorate(
-      open ? checkPlaceStorage(await open(uri), uri) : await openStorage(uri, { local: { names } }),
+      open ? checkPlaceStorage(await open(uri), uri) : await openStorage(uri, { local: { names }, retry }),
     );
   }
 
