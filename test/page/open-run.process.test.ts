@@ -75,6 +75,16 @@ describe.skipIf(!BROWSER)('a page that is open while a run goes on', () => {
       seen(task.getByRole('link', { name: 'model', exact: true })),
     ]);
 
+    // One that failed may be tried again while its page is open.
+    const third = { runId: 'r1', stepName: 'fit', taskId: '2' };
+    await flow.task(third, () => Promise.reject(new Error('too hot'))).catch(() => {});
+    const retried = await openPage(browser);
+    await open(retried, 'task/Live/r1/fit/2');
+    await seen(retried.locator('.facts', { hasText: 'failed' }));
+    await flow.task(third, (one) => one.saveArtifacts({ x: 3 }));
+    await seen(retried.locator('.attempts', { hasText: '1 done' }));
+    expect(await retried.evaluate('window.isSame')).toBe(true);
+
     await written.finish('done');
     await Promise.all([
       seen(run.locator('.title .status', { hasText: 'done' })),

@@ -4,13 +4,16 @@ import { join } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FlowDataStore } from '../../src/index.ts';
-import { BROWSER, openPage, type ShownStore, showStore, watchPage } from './served-page.ts';
+import { BROWSER, openPage, type ShownStore, showStore, watchAnswers, watchPage } from './served-page.ts';
 import { makeShownStore } from './shown-store.ts';
 
 const LOADED = '#/artifact/Train/r1/load/0/0';
 const FITTED = '#/artifact/Train/r1/fit/0/0';
 const MEDIA = '#/artifact/Media/r1/make/0/0';
+const MEGABYTE = 1_000_000;
 const SAMPLES = 4_000;
+/** Of 16 bits: 1.6 MB. */
+const MANY_SAMPLES = 800_000;
 const SAMPLES_A_SECOND = 8_000;
 
 describe.skipIf(!BROWSER)('what an artifact holds', () => {
@@ -29,15 +32,21 @@ describe.skipIf(!BROWSER)('what an artifact holds', () => {
   });
   afterAll(() => own?.[Symbol.asyncDispose]());
 
-  /** `Media/r1/make/0`: a sound of half a second, and a file of Markdown. */
+  /** `Media/r1/make/0`: a sound of half a second, and a file of Markdown; an image and a sound of over a megabyte. */
   async function addMedia(folder: string, store: string): Promise<void> {
     writeFileSync(join(folder, 'sound.wav'), soundOf(SAMPLES));
+    writeFileSync(join(folder, 'long.wav'), soundOf(MANY_SAMPLES));
+    // What lies behind the end of an image counts for nothing but its length.
+    const image = await readFile(join(folder, 'data', 'dot.png'));
+    writeFileSync(join(folder, 'large.png'), Buffer.concat([image, Buffer.alloc(2 * MEGABYTE)]));
     writeFileSync(join(folder, 'guide.md'), '# A guide\n\nIt is **short**.\n');
     await using flow = await FlowDataStore.open({ flowName: 'Media', storage: store });
     await flow.task({ runId: 'r1', stepName: 'make', taskId: '0' }, async (task) =>
       task.saveArtifacts({
         sound: await task.files.fromLocal(join(folder, 'sound.wav')),
         guide: await task.files.fromLocal(join(folder, 'guide.md')),
+        long: await task.files.fromLocal(join(folder, 'long.wav')),
+        large: await task.files.fromLocal(join(folder, 'large.png')),
       }),
     );
   }
@@ -77,6 +86,20 @@ describe.skipIf(!BROWSER)('what an artifact holds', () => {
     await expect.poll(() => sound.getAttribute('src')).toContain('content/');
     const seconds = (): Promise<number> => sound.evaluate((one) => (one as unknown as Sound).duration);
     await expect.poll(seconds, { timeout: 10_000 }).toBeCloseTo(SAMPLES / SAMPLES_A_SECOND, 2);
+    expect(faults).toEqual([]);
+  });
+
+  it('is an image, or a sound, of over a megabyte, which is loaded only once somebody asks for it', async () => {
+    const answers = watchAnswers(page);
+    await own.show(page, `${MEDIA}/long`);
+    expect(await page.locator('.preview audio').getAttribute('preload')).toBe('none');
+    await own.show(page, `${MEDIA}/large`);
+    expect(await page.locator('.preview img').count()).toBe(0);
+    expect(await answers.over(MEGABYTE)).toEqual([]);
+    await page.getByRole('button', { name: 'Load large' }).click();
+    const width = (): Promise<number> =>
+      page.locator('.preview img').evaluate((image) => (image as unknown as Image).naturalWidth);
+    await expect.poll(width).toBe(1);
     expect(faults).toEqual([]);
   });
 

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { QUESTIONS, SWITCHES } from '../../src/page/questions.ts';
@@ -196,10 +198,25 @@ describe('a request', () => {
         'cross-origin-resource-policy': 'same-origin',
         'cross-origin-opener-policy': 'same-origin',
       });
-      expect(headers['content-security-policy']).toMatch(
-        /^default-src 'none'; script-src 'self'; style-src 'self';/,
+      expect(headers['content-security-policy']).toBe(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
       );
+      expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
     }
+  });
+
+  // On Linux all of 127.0.0.0/8 leads to whoever listens on every address.
+  it.runIf(process.platform === 'linux')('is to be had at 127.0.0.1 alone', async () => {
+    const page = await serveStore(store);
+    const { port } = new URL(page.url);
+    const socket = connect(Number(port), '127.0.0.2');
+    expect(
+      await once(socket, 'connect').then(
+        () => 'connected',
+        ({ code }) => code,
+      ),
+    ).toBe('ECONNREFUSED');
+    socket.destroy();
   });
 });
 

@@ -11,7 +11,7 @@ const PASSING: ReadonlySet<string> = new Set([
   'STORAGE_UNAVAILABLE',
   'STORE_GONE',
 ]);
-const AGAIN_MS = 5_000;
+export const AGAIN_MS = 5_000;
 
 /** Where a question stands. What was answered last stays while it is asked again. */
 export interface Asking<T> extends Answer<T> {
@@ -23,6 +23,11 @@ const UNSEEN_MS = 1_000;
 /** An index that is being made is asked again after so long, and so many times at most: about ten minutes. */
 const INDEX_MS = 3_000;
 const MOST_INDEX_ASKS = 120;
+
+/** True of an error that passes by itself. */
+export function isPassing(error: Failure | undefined): boolean {
+  return PASSING.has(error?.code ?? '');
+}
 
 /** True of an index that is being made, of which the server tells how far it is; of one that nobody makes it does not. */
 export function isBeingMade(error: Failure | undefined): boolean {
@@ -84,8 +89,8 @@ export function useAnswer<T>(asked: Asked | undefined, everyMs?: number): Asking
         address,
         isLoading: false,
       }));
-      const isPassing = answer.result === undefined && PASSING.has(answer.error?.code ?? '');
-      const otherwiseMs = everyMs ?? (isPassing ? AGAIN_MS : undefined);
+      const isGone = answer.result === undefined && isPassing(answer.error);
+      const otherwiseMs = everyMs ?? (isGone ? AGAIN_MS : undefined);
       const pauseMs = indexAsks > 0 && !isLate ? INDEX_MS : otherwiseMs;
       if (pauseMs !== undefined && !exported) timer = setTimeout(again, pauseMs);
     };

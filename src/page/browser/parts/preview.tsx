@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { countOf, formatBytes } from '../../../options/figures.ts';
 import type { DirectoryPage, NumbersSummary, Preview as Shown } from '../../../views/previews/shown.ts';
+import { MAX_ANSWER_BYTES } from '../../content-bounds.ts';
 import { contentQuestion } from '../../exported-answers.ts';
 import { filesFrom, PAGE_FILES, type Place, previewed } from '../../view-questions.ts';
 import { useAnswer } from '../ask.ts';
@@ -14,6 +15,7 @@ import { Download } from './download.tsx';
 import { FailureNote } from './failure.tsx';
 import { JsonTree } from './json-tree.tsx';
 import { Markdown } from './markdown.tsx';
+import { OnceWanted } from './once-wanted.tsx';
 import { exact, histogramOf, lineOfNumbers, textOfNumbers } from './plotted.ts';
 import { Rows } from './rows.tsx';
 import { Scrolls } from './scrolls.tsx';
@@ -41,9 +43,14 @@ function OfKind(props: { shown: Shown; at: Place; isInAddress: boolean }): JSX.E
     case 'markdown':
       return <Text {...shown} {...{ name, isInAddress }} />;
     case 'image':
+      return (
+        <OnceWanted bytes={shown.bytes} name={name}>
+          <Media kind={shown.kind} name={shown.reference?.name ?? name} at={at} />
+        </OnceWanted>
+      );
     case 'audio':
     case 'video':
-      return <Media kind={shown.kind} name={shown.reference?.name ?? name} at={at} />;
+      return <Media kind={shown.kind} name={shown.reference?.name ?? name} at={at} bytes={shown.bytes} />;
     case 'numbers':
       return <Numbers numbers={shown.numbers} name={name} />;
     case 'table':
@@ -102,9 +109,14 @@ function Text(props: {
   );
 }
 
-/** What a browser shows by itself; it runs no scripts of pictures. */
-function Media(props: { kind: 'image' | 'audio' | 'video'; name: string; at: Place }): JSX.Element | null {
-  const { kind, name, at } = props;
+/** What a browser shows by itself; it runs no scripts of pictures. Of a large sound or film nothing is loaded before it is played. */
+function Media(props: {
+  kind: 'image' | 'audio' | 'video';
+  name: string;
+  at: Place;
+  bytes?: number;
+}): JSX.Element | null {
+  const { kind, name, at, bytes = 0 } = props;
   const { pathspec, artifact, entry } = at;
   const inExport = useAnswer<string>(exported && contentQuestion(pathspec, artifact, entry));
   const address = exported ? inExport.result : contentAddress(pathspec, artifact, { entry });
@@ -116,7 +128,14 @@ function Media(props: { kind: 'image' | 'audio' | 'video'; name: string; at: Pla
   if (kind === 'image') return <img class="media" src={address} alt={name} onError={broken} />;
   const Player = kind;
   return (
-    <Player class="media" controls preload="metadata" src={address} aria-label={name} onError={broken} />
+    <Player
+      class="media"
+      controls
+      preload={bytes > MAX_ANSWER_BYTES ? 'none' : 'metadata'}
+      src={address}
+      aria-label={name}
+      onError={broken}
+    />
   );
 }
 

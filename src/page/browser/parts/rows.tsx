@@ -5,7 +5,7 @@ import type { Failure } from '../../../page/asked.ts';
 import type { ShownValue, TablePage } from '../../../views/previews/shown.ts';
 import { EXPORTED_ROWS } from '../../exported-answers.ts';
 import { PAGE_ROWS, type Place, readRows } from '../../view-questions.ts';
-import { ask } from '../ask.ts';
+import { AGAIN_MS, ask, isPassing } from '../ask.ts';
 import { exported } from '../exported.ts';
 import { useAddress } from '../route.ts';
 import { numberIn } from '../route-address.ts';
@@ -145,10 +145,19 @@ function usePages(
   const reading = useRef<AbortController | undefined>(undefined);
   useEffect(() => () => reading.current?.abort(), []);
 
+  /** What cannot be read for now is asked for again, until `signal` is aborted. */
   const readPage = async (page: number, signal: AbortSignal): Promise<void> => {
     const place = { pathspec, artifact, entry };
     const { total } = first;
-    const { rows, error } = await readRows((asked) => ask(asked, signal), place, { page, total });
+    const readOnce = (): ReturnType<typeof readRows> =>
+      readRows((asked) => ask(asked, signal), place, { page, total });
+    let { rows, error } = await readOnce();
+    while (isPassing(error) && !signal.aborted) {
+      setError(error);
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      if (!signal.aborted) ({ rows, error } = await readOnce());
+    }
+    if (signal.aborted) return;
     setError(error);
     if (rows.length === 0) return;
     pages.set(page, rows);

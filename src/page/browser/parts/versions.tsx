@@ -4,10 +4,11 @@ import { ageOf, formatBytes, formatDuration } from '../../../options/figures.ts'
 import type { FoundAttempt } from '../../../store-index/find.ts';
 import { shortKey } from '../../../views/artifact-texts.ts';
 import type { Preview } from '../../../views/previews/shown.ts';
-import { ask, useAnswer } from '../ask.ts';
+import { ask, type Failure, useAnswer } from '../ask.ts';
 import { useAddress } from '../route.ts';
 import { artifactHref } from './addresses.ts';
 import { Chart } from './chart.tsx';
+import { FailureNote } from './failure.tsx';
 import { IndexNote } from './index-note.tsx';
 import { leafOf, lineOfVersions, type Measure, measured, measuresOf, numberOf } from './measures.ts';
 import { exact } from './plotted.ts';
@@ -43,7 +44,7 @@ export function Versions({ flow, step, artifact, type, pathspec, leaves }: Versi
   const asked = { command: 'find', args: [flow], options };
   const { result, error, isLoading } = useAnswer<{ attempts: FoundAttempt[]; isCut: boolean }>(asked);
   const found = result?.attempts ?? [];
-  const values = useValues(found, artifact, measure === 'value');
+  const { values, error: unread } = useValues(found, artifact, measure === 'value');
   const versions = useMemo(
     () => found.map((one) => ({ ...one, number: measured(measure, artifact, one, values) })),
     [result, values, measure],
@@ -68,6 +69,7 @@ export function Versions({ flow, step, artifact, type, pathspec, leaves }: Versi
       </p>
       {isLoading && <p role="status">asking the index …</p>}
       <IndexNote error={error} />
+      <FailureNote error={unread} />
       {result && found.length === 0 && <p class="quiet">The index has none with this number.</p>}
       {plotted && (
         <Chart plotted={plotted} label={`${measure} of ${artifact} over runs; the table has the numbers`} />
@@ -117,34 +119,36 @@ function textOf(measure: Measure, number: number): string {
   return measure === 'time' ? formatDuration(number) : exact(number);
 }
 
-/** The values of scalars by the pathspecs of their attempts: the index has none. */
+/** The values of scalars by the pathspecs of their attempts, which the index has not, and the first failure to read one. */
 function useValues(
   found: readonly FoundAttempt[],
   artifact: string,
   isWanted: boolean,
-): ReadonlyMap<string, number> {
-  const [values, setValues] = useState<ReadonlyMap<string, number>>(new Map());
+): { values: ReadonlyMap<string, number>; error: Failure | undefined } {
+  const [read, setRead] = useState<ReturnType<typeof useValues>>({ values: new Map(), error: undefined });
   const paths = found.map(({ pathspec }) => pathspec);
   useEffect(() => {
     if (!isWanted) return;
     const ending = new AbortController();
     const { signal } = ending;
     const waiting = [...paths];
-    const read = new Map<string, number>();
+    const values = new Map<string, number>();
+    let failure: Failure | undefined;
     const work = async (): Promise<void> => {
       for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
-        const { result } = await ask<Preview>({ command: 'preview', args: [path, artifact] }, signal);
+        const { result, error } = await ask<Preview>({ command: 'preview', args: [path, artifact] }, signal);
+        failure ??= error;
         const number = result?.kind === 'json' ? numberOf(result.value) : undefined;
-        if (number !== undefined) read.set(path, number);
+        if (number !== undefined) values.set(path, number);
       }
     };
     Promise.all(Array.from({ length: AT_ONCE }, work)).then(
-      () => setValues(read),
+      () => setRead({ values, error: failure }),
       (reason: unknown) => {
         if (!signal.aborted) throw reason;
       },
     );
     return () => ending.abort();
   }, [paths.join('\n'), isWanted]);
-  return values;
+  return read;
 }

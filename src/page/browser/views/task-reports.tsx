@@ -1,13 +1,12 @@
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
 import { formatBytes } from '../../../options/figures.ts';
 import type { ReportView } from '../../../views/reports.ts';
-import { MAX_ANSWER_BYTES } from '../../content-bounds.ts';
 import { reportQuestion } from '../../exported-answers.ts';
 import { useAnswer } from '../ask.ts';
 import { exported } from '../exported.ts';
 import { reportAddress } from '../parts/addresses.ts';
 import { FailureNote } from '../parts/failure.tsx';
+import { OnceWanted } from '../parts/once-wanted.tsx';
 import { useAddressedNames } from '../route.ts';
 
 /** The reports of an attempt, each in a frame that may do nothing. */
@@ -37,25 +36,15 @@ export function TaskReports(props: { pathspec: string; reports: readonly ReportV
                 </>
               )}
             </p>
-            {isOpen && <Report pathspec={pathspec} name={name} bytes={bytes} />}
+            {isOpen && (
+              <OnceWanted bytes={bytes} name={name}>
+                <Frame pathspec={pathspec} name={name} />
+              </OnceWanted>
+            )}
           </div>
         );
       })}
     </section>
-  );
-}
-
-/** A report, or in place of a large one a button that loads it: neither a view that is opened nor an address that somebody was given does. */
-function Report({ bytes, ...report }: { pathspec: string; name: string; bytes: number }): JSX.Element {
-  const [isWanted, want] = useState(bytes <= MAX_ANSWER_BYTES);
-  if (isWanted) return <Frame {...report} />;
-  return (
-    <p>
-      It takes {formatBytes(bytes)}, and is loaded once you ask for it:{' '}
-      <button type="button" onClick={() => want(true)}>
-        Load {report.name}
-      </button>
-    </p>
   );
 }
 

@@ -23,17 +23,21 @@ import { shownJson } from '../parts/value-rows.ts';
 import { hrefOf, type Route } from '../route.ts';
 import { TaskReports } from './task-reports.tsx';
 
-/** A task that is under way is asked for again so often. */
+/** A task that is under way is asked for again so often; one that may be tried again, more rarely. */
 const REFRESH_MS = 3000;
+const REFRESH_ENDED_MS = 10_000;
+/** An attempt that failed longer ago is not waited for to be tried again. */
+const TRIED_AGAIN_WITHIN_MS = 60 * 60 * 1000;
 
 /** A task: its attempts, and one of them in full. */
 export function TaskView({ path }: Route): JSX.Element {
-  const [isOver, setIsOver] = useState(false);
+  const [everyMs, setEveryMs] = useState<number | undefined>(REFRESH_MS);
   const asked = shownTask(path.join('/'));
-  const { result, error, isLoading } = useAnswer<ShownTask>(asked, isOver ? undefined : REFRESH_MS);
+  const { result, error, isLoading } = useAnswer<ShownTask>(asked, everyMs);
   const shown = result?.attempts.find(({ attempt }) => attempt === result.attempt);
-  const isOpen = result?.attempts.at(-1)?.status === 'open';
-  if (result !== undefined && isOver === isOpen) setIsOver(!isOpen);
+  const last = result?.attempts.at(-1);
+  const wantedMs = last ? refreshMsOf(last) : everyMs;
+  if (wantedMs !== everyMs) setEveryMs(wantedMs);
   return (
     <>
       <Crumbs names={path.slice(0, 4)} />
@@ -43,6 +47,14 @@ export function TaskView({ path }: Route): JSX.Element {
       {result && shown && <Shown key={shown.attempt} task={result} attempt={shown} told={error} />}
     </>
   );
+}
+
+/** `undefined` for a task whose last attempt is done, or failed long ago. */
+function refreshMsOf({ status, closedAt }: AttemptSummary): number | undefined {
+  if (status === 'open') return REFRESH_MS;
+  const mayGoOn = status !== 'done' && closedAt !== undefined;
+  const isRecent = mayGoOn && Date.now() - Date.parse(closedAt) < TRIED_AGAIN_WITHIN_MS;
+  return isRecent ? REFRESH_ENDED_MS : undefined;
 }
 
 /** A failure to read the attempt is told once. */

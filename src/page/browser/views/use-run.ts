@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { BriefRun } from '../../../views/run-brief.ts';
 import type { Answer } from '../../asked.ts';
 import { TASKS_AT_FIRST, tasksFrom } from '../../view-questions.ts';
-import { type Asking, ask, type Failure } from '../ask.ts';
+import { AGAIN_MS, type Asking, ask, type Failure, isPassing } from '../ask.ts';
 import { joinedPages } from './run-pages.ts';
 
 const REFRESH_MS = 5_000;
@@ -14,7 +14,7 @@ export function refreshMsOf({ total }: Pick<BriefRun, 'total'>): number {
   return total > TASKS_AT_FIRST ? REFRESH_LARGE_MS : REFRESH_MS;
 }
 
-/** Reads a run with all its tasks, page by page, the first at once; and again while it is open and the page is seen. */
+/** Reads a run with all its tasks, page by page, the first at once; and again while it is open, or a page could not be read for now, and the page is seen. */
 export function useRun(path: string): Asking<BriefRun> {
   const [state, setState] = useState<{ path: string } & Asking<BriefRun>>({ path: '', isLoading: true });
   useEffect(() => {
@@ -43,7 +43,8 @@ export function useRun(path: string): Asking<BriefRun> {
         if (next !== undefined) await drawn();
       }
       const last = pages.at(-1);
-      if (last === undefined || last.status === 'open')
+      if (isPassing(failure)) timer = setTimeout(again, AGAIN_MS);
+      else if (last === undefined || last.status === 'open')
         timer = setTimeout(again, last ? refreshMsOf(last) : REFRESH_MS);
     };
     const again = (): void => {
