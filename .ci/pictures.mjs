@@ -29,7 +29,10 @@ const ask = (...args) => JSON.parse(run(PROGRAM, ...args, '--store', store, '--j
 async function train(runId, rates) {
   const { FlowDataStore } = await import('../dist/index.js');
   const flow = await FlowDataStore.open({ flowName: 'Train', storage: store });
-  const run = await flow.createRun({ runId, tags: ['weekly'], parameters: { rates } });
+  const code = join(folder, 'code');
+  mkdirSync(code, { recursive: true });
+  cpSync(join(folder, 'movies.mjs'), join(code, 'movies.mjs'));
+  const run = await flow.createRun({ runId, tags: ['weekly'], parameters: { rates }, code });
   const task = (stepName, taskId, work) => flow.task({ runId, stepName, taskId }, work);
   const pause = () => new Promise((done) => setTimeout(done, 150));
   await task('load', '0', async (one) => {
@@ -85,12 +88,14 @@ function views(runs) {
     graph: ['#/run/Train/r3?show=graph'],
     timeline: ['#/run/Train/r3?show=timeline'],
     logs: ['#/run/Train/r3?show=logs'],
+    code: ['#/run/Train/r3?show=code'],
     failure: ['#/task/Train/r3/fit/3'],
     task: [`#/task/${taskOf('compare')}`],
     table: [`#/artifact/${taskOf('load')}/0/output`],
     artifact: [`#/artifact/${taskOf('fit')}/0/output`],
     versions: ['#/artifact/Train/r3/fit/0/0/loss', seeVersions],
     compare: ['#/compare?a=Train%2Fr3%2Ffit%2F0&b=Train%2Fr3%2Ffit%2F1'],
+    'runs-compared': ['#/compare?a=Train%2Fr2&b=Train%2Fr3'],
     cache: ['#/cache'],
     entry: [`#/cache/${key}`],
     store: ['#/store', checkRecords],
