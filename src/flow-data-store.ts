@@ -35,13 +35,9 @@ import { parsePathspec } from './format/pathspec.ts';
 import { type ScrubbedLog, scrubLogs } from './logs/log-scrubbing.ts';
 import { checkOptionNames } from './options/option-names.ts';
 import { checkOptions, FUNCTION, oneOf } from './options/option-table.ts';
-import { checkPublish, type PublishOptions, publish } from './published/publish.ts';
+import { checkPublish, type PublishOptions } from './published/publish-options.ts';
 import type { PublishedVersion } from './published/published-version.ts';
-import {
-  type PublishedFilter,
-  type PublishedSummary,
-  PublishedVersions,
-} from './published/published-versions.ts';
+import type { PublishedFilter, PublishedSummary, PublishedVersions } from './published/published-versions.ts';
 import { Directories } from './references/directories.ts';
 import { closeStatIndex } from './references/directory/stat-index.ts';
 import { StandaloneKeeper } from './references/file-keeper.ts';
@@ -68,7 +64,6 @@ export class FlowDataStore implements AsyncDisposable {
   readonly #files: Files;
   readonly #frames: Frames;
   readonly #directories: Directories;
-  readonly #published: PublishedVersions;
 
   private constructor(
     flowName: string,
@@ -87,7 +82,6 @@ export class FlowDataStore implements AsyncDisposable {
     this.#files = new Files(keeper);
     this.#frames = new Frames(this.#files);
     this.#directories = new Directories(keeper);
-    this.#published = new PublishedVersions(context.content, context.registry);
     this.#cachedTasks = new CachedTasks(flowName, context, this.#writer, cache);
   }
 
@@ -378,8 +372,8 @@ export class FlowDataStore implements AsyncDisposable {
     const checked = checkPublish(name, options);
     const { task, signal } = options;
     const opened = typeof task === 'string' ? await this.getTaskDataStore(task, { signal }) : task;
-    const read = await publish(this.caStore, TaskDataStore.viewOf(opened, 'publish'), checked, { signal });
-    return this.#published.toVersion(read);
+    const origin = TaskDataStore.viewOf(opened, 'publish');
+    return (await this.#published()).publish(origin, checked, { signal });
   }
 
   /**
@@ -393,7 +387,7 @@ export class FlowDataStore implements AsyncDisposable {
     options: CallOptions = {},
   ): Promise<PublishedVersion> {
     checkOptionNames(options, 'getPublished');
-    return this.#published.get(name, version, options);
+    return (await this.#published()).get(name, version, options);
   }
 
   /**
@@ -401,7 +395,7 @@ export class FlowDataStore implements AsyncDisposable {
    * none. One LIST, and three GETs for each. A version whose records cannot be read is listed with its `problem`.
    */
   async listPublished(options: PublishedFilter & CallOptions = {}): Promise<PublishedSummary[]> {
-    return this.#published.list(options);
+    return (await this.#published()).list(options);
   }
 
   /**
@@ -412,7 +406,13 @@ export class FlowDataStore implements AsyncDisposable {
    */
   async withdrawPublished(name: string, version: number, options: CallOptions = {}): Promise<void> {
     checkOptionNames(options, 'withdrawPublished');
-    await this.#published.withdraw(name, version, options);
+    await (await this.#published()).withdraw(name, version, options);
+  }
+
+  /** Loaded by the first call: most programs publish nothing. */
+  async #published(): Promise<PublishedVersions> {
+    const { PublishedVersions } = await import('./published/published-versions.ts');
+    return new PublishedVersions(this.caStore, this.#context.registry);
   }
 
   /** The serializers that values are saved by, in the order in which they are tried, and why one cannot be used. */

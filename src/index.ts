@@ -209,7 +209,7 @@ export type {
   FrameFilter,
   ScanOptions,
 } from './parquet/scan-options.ts';
-export type { PublishOptions } from './published/publish.ts';
+export type { PublishOptions } from './published/publish-options.ts';
 export type { PublishedVersion, PublishedVersionJson } from './published/published-version.ts';
 export type { PublishedFilter, PublishedSummary } from './published/published-versions.ts';
 export { DataFrameRef } from './references/data-frame-ref.ts';

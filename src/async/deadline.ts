@@ -1,6 +1,6 @@
-import { performance } from 'node:perf_hooks';
 import { StowageError, throwIfAborted } from '../errors.ts';
 import type { CallOptions } from './call-options.ts';
+import { clockMs } from './clock.ts';
 import { inTime, TOO_LATE } from './in-time.ts';
 import { type AbortSource, LinkedAbort } from './linked-abort.ts';
 
@@ -16,7 +16,7 @@ export class Deadline {
   #idle: LinkedAbort | undefined;
 
   /** @param nowMs - a clock that never goes back. */
-  constructor(limitMs: number, nowMs: () => number = () => performance.now()) {
+  constructor(limitMs: number, nowMs: () => number = clockMs) {
     this.#limitMs = limitMs;
     this.#nowMs = nowMs;
     this.#leftMs = limitMs;

@@ -247,3 +247,17 @@ function countLoaded({ bytes }: ArtifactEntry, { progress }: LoadOptions): void 
   progress?.add(bytes);
   progress?.itemDone();
 }
+
+/**
+ * Refuses an attempt that is open, or was given up: what it has saved is not known.
+ *
+ * @throws StowageError `ATTEMPT_NOT_DONE`
+ */
+export function checkDescribed({ facts: { status }, fullPathspec, flow, pathspec }: AttemptView): void {
+  if (status === 'done' || status === 'failed') return;
+  throw new StowageError(
+    'ATTEMPT_NOT_DONE',
+    `Attempt ${fullPathspec} is ${status}, so that it has no artifacts to take over; take those of one that is done.`,
+    { details: { flow, pathspec, status } },
+  );
+}

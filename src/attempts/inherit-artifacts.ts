@@ -10,7 +10,7 @@ import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { SerializerRegistry } from '../values/registry.ts';
 import { readTask } from './attempt-reader.ts';
-import { AttemptView } from './attempt-view.ts';
+import { AttemptView, checkDescribed } from './attempt-view.ts';
 import type { TableRow } from './stored-values.ts';
 import { copyValues, type Storing } from './stored-values.ts';
 
@@ -70,20 +70,6 @@ export async function inheritArtifacts(
 interface Inherited {
   origin: AttemptView;
   entry: ArtifactEntry;
-}
-
-/**
- * Refuses an attempt that is open, or was given up: what it has saved is not known.
- *
- * @throws StowageError `ATTEMPT_NOT_DONE`
- */
-export function checkDescribed({ facts: { status }, fullPathspec, flow, pathspec }: AttemptView): void {
-  if (status === 'done' || status === 'failed') return;
-  throw new StowageError(
-    'ATTEMPT_NOT_DONE',
-    `Attempt ${fullPathspec} is ${status}, so that it has no artifacts to take over; take those of one that is done.`,
-    { details: { flow, pathspec, status } },
-  );
 }
 
 /** The rows of names, each once; throws as `AttemptView.entry`. */

@@ -9,8 +9,8 @@ import { placeMember, type StoredContent } from '../format/stored-content.ts';
 import { movedRef } from '../sessions/copied-session.ts';
 import type { Session } from '../sessions/session.ts';
 import type { CallOptions } from '../storage/contract.ts';
-import type { AttemptView } from './attempt-view.ts';
-import { checkDescribed, checkKept, entriesOf } from './inherit-artifacts.ts';
+import { type AttemptView, checkDescribed } from './attempt-view.ts';
+import { checkKept, entriesOf } from './inherit-artifacts.ts';
 import type { TableRow } from './stored-values.ts';
 import { copyValues, elementBytesOf, type Storing } from './stored-values.ts';
 

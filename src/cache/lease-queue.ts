@@ -1,4 +1,4 @@
-import { performance } from 'node:perf_hooks';
+import { clockMs } from '../async/clock.ts';
 import { Deadline } from '../async/deadline.ts';
 import { delay } from '../async/in-time.ts';
 import { currentWork, noteWait, type Work } from '../async/work.ts';
@@ -59,7 +59,7 @@ const LONGEST_WAIT_MS = 2000;
 const LOOKS_PER_LEASE = 8;
 
 const REAL_CLOCK: LeaseClock = {
-  nowMs: () => performance.now(),
+  nowMs: clockMs,
   random: Math.random,
   sleep: delay,
 };

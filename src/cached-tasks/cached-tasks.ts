@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { BoundedMap } from '../async/bounded-map.ts';
 import { SingleFlight } from '../async/single-flight.ts';
 import type { AttemptContext, OpenAttempt } from '../attempts/open-attempt.ts';
 import { TaskCache, type TaskCacheOptions } from '../cache/task-cache.ts';
+import { nodeCrypto } from '../digest/node-crypto.ts';
 import { isStowageError, StowageError } from '../errors.ts';
 import type { RunWriter, TaskSpec } from '../flow/run-writer.ts';
 import type { CacheEntrySource } from '../format/cache-entry.ts';
@@ -91,7 +91,7 @@ export class CachedTasks {
 
   /** The run of calls that are made outside any task: one per process and flow store. */
   get processRun(): string {
-    this.#processRun ??= `${new Date().toISOString()}-${randomBytes(3).toString('hex')}`;
+    this.#processRun ??= `${new Date().toISOString()}-${nodeCrypto().randomBytes(3).toString('hex')}`;
     return this.#processRun;
   }
 

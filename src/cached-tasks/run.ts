@@ -3,8 +3,8 @@ import { mkdtempSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { types } from 'node:util';
+import { clockMs } from '../async/clock.ts';
 import type { Deadline } from '../async/deadline.ts';
 import { delay } from '../async/in-time.ts';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
@@ -174,8 +174,8 @@ async function timed<T>(
     checkpoint: records?.checkpoints ?? new Checkpoints(undefined),
     directories: new Directories(recording.fileKeeper),
   });
-  const beganMs = performance.now();
-  const sinceThen = (): number => Math.round(performance.now() - beganMs);
+  const beganMs = clockMs();
+  const sinceThen = (): number => Math.round(clockMs() - beganMs);
   try {
     const working = work(context);
     // Without anything to wait for it has ended: what has this thread until we go on is not its time.

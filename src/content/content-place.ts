@@ -15,6 +15,13 @@ import { SavesUnderWay } from './writing/unnamed-objects.ts';
 
 const KNOWN_COPIES = 20_000;
 const KNOWN_CHUNKS = 100_000;
+/** A pack is written when it has grown to this. */
+export const PACK_TARGET_BYTES: number = 16 * 1024 * 1024;
+/**
+ * The same where each object costs a request: 32 MiB of content with its envelopes, and room for one chunk more, so that 256 MiB take
+ * eight packs.
+ */
+const REMOTE_PACK_TARGET_BYTES = 129 * 256 * 1024;
 
 /** A copy that this process wrote, or saw whole, after it had read an idle version. */
 export interface KnownCopy {
@@ -62,6 +69,12 @@ export class ContentPlace {
     this.log = log;
     this.settings = settings;
     this.saves = new SavesUnderWay(storage);
+  }
+
+  /** A pack is written when it has grown to this. */
+  get packTargetBytes(): number {
+    const { localReads, maxObjectBytes = REMOTE_PACK_TARGET_BYTES } = this.storage.capabilities;
+    return Math.min(localReads ? PACK_TARGET_BYTES : REMOTE_PACK_TARGET_BYTES, maxObjectBytes);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { ProgressOptions } from '../async/progress.ts';
 import type { ArtifactStreamOptions, Artifacts, SaveOptions } from '../attempts/artifact-input.ts';
 import type { AttemptView } from '../attempts/attempt-view.ts';
-import { checkDescribed } from '../attempts/inherit-artifacts.ts';
+import { checkDescribed } from '../attempts/attempt-view.ts';
 import type { Metadata } from '../attempts/metadata-parts.ts';
 import type { OpenAttempt } from '../attempts/open-attempt.ts';
 import { artifactSubject, type SaveCall } from '../attempts/save-calls.ts';

@@ -1,6 +1,6 @@
-import { performance } from 'node:perf_hooks';
 import { BoundedMap } from '../async/bounded-map.ts';
 import { mapBounded } from '../async/bounded-work.ts';
+import { clockMs } from '../async/clock.ts';
 import { delay } from '../async/in-time.ts';
 import type { ReadAttempt } from '../attempts/attempt-reader.ts';
 import { failOrReport } from '../attempts/failing-attempts.ts';
@@ -199,7 +199,7 @@ export class ResumedTasks {
     const own = described?.readFrom ?? [];
     const readFrom: string[] = [];
     const seen = new Set<string>(own);
-    const endsAtMs = performance.now() + this.#patienceMs;
+    const endsAtMs = clockMs() + this.#patienceMs;
     let wave: readonly string[] = own;
     while (wave.length > 0) {
       const found = await this.#readsAs(wave, asked, endsAtMs, options);
@@ -272,7 +272,7 @@ export class ResumedTasks {
     for (let waitMs = FIRST_WAIT_MS; isOpen(attempts); waitMs = Math.min(2 * waitMs, MAX_WAIT_MS)) {
       const closed = new Map([...attempts].filter(([, files]) => files.has('done')));
       if ((await this.#latest(path, closed, options))?.origin !== origin) return attempts;
-      if (performance.now() + waitMs > endsAtMs) return attempts;
+      if (clockMs() + waitMs > endsAtMs) return attempts;
       await delay(waitMs, options.signal);
       attempts = await this.#attemptsOf(path, options);
     }

@@ -1,4 +1,4 @@
-import { StowageError } from '../errors.ts';
+import { invalidArgument, StowageError } from '../errors.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { isUserName } from '../storage/names.ts';
 import { tryCreateOwn } from './create-own.ts';
@@ -16,6 +16,18 @@ export const NAMES_FOLDER = 'names/';
 export const MAX_PUBLISHED_VERSION = 999_999_999_999;
 /** The most bytes of a record of a published version. */
 export const MAX_PUBLISHED_BYTES: number = 64 * 1024;
+
+/** @throws StowageError `INVALID_ARGUMENT` for what is no number of a version */
+export function checkVersion(version: unknown): void {
+  if (
+    Number.isSafeInteger(version) &&
+    (version as number) >= 1 &&
+    (version as number) <= MAX_PUBLISHED_VERSION
+  )
+    return;
+  const given = typeof version === 'string' ? JSON.stringify(version) : String(version);
+  throw invalidArgument(`A published version is a number from 1 on, or 'latest', not ${given}.`);
+}
 
 /** One version of a name. */
 export interface PublishedId {

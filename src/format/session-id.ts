@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto';
+import { nodeCrypto } from '../digest/node-crypto.ts';
 import { StowageError } from '../errors.ts';
 
 /** A session's id: 128 random bits in 26 characters `[0-9a-v]`. One writer, one session; never used again. */
@@ -16,7 +16,7 @@ let taken = pool.length;
 
 function randomFromPool(bytes: number): Uint8Array {
   if (taken + bytes > pool.length) {
-    randomFillSync(pool);
+    nodeCrypto().randomFillSync(pool);
     taken = 0;
   }
   taken += bytes;

@@ -1,11 +1,5 @@
-import {
-  createHash,
-  createHmac,
-  createSecretKey,
-  type KeyObject,
-  randomBytes,
-  timingSafeEqual,
-} from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { nodeCrypto } from '../digest/node-crypto.ts';
 import { invalidArgument, isStowageError, type StowageError } from '../errors.ts';
 import { checkMembers } from '../options/option-names.ts';
 
@@ -71,6 +65,7 @@ export class EntrySigner {
   /** True if one of the ring's keys made the signature, for the entry of this very name and bytes. */
   verify(name: string, signed: Uint8Array, signature: EntrySignature): boolean {
     const known = this.#keys.get(signature.key);
+    const { createSecretKey, randomBytes, timingSafeEqual } = nodeCrypto();
     // With a key that nobody has the work is the same, and the answer no.
     const made = hmac(known ?? createSecretKey(randomBytes(MIN_SECRET_BYTES)), name, signed);
     const given = Buffer.from(signature.hmac, 'hex');
@@ -95,7 +90,7 @@ export function signerOf(keys: CacheSigningKeys | false | undefined): EntrySigne
 
 /** The name is covered too, so that an entry cannot be moved to another key. */
 function hmac(key: KeyObject, name: string, signed: Uint8Array): Buffer {
-  return createHmac('sha256', key).update(`${DOMAIN}${name}\n`).update(signed).digest();
+  return nodeCrypto().createHmac('sha256', key).update(`${DOMAIN}${name}\n`).update(signed).digest();
 }
 
 /**
@@ -129,11 +124,11 @@ function readKey(entry: unknown, what: string): { id: string; key: KeyObject } {
   if (id !== undefined && (typeof id !== 'string' || !KEY_ID.test(id))) {
     throw invalid(`the id of ${what} is not 1 to 32 of the characters A-Z, a-z, 0-9, "_" and "-"`);
   }
-  return { id: id ?? derivedId(bytes), key: createSecretKey(bytes) };
+  return { id: id ?? derivedId(bytes), key: nodeCrypto().createSecretKey(bytes) };
 }
 
 function derivedId(secret: Uint8Array): string {
-  return createHash('sha256').update(ID_DOMAIN).update(secret).digest('hex').slice(0, 8);
+  return nodeCrypto().createHash('sha256').update(ID_DOMAIN).update(secret).digest('hex').slice(0, 8);
 }
 
 const REMEDY =

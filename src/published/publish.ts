@@ -1,13 +1,10 @@
-import type { AttemptView } from '../attempts/attempt-view.ts';
-import { checkDescribed, inheritArtifacts } from '../attempts/inherit-artifacts.ts';
-import { toMetadata } from '../attempts/metadata-parts.ts';
+import { type AttemptView, checkDescribed } from '../attempts/attempt-view.ts';
+import { inheritArtifacts } from '../attempts/inherit-artifacts.ts';
 import type { Storing } from '../attempts/stored-values.ts';
-import { jsonText } from '../codec/json-text.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import { invalidArgument, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
-import type { TaskDataStore } from '../flow/task-data-store.ts';
-import type { JsonValue } from '../format/json-value.ts';
 import {
+  checkVersion,
   createPublishedRecord,
   describePublished,
   listVersions,
@@ -16,71 +13,16 @@ import {
 } from '../format/published-names.ts';
 import { thisOwner } from '../format/session-files.ts';
 import type { SessionId } from '../format/session-id.ts';
-import { ANYTHING, checkOptions, type OptionTable, TEXT } from '../options/option-table.ts';
 import { giveUpSession, StandaloneSession } from '../sessions/standalone-session.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
-import { validateUserName } from '../storage/names.ts';
+import type { CheckedPublish } from './publish-options.ts';
 import { versionExists } from './published-errors.ts';
-import { checkVersion } from './published-versions.ts';
 import type { ReadVersion } from './read-version.ts';
-
-/** What `FlowDataStore.publish` publishes, and what is said of it. */
-export interface PublishOptions {
-  /** A task that is done: opened by `getTaskDataStore`, of any flow of the store; or its pathspec in this flow. */
-  task: TaskDataStore | string;
-  /** The name of its artifact. */
-  artifact: string;
-  /** The number, which must be the next one. Default: the next one, whatever others publish meanwhile. */
-  version?: number | undefined;
-  /** What it is, for people. Default: none. */
-  description?: string | undefined;
-  /** What there is to say of it for programs: any JSON; with the description at most 256 KiB. Default: none. */
-  attributes?: Readonly<Record<string, JsonValue>> | undefined;
-}
-
-/** Those that are `ANYTHING` are checked by what they are used for. */
-const OPTIONS: OptionTable<PublishOptions> = {
-  task: ANYTHING,
-  artifact: ANYTHING,
-  version: ANYTHING,
-  description: TEXT,
-  attributes: ANYTHING,
-};
-
-/** What was checked. */
-interface Checked {
-  name: string;
-  artifact: string;
-  version: number | undefined;
-  description: string | undefined;
-  attributes: Record<string, JsonValue>;
-}
 
 /** A value that is its attempt's own becomes content that is found by its key, at the place where it was. */
 const SHARED: Storing = { ownBytes: 0, address: undefined, samePlace: true };
-/** Each list of versions reads what is said of them. */
-const MAX_TOLD_BYTES = 256 * 1024;
 /** Others may publish under the name at the same time so often. */
 const MAX_TRIES = 20;
-
-/** @throws StowageError `INVALID_NAME`, `INVALID_ARGUMENT` */
-export function checkPublish(name: string, options: PublishOptions & CallOptions): Checked {
-  checkOptions<PublishOptions & CallOptions>(options, 'publish', OPTIONS);
-  if (options === undefined)
-    throw invalidArgument("publish takes what is published: { task: 'run/step/task', artifact: 'model' }.");
-  const { artifact, version, description, attributes = {} } = options;
-  validateUserName(name, 'name of a published version');
-  validateUserName(artifact, 'name of the artifact');
-  if (version !== undefined) checkVersion(version);
-  const told = toMetadata(attributes, 'attributes') as Record<string, JsonValue>;
-  const bytes = Buffer.byteLength(jsonText([description ?? '', told]));
-  if (bytes > MAX_TOLD_BYTES)
-    throw invalidArgument(
-      `The description and attributes of a published version take ${bytes} bytes, and may take ${MAX_TOLD_BYTES}: each list of versions reads them. Save what is larger as an artifact.`,
-      { bytes },
-    );
-  return { name, artifact, version, description, attributes: told };
-}
 
 /**
  * Publishes an artifact of a done attempt: a session of its own relies on the content, or copies a value that is the attempt's own, and is
@@ -94,10 +36,11 @@ export function checkPublish(name: string, options: PublishOptions & CallOptions
 export async function publish(
   content: ContentStore,
   origin: AttemptView,
-  checked: Checked,
+  checked: CheckedPublish,
   options: CallOptions,
 ): Promise<ReadVersion> {
   const { name, artifact, version: asked } = checked;
+  if (asked !== undefined) checkVersion(asked);
   checkDone(origin);
   origin.entry(artifact); // which says what there is
   return content.saving(options, async (own) => {
@@ -113,7 +56,7 @@ export async function publish(
 async function keep(
   content: ContentStore,
   origin: AttemptView,
-  { name, artifact, description, attributes }: Checked,
+  { name, artifact, description, attributes }: CheckedPublish,
   options: CallOptions,
 ): Promise<PublishedFacts & Pick<ReadVersion, 'session' | 'table'>> {
   const { path, attempt } = origin.facts;
@@ -135,7 +78,7 @@ async function keep(
 /** Creates the record that points at a session, under the first number that is free. */
 async function nameSession(
   content: ContentStore,
-  { name, version: asked }: Checked,
+  { name, version: asked }: CheckedPublish,
   next: number,
   session: SessionId,
   options: CallOptions,

@@ -1,12 +1,13 @@
 import { mapInOrder } from '../async/bounded-work.ts';
+import type { AttemptView } from '../attempts/attempt-view.ts';
 import { isOfOneRecord } from '../attempts/run-listing.ts';
 import type { ContentStore } from '../content/content-store.ts';
-import { invalidArgument, isStowageError, type StowageError } from '../errors.ts';
+import { isStowageError, type StowageError } from '../errors.ts';
 import {
+  checkVersion,
   type ListedPublished,
   listNames,
   listVersions,
-  MAX_PUBLISHED_VERSION,
   type PublishedId,
   readPublishedRecord,
   withdrawnMarkName,
@@ -17,6 +18,8 @@ import { releaseSession } from '../sessions/standalone-session.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import type { SerializerRegistry } from '../values/registry.ts';
+import { publish } from './publish.ts';
+import type { CheckedPublish } from './publish-options.ts';
 import { allWithdrawn, nameNotFound, releasedAlone, versionNotFound, withdrawn } from './published-errors.ts';
 import { PublishedVersion } from './published-version.ts';
 import { type FoundVersion, type ReadVersion, readVersion } from './read-version.ts';
@@ -54,7 +57,7 @@ const MAX_TRIES = 10;
 /** So many names are looked at for one that was meant. */
 const MAX_SUGGESTED = 1_000;
 
-/** Reads the published versions of a store, and withdraws them. */
+/** Publishes in a store, reads what is published, and withdraws it. */
 export class PublishedVersions {
   readonly #content: ContentStore;
   readonly #registry: SerializerRegistry;
@@ -74,12 +77,21 @@ export class PublishedVersions {
     // First: a copy of a withdrawn version points at a session that it never had.
     if (await this.#isWithdrawn(id, options)) throw withdrawn(id);
     const found = await readVersion(this.#content, id, options);
-    if (found?.state === 'kept') return this.toVersion(found.version);
+    if (found?.state === 'kept') return this.#toVersion(found.version);
     throw await this.#notThere(id, found, options);
   }
 
+  /** Publishes an artifact of an attempt; see {@link publish}. */
+  async publish(
+    origin: AttemptView,
+    checked: CheckedPublish,
+    options: CallOptions,
+  ): Promise<PublishedVersion> {
+    return this.#toVersion(await publish(this.#content, origin, checked, options));
+  }
+
   /** A version as users hold it. */
-  toVersion(read: ReadVersion): PublishedVersion {
+  #toVersion(read: ReadVersion): PublishedVersion {
     return new PublishedVersion(this.#content, this.#registry, read);
   }
 
@@ -135,7 +147,7 @@ export class PublishedVersions {
     for (let tries = 1; ; tries++) {
       const id = await this.#latestId(name, options);
       const found = await readVersion(this.#content, id, options);
-      if (found?.state === 'kept') return this.toVersion(found.version);
+      if (found?.state === 'kept') return this.#toVersion(found.version);
       // It may have been withdrawn since it was listed.
       if (tries < MAX_TRIES && (await this.#isWithdrawn(id, options))) continue;
       throw await this.#notThere(id, found, options);
@@ -166,7 +178,7 @@ export class PublishedVersions {
       }
       const found = await readVersion(this.#content, id, options);
       if (found?.state !== 'kept') return { ...id, withdrawn: true };
-      const published = this.toVersion(found.version);
+      const published = this.#toVersion(found.version);
       const { publishedAt, publishedBy } = published;
       return { ...id, withdrawn: false, published, publishedAt, publishedBy };
     } catch (error) {
@@ -234,16 +246,4 @@ async function take<T>(items: AsyncGenerator<T, void>, count: number): Promise<T
     taken.push(value);
   }
   return taken;
-}
-
-/** @throws StowageError `INVALID_ARGUMENT` for what is no number of a version */
-export function checkVersion(version: unknown): void {
-  if (
-    Number.isSafeInteger(version) &&
-    (version as number) >= 1 &&
-    (version as number) <= MAX_PUBLISHED_VERSION
-  )
-    return;
-  const given = typeof version === 'string' ? JSON.stringify(version) : String(version);
-  throw invalidArgument(`A published version is a number from 1 on, or 'latest', not ${given}.`);
 }

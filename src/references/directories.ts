@@ -13,8 +13,7 @@ import {
 import type { CallOptions } from '../storage/contract.ts';
 import { validateUserName } from '../storage/names.ts';
 import { DirectoryRef } from './directory/directory-ref.ts';
-import { saveDirectory } from './directory/save-directory.ts';
-import { type TreeOptions, walkTree } from './directory/walk-tree.ts';
+import type { TreeOptions } from './directory/walk-tree.ts';
 import type { FileKeeper } from './file-keeper.ts';
 import { checkGivenDigest } from './given-digest.ts';
 import { localPath } from './uris.ts';
@@ -67,6 +66,7 @@ export class Directories {
     throwIfAborted(signal);
     const { store } = this.#keeper;
     return withProgress(onProgress, 'directories.fromLocal', async (progress) => {
+      const { saveDirectory, walkTree } = await import('./directory/parts.ts');
       const selection = { include, exclude, ignoreFiles };
       const found = { root, selection, files: await walkTree(root, selection, { signal }) };
       const { result, session } = await this.#keeper.keep({ signal, rawDataPath }, async (keeping) => {

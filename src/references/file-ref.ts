@@ -12,7 +12,6 @@ import type { CallOptions } from '../storage/contract.ts';
 import { CACHE_DIGEST } from '../values/cache-digest.ts';
 import { REFERENCE, type ReferenceForm } from '../values/reference.ts';
 import type { FileReadOptions, FileSource, SeenFile } from './file-source.ts';
-import { HttpFile } from './http-file.ts';
 import { LocalFile } from './local-file.ts';
 import { plainUriOf } from './plain-uri.ts';
 import { ReadableFile } from './readable-file.ts';
@@ -103,7 +102,7 @@ export class FileRef extends ReadableFile {
     checkOptions(options, 'stat', {});
     const { content, seen } = this.#facts;
     const { store, place } = this.#origin;
-    if (content === undefined) return this.#source.look(options);
+    if (content === undefined) return (await this.#source()).look(options);
     await store.prepareToRead(options);
     const presence = new ContentPresence((id, calling) => store.at(id, calling));
     const found = await presence.ofContent({ key: content, ...(place && { place }) }, options);
@@ -145,7 +144,7 @@ export class FileRef extends ReadableFile {
     const { content, seen } = this.#facts;
     const { store, place } = this.#origin;
     if (content === undefined) {
-      yield* this.#source.read(options);
+      yield* (await this.#source()).read(options);
       return;
     }
     const { signal } = options;
@@ -154,7 +153,7 @@ export class FileRef extends ReadableFile {
     yield* store.reader.stream(address as Parameters<typeof store.reader.stream>[0], options);
   }
 
-  get #source(): FileSource {
+  #source(): Promise<FileSource> {
     const { uri = '', seen } = this.#facts;
     const { store, isNamed = false } = this.#origin;
     return sourceAt(uri, store, isNamed, seen);
@@ -162,9 +161,17 @@ export class FileRef extends ReadableFile {
 }
 
 /** Who reads a file at an address outside of the store. */
-export function sourceAt(uri: string, store: ContentStore, isNamed: boolean, seen?: SeenFile): FileSource {
+export async function sourceAt(
+  uri: string,
+  store: ContentStore,
+  isNamed: boolean,
+  seen?: SeenFile,
+): Promise<FileSource> {
   const { protocol } = new URL(uri);
-  if (protocol === 'http:' || protocol === 'https:') return new HttpFile(uri, seen);
+  if (protocol === 'http:' || protocol === 'https:') {
+    const { HttpFile } = await import('./http-file.ts');
+    return new HttpFile(uri, seen);
+  }
   if (protocol !== 'file:') return new StorageFile(uri, store, isNamed, seen);
   const file = new LocalFile(fileURLToPath(uri), seen);
   return isNamed ? file : new NamedLocalFile(file, uri, store);

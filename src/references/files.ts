@@ -24,7 +24,6 @@ import type { FileKeeper, Keeping } from './file-keeper.ts';
 import { FileRef, sourceAt } from './file-ref.ts';
 import { FileWriter } from './file-writer.ts';
 import { checkGivenDigest, digestGiven, type GivenDigest } from './given-digest.ts';
-import { KnownFile } from './known-file.ts';
 import { LocalFile } from './local-file.ts';
 import { fileUri, localPath, nameInUri } from './uris.ts';
 
@@ -101,6 +100,7 @@ export class Files {
       progress?.expect({ bytes: Number(state.size), items: 1 });
       const read = (): AsyncIterable<Uint8Array> => guard(file.readAs(state, { signal }));
       const digest = await digestGiven(options.digest, () => file.readAs(state, { signal }));
+      const { KnownFile } = await import('./known-file.ts');
       const known = new KnownFile(resolve(local), state, this.#keeper.store);
       const before = await known.key({ signal });
       const key = before ?? (options.plain ? await keyOf(read()) : undefined);
@@ -190,9 +190,11 @@ export class Files {
     const { store } = this.#keeper;
     // Whose bytes make the digest is the file that is read later, or none.
     const isSeen = isSought || typeof given === 'function';
-    const seen = isSeen ? await sourceAt(uri, store, true).look({ signal }) : undefined;
+    const seen = isSeen ? await (await sourceAt(uri, store, true)).look({ signal }) : undefined;
     if (isSeen && !seen) throw notFound(uri);
-    const read = (): AsyncGenerator<Uint8Array> => sourceAt(uri, store, true, seen).read({ signal });
+    const read = async function* (): AsyncGenerator<Uint8Array> {
+      yield* (await sourceAt(uri, store, true, seen)).read({ signal });
+    };
     const digest = await digestGiven(given, read);
     return new FileRef({ name, mediaType, digest, seen, uri }, { store, isNamed: true });
   }

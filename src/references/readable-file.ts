@@ -10,7 +10,7 @@ import {
 } from '../options/option-table.ts';
 import type { ByteRange, CallOptions } from '../storage/contract.ts';
 import { webStream } from '../streams/web-stream.ts';
-import { type DownloadOptions, downloadFile } from './download.ts';
+import type { DownloadOptions } from './download.ts';
 import { tooLarge } from './errors.ts';
 import type { FileReadOptions } from './file-source.ts';
 
@@ -102,6 +102,7 @@ export abstract class ReadableFile {
    * @throws StowageError `DOWNLOAD_FAILED`, `INVALID_ARGUMENT` where a file is there and `overwrite` is `false`, and as {@link open}
    */
   async download(path: string, options: DownloadOptions = {}): Promise<string> {
+    const { downloadFile } = await import('./download.ts');
     return downloadFile(this.name, path, options, (reading) => this.#pieces(reading, 'download'));
   }
 

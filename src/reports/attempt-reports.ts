@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
-import { performance } from 'node:perf_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
+import { clockMs } from '../async/clock.ts';
 import { orAborted } from '../async/next-or-aborted.ts';
 import { digestHex } from '../digest/blake3.ts';
 import { invalidArgument } from '../errors.ts';
@@ -103,7 +103,7 @@ export class AttemptReports {
         { report: name },
       );
     }
-    const nowMs = performance.now();
+    const nowMs = clockMs();
     const report = new Report(name, title, { ensureOpen, changed: () => this.#changed(kept) });
     const kept: KeptReport = {
       report,
@@ -160,7 +160,7 @@ export class AttemptReports {
 
   #schedule(kept: KeptReport): void {
     if (this.#isStopped || this.#renewedBytes > MAX_RENEWED_BYTES) return;
-    const waitMs = Math.max(0, kept.notBeforeMs - performance.now());
+    const waitMs = Math.max(0, kept.notBeforeMs - clockMs());
     kept.timer = setTimeout(() => {
       kept.timer = undefined;
       kept.writing = this.#renew(kept);
@@ -183,7 +183,7 @@ export class AttemptReports {
       kept.hasChanged = true;
       this.tellFailed(error);
     }
-    const nowMs = performance.now();
+    const nowMs = clockMs();
     kept.notBeforeMs = nowMs + Math.max(this.#renewMs, (nowMs - kept.openedAtMs) * RENEW_PART);
     kept.writing = undefined;
     if (kept.hasChanged) this.#schedule(kept);

@@ -1,4 +1,4 @@
-import { performance } from 'node:perf_hooks';
+import { clockMs } from '../async/clock.ts';
 import { delay } from '../async/in-time.ts';
 import { LinkedAbort } from '../async/linked-abort.ts';
 import { abortError, isInstance, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
@@ -68,7 +68,7 @@ export class RetryPolicy {
       firstContactBudgetMs: options.firstContactBudgetMs ?? 5_000,
       baseDelayMs: options.baseDelayMs ?? 100,
       maxDelayMs: options.maxDelayMs ?? 20_000,
-      nowMs: options.nowMs ?? (() => performance.now()),
+      nowMs: options.nowMs ?? clockMs,
       random: options.random ?? Math.random,
       sleep: options.sleep ?? delay,
     };

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { PACK_TARGET_BYTES } from '../../src/content/writing/pack-writer.ts';
+import { PACK_TARGET_BYTES } from '../../src/content/content-place.ts';
 import { StowageError } from '../../src/errors.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { contentOf, MIB } from './contents.ts';

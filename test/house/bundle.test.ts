@@ -34,3 +34,18 @@ it('what a program imports to save and load has little of maintenance and of the
     'store-index/store-index.ts',
   ]);
 });
+
+it('what a program imports to save and load has nothing of large content, directories, downloads, copies between stores, published versions and the web', () => {
+  const onUse = [
+    'attempts/transfer-artifacts.ts',
+    'content/reading/chunk-reader.ts',
+    'content/writing/large-content.ts',
+    'published/published-versions.ts',
+    'references/directory/parts.ts',
+    'references/download.ts',
+    'references/http-file.ts',
+  ];
+  expect(onUse.filter((file) => !readSources().has(file))).toEqual([]);
+  const loaded = closureOf('index.ts');
+  expect(onUse.filter((file) => loaded.includes(file))).toEqual([]);
+});

@@ -254,6 +254,39 @@ describe.skipIf(!BROWSER)('the page', () => {
     await expectSound(faults);
   });
 
+  it('goes through the timeline, the logs, the code and the versions of a run by the keyboard alone', async () => {
+    const faults = watchPage(page, served.url);
+    await open('run/Train/r1?show=timeline');
+    await tabTo(/^section timeline/);
+    await press('ArrowDown', 'End', 'Home', 'ArrowDown');
+    await page.waitForFunction("document.activeElement.closest('tr[aria-rowindex]')");
+    await expectSound(faults);
+    await tabTo(/^a Logs/, 'Shift+Tab');
+    await press('Enter');
+    await page.waitForFunction("location.hash.includes('show=logs')");
+    await tabTo(/^select Step/);
+    await page.keyboard.type('fit');
+    await press('Enter');
+    await page.waitForFunction("location.hash.includes('step=fit')");
+    await expectSound(faults);
+    await open('run/Train/r1?show=code');
+    await tabTo(/^a Download all/);
+    await tabTo(/^a Download \S+/);
+    const [download] = await Promise.all([page.waitForEvent('download'), page.keyboard.press('Enter')]);
+    expect(await readFile(await download.path(), 'utf8')).not.toBe('');
+    await expectSound(faults);
+    await open('artifact/Train/r1/fit/0/0/auc');
+    await tabTo(/^select Number/);
+    await page.keyboard.type('size');
+    await press('Enter');
+    await page.waitForFunction("location.hash.includes('number=size')");
+    await tabTo(/^section versions/);
+    await tabTo(/^a /);
+    await press('Enter');
+    expect(await focused()).toMatch(/^h1 auc/);
+    await expectSound(faults);
+  });
+
   it('is opened by a file of its user, so that no other user reads its address in the arguments of a program', async () => {
     const [program, opened] = [join(folder, 'browser'), join(folder, 'opened')];
     await writeFile(program, `#!/bin/sh\nprintf '%s\\n' "$*" > '${opened}'\n`);

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { lstat, mkdir, open, readdir, rename, unlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { mapBounded } from '../../async/bounded-work.ts';
+import { nodeCrypto } from '../../digest/node-crypto.ts';
 import { throwIfAborted } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 
@@ -119,7 +119,7 @@ export class DiskCacheFolder {
 
   async #write(key: string, bytes: Uint8Array, { signal }: CallOptions): Promise<void> {
     const path = this.#pathOf(key);
-    const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`;
+    const temporary = `${path}.${nodeCrypto().randomBytes(8).toString('hex')}.tmp`;
     try {
       await writeFile(temporary, bytes, { flag: 'wx', mode: 0o600, ...(signal ? { signal } : {}) });
       await rename(temporary, path);

@@ -1,4 +1,4 @@
-import { performance } from 'node:perf_hooks';
+import { clockMs } from '../../async/clock.ts';
 import { inTime, TOO_LATE } from '../../async/in-time.ts';
 import { isTurnOver, nextTurn } from '../../async/turns.ts';
 import { createHasher, digestHex } from '../../digest/blake3.ts';
@@ -90,7 +90,7 @@ export class GuardedCache {
     work: (options: CallOptions) => Promise<T>,
   ): Promise<T | undefined> {
     throwIfAborted(signal);
-    if (this.#leftBehind > 0 || performance.now() < this.#restsUntilMs) return undefined;
+    if (this.#leftBehind > 0 || clockMs() < this.#restsUntilMs) return undefined;
     const limitMs = this.#timeoutMs + (bytes ?? 0) / BYTES_PER_MS;
     const ending = new AbortController();
     let isRunning = true;
@@ -105,7 +105,7 @@ export class GuardedCache {
     try {
       const result = await inTime(running, limitMs, signal);
       if (result !== TOO_LATE) return result;
-      this.#restsUntilMs = performance.now() + this.#restMs;
+      this.#restsUntilMs = clockMs() + this.#restMs;
       reportCacheFailure(this.#cache, operation, tooSlow(operation, limitMs));
       return undefined;
     } finally {

@@ -9,7 +9,6 @@ import { type ContentAddress, placeMember, type StoredContent } from '../../form
 import type { CallOptions, DataStoreStorage, StoredObject } from '../../storage/contract.ts';
 import { damagedObject, notAsRecorded, objectGone, reasonOf } from '../damage.ts';
 import type { Assembly } from './assembly.ts';
-import { readChunks, readColumns } from './chunk-reader.ts';
 import type { Stretch } from './chunk-windows.ts';
 import { readPlain } from './plain-reader.ts';
 
@@ -74,6 +73,7 @@ export async function openToRead(
       read: (stretch, calling, assembly) => readPlain(storage, locator, stretch, calling, assembly),
     };
   }
+  const { readChunks } = await import('./chunk-reader.ts');
   const { manifest } = opened;
   ensureLength(address, manifest.bytes);
   if ((address.root ?? manifest.root) !== manifest.root) {
@@ -163,13 +163,14 @@ export async function readManifest(
 }
 
 /** Reads the columns of one group of a manifest, by its index. */
-export function readGroup(
+export async function readGroup(
   storage: DataStoreStorage,
   name: string,
   manifest: Manifest,
   group: number,
   options: CallOptions,
 ): Promise<ChunkColumns> {
+  const { readColumns } = await import('./chunk-reader.ts');
   return unlessChangedOnItsWay(() => readColumns(storage, name, manifest, group, options));
 }
 

@@ -15,13 +15,12 @@ import type { CollectionState } from './collection-log.ts';
 import { CopyFinder, type Wanted, type WholeCopy } from './copy-finder.ts';
 import { CopyWriter } from './copy-writer.ts';
 import { ofItem } from './item-errors.ts';
-import { packContent, type StoreOptions } from './large-content.ts';
+import type { StoreOptions } from './large-content.ts';
 import { changedMeanwhile, digestLent, ensureThere } from './lent-content.ts';
 import { type OwnInput, type WrittenValue, writeOwnValues } from './own-writer.ts';
 import { PackFinder } from './pack-finder.ts';
-import { PACK_TARGET_BYTES, type PackOptions, REMOTE_PACK_TARGET_BYTES } from './pack-writer.ts';
+import type { PackOptions } from './pack-writer.ts';
 import { PlainWriter } from './plain-writer.ts';
-import { isGroupedAlike, repackContent } from './repacked-content.ts';
 import type { SessionPins } from './session-pins.ts';
 import type { StepHint } from './step-hint.ts';
 
@@ -142,6 +141,7 @@ export class ContentWriter {
         countStored(progress, found.bytes);
         return found;
       }
+      const { packContent } = await import('./large-content.ts');
       const packed = await packContent(this.#session, this.#packs, rest, unnamed, this.#packing(own));
       const state = await this.finder.pinAndReadLog([packed.key], own);
       return this.#place.locks.run(packed.key, async () => {
@@ -168,6 +168,7 @@ export class ContentWriter {
     options: CallOptions = {},
   ): Promise<StoredContent | undefined> {
     await prepareCodec();
+    const { isGroupedAlike, repackContent } = await import('./repacked-content.ts');
     return this.#place.saves.run(options, async (unnamed, own) => {
       const key = parseCopyName(name)?.key as ContentKey;
       const state = await this.finder.pinAndReadLog([key], own);
@@ -226,6 +227,7 @@ export class ContentWriter {
         return stored;
       }
       return await saves.run(options, async (unnamed, own) => {
+        const { packContent } = await import('./large-content.ts');
         const packed = await packContent(
           this.#session,
           this.#packs,
@@ -264,9 +266,7 @@ export class ContentWriter {
   }
 
   #packing<T extends StoreOptions>(options: T): T & Pick<PackOptions, 'targetBytes'> {
-    const { localReads, maxObjectBytes = REMOTE_PACK_TARGET_BYTES } = this.#place.storage.capabilities;
-    const targetBytes = localReads ? PACK_TARGET_BYTES : REMOTE_PACK_TARGET_BYTES;
-    return { targetBytes: Math.min(targetBytes, maxObjectBytes), ...this.#withDefaults(options) };
+    return { targetBytes: this.#place.packTargetBytes, ...this.#withDefaults(options) };
   }
 
   #withDefaults<T extends StoreOptions>(options: T): T {

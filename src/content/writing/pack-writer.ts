@@ -14,13 +14,6 @@ import type { CallOptions } from '../../storage/contract.ts';
 import type { SessionPins } from './session-pins.ts';
 import type { UnnamedObjects } from './unnamed-objects.ts';
 
-/** A pack is written when it has grown to this. */
-export const PACK_TARGET_BYTES: number = 16 * 1024 * 1024;
-/**
- * The same where each object costs a request: 32 MiB of content with its envelopes, and room for one chunk more, so that 256 MiB take
- * eight packs.
- */
-export const REMOTE_PACK_TARGET_BYTES: number = 129 * 256 * 1024;
 /** The memory that a content of unknown length begins with: what is not needed is not asked for, since it would be collected with all else. */
 const FIRST_BYTES = 2 * 1024 * 1024;
 /** So many chunks of one content are compressed beside each other, or wait for those before them. */

@@ -13,7 +13,7 @@ import type { CallOptions } from '../../storage/contract.ts';
 import { CACHE_DIGEST } from '../../values/cache-digest.ts';
 import { REFERENCE, type ReferenceForm } from '../../values/reference.ts';
 import { type DirectoryContents, DirectoryFile } from './directory-file.ts';
-import { type DownloadDirectoryOptions, downloadDirectory } from './download-directory.ts';
+import type { DownloadDirectoryOptions } from './download-directory.ts';
 import { decodeListing, type Listing, MAX_LISTING_BYTES } from './entries.ts';
 
 /** What a reference to a directory says of it. */
@@ -145,6 +145,7 @@ export class DirectoryRef {
    * that its system takes for another; `INVALID_ARGUMENT` where one is there and `overwrite` is `false`; and as {@link walk}
    */
   async download(folder: string, options: DownloadDirectoryOptions = {}): Promise<string> {
+    const { downloadDirectory } = await import('./parts.ts');
     const { signal } = options;
     const load = async (): Promise<{ listing: Listing; contents: DirectoryContents }> => {
       const listing = await this.#load({ signal });

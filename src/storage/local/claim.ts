@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { linkSync, readFileSync, type Stats, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { nodeCrypto } from '../../digest/node-crypto.ts';
 import { codeOf } from './errors.ts';
 import { isTmpName } from './tmp-folder.ts';
 import { remove } from './writer.ts';
@@ -39,7 +39,7 @@ export function claimVersion(request: ClaimRequest): string[] | undefined {
     const claims: string[] = [];
     while (claims.length < MAX_CLAIMS) {
       const id = [name, version, ...(claims.length === 0 ? [] : [claims.length])].join('\0');
-      const claim = join(tmpFolder, `claim-${createHash('sha256').update(id).digest('hex')}`);
+      const claim = join(tmpFolder, `claim-${nodeCrypto().createHash('sha256').update(id).digest('hex')}`);
       claims.push(claim);
       if (linkIfAbsent(own, claim)) return claims;
       if (!isOver(tmpFolder, claim, nowMs)) return undefined;

@@ -1,6 +1,6 @@
 import { fsync, fsyncSync, linkSync, lstatSync, renameSync, type Stats, statfsSync } from 'node:fs';
-import { performance } from 'node:perf_hooks';
 import { promisify } from 'node:util';
+import { clockMs } from '../../async/clock.ts';
 
 /** The system calls whose speed or failure matters, so that tests can put others in their place. */
 export interface LocalSystem {
@@ -17,7 +17,7 @@ export interface LocalSystem {
 }
 
 export const REAL_SYSTEM: LocalSystem = {
-  nowMs: () => performance.now(),
+  nowMs: clockMs,
   fsyncSync,
   fsync: promisify(fsync),
   linkSync,

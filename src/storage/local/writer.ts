@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   fstatSync,
@@ -11,6 +10,7 @@ import {
   utimesSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { nodeCrypto } from '../../digest/node-crypto.ts';
 import { throwIfAborted } from '../../errors.ts';
 import { isStream } from '../../streams/body-stream.ts';
 import { goneError } from '../checks.ts';
@@ -45,7 +45,7 @@ export class Writer {
   readonly #durability: Durability;
   readonly #system: LocalSystem;
   /** What the paths of all its unfinished writes begin with. */
-  readonly #tmpStart: string;
+  #tmpStart: string | undefined;
   /** Folders that were there once: making the others first is cheaper than failing to link into them. */
   readonly #madeFolders = new Set<string>();
   /** The store whose record was there; `undefined` as long as none was seen. */
@@ -59,7 +59,6 @@ export class Writer {
     this.#tmpFolder = tmpFolder;
     this.#root = dirname(tmpFolder);
     this.#recordPath = join(this.#root, STORE_RECORD);
-    this.#tmpStart = join(tmpFolder, randomBytes(12).toString('hex'));
     this.#durability = durability;
     this.#system = system;
   }
@@ -144,6 +143,7 @@ export class Writer {
   /** A path in that folder that nobody else uses. */
   newTmpPath(): string {
     this.#tmpCount += 1;
+    this.#tmpStart ??= join(this.#tmpFolder, nodeCrypto().randomBytes(12).toString('hex'));
     return `${this.#tmpStart}-${this.#tmpCount}`;
   }
 

@@ -137,7 +137,10 @@ function useValues(
     const work = async (): Promise<void> => {
       for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
         const { result, error } = await ask<Preview>({ command: 'preview', args: [path, artifact] }, signal);
-        failure ??= error;
+        failure ??= error && {
+          ...error,
+          message: `The number of ${path} could not be read: ${error.message}`,
+        };
         const number = result?.kind === 'json' ? numberOf(result.value) : undefined;
         if (number !== undefined) values.set(path, number);
       }
