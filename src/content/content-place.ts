@@ -21,7 +21,7 @@ export const PACK_TARGET_BYTES: number = 16 * 1024 * 1024;
  * The same where each object costs a request: 32 MiB of content with its envelopes, and room for one chunk more, so that 256 MiB take
  * eight packs.
  */
-const REMOTE_PACK_TARGET_BYTES = 129 * 256 * 1024;
+export const REMOTE_PACK_TARGET_BYTES: number = 129 * 256 * 1024;
 
 /** A copy that this process wrote, or saw whole, after it had read an idle version. */
 export interface KnownCopy {

@@ -18,8 +18,9 @@ const PATIENCE_MS = 280_000;
 /** Of the whole process, which has 100 MiB before. */
 const STREAM_BYTES = 400 * MIB;
 const VALUE_BYTES = 480 * MIB;
-const PREVIEW_BYTES = 360 * MIB;
-const PREVIEWS = 8;
+const PREVIEW_BYTES = 480 * MIB;
+/** At 60 MiB each, these would take 800 MiB at once. */
+const PREVIEWS = 12;
 
 describe.skipIf(process.platform !== 'linux')('the server of the page', () => {
   const folder = scratchFolder();
