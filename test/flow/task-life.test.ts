@@ -230,13 +230,17 @@ describe('an open attempt', () => {
     });
   });
 
-  it('loads an artifact of the name __proto__ as any other, which sets no prototype', async () => {
-    const flow = await openFlow();
-    const artifacts = JSON.parse('{"__proto__":{"isAdmin":true},"x":1}');
-    const loaded = await (await flow.getTaskDataStore(await saveTask(flow, artifacts))).loadArtifacts();
-    expect(Object.entries(loaded)).toEqual(Object.entries(artifacts));
-    expect('isAdmin' in loaded).toBe(false);
-  });
+  it.each([2, 64, 65, 500])(
+    'loads __proto__, of %i artifacts, as any other, which sets no prototype',
+    async (count) => {
+      const flow = await openFlow();
+      const others = Array.from({ length: count - 1 }, (_, index) => `"a${index}":${index}`);
+      const artifacts = JSON.parse(`{"__proto__":{"isAdmin":true},${others}}`);
+      const loaded = await (await flow.getTaskDataStore(await saveTask(flow, artifacts))).loadArtifacts();
+      expect(Object.entries(loaded)).toEqual(Object.entries(artifacts));
+      expect('isAdmin' in loaded).toBe(false);
+    },
+  );
 
   it('records what it rests on', async () => {
     const flow = await openFlow();
