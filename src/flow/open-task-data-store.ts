@@ -189,7 +189,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
       checkNameList(names, 'The names to pass down');
       expectAll(call, [view], names);
       checkOptionNames(options, 'passdownPartial');
-      await this.#attempt.inherit(new Map([[view, names]]), options, call);
+      await this.#attempt.inherit(new Map([[view, [...names]]]), options, call);
     } catch (error) {
       throw call.fail(error);
     }
@@ -239,7 +239,7 @@ export class OpenTaskDataStore implements AsyncDisposable {
     try {
       const view = TaskDataStore.viewOf(origin, 'transferArtifacts');
       if (names !== undefined) checkNameList(names, 'The names to transfer');
-      const taken = names ?? view.names();
+      const taken = [...(names ?? view.names())];
       expectAll(call, [view], taken);
       checkOptions<ProgressOptions>(options, 'transferArtifacts', PROGRESS_OPTIONS);
       await this.#attempt.transfer(view, taken, options, call);

@@ -63,11 +63,16 @@ export class Directories {
     checkRawDataPath(rawDataPath);
     const root = resolve(localPath(path, 'directories.fromLocal takes a folder'));
     const name = validateUserName(options.name ?? basename(root), 'directory name');
+    // As they are now: the rest is loaded first.
+    const selection = {
+      include: include && [...include],
+      exclude: exclude && [...exclude],
+      ignoreFiles: ignoreFiles && [...ignoreFiles],
+    };
     throwIfAborted(signal);
     const { store } = this.#keeper;
     return withProgress(onProgress, 'directories.fromLocal', async (progress) => {
       const { saveDirectory, walkTree } = await import('./directory/parts.ts');
-      const selection = { include, exclude, ignoreFiles };
       const found = { root, selection, files: await walkTree(root, selection, { signal }) };
       const { result, session } = await this.#keeper.keep({ signal, rawDataPath }, async (keeping) => {
         const saved = await saveDirectory(found, store, keeping, progress);
