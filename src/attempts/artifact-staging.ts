@@ -163,10 +163,9 @@ export class ArtifactStaging {
     referring: Referring[],
   ): LargeValue | undefined {
     const { serializer, compression, inline } = options;
-    const serialized =
-      value instanceof SavedForm
-        ? value.serialized
-        : this.#registry.serialize(name, value, serializer === undefined ? undefined : { serializer });
+    const serialized = SavedForm.is(value)
+      ? value.serialized
+      : this.#registry.serialize(name, value, serializer === undefined ? undefined : { serializer });
     const { bytes, refs } = serialized;
     if (refs.length > 0) referring.push({ name, refs });
     if (!this.#budget.admits(bytes.length, inline, inlineBytesOf(this.#rows.get(name)))) {

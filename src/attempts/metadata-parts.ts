@@ -1,10 +1,11 @@
-import { invalidArgument, type StowageError } from '../errors.ts';
+import { invalidArgument, isStowageError, StowageError, thrownText } from '../errors.ts';
 import { createOwn } from '../format/create-own.ts';
 import type { JsonValue } from '../format/json-value.ts';
 import { encodeMetadataPart, metadataPartName, metadataPartSubject } from '../format/metadata-parts.ts';
 import type { TaskPath } from '../format/pathspec.ts';
 import type { CallOptions, DataStoreStorage } from '../storage/contract.ts';
 import { isDisguised } from '../values/built-in-kind.ts';
+import { shownPath } from '../values/value-path.ts';
 
 /** JSON that users keep about an attempt, beside its artifacts. */
 export type Metadata = Record<string, JsonValue>;
@@ -58,8 +59,17 @@ export class MetadataWriter {
  * @throws StowageError `INVALID_ARGUMENT` for what JSON cannot hold (`NaN`, `undefined`, a `Map`, a function, ...), naming its path.
  */
 export function toMetadata(value: unknown, what = 'metadata'): Metadata {
-  if (!isPlainObject(value)) throw notJson(what);
-  return copyJson(value, what, MAX_DEPTH, { left: MAX_VALUES }) as Metadata;
+  try {
+    if (!isPlainObject(value)) throw notJson(what);
+    return copyJson(value, what, MAX_DEPTH, { left: MAX_VALUES }) as Metadata;
+  } catch (error) {
+    if (isStowageError(error)) throw error;
+    throw new StowageError(
+      'INVALID_ARGUMENT',
+      `${what} cannot be read: it threw ${thrownText(error)}. Give a plain copy of the data in it.`,
+      { cause: error },
+    );
+  }
 }
 
 function copyJson(value: unknown, path: string, levels: number, values: { left: number }): JsonValue {
@@ -95,20 +105,23 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 
 function notJson(path: string): StowageError {
   return invalidArgument(
-    `${path} is not what JSON holds: metadata and parameters are objects of JSON values, at most ${MAX_DEPTH} levels deep; save anything else as an artifact.`,
+    `${shownPath(path)} is not what JSON holds: metadata and parameters are objects of JSON values, at most ${MAX_DEPTH} levels deep; save anything else as an artifact.`,
     { path },
   );
 }
 
 function undefinedMember(path: string): StowageError {
-  return invalidArgument(`${path} is undefined, which JSON leaves out: leave it out yourself, or say null.`, {
-    path,
-  });
+  return invalidArgument(
+    `${shownPath(path)} is undefined, which JSON leaves out: leave it out yourself, or say null.`,
+    {
+      path,
+    },
+  );
 }
 
 function prototypeKey(path: string): StowageError {
   return invalidArgument(
-    `${path} has a member __proto__, which would set a prototype once somebody copies it; leave it out, or give it another name.`,
+    `${shownPath(path)} has a member __proto__, which would set a prototype once somebody copies it; leave it out, or give it another name.`,
     { path },
   );
 }

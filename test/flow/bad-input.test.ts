@@ -141,6 +141,41 @@ describe('values that cannot be saved', () => {
     await flow.close();
   });
 
+  const fail = (): never => {
+    throw new Error('no answer');
+  };
+  const revoked = Proxy.revocable({}, {});
+  revoked.revoke();
+  it.each<[string, object]>([
+    ['a revoked proxy', revoked.proxy],
+    ['a proxy without a prototype to tell', new Proxy({}, { getPrototypeOf: fail })],
+    ['a proxy without names to tell', new Proxy({}, { ownKeys: fail })],
+    ['a getter that throws', Object.defineProperty({}, 'a', { get: fail, enumerable: true })],
+  ])('are told as such where they throw on questions, nested or not: %s', async (_, value) => {
+    const flow = await openFlow();
+    const task = await flow.createTaskDataStore(spec);
+    for (const artifacts of [{ value }, { value: [value] }])
+      await errorOf(task.saveArtifacts(artifacts), 'UNSERIALIZABLE_ARTIFACT');
+    for (const metadata of [value, { value }]) {
+      const { message } = await errorOf(task.saveMetadata(metadata as never), 'INVALID_ARGUMENT');
+      expect(message).toMatch(
+        /^metadata cannot be read: it threw .*: .+\. Give a plain copy of the data in it\.$/,
+      );
+    }
+    await errorOf(flow.createRun({ parameters: { value } as never }), 'INVALID_ARGUMENT');
+    expect((await readIncomplete(flow, task)).names()).toEqual([]);
+  });
+
+  it('are told without the middle of their path, where they lead back to themselves', async () => {
+    const flow = await openFlow();
+    const task = await flow.createTaskDataStore(spec);
+    const circle: Record<string, unknown> = {};
+    circle.again = circle;
+    const { message } = await errorOf(task.saveMetadata(circle as never), 'INVALID_ARGUMENT');
+    expect(message.length).toBeLessThan(400);
+    await task.fail(new Error('x'));
+  });
+
   it('metadata refuses arrays of other classes, which may give anything for their elements', async () => {
     class Odd extends Array<number> {
       override *[Symbol.iterator](): ArrayIterator<number> {}
