@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { isTurnOver, nextTurn } from '../async/turns.ts';
+import { invalidArgument, type StowageError } from '../errors.ts';
 
 /** So much is copied at once: into new memory a millisecond. */
 const PIECE_BYTES = 1024 * 1024;
@@ -14,6 +15,18 @@ export function isGone(view: ArrayBufferView): boolean {
   } catch {
     return true;
   }
+}
+
+/** Bytes are not copied before they are saved, so whoever changes them meanwhile, or gives their memory away, is told. */
+export function changedMeanwhile(): StowageError {
+  return invalidArgument(
+    'The bytes were changed while they were being saved, or their memory was transferred; wait for the save to end, or save a copy.',
+  );
+}
+
+/** Checks that memory which a caller lent is there still. */
+export function ensureThere(lent: Uint8Array): void {
+  if (isGone(lent)) throw changedMeanwhile();
 }
 
 /** The same bytes for digest and envelope: a copy of shared memory, into which another thread may write between the two. */

@@ -3,6 +3,7 @@ import { keepListening, nextOrAborted } from '../async/next-or-aborted.ts';
 import { throwIfAborted } from '../errors.ts';
 import { ensureBytes } from './chunk-stream.ts';
 import { endSource } from './end-source.ts';
+import { changedMeanwhile, ensureThere } from './lent-memory.ts';
 import { takeOnce } from './read-once.ts';
 
 /** The beginning of a stream. */
@@ -21,6 +22,7 @@ export async function readHead(source: AsyncIterable<Uint8Array>, bytes: number)
   while (length < bytes) {
     const next = await iterator.next();
     if (next.done) return { head: Buffer.concat(pieces, length), rest: undefined };
+    ensureThere(next.value);
     // A copy: the source may reuse its buffer for the next piece.
     pieces.push(Uint8Array.from(next.value));
     length += next.value.length;
@@ -41,14 +43,22 @@ async function* continueFrom(
   }
 }
 
-/** The user's stream, checked piece by piece; it ends as {@link untilAborted} does. */
+/**
+ * The user's stream, checked piece by piece; it ends as {@link untilAborted} does.
+ *
+ * @throws StowageError `INVALID_ARGUMENT` for a piece that is no bytes, and for one whose memory is gone before the next one is asked for: nobody knows
+ * how much of it was taken
+ */
 export async function* abortable(
   source: AsyncIterable<Uint8Array>,
   options: CallOptions,
 ): AsyncGenerator<Uint8Array> {
   for await (const piece of untilAborted(source, options)) {
     ensureBytes(piece);
+    ensureThere(piece);
+    const { length } = piece;
     yield piece;
+    if (piece.length !== length) throw changedMeanwhile();
   }
 }
 

@@ -85,4 +85,38 @@ describe('memory that its owner transfers while it is saved', () => {
       expect(await (await flow.getTaskDataStore(`r/s/${turns}`)).get('value')).toEqual(noise(20_000));
     }
   });
+
+  // A stream that is read whole at first, one that is cut into chunks as it comes, and a file kept as it is.
+  it.each<[string, number, boolean]>([
+    ['a short stream', 20_000, false],
+    ['a long stream', 500_000, false],
+    ['a plain file', 500_000, true],
+  ])('is whole or a typed error, whenever it goes, as a piece of %s', async (_, bytes, plain) => {
+    const flow = await open();
+    const refused: number[] = [];
+    for (let turns = 0; turns <= 30; turns++) {
+      const pieces = [noise(bytes), noise(bytes + 1)] as const;
+      const whole = Buffer.concat(pieces);
+      async function* source(): AsyncGenerator<Uint8Array> {
+        for (const piece of pieces) {
+          void (async () => {
+            for (let turn = 0; turn < turns; turn++) await (turn < 20 ? undefined : nextTurn());
+            if (piece === pieces[1]) structuredClone(piece.buffer, { transfer: [piece.buffer] });
+          })();
+          yield piece;
+        }
+      }
+      const { caStore } = flow;
+      const saving = plain
+        ? caStore.saveData([{ name: `${turns}.bin`, data: source() }])
+        : caStore.saveBlobs([source()]);
+      const [saved] = await saving.catch((error: unknown) => {
+        expect(error).toMatchObject(GONE);
+        return [];
+      });
+      if (saved === undefined) refused.push(turns);
+      else for await (const { blob } of caStore.loadBlobs([saved])) expect(whole.equals(blob)).toBe(true);
+    }
+    expect(refused).not.toEqual([]);
+  });
 });

@@ -28,8 +28,7 @@ import {
 } from '../../format/manifest.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { type ContentSource, chunksIn, chunksOf } from '../../streams/chunk-stream.ts';
-import { settled } from '../../streams/lent-memory.ts';
-import { changedMeanwhile } from './lent-content.ts';
+import { changedMeanwhile, settled } from '../../streams/lent-memory.ts';
 import type { PackFinder } from './pack-finder.ts';
 import { type PackedEntry, type PackOptions, PackWriter } from './pack-writer.ts';
 import type { SessionPins } from './session-pins.ts';

@@ -1,23 +1,11 @@
 import { isTurnOver, nextTurn } from '../../async/turns.ts';
 import { createHasher, digestHex } from '../../digest/blake3.ts';
-import { invalidArgument, type StowageError, throwIfAborted } from '../../errors.ts';
+import { throwIfAborted } from '../../errors.ts';
 import type { CallOptions } from '../../storage/contract.ts';
-import { isGone } from '../../streams/lent-memory.ts';
+import { ensureThere } from '../../streams/lent-memory.ts';
 
 /** So much is hashed at once: at 2 GB/s half a millisecond. */
 const PIECE_BYTES = 1024 * 1024;
-
-/** Bytes are not copied before they are saved, so whoever changes them meanwhile, or gives their memory away, is told. */
-export function changedMeanwhile(): StowageError {
-  return invalidArgument(
-    'The bytes were changed while they were being saved, or their memory was transferred; wait for the save to end, or save a copy.',
-  );
-}
-
-/** Checks that memory which a caller lent is there still. */
-export function ensureThere(lent: Uint8Array): void {
-  if (isGone(lent)) throw changedMeanwhile();
-}
 
 /**
  * The digest of memory that a caller lent. Where that takes milliseconds the event loop gets its turns, in which the caller may change

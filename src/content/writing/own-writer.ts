@@ -13,10 +13,9 @@ import {
 } from '../../format/own-values.ts';
 import { placeMember } from '../../format/stored-content.ts';
 import type { CallOptions } from '../../storage/contract.ts';
-import { settled } from '../../streams/lent-memory.ts';
+import { ensureThere, settled } from '../../streams/lent-memory.ts';
 import type { ContentPlace } from '../content-place.ts';
 import type { StoreOptions } from './large-content.ts';
-import { ensureThere } from './lent-content.ts';
 import type { SessionPins } from './session-pins.ts';
 
 /** A small value that is to be stored. */

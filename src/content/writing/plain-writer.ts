@@ -9,13 +9,13 @@ import type { StoredContent } from '../../format/stored-content.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { validateUserName } from '../../storage/names.ts';
 import { type ContentSource, ensureBytes } from '../../streams/chunk-stream.ts';
-import { settled } from '../../streams/lent-memory.ts';
+import { changedMeanwhile, ensureThere, settled } from '../../streams/lent-memory.ts';
 import { abortable } from '../../streams/stream-head.ts';
 import type { ContentPlace } from '../content-place.ts';
 import type { CollectionState } from './collection-log.ts';
 import type { CopyFinder } from './copy-finder.ts';
 import type { CopyWriter } from './copy-writer.ts';
-import { changedMeanwhile, digestLent, ensureThere, piecesOf } from './lent-content.ts';
+import { digestLent, piecesOf } from './lent-content.ts';
 import type { SessionPins } from './session-pins.ts';
 import type { UnnamedObjects } from './unnamed-objects.ts';
 
@@ -113,11 +113,14 @@ async function createPlain(
   const hasher = createHasher();
   const parts = new PartDigests();
   let bytes = 0;
+  let given: { piece: Uint8Array; length: number } | undefined;
   const observe = (piece: unknown): Uint8Array => {
     ensureBytes(piece);
+    ensureThere(piece);
     hasher.update(piece);
     parts.update(piece);
     bytes += piece.length;
+    given = { piece, length: piece.length };
     return piece;
   };
   const lent = source instanceof Uint8Array ? source : undefined;
@@ -131,6 +134,9 @@ async function createPlain(
   try {
     if (lent && !isShared) for await (const piece of piecesOf(lent, options)) observe(piece);
     await unnamed.create(plain, body, options);
+  } catch (error) {
+    // Whoever writes a piece that is gone by then says so in words of the runtime.
+    throw given && given.piece.length !== given.length ? changedMeanwhile() : error;
   } finally {
     if (lent) ensureThere(lent);
   }
