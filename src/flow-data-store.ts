@@ -1,4 +1,5 @@
 import { endAll } from './async/end-all.ts';
+import { onUse } from './async/open-files.ts';
 import type { ReadRule } from './attempts/attempt-reader.ts';
 import { failOrReport } from './attempts/failing-attempts.ts';
 import { DEFAULT_MAX_INLINE_BYTES } from './attempts/inline-value.ts';
@@ -48,6 +49,9 @@ import { validateUserName } from './storage/names.ts';
 import { openStorage } from './storage/open.ts';
 import { SerializerRegistry } from './values/registry.ts';
 import type { SerializerInfo } from './values/serializer.ts';
+
+/** Most programs publish nothing. */
+const published = onUse(() => import('./published/published-versions.ts'));
 
 /** Opens the runs, tasks and content of one flow in one store. */
 export class FlowDataStore implements AsyncDisposable {
@@ -409,9 +413,8 @@ export class FlowDataStore implements AsyncDisposable {
     await (await this.#published()).withdraw(name, version, options);
   }
 
-  /** Loaded by the first call: most programs publish nothing. */
   async #published(): Promise<PublishedVersions> {
-    const { PublishedVersions } = await import('./published/published-versions.ts');
+    const { PublishedVersions } = await published();
     return new PublishedVersions(this.caStore, this.#context.registry);
   }
 

@@ -1,3 +1,4 @@
+import { onUse } from './async/open-files.ts';
 import type { CollectStoreOptions, CollectStoreResult } from './maintenance/collect-store.ts';
 import type { CopyResult } from './maintenance/copy-report.ts';
 import type { CopyOptions } from './maintenance/copy-store.ts';
@@ -14,6 +15,13 @@ import type {
 import type { SavePolicyOptions, StoredPolicy } from './maintenance/stored-policy.ts';
 
 // Programs that save and load need none of this: it is loaded by the first call.
+const collectStorePart = onUse(() => import('./maintenance/collect-store.ts'));
+const copyStorePart = onUse(() => import('./maintenance/copy-store.ts'));
+const eraseFromStorePart = onUse(() => import('./maintenance/erasure/erase-from-store.ts'));
+const planRetentionPart = onUse(() => import('./maintenance/retention/plan-retention.ts'));
+const applyRetentionPart = onUse(() => import('./maintenance/retention/apply-retention.ts'));
+const removePart = onUse(() => import('./maintenance/retention/remove.ts'));
+const storedPolicyPart = onUse(() => import('./maintenance/stored-policy.ts'));
 
 /**
  * Deletes what nobody needs any more: what a policy gives up, content that nothing refers to, and writes that never ended. Others may read, write and collect the
@@ -28,7 +36,7 @@ import type { SavePolicyOptions, StoredPolicy } from './maintenance/stored-polic
  * `INVALID_ARGUMENT`, also for a policy that gives up every run without `evenEverything`; `INVALID_NAME`; `ABORTED`
  */
 export async function collectStore(options: CollectStoreOptions): Promise<CollectStoreResult> {
-  return (await import('./maintenance/collect-store.ts')).collectStore(options);
+  return (await collectStorePart()).collectStore(options);
 }
 
 /**
@@ -46,7 +54,7 @@ export async function collectStore(options: CollectStoreOptions): Promise<Collec
  * what ends work on a storage as a whole (`STORAGE_UNAVAILABLE`, `STORAGE_NOT_PERMITTED`, `STORAGE_FULL`, `NO_SUCH_BUCKET`, ...)
  */
 export async function copyStore(options: CopyOptions): Promise<CopyResult> {
-  return (await import('./maintenance/copy-store.ts')).copyStore(options);
+  return (await copyStorePart()).copyStore(options);
 }
 
 /**
@@ -61,7 +69,7 @@ export async function copyStore(options: CopyOptions): Promise<CopyResult> {
  * for digits that begin no key; `UNSUPPORTED_FORMAT` for a store of a newer version; `ABORTED`, and what ends work on a storage as a whole
  */
 export async function eraseFromStore(options: EraseOptions): Promise<ErasureResult> {
-  return (await import('./maintenance/erasure/erase-from-store.ts')).eraseFromStore(options);
+  return (await eraseFromStorePart()).eraseFromStore(options);
 }
 
 /**
@@ -71,7 +79,7 @@ export async function eraseFromStore(options: EraseOptions): Promise<ErasureResu
  * @throws StowageError as {@link eraseFromStore}
  */
 export async function continueErasures(options: ErasingOptions): Promise<ErasureResult[]> {
-  return (await import('./maintenance/erasure/erase-from-store.ts')).continueErasures(options);
+  return (await eraseFromStorePart()).continueErasures(options);
 }
 
 /**
@@ -81,7 +89,7 @@ export async function continueErasures(options: ErasingOptions): Promise<Erasure
  * @throws StowageError `NO_SUCH_STORE`, `NOT_A_STORE`, `UNSUPPORTED_FORMAT`; `INVALID_ARGUMENT` and `INVALID_NAME` for a policy that is none; `ABORTED`
  */
 export async function planRetention(options: PlanRetentionOptions): Promise<RetentionPlan> {
-  return (await import('./maintenance/retention/plan-retention.ts')).planRetention(options);
+  return (await planRetentionPart()).planRetention(options);
 }
 
 /**
@@ -95,7 +103,7 @@ export async function planRetention(options: PlanRetentionOptions): Promise<Rete
  * `UNSUPPORTED_FORMAT`; `ABORTED`; and what ends work on a storage as a whole
  */
 export async function applyRetention(options: ApplyRetentionOptions): Promise<RetentionResult> {
-  return (await import('./maintenance/retention/apply-retention.ts')).applyRetention(options);
+  return (await applyRetentionPart()).applyRetention(options);
 }
 
 /**
@@ -107,7 +115,7 @@ export async function applyRetention(options: ApplyRetentionOptions): Promise<Re
  * 24 hours; `RUN_PINNED`; `INVALID_ARGUMENT`, `INVALID_NAME` for what is no path; `NO_SUCH_STORE`, `NOT_A_STORE`, `UNSUPPORTED_FORMAT`; `ABORTED`
  */
 export async function removeFromStore(options: RemoveOptions): Promise<RetentionResult> {
-  return (await import('./maintenance/retention/remove.ts')).removeFromStore(options);
+  return (await removePart()).removeFromStore(options);
 }
 
 /**
@@ -117,7 +125,7 @@ export async function removeFromStore(options: RemoveOptions): Promise<Retention
  * `INVALID_ARGUMENT`
  */
 export async function readRetentionPolicy(options: MaintenanceOptions): Promise<StoredPolicy | undefined> {
-  return (await import('./maintenance/stored-policy.ts')).readRetentionPolicy(options);
+  return (await storedPolicyPart()).readRetentionPolicy(options);
 }
 
 /**
@@ -126,5 +134,5 @@ export async function readRetentionPolicy(options: MaintenanceOptions): Promise<
  * @throws StowageError `NO_SUCH_STORE`; `INVALID_ARGUMENT`, `INVALID_NAME` for what is no policy
  */
 export async function saveRetentionPolicy(options: SavePolicyOptions): Promise<void> {
-  return (await import('./maintenance/stored-policy.ts')).saveRetentionPolicy(options);
+  return (await storedPolicyPart()).saveRetentionPolicy(options);
 }

@@ -199,12 +199,18 @@ function isLeftOut(artifacts: object, key: PropertyKey): boolean {
   return (typeof key === 'symbol') === Object.prototype.propertyIsEnumerable.call(artifacts, key);
 }
 
-/** The names in a record, a list or a Map, as far as it has any. */
+/** The names in a record, a list or a Map, up to the first item of a list that has none, for which it is refused. */
 export function namesOf(artifacts: Artifacts): string[] {
   if (!(Array.isArray(artifacts) || artifacts instanceof Map)) return Object.keys(artifacts);
-  return Array.from(artifacts, (item: unknown) =>
-    String(Array.isArray(item) ? item[0] : (item as { name?: unknown } | null)?.name),
-  );
+  const names: string[] = [];
+  for (const item of artifacts as Iterable<unknown>) {
+    const name: unknown = Array.isArray(item)
+      ? item[0]
+      : (item as { name?: unknown } | null | undefined)?.name;
+    if (typeof name !== 'string') break;
+    names.push(name);
+  }
+  return names;
 }
 
 /**

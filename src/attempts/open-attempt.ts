@@ -1,3 +1,4 @@
+import { onUse } from '../async/open-files.ts';
 import { type ProgressOptions, withProgress } from '../async/progress.ts';
 import { checkRawDataPath, type RawDataPathOptions } from '../content/places/raw-data-path.ts';
 import type { StreamOptions } from '../content/writing/content-writer.ts';
@@ -24,10 +25,13 @@ import type { AttemptView } from './attempt-view.ts';
 import { BesideRecord } from './beside-record.ts';
 import { leaveToItself } from './failing-attempts.ts';
 import { noteEnded, noteOpen } from './forgotten-attempts.ts';
+import { inheritArtifacts } from './inherit-artifacts.ts';
 import { type Metadata, MetadataWriter } from './metadata-parts.ts';
 import { ReadAttempts } from './read-attempts.ts';
 import { artifactSubject, metadataSubject, namesIn, type SaveCall, SaveCalls } from './save-calls.ts';
 import type { TableRow } from './stored-values.ts';
+
+const transfers = onUse(() => import('./transfer-artifacts.ts'));
 
 /** The settings that attempts of one store share. */
 export interface AttemptContext extends ValueSettings {
@@ -177,7 +181,6 @@ export class OpenAttempt {
     options: CallOptions,
     call: SaveCall,
   ): Promise<void> {
-    const { inheritArtifacts } = await import('./inherit-artifacts.ts');
     const { storing } = this.#table;
     const rows = await inheritArtifacts(this.#context.content, taken, this.session, storing, options);
     call.ensureMayCommit();
@@ -197,7 +200,6 @@ export class OpenAttempt {
     try {
       const names = view.names();
       call.expect(names.map(artifactSubject));
-      const { inheritArtifacts } = await import('./inherit-artifacts.ts');
       const { storing } = this.#table;
       const taken = new Map([[view, names]]);
       const rows = await inheritArtifacts(this.#context.content, taken, this.session, storing, {
@@ -225,7 +227,7 @@ export class OpenAttempt {
     call: SaveCall,
   ): Promise<void> {
     await withProgress(onProgress, 'transferArtifacts', async (progress) => {
-      const { transferArtifacts } = await import('./transfer-artifacts.ts');
+      const { transferArtifacts } = await transfers();
       const options = { signal, progress };
       const rows = await transferArtifacts(origin, names, this.session, this.#table.storing, options);
       call.ensureMayCommit();

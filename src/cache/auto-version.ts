@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
-import { messageOf, throwIfAborted } from '../errors.ts';
+import { isStowageError, messageOf, throwIfAborted } from '../errors.ts';
 import { checkOptionNames } from '../options/option-names.ts';
 import { isNativeFunction } from '../values/intrinsics.ts';
 import { SerializerRegistry } from '../values/registry.ts';
@@ -194,6 +194,7 @@ function functionPart(taskName: string, place: string, fn: SourceFunction): Plac
     try {
       return (await sourceOf(fn)).digest;
     } catch (cause) {
+      if (isStowageError(cause)) throw cause; // the parser could not be loaded
       throw invalidTask(
         taskName,
         `the source of ${told} (${nameOf(fn)}) cannot be parsed for \`version: 'auto'\`: ${messageOf(cause)}. Give a version of your own.`,

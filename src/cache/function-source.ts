@@ -1,9 +1,13 @@
 import { BoundedMap } from '../async/bounded-map.ts';
+import { onUse } from '../async/open-files.ts';
 import { digestHex } from '../digest/blake3.ts';
 import type { JsonValue } from '../format/json-value.ts';
 import { SerializerRegistry } from '../values/registry.ts';
 import { valueDigest } from './key-encoding.ts';
 import type { KeyListing } from './key-listing.ts';
+
+/** With the parser: most programs have no functions that are read. */
+const sourceParts = onUse(() => import('./source-parts.ts'));
 
 /** A function of any kind, or a class. */
 // biome-ignore lint/complexity/noBannedTypes: classes cannot be called, and have no narrower type in common with functions.
@@ -61,8 +65,7 @@ export function knownSourceOf(fn: SourceFunction): FunctionSource | undefined {
 }
 
 async function read(text: string): Promise<FunctionSource> {
-  // With the parser: most programs have no functions that are read.
-  const { canonicalSource, freeVariables, functionTree } = await import('./source-parts.ts');
+  const { canonicalSource, freeVariables, functionTree } = await sourceParts();
   const tree = await functionTree(text);
   return {
     digest: valueDigest(canonicalSource(tree), { taskName: '', root: 'version' }, registry),

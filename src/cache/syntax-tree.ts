@@ -1,4 +1,7 @@
 import type { Node, Options } from 'acorn';
+import { onUse } from '../async/open-files.ts';
+
+const parser = onUse(() => import('acorn'));
 
 /** A node of a syntax tree (https://github.com/estree/estree). */
 export interface SyntaxTree {
@@ -12,7 +15,7 @@ export interface SyntaxTree {
  * @throws Whatever the parser throws for what is not JavaScript as it knows it.
  */
 export async function functionTree(source: string): Promise<SyntaxTree> {
-  const { parse } = await import('acorn');
+  const { parse } = await parser();
   return parseFunction(source, parse);
 }
 

@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { Deadline } from '../async/deadline.ts';
+import { inTurn, openPatiently } from '../async/open-files.ts';
 import type { ProgressOptions } from '../async/progress.ts';
 import type { SavedForm } from '../attempts/artifact-input.ts';
 import { failOrReport } from '../attempts/failing-attempts.ts';
@@ -152,7 +153,7 @@ export class AttemptRecording {
     const signal = this.#signal;
     try {
       // Begun at once, so that the attempt waits for it, whether or not the task does.
-      const read = (): AsyncGenerator<Uint8Array> => bytesOf(name, path);
+      const read = (): AsyncGenerator<Uint8Array> => inTurn(() => bytesOf(name, path), signal);
       const { onProgress } = options;
       await attempt.saveArtifactStream(name, read(), { signal, onProgress }, read);
     } catch (error) {
@@ -262,7 +263,7 @@ async function openFile(name: string, path: string): Promise<FileHandle> {
   try {
     // To open a pipe waits for somebody who writes to it, maybe for ever.
     if (!(await stat(path)).isFile()) throw new Error('it is a folder, pipe or device, not a file');
-    return await open(path);
+    return await openPatiently(() => open(path));
   } catch (error) {
     throw unreadable(name, path, error);
   }

@@ -1,4 +1,4 @@
-import { ByteRoom } from '../async/byte-room.ts';
+import { Room } from '../async/room.ts';
 import { MAX_DECODED_BYTES } from '../page/content-bounds.ts';
 
 /** Those of fewer bytes wait for nobody: there are as many as contents that are sent, and commands that run, at once. */
@@ -8,7 +8,7 @@ const SMALL_BYTES = 512 * 1024;
 export class ValueRoom {
   /** Values of more bytes are not loaded. */
   readonly maxBytes: number = MAX_DECODED_BYTES;
-  readonly #room = new ByteRoom(MAX_DECODED_BYTES);
+  readonly #room = new Room(MAX_DECODED_BYTES);
 
   /**
    * Waits until there is room for a value of so many serialized bytes. Resolves to what gives it back.

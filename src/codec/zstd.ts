@@ -1,3 +1,4 @@
+import { untilFilesCanBeOpened } from '../async/open-files.ts';
 import { isStowageError, messageOf, StowageError } from '../errors.ts';
 import { checkZstdFrame } from './zstd-frame.ts';
 import {
@@ -34,6 +35,12 @@ export function prepareCodec(options: { implementation?: ZstdImplementation } = 
 
 async function choose(implementations: ZstdImplementation[]): Promise<void> {
   const causes: unknown[] = [];
+  try {
+    await untilFilesCanBeOpened();
+  } catch (error) {
+    choosing = undefined;
+    throw error;
+  }
   for (const implementation of implementations) {
     try {
       chosen = await ZSTD_LOADERS[implementation]();

@@ -16,7 +16,10 @@ export function warnOfStoreAbove(storage: DataStoreStorage, address: string | un
   const made = dirname(fileURLToPath(storage.uri(STORE_RECORD)));
   const path = join(address, '.');
   if (!made.endsWith(sep + path)) return; // it leads upwards
-  const other = storeAbove(made.slice(0, -path.length - 1), path) ?? storeAbove(process.argv[1] ?? '', path);
+  // Code that Node.js is given as a text has no file.
+  const [, program = ''] = process.argv;
+  const beside = isAbsolute(program) ? storeAbove(program, path) : undefined;
+  const other = storeAbove(made.slice(0, -path.length - 1), path) ?? beside;
   if (other === undefined || other === made) return;
   const message =
     `A new store was made at ${made}, since the address "${address}" is relative to the working directory; there is one at ${other}. ` +

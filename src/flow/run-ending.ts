@@ -1,5 +1,5 @@
 import type { ContentStore } from '../content/content-store.ts';
-import { StowageError } from '../errors.ts';
+import { invalidArgument, StowageError } from '../errors.ts';
 import { finishRunRecord, type RunFinished, type RunOutcome } from '../format/run-ends.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { requireRun } from './run-selection.ts';
@@ -23,6 +23,8 @@ export async function endRun(
   { status, error }: RunEnding,
   { signal }: CallOptions,
 ): Promise<RunFinished> {
+  if (status === 'done' && error !== undefined)
+    throw invalidArgument('A run that is done has no error: leave it out, or finish the run as failed.');
   const { storage } = content;
   await content.prepareToRead({ signal }); // no store is made for the end of a run that it cannot have
   await requireRun(storage, flow, run, { signal });

@@ -151,8 +151,7 @@ export class Run {
     status: RunOutcome = 'done',
     errorOrOptions: Error | (CallOptions & { error?: unknown }) = {},
   ): Promise<void> {
-    const isThrown = isError(errorOrOptions) || types.isProxy(errorOrOptions);
-    const options: CallOptions & { error?: unknown } = isThrown ? { error: errorOrOptions } : errorOrOptions;
+    const options = isThrown(errorOrOptions) ? { error: errorOrOptions } : errorOrOptions;
     checkOptionNames(options, 'finish', ['error']);
     const { error, signal } = options;
     const run = { flow: this.flowName, run: this.runId };
@@ -193,4 +192,15 @@ export async function listSummaries(
   return selected.map(({ listed: { run, createdAtMs, finished }, problem }) => {
     return { run: new Run(tasks, run), createdAt: new Date(createdAtMs), isFinished: finished, problem };
   });
+}
+
+/** True for what cannot be options, and so was thrown: programs without types pass on whatever they caught. */
+function isThrown(given: unknown): given is Error {
+  return (
+    typeof given !== 'object' ||
+    given === null ||
+    Array.isArray(given) ||
+    isError(given) ||
+    types.isProxy(given)
+  );
 }

@@ -118,9 +118,18 @@ export function checkKinds<Options extends object>(
   }
 }
 
-/** A value in an error: text in quotes, so that `'5'` is told from `5`. */
+/** So many characters of a text are shown. */
+const MAX_SHOWN = 100;
+/** What JSON has as it is, and terminals obey: C1 controls, and marks of direction. */
+const OBEYED = /[\u007f-\u009f\p{Bidi_Control}]/gu;
+
+/** A value in an error: text in quotes, so that `'5'` is told from `5`, and safe to print. */
 function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'string') {
+    const text = value.length > MAX_SHOWN ? `${value.slice(0, MAX_SHOWN)} …` : value;
+    const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+    return JSON.stringify(text).replace(OBEYED, escaped);
+  }
   return typeof value === 'object' || typeof value === 'function'
     ? `a value of type ${typeof value}`
     : String(value);

@@ -1,4 +1,5 @@
 import { basename, resolve } from 'node:path';
+import { onUse, untilFilesCanBeOpened } from '../async/open-files.ts';
 import { type ProgressOptions, withProgress } from '../async/progress.ts';
 import { checkRawDataPath, type RawDataPathOptions } from '../content/places/raw-data-path.ts';
 import { invalidArgument, throwIfAborted } from '../errors.ts';
@@ -17,6 +18,8 @@ import type { TreeOptions } from './directory/walk-tree.ts';
 import type { FileKeeper } from './file-keeper.ts';
 import { checkGivenDigest } from './given-digest.ts';
 import { localPath } from './uris.ts';
+
+const directoryParts = onUse(() => import('./directory/parts.ts'));
 
 /** Options of saving a directory. */
 export interface SaveDirectoryOptions extends CallOptions, TreeOptions, RawDataPathOptions, ProgressOptions {
@@ -72,7 +75,8 @@ export class Directories {
     throwIfAborted(signal);
     const { store } = this.#keeper;
     return withProgress(onProgress, 'directories.fromLocal', async (progress) => {
-      const { saveDirectory, walkTree } = await import('./directory/parts.ts');
+      const { saveDirectory, walkTree } = await directoryParts();
+      await untilFilesCanBeOpened(); // what is small is read without waiting
       const found = { root, selection, files: await walkTree(root, selection, { signal }) };
       const { result, session } = await this.#keeper.keep({ signal, rawDataPath }, async (keeping) => {
         const saved = await saveDirectory(found, store, keeping, progress);

@@ -5,6 +5,7 @@ import type { ProgressOptions } from '../async/progress.ts';
 import { invalidArgument, throwIfAborted } from '../errors.ts';
 import { checkOptions, FLAG, PROGRESS_OPTIONS } from '../options/option-table.ts';
 import type { CallOptions } from '../storage/contract.ts';
+import { refuseHome } from '../storage/home-folder.ts';
 import { notWritten } from './errors.ts';
 
 /** Options of writing a file to this machine. */
@@ -27,6 +28,7 @@ export async function downloadFile(
   checkOptions<DownloadOptions>(options, 'download', { ...PROGRESS_OPTIONS, overwrite: FLAG });
   if (typeof path !== 'string' || path === '' || path.includes('\0'))
     throw invalidArgument('A file is downloaded to a path: a text that is not empty.');
+  refuseHome(path);
   const { overwrite = true, ...reading } = options;
   throwIfAborted(options.signal);
   const isWithin = path.endsWith('/') || path.endsWith(sep) || (await isFolder(path));

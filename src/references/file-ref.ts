@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
+import { onUse } from '../async/open-files.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import { ContentPresence } from '../content/reading/presence.ts';
 import { digestHex } from '../digest/blake3.ts';
@@ -16,6 +17,8 @@ import { LocalFile } from './local-file.ts';
 import { plainUriOf } from './plain-uri.ts';
 import { ReadableFile } from './readable-file.ts';
 import { StorageFile } from './storage-file.ts';
+
+const httpFiles = onUse(() => import('./http-file.ts'));
 
 /** What a reference to a file says of it. */
 export interface FileFacts {
@@ -169,7 +172,7 @@ export async function sourceAt(
 ): Promise<FileSource> {
   const { protocol } = new URL(uri);
   if (protocol === 'http:' || protocol === 'https:') {
-    const { HttpFile } = await import('./http-file.ts');
+    const { HttpFile } = await httpFiles();
     return new HttpFile(uri, seen);
   }
   if (protocol !== 'file:') return new StorageFile(uri, store, isNamed, seen);

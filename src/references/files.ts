@@ -1,4 +1,5 @@
 import { basename, resolve } from 'node:path';
+import { inTurn } from '../async/open-files.ts';
 import { type ProgressOptions, type WorkCounter, withProgress } from '../async/progress.ts';
 import { type Compression, checkCompression } from '../codec/payload.ts';
 import { checkRawDataPath, type RawDataPathOptions } from '../content/places/raw-data-path.ts';
@@ -24,6 +25,7 @@ import type { FileKeeper, Keeping } from './file-keeper.ts';
 import { FileRef, sourceAt } from './file-ref.ts';
 import { FileWriter } from './file-writer.ts';
 import { checkGivenDigest, digestGiven, type GivenDigest } from './given-digest.ts';
+import { KnownFile } from './known-file.ts';
 import { LocalFile } from './local-file.ts';
 import { fileUri, localPath, nameInUri } from './uris.ts';
 
@@ -98,9 +100,9 @@ export class Files {
       const readAtMs = Date.now();
       const state = await file.state();
       progress?.expect({ bytes: Number(state.size), items: 1 });
-      const read = (): AsyncIterable<Uint8Array> => guard(file.readAs(state, { signal }));
+      const read = (): AsyncIterable<Uint8Array> =>
+        guard(inTurn(() => file.readAs(state, { signal }), signal));
       const digest = await digestGiven(options.digest, () => file.readAs(state, { signal }));
-      const { KnownFile } = await import('./known-file.ts');
       const known = new KnownFile(resolve(local), state, this.#keeper.store);
       const before = await known.key({ signal });
       const key = before ?? (options.plain ? await keyOf(read()) : undefined);

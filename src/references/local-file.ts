@@ -1,5 +1,6 @@
 import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
+import { openPatiently } from '../async/open-files.ts';
 import { invalidArgument, isStowageError, messageOf, throwIfAborted } from '../errors.ts';
 import type { CallOptions } from '../storage/contract.ts';
 import { changed, notFound, unreadable } from './errors.ts';
@@ -48,12 +49,13 @@ export class LocalFile implements FileSource {
   ): AsyncGenerator<Uint8Array> {
     throwIfAborted(signal);
     await statFile(this.path); // to open a pipe waits for somebody who writes to it, maybe for ever
-    const handle = await this.#asking(() => open(this.path, READ));
+    const handle = await this.#asking(() => openPatiently(() => open(this.path, READ), signal));
     try {
       const before = await this.#asking(() => handle.stat({ bigint: true }));
       checkUnchanged(this.path, this.#seen, seenOf(before));
       const first = state ?? before;
       this.#checkSame(first, before);
+      if (before.size === 0n) await this.#checkEmpty(handle);
       yield* this.#pieces(handle, Number(before.size), { range, signal });
       this.#checkSame(first, await this.#asking(() => handle.stat({ bigint: true })));
     } finally {
@@ -75,6 +77,16 @@ export class LocalFile implements FileSource {
       yield piece.subarray(0, bytesRead);
       offset += bytesRead;
     }
+  }
+
+  /** Files of `/proc` and the like have bytes, and no length. */
+  async #checkEmpty(handle: FileHandle): Promise<void> {
+    const { bytesRead } = await this.#asking(() => handle.read(Buffer.alloc(1), 0, 1, 0));
+    if (bytesRead > 0)
+      throw unreadable(
+        this.path,
+        'its system gives it the length 0, and bytes all the same. Copy it to a file of its own first.',
+      );
   }
 
   #checkSame(first: BigIntStats, now: BigIntStats): void {

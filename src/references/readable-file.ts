@@ -1,4 +1,5 @@
 import { Blob, constants } from 'node:buffer';
+import { onUse } from '../async/open-files.ts';
 import { countPieces, type ProgressOptions } from '../async/progress.ts';
 import { invalidArgument, messageOf, StowageError } from '../errors.ts';
 import {
@@ -13,6 +14,8 @@ import { webStream } from '../streams/web-stream.ts';
 import type { DownloadOptions } from './download.ts';
 import { tooLarge } from './errors.ts';
 import type { FileReadOptions } from './file-source.ts';
+
+const downloads = onUse(() => import('./download.ts'));
 
 /** Options of reading a file piece by piece. */
 export interface OpenFileOptions extends FileReadOptions, ProgressOptions {}
@@ -102,7 +105,7 @@ export abstract class ReadableFile {
    * @throws StowageError `DOWNLOAD_FAILED`, `INVALID_ARGUMENT` where a file is there and `overwrite` is `false`, and as {@link open}
    */
   async download(path: string, options: DownloadOptions = {}): Promise<string> {
-    const { downloadFile } = await import('./download.ts');
+    const { downloadFile } = await downloads();
     return downloadFile(this.name, path, options, (reading) => this.#pieces(reading, 'download'));
   }
 

@@ -1,4 +1,5 @@
 import { endAll } from '../async/end-all.ts';
+import { onUse } from '../async/open-files.ts';
 import { type ProgressOptions, withProgress } from '../async/progress.ts';
 import type { OpenPlace } from '../content/places/places.ts';
 import { invalidArgument, isStowageError, StowageError, throwIfAborted } from '../errors.ts';
@@ -31,6 +32,8 @@ import type { LineageLink, LineageOptions } from './lineage.ts';
 import type { QueryOptions, QueryRow } from './query.ts';
 import type { RunFigures } from './run-figures.ts';
 import type { Usage, UsageOptions } from './usage.ts';
+
+const parts = onUse(() => import('./parts.ts'));
 
 /** Options of {@link StoreIndex.open}. */
 export interface StoreIndexOptions extends CallOptions {
@@ -124,14 +127,14 @@ export class StoreIndex implements AsyncDisposable {
     const { store, path, openPlace, signal } = options;
     checkGivenStore(store, 'StoreIndex.open');
     throwIfAborted(signal);
-    const parts = await import('./parts.ts');
+    const loaded = await parts();
     const opened = await openForMaintenance({ store, openPlace }, decorate, { retry });
     try {
       const storeId = await opened.content.storeId({ signal });
       const { database } = opened.storage;
       if (database && path !== undefined) throw noPath(database.address);
-      const file = database ? undefined : await parts.IndexFile.load(path, storeId);
-      return new StoreIndex(parts, opened, storeId, file, database ?? (file as IndexFile).database);
+      const file = database ? undefined : await loaded.IndexFile.load(path, storeId);
+      return new StoreIndex(loaded, opened, storeId, file, database ?? (file as IndexFile).database);
     } catch (error) {
       await opened.close().catch(() => {}); // why it cannot be opened is what is told
       throw error;

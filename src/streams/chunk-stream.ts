@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { MAX_CHUNK_BYTES } from '../codec/chunker.ts';
 import { nextCut } from '../codec/kernel.ts';
 import { invalidArgument } from '../errors.ts';
@@ -49,9 +50,18 @@ export async function* chunksOf(source: AsyncIterable<Uint8Array>): AsyncGenerat
 /** Throws `INVALID_ARGUMENT` unless a stream's piece is bytes. */
 export function ensureBytes(piece: unknown): asserts piece is Uint8Array {
   if (piece instanceof Uint8Array) return;
-  throw invalidArgument(
-    `Content must be a Uint8Array or an async iterable of them, but a ${piece === null ? 'null' : typeof piece} came; encode text with Buffer.from(text).`,
-  );
+  throw invalidArgument(`Content must be a Uint8Array or an async iterable of them, but ${given(piece)}.`);
+}
+
+/** What came in place of bytes, and how they are made of it. */
+function given(piece: unknown): string {
+  if (typeof piece === 'string') return 'a string came; encode text with Buffer.from(text)';
+  if (types.isAnyArrayBuffer(piece)) return 'an ArrayBuffer came; give new Uint8Array(buffer)';
+  if (ArrayBuffer.isView(piece))
+    return 'another view of bytes came; give new Uint8Array(view.buffer, view.byteOffset, view.byteLength)';
+  return piece === null || piece === undefined
+    ? `${piece} came`
+    : `something of the type ${typeof piece} came`;
 }
 
 /** Throws `INVALID_ARGUMENT` unless a content is a stream; bytes were asked for before. */

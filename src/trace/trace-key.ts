@@ -60,6 +60,7 @@ export async function equalCalls(
   try {
     source = (await sourceOf(fn)).digest;
   } catch (cause) {
+    if (isStowageError(cause)) throw cause; // the parser could not be loaded
     throw new StowageError(
       'INVALID_ARGUMENT',
       `The source of the function of trace "${name}" cannot be parsed, so that nobody could tell when it changes: ${messageOf(cause)}. Trace a function of plain syntax that calls it.`,

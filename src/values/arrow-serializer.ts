@@ -1,8 +1,12 @@
+import { onUse } from '../async/open-files.ts';
 import { type ArrowLibrary, type ArrowTable, loadArrow } from './arrow-library.ts';
 import { isArrowTable } from './arrow-table.ts';
 import { Malformed, Refusal, Unavailable } from './faults.ts';
 import { refuseExtraProperties } from './own-data.ts';
 import type { Serializer } from './serializer.ts';
+
+const canonical = onUse(() => import('./arrow-canonical.ts'));
+const streams = onUse(() => import('./arrow-stream.ts'));
 
 const ALIGNMENT = 8;
 
@@ -57,8 +61,8 @@ export function arrowSerializer(load: () => Promise<unknown> = () => import('apa
 
 async function loadParts(load: () => Promise<unknown>): Promise<Parts> {
   const library = await loadArrow(load);
-  const { canonicalTable } = await import('./arrow-canonical.ts');
-  const { checkArrowStream } = await import('./arrow-stream.ts');
+  const { canonicalTable } = await canonical();
+  const { checkArrowStream } = await streams();
   return { library, canonicalTable, checkArrowStream };
 }
 

@@ -49,6 +49,22 @@ describe('a program whose working directory changed', () => {
     expect(save(elsewhere, '', program)).toContain(`there is one at ${join(project, '.stowage')}.`);
   });
 
+  it.each([[[]], [['an-argument']]])(
+    'says nothing of a program without a file, whose arguments are %j',
+    (args) => {
+      const project = realpathSync(scratchFolder());
+      const script = `
+      import { FlowDataStore } from ${JSON.stringify(fileURLToPath(new URL('../../dist/index.js', import.meta.url)))};
+      const flow = await FlowDataStore.open({ flowName: 'Test', storage: './raw' });
+      await flow.task({ runId: 'r1', stepName: 'fit', taskId: '0' }, (task) => task.saveArtifacts({ a: 1 }));
+      await flow.close();`;
+      const options = ['--input-type=module', '-e', script, ...args];
+      const { stderr } = spawnSync(process.execPath, options, { cwd: project, encoding: 'utf8' });
+      expect(stderr).toBe('');
+      expect(existsSync(join(project, 'raw/stowage.json'))).toBe(true);
+    },
+  );
+
   it('says nothing where the address does not depend on it', () => {
     const project = realpathSync(scratchFolder());
     save(project, 'store');

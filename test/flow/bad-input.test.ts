@@ -166,6 +166,40 @@ describe('values that cannot be saved', () => {
     expect((await readIncomplete(flow, task)).names()).toEqual([]);
   });
 
+  it('are told where a list of artifacts has none, however long it is', async () => {
+    const flow = await openFlow();
+    const task = await flow.createTaskDataStore(spec);
+    const sparse: [string, unknown][] = [['a', 1]];
+    sparse.length = 1e8;
+    await errorOf(task.saveArtifacts(sparse), 'INVALID_ARGUMENT');
+    expect((await readIncomplete(flow, task)).names()).toEqual([]);
+  });
+
+  it('are told by what they are, and how their bytes are given, as pieces of a stream', async () => {
+    const flow = await openFlow();
+    for (const [piece, told] of [
+      ['text', 'a string came; encode text with Buffer.from(text)'],
+      [new ArrayBuffer(1), 'an ArrayBuffer came; give new Uint8Array(buffer)'],
+      [new Float64Array(1), 'view.byteOffset, view.byteLength)'],
+      [undefined, 'undefined came'],
+      [{}, 'something of the type object came'],
+    ] as const) {
+      const pieces = (async function* (): AsyncGenerator<unknown> {
+        yield piece;
+      })() as AsyncGenerator<Uint8Array>;
+      const { message } = await errorOf(flow.caStore.saveBlobs([pieces]), 'INVALID_ARGUMENT');
+      expect(message).toContain(told);
+    }
+  });
+
+  it('are told in short, and so that a terminal shows them as they are, where they are options', async () => {
+    const flow = await openFlow();
+    const label = `\u202e\u009b${'x'.repeat(100_000)}`;
+    const { message } = await errorOf(flow.createTaskDataStore({ ...spec, label }), 'INVALID_ARGUMENT');
+    expect(message).toContain('"\\u202e\\u009bxxx');
+    expect(message.length).toBeLessThan(300);
+  });
+
   it('are told without the middle of their path, where they lead back to themselves', async () => {
     const flow = await openFlow();
     const task = await flow.createTaskDataStore(spec);

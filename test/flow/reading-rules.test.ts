@@ -181,7 +181,26 @@ describe('a run', () => {
     const run = await flow.createRun({ runId: 'r1' });
     await run.finish('failed', Object.assign(new RangeError('diverged'), { code: 7 }));
     expect((await run.info()).finished?.error).toMatchObject({ name: 'RangeError', message: 'diverged' });
-    await errorOf(run.finish('failed', 'a text' as never), 'INVALID_ARGUMENT');
+    await errorOf(run.finish('failed', { eror: 'a text' } as never), 'INVALID_ARGUMENT');
+  });
+
+  it.each([['a text'], [null], [5], [['a list']], [Object.create(null)]])(
+    'keeps what is no error, but was thrown: %j',
+    async (thrown) => {
+      const flow = await openFlow();
+      const run = await flow.createRun({ runId: 'r1' });
+      const isOptions = typeof thrown === 'object' && thrown !== null && !Array.isArray(thrown);
+      await run.finish('failed', (isOptions ? { error: thrown } : thrown) as never);
+      const { status, finished } = await run.info();
+      expect([status, typeof finished?.error?.message]).toEqual(['failed', 'string']);
+    },
+  );
+
+  it('refuses the error of a run that is done', async () => {
+    const flow = await openFlow();
+    const run = await flow.createRun({ runId: 'r1' });
+    await errorOf(run.finish('done', new Error('x')), 'INVALID_ARGUMENT');
+    expect((await run.info()).status).toBe('open');
   });
 
   it('the latest done one is found, and the newest comes first', async () => {

@@ -35,11 +35,9 @@ it('what a program imports to save and load has little of maintenance and of the
   ]);
 });
 
-it('what a program imports to save and load has nothing of large content, directories, downloads, copies between stores, published versions and the web', () => {
+it('what a program imports to save and load has nothing of directories, downloads, copies between stores, published versions and the web', () => {
   const onUse = [
     'attempts/transfer-artifacts.ts',
-    'content/reading/chunk-reader.ts',
-    'content/writing/large-content.ts',
     'published/published-versions.ts',
     'references/directory/parts.ts',
     'references/download.ts',

@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { DiskCache } from '../../src/content/caches/disk-cache.ts';
+import { FlowDataStore } from '../../src/flow-data-store.ts';
 import type { LocalStorage } from '../../src/storage/local.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { openStorage, registerStorage } from '../../src/storage/open.ts';
@@ -94,6 +96,16 @@ describe('a path that begins with ~', () => {
   it.each(['~', '~/x', '~\\x'])('%j is no folder called "~", which nobody means', async (path) => {
     const message = expect.stringMatching(/only a shell makes the home folder of it.*os\.homedir\(\)/);
     await expect(openStorage(path)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message });
+    await expect(DiskCache.open(path)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message });
+    await using flow = await FlowDataStore.open({ flowName: 'Test', storage: new MemoryStorage() });
+    const file = await flow.files.fromData('a.txt', 'a');
+    await expect(file.download(path)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message });
+    const directory = await flow.directories.fromLocal(import.meta.dirname, { include: ['open.test.ts'] });
+    await expect(directory.download(path)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message });
+  });
+
+  it.each(['s3://bucket/cache', 'file:///tmp/cache'])('%s is no folder of a DiskCache', async (address) => {
+    await expect(DiskCache.open(address)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
   it.each(['./~/x', '~x', 'x/~'])('%j is a path like any other', async (path) => {

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { invalidArgument, throwIfAborted } from '../../errors.ts';
 import { isContentKey } from '../../format/content-names.ts';
 import { checkOptions, FUNCTION, type OptionTable, wholeNumber } from '../../options/option-table.ts';
+import { isBuiltIn } from '../../storage/address-text.ts';
 import type { CallOptions } from '../../storage/contract.ts';
 import { refuseHome } from '../../storage/home-folder.ts';
 import { type ByteCache, type CacheOperation, reportCacheFailure } from './byte-cache.ts';
@@ -77,6 +78,10 @@ export class DiskCache implements ByteCache, AsyncDisposable {
     if (typeof folder !== 'string' || folder === '') {
       throw invalidArgument('DiskCache.open takes the path of a folder.');
     }
+    if (isBuiltIn(folder))
+      throw invalidArgument(
+        `DiskCache.open takes the path of a folder of this machine, not the address ${folder}.`,
+      );
     refuseHome(folder);
     const path = resolve(folder);
     await checkFolder(path);

@@ -1,5 +1,6 @@
 import { endAll } from '../../async/end-all.ts';
 import { orAborted } from '../../async/next-or-aborted.ts';
+import { onUse } from '../../async/open-files.ts';
 import { invalidArgument, isStowageError, StowageError } from '../../errors.ts';
 import { HERE } from '../../format/content-ref.ts';
 import {
@@ -31,6 +32,8 @@ import {
   withinStore,
 } from './place-errors.ts';
 import { PlaceStorage } from './place-storage.ts';
+
+const namedPlaces = onUse(() => import('./named-places.ts'));
 
 /** Opens the storage at an address that a record holds. */
 export type OpenPlace = (uri: string) => DataStoreStorage | Promise<DataStoreStorage>;
@@ -108,7 +111,7 @@ export class Places {
    */
   async recordedAddress(uri: string, place?: string): Promise<string> {
     if (this.#options.open || uri === HERE) return uri;
-    const { isTrusted, withOwnProjects } = await import('./named-places.ts');
+    const { isTrusted, withOwnProjects } = await namedPlaces();
     const addresses = [...this.#named];
     if (!isTrusted(uri, { home: this.#home, addresses })) throw untrustedPlace(place, uri);
     return withOwnProjects(uri, addresses);
@@ -365,7 +368,7 @@ function checkPlaceStorage(opened: unknown, uri: string): DataStoreStorage {
 /** True if the id of a place follows from its address, as far as that tells what it follows from. */
 async function isIdOf({ place, uri }: PlaceRecord): Promise<boolean> {
   if (!isBuiltIn(uri)) return true;
-  const { namedIdentity } = await import('./named-places.ts');
+  const { namedIdentity } = await namedPlaces();
   const identity = namedIdentity(uri);
   return identity !== undefined && placeIdOf(identity) === place;
 }

@@ -9,6 +9,7 @@ import { type ContentAddress, placeMember, type StoredContent } from '../../form
 import type { CallOptions, DataStoreStorage, StoredObject } from '../../storage/contract.ts';
 import { damagedObject, notAsRecorded, objectGone, reasonOf } from '../damage.ts';
 import type { Assembly } from './assembly.ts';
+import { readChunks, readColumns } from './chunk-reader.ts';
 import type { Stretch } from './chunk-windows.ts';
 import { readPlain } from './plain-reader.ts';
 
@@ -73,7 +74,6 @@ export async function openToRead(
       read: (stretch, calling, assembly) => readPlain(storage, locator, stretch, calling, assembly),
     };
   }
-  const { readChunks } = await import('./chunk-reader.ts');
   const { manifest } = opened;
   ensureLength(address, manifest.bytes);
   if ((address.root ?? manifest.root) !== manifest.root) {
@@ -163,14 +163,13 @@ export async function readManifest(
 }
 
 /** Reads the columns of one group of a manifest, by its index. */
-export async function readGroup(
+export function readGroup(
   storage: DataStoreStorage,
   name: string,
   manifest: Manifest,
   group: number,
   options: CallOptions,
 ): Promise<ChunkColumns> {
-  const { readColumns } = await import('./chunk-reader.ts');
   return unlessChangedOnItsWay(() => readColumns(storage, name, manifest, group, options));
 }
 

@@ -1,4 +1,5 @@
 import { mapOrAbort } from '../../async/bounded-work.ts';
+import { onUse } from '../../async/open-files.ts';
 import type { WorkCounter } from '../../async/progress.ts';
 import { isTurnOver, nextTurn } from '../../async/turns.ts';
 import { sealEnvelope } from '../../codec/envelope.ts';
@@ -15,7 +16,7 @@ import type { CollectionState } from './collection-log.ts';
 import { CopyFinder, type Wanted, type WholeCopy } from './copy-finder.ts';
 import { CopyWriter } from './copy-writer.ts';
 import { ofItem } from './item-errors.ts';
-import type { StoreOptions } from './large-content.ts';
+import { packContent, type StoreOptions } from './large-content.ts';
 import { digestLent } from './lent-content.ts';
 import { type OwnInput, type WrittenValue, writeOwnValues } from './own-writer.ts';
 import { PackFinder } from './pack-finder.ts';
@@ -23,6 +24,9 @@ import type { PackOptions } from './pack-writer.ts';
 import { PlainWriter } from './plain-writer.ts';
 import type { SessionPins } from './session-pins.ts';
 import type { StepHint } from './step-hint.ts';
+
+/** For collections alone. */
+const repacking = onUse(() => import('./repacked-content.ts'));
 
 /** So many contents of one call are looked for, and small ones written, at once, as far as the storage's own bound lets them. */
 const CONCURRENCY = 32;
@@ -141,7 +145,6 @@ export class ContentWriter {
         countStored(progress, found.bytes);
         return found;
       }
-      const { packContent } = await import('./large-content.ts');
       const packed = await packContent(this.#session, this.#packs, rest, unnamed, this.#packing(own));
       const state = await this.finder.pinAndReadLog([packed.key], own);
       return this.#place.locks.run(packed.key, async () => {
@@ -168,7 +171,7 @@ export class ContentWriter {
     options: CallOptions = {},
   ): Promise<StoredContent | undefined> {
     await prepareCodec();
-    const { isGroupedAlike, repackContent } = await import('./repacked-content.ts');
+    const { isGroupedAlike, repackContent } = await repacking();
     return this.#place.saves.run(options, async (unnamed, own) => {
       const key = parseCopyName(name)?.key as ContentKey;
       const state = await this.finder.pinAndReadLog([key], own);
@@ -227,7 +230,6 @@ export class ContentWriter {
         return stored;
       }
       return await saves.run(options, async (unnamed, own) => {
-        const { packContent } = await import('./large-content.ts');
         const packed = await packContent(
           this.#session,
           this.#packs,

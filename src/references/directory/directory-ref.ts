@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { onUse } from '../../async/open-files.ts';
 import { SingleFlight } from '../../async/single-flight.ts';
 import type { ContentStore } from '../../content/content-store.ts';
 import { StowageError } from '../../errors.ts';
@@ -15,6 +16,8 @@ import { REFERENCE, type ReferenceForm } from '../../values/reference.ts';
 import { type DirectoryContents, DirectoryFile } from './directory-file.ts';
 import type { DownloadDirectoryOptions } from './download-directory.ts';
 import { decodeListing, type Listing, MAX_LISTING_BYTES } from './entries.ts';
+
+const parts = onUse(() => import('./parts.ts'));
 
 /** What a reference to a directory says of it. */
 export interface DirectoryFacts {
@@ -145,7 +148,7 @@ export class DirectoryRef {
    * that its system takes for another; `INVALID_ARGUMENT` where one is there and `overwrite` is `false`; and as {@link walk}
    */
   async download(folder: string, options: DownloadDirectoryOptions = {}): Promise<string> {
-    const { downloadDirectory } = await import('./parts.ts');
+    const { downloadDirectory } = await parts();
     const { signal } = options;
     const load = async (): Promise<{ listing: Listing; contents: DirectoryContents }> => {
       const listing = await this.#load({ signal });

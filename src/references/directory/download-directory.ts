@@ -11,6 +11,7 @@ import type { ContentKey } from '../../format/content-names.ts';
 import { placeMember } from '../../format/stored-content.ts';
 import { checkOptions, FLAG, PROGRESS_OPTIONS } from '../../options/option-table.ts';
 import type { CallOptions } from '../../storage/contract.ts';
+import { refuseHome } from '../../storage/home-folder.ts';
 import { foldsCase } from '../../storage/local/folding.ts';
 import { writeWhole } from '../download.ts';
 import { notWritten } from '../errors.ts';
@@ -35,6 +36,7 @@ export async function downloadDirectory(
   checkOptions<DownloadDirectoryOptions>(options, 'download', { ...PROGRESS_OPTIONS, overwrite: FLAG });
   if (typeof folder !== 'string' || folder === '' || folder.includes('\0'))
     throw invalidArgument('A directory is downloaded to a folder: a path that is not empty.');
+  refuseHome(folder);
   const { overwrite = true, signal, onProgress } = options;
   const root = resolve(folder);
   return withProgress(onProgress, 'download', async (progress) => {

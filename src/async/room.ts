@@ -1,15 +1,15 @@
 import { invalidArgument } from '../errors.ts';
 import { orAborted } from './next-or-aborted.ts';
 
-/** Room for so many bytes of memory at once, which work takes before it begins: others wait until there is enough, in order. */
-export class ByteRoom {
-  readonly #bytes: number;
+/** Room for so many bytes of memory, or other things, at once, which work takes before it begins: others wait until there is enough, in order. */
+export class Room {
+  readonly #size: number;
   #left: number;
   readonly #waiting = new Set<{ bytes: number; begin: () => void }>();
 
-  constructor(bytes: number) {
-    this.#bytes = bytes;
-    this.#left = bytes;
+  constructor(size: number) {
+    this.#size = size;
+    this.#left = size;
   }
 
   /**
@@ -17,9 +17,9 @@ export class ByteRoom {
    *
    * @throws StowageError `INVALID_ARGUMENT` for more than there can be; `ABORTED`
    */
-  async take(bytes: number, signal: AbortSignal): Promise<() => void> {
-    if (bytes > this.#bytes)
-      throw invalidArgument(`There is room for ${this.#bytes} bytes, not for ${bytes}.`, { bytes });
+  async take(bytes: number, signal: AbortSignal | undefined): Promise<() => void> {
+    if (bytes > this.#size)
+      throw invalidArgument(`There is room for ${this.#size} bytes, not for ${bytes}.`, { bytes });
     let begin: () => void = () => {};
     const turn = new Promise<void>((resolve) => {
       begin = resolve;

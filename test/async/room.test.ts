@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ByteRoom } from '../../src/async/byte-room.ts';
+import { Room } from '../../src/async/room.ts';
 import { test } from '../property.ts';
 
 const never = new AbortController().signal;
@@ -11,7 +11,7 @@ describe('room for bytes', () => {
   test.prop([fc.array(work, { maxLength: 30 })])(
     'is never taken by more than there is, and all who stay get theirs, in order',
     async (works) => {
-      const room = new ByteRoom(100);
+      const room = new Room(100);
       let taken = 0;
       const begun: number[] = [];
       const all = works.map(async ({ bytes, turns, leaves }, index) => {
@@ -36,7 +36,7 @@ describe('room for bytes', () => {
   );
 
   it('is not waited for by what never fits, nor by who has left', async () => {
-    const room = new ByteRoom(10);
+    const room = new Room(10);
     await expect(room.take(11, never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     const release = await room.take(10, never);
     const ending = new AbortController();
