@@ -26,7 +26,7 @@ const MAX_TOLD = 5;
 
 /** The subject of an artifact. */
 export function artifactSubject(name: string): Subject {
-  return `artifact ${name}`;
+  return `artifact ${String(name)}`;
 }
 
 /** The subject of a member of metadata. */

@@ -6,7 +6,7 @@ import { checkNameList } from './task-selection.ts';
 export interface MergeOptions {
   /** Only these; each must be in at least one input. Default: all that the inputs have. Not together with `exclude`. */
   include?: readonly string[] | undefined;
-  /** All but these. Default none. */
+  /** All but these; each must be in at least one input. Default none. */
   exclude?: readonly string[] | undefined;
 }
 
@@ -27,7 +27,13 @@ export function agreedArtifacts(
       'mergeArtifacts takes either include or exclude: the one says all that is taken, the other all that is not.',
     );
   }
+  if (inputs.length === 0)
+    throw invalidArgument(
+      'mergeArtifacts was given no tasks to merge. Where there may be none, ask before; of tasks that were left out, `leftOut` tells why.',
+    );
   const left = new Set(exclude);
+  const unknown = [...left].filter((name) => !inputs.some((input) => input.has(name)));
+  if (unknown.length > 0) throw notFound(unknown, 'exclude');
   const wanted = new Set(
     (include ?? inputs.flatMap((input) => input.names())).filter((name) => !left.has(name)),
   );
@@ -47,7 +53,7 @@ export function agreedArtifacts(
     else if (agreed.has(first)) agreed.get(first)?.push(name);
     else agreed.set(first, [name]);
   }
-  if (absent.length > 0) throw notFound(absent);
+  if (absent.length > 0) throw notFound(absent, 'include');
   if (Object.keys(conflicts).length > 0) throw conflict({ ...conflicts });
   return agreed;
 }
@@ -68,10 +74,10 @@ function groupByKey(name: string, holders: readonly AttemptView[]): Record<strin
   );
 }
 
-function notFound(names: readonly string[]): StowageError {
+function notFound(names: readonly string[], option: 'include' | 'exclude'): StowageError {
   return new StowageError(
     'ARTIFACT_NOT_FOUND',
-    `No input has the artifacts ${names.join(', ')}, which were to be merged; correct the names in include.`,
+    `No input has the artifacts ${names.join(', ')}, which were to be ${option === 'include' ? 'merged' : 'left out'}; correct the names in ${option}.`,
     { details: { artifacts: names } },
   );
 }

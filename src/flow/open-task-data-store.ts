@@ -200,7 +200,8 @@ export class OpenTaskDataStore implements AsyncDisposable {
    * same, by its digest, in all inputs that have it. What this attempt saved already is left as it is.
    *
    * @throws StowageError `ARTIFACT_CONFLICT` with `details.conflicts`, which attempts hold which key, by artifact:
-   * save a value of your own first, or `exclude` it. `ARTIFACT_NOT_FOUND` for an included name that no input has.
+   * save a value of your own first, or `exclude` it. `ARTIFACT_NOT_FOUND` for an included or excluded name that no input has;
+   * `INVALID_ARGUMENT` for no tasks at all.
    */
   async mergeArtifacts(
     tasks: Iterable<TaskDataStore>,

@@ -56,6 +56,8 @@ export interface TaskDiffJson {
   same: number;
   artifacts: ArtifactDiffJson[];
   metadata: ChangesJson;
+  /** Names and messages of the errors that ended both. */
+  error: ChangesJson;
 }
 
 export interface SideJson {

@@ -201,6 +201,7 @@ Metadata
             { name: 'seed', change: 'added', b: expect.objectContaining({ name: 'seed' }) },
           ],
           metadata: { total: 0, changes: [] },
+          error: { total: 0, changes: [] },
         },
       ],
     });
@@ -223,6 +224,25 @@ Metadata
     );
     expect((await stowage(store, [...args, '--limit', '0'])).code).toBe(2);
   });
+});
+
+it('tells by which errors two tasks failed, unless by the same', async () => {
+  const failed = join(folder, 'failed');
+  const flow = await FlowDataStore.open({ flowName: 'F', storage: failed });
+  for (const [runId, error] of Object.entries({
+    a: new RangeError('diverged'),
+    b: new RangeError('out of range'),
+    c: new RangeError('diverged'),
+  }))
+    await flow.task({ runId, stepName: 's', taskId: '0' }, () => Promise.reject(error)).catch(() => {});
+  await flow.close();
+  const { code, stdout, stderr } = await stowage(failed, ['diff', '--exit-code', 'F/a/s/0', 'F/b/s/0']);
+  expect([code, stderr]).toEqual([1, expect.not.stringContaining('no differences')]);
+  expect(stdout).toMatch(/\n\s*Error\n\s+message: "diverged" -> "out of range"/);
+  const { tasks } = await json(failed, ['diff', 'F/a/s/0', 'F/b/s/0']);
+  expect(tasks[0].error).toMatchObject({ total: 1, changes: [{ path: 'message', change: 'changed' }] });
+  const same = await stowage(failed, ['diff', '--exit-code', 'F/a/s/0', 'F/c/s/0']);
+  expect([same.code, same.stderr]).toEqual([0, expect.stringContaining('no differences')]);
 });
 
 it('compares the rows of data frames, to a bound', async () => {

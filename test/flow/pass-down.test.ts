@@ -236,6 +236,19 @@ describe('what is passed down costs', () => {
 });
 
 describe('mergeArtifacts', () => {
+  it('refuses no tasks, and names to leave out that none has: what was meant would be merged in silence', async () => {
+    const flow = await openFlow();
+    const origin = await flow.getTaskDataStore(await saveTask(flow, { loss: 1, x: 2 }, { stepName: 'load' }));
+    const refusing = await flow.createTaskDataStore(spec);
+    await errorOf(refusing.mergeArtifacts([]), 'INVALID_ARGUMENT');
+    const merging = refusing.mergeArtifacts([origin], { exclude: ['lsos', 'x'] });
+    const { details, message } = await errorOf(merging, 'ARTIFACT_NOT_FOUND');
+    expect([details.artifacts, message]).toEqual([['lsos'], expect.stringContaining('names in exclude')]);
+    await refusing.fail(new Error('nothing to merge'));
+    await flow.task(spec, (task) => task.mergeArtifacts([origin], { exclude: ['x'] }));
+    expect((await flow.getTaskDataStore('r1/join/0')).names()).toEqual(['loss']);
+  });
+
   const inputsOf = async (
     flow: FlowDataStore,
     tasks: Record<string, unknown>[],

@@ -451,6 +451,18 @@ describe('a file outside the store', () => {
     expect([await a.text(), await b.text()]).toEqual(['one', 'one']);
   });
 
+  it.skipIf(process.platform !== 'linux')('of the system, with bytes and no length, is refused', async () => {
+    const flow = await openFlow();
+    const call = flow.files.fromLocal('/proc/self/status');
+    await expect(call).rejects.toMatchObject({
+      code: 'REFERENCE_UNREADABLE',
+      message: expect.stringContaining('length 0'),
+    });
+    const empty = join(scratchFolder(), 'empty');
+    writeFileSync(empty, '');
+    expect(await (await flow.files.fromLocal(empty)).bytes()).toHaveLength(0);
+  });
+
   it('that was changed since it was looked at is told before the first byte', async () => {
     const flow = await openFlow();
     for (const text of ['longer', 'two']) {

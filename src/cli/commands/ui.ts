@@ -1,5 +1,4 @@
 import type { ServedPage } from '../../page/server.ts';
-import { refuseHome } from '../../storage/home-folder.ts';
 import type { RunFilter } from '../../views/runs.ts';
 import { CliError, usageError } from '../cli-error.ts';
 import type { CommandDeclaration, OptionDeclaration } from '../declaration.ts';
@@ -117,7 +116,7 @@ export const ui: CommandDeclaration = {
 async function exportTo(invocation: Invocation, folder: string, options: UiOptions): Promise<void> {
   const { port, open = false, tasks = EXPORTED_TASKS } = options;
   if (folder === '') throw usageError('--export names no folder.');
-  refuseHome(folder);
+  (await import('../../storage/home-folder.ts')).refuseHome(folder);
   if (port !== undefined) throw usageError('--port is for a page that is served; an export has no server.');
   const choice = { folder, runs: chosenRuns(options), tasksOfRun: parseLimit(tasks, '--tasks') };
   await withSharedStore(invocation, async (shared) => {

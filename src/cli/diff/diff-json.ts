@@ -51,7 +51,7 @@ export function briefComparisonJson(
   return { a: formatStorePath(a), b: formatStorePath(b), kind: 'runs', runs, run: partsJson(changes) };
 }
 
-function taskDiffJson({ a, b, artifacts, same, metadata }: TaskDiff): TaskDiffJson {
+function taskDiffJson({ a, b, artifacts, same, metadata, error }: TaskDiff): TaskDiffJson {
   return {
     ...(a ? { a: sideJson(a) } : {}),
     ...(b ? { b: sideJson(b) } : {}),
@@ -59,6 +59,7 @@ function taskDiffJson({ a, b, artifacts, same, metadata }: TaskDiff): TaskDiffJs
     same,
     artifacts: artifacts.map(artifactDiffJson),
     metadata: partsJson(metadata),
+    error: partsJson(error),
   };
 }
 

@@ -116,6 +116,7 @@ async function printTask(invocation: Invocation, task: TaskDiff, same: number): 
     await output.table(ARTIFACT_COLUMNS, task.artifacts.map(artifactRow));
   }
   await printSection(invocation, 'Changes', task.artifacts.flatMap(artifactLines));
+  await printSection(invocation, 'Error', partLines('', task.error));
   await printSection(invocation, 'Metadata', partLines('', task.metadata));
   if (same > 0) invocation.note(`${sameText(same, 'artifact')}.`);
 }
@@ -123,6 +124,7 @@ async function printTask(invocation: Invocation, task: TaskDiff, same: number): 
 async function printDetails(invocation: Invocation, task: TaskDiff): Promise<void> {
   const [step, name] = namesOf(task);
   await printSection(invocation, `${step}/${name}`, task.artifacts.flatMap(artifactLines));
+  await printSection(invocation, `Error of ${step}/${name}`, partLines('', task.error));
   await printSection(invocation, `Metadata of ${step}/${name}`, partLines('', task.metadata));
 }
 

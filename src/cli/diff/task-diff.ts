@@ -1,4 +1,5 @@
 import type { ArtifactEntry } from '../../format/description.ts';
+import type { JsonValue } from '../../format/json-value.ts';
 import type { AttemptDetail, TaskView } from '../../views/attempts.ts';
 import type { Reaching } from '../../views/paths.ts';
 import { Changes } from './changes.ts';
@@ -30,6 +31,8 @@ export interface TaskDiff {
   /** The number of artifacts that are the same. */
   same: number;
   metadata: ChangedParts;
+  /** Of the errors that ended both, without stacks. */
+  error: ChangedParts;
 }
 
 /** The attempt that stands for a task: one that is named, or the latest that is done, or else the latest started. */
@@ -55,12 +58,18 @@ export function diffTasks(a: Side | undefined, b: Side | undefined, limit: numbe
     else if (is) artifacts.push({ name, change: 'added', b: is });
   }
   const metadata = a && b ? diffJson(a.view.metadata ?? {}, b.view.metadata ?? {}, limit) : NO_CHANGES;
-  return { ...(a ? { a } : {}), ...(b ? { b } : {}), artifacts, same, metadata };
+  const error = a && b ? diffJson(errorOf(a), errorOf(b), limit) : NO_CHANGES;
+  return { ...(a ? { a } : {}), ...(b ? { b } : {}), artifacts, same, metadata, error };
 }
 
-/** True if a task is on one side only, or an artifact or status differs. Metadata often holds times, and does not count. */
-export function isDifferent({ a, b, artifacts }: TaskDiff): boolean {
-  return a?.view.status !== b?.view.status || artifacts.length > 0;
+/** True if a task is on one side only, or an artifact, the status or the error differs. Metadata often holds times, and does not count. */
+export function isDifferent({ a, b, artifacts, error }: TaskDiff): boolean {
+  return a?.view.status !== b?.view.status || artifacts.length > 0 || error.total > 0;
+}
+
+/** What an attempt failed by, as far as it is the same wherever it happens; nothing of one that did not fail. */
+function errorOf({ view: { error } }: Side): JsonValue {
+  return error ? { name: error.name, message: error.message } : {};
 }
 
 /** Compares values of JSON that are at hand. */

@@ -151,7 +151,7 @@ function Shown({ different, same, tasks, more = 0 }: ComparisonJson): JSX.Elemen
 }
 
 function TaskPart({ isOpen, ...task }: TaskDiffJson & { isOpen: boolean }): JSX.Element {
-  const { a, b, change, same, artifacts, metadata } = task;
+  const { a, b, change, same, artifacts, metadata, error } = task;
   const status = a && b && a.status !== b.status ? `${a.status} → ${b.status}` : (b ?? a)?.status;
   return (
     <section>
@@ -205,6 +205,12 @@ function TaskPart({ isOpen, ...task }: TaskDiffJson & { isOpen: boolean }): JSX.
               <Details name={name} how={how} />
             </details>
           ),
+      )}
+      {error.total > 0 && (
+        <>
+          <h3>Error</h3>
+          <ChangeTable label="changes of the error" {...error} />
+        </>
       )}
       {metadata.total > 0 && (
         <>
