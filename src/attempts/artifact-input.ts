@@ -34,19 +34,19 @@ export interface ArtifactOptions extends RawDataPathOptions {
 
 /** A value that was serialized before, given in its place: it is saved without being serialized again. */
 export class SavedForm {
-  readonly #serialized: SerializedArtifact;
+  readonly serialized: SerializedArtifact;
 
   constructor(serialized: SerializedArtifact) {
-    this.#serialized = serialized;
+    this.serialized = serialized;
   }
 
-  /** Asks nothing of a value: some throw on every question. */
+  /** False of a value that throws on every question, too. */
   static is(value: unknown): value is SavedForm {
-    return typeof value === 'object' && value !== null && #serialized in value;
-  }
-
-  get serialized(): SerializedArtifact {
-    return this.#serialized;
+    try {
+      return value instanceof SavedForm;
+    } catch {
+      return false;
+    }
   }
 }
 
