@@ -27,14 +27,24 @@ export async function openPatiently<T>(opening: () => Promise<T>, signal?: Abort
   }
 }
 
-/** So many files of the user's are read at once to be saved: each stays open while the store opens others. */
-const readers = new Room(8);
+/** So many files of the user's are read at once to be saved, and written: each stays open while the store opens others. */
+const [readers, writers] = [new Room(8), new Room(8)];
 
 /** What `open` gives, of a file that is open meanwhile: no more than eight are, and others wait. */
 export async function* inTurn<T>(open: () => AsyncIterable<T>, signal?: AbortSignal): AsyncGenerator<T> {
   const leave = await readers.take(1, signal);
   try {
     yield* open();
+  } finally {
+    leave();
+  }
+}
+
+/** Writes a file: no more than eight are written at once, and others wait. */
+export async function writeInTurn(write: () => Promise<void>, signal?: AbortSignal): Promise<void> {
+  const leave = await writers.take(1, signal);
+  try {
+    await write();
   } finally {
     leave();
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import { openPatiently, writeInTurn } from '../async/open-files.ts';
 import type { ProgressOptions } from '../async/progress.ts';
 import { invalidArgument, throwIfAborted } from '../errors.ts';
 import { checkOptions, FLAG, PROGRESS_OPTIONS } from '../options/option-table.ts';
@@ -35,7 +36,7 @@ export async function downloadFile(
   const target = isWithin ? join(resolve(path), name) : resolve(path);
   await writing(target, () => mkdir(dirname(target), { recursive: true }));
   if (!overwrite && (await writing(target, () => isThere(target)))) throw occupied(target);
-  await writeWhole(target, read(reading), { overwrite });
+  await writeInTurn(() => writeWhole(target, read(reading), { overwrite }), options.signal);
   return target;
 }
 
@@ -56,7 +57,7 @@ export async function writeWhole(
     dirname(target),
     `.${basename(target).slice(0, 64)}.${randomBytes(6).toString('hex')}.part`,
   );
-  const handle = await writing(target, () => open(unfinished, 'wx', mode));
+  const handle = await writing(target, () => openPatiently(() => open(unfinished, 'wx', mode)));
   try {
     await writePieces(target, handle, pieces);
     await writing(target, () => (overwrite ? rename(unfinished, target) : linkNew(unfinished, target)));

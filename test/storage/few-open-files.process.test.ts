@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openFlow, scratchFolder } from '../flow/fixtures.ts';
@@ -80,7 +80,7 @@ describe.skipIf(process.platform === 'win32')('a process that may have few files
     expect(run(96, script)).toEqual(['EMFILE', '']);
   });
 
-  it('of 64, saves a hundred files of this machine at once, by themselves and in cached tasks', () => {
+  it('of 64, saves a hundred files of this machine at once, by themselves and in cached tasks, and downloads them', () => {
     const folder = scratchFolder();
     const file = join(folder, 'a.bin');
     writeFileSync(file, Buffer.alloc(400_000, 7));
@@ -91,10 +91,14 @@ describe.skipIf(process.platform === 'win32')('a process that may have few files
       const task = flow.cachedTask({ name: 'keep', version: '1', run: (input, { files }) => files.save('kept', file) });
       const numbers = Array.from({ length: 100 }, (_, number) => number);
       const all = numbers.flatMap((number) => [flow.files.fromLocal(file), task(number)]);
-      const failed = (await Promise.allSettled(all)).filter(({ status }) => status === 'rejected');
+      const ended = await Promise.allSettled(all);
+      const [{ value: kept }] = ended;
+      ended.push(...(await Promise.allSettled(numbers.map((number) => kept.download(file + number)))));
+      const failed = ended.filter(({ status }) => status === 'rejected');
       await flow.close();
       console.log(failed.length, failed[0]?.reason ?? '');`;
     expect(run(64, script)).toEqual(['0', '']);
+    expect(readdirSync(folder).filter((name) => name.startsWith('a.bin'))).toHaveLength(101);
   });
 });
 
