@@ -23,6 +23,7 @@ const BODY =
 const BLOB =
   'Save its bytes, `new Uint8Array(await it.arrayBuffer())`, or `task.saveArtifactStream(name, it.stream())`, and its type and name beside them.';
 const LIVE = 'It belongs to this process alone. Leave it out, or save plain data that tells of it.';
+const CODER = 'Make a new one where it is needed; save its options, if it has any.';
 const ENTRIES = 'Save its entries: `[...it]`.';
 const OPTIONS = 'Save its options, `it.resolvedOptions()`, and make a new one of them where it is loaded.';
 
@@ -49,6 +50,13 @@ const GLOBALS: Readonly<Record<string, NativeClass>> = {
   AbortSignal: { what: 'an AbortSignal', remedy: LIVE },
   AbortController: { what: 'an AbortController', remedy: LIVE },
   MessagePort: { what: 'a MessagePort', remedy: LIVE },
+  MessageChannel: { what: 'a MessageChannel', remedy: LIVE },
+  BroadcastChannel: { what: 'a BroadcastChannel', remedy: LIVE },
+  Event: { what: 'an Event', remedy: LIVE },
+  EventTarget: { what: 'an EventTarget', remedy: LIVE },
+  Performance: { what: 'a Performance', remedy: LIVE },
+  TextEncoder: { what: 'a TextEncoder', remedy: CODER },
+  TextDecoder: { what: 'a TextDecoder', remedy: CODER },
   CryptoKey: { what: 'a CryptoKey', remedy: 'Save what `crypto.subtle.exportKey` gives, or leave it out.' },
 };
 
@@ -65,6 +73,7 @@ export function refusedNative(
 ): Refusal | undefined {
   const native =
     globalClass(prototype) ??
+    keyClass(value) ??
     (base === undefined ? (streamClass(value) ?? builtInClass(value, prototype)) : undefined);
   return native && new Refusal(native.what, native.remedy);
 }
@@ -74,6 +83,13 @@ function globalClass(prototype: object): NativeClass | undefined {
   if (name === undefined || !Object.hasOwn(GLOBALS, name)) return undefined;
   const Class = (globalThis as unknown as Record<string, { prototype?: unknown } | undefined>)[name];
   return Class?.prototype === prototype ? GLOBALS[name] : undefined;
+}
+
+/** Keys, whose classes are others than those that are globals. */
+function keyClass(value: object): NativeClass | undefined {
+  if (types.isCryptoKey(value)) return GLOBALS.CryptoKey;
+  const remedy = 'Save what `it.export()` gives, or leave it out.';
+  return types.isKeyObject(value) ? { what: 'a KeyObject', remedy } : undefined;
 }
 
 /** Streams of Node.js, subclasses such as `fs.ReadStream` among them. What both reads and writes is told as what is read. */

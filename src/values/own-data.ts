@@ -54,7 +54,7 @@ export function errorNames(error: Error): { hidden: string[]; shown: string[] } 
 
 export function refuseSymbolKeys(object: object): void {
   const symbols = Object.getOwnPropertySymbols(object);
-  if (symbols.length > 0) throw refusedSymbolKey(symbols[0] as symbol);
+  if (symbols.length > 0) throw refusedSymbolKey(symbols[0] as symbol, object);
 }
 
 /** The answer of {@link ownElement} for an index that an array does not have. */

@@ -136,7 +136,9 @@ export function refusedAccessor(): Refusal {
   );
 }
 
-export function refusedSymbolKey(key: symbol): Refusal {
+export function refusedSymbolKey(key: symbol, of: object): Refusal {
+  if (types.isArgumentsObject(of))
+    return new Refusal('the arguments of a function', 'Save an array of them: `[...arguments]`.');
   return new Refusal(
     `an object with the symbol key ${String(key)}`,
     'Use a string as the key, or leave it out.',

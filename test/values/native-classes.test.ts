@@ -1,10 +1,14 @@
 import assert from 'node:assert';
+import { createSecretKey } from 'node:crypto';
 import { lookup } from 'node:dns';
 import { createReadStream, createWriteStream, promises, readFileSync } from 'node:fs';
 import { PassThrough, Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { SerializerRegistry } from '../../src/values/registry.ts';
+
+const argumentsOf = new Function('return arguments') as (...args: unknown[]) => object;
+const cryptoKey = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 128 }, true, ['encrypt']);
 
 const registry = new SerializerRegistry();
 
@@ -55,6 +59,11 @@ describe('an instance of a class of the runtime is refused with the remedy of th
     ],
     ['an AbortSignal', () => AbortSignal.timeout(1), /this process alone/],
     ['an AbortController', () => new AbortController(), /this process alone/],
+    ['the arguments of a function', () => argumentsOf(1, 2), /an array of them: `\[\.\.\.arguments\]`/],
+    ['an Event', () => new Event('x'), /an Event\. .*this process alone/],
+    ['a TextDecoder', () => new TextDecoder(), /Make a new one/],
+    ['a KeyObject', () => createSecretKey(Buffer.alloc(16)), /a KeyObject\. .*it\.export\(\)/],
+    ['a CryptoKey', () => cryptoKey, /a CryptoKey\. .*exportKey/],
     ['a NumberFormat', () => new Intl.NumberFormat('en'), /an Intl\.NumberFormat\. .*resolvedOptions\(\)/],
     ['a Collator', () => new Intl.Collator('en'), /an Intl\.Collator\. .*resolvedOptions\(\)/],
     ['a Locale', () => new Intl.Locale('en'), /an Intl\.Locale\. .*String\(it\)/],
