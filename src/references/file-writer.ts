@@ -1,5 +1,6 @@
 import { abortError, invalidArgument } from '../errors.ts';
 import { ensureBytes } from '../streams/chunk-stream.ts';
+import { ensureThere } from '../streams/lent-memory.ts';
 import type { FileRef } from './file-ref.ts';
 
 /** Writes a file of the store piece by piece. */
@@ -30,7 +31,10 @@ export class FileWriter implements AsyncDisposable {
   async write(piece: Uint8Array | string): Promise<void> {
     if (this.#isClosed)
       throw invalidArgument(`The file ${this.name} was closed; nothing can be added to it.`);
-    if (typeof piece !== 'string') ensureBytes(piece);
+    if (typeof piece !== 'string') {
+      ensureBytes(piece);
+      ensureThere(piece);
+    }
     const bytes = typeof piece === 'string' ? Buffer.from(piece) : Uint8Array.from(piece);
     if (bytes.length === 0) return;
     try {

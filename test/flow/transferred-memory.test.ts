@@ -60,6 +60,9 @@ describe('memory that its owner transfers while it is saved', () => {
     const savingFile = flow.caStore.saveData([{ name: 'a.bin', data: file }]);
     structuredClone(file.buffer, { transfer: [file.buffer] });
     await expect(savingFile).rejects.toMatchObject(GONE);
+    const writer = flow.files.create('b.bin');
+    await expect(writer.write(file)).rejects.toMatchObject(GONE);
+    await writer.abort();
   });
 
   it('is not taken for an empty content that is saved beside it, while others are hashed', async () => {
